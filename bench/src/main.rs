@@ -1,0 +1,137 @@
+//! Measures servers side by side. The plan is read from standard input, a request a line, its fields
+//! parted by tabs: scenario, target, method, URL, body (may be empty), headers. Lines of a scenario stand
+//! together. `bench/run` starts the servers and writes the plan.
+
+mod load;
+mod report;
+
+use std::io::Read;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use load::{Error, Load, Request};
+use report::{Floor, Scenario};
+
+/// Bounds of what may be asked for.
+const MOST_CONNECTIONS: usize = 1_024;
+const MOST_SECONDS: f64 = 120.0;
+const MOST_ROUNDS: usize = 25;
+const WARM_UP: Duration = Duration::from_millis(500);
+
+struct Options {
+    load: Load,
+    rounds: usize,
+    members: u64,
+    floors: Vec<Floor>,
+    save: Option<String>,
+}
+
+impl Options {
+    fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, Error> {
+        let load = Load { connections: 32, duration: Duration::from_secs(5), warm_up: WARM_UP };
+        let mut options = Self { load, rounds: 3, members: 0, floors: Vec::new(), save: None };
+        while let Some(name) = arguments.next() {
+            let value = arguments.next().ok_or_else(|| format!("{name} wants a value"))?;
+            match name.as_str() {
+                "--connections" => {
+                    options.load.connections = within(&name, value.parse()?, 1, MOST_CONNECTIONS)?
+                }
+                "--seconds" => {
+                    let seconds = within(&name, value.parse()?, 0.1, MOST_SECONDS)?;
+                    options.load.duration = Duration::from_secs_f64(seconds);
+                }
+                "--rounds" => options.rounds = within(&name, value.parse()?, 1, MOST_ROUNDS)?,
+                "--members" => options.members = value.parse()?,
+                "--floor" => options.floors = Floor::parse_all(&value)?,
+                "--save" => options.save = Some(value),
+                _ => return Err(format!("{name}: unknown").into()),
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn within<T: PartialOrd + std::fmt::Display>(name: &str, value: T, low: T, high: T) -> Result<T, Error> {
+    if value >= low && value <= high { Ok(value) } else { Err(format!("{name}: {low} to {high}").into()) }
+}
+
+/// Requests of one scenario, by target.
+struct Plan {
+    scenario: String,
+    requests: Vec<(String, Request)>,
+}
+
+fn plans(text: &str) -> Result<Vec<Plan>, Error> {
+    let mut plans: Vec<Plan> = Vec::new();
+    for line in text.lines() {
+        let mut fields = line.split('\t');
+        let mut field = || fields.next().ok_or_else(|| format!("{line}: a field is missing"));
+        let (scenario, target) = (field()?.to_owned(), field()?.to_owned());
+        let (method, url, body) = (field()?, field()?, field()?);
+        let request = Request::new(method, url, body, &fields.collect::<Vec<_>>())?;
+        match plans.last_mut() {
+            Some(plan) if plan.scenario == scenario => plan.requests.push((target, request)),
+            _ => plans.push(Plan { scenario, requests: vec![(target, request)] }),
+        }
+    }
+    if plans.is_empty() { Err("an empty plan".into()) } else { Ok(plans) }
+}
+
+/// Measures every target once a round. A round begins with another target than the one before, so that
+/// none always follows the same neighbour.
+async fn run(plan: &Plan, options: &Options, numbers: &Arc<AtomicU64>) -> Result<Scenario, Error> {
+    let Plan { scenario, requests } = plan;
+    for (target, request) in requests {
+        let probed = load::probe(request, numbers).await;
+        probed.map_err(|error| format!("{scenario}: {target} answered:\n{error}"))?;
+    }
+    let mut targets: Vec<_> = requests.iter().map(|(name, _)| (name.clone(), Vec::new())).collect();
+    for round in 0..options.rounds {
+        for step in 0..requests.len() {
+            let turn = (round + step) % requests.len();
+            let Some(((target, request), (_, measures))) = requests.get(turn).zip(targets.get_mut(turn))
+            else {
+                continue;
+            };
+            let measured = load::measure(request, options.load, numbers).await;
+            measures.push(measured.map_err(|error| format!("{scenario}: {target}: {error}"))?);
+        }
+    }
+    Ok(Scenario { name: scenario.clone(), targets })
+}
+
+async fn compare() -> Result<(), Error> {
+    let options = Options::parse(std::env::args().skip(1))?;
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text)?;
+    let numbers = Arc::new(AtomicU64::new(1));
+    let mut scenarios = Vec::new();
+    for plan in plans(&text)? {
+        let scenario = run(&plan, &options, &numbers).await?;
+        println!("{}", scenario.table());
+        scenarios.push(scenario);
+    }
+    let mut wrong: Vec<String> = scenarios.iter().filter_map(Scenario::failure).collect();
+    wrong.extend(options.floors.iter().filter_map(|floor| floor.miss(&scenarios)));
+    if !wrong.is_empty() {
+        return Err(wrong.join("\n").into());
+    }
+    if let Some(path) = &options.save {
+        let json = report::json(&scenarios, options.load, options.rounds, options.members);
+        std::fs::write(path, serde_json::to_string_pretty(&json)? + "\n")?;
+    }
+    Ok(())
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match compare().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Fills the product's database faster than its clients could. It knows of the product's schema what it
+//! needs to: the members, and the two places where they are counted. The product must be stopped.
+
+use rusqlite::params;
+
+use crate::Error;
+use crate::prototype::connect;
+
+/// Copies the newest plain member, `members` times, and counts the copies in.
+pub fn members(path: &str, count: u64) -> Result<(), Error> {
+    let mut connection = connect(path)?;
+    let transaction = connection.transaction()?;
+    let (row, id): (i64, [u8; 16]) = transaction.query_row(
+        "SELECT rowid, id FROM members WHERE role = 'member' AND deleted_at IS NULL ORDER BY id DESC LIMIT 1",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    let mut copy = transaction.prepare(
+        "INSERT INTO members (organization_id, id, customer_id, created_at, email, email_key, role)
+         SELECT organization_id, ?2, customer_id, created_at, ?3, ?3, role FROM members WHERE rowid = ?1",
+    )?;
+    for number in 1..=count {
+        let earlier = u128::from_be_bytes(id) - (u128::from(number) << 80);
+        copy.execute(params![row, earlier.to_be_bytes(), format!("preloaded-{number}@example.com")])?;
+    }
+    drop(copy);
+    let counted = [
+        "UPDATE customers SET member_count = member_count + ?2
+         WHERE (organization_id, id) = (SELECT organization_id, customer_id FROM members WHERE rowid = ?1)",
+        "UPDATE tallies SET total = total + ?2
+         WHERE rowid = (SELECT tallies.rowid FROM tallies JOIN members USING (organization_id)
+                        WHERE members.rowid = ?1 AND subject = 'members' AND total > 0 LIMIT 1)",
+    ];
+    for sql in counted {
+        if transaction.execute(sql, params![row, i64::try_from(count)?])? != 1 {
+            return Err("the schema has changed: what a preload must count is not where it was".into());
+        }
+    }
+    Ok(transaction.commit()?)
+}

@@ -1,0 +1,89 @@
+//! The first start: an organization to try things on, in an empty database.
+
+use tenantry_core::Moment;
+use tenantry_core::customer::{Customer, CustomerKind, NewCustomer};
+use tenantry_core::organization::{NewOrganization, Organization, OrganizationChange};
+use tenantry_core::token::{AccessToken, Scopes};
+use tenantry_core::values::{EmailAddress, Metadata, OrganizationName, Slug};
+use tenantry_store::{Operation, Tx};
+
+use crate::customers::CustomerCreate;
+use crate::organizations::{OrganizationCreate, Owner, usual_features};
+use crate::tokens::{Issued, TokenCreate};
+use crate::{Error, HashKey, Requester};
+
+/// Creates a first organization with an owner, a team customer and an all-scopes token, unless there is an
+/// organization already.
+#[derive(Clone)]
+pub struct Bootstrap {
+    /// The organization's name.
+    pub name: OrganizationName,
+    /// Its slug.
+    pub slug: Slug,
+    /// Its owner's address.
+    pub owner_email: EmailAddress,
+    /// The customer's address.
+    pub customer_email: EmailAddress,
+    /// The key the token's secret is hashed with.
+    pub hash_key: HashKey,
+}
+
+/// What the first start created.
+#[derive(Debug, Clone)]
+pub struct Bootstrapped {
+    /// The organization.
+    pub organization: Organization,
+    /// Its customer.
+    pub customer: Customer,
+    /// Its token.
+    pub issued: Issued<AccessToken>,
+}
+
+impl Operation for Bootstrap {
+    type Output = Option<Bootstrapped>;
+    type Error = Error;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Option<Bootstrapped>, Error> {
+        if tx.any_organization().await? {
+            return Ok(None);
+        }
+        let by = Requester::system();
+        let organization = OrganizationCreate {
+            by: by.clone(),
+            owner: Owner::Email(self.owner_email.clone()),
+            new: NewOrganization {
+                name: self.name.clone(),
+                slug: self.slug.clone(),
+                change: OrganizationChange::default(),
+            },
+            features: usual_features(),
+        };
+        let organization = organization.run(tx, moment).await?;
+        let customer = CustomerCreate {
+            by: by.clone(),
+            organization: Some(organization.id),
+            new: NewCustomer {
+                kind: CustomerKind::Team,
+                email: Some(self.customer_email.clone()),
+                name: None,
+                external_id: None,
+                metadata: Metadata::default(),
+                billing_address: None,
+                tax_id: None,
+                locale: None,
+                owner: None,
+            },
+        };
+        let customer = customer.run(tx, moment).await?;
+        let token = TokenCreate {
+            by,
+            organization: organization.id,
+            label: "first token".to_owned(),
+            scopes: Scopes::everything(),
+            expires_in_s: None,
+            hash_key: self.hash_key.clone(),
+        };
+        let issued = token.run(tx, moment).await?;
+        Ok(Some(Bootstrapped { organization, customer, issued }))
+    }
+}

@@ -1,0 +1,208 @@
+//! Who sent a request, and how far their arm reaches.
+
+use tenantry_core::Timestamp;
+use tenantry_core::audit::Actor;
+use tenantry_core::ids::{OrganizationId, TokenId, UserId, UserTokenId};
+use tenantry_core::team::TeamRole;
+use tenantry_core::token::{Permission, Scopes};
+use tenantry_store::CredentialOwner;
+
+use crate::{Error, Right};
+
+/// Whom a credential acts for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// An organization.
+    Organization {
+        /// Which.
+        organization: OrganizationId,
+        /// By which token.
+        token: TokenId,
+        /// The person who made the token, where one did.
+        made_by: Option<UserId>,
+    },
+    /// A person.
+    User {
+        /// Who.
+        user: UserId,
+        /// By which token.
+        token: UserTokenId,
+        /// Their organizations, and their role in each.
+        roles: Vec<(OrganizationId, TeamRole)>,
+    },
+}
+
+/// The sender of a request, known by a credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Whom the credential acts for.
+    pub subject: Subject,
+    scopes: Scopes,
+    expires_at: Option<Timestamp>,
+    organizations: Vec<OrganizationId>,
+}
+
+impl From<CredentialOwner> for Caller {
+    fn from(owner: CredentialOwner) -> Self {
+        match owner {
+            CredentialOwner::Organization(token) => Self {
+                subject: Subject::Organization {
+                    organization: token.organization,
+                    token: token.id,
+                    made_by: token.created_by,
+                },
+                scopes: token.scopes,
+                expires_at: token.expires_at,
+                organizations: vec![token.organization],
+            },
+            CredentialOwner::User(token, roles) => Self {
+                organizations: roles.iter().map(|(organization, _)| *organization).collect(),
+                subject: Subject::User { user: token.user, token: token.id, roles },
+                scopes: token.scopes,
+                expires_at: token.expires_at,
+            },
+        }
+    }
+}
+
+impl Caller {
+    /// Whether the credential's scopes allow it.
+    #[must_use]
+    pub fn allows(&self, permission: Permission) -> bool {
+        self.scopes.allow(permission)
+    }
+
+    /// The credential's scopes.
+    #[must_use]
+    pub const fn scopes(&self) -> &Scopes {
+        &self.scopes
+    }
+
+    /// Whether the credential has not expired at `now`.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.expires_at.is_none_or(|expires_at| expires_at > now)
+    }
+
+    /// The organizations within reach.
+    #[must_use]
+    pub fn organizations(&self) -> &[OrganizationId] {
+        &self.organizations
+    }
+}
+
+/// On whose behalf an operation runs: the caller, or the operator, in one request.
+#[derive(Debug, Clone)]
+pub struct Requester {
+    actor: Actor,
+    reach: Reach,
+    /// Names the request in the audit log.
+    pub request_id: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+enum Reach {
+    Nothing,
+    Everything,
+    Own(std::sync::Arc<Caller>),
+}
+
+impl Requester {
+    /// A caller, in the request of this id.
+    #[must_use]
+    pub fn caller(caller: &std::sync::Arc<Caller>, request_id: Option<String>) -> Self {
+        let actor = match &caller.subject {
+            Subject::Organization { token, .. } => Actor::Token(*token),
+            Subject::User { user, token, .. } => Actor::User(*user, *token),
+        };
+        Self { actor, reach: Reach::Own(std::sync::Arc::clone(caller)), request_id }
+    }
+
+    /// Somebody unknown, who reaches nothing.
+    #[must_use]
+    pub const fn nobody(request_id: Option<String>) -> Self {
+        Self { actor: Actor::System, reach: Reach::Nothing, request_id }
+    }
+
+    /// The operator, at the command line.
+    #[must_use]
+    pub const fn operator() -> Self {
+        Self { actor: Actor::Operator, reach: Reach::Everything, request_id: None }
+    }
+
+    /// The server itself.
+    #[must_use]
+    pub const fn system() -> Self {
+        Self { actor: Actor::System, reach: Reach::Everything, request_id: None }
+    }
+
+    /// Who it is, for the audit log.
+    #[must_use]
+    pub const fn actor(&self) -> Actor {
+        self.actor
+    }
+
+    /// The person behind the request, where there is one.
+    #[must_use]
+    pub fn person(&self) -> Option<UserId> {
+        match &self.reach {
+            Reach::Everything | Reach::Nothing => None,
+            Reach::Own(caller) => match &caller.subject {
+                Subject::Organization { made_by, .. } => *made_by,
+                Subject::User { user, .. } => Some(*user),
+            },
+        }
+    }
+
+    /// The organizations within reach; the operator names each one.
+    #[must_use]
+    pub fn organizations(&self) -> &[OrganizationId] {
+        match &self.reach {
+            Reach::Everything | Reach::Nothing => &[],
+            Reach::Own(caller) => caller.organizations(),
+        }
+    }
+
+    /// Whether an organization is within reach.
+    #[must_use]
+    pub fn reaches(&self, organization: OrganizationId) -> bool {
+        matches!(self.reach, Reach::Everything) || self.organizations().contains(&organization)
+    }
+
+    /// Whether the person's role in the organization gives a right. An organization's own token has all
+    /// that its scopes allow.
+    ///
+    /// # Errors
+    /// [`Error::NotPermitted`].
+    pub fn check(&self, organization: OrganizationId, right: Right) -> Result<(), Error> {
+        let caller = match &self.reach {
+            Reach::Everything => return Ok(()),
+            Reach::Nothing => return Err(Error::NotPermitted(right)),
+            Reach::Own(caller) => caller,
+        };
+        let Subject::User { roles, .. } = &caller.subject else { return Ok(()) };
+        let role = roles.iter().find(|(id, _)| *id == organization).map(|(_, role)| role);
+        let allowed = role.is_some_and(|role| match right {
+            Right::ManageCustomers => role.manages_customers(),
+            Right::ManageOrganization => role.manages_organization(),
+        });
+        if allowed { Ok(()) } else { Err(Error::NotPermitted(right)) }
+    }
+
+    /// The organization that a new row belongs to: the token's own, or the one that a person names.
+    ///
+    /// # Errors
+    /// When an organization's token names one, or a person names none or another's.
+    pub fn organization_for(&self, named: Option<OrganizationId>) -> Result<OrganizationId, Error> {
+        match (&self.reach, named) {
+            (Reach::Everything | Reach::Nothing, named) => named.ok_or(Error::OrganizationNeeded),
+            (Reach::Own(caller), named) => match (&caller.subject, named) {
+                (Subject::Organization { organization, .. }, None) => Ok(*organization),
+                (Subject::Organization { .. }, Some(named)) => Err(Error::OrganizationGiven(named)),
+                (Subject::User { .. }, Some(named)) if self.reaches(named) => Ok(named),
+                (Subject::User { .. }, Some(named)) => Err(Error::OrganizationUnknown(named)),
+                (Subject::User { .. }, None) => Err(Error::OrganizationNeeded),
+            },
+        }
+    }
+}

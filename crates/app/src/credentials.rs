@@ -1,0 +1,69 @@
+//! Who a bearer is. A credential that the database confirmed is believed for a moment, so that not every
+//! request asks for it.
+//!
+//! Invariants: a credential is believed for at most [`limits::CREDENTIAL_TRUST_MS`], and on this node no
+//! longer than until something could have changed it ([`tenantry_store::Generation`]). The secret itself is
+//! not kept, only its hash.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use tenantry_core::token::{Secret, TokenHash};
+use tenantry_store::StoreError;
+
+use crate::{App, Caller, limits};
+
+#[derive(Default)]
+pub(crate) struct Credentials {
+    known: RwLock<HashMap<TokenHash, Known>>,
+}
+
+struct Known {
+    caller: Arc<Caller>,
+    generation: u64,
+    confirmed: Instant,
+}
+
+impl Credentials {
+    fn get(&self, hash: &TokenHash, generation: u64) -> Option<Arc<Caller>> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let found = known.get(hash)?;
+        let trusted = Duration::from_millis(limits::CREDENTIAL_TRUST_MS);
+        (found.generation == generation && found.confirmed.elapsed() < trusted)
+            .then(|| Arc::clone(&found.caller))
+    }
+
+    fn insert(&self, hash: TokenHash, caller: &Arc<Caller>, generation: u64, confirmed: Instant) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= limits::CREDENTIALS_REMEMBERED {
+            known.clear();
+        }
+        known.insert(hash, Known { caller: Arc::clone(caller), generation, confirmed });
+    }
+}
+
+impl App {
+    /// Whom a bearer token acts for; nothing when it is unknown, mistyped, revoked or expired.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn authenticate(&self, bearer: &str) -> Result<Option<Arc<Caller>>, StoreError> {
+        if Secret::recognize(bearer).is_none() {
+            return Ok(None);
+        }
+        let hash = self.hash_key.hash(bearer);
+        // Both are read before the database is: what changes after that is not missed.
+        let generation = self.store.generation().current();
+        let asked = Instant::now();
+        let now = self.now();
+        if let Some(caller) = self.credentials.get(&hash, generation) {
+            return Ok(Some(caller).filter(|caller| caller.is_live(now)));
+        }
+        let owner = self.store.reader()?.tx()?.credential_owner(&hash, now).await?;
+        let Some(owner) = owner else { return Ok(None) };
+        let caller = Arc::new(Caller::from(owner));
+        self.credentials.insert(hash, &caller, generation, asked);
+        Ok(Some(caller))
+    }
+}

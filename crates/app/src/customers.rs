@@ -1,0 +1,170 @@
+//! Customers: see, create, change, delete.
+
+use tenantry_core::Moment;
+use tenantry_core::customer::{
+    self, CreateFacts, Created, Customer, CustomerChange, CustomerError, CustomerViolation, NewCustomer,
+    UpdateFacts,
+};
+use tenantry_core::ids::{CustomerId, MemberId, OrganizationId};
+use tenantry_store::{CustomerFilter, Operation, Page, Paged, StoreError, Tx};
+
+use crate::audit::{self, Change};
+use crate::members::{self, CustomerName};
+use crate::{App, Error, Requester, Right};
+
+/// Creates a customer and its owner.
+#[derive(Debug, Clone)]
+pub struct CustomerCreate {
+    /// On whose behalf.
+    pub by: Requester,
+    /// In which organization; a person names it, an organization's token does not.
+    pub organization: Option<OrganizationId>,
+    /// Whom.
+    pub new: NewCustomer,
+}
+
+impl Operation for CustomerCreate {
+    type Output = Customer;
+    type Error = Error;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Customer, Error> {
+        let Self { by, organization, new } = self;
+        let organization = by.organization_for(*organization)?;
+        by.check(organization, Right::ManageCustomers)?;
+        let email_taken = match &new.email {
+            Some(email) => tx.customer_email_taken(organization, email, None).await?,
+            None => false,
+        };
+        let external_id_taken = match &new.external_id {
+            Some(id) => tx.customer_by_external_id(organization, id.as_str()).await?.is_some(),
+            None => false,
+        };
+        let facts = CreateFacts { organization, email_taken, external_id_taken };
+        let (id, owner_id) = (CustomerId::new(moment.uuid()), MemberId::new(moment.uuid()));
+        let Created { customer, owner } = customer::create(facts, new.clone(), id, owner_id, moment.now())?;
+        tx.customer_insert(&customer).await.map_err(|error| taken(error, &customer))?;
+        record(tx, moment, by, "customer.created", None, Some(&customer)).await?;
+        tx.member_insert(&owner).await?;
+        members::record(tx, moment, by, "member.created", None, Some(&owner)).await?;
+        Ok(customer)
+    }
+}
+
+/// Changes a customer. The owner of an individual customer keeps the customer's address.
+#[derive(Debug, Clone)]
+pub struct CustomerUpdate {
+    /// On whose behalf.
+    pub by: Requester,
+    /// Whom.
+    pub customer: CustomerName,
+    /// How.
+    pub change: CustomerChange,
+}
+
+impl Operation for CustomerUpdate {
+    type Output = Customer;
+    type Error = Error;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Customer, Error> {
+        let Self { by, customer: name, change } = self;
+        let before = members::customer(tx, by, name).await?.ok_or(CustomerError::NotFound)?;
+        let organization = before.organization;
+        by.check(organization, Right::ManageCustomers)?;
+        let email_taken = match change.email.as_ref().value() {
+            Some(email) => tx.customer_email_taken(organization, email, Some(before.id)).await?,
+            None => false,
+        };
+        let external_id_taken = match change.external_id.as_ref().value() {
+            Some(id) => {
+                let found = tx.customer_by_external_id(organization, id.as_str()).await?;
+                found.is_some_and(|id| id != before.id)
+            }
+            None => false,
+        };
+        let facts = UpdateFacts { customer: before.clone(), email_taken, external_id_taken };
+        let after = customer::update(facts, change.clone(), moment.now())?;
+        if after == before {
+            return Ok(after);
+        }
+        tx.customer_update(&before, &after).await.map_err(|error| taken(error, &after))?;
+        record(tx, moment, by, "customer.updated", Some(&before), Some(&after)).await?;
+        if let Some(owner) = tx.member_owner(organization, before.id).await?
+            && let Some(followed) = customer::owner_follows(&before, &after, &owner)
+        {
+            tx.member_update(&followed).await?;
+            members::record(tx, moment, by, "member.updated", Some(&owner), Some(&followed)).await?;
+        }
+        Ok(after)
+    }
+}
+
+/// Deletes a customer and its members.
+#[derive(Debug, Clone)]
+pub struct CustomerDelete {
+    /// On whose behalf.
+    pub by: Requester,
+    /// Whom.
+    pub customer: CustomerName,
+}
+
+impl Operation for CustomerDelete {
+    type Output = ();
+    type Error = Error;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
+        let Self { by, customer: name } = self;
+        let customer = members::customer(tx, by, name).await?.ok_or(CustomerError::NotFound)?;
+        by.check(customer.organization, Right::ManageCustomers)?;
+        let now = moment.now();
+        for member in tx.members_of_customer(customer.organization, customer.id).await? {
+            tx.member_delete(&member, now).await?;
+            members::record(tx, moment, by, "member.deleted", Some(&member), None).await?;
+        }
+        tx.customer_delete(&customer, now).await?;
+        record(tx, moment, by, "customer.deleted", Some(&customer), None).await
+    }
+}
+
+/// A race for what must be unique ends as a sequence would have.
+fn taken(error: StoreError, customer: &Customer) -> Error {
+    let violation = if error.is_violation_of("customers_email") {
+        customer.email.clone().map(CustomerViolation::EmailTaken)
+    } else if error.is_violation_of("customers_external_id") {
+        customer.external_id.clone().map(CustomerViolation::ExternalIdTaken)
+    } else {
+        None
+    };
+    violation.map_or(Error::Store(error), |violation| CustomerError::Invalid(vec![violation]).into())
+}
+
+async fn record(
+    tx: &mut Tx<'_>,
+    moment: &mut Moment,
+    by: &Requester,
+    action: &'static str,
+    before: Option<&Customer>,
+    after: Option<&Customer>,
+) -> Result<(), Error> {
+    let Some(Customer { organization, id, .. }) = after.or(before) else { return Ok(()) };
+    let (organization, subject) = (*organization, id.uuid());
+    audit::record(tx, moment, by, Change { organization, action, subject, before, after }).await
+}
+
+impl App {
+    /// The customer of that name.
+    ///
+    /// # Errors
+    /// [`CustomerError::NotFound`], [`Error::AmbiguousCustomer`], or a fault.
+    pub async fn customer(&self, by: &Requester, name: &CustomerName) -> Result<Customer, Error> {
+        let found = members::customer(&mut self.store.reader()?.tx()?, by, name).await?;
+        found.ok_or_else(|| CustomerError::NotFound.into())
+    }
+
+    /// A part of the list of customers within reach.
+    ///
+    /// # Errors
+    /// A fault.
+    pub async fn customers(&self, filter: &CustomerFilter, page: Page) -> Result<Paged<Customer>, Error> {
+        Ok(self.store.reader()?.tx()?.customers(filter, page).await?)
+    }
+}

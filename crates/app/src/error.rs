@@ -1,0 +1,81 @@
+//! Why a use case failed. A dialect turns each into its own status and words.
+
+use tenantry_core::customer::CustomerError;
+use tenantry_core::ids::OrganizationId;
+use tenantry_core::member::MemberError;
+use tenantry_core::organization::OrganizationViolation;
+use tenantry_core::team::TeamError;
+use tenantry_store::StoreError;
+
+/// What a person's role must allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Right {
+    /// Changing customers and their members.
+    ManageCustomers,
+    /// Changing the organization itself.
+    ManageOrganization,
+}
+
+/// Why a use case failed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// About a member of a customer.
+    #[error(transparent)]
+    Member(#[from] MemberError),
+    /// About a customer.
+    #[error(transparent)]
+    Customer(#[from] CustomerError),
+    /// About a team.
+    #[error(transparent)]
+    Team(#[from] TeamError),
+    /// No such organization for the caller.
+    #[error("organization not found")]
+    OrganizationNotFound,
+    /// An organization breaks these rules.
+    #[error("{} rules are broken", .0.len())]
+    OrganizationInvalid(Vec<OrganizationViolation>),
+    /// No such token.
+    #[error("token not found")]
+    TokenNotFound,
+    /// The person's role in the organization does not allow it.
+    #[error("the caller's role does not allow this")]
+    NotPermitted(Right),
+    /// Customers of several of the caller's organizations share the external id.
+    #[error("several customers share this external id")]
+    AmbiguousCustomer,
+    /// An organization's token names an organization where it must not.
+    #[error("the organization is the token's own")]
+    OrganizationGiven(OrganizationId),
+    /// The organization named is none of the caller's.
+    #[error("no such organization")]
+    OrganizationUnknown(OrganizationId),
+    /// The caller has several organizations and names none.
+    #[error("the organization must be named")]
+    OrganizationNeeded,
+    /// Another request with the same idempotency key is still running.
+    #[error("a request with this idempotency key is in progress")]
+    InProgress {
+        /// Seconds until it is worth trying again.
+        retry_after_s: u64,
+    },
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key was used with another request")]
+    KeyReused,
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl Error {
+    /// Whether the fault is the server's: nothing is kept of such an answer.
+    #[must_use]
+    pub const fn is_fault(&self) -> bool {
+        matches!(self, Self::Store(_))
+    }
+}

@@ -1,0 +1,14 @@
+//! The limits of the use cases. Those of the wire stand in the `http` crate's file of the same name.
+
+/// Milliseconds for which a credential is believed without asking the database: the longest that another
+/// node, or a command of this program, can leave a revoked token alive. On the node that revokes it a token
+/// is dead at once.
+pub const CREDENTIAL_TRUST_MS: u64 = 500;
+/// Credentials remembered at the most.
+pub const CREDENTIALS_REMEMBERED: usize = 20_000;
+/// Seconds for which an answer is kept for its idempotency key.
+pub const IDEMPOTENCY_KEPT_S: i64 = 24 * 60 * 60;
+/// Seconds after which a request whose key is in use may try again.
+pub const IDEMPOTENCY_RETRY_S: u64 = 1;
+/// Expired idempotency records deleted in one transaction.
+pub const IDEMPOTENCY_SWEPT: i64 = 500;

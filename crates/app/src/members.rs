@@ -1,0 +1,240 @@
+//! Members of customers: see, add, change, remove.
+
+use tenantry_core::Moment;
+use tenantry_core::customer::Customer;
+use tenantry_core::ids::{CustomerId, MemberId};
+use tenantry_core::member::{
+    self, CreateFacts, Created, DeleteFacts, Member, MemberChange, MemberError, MemberRole, NewMember,
+    UpdateFacts, Updated,
+};
+use tenantry_store::{MemberFilter, Operation, Page, Paged, Tx};
+
+use crate::audit::{self, Change};
+use crate::{App, Error, Requester, Right};
+
+/// How a request names a customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CustomerName {
+    /// By id.
+    Id(CustomerId),
+    /// By the id in the organization's own system.
+    External(String),
+}
+
+/// How a request names a member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MemberName {
+    /// By id.
+    Id(MemberId),
+    /// By id, within a customer.
+    OfCustomer(CustomerName, MemberId),
+    /// By the id in the organization's own system, within a customer.
+    External(CustomerName, String),
+}
+
+/// The customer of that name within the requester's reach, held until the transaction ends.
+pub(crate) async fn customer(
+    tx: &mut Tx<'_>,
+    by: &Requester,
+    name: &CustomerName,
+) -> Result<Option<Customer>, Error> {
+    let mut found = None;
+    for organization in by.organizations() {
+        let id = match name {
+            CustomerName::Id(id) => Some(*id),
+            CustomerName::External(external_id) => {
+                tx.customer_by_external_id(*organization, external_id).await?
+            }
+        };
+        let Some(id) = id else { continue };
+        let customer = tx.customer_for_update(*organization, id).await?;
+        match (found.is_some(), customer) {
+            (true, Some(_)) => return Err(Error::AmbiguousCustomer),
+            (false, customer) => found = customer,
+            (true, None) => {}
+        }
+    }
+    Ok(found)
+}
+
+/// The member of that name within the requester's reach.
+async fn find(tx: &mut Tx<'_>, by: &Requester, name: &MemberName) -> Result<Member, Error> {
+    let found = match name {
+        MemberName::Id(id) => find_by_id(tx, by, *id).await?,
+        MemberName::OfCustomer(customer_name, id) => {
+            let of = customer(tx, by, customer_name).await?;
+            let member = find_by_id(tx, by, *id).await?;
+            member.filter(|member| of.is_some_and(|customer| customer.id == member.customer_id))
+        }
+        MemberName::External(customer_name, external_id) => match customer(tx, by, customer_name).await? {
+            Some(of) => tx.member_by_external_id(of.organization, of.id, external_id).await?,
+            None => None,
+        },
+    };
+    found.ok_or_else(|| MemberError::NotFound.into())
+}
+
+async fn find_by_id(tx: &mut Tx<'_>, by: &Requester, id: MemberId) -> Result<Option<Member>, Error> {
+    for organization in by.organizations() {
+        if let Some(member) = tx.member(*organization, id).await? {
+            return Ok(Some(member));
+        }
+    }
+    Ok(None)
+}
+
+/// Adds a member to a customer.
+#[derive(Debug, Clone)]
+pub struct MemberCreate {
+    /// On whose behalf.
+    pub by: Requester,
+    /// To which customer.
+    pub customer: CustomerName,
+    /// Whom.
+    pub new: NewMember,
+}
+
+impl Operation for MemberCreate {
+    type Output = Member;
+    type Error = Error;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Member, Error> {
+        let Self { by, customer: name, new } = self;
+        let customer = customer(tx, by, name).await?.ok_or(MemberError::CustomerNotFound)?;
+        let organization = customer.organization;
+        by.check(organization, Right::ManageCustomers)?;
+        let tenant = tx.organization(organization).await?.ok_or(Error::OrganizationNotFound)?;
+        let external_id_taken = match &new.external_id {
+            Some(id) => tx.member_by_external_id(organization, customer.id, id.as_str()).await?.is_some(),
+            None => false,
+        };
+        let facts = CreateFacts {
+            members_enabled: tenant.members_enabled(),
+            same_email: tx.member_by_email(organization, customer.id, &new.email).await?,
+            external_id_taken,
+            customer,
+        };
+        let id = MemberId::new(moment.uuid());
+        match member::create(facts, new.clone(), id, moment.now())? {
+            Created::Existing(member) => Ok(member),
+            Created::New(member) => {
+                tx.member_insert(&member).await?;
+                record(tx, moment, by, "member.created", None, Some(&member)).await?;
+                Ok(member)
+            }
+        }
+    }
+}
+
+/// Changes a member; the role `owner` transfers ownership.
+#[derive(Debug, Clone)]
+pub struct MemberUpdate {
+    /// On whose behalf.
+    pub by: Requester,
+    /// Whom.
+    pub member: MemberName,
+    /// How.
+    pub change: MemberChange,
+}
+
+impl Operation for MemberUpdate {
+    type Output = Member;
+    type Error = Error;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Member, Error> {
+        let Self { by, member: name, change } = self;
+        let (before, customer) = held(tx, by, name).await?;
+        let organization = before.organization;
+        let email_taken = match &change.email {
+            Some(email) => tx
+                .member_by_email(organization, customer.id, email)
+                .await?
+                .is_some_and(|other| other.id != before.id),
+            None => false,
+        };
+        let owner = match change.role {
+            Some(MemberRole::Owner) => tx.member_owner(organization, customer.id).await?,
+            _ => None,
+        };
+        let facts = UpdateFacts {
+            member: before.clone(),
+            customer_kind: customer.kind,
+            owner: owner.clone(),
+            email_taken,
+        };
+        let Updated { demoted, member, changed } = member::update(facts, change.clone(), moment.now())?;
+        if let Some(demoted) = &demoted {
+            tx.member_update(demoted).await?;
+            record(tx, moment, by, "member.updated", owner.as_ref(), Some(demoted)).await?;
+        }
+        if changed {
+            tx.member_update(&member).await?;
+            record(tx, moment, by, "member.updated", Some(&before), Some(&member)).await?;
+        }
+        Ok(member)
+    }
+}
+
+/// Removes a member.
+#[derive(Debug, Clone)]
+pub struct MemberDelete {
+    /// On whose behalf.
+    pub by: Requester,
+    /// Whom.
+    pub member: MemberName,
+}
+
+impl Operation for MemberDelete {
+    type Output = ();
+    type Error = Error;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
+        let Self { by, member: name } = self;
+        let (member, _) = held(tx, by, name).await?;
+        member::delete(DeleteFacts { id: member.id, role: member.role })?;
+        tx.member_delete(&member, moment.now()).await?;
+        record(tx, moment, by, "member.deleted", Some(&member), None).await
+    }
+}
+
+/// The member of that name as it is once nobody else can change it: the customer is held, and the member
+/// read again.
+async fn held(tx: &mut Tx<'_>, by: &Requester, name: &MemberName) -> Result<(Member, Customer), Error> {
+    let found = find(tx, by, name).await?;
+    let customer = tx.customer_for_update(found.organization, found.customer_id).await?;
+    let customer = customer.ok_or(MemberError::NotFound)?;
+    let member = tx.member(found.organization, found.id).await?.ok_or(MemberError::NotFound)?;
+    by.check(member.organization, Right::ManageCustomers)?;
+    Ok((member, customer))
+}
+
+pub(crate) async fn record(
+    tx: &mut Tx<'_>,
+    moment: &mut Moment,
+    by: &Requester,
+    action: &'static str,
+    before: Option<&Member>,
+    after: Option<&Member>,
+) -> Result<(), Error> {
+    let Some(Member { organization, id, .. }) = after.or(before) else { return Ok(()) };
+    let (organization, subject) = (*organization, id.uuid());
+    audit::record(tx, moment, by, Change { organization, action, subject, before, after }).await
+}
+
+impl App {
+    /// The member of that name.
+    ///
+    /// # Errors
+    /// [`MemberError::NotFound`], or a fault.
+    pub async fn member(&self, by: &Requester, name: &MemberName) -> Result<Member, Error> {
+        find(&mut self.store.reader()?.tx()?, by, name).await
+    }
+
+    /// A part of the list of members within reach.
+    ///
+    /// # Errors
+    /// A fault.
+    pub async fn members(&self, filter: &MemberFilter, page: Page) -> Result<Paged<Member>, Error> {
+        Ok(self.store.reader()?.tx()?.members(filter, page).await?)
+    }
+}

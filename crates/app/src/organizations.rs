@@ -1,0 +1,163 @@
+//! Organizations: see, create, change.
+
+use tenantry_core::Moment;
+use tenantry_core::ids::{OrganizationId, UserId};
+use tenantry_core::organization::{
+    self, FeatureSettings, NewOrganization, Organization, OrganizationChange, OrganizationStatus, OrganizationViolation,
+};
+use tenantry_core::team::{TeamMember, TeamRole};
+use tenantry_core::user::User;
+use tenantry_core::values::EmailAddress;
+use tenantry_store::{Operation, OrganizationFilter, Page, Paged, StoreError, Tx};
+
+use crate::audit::{self, Change};
+use crate::{App, Error, Requester, Right};
+
+/// Who will own a new organization.
+#[derive(Debug, Clone)]
+pub enum Owner {
+    /// A person who is known.
+    User(UserId),
+    /// The person with this address, known or not.
+    Email(EmailAddress),
+}
+
+/// The features of an organization that somebody creates for themselves: members and seats.
+#[must_use]
+pub fn usual_features() -> FeatureSettings {
+    FeatureSettings { member_model_enabled: true, seat_based_pricing_enabled: true, ..FeatureSettings::default() }
+}
+
+/// Creates an organization with its owner.
+#[derive(Debug, Clone)]
+pub struct OrganizationCreate {
+    /// On whose behalf.
+    pub by: Requester,
+    /// Who owns it.
+    pub owner: Owner,
+    /// What it is made of.
+    pub new: NewOrganization,
+    /// The features that are on from the start.
+    pub features: FeatureSettings,
+}
+
+impl Operation for OrganizationCreate {
+    type Output = Organization;
+    type Error = Error;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Organization, Error> {
+        let Self { by, owner, new, features } = self;
+        if tx.organization_by_slug(new.slug.as_str()).await?.is_some() {
+            return Err(slug_taken(new));
+        }
+        let owner = match owner {
+            Owner::User(id) => *id,
+            Owner::Email(email) => person(tx, moment, email).await?.id,
+        };
+        let id = OrganizationId::new(moment.uuid());
+        let organization = organization::create(new.clone(), features.clone(), id, owner, moment.now())
+            .map_err(Error::OrganizationInvalid)?;
+        tx.organization_insert(&organization).await.map_err(|error| {
+            if error.is_violation_of("organization_slugs_pkey") { slug_taken(new) } else { error.into() }
+        })?;
+        let created = Change {
+            organization: id,
+            action: "organization.created",
+            subject: id.uuid(),
+            before: None,
+            after: Some(&organization),
+        };
+        audit::record(tx, moment, by, created).await?;
+        let membership = TeamMember {
+            organization: id,
+            user: owner,
+            role: TeamRole::Owner,
+            created_at: moment.now(),
+            modified_at: moment.now(),
+        };
+        crate::team::join(tx, moment, by, &membership).await?;
+        Ok(organization)
+    }
+}
+
+fn slug_taken(new: &NewOrganization) -> Error {
+    Error::OrganizationInvalid(vec![OrganizationViolation::SlugTaken(new.slug.clone())])
+}
+
+/// The person with this address, made when there is none.
+pub(crate) async fn person(
+    tx: &mut Tx<'_>,
+    moment: &mut Moment,
+    email: &EmailAddress,
+) -> Result<User, StoreError> {
+    match tx.user_by_email(email).await? {
+        Some(user) => Ok(user),
+        None => {
+            let id = UserId::new(moment.uuid());
+            tx.user_insert(&User { id, created_at: moment.now(), email: email.clone(), name: None }).await
+        }
+    }
+}
+
+/// Changes an organization.
+#[derive(Debug, Clone)]
+pub struct OrganizationUpdate {
+    /// On whose behalf.
+    pub by: Requester,
+    /// Which.
+    pub id: OrganizationId,
+    /// How.
+    pub change: OrganizationChange,
+}
+
+impl Operation for OrganizationUpdate {
+    type Output = Organization;
+    type Error = Error;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Organization, Error> {
+        let Self { by, id, change } = self;
+        let before = if by.reaches(*id) { tx.organization_for_update(*id).await? } else { None };
+        let before = before.ok_or(Error::OrganizationNotFound)?;
+        by.check(*id, Right::ManageOrganization)?;
+        let after = organization::update(&before, change.clone(), moment.now())
+            .map_err(Error::OrganizationInvalid)?;
+        if after != before {
+            tx.organization_update(&after).await?;
+            let updated = Change {
+                organization: *id,
+                action: "organization.updated",
+                subject: id.uuid(),
+                before: Some(&before),
+                after: Some(&after),
+            };
+            audit::record(tx, moment, by, updated).await?;
+        }
+        Ok(after)
+    }
+}
+
+impl App {
+    /// The organization of this id.
+    ///
+    /// # Errors
+    /// [`Error::OrganizationNotFound`], or a fault.
+    pub async fn organization(&self, by: &Requester, id: OrganizationId) -> Result<Organization, Error> {
+        let found =
+            if by.reaches(id) { self.store.reader()?.tx()?.organization(id).await? } else { None };
+        found
+            .filter(|organization| organization.status != OrganizationStatus::Blocked)
+            .ok_or(Error::OrganizationNotFound)
+    }
+
+    /// A part of the list of organizations within reach.
+    ///
+    /// # Errors
+    /// A fault.
+    pub async fn organizations(
+        &self,
+        filter: &OrganizationFilter,
+        page: Page,
+    ) -> Result<Paged<Organization>, Error> {
+        Ok(self.store.reader()?.tx()?.organizations(filter, page).await?)
+    }
+}

@@ -1,0 +1,127 @@
+//! Tokens: make and revoke.
+
+use tenantry_core::ids::{OrganizationId, TokenId, UserTokenId};
+use tenantry_core::Moment;
+use tenantry_core::token::{AccessToken, Scopes, Secret, SecretKind, UserToken};
+use tenantry_core::values::EmailAddress;
+use tenantry_store::{Operation, Tx};
+
+use crate::audit::{self, Change};
+use crate::organizations::person;
+use crate::{Error, HashKey, Requester};
+
+/// A new token with its secret, which is shown once.
+#[derive(Debug, Clone)]
+pub struct Issued<T> {
+    /// The token.
+    pub token: T,
+    /// Its secret.
+    pub secret: Secret,
+}
+
+/// Makes a token of an organization.
+#[derive(Clone)]
+pub struct TokenCreate {
+    /// On whose behalf.
+    pub by: Requester,
+    /// Whose.
+    pub organization: OrganizationId,
+    /// What it is for.
+    pub label: String,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// Seconds until it stops working.
+    pub expires_in_s: Option<i64>,
+    /// The key its secret is hashed with.
+    pub hash_key: HashKey,
+}
+
+impl Operation for TokenCreate {
+    type Output = Issued<AccessToken>;
+    type Error = Error;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Issued<AccessToken>, Error> {
+        let Self { by, organization, label, scopes, expires_in_s, hash_key } = self;
+        tx.organization(*organization).await?.ok_or(Error::OrganizationNotFound)?;
+        let token = AccessToken {
+            id: TokenId::new(moment.uuid()),
+            organization: *organization,
+            created_at: moment.now(),
+            label: label.clone(),
+            scopes: scopes.clone(),
+            expires_at: expires_in_s.map(|seconds| moment.now().plus_seconds(seconds)),
+            created_by: by.person(),
+        };
+        let secret = Secret::generate(SecretKind::OrganizationToken, moment);
+        tx.access_token_insert(&token, &hash_key.hash(secret.expose())).await?;
+        record(tx, moment, by, "access_token.created", None, Some(&token)).await?;
+        Ok(Issued { token, secret })
+    }
+}
+
+/// Revokes the token of this id, of whichever organization: for the operator.
+#[derive(Debug, Clone)]
+pub struct TokenRevoke {
+    /// On whose behalf.
+    pub by: Requester,
+    /// Which.
+    pub id: TokenId,
+}
+
+impl Operation for TokenRevoke {
+    type Output = AccessToken;
+    type Error = Error;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<AccessToken, Error> {
+        let Self { by, id } = self;
+        let organization = tx.organization_of_token(*id).await?.ok_or(Error::TokenNotFound)?;
+        let token = tx.access_token(organization, *id).await?.ok_or(Error::TokenNotFound)?;
+        tx.access_token_delete(organization, *id, moment.now()).await?;
+        record(tx, moment, by, "access_token.deleted", Some(&token), None).await?;
+        Ok(token)
+    }
+}
+
+/// Makes a token of a person, who becomes a user when not known by that address.
+#[derive(Clone)]
+pub struct UserTokenCreate {
+    /// The person's address.
+    pub email: EmailAddress,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// The key its secret is hashed with.
+    pub hash_key: HashKey,
+}
+
+impl Operation for UserTokenCreate {
+    type Output = Issued<UserToken>;
+    type Error = Error;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Issued<UserToken>, Error> {
+        let Self { email, scopes, hash_key } = self;
+        let user = person(tx, moment, email).await?;
+        let token = UserToken {
+            id: UserTokenId::new(moment.uuid()),
+            user: user.id,
+            created_at: moment.now(),
+            scopes: scopes.clone(),
+            expires_at: None,
+        };
+        let secret = Secret::generate(SecretKind::UserToken, moment);
+        tx.user_token_insert(&token, &hash_key.hash(secret.expose())).await?;
+        Ok(Issued { token, secret })
+    }
+}
+
+async fn record(
+    tx: &mut Tx<'_>,
+    moment: &mut Moment,
+    by: &Requester,
+    action: &'static str,
+    before: Option<&AccessToken>,
+    after: Option<&AccessToken>,
+) -> Result<(), Error> {
+    let Some(AccessToken { organization, id, .. }) = after.or(before) else { return Ok(()) };
+    let (organization, subject) = (*organization, id.uuid());
+    audit::record(tx, moment, by, Change { organization, action, subject, before, after }).await
+}

@@ -1,0 +1,74 @@
+//! What is written down of every change: who, what, to what, before and after, in which request.
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::Timestamp;
+use crate::ids::{AuditId, OrganizationId, TokenId, UserId, UserTokenId};
+
+/// Who made a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Actor {
+    /// An access token of an organization.
+    Token(TokenId),
+    /// A person, by one of their own tokens.
+    User(UserId, UserTokenId),
+    /// The operator, at the command line.
+    Operator,
+    /// The server itself: the first start, expiry, clean-up.
+    System,
+}
+
+impl Actor {
+    /// The kind of actor, as stored.
+    #[must_use]
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Token(_) => "access_token",
+            Self::User(..) => "user",
+            Self::Operator => "operator",
+            Self::System => "system",
+        }
+    }
+
+    /// The actor's id, where it has one.
+    #[must_use]
+    pub const fn id(self) -> Option<Uuid> {
+        match self {
+            Self::Token(id) => Some(id.uuid()),
+            Self::User(id, _) => Some(id.uuid()),
+            Self::Operator | Self::System => None,
+        }
+    }
+}
+
+/// One entry of the audit log, as appended in the transaction of the change it tells of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// Its own id.
+    pub id: AuditId,
+    /// The organization whose data changed.
+    pub organization: OrganizationId,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: Actor,
+    /// What was done, as `noun.verb` in the past: `member.created`.
+    pub action: &'static str,
+    /// The row that changed.
+    pub subject: Uuid,
+    /// The row before, as JSON without secrets; nothing for a creation.
+    pub before: Option<String>,
+    /// The row after, as JSON without secrets; nothing for a deletion.
+    pub after: Option<String>,
+    /// The request that asked for it.
+    pub request_id: Option<String>,
+}
+
+/// A row as the audit log shows it. Types that hold secrets leave them out of their `Serialize`.
+///
+/// # Errors
+/// When the row cannot be written as JSON.
+pub fn image<T: Serialize>(row: &T) -> Result<String, serde_json::Error> {
+    serde_json::to_string(row)
+}

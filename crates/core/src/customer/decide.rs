@@ -1,0 +1,240 @@
+//! The rules of customers, as pure functions of facts.
+
+use super::{
+    Customer, CustomerChange, CustomerError, CustomerKind, CustomerViolation, NewCustomer, NewOwner,
+};
+use crate::ids::{CustomerId, MemberId, OrganizationId};
+use crate::member::{self, Member};
+use crate::values::{Address, EmailAddress, TaxId};
+use crate::{Patch, Timestamp};
+
+/// What must be known to create a customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CreateFacts {
+    /// The organization.
+    pub organization: OrganizationId,
+    /// Whether another customer has the address.
+    pub email_taken: bool,
+    /// Whether another customer has the external id.
+    pub external_id_taken: bool,
+}
+
+/// A new customer and its owner. The owner is there from the first moment, also while the organization
+/// has members switched off: the invariant needs no repair when they are switched on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Created {
+    /// The customer.
+    pub customer: Customer,
+    /// Its owner.
+    pub owner: Member,
+}
+
+/// Creates a customer together with its owner.
+///
+/// # Errors
+/// When the address or external id is taken (both are reported), or the tax number does not fit.
+pub fn create(
+    facts: CreateFacts,
+    new: NewCustomer,
+    id: CustomerId,
+    owner_id: MemberId,
+    now: Timestamp,
+) -> Result<Created, CustomerError> {
+    let mut violations = Vec::new();
+    if let Some(email) = new.email.as_ref().filter(|_| facts.email_taken) {
+        violations.push(CustomerViolation::EmailTaken(email.clone()));
+    }
+    if let Some(external_id) = new.external_id.as_ref().filter(|_| facts.external_id_taken) {
+        violations.push(CustomerViolation::ExternalIdTaken(external_id.clone()));
+    }
+    refuse(violations)?;
+    let tax_id = new.tax_id.map(|typed| tax_id(&typed, new.billing_address.as_ref())).transpose()?;
+    let mut customer = Customer {
+        id,
+        organization: facts.organization,
+        created_at: now,
+        modified_at: None,
+        deleted_at: None,
+        kind: new.kind,
+        email: new.email,
+        email_verified: false,
+        name: new.name,
+        external_id: new.external_id,
+        metadata: new.metadata,
+        billing_name: None,
+        billing_address: new.billing_address,
+        tax_id,
+        locale: new.locale,
+        owner_email: None,
+    };
+    let owner = owner(&customer, new.owner, owner_id)?;
+    if customer.email.is_none() {
+        customer.owner_email = Some(owner.email.clone());
+    }
+    Ok(Created { customer, owner })
+}
+
+fn owner(customer: &Customer, named: Option<NewOwner>, id: MemberId) -> Result<Member, CustomerError> {
+    let (email, name, external_id) = match named {
+        Some(NewOwner { email, name, external_id }) => (Some(email), name, external_id),
+        None => (None, None, None),
+    };
+    let email = email
+        .or_else(|| customer.email.clone())
+        .ok_or_else(|| CustomerError::Invalid(vec![CustomerViolation::OwnerNeedsEmail]))?;
+    let name = name.or_else(|| customer.name.clone());
+    let external_id = external_id.or_else(|| customer.external_id.clone());
+    Ok(member::owner_of_new_customer(customer, id, email, name, external_id))
+}
+
+/// What must be known to change a customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpdateFacts {
+    /// The customer as it is.
+    pub customer: Customer,
+    /// Whether another customer has the new address.
+    pub email_taken: bool,
+    /// Whether another customer has the new external id.
+    pub external_id_taken: bool,
+}
+
+/// Changes a customer. What comes back equals the customer before when nothing changed.
+///
+/// # Errors
+/// All broken rules at once; those of the tax number come after the rest.
+pub fn update(
+    facts: UpdateFacts,
+    change: CustomerChange,
+    now: Timestamp,
+) -> Result<Customer, CustomerError> {
+    let UpdateFacts { customer: before, email_taken, external_id_taken } = facts;
+    let CustomerChange { email, name, billing_address, tax_id, locale, metadata, external_id, kind } = change;
+    let mut after = before.clone();
+    let violations = [
+        change_email(&mut after, email, email_taken),
+        change_billing_address(&mut after, billing_address),
+        change_external_id(&mut after, external_id, external_id_taken),
+        change_kind(&mut after, kind),
+    ];
+    refuse(violations.into_iter().filter_map(Result::err).collect())?;
+    name.apply(&mut after.name);
+    locale.apply(&mut after.locale);
+    if let Some(metadata) = metadata {
+        after.metadata = metadata;
+    }
+    change_tax_id(&before, &mut after, tax_id)?;
+    if after != before {
+        after.modified_at = Some(now);
+    }
+    Ok(after)
+}
+
+fn change_email(
+    customer: &mut Customer,
+    email: Patch<EmailAddress>,
+    taken: bool,
+) -> Result<(), CustomerViolation> {
+    let Some(email) = email.value() else { return Ok(()) };
+    let same = customer.email.as_ref().is_some_and(|current| current.key() == email.key());
+    if same {
+        return Ok(());
+    }
+    if taken {
+        return Err(CustomerViolation::EmailTaken(email));
+    }
+    customer.email = Some(email);
+    customer.email_verified = false;
+    Ok(())
+}
+
+fn change_billing_address(
+    customer: &mut Customer,
+    address: Patch<Address>,
+) -> Result<(), CustomerViolation> {
+    if address == Patch::Null && customer.billing_address.is_some() {
+        return Err(CustomerViolation::BillingAddressStays);
+    }
+    address.apply(&mut customer.billing_address);
+    Ok(())
+}
+
+fn change_external_id(
+    customer: &mut Customer,
+    external_id: Patch<crate::values::ExternalId>,
+    taken: bool,
+) -> Result<(), CustomerViolation> {
+    let wanted = match external_id {
+        Patch::Absent => return Ok(()),
+        Patch::Null => None,
+        Patch::Value(value) => Some(value),
+    };
+    if wanted == customer.external_id {
+        return Ok(());
+    }
+    if customer.external_id.is_some() {
+        return Err(CustomerViolation::ExternalIdFixed(wanted));
+    }
+    match wanted {
+        Some(wanted) if taken => Err(CustomerViolation::ExternalIdTaken(wanted)),
+        wanted => {
+            customer.external_id = wanted;
+            Ok(())
+        }
+    }
+}
+
+fn change_kind(customer: &mut Customer, kind: Patch<CustomerKind>) -> Result<(), CustomerViolation> {
+    let wanted = match kind {
+        Patch::Absent => return Ok(()),
+        Patch::Null => None,
+        Patch::Value(kind) => Some(kind),
+    };
+    if customer.kind == CustomerKind::Team && wanted != Some(CustomerKind::Team) {
+        return Err(CustomerViolation::TeamStays(wanted));
+    }
+    customer.kind = wanted.unwrap_or(customer.kind);
+    Ok(())
+}
+
+fn change_tax_id(
+    before: &Customer,
+    after: &mut Customer,
+    typed: Patch<String>,
+) -> Result<(), CustomerError> {
+    after.tax_id = match typed {
+        Patch::Value(typed) if !typed.trim().is_empty() => {
+            Some(tax_id(&typed, after.billing_address.as_ref())?)
+        }
+        Patch::Value(_) | Patch::Null => None,
+        // An address in another country makes the number that is there wrong, or right.
+        Patch::Absent if after.billing_address != before.billing_address => before
+            .tax_id
+            .as_ref()
+            .map(|current| tax_id(current.value(), after.billing_address.as_ref()))
+            .transpose()?,
+        Patch::Absent => return Ok(()),
+    };
+    Ok(())
+}
+
+fn tax_id(typed: &str, address: Option<&Address>) -> Result<TaxId, CustomerError> {
+    let address =
+        address.ok_or_else(|| CustomerError::Invalid(vec![CustomerViolation::TaxIdNeedsCountry]))?;
+    TaxId::parse(typed, address.country())
+        .map_err(|_| CustomerError::Invalid(vec![CustomerViolation::TaxIdInvalid(typed.to_owned())]))
+}
+
+fn refuse(violations: Vec<CustomerViolation>) -> Result<(), CustomerError> {
+    if violations.is_empty() { Ok(()) } else { Err(CustomerError::Invalid(violations)) }
+}
+
+/// The owner of an individual customer with the customer's new address; nothing when it did not change.
+#[must_use]
+pub fn owner_follows(before: &Customer, after: &Customer, owner: &Member) -> Option<Member> {
+    let email = after.email.as_ref().filter(|email| before.email.as_ref() != Some(*email))?;
+    (before.kind == CustomerKind::Individual).then(|| Member {
+        email: email.clone(),
+        modified_at: after.modified_at,
+        ..owner.clone()
+    })
+}

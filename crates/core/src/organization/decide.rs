@@ -1,0 +1,389 @@
+//! The rules of organizations, as pure functions of facts.
+
+use super::{
+    AccountSettings, CustomerEmailSettings, CustomerPortalSettings, Details, FeatureSettings,
+    FeatureSettingsChange, LegacySettings, Organization, OrganizationStatus, Profile, ProfileSettings,
+    ProfileSettingsChange, ProrationBehavior, SocialLink, SubscriptionSettingsChange, TaxBehavior,
+};
+use crate::ids::{OrganizationId, UserId};
+use crate::values::{Country, Currency, EmailAddress, EmbedHost, HttpUrl, OrganizationName, Slug};
+use crate::{Patch, Timestamp};
+
+/// What a new organization is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewOrganization {
+    /// Display name.
+    pub name: OrganizationName,
+    /// Name in URLs.
+    pub slug: Slug,
+    /// The rest, as far as it was given: the same rules hold as for an update.
+    pub change: OrganizationChange,
+}
+
+/// One reason why an organization could not be created or changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OrganizationViolation {
+    /// Another organization has, or had, the slug.
+    #[error("the slug is taken")]
+    SlugTaken(Slug),
+    /// Seats stay on once they are on.
+    #[error("seat-based pricing cannot be switched off")]
+    SeatsStayOn,
+    /// Seats need members.
+    #[error("seat-based pricing needs the member model")]
+    SeatsNeedMembers,
+    /// The behaviour `reset` needs its feature.
+    #[error("the proration behaviour 'reset' is not enabled for this organization")]
+    ResetNotEnabled,
+    /// A limit a person needs a limit in total.
+    #[error("a limit per user needs a limit in total")]
+    LimitNeedsTotal,
+    /// A limit a person is at most the limit in total.
+    #[error("a limit per user is at most the limit in total")]
+    LimitAboveTotal,
+    /// Accepting disputes unseen needs its features.
+    #[error("accepting disputes unseen is not enabled for this organization")]
+    DisputeAutoAcceptNotEnabled,
+    /// Single sign-on cannot be enforced from this session.
+    #[error("single sign-on can be enforced only by somebody who signed in through it")]
+    SsoNotProven,
+}
+
+/// Creates an organization with these features on.
+///
+/// # Errors
+/// The rules that its settings break.
+pub fn create(
+    new: NewOrganization,
+    features: FeatureSettings,
+    id: OrganizationId,
+    owner: UserId,
+    now: Timestamp,
+) -> Result<Organization, Vec<OrganizationViolation>> {
+    let NewOrganization { name, slug, change } = new;
+    let profile = Profile { feature_settings: features.clone(), ..Profile::default() };
+    let mut organization = Organization {
+        id,
+        parent: None,
+        created_at: now,
+        modified_at: None,
+        name,
+        slug,
+        status: OrganizationStatus::Active,
+        owner,
+        profile,
+    };
+    // What is on from the start stays on, also when a client sends false.
+    let forced = FeatureSettingsChange {
+        member_model_enabled: features.member_model_enabled.then_some(true),
+        seat_based_pricing_enabled: features.seat_based_pricing_enabled.then_some(true),
+        ..change.feature_settings.clone().value().unwrap_or_default()
+    };
+    let change = OrganizationChange { feature_settings: Patch::Value(forced), ..change };
+    let violations = apply(&mut organization, change, now);
+    if violations.is_empty() { Ok(organization) } else { Err(violations) }
+}
+
+/// A partial update of an organization: the fields of both dialects, each three-state.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OrganizationChange {
+    /// Display name; stays when `null`.
+    pub name: Patch<OrganizationName>,
+    /// Picture; cleared by `null`.
+    pub avatar_url: Patch<HttpUrl>,
+    /// Address for support; cleared by `null`.
+    pub email: Patch<EmailAddress>,
+    /// Home page; cleared by `null`.
+    pub website: Patch<HttpUrl>,
+    /// Profiles elsewhere; stay when `null`.
+    pub socials: Patch<Vec<SocialLink>>,
+    /// What the business does; stays when `null`.
+    pub details: Patch<Details>,
+    /// Where the business is; cleared by `null`.
+    pub country: Patch<Country>,
+    /// Features; merged, stay when `null`.
+    pub feature_settings: Patch<FeatureSettingsChange>,
+    /// Subscriptions; replaced, stay when `null`.
+    pub subscription_settings: Patch<SubscriptionSettingsChange>,
+    /// Mails; replaced, stay when `null`.
+    pub customer_email_settings: Patch<CustomerEmailSettings>,
+    /// Portal; replaced, stays when `null`.
+    pub customer_portal_settings: Patch<CustomerPortalSettings>,
+    /// Disputes accepted unseen; `Null` inside clears the amount.
+    pub dispute_auto_accept_below: Patch<i64>,
+    /// Embedding hosts; replaced, stay when `null`.
+    pub embed_hosts: Patch<Vec<EmbedHost>>,
+    /// Currency; stays when `null`.
+    pub default_presentment_currency: Patch<Currency>,
+    /// Tax; stays when `null`.
+    pub default_tax_behavior: Patch<TaxBehavior>,
+    /// Single sign-on; stays when `null`.
+    pub sso_enforced: Patch<bool>,
+    /// Fields of the 2024 and 2025 documents.
+    pub legacy: LegacyChange,
+    /// Fields of the AhaSend dialect.
+    pub account: AccountChange,
+}
+
+/// A partial update of the deprecated fields.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LegacyChange {
+    /// US cents; stays when `null`.
+    pub pledge_minimum_amount: Patch<i64>,
+    /// Stays when `null`.
+    pub pledge_badge_show_amount: Patch<bool>,
+    /// Per cent; cleared by `null`.
+    pub default_upfront_split_to_contributors: Patch<i64>,
+    /// Cleared by `null`.
+    pub billing_email: Patch<String>,
+    /// Cleared by `null`.
+    pub default_badge_custom_content: Patch<String>,
+    /// US cents; cleared by `null`.
+    pub total_monthly_spending_limit: Patch<i64>,
+    /// US cents; cleared by `null`.
+    pub per_user_monthly_spending_limit: Patch<i64>,
+    /// Merged; cleared by `null`.
+    pub profile_settings: Patch<ProfileSettingsChange>,
+}
+
+/// A partial update of AhaSend's fields; what is absent stays.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AccountChange {
+    /// Free text.
+    pub about: Option<String>,
+    /// Tracking of opens.
+    pub track_opens: Option<bool>,
+    /// Tracking of clicks.
+    pub track_clicks: Option<bool>,
+    /// Refusal of known bad addresses.
+    pub reject_bad_recipients: Option<bool>,
+    /// Refusal of mistyped domains.
+    pub reject_mistyped_recipients: Option<bool>,
+    /// Days, 1 to 30.
+    pub message_metadata_retention: Option<i64>,
+    /// Days, 0 to 30.
+    pub message_data_retention: Option<i64>,
+}
+
+/// Changes an organization. What comes back equals the organization before when nothing changed.
+///
+/// # Errors
+/// The rules that the change breaks.
+pub fn update(
+    before: &Organization,
+    change: OrganizationChange,
+    now: Timestamp,
+) -> Result<Organization, Vec<OrganizationViolation>> {
+    let mut after = before.clone();
+    let violations = apply(&mut after, change, now);
+    if !violations.is_empty() {
+        return Err(violations);
+    }
+    if after != *before {
+        after.modified_at = Some(now);
+    }
+    Ok(after)
+}
+
+fn apply(
+    organization: &mut Organization,
+    change: OrganizationChange,
+    now: Timestamp,
+) -> Vec<OrganizationViolation> {
+    let OrganizationChange {
+        name,
+        avatar_url,
+        email,
+        website,
+        socials,
+        details,
+        country,
+        feature_settings,
+        subscription_settings,
+        customer_email_settings,
+        customer_portal_settings,
+        dispute_auto_accept_below,
+        embed_hosts,
+        default_presentment_currency,
+        default_tax_behavior,
+        sso_enforced,
+        legacy,
+        account,
+    } = change;
+    let Organization { name: current_name, profile, .. } = organization;
+    name.apply_required(current_name);
+    avatar_url.apply(&mut profile.avatar_url);
+    email.apply(&mut profile.email);
+    website.apply(&mut profile.website);
+    socials.apply_required(&mut profile.socials);
+    if let Patch::Value(details) = details {
+        profile.details = details;
+        profile.details_submitted_at = profile.details_submitted_at.or(Some(now));
+    }
+    country.apply(&mut profile.country);
+    customer_email_settings.apply_required(&mut profile.customer_email_settings);
+    customer_portal_settings.apply_required(&mut profile.customer_portal_settings);
+    embed_hosts.apply_required(&mut profile.embed_hosts);
+    default_presentment_currency.apply_required(&mut profile.default_presentment_currency);
+    default_tax_behavior.apply_required(&mut profile.default_tax_behavior);
+    apply_account(&mut profile.account, account);
+    // Later rules look at what earlier fields became: features first.
+    [
+        apply_features(&mut profile.feature_settings, feature_settings),
+        apply_subscriptions(profile, subscription_settings),
+        apply_disputes(profile, dispute_auto_accept_below),
+        apply_sso(profile, &sso_enforced),
+        apply_legacy(&mut profile.legacy, legacy),
+    ]
+    .into_iter()
+    .filter_map(Result::err)
+    .collect()
+}
+
+fn apply_features(
+    features: &mut FeatureSettings,
+    change: Patch<FeatureSettingsChange>,
+) -> Result<(), OrganizationViolation> {
+    let Patch::Value(change) = change else { return Ok(()) };
+    let FeatureSettingsChange {
+        issue_funding_enabled,
+        seat_based_pricing_enabled,
+        member_model_enabled,
+        checkout_localization_enabled,
+        overview_metrics,
+    } = change;
+    let had_seats = features.seat_based_pricing_enabled;
+    let set = |field: &mut bool, value: Option<bool>| *field = value.unwrap_or(*field);
+    set(&mut features.issue_funding_enabled, issue_funding_enabled);
+    set(&mut features.seat_based_pricing_enabled, seat_based_pricing_enabled);
+    set(&mut features.member_model_enabled, member_model_enabled);
+    set(&mut features.checkout_localization_enabled, checkout_localization_enabled);
+    if overview_metrics.is_some() {
+        features.overview_metrics = overview_metrics;
+    }
+    match (had_seats, features.seat_based_pricing_enabled) {
+        (true, false) => Err(OrganizationViolation::SeatsStayOn),
+        (false, true) if !features.member_model_enabled => Err(OrganizationViolation::SeatsNeedMembers),
+        _ => Ok(()),
+    }
+}
+
+fn apply_subscriptions(
+    profile: &mut Profile,
+    change: Patch<SubscriptionSettingsChange>,
+) -> Result<(), OrganizationViolation> {
+    let Patch::Value(change) = change else { return Ok(()) };
+    let SubscriptionSettingsChange {
+        allow_multiple_subscriptions,
+        proration_behavior,
+        benefit_revocation_grace_period,
+        prevent_trial_abuse,
+        allow_customer_updates,
+    } = change;
+    let resets = proration_behavior == ProrationBehavior::Reset;
+    if resets && !profile.feature_settings.reset_proration_behavior_enabled {
+        return Err(OrganizationViolation::ResetNotEnabled);
+    }
+    let settings = &mut profile.subscription_settings;
+    settings.allow_multiple_subscriptions = allow_multiple_subscriptions;
+    settings.proration_behavior = proration_behavior;
+    settings.allow_customer_updates = allow_customer_updates;
+    settings.benefit_revocation_grace_period =
+        benefit_revocation_grace_period.unwrap_or(settings.benefit_revocation_grace_period);
+    settings.prevent_trial_abuse = prevent_trial_abuse.unwrap_or(settings.prevent_trial_abuse);
+    Ok(())
+}
+
+fn apply_disputes(profile: &mut Profile, amount: Patch<i64>) -> Result<(), OrganizationViolation> {
+    let features = &profile.feature_settings;
+    let enabled = features.disputes_enabled && features.dispute_auto_accept_enabled;
+    if matches!(amount, Patch::Value(_)) && !enabled {
+        return Err(OrganizationViolation::DisputeAutoAcceptNotEnabled);
+    }
+    amount.apply(&mut profile.dispute_settings.auto_accept_below_amount);
+    Ok(())
+}
+
+fn apply_sso(profile: &mut Profile, enforced: &Patch<bool>) -> Result<(), OrganizationViolation> {
+    match enforced {
+        // No session is signed in through an identity provider yet, so nobody can prove that it works.
+        Patch::Value(true) if !profile.sso_enforced => Err(OrganizationViolation::SsoNotProven),
+        Patch::Value(value) => {
+            profile.sso_enforced = *value;
+            Ok(())
+        }
+        Patch::Absent | Patch::Null => Ok(()),
+    }
+}
+
+fn apply_legacy(legacy: &mut LegacySettings, change: LegacyChange) -> Result<(), OrganizationViolation> {
+    let LegacyChange {
+        pledge_minimum_amount,
+        pledge_badge_show_amount,
+        default_upfront_split_to_contributors,
+        billing_email,
+        default_badge_custom_content,
+        total_monthly_spending_limit,
+        per_user_monthly_spending_limit,
+        profile_settings,
+    } = change;
+    pledge_minimum_amount.apply_required(&mut legacy.pledge_minimum_amount);
+    pledge_badge_show_amount.apply_required(&mut legacy.pledge_badge_show_amount);
+    default_upfront_split_to_contributors.apply(&mut legacy.default_upfront_split_to_contributors);
+    billing_email.apply(&mut legacy.billing_email);
+    default_badge_custom_content.apply(&mut legacy.default_badge_custom_content);
+    total_monthly_spending_limit.apply(&mut legacy.total_monthly_spending_limit);
+    per_user_monthly_spending_limit.apply(&mut legacy.per_user_monthly_spending_limit);
+    match profile_settings {
+        Patch::Absent => {}
+        Patch::Null => legacy.profile_settings = None,
+        Patch::Value(change) => {
+            apply_profile_settings(legacy.profile_settings.get_or_insert_default(), change);
+        }
+    }
+    match (legacy.per_user_monthly_spending_limit, legacy.total_monthly_spending_limit) {
+        (Some(_), None) => Err(OrganizationViolation::LimitNeedsTotal),
+        (Some(each), Some(total)) if each > total => Err(OrganizationViolation::LimitAboveTotal),
+        _ => Ok(()),
+    }
+}
+
+fn apply_profile_settings(settings: &mut ProfileSettings, change: ProfileSettingsChange) {
+    let ProfileSettingsChange {
+        enabled,
+        description,
+        featured_projects,
+        featured_organizations,
+        links,
+        subscribe,
+        accent_color,
+    } = change;
+    enabled.apply(&mut settings.enabled);
+    description.apply(&mut settings.description);
+    featured_projects.apply(&mut settings.featured_projects);
+    featured_organizations.apply(&mut settings.featured_organizations);
+    links.apply(&mut settings.links);
+    subscribe.apply_required(&mut settings.subscribe);
+    accent_color.apply(&mut settings.accent_color);
+}
+
+fn apply_account(account: &mut AccountSettings, change: AccountChange) {
+    let AccountChange {
+        about,
+        track_opens,
+        track_clicks,
+        reject_bad_recipients,
+        reject_mistyped_recipients,
+        message_metadata_retention,
+        message_data_retention,
+    } = change;
+    account.about = about.unwrap_or_else(|| std::mem::take(&mut account.about));
+    let set = |field: &mut bool, value: Option<bool>| *field = value.unwrap_or(*field);
+    set(&mut account.track_opens, track_opens);
+    set(&mut account.track_clicks, track_clicks);
+    set(&mut account.reject_bad_recipients, reject_bad_recipients);
+    set(&mut account.reject_mistyped_recipients, reject_mistyped_recipients);
+    let set = |field: &mut i64, value: Option<i64>| *field = value.unwrap_or(*field);
+    set(&mut account.message_metadata_retention, message_metadata_retention);
+    set(&mut account.message_data_retention, message_data_retention);
+}

@@ -1,0 +1,88 @@
+//! Points in time, to the microsecond, in UTC.
+
+use std::fmt;
+
+use jiff::fmt::temporal::DateTimePrinter;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+static WHOLE_SECONDS: DateTimePrinter = DateTimePrinter::new();
+static MICROSECONDS: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
+
+/// Microseconds since the Unix epoch. Written as RFC 3339 in UTC with six fractional digits, or none
+/// when the fraction is zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The instant `micros` microseconds after the Unix epoch.
+    #[must_use]
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// Microseconds since the Unix epoch.
+    #[must_use]
+    pub const fn as_micros(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since the Unix epoch, rounded down.
+    #[must_use]
+    pub const fn as_seconds(self) -> i64 {
+        self.0.div_euclid(1_000_000)
+    }
+
+    /// This instant moved by `seconds`; stops at the ends of the range.
+    #[must_use]
+    pub const fn plus_seconds(self, seconds: i64) -> Self {
+        Self(self.0.saturating_add(seconds.saturating_mul(1_000_000)))
+    }
+
+    /// Whole seconds from this instant until `later`, rounded up; 0 when it is not later.
+    #[must_use]
+    pub fn seconds_until(self, later: Self) -> u64 {
+        let micros = later.0.saturating_sub(self.0).max(0);
+        u64::try_from(micros).unwrap_or(0).div_ceil(1_000_000)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let instant = jiff::Timestamp::from_microsecond(self.0).map_err(|_| fmt::Error)?;
+        let printer = if self.0.rem_euclid(1_000_000) == 0 { &WHOLE_SECONDS } else { &MICROSECONDS };
+        printer.print_timestamp(&instant, jiff::fmt::StdFmtWrite(f)).map_err(|_| fmt::Error)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let instant: jiff::Timestamp = text.parse().map_err(serde::de::Error::custom)?;
+        Ok(Self(instant.as_microsecond()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prints_six_digits_or_none() {
+        assert_eq!(Timestamp::from_micros(1_795_277_994_956_590).to_string(), "2026-11-21T16:19:54.956590Z");
+        assert_eq!(Timestamp::from_micros(1_795_277_994_000_000).to_string(), "2026-11-21T16:19:54Z");
+    }
+
+    #[test]
+    fn counts_seconds_up() {
+        let now = Timestamp::from_micros(5);
+        assert_eq!(now.seconds_until(now.plus_seconds(3)), 3);
+        assert_eq!(now.seconds_until(Timestamp::from_micros(6)), 1);
+        assert_eq!(now.seconds_until(Timestamp::from_micros(0)), 0);
+    }
+}

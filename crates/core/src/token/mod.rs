@@ -1,0 +1,49 @@
+//! Access tokens: what acts for an organization or a person without a password.
+//!
+//! Invariants: the secret is shown once and kept as a keyed hash; a token grants what its scopes say and
+//! nothing else; it is dead once it is revoked, has expired, or its organization is gone.
+
+mod scope;
+mod secret;
+
+pub use scope::{Permission, Scope, Scopes};
+pub use secret::{Secret, SecretKind, TokenHash};
+
+use serde::Serialize;
+
+use crate::Timestamp;
+use crate::ids::{OrganizationId, TokenId, UserId, UserTokenId};
+
+/// A token of an organization. AhaSend calls it an API key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AccessToken {
+    /// Id.
+    pub id: TokenId,
+    /// The tenant.
+    pub organization: OrganizationId,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// What it is for, in its maker's words.
+    pub label: String,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// When it stops working.
+    pub expires_at: Option<Timestamp>,
+    /// The person who made it, where one did.
+    pub created_by: Option<UserId>,
+}
+
+/// A token of a person: acts in every organization they help to run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UserToken {
+    /// Id.
+    pub id: UserTokenId,
+    /// The person.
+    pub user: UserId,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// When it stops working.
+    pub expires_at: Option<Timestamp>,
+}

@@ -1,0 +1,219 @@
+//! What a token may do. One set holds the scopes of both dialects: a token works in each as far as they
+//! reach.
+//!
+//! AhaSend's dynamic scopes have a suffix, `:all` or `:{domain}`; `*` covers everything.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::values::Refusal;
+
+/// Scopes of the Polar dialect, in the contract's order.
+const POLAR: &[&str] = &[
+    "openid", "profile", "email", "user:read", "user:write", "organizations:read", "organizations:write",
+    "custom_fields:read", "custom_fields:write", "discounts:read", "discounts:write", "checkout_links:read",
+    "checkout_links:write", "checkouts:read", "checkouts:write", "transactions:read", "transactions:write",
+    "payouts:read", "payouts:write", "products:read", "products:write", "benefits:read", "benefits:write",
+    "events:read", "events:write", "meters:read", "meters:write", "files:read", "files:write",
+    "subscriptions:read", "subscriptions:write", "customers:read", "customers:write", "members:read",
+    "members:write", "wallets:read", "wallets:write", "disputes:read", "disputes:write",
+    "customer_meters:read", "customer_sessions:write", "member_sessions:write", "customer_seats:read",
+    "customer_seats:write", "orders:read", "orders:write", "refunds:read", "refunds:write", "payments:read",
+    "metrics:read", "metrics:write", "webhooks:read", "webhooks:write", "license_keys:read",
+    "license_keys:write", "customer_portal:read", "customer_portal:write", "notifications:read",
+    "notifications:write", "notification_recipients:read", "notification_recipients:write",
+];
+
+/// Static scopes of the AhaSend dialect.
+const AHASEND: &[&str] = &[
+    "accounts:read", "accounts:write", "accounts:billing", "accounts:members:read", "accounts:members:add",
+    "accounts:members:update", "accounts:members:remove", "domains:read", "domains:write",
+    "suppressions:read", "suppressions:write", "suppressions:delete", "suppressions:wipe", "api-keys:read",
+    "api-keys:write", "api-keys:delete", "sub-accounts:read", "sub-accounts:write", "sub-accounts:delete",
+    "sub-accounts:suspend", "sub-accounts:usage", "sub-account-api-keys:read", "sub-account-api-keys:write",
+    "sub-account-api-keys:delete",
+];
+
+/// Dynamic scopes of the AhaSend dialect, without their suffix.
+const AHASEND_DYNAMIC: &[&str] = &[
+    "messages:send", "messages:cancel", "messages:read", "domains:delete", "webhooks:read", "webhooks:write",
+    "webhooks:delete", "routes:read", "routes:write", "routes:delete", "smtp-credentials:read",
+    "smtp-credentials:write", "smtp-credentials:delete", "statistics-transactional:read",
+];
+
+/// The scope that covers every other.
+const EVERYTHING: &str = "*";
+
+/// One scope, known to one of the dialects.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Scope(String);
+
+impl Scope {
+    /// The scope as granted.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the scope grants all that `other` does.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        self.0 == EVERYTHING || self == other || self.covers_domain_of(other)
+    }
+
+    fn covers_domain_of(&self, other: &Self) -> bool {
+        let Some(stem) = self.0.strip_suffix(":all") else { return false };
+        let domain = other.0.strip_prefix(stem).and_then(|rest| rest.strip_prefix(":{"));
+        domain.is_some_and(|domain| domain.ends_with('}'))
+    }
+}
+
+impl FromStr for Scope {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        if text == EVERYTHING || POLAR.contains(&text) || AHASEND.contains(&text) {
+            return Ok(Self(text.to_owned()));
+        }
+        let dynamic = AHASEND_DYNAMIC.iter().find_map(|stem| {
+            let suffix = text.strip_prefix(stem)?.strip_prefix(':')?;
+            if suffix == "all" {
+                return Some(text.to_owned());
+            }
+            let domain = suffix.strip_prefix('{')?.strip_suffix('}')?;
+            Some(format!("{stem}:{{{}}}", domain_name(domain)?))
+        });
+        dynamic.map(Self).ok_or_else(|| Refusal {
+            kind: "enum",
+            message: format!("unknown scope {text:?}"),
+            context: None,
+        })
+    }
+}
+
+fn domain_name(text: &str) -> Option<String> {
+    let name = text.trim().trim_end_matches('.').to_lowercase();
+    let ascii = idna::domain_to_ascii_strict(&name).ok()?;
+    (ascii.contains('.') && ascii.len() <= 253).then_some(name)
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What an operation asks of its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Permission(&'static str);
+
+impl Permission {
+    /// The permission that the scope of this name grants.
+    #[must_use]
+    pub const fn new(scope: &'static str) -> Self {
+        Self(scope)
+    }
+
+    /// The name of the scope that grants it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+/// The scopes of one token: sorted, each once.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(transparent)]
+pub struct Scopes(Vec<Scope>);
+
+impl Scopes {
+    /// Everything.
+    #[must_use]
+    pub fn everything() -> Self {
+        Self(vec![Scope(EVERYTHING.to_owned())])
+    }
+
+    /// These scopes.
+    #[must_use]
+    pub fn new(mut scopes: Vec<Scope>) -> Self {
+        scopes.sort_unstable();
+        scopes.dedup();
+        Self(scopes)
+    }
+
+    /// The scopes, sorted.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Scope] {
+        &self.0
+    }
+
+    /// Whether the token may do what needs `permission`.
+    #[must_use]
+    pub fn allow(&self, permission: Permission) -> bool {
+        self.0.iter().any(|scope| scope.0 == EVERYTHING || scope.0 == permission.0)
+    }
+
+    /// Whether these scopes grant all that `other` does: a token may give no more than it holds.
+    #[must_use]
+    pub fn cover(&self, other: &Self) -> bool {
+        other.0.iter().all(|wanted| self.0.iter().any(|held| held.covers(wanted)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Scopes {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let names = Vec::<String>::deserialize(deserializer)?;
+        let scopes: Result<Vec<Scope>, Refusal> = names.iter().map(|name| name.parse()).collect();
+        scopes.map(Self::new).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn scope() -> impl Strategy<Value = Scope> {
+        let domains = prop::sample::select(vec!["a.example", "b.example"]);
+        let dynamic = (prop::sample::select(AHASEND_DYNAMIC), domains, any::<bool>()).prop_map(
+            |(stem, domain, all)| if all { format!("{stem}:all") } else { format!("{stem}:{{{domain}}}") },
+        );
+        let fixed = prop::sample::select([POLAR, AHASEND, &[EVERYTHING]].concat()).prop_map(str::to_owned);
+        prop_oneof![dynamic, fixed].prop_map(|text| text.parse().unwrap())
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_and_printing_agree(scope in scope()) {
+            prop_assert_eq!(scope.to_string().parse::<Scope>().unwrap(), scope);
+        }
+
+        #[test]
+        fn covers_is_a_partial_order(a in scope(), b in scope(), c in scope()) {
+            prop_assert!(a.covers(&a));
+            prop_assert!(!(a.covers(&b) && b.covers(&a)) || a == b);
+            prop_assert!(!(a.covers(&b) && b.covers(&c)) || a.covers(&c));
+        }
+
+        #[test]
+        fn everything_covers_and_nothing_else_covers_it(scopes in prop::collection::vec(scope(), 0..6)) {
+            let scopes = Scopes::new(scopes);
+            prop_assert!(Scopes::everything().cover(&scopes));
+            let holds_it = scopes.as_slice().iter().any(|scope| scope.as_str() == EVERYTHING);
+            prop_assert_eq!(scopes.cover(&Scopes::everything()), holds_it);
+        }
+    }
+
+    #[test]
+    fn unknown_scopes_are_refused() {
+        for text in ["", "accounts:*", "messages:send", "messages:send:{}", "messages:send:{nodot}", "nope"] {
+            assert!(text.parse::<Scope>().is_err(), "{text}");
+        }
+        let scope: Scope = "messages:send:{Example.COM.}".parse().unwrap();
+        assert_eq!(scope.as_str(), "messages:send:{example.com}");
+    }
+}

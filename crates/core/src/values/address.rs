@@ -1,0 +1,188 @@
+//! Billing addresses.
+//!
+//! Six fields, always written in one order; blank lines are no lines. The United States and Canada
+//! have a closed list of subdivisions, written with the country's prefix; elsewhere the state is free
+//! text (Polar behaviour notes 1.13). Callers: customers, the portal, checkout-side updates.
+
+use serde::{Deserialize, Serialize};
+
+use super::text::trimmed;
+use super::{Country, Refusal, no_nul};
+
+/// The 50 states and the federal district.
+const US_STATES: [&str; 51] = [
+    "AK", "AL", "AR", "AZ", "CA", "CO", "CT", "DC", "DE", "FL", "GA", "HI", "IA", "ID", "IL", "IN", "KS",
+    "KY", "LA", "MA", "MD", "ME", "MI", "MN", "MO", "MS", "MT", "NC", "ND", "NE", "NH", "NJ", "NM", "NV",
+    "NY", "OH", "OK", "OR", "PA", "RI", "SC", "SD", "TN", "TX", "UT", "VA", "VT", "WA", "WI", "WV", "WY",
+];
+/// Provinces and territories.
+const CA_SUBDIVISIONS: [&str; 13] =
+    ["AB", "BC", "MB", "NB", "NL", "NS", "NT", "NU", "ON", "PE", "QC", "SK", "YT"];
+
+/// The fields of an address as a caller sent them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AddressInput<'a> {
+    /// Street and number, or a box.
+    pub line1: Option<&'a str>,
+    /// Floor, building or the like.
+    pub line2: Option<&'a str>,
+    /// Postal or ZIP code.
+    pub postal_code: Option<&'a str>,
+    /// Town.
+    pub city: Option<&'a str>,
+    /// State, province or region.
+    pub state: Option<&'a str>,
+    /// Alpha-2 country code in any case.
+    pub country: &'a str,
+}
+
+/// One violation in an address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{refusal}")]
+pub struct AddressRefusal {
+    /// The field it lies in; none when it is the address as a whole.
+    pub field: Option<&'static str>,
+    /// What is wrong.
+    pub refusal: Refusal,
+}
+
+/// A billing address with a known country.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Address {
+    line1: Option<String>,
+    line2: Option<String>,
+    postal_code: Option<String>,
+    city: Option<String>,
+    state: Option<String>,
+    country: Country,
+}
+
+impl Address {
+    /// Checks what a caller sent; every violation is reported.
+    pub fn parse(input: AddressInput<'_>) -> Result<Self, Vec<AddressRefusal>> {
+        let AddressInput { line1, line2, postal_code, city, state, country } = input;
+        let fields = [
+            ("line1", line1),
+            ("line2", line2),
+            ("postal_code", postal_code),
+            ("city", city),
+            ("state", state),
+        ];
+        let mut refusals: Vec<AddressRefusal> = Vec::new();
+        for (field, text) in fields {
+            if let Some(Err(refusal)) = text.map(no_nul) {
+                refusals.push(AddressRefusal { field: Some(field), refusal });
+            }
+        }
+        let country = Country::parse_input(&country.to_uppercase())
+            .map_err(|refusal| refusals.push(AddressRefusal { field: Some("country"), refusal }));
+        let (Ok(country), true) = (country, refusals.is_empty()) else { return Err(refusals) };
+        let state = state_in(country, trimmed(state))
+            .map_err(|refusal| vec![AddressRefusal { field: None, refusal }])?;
+        Ok(Self {
+            line1: trimmed(line1),
+            line2: trimmed(line2),
+            postal_code: trimmed(postal_code),
+            city: trimmed(city),
+            state,
+            country,
+        })
+    }
+
+    /// First line of the street address.
+    pub fn line1(&self) -> Option<&str> {
+        self.line1.as_deref()
+    }
+
+    /// Second line of the street address.
+    pub fn line2(&self) -> Option<&str> {
+        self.line2.as_deref()
+    }
+
+    /// Postal or ZIP code.
+    pub fn postal_code(&self) -> Option<&str> {
+        self.postal_code.as_deref()
+    }
+
+    /// Town.
+    pub fn city(&self) -> Option<&str> {
+        self.city.as_deref()
+    }
+
+    /// State; `US-..` or `CA-..` in those two countries.
+    pub fn state(&self) -> Option<&str> {
+        self.state.as_deref()
+    }
+
+    /// Country.
+    pub fn country(&self) -> Country {
+        self.country
+    }
+}
+
+/// The state with its country's prefix where there is a list, else unchanged.
+fn state_in(country: Country, state: Option<String>) -> Result<Option<String>, Refusal> {
+    let Some(state) = state else { return Ok(None) };
+    let (known, prefix, what): (&[&str], _, _) = match country.as_str() {
+        "US" => (&US_STATES, "US-", "this is not a state of the US"),
+        "CA" => (&CA_SUBDIVISIONS, "CA-", "this is not a province or territory of Canada"),
+        _ => return Ok(Some(state)),
+    };
+    let code = state.strip_prefix(prefix).unwrap_or(&state);
+    if !known.contains(&code) {
+        return Err(Refusal::value_error(what));
+    }
+    Ok(Some(format!("{prefix}{code}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(country: &str, state: Option<&str>) -> Result<Option<String>, Vec<AddressRefusal>> {
+        Address::parse(AddressInput { country, state, ..AddressInput::default() }).map(|a| a.state)
+    }
+
+    #[test]
+    fn writes_six_fields_in_order() {
+        let input = AddressInput {
+            line1: Some(" 1 rue X "),
+            line2: Some("  "),
+            postal_code: Some("75001"),
+            city: Some("Paris"),
+            state: None,
+            country: "fr",
+        };
+        let address = Address::parse(input).unwrap();
+        let json = concat!(
+            r#"{"line1":"1 rue X","line2":null,"postal_code":"75001","#,
+            r#""city":"Paris","state":null,"country":"FR"}"#
+        );
+        assert_eq!(serde_json::to_string(&address).unwrap(), json);
+        assert_eq!(serde_json::from_str::<Address>(json).unwrap(), address);
+    }
+
+    #[test]
+    fn states() {
+        assert_eq!(at("us", Some("NY")).unwrap().as_deref(), Some("US-NY"));
+        assert_eq!(at("US", Some("US-DC")).unwrap().as_deref(), Some("US-DC"));
+        assert_eq!(at("CA", Some("CA-QC")).unwrap().as_deref(), Some("CA-QC"));
+        assert_eq!(at("CA", Some("ON")).unwrap().as_deref(), Some("CA-ON"));
+        assert_eq!(at("DE", Some("Bayern")).unwrap().as_deref(), Some("Bayern"));
+        assert_eq!(at("US", Some(" ")).unwrap(), None);
+        for (country, state) in
+            [("US", "ca"), ("US", "PR"), ("CA", "CA-CA"), ("US", "US-US-NY"), ("US", "CA-QC")]
+        {
+            let refusals = at(country, Some(state)).expect_err(state);
+            assert_eq!((refusals[0].field, refusals[0].refusal.kind), (None, "value_error"));
+        }
+    }
+
+    #[test]
+    fn names_the_field() {
+        assert_eq!(at("RU", None).unwrap_err()[0].field, Some("country"));
+        let input = AddressInput { line1: Some("a\0"), country: "ZZ", ..AddressInput::default() };
+        let fields: Vec<_> = Address::parse(input).unwrap_err().into_iter().map(|r| r.field).collect();
+        assert_eq!(fields, [Some("line1"), Some("country")]);
+    }
+}

@@ -1,0 +1,122 @@
+//! Values: text and numbers parsed once at the edge and valid ever after.
+//!
+//! Every type here keeps its content private, is made by `parse`, and says why it refused in a
+//! [`Refusal`], which names no protocol: each dialect turns it into its own body. Nothing in this
+//! module reads a clock, a resolver or a random source. Callers: the request types of every dialect,
+//! and the store when it reads a row back (`Deserialize` is `parse` again).
+
+/// Text-like newtypes: `FromStr`, `Display`, `Serialize` as text and `Deserialize` by the given parser.
+macro_rules! text_value {
+    ($name:ident, $parse:path) => {
+        impl std::str::FromStr for $name {
+            type Err = $crate::values::Refusal;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                $parse(text)
+            }
+        }
+        impl std::fmt::Display for $name {
+            fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                out.write_str(self.as_str())
+            }
+        }
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+                out.serialize_str(self.as_str())
+            }
+        }
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+                let text = <String as serde::Deserialize>::deserialize(input)?;
+                $parse(&text).map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+pub mod address;
+pub mod country;
+pub mod currency;
+pub mod email;
+pub mod embed_host;
+pub mod http_url;
+pub mod ids;
+pub mod ip_allow_list;
+pub mod locale;
+pub mod metadata;
+pub mod public_address;
+pub mod slug;
+pub mod tax_id;
+mod tax_id_formats;
+pub mod text;
+
+pub use address::{Address, AddressInput, AddressRefusal};
+pub use country::{Country, one_of};
+pub use currency::Currency;
+pub use email::{EmailAddress, email_key};
+pub use embed_host::EmbedHost;
+pub use http_url::{HttpUrl, HttpsUrl, SocialPlatform};
+pub use ids::{parse_uuid, parse_uuid4, time_ordered_uuid};
+pub use ip_allow_list::IpAllowList;
+pub use locale::Locale;
+pub use metadata::{Metadata, MetadataRefusal, MetadataValue};
+pub use public_address::is_public;
+pub use slug::{OrganizationName, Slug};
+pub use tax_id::TaxId;
+pub use text::{ExternalId, PersonName, no_nul};
+
+/// Why a value was refused, in terms every dialect can render.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    /// The machine name of the violation, for example `value_error` or `string_too_long`.
+    pub kind: &'static str,
+    /// The complete text for a person.
+    pub message: String,
+    /// The one fact a program may want beside the kind: its name and its value.
+    pub context: Option<(&'static str, String)>,
+}
+
+impl Refusal {
+    /// A refusal with neither context nor a special kind; the text gains the usual prefix.
+    pub(crate) fn value_error(reason: &str) -> Self {
+        Self { kind: "value_error", message: format!("Value error, {reason}"), context: None }
+    }
+
+    /// A refusal that carries one fact.
+    pub(crate) fn with(kind: &'static str, message: String, key: &'static str, value: String) -> Self {
+        Self { kind, message, context: Some((key, value)) }
+    }
+
+    /// Fewer than `min` characters.
+    pub(crate) fn too_short(min: usize) -> Self {
+        let message = format!("String should have at least {min} {}", characters(min));
+        Self::with("string_too_short", message, "min_length", min.to_string())
+    }
+
+    /// More than `max` characters.
+    pub(crate) fn too_long(max: usize) -> Self {
+        let message = format!("String should have at most {max} {}", characters(max));
+        Self::with("string_too_long", message, "max_length", max.to_string())
+    }
+
+    /// Not one of a closed list.
+    pub(crate) fn not_one_of(list: &[&str]) -> Self {
+        let expected = one_of(list);
+        Self::with("enum", format!("Input should be {expected}"), "expected", expected)
+    }
+}
+
+fn characters(count: usize) -> &'static str {
+    if count == 1 { "character" } else { "characters" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Refusal;
+
+    #[test]
+    fn one_character_is_singular() {
+        assert_eq!(Refusal::too_short(1).message, "String should have at least 1 character");
+        assert_eq!(Refusal::too_long(40).to_string(), "String should have at most 40 characters");
+    }
+}

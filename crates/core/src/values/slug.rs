@@ -1,0 +1,197 @@
+//! What an organization is called: its name for people and its slug for addresses.
+//!
+//! Rules: Polar behaviour notes 2.3. A slug is lower-cased before anything else is judged and never
+//! changes afterwards. The words nobody may trade under are looked for in new slugs and new names
+//! only, so that a name stored earlier can always be read back.
+
+use super::{Refusal, no_nul};
+
+/// Slugs that are paths of the product itself.
+const RESERVED: [&str; 24] = [
+    "benefits",
+    "donations",
+    "issue-funding",
+    "newsletters",
+    "products",
+    "careers",
+    "legal",
+    "docs",
+    "login",
+    "signup",
+    "oauth2",
+    "checkout",
+    "embed",
+    "maintainer",
+    "dashboard",
+    "feed",
+    "for-you",
+    "posts",
+    "purchases",
+    "funding",
+    "rewards",
+    "settings",
+    "backoffice",
+    "finance",
+];
+
+/// Whole words refused in new names and slugs.
+const BLOCKED: [&str; 18] = [
+    "porn",
+    "porno",
+    "pornography",
+    "sex",
+    "sexual",
+    "sexy",
+    "nsfw",
+    "xxx",
+    "hentai",
+    "erotic",
+    "erotica",
+    "fetish",
+    "nude",
+    "nudes",
+    "nudity",
+    "onlyfans",
+    "camgirl",
+    "escort",
+];
+
+const SLUG_MIN: usize = 3;
+const SLUG_MAX: usize = 64;
+const NAME_MIN: usize = 3;
+/// Tenantry's own bound: far above any real name, far below what hurts an index or a page.
+const NAME_MAX: usize = 1000;
+
+/// The lower-case address of an organization: 3..=64 of `a-z0-9` in groups joined by single hyphens.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slug(String);
+
+impl Slug {
+    /// Reads a slug for a new organization, whatever its case.
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        let slug = text.to_lowercase();
+        check_length(&slug, SLUG_MIN, SLUG_MAX)?;
+        let is_group = |group: &str| {
+            !group.is_empty() && group.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        };
+        if !slug.split('-').all(is_group) {
+            let reason = "a slug is made of ASCII letters and digits, with single hyphens between them";
+            return Err(Refusal::value_error(reason));
+        }
+        if RESERVED.contains(&slug.as_str()) {
+            return Err(Refusal::value_error("this slug belongs to the service itself"));
+        }
+        check_words(&slug)?;
+        Ok(Self(slug))
+    }
+
+    /// The slug.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+text_value!(Slug, Slug::parse);
+
+/// The name of an organization, 3..=1000 characters, kept exactly as given, spaces included.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OrganizationName(String);
+
+impl OrganizationName {
+    /// Reads a name that exists already or is being changed.
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        no_nul(text)?;
+        check_length(text, NAME_MIN, NAME_MAX)?;
+        Ok(Self(text.to_owned()))
+    }
+
+    /// Reads the name of a new organization: words nobody may trade under are refused as well.
+    pub fn parse_new(text: &str) -> Result<Self, Refusal> {
+        let name = Self::parse(text)?;
+        check_words(&name.0)?;
+        Ok(name)
+    }
+
+    /// The name, untrimmed.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+text_value!(OrganizationName, OrganizationName::parse);
+
+fn check_length(text: &str, min: usize, max: usize) -> Result<(), Refusal> {
+    let count = text.chars().take(max + 1).count();
+    if count < min {
+        return Err(Refusal::too_short(min));
+    }
+    if count > max {
+        return Err(Refusal::too_long(max));
+    }
+    Ok(())
+}
+
+/// Words are runs of letters, digits and underscores, so `Essex` passes and `Sex Shop` does not.
+fn check_words(text: &str) -> Result<(), Refusal> {
+    let lower = text.to_lowercase();
+    let mut words = lower.split(|c: char| !c.is_alphanumeric() && c != '_');
+    if words.any(|word| BLOCKED.contains(&word)) {
+        return Err(Refusal::value_error("a word in this name is not permitted here"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn slugs() {
+        assert_eq!(Slug::parse("My-Org2").unwrap().as_str(), "my-org2");
+        assert_eq!(Slug::parse("essex").unwrap().as_str(), "essex");
+        assert_eq!(Slug::parse("ab").unwrap_err().kind, "string_too_short");
+        assert_eq!(Slug::parse(&"a".repeat(65)).unwrap_err().kind, "string_too_long");
+        assert!(Slug::parse(&"a".repeat(64)).is_ok());
+        for bad in [
+            "-abc",
+            "abc-",
+            "a--b",
+            "a_b",
+            "a.b",
+            "a b",
+            "é-bc",
+            " abc",
+            "abc\0",
+            "dashboard",
+            "Oauth2",
+            ".well-known",
+            "porn-shop",
+            "my-NSFW",
+        ] {
+            assert_eq!(Slug::parse(bad).expect_err(bad).kind, "value_error", "{bad}");
+        }
+    }
+
+    #[test]
+    fn names() {
+        assert_eq!(OrganizationName::parse("  My Org  ").unwrap().as_str(), "  My Org  ");
+        assert_eq!(OrganizationName::parse("ab").unwrap_err().context, Some(("min_length", "3".into())));
+        assert_eq!(OrganizationName::parse("a\0bc").unwrap_err().kind, "value_error");
+        assert_eq!(OrganizationName::parse(&"é".repeat(1001)).unwrap_err().kind, "string_too_long");
+        assert!(OrganizationName::parse("Sex Shop").is_ok());
+        assert!(OrganizationName::parse_new("Sex Shop").is_err());
+        assert!(OrganizationName::parse_new("Essex Cakes").is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn a_slug_reads_back(s in "\\PC{0,20}|[A-Za-z0-9-]{1,70}") {
+            if let Ok(slug) = Slug::parse(&s) {
+                prop_assert_eq!(Slug::parse(slug.as_str()).unwrap(), slug.clone());
+                prop_assert!(slug.as_str().is_ascii() && slug.as_str() == slug.as_str().to_lowercase());
+            }
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Accounts, and the question whether a key works (contracts/ahasend-behaviour.md 1.4).
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tenantry_app::organizations::OrganizationUpdate;
+use tenantry_core::ids::{OrganizationId, UserId};
+use tenantry_core::organization::{AccountChange, Organization, OrganizationChange};
+use tenantry_core::values::{HttpUrl, OrganizationName};
+use tenantry_core::{Patch, Timestamp};
+
+use super::error::Failure;
+use crate::call::{self, Call, Input};
+use crate::wire::{
+    AnyUuid, At, Between, Body, BoundedText, HttpUrlText, PlainText, Wire, read_json, wire_object,
+};
+
+impl Input<'_> {
+    /// The JSON body of a request, whatever its content type.
+    pub(super) fn object<T: Wire>(&mut self) -> Option<T> {
+        self.at.within("body", |at| match read_json(Some("application/json"), &self.call.body, at)? {
+            Body::Json(value) => T::read(&value, at),
+            Body::Nothing | Body::Text(_) => {
+                at.missing(&Value::Null);
+                None
+            }
+        })
+    }
+}
+
+/// A name of at most 255 characters, not blank.
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(transparent)]
+pub(crate) struct AccountName(#[schemars(with = "BoundedText<1, 255>")] OrganizationName);
+
+impl Wire for AccountName {
+    fn read(value: &Value, at: &mut At) -> Option<Self> {
+        let BoundedText(text) = BoundedText::<1, 255>::read(value, at)?;
+        at.accept(OrganizationName::parse(text.trim()), value).map(Self)
+    }
+}
+
+/// A URL; empty for none.
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(transparent)]
+pub(crate) struct Website(#[schemars(with = "String")] Option<HttpUrl>);
+
+impl Wire for Website {
+    fn read(value: &Value, at: &mut At) -> Option<Self> {
+        if value.as_str().is_some_and(str::is_empty) {
+            return Some(Self(None));
+        }
+        HttpUrlText::read(value, at).map(|url| Self(Some(url.0)))
+    }
+}
+
+wire_object! {
+    /// A partial update of an account; an absent field stays.
+    UpdateAccountRequest {
+        /// Display name.
+        name: Option<AccountName>,
+        /// Home page.
+        website: Option<Website>,
+        /// Free text.
+        about: Option<PlainText>,
+        /// Whether opens are tracked unless a message says otherwise.
+        track_opens: Option<bool>,
+        /// Whether clicks are tracked unless a message says otherwise.
+        track_clicks: Option<bool>,
+        /// Whether known bad addresses are refused.
+        reject_bad_recipients: Option<bool>,
+        /// Whether mistyped domains are refused.
+        reject_mistyped_recipients: Option<bool>,
+        /// Days that a message's metadata is kept.
+        message_metadata_retention: Option<Between<1, 30>>,
+        /// Days that a message is kept.
+        message_data_retention: Option<Between<0, 30>>,
+    }
+}
+
+impl From<UpdateAccountRequest> for OrganizationChange {
+    fn from(request: UpdateAccountRequest) -> Self {
+        Self {
+            name: request.name.map_or(Patch::Absent, |name| Patch::Value(name.0)),
+            website: request.website.map_or(Patch::Absent, |website| Patch::Value(website.0)).flatten(),
+            account: AccountChange {
+                about: request.about,
+                track_opens: request.track_opens,
+                track_clicks: request.track_clicks,
+                reject_bad_recipients: request.reject_bad_recipients,
+                reject_mistyped_recipients: request.reject_mistyped_recipients,
+                message_metadata_retention: request.message_metadata_retention.map(|days| days.0),
+                message_data_retention: request.message_data_retention.map(|days| days.0),
+            },
+            ..Self::default()
+        }
+    }
+}
+
+/// An account.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Account")]
+pub(crate) struct AccountView<'a> {
+    /// Always `account`.
+    object: &'static str,
+    /// The account's id; also the organization's.
+    #[schemars(with = "AnyUuid")]
+    id: OrganizationId,
+    /// The parent, for a sub-account.
+    #[schemars(with = "Option<AnyUuid>")]
+    parent_account_id: Option<OrganizationId>,
+    /// When the account was created.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    created_at: Timestamp,
+    /// When it last changed; the time of creation until then.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    updated_at: Timestamp,
+    /// Display name.
+    name: &'a str,
+    /// Home page; empty for none.
+    website: &'a str,
+    /// Free text.
+    about: &'a str,
+    /// Whether opens are tracked unless a message says otherwise.
+    track_opens: bool,
+    /// Whether clicks are tracked unless a message says otherwise.
+    track_clicks: bool,
+    /// Whether known bad addresses are refused.
+    reject_bad_recipients: bool,
+    /// Whether mistyped domains are refused.
+    reject_mistyped_recipients: bool,
+    /// Days that a message's metadata is kept.
+    message_metadata_retention: i64,
+    /// Days that a message is kept.
+    message_data_retention: i64,
+    /// The person who holds the account.
+    #[schemars(with = "AnyUuid")]
+    owner_id: UserId,
+}
+
+impl<'a> From<&'a Organization> for AccountView<'a> {
+    fn from(organization: &'a Organization) -> Self {
+        let Organization { id, parent, created_at, modified_at, name, owner, profile, .. } = organization;
+        let account = &profile.account;
+        Self {
+            object: "account",
+            id: *id,
+            parent_account_id: *parent,
+            created_at: *created_at,
+            updated_at: modified_at.unwrap_or(*created_at),
+            name: name.as_str(),
+            website: profile.website.as_ref().map_or("", HttpUrl::as_str),
+            about: &account.about,
+            track_opens: account.track_opens,
+            track_clicks: account.track_clicks,
+            reject_bad_recipients: account.reject_bad_recipients,
+            reject_mistyped_recipients: account.reject_mistyped_recipients,
+            message_metadata_retention: account.message_metadata_retention,
+            message_data_retention: account.message_data_retention,
+            owner_id: *owner,
+        }
+    }
+}
+
+/// A text for people.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SuccessResponse")]
+pub(crate) struct Message {
+    /// The text.
+    pub(super) message: &'static str,
+}
+
+/// The account in the path; that it is the caller's was checked before.
+pub(super) fn account(call: &Call) -> Result<OrganizationId, Failure> {
+    let mut input = call.input();
+    let id = input.path::<AnyUuid>("account_id");
+    Ok(OrganizationId::new(input.finish(id)?.0))
+}
+
+pub(super) async fn ping(_: Call) -> Result<Response, Failure> {
+    Ok(call::json(StatusCode::OK, &json!({"message": "pong"})))
+}
+
+pub(super) async fn get(call: Call) -> Result<Response, Failure> {
+    let organization = call.app.organization(&call.by(), account(&call)?).await?;
+    Ok(call::json(StatusCode::OK, &AccountView::from(&organization)))
+}
+
+pub(super) async fn update(call: Call) -> Result<Response, Failure> {
+    let id = account(&call)?;
+    let mut input = call.input();
+    let body = input.object::<UpdateAccountRequest>();
+    let change = input.finish(body)?.into();
+    let organization = call.app.write(OrganizationUpdate { by: call.by(), id, change }).await?;
+    Ok(call::json(StatusCode::OK, &AccountView::from(&organization)))
+}

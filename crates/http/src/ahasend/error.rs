@@ -1,0 +1,175 @@
+//! How the dialect says no: always `{"message": ..}` (contracts/ahasend-behaviour.md 1.1, 1.2 and 3).
+
+use axum::http::StatusCode;
+use axum::http::header::{HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::response::Response;
+use serde_json::json;
+use tenantry_app::Error;
+use tenantry_core::team::TeamError;
+use tenantry_store::StoredAnswer;
+
+use crate::call::{json as answer, set, with_json};
+use crate::route::{Refused, fault_status};
+use crate::wire::Violation;
+
+/// Tells a replay from a first answer.
+pub(super) const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// Why a handler of the dialect has nothing to show.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// What was sent is not what the operation takes.
+    Malformed(Vec<Violation>),
+    /// The same, in a word.
+    Bad(&'static str),
+    /// The use case failed.
+    App(Error),
+}
+
+impl From<Vec<Violation>> for Failure {
+    fn from(violations: Vec<Violation>) -> Self {
+        Self::Malformed(violations)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::App(error)
+    }
+}
+
+impl From<Failure> for Response {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Malformed(violations) => show(malformed(&violations)),
+            Failure::Bad(text) => message(StatusCode::BAD_REQUEST, text),
+            Failure::App(error) => of(&error),
+        }
+    }
+}
+
+pub(super) fn message(status: StatusCode, text: &str) -> Response {
+    answer(status, &json!({"message": text}))
+}
+
+/// The first fault, with its place: `role: Input should be ..`.
+pub(super) fn malformed(violations: &[Violation]) -> StoredAnswer {
+    let text = violations.first().map_or_else(
+        || "invalid request body".to_owned(),
+        |Violation { loc, msg, .. }| {
+            let place: Vec<String> = loc.iter().skip(1).map(String::from).collect();
+            let unreadable = violations.iter().any(|violation| violation.kind == "json_invalid");
+            if unreadable || place.is_empty() {
+                format!("invalid request body: {msg}")
+            } else {
+                format!("{}: {msg}", place.join("."))
+            }
+        },
+    );
+    written(StatusCode::BAD_REQUEST, &text)
+}
+
+/// The answer to a use case's failure, as it is kept for an idempotency key.
+pub(super) fn stored(error: &Error) -> StoredAnswer {
+    let text = error.to_string();
+    let (status, text) = match error {
+        Error::OrganizationNotFound => (StatusCode::NOT_FOUND, "account not found".to_owned()),
+        Error::Team(TeamError::NotFound | TeamError::OrganizationNotFound)
+        | Error::TokenNotFound
+        | Error::Member(_)
+        | Error::Customer(_) => (StatusCode::NOT_FOUND, text),
+        Error::Team(TeamError::OwnerStays | TeamError::SelfStays) | Error::NotPermitted(_) => {
+            (StatusCode::FORBIDDEN, text)
+        }
+        Error::OrganizationInvalid(violations) => {
+            (StatusCode::BAD_REQUEST, violations.first().map_or(text, ToString::to_string))
+        }
+        Error::OrganizationGiven(_) | Error::OrganizationUnknown(_) | Error::OrganizationNeeded => {
+            (StatusCode::BAD_REQUEST, text)
+        }
+        Error::Team(TeamError::AlreadyMember) | Error::AmbiguousCustomer => (StatusCode::CONFLICT, text),
+        Error::InProgress { .. } => {
+            (StatusCode::CONFLICT, "A request with this idempotency key is already in progress".to_owned())
+        }
+        Error::KeyReused => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency key was already used with a different request payload".to_owned(),
+        ),
+        Error::Store(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal server error".to_owned()),
+    };
+    written(status, &text)
+}
+
+fn written(status: StatusCode, text: &str) -> StoredAnswer {
+    StoredAnswer { status: status.as_u16(), body: json!({"message": text}).to_string().into_bytes() }
+}
+
+/// The answer to a use case's failure.
+fn of(error: &Error) -> Response {
+    match error {
+        Error::InProgress { retry_after_s } => {
+            let mut response = show(stored(error));
+            set(&mut response, RETRY_AFTER, &retry_after_s.to_string());
+            set(&mut response, REPLAYED, "false");
+            response
+        }
+        Error::Store(error) => {
+            tracing::error!(%error, "a use case failed");
+            unavailable(fault_status(error))
+        }
+        error => show(stored(error)),
+    }
+}
+
+/// An answer that was kept, or could be.
+pub(super) fn show(answer: StoredAnswer) -> Response {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    with_json(status, answer.body)
+}
+
+/// The answer to a request that did not reach its handler.
+pub(super) fn refuse(refused: Refused) -> Response {
+    match refused {
+        Refused::Unauthorized => challenge("missing or malformed bearer token"),
+        Refused::InvalidToken => challenge("invalid API key"),
+        Refused::InsufficientScope(_) => {
+            message(StatusCode::FORBIDDEN, "insufficient permissions for the required scope")
+        }
+        Refused::BadAccount => message(StatusCode::BAD_REQUEST, "invalid account_id"),
+        Refused::TooLarge(limit) => {
+            message(StatusCode::PAYLOAD_TOO_LARGE, &format!("request body is larger than {limit} bytes"))
+        }
+        Refused::BrokenBody => message(StatusCode::BAD_REQUEST, "invalid request body"),
+        Refused::Store(error) => {
+            tracing::error!(%error, "a token could not be looked up");
+            unavailable(fault_status(&error))
+        }
+    }
+}
+
+fn challenge(text: &str) -> Response {
+    let mut response = message(StatusCode::UNAUTHORIZED, text);
+    set(&mut response, WWW_AUTHENTICATE, "Bearer");
+    response
+}
+
+/// There is no such path.
+pub(crate) fn not_found() -> Response {
+    message(StatusCode::NOT_FOUND, "not found")
+}
+
+/// There is such a path, but not for this method.
+pub(crate) fn method_not_allowed() -> Response {
+    message(StatusCode::METHOD_NOT_ALLOWED, "method not allowed")
+}
+
+/// The server cannot answer, now or at all.
+pub(crate) fn unavailable(status: StatusCode) -> Response {
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        let mut response = message(status, "service unavailable, please try again");
+        set(&mut response, RETRY_AFTER, "1");
+        response
+    } else {
+        message(status, "internal server error")
+    }
+}

@@ -1,0 +1,27 @@
+//! The AhaSend dialect: `/v2`, modelled on AhaSend's v2 API. An account is an organization, an account
+//! member a member of its team.
+//!
+//! Contracts: contracts/seeds/002, contracts/ahasend-behaviour.md, contracts/ahasend-v2.openapi.json.
+
+mod accounts;
+mod error;
+mod idempotency;
+mod members;
+mod operations;
+
+pub(crate) use error::{method_not_allowed, not_found, unavailable};
+
+use std::sync::Arc;
+
+use axum::Router;
+
+use crate::openapi::{self, Dialect};
+use crate::route::{self, Shared};
+
+pub(crate) fn router(shared: &Arc<Shared>) -> Router {
+    route::router(shared, operations::ALL, error::refuse)
+}
+
+pub(crate) fn document() -> serde_json::Value {
+    openapi::document(Dialect::AhaSend, operations::ALL)
+}

@@ -1,0 +1,98 @@
+//! The dialect's operations: what is served, documented and checked.
+
+use serde_json::json;
+use tenantry_core::token::Permission;
+
+use super::accounts::{self, AccountView, Message, UpdateAccountRequest};
+use super::members::{self, AccountMembers, AddMemberRequest, UserAccount};
+use crate::route::{Access, Answering, Method, Operation, Parameter, handler, schema};
+
+const IDEMPOTENCY_KEY: Parameter = Parameter {
+    name: "Idempotency-Key",
+    place: "header",
+    schema: || json!({"type": "string", "maxLength": 255}),
+    means: "Names the request: sent again with the same key within 24 hours, it has one effect and one answer.",
+};
+
+/// An operation that is not deprecated and has neither parameters nor body.
+const fn operation(
+    method: Method,
+    path: &'static str,
+    id: &'static str,
+    summary: &'static str,
+    access: Access,
+    handler: fn(crate::call::Call) -> Answering,
+) -> Operation {
+    Operation {
+        method,
+        path,
+        id,
+        summary,
+        access,
+        parameters: &[],
+        body: None,
+        success: 200,
+        answer: None,
+        errors: &[400, 500],
+        deprecated: false,
+        handler,
+    }
+}
+
+const fn account(scope: &'static str) -> Access {
+    Access::Account(Permission::new(scope))
+}
+
+/// Every operation of the dialect.
+pub(super) static ALL: &[Operation] = &[
+    Operation {
+        answer: Some(schema::<Message>),
+        ..operation(
+            Method::Get, "/v2/ping", "ping", "Ask whether the key works", Access::AnyToken,
+            handler!(accounts::ping),
+        )
+    },
+    Operation {
+        answer: Some(schema::<AccountView<'static>>),
+        errors: &[400, 404, 500],
+        ..operation(
+            Method::Get, "/v2/accounts/{account_id}", "getAccount", "Get an account", account("accounts:read"),
+            handler!(accounts::get),
+        )
+    },
+    Operation {
+        body: Some(schema::<UpdateAccountRequest>),
+        answer: Some(schema::<AccountView<'static>>),
+        errors: &[400, 404, 500],
+        ..operation(
+            Method::Put, "/v2/accounts/{account_id}", "updateAccount", "Update an account",
+            account("accounts:write"), handler!(accounts::update),
+        )
+    },
+    Operation {
+        answer: Some(schema::<AccountMembers>),
+        ..operation(
+            Method::Get, "/v2/accounts/{account_id}/members", "getAccountMembers", "List an account's members",
+            account("accounts:members:read"), handler!(members::list),
+        )
+    },
+    Operation {
+        parameters: &[IDEMPOTENCY_KEY],
+        body: Some(schema::<AddMemberRequest>),
+        success: 201,
+        answer: Some(schema::<UserAccount>),
+        errors: &[400, 409, 422, 500],
+        ..operation(
+            Method::Post, "/v2/accounts/{account_id}/members", "addAccountMember", "Add a member to an account",
+            account("accounts:members:add"), handler!(members::add),
+        )
+    },
+    Operation {
+        answer: Some(schema::<Message>),
+        errors: &[400, 404, 500],
+        ..operation(
+            Method::Delete, "/v2/accounts/{account_id}/members/{user_id}", "removeAccountMember",
+            "Remove a member from an account", account("accounts:members:remove"), handler!(members::remove),
+        )
+    },
+];

@@ -1,0 +1,50 @@
+//! The limits of the wire. Those an operator would change are fields of [`Limits`].
+
+use std::time::Duration;
+
+/// Rows of a page at the most; a client that asks for more gets this many.
+pub(crate) const PAGE_ROWS: u64 = 100;
+/// Rows of a page unless the client says.
+pub(crate) const PAGE_ROWS_USUAL: u64 = 10;
+/// Social links, featured things and the like.
+pub(crate) const LIST: usize = 100;
+/// Query parameters looked at.
+pub(crate) const QUERY_PARAMETERS: usize = 200;
+/// Characters of an idempotency key (contracts/seeds/002).
+pub(crate) const IDEMPOTENCY_KEY: usize = 255;
+/// Bytes of a bearer token looked at.
+pub(crate) const BEARER: usize = 512;
+/// Headers of a request.
+pub(crate) const HEADERS: usize = 100;
+/// Bytes of a request's line and headers together.
+pub(crate) const HEAD: usize = 64 << 10;
+
+/// What an operator may set.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Bytes of a request's body.
+    pub body: usize,
+    /// How long a client may take to send its headers.
+    pub head_timeout: Duration,
+    /// How long a request may take, from its last header to the answer.
+    pub request_timeout: Duration,
+    /// Requests that are worked on at once; one more is answered 503.
+    pub in_flight: usize,
+    /// Connections that are open at once; one more waits to be accepted.
+    pub connections: usize,
+    /// How long running requests may take to end when the server stops.
+    pub drain_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body: 1 << 20,
+            head_timeout: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(30),
+            in_flight: 1_024,
+            connections: 8_192,
+            drain_timeout: Duration::from_secs(30),
+        }
+    }
+}

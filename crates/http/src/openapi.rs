@@ -1,0 +1,164 @@
+//! The OpenAPI 3.1 document of a dialect, made from its operations.
+
+use schemars::SchemaGenerator;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use crate::route::{Access, Operation, Parameter};
+
+/// A dialect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// `/v1`, modelled on Polar's API.
+    Polar,
+    /// `/v2`, modelled on AhaSend's API.
+    AhaSend,
+}
+
+impl Dialect {
+    const fn title(self) -> &'static str {
+        match self {
+            Self::Polar => "Tenantry, in the Polar dialect",
+            Self::AhaSend => "Tenantry, in the AhaSend dialect",
+        }
+    }
+
+    const fn version(self) -> &'static str {
+        match self {
+            Self::Polar => "2026-04",
+            Self::AhaSend => "2.0.0",
+        }
+    }
+
+    fn error_schema(self, status: u16) -> Value {
+        match (self, status) {
+            (Self::AhaSend, _) => json!({
+                "type": "object", "required": ["message"], "properties": {"message": {"type": "string"}}
+            }),
+            (Self::Polar, 422) => json!({
+                "type": "object",
+                "required": ["error", "detail"],
+                "properties": {
+                    "error": {"type": "string"},
+                    "detail": {"type": "array", "items": {
+                        "type": "object",
+                        "required": ["type", "loc", "msg"],
+                        "properties": {
+                            "type": {"type": "string"},
+                            "loc": {"type": "array", "items": {"type": ["string", "integer"]}},
+                            "msg": {"type": "string"},
+                            "input": {},
+                            "ctx": {"type": "object"}
+                        }
+                    }}
+                }
+            }),
+            (Self::Polar, 401 | 403) => json!({
+                "type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}
+            }),
+            (Self::Polar, _) => json!({
+                "type": "object",
+                "required": ["error", "detail"],
+                "properties": {"error": {"type": "string"}, "detail": {"type": "string"}}
+            }),
+        }
+    }
+}
+
+/// The document of `operations`.
+pub(crate) fn document(dialect: Dialect, operations: &[Operation]) -> Value {
+    let mut settings = SchemaSettings::draft2020_12();
+    settings.definitions_path = "/components/schemas".into();
+    settings.meta_schema = None;
+    let mut generator = settings.into_generator();
+    let mut paths = Map::new();
+    for operation in operations {
+        let path = paths.entry(operation.path).or_insert_with(|| json!({}));
+        if let Some(path) = path.as_object_mut() {
+            path.insert(operation.method.as_str().to_lowercase(), describe(dialect, operation, &mut generator));
+        }
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {"title": dialect.title(), "version": dialect.version()},
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+            "schemas": generator.take_definitions(true),
+        },
+        "security": [{"bearer": []}],
+    })
+}
+
+fn describe(dialect: Dialect, operation: &Operation, generator: &mut SchemaGenerator) -> Value {
+    let mut responses = Map::new();
+    let success = match operation.answer {
+        Some(schema) => json!({
+            "description": "Done.", "content": {"application/json": {"schema": schema(generator)}}
+        }),
+        None => json!({"description": "Done."}),
+    };
+    responses.insert(operation.success.to_string(), success);
+    let mut errors = operation.errors.to_vec();
+    errors.extend([401, 403, 503]);
+    errors.sort_unstable();
+    errors.dedup();
+    for status in errors {
+        let schema = dialect.error_schema(status);
+        let refusal = json!({"description": reason(status), "content": {"application/json": {"schema": schema}}});
+        responses.insert(status.to_string(), refusal);
+    }
+    let mut described = json!({
+        "operationId": operation.id,
+        "summary": operation.summary,
+        "parameters": parameters(operation),
+        "responses": responses,
+        "security": [{"bearer": scopes(operation.access)}],
+    });
+    if let Some(object) = described.as_object_mut() {
+        if let Some(schema) = operation.body {
+            let content = json!({"application/json": {"schema": schema(generator)}});
+            object.insert("requestBody".into(), json!({"required": true, "content": content}));
+        }
+        if operation.deprecated {
+            object.insert("deprecated".into(), Value::Bool(true));
+        }
+    }
+    described
+}
+
+fn parameters(operation: &Operation) -> Vec<Value> {
+    let names = operation.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let of_path = names.map(|name| {
+        let schema = if name.ends_with("external_id") {
+            json!({"type": "string"})
+        } else {
+            json!({"type": "string", "format": "uuid"})
+        };
+        json!({"name": name, "in": "path", "required": true, "schema": schema})
+    });
+    let others = operation.parameters.iter().map(|Parameter { name, place, schema, means }| {
+        json!({"name": name, "in": place, "required": false, "schema": schema(), "description": means})
+    });
+    of_path.chain(others).collect()
+}
+
+fn scopes(access: Access) -> Vec<&'static str> {
+    match access {
+        Access::Account(permission) => vec![permission.as_str()],
+        other => other.permissions().iter().map(|permission| permission.as_str()).collect(),
+    }
+}
+
+const fn reason(status: u16) -> &'static str {
+    match status {
+        400 => "The request cannot be read.",
+        401 => "There is no token, or it is not alive.",
+        403 => "The token, or the person, may not do this.",
+        404 => "There is nothing there for this token.",
+        409 => "It conflicts with what is there.",
+        422 => "What was sent is not valid.",
+        503 => "The server cannot answer now; try again.",
+        _ => "The server failed.",
+    }
+}

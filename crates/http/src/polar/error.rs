@@ -1,0 +1,343 @@
+//! How the dialect says no (contracts/polar-behaviour.md 1.6).
+
+use axum::http::header::{CACHE_CONTROL, HeaderValue, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Value, json};
+use tenantry_app::{Error, Right};
+use tenantry_core::customer::{CustomerError, CustomerViolation};
+use tenantry_core::member::MemberError;
+use tenantry_core::organization::OrganizationViolation;
+use tenantry_core::token::Permission;
+
+use crate::call::{json as answer, set};
+use crate::route::{Refused, fault_status};
+use crate::wire::Violation;
+
+/// Why a handler of the dialect has nothing to show.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// What was sent is not of the form that the operation takes.
+    Malformed(Vec<Violation>),
+    /// What was sent breaks a rule that is checked before the use case.
+    Rules(Vec<Violation>),
+    /// There is nothing there.
+    NotFound(&'static str),
+    /// The caller is not of a kind that may do this.
+    Refused(Refused),
+    /// The use case failed.
+    App(Error),
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+impl From<Vec<Violation>> for Failure {
+    fn from(violations: Vec<Violation>) -> Self {
+        Self::Malformed(violations)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::App(error)
+    }
+}
+
+impl From<Failure> for Response {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Malformed(violations) => invalid("RequestValidationError", &violations),
+            Failure::Rules(violations) => invalid("PolarRequestValidationError", &violations),
+            Failure::NotFound(detail) => plain(StatusCode::NOT_FOUND, "ResourceNotFound", detail),
+            Failure::Refused(refused) => refuse(refused),
+            Failure::App(error) => of(&error),
+        }
+    }
+}
+
+fn plain(status: StatusCode, error: &str, detail: &str) -> Response {
+    answer(status, &json!({"error": error, "detail": detail}))
+}
+
+fn invalid(error: &str, violations: &[Violation]) -> Response {
+    answer(StatusCode::UNPROCESSABLE_ENTITY, &json!({"error": error, "detail": violations}))
+}
+
+/// The answer to a use case's failure.
+fn of(error: &Error) -> Response {
+    let not_found = |detail: &str| plain(StatusCode::NOT_FOUND, "ResourceNotFound", detail);
+    match error {
+        Error::Member(error) => of_member(error),
+        Error::Customer(CustomerError::NotFound) | Error::OrganizationNotFound | Error::TokenNotFound => {
+            not_found("Not found")
+        }
+        Error::Customer(CustomerError::Invalid(violations)) => {
+            let violations: Vec<Violation> = violations.iter().map(customer_violation).collect();
+            invalid("PolarRequestValidationError", &violations)
+        }
+        Error::OrganizationInvalid(violations) => of_organization(violations),
+        Error::Team(error) => plain(StatusCode::FORBIDDEN, "NotPermitted", &error.to_string()),
+        Error::NotPermitted(right) => plain(StatusCode::FORBIDDEN, "NotPermitted", not_permitted(*right)),
+        Error::AmbiguousCustomer => plain(
+            StatusCode::CONFLICT,
+            "AmbiguousExternalCustomerID",
+            "Customers in more than one of your organizations have this external ID. Name the customer by its \
+             ID, or use a token of one organization.",
+        ),
+        Error::OrganizationGiven(id) => rule(
+            "organization_token",
+            &["body", "organization_id"],
+            "An organization token acts in its own organization: leave organization_id out.",
+            Value::from(id.to_string()),
+        ),
+        Error::OrganizationUnknown(id) => rule(
+            "value_error",
+            &["body", "organization_id"],
+            "Organization not found.",
+            Value::from(id.to_string()),
+        ),
+        Error::OrganizationNeeded => {
+            rule("missing", &["body", "organization_id"], "organization_id is required.", Value::Null)
+        }
+        Error::InProgress { retry_after_s } => {
+            let detail = "A request with this idempotency key is in progress.";
+            let mut response = plain(StatusCode::CONFLICT, "IdempotencyConflict", detail);
+            set(&mut response, RETRY_AFTER, &retry_after_s.to_string());
+            response
+        }
+        Error::KeyReused => plain(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "IdempotencyKeyReused",
+            "The idempotency key was used with another request.",
+        ),
+        Error::Store(error) => {
+            tracing::error!(%error, "a use case failed");
+            unavailable(fault_status(error))
+        }
+    }
+}
+
+fn rule(kind: &'static str, loc: &[&'static str], msg: &'static str, input: Value) -> Response {
+    invalid("PolarRequestValidationError", &[Violation::rule(kind, loc, msg, input)])
+}
+
+fn of_member(error: &MemberError) -> Response {
+    let not_found = |detail: &str| plain(StatusCode::NOT_FOUND, "ResourceNotFound", detail);
+    let forbidden = |detail: &str| plain(StatusCode::FORBIDDEN, "NotPermitted", detail);
+    match error {
+        MemberError::CustomerNotFound => not_found("Customer not found"),
+        MemberError::NotFound => not_found("Member not found"),
+        MemberError::Disabled => forbidden("Member management is not enabled for this organization"),
+        MemberError::IndividualIsFull => forbidden(
+            "An individual customer has no member besides its owner. Make it a team customer to add members.",
+        ),
+        MemberError::ExternalIdTaken(id) => rule(
+            "value_error",
+            &["body", "external_id"],
+            "A member of this customer has this external ID already.",
+            Value::from(id.as_str()),
+        ),
+        MemberError::EmailTaken(email) => rule(
+            "value_error",
+            &["body", "email"],
+            "A member of this customer has this email address already.",
+            Value::from(email.as_str()),
+        ),
+        MemberError::EmailFollowsCustomer(email) => rule(
+            "value_error",
+            &["body", "email"],
+            "The owner of an individual customer has the customer's email address: change it there.",
+            Value::from(email.as_str()),
+        ),
+        MemberError::OwnerNeeded(role) => rule(
+            "value_error",
+            &["body", "role"],
+            "A customer must have exactly one owner. Make another member the owner instead.",
+            Value::from(role.as_str()),
+        ),
+        MemberError::OwnerStays(id) => rule(
+            "value_error",
+            &["body"],
+            "The only owner cannot be deleted. Make another member the owner first.",
+            Value::from(id.to_string()),
+        ),
+    }
+}
+
+fn customer_violation(violation: &CustomerViolation) -> Violation {
+    let text = |text: &str| Value::from(text);
+    match violation {
+        CustomerViolation::EmailTaken(email) => Violation::rule(
+            "value_error",
+            &["body", "email"],
+            "A customer with this email address already exists.",
+            text(email.as_str()),
+        ),
+        CustomerViolation::ExternalIdTaken(id) => Violation::rule(
+            "value_error",
+            &["body", "external_id"],
+            "A customer with this external ID already exists.",
+            text(id.as_str()),
+        ),
+        CustomerViolation::ExternalIdFixed(id) => Violation::rule(
+            "value_error",
+            &["body", "external_id"],
+            "Customer external ID cannot be updated.",
+            id.as_ref().map_or(Value::Null, |id| text(id.as_str())),
+        ),
+        CustomerViolation::OwnerNeedsEmail => Violation::rule(
+            "value_error",
+            &["body", "team"],
+            "A team customer without an email needs an owner with one.",
+            Value::Null,
+        ),
+        CustomerViolation::TeamStays(kind) => Violation::rule(
+            "value_error",
+            &["body", "type"],
+            "A team customer cannot become an individual one.",
+            kind.map_or(Value::Null, |kind| text(kind.as_str())),
+        ),
+        CustomerViolation::BillingAddressStays => Violation::rule(
+            "value_error",
+            &["body", "billing_address"],
+            "A billing address can be replaced, but not removed.",
+            Value::Null,
+        ),
+        CustomerViolation::TaxIdNeedsCountry => Violation::rule(
+            "missing",
+            &["body", "billing_address"],
+            "A tax ID is checked by country: a billing address is needed.",
+            Value::Null,
+        ),
+        CustomerViolation::TaxIdInvalid(typed) => {
+            Violation::rule("invalid", &["body", "tax_id"], "Invalid tax ID.", text(typed))
+        }
+    }
+}
+
+fn of_organization(violations: &[OrganizationViolation]) -> Response {
+    let forbidden = |error: &str, detail: String| plain(StatusCode::FORBIDDEN, error, &detail);
+    for violation in violations {
+        match violation {
+            OrganizationViolation::DisputeAutoAcceptNotEnabled => {
+                return forbidden("DisputeAutoAcceptNotEnabled", violation.to_string());
+            }
+            OrganizationViolation::SsoNotProven => return forbidden("NotPermitted", violation.to_string()),
+            _ => {}
+        }
+    }
+    let limits =
+        |violation| matches!(violation, &OrganizationViolation::LimitNeedsTotal | &OrganizationViolation::LimitAboveTotal);
+    let error =
+        if violations.iter().all(limits) { "RequestValidationError" } else { "PolarRequestValidationError" };
+    let violations: Vec<Violation> = violations.iter().map(organization_violation).collect();
+    invalid(error, &violations)
+}
+
+fn organization_violation(violation: &OrganizationViolation) -> Violation {
+    const SEATS: &[&str] = &["body", "feature_settings", "seat_based_pricing_enabled"];
+    let (loc, input): (&[&'static str], Value) = match violation {
+        OrganizationViolation::SlugTaken(slug) => (&["body", "slug"], Value::from(slug.as_str())),
+        OrganizationViolation::SeatsStayOn => (SEATS, Value::from(false)),
+        OrganizationViolation::SeatsNeedMembers => (SEATS, Value::from(true)),
+        OrganizationViolation::ResetNotEnabled => {
+            (&["body", "subscription_settings", "proration_behavior"], Value::from("reset"))
+        }
+        OrganizationViolation::LimitNeedsTotal
+        | OrganizationViolation::LimitAboveTotal
+        | OrganizationViolation::DisputeAutoAcceptNotEnabled
+        | OrganizationViolation::SsoNotProven => (&["body"], Value::Null),
+    };
+    let msg = match violation {
+        OrganizationViolation::SlugTaken(_) => "An organization with this slug already exists.".to_owned(),
+        OrganizationViolation::LimitNeedsTotal => {
+            "Value error, per_user_monthly_spending_limit needs total_monthly_spending_limit".to_owned()
+        }
+        OrganizationViolation::LimitAboveTotal => {
+            "Value error, per_user_monthly_spending_limit is at most total_monthly_spending_limit".to_owned()
+        }
+        other => other.to_string(),
+    };
+    Violation::rule("value_error", loc, msg, input)
+}
+
+const fn not_permitted(right: Right) -> &'static str {
+    match right {
+        Right::ManageCustomers => "You don't have permission to manage customers",
+        Right::ManageOrganization => "You don't have permission to manage the organization",
+    }
+}
+
+/// The answer to a request that did not reach its handler.
+pub(super) fn refuse(refused: Refused) -> Response {
+    match refused {
+        Refused::Unauthorized => {
+            let mut response = plain(StatusCode::UNAUTHORIZED, "Unauthorized", "Unauthorized");
+            set(&mut response, WWW_AUTHENTICATE, "Bearer realm=\"tenantry\"");
+            response
+        }
+        Refused::InvalidToken | Refused::BadAccount => oauth(
+            StatusCode::UNAUTHORIZED,
+            "invalid_token",
+            "The access token is unknown, malformed, expired or revoked.",
+            &[],
+        ),
+        Refused::InsufficientScope(scopes) => oauth(
+            StatusCode::FORBIDDEN,
+            "insufficient_scope",
+            "The access token does not have the scope that this request needs.",
+            &scopes,
+        ),
+        Refused::TooLarge(limit) => plain(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "RequestBodyTooLarge",
+            &format!("A request body has at most {limit} bytes."),
+        ),
+        Refused::BrokenBody => {
+            plain(StatusCode::BAD_REQUEST, "BadRequest", "The request body did not arrive whole.")
+        }
+        Refused::Store(error) => {
+            tracing::error!(%error, "a token could not be looked up");
+            unavailable(fault_status(&error))
+        }
+    }
+}
+
+/// The shape of RFC 6750.
+fn oauth(status: StatusCode, code: &str, description: &str, scopes: &[Permission]) -> Response {
+    let mut response = answer(status, &json!({"error": code, "error_description": description}));
+    let scopes: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
+    let scope = if scopes.is_empty() { String::new() } else { format!(" scope=\"{}\",", scopes.join(" ")) };
+    let challenge = format!(
+        "Bearer realm=\"tenantry\",{scope} error=\"{code}\", error_description=\"{description}\""
+    );
+    set(&mut response, WWW_AUTHENTICATE, &challenge);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+}
+
+/// There is no such path.
+pub(crate) fn not_found() -> Response {
+    answer(StatusCode::NOT_FOUND, &json!({"detail": "Not Found"}))
+}
+
+/// There is such a path, but not for this method.
+pub(crate) fn method_not_allowed() -> Response {
+    answer(StatusCode::METHOD_NOT_ALLOWED, &json!({"detail": "Method Not Allowed"}))
+}
+
+/// The server cannot answer, now or at all.
+pub(crate) fn unavailable(status: StatusCode) -> Response {
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        let mut response = plain(status, "ServiceUnavailable", "Try again in a moment.");
+        set(&mut response, RETRY_AFTER, "1");
+        response
+    } else {
+        plain(status, "InternalServerError", "Internal Server Error")
+    }
+}

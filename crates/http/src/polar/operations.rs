@@ -1,0 +1,338 @@
+//! The dialect's operations: what is served, documented and checked.
+
+use serde_json::json;
+use tenantry_core::token::Permission;
+
+use super::customers::{self, CustomerCreateBody, CustomerUpdateBody, CustomerView};
+use super::members::{self, CustomerMemberCreateBody, MemberCreateBody, MemberUpdateBody, MemberView};
+use super::organizations::{self, OrganizationView};
+use super::organizations_input::{OrganizationCreateBody, OrganizationUpdateBody};
+use super::page::{LIMIT, ListResource, PAGE};
+use crate::route::{Access, Method, Operation, Parameter, handler, schema};
+
+const MEMBERS_READ: Access =
+    Access::Scoped(&[Permission::new("members:read"), Permission::new("members:write")]);
+const MEMBERS_WRITE: Access = Access::Scoped(&[Permission::new("members:write")]);
+const CUSTOMERS_READ: Access =
+    Access::Scoped(&[Permission::new("customers:read"), Permission::new("customers:write")]);
+const CUSTOMERS_WRITE: Access = Access::Scoped(&[Permission::new("customers:write")]);
+const ORGANIZATIONS_READ: Access =
+    Access::Scoped(&[Permission::new("organizations:read"), Permission::new("organizations:write")]);
+const ORGANIZATIONS_WRITE: Access = Access::Scoped(&[Permission::new("organizations:write")]);
+const ORGANIZATIONS_CREATE: Access = Access::UserScoped(&[Permission::new("organizations:write")]);
+
+const fn query(name: &'static str, schema: fn() -> serde_json::Value, means: &'static str) -> Parameter {
+    Parameter { name, place: "query", schema, means }
+}
+
+const CUSTOMER_ID: Parameter =
+    query("customer_id", || json!({"type": "string", "format": "uuid"}), "The customer, by id.");
+const EXTERNAL_CUSTOMER_ID: Parameter =
+    query("external_customer_id", || json!({"type": "string"}), "The customer, by the id in your system.");
+const OF_CUSTOMER: &[Parameter] = &[CUSTOMER_ID, EXTERNAL_CUSTOMER_ID];
+
+/// An operation that is not deprecated and has neither parameters nor body.
+const fn operation(
+    method: Method,
+    path: &'static str,
+    id: &'static str,
+    summary: &'static str,
+    access: Access,
+    handler: fn(crate::call::Call) -> crate::route::Answering,
+) -> Operation {
+    Operation {
+        method,
+        path,
+        id,
+        summary,
+        access,
+        parameters: &[],
+        body: None,
+        success: 200,
+        answer: None,
+        errors: &[],
+        deprecated: false,
+        handler,
+    }
+}
+
+/// Every operation of the dialect.
+pub(super) static ALL: &[Operation] = &[
+    Operation {
+        parameters: &[
+            PAGE,
+            LIMIT,
+            query("slug", || json!({"type": "string"}), "The organization with this slug."),
+            query("sorting", || json!({"type": "array", "items": {"type": "string"}}), "The order."),
+        ],
+        answer: Some(schema::<ListResource<OrganizationView<'static>>>),
+        errors: &[422],
+        ..operation(
+            Method::Get, "/v1/organizations", "organizations:list", "List organizations", ORGANIZATIONS_READ,
+            handler!(organizations::list),
+        )
+    },
+    Operation {
+        body: Some(schema::<OrganizationCreateBody>),
+        success: 201,
+        answer: Some(schema::<OrganizationView<'static>>),
+        errors: &[422],
+        ..operation(
+            Method::Post, "/v1/organizations", "organizations:create", "Create an organization", ORGANIZATIONS_CREATE,
+            handler!(organizations::create),
+        )
+    },
+    Operation {
+        answer: Some(schema::<OrganizationView<'static>>),
+        errors: &[404, 422],
+        ..operation(
+            Method::Get, "/v1/organizations/{id}", "organizations:get", "Get an organization", ORGANIZATIONS_READ,
+            handler!(organizations::get),
+        )
+    },
+    Operation {
+        body: Some(schema::<OrganizationUpdateBody>),
+        answer: Some(schema::<OrganizationView<'static>>),
+        errors: &[404, 422],
+        ..operation(
+            Method::Patch, "/v1/organizations/{id}", "organizations:update", "Update an organization",
+            ORGANIZATIONS_WRITE, handler!(organizations::update),
+        )
+    },
+    Operation {
+        parameters: &[
+            PAGE,
+            LIMIT,
+            query("organization_id", || json!({"type": "array", "items": {"type": "string", "format": "uuid4"}}), "Customers of these organizations."),
+            query("email", || json!({"type": "string"}), "The customer with this address, in any case."),
+            query("query", || json!({"type": "string"}), "Customers with this in their address or name, or whose external id begins with it."),
+            query("active", || json!({"type": "boolean"}), "Customers with, or without, a subscription."),
+            query("metadata", || json!({"type": "object", "additionalProperties": {"type": "string"}}), "Customers with these notes: `metadata[key]=value`."),
+            query("sorting", || json!({"type": "array", "items": {"type": "string"}}), "The order."),
+        ],
+        answer: Some(schema::<ListResource<CustomerView<'static>>>),
+        errors: &[422],
+        ..operation(
+            Method::Get, "/v1/customers", "customers:list", "List customers", CUSTOMERS_READ,
+            handler!(customers::list),
+        )
+    },
+    Operation {
+        body: Some(schema::<CustomerCreateBody>),
+        success: 201,
+        answer: Some(schema::<CustomerView<'static>>),
+        errors: &[422],
+        ..operation(
+            Method::Post, "/v1/customers", "customers:create", "Create a customer", CUSTOMERS_WRITE,
+            handler!(customers::create),
+        )
+    },
+    Operation {
+        answer: Some(schema::<CustomerView<'static>>),
+        errors: &[404, 422],
+        ..operation(
+            Method::Get, "/v1/customers/{id}", "customers:get", "Get a customer", CUSTOMERS_READ,
+            handler!(customers::get),
+        )
+    },
+    Operation {
+        body: Some(schema::<CustomerUpdateBody>),
+        answer: Some(schema::<CustomerView<'static>>),
+        errors: &[404, 422],
+        ..operation(
+            Method::Patch, "/v1/customers/{id}", "customers:update", "Update a customer", CUSTOMERS_WRITE,
+            handler!(customers::update),
+        )
+    },
+    Operation {
+        success: 204,
+        errors: &[404, 422],
+        ..operation(
+            Method::Delete, "/v1/customers/{id}", "customers:delete", "Delete a customer and its members",
+            CUSTOMERS_WRITE, handler!(customers::delete),
+        )
+    },
+    Operation {
+        answer: Some(schema::<CustomerView<'static>>),
+        errors: &[404, 409],
+        ..operation(
+            Method::Get, "/v1/customers/external/{external_id}", "customers:get_external",
+            "Get a customer by external id", CUSTOMERS_READ, handler!(customers::get),
+        )
+    },
+    Operation {
+        body: Some(schema::<CustomerUpdateBody>),
+        answer: Some(schema::<CustomerView<'static>>),
+        errors: &[404, 409, 422],
+        ..operation(
+            Method::Patch, "/v1/customers/external/{external_id}", "customers:update_external",
+            "Update a customer by external id", CUSTOMERS_WRITE, handler!(customers::update),
+        )
+    },
+    Operation {
+        success: 204,
+        errors: &[404, 409],
+        ..operation(
+            Method::Delete, "/v1/customers/external/{external_id}", "customers:delete_external",
+            "Delete a customer by external id", CUSTOMERS_WRITE, handler!(customers::delete),
+        )
+    },
+    Operation {
+        parameters: &[
+            PAGE,
+            LIMIT,
+            CUSTOMER_ID,
+            EXTERNAL_CUSTOMER_ID,
+            query("role", || json!({"type": "string", "enum": ["owner", "billing_manager", "member"]}), "Members with this role."),
+            query("sorting", || json!({"type": "array", "items": {"type": "string"}}), "The order."),
+        ],
+        answer: Some(schema::<ListResource<MemberView<'static>>>),
+        errors: &[422],
+        ..operation(
+            Method::Get, "/v1/members", "members:list_members", "List members", MEMBERS_READ,
+            handler!(members::list),
+        )
+    },
+    Operation {
+        body: Some(schema::<MemberCreateBody>),
+        success: 201,
+        answer: Some(schema::<MemberView<'static>>),
+        errors: &[404, 422],
+        deprecated: true,
+        ..operation(
+            Method::Post, "/v1/members", "members:create_member", "Add a member to a customer", MEMBERS_WRITE,
+            handler!(members::create),
+        )
+    },
+    Operation {
+        answer: Some(schema::<MemberView<'static>>),
+        errors: &[404, 422],
+        deprecated: true,
+        ..operation(
+            Method::Get, "/v1/members/{id}", "members:get_member", "Get a member", MEMBERS_READ,
+            handler!(members::get),
+        )
+    },
+    Operation {
+        body: Some(schema::<MemberUpdateBody>),
+        answer: Some(schema::<MemberView<'static>>),
+        errors: &[404, 422],
+        deprecated: true,
+        ..operation(
+            Method::Patch, "/v1/members/{id}", "members:update_member", "Update a member, or transfer ownership",
+            MEMBERS_WRITE, handler!(members::update),
+        )
+    },
+    Operation {
+        success: 204,
+        errors: &[404, 422],
+        deprecated: true,
+        ..operation(
+            Method::Delete, "/v1/members/{id}", "members:delete_member", "Remove a member", MEMBERS_WRITE,
+            handler!(members::delete),
+        )
+    },
+    Operation {
+        parameters: OF_CUSTOMER,
+        answer: Some(schema::<MemberView<'static>>),
+        errors: &[404, 409, 422],
+        deprecated: true,
+        ..operation(
+            Method::Get, "/v1/members/external/{external_id}", "members:get_member_by_external_id",
+            "Get a member by external id", MEMBERS_READ, handler!(members::get),
+        )
+    },
+    Operation {
+        parameters: OF_CUSTOMER,
+        body: Some(schema::<MemberUpdateBody>),
+        answer: Some(schema::<MemberView<'static>>),
+        errors: &[404, 409, 422],
+        deprecated: true,
+        ..operation(
+            Method::Patch, "/v1/members/external/{external_id}", "members:update_member_by_external_id",
+            "Update a member by external id", MEMBERS_WRITE, handler!(members::update),
+        )
+    },
+    Operation {
+        parameters: OF_CUSTOMER,
+        success: 204,
+        errors: &[404, 409, 422],
+        deprecated: true,
+        ..operation(
+            Method::Delete, "/v1/members/external/{external_id}", "members:delete_member_by_external_id",
+            "Remove a member by external id", MEMBERS_WRITE, handler!(members::delete),
+        )
+    },
+    Operation {
+        body: Some(schema::<CustomerMemberCreateBody>),
+        success: 201,
+        answer: Some(schema::<MemberView<'static>>),
+        errors: &[404, 422],
+        ..operation(
+            Method::Post, "/v1/customers/{id}/members", "customers:members:create", "Add a member to a customer",
+            MEMBERS_WRITE, handler!(members::create_of_customer),
+        )
+    },
+    Operation {
+        answer: Some(schema::<MemberView<'static>>),
+        errors: &[404, 422],
+        ..operation(
+            Method::Get, "/v1/customers/{id}/members/{member_id}", "customers:members:get", "Get a member",
+            MEMBERS_READ, handler!(members::get),
+        )
+    },
+    Operation {
+        body: Some(schema::<MemberUpdateBody>),
+        answer: Some(schema::<MemberView<'static>>),
+        errors: &[404, 422],
+        ..operation(
+            Method::Patch, "/v1/customers/{id}/members/{member_id}", "customers:members:update",
+            "Update a member, or transfer ownership", MEMBERS_WRITE, handler!(members::update),
+        )
+    },
+    Operation {
+        success: 204,
+        errors: &[404, 422],
+        ..operation(
+            Method::Delete, "/v1/customers/{id}/members/{member_id}", "customers:members:delete",
+            "Remove a member", MEMBERS_WRITE, handler!(members::delete),
+        )
+    },
+    Operation {
+        body: Some(schema::<CustomerMemberCreateBody>),
+        success: 201,
+        answer: Some(schema::<MemberView<'static>>),
+        errors: &[404, 409, 422],
+        ..operation(
+            Method::Post, "/v1/customers/external/{external_id}/members", "customers:members:create_external",
+            "Add a member to a customer by external id", MEMBERS_WRITE, handler!(members::create_of_external),
+        )
+    },
+    Operation {
+        answer: Some(schema::<MemberView<'static>>),
+        errors: &[404, 409],
+        ..operation(
+            Method::Get, "/v1/customers/external/{external_id}/members/{member_external_id}",
+            "customers:members:get_external", "Get a member by external ids", MEMBERS_READ, handler!(members::get),
+        )
+    },
+    Operation {
+        body: Some(schema::<MemberUpdateBody>),
+        answer: Some(schema::<MemberView<'static>>),
+        errors: &[404, 409, 422],
+        ..operation(
+            Method::Patch, "/v1/customers/external/{external_id}/members/{member_external_id}",
+            "customers:members:update_external", "Update a member by external ids", MEMBERS_WRITE,
+            handler!(members::update),
+        )
+    },
+    Operation {
+        success: 204,
+        errors: &[404, 409, 422],
+        ..operation(
+            Method::Delete, "/v1/customers/external/{external_id}/members/{member_external_id}",
+            "customers:members:delete_external", "Remove a member by external ids", MEMBERS_WRITE,
+            handler!(members::delete),
+        )
+    },
+];

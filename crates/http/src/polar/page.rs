@@ -1,0 +1,105 @@
+//! Lists: `page` and `limit` in, `items` and `pagination` out (contracts/polar-behaviour.md 1.12).
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tenantry_core::values::one_of;
+use tenantry_store::{Order, Page, Paged};
+
+use crate::call::{self, Input};
+use crate::limits;
+use crate::route::Parameter;
+use crate::wire::{At, Wire};
+
+/// A whole number above 0.
+struct Positive(u64);
+
+impl Wire for Positive {
+    fn read(value: &Value, at: &mut At) -> Option<Self> {
+        let number = i64::read(value, at)?;
+        let positive = u64::try_from(number).ok().filter(|number| *number > 0);
+        if positive.is_none() {
+            at.violate("greater_than", "Input should be greater than 0", value, Some(json!({"gt": 0})));
+        }
+        positive.map(Self)
+    }
+}
+
+/// What the document says of `page`.
+pub(super) const PAGE: Parameter = Parameter {
+    name: "page",
+    place: "query",
+    schema: || json!({"type": "integer", "exclusiveMinimum": 0, "default": 1}),
+    means: "The page, counted from 1.",
+};
+
+/// What the document says of `limit`.
+pub(super) const LIMIT: Parameter = Parameter {
+    name: "limit",
+    place: "query",
+    schema: || json!({"type": "integer", "exclusiveMinimum": 0, "default": limits::PAGE_ROWS_USUAL}),
+    means: "Rows of a page; more than 100 count as 100.",
+};
+
+/// Reads which part of a list is wanted.
+pub(super) fn read(input: &mut Input<'_>) -> Option<Page> {
+    let page = input.query::<Positive>("page");
+    let limit = input.query::<Positive>("limit");
+    let page = page?.map_or(1, |page| page.0);
+    let limit = limit?.map_or(limits::PAGE_ROWS_USUAL, |limit| limit.0.min(limits::PAGE_ROWS));
+    Some(Page { offset: (page - 1).saturating_mul(limit), limit })
+}
+
+/// Reads the order of a list: `sorting`, repeated, each a key or its negation.
+pub(super) fn sorting<K: Copy>(input: &mut Input<'_>, keys: &'static [(&'static str, K)]) -> Option<Vec<Order<K>>> {
+    let values: Vec<String> = input.call.each("sorting").map(str::to_owned).collect();
+    let mut order = Vec::new();
+    let mut sound = true;
+    for (index, value) in values.iter().enumerate() {
+        let (name, descending) = value.strip_prefix('-').map_or((value.as_str(), false), |name| (name, true));
+        match keys.iter().find(|(key, _)| *key == name) {
+            Some((_, key)) => order.push(Order { by: *key, descending }),
+            None => {
+                sound = false;
+                let names: Vec<String> = keys.iter().flat_map(|(key, _)| [(*key).to_owned(), format!("-{key}")]).collect();
+                let expected = one_of(&names.iter().map(String::as_str).collect::<Vec<_>>());
+                input.at.within("query", |at| {
+                    at.within("sorting", |at| {
+                        at.within(index, |at| {
+                            let ctx = Some(json!({"expected": expected}));
+                            at.violate("enum", format!("Input should be {expected}"), &Value::from(value.as_str()), ctx);
+                        });
+                    });
+                });
+            }
+        }
+    }
+    sound.then_some(order)
+}
+
+/// A part of a list.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ListResource<T> {
+    /// The rows of this page.
+    items: Vec<T>,
+    /// How long the whole list is.
+    pagination: Pagination,
+}
+
+/// How long a list is.
+#[derive(Serialize, JsonSchema)]
+struct Pagination {
+    /// Rows of the whole list.
+    total_count: u64,
+    /// The last page; 0 when the list is empty.
+    max_page: u64,
+}
+
+/// The answer that shows a part of a list.
+pub(super) fn answer<'a, R, T: Serialize>(paged: &'a Paged<R>, page: Page, show: impl Fn(&'a R) -> T) -> Response {
+    let items = paged.items.iter().map(show).collect();
+    let max_page = paged.total.div_ceil(page.limit.max(1));
+    call::json(StatusCode::OK, &ListResource { items, pagination: Pagination { total_count: paged.total, max_page } })
+}

@@ -1,0 +1,251 @@
+//! Operations and how a request finds its own. What is declared here is what the router serves, what the
+//! OpenAPI document says, and what is checked before a handler runs: the three cannot differ.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{FromRequestParts, RawPathParams, Request};
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use axum::routing::{MethodFilter, on};
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use schemars::SchemaGenerator;
+use tenantry_app::{App, Caller, Subject};
+use tenantry_core::token::Permission;
+use tenantry_store::StoreError;
+
+use crate::call::{self, Call};
+use crate::limits::{self, Limits};
+
+/// A method of HTTP that an operation can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Method {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+impl Method {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+
+    const fn filter(self) -> MethodFilter {
+        match self {
+            Self::Get => MethodFilter::GET,
+            Self::Post => MethodFilter::POST,
+            Self::Put => MethodFilter::PUT,
+            Self::Patch => MethodFilter::PATCH,
+            Self::Delete => MethodFilter::DELETE,
+        }
+    }
+}
+
+/// Who may call an operation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Access {
+    /// Whoever has a token.
+    AnyToken,
+    /// A token of an organization or a person with one of these permissions.
+    Scoped(&'static [Permission]),
+    /// A token of a person with one of these permissions.
+    UserScoped(&'static [Permission]),
+    /// A token with the permission, for the account in the path.
+    Account(Permission),
+}
+
+impl Access {
+    pub(crate) const fn permissions(self) -> &'static [Permission] {
+        match self {
+            Self::AnyToken | Self::Account(_) => &[],
+            Self::Scoped(permissions) | Self::UserScoped(permissions) => permissions,
+        }
+    }
+}
+
+/// Why a request did not reach its handler.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// No token, or not of a kind that may call this.
+    Unauthorized,
+    /// A token that is not alive.
+    InvalidToken,
+    /// A token without the scope.
+    InsufficientScope(Vec<Permission>),
+    /// A malformed account id in the path.
+    BadAccount,
+    /// A body over the limit, in bytes.
+    TooLarge(usize),
+    /// A body that did not arrive whole.
+    BrokenBody,
+    /// The database.
+    Store(StoreError),
+}
+
+pub(crate) type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+/// What the document says of an operation's body or answer.
+pub(crate) type SchemaOf = fn(&mut SchemaGenerator) -> schemars::Schema;
+
+/// The schema of `T`.
+pub(crate) fn schema<T: schemars::JsonSchema>(generator: &mut SchemaGenerator) -> schemars::Schema {
+    generator.subschema_for::<T>()
+}
+
+/// A query parameter or header, as the document shows it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Parameter {
+    pub(crate) name: &'static str,
+    pub(crate) place: &'static str,
+    pub(crate) schema: fn() -> serde_json::Value,
+    pub(crate) means: &'static str,
+}
+
+/// One operation of a dialect.
+pub(crate) struct Operation {
+    pub(crate) method: Method,
+    pub(crate) path: &'static str,
+    pub(crate) id: &'static str,
+    pub(crate) summary: &'static str,
+    pub(crate) access: Access,
+    pub(crate) parameters: &'static [Parameter],
+    pub(crate) body: Option<SchemaOf>,
+    pub(crate) success: u16,
+    pub(crate) answer: Option<SchemaOf>,
+    pub(crate) errors: &'static [u16],
+    pub(crate) deprecated: bool,
+    pub(crate) handler: fn(Call) -> Answering,
+}
+
+/// Makes a handler of an `async fn(Call) -> Result<Response, E>`.
+macro_rules! handler {
+    ($function:path) => {
+        |call| Box::pin(async move { $function(call).await.unwrap_or_else(Into::into) })
+    };
+}
+
+pub(crate) use handler;
+
+/// How a dialect says no.
+pub(crate) type Refuse = fn(Refused) -> Response;
+
+/// What every request needs.
+pub(crate) struct Shared {
+    pub(crate) app: Arc<App>,
+    pub(crate) limits: Limits,
+}
+
+/// The router of a dialect's operations.
+pub(crate) fn router(
+    shared: &Arc<Shared>,
+    operations: &'static [Operation],
+    refuse: Refuse,
+) -> Router {
+    operations.iter().fold(Router::new(), |router, operation| {
+        let shared = Arc::clone(shared);
+        let serve = move |request: Request| serve(Arc::clone(&shared), operation, refuse, request);
+        router.route(operation.path, on(operation.method.filter(), serve))
+    })
+}
+
+async fn serve(
+    shared: Arc<Shared>,
+    operation: &'static Operation,
+    refuse: Refuse,
+    request: Request,
+) -> Response {
+    match prepare(&shared, operation, request).await {
+        Ok(call) => (operation.handler)(call).await,
+        Err(refused) => refuse(refused),
+    }
+}
+
+/// Everything that is settled before a handler runs, in the order in which it may fail.
+async fn prepare(shared: &Shared, operation: &Operation, request: Request) -> Result<Call, Refused> {
+    let (mut parts, body) = request.into_parts();
+    let params = match RawPathParams::from_request_parts(&mut parts, &()).await {
+        Ok(params) => params.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+        Err(_) => Vec::new(),
+    };
+    let caller = authenticate(&shared.app, &parts.headers).await?;
+    let mut call = Call {
+        app: Arc::clone(&shared.app),
+        caller: Some(caller),
+        request_id: parts.extensions.get::<crate::front::RequestId>().map(ToString::to_string).unwrap_or_default(),
+        method: operation.method.as_str(),
+        path: parts.uri.path().to_owned(),
+        params,
+        query: call::query_pairs(parts.uri.query()),
+        headers: parts.headers,
+        body: Bytes::new(),
+    };
+    authorize(operation.access, &call)?;
+    call.body = read(body, shared.limits.body).await?;
+    Ok(call)
+}
+
+/// The bearer of a request; nothing for another scheme, or for what no token could be.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let token = token.trim();
+    let usable = scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && token.len() <= limits::BEARER;
+    usable.then_some(token)
+}
+
+async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Arc<Caller>, Refused> {
+    let bearer = bearer(headers).ok_or(Refused::Unauthorized)?;
+    app.authenticate(bearer).await.map_err(Refused::Store)?.ok_or(Refused::InvalidToken)
+}
+
+fn authorize(access: Access, call: &Call) -> Result<(), Refused> {
+    let caller = call.caller.as_ref().ok_or(Refused::Unauthorized)?;
+    match access {
+        Access::AnyToken => Ok(()),
+        Access::UserScoped(_) if matches!(caller.subject, Subject::Organization { .. }) => {
+            Err(Refused::Unauthorized)
+        }
+        Access::Scoped(permissions) | Access::UserScoped(permissions) => {
+            let allowed = permissions.iter().any(|permission| caller.allows(*permission));
+            if allowed { Ok(()) } else { Err(Refused::InsufficientScope(permissions.to_vec())) }
+        }
+        Access::Account(permission) => {
+            let account = tenantry_core::values::parse_uuid(call.param("account_id"));
+            let account = account.map_err(|_| Refused::BadAccount)?;
+            if !caller.organizations().iter().any(|organization| organization.uuid() == account) {
+                return Err(Refused::InvalidToken);
+            }
+            if caller.allows(permission) { Ok(()) } else { Err(Refused::InsufficientScope(vec![permission])) }
+        }
+    }
+}
+
+async fn read(body: Body, limit: usize) -> Result<Bytes, Refused> {
+    match Limited::new(body, limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Refused::TooLarge(limit)),
+        Err(_) => Err(Refused::BrokenBody),
+    }
+}
+
+/// The status of a fault of the database: worth trying again, or not.
+pub(crate) fn fault_status(error: &StoreError) -> StatusCode {
+    match error {
+        StoreError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        StoreError::Violated(_) | StoreError::Unexpected(_) | StoreError::NewerSchema { .. } => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
+    }
+}

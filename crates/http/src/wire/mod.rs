@@ -1,0 +1,89 @@
+//! Reading what a client sent: every fault is found, each with the place it is at, and nothing is taken
+//! that has one. Both dialects read with this and render the violations in their own shape.
+//!
+//! The kinds, places and most templates of violations are those of contracts/polar-behaviour.md 1.6.
+
+mod json;
+mod object;
+mod scalars;
+mod violation;
+
+pub(crate) use json::{Body, read_json};
+pub(crate) use object::{Given, object_of, wire_object};
+pub(crate) use scalars::{
+    AnyUuid, Between, BoundedText, Email, HttpUrlText, List, PlainText, Uuid4, choice, inline_schema,
+    name_list,
+};
+pub(crate) use violation::{At, Loc, Violation};
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::{Map, Value};
+use tenantry_core::Patch;
+
+/// A type that is read from a JSON value.
+pub(crate) trait Wire: Sized {
+    /// Reads `value`; notes at `at` what is wrong with it.
+    fn read(value: &Value, at: &mut At) -> Option<Self>;
+}
+
+/// A field of a JSON object: required, optional or three-state, as its type says.
+pub(crate) trait Field: Sized {
+    /// Reads the field `name` of `object`.
+    fn read_field(object: &Map<String, Value>, name: &'static str, at: &mut At) -> Option<Self>;
+}
+
+impl<T: Wire> Field for T {
+    fn read_field(object: &Map<String, Value>, name: &'static str, at: &mut At) -> Option<Self> {
+        match object.get(name) {
+            Some(value) => at.within(name, |at| T::read(value, at)),
+            None => {
+                at.within(name, |at| at.missing(&Value::Object(object.clone())));
+                None
+            }
+        }
+    }
+}
+
+/// Absent and `null` are the same: nothing.
+impl<T: Wire> Field for Option<T> {
+    fn read_field(object: &Map<String, Value>, name: &'static str, at: &mut At) -> Option<Self> {
+        match object.get(name) {
+            None | Some(Value::Null) => Some(None),
+            Some(value) => at.within(name, |at| T::read(value, at)).map(Some),
+        }
+    }
+}
+
+/// Absent, `null` and a value are three things.
+#[derive(Debug, Clone)]
+pub(crate) struct Three<T>(pub(crate) Patch<T>);
+
+impl<T: Wire> Field for Three<T> {
+    fn read_field(object: &Map<String, Value>, name: &'static str, at: &mut At) -> Option<Self> {
+        match object.get(name) {
+            None => Some(Self(Patch::Absent)),
+            Some(Value::Null) => Some(Self(Patch::Null)),
+            Some(value) => at.within(name, |at| T::read(value, at)).map(Patch::Value).map(Self),
+        }
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Three<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        <Option<T>>::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        <Option<T>>::json_schema(generator)
+    }
+
+    fn _schemars_private_is_option() -> bool {
+        true
+    }
+}

@@ -1,0 +1,138 @@
+//! One thing that is wrong with a request, and where.
+
+use std::borrow::Cow;
+
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value, json};
+use tenantry_core::values::Refusal;
+
+/// A step of the way to a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Loc {
+    /// A field of an object, or the part of the request: `path`, `query`, `body`.
+    Key(Cow<'static, str>),
+    /// An element of a list, counted from 0.
+    Index(usize),
+}
+
+impl Serialize for Loc {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Key(key) => serializer.serialize_str(key),
+            Self::Index(index) => serializer.serialize_u64(u64::try_from(*index).unwrap_or(u64::MAX)),
+        }
+    }
+}
+
+impl From<&'static str> for Loc {
+    fn from(key: &'static str) -> Self {
+        Self::Key(Cow::Borrowed(key))
+    }
+}
+
+impl From<String> for Loc {
+    fn from(key: String) -> Self {
+        Self::Key(Cow::Owned(key))
+    }
+}
+
+impl From<usize> for Loc {
+    fn from(index: usize) -> Self {
+        Self::Index(index)
+    }
+}
+
+/// One thing that is wrong with a request.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Violation {
+    /// What kind of thing, for programs.
+    #[serde(rename = "type")]
+    pub(crate) kind: Cow<'static, str>,
+    /// Where.
+    pub(crate) loc: Vec<Loc>,
+    /// What, for people.
+    pub(crate) msg: Cow<'static, str>,
+    /// What was sent there.
+    pub(crate) input: Value,
+    /// The bounds that were broken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ctx: Option<Value>,
+}
+
+impl Violation {
+    /// A broken rule of the business: no context.
+    pub(crate) fn rule(
+        kind: &'static str,
+        loc: &[&'static str],
+        msg: impl Into<Cow<'static, str>>,
+        input: Value,
+    ) -> Self {
+        let loc = loc.iter().map(|step| Loc::from(*step)).collect();
+        Self { kind: kind.into(), loc, msg: msg.into(), input, ctx: None }
+    }
+}
+
+/// A place in a request, and all that was found wrong so far.
+#[derive(Debug, Default)]
+pub(crate) struct At {
+    path: Vec<Loc>,
+    found: Vec<Violation>,
+}
+
+impl At {
+    /// Goes one step down for the time of `read`.
+    pub(crate) fn within<T>(&mut self, step: impl Into<Loc>, read: impl FnOnce(&mut Self) -> T) -> T {
+        self.path.push(step.into());
+        let result = read(self);
+        self.path.pop();
+        result
+    }
+
+    /// Notes a violation here.
+    pub(crate) fn violate(
+        &mut self,
+        kind: &'static str,
+        msg: impl Into<Cow<'static, str>>,
+        input: &Value,
+        ctx: Option<Value>,
+    ) {
+        let violation =
+            Violation { kind: kind.into(), loc: self.path.clone(), msg: msg.into(), input: input.clone(), ctx };
+        self.found.push(violation);
+    }
+
+    /// Notes that a value is missing here.
+    pub(crate) fn missing(&mut self, input: &Value) {
+        self.violate("missing", "Field required", input, None);
+    }
+
+    /// Notes why the core refused the value here.
+    pub(crate) fn refuse(&mut self, refusal: Refusal, input: &Value) {
+        let Refusal { kind, message, context } = refusal;
+        let ctx = match context {
+            Some((key, text)) => {
+                let number = text.parse::<i64>().ok().filter(|_| key != "error" && key != "reason");
+                let value = number.map_or_else(|| Value::from(text), Value::from);
+                Some(Value::Object(Map::from_iter([(key.to_owned(), value)])))
+            }
+            None if kind == "value_error" => Some(json!({"error": {}})),
+            None => None,
+        };
+        self.violate(kind, message, input, ctx);
+    }
+
+    /// What a parser of the core made of the text here.
+    pub(crate) fn accept<T>(&mut self, parsed: Result<T, Refusal>, input: &Value) -> Option<T> {
+        parsed.map_err(|refusal| self.refuse(refusal, input)).ok()
+    }
+
+    /// Everything found.
+    pub(crate) fn into_found(self) -> Vec<Violation> {
+        self.found
+    }
+
+    /// Whether nothing was found.
+    pub(crate) const fn is_clean(&self) -> bool {
+        self.found.is_empty()
+    }
+}

@@ -1,0 +1,250 @@
+//! The letters that the product writes, as messages ready to be sent.
+//!
+//! Every text has a plain and an HTML form under `templates/`; HTML is escaped by its file name. Names
+//! come from people, so each one is reduced to a single visible line before it meets a subject or body.
+
+use askama::Template;
+use tenantry_core::values::{EmailAddress, HttpUrl};
+
+use super::{MailError, Message};
+
+/// Defines a letter: its facts, and the two files that they are put into.
+macro_rules! letter {
+    ($name:ident, $text:tt, $html:tt, { $($fact:ident: $kind:ty),+ }) => {
+        struct $name<'a> {
+            $($fact: $kind),+
+        }
+
+        impl $name<'_> {
+            fn message(self, to: EmailAddress, subject: String) -> Result<Message, MailError> {
+                #[derive(Template)]
+                #[template(path = $text)]
+                struct Text<'a> {
+                    $($fact: $kind),+
+                }
+                #[derive(Template)]
+                #[template(path = $html)]
+                struct Html<'a> {
+                    $($fact: $kind),+
+                }
+                let Self { $($fact),+ } = self;
+                let text = Text { $($fact),+ }.render().map_err(unrendered)?;
+                let html = Html { $($fact),+ }.render().map_err(unrendered)?;
+                Ok(Message { to, subject: one_line(&subject), text, html })
+            }
+        }
+    };
+}
+
+letter!(EmailChangeRequest, "email_change_request.txt", "email_change_request.html", {
+    organization: &'a str, link: Option<&'a str>, token: &'a str, minutes: u32
+});
+letter!(EmailChangedNotice, "email_changed_notice.txt", "email_changed_notice.html", {
+    organization: &'a str, masked: &'a str
+});
+letter!(TeamMemberAdded, "team_member_added.txt", "team_member_added.html", {
+    organization: &'a str, role: &'a str, inviter: Option<&'a str>
+});
+letter!(ApiKeyRestricted, "api_key_restricted.txt", "api_key_restricted.html", {
+    organization: &'a str, label: &'a str
+});
+letter!(WebhookEndpointDisabled, "webhook_endpoint_disabled.txt", "webhook_endpoint_disabled.html", {
+    organization: &'a str, url: &'a str, reason: &'a str
+});
+
+/// How the owner of a new address proves that mail reaches it.
+#[derive(Debug, Clone, Copy)]
+pub enum Proof<'a> {
+    /// By opening a page.
+    Link(&'a HttpUrl),
+    /// By giving this token to the page or program that asked for it.
+    Token(&'a str),
+}
+
+/// To a new address: confirm that it is yours, within so many minutes.
+pub fn email_change_request(
+    to: EmailAddress,
+    organization: &str,
+    proof: Proof<'_>,
+    minutes: u32,
+) -> Result<Message, MailError> {
+    let organization = &one_line(organization);
+    let (link, token) = match proof {
+        Proof::Link(url) => (Some(url.as_str()), ""),
+        Proof::Token(token) => (None, token),
+    };
+    EmailChangeRequest { organization, link, token: &one_line(token), minutes }
+        .message(to, format!("Confirm your new e-mail address for {organization}"))
+}
+
+/// To the former address: the account uses another one now, of which only a hint is shown.
+pub fn email_changed_notice(
+    to: EmailAddress,
+    organization: &str,
+    new_address: &EmailAddress,
+) -> Result<Message, MailError> {
+    let organization = &one_line(organization);
+    EmailChangedNotice { organization, masked: &masked(new_address) }
+        .message(to, format!("Your e-mail address for {organization} was changed"))
+}
+
+/// To somebody who was made a member of an organization's team.
+pub fn team_member_added(
+    to: EmailAddress,
+    organization: &str,
+    role: &str,
+    inviter: Option<&str>,
+) -> Result<Message, MailError> {
+    let organization = &one_line(organization);
+    let inviter = inviter.map(one_line).filter(|name| !name.is_empty());
+    TeamMemberAdded { organization, role: &one_line(role), inviter: inviter.as_deref() }
+        .message(to, format!("You are now on the team of {organization}"))
+}
+
+/// To those who look after an organization: a key of theirs may do less than before.
+pub fn api_key_restricted(to: EmailAddress, organization: &str, label: &str) -> Result<Message, MailError> {
+    let organization = &one_line(organization);
+    ApiKeyRestricted { organization, label: &one_line(label) }
+        .message(to, format!("An API key of {organization} was restricted"))
+}
+
+/// To those who look after an organization: nothing is delivered to this endpoint any more.
+pub fn webhook_endpoint_disabled(
+    to: EmailAddress,
+    organization: &str,
+    url: &str,
+    reason: &str,
+) -> Result<Message, MailError> {
+    let organization = &one_line(organization);
+    WebhookEndpointDisabled { organization, url: &one_line(url), reason: &one_line(reason) }
+        .message(to, format!("A webhook endpoint of {organization} was disabled"))
+}
+
+/// Text on one line: runs of control characters, line separators and spaces become one space, and
+/// marks that turn the direction of writing are dropped.
+pub(super) fn one_line(text: &str) -> String {
+    let visible: String = text
+        .chars()
+        .filter(|c| !matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}'))
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    visible.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Enough of an address for its owner to recognise it.
+fn masked(address: &EmailAddress) -> String {
+    let first: String = address.local().chars().take(1).collect();
+    format!("{first}***@{}", address.domain())
+}
+
+fn unrendered(error: askama::Error) -> MailError {
+    MailError::permanent(format!("a mail template failed: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn to() -> EmailAddress {
+        EmailAddress::parse("ada@x.dev").unwrap()
+    }
+
+    const NASTY: &str = "A&B <b>\"x\"</b>\r\nBcc: eve@x.dev";
+    const LINE: &str = "A&B <b>\"x\"</b> Bcc: eve@x.dev";
+    const ESCAPED: &str = "A&#38;B &#60;b&#62;&#34;x&#34;&#60;/b&#62; Bcc: eve@x.dev";
+
+    /// Every letter, with the same text in each place that a person or program fills.
+    fn all(name: &str) -> Vec<Message> {
+        let link = HttpUrl::parse("https://x.dev/confirm?token=a&b=c").unwrap();
+        let new = EmailAddress::parse("grace@y.dev").unwrap();
+        [
+            email_change_request(to(), name, Proof::Link(&link), 30),
+            email_change_request(to(), name, Proof::Token(name), 30),
+            email_changed_notice(to(), name, &new),
+            team_member_added(to(), name, name, Some(name)),
+            team_member_added(to(), name, name, None),
+            api_key_restricted(to(), name, name),
+            webhook_endpoint_disabled(to(), name, name, name),
+        ]
+        .into_iter()
+        .collect::<Result<_, _>>()
+        .unwrap()
+    }
+
+    #[test]
+    fn names_are_escaped_in_html_only_and_stay_on_their_line() {
+        for message in all(NASTY) {
+            assert!(message.html.contains(ESCAPED), "{}", message.html);
+            assert!(!message.html.contains("<b>"), "{}", message.html);
+            assert!(message.text.contains(LINE), "{}", message.text);
+            assert!(!message.text.contains("&#"), "{}", message.text);
+            assert!(message.subject.contains(LINE), "{}", message.subject);
+            assert!(!message.subject.contains(['\r', '\n']));
+        }
+    }
+
+    #[test]
+    fn a_link_is_one_in_both_forms() {
+        let link = HttpUrl::parse("https://x.dev/confirm?token=a&b=\"").unwrap();
+        let message = email_change_request(to(), "Acme", Proof::Link(&link), 1).unwrap();
+        assert!(message.text.contains("https://x.dev/confirm?token=a&b=%22\n"), "{}", message.text);
+        assert!(
+            message.html.contains("href=\"https://x.dev/confirm?token=a&#38;b=%22\""),
+            "{}",
+            message.html
+        );
+        assert!(message.text.contains("1 minute."), "{}", message.text);
+        assert_eq!(message.subject, "Confirm your new e-mail address for Acme");
+    }
+
+    #[test]
+    fn a_token_stands_by_itself() {
+        let message = email_change_request(to(), "Acme", Proof::Token("tok_123"), 30).unwrap();
+        assert!(message.text.contains("\n    tok_123\n"), "{}", message.text);
+        assert!(message.html.contains("<code>tok_123</code>"), "{}", message.html);
+        assert!(message.text.contains("30 minutes."), "{}", message.text);
+    }
+
+    #[test]
+    fn the_new_address_is_only_hinted_at() {
+        let new = EmailAddress::parse("grace.hopper@y.dev").unwrap();
+        let message = email_changed_notice(to(), "Acme", &new).unwrap();
+        assert!(message.text.contains("g***@y.dev") && message.html.contains("g***@y.dev"));
+        assert!(!message.text.contains("grace") && !message.html.contains("grace"));
+    }
+
+    #[test]
+    fn the_inviter_may_be_unknown() {
+        let by = team_member_added(to(), "Acme", "admin", Some("Grace")).unwrap().text;
+        assert!(by.contains("Grace added you to the team of Acme"), "{by}");
+        for nobody in [None, Some(" \n")] {
+            let text = team_member_added(to(), "Acme", "admin", nobody).unwrap().text;
+            assert!(text.contains("You were added to the team of Acme"), "{text}");
+        }
+    }
+
+    #[test]
+    fn facts_reach_both_forms() {
+        let message =
+            webhook_endpoint_disabled(to(), "Acme", "https://x.dev/in", "ten events failed").unwrap();
+        for body in [&message.text, &message.html] {
+            assert!(body.contains("https://x.dev/in") && body.contains("ten events failed"), "{body}");
+        }
+        let message = api_key_restricted(to(), "Acme", "CI").unwrap();
+        for body in [&message.text, &message.html] {
+            assert!(body.contains("CI") && body.contains("Acme"), "{body}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn one_line_is_one_line(text in any::<String>()) {
+            let line = one_line(&text);
+            let breaks = line.chars().filter(|c| c.is_control() || (c.is_whitespace() && *c != ' '));
+            prop_assert_eq!(breaks.count(), 0);
+            prop_assert_eq!(one_line(&line), line);
+        }
+    }
+}

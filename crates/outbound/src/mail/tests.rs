@@ -1,0 +1,222 @@
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::TcpListener;
+
+use super::*;
+
+const FROM: &str = "Tenantry <no-reply@bücher.example>";
+
+fn message(to: &str, subject: &str) -> Message {
+    Message {
+        to: EmailAddress::parse(to).unwrap(),
+        subject: subject.to_owned(),
+        text: "Your token: tok_123\n.\nBye\n".to_owned(),
+        html: "<p>Your token: tok_123</p>".to_owned(),
+    }
+}
+
+async fn written(id: &str, message: &Message, from: &str) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    let mailer = Mailer::Directory(directory.path().join("out"));
+    mailer.send(id, message, from).await.unwrap();
+    std::fs::read_to_string(directory.path().join("out").join(format!("{id}.eml"))).unwrap()
+}
+
+#[tokio::test]
+async fn a_file_holds_the_whole_mail_under_a_lasting_identity() {
+    let mail = written("0190a3c2-7b1e", &message("Ada@bücher.example", "Hello"), FROM).await;
+    let head = mail.split_once("\r\n\r\n").unwrap().0;
+    for line in [
+        "From: Tenantry <no-reply@xn--bcher-kva.example>",
+        "To: Ada@xn--bcher-kva.example",
+        "Subject: Hello",
+        "Message-ID: <0190a3c2-7b1e@xn--bcher-kva.example>",
+        "Auto-Submitted: auto-generated",
+        "MIME-Version: 1.0",
+    ] {
+        assert!(head.lines().any(|found| found == line), "{line} in\n{head}");
+    }
+    let text = mail.find("Content-Type: text/plain; charset=utf-8").unwrap();
+    let html = mail.find("Content-Type: text/html; charset=utf-8").unwrap();
+    assert!(text < html);
+    assert_eq!(mail.matches("tok_123").count(), 2);
+}
+
+#[tokio::test]
+async fn no_name_can_add_a_header() {
+    for subject in
+        ["Hi\r\nBcc: eve@x.dev", "Hi\nBcc: eve@x.dev", "Hi\rBcc: eve@x.dev", "Hé\r\nBcc: eve@x.dev\r\n"]
+    {
+        let from = "\"Ten\r\nBcc: eve@x.dev\" <no-reply@x.dev>";
+        let mail = written("a", &message("ada@x.dev", subject), from).await;
+        let head = mail.split_once("\r\n\r\n").unwrap().0;
+        assert!(!head.split(['\r', '\n']).any(|line| line.starts_with("Bcc")), "{head}");
+        assert_eq!(head.matches("\r\n").count(), head.matches('\n').count());
+    }
+}
+
+#[tokio::test]
+async fn a_file_is_replaced_as_a_whole_and_private() {
+    let directory = tempfile::tempdir().unwrap();
+    let mailer = Mailer::Directory(directory.path().to_path_buf());
+    for subject in ["First and longer", "Second"] {
+        mailer.send("same", &message("ada@x.dev", subject), FROM).await.unwrap();
+    }
+    let names: Vec<_> =
+        std::fs::read_dir(directory.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(names, ["same.eml"]);
+    let path = directory.path().join("same.eml");
+    assert!(std::fs::read_to_string(&path).unwrap().contains("Subject: Second\r\n"));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_become_a_mail_fails_for_good() {
+    let directory = tempfile::tempdir().unwrap();
+    let mailer = Mailer::Directory(directory.path().join("out"));
+    let long = "a".repeat(129);
+    for id in ["", ".", "..", "../a", "a/b", "a\\b", "a b", "a\r\nb", "é", &long] {
+        let error = mailer.send(id, &message("ada@x.dev", "Hi"), FROM).await.unwrap_err();
+        assert!(error.permanent, "{id}");
+    }
+    for from in ["", "nobody", "a@x.dev, b@x.dev"] {
+        let error = mailer.send("a", &message("ada@x.dev", "Hi"), from).await.unwrap_err();
+        assert!(error.permanent, "{from}");
+    }
+    assert!(!directory.path().join("out").exists());
+}
+
+#[tokio::test]
+async fn a_directory_that_cannot_be_written_may_be_mended() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let mailer = Mailer::Directory(file.path().join("out"));
+    assert!(!mailer.send("a", &message("ada@x.dev", "Hi"), FROM).await.unwrap_err().permanent);
+}
+
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_log_names_recipient_and_subject_and_nothing_else() {
+    let log = Written::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    Mailer::Log.send("a", &message("ada@x.dev", "Hi\r\nthere"), FROM).await.unwrap();
+    drop(guard);
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(text.contains("ada@x.dev") && text.contains("Hi there"), "{text}");
+    assert!(!text.contains("tok_123"), "{text}");
+}
+
+/// A mail server that gives one reply of its own, and what it was told.
+async fn server(listener: TcpListener, command: &str, reply: &str) -> Vec<String> {
+    let (stream, _) = listener.accept().await.unwrap();
+    let mut stream = BufReader::new(stream);
+    let mut told = Vec::new();
+    let mut in_data = false;
+    stream.write_all(b"220 mail.test\r\n").await.unwrap();
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line).await.unwrap_or(0) == 0 {
+            return told;
+        }
+        let line = line.trim_end().to_owned();
+        let answer = match line.split(' ').next().unwrap() {
+            "." if in_data => {
+                in_data = false;
+                "250 taken"
+            }
+            _ if in_data => "",
+            verb if verb == command => reply,
+            "EHLO" => "250-mail.test\r\n250-8BITMIME\r\n250 AUTH PLAIN",
+            "AUTH" => "235 welcome",
+            "DATA" => {
+                in_data = true;
+                "354 go on"
+            }
+            "QUIT" => "221 bye",
+            _ => "250 ok",
+        };
+        told.push(line);
+        // The client may have left with an error already.
+        if !answer.is_empty() && stream.write_all(format!("{answer}\r\n").as_bytes()).await.is_err() {
+            return told;
+        }
+    }
+}
+
+/// Sends one message to a server that answers `command` with `reply`.
+async fn sent(query: &str, command: &str, reply: &str) -> (Result<(), MailError>, Vec<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mailer = Mailer::smtp(&format!("smtp://ada:p%40ss@127.0.0.1:{port}{query}")).unwrap();
+    let message = message("ada@bücher.example", "Hi");
+    tokio::join!(mailer.send("id-1", &message, FROM), server(listener, command, reply))
+}
+
+#[tokio::test]
+async fn smtp_hands_the_mail_over() {
+    let (outcome, told) = sent("/tenantry.test", "", "").await;
+    assert_eq!(outcome, Ok(()));
+    assert_eq!(told[0], "EHLO tenantry.test");
+    for line in [
+        "AUTH PLAIN AGFkYQBwQHNz",
+        "MAIL FROM:<no-reply@xn--bcher-kva.example>",
+        "RCPT TO:<ada@xn--bcher-kva.example>",
+        "Message-ID: <id-1@xn--bcher-kva.example>",
+        "..",
+    ] {
+        assert!(told.iter().any(|found| found.starts_with(line)), "{line} in {told:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_is_final_only_when_it_is_about_the_message() {
+    for (command, reply, permanent) in [
+        ("RCPT", "550 no such person", true),
+        ("RCPT", "451 later", false),
+        ("MAIL", "553 not this sender", true),
+        ("DATA", "452 full", false),
+        ("AUTH", "535 wrong password", false),
+        ("MAIL", "530 who are you", false),
+    ] {
+        let (outcome, _) = sent("", command, reply).await;
+        let error = outcome.unwrap_err();
+        assert_eq!(error.permanent, permanent, "{command} {reply}: {error}");
+        assert!(!error.reason.contains("p@ss") && !error.reason.contains("tok_123"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn required_encryption_is_required() {
+    let (outcome, told) = sent("?tls=required", "", "").await;
+    assert!(!outcome.unwrap_err().permanent);
+    assert!(!told.iter().any(|line| line.starts_with("AUTH") || line.starts_with("MAIL")), "{told:?}");
+}
+
+#[test]
+fn an_unusable_server_address_is_not_repeated() {
+    for url in ["http://ada:secret@host", "smtp://ada:secret@host?tls=maybe", "ada:secret@host", ""] {
+        let error = Mailer::smtp(url).unwrap_err();
+        assert!(error.permanent && !error.reason.contains("secret"), "{error:?}");
+    }
+    let mailer = Mailer::smtp("smtps://ada:secret@host").unwrap();
+    assert_eq!(format!("{mailer:?}"), "Smtp");
+}

@@ -1,0 +1,226 @@
+//! What stands in the body of a webhook request, for each of the three formats.
+//!
+//! `raw` is the payload as it was stored. Discord and Slack get a short notice with the same keys, in the
+//! same order and with the same spacing that Polar sends (Polar behaviour notes 9.3); images are the
+//! operator's, and their keys are absent where none is set, because both services refuse empty ones.
+
+use std::io;
+
+use serde_json::ser::Formatter;
+use serde_json::{Value, json};
+
+/// The name that a notice shows as its sender.
+const PRODUCT: &str = "Tenantry";
+/// The stripe of a Discord notice, as an RGB number.
+const COLOUR: u32 = 25_343;
+
+/// The shape of the body that an endpoint asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// The stored payload.
+    Raw,
+    /// A message for a Discord channel.
+    Discord,
+    /// A message for a Slack channel.
+    Slack,
+}
+
+/// The facts that a Discord or Slack notice shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Notice<'a> {
+    /// The event type, for example `member.created`.
+    pub event_type: &'a str,
+    /// The id of the object that the event is about.
+    pub object_id: &'a str,
+    /// The name of the organization that owns the endpoint.
+    pub organization_name: &'a str,
+}
+
+/// Addresses of the operator's pictures.
+#[derive(Debug, Clone, Default)]
+pub struct Images {
+    /// A small square picture beside the product's name.
+    pub icon_url: Option<String>,
+    /// A picture in the corner of a Discord notice.
+    pub thumbnail_url: Option<String>,
+}
+
+impl Format {
+    /// The format of a name on the wire.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Raw, Self::Discord, Self::Slack].into_iter().find(|format| format.as_str() == name)
+    }
+
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Discord => "discord",
+            Self::Slack => "slack",
+        }
+    }
+
+    /// The body to sign and send.
+    #[must_use]
+    pub fn body(self, payload: &str, notice: &Notice<'_>, images: &Images) -> String {
+        match self {
+            Self::Raw => payload.to_owned(),
+            Self::Discord => spaced(&discord(notice, images)),
+            Self::Slack => spaced(&slack(notice, images)),
+        }
+    }
+}
+
+fn discord(notice: &Notice<'_>, images: &Images) -> Value {
+    let author = match &images.icon_url {
+        Some(url) => json!({ "name": PRODUCT, "icon_url": url }),
+        None => json!({ "name": PRODUCT }),
+    };
+    let mut embed = serde_json::Map::new();
+    embed.insert("color".into(), COLOUR.into());
+    embed.insert("author".into(), author);
+    if let Some(url) = &images.thumbnail_url {
+        embed.insert("thumbnail".into(), json!({ "url": url }));
+    }
+    embed.insert("footer".into(), json!({ "text": powered_by() }));
+    embed.insert("title".into(), notice.event_type.into());
+    embed.insert("description".into(), notice.event_type.into());
+    let fields = json!([
+        { "name": "Object", "value": notice.object_id },
+        { "name": "Organization", "value": notice.organization_name },
+    ]);
+    embed.insert("fields".into(), fields);
+    json!({ "content": notice.event_type, "embeds": [embed] })
+}
+
+fn slack(notice: &Notice<'_>, images: &Images) -> Value {
+    let image =
+        images.icon_url.as_ref().map(|url| json!({ "type": "image", "image_url": url, "alt_text": PRODUCT }));
+    let footer = json!({ "type": "mrkdwn", "text": powered_by() });
+    let elements: Vec<Value> = image.into_iter().chain([footer]).collect();
+    let name = literal(notice.organization_name);
+    json!({
+        "text": notice.event_type,
+        "blocks": [
+            {
+                "type": "section",
+                "text": { "type": "mrkdwn", "text": notice.event_type },
+                "fields": [
+                    { "type": "mrkdwn", "text": format!("*Object*\n{}", notice.object_id) },
+                    { "type": "mrkdwn", "text": format!("*Organization*\n{name}") },
+                ],
+            },
+            { "type": "context", "elements": elements },
+        ],
+    })
+}
+
+fn powered_by() -> String {
+    format!("Powered by {PRODUCT}")
+}
+
+/// Text in which Slack sees neither links nor mentions of a whole channel.
+fn literal(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// JSON with a space after every comma and colon.
+fn spaced(value: &Value) -> String {
+    let mut bytes = Vec::new();
+    let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, Spaced);
+    let written = serde::Serialize::serialize(value, &mut serializer).is_ok();
+    // Writing a value into memory does not fail; if it ever did, other spacing is better than no body.
+    String::from_utf8(bytes).ok().filter(|_| written).unwrap_or_else(|| value.to_string())
+}
+
+struct Spaced;
+
+impl Formatter for Spaced {
+    fn begin_array_value<W: ?Sized + io::Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        if first { Ok(()) } else { out.write_all(b", ") }
+    }
+
+    fn begin_object_key<W: ?Sized + io::Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        if first { Ok(()) } else { out.write_all(b", ") }
+    }
+
+    fn begin_object_value<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        out.write_all(b": ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOTICE: Notice<'_> =
+        Notice { event_type: "member.created", object_id: "0190a3c2", organization_name: "Zoë, \"Ltd\"" };
+
+    fn pictures() -> Images {
+        Images {
+            icon_url: Some("https://x.dev/i.png".into()),
+            thumbnail_url: Some("https://x.dev/t.png".into()),
+        }
+    }
+
+    #[test]
+    fn names_are_those_of_the_wire() {
+        for format in [Format::Raw, Format::Discord, Format::Slack] {
+            assert_eq!(Format::parse(format.as_str()), Some(format));
+        }
+        assert_eq!(Format::parse("Raw"), None);
+    }
+
+    #[test]
+    fn raw_is_the_stored_payload() {
+        let payload = "{\"type\":\"member.created\" ,\"data\":{}}";
+        assert_eq!(Format::Raw.body(payload, &NOTICE, &pictures()), payload);
+    }
+
+    #[test]
+    fn discord_has_every_key_in_order() {
+        assert_eq!(
+            Format::Discord.body("{}", &NOTICE, &pictures()),
+            concat!(
+                r#"{"content": "member.created", "embeds": [{"color": 25343, "#,
+                r#""author": {"name": "Tenantry", "icon_url": "https://x.dev/i.png"}, "#,
+                r#""thumbnail": {"url": "https://x.dev/t.png"}, "footer": {"text": "Powered by Tenantry"}, "#,
+                r#""title": "member.created", "description": "member.created", "#,
+                r#""fields": [{"name": "Object", "value": "0190a3c2"}, "#,
+                r#"{"name": "Organization", "value": "Zoë, \"Ltd\""}]}]}"#,
+            )
+        );
+    }
+
+    #[test]
+    fn slack_has_every_key_in_order() {
+        assert_eq!(
+            Format::Slack.body("{}", &NOTICE, &pictures()),
+            concat!(
+                r#"{"text": "member.created", "blocks": [{"type": "section", "#,
+                r#""text": {"type": "mrkdwn", "text": "member.created"}, "#,
+                r#""fields": [{"type": "mrkdwn", "text": "*Object*\n0190a3c2"}, "#,
+                r#"{"type": "mrkdwn", "text": "*Organization*\nZoë, \"Ltd\""}]}, "#,
+                r#"{"type": "context", "elements": [{"type": "image", "image_url": "https://x.dev/i.png", "#,
+                r#""alt_text": "Tenantry"}, {"type": "mrkdwn", "text": "Powered by Tenantry"}]}]}"#,
+            )
+        );
+    }
+
+    #[test]
+    fn without_pictures_their_keys_are_absent() {
+        let discord = Format::Discord.body("{}", &NOTICE, &Images::default());
+        assert!(discord.contains(r#""author": {"name": "Tenantry"}, "footer""#), "{discord}");
+        let slack = Format::Slack.body("{}", &NOTICE, &Images::default());
+        assert!(slack.contains(r#""elements": [{"type": "mrkdwn", "text": "Powered by"#), "{slack}");
+    }
+
+    #[test]
+    fn a_name_cannot_mention_a_channel() {
+        let notice = Notice { organization_name: "A&B <!channel>", ..NOTICE };
+        let slack = Format::Slack.body("{}", &notice, &Images::default());
+        assert!(slack.contains(r"*Organization*\nA&amp;B &lt;!channel&gt;"), "{slack}");
+    }
+}

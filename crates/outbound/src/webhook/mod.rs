@@ -1,0 +1,18 @@
+//! Webhook requests: signature, body, retries and the sending itself.
+//!
+//! Invariants: a request goes only to an address that was judged public in the same call (or to a host
+//! that the operator named), it never follows a redirect, and it ends within the policy's time. Source:
+//! Polar behaviour notes 9.3 and 9.5, with what their section 10 asks to do better (rows 17 to 19).
+//! Caller: the delivery worker.
+
+pub mod format;
+pub mod resolve;
+pub mod schedule;
+pub mod sender;
+pub mod signature;
+mod target;
+
+pub use format::{Format, Images, Notice};
+pub use resolve::{Resolve, SystemResolver};
+pub use sender::{Answer, Failure, Policy, Sender, SetupError};
+pub use signature::{Headers, Secret, SecretTooShort, headers};

@@ -1,0 +1,150 @@
+//! Where a webhook address leads, and the request to send there. Nothing here touches the network.
+//!
+//! Only `https` passes, save for hosts that the operator named; those are also the only ones that may be
+//! inside. Everything written into the request is checked by the HTTP library, so that no id, host or
+//! path adds a header of its own. Caller: the sender.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::Request;
+use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, USER_AGENT};
+use percent_encoding::percent_decode_str;
+use url::{Host, Url};
+
+use super::sender::Failure;
+use super::signature::Headers;
+
+/// A webhook address taken apart.
+#[derive(Debug)]
+pub(super) struct Target {
+    /// What is looked up, and what a certificate must be for.
+    pub(super) host: Host<String>,
+    /// The port, also where the address leaves it out.
+    pub(super) port: u16,
+    /// Whether the connection is encrypted.
+    pub(super) tls: bool,
+    /// Whether the operator allowed this host to be inside, and unencrypted.
+    pub(super) trusted: bool,
+    authority: String,
+    path_and_query: String,
+    authorization: Option<String>,
+}
+
+impl Target {
+    /// Reads an address; `trusted_hosts` are written as in one, with the port unless it is the default.
+    pub(super) fn parse(text: &str, trusted_hosts: &[String]) -> Result<Self, Failure> {
+        let url = Url::parse(text).map_err(|error| Failure::Refused(format!("not an address: {error}")))?;
+        let refused = |reason: &str| Failure::Refused(reason.to_owned());
+        let host = url.host().ok_or_else(|| refused("the address has no host"))?.to_owned();
+        let port = url.port_or_known_default().ok_or_else(|| refused("the address has no port"))?;
+        let authority = match url.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_string(),
+        };
+        let full = format!("{host}:{port}");
+        let trusted = trusted_hosts
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case(&authority) || name.eq_ignore_ascii_case(&full));
+        let tls = match url.scheme() {
+            "https" => true,
+            "http" if trusted => false,
+            _ => return Err(refused("only https is allowed")),
+        };
+        let path_and_query = match url.query() {
+            Some(query) => format!("{}?{query}", url.path()),
+            None => url.path().to_owned(),
+        };
+        Ok(Self { host, port, tls, trusted, authority, path_and_query, authorization: basic(&url) })
+    }
+
+    /// The request with its fixed headers; the connection ends with its answer.
+    pub(super) fn request(&self, headers: &Headers, body: Bytes) -> Result<Request<Full<Bytes>>, Failure> {
+        let mut request = Request::post(&self.path_and_query)
+            .header(HOST, &self.authority)
+            .header(USER_AGENT, "Tenantry webhooks")
+            .header(CONTENT_TYPE, "application/json")
+            .header(CONNECTION, "close")
+            .header("webhook-id", &headers.webhook_id)
+            .header("webhook-timestamp", &headers.webhook_timestamp)
+            .header("webhook-signature", &headers.webhook_signature);
+        if let Some(value) = &self.authorization {
+            request = request.header(AUTHORIZATION, value);
+        }
+        let invalid = |error| Failure::Refused(format!("the request cannot be written: {error}"));
+        request.body(Full::new(body)).map_err(invalid)
+    }
+}
+
+/// The name and password of an address as Basic credentials, as HTTP clients commonly send them.
+fn basic(url: &Url) -> Option<String> {
+    if url.username().is_empty() && url.password().is_none() {
+        return None;
+    }
+    let mut pair: Vec<u8> = percent_decode_str(url.username()).collect();
+    pair.push(b':');
+    pair.extend(percent_decode_str(url.password().unwrap_or("")));
+    Some(format!("Basic {}", STANDARD.encode(pair)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hosts() -> Vec<String> {
+        vec!["localhost:9000".to_owned(), "Hooks.internal".to_owned()]
+    }
+
+    #[test]
+    fn only_named_hosts_may_be_unencrypted_or_inside() {
+        for (text, tls, trusted) in [
+            ("https://x.dev/a", true, false),
+            ("https://localhost:9000/", true, true),
+            ("http://localhost:9000/", false, true),
+            ("http://LOCALHOST:9000/", false, true),
+            ("http://hooks.internal/", false, true),
+            ("https://hooks.internal/", true, true),
+            ("https://localhost:9001/", true, false),
+            ("https://hooks.internal:8443/", true, false),
+        ] {
+            let target = Target::parse(text, &hosts()).unwrap();
+            assert_eq!((target.tls, target.trusted), (tls, trusted), "{text}");
+        }
+        for text in [
+            "http://x.dev/",
+            "http://localhost:9001/",
+            "http://localhost/",
+            "http://localhost:9000@x.dev/",
+            "ftp://localhost:9000/",
+            "file:///etc/passwd",
+            "data:,x",
+            "x.dev",
+            "",
+        ] {
+            assert!(matches!(Target::parse(text, &hosts()), Err(Failure::Refused(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_request_names_host_path_and_credentials() {
+        let target = Target::parse("https://a%40b:c%3Ad@X.dev:8443/p%20q?r=s#t", &[]).unwrap();
+        assert_eq!((target.port, target.host.to_string().as_str()), (8443, "x.dev"));
+        let signed = super::super::headers("secret", "id", 7, b"{}");
+        let request = target.request(&signed, Bytes::from_static(b"{}")).unwrap();
+        assert_eq!(request.uri(), "/p%20q?r=s");
+        let header = |name| request.headers().get(name).unwrap().to_str().unwrap().to_owned();
+        assert_eq!(header("host"), "x.dev:8443");
+        assert_eq!(header("authorization"), "Basic YUBiOmM6ZA==");
+        assert_eq!(header("user-agent"), "Tenantry webhooks");
+        assert_eq!(header("content-type"), "application/json");
+        assert_eq!(header("webhook-timestamp"), "7");
+    }
+
+    #[test]
+    fn an_id_cannot_add_a_header() {
+        let target = Target::parse("https://x.dev/", &[]).unwrap();
+        let signed = super::super::headers("secret", "id\r\nx: y", 7, b"");
+        assert!(matches!(target.request(&signed, Bytes::new()), Err(Failure::Refused(_))));
+    }
+}

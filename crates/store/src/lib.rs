@@ -1,0 +1,99 @@
+//! Where Tenantry remembers: the only place with SQL.
+//!
+//! A use case is an [`Operation`], written once and run by the engine in a transaction: SQLite runs many
+//! in one physical transaction on its writer thread ([`sqlite`]). The queries ([`tables`]) are written once
+//! too; they speak through [`Tx`], which knows the engine.
+//!
+//! Invariants: every query on a tenant's data names the organization; every uniqueness rule is a database
+//! constraint as well, reported by its name ([`StoreError::Violated`]).
+
+mod error;
+mod migrations;
+mod sql;
+pub mod sqlite;
+mod tables;
+mod tx;
+
+pub use error::StoreError;
+pub use tables::{
+    Claim, CredentialOwner, CustomerFilter, CustomerKey, IdempotencyRecord, MemberFilter, Order, OrganizationFilter, OrganizationKey, Page,
+    Paged, StoredAnswer,
+};
+pub use tx::Tx;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tenantry_core::Moment;
+
+/// A use case: everything that happens in one transaction. The engine may run it again after a conflict,
+/// so it holds its input and changes nothing but the database.
+pub trait Operation: Send + Sync + 'static {
+    /// What it answers.
+    type Output: Send + 'static;
+    /// Why it can fail; its changes are then rolled back.
+    type Error: From<StoreError> + Send + 'static;
+
+    /// Does it.
+    fn run(
+        &self,
+        tx: &mut Tx<'_>,
+        moment: &mut Moment,
+    ) -> impl Future<Output = Result<Self::Output, Self::Error>> + Send;
+}
+
+/// Makes the [`Moment`] of each transaction: the clock and the operating system's randomness.
+pub type Moments = Arc<dyn Fn() -> Moment + Send + Sync>;
+
+/// Counts the changes that can take a right away from a credential. Whoever remembers a credential
+/// remembers the count it was read at, and stops believing it when the count has moved.
+#[derive(Debug, Default)]
+pub struct Generation(AtomicU64);
+
+impl Generation {
+    /// The count now.
+    #[must_use]
+    pub fn current(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn advance(&self) {
+        self.0.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+/// The database, whichever engine it is. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    sqlite: Arc<sqlite::Sqlite>,
+}
+
+impl Store {
+    /// Runs `operation` in a transaction. When this returns `Ok`, the change is on disk.
+    ///
+    /// # Errors
+    /// The operation's own, or [`StoreError::Unavailable`] when the database cannot take it now.
+    pub async fn write<O: Operation>(&self, operation: O) -> Result<O::Output, O::Error> {
+        self.sqlite.write(operation).await
+    }
+
+    /// A connection for reading what is committed.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when no connection can be opened.
+    pub fn reader(&self) -> Result<sqlite::Reader<'_>, StoreError> {
+        self.sqlite.reader()
+    }
+
+    /// The count of changes to credentials made through this process.
+    #[must_use]
+    pub fn generation(&self) -> &Generation {
+        self.sqlite.generation()
+    }
+
+    /// Finishes what is queued, writes the log back into the database, and closes it.
+    pub async fn close(&self) {
+        self.sqlite.close().await;
+    }
+}

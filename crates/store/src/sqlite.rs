@@ -1,0 +1,301 @@
+//! SQLite, embedded: the default engine.
+//!
+//! One thread writes. It takes every operation that is queued, runs each in a savepoint of one physical
+//! transaction, commits once, and then answers all of them: one `fsync` serves the whole queue. Readers
+//! use a pool of connections, each straight from the thread that asks. A third thread writes the log back
+//! into the database, so that no answer waits for it.
+//!
+//! Invariants: an answered write is on disk (`synchronous=FULL`); an operation that fails leaves nothing
+//! behind and does not disturb its neighbours.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::oneshot;
+
+use crate::sql::unexpected;
+use crate::{Generation, Moments, Operation, Store, StoreError, Tx, migrations};
+
+/// A `SELECT` needs nothing to hold its rows: there is one writer.
+pub(crate) const FOR_UPDATE: &str = "";
+
+/// Operations that may wait for the writer; one more is refused.
+const QUEUE: usize = 8_192;
+/// Operations that one commit may serve.
+const BATCH: usize = 512;
+/// Prepared statements kept by a connection.
+const STATEMENTS: usize = 256;
+/// How long a connection waits for another process, such as a command of this program.
+const BUSY: Duration = Duration::from_secs(5);
+/// How often the log's size is looked at.
+const CHECKPOINT_EVERY: Duration = Duration::from_millis(500);
+/// The log's size, in bytes, from which it is written back while the server works.
+const CHECKPOINT_FROM: u64 = 16 << 20;
+/// The log's size, in pages of 4 KiB, at which the writer stops to write it back itself: its bound.
+const CHECKPOINT_AT_ONCE: u32 = 65_536;
+
+type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+type Job = Box<dyn FnOnce(&mut Connection) -> Answer + Send>;
+
+/// An open SQLite database.
+pub struct Sqlite {
+    path: PathBuf,
+    moments: Moments,
+    generation: Arc<Generation>,
+    queue: Mutex<Option<SyncSender<Job>>>,
+    readers: Mutex<Vec<Connection>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// Opens the database at `path`, creating and migrating it as needed.
+///
+/// # Errors
+/// When the file cannot be opened, or its schema is newer than this program.
+pub fn open(path: &Path, moments: Moments) -> Result<Store, StoreError> {
+    let mut writer = connect(path, OpenFlags::default())?;
+    migrations::run(&mut writer, &moments)?;
+    let (queue, jobs) = sync_channel::<Job>(QUEUE);
+    let (stop_checkpoints, stopped) = sync_channel::<()>(0);
+    let log = path.with_file_name(format!("{}-wal", path.file_name().unwrap_or_default().to_string_lossy()));
+    let checkpointer = connect(path, OpenFlags::default())?;
+    let threads = vec![
+        spawn("tenantry-checkpoint", move || checkpoints(&checkpointer, &log, &stopped))?,
+        spawn("tenantry-write", move || {
+            write_all(&mut writer, &jobs);
+            drop(stop_checkpoints);
+            finish(&writer);
+        })?,
+    ];
+    let sqlite = Sqlite {
+        path: path.to_owned(),
+        moments,
+        generation: Arc::default(),
+        queue: Mutex::new(Some(queue)),
+        readers: Mutex::default(),
+        threads: Mutex::new(threads),
+    };
+    Ok(Store { sqlite: Arc::new(sqlite) })
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(work).map_err(unexpected)
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+    let connect = || -> rusqlite::Result<Connection> {
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(BUSY)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_AT_ONCE)?;
+        connection.pragma_update(None, "cache_size", -65_536)?;
+        connection.pragma_update(None, "mmap_size", 1_u32 << 30)?;
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        Ok(connection)
+    };
+    connect().map_err(|error| StoreError::Unavailable(format!("{}: {error}", path.display())))
+}
+
+impl Sqlite {
+    pub(crate) const fn generation(&self) -> &Arc<Generation> {
+        &self.generation
+    }
+
+    pub(crate) async fn write<O: Operation>(&self, operation: O) -> Result<O::Output, O::Error> {
+        let (reply, answer) = oneshot::channel();
+        let moments = Arc::clone(&self.moments);
+        let generation = Arc::clone(&self.generation);
+        let job: Job = Box::new(move |connection| {
+            let (outcome, touched) = run_in_savepoint(connection, &operation, &moments);
+            Box::new(move |committed| {
+                // Before the answer: whoever hears that a token is revoked finds it dead.
+                if touched {
+                    generation.advance();
+                }
+                // Nobody listens when the request was given up; what it did stays done.
+                drop(reply.send(committed.map_err(O::Error::from).and(outcome)));
+            })
+        });
+        self.enqueue(job)?;
+        answer.await.unwrap_or_else(|_| Err(StoreError::Unavailable("it is closed".into()).into()))
+    }
+
+    fn enqueue(&self, job: Job) -> Result<(), StoreError> {
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(queue) = queue.as_ref() else { return Err(StoreError::Unavailable("it is closed".into())) };
+        queue.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => StoreError::Unavailable("too many writes are waiting".into()),
+            TrySendError::Disconnected(_) => StoreError::Unavailable("its writer has stopped".into()),
+        })
+    }
+
+    pub(crate) fn reader(&self) -> Result<Reader<'_>, StoreError> {
+        let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => {
+                let connection = connect(&self.path, OpenFlags::default())?;
+                connection.pragma_update(None, "query_only", true).map_err(unexpected)?;
+                connection
+            }
+        };
+        Ok(Reader { pool: self, connection: Some(connection) })
+    }
+
+    pub(crate) async fn close(&self) {
+        drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a database thread ended in a panic");
+            }
+        }
+    }
+}
+
+/// A connection for reading, given back when it is dropped.
+pub struct Reader<'a> {
+    pool: &'a Sqlite,
+    connection: Option<Connection>,
+}
+
+impl Reader<'_> {
+    /// The database as it is committed at each query.
+    ///
+    /// # Errors
+    /// Never while the reader is alive.
+    pub fn tx(&mut self) -> Result<Tx<'_>, StoreError> {
+        let connection = self.connection.as_mut().ok_or_else(|| unexpected("a reader without connection"))?;
+        Ok(Tx::sqlite(connection))
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            self.pool.readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        }
+    }
+}
+
+/// Runs one operation so that it leaves everything or nothing. Answers as well whether it touched
+/// credentials.
+fn run_in_savepoint<O: Operation>(
+    connection: &mut Connection,
+    operation: &O,
+    moments: &Moments,
+) -> (Result<O::Output, O::Error>, bool) {
+    let execute = |connection: &Connection, sql: &str| {
+        let statement = connection.prepare_cached(sql).and_then(|mut statement| statement.execute([]));
+        statement.map_err(|error| failure(connection, error))
+    };
+    if let Err(error) = execute(connection, "SAVEPOINT operation") {
+        return (Err(error.into()), false);
+    }
+    let ran = catch_unwind(AssertUnwindSafe(|| {
+        let mut tx = Tx::sqlite(connection);
+        let outcome = now(operation.run(&mut tx, &mut moments()));
+        (outcome, tx.touched_credentials())
+    }));
+    let (outcome, touched) = ran.unwrap_or_else(|_| (Err(unexpected("an operation panicked").into()), false));
+    let undone = if outcome.is_err() { execute(connection, "ROLLBACK TO operation").map(|_| ()) } else { Ok(()) };
+    match undone.and_then(|()| execute(connection, "RELEASE operation").map(|_| ())) {
+        Ok(()) => (outcome, touched),
+        Err(error) => (Err(error.into()), false),
+    }
+}
+
+/// The result of a future that SQLite alone can make wait, which it never does.
+fn now<T, E: From<StoreError>>(future: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => Err(unexpected("an operation waited for something besides the database").into()),
+    }
+}
+
+fn write_all(connection: &mut Connection, jobs: &Receiver<Job>) {
+    let mut answers = Vec::with_capacity(BATCH);
+    while let Ok(first) = jobs.recv() {
+        let committed = begin(connection).and_then(|()| {
+            answers.push(first(connection));
+            while answers.len() < BATCH
+                && let Ok(next) = jobs.try_recv()
+            {
+                answers.push(next(connection));
+            }
+            connection.execute_batch("COMMIT").map_err(|error| failure(connection, error))
+        });
+        if let Err(error) = &committed {
+            tracing::error!(%error, "a transaction was not committed");
+            // There may be nothing to roll back; the next BEGIN tells if there is.
+            drop(connection.execute_batch("ROLLBACK"));
+        }
+        for answer in answers.drain(..) {
+            answer(committed.clone());
+        }
+    }
+}
+
+fn begin(connection: &Connection) -> Result<(), StoreError> {
+    connection.execute_batch("BEGIN IMMEDIATE").map_err(|error| failure(connection, error))
+}
+
+/// Writes the log back whenever it has grown, until the writer stops.
+fn checkpoints(connection: &Connection, log: &Path, stopped: &Receiver<()>) {
+    while stopped.recv_timeout(CHECKPOINT_EVERY) == Err(RecvTimeoutError::Timeout) {
+        let size = std::fs::metadata(log).map_or(0, |log| log.len());
+        if size >= CHECKPOINT_FROM
+            && let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+        {
+            tracing::warn!(%error, "the log was not written back");
+        }
+    }
+}
+
+fn finish(connection: &Connection) {
+    let done = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    if let Err(error) = done.and_then(|()| connection.execute_batch("PRAGMA optimize")) {
+        tracing::warn!(%error, "the database was closed with its log not written back");
+    }
+}
+
+/// What an error of SQLite means here. A violated constraint is told by the name of its index.
+pub(crate) fn failure(connection: &Connection, error: rusqlite::Error) -> StoreError {
+    use rusqlite::ErrorCode;
+    let rusqlite::Error::SqliteFailure(code, Some(message)) = &error else { return unexpected(error) };
+    match code.code {
+        ErrorCode::ConstraintViolation => StoreError::Violated(constraint_name(connection, message)),
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::DiskFull | ErrorCode::SystemIoFailure => {
+            StoreError::Unavailable(error.to_string())
+        }
+        _ => unexpected(error),
+    }
+}
+
+/// SQLite names the columns of a violated index, not the index: this finds it. Only an error pays for it.
+fn constraint_name(connection: &Connection, message: &str) -> String {
+    let Some((_, columns)) = message.split_once("UNIQUE constraint failed: ") else {
+        return message.rsplit(": ").next().unwrap_or(message).to_owned();
+    };
+    let named: Vec<(&str, &str)> = columns.split(", ").filter_map(|column| column.split_once('.')).collect();
+    let Some((table, _)) = named.first() else { return columns.to_owned() };
+    let names: Vec<&str> = named.iter().map(|(_, column)| *column).collect();
+    let found = connection.query_row(
+        "SELECT list.name FROM pragma_index_list(?1) AS list
+         WHERE list.\"unique\" AND (SELECT group_concat(info.name, ',') FROM pragma_index_info(list.name) AS info) = ?2",
+        (table, names.join(",")),
+        |row| row.get::<_, String>(0),
+    );
+    found.unwrap_or_else(|_| columns.to_owned())
+}

@@ -1,0 +1,223 @@
+//! Tokens and what they are found by: the keyed hash of their secret.
+
+use tenantry_core::Timestamp;
+use tenantry_core::ids::{OrganizationId, TokenId, UserTokenId};
+use tenantry_core::organization::OrganizationStatus;
+use tenantry_core::team::TeamRole;
+use tenantry_core::token::{AccessToken, Scopes, SecretKind, TokenHash, UserToken};
+
+use crate::sql::{Param, Row, unexpected};
+use crate::{StoreError, Tx};
+
+/// Whom a live credential acts for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CredentialOwner {
+    /// An organization.
+    Organization(AccessToken),
+    /// A person, with their part in each organization that is not shut out.
+    User(UserToken, Vec<(OrganizationId, TeamRole)>),
+}
+
+const ACCESS_TOKEN: &str = "organization_id, id, created_at, label, scopes, expires_at, created_by_user_id";
+
+fn access_token(row: &Row<'_>) -> Result<AccessToken, StoreError> {
+    Ok(AccessToken {
+        organization: row.get(0)?,
+        id: row.get(1)?,
+        created_at: row.get(2)?,
+        label: row.get(3)?,
+        scopes: row.parse(4, |text| serde_json::from_str::<Scopes>(text))?,
+        expires_at: row.get(5)?,
+        created_by: row.get(6)?,
+    })
+}
+
+impl Tx<'_> {
+    /// Whom the secret with this hash acts for at `now`; nothing when it is unknown, revoked, expired, or
+    /// its organization is gone. Two round trips for an organization's token.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn credential_owner(
+        &mut self,
+        hash: &TokenHash,
+        now: Timestamp,
+    ) -> Result<Option<CredentialOwner>, StoreError> {
+        let found = self
+            .first(
+                "SELECT kind, organization_id, subject_id FROM credentials WHERE secret_hash = ?1",
+                &[Param::Bytes(&hash.0)],
+                |row| {
+                    let kind = row.named(0, SecretKind::from_name)?;
+                    Ok((kind, row.get::<Option<OrganizationId>>(1)?, row.get::<uuid::Uuid>(2)?))
+                },
+            )
+            .await?;
+        match found {
+            None => Ok(None),
+            Some((SecretKind::OrganizationToken, Some(organization), id)) => {
+                let token = self.access_token_live(organization, TokenId::new(id), now).await?;
+                Ok(token.map(CredentialOwner::Organization))
+            }
+            Some((SecretKind::UserToken, _, id)) => self.user_token_live(UserTokenId::new(id), now).await,
+            Some((SecretKind::OrganizationToken, None, _)) => Err(unexpected("a token without organization")),
+        }
+    }
+
+    async fn access_token_live(
+        &mut self,
+        organization: OrganizationId,
+        id: TokenId,
+        now: Timestamp,
+    ) -> Result<Option<AccessToken>, StoreError> {
+        let sql = format!(
+            "SELECT {ACCESS_TOKEN} FROM access_tokens
+             WHERE organization_id = ?1 AND id = ?2 AND deleted_at IS NULL
+               AND (expires_at IS NULL OR expires_at > ?3)
+               AND EXISTS (SELECT 1 FROM organizations
+                           WHERE id = ?1 AND deleted_at IS NULL AND status <> 'blocked')"
+        );
+        self.first(&sql, &[organization.into(), id.into(), now.into()], access_token).await
+    }
+
+    async fn user_token_live(
+        &mut self,
+        id: UserTokenId,
+        now: Timestamp,
+    ) -> Result<Option<CredentialOwner>, StoreError> {
+        let token = self
+            .first(
+                "SELECT id, user_id, created_at, scopes, expires_at FROM user_tokens
+                 WHERE id = ?1 AND deleted_at IS NULL AND (expires_at IS NULL OR expires_at > ?2)",
+                &[id.into(), now.into()],
+                |row| {
+                    Ok(UserToken {
+                        id: row.get(0)?,
+                        user: row.get(1)?,
+                        created_at: row.get(2)?,
+                        scopes: row.parse(3, |text| serde_json::from_str::<Scopes>(text))?,
+                        expires_at: row.get(4)?,
+                    })
+                },
+            )
+            .await?;
+        let Some(token) = token else { return Ok(None) };
+        let mut parts = Vec::new();
+        for organization in self.user_organizations(token.user).await? {
+            let Some(found) = self.organization(organization).await? else { continue };
+            let role = self.team_member(organization, token.user).await?.map(|member| member.role);
+            parts.extend(
+                role.filter(|_| found.status != OrganizationStatus::Blocked).map(|role| (organization, role)),
+            );
+        }
+        Ok(Some(CredentialOwner::User(token, parts)))
+    }
+
+    /// Stores a new token of an organization.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn access_token_insert(
+        &mut self,
+        token: &AccessToken,
+        hash: &TokenHash,
+    ) -> Result<(), StoreError> {
+        let AccessToken { id, organization, created_at, label, scopes, expires_at, created_by } = token;
+        self.execute(
+            "INSERT INTO access_tokens
+                (organization_id, id, created_at, label, scopes, expires_at, created_by_user_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            &[
+                (*organization).into(),
+                (*id).into(),
+                (*created_at).into(),
+                label.as_str().into(),
+                serde_json::to_string(scopes)?.into(),
+                (*expires_at).into(),
+                (*created_by).into(),
+            ],
+        )
+        .await?;
+        self.credential_insert(hash, SecretKind::OrganizationToken, Some(*organization), id.uuid()).await
+    }
+
+    /// Stores a new token of a person.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn user_token_insert(&mut self, token: &UserToken, hash: &TokenHash) -> Result<(), StoreError> {
+        let UserToken { id, user, created_at, scopes, expires_at } = token;
+        self.execute(
+            "INSERT INTO user_tokens (id, user_id, created_at, scopes, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+            &[
+                (*id).into(),
+                (*user).into(),
+                (*created_at).into(),
+                serde_json::to_string(scopes)?.into(),
+                (*expires_at).into(),
+            ],
+        )
+        .await?;
+        self.credential_insert(hash, SecretKind::UserToken, None, id.uuid()).await
+    }
+
+    async fn credential_insert(
+        &mut self,
+        hash: &TokenHash,
+        kind: SecretKind,
+        organization: Option<OrganizationId>,
+        subject: uuid::Uuid,
+    ) -> Result<(), StoreError> {
+        self.execute(
+            "INSERT INTO credentials (secret_hash, kind, organization_id, subject_id) VALUES (?1, ?2, ?3, ?4)",
+            &[Param::Bytes(&hash.0), kind.as_str().into(), organization.into(), subject.into()],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    /// The organization's token of this id, where it is not revoked.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn access_token(
+        &mut self,
+        organization: OrganizationId,
+        id: TokenId,
+    ) -> Result<Option<AccessToken>, StoreError> {
+        let sql = format!(
+            "SELECT {ACCESS_TOKEN} FROM access_tokens
+             WHERE organization_id = ?1 AND id = ?2 AND deleted_at IS NULL{}",
+            self.for_update()
+        );
+        self.first(&sql, &[organization.into(), id.into()], access_token).await
+    }
+
+    /// The organization of the token with this id, for the operator, who knows the id alone.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn organization_of_token(&mut self, id: TokenId) -> Result<Option<OrganizationId>, StoreError> {
+        self.first("SELECT organization_id FROM access_tokens WHERE id = ?1", &[id.into()], |row| row.get(0))
+            .await
+    }
+
+    /// Revokes a token of an organization: its secret is forgotten.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn access_token_delete(
+        &mut self,
+        organization: OrganizationId,
+        id: TokenId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.execute(
+            "UPDATE access_tokens SET deleted_at = ?3 WHERE organization_id = ?1 AND id = ?2",
+            &[organization.into(), id.into(), now.into()],
+        )
+        .await?;
+        self.touch_credentials();
+        Ok(())
+    }
+}

@@ -1,0 +1,358 @@
+//! Customers of organizations.
+
+use serde::{Deserialize, Serialize};
+use tenantry_core::Timestamp;
+use tenantry_core::customer::{Customer, CustomerKind};
+use tenantry_core::ids::{CustomerId, OrganizationId};
+use tenantry_core::values::{Address, EmailAddress, ExternalId, Locale, Metadata, PersonName, TaxId};
+
+use super::tallies::Tally;
+use super::{Order, Page, Paged, Query, count};
+use crate::sql::{Param, Row};
+use crate::{StoreError, Tx};
+
+const COLUMNS: &str = "organization_id, id, created_at, modified_at, deleted_at, kind, email, email_verified,
+    name, external_id, metadata, billing, locale, email_key,
+    CASE WHEN email IS NULL THEN (
+        SELECT email FROM members
+        WHERE organization_id = customers.organization_id AND customer_id = customers.id AND role = 'owner'
+          AND deleted_at IS NULL) END";
+
+/// What invoices need, stored as one JSON object; nothing when all of it is unset.
+#[derive(Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Billing {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<PersonName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<Address>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tax_id: Option<TaxId>,
+}
+
+fn customer(row: &Row<'_>) -> Result<Customer, StoreError> {
+    let billing = row.parse_optional(11, |text| serde_json::from_str::<Billing>(text))?.unwrap_or_default();
+    Ok(Customer {
+        organization: row.get(0)?,
+        id: row.get(1)?,
+        created_at: row.get(2)?,
+        modified_at: row.get(3)?,
+        deleted_at: row.get(4)?,
+        kind: row.named(5, CustomerKind::from_name)?,
+        email: row.email(6, 13)?,
+        email_verified: row.get(7)?,
+        name: row.parse_optional(8, PersonName::parse)?.flatten(),
+        external_id: row.parse_optional(9, ExternalId::parse)?.flatten(),
+        metadata: row.parse(10, |text| serde_json::from_str::<Metadata>(text))?,
+        billing_name: billing.name,
+        billing_address: billing.address,
+        tax_id: billing.tax_id,
+        locale: row.parse_optional(12, Locale::parse)?,
+        owner_email: row.parse_optional(14, EmailAddress::parse)?,
+    })
+}
+
+/// What a list of customers can be narrowed and ordered by.
+#[derive(Debug, Clone, Default)]
+pub struct CustomerFilter {
+    /// The organizations that the caller may see.
+    pub organizations: Vec<OrganizationId>,
+    /// The customer with the address of this key.
+    pub email_key: Option<String>,
+    /// Customers whose address, name or billing name has this in it, or whose external id begins with it.
+    pub query: Option<String>,
+    /// Customers with each of these metadata keys, at one of its values.
+    pub metadata: Vec<(String, Vec<String>)>,
+    /// The order; newest first when empty.
+    pub order: Vec<Order<CustomerKey>>,
+}
+
+/// What customers can be ordered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CustomerKey {
+    /// Time of creation.
+    CreatedAt,
+    /// Address.
+    Email,
+    /// Name.
+    Name,
+}
+
+impl CustomerKey {
+    const fn column(self) -> &'static str {
+        match self {
+            Self::CreatedAt => "id",
+            Self::Email => "email",
+            Self::Name => "name",
+        }
+    }
+}
+
+impl Tx<'_> {
+    /// The customer of this id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn customer(
+        &mut self,
+        organization: OrganizationId,
+        id: CustomerId,
+    ) -> Result<Option<Customer>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM customers WHERE organization_id = ?1 AND id = ?2 AND deleted_at IS NULL"
+        );
+        self.first(&sql, &[organization.into(), id.into()], customer).await
+    }
+
+    /// The same, held until the transaction ends: whoever changes the customer's members takes this first,
+    /// so that decisions about one customer happen one after the other.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn customer_for_update(
+        &mut self,
+        organization: OrganizationId,
+        id: CustomerId,
+    ) -> Result<Option<Customer>, StoreError> {
+        let hold = self.for_update();
+        let sql = format!(
+            "SELECT {COLUMNS} FROM customers
+             WHERE organization_id = ?1 AND id = ?2 AND deleted_at IS NULL{hold}"
+        );
+        self.first(&sql, &[organization.into(), id.into()], customer).await
+    }
+
+    /// The id of the customer with this external id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn customer_by_external_id(
+        &mut self,
+        organization: OrganizationId,
+        external_id: &str,
+    ) -> Result<Option<CustomerId>, StoreError> {
+        self.first(
+            "SELECT id FROM customers WHERE organization_id = ?1 AND external_id = ?2 AND deleted_at IS NULL",
+            &[organization.into(), external_id.into()],
+            |row| row.get(0),
+        )
+        .await
+    }
+
+    /// Whether a customer other than `besides` has the address.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn customer_email_taken(
+        &mut self,
+        organization: OrganizationId,
+        email: &EmailAddress,
+        besides: Option<CustomerId>,
+    ) -> Result<bool, StoreError> {
+        let found = self
+            .first(
+                "SELECT id FROM customers
+                 WHERE organization_id = ?1 AND email_key = ?2 AND deleted_at IS NULL",
+                &[organization.into(), email.key().into()],
+                |row| row.get::<CustomerId>(0),
+            )
+            .await?;
+        Ok(found.is_some_and(|id| Some(id) != besides))
+    }
+
+    /// A part of a list of customers. The length of a whole organization's list is kept, not counted.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn customers(
+        &mut self,
+        filter: &CustomerFilter,
+        page: Page,
+    ) -> Result<Paged<Customer>, StoreError> {
+        let mut query = narrowed(filter);
+        let CustomerFilter { organizations, email_key, query: text, metadata, order } = filter;
+        let total = if email_key.is_none() && text.is_none() && metadata.is_empty() {
+            self.tally(organizations, Tally::Customers).await?
+        } else {
+            let counted = format!("SELECT count(*) {}", query.sql);
+            count(self.first(&counted, &query.params, |row| row.get(0)).await?.unwrap_or(0))
+        };
+        query.sql.insert_str(0, &format!("SELECT {COLUMNS} "));
+        query.push(" ORDER BY ");
+        for Order { by, descending } in order {
+            query.push(by.column());
+            query.push(if *descending { " DESC NULLS FIRST, " } else { " NULLS LAST, " });
+        }
+        query.push("id DESC");
+        query.page(page);
+        let items = self.all(&query.sql, &query.params, customer).await?;
+        Ok(Paged { items, total })
+    }
+
+    /// Stores a new customer and counts it.
+    ///
+    /// # Errors
+    /// [`StoreError::Violated`] `customers_email` or `customers_external_id` when another has it.
+    pub async fn customer_insert(&mut self, new: &Customer) -> Result<(), StoreError> {
+        let [email, email_key, name, external_id, metadata, billing, locale, search_text] = texts(new)?;
+        self.execute(
+            "INSERT INTO customers (organization_id, id, created_at, modified_at, kind, email_verified,
+                email, email_key, name, external_id, metadata, billing, locale, search_text, member_count)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 0)",
+            &[
+                new.organization.into(),
+                new.id.into(),
+                new.created_at.into(),
+                new.modified_at.into(),
+                new.kind.as_str().into(),
+                new.email_verified.into(),
+                email,
+                email_key,
+                name,
+                external_id,
+                metadata,
+                billing,
+                locale,
+                search_text,
+            ],
+        )
+        .await?;
+        self.metadata_insert(new).await?;
+        self.tally_add(new.organization, Tally::Customers, new.id.uuid(), 1).await
+    }
+
+    /// Stores a customer as it is now.
+    ///
+    /// # Errors
+    /// [`StoreError::Violated`] `customers_email` or `customers_external_id` when another has it.
+    pub async fn customer_update(&mut self, before: &Customer, now: &Customer) -> Result<(), StoreError> {
+        let [email, email_key, name, external_id, metadata, billing, locale, search_text] = texts(now)?;
+        self.execute(
+            "UPDATE customers SET modified_at = ?3, kind = ?4, email_verified = ?5, email = ?6, email_key = ?7,
+                name = ?8, external_id = ?9, metadata = ?10, billing = ?11, locale = ?12, search_text = ?13
+             WHERE organization_id = ?1 AND id = ?2",
+            &[
+                now.organization.into(),
+                now.id.into(),
+                now.modified_at.into(),
+                now.kind.as_str().into(),
+                now.email_verified.into(),
+                email,
+                email_key,
+                name,
+                external_id,
+                metadata,
+                billing,
+                locale,
+                search_text,
+            ],
+        )
+        .await?;
+        if before.metadata != now.metadata {
+            self.metadata_delete(now).await?;
+            self.metadata_insert(now).await?;
+        }
+        Ok(())
+    }
+
+    /// Marks a customer as deleted and counts it out. Its members are deleted by the caller.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn customer_delete(&mut self, gone: &Customer, now: Timestamp) -> Result<(), StoreError> {
+        self.execute(
+            "UPDATE customers SET deleted_at = ?3 WHERE organization_id = ?1 AND id = ?2",
+            &[gone.organization.into(), gone.id.into(), now.into()],
+        )
+        .await?;
+        self.metadata_delete(gone).await?;
+        self.tally_add(gone.organization, Tally::Customers, gone.id.uuid(), -1).await
+    }
+
+    async fn metadata_insert(&mut self, customer: &Customer) -> Result<(), StoreError> {
+        for (key, value) in customer.metadata.iter() {
+            self.execute(
+                "INSERT INTO customer_metadata (organization_id, customer_id, key, value)
+                 VALUES (?1, ?2, ?3, ?4)",
+                &[customer.organization.into(), customer.id.into(), key.into(), value.to_text().into()],
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    async fn metadata_delete(&mut self, customer: &Customer) -> Result<(), StoreError> {
+        self.execute(
+            "DELETE FROM customer_metadata WHERE organization_id = ?1 AND customer_id = ?2",
+            &[customer.organization.into(), customer.id.into()],
+        )
+        .await
+        .map(|_| ())
+    }
+}
+
+/// `FROM customers WHERE ..` for a filter.
+fn narrowed(filter: &CustomerFilter) -> Query<'_> {
+    let mut query = Query::new("FROM customers WHERE deleted_at IS NULL AND ");
+    query.organizations("organization_id", &filter.organizations);
+    if let Some(key) = &filter.email_key {
+        let key = query.param(key.as_str());
+        query.push(&format!(" AND email_key = {key}"));
+    }
+    if let Some(text) = &filter.query {
+        let (part, start) = (query.param(contains(text)), query.param(text.as_str()));
+        query.push(&format!(
+            " AND (search_text LIKE {part} ESCAPE '\\' OR substr(external_id, 1, length({start})) = {start})"
+        ));
+    }
+    for (key, values) in &filter.metadata {
+        let key = query.param(key.as_str());
+        let values: Vec<String> = values.iter().map(|value| query.param(value.as_str())).collect();
+        query.push(&format!(
+            " AND id IN (SELECT customer_id FROM customer_metadata
+                WHERE organization_id = customers.organization_id AND key = {key} AND value IN ({}))",
+            values.join(", ")
+        ));
+    }
+    query
+}
+
+/// A pattern for what contains `text`, both sides being lower-case.
+fn contains(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for letter in text.to_lowercase().chars() {
+        if matches!(letter, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    pattern
+}
+
+/// The columns that hold text, in the order of the queries above.
+fn texts(customer: &Customer) -> Result<[Param<'_>; 8], StoreError> {
+    let email = customer.email.as_ref();
+    let billing = Billing {
+        name: customer.billing_name.clone(),
+        address: customer.billing_address.clone(),
+        tax_id: customer.tax_id.clone(),
+    };
+    let billing =
+        if billing == Billing::default() { None } else { Some(serde_json::to_string(&billing)?) };
+    let searched = [
+        email.map(EmailAddress::as_str),
+        customer.name.as_ref().map(PersonName::as_str),
+        customer.billing_name.as_ref().map(PersonName::as_str),
+    ];
+    let search_text = searched.into_iter().flatten().collect::<Vec<_>>().join("\n").to_lowercase();
+    Ok([
+        email.map(EmailAddress::as_str).into(),
+        email.map(EmailAddress::key).into(),
+        customer.name.as_ref().map(PersonName::as_str).into(),
+        customer.external_id.as_ref().map(ExternalId::as_str).into(),
+        serde_json::to_string(&customer.metadata)?.into(),
+        billing.into(),
+        customer.locale.as_ref().map(Locale::as_str).into(),
+        search_text.into(),
+    ])
+}

@@ -1,0 +1,259 @@
+//! Members of customers.
+
+use tenantry_core::Timestamp;
+use tenantry_core::ids::{CustomerId, MemberId, OrganizationId};
+use tenantry_core::member::{Member, MemberRole};
+use tenantry_core::values::{EmailAddress, ExternalId, PersonName};
+
+use super::tallies::Tally;
+use super::{Page, Paged, Query, count};
+use crate::sql::{Row, unexpected};
+use crate::{StoreError, Tx};
+
+const COLUMNS: &str =
+    "organization_id, id, customer_id, created_at, modified_at, email, name, external_id, role, email_key";
+
+fn member(row: &Row<'_>) -> Result<Member, StoreError> {
+    Ok(Member {
+        organization: row.get(0)?,
+        id: row.get(1)?,
+        customer_id: row.get(2)?,
+        created_at: row.get(3)?,
+        modified_at: row.get(4)?,
+        email: row.email(5, 9)?.ok_or_else(|| unexpected("a member without address"))?,
+        name: row.parse_optional(6, PersonName::parse)?.flatten(),
+        external_id: row.parse_optional(7, ExternalId::parse)?.flatten(),
+        role: row.named(8, MemberRole::from_name)?,
+    })
+}
+
+/// What a list of members can be narrowed and ordered by.
+#[derive(Debug, Clone, Default)]
+pub struct MemberFilter {
+    /// The organizations that the caller may see.
+    pub organizations: Vec<OrganizationId>,
+    /// The members of this customer.
+    pub customer: Option<CustomerId>,
+    /// The members of the customer with this external id.
+    pub external_customer: Option<String>,
+    /// The members with this role.
+    pub role: Option<MemberRole>,
+    /// Oldest first instead of newest first.
+    pub oldest_first: bool,
+}
+
+impl Tx<'_> {
+    /// The member of this id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn member(
+        &mut self,
+        organization: OrganizationId,
+        id: MemberId,
+    ) -> Result<Option<Member>, StoreError> {
+        const SQL: &str = "SELECT organization_id, id, customer_id, created_at, modified_at, email, name,
+                external_id, role, email_key
+             FROM members WHERE organization_id = ?1 AND id = ?2 AND deleted_at IS NULL";
+        self.first(SQL, &[organization.into(), id.into()], member).await
+    }
+
+    /// The member of a customer with this address, by its key.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn member_by_email(
+        &mut self,
+        organization: OrganizationId,
+        customer: CustomerId,
+        email: &EmailAddress,
+    ) -> Result<Option<Member>, StoreError> {
+        const SQL: &str = "SELECT organization_id, id, customer_id, created_at, modified_at, email, name,
+                external_id, role, email_key
+             FROM members
+             WHERE organization_id = ?1 AND customer_id = ?2 AND email_key = ?3 AND deleted_at IS NULL";
+        self.first(SQL, &[organization.into(), customer.into(), email.key().into()], member).await
+    }
+
+    /// The member of a customer with this external id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn member_by_external_id(
+        &mut self,
+        organization: OrganizationId,
+        customer: CustomerId,
+        external_id: &str,
+    ) -> Result<Option<Member>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM members
+             WHERE organization_id = ?1 AND customer_id = ?2 AND external_id = ?3 AND deleted_at IS NULL
+               AND external_id IS NOT NULL"
+        );
+        self.first(&sql, &[organization.into(), customer.into(), external_id.into()], member).await
+    }
+
+    /// The owner of a customer.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn member_owner(
+        &mut self,
+        organization: OrganizationId,
+        customer: CustomerId,
+    ) -> Result<Option<Member>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM members
+             WHERE organization_id = ?1 AND customer_id = ?2 AND role = 'owner' AND deleted_at IS NULL"
+        );
+        self.first(&sql, &[organization.into(), customer.into()], member).await
+    }
+
+    /// All members of a customer, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn members_of_customer(
+        &mut self,
+        organization: OrganizationId,
+        customer: CustomerId,
+    ) -> Result<Vec<Member>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM members
+             WHERE organization_id = ?1 AND customer_id = ?2 AND deleted_at IS NULL ORDER BY id"
+        );
+        self.all(&sql, &[organization.into(), customer.into()], member).await
+    }
+
+    /// A part of a list of members. The length of a whole organization's or customer's list is kept, not
+    /// counted.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn members(&mut self, filter: &MemberFilter, page: Page) -> Result<Paged<Member>, StoreError> {
+        let MemberFilter { organizations, customer, external_customer, role, oldest_first } = filter;
+        let mut query = Query::new("FROM members WHERE deleted_at IS NULL AND ");
+        query.organizations("organization_id", organizations);
+        if let Some(customer) = customer {
+            let customer = query.param(*customer);
+            query.push(&format!(" AND customer_id = {customer}"));
+        }
+        if let Some(external_customer) = external_customer {
+            let external_id = query.param(external_customer.as_str());
+            query.push(&format!(
+                " AND customer_id IN (SELECT id FROM customers
+                    WHERE organization_id = members.organization_id AND external_id = {external_id}
+                      AND deleted_at IS NULL)"
+            ));
+        }
+        if let Some(role) = role {
+            let role = query.param(role.as_str());
+            query.push(&format!(" AND role = {role}"));
+        }
+        let total = match (customer, external_customer, role) {
+            (None, None, None) => self.tally(organizations, Tally::Members).await?,
+            (Some(customer), None, None) => self.member_count(organizations, *customer).await?,
+            _ => {
+                let counted = format!("SELECT count(*) {}", query.sql);
+                count(self.first(&counted, &query.params, |row| row.get(0)).await?.unwrap_or(0))
+            }
+        };
+        query.sql.insert_str(0, &format!("SELECT {COLUMNS} "));
+        query.push(if *oldest_first { " ORDER BY id" } else { " ORDER BY id DESC" });
+        query.page(page);
+        let items = self.all(&query.sql, &query.params, member).await?;
+        Ok(Paged { items, total })
+    }
+
+    async fn member_count(
+        &mut self,
+        organizations: &[OrganizationId],
+        customer: CustomerId,
+    ) -> Result<u64, StoreError> {
+        let mut query = Query::new("SELECT member_count FROM customers WHERE deleted_at IS NULL AND ");
+        query.organizations("organization_id", organizations);
+        let customer = query.param(customer);
+        query.push(&format!(" AND id = {customer}"));
+        Ok(count(self.first(&query.sql, &query.params, |row| row.get(0)).await?.unwrap_or(0)))
+    }
+
+    /// Stores a new member and counts it.
+    ///
+    /// # Errors
+    /// [`StoreError::Violated`] `members_email`, `members_external_id` or `members_owner` when another has
+    /// what must be unique; `customers_individual_has_one_member` when an individual has a member.
+    pub async fn member_insert(&mut self, new: &Member) -> Result<(), StoreError> {
+        let Member {
+            id, organization, created_at, modified_at, customer_id, email, name, external_id, role
+        } = new;
+        self.execute(
+            "INSERT INTO members (organization_id, id, customer_id, created_at, modified_at, email, email_key,
+                name, external_id, role)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            &[
+                (*organization).into(),
+                (*id).into(),
+                (*customer_id).into(),
+                (*created_at).into(),
+                (*modified_at).into(),
+                email.as_str().into(),
+                email.key().into(),
+                name.as_ref().map(PersonName::as_str).into(),
+                external_id.as_ref().map(ExternalId::as_str).into(),
+                role.as_str().into(),
+            ],
+        )
+        .await?;
+        self.members_counted(*organization, *customer_id, 1).await
+    }
+
+    /// Stores a member as it is now.
+    ///
+    /// # Errors
+    /// [`StoreError::Violated`] `members_email` or `members_owner` when another has what must be unique.
+    pub async fn member_update(&mut self, changed: &Member) -> Result<(), StoreError> {
+        let Member { id, organization, modified_at, email, name, role, .. } = changed;
+        self.execute(
+            "UPDATE members SET modified_at = ?3, email = ?4, email_key = ?5, name = ?6, role = ?7
+             WHERE organization_id = ?1 AND id = ?2",
+            &[
+                (*organization).into(),
+                (*id).into(),
+                (*modified_at).into(),
+                email.as_str().into(),
+                email.key().into(),
+                name.as_ref().map(PersonName::as_str).into(),
+                role.as_str().into(),
+            ],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    /// Marks a member as deleted and counts it out.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn member_delete(&mut self, member: &Member, now: Timestamp) -> Result<(), StoreError> {
+        self.execute(
+            "UPDATE members SET deleted_at = ?3 WHERE organization_id = ?1 AND id = ?2",
+            &[member.organization.into(), member.id.into(), now.into()],
+        )
+        .await?;
+        self.members_counted(member.organization, member.customer_id, -1).await
+    }
+
+    async fn members_counted(
+        &mut self,
+        organization: OrganizationId,
+        customer: CustomerId,
+        change: i64,
+    ) -> Result<(), StoreError> {
+        self.execute(
+            "UPDATE customers SET member_count = member_count + ?3 WHERE organization_id = ?1 AND id = ?2",
+            &[organization.into(), customer.into(), change.into()],
+        )
+        .await?;
+        self.tally_add(organization, Tally::Members, customer.uuid(), change).await
+    }
+}

@@ -1,0 +1,188 @@
+//! Organizations, and the slugs that they are found by.
+
+use tenantry_core::ids::OrganizationId;
+use tenantry_core::organization::{Organization, OrganizationStatus, Profile};
+use tenantry_core::values::{OrganizationName, Slug};
+
+use super::{Order, Page, Paged, Query, count};
+use crate::sql::Row;
+use crate::{StoreError, Tx};
+
+const COLUMNS: &str = "id, parent_id, created_at, modified_at, name, slug, status, owner_user_id, profile";
+
+fn organization(row: &Row<'_>) -> Result<Organization, StoreError> {
+    Ok(Organization {
+        id: row.get(0)?,
+        parent: row.get(1)?,
+        created_at: row.get(2)?,
+        modified_at: row.get(3)?,
+        name: row.parse(4, OrganizationName::parse)?,
+        slug: row.parse(5, Slug::parse)?,
+        status: row.named(6, OrganizationStatus::from_name)?,
+        owner: row.get(7)?,
+        profile: row.parse(8, |text| serde_json::from_str::<Profile>(text))?,
+    })
+}
+
+/// What a list of organizations can be narrowed and ordered by.
+#[derive(Debug, Clone, Default)]
+pub struct OrganizationFilter {
+    /// The organizations that the caller may see; nothing means every one, for the operator.
+    pub visible: Option<Vec<OrganizationId>>,
+    /// The one with this slug, in any case.
+    pub slug: Option<String>,
+    /// The order; the time of creation when empty.
+    pub order: Vec<Order<OrganizationKey>>,
+}
+
+/// What organizations can be ordered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrganizationKey {
+    /// Time of creation.
+    CreatedAt,
+    /// Slug.
+    Slug,
+    /// Name.
+    Name,
+}
+
+impl OrganizationKey {
+    const fn column(self) -> &'static str {
+        match self {
+            Self::CreatedAt => "id",
+            Self::Slug => "slug",
+            Self::Name => "name",
+        }
+    }
+}
+
+impl Tx<'_> {
+    /// The organization of this id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn organization(&mut self, id: OrganizationId) -> Result<Option<Organization>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM organizations WHERE id = ?1 AND deleted_at IS NULL");
+        self.first(&sql, &[id.into()], organization).await
+    }
+
+    /// The same, held until the transaction ends.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn organization_for_update(
+        &mut self,
+        id: OrganizationId,
+    ) -> Result<Option<Organization>, StoreError> {
+        let hold = self.for_update();
+        let sql = format!("SELECT {COLUMNS} FROM organizations WHERE id = ?1 AND deleted_at IS NULL{hold}");
+        self.first(&sql, &[id.into()], organization).await
+    }
+
+    /// The id of the organization with this slug.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn organization_by_slug(&mut self, slug: &str) -> Result<Option<OrganizationId>, StoreError> {
+        let slug = slug.to_lowercase();
+        self.first(
+            "SELECT organization_id FROM organization_slugs WHERE slug = ?1",
+            &[slug.as_str().into()],
+            |row| row.get(0),
+        )
+        .await
+    }
+
+    /// Whether there is any organization at all.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn any_organization(&mut self) -> Result<bool, StoreError> {
+        let found = self.first("SELECT 1 FROM organization_slugs LIMIT 1", &[], |row| row.get::<i64>(0)).await?;
+        Ok(found.is_some())
+    }
+
+    /// A part of the list of organizations.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn organizations(
+        &mut self,
+        filter: &OrganizationFilter,
+        page: Page,
+    ) -> Result<Paged<Organization>, StoreError> {
+        let OrganizationFilter { visible, slug, order } = filter;
+        let slug = slug.as_ref().map(|slug| slug.to_lowercase());
+        let mut query = Query::new("FROM organizations WHERE deleted_at IS NULL AND status <> 'blocked'");
+        if let Some(visible) = visible {
+            query.push(" AND ");
+            query.organizations("id", visible);
+        }
+        if let Some(slug) = &slug {
+            let slug = query.param(slug.as_str());
+            query.push(&format!(" AND slug = {slug}"));
+        }
+        let counted = format!("SELECT count(*) {}", query.sql);
+        let total = self.first(&counted, &query.params, |row| row.get::<i64>(0)).await?;
+        query.sql.insert_str(0, &format!("SELECT {COLUMNS} "));
+        query.push(" ORDER BY ");
+        for Order { by, descending } in order {
+            query.push(by.column());
+            query.push(if *descending { " DESC, " } else { ", " });
+        }
+        query.push("id");
+        query.page(page);
+        let items = self.all(&query.sql, &query.params, organization).await?;
+        Ok(Paged { items, total: count(total.unwrap_or(0)) })
+    }
+
+    /// Stores a new organization.
+    ///
+    /// # Errors
+    /// [`StoreError::Violated`] `organization_slugs_pkey` when the slug is, or was, another's.
+    pub async fn organization_insert(&mut self, new: &Organization) -> Result<(), StoreError> {
+        let Organization { id, parent, created_at, modified_at, name, slug, status, owner, profile } = new;
+        self.execute(
+            "INSERT INTO organization_slugs (slug, organization_id) VALUES (?1, ?2)",
+            &[slug.as_str().into(), (*id).into()],
+        )
+        .await?;
+        self.execute(
+            "INSERT INTO organizations
+                (id, parent_id, created_at, modified_at, name, slug, status, owner_user_id, profile)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            &[
+                (*id).into(),
+                (*parent).into(),
+                (*created_at).into(),
+                (*modified_at).into(),
+                name.as_str().into(),
+                slug.as_str().into(),
+                status.as_str().into(),
+                (*owner).into(),
+                serde_json::to_string(profile)?.into(),
+            ],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    /// Stores an organization as it is now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn organization_update(&mut self, changed: &Organization) -> Result<(), StoreError> {
+        let Organization { id, modified_at, name, profile, .. } = changed;
+        self.execute(
+            "UPDATE organizations SET modified_at = ?2, name = ?3, profile = ?4 WHERE id = ?1",
+            &[
+                (*id).into(),
+                (*modified_at).into(),
+                name.as_str().into(),
+                serde_json::to_string(profile)?.into(),
+            ],
+        )
+        .await
+        .map(|_| ())
+    }
+}

@@ -1,0 +1,96 @@
+//! The teams that run organizations.
+
+use tenantry_core::ids::{OrganizationId, UserId};
+use tenantry_core::team::{TeamMember, TeamRole};
+
+use crate::sql::Row;
+use crate::{StoreError, Tx};
+
+const COLUMNS: &str = "organization_id, user_id, role, created_at, modified_at";
+
+fn team_member(row: &Row<'_>) -> Result<TeamMember, StoreError> {
+    Ok(TeamMember {
+        organization: row.get(0)?,
+        user: row.get(1)?,
+        role: row.named(2, TeamRole::from_name)?,
+        created_at: row.get(3)?,
+        modified_at: row.get(4)?,
+    })
+}
+
+impl Tx<'_> {
+    /// A person's part in an organization, held until the transaction ends.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn team_member(
+        &mut self,
+        organization: OrganizationId,
+        user: UserId,
+    ) -> Result<Option<TeamMember>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM team_members WHERE organization_id = ?1 AND user_id = ?2{}",
+            self.for_update()
+        );
+        self.first(&sql, &[organization.into(), user.into()], team_member).await
+    }
+
+    /// The whole team, newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn team(&mut self, organization: OrganizationId) -> Result<Vec<TeamMember>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM team_members WHERE organization_id = ?1
+             ORDER BY created_at DESC, user_id DESC"
+        );
+        self.all(&sql, &[organization.into()], team_member).await
+    }
+
+    /// Stores a new part in an organization.
+    ///
+    /// # Errors
+    /// [`StoreError::Violated`] `team_members_pkey` when the person is in the team already,
+    /// `team_members_owner` when there is an owner already.
+    pub async fn team_insert(&mut self, new: &TeamMember) -> Result<(), StoreError> {
+        let TeamMember { organization, user, role, created_at, modified_at } = new;
+        self.execute(
+            "INSERT INTO team_members (organization_id, user_id, role, created_at, modified_at)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+            &[
+                (*organization).into(),
+                (*user).into(),
+                role.as_str().into(),
+                (*created_at).into(),
+                (*modified_at).into(),
+            ],
+        )
+        .await?;
+        self.touch_credentials();
+        self.execute(
+            "INSERT INTO user_organizations (user_id, organization_id) VALUES (?1, ?2)",
+            &[(*user).into(), (*organization).into()],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    /// Removes a person from an organization's team.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn team_delete(&mut self, organization: OrganizationId, user: UserId) -> Result<(), StoreError> {
+        self.execute(
+            "DELETE FROM team_members WHERE organization_id = ?1 AND user_id = ?2",
+            &[organization.into(), user.into()],
+        )
+        .await?;
+        self.touch_credentials();
+        self.execute(
+            "DELETE FROM user_organizations WHERE user_id = ?1 AND organization_id = ?2",
+            &[user.into(), organization.into()],
+        )
+        .await
+        .map(|_| ())
+    }
+}

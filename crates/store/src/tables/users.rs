@@ -1,0 +1,67 @@
+//! People.
+
+use tenantry_core::ids::UserId;
+use tenantry_core::user::User;
+use tenantry_core::values::{EmailAddress, PersonName};
+
+use crate::sql::{Row, unexpected};
+use crate::{StoreError, Tx};
+
+const COLUMNS: &str = "id, created_at, email, name, email_key";
+
+fn user(row: &Row<'_>) -> Result<User, StoreError> {
+    Ok(User {
+        id: row.get(0)?,
+        created_at: row.get(1)?,
+        email: row.email(2, 4)?.ok_or_else(|| unexpected("a user without address"))?,
+        name: row.parse_optional(3, PersonName::parse)?.flatten(),
+    })
+}
+
+impl Tx<'_> {
+    /// The person with this address, by its key.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn user_by_email(&mut self, email: &EmailAddress) -> Result<Option<User>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM users WHERE email_key = ?1");
+        self.first(&sql, &[email.key().into()], user).await
+    }
+
+    /// Stores a new person, unless one with this address was stored meanwhile: answers who has it now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn user_insert(&mut self, new: &User) -> Result<User, StoreError> {
+        let User { id, created_at, email, name } = new;
+        self.execute(
+            "INSERT INTO users (id, created_at, email, email_key, name) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (email_key) DO NOTHING",
+            &[
+                (*id).into(),
+                (*created_at).into(),
+                email.as_str().into(),
+                email.key().into(),
+                name.as_ref().map(PersonName::as_str).into(),
+            ],
+        )
+        .await?;
+        self.user_by_email(email).await?.ok_or_else(|| unexpected("a user vanished"))
+    }
+
+    /// The organizations that a person helps to run.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn user_organizations(
+        &mut self,
+        user: UserId,
+    ) -> Result<Vec<tenantry_core::ids::OrganizationId>, StoreError> {
+        self.all(
+            "SELECT organization_id FROM user_organizations WHERE user_id = ?1 ORDER BY organization_id",
+            &[user.into()],
+            |row| row.get(0),
+        )
+        .await
+    }
+}

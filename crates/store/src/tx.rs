@@ -1,0 +1,99 @@
+//! A connection inside a transaction, or reading outside of one: what every query goes through.
+//!
+//! The methods are `async` for the engine that answers over a network. SQLite's answers are there when the
+//! call returns, so a future made of them alone never waits.
+
+use rusqlite::Connection;
+
+use crate::StoreError;
+use crate::sql::{Param, Row};
+use crate::sqlite;
+
+/// The database as one operation sees it.
+pub struct Tx<'c> {
+    connection: &'c mut Connection,
+    touched_credentials: bool,
+}
+
+impl<'c> Tx<'c> {
+    pub(crate) fn sqlite(connection: &'c mut Connection) -> Self {
+        Self { connection, touched_credentials: false }
+    }
+
+    /// Notes that this transaction may take a right away from a credential.
+    pub(crate) fn touch_credentials(&mut self) {
+        self.touched_credentials = true;
+    }
+
+    pub(crate) const fn touched_credentials(&self) -> bool {
+        self.touched_credentials
+    }
+
+    /// All rows of an answer, each through `map`.
+    pub(crate) async fn all<T>(
+        &mut self,
+        sql: &str,
+        params: &[Param<'_>],
+        mut map: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let connection = &*self.connection;
+        let mut statement = connection.prepare_cached(sql).map_err(|error| sqlite::failure(connection, error))?;
+        let mut rows = statement
+            .query(rusqlite::params_from_iter(params))
+            .map_err(|error| sqlite::failure(connection, error))?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().map_err(|error| sqlite::failure(connection, error))? {
+            found.push(map(&Row(row))?);
+        }
+        Ok(found)
+    }
+
+    /// The first row of an answer, if there is one.
+    pub(crate) async fn first<T>(
+        &mut self,
+        sql: &str,
+        params: &[Param<'_>],
+        map: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        let connection = &*self.connection;
+        let mut statement = connection.prepare_cached(sql).map_err(|error| sqlite::failure(connection, error))?;
+        let mut rows = statement
+            .query(rusqlite::params_from_iter(params))
+            .map_err(|error| sqlite::failure(connection, error))?;
+        let row = rows.next().map_err(|error| sqlite::failure(connection, error))?;
+        row.map(|row| map(&Row(row))).transpose()
+    }
+
+    /// Changes rows; answers how many.
+    pub(crate) async fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<usize, StoreError> {
+        let connection = &*self.connection;
+        let mut statement = connection.prepare_cached(sql).map_err(|error| sqlite::failure(connection, error))?;
+        statement
+            .execute(rusqlite::params_from_iter(params))
+            .map_err(|error| sqlite::failure(connection, error))
+    }
+
+    /// What makes a `SELECT` hold the rows it found until the transaction ends.
+    pub(crate) const fn for_update(&self) -> &'static str {
+        sqlite::FOR_UPDATE
+    }
+
+    /// Begins a part of the transaction that can be undone alone.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn begin_part(&mut self) -> Result<(), StoreError> {
+        self.execute("SAVEPOINT part", &[]).await.map(|_| ())
+    }
+
+    /// Ends the part: keeps its changes, or undoes them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn end_part(&mut self, keep: bool) -> Result<(), StoreError> {
+        if !keep {
+            self.execute("ROLLBACK TO part", &[]).await?;
+        }
+        self.execute("RELEASE part", &[]).await.map(|_| ())
+    }
+}

@@ -1,0 +1,192 @@
+//! The command line. Every option can stand in the environment as well, as `TENANTRY_` and its name; those
+//! of the installation also in a file ([`crate::config`]).
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Deserialize;
+
+/// The tenant layer of a SaaS business in one binary.
+#[derive(Debug, Parser)]
+#[command(name = "tenantry", version, about)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command needs.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// The database: sqlite:PATH [default: sqlite:tenantry.db]
+    #[arg(long, global = true, env = "TENANTRY_DATABASE")]
+    pub(crate) database: Option<String>,
+    /// The file with the options that neither a flag nor the environment sets [default: tenantry.toml, if there is one]
+    #[arg(long, global = true, env = "TENANTRY_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// The file with the key that secrets are hashed with [default: the database's name with .key]
+    #[arg(long, global = true, env = "TENANTRY_SECRET_KEY_FILE")]
+    pub(crate) secret_key_file: Option<PathBuf>,
+    /// How the log is written [default: text]
+    #[arg(long, global = true, env = "TENANTRY_LOG_FORMAT")]
+    pub(crate) log_format: Option<LogFormat>,
+    /// What is logged: error, warn, info, debug, trace, or a filter by module [default: info]
+    #[arg(long, global = true, env = "TENANTRY_LOG_LEVEL")]
+    pub(crate) log_level: Option<String>,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// A line for people.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+/// Whether callers are limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RateLimit {
+    /// Nobody is.
+    Off,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Answer requests
+    Serve(Serve),
+    /// Organizations
+    #[command(subcommand)]
+    Organization(Organization),
+    /// Tokens of organizations
+    #[command(subcommand)]
+    Token(Token),
+    /// Tokens of people
+    #[command(subcommand)]
+    UserToken(UserToken),
+    /// Print the OpenAPI document of a dialect
+    Openapi {
+        /// Which
+        dialect: Dialect,
+    },
+    /// Bring the database's schema up to date
+    Migrate,
+}
+
+/// A dialect by name.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Dialect {
+    Polar,
+    Ahasend,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Where to listen; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, env = "TENANTRY_LISTEN")]
+    pub(crate) listen: Option<String>,
+    /// Whether an empty database gets a first organization [default: true]
+    #[arg(long, env = "TENANTRY_BOOTSTRAP", action = clap::ArgAction::Set)]
+    pub(crate) bootstrap: Option<bool>,
+    /// Whether callers are limited [default: off]
+    #[arg(long, env = "TENANTRY_RATE_LIMIT")]
+    pub(crate) rate_limit: Option<RateLimit>,
+    /// An origin of browser applications that may send credentials; can be repeated
+    #[arg(long = "trusted-origin", env = "TENANTRY_TRUSTED_ORIGINS", value_delimiter = ',')]
+    pub(crate) trusted_origins: Vec<String>,
+    /// Bytes of a request's body at the most [default: 1048576]
+    #[arg(long, env = "TENANTRY_MAX_BODY_BYTES")]
+    pub(crate) max_body_bytes: Option<usize>,
+    /// Seconds that a client may take to send its headers [default: 10]
+    #[arg(long, env = "TENANTRY_HEAD_TIMEOUT_S")]
+    pub(crate) head_timeout_s: Option<u64>,
+    /// Seconds that a request may take [default: 30]
+    #[arg(long, env = "TENANTRY_REQUEST_TIMEOUT_S")]
+    pub(crate) request_timeout_s: Option<u64>,
+    /// Requests that are worked on at once [default: 1024]
+    #[arg(long, env = "TENANTRY_MAX_IN_FLIGHT")]
+    pub(crate) max_in_flight: Option<usize>,
+    /// Connections that are open at once [default: 8192]
+    #[arg(long, env = "TENANTRY_MAX_CONNECTIONS")]
+    pub(crate) max_connections: Option<usize>,
+    /// Seconds that running requests may take to end when the server stops [default: 30]
+    #[arg(long, env = "TENANTRY_DRAIN_TIMEOUT_S")]
+    pub(crate) drain_timeout_s: Option<u64>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Organization {
+    /// Create an organization
+    Create {
+        /// Display name
+        #[arg(long)]
+        name: String,
+        /// Name in URLs
+        #[arg(long)]
+        slug: String,
+        /// The owner's address [default: owner@SLUG.invalid]
+        #[arg(long)]
+        owner_email: Option<String>,
+        /// A feature to switch on, such as member_model_enabled; can be repeated
+        #[arg(long = "feature")]
+        features: Vec<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the organizations
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Token {
+    /// Make a token of an organization; it is shown once
+    Create {
+        /// The organization, by slug or id
+        #[arg(long)]
+        organization: String,
+        /// What it is for
+        #[arg(long, default_value = "")]
+        label: String,
+        /// Something it may do; can be repeated
+        #[arg(long = "scope", required_unless_present = "all_scopes")]
+        scopes: Vec<String>,
+        /// It may do everything
+        #[arg(long, conflicts_with = "scopes")]
+        all_scopes: bool,
+        /// When it stops working: 90s, 15m, 12h, 30d [default: never]
+        #[arg(long)]
+        expires_in: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Revoke a token
+    Revoke {
+        /// Its id
+        id: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserToken {
+    /// Make a token of a person; it is shown once
+    Create {
+        /// The person's address
+        #[arg(long)]
+        email: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}

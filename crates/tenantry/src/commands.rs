@@ -1,0 +1,227 @@
+//! The commands besides the server. They may run while it runs, on the same database.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+use tenantry_app::organizations::{OrganizationCreate, Owner};
+use tenantry_app::tokens::{Issued, TokenCreate, TokenRevoke, UserTokenCreate};
+use tenantry_app::{App, Error, Requester};
+use tenantry_core::ids::{OrganizationId, TokenId};
+use tenantry_core::organization::{FeatureSettings, NewOrganization, OrganizationChange};
+use tenantry_core::token::{Scope, Scopes};
+use tenantry_core::values::{EmailAddress, OrganizationName, Refusal, Slug, parse_uuid};
+use tenantry_http::openapi_document;
+use tenantry_store::{OrganizationFilter, Page, StoreError};
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::{Arguments, Command, Dialect, LogFormat, Organization, Token, UserToken};
+use crate::config::Settings;
+use crate::{installation, serve};
+
+/// Why a command failed, in words for who typed it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("{0}")]
+    Config(String),
+    #[error("--{0}: {1}")]
+    Argument(&'static str, String),
+    #[error("{0}")]
+    App(#[from] Error),
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
+    let Arguments { common, command } = arguments;
+    let settings = Settings::new(common)?;
+    start_log(&settings)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match command {
+            Command::Openapi { dialect } => openapi(dialect),
+            Command::Migrate => migrate(&settings).await,
+            Command::Serve(options) => {
+                let serving = settings.serving(options);
+                serve::serve(installation::open(&settings).await?, serving).await
+            }
+            Command::Organization(command) => {
+                let app = installation::open(&settings).await?;
+                close_after(&app, organization(&app, command).await).await
+            }
+            Command::Token(command) => {
+                let app = installation::open(&settings).await?;
+                close_after(&app, token(&app, command).await).await
+            }
+            Command::UserToken(command) => {
+                let app = installation::open(&settings).await?;
+                close_after(&app, user_token(&app, command).await).await
+            }
+        }
+    })
+}
+
+async fn close_after(app: &App, outcome: Result<(), Failure>) -> Result<(), Failure> {
+    app.store().close().await;
+    outcome
+}
+
+fn start_log(settings: &Settings) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(&settings.log_level)
+        .map_err(|error| Failure::Argument("log-level", error.to_string()))?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match settings.log_format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
+    Ok(())
+}
+
+/// Prints an object, or lines for people.
+fn print(json: bool, object: &Value, lines: &[String]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    if json {
+        writeln!(out, "{object}")?;
+    } else {
+        for line in lines {
+            writeln!(out, "{line}")?;
+        }
+    }
+    Ok(())
+}
+
+fn openapi(dialect: Dialect) -> Result<(), Failure> {
+    let document = match dialect {
+        Dialect::Polar => openapi_document(tenantry_http::Dialect::Polar),
+        Dialect::Ahasend => openapi_document(tenantry_http::Dialect::AhaSend),
+    };
+    writeln!(io::stdout().lock(), "{document:#}")?;
+    Ok(())
+}
+
+async fn migrate(settings: &Settings) -> Result<(), Failure> {
+    let path = installation::sqlite_path(&settings.database)?;
+    installation::open_store(&path)?.close().await;
+    print(false, &Value::Null, &[format!("{} is up to date", path.display())])
+}
+
+fn argument<T>(name: &'static str, parsed: Result<T, Refusal>) -> Result<T, Failure> {
+    parsed.map_err(|refusal| Failure::Argument(name, refusal.to_string()))
+}
+
+async fn organization(app: &App, command: Organization) -> Result<(), Failure> {
+    match command {
+        Organization::Create { name, slug, owner_email, features, json } => {
+            let slug = argument("slug", Slug::parse(&slug))?;
+            let owner_email = owner_email.unwrap_or_else(|| format!("owner@{slug}.invalid"));
+            let create = OrganizationCreate {
+                by: Requester::operator(),
+                owner: Owner::Email(argument("owner-email", EmailAddress::parse(&owner_email))?),
+                new: NewOrganization {
+                    name: argument("name", OrganizationName::parse(&name))?,
+                    slug,
+                    change: OrganizationChange::default(),
+                },
+                features: switched_on(&features)?,
+            };
+            let made = app.write(create).await?;
+            let object = json!({"id": made.id, "name": made.name, "slug": made.slug, "owner_id": made.owner});
+            print(json, &object, &[format!("organization {} ({})", made.slug, made.id)])
+        }
+        Organization::List { json } => {
+            let page = Page { offset: 0, limit: u64::MAX };
+            let found = app.organizations(&OrganizationFilter::default(), page).await?.items;
+            let items: Vec<Value> = found
+                .iter()
+                .map(|one| json!({"id": one.id, "name": one.name, "slug": one.slug, "created_at": one.created_at}))
+                .collect();
+            let lines: Vec<String> =
+                found.iter().map(|one| format!("{}  {}  {}", one.id, one.slug, one.name)).collect();
+            print(json, &json!({"items": items}), &lines)
+        }
+    }
+}
+
+/// The features of these names, on; every other off.
+fn switched_on(names: &[String]) -> Result<FeatureSettings, Failure> {
+    let wrong = |message: String| Failure::Argument("feature", message);
+    let mut features = serde_json::to_value(FeatureSettings::default()).map_err(|error| wrong(error.to_string()))?;
+    for name in names {
+        match features.get_mut(name) {
+            Some(feature) if feature.is_boolean() => *feature = Value::Bool(true),
+            _ => return Err(wrong(format!("there is no feature {name:?}"))),
+        }
+    }
+    serde_json::from_value(features).map_err(|error| wrong(error.to_string()))
+}
+
+async fn token(app: &App, command: Token) -> Result<(), Failure> {
+    match command {
+        Token::Create { organization, label, scopes, all_scopes, expires_in, json } => {
+            let scopes = if all_scopes {
+                Scopes::everything()
+            } else {
+                let scopes: Result<Vec<Scope>, Refusal> = scopes.iter().map(|scope| scope.parse()).collect();
+                Scopes::new(argument("scope", scopes)?)
+            };
+            let create = TokenCreate {
+                by: Requester::operator(),
+                organization: find(app, &organization).await?,
+                label,
+                scopes,
+                expires_in_s: expires_in.as_deref().map(seconds).transpose()?,
+                hash_key: app.hash_key().clone(),
+            };
+            let Issued { token, secret } = app.write(create).await?;
+            let object = json!({
+                "id": token.id,
+                "token": secret.expose(),
+                "organization_id": token.organization,
+                "scopes": token.scopes,
+                "expires_at": token.expires_at,
+            });
+            print(json, &object, &[format!("token {}", token.id), secret.expose().to_owned()])
+        }
+        Token::Revoke { id, json } => {
+            let id = TokenId::new(argument("id", parse_uuid(&id))?);
+            let revoked = app.write(TokenRevoke { by: Requester::operator(), id }).await?;
+            print(json, &json!({"id": revoked.id}), &[format!("token {} is revoked", revoked.id)])
+        }
+    }
+}
+
+/// The organization of this slug or id.
+async fn find(app: &App, name: &str) -> Result<OrganizationId, Failure> {
+    if let Ok(id) = parse_uuid(name) {
+        return Ok(OrganizationId::new(id));
+    }
+    let found = app.store().reader()?.tx()?.organization_by_slug(name).await?;
+    found.ok_or_else(|| Failure::Argument("organization", format!("there is no organization {name:?}")))
+}
+
+/// A time span such as `30d`, in seconds.
+fn seconds(text: &str) -> Result<i64, Failure> {
+    let wrong = || Failure::Argument("expires-in", format!("{text:?} is no time span: use 90s, 15m, 12h or 30d"));
+    let unit = match text.chars().last() {
+        Some('s') => 1,
+        Some('m') => 60,
+        Some('h') => 60 * 60,
+        Some('d') => 24 * 60 * 60,
+        _ => return Err(wrong()),
+    };
+    let count: i64 = text.get(..text.len() - 1).and_then(|digits| digits.parse().ok()).ok_or_else(wrong)?;
+    count.checked_mul(unit).filter(|seconds| *seconds > 0).ok_or_else(wrong)
+}
+
+async fn user_token(app: &App, command: UserToken) -> Result<(), Failure> {
+    let UserToken::Create { email, json } = command;
+    let create = UserTokenCreate {
+        email: argument("email", EmailAddress::parse(&email))?,
+        scopes: Scopes::everything(),
+        hash_key: app.hash_key().clone(),
+    };
+    let Issued { token, secret } = app.write(create).await?;
+    let object = json!({"id": token.id, "token": secret.expose(), "user_id": token.user});
+    print(json, &object, &[format!("token {}", token.id), secret.expose().to_owned()])
+}

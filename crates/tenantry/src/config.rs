@@ -1,0 +1,109 @@
+//! The options in force: a flag wins over the environment, that over the file, that over the default.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use tenantry_http::{Config, Limits};
+
+use crate::cli::{Common, LogFormat, RateLimit, Serve};
+use crate::commands::Failure;
+
+const FILE: &str = "tenantry.toml";
+
+/// What the file may set: the options of the command line by their names.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct File {
+    database: Option<String>,
+    secret_key_file: Option<PathBuf>,
+    log_format: Option<LogFormat>,
+    log_level: Option<String>,
+    listen: Option<String>,
+    bootstrap: Option<bool>,
+    rate_limit: Option<RateLimit>,
+    trusted_origins: Option<Vec<String>>,
+    max_body_bytes: Option<usize>,
+    head_timeout_s: Option<u64>,
+    request_timeout_s: Option<u64>,
+    max_in_flight: Option<usize>,
+    max_connections: Option<usize>,
+    drain_timeout_s: Option<u64>,
+}
+
+/// What every command needs.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) database: String,
+    pub(crate) secret_key_file: Option<PathBuf>,
+    pub(crate) log_format: LogFormat,
+    pub(crate) log_level: String,
+    file: File,
+}
+
+/// What the server needs.
+#[derive(Debug)]
+pub(crate) struct Serving {
+    pub(crate) listen: String,
+    pub(crate) bootstrap: bool,
+    pub(crate) http: Config,
+}
+
+impl Settings {
+    /// The options of every command, with the file read.
+    pub(crate) fn new(common: Common) -> Result<Self, Failure> {
+        let Common { database, config, secret_key_file, log_format, log_level } = common;
+        let mut file = match &config {
+            Some(path) => read(path)?.ok_or_else(|| Failure::Config(format!("{}: not found", path.display())))?,
+            None => read(Path::new(FILE))?.unwrap_or_default(),
+        };
+        Ok(Self {
+            database: database.or(file.database.take()).unwrap_or_else(|| "sqlite:tenantry.db".to_owned()),
+            secret_key_file: secret_key_file.or(file.secret_key_file.take()),
+            log_format: log_format.or(file.log_format).unwrap_or(LogFormat::Text),
+            log_level: log_level.or(file.log_level.take()).unwrap_or_else(|| "info".to_owned()),
+            file,
+        })
+    }
+
+    /// The options of the server.
+    pub(crate) fn serving(&self, serve: Serve) -> Serving {
+        let Self { file, .. } = self;
+        let usual = Limits::default();
+        let seconds = |flag: Option<u64>, file: Option<u64>, usual: Duration| {
+            flag.or(file).map_or(usual, Duration::from_secs)
+        };
+        let limits = Limits {
+            body: serve.max_body_bytes.or(file.max_body_bytes).unwrap_or(usual.body),
+            head_timeout: seconds(serve.head_timeout_s, file.head_timeout_s, usual.head_timeout),
+            request_timeout: seconds(serve.request_timeout_s, file.request_timeout_s, usual.request_timeout),
+            in_flight: serve.max_in_flight.or(file.max_in_flight).unwrap_or(usual.in_flight),
+            connections: serve.max_connections.or(file.max_connections).unwrap_or(usual.connections),
+            drain_timeout: seconds(serve.drain_timeout_s, file.drain_timeout_s, usual.drain_timeout),
+        };
+        let trusted_origins = if serve.trusted_origins.is_empty() {
+            file.trusted_origins.clone().unwrap_or_default()
+        } else {
+            serve.trusted_origins
+        };
+        // Limits of callers are not there yet: the one value that the option can have is the default.
+        let RateLimit::Off = serve.rate_limit.or(file.rate_limit).unwrap_or(RateLimit::Off);
+        Serving {
+            listen: serve.listen.or(file.listen.clone()).unwrap_or_else(|| "127.0.0.1:8080".to_owned()),
+            bootstrap: serve.bootstrap.or(file.bootstrap).unwrap_or(true),
+            http: Config { limits, trusted_origins },
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Option<File>, Failure> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Failure::Config(format!("{}: {error}", path.display()))),
+    };
+    let file = toml::from_str(&text).map_err(|error| Failure::Config(format!("{}: {error}", path.display())))?;
+    Ok(Some(file))
+}

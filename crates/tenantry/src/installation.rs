@@ -1,0 +1,93 @@
+//! The database and the key beside it: what a command opens before it does anything.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tenantry_app::{App, Clock, HashKey, KeyCheck, moments};
+use tenantry_core::Timestamp;
+use tenantry_store::{Store, sqlite};
+
+use crate::commands::Failure;
+use crate::config::Settings;
+
+/// Opens the database that the settings name, migrates it, and reads its key.
+pub(crate) async fn open(settings: &Settings) -> Result<App, Failure> {
+    let path = sqlite_path(&settings.database)?;
+    let store = open_store(&path)?;
+    let key_path = settings.secret_key_file.clone().unwrap_or_else(|| beside(&path));
+    let hash_key = read_or_make_key(&key_path)
+        .map_err(|error| Failure::Config(format!("{}: {error}", key_path.display())))?;
+    let app = App::new(store, clock(), hash_key.clone());
+    if app.write(KeyCheck { hash_key }).await? {
+        return Ok(app);
+    }
+    app.store().close().await;
+    Err(Failure::Config(format!(
+        "{} does not hold the key that the tokens in this database were made with",
+        key_path.display()
+    )))
+}
+
+/// Opens and migrates the database at `path`.
+pub(crate) fn open_store(path: &Path) -> Result<Store, Failure> {
+    Ok(sqlite::open(path, moments(clock()))?)
+}
+
+/// The file that a database URL names.
+pub(crate) fn sqlite_path(url: &str) -> Result<PathBuf, Failure> {
+    match url.split_once(':') {
+        Some(("sqlite", path)) if !path.is_empty() => {
+            Ok(PathBuf::from(path.strip_prefix("//").unwrap_or(path)))
+        }
+        _ => Err(Failure::Config(format!("{url:?} is not a database this version knows: use sqlite:PATH"))),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+fn clock() -> Clock {
+    Arc::new(|| Timestamp::from_micros(jiff::Timestamp::now().as_microsecond()))
+}
+
+fn beside(database: &Path) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(".key");
+    PathBuf::from(name)
+}
+
+/// The key in the file; a new one, for the owner's eyes alone, when there is no file. Two processes that
+/// start at once end with the same key.
+fn read_or_make_key(path: &Path) -> io::Result<HashKey> {
+    let read = || {
+        let text = fs::read_to_string(path)?;
+        HashKey::from_hex(text.trim())
+            .ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "a key has 64 hexadecimal digits"))
+    };
+    match read() {
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        found => return found,
+    }
+    let draft = path.with_file_name(format!(
+        "{}.{}",
+        path.file_name().unwrap_or_default().to_string_lossy(),
+        std::process::id()
+    ));
+    let written = write_key(&draft).and_then(|()| fs::hard_link(&draft, path));
+    fs::remove_file(&draft)?;
+    match written {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+        _ => {
+            File::open(path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))?
+                .sync_all()?;
+            read()
+        }
+    }
+}
+
+fn write_key(path: &Path) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    writeln!(file, "{}", HashKey::generate().to_hex())?;
+    file.sync_all()
+}

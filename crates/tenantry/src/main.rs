@@ -1,0 +1,25 @@
+//! Tenantry: the tenant layer of a SaaS business in one binary.
+
+mod cli;
+mod commands;
+mod config;
+mod installation;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let arguments = cli::Arguments::parse();
+    match commands::run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tenantry: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

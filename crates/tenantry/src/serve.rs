@@ -1,0 +1,105 @@
+//! `tenantry serve`: from an open database to the last answer.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tenantry_app::App;
+use tenantry_app::bootstrap::{Bootstrap, Bootstrapped};
+use tenantry_core::values::{EmailAddress, OrganizationName, Refusal, Slug};
+use tenantry_http::{Front, server};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::commands::Failure;
+use crate::config::Serving;
+
+/// How often what has expired is deleted.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+
+/// Serves until the process is told to stop, then closes the database.
+pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), Failure> {
+    let Serving { listen, bootstrap, http } = serving;
+    let app = Arc::new(app);
+    let listener = TcpListener::bind(&listen)
+        .await
+        .map_err(|error| Failure::Config(format!("cannot listen on {listen}: {error}")))?;
+    let url = format!("http://{}", listener.local_addr()?);
+    if bootstrap && let Some(first) = first_start(&app).await? {
+        print_first_calls(&url, &first)?;
+    }
+    writeln!(io::stdout(), "listening on {url}")?;
+    io::stdout().flush()?;
+    tracing::info!(%url, "listening");
+
+    let (stop, stopped) = watch::channel(false);
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let wait = async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        tracing::info!("stopping");
+        stop.send_replace(true);
+    };
+    let front = Front::new(Arc::clone(&app), http);
+    let (drained, ()) = tokio::join!(server::serve(listener, front, wait), sweep(&app, stopped));
+    if !drained? {
+        tracing::warn!("some requests were cut off");
+    }
+    app.store().close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Deletes what has expired, now and then.
+async fn sweep(app: &App, mut stopped: watch::Receiver<bool>) {
+    let mut every = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        tokio::select! {
+            _ = stopped.wait_for(|stopped| *stopped) => return,
+            _ = every.tick() => {
+                if let Err(error) = app.sweep().await {
+                    tracing::warn!(%error, "expired records stay for now");
+                }
+            }
+        }
+    }
+}
+
+async fn first_start(app: &App) -> Result<Option<Bootstrapped>, Failure> {
+    let fixed = |refusal: Refusal| Failure::Config(refusal.to_string());
+    let bootstrap = Bootstrap {
+        name: OrganizationName::parse("My Organization").map_err(fixed)?,
+        slug: Slug::parse("my-organization").map_err(fixed)?,
+        owner_email: EmailAddress::parse("owner@example.com").map_err(fixed)?,
+        customer_email: EmailAddress::parse("team@example.com").map_err(fixed)?,
+        hash_key: app.hash_key().clone(),
+    };
+    Ok(app.write(bootstrap).await?)
+}
+
+/// Shows the first token, once, in calls that can be pasted.
+fn print_first_calls(url: &str, first: &Bootstrapped) -> io::Result<()> {
+    let (organization, customer) = (first.organization.id, first.customer.id);
+    let token = first.issued.secret.expose();
+    writeln!(
+        io::stdout(),
+        "An empty database: organization {organization} was created, with a team customer and a token.
+The token is shown here and never again.
+
+export TOKEN={token}
+
+curl -X POST {url}/v1/members/ -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' \\
+  -d '{{\"customer_id\": \"{customer}\", \"email\": \"member@example.com\", \"name\": \"Jane Doe\"}}'
+
+curl -X POST {url}/v2/accounts/{organization}/members -H \"Authorization: Bearer $TOKEN\" \\
+  -H 'Content-Type: application/json' -H 'Idempotency-Key: add-teammate-1' \\
+  -d '{{\"email\": \"teammate@example.com\", \"name\": \"Jordan Lee\", \"role\": \"Developer\"}}'
+
+curl -X PATCH {url}/v1/organizations/{organization} -H \"Authorization: Bearer $TOKEN\" \\
+  -H 'Content-Type: application/json' -d '{{\"name\": \"Acme\", \"website\": \"https://example.com\"}}'
+"
+    )
+}

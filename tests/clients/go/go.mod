@@ -1,0 +1,3 @@
+module tenantry.test/clients/go
+
+go 1.22

@@ -1,0 +1,211 @@
+"""Starts, asks and stops a real tenantry server. Used by every suite in tests/.
+
+Nothing here waits for a fixed time: a server is ready when it says so, and a
+condition is polled until a deadline. Python 3.9 or later, standard library only.
+"""
+import http.client
+import json
+import os
+import queue
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+TESTS = Path(__file__).resolve().parent.parent
+READY_PREFIX = "listening on "
+READY_SECONDS = 30
+STOP_SECONDS = 30
+REQUEST_SECONDS = 30
+
+
+def binary():
+    """The program under test: $TENANTRY_BIN, or the release build."""
+    path = Path(os.environ.get("TENANTRY_BIN", TESTS.parent / "target/release/tenantry")).resolve()
+    if not path.is_file():
+        raise SystemExit(f"no program to test at {path}: build it, or set TENANTRY_BIN")
+    return str(path)
+
+
+def eventually(condition, seconds, what):
+    """Polls until `condition()` is true; its value. Raises once `seconds` are over."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {seconds} s: {what}")
+        time.sleep(0.05)
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict  # names in lower case
+    text: str
+
+    def json(self):
+        return json.loads(self.text)
+
+
+class Connection:
+    """One kept-alive connection; not for use by several threads at once."""
+
+    def __init__(self, base, token=None):
+        where = urlsplit(base)
+        self._connection = http.client.HTTPConnection(where.hostname, where.port, timeout=REQUEST_SECONDS)
+        self._token = token
+
+    def send(self, method, path, headers=None, body=None):
+        """Sends exactly these headers and this body."""
+        try:
+            self._connection.request(method, path, body=body, headers=headers or {})
+            answer = self._connection.getresponse()
+            text = answer.read().decode("utf-8", "replace")
+        except BaseException:
+            self._connection.close()
+            raise
+        return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, text)
+
+    def call(self, method, path, payload=None, headers=None):
+        """Sends `payload` as JSON, with this connection's token."""
+        sent = {"Authorization": f"Bearer {self._token}", **(headers or {})}
+        body = None
+        if payload is not None:
+            sent["Content-Type"] = "application/json"
+            body = json.dumps(payload).encode()
+        return self.send(method, path, sent, body)
+
+    def close(self):
+        self._connection.close()
+
+
+class CommandLine:
+    """The administrative commands, on one database."""
+
+    def __init__(self, database):
+        self._database = database
+
+    def run(self, *arguments):
+        command = [binary(), *arguments, "--database", self._database]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        if done.returncode != 0:
+            raise RuntimeError(f"{' '.join(arguments)}: exit {done.returncode}: {done.stderr.strip()}")
+        return done.stdout
+
+    def create_organization(self, slug, name=None, owner_email=None, features=("member_model_enabled",)):
+        arguments = ["organization", "create", "--name", name or slug, "--slug", slug]
+        if owner_email:
+            arguments += ["--owner-email", owner_email]
+        for feature in features:
+            arguments += ["--feature", feature]
+        return json.loads(self.run(*arguments, "--json"))
+
+    def create_token(self, organization, scopes=None, expires_in=None):
+        """`scopes`: a list of names, or None for all of them."""
+        arguments = ["token", "create", "--organization", organization]
+        arguments += ["--all-scopes"] if scopes is None else [part for scope in scopes for part in ("--scope", scope)]
+        if expires_in:
+            arguments += ["--expires-in", expires_in]
+        return json.loads(self.run(*arguments, "--json"))
+
+    def revoke_token(self, token_id):
+        self.run("token", "revoke", token_id)
+
+    def create_user_token(self, email):
+        return json.loads(self.run("user-token", "create", "--email", email, "--json"))
+
+
+class Server:
+    """A server of its own on a free port. The database outlives `stop` and `kill`."""
+
+    def __init__(self, directory):
+        self.directory = Path(directory)
+        self.database = f"sqlite:{self.directory / 'tenantry.db'}"
+        self.cli = CommandLine(self.database)
+        self.base = None
+        self._process = None
+
+    @property
+    def pid(self):
+        return self._process.pid
+
+    def start(self):
+        command = [binary(), "serve", "--listen", "127.0.0.1:0", "--database", self.database,
+                   "--bootstrap", "false", "--rate-limit", "off"]
+        with open(self.directory / "server.log", "ab") as log:
+            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        lines = queue.Queue()
+        threading.Thread(target=self._drain, args=(self._process.stdout, lines), daemon=True).start()
+        try:
+            self.base = self._ready_address(lines)
+        except BaseException:
+            self.kill()
+            raise
+        return self
+
+    @staticmethod
+    def _drain(stream, lines):
+        for line in stream:
+            lines.put(line.strip())
+        lines.put(None)
+
+    def _ready_address(self, lines):
+        deadline = time.monotonic() + READY_SECONDS
+        while True:
+            try:
+                line = lines.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                raise TimeoutError(f"the server was not ready within {READY_SECONDS} s\n{self.log()}") from None
+            if line is None:
+                raise RuntimeError(f"the server ended before it was ready\n{self.log()}")
+            if line.startswith(READY_PREFIX):
+                return line[len(READY_PREFIX):]
+
+    def log(self, lines=20):
+        path = self.directory / "server.log"
+        return "\n".join(path.read_text("utf-8", "replace").splitlines()[-lines:]) if path.exists() else ""
+
+    def connect(self, token=None):
+        return Connection(self.base, token)
+
+    def stop(self):
+        """Asks the server to end (SIGTERM); its exit code."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            return self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise TimeoutError(f"the server did not end within {STOP_SECONDS} s of SIGTERM\n{self.log()}") from None
+
+    def kill(self):
+        """Ends the server at once (SIGKILL), with no chance to tidy up."""
+        self._process.kill()
+        self._process.wait(STOP_SECONDS)
+
+
+class TemporaryServer:
+    """`with TemporaryServer() as server:` a started server in a folder that goes with it."""
+
+    def __enter__(self):
+        self._directory = tempfile.TemporaryDirectory(prefix="tenantry-test-")
+        try:
+            self._server = Server(self._directory.name).start()
+        except BaseException:
+            self._directory.cleanup()
+            raise
+        return self._server
+
+    def __exit__(self, kind, error, trace):
+        try:
+            code = self._server.stop()
+            if code != 0 and error is None:
+                raise RuntimeError(f"the server ended with {code}\n{self._server.log()}")
+        finally:
+            self._directory.cleanup()
