@@ -2,13 +2,15 @@
 
 use tenantry_core::Moment;
 use tenantry_core::customer::{Customer, CustomerKind, NewCustomer};
-use tenantry_core::organization::{NewOrganization, Organization, OrganizationChange};
+use tenantry_core::organization::{
+    FeatureSettings, NewOrganization, Organization, OrganizationChange, Origin,
+};
 use tenantry_core::token::{AccessToken, Scopes};
 use tenantry_core::values::{EmailAddress, Metadata, OrganizationName, Slug};
 use tenantry_store::{Operation, Tx};
 
 use crate::customers::CustomerCreate;
-use crate::organizations::{OrganizationCreate, Owner, usual_features};
+use crate::organizations::{OrganizationCreate, Owner};
 use crate::tokens::{Issued, TokenCreate};
 use crate::{Error, HashKey, Requester};
 
@@ -56,7 +58,7 @@ impl Operation for Bootstrap {
                 slug: self.slug.clone(),
                 change: OrganizationChange::default(),
             },
-            features: usual_features(),
+            origin: Origin::operator(FeatureSettings::usual()),
         };
         let organization = organization.run(tx, moment).await?;
         let customer = CustomerCreate {

@@ -95,9 +95,7 @@ impl InFlight {
         let key = (claim.organization, claim.key.clone());
         match self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()) {
             Entry::Occupied(other) if *other.get() != claim.fingerprint => Err(Error::KeyReused),
-            Entry::Occupied(_) => {
-                Err(Error::InProgress { retry_after_s: limits::IDEMPOTENCY_RETRY_S })
-            }
+            Entry::Occupied(_) => Err(Error::InProgress { retry_after_s: limits::IDEMPOTENCY_RETRY_S }),
             Entry::Vacant(free) => {
                 free.insert(claim.fingerprint);
                 Ok(Running { in_flight: self, key })

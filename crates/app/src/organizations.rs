@@ -3,7 +3,8 @@
 use tenantry_core::Moment;
 use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::organization::{
-    self, FeatureSettings, NewOrganization, Organization, OrganizationChange, OrganizationStatus, OrganizationViolation,
+    self, NewOrganization, Organization, OrganizationChange, OrganizationStatus, OrganizationViolation,
+    Origin,
 };
 use tenantry_core::team::{TeamMember, TeamRole};
 use tenantry_core::user::User;
@@ -22,12 +23,6 @@ pub enum Owner {
     Email(EmailAddress),
 }
 
-/// The features of an organization that somebody creates for themselves: members and seats.
-#[must_use]
-pub fn usual_features() -> FeatureSettings {
-    FeatureSettings { member_model_enabled: true, seat_based_pricing_enabled: true, ..FeatureSettings::default() }
-}
-
 /// Creates an organization with its owner.
 #[derive(Debug, Clone)]
 pub struct OrganizationCreate {
@@ -37,8 +32,8 @@ pub struct OrganizationCreate {
     pub owner: Owner,
     /// What it is made of.
     pub new: NewOrganization,
-    /// The features that are on from the start.
-    pub features: FeatureSettings,
+    /// Where it comes from.
+    pub origin: Origin,
 }
 
 impl Operation for OrganizationCreate {
@@ -46,7 +41,7 @@ impl Operation for OrganizationCreate {
     type Error = Error;
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Organization, Error> {
-        let Self { by, owner, new, features } = self;
+        let Self { by, owner, new, origin } = self;
         if tx.organization_by_slug(new.slug.as_str()).await?.is_some() {
             return Err(slug_taken(new));
         }
@@ -55,7 +50,7 @@ impl Operation for OrganizationCreate {
             Owner::Email(email) => person(tx, moment, email).await?.id,
         };
         let id = OrganizationId::new(moment.uuid());
-        let organization = organization::create(new.clone(), features.clone(), id, owner, moment.now())
+        let organization = organization::create(new.clone(), origin.clone(), id, owner, moment.now())
             .map_err(Error::OrganizationInvalid)?;
         tx.organization_insert(&organization).await.map_err(|error| {
             if error.is_violation_of("organization_slugs_pkey") { slug_taken(new) } else { error.into() }
@@ -142,8 +137,7 @@ impl App {
     /// # Errors
     /// [`Error::OrganizationNotFound`], or a fault.
     pub async fn organization(&self, by: &Requester, id: OrganizationId) -> Result<Organization, Error> {
-        let found =
-            if by.reaches(id) { self.store.reader()?.tx()?.organization(id).await? } else { None };
+        let found = if by.reaches(id) { self.store.reader()?.tx()?.organization(id).await? } else { None };
         found
             .filter(|organization| organization.status != OrganizationStatus::Blocked)
             .ok_or(Error::OrganizationNotFound)

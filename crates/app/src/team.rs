@@ -31,8 +31,7 @@ impl Operation for TeamMemberAdd {
             Some(user) => user,
             None => {
                 let id = UserId::new(moment.uuid());
-                let user =
-                    User { id, created_at: now, email: new.email.clone(), name: new.name.clone() };
+                let user = User { id, created_at: now, email: new.email.clone(), name: new.name.clone() };
                 tx.user_insert(&user).await?
             }
         };
@@ -59,7 +58,11 @@ pub(crate) async fn join(
     member: &TeamMember,
 ) -> Result<(), Error> {
     tx.team_insert(member).await.map_err(|error: StoreError| {
-        if error.is_violation_of("team_members_pkey") { TeamError::AlreadyMember.into() } else { Error::from(error) }
+        if error.is_violation_of("team_members_pkey") {
+            TeamError::AlreadyMember.into()
+        } else {
+            Error::from(error)
+        }
     })?;
     let added = Change {
         organization: member.organization,

@@ -1,7 +1,7 @@
 //! Tokens: make and revoke.
 
-use tenantry_core::ids::{OrganizationId, TokenId, UserTokenId};
 use tenantry_core::Moment;
+use tenantry_core::ids::{OrganizationId, TokenId, UserTokenId};
 use tenantry_core::token::{AccessToken, Scopes, Secret, SecretKind, UserToken};
 use tenantry_core::values::EmailAddress;
 use tenantry_store::{Operation, Tx};

@@ -75,7 +75,10 @@ pub(crate) fn document(dialect: Dialect, operations: &[Operation]) -> Value {
     for operation in operations {
         let path = paths.entry(operation.path).or_insert_with(|| json!({}));
         if let Some(path) = path.as_object_mut() {
-            path.insert(operation.method.as_str().to_lowercase(), describe(dialect, operation, &mut generator));
+            path.insert(
+                operation.method.as_str().to_lowercase(),
+                describe(dialect, operation, &mut generator),
+            );
         }
     }
     json!({
@@ -105,7 +108,8 @@ fn describe(dialect: Dialect, operation: &Operation, generator: &mut SchemaGener
     errors.dedup();
     for status in errors {
         let schema = dialect.error_schema(status);
-        let refusal = json!({"description": reason(status), "content": {"application/json": {"schema": schema}}});
+        let refusal =
+            json!({"description": reason(status), "content": {"application/json": {"schema": schema}}});
         responses.insert(status.to_string(), refusal);
     }
     let mut described = json!({

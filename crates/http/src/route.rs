@@ -149,11 +149,7 @@ pub(crate) struct Shared {
 }
 
 /// The router of a dialect's operations.
-pub(crate) fn router(
-    shared: &Arc<Shared>,
-    operations: &'static [Operation],
-    refuse: Refuse,
-) -> Router {
+pub(crate) fn router(shared: &Arc<Shared>, operations: &'static [Operation], refuse: Refuse) -> Router {
     operations.iter().fold(Router::new(), |router, operation| {
         let shared = Arc::clone(shared);
         let serve = move |request: Request| serve(Arc::clone(&shared), operation, refuse, request);
@@ -184,7 +180,11 @@ async fn prepare(shared: &Shared, operation: &Operation, request: Request) -> Re
     let mut call = Call {
         app: Arc::clone(&shared.app),
         caller: Some(caller),
-        request_id: parts.extensions.get::<crate::front::RequestId>().map(ToString::to_string).unwrap_or_default(),
+        request_id: parts
+            .extensions
+            .get::<crate::front::RequestId>()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
         method: operation.method.as_str(),
         path: parts.uri.path().to_owned(),
         params,

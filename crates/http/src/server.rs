@@ -24,11 +24,7 @@ use crate::limits;
 ///
 /// # Errors
 /// Never today; an error would be one of the listener.
-pub async fn serve(
-    listener: TcpListener,
-    front: Front,
-    stop: impl Future<Output = ()>,
-) -> io::Result<bool> {
+pub async fn serve(listener: TcpListener, front: Front, stop: impl Future<Output = ()>) -> io::Result<bool> {
     let builder = builder(&front);
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(front.limits().connections));
@@ -86,4 +82,3 @@ fn builder(front: &Front) -> Builder<TokioExecutor> {
         .max_concurrent_streams(128);
     builder
 }
-

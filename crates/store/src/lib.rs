@@ -16,8 +16,8 @@ mod tx;
 
 pub use error::StoreError;
 pub use tables::{
-    Claim, CredentialOwner, CustomerFilter, CustomerKey, IdempotencyRecord, MemberFilter, Order, OrganizationFilter, OrganizationKey, Page,
-    Paged, StoredAnswer,
+    Claim, CredentialOwner, CustomerFilter, CustomerKey, IdempotencyRecord, MemberFilter, Order,
+    OrganizationFilter, OrganizationKey, Page, Paged, StoredAnswer,
 };
 pub use tx::Tx;
 

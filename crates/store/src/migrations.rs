@@ -38,8 +38,7 @@ pub(crate) fn run(connection: &mut Connection, moments: &Moments) -> Result<(), 
             "CREATE TABLE IF NOT EXISTS schema_migrations (
                 number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT",
         )?;
-        transaction
-            .query_row("SELECT coalesce(max(number), 0) FROM schema_migrations", [], |row| row.get(0))
+        transaction.query_row("SELECT coalesce(max(number), 0) FROM schema_migrations", [], |row| row.get(0))
     };
     let found = steps().map_err(|error| sqlite::failure(&transaction, error))?;
     let known = MIGRATIONS.last().map_or(0, |migration| migration.number);

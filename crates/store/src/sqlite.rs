@@ -209,7 +209,8 @@ fn run_in_savepoint<O: Operation>(
         (outcome, tx.touched_credentials())
     }));
     let (outcome, touched) = ran.unwrap_or_else(|_| (Err(unexpected("an operation panicked").into()), false));
-    let undone = if outcome.is_err() { execute(connection, "ROLLBACK TO operation").map(|_| ()) } else { Ok(()) };
+    let undone =
+        if outcome.is_err() { execute(connection, "ROLLBACK TO operation").map(|_| ()) } else { Ok(()) };
     match undone.and_then(|()| execute(connection, "RELEASE operation").map(|_| ())) {
         Ok(()) => (outcome, touched),
         Err(error) => (Err(error.into()), false),
@@ -276,9 +277,10 @@ pub(crate) fn failure(connection: &Connection, error: rusqlite::Error) -> StoreE
     let rusqlite::Error::SqliteFailure(code, Some(message)) = &error else { return unexpected(error) };
     match code.code {
         ErrorCode::ConstraintViolation => StoreError::Violated(constraint_name(connection, message)),
-        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::DiskFull | ErrorCode::SystemIoFailure => {
-            StoreError::Unavailable(error.to_string())
-        }
+        ErrorCode::DatabaseBusy
+        | ErrorCode::DatabaseLocked
+        | ErrorCode::DiskFull
+        | ErrorCode::SystemIoFailure => StoreError::Unavailable(error.to_string()),
         _ => unexpected(error),
     }
 }

@@ -37,7 +37,8 @@ impl<'c> Tx<'c> {
         mut map: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
         let connection = &*self.connection;
-        let mut statement = connection.prepare_cached(sql).map_err(|error| sqlite::failure(connection, error))?;
+        let mut statement =
+            connection.prepare_cached(sql).map_err(|error| sqlite::failure(connection, error))?;
         let mut rows = statement
             .query(rusqlite::params_from_iter(params))
             .map_err(|error| sqlite::failure(connection, error))?;
@@ -56,7 +57,8 @@ impl<'c> Tx<'c> {
         map: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
         let connection = &*self.connection;
-        let mut statement = connection.prepare_cached(sql).map_err(|error| sqlite::failure(connection, error))?;
+        let mut statement =
+            connection.prepare_cached(sql).map_err(|error| sqlite::failure(connection, error))?;
         let mut rows = statement
             .query(rusqlite::params_from_iter(params))
             .map_err(|error| sqlite::failure(connection, error))?;
@@ -67,7 +69,8 @@ impl<'c> Tx<'c> {
     /// Changes rows; answers how many.
     pub(crate) async fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<usize, StoreError> {
         let connection = &*self.connection;
-        let mut statement = connection.prepare_cached(sql).map_err(|error| sqlite::failure(connection, error))?;
+        let mut statement =
+            connection.prepare_cached(sql).map_err(|error| sqlite::failure(connection, error))?;
         statement
             .execute(rusqlite::params_from_iter(params))
             .map_err(|error| sqlite::failure(connection, error))

@@ -1,13 +1,15 @@
 //! The commands besides the server. They may run while it runs, on the same database.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tenantry_app::limits::CREDENTIAL_TRUST_MS;
 use tenantry_app::organizations::{OrganizationCreate, Owner};
 use tenantry_app::tokens::{Issued, TokenCreate, TokenRevoke, UserTokenCreate};
 use tenantry_app::{App, Error, Requester};
 use tenantry_core::ids::{OrganizationId, TokenId};
-use tenantry_core::organization::{FeatureSettings, NewOrganization, OrganizationChange};
+use tenantry_core::organization::{FeatureSettings, NewOrganization, OrganizationChange, Origin};
 use tenantry_core::token::{Scope, Scopes};
 use tenantry_core::values::{EmailAddress, OrganizationName, Refusal, Slug, parse_uuid};
 use tenantry_http::openapi_document;
@@ -123,7 +125,7 @@ async fn organization(app: &App, command: Organization) -> Result<(), Failure> {
                     slug,
                     change: OrganizationChange::default(),
                 },
-                features: switched_on(&features)?,
+                origin: Origin::operator(switched_on(&features)?),
             };
             let made = app.write(create).await?;
             let object = json!({"id": made.id, "name": made.name, "slug": made.slug, "owner_id": made.owner});
@@ -146,7 +148,8 @@ async fn organization(app: &App, command: Organization) -> Result<(), Failure> {
 /// The features of these names, on; every other off.
 fn switched_on(names: &[String]) -> Result<FeatureSettings, Failure> {
     let wrong = |message: String| Failure::Argument("feature", message);
-    let mut features = serde_json::to_value(FeatureSettings::default()).map_err(|error| wrong(error.to_string()))?;
+    let mut features =
+        serde_json::to_value(FeatureSettings::default()).map_err(|error| wrong(error.to_string()))?;
     for name in names {
         match features.get_mut(name) {
             Some(feature) if feature.is_boolean() => *feature = Value::Bool(true),
@@ -186,6 +189,8 @@ async fn token(app: &App, command: Token) -> Result<(), Failure> {
         Token::Revoke { id, json } => {
             let id = TokenId::new(argument("id", parse_uuid(&id))?);
             let revoked = app.write(TokenRevoke { by: Requester::operator(), id }).await?;
+            // A running server may believe the token for as long: when this command ends, it is dead everywhere.
+            tokio::time::sleep(Duration::from_millis(CREDENTIAL_TRUST_MS)).await;
             print(json, &json!({"id": revoked.id}), &[format!("token {} is revoked", revoked.id)])
         }
     }
@@ -202,7 +207,8 @@ async fn find(app: &App, name: &str) -> Result<OrganizationId, Failure> {
 
 /// A time span such as `30d`, in seconds.
 fn seconds(text: &str) -> Result<i64, Failure> {
-    let wrong = || Failure::Argument("expires-in", format!("{text:?} is no time span: use 90s, 15m, 12h or 30d"));
+    let wrong =
+        || Failure::Argument("expires-in", format!("{text:?} is no time span: use 90s, 15m, 12h or 30d"));
     let unit = match text.chars().last() {
         Some('s') => 1,
         Some('m') => 60,

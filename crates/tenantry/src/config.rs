@@ -56,7 +56,9 @@ impl Settings {
     pub(crate) fn new(common: Common) -> Result<Self, Failure> {
         let Common { database, config, secret_key_file, log_format, log_level } = common;
         let mut file = match &config {
-            Some(path) => read(path)?.ok_or_else(|| Failure::Config(format!("{}: not found", path.display())))?,
+            Some(path) => {
+                read(path)?.ok_or_else(|| Failure::Config(format!("{}: not found", path.display())))?
+            }
             None => read(Path::new(FILE))?.unwrap_or_default(),
         };
         Ok(Self {
@@ -104,6 +106,7 @@ fn read(path: &Path) -> Result<Option<File>, Failure> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Failure::Config(format!("{}: {error}", path.display()))),
     };
-    let file = toml::from_str(&text).map_err(|error| Failure::Config(format!("{}: {error}", path.display())))?;
+    let file =
+        toml::from_str(&text).map_err(|error| Failure::Config(format!("{}: {error}", path.display())))?;
     Ok(Some(file))
 }

@@ -79,8 +79,10 @@ fn read_or_make_key(path: &Path) -> io::Result<HashKey> {
     match written {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
         _ => {
-            File::open(path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))?
-                .sync_all()?;
+            File::open(
+                path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")),
+            )?
+            .sync_all()?;
             read()
         }
     }

@@ -102,11 +102,7 @@ pub struct UpdateFacts {
 ///
 /// # Errors
 /// All broken rules at once; those of the tax number come after the rest.
-pub fn update(
-    facts: UpdateFacts,
-    change: CustomerChange,
-    now: Timestamp,
-) -> Result<Customer, CustomerError> {
+pub fn update(facts: UpdateFacts, change: CustomerChange, now: Timestamp) -> Result<Customer, CustomerError> {
     let UpdateFacts { customer: before, email_taken, external_id_taken } = facts;
     let CustomerChange { email, name, billing_address, tax_id, locale, metadata, external_id, kind } = change;
     let mut after = before.clone();
@@ -147,10 +143,7 @@ fn change_email(
     Ok(())
 }
 
-fn change_billing_address(
-    customer: &mut Customer,
-    address: Patch<Address>,
-) -> Result<(), CustomerViolation> {
+fn change_billing_address(customer: &mut Customer, address: Patch<Address>) -> Result<(), CustomerViolation> {
     if address == Patch::Null && customer.billing_address.is_some() {
         return Err(CustomerViolation::BillingAddressStays);
     }
@@ -196,11 +189,7 @@ fn change_kind(customer: &mut Customer, kind: Patch<CustomerKind>) -> Result<(),
     Ok(())
 }
 
-fn change_tax_id(
-    before: &Customer,
-    after: &mut Customer,
-    typed: Patch<String>,
-) -> Result<(), CustomerError> {
+fn change_tax_id(before: &Customer, after: &mut Customer, typed: Patch<String>) -> Result<(), CustomerError> {
     after.tax_id = match typed {
         Patch::Value(typed) if !typed.trim().is_empty() => {
             Some(tax_id(&typed, after.billing_address.as_ref())?)

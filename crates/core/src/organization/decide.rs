@@ -49,18 +49,42 @@ pub enum OrganizationViolation {
     SsoNotProven,
 }
 
-/// Creates an organization with these features on.
+/// Where a new organization comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// Its status.
+    pub status: OrganizationStatus,
+    /// The features that are on from the start.
+    pub features: FeatureSettings,
+}
+
+impl Origin {
+    /// A person creates it for themselves: members and seats are on, a review is to come.
+    #[must_use]
+    pub fn person() -> Self {
+        Self { status: OrganizationStatus::Created, ..Self::operator(FeatureSettings::usual()) }
+    }
+
+    /// The operator creates it with these features.
+    #[must_use]
+    pub const fn operator(features: FeatureSettings) -> Self {
+        Self { status: OrganizationStatus::Active, features }
+    }
+}
+
+/// Creates an organization.
 ///
 /// # Errors
 /// The rules that its settings break.
 pub fn create(
     new: NewOrganization,
-    features: FeatureSettings,
+    origin: Origin,
     id: OrganizationId,
     owner: UserId,
     now: Timestamp,
 ) -> Result<Organization, Vec<OrganizationViolation>> {
     let NewOrganization { name, slug, change } = new;
+    let Origin { status, features } = origin;
     let profile = Profile { feature_settings: features.clone(), ..Profile::default() };
     let mut organization = Organization {
         id,
@@ -69,7 +93,7 @@ pub fn create(
         modified_at: None,
         name,
         slug,
-        status: OrganizationStatus::Active,
+        status,
         owner,
         profile,
     };
@@ -165,7 +189,8 @@ pub struct AccountChange {
     pub message_data_retention: Option<i64>,
 }
 
-/// Changes an organization. What comes back equals the organization before when nothing changed.
+/// Changes an organization. What comes back equals the organization before when nothing changed. The first
+/// change of all is one even when it is empty: it is noted when it was.
 ///
 /// # Errors
 /// The rules that the change breaks.
@@ -179,6 +204,7 @@ pub fn update(
     if !violations.is_empty() {
         return Err(violations);
     }
+    after.profile.onboarded_at.get_or_insert(now);
     if after != *before {
         after.modified_at = Some(now);
     }

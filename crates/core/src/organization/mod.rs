@@ -7,7 +7,8 @@ mod decide;
 mod settings;
 
 pub use decide::{
-    AccountChange, LegacyChange, NewOrganization, OrganizationChange, OrganizationViolation, create, update,
+    AccountChange, LegacyChange, NewOrganization, OrganizationChange, OrganizationViolation, Origin, create,
+    update,
 };
 pub use settings::{
     AccountSettings, CustomerEmailSettings, CustomerPortalSettings, Details, DisputeSettings,
@@ -20,12 +21,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 use crate::ids::{OrganizationId, UserId};
-use crate::values::{Country, Currency, EmailAddress, EmbedHost, HttpUrl, OrganizationName, Slug, SocialPlatform};
+use crate::values::{
+    Country, Currency, EmailAddress, EmbedHost, HttpUrl, OrganizationName, Slug, SocialPlatform,
+};
 
 /// How far an organization has come, and what it may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrganizationStatus {
+    /// Created by a person and not reviewed: has its API, and no payments.
+    Created,
     /// May do everything.
     Active,
     /// Shut out: its tokens are dead.
@@ -37,6 +42,7 @@ impl OrganizationStatus {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Created => "created",
             Self::Active => "active",
             Self::Blocked => "blocked",
         }
@@ -45,7 +51,7 @@ impl OrganizationStatus {
     /// The status of that name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Active, Self::Blocked].into_iter().find(|status| status.as_str() == name)
+        [Self::Created, Self::Active, Self::Blocked].into_iter().find(|status| status.as_str() == name)
     }
 }
 
@@ -75,6 +81,8 @@ pub struct Profile {
     pub details: Details,
     /// When `details` were first given.
     pub details_submitted_at: Option<Timestamp>,
+    /// When a client first changed the organization.
+    pub onboarded_at: Option<Timestamp>,
     /// Where the business is.
     pub country: Option<Country>,
     /// What is switched on.

@@ -129,6 +129,14 @@ settings! {
     }
 }
 
+impl FeatureSettings {
+    /// What a new organization usually has on: members and seats.
+    #[must_use]
+    pub fn usual() -> Self {
+        Self { member_model_enabled: true, seat_based_pricing_enabled: true, ..Self::default() }
+    }
+}
+
 /// The features that an organization may switch itself; what is absent stays.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FeatureSettingsChange {
@@ -395,4 +403,3 @@ settings! {
         message_data_retention: i64 = 7,
     }
 }
-

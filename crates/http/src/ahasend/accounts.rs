@@ -14,7 +14,7 @@ use tenantry_core::{Patch, Timestamp};
 use super::error::Failure;
 use crate::call::{self, Call, Input};
 use crate::wire::{
-    AnyUuid, At, Between, Body, BoundedText, HttpUrlText, PlainText, Wire, read_json, wire_object,
+    AnyUuid, At, Between, Body, BoundedText, Exact, HttpUrlText, PlainText, Wire, read_json, wire_object,
 };
 
 impl Input<'_> {
@@ -66,17 +66,17 @@ wire_object! {
         /// Free text.
         about: Option<PlainText>,
         /// Whether opens are tracked unless a message says otherwise.
-        track_opens: Option<bool>,
+        track_opens: Option<Exact<bool>>,
         /// Whether clicks are tracked unless a message says otherwise.
-        track_clicks: Option<bool>,
+        track_clicks: Option<Exact<bool>>,
         /// Whether known bad addresses are refused.
-        reject_bad_recipients: Option<bool>,
+        reject_bad_recipients: Option<Exact<bool>>,
         /// Whether mistyped domains are refused.
-        reject_mistyped_recipients: Option<bool>,
+        reject_mistyped_recipients: Option<Exact<bool>>,
         /// Days that a message's metadata is kept.
-        message_metadata_retention: Option<Between<1, 30>>,
+        message_metadata_retention: Option<Exact<Between<1, 30>>>,
         /// Days that a message is kept.
-        message_data_retention: Option<Between<0, 30>>,
+        message_data_retention: Option<Exact<Between<0, 30>>>,
     }
 }
 
@@ -87,12 +87,12 @@ impl From<UpdateAccountRequest> for OrganizationChange {
             website: request.website.map_or(Patch::Absent, |website| Patch::Value(website.0)).flatten(),
             account: AccountChange {
                 about: request.about,
-                track_opens: request.track_opens,
-                track_clicks: request.track_clicks,
-                reject_bad_recipients: request.reject_bad_recipients,
-                reject_mistyped_recipients: request.reject_mistyped_recipients,
-                message_metadata_retention: request.message_metadata_retention.map(|days| days.0),
-                message_data_retention: request.message_data_retention.map(|days| days.0),
+                track_opens: request.track_opens.map(|on| on.0),
+                track_clicks: request.track_clicks.map(|on| on.0),
+                reject_bad_recipients: request.reject_bad_recipients.map(|on| on.0),
+                reject_mistyped_recipients: request.reject_mistyped_recipients.map(|on| on.0),
+                message_metadata_retention: request.message_metadata_retention.map(|days| days.0.0),
+                message_data_retention: request.message_data_retention.map(|days| days.0.0),
             },
             ..Self::default()
         }

@@ -16,7 +16,8 @@ const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// What the request claims, when it has a key.
 pub(super) fn claimed(call: &Call, account: OrganizationId) -> Result<Option<Claim>, Failure> {
     let Some(key) = call.headers.get(KEY) else { return Ok(None) };
-    let key = key.to_str().map_err(|_| Failure::Bad("Idempotency-Key has characters that a header cannot have"))?;
+    let key =
+        key.to_str().map_err(|_| Failure::Bad("Idempotency-Key has characters that a header cannot have"))?;
     if key.is_empty() {
         return Ok(None);
     }

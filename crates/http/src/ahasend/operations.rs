@@ -48,7 +48,11 @@ pub(super) static ALL: &[Operation] = &[
     Operation {
         answer: Some(schema::<Message>),
         ..operation(
-            Method::Get, "/v2/ping", "ping", "Ask whether the key works", Access::AnyToken,
+            Method::Get,
+            "/v2/ping",
+            "ping",
+            "Ask whether the key works",
+            Access::AnyToken,
             handler!(accounts::ping),
         )
     },
@@ -56,7 +60,11 @@ pub(super) static ALL: &[Operation] = &[
         answer: Some(schema::<AccountView<'static>>),
         errors: &[400, 404, 500],
         ..operation(
-            Method::Get, "/v2/accounts/{account_id}", "getAccount", "Get an account", account("accounts:read"),
+            Method::Get,
+            "/v2/accounts/{account_id}",
+            "getAccount",
+            "Get an account",
+            account("accounts:read"),
             handler!(accounts::get),
         )
     },
@@ -65,15 +73,23 @@ pub(super) static ALL: &[Operation] = &[
         answer: Some(schema::<AccountView<'static>>),
         errors: &[400, 404, 500],
         ..operation(
-            Method::Put, "/v2/accounts/{account_id}", "updateAccount", "Update an account",
-            account("accounts:write"), handler!(accounts::update),
+            Method::Put,
+            "/v2/accounts/{account_id}",
+            "updateAccount",
+            "Update an account",
+            account("accounts:write"),
+            handler!(accounts::update),
         )
     },
     Operation {
         answer: Some(schema::<AccountMembers>),
         ..operation(
-            Method::Get, "/v2/accounts/{account_id}/members", "getAccountMembers", "List an account's members",
-            account("accounts:members:read"), handler!(members::list),
+            Method::Get,
+            "/v2/accounts/{account_id}/members",
+            "getAccountMembers",
+            "List an account's members",
+            account("accounts:members:read"),
+            handler!(members::list),
         )
     },
     Operation {
@@ -83,16 +99,24 @@ pub(super) static ALL: &[Operation] = &[
         answer: Some(schema::<UserAccount>),
         errors: &[400, 409, 422, 500],
         ..operation(
-            Method::Post, "/v2/accounts/{account_id}/members", "addAccountMember", "Add a member to an account",
-            account("accounts:members:add"), handler!(members::add),
+            Method::Post,
+            "/v2/accounts/{account_id}/members",
+            "addAccountMember",
+            "Add a member to an account",
+            account("accounts:members:add"),
+            handler!(members::add),
         )
     },
     Operation {
         answer: Some(schema::<Message>),
         errors: &[400, 404, 500],
         ..operation(
-            Method::Delete, "/v2/accounts/{account_id}/members/{user_id}", "removeAccountMember",
-            "Remove a member from an account", account("accounts:members:remove"), handler!(members::remove),
+            Method::Delete,
+            "/v2/accounts/{account_id}/members/{user_id}",
+            "removeAccountMember",
+            "Remove a member from an account",
+            account("accounts:members:remove"),
+            handler!(members::remove),
         )
     },
 ];

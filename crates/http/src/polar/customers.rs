@@ -117,7 +117,8 @@ impl Wire for CustomerCreateBody {
             Some(other) => {
                 let tag = other.as_str().map_or_else(|| other.to_string(), str::to_owned);
                 let expected = one_of(KINDS);
-                let msg = format!("Input tag '{tag}' found using 'type' is none of the expected tags: {expected}");
+                let msg =
+                    format!("Input tag '{tag}' found using 'type' is none of the expected tags: {expected}");
                 let ctx = json!({"discriminator": "'type'", "tag": tag, "expected_tags": expected});
                 at.violate("union_tag_invalid", msg, value, Some(ctx));
                 None
@@ -206,11 +207,7 @@ wire_object! {
 pub(crate) struct KindPatch(Three<KindName>);
 
 impl Field for KindPatch {
-    fn read_field(
-        object: &serde_json::Map<String, Value>,
-        _: &'static str,
-        at: &mut At,
-    ) -> Option<Self> {
+    fn read_field(object: &serde_json::Map<String, Value>, _: &'static str, at: &mut At) -> Option<Self> {
         Three::read_field(object, "type", at).map(Self)
     }
 }
@@ -374,7 +371,8 @@ pub(super) async fn list(call: Call) -> Result<Response, Failure> {
     if active == Some(true) {
         return Ok(page::answer(&Paged { items: Vec::new(), total: 0 }, page, CustomerView::from));
     }
-    let visible = |id: &&OrganizationId| wanted.is_empty() || wanted.iter().any(|wanted| wanted.0 == id.uuid());
+    let visible =
+        |id: &&OrganizationId| wanted.is_empty() || wanted.iter().any(|wanted| wanted.0 == id.uuid());
     let filter = CustomerFilter {
         organizations: call.by().organizations().iter().filter(visible).copied().collect(),
         email_key: call.last("email").map(email_key),

@@ -1,7 +1,7 @@
 //! How the dialect says no (contracts/polar-behaviour.md 1.6).
 
-use axum::http::header::{CACHE_CONTROL, HeaderValue, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, HeaderValue, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::response::Response;
 use serde_json::{Value, json};
 use tenantry_app::{Error, Right};
@@ -230,8 +230,9 @@ fn of_organization(violations: &[OrganizationViolation]) -> Response {
             _ => {}
         }
     }
-    let limits =
-        |violation| matches!(violation, &OrganizationViolation::LimitNeedsTotal | &OrganizationViolation::LimitAboveTotal);
+    let limits = |violation| {
+        matches!(violation, &OrganizationViolation::LimitNeedsTotal | &OrganizationViolation::LimitAboveTotal)
+    };
     let error =
         if violations.iter().all(limits) { "RequestValidationError" } else { "PolarRequestValidationError" };
     let violations: Vec<Violation> = violations.iter().map(organization_violation).collect();
@@ -283,13 +284,13 @@ pub(super) fn refuse(refused: Refused) -> Response {
         Refused::InvalidToken | Refused::BadAccount => oauth(
             StatusCode::UNAUTHORIZED,
             "invalid_token",
-            "The access token is unknown, malformed, expired or revoked.",
+            "The access token provided is expired, revoked, malformed, or invalid for other reasons.",
             &[],
         ),
         Refused::InsufficientScope(scopes) => oauth(
             StatusCode::FORBIDDEN,
             "insufficient_scope",
-            "The access token does not have the scope that this request needs.",
+            "The request requires higher privileges than provided by the access token.",
             &scopes,
         ),
         Refused::TooLarge(limit) => plain(
@@ -307,14 +308,13 @@ pub(super) fn refuse(refused: Refused) -> Response {
     }
 }
 
-/// The shape of RFC 6750.
+/// The shape, and the words, of RFC 6750 section 3.1, which clients compare.
 fn oauth(status: StatusCode, code: &str, description: &str, scopes: &[Permission]) -> Response {
     let mut response = answer(status, &json!({"error": code, "error_description": description}));
     let scopes: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
     let scope = if scopes.is_empty() { String::new() } else { format!(" scope=\"{}\",", scopes.join(" ")) };
-    let challenge = format!(
-        "Bearer realm=\"tenantry\",{scope} error=\"{code}\", error_description=\"{description}\""
-    );
+    let challenge =
+        format!("Bearer realm=\"tenantry\",{scope} error=\"{code}\", error_description=\"{description}\"");
     set(&mut response, WWW_AUTHENTICATE, &challenge);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().insert(PRAGMA, HeaderValue::from_static("no-cache"));

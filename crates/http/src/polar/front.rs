@@ -62,7 +62,9 @@ impl Front {
         let version = version.ok_or_else(|| Box::new(error::not_found()))?;
         let cors = match request.headers().get(ORIGIN) {
             None => Cors::None,
-            Some(origin) if self.trusted_origins.iter().any(|trusted| trusted.as_bytes() == origin.as_bytes()) => {
+            Some(origin)
+                if self.trusted_origins.iter().any(|trusted| trusted.as_bytes() == origin.as_bytes()) =>
+            {
                 Cors::Trusted(origin.clone())
             }
             Some(_) => Cors::Public,

@@ -112,7 +112,9 @@ impl Wire for MetadataObject {
                 for values::MetadataRefusal { path, refusal } in refusals {
                     let input = match path.split_first() {
                         None => value.clone(),
-                        Some((key, rest)) if rest.first().is_some_and(|step| step == "[key]") => Value::from(key.as_str()),
+                        Some((key, rest)) if rest.first().is_some_and(|step| step == "[key]") => {
+                            Value::from(key.as_str())
+                        }
                         Some((key, _)) => object.get(key).cloned().unwrap_or_default(),
                     };
                     step_down(at, &path, |at| at.refuse(refusal, &input));

@@ -105,7 +105,9 @@ pub(crate) struct MemberView<'a> {
 
 impl<'a> From<&'a member::Member> for MemberView<'a> {
     fn from(member: &'a member::Member) -> Self {
-        let member::Member { id, created_at, modified_at, customer_id, email, name, external_id, role, .. } = member;
+        let member::Member {
+            id, created_at, modified_at, customer_id, email, name, external_id, role, ..
+        } = member;
         Self {
             id: *id,
             created_at: *created_at,
@@ -213,9 +215,7 @@ fn named(call: &Call) -> Result<MemberName, Failure> {
 fn customer_of_query(call: &Call) -> Result<CustomerName, Failure> {
     let rule = |kind, msg| Failure::Rules(vec![Violation::rule(kind, &["query"], msg, Value::Null)]);
     match (call.last("customer_id"), call.last("external_customer_id")) {
-        (None, None) => {
-            Err(rule("missing", "One of customer_id and external_customer_id is needed."))
-        }
+        (None, None) => Err(rule("missing", "One of customer_id and external_customer_id is needed.")),
         (Some(_), Some(_)) => {
             Err(rule("value_error", "Only one of customer_id and external_customer_id can be given."))
         }
@@ -241,7 +241,9 @@ pub(super) async fn update(call: Call) -> Result<Response, Failure> {
     // Faults of the path come first, then those of the body, in one list.
     let (name, body) = match (named(&call), read) {
         (Ok(name), Ok(body)) => (name, body),
-        (Err(Failure::Malformed(mut path)), Err(body)) if body.iter().all(|found| found.kind != "json_invalid") => {
+        (Err(Failure::Malformed(mut path)), Err(body))
+            if body.iter().all(|found| found.kind != "json_invalid") =>
+        {
             path.extend(body);
             return Err(Failure::Malformed(path));
         }

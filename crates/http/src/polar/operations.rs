@@ -68,7 +68,11 @@ pub(super) static ALL: &[Operation] = &[
         answer: Some(schema::<ListResource<OrganizationView<'static>>>),
         errors: &[422],
         ..operation(
-            Method::Get, "/v1/organizations", "organizations:list", "List organizations", ORGANIZATIONS_READ,
+            Method::Get,
+            "/v1/organizations",
+            "organizations:list",
+            "List organizations",
+            ORGANIZATIONS_READ,
             handler!(organizations::list),
         )
     },
@@ -78,7 +82,11 @@ pub(super) static ALL: &[Operation] = &[
         answer: Some(schema::<OrganizationView<'static>>),
         errors: &[422],
         ..operation(
-            Method::Post, "/v1/organizations", "organizations:create", "Create an organization", ORGANIZATIONS_CREATE,
+            Method::Post,
+            "/v1/organizations",
+            "organizations:create",
+            "Create an organization",
+            ORGANIZATIONS_CREATE,
             handler!(organizations::create),
         )
     },
@@ -86,7 +94,11 @@ pub(super) static ALL: &[Operation] = &[
         answer: Some(schema::<OrganizationView<'static>>),
         errors: &[404, 422],
         ..operation(
-            Method::Get, "/v1/organizations/{id}", "organizations:get", "Get an organization", ORGANIZATIONS_READ,
+            Method::Get,
+            "/v1/organizations/{id}",
+            "organizations:get",
+            "Get an organization",
+            ORGANIZATIONS_READ,
             handler!(organizations::get),
         )
     },
@@ -95,25 +107,45 @@ pub(super) static ALL: &[Operation] = &[
         answer: Some(schema::<OrganizationView<'static>>),
         errors: &[404, 422],
         ..operation(
-            Method::Patch, "/v1/organizations/{id}", "organizations:update", "Update an organization",
-            ORGANIZATIONS_WRITE, handler!(organizations::update),
+            Method::Patch,
+            "/v1/organizations/{id}",
+            "organizations:update",
+            "Update an organization",
+            ORGANIZATIONS_WRITE,
+            handler!(organizations::update),
         )
     },
     Operation {
         parameters: &[
             PAGE,
             LIMIT,
-            query("organization_id", || json!({"type": "array", "items": {"type": "string", "format": "uuid4"}}), "Customers of these organizations."),
+            query(
+                "organization_id",
+                || json!({"type": "array", "items": {"type": "string", "format": "uuid4"}}),
+                "Customers of these organizations.",
+            ),
             query("email", || json!({"type": "string"}), "The customer with this address, in any case."),
-            query("query", || json!({"type": "string"}), "Customers with this in their address or name, or whose external id begins with it."),
+            query(
+                "query",
+                || json!({"type": "string"}),
+                "Customers with this in their address or name, or whose external id begins with it.",
+            ),
             query("active", || json!({"type": "boolean"}), "Customers with, or without, a subscription."),
-            query("metadata", || json!({"type": "object", "additionalProperties": {"type": "string"}}), "Customers with these notes: `metadata[key]=value`."),
+            query(
+                "metadata",
+                || json!({"type": "object", "additionalProperties": {"type": "string"}}),
+                "Customers with these notes: `metadata[key]=value`.",
+            ),
             query("sorting", || json!({"type": "array", "items": {"type": "string"}}), "The order."),
         ],
         answer: Some(schema::<ListResource<CustomerView<'static>>>),
         errors: &[422],
         ..operation(
-            Method::Get, "/v1/customers", "customers:list", "List customers", CUSTOMERS_READ,
+            Method::Get,
+            "/v1/customers",
+            "customers:list",
+            "List customers",
+            CUSTOMERS_READ,
             handler!(customers::list),
         )
     },
@@ -123,7 +155,11 @@ pub(super) static ALL: &[Operation] = &[
         answer: Some(schema::<CustomerView<'static>>),
         errors: &[422],
         ..operation(
-            Method::Post, "/v1/customers", "customers:create", "Create a customer", CUSTOMERS_WRITE,
+            Method::Post,
+            "/v1/customers",
+            "customers:create",
+            "Create a customer",
+            CUSTOMERS_WRITE,
             handler!(customers::create),
         )
     },
@@ -131,7 +167,11 @@ pub(super) static ALL: &[Operation] = &[
         answer: Some(schema::<CustomerView<'static>>),
         errors: &[404, 422],
         ..operation(
-            Method::Get, "/v1/customers/{id}", "customers:get", "Get a customer", CUSTOMERS_READ,
+            Method::Get,
+            "/v1/customers/{id}",
+            "customers:get",
+            "Get a customer",
+            CUSTOMERS_READ,
             handler!(customers::get),
         )
     },
@@ -140,7 +180,11 @@ pub(super) static ALL: &[Operation] = &[
         answer: Some(schema::<CustomerView<'static>>),
         errors: &[404, 422],
         ..operation(
-            Method::Patch, "/v1/customers/{id}", "customers:update", "Update a customer", CUSTOMERS_WRITE,
+            Method::Patch,
+            "/v1/customers/{id}",
+            "customers:update",
+            "Update a customer",
+            CUSTOMERS_WRITE,
             handler!(customers::update),
         )
     },
@@ -148,16 +192,24 @@ pub(super) static ALL: &[Operation] = &[
         success: 204,
         errors: &[404, 422],
         ..operation(
-            Method::Delete, "/v1/customers/{id}", "customers:delete", "Delete a customer and its members",
-            CUSTOMERS_WRITE, handler!(customers::delete),
+            Method::Delete,
+            "/v1/customers/{id}",
+            "customers:delete",
+            "Delete a customer and its members",
+            CUSTOMERS_WRITE,
+            handler!(customers::delete),
         )
     },
     Operation {
         answer: Some(schema::<CustomerView<'static>>),
         errors: &[404, 409],
         ..operation(
-            Method::Get, "/v1/customers/external/{external_id}", "customers:get_external",
-            "Get a customer by external id", CUSTOMERS_READ, handler!(customers::get),
+            Method::Get,
+            "/v1/customers/external/{external_id}",
+            "customers:get_external",
+            "Get a customer by external id",
+            CUSTOMERS_READ,
+            handler!(customers::get),
         )
     },
     Operation {
@@ -165,16 +217,24 @@ pub(super) static ALL: &[Operation] = &[
         answer: Some(schema::<CustomerView<'static>>),
         errors: &[404, 409, 422],
         ..operation(
-            Method::Patch, "/v1/customers/external/{external_id}", "customers:update_external",
-            "Update a customer by external id", CUSTOMERS_WRITE, handler!(customers::update),
+            Method::Patch,
+            "/v1/customers/external/{external_id}",
+            "customers:update_external",
+            "Update a customer by external id",
+            CUSTOMERS_WRITE,
+            handler!(customers::update),
         )
     },
     Operation {
         success: 204,
         errors: &[404, 409],
         ..operation(
-            Method::Delete, "/v1/customers/external/{external_id}", "customers:delete_external",
-            "Delete a customer by external id", CUSTOMERS_WRITE, handler!(customers::delete),
+            Method::Delete,
+            "/v1/customers/external/{external_id}",
+            "customers:delete_external",
+            "Delete a customer by external id",
+            CUSTOMERS_WRITE,
+            handler!(customers::delete),
         )
     },
     Operation {
@@ -183,13 +243,21 @@ pub(super) static ALL: &[Operation] = &[
             LIMIT,
             CUSTOMER_ID,
             EXTERNAL_CUSTOMER_ID,
-            query("role", || json!({"type": "string", "enum": ["owner", "billing_manager", "member"]}), "Members with this role."),
+            query(
+                "role",
+                || json!({"type": "string", "enum": ["owner", "billing_manager", "member"]}),
+                "Members with this role.",
+            ),
             query("sorting", || json!({"type": "array", "items": {"type": "string"}}), "The order."),
         ],
         answer: Some(schema::<ListResource<MemberView<'static>>>),
         errors: &[422],
         ..operation(
-            Method::Get, "/v1/members", "members:list_members", "List members", MEMBERS_READ,
+            Method::Get,
+            "/v1/members",
+            "members:list_members",
+            "List members",
+            MEMBERS_READ,
             handler!(members::list),
         )
     },
@@ -200,7 +268,11 @@ pub(super) static ALL: &[Operation] = &[
         errors: &[404, 422],
         deprecated: true,
         ..operation(
-            Method::Post, "/v1/members", "members:create_member", "Add a member to a customer", MEMBERS_WRITE,
+            Method::Post,
+            "/v1/members",
+            "members:create_member",
+            "Add a member to a customer",
+            MEMBERS_WRITE,
             handler!(members::create),
         )
     },
@@ -209,7 +281,11 @@ pub(super) static ALL: &[Operation] = &[
         errors: &[404, 422],
         deprecated: true,
         ..operation(
-            Method::Get, "/v1/members/{id}", "members:get_member", "Get a member", MEMBERS_READ,
+            Method::Get,
+            "/v1/members/{id}",
+            "members:get_member",
+            "Get a member",
+            MEMBERS_READ,
             handler!(members::get),
         )
     },
@@ -219,8 +295,12 @@ pub(super) static ALL: &[Operation] = &[
         errors: &[404, 422],
         deprecated: true,
         ..operation(
-            Method::Patch, "/v1/members/{id}", "members:update_member", "Update a member, or transfer ownership",
-            MEMBERS_WRITE, handler!(members::update),
+            Method::Patch,
+            "/v1/members/{id}",
+            "members:update_member",
+            "Update a member, or transfer ownership",
+            MEMBERS_WRITE,
+            handler!(members::update),
         )
     },
     Operation {
@@ -228,7 +308,11 @@ pub(super) static ALL: &[Operation] = &[
         errors: &[404, 422],
         deprecated: true,
         ..operation(
-            Method::Delete, "/v1/members/{id}", "members:delete_member", "Remove a member", MEMBERS_WRITE,
+            Method::Delete,
+            "/v1/members/{id}",
+            "members:delete_member",
+            "Remove a member",
+            MEMBERS_WRITE,
             handler!(members::delete),
         )
     },
@@ -238,8 +322,12 @@ pub(super) static ALL: &[Operation] = &[
         errors: &[404, 409, 422],
         deprecated: true,
         ..operation(
-            Method::Get, "/v1/members/external/{external_id}", "members:get_member_by_external_id",
-            "Get a member by external id", MEMBERS_READ, handler!(members::get),
+            Method::Get,
+            "/v1/members/external/{external_id}",
+            "members:get_member_by_external_id",
+            "Get a member by external id",
+            MEMBERS_READ,
+            handler!(members::get),
         )
     },
     Operation {
@@ -249,8 +337,12 @@ pub(super) static ALL: &[Operation] = &[
         errors: &[404, 409, 422],
         deprecated: true,
         ..operation(
-            Method::Patch, "/v1/members/external/{external_id}", "members:update_member_by_external_id",
-            "Update a member by external id", MEMBERS_WRITE, handler!(members::update),
+            Method::Patch,
+            "/v1/members/external/{external_id}",
+            "members:update_member_by_external_id",
+            "Update a member by external id",
+            MEMBERS_WRITE,
+            handler!(members::update),
         )
     },
     Operation {
@@ -259,8 +351,12 @@ pub(super) static ALL: &[Operation] = &[
         errors: &[404, 409, 422],
         deprecated: true,
         ..operation(
-            Method::Delete, "/v1/members/external/{external_id}", "members:delete_member_by_external_id",
-            "Remove a member by external id", MEMBERS_WRITE, handler!(members::delete),
+            Method::Delete,
+            "/v1/members/external/{external_id}",
+            "members:delete_member_by_external_id",
+            "Remove a member by external id",
+            MEMBERS_WRITE,
+            handler!(members::delete),
         )
     },
     Operation {
@@ -269,16 +365,24 @@ pub(super) static ALL: &[Operation] = &[
         answer: Some(schema::<MemberView<'static>>),
         errors: &[404, 422],
         ..operation(
-            Method::Post, "/v1/customers/{id}/members", "customers:members:create", "Add a member to a customer",
-            MEMBERS_WRITE, handler!(members::create_of_customer),
+            Method::Post,
+            "/v1/customers/{id}/members",
+            "customers:members:create",
+            "Add a member to a customer",
+            MEMBERS_WRITE,
+            handler!(members::create_of_customer),
         )
     },
     Operation {
         answer: Some(schema::<MemberView<'static>>),
         errors: &[404, 422],
         ..operation(
-            Method::Get, "/v1/customers/{id}/members/{member_id}", "customers:members:get", "Get a member",
-            MEMBERS_READ, handler!(members::get),
+            Method::Get,
+            "/v1/customers/{id}/members/{member_id}",
+            "customers:members:get",
+            "Get a member",
+            MEMBERS_READ,
+            handler!(members::get),
         )
     },
     Operation {
@@ -286,16 +390,24 @@ pub(super) static ALL: &[Operation] = &[
         answer: Some(schema::<MemberView<'static>>),
         errors: &[404, 422],
         ..operation(
-            Method::Patch, "/v1/customers/{id}/members/{member_id}", "customers:members:update",
-            "Update a member, or transfer ownership", MEMBERS_WRITE, handler!(members::update),
+            Method::Patch,
+            "/v1/customers/{id}/members/{member_id}",
+            "customers:members:update",
+            "Update a member, or transfer ownership",
+            MEMBERS_WRITE,
+            handler!(members::update),
         )
     },
     Operation {
         success: 204,
         errors: &[404, 422],
         ..operation(
-            Method::Delete, "/v1/customers/{id}/members/{member_id}", "customers:members:delete",
-            "Remove a member", MEMBERS_WRITE, handler!(members::delete),
+            Method::Delete,
+            "/v1/customers/{id}/members/{member_id}",
+            "customers:members:delete",
+            "Remove a member",
+            MEMBERS_WRITE,
+            handler!(members::delete),
         )
     },
     Operation {
@@ -304,16 +416,24 @@ pub(super) static ALL: &[Operation] = &[
         answer: Some(schema::<MemberView<'static>>),
         errors: &[404, 409, 422],
         ..operation(
-            Method::Post, "/v1/customers/external/{external_id}/members", "customers:members:create_external",
-            "Add a member to a customer by external id", MEMBERS_WRITE, handler!(members::create_of_external),
+            Method::Post,
+            "/v1/customers/external/{external_id}/members",
+            "customers:members:create_external",
+            "Add a member to a customer by external id",
+            MEMBERS_WRITE,
+            handler!(members::create_of_external),
         )
     },
     Operation {
         answer: Some(schema::<MemberView<'static>>),
         errors: &[404, 409],
         ..operation(
-            Method::Get, "/v1/customers/external/{external_id}/members/{member_external_id}",
-            "customers:members:get_external", "Get a member by external ids", MEMBERS_READ, handler!(members::get),
+            Method::Get,
+            "/v1/customers/external/{external_id}/members/{member_external_id}",
+            "customers:members:get_external",
+            "Get a member by external ids",
+            MEMBERS_READ,
+            handler!(members::get),
         )
     },
     Operation {
@@ -321,8 +441,11 @@ pub(super) static ALL: &[Operation] = &[
         answer: Some(schema::<MemberView<'static>>),
         errors: &[404, 409, 422],
         ..operation(
-            Method::Patch, "/v1/customers/external/{external_id}/members/{member_external_id}",
-            "customers:members:update_external", "Update a member by external ids", MEMBERS_WRITE,
+            Method::Patch,
+            "/v1/customers/external/{external_id}/members/{member_external_id}",
+            "customers:members:update_external",
+            "Update a member by external ids",
+            MEMBERS_WRITE,
             handler!(members::update),
         )
     },
@@ -330,8 +453,11 @@ pub(super) static ALL: &[Operation] = &[
         success: 204,
         errors: &[404, 409, 422],
         ..operation(
-            Method::Delete, "/v1/customers/external/{external_id}/members/{member_external_id}",
-            "customers:members:delete_external", "Remove a member by external ids", MEMBERS_WRITE,
+            Method::Delete,
+            "/v1/customers/external/{external_id}/members/{member_external_id}",
+            "customers:members:delete_external",
+            "Remove a member by external ids",
+            MEMBERS_WRITE,
             handler!(members::delete),
         )
     },

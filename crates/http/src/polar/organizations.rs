@@ -6,12 +6,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use tenantry_app::Subject;
-use tenantry_app::organizations::{OrganizationCreate, OrganizationUpdate, Owner, usual_features};
+use tenantry_app::organizations::{OrganizationCreate, OrganizationUpdate, Owner};
 use tenantry_core::Timestamp;
 use tenantry_core::ids::OrganizationId;
 use tenantry_core::organization::{
     self, CustomerEmailSettings, CustomerPortalSettings, DisputeSettings, FeatureSettings, Organization,
-    OrganizationStatus, ProfileSettings, ProrationBehavior, SocialLink, SubscriptionSettings, TaxBehavior,
+    OrganizationStatus, Origin, ProfileSettings, ProrationBehavior, SocialLink, SubscriptionSettings,
+    TaxBehavior,
 };
 use tenantry_core::values::{Country, Currency, EmailAddress, EmbedHost, HttpUrl};
 use tenantry_store::{OrganizationFilter, OrganizationKey};
@@ -38,17 +39,18 @@ struct Capabilities {
 
 impl From<OrganizationStatus> for Capabilities {
     fn from(status: OrganizationStatus) -> Self {
-        let all = match status {
-            OrganizationStatus::Active => true,
-            OrganizationStatus::Blocked => false,
+        let (payments, access) = match status {
+            OrganizationStatus::Created => (false, true),
+            OrganizationStatus::Active => (true, true),
+            OrganizationStatus::Blocked => (false, false),
         };
         Self {
-            checkout_payments: all,
-            subscription_renewals: all,
-            payouts: all,
-            refunds: all,
-            api_access: all,
-            dashboard_access: all,
+            checkout_payments: payments,
+            subscription_renewals: payments,
+            payouts: payments,
+            refunds: payments,
+            api_access: access,
+            dashboard_access: access,
         }
     }
 }
@@ -250,7 +252,8 @@ pub(super) async fn create(call: Call) -> Result<Response, Failure> {
         Some(Subject::Organization { .. }) | None => return Err(crate::route::Refused::Unauthorized.into()),
     };
     let new = organization::NewOrganization { name, slug, change };
-    let organization = call.app.write(OrganizationCreate { by, owner, new, features: usual_features() }).await?;
+    let organization =
+        call.app.write(OrganizationCreate { by, owner, new, origin: Origin::person() }).await?;
     Ok(call::json(StatusCode::CREATED, &OrganizationView::from(&organization)))
 }
 

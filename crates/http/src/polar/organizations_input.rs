@@ -2,21 +2,19 @@
 //! 2026-04 document together, so that clients of both generations are understood.
 
 use serde_json::{Map, Value};
+use tenantry_core::Patch;
 use tenantry_core::organization::{
     CustomerEmailSettings, CustomerPortalSettings, Details, FeatureSettingsChange, LegacyChange,
     OrganizationChange, PortalCustomer, PortalSubscription, PortalUsage, ProfileSettingsChange,
     ProfileSubscribe, ProrationBehavior, SocialLink, SubscriptionSettingsChange, SwitchingFrom, TaxBehavior,
 };
-use tenantry_core::values::{
-    EmbedHost, HttpUrl, OrganizationName, Slug, SocialPlatform,
-};
-use tenantry_core::Patch;
+use tenantry_core::values::{EmbedHost, HttpUrl, OrganizationName, Slug, SocialPlatform};
 
 use super::inputs::{CountryText, CurrencyText};
 use crate::limits;
 use crate::wire::{
-    At, Between, BoundedText, Email, Field, Given, HttpUrlText, List, PlainText, Three, Uuid4, Wire,
-    choice, inline_schema, name_list, object_of, wire_object,
+    At, Between, BoundedText, Email, Field, Given, HttpUrlText, List, PlainText, Three, Uuid4, Wire, choice,
+    inline_schema, name_list, object_of, wire_object,
 };
 
 name_list! {
@@ -90,16 +88,17 @@ impl Wire for SocialLinkObject {
         let has_url = object.get("url").and_then(Value::as_str).is_some_and(|url| !url.is_empty());
         if !has_url {
             let sent = object.get("platform").cloned().unwrap_or_default();
-            at.within("platform", |at| choice("enum", PLATFORMS, |name| SocialPlatform::parse(name).ok(), &sent, at));
+            at.within("platform", |at| {
+                choice("enum", PLATFORMS, |name| SocialPlatform::parse(name).ok(), &sent, at)
+            });
         }
         let url = HttpUrlText::read_field(object, "url", at)?.0;
         Some(Self(SocialLink { platform: SocialPlatform::of(&url), url }))
     }
 }
 
-const PLATFORMS: &[&str] = &[
-    "x", "github", "facebook", "instagram", "youtube", "tiktok", "linkedin", "threads", "discord", "other",
-];
+const PLATFORMS: &[&str] =
+    &["x", "github", "facebook", "instagram", "youtube", "tiktok", "linkedin", "threads", "discord", "other"];
 
 wire_object! {
     /// What a business does. Kept, shown by no public operation.
@@ -129,7 +128,8 @@ wire_object! {
 
 impl From<DetailsObject> for Details {
     fn from(object: DetailsObject) -> Self {
-        let texts = |list: Given<List<PlainText, { limits::LIST }>>| list.0.map(|list| list.0).unwrap_or_default();
+        let texts =
+            |list: Given<List<PlainText, { limits::LIST }>>| list.0.map(|list| list.0).unwrap_or_default();
         Self {
             about: object.about,
             product_description: object.product_description,
@@ -218,7 +218,11 @@ fn later<T: Wire>(
     may_lack: bool,
     at: &mut At,
 ) -> Option<Option<T>> {
-    if may_lack && !object.contains_key(name) { Some(None) } else { T::read_field(object, name, at).map(Some) }
+    if may_lack && !object.contains_key(name) {
+        Some(None)
+    } else {
+        T::read_field(object, name, at).map(Some)
+    }
 }
 
 wire_object! {
@@ -323,7 +327,8 @@ impl From<CustomerPortalSettingsObject> for CustomerPortalSettings {
         Self {
             usage: PortalUsage { show: object.usage.show },
             subscription: PortalSubscription { update_seats, update_plan, pause: pause.0 },
-            customer: customer.map(|customer| PortalCustomer { allow_email_change: customer.allow_email_change.0 }),
+            customer: customer
+                .map(|customer| PortalCustomer { allow_email_change: customer.allow_email_change.0 }),
         }
     }
 }
@@ -381,7 +386,9 @@ wire_object! {
 
 impl From<ProfileSettingsObject> for ProfileSettingsChange {
     fn from(object: ProfileSettingsObject) -> Self {
-        let ids = |list: Three<List<Uuid4, { limits::LIST }>>| list.0.map(|list| list.0.into_iter().map(|id| id.0).collect());
+        let ids = |list: Three<List<Uuid4, { limits::LIST }>>| {
+            list.0.map(|list| list.0.into_iter().map(|id| id.0).collect())
+        };
         let text = |text: String| (!text.trim().is_empty()).then_some(text);
         Self {
             enabled: object.enabled.0,

@@ -53,7 +53,10 @@ pub(super) fn read(input: &mut Input<'_>) -> Option<Page> {
 }
 
 /// Reads the order of a list: `sorting`, repeated, each a key or its negation.
-pub(super) fn sorting<K: Copy>(input: &mut Input<'_>, keys: &'static [(&'static str, K)]) -> Option<Vec<Order<K>>> {
+pub(super) fn sorting<K: Copy>(
+    input: &mut Input<'_>,
+    keys: &'static [(&'static str, K)],
+) -> Option<Vec<Order<K>>> {
     let values: Vec<String> = input.call.each("sorting").map(str::to_owned).collect();
     let mut order = Vec::new();
     let mut sound = true;
@@ -63,13 +66,19 @@ pub(super) fn sorting<K: Copy>(input: &mut Input<'_>, keys: &'static [(&'static 
             Some((_, key)) => order.push(Order { by: *key, descending }),
             None => {
                 sound = false;
-                let names: Vec<String> = keys.iter().flat_map(|(key, _)| [(*key).to_owned(), format!("-{key}")]).collect();
+                let names: Vec<String> =
+                    keys.iter().flat_map(|(key, _)| [(*key).to_owned(), format!("-{key}")]).collect();
                 let expected = one_of(&names.iter().map(String::as_str).collect::<Vec<_>>());
                 input.at.within("query", |at| {
                     at.within("sorting", |at| {
                         at.within(index, |at| {
                             let ctx = Some(json!({"expected": expected}));
-                            at.violate("enum", format!("Input should be {expected}"), &Value::from(value.as_str()), ctx);
+                            at.violate(
+                                "enum",
+                                format!("Input should be {expected}"),
+                                &Value::from(value.as_str()),
+                                ctx,
+                            );
                         });
                     });
                 });
@@ -98,8 +107,15 @@ struct Pagination {
 }
 
 /// The answer that shows a part of a list.
-pub(super) fn answer<'a, R, T: Serialize>(paged: &'a Paged<R>, page: Page, show: impl Fn(&'a R) -> T) -> Response {
+pub(super) fn answer<'a, R, T: Serialize>(
+    paged: &'a Paged<R>,
+    page: Page,
+    show: impl Fn(&'a R) -> T,
+) -> Response {
     let items = paged.items.iter().map(show).collect();
     let max_page = paged.total.div_ceil(page.limit.max(1));
-    call::json(StatusCode::OK, &ListResource { items, pagination: Pagination { total_count: paged.total, max_page } })
+    call::json(
+        StatusCode::OK,
+        &ListResource { items, pagination: Pagination { total_count: paged.total, max_page } },
+    )
 }

@@ -27,8 +27,8 @@ pub(crate) fn read_json(content_type: Option<&str>, body: &[u8], at: &mut At) ->
         Ok(Value::Null) => Some(Body::Nothing),
         Ok(value) => Some(Body::Json(value)),
         Err(error) => {
-            let (position, reason) = fault(&String::from_utf8_lossy(body))
-                .unwrap_or_else(|| (0, error.to_string()));
+            let (position, reason) =
+                fault(&String::from_utf8_lossy(body)).unwrap_or_else(|| (0, error.to_string()));
             at.within(position, |at| {
                 at.violate("json_invalid", "JSON decode error", &json!({}), Some(json!({"error": reason})));
             });

@@ -11,7 +11,7 @@ mod violation;
 pub(crate) use json::{Body, read_json};
 pub(crate) use object::{Given, object_of, wire_object};
 pub(crate) use scalars::{
-    AnyUuid, Between, BoundedText, Email, HttpUrlText, List, PlainText, Uuid4, choice, inline_schema,
+    AnyUuid, Between, BoundedText, Email, Exact, HttpUrlText, List, PlainText, Uuid4, choice, inline_schema,
     name_list,
 };
 pub(crate) use violation::{At, Loc, Violation};

@@ -202,12 +202,21 @@ impl Wire for i64 {
                 // A whole number that came as a float is exact up to 2^53.
                 let whole = |float: f64| float.fract() == 0.0 && float.abs() <= 9_007_199_254_740_992.0;
                 let float = number.as_f64().filter(|float| whole(*float));
-                let integer = number.as_i64().or_else(|| float.and_then(|float| read_integer(&format!("{float:.0}"))));
-                if integer.is_none() && number.is_f64() && number.as_f64().is_some_and(|float| float.fract() != 0.0) {
+                let integer =
+                    number.as_i64().or_else(|| float.and_then(|float| read_integer(&format!("{float:.0}"))));
+                if integer.is_none()
+                    && number.is_f64()
+                    && number.as_f64().is_some_and(|float| float.fract() != 0.0)
+                {
                     let msg = "Input should be a valid integer, got a number with a fractional part";
                     at.violate("int_from_float", msg, value, None);
                 } else if integer.is_none() {
-                    at.violate("int_parsing_size", "Unable to parse input string as an integer, exceeded maximum size", value, None);
+                    at.violate(
+                        "int_parsing_size",
+                        "Unable to parse input string as an integer, exceeded maximum size",
+                        value,
+                        None,
+                    );
                 }
                 integer
             }
@@ -260,6 +269,44 @@ impl<const MIN: i64, const MAX: i64> JsonSchema for Between<MIN, MAX> {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({"type": "integer", "minimum": MIN, "maximum": MAX})
+    }
+}
+
+/// A scalar of its own JSON type: no number or truth value written as text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Exact<T>(pub(crate) T);
+
+impl Wire for Exact<bool> {
+    fn read(value: &Value, at: &mut At) -> Option<Self> {
+        let read = value.as_bool();
+        if read.is_none() {
+            at.violate("bool_type", "Input should be a valid boolean", value, None);
+        }
+        read.map(Self)
+    }
+}
+
+impl<const MIN: i64, const MAX: i64> Wire for Exact<Between<MIN, MAX>> {
+    fn read(value: &Value, at: &mut At) -> Option<Self> {
+        if value.is_number() {
+            return Between::read(value, at).map(Self);
+        }
+        at.violate("int_type", "Input should be a valid integer", value, None);
+        None
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Exact<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<T>()
     }
 }
 

@@ -96,8 +96,13 @@ impl At {
         input: &Value,
         ctx: Option<Value>,
     ) {
-        let violation =
-            Violation { kind: kind.into(), loc: self.path.clone(), msg: msg.into(), input: input.clone(), ctx };
+        let violation = Violation {
+            kind: kind.into(),
+            loc: self.path.clone(),
+            msg: msg.into(),
+            input: input.clone(),
+            ctx,
+        };
         self.found.push(violation);
     }
 

@@ -182,7 +182,7 @@ impl Tx<'_> {
             query.push(by.column());
             query.push(if *descending { " DESC NULLS FIRST, " } else { " NULLS LAST, " });
         }
-        query.push("id DESC");
+        query.push(if order.is_empty() { "id DESC" } else { "id" });
         query.page(page);
         let items = self.all(&query.sql, &query.params, customer).await?;
         Ok(Paged { items, total })
@@ -337,8 +337,7 @@ fn texts(customer: &Customer) -> Result<[Param<'_>; 8], StoreError> {
         address: customer.billing_address.clone(),
         tax_id: customer.tax_id.clone(),
     };
-    let billing =
-        if billing == Billing::default() { None } else { Some(serde_json::to_string(&billing)?) };
+    let billing = if billing == Billing::default() { None } else { Some(serde_json::to_string(&billing)?) };
     let searched = [
         email.map(EmailAddress::as_str),
         customer.name.as_ref().map(PersonName::as_str),

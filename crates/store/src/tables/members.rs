@@ -183,9 +183,8 @@ impl Tx<'_> {
     /// [`StoreError::Violated`] `members_email`, `members_external_id` or `members_owner` when another has
     /// what must be unique; `customers_individual_has_one_member` when an individual has a member.
     pub async fn member_insert(&mut self, new: &Member) -> Result<(), StoreError> {
-        let Member {
-            id, organization, created_at, modified_at, customer_id, email, name, external_id, role
-        } = new;
+        let Member { id, organization, created_at, modified_at, customer_id, email, name, external_id, role } =
+            new;
         self.execute(
             "INSERT INTO members (organization_id, id, customer_id, created_at, modified_at, email, email_key,
                 name, external_id, role)

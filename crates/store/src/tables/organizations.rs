@@ -98,7 +98,8 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn any_organization(&mut self) -> Result<bool, StoreError> {
-        let found = self.first("SELECT 1 FROM organization_slugs LIMIT 1", &[], |row| row.get::<i64>(0)).await?;
+        let found =
+            self.first("SELECT 1 FROM organization_slugs LIMIT 1", &[], |row| row.get::<i64>(0)).await?;
         Ok(found.is_some())
     }
 

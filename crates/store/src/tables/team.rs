@@ -79,7 +79,11 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn team_delete(&mut self, organization: OrganizationId, user: UserId) -> Result<(), StoreError> {
+    pub async fn team_delete(
+        &mut self,
+        organization: OrganizationId,
+        user: UserId,
+    ) -> Result<(), StoreError> {
         self.execute(
             "DELETE FROM team_members WHERE organization_id = ?1 AND user_id = ?2",
             &[organization.into(), user.into()],
