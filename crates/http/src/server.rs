@@ -32,9 +32,9 @@ pub async fn serve(listener: TcpListener, front: Front, stop: impl Future<Output
     let mut stop = pin!(stop);
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of file descriptors, or the client is gone already: the next one may be well.
                     tracing::warn!(%error, "a connection was not accepted");
@@ -51,7 +51,7 @@ pub async fn serve(listener: TcpListener, front: Front, stop: impl Future<Output
         let front = front.clone();
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let front = front.clone();
-            async move { Ok::<_, Infallible>(front.answer(request.map(Body::new)).await) }
+            async move { Ok::<_, Infallible>(front.answer(request.map(Body::new), peer.ip()).await) }
         });
         let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
         let connection = graceful.watch(connection);

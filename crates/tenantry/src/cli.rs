@@ -1,6 +1,7 @@
 //! The command line. Every option can stand in the environment as well, as `TENANTRY_` and its name; those
 //! of the installation also in a file ([`crate::config`]).
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -50,6 +51,8 @@ pub(crate) enum LogFormat {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum RateLimit {
+    /// Every caller is.
+    On,
     /// Nobody is.
     Off,
 }
@@ -91,9 +94,24 @@ pub(crate) struct Serve {
     /// Whether an empty database gets a first organization [default: true]
     #[arg(long, env = "TENANTRY_BOOTSTRAP", action = clap::ArgAction::Set)]
     pub(crate) bootstrap: Option<bool>,
-    /// Whether callers are limited [default: off]
+    /// Whether callers are limited [default: on]
     #[arg(long, env = "TENANTRY_RATE_LIMIT")]
     pub(crate) rate_limit: Option<RateLimit>,
+    /// Requests a second for each organization [default: 100]
+    #[arg(long, env = "TENANTRY_RATE_PER_SECOND")]
+    pub(crate) rate_per_second: Option<NonZeroU32>,
+    /// Requests at once for each organization [default: 200]
+    #[arg(long, env = "TENANTRY_RATE_BURST")]
+    pub(crate) rate_burst: Option<NonZeroU32>,
+    /// Requests a second for each address without a token that is alive [default: 5]
+    #[arg(long, env = "TENANTRY_UNKNOWN_RATE_PER_SECOND")]
+    pub(crate) unknown_rate_per_second: Option<NonZeroU32>,
+    /// Requests at once for each address without a token that is alive [default: 60]
+    #[arg(long, env = "TENANTRY_UNKNOWN_RATE_BURST")]
+    pub(crate) unknown_rate_burst: Option<NonZeroU32>,
+    /// A proxy, by address or network, that is believed when it says for whom it asks; can be repeated
+    #[arg(long = "trusted-proxy", env = "TENANTRY_TRUSTED_PROXIES", value_delimiter = ',')]
+    pub(crate) trusted_proxies: Vec<String>,
     /// An origin of browser applications that may send credentials; can be repeated
     #[arg(long = "trusted-origin", env = "TENANTRY_TRUSTED_ORIGINS", value_delimiter = ',')]
     pub(crate) trusted_origins: Vec<String>,

@@ -44,7 +44,8 @@ pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), Failure> {
         stop.send_replace(true);
     };
     let front = Front::new(Arc::clone(&app), http);
-    let (drained, ()) = tokio::join!(server::serve(listener, front, wait), sweep(&app, stopped));
+    let (drained, ()) =
+        tokio::join!(server::serve(listener, front.clone(), wait), sweep(&app, &front, stopped));
     if !drained? {
         tracing::warn!("some requests were cut off");
     }
@@ -54,12 +55,13 @@ pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), Failure> {
 }
 
 /// Deletes what has expired, now and then.
-async fn sweep(app: &App, mut stopped: watch::Receiver<bool>) {
+async fn sweep(app: &App, front: &Front, mut stopped: watch::Receiver<bool>) {
     let mut every = tokio::time::interval(SWEEP_EVERY);
     loop {
         tokio::select! {
             _ = stopped.wait_for(|stopped| *stopped) => return,
             _ = every.tick() => {
+                front.sweep();
                 if let Err(error) = app.sweep().await {
                     tracing::warn!(%error, "expired records stay for now");
                 }

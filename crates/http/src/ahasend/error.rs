@@ -139,6 +139,11 @@ pub(super) fn refuse(refused: Refused) -> Response {
         Refused::TooLarge(limit) => {
             message(StatusCode::PAYLOAD_TOO_LARGE, &format!("request body is larger than {limit} bytes"))
         }
+        Refused::RateLimited(left) => {
+            let mut response = message(StatusCode::TOO_MANY_REQUESTS, "Too many requests, rate limited.");
+            set(&mut response, RETRY_AFTER, &left.retry_after_s().to_string());
+            response
+        }
         Refused::BrokenBody => message(StatusCode::BAD_REQUEST, "invalid request body"),
         Refused::Store(error) => {
             tracing::error!(%error, "a token could not be looked up");

@@ -298,6 +298,12 @@ pub(super) fn refuse(refused: Refused) -> Response {
             "RequestBodyTooLarge",
             &format!("A request body has at most {limit} bytes."),
         ),
+        Refused::RateLimited(left) => {
+            let mut response =
+                plain(StatusCode::TOO_MANY_REQUESTS, "RateLimited", "Too many requests. Try again later.");
+            set(&mut response, RETRY_AFTER, &left.retry_after_s().to_string());
+            response
+        }
         Refused::BrokenBody => {
             plain(StatusCode::BAD_REQUEST, "BadRequest", "The request body did not arrive whole.")
         }
