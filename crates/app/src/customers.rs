@@ -9,7 +9,7 @@ use tenantry_core::ids::{CustomerId, MemberId, OrganizationId};
 use tenantry_store::{CustomerFilter, Operation, Page, Paged, StoreError, Tx};
 
 use crate::audit::{self, Change};
-use crate::members::{self, CustomerName};
+use crate::members::{self, CustomerName, Hold};
 use crate::{App, Error, Requester, Right};
 
 /// Creates a customer and its owner.
@@ -67,7 +67,7 @@ impl Operation for CustomerUpdate {
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Customer, Error> {
         let Self { by, customer: name, change } = self;
-        let before = members::customer(tx, by, name).await?.ok_or(CustomerError::NotFound)?;
+        let before = members::customer(tx, by, name, Hold::Yes).await?.ok_or(CustomerError::NotFound)?;
         let organization = before.organization;
         by.check(organization, Right::ManageCustomers)?;
         let email_taken = match change.email.as_ref().value() {
@@ -113,7 +113,7 @@ impl Operation for CustomerDelete {
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
         let Self { by, customer: name } = self;
-        let customer = members::customer(tx, by, name).await?.ok_or(CustomerError::NotFound)?;
+        let customer = members::customer(tx, by, name, Hold::Yes).await?.ok_or(CustomerError::NotFound)?;
         by.check(customer.organization, Right::ManageCustomers)?;
         let now = moment.now();
         for member in tx.members_of_customer(customer.organization, customer.id).await? {
@@ -156,7 +156,7 @@ impl App {
     /// # Errors
     /// [`CustomerError::NotFound`], [`Error::AmbiguousCustomer`], or a fault.
     pub async fn customer(&self, by: &Requester, name: &CustomerName) -> Result<Customer, Error> {
-        let found = members::customer(&mut self.store.reader()?.tx()?, by, name).await?;
+        let found = members::customer(&mut self.store.reader()?.tx()?, by, name, Hold::No).await?;
         found.ok_or_else(|| CustomerError::NotFound.into())
     }
 

@@ -32,11 +32,22 @@ pub enum MemberName {
     External(CustomerName, String),
 }
 
-/// The customer of that name within the requester's reach, held until the transaction ends.
+/// Whether a row that was found may change under the reader's eyes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// It may: nothing is decided by it.
+    No,
+    /// It may not until the transaction ends.
+    Yes,
+}
+
+/// The customer of that name within the requester's reach. An id is found in one organization alone; an
+/// external id may be in several.
 pub(crate) async fn customer(
     tx: &mut Tx<'_>,
     by: &Requester,
     name: &CustomerName,
+    hold: Hold,
 ) -> Result<Option<Customer>, Error> {
     let mut found = None;
     for organization in by.organizations() {
@@ -47,11 +58,15 @@ pub(crate) async fn customer(
             }
         };
         let Some(id) = id else { continue };
-        let customer = tx.customer_for_update(*organization, id).await?;
-        match (found.is_some(), customer) {
-            (true, Some(_)) => return Err(Error::AmbiguousCustomer),
-            (false, customer) => found = customer,
-            (true, None) => {}
+        let customer = match hold {
+            Hold::No => tx.customer(*organization, id).await?,
+            Hold::Yes => tx.customer_for_update(*organization, id).await?,
+        };
+        match (name, customer) {
+            (_, None) => {}
+            (CustomerName::Id(_), Some(customer)) => return Ok(Some(customer)),
+            (CustomerName::External(_), Some(_)) if found.is_some() => return Err(Error::AmbiguousCustomer),
+            (CustomerName::External(_), Some(customer)) => found = Some(customer),
         }
     }
     Ok(found)
@@ -62,14 +77,16 @@ async fn find(tx: &mut Tx<'_>, by: &Requester, name: &MemberName) -> Result<Memb
     let found = match name {
         MemberName::Id(id) => find_by_id(tx, by, *id).await?,
         MemberName::OfCustomer(customer_name, id) => {
-            let of = customer(tx, by, customer_name).await?;
+            let of = customer(tx, by, customer_name, Hold::No).await?;
             let member = find_by_id(tx, by, *id).await?;
             member.filter(|member| of.is_some_and(|customer| customer.id == member.customer_id))
         }
-        MemberName::External(customer_name, external_id) => match customer(tx, by, customer_name).await? {
-            Some(of) => tx.member_by_external_id(of.organization, of.id, external_id).await?,
-            None => None,
-        },
+        MemberName::External(customer_name, external_id) => {
+            match customer(tx, by, customer_name, Hold::No).await? {
+                Some(of) => tx.member_by_external_id(of.organization, of.id, external_id).await?,
+                None => None,
+            }
+        }
     };
     found.ok_or_else(|| MemberError::NotFound.into())
 }
@@ -100,7 +117,7 @@ impl Operation for MemberCreate {
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Member, Error> {
         let Self { by, customer: name, new } = self;
-        let customer = customer(tx, by, name).await?.ok_or(MemberError::CustomerNotFound)?;
+        let customer = customer(tx, by, name, Hold::Yes).await?.ok_or(MemberError::CustomerNotFound)?;
         let organization = customer.organization;
         by.check(organization, Right::ManageCustomers)?;
         let tenant = tx.organization(organization).await?.ok_or(Error::OrganizationNotFound)?;
