@@ -7,7 +7,7 @@ use tenantry_core::member::{
     self, CreateFacts, Created, DeleteFacts, Member, MemberChange, MemberError, MemberRole, NewMember,
     UpdateFacts, Updated,
 };
-use tenantry_store::{MemberFilter, Operation, Page, Paged, Tx};
+use tenantry_store::{MemberFilter, Operation, Page, Paged, StoreError, Tx};
 
 use crate::audit::{self, Change};
 use crate::{App, Error, Requester, Right};
@@ -120,13 +120,13 @@ impl Operation for MemberCreate {
         let customer = customer(tx, by, name, Hold::Yes).await?.ok_or(MemberError::CustomerNotFound)?;
         let organization = customer.organization;
         by.check(organization, Right::ManageCustomers)?;
-        let tenant = tx.organization(organization).await?.ok_or(Error::OrganizationNotFound)?;
+        let members_enabled = tx.members_enabled(organization).await?.ok_or(Error::OrganizationNotFound)?;
         let external_id_taken = match &new.external_id {
             Some(id) => tx.member_by_external_id(organization, customer.id, id.as_str()).await?.is_some(),
             None => false,
         };
         let facts = CreateFacts {
-            members_enabled: tenant.members_enabled(),
+            members_enabled,
             same_email: tx.member_by_email(organization, customer.id, &new.email).await?,
             external_id_taken,
             customer,
@@ -135,7 +135,7 @@ impl Operation for MemberCreate {
         match member::create(facts, new.clone(), id, moment.now())? {
             Created::Existing(member) => Ok(member),
             Created::New(member) => {
-                tx.member_insert(&member).await?;
+                tx.member_insert(&member).await.map_err(|error| taken(error, &member))?;
                 record(tx, moment, by, "member.created", None, Some(&member)).await?;
                 Ok(member)
             }
@@ -185,7 +185,7 @@ impl Operation for MemberUpdate {
             record(tx, moment, by, "member.updated", owner.as_ref(), Some(demoted)).await?;
         }
         if changed {
-            tx.member_update(&member).await?;
+            tx.member_update(&member).await.map_err(|error| taken(error, &member))?;
             record(tx, moment, by, "member.updated", Some(&before), Some(&member)).await?;
         }
         Ok(member)
@@ -223,6 +223,22 @@ async fn held(tx: &mut Tx<'_>, by: &Requester, name: &MemberName) -> Result<(Mem
     let member = tx.member(found.organization, found.id).await?.ok_or(MemberError::NotFound)?;
     by.check(member.organization, Right::ManageCustomers)?;
     Ok((member, customer))
+}
+
+/// A race for what must be unique ends as a sequence would have.
+fn taken(error: StoreError, member: &Member) -> Error {
+    let lost = if error.is_violation_of("members_email") {
+        Some(MemberError::EmailTaken(member.email.clone()))
+    } else if error.is_violation_of("members_external_id") {
+        member.external_id.clone().map(MemberError::ExternalIdTaken)
+    } else if error.is_violation_of("members_owner") {
+        Some(MemberError::OwnerNeeded(member.role))
+    } else if error.is_violation_of("customers_individual_has_one_member") {
+        Some(MemberError::IndividualIsFull)
+    } else {
+        None
+    };
+    lost.map_or(Error::Store(error), Error::Member)
 }
 
 pub(crate) async fn record(

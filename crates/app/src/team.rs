@@ -3,11 +3,11 @@
 use tenantry_core::Moment;
 use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::team::{self, NewTeamMember, TeamError, TeamMember};
-use tenantry_core::user::User;
 use tenantry_store::{Operation, StoreError, Tx};
 
 use crate::audit::{self, Change};
-use crate::{App, Error, Requester};
+use crate::organizations::person;
+use crate::{App, Error, Requester, Right};
 
 /// Adds a person to the team; who is not known by that address becomes a user.
 #[derive(Debug, Clone)]
@@ -26,15 +26,9 @@ impl Operation for TeamMemberAdd {
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<TeamMember, Error> {
         let Self { by, organization, new } = self;
+        by.check(*organization, Right::ManageOrganization)?;
         let now = moment.now();
-        let user = match tx.user_by_email(&new.email).await? {
-            Some(user) => user,
-            None => {
-                let id = UserId::new(moment.uuid());
-                let user = User { id, created_at: now, email: new.email.clone(), name: new.name.clone() };
-                tx.user_insert(&user).await?
-            }
-        };
+        let user = person(tx, moment, by, &new.email, new.name.as_ref()).await?;
         if tx.team_member(*organization, user.id).await?.is_some() {
             return Err(TeamError::AlreadyMember.into());
         }
@@ -91,6 +85,7 @@ impl Operation for TeamMemberRemove {
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
         let Self { by, organization, user } = self;
+        by.check(*organization, Right::ManageOrganization)?;
         let member = tx.team_member(*organization, *user).await?.ok_or(TeamError::NotFound)?;
         team::remove(&member, by.person())?;
         tx.team_delete(*organization, *user).await?;

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use axum::Router;
-use axum::body::Body;
-use axum::http::header::{CACHE_CONTROL, HeaderName, RETRY_AFTER};
+use axum::body::{Body, HttpBody};
+use axum::http::header::{CACHE_CONTROL, CONNECTION, HeaderName};
 use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use axum::response::Response;
 use tenantry_app::App;
@@ -49,6 +49,10 @@ impl fmt::Display for RequestId {
         write!(f, "req_{:012x}{:08x}", self.start, self.number)
     }
 }
+
+/// Marks the answer to a request whose body was read to its end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BodyRead;
 
 /// Where a request comes from.
 #[derive(Debug, Clone, Copy)]
@@ -129,7 +133,12 @@ impl Front {
         request.extensions_mut().insert(ClientAddress(address));
         let begun = Instant::now();
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let has_body = !request.body().is_end_stream();
         let mut response = self.dispatch(request).await;
+        if has_body && response.extensions_mut().remove::<BodyRead>().is_none() {
+            // The rest of the body may still be on its way: the connection cannot be used again.
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         call::set(&mut response, REQUEST_ID, &id.to_string());
         log(id, &method, &path, response.status(), begun);
         response
@@ -157,15 +166,17 @@ impl Front {
     }
 
     async fn route(&self, request: Request<Body>) -> Response {
-        let Ok(_place) = self.places.try_acquire() else {
-            return busy(request.uri(), StatusCode::SERVICE_UNAVAILABLE);
-        };
+        // A server that is busy is alive.
+        let place = self.places.try_acquire();
+        if place.is_err() && request.uri().path() != "/healthz" {
+            return busy(request.uri());
+        }
         let uri = request.uri().clone();
         let answer = self.router.clone().oneshot(request);
         match tokio::time::timeout(self.shared.limits.request_timeout, answer).await {
             Ok(Ok(response)) => response,
             Ok(Err(never)) => match never {},
-            Err(_) => busy(&uri, StatusCode::SERVICE_UNAVAILABLE),
+            Err(_) => late(&uri),
         }
     }
 }
@@ -197,15 +208,21 @@ fn method_not_allowed(uri: &Uri) -> Response {
     if uri.path().starts_with("/v2") { ahasend::method_not_allowed() } else { polar::method_not_allowed() }
 }
 
-fn busy(uri: &Uri, status: StatusCode) -> Response {
-    let mut response =
-        if uri.path().starts_with("/v2") { ahasend::unavailable(status) } else { polar::unavailable(status) };
-    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    response
+/// Nothing was done: there is no place for the request now.
+fn busy(uri: &Uri) -> Response {
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    if uri.path().starts_with("/v2") { ahasend::unavailable(status) } else { polar::unavailable(status) }
+}
+
+/// The request took too long; what it was about may have happened or not.
+fn late(uri: &Uri) -> Response {
+    let status = StatusCode::GATEWAY_TIMEOUT;
+    if uri.path().starts_with("/v2") { ahasend::unavailable(status) } else { polar::unavailable(status) }
 }
 
 fn log(id: RequestId, method: &Method, path: &str, status: StatusCode, begun: Instant) {
-    let (status, micros) = (status.as_u16(), begun.elapsed().as_micros());
+    let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let status = status.as_u16();
     if status >= 500 {
         tracing::error!(request_id = %id, %method, path, status, micros, "answered");
     } else {

@@ -22,7 +22,7 @@ use tenantry_core::token::Permission;
 use tenantry_store::StoreError;
 
 use crate::call::{self, Call};
-use crate::front::{ClientAddress, RequestId};
+use crate::front::{BodyRead, ClientAddress, RequestId};
 use crate::limits::{self, Limits};
 use crate::rate::{Left, Limiters, Who};
 
@@ -91,6 +91,8 @@ pub(crate) enum Refused {
     InsufficientScope(Vec<Permission>),
     /// A malformed account id in the path.
     BadAccount,
+    /// A path that is not text.
+    NoSuchPath,
     /// A body over the limit, in bytes.
     TooLarge(usize),
     /// A body that did not arrive whole.
@@ -172,7 +174,11 @@ async fn serve(
 ) -> Response {
     let mut left = None;
     let mut response = match prepare(&shared, operation, request, &mut left).await {
-        Ok(call) => (operation.handler)(call).await,
+        Ok(call) => {
+            let mut response = (operation.handler)(call).await;
+            response.extensions_mut().insert(BodyRead);
+            response
+        }
         Err(refused) => refuse(refused),
     };
     if let Some(left) = left {
@@ -191,7 +197,7 @@ async fn prepare(
     let (mut parts, body) = request.into_parts();
     let params = match RawPathParams::from_request_parts(&mut parts, &()).await {
         Ok(params) => params.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
-        Err(_) => Vec::new(),
+        Err(_) => return Err(Refused::NoSuchPath),
     };
     let caller = authenticate(&shared.app, &parts.headers).await;
     if let Some(limiters) = &shared.limiters {
@@ -218,9 +224,11 @@ async fn prepare(
     Ok(call)
 }
 
-/// The bearer of a request; nothing for another scheme, or for what no token could be.
+/// The bearer of a request; nothing for another scheme, for several, or for what no token could be.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let mut sent = headers.get_all(AUTHORIZATION).iter();
+    let (Some(only), None) = (sent.next(), sent.next()) else { return None };
+    let (scheme, token) = only.to_str().ok()?.split_once(' ')?;
     let token = token.trim();
     let usable = scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && token.len() <= limits::BEARER;
     usable.then_some(token)

@@ -34,7 +34,7 @@ const BATCH: usize = 512;
 /// Prepared statements kept by a connection.
 const STATEMENTS: usize = 256;
 /// How long a connection waits for another process, such as a command of this program.
-const BUSY: Duration = Duration::from_secs(5);
+const BUSY: Duration = Duration::from_secs(30);
 /// How often the log's size is looked at.
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(500);
 /// The log's size, in bytes, from which it is written back while the server works.
@@ -98,7 +98,6 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_AT_ONCE)?;
         connection.pragma_update(None, "cache_size", -65_536)?;
-        connection.pragma_update(None, "mmap_size", 1_u32 << 30)?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(connection)
@@ -116,13 +115,17 @@ impl Sqlite {
         let moments = Arc::clone(&self.moments);
         let generation = Arc::clone(&self.generation);
         let job: Job = Box::new(move |connection| {
+            if reply.is_closed() {
+                // The request was given up while it waited: it must not happen after all.
+                return Box::new(|_| {});
+            }
             let (outcome, touched) = run_in_savepoint(connection, &operation, &moments);
             Box::new(move |committed| {
                 // Before the answer: whoever hears that a token is revoked finds it dead.
                 if touched {
                     generation.advance();
                 }
-                // Nobody listens when the request was given up; what it did stays done.
+                // Nobody listens when the request was given up meanwhile; what it did stays done.
                 drop(reply.send(committed.map_err(O::Error::from).and(outcome)));
             })
         });

@@ -140,25 +140,25 @@ pub(crate) enum Organization {
     /// Create an organization
     Create {
         /// Display name
-        #[arg(long)]
+        #[arg(long, env = "TENANTRY_NAME")]
         name: String,
         /// Name in URLs
-        #[arg(long)]
+        #[arg(long, env = "TENANTRY_SLUG")]
         slug: String,
         /// The owner's address [default: owner@SLUG.invalid]
-        #[arg(long)]
+        #[arg(long, env = "TENANTRY_OWNER_EMAIL")]
         owner_email: Option<String>,
         /// A feature to switch on, such as member_model_enabled; can be repeated
-        #[arg(long = "feature")]
+        #[arg(long = "feature", env = "TENANTRY_FEATURES", value_delimiter = ',')]
         features: Vec<String>,
         /// Print JSON
-        #[arg(long)]
+        #[arg(long, env = "TENANTRY_JSON")]
         json: bool,
     },
     /// List the organizations
     List {
         /// Print JSON
-        #[arg(long)]
+        #[arg(long, env = "TENANTRY_JSON")]
         json: bool,
     },
 }
@@ -168,30 +168,35 @@ pub(crate) enum Token {
     /// Make a token of an organization; it is shown once
     Create {
         /// The organization, by slug or id
-        #[arg(long)]
+        #[arg(long, env = "TENANTRY_ORGANIZATION")]
         organization: String,
         /// What it is for
-        #[arg(long, default_value = "")]
+        #[arg(long, env = "TENANTRY_LABEL", default_value = "")]
         label: String,
         /// Something it may do; can be repeated
-        #[arg(long = "scope", required_unless_present = "all_scopes")]
+        #[arg(
+            long = "scope",
+            env = "TENANTRY_SCOPES",
+            value_delimiter = ',',
+            required_unless_present = "all_scopes"
+        )]
         scopes: Vec<String>,
         /// It may do everything
-        #[arg(long, conflicts_with = "scopes")]
+        #[arg(long, env = "TENANTRY_ALL_SCOPES", conflicts_with = "scopes")]
         all_scopes: bool,
         /// When it stops working: 90s, 15m, 12h, 30d [default: never]
-        #[arg(long)]
+        #[arg(long, env = "TENANTRY_EXPIRES_IN")]
         expires_in: Option<String>,
         /// Print JSON
-        #[arg(long)]
+        #[arg(long, env = "TENANTRY_JSON")]
         json: bool,
     },
-    /// Revoke a token
+    /// Revoke a token of an organization or a person
     Revoke {
         /// Its id
         id: String,
         /// Print JSON
-        #[arg(long)]
+        #[arg(long, env = "TENANTRY_JSON")]
         json: bool,
     },
 }
@@ -201,10 +206,13 @@ pub(crate) enum UserToken {
     /// Make a token of a person; it is shown once
     Create {
         /// The person's address
-        #[arg(long)]
+        #[arg(long, env = "TENANTRY_EMAIL")]
         email: String,
+        /// When it stops working: 90s, 15m, 12h, 30d [default: never]
+        #[arg(long, env = "TENANTRY_EXPIRES_IN")]
+        expires_in: Option<String>,
         /// Print JSON
-        #[arg(long)]
+        #[arg(long, env = "TENANTRY_JSON")]
         json: bool,
     },
 }

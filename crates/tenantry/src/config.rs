@@ -1,5 +1,6 @@
 //! The options in force: a flag wins over the environment, that over the file, that over the default.
 
+use std::fmt::Debug;
 use std::fs;
 use std::io::ErrorKind;
 use std::num::NonZeroU32;
@@ -92,6 +93,20 @@ impl Settings {
             connections: serve.max_connections.or(file.max_connections).unwrap_or(usual.connections),
             drain_timeout: seconds(serve.drain_timeout_s, file.drain_timeout_s, usual.drain_timeout),
         };
+        for (name, value) in [
+            ("max-body-bytes", limits.body),
+            ("max-in-flight", limits.in_flight),
+            ("max-connections", limits.connections),
+        ] {
+            within(name, value, 1, 1 << 30)?;
+        }
+        for (name, value) in [
+            ("head-timeout-s", limits.head_timeout),
+            ("request-timeout-s", limits.request_timeout),
+            ("drain-timeout-s", limits.drain_timeout),
+        ] {
+            within(name, value, Duration::from_secs(1), Duration::from_secs(24 * 60 * 60))?;
+        }
         let several = |flags: Vec<String>, file: &Option<Vec<String>>| {
             if flags.is_empty() { file.clone().unwrap_or_default() } else { flags }
         };
@@ -132,6 +147,13 @@ impl Settings {
             ),
         }
     }
+}
+
+fn within<T: PartialOrd + Debug>(name: &'static str, value: T, least: T, most: T) -> Result<(), Failure> {
+    if (&least..=&most).contains(&&value) {
+        return Ok(());
+    }
+    Err(Failure::Argument(name, format!("{value:?} is not between {least:?} and {most:?}")))
 }
 
 fn read(path: &Path) -> Result<Option<File>, Failure> {

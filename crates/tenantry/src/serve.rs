@@ -26,11 +26,15 @@ pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), Failure> {
         .await
         .map_err(|error| Failure::Config(format!("cannot listen on {listen}: {error}")))?;
     let url = format!("http://{}", listener.local_addr()?);
-    if bootstrap && let Some(first) = first_start(&app).await? {
-        print_first_calls(&url, &first)?;
+    if bootstrap
+        && let Some(first) = first_start(&app).await?
+        && let Err(error) = print_first_calls(&url, &first)
+    {
+        tracing::warn!(%error, "the first token could not be shown: make one with `tenantry token create`");
     }
-    writeln!(io::stdout(), "listening on {url}")?;
-    io::stdout().flush()?;
+    if let Err(error) = writeln!(io::stdout(), "listening on {url}").and_then(|()| io::stdout().flush()) {
+        tracing::warn!(%error, "nobody reads what is printed");
+    }
     tracing::info!(%url, "listening");
 
     let (stop, stopped) = watch::channel(false);
@@ -46,7 +50,7 @@ pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), Failure> {
     let front = Front::new(Arc::clone(&app), http);
     let (drained, ()) =
         tokio::join!(server::serve(listener, front.clone(), wait), sweep(&app, &front, stopped));
-    if !drained? {
+    if !drained {
         tracing::warn!("some requests were cut off");
     }
     app.store().close().await;

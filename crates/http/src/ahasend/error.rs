@@ -136,6 +136,7 @@ pub(super) fn refuse(refused: Refused) -> Response {
             message(StatusCode::FORBIDDEN, "insufficient permissions for the required scope")
         }
         Refused::BadAccount => message(StatusCode::BAD_REQUEST, "invalid account_id"),
+        Refused::NoSuchPath => not_found(),
         Refused::TooLarge(limit) => {
             message(StatusCode::PAYLOAD_TOO_LARGE, &format!("request body is larger than {limit} bytes"))
         }
@@ -175,6 +176,9 @@ pub(crate) fn unavailable(status: StatusCode) -> Response {
         set(&mut response, RETRY_AFTER, "1");
         response
     } else {
-        message(status, "internal server error")
+        message(
+            status,
+            if status == StatusCode::GATEWAY_TIMEOUT { "request timed out" } else { "internal server error" },
+        )
     }
 }

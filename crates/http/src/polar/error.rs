@@ -293,6 +293,7 @@ pub(super) fn refuse(refused: Refused) -> Response {
             "The request requires higher privileges than provided by the access token.",
             &scopes,
         ),
+        Refused::NoSuchPath => not_found(),
         Refused::TooLarge(limit) => plain(
             StatusCode::PAYLOAD_TOO_LARGE,
             "RequestBodyTooLarge",
@@ -344,6 +345,10 @@ pub(crate) fn unavailable(status: StatusCode) -> Response {
         set(&mut response, RETRY_AFTER, "1");
         response
     } else {
-        plain(status, "InternalServerError", "Internal Server Error")
+        let (error, detail) = match status {
+            StatusCode::GATEWAY_TIMEOUT => ("Timeout", "It took too long, and may have happened or not."),
+            _ => ("InternalServerError", "Internal Server Error"),
+        };
+        plain(status, error, detail)
     }
 }
