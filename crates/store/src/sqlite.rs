@@ -285,7 +285,8 @@ pub(crate) fn failure(connection: &Connection, error: rusqlite::Error) -> StoreE
     }
 }
 
-/// SQLite names the columns of a violated index, not the index: this finds it. Only an error pays for it.
+/// SQLite names the columns of a violated index, not the index: this finds it. The index of a primary key
+/// has lost the name it was declared with, which is `<table>_pkey`. Only an error pays for it.
 fn constraint_name(connection: &Connection, message: &str) -> String {
     let Some((_, columns)) = message.split_once("UNIQUE constraint failed: ") else {
         return message.rsplit(": ").next().unwrap_or(message).to_owned();
@@ -294,7 +295,8 @@ fn constraint_name(connection: &Connection, message: &str) -> String {
     let Some((table, _)) = named.first() else { return columns.to_owned() };
     let names: Vec<&str> = named.iter().map(|(_, column)| *column).collect();
     let found = connection.query_row(
-        "SELECT list.name FROM pragma_index_list(?1) AS list
+        "SELECT CASE list.origin WHEN 'pk' THEN ?1 || '_pkey' ELSE list.name END
+         FROM pragma_index_list(?1) AS list
          WHERE list.\"unique\" AND (SELECT group_concat(info.name, ',') FROM pragma_index_info(list.name) AS info) = ?2",
         (table, names.join(",")),
         |row| row.get::<_, String>(0),
