@@ -6,7 +6,7 @@ use tenantry_core::customer::{
     UpdateFacts,
 };
 use tenantry_core::ids::{CustomerId, MemberId, OrganizationId};
-use tenantry_store::{CustomerFilter, Operation, Page, Paged, StoreError, Tx};
+use tenantry_store::{CustomerFilter, Operation, Page, Paged, Search, StoreError, Tx};
 
 use crate::audit::{self, Change};
 use crate::members::{self, CustomerName, Hold};
@@ -150,6 +150,20 @@ async fn record(
     audit::record(tx, moment, by, Change { organization, action, subject, before, after }).await
 }
 
+/// A list that may have to look at every customer.
+struct Listed {
+    filter: CustomerFilter,
+    page: Page,
+}
+
+impl Search for Listed {
+    type Output = Paged<Customer>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Paged<Customer>, StoreError> {
+        tx.customers(&self.filter, self.page).await
+    }
+}
+
 impl App {
     /// The customer of that name.
     ///
@@ -165,6 +179,9 @@ impl App {
     /// # Errors
     /// A fault.
     pub async fn customers(&self, filter: &CustomerFilter, page: Page) -> Result<Paged<Customer>, Error> {
-        Ok(self.store.reader()?.tx()?.customers(filter, page).await?)
+        if filter.is_narrow() {
+            return Ok(self.store.reader()?.tx()?.customers(filter, page).await?);
+        }
+        Ok(self.store.search(Listed { filter: filter.clone(), page }).await?)
     }
 }

@@ -7,7 +7,7 @@ use tenantry_core::member::{
     self, CreateFacts, Created, DeleteFacts, Member, MemberChange, MemberError, MemberRole, NewMember,
     UpdateFacts, Updated,
 };
-use tenantry_store::{MemberFilter, Operation, Page, Paged, StoreError, Tx};
+use tenantry_store::{MemberFilter, Operation, Page, Paged, Search, StoreError, Tx};
 
 use crate::audit::{self, Change};
 use crate::{App, Error, Requester, Right};
@@ -254,6 +254,20 @@ pub(crate) async fn record(
     audit::record(tx, moment, by, Change { organization, action, subject, before, after }).await
 }
 
+/// A list that may have to look at every member.
+struct Listed {
+    filter: MemberFilter,
+    page: Page,
+}
+
+impl Search for Listed {
+    type Output = Paged<Member>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Paged<Member>, StoreError> {
+        tx.members(&self.filter, self.page).await
+    }
+}
+
 impl App {
     /// The member of that name.
     ///
@@ -268,6 +282,9 @@ impl App {
     /// # Errors
     /// A fault.
     pub async fn members(&self, filter: &MemberFilter, page: Page) -> Result<Paged<Member>, Error> {
-        Ok(self.store.reader()?.tx()?.members(filter, page).await?)
+        if filter.is_narrow() {
+            return Ok(self.store.reader()?.tx()?.members(filter, page).await?);
+        }
+        Ok(self.store.search(Listed { filter: filter.clone(), page }).await?)
     }
 }

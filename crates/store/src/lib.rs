@@ -43,6 +43,15 @@ pub trait Operation: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Self::Output, Self::Error>> + Send;
 }
 
+/// A reading use case that may look at many rows: it runs apart from the requests that do not.
+pub trait Search: Send + Sync + 'static {
+    /// What it finds.
+    type Output: Send + 'static;
+
+    /// Looks.
+    fn run(&self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Self::Output, StoreError>> + Send;
+}
+
 /// Makes the [`Moment`] of each transaction: the clock and the operating system's randomness.
 pub type Moments = Arc<dyn Fn() -> Moment + Send + Sync>;
 
@@ -84,6 +93,14 @@ impl Store {
     /// [`StoreError::Unavailable`] when no connection can be opened.
     pub fn reader(&self) -> Result<sqlite::Reader<'_>, StoreError> {
         self.sqlite.reader()
+    }
+
+    /// Runs a search, a few at a time and not for long.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when it takes too long.
+    pub async fn search<S: Search>(&self, search: S) -> Result<S::Output, StoreError> {
+        Arc::clone(&self.sqlite).search(search).await
     }
 
     /// The count of changes to credentials made through this process.

@@ -16,13 +16,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::sql::unexpected;
-use crate::{Generation, Moments, Operation, Store, StoreError, Tx, migrations};
+use crate::{Generation, Moments, Operation, Search, Store, StoreError, Tx, migrations};
 
 /// A `SELECT` needs nothing to hold its rows: there is one writer.
 pub(crate) const FOR_UPDATE: &str = "";
@@ -35,6 +35,12 @@ const BATCH: usize = 512;
 const STATEMENTS: usize = 256;
 /// How long a connection waits for another process, such as a command of this program.
 const BUSY: Duration = Duration::from_secs(30);
+/// Searches that run at once.
+const SEARCHES: usize = 2;
+/// How long a search may take.
+const SEARCH: Duration = Duration::from_secs(5);
+/// Steps of SQLite's machine between two looks at the clock.
+const SEARCH_STEPS: i32 = 10_000;
 /// How often the log's size is looked at.
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(500);
 /// The log's size, in bytes, from which it is written back while the server works.
@@ -54,6 +60,7 @@ pub struct Sqlite {
     queue: Mutex<Option<SyncSender<Job>>>,
     readers: Mutex<Vec<Connection>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    searches: Semaphore,
 }
 
 /// Opens the database at `path`, creating and migrating it as needed.
@@ -82,6 +89,7 @@ pub fn open(path: &Path, moments: Moments) -> Result<Store, StoreError> {
         queue: Mutex::new(Some(queue)),
         readers: Mutex::default(),
         threads: Mutex::new(threads),
+        searches: Semaphore::new(SEARCHES),
     };
     Ok(Store { sqlite: Arc::new(sqlite) })
 }
@@ -159,6 +167,21 @@ impl Sqlite {
         Ok(Reader { pool: self, connection: Some(connection) })
     }
 
+    pub(crate) async fn search<S: Search>(self: Arc<Self>, search: S) -> Result<S::Output, StoreError> {
+        let pool = Arc::clone(&self);
+        let _place = pool.searches.acquire().await.map_err(unexpected)?;
+        tokio::task::spawn_blocking(move || self.search_here(&search)).await.map_err(unexpected)?
+    }
+
+    fn search_here<S: Search>(&self, search: &S) -> Result<S::Output, StoreError> {
+        let mut reader = self.reader()?;
+        let deadline = Instant::now() + SEARCH;
+        reader.watch(Some(move || Instant::now() > deadline))?;
+        let found = now(search.run(&mut reader.tx()?));
+        reader.watch(None::<fn() -> bool>)?;
+        found
+    }
+
     pub(crate) async fn close(&self) {
         drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
         self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
@@ -178,6 +201,12 @@ pub struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// Has `late` asked now and then, which ends what runs when it says so.
+    fn watch<F: FnMut() -> bool + Send + 'static>(&self, late: Option<F>) -> Result<(), StoreError> {
+        let connection = self.connection.as_ref().ok_or_else(|| unexpected("a reader without connection"))?;
+        connection.progress_handler(SEARCH_STEPS, late).map_err(unexpected)
+    }
+
     /// The database as it is committed at each query.
     ///
     /// # Errors
@@ -302,6 +331,7 @@ pub(crate) fn failure(connection: &Connection, error: rusqlite::Error) -> StoreE
     let rusqlite::Error::SqliteFailure(code, Some(message)) = &error else { return unexpected(error) };
     match code.code {
         ErrorCode::ConstraintViolation => StoreError::Violated(constraint_name(connection, message)),
+        ErrorCode::OperationInterrupted => StoreError::Unavailable("it took too long".into()),
         ErrorCode::DatabaseBusy
         | ErrorCode::DatabaseLocked
         | ErrorCode::DiskFull

@@ -66,6 +66,15 @@ pub struct CustomerFilter {
     pub order: Vec<Order<CustomerKey>>,
 }
 
+impl CustomerFilter {
+    /// Whether an index answers it: nothing but one address, in the order of creation.
+    #[must_use]
+    pub fn is_narrow(&self) -> bool {
+        let by_age = self.order.iter().all(|order| order.by == CustomerKey::CreatedAt);
+        self.query.is_none() && self.metadata.is_empty() && by_age
+    }
+}
+
 /// What customers can be ordered by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CustomerKey {

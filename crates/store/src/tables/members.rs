@@ -42,6 +42,14 @@ pub struct MemberFilter {
     pub oldest_first: bool,
 }
 
+impl MemberFilter {
+    /// Whether an index and kept counts answer it.
+    #[must_use]
+    pub const fn is_narrow(&self) -> bool {
+        self.external_customer.is_none() && self.role.is_none()
+    }
+}
+
 impl Tx<'_> {
     /// The member of this id.
     ///
