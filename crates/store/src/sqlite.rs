@@ -202,8 +202,8 @@ pub struct Reader<'a> {
 
 impl Reader<'_> {
     /// Has `late` asked now and then, which ends what runs when it says so.
-    fn watch<F: FnMut() -> bool + Send + 'static>(&self, late: Option<F>) -> Result<(), StoreError> {
-        let connection = self.connection.as_ref().ok_or_else(|| unexpected("a reader without connection"))?;
+    fn watch<F: FnMut() -> bool + Send + 'static>(&mut self, late: Option<F>) -> Result<(), StoreError> {
+        let connection = self.connection.as_mut().ok_or_else(|| unexpected("a reader without connection"))?;
         connection.progress_handler(SEARCH_STEPS, late).map_err(unexpected)
     }
 
