@@ -230,7 +230,7 @@ impl CustomerUpdateBody {
 
 /// A customer.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Customer")]
+#[schemars(rename = "Customer", transform = crate::openapi::always_whole)]
 pub(crate) struct CustomerView<'a> {
     /// The customer's id.
     #[schemars(with = "Uuid4")]
