@@ -1,7 +1,7 @@
 //! The OpenAPI 3.1 document of a dialect, made from its operations.
 
-use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
+use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::route::{Access, Operation, Parameter};
@@ -62,6 +62,17 @@ impl Dialect {
                 "properties": {"error": {"type": "string"}, "detail": {"type": "string"}}
             }),
         }
+    }
+}
+
+/// Says of an answer that all its fields are always there: those without a value are `null`.
+pub(crate) fn always_whole(schema: &mut Schema) {
+    let names: Option<Vec<Value>> = schema
+        .get("properties")
+        .and_then(Value::as_object)
+        .map(|properties| properties.keys().map(|name| Value::from(name.as_str())).collect());
+    if let Some(names) = names {
+        schema.insert("required".to_owned(), names.into());
     }
 }
 

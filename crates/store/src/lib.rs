@@ -16,7 +16,7 @@ mod tx;
 
 pub use error::StoreError;
 pub use tables::{
-    Claim, CredentialOwner, CustomerFilter, CustomerKey, IdempotencyRecord, MemberFilter, Order,
+    AuditLine, Claim, CredentialOwner, CustomerFilter, CustomerKey, IdempotencyRecord, MemberFilter, Order,
     OrganizationFilter, OrganizationKey, Page, Paged, StoredAnswer,
 };
 pub use tx::Tx;

@@ -101,7 +101,7 @@ impl From<UpdateAccountRequest> for OrganizationChange {
 
 /// An account.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Account")]
+#[schemars(rename = "Account", transform = crate::openapi::always_whole)]
 pub(crate) struct AccountView<'a> {
     /// Always `account`.
     object: &'static str,

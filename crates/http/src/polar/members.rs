@@ -78,7 +78,7 @@ wire_object! {
 
 /// A member of a customer.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Member")]
+#[schemars(rename = "Member", transform = crate::openapi::always_whole)]
 pub(crate) struct MemberView<'a> {
     /// The member's id.
     #[schemars(with = "Uuid4")]

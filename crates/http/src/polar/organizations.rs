@@ -66,7 +66,7 @@ struct NotificationSettings {
 
 /// An organization: the fields of the 2026-04 document, and those of 2025 beside them.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Organization")]
+#[schemars(rename = "Organization", transform = crate::openapi::always_whole)]
 pub(crate) struct OrganizationView<'a> {
     /// When the organization was created.
     #[schemars(with = "String", extend("format" = "date-time"))]

@@ -1,8 +1,28 @@
 //! The audit log: appended to, never changed.
 
+use tenantry_core::Timestamp;
 use tenantry_core::audit::AuditEntry;
+use tenantry_core::ids::OrganizationId;
+use uuid::Uuid;
 
 use crate::{StoreError, Tx};
+
+/// An entry of the audit log as it is read back, without the images of the row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditLine {
+    /// When.
+    pub at: Timestamp,
+    /// The kind of actor.
+    pub actor_kind: String,
+    /// The actor, where it has an id.
+    pub actor: Option<Uuid>,
+    /// What was done.
+    pub action: String,
+    /// The row that changed.
+    pub subject: Uuid,
+    /// The request that asked for it.
+    pub request_id: Option<String>,
+}
 
 impl Tx<'_> {
     /// Appends an entry.
@@ -39,9 +59,9 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn audit_count(
         &mut self,
-        organization: tenantry_core::ids::OrganizationId,
+        organization: OrganizationId,
         action: &str,
-        subject: uuid::Uuid,
+        subject: Uuid,
     ) -> Result<u64, StoreError> {
         let found = self
             .first(
@@ -52,5 +72,28 @@ impl Tx<'_> {
             )
             .await?;
         Ok(super::count(found.unwrap_or(0)))
+    }
+
+    /// The audit log of an organization, oldest entry first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn audit_log(&mut self, organization: OrganizationId) -> Result<Vec<AuditLine>, StoreError> {
+        self.all(
+            "SELECT at, actor_kind, actor_id, action, subject_id, request_id FROM audit_entries
+             WHERE organization_id = ?1 ORDER BY at, id",
+            &[organization.into()],
+            |row| {
+                Ok(AuditLine {
+                    at: row.get(0)?,
+                    actor_kind: row.get(1)?,
+                    actor: row.get(2)?,
+                    action: row.get(3)?,
+                    subject: row.get(4)?,
+                    request_id: row.get(5)?,
+                })
+            },
+        )
+        .await
     }
 }

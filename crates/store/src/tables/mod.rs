@@ -11,6 +11,7 @@ mod tallies;
 mod team;
 mod users;
 
+pub use audit::AuditLine;
 pub use credentials::CredentialOwner;
 pub use customers::{CustomerFilter, CustomerKey};
 pub use idempotency::{Claim, IdempotencyRecord, StoredAnswer};
