@@ -10,12 +10,17 @@ mod organizations;
 mod tallies;
 mod team;
 mod users;
+mod webhook_deliveries;
+mod webhook_endpoints;
+mod webhook_events;
 
 pub use credentials::CredentialOwner;
 pub use customers::{CustomerFilter, CustomerKey};
 pub use idempotency::{Claim, IdempotencyRecord, StoredAnswer};
 pub use members::MemberFilter;
 pub use organizations::{OrganizationFilter, OrganizationKey};
+pub use webhook_deliveries::{WebhookDelivery, WebhookDeliveryFilter, WebhookDeliveryShown};
+pub use webhook_events::{WebhookClaim, WebhookEventRow, WebhookLane, WebhookLaneDue};
 
 use tenantry_core::ids::OrganizationId;
 
