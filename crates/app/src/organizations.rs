@@ -11,7 +11,7 @@ use tenantry_core::user::User;
 use tenantry_core::values::EmailAddress;
 use tenantry_store::{Operation, OrganizationFilter, Page, Paged, StoreError, Tx};
 
-use crate::audit::{self, Change};
+use crate::changes::{self, Change};
 use crate::{App, Error, Requester, Right};
 
 /// Who will own a new organization.
@@ -62,7 +62,7 @@ impl Operation for OrganizationCreate {
             before: None,
             after: Some(&organization),
         };
-        audit::record(tx, moment, by, created).await?;
+        changes::record(tx, moment, by, created).await?;
         let membership = TeamMember {
             organization: id,
             user: owner,
@@ -125,7 +125,7 @@ impl Operation for OrganizationUpdate {
                 before: Some(&before),
                 after: Some(&after),
             };
-            audit::record(tx, moment, by, updated).await?;
+            changes::record(tx, moment, by, updated).await?;
         }
         Ok(after)
     }

@@ -6,7 +6,7 @@ use tenantry_core::team::{self, NewTeamMember, TeamError, TeamMember};
 use tenantry_core::user::User;
 use tenantry_store::{Operation, StoreError, Tx};
 
-use crate::audit::{self, Change};
+use crate::changes::{self, Change};
 use crate::{App, Error, Requester};
 
 /// Adds a person to the team; who is not known by that address becomes a user.
@@ -71,7 +71,7 @@ pub(crate) async fn join(
         before: None,
         after: Some(member),
     };
-    audit::record(tx, moment, by, added).await
+    changes::record(tx, moment, by, added).await
 }
 
 /// Removes a person from the team.
@@ -101,7 +101,7 @@ impl Operation for TeamMemberRemove {
             before: Some(&member),
             after: None,
         };
-        audit::record(tx, moment, by, removed).await
+        changes::record(tx, moment, by, removed).await
     }
 }
 

@@ -6,7 +6,7 @@ use tenantry_core::token::{AccessToken, Scopes, Secret, SecretKind, UserToken};
 use tenantry_core::values::EmailAddress;
 use tenantry_store::{Operation, Tx};
 
-use crate::audit::{self, Change};
+use crate::changes::{self, Change};
 use crate::organizations::person;
 use crate::{Error, HashKey, Requester};
 
@@ -123,5 +123,5 @@ async fn record(
 ) -> Result<(), Error> {
     let Some(AccessToken { organization, id, .. }) = after.or(before) else { return Ok(()) };
     let (organization, subject) = (*organization, id.uuid());
-    audit::record(tx, moment, by, Change { organization, action, subject, before, after }).await
+    changes::record(tx, moment, by, Change { organization, action, subject, before, after }).await
 }

@@ -25,6 +25,7 @@ struct File {
     bootstrap: Option<bool>,
     rate_limit: Option<RateLimit>,
     trusted_origins: Option<Vec<String>>,
+    webhook_http_hosts: Option<Vec<String>>,
     max_body_bytes: Option<usize>,
     head_timeout_s: Option<u64>,
     request_timeout_s: Option<u64>,
@@ -49,6 +50,7 @@ pub(crate) struct Serving {
     pub(crate) listen: String,
     pub(crate) bootstrap: bool,
     pub(crate) http: Config,
+    pub(crate) webhook_http_hosts: Vec<String>,
 }
 
 impl Settings {
@@ -85,17 +87,17 @@ impl Settings {
             connections: serve.max_connections.or(file.max_connections).unwrap_or(usual.connections),
             drain_timeout: seconds(serve.drain_timeout_s, file.drain_timeout_s, usual.drain_timeout),
         };
-        let trusted_origins = if serve.trusted_origins.is_empty() {
-            file.trusted_origins.clone().unwrap_or_default()
-        } else {
-            serve.trusted_origins
+        let list = |flag: Vec<String>, file: &Option<Vec<String>>| {
+            if flag.is_empty() { file.clone().unwrap_or_default() } else { flag }
         };
+        let trusted_origins = list(serve.trusted_origins, &file.trusted_origins);
         // Limits of callers are not there yet: the one value that the option can have is the default.
         let RateLimit::Off = serve.rate_limit.or(file.rate_limit).unwrap_or(RateLimit::Off);
         Serving {
             listen: serve.listen.or(file.listen.clone()).unwrap_or_else(|| "127.0.0.1:8080".to_owned()),
             bootstrap: serve.bootstrap.or(file.bootstrap).unwrap_or(true),
             http: Config { limits, trusted_origins },
+            webhook_http_hosts: list(serve.webhook_http_hosts, &file.webhook_http_hosts),
         }
     }
 }
