@@ -37,7 +37,7 @@ CREATE TABLE webhook_lanes (
 CREATE INDEX webhook_lanes_by_due ON webhook_lanes (due_at) WHERE due_at IS NOT NULL;
 
 -- One row for each endpoint that is told of an event. data is the changed row, payload the text that is
--- sent, written at the first attempt. A pending event without due_at waits for its first attempt.
+-- sent, written at the first attempt; subject_id is the customer or organization that they are about. A pending event without due_at waits for its first attempt.
 CREATE TABLE webhook_events (
     organization_id {{id}} NOT NULL,
     id {{id}} NOT NULL,
@@ -46,6 +46,7 @@ CREATE TABLE webhook_events (
     created_at {{time}} NOT NULL,
     modified_at {{time}},
     type {{text}} NOT NULL,
+    subject_id {{id}} NOT NULL,
     data {{text}},
     payload {{text}},
     state {{text}} NOT NULL,
@@ -63,6 +64,7 @@ CREATE INDEX webhook_events_due ON webhook_events (organization_id, endpoint_id,
     WHERE due_at IS NOT NULL;
 CREATE INDEX webhook_events_completed ON webhook_events (organization_id, endpoint_id, sequence)
     WHERE completed_at IS NOT NULL;
+CREATE INDEX webhook_events_by_subject ON webhook_events (organization_id, subject_id) WHERE data IS NOT NULL;
 CREATE INDEX webhook_events_by_age ON webhook_events (created_at) WHERE data IS NOT NULL;
 
 CREATE TABLE webhook_deliveries (

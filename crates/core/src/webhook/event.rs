@@ -35,6 +35,15 @@ impl EventData {
         }
     }
 
+    /// Whom the row tells of: the customer, also where the row is one of its members, or the organization.
+    #[must_use]
+    pub fn about(&self) -> Uuid {
+        match self {
+            Self::Member(member) => member.customer_id.uuid(),
+            other => other.subject(),
+        }
+    }
+
     /// The row as JSON, to be stored.
     ///
     /// # Errors

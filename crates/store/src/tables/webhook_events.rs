@@ -4,7 +4,7 @@
 //! are, so that an event written meanwhile is not overlooked.
 
 use tenantry_core::Timestamp;
-use tenantry_core::ids::{OrganizationId, WebhookEndpointId, WebhookEventId};
+use tenantry_core::ids::{CustomerId, OrganizationId, WebhookEndpointId, WebhookEventId};
 use tenantry_core::webhook::{Endpoint, Event, EventData, EventState, EventType};
 
 use super::{count, webhook_endpoints};
@@ -135,8 +135,8 @@ impl Tx<'_> {
         let Some(sequence) = sequence else { return Ok(()) };
         self.execute(
             "INSERT INTO webhook_events
-                (organization_id, id, endpoint_id, sequence, created_at, type, data, state, attempts)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'pending', 0)",
+                (organization_id, id, endpoint_id, sequence, created_at, type, subject_id, data, state, attempts)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'pending', 0)",
             &[
                 (*organization).into(),
                 (*id).into(),
@@ -144,6 +144,7 @@ impl Tx<'_> {
                 sequence.into(),
                 (*created_at).into(),
                 event_type.as_str().into(),
+                data.about().into(),
                 data.image()?.into(),
             ],
         )
@@ -407,6 +408,24 @@ impl Tx<'_> {
                 SELECT organization_id, id FROM webhook_events
                 WHERE data IS NOT NULL AND created_at < ?1 ORDER BY created_at LIMIT ?2)",
             &[before.into(), limit.into()],
+        )
+        .await
+    }
+
+    /// Forgets what events told of a customer, its members included, once nothing more is sent of them;
+    /// answers how many that were. Events that are still pending tell what they have to first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_events_forget(
+        &mut self,
+        organization: OrganizationId,
+        customer: CustomerId,
+    ) -> Result<usize, StoreError> {
+        self.execute(
+            "UPDATE webhook_events SET data = NULL, payload = NULL, due_at = NULL
+             WHERE organization_id = ?1 AND subject_id = ?2 AND data IS NOT NULL AND state <> 'pending'",
+            &[organization.into(), customer.into()],
         )
         .await
     }
