@@ -1,6 +1,7 @@
 //! Webhook endpoints and deliveries, as a client sees them. Deliveries themselves are tested in the worker.
 
-#![allow(missing_docs, unreachable_pub, reason = "a test")]
+#![allow(missing_docs, unreachable_pub, reason = "nobody else uses a test")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by a panic")]
 
 mod webhook_support;
 

@@ -13,6 +13,7 @@ mod organizations_input;
 mod page;
 mod webhook_payload;
 mod webhooks;
+mod webhooks_input;
 
 pub(crate) use error::{method_not_allowed, not_found, unavailable};
 pub(crate) use front::Front;

@@ -8,7 +8,8 @@ use super::members::{self, CustomerMemberCreateBody, MemberCreateBody, MemberUpd
 use super::organizations::{self, OrganizationView};
 use super::organizations_input::{OrganizationCreateBody, OrganizationUpdateBody};
 use super::page::{LIMIT, ListResource, PAGE};
-use super::webhooks::{self, DeliveryView, EndpointCreateBody, EndpointUpdateBody, EndpointView};
+use super::webhooks::{self, DeliveryView, EndpointView};
+use super::webhooks_input::{CODE_CLASSES, EndpointCreateBody, EndpointUpdateBody};
 use crate::route::{Access, Method, Operation, Parameter, handler, schema};
 
 const MEMBERS_READ: Access =
@@ -54,7 +55,7 @@ const DELIVERIES: &[Parameter] = &[
     query("succeeded", || json!({"type": "boolean"}), "Successful ones, or failed ones."),
     query(
         "http_code_class",
-        || json!({"type": "string", "enum": webhooks::CODE_CLASSES}),
+        || json!({"type": "string", "enum": CODE_CLASSES}),
         "Answered with a status of this class.",
     ),
     query(

@@ -4,7 +4,6 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
 use tenantry_app::Right;
 use tenantry_app::webhooks::{
     WebhookEndpointCreate, WebhookEndpointDelete, WebhookEndpointUpdate, WebhookRedeliver, WebhookSecretReset,
@@ -12,122 +11,19 @@ use tenantry_app::webhooks::{
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{OrganizationId, WebhookDeliveryId, WebhookEndpointId, WebhookEventId};
 use tenantry_core::token::Permission;
-use tenantry_core::webhook::{
-    Endpoint, EndpointChange, EndpointUrl, EventState, EventType, Format, NewEndpoint, Secret,
-};
+use tenantry_core::webhook::{Endpoint, EndpointChange, EventState, EventType, NewEndpoint};
 use tenantry_store::{WebhookDeliveryFilter, WebhookDeliveryShown};
 
 use super::error::Failure;
 use super::page;
+use super::webhooks_input::{
+    CodeClass, EndpointCreateBody, EndpointUpdateBody, EventTypeName, FormatName, Instant, event_types,
+};
 use crate::call::{self, Call};
-use crate::limits;
-use crate::wire::{At, List, PlainText, Three, Uuid4, Wire, choice, inline_schema, name_list, wire_object};
+use crate::wire::Uuid4;
 
-const FORMATS: &[&str] = &["raw", "discord", "slack"];
-/// Classes of statuses that a list can be narrowed to.
-pub(super) const CODE_CLASSES: &[&str] = &["2xx", "3xx", "4xx", "5xx"];
 /// What stands in place of a secret for who may not write.
 const MASKED: &str = "whsec_********";
-
-name_list! {
-    /// What requests look like.
-    FormatName(Format) as "enum" of FORMATS, by Format::from_name
-}
-
-/// What an event is about.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct EventTypeName(EventType);
-
-impl Wire for EventTypeName {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
-        choice("enum", EventType::NAMES, EventType::from_name, value, at).map(Self)
-    }
-}
-
-impl JsonSchema for EventTypeName {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "WebhookEventType".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({"type": "string", "enum": EventType::NAMES})
-    }
-}
-
-/// Where requests go.
-#[derive(Debug, Clone)]
-pub(crate) struct UrlText(EndpointUrl);
-
-impl Wire for UrlText {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
-        let Some(text) = value.as_str() else {
-            at.violate("url_type", "URL input should be a string or URL", value, None);
-            return None;
-        };
-        let parsed = EndpointUrl::parse(text, at.plain_http_hosts());
-        at.accept(parsed, value).map(Self)
-    }
-}
-
-/// What requests are signed with.
-#[derive(Debug, Clone)]
-pub(crate) struct SecretText(Secret);
-
-impl Wire for SecretText {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
-        let text = String::read(value, at)?;
-        let secret = Secret::parse(&text);
-        if secret.is_err() {
-            let msg = format!("String should have at least {} characters", Secret::MIN_CHARS);
-            let ctx = serde_json::json!({"min_length": Secret::MIN_CHARS});
-            at.violate("string_too_short", msg, value, Some(ctx));
-        }
-        secret.ok().map(Self)
-    }
-}
-
-inline_schema! {
-    UrlText => {"type": "string", "format": "uri", "minLength": 1, "maxLength": 2083},
-    SecretText => {"type": "string", "minLength": 32},
-}
-
-type EventTypes = List<EventTypeName, { limits::LIST }>;
-
-wire_object! {
-    /// A new webhook endpoint.
-    EndpointCreateBody {
-        /// Where requests go: `https`, at a public host.
-        url: UrlText,
-        /// Display name.
-        name: Option<PlainText>,
-        /// What requests look like.
-        format: FormatName,
-        /// What it wants to be told of.
-        events: EventTypes,
-        /// What requests are signed with; made here when absent.
-        secret: Option<SecretText>,
-        /// The organization; for tokens of a person alone.
-        organization_id: Option<Uuid4>,
-    }
-}
-
-wire_object! {
-    /// A partial update of a webhook endpoint; `null` clears the name and leaves every other field as it is.
-    EndpointUpdateBody {
-        /// New address.
-        url: Option<UrlText>,
-        /// New display name.
-        name: Three<PlainText>,
-        /// New secret; the old one signs nothing more.
-        secret: Option<SecretText>,
-        /// New format, of events that were not tried before.
-        format: Option<FormatName>,
-        /// New list of what it wants to be told of.
-        events: Option<EventTypes>,
-        /// Whether it is told anything.
-        enabled: Option<bool>,
-    }
-}
 
 /// A webhook endpoint.
 #[derive(Serialize, JsonSchema)]
@@ -275,10 +171,6 @@ fn endpoint_id(call: &Call) -> Result<WebhookEndpointId, Failure> {
     Ok(WebhookEndpointId::new(input.finish(id)?.0))
 }
 
-fn event_types(List(names): EventTypes) -> Vec<EventType> {
-    names.into_iter().map(|name| name.0).collect()
-}
-
 pub(super) async fn list(call: Call) -> Result<Response, Failure> {
     let mut input = call.input();
     let wanted = input.query_each::<Uuid4>("organization_id");
@@ -343,42 +235,6 @@ pub(super) async fn reset_secret(call: Call) -> Result<Response, Failure> {
     let id = endpoint_id(&call)?;
     let endpoint = call.app.write(WebhookSecretReset { by: call.by(), id }).await?;
     Ok(call::json(StatusCode::OK, &EndpointView::new(&endpoint, &call)))
-}
-
-/// A point in time that says its time zone.
-struct Instant(Timestamp);
-
-impl Wire for Instant {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
-        // A plus sign in a query that was not escaped has become a space.
-        let text = value.as_str().unwrap_or_default().replace(' ', "+");
-        let read = serde_json::from_value::<Timestamp>(Value::String(text.clone())).ok();
-        if read.is_none() {
-            // The same text in UTC tells a missing zone from what is no time at all.
-            if serde_json::from_value::<Timestamp>(Value::String(format!("{text}Z"))).is_ok() {
-                at.violate("timezone_aware", "Input should have timezone info", value, None);
-            } else {
-                at.violate("datetime_from_date_parsing", "Input should be a valid datetime", value, None);
-            }
-        }
-        read.map(Self)
-    }
-}
-
-/// A class of statuses, by its first.
-struct CodeClass(i64);
-
-impl Wire for CodeClass {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
-        let first = |name: &str| match name {
-            "2xx" => Some(200),
-            "3xx" => Some(300),
-            "4xx" => Some(400),
-            "5xx" => Some(500),
-            _ => None,
-        };
-        choice("enum", CODE_CLASSES, first, value, at).map(Self)
-    }
 }
 
 pub(super) async fn deliveries(call: Call) -> Result<Response, Failure> {

@@ -13,6 +13,7 @@ mod users;
 mod webhook_deliveries;
 mod webhook_endpoints;
 mod webhook_events;
+mod webhook_lanes;
 
 pub use credentials::CredentialOwner;
 pub use customers::{CustomerFilter, CustomerKey};
@@ -20,7 +21,8 @@ pub use idempotency::{Claim, IdempotencyRecord, StoredAnswer};
 pub use members::MemberFilter;
 pub use organizations::{OrganizationFilter, OrganizationKey};
 pub use webhook_deliveries::{WebhookDelivery, WebhookDeliveryFilter, WebhookDeliveryShown};
-pub use webhook_events::{WebhookClaim, WebhookEventRow, WebhookLane, WebhookLaneDue};
+pub use webhook_events::WebhookEventRow;
+pub use webhook_lanes::{WebhookClaim, WebhookLane, WebhookLaneDue};
 
 use tenantry_core::ids::OrganizationId;
 
