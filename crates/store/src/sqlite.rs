@@ -28,6 +28,11 @@ use crate::{Generation, Moments, Operation, Store, StoreError, Tx, migrations};
 /// A `SELECT` needs nothing to hold its rows: there is one writer.
 pub(crate) const FOR_UPDATE: &str = "";
 
+/// The hexadecimal digits of an id, in capitals, as an expression.
+pub(crate) fn id_digits(column: &str) -> String {
+    format!("hex({column})")
+}
+
 /// Operations that may wait for the writer; one more is refused.
 const QUEUE: usize = 8_192;
 /// Operations that one commit may serve.

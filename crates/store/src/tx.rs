@@ -95,6 +95,11 @@ impl<'c> Tx<'c> {
         sqlite::FOR_UPDATE
     }
 
+    /// What makes the hexadecimal digits of an id, in capitals and without hyphens.
+    pub(crate) fn id_digits(&self, column: &str) -> String {
+        sqlite::id_digits(column)
+    }
+
     /// Begins a part of the transaction that can be undone alone.
     ///
     /// # Errors

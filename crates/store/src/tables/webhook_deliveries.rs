@@ -109,7 +109,7 @@ fn narrow<'a>(query: &mut Query<'a>, column: &str, values: impl Iterator<Item = 
     }
 }
 
-fn filtered(filter: &WebhookDeliveryFilter) -> Query<'_> {
+fn filtered<'a>(filter: &'a WebhookDeliveryFilter, [id, event_id]: [String; 2]) -> Query<'a> {
     let WebhookDeliveryFilter {
         organizations,
         endpoints,
@@ -149,12 +149,10 @@ fn filtered(filter: &WebhookDeliveryFilter) -> Query<'_> {
         query.push(&format!(" AND d.http_code BETWEEN {from} AND {to}"));
     }
     if let Some(text) = text {
-        // Ids are stored as octets: their digits without hyphens are what can be searched.
         let digits = query.param(format!("%{}%", text.replace('-', "").to_uppercase()));
         let code = query.param(format!("%{text}%"));
         query.push(&format!(
-            " AND (hex(d.id) LIKE {digits} OR hex(d.event_id) LIKE {digits}
-                OR CAST(d.http_code AS TEXT) LIKE {code})"
+            " AND ({id} LIKE {digits} OR {event_id} LIKE {digits} OR CAST(d.http_code AS TEXT) LIKE {code})"
         ));
     }
     query
@@ -196,7 +194,8 @@ impl Tx<'_> {
         filter: &WebhookDeliveryFilter,
         page: Page,
     ) -> Result<Paged<WebhookDeliveryShown>, StoreError> {
-        let mut query = filtered(filter);
+        let ids = [self.id_digits("d.id"), self.id_digits("d.event_id")];
+        let mut query = filtered(filter, ids);
         let counted = format!("SELECT count(*) {}", query.sql);
         let total = self.first(&counted, &query.params, |row| row.get::<i64>(0)).await?;
         query.sql.insert_str(0, &format!("SELECT {COLUMNS} "));

@@ -239,6 +239,53 @@ async fn a_disabled_or_deleted_endpoint_is_told_nothing_more() {
 }
 
 #[tokio::test]
+async fn the_list_of_deliveries_is_narrowed() {
+    let (world, mut receiver, endpoint) = connected().await;
+    let worker = worker(&world);
+    receiver.answers(503);
+    rename(&world, "Refused").await;
+    worker.deliver_due().await.unwrap();
+    let refused = receiver.next().await;
+    world.clock.advance_s(1);
+    receiver.answers(201);
+    customer(&world, "individual", "one@acme.dev").await;
+    worker.deliver_due().await.unwrap();
+    let all = deliveries(&world).await;
+    assert_eq!(all.len(), 4);
+    let id = text(&endpoint["id"]);
+    let between = text(&all[3]["created_at"]);
+    let (of_event, of_delivery) = (&refused.header("webhook-id")[3..23], &text(&all[0]["id"])[..]);
+    for (query, found) in [
+        ("succeeded=true".to_owned(), 3),
+        ("succeeded=false".to_owned(), 1),
+        ("http_code_class=2xx".to_owned(), 3),
+        ("http_code_class=5xx".to_owned(), 1),
+        ("http_code_class=4xx".to_owned(), 0),
+        ("event_type=member.created&event_type=customer.created".to_owned(), 2),
+        (format!("endpoint_id={id}"), 4),
+        (format!("start_timestamp={between}"), 3),
+        (format!("end_timestamp={between}"), 0),
+        (format!("query={of_event}"), 1),
+        (format!("query={of_delivery}"), 1),
+        ("query=50".to_owned(), 1),
+        ("query=5_3".to_owned(), 1),
+        ("query=zzz".to_owned(), 0),
+        ("succeeded=true&http_code_class=5xx".to_owned(), 0),
+    ] {
+        let list = world.get(&format!("/v1/webhooks/deliveries?{query}")).await;
+        if query.starts_with("query=5") {
+            // Digits of a status may also stand in an id.
+            assert!(list["pagination"]["total_count"].as_u64().unwrap() >= found, "{query}");
+        } else {
+            assert_eq!(list["pagination"]["total_count"], found, "{query}");
+        }
+    }
+    let shown = &all[3];
+    assert_eq!((&shown["http_code"], &shown["webhook_event"]["last_http_code"]), (&json!(503), &json!(503)));
+    assert_eq!((&shown["webhook_event"]["succeeded"], &shown["succeeded"]), (&Value::Null, &json!(false)));
+}
+
+#[tokio::test]
 async fn what_was_told_is_forgotten_in_time() {
     let (world, mut receiver, _) = connected().await;
     rename(&world, "Old").await;
