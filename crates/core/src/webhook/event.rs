@@ -111,3 +111,58 @@ impl EventState {
         Self::ALL.into_iter().find(|state| state.as_str() == name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::customer::{CreateFacts, Created, CustomerKind, NewCustomer, NewOwner, create};
+    use crate::ids::{CustomerId, MemberId};
+    use crate::values::{EmailAddress, ExternalId, Metadata, PersonName};
+
+    fn created(name: Option<String>, external_id: Option<String>, number: f64, owned: bool) -> Created {
+        let email = EmailAddress::parse("someone@x.dev").unwrap();
+        let notes = serde_json::json!({"n": number, "b": true, "s": "true"});
+        let owner = NewOwner { email: email.clone(), name: None, external_id: None };
+        let new = NewCustomer {
+            kind: if owned { CustomerKind::Team } else { CustomerKind::Individual },
+            email: (!owned).then_some(email),
+            name: name.and_then(|name| PersonName::parse(&name).unwrap()),
+            external_id: external_id.and_then(|id| ExternalId::parse(&id).unwrap()),
+            metadata: Metadata::check(notes.as_object().unwrap()).unwrap(),
+            billing_address: None,
+            tax_id: None,
+            locale: None,
+            owner: owned.then_some(owner),
+        };
+        let facts = CreateFacts {
+            organization: OrganizationId::new(Uuid::from_u128(1)),
+            email_taken: false,
+            external_id_taken: false,
+        };
+        let (id, owner) = (CustomerId::new(Uuid::from_u128(2)), MemberId::new(Uuid::from_u128(3)));
+        create(facts, new, id, owner, Timestamp::from_micros(1_795_277_994_956_590)).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn a_row_is_read_back_as_it_was_written(
+            name in prop::option::of("\\PC{0,20}"),
+            external_id in prop::option::of("\\PC{0,20}"),
+            number in -1e9..1e9f64,
+            owned: bool,
+        ) {
+            let Created { customer, owner } = created(name, external_id, number, owned);
+            prop_assert_eq!(customer.owner_email.is_some(), owned);
+            for data in [
+                EventData::Customer(Box::new(customer.clone())),
+                EventData::CustomerState(Box::new(customer.clone())),
+                EventData::Member(Box::new(owner)),
+            ] {
+                prop_assert_eq!(data.about(), customer.id.uuid());
+                prop_assert_eq!(EventData::from_image(&data.image().unwrap()).unwrap(), data);
+            }
+        }
+    }
+}
