@@ -254,7 +254,7 @@ async fn the_list_of_deliveries_is_narrowed() {
     assert_eq!(all.len(), 4);
     let id = text(&endpoint["id"]);
     let between = text(&all[3]["created_at"]);
-    let (of_event, of_delivery) = (&refused.header("webhook-id")[3..23], &text(&all[0]["id"])[..]);
+    let (of_event, of_delivery) = (&refused.header("webhook-id")[3..23], text(&all[0]["id"]));
     for (query, found) in [
         ("succeeded=true".to_owned(), 3),
         ("succeeded=false".to_owned(), 1),
