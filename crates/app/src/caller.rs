@@ -163,6 +163,13 @@ impl Requester {
         }
     }
 
+    /// The organizations within reach in which the requester has a right.
+    #[must_use]
+    pub fn organizations_with(&self, right: Right) -> Vec<OrganizationId> {
+        let organizations = self.organizations().iter().copied();
+        organizations.filter(|organization| self.check(*organization, right).is_ok()).collect()
+    }
+
     /// Whether an organization is within reach.
     #[must_use]
     pub fn reaches(&self, organization: OrganizationId) -> bool {

@@ -8,7 +8,7 @@ use tenantry_core::customer::{
 use tenantry_core::ids::{CustomerId, MemberId, OrganizationId};
 use tenantry_store::{CustomerFilter, Operation, Page, Paged, Search, StoreError, Tx};
 
-use crate::audit::{self, Change};
+use crate::changes::{self, Change};
 use crate::members::{self, CustomerName, Hold};
 use crate::{App, Error, Requester, Right};
 
@@ -46,6 +46,7 @@ impl Operation for CustomerCreate {
         record(tx, moment, by, "customer.created", None, Some(&customer)).await?;
         tx.member_insert(&owner).await?;
         members::record(tx, moment, by, "member.created", None, Some(&owner)).await?;
+        changes::state_changed(tx, moment, &customer, false).await?;
         Ok(customer)
     }
 }
@@ -94,6 +95,7 @@ impl Operation for CustomerUpdate {
             tx.member_update(&followed).await?;
             members::record(tx, moment, by, "member.updated", Some(&owner), Some(&followed)).await?;
         }
+        changes::state_changed(tx, moment, &after, false).await?;
         Ok(after)
     }
 }
@@ -121,7 +123,8 @@ impl Operation for CustomerDelete {
             members::record(tx, moment, by, "member.deleted", Some(&member), None).await?;
         }
         tx.customer_delete(&customer, now).await?;
-        record(tx, moment, by, "customer.deleted", Some(&customer), None).await
+        record(tx, moment, by, "customer.deleted", Some(&customer), None).await?;
+        changes::state_changed(tx, moment, &customer, true).await
     }
 }
 
@@ -147,7 +150,7 @@ async fn record(
 ) -> Result<(), Error> {
     let Some(Customer { organization, id, .. }) = after.or(before) else { return Ok(()) };
     let (organization, subject) = (*organization, id.uuid());
-    audit::record(tx, moment, by, Change { organization, action, subject, before, after }).await
+    changes::record(tx, moment, by, Change { organization, action, subject, before, after }).await
 }
 
 /// A list that may have to look at every customer.

@@ -5,6 +5,7 @@ use tenantry_core::ids::OrganizationId;
 use tenantry_core::member::MemberError;
 use tenantry_core::organization::OrganizationViolation;
 use tenantry_core::team::TeamError;
+use tenantry_core::webhook::WebhookError;
 use tenantry_store::StoreError;
 
 /// What a person's role must allow.
@@ -28,6 +29,9 @@ pub enum Error {
     /// About a team.
     #[error(transparent)]
     Team(#[from] TeamError),
+    /// About webhooks.
+    #[error(transparent)]
+    Webhook(#[from] WebhookError),
     /// No such organization for the caller.
     #[error("organization not found")]
     OrganizationNotFound,

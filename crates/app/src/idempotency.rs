@@ -165,12 +165,13 @@ impl App {
         self.write_once(Some(claim), Known(answer), render).await
     }
 
-    /// Deletes expired idempotency records, a few at a time.
+    /// Deletes expired idempotency records and forgets what old events told, a few at a time.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn sweep(&self) -> Result<(), StoreError> {
         while self.store.write(Sweep).await? > 0 {}
+        while self.store.write(crate::webhooks::Archive).await? > 0 {}
         Ok(())
     }
 }

@@ -1,13 +1,13 @@
 //! The use cases of Tenantry: one [`Operation`](tenantry_store::Operation) each, a file a noun.
 //!
-//! An operation loads the facts, lets the core decide, stores what follows and appends the audit entry, all
-//! in one transaction. Nothing leaves the process before the commit.
+//! An operation loads the facts, lets the core decide, stores what follows and writes the change down (audit
+//! entry and webhook events), all in one transaction. Nothing leaves the process before the commit.
 //!
 //! [`App`] is what a dialect holds: the store, the clock, and what is known of credentials.
 
-mod audit;
 pub mod bootstrap;
 mod caller;
+mod changes;
 mod credentials;
 pub mod customers;
 mod error;
@@ -18,6 +18,7 @@ pub mod organizations;
 mod secrets;
 pub mod team;
 pub mod tokens;
+pub mod webhooks;
 
 pub use caller::{Caller, Requester, Subject};
 pub use error::{Error, Right};
@@ -34,6 +35,9 @@ use idempotency::InFlight;
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
+/// Hosts that the operator lets webhooks reach by plain HTTP, with their port where it is not the usual one.
+pub type PlainHttpHosts = Arc<[String]>;
+
 /// Tenantry without its wire: what every dialect calls.
 pub struct App {
     store: Store,
@@ -41,13 +45,33 @@ pub struct App {
     hash_key: HashKey,
     credentials: Credentials,
     in_flight: InFlight,
+    plain_http_hosts: PlainHttpHosts,
 }
 
 impl App {
     /// An application over an open database.
     #[must_use]
     pub fn new(store: Store, clock: Clock, hash_key: HashKey) -> Self {
-        Self { store, clock, hash_key, credentials: Credentials::default(), in_flight: InFlight::default() }
+        Self {
+            store,
+            clock,
+            hash_key,
+            credentials: Credentials::default(),
+            in_flight: InFlight::default(),
+            plain_http_hosts: PlainHttpHosts::default(),
+        }
+    }
+
+    /// The same with hosts that webhooks may reach by plain HTTP.
+    #[must_use]
+    pub fn with_plain_http_hosts(self, hosts: &[String]) -> Self {
+        Self { plain_http_hosts: hosts.into(), ..self }
+    }
+
+    /// Hosts that webhooks may reach by plain HTTP.
+    #[must_use]
+    pub const fn plain_http_hosts(&self) -> &PlainHttpHosts {
+        &self.plain_http_hosts
     }
 
     /// The time.

@@ -12,3 +12,10 @@ pub const IDEMPOTENCY_KEPT_S: i64 = 24 * 60 * 60;
 pub const IDEMPOTENCY_RETRY_S: u64 = 1;
 /// Expired idempotency records deleted in one transaction.
 pub const IDEMPOTENCY_SWEPT: i64 = 500;
+/// Seconds for which whoever sends a webhook holds its lane: after that another takes over. More than a
+/// request may take.
+pub const WEBHOOK_LEASE_S: i64 = 30;
+/// Seconds for which what an event told is kept; the event itself and its deliveries stay.
+pub const WEBHOOK_PAYLOAD_KEPT_S: i64 = 90 * 24 * 60 * 60;
+/// Events whose payload is forgotten in one transaction.
+pub const WEBHOOK_ARCHIVED: i64 = 500;

@@ -9,7 +9,7 @@ use tenantry_core::member::{
 };
 use tenantry_store::{MemberFilter, Operation, Page, Paged, Search, StoreError, Tx};
 
-use crate::audit::{self, Change};
+use crate::changes::{self, Change};
 use crate::{App, Error, Requester, Right};
 
 /// How a request names a customer.
@@ -251,7 +251,7 @@ pub(crate) async fn record(
 ) -> Result<(), Error> {
     let Some(Member { organization, id, .. }) = after.or(before) else { return Ok(()) };
     let (organization, subject) = (*organization, id.uuid());
-    audit::record(tx, moment, by, Change { organization, action, subject, before, after }).await
+    changes::record(tx, moment, by, Change { organization, action, subject, before, after }).await
 }
 
 /// A list that may have to look at every member.

@@ -11,7 +11,7 @@ use tenantry_core::user::User;
 use tenantry_core::values::{EmailAddress, PersonName};
 use tenantry_store::{Operation, OrganizationFilter, Page, Paged, Tx};
 
-use crate::audit::{self, Change};
+use crate::changes::{self, Change};
 use crate::{App, Error, Requester, Right};
 
 /// Who will own a new organization.
@@ -62,7 +62,7 @@ impl Operation for OrganizationCreate {
             before: None,
             after: Some(&organization),
         };
-        audit::record(tx, moment, by, created).await?;
+        changes::record(tx, moment, by, created).await?;
         let membership = TeamMember {
             organization: id,
             user: owner,
@@ -94,9 +94,9 @@ pub(crate) async fn person(
     let new = User { id, created_at: moment.now(), email: email.clone(), name: name.cloned() };
     let user = tx.user_insert(&new).await?;
     if user.id == id {
-        let (organization, subject) = (audit::INSTALLATION, id.uuid());
+        let (organization, subject) = (changes::INSTALLATION, id.uuid());
         let made = Change { organization, action: "user.created", subject, before: None, after: Some(&user) };
-        audit::record(tx, moment, by, made).await?;
+        changes::record(tx, moment, by, made).await?;
     }
     Ok(user)
 }
@@ -132,7 +132,7 @@ impl Operation for OrganizationUpdate {
                 before: Some(&before),
                 after: Some(&after),
             };
-            audit::record(tx, moment, by, updated).await?;
+            changes::record(tx, moment, by, updated).await?;
         }
         Ok(after)
     }

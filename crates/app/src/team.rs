@@ -5,7 +5,7 @@ use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::team::{self, NewTeamMember, TeamError, TeamMember};
 use tenantry_store::{Operation, StoreError, Tx};
 
-use crate::audit::{self, Change};
+use crate::changes::{self, Change};
 use crate::organizations::person;
 use crate::{App, Error, Requester, Right};
 
@@ -65,7 +65,7 @@ pub(crate) async fn join(
         before: None,
         after: Some(member),
     };
-    audit::record(tx, moment, by, added).await
+    changes::record(tx, moment, by, added).await
 }
 
 /// Removes a person from the team.
@@ -96,7 +96,7 @@ impl Operation for TeamMemberRemove {
             before: Some(&member),
             after: None,
         };
-        audit::record(tx, moment, by, removed).await
+        changes::record(tx, moment, by, removed).await
     }
 }
 

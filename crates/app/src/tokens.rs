@@ -7,7 +7,7 @@ use tenantry_core::values::EmailAddress;
 use tenantry_store::{Operation, Tx};
 use uuid::Uuid;
 
-use crate::audit::{self, Change};
+use crate::changes::{self, Change};
 use crate::organizations::person;
 use crate::{Error, HashKey, Requester};
 
@@ -134,7 +134,7 @@ async fn record(
 ) -> Result<(), Error> {
     let Some(AccessToken { organization, id, .. }) = after.or(before) else { return Ok(()) };
     let (organization, subject) = (*organization, id.uuid());
-    audit::record(tx, moment, by, Change { organization, action, subject, before, after }).await
+    changes::record(tx, moment, by, Change { organization, action, subject, before, after }).await
 }
 
 async fn record_of_person(
@@ -146,6 +146,6 @@ async fn record_of_person(
     after: Option<&UserToken>,
 ) -> Result<(), Error> {
     let Some(UserToken { id, .. }) = after.or(before) else { return Ok(()) };
-    let (organization, subject) = (audit::INSTALLATION, id.uuid());
-    audit::record(tx, moment, by, Change { organization, action, subject, before, after }).await
+    let (organization, subject) = (changes::INSTALLATION, id.uuid());
+    changes::record(tx, moment, by, Change { organization, action, subject, before, after }).await
 }

@@ -50,4 +50,10 @@ ids! {
     UserTokenId,
     /// An entry of the audit log.
     AuditId,
+    /// A webhook endpoint of an organization.
+    WebhookEndpointId,
+    /// An event for one webhook endpoint.
+    WebhookEventId,
+    /// One attempt to deliver an event.
+    WebhookDeliveryId,
 }

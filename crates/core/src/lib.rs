@@ -2,7 +2,7 @@
 //! happen to them. It asks the world for nothing: time, randomness and ids are arguments.
 //!
 //! - [`values`]: text and numbers parsed once at the edge, valid ever after;
-//! - the nouns ([`organization`], [`customer`], [`member`], [`team`], [`token`]): types, and rules as
+//! - the nouns ([`organization`], [`customer`], [`member`], [`team`], [`token`], [`webhook`]): types, and rules as
 //!   pure functions of facts: `decide(facts, command, now, id) -> Result<outcome, error>`;
 //! - [`audit`]: what is written down of every change.
 
@@ -18,6 +18,7 @@ pub mod time;
 pub mod token;
 pub mod user;
 pub mod values;
+pub mod webhook;
 
 pub use moment::Moment;
 pub use patch::Patch;

@@ -39,6 +39,13 @@ impl Moment {
         time_ordered_uuid(self.now.as_micros(), (count << RANDOM_BITS | random).to_be_bytes())
     }
 
+    /// `N` random octets, fit for a secret.
+    pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.random.fill_bytes(&mut bytes);
+        bytes
+    }
+
     /// `N` characters drawn evenly from `alphabet`, fit for a secret.
     pub fn text<const N: usize>(&mut self, alphabet: &[u8; 62]) -> String {
         let mut text = String::with_capacity(N);

@@ -59,7 +59,7 @@ impl Call {
 
     /// Begins to read what was sent.
     pub(crate) fn input(&self) -> Input<'_> {
-        Input { call: self, at: At::default() }
+        Input { call: self, at: At::naming(Arc::clone(self.app.plain_http_hosts())) }
     }
 }
 

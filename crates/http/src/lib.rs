@@ -20,6 +20,7 @@ mod wire;
 pub use front::{Config, Front};
 pub use limits::Limits;
 pub use openapi::Dialect;
+pub use polar::webhook_payload;
 pub use rate::{Rate, Rates};
 
 /// The OpenAPI 3.1 document of a dialect, as it is served.

@@ -17,7 +17,8 @@ mod tx;
 pub use error::StoreError;
 pub use tables::{
     AuditLine, Claim, CredentialOwner, CustomerFilter, CustomerKey, IdempotencyRecord, MemberFilter, Order,
-    OrganizationFilter, OrganizationKey, Page, Paged, StoredAnswer,
+    OrganizationFilter, OrganizationKey, Page, Paged, StoredAnswer, WebhookClaim, WebhookDelivery,
+    WebhookDeliveryFilter, WebhookDeliveryShown, WebhookEventRow, WebhookLane, WebhookLaneDue,
 };
 pub use tx::Tx;
 
@@ -107,6 +108,12 @@ impl Store {
     #[must_use]
     pub fn generation(&self) -> &Generation {
         self.sqlite.generation()
+    }
+
+    /// Wakes the one who delivers webhooks: notified after each commit that left it something to do.
+    #[must_use]
+    pub fn webhooks_written(&self) -> &tokio::sync::Notify {
+        self.sqlite.webhooks()
     }
 
     /// Finishes what is queued, writes the log back into the database, and closes it.

@@ -12,8 +12,10 @@ struct Migration {
     text: &'static str,
 }
 
-const MIGRATIONS: &[Migration] =
-    &[Migration { number: 1, name: "foundation", text: include_str!("../migrations/0001_foundation.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { number: 1, name: "foundation", text: include_str!("../migrations/0001_foundation.sql") },
+    Migration { number: 2, name: "webhooks", text: include_str!("../migrations/0002_webhooks.sql") },
+];
 
 /// What SQLite calls the types.
 const SQLITE: &[(&str, &str)] = &[

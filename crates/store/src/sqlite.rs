@@ -19,13 +19,19 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Notify, Semaphore, oneshot};
 
 use crate::sql::unexpected;
+use crate::tx::Touched;
 use crate::{Generation, Moments, Operation, Search, Store, StoreError, Tx, migrations};
 
 /// A `SELECT` needs nothing to hold its rows: there is one writer.
 pub(crate) const FOR_UPDATE: &str = "";
+
+/// The hexadecimal digits of an id, in capitals, as an expression.
+pub(crate) fn id_digits(column: &str) -> String {
+    format!("hex({column})")
+}
 
 /// Operations that may wait for the writer; one more is refused.
 const QUEUE: usize = 8_192;
@@ -57,6 +63,7 @@ pub struct Sqlite {
     path: PathBuf,
     moments: Moments,
     generation: Arc<Generation>,
+    webhooks: Arc<Notify>,
     queue: Mutex<Option<SyncSender<Job>>>,
     readers: Mutex<Vec<Connection>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -86,6 +93,7 @@ pub fn open(path: &Path, moments: Moments) -> Result<Store, StoreError> {
         path: path.to_owned(),
         moments,
         generation: Arc::default(),
+        webhooks: Arc::default(),
         queue: Mutex::new(Some(queue)),
         readers: Mutex::default(),
         threads: Mutex::new(threads),
@@ -119,10 +127,15 @@ impl Sqlite {
         &self.generation
     }
 
+    pub(crate) const fn webhooks(&self) -> &Arc<Notify> {
+        &self.webhooks
+    }
+
     pub(crate) async fn write<O: Operation>(&self, operation: O) -> Result<O::Output, O::Error> {
         let (reply, answer) = oneshot::channel();
         let moments = Arc::clone(&self.moments);
         let generation = Arc::clone(&self.generation);
+        let webhooks = Arc::clone(&self.webhooks);
         let job: Job = Box::new(move |connection| {
             if reply.is_closed() {
                 // The request was given up while it waited: it must not happen after all.
@@ -130,12 +143,17 @@ impl Sqlite {
             }
             let (outcome, touched) = match connection {
                 Some(connection) => run_in_savepoint(connection, &operation, &moments),
-                None => (Err(StoreError::Unavailable("no transaction began".into()).into()), false),
+                None => {
+                    (Err(StoreError::Unavailable("no transaction began".into()).into()), Touched::default())
+                }
             };
             Box::new(move |committed| {
                 // Before the answer: whoever hears that a token is revoked finds it dead.
-                if touched {
+                if touched.credentials {
                     generation.advance();
+                }
+                if touched.webhooks {
+                    webhooks.notify_one();
                 }
                 // Nobody listens when the request was given up meanwhile; what it did stays done.
                 drop(reply.send(committed.map_err(O::Error::from).and(outcome)));
@@ -225,26 +243,26 @@ impl Drop for Reader<'_> {
     }
 }
 
-/// Runs one operation so that it leaves everything or nothing. Answers as well whether it touched
-/// credentials.
+/// Runs one operation so that it leaves everything or nothing. Answers as well what others must hear of.
 fn run_in_savepoint<O: Operation>(
     connection: &mut Connection,
     operation: &O,
     moments: &Moments,
-) -> (Result<O::Output, O::Error>, bool) {
+) -> (Result<O::Output, O::Error>, Touched) {
     let execute = |connection: &Connection, sql: &str| {
         let statement = connection.prepare_cached(sql).and_then(|mut statement| statement.execute([]));
         statement.map_err(|error| failure(connection, error))
     };
     if let Err(error) = execute(connection, "SAVEPOINT operation") {
-        return (Err(error.into()), false);
+        return (Err(error.into()), Touched::default());
     }
     let ran = catch_unwind(AssertUnwindSafe(|| {
         let mut tx = Tx::sqlite(connection);
         let outcome = now(operation.run(&mut tx, &mut moments()));
-        (outcome, tx.touched_credentials())
+        (outcome, tx.touched())
     }));
-    let (outcome, touched) = ran.unwrap_or_else(|_| (Err(unexpected("an operation panicked").into()), false));
+    let (outcome, touched) =
+        ran.unwrap_or_else(|_| (Err(unexpected("an operation panicked").into()), Touched::default()));
     let undone = in_transaction(connection).and_then(|()| match outcome {
         Ok(_) => Ok(0),
         Err(_) => execute(connection, "ROLLBACK TO operation"),
@@ -254,7 +272,7 @@ fn run_in_savepoint<O: Operation>(
         Err(error) => {
             // What cannot be undone alone must not be committed with the others.
             drop(connection.execute_batch("ROLLBACK"));
-            (Err(error.into()), false)
+            (Err(error.into()), Touched::default())
         }
     }
 }

@@ -12,21 +12,35 @@ use crate::sqlite;
 /// The database as one operation sees it.
 pub struct Tx<'c> {
     connection: &'c mut Connection,
-    touched_credentials: bool,
+    touched: Touched,
+}
+
+/// What others must hear of once the transaction is committed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Touched {
+    /// It may have taken a right away from a credential.
+    pub(crate) credentials: bool,
+    /// It left something for the delivery of webhooks to do.
+    pub(crate) webhooks: bool,
 }
 
 impl<'c> Tx<'c> {
     pub(crate) fn sqlite(connection: &'c mut Connection) -> Self {
-        Self { connection, touched_credentials: false }
+        Self { connection, touched: Touched::default() }
     }
 
     /// Notes that this transaction may take a right away from a credential.
     pub(crate) fn touch_credentials(&mut self) {
-        self.touched_credentials = true;
+        self.touched.credentials = true;
     }
 
-    pub(crate) const fn touched_credentials(&self) -> bool {
-        self.touched_credentials
+    /// Notes that this transaction leaves webhooks to deliver.
+    pub(crate) fn touch_webhooks(&mut self) {
+        self.touched.webhooks = true;
+    }
+
+    pub(crate) const fn touched(&self) -> Touched {
+        self.touched
     }
 
     /// All rows of an answer, each through `map`.
@@ -80,6 +94,11 @@ impl<'c> Tx<'c> {
     /// What makes a `SELECT` hold the rows it found until the transaction ends.
     pub(crate) const fn for_update(&self) -> &'static str {
         sqlite::FOR_UPDATE
+    }
+
+    /// What makes the hexadecimal digits of an id, in capitals and without hyphens.
+    pub(crate) fn id_digits(&self, column: &str) -> String {
+        sqlite::id_digits(column)
     }
 
     /// Begins a part of the transaction that can be undone alone.

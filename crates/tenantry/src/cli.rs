@@ -115,6 +115,9 @@ pub(crate) struct Serve {
     /// An origin of browser applications that may send credentials; can be repeated
     #[arg(long = "trusted-origin", env = "TENANTRY_TRUSTED_ORIGINS", value_delimiter = ',')]
     pub(crate) trusted_origins: Vec<String>,
+    /// A host, with its port where it is not 80, that webhooks may reach by plain HTTP; can be repeated
+    #[arg(long = "webhook-http-host", env = "TENANTRY_WEBHOOK_HTTP_HOSTS", value_delimiter = ',')]
+    pub(crate) webhook_http_hosts: Vec<String>,
     /// Bytes of a request's body at the most [default: 1048576]
     #[arg(long, env = "TENANTRY_MAX_BODY_BYTES")]
     pub(crate) max_body_bytes: Option<usize>,

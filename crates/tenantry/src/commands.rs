@@ -13,6 +13,7 @@ use tenantry_core::organization::{FeatureSettings, NewOrganization, Organization
 use tenantry_core::token::{Scope, Scopes};
 use tenantry_core::values::{EmailAddress, OrganizationName, Refusal, Slug, parse_uuid};
 use tenantry_http::openapi_document;
+use tenantry_outbound::webhook::SetupError;
 use tenantry_store::{OrganizationFilter, Page, StoreError};
 use tracing_subscriber::EnvFilter;
 
@@ -31,6 +32,8 @@ pub(crate) enum Failure {
     App(#[from] Error),
     #[error("{0}")]
     Store(#[from] StoreError),
+    #[error("{0}")]
+    Webhooks(#[from] SetupError),
     #[error("{0}")]
     Io(#[from] io::Error),
 }

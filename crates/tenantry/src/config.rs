@@ -33,6 +33,7 @@ struct File {
     unknown_rate_burst: Option<NonZeroU32>,
     trusted_proxies: Option<Vec<String>>,
     trusted_origins: Option<Vec<String>>,
+    webhook_http_hosts: Option<Vec<String>>,
     max_body_bytes: Option<usize>,
     head_timeout_s: Option<u64>,
     request_timeout_s: Option<u64>,
@@ -57,6 +58,7 @@ pub(crate) struct Serving {
     pub(crate) listen: String,
     pub(crate) bootstrap: bool,
     pub(crate) http: Config,
+    pub(crate) webhook_http_hosts: Vec<String>,
 }
 
 impl Settings {
@@ -122,6 +124,10 @@ impl Settings {
             listen: serve.listen.or(file.listen.clone()).unwrap_or_else(|| "127.0.0.1:8080".to_owned()),
             bootstrap: serve.bootstrap.or(file.bootstrap).unwrap_or(true),
             http: Config { limits, trusted_origins, rates, trusted_proxies },
+            webhook_http_hosts: several(
+                std::mem::take(&mut serve.webhook_http_hosts),
+                &file.webhook_http_hosts,
+            ),
         })
     }
 

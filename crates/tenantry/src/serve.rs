@@ -7,7 +7,9 @@ use std::time::Duration;
 use tenantry_app::App;
 use tenantry_app::bootstrap::{Bootstrap, Bootstrapped};
 use tenantry_core::values::{EmailAddress, OrganizationName, Refusal, Slug};
-use tenantry_http::{Front, server};
+use tenantry_http::{Front, server, webhook_payload};
+use tenantry_outbound::webhook::{Policy, Sender};
+use tenantry_worker::webhooks::Webhooks;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -20,8 +22,10 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// Serves until the process is told to stop, then closes the database.
 pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), Failure> {
-    let Serving { listen, bootstrap, http } = serving;
-    let app = Arc::new(app);
+    let Serving { listen, bootstrap, http, webhook_http_hosts } = serving;
+    let app = Arc::new(app.with_plain_http_hosts(&webhook_http_hosts));
+    let sender = Sender::new(Policy { plain_http_hosts: webhook_http_hosts, ..Policy::default() })?;
+    let webhooks = Arc::new(Webhooks::new(Arc::clone(&app), sender, webhook_payload));
     let listener = TcpListener::bind(&listen)
         .await
         .map_err(|error| Failure::Config(format!("cannot listen on {listen}: {error}")))?;
@@ -48,14 +52,23 @@ pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), Failure> {
         stop.send_replace(true);
     };
     let front = Front::new(Arc::clone(&app), http);
-    let (drained, ()) =
-        tokio::join!(server::serve(listener, front.clone(), wait), sweep(&app, &front, stopped));
+    let (drained, (), ()) = tokio::join!(
+        server::serve(listener, front.clone(), wait),
+        sweep(&app, &front, stopped.clone()),
+        webhooks.run(told(stopped))
+    );
     if !drained {
         tracing::warn!("some requests were cut off");
     }
     app.store().close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Comes to pass when the server is told to stop.
+async fn told(mut stopped: watch::Receiver<bool>) {
+    // An error means that nobody is left who could tell: that is a stop as well.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
 /// Deletes what has expired, now and then.

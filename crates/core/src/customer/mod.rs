@@ -41,7 +41,7 @@ impl CustomerKind {
 }
 
 /// A customer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Customer {
     /// Id.
     pub id: CustomerId,
@@ -74,7 +74,7 @@ pub struct Customer {
     /// Language for mail and pages.
     pub locale: Option<Locale>,
     /// The owner's address, where the customer has none of its own.
-    #[serde(skip)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner_email: Option<EmailAddress>,
 }
 

@@ -110,7 +110,7 @@ pub struct Profile {
 }
 
 /// An organization.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Organization {
     /// Id; also AhaSend's account id.
     pub id: OrganizationId,

@@ -9,6 +9,7 @@ use tenantry_core::customer::{CustomerError, CustomerViolation};
 use tenantry_core::member::MemberError;
 use tenantry_core::organization::OrganizationViolation;
 use tenantry_core::token::Permission;
+use tenantry_core::webhook::WebhookError;
 
 use crate::call::{json as answer, set};
 use crate::route::{Refused, fault_status};
@@ -72,9 +73,16 @@ fn of(error: &Error) -> Response {
     let not_found = |detail: &str| plain(StatusCode::NOT_FOUND, "ResourceNotFound", detail);
     match error {
         Error::Member(error) => of_member(error),
-        Error::Customer(CustomerError::NotFound) | Error::OrganizationNotFound | Error::TokenNotFound => {
-            not_found("Not found")
-        }
+        Error::Customer(CustomerError::NotFound)
+        | Error::OrganizationNotFound
+        | Error::TokenNotFound
+        | Error::Webhook(WebhookError::NotFound | WebhookError::EventNotFound) => not_found("Not found"),
+        Error::Webhook(WebhookError::UrlInvalid) => rule(
+            "value_error",
+            &["body", "enabled"],
+            "The endpoint's URL may not be called: change it in the same request, or before.",
+            Value::Bool(true),
+        ),
         Error::Customer(CustomerError::Invalid(violations)) => {
             let violations: Vec<Violation> = violations.iter().map(customer_violation).collect();
             invalid("PolarRequestValidationError", &violations)

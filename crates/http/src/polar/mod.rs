@@ -11,9 +11,13 @@ mod operations;
 mod organizations;
 mod organizations_input;
 mod page;
+mod webhook_payload;
+mod webhooks;
+mod webhooks_input;
 
 pub(crate) use error::{method_not_allowed, not_found, unavailable};
 pub(crate) use front::Front;
+pub use webhook_payload::webhook_payload;
 
 use std::sync::Arc;
 

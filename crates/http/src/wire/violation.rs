@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
+use tenantry_app::PlainHttpHosts;
 use tenantry_core::values::Refusal;
 
 use crate::limits;
@@ -79,6 +80,7 @@ impl Violation {
 pub(crate) struct At {
     path: Vec<Loc>,
     found: Vec<Violation>,
+    plain_http_hosts: PlainHttpHosts,
 }
 
 /// How much of what was sent is shown again: an answer must not be much larger than the fault it tells of.
@@ -114,6 +116,16 @@ fn take(left: &mut usize, wanted: usize) -> bool {
 }
 
 impl At {
+    /// The beginning of a request whose addresses may name these hosts though they are not public.
+    pub(crate) fn naming(plain_http_hosts: PlainHttpHosts) -> Self {
+        Self { plain_http_hosts, ..Self::default() }
+    }
+
+    /// Hosts that an address may name though they are not public.
+    pub(crate) fn plain_http_hosts(&self) -> &[String] {
+        &self.plain_http_hosts
+    }
+
     /// Goes one step down for the time of `read`.
     pub(crate) fn within<T>(&mut self, step: impl Into<Loc>, read: impl FnOnce(&mut Self) -> T) -> T {
         self.path.push(step.into());

@@ -10,6 +10,10 @@ mod organizations;
 mod tallies;
 mod team;
 mod users;
+mod webhook_deliveries;
+mod webhook_endpoints;
+mod webhook_events;
+mod webhook_lanes;
 
 pub use audit::AuditLine;
 pub use credentials::CredentialOwner;
@@ -17,6 +21,9 @@ pub use customers::{CustomerFilter, CustomerKey};
 pub use idempotency::{Claim, IdempotencyRecord, StoredAnswer};
 pub use members::MemberFilter;
 pub use organizations::{OrganizationFilter, OrganizationKey};
+pub use webhook_deliveries::{WebhookDelivery, WebhookDeliveryFilter, WebhookDeliveryShown};
+pub use webhook_events::WebhookEventRow;
+pub use webhook_lanes::{WebhookClaim, WebhookLane, WebhookLaneDue};
 
 use tenantry_core::ids::OrganizationId;
 
