@@ -161,11 +161,13 @@ impl App {
         self.write_once(Some(claim), Known(answer), render).await
     }
 
-    /// Deletes expired idempotency records, a few at a time.
+    /// What is done now and then: stores when tokens were last used, and deletes expired idempotency records,
+    /// a few at a time.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn sweep(&self) -> Result<(), StoreError> {
+        self.store_token_uses().await?;
         while self.store.write(Sweep).await? > 0 {}
         Ok(())
     }

@@ -5,6 +5,8 @@
 //!
 //! [`App`] is what a dialect holds: the store, the clock, and what is known of credentials.
 
+pub mod access_tokens;
+mod anonymize;
 mod audit;
 pub mod bootstrap;
 mod caller;
@@ -20,14 +22,16 @@ pub mod team;
 pub mod tokens;
 
 pub use caller::{Caller, Requester, Subject};
-pub use error::{Error, Right};
+pub use error::Error;
 pub use secrets::{HashKey, KeyCheck, moments};
+pub use tenantry_core::team::Right;
 
 use std::sync::Arc;
 
 use tenantry_core::Timestamp;
 use tenantry_store::{Operation, Store, StoreError};
 
+use access_tokens::TokenUses;
 use credentials::Credentials;
 use idempotency::InFlight;
 
@@ -41,13 +45,21 @@ pub struct App {
     hash_key: HashKey,
     credentials: Credentials,
     in_flight: InFlight,
+    token_uses: TokenUses,
 }
 
 impl App {
     /// An application over an open database.
     #[must_use]
     pub fn new(store: Store, clock: Clock, hash_key: HashKey) -> Self {
-        Self { store, clock, hash_key, credentials: Credentials::default(), in_flight: InFlight::default() }
+        Self {
+            store,
+            clock,
+            hash_key,
+            credentials: Credentials::default(),
+            in_flight: InFlight::default(),
+            token_uses: TokenUses::default(),
+        }
     }
 
     /// The time.

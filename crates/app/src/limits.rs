@@ -12,3 +12,9 @@ pub const IDEMPOTENCY_KEPT_S: i64 = 24 * 60 * 60;
 pub const IDEMPOTENCY_RETRY_S: u64 = 1;
 /// Expired idempotency records deleted in one transaction.
 pub const IDEMPOTENCY_SWEPT: i64 = 500;
+/// Rows of an export that are in memory at once.
+pub const EXPORT_ROWS: i64 = 500;
+/// Audit entries that are scrubbed at once.
+pub const AUDIT_SCRUBBED: i64 = 500;
+/// Uses of tokens that are stored in one transaction.
+pub const TOKEN_USES_STORED: usize = 500;

@@ -39,15 +39,15 @@ pub(crate) async fn customer(
     name: &CustomerName,
 ) -> Result<Option<Customer>, Error> {
     let mut found = None;
-    for organization in by.organizations() {
+    for organization in by.organizations_with(Right::ReadCustomers) {
         let id = match name {
             CustomerName::Id(id) => Some(*id),
             CustomerName::External(external_id) => {
-                tx.customer_by_external_id(*organization, external_id).await?
+                tx.customer_by_external_id(organization, external_id).await?
             }
         };
         let Some(id) = id else { continue };
-        let customer = tx.customer_for_update(*organization, id).await?;
+        let customer = tx.customer_for_update(organization, id).await?;
         match (found.is_some(), customer) {
             (true, Some(_)) => return Err(Error::AmbiguousCustomer),
             (false, customer) => found = customer,

@@ -16,8 +16,8 @@ mod tx;
 
 pub use error::StoreError;
 pub use tables::{
-    Claim, CredentialOwner, CustomerFilter, CustomerKey, IdempotencyRecord, MemberFilter, Order,
-    OrganizationFilter, OrganizationKey, Page, Paged, StoredAnswer,
+    AccessTokenKey, AuditImages, Claim, CredentialOwner, CustomerFilter, CustomerKey, IdempotencyRecord,
+    MemberFilter, Order, OrganizationFilter, OrganizationKey, Page, Paged, StoredAnswer, TokenUse,
 };
 pub use tx::Tx;
 

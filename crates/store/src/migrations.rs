@@ -13,8 +13,10 @@ struct Migration {
     text: &'static str,
 }
 
-const MIGRATIONS: &[Migration] =
-    &[Migration { number: 1, name: "foundation", text: include_str!("../migrations/0001_foundation.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { number: 1, name: "foundation", text: include_str!("../migrations/0001_foundation.sql") },
+    Migration { number: 4, name: "customers", text: include_str!("../migrations/0004_customers.sql") },
+];
 
 /// What SQLite calls the types.
 const SQLITE: &[(&str, &str)] = &[

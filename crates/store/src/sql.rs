@@ -175,7 +175,7 @@ macro_rules! id_columns {
     )+};
 }
 
-id_columns!(OrganizationId, UserId, CustomerId, MemberId, TokenId, UserTokenId);
+id_columns!(OrganizationId, UserId, CustomerId, MemberId, TokenId, UserTokenId, AuditId);
 
 pub(crate) fn unexpected(error: impl Display) -> StoreError {
     StoreError::Unexpected(error.to_string())

@@ -53,12 +53,17 @@ pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Deletes what has expired, now and then.
+/// Deletes what has expired and stores when tokens were used, now and then.
 async fn sweep(app: &App, mut stopped: watch::Receiver<bool>) {
     let mut every = tokio::time::interval(SWEEP_EVERY);
     loop {
         tokio::select! {
-            _ = stopped.wait_for(|stopped| *stopped) => return,
+            _ = stopped.wait_for(|stopped| *stopped) => {
+                if let Err(error) = app.store_token_uses().await {
+                    tracing::warn!(%error, "the last uses of some tokens were not stored");
+                }
+                return;
+            }
             _ = every.tick() => {
                 if let Err(error) = app.sweep().await {
                     tracing::warn!(%error, "expired records stay for now");

@@ -73,6 +73,8 @@ const POLAR: &[&str] = &[
     "notifications:write",
     "notification_recipients:read",
     "notification_recipients:write",
+    "organization_access_tokens:read",
+    "organization_access_tokens:write",
 ];
 
 /// Static scopes of the AhaSend dialect.
@@ -130,6 +132,9 @@ const EVERYTHING: &str = "*";
 pub struct Scope(String);
 
 impl Scope {
+    /// The scopes of the Polar dialect, in the contract's order.
+    pub const POLAR: &'static [&'static str] = POLAR;
+
     /// The scope as granted.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -237,7 +242,27 @@ impl Scopes {
     /// Whether these scopes grant all that `other` does: a token may give no more than it holds.
     #[must_use]
     pub fn cover(&self, other: &Self) -> bool {
-        other.0.iter().all(|wanted| self.0.iter().any(|held| held.covers(wanted)))
+        self.lacking(other).is_empty()
+    }
+
+    /// What of `other` these scopes do not grant.
+    #[must_use]
+    pub fn lacking(&self, other: &Self) -> Vec<Scope> {
+        let lacks = |wanted: &&Scope| !self.0.iter().any(|held| held.covers(wanted));
+        other.0.iter().filter(lacks).cloned().collect()
+    }
+
+    /// The scopes by name, sorted, for a dialect that has no scope for everything: that one is shown as all
+    /// of Polar's.
+    #[must_use]
+    pub fn spelled_out(&self) -> Vec<&str> {
+        let everything = self.0.iter().any(|scope| scope.0 == EVERYTHING);
+        let named = self.0.iter().map(Scope::as_str).filter(|name| *name != EVERYTHING);
+        let mut names: Vec<&str> =
+            named.chain(POLAR.iter().copied().take(if everything { POLAR.len() } else { 0 })).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 }
 

@@ -1,8 +1,10 @@
 //! The queries, a file a noun, as methods of [`crate::Tx`]. Each is one round trip unless it says otherwise.
 
+mod access_tokens;
 mod audit;
 mod credentials;
 mod customers;
+mod customers_gone;
 mod idempotency;
 mod installation;
 mod members;
@@ -11,6 +13,8 @@ mod tallies;
 mod team;
 mod users;
 
+pub use access_tokens::{AccessTokenKey, TokenUse};
+pub use audit::AuditImages;
 pub use credentials::CredentialOwner;
 pub use customers::{CustomerFilter, CustomerKey};
 pub use idempotency::{Claim, IdempotencyRecord, StoredAnswer};
