@@ -8,6 +8,8 @@ pub(crate) const PAGE_ROWS: u64 = 100;
 pub(crate) const PAGE_ROWS_USUAL: u64 = 10;
 /// Social links, featured things and the like.
 pub(crate) const LIST: usize = 100;
+/// Scopes of a token.
+pub(crate) const SCOPES: usize = 500;
 /// Query parameters looked at.
 pub(crate) const QUERY_PARAMETERS: usize = 200;
 /// Characters of an idempotency key (contracts/seeds/002).
