@@ -77,6 +77,9 @@ const POLAR: &[&str] = &[
     "organization_access_tokens:write",
 ];
 
+/// Scopes of the Polar dialect that its clients of mid-2026 do not know and refuse to read.
+const UNKNOWN_TO_CLIENTS: &[&str] = &["disputes:write"];
+
 /// Static scopes of the AhaSend dialect.
 const AHASEND: &[&str] = &[
     "accounts:read",
@@ -252,16 +255,15 @@ impl Scopes {
         other.0.iter().filter(lacks).cloned().collect()
     }
 
-    /// The scopes by name, sorted, for a dialect that has no scope for everything: that one is shown as all
-    /// of Polar's.
+    /// The scopes as the Polar dialect names them, sorted. Its clients refuse a name that they do not know:
+    /// the scope for everything is shown as all of theirs, and scopes of the other dialect are not shown.
     #[must_use]
-    pub fn spelled_out(&self) -> Vec<&str> {
+    pub fn in_polar(&self) -> Vec<&str> {
         let everything = self.0.iter().any(|scope| scope.0 == EVERYTHING);
-        let named = self.0.iter().map(Scope::as_str).filter(|name| *name != EVERYTHING);
-        let mut names: Vec<&str> =
-            named.chain(POLAR.iter().copied().take(if everything { POLAR.len() } else { 0 })).collect();
+        let holds = |name: &str| self.0.iter().any(|scope| scope.0 == name);
+        let known = |name: &str| everything && !UNKNOWN_TO_CLIENTS.contains(&name);
+        let mut names: Vec<&str> = POLAR.iter().copied().filter(|name| holds(name) || known(name)).collect();
         names.sort_unstable();
-        names.dedup();
         names
     }
 }

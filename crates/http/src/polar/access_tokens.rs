@@ -100,7 +100,7 @@ pub(crate) struct AccessTokenView<'a> {
     /// Its id.
     #[schemars(with = "Uuid4")]
     id: TokenId,
-    /// What it may do, sorted.
+    /// What it may do in this dialect, sorted.
     scopes: Vec<&'a str>,
     /// When it stops working.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
@@ -132,7 +132,7 @@ impl<'a> From<&'a AccessToken> for AccessTokenView<'a> {
             created_at: *created_at,
             modified_at: *modified_at,
             id: *id,
-            scopes: scopes.spelled_out(),
+            scopes: scopes.in_polar(),
             expires_at: *expires_at,
             comment: label,
             last_used_at: *last_used_at,
