@@ -9,6 +9,9 @@ use uuid::Uuid;
 
 use crate::{Error, Requester};
 
+/// Stands for the organization in entries about people, who belong to none.
+pub(crate) const INSTALLATION: OrganizationId = OrganizationId::new(Uuid::nil());
+
 /// What changed: nothing before means created, nothing after means deleted.
 pub(crate) struct Change<'a, T> {
     pub(crate) organization: OrganizationId,

@@ -10,7 +10,7 @@ use tenantry_store::{CustomerFilter, Operation, Page, Paged, StoreError, Tx};
 
 use crate::anonymize::anonymize;
 use crate::audit::{self, Change};
-use crate::members::{self, CustomerName};
+use crate::members::{self, CustomerName, Hold};
 use crate::{App, Error, Requester, Right, limits};
 
 /// Creates a customer and its owner.
@@ -68,7 +68,7 @@ impl Operation for CustomerUpdate {
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Customer, Error> {
         let Self { by, customer: name, change } = self;
-        let before = members::customer(tx, by, name).await?.ok_or(CustomerError::NotFound)?;
+        let before = members::customer(tx, by, name, Hold::Yes).await?.ok_or(CustomerError::NotFound)?;
         let organization = before.organization;
         by.check(organization, Right::ManageCustomers)?;
         let email_taken = match change.email.as_ref().value() {
@@ -117,7 +117,7 @@ impl Operation for CustomerDelete {
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
         let Self { by, customer: name, anonymize: forget } = self;
-        let Some(customer) = members::customer(tx, by, name).await? else {
+        let Some(customer) = members::customer(tx, by, name, Hold::Yes).await? else {
             let gone = if *forget { deleted(tx, by, name).await? } else { None };
             let gone = gone.ok_or(CustomerError::NotFound)?;
             by.check(gone.organization, Right::ManageCustomers)?;
@@ -180,7 +180,7 @@ impl App {
     /// # Errors
     /// [`CustomerError::NotFound`], [`Error::AmbiguousCustomer`], or a fault.
     pub async fn customer(&self, by: &Requester, name: &CustomerName) -> Result<Customer, Error> {
-        let found = members::customer(&mut self.store.reader()?.tx()?, by, name).await?;
+        let found = members::customer(&mut self.store.reader()?.tx()?, by, name, Hold::No).await?;
         found.ok_or_else(|| CustomerError::NotFound.into())
     }
 

@@ -48,11 +48,16 @@ impl<O: Operation<Error = Error>> Operation for Once<O> {
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Answered, Error> {
         let now = moment.now();
-        if let Some(record) = tx.idempotency_record(&self.claim, now).await? {
-            if record.fingerprint != self.claim.fingerprint {
-                return Err(Error::KeyReused);
-            }
-            return Ok(Answered { answer: record.answer, replayed: true });
+        let expires_at = now.plus_seconds(limits::IDEMPOTENCY_KEPT_S);
+        if !tx.idempotency_claim(&self.claim, now, expires_at).await? {
+            let record = tx.idempotency_record(&self.claim).await?;
+            return match record {
+                Some(record) if record.fingerprint == self.claim.fingerprint => {
+                    Ok(Answered { answer: record.answer, replayed: true })
+                }
+                Some(_) => Err(Error::KeyReused),
+                None => Err(StoreError::Unavailable("an idempotency key expired just now".into()).into()),
+            };
         }
         tx.begin_part().await?;
         let outcome = self.operation.run(tx, moment).await;
@@ -62,8 +67,7 @@ impl<O: Operation<Error = Error>> Operation for Once<O> {
             Err(error) if error.is_fault() => return Err(error),
             Err(error) => (self.render)(Err(&error)),
         };
-        let expires_at = now.plus_seconds(limits::IDEMPOTENCY_KEPT_S);
-        tx.idempotency_insert(&self.claim, &answer, now, expires_at).await?;
+        tx.idempotency_answer(&self.claim, &answer).await?;
         Ok(Answered { answer, replayed: false })
     }
 }

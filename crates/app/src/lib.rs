@@ -28,8 +28,8 @@ pub use tenantry_core::team::Right;
 
 use std::sync::Arc;
 
-use tenantry_core::Timestamp;
-use tenantry_store::{Operation, Store, StoreError};
+use tenantry_core::{Moment, Timestamp};
+use tenantry_store::{Operation, Store, StoreError, Tx};
 
 use access_tokens::TokenUses;
 use credentials::Credentials;
@@ -88,11 +88,23 @@ impl App {
         self.store.write(operation).await
     }
 
-    /// Whether the database answers.
+    /// Whether the database takes a write, and keeps it.
     ///
     /// # Errors
     /// When it does not.
     pub async fn ready(&self) -> Result<(), StoreError> {
-        self.store.reader()?.tx()?.any_organization().await.map(|_| ())
+        self.store.write(Probe).await
+    }
+}
+
+/// A write that changes nothing but the time of the last one.
+struct Probe;
+
+impl Operation for Probe {
+    type Output = ();
+    type Error = StoreError;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), StoreError> {
+        tx.installation_touch(moment.now()).await
     }
 }

@@ -7,7 +7,7 @@ use tenantry_core::member::{
     self, CreateFacts, Created, DeleteFacts, Member, MemberChange, MemberError, MemberRole, NewMember,
     UpdateFacts, Updated,
 };
-use tenantry_store::{MemberFilter, Operation, Page, Paged, Tx};
+use tenantry_store::{MemberFilter, Operation, Page, Paged, StoreError, Tx};
 
 use crate::audit::{self, Change};
 use crate::{App, Error, Requester, Right};
@@ -32,11 +32,22 @@ pub enum MemberName {
     External(CustomerName, String),
 }
 
-/// The customer of that name within the requester's reach, held until the transaction ends.
+/// Whether a row that was found may change under the reader's eyes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// It may: nothing is decided by it.
+    No,
+    /// It may not until the transaction ends.
+    Yes,
+}
+
+/// The customer of that name within the requester's reach. An id is found in one organization alone; an
+/// external id may be in several.
 pub(crate) async fn customer(
     tx: &mut Tx<'_>,
     by: &Requester,
     name: &CustomerName,
+    hold: Hold,
 ) -> Result<Option<Customer>, Error> {
     let mut found = None;
     for organization in by.organizations_with(Right::ReadCustomers) {
@@ -47,11 +58,15 @@ pub(crate) async fn customer(
             }
         };
         let Some(id) = id else { continue };
-        let customer = tx.customer_for_update(organization, id).await?;
-        match (found.is_some(), customer) {
-            (true, Some(_)) => return Err(Error::AmbiguousCustomer),
-            (false, customer) => found = customer,
-            (true, None) => {}
+        let customer = match hold {
+            Hold::No => tx.customer(organization, id).await?,
+            Hold::Yes => tx.customer_for_update(organization, id).await?,
+        };
+        match (name, customer) {
+            (_, None) => {}
+            (CustomerName::Id(_), Some(customer)) => return Ok(Some(customer)),
+            (CustomerName::External(_), Some(_)) if found.is_some() => return Err(Error::AmbiguousCustomer),
+            (CustomerName::External(_), Some(customer)) => found = Some(customer),
         }
     }
     Ok(found)
@@ -62,14 +77,16 @@ async fn find(tx: &mut Tx<'_>, by: &Requester, name: &MemberName) -> Result<Memb
     let found = match name {
         MemberName::Id(id) => find_by_id(tx, by, *id).await?,
         MemberName::OfCustomer(customer_name, id) => {
-            let of = customer(tx, by, customer_name).await?;
+            let of = customer(tx, by, customer_name, Hold::No).await?;
             let member = find_by_id(tx, by, *id).await?;
             member.filter(|member| of.is_some_and(|customer| customer.id == member.customer_id))
         }
-        MemberName::External(customer_name, external_id) => match customer(tx, by, customer_name).await? {
-            Some(of) => tx.member_by_external_id(of.organization, of.id, external_id).await?,
-            None => None,
-        },
+        MemberName::External(customer_name, external_id) => {
+            match customer(tx, by, customer_name, Hold::No).await? {
+                Some(of) => tx.member_by_external_id(of.organization, of.id, external_id).await?,
+                None => None,
+            }
+        }
     };
     found.ok_or_else(|| MemberError::NotFound.into())
 }
@@ -100,16 +117,16 @@ impl Operation for MemberCreate {
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Member, Error> {
         let Self { by, customer: name, new } = self;
-        let customer = customer(tx, by, name).await?.ok_or(MemberError::CustomerNotFound)?;
+        let customer = customer(tx, by, name, Hold::Yes).await?.ok_or(MemberError::CustomerNotFound)?;
         let organization = customer.organization;
         by.check(organization, Right::ManageCustomers)?;
-        let tenant = tx.organization(organization).await?.ok_or(Error::OrganizationNotFound)?;
+        let members_enabled = tx.members_enabled(organization).await?.ok_or(Error::OrganizationNotFound)?;
         let external_id_taken = match &new.external_id {
             Some(id) => tx.member_by_external_id(organization, customer.id, id.as_str()).await?.is_some(),
             None => false,
         };
         let facts = CreateFacts {
-            members_enabled: tenant.members_enabled(),
+            members_enabled,
             same_email: tx.member_by_email(organization, customer.id, &new.email).await?,
             external_id_taken,
             customer,
@@ -118,7 +135,7 @@ impl Operation for MemberCreate {
         match member::create(facts, new.clone(), id, moment.now())? {
             Created::Existing(member) => Ok(member),
             Created::New(member) => {
-                tx.member_insert(&member).await?;
+                tx.member_insert(&member).await.map_err(|error| taken(error, &member))?;
                 record(tx, moment, by, "member.created", None, Some(&member)).await?;
                 Ok(member)
             }
@@ -168,7 +185,7 @@ impl Operation for MemberUpdate {
             record(tx, moment, by, "member.updated", owner.as_ref(), Some(demoted)).await?;
         }
         if changed {
-            tx.member_update(&member).await?;
+            tx.member_update(&member).await.map_err(|error| taken(error, &member))?;
             record(tx, moment, by, "member.updated", Some(&before), Some(&member)).await?;
         }
         Ok(member)
@@ -206,6 +223,22 @@ async fn held(tx: &mut Tx<'_>, by: &Requester, name: &MemberName) -> Result<(Mem
     let member = tx.member(found.organization, found.id).await?.ok_or(MemberError::NotFound)?;
     by.check(member.organization, Right::ManageCustomers)?;
     Ok((member, customer))
+}
+
+/// A race for what must be unique ends as a sequence would have.
+fn taken(error: StoreError, member: &Member) -> Error {
+    let lost = if error.is_violation_of("members_email") {
+        Some(MemberError::EmailTaken(member.email.clone()))
+    } else if error.is_violation_of("members_external_id") {
+        member.external_id.clone().map(MemberError::ExternalIdTaken)
+    } else if error.is_violation_of("members_owner") {
+        Some(MemberError::OwnerNeeded(member.role))
+    } else if error.is_violation_of("customers_individual_has_one_member") {
+        Some(MemberError::IndividualIsFull)
+    } else {
+        None
+    };
+    lost.map_or(Error::Store(error), Error::Member)
 }
 
 pub(crate) async fn record(

@@ -68,13 +68,18 @@ pub struct KeyCheck {
     pub hash_key: HashKey,
 }
 
+impl KeyCheck {
+    /// What the check is kept under.
+    pub const NAME: &'static str = "hash_key_check";
+}
+
 impl Operation for KeyCheck {
     type Output = bool;
     type Error = Error;
 
     async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<bool, Error> {
         let TokenHash(check) = self.hash_key.hash("tenantry key check");
-        Ok(tx.installation_value("hash_key_check", &check).await? == check)
+        Ok(tx.installation_value(Self::NAME, &check).await? == check)
     }
 }
 

@@ -3,11 +3,11 @@
 use tenantry_core::Moment;
 use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::team::{self, NewTeamMember, RoleChange, TeamError, TeamFacts, TeamMember};
-use tenantry_core::user::User;
 use tenantry_core::values::EmailAddress;
 use tenantry_store::{Operation, StoreError, Tx};
 
 use crate::audit::{self, Change};
+use crate::organizations::person;
 use crate::{App, Error, Requester, Right};
 
 /// Adds a person to the team; who is not known by that address becomes a user.
@@ -69,14 +69,7 @@ async fn add(
     new: &NewTeamMember,
 ) -> Result<Joined, Error> {
     let now = moment.now();
-    let user = match tx.user_by_email(&new.email).await? {
-        Some(user) => user,
-        None => {
-            let id = UserId::new(moment.uuid());
-            let user = User { id, created_at: now, email: new.email.clone(), name: new.name.clone() };
-            tx.user_insert(&user).await?
-        }
-    };
+    let user = person(tx, moment, by, &new.email, new.name.as_ref()).await?;
     if let Some(member) = tx.team_member(organization, user.id).await? {
         return Ok((member, user.email, false));
     }

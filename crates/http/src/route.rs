@@ -2,6 +2,7 @@
 //! OpenAPI document says, and what is checked before a handler runs: the three cannot differ.
 
 use std::future::Future;
+use std::net::{IpAddr, Ipv6Addr};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, RawPathParams, Request};
 use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
@@ -20,7 +22,9 @@ use tenantry_core::token::Permission;
 use tenantry_store::StoreError;
 
 use crate::call::{self, Call};
+use crate::front::{BodyRead, ClientAddress, RequestId};
 use crate::limits::{self, Limits};
+use crate::rate::{Left, Limiters, Who};
 
 /// A method of HTTP that an operation can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,10 +100,14 @@ pub(crate) enum Refused {
     InsufficientScope(Vec<Permission>),
     /// A malformed account id in the path.
     BadAccount,
+    /// A path that is not text.
+    NoSuchPath,
     /// A body over the limit, in bytes.
     TooLarge(usize),
     /// A body that did not arrive whole.
     BrokenBody,
+    /// Too many requests.
+    RateLimited(Left),
     /// The database.
     Store(StoreError),
 }
@@ -155,6 +163,7 @@ pub(crate) type Refuse = fn(Refused) -> Response;
 pub(crate) struct Shared {
     pub(crate) app: Arc<App>,
     pub(crate) limits: Limits,
+    pub(crate) limiters: Option<Limiters>,
 }
 
 /// The router of a dialect's operations.
@@ -172,28 +181,46 @@ async fn serve(
     refuse: Refuse,
     request: Request,
 ) -> Response {
-    match prepare(&shared, operation, request).await {
-        Ok(call) => (operation.handler)(call).await,
+    let mut left = None;
+    let mut response = match prepare(&shared, operation, request, &mut left).await {
+        Ok(call) => {
+            let mut response = (operation.handler)(call).await;
+            response.extensions_mut().insert(BodyRead);
+            response
+        }
         Err(refused) => refuse(refused),
+    };
+    if let Some(left) = left {
+        left.tell(&mut response);
     }
+    response
 }
 
 /// Everything that is settled before a handler runs, in the order in which it may fail.
-async fn prepare(shared: &Shared, operation: &Operation, request: Request) -> Result<Call, Refused> {
+async fn prepare(
+    shared: &Shared,
+    operation: &Operation,
+    request: Request,
+    left: &mut Option<Left>,
+) -> Result<Call, Refused> {
     let (mut parts, body) = request.into_parts();
     let params = match RawPathParams::from_request_parts(&mut parts, &()).await {
         Ok(params) => params.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
-        Err(_) => Vec::new(),
+        Err(_) => return Err(Refused::NoSuchPath),
     };
-    let caller = authenticate(&shared.app, &parts.headers).await?;
+    let caller = authenticate(&shared.app, &parts.headers).await;
+    if let Some(limiters) = &shared.limiters {
+        let taken = limiters.take(whose(&caller, &parts));
+        *left = Some(taken);
+        if !taken.allows() {
+            return Err(Refused::RateLimited(taken));
+        }
+    }
+    let caller = caller?;
     let mut call = Call {
         app: Arc::clone(&shared.app),
         caller: Some(caller),
-        request_id: parts
-            .extensions
-            .get::<crate::front::RequestId>()
-            .map(ToString::to_string)
-            .unwrap_or_default(),
+        request_id: parts.extensions.get::<RequestId>().map(ToString::to_string).unwrap_or_default(),
         method: operation.method.as_str(),
         path: parts.uri.path().to_owned(),
         params,
@@ -206,9 +233,11 @@ async fn prepare(shared: &Shared, operation: &Operation, request: Request) -> Re
     Ok(call)
 }
 
-/// The bearer of a request; nothing for another scheme, or for what no token could be.
+/// The bearer of a request; nothing for another scheme, for several, or for what no token could be.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let mut sent = headers.get_all(AUTHORIZATION).iter();
+    let (Some(only), None) = (sent.next(), sent.next()) else { return None };
+    let (scheme, token) = only.to_str().ok()?.split_once(' ')?;
     let token = token.trim();
     let usable = scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && token.len() <= limits::BEARER;
     usable.then_some(token)
@@ -217,6 +246,18 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Arc<Caller>, Refused> {
     let bearer = bearer(headers).ok_or(Refused::Unauthorized)?;
     app.authenticate(bearer).await.map_err(Refused::Store)?.ok_or(Refused::InvalidToken)
+}
+
+/// Whose bucket a request is taken from.
+fn whose(caller: &Result<Arc<Caller>, Refused>, parts: &Parts) -> Who {
+    match caller.as_ref().map(|caller| &caller.subject) {
+        Ok(Subject::Organization { organization, .. }) => Who::Known(organization.uuid()),
+        Ok(Subject::User { user, .. }) => Who::Known(user.uuid()),
+        Err(_) => {
+            let nowhere = ClientAddress(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+            Who::at(parts.extensions.get::<ClientAddress>().copied().unwrap_or(nowhere).0)
+        }
+    }
 }
 
 fn authorize(access: Access, call: &Call) -> Result<(), Refused> {

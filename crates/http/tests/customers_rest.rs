@@ -343,3 +343,96 @@ async fn an_organization_is_made_by_a_person_with_its_legal_entity() {
     }
     shop.world.post(&shop.token, "/v1/organizations/", body(json!(null), "by-token")).await.is(401);
 }
+
+#[tokio::test]
+async fn organizations_are_those_of_the_caller() {
+    let shop = shop().await;
+    shop.world.organization("other-team", "other@example.com").await;
+    let (owner, stranger) =
+        (shop.world.person(OWNER, &["*"]).await, shop.world.person("s@example.com", &["*"]).await);
+    let path = format!("/v1/organizations/{}", shop.id);
+    shop.world.get("", "/v1/organizations/").await.is(401);
+    shop.world.get("", &path).await.is(401);
+    assert_eq!(shop.world.get(&stranger, "/v1/organizations/").await.is(200)["pagination"]["total_count"], 0);
+    for token in [&owner, &shop.token] {
+        let listed = shop.world.get(token, "/v1/organizations/").await.is(200);
+        assert_eq!(listed["pagination"]["total_count"], 1);
+        assert_eq!(listed["items"][0]["id"], json!(shop.id));
+        shop.world.get(token, &path).await.is(200);
+        shop.world.get(token, &format!("/v1/organizations/{NOBODY}")).await.is(404);
+        shop.world.patch(token, &format!("/v1/organizations/{NOBODY}"), json!({})).await.is(404);
+    }
+    shop.world.get(&stranger, &path).await.is(404);
+    shop.world.patch(&stranger, &path, json!({"name": "Mine"})).await.is(404);
+    let member = shop.person("m@example.com", "member").await;
+    let refused = shop.world.patch(&member, &path, json!({"name": "Mine"})).await.is(403);
+    assert_eq!(refused["detail"], "You don't have permission to manage the organization");
+    let admin = shop.person("a@example.com", "admin").await;
+    assert_eq!(shop.world.patch(&admin, &path, json!({"name": "Ours"})).await.is(200)["name"], "Ours");
+}
+
+#[tokio::test]
+async fn customers_are_listed_by_what_is_known_of_them() {
+    let shop = shop().await;
+    let first = json!({"email": "one@example.com", "external_id": "ext-1", "metadata": {"user_id": "a"}});
+    let second =
+        json!({"email": "two@example.com", "name": "Two_%", "metadata": {"user_id": "b", "plan": "x"}});
+    let (first, second) = (shop.customer(first).await, shop.customer(second).await);
+    shop.customer(json!({"email": "three@example.com", "metadata": {"user_id": "c"}})).await;
+    let found = |query: &'static str| {
+        let shop = &shop;
+        async move {
+            let listed = shop.world.get(&shop.token, &format!("/v1/customers/?{query}")).await.is(200);
+            let items = listed["items"].as_array().unwrap();
+            items.iter().map(|item| item["id"].clone()).collect::<Vec<_>>()
+        }
+    };
+    let (one, two) = (&first["id"], &second["id"]);
+    assert_eq!(
+        found("metadata[user_id]=a&metadata[user_id]=b&sorting=created_at").await,
+        [one.clone(), two.clone()]
+    );
+    assert_eq!(found("metadata[user_id]=b&metadata[plan]=x").await, [two.clone()]);
+    assert_eq!(found("metadata[user_id]=a&metadata[plan]=x").await, [] as [Value; 0]);
+    assert_eq!(found("query=ext-1").await, [one.clone()]);
+    assert_eq!(found("query=xt-1").await, [] as [Value; 0]);
+    assert_eq!(found("query=WO_%25").await, [two.clone()]);
+    assert_eq!(found("email=ONE@example.com").await, [one.clone()]);
+    assert_eq!(found("active=true").await, [] as [Value; 0]);
+    assert_eq!(found("active=false").await.len(), 3);
+    shop.world.get("", "/v1/customers/").await.is(401);
+    let narrow = shop.world.token(shop.id, &["members:read"]).await;
+    shop.world.get(&narrow, "/v1/customers/").await.is(403);
+    shop.world.get(&narrow, "/v1/customers/external/ext-1").await.is(403);
+    shop.world.get(&shop.token, "/v1/customers/external/nobody").await.is(404);
+}
+
+#[tokio::test]
+async fn customers_are_made_and_changed_by_the_rules() {
+    let shop = shop().await;
+    let owner = shop.world.person(OWNER, &["*"]).await;
+    let elsewhere = json!({"email": "a@example.com", "organization_id": NOBODY});
+    let fault = shop.world.post(&owner, "/v1/customers/", elsewhere).await.fault();
+    assert_eq!(fault, ("value_error".to_owned(), "body.organization_id".to_owned()));
+    let blank =
+        shop.customer(json!({"email": "a@example.com", "external_id": "", "metadata": {"k": 1}})).await;
+    assert_eq!((&blank["external_id"], &blank["metadata"]), (&Value::Null, &json!({"k": 1})));
+    let team = shop.customer(json!({"type": "team", "owner": {"email": "o@example.com"}})).await;
+    assert!(team["email"].is_null() && team["avatar_url"].is_string());
+    shop.named("taken").await;
+    let path = format!("/v1/customers/{}", text(&blank["id"]));
+    for (field, value) in [("email", "taken@example.com"), ("external_id", "taken")] {
+        let fault = shop.world.patch(&shop.token, &path, json!({field: value})).await.fault();
+        assert_eq!(fault, ("value_error".to_owned(), format!("body.{field}")));
+    }
+    let changed = json!({"email": "new@example.com", "metadata": {"other": true}, "external_id": ""});
+    let changed = shop.world.patch(&shop.token, &path, changed).await.is(200);
+    assert_eq!((&changed["email"], &changed["email_verified"]), (&json!("new@example.com"), &json!(false)));
+    assert_eq!((&changed["metadata"], &changed["external_id"]), (&json!({"other": true}), &Value::Null));
+    shop.world.patch("", &path, json!({})).await.is(401);
+    let narrow = shop.world.token(shop.id, &["customers:read"]).await;
+    shop.world.patch(&narrow, &path, json!({})).await.is(403);
+    shop.world.post(&narrow, "/v1/customers/", json!({"email": "z@example.com"})).await.is(403);
+    let reserved = json!({"metadata": {"__external_id": "x"}});
+    assert!(shop.world.patch(&shop.token, &path, reserved).await.fault().1.starts_with("body.metadata"));
+}

@@ -34,7 +34,7 @@ const BATCH: usize = 512;
 /// Prepared statements kept by a connection.
 const STATEMENTS: usize = 256;
 /// How long a connection waits for another process, such as a command of this program.
-const BUSY: Duration = Duration::from_secs(5);
+const BUSY: Duration = Duration::from_secs(30);
 /// How often the log's size is looked at.
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(500);
 /// The log's size, in bytes, from which it is written back while the server works.
@@ -43,7 +43,8 @@ const CHECKPOINT_FROM: u64 = 16 << 20;
 const CHECKPOINT_AT_ONCE: u32 = 65_536;
 
 type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
-type Job = Box<dyn FnOnce(&mut Connection) -> Answer + Send>;
+/// Runs in the transaction that is open; without one, it has only an answer to give.
+type Job = Box<dyn FnOnce(Option<&mut Connection>) -> Answer + Send>;
 
 /// An open SQLite database.
 pub struct Sqlite {
@@ -98,7 +99,6 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_AT_ONCE)?;
         connection.pragma_update(None, "cache_size", -65_536)?;
-        connection.pragma_update(None, "mmap_size", 1_u32 << 30)?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(connection)
@@ -116,13 +116,20 @@ impl Sqlite {
         let moments = Arc::clone(&self.moments);
         let generation = Arc::clone(&self.generation);
         let job: Job = Box::new(move |connection| {
-            let (outcome, touched) = run_in_savepoint(connection, &operation, &moments);
+            if reply.is_closed() {
+                // The request was given up while it waited: it must not happen after all.
+                return Box::new(|_| {});
+            }
+            let (outcome, touched) = match connection {
+                Some(connection) => run_in_savepoint(connection, &operation, &moments),
+                None => (Err(StoreError::Unavailable("no transaction began".into()).into()), false),
+            };
             Box::new(move |committed| {
                 // Before the answer: whoever hears that a token is revoked finds it dead.
                 if touched {
                     generation.advance();
                 }
-                // Nobody listens when the request was given up; what it did stays done.
+                // Nobody listens when the request was given up meanwhile; what it did stays done.
                 drop(reply.send(committed.map_err(O::Error::from).and(outcome)));
             })
         });
@@ -209,12 +216,27 @@ fn run_in_savepoint<O: Operation>(
         (outcome, tx.touched_credentials())
     }));
     let (outcome, touched) = ran.unwrap_or_else(|_| (Err(unexpected("an operation panicked").into()), false));
-    let undone =
-        if outcome.is_err() { execute(connection, "ROLLBACK TO operation").map(|_| ()) } else { Ok(()) };
-    match undone.and_then(|()| execute(connection, "RELEASE operation").map(|_| ())) {
+    let undone = in_transaction(connection).and_then(|()| match outcome {
+        Ok(_) => Ok(0),
+        Err(_) => execute(connection, "ROLLBACK TO operation"),
+    });
+    match undone.and_then(|_| execute(connection, "RELEASE operation").map(|_| ())) {
         Ok(()) => (outcome, touched),
-        Err(error) => (Err(error.into()), false),
+        Err(error) => {
+            // What cannot be undone alone must not be committed with the others.
+            drop(connection.execute_batch("ROLLBACK"));
+            (Err(error.into()), false)
+        }
     }
+}
+
+/// Whether the transaction is still there. A full or failing disk makes SQLite undo all of it, not only the
+/// statement that met it; a savepoint or a statement after that would be a transaction of its own.
+pub(crate) fn in_transaction(connection: &Connection) -> Result<(), StoreError> {
+    if connection.is_autocommit() {
+        return Err(StoreError::Unavailable("there is no transaction; a full disk ends it".into()));
+    }
+    Ok(())
 }
 
 /// The result of a future that SQLite alone can make wait, which it never does.
@@ -228,13 +250,16 @@ fn now<T, E: From<StoreError>>(future: impl Future<Output = Result<T, E>>) -> Re
 fn write_all(connection: &mut Connection, jobs: &Receiver<Job>) {
     let mut answers = Vec::with_capacity(BATCH);
     while let Ok(first) = jobs.recv() {
-        let committed = begin(connection).and_then(|()| {
-            answers.push(first(connection));
+        let begun = begin(connection);
+        answers.push(first(begun.is_ok().then_some(&mut *connection)));
+        let committed = begun.and_then(|()| {
             while answers.len() < BATCH
+                && in_transaction(connection).is_ok()
                 && let Ok(next) = jobs.try_recv()
             {
-                answers.push(next(connection));
+                answers.push(next(Some(connection)));
             }
+            in_transaction(connection)?;
             connection.execute_batch("COMMIT").map_err(|error| failure(connection, error))
         });
         if let Err(error) = &committed {
@@ -285,7 +310,8 @@ pub(crate) fn failure(connection: &Connection, error: rusqlite::Error) -> StoreE
     }
 }
 
-/// SQLite names the columns of a violated index, not the index: this finds it. Only an error pays for it.
+/// SQLite names the columns of a violated index, not the index: this finds it. The index of a primary key
+/// has lost the name it was declared with, which is `<table>_pkey`. Only an error pays for it.
 fn constraint_name(connection: &Connection, message: &str) -> String {
     let Some((_, columns)) = message.split_once("UNIQUE constraint failed: ") else {
         return message.rsplit(": ").next().unwrap_or(message).to_owned();
@@ -294,10 +320,14 @@ fn constraint_name(connection: &Connection, message: &str) -> String {
     let Some((table, _)) = named.first() else { return columns.to_owned() };
     let names: Vec<&str> = named.iter().map(|(_, column)| *column).collect();
     let found = connection.query_row(
-        "SELECT list.name FROM pragma_index_list(?1) AS list
+        "SELECT CASE list.origin WHEN 'pk' THEN ?1 || '_pkey' ELSE list.name END
+         FROM pragma_index_list(?1) AS list
          WHERE list.\"unique\" AND (SELECT group_concat(info.name, ',') FROM pragma_index_info(list.name) AS info) = ?2",
         (table, names.join(",")),
         |row| row.get::<_, String>(0),
     );
     found.unwrap_or_else(|_| columns.to_owned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -66,9 +66,10 @@ impl<'c> Tx<'c> {
         row.map(|row| map(&Row(row))).transpose()
     }
 
-    /// Changes rows; answers how many.
+    /// Changes rows; answers how many. Outside of a transaction nothing is changed.
     pub(crate) async fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<usize, StoreError> {
         let connection = &*self.connection;
+        sqlite::in_transaction(connection)?;
         let mut statement =
             connection.prepare_cached(sql).map_err(|error| sqlite::failure(connection, error))?;
         statement

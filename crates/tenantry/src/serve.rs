@@ -26,11 +26,15 @@ pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), Failure> {
         .await
         .map_err(|error| Failure::Config(format!("cannot listen on {listen}: {error}")))?;
     let url = format!("http://{}", listener.local_addr()?);
-    if bootstrap && let Some(first) = first_start(&app).await? {
-        print_first_calls(&url, &first)?;
+    if bootstrap
+        && let Some(first) = first_start(&app).await?
+        && let Err(error) = print_first_calls(&url, &first)
+    {
+        tracing::warn!(%error, "the first token could not be shown: make one with `tenantry token create`");
     }
-    writeln!(io::stdout(), "listening on {url}")?;
-    io::stdout().flush()?;
+    if let Err(error) = writeln!(io::stdout(), "listening on {url}").and_then(|()| io::stdout().flush()) {
+        tracing::warn!(%error, "nobody reads what is printed");
+    }
     tracing::info!(%url, "listening");
 
     let (stop, stopped) = watch::channel(false);
@@ -44,8 +48,9 @@ pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), Failure> {
         stop.send_replace(true);
     };
     let front = Front::new(Arc::clone(&app), http);
-    let (drained, ()) = tokio::join!(server::serve(listener, front, wait), sweep(&app, stopped));
-    if !drained? {
+    let (drained, ()) =
+        tokio::join!(server::serve(listener, front.clone(), wait), sweep(&app, &front, stopped));
+    if !drained {
         tracing::warn!("some requests were cut off");
     }
     app.store().close().await;
@@ -54,7 +59,7 @@ pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), Failure> {
 }
 
 /// Deletes what has expired and stores when tokens were used, now and then.
-async fn sweep(app: &App, mut stopped: watch::Receiver<bool>) {
+async fn sweep(app: &App, front: &Front, mut stopped: watch::Receiver<bool>) {
     let mut every = tokio::time::interval(SWEEP_EVERY);
     loop {
         tokio::select! {
@@ -65,6 +70,7 @@ async fn sweep(app: &App, mut stopped: watch::Receiver<bool>) {
                 return;
             }
             _ = every.tick() => {
+                front.sweep();
                 if let Err(error) = app.sweep().await {
                     tracing::warn!(%error, "expired records stay for now");
                 }

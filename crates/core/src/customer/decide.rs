@@ -140,6 +140,7 @@ fn change_email(
     }
     customer.email = Some(email);
     customer.email_verified = false;
+    customer.owner_email = None;
     Ok(())
 }
 

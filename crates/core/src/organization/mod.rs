@@ -88,7 +88,6 @@ pub struct Profile {
     /// Where the business is.
     pub country: Option<Country>,
     /// Who stands behind it before the law; told at creation, shown by no operation.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub legal_entity: Option<LegalEntity>,
     /// What is switched on.
     pub feature_settings: FeatureSettings,

@@ -298,11 +298,18 @@ pub(super) fn refuse(refused: Refused) -> Response {
             "The request requires higher privileges than provided by the access token.",
             &scopes,
         ),
+        Refused::NoSuchPath => not_found(),
         Refused::TooLarge(limit) => plain(
             StatusCode::PAYLOAD_TOO_LARGE,
             "RequestBodyTooLarge",
             &format!("A request body has at most {limit} bytes."),
         ),
+        Refused::RateLimited(left) => {
+            let mut response =
+                plain(StatusCode::TOO_MANY_REQUESTS, "RateLimited", "Too many requests. Try again later.");
+            set(&mut response, RETRY_AFTER, &left.retry_after_s().to_string());
+            response
+        }
         Refused::BrokenBody => {
             plain(StatusCode::BAD_REQUEST, "BadRequest", "The request body did not arrive whole.")
         }
@@ -343,6 +350,10 @@ pub(crate) fn unavailable(status: StatusCode) -> Response {
         set(&mut response, RETRY_AFTER, "1");
         response
     } else {
-        plain(status, "InternalServerError", "Internal Server Error")
+        let (error, detail) = match status {
+            StatusCode::GATEWAY_TIMEOUT => ("Timeout", "It took too long, and may have happened or not."),
+            _ => ("InternalServerError", "Internal Server Error"),
+        };
+        plain(status, error, detail)
     }
 }

@@ -506,7 +506,7 @@ wire_object! {
         /// Whether people must sign in through the organization's own identity provider.
         sso_enforced: Three<bool>,
         /// Least pledge in US cents; deprecated.
-        pledge_minimum_amount: Three<i64>,
+        pledge_minimum_amount: Three<Between<0, { i64::MAX }>>,
         /// Whether the badge shows the sum pledged; deprecated.
         pledge_badge_show_amount: Three<bool>,
         /// Contributors' share in per cent; deprecated.
@@ -516,9 +516,9 @@ wire_object! {
         /// Text of the badge; deprecated.
         default_badge_custom_content: Three<PlainText>,
         /// US cents a month; deprecated.
-        total_monthly_spending_limit: Three<i64>,
+        total_monthly_spending_limit: Three<Between<0, { i64::MAX }>>,
         /// US cents a month and person, at most the limit in total; deprecated.
-        per_user_monthly_spending_limit: Three<i64>,
+        per_user_monthly_spending_limit: Three<Between<0, { i64::MAX }>>,
         /// The public profile page; deprecated.
         profile_settings: Three<ProfileSettingsObject>,
     }
@@ -547,7 +547,7 @@ impl From<OrganizationUpdateBody> for OrganizationChange {
             default_tax_behavior: body.default_tax_behavior.0.map(|behaviour| behaviour.0),
             sso_enforced: body.sso_enforced.0,
             legacy: LegacyChange {
-                pledge_minimum_amount: body.pledge_minimum_amount.0,
+                pledge_minimum_amount: body.pledge_minimum_amount.0.map(|cents| cents.0),
                 pledge_badge_show_amount: body.pledge_badge_show_amount.0,
                 default_upfront_split_to_contributors: body
                     .default_upfront_split_to_contributors
@@ -555,8 +555,8 @@ impl From<OrganizationUpdateBody> for OrganizationChange {
                     .map(|share| share.0),
                 billing_email: body.billing_email.0.map(|email| email.0),
                 default_badge_custom_content: body.default_badge_custom_content.0,
-                total_monthly_spending_limit: body.total_monthly_spending_limit.0,
-                per_user_monthly_spending_limit: body.per_user_monthly_spending_limit.0,
+                total_monthly_spending_limit: body.total_monthly_spending_limit.0.map(|cents| cents.0),
+                per_user_monthly_spending_limit: body.per_user_monthly_spending_limit.0.map(|cents| cents.0),
                 profile_settings: body.profile_settings.0.map(Into::into),
             },
             account: Default::default(),

@@ -121,6 +121,8 @@ impl World {
     pub(crate) async fn person(&self, email: &str, scopes: &[&str]) -> String {
         let scopes: Vec<Scope> = scopes.iter().map(|scope| scope.parse().unwrap()).collect();
         let create = UserTokenCreate {
+            by: Requester::operator(),
+            expires_in_s: None,
             email: EmailAddress::parse(email).unwrap(),
             scopes: Scopes::new(scopes),
             hash_key: self.app.hash_key().clone(),
@@ -140,7 +142,7 @@ impl World {
             }
             None => Body::empty(),
         };
-        let response = self.front.answer(request.body(body).unwrap()).await;
+        let response = self.front.answer(request.body(body).unwrap(), [127, 0, 0, 1].into()).await;
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         let text = String::from_utf8(bytes.to_vec()).unwrap();
