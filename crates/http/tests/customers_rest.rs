@@ -392,12 +392,12 @@ async fn customers_are_listed_by_what_is_known_of_them() {
         found("metadata[user_id]=a&metadata[user_id]=b&sorting=created_at").await,
         [one.clone(), two.clone()]
     );
-    assert_eq!(found("metadata[user_id]=b&metadata[plan]=x").await, [two.clone()]);
+    assert_eq!(found("metadata[user_id]=b&metadata[plan]=x").await, std::slice::from_ref(two));
     assert_eq!(found("metadata[user_id]=a&metadata[plan]=x").await, [] as [Value; 0]);
-    assert_eq!(found("query=ext-1").await, [one.clone()]);
+    assert_eq!(found("query=ext-1").await, std::slice::from_ref(one));
     assert_eq!(found("query=xt-1").await, [] as [Value; 0]);
-    assert_eq!(found("query=WO_%25").await, [two.clone()]);
-    assert_eq!(found("email=ONE@example.com").await, [one.clone()]);
+    assert_eq!(found("query=WO_%25").await, std::slice::from_ref(two));
+    assert_eq!(found("email=ONE@example.com").await, std::slice::from_ref(one));
     assert_eq!(found("active=true").await, [] as [Value; 0]);
     assert_eq!(found("active=false").await.len(), 3);
     shop.world.get("", "/v1/customers/").await.is(401);
