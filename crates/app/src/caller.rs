@@ -163,11 +163,30 @@ impl Requester {
         }
     }
 
-    /// The organizations within reach in which the requester has a right.
-    #[must_use]
-    pub fn organizations_with(&self, right: Right) -> Vec<OrganizationId> {
+    /// The organizations within reach in which the caller has a right.
+    pub fn organizations_with(&self, right: Right) -> impl Iterator<Item = OrganizationId> {
         let organizations = self.organizations().iter().copied();
-        organizations.filter(|organization| self.check(*organization, right).is_ok()).collect()
+        organizations.filter(move |organization| self.check(*organization, right).is_ok())
+    }
+
+    /// The scopes that the requester holds, and so can give.
+    #[must_use]
+    pub fn scopes(&self) -> Scopes {
+        match &self.reach {
+            Reach::Everything => Scopes::everything(),
+            Reach::Nothing => Scopes::default(),
+            Reach::Own(caller) => caller.scopes().clone(),
+        }
+    }
+
+    /// The person who sent the request themselves, not by a token that they made for an organization.
+    #[must_use]
+    pub fn user(&self) -> Option<UserId> {
+        let Reach::Own(caller) = &self.reach else { return None };
+        match &caller.subject {
+            Subject::User { user, .. } => Some(*user),
+            Subject::Organization { .. } => None,
+        }
     }
 
     /// Whether an organization is within reach.
@@ -189,11 +208,7 @@ impl Requester {
         };
         let Subject::User { roles, .. } = &caller.subject else { return Ok(()) };
         let role = roles.iter().find(|(id, _)| *id == organization).map(|(_, role)| role);
-        let allowed = role.is_some_and(|role| match right {
-            Right::ManageCustomers => role.manages_customers(),
-            Right::ManageOrganization => role.manages_organization(),
-        });
-        if allowed { Ok(()) } else { Err(Error::NotPermitted(right)) }
+        if role.is_some_and(|role| role.may(right)) { Ok(()) } else { Err(Error::NotPermitted(right)) }
     }
 
     /// The organization that a new row belongs to: the token's own, or the one that a person names.

@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use tenantry_core::token::{Secret, TokenHash};
-use tenantry_store::StoreError;
+use tenantry_store::{CredentialOwner, StoreError};
 
 use crate::{App, Caller, limits};
 
@@ -62,6 +62,10 @@ impl App {
         }
         let owner = self.store.reader()?.tx()?.credential_owner(&hash, now).await?;
         let Some(owner) = owner else { return Ok(None) };
+        if let CredentialOwner::Organization(token) = &owner {
+            // Here and not at every request: what is remembered is asked again within a moment.
+            self.token_uses.note(token, now);
+        }
         let caller = Arc::new(Caller::from(owner));
         self.credentials.insert(hash, &caller, generation, asked);
         Ok(Some(caller))

@@ -8,9 +8,10 @@ use tenantry_core::customer::{
 use tenantry_core::ids::{CustomerId, MemberId, OrganizationId};
 use tenantry_store::{CustomerFilter, Operation, Page, Paged, Search, StoreError, Tx};
 
+use crate::anonymize::anonymize;
 use crate::changes::{self, Change};
 use crate::members::{self, CustomerName, Hold};
-use crate::{App, Error, Requester, Right};
+use crate::{App, Error, Requester, Right, limits};
 
 /// Creates a customer and its owner.
 #[derive(Debug, Clone)]
@@ -107,6 +108,9 @@ pub struct CustomerDelete {
     pub by: Requester,
     /// Whom.
     pub customer: CustomerName,
+    /// Whether to forget as well who they were. A customer that was deleted without that can be forgotten
+    /// later, by its id.
+    pub anonymize: bool,
 }
 
 impl Operation for CustomerDelete {
@@ -114,8 +118,13 @@ impl Operation for CustomerDelete {
     type Error = Error;
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
-        let Self { by, customer: name } = self;
-        let customer = members::customer(tx, by, name, Hold::Yes).await?.ok_or(CustomerError::NotFound)?;
+        let Self { by, customer: name, anonymize: forget } = self;
+        let Some(customer) = members::customer(tx, by, name, Hold::Yes).await? else {
+            let gone = if *forget { deleted(tx, by, name).await? } else { None };
+            let gone = gone.ok_or(CustomerError::NotFound)?;
+            by.check(gone.organization, Right::ManageCustomers)?;
+            return anonymize(tx, moment, by, &gone).await;
+        };
         by.check(customer.organization, Right::ManageCustomers)?;
         let now = moment.now();
         for member in tx.members_of_customer(customer.organization, customer.id).await? {
@@ -124,8 +133,22 @@ impl Operation for CustomerDelete {
         }
         tx.customer_delete(&customer, now).await?;
         record(tx, moment, by, "customer.deleted", Some(&customer), None).await?;
+        if *forget {
+            anonymize(tx, moment, by, &customer).await?;
+        }
         changes::state_changed(tx, moment, &customer, true).await
     }
+}
+
+/// The deleted customer of that name that still says who it was.
+async fn deleted(tx: &mut Tx<'_>, by: &Requester, name: &CustomerName) -> Result<Option<Customer>, Error> {
+    let CustomerName::Id(id) = name else { return Ok(None) };
+    for organization in by.organizations_with(Right::ReadCustomers) {
+        if let Some(customer) = tx.customer_deleted(organization, *id).await? {
+            return Ok(Some(customer));
+        }
+    }
+    Ok(None)
 }
 
 /// A race for what must be unique ends as a sequence would have.
@@ -140,7 +163,7 @@ fn taken(error: StoreError, customer: &Customer) -> Error {
     violation.map_or(Error::Store(error), |violation| CustomerError::Invalid(vec![violation]).into())
 }
 
-async fn record(
+pub(crate) async fn record(
     tx: &mut Tx<'_>,
     moment: &mut Moment,
     by: &Requester,
@@ -175,6 +198,20 @@ impl App {
     pub async fn customer(&self, by: &Requester, name: &CustomerName) -> Result<Customer, Error> {
         let found = members::customer(&mut self.store.reader()?.tx()?, by, name, Hold::No).await?;
         found.ok_or_else(|| CustomerError::NotFound.into())
+    }
+
+    /// The next customers of an export: organization after organization, in each the oldest first. Nothing
+    /// follows the last of them.
+    ///
+    /// # Errors
+    /// A fault.
+    pub async fn customers_after(
+        &self,
+        organization: OrganizationId,
+        after: Option<CustomerId>,
+    ) -> Result<Vec<Customer>, Error> {
+        let mut reader = self.store.reader()?;
+        Ok(reader.tx()?.customers_after(organization, after, limits::EXPORT_ROWS).await?)
     }
 
     /// A part of the list of customers within reach.

@@ -4,18 +4,10 @@ use tenantry_core::customer::CustomerError;
 use tenantry_core::ids::OrganizationId;
 use tenantry_core::member::MemberError;
 use tenantry_core::organization::OrganizationViolation;
-use tenantry_core::team::TeamError;
+use tenantry_core::team::{Right, TeamError};
+use tenantry_core::token::TokenError;
 use tenantry_core::webhook::WebhookError;
 use tenantry_store::StoreError;
-
-/// What a person's role must allow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Right {
-    /// Changing customers and their members.
-    ManageCustomers,
-    /// Changing the organization itself.
-    ManageOrganization,
-}
 
 /// Why a use case failed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -32,6 +24,9 @@ pub enum Error {
     /// About webhooks.
     #[error(transparent)]
     Webhook(#[from] WebhookError),
+    /// About a token.
+    #[error(transparent)]
+    Token(#[from] TokenError),
     /// No such organization for the caller.
     #[error("organization not found")]
     OrganizationNotFound,

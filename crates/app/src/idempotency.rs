@@ -165,11 +165,13 @@ impl App {
         self.write_once(Some(claim), Known(answer), render).await
     }
 
-    /// Deletes expired idempotency records and forgets what old events told, a few at a time.
+    /// What is done now and then, a few rows at a time: stores when tokens were last used, deletes expired
+    /// idempotency records, and forgets what old events told.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn sweep(&self) -> Result<(), StoreError> {
+        self.store_token_uses().await?;
         while self.store.write(Sweep).await? > 0 {}
         while self.store.write(crate::webhooks::Archive).await? > 0 {}
         Ok(())

@@ -5,6 +5,8 @@
 //!
 //! [`App`] is what a dialect holds: the store, the clock, and what is known of credentials.
 
+pub mod access_tokens;
+mod anonymize;
 pub mod bootstrap;
 mod caller;
 mod changes;
@@ -21,14 +23,16 @@ pub mod tokens;
 pub mod webhooks;
 
 pub use caller::{Caller, Requester, Subject};
-pub use error::{Error, Right};
+pub use error::Error;
 pub use secrets::{HashKey, KeyCheck, moments};
+pub use tenantry_core::team::Right;
 
 use std::sync::Arc;
 
 use tenantry_core::{Moment, Timestamp};
 use tenantry_store::{Operation, Store, StoreError, Tx};
 
+use access_tokens::TokenUses;
 use credentials::Credentials;
 use idempotency::InFlight;
 
@@ -46,6 +50,7 @@ pub struct App {
     credentials: Credentials,
     in_flight: InFlight,
     plain_http_hosts: PlainHttpHosts,
+    token_uses: TokenUses,
 }
 
 impl App {
@@ -58,6 +63,7 @@ impl App {
             hash_key,
             credentials: Credentials::default(),
             in_flight: InFlight::default(),
+            token_uses: TokenUses::default(),
             plain_http_hosts: PlainHttpHosts::default(),
         }
     }

@@ -19,3 +19,9 @@ pub const WEBHOOK_LEASE_S: i64 = 30;
 pub const WEBHOOK_PAYLOAD_KEPT_S: i64 = 90 * 24 * 60 * 60;
 /// Events whose payload is forgotten in one transaction.
 pub const WEBHOOK_ARCHIVED: i64 = 500;
+/// Rows of an export that are in memory at once.
+pub const EXPORT_ROWS: i64 = 500;
+/// Audit entries that are scrubbed at once.
+pub const AUDIT_SCRUBBED: i64 = 500;
+/// Uses of tokens that are stored in one transaction.
+pub const TOKEN_USES_STORED: usize = 500;

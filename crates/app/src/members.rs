@@ -50,17 +50,17 @@ pub(crate) async fn customer(
     hold: Hold,
 ) -> Result<Option<Customer>, Error> {
     let mut found = None;
-    for organization in by.organizations() {
+    for organization in by.organizations_with(Right::ReadCustomers) {
         let id = match name {
             CustomerName::Id(id) => Some(*id),
             CustomerName::External(external_id) => {
-                tx.customer_by_external_id(*organization, external_id).await?
+                tx.customer_by_external_id(organization, external_id).await?
             }
         };
         let Some(id) = id else { continue };
         let customer = match hold {
-            Hold::No => tx.customer(*organization, id).await?,
-            Hold::Yes => tx.customer_for_update(*organization, id).await?,
+            Hold::No => tx.customer(organization, id).await?,
+            Hold::Yes => tx.customer_for_update(organization, id).await?,
         };
         match (name, customer) {
             (_, None) => {}

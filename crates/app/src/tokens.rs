@@ -48,9 +48,11 @@ impl Operation for TokenCreate {
             id: TokenId::new(moment.uuid()),
             organization: *organization,
             created_at: moment.now(),
+            modified_at: None,
             label: label.clone(),
             scopes: scopes.clone(),
             expires_at: expires_in_s.map(|seconds| moment.now().plus_seconds(seconds)),
+            last_used_at: None,
             created_by: by.person(),
         };
         let secret = Secret::generate(SecretKind::OrganizationToken, moment);
@@ -124,7 +126,7 @@ impl Operation for UserTokenCreate {
     }
 }
 
-async fn record(
+pub(crate) async fn record(
     tx: &mut Tx<'_>,
     moment: &mut Moment,
     by: &Requester,

@@ -46,6 +46,11 @@ impl Moment {
         bytes
     }
 
+    /// 256 random bits in hexadecimal: a text that says nothing.
+    pub fn hex(&mut self) -> String {
+        (0..4).map(|_| format!("{:016x}", self.random.next_u64())).collect()
+    }
+
     /// `N` characters drawn evenly from `alphabet`, fit for a secret.
     pub fn text<const N: usize>(&mut self, alphabet: &[u8; 62]) -> String {
         let mut text = String::with_capacity(N);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::organization::{
     AccountChange, CustomerEmailSettings, CustomerPortalSettings, Details, FeatureSettings,
-    FeatureSettingsChange, LegacyChange, NewOrganization, Organization, OrganizationChange,
+    FeatureSettingsChange, LegacyChange, LegalEntity, NewOrganization, Organization, OrganizationChange,
     OrganizationStatus, OrganizationViolation, Origin, PortalSubscription, PortalUsage,
     ProfileSettingsChange, ProfileSubscribe, ProrationBehavior, SocialLink, SubscriptionSettingsChange,
     SwitchingFrom, TaxBehavior, create, update,
@@ -62,6 +62,7 @@ fn everything() -> OrganizationChange {
         socials: Patch::Value(vec![social("https://github.com/acme")]),
         details: Patch::Value(details("things")),
         country: Patch::Value("FR".parse().unwrap()),
+        legal_entity: Patch::Value(LegalEntity::Individual),
         feature_settings: Patch::Value(FeatureSettingsChange {
             issue_funding_enabled: Some(true),
             seat_based_pricing_enabled: Some(true),
@@ -200,7 +201,7 @@ fn creation_takes_every_field_and_an_empty_change_keeps_every_field() {
     let times = ["/modified_at", "/profile/details_submitted_at", "/profile/onboarded_at"];
     assert_eq!(different, times, "creation and update mean the same by a field");
     let changed = differences(&image(&with(all_features())), &image(&updated));
-    assert_eq!(changed.len(), 45, "every field has a value that no default has: {changed:#?}");
+    assert_eq!(changed.len(), 46, "every field has a value that no default has: {changed:#?}");
     assert_eq!(effect(OrganizationChange::default()), nothing());
 }
 

@@ -10,6 +10,8 @@ pub(crate) const PAGE_ROWS_USUAL: u64 = 10;
 pub(crate) const LIST: usize = 100;
 /// Characters of free text.
 pub(crate) const TEXT: usize = 10_000;
+/// Scopes of a token.
+pub(crate) const SCOPES: usize = 500;
 /// Query parameters looked at.
 pub(crate) const QUERY_PARAMETERS: usize = 200;
 /// Characters of an idempotency key (contracts/seeds/002).

@@ -77,7 +77,7 @@ pub(crate) fn always_whole(schema: &mut Schema) {
 }
 
 /// The document of `operations`.
-pub(crate) fn document(dialect: Dialect, operations: &[Operation]) -> Value {
+pub(crate) fn document<'a>(dialect: Dialect, operations: impl IntoIterator<Item = &'a Operation>) -> Value {
     let mut settings = SchemaSettings::draft2020_12();
     settings.definitions_path = "/components/schemas".into();
     settings.meta_schema = None;

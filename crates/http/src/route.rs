@@ -67,6 +67,13 @@ pub(crate) enum Access {
     Scoped(&'static [Permission]),
     /// A token of a person with one of these permissions.
     UserScoped(&'static [Permission]),
+    /// A token of a person with one of the first permissions, or of an organization with one of the second.
+    BySubject {
+        /// For a person's.
+        user: &'static [Permission],
+        /// For an organization's.
+        organization: &'static [Permission],
+    },
     /// A token with the permission, for the account in the path.
     Account(Permission),
 }
@@ -75,7 +82,9 @@ impl Access {
     pub(crate) const fn permissions(self) -> &'static [Permission] {
         match self {
             Self::AnyToken | Self::Account(_) => &[],
-            Self::Scoped(permissions) | Self::UserScoped(permissions) => permissions,
+            Self::Scoped(permissions)
+            | Self::UserScoped(permissions)
+            | Self::BySubject { user: permissions, .. } => permissions,
         }
     }
 }
@@ -258,10 +267,11 @@ fn authorize(access: Access, call: &Call) -> Result<(), Refused> {
         Access::UserScoped(_) if matches!(caller.subject, Subject::Organization { .. }) => {
             Err(Refused::Unauthorized)
         }
-        Access::Scoped(permissions) | Access::UserScoped(permissions) => {
-            let allowed = permissions.iter().any(|permission| caller.allows(*permission));
-            if allowed { Ok(()) } else { Err(Refused::InsufficientScope(permissions.to_vec())) }
-        }
+        Access::Scoped(permissions) | Access::UserScoped(permissions) => any_of(permissions, caller),
+        Access::BySubject { user, organization } => match caller.subject {
+            Subject::User { .. } => any_of(user, caller),
+            Subject::Organization { .. } => any_of(organization, caller),
+        },
         Access::Account(permission) => {
             let account = tenantry_core::values::parse_uuid(call.param("account_id"));
             let account = account.map_err(|_| Refused::BadAccount)?;
@@ -271,6 +281,11 @@ fn authorize(access: Access, call: &Call) -> Result<(), Refused> {
             if caller.allows(permission) { Ok(()) } else { Err(Refused::InsufficientScope(vec![permission])) }
         }
     }
+}
+
+fn any_of(permissions: &[Permission], caller: &Caller) -> Result<(), Refused> {
+    let allowed = permissions.iter().any(|permission| caller.allows(*permission));
+    if allowed { Ok(()) } else { Err(Refused::InsufficientScope(permissions.to_vec())) }
 }
 
 async fn read(body: Body, limit: usize) -> Result<Bytes, Refused> {

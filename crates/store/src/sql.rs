@@ -185,6 +185,7 @@ id_columns!(
     MemberId,
     TokenId,
     UserTokenId,
+    AuditId,
     WebhookEndpointId,
     WebhookEventId,
     WebhookDeliveryId

@@ -71,12 +71,17 @@ async fn told(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-/// Deletes what has expired, now and then.
+/// Deletes what has expired and stores when tokens were used, now and then.
 async fn sweep(app: &App, front: &Front, mut stopped: watch::Receiver<bool>) {
     let mut every = tokio::time::interval(SWEEP_EVERY);
     loop {
         tokio::select! {
-            _ = stopped.wait_for(|stopped| *stopped) => return,
+            _ = stopped.wait_for(|stopped| *stopped) => {
+                if let Err(error) = app.store_token_uses().await {
+                    tracing::warn!(%error, "the last uses of some tokens were not stored");
+                }
+                return;
+            }
             _ = every.tick() => {
                 front.sweep();
                 if let Err(error) = app.sweep().await {

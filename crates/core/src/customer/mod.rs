@@ -3,8 +3,10 @@
 //! Invariants: an e-mail (by its key) and an external id occur once in an organization; an external id is
 //! written once; a team never turns back into an individual.
 
+mod anonymize;
 mod decide;
 
+pub use anonymize::{Pseudonym, anonymized, anonymized_member};
 pub use decide::{CreateFacts, Created, UpdateFacts, create, owner_follows, update};
 
 use serde::{Deserialize, Serialize};

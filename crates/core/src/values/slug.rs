@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn names() {
         assert_eq!(OrganizationName::parse("  My Org  ").unwrap().as_str(), "  My Org  ");
-        assert_eq!(OrganizationName::parse("ab").unwrap_err().context, Some(("min_length", "3".into())));
+        assert_eq!(OrganizationName::parse_new("ab").unwrap_err().context, Some(("min_length", "3".into())));
         assert_eq!(OrganizationName::parse("a\0bc").unwrap_err().kind, "value_error");
         assert_eq!(OrganizationName::parse(&"é".repeat(1001)).unwrap_err().kind, "string_too_long");
         assert!(OrganizationName::parse("Sex Shop").is_ok());

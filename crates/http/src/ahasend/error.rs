@@ -79,9 +79,16 @@ pub(super) fn stored(error: &Error) -> StoredAnswer {
         | Error::Member(_)
         | Error::Webhook(_)
         | Error::Customer(_) => (StatusCode::NOT_FOUND, text),
-        Error::Team(TeamError::OwnerStays | TeamError::SelfStays) | Error::NotPermitted(_) => {
-            (StatusCode::FORBIDDEN, text)
-        }
+        Error::Team(
+            TeamError::OwnerStays
+            | TeamError::SelfStays
+            | TeamError::OwnerKeepsRole
+            | TeamError::OwnerCannotLeave
+            | TeamError::OnlyMember
+            | TeamError::NobodyManages,
+        )
+        | Error::Token(_)
+        | Error::NotPermitted(_) => (StatusCode::FORBIDDEN, text),
         Error::OrganizationInvalid(violations) => {
             (StatusCode::BAD_REQUEST, violations.first().map_or(text, ToString::to_string))
         }

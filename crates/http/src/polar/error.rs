@@ -11,6 +11,7 @@ use tenantry_core::organization::OrganizationViolation;
 use tenantry_core::token::Permission;
 use tenantry_core::webhook::WebhookError;
 
+use super::{access_tokens, team};
 use crate::call::{json as answer, set};
 use crate::route::{Refused, fault_status};
 use crate::wire::Violation;
@@ -60,11 +61,11 @@ impl From<Failure> for Response {
     }
 }
 
-fn plain(status: StatusCode, error: &str, detail: &str) -> Response {
+pub(super) fn plain(status: StatusCode, error: &str, detail: &str) -> Response {
     answer(status, &json!({"error": error, "detail": detail}))
 }
 
-fn invalid(error: &str, violations: &[Violation]) -> Response {
+pub(super) fn invalid(error: &str, violations: &[Violation]) -> Response {
     answer(StatusCode::UNPROCESSABLE_ENTITY, &json!({"error": error, "detail": violations}))
 }
 
@@ -88,7 +89,8 @@ fn of(error: &Error) -> Response {
             invalid("PolarRequestValidationError", &violations)
         }
         Error::OrganizationInvalid(violations) => of_organization(violations),
-        Error::Team(error) => plain(StatusCode::FORBIDDEN, "NotPermitted", &error.to_string()),
+        Error::Team(error) => team::refusal(*error),
+        Error::Token(error) => access_tokens::refusal(error),
         Error::NotPermitted(right) => plain(StatusCode::FORBIDDEN, "NotPermitted", not_permitted(*right)),
         Error::AmbiguousCustomer => plain(
             StatusCode::CONFLICT,
@@ -276,6 +278,9 @@ fn organization_violation(violation: &OrganizationViolation) -> Violation {
 
 const fn not_permitted(right: Right) -> &'static str {
     match right {
+        Right::ReadCustomers => "You don't have permission to view customers",
+        Right::ReadTeam => "You don't have permission to view members",
+        Right::ManageTeam => "You don't have permission to manage members",
         Right::ManageCustomers => "You don't have permission to manage customers",
         Right::ManageOrganization => "You don't have permission to manage the organization",
     }

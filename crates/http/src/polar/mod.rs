@@ -2,15 +2,22 @@
 //!
 //! Contracts: contracts/seeds/000 and 004, contracts/polar-behaviour.md, contracts/polar-2026-04.openapi.json.
 
+mod access_tokens;
+mod administration;
+mod csv;
+mod customer_state;
 mod customers;
+mod customers_export;
 mod error;
 mod front;
 mod inputs;
+mod legal_entity;
 mod members;
 mod operations;
 mod organizations;
 mod organizations_input;
 mod page;
+mod team;
 mod webhook_payload;
 mod webhooks;
 mod webhooks_input;
@@ -27,9 +34,13 @@ use crate::openapi::{self, Dialect};
 use crate::route::{self, Shared};
 
 pub(crate) fn router(shared: &Arc<Shared>) -> Router {
-    route::router(shared, operations::ALL, error::refuse)
+    route::router(shared, operations::ALL, error::refuse).merge(route::router(
+        shared,
+        administration::ALL,
+        error::refuse,
+    ))
 }
 
 pub(crate) fn document() -> serde_json::Value {
-    openapi::document(Dialect::Polar, operations::ALL)
+    openapi::document(Dialect::Polar, operations::ALL.iter().chain(administration::ALL))
 }

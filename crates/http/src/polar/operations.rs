@@ -15,10 +15,10 @@ use crate::route::{Access, Method, Operation, Parameter, handler, schema};
 const MEMBERS_READ: Access =
     Access::Scoped(&[Permission::new("members:read"), Permission::new("members:write")]);
 const MEMBERS_WRITE: Access = Access::Scoped(&[Permission::new("members:write")]);
-const CUSTOMERS_READ: Access =
+pub(super) const CUSTOMERS_READ: Access =
     Access::Scoped(&[Permission::new("customers:read"), Permission::new("customers:write")]);
 const CUSTOMERS_WRITE: Access = Access::Scoped(&[Permission::new("customers:write")]);
-const ORGANIZATIONS_READ: Access =
+pub(super) const ORGANIZATIONS_READ: Access =
     Access::Scoped(&[Permission::new("organizations:read"), Permission::new("organizations:write")]);
 const ORGANIZATIONS_WRITE: Access = Access::Scoped(&[Permission::new("organizations:write")]);
 const ORGANIZATIONS_CREATE: Access = Access::UserScoped(&[Permission::new("organizations:write")]);
@@ -27,7 +27,11 @@ const WEBHOOKS_READ: Access =
     Access::Scoped(&[Permission::new("webhooks:read"), Permission::new("webhooks:write")]);
 const WEBHOOKS_WRITE: Access = Access::Scoped(&[Permission::new("webhooks:write")]);
 
-const fn query(name: &'static str, schema: fn() -> serde_json::Value, means: &'static str) -> Parameter {
+pub(super) const fn query(
+    name: &'static str,
+    schema: fn() -> serde_json::Value,
+    means: &'static str,
+) -> Parameter {
     Parameter { name, place: "query", schema, means }
 }
 
@@ -65,9 +69,14 @@ const DELIVERIES: &[Parameter] = &[
     ),
     query("query", || json!({"type": "string"}), "With this in their id, their event's id or their status."),
 ];
+const ANONYMIZE: Parameter = query(
+    "anonymize",
+    || json!({"type": "boolean", "default": false}),
+    "Whether to forget as well who the customer and its members were.",
+);
 
 /// An operation that is not deprecated and has neither parameters nor body.
-const fn operation(
+pub(super) const fn operation(
     method: Method,
     path: &'static str,
     id: &'static str,
@@ -224,6 +233,7 @@ pub(super) static ALL: &[Operation] = &[
         )
     },
     Operation {
+        parameters: &[ANONYMIZE],
         success: 204,
         errors: &[404, 422],
         ..operation(
@@ -261,8 +271,9 @@ pub(super) static ALL: &[Operation] = &[
         )
     },
     Operation {
+        parameters: &[ANONYMIZE],
         success: 204,
-        errors: &[404, 409],
+        errors: &[404, 409, 422],
         ..operation(
             Method::Delete,
             "/v1/customers/external/{external_id}",

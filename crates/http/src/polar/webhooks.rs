@@ -162,7 +162,7 @@ impl<'a> From<&'a WebhookDeliveryShown> for DeliveryView<'a> {
 
 /// The organizations whose webhooks the caller may manage.
 fn manageable(call: &Call) -> Vec<OrganizationId> {
-    call.by().organizations_with(Right::ManageOrganization)
+    call.by().organizations_with(Right::ManageOrganization).collect()
 }
 
 fn endpoint_id(call: &Call) -> Result<WebhookEndpointId, Failure> {

@@ -17,9 +17,10 @@ pub enum CredentialOwner {
     User(UserToken, Vec<(OrganizationId, TeamRole)>),
 }
 
-const ACCESS_TOKEN: &str = "organization_id, id, created_at, label, scopes, expires_at, created_by_user_id";
+pub(super) const ACCESS_TOKEN: &str = "organization_id, id, created_at, label, scopes, expires_at,
+    created_by_user_id, modified_at, last_used_at";
 
-fn access_token(row: &Row<'_>) -> Result<AccessToken, StoreError> {
+pub(super) fn access_token(row: &Row<'_>) -> Result<AccessToken, StoreError> {
     Ok(AccessToken {
         organization: row.get(0)?,
         id: row.get(1)?,
@@ -28,6 +29,8 @@ fn access_token(row: &Row<'_>) -> Result<AccessToken, StoreError> {
         scopes: row.parse(4, |text| serde_json::from_str::<Scopes>(text))?,
         expires_at: row.get(5)?,
         created_by: row.get(6)?,
+        modified_at: row.get(7)?,
+        last_used_at: row.get(8)?,
     })
 }
 
@@ -128,7 +131,7 @@ impl Tx<'_> {
         token: &AccessToken,
         hash: &TokenHash,
     ) -> Result<(), StoreError> {
-        let AccessToken { id, organization, created_at, label, scopes, expires_at, created_by } = token;
+        let AccessToken { id, organization, created_at, label, scopes, expires_at, created_by, .. } = token;
         self.execute(
             "INSERT INTO access_tokens
                 (organization_id, id, created_at, label, scopes, expires_at, created_by_user_id)

@@ -11,7 +11,8 @@ use super::{Order, Page, Paged, Query, count};
 use crate::sql::{Param, Row};
 use crate::{StoreError, Tx};
 
-const COLUMNS: &str = "organization_id, id, created_at, modified_at, deleted_at, kind, email, email_verified,
+pub(super) const COLUMNS: &str =
+    "organization_id, id, created_at, modified_at, deleted_at, kind, email, email_verified,
     name, external_id, metadata, billing, locale, email_key,
     CASE WHEN email IS NULL THEN (
         SELECT email FROM members
@@ -29,7 +30,7 @@ struct Billing {
     tax_id: Option<TaxId>,
 }
 
-fn customer(row: &Row<'_>) -> Result<Customer, StoreError> {
+pub(super) fn customer(row: &Row<'_>) -> Result<Customer, StoreError> {
     let billing = row.parse_optional(11, |text| serde_json::from_str::<Billing>(text))?.unwrap_or_default();
     Ok(Customer {
         organization: row.get(0)?,

@@ -10,10 +10,10 @@ use super::{Page, Paged, Query, count};
 use crate::sql::{Row, unexpected};
 use crate::{StoreError, Tx};
 
-const COLUMNS: &str =
+pub(super) const COLUMNS: &str =
     "organization_id, id, customer_id, created_at, modified_at, email, name, external_id, role, email_key";
 
-fn member(row: &Row<'_>) -> Result<Member, StoreError> {
+pub(super) fn member(row: &Row<'_>) -> Result<Member, StoreError> {
     Ok(Member {
         organization: row.get(0)?,
         id: row.get(1)?,

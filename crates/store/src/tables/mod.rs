@@ -1,8 +1,10 @@
 //! The queries, a file a noun, as methods of [`crate::Tx`]. Each is one round trip unless it says otherwise.
 
+mod access_tokens;
 mod audit;
 mod credentials;
 mod customers;
+mod customers_gone;
 mod idempotency;
 mod installation;
 mod members;
@@ -15,7 +17,8 @@ mod webhook_endpoints;
 mod webhook_events;
 mod webhook_lanes;
 
-pub use audit::AuditLine;
+pub use access_tokens::{AccessTokenKey, TokenUse};
+pub use audit::{AuditImages, AuditLine};
 pub use credentials::CredentialOwner;
 pub use customers::{CustomerFilter, CustomerKey};
 pub use idempotency::{Claim, IdempotencyRecord, StoredAnswer};

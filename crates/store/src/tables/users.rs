@@ -1,5 +1,6 @@
 //! People.
 
+use tenantry_core::ids::UserId;
 use tenantry_core::user::User;
 use tenantry_core::values::{EmailAddress, PersonName};
 
@@ -25,6 +26,15 @@ impl Tx<'_> {
     pub async fn user_by_email(&mut self, email: &EmailAddress) -> Result<Option<User>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM users WHERE email_key = ?1");
         self.first(&sql, &[email.key().into()], user).await
+    }
+
+    /// The person of this id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn user(&mut self, id: UserId) -> Result<Option<User>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM users WHERE id = ?1");
+        self.first(&sql, &[id.into()], user).await
     }
 
     /// Stores a new person, unless one with this address was stored meanwhile: answers who has it now.
