@@ -50,4 +50,10 @@ ids! {
     UserTokenId,
     /// An entry of the audit log.
     AuditId,
+    /// A session of the customer portal.
+    SessionId,
+    /// A request to change a customer's address.
+    EmailUpdateId,
+    /// A mail that waits to be sent.
+    MailId,
 }

@@ -33,6 +33,13 @@ impl Moment {
         time_ordered_uuid(self.now.as_micros(), self.random.next_u64().to_be_bytes())
     }
 
+    /// `N` random bytes.
+    pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.random.fill_bytes(&mut bytes);
+        bytes
+    }
+
     /// `N` characters drawn evenly from `alphabet`, fit for a secret.
     pub fn text<const N: usize>(&mut self, alphabet: &[u8; 62]) -> String {
         let mut text = String::with_capacity(N);

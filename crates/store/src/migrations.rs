@@ -13,8 +13,10 @@ struct Migration {
     text: &'static str,
 }
 
-const MIGRATIONS: &[Migration] =
-    &[Migration { number: 1, name: "foundation", text: include_str!("../migrations/0001_foundation.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { number: 1, name: "foundation", text: include_str!("../migrations/0001_foundation.sql") },
+    Migration { number: 3, name: "portal", text: include_str!("../migrations/0003_portal.sql") },
+];
 
 /// What SQLite calls the types.
 const SQLITE: &[(&str, &str)] = &[

@@ -61,6 +61,9 @@ param_from! {
     tenantry_core::ids::TokenId => |value| Self::Id(value.uuid()),
     tenantry_core::ids::UserTokenId => |value| Self::Id(value.uuid()),
     tenantry_core::ids::AuditId => |value| Self::Id(value.uuid()),
+    tenantry_core::ids::SessionId => |value| Self::Id(value.uuid()),
+    tenantry_core::ids::EmailUpdateId => |value| Self::Id(value.uuid()),
+    tenantry_core::ids::MailId => |value| Self::Id(value.uuid()),
 }
 
 impl<'a, T: Into<Param<'a>>> From<Option<T>> for Param<'a> {
@@ -175,7 +178,17 @@ macro_rules! id_columns {
     )+};
 }
 
-id_columns!(OrganizationId, UserId, CustomerId, MemberId, TokenId, UserTokenId);
+id_columns!(
+    OrganizationId,
+    UserId,
+    CustomerId,
+    MemberId,
+    TokenId,
+    UserTokenId,
+    SessionId,
+    EmailUpdateId,
+    MailId
+);
 
 pub(crate) fn unexpected(error: impl Display) -> StoreError {
     StoreError::Unexpected(error.to_string())

@@ -19,9 +19,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use crate::sql::unexpected;
+use crate::tx::Touched;
 use crate::{Generation, Moments, Operation, Store, StoreError, Tx, migrations};
 
 /// A `SELECT` needs nothing to hold its rows: there is one writer.
@@ -50,6 +51,7 @@ pub struct Sqlite {
     path: PathBuf,
     moments: Moments,
     generation: Arc<Generation>,
+    mail: Arc<Notify>,
     queue: Mutex<Option<SyncSender<Job>>>,
     readers: Mutex<Vec<Connection>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -78,6 +80,7 @@ pub fn open(path: &Path, moments: Moments) -> Result<Store, StoreError> {
         path: path.to_owned(),
         moments,
         generation: Arc::default(),
+        mail: Arc::default(),
         queue: Mutex::new(Some(queue)),
         readers: Mutex::default(),
         threads: Mutex::new(threads),
@@ -111,16 +114,23 @@ impl Sqlite {
         &self.generation
     }
 
+    pub(crate) const fn mail(&self) -> &Arc<Notify> {
+        &self.mail
+    }
+
     pub(crate) async fn write<O: Operation>(&self, operation: O) -> Result<O::Output, O::Error> {
         let (reply, answer) = oneshot::channel();
         let moments = Arc::clone(&self.moments);
-        let generation = Arc::clone(&self.generation);
+        let (generation, mail) = (Arc::clone(&self.generation), Arc::clone(&self.mail));
         let job: Job = Box::new(move |connection| {
             let (outcome, touched) = run_in_savepoint(connection, &operation, &moments);
             Box::new(move |committed| {
                 // Before the answer: whoever hears that a token is revoked finds it dead.
-                if touched {
+                if touched.credentials {
                     generation.advance();
+                }
+                if touched.mail && committed.is_ok() {
+                    mail.notify_one();
                 }
                 // Nobody listens when the request was given up; what it did stays done.
                 drop(reply.send(committed.map_err(O::Error::from).and(outcome)));
@@ -189,31 +199,31 @@ impl Drop for Reader<'_> {
     }
 }
 
-/// Runs one operation so that it leaves everything or nothing. Answers as well whether it touched
-/// credentials.
+/// Runs one operation so that it leaves everything or nothing. Answers as well what others must hear of.
 fn run_in_savepoint<O: Operation>(
     connection: &mut Connection,
     operation: &O,
     moments: &Moments,
-) -> (Result<O::Output, O::Error>, bool) {
+) -> (Result<O::Output, O::Error>, Touched) {
     let execute = |connection: &Connection, sql: &str| {
         let statement = connection.prepare_cached(sql).and_then(|mut statement| statement.execute([]));
         statement.map_err(|error| failure(connection, error))
     };
     if let Err(error) = execute(connection, "SAVEPOINT operation") {
-        return (Err(error.into()), false);
+        return (Err(error.into()), Touched::default());
     }
     let ran = catch_unwind(AssertUnwindSafe(|| {
         let mut tx = Tx::sqlite(connection);
         let outcome = now(operation.run(&mut tx, &mut moments()));
-        (outcome, tx.touched_credentials())
+        (outcome, tx.touched())
     }));
-    let (outcome, touched) = ran.unwrap_or_else(|_| (Err(unexpected("an operation panicked").into()), false));
+    let (outcome, touched) =
+        ran.unwrap_or_else(|_| (Err(unexpected("an operation panicked").into()), Touched::default()));
     let undone =
         if outcome.is_err() { execute(connection, "ROLLBACK TO operation").map(|_| ()) } else { Ok(()) };
     match undone.and_then(|()| execute(connection, "RELEASE operation").map(|_| ())) {
         Ok(()) => (outcome, touched),
-        Err(error) => (Err(error.into()), false),
+        Err(error) => (Err(error.into()), Touched::default()),
     }
 }
 

@@ -9,24 +9,38 @@ use crate::StoreError;
 use crate::sql::{Param, Row};
 use crate::sqlite;
 
+/// What others must hear of once a transaction is committed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Touched {
+    /// A right may be gone from a credential.
+    pub(crate) credentials: bool,
+    /// A mail waits to be sent.
+    pub(crate) mail: bool,
+}
+
 /// The database as one operation sees it.
 pub struct Tx<'c> {
     connection: &'c mut Connection,
-    touched_credentials: bool,
+    touched: Touched,
 }
 
 impl<'c> Tx<'c> {
     pub(crate) fn sqlite(connection: &'c mut Connection) -> Self {
-        Self { connection, touched_credentials: false }
+        Self { connection, touched: Touched::default() }
     }
 
     /// Notes that this transaction may take a right away from a credential.
     pub(crate) fn touch_credentials(&mut self) {
-        self.touched_credentials = true;
+        self.touched.credentials = true;
     }
 
-    pub(crate) const fn touched_credentials(&self) -> bool {
-        self.touched_credentials
+    /// Notes that this transaction leaves a mail to be sent.
+    pub(crate) fn touch_mail(&mut self) {
+        self.touched.mail = true;
+    }
+
+    pub(crate) const fn touched(&self) -> Touched {
+        self.touched
     }
 
     /// All rows of an answer, each through `map`.

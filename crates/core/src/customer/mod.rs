@@ -5,7 +5,7 @@
 
 mod decide;
 
-pub use decide::{CreateFacts, Created, UpdateFacts, create, owner_follows, update};
+pub use decide::{CreateFacts, Created, UpdateFacts, confirm_email, create, owner_follows, update};
 
 use serde::{Deserialize, Serialize};
 
@@ -139,6 +139,8 @@ pub struct CustomerChange {
     pub external_id: Patch<ExternalId>,
     /// New kind; `individual` to `team` alone.
     pub kind: Patch<CustomerKind>,
+    /// New name on invoices.
+    pub billing_name: Patch<PersonName>,
 }
 
 /// One reason why a customer could not be created or changed.

@@ -28,6 +28,15 @@ impl Tx<'_> {
         self.first(&sql, &[email.key().into()], user).await
     }
 
+    /// The person of this id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn user(&mut self, id: UserId) -> Result<Option<User>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM users WHERE id = ?1");
+        self.first(&sql, &[id.into()], user).await
+    }
+
     /// Stores a new person, unless one with this address was stored meanwhile: answers who has it now.
     ///
     /// # Errors
