@@ -4,6 +4,7 @@ use tenantry_core::customer::CustomerError;
 use tenantry_core::ids::OrganizationId;
 use tenantry_core::member::MemberError;
 use tenantry_core::organization::OrganizationViolation;
+use tenantry_core::portal::PortalError;
 use tenantry_core::team::TeamError;
 use tenantry_store::StoreError;
 
@@ -28,6 +29,9 @@ pub enum Error {
     /// About a team.
     #[error(transparent)]
     Team(#[from] TeamError),
+    /// About the customer portal.
+    #[error(transparent)]
+    Portal(#[from] PortalError),
     /// No such organization for the caller.
     #[error("organization not found")]
     OrganizationNotFound,

@@ -118,7 +118,7 @@ impl Operation for Sweep {
     type Error = StoreError;
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<usize, StoreError> {
-        tx.idempotency_sweep(moment.now(), limits::IDEMPOTENCY_SWEPT).await
+        tx.idempotency_sweep(moment.now(), limits::SWEPT).await
     }
 }
 
@@ -161,12 +161,13 @@ impl App {
         self.write_once(Some(claim), Known(answer), render).await
     }
 
-    /// Deletes expired idempotency records, a few at a time.
+    /// Deletes what has expired, a few rows at a time: idempotency records, sessions, wishes for an address.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn sweep(&self) -> Result<(), StoreError> {
         while self.store.write(Sweep).await? > 0 {}
+        while self.store.write(crate::sessions::Sweep).await? > 0 {}
         Ok(())
     }
 }

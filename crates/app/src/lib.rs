@@ -10,12 +10,16 @@ pub mod bootstrap;
 mod caller;
 mod credentials;
 pub mod customers;
+pub mod email_updates;
 mod error;
 pub mod idempotency;
 pub mod limits;
+mod mails;
 pub mod members;
 pub mod organizations;
+pub mod portal;
 mod secrets;
+pub mod sessions;
 pub mod team;
 pub mod tokens;
 

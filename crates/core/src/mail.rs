@@ -111,7 +111,11 @@ mod tests {
             .collect();
         assert_eq!(
             waits,
-            [30, 60, 120, 240, 480, 960, 1920, 3600, 3600].map(Some).into_iter().chain([None]).collect::<Vec<_>>()
+            [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]
+                .map(Some)
+                .into_iter()
+                .chain([None])
+                .collect::<Vec<_>>()
         );
     }
 

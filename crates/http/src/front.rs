@@ -28,6 +28,8 @@ pub struct Config {
     pub limits: Limits,
     /// Origins of browser applications that may send credentials.
     pub trusted_origins: Vec<String>,
+    /// Where the portal's pages are: what the links to them begin with.
+    pub portal_url: String,
 }
 
 /// The id of a request: shown on its answer, in the log and in the audit entries it caused.
@@ -58,10 +60,10 @@ impl Front {
     /// The front of an application.
     #[must_use]
     pub fn new(app: Arc<App>, config: Config) -> Self {
-        let Config { limits, trusted_origins } = config;
+        let Config { limits, trusted_origins, portal_url } = config;
         let places = Arc::new(Semaphore::new(limits.in_flight));
         let start = u64::try_from(app.now().as_micros()).unwrap_or(0) >> 4 & 0xffff_ffff_ffff;
-        let shared = Arc::new(Shared { app, limits });
+        let shared = Arc::new(Shared { app, limits, portal_url: portal_url.into() });
         let router = polar::router(&shared)
             .merge(ahasend::router(&shared))
             .merge(docs::router(&shared))

@@ -65,13 +65,22 @@ pub(crate) enum Access {
     UserScoped(&'static [Permission]),
     /// A token with the permission, for the account in the path.
     Account(Permission),
+    /// A session of the portal with one of these permissions.
+    Portal(&'static [Permission]),
+    /// A member's session of the portal with one of these permissions.
+    PortalMember(&'static [Permission]),
+    /// Anybody: a token is not even looked at.
+    Public,
 }
 
 impl Access {
     pub(crate) const fn permissions(self) -> &'static [Permission] {
         match self {
-            Self::AnyToken | Self::Account(_) => &[],
-            Self::Scoped(permissions) | Self::UserScoped(permissions) => permissions,
+            Self::AnyToken | Self::Account(_) | Self::Public => &[],
+            Self::Scoped(permissions)
+            | Self::UserScoped(permissions)
+            | Self::Portal(permissions)
+            | Self::PortalMember(permissions) => permissions,
         }
     }
 }
@@ -146,6 +155,8 @@ pub(crate) type Refuse = fn(Refused) -> Response;
 pub(crate) struct Shared {
     pub(crate) app: Arc<App>,
     pub(crate) limits: Limits,
+    /// Where the portal's pages are.
+    pub(crate) portal_url: Arc<str>,
 }
 
 /// The router of a dialect's operations.
@@ -176,10 +187,14 @@ async fn prepare(shared: &Shared, operation: &Operation, request: Request) -> Re
         Ok(params) => params.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
         Err(_) => Vec::new(),
     };
-    let caller = authenticate(&shared.app, &parts.headers).await?;
+    let caller = match operation.access {
+        Access::Public => None,
+        _ => Some(authenticate(&shared.app, &parts.headers).await?),
+    };
     let mut call = Call {
         app: Arc::clone(&shared.app),
-        caller: Some(caller),
+        portal_url: Arc::clone(&shared.portal_url),
+        caller,
         request_id: parts
             .extensions
             .get::<crate::front::RequestId>()
@@ -211,13 +226,19 @@ async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Arc<Caller>, Ref
 }
 
 fn authorize(access: Access, call: &Call) -> Result<(), Refused> {
+    if matches!(access, Access::Public) {
+        return Ok(());
+    }
     let caller = call.caller.as_ref().ok_or(Refused::Unauthorized)?;
+    if !admits(access, &caller.subject) {
+        return Err(Refused::Unauthorized);
+    }
     match access {
-        Access::AnyToken => Ok(()),
-        Access::UserScoped(_) if matches!(caller.subject, Subject::Organization { .. }) => {
-            Err(Refused::Unauthorized)
-        }
-        Access::Scoped(permissions) | Access::UserScoped(permissions) => {
+        Access::AnyToken | Access::Public => Ok(()),
+        Access::Scoped(permissions)
+        | Access::UserScoped(permissions)
+        | Access::Portal(permissions)
+        | Access::PortalMember(permissions) => {
             let allowed = permissions.iter().any(|permission| caller.allows(*permission));
             if allowed { Ok(()) } else { Err(Refused::InsufficientScope(permissions.to_vec())) }
         }
@@ -229,6 +250,19 @@ fn authorize(access: Access, call: &Call) -> Result<(), Refused> {
             }
             if caller.allows(permission) { Ok(()) } else { Err(Refused::InsufficientScope(vec![permission])) }
         }
+    }
+}
+
+/// Whether an operation is for callers of this kind.
+const fn admits(access: Access, subject: &Subject) -> bool {
+    match access {
+        Access::AnyToken | Access::Scoped(_) | Access::Account(_) => {
+            matches!(subject, Subject::Organization { .. } | Subject::User { .. })
+        }
+        Access::UserScoped(_) => matches!(subject, Subject::User { .. }),
+        Access::Portal(_) => matches!(subject, Subject::Customer(_) | Subject::Member(_)),
+        Access::PortalMember(_) => matches!(subject, Subject::Member(_)),
+        Access::Public => true,
     }
 }
 

@@ -77,6 +77,7 @@ pub(super) fn stored(error: &Error) -> StoredAnswer {
         Error::Team(TeamError::NotFound | TeamError::OrganizationNotFound)
         | Error::TokenNotFound
         | Error::Member(_)
+        | Error::Portal(_)
         | Error::Customer(_) => (StatusCode::NOT_FOUND, text),
         Error::Team(TeamError::OwnerStays | TeamError::SelfStays) | Error::NotPermitted(_) => {
             (StatusCode::FORBIDDEN, text)

@@ -11,6 +11,12 @@ mod operations;
 mod organizations;
 mod organizations_input;
 mod page;
+mod portal;
+mod portal_email;
+mod portal_error;
+mod portal_members;
+mod portal_operations;
+mod sessions;
 
 pub(crate) use error::{method_not_allowed, not_found, unavailable};
 pub(crate) use front::Front;
@@ -23,9 +29,10 @@ use crate::openapi::{self, Dialect};
 use crate::route::{self, Shared};
 
 pub(crate) fn router(shared: &Arc<Shared>) -> Router {
-    route::router(shared, operations::ALL, error::refuse)
+    let tenancy = route::router(shared, operations::ALL, error::refuse);
+    tenancy.merge(route::router(shared, portal_operations::ALL, error::refuse))
 }
 
 pub(crate) fn document() -> serde_json::Value {
-    openapi::document(Dialect::Polar, operations::ALL)
+    openapi::document(Dialect::Polar, operations::ALL.iter().chain(portal_operations::ALL))
 }

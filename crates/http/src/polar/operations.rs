@@ -21,7 +21,11 @@ const ORGANIZATIONS_READ: Access =
 const ORGANIZATIONS_WRITE: Access = Access::Scoped(&[Permission::new("organizations:write")]);
 const ORGANIZATIONS_CREATE: Access = Access::UserScoped(&[Permission::new("organizations:write")]);
 
-const fn query(name: &'static str, schema: fn() -> serde_json::Value, means: &'static str) -> Parameter {
+pub(super) const fn query(
+    name: &'static str,
+    schema: fn() -> serde_json::Value,
+    means: &'static str,
+) -> Parameter {
     Parameter { name, place: "query", schema, means }
 }
 
@@ -32,7 +36,7 @@ const EXTERNAL_CUSTOMER_ID: Parameter =
 const OF_CUSTOMER: &[Parameter] = &[CUSTOMER_ID, EXTERNAL_CUSTOMER_ID];
 
 /// An operation that is not deprecated and has neither parameters nor body.
-const fn operation(
+pub(super) const fn operation(
     method: Method,
     path: &'static str,
     id: &'static str,

@@ -43,7 +43,8 @@ impl Tx<'_> {
         id: SessionId,
         now: Timestamp,
     ) -> Result<Option<Session>, StoreError> {
-        const SQL: &str = "SELECT organization_id, id, customer_id, member_id, created_at, expires_at, return_url
+        const SQL: &str =
+            "SELECT organization_id, id, customer_id, member_id, created_at, expires_at, return_url
              FROM sessions
              WHERE organization_id = ?1 AND id = ?2 AND expires_at > ?3
                AND EXISTS (SELECT 1 FROM organizations
@@ -189,7 +190,9 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn portal_sweep(&mut self, now: Timestamp, limit: i64) -> Result<usize, StoreError> {
         let mut swept = 0;
-        for (table, key) in [("sessions", "organization_id, id"), ("email_updates", "organization_id, customer_id")] {
+        for (table, key) in
+            [("sessions", "organization_id, id"), ("email_updates", "organization_id, customer_id")]
+        {
             let over = format!("FROM {table} WHERE expires_at <= ?1 ORDER BY expires_at, {key} LIMIT ?2");
             let which = [now.into(), limit.into()];
             let secrets = format!("DELETE FROM credentials WHERE secret_hash IN (SELECT secret_hash {over})");
