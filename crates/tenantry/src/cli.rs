@@ -97,6 +97,15 @@ pub(crate) struct Serve {
     /// An origin of browser applications that may send credentials; can be repeated
     #[arg(long = "trusted-origin", env = "TENANTRY_TRUSTED_ORIGINS", value_delimiter = ',')]
     pub(crate) trusted_origins: Vec<String>,
+    /// Where the customer portal's pages are: what the links to them begin with [default: the server's own URL]
+    #[arg(long, env = "TENANTRY_PORTAL_URL")]
+    pub(crate) portal_url: Option<String>,
+    /// Where mail goes: log, dir:PATH, smtp://NAME:PASSWORD@HOST:PORT?tls=required, smtps://... [default: log]
+    #[arg(long, env = "TENANTRY_MAIL")]
+    pub(crate) mail: Option<String>,
+    /// Whom mail is from: ADDRESS or NAME <ADDRESS>; needed with smtp [default: tenantry@localhost]
+    #[arg(long, env = "TENANTRY_MAIL_FROM")]
+    pub(crate) mail_from: Option<String>,
     /// Bytes of a request's body at the most [default: 1048576]
     #[arg(long, env = "TENANTRY_MAX_BODY_BYTES")]
     pub(crate) max_body_bytes: Option<usize>,

@@ -45,7 +45,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
             Command::Openapi { dialect } => openapi(dialect),
             Command::Migrate => migrate(&settings).await,
             Command::Serve(options) => {
-                let serving = settings.serving(options);
+                let serving = settings.serving(options)?;
                 serve::serve(installation::open(&settings).await?, serving).await
             }
             Command::Organization(command) => {

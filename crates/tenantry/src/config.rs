@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
+use tenantry_core::values::HttpUrl;
 use tenantry_http::{Config, Limits};
+use tenantry_outbound::mail::Mailer;
 
 use crate::cli::{Common, LogFormat, RateLimit, Serve};
 use crate::commands::Failure;
@@ -25,6 +27,9 @@ struct File {
     bootstrap: Option<bool>,
     rate_limit: Option<RateLimit>,
     trusted_origins: Option<Vec<String>>,
+    portal_url: Option<String>,
+    mail: Option<String>,
+    mail_from: Option<String>,
     max_body_bytes: Option<usize>,
     head_timeout_s: Option<u64>,
     request_timeout_s: Option<u64>,
@@ -49,6 +54,41 @@ pub(crate) struct Serving {
     pub(crate) listen: String,
     pub(crate) bootstrap: bool,
     pub(crate) http: Config,
+    /// Where the portal's pages are, when that is not the server's own URL.
+    pub(crate) portal: Option<HttpUrl>,
+    pub(crate) mail: Mail,
+}
+
+/// How mail leaves.
+#[derive(Debug)]
+pub(crate) struct Mail {
+    pub(crate) mailer: Mailer,
+    pub(crate) from: String,
+}
+
+impl Mail {
+    fn new(to: Option<&str>, from: Option<String>) -> Result<Self, Failure> {
+        let wrong = |text: String| Failure::Argument("mail", text);
+        let to = to.unwrap_or("log");
+        let mailer = match to.split_once(':') {
+            None if to == "log" => Mailer::Log,
+            Some(("dir", path)) if !path.is_empty() => Mailer::Directory(PathBuf::from(path)),
+            Some(("smtp" | "smtps", _)) => Mailer::smtp(to).map_err(|error| wrong(error.to_string()))?,
+            // What was typed may hold a password: it is not repeated.
+            _ => return Err(wrong("use log, dir:PATH, smtp://HOST or smtps://HOST".to_owned())),
+        };
+        let from = match (from, &mailer) {
+            (Some(from), _) => from,
+            (None, Mailer::Smtp(_)) => {
+                return Err(Failure::Argument("mail-from", "mail over SMTP needs a sender".to_owned()));
+            }
+            (None, Mailer::Log | Mailer::Directory(_)) => "tenantry@localhost".to_owned(),
+        };
+        if !Mailer::can_send_as(&from) {
+            return Err(Failure::Argument("mail-from", format!("{from:?} is not a mail address")));
+        }
+        Ok(Self { mailer, from })
+    }
 }
 
 impl Settings {
@@ -71,7 +111,7 @@ impl Settings {
     }
 
     /// The options of the server.
-    pub(crate) fn serving(&self, serve: Serve) -> Serving {
+    pub(crate) fn serving(&self, serve: Serve) -> Result<Serving, Failure> {
         let Self { file, .. } = self;
         let usual = Limits::default();
         let seconds = |flag: Option<u64>, file: Option<u64>, usual: Duration| {
@@ -92,11 +132,16 @@ impl Settings {
         };
         // Limits of callers are not there yet: the one value that the option can have is the default.
         let RateLimit::Off = serve.rate_limit.or(file.rate_limit).unwrap_or(RateLimit::Off);
-        Serving {
+        let portal = serve.portal_url.or(file.portal_url.clone()).map(|url| HttpUrl::parse(&url)).transpose();
+        let portal = portal.map_err(|refusal| Failure::Argument("portal-url", refusal.to_string()))?;
+        let mail = serve.mail.or(file.mail.clone());
+        Ok(Serving {
             listen: serve.listen.or(file.listen.clone()).unwrap_or_else(|| "127.0.0.1:8080".to_owned()),
             bootstrap: serve.bootstrap.or(file.bootstrap).unwrap_or(true),
-            http: Config { limits, trusted_origins },
-        }
+            http: Config { limits, trusted_origins, portal_url: String::new() },
+            portal,
+            mail: Mail::new(mail.as_deref(), serve.mail_from.or(file.mail_from.clone()))?,
+        })
     }
 }
 

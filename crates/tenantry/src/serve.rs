@@ -8,6 +8,7 @@ use tenantry_app::App;
 use tenantry_app::bootstrap::{Bootstrap, Bootstrapped};
 use tenantry_core::values::{EmailAddress, OrganizationName, Refusal, Slug};
 use tenantry_http::{Front, server};
+use tenantry_worker::mail::MailWorker;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -20,12 +21,13 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// Serves until the process is told to stop, then closes the database.
 pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), Failure> {
-    let Serving { listen, bootstrap, http } = serving;
+    let Serving { listen, bootstrap, mut http, portal, mail } = serving;
     let app = Arc::new(app);
     let listener = TcpListener::bind(&listen)
         .await
         .map_err(|error| Failure::Config(format!("cannot listen on {listen}: {error}")))?;
     let url = format!("http://{}", listener.local_addr()?);
+    http.portal_url = portal.as_ref().map_or_else(|| url.clone(), ToString::to_string);
     if bootstrap && let Some(first) = first_start(&app).await? {
         print_first_calls(&url, &first)?;
     }
@@ -44,7 +46,9 @@ pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), Failure> {
         stop.send_replace(true);
     };
     let front = Front::new(Arc::clone(&app), http);
-    let (drained, ()) = tokio::join!(server::serve(listener, front, wait), sweep(&app, stopped));
+    let mail = MailWorker::new(Arc::clone(&app), mail.mailer, &mail.from, portal);
+    let (drained, (), ()) =
+        tokio::join!(server::serve(listener, front, wait), sweep(&app, stopped.clone()), mail.run(stopped));
     if !drained? {
         tracing::warn!("some requests were cut off");
     }
