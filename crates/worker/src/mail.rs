@@ -39,16 +39,18 @@ impl MailWorker {
         Self { app, mailer, from: from.into(), portal }
     }
 
-    /// Sends what is due whenever something is, until told to stop.
+    /// Sends what is due whenever something is, until told to stop; what is being sent then comes to its end.
     pub async fn run(&self, mut stopped: watch::Receiver<bool>) {
-        loop {
-            let sleep = match self.send_due().await {
-                Ok(sleep) => sleep,
-                Err(error) => {
-                    tracing::warn!(%error, "mail waits: the database does not answer");
-                    AFTER_FAULT
-                }
+        while !*stopped.borrow() {
+            let sleep = match self.send_some().await {
+                Ok(true) => continue,
+                Ok(false) => self.until_next().await,
+                Err(error) => Err(error),
             };
+            let sleep = sleep.unwrap_or_else(|error| {
+                tracing::warn!(%error, "mail waits: the database does not answer");
+                AFTER_FAULT
+            });
             tokio::select! {
                 _ = stopped.wait_for(|stopped| *stopped) => return,
                 () = self.app.store().mail_signal().notified() => {}
@@ -62,20 +64,27 @@ impl MailWorker {
     /// # Errors
     /// When the database fails.
     pub async fn send_due(&self) -> Result<Duration, StoreError> {
-        loop {
-            let taken = self.app.mails_take().await?;
-            if taken.is_empty() {
-                break;
-            }
-            let mut attempts = JoinSet::new();
-            for mail in taken {
-                let worker = self.clone();
-                attempts.spawn(async move { worker.attempt(mail).await });
-            }
-            for outcome in attempts.join_all().await {
-                outcome?;
-            }
+        while self.send_some().await? {}
+        self.until_next().await
+    }
+
+    /// Sends a few of the mails that are due, at once; answers whether there were any.
+    async fn send_some(&self) -> Result<bool, StoreError> {
+        let taken = self.app.mails_take().await?;
+        let any = !taken.is_empty();
+        let mut attempts = JoinSet::new();
+        for mail in taken {
+            let worker = self.clone();
+            attempts.spawn(async move { worker.attempt(mail).await });
         }
+        for outcome in attempts.join_all().await {
+            outcome?;
+        }
+        Ok(any)
+    }
+
+    /// How long nothing will be due, as far as is known.
+    async fn until_next(&self) -> Result<Duration, StoreError> {
         let next = self.app.mail_next_due().await?;
         let now = self.app.now();
         Ok(next.map_or(LONGEST_SLEEP, |due| Duration::from_secs(now.seconds_until(due)).min(LONGEST_SLEEP)))

@@ -1,18 +1,35 @@
 //! The mail worker on a real database, with a directory as its mail server and a clock set by hand.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use tenantry_app::organizations::{OrganizationCreate, Owner};
+use tenantry_app::customers::CustomerCreate;
+use tenantry_app::email_updates::EmailUpdateRequest;
+use tenantry_app::members::CustomerName;
+use tenantry_app::organizations::{OrganizationCreate, OrganizationUpdate, Owner};
+use tenantry_app::sessions::SessionCreate;
 use tenantry_app::team::TeamMemberAdd;
+use tenantry_app::tokens::TokenCreate;
 use tenantry_app::{App, Clock, HashKey, Requester, moments};
-use tenantry_core::Timestamp;
+use tenantry_core::customer::{CustomerKind, NewCustomer};
 use tenantry_core::ids::OrganizationId;
-use tenantry_core::organization::{FeatureSettings, NewOrganization, OrganizationChange, Origin};
+use tenantry_core::organization::{
+    CustomerPortalSettings, FeatureSettings, NewOrganization, OrganizationChange, Origin, PortalCustomer,
+};
 use tenantry_core::team::{NewTeamMember, TeamRole};
+use tenantry_core::token::Scopes;
 use tenantry_core::values::{EmailAddress, OrganizationName, Slug};
+use tenantry_core::values::{HttpUrl, Metadata};
+use tenantry_core::{Patch, Timestamp};
 use tenantry_outbound::mail::Mailer;
 use tenantry_store::sqlite;
 use tenantry_worker::mail::MailWorker;
@@ -66,8 +83,59 @@ impl World {
     }
 
     fn worker(&self) -> MailWorker {
+        self.worker_with(None)
+    }
+
+    fn worker_with(&self, portal: Option<&str>) -> MailWorker {
         let mailer = Mailer::Directory(self.directory.path().join("mail"));
-        MailWorker::new(Arc::clone(&self.app), mailer, "Tenantry <no-reply@x.dev>", None)
+        let portal = portal.map(|url| HttpUrl::parse(url).unwrap());
+        MailWorker::new(Arc::clone(&self.app), mailer, "Tenantry <no-reply@x.dev>", portal)
+    }
+
+    /// Who acts with this secret.
+    async fn by(&self, secret: &str) -> Requester {
+        Requester::caller(&self.app.authenticate(secret).await.unwrap().unwrap(), None)
+    }
+
+    /// A customer asks for another address.
+    async fn ask_for_address(&self, address: &str) {
+        let (organization, hash_key) = (self.organization, self.app.hash_key().clone());
+        let token = TokenCreate {
+            by: Requester::operator(),
+            organization,
+            label: String::new(),
+            scopes: Scopes::everything(),
+            expires_in_s: None,
+            hash_key: hash_key.clone(),
+        };
+        let token = self.app.write(token).await.unwrap();
+        let by = self.by(token.secret.expose()).await;
+        let allowed = PortalCustomer { allow_email_change: Some(true) };
+        let settings =
+            CustomerPortalSettings { customer: Some(allowed), ..CustomerPortalSettings::default() };
+        let change = OrganizationChange {
+            customer_portal_settings: Patch::Value(settings),
+            ..OrganizationChange::default()
+        };
+        self.app.write(OrganizationUpdate { by: by.clone(), id: organization, change }).await.unwrap();
+        let new = NewCustomer {
+            kind: CustomerKind::Individual,
+            email: Some(email("ada@x.dev")),
+            name: None,
+            external_id: None,
+            metadata: Metadata::default(),
+            billing_address: None,
+            tax_id: None,
+            locale: None,
+            owner: None,
+        };
+        let create = CustomerCreate { by: by.clone(), organization: None, new };
+        let customer = CustomerName::Id(self.app.write(create).await.unwrap().id);
+        let begin =
+            SessionCreate { by, customer, member: None, return_url: None, hash_key: hash_key.clone() };
+        let session = self.app.write(begin).await.unwrap();
+        let by = self.by(session.secret.expose()).await;
+        self.app.write(EmailUpdateRequest { by, email: email(address), hash_key }).await.unwrap();
     }
 
     /// The mails that were handed over, by file name.
@@ -201,4 +269,39 @@ async fn the_worker_wakes_for_each_mail_and_stops_when_told() {
     let done = async { tokio::join!(worker.run(stopped), work) };
     tokio::time::timeout(Duration::from_secs(20), done).await.unwrap();
     assert_eq!(world.sent().len(), 3);
+}
+
+/// The plain text of a mail as people read it: soft line breaks and their like undone.
+fn readable(mail: &str) -> String {
+    mail.replace("=\r\n", "").replace("=3D", "=")
+}
+
+#[tokio::test]
+async fn a_secret_reaches_its_reader_as_a_token_or_a_link() {
+    for (portal, form) in [
+        (None, "\r\n    tenantry_cev_"),
+        (
+            Some("https://portal.example/"),
+            "https://portal.example/acme/portal/email-update?token=tenantry_cev_",
+        ),
+    ] {
+        let world = World::new().await;
+        world.ask_for_address("new@x.dev").await;
+        let file = std::fs::read(world.directory.path().join("test.db-wal")).unwrap();
+        assert!(!file.windows(13).any(|part| part == b"tenantry_cev_"));
+        world.worker_with(portal).send_due().await.unwrap();
+        let sent = world.sent();
+        assert_eq!(sent.len(), 1);
+        assert!(sent[0].1.contains("To: new@x.dev"));
+        assert!(readable(&sent[0].1).contains(form), "{}", sent[0].1);
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_lapsed_is_not_sent() {
+    let world = World::new().await;
+    world.ask_for_address("new@x.dev").await;
+    world.advance(30 * 60);
+    world.worker().send_due().await.unwrap();
+    assert!(world.sent().is_empty() && !world.waiting().await);
 }
