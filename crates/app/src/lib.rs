@@ -1,4 +1,4 @@
-//! The use cases of Tenantry: one [`Operation`](tenantry_store::Operation) each, a file a noun.
+//! The use cases of Tenantry: one [`Operation`] each, a file a noun.
 //!
 //! An operation loads the facts, lets the core decide, stores what follows and appends the audit entry, all
 //! in one transaction. Nothing leaves the process before the commit.
