@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use tenantry_core::token::{Secret, TokenHash};
+use tenantry_core::token::{Secret, SecretKind, TokenHash};
 use tenantry_store::{CredentialOwner, StoreError};
 
 use crate::{App, Caller, limits};
@@ -49,7 +49,7 @@ impl App {
     /// # Errors
     /// When the database fails.
     pub async fn authenticate(&self, bearer: &str) -> Result<Option<Arc<Caller>>, StoreError> {
-        if Secret::recognize(bearer).is_none() {
+        if !Secret::recognize(bearer).is_some_and(SecretKind::is_credential) {
             return Ok(None);
         }
         let hash = self.hash_key.hash(bearer);

@@ -70,35 +70,56 @@ impl Operation for CustomerUpdate {
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Customer, Error> {
         let Self { by, customer: name, change } = self;
         let before = members::customer(tx, by, name, Hold::Yes).await?.ok_or(CustomerError::NotFound)?;
-        let organization = before.organization;
-        by.check(organization, Right::ManageCustomers)?;
-        let email_taken = match change.email.as_ref().value() {
-            Some(email) => tx.customer_email_taken(organization, email, Some(before.id)).await?,
-            None => false,
-        };
-        let external_id_taken = match change.external_id.as_ref().value() {
-            Some(id) => {
-                let found = tx.customer_by_external_id(organization, id.as_str()).await?;
-                found.is_some_and(|id| id != before.id)
-            }
-            None => false,
-        };
-        let facts = UpdateFacts { customer: before.clone(), email_taken, external_id_taken };
-        let after = customer::update(facts, change.clone(), moment.now())?;
-        if after == before {
-            return Ok(after);
-        }
-        tx.customer_update(&before, &after).await.map_err(|error| taken(error, &after))?;
-        record(tx, moment, by, "customer.updated", Some(&before), Some(&after)).await?;
-        if let Some(owner) = tx.member_owner(organization, before.id).await?
-            && let Some(followed) = customer::owner_follows(&before, &after, &owner)
-        {
-            tx.member_update(&followed).await?;
-            members::record(tx, moment, by, "member.updated", Some(&owner), Some(&followed)).await?;
-        }
-        changes::state_changed(tx, moment, &after, false).await?;
-        Ok(after)
+        by.check(before.organization, Right::ManageCustomers)?;
+        self::change(tx, moment, by, before, change).await
     }
+}
+
+/// Changes a customer that is held.
+pub(crate) async fn change(
+    tx: &mut Tx<'_>,
+    moment: &mut Moment,
+    by: &Requester,
+    before: Customer,
+    change: &CustomerChange,
+) -> Result<Customer, Error> {
+    let organization = before.organization;
+    let email_taken = match change.email.as_ref().value() {
+        Some(email) => tx.customer_email_taken(organization, email, Some(before.id)).await?,
+        None => false,
+    };
+    let external_id_taken = match change.external_id.as_ref().value() {
+        Some(id) => {
+            let found = tx.customer_by_external_id(organization, id.as_str()).await?;
+            found.is_some_and(|id| id != before.id)
+        }
+        None => false,
+    };
+    let facts = UpdateFacts { customer: before.clone(), email_taken, external_id_taken };
+    let after = customer::update(facts, change.clone(), moment.now())?;
+    if after != before {
+        store(tx, moment, by, &before, &after).await?;
+    }
+    Ok(after)
+}
+
+/// Stores a customer that changed; its owner follows where it must.
+pub(crate) async fn store(
+    tx: &mut Tx<'_>,
+    moment: &mut Moment,
+    by: &Requester,
+    before: &Customer,
+    after: &Customer,
+) -> Result<(), Error> {
+    tx.customer_update(before, after).await.map_err(|error| taken(error, after))?;
+    record(tx, moment, by, "customer.updated", Some(before), Some(after)).await?;
+    if let Some(owner) = tx.member_owner(before.organization, before.id).await?
+        && let Some(followed) = customer::owner_follows(before, after, &owner)
+    {
+        tx.member_update(&followed).await?;
+        members::record(tx, moment, by, "member.updated", Some(&owner), Some(&followed)).await?;
+    }
+    Ok(())
 }
 
 /// Deletes a customer and its members.

@@ -122,7 +122,7 @@ impl Operation for Sweep {
     type Error = StoreError;
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<usize, StoreError> {
-        tx.idempotency_sweep(moment.now(), limits::IDEMPOTENCY_SWEPT).await
+        tx.idempotency_sweep(moment.now(), limits::SWEPT).await
     }
 }
 
@@ -165,8 +165,8 @@ impl App {
         self.write_once(Some(claim), Known(answer), render).await
     }
 
-    /// What is done now and then, a few rows at a time: stores when tokens were last used, deletes expired
-    /// idempotency records, and forgets what old events told.
+    /// What is done now and then, a few rows at a time: stores when tokens were last used, deletes what has
+    /// expired, and forgets what old events told.
     ///
     /// # Errors
     /// When the database fails.
@@ -174,6 +174,7 @@ impl App {
         self.store_token_uses().await?;
         while self.store.write(Sweep).await? > 0 {}
         while self.store.write(crate::webhooks::Archive).await? > 0 {}
+        while self.store.write(crate::sessions::Sweep).await? > 0 {}
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! The use cases of Tenantry: one [`Operation`](tenantry_store::Operation) each, a file a noun.
+//! The use cases of Tenantry: one [`Operation`] each, a file a noun.
 //!
 //! An operation loads the facts, lets the core decide, stores what follows and writes the change down (audit
 //! entry and webhook events), all in one transaction. Nothing leaves the process before the commit.
@@ -12,12 +12,16 @@ mod caller;
 mod changes;
 mod credentials;
 pub mod customers;
+pub mod email_updates;
 mod error;
 pub mod idempotency;
 pub mod limits;
+mod mails;
 pub mod members;
 pub mod organizations;
+pub mod portal;
 mod secrets;
+pub mod sessions;
 pub mod team;
 pub mod tokens;
 pub mod webhooks;

@@ -10,8 +10,6 @@ pub const CREDENTIALS_REMEMBERED: usize = 20_000;
 pub const IDEMPOTENCY_KEPT_S: i64 = 24 * 60 * 60;
 /// Seconds after which a request whose key is in use may try again.
 pub const IDEMPOTENCY_RETRY_S: u64 = 1;
-/// Expired idempotency records deleted in one transaction.
-pub const IDEMPOTENCY_SWEPT: i64 = 500;
 /// Seconds for which whoever sends a webhook holds its lane: after that another takes over. More than a
 /// request may take.
 pub const WEBHOOK_LEASE_S: i64 = 30;
@@ -25,3 +23,9 @@ pub const EXPORT_ROWS: i64 = 500;
 pub const AUDIT_SCRUBBED: i64 = 500;
 /// Uses of tokens that are stored in one transaction.
 pub const TOKEN_USES_STORED: usize = 500;
+/// Expired rows of a kind deleted in one transaction.
+pub const SWEPT: i64 = 500;
+/// Mails taken at once.
+pub const MAILS_TAKEN: i64 = 8;
+/// Seconds for which a taken mail is left alone: longer than handing one over can last.
+pub const MAIL_HELD_S: i64 = 120;

@@ -118,27 +118,38 @@ impl Operation for MemberCreate {
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Member, Error> {
         let Self { by, customer: name, new } = self;
         let customer = customer(tx, by, name, Hold::Yes).await?.ok_or(MemberError::CustomerNotFound)?;
-        let organization = customer.organization;
-        by.check(organization, Right::ManageCustomers)?;
-        let members_enabled = tx.members_enabled(organization).await?.ok_or(Error::OrganizationNotFound)?;
-        let external_id_taken = match &new.external_id {
-            Some(id) => tx.member_by_external_id(organization, customer.id, id.as_str()).await?.is_some(),
-            None => false,
-        };
-        let facts = CreateFacts {
-            members_enabled,
-            same_email: tx.member_by_email(organization, customer.id, &new.email).await?,
-            external_id_taken,
-            customer,
-        };
-        let id = MemberId::new(moment.uuid());
-        match member::create(facts, new.clone(), id, moment.now())? {
-            Created::Existing(member) => Ok(member),
-            Created::New(member) => {
-                tx.member_insert(&member).await.map_err(|error| taken(error, &member))?;
-                record(tx, moment, by, "member.created", None, Some(&member)).await?;
-                Ok(member)
-            }
+        by.check(customer.organization, Right::ManageCustomers)?;
+        add(tx, moment, by, customer, new).await
+    }
+}
+
+/// Adds a member to a customer that is held.
+pub(crate) async fn add(
+    tx: &mut Tx<'_>,
+    moment: &mut Moment,
+    by: &Requester,
+    customer: Customer,
+    new: &NewMember,
+) -> Result<Member, Error> {
+    let organization = customer.organization;
+    let members_enabled = tx.members_enabled(organization).await?.ok_or(Error::OrganizationNotFound)?;
+    let external_id_taken = match &new.external_id {
+        Some(id) => tx.member_by_external_id(organization, customer.id, id.as_str()).await?.is_some(),
+        None => false,
+    };
+    let facts = CreateFacts {
+        members_enabled,
+        same_email: tx.member_by_email(organization, customer.id, &new.email).await?,
+        external_id_taken,
+        customer,
+    };
+    let id = MemberId::new(moment.uuid());
+    match member::create(facts, new.clone(), id, moment.now())? {
+        Created::Existing(member) => Ok(member),
+        Created::New(member) => {
+            tx.member_insert(&member).await.map_err(|error| taken(error, &member))?;
+            record(tx, moment, by, "member.created", None, Some(&member)).await?;
+            Ok(member)
         }
     }
 }
@@ -161,35 +172,47 @@ impl Operation for MemberUpdate {
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Member, Error> {
         let Self { by, member: name, change } = self;
         let (before, customer) = held(tx, by, name).await?;
-        let organization = before.organization;
-        let email_taken = match &change.email {
-            Some(email) => tx
-                .member_by_email(organization, customer.id, email)
-                .await?
-                .is_some_and(|other| other.id != before.id),
-            None => false,
-        };
-        let owner = match change.role {
-            Some(MemberRole::Owner) => tx.member_owner(organization, customer.id).await?,
-            _ => None,
-        };
-        let facts = UpdateFacts {
-            member: before.clone(),
-            customer_kind: customer.kind,
-            owner: owner.clone(),
-            email_taken,
-        };
-        let Updated { demoted, member, changed } = member::update(facts, change.clone(), moment.now())?;
-        if let Some(demoted) = &demoted {
-            tx.member_update(demoted).await?;
-            record(tx, moment, by, "member.updated", owner.as_ref(), Some(demoted)).await?;
-        }
-        if changed {
-            tx.member_update(&member).await.map_err(|error| taken(error, &member))?;
-            record(tx, moment, by, "member.updated", Some(&before), Some(&member)).await?;
-        }
-        Ok(member)
+        self::change(tx, moment, by, before, &customer, change).await
     }
+}
+
+/// Changes a member of a customer that is held.
+pub(crate) async fn change(
+    tx: &mut Tx<'_>,
+    moment: &mut Moment,
+    by: &Requester,
+    before: Member,
+    customer: &Customer,
+    change: &MemberChange,
+) -> Result<Member, Error> {
+    let organization = before.organization;
+    let email_taken = match &change.email {
+        Some(email) => tx
+            .member_by_email(organization, customer.id, email)
+            .await?
+            .is_some_and(|other| other.id != before.id),
+        None => false,
+    };
+    let owner = match change.role {
+        Some(MemberRole::Owner) => tx.member_owner(organization, customer.id).await?,
+        _ => None,
+    };
+    let facts = UpdateFacts {
+        member: before.clone(),
+        customer_kind: customer.kind,
+        owner: owner.clone(),
+        email_taken,
+    };
+    let Updated { demoted, member, changed } = member::update(facts, change.clone(), moment.now())?;
+    if let Some(demoted) = &demoted {
+        tx.member_update(demoted).await?;
+        record(tx, moment, by, "member.updated", owner.as_ref(), Some(demoted)).await?;
+    }
+    if changed {
+        tx.member_update(&member).await?;
+        record(tx, moment, by, "member.updated", Some(&before), Some(&member)).await?;
+    }
+    Ok(member)
 }
 
 /// Removes a member.
@@ -208,10 +231,20 @@ impl Operation for MemberDelete {
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
         let Self { by, member: name } = self;
         let (member, _) = held(tx, by, name).await?;
-        member::delete(DeleteFacts { id: member.id, role: member.role })?;
-        tx.member_delete(&member, moment.now()).await?;
-        record(tx, moment, by, "member.deleted", Some(&member), None).await
+        remove(tx, moment, by, &member).await
     }
+}
+
+/// Removes a member of a customer that is held.
+pub(crate) async fn remove(
+    tx: &mut Tx<'_>,
+    moment: &mut Moment,
+    by: &Requester,
+    member: &Member,
+) -> Result<(), Error> {
+    member::delete(DeleteFacts { id: member.id, role: member.role })?;
+    tx.member_delete(member, moment.now()).await?;
+    record(tx, moment, by, "member.deleted", Some(member), None).await
 }
 
 /// The member of that name as it is once nobody else can change it: the customer is held, and the member

@@ -2,11 +2,13 @@
 
 use tenantry_core::Moment;
 use tenantry_core::ids::{OrganizationId, UserId};
+use tenantry_core::mail::Letter;
 use tenantry_core::team::{self, NewTeamMember, RoleChange, TeamError, TeamFacts, TeamMember};
 use tenantry_core::values::EmailAddress;
 use tenantry_store::{Operation, StoreError, Tx};
 
 use crate::changes::{self, Change};
+use crate::mails::{self, NewMail};
 use crate::organizations::person;
 use crate::{App, Error, Requester, Right};
 
@@ -76,6 +78,7 @@ async fn add(
     let member =
         TeamMember { organization, user: user.id, role: new.role, created_at: now, modified_at: now };
     join(tx, moment, by, &member).await?;
+    tell(tx, moment, by, &member, new).await?;
     Ok((member, user.email, true))
 }
 
@@ -89,6 +92,30 @@ async fn facts(tx: &mut Tx<'_>, organization: OrganizationId, user: UserId) -> R
     tx.organization_for_update(organization).await?.ok_or(Error::OrganizationNotFound)?;
     let member = tx.team_member(organization, user).await?.ok_or(TeamError::NotFound)?;
     Ok(TeamFacts::of(member, &tx.team(organization).await?))
+}
+
+/// Writes to the person what they are part of now.
+async fn tell(
+    tx: &mut Tx<'_>,
+    moment: &mut Moment,
+    by: &Requester,
+    member: &TeamMember,
+    new: &NewTeamMember,
+) -> Result<(), Error> {
+    let tenant = tx.organization(member.organization).await?.ok_or(TeamError::OrganizationNotFound)?;
+    let inviter = match by.person() {
+        Some(id) => tx.user(id).await?,
+        None => None,
+    };
+    let letter = Letter::TeamMemberAdded {
+        organization: tenant.name.to_string(),
+        role: member.role,
+        inviter: inviter
+            .map(|user| user.name.map_or_else(|| user.email.to_string(), |name| name.to_string())),
+    };
+    let (organization, to) = (member.organization, new.email.clone());
+    let mail = NewMail { organization, to, letter, expires_at: None, secret: None };
+    mails::queue(tx, moment, mail).await
 }
 
 /// Stores a new part in a team.

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::Timestamp;
 use crate::customer::Pseudonym;
-use crate::ids::{AuditId, OrganizationId, TokenId, UserId, UserTokenId};
+use crate::ids::{AuditId, CustomerId, MemberId, OrganizationId, TokenId, UserId, UserTokenId};
 
 /// Who made a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,10 @@ pub enum Actor {
     Token(TokenId),
     /// A person, by one of their own tokens.
     User(UserId, UserTokenId),
+    /// A customer, in the portal.
+    Customer(CustomerId),
+    /// A member of a customer, in the portal.
+    Member(MemberId),
     /// The operator, at the command line.
     Operator,
     /// The server itself: the first start, expiry, clean-up.
@@ -28,6 +32,8 @@ impl Actor {
         match self {
             Self::Token(_) => "access_token",
             Self::User(..) => "user",
+            Self::Customer(_) => "customer",
+            Self::Member(_) => "member",
             Self::Operator => "operator",
             Self::System => "system",
         }
@@ -39,6 +45,8 @@ impl Actor {
         match self {
             Self::Token(id) => Some(id.uuid()),
             Self::User(id, _) => Some(id.uuid()),
+            Self::Customer(id) => Some(id.uuid()),
+            Self::Member(id) => Some(id.uuid()),
             Self::Operator | Self::System => None,
         }
     }

@@ -56,4 +56,10 @@ ids! {
     WebhookEventId,
     /// One attempt to deliver an event.
     WebhookDeliveryId,
+    /// A session of the customer portal.
+    SessionId,
+    /// A request to change a customer's address.
+    EmailUpdateId,
+    /// A mail that waits to be sent.
+    MailId,
 }

@@ -17,6 +17,8 @@ use crate::wire::{At, Loc, Violation, Wire};
 /// What a handler gets.
 pub(crate) struct Call {
     pub(crate) app: Arc<App>,
+    /// Where the portal's pages are.
+    pub(crate) portal_url: Arc<str>,
     pub(crate) caller: Option<Arc<Caller>>,
     pub(crate) request_id: String,
     pub(crate) method: &'static str,

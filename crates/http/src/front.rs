@@ -35,6 +35,8 @@ pub struct Config {
     pub rates: Option<Rates>,
     /// Proxies that are believed when they say for whom they ask; nobody is when it is empty.
     pub trusted_proxies: IpAllowList,
+    /// Where the portal's pages are: what the links to them begin with.
+    pub portal_url: String,
 }
 
 /// The id of a request: shown on its answer, in the log and in the audit entries it caused.
@@ -92,10 +94,15 @@ impl Front {
     /// The front of an application.
     #[must_use]
     pub fn new(app: Arc<App>, config: Config) -> Self {
-        let Config { limits, trusted_origins, rates, trusted_proxies } = config;
+        let Config { limits, trusted_origins, rates, trusted_proxies, portal_url } = config;
         let places = Arc::new(Semaphore::new(limits.in_flight));
         let start = u64::try_from(app.now().as_micros()).unwrap_or(0) >> 4 & 0xffff_ffff_ffff;
-        let shared = Arc::new(Shared { app, limits, limiters: rates.map(Limiters::new) });
+        let shared = Arc::new(Shared {
+            app,
+            limits,
+            limiters: rates.map(Limiters::new),
+            portal_url: portal_url.into(),
+        });
         let router = polar::router(&shared)
             .merge(ahasend::router(&shared))
             .merge(docs::router(&shared))

@@ -76,14 +76,22 @@ pub(crate) enum Access {
     },
     /// A token with the permission, for the account in the path.
     Account(Permission),
+    /// A session of the portal with one of these permissions.
+    Portal(&'static [Permission]),
+    /// A member's session of the portal with one of these permissions.
+    PortalMember(&'static [Permission]),
+    /// Anybody: a token is not even looked at.
+    Public,
 }
 
 impl Access {
     pub(crate) const fn permissions(self) -> &'static [Permission] {
         match self {
-            Self::AnyToken | Self::Account(_) => &[],
+            Self::AnyToken | Self::Account(_) | Self::Public => &[],
             Self::Scoped(permissions)
             | Self::UserScoped(permissions)
+            | Self::Portal(permissions)
+            | Self::PortalMember(permissions)
             | Self::BySubject { user: permissions, .. } => permissions,
         }
     }
@@ -164,6 +172,8 @@ pub(crate) struct Shared {
     pub(crate) app: Arc<App>,
     pub(crate) limits: Limits,
     pub(crate) limiters: Option<Limiters>,
+    /// Where the portal's pages are.
+    pub(crate) portal_url: Arc<str>,
 }
 
 /// The router of a dialect's operations.
@@ -208,7 +218,10 @@ async fn prepare(
         Ok(params) => params.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
         Err(_) => return Err(Refused::NoSuchPath),
     };
-    let caller = authenticate(&shared.app, &parts.headers).await;
+    let caller = match operation.access {
+        Access::Public => Ok(None),
+        _ => authenticate(&shared.app, &parts.headers).await.map(Some),
+    };
     if let Some(limiters) = &shared.limiters {
         let taken = limiters.take(whose(&caller, &parts));
         *left = Some(taken);
@@ -216,10 +229,10 @@ async fn prepare(
             return Err(Refused::RateLimited(taken));
         }
     }
-    let caller = caller?;
     let mut call = Call {
         app: Arc::clone(&shared.app),
-        caller: Some(caller),
+        portal_url: Arc::clone(&shared.portal_url),
+        caller: caller?,
         request_id: parts.extensions.get::<RequestId>().map(ToString::to_string).unwrap_or_default(),
         method: operation.method.as_str(),
         path: parts.uri.path().to_owned(),
@@ -248,29 +261,37 @@ async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Arc<Caller>, Ref
     app.authenticate(bearer).await.map_err(Refused::Store)?.ok_or(Refused::InvalidToken)
 }
 
-/// Whose bucket a request is taken from.
-fn whose(caller: &Result<Arc<Caller>, Refused>, parts: &Parts) -> Who {
-    match caller.as_ref().map(|caller| &caller.subject) {
-        Ok(Subject::Organization { organization, .. }) => Who::Known(organization.uuid()),
-        Ok(Subject::User { user, .. }) => Who::Known(user.uuid()),
-        Err(_) => {
-            let nowhere = ClientAddress(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
-            Who::at(parts.extensions.get::<ClientAddress>().copied().unwrap_or(nowhere).0)
-        }
-    }
+/// Whose bucket a request is taken from. A customer in the portal has its own, so that it cannot empty its
+/// organization's.
+fn whose(caller: &Result<Option<Arc<Caller>>, Refused>, parts: &Parts) -> Who {
+    let Ok(Some(caller)) = caller else {
+        let nowhere = ClientAddress(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+        return Who::at(parts.extensions.get::<ClientAddress>().copied().unwrap_or(nowhere).0);
+    };
+    Who::Known(match &caller.subject {
+        Subject::Organization { organization, .. } => organization.uuid(),
+        Subject::User { user, .. } => user.uuid(),
+        Subject::Customer(session) | Subject::Member(session) => session.customer.uuid(),
+    })
 }
 
 fn authorize(access: Access, call: &Call) -> Result<(), Refused> {
+    if matches!(access, Access::Public) {
+        return Ok(());
+    }
     let caller = call.caller.as_ref().ok_or(Refused::Unauthorized)?;
+    if !admits(access, &caller.subject) {
+        return Err(Refused::Unauthorized);
+    }
     match access {
-        Access::AnyToken => Ok(()),
-        Access::UserScoped(_) if matches!(caller.subject, Subject::Organization { .. }) => {
-            Err(Refused::Unauthorized)
-        }
-        Access::Scoped(permissions) | Access::UserScoped(permissions) => any_of(permissions, caller),
+        Access::AnyToken | Access::Public => Ok(()),
+        Access::Scoped(permissions)
+        | Access::UserScoped(permissions)
+        | Access::Portal(permissions)
+        | Access::PortalMember(permissions) => any_of(permissions, caller),
         Access::BySubject { user, organization } => match caller.subject {
             Subject::User { .. } => any_of(user, caller),
-            Subject::Organization { .. } => any_of(organization, caller),
+            _ => any_of(organization, caller),
         },
         Access::Account(permission) => {
             let account = tenantry_core::values::parse_uuid(call.param("account_id"));
@@ -286,6 +307,19 @@ fn authorize(access: Access, call: &Call) -> Result<(), Refused> {
 fn any_of(permissions: &[Permission], caller: &Caller) -> Result<(), Refused> {
     let allowed = permissions.iter().any(|permission| caller.allows(*permission));
     if allowed { Ok(()) } else { Err(Refused::InsufficientScope(permissions.to_vec())) }
+}
+
+/// Whether an operation is for callers of this kind.
+const fn admits(access: Access, subject: &Subject) -> bool {
+    match access {
+        Access::AnyToken | Access::Scoped(_) | Access::Account(_) | Access::BySubject { .. } => {
+            matches!(subject, Subject::Organization { .. } | Subject::User { .. })
+        }
+        Access::UserScoped(_) => matches!(subject, Subject::User { .. }),
+        Access::Portal(_) => matches!(subject, Subject::Customer(_) | Subject::Member(_)),
+        Access::PortalMember(_) => matches!(subject, Subject::Member(_)),
+        Access::Public => true,
+    }
 }
 
 async fn read(body: Body, limit: usize) -> Result<Bytes, Refused> {

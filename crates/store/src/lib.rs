@@ -117,6 +117,12 @@ impl Store {
         self.sqlite.webhooks()
     }
 
+    /// Woken when a mail is left to be sent through this process.
+    #[must_use]
+    pub fn mail_signal(&self) -> &tokio::sync::Notify {
+        self.sqlite.mail()
+    }
+
     /// Finishes what is queued, writes the log back into the database, and closes it.
     pub async fn close(&self) {
         self.sqlite.close().await;

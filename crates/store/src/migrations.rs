@@ -15,6 +15,7 @@ struct Migration {
 const MIGRATIONS: &[Migration] = &[
     Migration { number: 1, name: "foundation", text: include_str!("../migrations/0001_foundation.sql") },
     Migration { number: 2, name: "webhooks", text: include_str!("../migrations/0002_webhooks.sql") },
+    Migration { number: 3, name: "portal", text: include_str!("../migrations/0003_portal.sql") },
     Migration { number: 4, name: "customers", text: include_str!("../migrations/0004_customers.sql") },
 ];
 

@@ -64,6 +64,9 @@ param_from! {
     tenantry_core::ids::WebhookEndpointId => |value| Self::Id(value.uuid()),
     tenantry_core::ids::WebhookEventId => |value| Self::Id(value.uuid()),
     tenantry_core::ids::WebhookDeliveryId => |value| Self::Id(value.uuid()),
+    tenantry_core::ids::SessionId => |value| Self::Id(value.uuid()),
+    tenantry_core::ids::EmailUpdateId => |value| Self::Id(value.uuid()),
+    tenantry_core::ids::MailId => |value| Self::Id(value.uuid()),
 }
 
 impl<'a, T: Into<Param<'a>>> From<Option<T>> for Param<'a> {
@@ -188,7 +191,10 @@ id_columns!(
     AuditId,
     WebhookEndpointId,
     WebhookEventId,
-    WebhookDeliveryId
+    WebhookDeliveryId,
+    SessionId,
+    EmailUpdateId,
+    MailId
 );
 
 pub(crate) fn unexpected(error: impl Display) -> StoreError {

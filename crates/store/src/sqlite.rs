@@ -64,6 +64,7 @@ pub struct Sqlite {
     moments: Moments,
     generation: Arc<Generation>,
     webhooks: Arc<Notify>,
+    mail: Arc<Notify>,
     queue: Mutex<Option<SyncSender<Job>>>,
     readers: Mutex<Vec<Connection>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -94,6 +95,7 @@ pub fn open(path: &Path, moments: Moments) -> Result<Store, StoreError> {
         moments,
         generation: Arc::default(),
         webhooks: Arc::default(),
+        mail: Arc::default(),
         queue: Mutex::new(Some(queue)),
         readers: Mutex::default(),
         threads: Mutex::new(threads),
@@ -131,11 +133,16 @@ impl Sqlite {
         &self.webhooks
     }
 
+    pub(crate) const fn mail(&self) -> &Arc<Notify> {
+        &self.mail
+    }
+
     pub(crate) async fn write<O: Operation>(&self, operation: O) -> Result<O::Output, O::Error> {
         let (reply, answer) = oneshot::channel();
         let moments = Arc::clone(&self.moments);
         let generation = Arc::clone(&self.generation);
         let webhooks = Arc::clone(&self.webhooks);
+        let mail = Arc::clone(&self.mail);
         let job: Job = Box::new(move |connection| {
             if reply.is_closed() {
                 // The request was given up while it waited: it must not happen after all.
@@ -152,8 +159,11 @@ impl Sqlite {
                 if touched.credentials {
                     generation.advance();
                 }
-                if touched.webhooks {
+                if touched.webhooks && committed.is_ok() {
                     webhooks.notify_one();
+                }
+                if touched.mail && committed.is_ok() {
+                    mail.notify_one();
                 }
                 // Nobody listens when the request was given up meanwhile; what it did stays done.
                 drop(reply.send(committed.map_err(O::Error::from).and(outcome)));

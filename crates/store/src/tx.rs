@@ -9,19 +9,21 @@ use crate::StoreError;
 use crate::sql::{Param, Row};
 use crate::sqlite;
 
+/// What others must hear of once a transaction is committed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Touched {
+    /// A right may be gone from a credential.
+    pub(crate) credentials: bool,
+    /// A mail waits to be sent.
+    pub(crate) mail: bool,
+    /// It left something for the delivery of webhooks to do.
+    pub(crate) webhooks: bool,
+}
+
 /// The database as one operation sees it.
 pub struct Tx<'c> {
     connection: &'c mut Connection,
     touched: Touched,
-}
-
-/// What others must hear of once the transaction is committed.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Touched {
-    /// It may have taken a right away from a credential.
-    pub(crate) credentials: bool,
-    /// It left something for the delivery of webhooks to do.
-    pub(crate) webhooks: bool,
 }
 
 impl<'c> Tx<'c> {
@@ -37,6 +39,11 @@ impl<'c> Tx<'c> {
     /// Notes that this transaction leaves webhooks to deliver.
     pub(crate) fn touch_webhooks(&mut self) {
         self.touched.webhooks = true;
+    }
+
+    /// Notes that this transaction leaves a mail to be sent.
+    pub(crate) fn touch_mail(&mut self) {
+        self.touched.mail = true;
     }
 
     pub(crate) const fn touched(&self) -> Touched {

@@ -118,6 +118,15 @@ pub(crate) struct Serve {
     /// A host, with its port where it is not 80, that webhooks may reach by plain HTTP; can be repeated
     #[arg(long = "webhook-http-host", env = "TENANTRY_WEBHOOK_HTTP_HOSTS", value_delimiter = ',')]
     pub(crate) webhook_http_hosts: Vec<String>,
+    /// Where the customer portal's pages are: what the links to them begin with [default: the server's own URL]
+    #[arg(long, env = "TENANTRY_PORTAL_URL")]
+    pub(crate) portal_url: Option<String>,
+    /// Where mail goes: log, dir:PATH, smtp://NAME:PASSWORD@HOST:PORT?tls=required, smtps://... [default: log]
+    #[arg(long, env = "TENANTRY_MAIL")]
+    pub(crate) mail: Option<String>,
+    /// Whom mail is from: ADDRESS or NAME <ADDRESS>; needed with smtp [default: tenantry@localhost]
+    #[arg(long, env = "TENANTRY_MAIL_FROM")]
+    pub(crate) mail_from: Option<String>,
     /// Bytes of a request's body at the most [default: 1048576]
     #[arg(long, env = "TENANTRY_MAX_BODY_BYTES")]
     pub(crate) max_body_bytes: Option<usize>,

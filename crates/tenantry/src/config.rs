@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
-use tenantry_core::values::IpAllowList;
+use tenantry_core::values::{HttpUrl, IpAllowList};
 use tenantry_http::{Config, Limits, Rate, Rates};
+use tenantry_outbound::mail::Mailer;
 
 use crate::cli::{Common, LogFormat, RateLimit, Serve};
 use crate::commands::Failure;
@@ -34,6 +35,9 @@ struct File {
     trusted_proxies: Option<Vec<String>>,
     trusted_origins: Option<Vec<String>>,
     webhook_http_hosts: Option<Vec<String>>,
+    portal_url: Option<String>,
+    mail: Option<String>,
+    mail_from: Option<String>,
     max_body_bytes: Option<usize>,
     head_timeout_s: Option<u64>,
     request_timeout_s: Option<u64>,
@@ -59,6 +63,41 @@ pub(crate) struct Serving {
     pub(crate) bootstrap: bool,
     pub(crate) http: Config,
     pub(crate) webhook_http_hosts: Vec<String>,
+    /// Where the portal's pages are, when that is not the server's own URL.
+    pub(crate) portal: Option<HttpUrl>,
+    pub(crate) mail: Mail,
+}
+
+/// How mail leaves.
+#[derive(Debug)]
+pub(crate) struct Mail {
+    pub(crate) mailer: Mailer,
+    pub(crate) from: String,
+}
+
+impl Mail {
+    fn new(to: Option<&str>, from: Option<String>) -> Result<Self, Failure> {
+        let wrong = |text: String| Failure::Argument("mail", text);
+        let to = to.unwrap_or("log");
+        let mailer = match to.split_once(':') {
+            None if to == "log" => Mailer::Log,
+            Some(("dir", path)) if !path.is_empty() => Mailer::Directory(PathBuf::from(path)),
+            Some(("smtp" | "smtps", _)) => Mailer::smtp(to).map_err(|error| wrong(error.to_string()))?,
+            // What was typed may hold a password: it is not repeated.
+            _ => return Err(wrong("use log, dir:PATH, smtp://HOST or smtps://HOST".to_owned())),
+        };
+        let from = match (from, &mailer) {
+            (Some(from), _) => from,
+            (None, Mailer::Smtp(_)) => {
+                return Err(Failure::Argument("mail-from", "mail over SMTP needs a sender".to_owned()));
+            }
+            (None, Mailer::Log | Mailer::Directory(_)) => "tenantry@localhost".to_owned(),
+        };
+        if !Mailer::can_send_as(&from) {
+            return Err(Failure::Argument("mail-from", format!("{from:?} is not a mail address")));
+        }
+        Ok(Self { mailer, from })
+    }
 }
 
 impl Settings {
@@ -120,10 +159,17 @@ impl Settings {
             RateLimit::Off => None,
             RateLimit::On => Some(self.rates(&serve)),
         };
+        let portal = serve.portal_url.take().or(file.portal_url.clone());
+        let portal = portal.map(|url| HttpUrl::parse(&url)).transpose();
+        let portal = portal.map_err(|refusal| Failure::Argument("portal-url", refusal.to_string()))?;
+        let mail = serve.mail.take().or(file.mail.clone());
+        let mail = Mail::new(mail.as_deref(), serve.mail_from.take().or(file.mail_from.clone()))?;
         Ok(Serving {
+            portal,
+            mail,
             listen: serve.listen.or(file.listen.clone()).unwrap_or_else(|| "127.0.0.1:8080".to_owned()),
             bootstrap: serve.bootstrap.or(file.bootstrap).unwrap_or(true),
-            http: Config { limits, trusted_origins, rates, trusted_proxies },
+            http: Config { limits, trusted_origins, rates, trusted_proxies, portal_url: String::new() },
             webhook_http_hosts: several(
                 std::mem::take(&mut serve.webhook_http_hosts),
                 &file.webhook_http_hosts,

@@ -9,6 +9,7 @@ use tenantry_app::bootstrap::{Bootstrap, Bootstrapped};
 use tenantry_core::values::{EmailAddress, OrganizationName, Refusal, Slug};
 use tenantry_http::{Front, server, webhook_payload};
 use tenantry_outbound::webhook::{Policy, Sender};
+use tenantry_worker::mail::MailWorker;
 use tenantry_worker::webhooks::Webhooks;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -22,7 +23,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// Serves until the process is told to stop, then closes the database.
 pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), Failure> {
-    let Serving { listen, bootstrap, http, webhook_http_hosts } = serving;
+    let Serving { listen, bootstrap, mut http, portal, mail, webhook_http_hosts } = serving;
     let app = Arc::new(app.with_plain_http_hosts(&webhook_http_hosts));
     let sender = Sender::new(Policy { plain_http_hosts: webhook_http_hosts, ..Policy::default() })?;
     let webhooks = Arc::new(Webhooks::new(Arc::clone(&app), sender, webhook_payload));
@@ -30,6 +31,7 @@ pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), Failure> {
         .await
         .map_err(|error| Failure::Config(format!("cannot listen on {listen}: {error}")))?;
     let url = format!("http://{}", listener.local_addr()?);
+    http.portal_url = portal.as_ref().map_or_else(|| url.clone(), ToString::to_string);
     if bootstrap
         && let Some(first) = first_start(&app).await?
         && let Err(error) = print_first_calls(&url, &first)
@@ -52,10 +54,12 @@ pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), Failure> {
         stop.send_replace(true);
     };
     let front = Front::new(Arc::clone(&app), http);
-    let (drained, (), ()) = tokio::join!(
+    let mail = MailWorker::new(Arc::clone(&app), mail.mailer, &mail.from, portal);
+    let (drained, (), (), ()) = tokio::join!(
         server::serve(listener, front.clone(), wait),
         sweep(&app, &front, stopped.clone()),
-        webhooks.run(told(stopped))
+        webhooks.run(told(stopped.clone())),
+        mail.run(stopped)
     );
     if !drained {
         tracing::warn!("some requests were cut off");

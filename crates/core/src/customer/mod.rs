@@ -7,7 +7,7 @@ mod anonymize;
 mod decide;
 
 pub use anonymize::{Pseudonym, anonymized, anonymized_member};
-pub use decide::{CreateFacts, Created, UpdateFacts, create, owner_follows, update};
+pub use decide::{CreateFacts, Created, UpdateFacts, confirm_email, create, owner_follows, update};
 
 use serde::{Deserialize, Serialize};
 
@@ -141,6 +141,8 @@ pub struct CustomerChange {
     pub external_id: Patch<ExternalId>,
     /// New kind; `individual` to `team` alone.
     pub kind: Patch<CustomerKind>,
+    /// New name on invoices.
+    pub billing_name: Patch<PersonName>,
 }
 
 /// One reason why a customer could not be created or changed.

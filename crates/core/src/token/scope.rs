@@ -230,6 +230,12 @@ impl Scopes {
         Self(scopes)
     }
 
+    /// What every session of the portal may do.
+    #[must_use]
+    pub fn portal() -> Self {
+        Self(vec![Scope("customer_portal:write".to_owned())])
+    }
+
     /// The scopes, sorted.
     #[must_use]
     pub fn as_slice(&self) -> &[Scope] {

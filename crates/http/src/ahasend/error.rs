@@ -78,6 +78,7 @@ pub(super) fn stored(error: &Error) -> StoredAnswer {
         | Error::TokenNotFound
         | Error::Member(_)
         | Error::Webhook(_)
+        | Error::Portal(_)
         | Error::Customer(_) => (StatusCode::NOT_FOUND, text),
         Error::Team(
             TeamError::OwnerStays

@@ -255,6 +255,7 @@ impl CustomerUpdateBody {
             metadata: metadata.0.map(|metadata| metadata.0),
             external_id: external_id.0.map(|id| id.0).flatten(),
             kind: kind.0.0.map(|kind| kind.0),
+            billing_name: Patch::Absent,
         }
     }
 }

@@ -74,6 +74,7 @@ fn of(error: &Error) -> Response {
     let not_found = |detail: &str| plain(StatusCode::NOT_FOUND, "ResourceNotFound", detail);
     match error {
         Error::Member(error) => of_member(error),
+        Error::Portal(error) => super::portal_error::of_portal(error),
         Error::Customer(CustomerError::NotFound)
         | Error::OrganizationNotFound
         | Error::TokenNotFound
@@ -131,7 +132,7 @@ fn of(error: &Error) -> Response {
     }
 }
 
-fn rule(kind: &'static str, loc: &[&'static str], msg: &'static str, input: Value) -> Response {
+pub(super) fn rule(kind: &'static str, loc: &[&'static str], msg: &'static str, input: Value) -> Response {
     invalid("PolarRequestValidationError", &[Violation::rule(kind, loc, msg, input)])
 }
 
@@ -178,7 +179,7 @@ fn of_member(error: &MemberError) -> Response {
     }
 }
 
-fn customer_violation(violation: &CustomerViolation) -> Violation {
+pub(super) fn customer_violation(violation: &CustomerViolation) -> Violation {
     let text = |text: &str| Value::from(text);
     match violation {
         CustomerViolation::EmailTaken(email) => Violation::rule(

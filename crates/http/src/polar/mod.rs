@@ -17,6 +17,12 @@ mod operations;
 mod organizations;
 mod organizations_input;
 mod page;
+mod portal;
+mod portal_email;
+mod portal_error;
+mod portal_members;
+mod portal_operations;
+mod sessions;
 mod team;
 mod webhook_payload;
 mod webhooks;
@@ -34,13 +40,14 @@ use crate::openapi::{self, Dialect};
 use crate::route::{self, Shared};
 
 pub(crate) fn router(shared: &Arc<Shared>) -> Router {
-    route::router(shared, operations::ALL, error::refuse).merge(route::router(
-        shared,
-        administration::ALL,
-        error::refuse,
-    ))
+    [operations::ALL, administration::ALL, portal_operations::ALL]
+        .into_iter()
+        .fold(Router::new(), |router, operations| {
+            router.merge(route::router(shared, operations, error::refuse))
+        })
 }
 
 pub(crate) fn document() -> serde_json::Value {
-    openapi::document(Dialect::Polar, operations::ALL.iter().chain(administration::ALL))
+    let parts = [operations::ALL, administration::ALL, portal_operations::ALL];
+    openapi::document(Dialect::Polar, parts.into_iter().flatten())
 }

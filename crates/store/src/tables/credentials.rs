@@ -1,7 +1,8 @@
 //! Tokens and what they are found by: the keyed hash of their secret.
 
 use tenantry_core::Timestamp;
-use tenantry_core::ids::{OrganizationId, TokenId, UserTokenId};
+use tenantry_core::ids::{OrganizationId, SessionId, TokenId, UserTokenId};
+use tenantry_core::portal::Session;
 use tenantry_core::team::TeamRole;
 use tenantry_core::token::{AccessToken, Scopes, SecretKind, TokenHash, UserToken};
 
@@ -15,6 +16,8 @@ pub enum CredentialOwner {
     Organization(AccessToken),
     /// A person, with their part in each organization that is not shut out.
     User(UserToken, Vec<(OrganizationId, TeamRole)>),
+    /// A customer in the portal, or one of its members.
+    Session(Session),
 }
 
 pub(super) const ACCESS_TOKEN: &str = "organization_id, id, created_at, label, scopes, expires_at,
@@ -46,7 +49,7 @@ fn user_token(row: &Row<'_>) -> Result<UserToken, StoreError> {
 
 impl Tx<'_> {
     /// Whom the secret with this hash acts for at `now`; nothing when it is unknown, revoked, expired, or
-    /// its organization is gone. Two round trips for an organization's token.
+    /// whom it acts for is gone. Two round trips for an organization's token or a session.
     ///
     /// # Errors
     /// When the database fails.
@@ -72,7 +75,12 @@ impl Tx<'_> {
                 Ok(token.map(CredentialOwner::Organization))
             }
             Some((SecretKind::UserToken, _, id)) => self.user_token_live(UserTokenId::new(id), now).await,
-            Some((SecretKind::OrganizationToken, None, _)) => Err(unexpected("a token without organization")),
+            Some((SecretKind::CustomerSession | SecretKind::MemberSession, Some(organization), id)) => {
+                let session = self.session_live(organization, SessionId::new(id), now).await?;
+                Ok(session.map(CredentialOwner::Session))
+            }
+            Some((SecretKind::EmailChange, _, _)) => Ok(None),
+            Some((_, None, _)) => Err(unexpected("a token without organization")),
         }
     }
 
@@ -170,7 +178,7 @@ impl Tx<'_> {
         self.credential_insert(hash, SecretKind::UserToken, None, id.uuid()).await
     }
 
-    async fn credential_insert(
+    pub(super) async fn credential_insert(
         &mut self,
         hash: &TokenHash,
         kind: SecretKind,

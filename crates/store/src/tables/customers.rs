@@ -264,7 +264,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Marks a customer as deleted and counts it out. Its members are deleted by the caller.
+    /// Marks a customer as deleted, ends its sessions and counts it out. Its members are deleted by the caller.
     ///
     /// # Errors
     /// When the database fails.
@@ -275,6 +275,8 @@ impl Tx<'_> {
         )
         .await?;
         self.metadata_delete(gone).await?;
+        self.sessions_end(gone.organization, gone.id, None).await?;
+        self.email_update_delete(gone.organization, gone.id).await?;
         self.tally_add(gone.organization, Tally::Customers, gone.id.uuid(), -1).await
     }
 
