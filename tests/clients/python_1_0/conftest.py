@@ -94,6 +94,22 @@ def individual(polar, unique, address):
     return polar.customers.create(name="Someone", email=address("single"), external_id=unique("single"))
 
 
+@pytest.fixture(scope="session")
+def members_of(server, organization):
+    """The members of a customer by role, asked without the SDK."""
+    token = server.cli.create_token(organization["id"])["token"]
+
+    def find(customer):
+        connection = server.connect(token)
+        try:
+            found = connection.call("GET", f"/v1/members/?customer_id={customer.id}&limit=100").json()["items"]
+        finally:
+            connection.close()
+        return {member["role"]: SimpleNamespace(**member) for member in found}
+
+    return find
+
+
 @pytest.fixture
 def violations():
     """The places and kinds of a validation error."""

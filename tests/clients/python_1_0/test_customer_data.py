@@ -23,8 +23,9 @@ def test_state_is_true_right_after_a_write(polar, individual):
     state = polar.customers.get_state(individual.id)
     assert (state.name, state.metadata) == ("Fresh", {"a": 1})
     polar.customers.delete(individual.id)
-    with pytest.raises(Exception):
+    with pytest.raises(PolarClientError) as caught:
         polar.customers.get_state(individual.id)
+    assert caught.value.status_code == 404
 
 
 def rows(text):

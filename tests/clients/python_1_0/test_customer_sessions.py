@@ -6,12 +6,6 @@ import pytest
 from polar import PolarClientError
 
 
-@pytest.fixture
-def owner(team, polar):
-    """The owner of the team."""
-    return next(member for member in polar.customers.members.iter_list(team.id) if member.role == "owner")
-
-
 def test_create_for_an_individual(api, polar, individual):
     session = polar.customer_sessions.create(customer_id=individual.id, return_url="https://example.com/back")
     assert isinstance(session, api.outputs.CustomerSession)

@@ -1,6 +1,7 @@
 """A customer changes its e-mail address in the portal.
 
-The server must write its mail to `mail/` below its own directory.
+The server must write its mail to `mail/` below its own directory. The SDK sends a token with
+every call, also where none is needed; a dead one must not matter there.
 """
 import email
 import re
@@ -43,18 +44,18 @@ def mailed(server):
     return token
 
 
-def test_request_check_and_verify(api, connect, polar, enter, mailed, individual, address):
+def test_request_check_and_verify(api, connect, polar, enter, mailed, individual, address, members_of):
     portal, new = enter(individual), address("new")
     assert portal.customers.request_email_update(email=new) is None
     token = mailed(new)
-    anybody = connect("").customer_portal.customers
+    anybody = connect("dead").customer_portal.customers
     assert anybody.check_email_update(token=token) is None
     assert polar.customers.get(individual.id).email == individual.email
     entered = anybody.verify_email_update(token=token)
     assert isinstance(entered, api.outputs.CustomerEmailUpdateVerifyResponse)
     changed = polar.customers.get(individual.id)
     assert (changed.email, changed.email_verified) == (new, True)
-    assert [member.email for member in polar.customers.members.list(individual.id).items] == [new]
+    assert members_of(individual)["owner"].email == new
     assert connect(entered.token).customer_portal.customers.get().email == new
     with pytest.raises(PolarClientError) as caught:
         portal.customers.get()
@@ -64,7 +65,7 @@ def test_request_check_and_verify(api, connect, polar, enter, mailed, individual
 def test_a_token_is_used_once(api, connect, enter, mailed, individual, address):
     new = address("once")
     enter(individual).customers.request_email_update(email=new)
-    token, anybody = mailed(new), connect("").customer_portal.customers
+    token, anybody = mailed(new), connect("dead").customer_portal.customers
     anybody.verify_email_update(token=token)
     with pytest.raises(api.errors.CustomerPortalCustomersVerifyEmailUpdate401Error):
         anybody.verify_email_update(token=token)
@@ -75,7 +76,7 @@ def test_a_token_is_used_once(api, connect, enter, mailed, individual, address):
 def test_a_token_is_used_up_by_a_failure(api, connect, polar, enter, mailed, individual, address):
     new = address("taken")
     enter(individual).customers.request_email_update(email=new)
-    token, anybody = mailed(new), connect("").customer_portal.customers
+    token, anybody = mailed(new), connect("dead").customer_portal.customers
     polar.customers.create(email=new)
     with pytest.raises(PolarClientError) as caught:
         anybody.verify_email_update(token=token)
@@ -84,9 +85,9 @@ def test_a_token_is_used_up_by_a_failure(api, connect, polar, enter, mailed, ind
         anybody.verify_email_update(token=token)
 
 
-@pytest.mark.parametrize("token", ["polar_cev_" + "x" * 43, "nobody", "ünknown", ""])
+@pytest.mark.parametrize("token", ["polar_cev_" + "x" * 43, "nobody", "ünknown"])
 def test_an_unknown_token_is_refused(api, connect, token):
-    anybody = connect("").customer_portal.customers
+    anybody = connect("dead").customer_portal.customers
     with pytest.raises(api.errors.CustomerPortalCustomersCheckEmailUpdate401Error):
         anybody.check_email_update(token=token)
     with pytest.raises(api.errors.CustomerPortalCustomersVerifyEmailUpdate401Error) as caught:
@@ -106,9 +107,8 @@ def test_request_refuses(api, enter, individual, violations):
     assert violations(caught) == [("missing", "body", "email")]
 
 
-def test_request_refuses_a_team(api, polar, connect, team, address, violations):
-    owner, = polar.customers.members.list(team.id).items
-    session = polar.customer_sessions.create(customer_id=team.id, member_id=owner.id)
+def test_request_refuses_a_team(api, polar, connect, team, address, violations, members_of):
+    session = polar.customer_sessions.create(customer_id=team.id, member_id=members_of(team)["owner"].id)
     with pytest.raises(api.errors.HTTPValidationError) as caught:
         connect(session.token).customer_portal.customers.request_email_update(email=address())
     assert violations(caught) == [("value_error", "body", "email")]
