@@ -32,9 +32,10 @@ FEATURES = ("member_model_enabled", "seat_based_pricing_enabled")
 
 
 def contract():
-    """The contract document, with the answers that it leaves undeclared."""
+    """The contract document, with the answers that it leaves undeclared or without a shape."""
     document = json.loads((TESTS / "contracts/facts/polar-2026-04.openapi.json").read_text("utf-8"))
-    for operation in (one for path in document["paths"].values() for one in path.values()):
+    with_values = [one for path, operations in document["paths"].items() if "{" in path for one in operations.values()]
+    for operation in with_values:
         for status, (why, shape) in UNDECLARED.items():
             declared = operation["responses"].get(status)
             if declared is None or "content" not in declared:
@@ -50,7 +51,7 @@ def make_schema():
     config = SchemathesisConfig.from_dict({
         "seed": 2026,
         "generation": {"max-examples": EXAMPLES, "deterministic": True, "mode": "all"},
-        "phases": {"coverage": {"enabled": True}, "stateful": {"enabled": False}},
+        "phases": {"coverage": {"enabled": True, "unexpected-methods": []}, "stateful": {"enabled": False}},
     })
     made = schemathesis.openapi.from_dict(contract(), config=config)
     names = sorted(set(EXCLUDED) | NOT_SERVED)
