@@ -25,7 +25,7 @@ TESTS = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TESTS / "lib"))
 from harness import TemporaryServer  # noqa: E402
 
-EXAMPLES = int(os.environ.get("EXAMPLES", "40"))  # Made up per operation, besides the systematic ones.
+EXAMPLES = int(os.environ.get("EXAMPLES", "25"))  # Made up per operation, besides the systematic ones.
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 FEATURES = ("member_model_enabled", "seat_based_pricing_enabled")
 
