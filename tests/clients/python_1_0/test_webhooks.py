@@ -152,6 +152,7 @@ def test_deliveries_and_redelivery(hooks, polar, endpoint, team, address):
     assert (event.type, event.is_archived, event.skipped) == ("member.created", False, False)
     payload = json.loads(event.payload)
     assert (payload["type"], payload["data"]["id"]) == ("member.created", member.id)
+    assert payload["api_version"] == endpoint.api_version
     mine = lambda **question: [one.id for one in hooks.iter_list_webhook_deliveries(
         endpoint_id=[endpoint.id], **question)]
     assert delivery.id in mine(succeeded=False, event_type=["member.created", "member.deleted"], query=event.id)
@@ -178,7 +179,9 @@ def test_stock_verifiers_can_use_the_secret(api, hooks, endpoint, polar, team, a
     member = polar.customers.members.create(team.id, email=address())
     data = {name: getattr(member, name) for name in member.__slots__}
     now = datetime.now(timezone.utc)
-    body = json.dumps({"type": "member.created", "timestamp": now.isoformat(), "data": data})
+    # SDK 1.0 reads no event without `api_version`.
+    body = json.dumps({"type": "member.created", "timestamp": now.isoformat(), "api_version": api.version,
+                       "data": data})
     for secret in (endpoint.secret, hooks.reset_webhook_endpoint_secret(endpoint.id).secret):
         headers = {"webhook-id": "evt", "webhook-timestamp": str(int(time.time())),
                    "webhook-signature": Webhook(secret).sign("evt", now, body)}
