@@ -154,10 +154,11 @@ impl Operation for CustomerDelete {
         }
         tx.customer_delete(&customer, now).await?;
         record(tx, moment, by, "customer.deleted", Some(&customer), None).await?;
+        changes::state_changed(tx, moment, &customer, true).await?;
         if *forget {
             anonymize(tx, moment, by, &customer).await?;
         }
-        changes::state_changed(tx, moment, &customer, true).await
+        Ok(())
     }
 }
 

@@ -9,7 +9,7 @@ use tenantry_core::token::{Secret, SecretKind};
 use tenantry_core::values::{EmailAddress, HttpUrl};
 use tenantry_store::{Operation, Tx};
 
-use crate::members::{self, Hold, CustomerName};
+use crate::members::{self, CustomerName, Hold};
 use crate::{App, Error, HashKey, Requester, Right, limits};
 
 /// Begins a session for a customer, or for one of its members.

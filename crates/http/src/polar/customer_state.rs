@@ -6,6 +6,7 @@ use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
+use tenantry_core::customer::Customer;
 use tenantry_store::Paged;
 
 use super::customers::{CustomerView, named};
@@ -27,15 +28,21 @@ pub(crate) struct CustomerStateView<'a> {
     active_meters: Vec<Value>,
 }
 
+impl<'a> From<&'a Customer> for CustomerStateView<'a> {
+    fn from(customer: &'a Customer) -> Self {
+        Self {
+            customer: customer.into(),
+            active_subscriptions: Vec::new(),
+            granted_benefits: Vec::new(),
+            active_meters: Vec::new(),
+        }
+    }
+}
+
 pub(super) async fn get(call: Call) -> Result<Response, Failure> {
     let name = named(&call)?;
     let customer = call.app.customer(&call.by(), &name).await?;
-    let state = CustomerStateView {
-        customer: CustomerView::from(&customer),
-        active_subscriptions: Vec::new(),
-        granted_benefits: Vec::new(),
-        active_meters: Vec::new(),
-    };
+    let state = CustomerStateView::from(&customer);
     Ok(call::json(StatusCode::OK, &state))
 }
 

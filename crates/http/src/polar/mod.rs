@@ -34,6 +34,9 @@ pub use webhook_payload::webhook_payload;
 
 use std::sync::Arc;
 
+/// The version of the API that webhooks speak, and requests that name none.
+const API_VERSION: &str = "2026-04";
+
 use axum::Router;
 
 use crate::openapi::{self, Dialect};

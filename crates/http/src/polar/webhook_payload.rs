@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 use tenantry_core::Timestamp;
-use tenantry_core::customer::Customer;
 use tenantry_core::webhook::{Event, EventData};
 
+use super::customer_state::CustomerStateView;
 use super::customers::CustomerView;
 use super::members::MemberView;
 use super::organizations::OrganizationView;
@@ -15,22 +15,8 @@ struct Payload<T> {
     event_type: &'static str,
     timestamp: Timestamp,
     data: T,
-}
-
-/// A customer and what it has; Tenantry holds no subscriptions, benefits or meters.
-#[derive(Serialize)]
-struct CustomerState<'a> {
-    #[serde(flatten)]
-    customer: CustomerView<'a>,
-    active_subscriptions: [(); 0],
-    granted_benefits: [(); 0],
-    active_meters: [(); 0],
-}
-
-impl<'a> From<&'a Customer> for CustomerState<'a> {
-    fn from(customer: &'a Customer) -> Self {
-        Self { customer: customer.into(), active_subscriptions: [], granted_benefits: [], active_meters: [] }
-    }
+    /// Clients of version 1.0 read nothing without it.
+    api_version: &'static str,
 }
 
 /// The body of a request that tells of an event.
@@ -40,7 +26,7 @@ impl<'a> From<&'a Customer> for CustomerState<'a> {
 pub fn webhook_payload(event: &Event) -> Result<String, serde_json::Error> {
     match &event.data {
         EventData::Customer(customer) => written(event, CustomerView::from(customer.as_ref())),
-        EventData::CustomerState(customer) => written(event, CustomerState::from(customer.as_ref())),
+        EventData::CustomerState(customer) => written(event, CustomerStateView::from(customer.as_ref())),
         EventData::Member(member) => written(event, MemberView::from(member.as_ref())),
         EventData::Organization(organization) => {
             written(event, OrganizationView::from(organization.as_ref()))
@@ -49,6 +35,11 @@ pub fn webhook_payload(event: &Event) -> Result<String, serde_json::Error> {
 }
 
 fn written<T: Serialize>(event: &Event, data: T) -> Result<String, serde_json::Error> {
-    let payload = Payload { event_type: event.event_type.as_str(), timestamp: event.created_at, data };
+    let payload = Payload {
+        event_type: event.event_type.as_str(),
+        timestamp: event.created_at,
+        data,
+        api_version: super::API_VERSION,
+    };
     serde_json::to_string(&payload)
 }

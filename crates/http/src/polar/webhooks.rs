@@ -57,6 +57,10 @@ pub(crate) struct EndpointView<'a> {
     enabled: bool,
     /// Why the server switched it off, when it did.
     disabled_reason: Option<&'a str>,
+    /// The version of the API that requests speak.
+    api_version: &'static str,
+    /// Always true.
+    uses_standard_webhook_signature: bool,
 }
 
 impl<'a> EndpointView<'a> {
@@ -75,6 +79,8 @@ impl<'a> EndpointView<'a> {
             events: &endpoint.events,
             enabled: endpoint.enabled,
             disabled_reason: endpoint.disabled_reason.as_deref(),
+            api_version: super::API_VERSION,
+            uses_standard_webhook_signature: true,
         }
     }
 }

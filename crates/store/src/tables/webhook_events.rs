@@ -250,7 +250,7 @@ impl Tx<'_> {
     }
 
     /// Forgets what events told of a customer, its members included, once nothing more is sent of them;
-    /// answers how many that were. Events that are still pending tell what they have to first.
+    /// answers how many that were.
     ///
     /// # Errors
     /// When the database fails.
@@ -265,5 +265,41 @@ impl Tx<'_> {
             &[organization.into(), customer.into()],
         )
         .await
+    }
+
+    /// What the events that are still to be sent tell of a customer and its members.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_events_pending(
+        &mut self,
+        organization: OrganizationId,
+        customer: CustomerId,
+    ) -> Result<Vec<(WebhookEventId, EventData)>, StoreError> {
+        self.all(
+            "SELECT id, data FROM webhook_events
+             WHERE organization_id = ?1 AND subject_id = ?2 AND data IS NOT NULL AND state = 'pending'",
+            &[organization.into(), customer.into()],
+            |row| Ok((row.get(0)?, row.parse(1, |text| serde_json::from_str(text))?)),
+        )
+        .await
+    }
+
+    /// Has an event that is still to be sent tell something else.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_event_retell(
+        &mut self,
+        organization: OrganizationId,
+        id: WebhookEventId,
+        data: &EventData,
+    ) -> Result<(), StoreError> {
+        self.execute(
+            "UPDATE webhook_events SET data = ?3, payload = NULL WHERE organization_id = ?1 AND id = ?2",
+            &[organization.into(), id.into(), data.image()?.into()],
+        )
+        .await
+        .map(|_| ())
     }
 }
