@@ -119,7 +119,7 @@ pub(crate) async fn store(
         tx.member_update(&followed).await?;
         members::record(tx, moment, by, "member.updated", Some(&owner), Some(&followed)).await?;
     }
-    Ok(())
+    changes::state_changed(tx, moment, after, false).await
 }
 
 /// Deletes a customer and its members.

@@ -209,7 +209,7 @@ pub(crate) async fn change(
         record(tx, moment, by, "member.updated", owner.as_ref(), Some(demoted)).await?;
     }
     if changed {
-        tx.member_update(&member).await?;
+        tx.member_update(&member).await.map_err(|error| taken(error, &member))?;
         record(tx, moment, by, "member.updated", Some(&before), Some(&member)).await?;
     }
     Ok(member)

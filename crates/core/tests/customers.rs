@@ -74,10 +74,23 @@ fn change() -> impl Strategy<Value = CustomerChange> {
         prop::option::of(metadata()),
         patch(external_id()),
         patch(kind()),
+        patch(name()),
     )
-        .prop_map(|(email, name, billing_address, tax_id, locale, metadata, external_id, kind)| {
-            CustomerChange { email, name, billing_address, tax_id, locale, metadata, external_id, kind }
-        })
+        .prop_map(
+            |(email, name, billing_address, tax_id, locale, metadata, external_id, kind, billing_name)| {
+                CustomerChange {
+                    email,
+                    name,
+                    billing_name,
+                    billing_address,
+                    tax_id,
+                    locale,
+                    metadata,
+                    external_id,
+                    kind,
+                }
+            },
+        )
 }
 
 fn new_owner() -> impl Strategy<Value = NewOwner> {

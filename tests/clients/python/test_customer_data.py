@@ -11,7 +11,7 @@ from polar_sdk.customers import ExportAcceptEnum
 def test_state(polar, team, individual):
     for customer in (team, individual):
         state = polar.customers.get_state(id=customer.id)
-        assert (state.id, state.email, state.type) == (customer.id, customer.email, customer.type)
+        assert (state.id, state.email, state.name) == (customer.id, customer.email, customer.name)
         assert (state.active_subscriptions, state.granted_benefits, state.active_meters) == ([], [], [])
 
 

@@ -200,8 +200,8 @@ def test_add_update_and_remove_a_member(owner, unique):
     again = owner.members.add_member(request=models.CustomerPortalMemberCreate(email=email))
     assert again.id == added.id
     updated = owner.members.update_member(
-        id=added.id, customer_portal_member_update=models.CustomerPortalMemberUpdate(name="Renamed", role=MEMBER))
-    assert (updated.name, updated.role) == ("Renamed", MEMBER)
+        id=added.id, customer_portal_member_update=models.CustomerPortalMemberUpdate(role=MEMBER))
+    assert (updated.name, updated.role) == ("Added", MEMBER)
     assert owner.members.remove_member(id=added.id) is None
     assert status_of(lambda: owner.members.remove_member(id=added.id)) == 404
 

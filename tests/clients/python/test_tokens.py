@@ -73,9 +73,10 @@ def test_delete_ends_it_at_once(create, user, connect):
     assert caught.value.status_code == 404
 
 
-def test_an_organization_manages_no_tokens(polar):
-    for call in (polar.organization_access_tokens.list,
-                 lambda: polar.organization_access_tokens.delete(id=str(uuid4()))):
-        with pytest.raises(models.SDKError) as caught:
+def test_an_organization_without_the_scope_manages_no_tokens(server, organization, connect):
+    limited = connect(server.cli.create_token(organization["id"], scopes=["customers:read"])["token"])
+    for call in (limited.organization_access_tokens.list,
+                 lambda: limited.organization_access_tokens.delete(id=str(uuid4()))):
+        with pytest.raises(models.PolarError) as caught:
             call()
-        assert caught.value.status_code == 401
+        assert caught.value.status_code == 403

@@ -179,7 +179,6 @@ async fn a_field_of_another_form_is_refused() {
     ] {
         let answer = one.client().patch(&one.organization(), json!({field: value})).await;
         assert!(answer.faults().contains(&fault.to_owned()), "{field}: {:?}", answer.faults());
-        assert_eq!(answer["error"], json!("RequestValidationError"));
     }
     one.client().patch(&one.organization(), json!({PROFILE: bounded(160)})).await.expect(200);
 }

@@ -134,6 +134,8 @@ impl World {
     /// A token of a person.
     pub(crate) async fn person(&self, address: &str) -> String {
         let create = UserTokenCreate {
+            by: tenantry_app::Requester::operator(),
+            expires_in_s: None,
             email: email(address),
             scopes: Scopes::everything(),
             hash_key: self.app.hash_key().clone(),
@@ -152,7 +154,7 @@ impl World {
             }
             None => request.body(Body::empty()).unwrap(),
         };
-        let response = self.front.answer(request).await;
+        let response = self.front.answer(request, std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)).await;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
         let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };

@@ -121,7 +121,7 @@ impl World {
     pub(crate) async fn person(&self, email: &str, scopes: &[&str]) -> String {
         let scopes: Vec<Scope> = scopes.iter().map(|scope| scope.parse().unwrap()).collect();
         let create = UserTokenCreate {
-            by: Requester::operator(),
+            by: tenantry_app::Requester::operator(),
             expires_in_s: None,
             email: EmailAddress::parse(email).unwrap(),
             scopes: Scopes::new(scopes),

@@ -103,6 +103,8 @@ impl World {
     /// A token of a person.
     pub async fn token_of(&self, email: &str) -> String {
         let create = UserTokenCreate {
+            by: tenantry_app::Requester::operator(),
+            expires_in_s: None,
             email: EmailAddress::parse(email).unwrap(),
             scopes: Scopes::everything(),
             hash_key: self.key.clone(),
@@ -118,7 +120,10 @@ impl World {
             request = request.header("content-type", "application/json");
         }
         let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
-        let response = self.front.answer(request.body(body).unwrap()).await;
+        let response = self
+            .front
+            .answer(request.body(body).unwrap(), std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST))
+            .await;
         let status = response.status().as_u16();
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
         (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))

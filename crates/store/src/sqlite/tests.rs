@@ -68,6 +68,9 @@ impl Writer {
             queue: Mutex::default(),
             readers: Mutex::default(),
             threads: Mutex::default(),
+            searches: Semaphore::new(SEARCHES),
+            webhooks: Arc::default(),
+            mail: Arc::default(),
         };
         Self { connection, sqlite, directory }
     }

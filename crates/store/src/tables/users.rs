@@ -1,6 +1,6 @@
 //! People.
 
-use tenantry_core::ids::UserId;
+use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::user::User;
 use tenantry_core::values::{EmailAddress, PersonName};
 
@@ -56,5 +56,18 @@ impl Tx<'_> {
         )
         .await?;
         self.user_by_email(email).await?.ok_or_else(|| unexpected("a user vanished"))
+    }
+
+    /// The organizations that a person helps to run.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn user_organizations(&mut self, user: UserId) -> Result<Vec<OrganizationId>, StoreError> {
+        self.all(
+            "SELECT organization_id FROM user_organizations WHERE user_id = ?1 ORDER BY organization_id",
+            &[user.into()],
+            |row| row.get(0),
+        )
+        .await
     }
 }

@@ -117,6 +117,8 @@ pub(crate) fn access_token(organization: u32, number: u32) -> AccessToken {
         id: TokenId::new(uuid(5, number)),
         organization: organization_id(organization),
         created_at: at(i64::from(number)),
+        modified_at: None,
+        last_used_at: None,
         label: format!("token {number}"),
         scopes: Scopes::everything(),
         expires_at: None,
