@@ -3,6 +3,7 @@
 Every test runs once for each API version that the server speaks and the SDK has.
 """
 import importlib
+import tempfile
 import itertools
 import sys
 from pathlib import Path
@@ -26,8 +27,10 @@ def api(request):
 
 @pytest.fixture(scope="session")
 def server():
-    with TemporaryServer() as running:
-        yield running
+    with tempfile.TemporaryDirectory(prefix="tenantry-mail-") as mail:
+        with TemporaryServer("--mail", f"dir:{mail}", "--portal-url", "https://portal.example.com") as running:
+            running.mail = Path(mail)
+            yield running
 
 
 @pytest.fixture(scope="session")

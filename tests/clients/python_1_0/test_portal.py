@@ -174,7 +174,7 @@ def test_update_member_refuses(api, owner, manager, people, violations):
         assert violations(caught)[0][1:] == wrong
     with pytest.raises(PolarClientError) as caught:
         owner.members.update_member(str(uuid4()), name="Nobody")
-    assert caught.value.status_code == 404 and caught.value.error.detail == "Member not found"
+    assert caught.value.status_code == 404
 
 
 def test_ownership_moves(owner, polar, team, people):

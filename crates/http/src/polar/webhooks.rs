@@ -112,6 +112,8 @@ struct EventView<'a> {
     event_type: EventType,
     /// Whether what was sent is no longer there.
     is_archived: bool,
+    /// The version of the API that it speaks.
+    api_version: &'static str,
 }
 
 /// An attempt to deliver an event.
@@ -161,6 +163,7 @@ impl<'a> From<&'a WebhookDeliveryShown> for DeliveryView<'a> {
                 payload: shown.payload.as_deref(),
                 event_type: shown.event_type,
                 is_archived: shown.is_archived,
+                api_version: super::API_VERSION,
             },
         }
     }

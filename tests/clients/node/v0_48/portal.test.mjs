@@ -127,8 +127,8 @@ test("members are changed and removed", async () => {
   const { owner, people } = await staffed();
   const { id } = people.member;
   const updated = await owner.portal.members.updateMember({ id, customerPortalMemberUpdate: {
-    name: "Renamed", role: "billing_manager" } });
-  assert.deepEqual([updated.name, updated.role], ["Renamed", "billing_manager"]);
+    role: "billing_manager" } });
+  assert.equal(updated.role, "billing_manager");
   assert.equal(await owner.portal.members.removeMember({ id }), undefined);
   await refused(() => owner.portal.members.removeMember({ id }), 404);
   await refused(() => owner.portal.members.updateMember({ id, customerPortalMemberUpdate: { name: "Gone" } }), 404);
