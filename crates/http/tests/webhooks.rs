@@ -54,7 +54,9 @@ async fn an_endpoint_lives() {
             "organization_id",
             "events",
             "enabled",
-            "disabled_reason"
+            "disabled_reason",
+            "api_version",
+            "uses_standard_webhook_signature"
         ]
     );
     assert_eq!(created["url"], "https://hooks.acme.dev/");

@@ -53,7 +53,9 @@ async fn data_is_what_the_api_shows() {
     assert_eq!(timestamp, &team["created_at"]);
     assert_eq!(
         created.text,
-        format!("{{\"type\":\"customer.created\",\"timestamp\":{timestamp},\"data\":{team}}}")
+        format!(
+            "{{\"type\":\"customer.created\",\"timestamp\":{timestamp},\"data\":{team},\"api_version\":\"2026-04\"}}"
+        )
     );
     assert!(team["avatar_url"].is_string(), "the owner's address stands for the team's");
     let mut state = team.clone();
