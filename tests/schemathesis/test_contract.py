@@ -77,13 +77,13 @@ class World:
         self._connect = server.connect
         self._numbers = itertools.count(1)
 
-    def _make(self, path, payload):
+    def _make(self, path, payload, method="POST", status=201):
         connection = self._connect(self.token)
         try:
-            answer = connection.call("POST", path, payload)
+            answer = connection.call(method, path, payload)
         finally:
             connection.close()
-        assert answer.status == 201, (path, payload, answer.text)
+        assert answer.status == status, (path, payload, answer.text)
         return answer.json()
 
     def _customer(self):
@@ -102,6 +102,9 @@ class World:
 
     def _session(self):
         """A session of a billing manager, and the customer it belongs to."""
+        # A request made up before may have switched the sessions of members off.
+        self._make(f"/v1/organizations/{self.organization['id']}",
+                   {"feature_settings": {"member_model_enabled": True}}, "PATCH", 200)
         customer = self._customer()
         manager = self._member(customer, "billing_manager")
         session = self._make("/v1/customer-sessions/", {"customer_id": customer["id"], "member_id": manager["id"]})

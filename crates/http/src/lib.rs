@@ -1,8 +1,8 @@
 //! The dialects of Tenantry. A handler reads what the client sent, calls one use case, and renders what
 //! came of it; it decides nothing about the business.
 //!
-//! The path of a request: [`server`] accepts it, [`front`] names it, settles its path and adds what every
-//! answer of the dialect carries, [`route`] finds the operation, authenticates and checks the scope, and the
+//! The path of a request: [`server`] accepts it, `front` names it, settles its path and adds what every
+//! answer of the dialect carries, `route` finds the operation, authenticates and checks the scope, and the
 //! dialect's handler does the rest.
 
 mod ahasend;

@@ -1,7 +1,7 @@
 //! Where Tenantry remembers: the only place with SQL.
 //!
 //! A use case is an [`Operation`], written once and run by the engine in a transaction: SQLite runs many
-//! in one physical transaction on its writer thread ([`sqlite`]). The queries ([`tables`]) are written once
+//! in one physical transaction on its writer thread ([`sqlite`]). The queries (`tables`) are written once
 //! too; they speak through [`Tx`], which knows the engine.
 //!
 //! Invariants: every query on a tenant's data names the organization; every uniqueness rule is a database

@@ -124,7 +124,7 @@ pub(crate) struct Serve {
     /// Where mail goes: log, dir:PATH, smtp://NAME:PASSWORD@HOST:PORT?tls=required, smtps://... [default: log]
     #[arg(long, env = "TENANTRY_MAIL")]
     pub(crate) mail: Option<String>,
-    /// Whom mail is from: ADDRESS or NAME <ADDRESS>; needed with smtp [default: tenantry@localhost]
+    /// Whom mail is from, with a name or without; needed with smtp (default: tenantry@localhost)
     #[arg(long, env = "TENANTRY_MAIL_FROM")]
     pub(crate) mail_from: Option<String>,
     /// Bytes of a request's body at the most [default: 1048576]
@@ -157,7 +157,7 @@ pub(crate) enum Organization {
         /// Name in URLs
         #[arg(long, env = "TENANTRY_SLUG")]
         slug: String,
-        /// The owner's address [default: owner@SLUG.invalid]
+        /// The owner's address (default: owner, at SLUG.invalid)
         #[arg(long, env = "TENANTRY_OWNER_EMAIL")]
         owner_email: Option<String>,
         /// A feature to switch on, such as member_model_enabled; can be repeated
