@@ -1,0 +1,267 @@
+//! What stands before the operations: health, documentation, versions, browsers, paths and limits.
+
+use serde_json::json;
+
+use tenantry_http::Limits;
+
+use crate::support::{App, BODY_LIMIT, One, TRUSTED};
+
+#[tokio::test]
+async fn health_and_documents_need_no_token() {
+    let app = App::new();
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(app.anonymous().get(path).await.expect(200).body, json!({"status": "ok"}));
+    }
+    for path in ["/v1/openapi.json", "/v2/openapi.json"] {
+        let document = app.anonymous().get(path).await.expect(200);
+        assert_eq!(
+            (document.header("content-type"), &document["openapi"]),
+            (Some("application/json"), &json!("3.1.0"))
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_page_of_documentation_refers_to_nothing_outside() {
+    let page = App::new().anonymous().get("/docs").await.expect(200);
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.starts_with("default-src 'none'") && policy.contains("connect-src 'self'"));
+    for outside in ["http://", "https://", "//cdn", "src=", "@import", "url("] {
+        assert!(!page.text.contains(outside), "{outside}");
+    }
+}
+
+#[tokio::test]
+async fn every_answer_names_its_request() {
+    let app = App::new();
+    let mut ids = Vec::new();
+    for path in ["/healthz", "/v1/members", "/v2/ping", "/nowhere"] {
+        ids.push(app.anonymous().get(path).await.request_id().to_owned());
+    }
+    assert!(ids.iter().all(|id| id.starts_with("req_") && id.len() == 24), "{ids:?}");
+    ids.dedup();
+    assert_eq!(ids.len(), 4);
+}
+
+#[tokio::test]
+async fn the_version_gate() {
+    let one = One::new().await;
+    let path = one.organization();
+    for (asked, version) in [("", "2026-04"), ("2026-04", "2026-04"), ("2026-10", "2026-10")] {
+        let answer = one.client().with("polar-version", asked).get(&path).await.expect(200);
+        assert_eq!(answer.header("polar-version"), Some(version));
+    }
+    assert_eq!(one.client().get(&path).await.header("polar-version"), Some("2026-04"));
+    for unknown in ["2024-01", "2026-4", "garbage", "2026-04 ", "\u{fc}"] {
+        let client =
+            one.app.bearer("dead").with("polar-version", unknown).with("origin", "https://a.example");
+        let answer = client.get(&path).await.expect(404);
+        assert_eq!(answer.body, json!({"detail": "Not Found"}), "{unknown}");
+        for absent in ["polar-version", "cache-control", "access-control-allow-origin"] {
+            assert_eq!(answer.header(absent), None, "{absent}");
+        }
+    }
+    let elsewhere = one.client().with("polar-version", "garbage").get("/v2/ping").await.expect(200);
+    assert_eq!(elsewhere.header("polar-version"), None);
+}
+
+#[tokio::test]
+async fn what_an_answer_carries() {
+    let one = One::new().await;
+    let scopeless = one.app.token(&one.tenant, "openid").await;
+    for (answer, cache) in [
+        (one.client().get(&one.organization()).await.expect(200), "private, no-store"),
+        (one.client().get("/v1/nowhere").await.expect(404), "private, no-store"),
+        (one.app.anonymous().get("/v1/members").await.expect(401), "private, no-store"),
+        (one.app.bearer("dead").get("/v1/members").await.expect(401), "no-store"),
+        (scopeless.get("/v1/members").await.expect(403), "no-store"),
+    ] {
+        assert_eq!(
+            (answer.header("cache-control"), answer.header("polar-version")),
+            (Some(cache), Some("2026-04")),
+            "{answer}"
+        );
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+    }
+}
+
+#[tokio::test]
+async fn how_a_token_is_refused() {
+    let one = One::new().await;
+    let path = "/v1/members";
+    let none = one.app.anonymous().get(path).await.expect(401);
+    assert_eq!(none.body, json!({"error": "Unauthorized", "detail": "Unauthorized"}));
+    assert!(none.header("www-authenticate").unwrap().starts_with("Bearer realm="));
+    for header in ["Basic abc", "Bearer", "Bearer ", "x", "Bearer \u{fc}"] {
+        let answer = one.app.anonymous().with("authorization", header).get(path).await.expect(401);
+        assert_eq!(answer.body, none.body, "{header}");
+    }
+    let dead = one.app.bearer("polar_oat_dead").get(path).await.expect(401);
+    assert_eq!(dead["error"], json!("invalid_token"));
+    assert_eq!(one.app.expired_token(&one.tenant).await.get(path).await.expect(401).body, dead.body);
+    let lower = format!("bEARER {}", one.client().secret());
+    one.app.anonymous().with("authorization", lower).get(path).await.expect(200);
+    let scopeless = one.app.token(&one.tenant, "openid").await.get(path).await.expect(403);
+    assert_eq!(scopeless["error"], json!("insufficient_scope"));
+    assert!(scopeless.header("www-authenticate").unwrap().contains("scope=\"members:read members:write\""));
+}
+
+#[tokio::test]
+async fn browsers_from_anywhere_and_from_trusted_places() {
+    let one = One::new().await;
+    let anywhere = one.client().with("origin", "https://a.example").get("/v1/members").await.expect(200);
+    assert_eq!(anywhere.header("access-control-allow-origin"), Some("*"));
+    assert_eq!(anywhere.header("access-control-allow-credentials"), None);
+    assert_eq!(anywhere.header("access-control-expose-headers"), Some("Polar-Version"));
+    let trusted = one.client().with("origin", TRUSTED).get("/v1/members").await.expect(200);
+    assert_eq!(trusted.header("access-control-allow-origin"), Some(TRUSTED));
+    assert_eq!(trusted.header("access-control-allow-credentials"), Some("true"));
+    assert_eq!(trusted.header("vary"), Some("Origin"));
+    assert_eq!(one.client().get("/v1/members").await.header("access-control-allow-origin"), None);
+}
+
+#[tokio::test]
+async fn a_browsers_question() {
+    let app = App::new();
+    let ask = async |origin: &str, headers: &str| {
+        let client = app.anonymous().with("origin", origin).with("access-control-request-method", "PATCH");
+        client
+            .with("access-control-request-headers", headers)
+            .send("OPTIONS", "/v1/anything/at/all", None, "")
+            .await
+    };
+    let allowed = ask("https://a.example", "authorization, Content-Type,polar-version").await.expect(200);
+    assert_eq!((allowed.text.as_str(), allowed.header("access-control-max-age")), ("OK", Some("600")));
+    assert!(allowed.header("access-control-allow-methods").unwrap().contains("PATCH"));
+    assert!(allowed.header("content-type").unwrap().starts_with("text/plain"));
+    let refused = ask("https://a.example", "x-other").await.expect(400);
+    assert_eq!(refused.text, "Disallowed CORS headers");
+    let trusted = ask(TRUSTED, "x-other").await.expect(200);
+    assert_eq!(trusted.header("access-control-allow-headers"), Some("x-other"));
+    app.anonymous().send("OPTIONS", "/v1/members", None, "").await.expect(405);
+}
+
+#[tokio::test]
+async fn a_slash_at_the_end_means_nothing() {
+    let one = One::new().await;
+    let customer = one.team("t").await;
+    for path in [
+        "/v1/members",
+        "/v1/customers",
+        "/v1/organizations",
+        &one.organization(),
+        &one.account(),
+        "/v2/ping",
+        "/healthz",
+    ] {
+        let (bare, slashed) = (one.client().get(path).await, one.client().get(&format!("{path}/")).await);
+        assert_eq!((bare.status, slashed.status), (200, 200), "{path}");
+        assert_eq!(bare.body, slashed.body);
+    }
+    let body = json!({"email": "m@example.com", "customer_id": customer});
+    one.client().post("/v1/members/", body).await.expect(201);
+    assert_eq!(
+        one.client().get("/v1/members/?limit=1").await.expect(200)["items"].as_array().unwrap().len(),
+        1
+    );
+    one.client().get("/v1/members//").await.expect(404);
+}
+
+#[tokio::test]
+async fn the_old_root_of_the_api() {
+    let one = One::new().await;
+    let moved = one.client().get("/api/v1/members/?limit=1").await.expect(200);
+    assert!(moved.header("x-polar-deprecation-notice").unwrap().contains("/v1"));
+    assert_eq!(moved.body, one.client().get("/v1/members?limit=1").await.body);
+    assert_eq!(one.client().get("/v1/members").await.header("x-polar-deprecation-notice"), None);
+    one.client().get("/api/v2/ping").await.expect(404);
+    one.client().get("/api/v1x/members").await.expect(404);
+    let keyed = one.client().get("/api/api/v1/members").await;
+    assert_eq!(keyed.status, 404, "{keyed}");
+}
+
+#[tokio::test]
+async fn paths_that_are_not_there() {
+    let one = One::new().await;
+    for path in
+        ["/", "/nowhere", "/v1", "/v1/", "/v1/nowhere", "/v3/ping", "/V1/members", "/v1/customers/external"]
+    {
+        let answer = one.client().get(path).await;
+        let expected = if path == "/v1/customers/external" { 422 } else { 404 };
+        assert_eq!(answer.status, expected, "{answer}");
+        if expected == 404 {
+            assert_eq!(answer.body, json!({"detail": "Not Found"}), "{path}");
+        }
+    }
+    assert_eq!(one.client().get("/v2/nowhere").await.expect(404).body, json!({"message": "not found"}));
+}
+
+#[tokio::test]
+async fn methods_that_are_not_there() {
+    let one = One::new().await;
+    for (method, path, allowed) in [
+        ("PUT", "/v1/customers", "GET,POST"),
+        ("DELETE", "/v1/members/", "GET,POST"),
+        ("GET", "/v1/customers/x/members", "POST"),
+        ("HEAD", "/v1/customers/x/members", "POST"),
+        ("POST", "/v1/organizations/x", "GET,PATCH"),
+    ] {
+        let answer = one.client().json(method, path, &json!({})).await.expect(405);
+        let mut allow: Vec<&str> = answer
+            .header("allow")
+            .unwrap()
+            .split(',')
+            .map(str::trim)
+            .filter(|name| *name != "HEAD")
+            .collect();
+        allow.sort_unstable();
+        assert_eq!(allow.join(","), allowed, "{method} {path}");
+        assert!(method == "HEAD" || answer.body == json!({"detail": "Method Not Allowed"}), "{answer}");
+    }
+    let answer = one.client().delete("/v2/ping").await.expect(405);
+    assert_eq!(answer.body, json!({"message": "method not allowed"}));
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit() {
+    let one = One::new().await;
+    let body = |length: usize| format!("{{\"name\": \"Acme\", \"x\": \"{}\"}}", "x".repeat(length));
+    let largest = BODY_LIMIT - body(0).len();
+    one.client().raw("PATCH", &one.organization(), body(largest)).await.expect(200);
+    let large = one.client().raw("PATCH", &one.organization(), body(largest + 1)).await.expect(413);
+    assert_eq!(large["error"], json!("RequestBodyTooLarge"));
+    let large = one.client().raw("PUT", &one.account(), body(largest + 1)).await.expect(413);
+    assert!(large.message().contains(&BODY_LIMIT.to_string()));
+    let stranger = one.app.anonymous().raw("PATCH", &one.organization(), body(largest + 1)).await;
+    assert_eq!(stranger.status, 401, "who is unknown is told nothing else");
+}
+
+#[tokio::test]
+async fn a_server_that_is_full_says_when_to_come_back() {
+    let app = App::with(Limits { in_flight: 0, ..Limits::default() });
+    for path in ["/v1/members", "/v2/ping", "/v1/nowhere"] {
+        let answer = app.anonymous().get(path).await.expect(503);
+        assert_eq!(answer.header("retry-after"), Some("1"));
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_takes_nothing_is_no_fault_of_the_client() {
+    let one = One::new().await;
+    let customer = one.team("t").await;
+    one.app.use_cases().store().close().await;
+    for answer in [
+        one.client().patch(&one.organization(), json!({"name": "Acme"})).await,
+        one.client().post("/v1/members", json!({"customer_id": customer, "email": "a@example.com"})).await,
+        one.client().put(&one.account(), json!({"name": "Acme"})).await,
+        one.client()
+            .key("k")
+            .post(&format!("{}/members", one.account()), json!({"email": "a@example.com", "role": "Analyst"}))
+            .await,
+    ] {
+        assert_eq!(answer.status, 503, "{answer}");
+        assert_eq!(answer.header("retry-after"), Some("1"));
+        assert_eq!(answer.header("idempotent-replayed"), None);
+    }
+}

@@ -1,0 +1,165 @@
+//! The two documents: sound, complete, and no narrower than the published contracts.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::support::{App, Contract, Fact};
+
+const DOCUMENTS: [&str; 2] = ["/v1/openapi.json", "/v2/openapi.json"];
+
+async fn document(app: &App, path: &str) -> Value {
+    app.anonymous().get(path).await.expect(200).body
+}
+
+fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
+    let reference = value.get("$ref").and_then(Value::as_str).and_then(|text| text.strip_prefix('#'));
+    reference
+        .map_or(value, |pointer| document.pointer(pointer).unwrap_or_else(|| panic!("nothing at {pointer}")))
+}
+
+/// Every schema written anywhere in the document.
+fn references(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            found.extend(fields.get("$ref").and_then(Value::as_str).map(str::to_owned));
+            fields.values().for_each(|field| references(field, found));
+        }
+        Value::Array(values) => values.iter().for_each(|value| references(value, found)),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn the_documents_are_sound() {
+    let app = App::new();
+    for path in DOCUMENTS {
+        let document = document(&app, path).await;
+        assert_eq!(document["openapi"], json!("3.1.0"));
+        assert!(document["info"]["title"].is_string() && document["info"]["version"].is_string());
+        let (mut ids, mut used) = (BTreeSet::new(), BTreeSet::new());
+        references(&document, &mut used);
+        used.iter().for_each(|reference| drop(resolve(&document, &json!({"$ref": reference})).clone()));
+        for schema in document["components"]["schemas"].as_object().unwrap().values() {
+            jsonschema::meta::validate(
+                &json!({"$schema": "https://json-schema.org/draft/2020-12/schema", "allOf": [schema]}),
+            )
+            .unwrap();
+        }
+        for (template, methods) in document["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                assert!(
+                    ids.insert(operation["operationId"].as_str().unwrap().to_owned()),
+                    "twice: {operation}"
+                );
+                let parameters = operation["parameters"].as_array().unwrap();
+                let of_path = parameters.iter().filter(|parameter| parameter["in"] == json!("path"));
+                let named: Vec<String> =
+                    of_path.map(|parameter| format!("{{{}}}", parameter["name"].as_str().unwrap())).collect();
+                let wanted: Vec<&str> = template.split('/').filter(|step| step.starts_with('{')).collect();
+                assert_eq!(named, wanted, "{template}");
+                let responses = operation["responses"].as_object().unwrap();
+                assert!(responses.values().all(|response| response["description"].is_string()), "{template}");
+                assert_eq!(responses.keys().filter(|status| status.starts_with('2')).count(), 1);
+                let takes_body = matches!(method.as_str(), "post" | "put" | "patch");
+                assert_eq!(operation["requestBody"].is_object(), takes_body, "{method} {template}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_documented_is_served_and_nothing_else() {
+    let app = App::new();
+    let tenant = app.organization("acme").await;
+    let client = app.token(&tenant, "*").await;
+    for path in DOCUMENTS {
+        for (template, methods) in document(&app, path).await["paths"].as_object().unwrap() {
+            let path: Vec<&str> =
+                template.split('/').map(|step| if step.starts_with('{') { "x" } else { step }).collect();
+            let documented: BTreeSet<String> =
+                methods.as_object().unwrap().keys().map(|name| name.to_uppercase()).collect();
+            for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+                let answer = client.send(method, &path.join("/"), None, "").await;
+                assert_eq!(answer.status != 405, documented.contains(method), "{answer}");
+                if let Some(allow) = answer.header("allow") {
+                    let allow =
+                        allow.split(',').map(|name| name.trim().to_owned()).filter(|name| name != "HEAD");
+                    assert_eq!(allow.collect::<BTreeSet<_>>(), documented, "{template}");
+                }
+            }
+        }
+    }
+}
+
+/// Parameters and fields of the contracts that have no meaning here yet: they are accepted and ignored.
+const LEFT_OUT: [&str; 2] = ["anonymize", "legal_entity"];
+
+fn check(document: &Value, fact: &Fact) {
+    let place = format!("{} {} {}", fact.document, fact.method, fact.path);
+    let ours = &document["paths"][&fact.path][fact.method.to_lowercase()];
+    let success = |operation: &Value| {
+        let statuses = operation["responses"].as_object().unwrap().keys();
+        statuses.filter(|status| status.starts_with('2')).cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(success(ours), success(&fact.operation), "{place}");
+
+    let name = |parameter: &Value| {
+        (parameter["in"].as_str().unwrap().to_owned(), parameter["name"].as_str().unwrap().to_owned())
+    };
+    let list = |operation: &Value| operation["parameters"].as_array().cloned().unwrap_or_default();
+    let known: BTreeSet<_> = list(ours).iter().map(name).collect();
+    for parameter in list(&fact.operation) {
+        let (kind, parameter) = name(fact.resolve(&parameter));
+        let left_out = LEFT_OUT.contains(&parameter.as_str());
+        assert!(left_out || known.contains(&(kind, parameter.clone())), "{place}: no parameter {parameter}");
+    }
+
+    let required = |schema: &Value| -> BTreeSet<String> {
+        schema["required"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|name| name.as_str().unwrap().to_owned())
+            .collect()
+    };
+    let schema = |operation: &Value, pointer: &str| {
+        operation.pointer(&format!("{pointer}/content/application~1json/schema")).cloned().unwrap_or_default()
+    };
+    let (ours_in, theirs_in) = (schema(ours, "/requestBody"), schema(&fact.operation, "/requestBody"));
+    let (ours_in, theirs_in) = (resolve(document, &ours_in), fact.resolve(&theirs_in));
+    assert!(required(ours_in).is_subset(&required(theirs_in)), "{place}: more is asked for");
+    let fields = |schema: &Value| {
+        schema["properties"]
+            .as_object()
+            .map(|fields| fields.keys().cloned().collect::<BTreeSet<_>>())
+            .unwrap_or_default()
+    };
+    let missing: Vec<_> = fields(theirs_in)
+        .difference(&fields(ours_in))
+        .filter(|name| !LEFT_OUT.contains(&name.as_str()))
+        .cloned()
+        .collect();
+    assert!(missing.is_empty(), "{place}: fields of the body are not documented: {missing:?}");
+
+    let pointer = format!("/responses/{}", success(ours)[0]);
+    let (ours_out, theirs_out) = (schema(ours, &pointer), schema(&fact.operation, &pointer));
+    let (ours_out, theirs_out) = (resolve(document, &ours_out), fact.resolve(&theirs_out));
+    let missing: Vec<_> = required(theirs_out).difference(&required(ours_out)).cloned().collect();
+    assert!(missing.is_empty(), "{place}: not promised: {missing:?}");
+}
+
+#[tokio::test]
+async fn no_narrower_than_the_contracts() {
+    let app = App::new();
+    let documents = [document(&app, DOCUMENTS[0]).await, document(&app, DOCUMENTS[1]).await];
+    let mut checked = 0;
+    for fact in Contract::get().facts() {
+        let document = &documents[usize::from(fact.path.starts_with("/v2"))];
+        if document["paths"][&fact.path][fact.method.to_lowercase()].is_object() {
+            check(document, fact);
+            checked += 1;
+        }
+    }
+    assert!(checked >= 25, "{checked}");
+}

@@ -1,0 +1,195 @@
+//! The fixture: an application over an empty database, with organizations, people and tokens as a test
+//! needs them.
+
+mod client;
+mod contract;
+
+pub(crate) use client::{Answer, Client};
+pub(crate) use contract::{Contract, Fact};
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tenantry_app::organizations::{OrganizationCreate, Owner};
+use tenantry_app::tokens::{TokenCreate, UserTokenCreate};
+use tenantry_app::{App as UseCases, Clock, HashKey, Requester};
+use tenantry_core::ids::OrganizationId;
+use tenantry_core::organization::{FeatureSettings, NewOrganization, OrganizationChange, Origin};
+use tenantry_core::token::{Scope, Scopes};
+use tenantry_core::values::{EmailAddress, OrganizationName, Slug};
+use tenantry_core::{Moment, Timestamp};
+use tenantry_http::{Config, Front, Limits};
+use tenantry_store::{AuditLine, sqlite};
+
+/// 2026-01-01T00:00:00Z. Every look at the clock is a millisecond later than the one before.
+const BEGINNING: i64 = 1_767_225_600_000_000;
+/// The largest body that the fixture's server takes.
+pub(crate) const BODY_LIMIT: usize = 64 << 10;
+/// An origin that may send credentials.
+pub(crate) const TRUSTED: &str = "https://app.example.com";
+
+/// A server without a socket.
+pub(crate) struct App {
+    pub(crate) front: Front,
+    _directory: TempDir,
+}
+
+/// An organization of the fixture, as the operator made it.
+#[derive(Debug, Clone)]
+pub(crate) struct Tenant {
+    pub(crate) id: OrganizationId,
+    pub(crate) owner: String,
+}
+
+impl App {
+    pub(crate) fn new() -> Self {
+        Self::with(Limits { body: BODY_LIMIT, ..Limits::default() })
+    }
+
+    pub(crate) fn with(limits: Limits) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let micros = AtomicI64::new(BEGINNING);
+        let clock: Clock =
+            Arc::new(move || Timestamp::from_micros(micros.fetch_add(1_000, Ordering::Relaxed)));
+        let seeds = AtomicI64::new(0);
+        let now = Arc::clone(&clock);
+        let moments = Arc::new(move || {
+            let mut seed = [7; 32];
+            seed[..8].copy_from_slice(&seeds.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+            Moment::new(now(), seed)
+        });
+        let store = sqlite::open(&directory.path().join("tenantry.db"), moments).unwrap();
+        let app = Arc::new(UseCases::new(store, clock, HashKey::new([1; 32])));
+        let config = Config { limits, trusted_origins: vec![TRUSTED.to_owned()] };
+        Self { front: Front::new(app, config), _directory: directory }
+    }
+
+    pub(crate) fn use_cases(&self) -> &Arc<UseCases> {
+        self.front.app()
+    }
+
+    /// An organization with everything usual on; its owner is `owner@{slug}.example.com`.
+    pub(crate) async fn organization(&self, slug: &str) -> Tenant {
+        self.organization_with(slug, FeatureSettings::usual()).await
+    }
+
+    pub(crate) async fn organization_with(&self, slug: &str, features: FeatureSettings) -> Tenant {
+        let owner = format!("owner@{slug}.example.com");
+        let created = self.use_cases().write(OrganizationCreate {
+            by: Requester::operator(),
+            owner: Owner::Email(EmailAddress::parse(&owner).unwrap()),
+            new: NewOrganization {
+                name: OrganizationName::parse(slug).unwrap(),
+                slug: Slug::parse(slug).unwrap(),
+                change: OrganizationChange::default(),
+            },
+            origin: Origin::operator(features),
+        });
+        Tenant { id: created.await.unwrap().id, owner }
+    }
+
+    /// A client with a token of the organization; `*` is every scope.
+    pub(crate) async fn token(&self, tenant: &Tenant, scopes: &str) -> Client<'_> {
+        self.token_until(tenant, scopes, None).await
+    }
+
+    /// The same, with a token that is dead already.
+    pub(crate) async fn expired_token(&self, tenant: &Tenant) -> Client<'_> {
+        self.token_until(tenant, "*", Some(-1)).await
+    }
+
+    async fn token_until(&self, tenant: &Tenant, scopes: &str, expires_in_s: Option<i64>) -> Client<'_> {
+        let issued = self.use_cases().write(TokenCreate {
+            by: Requester::operator(),
+            organization: tenant.id,
+            label: "test".to_owned(),
+            scopes: read_scopes(scopes),
+            expires_in_s,
+            hash_key: self.use_cases().hash_key().clone(),
+        });
+        let issued = issued.await.unwrap();
+        Client::new(self, Some(issued.secret.expose().to_owned())).known_as(issued.token.id.uuid())
+    }
+
+    /// A client with a token of the person with this address.
+    pub(crate) async fn user(&self, email: &str, scopes: &str) -> Client<'_> {
+        let issued = self.use_cases().write(UserTokenCreate {
+            email: EmailAddress::parse(email).unwrap(),
+            scopes: read_scopes(scopes),
+            hash_key: self.use_cases().hash_key().clone(),
+        });
+        let issued = issued.await.unwrap();
+        Client::new(self, Some(issued.secret.expose().to_owned())).known_as(issued.token.user.uuid())
+    }
+
+    pub(crate) fn anonymous(&self) -> Client<'_> {
+        Client::new(self, None)
+    }
+
+    pub(crate) fn bearer(&self, token: &str) -> Client<'_> {
+        Client::new(self, Some(token.to_owned()))
+    }
+
+    /// What was written down of the organization so far.
+    pub(crate) async fn audit(&self, tenant: &Tenant) -> Vec<AuditLine> {
+        let mut reader = self.use_cases().store().reader().unwrap();
+        let mut tx = reader.tx().unwrap();
+        tx.audit_log(tenant.id).await.unwrap()
+    }
+}
+
+fn read_scopes(names: &str) -> Scopes {
+    Scopes::new(names.split_whitespace().map(|name| name.parse::<Scope>().unwrap()).collect())
+}
+
+/// An application with one organization, and a token of it with every scope.
+pub(crate) struct One {
+    pub(crate) app: App,
+    pub(crate) tenant: Tenant,
+    secret: String,
+}
+
+impl One {
+    pub(crate) async fn new() -> Self {
+        let app = App::new();
+        let tenant = app.organization("acme").await;
+        let secret = app.token(&tenant, "*").await.secret();
+        Self { app, tenant, secret }
+    }
+
+    /// The organization's own client.
+    pub(crate) fn client(&self) -> Client<'_> {
+        self.app.bearer(&self.secret)
+    }
+
+    /// `/v2/accounts/{id}` of the organization.
+    pub(crate) fn account(&self) -> String {
+        format!("/v2/accounts/{}", self.tenant.id)
+    }
+
+    /// `/v1/organizations/{id}` of the organization.
+    pub(crate) fn organization(&self) -> String {
+        format!("/v1/organizations/{}", self.tenant.id)
+    }
+
+    /// A new team customer whose external id is `name`; answers its id.
+    pub(crate) async fn team(&self, name: &str) -> String {
+        let body =
+            json!({"type": "team", "email": format!("{name}@customers.example.com"), "external_id": name});
+        self.client().post("/v1/customers", body).await.expect(201).id()
+    }
+
+    /// A new member of the customer whose external id is `name`; answers its id.
+    pub(crate) async fn member(&self, customer: &str, name: &str) -> String {
+        let body = json!({"email": format!("{name}@members.example.com"), "external_id": name});
+        self.client().post(&format!("/v1/customers/{customer}/members"), body).await.expect(201).id()
+    }
+}
+
+/// The changed fields of an object, as a list of `name: value`.
+pub(crate) fn difference(before: &Value, after: &Value) -> Value {
+    let changed = after.as_object().unwrap().iter().filter(|(key, value)| before[key.as_str()] != **value);
+    changed.map(|(key, value)| (key.clone(), value.clone())).collect::<serde_json::Map<_, _>>().into()
+}
