@@ -1,10 +1,11 @@
 //! Customers (contracts/polar-behaviour.md 5).
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -43,6 +44,7 @@ wire_object! {
 
 wire_object! {
     /// A new customer that is one person.
+    #[schemars(transform = |schema: &mut Schema| tag(schema, "individual", false))]
     IndividualCreate {
         /// The customer's address, unique within the organization.
         email: Email,
@@ -67,6 +69,7 @@ wire_object! {
 
 wire_object! {
     /// A new customer that is several people.
+    #[schemars(transform = |schema: &mut Schema| tag(schema, "team", true))]
     TeamCreate {
         /// The customer's address, unique within the organization; without one, `owner` is needed.
         email: Option<Email>,
@@ -86,6 +89,16 @@ wire_object! {
         organization_id: Option<Uuid4>,
         /// The owner, where it is not the customer.
         owner: Option<OwnerCreate>,
+    }
+}
+
+/// Documents the field that says which kind of customer it is; it is read before the others.
+fn tag(schema: &mut Schema, kind: &str, needed: bool) {
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.insert("type".to_owned(), json!({"type": "string", "const": kind}));
+    }
+    if needed {
+        schema.insert("required".to_owned(), json!(["type"]));
     }
 }
 
@@ -202,9 +215,26 @@ wire_object! {
 }
 
 /// The field `type` of an update.
-#[derive(Debug, Clone, JsonSchema)]
-#[schemars(inline)]
+#[derive(Debug, Clone)]
 pub(crate) struct KindPatch(Three<KindName>);
+
+impl JsonSchema for KindPatch {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        Three::<KindName>::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Three::<KindName>::json_schema(generator)
+    }
+
+    fn _schemars_private_is_option() -> bool {
+        true
+    }
+}
 
 impl Field for KindPatch {
     fn read_field(object: &serde_json::Map<String, Value>, _: &'static str, at: &mut At) -> Option<Self> {

@@ -49,8 +49,8 @@ pub(crate) fn object_of<'a>(value: &'a Value, at: &mut At) -> Option<&'a Map<Str
 /// Declares a type that is read from a JSON object. Unknown fields are ignored.
 macro_rules! wire_object {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty),+ $(,)? }) => {
-        $(#[$doc])*
         #[derive(Debug, Clone, schemars::JsonSchema)]
+        $(#[$doc])*
         pub(crate) struct $name {
             $($(#[$field_doc])* pub(crate) $field: $type),+
         }

@@ -95,6 +95,13 @@ async fn what_is_documented_is_served_and_nothing_else() {
 /// Parameters and fields of the contracts that have no meaning here yet: they are accepted and ignored.
 const LEFT_OUT: [&str; 2] = ["anonymize", "legal_entity"];
 
+/// The fields of a schema, or of all its alternatives together.
+fn fields(schema: &Value, resolve: &dyn Fn(&Value) -> Value) -> BTreeSet<String> {
+    let own = schema["properties"].as_object().into_iter().flat_map(|fields| fields.keys().cloned());
+    let others = ["oneOf", "anyOf"].into_iter().filter_map(|of| schema[of].as_array()).flatten();
+    own.chain(others.flat_map(|other| fields(&resolve(other), resolve))).collect()
+}
+
 fn check(document: &Value, fact: &Fact) {
     let place = format!("{} {} {}", fact.document, fact.method, fact.path);
     let ours = &document["paths"][&fact.path][fact.method.to_lowercase()];
@@ -129,14 +136,10 @@ fn check(document: &Value, fact: &Fact) {
     let (ours_in, theirs_in) = (schema(ours, "/requestBody"), schema(&fact.operation, "/requestBody"));
     let (ours_in, theirs_in) = (resolve(document, &ours_in), fact.resolve(&theirs_in));
     assert!(required(ours_in).is_subset(&required(theirs_in)), "{place}: more is asked for");
-    let fields = |schema: &Value| {
-        schema["properties"]
-            .as_object()
-            .map(|fields| fields.keys().cloned().collect::<BTreeSet<_>>())
-            .unwrap_or_default()
-    };
-    let missing: Vec<_> = fields(theirs_in)
-        .difference(&fields(ours_in))
+    let documented = fields(ours_in, &|schema| resolve(document, schema).clone());
+    let published = fields(theirs_in, &|schema| fact.resolve(schema).clone());
+    let missing: Vec<_> = published
+        .difference(&documented)
         .filter(|name| !LEFT_OUT.contains(&name.as_str()))
         .cloned()
         .collect();
