@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::{App, Contract, Fact};
+use crate::support::{App, Contract, Fact, OWN};
 
 const DOCUMENTS: [&str; 2] = ["/v1/openapi.json", "/v2/openapi.json"];
 
@@ -157,7 +157,7 @@ async fn no_narrower_than_the_contracts() {
     let app = App::new();
     let documents = [document(&app, DOCUMENTS[0]).await, document(&app, DOCUMENTS[1]).await];
     let mut checked = 0;
-    for fact in Contract::get().facts() {
+    for fact in Contract::get().facts().iter().filter(|fact| !OWN.contains(&fact.document)) {
         let document = &documents[usize::from(fact.path.starts_with("/v2"))];
         if document["paths"][&fact.path][fact.method.to_lowercase()].is_object() {
             check(document, fact);

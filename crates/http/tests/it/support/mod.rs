@@ -5,7 +5,7 @@ mod client;
 mod contract;
 
 pub(crate) use client::{Answer, Client};
-pub(crate) use contract::{Contract, Fact};
+pub(crate) use contract::{Contract, Fact, OWN};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
