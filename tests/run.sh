@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs the black-box suites against a built tenantry: run.sh [golden|python|go|crash|race|all]...
+# Runs the black-box suites against a built tenantry: run.sh [SUITE]...
+# where SUITE is golden, python, python10, node, go, schemathesis, crash, race or all.
 # The program is $TENANTRY_BIN, or target/release/tenantry. Exit status 0 when all pass.
 set -uo pipefail
 tests="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -9,8 +10,11 @@ cd "$tests"
 ./setup.sh || exit 1
 python="$tests/.cache/venv/bin/python"
 
-golden() { "$python" -m pytest -q -p no:cacheprovider golden && "$python" golden/replay.py --names auth,member,org; }
+golden() { "$python" -m pytest -q -p no:cacheprovider golden && "$python" golden/replay.py; }
 python() { "$python" -m pytest -q -p no:cacheprovider clients/python; }
+python10() { "$tests/.cache/venv_1_0/bin/python" -m pytest -q -p no:cacheprovider clients/python_1_0; }
+node_tests() { node --test clients/node/*/*.test.mjs; }
+schemathesis() { "$tests/.cache/venv_schemathesis/bin/python" -m pytest -q -p no:cacheprovider schemathesis; }
 go_tests() { (cd clients/go && go vet ./... && go test -count=1 ./...); }
 crash() { "$python" crash/crash.py; }
 race() { "$python" crash/race.py; }
@@ -23,10 +27,12 @@ run() {
 
 for suite in "${@:-all}"; do
   case "$suite" in
-    golden | python | crash | race) run "$suite" ;;
+    golden | python | python10 | schemathesis | crash | race) run "$suite" ;;
     go) run go go_tests ;;
-    all) run golden; run python; run go go_tests; run crash; run race ;;
-    *) echo "usage: run.sh [golden|python|go|crash|race|all]..." >&2; exit 2 ;;
+    node) run node node_tests ;;
+    all)
+      run golden; run python; run python10; run node node_tests; run go go_tests; run schemathesis; run crash; run race ;;
+    *) echo "usage: run.sh [golden|python|python10|node|go|schemathesis|crash|race|all]..." >&2; exit 2 ;;
   esac
 done
 exit "$status"

@@ -124,8 +124,9 @@ class CommandLine:
 class Server:
     """A server of its own on a free port. The database outlives `stop` and `kill`."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, *options):
         self.directory = Path(directory)
+        self._options = options  # of `tenantry serve`, beside those that every suite needs
         self.database = f"sqlite:{self.directory / 'tenantry.db'}"
         self.cli = CommandLine(self.database)
         self.base = None
@@ -137,7 +138,7 @@ class Server:
 
     def start(self):
         command = [binary(), "serve", "--listen", "127.0.0.1:0", "--database", self.database,
-                   "--bootstrap", "false", "--rate-limit", "off"]
+                   "--bootstrap", "false", "--rate-limit", "off", *self._options]
         with open(self.directory / "server.log", "ab") as log:
             self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         lines = queue.Queue()
@@ -193,10 +194,13 @@ class Server:
 class TemporaryServer:
     """`with TemporaryServer() as server:` a started server in a folder that goes with it."""
 
+    def __init__(self, *options):
+        self._options = options
+
     def __enter__(self):
         self._directory = tempfile.TemporaryDirectory(prefix="tenantry-test-")
         try:
-            self._server = Server(self._directory.name).start()
+            self._server = Server(self._directory.name, *self._options).start()
         except BaseException:
             self._directory.cleanup()
             raise

@@ -3,6 +3,7 @@
 use tenantry_core::Timestamp;
 use tenantry_core::audit::Actor;
 use tenantry_core::ids::{OrganizationId, TokenId, UserId, UserTokenId};
+use tenantry_core::portal::Session;
 use tenantry_core::team::TeamRole;
 use tenantry_core::token::{Permission, Scopes};
 use tenantry_store::CredentialOwner;
@@ -30,6 +31,10 @@ pub enum Subject {
         /// Their organizations, and their role in each.
         roles: Vec<(OrganizationId, TeamRole)>,
     },
+    /// A customer in the portal.
+    Customer(Session),
+    /// A member of a customer in the portal.
+    Member(Session),
 }
 
 /// The sender of a request, known by a credential.
@@ -54,6 +59,16 @@ impl From<CredentialOwner> for Caller {
                 scopes: token.scopes,
                 expires_at: token.expires_at,
                 organizations: vec![token.organization],
+            },
+            CredentialOwner::Session(session) => Self {
+                // A session reaches its own customer through the portal, and no organization.
+                organizations: Vec::new(),
+                scopes: Scopes::portal(),
+                expires_at: Some(session.expires_at),
+                subject: match session.member {
+                    Some(_) => Subject::Member(session),
+                    None => Subject::Customer(session),
+                },
             },
             CredentialOwner::User(token, roles) => Self {
                 organizations: roles.iter().map(|(organization, _)| *organization).collect(),
@@ -114,6 +129,10 @@ impl Requester {
         let actor = match &caller.subject {
             Subject::Organization { token, .. } => Actor::Token(*token),
             Subject::User { user, token, .. } => Actor::User(*user, *token),
+            Subject::Customer(session) => Actor::Customer(session.customer),
+            Subject::Member(session) => {
+                session.member.map_or(Actor::Customer(session.customer), Actor::Member)
+            }
         };
         Self { actor, reach: Reach::Own(std::sync::Arc::clone(caller)), request_id }
     }
@@ -122,6 +141,12 @@ impl Requester {
     #[must_use]
     pub const fn nobody(request_id: Option<String>) -> Self {
         Self { actor: Actor::System, reach: Reach::Nothing, request_id }
+    }
+
+    /// Somebody who proved in the request itself who they are, and reaches nothing beyond it.
+    #[must_use]
+    pub(crate) const fn proven(actor: Actor, request_id: Option<String>) -> Self {
+        Self { actor, reach: Reach::Nothing, request_id }
     }
 
     /// The operator, at the command line.
@@ -150,6 +175,19 @@ impl Requester {
             Reach::Own(caller) => match &caller.subject {
                 Subject::Organization { made_by, .. } => *made_by,
                 Subject::User { user, .. } => Some(*user),
+                Subject::Customer(_) | Subject::Member(_) => None,
+            },
+        }
+    }
+
+    /// The portal's session behind the request, where there is one.
+    #[must_use]
+    pub fn session(&self) -> Option<&Session> {
+        match &self.reach {
+            Reach::Everything | Reach::Nothing => None,
+            Reach::Own(caller) => match &caller.subject {
+                Subject::Customer(session) | Subject::Member(session) => Some(session),
+                Subject::Organization { .. } | Subject::User { .. } => None,
             },
         }
     }
@@ -160,6 +198,32 @@ impl Requester {
         match &self.reach {
             Reach::Everything | Reach::Nothing => &[],
             Reach::Own(caller) => caller.organizations(),
+        }
+    }
+
+    /// The organizations within reach in which the caller has a right.
+    pub fn organizations_with(&self, right: Right) -> impl Iterator<Item = OrganizationId> {
+        let organizations = self.organizations().iter().copied();
+        organizations.filter(move |organization| self.check(*organization, right).is_ok())
+    }
+
+    /// The scopes that the requester holds, and so can give.
+    #[must_use]
+    pub fn scopes(&self) -> Scopes {
+        match &self.reach {
+            Reach::Everything => Scopes::everything(),
+            Reach::Nothing => Scopes::default(),
+            Reach::Own(caller) => caller.scopes().clone(),
+        }
+    }
+
+    /// The person who sent the request themselves, not by a token that they made for an organization.
+    #[must_use]
+    pub fn user(&self) -> Option<UserId> {
+        let Reach::Own(caller) = &self.reach else { return None };
+        match &caller.subject {
+            Subject::User { user, .. } => Some(*user),
+            Subject::Organization { .. } | Subject::Customer(_) | Subject::Member(_) => None,
         }
     }
 
@@ -180,13 +244,13 @@ impl Requester {
             Reach::Nothing => return Err(Error::NotPermitted(right)),
             Reach::Own(caller) => caller,
         };
-        let Subject::User { roles, .. } = &caller.subject else { return Ok(()) };
+        let roles = match &caller.subject {
+            Subject::Organization { .. } => return Ok(()),
+            Subject::User { roles, .. } => roles,
+            Subject::Customer(_) | Subject::Member(_) => return Err(Error::NotPermitted(right)),
+        };
         let role = roles.iter().find(|(id, _)| *id == organization).map(|(_, role)| role);
-        let allowed = role.is_some_and(|role| match right {
-            Right::ManageCustomers => role.manages_customers(),
-            Right::ManageOrganization => role.manages_organization(),
-        });
-        if allowed { Ok(()) } else { Err(Error::NotPermitted(right)) }
+        if role.is_some_and(|role| role.may(right)) { Ok(()) } else { Err(Error::NotPermitted(right)) }
     }
 
     /// The organization that a new row belongs to: the token's own, or the one that a person names.
@@ -201,7 +265,12 @@ impl Requester {
                 (Subject::Organization { .. }, Some(named)) => Err(Error::OrganizationGiven(named)),
                 (Subject::User { .. }, Some(named)) if self.reaches(named) => Ok(named),
                 (Subject::User { .. }, Some(named)) => Err(Error::OrganizationUnknown(named)),
-                (Subject::User { .. }, None) => Err(Error::OrganizationNeeded),
+                (Subject::User { .. } | Subject::Customer(_) | Subject::Member(_), None) => {
+                    Err(Error::OrganizationNeeded)
+                }
+                (Subject::Customer(_) | Subject::Member(_), Some(named)) => {
+                    Err(Error::OrganizationUnknown(named))
+                }
             },
         }
     }

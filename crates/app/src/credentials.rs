@@ -9,8 +9,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use tenantry_core::token::{Secret, TokenHash};
-use tenantry_store::StoreError;
+use tenantry_core::token::{Secret, SecretKind, TokenHash};
+use tenantry_store::{CredentialOwner, StoreError};
 
 use crate::{App, Caller, limits};
 
@@ -49,7 +49,7 @@ impl App {
     /// # Errors
     /// When the database fails.
     pub async fn authenticate(&self, bearer: &str) -> Result<Option<Arc<Caller>>, StoreError> {
-        if Secret::recognize(bearer).is_none() {
+        if !Secret::recognize(bearer).is_some_and(SecretKind::is_credential) {
             return Ok(None);
         }
         let hash = self.hash_key.hash(bearer);
@@ -62,6 +62,10 @@ impl App {
         }
         let owner = self.store.reader()?.tx()?.credential_owner(&hash, now).await?;
         let Some(owner) = owner else { return Ok(None) };
+        if let CredentialOwner::Organization(token) = &owner {
+            // Here and not at every request: what is remembered is asked again within a moment.
+            self.token_uses.note(token, now);
+        }
         let caller = Arc::new(Caller::from(owner));
         self.credentials.insert(hash, &caller, generation, asked);
         Ok(Some(caller))

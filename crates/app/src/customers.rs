@@ -6,11 +6,12 @@ use tenantry_core::customer::{
     UpdateFacts,
 };
 use tenantry_core::ids::{CustomerId, MemberId, OrganizationId};
-use tenantry_store::{CustomerFilter, Operation, Page, Paged, StoreError, Tx};
+use tenantry_store::{CustomerFilter, Operation, Page, Paged, Search, StoreError, Tx};
 
-use crate::audit::{self, Change};
-use crate::members::{self, CustomerName};
-use crate::{App, Error, Requester, Right};
+use crate::anonymize::anonymize;
+use crate::changes::{self, Change};
+use crate::members::{self, CustomerName, Hold};
+use crate::{App, Error, Requester, Right, limits};
 
 /// Creates a customer and its owner.
 #[derive(Debug, Clone)]
@@ -46,6 +47,7 @@ impl Operation for CustomerCreate {
         record(tx, moment, by, "customer.created", None, Some(&customer)).await?;
         tx.member_insert(&owner).await?;
         members::record(tx, moment, by, "member.created", None, Some(&owner)).await?;
+        changes::state_changed(tx, moment, &customer, false).await?;
         Ok(customer)
     }
 }
@@ -67,35 +69,57 @@ impl Operation for CustomerUpdate {
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Customer, Error> {
         let Self { by, customer: name, change } = self;
-        let before = members::customer(tx, by, name).await?.ok_or(CustomerError::NotFound)?;
-        let organization = before.organization;
-        by.check(organization, Right::ManageCustomers)?;
-        let email_taken = match change.email.as_ref().value() {
-            Some(email) => tx.customer_email_taken(organization, email, Some(before.id)).await?,
-            None => false,
-        };
-        let external_id_taken = match change.external_id.as_ref().value() {
-            Some(id) => {
-                let found = tx.customer_by_external_id(organization, id.as_str()).await?;
-                found.is_some_and(|id| id != before.id)
-            }
-            None => false,
-        };
-        let facts = UpdateFacts { customer: before.clone(), email_taken, external_id_taken };
-        let after = customer::update(facts, change.clone(), moment.now())?;
-        if after == before {
-            return Ok(after);
-        }
-        tx.customer_update(&before, &after).await.map_err(|error| taken(error, &after))?;
-        record(tx, moment, by, "customer.updated", Some(&before), Some(&after)).await?;
-        if let Some(owner) = tx.member_owner(organization, before.id).await?
-            && let Some(followed) = customer::owner_follows(&before, &after, &owner)
-        {
-            tx.member_update(&followed).await?;
-            members::record(tx, moment, by, "member.updated", Some(&owner), Some(&followed)).await?;
-        }
-        Ok(after)
+        let before = members::customer(tx, by, name, Hold::Yes).await?.ok_or(CustomerError::NotFound)?;
+        by.check(before.organization, Right::ManageCustomers)?;
+        self::change(tx, moment, by, before, change).await
     }
+}
+
+/// Changes a customer that is held.
+pub(crate) async fn change(
+    tx: &mut Tx<'_>,
+    moment: &mut Moment,
+    by: &Requester,
+    before: Customer,
+    change: &CustomerChange,
+) -> Result<Customer, Error> {
+    let organization = before.organization;
+    let email_taken = match change.email.as_ref().value() {
+        Some(email) => tx.customer_email_taken(organization, email, Some(before.id)).await?,
+        None => false,
+    };
+    let external_id_taken = match change.external_id.as_ref().value() {
+        Some(id) => {
+            let found = tx.customer_by_external_id(organization, id.as_str()).await?;
+            found.is_some_and(|id| id != before.id)
+        }
+        None => false,
+    };
+    let facts = UpdateFacts { customer: before.clone(), email_taken, external_id_taken };
+    let after = customer::update(facts, change.clone(), moment.now())?;
+    if after != before {
+        store(tx, moment, by, &before, &after).await?;
+    }
+    Ok(after)
+}
+
+/// Stores a customer that changed; its owner follows where it must.
+pub(crate) async fn store(
+    tx: &mut Tx<'_>,
+    moment: &mut Moment,
+    by: &Requester,
+    before: &Customer,
+    after: &Customer,
+) -> Result<(), Error> {
+    tx.customer_update(before, after).await.map_err(|error| taken(error, after))?;
+    record(tx, moment, by, "customer.updated", Some(before), Some(after)).await?;
+    if let Some(owner) = tx.member_owner(before.organization, before.id).await?
+        && let Some(followed) = customer::owner_follows(before, after, &owner)
+    {
+        tx.member_update(&followed).await?;
+        members::record(tx, moment, by, "member.updated", Some(&owner), Some(&followed)).await?;
+    }
+    changes::state_changed(tx, moment, after, false).await
 }
 
 /// Deletes a customer and its members.
@@ -105,6 +129,9 @@ pub struct CustomerDelete {
     pub by: Requester,
     /// Whom.
     pub customer: CustomerName,
+    /// Whether to forget as well who they were. A customer that was deleted without that can be forgotten
+    /// later, by its id.
+    pub anonymize: bool,
 }
 
 impl Operation for CustomerDelete {
@@ -112,8 +139,13 @@ impl Operation for CustomerDelete {
     type Error = Error;
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
-        let Self { by, customer: name } = self;
-        let customer = members::customer(tx, by, name).await?.ok_or(CustomerError::NotFound)?;
+        let Self { by, customer: name, anonymize: forget } = self;
+        let Some(customer) = members::customer(tx, by, name, Hold::Yes).await? else {
+            let gone = if *forget { deleted(tx, by, name).await? } else { None };
+            let gone = gone.ok_or(CustomerError::NotFound)?;
+            by.check(gone.organization, Right::ManageCustomers)?;
+            return anonymize(tx, moment, by, &gone).await;
+        };
         by.check(customer.organization, Right::ManageCustomers)?;
         let now = moment.now();
         for member in tx.members_of_customer(customer.organization, customer.id).await? {
@@ -121,8 +153,24 @@ impl Operation for CustomerDelete {
             members::record(tx, moment, by, "member.deleted", Some(&member), None).await?;
         }
         tx.customer_delete(&customer, now).await?;
-        record(tx, moment, by, "customer.deleted", Some(&customer), None).await
+        record(tx, moment, by, "customer.deleted", Some(&customer), None).await?;
+        changes::state_changed(tx, moment, &customer, true).await?;
+        if *forget {
+            anonymize(tx, moment, by, &customer).await?;
+        }
+        Ok(())
     }
+}
+
+/// The deleted customer of that name that still says who it was.
+async fn deleted(tx: &mut Tx<'_>, by: &Requester, name: &CustomerName) -> Result<Option<Customer>, Error> {
+    let CustomerName::Id(id) = name else { return Ok(None) };
+    for organization in by.organizations_with(Right::ReadCustomers) {
+        if let Some(customer) = tx.customer_deleted(organization, *id).await? {
+            return Ok(Some(customer));
+        }
+    }
+    Ok(None)
 }
 
 /// A race for what must be unique ends as a sequence would have.
@@ -137,7 +185,7 @@ fn taken(error: StoreError, customer: &Customer) -> Error {
     violation.map_or(Error::Store(error), |violation| CustomerError::Invalid(vec![violation]).into())
 }
 
-async fn record(
+pub(crate) async fn record(
     tx: &mut Tx<'_>,
     moment: &mut Moment,
     by: &Requester,
@@ -147,7 +195,21 @@ async fn record(
 ) -> Result<(), Error> {
     let Some(Customer { organization, id, .. }) = after.or(before) else { return Ok(()) };
     let (organization, subject) = (*organization, id.uuid());
-    audit::record(tx, moment, by, Change { organization, action, subject, before, after }).await
+    changes::record(tx, moment, by, Change { organization, action, subject, before, after }).await
+}
+
+/// A list that may have to look at every customer.
+struct Listed {
+    filter: CustomerFilter,
+    page: Page,
+}
+
+impl Search for Listed {
+    type Output = Paged<Customer>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Paged<Customer>, StoreError> {
+        tx.customers(&self.filter, self.page).await
+    }
 }
 
 impl App {
@@ -156,8 +218,22 @@ impl App {
     /// # Errors
     /// [`CustomerError::NotFound`], [`Error::AmbiguousCustomer`], or a fault.
     pub async fn customer(&self, by: &Requester, name: &CustomerName) -> Result<Customer, Error> {
-        let found = members::customer(&mut self.store.reader()?.tx()?, by, name).await?;
+        let found = members::customer(&mut self.store.reader()?.tx()?, by, name, Hold::No).await?;
         found.ok_or_else(|| CustomerError::NotFound.into())
+    }
+
+    /// The next customers of an export: organization after organization, in each the oldest first. Nothing
+    /// follows the last of them.
+    ///
+    /// # Errors
+    /// A fault.
+    pub async fn customers_after(
+        &self,
+        organization: OrganizationId,
+        after: Option<CustomerId>,
+    ) -> Result<Vec<Customer>, Error> {
+        let mut reader = self.store.reader()?;
+        Ok(reader.tx()?.customers_after(organization, after, limits::EXPORT_ROWS).await?)
     }
 
     /// A part of the list of customers within reach.
@@ -165,6 +241,9 @@ impl App {
     /// # Errors
     /// A fault.
     pub async fn customers(&self, filter: &CustomerFilter, page: Page) -> Result<Paged<Customer>, Error> {
-        Ok(self.store.reader()?.tx()?.customers(filter, page).await?)
+        if filter.is_narrow() {
+            return Ok(self.store.reader()?.tx()?.customers(filter, page).await?);
+        }
+        Ok(self.store.search(Listed { filter: filter.clone(), page }).await?)
     }
 }

@@ -4,17 +4,11 @@ use tenantry_core::customer::CustomerError;
 use tenantry_core::ids::OrganizationId;
 use tenantry_core::member::MemberError;
 use tenantry_core::organization::OrganizationViolation;
-use tenantry_core::team::TeamError;
+use tenantry_core::portal::PortalError;
+use tenantry_core::team::{Right, TeamError};
+use tenantry_core::token::TokenError;
+use tenantry_core::webhook::WebhookError;
 use tenantry_store::StoreError;
-
-/// What a person's role must allow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Right {
-    /// Changing customers and their members.
-    ManageCustomers,
-    /// Changing the organization itself.
-    ManageOrganization,
-}
 
 /// Why a use case failed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -28,6 +22,15 @@ pub enum Error {
     /// About a team.
     #[error(transparent)]
     Team(#[from] TeamError),
+    /// About webhooks.
+    #[error(transparent)]
+    Webhook(#[from] WebhookError),
+    /// About a token.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// About the customer portal.
+    #[error(transparent)]
+    Portal(#[from] PortalError),
     /// No such organization for the caller.
     #[error("organization not found")]
     OrganizationNotFound,

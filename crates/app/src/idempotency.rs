@@ -48,11 +48,16 @@ impl<O: Operation<Error = Error>> Operation for Once<O> {
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Answered, Error> {
         let now = moment.now();
-        if let Some(record) = tx.idempotency_record(&self.claim, now).await? {
-            if record.fingerprint != self.claim.fingerprint {
-                return Err(Error::KeyReused);
-            }
-            return Ok(Answered { answer: record.answer, replayed: true });
+        let expires_at = now.plus_seconds(limits::IDEMPOTENCY_KEPT_S);
+        if !tx.idempotency_claim(&self.claim, now, expires_at).await? {
+            let record = tx.idempotency_record(&self.claim).await?;
+            return match record {
+                Some(record) if record.fingerprint == self.claim.fingerprint => {
+                    Ok(Answered { answer: record.answer, replayed: true })
+                }
+                Some(_) => Err(Error::KeyReused),
+                None => Err(StoreError::Unavailable("an idempotency key expired just now".into()).into()),
+            };
         }
         tx.begin_part().await?;
         let outcome = self.operation.run(tx, moment).await;
@@ -62,8 +67,7 @@ impl<O: Operation<Error = Error>> Operation for Once<O> {
             Err(error) if error.is_fault() => return Err(error),
             Err(error) => (self.render)(Err(&error)),
         };
-        let expires_at = now.plus_seconds(limits::IDEMPOTENCY_KEPT_S);
-        tx.idempotency_insert(&self.claim, &answer, now, expires_at).await?;
+        tx.idempotency_answer(&self.claim, &answer).await?;
         Ok(Answered { answer, replayed: false })
     }
 }
@@ -118,7 +122,7 @@ impl Operation for Sweep {
     type Error = StoreError;
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<usize, StoreError> {
-        tx.idempotency_sweep(moment.now(), limits::IDEMPOTENCY_SWEPT).await
+        tx.idempotency_sweep(moment.now(), limits::SWEPT).await
     }
 }
 
@@ -161,12 +165,16 @@ impl App {
         self.write_once(Some(claim), Known(answer), render).await
     }
 
-    /// Deletes expired idempotency records, a few at a time.
+    /// What is done now and then, a few rows at a time: stores when tokens were last used, deletes what has
+    /// expired, and forgets what old events told.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn sweep(&self) -> Result<(), StoreError> {
+        self.store_token_uses().await?;
         while self.store.write(Sweep).await? > 0 {}
+        while self.store.write(crate::webhooks::Archive).await? > 0 {}
+        while self.store.write(crate::sessions::Sweep).await? > 0 {}
         Ok(())
     }
 }

@@ -1,38 +1,50 @@
-//! The use cases of Tenantry: one [`Operation`](tenantry_store::Operation) each, a file a noun.
+//! The use cases of Tenantry: one [`Operation`] each, a file a noun.
 //!
-//! An operation loads the facts, lets the core decide, stores what follows and appends the audit entry, all
-//! in one transaction. Nothing leaves the process before the commit.
+//! An operation loads the facts, lets the core decide, stores what follows and writes the change down (audit
+//! entry and webhook events), all in one transaction. Nothing leaves the process before the commit.
 //!
 //! [`App`] is what a dialect holds: the store, the clock, and what is known of credentials.
 
-mod audit;
+pub mod access_tokens;
+mod anonymize;
 pub mod bootstrap;
 mod caller;
+mod changes;
 mod credentials;
 pub mod customers;
+pub mod email_updates;
 mod error;
 pub mod idempotency;
 pub mod limits;
+mod mails;
 pub mod members;
 pub mod organizations;
+pub mod portal;
 mod secrets;
+pub mod sessions;
 pub mod team;
 pub mod tokens;
+pub mod webhooks;
 
 pub use caller::{Caller, Requester, Subject};
-pub use error::{Error, Right};
+pub use error::Error;
 pub use secrets::{HashKey, KeyCheck, moments};
+pub use tenantry_core::team::Right;
 
 use std::sync::Arc;
 
-use tenantry_core::Timestamp;
-use tenantry_store::{Operation, Store, StoreError};
+use tenantry_core::{Moment, Timestamp};
+use tenantry_store::{Operation, Store, StoreError, Tx};
 
+use access_tokens::TokenUses;
 use credentials::Credentials;
 use idempotency::InFlight;
 
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Hosts that the operator lets webhooks reach by plain HTTP, with their port where it is not the usual one.
+pub type PlainHttpHosts = Arc<[String]>;
 
 /// Tenantry without its wire: what every dialect calls.
 pub struct App {
@@ -41,13 +53,35 @@ pub struct App {
     hash_key: HashKey,
     credentials: Credentials,
     in_flight: InFlight,
+    plain_http_hosts: PlainHttpHosts,
+    token_uses: TokenUses,
 }
 
 impl App {
     /// An application over an open database.
     #[must_use]
     pub fn new(store: Store, clock: Clock, hash_key: HashKey) -> Self {
-        Self { store, clock, hash_key, credentials: Credentials::default(), in_flight: InFlight::default() }
+        Self {
+            store,
+            clock,
+            hash_key,
+            credentials: Credentials::default(),
+            in_flight: InFlight::default(),
+            token_uses: TokenUses::default(),
+            plain_http_hosts: PlainHttpHosts::default(),
+        }
+    }
+
+    /// The same with hosts that webhooks may reach by plain HTTP.
+    #[must_use]
+    pub fn with_plain_http_hosts(self, hosts: &[String]) -> Self {
+        Self { plain_http_hosts: hosts.into(), ..self }
+    }
+
+    /// Hosts that webhooks may reach by plain HTTP.
+    #[must_use]
+    pub const fn plain_http_hosts(&self) -> &PlainHttpHosts {
+        &self.plain_http_hosts
     }
 
     /// The time.
@@ -76,11 +110,23 @@ impl App {
         self.store.write(operation).await
     }
 
-    /// Whether the database answers.
+    /// Whether the database takes a write, and keeps it.
     ///
     /// # Errors
     /// When it does not.
     pub async fn ready(&self) -> Result<(), StoreError> {
-        self.store.reader()?.tx()?.any_organization().await.map(|_| ())
+        self.store.write(Probe).await
+    }
+}
+
+/// A write that changes nothing but the time of the last one.
+struct Probe;
+
+impl Operation for Probe {
+    type Output = ();
+    type Error = StoreError;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), StoreError> {
+        tx.installation_touch(moment.now()).await
     }
 }

@@ -10,5 +10,22 @@ pub const CREDENTIALS_REMEMBERED: usize = 20_000;
 pub const IDEMPOTENCY_KEPT_S: i64 = 24 * 60 * 60;
 /// Seconds after which a request whose key is in use may try again.
 pub const IDEMPOTENCY_RETRY_S: u64 = 1;
-/// Expired idempotency records deleted in one transaction.
-pub const IDEMPOTENCY_SWEPT: i64 = 500;
+/// Seconds for which whoever sends a webhook holds its lane: after that another takes over. More than a
+/// request may take.
+pub const WEBHOOK_LEASE_S: i64 = 30;
+/// Seconds for which what an event told is kept; the event itself and its deliveries stay.
+pub const WEBHOOK_PAYLOAD_KEPT_S: i64 = 90 * 24 * 60 * 60;
+/// Events whose payload is forgotten in one transaction.
+pub const WEBHOOK_ARCHIVED: i64 = 500;
+/// Rows of an export that are in memory at once.
+pub const EXPORT_ROWS: i64 = 500;
+/// Audit entries that are scrubbed at once.
+pub const AUDIT_SCRUBBED: i64 = 500;
+/// Uses of tokens that are stored in one transaction.
+pub const TOKEN_USES_STORED: usize = 500;
+/// Expired rows of a kind deleted in one transaction.
+pub const SWEPT: i64 = 500;
+/// Mails taken at once.
+pub const MAILS_TAKEN: i64 = 8;
+/// Seconds for which a taken mail is left alone: longer than handing one over can last.
+pub const MAIL_HELD_S: i64 = 120;

@@ -7,9 +7,9 @@ use tenantry_core::member::{
     self, CreateFacts, Created, DeleteFacts, Member, MemberChange, MemberError, MemberRole, NewMember,
     UpdateFacts, Updated,
 };
-use tenantry_store::{MemberFilter, Operation, Page, Paged, Tx};
+use tenantry_store::{MemberFilter, Operation, Page, Paged, Search, StoreError, Tx};
 
-use crate::audit::{self, Change};
+use crate::changes::{self, Change};
 use crate::{App, Error, Requester, Right};
 
 /// How a request names a customer.
@@ -32,26 +32,41 @@ pub enum MemberName {
     External(CustomerName, String),
 }
 
-/// The customer of that name within the requester's reach, held until the transaction ends.
+/// Whether a row that was found may change under the reader's eyes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// It may: nothing is decided by it.
+    No,
+    /// It may not until the transaction ends.
+    Yes,
+}
+
+/// The customer of that name within the requester's reach. An id is found in one organization alone; an
+/// external id may be in several.
 pub(crate) async fn customer(
     tx: &mut Tx<'_>,
     by: &Requester,
     name: &CustomerName,
+    hold: Hold,
 ) -> Result<Option<Customer>, Error> {
     let mut found = None;
-    for organization in by.organizations() {
+    for organization in by.organizations_with(Right::ReadCustomers) {
         let id = match name {
             CustomerName::Id(id) => Some(*id),
             CustomerName::External(external_id) => {
-                tx.customer_by_external_id(*organization, external_id).await?
+                tx.customer_by_external_id(organization, external_id).await?
             }
         };
         let Some(id) = id else { continue };
-        let customer = tx.customer_for_update(*organization, id).await?;
-        match (found.is_some(), customer) {
-            (true, Some(_)) => return Err(Error::AmbiguousCustomer),
-            (false, customer) => found = customer,
-            (true, None) => {}
+        let customer = match hold {
+            Hold::No => tx.customer(organization, id).await?,
+            Hold::Yes => tx.customer_for_update(organization, id).await?,
+        };
+        match (name, customer) {
+            (_, None) => {}
+            (CustomerName::Id(_), Some(customer)) => return Ok(Some(customer)),
+            (CustomerName::External(_), Some(_)) if found.is_some() => return Err(Error::AmbiguousCustomer),
+            (CustomerName::External(_), Some(customer)) => found = Some(customer),
         }
     }
     Ok(found)
@@ -62,14 +77,16 @@ async fn find(tx: &mut Tx<'_>, by: &Requester, name: &MemberName) -> Result<Memb
     let found = match name {
         MemberName::Id(id) => find_by_id(tx, by, *id).await?,
         MemberName::OfCustomer(customer_name, id) => {
-            let of = customer(tx, by, customer_name).await?;
+            let of = customer(tx, by, customer_name, Hold::No).await?;
             let member = find_by_id(tx, by, *id).await?;
             member.filter(|member| of.is_some_and(|customer| customer.id == member.customer_id))
         }
-        MemberName::External(customer_name, external_id) => match customer(tx, by, customer_name).await? {
-            Some(of) => tx.member_by_external_id(of.organization, of.id, external_id).await?,
-            None => None,
-        },
+        MemberName::External(customer_name, external_id) => {
+            match customer(tx, by, customer_name, Hold::No).await? {
+                Some(of) => tx.member_by_external_id(of.organization, of.id, external_id).await?,
+                None => None,
+            }
+        }
     };
     found.ok_or_else(|| MemberError::NotFound.into())
 }
@@ -100,28 +117,39 @@ impl Operation for MemberCreate {
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Member, Error> {
         let Self { by, customer: name, new } = self;
-        let customer = customer(tx, by, name).await?.ok_or(MemberError::CustomerNotFound)?;
-        let organization = customer.organization;
-        by.check(organization, Right::ManageCustomers)?;
-        let tenant = tx.organization(organization).await?.ok_or(Error::OrganizationNotFound)?;
-        let external_id_taken = match &new.external_id {
-            Some(id) => tx.member_by_external_id(organization, customer.id, id.as_str()).await?.is_some(),
-            None => false,
-        };
-        let facts = CreateFacts {
-            members_enabled: tenant.members_enabled(),
-            same_email: tx.member_by_email(organization, customer.id, &new.email).await?,
-            external_id_taken,
-            customer,
-        };
-        let id = MemberId::new(moment.uuid());
-        match member::create(facts, new.clone(), id, moment.now())? {
-            Created::Existing(member) => Ok(member),
-            Created::New(member) => {
-                tx.member_insert(&member).await?;
-                record(tx, moment, by, "member.created", None, Some(&member)).await?;
-                Ok(member)
-            }
+        let customer = customer(tx, by, name, Hold::Yes).await?.ok_or(MemberError::CustomerNotFound)?;
+        by.check(customer.organization, Right::ManageCustomers)?;
+        add(tx, moment, by, customer, new).await
+    }
+}
+
+/// Adds a member to a customer that is held.
+pub(crate) async fn add(
+    tx: &mut Tx<'_>,
+    moment: &mut Moment,
+    by: &Requester,
+    customer: Customer,
+    new: &NewMember,
+) -> Result<Member, Error> {
+    let organization = customer.organization;
+    let members_enabled = tx.members_enabled(organization).await?.ok_or(Error::OrganizationNotFound)?;
+    let external_id_taken = match &new.external_id {
+        Some(id) => tx.member_by_external_id(organization, customer.id, id.as_str()).await?.is_some(),
+        None => false,
+    };
+    let facts = CreateFacts {
+        members_enabled,
+        same_email: tx.member_by_email(organization, customer.id, &new.email).await?,
+        external_id_taken,
+        customer,
+    };
+    let id = MemberId::new(moment.uuid());
+    match member::create(facts, new.clone(), id, moment.now())? {
+        Created::Existing(member) => Ok(member),
+        Created::New(member) => {
+            tx.member_insert(&member).await.map_err(|error| taken(error, &member))?;
+            record(tx, moment, by, "member.created", None, Some(&member)).await?;
+            Ok(member)
         }
     }
 }
@@ -144,35 +172,47 @@ impl Operation for MemberUpdate {
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Member, Error> {
         let Self { by, member: name, change } = self;
         let (before, customer) = held(tx, by, name).await?;
-        let organization = before.organization;
-        let email_taken = match &change.email {
-            Some(email) => tx
-                .member_by_email(organization, customer.id, email)
-                .await?
-                .is_some_and(|other| other.id != before.id),
-            None => false,
-        };
-        let owner = match change.role {
-            Some(MemberRole::Owner) => tx.member_owner(organization, customer.id).await?,
-            _ => None,
-        };
-        let facts = UpdateFacts {
-            member: before.clone(),
-            customer_kind: customer.kind,
-            owner: owner.clone(),
-            email_taken,
-        };
-        let Updated { demoted, member, changed } = member::update(facts, change.clone(), moment.now())?;
-        if let Some(demoted) = &demoted {
-            tx.member_update(demoted).await?;
-            record(tx, moment, by, "member.updated", owner.as_ref(), Some(demoted)).await?;
-        }
-        if changed {
-            tx.member_update(&member).await?;
-            record(tx, moment, by, "member.updated", Some(&before), Some(&member)).await?;
-        }
-        Ok(member)
+        self::change(tx, moment, by, before, &customer, change).await
     }
+}
+
+/// Changes a member of a customer that is held.
+pub(crate) async fn change(
+    tx: &mut Tx<'_>,
+    moment: &mut Moment,
+    by: &Requester,
+    before: Member,
+    customer: &Customer,
+    change: &MemberChange,
+) -> Result<Member, Error> {
+    let organization = before.organization;
+    let email_taken = match &change.email {
+        Some(email) => tx
+            .member_by_email(organization, customer.id, email)
+            .await?
+            .is_some_and(|other| other.id != before.id),
+        None => false,
+    };
+    let owner = match change.role {
+        Some(MemberRole::Owner) => tx.member_owner(organization, customer.id).await?,
+        _ => None,
+    };
+    let facts = UpdateFacts {
+        member: before.clone(),
+        customer_kind: customer.kind,
+        owner: owner.clone(),
+        email_taken,
+    };
+    let Updated { demoted, member, changed } = member::update(facts, change.clone(), moment.now())?;
+    if let Some(demoted) = &demoted {
+        tx.member_update(demoted).await?;
+        record(tx, moment, by, "member.updated", owner.as_ref(), Some(demoted)).await?;
+    }
+    if changed {
+        tx.member_update(&member).await.map_err(|error| taken(error, &member))?;
+        record(tx, moment, by, "member.updated", Some(&before), Some(&member)).await?;
+    }
+    Ok(member)
 }
 
 /// Removes a member.
@@ -191,10 +231,20 @@ impl Operation for MemberDelete {
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
         let Self { by, member: name } = self;
         let (member, _) = held(tx, by, name).await?;
-        member::delete(DeleteFacts { id: member.id, role: member.role })?;
-        tx.member_delete(&member, moment.now()).await?;
-        record(tx, moment, by, "member.deleted", Some(&member), None).await
+        remove(tx, moment, by, &member).await
     }
+}
+
+/// Removes a member of a customer that is held.
+pub(crate) async fn remove(
+    tx: &mut Tx<'_>,
+    moment: &mut Moment,
+    by: &Requester,
+    member: &Member,
+) -> Result<(), Error> {
+    member::delete(DeleteFacts { id: member.id, role: member.role })?;
+    tx.member_delete(member, moment.now()).await?;
+    record(tx, moment, by, "member.deleted", Some(member), None).await
 }
 
 /// The member of that name as it is once nobody else can change it: the customer is held, and the member
@@ -208,6 +258,22 @@ async fn held(tx: &mut Tx<'_>, by: &Requester, name: &MemberName) -> Result<(Mem
     Ok((member, customer))
 }
 
+/// A race for what must be unique ends as a sequence would have.
+fn taken(error: StoreError, member: &Member) -> Error {
+    let lost = if error.is_violation_of("members_email") {
+        Some(MemberError::EmailTaken(member.email.clone()))
+    } else if error.is_violation_of("members_external_id") {
+        member.external_id.clone().map(MemberError::ExternalIdTaken)
+    } else if error.is_violation_of("members_owner") {
+        Some(MemberError::OwnerNeeded(member.role))
+    } else if error.is_violation_of("customers_individual_has_one_member") {
+        Some(MemberError::IndividualIsFull)
+    } else {
+        None
+    };
+    lost.map_or(Error::Store(error), Error::Member)
+}
+
 pub(crate) async fn record(
     tx: &mut Tx<'_>,
     moment: &mut Moment,
@@ -218,7 +284,21 @@ pub(crate) async fn record(
 ) -> Result<(), Error> {
     let Some(Member { organization, id, .. }) = after.or(before) else { return Ok(()) };
     let (organization, subject) = (*organization, id.uuid());
-    audit::record(tx, moment, by, Change { organization, action, subject, before, after }).await
+    changes::record(tx, moment, by, Change { organization, action, subject, before, after }).await
+}
+
+/// A list that may have to look at every member.
+struct Listed {
+    filter: MemberFilter,
+    page: Page,
+}
+
+impl Search for Listed {
+    type Output = Paged<Member>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Paged<Member>, StoreError> {
+        tx.members(&self.filter, self.page).await
+    }
 }
 
 impl App {
@@ -235,6 +315,9 @@ impl App {
     /// # Errors
     /// A fault.
     pub async fn members(&self, filter: &MemberFilter, page: Page) -> Result<Paged<Member>, Error> {
-        Ok(self.store.reader()?.tx()?.members(filter, page).await?)
+        if filter.is_narrow() {
+            return Ok(self.store.reader()?.tx()?.members(filter, page).await?);
+        }
+        Ok(self.store.search(Listed { filter: filter.clone(), page }).await?)
     }
 }

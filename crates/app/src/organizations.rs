@@ -8,10 +8,10 @@ use tenantry_core::organization::{
 };
 use tenantry_core::team::{TeamMember, TeamRole};
 use tenantry_core::user::User;
-use tenantry_core::values::EmailAddress;
-use tenantry_store::{Operation, OrganizationFilter, Page, Paged, StoreError, Tx};
+use tenantry_core::values::{EmailAddress, PersonName};
+use tenantry_store::{Operation, OrganizationFilter, Page, Paged, Tx};
 
-use crate::audit::{self, Change};
+use crate::changes::{self, Change};
 use crate::{App, Error, Requester, Right};
 
 /// Who will own a new organization.
@@ -47,7 +47,7 @@ impl Operation for OrganizationCreate {
         }
         let owner = match owner {
             Owner::User(id) => *id,
-            Owner::Email(email) => person(tx, moment, email).await?.id,
+            Owner::Email(email) => person(tx, moment, by, email, None).await?.id,
         };
         let id = OrganizationId::new(moment.uuid());
         let organization = organization::create(new.clone(), origin.clone(), id, owner, moment.now())
@@ -62,7 +62,7 @@ impl Operation for OrganizationCreate {
             before: None,
             after: Some(&organization),
         };
-        audit::record(tx, moment, by, created).await?;
+        changes::record(tx, moment, by, created).await?;
         let membership = TeamMember {
             organization: id,
             user: owner,
@@ -83,15 +83,22 @@ fn slug_taken(new: &NewOrganization) -> Error {
 pub(crate) async fn person(
     tx: &mut Tx<'_>,
     moment: &mut Moment,
+    by: &Requester,
     email: &EmailAddress,
-) -> Result<User, StoreError> {
-    match tx.user_by_email(email).await? {
-        Some(user) => Ok(user),
-        None => {
-            let id = UserId::new(moment.uuid());
-            tx.user_insert(&User { id, created_at: moment.now(), email: email.clone(), name: None }).await
-        }
+    name: Option<&PersonName>,
+) -> Result<User, Error> {
+    if let Some(user) = tx.user_by_email(email).await? {
+        return Ok(user);
     }
+    let id = UserId::new(moment.uuid());
+    let new = User { id, created_at: moment.now(), email: email.clone(), name: name.cloned() };
+    let user = tx.user_insert(&new).await?;
+    if user.id == id {
+        let (organization, subject) = (changes::INSTALLATION, id.uuid());
+        let made = Change { organization, action: "user.created", subject, before: None, after: Some(&user) };
+        changes::record(tx, moment, by, made).await?;
+    }
+    Ok(user)
 }
 
 /// Changes an organization.
@@ -125,7 +132,7 @@ impl Operation for OrganizationUpdate {
                 before: Some(&before),
                 after: Some(&after),
             };
-            audit::record(tx, moment, by, updated).await?;
+            changes::record(tx, moment, by, updated).await?;
         }
         Ok(after)
     }

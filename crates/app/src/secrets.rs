@@ -1,7 +1,9 @@
-//! Keyed hashes of secrets, and randomness from the operating system.
+//! Keyed hashes of secrets, secrets sealed until they are sent, and randomness from the operating system.
 
 use std::sync::Arc;
 
+use chacha20poly1305::aead::{Aead, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use tenantry_core::Moment;
@@ -61,11 +63,41 @@ impl HashKey {
     }
 }
 
+/// Bytes of the nonce before a sealed text; drawn at random, so long that no two meet.
+const NONCE: usize = 24;
+/// What the key of seals is derived with, so that a seal and a hash never share a key.
+const SEALS: &str = "tenantry seals, version 1";
+
+impl HashKey {
+    /// `text` so that only this key reads it, and only as what was sealed for `about`.
+    pub(crate) fn seal(&self, about: &[u8], text: &[u8], moment: &mut Moment) -> Option<Vec<u8>> {
+        let nonce: [u8; NONCE] = moment.bytes();
+        let sealed = self.cipher().encrypt(&XNonce::from(nonce), Payload { msg: text, aad: about }).ok()?;
+        Some([&nonce, sealed.as_slice()].concat())
+    }
+
+    /// What was sealed for `about` with this key; nothing when it was not, or was tampered with.
+    pub(crate) fn open(&self, about: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        let (nonce, sealed) = sealed.split_first_chunk::<NONCE>()?;
+        self.cipher().decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad: about }).ok()
+    }
+
+    fn cipher(&self) -> XChaCha20Poly1305 {
+        let TokenHash(key) = self.hash(SEALS);
+        XChaCha20Poly1305::new(&key.into())
+    }
+}
+
 /// Whether the key is the one that this database's secrets are hashed with; a new database takes it.
 #[derive(Clone)]
 pub struct KeyCheck {
     /// The key.
     pub hash_key: HashKey,
+}
+
+impl KeyCheck {
+    /// What the check is kept under.
+    pub const NAME: &'static str = "hash_key_check";
 }
 
 impl Operation for KeyCheck {
@@ -74,7 +106,7 @@ impl Operation for KeyCheck {
 
     async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<bool, Error> {
         let TokenHash(check) = self.hash_key.hash("tenantry key check");
-        Ok(tx.installation_value("hash_key_check", &check).await? == check)
+        Ok(tx.installation_value(Self::NAME, &check).await? == check)
     }
 }
 
@@ -103,4 +135,44 @@ fn random() -> [u8; 32] {
         std::process::abort();
     }
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use tenantry_core::Timestamp;
+
+    use super::*;
+
+    fn moment() -> Moment {
+        Moment::new(Timestamp::from_micros(0), [3; 32])
+    }
+
+    #[test]
+    fn a_seal_is_opened_by_its_key_for_its_purpose_alone() {
+        let (key, other) = (HashKey::new([1; 32]), HashKey::new([2; 32]));
+        let sealed = key.seal(b"mail 1", b"a secret", &mut moment()).unwrap();
+        assert_eq!(key.open(b"mail 1", &sealed).unwrap(), b"a secret");
+        assert_eq!(other.open(b"mail 1", &sealed), None);
+        assert_eq!(key.open(b"mail 2", &sealed), None);
+        assert!(!sealed.windows(8).any(|part| part == b"a secret"));
+    }
+
+    #[test]
+    fn a_seal_that_was_touched_is_not_opened() {
+        let key = HashKey::new([1; 32]);
+        let sealed = key.seal(b"", b"a secret", &mut moment()).unwrap();
+        for index in 0..sealed.len() {
+            let mut touched = sealed.clone();
+            touched[index] ^= 1;
+            assert_eq!(key.open(b"", &touched), None, "{index}");
+            assert_eq!(key.open(b"", &sealed[..index]), None, "{index}");
+        }
+    }
+
+    #[test]
+    fn no_two_seals_are_alike() {
+        let (key, mut moment) = (HashKey::new([1; 32]), moment());
+        let seals = [(); 2].map(|()| key.seal(b"", b"a secret", &mut moment).unwrap());
+        assert_ne!(seals[0], seals[1]);
+    }
 }

@@ -1,13 +1,16 @@
-//! The team that runs an organization: see, add, remove.
+//! The team that runs an organization: see, add, change a role, remove, leave.
 
 use tenantry_core::Moment;
 use tenantry_core::ids::{OrganizationId, UserId};
-use tenantry_core::team::{self, NewTeamMember, TeamError, TeamMember};
-use tenantry_core::user::User;
+use tenantry_core::mail::Letter;
+use tenantry_core::team::{self, NewTeamMember, RoleChange, TeamError, TeamFacts, TeamMember};
+use tenantry_core::values::EmailAddress;
 use tenantry_store::{Operation, StoreError, Tx};
 
-use crate::audit::{self, Change};
-use crate::{App, Error, Requester};
+use crate::changes::{self, Change};
+use crate::mails::{self, NewMail};
+use crate::organizations::person;
+use crate::{App, Error, Requester, Right};
 
 /// Adds a person to the team; who is not known by that address becomes a user.
 #[derive(Debug, Clone)]
@@ -26,28 +29,93 @@ impl Operation for TeamMemberAdd {
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<TeamMember, Error> {
         let Self { by, organization, new } = self;
-        let now = moment.now();
-        let user = match tx.user_by_email(&new.email).await? {
-            Some(user) => user,
-            None => {
-                let id = UserId::new(moment.uuid());
-                let user = User { id, created_at: now, email: new.email.clone(), name: new.name.clone() };
-                tx.user_insert(&user).await?
-            }
-        };
-        if tx.team_member(*organization, user.id).await?.is_some() {
-            return Err(TeamError::AlreadyMember.into());
+        by.check(*organization, Right::ManageTeam)?;
+        match add(tx, moment, by, *organization, new).await? {
+            (member, _, true) => Ok(member),
+            (_, _, false) => Err(TeamError::AlreadyMember.into()),
         }
-        let member = TeamMember {
-            organization: *organization,
-            user: user.id,
-            role: new.role,
-            created_at: now,
-            modified_at: now,
-        };
-        join(tx, moment, by, &member).await?;
-        Ok(member)
     }
+}
+
+/// A person's part in a team, their address, and whether they are new in it.
+pub type Joined = (TeamMember, EmailAddress, bool);
+
+/// Adds a person to the team, or finds them in it.
+#[derive(Debug, Clone)]
+pub struct TeamMemberInvite {
+    /// On whose behalf.
+    pub by: Requester,
+    /// Whose team.
+    pub organization: OrganizationId,
+    /// Whom; the role is for who is new in the team.
+    pub new: NewTeamMember,
+}
+
+impl Operation for TeamMemberInvite {
+    type Output = Joined;
+    type Error = Error;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Joined, Error> {
+        let Self { by, organization, new } = self;
+        reached(by, *organization)?;
+        by.check(*organization, Right::ManageTeam)?;
+        add(tx, moment, by, *organization, new).await
+    }
+}
+
+async fn add(
+    tx: &mut Tx<'_>,
+    moment: &mut Moment,
+    by: &Requester,
+    organization: OrganizationId,
+    new: &NewTeamMember,
+) -> Result<Joined, Error> {
+    let now = moment.now();
+    let user = person(tx, moment, by, &new.email, new.name.as_ref()).await?;
+    if let Some(member) = tx.team_member(organization, user.id).await? {
+        return Ok((member, user.email, false));
+    }
+    let member =
+        TeamMember { organization, user: user.id, role: new.role, created_at: now, modified_at: now };
+    join(tx, moment, by, &member).await?;
+    tell(tx, moment, by, &member, new).await?;
+    Ok((member, user.email, true))
+}
+
+/// Another organization's team does not exist for the requester.
+fn reached(by: &Requester, organization: OrganizationId) -> Result<(), Error> {
+    if by.reaches(organization) { Ok(()) } else { Err(Error::OrganizationNotFound) }
+}
+
+/// What is known of one person's part in a team, which is held until the transaction ends.
+async fn facts(tx: &mut Tx<'_>, organization: OrganizationId, user: UserId) -> Result<TeamFacts, Error> {
+    tx.organization_for_update(organization).await?.ok_or(Error::OrganizationNotFound)?;
+    let member = tx.team_member(organization, user).await?.ok_or(TeamError::NotFound)?;
+    Ok(TeamFacts::of(member, &tx.team(organization).await?))
+}
+
+/// Writes to the person what they are part of now.
+async fn tell(
+    tx: &mut Tx<'_>,
+    moment: &mut Moment,
+    by: &Requester,
+    member: &TeamMember,
+    new: &NewTeamMember,
+) -> Result<(), Error> {
+    let tenant = tx.organization(member.organization).await?.ok_or(TeamError::OrganizationNotFound)?;
+    let inviter = match by.person() {
+        Some(id) => tx.user(id).await?,
+        None => None,
+    };
+    let letter = Letter::TeamMemberAdded {
+        organization: tenant.name.to_string(),
+        role: member.role,
+        inviter: inviter
+            .map(|user| user.name.map_or_else(|| user.email.to_string(), |name| name.to_string())),
+    };
+    let (organization, to) = (member.organization, new.email.clone());
+    let mail = NewMail { organization, to, letter, expires_at: None, secret: None };
+    mails::queue(tx, moment, mail).await
 }
 
 /// Stores a new part in a team.
@@ -64,14 +132,7 @@ pub(crate) async fn join(
             Error::from(error)
         }
     })?;
-    let added = Change {
-        organization: member.organization,
-        action: "team_member.created",
-        subject: member.user.uuid(),
-        before: None,
-        after: Some(member),
-    };
-    audit::record(tx, moment, by, added).await
+    record(tx, moment, by, "team_member.created", None, Some(member)).await
 }
 
 /// Removes a person from the team.
@@ -83,6 +144,8 @@ pub struct TeamMemberRemove {
     pub organization: OrganizationId,
     /// Whom.
     pub user: UserId,
+    /// Whether a person may name themselves, and so leaves.
+    pub may_leave: bool,
 }
 
 impl Operation for TeamMemberRemove {
@@ -90,27 +153,115 @@ impl Operation for TeamMemberRemove {
     type Error = Error;
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
-        let Self { by, organization, user } = self;
-        let member = tx.team_member(*organization, *user).await?.ok_or(TeamError::NotFound)?;
-        team::remove(&member, by.person())?;
-        tx.team_delete(*organization, *user).await?;
-        let removed = Change {
-            organization: *organization,
-            action: "team_member.deleted",
-            subject: user.uuid(),
-            before: Some(&member),
-            after: None,
-        };
-        audit::record(tx, moment, by, removed).await
+        let Self { by, organization, user, may_leave } = self;
+        reached(by, *organization)?;
+        by.check(*organization, Right::ManageTeam)?;
+        let facts = facts(tx, *organization, *user).await?;
+        team::remove(&facts, by.person().filter(|_| !may_leave))?;
+        part(tx, moment, by, &facts.member).await
     }
+}
+
+/// A person leaves a team themselves.
+#[derive(Debug, Clone)]
+pub struct TeamMemberLeave {
+    /// Who.
+    pub by: Requester,
+    /// Whose team.
+    pub organization: OrganizationId,
+}
+
+impl Operation for TeamMemberLeave {
+    type Output = ();
+    type Error = Error;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
+        let Self { by, organization } = self;
+        reached(by, *organization)?;
+        let user = by.user().ok_or(TeamError::NotFound)?;
+        let facts = facts(tx, *organization, user).await?;
+        team::leave(&facts)?;
+        part(tx, moment, by, &facts.member).await
+    }
+}
+
+async fn part(
+    tx: &mut Tx<'_>,
+    moment: &mut Moment,
+    by: &Requester,
+    member: &TeamMember,
+) -> Result<(), Error> {
+    tx.team_delete(member.organization, member.user).await?;
+    record(tx, moment, by, "team_member.deleted", Some(member), None).await
+}
+
+/// Gives a person in the team another role.
+#[derive(Debug, Clone)]
+pub struct TeamMemberSetRole {
+    /// On whose behalf.
+    pub by: Requester,
+    /// Whose team.
+    pub organization: OrganizationId,
+    /// Whom.
+    pub user: UserId,
+    /// Which.
+    pub change: RoleChange,
+}
+
+impl Operation for TeamMemberSetRole {
+    type Output = (TeamMember, EmailAddress);
+    type Error = Error;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(TeamMember, EmailAddress), Error> {
+        let Self { by, organization, user, change } = self;
+        reached(by, *organization)?;
+        by.check(*organization, Right::ManageTeam)?;
+        let facts = facts(tx, *organization, *user).await?;
+        let before = facts.member.clone();
+        let after = team::set_role(facts, *change, moment.now())?;
+        if after != before {
+            tx.team_update(&after).await?;
+            record(tx, moment, by, "team_member.updated", Some(&before), Some(&after)).await?;
+        }
+        let user = tx.user(*user).await?.ok_or(TeamError::NotFound)?;
+        Ok((after, user.email))
+    }
+}
+
+async fn record(
+    tx: &mut Tx<'_>,
+    moment: &mut Moment,
+    by: &Requester,
+    action: &'static str,
+    before: Option<&TeamMember>,
+    after: Option<&TeamMember>,
+) -> Result<(), Error> {
+    let Some(TeamMember { organization, user, .. }) = after.or(before) else { return Ok(()) };
+    let (organization, subject) = (*organization, user.uuid());
+    changes::record(tx, moment, by, Change { organization, action, subject, before, after }).await
 }
 
 impl App {
     /// The whole team of an organization, newest first.
     ///
     /// # Errors
-    /// A fault.
-    pub async fn team(&self, organization: OrganizationId) -> Result<Vec<TeamMember>, Error> {
+    /// [`Error::NotPermitted`], or a fault.
+    pub async fn team(&self, by: &Requester, organization: OrganizationId) -> Result<Vec<TeamMember>, Error> {
+        by.check(organization, Right::ReadTeam)?;
         Ok(self.store.reader()?.tx()?.team(organization).await?)
+    }
+
+    /// The whole team of an organization with each person's address, longest in the team first.
+    ///
+    /// # Errors
+    /// [`Error::OrganizationNotFound`], [`Error::NotPermitted`], or a fault.
+    pub async fn team_people(
+        &self,
+        by: &Requester,
+        organization: OrganizationId,
+    ) -> Result<Vec<(TeamMember, EmailAddress)>, Error> {
+        reached(by, organization)?;
+        by.check(organization, Right::ReadTeam)?;
+        Ok(self.store.reader()?.tx()?.team_people(organization).await?)
     }
 }

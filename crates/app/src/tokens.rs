@@ -5,8 +5,9 @@ use tenantry_core::ids::{OrganizationId, TokenId, UserTokenId};
 use tenantry_core::token::{AccessToken, Scopes, Secret, SecretKind, UserToken};
 use tenantry_core::values::EmailAddress;
 use tenantry_store::{Operation, Tx};
+use uuid::Uuid;
 
-use crate::audit::{self, Change};
+use crate::changes::{self, Change};
 use crate::organizations::person;
 use crate::{Error, HashKey, Requester};
 
@@ -47,9 +48,11 @@ impl Operation for TokenCreate {
             id: TokenId::new(moment.uuid()),
             organization: *organization,
             created_at: moment.now(),
+            modified_at: None,
             label: label.clone(),
             scopes: scopes.clone(),
             expires_at: expires_in_s.map(|seconds| moment.now().plus_seconds(seconds)),
+            last_used_at: None,
             created_by: by.person(),
         };
         let secret = Secret::generate(SecretKind::OrganizationToken, moment);
@@ -59,36 +62,45 @@ impl Operation for TokenCreate {
     }
 }
 
-/// Revokes the token of this id, of whichever organization: for the operator.
+/// Revokes the token of this id, of whichever organization or person: for the operator.
 #[derive(Debug, Clone)]
 pub struct TokenRevoke {
     /// On whose behalf.
     pub by: Requester,
     /// Which.
-    pub id: TokenId,
+    pub id: Uuid,
 }
 
 impl Operation for TokenRevoke {
-    type Output = AccessToken;
+    type Output = ();
     type Error = Error;
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<AccessToken, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
         let Self { by, id } = self;
-        let organization = tx.organization_of_token(*id).await?.ok_or(Error::TokenNotFound)?;
-        let token = tx.access_token(organization, *id).await?.ok_or(Error::TokenNotFound)?;
-        tx.access_token_delete(organization, *id, moment.now()).await?;
-        record(tx, moment, by, "access_token.deleted", Some(&token), None).await?;
-        Ok(token)
+        if let Some(organization) = tx.organization_of_token(TokenId::new(*id)).await? {
+            let id = TokenId::new(*id);
+            let token = tx.access_token(organization, id).await?.ok_or(Error::TokenNotFound)?;
+            tx.access_token_delete(organization, id, moment.now()).await?;
+            return record(tx, moment, by, "access_token.deleted", Some(&token), None).await;
+        }
+        let id = UserTokenId::new(*id);
+        let token = tx.user_token(id).await?.ok_or(Error::TokenNotFound)?;
+        tx.user_token_delete(id, moment.now()).await?;
+        record_of_person(tx, moment, by, "user_token.deleted", Some(&token), None).await
     }
 }
 
 /// Makes a token of a person, who becomes a user when not known by that address.
 #[derive(Clone)]
 pub struct UserTokenCreate {
+    /// On whose behalf.
+    pub by: Requester,
     /// The person's address.
     pub email: EmailAddress,
     /// What it may do.
     pub scopes: Scopes,
+    /// Seconds until it stops working.
+    pub expires_in_s: Option<i64>,
     /// The key its secret is hashed with.
     pub hash_key: HashKey,
 }
@@ -98,22 +110,23 @@ impl Operation for UserTokenCreate {
     type Error = Error;
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Issued<UserToken>, Error> {
-        let Self { email, scopes, hash_key } = self;
-        let user = person(tx, moment, email).await?;
+        let Self { by, email, scopes, expires_in_s, hash_key } = self;
+        let user = person(tx, moment, by, email, None).await?;
         let token = UserToken {
             id: UserTokenId::new(moment.uuid()),
             user: user.id,
             created_at: moment.now(),
             scopes: scopes.clone(),
-            expires_at: None,
+            expires_at: expires_in_s.map(|seconds| moment.now().plus_seconds(seconds)),
         };
         let secret = Secret::generate(SecretKind::UserToken, moment);
         tx.user_token_insert(&token, &hash_key.hash(secret.expose())).await?;
+        record_of_person(tx, moment, by, "user_token.created", None, Some(&token)).await?;
         Ok(Issued { token, secret })
     }
 }
 
-async fn record(
+pub(crate) async fn record(
     tx: &mut Tx<'_>,
     moment: &mut Moment,
     by: &Requester,
@@ -123,5 +136,18 @@ async fn record(
 ) -> Result<(), Error> {
     let Some(AccessToken { organization, id, .. }) = after.or(before) else { return Ok(()) };
     let (organization, subject) = (*organization, id.uuid());
-    audit::record(tx, moment, by, Change { organization, action, subject, before, after }).await
+    changes::record(tx, moment, by, Change { organization, action, subject, before, after }).await
+}
+
+async fn record_of_person(
+    tx: &mut Tx<'_>,
+    moment: &mut Moment,
+    by: &Requester,
+    action: &'static str,
+    before: Option<&UserToken>,
+    after: Option<&UserToken>,
+) -> Result<(), Error> {
+    let Some(UserToken { id, .. }) = after.or(before) else { return Ok(()) };
+    let (organization, subject) = (changes::INSTALLATION, id.uuid());
+    changes::record(tx, moment, by, Change { organization, action, subject, before, after }).await
 }

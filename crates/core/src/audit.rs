@@ -1,10 +1,12 @@
 //! What is written down of every change: who, what, to what, before and after, in which request.
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::Timestamp;
-use crate::ids::{AuditId, OrganizationId, TokenId, UserId, UserTokenId};
+use crate::customer::Pseudonym;
+use crate::ids::{AuditId, CustomerId, MemberId, OrganizationId, TokenId, UserId, UserTokenId};
 
 /// Who made a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +15,10 @@ pub enum Actor {
     Token(TokenId),
     /// A person, by one of their own tokens.
     User(UserId, UserTokenId),
+    /// A customer, in the portal.
+    Customer(CustomerId),
+    /// A member of a customer, in the portal.
+    Member(MemberId),
     /// The operator, at the command line.
     Operator,
     /// The server itself: the first start, expiry, clean-up.
@@ -26,6 +32,8 @@ impl Actor {
         match self {
             Self::Token(_) => "access_token",
             Self::User(..) => "user",
+            Self::Customer(_) => "customer",
+            Self::Member(_) => "member",
             Self::Operator => "operator",
             Self::System => "system",
         }
@@ -37,6 +45,8 @@ impl Actor {
         match self {
             Self::Token(id) => Some(id.uuid()),
             Self::User(id, _) => Some(id.uuid()),
+            Self::Customer(id) => Some(id.uuid()),
+            Self::Member(id) => Some(id.uuid()),
             Self::Operator | Self::System => None,
         }
     }
@@ -71,4 +81,46 @@ pub struct AuditEntry {
 /// When the row cannot be written as JSON.
 pub fn image<T: Serialize>(row: &T) -> Result<String, serde_json::Error> {
     serde_json::to_string(row)
+}
+
+/// The image of a customer or a member that no longer says who it was: what names a person is replaced as
+/// in the row itself. The name of a customer with a tax number is a company's and stays.
+///
+/// # Errors
+/// When the image is no JSON object.
+pub fn scrubbed(image: &str, pseudonym: &Pseudonym) -> Result<String, serde_json::Error> {
+    let mut image: Map<String, Value> = serde_json::from_str(image)?;
+    let is_company = image.get("tax_id").is_some_and(|tax_id| !tax_id.is_null());
+    let name = pseudonym.name().map_or(Value::Null, |name| Value::from(name.as_str()));
+    for (key, value) in image.iter_mut().filter(|(_, value)| !value.is_null()) {
+        match key.as_str() {
+            "email" => *value = Value::from(pseudonym.email().as_str()),
+            "name" if !is_company => *value = name.clone(),
+            "billing_name" => *value = name.clone(),
+            "billing_address" => *value = Value::Null,
+            _ => {}
+        }
+    }
+    serde_json::to_string(&image)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Moment;
+
+    #[test]
+    fn a_scrubbed_image_names_nobody() {
+        let pseudonym = Pseudonym::draw(&mut Moment::new(Timestamp::from_micros(1), [3; 32]));
+        let image = r#"{"id":"x","email":"ada@example.com","name":"Ada","billing_name":"Ada L",
+            "billing_address":{"line1":"1 Street"},"external_id":"a-1","tax_id":null}"#;
+        let text = scrubbed(image, &pseudonym).unwrap();
+        for gone in ["ada", "Ada", "Street"] {
+            assert!(!text.contains(gone), "{text}");
+        }
+        assert!(text.contains("a-1") && text.contains("@anonymized.invalid"), "{text}");
+        let company =
+            scrubbed(r#"{"email":null,"name":"Acme","tax_id":["FR1","eu_vat"]}"#, &pseudonym).unwrap();
+        assert_eq!(company, r#"{"email":null,"name":"Acme","tax_id":["FR1","eu_vat"]}"#);
+    }
 }

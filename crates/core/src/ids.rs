@@ -50,4 +50,16 @@ ids! {
     UserTokenId,
     /// An entry of the audit log.
     AuditId,
+    /// A webhook endpoint of an organization.
+    WebhookEndpointId,
+    /// An event for one webhook endpoint.
+    WebhookEventId,
+    /// One attempt to deliver an event.
+    WebhookDeliveryId,
+    /// A session of the customer portal.
+    SessionId,
+    /// A request to change a customer's address.
+    EmailUpdateId,
+    /// A mail that waits to be sent.
+    MailId,
 }

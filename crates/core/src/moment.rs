@@ -13,13 +13,14 @@ use crate::values::ids::time_ordered_uuid;
 pub struct Moment {
     now: Timestamp,
     random: StdRng,
+    ids: u64,
 }
 
 impl Moment {
     /// The moment `now` with randomness from `seed`, which must come from the operating system.
     #[must_use]
     pub fn new(now: Timestamp, seed: [u8; 32]) -> Self {
-        Self { now, random: StdRng::from_seed(seed) }
+        Self { now, random: StdRng::from_seed(seed), ids: 0 }
     }
 
     /// The time of the operation.
@@ -28,9 +29,26 @@ impl Moment {
         self.now
     }
 
-    /// A new id: shaped like a UUID of version 4, ordered by the time of the operation.
+    /// A new id: shaped like a UUID of version 4, ordered by the time of the operation, and within it by
+    /// the order of the calls; 46 bits are random.
     pub fn uuid(&mut self) -> Uuid {
-        time_ordered_uuid(self.now.as_micros(), self.random.next_u64().to_be_bytes())
+        const RANDOM_BITS: u32 = 46;
+        let count = self.ids.min((1 << (u64::BITS - RANDOM_BITS)) - 1);
+        self.ids += 1;
+        let random = self.random.next_u64() & ((1 << RANDOM_BITS) - 1);
+        time_ordered_uuid(self.now.as_micros(), (count << RANDOM_BITS | random).to_be_bytes())
+    }
+
+    /// `N` random octets, fit for a secret.
+    pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.random.fill_bytes(&mut bytes);
+        bytes
+    }
+
+    /// 256 random bits in hexadecimal: a text that says nothing.
+    pub fn hex(&mut self) -> String {
+        (0..4).map(|_| format!("{:016x}", self.random.next_u64())).collect()
     }
 
     /// `N` characters drawn evenly from `alphabet`, fit for a secret.
@@ -46,5 +64,19 @@ impl Moment {
             }
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_one_moment_keep_the_order_they_were_made_in() {
+        let mut moment = Moment::new(Timestamp::from_micros(1_795_277_994_956_590), [3; 32]);
+        let made: Vec<Uuid> = (0..1_000).map(|_| moment.uuid()).collect();
+        assert!(made.is_sorted_by(|a, b| a < b));
+        let mut later = Moment::new(Timestamp::from_micros(1_795_277_994_956_591), [3; 32]);
+        assert!(made.iter().all(|id| *id < later.uuid()));
     }
 }

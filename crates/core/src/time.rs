@@ -14,10 +14,19 @@ static MICROSECONDS: DateTimePrinter = DateTimePrinter::new().precision(Some(6))
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The instant `micros` microseconds after the Unix epoch.
+    /// The last instant that can be written: the end of the year 9999, less a day for every time zone.
+    pub const LAST: Self = Self(253_402_207_199_999_999);
+
+    /// The instant `micros` microseconds after the Unix epoch, from the epoch to [`Self::LAST`].
     #[must_use]
     pub const fn from_micros(micros: i64) -> Self {
-        Self(micros)
+        if micros < 0 {
+            Self(0)
+        } else if micros > Self::LAST.0 {
+            Self::LAST
+        } else {
+            Self(micros)
+        }
     }
 
     /// Microseconds since the Unix epoch.
@@ -35,7 +44,7 @@ impl Timestamp {
     /// This instant moved by `seconds`; stops at the ends of the range.
     #[must_use]
     pub const fn plus_seconds(self, seconds: i64) -> Self {
-        Self(self.0.saturating_add(seconds.saturating_mul(1_000_000)))
+        Self::from_micros(self.0.saturating_add(seconds.saturating_mul(1_000_000)))
     }
 
     /// Whole seconds from this instant until `later`, rounded up; 0 when it is not later.
@@ -64,7 +73,7 @@ impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
         let instant: jiff::Timestamp = text.parse().map_err(serde::de::Error::custom)?;
-        Ok(Self(instant.as_microsecond()))
+        Ok(Self::from_micros(instant.as_microsecond()))
     }
 }
 
@@ -84,5 +93,7 @@ mod tests {
         assert_eq!(now.seconds_until(now.plus_seconds(3)), 3);
         assert_eq!(now.seconds_until(Timestamp::from_micros(6)), 1);
         assert_eq!(now.seconds_until(Timestamp::from_micros(0)), 0);
+        assert_eq!(now.plus_seconds(i64::MAX), Timestamp::LAST);
+        assert_eq!(Timestamp::LAST.to_string(), "9999-12-30T21:59:59.999999Z");
     }
 }

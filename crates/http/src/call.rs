@@ -17,6 +17,8 @@ use crate::wire::{At, Loc, Violation, Wire};
 /// What a handler gets.
 pub(crate) struct Call {
     pub(crate) app: Arc<App>,
+    /// Where the portal's pages are.
+    pub(crate) portal_url: Arc<str>,
     pub(crate) caller: Option<Arc<Caller>>,
     pub(crate) request_id: String,
     pub(crate) method: &'static str,
@@ -59,7 +61,7 @@ impl Call {
 
     /// Begins to read what was sent.
     pub(crate) fn input(&self) -> Input<'_> {
-        Input { call: self, at: At::default() }
+        Input { call: self, at: At::naming(Arc::clone(self.app.plain_http_hosts())) }
     }
 }
 

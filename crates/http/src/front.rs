@@ -2,20 +2,23 @@
 //! place, and every answer what its dialect always carries.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use axum::Router;
-use axum::body::Body;
-use axum::http::header::{CACHE_CONTROL, HeaderName, RETRY_AFTER};
-use axum::http::{HeaderValue, Method, Request, StatusCode, Uri};
+use axum::body::{Body, HttpBody};
+use axum::http::header::{CACHE_CONTROL, CONNECTION, HeaderName};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use axum::response::Response;
 use tenantry_app::App;
+use tenantry_core::values::IpAllowList;
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
 use crate::limits::Limits;
+use crate::rate::{Limiters, Rates};
 use crate::route::Shared;
 use crate::{ahasend, call, docs, polar};
 
@@ -28,6 +31,12 @@ pub struct Config {
     pub limits: Limits,
     /// Origins of browser applications that may send credentials.
     pub trusted_origins: Vec<String>,
+    /// Limits of callers; nothing when nobody is limited.
+    pub rates: Option<Rates>,
+    /// Proxies that are believed when they say for whom they ask; nobody is when it is empty.
+    pub trusted_proxies: IpAllowList,
+    /// Where the portal's pages are: what the links to them begin with.
+    pub portal_url: String,
 }
 
 /// The id of a request: shown on its answer, in the log and in the audit entries it caused.
@@ -43,12 +52,39 @@ impl fmt::Display for RequestId {
     }
 }
 
+/// Marks the answer to a request whose body was read to its end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BodyRead;
+
+/// Where a request comes from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ClientAddress(pub(crate) IpAddr);
+
+/// The address that a request comes from: the peer's, unless it is a trusted proxy; then the last one that
+/// its `X-Forwarded-For` names and that is no trusted proxy itself.
+fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &IpAllowList) -> IpAddr {
+    if trusted.is_empty() || !trusted.covers(peer) {
+        return peer;
+    }
+    let lines = headers.get_all("x-forwarded-for").iter().rev().filter_map(|line| line.to_str().ok());
+    let mut address = peer;
+    for hop in lines.flat_map(|line| line.rsplit(',')) {
+        let Ok(hop) = hop.trim().parse() else { break };
+        address = hop;
+        if !trusted.covers(hop) {
+            break;
+        }
+    }
+    address
+}
+
 /// Everything the server answers with.
 #[derive(Clone)]
 pub struct Front {
     shared: Arc<Shared>,
     router: Router,
     polar: Arc<polar::Front>,
+    trusted_proxies: Arc<IpAllowList>,
     places: Arc<Semaphore>,
     start: u64,
     requests: Arc<AtomicU64>,
@@ -58,17 +94,23 @@ impl Front {
     /// The front of an application.
     #[must_use]
     pub fn new(app: Arc<App>, config: Config) -> Self {
-        let Config { limits, trusted_origins } = config;
+        let Config { limits, trusted_origins, rates, trusted_proxies, portal_url } = config;
         let places = Arc::new(Semaphore::new(limits.in_flight));
         let start = u64::try_from(app.now().as_micros()).unwrap_or(0) >> 4 & 0xffff_ffff_ffff;
-        let shared = Arc::new(Shared { app, limits });
+        let shared = Arc::new(Shared {
+            app,
+            limits,
+            limiters: rates.map(Limiters::new),
+            portal_url: portal_url.into(),
+        });
         let router = polar::router(&shared)
             .merge(ahasend::router(&shared))
             .merge(docs::router(&shared))
             .fallback(|uri: Uri| async move { not_found(&uri) })
             .method_not_allowed_fallback(|uri: Uri| async move { method_not_allowed(&uri) });
         let polar = Arc::new(polar::Front::new(trusted_origins));
-        Self { shared, router, polar, places, start, requests: Arc::default() }
+        let trusted_proxies = Arc::new(trusted_proxies);
+        Self { shared, router, polar, trusted_proxies, places, start, requests: Arc::default() }
     }
 
     /// The limits in force.
@@ -83,13 +125,27 @@ impl Front {
         &self.shared.app
     }
 
-    /// Answers a request.
-    pub async fn answer(&self, mut request: Request<Body>) -> Response {
+    /// Forgets callers that have not called for a while.
+    pub fn sweep(&self) {
+        if let Some(limiters) = &self.shared.limiters {
+            limiters.sweep();
+        }
+    }
+
+    /// Answers a request that came from `peer`.
+    pub async fn answer(&self, mut request: Request<Body>, peer: IpAddr) -> Response {
         let id = RequestId { start: self.start, number: self.requests.fetch_add(1, Ordering::Relaxed) };
         request.extensions_mut().insert(id);
+        let address = client_address(peer, request.headers(), &self.trusted_proxies);
+        request.extensions_mut().insert(ClientAddress(address));
         let begun = Instant::now();
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let has_body = !request.body().is_end_stream();
         let mut response = self.dispatch(request).await;
+        if has_body && response.extensions_mut().remove::<BodyRead>().is_none() {
+            // The rest of the body may still be on its way: the connection cannot be used again.
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         call::set(&mut response, REQUEST_ID, &id.to_string());
         log(id, &method, &path, response.status(), begun);
         response
@@ -117,15 +173,17 @@ impl Front {
     }
 
     async fn route(&self, request: Request<Body>) -> Response {
-        let Ok(_place) = self.places.try_acquire() else {
-            return busy(request.uri(), StatusCode::SERVICE_UNAVAILABLE);
-        };
+        // A server that is busy is alive.
+        let place = self.places.try_acquire();
+        if place.is_err() && request.uri().path() != "/healthz" {
+            return busy(request.uri());
+        }
         let uri = request.uri().clone();
         let answer = self.router.clone().oneshot(request);
         match tokio::time::timeout(self.shared.limits.request_timeout, answer).await {
             Ok(Ok(response)) => response,
             Ok(Err(never)) => match never {},
-            Err(_) => busy(&uri, StatusCode::SERVICE_UNAVAILABLE),
+            Err(_) => late(&uri),
         }
     }
 }
@@ -157,18 +215,43 @@ fn method_not_allowed(uri: &Uri) -> Response {
     if uri.path().starts_with("/v2") { ahasend::method_not_allowed() } else { polar::method_not_allowed() }
 }
 
-fn busy(uri: &Uri, status: StatusCode) -> Response {
-    let mut response =
-        if uri.path().starts_with("/v2") { ahasend::unavailable(status) } else { polar::unavailable(status) };
-    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    response
+/// Nothing was done: there is no place for the request now.
+fn busy(uri: &Uri) -> Response {
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    if uri.path().starts_with("/v2") { ahasend::unavailable(status) } else { polar::unavailable(status) }
+}
+
+/// The request took too long; what it was about may have happened or not.
+fn late(uri: &Uri) -> Response {
+    let status = StatusCode::GATEWAY_TIMEOUT;
+    if uri.path().starts_with("/v2") { ahasend::unavailable(status) } else { polar::unavailable(status) }
 }
 
 fn log(id: RequestId, method: &Method, path: &str, status: StatusCode, begun: Instant) {
-    let (status, micros) = (status.as_u16(), begun.elapsed().as_micros());
+    let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let status = status.as_u16();
     if status >= 500 {
         tracing::error!(request_id = %id, %method, path, status, micros, "answered");
     } else {
         tracing::info!(request_id = %id, %method, path, status, micros, "answered");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_trusted_proxies_say_for_whom_they_ask() {
+        let trusted = IpAllowList::parse(["10.0.0.0/8"]).unwrap();
+        let mut headers = HeaderMap::new();
+        headers.append("x-forwarded-for", HeaderValue::from_static("203.0.113.7, 198.51.100.9"));
+        headers.append("x-forwarded-for", HeaderValue::from_static("10.1.1.1"));
+        let from = |peer: &str, trusted: &IpAllowList| {
+            client_address(peer.parse().unwrap(), &headers, trusted).to_string()
+        };
+        assert_eq!(from("10.2.2.2", &trusted), "198.51.100.9");
+        assert_eq!(from("192.0.2.1", &trusted), "192.0.2.1");
+        assert_eq!(from("10.2.2.2", &IpAllowList::default()), "10.2.2.2");
     }
 }

@@ -12,6 +12,7 @@ mod front;
 mod limits;
 mod openapi;
 mod polar;
+mod rate;
 mod route;
 pub mod server;
 mod wire;
@@ -19,6 +20,8 @@ mod wire;
 pub use front::{Config, Front};
 pub use limits::Limits;
 pub use openapi::Dialect;
+pub use polar::webhook_payload;
+pub use rate::{Rate, Rates};
 
 /// The OpenAPI 3.1 document of a dialect, as it is served.
 #[must_use]

@@ -8,10 +8,20 @@ pub(crate) const PAGE_ROWS: u64 = 100;
 pub(crate) const PAGE_ROWS_USUAL: u64 = 10;
 /// Social links, featured things and the like.
 pub(crate) const LIST: usize = 100;
+/// Characters of free text.
+pub(crate) const TEXT: usize = 10_000;
+/// Scopes of a token.
+pub(crate) const SCOPES: usize = 500;
 /// Query parameters looked at.
 pub(crate) const QUERY_PARAMETERS: usize = 200;
 /// Characters of an idempotency key (contracts/seeds/002).
 pub(crate) const IDEMPOTENCY_KEY: usize = 255;
+/// Violations told of one request.
+pub(crate) const VIOLATIONS: usize = 100;
+/// Nodes of a value that is shown in a violation; a larger one is left out.
+pub(crate) const ECHO_NODES: usize = 100;
+/// Bytes of text shown in a violation.
+pub(crate) const ECHO_BYTES: usize = 4 << 10;
 /// Bytes of a bearer token looked at.
 pub(crate) const BEARER: usize = 512;
 /// Headers of a request.

@@ -77,7 +77,7 @@ pub(crate) fn always_whole(schema: &mut Schema) {
 }
 
 /// The document of `operations`.
-pub(crate) fn document(dialect: Dialect, operations: &[Operation]) -> Value {
+pub(crate) fn document<'a>(dialect: Dialect, operations: impl IntoIterator<Item = &'a Operation>) -> Value {
     let mut settings = SchemaSettings::draft2020_12();
     settings.definitions_path = "/components/schemas".into();
     settings.meta_schema = None;
@@ -114,7 +114,10 @@ fn describe(dialect: Dialect, operation: &Operation, generator: &mut SchemaGener
     };
     responses.insert(operation.success.to_string(), success);
     let mut errors = operation.errors.to_vec();
-    errors.extend([401, 403, 503]);
+    errors.push(503);
+    if !matches!(operation.access, Access::Public) {
+        errors.extend([401, 403]);
+    }
     errors.sort_unstable();
     errors.dedup();
     for status in errors {
@@ -128,7 +131,7 @@ fn describe(dialect: Dialect, operation: &Operation, generator: &mut SchemaGener
         "summary": operation.summary,
         "parameters": parameters(operation),
         "responses": responses,
-        "security": [{"bearer": scopes(operation.access)}],
+        "security": security(operation.access),
     });
     if let Some(object) = described.as_object_mut() {
         if let Some(schema) = operation.body {
@@ -145,7 +148,7 @@ fn describe(dialect: Dialect, operation: &Operation, generator: &mut SchemaGener
 fn parameters(operation: &Operation) -> Vec<Value> {
     let names = operation.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let of_path = names.map(|name| {
-        let schema = if name.ends_with("external_id") {
+        let schema = if name.ends_with("external_id") || name == "slug" {
             json!({"type": "string"})
         } else {
             json!({"type": "string", "format": "uuid"})
@@ -158,11 +161,13 @@ fn parameters(operation: &Operation) -> Vec<Value> {
     of_path.chain(others).collect()
 }
 
-fn scopes(access: Access) -> Vec<&'static str> {
-    match access {
+fn security(access: Access) -> Value {
+    let scopes: Vec<&str> = match access {
+        Access::Public => return json!([]),
         Access::Account(permission) => vec![permission.as_str()],
         other => other.permissions().iter().map(|permission| permission.as_str()).collect(),
-    }
+    };
+    json!([{"bearer": scopes}])
 }
 
 const fn reason(status: u16) -> &'static str {

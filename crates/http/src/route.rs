@@ -2,6 +2,7 @@
 //! OpenAPI document says, and what is checked before a handler runs: the three cannot differ.
 
 use std::future::Future;
+use std::net::{IpAddr, Ipv6Addr};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, RawPathParams, Request};
 use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
@@ -20,7 +22,9 @@ use tenantry_core::token::Permission;
 use tenantry_store::StoreError;
 
 use crate::call::{self, Call};
+use crate::front::{BodyRead, ClientAddress, RequestId};
 use crate::limits::{self, Limits};
+use crate::rate::{Left, Limiters, Who};
 
 /// A method of HTTP that an operation can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,15 +67,32 @@ pub(crate) enum Access {
     Scoped(&'static [Permission]),
     /// A token of a person with one of these permissions.
     UserScoped(&'static [Permission]),
+    /// A token of a person with one of the first permissions, or of an organization with one of the second.
+    BySubject {
+        /// For a person's.
+        user: &'static [Permission],
+        /// For an organization's.
+        organization: &'static [Permission],
+    },
     /// A token with the permission, for the account in the path.
     Account(Permission),
+    /// A session of the portal with one of these permissions.
+    Portal(&'static [Permission]),
+    /// A member's session of the portal with one of these permissions.
+    PortalMember(&'static [Permission]),
+    /// Anybody: a token is not even looked at.
+    Public,
 }
 
 impl Access {
     pub(crate) const fn permissions(self) -> &'static [Permission] {
         match self {
-            Self::AnyToken | Self::Account(_) => &[],
-            Self::Scoped(permissions) | Self::UserScoped(permissions) => permissions,
+            Self::AnyToken | Self::Account(_) | Self::Public => &[],
+            Self::Scoped(permissions)
+            | Self::UserScoped(permissions)
+            | Self::Portal(permissions)
+            | Self::PortalMember(permissions)
+            | Self::BySubject { user: permissions, .. } => permissions,
         }
     }
 }
@@ -87,10 +108,14 @@ pub(crate) enum Refused {
     InsufficientScope(Vec<Permission>),
     /// A malformed account id in the path.
     BadAccount,
+    /// A path that is not text.
+    NoSuchPath,
     /// A body over the limit, in bytes.
     TooLarge(usize),
     /// A body that did not arrive whole.
     BrokenBody,
+    /// Too many requests.
+    RateLimited(Left),
     /// The database.
     Store(StoreError),
 }
@@ -146,6 +171,9 @@ pub(crate) type Refuse = fn(Refused) -> Response;
 pub(crate) struct Shared {
     pub(crate) app: Arc<App>,
     pub(crate) limits: Limits,
+    pub(crate) limiters: Option<Limiters>,
+    /// Where the portal's pages are.
+    pub(crate) portal_url: Arc<str>,
 }
 
 /// The router of a dialect's operations.
@@ -163,28 +191,49 @@ async fn serve(
     refuse: Refuse,
     request: Request,
 ) -> Response {
-    match prepare(&shared, operation, request).await {
-        Ok(call) => (operation.handler)(call).await,
+    let mut left = None;
+    let mut response = match prepare(&shared, operation, request, &mut left).await {
+        Ok(call) => {
+            let mut response = (operation.handler)(call).await;
+            response.extensions_mut().insert(BodyRead);
+            response
+        }
         Err(refused) => refuse(refused),
+    };
+    if let Some(left) = left {
+        left.tell(&mut response);
     }
+    response
 }
 
 /// Everything that is settled before a handler runs, in the order in which it may fail.
-async fn prepare(shared: &Shared, operation: &Operation, request: Request) -> Result<Call, Refused> {
+async fn prepare(
+    shared: &Shared,
+    operation: &Operation,
+    request: Request,
+    left: &mut Option<Left>,
+) -> Result<Call, Refused> {
     let (mut parts, body) = request.into_parts();
     let params = match RawPathParams::from_request_parts(&mut parts, &()).await {
         Ok(params) => params.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
-        Err(_) => Vec::new(),
+        Err(_) => return Err(Refused::NoSuchPath),
     };
-    let caller = authenticate(&shared.app, &parts.headers).await?;
+    let caller = match operation.access {
+        Access::Public => Ok(None),
+        _ => authenticate(&shared.app, &parts.headers).await.map(Some),
+    };
+    if let Some(limiters) = &shared.limiters {
+        let taken = limiters.take(whose(&caller, &parts));
+        *left = Some(taken);
+        if !taken.allows() {
+            return Err(Refused::RateLimited(taken));
+        }
+    }
     let mut call = Call {
         app: Arc::clone(&shared.app),
-        caller: Some(caller),
-        request_id: parts
-            .extensions
-            .get::<crate::front::RequestId>()
-            .map(ToString::to_string)
-            .unwrap_or_default(),
+        portal_url: Arc::clone(&shared.portal_url),
+        caller: caller?,
+        request_id: parts.extensions.get::<RequestId>().map(ToString::to_string).unwrap_or_default(),
         method: operation.method.as_str(),
         path: parts.uri.path().to_owned(),
         params,
@@ -197,9 +246,11 @@ async fn prepare(shared: &Shared, operation: &Operation, request: Request) -> Re
     Ok(call)
 }
 
-/// The bearer of a request; nothing for another scheme, or for what no token could be.
+/// The bearer of a request; nothing for another scheme, for several, or for what no token could be.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let mut sent = headers.get_all(AUTHORIZATION).iter();
+    let (Some(only), None) = (sent.next(), sent.next()) else { return None };
+    let (scheme, token) = only.to_str().ok()?.split_once(' ')?;
     let token = token.trim();
     let usable = scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && token.len() <= limits::BEARER;
     usable.then_some(token)
@@ -210,17 +261,38 @@ async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Arc<Caller>, Ref
     app.authenticate(bearer).await.map_err(Refused::Store)?.ok_or(Refused::InvalidToken)
 }
 
+/// Whose bucket a request is taken from. A customer in the portal has its own, so that it cannot empty its
+/// organization's.
+fn whose(caller: &Result<Option<Arc<Caller>>, Refused>, parts: &Parts) -> Who {
+    let Ok(Some(caller)) = caller else {
+        let nowhere = ClientAddress(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+        return Who::at(parts.extensions.get::<ClientAddress>().copied().unwrap_or(nowhere).0);
+    };
+    Who::Known(match &caller.subject {
+        Subject::Organization { organization, .. } => organization.uuid(),
+        Subject::User { user, .. } => user.uuid(),
+        Subject::Customer(session) | Subject::Member(session) => session.customer.uuid(),
+    })
+}
+
 fn authorize(access: Access, call: &Call) -> Result<(), Refused> {
+    if matches!(access, Access::Public) {
+        return Ok(());
+    }
     let caller = call.caller.as_ref().ok_or(Refused::Unauthorized)?;
+    if !admits(access, &caller.subject) {
+        return Err(Refused::Unauthorized);
+    }
     match access {
-        Access::AnyToken => Ok(()),
-        Access::UserScoped(_) if matches!(caller.subject, Subject::Organization { .. }) => {
-            Err(Refused::Unauthorized)
-        }
-        Access::Scoped(permissions) | Access::UserScoped(permissions) => {
-            let allowed = permissions.iter().any(|permission| caller.allows(*permission));
-            if allowed { Ok(()) } else { Err(Refused::InsufficientScope(permissions.to_vec())) }
-        }
+        Access::AnyToken | Access::Public => Ok(()),
+        Access::Scoped(permissions)
+        | Access::UserScoped(permissions)
+        | Access::Portal(permissions)
+        | Access::PortalMember(permissions) => any_of(permissions, caller),
+        Access::BySubject { user, organization } => match caller.subject {
+            Subject::User { .. } => any_of(user, caller),
+            _ => any_of(organization, caller),
+        },
         Access::Account(permission) => {
             let account = tenantry_core::values::parse_uuid(call.param("account_id"));
             let account = account.map_err(|_| Refused::BadAccount)?;
@@ -229,6 +301,24 @@ fn authorize(access: Access, call: &Call) -> Result<(), Refused> {
             }
             if caller.allows(permission) { Ok(()) } else { Err(Refused::InsufficientScope(vec![permission])) }
         }
+    }
+}
+
+fn any_of(permissions: &[Permission], caller: &Caller) -> Result<(), Refused> {
+    let allowed = permissions.iter().any(|permission| caller.allows(*permission));
+    if allowed { Ok(()) } else { Err(Refused::InsufficientScope(permissions.to_vec())) }
+}
+
+/// Whether an operation is for callers of this kind.
+const fn admits(access: Access, subject: &Subject) -> bool {
+    match access {
+        Access::AnyToken | Access::Scoped(_) | Access::Account(_) | Access::BySubject { .. } => {
+            matches!(subject, Subject::Organization { .. } | Subject::User { .. })
+        }
+        Access::UserScoped(_) => matches!(subject, Subject::User { .. }),
+        Access::Portal(_) => matches!(subject, Subject::Customer(_) | Subject::Member(_)),
+        Access::PortalMember(_) => matches!(subject, Subject::Member(_)),
+        Access::Public => true,
     }
 }
 

@@ -62,6 +62,7 @@ CREATE TABLE organizations (
     slug {{text}} NOT NULL,
     status {{text}} NOT NULL,
     owner_user_id {{id}} NOT NULL,
+    members_enabled {{bool}} NOT NULL,
     profile {{text}} NOT NULL,
     CONSTRAINT organizations_pkey PRIMARY KEY (id)
 ) {{table}};

@@ -16,8 +16,10 @@ mod tx;
 
 pub use error::StoreError;
 pub use tables::{
-    AuditLine, Claim, CredentialOwner, CustomerFilter, CustomerKey, IdempotencyRecord, MemberFilter, Order,
-    OrganizationFilter, OrganizationKey, Page, Paged, StoredAnswer,
+    AccessTokenKey, AuditImages, AuditLine, Claim, CredentialOwner, CustomerFilter, CustomerKey,
+    IdempotencyRecord, MemberFilter, Order, OrganizationFilter, OrganizationKey, Page, Paged, StoredAnswer,
+    TokenUse, WebhookClaim, WebhookDelivery, WebhookDeliveryFilter, WebhookDeliveryShown, WebhookEventRow,
+    WebhookLane, WebhookLaneDue,
 };
 pub use tx::Tx;
 
@@ -41,6 +43,15 @@ pub trait Operation: Send + Sync + 'static {
         tx: &mut Tx<'_>,
         moment: &mut Moment,
     ) -> impl Future<Output = Result<Self::Output, Self::Error>> + Send;
+}
+
+/// A reading use case that may look at many rows: it runs apart from the requests that do not.
+pub trait Search: Send + Sync + 'static {
+    /// What it finds.
+    type Output: Send + 'static;
+
+    /// Looks.
+    fn run(&self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Self::Output, StoreError>> + Send;
 }
 
 /// Makes the [`Moment`] of each transaction: the clock and the operating system's randomness.
@@ -86,10 +97,30 @@ impl Store {
         self.sqlite.reader()
     }
 
+    /// Runs a search, a few at a time and not for long.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when it takes too long.
+    pub async fn search<S: Search>(&self, search: S) -> Result<S::Output, StoreError> {
+        Arc::clone(&self.sqlite).search(search).await
+    }
+
     /// The count of changes to credentials made through this process.
     #[must_use]
     pub fn generation(&self) -> &Generation {
         self.sqlite.generation()
+    }
+
+    /// Wakes the one who delivers webhooks: notified after each commit that left it something to do.
+    #[must_use]
+    pub fn webhooks_written(&self) -> &tokio::sync::Notify {
+        self.sqlite.webhooks()
+    }
+
+    /// Woken when a mail is left to be sent through this process.
+    #[must_use]
+    pub fn mail_signal(&self) -> &tokio::sync::Notify {
+        self.sqlite.mail()
     }
 
     /// Finishes what is queued, writes the log back into the database, and closes it.

@@ -3,7 +3,6 @@
 
 use rusqlite::Connection;
 
-use crate::sql::unexpected;
 use crate::sqlite;
 use crate::{Moments, StoreError};
 
@@ -13,8 +12,12 @@ struct Migration {
     text: &'static str,
 }
 
-const MIGRATIONS: &[Migration] =
-    &[Migration { number: 1, name: "foundation", text: include_str!("../migrations/0001_foundation.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { number: 1, name: "foundation", text: include_str!("../migrations/0001_foundation.sql") },
+    Migration { number: 2, name: "webhooks", text: include_str!("../migrations/0002_webhooks.sql") },
+    Migration { number: 3, name: "portal", text: include_str!("../migrations/0003_portal.sql") },
+    Migration { number: 4, name: "customers", text: include_str!("../migrations/0004_customers.sql") },
+];
 
 /// What SQLite calls the types.
 const SQLITE: &[(&str, &str)] = &[
@@ -47,13 +50,14 @@ pub(crate) fn run(connection: &mut Connection, moments: &Moments) -> Result<(), 
     }
     for Migration { number, name, text } in MIGRATIONS.iter().filter(|step| step.number > found) {
         let sql = SQLITE.iter().fold((*text).to_owned(), |sql, (from, to)| sql.replace(from, to));
-        transaction.execute_batch(&sql).map_err(unexpected)?;
-        transaction
-            .execute(
+        let step = transaction.execute_batch(&sql).and_then(|()| {
+            transaction.execute(
                 "INSERT INTO schema_migrations (number, name, applied_at) VALUES (?1, ?2, ?3)",
                 (number, name, moments().now().as_micros()),
             )
-            .map_err(unexpected)?;
+        });
+        step.map_err(|error| sqlite::failure(&transaction, error))?;
     }
-    transaction.commit().map_err(unexpected)
+    // What is not committed is undone when the transaction is dropped.
+    transaction.execute_batch("COMMIT").map_err(|error| sqlite::failure(&transaction, error))
 }

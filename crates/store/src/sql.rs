@@ -61,6 +61,12 @@ param_from! {
     tenantry_core::ids::TokenId => |value| Self::Id(value.uuid()),
     tenantry_core::ids::UserTokenId => |value| Self::Id(value.uuid()),
     tenantry_core::ids::AuditId => |value| Self::Id(value.uuid()),
+    tenantry_core::ids::WebhookEndpointId => |value| Self::Id(value.uuid()),
+    tenantry_core::ids::WebhookEventId => |value| Self::Id(value.uuid()),
+    tenantry_core::ids::WebhookDeliveryId => |value| Self::Id(value.uuid()),
+    tenantry_core::ids::SessionId => |value| Self::Id(value.uuid()),
+    tenantry_core::ids::EmailUpdateId => |value| Self::Id(value.uuid()),
+    tenantry_core::ids::MailId => |value| Self::Id(value.uuid()),
 }
 
 impl<'a, T: Into<Param<'a>>> From<Option<T>> for Param<'a> {
@@ -175,7 +181,21 @@ macro_rules! id_columns {
     )+};
 }
 
-id_columns!(OrganizationId, UserId, CustomerId, MemberId, TokenId, UserTokenId);
+id_columns!(
+    OrganizationId,
+    UserId,
+    CustomerId,
+    MemberId,
+    TokenId,
+    UserTokenId,
+    AuditId,
+    WebhookEndpointId,
+    WebhookEventId,
+    WebhookDeliveryId,
+    SessionId,
+    EmailUpdateId,
+    MailId
+);
 
 pub(crate) fn unexpected(error: impl Display) -> StoreError {
     StoreError::Unexpected(error.to_string())

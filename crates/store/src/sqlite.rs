@@ -16,16 +16,22 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, Semaphore, oneshot};
 
 use crate::sql::unexpected;
-use crate::{Generation, Moments, Operation, Store, StoreError, Tx, migrations};
+use crate::tx::Touched;
+use crate::{Generation, Moments, Operation, Search, Store, StoreError, Tx, migrations};
 
 /// A `SELECT` needs nothing to hold its rows: there is one writer.
 pub(crate) const FOR_UPDATE: &str = "";
+
+/// The hexadecimal digits of an id, in capitals, as an expression.
+pub(crate) fn id_digits(column: &str) -> String {
+    format!("hex({column})")
+}
 
 /// Operations that may wait for the writer; one more is refused.
 const QUEUE: usize = 8_192;
@@ -34,7 +40,13 @@ const BATCH: usize = 512;
 /// Prepared statements kept by a connection.
 const STATEMENTS: usize = 256;
 /// How long a connection waits for another process, such as a command of this program.
-const BUSY: Duration = Duration::from_secs(5);
+const BUSY: Duration = Duration::from_secs(30);
+/// Searches that run at once.
+const SEARCHES: usize = 2;
+/// How long a search may take.
+const SEARCH: Duration = Duration::from_secs(5);
+/// Steps of SQLite's machine between two looks at the clock.
+const SEARCH_STEPS: i32 = 10_000;
 /// How often the log's size is looked at.
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(500);
 /// The log's size, in bytes, from which it is written back while the server works.
@@ -43,16 +55,20 @@ const CHECKPOINT_FROM: u64 = 16 << 20;
 const CHECKPOINT_AT_ONCE: u32 = 65_536;
 
 type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
-type Job = Box<dyn FnOnce(&mut Connection) -> Answer + Send>;
+/// Runs in the transaction that is open; without one, it has only an answer to give.
+type Job = Box<dyn FnOnce(Option<&mut Connection>) -> Answer + Send>;
 
 /// An open SQLite database.
 pub struct Sqlite {
     path: PathBuf,
     moments: Moments,
     generation: Arc<Generation>,
+    webhooks: Arc<Notify>,
+    mail: Arc<Notify>,
     queue: Mutex<Option<SyncSender<Job>>>,
     readers: Mutex<Vec<Connection>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    searches: Semaphore,
 }
 
 /// Opens the database at `path`, creating and migrating it as needed.
@@ -78,9 +94,12 @@ pub fn open(path: &Path, moments: Moments) -> Result<Store, StoreError> {
         path: path.to_owned(),
         moments,
         generation: Arc::default(),
+        webhooks: Arc::default(),
+        mail: Arc::default(),
         queue: Mutex::new(Some(queue)),
         readers: Mutex::default(),
         threads: Mutex::new(threads),
+        searches: Semaphore::new(SEARCHES),
     };
     Ok(Store { sqlite: Arc::new(sqlite) })
 }
@@ -98,7 +117,6 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_AT_ONCE)?;
         connection.pragma_update(None, "cache_size", -65_536)?;
-        connection.pragma_update(None, "mmap_size", 1_u32 << 30)?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(connection)
@@ -111,18 +129,43 @@ impl Sqlite {
         &self.generation
     }
 
+    pub(crate) const fn webhooks(&self) -> &Arc<Notify> {
+        &self.webhooks
+    }
+
+    pub(crate) const fn mail(&self) -> &Arc<Notify> {
+        &self.mail
+    }
+
     pub(crate) async fn write<O: Operation>(&self, operation: O) -> Result<O::Output, O::Error> {
         let (reply, answer) = oneshot::channel();
         let moments = Arc::clone(&self.moments);
         let generation = Arc::clone(&self.generation);
+        let webhooks = Arc::clone(&self.webhooks);
+        let mail = Arc::clone(&self.mail);
         let job: Job = Box::new(move |connection| {
-            let (outcome, touched) = run_in_savepoint(connection, &operation, &moments);
+            if reply.is_closed() {
+                // The request was given up while it waited: it must not happen after all.
+                return Box::new(|_| {});
+            }
+            let (outcome, touched) = match connection {
+                Some(connection) => run_in_savepoint(connection, &operation, &moments),
+                None => {
+                    (Err(StoreError::Unavailable("no transaction began".into()).into()), Touched::default())
+                }
+            };
             Box::new(move |committed| {
                 // Before the answer: whoever hears that a token is revoked finds it dead.
-                if touched {
+                if touched.credentials {
                     generation.advance();
                 }
-                // Nobody listens when the request was given up; what it did stays done.
+                if touched.webhooks && committed.is_ok() {
+                    webhooks.notify_one();
+                }
+                if touched.mail && committed.is_ok() {
+                    mail.notify_one();
+                }
+                // Nobody listens when the request was given up meanwhile; what it did stays done.
                 drop(reply.send(committed.map_err(O::Error::from).and(outcome)));
             })
         });
@@ -152,6 +195,21 @@ impl Sqlite {
         Ok(Reader { pool: self, connection: Some(connection) })
     }
 
+    pub(crate) async fn search<S: Search>(self: Arc<Self>, search: S) -> Result<S::Output, StoreError> {
+        let pool = Arc::clone(&self);
+        let _place = pool.searches.acquire().await.map_err(unexpected)?;
+        tokio::task::spawn_blocking(move || self.search_here(&search)).await.map_err(unexpected)?
+    }
+
+    fn search_here<S: Search>(&self, search: &S) -> Result<S::Output, StoreError> {
+        let mut reader = self.reader()?;
+        let deadline = Instant::now() + SEARCH;
+        reader.watch(Some(move || Instant::now() > deadline))?;
+        let found = now(search.run(&mut reader.tx()?));
+        reader.watch(None::<fn() -> bool>)?;
+        found
+    }
+
     pub(crate) async fn close(&self) {
         drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
         self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
@@ -171,6 +229,12 @@ pub struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// Has `late` asked now and then, which ends what runs when it says so.
+    fn watch<F: FnMut() -> bool + Send + 'static>(&mut self, late: Option<F>) -> Result<(), StoreError> {
+        let connection = self.connection.as_mut().ok_or_else(|| unexpected("a reader without connection"))?;
+        connection.progress_handler(SEARCH_STEPS, late).map_err(unexpected)
+    }
+
     /// The database as it is committed at each query.
     ///
     /// # Errors
@@ -189,32 +253,47 @@ impl Drop for Reader<'_> {
     }
 }
 
-/// Runs one operation so that it leaves everything or nothing. Answers as well whether it touched
-/// credentials.
+/// Runs one operation so that it leaves everything or nothing. Answers as well what others must hear of.
 fn run_in_savepoint<O: Operation>(
     connection: &mut Connection,
     operation: &O,
     moments: &Moments,
-) -> (Result<O::Output, O::Error>, bool) {
+) -> (Result<O::Output, O::Error>, Touched) {
     let execute = |connection: &Connection, sql: &str| {
         let statement = connection.prepare_cached(sql).and_then(|mut statement| statement.execute([]));
         statement.map_err(|error| failure(connection, error))
     };
     if let Err(error) = execute(connection, "SAVEPOINT operation") {
-        return (Err(error.into()), false);
+        return (Err(error.into()), Touched::default());
     }
     let ran = catch_unwind(AssertUnwindSafe(|| {
         let mut tx = Tx::sqlite(connection);
         let outcome = now(operation.run(&mut tx, &mut moments()));
-        (outcome, tx.touched_credentials())
+        (outcome, tx.touched())
     }));
-    let (outcome, touched) = ran.unwrap_or_else(|_| (Err(unexpected("an operation panicked").into()), false));
-    let undone =
-        if outcome.is_err() { execute(connection, "ROLLBACK TO operation").map(|_| ()) } else { Ok(()) };
-    match undone.and_then(|()| execute(connection, "RELEASE operation").map(|_| ())) {
+    let (outcome, touched) =
+        ran.unwrap_or_else(|_| (Err(unexpected("an operation panicked").into()), Touched::default()));
+    let undone = in_transaction(connection).and_then(|()| match outcome {
+        Ok(_) => Ok(0),
+        Err(_) => execute(connection, "ROLLBACK TO operation"),
+    });
+    match undone.and_then(|_| execute(connection, "RELEASE operation").map(|_| ())) {
         Ok(()) => (outcome, touched),
-        Err(error) => (Err(error.into()), false),
+        Err(error) => {
+            // What cannot be undone alone must not be committed with the others.
+            drop(connection.execute_batch("ROLLBACK"));
+            (Err(error.into()), Touched::default())
+        }
     }
+}
+
+/// Whether the transaction is still there. A full or failing disk makes SQLite undo all of it, not only the
+/// statement that met it; a savepoint or a statement after that would be a transaction of its own.
+pub(crate) fn in_transaction(connection: &Connection) -> Result<(), StoreError> {
+    if connection.is_autocommit() {
+        return Err(StoreError::Unavailable("there is no transaction; a full disk ends it".into()));
+    }
+    Ok(())
 }
 
 /// The result of a future that SQLite alone can make wait, which it never does.
@@ -228,13 +307,16 @@ fn now<T, E: From<StoreError>>(future: impl Future<Output = Result<T, E>>) -> Re
 fn write_all(connection: &mut Connection, jobs: &Receiver<Job>) {
     let mut answers = Vec::with_capacity(BATCH);
     while let Ok(first) = jobs.recv() {
-        let committed = begin(connection).and_then(|()| {
-            answers.push(first(connection));
+        let begun = begin(connection);
+        answers.push(first(begun.is_ok().then_some(&mut *connection)));
+        let committed = begun.and_then(|()| {
             while answers.len() < BATCH
+                && in_transaction(connection).is_ok()
                 && let Ok(next) = jobs.try_recv()
             {
-                answers.push(next(connection));
+                answers.push(next(Some(connection)));
             }
+            in_transaction(connection)?;
             connection.execute_batch("COMMIT").map_err(|error| failure(connection, error))
         });
         if let Err(error) = &committed {
@@ -277,6 +359,7 @@ pub(crate) fn failure(connection: &Connection, error: rusqlite::Error) -> StoreE
     let rusqlite::Error::SqliteFailure(code, Some(message)) = &error else { return unexpected(error) };
     match code.code {
         ErrorCode::ConstraintViolation => StoreError::Violated(constraint_name(connection, message)),
+        ErrorCode::OperationInterrupted => StoreError::Unavailable("it took too long".into()),
         ErrorCode::DatabaseBusy
         | ErrorCode::DatabaseLocked
         | ErrorCode::DiskFull
@@ -285,7 +368,8 @@ pub(crate) fn failure(connection: &Connection, error: rusqlite::Error) -> StoreE
     }
 }
 
-/// SQLite names the columns of a violated index, not the index: this finds it. Only an error pays for it.
+/// SQLite names the columns of a violated index, not the index: this finds it. The index of a primary key
+/// has lost the name it was declared with, which is `<table>_pkey`. Only an error pays for it.
 fn constraint_name(connection: &Connection, message: &str) -> String {
     let Some((_, columns)) = message.split_once("UNIQUE constraint failed: ") else {
         return message.rsplit(": ").next().unwrap_or(message).to_owned();
@@ -294,10 +378,14 @@ fn constraint_name(connection: &Connection, message: &str) -> String {
     let Some((table, _)) = named.first() else { return columns.to_owned() };
     let names: Vec<&str> = named.iter().map(|(_, column)| *column).collect();
     let found = connection.query_row(
-        "SELECT list.name FROM pragma_index_list(?1) AS list
+        "SELECT CASE list.origin WHEN 'pk' THEN ?1 || '_pkey' ELSE list.name END
+         FROM pragma_index_list(?1) AS list
          WHERE list.\"unique\" AND (SELECT group_concat(info.name, ',') FROM pragma_index_info(list.name) AS info) = ?2",
         (table, names.join(",")),
         |row| row.get::<_, String>(0),
     );
     found.unwrap_or_else(|_| columns.to_owned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,24 +9,45 @@ use crate::StoreError;
 use crate::sql::{Param, Row};
 use crate::sqlite;
 
+/// What others must hear of once a transaction is committed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Touched {
+    /// A right may be gone from a credential.
+    pub(crate) credentials: bool,
+    /// A mail waits to be sent.
+    pub(crate) mail: bool,
+    /// It left something for the delivery of webhooks to do.
+    pub(crate) webhooks: bool,
+}
+
 /// The database as one operation sees it.
 pub struct Tx<'c> {
     connection: &'c mut Connection,
-    touched_credentials: bool,
+    touched: Touched,
 }
 
 impl<'c> Tx<'c> {
     pub(crate) fn sqlite(connection: &'c mut Connection) -> Self {
-        Self { connection, touched_credentials: false }
+        Self { connection, touched: Touched::default() }
     }
 
     /// Notes that this transaction may take a right away from a credential.
     pub(crate) fn touch_credentials(&mut self) {
-        self.touched_credentials = true;
+        self.touched.credentials = true;
     }
 
-    pub(crate) const fn touched_credentials(&self) -> bool {
-        self.touched_credentials
+    /// Notes that this transaction leaves webhooks to deliver.
+    pub(crate) fn touch_webhooks(&mut self) {
+        self.touched.webhooks = true;
+    }
+
+    /// Notes that this transaction leaves a mail to be sent.
+    pub(crate) fn touch_mail(&mut self) {
+        self.touched.mail = true;
+    }
+
+    pub(crate) const fn touched(&self) -> Touched {
+        self.touched
     }
 
     /// All rows of an answer, each through `map`.
@@ -66,9 +87,10 @@ impl<'c> Tx<'c> {
         row.map(|row| map(&Row(row))).transpose()
     }
 
-    /// Changes rows; answers how many.
+    /// Changes rows; answers how many. Outside of a transaction nothing is changed.
     pub(crate) async fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<usize, StoreError> {
         let connection = &*self.connection;
+        sqlite::in_transaction(connection)?;
         let mut statement =
             connection.prepare_cached(sql).map_err(|error| sqlite::failure(connection, error))?;
         statement
@@ -79,6 +101,11 @@ impl<'c> Tx<'c> {
     /// What makes a `SELECT` hold the rows it found until the transaction ends.
     pub(crate) const fn for_update(&self) -> &'static str {
         sqlite::FOR_UPDATE
+    }
+
+    /// What makes the hexadecimal digits of an id, in capitals and without hyphens.
+    pub(crate) fn id_digits(&self, column: &str) -> String {
+        sqlite::id_digits(column)
     }
 
     /// Begins a part of the transaction that can be undone alone.

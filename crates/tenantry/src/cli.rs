@@ -1,6 +1,7 @@
 //! The command line. Every option can stand in the environment as well, as `TENANTRY_` and its name; those
 //! of the installation also in a file ([`crate::config`]).
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -50,6 +51,8 @@ pub(crate) enum LogFormat {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum RateLimit {
+    /// Every caller is.
+    On,
     /// Nobody is.
     Off,
 }
@@ -91,12 +94,39 @@ pub(crate) struct Serve {
     /// Whether an empty database gets a first organization [default: true]
     #[arg(long, env = "TENANTRY_BOOTSTRAP", action = clap::ArgAction::Set)]
     pub(crate) bootstrap: Option<bool>,
-    /// Whether callers are limited [default: off]
+    /// Whether callers are limited [default: on]
     #[arg(long, env = "TENANTRY_RATE_LIMIT")]
     pub(crate) rate_limit: Option<RateLimit>,
+    /// Requests a second for each organization [default: 100]
+    #[arg(long, env = "TENANTRY_RATE_PER_SECOND")]
+    pub(crate) rate_per_second: Option<NonZeroU32>,
+    /// Requests at once for each organization [default: 200]
+    #[arg(long, env = "TENANTRY_RATE_BURST")]
+    pub(crate) rate_burst: Option<NonZeroU32>,
+    /// Requests a second for each address without a token that is alive [default: 5]
+    #[arg(long, env = "TENANTRY_UNKNOWN_RATE_PER_SECOND")]
+    pub(crate) unknown_rate_per_second: Option<NonZeroU32>,
+    /// Requests at once for each address without a token that is alive [default: 60]
+    #[arg(long, env = "TENANTRY_UNKNOWN_RATE_BURST")]
+    pub(crate) unknown_rate_burst: Option<NonZeroU32>,
+    /// A proxy, by address or network, that is believed when it says for whom it asks; can be repeated
+    #[arg(long = "trusted-proxy", env = "TENANTRY_TRUSTED_PROXIES", value_delimiter = ',')]
+    pub(crate) trusted_proxies: Vec<String>,
     /// An origin of browser applications that may send credentials; can be repeated
     #[arg(long = "trusted-origin", env = "TENANTRY_TRUSTED_ORIGINS", value_delimiter = ',')]
     pub(crate) trusted_origins: Vec<String>,
+    /// A host, with its port where it is not 80, that webhooks may reach by plain HTTP; can be repeated
+    #[arg(long = "webhook-http-host", env = "TENANTRY_WEBHOOK_HTTP_HOSTS", value_delimiter = ',')]
+    pub(crate) webhook_http_hosts: Vec<String>,
+    /// Where the customer portal's pages are: what the links to them begin with [default: the server's own URL]
+    #[arg(long, env = "TENANTRY_PORTAL_URL")]
+    pub(crate) portal_url: Option<String>,
+    /// Where mail goes: log, dir:PATH, smtp://NAME:PASSWORD@HOST:PORT?tls=required, smtps://... [default: log]
+    #[arg(long, env = "TENANTRY_MAIL")]
+    pub(crate) mail: Option<String>,
+    /// Whom mail is from: ADDRESS or NAME <ADDRESS>; needed with smtp [default: tenantry@localhost]
+    #[arg(long, env = "TENANTRY_MAIL_FROM")]
+    pub(crate) mail_from: Option<String>,
     /// Bytes of a request's body at the most [default: 1048576]
     #[arg(long, env = "TENANTRY_MAX_BODY_BYTES")]
     pub(crate) max_body_bytes: Option<usize>,
@@ -122,25 +152,25 @@ pub(crate) enum Organization {
     /// Create an organization
     Create {
         /// Display name
-        #[arg(long)]
+        #[arg(long, env = "TENANTRY_NAME")]
         name: String,
         /// Name in URLs
-        #[arg(long)]
+        #[arg(long, env = "TENANTRY_SLUG")]
         slug: String,
         /// The owner's address [default: owner@SLUG.invalid]
-        #[arg(long)]
+        #[arg(long, env = "TENANTRY_OWNER_EMAIL")]
         owner_email: Option<String>,
         /// A feature to switch on, such as member_model_enabled; can be repeated
-        #[arg(long = "feature")]
+        #[arg(long = "feature", env = "TENANTRY_FEATURES", value_delimiter = ',')]
         features: Vec<String>,
         /// Print JSON
-        #[arg(long)]
+        #[arg(long, env = "TENANTRY_JSON")]
         json: bool,
     },
     /// List the organizations
     List {
         /// Print JSON
-        #[arg(long)]
+        #[arg(long, env = "TENANTRY_JSON")]
         json: bool,
     },
 }
@@ -150,30 +180,35 @@ pub(crate) enum Token {
     /// Make a token of an organization; it is shown once
     Create {
         /// The organization, by slug or id
-        #[arg(long)]
+        #[arg(long, env = "TENANTRY_ORGANIZATION")]
         organization: String,
         /// What it is for
-        #[arg(long, default_value = "")]
+        #[arg(long, env = "TENANTRY_LABEL", default_value = "")]
         label: String,
         /// Something it may do; can be repeated
-        #[arg(long = "scope", required_unless_present = "all_scopes")]
+        #[arg(
+            long = "scope",
+            env = "TENANTRY_SCOPES",
+            value_delimiter = ',',
+            required_unless_present = "all_scopes"
+        )]
         scopes: Vec<String>,
         /// It may do everything
-        #[arg(long, conflicts_with = "scopes")]
+        #[arg(long, env = "TENANTRY_ALL_SCOPES", conflicts_with = "scopes")]
         all_scopes: bool,
         /// When it stops working: 90s, 15m, 12h, 30d [default: never]
-        #[arg(long)]
+        #[arg(long, env = "TENANTRY_EXPIRES_IN")]
         expires_in: Option<String>,
         /// Print JSON
-        #[arg(long)]
+        #[arg(long, env = "TENANTRY_JSON")]
         json: bool,
     },
-    /// Revoke a token
+    /// Revoke a token of an organization or a person
     Revoke {
         /// Its id
         id: String,
         /// Print JSON
-        #[arg(long)]
+        #[arg(long, env = "TENANTRY_JSON")]
         json: bool,
     },
 }
@@ -183,10 +218,13 @@ pub(crate) enum UserToken {
     /// Make a token of a person; it is shown once
     Create {
         /// The person's address
-        #[arg(long)]
+        #[arg(long, env = "TENANTRY_EMAIL")]
         email: String,
+        /// When it stops working: 90s, 15m, 12h, 30d [default: never]
+        #[arg(long, env = "TENANTRY_EXPIRES_IN")]
+        expires_in: Option<String>,
         /// Print JSON
-        #[arg(long)]
+        #[arg(long, env = "TENANTRY_JSON")]
         json: bool,
     },
 }

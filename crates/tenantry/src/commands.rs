@@ -8,11 +8,12 @@ use tenantry_app::limits::CREDENTIAL_TRUST_MS;
 use tenantry_app::organizations::{OrganizationCreate, Owner};
 use tenantry_app::tokens::{Issued, TokenCreate, TokenRevoke, UserTokenCreate};
 use tenantry_app::{App, Error, Requester};
-use tenantry_core::ids::{OrganizationId, TokenId};
+use tenantry_core::ids::OrganizationId;
 use tenantry_core::organization::{FeatureSettings, NewOrganization, OrganizationChange, Origin};
 use tenantry_core::token::{Scope, Scopes};
 use tenantry_core::values::{EmailAddress, OrganizationName, Refusal, Slug, parse_uuid};
 use tenantry_http::openapi_document;
+use tenantry_outbound::webhook::SetupError;
 use tenantry_store::{OrganizationFilter, Page, StoreError};
 use tracing_subscriber::EnvFilter;
 
@@ -27,12 +28,24 @@ pub(crate) enum Failure {
     Config(String),
     #[error("--{0}: {1}")]
     Argument(&'static str, String),
-    #[error("{0}")]
+    #[error("{}", plainly(.0))]
     App(#[from] Error),
     #[error("{0}")]
     Store(#[from] StoreError),
     #[error("{0}")]
+    Webhooks(#[from] SetupError),
+    #[error("{0}")]
     Io(#[from] io::Error),
+}
+
+/// The rules that were broken, by name.
+fn plainly(error: &Error) -> String {
+    match error {
+        Error::OrganizationInvalid(violations) => {
+            violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        }
+        other => other.to_string(),
+    }
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
@@ -45,7 +58,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
             Command::Openapi { dialect } => openapi(dialect),
             Command::Migrate => migrate(&settings).await,
             Command::Serve(options) => {
-                let serving = settings.serving(options);
+                let serving = settings.serving(options)?;
                 serve::serve(installation::open(&settings).await?, serving).await
             }
             Command::Organization(command) => {
@@ -187,11 +200,11 @@ async fn token(app: &App, command: Token) -> Result<(), Failure> {
             print(json, &object, &[format!("token {}", token.id), secret.expose().to_owned()])
         }
         Token::Revoke { id, json } => {
-            let id = TokenId::new(argument("id", parse_uuid(&id))?);
-            let revoked = app.write(TokenRevoke { by: Requester::operator(), id }).await?;
+            let id = argument("id", parse_uuid(&id))?;
+            app.write(TokenRevoke { by: Requester::operator(), id }).await?;
             // A running server may believe the token for as long: when this command ends, it is dead everywhere.
             tokio::time::sleep(Duration::from_millis(CREDENTIAL_TRUST_MS)).await;
-            print(json, &json!({"id": revoked.id}), &[format!("token {} is revoked", revoked.id)])
+            print(json, &json!({"id": id}), &[format!("token {id} is revoked")])
         }
     }
 }
@@ -205,6 +218,9 @@ async fn find(app: &App, name: &str) -> Result<OrganizationId, Failure> {
     found.ok_or_else(|| Failure::Argument("organization", format!("there is no organization {name:?}")))
 }
 
+/// The longest that a token can be made for: a hundred years.
+const LONGEST_S: i64 = 100 * 366 * 24 * 60 * 60;
+
 /// A time span such as `30d`, in seconds.
 fn seconds(text: &str) -> Result<i64, Failure> {
     let wrong =
@@ -217,12 +233,14 @@ fn seconds(text: &str) -> Result<i64, Failure> {
         _ => return Err(wrong()),
     };
     let count: i64 = text.get(..text.len() - 1).and_then(|digits| digits.parse().ok()).ok_or_else(wrong)?;
-    count.checked_mul(unit).filter(|seconds| *seconds > 0).ok_or_else(wrong)
+    count.checked_mul(unit).filter(|seconds| (1..=LONGEST_S).contains(seconds)).ok_or_else(wrong)
 }
 
 async fn user_token(app: &App, command: UserToken) -> Result<(), Failure> {
-    let UserToken::Create { email, json } = command;
+    let UserToken::Create { email, expires_in, json } = command;
     let create = UserTokenCreate {
+        by: Requester::operator(),
+        expires_in_s: expires_in.as_deref().map(seconds).transpose()?,
         email: argument("email", EmailAddress::parse(&email))?,
         scopes: Scopes::everything(),
         hash_key: app.hash_key().clone(),

@@ -1,12 +1,16 @@
 //! The options in force: a flag wins over the environment, that over the file, that over the default.
 
+use std::fmt::Debug;
 use std::fs;
 use std::io::ErrorKind;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
-use tenantry_http::{Config, Limits};
+use tenantry_core::values::{HttpUrl, IpAllowList};
+use tenantry_http::{Config, Limits, Rate, Rates};
+use tenantry_outbound::mail::Mailer;
 
 use crate::cli::{Common, LogFormat, RateLimit, Serve};
 use crate::commands::Failure;
@@ -24,7 +28,16 @@ struct File {
     listen: Option<String>,
     bootstrap: Option<bool>,
     rate_limit: Option<RateLimit>,
+    rate_per_second: Option<NonZeroU32>,
+    rate_burst: Option<NonZeroU32>,
+    unknown_rate_per_second: Option<NonZeroU32>,
+    unknown_rate_burst: Option<NonZeroU32>,
+    trusted_proxies: Option<Vec<String>>,
     trusted_origins: Option<Vec<String>>,
+    webhook_http_hosts: Option<Vec<String>>,
+    portal_url: Option<String>,
+    mail: Option<String>,
+    mail_from: Option<String>,
     max_body_bytes: Option<usize>,
     head_timeout_s: Option<u64>,
     request_timeout_s: Option<u64>,
@@ -49,6 +62,42 @@ pub(crate) struct Serving {
     pub(crate) listen: String,
     pub(crate) bootstrap: bool,
     pub(crate) http: Config,
+    pub(crate) webhook_http_hosts: Vec<String>,
+    /// Where the portal's pages are, when that is not the server's own URL.
+    pub(crate) portal: Option<HttpUrl>,
+    pub(crate) mail: Mail,
+}
+
+/// How mail leaves.
+#[derive(Debug)]
+pub(crate) struct Mail {
+    pub(crate) mailer: Mailer,
+    pub(crate) from: String,
+}
+
+impl Mail {
+    fn new(to: Option<&str>, from: Option<String>) -> Result<Self, Failure> {
+        let wrong = |text: String| Failure::Argument("mail", text);
+        let to = to.unwrap_or("log");
+        let mailer = match to.split_once(':') {
+            None if to == "log" => Mailer::Log,
+            Some(("dir", path)) if !path.is_empty() => Mailer::Directory(PathBuf::from(path)),
+            Some(("smtp" | "smtps", _)) => Mailer::smtp(to).map_err(|error| wrong(error.to_string()))?,
+            // What was typed may hold a password: it is not repeated.
+            _ => return Err(wrong("use log, dir:PATH, smtp://HOST or smtps://HOST".to_owned())),
+        };
+        let from = match (from, &mailer) {
+            (Some(from), _) => from,
+            (None, Mailer::Smtp(_)) => {
+                return Err(Failure::Argument("mail-from", "mail over SMTP needs a sender".to_owned()));
+            }
+            (None, Mailer::Log | Mailer::Directory(_)) => "tenantry@localhost".to_owned(),
+        };
+        if !Mailer::can_send_as(&from) {
+            return Err(Failure::Argument("mail-from", format!("{from:?} is not a mail address")));
+        }
+        Ok(Self { mailer, from })
+    }
 }
 
 impl Settings {
@@ -71,7 +120,7 @@ impl Settings {
     }
 
     /// The options of the server.
-    pub(crate) fn serving(&self, serve: Serve) -> Serving {
+    pub(crate) fn serving(&self, mut serve: Serve) -> Result<Serving, Failure> {
         let Self { file, .. } = self;
         let usual = Limits::default();
         let seconds = |flag: Option<u64>, file: Option<u64>, usual: Duration| {
@@ -85,19 +134,78 @@ impl Settings {
             connections: serve.max_connections.or(file.max_connections).unwrap_or(usual.connections),
             drain_timeout: seconds(serve.drain_timeout_s, file.drain_timeout_s, usual.drain_timeout),
         };
-        let trusted_origins = if serve.trusted_origins.is_empty() {
-            file.trusted_origins.clone().unwrap_or_default()
-        } else {
-            serve.trusted_origins
+        for (name, value) in [
+            ("max-body-bytes", limits.body),
+            ("max-in-flight", limits.in_flight),
+            ("max-connections", limits.connections),
+        ] {
+            within(name, value, 1, 1 << 30)?;
+        }
+        for (name, value) in [
+            ("head-timeout-s", limits.head_timeout),
+            ("request-timeout-s", limits.request_timeout),
+            ("drain-timeout-s", limits.drain_timeout),
+        ] {
+            within(name, value, Duration::from_secs(1), Duration::from_secs(24 * 60 * 60))?;
+        }
+        let several = |flags: Vec<String>, file: &Option<Vec<String>>| {
+            if flags.is_empty() { file.clone().unwrap_or_default() } else { flags }
         };
-        // Limits of callers are not there yet: the one value that the option can have is the default.
-        let RateLimit::Off = serve.rate_limit.or(file.rate_limit).unwrap_or(RateLimit::Off);
-        Serving {
+        let proxies = several(std::mem::take(&mut serve.trusted_proxies), &file.trusted_proxies);
+        let trusted_proxies = IpAllowList::parse(&proxies)
+            .map_err(|refusal| Failure::Argument("trusted-proxy", refusal.to_string()))?;
+        let trusted_origins = several(std::mem::take(&mut serve.trusted_origins), &file.trusted_origins);
+        let rates = match serve.rate_limit.or(file.rate_limit).unwrap_or(RateLimit::On) {
+            RateLimit::Off => None,
+            RateLimit::On => Some(self.rates(&serve)),
+        };
+        let portal = serve.portal_url.take().or(file.portal_url.clone());
+        let portal = portal.map(|url| HttpUrl::parse(&url)).transpose();
+        let portal = portal.map_err(|refusal| Failure::Argument("portal-url", refusal.to_string()))?;
+        let mail = serve.mail.take().or(file.mail.clone());
+        let mail = Mail::new(mail.as_deref(), serve.mail_from.take().or(file.mail_from.clone()))?;
+        Ok(Serving {
+            portal,
+            mail,
             listen: serve.listen.or(file.listen.clone()).unwrap_or_else(|| "127.0.0.1:8080".to_owned()),
             bootstrap: serve.bootstrap.or(file.bootstrap).unwrap_or(true),
-            http: Config { limits, trusted_origins },
+            http: Config { limits, trusted_origins, rates, trusted_proxies, portal_url: String::new() },
+            webhook_http_hosts: several(
+                std::mem::take(&mut serve.webhook_http_hosts),
+                &file.webhook_http_hosts,
+            ),
+        })
+    }
+
+    fn rates(&self, serve: &Serve) -> Rates {
+        let Self { file, .. } = self;
+        let usual = Rates::default();
+        let rate = |flags: (Option<NonZeroU32>, Option<NonZeroU32>),
+                    file: (Option<NonZeroU32>, Option<NonZeroU32>),
+                    usual: Rate| Rate {
+            per_second: flags.0.or(file.0).unwrap_or(usual.per_second),
+            burst: flags.1.or(file.1).unwrap_or(usual.burst),
+        };
+        Rates {
+            known: rate(
+                (serve.rate_per_second, serve.rate_burst),
+                (file.rate_per_second, file.rate_burst),
+                usual.known,
+            ),
+            unknown: rate(
+                (serve.unknown_rate_per_second, serve.unknown_rate_burst),
+                (file.unknown_rate_per_second, file.unknown_rate_burst),
+                usual.unknown,
+            ),
         }
     }
+}
+
+fn within<T: PartialOrd + Debug>(name: &'static str, value: T, least: T, most: T) -> Result<(), Failure> {
+    if (&least..=&most).contains(&&value) {
+        return Ok(());
+    }
+    Err(Failure::Argument(name, format!("{value:?} is not between {least:?} and {most:?}")))
 }
 
 fn read(path: &Path) -> Result<Option<File>, Failure> {

@@ -18,6 +18,12 @@ pub(crate) async fn open(settings: &Settings) -> Result<App, Failure> {
     let path = sqlite_path(&settings.database)?;
     let store = open_store(&path)?;
     let key_path = settings.secret_key_file.clone().unwrap_or_else(|| beside(&path));
+    if !key_path.exists() && has_key(&store).await? {
+        store.close().await;
+        let missing =
+            format!("{} is missing: it holds the key of the tokens in this database", key_path.display());
+        return Err(Failure::Config(missing));
+    }
     let hash_key = read_or_make_key(&key_path)
         .map_err(|error| Failure::Config(format!("{}: {error}", key_path.display())))?;
     let app = App::new(store, clock(), hash_key.clone());
@@ -31,6 +37,11 @@ pub(crate) async fn open(settings: &Settings) -> Result<App, Failure> {
     )))
 }
 
+/// Whether the database knows the key that its secrets are hashed with.
+async fn has_key(store: &Store) -> Result<bool, Failure> {
+    Ok(store.reader()?.tx()?.installation_has(KeyCheck::NAME).await?)
+}
+
 /// Opens and migrates the database at `path`.
 pub(crate) fn open_store(path: &Path) -> Result<Store, Failure> {
     Ok(sqlite::open(path, moments(clock()))?)
@@ -39,7 +50,9 @@ pub(crate) fn open_store(path: &Path) -> Result<Store, Failure> {
 /// The file that a database URL names.
 pub(crate) fn sqlite_path(url: &str) -> Result<PathBuf, Failure> {
     match url.split_once(':') {
-        Some(("sqlite", path)) if !path.is_empty() => {
+        Some(("sqlite", path))
+            if !path.is_empty() && !path.starts_with(":memory:") && !path.starts_with("file:") =>
+        {
             Ok(PathBuf::from(path.strip_prefix("//").unwrap_or(path)))
         }
         _ => Err(Failure::Config(format!("{url:?} is not a database this version knows: use sqlite:PATH"))),

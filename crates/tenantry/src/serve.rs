@@ -7,7 +7,10 @@ use std::time::Duration;
 use tenantry_app::App;
 use tenantry_app::bootstrap::{Bootstrap, Bootstrapped};
 use tenantry_core::values::{EmailAddress, OrganizationName, Refusal, Slug};
-use tenantry_http::{Front, server};
+use tenantry_http::{Front, server, webhook_payload};
+use tenantry_outbound::webhook::{Policy, Sender};
+use tenantry_worker::mail::MailWorker;
+use tenantry_worker::webhooks::Webhooks;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -20,17 +23,24 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// Serves until the process is told to stop, then closes the database.
 pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), Failure> {
-    let Serving { listen, bootstrap, http } = serving;
-    let app = Arc::new(app);
+    let Serving { listen, bootstrap, mut http, portal, mail, webhook_http_hosts } = serving;
+    let app = Arc::new(app.with_plain_http_hosts(&webhook_http_hosts));
+    let sender = Sender::new(Policy { plain_http_hosts: webhook_http_hosts, ..Policy::default() })?;
+    let webhooks = Arc::new(Webhooks::new(Arc::clone(&app), sender, webhook_payload));
     let listener = TcpListener::bind(&listen)
         .await
         .map_err(|error| Failure::Config(format!("cannot listen on {listen}: {error}")))?;
     let url = format!("http://{}", listener.local_addr()?);
-    if bootstrap && let Some(first) = first_start(&app).await? {
-        print_first_calls(&url, &first)?;
+    http.portal_url = portal.as_ref().map_or_else(|| url.clone(), ToString::to_string);
+    if bootstrap
+        && let Some(first) = first_start(&app).await?
+        && let Err(error) = print_first_calls(&url, &first)
+    {
+        tracing::warn!(%error, "the first token could not be shown: make one with `tenantry token create`");
     }
-    writeln!(io::stdout(), "listening on {url}")?;
-    io::stdout().flush()?;
+    if let Err(error) = writeln!(io::stdout(), "listening on {url}").and_then(|()| io::stdout().flush()) {
+        tracing::warn!(%error, "nobody reads what is printed");
+    }
     tracing::info!(%url, "listening");
 
     let (stop, stopped) = watch::channel(false);
@@ -44,8 +54,14 @@ pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), Failure> {
         stop.send_replace(true);
     };
     let front = Front::new(Arc::clone(&app), http);
-    let (drained, ()) = tokio::join!(server::serve(listener, front, wait), sweep(&app, stopped));
-    if !drained? {
+    let mail = MailWorker::new(Arc::clone(&app), mail.mailer, &mail.from, portal);
+    let (drained, (), (), ()) = tokio::join!(
+        server::serve(listener, front.clone(), wait),
+        sweep(&app, &front, stopped.clone()),
+        webhooks.run(told(stopped.clone())),
+        mail.run(stopped)
+    );
+    if !drained {
         tracing::warn!("some requests were cut off");
     }
     app.store().close().await;
@@ -53,13 +69,25 @@ pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Deletes what has expired, now and then.
-async fn sweep(app: &App, mut stopped: watch::Receiver<bool>) {
+/// Comes to pass when the server is told to stop.
+async fn told(mut stopped: watch::Receiver<bool>) {
+    // An error means that nobody is left who could tell: that is a stop as well.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+/// Deletes what has expired and stores when tokens were used, now and then.
+async fn sweep(app: &App, front: &Front, mut stopped: watch::Receiver<bool>) {
     let mut every = tokio::time::interval(SWEEP_EVERY);
     loop {
         tokio::select! {
-            _ = stopped.wait_for(|stopped| *stopped) => return,
+            _ = stopped.wait_for(|stopped| *stopped) => {
+                if let Err(error) = app.store_token_uses().await {
+                    tracing::warn!(%error, "the last uses of some tokens were not stored");
+                }
+                return;
+            }
             _ = every.tick() => {
+                front.sweep();
                 if let Err(error) = app.sweep().await {
                     tracing::warn!(%error, "expired records stay for now");
                 }

@@ -104,7 +104,17 @@ pub struct UpdateFacts {
 /// All broken rules at once; those of the tax number come after the rest.
 pub fn update(facts: UpdateFacts, change: CustomerChange, now: Timestamp) -> Result<Customer, CustomerError> {
     let UpdateFacts { customer: before, email_taken, external_id_taken } = facts;
-    let CustomerChange { email, name, billing_address, tax_id, locale, metadata, external_id, kind } = change;
+    let CustomerChange {
+        email,
+        name,
+        billing_address,
+        tax_id,
+        locale,
+        metadata,
+        external_id,
+        kind,
+        billing_name,
+    } = change;
     let mut after = before.clone();
     let violations = [
         change_email(&mut after, email, email_taken),
@@ -115,6 +125,7 @@ pub fn update(facts: UpdateFacts, change: CustomerChange, now: Timestamp) -> Res
     refuse(violations.into_iter().filter_map(Result::err).collect())?;
     name.apply(&mut after.name);
     locale.apply(&mut after.locale);
+    billing_name.apply(&mut after.billing_name);
     if let Some(metadata) = metadata {
         after.metadata = metadata;
     }
@@ -140,6 +151,7 @@ fn change_email(
     }
     customer.email = Some(email);
     customer.email_verified = false;
+    customer.owner_email = None;
     Ok(())
 }
 
@@ -215,6 +227,12 @@ fn tax_id(typed: &str, address: Option<&Address>) -> Result<TaxId, CustomerError
 
 fn refuse(violations: Vec<CustomerViolation>) -> Result<(), CustomerError> {
     if violations.is_empty() { Ok(()) } else { Err(CustomerError::Invalid(violations)) }
+}
+
+/// The customer with an address that was shown to be read by them.
+#[must_use]
+pub fn confirm_email(before: &Customer, email: EmailAddress, now: Timestamp) -> Customer {
+    Customer { email: Some(email), email_verified: true, modified_at: Some(now), ..before.clone() }
 }
 
 /// The owner of an individual customer with the customer's new address; nothing when it did not change.

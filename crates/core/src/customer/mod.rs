@@ -3,9 +3,11 @@
 //! Invariants: an e-mail (by its key) and an external id occur once in an organization; an external id is
 //! written once; a team never turns back into an individual.
 
+mod anonymize;
 mod decide;
 
-pub use decide::{CreateFacts, Created, UpdateFacts, create, owner_follows, update};
+pub use anonymize::{Pseudonym, anonymized, anonymized_member};
+pub use decide::{CreateFacts, Created, UpdateFacts, confirm_email, create, owner_follows, update};
 
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +43,7 @@ impl CustomerKind {
 }
 
 /// A customer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Customer {
     /// Id.
     pub id: CustomerId,
@@ -74,7 +76,7 @@ pub struct Customer {
     /// Language for mail and pages.
     pub locale: Option<Locale>,
     /// The owner's address, where the customer has none of its own.
-    #[serde(skip)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner_email: Option<EmailAddress>,
 }
 
@@ -139,6 +141,8 @@ pub struct CustomerChange {
     pub external_id: Patch<ExternalId>,
     /// New kind; `individual` to `team` alone.
     pub kind: Patch<CustomerKind>,
+    /// New name on invoices.
+    pub billing_name: Patch<PersonName>,
 }
 
 /// One reason why a customer could not be created or changed.

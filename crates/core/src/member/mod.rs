@@ -68,12 +68,11 @@ impl From<InitialRole> for MemberRole {
 }
 
 /// A member of a customer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     /// Id.
     pub id: MemberId,
     /// The tenant.
-    #[serde(skip)]
     pub organization: OrganizationId,
     /// When the member was added.
     pub created_at: Timestamp,

@@ -2,8 +2,9 @@
 
 use super::{
     AccountSettings, CustomerEmailSettings, CustomerPortalSettings, Details, FeatureSettings,
-    FeatureSettingsChange, LegacySettings, Organization, OrganizationStatus, Profile, ProfileSettings,
-    ProfileSettingsChange, ProrationBehavior, SocialLink, SubscriptionSettingsChange, TaxBehavior,
+    FeatureSettingsChange, LegacySettings, LegalEntity, Organization, OrganizationStatus, Profile,
+    ProfileSettings, ProfileSettingsChange, ProrationBehavior, SocialLink, SubscriptionSettingsChange,
+    TaxBehavior,
 };
 use crate::ids::{OrganizationId, UserId};
 use crate::values::{Country, Currency, EmailAddress, EmbedHost, HttpUrl, OrganizationName, Slug};
@@ -125,6 +126,8 @@ pub struct OrganizationChange {
     pub details: Patch<Details>,
     /// Where the business is; cleared by `null`.
     pub country: Patch<Country>,
+    /// Who stands behind it before the law; told at creation alone.
+    pub legal_entity: Patch<LegalEntity>,
     /// Features; merged, stay when `null`.
     pub feature_settings: Patch<FeatureSettingsChange>,
     /// Subscriptions; replaced, stay when `null`.
@@ -224,6 +227,7 @@ fn apply(
         socials,
         details,
         country,
+        legal_entity,
         feature_settings,
         subscription_settings,
         customer_email_settings,
@@ -247,6 +251,7 @@ fn apply(
         profile.details_submitted_at = profile.details_submitted_at.or(Some(now));
     }
     country.apply(&mut profile.country);
+    legal_entity.apply(&mut profile.legal_entity);
     customer_email_settings.apply_required(&mut profile.customer_email_settings);
     customer_portal_settings.apply_required(&mut profile.customer_portal_settings);
     embed_hosts.apply_required(&mut profile.embed_hosts);

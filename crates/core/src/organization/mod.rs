@@ -4,12 +4,14 @@
 //! settings that cannot be cleared keep their value when `null` is sent.
 
 mod decide;
+mod legal_entity;
 mod settings;
 
 pub use decide::{
     AccountChange, LegacyChange, NewOrganization, OrganizationChange, OrganizationViolation, Origin, create,
     update,
 };
+pub use legal_entity::LegalEntity;
 pub use settings::{
     AccountSettings, CustomerEmailSettings, CustomerPortalSettings, Details, DisputeSettings,
     FeatureSettings, FeatureSettingsChange, LegacySettings, PortalCustomer, PortalSubscription, PortalUsage,
@@ -85,6 +87,8 @@ pub struct Profile {
     pub onboarded_at: Option<Timestamp>,
     /// Where the business is.
     pub country: Option<Country>,
+    /// Who stands behind it before the law; told at creation, shown by no operation.
+    pub legal_entity: Option<LegalEntity>,
     /// What is switched on.
     pub feature_settings: FeatureSettings,
     /// How subscriptions behave.
@@ -110,7 +114,7 @@ pub struct Profile {
 }
 
 /// An organization.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Organization {
     /// Id; also AhaSend's account id.
     pub id: OrganizationId,

@@ -1,8 +1,12 @@
 //! The team that runs an organization. AhaSend calls its people account members, Polar organization
 //! members.
 //!
-//! Invariants: an organization has exactly one owner; neither the owner nor the caller's own membership
-//! can be removed.
+//! Invariants: an organization has exactly one owner, whose role cannot change and who can neither be
+//! removed nor leave; there is always somebody who manages the organization.
+
+mod decide;
+
+pub use decide::{RoleChange, TeamFacts, leave, remove, set_role};
 
 use serde::{Deserialize, Serialize};
 
@@ -49,17 +53,51 @@ impl TeamRole {
         Self::ALL.into_iter().find(|role| role.as_str() == name)
     }
 
-    /// Whether the role lets a person change the organization itself and its team.
+    /// Whether the role gives a person a right. An organization's own token is not asked: it has what its
+    /// scopes allow.
     #[must_use]
-    pub const fn manages_organization(self) -> bool {
-        matches!(self, Self::Owner | Self::Administrator)
+    pub const fn may(self, right: Right) -> bool {
+        match right {
+            Right::ReadCustomers => true,
+            Right::ManageCustomers => matches!(self, Self::Owner | Self::Administrator | Self::Developer),
+            Right::ReadTeam => !matches!(self, Self::BillingManager),
+            Right::ManageTeam | Right::ManageOrganization => {
+                matches!(self, Self::Owner | Self::Administrator)
+            }
+        }
     }
 
-    /// Whether the role lets a person change customers and their members.
+    /// Whether the role is one of those of which every organization needs somebody.
     #[must_use]
-    pub const fn manages_customers(self) -> bool {
-        matches!(self, Self::Owner | Self::Administrator | Self::Developer)
+    pub const fn manages(self) -> bool {
+        self.may(Right::ManageOrganization)
     }
+}
+
+/// What a person's role can give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Right {
+    /// Seeing customers.
+    ReadCustomers,
+    /// Changing customers and their members.
+    ManageCustomers,
+    /// Seeing who is in the team.
+    ReadTeam,
+    /// Adding people to the team, removing them, and changing their roles.
+    ManageTeam,
+    /// Changing the organization itself and its tokens.
+    ManageOrganization,
+}
+
+impl Right {
+    /// Every right.
+    pub const ALL: [Self; 5] = [
+        Self::ReadCustomers,
+        Self::ManageCustomers,
+        Self::ReadTeam,
+        Self::ManageTeam,
+        Self::ManageOrganization,
+    ];
 }
 
 /// A user's part in an organization.
@@ -106,18 +144,16 @@ pub enum TeamError {
     /// The caller cannot remove themselves.
     #[error("you cannot remove yourself")]
     SelfStays,
-}
-
-/// Whether a person may be removed from a team; `caller` is the person behind the request, if any.
-///
-/// # Errors
-/// When the person is the owner, or the caller.
-pub fn remove(member: &TeamMember, caller: Option<UserId>) -> Result<(), TeamError> {
-    if member.role == TeamRole::Owner {
-        return Err(TeamError::OwnerStays);
-    }
-    if caller == Some(member.user) {
-        return Err(TeamError::SelfStays);
-    }
-    Ok(())
+    /// The owner's role cannot change.
+    #[error("the role of the account owner cannot change")]
+    OwnerKeepsRole,
+    /// The owner cannot leave.
+    #[error("the account owner cannot leave")]
+    OwnerCannotLeave,
+    /// The only person of a team cannot leave.
+    #[error("the only member cannot leave")]
+    OnlyMember,
+    /// Nobody would be left to manage the organization.
+    #[error("somebody must be left to manage the account")]
+    NobodyManages,
 }

@@ -3,9 +3,11 @@
 //! Invariants: the secret is shown once and kept as a keyed hash; a token grants what its scopes say and
 //! nothing else; it is dead once it is revoked, has expired, or its organization is gone.
 
+mod decide;
 mod scope;
 mod secret;
 
+pub use decide::{CreateFacts, NewAccessToken, TokenChange, TokenError, create, last_use_is_stale, update};
 pub use scope::{Permission, Scope, Scopes};
 pub use secret::{Secret, SecretKind, TokenHash};
 
@@ -23,15 +25,23 @@ pub struct AccessToken {
     pub organization: OrganizationId,
     /// When it was made.
     pub created_at: Timestamp,
+    /// When it last changed.
+    pub modified_at: Option<Timestamp>,
     /// What it is for, in its maker's words.
     pub label: String,
     /// What it may do.
     pub scopes: Scopes,
     /// When it stops working.
     pub expires_at: Option<Timestamp>,
+    /// When it was last used, to within [`LAST_USE_KEPT_S`]. No part of the audit log: it tells what changed.
+    #[serde(skip)]
+    pub last_used_at: Option<Timestamp>,
     /// The person who made it, where one did.
     pub created_by: Option<UserId>,
 }
+
+/// Seconds for which the noted last use of a token counts as fresh.
+pub const LAST_USE_KEPT_S: i64 = 5 * 60;
 
 /// A token of a person: acts in every organization they help to run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -73,7 +73,12 @@ const POLAR: &[&str] = &[
     "notifications:write",
     "notification_recipients:read",
     "notification_recipients:write",
+    "organization_access_tokens:read",
+    "organization_access_tokens:write",
 ];
+
+/// Scopes of the Polar dialect that its clients of mid-2026 do not know and refuse to read.
+const UNKNOWN_TO_CLIENTS: &[&str] = &["disputes:write"];
 
 /// Static scopes of the AhaSend dialect.
 const AHASEND: &[&str] = &[
@@ -130,6 +135,9 @@ const EVERYTHING: &str = "*";
 pub struct Scope(String);
 
 impl Scope {
+    /// The scopes of the Polar dialect, in the contract's order.
+    pub const POLAR: &'static [&'static str] = POLAR;
+
     /// The scope as granted.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -222,6 +230,12 @@ impl Scopes {
         Self(scopes)
     }
 
+    /// What every session of the portal may do.
+    #[must_use]
+    pub fn portal() -> Self {
+        Self(vec![Scope("customer_portal:write".to_owned())])
+    }
+
     /// The scopes, sorted.
     #[must_use]
     pub fn as_slice(&self) -> &[Scope] {
@@ -237,7 +251,26 @@ impl Scopes {
     /// Whether these scopes grant all that `other` does: a token may give no more than it holds.
     #[must_use]
     pub fn cover(&self, other: &Self) -> bool {
-        other.0.iter().all(|wanted| self.0.iter().any(|held| held.covers(wanted)))
+        self.lacking(other).is_empty()
+    }
+
+    /// What of `other` these scopes do not grant.
+    #[must_use]
+    pub fn lacking(&self, other: &Self) -> Vec<Scope> {
+        let lacks = |wanted: &&Scope| !self.0.iter().any(|held| held.covers(wanted));
+        other.0.iter().filter(lacks).cloned().collect()
+    }
+
+    /// The scopes as the Polar dialect names them, sorted. Its clients refuse a name that they do not know:
+    /// the scope for everything is shown as all of theirs, and scopes of the other dialect are not shown.
+    #[must_use]
+    pub fn in_polar(&self) -> Vec<&str> {
+        let everything = self.0.iter().any(|scope| scope.0 == EVERYTHING);
+        let holds = |name: &str| self.0.iter().any(|scope| scope.0 == name);
+        let known = |name: &str| everything && !UNKNOWN_TO_CLIENTS.contains(&name);
+        let mut names: Vec<&str> = POLAR.iter().copied().filter(|name| holds(name) || known(name)).collect();
+        names.sort_unstable();
+        names
     }
 }
 

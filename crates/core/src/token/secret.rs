@@ -16,11 +16,23 @@ pub enum SecretKind {
     OrganizationToken,
     /// A person's token.
     UserToken,
+    /// A customer's session in the portal.
+    CustomerSession,
+    /// A member's session in the portal.
+    MemberSession,
+    /// The proof that mail reaches a new address; opens nothing else.
+    EmailChange,
 }
 
 impl SecretKind {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::OrganizationToken, Self::UserToken];
+    pub const ALL: [Self; 5] = [
+        Self::OrganizationToken,
+        Self::UserToken,
+        Self::CustomerSession,
+        Self::MemberSession,
+        Self::EmailChange,
+    ];
 
     /// What the text of every secret of the kind begins with.
     #[must_use]
@@ -28,6 +40,9 @@ impl SecretKind {
         match self {
             Self::OrganizationToken => "tenantry_oat_",
             Self::UserToken => "tenantry_pat_",
+            Self::CustomerSession => "tenantry_cst_",
+            Self::MemberSession => "tenantry_mst_",
+            Self::EmailChange => "tenantry_cev_",
         }
     }
 
@@ -37,7 +52,16 @@ impl SecretKind {
         match self {
             Self::OrganizationToken => "access_token",
             Self::UserToken => "user_token",
+            Self::CustomerSession => "customer_session",
+            Self::MemberSession => "member_session",
+            Self::EmailChange => "email_change",
         }
+    }
+
+    /// Whether a secret of the kind can stand behind a request; the proof of an address cannot.
+    #[must_use]
+    pub const fn is_credential(self) -> bool {
+        !matches!(self, Self::EmailChange)
     }
 
     /// The kind of that name.
@@ -120,5 +144,14 @@ mod tests {
         mistyped.push(if last == 'a' { 'b' } else { 'a' });
         assert_eq!(Secret::recognize(&mistyped), None);
         assert_eq!(Secret::recognize("polar_oat_x"), None);
+    }
+
+    #[test]
+    fn every_kind_has_its_own_prefix() {
+        let mut moment = Moment::new(Timestamp::from_micros(1), [7; 32]);
+        for kind in SecretKind::ALL {
+            assert_eq!(Secret::recognize(Secret::generate(kind, &mut moment).expose()), Some(kind));
+            assert_eq!(SecretKind::from_name(kind.as_str()), Some(kind));
+        }
     }
 }

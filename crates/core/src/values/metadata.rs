@@ -152,7 +152,8 @@ fn check_value(key: &str, value: &Value) -> Vec<MetadataRefusal> {
     let branches = match value {
         Value::Bool(_) => return Vec::new(),
         Value::Number(number) => match number.as_f64() {
-            Some(float) if float.is_finite() => return Vec::new(),
+            // A whole number past 64 bits has lost its digits when it arrives here.
+            Some(float) if is_integer(number) || float.abs() < 1.8e19 => return Vec::new(),
             _ => not_finite(),
         },
         Value::String(text) => match check_text(text) {

@@ -93,7 +93,7 @@ impl Slug {
 
 text_value!(Slug, Slug::parse);
 
-/// The name of an organization, 3..=1000 characters, kept exactly as given, spaces included.
+/// The name of an organization, 1..=1000 characters and at least 3 for a new one, kept exactly as given, spaces included.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OrganizationName(String);
 
@@ -101,12 +101,13 @@ impl OrganizationName {
     /// Reads a name that exists already or is being changed.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
         no_nul(text)?;
-        check_length(text, NAME_MIN, NAME_MAX)?;
+        check_length(text, 1, NAME_MAX)?;
         Ok(Self(text.to_owned()))
     }
 
     /// Reads the name of a new organization: words nobody may trade under are refused as well.
     pub fn parse_new(text: &str) -> Result<Self, Refusal> {
+        check_length(text, NAME_MIN, NAME_MAX)?;
         let name = Self::parse(text)?;
         check_words(&name.0)?;
         Ok(name)
@@ -177,7 +178,7 @@ mod tests {
     #[test]
     fn names() {
         assert_eq!(OrganizationName::parse("  My Org  ").unwrap().as_str(), "  My Org  ");
-        assert_eq!(OrganizationName::parse("ab").unwrap_err().context, Some(("min_length", "3".into())));
+        assert_eq!(OrganizationName::parse_new("ab").unwrap_err().context, Some(("min_length", "3".into())));
         assert_eq!(OrganizationName::parse("a\0bc").unwrap_err().kind, "value_error");
         assert_eq!(OrganizationName::parse(&"é".repeat(1001)).unwrap_err().kind, "string_too_long");
         assert!(OrganizationName::parse("Sex Shop").is_ok());

@@ -77,10 +77,19 @@ pub(super) fn stored(error: &Error) -> StoredAnswer {
         Error::Team(TeamError::NotFound | TeamError::OrganizationNotFound)
         | Error::TokenNotFound
         | Error::Member(_)
+        | Error::Webhook(_)
+        | Error::Portal(_)
         | Error::Customer(_) => (StatusCode::NOT_FOUND, text),
-        Error::Team(TeamError::OwnerStays | TeamError::SelfStays) | Error::NotPermitted(_) => {
-            (StatusCode::FORBIDDEN, text)
-        }
+        Error::Team(
+            TeamError::OwnerStays
+            | TeamError::SelfStays
+            | TeamError::OwnerKeepsRole
+            | TeamError::OwnerCannotLeave
+            | TeamError::OnlyMember
+            | TeamError::NobodyManages,
+        )
+        | Error::Token(_)
+        | Error::NotPermitted(_) => (StatusCode::FORBIDDEN, text),
         Error::OrganizationInvalid(violations) => {
             (StatusCode::BAD_REQUEST, violations.first().map_or(text, ToString::to_string))
         }
@@ -136,8 +145,14 @@ pub(super) fn refuse(refused: Refused) -> Response {
             message(StatusCode::FORBIDDEN, "insufficient permissions for the required scope")
         }
         Refused::BadAccount => message(StatusCode::BAD_REQUEST, "invalid account_id"),
+        Refused::NoSuchPath => not_found(),
         Refused::TooLarge(limit) => {
             message(StatusCode::PAYLOAD_TOO_LARGE, &format!("request body is larger than {limit} bytes"))
+        }
+        Refused::RateLimited(left) => {
+            let mut response = message(StatusCode::TOO_MANY_REQUESTS, "Too many requests, rate limited.");
+            set(&mut response, RETRY_AFTER, &left.retry_after_s().to_string());
+            response
         }
         Refused::BrokenBody => message(StatusCode::BAD_REQUEST, "invalid request body"),
         Refused::Store(error) => {
@@ -170,6 +185,9 @@ pub(crate) fn unavailable(status: StatusCode) -> Response {
         set(&mut response, RETRY_AFTER, "1");
         response
     } else {
-        message(status, "internal server error")
+        message(
+            status,
+            if status == StatusCode::GATEWAY_TIMEOUT { "request timed out" } else { "internal server error" },
+        )
     }
 }

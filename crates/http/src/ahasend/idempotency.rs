@@ -24,7 +24,8 @@ pub(super) fn claimed(call: &Call, account: OrganizationId) -> Result<Option<Cla
     if key.chars().count() > limits::IDEMPOTENCY_KEY {
         return Err(Failure::Bad("Idempotency-Key has more than 255 characters"));
     }
-    Ok(Some(claim(account, key.to_owned(), call.method, &call.path, &call.body)))
+    // An id means the same in either case.
+    Ok(Some(claim(account, key.to_owned(), call.method, &call.path.to_lowercase(), &call.body)))
 }
 
 /// The answer as it was given, marked when it is given again.

@@ -111,7 +111,7 @@ pub(crate) struct AccountMembers {
 }
 
 pub(super) async fn list(call: Call) -> Result<Response, Failure> {
-    let team = call.app.team(account(&call)?).await?;
+    let team = call.app.team(&call.by(), account(&call)?).await?;
     let data = team.iter().map(UserAccount::from).collect();
     Ok(call::json(StatusCode::OK, &AccountMembers { object: "list", data }))
 }
@@ -146,6 +146,6 @@ pub(super) async fn remove(call: Call) -> Result<Response, Failure> {
     let mut input = call.input();
     let user = input.path::<AnyUuid>("user_id");
     let user = UserId::new(input.finish(user).map_err(|_| Failure::Bad("invalid user_id"))?.0);
-    call.app.write(TeamMemberRemove { by: call.by(), organization, user }).await?;
+    call.app.write(TeamMemberRemove { by: call.by(), organization, user, may_leave: false }).await?;
     Ok(call::json(StatusCode::OK, &json!({"message": "member removed"})))
 }

@@ -9,6 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use tenantry_app::Right;
 use tenantry_app::customers::{CustomerCreate, CustomerDelete, CustomerUpdate};
 use tenantry_app::members::CustomerName;
 use tenantry_core::customer::{self, CustomerChange, CustomerKind, NewCustomer, NewOwner};
@@ -254,6 +255,7 @@ impl CustomerUpdateBody {
             metadata: metadata.0.map(|metadata| metadata.0),
             external_id: external_id.0.map(|id| id.0).flatten(),
             kind: kind.0.0.map(|kind| kind.0),
+            billing_name: Patch::Absent,
         }
     }
 }
@@ -388,6 +390,13 @@ fn metadata_filter(call: &Call) -> Vec<(String, Vec<String>)> {
     filter
 }
 
+/// The organizations whose customers the caller may see; with `wanted`, of these alone.
+pub(super) fn readable(call: &Call, wanted: &[Uuid4]) -> Vec<OrganizationId> {
+    let visible =
+        |id: &OrganizationId| wanted.is_empty() || wanted.iter().any(|wanted| wanted.0 == id.uuid());
+    call.by().organizations_with(Right::ReadCustomers).filter(visible).collect()
+}
+
 pub(super) async fn list(call: Call) -> Result<Response, Failure> {
     const KEYS: &[(&str, CustomerKey)] =
         &[("created_at", CustomerKey::CreatedAt), ("email", CustomerKey::Email), ("name", CustomerKey::Name)];
@@ -401,10 +410,8 @@ pub(super) async fn list(call: Call) -> Result<Response, Failure> {
     if active == Some(true) {
         return Ok(page::answer(&Paged { items: Vec::new(), total: 0 }, page, CustomerView::from));
     }
-    let visible =
-        |id: &&OrganizationId| wanted.is_empty() || wanted.iter().any(|wanted| wanted.0 == id.uuid());
     let filter = CustomerFilter {
-        organizations: call.by().organizations().iter().filter(visible).copied().collect(),
+        organizations: readable(&call, &wanted),
         email_key: call.last("email").map(email_key),
         query: call.last("query").filter(|query| !query.is_empty()).map(str::to_owned),
         metadata: metadata_filter(&call),
@@ -436,6 +443,9 @@ pub(super) async fn update(call: Call) -> Result<Response, Failure> {
 
 pub(super) async fn delete(call: Call) -> Result<Response, Failure> {
     let customer = named(&call)?;
-    call.app.write(CustomerDelete { by: call.by(), customer }).await?;
+    let mut input = call.input();
+    let anonymize = input.query::<bool>("anonymize");
+    let anonymize = input.finish(anonymize)?.unwrap_or(false);
+    call.app.write(CustomerDelete { by: call.by(), customer, anonymize }).await?;
     Ok(call::empty(StatusCode::NO_CONTENT))
 }

@@ -9,7 +9,9 @@ use tenantry_core::customer::{CustomerError, CustomerViolation};
 use tenantry_core::member::MemberError;
 use tenantry_core::organization::OrganizationViolation;
 use tenantry_core::token::Permission;
+use tenantry_core::webhook::WebhookError;
 
+use super::{access_tokens, team};
 use crate::call::{json as answer, set};
 use crate::route::{Refused, fault_status};
 use crate::wire::Violation;
@@ -59,11 +61,11 @@ impl From<Failure> for Response {
     }
 }
 
-fn plain(status: StatusCode, error: &str, detail: &str) -> Response {
+pub(super) fn plain(status: StatusCode, error: &str, detail: &str) -> Response {
     answer(status, &json!({"error": error, "detail": detail}))
 }
 
-fn invalid(error: &str, violations: &[Violation]) -> Response {
+pub(super) fn invalid(error: &str, violations: &[Violation]) -> Response {
     answer(StatusCode::UNPROCESSABLE_ENTITY, &json!({"error": error, "detail": violations}))
 }
 
@@ -72,15 +74,24 @@ fn of(error: &Error) -> Response {
     let not_found = |detail: &str| plain(StatusCode::NOT_FOUND, "ResourceNotFound", detail);
     match error {
         Error::Member(error) => of_member(error),
-        Error::Customer(CustomerError::NotFound) | Error::OrganizationNotFound | Error::TokenNotFound => {
-            not_found("Not found")
-        }
+        Error::Portal(error) => super::portal_error::of_portal(error),
+        Error::Customer(CustomerError::NotFound)
+        | Error::OrganizationNotFound
+        | Error::TokenNotFound
+        | Error::Webhook(WebhookError::NotFound | WebhookError::EventNotFound) => not_found("Not found"),
+        Error::Webhook(WebhookError::UrlInvalid) => rule(
+            "value_error",
+            &["body", "enabled"],
+            "The endpoint's URL may not be called: change it in the same request, or before.",
+            Value::Bool(true),
+        ),
         Error::Customer(CustomerError::Invalid(violations)) => {
             let violations: Vec<Violation> = violations.iter().map(customer_violation).collect();
             invalid("PolarRequestValidationError", &violations)
         }
         Error::OrganizationInvalid(violations) => of_organization(violations),
-        Error::Team(error) => plain(StatusCode::FORBIDDEN, "NotPermitted", &error.to_string()),
+        Error::Team(error) => team::refusal(*error),
+        Error::Token(error) => access_tokens::refusal(error),
         Error::NotPermitted(right) => plain(StatusCode::FORBIDDEN, "NotPermitted", not_permitted(*right)),
         Error::AmbiguousCustomer => plain(
             StatusCode::CONFLICT,
@@ -121,7 +132,7 @@ fn of(error: &Error) -> Response {
     }
 }
 
-fn rule(kind: &'static str, loc: &[&'static str], msg: &'static str, input: Value) -> Response {
+pub(super) fn rule(kind: &'static str, loc: &[&'static str], msg: &'static str, input: Value) -> Response {
     invalid("PolarRequestValidationError", &[Violation::rule(kind, loc, msg, input)])
 }
 
@@ -168,7 +179,7 @@ fn of_member(error: &MemberError) -> Response {
     }
 }
 
-fn customer_violation(violation: &CustomerViolation) -> Violation {
+pub(super) fn customer_violation(violation: &CustomerViolation) -> Violation {
     let text = |text: &str| Value::from(text);
     match violation {
         CustomerViolation::EmailTaken(email) => Violation::rule(
@@ -268,6 +279,9 @@ fn organization_violation(violation: &OrganizationViolation) -> Violation {
 
 const fn not_permitted(right: Right) -> &'static str {
     match right {
+        Right::ReadCustomers => "You don't have permission to view customers",
+        Right::ReadTeam => "You don't have permission to view members",
+        Right::ManageTeam => "You don't have permission to manage members",
         Right::ManageCustomers => "You don't have permission to manage customers",
         Right::ManageOrganization => "You don't have permission to manage the organization",
     }
@@ -293,11 +307,18 @@ pub(super) fn refuse(refused: Refused) -> Response {
             "The request requires higher privileges than provided by the access token.",
             &scopes,
         ),
+        Refused::NoSuchPath => not_found(),
         Refused::TooLarge(limit) => plain(
             StatusCode::PAYLOAD_TOO_LARGE,
             "RequestBodyTooLarge",
             &format!("A request body has at most {limit} bytes."),
         ),
+        Refused::RateLimited(left) => {
+            let mut response =
+                plain(StatusCode::TOO_MANY_REQUESTS, "RateLimited", "Too many requests. Try again later.");
+            set(&mut response, RETRY_AFTER, &left.retry_after_s().to_string());
+            response
+        }
         Refused::BrokenBody => {
             plain(StatusCode::BAD_REQUEST, "BadRequest", "The request body did not arrive whole.")
         }
@@ -338,6 +359,10 @@ pub(crate) fn unavailable(status: StatusCode) -> Response {
         set(&mut response, RETRY_AFTER, "1");
         response
     } else {
-        plain(status, "InternalServerError", "Internal Server Error")
+        let (error, detail) = match status {
+            StatusCode::GATEWAY_TIMEOUT => ("Timeout", "It took too long, and may have happened or not."),
+            _ => ("InternalServerError", "Internal Server Error"),
+        };
+        plain(status, error, detail)
     }
 }

@@ -8,20 +8,30 @@ use super::members::{self, CustomerMemberCreateBody, MemberCreateBody, MemberUpd
 use super::organizations::{self, OrganizationView};
 use super::organizations_input::{OrganizationCreateBody, OrganizationUpdateBody};
 use super::page::{LIMIT, ListResource, PAGE};
+use super::webhooks::{self, DeliveryView, EndpointView};
+use super::webhooks_input::{CODE_CLASSES, EndpointCreateBody, EndpointUpdateBody};
 use crate::route::{Access, Method, Operation, Parameter, handler, schema};
 
 const MEMBERS_READ: Access =
     Access::Scoped(&[Permission::new("members:read"), Permission::new("members:write")]);
 const MEMBERS_WRITE: Access = Access::Scoped(&[Permission::new("members:write")]);
-const CUSTOMERS_READ: Access =
+pub(super) const CUSTOMERS_READ: Access =
     Access::Scoped(&[Permission::new("customers:read"), Permission::new("customers:write")]);
 const CUSTOMERS_WRITE: Access = Access::Scoped(&[Permission::new("customers:write")]);
-const ORGANIZATIONS_READ: Access =
+pub(super) const ORGANIZATIONS_READ: Access =
     Access::Scoped(&[Permission::new("organizations:read"), Permission::new("organizations:write")]);
 const ORGANIZATIONS_WRITE: Access = Access::Scoped(&[Permission::new("organizations:write")]);
 const ORGANIZATIONS_CREATE: Access = Access::UserScoped(&[Permission::new("organizations:write")]);
 
-const fn query(name: &'static str, schema: fn() -> serde_json::Value, means: &'static str) -> Parameter {
+const WEBHOOKS_READ: Access =
+    Access::Scoped(&[Permission::new("webhooks:read"), Permission::new("webhooks:write")]);
+const WEBHOOKS_WRITE: Access = Access::Scoped(&[Permission::new("webhooks:write")]);
+
+pub(super) const fn query(
+    name: &'static str,
+    schema: fn() -> serde_json::Value,
+    means: &'static str,
+) -> Parameter {
     Parameter { name, place: "query", schema, means }
 }
 
@@ -31,8 +41,42 @@ const EXTERNAL_CUSTOMER_ID: Parameter =
     query("external_customer_id", || json!({"type": "string"}), "The customer, by the id in your system.");
 const OF_CUSTOMER: &[Parameter] = &[CUSTOMER_ID, EXTERNAL_CUSTOMER_ID];
 
+const WEBHOOKS_OF: Parameter = query(
+    "organization_id",
+    || json!({"type": "array", "items": {"type": "string", "format": "uuid4"}}),
+    "Of these organizations.",
+);
+const DELIVERIES: &[Parameter] = &[
+    PAGE,
+    LIMIT,
+    query(
+        "endpoint_id",
+        || json!({"type": "array", "items": {"type": "string", "format": "uuid4"}}),
+        "To these endpoints.",
+    ),
+    query("start_timestamp", || json!({"type": "string", "format": "date-time"}), "After this time."),
+    query("end_timestamp", || json!({"type": "string", "format": "date-time"}), "Before this time."),
+    query("succeeded", || json!({"type": "boolean"}), "Successful ones, or failed ones."),
+    query(
+        "http_code_class",
+        || json!({"type": "string", "enum": CODE_CLASSES}),
+        "Answered with a status of this class.",
+    ),
+    query(
+        "event_type",
+        || json!({"type": "array", "items": {"type": "string"}}),
+        "For events of these types.",
+    ),
+    query("query", || json!({"type": "string"}), "With this in their id, their event's id or their status."),
+];
+const ANONYMIZE: Parameter = query(
+    "anonymize",
+    || json!({"type": "boolean", "default": false}),
+    "Whether to forget as well who the customer and its members were.",
+);
+
 /// An operation that is not deprecated and has neither parameters nor body.
-const fn operation(
+pub(super) const fn operation(
     method: Method,
     path: &'static str,
     id: &'static str,
@@ -189,6 +233,7 @@ pub(super) static ALL: &[Operation] = &[
         )
     },
     Operation {
+        parameters: &[ANONYMIZE],
         success: 204,
         errors: &[404, 422],
         ..operation(
@@ -226,8 +271,9 @@ pub(super) static ALL: &[Operation] = &[
         )
     },
     Operation {
+        parameters: &[ANONYMIZE],
         success: 204,
-        errors: &[404, 409],
+        errors: &[404, 409, 422],
         ..operation(
             Method::Delete,
             "/v1/customers/external/{external_id}",
@@ -459,6 +505,108 @@ pub(super) static ALL: &[Operation] = &[
             "Remove a member by external ids",
             MEMBERS_WRITE,
             handler!(members::delete),
+        )
+    },
+    Operation {
+        parameters: &[PAGE, LIMIT, WEBHOOKS_OF],
+        answer: Some(schema::<ListResource<EndpointView<'static>>>),
+        errors: &[422],
+        ..operation(
+            Method::Get,
+            "/v1/webhooks/endpoints",
+            "webhooks:list_webhook_endpoints",
+            "List webhook endpoints",
+            WEBHOOKS_READ,
+            handler!(webhooks::list),
+        )
+    },
+    Operation {
+        body: Some(schema::<EndpointCreateBody>),
+        success: 201,
+        answer: Some(schema::<EndpointView<'static>>),
+        errors: &[422],
+        ..operation(
+            Method::Post,
+            "/v1/webhooks/endpoints",
+            "webhooks:create_webhook_endpoint",
+            "Create a webhook endpoint",
+            WEBHOOKS_WRITE,
+            handler!(webhooks::create),
+        )
+    },
+    Operation {
+        answer: Some(schema::<EndpointView<'static>>),
+        errors: &[404, 422],
+        ..operation(
+            Method::Get,
+            "/v1/webhooks/endpoints/{id}",
+            "webhooks:get_webhook_endpoint",
+            "Get a webhook endpoint",
+            WEBHOOKS_READ,
+            handler!(webhooks::get),
+        )
+    },
+    Operation {
+        body: Some(schema::<EndpointUpdateBody>),
+        answer: Some(schema::<EndpointView<'static>>),
+        errors: &[404, 422],
+        ..operation(
+            Method::Patch,
+            "/v1/webhooks/endpoints/{id}",
+            "webhooks:update_webhook_endpoint",
+            "Update a webhook endpoint",
+            WEBHOOKS_WRITE,
+            handler!(webhooks::update),
+        )
+    },
+    Operation {
+        success: 204,
+        errors: &[404, 422],
+        ..operation(
+            Method::Delete,
+            "/v1/webhooks/endpoints/{id}",
+            "webhooks:delete_webhook_endpoint",
+            "Delete a webhook endpoint",
+            WEBHOOKS_WRITE,
+            handler!(webhooks::delete),
+        )
+    },
+    Operation {
+        answer: Some(schema::<EndpointView<'static>>),
+        errors: &[404, 422],
+        ..operation(
+            Method::Patch,
+            "/v1/webhooks/endpoints/{id}/secret",
+            "webhooks:reset_webhook_endpoint_secret",
+            "Give a webhook endpoint a new secret",
+            WEBHOOKS_WRITE,
+            handler!(webhooks::reset_secret),
+        )
+    },
+    Operation {
+        parameters: DELIVERIES,
+        answer: Some(schema::<ListResource<DeliveryView<'static>>>),
+        errors: &[422],
+        ..operation(
+            Method::Get,
+            "/v1/webhooks/deliveries",
+            "webhooks:list_webhook_deliveries",
+            "List the attempts to deliver webhooks",
+            WEBHOOKS_READ,
+            handler!(webhooks::deliveries),
+        )
+    },
+    Operation {
+        success: 202,
+        answer: Some(schema::<()>),
+        errors: &[404, 422],
+        ..operation(
+            Method::Post,
+            "/v1/webhooks/events/{id}/redeliver",
+            "webhooks:redeliver_webhook_event",
+            "Deliver a webhook event once more",
+            WEBHOOKS_WRITE,
+            handler!(webhooks::redeliver),
         )
     },
 ];

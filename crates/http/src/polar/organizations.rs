@@ -249,7 +249,7 @@ pub(super) async fn create(call: Call) -> Result<Response, Failure> {
     let by = call.by();
     let owner = match call.caller.as_ref().map(|caller| &caller.subject) {
         Some(Subject::User { user, .. }) => Owner::User(*user),
-        Some(Subject::Organization { .. }) | None => return Err(crate::route::Refused::Unauthorized.into()),
+        _ => return Err(crate::route::Refused::Unauthorized.into()),
     };
     let new = organization::NewOrganization { name, slug, change };
     let organization =

@@ -11,6 +11,7 @@ use tenantry_core::organization::{
 use tenantry_core::values::{EmbedHost, HttpUrl, OrganizationName, Slug, SocialPlatform};
 
 use super::inputs::{CountryText, CurrencyText};
+use super::legal_entity::LegalEntityObject;
 use crate::limits;
 use crate::wire::{
     At, Between, BoundedText, Email, Field, Given, HttpUrlText, List, PlainText, Three, Uuid4, Wire, choice,
@@ -415,6 +416,8 @@ wire_object! {
         slug: SlugText,
         /// Picture.
         avatar_url: Option<AvatarUrl>,
+        /// Who stands behind it before the law; kept, shown by no operation.
+        legal_entity: Option<LegalEntityObject>,
         /// Address for support.
         email: Option<Email>,
         /// Home page.
@@ -448,6 +451,7 @@ impl OrganizationCreateBody {
         }
         let change = OrganizationChange {
             avatar_url: given(self.avatar_url, |url| url.0).flatten(),
+            legal_entity: given(self.legal_entity, |entity| entity.0),
             email: given(self.email, |email| email.0),
             website: given(self.website, |url| url.0),
             socials: given(self.socials, |list| list.0.into_iter().map(|link| link.0).collect()),
@@ -530,6 +534,7 @@ impl From<OrganizationUpdateBody> for OrganizationChange {
             socials: body.socials.0.map(|list| list.0.into_iter().map(|link| link.0).collect()),
             details: body.details.0.map(Into::into),
             country: body.country.0.map(|country| country.0),
+            legal_entity: Patch::Absent,
             feature_settings: body.feature_settings.0.map(Into::into),
             subscription_settings: body.subscription_settings.0.map(|settings| settings.0),
             customer_email_settings: body.customer_email_settings.0.map(Into::into),

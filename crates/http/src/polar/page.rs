@@ -106,6 +106,13 @@ struct Pagination {
     max_page: u64,
 }
 
+/// The answer that shows a list which has one page.
+pub(super) fn whole<'a, R, T: Serialize>(rows: &'a [R], show: impl Fn(&'a R) -> T) -> Response {
+    let items: Vec<T> = rows.iter().map(show).collect();
+    let total_count = u64::try_from(items.len()).unwrap_or(u64::MAX);
+    call::json(StatusCode::OK, &ListResource { items, pagination: Pagination { total_count, max_page: 1 } })
+}
+
 /// The answer that shows a part of a list.
 pub(super) fn answer<'a, R, T: Serialize>(
     paged: &'a Paged<R>,

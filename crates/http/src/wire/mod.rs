@@ -39,7 +39,7 @@ impl<T: Wire> Field for T {
         match object.get(name) {
             Some(value) => at.within(name, |at| T::read(value, at)),
             None => {
-                at.within(name, |at| at.missing(&Value::Object(object.clone())));
+                at.within(name, |at| at.missing_in(object));
                 None
             }
         }

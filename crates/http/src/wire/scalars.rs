@@ -8,6 +8,7 @@ use tenantry_core::values::{EmailAddress, HttpUrl, no_nul, one_of, parse_uuid, p
 use uuid::Uuid;
 
 use super::{At, Wire};
+use crate::limits;
 
 /// Implements `JsonSchema` for types whose schema is written in place.
 macro_rules! inline_schema {
@@ -40,13 +41,11 @@ fn text<'a>(value: &'a Value, at: &mut At) -> Option<&'a str> {
 
 impl Wire for String {
     fn read(value: &Value, at: &mut At) -> Option<Self> {
-        let text = text(value, at)?;
-        at.accept(no_nul(text), value)?;
-        Some(text.to_owned())
+        BoundedText::<0, { limits::TEXT }>::read(value, at).map(|text| text.0)
     }
 }
 
-/// Text of any length that the body's limit allows.
+/// Free text.
 pub(crate) type PlainText = String;
 
 /// Text of `MIN` to `MAX` characters; 0 as `MAX` means no bound.

@@ -4,7 +4,10 @@ use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
+use tenantry_app::PlainHttpHosts;
 use tenantry_core::values::Refusal;
+
+use crate::limits;
 
 /// A step of the way to a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,9 +80,52 @@ impl Violation {
 pub(crate) struct At {
     path: Vec<Loc>,
     found: Vec<Violation>,
+    plain_http_hosts: PlainHttpHosts,
+}
+
+/// How much of what was sent is shown again: an answer must not be much larger than the fault it tells of.
+struct Room {
+    nodes: usize,
+    bytes: usize,
+}
+
+impl Room {
+    const fn new() -> Self {
+        Self { nodes: limits::ECHO_NODES, bytes: limits::ECHO_BYTES }
+    }
+
+    fn takes(&mut self, value: &Value) -> bool {
+        let room = take(&mut self.nodes, 1);
+        room && match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => true,
+            Value::String(text) => take(&mut self.bytes, text.len()),
+            Value::Array(items) => items.iter().all(|item| self.takes(item)),
+            Value::Object(fields) => self.takes_object(fields),
+        }
+    }
+
+    fn takes_object(&mut self, fields: &Map<String, Value>) -> bool {
+        fields.iter().all(|(key, value)| take(&mut self.bytes, key.len()) && self.takes(value))
+    }
+}
+
+fn take(left: &mut usize, wanted: usize) -> bool {
+    let enough = *left >= wanted;
+    *left = left.saturating_sub(wanted);
+    enough
 }
 
 impl At {
+    /// The beginning of a request whose addresses may name these hosts though they are not public.
+    pub(crate) fn naming(plain_http_hosts: PlainHttpHosts) -> Self {
+        Self { plain_http_hosts, ..Self::default() }
+    }
+
+    /// Hosts that an address may name though they are not public.
+    pub(crate) fn plain_http_hosts(&self) -> &[String] {
+        &self.plain_http_hosts
+    }
+
     /// Goes one step down for the time of `read`.
     pub(crate) fn within<T>(&mut self, step: impl Into<Loc>, read: impl FnOnce(&mut Self) -> T) -> T {
         self.path.push(step.into());
@@ -96,19 +142,27 @@ impl At {
         input: &Value,
         ctx: Option<Value>,
     ) {
-        let violation = Violation {
-            kind: kind.into(),
-            loc: self.path.clone(),
-            msg: msg.into(),
-            input: input.clone(),
-            ctx,
-        };
-        self.found.push(violation);
+        if self.found.len() < limits::VIOLATIONS {
+            let input = if Room::new().takes(input) { input.clone() } else { Value::Null };
+            self.found.push(Violation {
+                kind: kind.into(),
+                loc: self.path.clone(),
+                msg: msg.into(),
+                input,
+                ctx,
+            });
+        }
     }
 
     /// Notes that a value is missing here.
     pub(crate) fn missing(&mut self, input: &Value) {
         self.violate("missing", "Field required", input, None);
+    }
+
+    /// Notes that a field of `object` is missing here.
+    pub(crate) fn missing_in(&mut self, object: &Map<String, Value>) {
+        let fits = Room::new().takes_object(object);
+        self.missing(&if fits { Value::Object(object.clone()) } else { Value::Null });
     }
 
     /// Notes why the core refused the value here.

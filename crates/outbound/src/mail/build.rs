@@ -45,7 +45,7 @@ fn is_plain(id: &str) -> bool {
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
-fn sender(from: &str) -> Result<Mailbox, MailError> {
+pub(super) fn sender(from: &str) -> Result<Mailbox, MailError> {
     let unusable = |_| MailError::permanent("the sender is not a mail address");
     let Mailbox { name, email } = one_line(from).parse().map_err(unusable)?;
     Ok(Mailbox::new(name, address(email.user(), email.domain())?))

@@ -76,6 +76,12 @@ impl Mailer {
         Ok(Self::Smtp(Box::new(builder.timeout(Some(SMTP_TIMEOUT)).build())))
     }
 
+    /// Whether `from` can be the sender of a mail: `name@host` or `Name <name@host>`.
+    #[must_use]
+    pub fn can_send_as(from: &str) -> bool {
+        build::sender(from).is_ok()
+    }
+
     /// Hands a message over; `id` names the work that caused it, `from` is `name@host` or `Name <name@host>`.
     pub async fn send(&self, id: &str, message: &Message, from: &str) -> Result<(), MailError> {
         let built = build::build(id, message, from)?;

@@ -8,22 +8,12 @@ use std::io;
 
 use serde_json::ser::Formatter;
 use serde_json::{Value, json};
+use tenantry_core::webhook::Format;
 
 /// The name that a notice shows as its sender.
 const PRODUCT: &str = "Tenantry";
 /// The stripe of a Discord notice, as an RGB number.
 const COLOUR: u32 = 25_343;
-
-/// The shape of the body that an endpoint asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Format {
-    /// The stored payload.
-    Raw,
-    /// A message for a Discord channel.
-    Discord,
-    /// A message for a Slack channel.
-    Slack,
-}
 
 /// The facts that a Discord or Slack notice shows.
 #[derive(Debug, Clone, Copy)]
@@ -45,31 +35,13 @@ pub struct Images {
     pub thumbnail_url: Option<String>,
 }
 
-impl Format {
-    /// The format of a name on the wire.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Raw, Self::Discord, Self::Slack].into_iter().find(|format| format.as_str() == name)
-    }
-
-    /// The name on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Raw => "raw",
-            Self::Discord => "discord",
-            Self::Slack => "slack",
-        }
-    }
-
-    /// The body to sign and send.
-    #[must_use]
-    pub fn body(self, payload: &str, notice: &Notice<'_>, images: &Images) -> String {
-        match self {
-            Self::Raw => payload.to_owned(),
-            Self::Discord => spaced(&discord(notice, images)),
-            Self::Slack => spaced(&slack(notice, images)),
-        }
+/// The body to sign and send.
+#[must_use]
+pub fn body(format: Format, payload: &str, notice: &Notice<'_>, images: &Images) -> String {
+    match format {
+        Format::Raw => payload.to_owned(),
+        Format::Discord => spaced(&discord(notice, images)),
+        Format::Slack => spaced(&slack(notice, images)),
     }
 }
 
@@ -166,23 +138,15 @@ mod tests {
     }
 
     #[test]
-    fn names_are_those_of_the_wire() {
-        for format in [Format::Raw, Format::Discord, Format::Slack] {
-            assert_eq!(Format::parse(format.as_str()), Some(format));
-        }
-        assert_eq!(Format::parse("Raw"), None);
-    }
-
-    #[test]
     fn raw_is_the_stored_payload() {
         let payload = "{\"type\":\"member.created\" ,\"data\":{}}";
-        assert_eq!(Format::Raw.body(payload, &NOTICE, &pictures()), payload);
+        assert_eq!(body(Format::Raw, payload, &NOTICE, &pictures()), payload);
     }
 
     #[test]
     fn discord_has_every_key_in_order() {
         assert_eq!(
-            Format::Discord.body("{}", &NOTICE, &pictures()),
+            body(Format::Discord, "{}", &NOTICE, &pictures()),
             concat!(
                 r#"{"content": "member.created", "embeds": [{"color": 25343, "#,
                 r#""author": {"name": "Tenantry", "icon_url": "https://x.dev/i.png"}, "#,
@@ -197,7 +161,7 @@ mod tests {
     #[test]
     fn slack_has_every_key_in_order() {
         assert_eq!(
-            Format::Slack.body("{}", &NOTICE, &pictures()),
+            body(Format::Slack, "{}", &NOTICE, &pictures()),
             concat!(
                 r#"{"text": "member.created", "blocks": [{"type": "section", "#,
                 r#""text": {"type": "mrkdwn", "text": "member.created"}, "#,
@@ -211,16 +175,16 @@ mod tests {
 
     #[test]
     fn without_pictures_their_keys_are_absent() {
-        let discord = Format::Discord.body("{}", &NOTICE, &Images::default());
+        let discord = body(Format::Discord, "{}", &NOTICE, &Images::default());
         assert!(discord.contains(r#""author": {"name": "Tenantry"}, "footer""#), "{discord}");
-        let slack = Format::Slack.body("{}", &NOTICE, &Images::default());
+        let slack = body(Format::Slack, "{}", &NOTICE, &Images::default());
         assert!(slack.contains(r#""elements": [{"type": "mrkdwn", "text": "Powered by"#), "{slack}");
     }
 
     #[test]
     fn a_name_cannot_mention_a_channel() {
         let notice = Notice { organization_name: "A&B <!channel>", ..NOTICE };
-        let slack = Format::Slack.body("{}", &notice, &Images::default());
+        let slack = body(Format::Slack, "{}", &notice, &Images::default());
         assert!(slack.contains(r"*Organization*\nA&amp;B &lt;!channel&gt;"), "{slack}");
     }
 }

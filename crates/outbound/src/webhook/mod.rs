@@ -12,7 +12,7 @@ pub mod sender;
 pub mod signature;
 mod target;
 
-pub use format::{Format, Images, Notice};
+pub use format::{Images, Notice, body};
 pub use resolve::{Resolve, SystemResolver};
 pub use sender::{Answer, Failure, Policy, Sender, SetupError};
-pub use signature::{Headers, Secret, SecretTooShort, headers};
+pub use signature::{Headers, headers};

@@ -1,8 +1,9 @@
-//! The audit log: appended to, never changed.
+//! The audit log: appended to. An entry changes in one case alone: its images are scrubbed when a customer
+//! is anonymized.
 
 use tenantry_core::Timestamp;
 use tenantry_core::audit::AuditEntry;
-use tenantry_core::ids::OrganizationId;
+use tenantry_core::ids::{AuditId, OrganizationId};
 use uuid::Uuid;
 
 use crate::{StoreError, Tx};
@@ -24,7 +25,48 @@ pub struct AuditLine {
     pub request_id: Option<String>,
 }
 
+/// What an entry shows of its row: before, and after.
+pub type AuditImages = (AuditId, Option<String>, Option<String>);
+
 impl Tx<'_> {
+    /// The images of the next entries about a row, oldest first, after the entry `after`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn audit_images(
+        &mut self,
+        organization: OrganizationId,
+        subject: Uuid,
+        after: Option<AuditId>,
+        limit: i64,
+    ) -> Result<Vec<AuditImages>, StoreError> {
+        let after = after.map_or(Uuid::nil(), AuditId::uuid);
+        self.all(
+            "SELECT id, before, after FROM audit_entries
+             WHERE organization_id = ?1 AND subject_id = ?2 AND id > ?3 ORDER BY id LIMIT ?4",
+            &[organization.into(), subject.into(), after.into(), limit.into()],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
+        .await
+    }
+
+    /// Replaces the images of an entry by scrubbed ones.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn audit_scrub(
+        &mut self,
+        organization: OrganizationId,
+        (id, before, after): AuditImages,
+    ) -> Result<(), StoreError> {
+        self.execute(
+            "UPDATE audit_entries SET before = ?3, after = ?4 WHERE organization_id = ?1 AND id = ?2",
+            &[organization.into(), id.into(), before.into(), after.into()],
+        )
+        .await
+        .map(|_| ())
+    }
+
     /// Appends an entry.
     ///
     /// # Errors

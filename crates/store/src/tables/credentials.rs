@@ -1,8 +1,8 @@
 //! Tokens and what they are found by: the keyed hash of their secret.
 
 use tenantry_core::Timestamp;
-use tenantry_core::ids::{OrganizationId, TokenId, UserTokenId};
-use tenantry_core::organization::OrganizationStatus;
+use tenantry_core::ids::{OrganizationId, SessionId, TokenId, UserTokenId};
+use tenantry_core::portal::Session;
 use tenantry_core::team::TeamRole;
 use tenantry_core::token::{AccessToken, Scopes, SecretKind, TokenHash, UserToken};
 
@@ -16,11 +16,14 @@ pub enum CredentialOwner {
     Organization(AccessToken),
     /// A person, with their part in each organization that is not shut out.
     User(UserToken, Vec<(OrganizationId, TeamRole)>),
+    /// A customer in the portal, or one of its members.
+    Session(Session),
 }
 
-const ACCESS_TOKEN: &str = "organization_id, id, created_at, label, scopes, expires_at, created_by_user_id";
+pub(super) const ACCESS_TOKEN: &str = "organization_id, id, created_at, label, scopes, expires_at,
+    created_by_user_id, modified_at, last_used_at";
 
-fn access_token(row: &Row<'_>) -> Result<AccessToken, StoreError> {
+pub(super) fn access_token(row: &Row<'_>) -> Result<AccessToken, StoreError> {
     Ok(AccessToken {
         organization: row.get(0)?,
         id: row.get(1)?,
@@ -29,12 +32,24 @@ fn access_token(row: &Row<'_>) -> Result<AccessToken, StoreError> {
         scopes: row.parse(4, |text| serde_json::from_str::<Scopes>(text))?,
         expires_at: row.get(5)?,
         created_by: row.get(6)?,
+        modified_at: row.get(7)?,
+        last_used_at: row.get(8)?,
+    })
+}
+
+fn user_token(row: &Row<'_>) -> Result<UserToken, StoreError> {
+    Ok(UserToken {
+        id: row.get(0)?,
+        user: row.get(1)?,
+        created_at: row.get(2)?,
+        scopes: row.parse(3, |text| serde_json::from_str::<Scopes>(text))?,
+        expires_at: row.get(4)?,
     })
 }
 
 impl Tx<'_> {
     /// Whom the secret with this hash acts for at `now`; nothing when it is unknown, revoked, expired, or
-    /// its organization is gone. Two round trips for an organization's token.
+    /// whom it acts for is gone. Two round trips for an organization's token or a session.
     ///
     /// # Errors
     /// When the database fails.
@@ -60,7 +75,12 @@ impl Tx<'_> {
                 Ok(token.map(CredentialOwner::Organization))
             }
             Some((SecretKind::UserToken, _, id)) => self.user_token_live(UserTokenId::new(id), now).await,
-            Some((SecretKind::OrganizationToken, None, _)) => Err(unexpected("a token without organization")),
+            Some((SecretKind::CustomerSession | SecretKind::MemberSession, Some(organization), id)) => {
+                let session = self.session_live(organization, SessionId::new(id), now).await?;
+                Ok(session.map(CredentialOwner::Session))
+            }
+            Some((SecretKind::EmailChange, _, _)) => Ok(None),
+            Some((_, None, _)) => Err(unexpected("a token without organization")),
         }
     }
 
@@ -90,26 +110,23 @@ impl Tx<'_> {
                 "SELECT id, user_id, created_at, scopes, expires_at FROM user_tokens
                  WHERE id = ?1 AND deleted_at IS NULL AND (expires_at IS NULL OR expires_at > ?2)",
                 &[id.into(), now.into()],
-                |row| {
-                    Ok(UserToken {
-                        id: row.get(0)?,
-                        user: row.get(1)?,
-                        created_at: row.get(2)?,
-                        scopes: row.parse(3, |text| serde_json::from_str::<Scopes>(text))?,
-                        expires_at: row.get(4)?,
-                    })
-                },
+                user_token,
             )
             .await?;
         let Some(token) = token else { return Ok(None) };
-        let mut parts = Vec::new();
-        for organization in self.user_organizations(token.user).await? {
-            let Some(found) = self.organization(organization).await? else { continue };
-            let role = self.team_member(organization, token.user).await?.map(|member| member.role);
-            parts.extend(
-                role.filter(|_| found.status != OrganizationStatus::Blocked).map(|role| (organization, role)),
-            );
-        }
+        let parts = self
+            .all(
+                "SELECT mine.organization_id, team_members.role FROM user_organizations AS mine
+                 JOIN team_members ON team_members.organization_id = mine.organization_id
+                    AND team_members.user_id = mine.user_id
+                 JOIN organizations ON organizations.id = mine.organization_id
+                 WHERE mine.user_id = ?1 AND organizations.deleted_at IS NULL
+                    AND organizations.status <> 'blocked'
+                 ORDER BY mine.organization_id",
+                &[token.user.into()],
+                |row| Ok((row.get(0)?, row.named(1, TeamRole::from_name)?)),
+            )
+            .await?;
         Ok(Some(CredentialOwner::User(token, parts)))
     }
 
@@ -122,7 +139,7 @@ impl Tx<'_> {
         token: &AccessToken,
         hash: &TokenHash,
     ) -> Result<(), StoreError> {
-        let AccessToken { id, organization, created_at, label, scopes, expires_at, created_by } = token;
+        let AccessToken { id, organization, created_at, label, scopes, expires_at, created_by, .. } = token;
         self.execute(
             "INSERT INTO access_tokens
                 (organization_id, id, created_at, label, scopes, expires_at, created_by_user_id)
@@ -161,7 +178,7 @@ impl Tx<'_> {
         self.credential_insert(hash, SecretKind::UserToken, None, id.uuid()).await
     }
 
-    async fn credential_insert(
+    pub(super) async fn credential_insert(
         &mut self,
         hash: &TokenHash,
         kind: SecretKind,
@@ -202,7 +219,7 @@ impl Tx<'_> {
             .await
     }
 
-    /// Revokes a token of an organization: its secret is forgotten.
+    /// Revokes a token of an organization: its secret finds nothing any more.
     ///
     /// # Errors
     /// When the database fails.
@@ -217,6 +234,30 @@ impl Tx<'_> {
             &[organization.into(), id.into(), now.into()],
         )
         .await?;
+        self.touch_credentials();
+        Ok(())
+    }
+
+    /// The person's token of this id, where it is not revoked.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn user_token(&mut self, id: UserTokenId) -> Result<Option<UserToken>, StoreError> {
+        let sql = format!(
+            "SELECT id, user_id, created_at, scopes, expires_at FROM user_tokens
+             WHERE id = ?1 AND deleted_at IS NULL{}",
+            self.for_update()
+        );
+        self.first(&sql, &[id.into()], user_token).await
+    }
+
+    /// Revokes a token of a person: its secret finds nothing any more.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn user_token_delete(&mut self, id: UserTokenId, now: Timestamp) -> Result<(), StoreError> {
+        self.execute("UPDATE user_tokens SET deleted_at = ?2 WHERE id = ?1", &[id.into(), now.into()])
+            .await?;
         self.touch_credentials();
         Ok(())
     }

@@ -36,19 +36,18 @@ pub struct IdempotencyRecord {
 }
 
 impl Tx<'_> {
-    /// The record of a key that has not expired at `now`.
+    /// The record of a key that is claimed.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn idempotency_record(
         &mut self,
         claim: &Claim,
-        now: Timestamp,
     ) -> Result<Option<IdempotencyRecord>, StoreError> {
         self.first(
             "SELECT fingerprint, status, body FROM idempotency_records
-             WHERE organization_id = ?1 AND idempotency_key = ?2 AND expires_at > ?3",
-            &[claim.organization.into(), claim.key.as_str().into(), now.into()],
+             WHERE organization_id = ?1 AND idempotency_key = ?2",
+            &[claim.organization.into(), claim.key.as_str().into()],
             |row| {
                 let status = u16::try_from(row.get::<i64>(1)?).unwrap_or(500);
                 let answer = StoredAnswer { status, body: row.get(2)? };
@@ -58,30 +57,54 @@ impl Tx<'_> {
         .await
     }
 
-    /// Keeps an answer until `expires_at`, in place of an expired one.
+    /// Claims a key until `expires_at`, in place of an expired record; answers whether it was free. Another
+    /// transaction that claims it at the same time is waited for.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn idempotency_insert(
+    pub async fn idempotency_claim(
+        &mut self,
+        claim: &Claim,
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let changed = self
+            .execute(
+                "INSERT INTO idempotency_records
+                    (organization_id, idempotency_key, fingerprint, created_at, expires_at, status, body)
+                 VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)
+                 ON CONFLICT (organization_id, idempotency_key) DO UPDATE SET
+                    fingerprint = excluded.fingerprint, created_at = excluded.created_at,
+                    expires_at = excluded.expires_at, status = excluded.status, body = excluded.body
+                 WHERE idempotency_records.expires_at <= excluded.created_at",
+                &[
+                    claim.organization.into(),
+                    claim.key.as_str().into(),
+                    Param::Bytes(&claim.fingerprint),
+                    now.into(),
+                    expires_at.into(),
+                    Param::Bytes(&[]),
+                ],
+            )
+            .await?;
+        Ok(changed > 0)
+    }
+
+    /// Keeps the answer to the request that claimed a key.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn idempotency_answer(
         &mut self,
         claim: &Claim,
         answer: &StoredAnswer,
-        now: Timestamp,
-        expires_at: Timestamp,
     ) -> Result<(), StoreError> {
         self.execute(
-            "INSERT INTO idempotency_records
-                (organization_id, idempotency_key, fingerprint, created_at, expires_at, status, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-             ON CONFLICT (organization_id, idempotency_key) DO UPDATE SET
-                fingerprint = excluded.fingerprint, created_at = excluded.created_at,
-                expires_at = excluded.expires_at, status = excluded.status, body = excluded.body",
+            "UPDATE idempotency_records SET status = ?3, body = ?4
+             WHERE organization_id = ?1 AND idempotency_key = ?2",
             &[
                 claim.organization.into(),
                 claim.key.as_str().into(),
-                Param::Bytes(&claim.fingerprint),
-                now.into(),
-                expires_at.into(),
                 i64::from(answer.status).into(),
                 Param::Bytes(&answer.body),
             ],

@@ -1,5 +1,7 @@
 //! What is true of the whole installation.
 
+use tenantry_core::Timestamp;
+
 use crate::sql::Param;
 use crate::{StoreError, Tx};
 
@@ -18,5 +20,29 @@ impl Tx<'_> {
             .first("SELECT value FROM installation WHERE name = ?1", &[name.into()], |row| row.get(0))
             .await?;
         Ok(kept.unwrap_or_default())
+    }
+
+    /// Whether anything is kept under `name`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn installation_has(&mut self, name: &str) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM installation WHERE name = ?1";
+        Ok(self.first(sql, &[name.into()], |row| row.get::<i64>(0)).await?.is_some())
+    }
+
+    /// Notes that the database could be written to at `now`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn installation_touch(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let now = now.as_micros().to_be_bytes();
+        self.execute(
+            "INSERT INTO installation (name, value) VALUES ('written_at', ?1)
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            &[Param::Bytes(&now)],
+        )
+        .await
+        .map(|_| ())
     }
 }

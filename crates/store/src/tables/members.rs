@@ -10,10 +10,10 @@ use super::{Page, Paged, Query, count};
 use crate::sql::{Row, unexpected};
 use crate::{StoreError, Tx};
 
-const COLUMNS: &str =
+pub(super) const COLUMNS: &str =
     "organization_id, id, customer_id, created_at, modified_at, email, name, external_id, role, email_key";
 
-fn member(row: &Row<'_>) -> Result<Member, StoreError> {
+pub(super) fn member(row: &Row<'_>) -> Result<Member, StoreError> {
     Ok(Member {
         organization: row.get(0)?,
         id: row.get(1)?,
@@ -40,6 +40,14 @@ pub struct MemberFilter {
     pub role: Option<MemberRole>,
     /// Oldest first instead of newest first.
     pub oldest_first: bool,
+}
+
+impl MemberFilter {
+    /// Whether an index and kept counts answer it.
+    #[must_use]
+    pub const fn is_narrow(&self) -> bool {
+        self.external_customer.is_none() && self.role.is_none()
+    }
 }
 
 impl Tx<'_> {
@@ -229,7 +237,7 @@ impl Tx<'_> {
         .map(|_| ())
     }
 
-    /// Marks a member as deleted and counts it out.
+    /// Marks a member as deleted, ends their sessions and counts them out.
     ///
     /// # Errors
     /// When the database fails.
@@ -239,7 +247,29 @@ impl Tx<'_> {
             &[member.organization.into(), member.id.into(), now.into()],
         )
         .await?;
+        self.sessions_end(member.organization, member.customer_id, Some(member.id)).await?;
         self.members_counted(member.organization, member.customer_id, -1).await
+    }
+
+    /// A part of a customer's members by their address, as people look for one another. The length of the
+    /// whole is kept, not counted.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn members_by_email(
+        &mut self,
+        organization: OrganizationId,
+        customer: CustomerId,
+        page: Page,
+    ) -> Result<Paged<Member>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM members
+             WHERE organization_id = ?1 AND customer_id = ?2 AND deleted_at IS NULL
+             ORDER BY email_key LIMIT ?3 OFFSET ?4"
+        );
+        let [limit, offset] = page.params();
+        let items = self.all(&sql, &[organization.into(), customer.into(), limit, offset], member).await?;
+        Ok(Paged { items, total: self.member_count(&[organization], customer).await? })
     }
 
     async fn members_counted(

@@ -1,22 +1,34 @@
 //! The queries, a file a noun, as methods of [`crate::Tx`]. Each is one round trip unless it says otherwise.
 
+mod access_tokens;
 mod audit;
 mod credentials;
 mod customers;
+mod customers_gone;
 mod idempotency;
 mod installation;
+mod mails;
 mod members;
 mod organizations;
+mod sessions;
 mod tallies;
 mod team;
 mod users;
+mod webhook_deliveries;
+mod webhook_endpoints;
+mod webhook_events;
+mod webhook_lanes;
 
-pub use audit::AuditLine;
+pub use access_tokens::{AccessTokenKey, TokenUse};
+pub use audit::{AuditImages, AuditLine};
 pub use credentials::CredentialOwner;
 pub use customers::{CustomerFilter, CustomerKey};
 pub use idempotency::{Claim, IdempotencyRecord, StoredAnswer};
 pub use members::MemberFilter;
 pub use organizations::{OrganizationFilter, OrganizationKey};
+pub use webhook_deliveries::{WebhookDelivery, WebhookDeliveryFilter, WebhookDeliveryShown};
+pub use webhook_events::WebhookEventRow;
+pub use webhook_lanes::{WebhookClaim, WebhookLane, WebhookLaneDue};
 
 use tenantry_core::ids::OrganizationId;
 

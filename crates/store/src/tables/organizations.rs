@@ -150,8 +150,9 @@ impl Tx<'_> {
         .await?;
         self.execute(
             "INSERT INTO organizations
-                (id, parent_id, created_at, modified_at, name, slug, status, owner_user_id, profile)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                (id, parent_id, created_at, modified_at, name, slug, status, owner_user_id, profile,
+                 members_enabled)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             &[
                 (*id).into(),
                 (*parent).into(),
@@ -162,6 +163,7 @@ impl Tx<'_> {
                 status.as_str().into(),
                 (*owner).into(),
                 serde_json::to_string(profile)?.into(),
+                new.members_enabled().into(),
             ],
         )
         .await
@@ -175,15 +177,25 @@ impl Tx<'_> {
     pub async fn organization_update(&mut self, changed: &Organization) -> Result<(), StoreError> {
         let Organization { id, modified_at, name, profile, .. } = changed;
         self.execute(
-            "UPDATE organizations SET modified_at = ?2, name = ?3, profile = ?4 WHERE id = ?1",
+            "UPDATE organizations SET modified_at = ?2, name = ?3, profile = ?4, members_enabled = ?5 WHERE id = ?1",
             &[
                 (*id).into(),
                 (*modified_at).into(),
                 name.as_str().into(),
                 serde_json::to_string(profile)?.into(),
+                changed.members_enabled().into(),
             ],
         )
         .await
         .map(|_| ())
+    }
+
+    /// Whether members can be added to the customers of an organization; nothing when there is none.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn members_enabled(&mut self, id: OrganizationId) -> Result<Option<bool>, StoreError> {
+        let sql = "SELECT members_enabled FROM organizations WHERE id = ?1 AND deleted_at IS NULL";
+        self.first(sql, &[id.into()], |row| row.get(0)).await
     }
 }

@@ -2,8 +2,9 @@
 
 use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::team::{TeamMember, TeamRole};
+use tenantry_core::values::EmailAddress;
 
-use crate::sql::Row;
+use crate::sql::{Row, unexpected};
 use crate::{StoreError, Tx};
 
 const COLUMNS: &str = "organization_id, user_id, role, created_at, modified_at";
@@ -45,6 +46,42 @@ impl Tx<'_> {
              ORDER BY created_at DESC, user_id DESC"
         );
         self.all(&sql, &[organization.into()], team_member).await
+    }
+
+    /// The whole team with each person's address, longest in the team first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn team_people(
+        &mut self,
+        organization: OrganizationId,
+    ) -> Result<Vec<(TeamMember, EmailAddress)>, StoreError> {
+        self.all(
+            "SELECT organization_id, user_id, role, team_members.created_at, modified_at, email, email_key
+             FROM team_members JOIN users ON users.id = user_id
+             WHERE organization_id = ?1 ORDER BY team_members.created_at, user_id",
+            &[organization.into()],
+            |row| {
+                let email = row.email(5, 6)?.ok_or_else(|| unexpected("a user without address"))?;
+                Ok((team_member(row)?, email))
+            },
+        )
+        .await
+    }
+
+    /// Stores a person's part in an organization as it is now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn team_update(&mut self, changed: &TeamMember) -> Result<(), StoreError> {
+        let TeamMember { organization, user, role, modified_at, .. } = changed;
+        self.execute(
+            "UPDATE team_members SET role = ?3, modified_at = ?4 WHERE organization_id = ?1 AND user_id = ?2",
+            &[(*organization).into(), (*user).into(), role.as_str().into(), (*modified_at).into()],
+        )
+        .await?;
+        self.touch_credentials();
+        Ok(())
     }
 
     /// Stores a new part in an organization.

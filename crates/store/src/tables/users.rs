@@ -1,6 +1,6 @@
 //! People.
 
-use tenantry_core::ids::UserId;
+use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::user::User;
 use tenantry_core::values::{EmailAddress, PersonName};
 
@@ -28,6 +28,15 @@ impl Tx<'_> {
         self.first(&sql, &[email.key().into()], user).await
     }
 
+    /// The person of this id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn user(&mut self, id: UserId) -> Result<Option<User>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM users WHERE id = ?1");
+        self.first(&sql, &[id.into()], user).await
+    }
+
     /// Stores a new person, unless one with this address was stored meanwhile: answers who has it now.
     ///
     /// # Errors
@@ -53,10 +62,7 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn user_organizations(
-        &mut self,
-        user: UserId,
-    ) -> Result<Vec<tenantry_core::ids::OrganizationId>, StoreError> {
+    pub async fn user_organizations(&mut self, user: UserId) -> Result<Vec<OrganizationId>, StoreError> {
         self.all(
             "SELECT organization_id FROM user_organizations WHERE user_id = ?1 ORDER BY organization_id",
             &[user.into()],

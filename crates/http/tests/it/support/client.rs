@@ -1,5 +1,7 @@
 //! A client that reads like a transcript, and checks each answer against the contract.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use std::fmt;
 use std::ops::Index;
 
@@ -10,6 +12,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{App, Contract};
+
+/// Where every request comes from.
+const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// Somebody who sends requests.
 #[derive(Clone)]
@@ -97,7 +102,7 @@ impl<'a> Client<'a> {
             request = request.header(name, value.as_slice());
         }
         let request = request.body(Body::from(body.into())).unwrap();
-        let (parts, body) = self.app.front.answer(request).await.into_parts();
+        let (parts, body) = self.app.front.answer(request, PEER).await.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         let answer = Answer {
             request: format!("{method} {path}"),

@@ -62,7 +62,7 @@ impl App {
         });
         let store = sqlite::open(&directory.path().join("tenantry.db"), moments).unwrap();
         let app = Arc::new(UseCases::new(store, clock, HashKey::new([1; 32])));
-        let config = Config { limits, trusted_origins: vec![TRUSTED.to_owned()] };
+        let config = Config { limits, trusted_origins: vec![TRUSTED.to_owned()], ..Config::default() };
         Self { front: Front::new(app, config), _directory: directory }
     }
 
@@ -116,8 +116,10 @@ impl App {
     /// A client with a token of the person with this address.
     pub(crate) async fn user(&self, email: &str, scopes: &str) -> Client<'_> {
         let issued = self.use_cases().write(UserTokenCreate {
+            by: Requester::operator(),
             email: EmailAddress::parse(email).unwrap(),
             scopes: read_scopes(scopes),
+            expires_in_s: None,
             hash_key: self.use_cases().hash_key().clone(),
         });
         let issued = issued.await.unwrap();

@@ -1,0 +1,177 @@
+//! A customer's change of address: asked for in the portal, proved by a secret that is mailed to the new
+//! address, done with it.
+//!
+//! The secret can be used once, whatever comes of it; the change ends every session of the customer.
+
+use tenantry_core::Moment;
+use tenantry_core::audit::Actor;
+use tenantry_core::customer::{self, Customer};
+use tenantry_core::ids::{EmailUpdateId, SessionId};
+use tenantry_core::mail::Letter;
+use tenantry_core::portal::{self, EMAIL_UPDATE_MINUTES, EmailUpdate, PortalError, SessionFacts, Signed};
+use tenantry_core::token::{Secret, SecretKind};
+use tenantry_core::values::EmailAddress;
+use tenantry_store::{Operation, Tx};
+
+use crate::mails::{self, NewMail};
+use crate::sessions::{self, visitor};
+use crate::{App, Error, HashKey, Requester, customers};
+
+/// Asks for another address of the visitor's customer.
+#[derive(Clone)]
+pub struct EmailUpdateRequest {
+    /// The visitor.
+    pub by: Requester,
+    /// The new address.
+    pub email: EmailAddress,
+    /// The key the secret is hashed and sealed with.
+    pub hash_key: HashKey,
+}
+
+impl Operation for EmailUpdateRequest {
+    type Output = ();
+    type Error = Error;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
+        let Self { by, email, hash_key } = self;
+        let visitor = visitor(tx, by).await?;
+        visitor.check_billing()?;
+        let customer = visitor.customer;
+        let tenant = tx.organization(customer.organization).await?.ok_or(PortalError::SessionOver)?;
+        portal::allow_email_change(&tenant)?;
+        portal::check_new_email(&customer, email)?;
+        let now = moment.now();
+        let update = EmailUpdate {
+            id: EmailUpdateId::new(moment.uuid()),
+            organization: customer.organization,
+            customer: customer.id,
+            created_at: now,
+            expires_at: now.plus_seconds(i64::from(EMAIL_UPDATE_MINUTES) * 60),
+            email: email.clone(),
+        };
+        let secret = Secret::generate(SecretKind::EmailChange, moment);
+        tx.email_update_put(&update, &hash_key.hash(secret.expose())).await?;
+        let letter = Letter::EmailChangeRequest {
+            organization: tenant.name.to_string(),
+            slug: tenant.slug.clone(),
+            minutes: EMAIL_UPDATE_MINUTES,
+        };
+        let mail = NewMail {
+            organization: customer.organization,
+            to: email.clone(),
+            letter,
+            expires_at: Some(update.expires_at),
+            secret: Some((&secret, hash_key)),
+        };
+        mails::queue(tx, moment, mail).await
+    }
+}
+
+/// Uses up the proof of a new address, and changes the address.
+#[derive(Clone)]
+pub struct EmailUpdateVerify {
+    /// The proof.
+    pub token: String,
+    /// Names the request in the audit log.
+    pub request_id: Option<String>,
+    /// The key secrets are hashed with.
+    pub hash_key: HashKey,
+}
+
+/// What became of the proof. It is used up in either case, so both are kept.
+type Outcome = Result<Secret, PortalError>;
+
+impl Operation for EmailUpdateVerify {
+    type Output = Outcome;
+    type Error = Error;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Outcome, Error> {
+        let Self { token, request_id, hash_key } = self;
+        let Some(update) = found(tx, token, hash_key, moment.now()).await? else {
+            return Ok(Err(PortalError::EmailUpdateInvalid));
+        };
+        let EmailUpdate { organization, customer, email, .. } = update;
+        tx.email_update_delete(organization, customer).await?;
+        let tenant = tx.organization(organization).await?;
+        let before = tx.customer_for_update(organization, customer).await?;
+        let Some((tenant, before)) = tenant.zip(before) else {
+            return Ok(Err(PortalError::EmailUpdateInvalid));
+        };
+        let allowed =
+            portal::allow_email_change(&tenant).and_then(|()| portal::check_new_email(&before, &email));
+        if let Err(error) = allowed {
+            // What was asked for is no longer there to be done.
+            let over = matches!(error, PortalError::EmailOfTeam(_) | PortalError::EmailSame(_));
+            return Ok(Err(if over { PortalError::EmailUpdateInvalid } else { error }));
+        }
+        if tx.customer_email_taken(organization, &email, Some(customer)).await? {
+            return Ok(Err(PortalError::EmailTaken));
+        }
+        let by = Requester::proven(Actor::Customer(customer), request_id.clone());
+        let after = customer::confirm_email(&before, email, moment.now());
+        customers::store(tx, moment, &by, &before, &after).await?;
+        notify(tx, moment, tenant.name.to_string(), &before, &after).await?;
+        tx.sessions_end(organization, customer, None).await?;
+        let facts = SessionFacts {
+            member_model: tenant.profile.feature_settings.member_model_enabled,
+            named: None,
+            member: None,
+            owner: tx.member_owner(organization, customer).await?,
+            customer: after,
+        };
+        let id = SessionId::new(moment.uuid());
+        let Signed { session, .. } = portal::sign_in(facts, None, id, moment.now())?;
+        Ok(Ok(sessions::store(tx, moment, &session, hash_key).await?))
+    }
+}
+
+/// Tells the former address.
+async fn notify(
+    tx: &mut Tx<'_>,
+    moment: &mut Moment,
+    organization: String,
+    before: &Customer,
+    after: &Customer,
+) -> Result<(), Error> {
+    let Some((to, new_address)) = before.email.clone().zip(after.email.clone()) else { return Ok(()) };
+    let letter = Letter::EmailChanged { organization, new_address };
+    let mail = NewMail { organization: after.organization, to, letter, expires_at: None, secret: None };
+    mails::queue(tx, moment, mail).await
+}
+
+async fn found(
+    tx: &mut Tx<'_>,
+    token: &str,
+    hash_key: &HashKey,
+    now: tenantry_core::Timestamp,
+) -> Result<Option<EmailUpdate>, Error> {
+    if Secret::recognize(token) != Some(SecretKind::EmailChange) {
+        return Ok(None);
+    }
+    Ok(tx.email_update_by_hash(&hash_key.hash(token), now).await?)
+}
+
+impl App {
+    /// Whether a proof of a new address could be used.
+    ///
+    /// # Errors
+    /// [`PortalError::EmailUpdateInvalid`] when it could not, or a fault.
+    pub async fn email_update_check(&self, token: &str) -> Result<(), Error> {
+        let now = self.now();
+        let found = found(&mut self.store.reader()?.tx()?, token, &self.hash_key, now).await?;
+        found.map(drop).ok_or_else(|| PortalError::EmailUpdateInvalid.into())
+    }
+
+    /// Uses up a proof of a new address; answers a new session of the customer.
+    ///
+    /// # Errors
+    /// Why the address stays, or a fault.
+    pub async fn email_update_verify(
+        &self,
+        token: String,
+        request_id: Option<String>,
+    ) -> Result<Secret, Error> {
+        let verify = EmailUpdateVerify { token, request_id, hash_key: self.hash_key.clone() };
+        Ok(self.store.write(verify).await??)
+    }
+}

@@ -1,0 +1,125 @@
+//! Mail that waits to be sent: written in the transaction of the change that it tells of, taken by a worker.
+//!
+//! A secret that a letter carries stands in its row sealed, for as long as the row is there.
+
+use tenantry_core::Moment;
+use tenantry_core::Timestamp;
+use tenantry_core::ids::{MailId, OrganizationId};
+use tenantry_core::mail::{self, Letter, QueuedMail};
+use tenantry_core::token::Secret;
+use tenantry_core::values::EmailAddress;
+use tenantry_store::{Operation, StoreError, Tx};
+
+use crate::{App, Error, HashKey, limits};
+
+/// A mail to be written.
+pub(crate) struct NewMail<'a> {
+    pub(crate) organization: OrganizationId,
+    pub(crate) to: EmailAddress,
+    pub(crate) letter: Letter,
+    pub(crate) expires_at: Option<Timestamp>,
+    pub(crate) secret: Option<(&'a Secret, &'a HashKey)>,
+}
+
+pub(crate) async fn queue(tx: &mut Tx<'_>, moment: &mut Moment, new: NewMail<'_>) -> Result<(), Error> {
+    let NewMail { organization, to, letter, expires_at, secret } = new;
+    let id = MailId::new(moment.uuid());
+    let sealed = match secret {
+        Some((secret, key)) => {
+            let sealed = key.seal(id.uuid().as_bytes(), secret.expose().as_bytes(), moment);
+            Some(sealed.ok_or_else(|| StoreError::Unexpected("a secret could not be sealed".into()))?)
+        }
+        None => None,
+    };
+    let created_at = moment.now();
+    let mail = QueuedMail { id, organization, created_at, expires_at, to, letter, sealed, attempts: 0 };
+    Ok(tx.mail_insert(&mail).await?)
+}
+
+/// Takes what is due, for [`limits::MAIL_HELD_S`] seconds.
+struct Take;
+
+impl Operation for Take {
+    type Output = Vec<QueuedMail>;
+    type Error = StoreError;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Vec<QueuedMail>, StoreError> {
+        let now = moment.now();
+        tx.mails_take(now, now.plus_seconds(limits::MAIL_HELD_S), limits::MAILS_TAKEN).await
+    }
+}
+
+/// Lets a mail wait for its next attempt, or gives it up; answers when it is tried again.
+struct Postpone(QueuedMail);
+
+impl Operation for Postpone {
+    type Output = Option<Timestamp>;
+    type Error = StoreError;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Option<Timestamp>, StoreError> {
+        let Self(mail) = self;
+        let [chance] = moment.bytes();
+        let next = mail::next_attempt(mail, moment.now(), chance);
+        match next {
+            Some(due) => tx.mail_postpone(mail.organization, mail.id, due).await?,
+            None => tx.mail_delete(mail.organization, mail.id).await?,
+        }
+        Ok(next)
+    }
+}
+
+/// Forgets a mail.
+struct Forget {
+    organization: OrganizationId,
+    id: MailId,
+}
+
+impl Operation for Forget {
+    type Output = ();
+    type Error = StoreError;
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<(), StoreError> {
+        tx.mail_delete(self.organization, self.id).await
+    }
+}
+
+impl App {
+    /// Takes mails that are due, a few, to send them; counts the attempt.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn mails_take(&self) -> Result<Vec<QueuedMail>, StoreError> {
+        self.store.write(Take).await
+    }
+
+    /// Lets a mail that could not be sent wait; answers until when, or nothing when it is given up.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn mail_postpone(&self, mail: QueuedMail) -> Result<Option<Timestamp>, StoreError> {
+        self.store.write(Postpone(mail)).await
+    }
+
+    /// Forgets a mail that was sent, or never will be.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn mail_forget(&self, mail: &QueuedMail) -> Result<(), StoreError> {
+        self.store.write(Forget { organization: mail.organization, id: mail.id }).await
+    }
+
+    /// When the next mail is due, if any waits.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn mail_next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.store.reader()?.tx()?.mail_next_due().await
+    }
+
+    /// The secret that a mail carries; nothing when it carries none, or was sealed with another key.
+    #[must_use]
+    pub fn mail_secret(&self, mail: &QueuedMail) -> Option<String> {
+        let opened = self.hash_key.open(mail.id.uuid().as_bytes(), mail.sealed.as_deref()?)?;
+        String::from_utf8(opened).ok()
+    }
+}

@@ -1,0 +1,160 @@
+//! What whoever delivers webhooks asks of the database: what to send next, and writing down what came of it.
+
+use tenantry_core::ids::WebhookDeliveryId;
+use tenantry_core::webhook::{self, Attempt, AttemptFacts, EventState, FAILURES_TO_DISABLE, WebhookError};
+use tenantry_core::{Moment, Timestamp};
+use tenantry_store::{Operation, StoreError, Tx, WebhookClaim, WebhookDelivery};
+
+use crate::{App, Error, Requester, limits};
+
+/// Takes lanes that have something to do, and answers with what is to be sent in each. Each is held for
+/// [`limits::WEBHOOK_LEASE_S`]; when nothing is written down until then, somebody else takes it.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim {
+    /// Lanes at the most.
+    pub limit: usize,
+}
+
+impl Operation for Claim {
+    type Output = Vec<WebhookClaim>;
+    type Error = StoreError;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Vec<WebhookClaim>, StoreError> {
+        let now = moment.now();
+        let limit = i64::try_from(self.limit).unwrap_or(0);
+        let leased_until = now.plus_seconds(limits::WEBHOOK_LEASE_S);
+        let mut claims = Vec::new();
+        for lane in tx.webhook_lanes_due(now, limit).await? {
+            let Some((endpoint, organization_name)) = tx.webhook_target(lane).await? else {
+                tx.webhook_events_skip(lane.organization, lane.endpoint, now).await?;
+                continue;
+            };
+            let Some(event) = tx.webhook_lane_next(lane, now).await? else {
+                tx.webhook_lanes_settle(lane.organization, lane.endpoint, now).await?;
+                continue;
+            };
+            tx.webhook_lane_lease(lane, leased_until).await?;
+            claims.push(WebhookClaim { lane, leased_until, event, endpoint, organization_name });
+        }
+        Ok(claims)
+    }
+}
+
+/// What came of an attempt.
+#[derive(Debug, Clone)]
+pub struct Attempted {
+    /// What was tried.
+    pub claim: WebhookClaim,
+    /// The text that was sent.
+    pub payload: String,
+    /// How it ended.
+    pub attempt: Attempt,
+    /// The status it was answered with.
+    pub http_code: Option<u16>,
+    /// The beginning of the answer, or why there is none.
+    pub response: Option<String>,
+    /// Milliseconds until the next attempt, should one be needed; nothing when this was the last.
+    pub retry_after_ms: Option<i64>,
+}
+
+/// What writing an attempt down led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recorded {
+    /// The event's state now.
+    pub state: EventState,
+    /// Whether the endpoint was switched off.
+    pub disabled: bool,
+}
+
+impl Operation for Attempted {
+    type Output = Recorded;
+    type Error = Error;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Recorded, Error> {
+        let now = moment.now();
+        let WebhookClaim { lane, leased_until, event, .. } = &self.claim;
+        // First the lane: an event that is written meanwhile then waits for the end of this.
+        tx.webhook_lane_release(*lane, *leased_until).await?;
+        let stored = tx.webhook_event(event.organization, event.id).await?;
+        let mut event = stored.ok_or(WebhookError::EventNotFound)?;
+        let before = event.state;
+        let retry_at = self.retry_after_ms.map(|ms| plus_ms(now, ms));
+        let next = webhook::after_attempt(AttemptFacts { state: before, retry_at }, self.attempt);
+        event.state = next.state;
+        event.attempts = event.attempts.saturating_add(1);
+        event.payload = Some(self.payload.clone());
+        tx.webhook_delivery_append(&WebhookDelivery {
+            id: WebhookDeliveryId::new(moment.uuid()),
+            organization: event.organization,
+            endpoint: event.endpoint,
+            event: event.id,
+            created_at: now,
+            succeeded: self.attempt == Attempt::Succeeded,
+            http_code: self.http_code,
+            response: self.response.clone(),
+        })
+        .await?;
+        tx.webhook_event_attempted(&event, self.http_code, next.due_at, now).await?;
+        let failed_now = before == EventState::Pending && event.state == EventState::Failed;
+        let disabled = failed_now && self.disable(tx, moment).await?;
+        tx.webhook_lanes_settle(event.organization, event.endpoint, now).await?;
+        Ok(Recorded { state: event.state, disabled })
+    }
+}
+
+impl Attempted {
+    /// Switches the endpoint off when too many events in a row have failed.
+    async fn disable(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<bool, Error> {
+        let WebhookClaim { lane, .. } = &self.claim;
+        let found = tx.webhook_endpoint(lane.organization, lane.endpoint).await?;
+        let Some(endpoint) = found else { return Ok(false) };
+        let completed = tx.webhook_events_completed(&endpoint, FAILURES_TO_DISABLE).await?;
+        match webhook::auto_disable(&endpoint, &completed, moment.now()) {
+            None => Ok(false),
+            Some(disabled) => {
+                super::store(tx, moment, &Requester::system(), &endpoint, &disabled).await?;
+                Ok(true)
+            }
+        }
+    }
+}
+
+const fn plus_ms(at: Timestamp, ms: i64) -> Timestamp {
+    Timestamp::from_micros(at.as_micros().saturating_add(ms.saturating_mul(1_000)))
+}
+
+/// Forgets what a few old events told; answers how many.
+#[derive(Debug, Clone, Copy)]
+pub struct Archive;
+
+impl Operation for Archive {
+    type Output = usize;
+    type Error = StoreError;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<usize, StoreError> {
+        let before = moment.now().plus_seconds(-limits::WEBHOOK_PAYLOAD_KEPT_S);
+        tx.webhook_events_archive(before, limits::WEBHOOK_ARCHIVED).await
+    }
+}
+
+impl App {
+    /// Takes up to `limit` lanes that have something to do.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_claim(&self, limit: usize) -> Result<Vec<WebhookClaim>, StoreError> {
+        // Most of the time there is nothing, and reading that needs no turn of the writer.
+        if self.store.reader()?.tx()?.webhook_lanes_due(self.now(), 1).await?.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.store.write(Claim { limit }).await
+    }
+
+    /// When there will be something to send next, as far as is known now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.store.reader()?.tx()?.webhook_next_due(self.now()).await
+    }
+}

@@ -1,0 +1,220 @@
+//! Webhook endpoints: see, create, change, delete; their deliveries, and delivering once more by hand.
+
+mod delivery;
+
+pub use delivery::{Archive, Attempted, Claim, Recorded};
+
+use tenantry_core::Moment;
+use tenantry_core::ids::{OrganizationId, WebhookEndpointId, WebhookEventId};
+use tenantry_core::webhook::{self, Endpoint, EndpointChange, NewEndpoint, Secret, WebhookError};
+use tenantry_store::{Operation, Page, Paged, Tx, WebhookDeliveryFilter, WebhookDeliveryShown};
+
+use crate::changes::{self, Change};
+use crate::{App, Error, PlainHttpHosts, Requester, Right};
+
+/// Creates an endpoint.
+#[derive(Debug, Clone)]
+pub struct WebhookEndpointCreate {
+    /// On whose behalf.
+    pub by: Requester,
+    /// In which organization; a person names it, an organization's token does not.
+    pub organization: Option<OrganizationId>,
+    /// Which.
+    pub new: NewEndpoint,
+}
+
+impl Operation for WebhookEndpointCreate {
+    type Output = Endpoint;
+    type Error = Error;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Endpoint, Error> {
+        let Self { by, organization, new } = self;
+        let organization = by.organization_for(*organization)?;
+        by.check(organization, Right::ManageOrganization)?;
+        let (id, secret) = (WebhookEndpointId::new(moment.uuid()), Secret::generate(moment));
+        let endpoint = webhook::create(organization, new.clone(), id, secret, moment.now());
+        tx.webhook_endpoint_insert(&endpoint).await?;
+        record(tx, moment, by, "webhook_endpoint.created", None, Some(&endpoint)).await?;
+        Ok(endpoint)
+    }
+}
+
+/// Changes an endpoint. What is pending for one that is switched off is skipped.
+#[derive(Debug, Clone)]
+pub struct WebhookEndpointUpdate {
+    /// On whose behalf.
+    pub by: Requester,
+    /// Which.
+    pub id: WebhookEndpointId,
+    /// How.
+    pub change: EndpointChange,
+    /// Where plain HTTP may go.
+    pub plain_http_hosts: PlainHttpHosts,
+}
+
+impl Operation for WebhookEndpointUpdate {
+    type Output = Endpoint;
+    type Error = Error;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Endpoint, Error> {
+        let Self { by, id, change, plain_http_hosts } = self;
+        let before = find(tx, by, *id).await?;
+        let after = webhook::update(&before, change.clone(), plain_http_hosts, moment.now())?;
+        if after != before {
+            store(tx, moment, by, &before, &after).await?;
+        }
+        Ok(after)
+    }
+}
+
+/// Gives an endpoint a new secret.
+#[derive(Debug, Clone)]
+pub struct WebhookSecretReset {
+    /// On whose behalf.
+    pub by: Requester,
+    /// Which.
+    pub id: WebhookEndpointId,
+}
+
+impl Operation for WebhookSecretReset {
+    type Output = Endpoint;
+    type Error = Error;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Endpoint, Error> {
+        let Self { by, id } = self;
+        let before = find(tx, by, *id).await?;
+        let after = webhook::reset_secret(&before, Secret::generate(moment), moment.now());
+        store(tx, moment, by, &before, &after).await?;
+        Ok(after)
+    }
+}
+
+/// Deletes an endpoint; what is pending for it is skipped.
+#[derive(Debug, Clone)]
+pub struct WebhookEndpointDelete {
+    /// On whose behalf.
+    pub by: Requester,
+    /// Which.
+    pub id: WebhookEndpointId,
+}
+
+impl Operation for WebhookEndpointDelete {
+    type Output = ();
+    type Error = Error;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
+        let Self { by, id } = self;
+        let endpoint = find(tx, by, *id).await?;
+        tx.webhook_events_skip(endpoint.organization, *id, moment.now()).await?;
+        tx.webhook_endpoint_delete(endpoint.organization, *id, moment.now()).await?;
+        record(tx, moment, by, "webhook_endpoint.deleted", Some(&endpoint), None).await
+    }
+}
+
+/// Has an event sent once more. Nothing is sent when its endpoint is disabled or deleted, or the event
+/// archived.
+#[derive(Debug, Clone)]
+pub struct WebhookRedeliver {
+    /// On whose behalf.
+    pub by: Requester,
+    /// Which.
+    pub id: WebhookEventId,
+}
+
+impl Operation for WebhookRedeliver {
+    type Output = ();
+    type Error = Error;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
+        let Self { by, id } = self;
+        let mut found = None;
+        for organization in by.organizations_with(Right::ManageOrganization) {
+            found = match found {
+                Some(event) => Some(event),
+                None => tx.webhook_event(organization, *id).await?,
+            };
+        }
+        let mut event = found.ok_or(WebhookError::EventNotFound)?;
+        let endpoint = tx.webhook_endpoint(event.organization, event.endpoint).await?;
+        let tells = endpoint.is_some_and(|endpoint| endpoint.enabled) && event.data.is_some();
+        // What waits for its first attempt is sent in its turn.
+        let waits = event.state == webhook::EventState::Pending && event.attempts == 0;
+        if tells && !waits {
+            event.state = webhook::redeliver(event.state);
+            tx.webhook_event_again(&event, moment.now()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The endpoint of this id that the requester may manage, held until the transaction ends.
+async fn find(tx: &mut Tx<'_>, by: &Requester, id: WebhookEndpointId) -> Result<Endpoint, Error> {
+    for organization in by.organizations_with(Right::ManageOrganization) {
+        if let Some(endpoint) = tx.webhook_endpoint(organization, id).await? {
+            return Ok(endpoint);
+        }
+    }
+    Err(WebhookError::NotFound.into())
+}
+
+/// Stores a changed endpoint; what is pending for one that was switched off is skipped.
+async fn store(
+    tx: &mut Tx<'_>,
+    moment: &mut Moment,
+    by: &Requester,
+    before: &Endpoint,
+    after: &Endpoint,
+) -> Result<(), Error> {
+    tx.webhook_endpoint_update(after).await?;
+    if before.enabled && !after.enabled {
+        tx.webhook_events_skip(after.organization, after.id, moment.now()).await?;
+    }
+    record(tx, moment, by, "webhook_endpoint.updated", Some(before), Some(after)).await
+}
+
+async fn record(
+    tx: &mut Tx<'_>,
+    moment: &mut Moment,
+    by: &Requester,
+    action: &'static str,
+    before: Option<&Endpoint>,
+    after: Option<&Endpoint>,
+) -> Result<(), Error> {
+    let Some(Endpoint { organization, id, .. }) = after.or(before) else { return Ok(()) };
+    let (organization, subject) = (*organization, id.uuid());
+    changes::record(tx, moment, by, Change { organization, action, subject, before, after }).await
+}
+
+impl App {
+    /// The endpoint of this id.
+    ///
+    /// # Errors
+    /// [`WebhookError::NotFound`], or a fault.
+    pub async fn webhook_endpoint(&self, by: &Requester, id: WebhookEndpointId) -> Result<Endpoint, Error> {
+        find(&mut self.store.reader()?.tx()?, by, id).await
+    }
+
+    /// A part of the list of endpoints of these organizations.
+    ///
+    /// # Errors
+    /// A fault.
+    pub async fn webhook_endpoints(
+        &self,
+        organizations: &[OrganizationId],
+        page: Page,
+    ) -> Result<Paged<Endpoint>, Error> {
+        Ok(self.store.reader()?.tx()?.webhook_endpoints(organizations, page).await?)
+    }
+
+    /// A part of the list of attempts to deliver.
+    ///
+    /// # Errors
+    /// A fault.
+    pub async fn webhook_deliveries(
+        &self,
+        filter: &WebhookDeliveryFilter,
+        page: Page,
+    ) -> Result<Paged<WebhookDeliveryShown>, Error> {
+        Ok(self.store.reader()?.tx()?.webhook_deliveries(filter, page).await?)
+    }
+}

@@ -1,0 +1,128 @@
+//! Forgetting who a customer was: what names a person is replaced by random text, from which nobody can
+//! guess back. The organization's own id for the customer and the tax number stay, for its books.
+
+use super::Customer;
+use crate::Moment;
+use crate::member::Member;
+use crate::values::{EmailAddress, PersonName};
+
+/// What stands in the place of a name and an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pseudonym {
+    email: EmailAddress,
+    name: Option<PersonName>,
+}
+
+impl Pseudonym {
+    /// A new one, which belongs to nobody: no mail reaches a domain under `invalid` (RFC 2606).
+    pub fn draw(moment: &mut Moment) -> Self {
+        let text = moment.hex();
+        let address = format!("{text}@anonymized.invalid");
+        Self {
+            email: EmailAddress::stored(address.clone(), address),
+            name: PersonName::parse(&text).ok().flatten(),
+        }
+    }
+
+    /// The address.
+    #[must_use]
+    pub const fn email(&self) -> &EmailAddress {
+        &self.email
+    }
+
+    /// The name.
+    #[must_use]
+    pub const fn name(&self) -> Option<&PersonName> {
+        self.name.as_ref()
+    }
+}
+
+/// A customer that no longer says who it was. The name of one with a tax number is a company's and stays.
+#[must_use]
+pub fn anonymized(customer: &Customer, pseudonym: &Pseudonym) -> Customer {
+    let name = if customer.tax_id.is_some() {
+        customer.name.clone()
+    } else {
+        customer.name.as_ref().and(pseudonym.name.clone())
+    };
+    Customer {
+        email: customer.email.as_ref().map(|_| pseudonym.email.clone()),
+        email_verified: false,
+        name,
+        billing_name: customer.billing_name.as_ref().and(pseudonym.name.clone()),
+        billing_address: None,
+        owner_email: None,
+        ..customer.clone()
+    }
+}
+
+/// A member of such a customer.
+#[must_use]
+pub fn anonymized_member(member: &Member, pseudonym: &Pseudonym) -> Member {
+    Member {
+        email: pseudonym.email.clone(),
+        name: member.name.as_ref().and(pseudonym.name.clone()),
+        ..member.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Timestamp;
+    use crate::customer::{CreateFacts, CustomerKind, NewCustomer, create};
+    use crate::ids::{CustomerId, MemberId, OrganizationId};
+    use crate::values::{Address, AddressInput, ExternalId, Metadata};
+
+    fn customer(name: &str, with_tax_id: bool, moment: &mut Moment) -> (Customer, Member) {
+        let address = Address::parse(AddressInput {
+            line1: Some("1 Rue de Secret"),
+            line2: None,
+            postal_code: None,
+            city: None,
+            state: None,
+            country: "FR",
+        });
+        let new = NewCustomer {
+            kind: CustomerKind::Individual,
+            email: Some("secret.person@example.com".parse().unwrap()),
+            name: PersonName::parse(name).unwrap(),
+            external_id: ExternalId::parse("keep-me").unwrap(),
+            metadata: Metadata::default(),
+            billing_address: Some(address.unwrap()),
+            tax_id: with_tax_id.then(|| "FR61954506077".to_owned()),
+            locale: None,
+            owner: None,
+        };
+        let facts = CreateFacts {
+            organization: OrganizationId::new(moment.uuid()),
+            email_taken: false,
+            external_id_taken: false,
+        };
+        let (id, owner) = (CustomerId::new(moment.uuid()), MemberId::new(moment.uuid()));
+        let made = create(facts, new, id, owner, moment.now()).unwrap();
+        let billing_name = PersonName::parse("Billing Secret").unwrap();
+        (Customer { billing_name, ..made.customer }, made.owner)
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_of_the_person_is_left(name in "Secret [a-z]{1,12}", taxed: bool, seed: [u8; 32]) {
+            let mut moment = Moment::new(Timestamp::from_micros(1), seed);
+            let (before, owner) = customer(&name, taxed, &mut moment);
+            let pseudonym = Pseudonym::draw(&mut moment);
+            let after = anonymized(&before, &pseudonym);
+            let member = anonymized_member(&owner, &pseudonym);
+            let text = format!("{after:?}{member:?}").to_lowercase();
+            prop_assert!(!text.contains("secret.person") && !text.contains("rue de") && !text.contains("billing secret"));
+            prop_assert_eq!(after.name == before.name, taxed);
+            prop_assert_eq!((&after.external_id, &after.tax_id, after.id), (&before.external_id, &before.tax_id, before.id));
+            prop_assert_eq!((member.id, member.external_id, member.role), (owner.id, owner.external_id, owner.role));
+            prop_assert!(!after.email_verified && after.billing_address.is_none());
+            let email = after.email.unwrap();
+            prop_assert_eq!(EmailAddress::parse(email.as_str()).map(|email| email.key().to_owned()), Ok(email.key().to_owned()));
+        }
+    }
+}

@@ -1,0 +1,145 @@
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+use crate::ids::{CustomerId, OrganizationId};
+use crate::values::Metadata;
+
+const NOW: Timestamp = Timestamp::from_micros(1_000_000);
+
+fn customer(kind: CustomerKind, email: Option<&str>) -> Customer {
+    Customer {
+        id: CustomerId::new(Uuid::from_u128(1)),
+        organization: OrganizationId::new(Uuid::from_u128(2)),
+        created_at: NOW,
+        modified_at: None,
+        deleted_at: None,
+        kind,
+        email: email.map(address),
+        email_verified: false,
+        name: None,
+        external_id: None,
+        metadata: Metadata::default(),
+        billing_name: None,
+        billing_address: None,
+        tax_id: None,
+        locale: None,
+        owner_email: None,
+    }
+}
+
+fn address(text: &str) -> EmailAddress {
+    EmailAddress::parse(text).unwrap()
+}
+
+fn member(number: u128, role: MemberRole) -> Member {
+    Member {
+        id: MemberId::new(Uuid::from_u128(number)),
+        organization: OrganizationId::new(Uuid::from_u128(2)),
+        created_at: NOW,
+        modified_at: None,
+        customer_id: CustomerId::new(Uuid::from_u128(1)),
+        email: address(&format!("m{number}@x.dev")),
+        name: None,
+        external_id: None,
+        role,
+    }
+}
+
+fn facts(kind: CustomerKind, member_model: bool, named: Option<Member>) -> SessionFacts {
+    SessionFacts {
+        customer: customer(kind, Some("c@x.dev")),
+        member_model,
+        named: named.as_ref().map(|member| MemberNamed::Id(member.id)),
+        member: named,
+        owner: Some(member(10, MemberRole::Owner)),
+    }
+}
+
+fn begin(facts: SessionFacts) -> Result<Signed, PortalError> {
+    sign_in(facts, None, SessionId::new(Uuid::from_u128(3)), NOW)
+}
+
+#[test]
+fn an_individual_is_visited_by_its_owner() {
+    let signed = begin(facts(CustomerKind::Individual, true, None)).unwrap();
+    assert_eq!(signed.session.member, Some(member(10, MemberRole::Owner).id));
+    assert_eq!(signed.email, Some(address("m10@x.dev")));
+    assert_eq!(signed.session.expires_at, NOW.plus_seconds(3600));
+}
+
+#[test]
+fn a_team_is_visited_by_the_member_who_is_named() {
+    assert_eq!(begin(facts(CustomerKind::Team, true, None)), Err(PortalError::MemberNeeded));
+    let named = member(11, MemberRole::Member);
+    let signed = begin(facts(CustomerKind::Team, true, Some(named.clone()))).unwrap();
+    assert_eq!((signed.session.member, signed.email), (Some(named.id), Some(named.email)));
+}
+
+#[test]
+fn without_the_member_model_the_customer_visits() {
+    for kind in [CustomerKind::Individual, CustomerKind::Team] {
+        let signed = begin(facts(kind, false, None)).unwrap();
+        assert_eq!((signed.session.member, signed.email), (None, Some(address("c@x.dev"))));
+        let named = member(11, MemberRole::Member);
+        let refused = begin(facts(kind, false, Some(named.clone())));
+        assert_eq!(refused, Err(PortalError::MembersOff(MemberNamed::Id(named.id))));
+    }
+}
+
+#[test]
+fn another_customers_member_is_unknown() {
+    let mut facts = facts(CustomerKind::Team, true, Some(member(11, MemberRole::Member)));
+    facts.member.as_mut().unwrap().customer_id = CustomerId::new(Uuid::from_u128(9));
+    assert!(matches!(begin(facts), Err(PortalError::MemberUnknown(_))));
+}
+
+#[test]
+fn a_role_opens_doors() {
+    use MemberRole::{BillingManager, Member, Owner};
+    let manage = |role, kind| manage_members(ManageFacts { role, kind });
+    for role in [Owner, BillingManager] {
+        assert_eq!(manage(role, CustomerKind::Team), Ok(()));
+        assert_eq!(manage(role, CustomerKind::Individual), Err(PortalError::NotTeam));
+        assert_eq!(manage_billing(Some(role)), Ok(()));
+    }
+    assert_eq!(manage(Member, CustomerKind::Team), Err(PortalError::NotManager));
+    assert_eq!(manage_billing(Some(Member)), Err(PortalError::NotBilling));
+    assert_eq!(manage_billing(None), Ok(()));
+}
+
+#[test]
+fn a_new_address_is_another_ones_own() {
+    let individual = customer(CustomerKind::Individual, Some("Ada@x.dev"));
+    assert_eq!(check_new_email(&individual, &address("b@x.dev")), Ok(()));
+    let same = address("ADA@x.dev");
+    assert_eq!(check_new_email(&individual, &same), Err(PortalError::EmailSame(same.clone())));
+    let team = customer(CustomerKind::Team, None);
+    assert_eq!(check_new_email(&team, &same), Err(PortalError::EmailOfTeam(same)));
+}
+
+fn role() -> impl Strategy<Value = MemberRole> {
+    prop::sample::select(MemberRole::ALL.to_vec())
+}
+
+proptest! {
+    #[test]
+    fn nobody_raises_themselves(mine in role(), wanted in role()) {
+        let me = member(20, mine);
+        let allowed = change_member(&me, &me, Some(wanted));
+        prop_assert_eq!(allowed.is_ok(), mine == wanted);
+    }
+
+    #[test]
+    fn ownership_is_the_owners_to_give(mine in role(), theirs in role()) {
+        prop_assume!(!(mine == MemberRole::Owner && theirs == MemberRole::Owner));
+        let allowed = change_member(&member(20, mine), &member(21, theirs), Some(MemberRole::Owner));
+        prop_assert_eq!(allowed.is_ok(), mine == MemberRole::Owner || theirs == MemberRole::Owner);
+    }
+
+    #[test]
+    fn nobody_removes_themselves(mine in role(), other in 0_u128..40) {
+        let allowed = remove_member(&member(20, mine), MemberId::new(Uuid::from_u128(other)));
+        prop_assert_eq!(allowed.is_ok(), other != 20);
+    }
+}

@@ -1,0 +1,212 @@
+//! The rules of teams, as pure functions of facts.
+
+use super::{TeamError, TeamMember, TeamRole};
+use crate::Timestamp;
+use crate::ids::UserId;
+
+/// What must be known of a team to change one person's part in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TeamFacts {
+    /// The person's part.
+    pub member: TeamMember,
+    /// People in the team, this one included.
+    pub people: u64,
+    /// People besides this one who manage the organization.
+    pub other_managers: u64,
+}
+
+impl TeamFacts {
+    /// The facts about `member` in its team.
+    #[must_use]
+    pub fn of(member: TeamMember, team: &[TeamMember]) -> Self {
+        let count = |found: usize| u64::try_from(found).unwrap_or(u64::MAX);
+        let others = team.iter().filter(|other| other.user != member.user);
+        let other_managers = count(others.filter(|other| other.role.manages()).count());
+        Self { member, people: count(team.len()), other_managers }
+    }
+
+    const fn is_last_manager(&self) -> bool {
+        self.member.role.manages() && self.other_managers == 0
+    }
+}
+
+/// A role that a person is to have, and the roles that a dialect cannot tell from it: who has one of those
+/// has the role already. Writing what was read changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoleChange {
+    /// The role.
+    pub to: TeamRole,
+    /// What counts as the role.
+    pub satisfied_by: &'static [TeamRole],
+}
+
+/// Gives a person another role. What comes back equals the member before when nothing changed.
+///
+/// # Errors
+/// When ownership would come or go, or nobody would be left to manage the organization.
+pub fn set_role(facts: TeamFacts, change: RoleChange, now: Timestamp) -> Result<TeamMember, TeamError> {
+    let role = facts.member.role;
+    if role == TeamRole::Owner || change.to == TeamRole::Owner {
+        return Err(TeamError::OwnerKeepsRole);
+    }
+    if role == change.to || change.satisfied_by.contains(&role) {
+        return Ok(facts.member);
+    }
+    if facts.is_last_manager() && !change.to.manages() {
+        return Err(TeamError::NobodyManages);
+    }
+    Ok(TeamMember { role: change.to, modified_at: now, ..facts.member })
+}
+
+/// Whether a person may be removed from a team; `caller` is the person behind the request, where that
+/// matters.
+///
+/// # Errors
+/// When the person is the owner, the caller, or the last who manages the organization.
+pub fn remove(facts: &TeamFacts, caller: Option<UserId>) -> Result<(), TeamError> {
+    if facts.member.role == TeamRole::Owner {
+        return Err(TeamError::OwnerStays);
+    }
+    if caller == Some(facts.member.user) {
+        return Err(TeamError::SelfStays);
+    }
+    if facts.is_last_manager() {
+        return Err(TeamError::NobodyManages);
+    }
+    Ok(())
+}
+
+/// Whether a person may leave a team.
+///
+/// # Errors
+/// When the person is the owner, alone, or the last who manages the organization.
+pub const fn leave(facts: &TeamFacts) -> Result<(), TeamError> {
+    if matches!(facts.member.role, TeamRole::Owner) {
+        return Err(TeamError::OwnerCannotLeave);
+    }
+    if facts.people <= 1 {
+        return Err(TeamError::OnlyMember);
+    }
+    if facts.is_last_manager() {
+        return Err(TeamError::NobodyManages);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::ids::OrganizationId;
+
+    const NOW: Timestamp = Timestamp::from_micros(7);
+
+    #[derive(Debug, Clone)]
+    enum Command {
+        Remove(u64, Option<u64>),
+        Leave(u64),
+        SetRole(u64, TeamRole),
+    }
+
+    fn user(number: u64) -> UserId {
+        UserId::new(Uuid::from_u64_pair(1, number))
+    }
+
+    fn person(number: u64, role: TeamRole) -> TeamMember {
+        let created_at = Timestamp::from_micros(0);
+        let organization = OrganizationId::new(Uuid::from_u64_pair(2, 2));
+        TeamMember { organization, user: user(number), role, created_at, modified_at: created_at }
+    }
+
+    fn any_role() -> impl Strategy<Value = TeamRole> {
+        prop::sample::select(TeamRole::ALL.to_vec())
+    }
+
+    fn command() -> impl Strategy<Value = Command> {
+        prop_oneof![
+            (0..6_u64, prop::option::of(0..6_u64)).prop_map(|(whom, by)| Command::Remove(whom, by)),
+            (0..6_u64).prop_map(Command::Leave),
+            (0..6_u64, any_role()).prop_map(|(whom, role)| Command::SetRole(whom, role)),
+        ]
+    }
+
+    fn apply(team: &mut Vec<TeamMember>, command: &Command) {
+        let (Command::Remove(whom, _) | Command::Leave(whom) | Command::SetRole(whom, _)) = command;
+        let Some(place) = team.iter().position(|member| member.user == user(*whom)) else { return };
+        let facts = TeamFacts::of(team[place].clone(), team);
+        let gone = match command {
+            Command::Remove(_, caller) => remove(&facts, caller.map(user)).is_ok(),
+            Command::Leave(_) => leave(&facts).is_ok(),
+            Command::SetRole(_, role) => {
+                let change = RoleChange { to: *role, satisfied_by: &[] };
+                if let Ok(after) = set_role(facts, change, NOW) {
+                    team[place] = after;
+                }
+                false
+            }
+        };
+        if gone {
+            team.remove(place);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn one_owner_stays_whatever_happens(
+            others in prop::collection::vec(any_role(), 0..5),
+            commands in prop::collection::vec(command(), 0..40),
+        ) {
+            let mut team = vec![person(0, TeamRole::Owner)];
+            team.extend((1..).zip(others).filter(|(_, role)| *role != TeamRole::Owner)
+                .map(|(number, role)| person(number, role)));
+            for command in commands {
+                apply(&mut team, &command);
+                let owners: Vec<UserId> = team.iter().filter(|member| member.role == TeamRole::Owner)
+                    .map(|member| member.user).collect();
+                prop_assert_eq!(owners, vec![user(0)]);
+            }
+        }
+
+        #[test]
+        fn somebody_manages_even_without_an_owner(
+            roles in prop::collection::vec(any_role().prop_filter("no owner", |role| *role != TeamRole::Owner), 1..6),
+            commands in prop::collection::vec(command(), 0..40),
+        ) {
+            let mut team: Vec<TeamMember> =
+                (0..).zip(roles).map(|(number, role)| person(number, role)).collect();
+            team[0].role = TeamRole::Administrator;
+            for command in commands {
+                apply(&mut team, &command);
+                prop_assert!(team.iter().any(|member| member.role.manages()));
+            }
+        }
+
+        #[test]
+        fn a_role_that_counts_as_another_is_left(role in any_role(), to in any_role()) {
+            let team = [person(0, TeamRole::Administrator), person(1, role)];
+            let change = RoleChange { to, satisfied_by: &[TeamRole::Developer, TeamRole::Analyst] };
+            match set_role(TeamFacts::of(team[1].clone(), &team), change, NOW) {
+                Err(error) => {
+                    prop_assert!(role == TeamRole::Owner || to == TeamRole::Owner);
+                    prop_assert_eq!(error, TeamError::OwnerKeepsRole);
+                }
+                Ok(after) if change.satisfied_by.contains(&role) => prop_assert_eq!(&after, &team[1]),
+                Ok(after) => prop_assert_eq!(after.role, to),
+            }
+        }
+    }
+
+    #[test]
+    fn more_rights_never_come_with_less_trust() {
+        use super::super::Right;
+        for role in TeamRole::ALL {
+            assert!(!role.may(Right::ManageTeam) || role.may(Right::ReadTeam), "{role:?}");
+            assert!(!role.may(Right::ManageCustomers) || role.may(Right::ReadCustomers), "{role:?}");
+        }
+        for right in Right::ALL {
+            assert!(TeamRole::Owner.may(right) && TeamRole::Administrator.may(right), "{right:?}");
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! The rules of webhooks, as pure functions of facts.
+
+use super::{Endpoint, EndpointChange, EventState, NewEndpoint, Secret, WebhookError};
+use crate::Timestamp;
+use crate::ids::{OrganizationId, WebhookEndpointId};
+
+/// Completed events in a row that must have failed for an endpoint to be switched off.
+pub const FAILURES_TO_DISABLE: usize = 10;
+
+/// Creates an endpoint, switched on. `secret` is used when the new endpoint brings none.
+#[must_use]
+pub fn create(
+    organization: OrganizationId,
+    new: NewEndpoint,
+    id: WebhookEndpointId,
+    secret: Secret,
+    now: Timestamp,
+) -> Endpoint {
+    let NewEndpoint { url, name, format, secret: given, events } = new;
+    Endpoint {
+        id,
+        organization,
+        created_at: now,
+        modified_at: None,
+        url,
+        name,
+        format,
+        secret: given.unwrap_or(secret),
+        events,
+        enabled: true,
+        enabled_since: now,
+        disabled_reason: None,
+    }
+}
+
+/// Changes an endpoint. What comes back equals the endpoint before when nothing changed.
+///
+/// # Errors
+/// [`WebhookError::UrlInvalid`] when it is to be switched on and its address, after the change, may not be
+/// called.
+pub fn update(
+    before: &Endpoint,
+    change: EndpointChange,
+    plain_http_hosts: &[String],
+    now: Timestamp,
+) -> Result<Endpoint, WebhookError> {
+    let EndpointChange { url, name, format, secret, events, enabled } = change;
+    let mut after = before.clone();
+    after.url = url.unwrap_or(after.url);
+    name.apply(&mut after.name);
+    after.format = format.unwrap_or(after.format);
+    after.secret = secret.unwrap_or(after.secret);
+    after.events = events.unwrap_or(after.events);
+    after.enabled = enabled.unwrap_or(after.enabled);
+    if after.enabled && !before.enabled {
+        if !after.url.is_valid(plain_http_hosts) {
+            return Err(WebhookError::UrlInvalid);
+        }
+        after.enabled_since = now;
+        after.disabled_reason = None;
+    }
+    if after != *before {
+        after.modified_at = Some(now);
+    }
+    Ok(after)
+}
+
+/// The endpoint with another secret; the old one signs nothing more.
+#[must_use]
+pub fn reset_secret(before: &Endpoint, secret: Secret, now: Timestamp) -> Endpoint {
+    Endpoint { secret, modified_at: Some(now), ..before.clone() }
+}
+
+/// The endpoint switched off when its latest completed events, newest first and none from before it was
+/// last switched on, all failed; nothing when it stays as it is.
+#[must_use]
+pub fn auto_disable(endpoint: &Endpoint, completed: &[EventState], now: Timestamp) -> Option<Endpoint> {
+    let latest = completed.get(..FAILURES_TO_DISABLE)?;
+    let all_failed = latest.iter().all(|state| *state == EventState::Failed);
+    (endpoint.enabled && all_failed).then(|| Endpoint {
+        enabled: false,
+        disabled_reason: Some(format!("the last {FAILURES_TO_DISABLE} events could not be delivered")),
+        modified_at: Some(now),
+        ..endpoint.clone()
+    })
+}
+
+/// What is known when an attempt has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AttemptFacts {
+    /// The event's state as it is now; it may have been skipped during the attempt.
+    pub state: EventState,
+    /// When the event will be tried again, should it have to be; nothing when its attempts are used up.
+    pub retry_at: Option<Timestamp>,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempt {
+    /// The receiver took the event.
+    Succeeded,
+    /// It did not; it may later.
+    Failed,
+    /// The request may never be made.
+    Refused,
+}
+
+/// What follows for the event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Next {
+    /// Its state.
+    pub state: EventState,
+    /// When it is tried again.
+    pub due_at: Option<Timestamp>,
+}
+
+/// What follows from an attempt. Only a pending event is tried again: a repeated delivery of an event that
+/// has come to an end is one attempt, and takes no success back.
+#[must_use]
+pub const fn after_attempt(facts: AttemptFacts, attempt: Attempt) -> Next {
+    let AttemptFacts { state, retry_at } = facts;
+    match (attempt, state, retry_at) {
+        (Attempt::Succeeded, _, _) => Next { state: EventState::Succeeded, due_at: None },
+        (Attempt::Failed, EventState::Pending, Some(due_at)) => {
+            Next { state: EventState::Pending, due_at: Some(due_at) }
+        }
+        (Attempt::Failed | Attempt::Refused, EventState::Pending, _) => {
+            Next { state: EventState::Failed, due_at: None }
+        }
+        (Attempt::Failed | Attempt::Refused, state, _) => Next { state, due_at: None },
+    }
+}
+
+/// The state of an event that is to be sent once more by hand: one that was skipped is pending again, one
+/// that has come to an end stays so.
+#[must_use]
+pub const fn redeliver(state: EventState) -> EventState {
+    match state {
+        EventState::Skipped => EventState::Pending,
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::Patch;
+    use crate::webhook::{EndpointUrl, EventType, Format};
+
+    const NOW: Timestamp = Timestamp::from_micros(1_000);
+    const LATER: Timestamp = Timestamp::from_micros(2_000);
+
+    fn endpoint(url: &str, enabled: bool) -> Endpoint {
+        let new = NewEndpoint {
+            url: EndpointUrl::stored(url.to_owned()),
+            name: Some("a".to_owned()),
+            format: Format::Raw,
+            secret: None,
+            events: vec![EventType::MemberCreated],
+        };
+        let secret = Secret::from_random([7; 32]);
+        let id = WebhookEndpointId::new(Uuid::from_u128(1));
+        Endpoint { enabled, ..create(OrganizationId::new(Uuid::from_u128(2)), new, id, secret, NOW) }
+    }
+
+    fn states() -> impl Strategy<Value = EventState> {
+        prop_oneof![
+            Just(EventState::Pending),
+            Just(EventState::Succeeded),
+            Just(EventState::Failed),
+            Just(EventState::Skipped)
+        ]
+    }
+
+    #[test]
+    fn nothing_changes_when_nothing_is_sent() {
+        let before = endpoint("https://x.dev/", true);
+        assert_eq!(update(&before, EndpointChange::default(), &[], LATER), Ok(before.clone()));
+        let same =
+            EndpointChange { name: Patch::Value("a".to_owned()), enabled: Some(true), ..Default::default() };
+        assert_eq!(update(&before, same, &[], LATER), Ok(before));
+    }
+
+    #[test]
+    fn null_clears_the_name_alone() {
+        let change = EndpointChange { name: Patch::Null, ..Default::default() };
+        let after = update(&endpoint("https://x.dev/", true), change, &[], LATER).unwrap();
+        assert_eq!((after.name, after.modified_at), (None, Some(LATER)));
+    }
+
+    #[test]
+    fn an_address_must_be_callable_to_be_switched_on() {
+        let before = endpoint("http://10.0.0.1/", false);
+        let on = EndpointChange { enabled: Some(true), ..Default::default() };
+        assert_eq!(update(&before, on.clone(), &[], LATER), Err(WebhookError::UrlInvalid));
+        let url = EndpointUrl::parse("https://x.dev", &[]).unwrap();
+        let fixed = update(&before, EndpointChange { url: Some(url), ..on.clone() }, &[], LATER).unwrap();
+        assert!(fixed.enabled);
+        assert!(update(&before, on, &["10.0.0.1".to_owned()], LATER).unwrap().enabled);
+        let rename = EndpointChange { name: Patch::Value("b".to_owned()), ..Default::default() };
+        assert!(update(&before, rename, &[], LATER).is_ok());
+    }
+
+    #[test]
+    fn switching_on_forgets_the_failures() {
+        let disabled =
+            auto_disable(&endpoint("https://x.dev/", true), &[EventState::Failed; 10], NOW).unwrap();
+        assert!(!disabled.enabled && disabled.disabled_reason.is_some());
+        let on = EndpointChange { enabled: Some(true), ..Default::default() };
+        let after = update(&disabled, on, &[], LATER).unwrap();
+        assert_eq!((after.enabled_since, after.disabled_reason), (LATER, None));
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let endpoint = endpoint("https://x.dev/", true);
+        let secret = endpoint.secret.as_str();
+        assert!(!format!("{endpoint:?}").contains(secret));
+        assert!(!serde_json::to_string(&endpoint).unwrap().contains(secret));
+    }
+
+    proptest! {
+        #[test]
+        fn ten_failures_in_a_row_and_nothing_else_switch_off(
+            completed in prop::collection::vec(states(), 0..20), enabled: bool,
+        ) {
+            let off = auto_disable(&endpoint("https://x.dev/", enabled), &completed, LATER);
+            let failed = completed.iter().take_while(|state| **state == EventState::Failed).count();
+            prop_assert_eq!(off.is_some(), enabled && failed >= 10);
+        }
+
+        #[test]
+        fn an_attempt_decides_once(state in states(), retry: bool, outcome in 0..3u8) {
+            let attempt = [Attempt::Succeeded, Attempt::Failed, Attempt::Refused][usize::from(outcome)];
+            let next = after_attempt(AttemptFacts { state, retry_at: retry.then_some(LATER) }, attempt);
+            prop_assert_eq!(next.state == EventState::Pending, next.due_at.is_some());
+            if attempt == Attempt::Succeeded || state == EventState::Succeeded {
+                prop_assert_eq!(next.state, EventState::Succeeded);
+            }
+            if next.due_at.is_some() {
+                prop_assert!(state == EventState::Pending && attempt == Attempt::Failed && retry);
+            }
+            if state == EventState::Skipped && attempt != Attempt::Succeeded {
+                prop_assert_eq!(next.state, EventState::Skipped);
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The secret that an endpoint's requests are signed with.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::Moment;
+
+/// What stands before the base64 text of a generated secret.
+const PREFIX: &str = "whsec_";
+
+/// The signing secret of an endpoint, in the text form that its owner sees. It is no part of any log, and
+/// cannot be serialised.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+/// The text has fewer than [`Secret::MIN_CHARS`] characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a webhook secret needs at least {} characters", Secret::MIN_CHARS)]
+pub struct SecretTooShort;
+
+impl Secret {
+    /// Characters that a secret chosen by its owner must have at least.
+    pub const MIN_CHARS: usize = 32;
+
+    /// A new secret.
+    pub fn generate(moment: &mut Moment) -> Self {
+        Self::from_random(moment.bytes())
+    }
+
+    /// A secret of 32 random octets: `whsec_` and their base64 text, which every verifier can decode.
+    #[must_use]
+    pub fn from_random(random: [u8; 32]) -> Self {
+        Self(format!("{PREFIX}{}", STANDARD.encode(random)))
+    }
+
+    /// A secret that its owner chose: any text that is long enough, taken as it is.
+    ///
+    /// # Errors
+    /// When it is too short.
+    pub fn parse(text: &str) -> Result<Self, SecretTooShort> {
+        if text.chars().nth(Self::MIN_CHARS - 1).is_none() {
+            return Err(SecretTooShort);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// A secret as it was stored.
+    #[must_use]
+    pub const fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text, to be signed with, stored, and shown to its owner.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Secret")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chosen_secret_has_a_least_length_and_is_never_printed() {
+        assert_eq!(Secret::parse(&"é".repeat(31)), Err(SecretTooShort));
+        let secret = Secret::parse(&"é".repeat(32)).unwrap();
+        assert_eq!(format!("{secret:?}"), "Secret");
+    }
+}

@@ -1,0 +1,56 @@
+//! What a customer has, beside what it is (contracts/polar-behaviour.md 5.5 and 5.6). Tenantry holds neither
+//! subscriptions nor payments: those lists are empty, and the rest is what was written last.
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+use tenantry_core::customer::Customer;
+use tenantry_store::Paged;
+
+use super::customers::{CustomerView, named};
+use super::error::Failure;
+use super::page;
+use crate::call::{self, Call};
+
+/// A customer and what it has.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CustomerState")]
+pub(crate) struct CustomerStateView<'a> {
+    #[serde(flatten)]
+    customer: CustomerView<'a>,
+    /// Always empty.
+    active_subscriptions: Vec<Value>,
+    /// Always empty.
+    granted_benefits: Vec<Value>,
+    /// Always empty.
+    active_meters: Vec<Value>,
+}
+
+impl<'a> From<&'a Customer> for CustomerStateView<'a> {
+    fn from(customer: &'a Customer) -> Self {
+        Self {
+            customer: customer.into(),
+            active_subscriptions: Vec::new(),
+            granted_benefits: Vec::new(),
+            active_meters: Vec::new(),
+        }
+    }
+}
+
+pub(super) async fn get(call: Call) -> Result<Response, Failure> {
+    let name = named(&call)?;
+    let customer = call.app.customer(&call.by(), &name).await?;
+    let state = CustomerStateView::from(&customer);
+    Ok(call::json(StatusCode::OK, &state))
+}
+
+pub(super) async fn payment_methods(call: Call) -> Result<Response, Failure> {
+    let name = named(&call)?;
+    let mut input = call.input();
+    let page = page::read(&mut input);
+    let page = input.finish(page)?;
+    call.app.customer(&call.by(), &name).await?;
+    Ok(page::answer(&Paged { items: Vec::new(), total: 0 }, page, |method: &Value| method.clone()))
+}

@@ -1,0 +1,136 @@
+//! All customers as a table (contracts/polar-behaviour.md 5.6), sent while it is read: a part of it is in
+//! memory at a time, however long it is and however slow its reader.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::vec::IntoIter;
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::Response;
+use bytes::Bytes;
+use hyper::body::Frame;
+use tenantry_app::{App, Error};
+use tenantry_core::customer::Customer;
+use tenantry_core::ids::{CustomerId, OrganizationId};
+use tenantry_core::values::{Address, EmailAddress, TaxId};
+
+use super::csv;
+use super::customers::readable;
+use super::error::Failure;
+use crate::call::{self, Call};
+use crate::wire::Uuid4;
+
+const HEADER: [&str; 13] = [
+    "ID",
+    "External ID",
+    "Created At",
+    "Email",
+    "Name",
+    "Tax ID",
+    "Billing Address Line 1",
+    "Billing Address Line 2",
+    "Billing Address City",
+    "Billing Address State",
+    "Billing Address Zip",
+    "Billing Address Country",
+    "Metadata",
+];
+
+type Reading = Pin<Box<dyn Future<Output = Result<Vec<Customer>, Error>> + Send>>;
+
+/// The table, part by part. Each customer occurs once; one that is made or changed meanwhile is in it as it
+/// was when its part was read.
+struct Export {
+    app: Arc<App>,
+    header: Option<Bytes>,
+    organizations: IntoIter<OrganizationId>,
+    /// What is being read, and after whom.
+    current: Option<(OrganizationId, Option<CustomerId>)>,
+    reading: Option<Reading>,
+}
+
+impl hyper::body::Body for Export {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if let Some(header) = self.header.take() {
+            return Poll::Ready(Some(Ok(Frame::data(header))));
+        }
+        loop {
+            let Some((organization, after)) =
+                self.current.or_else(|| Some((self.organizations.next()?, None)))
+            else {
+                return Poll::Ready(None);
+            };
+            self.current = Some((organization, after));
+            let app = Arc::clone(&self.app);
+            let reading = self.reading.get_or_insert_with(|| {
+                Box::pin(async move { app.customers_after(organization, after).await })
+            });
+            let read = ready!(reading.as_mut().poll(context));
+            self.reading = None;
+            let customers = read.inspect_err(|error| tracing::error!(%error, "an export broke off"))?;
+            self.current = customers.last().map(|last| (organization, Some(last.id)));
+            if !customers.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(lines(&customers)))));
+            }
+        }
+    }
+}
+
+fn lines(customers: &[Customer]) -> Bytes {
+    let mut text = String::new();
+    for customer in customers {
+        let metadata = &customer.metadata;
+        let metadata = if metadata.is_empty() { Ok(String::new()) } else { serde_json::to_string(metadata) };
+        let address = customer.billing_address.as_ref();
+        let part = |part: fn(&Address) -> Option<&str>| address.and_then(part).unwrap_or_default();
+        csv::line(
+            &mut text,
+            [
+                customer.id.to_string().as_str(),
+                customer.external_id.as_ref().map_or("", |id| id.as_str()),
+                // The original writes the zone as an offset.
+                customer.created_at.to_string().replace('Z', "+00:00").as_str(),
+                customer.email.as_ref().map_or("", EmailAddress::as_str),
+                customer.name.as_ref().map_or("", |name| name.as_str()),
+                customer.tax_id.as_ref().map_or("", TaxId::value),
+                part(Address::line1),
+                part(Address::line2),
+                part(Address::city),
+                part(Address::state),
+                part(Address::postal_code),
+                address.map_or("", |address| address.country().as_str()),
+                metadata.unwrap_or_default().as_str(),
+            ],
+        );
+    }
+    Bytes::from(text)
+}
+
+pub(super) async fn export(call: Call) -> Result<Response, Failure> {
+    let mut input = call.input();
+    let wanted = input.query_each::<Uuid4>("organization_id");
+    let wanted = input.finish(wanted)?;
+    let mut organizations = readable(&call, &wanted);
+    organizations.sort_unstable();
+    let mut header = String::new();
+    csv::line(&mut header, HEADER);
+    let body = Export {
+        app: Arc::clone(&call.app),
+        header: Some(Bytes::from(header)),
+        organizations: organizations.into_iter(),
+        current: None,
+        reading: None,
+    };
+    let mut response = Response::new(Body::new(body));
+    call::set(&mut response, CONTENT_TYPE, "text/csv; charset=utf-8");
+    call::set(&mut response, CONTENT_DISPOSITION, "attachment; filename=\"polar-customers.csv\"");
+    Ok(response)
+}

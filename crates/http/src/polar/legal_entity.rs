@@ -1,0 +1,61 @@
+//! Who stands behind a new organization before the law (contracts/polar-behaviour.md 2.2).
+
+use serde_json::{Value, json};
+use tenantry_core::organization::LegalEntity;
+use tenantry_core::values::one_of;
+
+use crate::wire::{At, Field, PlainText, Wire, inline_schema, object_of};
+
+const KINDS: &[&str] = &["individual", "company"];
+
+/// A person or a company: `type` says which of the two.
+#[derive(Debug, Clone)]
+pub(crate) struct LegalEntityObject(pub(super) LegalEntity);
+
+impl Wire for LegalEntityObject {
+    fn read(value: &Value, at: &mut At) -> Option<Self> {
+        let object = object_of(value, at)?;
+        match object.get("type") {
+            None => {
+                let msg = "Unable to extract tag using discriminator 'type'";
+                at.violate("union_tag_not_found", msg, value, Some(json!({"discriminator": "'type'"})));
+                None
+            }
+            Some(Value::String(kind)) if kind == "individual" => Some(Self(LegalEntity::Individual)),
+            Some(Value::String(kind)) if kind == "company" => {
+                let registered_name =
+                    at.within("company", |at| PlainText::read_field(object, "registered_name", at))?;
+                Some(Self(LegalEntity::Company { registered_name }))
+            }
+            Some(other) => {
+                let tag = other.as_str().map_or_else(|| other.to_string(), str::to_owned);
+                let expected = one_of(KINDS);
+                let msg =
+                    format!("Input tag '{tag}' found using 'type' is none of the expected tags: {expected}");
+                let ctx = json!({"discriminator": "'type'", "tag": tag, "expected_tags": expected});
+                at.violate("union_tag_invalid", msg, value, Some(ctx));
+                None
+            }
+        }
+    }
+}
+
+inline_schema! {
+    LegalEntityObject => {
+        "oneOf": [
+            {
+                "type": "object",
+                "required": ["type"],
+                "properties": {"type": {"type": "string", "const": "individual"}}
+            },
+            {
+                "type": "object",
+                "required": ["type", "registered_name"],
+                "properties": {
+                    "type": {"type": "string", "const": "company"},
+                    "registered_name": {"type": "string"}
+                }
+            }
+        ]
+    },
+}

@@ -1,0 +1,154 @@
+//! What clients send about webhooks (contracts/polar-behaviour.md 9).
+
+use schemars::JsonSchema;
+use serde_json::Value;
+use tenantry_core::Timestamp;
+use tenantry_core::webhook::{EndpointUrl, EventType, Format, Secret};
+
+use crate::limits;
+use crate::wire::{At, List, PlainText, Three, Uuid4, Wire, choice, inline_schema, name_list, wire_object};
+
+const FORMATS: &[&str] = &["raw", "discord", "slack"];
+/// Classes of statuses that a list can be narrowed to.
+pub(super) const CODE_CLASSES: &[&str] = &["2xx", "3xx", "4xx", "5xx"];
+name_list! {
+    /// What requests look like.
+    FormatName(Format) as "enum" of FORMATS, by Format::from_name
+}
+
+/// What an event is about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EventTypeName(pub(super) EventType);
+
+impl Wire for EventTypeName {
+    fn read(value: &Value, at: &mut At) -> Option<Self> {
+        choice("enum", EventType::NAMES, EventType::from_name, value, at).map(Self)
+    }
+}
+
+impl JsonSchema for EventTypeName {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "WebhookEventType".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "string", "enum": EventType::NAMES})
+    }
+}
+
+/// Where requests go.
+#[derive(Debug, Clone)]
+pub(crate) struct UrlText(pub(super) EndpointUrl);
+
+impl Wire for UrlText {
+    fn read(value: &Value, at: &mut At) -> Option<Self> {
+        let Some(text) = value.as_str() else {
+            at.violate("url_type", "URL input should be a string or URL", value, None);
+            return None;
+        };
+        let parsed = EndpointUrl::parse(text, at.plain_http_hosts());
+        at.accept(parsed, value).map(Self)
+    }
+}
+
+/// What requests are signed with.
+#[derive(Debug, Clone)]
+pub(crate) struct SecretText(pub(super) Secret);
+
+impl Wire for SecretText {
+    fn read(value: &Value, at: &mut At) -> Option<Self> {
+        let text = String::read(value, at)?;
+        let secret = Secret::parse(&text);
+        if secret.is_err() {
+            let msg = format!("String should have at least {} characters", Secret::MIN_CHARS);
+            let ctx = serde_json::json!({"min_length": Secret::MIN_CHARS});
+            at.violate("string_too_short", msg, value, Some(ctx));
+        }
+        secret.ok().map(Self)
+    }
+}
+
+inline_schema! {
+    UrlText => {"type": "string", "format": "uri", "minLength": 1, "maxLength": 2083},
+    SecretText => {"type": "string", "minLength": 32},
+}
+
+/// Types of events, as given.
+pub(crate) type EventTypes = List<EventTypeName, { limits::LIST }>;
+
+wire_object! {
+    /// A new webhook endpoint.
+    EndpointCreateBody {
+        /// Where requests go: `https`, at a public host.
+        url: UrlText,
+        /// Display name.
+        name: Option<PlainText>,
+        /// What requests look like.
+        format: FormatName,
+        /// What it wants to be told of.
+        events: EventTypes,
+        /// What requests are signed with; made here when absent.
+        secret: Option<SecretText>,
+        /// The organization; for tokens of a person alone.
+        organization_id: Option<Uuid4>,
+    }
+}
+
+wire_object! {
+    /// A partial update of a webhook endpoint; `null` clears the name and leaves every other field as it is.
+    EndpointUpdateBody {
+        /// New address.
+        url: Option<UrlText>,
+        /// New display name.
+        name: Three<PlainText>,
+        /// New secret; the old one signs nothing more.
+        secret: Option<SecretText>,
+        /// New format, of events that were not tried before.
+        format: Option<FormatName>,
+        /// New list of what it wants to be told of.
+        events: Option<EventTypes>,
+        /// Whether it is told anything.
+        enabled: Option<bool>,
+    }
+}
+
+/// A point in time that says its time zone.
+pub(super) struct Instant(pub(super) Timestamp);
+
+impl Wire for Instant {
+    fn read(value: &Value, at: &mut At) -> Option<Self> {
+        // A plus sign in a query that was not escaped has become a space.
+        let text = value.as_str().unwrap_or_default().replace(' ', "+");
+        let read = serde_json::from_value::<Timestamp>(Value::String(text.clone())).ok();
+        if read.is_none() {
+            // The same text in UTC tells a missing zone from what is no time at all.
+            if serde_json::from_value::<Timestamp>(Value::String(format!("{text}Z"))).is_ok() {
+                at.violate("timezone_aware", "Input should have timezone info", value, None);
+            } else {
+                at.violate("datetime_from_date_parsing", "Input should be a valid datetime", value, None);
+            }
+        }
+        read.map(Self)
+    }
+}
+
+/// A class of statuses, by its first.
+pub(super) struct CodeClass(pub(super) i64);
+
+impl Wire for CodeClass {
+    fn read(value: &Value, at: &mut At) -> Option<Self> {
+        let first = |name: &str| match name {
+            "2xx" => Some(200),
+            "3xx" => Some(300),
+            "4xx" => Some(400),
+            "5xx" => Some(500),
+            _ => None,
+        };
+        choice("enum", CODE_CLASSES, first, value, at).map(Self)
+    }
+}
+
+/// The types themselves.
+pub(super) fn event_types(List(names): EventTypes) -> Vec<EventType> {
+    names.into_iter().map(|name| name.0).collect()
+}

@@ -1,0 +1,196 @@
+//! Limits of callers: a bucket for each organization or person, and one for each address from which
+//! unknown tokens come. Kept in memory, for this node alone.
+//!
+//! The fields are those of draft-ietf-httpapi-ratelimit-headers: what is left, and when the bucket is full
+//! again. An IPv6 address counts by its /64: who has one address there has them all.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use axum::http::HeaderName;
+use axum::response::Response;
+use governor::clock::{Clock, DefaultClock};
+use governor::middleware::StateInformationMiddleware;
+use governor::state::keyed::DefaultKeyedStateStore;
+use governor::{Quota, RateLimiter};
+use uuid::Uuid;
+
+use crate::call::set;
+
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const LEFT: HeaderName = HeaderName::from_static("ratelimit");
+
+/// How often, and how many at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// Requests a second in the long run.
+    pub per_second: NonZeroU32,
+    /// Requests at once.
+    pub burst: NonZeroU32,
+}
+
+/// What an operator may set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rates {
+    /// For each organization, shared by all its tokens, and for each person.
+    pub known: Rate,
+    /// For each address that sends no token, or one that is not alive.
+    pub unknown: Rate,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        fn rate(per_second: u32, burst: u32) -> Rate {
+            let at_least_one = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+            Rate { per_second: at_least_one(per_second), burst: at_least_one(burst) }
+        }
+        Self { known: rate(100, 200), unknown: rate(5, 60) }
+    }
+}
+
+/// Whose bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Who {
+    /// An organization or a person.
+    Known(Uuid),
+    /// An address, an IPv6 one by its /64.
+    Unknown(IpAddr),
+}
+
+impl Who {
+    /// Whoever is at this address.
+    pub(crate) fn at(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V6(address) => {
+                let network = address.to_bits() & (u128::MAX << 64);
+                Self::Unknown(IpAddr::V6(Ipv6Addr::from_bits(network)))
+            }
+            v4 @ IpAddr::V4(_) => Self::Unknown(v4),
+        }
+    }
+}
+
+type Limiter = RateLimiter<Who, DefaultKeyedStateStore<Who>, DefaultClock, StateInformationMiddleware>;
+
+/// One kind of caller's buckets.
+struct Buckets {
+    name: &'static str,
+    rate: Rate,
+    limiter: Limiter,
+}
+
+/// The buckets of every caller.
+pub(crate) struct Limiters {
+    known: Buckets,
+    unknown: Buckets,
+}
+
+/// What is left in a caller's bucket.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Left {
+    name: &'static str,
+    rate: Rate,
+    remaining: u32,
+    /// How long until the next request has a chance; nothing while there is something left.
+    pub(crate) wait: Option<Duration>,
+}
+
+impl Buckets {
+    fn new(name: &'static str, rate: Rate) -> Self {
+        let quota = Quota::per_second(rate.per_second).allow_burst(rate.burst);
+        let limiter = RateLimiter::keyed(quota).with_middleware::<StateInformationMiddleware>();
+        Self { name, rate, limiter }
+    }
+
+    fn take(&self, who: Who) -> Left {
+        let (remaining, wait) = match self.limiter.check_key(&who) {
+            Ok(snapshot) => (snapshot.remaining_burst_capacity(), None),
+            Err(not_until) => (0, Some(not_until.wait_time_from(DefaultClock::default().now()))),
+        };
+        Left { name: self.name, rate: self.rate, remaining, wait }
+    }
+}
+
+impl Limiters {
+    pub(crate) fn new(rates: Rates) -> Self {
+        Self { known: Buckets::new("known", rates.known), unknown: Buckets::new("unknown", rates.unknown) }
+    }
+
+    /// Takes one request out of a caller's bucket.
+    pub(crate) fn take(&self, who: Who) -> Left {
+        match who {
+            Who::Known(_) => self.known.take(who),
+            Who::Unknown(_) => self.unknown.take(who),
+        }
+    }
+
+    /// Forgets callers whose bucket is full again.
+    pub(crate) fn sweep(&self) {
+        for buckets in [&self.known, &self.unknown] {
+            buckets.limiter.retain_recent();
+            buckets.limiter.shrink_to_fit();
+        }
+    }
+}
+
+impl Left {
+    /// Whether the request may go on.
+    pub(crate) const fn allows(&self) -> bool {
+        self.wait.is_none()
+    }
+
+    /// Whole seconds until the next request has a chance, at least 1.
+    pub(crate) fn retry_after_s(&self) -> u64 {
+        let wait = self.wait.unwrap_or_default();
+        (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
+    }
+
+    /// Tells the caller what is left.
+    pub(crate) fn tell(&self, response: &mut Response) {
+        let Self { name, rate, .. } = self;
+        let window = rate.burst.get().div_ceil(rate.per_second.get());
+        set(response, POLICY, &format!("\"{name}\";q={};w={window}", rate.burst));
+        set(response, LEFT, &self.to_string());
+    }
+}
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, rate, remaining, .. } = self;
+        let full_in = rate.burst.get().saturating_sub(*remaining).div_ceil(rate.per_second.get());
+        write!(f, "\"{name}\";r={remaining};t={full_in}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limiters(per_second: u32, burst: u32) -> Limiters {
+        let rate =
+            Rate { per_second: NonZeroU32::new(per_second).unwrap(), burst: NonZeroU32::new(burst).unwrap() };
+        Limiters::new(Rates { known: rate, unknown: rate })
+    }
+
+    #[test]
+    fn a_bucket_is_one_callers_own() {
+        let limiters = limiters(1, 2);
+        let (one, other) = (Who::Known(Uuid::from_u128(1)), Who::Known(Uuid::from_u128(2)));
+        assert!(limiters.take(one).allows() && limiters.take(one).allows());
+        let refused = limiters.take(one);
+        assert!(!refused.allows());
+        assert_eq!(refused.retry_after_s(), 1);
+        assert_eq!(refused.to_string(), "\"known\";r=0;t=2");
+        assert!(limiters.take(other).allows());
+    }
+
+    #[test]
+    fn an_ipv6_caller_counts_by_its_network() {
+        let at = |text: &str| Who::at(text.parse().unwrap());
+        assert_eq!(at("2001:db8:1:2::3"), at("2001:db8:1:2:ffff::9"));
+        assert_ne!(at("2001:db8:1:2::3"), at("2001:db8:1:3::3"));
+        assert_eq!(at("::ffff:192.0.2.1"), at("192.0.2.1"));
+    }
+}

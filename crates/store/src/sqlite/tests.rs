@@ -1,0 +1,204 @@
+//! What the writer does when the database cannot go on: faults that no public call can bring about.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tempfile::TempDir;
+use tenantry_core::audit::{Actor, AuditEntry};
+use tenantry_core::ids::{AuditId, OrganizationId};
+use tenantry_core::{Moment, Timestamp};
+use uuid::Uuid;
+
+use super::*;
+
+/// Appends entries of this many bytes each.
+#[derive(Clone)]
+struct Append(Vec<usize>);
+
+impl Operation for Append {
+    type Output = ();
+    type Error = StoreError;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), StoreError> {
+        for bytes in &self.0 {
+            let entry = AuditEntry {
+                id: AuditId::new(moment.uuid()),
+                organization: OrganizationId::new(Uuid::nil()),
+                at: moment.now(),
+                actor: Actor::System,
+                action: "test.appended",
+                subject: Uuid::nil(),
+                before: None,
+                after: Some("x".repeat(*bytes)),
+                request_id: None,
+            };
+            tx.audit_append(&entry).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A writer without its thread: the test says when it works, and what it meets.
+struct Writer {
+    connection: Connection,
+    sqlite: Sqlite,
+    directory: TempDir,
+}
+
+fn moments() -> Moments {
+    let ticks = AtomicU64::new(0);
+    Arc::new(move || {
+        let mut seed = [0; 32];
+        seed[..8].copy_from_slice(&ticks.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+        Moment::new(Timestamp::from_micros(1), seed)
+    })
+}
+
+impl Writer {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("tenantry.db");
+        let mut connection = connect(&path, OpenFlags::default()).unwrap();
+        migrations::run(&mut connection, &moments()).unwrap();
+        connection.busy_timeout(Duration::ZERO).unwrap();
+        let sqlite = Sqlite {
+            path,
+            moments: moments(),
+            generation: Arc::default(),
+            queue: Mutex::default(),
+            readers: Mutex::default(),
+            threads: Mutex::default(),
+            searches: Semaphore::new(SEARCHES),
+            webhooks: Arc::default(),
+            mail: Arc::default(),
+        };
+        Self { connection, sqlite, directory }
+    }
+
+    /// Queues the operations, lets the writer run them as one batch, and tells how each ended.
+    async fn batch<O, const N: usize>(&mut self, operations: [O; N]) -> [Result<(), StoreError>; N]
+    where
+        O: Operation<Output = (), Error = StoreError>,
+    {
+        let Self { connection, sqlite, .. } = self;
+        let (queue, jobs) = sync_channel(QUEUE);
+        *sqlite.queue.lock().unwrap() = Some(queue);
+        let mut writes = operations.map(|operation| Box::pin(sqlite.write(operation)));
+        for write in &mut writes {
+            assert!(write.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        }
+        *sqlite.queue.lock().unwrap() = None;
+        write_all(connection, &jobs);
+        let mut outcomes = [const { Ok(()) }; N];
+        for (outcome, write) in outcomes.iter_mut().zip(writes) {
+            *outcome = write.await;
+        }
+        outcomes
+    }
+
+    /// Entries that are committed, as another connection sees them.
+    fn entries(&self) -> i64 {
+        let reader = Connection::open(self.directory.path().join("tenantry.db")).unwrap();
+        reader.query_row("SELECT count(*) FROM audit_entries", [], |row| row.get(0)).unwrap()
+    }
+
+    /// Lets the database grow by this many pages of 4 KiB, as a disk that is nearly full would.
+    fn leave_room(&self, pages: i64) {
+        let used: i64 = self.connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+        let sql = format!("PRAGMA max_page_count = {}", used + pages);
+        self.connection.query_row(&sql, [], |_| Ok(())).unwrap();
+    }
+}
+
+fn unavailable(outcome: &Result<(), StoreError>) -> bool {
+    matches!(outcome, Err(StoreError::Unavailable(_)))
+}
+
+fn small() -> Append {
+    Append(vec![10])
+}
+
+/// More than there is room for, after something that there is room for.
+fn large() -> Append {
+    Append(vec![10, 1 << 20])
+}
+
+#[tokio::test]
+async fn what_is_answered_on_a_full_disk_is_true() {
+    let mut writer = Writer::new();
+    assert!(writer.batch([small(), small()]).await.iter().all(Result::is_ok));
+    writer.leave_room(16);
+    let outcomes = writer.batch([small(), large(), small(), small(), large(), small()]).await;
+    // SQLite undoes the transaction with all that shared it. What comes after has one of its own: it is
+    // neither answered as failed and kept, nor as done and lost.
+    let told: Vec<bool> = outcomes.iter().map(Result::is_ok).collect();
+    assert_eq!(told, [false, false, false, false, false, true], "{outcomes:?}");
+    assert!(outcomes.iter().take(5).all(unavailable), "{outcomes:?}");
+    assert_eq!(writer.entries(), 3);
+}
+
+/// Goes on after an error as if nothing had happened.
+struct Careless(Append);
+
+impl Operation for Careless {
+    type Output = ();
+    type Error = StoreError;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), StoreError> {
+        drop(self.0.run(tx, moment).await);
+        drop(small().run(tx, moment).await);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn an_operation_that_overlooks_a_full_disk_leaves_nothing() {
+    let mut writer = Writer::new();
+    writer.leave_room(16);
+    let outcomes = writer.batch([Careless(large())]).await;
+    assert!(unavailable(&outcomes[0]), "{outcomes:?}");
+    assert_eq!(writer.entries(), 0);
+}
+
+#[tokio::test]
+async fn a_disk_that_has_room_again_is_written_to_again() {
+    let mut writer = Writer::new();
+    writer.leave_room(16);
+    assert!(unavailable(&writer.batch([large()]).await[0]));
+    assert!(writer.batch([small()]).await[0].is_ok());
+    writer.leave_room(1 << 20);
+    assert!(writer.batch([large(), small()]).await.iter().all(Result::is_ok));
+    assert_eq!(writer.entries(), 4);
+}
+
+#[tokio::test]
+async fn a_database_that_another_process_holds_is_busy_not_closed() {
+    let mut writer = Writer::new();
+    let other = Connection::open(writer.directory.path().join("tenantry.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let outcomes = writer.batch([small(), small()]).await;
+    for outcome in &outcomes {
+        let Err(StoreError::Unavailable(reason)) = outcome else { panic!("{outcome:?}") };
+        assert!(reason.contains("locked"), "{reason}");
+    }
+    other.execute_batch("ROLLBACK").unwrap();
+    assert!(writer.batch([small()]).await[0].is_ok());
+    assert_eq!(writer.entries(), 1);
+}
+
+#[test]
+fn a_migration_that_fails_leaves_nothing_and_can_be_run_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tenantry.db");
+    let mut connection = connect(&path, OpenFlags::default()).unwrap();
+    connection.query_row("PRAGMA max_page_count = 8", [], |_| Ok(())).unwrap();
+    let refused = migrations::run(&mut connection, &moments());
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    let tables = |connection: &Connection| -> i64 {
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(tables(&connection), 0);
+    connection.query_row("PRAGMA max_page_count = 100000", [], |_| Ok(())).unwrap();
+    migrations::run(&mut connection, &moments()).unwrap();
+    assert!(tables(&connection) > 10);
+}

@@ -1,0 +1,115 @@
+//! The access tokens of organizations, as those who manage them see them. How a token is found by its
+//! secret stands in `credentials`.
+
+use tenantry_core::Timestamp;
+use tenantry_core::ids::{OrganizationId, TokenId};
+use tenantry_core::token::{AccessToken, LAST_USE_KEPT_S};
+
+use super::credentials::{ACCESS_TOKEN, access_token};
+use super::{Order, Page, Paged, Query, count};
+use crate::{StoreError, Tx};
+
+/// What access tokens can be ordered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessTokenKey {
+    /// Time of creation.
+    CreatedAt,
+    /// What it is for.
+    Label,
+    /// Last use.
+    LastUsedAt,
+    /// Organization.
+    Organization,
+}
+
+impl AccessTokenKey {
+    const fn column(self) -> &'static str {
+        match self {
+            Self::CreatedAt => "id",
+            Self::Label => "label",
+            Self::LastUsedAt => "last_used_at",
+            Self::Organization => "organization_id",
+        }
+    }
+}
+
+/// A use of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenUse {
+    /// The tenant.
+    pub organization: OrganizationId,
+    /// The token.
+    pub token: TokenId,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Tx<'_> {
+    /// A part of the list of the tokens of these organizations; oldest first unless `order` says otherwise.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn access_tokens(
+        &mut self,
+        organizations: &[OrganizationId],
+        order: &[Order<AccessTokenKey>],
+        page: Page,
+    ) -> Result<Paged<AccessToken>, StoreError> {
+        let mut query = Query::new("FROM access_tokens WHERE deleted_at IS NULL AND ");
+        query.organizations("organization_id", organizations);
+        let counted = format!("SELECT count(*) {}", query.sql);
+        let total = count(self.first(&counted, &query.params, |row| row.get(0)).await?.unwrap_or(0));
+        query.sql.insert_str(0, &format!("SELECT {ACCESS_TOKEN} "));
+        query.push(" ORDER BY ");
+        for Order { by, descending } in order {
+            query.push(by.column());
+            query.push(if *descending { " DESC NULLS FIRST, " } else { " NULLS LAST, " });
+        }
+        query.push("id");
+        query.page(page);
+        let items = self.all(&query.sql, &query.params, access_token).await?;
+        Ok(Paged { items, total })
+    }
+
+    /// Stores a token as it is now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn access_token_update(&mut self, changed: &AccessToken) -> Result<(), StoreError> {
+        let AccessToken { organization, id, modified_at, label, scopes, .. } = changed;
+        self.execute(
+            "UPDATE access_tokens SET modified_at = ?3, label = ?4, scopes = ?5
+             WHERE organization_id = ?1 AND id = ?2",
+            &[
+                (*organization).into(),
+                (*id).into(),
+                (*modified_at).into(),
+                label.as_str().into(),
+                serde_json::to_string(scopes)?.into(),
+            ],
+        )
+        .await?;
+        self.touch_credentials();
+        Ok(())
+    }
+
+    /// Notes the last use of a token, unless one is noted that is still fresh. No right changes by this.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn access_token_used(&mut self, used: &TokenUse) -> Result<(), StoreError> {
+        let TokenUse { organization, token, at } = used;
+        self.execute(
+            "UPDATE access_tokens SET last_used_at = ?3
+             WHERE organization_id = ?1 AND id = ?2 AND (last_used_at IS NULL OR last_used_at <= ?4)",
+            &[
+                (*organization).into(),
+                (*token).into(),
+                (*at).into(),
+                at.plus_seconds(-LAST_USE_KEPT_S).into(),
+            ],
+        )
+        .await
+        .map(|_| ())
+    }
+}

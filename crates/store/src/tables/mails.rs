@@ -1,0 +1,123 @@
+//! Mail that waits to be sent. A worker takes what is due, and holds it by moving its time on.
+
+use tenantry_core::Timestamp;
+use tenantry_core::ids::{MailId, OrganizationId};
+use tenantry_core::mail::{Letter, QueuedMail};
+
+use crate::sql::{Param, Row, unexpected};
+use crate::{StoreError, Tx};
+
+const COLUMNS: &str = "organization_id, id, created_at, expires_at, recipient, recipient_key, letter,
+    sealed_secret, attempts";
+
+fn mail(row: &Row<'_>) -> Result<QueuedMail, StoreError> {
+    Ok(QueuedMail {
+        organization: row.get(0)?,
+        id: row.get(1)?,
+        created_at: row.get(2)?,
+        expires_at: row.get(3)?,
+        to: row.email(4, 5)?.ok_or_else(|| unexpected("a mail without recipient"))?,
+        letter: row.parse(6, |text| serde_json::from_str::<Letter>(text))?,
+        sealed: row.get(7)?,
+        attempts: u32::try_from(row.get::<i64>(8)?).unwrap_or(u32::MAX),
+    })
+}
+
+impl Tx<'_> {
+    /// Stores a mail that is to be sent, and wakes the worker when the transaction is committed.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn mail_insert(&mut self, new: &QueuedMail) -> Result<(), StoreError> {
+        let QueuedMail { id, organization, created_at, expires_at, to, letter, sealed, attempts } = new;
+        self.execute(
+            "INSERT INTO mails (organization_id, id, created_at, expires_at, due_at, attempts, recipient,
+                recipient_key, letter, sealed_secret)
+             VALUES (?1, ?2, ?3, ?4, ?3, ?5, ?6, ?7, ?8, ?9)",
+            &[
+                (*organization).into(),
+                (*id).into(),
+                (*created_at).into(),
+                (*expires_at).into(),
+                i64::from(*attempts).into(),
+                to.as_str().into(),
+                to.key().into(),
+                serde_json::to_string(letter)?.into(),
+                sealed.as_deref().map_or(Param::Null, Param::Bytes),
+            ],
+        )
+        .await?;
+        self.touch_mail();
+        Ok(())
+    }
+
+    /// Takes at most `limit` mails that are due at `now`, of every organization, and holds them until
+    /// `held_until`: who does not say by then what became of them has died. Counts the attempt.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn mails_take(
+        &mut self,
+        now: Timestamp,
+        held_until: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<QueuedMail>, StoreError> {
+        let hold = self.for_update();
+        let sql =
+            format!("SELECT {COLUMNS} FROM mails WHERE due_at <= ?1 ORDER BY due_at, id LIMIT ?2{hold}");
+        let mut taken = self.all(&sql, &[now.into(), limit.into()], mail).await?;
+        for mail in &mut taken {
+            mail.attempts = mail.attempts.saturating_add(1);
+            self.execute(
+                "UPDATE mails SET due_at = ?3, attempts = ?4 WHERE organization_id = ?1 AND id = ?2",
+                &[
+                    mail.organization.into(),
+                    mail.id.into(),
+                    held_until.into(),
+                    i64::from(mail.attempts).into(),
+                ],
+            )
+            .await?;
+        }
+        Ok(taken)
+    }
+
+    /// Lets a mail wait until `due`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn mail_postpone(
+        &mut self,
+        organization: OrganizationId,
+        id: MailId,
+        due: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.execute(
+            "UPDATE mails SET due_at = ?3 WHERE organization_id = ?1 AND id = ?2",
+            &[organization.into(), id.into(), due.into()],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    /// Forgets a mail that was sent, or never will be.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn mail_delete(&mut self, organization: OrganizationId, id: MailId) -> Result<(), StoreError> {
+        self.execute(
+            "DELETE FROM mails WHERE organization_id = ?1 AND id = ?2",
+            &[organization.into(), id.into()],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    /// When the next mail is due, if any waits.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn mail_next_due(&mut self) -> Result<Option<Timestamp>, StoreError> {
+        self.first("SELECT due_at FROM mails ORDER BY due_at LIMIT 1", &[], |row| row.get(0)).await
+    }
+}

@@ -1,0 +1,205 @@
+//! The portal's sessions, and wishes for another address: both are found by a secret's hash.
+
+use tenantry_core::Timestamp;
+use tenantry_core::ids::{CustomerId, EmailUpdateId, MemberId, OrganizationId, SessionId};
+use tenantry_core::portal::{EmailUpdate, Session};
+use tenantry_core::token::{SecretKind, TokenHash};
+use tenantry_core::values::HttpUrl;
+
+use crate::sql::{Param, Row, unexpected};
+use crate::{StoreError, Tx};
+
+fn session(row: &Row<'_>) -> Result<Session, StoreError> {
+    Ok(Session {
+        organization: row.get(0)?,
+        id: row.get(1)?,
+        customer: row.get(2)?,
+        member: row.get(3)?,
+        created_at: row.get(4)?,
+        expires_at: row.get(5)?,
+        return_url: row.parse_optional(6, HttpUrl::parse)?,
+    })
+}
+
+fn email_update(row: &Row<'_>) -> Result<EmailUpdate, StoreError> {
+    Ok(EmailUpdate {
+        organization: row.get(0)?,
+        customer: row.get(1)?,
+        id: row.get(2)?,
+        created_at: row.get(3)?,
+        expires_at: row.get(4)?,
+        email: row.email(5, 6)?.ok_or_else(|| unexpected("an email update without address"))?,
+    })
+}
+
+impl Tx<'_> {
+    /// The session of this id, where it lasts at `now`, and its customer, member and organization are there.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn session_live(
+        &mut self,
+        organization: OrganizationId,
+        id: SessionId,
+        now: Timestamp,
+    ) -> Result<Option<Session>, StoreError> {
+        const SQL: &str =
+            "SELECT organization_id, id, customer_id, member_id, created_at, expires_at, return_url
+             FROM sessions
+             WHERE organization_id = ?1 AND id = ?2 AND expires_at > ?3
+               AND EXISTS (SELECT 1 FROM organizations
+                           WHERE id = ?1 AND deleted_at IS NULL AND status <> 'blocked')
+               AND EXISTS (SELECT 1 FROM customers
+                           WHERE organization_id = ?1 AND id = sessions.customer_id AND deleted_at IS NULL)
+               AND (member_id IS NULL OR EXISTS (
+                           SELECT 1 FROM members
+                           WHERE organization_id = ?1 AND id = sessions.member_id AND deleted_at IS NULL))";
+        self.first(SQL, &[organization.into(), id.into(), now.into()], session).await
+    }
+
+    /// Stores a new session under its secret's hash.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn session_insert(&mut self, new: &Session, hash: &TokenHash) -> Result<(), StoreError> {
+        let Session { id, organization, created_at, expires_at, customer, member, return_url } = new;
+        self.execute(
+            "INSERT INTO sessions (organization_id, id, customer_id, member_id, created_at, expires_at,
+                return_url, secret_hash)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            &[
+                (*organization).into(),
+                (*id).into(),
+                (*customer).into(),
+                (*member).into(),
+                (*created_at).into(),
+                (*expires_at).into(),
+                return_url.as_ref().map(HttpUrl::as_str).into(),
+                Param::Bytes(&hash.0),
+            ],
+        )
+        .await?;
+        let kind = if member.is_some() { SecretKind::MemberSession } else { SecretKind::CustomerSession };
+        self.credential_insert(hash, kind, Some(*organization), id.uuid()).await
+    }
+
+    /// Ends the sessions of a customer, or those of one of its members.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn sessions_end(
+        &mut self,
+        organization: OrganizationId,
+        customer: CustomerId,
+        member: Option<MemberId>,
+    ) -> Result<(), StoreError> {
+        const WHICH: &str = "organization_id = ?1 AND customer_id = ?2 AND (?3 IS NULL OR member_id = ?3)";
+        let which = [organization.into(), customer.into(), member.into()];
+        let forgotten = self
+            .execute(
+                &format!(
+                    "DELETE FROM credentials
+                     WHERE secret_hash IN (SELECT secret_hash FROM sessions WHERE {WHICH})"
+                ),
+                &which,
+            )
+            .await?;
+        if forgotten == 0 {
+            return Ok(());
+        }
+        self.touch_credentials();
+        self.execute(&format!("DELETE FROM sessions WHERE {WHICH}"), &which).await.map(|_| ())
+    }
+
+    /// Stores a wish for another address in place of the customer's earlier one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn email_update_put(&mut self, new: &EmailUpdate, hash: &TokenHash) -> Result<(), StoreError> {
+        let EmailUpdate { id, organization, customer, created_at, expires_at, email } = new;
+        self.email_update_delete(*organization, *customer).await?;
+        self.execute(
+            "INSERT INTO email_updates (organization_id, customer_id, id, created_at, expires_at, email,
+                email_key, secret_hash)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            &[
+                (*organization).into(),
+                (*customer).into(),
+                (*id).into(),
+                (*created_at).into(),
+                (*expires_at).into(),
+                email.as_str().into(),
+                email.key().into(),
+                Param::Bytes(&hash.0),
+            ],
+        )
+        .await?;
+        self.credential_insert(hash, SecretKind::EmailChange, Some(*organization), id.uuid()).await
+    }
+
+    /// The wish that the secret with this hash proves, where it has not lapsed at `now`. Two round trips.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn email_update_by_hash(
+        &mut self,
+        hash: &TokenHash,
+        now: Timestamp,
+    ) -> Result<Option<EmailUpdate>, StoreError> {
+        let found = self
+            .first(
+                "SELECT organization_id, subject_id FROM credentials WHERE secret_hash = ?1 AND kind = ?2",
+                &[Param::Bytes(&hash.0), SecretKind::EmailChange.as_str().into()],
+                |row| Ok((row.get::<OrganizationId>(0)?, row.get::<EmailUpdateId>(1)?)),
+            )
+            .await?;
+        let Some((organization, id)) = found else { return Ok(None) };
+        let hold = self.for_update();
+        let sql = format!(
+            "SELECT organization_id, customer_id, id, created_at, expires_at, email, email_key
+             FROM email_updates WHERE organization_id = ?1 AND id = ?2 AND expires_at > ?3{hold}"
+        );
+        self.first(&sql, &[organization.into(), id.into(), now.into()], email_update).await
+    }
+
+    /// Forgets a customer's wish for another address.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn email_update_delete(
+        &mut self,
+        organization: OrganizationId,
+        customer: CustomerId,
+    ) -> Result<(), StoreError> {
+        const WHICH: &str = "organization_id = ?1 AND customer_id = ?2";
+        let which = [organization.into(), customer.into()];
+        self.execute(
+            &format!(
+                "DELETE FROM credentials
+                 WHERE secret_hash IN (SELECT secret_hash FROM email_updates WHERE {WHICH})"
+            ),
+            &which,
+        )
+        .await?;
+        self.execute(&format!("DELETE FROM email_updates WHERE {WHICH}"), &which).await.map(|_| ())
+    }
+
+    /// Deletes at most `limit` sessions, and as many wishes, that are over; answers how many of both.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn portal_sweep(&mut self, now: Timestamp, limit: i64) -> Result<usize, StoreError> {
+        let mut swept = 0;
+        for (table, key) in
+            [("sessions", "organization_id, id"), ("email_updates", "organization_id, customer_id")]
+        {
+            let over = format!("FROM {table} WHERE expires_at <= ?1 ORDER BY expires_at, {key} LIMIT ?2");
+            let which = [now.into(), limit.into()];
+            let secrets = format!("DELETE FROM credentials WHERE secret_hash IN (SELECT secret_hash {over})");
+            self.execute(&secrets, &which).await?;
+            let rows = format!("DELETE FROM {table} WHERE ({key}) IN (SELECT {key} {over})");
+            swept += self.execute(&rows, &which).await?;
+        }
+        Ok(swept)
+    }
+}

@@ -1,0 +1,207 @@
+//! The attempts to deliver events, appended to and shown.
+
+use tenantry_core::Timestamp;
+use tenantry_core::ids::{OrganizationId, WebhookDeliveryId, WebhookEndpointId, WebhookEventId};
+use tenantry_core::webhook::{EventState, EventType};
+
+use super::{Page, Paged, Query, count};
+use crate::sql::{Param, Row};
+use crate::{StoreError, Tx};
+
+/// One attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookDelivery {
+    /// Id.
+    pub id: WebhookDeliveryId,
+    /// The tenant.
+    pub organization: OrganizationId,
+    /// Where to.
+    pub endpoint: WebhookEndpointId,
+    /// What.
+    pub event: WebhookEventId,
+    /// When the attempt had ended.
+    pub created_at: Timestamp,
+    /// Whether the receiver took the event.
+    pub succeeded: bool,
+    /// The status it answered.
+    pub http_code: Option<u16>,
+    /// The beginning of its answer, or why there is none.
+    pub response: Option<String>,
+}
+
+/// One attempt with its event, as a list shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookDeliveryShown {
+    /// The attempt.
+    pub delivery: WebhookDelivery,
+    /// When the event happened.
+    pub event_created_at: Timestamp,
+    /// When the event last changed.
+    pub event_modified_at: Option<Timestamp>,
+    /// The status that the last attempt was answered with.
+    pub last_http_code: Option<u16>,
+    /// How far the event has come.
+    pub state: EventState,
+    /// What was sent; nothing once it is archived.
+    pub payload: Option<String>,
+    /// What happened.
+    pub event_type: EventType,
+    /// Whether what was sent is no longer there.
+    pub is_archived: bool,
+}
+
+/// What a list of attempts can be narrowed by.
+#[derive(Debug, Clone, Default)]
+pub struct WebhookDeliveryFilter {
+    /// The organizations that the caller may see.
+    pub organizations: Vec<OrganizationId>,
+    /// Attempts to these endpoints, unless they are deleted; every one when empty.
+    pub endpoints: Vec<WebhookEndpointId>,
+    /// Attempts after this time.
+    pub after: Option<Timestamp>,
+    /// Attempts before this time.
+    pub before: Option<Timestamp>,
+    /// Attempts that succeeded, or did not.
+    pub succeeded: Option<bool>,
+    /// Attempts answered with a status from this to 99 more.
+    pub http_code_from: Option<i64>,
+    /// Attempts for events of these types; every one when empty.
+    pub event_types: Vec<EventType>,
+    /// Attempts with this in their id, their event's id or their status.
+    pub query: Option<String>,
+}
+
+const COLUMNS: &str = "d.organization_id, d.id, d.endpoint_id, d.event_id, d.created_at, d.succeeded,
+    d.http_code, d.response, e.created_at, e.modified_at, e.last_http_code, e.state, e.payload, e.type,
+    e.data IS NULL";
+
+fn code(row: &Row<'_>, index: usize) -> Result<Option<u16>, StoreError> {
+    Ok(row.get::<Option<i64>>(index)?.and_then(|code| u16::try_from(code).ok()))
+}
+
+fn shown(row: &Row<'_>) -> Result<WebhookDeliveryShown, StoreError> {
+    Ok(WebhookDeliveryShown {
+        delivery: WebhookDelivery {
+            organization: row.get(0)?,
+            id: row.get(1)?,
+            endpoint: row.get(2)?,
+            event: row.get(3)?,
+            created_at: row.get(4)?,
+            succeeded: row.get(5)?,
+            http_code: code(row, 6)?,
+            response: row.get(7)?,
+        },
+        event_created_at: row.get(8)?,
+        event_modified_at: row.get(9)?,
+        last_http_code: code(row, 10)?,
+        state: row.named(11, EventState::from_name)?,
+        payload: row.get(12)?,
+        event_type: row.named(13, EventType::from_name)?,
+        is_archived: row.get(14)?,
+    })
+}
+
+/// `column IN (?, ..)`, or nothing when there is nothing to narrow by.
+fn narrow<'a>(query: &mut Query<'a>, column: &str, values: impl Iterator<Item = Param<'a>>) {
+    let names: Vec<String> = values.map(|value| query.param(value)).collect();
+    if !names.is_empty() {
+        query.push(&format!(" AND {column} IN ({})", names.join(", ")));
+    }
+}
+
+fn filtered<'a>(filter: &'a WebhookDeliveryFilter, [id, event_id]: [String; 2]) -> Query<'a> {
+    let WebhookDeliveryFilter {
+        organizations,
+        endpoints,
+        after,
+        before,
+        succeeded,
+        http_code_from,
+        event_types,
+        query: text,
+    } = filter;
+    let mut query = Query::new(
+        "FROM webhook_deliveries AS d JOIN webhook_events AS e
+            ON e.organization_id = d.organization_id AND e.id = d.event_id WHERE ",
+    );
+    query.organizations("d.organization_id", organizations);
+    narrow(&mut query, "d.endpoint_id", endpoints.iter().map(|id| (*id).into()));
+    if !endpoints.is_empty() {
+        query.push(
+            " AND EXISTS (SELECT 1 FROM webhook_endpoints AS p
+                WHERE p.organization_id = d.organization_id AND p.id = d.endpoint_id AND p.deleted_at IS NULL)",
+        );
+    }
+    narrow(&mut query, "e.type", event_types.iter().map(|kind| kind.as_str().into()));
+    let bounds: [(&str, Option<Param<'_>>); 3] = [
+        ("d.created_at >", after.map(Into::into)),
+        ("d.created_at <", before.map(Into::into)),
+        ("d.succeeded =", succeeded.map(Into::into)),
+    ];
+    for (column, bound) in bounds {
+        if let Some(bound) = bound {
+            let bound = query.param(bound);
+            query.push(&format!(" AND {column} {bound}"));
+        }
+    }
+    if let Some(from) = http_code_from {
+        let (from, to) = (query.param(*from), query.param(*from + 99));
+        query.push(&format!(" AND d.http_code BETWEEN {from} AND {to}"));
+    }
+    if let Some(text) = text {
+        let digits = query.param(format!("%{}%", text.replace('-', "").to_uppercase()));
+        let code = query.param(format!("%{text}%"));
+        query.push(&format!(
+            " AND ({id} LIKE {digits} OR {event_id} LIKE {digits} OR CAST(d.http_code AS TEXT) LIKE {code})"
+        ));
+    }
+    query
+}
+
+impl Tx<'_> {
+    /// Appends an attempt.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_delivery_append(&mut self, new: &WebhookDelivery) -> Result<(), StoreError> {
+        let WebhookDelivery { id, organization, endpoint, event, created_at, succeeded, http_code, response } =
+            new;
+        self.execute(
+            "INSERT INTO webhook_deliveries
+                (organization_id, id, endpoint_id, event_id, created_at, succeeded, http_code, response)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            &[
+                (*organization).into(),
+                (*id).into(),
+                (*endpoint).into(),
+                (*event).into(),
+                (*created_at).into(),
+                (*succeeded).into(),
+                http_code.map(i64::from).into(),
+                response.as_deref().into(),
+            ],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    /// A part of the list of attempts, newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_deliveries(
+        &mut self,
+        filter: &WebhookDeliveryFilter,
+        page: Page,
+    ) -> Result<Paged<WebhookDeliveryShown>, StoreError> {
+        let ids = [self.id_digits("d.id"), self.id_digits("d.event_id")];
+        let mut query = filtered(filter, ids);
+        let counted = format!("SELECT count(*) {}", query.sql);
+        let total = self.first(&counted, &query.params, |row| row.get::<i64>(0)).await?;
+        query.sql.insert_str(0, &format!("SELECT {COLUMNS} "));
+        query.push(" ORDER BY d.id DESC");
+        query.page(page);
+        let items = self.all(&query.sql, &query.params, shown).await?;
+        Ok(Paged { items, total: count(total.unwrap_or(0)) })
+    }
+}

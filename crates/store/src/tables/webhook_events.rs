@@ -1,0 +1,305 @@
+//! Events for webhook endpoints.
+
+use tenantry_core::Timestamp;
+use tenantry_core::ids::{CustomerId, OrganizationId, WebhookEndpointId, WebhookEventId};
+use tenantry_core::webhook::{Endpoint, Event, EventData, EventState, EventType};
+
+use super::count;
+use crate::sql::Row;
+use crate::{StoreError, Tx, WebhookLane, WebhookLaneDue};
+
+/// An event as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookEventRow {
+    /// The event; nothing of what happened is left once it is archived.
+    pub id: WebhookEventId,
+    /// The tenant.
+    pub organization: OrganizationId,
+    /// Whom it is told.
+    pub endpoint: WebhookEndpointId,
+    /// When it happened.
+    pub created_at: Timestamp,
+    /// What happened.
+    pub event_type: EventType,
+    /// To what.
+    pub data: Option<EventData>,
+    /// The text that is sent, once there was an attempt.
+    pub payload: Option<String>,
+    /// How far it has come.
+    pub state: EventState,
+    /// Attempts made.
+    pub attempts: u32,
+}
+
+impl WebhookEventRow {
+    /// The event, unless it is archived.
+    #[must_use]
+    pub fn event(&self) -> Option<Event> {
+        let data = self.data.clone()?;
+        let Self { id, organization, endpoint, created_at, event_type, .. } = *self;
+        Some(Event { id, organization, endpoint, created_at, event_type, data })
+    }
+}
+
+const COLUMNS: &str = "organization_id, id, endpoint_id, created_at, type, data, payload, state, attempts";
+
+fn event(row: &Row<'_>) -> Result<WebhookEventRow, StoreError> {
+    Ok(WebhookEventRow {
+        organization: row.get(0)?,
+        id: row.get(1)?,
+        endpoint: row.get(2)?,
+        created_at: row.get(3)?,
+        event_type: row.named(4, EventType::from_name)?,
+        data: row.parse_optional(5, EventData::from_image)?,
+        payload: row.get(6)?,
+        state: row.named(7, EventState::from_name)?,
+        attempts: u32::try_from(count(row.get(8)?)).unwrap_or(u32::MAX),
+    })
+}
+
+impl Tx<'_> {
+    /// Stores an event, last in its endpoint's order, and has its first attempt made.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_event_insert(&mut self, new: &Event) -> Result<(), StoreError> {
+        let Event { id, organization, endpoint, created_at, event_type, data } = new;
+        let sequence = self
+            .first(
+                "UPDATE webhook_lanes
+                 SET last_sequence = last_sequence + 1, due_at = coalesce(due_at, ?4)
+                 WHERE organization_id = ?1 AND endpoint_id = ?2 AND lane = ?3 RETURNING last_sequence",
+                &[
+                    (*organization).into(),
+                    (*endpoint).into(),
+                    WebhookLane::First.as_str().into(),
+                    (*created_at).into(),
+                ],
+                |row| row.get::<i64>(0),
+            )
+            .await?;
+        // Without a lane the endpoint was deleted meanwhile.
+        let Some(sequence) = sequence else { return Ok(()) };
+        self.execute(
+            "INSERT INTO webhook_events
+                (organization_id, id, endpoint_id, sequence, created_at, type, subject_id, data, state, attempts)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'pending', 0)",
+            &[
+                (*organization).into(),
+                (*id).into(),
+                (*endpoint).into(),
+                sequence.into(),
+                (*created_at).into(),
+                event_type.as_str().into(),
+                data.about().into(),
+                data.image()?.into(),
+            ],
+        )
+        .await?;
+        self.touch_webhooks();
+        Ok(())
+    }
+
+    /// The event of this id, held until the transaction ends.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_event(
+        &mut self,
+        organization: OrganizationId,
+        id: WebhookEventId,
+    ) -> Result<Option<WebhookEventRow>, StoreError> {
+        let hold = self.for_update();
+        let sql =
+            format!("SELECT {COLUMNS} FROM webhook_events WHERE organization_id = ?1 AND id = ?2{hold}");
+        self.first(&sql, &[organization.into(), id.into()], event).await
+    }
+
+    /// The event that a lane delivers next.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_lane_next(
+        &mut self,
+        lane: WebhookLaneDue,
+        now: Timestamp,
+    ) -> Result<Option<WebhookEventRow>, StoreError> {
+        let which = match lane.lane {
+            WebhookLane::First => "state = 'pending' AND due_at IS NULL AND ?3 IS NOT NULL ORDER BY sequence",
+            WebhookLane::Again => "due_at IS NOT NULL AND due_at <= ?3 ORDER BY due_at, sequence",
+        };
+        let sql = format!(
+            "SELECT {COLUMNS} FROM webhook_events
+             WHERE organization_id = ?1 AND endpoint_id = ?2 AND {which} LIMIT 1"
+        );
+        self.first(&sql, &[lane.organization.into(), lane.endpoint.into(), now.into()], event).await
+    }
+
+    /// Stores what an attempt made of an event.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_event_attempted(
+        &mut self,
+        event: &WebhookEventRow,
+        last_http_code: Option<u16>,
+        due_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let completed = matches!(event.state, EventState::Succeeded | EventState::Failed);
+        self.execute(
+            "UPDATE webhook_events
+             SET modified_at = ?3, payload = CASE WHEN data IS NULL THEN NULL ELSE ?4 END, state = ?5,
+                 attempts = ?6, last_http_code = ?7, due_at = ?8,
+                 completed_at = CASE WHEN ?9 THEN coalesce(completed_at, ?3) END
+             WHERE organization_id = ?1 AND id = ?2",
+            &[
+                event.organization.into(),
+                event.id.into(),
+                now.into(),
+                event.payload.as_deref().into(),
+                event.state.as_str().into(),
+                i64::from(event.attempts).into(),
+                last_http_code.map(i64::from).into(),
+                due_at.into(),
+                completed.into(),
+            ],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    /// Has an event sent once more, now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_event_again(
+        &mut self,
+        event: &WebhookEventRow,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.execute(
+            "UPDATE webhook_events SET state = ?3, due_at = ?4 WHERE organization_id = ?1 AND id = ?2",
+            &[event.organization.into(), event.id.into(), event.state.as_str().into(), now.into()],
+        )
+        .await?;
+        self.webhook_lanes_settle(event.organization, event.endpoint, now).await
+    }
+
+    /// The states of the events of an endpoint that came to an end since `since`, the newest event first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_events_completed(
+        &mut self,
+        endpoint: &Endpoint,
+        limit: usize,
+    ) -> Result<Vec<EventState>, StoreError> {
+        let Endpoint { organization, id, enabled_since, .. } = endpoint;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.all(
+            "SELECT state FROM webhook_events
+             WHERE organization_id = ?1 AND endpoint_id = ?2 AND completed_at IS NOT NULL
+               AND completed_at >= ?3
+             ORDER BY sequence DESC LIMIT ?4",
+            &[(*organization).into(), (*id).into(), (*enabled_since).into(), limit.into()],
+            |row| row.named(0, EventState::from_name),
+        )
+        .await
+    }
+
+    /// Gives up the events of an endpoint that nobody took yet.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_events_skip(
+        &mut self,
+        organization: OrganizationId,
+        endpoint: WebhookEndpointId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        for which in ["state = 'pending' AND due_at IS NULL", "due_at IS NOT NULL"] {
+            let sql = format!(
+                "UPDATE webhook_events
+                 SET state = CASE state WHEN 'pending' THEN 'skipped' ELSE state END, due_at = NULL,
+                     modified_at = ?3
+                 WHERE organization_id = ?1 AND endpoint_id = ?2 AND {which}"
+            );
+            self.execute(&sql, &[organization.into(), endpoint.into(), now.into()]).await?;
+        }
+        self.webhook_lanes_settle(organization, endpoint, now).await
+    }
+
+    /// Forgets what a few events of all organizations told that happened before `before`; answers how many.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_events_archive(
+        &mut self,
+        before: Timestamp,
+        limit: i64,
+    ) -> Result<usize, StoreError> {
+        self.execute(
+            "UPDATE webhook_events SET data = NULL, payload = NULL
+             WHERE (organization_id, id) IN (
+                SELECT organization_id, id FROM webhook_events
+                WHERE data IS NOT NULL AND created_at < ?1 ORDER BY created_at LIMIT ?2)",
+            &[before.into(), limit.into()],
+        )
+        .await
+    }
+
+    /// Forgets what events told of a customer, its members included, once nothing more is sent of them;
+    /// answers how many that were.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_events_forget(
+        &mut self,
+        organization: OrganizationId,
+        customer: CustomerId,
+    ) -> Result<usize, StoreError> {
+        self.execute(
+            "UPDATE webhook_events SET data = NULL, payload = NULL, due_at = NULL
+             WHERE organization_id = ?1 AND subject_id = ?2 AND data IS NOT NULL AND state <> 'pending'",
+            &[organization.into(), customer.into()],
+        )
+        .await
+    }
+
+    /// What the events that are still to be sent tell of a customer and its members.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_events_pending(
+        &mut self,
+        organization: OrganizationId,
+        customer: CustomerId,
+    ) -> Result<Vec<(WebhookEventId, EventData)>, StoreError> {
+        self.all(
+            "SELECT id, data FROM webhook_events
+             WHERE organization_id = ?1 AND subject_id = ?2 AND data IS NOT NULL AND state = 'pending'",
+            &[organization.into(), customer.into()],
+            |row| Ok((row.get(0)?, row.parse(1, |text| serde_json::from_str(text))?)),
+        )
+        .await
+    }
+
+    /// Has an event that is still to be sent tell something else.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_event_retell(
+        &mut self,
+        organization: OrganizationId,
+        id: WebhookEventId,
+        data: &EventData,
+    ) -> Result<(), StoreError> {
+        self.execute(
+            "UPDATE webhook_events SET data = ?3, payload = NULL WHERE organization_id = ?1 AND id = ?2",
+            &[organization.into(), id.into(), data.image()?.into()],
+        )
+        .await
+        .map(|_| ())
+    }
+}

@@ -1,0 +1,192 @@
+//! The lanes in which the events of webhook endpoints are delivered.
+//!
+//! A lane is taken with a lease before anything is sent, and its row is changed before its events are, so
+//! that an event written meanwhile is not overlooked.
+
+use tenantry_core::Timestamp;
+use tenantry_core::ids::{OrganizationId, WebhookEndpointId};
+use tenantry_core::webhook::Endpoint;
+
+use super::webhook_endpoints;
+use crate::{StoreError, Tx, WebhookEventRow};
+
+/// Which of an endpoint's events a request belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum WebhookLane {
+    /// First attempts, in the order of the events.
+    First,
+    /// Repeated attempts, each at its time.
+    Again,
+}
+
+impl WebhookLane {
+    pub(super) const ALL: [Self; 2] = [Self::First, Self::Again];
+
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Again => "again",
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|lane| lane.as_str() == name)
+    }
+}
+
+/// A lane that has something to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct WebhookLaneDue {
+    /// The tenant.
+    pub organization: OrganizationId,
+    /// Whose lane.
+    pub endpoint: WebhookEndpointId,
+    /// Which of the two.
+    pub lane: WebhookLane,
+}
+
+/// What must be known to make one attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookClaim {
+    /// The lane that is held for it.
+    pub lane: WebhookLaneDue,
+    /// Until when it is held.
+    pub leased_until: Timestamp,
+    /// What is sent.
+    pub event: WebhookEventRow,
+    /// Where to.
+    pub endpoint: Endpoint,
+    /// The organization's name, which a notice shows.
+    pub organization_name: String,
+}
+
+impl Tx<'_> {
+    /// Lanes of all organizations that have something to do and that nobody holds, the longest due first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_lanes_due(
+        &mut self,
+        now: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<WebhookLaneDue>, StoreError> {
+        let hold = self.for_update();
+        let sql = format!(
+            "SELECT organization_id, endpoint_id, lane FROM webhook_lanes
+             WHERE due_at <= ?1 AND (leased_until IS NULL OR leased_until <= ?1)
+             ORDER BY due_at LIMIT ?2{hold}"
+        );
+        self.all(&sql, &[now.into(), limit.into()], |row| {
+            Ok(WebhookLaneDue {
+                organization: row.get(0)?,
+                endpoint: row.get(1)?,
+                lane: row.named(2, WebhookLane::from_name)?,
+            })
+        })
+        .await
+    }
+
+    /// When a lane of any organization next has something to do, or is no longer held, after `now`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_next_due(&mut self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        let due = self
+            .first("SELECT min(due_at) FROM webhook_lanes WHERE due_at > ?1", &[now.into()], |row| {
+                row.get::<Option<Timestamp>>(0)
+            })
+            .await?;
+        let freed = self
+            .first(
+                "SELECT min(leased_until) FROM webhook_lanes WHERE due_at <= ?1 AND leased_until > ?1",
+                &[now.into()],
+                |row| row.get::<Option<Timestamp>>(0),
+            )
+            .await?;
+        Ok(due.flatten().into_iter().chain(freed.flatten()).min())
+    }
+
+    /// Holds a lane until `until`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_lane_lease(
+        &mut self,
+        lane: WebhookLaneDue,
+        until: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.execute(
+            "UPDATE webhook_lanes SET leased_until = ?4
+             WHERE organization_id = ?1 AND endpoint_id = ?2 AND lane = ?3",
+            &[lane.organization.into(), lane.endpoint.into(), lane.lane.as_str().into(), until.into()],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    /// Gives a lane back, unless somebody else holds it by now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_lane_release(
+        &mut self,
+        lane: WebhookLaneDue,
+        leased_until: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.execute(
+            "UPDATE webhook_lanes SET leased_until = NULL
+             WHERE organization_id = ?1 AND endpoint_id = ?2 AND lane = ?3 AND leased_until = ?4",
+            &[lane.organization.into(), lane.endpoint.into(), lane.lane.as_str().into(), leased_until.into()],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    /// Sets when an endpoint's lanes next have something to do: what waits for its first attempt is due
+    /// `now`, behind every other endpoint that is due already.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_lanes_settle(
+        &mut self,
+        organization: OrganizationId,
+        endpoint: WebhookEndpointId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.execute(
+            "UPDATE webhook_lanes SET due_at = CASE lane
+                WHEN 'first' THEN (
+                    SELECT ?3 FROM webhook_events
+                    WHERE organization_id = ?1 AND endpoint_id = ?2 AND state = 'pending' AND due_at IS NULL
+                    LIMIT 1)
+                ELSE (
+                    SELECT min(webhook_events.due_at) FROM webhook_events
+                    WHERE organization_id = ?1 AND endpoint_id = ?2 AND webhook_events.due_at IS NOT NULL)
+                END
+             WHERE organization_id = ?1 AND endpoint_id = ?2",
+            &[organization.into(), endpoint.into(), now.into()],
+        )
+        .await?;
+        self.touch_webhooks();
+        Ok(())
+    }
+
+    /// The endpoint and the organization's name that an event is sent with.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_target(
+        &mut self,
+        lane: WebhookLaneDue,
+    ) -> Result<Option<(Endpoint, String)>, StoreError> {
+        let columns = webhook_endpoints::COLUMNS;
+        let sql = format!(
+            "SELECT {columns}, (SELECT name FROM organizations WHERE id = ?1) FROM webhook_endpoints
+             WHERE organization_id = ?1 AND id = ?2 AND deleted_at IS NULL AND enabled"
+        );
+        self.first(&sql, &[lane.organization.into(), lane.endpoint.into()], |row| {
+            Ok((webhook_endpoints::endpoint(row)?, row.get(12)?))
+        })
+        .await
+    }
+}

@@ -1,0 +1,47 @@
+//! What every engine must do. The tests speak through `Store`, `Operation` and `Tx` alone; what differs
+//! between engines stands in [`support`]. A second engine is a second module in `on_every_engine!`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
+
+/// Runs each of these tests on each engine, in a database of its own.
+macro_rules! on_every_engine {
+    ($($test:ident),+ $(,)?) => {
+        mod sqlite {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::$test(crate::support::Database::sqlite()).await;
+                }
+            )+
+        }
+    };
+}
+
+/// `run!(store, input, |input, tx, moment| ..)`: one operation that does what the block says.
+macro_rules! run {
+    ($store:expr, $input:expr, |$given:pat_param, $tx:pat_param, $moment:pat_param| $body:expr) => {
+        crate::support::write(&$store, $input, |$given, $tx, $moment| Box::pin(async move { $body })).await
+    };
+}
+
+/// What a method of `Tx` answers outside of a transaction.
+macro_rules! read {
+    ($store:expr, $method:ident($($argument:expr),* $(,)?)) => {
+        $store.reader().unwrap().tx().unwrap().$method($($argument),*).await.unwrap()
+    };
+}
+
+mod atomicity;
+mod constraints;
+mod durability;
+mod fixtures;
+mod lists;
+mod model;
+mod rows;
+mod support;
+mod tenants;

@@ -1,0 +1,312 @@
+//! What is stored is read back as it was, by every way that leads to it.
+
+use tenantry_core::customer::{Customer, CustomerKind};
+use tenantry_core::member::{Member, MemberRole};
+use tenantry_core::organization::Organization;
+use tenantry_core::team::{TeamMember, TeamRole};
+use tenantry_core::token::{AccessToken, Scopes, UserToken};
+use tenantry_core::user::User;
+use tenantry_core::values::{Address, AddressInput, Country, TaxId};
+use tenantry_store::{Claim, CredentialOwner, IdempotencyRecord, StoredAnswer};
+
+use crate::fixtures::*;
+use crate::support::Database;
+
+on_every_engine!(
+    an_organization,
+    a_person,
+    a_team,
+    a_customer,
+    a_team_customer_is_reached_through_its_owner,
+    a_member,
+    an_access_token,
+    a_persons_token,
+    an_idempotency_record,
+    expired_records_are_swept,
+    a_value_of_the_installation,
+    an_audit_entry,
+);
+
+async fn an_organization(database: Database) {
+    let store = database.open();
+    assert!(!read!(store, any_organization()));
+    let mut new = organization(1);
+    new.parent = Some(organization_id(9));
+    run!(store, new.clone(), |new, tx, _| Ok(tx.organization_insert(new).await?)).unwrap();
+    assert!(read!(store, any_organization()));
+    assert_eq!(read!(store, organization(new.id)), Some(new.clone()));
+    assert_eq!(read!(store, organization_for_update(new.id)), Some(new.clone()));
+    assert_eq!(read!(store, organization_by_slug("ORGANIZATION-1")), Some(new.id));
+    assert_eq!(read!(store, organization_by_slug("organization-2")), None);
+    let mut profile = new.profile.clone();
+    profile.email = Some("Help@Example.com".parse().unwrap());
+    profile.onboarded_at = Some(at(5));
+    profile.legacy.total_monthly_spending_limit = Some(i64::MAX);
+    profile.account.about = "Zoë\n\"🚀\"".to_owned();
+    let changed =
+        Organization { modified_at: Some(at(6)), name: "Zoë & Co".parse().unwrap(), profile, ..new };
+    run!(store, changed.clone(), |changed, tx, _| Ok(tx.organization_update(changed).await?)).unwrap();
+    assert_eq!(read!(store, organization(changed.id)), Some(changed));
+}
+
+async fn a_person(database: Database) {
+    let store = database.open();
+    let new =
+        User { email: "Zoë@Example.com".parse().unwrap(), name: Some("Zoë".parse().unwrap()), ..user(1) };
+    let insert = |user: &User| user.clone();
+    let stored = run!(store, insert(&new), |new, tx, _| Ok(tx.user_insert(new).await?)).unwrap();
+    assert_eq!(stored, new);
+    let other_spelling = "ZOË@example.com".parse().unwrap();
+    assert_eq!(read!(store, user_by_email(&other_spelling)), Some(new.clone()));
+    // Who comes second is told who came first.
+    let second = User { email: other_spelling, ..user(2) };
+    let stored = run!(store, insert(&second), |new, tx, _| Ok(tx.user_insert(new).await?)).unwrap();
+    assert_eq!(stored, new);
+    assert_eq!(read!(store, user_by_email(&user(3).email)), None);
+}
+
+async fn a_team(database: Database) {
+    let store = database.open();
+    let team: Vec<TeamMember> =
+        (1..).zip(TeamRole::ALL).map(|(user, role)| team_member(1, user, role)).collect();
+    run!(store, team.clone(), |team, tx, _| {
+        for member in team {
+            tx.team_insert(member).await?;
+        }
+        Ok(())
+    })
+    .unwrap();
+    for member in &team {
+        assert_eq!(read!(store, team_member(member.organization, member.user)).as_ref(), Some(member));
+        assert_eq!(read!(store, user_organizations(member.user)), [member.organization]);
+    }
+    let newest_first: Vec<TeamMember> = team.into_iter().rev().collect();
+    assert_eq!(read!(store, team(organization_id(1))), newest_first);
+    run!(store, (), |(), tx, _| Ok(tx.team_delete(organization_id(1), user_id(5)).await?)).unwrap();
+    assert_eq!(read!(store, team(organization_id(1))), newest_first[1..]);
+    assert_eq!(read!(store, user_organizations(user_id(5))), []);
+}
+
+fn rich_customer() -> Customer {
+    let address = AddressInput { country: "FR", city: Some("Paris"), ..AddressInput::default() };
+    Customer {
+        kind: CustomerKind::Individual,
+        modified_at: Some(at(7)),
+        email: Some("Ann@Example.com".parse().unwrap()),
+        email_verified: true,
+        name: Some("Ann O'Hara 🚀".parse().unwrap()),
+        external_id: Some("ext %_1".parse().unwrap()),
+        metadata: serde_json::from_str(r#"{"b":true,"a":"x","n":1,"f":1.0}"#).unwrap(),
+        billing_name: Some("Ann Ltd".parse().unwrap()),
+        billing_address: Some(Address::parse(address).unwrap()),
+        tax_id: Some(TaxId::parse("FR61954506077", Country::parse_input("FR").unwrap()).unwrap()),
+        locale: Some("fr-FR".parse().unwrap()),
+        ..customer(1, 1)
+    }
+}
+
+async fn a_customer(database: Database) {
+    let store = database.open();
+    let (poor, rich) = (customer(1, 1), rich_customer());
+    add_customer(&store, &poor).await;
+    assert_eq!(read!(store, customer(poor.organization, poor.id)), Some(poor.clone()));
+    for (before, after) in [(&poor, &rich), (&rich, &poor), (&poor, &rich)] {
+        let both = (before.clone(), after.clone());
+        run!(store, both, |(before, after), tx, _| Ok(tx.customer_update(before, after).await?)).unwrap();
+        assert_eq!(read!(store, customer(after.organization, after.id)).as_ref(), Some(after));
+        assert_eq!(read!(store, customer_for_update(after.organization, after.id)).as_ref(), Some(after));
+    }
+    let (organization, email) = (rich.organization, "ANN@example.com".parse().unwrap());
+    assert_eq!(read!(store, customer_by_external_id(organization, "ext %_1")), Some(rich.id));
+    assert!(read!(store, customer_email_taken(organization, &email, None)));
+    assert!(!read!(store, customer_email_taken(organization, &email, Some(rich.id))));
+    assert!(!read!(store, customer_email_taken(organization, &poor.email.unwrap(), None)));
+    delete_customer(&store, &rich).await;
+    assert_eq!(read!(store, customer(organization, rich.id)), None);
+    assert_eq!(read!(store, customer_for_update(organization, rich.id)), None);
+    assert_eq!(read!(store, customer_by_external_id(organization, "ext %_1")), None);
+    assert!(!read!(store, customer_email_taken(organization, &email, None)));
+}
+
+async fn a_team_customer_is_reached_through_its_owner(database: Database) {
+    let store = database.open();
+    let team = Customer { email: None, ..customer(1, 1) };
+    add_customer(&store, &team).await;
+    let (owner, heir) = (member(&team, 1, MemberRole::Owner), member(&team, 2, MemberRole::Member));
+    add_member(&store, &heir).await;
+    assert_eq!(read!(store, customer(team.organization, team.id)).unwrap().owner_email, None);
+    add_member(&store, &owner).await;
+    let found = read!(store, customer(team.organization, team.id)).unwrap();
+    assert_eq!(found.contact(), Some(&owner.email));
+}
+
+async fn a_member(database: Database) {
+    let store = database.open();
+    let team = customer(1, 1);
+    add_customer(&store, &team).await;
+    let new = Member {
+        email: "Zoë@Example.com".parse().unwrap(),
+        name: Some("Zoë".parse().unwrap()),
+        external_id: Some("e".parse().unwrap()),
+        ..member(&team, 1, MemberRole::Member)
+    };
+    add_member(&store, &new).await;
+    let (organization, customer) = (new.organization, new.customer_id);
+    let changed = Member {
+        modified_at: Some(at(9)),
+        email: "y@example.com".parse().unwrap(),
+        name: None,
+        role: MemberRole::Owner,
+        ..new.clone()
+    };
+    for (stored, owner) in [(&new, None), (&changed, Some(&changed))] {
+        run!(store, stored.clone(), |stored, tx, _| Ok(tx.member_update(stored).await?)).unwrap();
+        assert_eq!(read!(store, member(organization, stored.id)).as_ref(), Some(stored));
+        assert_eq!(
+            read!(store, member_by_email(organization, customer, &stored.email)).as_ref(),
+            Some(stored)
+        );
+        assert_eq!(read!(store, member_by_external_id(organization, customer, "e")).as_ref(), Some(stored));
+        assert_eq!(read!(store, member_owner(organization, customer)).as_ref(), owner);
+        assert_eq!(read!(store, members_of_customer(organization, customer)), std::slice::from_ref(stored));
+    }
+    assert_eq!(read!(store, member_by_email(organization, customer, &new.email)), None);
+    delete_member(&store, &changed).await;
+    assert_eq!(read!(store, member(organization, new.id)), None);
+    assert_eq!(read!(store, member_by_email(organization, customer, &changed.email)), None);
+    assert_eq!(read!(store, member_by_external_id(organization, customer, "e")), None);
+    assert_eq!(read!(store, member_owner(organization, customer)), None);
+    assert_eq!(read!(store, members_of_customer(organization, customer)), []);
+}
+
+async fn an_access_token(database: Database) {
+    let store = database.open();
+    add_organization(&store, 1).await;
+    let scopes = vec!["members:read".parse().unwrap(), "messages:send:{example.com}".parse().unwrap()];
+    let token = AccessToken {
+        label: "Zoë's".to_owned(),
+        scopes: Scopes::new(scopes),
+        expires_at: Some(at(100)),
+        created_by: Some(user_id(1)),
+        ..access_token(1, 1)
+    };
+    let insert = (token.clone(), hash(1));
+    run!(store, insert, |(token, hash), tx, _| Ok(tx.access_token_insert(token, hash).await?)).unwrap();
+    let live = Some(CredentialOwner::Organization(token.clone()));
+    assert_eq!(read!(store, credential_owner(&hash(1), at(99))), live);
+    assert_eq!(read!(store, credential_owner(&hash(1), at(100))), None, "it has expired");
+    assert_eq!(read!(store, credential_owner(&hash(2), at(99))), None);
+    assert_eq!(read!(store, access_token(token.organization, token.id)), Some(token.clone()));
+    assert_eq!(read!(store, organization_of_token(token.id)), Some(token.organization));
+    let revoke = (token.organization, token.id);
+    run!(store, revoke, |(organization, id), tx, moment| {
+        Ok(tx.access_token_delete(*organization, *id, moment.now()).await?)
+    })
+    .unwrap();
+    assert_eq!(read!(store, credential_owner(&hash(1), at(99))), None);
+    assert_eq!(read!(store, access_token(token.organization, token.id)), None);
+    // A token of an organization that is not there is dead too.
+    let orphan = (access_token(2, 2), hash(2));
+    run!(store, orphan, |(token, hash), tx, _| Ok(tx.access_token_insert(token, hash).await?)).unwrap();
+    assert_eq!(read!(store, credential_owner(&hash(2), at(1))), None);
+}
+
+async fn a_persons_token(database: Database) {
+    let store = database.open();
+    add_organization(&store, 1).await;
+    add_organization(&store, 2).await;
+    let token = UserToken { expires_at: Some(at(100)), ..user_token(1, 1) };
+    // The third organization is gone: a part in it is none.
+    let parts = [
+        team_member(1, 1, TeamRole::Owner),
+        team_member(2, 1, TeamRole::Analyst),
+        team_member(3, 1, TeamRole::Owner),
+    ];
+    run!(store, (token.clone(), parts), |(token, parts), tx, _| {
+        for part in parts {
+            tx.team_insert(part).await?;
+        }
+        Ok(tx.user_token_insert(token, &hash(1)).await?)
+    })
+    .unwrap();
+    let roles = vec![(organization_id(1), TeamRole::Owner), (organization_id(2), TeamRole::Analyst)];
+    let live = CredentialOwner::User(token.clone(), roles);
+    assert_eq!(read!(store, credential_owner(&hash(1), at(99))), Some(live));
+    assert_eq!(read!(store, credential_owner(&hash(1), at(100))), None, "it has expired");
+    run!(store, (), |(), tx, _| Ok(tx.team_delete(organization_id(1), user_id(1)).await?)).unwrap();
+    let left = CredentialOwner::User(token, vec![(organization_id(2), TeamRole::Analyst)]);
+    assert_eq!(read!(store, credential_owner(&hash(1), at(99))), Some(left));
+}
+
+fn claim(organization: u32, key: &str) -> Claim {
+    Claim { organization: organization_id(organization), key: key.to_owned(), fingerprint: [7; 32] }
+}
+
+async fn an_idempotency_record(database: Database) {
+    let store = database.open();
+    let answer = |status| StoredAnswer { status, body: b"{\"a\":\xff}".to_vec() };
+    let claimed = async |now: i64, until: i64| {
+        run!(store, (at(now), at(until)), |(now, until), tx, _| {
+            Ok(tx.idempotency_claim(&claim(1, "k"), *now, *until).await?)
+        })
+        .unwrap()
+    };
+    for (status, from, until) in [(201, 1, 10), (409, 10, 20)] {
+        assert!(claimed(from, until).await, "the key is free, or its record has expired");
+        assert!(!claimed(until - 1, until + 5).await, "it is taken until its last moment");
+        run!(store, answer(status), |answer, tx, _| Ok(tx
+            .idempotency_answer(&claim(1, "k"), answer)
+            .await?))
+        .unwrap();
+        let record = IdempotencyRecord { fingerprint: vec![7; 32], answer: answer(status) };
+        assert_eq!(read!(store, idempotency_record(&claim(1, "k"))), Some(record));
+    }
+    assert_eq!(read!(store, idempotency_record(&claim(1, "K"))), None);
+    assert_eq!(read!(store, idempotency_record(&claim(2, "k"))), None);
+}
+
+async fn expired_records_are_swept(database: Database) {
+    let store = database.open();
+    run!(store, (), |(), tx, _| {
+        for expiry in 1..=10 {
+            assert!(tx.idempotency_claim(&claim(1, &format!("k{expiry}")), at(0), at(expiry)).await?);
+        }
+        Ok(())
+    })
+    .unwrap();
+    for (now, expected) in [(0, 0), (7, 3), (7, 3), (7, 1), (7, 0)] {
+        let swept = run!(store, at(now), |now, tx, _| Ok(tx.idempotency_sweep(*now, 3).await?)).unwrap();
+        assert_eq!(swept, expected);
+    }
+    for expiry in 1..=10 {
+        let found = read!(store, idempotency_record(&claim(1, &format!("k{expiry}"))));
+        assert_eq!(found.is_some(), expiry > 7, "{expiry}");
+    }
+}
+
+async fn a_value_of_the_installation(database: Database) {
+    let store = database.open();
+    for (name, value, kept) in [("a", 1_u8, 1_u8), ("a", 2, 1), ("b", 3, 3)] {
+        let found = run!(store, (name, value), |(name, value), tx, _| {
+            Ok(tx.installation_value(name, &[*value]).await?)
+        });
+        assert_eq!(found.unwrap(), [kept], "the first value stays");
+    }
+}
+
+async fn an_audit_entry(database: Database) {
+    let store = database.open();
+    let subject = member(&customer(1, 1), 1, MemberRole::Owner);
+    let entries = [audit_entry(&subject, 1), audit_entry(&subject, 2)];
+    run!(store, entries, |entries, tx, _| {
+        for entry in entries {
+            tx.audit_append(entry).await?;
+        }
+        Ok(())
+    })
+    .unwrap();
+    let (organization, id) = (subject.organization, subject.id.uuid());
+    assert_eq!(read!(store, audit_count(organization, "member.created", id)), 2);
+    assert_eq!(read!(store, audit_count(organization, "member.deleted", id)), 0);
+    assert_eq!(read!(store, audit_count(organization_id(2), "member.created", id)), 0);
+}

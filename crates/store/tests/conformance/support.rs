@@ -1,0 +1,150 @@
+//! What differs between engines, and how a test says what an operation does.
+
+use std::fs;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tempfile::TempDir;
+use tenantry_core::{Moment, Timestamp};
+use tenantry_store::{Moments, Operation, Store, StoreError, Tx, sqlite};
+
+/// A database of one test, gone with it.
+pub(crate) struct Database {
+    directory: TempDir,
+    ticks: Arc<AtomicU64>,
+}
+
+impl Database {
+    pub(crate) fn sqlite() -> Self {
+        Self { directory: tempfile::tempdir().unwrap(), ticks: Arc::default() }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("tenantry.db")
+    }
+
+    /// Time goes on by a microsecond an operation; no two operations have the same randomness.
+    fn moments(&self) -> Moments {
+        let ticks = Arc::clone(&self.ticks);
+        Arc::new(move || {
+            let tick = ticks.fetch_add(1, Ordering::Relaxed);
+            let mut seed = [0; 32];
+            seed[..8].copy_from_slice(&tick.to_be_bytes());
+            Moment::new(Timestamp::from_micros(1_000_000_000 + i64::try_from(tick).unwrap()), seed)
+        })
+    }
+
+    pub(crate) fn try_open(&self) -> Result<Store, StoreError> {
+        sqlite::open(&self.path(), self.moments())
+    }
+
+    pub(crate) fn open(&self) -> Store {
+        self.try_open().unwrap()
+    }
+
+    fn connect(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.path()).unwrap()
+    }
+
+    /// Every row of every table, as text.
+    pub(crate) fn dump(&self) -> Vec<String> {
+        let connection = self.connect();
+        let tables: Vec<String> = connection
+            .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+            .unwrap()
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        assert!(tables.iter().any(|table| table == "members"));
+        let mut rows = Vec::new();
+        for table in tables {
+            let mut statement = connection.prepare(&format!("SELECT * FROM {table}")).unwrap();
+            let columns = statement.column_count();
+            let mut found = statement.query([]).unwrap();
+            while let Some(row) = found.next().unwrap() {
+                let values: Vec<_> = (0..columns).map(|column| row.get_ref(column).unwrap()).collect();
+                rows.push(format!("{table}: {values:?}"));
+            }
+        }
+        rows.sort();
+        rows
+    }
+
+    /// Notes a migration of a later program.
+    pub(crate) fn pretend_migration(&self, number: i64) {
+        let sql = "INSERT INTO schema_migrations (number, name, applied_at) VALUES (?1, 'later', 0)";
+        self.connect().execute(sql, [number]).unwrap();
+    }
+
+    /// The files as another machine would find them if this one lost its power now.
+    pub(crate) fn after_a_power_cut(&self) -> Self {
+        let copy = Self::sqlite();
+        for file in fs::read_dir(self.directory.path()).unwrap().map(Result::unwrap) {
+            // The index of the log is memory, not disk.
+            if !file.path().to_string_lossy().ends_with("-shm") {
+                fs::copy(file.path(), copy.directory.path().join(file.file_name())).unwrap();
+            }
+        }
+        copy
+    }
+}
+
+/// Why an operation of a test failed.
+#[derive(Debug, Clone)]
+pub(crate) enum Failure {
+    /// The store failed.
+    Store(StoreError),
+    /// The test wanted it.
+    OnPurpose,
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// The name of the constraint that refused.
+pub(crate) fn violated<T: std::fmt::Debug>(outcome: Result<T, Failure>) -> String {
+    match outcome {
+        Err(Failure::Store(StoreError::Violated(name))) => name,
+        other => panic!("no constraint was violated: {other:?}"),
+    }
+}
+
+/// An operation's work, as a closure makes it.
+pub(crate) type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>;
+
+struct Do<I, T, F> {
+    input: I,
+    work: F,
+    output: PhantomData<fn() -> T>,
+}
+
+impl<I, T, F> Operation for Do<I, T, F>
+where
+    I: Send + Sync + 'static,
+    T: Send + 'static,
+    F: for<'a, 'c> Fn(&'a I, &'a mut Tx<'c>, &'a mut Moment) -> Work<'a, T> + Send + Sync + 'static,
+{
+    type Output = T;
+    type Error = Failure;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<T, Failure> {
+        (self.work)(&self.input, tx, moment).await
+    }
+}
+
+pub(crate) async fn write<I, T, F>(store: &Store, input: I, work: F) -> Result<T, Failure>
+where
+    I: Send + Sync + 'static,
+    T: Send + 'static,
+    F: for<'a, 'c> Fn(&'a I, &'a mut Tx<'c>, &'a mut Moment) -> Work<'a, T> + Send + Sync + 'static,
+{
+    store.write(Do { input, work, output: PhantomData }).await
+}

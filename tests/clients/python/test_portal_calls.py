@@ -1,0 +1,233 @@
+"""Customer sessions and the portal they open."""
+from datetime import datetime, timedelta, timezone
+from uuid import uuid4
+
+import pytest
+from polar_sdk import models
+
+MEMBER, MANAGER, OWNER = models.MemberRole.MEMBER, models.MemberRole.BILLING_MANAGER, models.MemberRole.OWNER
+
+
+def session_of(polar, customer, member=None):
+    fields = {} if member is None else {"member_id": member.id}
+    return polar.customer_sessions.create(request=models.CustomerSessionCustomerIDCreate(
+        customer_id=customer.id, return_url="https://example.com/", **fields))
+
+
+class Portal:
+    """The portal as the holder of a session sees it."""
+
+    def __init__(self, connect, token):
+        portal = connect(token).customer_portal
+        self.token, self.members, self.customers, self.session = (
+            token, portal.members, portal.customers, portal.customer_session)
+
+    def me(self):
+        return self.customers.get(security=models.CustomerPortalCustomersGetSecurity(member_session=self.token))
+
+    def update(self, **fields):
+        return self.customers.update(
+            security=models.CustomerPortalCustomersUpdateSecurity(member_session=self.token),
+            request=models.CustomerPortalCustomerUpdate(**fields))
+
+    def request_email(self, email):
+        return self.customers.request_email_update(
+            security=models.CustomerPortalCustomersRequestEmailUpdateSecurity(member_session=self.token),
+            request=models.CustomerEmailUpdateRequest(email=email))
+
+    def introspect(self):
+        return self.session.introspect(
+            security=models.CustomerPortalCustomerSessionIntrospectSecurity(member_session=self.token))
+
+    def user(self):
+        return self.session.get_authenticated_user(
+            security=models.CustomerPortalCustomerSessionGetAuthenticatedUserSecurity(member_session=self.token))
+
+
+@pytest.fixture
+def enter(polar, connect):
+    return lambda customer, member=None: Portal(connect, session_of(polar, customer, member).token)
+
+
+@pytest.fixture
+def people(polar, team, unique, members_of):
+    """The owner, a billing manager and a member of the team."""
+    for role in (models.Role.BILLING_MANAGER, models.Role.MEMBER):
+        polar.members.create_member(request=models.MemberCreate(customer_id=team.id, email=unique(), role=role))
+    return {member.role: member for member in members_of(team)}
+
+
+@pytest.fixture
+def owner(enter, team, people):
+    return enter(team, people[OWNER])
+
+
+@pytest.fixture
+def manager(enter, team, people):
+    return enter(team, people[MANAGER])
+
+
+@pytest.fixture
+def plain(enter, team, people):
+    return enter(team, people[MEMBER])
+
+
+def status_of(call):
+    with pytest.raises(models.PolarError) as caught:
+        call()
+    return caught.value.status_code
+
+
+def test_session(polar, individual):
+    session = session_of(polar, individual)
+    assert (session.customer_id, session.customer, session.return_url) == (
+        individual.id, individual, "https://example.com/")
+    assert session.token in session.customer_portal_url
+    assert timedelta(minutes=55) < session.expires_at - datetime.now(timezone.utc) <= timedelta(hours=1)
+
+
+def test_session_by_external_id(polar, unique):
+    customer = polar.customers.create(request=models.CustomerIndividualCreate(
+        email=unique(), external_id=unique("session")))
+    session = polar.customer_sessions.create(request=models.CustomerSessionCustomerExternalIDCreate(
+        external_customer_id=customer.external_id))
+    assert session.customer_id == customer.id
+
+
+def test_session_refuses_whom_it_does_not_know(polar, other_polar, team):
+    known, unknown = models.CustomerSessionCustomerIDCreate, str(uuid4())
+    for client, request, place in (
+        (polar, known(customer_id=unknown), "customer_id"),
+        (polar, known(customer_id=team.id), "member_id"),
+        (polar, known(customer_id=team.id, member_id=unknown), "member_id"),
+        (polar, known(customer_id=team.id, external_member_id="nobody"), "external_member_id"),
+        (polar, models.CustomerSessionCustomerExternalIDCreate(external_customer_id="nobody"),
+         "external_customer_id"),
+        (other_polar, known(customer_id=team.id), "customer_id"),
+    ):
+        with pytest.raises(models.HTTPValidationError) as caught:
+            client.customer_sessions.create(request=request)
+        assert [(item.type, item.loc) for item in caught.value.data.detail] == [("value_error", ["body", place])]
+
+
+def test_session_needs_a_scope(client_with, individual):
+    assert status_of(lambda: session_of(client_with("customers:write"), individual)) == 403
+
+
+def test_me(enter, individual):
+    portal = enter(individual)
+    me = portal.me()
+    assert (me.id, me.email, me.oauth_accounts) == (individual.id, individual.email, {})
+    updated = portal.update(billing_name="Ada & Co", tax_id="FR61954506077", billing_address=models.AddressInput(
+        country=models.CountryAlpha2Input.FR, city="Paris"))
+    assert (updated.billing_name, updated.billing_address.city) == ("Ada & Co", "Paris")
+    assert updated.tax_id == ["FR61954506077", models.TaxIDFormat.EU_VAT]
+    assert portal.me() == updated
+
+
+def test_me_refuses_bad_fields(enter, individual):
+    portal = enter(individual)
+    for fields in ({"default_payment_method_id": str(uuid4())}, {"tax_id": "12"}, {"billing_address":
+                   models.AddressInput(country=models.CountryAlpha2Input.US, state="ZZ")}):
+        with pytest.raises(models.HTTPValidationError):
+            portal.update(**fields)
+
+
+def test_billing_is_for_owners_and_managers(manager, plain, team):
+    assert manager.update(billing_name="Manager's").billing_name == "Manager's"
+    assert status_of(lambda: plain.update(billing_name="Mine")) == 403
+    assert plain.me().id == team.id
+
+
+def test_the_session_and_its_person(owner, people, team):
+    found = owner.introspect()
+    assert found.return_url == "https://example.com/" and found.expires_at > datetime.now(timezone.utc)
+    user = owner.user()
+    assert (user.type, user.role, user.member_id, user.customer_id) == (
+        "member", "owner", people[OWNER].id, team.id)
+
+
+def test_the_portal_is_for_sessions_alone(connect):
+    portal = Portal(connect, "dead")
+    for call in (portal.me, portal.update, portal.introspect, portal.user, portal.members.list_members,
+                 lambda: portal.request_email("new@example.com")):
+        assert status_of(call) == 401
+
+
+def test_a_session_ends_with_its_person(polar, team, owner, plain, people):
+    polar.members.delete_member(id=people[MEMBER].id)
+    assert status_of(plain.me) == 401
+    polar.customers.delete(id=team.id)
+    assert status_of(owner.me) == 401
+
+
+def test_email_change_is_asked_for(polar, organization, enter, individual, unique):
+    def allow(yes):
+        polar.organizations.update(id=organization["id"], organization_update=models.OrganizationUpdate(
+            customer_portal_settings=models.OrganizationCustomerPortalSettings(
+                usage=models.CustomerPortalUsageSettings(show=True),
+                subscription=models.CustomerPortalSubscriptionSettings(update_seats=True, update_plan=True),
+                customer=models.CustomerPortalCustomerSettings(allow_email_change=yes))))
+    portal = enter(individual)
+    assert status_of(lambda: portal.request_email(unique())) == 403
+    allow(True)
+    assert portal.request_email(unique("new")) is None
+    assert status_of(lambda: portal.request_email(individual.email)) == 422
+    allow(False)
+
+
+def test_an_unknown_email_change_is_refused(polar):
+    customers = polar.customer_portal.customers
+    assert status_of(lambda: customers.check_email_update(token="nobody")) == 401
+    assert status_of(lambda: customers.verify_email_update(
+        request=models.CustomerEmailUpdateVerifyRequest(token="nobody"))) == 401
+
+
+def test_list_members(owner, people):
+    page, found = owner.members.list_members(limit=2), []
+    while page is not None:
+        assert page.result.pagination.total_count == 3
+        found += page.result.items
+        page = page.next()
+    assert {member.id for member in found} == {member.id for member in people.values()}
+
+
+def test_add_update_and_remove_a_member(owner, unique):
+    email = unique("added")
+    added = owner.members.add_member(request=models.CustomerPortalMemberCreate(
+        email=email, name="Added", role=MANAGER))
+    assert (added.email, added.name, added.role) == (email, "Added", MANAGER)
+    again = owner.members.add_member(request=models.CustomerPortalMemberCreate(email=email))
+    assert again.id == added.id
+    updated = owner.members.update_member(
+        id=added.id, customer_portal_member_update=models.CustomerPortalMemberUpdate(role=MEMBER))
+    assert (updated.name, updated.role) == ("Added", MEMBER)
+    assert owner.members.remove_member(id=added.id) is None
+    assert status_of(lambda: owner.members.remove_member(id=added.id)) == 404
+
+
+def test_members_are_managed_by_the_rules(owner, manager, plain, people, polar, unique):
+    def change(portal, target, role):
+        return status_of(lambda: portal.members.update_member(
+            id=people[target].id, customer_portal_member_update=models.CustomerPortalMemberUpdate(role=role)))
+
+    def remove(portal, target):
+        return status_of(lambda: portal.members.remove_member(id=people[target].id))
+
+    assert change(owner, OWNER, MEMBER) == change(manager, MEMBER, OWNER) == change(manager, OWNER, MEMBER) == 422
+    assert remove(owner, OWNER) == remove(manager, OWNER) == remove(manager, MANAGER) == 422
+    assert change(plain, OWNER, MEMBER) == remove(plain, MANAGER) == status_of(plain.members.list_members) == 403
+    assert status_of(lambda: plain.members.add_member(
+        request=models.CustomerPortalMemberCreate(email=unique()))) == 403
+    assert status_of(lambda: owner.members.add_member(
+        request=models.CustomerPortalMemberCreate(email="nope"))) == 422
+    assert status_of(polar.customer_portal.members.list_members) == 401
+
+
+def test_a_public_page_of_the_organization(polar, connect, organization):
+    for client in (polar, connect("dead")):
+        page = client.customer_portal.organizations.get(slug="PYTHON-SDK")
+        assert (page.organization.id, page.products) == (organization["id"], [])
+        for slug in ("nobody-here", "python_sdk"):
+            with pytest.raises(models.ResourceNotFound):
+                client.customer_portal.organizations.get(slug=slug)

@@ -1,0 +1,82 @@
+"""Organization access tokens, as a person makes them."""
+from uuid import uuid4
+
+import pytest
+from polar_sdk import models
+
+READ, WRITE = models.AvailableScope.CUSTOMERS_READ, models.AvailableScope.CUSTOMERS_WRITE
+
+
+@pytest.fixture(scope="module")
+def user(server, organization, connect):
+    return connect(server.cli.create_user_token("founder@example.com")["token"])
+
+
+@pytest.fixture
+def create(user, organization):
+    return lambda **fields: user.organization_access_tokens.create(request=models.OrganizationAccessTokenCreate(
+        **{"comment": "Made", "scopes": [READ], "organization_id": organization["id"], **fields}))
+
+
+def test_create_and_use(create, connect, organization):
+    made = create(expires_in="P30D")
+    shown = made.organization_access_token
+    assert (shown.comment, shown.scopes, shown.organization_id) == ("Made", [READ], organization["id"])
+    assert shown.expires_at > shown.created_at and shown.last_used_at is None
+    client = connect(made.token)
+    assert client.customers.list(limit=1).result.pagination.total_count >= 0
+    with pytest.raises(models.SDKError) as caught:
+        client.customers.create(request=models.CustomerIndividualCreate(email="no@example.com"))
+    assert caught.value.status_code == 403
+
+
+@pytest.mark.parametrize("expires_in", ["PT0S", "-P1D"])
+def test_create_refuses_a_token_that_never_lives(create, expires_in):
+    with pytest.raises(models.HTTPValidationError):
+        create(expires_in=expires_in)
+
+
+def test_create_refuses_another_organization(create):
+    with pytest.raises(models.HTTPValidationError):
+        create(organization_id=str(uuid4()))
+
+
+def test_list(create, user, organization):
+    made = [create(comment=f"Listed {number}").organization_access_token for number in range(2)]
+    page = user.organization_access_tokens.list(organization_id=organization["id"], limit=100)
+    assert {token.id for token in made} <= {token.id for token in page.result.items}
+    with pytest.raises(models.HTTPValidationError):
+        user.organization_access_tokens.list(page=0)
+
+
+def test_update(create, user):
+    made = create().organization_access_token
+    updated = user.organization_access_tokens.update(
+        id=made.id, organization_access_token_update=models.OrganizationAccessTokenUpdate(
+            comment="Changed", scopes=[READ, WRITE]))
+    assert (updated.id, updated.comment, set(updated.scopes)) == (made.id, "Changed", {READ, WRITE})
+    same = user.organization_access_tokens.update(
+        id=made.id, organization_access_token_update=models.OrganizationAccessTokenUpdate(comment=None))
+    assert same.comment == "Changed"
+
+
+def test_delete_ends_it_at_once(create, user, connect):
+    made = create()
+    client = connect(made.token)
+    client.customers.list()
+    assert user.organization_access_tokens.delete(id=made.organization_access_token.id) is None
+    with pytest.raises(models.SDKError) as caught:
+        client.customers.list()
+    assert caught.value.status_code == 401
+    with pytest.raises(models.PolarError) as caught:
+        user.organization_access_tokens.delete(id=made.organization_access_token.id)
+    assert caught.value.status_code == 404
+
+
+def test_an_organization_without_the_scope_manages_no_tokens(server, organization, connect):
+    limited = connect(server.cli.create_token(organization["id"], scopes=["customers:read"])["token"])
+    for call in (limited.organization_access_tokens.list,
+                 lambda: limited.organization_access_tokens.delete(id=str(uuid4()))):
+        with pytest.raises(models.PolarError) as caught:
+            call()
+        assert caught.value.status_code == 403

@@ -1,0 +1,115 @@
+from uuid import uuid4
+
+import pytest
+from polar import PolarClientError
+
+
+def without_time(organization):
+    return {name: getattr(organization, name) for name in organization.__slots__ if name != "modified_at"}
+
+
+@pytest.fixture
+def restored(polar, organization):
+    """The organization as it is, put back afterwards."""
+    before = polar.organizations.get(organization["id"])
+    yield before
+    polar.organizations.update(
+        organization["id"], name=before.name, email=before.email, website=before.website, country=before.country,
+        socials=[{"platform": social.platform, "url": social.url} for social in before.socials])
+
+
+def test_get(api, polar, organization):
+    found = polar.organizations.get(organization["id"])
+    assert isinstance(found, api.outputs.Organization)
+    assert (found.id, found.slug) == (organization["id"], "python-ten")
+    assert found.feature_settings.member_model_enabled is True
+    assert found.capabilities.api_access is True
+
+
+def test_list(polar, organization):
+    page = polar.organizations.list()
+    assert [found.id for found in page.items] == [organization["id"]]
+    assert (page.pagination.total_count, page.pagination.max_page) == (1, 1)
+    assert [found.id for found in polar.organizations.iter_list(slug="PYTHON-TEN")] == [organization["id"]]
+    assert polar.organizations.list(slug="python-ten-other").items == []
+
+
+def test_list_refuses_an_unknown_sorting(api, polar, violations):
+    with pytest.raises(api.errors.HTTPValidationError) as caught:
+        polar.organizations.list(sorting=["age"])
+    assert violations(caught) == [("enum", "query", "sorting", 0)]
+
+
+@pytest.mark.parametrize("page", [{"page": 0}, {"limit": 0}])
+def test_list_refuses_a_page_of_nothing(api, polar, page, violations):
+    with pytest.raises(api.errors.HTTPValidationError) as caught:
+        polar.organizations.list(**page)
+    assert violations(caught) == [("greater_than", "query", *page)]
+
+
+def test_update(polar, organization, restored):
+    updated = polar.organizations.update(
+        organization["id"], name="Renamed", email="support@example.com", website="https://example.com/",
+        socials=[{"platform": "github", "url": "https://github.com/example"}], country="FR")
+    assert (updated.name, updated.email, updated.country) == ("Renamed", "support@example.com", "FR")
+    assert [(social.platform, social.url) for social in updated.socials] == [("github", "https://github.com/example")]
+    assert updated.slug == "python-ten" and updated.modified_at
+    assert polar.organizations.get(organization["id"]) == updated
+
+
+def test_update_with_nothing_changes_nothing(polar, organization, restored):
+    assert without_time(polar.organizations.update(organization["id"])) == without_time(restored)
+
+
+def test_update_refuses_a_short_name(api, polar, organization, violations):
+    with pytest.raises(api.errors.HTTPValidationError) as caught:
+        polar.organizations.update(organization["id"], name="ab")
+    assert violations(caught) == [("string_too_short", "body", "name")]
+
+
+@pytest.mark.parametrize("which", ["unknown", "other"])
+def test_what_is_not_ones_own_is_not_found(api, polar, other_organization, which):
+    target = str(uuid4()) if which == "unknown" else other_organization["id"]
+    with pytest.raises(api.errors.ResourceNotFound):
+        polar.organizations.get(target)
+    with pytest.raises(api.errors.ResourceNotFound):
+        polar.organizations.update(target, name="Taken over")
+
+
+def test_an_id_that_is_none_is_refused(api, polar, violations):
+    with pytest.raises(api.errors.HTTPValidationError) as caught:
+        polar.organizations.get("python-ten")
+    assert violations(caught) == [("uuid_parsing", "path", "id")]
+
+
+def test_create_and_see_it(user_polar, unique):
+    slug = unique("made")
+    made = user_polar.organizations.create(
+        name="By hand", slug=slug, country="FR", default_presentment_currency="eur")
+    assert (made.slug, made.country, made.default_presentment_currency) == (slug, "FR", "eur")
+    assert made.feature_settings.member_model_enabled is True
+    assert user_polar.organizations.get(made.id) == made
+    assert made.id in [found.id for found in user_polar.organizations.iter_list(limit=1)]
+
+
+def test_create_refuses_what_breaks_the_rules(api, user_polar, violations):
+    for slug in ("python-ten", "PYTHON-TEN", "legal", "no_good"):
+        with pytest.raises(api.errors.HTTPValidationError) as caught:
+            user_polar.organizations.create(name="By hand", slug=slug)
+        assert violations(caught) == [("value_error", "body", "slug")]
+    with pytest.raises(api.errors.HTTPValidationError) as caught:
+        user_polar.organizations.create()
+    assert violations(caught) == [("missing", "body", "name"), ("missing", "body", "slug")]
+
+
+def test_an_organization_creates_no_organization(polar):
+    with pytest.raises(PolarClientError) as caught:
+        polar.organizations.create(name="Another", slug="another-one")
+    assert caught.value.status_code == 401
+
+
+def test_a_bad_token_is_unauthorized(connect):
+    with pytest.raises(PolarClientError) as caught:
+        connect("polar_oat_" + "x" * 43).organizations.list()
+    assert caught.value.status_code == 401
+    assert '"invalid_token"' in caught.value.error.replace(" ", "")
