@@ -3,6 +3,7 @@
 use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
+use tenantry_core::token::Permission;
 
 use crate::route::{Access, Operation, Parameter};
 
@@ -97,7 +98,7 @@ pub(crate) fn document<'a>(dialect: Dialect, operations: impl IntoIterator<Item 
         "info": {"title": dialect.title(), "version": dialect.version()},
         "paths": paths,
         "components": {
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": schemes(dialect),
             "schemas": generator.take_definitions(true),
         },
         "security": [{"bearer": []}],
@@ -108,10 +109,15 @@ fn describe(dialect: Dialect, operation: &Operation, generator: &mut SchemaGener
     let mut responses = Map::new();
     let success = match operation.answer {
         Some(schema) => json!({
-            "description": "Done.", "content": {"application/json": {"schema": schema(generator)}}
+            "description": "Done.", "content": {operation.media: {"schema": schema(generator)}}
         }),
         None => json!({"description": "Done."}),
     };
+    if let Some(also) = operation.also {
+        let mut already = success.clone();
+        already["description"] = "It was so already.".into();
+        responses.insert(also.to_string(), already);
+    }
     responses.insert(operation.success.to_string(), success);
     let mut errors = operation.errors.to_vec();
     errors.push(503);
@@ -161,13 +167,38 @@ fn parameters(operation: &Operation) -> Vec<Value> {
     of_path.chain(others).collect()
 }
 
+/// The schemes that each operation is open to. All are bearer tokens; what differs is whose.
+fn schemes(dialect: Dialect) -> Value {
+    let of = |whose: &str| json!({"type": "http", "scheme": "bearer", "description": format!("A token of {whose}.")});
+    let mut schemes = Map::new();
+    schemes.insert("bearer".into(), of("an organization or a person"));
+    if dialect == Dialect::Polar {
+        schemes.insert("organization".into(), of("an organization"));
+        schemes.insert("user".into(), of("a person"));
+        schemes.insert("customer_session".into(), of("a customer's session in the portal"));
+        schemes.insert("member_session".into(), of("a member's session in the portal"));
+    }
+    schemes.into()
+}
+
 fn security(access: Access) -> Value {
-    let scopes: Vec<&str> = match access {
-        Access::Public => return json!([]),
-        Access::Account(permission) => vec![permission.as_str()],
-        other => other.permissions().iter().map(|permission| permission.as_str()).collect(),
+    let names = |permissions: &[Permission]| {
+        permissions.iter().map(|permission| permission.as_str()).collect::<Vec<_>>()
     };
-    json!([{"bearer": scopes}])
+    match access {
+        Access::Public => json!([]),
+        Access::AnyToken => json!([{"bearer": []}]),
+        Access::Account(permission) => json!([{"bearer": [permission.as_str()]}]),
+        Access::Scoped(permissions) => json!([{"bearer": names(permissions)}]),
+        Access::UserScoped(permissions) => json!([{"user": names(permissions)}]),
+        Access::BySubject { user, organization } => {
+            json!([{"user": names(user)}, {"organization": names(organization)}])
+        }
+        Access::Portal(permissions) => {
+            json!([{"customer_session": names(permissions)}, {"member_session": names(permissions)}])
+        }
+        Access::PortalMember(permissions) => json!([{"member_session": names(permissions)}]),
+    }
 }
 
 const fn reason(status: u16) -> &'static str {

@@ -84,19 +84,6 @@ pub(crate) enum Access {
     Public,
 }
 
-impl Access {
-    pub(crate) const fn permissions(self) -> &'static [Permission] {
-        match self {
-            Self::AnyToken | Self::Account(_) | Self::Public => &[],
-            Self::Scoped(permissions)
-            | Self::UserScoped(permissions)
-            | Self::Portal(permissions)
-            | Self::PortalMember(permissions)
-            | Self::BySubject { user: permissions, .. } => permissions,
-        }
-    }
-}
-
 /// Why a request did not reach its handler.
 #[derive(Debug)]
 pub(crate) enum Refused {
@@ -149,6 +136,10 @@ pub(crate) struct Operation {
     pub(crate) parameters: &'static [Parameter],
     pub(crate) body: Option<SchemaOf>,
     pub(crate) success: u16,
+    /// Another status of success, with the same answer.
+    pub(crate) also: Option<u16>,
+    /// The content type of the answer.
+    pub(crate) media: &'static str,
     pub(crate) answer: Option<SchemaOf>,
     pub(crate) errors: &'static [u16],
     pub(crate) deprecated: bool,
@@ -163,6 +154,9 @@ macro_rules! handler {
 }
 
 pub(crate) use handler;
+
+/// What nearly every answer is.
+pub(crate) const JSON: &str = "application/json";
 
 /// How a dialect says no.
 pub(crate) type Refuse = fn(Refused) -> Response;

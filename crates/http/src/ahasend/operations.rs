@@ -5,7 +5,7 @@ use tenantry_core::token::Permission;
 
 use super::accounts::{self, AccountView, Message, UpdateAccountRequest};
 use super::members::{self, AccountMembers, AddMemberRequest, UserAccount};
-use crate::route::{Access, Answering, Method, Operation, Parameter, handler, schema};
+use crate::route::{Access, Answering, JSON, Method, Operation, Parameter, handler, schema};
 
 const IDEMPOTENCY_KEY: Parameter = Parameter {
     name: "Idempotency-Key",
@@ -32,6 +32,8 @@ const fn operation(
         parameters: &[],
         body: None,
         success: 200,
+        also: None,
+        media: JSON,
         answer: None,
         errors: &[400, 500],
         deprecated: false,

@@ -89,7 +89,7 @@ fn scopes(list: List<ScopeText, { limits::SCOPES }>) -> Scopes {
 
 /// An access token of an organization, without its secret.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "OrganizationAccessToken")]
+#[schemars(rename = "OrganizationAccessToken", transform = crate::openapi::always_whole)]
 pub(crate) struct AccessTokenView<'a> {
     /// When it was made.
     #[schemars(with = "String", extend("format" = "date-time"))]
@@ -143,7 +143,7 @@ impl<'a> From<&'a AccessToken> for AccessTokenView<'a> {
 
 /// A new token and its secret, which is never shown again.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "OrganizationAccessTokenCreateResponse")]
+#[schemars(rename = "OrganizationAccessTokenCreateResponse", transform = crate::openapi::always_whole)]
 pub(crate) struct AccessTokenCreated<'a> {
     /// The token.
     organization_access_token: AccessTokenView<'a>,

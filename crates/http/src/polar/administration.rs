@@ -41,6 +41,8 @@ const ORGANIZATIONS: Parameter = query(
 pub(super) static ALL: &[Operation] = &[
     Operation {
         parameters: &[ORGANIZATIONS],
+        media: "text/csv",
+        answer: Some(schema::<String>),
         errors: &[422],
         ..operation(
             Method::Get,
@@ -116,6 +118,7 @@ pub(super) static ALL: &[Operation] = &[
     Operation {
         body: Some(schema::<OrganizationMemberAdd>),
         success: 201,
+        also: Some(200),
         answer: Some(schema::<OrganizationMemberView<'static>>),
         errors: &[404, 422],
         ..operation(
@@ -130,6 +133,7 @@ pub(super) static ALL: &[Operation] = &[
     Operation {
         body: Some(schema::<OrganizationMemberInvite>),
         success: 201,
+        also: Some(200),
         answer: Some(schema::<OrganizationMemberView<'static>>),
         errors: &[404, 422],
         ..operation(

@@ -10,7 +10,7 @@ use super::organizations_input::{OrganizationCreateBody, OrganizationUpdateBody}
 use super::page::{LIMIT, ListResource, PAGE};
 use super::webhooks::{self, DeliveryView, EndpointView};
 use super::webhooks_input::{CODE_CLASSES, EndpointCreateBody, EndpointUpdateBody};
-use crate::route::{Access, Method, Operation, Parameter, handler, schema};
+use crate::route::{Access, JSON, Method, Operation, Parameter, handler, schema};
 
 const MEMBERS_READ: Access =
     Access::Scoped(&[Permission::new("members:read"), Permission::new("members:write")]);
@@ -93,6 +93,8 @@ pub(super) const fn operation(
         parameters: &[],
         body: None,
         success: 200,
+        also: None,
+        media: JSON,
         answer: None,
         errors: &[],
         deprecated: false,

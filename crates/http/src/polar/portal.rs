@@ -27,7 +27,7 @@ use crate::wire::{Three, Uuid4, Violation, wire_object};
 
 /// A customer, as they see themselves.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "CustomerPortalCustomer")]
+#[schemars(rename = "CustomerPortalCustomer", transform = crate::openapi::always_whole)]
 pub(crate) struct PortalCustomerView<'a> {
     /// When the customer was created.
     #[schemars(with = "String", extend("format" = "date-time"))]
@@ -145,7 +145,7 @@ pub(super) async fn payment_methods(call: Call) -> Result<Response, Failure> {
 
 /// The session itself.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "CustomerCustomerSession")]
+#[schemars(rename = "CustomerCustomerSession", transform = crate::openapi::always_whole)]
 pub(crate) struct SessionView<'a> {
     /// When it ends.
     #[schemars(with = "String", extend("format" = "date-time"))]
@@ -162,7 +162,7 @@ pub(super) async fn introspect(call: Call) -> Result<Response, Failure> {
 
 /// Who is in the portal.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "PortalAuthenticatedUser")]
+#[schemars(rename = "PortalAuthenticatedUser", transform = crate::openapi::always_whole)]
 pub(crate) struct PortalUserView<'a> {
     /// `member` or `customer`.
     #[serde(rename = "type")]
@@ -216,7 +216,7 @@ struct PublicFeatures {
 
 /// An organization, as anybody may see it.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "CustomerOrganization")]
+#[schemars(rename = "CustomerOrganization", transform = crate::openapi::always_whole)]
 struct PublicOrganization<'a> {
     /// When the organization was created.
     #[schemars(with = "String", extend("format" = "date-time"))]
@@ -248,7 +248,7 @@ struct PublicOrganization<'a> {
 
 /// An organization's public page.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "CustomerOrganizationData")]
+#[schemars(rename = "CustomerOrganizationData", transform = crate::openapi::always_whole)]
 pub(crate) struct PublicOrganizationData<'a> {
     /// The organization.
     organization: PublicOrganization<'a>,

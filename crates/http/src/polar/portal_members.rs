@@ -41,7 +41,7 @@ wire_object! {
 
 /// A member, as the others see them.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "CustomerPortalMember")]
+#[schemars(rename = "CustomerPortalMember", transform = crate::openapi::always_whole)]
 pub(crate) struct PortalMemberView<'a> {
     /// When the member was added.
     #[schemars(with = "String", extend("format" = "date-time"))]

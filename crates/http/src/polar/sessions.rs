@@ -100,7 +100,7 @@ fn customer(object: &Map<String, Value>, at: &mut At) -> Option<CustomerName> {
 
 /// A session of the portal; its token is shown here and never again.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "CustomerSession")]
+#[schemars(rename = "CustomerSession", transform = crate::openapi::always_whole)]
 pub(crate) struct CustomerSessionView<'a> {
     /// When the session began.
     #[schemars(with = "String", extend("format" = "date-time"))]

@@ -77,7 +77,7 @@ wire_object! {
 
 /// A person in the team of an organization.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "OrganizationMember")]
+#[schemars(rename = "OrganizationMember", transform = crate::openapi::always_whole)]
 pub(crate) struct OrganizationMemberView<'a> {
     /// The person.
     #[schemars(with = "AnyUuid")]
@@ -109,7 +109,7 @@ impl<'a> OrganizationMemberView<'a> {
 
 /// A role and what it may do.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "OrganizationRole")]
+#[schemars(rename = "OrganizationRole", transform = crate::openapi::always_whole)]
 pub(crate) struct RoleView {
     /// The role's name.
     id: &'static str,

@@ -27,7 +27,7 @@ const MASKED: &str = "whsec_********";
 
 /// A webhook endpoint.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "WebhookEndpoint")]
+#[schemars(rename = "WebhookEndpoint", transform = crate::openapi::always_whole)]
 pub(crate) struct EndpointView<'a> {
     /// When the endpoint was created.
     #[schemars(with = "String", extend("format" = "date-time"))]
@@ -87,7 +87,7 @@ impl<'a> EndpointView<'a> {
 
 /// An event, as its deliveries show it.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "WebhookEvent")]
+#[schemars(rename = "WebhookEvent", transform = crate::openapi::always_whole)]
 struct EventView<'a> {
     /// When it happened.
     #[schemars(with = "String", extend("format" = "date-time"))]
@@ -118,7 +118,7 @@ struct EventView<'a> {
 
 /// An attempt to deliver an event.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "WebhookDelivery")]
+#[schemars(rename = "WebhookDelivery", transform = crate::openapi::always_whole)]
 pub(crate) struct DeliveryView<'a> {
     /// When the attempt ended.
     #[schemars(with = "String", extend("format" = "date-time"))]

@@ -62,6 +62,16 @@ fn text() -> impl Strategy<Value = String> {
         "FR61954506077",
         "9223372036854775807",
         "18446744073709551616",
+        "raw",
+        "slack",
+        "customer.created",
+        "customers:read",
+        "P30D",
+        "2026-01-01T00:00:00Z",
+        "2xx",
+        "admin",
+        "finance",
+        "https://hooks.example.com/in",
     ];
     prop_oneof![
         6 => prop::sample::select(known.to_vec()).prop_map(str::to_owned),
@@ -111,8 +121,12 @@ struct Sent {
     query: Vec<(String, String)>,
     body: Value,
     cut: Option<usize>,
-    known: [bool; 3],
+    known: [bool; 2],
+    who: usize,
 }
+
+/// The organization, its owner, a member in the portal and a customer in the portal.
+const CALLERS: usize = 4;
 
 fn sent() -> impl Strategy<Value = Sent> {
     let names = names();
@@ -123,15 +137,18 @@ fn sent() -> impl Strategy<Value = Sent> {
     ];
     let query = prop::collection::vec((prop::sample::select(names), text()), 0..4);
     let cut = prop::option::weighted(0.1, 0_usize..400);
-    (any::<prop::sample::Index>(), prop::collection::vec(text(), 3), query, body, cut, any::<[bool; 3]>())
-        .prop_map(|(operation, steps, query, body, cut, known)| Sent {
+    let (steps, rest) = (prop::collection::vec(text(), 2), (any::<[bool; 2]>(), 0_usize..CALLERS));
+    (any::<prop::sample::Index>(), steps, query, body, cut, rest).prop_map(
+        |(operation, steps, query, body, cut, (known, who))| Sent {
             operation,
             steps,
             query,
             body,
             cut,
             known,
-        })
+            who,
+        },
+    )
 }
 
 impl Sent {
@@ -145,7 +162,12 @@ impl Sent {
                     return step.to_owned();
                 }
                 let (random, known) = (escaped(steps.next().unwrap()), *known.next().unwrap());
-                let of = if step == "{id}" { template.split('/').nth(2).unwrap() } else { step };
+                let of = match template.split('/').nth(2).unwrap() {
+                    "customer-portal" if step == "{id}" => "members",
+                    "webhooks" => template.split('/').nth(3).unwrap(),
+                    of if step == "{id}" => of,
+                    _ => step,
+                };
                 let row = rows.iter().find(|(name, _)| *name == of).map(|(_, id)| id.clone());
                 row.filter(|_| known || step == "{account_id}").unwrap_or(random)
             })
@@ -177,7 +199,27 @@ fn whatever_is_sent_is_answered() {
         }
         let customer = one.team("t").await;
         let member = one.member(&customer, "m").await;
+        let endpoint =
+            json!({"url": "https://hooks.example.com", "format": "raw", "events": ["customer.created"]});
+        let endpoint = one.client().post("/v1/webhooks/endpoints", endpoint).await.expect(201).id();
+        let heard = one.team("heard").await;
+        let developer = json!({"email": "developer@example.com"});
+        let developer =
+            one.client().post(&format!("{}/members", one.organization()), developer).await.expect(201);
+        let token = json!({"comment": "another", "scopes": []});
         let rows = [
+            ("endpoints", endpoint),
+            (
+                "organization-access-tokens",
+                one.client().post("/v1/organization-access-tokens", token).await.expect(201)
+                    ["organization_access_token"]["id"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned(),
+            ),
+            ("{user_id}", developer["user_id"].as_str().unwrap().to_owned()),
+            ("events", one.app.pending_event(&one.tenant, &heard).await),
+            ("{slug}", "acme".to_owned()),
             ("organizations", one.tenant.id.to_string()),
             ("{account_id}", one.tenant.id.to_string()),
             ("customers", customer),
@@ -188,12 +230,19 @@ fn whatever_is_sent_is_answered() {
         ];
         (one, operations, rows)
     });
-    let owner = runtime.block_on(one.app.user(&one.tenant.owner, "*")).secret();
-    let mut runner = TestRunner::new(Config { cases: 1_500, failure_persistence: None, ..Config::default() });
+    let callers: [String; CALLERS] = runtime.block_on(async {
+        [
+            one.client().secret(),
+            one.app.user(&one.tenant.owner, "*").await.secret(),
+            one.member_session("t").await,
+            one.customer_session().await,
+        ]
+    });
+    let mut runner = TestRunner::new(Config { cases: 3_000, failure_persistence: None, ..Config::default() });
     let outcome = runner.run(&sent(), |sent| {
         let (method, template) = sent.operation.get(&operations);
         let path = sent.path(template, &rows);
-        let client = if sent.known[2] { one.client() } else { one.app.bearer(&owner) };
+        let client = one.app.bearer(&callers[sent.who]);
         let client = client.with("idempotency-key", sent.operation.index(5).to_string());
         // The client itself holds every answer against the contract, and takes no fault of the server.
         let answer = runtime.block_on(client.raw(method, &path, sent.body()));

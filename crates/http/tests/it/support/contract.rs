@@ -19,6 +19,8 @@ const DOCUMENTS: [(&str, &str); 3] = [fact!("seeds"), fact!("polar-2026-04"), fa
 /// The documents that Tenantry serves itself: its answers keep what they say as well.
 pub(crate) const OWN: [&str; 2] = ["served v1", "served v2"];
 
+const JSON: &str = "application/json";
+
 /// Statuses of the framework, which the contracts do not list.
 const FRAMEWORK: [u16; 7] = [401, 403, 404, 405, 413, 422, 503];
 
@@ -119,10 +121,15 @@ impl Fact {
         if answer.status >= 300 && !document.ends_with("v2") {
             return;
         }
-        let Some(schema) = self.schema(answer.status) else {
+        let Some((media, schema)) = self.content(answer.status) else {
             assert!(answer.text.is_empty(), "{document} has no body here: {answer}");
             return;
         };
+        let sent = answer.header("content-type").and_then(|sent| sent.split(';').next());
+        assert_eq!(sent, Some(media), "{document} has another content type here: {answer}");
+        if media != JSON {
+            return;
+        }
         let validator = validator.get_or_init(|| compile(self.root, &schema));
         let faults: Vec<String> = validator
             .iter_errors(&answer.body)
@@ -131,9 +138,12 @@ impl Fact {
         assert!(faults.is_empty(), "{document}: {faults:#?}\n{answer}");
     }
 
-    fn schema(&self, status: u16) -> Option<Value> {
+    /// The content type of an answer, and its schema.
+    fn content(&self, status: u16) -> Option<(&str, Value)> {
         let response = self.resolve(&self.operation["responses"][status.to_string()]);
-        response["content"].get("application/json").map(|content| content["schema"].clone())
+        let contents = response["content"].as_object()?;
+        let (media, content) = contents.get_key_value(JSON).or_else(|| contents.iter().next())?;
+        Some((media, content["schema"].clone()))
     }
 
     /// What a reference inside the document means; anything else is itself.

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tenantry_app::organizations::{OrganizationCreate, Owner};
 use tenantry_app::tokens::{TokenCreate, UserTokenCreate};
 use tenantry_app::{App as UseCases, Clock, HashKey, Requester};
-use tenantry_core::ids::OrganizationId;
+use tenantry_core::ids::{CustomerId, OrganizationId};
 use tenantry_core::organization::{FeatureSettings, NewOrganization, OrganizationChange, Origin};
 use tenantry_core::token::{Scope, Scopes};
 use tenantry_core::values::{EmailAddress, OrganizationName, Slug};
@@ -134,6 +134,14 @@ impl App {
         Client::new(self, Some(token.to_owned()))
     }
 
+    /// The first event that is still to be sent about a customer.
+    pub(crate) async fn pending_event(&self, tenant: &Tenant, customer: &str) -> String {
+        let mut reader = self.use_cases().store().reader().unwrap();
+        let mut tx = reader.tx().unwrap();
+        let customer = CustomerId::new(customer.parse().unwrap());
+        tx.webhook_events_pending(tenant.id, customer).await.unwrap()[0].0.to_string()
+    }
+
     /// What was written down of the organization so far.
     pub(crate) async fn audit(&self, tenant: &Tenant) -> Vec<AuditLine> {
         let mut reader = self.use_cases().store().reader().unwrap();
@@ -183,11 +191,38 @@ impl One {
         self.client().post("/v1/customers", body).await.expect(201).id()
     }
 
+    /// The token of a session of the portal for the owner of the team customer whose external id is `name`.
+    pub(crate) async fn member_session(&self, name: &str) -> String {
+        let client = self.client();
+        let customer = client.get(&format!("/v1/customers/external/{name}")).await.expect(200).id();
+        let members = client.get(&format!("/v1/members?customer_id={customer}&role=owner")).await;
+        let owner = &members.expect(200)["items"][0]["id"];
+        session(&client, &json!({"customer_id": customer, "member_id": owner})).await
+    }
+
+    /// The token of a session of the portal for a new customer, from when customers had no members.
+    pub(crate) async fn customer_session(&self) -> String {
+        let client = self.client();
+        let members = |enabled: bool| json!({"feature_settings": {"member_model_enabled": enabled}});
+        client.patch(&self.organization(), members(false)).await.expect(200);
+        let customer = json!({"email": "holder@customers.example.com"});
+        let customer = client.post("/v1/customers", customer).await.expect(201).id();
+        let token = session(&client, &json!({"customer_id": customer})).await;
+        client.patch(&self.organization(), members(true)).await.expect(200);
+        token
+    }
+
     /// A new member of the customer whose external id is `name`; answers its id.
     pub(crate) async fn member(&self, customer: &str, name: &str) -> String {
         let body = json!({"email": format!("{name}@members.example.com"), "external_id": name});
         self.client().post(&format!("/v1/customers/{customer}/members"), body).await.expect(201).id()
     }
+}
+
+/// The token of a new session of the portal.
+pub(crate) async fn session(client: &Client<'_>, body: &Value) -> String {
+    let begun = client.json("POST", "/v1/customer-sessions", body).await.expect(201);
+    begun["token"].as_str().unwrap().to_owned()
 }
 
 /// The changed fields of an object, as a list of `name: value`.
