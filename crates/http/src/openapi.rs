@@ -107,18 +107,15 @@ pub(crate) fn document<'a>(dialect: Dialect, operations: impl IntoIterator<Item 
 
 fn describe(dialect: Dialect, operation: &Operation, generator: &mut SchemaGenerator) -> Value {
     let mut responses = Map::new();
-    let success = match operation.answer {
-        Some(schema) => json!({
-            "description": "Done.", "content": {operation.media: {"schema": schema(generator)}}
-        }),
-        None => json!({"description": "Done."}),
+    let content = operation.answer.map(|schema| json!({operation.media: {"schema": schema(generator)}}));
+    let done = |description: &str| match &content {
+        Some(content) => json!({"description": description, "content": content}),
+        None => json!({"description": description}),
     };
     if let Some(also) = operation.also {
-        let mut already = success.clone();
-        already["description"] = "It was so already.".into();
-        responses.insert(also.to_string(), already);
+        responses.insert(also.to_string(), done("It was so already."));
     }
-    responses.insert(operation.success.to_string(), success);
+    responses.insert(operation.success.to_string(), done("Done."));
     let mut errors = operation.errors.to_vec();
     errors.push(503);
     if !matches!(operation.access, Access::Public) {
