@@ -61,6 +61,7 @@ impl App {
     /// An application over an open database.
     #[must_use]
     pub fn new(store: Store, clock: Clock, hash_key: HashKey) -> Self {
+        store.seal_with(Arc::new(hash_key.clone()));
         Self {
             store,
             clock,

@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use tenantry_core::Moment;
 use tenantry_core::token::TokenHash;
-use tenantry_store::{Moments, Operation, Tx};
+use tenantry_store::{Moments, Operation, Tx, Vault};
 
 use crate::{Clock, Error};
 
@@ -71,7 +71,10 @@ const SEALS: &str = "tenantry seals, version 1";
 impl HashKey {
     /// `text` so that only this key reads it, and only as what was sealed for `about`.
     pub(crate) fn seal(&self, about: &[u8], text: &[u8], moment: &mut Moment) -> Option<Vec<u8>> {
-        let nonce: [u8; NONCE] = moment.bytes();
+        self.seal_by(about, text, moment.bytes())
+    }
+
+    fn seal_by(&self, about: &[u8], text: &[u8], nonce: [u8; NONCE]) -> Option<Vec<u8>> {
         let sealed = self.cipher().encrypt(&XNonce::from(nonce), Payload { msg: text, aad: about }).ok()?;
         Some([&nonce, sealed.as_slice()].concat())
     }
@@ -85,6 +88,17 @@ impl HashKey {
     fn cipher(&self) -> XChaCha20Poly1305 {
         let TokenHash(key) = self.hash(SEALS);
         XChaCha20Poly1305::new(&key.into())
+    }
+}
+
+impl Vault for HashKey {
+    fn seal(&self, about: &[u8], text: &[u8]) -> Option<Vec<u8>> {
+        let drawn = random();
+        self.seal_by(about, text, *drawn.first_chunk()?)
+    }
+
+    fn open(&self, about: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        Self::open(self, about, sealed)
     }
 }
 

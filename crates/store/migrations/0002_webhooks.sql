@@ -1,6 +1,6 @@
 -- Webhooks: whom an organization's events are told, the events, and the attempts to deliver them.
 
--- The secret stands here as it is: it signs every request, and the API shows it.
+-- The secret is sealed for its endpoint: it signs every request, and the API shows it.
 CREATE TABLE webhook_endpoints (
     organization_id {{id}} NOT NULL,
     id {{id}} NOT NULL,
@@ -10,7 +10,7 @@ CREATE TABLE webhook_endpoints (
     url {{text}} NOT NULL,
     name {{text}},
     format {{text}} NOT NULL,
-    secret {{text}} NOT NULL,
+    secret {{bytes}} NOT NULL,
     events {{text}} NOT NULL,
     enabled {{bool}} NOT NULL,
     enabled_since {{time}} NOT NULL,

@@ -54,6 +54,16 @@ pub trait Search: Send + Sync + 'static {
     fn run(&self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Self::Output, StoreError>> + Send;
 }
 
+/// Seals what must be read again but is nobody's business: it stands in the database unreadable without
+/// the installation's key.
+pub trait Vault: Send + Sync {
+    /// `text` so that only this vault reads it, and only as what was sealed for `about`.
+    fn seal(&self, about: &[u8], text: &[u8]) -> Option<Vec<u8>>;
+
+    /// What was sealed for `about`; nothing when it was not, or was tampered with.
+    fn open(&self, about: &[u8], sealed: &[u8]) -> Option<Vec<u8>>;
+}
+
 /// Makes the [`Moment`] of each transaction: the clock and the operating system's randomness.
 pub type Moments = Arc<dyn Fn() -> Moment + Send + Sync>;
 
@@ -121,6 +131,11 @@ impl Store {
     #[must_use]
     pub fn mail_signal(&self) -> &tokio::sync::Notify {
         self.sqlite.mail()
+    }
+
+    /// Gives the store its vault, once; what is sealed cannot be read or written before.
+    pub fn seal_with(&self, vault: Arc<dyn Vault>) {
+        self.sqlite.seal_with(vault);
     }
 
     /// Finishes what is queued, writes the log back into the database, and closes it.

@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ use tokio::sync::{Notify, Semaphore, oneshot};
 
 use crate::sql::unexpected;
 use crate::tx::Touched;
-use crate::{Generation, Moments, Operation, Search, Store, StoreError, Tx, migrations};
+use crate::{Generation, Moments, Operation, Search, Store, StoreError, Tx, Vault, migrations};
 
 /// A `SELECT` needs nothing to hold its rows: there is one writer.
 pub(crate) const FOR_UPDATE: &str = "";
@@ -69,6 +69,7 @@ pub struct Sqlite {
     readers: Mutex<Vec<Connection>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     searches: Semaphore,
+    vault: Arc<OnceLock<Arc<dyn Vault>>>,
 }
 
 /// Opens the database at `path`, creating and migrating it as needed.
@@ -100,6 +101,7 @@ pub fn open(path: &Path, moments: Moments) -> Result<Store, StoreError> {
         readers: Mutex::default(),
         threads: Mutex::new(threads),
         searches: Semaphore::new(SEARCHES),
+        vault: Arc::default(),
     };
     Ok(Store { sqlite: Arc::new(sqlite) })
 }
@@ -140,7 +142,7 @@ impl Sqlite {
     pub(crate) async fn write<O: Operation>(&self, operation: O) -> Result<O::Output, O::Error> {
         let (reply, answer) = oneshot::channel();
         let moments = Arc::clone(&self.moments);
-        let generation = Arc::clone(&self.generation);
+        let (generation, vault) = (Arc::clone(&self.generation), Arc::clone(&self.vault));
         let webhooks = Arc::clone(&self.webhooks);
         let mail = Arc::clone(&self.mail);
         let job: Job = Box::new(move |connection| {
@@ -149,7 +151,9 @@ impl Sqlite {
                 return Box::new(|_| {});
             }
             let (outcome, touched) = match connection {
-                Some(connection) => run_in_savepoint(connection, &operation, &moments),
+                Some(connection) => {
+                    run_in_savepoint(connection, &operation, &moments, vault.get().map(AsRef::as_ref))
+                }
                 None => {
                     (Err(StoreError::Unavailable("no transaction began".into()).into()), Touched::default())
                 }
@@ -193,6 +197,16 @@ impl Sqlite {
             }
         };
         Ok(Reader { pool: self, connection: Some(connection) })
+    }
+
+    pub(crate) fn seal_with(&self, vault: Arc<dyn Vault>) {
+        if self.vault.set(vault).is_err() {
+            tracing::warn!("the store keeps the vault that it has");
+        }
+    }
+
+    fn vault(&self) -> Option<&dyn Vault> {
+        self.vault.get().map(AsRef::as_ref)
     }
 
     pub(crate) async fn search<S: Search>(self: Arc<Self>, search: S) -> Result<S::Output, StoreError> {
@@ -241,7 +255,7 @@ impl Reader<'_> {
     /// Never while the reader is alive.
     pub fn tx(&mut self) -> Result<Tx<'_>, StoreError> {
         let connection = self.connection.as_mut().ok_or_else(|| unexpected("a reader without connection"))?;
-        Ok(Tx::sqlite(connection))
+        Ok(Tx::sqlite(connection, self.pool.vault()))
     }
 }
 
@@ -258,6 +272,7 @@ fn run_in_savepoint<O: Operation>(
     connection: &mut Connection,
     operation: &O,
     moments: &Moments,
+    vault: Option<&dyn Vault>,
 ) -> (Result<O::Output, O::Error>, Touched) {
     let execute = |connection: &Connection, sql: &str| {
         let statement = connection.prepare_cached(sql).and_then(|mut statement| statement.execute([]));
@@ -267,7 +282,7 @@ fn run_in_savepoint<O: Operation>(
         return (Err(error.into()), Touched::default());
     }
     let ran = catch_unwind(AssertUnwindSafe(|| {
-        let mut tx = Tx::sqlite(connection);
+        let mut tx = Tx::sqlite(connection, vault);
         let outcome = now(operation.run(&mut tx, &mut moments()));
         (outcome, tx.touched())
     }));

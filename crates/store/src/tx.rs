@@ -5,9 +5,9 @@
 
 use rusqlite::Connection;
 
-use crate::StoreError;
-use crate::sql::{Param, Row};
+use crate::sql::{Param, Row, unexpected};
 use crate::sqlite;
+use crate::{StoreError, Vault};
 
 /// What others must hear of once a transaction is committed.
 #[derive(Debug, Clone, Copy, Default)]
@@ -23,12 +23,18 @@ pub(crate) struct Touched {
 /// The database as one operation sees it.
 pub struct Tx<'c> {
     connection: &'c mut Connection,
+    vault: Option<&'c dyn Vault>,
     touched: Touched,
 }
 
 impl<'c> Tx<'c> {
-    pub(crate) fn sqlite(connection: &'c mut Connection) -> Self {
-        Self { connection, touched: Touched::default() }
+    pub(crate) fn sqlite(connection: &'c mut Connection, vault: Option<&'c dyn Vault>) -> Self {
+        Self { connection, vault, touched: Touched::default() }
+    }
+
+    /// What seals and opens.
+    pub(crate) fn vault(&self) -> Result<&'c dyn Vault, StoreError> {
+        self.vault.ok_or_else(|| unexpected("the store has no vault"))
     }
 
     /// Notes that this transaction may take a right away from a credential.

@@ -55,13 +55,19 @@ def receiver():
 
 
 @pytest.fixture(scope="module")
-def hooked(receiver):
-    """A server that may reach the receiver, and the SDK pointed at it."""
+def server_of_hooks(receiver):
+    """A server that may reach the receiver."""
     with TemporaryServer("--webhook-http-host", receiver.host) as server:
-        organization = server.cli.create_organization("hooked", "Hooked", "founder@example.com")
-        token = server.cli.create_token(organization["id"])["token"]
-        with Polar(access_token=token, server_url=server.base) as polar:
-            yield polar
+        yield server
+
+
+@pytest.fixture(scope="module")
+def hooked(server_of_hooks):
+    """The SDK pointed at that server."""
+    organization = server_of_hooks.cli.create_organization("hooked", "Hooked", "founder@example.com")
+    token = server_of_hooks.cli.create_token(organization["id"])["token"]
+    with Polar(access_token=token, server_url=server_of_hooks.base) as polar:
+        yield polar
 
 
 @pytest.fixture(scope="module")
@@ -147,3 +153,8 @@ def test_endpoints_through_the_sdk(hooked, receiver, endpoint):
     hooked.webhooks.delete_webhook_endpoint(id=endpoint.id)
     with pytest.raises(models.ResourceNotFound):
         hooked.webhooks.get_webhook_endpoint(id=endpoint.id)
+
+
+def test_a_secret_cannot_be_read_from_the_files(server_of_hooks, endpoint):
+    files = list(server_of_hooks.directory.glob("tenantry.db*"))
+    assert files and not [file.name for file in files if endpoint.secret.encode() in file.read_bytes()]

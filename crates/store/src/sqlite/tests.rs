@@ -69,6 +69,7 @@ impl Writer {
             readers: Mutex::default(),
             threads: Mutex::default(),
             searches: Semaphore::new(SEARCHES),
+            vault: Arc::default(),
             webhooks: Arc::default(),
             mail: Arc::default(),
         };

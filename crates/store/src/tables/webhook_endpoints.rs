@@ -5,27 +5,36 @@ use tenantry_core::ids::{OrganizationId, WebhookEndpointId};
 use tenantry_core::webhook::{Endpoint, EndpointUrl, EventType, Format, Secret};
 
 use super::{Page, Paged, Query, count};
-use crate::sql::Row;
-use crate::{StoreError, Tx, WebhookLane};
+use crate::sql::{Param, Row, unexpected};
+use crate::{StoreError, Tx, Vault, WebhookLane};
 
 pub(super) const COLUMNS: &str = "organization_id, id, created_at, modified_at, url, name, format, secret,
     events, enabled, enabled_since, disabled_reason";
 
-pub(super) fn endpoint(row: &Row<'_>) -> Result<Endpoint, StoreError> {
+pub(super) fn endpoint(row: &Row<'_>, vault: &dyn Vault) -> Result<Endpoint, StoreError> {
+    let id: WebhookEndpointId = row.get(1)?;
+    let secret = vault.open(id.uuid().as_bytes(), &row.get::<Vec<u8>>(7)?);
+    let secret = secret.and_then(|secret| String::from_utf8(secret).ok());
     Ok(Endpoint {
         organization: row.get(0)?,
-        id: row.get(1)?,
+        id,
         created_at: row.get(2)?,
         modified_at: row.get(3)?,
         url: EndpointUrl::stored(row.get(4)?),
         name: row.get(5)?,
         format: row.named(6, Format::from_name)?,
-        secret: Secret::stored(row.get(7)?),
+        secret: Secret::stored(secret.ok_or_else(|| unexpected("a webhook secret that cannot be opened"))?),
         events: row.parse(8, |text| serde_json::from_str::<Vec<EventType>>(text))?,
         enabled: row.get(9)?,
         enabled_since: row.get(10)?,
         disabled_reason: row.get(11)?,
     })
+}
+
+/// The secret of an endpoint, sealed for it.
+fn sealed(endpoint: &Endpoint, vault: &dyn Vault) -> Result<Vec<u8>, StoreError> {
+    let secret = vault.seal(endpoint.id.uuid().as_bytes(), endpoint.secret.as_str().as_bytes());
+    secret.ok_or_else(|| unexpected("a webhook secret that cannot be sealed"))
 }
 
 impl Tx<'_> {
@@ -38,12 +47,12 @@ impl Tx<'_> {
         organization: OrganizationId,
         id: WebhookEndpointId,
     ) -> Result<Option<Endpoint>, StoreError> {
-        let hold = self.for_update();
+        let (hold, vault) = (self.for_update(), self.vault()?);
         let sql = format!(
             "SELECT {COLUMNS} FROM webhook_endpoints
              WHERE organization_id = ?1 AND id = ?2 AND deleted_at IS NULL{hold}"
         );
-        self.first(&sql, &[organization.into(), id.into()], endpoint).await
+        self.first(&sql, &[organization.into(), id.into()], |row| endpoint(row, vault)).await
     }
 
     /// The endpoints of an organization that are told of such an event.
@@ -83,7 +92,8 @@ impl Tx<'_> {
         query.sql.insert_str(0, &format!("SELECT {COLUMNS} "));
         query.push(" ORDER BY id DESC");
         query.page(page);
-        let items = self.all(&query.sql, &query.params, endpoint).await?;
+        let vault = self.vault()?;
+        let items = self.all(&query.sql, &query.params, |row| endpoint(row, vault)).await?;
         Ok(Paged { items, total: count(total.unwrap_or(0)) })
     }
 
@@ -93,6 +103,7 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn webhook_endpoint_insert(&mut self, new: &Endpoint) -> Result<(), StoreError> {
         let Endpoint { id, organization, created_at, .. } = new;
+        let secret = sealed(new, self.vault()?)?;
         self.execute(
             "INSERT INTO webhook_endpoints
                 (organization_id, id, created_at, modified_at, url, name, format, secret, events, enabled,
@@ -105,7 +116,7 @@ impl Tx<'_> {
                 new.url.as_str().into(),
                 new.name.as_deref().into(),
                 new.format.as_str().into(),
-                new.secret.as_str().into(),
+                Param::Bytes(&secret),
                 serde_json::to_string(&new.events)?.into(),
                 new.enabled.into(),
                 new.enabled_since.into(),
@@ -129,6 +140,7 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn webhook_endpoint_update(&mut self, changed: &Endpoint) -> Result<(), StoreError> {
+        let secret = sealed(changed, self.vault()?)?;
         self.execute(
             "UPDATE webhook_endpoints
              SET modified_at = ?3, url = ?4, name = ?5, format = ?6, secret = ?7, events = ?8, enabled = ?9,
@@ -141,7 +153,7 @@ impl Tx<'_> {
                 changed.url.as_str().into(),
                 changed.name.as_deref().into(),
                 changed.format.as_str().into(),
-                changed.secret.as_str().into(),
+                Param::Bytes(&secret),
                 serde_json::to_string(&changed.events)?.into(),
                 changed.enabled.into(),
                 changed.enabled_since.into(),

@@ -179,13 +179,14 @@ impl Tx<'_> {
         &mut self,
         lane: WebhookLaneDue,
     ) -> Result<Option<(Endpoint, String)>, StoreError> {
+        let vault = self.vault()?;
         let columns = webhook_endpoints::COLUMNS;
         let sql = format!(
             "SELECT {columns}, (SELECT name FROM organizations WHERE id = ?1) FROM webhook_endpoints
              WHERE organization_id = ?1 AND id = ?2 AND deleted_at IS NULL AND enabled"
         );
         self.first(&sql, &[lane.organization.into(), lane.endpoint.into()], |row| {
-            Ok((webhook_endpoints::endpoint(row)?, row.get(12)?))
+            Ok((webhook_endpoints::endpoint(row, vault)?, row.get(12)?))
         })
         .await
     }
