@@ -148,8 +148,9 @@ impl Operation for CustomerDelete {
         };
         by.check(customer.organization, Right::ManageCustomers)?;
         let now = moment.now();
-        for member in tx.members_of_customer(customer.organization, customer.id).await? {
-            tx.member_delete(&member, now).await?;
+        let members = tx.members_of_customer(customer.organization, customer.id).await?;
+        tx.members_delete(customer.organization, customer.id, members.len(), now).await?;
+        for member in members {
             members::record(tx, moment, by, "member.deleted", Some(&member), None).await?;
         }
         tx.customer_delete(&customer, now).await?;

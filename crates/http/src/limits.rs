@@ -8,6 +8,8 @@ pub(crate) const PAGE_ROWS: u64 = 100;
 pub(crate) const PAGE_ROWS_USUAL: u64 = 10;
 /// Social links, featured things and the like.
 pub(crate) const LIST: usize = 100;
+/// Requests a minute, and at once, of a caller that make the server write to an address of their choice.
+pub(crate) const MAIL_BURST: u32 = 6;
 /// Characters of free text.
 pub(crate) const TEXT: usize = 10_000;
 /// Scopes of a token.

@@ -18,6 +18,7 @@ use governor::{Quota, RateLimiter};
 use uuid::Uuid;
 
 use crate::call::set;
+use crate::limits;
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LEFT: HeaderName = HeaderName::from_static("ratelimit");
@@ -85,6 +86,7 @@ struct Buckets {
 pub(crate) struct Limiters {
     known: Buckets,
     unknown: Buckets,
+    mail: Buckets,
 }
 
 /// What is left in a caller's bucket.
@@ -99,7 +101,10 @@ pub(crate) struct Left {
 
 impl Buckets {
     fn new(name: &'static str, rate: Rate) -> Self {
-        let quota = Quota::per_second(rate.per_second).allow_burst(rate.burst);
+        Self::with(name, rate, Quota::per_second(rate.per_second).allow_burst(rate.burst))
+    }
+
+    fn with(name: &'static str, rate: Rate, quota: Quota) -> Self {
         let limiter = RateLimiter::keyed(quota).with_middleware::<StateInformationMiddleware>();
         Self { name, rate, limiter }
     }
@@ -115,7 +120,12 @@ impl Buckets {
 
 impl Limiters {
     pub(crate) fn new(rates: Rates) -> Self {
-        Self { known: Buckets::new("known", rates.known), unknown: Buckets::new("unknown", rates.unknown) }
+        let once = NonZeroU32::MIN;
+        let burst = once.saturating_add(limits::MAIL_BURST - 1);
+        let quota = Quota::per_minute(burst).allow_burst(burst);
+        let mail = Buckets::with("mail", Rate { per_second: once, burst }, quota);
+        let (known, unknown) = (Buckets::new("known", rates.known), Buckets::new("unknown", rates.unknown));
+        Self { known, unknown, mail }
     }
 
     /// Takes one request out of a caller's bucket.
@@ -126,9 +136,14 @@ impl Limiters {
         }
     }
 
+    /// Takes one request that sends a mail out of a caller's bucket for those.
+    pub(crate) fn take_mail(&self, who: Who) -> Left {
+        self.mail.take(who)
+    }
+
     /// Forgets callers whose bucket is full again.
     pub(crate) fn sweep(&self) {
-        for buckets in [&self.known, &self.unknown] {
+        for buckets in [&self.known, &self.unknown, &self.mail] {
             buckets.limiter.retain_recent();
             buckets.limiter.shrink_to_fit();
         }
@@ -184,6 +199,15 @@ mod tests {
         assert_eq!(refused.retry_after_s(), 1);
         assert_eq!(refused.to_string(), "\"known\";r=0;t=2");
         assert!(limiters.take(other).allows());
+    }
+
+    #[test]
+    fn mail_is_rarer_than_requests() {
+        let limiters = limiters(100, 200);
+        let who = Who::Known(Uuid::from_u128(1));
+        assert!((0..limits::MAIL_BURST).all(|_| limiters.take_mail(who).allows()));
+        assert!(!limiters.take_mail(who).allows());
+        assert!(limiters.take(who).allows());
     }
 
     #[test]

@@ -143,6 +143,8 @@ pub(crate) struct Operation {
     pub(crate) answer: Option<SchemaOf>,
     pub(crate) errors: &'static [u16],
     pub(crate) deprecated: bool,
+    /// Whether it writes to whoever the caller names: such calls are rarer than others.
+    pub(crate) sends_mail: bool,
     pub(crate) handler: fn(Call) -> Answering,
 }
 
@@ -221,6 +223,12 @@ async fn prepare(
         *left = Some(taken);
         if !taken.allows() {
             return Err(Refused::RateLimited(taken));
+        }
+        if operation.sends_mail {
+            let mail = limiters.take_mail(whose(&caller, &parts));
+            if !mail.allows() {
+                return Err(Refused::RateLimited(mail));
+            }
         }
     }
     let mut call = Call {

@@ -143,6 +143,8 @@ impl World {
         let Ok(files) = std::fs::read_dir(self.directory.path().join("mail")) else { return Vec::new() };
         let mut mails: Vec<(String, String)> = files
             .map(|file| file.unwrap())
+            // A mail that is being written has another name until it is whole.
+            .filter(|file| file.path().extension().is_some_and(|kind| kind == "eml"))
             .map(|file| {
                 let name = file.file_name().to_string_lossy().into_owned();
                 (name, std::fs::read_to_string(file.path()).unwrap())

@@ -37,6 +37,7 @@ const fn operation(
         answer: None,
         errors: &[400, 500],
         deprecated: false,
+        sends_mail: false,
         handler,
     }
 }

@@ -98,6 +98,7 @@ pub(super) const fn operation(
         answer: None,
         errors: &[],
         deprecated: false,
+        sends_mail: false,
         handler,
     }
 }

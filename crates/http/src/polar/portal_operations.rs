@@ -74,6 +74,7 @@ pub(super) static ALL: &[Operation] = &[
     },
     Operation {
         body: Some(schema::<EmailUpdateRequestBody>),
+        sends_mail: true,
         success: 202,
         answer: Some(schema::<()>),
         errors: &[422],

@@ -272,6 +272,27 @@ impl Tx<'_> {
         Ok(Paged { items, total: self.member_count(&[organization], customer).await? })
     }
 
+    /// Marks all members of a customer as deleted and counts them out; `count` is how many there are.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn members_delete(
+        &mut self,
+        organization: OrganizationId,
+        customer: CustomerId,
+        count: usize,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.execute(
+            "UPDATE members SET deleted_at = ?3
+             WHERE organization_id = ?1 AND customer_id = ?2 AND deleted_at IS NULL",
+            &[organization.into(), customer.into(), now.into()],
+        )
+        .await?;
+        let gone = i64::try_from(count).map_err(unexpected)?;
+        self.members_counted(organization, customer, -gone).await
+    }
+
     async fn members_counted(
         &mut self,
         organization: OrganizationId,
