@@ -13,6 +13,8 @@ pub const IDEMPOTENCY_RETRY_S: u64 = 1;
 /// Seconds for which whoever sends a webhook holds its lane: after that another takes over. More than a
 /// request may take.
 pub const WEBHOOK_LEASE_S: i64 = 30;
+/// Webhook requests of one organization that are under way at once: its slow endpoints delay no other's.
+pub const WEBHOOK_SHARE: i64 = 32;
 /// Seconds for which what an event told is kept; the event itself and its deliveries stay.
 pub const WEBHOOK_PAYLOAD_KEPT_S: i64 = 90 * 24 * 60 * 60;
 /// Events whose payload is forgotten in one transaction.

@@ -20,7 +20,7 @@ use tenantry_store::{StoreError, WebhookClaim};
 use tokio::task::JoinSet;
 
 /// Requests on their way at once. Each endpoint takes at most two of these places.
-const IN_FLIGHT: usize = 256;
+const IN_FLIGHT: usize = 512;
 /// The longest time without a look at the database: what another process wrote, or stopped to send.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How long requests that are on their way may take to end when the server stops.

@@ -24,7 +24,7 @@ impl Operation for Claim {
         let limit = i64::try_from(self.limit).unwrap_or(0);
         let leased_until = now.plus_seconds(limits::WEBHOOK_LEASE_S);
         let mut claims = Vec::new();
-        for lane in tx.webhook_lanes_due(now, limit).await? {
+        for lane in tx.webhook_lanes_due(now, limit, limits::WEBHOOK_SHARE).await? {
             let Some((endpoint, organization_name)) = tx.webhook_target(lane).await? else {
                 tx.webhook_events_skip(lane.organization, lane.endpoint, now).await?;
                 continue;
@@ -144,7 +144,14 @@ impl App {
     /// When the database fails.
     pub async fn webhook_claim(&self, limit: usize) -> Result<Vec<WebhookClaim>, StoreError> {
         // Most of the time there is nothing, and reading that needs no turn of the writer.
-        if self.store.reader()?.tx()?.webhook_lanes_due(self.now(), 1).await?.is_empty() {
+        if self
+            .store
+            .reader()?
+            .tx()?
+            .webhook_lanes_due(self.now(), 1, limits::WEBHOOK_SHARE)
+            .await?
+            .is_empty()
+        {
             return Ok(Vec::new());
         }
         self.store.write(Claim { limit }).await

@@ -69,8 +69,9 @@ fn embedded_v4(ip: Ipv6Addr) -> Option<Ipv4Addr> {
     let low = u32::try_from(bits & u128::from(u32::MAX)).ok()?;
     let prefix96 = bits >> 32;
     let translated = 0x0064_ff9b_u128 << 64;
-    // ::/96 holds the compatible form, with :: and ::1 as 0.0.0.0 and 0.0.0.1: both refused.
-    if prefix96 == 0 || prefix96 == 0xffff || prefix96 == translated {
+    // ::/96 holds the compatible form, with :: and ::1 as 0.0.0.0 and 0.0.0.1: both refused. ::ffff:0:0:0/96
+    // is the form of SIIT (RFC 7915).
+    if prefix96 == 0 || prefix96 == 0xffff || prefix96 == 0xffff_0000 || prefix96 == translated {
         return Some(Ipv4Addr::from(low));
     }
     if bits >> 112 == 0x2002 {
@@ -122,6 +123,7 @@ mod tests {
             "2001:db8::1",
             "100::1",
             "64:ff9b::10.0.0.1",
+            "::ffff:0:127.0.0.1",
             "64:ff9b::7f00:1",
             "64:ff9b:1::1",
             "2002:7f00:1::",

@@ -69,14 +69,18 @@ impl Tx<'_> {
         &mut self,
         now: Timestamp,
         limit: i64,
+        share: i64,
     ) -> Result<Vec<WebhookLaneDue>, StoreError> {
-        let hold = self.for_update();
-        let sql = format!(
-            "SELECT organization_id, endpoint_id, lane FROM webhook_lanes
-             WHERE due_at <= ?1 AND (leased_until IS NULL OR leased_until <= ?1)
-             ORDER BY due_at LIMIT ?2{hold}"
-        );
-        self.all(&sql, &[now.into(), limit.into()], |row| {
+        // What an organization has under way already counts against its share.
+        const SQL: &str = "SELECT organization_id, endpoint_id, lane FROM (
+                SELECT organization_id, endpoint_id, lane, due_at,
+                    row_number() OVER (PARTITION BY organization_id ORDER BY due_at) + (
+                        SELECT count(*) FROM webhook_lanes AS busy
+                        WHERE busy.organization_id = lanes.organization_id AND busy.leased_until > ?1) AS place
+                FROM webhook_lanes AS lanes
+                WHERE due_at <= ?1 AND (leased_until IS NULL OR leased_until <= ?1)) AS waiting
+             WHERE place <= ?3 ORDER BY due_at LIMIT ?2";
+        self.all(SQL, &[now.into(), limit.into(), share.into()], |row| {
             Ok(WebhookLaneDue {
                 organization: row.get(0)?,
                 endpoint: row.get(1)?,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tenantry_app::limits::WEBHOOK_SHARE;
 use tenantry_core::Moment;
 use tenantry_core::ids::{CustomerId, OrganizationId};
 use tenantry_store::{Operation, StoreError, Tx};
@@ -346,4 +347,17 @@ async fn an_address_that_is_not_public_is_refused_at_once() {
     assert!(text(&attempts[0]["response"]).starts_with("refused: "));
     assert_eq!(attempts[0]["webhook_event"]["succeeded"], false);
     assert_eq!(receiver.all().iter().map(Received::kind).count(), 0);
+}
+
+#[tokio::test]
+async fn an_organization_takes_no_more_than_its_share() {
+    let receiver = Receiver::start().await;
+    let world = World::new(std::slice::from_ref(&receiver.host)).await;
+    let share = usize::try_from(WEBHOOK_SHARE).unwrap();
+    for _ in 0..share + 3 {
+        subscribe(&world, &receiver).await;
+    }
+    rename(&world, "Name").await;
+    assert_eq!(world.app.webhook_claim(4 * share).await.unwrap().len(), share);
+    assert!(world.app.webhook_claim(4 * share).await.unwrap().is_empty(), "what is under way counts");
 }
