@@ -54,19 +54,6 @@ param_from! {
     &'a [u8] => |value| Self::Bytes(value),
     Uuid => |value| Self::Id(value),
     Timestamp => |value| Self::Int(value.as_micros()),
-    tenantry_core::ids::OrganizationId => |value| Self::Id(value.uuid()),
-    tenantry_core::ids::UserId => |value| Self::Id(value.uuid()),
-    tenantry_core::ids::CustomerId => |value| Self::Id(value.uuid()),
-    tenantry_core::ids::MemberId => |value| Self::Id(value.uuid()),
-    tenantry_core::ids::TokenId => |value| Self::Id(value.uuid()),
-    tenantry_core::ids::UserTokenId => |value| Self::Id(value.uuid()),
-    tenantry_core::ids::AuditId => |value| Self::Id(value.uuid()),
-    tenantry_core::ids::WebhookEndpointId => |value| Self::Id(value.uuid()),
-    tenantry_core::ids::WebhookEventId => |value| Self::Id(value.uuid()),
-    tenantry_core::ids::WebhookDeliveryId => |value| Self::Id(value.uuid()),
-    tenantry_core::ids::SessionId => |value| Self::Id(value.uuid()),
-    tenantry_core::ids::EmailUpdateId => |value| Self::Id(value.uuid()),
-    tenantry_core::ids::MailId => |value| Self::Id(value.uuid()),
 }
 
 impl<'a, T: Into<Param<'a>>> From<Option<T>> for Param<'a> {
@@ -171,8 +158,15 @@ impl<T: Column> Column for Option<T> {
     }
 }
 
-macro_rules! id_columns {
+/// Ids go into a query and come out of a row as their UUID.
+macro_rules! ids {
     ($($id:ident),+) => {$(
+        impl From<tenantry_core::ids::$id> for Param<'_> {
+            fn from(value: tenantry_core::ids::$id) -> Self {
+                Self::Id(value.uuid())
+            }
+        }
+
         impl Column for tenantry_core::ids::$id {
             fn read(value: ValueRef<'_>) -> Option<Self> {
                 Uuid::read(value).map(Self::new)
@@ -181,7 +175,7 @@ macro_rules! id_columns {
     )+};
 }
 
-id_columns!(
+ids!(
     OrganizationId,
     UserId,
     CustomerId,

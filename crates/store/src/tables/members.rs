@@ -10,8 +10,14 @@ use super::{Page, Paged, Query, count};
 use crate::sql::{Row, unexpected};
 use crate::{StoreError, Tx};
 
-pub(super) const COLUMNS: &str =
-    "organization_id, id, customer_id, created_at, modified_at, email, name, external_id, role, email_key";
+/// The columns that [`member`] reads, for texts that are put together when they are compiled.
+macro_rules! columns {
+    () => {
+        "organization_id, id, customer_id, created_at, modified_at, email, name, external_id, role, email_key"
+    };
+}
+
+pub(super) const COLUMNS: &str = columns!();
 
 pub(super) fn member(row: &Row<'_>) -> Result<Member, StoreError> {
     Ok(Member {
@@ -60,9 +66,11 @@ impl Tx<'_> {
         organization: OrganizationId,
         id: MemberId,
     ) -> Result<Option<Member>, StoreError> {
-        const SQL: &str = "SELECT organization_id, id, customer_id, created_at, modified_at, email, name,
-                external_id, role, email_key
-             FROM members WHERE organization_id = ?1 AND id = ?2 AND deleted_at IS NULL";
+        const SQL: &str = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM members WHERE organization_id = ?1 AND id = ?2 AND deleted_at IS NULL"
+        );
         self.first(SQL, &[organization.into(), id.into()], member).await
     }
 
@@ -76,10 +84,11 @@ impl Tx<'_> {
         customer: CustomerId,
         email: &EmailAddress,
     ) -> Result<Option<Member>, StoreError> {
-        const SQL: &str = "SELECT organization_id, id, customer_id, created_at, modified_at, email, name,
-                external_id, role, email_key
-             FROM members
-             WHERE organization_id = ?1 AND customer_id = ?2 AND email_key = ?3 AND deleted_at IS NULL";
+        const SQL: &str = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM members WHERE organization_id = ?1 AND customer_id = ?2 AND email_key = ?3 AND deleted_at IS NULL"
+        );
         self.first(SQL, &[organization.into(), customer.into(), email.key().into()], member).await
     }
 
