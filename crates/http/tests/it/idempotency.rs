@@ -26,6 +26,11 @@ async fn posts(app: &App) -> Vec<Served> {
     all.into_iter().filter(|operation| operation.method == "POST" && !operation.is_public()).collect()
 }
 
+/// What is stored, besides the keys.
+fn effects(app: &App) -> Vec<String> {
+    app.rows().into_iter().filter(|row| !row.starts_with("idempotency_records")).collect()
+}
+
 #[tokio::test]
 async fn every_post_has_one_effect_and_one_answer_for_its_key() {
     let operations = posts(&App::new()).await;
@@ -35,11 +40,13 @@ async fn every_post_has_one_effect_and_one_answer_for_its_key() {
             let app = App::new();
             let estate = estate(&app, "estate").await;
             let client = estate.client(&app, *whose, &scopes[0], operation).await;
-            let before = app.rows();
+            let before = effects(&app);
             let first = estate.send(&client.key("once"), *whose, operation).await;
             assert!(first.status < 300 && first.replayed() == FRESH, "{}: {first}", operation.id);
+            // The event waits for its first attempt, and so is sent anyway.
+            let happens = operation.id != "webhooks:redeliver_webhook_event";
+            assert_eq!(before != effects(&app), happens, "{}", operation.id);
             let after = app.rows();
-            assert_ne!(before, after, "{}: something happened", operation.id);
             let again = estate.send(&client.key("once"), *whose, operation).await;
             assert_eq!((again.status, &again.text), (first.status, &first.text), "{}", operation.id);
             assert_eq!(again.replayed(), AGAIN, "{}: {again}", operation.id);
@@ -138,11 +145,8 @@ fn used() -> Vec<String> {
 #[tokio::test]
 async fn a_merchants_own_ids_differ_by_case() {
     let one = One::new().await;
-    for name in ["team", "TEAM"] {
-        let body =
-            json!({"type": "team", "email": format!("{}@example.com", name.len()), "external_id": name});
-        let email = format!("{}{name}@example.com", name.len()).replace("TEAM", "other");
-        let body = json!({"type": "team", "email": email, "external_id": body["external_id"]});
+    for (name, email) in [("team", "low@example.com"), ("TEAM", "high@example.com")] {
+        let body = json!({"type": "team", "email": email, "external_id": name});
         one.client().post("/v1/customers", body).await.expect(201);
     }
     let path = |name| format!("/v1/customers/external/{name}/members");
@@ -242,13 +246,10 @@ async fn a_key_is_its_organizations_its_persons_its_members() {
     // In /v2 the account's keys are one space, whoever calls.
     let joined = json!({"email": "b@example.com", "role": "Analyst"});
     let path = format!("{}/members", one.account());
-    let person = person.key("v2");
-    assert_eq!(other.post(&path, joined.clone()).await.expect(403).replayed(), FRESH);
-    let client = one.client().key("v2");
-    assert_eq!(client.post(&path, joined.clone()).await.expect(201).replayed(), FRESH);
-    let _ = person;
-    let owner = one.app.user(&one.tenant.owner, "*").await.key("v2");
-    assert_eq!(owner.post(&path, joined).await.expect(201).replayed(), AGAIN);
+    let client = |client: &Client<'_>| one.app.bearer(&client.secret()).key("v2");
+    assert_eq!(client(&other).post(&path, joined.clone()).await.expect(403).replayed(), FRESH);
+    assert_eq!(client(&first).post(&path, joined.clone()).await.expect(201).replayed(), FRESH);
+    assert_eq!(client(&person).post(&path, joined).await.expect(201).replayed(), AGAIN);
 }
 
 /// A new administrator of the organization, and their client.
@@ -264,14 +265,12 @@ async fn administrator<'a>(one: &'a One, email: &str) -> (Client<'a>, String) {
 async fn who_lost_the_right_is_shown_nothing_again() {
     let one = One::new().await;
     let team = one.team("team").await;
-    let (person, path) = administrator(&one, "admin@example.com").await;
-    let person = person.key("k");
+    let (admin, path) = administrator(&one, "admin@example.com").await;
+    let (person, keyed) = (admin.key("k"), admin.key("v2"));
     let members = format!("/v1/customers/{team}/members");
     person.post(&members, member("a@example.com")).await.expect(201);
     let added = format!("{}/members", one.account());
     let joined = json!({"email": "b@example.com", "role": "Analyst"});
-    person.key("v2").with("x", "y").post(&added, joined.clone()).await.expect(400);
-    let keyed = one.app.user("admin@example.com", "*").await.key("v2");
     keyed.post(&added, joined.clone()).await.expect(201);
     // Another role, that may do neither.
     one.client().patch(&path, json!({"role": "finance"})).await.expect(200);
