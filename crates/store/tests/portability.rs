@@ -1,6 +1,8 @@
 //! The SQL stays portable to engines that speak PostgreSQL's protocol and spread tenants over shards: read
 //! from the texts of the migrations and of the queries.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by a panic")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
