@@ -18,12 +18,13 @@ use axum::routing::{MethodFilter, on};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use schemars::SchemaGenerator;
-use tenantry_app::{App, Caller, Subject};
+use tenantry_app::{App, Caller, Error, Subject};
 use tenantry_core::token::Permission;
 use tenantry_store::StoreError;
 
 use crate::call::{self, Call};
 use crate::front::{BodyRead, ClientAddress, RequestId};
+use crate::idempotency;
 use crate::limits::{self, Limits};
 use crate::rate::{Left, Limiters, Who};
 
@@ -104,6 +105,10 @@ pub(crate) enum Refused {
     BrokenBody,
     /// Too many requests.
     RateLimited(Left),
+    /// An idempotency key that is none.
+    BadKey(&'static str),
+    /// An idempotency key that cannot be used now, or for this.
+    Key(Error),
     /// The database.
     Store(StoreError),
 }
@@ -146,6 +151,8 @@ pub(crate) struct Operation {
     pub(crate) deprecated: bool,
     /// Whether it writes to whoever the caller names: such calls are rarer than others.
     pub(crate) sends_mail: bool,
+    /// Whether the answer to a POST shows a secret: it is kept sealed for its idempotency key, and not long.
+    pub(crate) secret: bool,
     pub(crate) handler: fn(Call) -> Answering,
 }
 
@@ -193,7 +200,10 @@ async fn serve(
     let mut left = None;
     let mut response = match prepare(&shared, operation, request, &mut left).await {
         Ok(call) => {
-            let mut response = (operation.handler)(call).await;
+            let mut response = match call.attempt.clone() {
+                None => (operation.handler)(call).await,
+                Some(attempt) => idempotency::answer(operation, refuse, call, attempt).await,
+            };
             response.extensions_mut().insert(BodyRead);
             response
         }
@@ -245,9 +255,11 @@ async fn prepare(
         query: call::query_pairs(parts.uri.query()),
         headers: parts.headers,
         body: Bytes::new(),
+        attempt: None,
     };
     authorize(operation.access, &call)?;
     call.body = read(body, shared.limits.body).await?;
+    call.attempt = idempotency::claimed(operation, &call)?;
     Ok(call)
 }
 

@@ -5,7 +5,6 @@
 
 mod accounts;
 mod error;
-mod idempotency;
 mod members;
 mod operations;
 
