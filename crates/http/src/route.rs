@@ -5,6 +5,7 @@ use std::future::Future;
 use std::net::{IpAddr, Ipv6Addr};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use axum::Router;
 use axum::body::Body;
@@ -175,6 +176,8 @@ pub(crate) struct Shared {
     pub(crate) app: Arc<App>,
     pub(crate) limits: Limits,
     pub(crate) limiters: Option<Limiters>,
+    /// Whether the server is about to stop: nothing new should be sent to it.
+    pub(crate) draining: AtomicBool,
     /// Where the portal's pages are.
     pub(crate) portal_url: Arc<str>,
 }
