@@ -102,8 +102,8 @@ where
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Answered, Error> {
         let Self { attempt, operation, render } = self;
         if let Some(answer) = claimed(tx, moment, attempt).await? {
-            if attempt.rechecked && answer.status < 400 {
-                recheck(tx, moment, operation).await?;
+            if attempt.rechecked {
+                recheck(tx, moment, operation, &answer).await?;
             }
             return Ok(Answered { answer, replayed: true });
         }
@@ -129,18 +129,21 @@ async fn claimed(tx: &mut Tx<'_>, moment: &Moment, attempt: &Attempt) -> Result<
     }
 }
 
-/// Whether the caller still reaches what they did: tries it again and leaves nothing of it.
+/// Whether the caller may be told again: tries what they did once more and leaves nothing of it. Who asked
+/// for what was not there may hear so again.
 async fn recheck<O: Operation<Error = Error>>(
     tx: &mut Tx<'_>,
     moment: &mut Moment,
     operation: &O,
+    answer: &StoredAnswer,
 ) -> Result<(), Error> {
     tx.begin_part().await?;
     let outcome = operation.run(tx, moment).await;
     tx.end_part(false).await?;
     match outcome {
         Err(error) if error.is_fault() => Err(error),
-        Err(error) if error.is_out_of_reach() => Err(Error::Lost(Box::new(error))),
+        Err(error) if !error.is_outcome() => Err(Error::Lost(Box::new(error))),
+        Err(error) if answer.status < 400 && error.is_out_of_reach() => Err(Error::Lost(Box::new(error))),
         Ok(_) | Err(_) => Ok(()),
     }
 }
@@ -158,7 +161,11 @@ impl Operation for Refusal {
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Answered, Error> {
         let Self { attempt, answer } = self;
         match claimed(tx, moment, attempt).await? {
-            Some(answer) => Ok(Answered { answer, replayed: true }),
+            // Nobody looked whether the caller may still see it.
+            Some(kept) if kept.status < 400 && attempt.rechecked => {
+                Ok(Answered { answer: answer.clone(), replayed: false })
+            }
+            Some(kept) => Ok(Answered { answer: kept, replayed: true }),
             None => {
                 tx.idempotency_answer(&attempt.claim, answer, None).await?;
                 Ok(Answered { answer: answer.clone(), replayed: false })

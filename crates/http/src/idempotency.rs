@@ -43,9 +43,9 @@ impl Operation {
 
 /// What the request claims, when it has a key.
 pub(crate) fn claimed(operation: &Operation, call: &Call) -> Result<Option<Arc<Attempt>>, Refused> {
+    let Some(caller) = call.caller.as_ref().filter(|_| operation.takes_key()) else { return Ok(None) };
     let mut sent = call.headers.get_all(KEY).iter();
-    let Some(key) = sent.next().filter(|_| operation.takes_key()) else { return Ok(None) };
-    let Some(caller) = &call.caller else { return Ok(None) };
+    let Some(key) = sent.next() else { return Ok(None) };
     if sent.next().is_some() {
         return Err(Refused::BadKey("Idempotency-Key is given more than once"));
     }
@@ -108,7 +108,7 @@ fn show(answered: Answered) -> Response {
     if replayed {
         set(&mut response, REPLAYED, "true");
     }
-    settled(response)
+    response
 }
 
 impl Call {
@@ -118,10 +118,10 @@ impl Call {
         operation: O,
         render: impl Fn(&O::Output) -> Result<StoredAnswer, Error> + Send + Sync + 'static,
     ) -> Result<Response, Error> {
-        let answered = match &self.attempt {
-            Some(attempt) => self.app.write_once(Arc::clone(attempt), operation, render).await?,
-            None => Answered { answer: render(&self.app.write(operation).await?)?, replayed: false },
+        let Some(attempt) = &self.attempt else {
+            let answer = render(&self.app.write(operation).await?)?;
+            return Ok(show(Answered { answer, replayed: false }));
         };
-        Ok(show(answered))
+        Ok(settled(show(self.app.write_once(Arc::clone(attempt), operation, render).await?)))
     }
 }

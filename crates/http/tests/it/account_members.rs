@@ -1,15 +1,12 @@
 //! `/v2/accounts/{account_id}/members` and its idempotency keys.
 
 use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::channel;
 
 use insta::assert_snapshot;
 use serde_json::{Value, json};
-use tenantry_app::Error;
-use tenantry_core::Moment;
-use tenantry_store::{Operation, Tx};
 
-use crate::support::{App, One};
+use crate::support::{App, Busy, One};
 
 fn developer(email: &str) -> Value {
     json!({"email": email, "role": "Developer"})
@@ -183,19 +180,6 @@ async fn who_may_not_ask_claims_nothing() {
     one.app.anonymous().key("k").post(&members, developer("a@example.com")).await.expect(401);
     let first = one.client().key("k").post(&members, developer("b@example.com")).await.expect(201);
     assert_eq!(first.replayed().0, None);
-}
-
-/// Keeps the writer busy until it is let go.
-struct Busy(Mutex<Receiver<()>>);
-
-impl Operation for Busy {
-    type Output = ();
-    type Error = Error;
-
-    async fn run(&self, _: &mut Tx<'_>, _: &mut Moment) -> Result<(), Error> {
-        self.0.lock().unwrap().recv().unwrap();
-        Ok(())
-    }
 }
 
 #[tokio::test]

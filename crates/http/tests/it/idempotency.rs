@@ -2,15 +2,12 @@
 //! (The states of one key in `/v2` are told in `account_members`.)
 
 use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::channel;
 
 use serde_json::{Value, json};
-use tenantry_app::Error;
-use tenantry_core::Moment;
-use tenantry_store::{Operation, Tx};
 
 use crate::authorization::{Estate, Served, estate, served};
-use crate::support::{Answer, App, Client, One};
+use crate::support::{Answer, App, Busy, Client, One};
 
 /// What was answered before, and says so.
 const AGAIN: (Option<&str>, Option<&str>) = (Some("true"), None);
@@ -182,19 +179,6 @@ async fn a_key_that_is_none_is_refused_by_name() {
     assert_eq!(longest.post(&v1, member("c@example.com")).await.expect(201).replayed(), AGAIN);
 }
 
-/// Keeps the writer busy until it is let go.
-struct Busy(Mutex<Receiver<()>>);
-
-impl Operation for Busy {
-    type Output = ();
-    type Error = Error;
-
-    async fn run(&self, _: &mut Tx<'_>, _: &mut Moment) -> Result<(), Error> {
-        self.0.lock().unwrap().recv().unwrap();
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn a_key_in_use_is_told_so_in_the_polar_dialect() {
     let one = One::new().await;
@@ -272,11 +256,22 @@ async fn who_lost_the_right_is_shown_nothing_again() {
     let added = format!("{}/members", one.account());
     let joined = json!({"email": "b@example.com", "role": "Analyst"});
     keyed.post(&added, joined.clone()).await.expect(201);
+    let taken = json!({"email": "b@example.com", "role": "Developer"});
+    let told = admin.key("taken");
+    told.post(&added, taken.clone()).await.expect(409);
+    assert_eq!(told.post(&added, taken.clone()).await.expect(409).replayed(), AGAIN);
+    let nobody = admin.key("nobody");
+    let nowhere = json!({"customer_id": one.tenant.id, "email": "a@example.com"});
+    for replayed in [FRESH, AGAIN] {
+        let answer = nobody.post("/v1/members", nowhere.clone()).await.expect(404);
+        assert_eq!(answer.replayed(), replayed, "what was not there may be said again");
+    }
     // Another role, that may do neither.
     one.client().patch(&path, json!({"role": "finance"})).await.expect(200);
     let refused = person.post(&members, member("a@example.com")).await.expect(403);
     assert_eq!((refused.replayed(), &refused["error"]), (FRESH, &json!("NotPermitted")));
     assert_eq!(keyed.post(&added, joined.clone()).await.expect(403).replayed(), FRESH);
+    assert_eq!(told.post(&added, taken).await.expect(403).replayed(), FRESH, "a refusal tells something too");
     // The right comes back, and the answer with it.
     one.client().patch(&path, json!({"role": "admin"})).await.expect(200);
     assert_eq!(person.post(&members, member("a@example.com")).await.expect(201).replayed(), AGAIN);

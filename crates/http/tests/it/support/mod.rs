@@ -7,21 +7,22 @@ mod contract;
 pub(crate) use client::{Answer, Client};
 pub(crate) use contract::{Contract, Fact, OWN};
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tenantry_app::organizations::{OrganizationCreate, Owner};
 use tenantry_app::tokens::{TokenCreate, UserTokenCreate};
-use tenantry_app::{App as UseCases, Clock, HashKey, Requester};
+use tenantry_app::{App as UseCases, Clock, Error, HashKey, Requester};
 use tenantry_core::ids::{CustomerId, OrganizationId};
 use tenantry_core::organization::{FeatureSettings, NewOrganization, OrganizationChange, Origin};
 use tenantry_core::token::{Scope, Scopes};
 use tenantry_core::values::{EmailAddress, OrganizationName, Slug};
 use tenantry_core::{Moment, Timestamp};
 use tenantry_http::{Config, Front, Limits};
-use tenantry_store::{AuditLine, sqlite};
+use tenantry_store::{AuditLine, Operation, Tx, sqlite};
 
 /// 2026-01-01T00:00:00Z. Every look at the clock is a millisecond later than the one before.
 const BEGINNING: i64 = 1_767_225_600_000_000;
@@ -250,6 +251,19 @@ impl One {
     pub(crate) async fn member(&self, customer: &str, name: &str) -> String {
         let body = json!({"email": format!("{name}@members.example.com"), "external_id": name});
         self.client().post(&format!("/v1/customers/{customer}/members"), body).await.expect(201).id()
+    }
+}
+
+/// Keeps the writer busy until it is let go.
+pub(crate) struct Busy(pub(crate) Mutex<Receiver<()>>);
+
+impl Operation for Busy {
+    type Output = ();
+    type Error = Error;
+
+    async fn run(&self, _: &mut Tx<'_>, _: &mut Moment) -> Result<(), Error> {
+        self.0.lock().unwrap().recv().unwrap();
+        Ok(())
     }
 }
 
