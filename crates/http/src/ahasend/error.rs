@@ -6,6 +6,7 @@ use axum::response::Response;
 use serde_json::json;
 use tenantry_app::Error;
 use tenantry_core::team::TeamError;
+use tenantry_core::token::{Scope, TokenError};
 use tenantry_store::StoredAnswer;
 
 use crate::call::{json as answer, set, with_json};
@@ -74,8 +75,16 @@ pub(super) fn stored(error: &Error) -> StoredAnswer {
     let text = error.to_string();
     let (status, text) = match error {
         Error::OrganizationNotFound => (StatusCode::NOT_FOUND, "account not found".to_owned()),
+        Error::TokenNotFound => (StatusCode::NOT_FOUND, "api key not found".to_owned()),
+        Error::Token(TokenError::ScopesExceed(scopes)) => {
+            let names: Vec<&str> = scopes.iter().map(Scope::as_str).collect();
+            (StatusCode::FORBIDDEN, format!("the caller does not hold these scopes: {}", names.join(", ")))
+        }
+        Error::Token(TokenError::NothingGiven | TokenError::NothingChanges) => {
+            (StatusCode::BAD_REQUEST, text)
+        }
         Error::Team(TeamError::NotFound | TeamError::OrganizationNotFound)
-        | Error::TokenNotFound
+        | Error::SubAccountNotFound
         | Error::Member(_)
         | Error::Webhook(_)
         | Error::Portal(_)
@@ -88,7 +97,6 @@ pub(super) fn stored(error: &Error) -> StoredAnswer {
             | TeamError::OnlyMember
             | TeamError::NobodyManages,
         )
-        | Error::Token(_)
         | Error::NotPermitted(_) => (StatusCode::FORBIDDEN, text),
         Error::OrganizationInvalid(violations) => {
             (StatusCode::BAD_REQUEST, violations.first().map_or(text, ToString::to_string))
@@ -96,7 +104,9 @@ pub(super) fn stored(error: &Error) -> StoredAnswer {
         Error::OrganizationGiven(_) | Error::OrganizationUnknown(_) | Error::OrganizationNeeded => {
             (StatusCode::BAD_REQUEST, text)
         }
-        Error::Team(TeamError::AlreadyMember) | Error::AmbiguousCustomer => (StatusCode::CONFLICT, text),
+        Error::Team(TeamError::AlreadyMember)
+        | Error::AmbiguousCustomer
+        | Error::Token(TokenError::LocksOut) => (StatusCode::CONFLICT, text),
         Error::InProgress { .. } => {
             (StatusCode::CONFLICT, "A request with this idempotency key is already in progress".to_owned())
         }
@@ -143,6 +153,9 @@ pub(super) fn refuse(refused: Refused) -> Response {
         Refused::InvalidToken => challenge("invalid API key"),
         Refused::InsufficientScope(_) => {
             message(StatusCode::FORBIDDEN, "insufficient permissions for the required scope")
+        }
+        Refused::AddressNotAllowed => {
+            message(StatusCode::FORBIDDEN, "this API key may not be used from this IP address")
         }
         Refused::BadAccount => message(StatusCode::BAD_REQUEST, "invalid account_id"),
         Refused::NoSuchPath => not_found(),
