@@ -211,6 +211,18 @@ impl One {
         format!("/v2/accounts/{}", self.tenant.id)
     }
 
+    /// `/v2/accounts/{id}/api-keys` of the organization.
+    pub(crate) fn keys(&self) -> String {
+        format!("{}/api-keys", self.account())
+    }
+
+    /// A new key of the organization, and a client with it.
+    pub(crate) async fn key(&self, scopes: &[&str]) -> (String, Client<'_>) {
+        let body = json!({"label": "key", "scopes": scopes});
+        let made = self.client().post(&self.keys(), body).await.expect(201);
+        (made.id(), self.app.bearer(made["secret_key"].as_str().unwrap()))
+    }
+
     /// `/v1/organizations/{id}` of the organization.
     pub(crate) fn organization(&self) -> String {
         format!("/v1/organizations/{}", self.tenant.id)
