@@ -10,6 +10,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
+use tenantry_app::idempotency::Attempt;
 use tenantry_app::{App, Caller, Requester};
 
 use crate::limits;
@@ -30,6 +31,8 @@ pub(crate) struct Call {
     pub(crate) query: Vec<(String, String)>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// The key that names it, where it has one.
+    pub(crate) attempt: Option<Arc<Attempt>>,
 }
 
 impl Call {

@@ -52,6 +52,8 @@ pub struct Limits {
     pub in_flight: usize,
     /// Connections that are open at once; one more waits to be accepted.
     pub connections: usize,
+    /// How long the server goes on, saying that it is not ready, once it is told to stop.
+    pub drain_delay: Duration,
     /// How long running requests may take to end when the server stops.
     pub drain_timeout: Duration,
 }
@@ -64,6 +66,7 @@ impl Default for Limits {
             request_timeout: Duration::from_secs(30),
             in_flight: 1_024,
             connections: 8_192,
+            drain_delay: Duration::ZERO,
             drain_timeout: Duration::from_secs(30),
         }
     }

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::net::{IpAddr, Ipv6Addr};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use axum::Router;
 use axum::body::Body;
@@ -17,12 +18,13 @@ use axum::routing::{MethodFilter, on};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use schemars::SchemaGenerator;
-use tenantry_app::{App, Caller, Subject};
+use tenantry_app::{App, Caller, Error, Subject};
 use tenantry_core::token::Permission;
 use tenantry_store::StoreError;
 
 use crate::call::{self, Call};
 use crate::front::{BodyRead, ClientAddress, RequestId};
+use crate::idempotency;
 use crate::limits::{self, Limits};
 use crate::rate::{Left, Limiters, Who};
 
@@ -105,6 +107,10 @@ pub(crate) enum Refused {
     BrokenBody,
     /// Too many requests.
     RateLimited(Left),
+    /// An idempotency key that is none.
+    BadKey(&'static str),
+    /// An idempotency key that cannot be used now, or for this.
+    Key(Error),
     /// The database.
     Store(StoreError),
 }
@@ -147,6 +153,8 @@ pub(crate) struct Operation {
     pub(crate) deprecated: bool,
     /// Whether it writes to whoever the caller names: such calls are rarer than others.
     pub(crate) sends_mail: bool,
+    /// Whether the answer to a POST shows a secret: it is kept sealed for its idempotency key, and not long.
+    pub(crate) secret: bool,
     pub(crate) handler: fn(Call) -> Answering,
 }
 
@@ -170,6 +178,8 @@ pub(crate) struct Shared {
     pub(crate) app: Arc<App>,
     pub(crate) limits: Limits,
     pub(crate) limiters: Option<Limiters>,
+    /// Whether the server is about to stop: nothing new should be sent to it.
+    pub(crate) draining: AtomicBool,
     /// Where the portal's pages are.
     pub(crate) portal_url: Arc<str>,
 }
@@ -192,7 +202,10 @@ async fn serve(
     let mut left = None;
     let mut response = match prepare(&shared, operation, request, &mut left).await {
         Ok(call) => {
-            let mut response = (operation.handler)(call).await;
+            let mut response = match call.attempt.clone() {
+                None => (operation.handler)(call).await,
+                Some(attempt) => idempotency::answer(operation, refuse, call, attempt).await,
+            };
             response.extensions_mut().insert(BodyRead);
             response
         }
@@ -246,9 +259,11 @@ async fn prepare(
         query: call::query_pairs(parts.uri.query()),
         headers: parts.headers,
         body: Bytes::new(),
+        attempt: None,
     };
     authorize(operation.access, &call)?;
     call.body = read(body, shared.limits.body).await?;
+    call.attempt = idempotency::claimed(operation, &call)?;
     Ok(call)
 }
 

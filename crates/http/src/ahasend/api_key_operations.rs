@@ -2,7 +2,7 @@
 
 use super::accounts::Message;
 use super::api_keys::{self, ApiKeyCreated, ApiKeyView, CreateAPIKeyRequest, UpdateAPIKeyRequest};
-use super::operations::{IDEMPOTENCY_KEY, account, operation};
+use super::operations::{account, operation};
 use super::page::{self, ListOf};
 use crate::route::{Method, Operation, handler, schema};
 
@@ -21,7 +21,7 @@ pub(super) static ALL: &[Operation] = &[
         )
     },
     Operation {
-        parameters: &[IDEMPOTENCY_KEY],
+        secret: true,
         body: Some(schema::<CreateAPIKeyRequest>),
         success: 201,
         answer: Some(schema::<ApiKeyCreated<'static>>),
@@ -86,7 +86,7 @@ pub(super) static ALL: &[Operation] = &[
         )
     },
     Operation {
-        parameters: &[IDEMPOTENCY_KEY],
+        secret: true,
         body: Some(schema::<CreateAPIKeyRequest>),
         success: 201,
         answer: Some(schema::<ApiKeyCreated<'static>>),

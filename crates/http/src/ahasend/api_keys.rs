@@ -7,21 +7,21 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use tenantry_app::AccountPath;
 use tenantry_app::api_keys::{ApiKeyCreate, ApiKeyDelete, ApiKeyUpdate};
 use tenantry_app::cursors::Listed;
 use tenantry_app::tokens::Issued;
-use tenantry_app::{AccountPath, Error};
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{OrganizationId, TokenId};
 use tenantry_core::token::{AccessToken, KeyChange, NewAccessToken, Scope, Scopes, public_key};
 use tenantry_core::values::{IpAllowList, time_ordered_uuid};
-use tenantry_store::StoredAnswer;
 use uuid::Uuid;
 
 use super::accounts::account;
-use super::error::{self, Failure};
-use super::{idempotency, page};
+use super::error::Failure;
+use super::page;
 use crate::call::{self, Call};
+use crate::idempotency::written;
 use crate::limits;
 use crate::wire::{AnyUuid, At, BoundedText, List, Wire, inline_schema, wire_object};
 
@@ -246,36 +246,23 @@ pub(super) async fn list(call: Call) -> Result<Response, Failure> {
     page::show::<_, ApiKeyView<'_>>(&call, of, &part)
 }
 
-/// What a creation is answered with.
-fn created(outcome: Result<Issued<AccessToken>, &Error>) -> StoredAnswer {
-    match outcome {
-        Ok(Issued { token, secret }) => {
-            let created = ApiKeyCreated { key: ApiKeyView::from(&token), secret_key: secret.expose() };
-            let body = serde_json::to_vec(&created).unwrap_or_default();
-            StoredAnswer { status: StatusCode::CREATED.as_u16(), body }
-        }
-        Err(error) => error::stored(error),
-    }
-}
-
 pub(super) async fn create(call: Call) -> Result<Response, Failure> {
-    let path = account_path(&call)?;
-    let claim = idempotency::claimed(&call, account(&call)?)?;
+    let account = account_path(&call)?;
     let mut input = call.input();
-    let body = input.object::<CreateAPIKeyRequest>();
-    let CreateAPIKeyRequest { label, scopes, ip_allow_list } = match input.finish(body) {
-        Ok(body) => body,
-        Err(violations) => return idempotency::refuse(&call, claim, violations).await,
-    };
+    let body = input.object();
+    let CreateAPIKeyRequest { label, scopes, ip_allow_list } = input.finish(body)?;
     let new = NewAccessToken {
         label: label.0,
         scopes: scopes.0,
         ip_allow_list: ip_allow_list.map(|networks| networks.0).unwrap_or_default(),
         lifetime: None,
     };
-    let hash_key = call.app.hash_key().clone();
-    let operation = ApiKeyCreate { by: call.by(), account: path, new, hash_key };
-    Ok(idempotency::show(call.app.write_once(claim, operation, created).await?))
+    let operation = ApiKeyCreate { by: call.by(), account, new, hash_key: call.app.hash_key().clone() };
+    let created = |issued: &Issued<AccessToken>| {
+        let key = ApiKeyView::from(&issued.token);
+        written(StatusCode::CREATED, &ApiKeyCreated { key, secret_key: issued.secret.expose() })
+    };
+    Ok(call.write_once(operation, created).await?)
 }
 
 pub(super) async fn get(call: Call) -> Result<Response, Failure> {

@@ -7,7 +7,6 @@ mod accounts;
 mod api_key_operations;
 mod api_keys;
 mod error;
-mod idempotency;
 mod members;
 mod operations;
 mod page;

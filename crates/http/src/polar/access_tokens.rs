@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tenantry_app::access_tokens::{AccessTokenCreate, AccessTokenDelete, AccessTokenUpdate};
+use tenantry_app::tokens::Issued;
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{OrganizationId, TokenId};
 use tenantry_core::token::{AccessToken, NewAccessToken, Scope, Scopes, TokenChange, TokenError};
@@ -15,6 +16,7 @@ use tenantry_store::AccessTokenKey;
 use super::error::{Failure, invalid, plain};
 use super::page;
 use crate::call::{self, Call};
+use crate::idempotency::written;
 use crate::limits;
 use crate::wire::{At, List, PlainText, Three, Uuid4, Violation, Wire, inline_schema, wire_object};
 
@@ -176,12 +178,12 @@ pub(super) async fn create(call: Call) -> Result<Response, Failure> {
         },
         hash_key: call.app.hash_key().clone(),
     };
-    let issued = call.app.write(operation).await?;
-    let created = AccessTokenCreated {
-        organization_access_token: AccessTokenView::from(&issued.token),
-        token: issued.secret.expose(),
+    let shown = |issued: &Issued<AccessToken>| {
+        let organization_access_token = AccessTokenView::from(&issued.token);
+        let token = issued.secret.expose();
+        written(StatusCode::CREATED, &AccessTokenCreated { organization_access_token, token })
     };
-    Ok(call::json(StatusCode::CREATED, &created))
+    Ok(call.write_once(operation, shown).await?)
 }
 
 pub(super) async fn update(call: Call) -> Result<Response, Failure> {

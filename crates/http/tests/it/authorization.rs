@@ -10,7 +10,7 @@ use crate::support::{Answer, App, Client, Tenant, session};
 
 /// Whose token a request has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Whose {
+pub(crate) enum Whose {
     Organization,
     Person,
     Customer,
@@ -18,12 +18,12 @@ enum Whose {
 }
 
 /// One operation of a document.
-struct Served {
-    id: String,
-    method: String,
+pub(crate) struct Served {
+    pub(crate) id: String,
+    pub(crate) method: String,
     path: String,
     /// Whose tokens reach it, by one of which scopes; nobody's for what is public.
-    open: BTreeMap<Whose, Vec<String>>,
+    pub(crate) open: BTreeMap<Whose, Vec<String>>,
 }
 
 impl Served {
@@ -48,7 +48,7 @@ impl Served {
         Self { id, method: method.to_uppercase(), path: path.to_owned(), open }
     }
 
-    fn is_public(&self) -> bool {
+    pub(crate) fn is_public(&self) -> bool {
         self.open.is_empty()
     }
 
@@ -62,7 +62,7 @@ impl Served {
     }
 }
 
-async fn served(app: &App) -> Vec<Served> {
+pub(crate) async fn served(app: &App) -> Vec<Served> {
     let mut all = Vec::new();
     for document in ["/v1/openapi.json", "/v2/openapi.json"] {
         let document = app.anonymous().get(document).await.expect(200);
@@ -75,8 +75,8 @@ async fn served(app: &App) -> Vec<Served> {
 }
 
 /// A tenant with a row of every kind, named alike wherever names are free.
-struct Estate {
-    tenant: Tenant,
+pub(crate) struct Estate {
+    pub(crate) tenant: Tenant,
     slug: String,
     customer: String,
     member: String,
@@ -98,7 +98,7 @@ struct Estate {
 /// The address of the teammate.
 const TEAMMATE: &str = "t@example.com";
 
-async fn estate(app: &App, slug: &str) -> Estate {
+pub(crate) async fn estate(app: &App, slug: &str) -> Estate {
     let features = FeatureSettings { member_model_enabled: false, ..FeatureSettings::usual() };
     let tenant = app.organization_with(slug, features).await;
     let client = app.token(&tenant, "*").await;
@@ -154,7 +154,7 @@ async fn estate(app: &App, slug: &str) -> Estate {
 
 impl Estate {
     /// The path of an operation, about the rows of the estate.
-    fn path(&self, operation: &Served) -> String {
+    pub(crate) fn path(&self, operation: &Served) -> String {
         let path = &operation.path;
         let mut steps = path.split('/').skip(2);
         let id = match (steps.next(), steps.next()) {
@@ -219,7 +219,7 @@ impl Estate {
         body
     }
 
-    async fn send(&self, client: &Client<'_>, whose: Whose, operation: &Served) -> Answer {
+    pub(crate) async fn send(&self, client: &Client<'_>, whose: Whose, operation: &Served) -> Answer {
         let path = self.path(operation);
         match operation.method.as_str() {
             "GET" | "DELETE" => client.send(&operation.method, &path, None, "").await,
@@ -228,7 +228,13 @@ impl Estate {
     }
 
     /// A client whom the estate lets do the operation, with that scope alone where scopes can be chosen.
-    async fn client<'a>(&self, app: &'a App, whose: Whose, scope: &str, operation: &Served) -> Client<'a> {
+    pub(crate) async fn client<'a>(
+        &self,
+        app: &'a App,
+        whose: Whose,
+        scope: &str,
+        operation: &Served,
+    ) -> Client<'a> {
         match whose {
             Whose::Organization => app.token(&self.tenant, scope).await,
             // The owner stays: anybody else may leave.

@@ -23,6 +23,7 @@ mod customers_list;
 mod front;
 mod fuzz;
 mod hostile;
+mod idempotency;
 mod members;
 mod members_nested;
 mod openapi;

@@ -7,7 +7,7 @@ use tenantry_core::team::{TeamMember, TeamRole};
 use tenantry_core::token::{AccessToken, Grants, Scopes, UserToken};
 use tenantry_core::user::User;
 use tenantry_core::values::{Address, AddressInput, Country, IpAllowList, TaxId};
-use tenantry_store::{Claim, CredentialOwner, IdempotencyRecord, StoredAnswer};
+use tenantry_store::CredentialOwner;
 
 use crate::fixtures::*;
 use crate::support::Database;
@@ -22,8 +22,6 @@ on_every_engine!(
     an_access_token,
     an_api_key,
     a_persons_token,
-    an_idempotency_record,
-    expired_records_are_swept,
     a_value_of_the_installation,
     an_audit_entry,
 );
@@ -268,52 +266,6 @@ async fn a_persons_token(database: Database) {
     run!(store, (), |(), tx, _| Ok(tx.team_delete(organization_id(1), user_id(1)).await?)).unwrap();
     let left = CredentialOwner::User(token, vec![(organization_id(2), TeamRole::Analyst)]);
     assert_eq!(read!(store, credential_owner(&hash(1), at(99))), Some(left));
-}
-
-fn claim(organization: u32, key: &str) -> Claim {
-    Claim { organization: organization_id(organization), key: key.to_owned(), fingerprint: [7; 32] }
-}
-
-async fn an_idempotency_record(database: Database) {
-    let store = database.open();
-    let answer = |status| StoredAnswer { status, body: b"{\"a\":\xff}".to_vec() };
-    let claimed = async |now: i64, until: i64| {
-        run!(store, (at(now), at(until)), |(now, until), tx, _| {
-            Ok(tx.idempotency_claim(&claim(1, "k"), *now, *until).await?)
-        })
-        .unwrap()
-    };
-    for (status, from, until) in [(201, 1, 10), (409, 10, 20)] {
-        assert!(claimed(from, until).await, "the key is free, or its record has expired");
-        assert!(!claimed(until - 1, until + 5).await, "it is taken until its last moment");
-        run!(store, answer(status), |answer, tx, _| Ok(tx
-            .idempotency_answer(&claim(1, "k"), answer)
-            .await?))
-        .unwrap();
-        let record = IdempotencyRecord { fingerprint: vec![7; 32], answer: answer(status) };
-        assert_eq!(read!(store, idempotency_record(&claim(1, "k"))), Some(record));
-    }
-    assert_eq!(read!(store, idempotency_record(&claim(1, "K"))), None);
-    assert_eq!(read!(store, idempotency_record(&claim(2, "k"))), None);
-}
-
-async fn expired_records_are_swept(database: Database) {
-    let store = database.open();
-    run!(store, (), |(), tx, _| {
-        for expiry in 1..=10 {
-            assert!(tx.idempotency_claim(&claim(1, &format!("k{expiry}")), at(0), at(expiry)).await?);
-        }
-        Ok(())
-    })
-    .unwrap();
-    for (now, expected) in [(0, 0), (7, 3), (7, 3), (7, 1), (7, 0)] {
-        let swept = run!(store, at(now), |now, tx, _| Ok(tx.idempotency_sweep(*now, 3).await?)).unwrap();
-        assert_eq!(swept, expected);
-    }
-    for expiry in 1..=10 {
-        let found = read!(store, idempotency_record(&claim(1, &format!("k{expiry}"))));
-        assert_eq!(found.is_some(), expiry > 7, "{expiry}");
-    }
 }
 
 async fn a_value_of_the_installation(database: Database) {

@@ -56,7 +56,7 @@ impl<'a> Client<'a> {
         client
     }
 
-    /// The same client, naming the request for `/v2`.
+    /// The same client, naming the request.
     pub(crate) fn key(&self, key: &str) -> Self {
         self.with("idempotency-key", key)
     }
@@ -148,6 +148,11 @@ impl Answer {
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// What the answer says of its key: whether it was given before, and when to try again.
+    pub(crate) fn replayed(&self) -> (Option<&str>, Option<&str>) {
+        (self.header("idempotent-replayed"), self.header("retry-after"))
     }
 
     /// The request id that the answer shows.

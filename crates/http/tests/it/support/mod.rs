@@ -36,7 +36,8 @@ pub(crate) const TRUSTED: &str = "https://app.example.com";
 /// A server without a socket.
 pub(crate) struct App {
     pub(crate) front: Front,
-    _directory: TempDir,
+    directory: TempDir,
+    micros: Arc<AtomicI64>,
 }
 
 /// An organization of the fixture, as the operator made it.
@@ -53,9 +54,10 @@ impl App {
 
     pub(crate) fn with(limits: Limits) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let micros = AtomicI64::new(BEGINNING);
+        let micros = Arc::new(AtomicI64::new(BEGINNING));
+        let ticking = Arc::clone(&micros);
         let clock: Clock =
-            Arc::new(move || Timestamp::from_micros(micros.fetch_add(1_000, Ordering::Relaxed)));
+            Arc::new(move || Timestamp::from_micros(ticking.fetch_add(1_000, Ordering::Relaxed)));
         let seeds = AtomicI64::new(0);
         let now = Arc::clone(&clock);
         let moments = Arc::new(move || {
@@ -66,7 +68,39 @@ impl App {
         let store = sqlite::open(&directory.path().join("tenantry.db"), moments).unwrap();
         let app = Arc::new(UseCases::new(store, clock, HashKey::new([1; 32])));
         let config = Config { limits, trusted_origins: vec![TRUSTED.to_owned()], ..Config::default() };
-        Self { front: Front::new(app, config), _directory: directory }
+        Self { front: Front::new(app, config), directory, micros }
+    }
+
+    /// Lets time pass.
+    pub(crate) fn wait(&self, seconds: i64) {
+        self.micros.fetch_add(seconds * 1_000_000, Ordering::Relaxed);
+    }
+
+    /// Every row of every table, as text.
+    pub(crate) fn rows(&self) -> Vec<String> {
+        let database = rusqlite::Connection::open(self.directory.path().join("tenantry.db")).unwrap();
+        let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
+        let mut tables = database.prepare(tables).unwrap();
+        let tables = tables.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        let mut rows = Vec::new();
+        for table in tables.map(Result::unwrap) {
+            let mut statement = database.prepare(&format!("SELECT * FROM {table}")).unwrap();
+            let columns = statement.column_count();
+            let mut found = statement.query([]).unwrap();
+            while let Some(row) = found.next().unwrap() {
+                let values: Vec<_> = (0..columns).map(|column| row.get_ref(column).unwrap()).collect();
+                rows.push(format!("{table}: {values:?}"));
+            }
+        }
+        rows.sort();
+        rows
+    }
+
+    /// Whether the database's files hold these bytes anywhere.
+    pub(crate) fn stores(&self, bytes: &str) -> bool {
+        let files = std::fs::read_dir(self.directory.path()).unwrap();
+        let files = files.map(|file| std::fs::read(file.unwrap().path()).unwrap());
+        files.into_iter().any(|file| file.windows(bytes.len()).any(|part| part == bytes.as_bytes()))
     }
 
     pub(crate) fn use_cases(&self) -> &Arc<UseCases> {
