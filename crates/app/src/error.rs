@@ -34,6 +34,9 @@ pub enum Error {
     /// No such organization for the caller.
     #[error("organization not found")]
     OrganizationNotFound,
+    /// No such sub-account of the caller's organization.
+    #[error("sub account not found")]
+    SubAccountNotFound,
     /// An organization breaks these rules.
     #[error("{} rules are broken", .0.len())]
     OrganizationInvalid(Vec<OrganizationViolation>),
@@ -109,6 +112,7 @@ impl Error {
     pub const fn is_out_of_reach(&self) -> bool {
         match self {
             Self::OrganizationNotFound
+            | Self::SubAccountNotFound
             | Self::TokenNotFound
             | Self::NotPermitted(_)
             | Self::Token(_)

@@ -25,6 +25,8 @@ pub const WEBHOOK_ARCHIVED: i64 = 500;
 pub const EXPORT_ROWS: i64 = 500;
 /// Audit entries that are scrubbed at once.
 pub const AUDIT_SCRUBBED: i64 = 500;
+/// People who are written to about one change of an API key.
+pub const TOLD_OF_KEYS: usize = 50;
 /// Uses of tokens that are stored in one transaction.
 pub const TOKEN_USES_STORED: usize = 500;
 /// Expired rows of a kind deleted in one transaction.

@@ -1,5 +1,6 @@
 //! One request on its way through a handler.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -21,6 +22,8 @@ pub(crate) struct Call {
     /// Where the portal's pages are.
     pub(crate) portal_url: Arc<str>,
     pub(crate) caller: Option<Arc<Caller>>,
+    /// Where the request comes from.
+    pub(crate) address: IpAddr,
     pub(crate) request_id: String,
     pub(crate) method: &'static str,
     pub(crate) path: String,

@@ -93,6 +93,8 @@ pub(crate) enum Refused {
     Unauthorized,
     /// A token that is not alive.
     InvalidToken,
+    /// A token that may not be used from where the request comes.
+    AddressNotAllowed,
     /// A token without the scope.
     InsufficientScope(Vec<Permission>),
     /// A malformed account id in the path.
@@ -227,18 +229,19 @@ async fn prepare(
         Ok(params) => params.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
         Err(_) => return Err(Refused::NoSuchPath),
     };
+    let address = address(&parts);
     let caller = match operation.access {
         Access::Public => Ok(None),
-        _ => authenticate(&shared.app, &parts.headers).await.map(Some),
+        _ => authenticate(&shared.app, &parts.headers, address).await.map(Some),
     };
     if let Some(limiters) = &shared.limiters {
-        let taken = limiters.take(whose(&caller, &parts));
+        let taken = limiters.take(whose(&caller, address));
         *left = Some(taken);
         if !taken.allows() {
             return Err(Refused::RateLimited(taken));
         }
         if operation.sends_mail {
-            let mail = limiters.take_mail(whose(&caller, &parts));
+            let mail = limiters.take_mail(whose(&caller, address));
             if !mail.allows() {
                 return Err(Refused::RateLimited(mail));
             }
@@ -248,6 +251,7 @@ async fn prepare(
         app: Arc::clone(&shared.app),
         portal_url: Arc::clone(&shared.portal_url),
         caller: caller?,
+        address,
         request_id: parts.extensions.get::<RequestId>().map(ToString::to_string).unwrap_or_default(),
         method: operation.method.as_str(),
         path: parts.uri.path().to_owned(),
@@ -273,18 +277,22 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     usable.then_some(token)
 }
 
-async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Arc<Caller>, Refused> {
+async fn authenticate(app: &App, headers: &HeaderMap, address: IpAddr) -> Result<Arc<Caller>, Refused> {
     let bearer = bearer(headers).ok_or(Refused::Unauthorized)?;
-    app.authenticate(bearer).await.map_err(Refused::Store)?.ok_or(Refused::InvalidToken)
+    let caller = app.authenticate(bearer).await.map_err(Refused::Store)?.ok_or(Refused::InvalidToken)?;
+    if caller.may_come_from(address) { Ok(caller) } else { Err(Refused::AddressNotAllowed) }
+}
+
+/// Where a request comes from, an IPv4 address as itself in whatever form it arrived.
+fn address(parts: &Parts) -> IpAddr {
+    let nowhere = ClientAddress(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+    parts.extensions.get::<ClientAddress>().copied().unwrap_or(nowhere).0.to_canonical()
 }
 
 /// Whose bucket a request is taken from. A customer in the portal has its own, so that it cannot empty its
-/// organization's.
-fn whose(caller: &Result<Option<Arc<Caller>>, Refused>, parts: &Parts) -> Who {
-    let Ok(Some(caller)) = caller else {
-        let nowhere = ClientAddress(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
-        return Who::at(parts.extensions.get::<ClientAddress>().copied().unwrap_or(nowhere).0);
-    };
+/// organization's; so has whoever sends a token from where it may not be used.
+fn whose(caller: &Result<Option<Arc<Caller>>, Refused>, address: IpAddr) -> Who {
+    let Ok(Some(caller)) = caller else { return Who::at(address) };
     Who::Known(match &caller.subject {
         Subject::Organization { organization, .. } => organization.uuid(),
         Subject::User { user, .. } => user.uuid(),

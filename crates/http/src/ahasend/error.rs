@@ -6,6 +6,7 @@ use axum::response::Response;
 use serde_json::json;
 use tenantry_app::Error;
 use tenantry_core::team::TeamError;
+use tenantry_core::token::{Scope, TokenError};
 
 use crate::call::{json as answer, set};
 use crate::idempotency::{REPLAYED, settled};
@@ -72,8 +73,16 @@ fn of(error: &Error) -> Response {
     let text = error.to_string();
     let (status, text) = match error {
         Error::OrganizationNotFound => (StatusCode::NOT_FOUND, "account not found".to_owned()),
+        Error::TokenNotFound => (StatusCode::NOT_FOUND, "api key not found".to_owned()),
+        Error::Token(TokenError::ScopesExceed(scopes)) => {
+            let names: Vec<&str> = scopes.iter().map(Scope::as_str).collect();
+            (StatusCode::FORBIDDEN, format!("the caller does not hold these scopes: {}", names.join(", ")))
+        }
+        Error::Token(TokenError::NothingGiven | TokenError::NothingChanges) => {
+            (StatusCode::BAD_REQUEST, text)
+        }
         Error::Team(TeamError::NotFound | TeamError::OrganizationNotFound)
-        | Error::TokenNotFound
+        | Error::SubAccountNotFound
         | Error::Member(_)
         | Error::Webhook(_)
         | Error::Portal(_)
@@ -86,7 +95,6 @@ fn of(error: &Error) -> Response {
             | TeamError::OnlyMember
             | TeamError::NobodyManages,
         )
-        | Error::Token(_)
         | Error::NotPermitted(_) => (StatusCode::FORBIDDEN, text),
         Error::OrganizationInvalid(violations) => {
             (StatusCode::BAD_REQUEST, violations.first().map_or(text, ToString::to_string))
@@ -94,9 +102,10 @@ fn of(error: &Error) -> Response {
         Error::OrganizationGiven(_) | Error::OrganizationUnknown(_) | Error::OrganizationNeeded => {
             (StatusCode::BAD_REQUEST, text)
         }
-        Error::Team(TeamError::AlreadyMember) | Error::AmbiguousCustomer | Error::AnswerForgotten => {
-            (StatusCode::CONFLICT, text)
-        }
+        Error::Team(TeamError::AlreadyMember)
+        | Error::AmbiguousCustomer
+        | Error::AnswerForgotten
+        | Error::Token(TokenError::LocksOut) => (StatusCode::CONFLICT, text),
         Error::Lost(error) => return of(error),
         Error::InProgress { retry_after_s } => return in_progress(*retry_after_s),
         Error::KeyReused => (
@@ -126,6 +135,9 @@ pub(super) fn refuse(refused: Refused) -> Response {
         Refused::InvalidToken => challenge("invalid API key"),
         Refused::InsufficientScope(_) => {
             message(StatusCode::FORBIDDEN, "insufficient permissions for the required scope")
+        }
+        Refused::AddressNotAllowed => {
+            message(StatusCode::FORBIDDEN, "this API key may not be used from this IP address")
         }
         Refused::BadAccount => message(StatusCode::BAD_REQUEST, "invalid account_id"),
         Refused::NoSuchPath => not_found(),

@@ -7,7 +7,7 @@ use super::members::{self, AccountMembers, AddMemberRequest, UserAccount};
 use crate::route::{Access, Answering, JSON, Method, Operation, handler, schema};
 
 /// An operation that is not deprecated and has neither parameters nor body.
-const fn operation(
+pub(super) const fn operation(
     method: Method,
     path: &'static str,
     id: &'static str,
@@ -35,7 +35,7 @@ const fn operation(
     }
 }
 
-const fn account(scope: &'static str) -> Access {
+pub(super) const fn account(scope: &'static str) -> Access {
     Access::Account(Permission::new(scope))
 }
 

@@ -79,6 +79,7 @@ fn of(error: &Error) -> Response {
         Error::Portal(error) => super::portal_error::of_portal(error),
         Error::Customer(CustomerError::NotFound)
         | Error::OrganizationNotFound
+        | Error::SubAccountNotFound
         | Error::TokenNotFound
         | Error::Webhook(WebhookError::NotFound | WebhookError::EventNotFound) => not_found("Not found"),
         Error::Webhook(WebhookError::UrlInvalid) => rule(
@@ -316,6 +317,11 @@ pub(super) fn refuse(refused: Refused) -> Response {
             "insufficient_scope",
             "The request requires higher privileges than provided by the access token.",
             &scopes,
+        ),
+        Refused::AddressNotAllowed => plain(
+            StatusCode::FORBIDDEN,
+            "NotPermitted",
+            "The access token may not be used from this address.",
         ),
         Refused::NoSuchPath => not_found(),
         Refused::TooLarge(limit) => plain(

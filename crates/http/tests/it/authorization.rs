@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
+use tenantry_core::ids::OrganizationId;
 use tenantry_core::organization::FeatureSettings;
 
 use crate::support::{Answer, App, Client, Tenant, session};
@@ -83,6 +84,9 @@ pub(crate) struct Estate {
     endpoint: String,
     event: String,
     token: String,
+    /// A sub-account, and a key of it.
+    child: OrganizationId,
+    child_key: String,
     /// A session of an individual customer, begun before customers had members.
     customer_session: String,
     /// A session of an individual customer's owner.
@@ -127,6 +131,9 @@ pub(crate) async fn estate(app: &App, slug: &str) -> Estate {
     let token = json!({"comment": "another", "scopes": []});
     let token = client.post("/v1/organization-access-tokens", token).await.expect(201);
     let token = token["organization_access_token"]["id"].as_str().unwrap().to_owned();
+    let child = app.sub_account(&tenant, &format!("{slug}-child")).await;
+    let keys = format!("/v2/accounts/{}/sub-accounts/{child}/api-keys", tenant.id);
+    let child_key = client.post(&keys, json!({"label": "child", "scopes": ["*"]})).await.expect(201).id();
     let slug = slug.to_owned();
     Estate {
         tenant,
@@ -137,6 +144,8 @@ pub(crate) async fn estate(app: &App, slug: &str) -> Estate {
         endpoint,
         event,
         token,
+        child,
+        child_key,
         customer_session,
         member_session,
         owner_session,
@@ -164,6 +173,8 @@ impl Estate {
             .replace("{member_external_id}", "mem")
             .replace("{account_id}", &self.tenant.id.to_string())
             .replace("{user_id}", &self.teammate)
+            .replace("{sub_account_id}", &self.child.to_string())
+            .replace("{key_id}", if path.contains("sub-accounts") { &self.child_key } else { &self.token })
             .replace("{slug}", &self.slug);
         assert!(!filled.contains('{'), "{path}");
         match operation.id.as_str() {
@@ -180,6 +191,9 @@ impl Estate {
         let mut body = match operation {
             "members:create_member" => json!({"customer_id": self.customer, "email": "new@example.com"}),
             "addAccountMember" => json!({"email": "new@example.com", "role": "Developer"}),
+            "createAPIKey" => json!({"label": "new", "scopes": ["api-keys:write"]}),
+            "createSubAccountAPIKey" => json!({"label": "new", "scopes": ["sub-account-api-keys:write"]}),
+            "updateAPIKey" | "updateSubAccountAPIKey" => json!({"label": "changed"}),
             "organizations:create" => return json!({"name": "Another", "slug": "another"}),
             "organizations:members:add" | "organizations:members:invite" => {
                 json!({"email": "new@example.com"})
@@ -236,10 +250,10 @@ impl Estate {
 
     /// Whether an answer tells anything of the estate.
     fn is_in(&self, answer: &Answer) -> bool {
-        let tenant = self.tenant.id.to_string();
-        let rows =
-            [&tenant, &self.customer, &self.member, &self.teammate, &self.endpoint, &self.event, &self.token];
-        rows.into_iter().any(|id| answer.text.contains(id.as_str()))
+        let (tenant, child) = (self.tenant.id.to_string(), self.child.to_string());
+        let team = [&tenant, &self.teammate, &self.token, &child, &self.child_key];
+        let rows = [&self.customer, &self.member, &self.endpoint, &self.event];
+        team.into_iter().chain(rows).any(|id| answer.text.contains(id.as_str()))
     }
 }
 
@@ -431,7 +445,7 @@ async fn another_tenants_row_looks_like_none() {
         (Whose::Member, app.bearer(&elsewhere.owner_session)),
     ];
     let nothing = "0b0f7bb4-6e1c-4c1b-9c56-52bfe2ad9a3e".to_owned();
-    let id = tenantry_core::ids::OrganizationId::new(nothing.parse().unwrap());
+    let id = OrganizationId::new(nothing.parse().unwrap());
     let nowhere = Estate {
         tenant: Tenant { id, owner: String::new() },
         slug: "nowhere".to_owned(),
@@ -440,7 +454,9 @@ async fn another_tenants_row_looks_like_none() {
         teammate: nothing.clone(),
         endpoint: nothing.clone(),
         event: nothing.clone(),
-        token: nothing,
+        token: nothing.clone(),
+        child: id,
+        child_key: nothing,
         customer_session: String::new(),
         member_session: String::new(),
         owner_session: String::new(),

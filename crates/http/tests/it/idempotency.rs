@@ -15,8 +15,13 @@ const AGAIN: (Option<&str>, Option<&str>) = (Some("true"), None);
 const FRESH: (Option<&str>, Option<&str>) = (None, None);
 
 /// Operations whose answer shows a secret.
-const SECRETS: [&str; 3] =
-    ["customer-sessions:create", "organization_access_tokens:create", "webhooks:create_webhook_endpoint"];
+const SECRETS: [&str; 5] = [
+    "customer-sessions:create",
+    "organization_access_tokens:create",
+    "webhooks:create_webhook_endpoint",
+    "createAPIKey",
+    "createSubAccountAPIKey",
+];
 
 async fn posts(app: &App) -> Vec<Served> {
     let all = served(app).await;

@@ -43,6 +43,7 @@ mod fixtures;
 mod idempotency;
 mod lists;
 mod model;
+mod parts;
 mod rows;
 mod support;
 mod tenants;

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{App, Contract};
 
-/// Where every request comes from.
+/// Where requests come from unless a client is elsewhere.
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// Somebody who sends requests.
@@ -23,11 +23,12 @@ pub(crate) struct Client<'a> {
     bearer: Option<String>,
     headers: Vec<(String, Vec<u8>)>,
     actor: Uuid,
+    peer: IpAddr,
 }
 
 impl<'a> Client<'a> {
     pub(crate) fn new(app: &'a App, bearer: Option<String>) -> Self {
-        Self { app, bearer, headers: Vec::new(), actor: Uuid::nil() }
+        Self { app, bearer, headers: Vec::new(), actor: Uuid::nil(), peer: PEER }
     }
 
     pub(super) fn known_as(self, actor: Uuid) -> Self {
@@ -41,6 +42,11 @@ impl<'a> Client<'a> {
 
     pub(crate) fn secret(&self) -> String {
         self.bearer.clone().unwrap()
+    }
+
+    /// The same client, elsewhere.
+    pub(crate) fn at(&self, peer: &str) -> Self {
+        Self { peer: peer.parse().unwrap(), ..self.clone() }
     }
 
     /// The same client, sending one more header.
@@ -102,7 +108,7 @@ impl<'a> Client<'a> {
             request = request.header(name, value.as_slice());
         }
         let request = request.body(Body::from(body.into())).unwrap();
-        let (parts, body) = self.app.front.answer(request, PEER).await.into_parts();
+        let (parts, body) = self.app.front.answer(request, self.peer).await.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         let answer = Answer {
             request: format!("{method} {path}"),

@@ -17,12 +17,15 @@ use tenantry_app::organizations::{OrganizationCreate, Owner};
 use tenantry_app::tokens::{TokenCreate, UserTokenCreate};
 use tenantry_app::{App as UseCases, Clock, Error, HashKey, Requester};
 use tenantry_core::ids::{CustomerId, OrganizationId};
-use tenantry_core::organization::{FeatureSettings, NewOrganization, OrganizationChange, Origin};
+use tenantry_core::organization::{
+    FeatureSettings, NewOrganization, Organization, OrganizationChange, Origin,
+};
+use tenantry_core::team::{TeamMember, TeamRole};
 use tenantry_core::token::{Scope, Scopes};
 use tenantry_core::values::{EmailAddress, OrganizationName, Slug};
 use tenantry_core::{Moment, Timestamp};
 use tenantry_http::{Config, Front, Limits};
-use tenantry_store::{AuditLine, Operation, Tx, sqlite};
+use tenantry_store::{AuditLine, Operation, StoreError, Tx, sqlite};
 
 /// 2026-01-01T00:00:00Z. Every look at the clock is a millisecond later than the one before.
 const BEGINNING: i64 = 1_767_225_600_000_000;
@@ -125,6 +128,12 @@ impl App {
         Tenant { id: created.await.unwrap().id, owner }
     }
 
+    /// A sub-account of an organization, as it stands in the database, with its parent's owner.
+    pub(crate) async fn sub_account(&self, parent: &Tenant, slug: &str) -> OrganizationId {
+        let child = SubAccount { parent: parent.id, slug: slug.to_owned() };
+        self.use_cases().store().write(child).await.unwrap()
+    }
+
     /// A client with a token of the organization; `*` is every scope.
     pub(crate) async fn token(&self, tenant: &Tenant, scopes: &str) -> Client<'_> {
         self.token_until(tenant, scopes, None).await
@@ -185,6 +194,29 @@ impl App {
     }
 }
 
+/// Stores a sub-account.
+struct SubAccount {
+    parent: OrganizationId,
+    slug: String,
+}
+
+impl Operation for SubAccount {
+    type Output = OrganizationId;
+    type Error = StoreError;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<OrganizationId, StoreError> {
+        let parent = tx.organization(self.parent).await?.unwrap();
+        let (id, slug) = (OrganizationId::new(moment.uuid()), self.slug.parse().unwrap());
+        let (owner, parent_id, now) = (parent.owner, Some(parent.id), moment.now());
+        let child = Organization { id, slug, parent: parent_id, created_at: now, ..parent };
+        tx.organization_insert(&child).await?;
+        let role = TeamRole::Owner;
+        let owner = TeamMember { organization: id, user: owner, role, created_at: now, modified_at: now };
+        tx.team_insert(&owner).await?;
+        Ok(id)
+    }
+}
+
 fn read_scopes(names: &str) -> Scopes {
     Scopes::new(names.split_whitespace().map(|name| name.parse::<Scope>().unwrap()).collect())
 }
@@ -212,6 +244,18 @@ impl One {
     /// `/v2/accounts/{id}` of the organization.
     pub(crate) fn account(&self) -> String {
         format!("/v2/accounts/{}", self.tenant.id)
+    }
+
+    /// `/v2/accounts/{id}/api-keys` of the organization.
+    pub(crate) fn keys(&self) -> String {
+        format!("{}/api-keys", self.account())
+    }
+
+    /// A new key of the organization, and a client with it.
+    pub(crate) async fn key(&self, scopes: &[&str]) -> (String, Client<'_>) {
+        let body = json!({"label": "key", "scopes": scopes});
+        let made = self.client().post(&self.keys(), body).await.expect(201);
+        (made.id(), self.app.bearer(made["secret_key"].as_str().unwrap()))
     }
 
     /// `/v1/organizations/{id}` of the organization.
