@@ -81,7 +81,7 @@ impl Tx<'_> {
         keyset: Keyset,
     ) -> Result<Part<AccessToken>, StoreError> {
         let mut query = Query::new("FROM access_tokens WHERE organization_id = ?1 AND deleted_at IS NULL");
-        query.param(organization);
+        query.params.push(organization.into());
         self.part(ACCESS_TOKEN, &query, keyset, access_token, |token| token.id.uuid()).await
     }
 
