@@ -17,6 +17,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 2, name: "webhooks", text: include_str!("../migrations/0002_webhooks.sql") },
     Migration { number: 3, name: "portal", text: include_str!("../migrations/0003_portal.sql") },
     Migration { number: 4, name: "customers", text: include_str!("../migrations/0004_customers.sql") },
+    Migration { number: 6, name: "sub_accounts", text: include_str!("../migrations/0006_sub_accounts.sql") },
 ];
 
 /// What SQLite calls the types.
