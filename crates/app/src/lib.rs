@@ -11,6 +11,7 @@ pub mod bootstrap;
 mod caller;
 mod changes;
 mod credentials;
+pub mod cursors;
 pub mod customers;
 pub mod email_updates;
 mod error;

@@ -16,10 +16,10 @@ mod tx;
 
 pub use error::StoreError;
 pub use tables::{
-    AccessTokenKey, AuditImages, AuditLine, Claim, CredentialOwner, CustomerFilter, CustomerKey,
-    IdempotencyRecord, MemberFilter, Order, OrganizationFilter, OrganizationKey, Page, Paged, StoredAnswer,
-    TokenUse, WebhookClaim, WebhookDelivery, WebhookDeliveryFilter, WebhookDeliveryShown, WebhookEventRow,
-    WebhookLane, WebhookLaneDue,
+    AccessTokenKey, AuditImages, AuditLine, Claim, CredentialOwner, CustomerFilter, CustomerKey, Edge,
+    IdempotencyRecord, Keyset, MemberFilter, Order, OrganizationFilter, OrganizationKey, Page, Paged, Part,
+    StoredAnswer, TokenUse, WebhookClaim, WebhookDelivery, WebhookDeliveryFilter, WebhookDeliveryShown,
+    WebhookEventRow, WebhookLane, WebhookLaneDue,
 };
 pub use tx::Tx;
 

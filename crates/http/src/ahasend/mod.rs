@@ -8,6 +8,7 @@ mod error;
 mod idempotency;
 mod members;
 mod operations;
+mod page;
 
 pub(crate) use error::{method_not_allowed, not_found, unavailable};
 

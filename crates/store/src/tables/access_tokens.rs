@@ -6,7 +6,7 @@ use tenantry_core::ids::{OrganizationId, TokenId};
 use tenantry_core::token::{AccessToken, LAST_USE_KEPT_S};
 
 use super::credentials::{ACCESS_TOKEN, access_token};
-use super::{Order, Page, Paged, Query, count};
+use super::{Keyset, Order, Page, Paged, Part, Query, count};
 use crate::{StoreError, Tx};
 
 /// What access tokens can be ordered by.
@@ -69,6 +69,21 @@ impl Tx<'_> {
         query.page(page);
         let items = self.all(&query.sql, &query.params, access_token).await?;
         Ok(Paged { items, total })
+    }
+
+    /// A part of the list of the tokens of an organization, newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn access_tokens_part(
+        &mut self,
+        organization: OrganizationId,
+        keyset: Keyset,
+    ) -> Result<Part<AccessToken>, StoreError> {
+        let mut query = Query::new("FROM access_tokens WHERE organization_id = ");
+        let organization = query.param(organization);
+        query.push(&format!("{organization} AND deleted_at IS NULL"));
+        self.part(ACCESS_TOKEN, &query, keyset, access_token, |token| token.id.uuid()).await
     }
 
     /// Stores a token as it is now.

@@ -42,6 +42,7 @@ mod durability;
 mod fixtures;
 mod lists;
 mod model;
+mod parts;
 mod rows;
 mod support;
 mod tenants;
