@@ -17,7 +17,7 @@ use axum::routing::{MethodFilter, on};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use schemars::SchemaGenerator;
-use tenantry_app::{App, Caller, Subject};
+use tenantry_app::{App, BearerRefused, Caller, Subject};
 use tenantry_core::token::Permission;
 use tenantry_store::StoreError;
 
@@ -91,6 +91,8 @@ pub(crate) enum Refused {
     Unauthorized,
     /// A token that is not alive.
     InvalidToken,
+    /// A token of an organization that is suspended.
+    Suspended,
     /// A token without the scope.
     InsufficientScope(Vec<Permission>),
     /// A malformed account id in the path.
@@ -260,7 +262,11 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Arc<Caller>, Refused> {
     let bearer = bearer(headers).ok_or(Refused::Unauthorized)?;
-    app.authenticate(bearer).await.map_err(Refused::Store)?.ok_or(Refused::InvalidToken)
+    app.authenticate(bearer).await.map_err(|refused| match refused {
+        BearerRefused::Unknown => Refused::InvalidToken,
+        BearerRefused::Suspended => Refused::Suspended,
+        BearerRefused::Store(error) => Refused::Store(error),
+    })
 }
 
 /// Whose bucket a request is taken from. A customer in the portal has its own, so that it cannot empty its

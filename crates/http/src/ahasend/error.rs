@@ -5,6 +5,7 @@ use axum::http::header::{HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::response::Response;
 use serde_json::json;
 use tenantry_app::Error;
+use tenantry_core::organization::SubAccountError;
 use tenantry_core::team::TeamError;
 use tenantry_store::StoredAnswer;
 
@@ -76,6 +77,7 @@ pub(super) fn stored(error: &Error) -> StoredAnswer {
         Error::OrganizationNotFound => (StatusCode::NOT_FOUND, "account not found".to_owned()),
         Error::Team(TeamError::NotFound | TeamError::OrganizationNotFound)
         | Error::TokenNotFound
+        | Error::SubAccount(SubAccountError::NotFound)
         | Error::Member(_)
         | Error::Webhook(_)
         | Error::Portal(_)
@@ -89,13 +91,15 @@ pub(super) fn stored(error: &Error) -> StoredAnswer {
             | TeamError::NobodyManages,
         )
         | Error::Token(_)
+        | Error::SubAccount(SubAccountError::Nested | SubAccountError::TooMany(_))
         | Error::NotPermitted(_) => (StatusCode::FORBIDDEN, text),
         Error::OrganizationInvalid(violations) => {
             (StatusCode::BAD_REQUEST, violations.first().map_or(text, ToString::to_string))
         }
-        Error::OrganizationGiven(_) | Error::OrganizationUnknown(_) | Error::OrganizationNeeded => {
-            (StatusCode::BAD_REQUEST, text)
-        }
+        Error::SubAccount(SubAccountError::NothingGiven | SubAccountError::NothingDifferent)
+        | Error::OrganizationGiven(_)
+        | Error::OrganizationUnknown(_)
+        | Error::OrganizationNeeded => (StatusCode::BAD_REQUEST, text),
         Error::Team(TeamError::AlreadyMember) | Error::AmbiguousCustomer => (StatusCode::CONFLICT, text),
         Error::InProgress { .. } => {
             (StatusCode::CONFLICT, "A request with this idempotency key is already in progress".to_owned())
@@ -141,6 +145,7 @@ pub(super) fn refuse(refused: Refused) -> Response {
     match refused {
         Refused::Unauthorized => challenge("missing or malformed bearer token"),
         Refused::InvalidToken => challenge("invalid API key"),
+        Refused::Suspended => challenge("Account is suspended"),
         Refused::InsufficientScope(_) => {
             message(StatusCode::FORBIDDEN, "insufficient permissions for the required scope")
         }

@@ -7,7 +7,7 @@ use super::accounts::{self, AccountView, Message, UpdateAccountRequest};
 use super::members::{self, AccountMembers, AddMemberRequest, UserAccount};
 use crate::route::{Access, Answering, JSON, Method, Operation, Parameter, handler, schema};
 
-const IDEMPOTENCY_KEY: Parameter = Parameter {
+pub(super) const IDEMPOTENCY_KEY: Parameter = Parameter {
     name: "Idempotency-Key",
     place: "header",
     schema: || json!({"type": "string", "maxLength": 255}),
@@ -15,7 +15,7 @@ const IDEMPOTENCY_KEY: Parameter = Parameter {
 };
 
 /// An operation that is not deprecated and has neither parameters nor body.
-const fn operation(
+pub(super) const fn operation(
     method: Method,
     path: &'static str,
     id: &'static str,
@@ -42,11 +42,11 @@ const fn operation(
     }
 }
 
-const fn account(scope: &'static str) -> Access {
+pub(super) const fn account(scope: &'static str) -> Access {
     Access::Account(Permission::new(scope))
 }
 
-/// Every operation of the dialect.
+/// Every operation of the dialect but those on sub-accounts.
 pub(super) static ALL: &[Operation] = &[
     Operation {
         answer: Some(schema::<Message>),

@@ -83,6 +83,7 @@ struct Estate {
     endpoint: String,
     event: String,
     token: String,
+    sub_account: String,
     /// A session of an individual customer, begun before customers had members.
     customer_session: String,
     /// A session of an individual customer's owner.
@@ -127,6 +128,9 @@ async fn estate(app: &App, slug: &str) -> Estate {
     let token = json!({"comment": "another", "scopes": []});
     let token = client.post("/v1/organization-access-tokens", token).await.expect(201);
     let token = token["organization_access_token"]["id"].as_str().unwrap().to_owned();
+    let sub_account = json!({"name": "Child", "website": "child.example.com"});
+    let sub_accounts = format!("/v2/accounts/{}/sub-accounts", tenant.id);
+    let sub_account = client.post(&sub_accounts, sub_account).await.expect(201).id();
     let slug = slug.to_owned();
     Estate {
         tenant,
@@ -137,6 +141,7 @@ async fn estate(app: &App, slug: &str) -> Estate {
         endpoint,
         event,
         token,
+        sub_account,
         customer_session,
         member_session,
         owner_session,
@@ -164,6 +169,7 @@ impl Estate {
             .replace("{member_external_id}", "mem")
             .replace("{account_id}", &self.tenant.id.to_string())
             .replace("{user_id}", &self.teammate)
+            .replace("{sub_account_id}", &self.sub_account)
             .replace("{slug}", &self.slug);
         assert!(!filled.contains('{'), "{path}");
         match operation.id.as_str() {
@@ -180,6 +186,8 @@ impl Estate {
         let mut body = match operation {
             "members:create_member" => json!({"customer_id": self.customer, "email": "new@example.com"}),
             "addAccountMember" => json!({"email": "new@example.com", "role": "Developer"}),
+            "createSubAccount" => json!({"name": "New", "website": "new.example.com"}),
+            "suspendSubAccount" => json!({"reason": "late"}),
             "organizations:create" => return json!({"name": "Another", "slug": "another"}),
             "organizations:members:add" | "organizations:members:invite" => {
                 json!({"email": "new@example.com"})
@@ -231,8 +239,16 @@ impl Estate {
     /// Whether an answer tells anything of the estate.
     fn is_in(&self, answer: &Answer) -> bool {
         let tenant = self.tenant.id.to_string();
-        let rows =
-            [&tenant, &self.customer, &self.member, &self.teammate, &self.endpoint, &self.event, &self.token];
+        let rows = [
+            &tenant,
+            &self.customer,
+            &self.member,
+            &self.teammate,
+            &self.endpoint,
+            &self.event,
+            &self.token,
+            &self.sub_account,
+        ];
         rows.into_iter().any(|id| answer.text.contains(id.as_str()))
     }
 }
@@ -434,7 +450,8 @@ async fn another_tenants_row_looks_like_none() {
         teammate: nothing.clone(),
         endpoint: nothing.clone(),
         event: nothing.clone(),
-        token: nothing,
+        token: nothing.clone(),
+        sub_account: nothing,
         customer_session: String::new(),
         member_session: String::new(),
         owner_session: String::new(),

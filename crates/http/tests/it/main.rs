@@ -25,5 +25,7 @@ mod members_nested;
 mod openapi;
 mod organizations;
 mod organizations_update;
+mod sub_accounts;
 mod support;
+mod suspension;
 mod two_dialects;

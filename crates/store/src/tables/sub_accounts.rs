@@ -4,8 +4,9 @@
 use tenantry_core::ids::OrganizationId;
 use tenantry_core::organization::Organization;
 
-use super::count;
 use super::organizations::{COLUMNS, organization};
+use super::{Keyset, Part, Query, count};
+use crate::sql::Row;
 use crate::{StoreError, Tx};
 
 /// How many people a sub-account's team has.
@@ -54,6 +55,23 @@ impl Tx<'_> {
         let sql = "SELECT count(*) FROM team_members WHERE organization_id = ?1";
         let size = self.first(sql, &[organization.into()], |row| row.get(0)).await?;
         Ok(count(size.unwrap_or(0)))
+    }
+
+    /// A part of the list of the live sub-accounts of a parent, newest first, with the sizes of their teams.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn sub_accounts_part(
+        &mut self,
+        parent: OrganizationId,
+        keyset: Keyset,
+    ) -> Result<Part<(Organization, u64)>, StoreError> {
+        let mut query = Query::new("FROM organizations WHERE parent_id = ");
+        let parent = query.param(parent);
+        query.push(&format!("{parent} AND deleted_at IS NULL"));
+        let columns = format!("{COLUMNS}, {TEAM_SIZE}");
+        let read = |row: &Row<'_>| Ok((organization(row)?, count(row.get(11)?)));
+        self.part(&columns, &query, keyset, read, |(child, _)| child.id.uuid()).await
     }
 
     /// The live sub-accounts of a parent, oldest first: their ids and names.
