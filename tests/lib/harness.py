@@ -88,11 +88,12 @@ class Connection:
 class CommandLine:
     """The administrative commands, on one database."""
 
-    def __init__(self, database):
+    def __init__(self, database, *options):
         self._database = database
+        self._options = options  # of every command
 
     def run(self, *arguments):
-        command = [binary(), *arguments, "--database", self._database]
+        command = [binary(), *arguments, "--database", self._database, *self._options]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         if done.returncode != 0:
             raise RuntimeError(f"{' '.join(arguments)}: exit {done.returncode}: {done.stderr.strip()}")
@@ -124,10 +125,11 @@ class CommandLine:
 class Server:
     """A server of its own on a free port. The database outlives `stop` and `kill`."""
 
-    def __init__(self, directory, *options):
+    def __init__(self, directory, *options, database=None, listen="127.0.0.1:0"):
         self.directory = Path(directory)
         self._options = options  # of `tenantry serve`, beside those that every suite needs
-        self.database = f"sqlite:{self.directory / 'tenantry.db'}"
+        self.listen = listen
+        self.database = database or f"sqlite:{self.directory / 'tenantry.db'}"
         self.cli = CommandLine(self.database)
         self.base = None
         self._process = None
@@ -136,8 +138,12 @@ class Server:
     def pid(self):
         return self._process.pid
 
+    @property
+    def is_running(self):
+        return self._process is not None and self._process.poll() is None
+
     def start(self):
-        command = [binary(), "serve", "--listen", "127.0.0.1:0", "--database", self.database,
+        command = [binary(), "serve", "--listen", self.listen, "--database", self.database,
                    "--bootstrap", "false", "--rate-limit", "off", *self._options]
         with open(self.directory / "server.log", "ab") as log:
             self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)

@@ -6,7 +6,9 @@
 //! [`App`] is what a dialect holds: the store, the clock, and what is known of credentials.
 
 pub mod access_tokens;
+mod account_path;
 mod anonymize;
+pub mod api_keys;
 pub mod bootstrap;
 mod caller;
 mod changes;
@@ -29,6 +31,7 @@ pub mod team;
 pub mod tokens;
 pub mod webhooks;
 
+pub use account_path::AccountPath;
 pub use caller::{Caller, Requester, Subject};
 pub use credentials::BearerRefused;
 pub use error::Error;

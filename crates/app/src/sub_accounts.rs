@@ -52,7 +52,7 @@ async fn parent(
 /// A sub-account, held until the transaction ends.
 async fn child(tx: &mut Tx<'_>, parent: OrganizationId, id: OrganizationId) -> Result<Organization, Error> {
     let found = tx.sub_account_for_update(parent, id).await?;
-    found.ok_or_else(|| SubAccountError::NotFound.into())
+    found.ok_or(Error::SubAccountNotFound)
 }
 
 async fn shown(tx: &mut Tx<'_>, parent: &Organization, child: Organization) -> Result<SubAccount, Error> {
@@ -254,7 +254,7 @@ impl App {
         let mut reader = self.store.reader()?;
         let mut tx = reader.tx()?;
         let parent = parent(&mut tx, by, of, false).await?;
-        let (child, members) = tx.sub_account(of, id).await?.ok_or(SubAccountError::NotFound)?;
+        let (child, members) = tx.sub_account(of, id).await?.ok_or(Error::SubAccountNotFound)?;
         Ok(SubAccount::of(&parent, child, members))
     }
 

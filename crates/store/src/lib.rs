@@ -17,7 +17,7 @@ mod tx;
 pub use error::StoreError;
 pub use tables::{
     AccessTokenKey, AuditImages, AuditLine, Claim, CredentialOwner, CustomerFilter, CustomerKey, Edge,
-    IdempotencyRecord, Keyset, MemberFilter, Order, OrganizationFilter, OrganizationKey, Page, Paged, Part,
+    KeySpace, KeyUse, Keyset, MemberFilter, Order, OrganizationFilter, OrganizationKey, Page, Paged, Part,
     StoredAnswer, TokenUse, WebhookClaim, WebhookDelivery, WebhookDeliveryFilter, WebhookDeliveryShown,
     WebhookEventRow, WebhookLane, WebhookLaneDue,
 };

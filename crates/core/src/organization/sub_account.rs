@@ -47,9 +47,6 @@ pub struct SubAccountFacts {
 /// Why nothing was done about a sub-account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SubAccountError {
-    /// The parent has no such sub-account.
-    #[error("sub account not found")]
-    NotFound,
     /// A sub-account has none of its own.
     #[error("a sub account cannot have sub accounts")]
     Nested,

@@ -4,8 +4,9 @@
 //! Contracts: contracts/seeds/002, contracts/ahasend-behaviour.md, contracts/ahasend-v2.openapi.json.
 
 mod accounts;
+mod api_key_operations;
+mod api_keys;
 mod error;
-mod idempotency;
 mod members;
 mod operations;
 mod page;
@@ -21,8 +22,8 @@ use axum::Router;
 use crate::openapi::{self, Dialect};
 use crate::route::{self, Operation, Shared};
 
-fn parts() -> [&'static [Operation]; 2] {
-    [operations::ALL, sub_account_operations::ALL]
+fn parts() -> [&'static [Operation]; 3] {
+    [operations::ALL, api_key_operations::ALL, sub_account_operations::ALL]
 }
 
 pub(crate) fn router(shared: &Arc<Shared>) -> Router {

@@ -1,7 +1,7 @@
 //! The dialect's operations on sub-accounts.
 
 use super::accounts::Message;
-use super::operations::{IDEMPOTENCY_KEY, account, operation};
+use super::operations::{account, operation};
 use super::page::{self, ListOf};
 use super::sub_accounts::{
     self, CreateSubAccountRequest, SubAccountView, SuspendSubAccountRequest, UpdateSubAccountRequest,
@@ -28,11 +28,10 @@ pub(super) static ALL: &[Operation] = &[
         )
     },
     Operation {
-        parameters: &[IDEMPOTENCY_KEY],
         body: Some(schema::<CreateSubAccountRequest>),
         success: 201,
         answer: Some(schema::<SubAccountView>),
-        errors: &[400, 404, 409, 422, 500],
+        errors: &[400, 404, 500],
         ..operation(
             Method::Post,
             PATH,

@@ -18,9 +18,10 @@ use tenantry_core::values::{self, SuspensionReason};
 use tenantry_store::StoredAnswer;
 
 use super::accounts::{AccountName, account};
-use super::error::{self, Failure};
-use super::{idempotency, page};
+use super::error::Failure;
+use super::page;
 use crate::call::{self, Call};
+use crate::idempotency::written;
 use crate::wire::{AnyUuid, At, Between, Exact, PlainText, Wire, inline_schema, wire_object};
 
 /// A host, or an `http` or `https` URL.
@@ -242,6 +243,10 @@ fn show(sub_account: &SubAccount) -> Response {
     call::json(StatusCode::OK, &SubAccountView::from(sub_account))
 }
 
+fn shown(sub_account: &SubAccount) -> Result<StoredAnswer, Error> {
+    written(StatusCode::OK, &SubAccountView::from(sub_account))
+}
+
 pub(super) async fn list(call: Call) -> Result<Response, Failure> {
     let parent = account(&call)?;
     let of = Listed { organization: parent, list: "sub-accounts" };
@@ -249,28 +254,14 @@ pub(super) async fn list(call: Call) -> Result<Response, Failure> {
     page::show::<_, SubAccountView>(&call, of, &part)
 }
 
-/// What a creation is answered with, kept for a request with the same key.
-fn created(outcome: Result<SubAccount, &Error>) -> StoredAnswer {
-    match outcome {
-        Ok(sub_account) => {
-            let body = serde_json::to_vec(&SubAccountView::from(&sub_account)).unwrap_or_default();
-            StoredAnswer { status: StatusCode::CREATED.as_u16(), body }
-        }
-        Err(error) => error::stored(error),
-    }
-}
-
 pub(super) async fn create(call: Call) -> Result<Response, Failure> {
     let parent = account(&call)?;
-    let claim = idempotency::claimed(&call, parent)?;
     let mut input = call.input();
     let body = input.object::<CreateSubAccountRequest>();
-    let new = match input.finish(body) {
-        Ok(body) => body.into(),
-        Err(violations) => return idempotency::refuse(&call, claim, violations).await,
-    };
+    let new = input.finish(body)?.into();
     let operation = SubAccountCreate { by: call.by(), parent, new };
-    Ok(idempotency::show(call.app.write_once(claim, operation, created).await?))
+    let created = |made: &SubAccount| written(StatusCode::CREATED, &SubAccountView::from(made));
+    Ok(call.write_once(operation, created).await?)
 }
 
 pub(super) async fn usage(call: Call) -> Result<Response, Failure> {
@@ -303,11 +294,11 @@ pub(super) async fn suspend(call: Call) -> Result<Response, Failure> {
     let mut input = call.input();
     let body = input.object::<SuspendSubAccountRequest>();
     let reason = input.finish(body)?.reason.0;
-    Ok(show(&call.app.write(SubAccountSuspend { by: call.by(), parent, id, reason }).await?))
+    Ok(call.write_once(SubAccountSuspend { by: call.by(), parent, id, reason }, shown).await?)
 }
 
 /// A body is neither needed nor looked at.
 pub(super) async fn unsuspend(call: Call) -> Result<Response, Failure> {
     let (parent, id) = (account(&call)?, sub_account(&call)?);
-    Ok(show(&call.app.write(SubAccountUnsuspend { by: call.by(), parent, id }).await?))
+    Ok(call.write_once(SubAccountUnsuspend { by: call.by(), parent, id }, shown).await?)
 }

@@ -91,16 +91,17 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn access_token_update(&mut self, changed: &AccessToken) -> Result<(), StoreError> {
-        let AccessToken { organization, id, modified_at, label, scopes, .. } = changed;
+        let AccessToken { organization, id, modified_at, label, grants, ip_allow_list, .. } = changed;
         self.execute(
-            "UPDATE access_tokens SET modified_at = ?3, label = ?4, scopes = ?5
+            "UPDATE access_tokens SET modified_at = ?3, label = ?4, scopes = ?5, ip_allow_list = ?6
              WHERE organization_id = ?1 AND id = ?2",
             &[
                 (*organization).into(),
                 (*id).into(),
                 (*modified_at).into(),
                 label.as_str().into(),
-                serde_json::to_string(scopes)?.into(),
+                serde_json::to_string(grants)?.into(),
+                serde_json::to_string(ip_allow_list)?.into(),
             ],
         )
         .await?;

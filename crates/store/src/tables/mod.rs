@@ -24,7 +24,7 @@ pub use access_tokens::{AccessTokenKey, TokenUse};
 pub use audit::{AuditImages, AuditLine};
 pub use credentials::CredentialOwner;
 pub use customers::{CustomerFilter, CustomerKey};
-pub use idempotency::{Claim, IdempotencyRecord, StoredAnswer};
+pub use idempotency::{Claim, KeySpace, KeyUse, StoredAnswer};
 pub use members::MemberFilter;
 pub use organizations::{OrganizationFilter, OrganizationKey};
 pub use webhook_deliveries::{WebhookDelivery, WebhookDeliveryFilter, WebhookDeliveryShown};

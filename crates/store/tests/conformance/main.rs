@@ -40,6 +40,7 @@ mod atomicity;
 mod constraints;
 mod durability;
 mod fixtures;
+mod idempotency;
 mod lists;
 mod model;
 mod parts;
