@@ -131,7 +131,7 @@ async fn who_looks_after_the_account_is_told() {
             }
         }
     };
-    let both = [format!("admin@example.com acme key"), format!("{} acme key", one.tenant.owner)];
+    let both = ["admin@example.com acme key".to_owned(), format!("{} acme key", one.tenant.owner)];
     assert_eq!(told().await, [""; 0], "of a key without a list");
     one.client().put(&path, json!({"ip_allow_list": ["203.0.113.1"]})).await.expect(200);
     assert_eq!(told().await, both);
