@@ -85,6 +85,11 @@ impl Slug {
         Ok(Self(slug))
     }
 
+    /// A slug that was stored: what is reserved later does not touch who has it.
+    pub fn stored(text: String) -> Self {
+        Self(text)
+    }
+
     /// The slug.
     pub fn as_str(&self) -> &str {
         &self.0

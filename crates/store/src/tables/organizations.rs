@@ -17,7 +17,7 @@ fn organization(row: &Row<'_>) -> Result<Organization, StoreError> {
         created_at: row.get(2)?,
         modified_at: row.get(3)?,
         name: row.parse(4, OrganizationName::parse)?,
-        slug: row.parse(5, Slug::parse)?,
+        slug: Slug::stored(row.get(5)?),
         status: row.named(6, OrganizationStatus::from_name)?,
         owner: row.get(7)?,
         profile: row.parse(8, |text| serde_json::from_str::<Profile>(text))?,

@@ -24,7 +24,7 @@ on_every_engine!(
 );
 
 async fn with_team(database: &Database) -> (Store, Customer, Member) {
-    let store = database.open();
+    let store = database.open().await;
     let team = customer(1, 1);
     let owner = member(&team, 1, MemberRole::Owner);
     add_customer(&store, &team).await;
@@ -102,7 +102,7 @@ async fn a_customer_has_one_owner(database: Database) {
 }
 
 async fn an_individual_has_one_member(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     let person = Customer { kind: CustomerKind::Individual, ..customer(1, 1) };
     add_customer(&store, &person).await;
     add_member(&store, &member(&person, 1, MemberRole::Owner)).await;
@@ -118,7 +118,7 @@ async fn an_individual_has_one_member(database: Database) {
 }
 
 async fn a_customer_address_occurs_once_in_an_organization(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     let (first, mut second) = (customer(1, 1), customer(1, 2));
     add_customer(&store, &first).await;
     second.email = Some("CUSTOMER1@example.com".parse().unwrap());
@@ -137,7 +137,7 @@ async fn a_customer_address_occurs_once_in_an_organization(database: Database) {
 }
 
 async fn a_customer_external_id_occurs_once_in_an_organization(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     let named = |number| Customer { external_id: Some("e".parse().unwrap()), ..customer(1, number) };
     add_customer(&store, &named(1)).await;
     assert_eq!(insert_customer(&store, &named(2)).await, "customers_external_id");
@@ -151,7 +151,7 @@ async fn a_customer_external_id_occurs_once_in_an_organization(database: Databas
 }
 
 async fn a_person_is_in_a_team_once(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     let join = |role| team_member(1, 1, role);
     run!(store, join(TeamRole::Analyst), |new, tx, _| Ok(tx.team_insert(new).await?)).unwrap();
     let again = run!(store, join(TeamRole::Developer), |new, tx, _| Ok(tx.team_insert(new).await?));
@@ -162,7 +162,7 @@ async fn a_person_is_in_a_team_once(database: Database) {
 }
 
 async fn a_team_has_one_owner(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     let owner = |organization, user| team_member(organization, user, TeamRole::Owner);
     run!(store, owner(1, 1), |new, tx, _| Ok(tx.team_insert(new).await?)).unwrap();
     let second = run!(store, owner(1, 2), |new, tx, _| Ok(tx.team_insert(new).await?));
@@ -172,7 +172,7 @@ async fn a_team_has_one_owner(database: Database) {
 }
 
 async fn a_slug_is_given_once(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     add_organization(&store, 1).await;
     let mut second = organization(2);
     second.slug = organization(1).slug;
@@ -195,7 +195,7 @@ async fn an_id_is_given_once(database: Database) {
 }
 
 async fn a_secret_is_known_once(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     let both = [access_token(1, 1), access_token(2, 2)];
     let outcome = run!(store, both, |both, tx, _| {
         tx.access_token_insert(&both[0], &hash(1)).await?;

@@ -19,6 +19,17 @@ macro_rules! on_every_engine {
                 }
             )+
         }
+        mod postgres {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    // Where there is no server the kit says so.
+                    if let Some(database) = crate::support::Database::postgres() {
+                        super::$test(database).await;
+                    }
+                }
+            )+
+        }
     };
 }
 

@@ -28,7 +28,7 @@ on_every_engine!(
 );
 
 async fn an_organization(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     assert!(!read!(store, any_organization()));
     let mut new = organization(1);
     new.parent = Some(organization_id(9));
@@ -50,7 +50,7 @@ async fn an_organization(database: Database) {
 }
 
 async fn a_person(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     let new =
         User { email: "Zoë@Example.com".parse().unwrap(), name: Some("Zoë".parse().unwrap()), ..user(1) };
     let insert = |user: &User| user.clone();
@@ -66,7 +66,7 @@ async fn a_person(database: Database) {
 }
 
 async fn a_team(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     let team: Vec<TeamMember> =
         (1..).zip(TeamRole::ALL).map(|(user, role)| team_member(1, user, role)).collect();
     run!(store, team.clone(), |team, tx, _| {
@@ -106,7 +106,7 @@ fn rich_customer() -> Customer {
 }
 
 async fn a_customer(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     let (poor, rich) = (customer(1, 1), rich_customer());
     add_customer(&store, &poor).await;
     assert_eq!(read!(store, customer(poor.organization, poor.id)), Some(poor.clone()));
@@ -129,7 +129,7 @@ async fn a_customer(database: Database) {
 }
 
 async fn a_team_customer_is_reached_through_its_owner(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     let team = Customer { email: None, ..customer(1, 1) };
     add_customer(&store, &team).await;
     let (owner, heir) = (member(&team, 1, MemberRole::Owner), member(&team, 2, MemberRole::Member));
@@ -141,7 +141,7 @@ async fn a_team_customer_is_reached_through_its_owner(database: Database) {
 }
 
 async fn a_member(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     let team = customer(1, 1);
     add_customer(&store, &team).await;
     let new = Member {
@@ -180,7 +180,7 @@ async fn a_member(database: Database) {
 }
 
 async fn an_access_token(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     add_organization(&store, 1).await;
     let scopes = vec!["members:read".parse().unwrap(), "messages:send:{example.com}".parse().unwrap()];
     let token = AccessToken {
@@ -212,7 +212,7 @@ async fn an_access_token(database: Database) {
 }
 
 async fn a_persons_token(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     add_organization(&store, 1).await;
     add_organization(&store, 2).await;
     let token = UserToken { expires_at: Some(at(100)), ..user_token(1, 1) };
@@ -243,7 +243,7 @@ fn claim(organization: u32, key: &str) -> Claim {
 }
 
 async fn an_idempotency_record(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     let answer = |status| StoredAnswer { status, body: b"{\"a\":\xff}".to_vec() };
     let claimed = async |now: i64, until: i64| {
         run!(store, (at(now), at(until)), |(now, until), tx, _| {
@@ -266,7 +266,7 @@ async fn an_idempotency_record(database: Database) {
 }
 
 async fn expired_records_are_swept(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     run!(store, (), |(), tx, _| {
         for expiry in 1..=10 {
             assert!(tx.idempotency_claim(&claim(1, &format!("k{expiry}")), at(0), at(expiry)).await?);
@@ -285,7 +285,7 @@ async fn expired_records_are_swept(database: Database) {
 }
 
 async fn a_value_of_the_installation(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     for (name, value, kept) in [("a", 1_u8, 1_u8), ("a", 2, 1), ("b", 3, 3)] {
         let found = run!(store, (name, value), |(name, value), tx, _| {
             Ok(tx.installation_value(name, &[*value]).await?)
@@ -295,7 +295,7 @@ async fn a_value_of_the_installation(database: Database) {
 }
 
 async fn an_audit_entry(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     let subject = member(&customer(1, 1), 1, MemberRole::Owner);
     let entries = [audit_entry(&subject, 1), audit_entry(&subject, 2)];
     run!(store, entries, |entries, tx, _| {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::future::Future;
 use std::marker::PhantomData;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,20 +11,27 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tempfile::TempDir;
 use tenantry_core::{Moment, Timestamp};
 use tenantry_store::{Moments, Operation, Store, StoreError, Tx, sqlite};
+use tenantry_testkit::Postgres;
+
+enum Engine {
+    Sqlite(TempDir),
+    Postgres(Postgres),
+}
 
 /// A database of one test, gone with it.
 pub(crate) struct Database {
-    directory: TempDir,
+    engine: Engine,
     ticks: Arc<AtomicU64>,
 }
 
 impl Database {
     pub(crate) fn sqlite() -> Self {
-        Self { directory: tempfile::tempdir().unwrap(), ticks: Arc::default() }
+        Self { engine: Engine::Sqlite(tempfile::tempdir().unwrap()), ticks: Arc::default() }
     }
 
-    fn path(&self) -> PathBuf {
-        self.directory.path().join("tenantry.db")
+    /// Nothing where there is no server to test with.
+    pub(crate) fn postgres() -> Option<Self> {
+        Some(Self { engine: Engine::Postgres(Postgres::new()?), ticks: Arc::default() })
     }
 
     /// Time goes on by a microsecond an operation; no two operations have the same randomness.
@@ -38,60 +45,90 @@ impl Database {
         })
     }
 
-    pub(crate) fn try_open(&self) -> Result<Store, StoreError> {
-        sqlite::open(&self.path(), self.moments())
+    pub(crate) async fn try_open(&self) -> Result<Store, StoreError> {
+        match &self.engine {
+            Engine::Sqlite(directory) => sqlite::open(&file(directory), self.moments()),
+            Engine::Postgres(database) => database.open(self.moments()).await,
+        }
     }
 
-    pub(crate) fn open(&self) -> Store {
-        self.try_open().unwrap()
-    }
-
-    fn connect(&self) -> rusqlite::Connection {
-        rusqlite::Connection::open(self.path()).unwrap()
+    pub(crate) async fn open(&self) -> Store {
+        self.try_open().await.unwrap()
     }
 
     /// Every row of every table, as text.
     pub(crate) fn dump(&self) -> Vec<String> {
-        let connection = self.connect();
-        let tables: Vec<String> = connection
-            .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
-            .unwrap()
-            .query_map([], |row| row.get(0))
-            .unwrap()
-            .map(Result::unwrap)
-            .collect();
-        assert!(tables.iter().any(|table| table == "members"));
-        let mut rows = Vec::new();
-        for table in tables {
-            let mut statement = connection.prepare(&format!("SELECT * FROM {table}")).unwrap();
-            let columns = statement.column_count();
-            let mut found = statement.query([]).unwrap();
-            while let Some(row) = found.next().unwrap() {
-                let values: Vec<_> = (0..columns).map(|column| row.get_ref(column).unwrap()).collect();
-                rows.push(format!("{table}: {values:?}"));
-            }
-        }
+        let mut rows = match &self.engine {
+            Engine::Sqlite(directory) => dump_sqlite(&file(directory)),
+            Engine::Postgres(database) => dump_postgres(database),
+        };
+        assert!(rows.iter().any(|row| row.starts_with("schema_migrations")));
         rows.sort();
         rows
     }
 
     /// Notes a migration of a later program.
     pub(crate) fn pretend_migration(&self, number: i64) {
-        let sql = "INSERT INTO schema_migrations (number, name, applied_at) VALUES (?1, 'later', 0)";
-        self.connect().execute(sql, [number]).unwrap();
+        let sql = format!(
+            "INSERT INTO schema_migrations (number, name, applied_at) VALUES ({number}, 'later', 0)"
+        );
+        match &self.engine {
+            Engine::Sqlite(directory) => {
+                rusqlite::Connection::open(file(directory)).unwrap().execute_batch(&sql).unwrap();
+            }
+            Engine::Postgres(database) => drop(database.query(&sql)),
+        }
     }
 
-    /// The files as another machine would find them if this one lost its power now.
-    pub(crate) fn after_a_power_cut(&self) -> Self {
-        let copy = Self::sqlite();
-        for file in fs::read_dir(self.directory.path()).unwrap().map(Result::unwrap) {
+    /// The files as another machine would find them if this one lost its power now; nothing where they are
+    /// not ours to copy.
+    pub(crate) fn after_a_power_cut(&self) -> Option<Self> {
+        let Engine::Sqlite(directory) = &self.engine else { return None };
+        let copy = tempfile::tempdir().unwrap();
+        for file in fs::read_dir(directory.path()).unwrap().map(Result::unwrap) {
             // The index of the log is memory, not disk.
             if !file.path().to_string_lossy().ends_with("-shm") {
-                fs::copy(file.path(), copy.directory.path().join(file.file_name())).unwrap();
+                fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
             }
         }
-        copy
+        Some(Self { engine: Engine::Sqlite(copy), ticks: Arc::default() })
     }
+}
+
+fn file(directory: &TempDir) -> PathBuf {
+    directory.path().join("tenantry.db")
+}
+
+fn dump_sqlite(file: &Path) -> Vec<String> {
+    let connection = rusqlite::Connection::open(file).unwrap();
+    let tables: Vec<String> = connection
+        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    let mut rows = Vec::new();
+    for table in tables {
+        let mut statement = connection.prepare(&format!("SELECT * FROM {table}")).unwrap();
+        let columns = statement.column_count();
+        let mut found = statement.query([]).unwrap();
+        while let Some(row) = found.next().unwrap() {
+            let values: Vec<_> = (0..columns).map(|column| row.get_ref(column).unwrap()).collect();
+            rows.push(format!("{table}: {values:?}"));
+        }
+    }
+    rows
+}
+
+fn dump_postgres(database: &Postgres) -> Vec<String> {
+    let tables = database.query("SELECT tablename FROM pg_tables WHERE schemaname = 'public'");
+    let mut rows = Vec::new();
+    for table in tables.into_iter().flatten().flatten() {
+        let found = database.query(&format!("SELECT * FROM {table}"));
+        rows.extend(found.into_iter().map(|row| format!("{table}: {row:?}")));
+    }
+    rows
 }
 
 /// Why an operation of a test failed.

@@ -1,0 +1,181 @@
+//! Databases for tests, each gone with its value: a file of SQLite's, or a database on the PostgreSQL server
+//! that `TENANTRY_TEST_POSTGRES` names by a URL without a database (`tests/postgres.sh COMMAND` sets it).
+//!
+//! Tests that run on one engine at a time take it from `TENANTRY_TEST_ENGINE`: `sqlite`, the default, or
+//! `postgres`. A test that needs PostgreSQL where there is none says so and passes, except in CI.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+use tenantry_store::{Moments, Store, StoreError, postgres, sqlite};
+use tokio::runtime::Builder;
+use tokio_postgres::{NoTls, SimpleQueryMessage};
+
+/// A database of a test, on the engine that the environment names.
+pub enum Database {
+    /// A file.
+    Sqlite(TempDir),
+    /// A database on a server.
+    Postgres(Postgres),
+}
+
+impl Database {
+    /// A new database, empty.
+    ///
+    /// # Panics
+    /// When there is none to be had.
+    #[must_use]
+    pub fn of_environment() -> Self {
+        match std::env::var("TENANTRY_TEST_ENGINE").as_deref() {
+            Err(_) | Ok("" | "sqlite") => Self::Sqlite(tempfile::tempdir().expect("a folder")),
+            Ok("postgres") => {
+                Self::Postgres(Postgres::new().expect("TENANTRY_TEST_POSTGRES names a server"))
+            }
+            Ok(other) => panic!("TENANTRY_TEST_ENGINE is sqlite or postgres, not {other}"),
+        }
+    }
+
+    /// Opens it.
+    ///
+    /// # Panics
+    /// When it cannot be opened.
+    pub async fn open(&self, moments: Moments) -> Store {
+        match self {
+            Self::Sqlite(directory) => sqlite::open(&file(directory.path()), moments),
+            Self::Postgres(database) => database.open(moments).await,
+        }
+        .expect("the database opens")
+    }
+
+    /// The file, where it is one.
+    #[must_use]
+    pub fn file(&self) -> Option<PathBuf> {
+        match self {
+            Self::Sqlite(directory) => Some(file(directory.path())),
+            Self::Postgres(_) => None,
+        }
+    }
+
+    /// The first column of what a query finds, as text. No value of it may be null.
+    ///
+    /// # Panics
+    /// When the query fails.
+    #[must_use]
+    pub fn texts(&self, sql: &str) -> Vec<String> {
+        match self {
+            Self::Sqlite(directory) => sqlite_texts(&file(directory.path()), sql),
+            Self::Postgres(database) => database
+                .query(sql)
+                .into_iter()
+                .map(|row| row.into_iter().next().flatten().expect("a value"))
+                .collect(),
+        }
+    }
+}
+
+fn file(directory: &Path) -> PathBuf {
+    directory.join("tenantry.db")
+}
+
+fn sqlite_texts(file: &Path, sql: &str) -> Vec<String> {
+    let connection = rusqlite::Connection::open(file).expect("the file");
+    let mut statement = connection.prepare(sql).expect("a query");
+    let found = statement.query_map([], |row| row.get(0)).expect("rows");
+    found.map(|row| row.expect("a row")).collect()
+}
+
+/// A database on the server of `TENANTRY_TEST_POSTGRES`.
+pub struct Postgres {
+    server: String,
+    name: String,
+}
+
+impl Postgres {
+    /// A new database, empty; nothing where there is no server.
+    ///
+    /// # Panics
+    /// In CI when there is no server, and anywhere when it does not answer.
+    #[must_use]
+    pub fn new() -> Option<Self> {
+        let Ok(server) = std::env::var("TENANTRY_TEST_POSTGRES") else {
+            assert!(std::env::var("CI").is_err(), "PostgreSQL is not tested: TENANTRY_TEST_POSTGRES is not set");
+            eprintln!("PostgreSQL is not tested: run `tests/postgres.sh cargo test ..`");
+            return None;
+        };
+        #[expect(clippy::disallowed_methods, reason = "a name that no other test process draws")]
+        let name = format!("test_{}", uuid::Uuid::new_v4().simple());
+        let database = Self { server, name };
+        database.on_server(&format!("CREATE DATABASE {}", database.name));
+        Some(database)
+    }
+
+    /// Its URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let (base, query) = self.server.split_once('?').unwrap_or((&self.server, ""));
+        format!("{}/{}?{query}", base.trim_end_matches('/'), self.name)
+    }
+
+    /// Opens it.
+    ///
+    /// # Errors
+    /// What the store says.
+    ///
+    /// # Panics
+    /// When its URL is none.
+    pub async fn open(&self, moments: Moments) -> Result<Store, StoreError> {
+        let target = postgres::Target::parse(&self.url()).expect("a URL");
+        postgres::open(target, postgres::Migrate::Yes, moments).await
+    }
+
+    /// What statements find, as text.
+    ///
+    /// # Panics
+    /// When one fails.
+    #[must_use]
+    pub fn query(&self, sql: &str) -> Vec<Vec<Option<String>>> {
+        ask(&self.url(), sql)
+    }
+
+    fn on_server(&self, sql: &str) {
+        let (base, query) = self.server.split_once('?').unwrap_or((&self.server, ""));
+        let _ = ask(&format!("{}/postgres?{query}", base.trim_end_matches('/')), sql);
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.on_server(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+    }
+}
+
+/// Asks on a connection and a thread of its own: whoever asks may be on a runtime.
+fn ask(url: &str, sql: &str) -> Vec<Vec<Option<String>>> {
+    let asking = async {
+        let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("a connection");
+        let asked = async {
+            let answer = client.simple_query(sql).await;
+            drop(client);
+            answer
+        };
+        let (answer, _) = tokio::join!(asked, connection);
+        answer.unwrap_or_else(|error| panic!("{sql}: {error:?}"))
+    };
+    let runtime = || Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let answer = std::thread::scope(|scope| {
+        scope.spawn(|| runtime().block_on(asking)).join().unwrap_or_else(|_| panic!("{sql} failed"))
+    });
+    let rows = answer.into_iter().filter_map(|message| match message {
+        SimpleQueryMessage::Row(row) => {
+            Some((0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect())
+        }
+        _ => None,
+    });
+    rows.collect()
+}
