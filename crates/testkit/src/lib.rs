@@ -41,24 +41,51 @@ impl Database {
         }
     }
 
-    /// Opens it.
+    /// Opens it. Nothing of it runs on the caller's runtime, which may have one thread.
     ///
     /// # Panics
     /// When it cannot be opened.
-    pub async fn open(&self, moments: Moments) -> Store {
-        match self {
+    #[must_use]
+    pub fn open(&self, moments: Moments) -> Store {
+        let opened = match self {
             Self::Sqlite(directory) => sqlite::open(&file(directory.path()), moments),
-            Self::Postgres(database) => database.open(moments).await,
-        }
-        .expect("the database opens")
+            Self::Postgres(database) => apart(database.open(moments)),
+        };
+        opened.expect("the database opens")
     }
 
-    /// The file, where it is one.
+    /// Whether any row has this text, in any case of its letters.
+    ///
+    /// # Panics
+    /// When the database cannot be read.
     #[must_use]
-    pub fn file(&self) -> Option<PathBuf> {
+    pub fn holds(&self, text: &str) -> bool {
         match self {
-            Self::Sqlite(directory) => Some(file(directory.path())),
-            Self::Postgres(_) => None,
+            Self::Sqlite(directory) => {
+                // A copy without the free pages, and with what the log still has.
+                let copy = directory.path().join("copy.db");
+                let _ = std::fs::remove_file(&copy);
+                let connection = rusqlite::Connection::open(file(directory.path())).expect("the file");
+                let path = copy.to_str().expect("a path in UTF-8");
+                connection.execute("VACUUM INTO ?1", [path]).expect("a copy");
+                has(&std::fs::read(&copy).expect("the copy"), text)
+            }
+            Self::Postgres(database) => database.holds(text),
+        }
+    }
+
+    /// Whether the text stands anywhere in the database's files, or in its rows where the files are not ours.
+    ///
+    /// # Panics
+    /// When the database cannot be read.
+    #[must_use]
+    pub fn traces(&self, text: &str) -> bool {
+        match self {
+            Self::Sqlite(directory) => std::fs::read_dir(directory.path()).expect("the folder").any(|file| {
+                let file = file.expect("a file").path();
+                file.is_file() && has(&std::fs::read(&file).expect("its bytes"), text)
+            }),
+            Self::Postgres(database) => database.holds(text),
         }
     }
 
@@ -81,6 +108,10 @@ impl Database {
 
 fn file(directory: &Path) -> PathBuf {
     directory.join("tenantry.db")
+}
+
+fn has(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window.eq_ignore_ascii_case(text.as_bytes()))
 }
 
 fn sqlite_texts(file: &Path, sql: &str) -> Vec<String> {
@@ -143,6 +174,14 @@ impl Postgres {
         ask(&self.url(), sql)
     }
 
+    fn holds(&self, text: &str) -> bool {
+        let tables = self.query("SELECT tablename FROM pg_tables WHERE schemaname = 'public'");
+        tables.into_iter().flatten().flatten().any(|table| {
+            let rows = self.query(&format!("SELECT CAST(row_of AS text) FROM {table} AS row_of"));
+            rows.into_iter().flatten().flatten().any(|row| has(row.as_bytes(), text))
+        })
+    }
+
     fn on_server(&self, sql: &str) {
         let (base, query) = self.server.split_once('?').unwrap_or((&self.server, ""));
         let _ = ask(&format!("{}/postgres?{query}", base.trim_end_matches('/')), sql);
@@ -153,6 +192,12 @@ impl Drop for Postgres {
     fn drop(&mut self) {
         self.on_server(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
     }
+}
+
+/// The outcome of `work` on a thread and a runtime of its own.
+fn apart<T: Send>(work: impl Future<Output = T> + Send) -> T {
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    std::thread::scope(|scope| scope.spawn(|| runtime.block_on(work)).join().expect("no panic"))
 }
 
 /// Asks on a connection and a thread of its own: whoever asks may be on a runtime.
@@ -167,11 +212,7 @@ fn ask(url: &str, sql: &str) -> Vec<Vec<Option<String>>> {
         let (answer, _) = tokio::join!(asked, connection);
         answer.unwrap_or_else(|error| panic!("{sql}: {error:?}"))
     };
-    let runtime = || Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let answer = std::thread::scope(|scope| {
-        scope.spawn(|| runtime().block_on(asking)).join().unwrap_or_else(|_| panic!("{sql} failed"))
-    });
-    let rows = answer.into_iter().filter_map(|message| match message {
+    let rows = apart(asking).into_iter().filter_map(|message| match message {
         SimpleQueryMessage::Row(row) => {
             Some((0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect())
         }

@@ -18,6 +18,7 @@ mod tls;
 mod values;
 mod writer;
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
@@ -144,7 +145,8 @@ pub async fn open(target: Target, migrate: Migrate, moments: Moments) -> Result<
     let own_runtime = if outer.is_none() { Some(runtime()?) } else { None };
     let runtime = own_runtime.as_ref().and_then(|own| own.0.as_ref()).map(|own| own.handle().clone()).or(outer);
     let runtime = runtime.ok_or_else(|| unexpected("no runtime"))?;
-    let node = moments().uuid().simple().to_string();
+    // Two nodes with one name would overhear each other, for half a second at the most.
+    let node = format!("{:016x}", RandomState::new().build_hasher().finish());
     let shared = Arc::new(Shared {
         target,
         runtime,

@@ -204,14 +204,16 @@ async fn a_secret_is_known_once(database: Database) {
     assert_eq!(violated(outcome), "credentials_pkey");
 }
 
-/// An operation may look at a refusal and go on: what it did before is still there.
+/// An operation may look at a refusal and go on, where it asked in a part: what it did before is still there.
 async fn a_refused_statement_does_not_end_the_operation(database: Database) {
     let (store, team, owner) = with_team(&database).await;
     let others = [member(&team, 2, MemberRole::Member), member(&team, 3, MemberRole::Member)];
     run!(store, (owner, others), |(owner, others), tx, _| {
         tx.member_insert(&others[0]).await?;
         let same_address = Member { id: member_id(4), role: MemberRole::Member, ..owner.clone() };
+        tx.begin_part().await?;
         let refused = tx.member_insert(&same_address).await.unwrap_err();
+        tx.end_part(false).await?;
         assert!(refused.is_violation_of("members_email"), "{refused}");
         assert!(!refused.is_violation_of("members_owner"));
         Ok(tx.member_insert(&others[1]).await?)

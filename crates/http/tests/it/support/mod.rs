@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tenantry_app::organizations::{OrganizationCreate, Owner};
 use tenantry_app::tokens::{TokenCreate, UserTokenCreate};
 use tenantry_app::{App as UseCases, Clock, HashKey, Requester};
@@ -21,7 +20,8 @@ use tenantry_core::token::{Scope, Scopes};
 use tenantry_core::values::{EmailAddress, OrganizationName, Slug};
 use tenantry_core::{Moment, Timestamp};
 use tenantry_http::{Config, Front, Limits};
-use tenantry_store::{AuditLine, sqlite};
+use tenantry_store::AuditLine;
+use tenantry_testkit::Database;
 
 /// 2026-01-01T00:00:00Z. Every look at the clock is a millisecond later than the one before.
 const BEGINNING: i64 = 1_767_225_600_000_000;
@@ -33,7 +33,7 @@ pub(crate) const TRUSTED: &str = "https://app.example.com";
 /// A server without a socket.
 pub(crate) struct App {
     pub(crate) front: Front,
-    _directory: TempDir,
+    _database: Database,
 }
 
 /// An organization of the fixture, as the operator made it.
@@ -49,7 +49,7 @@ impl App {
     }
 
     pub(crate) fn with(limits: Limits) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let database = Database::of_environment();
         let micros = AtomicI64::new(BEGINNING);
         let clock: Clock =
             Arc::new(move || Timestamp::from_micros(micros.fetch_add(1_000, Ordering::Relaxed)));
@@ -60,10 +60,10 @@ impl App {
             seed[..8].copy_from_slice(&seeds.fetch_add(1, Ordering::Relaxed).to_be_bytes());
             Moment::new(now(), seed)
         });
-        let store = sqlite::open(&directory.path().join("tenantry.db"), moments).unwrap();
+        let store = database.open(moments);
         let app = Arc::new(UseCases::new(store, clock, HashKey::new([1; 32])));
         let config = Config { limits, trusted_origins: vec![TRUSTED.to_owned()], ..Config::default() };
-        Self { front: Front::new(app, config), _directory: directory }
+        Self { front: Front::new(app, config), _database: database }
     }
 
     pub(crate) fn use_cases(&self) -> &Arc<UseCases> {
