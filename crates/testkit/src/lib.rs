@@ -196,8 +196,8 @@ impl Drop for Postgres {
 
 /// The outcome of `work` on a thread and a runtime of its own.
 fn apart<T: Send>(work: impl Future<Output = T> + Send) -> T {
-    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-    std::thread::scope(|scope| scope.spawn(|| runtime.block_on(work)).join().expect("no panic"))
+    let run = || Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(work);
+    std::thread::scope(|scope| scope.spawn(run).join().expect("no panic"))
 }
 
 /// Asks on a connection and a thread of its own: whoever asks may be on a runtime.

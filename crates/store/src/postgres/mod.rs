@@ -194,7 +194,7 @@ pub async fn open(target: Target, migrate: Migrate, moments: Moments) -> Result<
 
 fn runtime() -> Result<OwnRuntime, StoreError> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    let built = builder.worker_threads(1).thread_name("tenantry-postgres").enable_all().build();
+    let built = builder.worker_threads(2).thread_name("tenantry-postgres").enable_all().build();
     built.map(|own| OwnRuntime(Some(own))).map_err(unexpected)
 }
 
