@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -85,14 +86,44 @@ class Connection:
         self._connection.close()
 
 
+class Database:
+    """A database of its own, on the engine that $TENANTRY_TEST_ENGINE names: sqlite (the default) or
+    postgres, on the server of $TENANTRY_TEST_POSTGRES, a URL without a database (see postgres.sh)."""
+
+    def __init__(self, directory):
+        engine = os.environ.get("TENANTRY_TEST_ENGINE") or "sqlite"
+        self._name = None
+        if engine == "sqlite":
+            self.url = f"sqlite:{Path(directory) / 'tenantry.db'}"
+            return
+        if engine != "postgres":
+            raise SystemExit(f"TENANTRY_TEST_ENGINE is sqlite or postgres, not {engine}")
+        base, _, self._query = os.environ["TENANTRY_TEST_POSTGRES"].partition("?")
+        self._server = base.rstrip("/")
+        name = f"test_{uuid.uuid4().hex}"
+        self._psql(f"CREATE DATABASE {name}")
+        self._name = name
+        self.url = f"{self._server}/{name}?{self._query}"
+
+    def _psql(self, sql):
+        url = f"{self._server}/postgres?{self._query}"
+        subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", "-c", sql, url], check=True, timeout=60,
+                       capture_output=True)
+
+    def drop(self):
+        if self._name:
+            self._psql(f"DROP DATABASE IF EXISTS {self._name} WITH (FORCE)")
+            self._name = None
+
+
 class CommandLine:
     """The administrative commands, on one database."""
 
-    def __init__(self, database):
-        self._database = database
+    def __init__(self, database, key):
+        self._options = ["--database", database, "--secret-key-file", key]
 
     def run(self, *arguments):
-        command = [binary(), *arguments, "--database", self._database]
+        command = [binary(), *arguments, *self._options]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         if done.returncode != 0:
             raise RuntimeError(f"{' '.join(arguments)}: exit {done.returncode}: {done.stderr.strip()}")
@@ -127,8 +158,10 @@ class Server:
     def __init__(self, directory, *options):
         self.directory = Path(directory)
         self._options = options  # of `tenantry serve`, beside those that every suite needs
-        self.database = f"sqlite:{self.directory / 'tenantry.db'}"
-        self.cli = CommandLine(self.database)
+        self._database = Database(self.directory)
+        self.database = self._database.url
+        self.key = str(self.directory / "tenantry.key")
+        self.cli = CommandLine(self.database, self.key)
         self.base = None
         self._process = None
 
@@ -138,7 +171,7 @@ class Server:
 
     def start(self):
         command = [binary(), "serve", "--listen", "127.0.0.1:0", "--database", self.database,
-                   "--bootstrap", "false", "--rate-limit", "off", *self._options]
+                   "--secret-key-file", self.key, "--bootstrap", "false", "--rate-limit", "off", *self._options]
         with open(self.directory / "server.log", "ab") as log:
             self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         lines = queue.Queue()
@@ -185,6 +218,10 @@ class Server:
             self.kill()
             raise TimeoutError(f"the server did not end within {STOP_SECONDS} s of SIGTERM\n{self.log()}") from None
 
+    def drop(self):
+        """Takes the database away, where it is not a file of the server's folder."""
+        self._database.drop()
+
     def kill(self):
         """Ends the server at once (SIGKILL), with no chance to tidy up."""
         self._process.kill()
@@ -212,4 +249,5 @@ class TemporaryServer:
             if code != 0 and error is None:
                 raise RuntimeError(f"the server ended with {code}\n{self._server.log()}")
         finally:
+            self._server.drop()
             self._directory.cleanup()

@@ -46,6 +46,10 @@ impl<O: Operation<Error = Error>> Operation for Once<O> {
     type Output = Answered;
     type Error = Error;
 
+    fn organization(&self) -> Option<OrganizationId> {
+        Some(self.claim.organization)
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Answered, Error> {
         let now = moment.now();
         let expires_at = now.plus_seconds(limits::IDEMPOTENCY_KEPT_S);

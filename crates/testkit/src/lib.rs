@@ -182,6 +182,14 @@ impl Postgres {
         })
     }
 
+    /// Ends the database with everybody in it.
+    ///
+    /// # Panics
+    /// When the server does not answer.
+    pub fn take_away(&self) {
+        self.on_server(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+    }
+
     fn on_server(&self, sql: &str) {
         let (base, query) = self.server.split_once('?').unwrap_or((&self.server, ""));
         let _ = ask(&format!("{}/postgres?{query}", base.trim_end_matches('/')), sql);
@@ -190,7 +198,7 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        self.on_server(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+        self.take_away();
     }
 }
 

@@ -53,6 +53,8 @@ mod durability;
 mod fixtures;
 mod lists;
 mod model;
+mod nodes;
 mod rows;
+mod schema;
 mod support;
 mod tenants;

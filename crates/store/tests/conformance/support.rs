@@ -67,6 +67,29 @@ impl Database {
         rows
     }
 
+    /// What statements find on PostgreSQL, as text.
+    pub(crate) fn query(&self, sql: &str) -> Vec<Vec<Option<String>>> {
+        let Engine::Postgres(database) = &self.engine else { panic!("not a server") };
+        database.query(sql)
+    }
+
+    /// The tables' columns, indexes and checks, a line each, alike on both engines.
+    pub(crate) fn catalog(&self) -> Vec<String> {
+        match &self.engine {
+            Engine::Sqlite(directory) => catalog_of_sqlite(&file(directory)),
+            Engine::Postgres(database) => {
+                let found = database.query(CATALOG_OF_POSTGRES);
+                found.into_iter().map(|row| row[0].clone().unwrap()).collect()
+            }
+        }
+    }
+
+    /// Ends the database with everybody in it.
+    pub(crate) fn take_away(&self) {
+        let Engine::Postgres(database) = &self.engine else { panic!("not a server") };
+        database.take_away();
+    }
+
     /// Notes a migration of a later program.
     pub(crate) fn pretend_migration(&self, number: i64) {
         let sql = format!(
@@ -97,6 +120,49 @@ impl Database {
 
 fn file(directory: &TempDir) -> PathBuf {
     directory.path().join("tenantry.db")
+}
+
+const CATALOG_OF_POSTGRES: &str = "
+    SELECT 'column ' || table_name || '.' || column_name || ' '
+        || CASE data_type WHEN 'uuid' THEN 'BLOB' WHEN 'bytea' THEN 'BLOB' WHEN 'text' THEN 'TEXT'
+            WHEN 'bigint' THEN 'INTEGER' WHEN 'boolean' THEN 'INTEGER' ELSE data_type END
+        || CASE WHEN is_nullable = 'YES' THEN '' ELSE ' NOT NULL' END
+        || CASE WHEN data_type = 'text' AND collation_name IS DISTINCT FROM 'C' THEN ' collated' ELSE '' END
+    FROM information_schema.columns WHERE table_schema = 'public'
+    UNION ALL
+    SELECT CASE WHEN x.indisunique THEN 'unique ' ELSE 'index ' END || t.relname || '.' || i.relname || ' ('
+        || (SELECT string_agg(a.attname, ',' ORDER BY k.place) FROM unnest(x.indkey) WITH ORDINALITY AS k (number, place)
+            JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.number)
+        || ')' || CASE WHEN x.indpred IS NULL THEN '' ELSE ' partial' END
+    FROM pg_index x JOIN pg_class t ON t.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
+    JOIN pg_namespace n ON n.oid = t.relnamespace WHERE n.nspname = 'public'
+    UNION ALL
+    SELECT 'check ' || t.relname || '.' || c.conname FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid
+    JOIN pg_namespace n ON n.oid = t.relnamespace WHERE c.contype = 'c' AND n.nspname = 'public'";
+
+fn catalog_of_sqlite(file: &Path) -> Vec<String> {
+    const SQL: &str = "
+        SELECT 'column ' || t.name || '.' || c.name || ' ' || c.type || CASE WHEN c.\"notnull\" THEN ' NOT NULL' ELSE '' END
+        FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c WHERE t.type = 'table'
+        UNION ALL
+        SELECT CASE WHEN x.\"unique\" THEN 'unique ' ELSE 'index ' END || t.name || '.'
+            || CASE x.origin WHEN 'pk' THEN t.name || '_pkey' ELSE x.name END || ' ('
+            || (SELECT group_concat(k.name, ',') FROM pragma_index_info(x.name) AS k) || ')'
+            || CASE WHEN x.partial THEN ' partial' ELSE '' END
+        FROM sqlite_schema AS t JOIN pragma_index_list(t.name) AS x WHERE t.type = 'table'";
+    let connection = rusqlite::Connection::open(file).unwrap();
+    let texts = |sql: &str| -> Vec<String> {
+        let mut statement = connection.prepare(sql).unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    let mut lines = texts(SQL);
+    for table in texts("SELECT name || ' ' || sql FROM sqlite_schema WHERE type = 'table'") {
+        let (name, sql) = table.split_once(' ').unwrap();
+        let words: Vec<&str> = sql.split_whitespace().collect();
+        let checks = words.windows(3).filter(|words| words[0] == "CONSTRAINT" && words[2] == "CHECK");
+        lines.extend(checks.map(|words| format!("check {name}.{}", words[1])));
+    }
+    lines
 }
 
 fn dump_sqlite(file: &Path) -> Vec<String> {
