@@ -119,11 +119,12 @@ class Database:
 class CommandLine:
     """The administrative commands, on one database."""
 
-    def __init__(self, database, key):
-        self._options = ["--database", database, "--secret-key-file", key]
+    def __init__(self, database, *options):
+        self._database = database
+        self._options = options  # of every command
 
     def run(self, *arguments):
-        command = [binary(), *arguments, *self._options]
+        command = [binary(), *arguments, "--database", self._database, *self._options]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         if done.returncode != 0:
             raise RuntimeError(f"{' '.join(arguments)}: exit {done.returncode}: {done.stderr.strip()}")
@@ -155,13 +156,19 @@ class CommandLine:
 class Server:
     """A server of its own on a free port. The database outlives `stop` and `kill`."""
 
-    def __init__(self, directory, *options):
+    def __init__(self, directory, *options, database=None, listen="127.0.0.1:0"):
         self.directory = Path(directory)
         self._options = options  # of `tenantry serve`, beside those that every suite needs
-        self._database = Database(self.directory)
-        self.database = self._database.url
+        self.listen = listen
+        self._database = None if database else Database(self.directory)
+        self.database = database or self._database.url
         self.key = str(self.directory / "tenantry.key")
-        self.cli = CommandLine(self.database, self.key)
+        # Nodes that share a database share its key, which lies beside a file and is given for a server.
+        keyed = () if "--secret-key-file" in options else ("--secret-key-file", self.key)
+        if database and database.startswith("sqlite:"):
+            keyed = ()
+        self._options = (*keyed, *options)
+        self.cli = CommandLine(self.database, *keyed)
         self.base = None
         self._process = None
 
@@ -169,9 +176,13 @@ class Server:
     def pid(self):
         return self._process.pid
 
+    @property
+    def is_running(self):
+        return self._process is not None and self._process.poll() is None
+
     def start(self):
-        command = [binary(), "serve", "--listen", "127.0.0.1:0", "--database", self.database,
-                   "--secret-key-file", self.key, "--bootstrap", "false", "--rate-limit", "off", *self._options]
+        command = [binary(), "serve", "--listen", self.listen, "--database", self.database,
+                   "--bootstrap", "false", "--rate-limit", "off", *self._options]
         with open(self.directory / "server.log", "ab") as log:
             self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         lines = queue.Queue()

@@ -2,7 +2,7 @@
 
 use tenantry_core::Moment;
 use tenantry_core::customer::Customer;
-use tenantry_core::ids::{OrganizationId, CustomerId, MemberId};
+use tenantry_core::ids::{CustomerId, MemberId, OrganizationId};
 use tenantry_core::member::{
     self, CreateFacts, Created, DeleteFacts, Member, MemberChange, MemberError, MemberRole, NewMember,
     UpdateFacts, Updated,

@@ -2,7 +2,7 @@
 
 use tenantry_core::Moment;
 use tenantry_core::customer::Customer;
-use tenantry_core::ids::{SessionId, OrganizationId};
+use tenantry_core::ids::{OrganizationId, SessionId};
 use tenantry_core::member::Member;
 use tenantry_core::portal::{self, CustomerNamed, MemberNamed, PortalError, Session, SessionFacts, Signed};
 use tenantry_core::token::{Secret, SecretKind};

@@ -1,6 +1,7 @@
 //! What needs no token: whether the server is well, the OpenAPI documents, and a page that shows them.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::Router;
 use axum::body::Body;
@@ -37,6 +38,9 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
 }
 
 async fn ready(shared: &Shared) -> Response {
+    if shared.draining.load(Ordering::Relaxed) {
+        return call::json(StatusCode::SERVICE_UNAVAILABLE, &json!({"status": "draining"}));
+    }
     match shared.app.ready().await {
         Ok(()) => call::json(StatusCode::OK, &json!({"status": "ok"})),
         Err(error) => {

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use axum::Router;
@@ -101,6 +101,7 @@ impl Front {
             app,
             limits,
             limiters: rates.map(Limiters::new),
+            draining: AtomicBool::new(false),
             portal_url: portal_url.into(),
         });
         let router = polar::router(&shared)
@@ -125,6 +126,12 @@ impl Front {
         &self.shared.app
     }
 
+    /// From now on the server is not ready, and every answer asks for its connection to be closed: whoever
+    /// sends it requests should turn to another.
+    pub fn drain(&self) {
+        self.shared.draining.store(true, Ordering::Relaxed);
+    }
+
     /// Forgets callers that have not called for a while.
     pub fn sweep(&self) {
         if let Some(limiters) = &self.shared.limiters {
@@ -142,8 +149,9 @@ impl Front {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let has_body = !request.body().is_end_stream();
         let mut response = self.dispatch(request).await;
-        if has_body && response.extensions_mut().remove::<BodyRead>().is_none() {
-            // The rest of the body may still be on its way: the connection cannot be used again.
+        let body_is_left = has_body && response.extensions_mut().remove::<BodyRead>().is_none();
+        if body_is_left || self.shared.draining.load(Ordering::Relaxed) {
+            // The rest of the body may still be on its way, or the connection is of no use soon.
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         call::set(&mut response, REQUEST_ID, &id.to_string());

@@ -14,6 +14,14 @@ pub(crate) const MAIL_BURST: u32 = 6;
 pub(crate) const TEXT: usize = 10_000;
 /// Scopes of a token.
 pub(crate) const SCOPES: usize = 500;
+/// Characters of a scope's name: the longest has the name of a domain in it.
+pub(crate) const SCOPE: usize = 300;
+/// Entries of a list of networks as it is sent; those that differ are counted by the core.
+pub(crate) const NETWORKS_SENT: usize = 1_000;
+/// Characters of a network.
+pub(crate) const NETWORK: usize = 64;
+/// Characters of an API key's label (contracts/ahasend-behaviour.md 1.6).
+pub(crate) const KEY_LABEL: usize = 255;
 /// Query parameters looked at.
 pub(crate) const QUERY_PARAMETERS: usize = 200;
 /// Characters of an idempotency key (contracts/seeds/002).
@@ -44,6 +52,8 @@ pub struct Limits {
     pub in_flight: usize,
     /// Connections that are open at once; one more waits to be accepted.
     pub connections: usize,
+    /// How long the server goes on, saying that it is not ready, once it is told to stop.
+    pub drain_delay: Duration,
     /// How long running requests may take to end when the server stops.
     pub drain_timeout: Duration,
 }
@@ -56,6 +66,7 @@ impl Default for Limits {
             request_timeout: Duration::from_secs(30),
             in_flight: 1_024,
             connections: 8_192,
+            drain_delay: Duration::ZERO,
             drain_timeout: Duration::from_secs(30),
         }
     }

@@ -19,10 +19,10 @@ mod tx;
 pub use error::StoreError;
 pub use reader::Reader;
 pub use tables::{
-    AccessTokenKey, AuditImages, AuditLine, Claim, CredentialOwner, CustomerFilter, CustomerKey,
-    IdempotencyRecord, MemberFilter, Order, OrganizationFilter, OrganizationKey, Page, Paged, StoredAnswer,
-    TokenUse, WebhookClaim, WebhookDelivery, WebhookDeliveryFilter, WebhookDeliveryShown, WebhookEventRow,
-    WebhookLane, WebhookLaneDue,
+    AccessTokenKey, AuditImages, AuditLine, Claim, CredentialOwner, CustomerFilter, CustomerKey, Edge,
+    KeySpace, KeyUse, Keyset, MemberFilter, Order, OrganizationFilter, OrganizationKey, Page, Paged, Part,
+    StoredAnswer, TokenUse, WebhookClaim, WebhookDelivery, WebhookDeliveryFilter, WebhookDeliveryShown,
+    WebhookEventRow, WebhookLane, WebhookLaneDue,
 };
 pub use tx::Tx;
 

@@ -75,11 +75,7 @@ pub(crate) fn rows(
 }
 
 /// Changes rows; answers how many. Outside of a transaction nothing is changed.
-pub(crate) fn execute(
-    connection: &Connection,
-    sql: &str,
-    params: &[Param<'_>],
-) -> Result<usize, StoreError> {
+pub(crate) fn execute(connection: &Connection, sql: &str, params: &[Param<'_>]) -> Result<usize, StoreError> {
     in_transaction(connection)?;
     let mut statement = connection.prepare_cached(sql).map_err(|error| failure(connection, error))?;
     statement.execute(rusqlite::params_from_iter(params)).map_err(|error| failure(connection, error))

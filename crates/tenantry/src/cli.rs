@@ -167,6 +167,9 @@ pub(crate) struct Serve {
     /// Connections that are open at once [default: 8192]
     #[arg(long, env = "TENANTRY_MAX_CONNECTIONS")]
     pub(crate) max_connections: Option<usize>,
+    /// Seconds for which the server goes on, saying that it is not ready, once it is told to stop [default: 0]
+    #[arg(long, env = "TENANTRY_DRAIN_DELAY_S")]
+    pub(crate) drain_delay_s: Option<u64>,
     /// Seconds that running requests may take to end when the server stops [default: 30]
     #[arg(long, env = "TENANTRY_DRAIN_TIMEOUT_S")]
     pub(crate) drain_timeout_s: Option<u64>,

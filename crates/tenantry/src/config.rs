@@ -45,6 +45,7 @@ struct File {
     request_timeout_s: Option<u64>,
     max_in_flight: Option<usize>,
     max_connections: Option<usize>,
+    drain_delay_s: Option<u64>,
     drain_timeout_s: Option<u64>,
 }
 
@@ -135,6 +136,7 @@ impl Settings {
             request_timeout: seconds(serve.request_timeout_s, file.request_timeout_s, usual.request_timeout),
             in_flight: serve.max_in_flight.or(file.max_in_flight).unwrap_or(usual.in_flight),
             connections: serve.max_connections.or(file.max_connections).unwrap_or(usual.connections),
+            drain_delay: seconds(serve.drain_delay_s, file.drain_delay_s, usual.drain_delay),
             drain_timeout: seconds(serve.drain_timeout_s, file.drain_timeout_s, usual.drain_timeout),
         };
         for (name, value) in [
@@ -151,6 +153,7 @@ impl Settings {
         ] {
             within(name, value, Duration::from_secs(1), Duration::from_secs(24 * 60 * 60))?;
         }
+        within("drain-delay-s", limits.drain_delay, Duration::ZERO, Duration::from_secs(60 * 60))?;
         let several = |flags: Vec<String>, file: &Option<Vec<String>>| {
             if flags.is_empty() { file.clone().unwrap_or_default() } else { flags }
         };

@@ -116,8 +116,7 @@ fn beside(database: &Path) -> PathBuf {
 /// Makes a new key in a file that is not there yet.
 pub(crate) fn make_key(path: &Path) -> Result<(), Failure> {
     let wrong = |error: io::Error| Failure::Config(format!("{}: {error}", path.display()));
-    let mut file =
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(wrong)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(wrong)?;
     writeln!(file, "{}", HashKey::generate().to_hex()).and_then(|()| file.sync_all()).map_err(wrong)
 }
 

@@ -44,16 +44,23 @@ pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), Failure> {
     tracing::info!(%url, "listening");
 
     let (stop, stopped) = watch::channel(false);
+    let front = Front::new(Arc::clone(&app), http);
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let draining = front.clone();
     let wait = async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
+        let mut signalled = async || {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        };
+        signalled().await;
         tracing::info!("stopping");
+        draining.drain();
+        // Whoever is in a hurry asks twice.
+        let _ = tokio::time::timeout(draining.limits().drain_delay, signalled()).await;
         stop.send_replace(true);
     };
-    let front = Front::new(Arc::clone(&app), http);
     let mail = MailWorker::new(Arc::clone(&app), mail.mailer, &mail.from, portal);
     let (drained, (), (), ()) = tokio::join!(
         server::serve(listener, front.clone(), wait),

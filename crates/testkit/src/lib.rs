@@ -34,9 +34,7 @@ impl Database {
     pub fn of_environment() -> Self {
         match std::env::var("TENANTRY_TEST_ENGINE").as_deref() {
             Err(_) | Ok("" | "sqlite") => Self::Sqlite(tempfile::tempdir().expect("a folder")),
-            Ok("postgres") => {
-                Self::Postgres(Postgres::new().expect("TENANTRY_TEST_POSTGRES names a server"))
-            }
+            Ok("postgres") => Self::Postgres(Postgres::new().expect("TENANTRY_TEST_POSTGRES names a server")),
             Ok(other) => panic!("TENANTRY_TEST_ENGINE is sqlite or postgres, not {other}"),
         }
     }
@@ -89,6 +87,20 @@ impl Database {
         }
     }
 
+    /// Every row of every table, as text.
+    ///
+    /// # Panics
+    /// When the database cannot be read.
+    #[must_use]
+    pub fn rows(&self) -> Vec<String> {
+        let mut rows = match self {
+            Self::Sqlite(directory) => sqlite_rows(&file(directory.path())),
+            Self::Postgres(database) => database.rows(),
+        };
+        rows.sort();
+        rows
+    }
+
     /// The first column of what a query finds, as text. No value of it may be null.
     ///
     /// # Panics
@@ -114,6 +126,27 @@ fn has(bytes: &[u8], text: &str) -> bool {
     bytes.windows(text.len()).any(|window| window.eq_ignore_ascii_case(text.as_bytes()))
 }
 
+/// Every row of every table of a file, as text.
+///
+/// # Panics
+/// When the file cannot be read.
+#[must_use]
+pub fn sqlite_rows(file: &Path) -> Vec<String> {
+    let connection = rusqlite::Connection::open(file).expect("the file");
+    let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
+    let mut rows = Vec::new();
+    for table in sqlite_texts(file, tables) {
+        let mut statement = connection.prepare(&format!("SELECT * FROM {table}")).expect("a table");
+        let columns = statement.column_count();
+        let mut found = statement.query([]).expect("rows");
+        while let Some(row) = found.next().expect("a row") {
+            let values: Vec<_> = (0..columns).map(|column| row.get_ref(column).expect("a value")).collect();
+            rows.push(format!("{table}: {values:?}"));
+        }
+    }
+    rows
+}
+
 fn sqlite_texts(file: &Path, sql: &str) -> Vec<String> {
     let connection = rusqlite::Connection::open(file).expect("the file");
     let mut statement = connection.prepare(sql).expect("a query");
@@ -135,7 +168,10 @@ impl Postgres {
     #[must_use]
     pub fn new() -> Option<Self> {
         let Ok(server) = std::env::var("TENANTRY_TEST_POSTGRES") else {
-            assert!(std::env::var("CI").is_err(), "PostgreSQL is not tested: TENANTRY_TEST_POSTGRES is not set");
+            assert!(
+                std::env::var("CI").is_err(),
+                "PostgreSQL is not tested: TENANTRY_TEST_POSTGRES is not set"
+            );
             eprintln!("PostgreSQL is not tested: run `tests/postgres.sh cargo test ..`");
             return None;
         };
@@ -174,12 +210,27 @@ impl Postgres {
         ask(&self.url(), sql)
     }
 
-    fn holds(&self, text: &str) -> bool {
+    /// Every row of every table, as text.
+    ///
+    /// # Panics
+    /// When the server does not answer.
+    #[must_use]
+    pub fn rows(&self) -> Vec<String> {
         let tables = self.query("SELECT tablename FROM pg_tables WHERE schemaname = 'public'");
-        tables.into_iter().flatten().flatten().any(|table| {
-            let rows = self.query(&format!("SELECT CAST(row_of AS text) FROM {table} AS row_of"));
-            rows.into_iter().flatten().flatten().any(|row| has(row.as_bytes(), text))
-        })
+        let mut rows = Vec::new();
+        for table in tables.into_iter().flatten().flatten() {
+            let found = self.query(&format!("SELECT * FROM {table}"));
+            rows.extend(found.into_iter().map(|row| format!("{table}: {row:?}")));
+        }
+        rows
+    }
+
+    fn holds(&self, text: &str) -> bool {
+        // Bytes are shown in hexadecimal, and quotes with a stroke before them.
+        let digits: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let escaped = text.escape_debug().to_string();
+        let rows = self.rows();
+        rows.iter().any(|row| [text, &digits, &escaped].iter().any(|text| has(row.as_bytes(), text)))
     }
 
     /// Ends the database with everybody in it.

@@ -22,6 +22,17 @@ async fn health_and_documents_need_no_token() {
 }
 
 #[tokio::test]
+async fn a_server_about_to_stop_is_not_ready_and_answers_all_the_same() {
+    let app = App::new();
+    assert_eq!(app.anonymous().get("/healthz").await.expect(200).header("connection"), None);
+    app.front.drain();
+    assert_eq!(app.anonymous().get("/readyz").await.expect(503).body, json!({"status": "draining"}));
+    let alive = app.anonymous().get("/healthz").await.expect(200);
+    assert_eq!(alive.header("connection"), Some("close"));
+    app.anonymous().get("/v2/ping").await.expect(401);
+}
+
+#[tokio::test]
 async fn the_page_of_documentation_refers_to_nothing_outside() {
     let page = App::new().anonymous().get("/docs").await.expect(200);
     assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));

@@ -30,11 +30,7 @@ pub(super) struct Connection {
 
 /// The outcome of `work`, unless it takes longer than `limit`. The clock is that of `runtime`: whoever waits
 /// need not have one.
-pub(super) async fn within<T>(
-    runtime: &Handle,
-    limit: Duration,
-    work: impl Future<Output = T>,
-) -> Option<T> {
+pub(super) async fn within<T>(runtime: &Handle, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
     let late = {
         let _inside = runtime.enter();
         tokio::time::sleep(limit)
@@ -62,8 +58,7 @@ impl Connection {
         let failed = |error: tokio_postgres::Error| {
             StoreError::Unavailable(format!("{target}: {}", described(&error)))
         };
-        let (client, connection) =
-            target.config.connect(Tls(target.tls.clone())).await.map_err(failed)?;
+        let (client, connection) = target.config.connect(Tls(target.tls.clone())).await.map_err(failed)?;
         // Ends by itself when the client is dropped.
         runtime.spawn(async move {
             if let Err(error) = connection.await {

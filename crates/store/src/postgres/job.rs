@@ -8,9 +8,9 @@ use std::task::Poll;
 
 use tokio::sync::oneshot;
 
+use super::Shared;
 use super::limits::OPERATION_IDLE;
 use super::session::{Session, Transaction};
-use super::Shared;
 use crate::sql::unexpected;
 use crate::tx::Touched;
 use crate::{Operation, StoreError, Tx};
@@ -33,19 +33,23 @@ pub(super) trait Job: Send {
     fn settle(&mut self, committed: Result<(), StoreError>);
 }
 
+type Outcome<O> = Result<<O as Operation>::Output, <O as Operation>::Error>;
+/// A job of any operation.
+pub(super) type AnyJob = Box<dyn Job>;
+
 struct Typed<O: Operation> {
     operation: O,
     shared: Arc<Shared>,
-    outcome: Option<Result<O::Output, O::Error>>,
+    outcome: Option<Outcome<O>>,
     touched: Touched,
-    reply: Option<oneshot::Sender<Result<O::Output, O::Error>>>,
+    reply: Option<oneshot::Sender<Outcome<O>>>,
 }
 
 /// A job, and where its answer comes.
 pub(super) fn job<O: Operation>(
     shared: &Arc<Shared>,
     operation: O,
-) -> (Box<dyn Job>, oneshot::Receiver<Result<O::Output, O::Error>>) {
+) -> (AnyJob, oneshot::Receiver<Outcome<O>>) {
     let (reply, answer) = oneshot::channel();
     let job = Typed {
         operation,
@@ -109,7 +113,7 @@ async fn guarded<T, E: From<StoreError>>(
             outcome = &mut caught => return outcome,
             () = tokio::time::sleep(OPERATION_IDLE) => {
                 // Even: the database has answered all that it was asked.
-                if seen % 2 == 0 && progress.load(Ordering::Acquire) == seen {
+                if seen.is_multiple_of(2) && progress.load(Ordering::Acquire) == seen {
                     return Err(unexpected("an operation waited for something besides the database").into());
                 }
             }

@@ -48,7 +48,8 @@ async fn listen(
     ready: &mut Option<oneshot::Sender<()>>,
     advance: &(dyn Fn() -> bool + Sync),
 ) -> Result<(), tokio_postgres::Error> {
-    let connecting = tokio::time::timeout(limits::CONNECT * 2, target.config.connect(Tls(target.tls.clone())));
+    let connecting =
+        tokio::time::timeout(limits::CONNECT * 2, target.config.connect(Tls(target.tls.clone())));
     let Ok(connected) = connecting.await else { return Ok(()) };
     let (client, mut connection) = connected?;
     let mut listening = std::pin::pin!(client.batch_execute("LISTEN tenantry_credentials"));

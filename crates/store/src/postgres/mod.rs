@@ -32,7 +32,7 @@ use tokio_postgres::Row;
 use crate::sql::{Param, unexpected};
 use crate::{Engine, Generation, Moments, Operation, Search, Store, StoreError, Tx, Vault};
 use connection::Connection;
-use job::Job;
+use job::AnyJob;
 use session::{Mode, NotCommitted};
 use values::Fault;
 
@@ -85,12 +85,12 @@ impl Shared {
     }
 
     /// What is sent along with the commit of these.
-    fn notice(&self, jobs: &[Box<dyn Job>]) -> Option<&str> {
+    fn notice(&self, jobs: &[AnyJob]) -> Option<&str> {
         jobs.iter().any(|job| job.touched().credentials).then_some(self.notice.as_str())
     }
 
     /// Answers operations whose transaction has ended.
-    fn settle(&self, jobs: Vec<Box<dyn Job>>, committed: &Result<(), StoreError>) {
+    fn settle(&self, jobs: Vec<AnyJob>, committed: &Result<(), StoreError>) {
         for job in &jobs {
             let touched = job.touched();
             // Before the answer: whoever hears that a token is revoked finds it dead.
@@ -110,10 +110,13 @@ impl Shared {
     }
 }
 
+/// One for each writer.
+type Queues = Vec<mpsc::Sender<AnyJob>>;
+
 /// An open PostgreSQL database.
 pub struct Postgres {
     shared: Arc<Shared>,
-    queues: Mutex<Option<Vec<mpsc::Sender<Box<dyn Job>>>>>,
+    queues: Mutex<Option<Queues>>,
     next: AtomicUsize,
     readers: Vec<Turn<Option<Arc<Connection>>>>,
     searches: Semaphore,
@@ -143,7 +146,8 @@ pub async fn open(target: Target, migrate: Migrate, moments: Moments) -> Result<
     let outer = Handle::try_current().ok();
     let outer = outer.filter(|outer| outer.runtime_flavor() == RuntimeFlavor::MultiThread);
     let own_runtime = if outer.is_none() { Some(runtime()?) } else { None };
-    let runtime = own_runtime.as_ref().and_then(|own| own.0.as_ref()).map(|own| own.handle().clone()).or(outer);
+    let runtime =
+        own_runtime.as_ref().and_then(|own| own.0.as_ref()).map(|own| own.handle().clone()).or(outer);
     let runtime = runtime.ok_or_else(|| unexpected("no runtime"))?;
     // Two nodes with one name would overhear each other, for half a second at the most.
     let node = format!("{:016x}", RandomState::new().build_hasher().finish());
@@ -225,9 +229,11 @@ impl Postgres {
     }
 
     /// Queues a job: those of one organization for one writer, so that they do not wait for each other's rows.
-    fn enqueue(&self, near: Option<u64>, job: Box<dyn Job>) -> Result<(), StoreError> {
+    fn enqueue(&self, near: Option<u64>, job: AnyJob) -> Result<(), StoreError> {
         let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(queues) = queues.as_ref() else { return Err(StoreError::Unavailable("it is closed".into())) };
+        let Some(queues) = queues.as_ref() else {
+            return Err(StoreError::Unavailable("it is closed".into()));
+        };
         let turn = near.and_then(|near| usize::try_from(near % 65_536).ok());
         let turn = turn.unwrap_or_else(|| self.next.fetch_add(1, Ordering::Relaxed));
         let queue = turn.checked_rem(queues.len()).and_then(|turn| queues.get(turn));
@@ -275,12 +281,13 @@ impl Postgres {
             None => Arc::new(self.shared.connect().await?),
         };
         let mut transaction = session::Transaction::new(Arc::clone(&connection), Mode::Search);
-        let mut tx = Tx::postgres(Session::Searching(&mut transaction), self.shared.vault());
-        let found = search.run(&mut tx).await;
-        drop(tx);
+        let session = Session::Searching(&mut transaction);
+        let found = search.run(&mut Tx::postgres(session, self.shared.vault())).await;
         if found.is_err() {
             transaction.roll_back().await;
-        } else if let Err(NotCommitted::Undone(..) | NotCommitted::Unknown(_)) = transaction.commit(None).await {
+        } else if let Err(NotCommitted::Undone(..) | NotCommitted::Unknown(_)) =
+            transaction.commit(None).await
+        {
             connection.give_up();
         }
         // A search that was given up never comes here: its connection is not in a state to be used again.

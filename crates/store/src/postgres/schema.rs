@@ -35,7 +35,8 @@ async fn number(connection: &Connection, sql: &str) -> Result<i64, StoreError> {
 }
 
 async fn encoding(connection: &Connection) -> Result<(), StoreError> {
-    let sql = "SELECT pg_encoding_to_char(encoding) FROM pg_catalog.pg_database WHERE datname = current_database()";
+    let sql =
+        "SELECT pg_encoding_to_char(encoding) FROM pg_catalog.pg_database WHERE datname = current_database()";
     let rows = connection.rows(sql, &[]).await.map_err(|(error, _)| error)?;
     match rows.first().map(|row| value(row, 0)).transpose()? {
         Some(Value::Text("UTF8")) => Ok(()),

@@ -161,7 +161,8 @@ impl Transaction {
         let outcome = match notice {
             None => self.connection.run(commit).await,
             Some(notice) => {
-                let (done, told) = tokio::join!(biased; self.connection.run(commit), self.connection.run(notice));
+                let (done, told) =
+                    tokio::join!(biased; self.connection.run(commit), self.connection.run(notice));
                 if let Err((error, _)) = told {
                     tracing::debug!(%error, "other nodes were not told of a change; they find out within a second");
                 }
@@ -200,9 +201,7 @@ impl Session<'_> {
         let params = without_nul(params);
         match self {
             Self::Reading(pool) => pool.rows(sql, &params).await,
-            Self::Searching(transaction) | Self::Writing(transaction) => {
-                transaction.rows(sql, &params).await
-            }
+            Self::Searching(transaction) | Self::Writing(transaction) => transaction.rows(sql, &params).await,
         }
     }
 

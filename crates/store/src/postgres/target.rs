@@ -55,7 +55,9 @@ impl Target {
             ("disable", _) => (SslMode::Disable, Verify::Nothing),
             ("prefer", None) => (SslMode::Prefer, Verify::Nothing),
             ("require", None) => (SslMode::Require, Verify::Nothing),
-            ("prefer" | "require" | "verify-full", _) => (SslMode::Require, Verify::Everything(root.as_deref())),
+            ("prefer" | "require" | "verify-full", _) => {
+                (SslMode::Require, Verify::Everything(root.as_deref()))
+            }
             _ => return Err(UrlError("sslmode is disable, prefer, require or verify-full".into())),
         };
         config.ssl_mode(ssl);
@@ -136,7 +138,8 @@ mod tests {
 
     #[test]
     fn urls() {
-        let target = Target::parse("postgres://u:secret@a:1,b:2/t?sslmode=disable&pooler=transaction").unwrap();
+        let target =
+            Target::parse("postgres://u:secret@a:1,b:2/t?sslmode=disable&pooler=transaction").unwrap();
         assert!(target.pooled);
         assert_eq!(target.to_string(), "postgres://a,b/t");
         assert_eq!(target.config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);

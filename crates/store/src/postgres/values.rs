@@ -100,12 +100,8 @@ pub(super) fn failure(error: &tokio_postgres::Error) -> (StoreError, Option<Faul
         }
         "40" => (StoreError::Unavailable(told), Some(Fault::Conflict)),
         "08" | "53" | "58" => (StoreError::Unavailable(told), Some(Fault::Lost)),
-        _ if *code == SqlState::LOCK_NOT_AVAILABLE => {
-            (StoreError::Unavailable(told), Some(Fault::Conflict))
-        }
-        _ if *code == SqlState::QUERY_CANCELED => {
-            (StoreError::Unavailable("it took too long".into()), None)
-        }
+        _ if *code == SqlState::LOCK_NOT_AVAILABLE => (StoreError::Unavailable(told), Some(Fault::Conflict)),
+        _ if *code == SqlState::QUERY_CANCELED => (StoreError::Unavailable("it took too long".into()), None),
         // Ended from outside, or a primary that became a standby.
         "57" => (StoreError::Unavailable(told), Some(Fault::Lost)),
         _ if *code == SqlState::READ_ONLY_SQL_TRANSACTION

@@ -11,17 +11,17 @@ use tokio::sync::mpsc::Receiver;
 
 use super::Shared;
 use super::connection::Connection;
-use super::job::Job;
+use super::job::AnyJob;
 use super::limits::{BATCH, PAUSES};
 use super::session::{Mode, NotCommitted, Transaction};
 use super::values::Fault;
 use crate::StoreError;
 use crate::sql::unexpected;
 
-type Jobs = Vec<Box<dyn Job>>;
+type Jobs = Vec<AnyJob>;
 
 /// Writes until nothing more can come.
-pub(super) async fn write_all(shared: Arc<Shared>, mut queue: Receiver<Box<dyn Job>>) {
+pub(super) async fn write_all(shared: Arc<Shared>, mut queue: Receiver<AnyJob>) {
     let mut writer = Writer { shared, connection: None };
     while let Some(first) = queue.recv().await {
         let mut jobs = vec![first];
@@ -92,7 +92,7 @@ impl Writer {
     }
 
     /// Runs one operation in a transaction of its own, again after each conflict.
-    async fn alone(&mut self, mut job: Box<dyn Job>) {
+    async fn alone(&mut self, mut job: AnyJob) {
         let mut last = StoreError::Unavailable("others were in the way too often".into());
         for pause in PAUSES {
             if !pause.is_zero() {

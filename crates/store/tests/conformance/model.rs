@@ -304,7 +304,8 @@ fn random_commands(database: fn() -> Option<Database>) {
     // What fails is printed whole; a file of seeds would not say which schema it failed on.
     let config = ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() };
     let commands = prop::collection::vec(command(), 1..48);
-    let checked = TestRunner::new(config).run(&commands, |commands| run_history(&database().unwrap(), commands));
+    let checked =
+        TestRunner::new(config).run(&commands, |commands| run_history(&database().unwrap(), commands));
     if let Err(failure) = checked {
         panic!("{failure}");
     }

@@ -67,7 +67,7 @@ async fn count_both(store: &Store, numbers: [u32; 2]) -> Result<(), Failure> {
 
 #[tokio::test]
 async fn operations_that_block_each_other_all_happen_once() {
-    const EACH: u32 = 20;
+    const EACH: u32 = 4;
     let Some(database) = Database::postgres() else { return };
     let nodes = [database.open().await, database.open().await];
     for number in [1, 2] {

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tempfile::TempDir;
 use tenantry_core::{Moment, Timestamp};
 use tenantry_store::{Moments, Operation, Store, StoreError, Tx, sqlite};
-use tenantry_testkit::Postgres;
+use tenantry_testkit::{Postgres, sqlite_rows};
 
 enum Engine {
     Sqlite(TempDir),
@@ -59,8 +59,8 @@ impl Database {
     /// Every row of every table, as text.
     pub(crate) fn dump(&self) -> Vec<String> {
         let mut rows = match &self.engine {
-            Engine::Sqlite(directory) => dump_sqlite(&file(directory)),
-            Engine::Postgres(database) => dump_postgres(database),
+            Engine::Sqlite(directory) => sqlite_rows(&file(directory)),
+            Engine::Postgres(database) => database.rows(),
         };
         assert!(rows.iter().any(|row| row.starts_with("schema_migrations")));
         rows.sort();
@@ -92,9 +92,8 @@ impl Database {
 
     /// Notes a migration of a later program.
     pub(crate) fn pretend_migration(&self, number: i64) {
-        let sql = format!(
-            "INSERT INTO schema_migrations (number, name, applied_at) VALUES ({number}, 'later', 0)"
-        );
+        let sql =
+            format!("INSERT INTO schema_migrations (number, name, applied_at) VALUES ({number}, 'later', 0)");
         match &self.engine {
             Engine::Sqlite(directory) => {
                 rusqlite::Connection::open(file(directory)).unwrap().execute_batch(&sql).unwrap();
@@ -163,38 +162,6 @@ fn catalog_of_sqlite(file: &Path) -> Vec<String> {
         lines.extend(checks.map(|words| format!("check {name}.{}", words[1])));
     }
     lines
-}
-
-fn dump_sqlite(file: &Path) -> Vec<String> {
-    let connection = rusqlite::Connection::open(file).unwrap();
-    let tables: Vec<String> = connection
-        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
-        .unwrap()
-        .query_map([], |row| row.get(0))
-        .unwrap()
-        .map(Result::unwrap)
-        .collect();
-    let mut rows = Vec::new();
-    for table in tables {
-        let mut statement = connection.prepare(&format!("SELECT * FROM {table}")).unwrap();
-        let columns = statement.column_count();
-        let mut found = statement.query([]).unwrap();
-        while let Some(row) = found.next().unwrap() {
-            let values: Vec<_> = (0..columns).map(|column| row.get_ref(column).unwrap()).collect();
-            rows.push(format!("{table}: {values:?}"));
-        }
-    }
-    rows
-}
-
-fn dump_postgres(database: &Postgres) -> Vec<String> {
-    let tables = database.query("SELECT tablename FROM pg_tables WHERE schemaname = 'public'");
-    let mut rows = Vec::new();
-    for table in tables.into_iter().flatten().flatten() {
-        let found = database.query(&format!("SELECT * FROM {table}"));
-        rows.extend(found.into_iter().map(|row| format!("{table}: {row:?}")));
-    }
-    rows
 }
 
 /// Why an operation of a test failed.

@@ -7,20 +7,24 @@ mod contract;
 pub(crate) use client::{Answer, Client};
 pub(crate) use contract::{Contract, Fact, OWN};
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use tenantry_app::organizations::{OrganizationCreate, Owner};
 use tenantry_app::tokens::{TokenCreate, UserTokenCreate};
-use tenantry_app::{App as UseCases, Clock, HashKey, Requester};
+use tenantry_app::{App as UseCases, Clock, Error, HashKey, Requester};
 use tenantry_core::ids::{CustomerId, OrganizationId};
-use tenantry_core::organization::{FeatureSettings, NewOrganization, OrganizationChange, Origin};
+use tenantry_core::organization::{
+    FeatureSettings, NewOrganization, Organization, OrganizationChange, Origin,
+};
+use tenantry_core::team::{TeamMember, TeamRole};
 use tenantry_core::token::{Scope, Scopes};
 use tenantry_core::values::{EmailAddress, OrganizationName, Slug};
 use tenantry_core::{Moment, Timestamp};
 use tenantry_http::{Config, Front, Limits};
-use tenantry_store::AuditLine;
+use tenantry_store::{AuditLine, Operation, StoreError, Tx};
 use tenantry_testkit::Database;
 
 /// 2026-01-01T00:00:00Z. Every look at the clock is a millisecond later than the one before.
@@ -33,7 +37,8 @@ pub(crate) const TRUSTED: &str = "https://app.example.com";
 /// A server without a socket.
 pub(crate) struct App {
     pub(crate) front: Front,
-    _database: Database,
+    database: Database,
+    micros: Arc<AtomicI64>,
 }
 
 /// An organization of the fixture, as the operator made it.
@@ -50,9 +55,10 @@ impl App {
 
     pub(crate) fn with(limits: Limits) -> Self {
         let database = Database::of_environment();
-        let micros = AtomicI64::new(BEGINNING);
+        let micros = Arc::new(AtomicI64::new(BEGINNING));
+        let ticking = Arc::clone(&micros);
         let clock: Clock =
-            Arc::new(move || Timestamp::from_micros(micros.fetch_add(1_000, Ordering::Relaxed)));
+            Arc::new(move || Timestamp::from_micros(ticking.fetch_add(1_000, Ordering::Relaxed)));
         let seeds = AtomicI64::new(0);
         let now = Arc::clone(&clock);
         let moments = Arc::new(move || {
@@ -63,7 +69,22 @@ impl App {
         let store = database.open(moments);
         let app = Arc::new(UseCases::new(store, clock, HashKey::new([1; 32])));
         let config = Config { limits, trusted_origins: vec![TRUSTED.to_owned()], ..Config::default() };
-        Self { front: Front::new(app, config), _database: database }
+        Self { front: Front::new(app, config), database, micros }
+    }
+
+    /// Lets time pass.
+    pub(crate) fn wait(&self, seconds: i64) {
+        self.micros.fetch_add(seconds * 1_000_000, Ordering::Relaxed);
+    }
+
+    /// Every row of every table, as text.
+    pub(crate) fn rows(&self) -> Vec<String> {
+        self.database.rows()
+    }
+
+    /// Whether the database holds these bytes anywhere.
+    pub(crate) fn stores(&self, bytes: &str) -> bool {
+        self.database.traces(bytes)
     }
 
     pub(crate) fn use_cases(&self) -> &Arc<UseCases> {
@@ -88,6 +109,12 @@ impl App {
             origin: Origin::operator(features),
         });
         Tenant { id: created.await.unwrap().id, owner }
+    }
+
+    /// A sub-account of an organization, as it stands in the database, with its parent's owner.
+    pub(crate) async fn sub_account(&self, parent: &Tenant, slug: &str) -> OrganizationId {
+        let child = SubAccount { parent: parent.id, slug: slug.to_owned() };
+        self.use_cases().store().write(child).await.unwrap()
     }
 
     /// A client with a token of the organization; `*` is every scope.
@@ -150,6 +177,29 @@ impl App {
     }
 }
 
+/// Stores a sub-account.
+struct SubAccount {
+    parent: OrganizationId,
+    slug: String,
+}
+
+impl Operation for SubAccount {
+    type Output = OrganizationId;
+    type Error = StoreError;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<OrganizationId, StoreError> {
+        let parent = tx.organization(self.parent).await?.unwrap();
+        let (id, slug) = (OrganizationId::new(moment.uuid()), self.slug.parse().unwrap());
+        let (owner, parent_id, now) = (parent.owner, Some(parent.id), moment.now());
+        let child = Organization { id, slug, parent: parent_id, created_at: now, ..parent };
+        tx.organization_insert(&child).await?;
+        let role = TeamRole::Owner;
+        let owner = TeamMember { organization: id, user: owner, role, created_at: now, modified_at: now };
+        tx.team_insert(&owner).await?;
+        Ok(id)
+    }
+}
+
 fn read_scopes(names: &str) -> Scopes {
     Scopes::new(names.split_whitespace().map(|name| name.parse::<Scope>().unwrap()).collect())
 }
@@ -177,6 +227,18 @@ impl One {
     /// `/v2/accounts/{id}` of the organization.
     pub(crate) fn account(&self) -> String {
         format!("/v2/accounts/{}", self.tenant.id)
+    }
+
+    /// `/v2/accounts/{id}/api-keys` of the organization.
+    pub(crate) fn keys(&self) -> String {
+        format!("{}/api-keys", self.account())
+    }
+
+    /// A new key of the organization, and a client with it.
+    pub(crate) async fn key(&self, scopes: &[&str]) -> (String, Client<'_>) {
+        let body = json!({"label": "key", "scopes": scopes});
+        let made = self.client().post(&self.keys(), body).await.expect(201);
+        (made.id(), self.app.bearer(made["secret_key"].as_str().unwrap()))
     }
 
     /// `/v1/organizations/{id}` of the organization.
@@ -216,6 +278,19 @@ impl One {
     pub(crate) async fn member(&self, customer: &str, name: &str) -> String {
         let body = json!({"email": format!("{name}@members.example.com"), "external_id": name});
         self.client().post(&format!("/v1/customers/{customer}/members"), body).await.expect(201).id()
+    }
+}
+
+/// Keeps the writer busy until it is let go.
+pub(crate) struct Busy(pub(crate) Mutex<Receiver<()>>);
+
+impl Operation for Busy {
+    type Output = ();
+    type Error = Error;
+
+    async fn run(&self, _: &mut Tx<'_>, _: &mut Moment) -> Result<(), Error> {
+        self.0.lock().unwrap().recv().unwrap();
+        Ok(())
     }
 }
 
