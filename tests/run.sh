@@ -25,6 +25,7 @@ on_postgres() {
   for suite in golden python crash race; do
     TENANTRY_TEST_ENGINE=postgres ./postgres.sh ./run.sh "$suite" || status=1
   done
+  TENANTRY_TEST_ENGINE=postgres ./postgres.sh ./pgbouncer.sh ./run.sh golden race || status=1
   return "$status"
 }
 

@@ -103,7 +103,9 @@ class Database:
         name = f"test_{uuid.uuid4().hex}"
         self._psql(f"CREATE DATABASE {name}")
         self._name = name
-        self.url = f"{self._server}/{name}?{self._query}"
+        # Through a pooler where there is one (see pgbouncer.sh).
+        base, _, query = os.environ.get("TENANTRY_TEST_POOLER", os.environ["TENANTRY_TEST_POSTGRES"]).partition("?")
+        self.url = f"{base.rstrip('/')}/{name}?{query}"
 
     def _psql(self, sql):
         url = f"{self._server}/postgres?{self._query}"

@@ -113,15 +113,13 @@ async fn a_sealed_answer_is_shown_until_its_end(database: Database) {
     })
     .unwrap();
     assert_eq!(shown(150).await, Some(KeyUse::Answered(answer(202))));
-    assert!(database.dump().iter().any(|row| row.contains(&format!("{:?}", answer(202).body))));
+    assert!(database.holds(&answer(202).body));
 }
 
 async fn a_sealed_answer_is_read_by_its_own_request_alone(database: Database) {
     let store = with_vault(&database).await;
     answered(&store, claim(1, "k"), 201, Some(5)).await.unwrap();
-    let body = format!("{:?}", answer(201).body);
-    let body = body.trim_matches(['[', ']']);
-    assert!(!database.dump().iter().any(|row| row.contains(body)), "the secret is in the database");
+    assert!(!database.holds(&answer(201).body), "the secret is in the database");
     let without = database.open().await;
     let mut reader = without.reader().unwrap();
     let refused = reader.tx().unwrap().idempotency_use(&claim(1, "k"), at(1)).await;

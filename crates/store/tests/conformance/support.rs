@@ -67,6 +67,15 @@ impl Database {
         rows
     }
 
+    /// Whether a column has these bytes in it.
+    pub(crate) fn holds(&self, bytes: &[u8]) -> bool {
+        let shown = match &self.engine {
+            Engine::Sqlite(_) => format!("{bytes:?}").trim_matches(['[', ']']).to_owned(),
+            Engine::Postgres(_) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        };
+        self.dump().iter().any(|row| row.contains(&shown))
+    }
+
     /// What statements find on PostgreSQL, as text.
     pub(crate) fn query(&self, sql: &str) -> Vec<Vec<Option<String>>> {
         let Engine::Postgres(database) = &self.engine else { panic!("not a server") };
