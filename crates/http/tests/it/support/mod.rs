@@ -281,15 +281,20 @@ impl One {
     }
 }
 
-/// Keeps the writer busy until it is let go.
-pub(crate) struct Busy(pub(crate) Mutex<Receiver<()>>);
+/// Keeps the writer of an organization busy until it is let go.
+pub(crate) struct Busy(pub(crate) OrganizationId, pub(crate) Mutex<Receiver<()>>);
 
 impl Operation for Busy {
     type Output = ();
     type Error = Error;
 
+    fn organization(&self) -> Option<OrganizationId> {
+        Some(self.0)
+    }
+
     async fn run(&self, _: &mut Tx<'_>, _: &mut Moment) -> Result<(), Error> {
-        self.0.lock().unwrap().recv().unwrap();
+        // Where the writer is a task, its thread has other work.
+        tokio::task::block_in_place(|| self.1.lock().unwrap().recv().unwrap());
         Ok(())
     }
 }
