@@ -8,55 +8,98 @@ use std::sync::Arc;
 
 use tenantry_app::{App, Clock, HashKey, KeyCheck, moments};
 use tenantry_core::Timestamp;
-use tenantry_store::{Store, sqlite};
+use tenantry_store::postgres::{Migrate, Target};
+use tenantry_store::{Store, postgres, sqlite};
 
 use crate::commands::Failure;
 use crate::config::Settings;
 
-/// Opens the database that the settings name, migrates it, and reads its key.
-pub(crate) async fn open(settings: &Settings) -> Result<App, Failure> {
-    let path = sqlite_path(&settings.database)?;
-    let store = open_store(&path)?;
-    let key_path = settings.secret_key_file.clone().unwrap_or_else(|| beside(&path));
-    if !key_path.exists() && has_key(&store).await? {
+/// Opens the database that the settings name, migrates it unless told otherwise, and reads its key.
+pub(crate) async fn open(settings: &Settings, migrate: Migrate) -> Result<App, Failure> {
+    let database = Database::parse(&settings.database)?;
+    let key_path = match (&settings.secret_key_file, &database) {
+        (Some(path), _) => path.clone(),
+        (None, Database::Sqlite(path)) => beside(path),
+        (None, Database::Postgres(_)) => {
+            let why = "a database on a server needs a key file, the same for every node";
+            return Err(Failure::Argument("secret-key-file", why.to_owned()));
+        }
+    };
+    let store = database.open(migrate).await?;
+    let opened = with_key(store.clone(), &key_path).await;
+    if opened.is_err() {
         store.close().await;
+    }
+    opened
+}
+
+async fn with_key(store: Store, key_path: &Path) -> Result<App, Failure> {
+    if !key_path.exists() && has_key(&store).await? {
         let missing =
             format!("{} is missing: it holds the key of the tokens in this database", key_path.display());
         return Err(Failure::Config(missing));
     }
-    let hash_key = read_or_make_key(&key_path)
+    let hash_key = read_or_make_key(key_path)
         .map_err(|error| Failure::Config(format!("{}: {error}", key_path.display())))?;
     let app = App::new(store, clock(), hash_key.clone());
     if app.write(KeyCheck { hash_key }).await? {
         return Ok(app);
     }
-    app.store().close().await;
     Err(Failure::Config(format!(
         "{} does not hold the key that the tokens in this database were made with",
         key_path.display()
     )))
 }
 
+/// A database as its URL names it.
+pub(crate) enum Database {
+    /// A file.
+    Sqlite(PathBuf),
+    /// A server.
+    Postgres(Box<Target>),
+}
+
+impl Database {
+    /// Reads `sqlite:PATH` or `postgres://..`. What was typed may hold a password: it is not repeated.
+    pub(crate) fn parse(url: &str) -> Result<Self, Failure> {
+        if Target::is_named_by(url) {
+            let target = Target::parse(url);
+            let target = target.map_err(|error| Failure::Argument("database", error.to_string()))?;
+            return Ok(Self::Postgres(Box::new(target)));
+        }
+        match url.split_once(':') {
+            Some(("sqlite", path))
+                if !path.is_empty() && !path.starts_with(":memory:") && !path.starts_with("file:") =>
+            {
+                Ok(Self::Sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path))))
+            }
+            _ => Err(Failure::Argument("database", "use sqlite:PATH or postgres://HOST/DATABASE".to_owned())),
+        }
+    }
+
+    /// Opens it.
+    pub(crate) async fn open(&self, migrate: Migrate) -> Result<Store, Failure> {
+        match self {
+            Self::Sqlite(path) => Ok(sqlite::open(path, moments(clock()))?),
+            Self::Postgres(target) => {
+                Ok(postgres::open((**target).clone(), migrate, moments(clock())).await?)
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "{}", path.display()),
+            Self::Postgres(target) => write!(f, "{target}"),
+        }
+    }
+}
+
 /// Whether the database knows the key that its secrets are hashed with.
 async fn has_key(store: &Store) -> Result<bool, Failure> {
     Ok(store.reader()?.tx()?.installation_has(KeyCheck::NAME).await?)
-}
-
-/// Opens and migrates the database at `path`.
-pub(crate) fn open_store(path: &Path) -> Result<Store, Failure> {
-    Ok(sqlite::open(path, moments(clock()))?)
-}
-
-/// The file that a database URL names.
-pub(crate) fn sqlite_path(url: &str) -> Result<PathBuf, Failure> {
-    match url.split_once(':') {
-        Some(("sqlite", path))
-            if !path.is_empty() && !path.starts_with(":memory:") && !path.starts_with("file:") =>
-        {
-            Ok(PathBuf::from(path.strip_prefix("//").unwrap_or(path)))
-        }
-        _ => Err(Failure::Config(format!("{url:?} is not a database this version knows: use sqlite:PATH"))),
-    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
@@ -68,6 +111,13 @@ fn beside(database: &Path) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
     name.push(".key");
     PathBuf::from(name)
+}
+
+/// Makes a new key in a file that is not there yet.
+pub(crate) fn make_key(path: &Path) -> Result<(), Failure> {
+    let wrong = |error: io::Error| Failure::Config(format!("{}: {error}", path.display()));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(wrong)?;
+    writeln!(file, "{}", HashKey::generate().to_hex()).and_then(|()| file.sync_all()).map_err(wrong)
 }
 
 /// The key in the file; a new one, for the owner's eyes alone, when there is no file. Two processes that

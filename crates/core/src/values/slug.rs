@@ -101,6 +101,11 @@ impl Slug {
         Self(format!("{stem}-{unique}"))
     }
 
+    /// A slug that was stored: what is reserved later does not touch who has it.
+    pub fn stored(text: String) -> Self {
+        Self(text)
+    }
+
     /// The slug.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -189,7 +189,7 @@ async fn a_key_in_use_is_told_so_at_once() {
     let (release, held) = channel();
     let (busy, first, (second, other)) = tokio::join!(
         biased;
-        one.app.use_cases().write(Busy(Mutex::new(held))),
+        one.app.use_cases().write(Busy(one.tenant.id, Mutex::new(held))),
         keyed.post(&members, developer("a@example.com")),
         async {
             let second = keyed.post(&members, developer("a@example.com")).await;

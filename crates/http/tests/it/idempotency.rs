@@ -193,7 +193,7 @@ async fn a_key_in_use_is_told_so_in_the_polar_dialect() {
     let (release, held) = channel();
     let (busy, first, second) = tokio::join!(
         biased;
-        one.app.use_cases().write(Busy(Mutex::new(held))),
+        one.app.use_cases().write(Busy(one.tenant.id, Mutex::new(held))),
         keyed.post("/v1/customers", member("a@example.com")),
         async {
             let second = keyed.post("/v1/customers", member("a@example.com")).await;

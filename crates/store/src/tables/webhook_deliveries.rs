@@ -4,7 +4,7 @@ use tenantry_core::Timestamp;
 use tenantry_core::ids::{OrganizationId, WebhookDeliveryId, WebhookEndpointId, WebhookEventId};
 use tenantry_core::webhook::{EventState, EventType};
 
-use super::{Page, Paged, Query, count};
+use super::{Page, Paged, Query, contains, count};
 use crate::sql::{Param, Row};
 use crate::{StoreError, Tx};
 
@@ -149,10 +149,11 @@ fn filtered<'a>(filter: &'a WebhookDeliveryFilter, [id, event_id]: [String; 2]) 
         query.push(&format!(" AND d.http_code BETWEEN {from} AND {to}"));
     }
     if let Some(text) = text {
-        let digits = query.param(format!("%{}%", text.replace('-', "").to_uppercase()));
-        let code = query.param(format!("%{text}%"));
+        let digits = query.param(contains(&text.replace('-', "").to_uppercase()));
+        let code = query.param(contains(text));
         query.push(&format!(
-            " AND ({id} LIKE {digits} OR {event_id} LIKE {digits} OR CAST(d.http_code AS TEXT) LIKE {code})"
+            " AND ({id} LIKE {digits} ESCAPE '\\' OR {event_id} LIKE {digits} ESCAPE '\\'
+                OR CAST(d.http_code AS TEXT) LIKE {code} ESCAPE '\\')"
         ));
     }
     query
