@@ -32,7 +32,7 @@ impl SubAccount {
 }
 
 /// The parent, when the requester may administer its sub-accounts and it can have any.
-async fn parent(
+pub(crate) async fn parent(
     tx: &mut Tx<'_>,
     by: &Requester,
     id: OrganizationId,
@@ -50,7 +50,11 @@ async fn parent(
 }
 
 /// A sub-account, held until the transaction ends.
-async fn child(tx: &mut Tx<'_>, parent: OrganizationId, id: OrganizationId) -> Result<Organization, Error> {
+pub(crate) async fn child(
+    tx: &mut Tx<'_>,
+    parent: OrganizationId,
+    id: OrganizationId,
+) -> Result<Organization, Error> {
     let found = tx.sub_account_for_update(parent, id).await?;
     found.ok_or(Error::SubAccountNotFound)
 }
