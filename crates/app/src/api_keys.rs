@@ -117,9 +117,12 @@ async fn find(tx: &mut Tx<'_>, organization: OrganizationId, id: TokenId) -> Res
 }
 
 /// Writes to the owner and the administrators of an account that the addresses have changed from which a key
-/// of it may be used.
+/// of it may be used; nothing more while many such letters wait.
 async fn tell(tx: &mut Tx<'_>, moment: &mut Moment, token: &AccessToken) -> Result<(), Error> {
     let AccessToken { organization, label, .. } = token;
+    if tx.mails_waiting(*organization, limits::MAILS_WAITING).await? >= limits::MAILS_WAITING {
+        return Ok(());
+    }
     let account = tx.organization(*organization).await?.ok_or(Error::OrganizationNotFound)?;
     let looks_after = |role| matches!(role, TeamRole::Owner | TeamRole::Administrator);
     let people = tx.team_people(*organization).await?;
