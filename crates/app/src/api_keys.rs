@@ -36,6 +36,10 @@ impl Operation for ApiKeyCreate {
     type Output = Issued<AccessToken>;
     type Error = Error;
 
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Issued<AccessToken>, Error> {
         let Self { by, account, new, hash_key } = self;
         let organization = account.resolve_for_update(tx, by).await?;
@@ -71,6 +75,10 @@ impl Operation for ApiKeyUpdate {
     type Output = AccessToken;
     type Error = Error;
 
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<AccessToken, Error> {
         let Self { by, account, id, change, from } = self;
         let organization = account.resolve_for_update(tx, by).await?;
@@ -101,6 +109,10 @@ pub struct ApiKeyDelete {
 impl Operation for ApiKeyDelete {
     type Output = AccessToken;
     type Error = Error;
+
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<AccessToken, Error> {
         let Self { by, account, id } = self;

@@ -92,6 +92,10 @@ impl Operation for SubAccountCreate {
     type Output = SubAccount;
     type Error = Error;
 
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<SubAccount, Error> {
         let Self { by, parent: id, new } = self;
         let parent = parent(tx, by, *id, true).await?;
@@ -146,6 +150,10 @@ impl Operation for SubAccountUpdate {
     type Output = SubAccount;
     type Error = Error;
 
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<SubAccount, Error> {
         let Self { by, parent: of, id, change } = self;
         let parent = parent(tx, by, *of, false).await?;
@@ -174,6 +182,10 @@ impl Operation for SubAccountSuspend {
     type Output = SubAccount;
     type Error = Error;
 
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<SubAccount, Error> {
         let Self { by, parent: of, id, reason } = self;
         let parent = parent(tx, by, *of, false).await?;
@@ -199,6 +211,10 @@ impl Operation for SubAccountUnsuspend {
     type Output = SubAccount;
     type Error = Error;
 
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<SubAccount, Error> {
         let Self { by, parent: of, id } = self;
         let parent = parent(tx, by, *of, false).await?;
@@ -223,6 +239,10 @@ pub struct SubAccountDelete {
 impl Operation for SubAccountDelete {
     type Output = ();
     type Error = Error;
+
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
         let Self { by, parent: of, id } = self;

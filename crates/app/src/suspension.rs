@@ -23,6 +23,10 @@ impl Operation for OrganizationSuspend {
     type Output = Organization;
     type Error = Error;
 
+    fn organization(&self) -> Option<OrganizationId> {
+        Some(self.id)
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Organization, Error> {
         let before = tx.organization_for_update(self.id).await?.ok_or(Error::OrganizationNotFound)?;
         let after = organization::suspend(&before, self.reason.clone(), moment.now());
@@ -41,6 +45,10 @@ pub struct OrganizationUnsuspend {
 impl Operation for OrganizationUnsuspend {
     type Output = Organization;
     type Error = Error;
+
+    fn organization(&self) -> Option<OrganizationId> {
+        Some(self.id)
+    }
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Organization, Error> {
         let before = tx.organization_for_update(self.id).await?.ok_or(Error::OrganizationNotFound)?;
