@@ -138,7 +138,10 @@ fn asks(query: &str, table: &str) -> bool {
 
 /// Whether a query is held to one tenant, or writes a tenant's row.
 fn names_tenant(query: &str, table: &str) -> bool {
-    query.contains(&format!("{} = ?", tenant_column(table))) || query.contains("INSERT INTO")
+    let column = format!("{} = ?", tenant_column(table));
+    // `parent_id` is not `id`.
+    let is_whole = |at: usize| !query[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+    query.match_indices(&column).any(|(at, _)| is_whole(at)) || query.contains("INSERT INTO")
 }
 
 const SECTION: &str = "## Queries over several tenants";
