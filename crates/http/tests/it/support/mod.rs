@@ -284,6 +284,15 @@ impl Operation for Busy {
     }
 }
 
+/// What comes first of two, and the other one.
+pub(crate) async fn first_of<T: Unpin + Future>([mut one, mut two]: [T; 2]) -> (T::Output, T) {
+    tokio::select! {
+        biased;
+        done = &mut one => (done, two),
+        done = &mut two => (done, one),
+    }
+}
+
 /// The token of a new session of the portal.
 pub(crate) async fn session(client: &Client<'_>, body: &Value) -> String {
     let begun = client.json("POST", "/v1/customer-sessions", body).await.expect(201);
