@@ -10,7 +10,8 @@ use tenantry_store::{Operation, Tx};
 use crate::changes::{self, Change};
 use crate::{Error, Requester};
 
-/// Suspends an organization, for the operator: its tokens are dead until that ends, and its children's too.
+/// Suspends an organization, for the operator: until that ends its children's tokens are dead, and its own
+/// are for administering the children alone.
 #[derive(Debug, Clone)]
 pub struct OrganizationSuspend {
     /// Which.
