@@ -118,6 +118,21 @@ impl Tx<'_> {
         .map(|_| ())
     }
 
+    /// How many mails about an organization wait, counted up to `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn mails_waiting(
+        &mut self,
+        organization: OrganizationId,
+        limit: i64,
+    ) -> Result<i64, StoreError> {
+        let sql =
+            "SELECT count(*) FROM (SELECT id FROM mails WHERE organization_id = ?1 LIMIT ?2) AS waiting";
+        let waiting = self.first(sql, &[organization.into(), limit.into()], |row| row.get(0)).await?;
+        Ok(waiting.unwrap_or(0))
+    }
+
     /// When the next mail is due, if any waits.
     ///
     /// # Errors
