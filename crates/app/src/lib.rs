@@ -7,6 +7,7 @@
 
 pub mod access_tokens;
 mod anonymize;
+pub mod archive;
 pub mod bootstrap;
 mod caller;
 mod changes;

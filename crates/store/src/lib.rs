@@ -7,18 +7,25 @@
 //! Invariants: every query on a tenant's data names the organization; every uniqueness rule is a database
 //! constraint as well, reported by its name ([`StoreError::Violated`]).
 
+mod catalogue;
+pub mod doctor;
 mod error;
 mod migrations;
+mod rows;
+mod snapshot;
 mod sql;
 pub mod sqlite;
 mod tables;
 mod tx;
 
+pub use catalogue::{Catalogue, Column, ColumnKind, Table};
 pub use error::StoreError;
+pub use rows::{Field, Fields};
+pub use snapshot::Snapshot;
 pub use tables::{
     AccessTokenKey, AuditImages, AuditLine, Claim, CredentialOwner, CustomerFilter, CustomerKey,
     IdempotencyRecord, MemberFilter, Order, OrganizationFilter, OrganizationKey, Page, Paged, StoredAnswer,
-    TokenUse, WebhookClaim, WebhookDelivery, WebhookDeliveryFilter, WebhookDeliveryShown, WebhookEventRow,
+    TokenUse, WaitingEvent, WebhookClaim, WebhookDelivery, WebhookDeliveryFilter, WebhookDeliveryShown, WebhookEventRow,
     WebhookLane, WebhookLaneDue,
 };
 pub use tx::Tx;

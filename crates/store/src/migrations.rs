@@ -61,3 +61,8 @@ pub(crate) fn run(connection: &mut Connection, moments: &Moments) -> Result<(), 
     // What is not committed is undone when the transaction is dropped.
     transaction.execute_batch("COMMIT").map_err(|error| sqlite::failure(&transaction, error))
 }
+
+/// The text of each step, with its number.
+pub(crate) fn texts() -> impl Iterator<Item = (i64, &'static str)> {
+    MIGRATIONS.iter().map(|step| (step.number, step.text))
+}

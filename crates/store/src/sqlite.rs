@@ -8,6 +8,10 @@
 //! Invariants: an answered write is on disk (`synchronous=FULL`); an operation that fails leaves nothing
 //! behind and does not disturb its neighbours.
 
+mod snapshot;
+
+pub(crate) use snapshot::Snapshot;
+
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};

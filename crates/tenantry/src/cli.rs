@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
 
+use crate::data_cli::{Backup, Copy, Doctor, Restore};
+
 /// The tenant layer of a SaaS business in one binary.
 #[derive(Debug, Parser)]
 #[command(name = "tenantry", version, about)]
@@ -77,6 +79,14 @@ pub(crate) enum Command {
     },
     /// Bring the database's schema up to date
     Migrate,
+    /// Write all data to a file, while servers run
+    Backup(Backup),
+    /// Fill an empty database with a backup
+    Restore(Restore),
+    /// Copy a database into an empty one; no server may run on either
+    Copy(Copy),
+    /// Look for data that break a rule; exit status 1 when there are any
+    Doctor(Doctor),
 }
 
 /// A dialect by name.

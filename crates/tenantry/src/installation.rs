@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tenantry_app::archive::UNFINISHED;
 use tenantry_app::{App, Clock, HashKey, KeyCheck, moments};
 use tenantry_core::Timestamp;
 use tenantry_store::{Store, sqlite};
@@ -15,9 +16,13 @@ use crate::config::Settings;
 
 /// Opens the database that the settings name, migrates it, and reads its key.
 pub(crate) async fn open(settings: &Settings) -> Result<App, Failure> {
-    let path = sqlite_path(&settings.database)?;
-    let store = open_store(&path)?;
-    let key_path = settings.secret_key_file.clone().unwrap_or_else(|| beside(&path));
+    let store = open_url(&settings.database).await?;
+    let key_path = key_path(settings)?;
+    if store.reader()?.tx()?.installation_has(UNFINISHED).await? {
+        store.close().await;
+        let half = format!("{} is half full: a restore or a copy into it did not finish", settings.database);
+        return Err(Failure::Config(half));
+    }
     if !key_path.exists() && has_key(&store).await? {
         store.close().await;
         let missing =
@@ -35,6 +40,40 @@ pub(crate) async fn open(settings: &Settings) -> Result<App, Failure> {
         "{} does not hold the key that the tokens in this database were made with",
         key_path.display()
     )))
+}
+
+/// Opens the database at `url`, creating and migrating it as needed.
+pub(crate) async fn open_url(url: &str) -> Result<Store, Failure> {
+    open_store(&sqlite_path(url)?)
+}
+
+/// Opens the database at `url`, which must be there.
+pub(crate) async fn open_existing(url: &str) -> Result<Store, Failure> {
+    must_exist(url)?;
+    open_url(url).await
+}
+
+/// Refuses a database that is not there: opening it would make it.
+pub(crate) fn must_exist(url: &str) -> Result<(), Failure> {
+    let path = sqlite_path(url)?;
+    if path.exists() {
+        return Ok(());
+    }
+    Err(Failure::Config(format!("{}: there is no such database", path.display())))
+}
+
+/// The file with the key that secrets are hashed with.
+pub(crate) fn key_path(settings: &Settings) -> Result<PathBuf, Failure> {
+    match &settings.secret_key_file {
+        Some(path) => Ok(path.clone()),
+        None => Ok(beside(&sqlite_path(&settings.database)?)),
+    }
+}
+
+/// The key in a file that must be there.
+pub(crate) fn read_key(path: &Path) -> io::Result<HashKey> {
+    HashKey::from_hex(fs::read_to_string(path)?.trim())
+        .ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "a key has 64 hexadecimal digits"))
 }
 
 /// Whether the database knows the key that its secrets are hashed with.
@@ -59,8 +98,9 @@ pub(crate) fn sqlite_path(url: &str) -> Result<PathBuf, Failure> {
     }
 }
 
+/// The clock.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
-fn clock() -> Clock {
+pub(crate) fn clock() -> Clock {
     Arc::new(|| Timestamp::from_micros(jiff::Timestamp::now().as_microsecond()))
 }
 
@@ -73,12 +113,7 @@ fn beside(database: &Path) -> PathBuf {
 /// The key in the file; a new one, for the owner's eyes alone, when there is no file. Two processes that
 /// start at once end with the same key.
 fn read_or_make_key(path: &Path) -> io::Result<HashKey> {
-    let read = || {
-        let text = fs::read_to_string(path)?;
-        HashKey::from_hex(text.trim())
-            .ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "a key has 64 hexadecimal digits"))
-    };
-    match read() {
+    match read_key(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         found => return found,
     }
@@ -92,13 +127,16 @@ fn read_or_make_key(path: &Path) -> io::Result<HashKey> {
     match written {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
         _ => {
-            File::open(
-                path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")),
-            )?
-            .sync_all()?;
-            read()
+            sync_folder_of(path)?;
+            read_key(path)
         }
     }
+}
+
+/// Has the names in a file's folder survive a power cut.
+pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn write_key(path: &Path) -> io::Result<()> {
