@@ -96,7 +96,7 @@ impl Operation for AccessTokenDelete {
 /// The token of this id in one of the organizations that the requester manages.
 async fn find(tx: &mut Tx<'_>, by: &Requester, id: TokenId) -> Result<AccessToken, Error> {
     for organization in by.organizations_with(Right::ManageOrganization) {
-        if let Some(token) = tx.access_token(organization, id).await? {
+        if let Some(token) = tx.access_token_for_update(organization, id).await? {
             return Ok(token);
         }
     }

@@ -1,11 +1,14 @@
 //! Who sent a request, and how far their arm reaches.
 
+use std::net::IpAddr;
+
 use tenantry_core::Timestamp;
 use tenantry_core::audit::Actor;
 use tenantry_core::ids::{OrganizationId, TokenId, UserId, UserTokenId};
 use tenantry_core::portal::Session;
 use tenantry_core::team::TeamRole;
 use tenantry_core::token::{Permission, Scopes};
+use tenantry_core::values::IpAllowList;
 use tenantry_store::CredentialOwner;
 
 use crate::{Error, Right};
@@ -45,6 +48,7 @@ pub struct Caller {
     scopes: Scopes,
     expires_at: Option<Timestamp>,
     organizations: Vec<OrganizationId>,
+    ip_allow_list: IpAllowList,
 }
 
 impl From<CredentialOwner> for Caller {
@@ -56,14 +60,16 @@ impl From<CredentialOwner> for Caller {
                     token: token.id,
                     made_by: token.created_by,
                 },
-                scopes: token.scopes,
+                scopes: token.grants.into_scopes(),
                 expires_at: token.expires_at,
                 organizations: vec![token.organization],
+                ip_allow_list: token.ip_allow_list,
             },
             CredentialOwner::Session(session) => Self {
                 // A session reaches its own customer through the portal, and no organization.
                 organizations: Vec::new(),
                 scopes: Scopes::portal(),
+                ip_allow_list: IpAllowList::default(),
                 expires_at: Some(session.expires_at),
                 subject: match session.member {
                     Some(_) => Subject::Member(session),
@@ -75,6 +81,7 @@ impl From<CredentialOwner> for Caller {
                 subject: Subject::User { user: token.user, token: token.id, roles },
                 scopes: token.scopes,
                 expires_at: token.expires_at,
+                ip_allow_list: IpAllowList::default(),
             },
         }
     }
@@ -97,6 +104,12 @@ impl Caller {
     #[must_use]
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.expires_at.is_none_or(|expires_at| expires_at > now)
+    }
+
+    /// Whether the credential may be used from there.
+    #[must_use]
+    pub fn may_come_from(&self, address: IpAddr) -> bool {
+        self.ip_allow_list.covers(address)
     }
 
     /// The organizations within reach.

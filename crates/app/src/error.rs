@@ -34,6 +34,9 @@ pub enum Error {
     /// No such organization for the caller.
     #[error("organization not found")]
     OrganizationNotFound,
+    /// No such sub-account of the caller's organization.
+    #[error("sub account not found")]
+    SubAccountNotFound,
     /// An organization breaks these rules.
     #[error("{} rules are broken", .0.len())]
     OrganizationInvalid(Vec<OrganizationViolation>),
@@ -64,6 +67,12 @@ pub enum Error {
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used with another request")]
     KeyReused,
+    /// The request with this idempotency key was answered with a secret that is no longer kept.
+    #[error("the answer to this idempotency key held a secret and is no longer kept")]
+    AnswerForgotten,
+    /// What was answered once may not be shown again: the caller no longer reaches what it is about.
+    #[error(transparent)]
+    Lost(Box<Error>),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -80,5 +89,54 @@ impl Error {
     #[must_use]
     pub const fn is_fault(&self) -> bool {
         matches!(self, Self::Store(_))
+    }
+
+    /// Whether it is the outcome of a request, kept for its idempotency key. It is not when the caller may
+    /// not ask at all, or when it is about the key itself.
+    #[must_use]
+    pub const fn is_outcome(&self) -> bool {
+        !matches!(
+            self,
+            Self::NotPermitted(_)
+                | Self::Portal(PortalError::SessionOver | PortalError::NotBilling | PortalError::NotManager)
+                | Self::InProgress { .. }
+                | Self::KeyReused
+                | Self::AnswerForgotten
+                | Self::Lost(_)
+                | Self::Store(_)
+        )
+    }
+
+    /// Whether it can mean that the caller does not reach what they ask about.
+    #[must_use]
+    pub const fn is_out_of_reach(&self) -> bool {
+        match self {
+            Self::OrganizationNotFound
+            | Self::SubAccountNotFound
+            | Self::TokenNotFound
+            | Self::NotPermitted(_)
+            | Self::Token(_)
+            | Self::OrganizationGiven(_)
+            | Self::OrganizationUnknown(_)
+            | Self::OrganizationNeeded
+            | Self::Lost(_) => true,
+            Self::Member(error) => matches!(error, MemberError::CustomerNotFound | MemberError::NotFound),
+            Self::Customer(error) => matches!(error, CustomerError::NotFound),
+            Self::Team(error) => matches!(error, TeamError::OrganizationNotFound | TeamError::NotFound),
+            Self::Webhook(error) => matches!(error, WebhookError::NotFound | WebhookError::EventNotFound),
+            Self::Portal(error) => matches!(
+                error,
+                PortalError::SessionOver
+                    | PortalError::NotBilling
+                    | PortalError::NotManager
+                    | PortalError::CustomerUnknown(_)
+            ),
+            Self::OrganizationInvalid(_)
+            | Self::AmbiguousCustomer
+            | Self::InProgress { .. }
+            | Self::KeyReused
+            | Self::AnswerForgotten
+            | Self::Store(_) => false,
+        }
     }
 }

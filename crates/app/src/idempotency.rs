@@ -1,26 +1,78 @@
 //! `Idempotency-Key`: one effect and one answer, however often a request is sent.
 //!
-//! Claim, effect and stored answer are one transaction: a crash between them leaves none of the three. While
-//! a request runs, a second one with its key is told so at once, by the node that runs the first; a second
-//! one on another node waits for the first transaction to end and replays it.
+//! Claim, effect and stored answer are one transaction: a crash between them leaves none of the three. A
+//! refusal has no effect; it is stored by a transaction of its own. While a request runs, a second one with
+//! its key is told so at once, by the node that runs the first; a second one on another node waits for the
+//! first transaction to end and replays it.
+//!
+//! An answer is replayed to nobody who could not get it now: see [`Attempt::rechecked`].
 //!
 //! The states are those of contracts/ahasend-behaviour.md 1.8.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tenantry_core::Moment;
 use tenantry_core::ids::OrganizationId;
-use tenantry_store::{Claim, Operation, StoreError, StoredAnswer, Tx};
+use tenantry_core::values::parse_uuid;
+use tenantry_store::{Claim, KeySpace, KeyUse, Operation, StoreError, StoredAnswer, Tx};
 
 use crate::secrets::fingerprint;
-use crate::{App, Error, limits};
+use crate::{App, Caller, Error, Subject, limits};
 
-/// What a request with a key claims: the key, in its account, for this method, path and body.
-#[must_use]
-pub fn claim(organization: OrganizationId, key: String, method: &str, path: &str, body: &[u8]) -> Claim {
-    Claim { organization, key, fingerprint: fingerprint(method, path, body) }
+/// A request with a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    claim: Claim,
+    secret: bool,
+    rechecked: bool,
+}
+
+impl Attempt {
+    /// A request of the caller with this key. `account` is the account that its path names; `secret` says
+    /// that its answer shows a secret.
+    #[must_use]
+    pub fn new(
+        caller: &Caller,
+        account: Option<&str>,
+        key: String,
+        secret: bool,
+        request: (&str, &str, &[u8]),
+    ) -> Self {
+        let account = account.and_then(|account| parse_uuid(account).ok()).map(OrganizationId::new);
+        let space = account.map_or_else(|| own_space(caller), KeySpace::from);
+        let (method, path, body) = request;
+        let claim = Claim { space, key, fingerprint: fingerprint(method, path, body) };
+        let rechecked = secret || !matches!(caller.subject, Subject::Organization { .. });
+        Self { claim, secret, rechecked }
+    }
+
+    /// Whether a replay is given only to who could still do what was done: the operation is tried again
+    /// and undone. So it is for people and in the portal, where roles come and go while the token stays,
+    /// and wherever a secret is shown, which another token of the account might not be given. For all else
+    /// the token's scopes say it all, and they were checked before.
+    #[must_use]
+    pub const fn rechecked(&self) -> bool {
+        self.rechecked
+    }
+
+    /// Whether a refusal is kept: not where a secret is asked for, so that one that failed can be repeated.
+    #[must_use]
+    pub const fn keeps_refusals(&self) -> bool {
+        !self.secret
+    }
+}
+
+/// Whose keys a caller's are, where the path names no account.
+fn own_space(caller: &Caller) -> KeySpace {
+    match &caller.subject {
+        Subject::Organization { organization, .. } => (*organization).into(),
+        Subject::User { user, .. } => (*user).into(),
+        Subject::Customer(session) | Subject::Member(session) => {
+            session.member.map_or_else(|| session.customer.into(), KeySpace::from)
+        }
+    }
 }
 
 /// An answer, and whether it was given before.
@@ -32,71 +84,109 @@ pub struct Answered {
     pub replayed: bool,
 }
 
-/// Turns an operation's outcome into the answer that goes over the wire.
-pub type Render<T> = fn(Result<T, &Error>) -> StoredAnswer;
-
 /// An operation that happens once for its key.
-struct Once<O: Operation> {
-    claim: Claim,
+struct Once<O, R> {
+    attempt: Arc<Attempt>,
     operation: O,
-    render: Render<O::Output>,
+    render: R,
 }
 
-impl<O: Operation<Error = Error>> Operation for Once<O> {
+impl<O, R> Operation for Once<O, R>
+where
+    O: Operation<Error = Error>,
+    R: Fn(&O::Output) -> Result<StoredAnswer, Error> + Send + Sync + 'static,
+{
     type Output = Answered;
     type Error = Error;
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Answered, Error> {
-        let now = moment.now();
-        let expires_at = now.plus_seconds(limits::IDEMPOTENCY_KEPT_S);
-        if !tx.idempotency_claim(&self.claim, now, expires_at).await? {
-            let record = tx.idempotency_record(&self.claim).await?;
-            return match record {
-                Some(record) if record.fingerprint == self.claim.fingerprint => {
-                    Ok(Answered { answer: record.answer, replayed: true })
-                }
-                Some(_) => Err(Error::KeyReused),
-                None => Err(StoreError::Unavailable("an idempotency key expired just now".into()).into()),
-            };
+        let Self { attempt, operation, render } = self;
+        if let Some(answer) = claimed(tx, moment, attempt).await? {
+            if attempt.rechecked {
+                recheck(tx, moment, operation, &answer).await?;
+            }
+            return Ok(Answered { answer, replayed: true });
         }
-        tx.begin_part().await?;
-        let outcome = self.operation.run(tx, moment).await;
-        tx.end_part(outcome.is_ok()).await?;
-        let answer = match outcome {
-            Ok(output) => (self.render)(Ok(output)),
-            Err(error) if error.is_fault() => return Err(error),
-            Err(error) => (self.render)(Err(&error)),
-        };
-        tx.idempotency_answer(&self.claim, &answer).await?;
+        let answer = render(&operation.run(tx, moment).await?)?;
+        let secret_until = moment.now().plus_seconds(limits::SECRET_ANSWER_KEPT_S);
+        tx.idempotency_answer(&attempt.claim, &answer, attempt.secret.then_some(secret_until)).await?;
         Ok(Answered { answer, replayed: false })
     }
 }
 
-/// Nothing happens but the answer.
-struct Known(StoredAnswer);
+/// Claims the key; answers what it was answered with before, if it was.
+async fn claimed(tx: &mut Tx<'_>, moment: &Moment, attempt: &Attempt) -> Result<Option<StoredAnswer>, Error> {
+    let now = moment.now();
+    let expires_at = now.plus_seconds(limits::IDEMPOTENCY_KEPT_S);
+    if tx.idempotency_claim(&attempt.claim, now, expires_at).await? {
+        return Ok(None);
+    }
+    match tx.idempotency_use(&attempt.claim, now).await? {
+        Some(KeyUse::Answered(answer)) => Ok(Some(answer)),
+        Some(KeyUse::Forgotten) => Err(Error::AnswerForgotten),
+        Some(KeyUse::OtherRequest) => Err(Error::KeyReused),
+        None => Err(StoreError::Unavailable("an idempotency key expired just now".into()).into()),
+    }
+}
 
-impl Operation for Known {
-    type Output = StoredAnswer;
+/// Whether the caller may be told again: tries what they did once more and leaves nothing of it. Who asked
+/// for what was not there may hear so again.
+async fn recheck<O: Operation<Error = Error>>(
+    tx: &mut Tx<'_>,
+    moment: &mut Moment,
+    operation: &O,
+    answer: &StoredAnswer,
+) -> Result<(), Error> {
+    tx.begin_part().await?;
+    let outcome = operation.run(tx, moment).await;
+    tx.end_part(false).await?;
+    match outcome {
+        Err(error) if error.is_fault() => Err(error),
+        Err(error) if !error.is_outcome() => Err(Error::Lost(Box::new(error))),
+        Err(error) if answer.status < 400 && error.is_out_of_reach() => Err(Error::Lost(Box::new(error))),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// A refusal that is kept for its key.
+struct Refusal {
+    attempt: Arc<Attempt>,
+    answer: StoredAnswer,
+}
+
+impl Operation for Refusal {
+    type Output = Answered;
     type Error = Error;
 
-    async fn run(&self, _: &mut Tx<'_>, _: &mut Moment) -> Result<StoredAnswer, Error> {
-        Ok(self.0.clone())
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Answered, Error> {
+        let Self { attempt, answer } = self;
+        match claimed(tx, moment, attempt).await? {
+            // Nobody looked whether the caller may still see it.
+            Some(kept) if kept.status < 400 && attempt.rechecked => {
+                Ok(Answered { answer: answer.clone(), replayed: false })
+            }
+            Some(kept) => Ok(Answered { answer: kept, replayed: true }),
+            None => {
+                tx.idempotency_answer(&attempt.claim, answer, None).await?;
+                Ok(Answered { answer: answer.clone(), replayed: false })
+            }
+        }
     }
 }
 
 /// The keys of the requests that this node is running.
 #[derive(Default)]
-pub(crate) struct InFlight(Mutex<HashMap<(OrganizationId, String), [u8; 32]>>);
+pub(crate) struct InFlight(Mutex<HashMap<(KeySpace, String), [u8; 32]>>);
 
 /// Holds a key until it is dropped.
-struct Running<'a> {
+pub struct Running<'a> {
     in_flight: &'a InFlight,
-    key: (OrganizationId, String),
+    key: (KeySpace, String),
 }
 
 impl InFlight {
     fn start(&self, claim: &Claim) -> Result<Running<'_>, Error> {
-        let key = (claim.organization, claim.key.clone());
+        let key = (claim.space, claim.key.clone());
         match self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()) {
             Entry::Occupied(other) if *other.get() != claim.fingerprint => Err(Error::KeyReused),
             Entry::Occupied(_) => Err(Error::InProgress { retry_after_s: limits::IDEMPOTENCY_RETRY_S }),
@@ -114,8 +204,20 @@ impl Drop for Running<'_> {
     }
 }
 
+/// Takes a few secret answers away whose time is over; answers how many.
+struct Forget;
+
+impl Operation for Forget {
+    type Output = usize;
+    type Error = StoreError;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<usize, StoreError> {
+        tx.idempotency_forget(moment.now(), limits::SWEPT).await
+    }
+}
+
 /// Deletes a few expired records; answers how many.
-pub struct Sweep;
+struct Sweep;
 
 impl Operation for Sweep {
     type Output = usize;
@@ -127,42 +229,34 @@ impl Operation for Sweep {
 }
 
 impl App {
-    /// Runs an operation once for its key, and answers every request with that key alike. Without a key it
-    /// simply runs.
+    /// Begins a request with a key: until what is answered is dropped, no other with it runs on this node.
     ///
     /// # Errors
-    /// [`Error::InProgress`], [`Error::KeyReused`], or a fault; every other failure is an answer.
-    pub async fn write_once<O: Operation<Error = Error>>(
-        &self,
-        claim: Option<Claim>,
-        operation: O,
-        render: Render<O::Output>,
-    ) -> Result<Answered, Error> {
-        let Some(claim) = claim else {
-            let answer = match self.write(operation).await {
-                Ok(output) => render(Ok(output)),
-                Err(error) if error.is_fault() => return Err(error),
-                Err(error) => render(Err(&error)),
-            };
-            return Ok(Answered { answer, replayed: false });
-        };
-        let running = self.in_flight.start(&claim)?;
-        let answered = self.store.write(Once { claim, operation, render }).await;
-        drop(running);
-        answered
+    /// [`Error::InProgress`] or [`Error::KeyReused`] when one runs already.
+    pub fn begin(&self, attempt: &Attempt) -> Result<Running<'_>, Error> {
+        self.in_flight.start(&attempt.claim)
     }
 
-    /// Answers every request with this key alike with what is known already: it could not be read.
+    /// Runs an operation once for its key, and answers every request with that key alike.
     ///
     /// # Errors
-    /// [`Error::InProgress`], [`Error::KeyReused`], or a fault.
-    pub async fn answer_once(
+    /// The operation's own, which leaves the key free; [`Error::KeyReused`], [`Error::AnswerForgotten`],
+    /// or [`Error::Lost`].
+    pub async fn write_once<O: Operation<Error = Error>>(
         &self,
-        claim: Claim,
-        answer: StoredAnswer,
-        render: Render<StoredAnswer>,
+        attempt: Arc<Attempt>,
+        operation: O,
+        render: impl Fn(&O::Output) -> Result<StoredAnswer, Error> + Send + Sync + 'static,
     ) -> Result<Answered, Error> {
-        self.write_once(Some(claim), Known(answer), render).await
+        self.store.write(Once { attempt, operation, render }).await
+    }
+
+    /// Keeps a refusal for a key that is free; else answers what is kept.
+    ///
+    /// # Errors
+    /// [`Error::KeyReused`], [`Error::AnswerForgotten`], or a fault.
+    pub async fn refuse_once(&self, attempt: Arc<Attempt>, answer: StoredAnswer) -> Result<Answered, Error> {
+        self.store.write(Refusal { attempt, answer }).await
     }
 
     /// What is done now and then, a few rows at a time: stores when tokens were last used, deletes what has
@@ -171,6 +265,8 @@ impl App {
     /// # Errors
     /// When the database fails.
     pub async fn sweep(&self) -> Result<(), StoreError> {
+        // Secrets first: what else there is must not keep them.
+        while self.store.write(Forget).await? > 0 {}
         self.store_token_uses().await?;
         while self.store.write(Sweep).await? > 0 {}
         while self.store.write(crate::webhooks::Archive).await? > 0 {}

@@ -6,12 +6,15 @@
 //! [`App`] is what a dialect holds: the store, the clock, and what is known of credentials.
 
 pub mod access_tokens;
+mod account_path;
 mod anonymize;
+pub mod api_keys;
 pub mod archive;
 pub mod bootstrap;
 mod caller;
 mod changes;
 mod credentials;
+pub mod cursors;
 pub mod customers;
 pub mod email_updates;
 mod error;
@@ -27,6 +30,7 @@ pub mod team;
 pub mod tokens;
 pub mod webhooks;
 
+pub use account_path::AccountPath;
 pub use caller::{Caller, Requester, Subject};
 pub use error::Error;
 pub use secrets::{HashKey, KeyCheck, moments};

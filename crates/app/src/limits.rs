@@ -8,6 +8,8 @@ pub const CREDENTIAL_TRUST_MS: u64 = 500;
 pub const CREDENTIALS_REMEMBERED: usize = 20_000;
 /// Seconds for which an answer is kept for its idempotency key.
 pub const IDEMPOTENCY_KEPT_S: i64 = 24 * 60 * 60;
+/// Seconds for which an answer that shows a secret is kept for it.
+pub const SECRET_ANSWER_KEPT_S: i64 = 5 * 60;
 /// Seconds after which a request whose key is in use may try again.
 pub const IDEMPOTENCY_RETRY_S: u64 = 1;
 /// Seconds for which whoever sends a webhook holds its lane: after that another takes over. More than a
@@ -23,6 +25,8 @@ pub const WEBHOOK_ARCHIVED: i64 = 500;
 pub const EXPORT_ROWS: i64 = 500;
 /// Audit entries that are scrubbed at once.
 pub const AUDIT_SCRUBBED: i64 = 500;
+/// People who are written to about one change of an API key.
+pub const TOLD_OF_KEYS: usize = 50;
 /// Uses of tokens that are stored in one transaction.
 pub const TOKEN_USES_STORED: usize = 500;
 /// Expired rows of a kind deleted in one transaction.

@@ -2,8 +2,8 @@
 
 use tenantry_core::Moment;
 use tenantry_core::ids::{OrganizationId, TokenId, UserTokenId};
-use tenantry_core::token::{AccessToken, Scopes, Secret, SecretKind, UserToken};
-use tenantry_core::values::EmailAddress;
+use tenantry_core::token::{AccessToken, Grants, Scopes, Secret, SecretKind, UserToken};
+use tenantry_core::values::{EmailAddress, IpAllowList};
 use tenantry_store::{Operation, Tx};
 use uuid::Uuid;
 
@@ -50,7 +50,8 @@ impl Operation for TokenCreate {
             created_at: moment.now(),
             modified_at: None,
             label: label.clone(),
-            scopes: scopes.clone(),
+            grants: Grants::new(scopes.clone(), moment.now()),
+            ip_allow_list: IpAllowList::default(),
             expires_at: expires_in_s.map(|seconds| moment.now().plus_seconds(seconds)),
             last_used_at: None,
             created_by: by.person(),
@@ -79,7 +80,7 @@ impl Operation for TokenRevoke {
         let Self { by, id } = self;
         if let Some(organization) = tx.organization_of_token(TokenId::new(*id)).await? {
             let id = TokenId::new(*id);
-            let token = tx.access_token(organization, id).await?.ok_or(Error::TokenNotFound)?;
+            let token = tx.access_token_for_update(organization, id).await?.ok_or(Error::TokenNotFound)?;
             tx.access_token_delete(organization, id, moment.now()).await?;
             return record(tx, moment, by, "access_token.deleted", Some(&token), None).await;
         }

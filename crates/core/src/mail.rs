@@ -28,6 +28,13 @@ pub enum Letter {
         /// The address in use; the letter shows a hint of it.
         new_address: EmailAddress,
     },
+    /// To who looks after an organization: the addresses have changed from which a key of it may be used.
+    ApiKeyAllowList {
+        /// The organization, by name.
+        organization: String,
+        /// What the key is for.
+        label: String,
+    },
     /// To somebody who was added to a team.
     TeamMemberAdded {
         /// The organization, by name.

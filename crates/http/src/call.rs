@@ -1,5 +1,6 @@
 //! One request on its way through a handler.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -9,6 +10,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
+use tenantry_app::idempotency::Attempt;
 use tenantry_app::{App, Caller, Requester};
 
 use crate::limits;
@@ -20,6 +22,8 @@ pub(crate) struct Call {
     /// Where the portal's pages are.
     pub(crate) portal_url: Arc<str>,
     pub(crate) caller: Option<Arc<Caller>>,
+    /// Where the request comes from.
+    pub(crate) address: IpAddr,
     pub(crate) request_id: String,
     pub(crate) method: &'static str,
     pub(crate) path: String,
@@ -27,6 +31,8 @@ pub(crate) struct Call {
     pub(crate) query: Vec<(String, String)>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// The key that names it, where it has one.
+    pub(crate) attempt: Option<Arc<Attempt>>,
 }
 
 impl Call {

@@ -9,6 +9,7 @@ mod ahasend;
 mod call;
 mod docs;
 mod front;
+mod idempotency;
 mod limits;
 mod openapi;
 mod polar;

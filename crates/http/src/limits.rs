@@ -14,6 +14,14 @@ pub(crate) const MAIL_BURST: u32 = 6;
 pub(crate) const TEXT: usize = 10_000;
 /// Scopes of a token.
 pub(crate) const SCOPES: usize = 500;
+/// Characters of a scope's name: the longest has the name of a domain in it.
+pub(crate) const SCOPE: usize = 300;
+/// Entries of a list of networks as it is sent; those that differ are counted by the core.
+pub(crate) const NETWORKS_SENT: usize = 1_000;
+/// Characters of a network.
+pub(crate) const NETWORK: usize = 64;
+/// Characters of an API key's label (contracts/ahasend-behaviour.md 1.6).
+pub(crate) const KEY_LABEL: usize = 255;
 /// Query parameters looked at.
 pub(crate) const QUERY_PARAMETERS: usize = 200;
 /// Characters of an idempotency key (contracts/seeds/002).

@@ -5,6 +5,7 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 use tenantry_core::token::Permission;
 
+use crate::limits;
 use crate::route::{Access, Operation, Parameter};
 
 /// A dialect.
@@ -108,9 +109,15 @@ pub(crate) fn document<'a>(dialect: Dialect, operations: impl IntoIterator<Item 
 fn describe(dialect: Dialect, operation: &Operation, generator: &mut SchemaGenerator) -> Value {
     let mut responses = Map::new();
     let content = operation.answer.map(|schema| json!({operation.media: {"schema": schema(generator)}}));
-    let done = |description: &str| match &content {
-        Some(content) => json!({"description": description, "content": content}),
-        None => json!({"description": description}),
+    let done = |description: &str| {
+        let mut done = json!({"description": description});
+        if let Some(content) = &content {
+            insert(&mut done, "content", content.clone());
+        }
+        if operation.takes_key() {
+            insert(&mut done, "headers", json!({"Idempotent-Replayed": replayed("true")}));
+        }
+        done
     };
     if let Some(also) = operation.also {
         responses.insert(also.to_string(), done("It was so already."));
@@ -118,6 +125,9 @@ fn describe(dialect: Dialect, operation: &Operation, generator: &mut SchemaGener
     responses.insert(operation.success.to_string(), done("Done."));
     let mut errors = operation.errors.to_vec();
     errors.push(503);
+    if operation.takes_key() {
+        errors.extend([400, 409, 422]);
+    }
     if !matches!(operation.access, Access::Public) {
         errors.extend([401, 403]);
     }
@@ -125,8 +135,16 @@ fn describe(dialect: Dialect, operation: &Operation, generator: &mut SchemaGener
     errors.dedup();
     for status in errors {
         let schema = dialect.error_schema(status);
-        let refusal =
+        let mut refusal =
             json!({"description": reason(status), "content": {"application/json": {"schema": schema}}});
+        if operation.takes_key() && status == 409 {
+            let wait = json!({
+                "schema": {"type": "integer", "minimum": 1},
+                "description": "Seconds, when a request with the same key is in progress."
+            });
+            let headers = json!({"Idempotent-Replayed": replayed("false"), "Retry-After": wait});
+            insert(&mut refusal, "headers", headers);
+        }
         responses.insert(status.to_string(), refusal);
     }
     let mut described = json!({
@@ -148,6 +166,23 @@ fn describe(dialect: Dialect, operation: &Operation, generator: &mut SchemaGener
     described
 }
 
+fn insert(object: &mut Value, name: &str, value: Value) {
+    if let Some(object) = object.as_object_mut() {
+        object.insert(name.into(), value);
+    }
+}
+
+/// What a key's answer says of itself.
+fn replayed(value: &str) -> Value {
+    let description = match value {
+        "true" => "There when the answer was given before.",
+        _ => {
+            "`false` when a request with the same key is in progress, `true` when this refusal was given before."
+        }
+    };
+    json!({"schema": {"type": "string"}, "description": description})
+}
+
 fn parameters(operation: &Operation) -> Vec<Value> {
     let names = operation.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let of_path = names.map(|name| {
@@ -161,7 +196,17 @@ fn parameters(operation: &Operation) -> Vec<Value> {
     let others = operation.parameters.iter().map(|Parameter { name, place, schema, means }| {
         json!({"name": name, "in": place, "required": false, "schema": schema(), "description": means})
     });
-    of_path.chain(others).collect()
+    let key = operation.takes_key().then(|| {
+        json!({
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": false,
+            "schema": {"type": "string", "maxLength": limits::IDEMPOTENCY_KEY},
+            "description": "Names the request: sent again with the same key within 24 hours, it has one \
+                            effect and one answer."
+        })
+    });
+    of_path.chain(others).chain(key).collect()
 }
 
 /// The schemes that each operation is open to. All are bearer tokens; what differs is whose.

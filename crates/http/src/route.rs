@@ -18,12 +18,13 @@ use axum::routing::{MethodFilter, on};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use schemars::SchemaGenerator;
-use tenantry_app::{App, Caller, Subject};
+use tenantry_app::{App, Caller, Error, Subject};
 use tenantry_core::token::Permission;
 use tenantry_store::StoreError;
 
 use crate::call::{self, Call};
 use crate::front::{BodyRead, ClientAddress, RequestId};
+use crate::idempotency;
 use crate::limits::{self, Limits};
 use crate::rate::{Left, Limiters, Who};
 
@@ -92,6 +93,8 @@ pub(crate) enum Refused {
     Unauthorized,
     /// A token that is not alive.
     InvalidToken,
+    /// A token that may not be used from where the request comes.
+    AddressNotAllowed,
     /// A token without the scope.
     InsufficientScope(Vec<Permission>),
     /// A malformed account id in the path.
@@ -104,6 +107,10 @@ pub(crate) enum Refused {
     BrokenBody,
     /// Too many requests.
     RateLimited(Left),
+    /// An idempotency key that is none.
+    BadKey(&'static str),
+    /// An idempotency key that cannot be used now, or for this.
+    Key(Error),
     /// The database.
     Store(StoreError),
 }
@@ -146,6 +153,8 @@ pub(crate) struct Operation {
     pub(crate) deprecated: bool,
     /// Whether it writes to whoever the caller names: such calls are rarer than others.
     pub(crate) sends_mail: bool,
+    /// Whether the answer to a POST shows a secret: it is kept sealed for its idempotency key, and not long.
+    pub(crate) secret: bool,
     pub(crate) handler: fn(Call) -> Answering,
 }
 
@@ -193,7 +202,10 @@ async fn serve(
     let mut left = None;
     let mut response = match prepare(&shared, operation, request, &mut left).await {
         Ok(call) => {
-            let mut response = (operation.handler)(call).await;
+            let mut response = match call.attempt.clone() {
+                None => (operation.handler)(call).await,
+                Some(attempt) => idempotency::answer(operation, refuse, call, attempt).await,
+            };
             response.extensions_mut().insert(BodyRead);
             response
         }
@@ -217,18 +229,19 @@ async fn prepare(
         Ok(params) => params.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
         Err(_) => return Err(Refused::NoSuchPath),
     };
+    let address = address(&parts);
     let caller = match operation.access {
         Access::Public => Ok(None),
-        _ => authenticate(&shared.app, &parts.headers).await.map(Some),
+        _ => authenticate(&shared.app, &parts.headers, address).await.map(Some),
     };
     if let Some(limiters) = &shared.limiters {
-        let taken = limiters.take(whose(&caller, &parts));
+        let taken = limiters.take(whose(&caller, address));
         *left = Some(taken);
         if !taken.allows() {
             return Err(Refused::RateLimited(taken));
         }
         if operation.sends_mail {
-            let mail = limiters.take_mail(whose(&caller, &parts));
+            let mail = limiters.take_mail(whose(&caller, address));
             if !mail.allows() {
                 return Err(Refused::RateLimited(mail));
             }
@@ -238,6 +251,7 @@ async fn prepare(
         app: Arc::clone(&shared.app),
         portal_url: Arc::clone(&shared.portal_url),
         caller: caller?,
+        address,
         request_id: parts.extensions.get::<RequestId>().map(ToString::to_string).unwrap_or_default(),
         method: operation.method.as_str(),
         path: parts.uri.path().to_owned(),
@@ -245,9 +259,11 @@ async fn prepare(
         query: call::query_pairs(parts.uri.query()),
         headers: parts.headers,
         body: Bytes::new(),
+        attempt: None,
     };
     authorize(operation.access, &call)?;
     call.body = read(body, shared.limits.body).await?;
+    call.attempt = idempotency::claimed(operation, &call)?;
     Ok(call)
 }
 
@@ -261,18 +277,22 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     usable.then_some(token)
 }
 
-async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Arc<Caller>, Refused> {
+async fn authenticate(app: &App, headers: &HeaderMap, address: IpAddr) -> Result<Arc<Caller>, Refused> {
     let bearer = bearer(headers).ok_or(Refused::Unauthorized)?;
-    app.authenticate(bearer).await.map_err(Refused::Store)?.ok_or(Refused::InvalidToken)
+    let caller = app.authenticate(bearer).await.map_err(Refused::Store)?.ok_or(Refused::InvalidToken)?;
+    if caller.may_come_from(address) { Ok(caller) } else { Err(Refused::AddressNotAllowed) }
+}
+
+/// Where a request comes from, an IPv4 address as itself in whatever form it arrived.
+fn address(parts: &Parts) -> IpAddr {
+    let nowhere = ClientAddress(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+    parts.extensions.get::<ClientAddress>().copied().unwrap_or(nowhere).0.to_canonical()
 }
 
 /// Whose bucket a request is taken from. A customer in the portal has its own, so that it cannot empty its
-/// organization's.
-fn whose(caller: &Result<Option<Arc<Caller>>, Refused>, parts: &Parts) -> Who {
-    let Ok(Some(caller)) = caller else {
-        let nowhere = ClientAddress(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
-        return Who::at(parts.extensions.get::<ClientAddress>().copied().unwrap_or(nowhere).0);
-    };
+/// organization's; so has whoever sends a token from where it may not be used.
+fn whose(caller: &Result<Option<Arc<Caller>>, Refused>, address: IpAddr) -> Who {
+    let Ok(Some(caller)) = caller else { return Who::at(address) };
     Who::Known(match &caller.subject {
         Subject::Organization { organization, .. } => organization.uuid(),
         Subject::User { user, .. } => user.uuid(),

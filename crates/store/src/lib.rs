@@ -23,10 +23,10 @@ pub use error::StoreError;
 pub use rows::{Field, Fields};
 pub use snapshot::Snapshot;
 pub use tables::{
-    AccessTokenKey, AuditImages, AuditLine, Claim, CredentialOwner, CustomerFilter, CustomerKey,
-    IdempotencyRecord, MemberFilter, Order, OrganizationFilter, OrganizationKey, Page, Paged, StoredAnswer,
-    TokenUse, WaitingEvent, WebhookClaim, WebhookDelivery, WebhookDeliveryFilter, WebhookDeliveryShown, WebhookEventRow,
-    WebhookLane, WebhookLaneDue,
+    AccessTokenKey, AuditImages, AuditLine, Claim, CredentialOwner, CustomerFilter, CustomerKey, Edge,
+    KeySpace, KeyUse, Keyset, MemberFilter, Order, OrganizationFilter, OrganizationKey, Page, Paged, Part,
+    StoredAnswer, TokenUse, WaitingEvent, WebhookClaim, WebhookDelivery, WebhookDeliveryFilter, WebhookDeliveryShown,
+    WebhookEventRow, WebhookLane, WebhookLaneDue,
 };
 pub use tx::Tx;
 

@@ -17,6 +17,8 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 2, name: "webhooks", text: include_str!("../migrations/0002_webhooks.sql") },
     Migration { number: 3, name: "portal", text: include_str!("../migrations/0003_portal.sql") },
     Migration { number: 4, name: "customers", text: include_str!("../migrations/0004_customers.sql") },
+    Migration { number: 5, name: "api_keys", text: include_str!("../migrations/0005_api_keys.sql") },
+    Migration { number: 7, name: "idempotency", text: include_str!("../migrations/0007_idempotency.sql") },
 ];
 
 /// What SQLite calls the types.

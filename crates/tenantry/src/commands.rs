@@ -203,7 +203,7 @@ async fn token(app: &App, command: Token) -> Result<(), Failure> {
                 "id": token.id,
                 "token": secret.expose(),
                 "organization_id": token.organization,
-                "scopes": token.scopes,
+                "scopes": token.scopes(),
                 "expires_at": token.expires_at,
             });
             print(json, &object, &[format!("token {}", token.id), secret.expose().to_owned()])

@@ -1,5 +1,6 @@
 //! `tenantry backup`, `restore`, `copy` and `doctor`: moving all data, and looking whether they are sound.
 
+use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -132,7 +133,9 @@ pub(crate) async fn doctor(settings: &Settings, command: Doctor) -> Result<(), F
     match found? {
         0 if command.json => Ok(()),
         0 => {
-            writeln!(io::stdout(), "nothing found; looked at: {}", doctor::checks().join(", "))?;
+            let names: BTreeSet<&str> = doctor::rules().map(|rule| rule.check).collect();
+            let names: Vec<&str> = names.into_iter().collect();
+            writeln!(io::stdout(), "nothing found; looked at: {}", names.join(", "))?;
             Ok(())
         }
         findings => Err(Failure::Findings(findings)),

@@ -138,6 +138,9 @@ impl MailWorker {
             Letter::EmailChanged { organization, new_address } => {
                 templates::email_changed_notice(to, organization, new_address)
             }
+            Letter::ApiKeyAllowList { organization, label } => {
+                templates::api_key_allow_list(to, organization, label)
+            }
             Letter::TeamMemberAdded { organization, role, inviter } => {
                 templates::team_member_added(to, organization, role_words(*role), inviter.as_deref())
             }

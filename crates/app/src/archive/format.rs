@@ -198,12 +198,16 @@ impl<R: BufRead> Reader<R> {
             open: None,
             ended: (0, 0),
         };
-        let line = reader.next_line()?.unwrap_or_default();
+        let foreign = || ArchiveError::Unsupported("this is not a backup of Tenantry".into());
+        let line = match reader.next_line() {
+            Err(ArchiveError::Damaged { .. }) => return Err(foreign()),
+            line => line?.unwrap_or_default(),
+        };
         reader.digest.update(line.as_bytes());
         reader.digest.update(b"\n");
         let named: Option<Value> = serde_json::from_str(&line).ok();
         let named = named.filter(|header| header.get("format").is_some_and(|format| format == FORMAT));
-        let named = named.ok_or_else(|| ArchiveError::Unsupported("this is not a backup of Tenantry".into()))?;
+        let named = named.ok_or_else(foreign)?;
         if named.get("version").is_none_or(|version| *version != VERSION) {
             let version = named.get("version").cloned().unwrap_or_default();
             let what = format!("a backup of format version {version}; this program reads version {VERSION}");

@@ -92,6 +92,9 @@ impl<'a> Loading<'a> {
 
     /// Stores the rows of `table` that wait.
     pub(super) async fn flush(&mut self, table: &Arc<Table>) -> Result<(), ArchiveError> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
         self.bytes = 0;
         let rows = std::mem::take(&mut self.waiting);
         self.store.write(Insert { table: Arc::clone(table), rows }).await

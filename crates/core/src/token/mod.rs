@@ -4,17 +4,22 @@
 //! nothing else; it is dead once it is revoked, has expired, or its organization is gone.
 
 mod decide;
+mod grants;
+mod key;
 mod scope;
 mod secret;
 
 pub use decide::{CreateFacts, NewAccessToken, TokenChange, TokenError, create, last_use_is_stale, update};
+pub use grants::Grants;
+pub use key::{KeyChange, KeyFacts, change_key};
 pub use scope::{Permission, Scope, Scopes};
-pub use secret::{Secret, SecretKind, TokenHash};
+pub use secret::{Secret, SecretKind, TokenHash, public_key};
 
 use serde::Serialize;
 
 use crate::Timestamp;
 use crate::ids::{OrganizationId, TokenId, UserId, UserTokenId};
+use crate::values::IpAllowList;
 
 /// A token of an organization. AhaSend calls it an API key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -29,8 +34,11 @@ pub struct AccessToken {
     pub modified_at: Option<Timestamp>,
     /// What it is for, in its maker's words.
     pub label: String,
-    /// What it may do.
-    pub scopes: Scopes,
+    /// What it may do, and since when.
+    #[serde(rename = "scopes")]
+    pub grants: Grants,
+    /// From where it may be used.
+    pub ip_allow_list: IpAllowList,
     /// When it stops working.
     pub expires_at: Option<Timestamp>,
     /// When it was last used, to within [`LAST_USE_KEPT_S`]. No part of the audit log: it tells what changed.
@@ -38,6 +46,14 @@ pub struct AccessToken {
     pub last_used_at: Option<Timestamp>,
     /// The person who made it, where one did.
     pub created_by: Option<UserId>,
+}
+
+impl AccessToken {
+    /// What it may do.
+    #[must_use]
+    pub const fn scopes(&self) -> &Scopes {
+        self.grants.scopes()
+    }
 }
 
 /// Seconds for which the noted last use of a token counts as fresh.

@@ -181,7 +181,8 @@ impl FromStr for Scope {
 }
 
 fn domain_name(text: &str) -> Option<String> {
-    let name = text.trim().trim_end_matches('.').to_lowercase();
+    let text = text.trim();
+    let name = text.strip_suffix('.').unwrap_or(text).to_lowercase();
     let ascii = idna::domain_to_ascii_strict(&name).ok()?;
     (ascii.contains('.') && ascii.len() <= 253).then_some(name)
 }
@@ -230,6 +231,29 @@ impl Scopes {
         Self(scopes)
     }
 
+    /// The scopes of an API key, in the one form that means this: at least one, none twice, and none for a
+    /// domain beside the same for all.
+    ///
+    /// # Errors
+    /// Why they are none.
+    pub fn of_key(scopes: Vec<Scope>) -> Result<Self, Refusal> {
+        let mut sorted = scopes;
+        sorted.sort_unstable();
+        if sorted.is_empty() {
+            let message = "List should have at least 1 item after validation, not 0".to_owned();
+            return Err(Refusal::with("too_short", message, "min_length", "1".to_owned()));
+        }
+        let mut pairs = sorted.iter().zip(sorted.iter().skip(1));
+        if let Some((twice, _)) = pairs.find(|(scope, next)| scope == next) {
+            let message = format!("scope {:?} is there twice", twice.0);
+            return Err(Refusal { kind: "value_error", message, context: None });
+        }
+        let for_all = |scope: &&Scope| scope.0.ends_with(":all");
+        let every: Vec<Scope> = sorted.iter().filter(for_all).cloned().collect();
+        sorted.retain(|scope| !every.iter().any(|all| all.covers_domain_of(scope)));
+        Ok(Self(sorted))
+    }
+
     /// What every session of the portal may do.
     #[must_use]
     pub fn portal() -> Self {
@@ -274,11 +298,15 @@ impl Scopes {
     }
 }
 
+impl<'de> Deserialize<'de> for Scope {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 impl<'de> Deserialize<'de> for Scopes {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let names = Vec::<String>::deserialize(deserializer)?;
-        let scopes: Result<Vec<Scope>, Refusal> = names.iter().map(|name| name.parse()).collect();
-        scopes.map(Self::new).map_err(serde::de::Error::custom)
+        Vec::deserialize(deserializer).map(Self::new)
     }
 }
 
@@ -311,6 +339,31 @@ mod tests {
         }
 
         #[test]
+        fn scopes_of_a_key_have_one_form(given in prop::collection::vec(scope(), 0..8)) {
+            let distinct = Scopes::new(given.clone());
+            let twice = distinct.as_slice().len() < given.len();
+            let Ok(scopes) = Scopes::of_key(given.clone()) else {
+                prop_assert!(twice || given.is_empty());
+                return Ok(());
+            };
+            prop_assert!(!twice && !given.is_empty());
+            prop_assert_eq!(&Scopes::of_key(scopes.as_slice().to_vec()).unwrap(), &scopes);
+            let reversed: Vec<Scope> = given.into_iter().rev().collect();
+            prop_assert_eq!(&Scopes::of_key(reversed).unwrap(), &scopes);
+            // Nothing is won or lost, and what was dropped is one domain of many.
+            prop_assert!(scopes.cover(&distinct) && distinct.cover(&scopes));
+            for dropped in distinct.as_slice().iter().filter(|scope| !scopes.as_slice().contains(scope)) {
+                let is_one_domain = dropped.as_str().ends_with('}');
+                prop_assert!(is_one_domain);
+            }
+            let domain_beside_all = |scope: &Scope| {
+                let (stem, _) = scope.as_str().split_once(":{")?;
+                scopes.as_slice().iter().find(|other| other.as_str() == format!("{stem}:all"))
+            };
+            prop_assert_eq!(scopes.as_slice().iter().find_map(domain_beside_all), None);
+        }
+
+        #[test]
         fn everything_covers_and_nothing_else_covers_it(scopes in prop::collection::vec(scope(), 0..6)) {
             let scopes = Scopes::new(scopes);
             prop_assert!(Scopes::everything().cover(&scopes));
@@ -324,7 +377,8 @@ mod tests {
         for text in ["", "accounts:*", "messages:send", "messages:send:{}", "messages:send:{nodot}", "nope"] {
             assert!(text.parse::<Scope>().is_err(), "{text}");
         }
-        let scope: Scope = "messages:send:{Example.COM.}".parse().unwrap();
+        assert!("messages:send:{example.com..}".parse::<Scope>().is_err());
+        let scope: Scope = "messages:send:{ Example.COM. }".parse().unwrap();
         assert_eq!(scope.as_str(), "messages:send:{example.com}");
     }
 }

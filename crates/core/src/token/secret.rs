@@ -1,12 +1,15 @@
-//! The text of a token: a prefix that names its kind, 37 random base-62 characters, and a checksum of 6,
-//! so that a scanner can find a leaked one and a mistyped one is refused without a look-up.
+//! The text of a token: a prefix that names its kind, 37 or 58 random base-62 characters, and a checksum of
+//! 6, so that a scanner can find a leaked one and a mistyped one is refused without a look-up.
 
 use std::fmt;
 
 use crate::Moment;
+use crate::ids::TokenId;
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const RANDOM_CHARACTERS: usize = 37;
+/// An API key has 64 characters with its checksum (contracts/ahasend-behaviour.md 1.6).
+const RANDOM_CHARACTERS_OF_KEY: usize = 58;
 const CHECKSUM_CHARACTERS: usize = 6;
 
 /// Whom a secret acts for.
@@ -14,6 +17,8 @@ const CHECKSUM_CHARACTERS: usize = 6;
 pub enum SecretKind {
     /// An organization's access token.
     OrganizationToken,
+    /// The same, made as an API key.
+    ApiKey,
     /// A person's token.
     UserToken,
     /// A customer's session in the portal.
@@ -26,8 +31,9 @@ pub enum SecretKind {
 
 impl SecretKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::OrganizationToken,
+        Self::ApiKey,
         Self::UserToken,
         Self::CustomerSession,
         Self::MemberSession,
@@ -39,6 +45,7 @@ impl SecretKind {
     pub const fn prefix(self) -> &'static str {
         match self {
             Self::OrganizationToken => "tenantry_oat_",
+            Self::ApiKey => "aha-sk-",
             Self::UserToken => "tenantry_pat_",
             Self::CustomerSession => "tenantry_cst_",
             Self::MemberSession => "tenantry_mst_",
@@ -51,10 +58,22 @@ impl SecretKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::OrganizationToken => "access_token",
+            Self::ApiKey => "api_key",
             Self::UserToken => "user_token",
             Self::CustomerSession => "customer_session",
             Self::MemberSession => "member_session",
             Self::EmailChange => "email_change",
+        }
+    }
+
+    const fn random_characters(self) -> usize {
+        match self {
+            Self::ApiKey => RANDOM_CHARACTERS_OF_KEY,
+            Self::OrganizationToken
+            | Self::UserToken
+            | Self::CustomerSession
+            | Self::MemberSession
+            | Self::EmailChange => RANDOM_CHARACTERS,
         }
     }
 
@@ -78,7 +97,10 @@ pub struct Secret(String);
 impl Secret {
     /// A new secret of `kind`.
     pub fn generate(kind: SecretKind, moment: &mut Moment) -> Self {
-        let random = moment.text::<RANDOM_CHARACTERS>(ALPHABET);
+        let random = match kind {
+            SecretKind::ApiKey => moment.text::<RANDOM_CHARACTERS_OF_KEY>(ALPHABET),
+            _ => moment.text::<RANDOM_CHARACTERS>(ALPHABET),
+        };
         let checksum = checksum(&random);
         Self(format!("{}{random}{checksum}", kind.prefix()))
     }
@@ -88,8 +110,9 @@ impl Secret {
     pub fn recognize(text: &str) -> Option<SecretKind> {
         SecretKind::ALL.into_iter().find(|kind| {
             let body = text.strip_prefix(kind.prefix());
-            body.filter(|body| body.len() == RANDOM_CHARACTERS + CHECKSUM_CHARACTERS)
-                .and_then(|body| body.split_at_checked(RANDOM_CHARACTERS))
+            let random = kind.random_characters();
+            body.filter(|body| body.len() == random + CHECKSUM_CHARACTERS)
+                .and_then(|body| body.split_at_checked(random))
                 .is_some_and(|(random, sum)| checksum(random) == sum)
         })
     }
@@ -113,14 +136,25 @@ pub struct TokenHash(pub [u8; 32]);
 
 /// CRC-32 of the random characters in base 62, most significant digit first.
 fn checksum(random: &str) -> String {
-    let mut rest = crc32fast::hash(random.as_bytes());
-    let mut digits = [b'0'; CHECKSUM_CHARACTERS];
+    base_62::<CHECKSUM_CHARACTERS>(crc32fast::hash(random.as_bytes()).into())
+}
+
+/// `DIGITS` digits, most significant first.
+fn base_62<const DIGITS: usize>(number: u128) -> String {
+    let mut rest = number;
+    let mut digits = [b'0'; DIGITS];
     for digit in digits.iter_mut().rev() {
         let letter = usize::try_from(rest % 62).ok().and_then(|index| ALPHABET.get(index));
         *digit = letter.copied().unwrap_or(b'0');
         rest /= 62;
     }
     digits.into_iter().map(char::from).collect()
+}
+
+/// What names a token in public: opens nothing, and says no more than its id, which it is in base 62.
+#[must_use]
+pub fn public_key(id: TokenId) -> String {
+    format!("aha-pk-{}", base_62::<22>(id.uuid().as_u128()))
 }
 
 #[cfg(test)]
@@ -144,6 +178,15 @@ mod tests {
         mistyped.push(if last == 'a' { 'b' } else { 'a' });
         assert_eq!(Secret::recognize(&mistyped), None);
         assert_eq!(Secret::recognize("polar_oat_x"), None);
+    }
+
+    #[test]
+    fn every_token_has_its_own_public_key() {
+        let key = |id: u128| public_key(TokenId::new(uuid::Uuid::from_u128(id)));
+        assert_eq!(key(0), "aha-pk-0000000000000000000000");
+        assert_eq!(key(61 + 62), "aha-pk-000000000000000000001z");
+        assert_eq!(key(u128::MAX), "aha-pk-7n42DGM5Tflk9n8mt7Fhc7");
+        assert_eq!(Secret::recognize(&key(u128::MAX)), None);
     }
 
     #[test]

@@ -40,7 +40,7 @@ impl IpAllowList {
                 continue;
             }
             if networks.len() == MAX_ENTRIES {
-                let message = format!("ip_allow_list holds more than {MAX_ENTRIES} different entries");
+                let message = format!("List should have at most {MAX_ENTRIES} different entries");
                 return Err(Refusal::with("too_long", message, "max_length", MAX_ENTRIES.to_string()));
             }
             networks.push(network);
@@ -59,6 +59,12 @@ impl IpAllowList {
         self.0.iter().map(ToString::to_string)
     }
 
+    /// Whether both lists hold the same networks, in whatever order.
+    pub fn is_same(&self, other: &Self) -> bool {
+        // Neither holds one twice.
+        self.len() == other.len() && self.0.iter().all(|network| other.0.contains(network))
+    }
+
     /// The number of entries.
     pub fn len(&self) -> usize {
         self.0.len()
@@ -74,7 +80,7 @@ impl Network {
     fn parse(entry: &str) -> Result<Self, Refusal> {
         let refuse = |reason: &str| {
             let shown: String = entry.chars().take(64).collect();
-            let message = format!("ip_allow_list entry {shown:?} {reason}");
+            let message = format!("entry {shown:?} {reason}");
             Refusal::with("value_error", message, "entry", shown)
         };
         let malformed = || refuse("is neither an IP address nor a CIDR block");
@@ -250,6 +256,39 @@ mod tests {
             for (ip, _) in entries {
                 prop_assert!(list.covers(ip));
             }
+        }
+
+        /// Go's `netip`: `Prefix.Masked().Contains(Addr.Unmap())`, both sides unmapped; read bit by bit.
+        #[test]
+        fn covers_what_shares_the_leading_bits((ip, length) in entry(), flipped in 0u32..128, other: u128) {
+            let list = IpAllowList::parse([format!("{ip}/{length}")]).unwrap();
+            let bits = |ip: IpAddr| match ip {
+                IpAddr::V4(ip) => (format!("{:032b}", u32::from(ip)), true),
+                IpAddr::V6(ip) => match ip.to_ipv4_mapped() {
+                    Some(ip) => (format!("{:032b}", u32::from(ip)), true),
+                    None => (format!("{:0128b}", u128::from(ip)), false),
+                },
+            };
+            let (network, is_v4) = bits(ip);
+            let kept = usize::from(if is_v4 && ip.is_ipv6() { length - 96 } else { length });
+            let near = match ip {
+                IpAddr::V4(ip) => IpAddr::V4((u32::from(ip) ^ (1 << (flipped % 32))).into()),
+                IpAddr::V6(ip) => IpAddr::V6((u128::from(ip) ^ (1 << flipped)).into()),
+            };
+            for peer in [near, IpAddr::V6(other.into()), IpAddr::V4(u32::try_from(other >> 96).unwrap().into())] {
+                let (peer_bits, peer_is_v4) = bits(peer);
+                let expected = is_v4 == peer_is_v4 && network[..kept] == peer_bits[..kept];
+                prop_assert_eq!(list.covers(peer), expected, "{} {}", list.entries().next().unwrap(), peer);
+            }
+        }
+
+        #[test]
+        fn order_means_nothing(entries in proptest::collection::vec(entry(), 0..6), more in entry()) {
+            let text = |(ip, length): &(IpAddr, u8)| format!("{ip}/{length}");
+            let list = IpAllowList::parse(entries.iter().map(text)).unwrap();
+            prop_assert!(list.is_same(&IpAllowList::parse(entries.iter().rev().map(text)).unwrap()));
+            let longer = IpAllowList::parse(entries.iter().chain([&more]).map(text)).unwrap();
+            prop_assert_eq!(list.is_same(&longer), list.len() == longer.len());
         }
 
         #[test]

@@ -1,19 +1,17 @@
 //! How the dialect says no: always `{"message": ..}` (contracts/ahasend-behaviour.md 1.1, 1.2 and 3).
 
 use axum::http::StatusCode;
-use axum::http::header::{HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::response::Response;
 use serde_json::json;
 use tenantry_app::Error;
 use tenantry_core::team::TeamError;
-use tenantry_store::StoredAnswer;
+use tenantry_core::token::{Scope, TokenError};
 
-use crate::call::{json as answer, set, with_json};
+use crate::call::{json as answer, set};
+use crate::idempotency::{REPLAYED, settled};
 use crate::route::{Refused, fault_status};
 use crate::wire::Violation;
-
-/// Tells a replay from a first answer.
-pub(super) const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// Why a handler of the dialect has nothing to show.
 #[derive(Debug)]
@@ -41,9 +39,10 @@ impl From<Error> for Failure {
 impl From<Failure> for Response {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Malformed(violations) => show(malformed(&violations)),
+            Failure::Malformed(violations) => malformed(&violations),
             Failure::Bad(text) => message(StatusCode::BAD_REQUEST, text),
-            Failure::App(error) => of(&error),
+            Failure::App(error) if error.is_outcome() => of(&error),
+            Failure::App(error) => settled(of(&error)),
         }
     }
 }
@@ -53,7 +52,7 @@ pub(super) fn message(status: StatusCode, text: &str) -> Response {
 }
 
 /// The first fault, with its place: `role: Input should be ..`.
-pub(super) fn malformed(violations: &[Violation]) -> StoredAnswer {
+fn malformed(violations: &[Violation]) -> Response {
     let text = violations.first().map_or_else(
         || "invalid request body".to_owned(),
         |Violation { loc, msg, .. }| {
@@ -66,16 +65,24 @@ pub(super) fn malformed(violations: &[Violation]) -> StoredAnswer {
             }
         },
     );
-    written(StatusCode::BAD_REQUEST, &text)
+    message(StatusCode::BAD_REQUEST, &text)
 }
 
-/// The answer to a use case's failure, as it is kept for an idempotency key.
-pub(super) fn stored(error: &Error) -> StoredAnswer {
+/// The answer to a use case's failure.
+fn of(error: &Error) -> Response {
     let text = error.to_string();
     let (status, text) = match error {
         Error::OrganizationNotFound => (StatusCode::NOT_FOUND, "account not found".to_owned()),
+        Error::TokenNotFound => (StatusCode::NOT_FOUND, "api key not found".to_owned()),
+        Error::Token(TokenError::ScopesExceed(scopes)) => {
+            let names: Vec<&str> = scopes.iter().map(Scope::as_str).collect();
+            (StatusCode::FORBIDDEN, format!("the caller does not hold these scopes: {}", names.join(", ")))
+        }
+        Error::Token(TokenError::NothingGiven | TokenError::NothingChanges) => {
+            (StatusCode::BAD_REQUEST, text)
+        }
         Error::Team(TeamError::NotFound | TeamError::OrganizationNotFound)
-        | Error::TokenNotFound
+        | Error::SubAccountNotFound
         | Error::Member(_)
         | Error::Webhook(_)
         | Error::Portal(_)
@@ -88,7 +95,6 @@ pub(super) fn stored(error: &Error) -> StoredAnswer {
             | TeamError::OnlyMember
             | TeamError::NobodyManages,
         )
-        | Error::Token(_)
         | Error::NotPermitted(_) => (StatusCode::FORBIDDEN, text),
         Error::OrganizationInvalid(violations) => {
             (StatusCode::BAD_REQUEST, violations.first().map_or(text, ToString::to_string))
@@ -96,44 +102,30 @@ pub(super) fn stored(error: &Error) -> StoredAnswer {
         Error::OrganizationGiven(_) | Error::OrganizationUnknown(_) | Error::OrganizationNeeded => {
             (StatusCode::BAD_REQUEST, text)
         }
-        Error::Team(TeamError::AlreadyMember) | Error::AmbiguousCustomer => (StatusCode::CONFLICT, text),
-        Error::InProgress { .. } => {
-            (StatusCode::CONFLICT, "A request with this idempotency key is already in progress".to_owned())
-        }
+        Error::Team(TeamError::AlreadyMember)
+        | Error::AmbiguousCustomer
+        | Error::AnswerForgotten
+        | Error::Token(TokenError::LocksOut) => (StatusCode::CONFLICT, text),
+        Error::Lost(error) => return of(error),
+        Error::InProgress { retry_after_s } => return in_progress(*retry_after_s),
         Error::KeyReused => (
             StatusCode::UNPROCESSABLE_ENTITY,
             "idempotency key was already used with a different request payload".to_owned(),
         ),
-        Error::Store(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal server error".to_owned()),
-    };
-    written(status, &text)
-}
-
-fn written(status: StatusCode, text: &str) -> StoredAnswer {
-    StoredAnswer { status: status.as_u16(), body: json!({"message": text}).to_string().into_bytes() }
-}
-
-/// The answer to a use case's failure.
-fn of(error: &Error) -> Response {
-    match error {
-        Error::InProgress { retry_after_s } => {
-            let mut response = show(stored(error));
-            set(&mut response, RETRY_AFTER, &retry_after_s.to_string());
-            set(&mut response, REPLAYED, "false");
-            response
-        }
         Error::Store(error) => {
             tracing::error!(%error, "a use case failed");
-            unavailable(fault_status(error))
+            return unavailable(fault_status(error));
         }
-        error => show(stored(error)),
-    }
+    };
+    message(status, &text)
 }
 
-/// An answer that was kept, or could be.
-pub(super) fn show(answer: StoredAnswer) -> Response {
-    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    with_json(status, answer.body)
+fn in_progress(retry_after_s: u64) -> Response {
+    let text = "A request with this idempotency key is already in progress";
+    let mut response = message(StatusCode::CONFLICT, text);
+    set(&mut response, RETRY_AFTER, &retry_after_s.to_string());
+    set(&mut response, REPLAYED, "false");
+    response
 }
 
 /// The answer to a request that did not reach its handler.
@@ -143,6 +135,9 @@ pub(super) fn refuse(refused: Refused) -> Response {
         Refused::InvalidToken => challenge("invalid API key"),
         Refused::InsufficientScope(_) => {
             message(StatusCode::FORBIDDEN, "insufficient permissions for the required scope")
+        }
+        Refused::AddressNotAllowed => {
+            message(StatusCode::FORBIDDEN, "this API key may not be used from this IP address")
         }
         Refused::BadAccount => message(StatusCode::BAD_REQUEST, "invalid account_id"),
         Refused::NoSuchPath => not_found(),
@@ -154,6 +149,8 @@ pub(super) fn refuse(refused: Refused) -> Response {
             set(&mut response, RETRY_AFTER, &left.retry_after_s().to_string());
             response
         }
+        Refused::BadKey(text) => message(StatusCode::BAD_REQUEST, text),
+        Refused::Key(error) => of(&error),
         Refused::BrokenBody => message(StatusCode::BAD_REQUEST, "invalid request body"),
         Refused::Store(error) => {
             tracing::error!(%error, "a token could not be looked up");

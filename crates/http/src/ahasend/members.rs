@@ -5,18 +5,16 @@ use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
-use tenantry_app::Error;
 use tenantry_app::team::{TeamMemberAdd, TeamMemberRemove};
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::team::{NewTeamMember, TeamMember, TeamRole};
 use tenantry_core::values::PersonName;
-use tenantry_store::StoredAnswer;
 
 use super::accounts::account;
-use super::error::{self, Failure};
-use super::idempotency;
+use super::error::Failure;
 use crate::call::{self, Call};
+use crate::idempotency::written;
 use crate::wire::{AnyUuid, At, Email, Wire, name_list, wire_object};
 
 const ROLES: &[&str] = &["Administrator", "Developer", "Analyst", "Billing Manager"];
@@ -116,29 +114,15 @@ pub(super) async fn list(call: Call) -> Result<Response, Failure> {
     Ok(call::json(StatusCode::OK, &AccountMembers { object: "list", data }))
 }
 
-/// What an addition is answered with, kept for a request with the same key.
-fn added(outcome: Result<TeamMember, &Error>) -> StoredAnswer {
-    match outcome {
-        Ok(member) => {
-            let body = serde_json::to_vec(&UserAccount::from(&member)).unwrap_or_default();
-            StoredAnswer { status: StatusCode::CREATED.as_u16(), body }
-        }
-        Err(error) => error::stored(error),
-    }
-}
-
 pub(super) async fn add(call: Call) -> Result<Response, Failure> {
     let organization = account(&call)?;
-    let claim = idempotency::claimed(&call, organization)?;
     let mut input = call.input();
-    let body = input.object::<AddMemberRequest>();
-    let AddMemberRequest { email, name, role } = match input.finish(body) {
-        Ok(body) => body,
-        Err(violations) => return idempotency::refuse(&call, claim, violations).await,
-    };
+    let body = input.object();
+    let AddMemberRequest { email, name, role } = input.finish(body)?;
     let new = NewTeamMember { email: email.0, name: name.and_then(|name| name.0), role: role.0 };
     let operation = TeamMemberAdd { by: call.by(), organization, new };
-    Ok(idempotency::show(call.app.write_once(claim, operation, added).await?))
+    let added = |member: &TeamMember| written(StatusCode::CREATED, &UserAccount::from(member));
+    Ok(call.write_once(operation, added).await?)
 }
 
 pub(super) async fn remove(call: Call) -> Result<Response, Failure> {

@@ -4,10 +4,12 @@
 //! Contracts: contracts/seeds/002, contracts/ahasend-behaviour.md, contracts/ahasend-v2.openapi.json.
 
 mod accounts;
+mod api_key_operations;
+mod api_keys;
 mod error;
-mod idempotency;
 mod members;
 mod operations;
+mod page;
 
 pub(crate) use error::{method_not_allowed, not_found, unavailable};
 
@@ -19,9 +21,13 @@ use crate::openapi::{self, Dialect};
 use crate::route::{self, Shared};
 
 pub(crate) fn router(shared: &Arc<Shared>) -> Router {
-    route::router(shared, operations::ALL, error::refuse)
+    route::router(shared, operations::ALL, error::refuse).merge(route::router(
+        shared,
+        api_key_operations::ALL,
+        error::refuse,
+    ))
 }
 
 pub(crate) fn document() -> serde_json::Value {
-    openapi::document(Dialect::AhaSend, operations::ALL)
+    openapi::document(Dialect::AhaSend, operations::ALL.iter().chain(api_key_operations::ALL))
 }

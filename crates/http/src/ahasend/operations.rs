@@ -1,21 +1,13 @@
 //! The dialect's operations: what is served, documented and checked.
 
-use serde_json::json;
 use tenantry_core::token::Permission;
 
 use super::accounts::{self, AccountView, Message, UpdateAccountRequest};
 use super::members::{self, AccountMembers, AddMemberRequest, UserAccount};
-use crate::route::{Access, Answering, JSON, Method, Operation, Parameter, handler, schema};
-
-const IDEMPOTENCY_KEY: Parameter = Parameter {
-    name: "Idempotency-Key",
-    place: "header",
-    schema: || json!({"type": "string", "maxLength": 255}),
-    means: "Names the request: sent again with the same key within 24 hours, it has one effect and one answer.",
-};
+use crate::route::{Access, Answering, JSON, Method, Operation, handler, schema};
 
 /// An operation that is not deprecated and has neither parameters nor body.
-const fn operation(
+pub(super) const fn operation(
     method: Method,
     path: &'static str,
     id: &'static str,
@@ -38,11 +30,12 @@ const fn operation(
         errors: &[400, 500],
         deprecated: false,
         sends_mail: false,
+        secret: false,
         handler,
     }
 }
 
-const fn account(scope: &'static str) -> Access {
+pub(super) const fn account(scope: &'static str) -> Access {
     Access::Account(Permission::new(scope))
 }
 
@@ -96,7 +89,6 @@ pub(super) static ALL: &[Operation] = &[
         )
     },
     Operation {
-        parameters: &[IDEMPOTENCY_KEY],
         body: Some(schema::<AddMemberRequest>),
         success: 201,
         answer: Some(schema::<UserAccount>),

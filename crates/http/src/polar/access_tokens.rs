@@ -6,15 +6,17 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tenantry_app::access_tokens::{AccessTokenCreate, AccessTokenDelete, AccessTokenUpdate};
+use tenantry_app::tokens::Issued;
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{OrganizationId, TokenId};
 use tenantry_core::token::{AccessToken, NewAccessToken, Scope, Scopes, TokenChange, TokenError};
-use tenantry_core::values::{Lifetime, one_of};
+use tenantry_core::values::{IpAllowList, Lifetime, one_of};
 use tenantry_store::AccessTokenKey;
 
-use super::error::{Failure, invalid};
+use super::error::{Failure, invalid, plain};
 use super::page;
 use crate::call::{self, Call};
+use crate::idempotency::written;
 use crate::limits;
 use crate::wire::{At, List, PlainText, Three, Uuid4, Violation, Wire, inline_schema, wire_object};
 
@@ -118,21 +120,13 @@ pub(crate) struct AccessTokenView<'a> {
 impl<'a> From<&'a AccessToken> for AccessTokenView<'a> {
     fn from(token: &'a AccessToken) -> Self {
         let AccessToken {
-            id,
-            organization,
-            created_at,
-            modified_at,
-            label,
-            scopes,
-            expires_at,
-            last_used_at,
-            ..
+            id, organization, created_at, modified_at, label, expires_at, last_used_at, ..
         } = token;
         Self {
             created_at: *created_at,
             modified_at: *modified_at,
             id: *id,
-            scopes: scopes.in_polar(),
+            scopes: token.scopes().in_polar(),
             expires_at: *expires_at,
             comment: label,
             last_used_at: *last_used_at,
@@ -179,16 +173,17 @@ pub(super) async fn create(call: Call) -> Result<Response, Failure> {
         new: NewAccessToken {
             label: comment,
             scopes: scopes(given),
+            ip_allow_list: IpAllowList::default(),
             lifetime: expires_in.map(|expires_in| expires_in.0),
         },
         hash_key: call.app.hash_key().clone(),
     };
-    let issued = call.app.write(operation).await?;
-    let created = AccessTokenCreated {
-        organization_access_token: AccessTokenView::from(&issued.token),
-        token: issued.secret.expose(),
+    let shown = |issued: &Issued<AccessToken>| {
+        let organization_access_token = AccessTokenView::from(&issued.token);
+        let token = issued.secret.expose();
+        written(StatusCode::CREATED, &AccessTokenCreated { organization_access_token, token })
     };
-    Ok(call::json(StatusCode::CREATED, &created))
+    Ok(call.write_once(operation, shown).await?)
 }
 
 pub(super) async fn update(call: Call) -> Result<Response, Failure> {
@@ -212,7 +207,13 @@ pub(super) async fn delete(call: Call) -> Result<Response, Failure> {
 
 /// The answer to a token that could not be made or changed.
 pub(super) fn refusal(error: &TokenError) -> Response {
-    let TokenError::ScopesExceed(excess) = error;
+    let excess = match error {
+        TokenError::ScopesExceed(excess) => excess,
+        // Of changes of API keys, which this dialect does not make.
+        TokenError::NothingGiven | TokenError::NothingChanges | TokenError::LocksOut => {
+            return plain(StatusCode::BAD_REQUEST, "BadRequest", &error.to_string());
+        }
+    };
     let excess: Vec<&str> = excess.iter().map(Scope::as_str).collect();
     let msg = "Nobody can give a scope that they do not hold.";
     let violation = Violation::rule("value_error", &["body", "scopes"], msg, Value::from(excess));

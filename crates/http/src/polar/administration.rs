@@ -214,6 +214,7 @@ pub(super) static ALL: &[Operation] = &[
     },
     Operation {
         body: Some(schema::<OrganizationAccessTokenCreate>),
+        secret: true,
         success: 201,
         answer: Some(schema::<AccessTokenCreated<'static>>),
         errors: &[422],

@@ -22,6 +22,7 @@ use super::error::Failure;
 use super::inputs::{AddressObject, ExternalIdText, LocaleText, MetadataObject, NameText, TaxIdText};
 use super::page;
 use crate::call::{self, Call};
+use crate::idempotency::written;
 use crate::wire::{At, Email, Field, Given, Three, Uuid4, Wire, name_list, object_of, wire_object};
 
 const KINDS: &[&str] = &["individual", "team"];
@@ -366,8 +367,9 @@ pub(super) async fn create(call: Call) -> Result<Response, Failure> {
     let mut input = call.input();
     let body = input.body::<CustomerCreateBody>();
     let (organization, new) = input.finish(body)?.split();
-    let customer = call.app.write(CustomerCreate { by: call.by(), organization, new }).await?;
-    Ok(call::json(StatusCode::CREATED, &CustomerView::from(&customer)))
+    let operation = CustomerCreate { by: call.by(), organization, new };
+    let created = |customer: &customer::Customer| written(StatusCode::CREATED, &CustomerView::from(customer));
+    Ok(call.write_once(operation, created).await?)
 }
 
 pub(super) async fn get(call: Call) -> Result<Response, Failure> {

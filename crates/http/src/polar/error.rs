@@ -13,6 +13,7 @@ use tenantry_core::webhook::WebhookError;
 
 use super::{access_tokens, team};
 use crate::call::{json as answer, set};
+use crate::idempotency::{REPLAYED, settled};
 use crate::route::{Refused, fault_status};
 use crate::wire::Violation;
 
@@ -55,8 +56,9 @@ impl From<Failure> for Response {
             Failure::Malformed(violations) => invalid("RequestValidationError", &violations),
             Failure::Rules(violations) => invalid("PolarRequestValidationError", &violations),
             Failure::NotFound(detail) => plain(StatusCode::NOT_FOUND, "ResourceNotFound", detail),
-            Failure::Refused(refused) => refuse(refused),
-            Failure::App(error) => of(&error),
+            Failure::Refused(refused) => settled(refuse(refused)),
+            Failure::App(error) if error.is_outcome() => of(&error),
+            Failure::App(error) => settled(of(&error)),
         }
     }
 }
@@ -77,6 +79,7 @@ fn of(error: &Error) -> Response {
         Error::Portal(error) => super::portal_error::of_portal(error),
         Error::Customer(CustomerError::NotFound)
         | Error::OrganizationNotFound
+        | Error::SubAccountNotFound
         | Error::TokenNotFound
         | Error::Webhook(WebhookError::NotFound | WebhookError::EventNotFound) => not_found("Not found"),
         Error::Webhook(WebhookError::UrlInvalid) => rule(
@@ -118,13 +121,21 @@ fn of(error: &Error) -> Response {
             let detail = "A request with this idempotency key is in progress.";
             let mut response = plain(StatusCode::CONFLICT, "IdempotencyConflict", detail);
             set(&mut response, RETRY_AFTER, &retry_after_s.to_string());
+            set(&mut response, REPLAYED, "false");
             response
         }
-        Error::KeyReused => plain(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "IdempotencyKeyReused",
+        Error::KeyReused => rule(
+            "idempotency_key_reused",
+            &["header", "Idempotency-Key"],
             "The idempotency key was used with another request.",
+            Value::Null,
         ),
+        Error::AnswerForgotten => plain(
+            StatusCode::CONFLICT,
+            "IdempotencyAnswerForgotten",
+            "This request was answered with a secret, which is no longer kept.",
+        ),
+        Error::Lost(error) => of(error),
         Error::Store(error) => {
             tracing::error!(%error, "a use case failed");
             unavailable(fault_status(error))
@@ -307,6 +318,11 @@ pub(super) fn refuse(refused: Refused) -> Response {
             "The request requires higher privileges than provided by the access token.",
             &scopes,
         ),
+        Refused::AddressNotAllowed => plain(
+            StatusCode::FORBIDDEN,
+            "NotPermitted",
+            "The access token may not be used from this address.",
+        ),
         Refused::NoSuchPath => not_found(),
         Refused::TooLarge(limit) => plain(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -319,6 +335,8 @@ pub(super) fn refuse(refused: Refused) -> Response {
             set(&mut response, RETRY_AFTER, &left.retry_after_s().to_string());
             response
         }
+        Refused::BadKey(detail) => plain(StatusCode::BAD_REQUEST, "IdempotencyKeyInvalid", detail),
+        Refused::Key(error) => of(&error),
         Refused::BrokenBody => {
             plain(StatusCode::BAD_REQUEST, "BadRequest", "The request body did not arrive whole.")
         }

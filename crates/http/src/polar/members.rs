@@ -16,6 +16,7 @@ use super::error::Failure;
 use super::inputs::{ExternalIdText, NameText};
 use super::page;
 use crate::call::{self, Call};
+use crate::idempotency::written;
 use crate::wire::{AnyUuid, Email, Given, Uuid4, Violation, name_list, wire_object};
 
 const ROLES: &[&str] = &["owner", "billing_manager", "member"];
@@ -136,8 +137,8 @@ fn new_member(
 }
 
 async fn add(call: &Call, customer: CustomerName, new: NewMember) -> Result<Response, Failure> {
-    let member = call.app.write(MemberCreate { by: call.by(), customer, new }).await?;
-    Ok(call::json(StatusCode::CREATED, &MemberView::from(&member)))
+    let operation = MemberCreate { by: call.by(), customer, new };
+    Ok(call.write_once(operation, |member| written(StatusCode::CREATED, &MemberView::from(member))).await?)
 }
 
 pub(super) async fn create(call: Call) -> Result<Response, Failure> {

@@ -99,6 +99,7 @@ pub(super) const fn operation(
         errors: &[],
         deprecated: false,
         sends_mail: false,
+        secret: false,
         handler,
     }
 }
@@ -525,6 +526,7 @@ pub(super) static ALL: &[Operation] = &[
     },
     Operation {
         body: Some(schema::<EndpointCreateBody>),
+        secret: true,
         success: 201,
         answer: Some(schema::<EndpointView<'static>>),
         errors: &[422],

@@ -24,6 +24,7 @@ use super::organizations_input::{
 };
 use super::page;
 use crate::call::{self, Call};
+use crate::idempotency::written;
 use crate::wire::Uuid4;
 
 /// What the organization may do.
@@ -252,9 +253,9 @@ pub(super) async fn create(call: Call) -> Result<Response, Failure> {
         _ => return Err(crate::route::Refused::Unauthorized.into()),
     };
     let new = organization::NewOrganization { name, slug, change };
-    let organization =
-        call.app.write(OrganizationCreate { by, owner, new, origin: Origin::person() }).await?;
-    Ok(call::json(StatusCode::CREATED, &OrganizationView::from(&organization)))
+    let operation = OrganizationCreate { by, owner, new, origin: Origin::person() };
+    let created = |made: &Organization| written(StatusCode::CREATED, &OrganizationView::from(made));
+    Ok(call.write_once(operation, created).await?)
 }
 
 pub(super) async fn get(call: Call) -> Result<Response, Failure> {

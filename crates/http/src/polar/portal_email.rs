@@ -9,6 +9,7 @@ use tenantry_app::email_updates::EmailUpdateRequest;
 
 use super::error::Failure;
 use crate::call::{self, Call};
+use crate::idempotency::written;
 use crate::wire::{At, Email, Wire, inline_schema, wire_object};
 
 wire_object! {
@@ -59,8 +60,8 @@ pub(super) async fn request(call: Call) -> Result<Response, Failure> {
     let body = input.body();
     let EmailUpdateRequestBody { email } = input.finish(body)?;
     let hash_key = call.app.hash_key().clone();
-    call.app.write(EmailUpdateRequest { by: call.by(), email: email.0, hash_key }).await?;
-    Ok(call::json(StatusCode::ACCEPTED, &Value::Null))
+    let operation = EmailUpdateRequest { by: call.by(), email: email.0, hash_key };
+    Ok(call.write_once(operation, |()| written(StatusCode::ACCEPTED, &())).await?)
 }
 
 pub(super) async fn check(call: Call) -> Result<Response, Failure> {

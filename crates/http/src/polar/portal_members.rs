@@ -15,6 +15,7 @@ use super::inputs::NameText;
 use super::members::RoleName;
 use super::page;
 use crate::call::{self, Call};
+use crate::idempotency::written;
 use crate::wire::{AnyUuid, Email, Given, Uuid4, wire_object};
 
 wire_object! {
@@ -101,8 +102,8 @@ pub(super) async fn add(call: Call) -> Result<Response, Failure> {
         name: name.and_then(|name| name.0),
         role: role.0.map_or(MemberRole::Member, |role| role.0),
     };
-    let member = call.app.write(add).await?;
-    Ok(call::json(StatusCode::CREATED, &PortalMemberView::from(&member)))
+    let added = |member: &Member| written(StatusCode::CREATED, &PortalMemberView::from(member));
+    Ok(call.write_once(add, added).await?)
 }
 
 pub(super) async fn update(call: Call) -> Result<Response, Failure> {

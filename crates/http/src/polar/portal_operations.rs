@@ -23,6 +23,7 @@ const MEMBERS: Access = Access::PortalMember(&[Permission::new("customer_portal:
 pub(super) static ALL: &[Operation] = &[
     Operation {
         body: Some(schema::<SessionCreateBody>),
+        secret: true,
         success: 201,
         answer: Some(schema::<CustomerSessionView<'static>>),
         errors: &[409, 422],

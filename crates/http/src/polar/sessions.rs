@@ -1,5 +1,7 @@
 //! Sessions of the customer portal, as the organization begins them (contracts/polar-behaviour.md 7).
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use axum::response::Response;
 use schemars::JsonSchema;
@@ -14,7 +16,8 @@ use tenantry_core::values::HttpUrl;
 
 use super::customers::CustomerView;
 use super::error::Failure;
-use crate::call::{self, Call};
+use crate::call::Call;
+use crate::idempotency::written;
 use crate::wire::{At, Field, HttpUrlText, PlainText, Uuid4, Wire, inline_schema, object_of};
 
 /// A session to begin: for a customer by one of its ids, for a member by one of theirs.
@@ -161,6 +164,9 @@ pub(super) async fn create(call: Call) -> Result<Response, Failure> {
     let SessionCreateBody { customer, member, return_url } = input.finish(body)?;
     let hash_key = call.app.hash_key().clone();
     let create = SessionCreate { by: call.by(), customer, member, return_url, hash_key };
-    let created = call.app.write(create).await?;
-    Ok(call::json(StatusCode::CREATED, &CustomerSessionView::new(&created, &call.portal_url)))
+    let portal_url = Arc::clone(&call.portal_url);
+    let shown = move |created: &SessionCreated| {
+        written(StatusCode::CREATED, &CustomerSessionView::new(created, &portal_url))
+    };
+    Ok(call.write_once(create, shown).await?)
 }

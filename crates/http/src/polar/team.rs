@@ -15,6 +15,7 @@ use super::error::{Failure, plain};
 use super::inputs::NameText;
 use super::page;
 use crate::call::{self, Call};
+use crate::idempotency::written;
 use crate::wire::{AnyUuid, Email, Uuid4, name_list, wire_object};
 
 /// Roles that can be given, in the contract's order.
@@ -191,9 +192,11 @@ pub(super) async fn roles(call: Call) -> Result<Response, Failure> {
 
 async fn join(call: &Call, organization: OrganizationId, new: NewTeamMember) -> Result<Response, Failure> {
     let invite = TeamMemberInvite { by: call.by(), organization, new };
-    let (member, email, is_new) = call.app.write(invite).await?;
-    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(call::json(status, &OrganizationMemberView::new(&member, &email)))
+    let joined = |(member, email, is_new): &(TeamMember, EmailAddress, bool)| {
+        let status = if *is_new { StatusCode::CREATED } else { StatusCode::OK };
+        written(status, &OrganizationMemberView::new(member, email))
+    };
+    Ok(call.write_once(invite, joined).await?)
 }
 
 pub(super) async fn invite(call: Call) -> Result<Response, Failure> {

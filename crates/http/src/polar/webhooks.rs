@@ -20,6 +20,7 @@ use super::webhooks_input::{
     CodeClass, EndpointCreateBody, EndpointUpdateBody, EventTypeName, FormatName, Instant, event_types,
 };
 use crate::call::{self, Call};
+use crate::idempotency::written;
 use crate::wire::Uuid4;
 
 /// What stands in place of a secret for who may not write.
@@ -67,6 +68,11 @@ impl<'a> EndpointView<'a> {
     fn new(endpoint: &'a Endpoint, call: &Call) -> Self {
         let write = Permission::new("webhooks:write");
         let may_see = call.caller.as_ref().is_some_and(|caller| caller.allows(write));
+        Self { secret: if may_see { endpoint.secret.as_str() } else { MASKED }, ..Self::open(endpoint) }
+    }
+
+    /// With its secret, for who may write.
+    fn open(endpoint: &'a Endpoint) -> Self {
         Self {
             created_at: endpoint.created_at,
             modified_at: endpoint.modified_at,
@@ -74,7 +80,7 @@ impl<'a> EndpointView<'a> {
             url: endpoint.url.as_str(),
             name: endpoint.name.as_deref(),
             format: endpoint.format.as_str(),
-            secret: if may_see { endpoint.secret.as_str() } else { MASKED },
+            secret: endpoint.secret.as_str(),
             organization_id: endpoint.organization,
             events: &endpoint.events,
             enabled: endpoint.enabled,
@@ -203,8 +209,8 @@ pub(super) async fn create(call: Call) -> Result<Response, Failure> {
         events: event_types(events),
     };
     let organization = organization_id.map(|id| OrganizationId::new(id.0));
-    let endpoint = call.app.write(WebhookEndpointCreate { by: call.by(), organization, new }).await?;
-    Ok(call::json(StatusCode::CREATED, &EndpointView::new(&endpoint, &call)))
+    let operation = WebhookEndpointCreate { by: call.by(), organization, new };
+    Ok(call.write_once(operation, |made| written(StatusCode::CREATED, &EndpointView::open(made))).await?)
 }
 
 pub(super) async fn get(call: Call) -> Result<Response, Failure> {
@@ -275,6 +281,6 @@ pub(super) async fn redeliver(call: Call) -> Result<Response, Failure> {
     let mut input = call.input();
     let id = input.path::<Uuid4>("id");
     let id = WebhookEventId::new(input.finish(id)?.0);
-    call.app.write(WebhookRedeliver { by: call.by(), id }).await?;
-    Ok(call::json(StatusCode::ACCEPTED, &()))
+    let operation = WebhookRedeliver { by: call.by(), id };
+    Ok(call.write_once(operation, |()| written(StatusCode::ACCEPTED, &())).await?)
 }

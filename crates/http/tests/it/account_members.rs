@@ -1,22 +1,15 @@
 //! `/v2/accounts/{account_id}/members` and its idempotency keys.
 
 use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::channel;
 
 use insta::assert_snapshot;
 use serde_json::{Value, json};
-use tenantry_app::Error;
-use tenantry_core::Moment;
-use tenantry_store::{Operation, Tx};
 
-use crate::support::{Answer, App, One};
+use crate::support::{App, Busy, One};
 
 fn developer(email: &str) -> Value {
     json!({"email": email, "role": "Developer"})
-}
-
-fn replayed(answer: &Answer) -> (Option<&str>, Option<&str>) {
-    (answer.header("idempotent-replayed"), answer.header("retry-after"))
 }
 
 #[tokio::test]
@@ -36,7 +29,7 @@ async fn a_member_is_added_listed_and_removed() {
       "role": "Billing Manager"
     }
     "#);
-    assert_eq!(replayed(&added), (None, None));
+    assert_eq!(added.replayed(), (None, None));
     let list = client.get(&members).await.expect(200);
     assert_eq!(list["object"], json!("list"));
     assert_eq!(
@@ -109,21 +102,21 @@ async fn a_key_has_one_effect_and_one_answer() {
     let (client, members) = (one.client(), format!("{}/members", one.account()));
     let keyed = client.key("k");
     let first = keyed.post(&members, developer("a@example.com")).await.expect(201);
-    assert_eq!(replayed(&first), (None, None));
+    assert_eq!(first.replayed(), (None, None));
     let again = keyed.post(&members, developer("a@example.com")).await.expect(201);
-    assert_eq!((&again.text, replayed(&again)), (&first.text, (Some("true"), None)));
+    assert_eq!((&again.text, again.replayed()), (&first.text, (Some("true"), None)));
     assert_eq!(again.header("content-type"), first.header("content-type"));
     assert_eq!(client.get(&members).await.each("role").len(), 2);
     for other in [developer("b@example.com").to_string(), developer("a@example.com").to_string() + " "] {
         let other = keyed.raw("POST", &members, other).await.expect(422);
-        assert_eq!(replayed(&other), (None, None));
+        assert_eq!(other.replayed(), (None, None));
         assert_eq!(other.message(), "idempotency key was already used with a different request payload");
     }
     let another = client.key("l").post(&members, developer("a@example.com")).await.expect(409);
-    assert_eq!(replayed(&another), (None, None), "a duplicate, told by the account");
+    assert_eq!(another.replayed(), (None, None), "a duplicate, told by the account");
     let another = client.key("l").post(&members, developer("a@example.com")).await.expect(409);
-    assert_eq!(replayed(&another), (Some("true"), None), "the same, told again");
-    assert_eq!(replayed(&client.post(&members, developer("a@example.com")).await.expect(409)), (None, None));
+    assert_eq!(another.replayed(), (Some("true"), None), "the same, told again");
+    assert_eq!(client.post(&members, developer("a@example.com")).await.expect(409).replayed(), (None, None));
 }
 
 #[tokio::test]
@@ -134,7 +127,7 @@ async fn a_refusal_is_kept_for_its_key_too() {
         let keyed = client.key(&format!("k{}", body.len()));
         let first = keyed.raw("POST", &members, body).await.expect(400);
         let again = keyed.raw("POST", &members, body).await.expect(400);
-        assert_eq!((replayed(&first).0, replayed(&again).0), (None, Some("true")));
+        assert_eq!((first.replayed().0, again.replayed().0), (None, Some("true")));
         assert_eq!(first.text, again.text);
     }
 }
@@ -146,7 +139,7 @@ async fn which_keys_there_are() {
     let longest = one.client().key(&"k".repeat(255));
     longest.post(&members, developer("a@example.com")).await.expect(201);
     assert_eq!(
-        replayed(&longest.post(&members, developer("a@example.com")).await.expect(201)).0,
+        longest.post(&members, developer("a@example.com")).await.expect(201).replayed().0,
         Some("true")
     );
     let long =
@@ -155,7 +148,7 @@ async fn which_keys_there_are() {
     for _ in 0..2 {
         let binary =
             one.client().with("idempotency-key", [0xff]).post(&members, developer("b@example.com")).await;
-        assert_eq!(replayed(&binary.expect(400)), (None, None));
+        assert_eq!(binary.expect(400).replayed(), (None, None));
     }
     one.client().key("").post(&members, developer("b@example.com")).await.expect(201);
     one.client().key("").post(&members, developer("c@example.com")).await.expect(201);
@@ -169,7 +162,7 @@ async fn a_key_belongs_to_its_account_and_only_additions_look_at_it() {
         let client = app.token(&tenant, "*").await.key("same");
         let account = format!("/v2/accounts/{}", tenant.id);
         let added = client.post(&format!("{account}/members"), developer("a@example.com")).await.expect(201);
-        assert_eq!(replayed(&added).0, None);
+        assert_eq!(added.replayed().0, None);
         client.put(&account, json!({"name": "one"})).await.expect(200);
         assert_eq!(client.put(&account, json!({"name": "two"})).await.expect(200)["name"], json!("two"));
         let path = format!("{account}/members/{}", added["user_id"].as_str().unwrap());
@@ -186,20 +179,7 @@ async fn who_may_not_ask_claims_nothing() {
     reader.post(&members, developer("a@example.com")).await.expect(403);
     one.app.anonymous().key("k").post(&members, developer("a@example.com")).await.expect(401);
     let first = one.client().key("k").post(&members, developer("b@example.com")).await.expect(201);
-    assert_eq!(replayed(&first).0, None);
-}
-
-/// Keeps the writer busy until it is let go.
-struct Busy(Mutex<Receiver<()>>);
-
-impl Operation for Busy {
-    type Output = ();
-    type Error = Error;
-
-    async fn run(&self, _: &mut Tx<'_>, _: &mut Moment) -> Result<(), Error> {
-        self.0.lock().unwrap().recv().unwrap();
-        Ok(())
-    }
+    assert_eq!(first.replayed().0, None);
 }
 
 #[tokio::test]
@@ -220,10 +200,10 @@ async fn a_key_in_use_is_told_so_at_once() {
     );
     busy.unwrap();
     first.expect(201);
-    let (flag, retry_after) = replayed(&second);
+    let (flag, retry_after) = second.replayed();
     assert_eq!((second.status, flag), (409, Some("false")), "{second}");
     assert!(retry_after.unwrap().parse::<u64>().unwrap() >= 1);
     assert_eq!(second.message(), "A request with this idempotency key is already in progress");
-    assert_eq!(replayed(&other.expect(422)), (None, None));
-    assert_eq!(replayed(&keyed.post(&members, developer("a@example.com")).await.expect(201)).0, Some("true"));
+    assert_eq!(other.expect(422).replayed(), (None, None));
+    assert_eq!(keyed.post(&members, developer("a@example.com")).await.expect(201).replayed().0, Some("true"));
 }

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
+use tenantry_core::ids::OrganizationId;
 use tenantry_core::organization::FeatureSettings;
 
 use crate::support::{Answer, App, Client, Tenant, session};
 
 /// Whose token a request has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Whose {
+pub(crate) enum Whose {
     Organization,
     Person,
     Customer,
@@ -17,12 +18,12 @@ enum Whose {
 }
 
 /// One operation of a document.
-struct Served {
-    id: String,
-    method: String,
+pub(crate) struct Served {
+    pub(crate) id: String,
+    pub(crate) method: String,
     path: String,
     /// Whose tokens reach it, by one of which scopes; nobody's for what is public.
-    open: BTreeMap<Whose, Vec<String>>,
+    pub(crate) open: BTreeMap<Whose, Vec<String>>,
 }
 
 impl Served {
@@ -47,7 +48,7 @@ impl Served {
         Self { id, method: method.to_uppercase(), path: path.to_owned(), open }
     }
 
-    fn is_public(&self) -> bool {
+    pub(crate) fn is_public(&self) -> bool {
         self.open.is_empty()
     }
 
@@ -61,7 +62,7 @@ impl Served {
     }
 }
 
-async fn served(app: &App) -> Vec<Served> {
+pub(crate) async fn served(app: &App) -> Vec<Served> {
     let mut all = Vec::new();
     for document in ["/v1/openapi.json", "/v2/openapi.json"] {
         let document = app.anonymous().get(document).await.expect(200);
@@ -74,8 +75,8 @@ async fn served(app: &App) -> Vec<Served> {
 }
 
 /// A tenant with a row of every kind, named alike wherever names are free.
-struct Estate {
-    tenant: Tenant,
+pub(crate) struct Estate {
+    pub(crate) tenant: Tenant,
     slug: String,
     customer: String,
     member: String,
@@ -83,6 +84,9 @@ struct Estate {
     endpoint: String,
     event: String,
     token: String,
+    /// A sub-account, and a key of it.
+    child: OrganizationId,
+    child_key: String,
     /// A session of an individual customer, begun before customers had members.
     customer_session: String,
     /// A session of an individual customer's owner.
@@ -94,7 +98,7 @@ struct Estate {
 /// The address of the teammate.
 const TEAMMATE: &str = "t@example.com";
 
-async fn estate(app: &App, slug: &str) -> Estate {
+pub(crate) async fn estate(app: &App, slug: &str) -> Estate {
     let features = FeatureSettings { member_model_enabled: false, ..FeatureSettings::usual() };
     let tenant = app.organization_with(slug, features).await;
     let client = app.token(&tenant, "*").await;
@@ -127,6 +131,9 @@ async fn estate(app: &App, slug: &str) -> Estate {
     let token = json!({"comment": "another", "scopes": []});
     let token = client.post("/v1/organization-access-tokens", token).await.expect(201);
     let token = token["organization_access_token"]["id"].as_str().unwrap().to_owned();
+    let child = app.sub_account(&tenant, &format!("{slug}-child")).await;
+    let keys = format!("/v2/accounts/{}/sub-accounts/{child}/api-keys", tenant.id);
+    let child_key = client.post(&keys, json!({"label": "child", "scopes": ["*"]})).await.expect(201).id();
     let slug = slug.to_owned();
     Estate {
         tenant,
@@ -137,6 +144,8 @@ async fn estate(app: &App, slug: &str) -> Estate {
         endpoint,
         event,
         token,
+        child,
+        child_key,
         customer_session,
         member_session,
         owner_session,
@@ -145,7 +154,7 @@ async fn estate(app: &App, slug: &str) -> Estate {
 
 impl Estate {
     /// The path of an operation, about the rows of the estate.
-    fn path(&self, operation: &Served) -> String {
+    pub(crate) fn path(&self, operation: &Served) -> String {
         let path = &operation.path;
         let mut steps = path.split('/').skip(2);
         let id = match (steps.next(), steps.next()) {
@@ -164,6 +173,8 @@ impl Estate {
             .replace("{member_external_id}", "mem")
             .replace("{account_id}", &self.tenant.id.to_string())
             .replace("{user_id}", &self.teammate)
+            .replace("{sub_account_id}", &self.child.to_string())
+            .replace("{key_id}", if path.contains("sub-accounts") { &self.child_key } else { &self.token })
             .replace("{slug}", &self.slug);
         assert!(!filled.contains('{'), "{path}");
         match operation.id.as_str() {
@@ -180,6 +191,9 @@ impl Estate {
         let mut body = match operation {
             "members:create_member" => json!({"customer_id": self.customer, "email": "new@example.com"}),
             "addAccountMember" => json!({"email": "new@example.com", "role": "Developer"}),
+            "createAPIKey" => json!({"label": "new", "scopes": ["api-keys:write"]}),
+            "createSubAccountAPIKey" => json!({"label": "new", "scopes": ["sub-account-api-keys:write"]}),
+            "updateAPIKey" | "updateSubAccountAPIKey" => json!({"label": "changed"}),
             "organizations:create" => return json!({"name": "Another", "slug": "another"}),
             "organizations:members:add" | "organizations:members:invite" => {
                 json!({"email": "new@example.com"})
@@ -205,7 +219,7 @@ impl Estate {
         body
     }
 
-    async fn send(&self, client: &Client<'_>, whose: Whose, operation: &Served) -> Answer {
+    pub(crate) async fn send(&self, client: &Client<'_>, whose: Whose, operation: &Served) -> Answer {
         let path = self.path(operation);
         match operation.method.as_str() {
             "GET" | "DELETE" => client.send(&operation.method, &path, None, "").await,
@@ -214,7 +228,13 @@ impl Estate {
     }
 
     /// A client whom the estate lets do the operation, with that scope alone where scopes can be chosen.
-    async fn client<'a>(&self, app: &'a App, whose: Whose, scope: &str, operation: &Served) -> Client<'a> {
+    pub(crate) async fn client<'a>(
+        &self,
+        app: &'a App,
+        whose: Whose,
+        scope: &str,
+        operation: &Served,
+    ) -> Client<'a> {
         match whose {
             Whose::Organization => app.token(&self.tenant, scope).await,
             // The owner stays: anybody else may leave.
@@ -230,10 +250,10 @@ impl Estate {
 
     /// Whether an answer tells anything of the estate.
     fn is_in(&self, answer: &Answer) -> bool {
-        let tenant = self.tenant.id.to_string();
-        let rows =
-            [&tenant, &self.customer, &self.member, &self.teammate, &self.endpoint, &self.event, &self.token];
-        rows.into_iter().any(|id| answer.text.contains(id.as_str()))
+        let (tenant, child) = (self.tenant.id.to_string(), self.child.to_string());
+        let team = [&tenant, &self.teammate, &self.token, &child, &self.child_key];
+        let rows = [&self.customer, &self.member, &self.endpoint, &self.event];
+        team.into_iter().chain(rows).any(|id| answer.text.contains(id.as_str()))
     }
 }
 
@@ -425,7 +445,7 @@ async fn another_tenants_row_looks_like_none() {
         (Whose::Member, app.bearer(&elsewhere.owner_session)),
     ];
     let nothing = "0b0f7bb4-6e1c-4c1b-9c56-52bfe2ad9a3e".to_owned();
-    let id = tenantry_core::ids::OrganizationId::new(nothing.parse().unwrap());
+    let id = OrganizationId::new(nothing.parse().unwrap());
     let nowhere = Estate {
         tenant: Tenant { id, owner: String::new() },
         slug: "nowhere".to_owned(),
@@ -434,7 +454,9 @@ async fn another_tenants_row_looks_like_none() {
         teammate: nothing.clone(),
         endpoint: nothing.clone(),
         event: nothing.clone(),
-        token: nothing,
+        token: nothing.clone(),
+        child: id,
+        child_key: nothing,
         customer_session: String::new(),
         member_session: String::new(),
         owner_session: String::new(),

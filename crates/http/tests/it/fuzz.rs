@@ -66,6 +66,9 @@ fn text() -> impl Strategy<Value = String> {
         "slack",
         "customer.created",
         "customers:read",
+        "api-keys:write",
+        "messages:send:{a.example}",
+        "203.0.113.0/24",
         "P30D",
         "2026-01-01T00:00:00Z",
         "2xx",
@@ -121,7 +124,7 @@ struct Sent {
     query: Vec<(String, String)>,
     body: Value,
     cut: Option<usize>,
-    known: [bool; 2],
+    known: [bool; 3],
     who: usize,
 }
 
@@ -137,7 +140,7 @@ fn sent() -> impl Strategy<Value = Sent> {
     ];
     let query = prop::collection::vec((prop::sample::select(names), text()), 0..4);
     let cut = prop::option::weighted(0.1, 0_usize..400);
-    let (steps, rest) = (prop::collection::vec(text(), 2), (any::<[bool; 2]>(), 0_usize..CALLERS));
+    let (steps, rest) = (prop::collection::vec(text(), 3), (any::<[bool; 3]>(), 0_usize..CALLERS));
     (any::<prop::sample::Index>(), steps, query, body, cut, rest).prop_map(
         |(operation, steps, query, body, cut, (known, who))| Sent {
             operation,
@@ -217,6 +220,8 @@ fn whatever_is_sent_is_answered() {
                     .unwrap()
                     .to_owned(),
             ),
+            ("{sub_account_id}", one.app.sub_account(&one.tenant, "child").await.to_string()),
+            ("{key_id}", one.key(&["accounts:read"]).await.0),
             ("{user_id}", developer["user_id"].as_str().unwrap().to_owned()),
             ("events", one.app.pending_event(&one.tenant, &heard).await),
             ("{slug}", "acme".to_owned()),

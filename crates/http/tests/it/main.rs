@@ -12,6 +12,9 @@
 
 mod account_members;
 mod accounts;
+mod allow_lists;
+mod api_keys;
+mod api_keys_change;
 mod audit;
 mod authorization;
 mod customers_change;
@@ -20,10 +23,13 @@ mod customers_list;
 mod front;
 mod fuzz;
 mod hostile;
+mod idempotency;
 mod members;
 mod members_nested;
 mod openapi;
 mod organizations;
 mod organizations_update;
+mod pages;
+mod sub_account_api_keys;
 mod support;
 mod two_dialects;

@@ -45,7 +45,7 @@ letter!(EmailChangedNotice, "email_changed_notice.txt", "email_changed_notice.ht
 letter!(TeamMemberAdded, "team_member_added.txt", "team_member_added.html", {
     organization: &'a str, role: &'a str, inviter: Option<&'a str>
 });
-letter!(ApiKeyRestricted, "api_key_restricted.txt", "api_key_restricted.html", {
+letter!(ApiKeyAllowList, "api_key_allow_list.txt", "api_key_allow_list.html", {
     organization: &'a str, label: &'a str
 });
 letter!(WebhookEndpointDisabled, "webhook_endpoint_disabled.txt", "webhook_endpoint_disabled.html", {
@@ -101,11 +101,11 @@ pub fn team_member_added(
         .message(to, format!("You are now on the team of {organization}"))
 }
 
-/// To those who look after an organization: a key of theirs may do less than before.
-pub fn api_key_restricted(to: EmailAddress, organization: &str, label: &str) -> Result<Message, MailError> {
+/// To those who look after an organization: the addresses have changed from which a key of it may be used.
+pub fn api_key_allow_list(to: EmailAddress, organization: &str, label: &str) -> Result<Message, MailError> {
     let organization = &one_line(organization);
-    ApiKeyRestricted { organization, label: &one_line(label) }
-        .message(to, format!("An API key of {organization} was restricted"))
+    ApiKeyAllowList { organization, label: &one_line(label) }
+        .message(to, format!("Allowed addresses of an API key of {organization}"))
 }
 
 /// To those who look after an organization: nothing is delivered to this endpoint any more.
@@ -165,7 +165,7 @@ mod tests {
             email_changed_notice(to(), name, &new),
             team_member_added(to(), name, name, Some(name)),
             team_member_added(to(), name, name, None),
-            api_key_restricted(to(), name, name),
+            api_key_allow_list(to(), name, name),
             webhook_endpoint_disabled(to(), name, name, name),
         ]
         .into_iter()
@@ -232,7 +232,7 @@ mod tests {
         for body in [&message.text, &message.html] {
             assert!(body.contains("https://x.dev/in") && body.contains("ten events failed"), "{body}");
         }
-        let message = api_key_restricted(to(), "Acme", "CI").unwrap();
+        let message = api_key_allow_list(to(), "Acme", "CI").unwrap();
         for body in [&message.text, &message.html] {
             assert!(body.contains("CI") && body.contains("Acme"), "{body}");
         }

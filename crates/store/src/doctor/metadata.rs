@@ -5,13 +5,17 @@ use std::collections::{BTreeMap, HashMap};
 use tenantry_core::values::Metadata;
 use uuid::Uuid;
 
-use super::{Finding, Parts};
+use super::{Finding, Parts, Rule};
 use crate::catalogue::Catalogue;
 use crate::rows::Field;
 use crate::sql::unexpected;
 use crate::{StoreError, Tx};
 
-pub(super) const NAME: &str = "found by its metadata";
+pub(super) const RULE: Rule = Rule {
+    check: "found by its metadata",
+    table: "customers",
+    says: "its metadata are not those that it is found by",
+};
 
 type Pairs = BTreeMap<String, String>;
 type Names = (Uuid, Uuid);
@@ -37,7 +41,7 @@ pub(super) async fn examine(
             // What cannot be read is found elsewhere.
             let shown = field(row, metadata).and_then(shown);
             if shown.is_some_and(|shown| shown != rows_of_it) {
-                found(Finding::new(NAME, table, row, "its metadata are not those that it is found by"));
+                found(Finding::new(RULE.check, table, row, RULE.says));
             }
         }
     }

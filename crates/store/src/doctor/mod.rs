@@ -64,15 +64,25 @@ impl fmt::Display for Field {
     }
 }
 
-/// The invariants that are looked at, each once.
-#[must_use]
-pub fn checks() -> Vec<&'static str> {
-    let mut names: Vec<&str> = queries::CHECKS.iter().map(|check| check.name).collect();
-    names.extend(values::CHECKS.iter().map(|check| check.name));
-    names.push(metadata::NAME);
-    names.sort_unstable();
-    names.dedup();
-    names
+/// One thing that is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rule {
+    /// The invariant.
+    pub check: &'static str,
+    /// The table whose rows are looked at.
+    pub table: &'static str,
+    /// What is said of a row that breaks it.
+    pub says: &'static str,
+}
+
+/// Everything that is looked at.
+pub fn rules() -> impl Iterator<Item = Rule> {
+    let queries = queries::CHECKS.iter();
+    let values = values::CHECKS.iter();
+    queries
+        .map(|one| Rule { check: one.name, table: one.table, says: one.says })
+        .chain(values.map(|one| Rule { check: one.name, table: one.table, says: one.says }))
+        .chain([metadata::RULE])
 }
 
 /// Looks at everything and hands each finding to `found`; `tx` is that of a snapshot, with its vault.

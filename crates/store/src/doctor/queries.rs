@@ -7,9 +7,9 @@ use crate::{StoreError, Tx};
 
 pub(super) struct Check {
     pub(super) name: &'static str,
-    table: &'static str,
+    pub(super) table: &'static str,
     fault: &'static str,
-    says: &'static str,
+    pub(super) says: &'static str,
 }
 
 const fn check(name: &'static str, table: &'static str, says: &'static str, fault: &'static str) -> Check {
@@ -170,8 +170,8 @@ pub(super) const CHECKS: &[Check] = &[
             WHERE e.organization_id = t.organization_id AND e.id = t.event_id
                 AND e.endpoint_id = t.endpoint_id)"),
     // Answers.
-    check("once", "idempotency_records", "its request was not answered",
-        "t.status = 0"),
+    check("once", "idempotency_records", "its request was neither answered nor is the answer forgotten",
+        "(t.status <> 0 OR t.answer_expires_at IS NOT NULL) AND t.status NOT BETWEEN 100 AND 599"),
 ];
 
 pub(super) async fn examine(

@@ -6,7 +6,7 @@ use tenantry_core::ids::{OrganizationId, TokenId};
 use tenantry_core::token::{AccessToken, LAST_USE_KEPT_S};
 
 use super::credentials::{ACCESS_TOKEN, access_token};
-use super::{Order, Page, Paged, Query, count};
+use super::{Keyset, Order, Page, Paged, Part, Query, count};
 use crate::{StoreError, Tx};
 
 /// What access tokens can be ordered by.
@@ -71,21 +71,37 @@ impl Tx<'_> {
         Ok(Paged { items, total })
     }
 
+    /// A part of the list of the tokens of an organization, newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn access_tokens_part(
+        &mut self,
+        organization: OrganizationId,
+        keyset: Keyset,
+    ) -> Result<Part<AccessToken>, StoreError> {
+        let mut query = Query::new("FROM access_tokens WHERE organization_id = ");
+        let organization = query.param(organization);
+        query.push(&format!("{organization} AND deleted_at IS NULL"));
+        self.part(ACCESS_TOKEN, &query, keyset, access_token, |token| token.id.uuid()).await
+    }
+
     /// Stores a token as it is now.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn access_token_update(&mut self, changed: &AccessToken) -> Result<(), StoreError> {
-        let AccessToken { organization, id, modified_at, label, scopes, .. } = changed;
+        let AccessToken { organization, id, modified_at, label, grants, ip_allow_list, .. } = changed;
         self.execute(
-            "UPDATE access_tokens SET modified_at = ?3, label = ?4, scopes = ?5
+            "UPDATE access_tokens SET modified_at = ?3, label = ?4, scopes = ?5, ip_allow_list = ?6
              WHERE organization_id = ?1 AND id = ?2",
             &[
                 (*organization).into(),
                 (*id).into(),
                 (*modified_at).into(),
                 label.as_str().into(),
-                serde_json::to_string(scopes)?.into(),
+                serde_json::to_string(grants)?.into(),
+                serde_json::to_string(ip_allow_list)?.into(),
             ],
         )
         .await?;

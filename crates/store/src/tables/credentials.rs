@@ -4,7 +4,7 @@ use tenantry_core::Timestamp;
 use tenantry_core::ids::{OrganizationId, SessionId, TokenId, UserTokenId};
 use tenantry_core::portal::Session;
 use tenantry_core::team::TeamRole;
-use tenantry_core::token::{AccessToken, Scopes, SecretKind, TokenHash, UserToken};
+use tenantry_core::token::{AccessToken, Grants, Scopes, SecretKind, TokenHash, UserToken};
 
 use crate::sql::{Param, Row, unexpected};
 use crate::{StoreError, Tx};
@@ -21,19 +21,21 @@ pub enum CredentialOwner {
 }
 
 pub(super) const ACCESS_TOKEN: &str = "organization_id, id, created_at, label, scopes, expires_at,
-    created_by_user_id, modified_at, last_used_at";
+    created_by_user_id, modified_at, last_used_at, ip_allow_list";
 
 pub(super) fn access_token(row: &Row<'_>) -> Result<AccessToken, StoreError> {
+    let created_at = row.get(2)?;
     Ok(AccessToken {
         organization: row.get(0)?,
         id: row.get(1)?,
-        created_at: row.get(2)?,
+        created_at,
         label: row.get(3)?,
-        scopes: row.parse(4, |text| serde_json::from_str::<Scopes>(text))?,
+        grants: row.parse(4, |text| Grants::stored(text, created_at))?,
         expires_at: row.get(5)?,
         created_by: row.get(6)?,
         modified_at: row.get(7)?,
         last_used_at: row.get(8)?,
+        ip_allow_list: row.parse(9, |text| serde_json::from_str(text))?,
     })
 }
 
@@ -70,7 +72,7 @@ impl Tx<'_> {
             .await?;
         match found {
             None => Ok(None),
-            Some((SecretKind::OrganizationToken, Some(organization), id)) => {
+            Some((SecretKind::OrganizationToken | SecretKind::ApiKey, Some(organization), id)) => {
                 let token = self.access_token_live(organization, TokenId::new(id), now).await?;
                 Ok(token.map(CredentialOwner::Organization))
             }
@@ -139,23 +141,51 @@ impl Tx<'_> {
         token: &AccessToken,
         hash: &TokenHash,
     ) -> Result<(), StoreError> {
-        let AccessToken { id, organization, created_at, label, scopes, expires_at, created_by, .. } = token;
+        self.token_insert(token, SecretKind::OrganizationToken, hash).await
+    }
+
+    /// Stores a new token of an organization that was made as an API key.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn api_key_insert(&mut self, token: &AccessToken, hash: &TokenHash) -> Result<(), StoreError> {
+        self.token_insert(token, SecretKind::ApiKey, hash).await
+    }
+
+    async fn token_insert(
+        &mut self,
+        token: &AccessToken,
+        kind: SecretKind,
+        hash: &TokenHash,
+    ) -> Result<(), StoreError> {
+        let AccessToken {
+            id,
+            organization,
+            created_at,
+            label,
+            grants,
+            ip_allow_list,
+            expires_at,
+            created_by,
+            ..
+        } = token;
         self.execute(
             "INSERT INTO access_tokens
-                (organization_id, id, created_at, label, scopes, expires_at, created_by_user_id)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                (organization_id, id, created_at, label, scopes, expires_at, created_by_user_id, ip_allow_list)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             &[
                 (*organization).into(),
                 (*id).into(),
                 (*created_at).into(),
                 label.as_str().into(),
-                serde_json::to_string(scopes)?.into(),
+                serde_json::to_string(grants)?.into(),
                 (*expires_at).into(),
                 (*created_by).into(),
+                serde_json::to_string(ip_allow_list)?.into(),
             ],
         )
         .await?;
-        self.credential_insert(hash, SecretKind::OrganizationToken, Some(*organization), id.uuid()).await
+        self.credential_insert(hash, kind, Some(*organization), id.uuid()).await
     }
 
     /// Stores a new token of a person.
@@ -204,8 +234,24 @@ impl Tx<'_> {
     ) -> Result<Option<AccessToken>, StoreError> {
         let sql = format!(
             "SELECT {ACCESS_TOKEN} FROM access_tokens
-             WHERE organization_id = ?1 AND id = ?2 AND deleted_at IS NULL{}",
-            self.for_update()
+             WHERE organization_id = ?1 AND id = ?2 AND deleted_at IS NULL"
+        );
+        self.first(&sql, &[organization.into(), id.into()], access_token).await
+    }
+
+    /// The same, held until the transaction ends.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn access_token_for_update(
+        &mut self,
+        organization: OrganizationId,
+        id: TokenId,
+    ) -> Result<Option<AccessToken>, StoreError> {
+        let hold = self.for_update();
+        let sql = format!(
+            "SELECT {ACCESS_TOKEN} FROM access_tokens
+             WHERE organization_id = ?1 AND id = ?2 AND deleted_at IS NULL{hold}"
         );
         self.first(&sql, &[organization.into(), id.into()], access_token).await
     }

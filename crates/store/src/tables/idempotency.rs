@@ -1,10 +1,15 @@
-//! Answers kept for a second request with the same idempotency key.
+//! Answers kept for a second request with the same idempotency key. One that shows a secret is sealed,
+//! bound to its key and request, and kept for less long than the key.
 
 use tenantry_core::Timestamp;
-use tenantry_core::ids::OrganizationId;
+use tenantry_core::ids::{CustomerId, MemberId, OrganizationId, UserId};
+use uuid::Uuid;
 
-use crate::sql::Param;
-use crate::{StoreError, Tx};
+use crate::sql::{Param, unexpected};
+use crate::{StoreError, Tx, Vault};
+
+/// The status of an answer that is forgotten.
+const FORGOTTEN: i64 = 0;
 
 /// An answer as it went over the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,46 +20,111 @@ pub struct StoredAnswer {
     pub body: Vec<u8>,
 }
 
+/// Whose keys they are: no two share one, whatever they call it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeySpace(Uuid);
+
+macro_rules! space_of {
+    ($($id:ty),+) => {$(
+        impl From<$id> for KeySpace {
+            fn from(id: $id) -> Self {
+                Self(id.uuid())
+            }
+        }
+    )+};
+}
+
+space_of!(OrganizationId, UserId, CustomerId, MemberId);
+
 /// What a request with a key claims.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
-    /// The account whose keys these are.
-    pub organization: OrganizationId,
+    /// Whose key it is.
+    pub space: KeySpace,
     /// The client's key.
     pub key: String,
     /// SHA-256 of method, path and body.
     pub fingerprint: [u8; 32],
 }
 
-/// What is known of a key.
+/// What the answer to a request with a key is sealed for.
+pub(crate) fn sealed_for(space: Uuid, fingerprint: &[u8], key: &str) -> Vec<u8> {
+    [space.as_bytes().as_slice(), fingerprint, key.as_bytes()].concat()
+}
+
+impl Claim {
+    fn place(&self) -> [Param<'_>; 2] {
+        [self.space.0.into(), self.key.as_str().into()]
+    }
+
+    /// What a sealed answer is bound to.
+    fn about(&self) -> Vec<u8> {
+        sealed_for(self.space.0, &self.fingerprint, &self.key)
+    }
+}
+
+/// What became of the request that used a key first.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IdempotencyRecord {
-    /// The request that used the key first.
-    pub fingerprint: Vec<u8>,
-    /// What was answered.
-    pub answer: StoredAnswer,
+pub enum KeyUse {
+    /// It was another request.
+    OtherRequest,
+    /// It was answered with a secret that is no longer kept.
+    Forgotten,
+    /// It was answered so.
+    Answered(StoredAnswer),
+}
+
+struct Kept {
+    fingerprint: Vec<u8>,
+    status: i64,
+    body: Vec<u8>,
+    shown_until: Option<Timestamp>,
+}
+
+impl Kept {
+    fn shown(self, claim: &Claim, now: Timestamp, vault: Option<&dyn Vault>) -> Result<KeyUse, StoreError> {
+        if self.fingerprint != claim.fingerprint {
+            return Ok(KeyUse::OtherRequest);
+        }
+        if self.status == FORGOTTEN || self.shown_until.is_some_and(|until| until <= now) {
+            return Ok(KeyUse::Forgotten);
+        }
+        let body = match self.shown_until {
+            None => self.body,
+            Some(_) => {
+                let vault = vault.ok_or_else(|| unexpected("the store has no vault"))?;
+                let opened = vault.open(&claim.about(), &self.body);
+                opened.ok_or_else(|| unexpected("a kept answer that cannot be opened"))?
+            }
+        };
+        let status = u16::try_from(self.status).map_err(unexpected)?;
+        Ok(KeyUse::Answered(StoredAnswer { status, body }))
+    }
 }
 
 impl Tx<'_> {
-    /// The record of a key that is claimed.
+    /// What is known of a key that is claimed.
     ///
     /// # Errors
-    /// When the database fails.
-    pub async fn idempotency_record(
+    /// When the database fails, or a sealed answer cannot be opened.
+    pub async fn idempotency_use(
         &mut self,
         claim: &Claim,
-    ) -> Result<Option<IdempotencyRecord>, StoreError> {
-        self.first(
-            "SELECT fingerprint, status, body FROM idempotency_records
-             WHERE organization_id = ?1 AND idempotency_key = ?2",
-            &[claim.organization.into(), claim.key.as_str().into()],
-            |row| {
-                let status = u16::try_from(row.get::<i64>(1)?).unwrap_or(500);
-                let answer = StoredAnswer { status, body: row.get(2)? };
-                Ok(IdempotencyRecord { fingerprint: row.get(0)?, answer })
-            },
-        )
-        .await
+        now: Timestamp,
+    ) -> Result<Option<KeyUse>, StoreError> {
+        let vault = self.vault().ok();
+        let kept = self
+            .first(
+                "SELECT fingerprint, status, body, answer_expires_at FROM idempotency_records
+                 WHERE organization_id = ?1 AND idempotency_key = ?2",
+                &claim.place(),
+                |row| {
+                    let (fingerprint, status) = (row.get(0)?, row.get(1)?);
+                    Ok(Kept { fingerprint, status, body: row.get(2)?, shown_until: row.get(3)? })
+                },
+            )
+            .await?;
+        kept.map(|kept| kept.shown(claim, now, vault)).transpose()
     }
 
     /// Claims a key until `expires_at`, in place of an expired record; answers whether it was free. Another
@@ -68,21 +138,25 @@ impl Tx<'_> {
         now: Timestamp,
         expires_at: Timestamp,
     ) -> Result<bool, StoreError> {
+        let [space, key] = claim.place();
         let changed = self
             .execute(
                 "INSERT INTO idempotency_records
-                    (organization_id, idempotency_key, fingerprint, created_at, expires_at, status, body)
-                 VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)
+                    (organization_id, idempotency_key, fingerprint, created_at, expires_at, status, body,
+                     answer_expires_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL)
                  ON CONFLICT (organization_id, idempotency_key) DO UPDATE SET
                     fingerprint = excluded.fingerprint, created_at = excluded.created_at,
-                    expires_at = excluded.expires_at, status = excluded.status, body = excluded.body
+                    expires_at = excluded.expires_at, status = excluded.status, body = excluded.body,
+                    answer_expires_at = excluded.answer_expires_at
                  WHERE idempotency_records.expires_at <= excluded.created_at",
                 &[
-                    claim.organization.into(),
-                    claim.key.as_str().into(),
+                    space,
+                    key,
                     Param::Bytes(&claim.fingerprint),
                     now.into(),
                     expires_at.into(),
+                    FORGOTTEN.into(),
                     Param::Bytes(&[]),
                 ],
             )
@@ -90,27 +164,53 @@ impl Tx<'_> {
         Ok(changed > 0)
     }
 
-    /// Keeps the answer to the request that claimed a key.
+    /// Keeps the answer to the request that claimed a key; sealed, and shown no longer than that, when it
+    /// has an end of its own.
     ///
     /// # Errors
-    /// When the database fails.
+    /// When the database fails, or the answer cannot be sealed.
     pub async fn idempotency_answer(
         &mut self,
         claim: &Claim,
         answer: &StoredAnswer,
+        shown_until: Option<Timestamp>,
     ) -> Result<(), StoreError> {
+        let sealed = match shown_until {
+            None => None,
+            Some(_) => {
+                let sealed = self.vault()?.seal(&claim.about(), &answer.body);
+                Some(sealed.ok_or_else(|| unexpected("an answer that cannot be sealed"))?)
+            }
+        };
+        let [space, key] = claim.place();
         self.execute(
-            "UPDATE idempotency_records SET status = ?3, body = ?4
+            "UPDATE idempotency_records SET status = ?3, body = ?4, answer_expires_at = ?5
              WHERE organization_id = ?1 AND idempotency_key = ?2",
             &[
-                claim.organization.into(),
-                claim.key.as_str().into(),
+                space,
+                key,
                 i64::from(answer.status).into(),
-                Param::Bytes(&answer.body),
+                Param::Bytes(sealed.as_deref().unwrap_or(&answer.body)),
+                shown_until.into(),
             ],
         )
         .await
         .map(|_| ())
+    }
+
+    /// Takes away at most `limit` sealed answers whose end has come; answers how many.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn idempotency_forget(&mut self, now: Timestamp, limit: i64) -> Result<usize, StoreError> {
+        self.execute(
+            "UPDATE idempotency_records SET status = ?3, body = ?4, answer_expires_at = NULL
+             WHERE (organization_id, idempotency_key) IN (
+                SELECT organization_id, idempotency_key FROM idempotency_records
+                WHERE answer_expires_at <= ?1 ORDER BY answer_expires_at LIMIT ?2)",
+            &[now.into(), limit.into(), FORGOTTEN.into(), Param::Bytes(&[])],
+        )
+        .await
     }
 
     /// Deletes at most `limit` expired records; answers how many.

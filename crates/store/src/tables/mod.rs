@@ -24,7 +24,8 @@ pub use access_tokens::{AccessTokenKey, TokenUse};
 pub use audit::{AuditImages, AuditLine};
 pub use credentials::CredentialOwner;
 pub use customers::{CustomerFilter, CustomerKey};
-pub use idempotency::{Claim, IdempotencyRecord, StoredAnswer};
+pub(crate) use idempotency::sealed_for;
+pub use idempotency::{Claim, KeySpace, KeyUse, StoredAnswer};
 pub use members::MemberFilter;
 pub use organizations::{OrganizationFilter, OrganizationKey};
 pub use unsent::WaitingEvent;
@@ -33,8 +34,10 @@ pub use webhook_events::WebhookEventRow;
 pub use webhook_lanes::{WebhookClaim, WebhookLane, WebhookLaneDue};
 
 use tenantry_core::ids::OrganizationId;
+use uuid::Uuid;
 
-use crate::sql::Param;
+use crate::sql::{Param, Row};
+use crate::{StoreError, Tx};
 
 /// Which part of a list is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +62,94 @@ pub struct Paged<T> {
     pub items: Vec<T>,
     /// The rows of the whole.
     pub total: u64,
+}
+
+/// Where a part of a list begins or ends. Lists of this kind are in the order of their ids, newest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edge {
+    /// At the newest row.
+    Newest,
+    /// Behind this id: what is older.
+    After(Uuid),
+    /// In front of this id: what is newer, as far as it adjoins.
+    Before(Uuid),
+}
+
+/// Which part of a list is wanted, by an id and not by a number of rows: what is made or deleted meanwhile
+/// moves no row to another part. The id need not be there any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keyset {
+    /// Where.
+    pub edge: Edge,
+    /// Rows at the most.
+    pub limit: usize,
+}
+
+/// A part of a list, newest first, and where its neighbours are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// The [`Edge::Before`] of the part in front of this one; nothing when there is none. The part that
+    /// begins at [`Edge::Newest`] has none.
+    pub newer: Option<Uuid>,
+    /// The [`Edge::After`] of the part behind this one; nothing when there is none.
+    pub older: Option<Uuid>,
+}
+
+impl Tx<'_> {
+    /// A part of the list that `from` (`FROM .. WHERE ..`) describes, whose rows have their place by `id`.
+    /// Two round trips, unless it begins at the newest row.
+    async fn part<T>(
+        &mut self,
+        columns: &str,
+        from: &Query<'_>,
+        keyset: Keyset,
+        read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
+        id: impl Fn(&T) -> Uuid,
+    ) -> Result<Part<T>, StoreError> {
+        let Keyset { edge, limit } = keyset;
+        let mut query = Query { sql: format!("SELECT {columns} {}", from.sql), params: from.params.clone() };
+        let bound = match edge {
+            Edge::Newest => " ORDER BY id DESC".to_owned(),
+            Edge::After(edge) => format!(" AND id < {} ORDER BY id DESC", query.param(edge)),
+            Edge::Before(edge) => format!(" AND id > {} ORDER BY id", query.param(edge)),
+        };
+        query.push(&bound);
+        // One more tells whether there are more.
+        let asked = query.param(i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX));
+        query.push(&format!(" LIMIT {asked}"));
+        let mut items = self.all(&query.sql, &query.params, read).await?;
+        let more = items.len() > limit;
+        items.truncate(limit);
+        if matches!(edge, Edge::Before(_)) {
+            items.reverse();
+        }
+        let (first, last) = (items.first().map(&id), items.last().map(&id));
+        // A part without rows has its neighbour at the other end of the list.
+        let (newer, older) = match edge {
+            Edge::Newest => (None, last.filter(|_| more)),
+            Edge::After(edge) => {
+                let (than, at) = first.map_or((">=", edge), |first| (">", first));
+                let any = self.any(from, than, at).await?;
+                (any.then(|| first.unwrap_or(Uuid::nil())), last.filter(|_| more))
+            }
+            Edge::Before(edge) => {
+                let (than, at) = last.map_or(("<=", edge), |last| ("<", last));
+                let any = self.any(from, than, at).await?;
+                (first.filter(|_| more), any.then(|| last.unwrap_or(Uuid::max())))
+            }
+        };
+        Ok(Part { items, newer, older })
+    }
+
+    /// Whether the list has a row whose id is `than` this one.
+    async fn any(&mut self, from: &Query<'_>, than: &str, id: Uuid) -> Result<bool, StoreError> {
+        let mut query = Query { sql: format!("SELECT 1 {}", from.sql), params: from.params.clone() };
+        let id = query.param(id);
+        query.push(&format!(" AND id {than} {id} LIMIT 1"));
+        Ok(self.first(&query.sql, &query.params, |row| row.get::<i64>(0)).await?.is_some())
+    }
 }
 
 /// One criterion of a list's order. Every list ends with its id, so that no two rows are equal.

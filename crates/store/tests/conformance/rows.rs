@@ -4,10 +4,10 @@ use tenantry_core::customer::{Customer, CustomerKind};
 use tenantry_core::member::{Member, MemberRole};
 use tenantry_core::organization::Organization;
 use tenantry_core::team::{TeamMember, TeamRole};
-use tenantry_core::token::{AccessToken, Scopes, UserToken};
+use tenantry_core::token::{AccessToken, Grants, Scopes, UserToken};
 use tenantry_core::user::User;
-use tenantry_core::values::{Address, AddressInput, Country, TaxId};
-use tenantry_store::{Claim, CredentialOwner, IdempotencyRecord, StoredAnswer};
+use tenantry_core::values::{Address, AddressInput, Country, IpAllowList, TaxId};
+use tenantry_store::CredentialOwner;
 
 use crate::fixtures::*;
 use crate::support::Database;
@@ -20,9 +20,8 @@ on_every_engine!(
     a_team_customer_is_reached_through_its_owner,
     a_member,
     an_access_token,
+    an_api_key,
     a_persons_token,
-    an_idempotency_record,
-    expired_records_are_swept,
     a_value_of_the_installation,
     an_audit_entry,
 );
@@ -185,7 +184,7 @@ async fn an_access_token(database: Database) {
     let scopes = vec!["members:read".parse().unwrap(), "messages:send:{example.com}".parse().unwrap()];
     let token = AccessToken {
         label: "Zoë's".to_owned(),
-        scopes: Scopes::new(scopes),
+        grants: Grants::new(Scopes::new(scopes), at(1)),
         expires_at: Some(at(100)),
         created_by: Some(user_id(1)),
         ..access_token(1, 1)
@@ -209,6 +208,37 @@ async fn an_access_token(database: Database) {
     let orphan = (access_token(2, 2), hash(2));
     run!(store, orphan, |(token, hash), tx, _| Ok(tx.access_token_insert(token, hash).await?)).unwrap();
     assert_eq!(read!(store, credential_owner(&hash(2), at(1))), None);
+}
+
+async fn an_api_key(database: Database) {
+    let store = database.open();
+    add_organization(&store, 1).await;
+    let list = IpAllowList::parse(["203.0.113.0/24", "2001:db8::/32", "192.0.2.1"]).unwrap();
+    let key = AccessToken { ip_allow_list: list, ..access_token(1, 1) };
+    let insert = (key.clone(), hash(1));
+    run!(store, insert, |(key, hash), tx, _| Ok(tx.api_key_insert(key, hash).await?)).unwrap();
+    let live = |key: &AccessToken| Some(CredentialOwner::Organization(key.clone()));
+    assert_eq!(read!(store, credential_owner(&hash(1), at(1))), live(&key));
+    let scopes = ["*", "customers:read"].map(|name| name.parse().unwrap());
+    let changed = AccessToken {
+        label: "other".to_owned(),
+        grants: key.grants.replaced(Scopes::new(scopes.to_vec()), at(7)),
+        ip_allow_list: IpAllowList::default(),
+        modified_at: Some(at(7)),
+        ..key.clone()
+    };
+    run!(store, changed.clone(), |changed, tx, _| Ok(tx.access_token_update(changed).await?)).unwrap();
+    assert_eq!(read!(store, credential_owner(&hash(1), at(1))), live(&changed));
+    let held =
+        run!(store, key.id, |id, tx, _| Ok(tx.access_token_for_update(organization_id(1), *id).await?));
+    assert_eq!(held.unwrap(), Some(changed.clone()));
+    assert_eq!(changed.grants.iter().map(|(_, since)| since).collect::<Vec<_>>(), [at(1), at(7)]);
+    let gone = run!(store, key.id, |id, tx, moment| {
+        tx.access_token_delete(organization_id(1), *id, moment.now()).await?;
+        Ok(tx.access_token_for_update(organization_id(1), *id).await?)
+    });
+    assert_eq!(gone.unwrap(), None);
+    assert_eq!(read!(store, credential_owner(&hash(1), at(1))), None);
 }
 
 async fn a_persons_token(database: Database) {
@@ -236,52 +266,6 @@ async fn a_persons_token(database: Database) {
     run!(store, (), |(), tx, _| Ok(tx.team_delete(organization_id(1), user_id(1)).await?)).unwrap();
     let left = CredentialOwner::User(token, vec![(organization_id(2), TeamRole::Analyst)]);
     assert_eq!(read!(store, credential_owner(&hash(1), at(99))), Some(left));
-}
-
-fn claim(organization: u32, key: &str) -> Claim {
-    Claim { organization: organization_id(organization), key: key.to_owned(), fingerprint: [7; 32] }
-}
-
-async fn an_idempotency_record(database: Database) {
-    let store = database.open();
-    let answer = |status| StoredAnswer { status, body: b"{\"a\":\xff}".to_vec() };
-    let claimed = async |now: i64, until: i64| {
-        run!(store, (at(now), at(until)), |(now, until), tx, _| {
-            Ok(tx.idempotency_claim(&claim(1, "k"), *now, *until).await?)
-        })
-        .unwrap()
-    };
-    for (status, from, until) in [(201, 1, 10), (409, 10, 20)] {
-        assert!(claimed(from, until).await, "the key is free, or its record has expired");
-        assert!(!claimed(until - 1, until + 5).await, "it is taken until its last moment");
-        run!(store, answer(status), |answer, tx, _| Ok(tx
-            .idempotency_answer(&claim(1, "k"), answer)
-            .await?))
-        .unwrap();
-        let record = IdempotencyRecord { fingerprint: vec![7; 32], answer: answer(status) };
-        assert_eq!(read!(store, idempotency_record(&claim(1, "k"))), Some(record));
-    }
-    assert_eq!(read!(store, idempotency_record(&claim(1, "K"))), None);
-    assert_eq!(read!(store, idempotency_record(&claim(2, "k"))), None);
-}
-
-async fn expired_records_are_swept(database: Database) {
-    let store = database.open();
-    run!(store, (), |(), tx, _| {
-        for expiry in 1..=10 {
-            assert!(tx.idempotency_claim(&claim(1, &format!("k{expiry}")), at(0), at(expiry)).await?);
-        }
-        Ok(())
-    })
-    .unwrap();
-    for (now, expected) in [(0, 0), (7, 3), (7, 3), (7, 1), (7, 0)] {
-        let swept = run!(store, at(now), |now, tx, _| Ok(tx.idempotency_sweep(*now, 3).await?)).unwrap();
-        assert_eq!(swept, expected);
-    }
-    for expiry in 1..=10 {
-        let found = read!(store, idempotency_record(&claim(1, &format!("k{expiry}"))));
-        assert_eq!(found.is_some(), expiry > 7, "{expiry}");
-    }
 }
 
 async fn a_value_of_the_installation(database: Database) {

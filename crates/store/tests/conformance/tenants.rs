@@ -3,7 +3,7 @@
 use tenantry_core::customer::Customer;
 use tenantry_core::member::{Member, MemberRole};
 use tenantry_core::team::TeamRole;
-use tenantry_store::{CustomerFilter, MemberFilter, OrganizationFilter};
+use tenantry_store::{CustomerFilter, Edge, Keyset, MemberFilter, OrganizationFilter};
 
 use crate::fixtures::*;
 use crate::support::Database;
@@ -51,6 +51,8 @@ async fn nothing_is_found_by_another_tenant(database: Database) {
         assert_eq!(read!(store, team_member(id, user_id(1))).is_some(), own);
         assert_eq!(!read!(store, team(id)).is_empty(), own);
         assert_eq!(read!(store, access_token(id, access_token(1, 1).id)).is_some(), own);
+        let own_tokens = read!(store, access_tokens_part(id, Keyset { edge: Edge::Newest, limit: 9 }));
+        assert_eq!(!own_tokens.items.is_empty(), own);
         let all = CustomerFilter { organizations: vec![id], ..CustomerFilter::default() };
         for filter in [
             all.clone(),

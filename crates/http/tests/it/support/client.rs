@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{App, Contract};
 
-/// Where every request comes from.
+/// Where requests come from unless a client is elsewhere.
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// Somebody who sends requests.
@@ -23,11 +23,12 @@ pub(crate) struct Client<'a> {
     bearer: Option<String>,
     headers: Vec<(String, Vec<u8>)>,
     actor: Uuid,
+    peer: IpAddr,
 }
 
 impl<'a> Client<'a> {
     pub(crate) fn new(app: &'a App, bearer: Option<String>) -> Self {
-        Self { app, bearer, headers: Vec::new(), actor: Uuid::nil() }
+        Self { app, bearer, headers: Vec::new(), actor: Uuid::nil(), peer: PEER }
     }
 
     pub(super) fn known_as(self, actor: Uuid) -> Self {
@@ -43,6 +44,11 @@ impl<'a> Client<'a> {
         self.bearer.clone().unwrap()
     }
 
+    /// The same client, elsewhere.
+    pub(crate) fn at(&self, peer: &str) -> Self {
+        Self { peer: peer.parse().unwrap(), ..self.clone() }
+    }
+
     /// The same client, sending one more header.
     pub(crate) fn with(&self, name: &str, value: impl AsRef<[u8]>) -> Self {
         let mut client = self.clone();
@@ -50,7 +56,7 @@ impl<'a> Client<'a> {
         client
     }
 
-    /// The same client, naming the request for `/v2`.
+    /// The same client, naming the request.
     pub(crate) fn key(&self, key: &str) -> Self {
         self.with("idempotency-key", key)
     }
@@ -102,7 +108,7 @@ impl<'a> Client<'a> {
             request = request.header(name, value.as_slice());
         }
         let request = request.body(Body::from(body.into())).unwrap();
-        let (parts, body) = self.app.front.answer(request, PEER).await.into_parts();
+        let (parts, body) = self.app.front.answer(request, self.peer).await.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         let answer = Answer {
             request: format!("{method} {path}"),
@@ -142,6 +148,11 @@ impl Answer {
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// What the answer says of its key: whether it was given before, and when to try again.
+    pub(crate) fn replayed(&self) -> (Option<&str>, Option<&str>) {
+        (self.header("idempotent-replayed"), self.header("retry-after"))
     }
 
     /// The request id that the answer shows.

@@ -7,21 +7,25 @@ mod contract;
 pub(crate) use client::{Answer, Client};
 pub(crate) use contract::{Contract, Fact, OWN};
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tenantry_app::organizations::{OrganizationCreate, Owner};
 use tenantry_app::tokens::{TokenCreate, UserTokenCreate};
-use tenantry_app::{App as UseCases, Clock, HashKey, Requester};
+use tenantry_app::{App as UseCases, Clock, Error, HashKey, Requester};
 use tenantry_core::ids::{CustomerId, OrganizationId};
-use tenantry_core::organization::{FeatureSettings, NewOrganization, OrganizationChange, Origin};
+use tenantry_core::organization::{
+    FeatureSettings, NewOrganization, Organization, OrganizationChange, Origin,
+};
+use tenantry_core::team::{TeamMember, TeamRole};
 use tenantry_core::token::{Scope, Scopes};
 use tenantry_core::values::{EmailAddress, OrganizationName, Slug};
 use tenantry_core::{Moment, Timestamp};
 use tenantry_http::{Config, Front, Limits};
-use tenantry_store::{AuditLine, sqlite};
+use tenantry_store::{AuditLine, Operation, StoreError, Tx, sqlite};
 
 /// 2026-01-01T00:00:00Z. Every look at the clock is a millisecond later than the one before.
 const BEGINNING: i64 = 1_767_225_600_000_000;
@@ -33,7 +37,8 @@ pub(crate) const TRUSTED: &str = "https://app.example.com";
 /// A server without a socket.
 pub(crate) struct App {
     pub(crate) front: Front,
-    _directory: TempDir,
+    directory: TempDir,
+    micros: Arc<AtomicI64>,
 }
 
 /// An organization of the fixture, as the operator made it.
@@ -50,9 +55,10 @@ impl App {
 
     pub(crate) fn with(limits: Limits) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let micros = AtomicI64::new(BEGINNING);
+        let micros = Arc::new(AtomicI64::new(BEGINNING));
+        let ticking = Arc::clone(&micros);
         let clock: Clock =
-            Arc::new(move || Timestamp::from_micros(micros.fetch_add(1_000, Ordering::Relaxed)));
+            Arc::new(move || Timestamp::from_micros(ticking.fetch_add(1_000, Ordering::Relaxed)));
         let seeds = AtomicI64::new(0);
         let now = Arc::clone(&clock);
         let moments = Arc::new(move || {
@@ -63,7 +69,39 @@ impl App {
         let store = sqlite::open(&directory.path().join("tenantry.db"), moments).unwrap();
         let app = Arc::new(UseCases::new(store, clock, HashKey::new([1; 32])));
         let config = Config { limits, trusted_origins: vec![TRUSTED.to_owned()], ..Config::default() };
-        Self { front: Front::new(app, config), _directory: directory }
+        Self { front: Front::new(app, config), directory, micros }
+    }
+
+    /// Lets time pass.
+    pub(crate) fn wait(&self, seconds: i64) {
+        self.micros.fetch_add(seconds * 1_000_000, Ordering::Relaxed);
+    }
+
+    /// Every row of every table, as text.
+    pub(crate) fn rows(&self) -> Vec<String> {
+        let database = rusqlite::Connection::open(self.directory.path().join("tenantry.db")).unwrap();
+        let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
+        let mut tables = database.prepare(tables).unwrap();
+        let tables = tables.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        let mut rows = Vec::new();
+        for table in tables.map(Result::unwrap) {
+            let mut statement = database.prepare(&format!("SELECT * FROM {table}")).unwrap();
+            let columns = statement.column_count();
+            let mut found = statement.query([]).unwrap();
+            while let Some(row) = found.next().unwrap() {
+                let values: Vec<_> = (0..columns).map(|column| row.get_ref(column).unwrap()).collect();
+                rows.push(format!("{table}: {values:?}"));
+            }
+        }
+        rows.sort();
+        rows
+    }
+
+    /// Whether the database's files hold these bytes anywhere.
+    pub(crate) fn stores(&self, bytes: &str) -> bool {
+        let files = std::fs::read_dir(self.directory.path()).unwrap();
+        let files = files.map(|file| std::fs::read(file.unwrap().path()).unwrap());
+        files.into_iter().any(|file| file.windows(bytes.len()).any(|part| part == bytes.as_bytes()))
     }
 
     pub(crate) fn use_cases(&self) -> &Arc<UseCases> {
@@ -88,6 +126,12 @@ impl App {
             origin: Origin::operator(features),
         });
         Tenant { id: created.await.unwrap().id, owner }
+    }
+
+    /// A sub-account of an organization, as it stands in the database, with its parent's owner.
+    pub(crate) async fn sub_account(&self, parent: &Tenant, slug: &str) -> OrganizationId {
+        let child = SubAccount { parent: parent.id, slug: slug.to_owned() };
+        self.use_cases().store().write(child).await.unwrap()
     }
 
     /// A client with a token of the organization; `*` is every scope.
@@ -150,6 +194,29 @@ impl App {
     }
 }
 
+/// Stores a sub-account.
+struct SubAccount {
+    parent: OrganizationId,
+    slug: String,
+}
+
+impl Operation for SubAccount {
+    type Output = OrganizationId;
+    type Error = StoreError;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<OrganizationId, StoreError> {
+        let parent = tx.organization(self.parent).await?.unwrap();
+        let (id, slug) = (OrganizationId::new(moment.uuid()), self.slug.parse().unwrap());
+        let (owner, parent_id, now) = (parent.owner, Some(parent.id), moment.now());
+        let child = Organization { id, slug, parent: parent_id, created_at: now, ..parent };
+        tx.organization_insert(&child).await?;
+        let role = TeamRole::Owner;
+        let owner = TeamMember { organization: id, user: owner, role, created_at: now, modified_at: now };
+        tx.team_insert(&owner).await?;
+        Ok(id)
+    }
+}
+
 fn read_scopes(names: &str) -> Scopes {
     Scopes::new(names.split_whitespace().map(|name| name.parse::<Scope>().unwrap()).collect())
 }
@@ -177,6 +244,18 @@ impl One {
     /// `/v2/accounts/{id}` of the organization.
     pub(crate) fn account(&self) -> String {
         format!("/v2/accounts/{}", self.tenant.id)
+    }
+
+    /// `/v2/accounts/{id}/api-keys` of the organization.
+    pub(crate) fn keys(&self) -> String {
+        format!("{}/api-keys", self.account())
+    }
+
+    /// A new key of the organization, and a client with it.
+    pub(crate) async fn key(&self, scopes: &[&str]) -> (String, Client<'_>) {
+        let body = json!({"label": "key", "scopes": scopes});
+        let made = self.client().post(&self.keys(), body).await.expect(201);
+        (made.id(), self.app.bearer(made["secret_key"].as_str().unwrap()))
     }
 
     /// `/v1/organizations/{id}` of the organization.
@@ -216,6 +295,19 @@ impl One {
     pub(crate) async fn member(&self, customer: &str, name: &str) -> String {
         let body = json!({"email": format!("{name}@members.example.com"), "external_id": name});
         self.client().post(&format!("/v1/customers/{customer}/members"), body).await.expect(201).id()
+    }
+}
+
+/// Keeps the writer busy until it is let go.
+pub(crate) struct Busy(pub(crate) Mutex<Receiver<()>>);
+
+impl Operation for Busy {
+    type Output = ();
+    type Error = Error;
+
+    async fn run(&self, _: &mut Tx<'_>, _: &mut Moment) -> Result<(), Error> {
+        self.0.lock().unwrap().recv().unwrap();
+        Ok(())
     }
 }
 

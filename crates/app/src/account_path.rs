@@ -1,0 +1,72 @@
+//! Whose rows an operation is about: the caller's own account's, or those of one of its sub-accounts.
+
+use tenantry_core::ids::OrganizationId;
+use tenantry_core::organization::Organization;
+use tenantry_store::Tx;
+
+use crate::{Error, Requester, Right};
+
+/// The account that an operation is about, and how the caller reaches it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountPath {
+    /// An account of the caller's.
+    Own(OrganizationId),
+    /// A sub-account, through the account above it.
+    Sub {
+        /// The account of the caller's.
+        parent: OrganizationId,
+        /// The sub-account.
+        child: OrganizationId,
+    },
+}
+
+impl AccountPath {
+    /// The account that is named, whether the caller reaches it or not.
+    #[must_use]
+    pub const fn account(self) -> OrganizationId {
+        let (Self::Own(account) | Self::Sub { child: account, .. }) = self;
+        account
+    }
+
+    /// The account, when the requester manages it or the one above it.
+    ///
+    /// # Errors
+    /// [`Error::OrganizationNotFound`], [`Error::NotPermitted`], [`Error::SubAccountNotFound`], or a fault.
+    pub(crate) async fn resolve(self, tx: &mut Tx<'_>, by: &Requester) -> Result<OrganizationId, Error> {
+        self.check(by)?;
+        match self {
+            Self::Own(own) => Ok(own),
+            Self::Sub { parent, child } => below(parent, tx.organization(child).await?),
+        }
+    }
+
+    /// The same before something is changed: a sub-account's row is held until the transaction ends.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) async fn resolve_for_update(
+        self,
+        tx: &mut Tx<'_>,
+        by: &Requester,
+    ) -> Result<OrganizationId, Error> {
+        self.check(by)?;
+        match self {
+            Self::Own(own) => Ok(own),
+            Self::Sub { parent, child } => below(parent, tx.organization_for_update(child).await?),
+        }
+    }
+
+    fn check(self, by: &Requester) -> Result<(), Error> {
+        let (Self::Own(own) | Self::Sub { parent: own, .. }) = self;
+        if by.reaches(own) {
+            by.check(own, Right::ManageOrganization)
+        } else {
+            Err(Error::OrganizationNotFound)
+        }
+    }
+}
+
+fn below(parent: OrganizationId, found: Option<Organization>) -> Result<OrganizationId, Error> {
+    let child = found.filter(|child| child.parent == Some(parent)).ok_or(Error::SubAccountNotFound)?;
+    Ok(child.id)
+}

@@ -1,0 +1,167 @@
+//! API keys: the access tokens of an account, as the account itself or the one above it manages them. The
+//! tokens are those of [`crate::access_tokens`]; what differs is who is asked for, and how they change.
+//!
+//! Whoever looks after an account is told when the addresses change from which a key of it may be used.
+
+use std::net::IpAddr;
+
+use tenantry_core::Moment;
+use tenantry_core::audit::Actor;
+use tenantry_core::ids::{OrganizationId, TokenId};
+use tenantry_core::mail::Letter;
+use tenantry_core::team::TeamRole;
+use tenantry_core::token::{
+    self, AccessToken, CreateFacts, KeyChange, KeyFacts, NewAccessToken, Secret, SecretKind,
+};
+use tenantry_store::{Keyset, Operation, Part, Tx};
+
+use crate::mails::{self, NewMail};
+use crate::tokens::{Issued, record};
+use crate::{AccountPath, App, Error, HashKey, Requester, limits};
+
+/// Makes a key; it can do no more than its maker.
+#[derive(Clone)]
+pub struct ApiKeyCreate {
+    /// On whose behalf.
+    pub by: Requester,
+    /// Whose.
+    pub account: AccountPath,
+    /// What it is made of.
+    pub new: NewAccessToken,
+    /// The key its secret is hashed with.
+    pub hash_key: HashKey,
+}
+
+impl Operation for ApiKeyCreate {
+    type Output = Issued<AccessToken>;
+    type Error = Error;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Issued<AccessToken>, Error> {
+        let Self { by, account, new, hash_key } = self;
+        let organization = account.resolve_for_update(tx, by).await?;
+        let facts = CreateFacts { organization, held: by.scopes(), created_by: by.person() };
+        let id = TokenId::new(moment.uuid());
+        let token = token::create(facts, new.clone(), id, moment.now())?;
+        let secret = Secret::generate(SecretKind::ApiKey, moment);
+        tx.api_key_insert(&token, &hash_key.hash(secret.expose())).await?;
+        record(tx, moment, by, "access_token.created", None, Some(&token)).await?;
+        if !token.ip_allow_list.is_empty() {
+            tell(tx, moment, &token).await?;
+        }
+        Ok(Issued { token, secret })
+    }
+}
+
+/// Changes a key.
+#[derive(Debug, Clone)]
+pub struct ApiKeyUpdate {
+    /// On whose behalf.
+    pub by: Requester,
+    /// Whose.
+    pub account: AccountPath,
+    /// Which.
+    pub id: TokenId,
+    /// How.
+    pub change: KeyChange,
+    /// Where the request comes from.
+    pub from: IpAddr,
+}
+
+impl Operation for ApiKeyUpdate {
+    type Output = AccessToken;
+    type Error = Error;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<AccessToken, Error> {
+        let Self { by, account, id, change, from } = self;
+        let organization = account.resolve_for_update(tx, by).await?;
+        let before = find(tx, organization, *id).await?;
+        let own_address = (by.actor() == Actor::Token(*id)).then_some(*from);
+        let facts = KeyFacts { held: by.scopes(), own_address };
+        let after = token::change_key(&before, change.clone(), &facts, moment.now())?;
+        tx.access_token_update(&after).await?;
+        record(tx, moment, by, "access_token.updated", Some(&before), Some(&after)).await?;
+        if after.ip_allow_list != before.ip_allow_list {
+            tell(tx, moment, &after).await?;
+        }
+        Ok(after)
+    }
+}
+
+/// Revokes a key: its next use finds it dead. A key may end itself.
+#[derive(Debug, Clone)]
+pub struct ApiKeyDelete {
+    /// On whose behalf.
+    pub by: Requester,
+    /// Whose.
+    pub account: AccountPath,
+    /// Which.
+    pub id: TokenId,
+}
+
+impl Operation for ApiKeyDelete {
+    type Output = AccessToken;
+    type Error = Error;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<AccessToken, Error> {
+        let Self { by, account, id } = self;
+        let organization = account.resolve_for_update(tx, by).await?;
+        let token = find(tx, organization, *id).await?;
+        tx.access_token_delete(organization, *id, moment.now()).await?;
+        record(tx, moment, by, "access_token.deleted", Some(&token), None).await?;
+        Ok(token)
+    }
+}
+
+async fn find(tx: &mut Tx<'_>, organization: OrganizationId, id: TokenId) -> Result<AccessToken, Error> {
+    tx.access_token_for_update(organization, id).await?.ok_or(Error::TokenNotFound)
+}
+
+/// Writes to the owner and the administrators of an account that the addresses have changed from which a key
+/// of it may be used.
+async fn tell(tx: &mut Tx<'_>, moment: &mut Moment, token: &AccessToken) -> Result<(), Error> {
+    let AccessToken { organization, label, .. } = token;
+    let account = tx.organization(*organization).await?.ok_or(Error::OrganizationNotFound)?;
+    let looks_after = |role| matches!(role, TeamRole::Owner | TeamRole::Administrator);
+    let people = tx.team_people(*organization).await?;
+    let told = people.into_iter().filter(|(member, _)| looks_after(member.role));
+    for (_, to) in told.take(limits::TOLD_OF_KEYS) {
+        let letter = Letter::ApiKeyAllowList { organization: account.name.to_string(), label: label.clone() };
+        let mail = NewMail { organization: *organization, to, letter, expires_at: None, secret: None };
+        mails::queue(tx, moment, mail).await?;
+    }
+    Ok(())
+}
+
+impl App {
+    /// A part of the list of an account's keys, newest first.
+    ///
+    /// # Errors
+    /// Those of [`AccountPath`], or a fault.
+    pub async fn api_keys(
+        &self,
+        by: &Requester,
+        account: AccountPath,
+        keyset: Keyset,
+    ) -> Result<Part<AccessToken>, Error> {
+        let mut reader = self.store.reader()?;
+        let mut tx = reader.tx()?;
+        let organization = account.resolve(&mut tx, by).await?;
+        Ok(tx.access_tokens_part(organization, keyset).await?)
+    }
+
+    /// A key of an account.
+    ///
+    /// # Errors
+    /// Those of [`AccountPath`], [`Error::TokenNotFound`], or a fault.
+    pub async fn api_key(
+        &self,
+        by: &Requester,
+        account: AccountPath,
+        id: TokenId,
+    ) -> Result<AccessToken, Error> {
+        let mut reader = self.store.reader()?;
+        let mut tx = reader.tx()?;
+        let organization = account.resolve(&mut tx, by).await?;
+        tx.access_token(organization, id).await?.ok_or(Error::TokenNotFound)
+    }
+}

@@ -1,0 +1,120 @@
+//! The scopes of an organization's token, each with the time at which it was granted. A scope that stays
+//! over a change keeps its time.
+
+use std::collections::BTreeMap;
+
+use serde::{Serialize, Serializer};
+
+use super::{Scope, Scopes};
+use crate::Timestamp;
+
+/// The scopes of a token, and since when it has each.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Grants {
+    scopes: Scopes,
+    /// As many as there are scopes, in their order.
+    since: Vec<Timestamp>,
+}
+
+impl Grants {
+    /// These scopes, all granted at `now`.
+    #[must_use]
+    pub fn new(scopes: Scopes, now: Timestamp) -> Self {
+        let since = vec![now; scopes.as_slice().len()];
+        Self { scopes, since }
+    }
+
+    /// The scopes.
+    #[must_use]
+    pub const fn scopes(&self) -> &Scopes {
+        &self.scopes
+    }
+
+    /// The scopes alone.
+    #[must_use]
+    pub fn into_scopes(self) -> Scopes {
+        self.scopes
+    }
+
+    /// Each scope with the time since which the token has it, sorted by scope.
+    pub fn iter(&self) -> impl Iterator<Item = (&Scope, Timestamp)> {
+        self.scopes.as_slice().iter().zip(self.since.iter().copied())
+    }
+
+    /// These scopes instead, granted at `now` where they were not before.
+    #[must_use]
+    pub fn replaced(&self, scopes: Scopes, now: Timestamp) -> Self {
+        let before: BTreeMap<&Scope, Timestamp> = self.iter().collect();
+        let since = scopes.as_slice().iter().map(|scope| before.get(scope).copied().unwrap_or(now)).collect();
+        Self { scopes, since }
+    }
+
+    /// Reads what was stored of a token that was made at `created_at`. A list of names, from when nothing
+    /// else was kept, was granted then.
+    ///
+    /// # Errors
+    /// When it is no such thing, or names a scope that nobody knows.
+    pub fn stored(text: &str, created_at: Timestamp) -> serde_json::Result<Self> {
+        if text.starts_with('[') {
+            return Ok(Self::new(serde_json::from_str(text)?, created_at));
+        }
+        let (scopes, since): (Vec<Scope>, _) =
+            serde_json::from_str::<BTreeMap<Scope, Timestamp>>(text)?.into_iter().unzip();
+        // The map was sorted, and has each scope once: the two lists still agree.
+        Ok(Self { scopes: Scopes::new(scopes), since })
+    }
+}
+
+/// An object: the scopes as names, their times as values.
+impl Serialize for Grants {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(micros: i64) -> Timestamp {
+        Timestamp::from_micros(micros)
+    }
+
+    fn scopes() -> impl Strategy<Value = Scopes> {
+        let names = vec!["*", "accounts:read", "customers:write", "messages:send:all", "messages:send:{a.b}"];
+        prop::collection::vec(prop::sample::select(names), 0..6)
+            .prop_map(|names| Scopes::new(names.into_iter().map(|name| name.parse().unwrap()).collect()))
+    }
+
+    proptest! {
+        #[test]
+        fn what_stays_keeps_its_time(first in scopes(), second in scopes(), third in scopes()) {
+            let grants = Grants::new(first, at(1)).replaced(second.clone(), at(2));
+            let after = grants.replaced(third.clone(), at(3));
+            prop_assert_eq!(after.scopes(), &third);
+            for (scope, since) in after.iter() {
+                let before = grants.iter().find(|(before, _)| *before == scope).map(|(_, since)| since);
+                prop_assert_eq!(since, before.unwrap_or(at(3)));
+            }
+            prop_assert_eq!(grants.replaced(second, at(4)), grants);
+        }
+
+        #[test]
+        fn what_is_stored_reads_back(first in scopes(), second in scopes()) {
+            let grants = Grants::new(first.clone(), at(1)).replaced(second, at(2));
+            let text = serde_json::to_string(&grants).unwrap();
+            prop_assert_eq!(Grants::stored(&text, at(9)).unwrap(), grants);
+            let names = serde_json::to_string(&first).unwrap();
+            prop_assert_eq!(Grants::stored(&names, at(9)).unwrap(), Grants::new(first, at(9)));
+        }
+    }
+
+    #[test]
+    fn what_nobody_wrote_is_refused() {
+        for text in ["", "1", "{", r#"["nope"]"#, r#"{"nope":"2026-01-01T00:00:00Z"}"#, r#"{"*":1}"#] {
+            assert!(Grants::stored(text, at(1)).is_err(), "{text}");
+        }
+    }
+}

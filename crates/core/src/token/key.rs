@@ -1,0 +1,158 @@
+//! How a token of an organization changes as an API key (contracts/ahasend-behaviour.md 1.6): what is given
+//! replaces what is there, something must change, and a key does not lock its own caller out.
+
+use std::net::IpAddr;
+
+use super::decide::regranted;
+use super::{AccessToken, Scopes, TokenError};
+use crate::Timestamp;
+use crate::values::IpAllowList;
+
+/// What a key is to have instead; nothing leaves it as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KeyChange {
+    /// What it is for.
+    pub label: Option<String>,
+    /// What it may do.
+    pub scopes: Option<Scopes>,
+    /// From where it may be used; the empty list means from everywhere.
+    pub ip_allow_list: Option<IpAllowList>,
+}
+
+/// What must be known to change a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyFacts {
+    /// The scopes of who changes it.
+    pub held: Scopes,
+    /// Where the request comes from, when the key changes itself.
+    pub own_address: Option<IpAddr>,
+}
+
+/// Changes a key.
+///
+/// # Errors
+/// When nothing is given or differs, when it would get a scope that the caller does not hold, or when it
+/// changes itself so that its caller is shut out.
+pub fn change_key(
+    before: &AccessToken,
+    change: KeyChange,
+    facts: &KeyFacts,
+    now: Timestamp,
+) -> Result<AccessToken, TokenError> {
+    let KeyChange { label, scopes, ip_allow_list } = change;
+    if label.is_none() && scopes.is_none() && ip_allow_list.is_none() {
+        return Err(TokenError::NothingGiven);
+    }
+    let mut after = before.clone();
+    if let Some(label) = label {
+        after.label = label;
+    }
+    if let Some(wanted) = scopes {
+        after.grants = regranted(before, wanted, &facts.held, now)?;
+    }
+    if let Some(list) = ip_allow_list.filter(|list| !list.is_same(&before.ip_allow_list)) {
+        if facts.own_address.is_some_and(|address| !list.covers(address)) {
+            return Err(TokenError::LocksOut);
+        }
+        after.ip_allow_list = list;
+    }
+    if after == *before {
+        return Err(TokenError::NothingChanges);
+    }
+    after.modified_at = Some(now);
+    Ok(after)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::ids::{OrganizationId, TokenId};
+    use crate::token::{Grants, Scope};
+
+    const NOW: Timestamp = Timestamp::from_micros(2_000_000);
+
+    fn any_scopes() -> impl Strategy<Value = Scopes> {
+        let names = vec!["*", "api-keys:write", "customers:read", "messages:send:all", "messages:send:{a.b}"];
+        prop::collection::vec(prop::sample::select(names), 1..5)
+            .prop_map(|names| Scopes::new(names.into_iter().map(|name| name.parse().unwrap()).collect()))
+    }
+
+    fn any_list() -> impl Strategy<Value = IpAllowList> {
+        prop::collection::vec(prop::sample::select(vec!["10.0.0.0/8", "192.0.2.1", "2001:db8::/32"]), 0..3)
+            .prop_map(|entries| IpAllowList::parse(entries).unwrap())
+    }
+
+    fn any_change() -> impl Strategy<Value = KeyChange> {
+        let label = prop::option::of("[ab]");
+        (label, prop::option::of(any_scopes()), prop::option::of(any_list()))
+            .prop_map(|(label, scopes, ip_allow_list)| KeyChange { label, scopes, ip_allow_list })
+    }
+
+    fn any_key() -> impl Strategy<Value = AccessToken> {
+        ("[ab]", any_scopes(), any_list()).prop_map(|(label, scopes, ip_allow_list)| AccessToken {
+            id: TokenId::new(Uuid::from_u128(1)),
+            organization: OrganizationId::new(Uuid::from_u128(2)),
+            created_at: Timestamp::from_micros(1),
+            modified_at: None,
+            label,
+            grants: Grants::new(scopes, Timestamp::from_micros(1)),
+            ip_allow_list,
+            expires_at: None,
+            last_used_at: None,
+            created_by: None,
+        })
+    }
+
+    fn address() -> impl Strategy<Value = Option<IpAddr>> {
+        prop::option::of(prop::sample::select(vec!["10.1.1.1", "192.0.2.1", "::1"]))
+            .prop_map(|text| text.map(|text| text.parse().unwrap()))
+    }
+
+    proptest! {
+        #[test]
+        fn a_change_does_what_it_says(
+            before in any_key(), change in any_change(), held in any_scopes(), own_address in address(),
+        ) {
+            let facts = KeyFacts { held: held.clone(), own_address };
+            let KeyChange { label, scopes, ip_allow_list } = change.clone();
+            match change_key(&before, change.clone(), &facts, NOW) {
+                Ok(after) => {
+                    prop_assert_eq!(after.modified_at, Some(NOW));
+                    prop_assert_eq!(&after.label, label.as_ref().unwrap_or(&before.label));
+                    prop_assert_eq!(after.scopes(), scopes.as_ref().unwrap_or(before.scopes()));
+                    prop_assert!(after.ip_allow_list.is_same(ip_allow_list.as_ref().unwrap_or(&before.ip_allow_list)));
+                    let either: Vec<Scope> =
+                        before.scopes().as_slice().iter().chain(held.as_slice()).cloned().collect();
+                    prop_assert!(Scopes::new(either).cover(after.scopes()));
+                    let again = change_key(&after, change, &facts, NOW);
+                    prop_assert_eq!(again, Err(TokenError::NothingChanges));
+                }
+                Err(TokenError::NothingGiven) => prop_assert_eq!(change, KeyChange::default()),
+                Err(TokenError::NothingChanges) => {
+                    prop_assert!(label.is_none_or(|label| label == before.label));
+                    prop_assert!(scopes.is_none_or(|scopes| scopes == *before.scopes()));
+                    prop_assert!(ip_allow_list.is_none_or(|list| list.is_same(&before.ip_allow_list)));
+                }
+                Err(TokenError::ScopesExceed(excess)) => {
+                    prop_assert!(excess.iter().all(|scope| !held.cover(&Scopes::new(vec![scope.clone()]))));
+                }
+                Err(TokenError::LocksOut) => {
+                    prop_assert!(!ip_allow_list.unwrap().covers(own_address.unwrap()));
+                }
+            }
+        }
+
+        #[test]
+        fn nobody_locks_themselves_out(before in any_key(), list in any_list(), own_address in address()) {
+            prop_assume!(own_address.is_none_or(|address| before.ip_allow_list.covers(address)));
+            let change = KeyChange { ip_allow_list: Some(list), ..KeyChange::default() };
+            let facts = KeyFacts { held: Scopes::default(), own_address };
+            if let Ok(after) = change_key(&before, change, &facts, NOW) {
+                prop_assert!(own_address.is_none_or(|address| after.ip_allow_list.covers(address)));
+            }
+        }
+    }
+}

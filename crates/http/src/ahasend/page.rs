@@ -1,0 +1,109 @@
+//! Lists in parts: `limit`, `after` and `before` in, `data` and `pagination` out
+//! (contracts/ahasend-behaviour.md 1.9).
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::json;
+use tenantry_app::cursors::Listed;
+use tenantry_store::{Edge, Keyset, Part};
+
+use super::error::Failure;
+use crate::call::{self, Call};
+use crate::limits;
+use crate::route::Parameter;
+
+/// What the document says of the parameters of every list.
+pub(super) const PARAMETERS: &[Parameter] = &[
+    Parameter {
+        name: "limit",
+        place: "query",
+        schema: || json!({"type": "integer", "minimum": 1, "maximum": limits::PAGE_ROWS, "default": limits::PAGE_ROWS}),
+        means: "Rows at the most.",
+    },
+    Parameter {
+        name: "after",
+        place: "query",
+        schema: || json!({"type": "string"}),
+        means: "What follows: the `next_cursor` of another part. Not together with `before`.",
+    },
+    Parameter {
+        name: "before",
+        place: "query",
+        schema: || json!({"type": "string"}),
+        means: "What comes just before: the `previous_cursor` of another part.",
+    },
+    Parameter {
+        name: "cursor",
+        place: "query",
+        schema: || json!({"type": "string"}),
+        means: "The former name of `after`.",
+    },
+];
+
+/// Where a part of a list has its neighbours.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PaginationInfo")]
+pub(crate) struct Pagination {
+    /// Whether there is anything after the last row.
+    has_more: bool,
+    /// To be sent as `after` for what follows; absent when nothing does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+    /// To be sent as `before` for what comes just before; absent when nothing does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous_cursor: Option<String>,
+}
+
+/// A part of a list, newest first.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Paginated{V}sResponse")]
+pub(crate) struct ListOf<V> {
+    /// Always `list`.
+    object: &'static str,
+    /// The rows.
+    data: Vec<V>,
+    /// Where its neighbours are.
+    pagination: Pagination,
+}
+
+/// Reads which part of a list is wanted.
+pub(super) fn read(call: &Call, of: Listed) -> Result<Keyset, Failure> {
+    let bounds = 1..=limits::PAGE_ROWS;
+    let limit = match call.last("limit") {
+        None => limits::PAGE_ROWS,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|limit| bounds.contains(limit))
+            .ok_or(Failure::Bad("limit must be between 1 and 100"))?,
+    };
+    let after = call.last("after").or_else(|| call.last("cursor"));
+    let edge = match (after, call.last("before")) {
+        (None, None) => Edge::Newest,
+        (Some(cursor), None) => Edge::After(
+            call.app.cursor_read(of, cursor).ok_or(Failure::Bad("after is no cursor of this list"))?,
+        ),
+        (None, Some(cursor)) => Edge::Before(
+            call.app.cursor_read(of, cursor).ok_or(Failure::Bad("before is no cursor of this list"))?,
+        ),
+        (Some(_), Some(_)) => return Err(Failure::Bad("after and before cannot be used together")),
+    };
+    Ok(Keyset { edge, limit: usize::try_from(limit).unwrap_or(usize::MAX) })
+}
+
+/// Shows a part of a list, each row as a `V`.
+pub(super) fn show<'a, R, V>(call: &Call, of: Listed, part: &'a Part<R>) -> Result<Response, Failure>
+where
+    V: From<&'a R> + Serialize,
+{
+    let cursor = |at: Option<uuid::Uuid>| at.map(|at| call.app.cursor(of, at)).transpose();
+    let pagination = Pagination {
+        has_more: part.older.is_some(),
+        next_cursor: cursor(part.older)?,
+        previous_cursor: cursor(part.newer)?,
+    };
+    let data: Vec<V> = part.items.iter().map(V::from).collect();
+    Ok(call::json(StatusCode::OK, &ListOf { object: "list", data, pagination }))
+}

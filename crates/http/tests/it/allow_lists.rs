@@ -1,0 +1,171 @@
+//! A key that may be used from certain addresses alone: in both dialects, before anything else is looked at.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::Request;
+use serde_json::json;
+use tenantry_core::mail::Letter;
+use tenantry_http::{Config, Front, Rate, Rates};
+
+use crate::support::{One, session};
+
+const NOT_HERE: &str = "this API key may not be used from this IP address";
+
+#[tokio::test]
+async fn a_key_is_refused_from_elsewhere_whatever_it_asks() {
+    let one = One::new().await;
+    let body =
+        json!({"label": "office", "scopes": ["*"], "ip_allow_list": ["203.0.113.0/24", "2001:db8::/32"]});
+    let made = one.client().post(&one.keys(), body).await.expect(201);
+    let key = one.app.bearer(made["secret_key"].as_str().unwrap());
+    for inside in ["203.0.113.5", "::ffff:203.0.113.5", "2001:db8:1::1"] {
+        key.at(inside).get("/v2/ping").await.expect(200);
+        key.at(inside).get("/v1/organizations").await.expect(200);
+    }
+    for outside in ["203.0.114.5", "::ffff:203.0.114.5", "::203.0.113.5", "2001:db9::1", "127.0.0.1"] {
+        let key = key.at(outside);
+        assert_eq!(key.get("/v2/ping").await.expect(403).message(), NOT_HERE, "{outside}");
+        assert_eq!(key.get(&one.account()).await.expect(403).message(), NOT_HERE);
+        let refused = key.get("/v1/organizations").await.expect(403);
+        assert_eq!(refused["error"], json!("NotPermitted"));
+        // Neither the path, nor the scope, nor the body, nor the key of the request is looked at.
+        assert_eq!(key.get("/v2/accounts/nope").await.expect(403).message(), NOT_HERE);
+        assert_eq!(key.raw("POST", &one.keys(), "{").await.expect(403).message(), NOT_HERE);
+        let keyed = key.key("k").raw("POST", &one.keys(), "{").await.expect(403);
+        assert_eq!((keyed.message(), keyed.header("idempotent-replayed")), (NOT_HERE, None));
+    }
+    let first =
+        key.at("203.0.113.5").key("k").post(&one.keys(), json!({"label": "x", "scopes": ["*"]})).await;
+    assert_eq!(first.expect(201).header("idempotent-replayed"), None, "nothing was claimed");
+}
+
+#[tokio::test]
+async fn a_key_does_not_lock_its_own_caller_out() {
+    let one = One::new().await;
+    let (id, key) = one.key(&["api-keys:write", "api-keys:read"]).await;
+    let path = format!("{}/{id}", one.keys());
+    let elsewhere = json!({"label": "moved", "ip_allow_list": ["203.0.113.0/24"]});
+    let refused = key.key("k").put(&path, elsewhere.clone()).await.expect(409);
+    assert_eq!(refused.message(), "ip_allow_list does not cover the address that this request comes from");
+    assert_eq!((refused.header("idempotent-replayed"), refused.header("retry-after")), (None, None));
+    let kept = key.get(&path).await.expect(200);
+    assert_eq!((&kept["label"], &kept["ip_allow_list"]), (&json!("key"), &json!([])), "nothing was saved");
+    key.put(&path, json!({"ip_allow_list": ["127.0.0.0/8"]})).await.expect(200);
+    key.put(&path, json!({"ip_allow_list": []})).await.expect(200);
+    // Another key's list is not its business, nor is a person's own address.
+    let (other, _) = one.key(&["accounts:read"]).await;
+    key.put(&format!("{}/{other}", one.keys()), elsewhere.clone()).await.expect(200);
+    let owner = one.app.user(&one.tenant.owner, "*").await;
+    owner.put(&path, elsewhere).await.expect(200);
+    key.get(&path).await.expect(403);
+    key.at("203.0.113.9").get(&path).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_ipv4_caller_is_the_same_through_a_dual_stack_socket() {
+    let one = One::new().await;
+    let (id, key) = one.key(&["api-keys:write"]).await;
+    let path = format!("{}/{id}", one.keys());
+    let mapped = key.at("::ffff:192.0.2.7");
+    let listed = mapped.put(&path, json!({"ip_allow_list": ["::ffff:192.0.2.7/128"]})).await.expect(200);
+    assert_eq!(listed["ip_allow_list"], json!(["192.0.2.7/32"]));
+    mapped.get("/v2/ping").await.expect(200);
+    key.at("192.0.2.7").get("/v2/ping").await.expect(200);
+    key.at("192.0.2.8").get("/v2/ping").await.expect(403);
+}
+
+#[tokio::test]
+async fn the_other_dialect_keeps_the_list() {
+    let one = One::new().await;
+    let (id, key) = one.key(&["organization_access_tokens:write"]).await;
+    let path = format!("{}/{id}", one.keys());
+    one.client().put(&path, json!({"ip_allow_list": ["203.0.113.1"]})).await.expect(200);
+    let token = format!("/v1/organization-access-tokens/{id}");
+    one.client().patch(&token, json!({"comment": "renamed"})).await.expect(200);
+    let shown = one.client().get(&path).await.expect(200);
+    assert_eq!((&shown["label"], &shown["ip_allow_list"]), (&json!("renamed"), &json!(["203.0.113.1/32"])));
+    key.patch(&token, json!({"comment": "again"})).await.expect(403);
+    key.at("203.0.113.1").patch(&token, json!({"comment": "again"})).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_session_that_a_key_began_is_the_visitors() {
+    let one = One::new().await;
+    one.team("team").await;
+    let (id, key) = one.key(&["*"]).await;
+    one.client()
+        .put(&format!("{}/{id}", one.keys()), json!({"ip_allow_list": ["203.0.113.1"]}))
+        .await
+        .expect(200);
+    let customer = one.client().get("/v1/customers/external/team").await.expect(200).id();
+    let members = one.client().get(&format!("/v1/members?customer_id={customer}")).await.expect(200);
+    let owner = json!({"customer_id": customer, "member_id": members["items"][0]["id"]});
+    let visitor = session(&key.at("203.0.113.1"), &owner).await;
+    one.app.bearer(&visitor).get("/v1/customer-portal/customers/me").await.expect(200);
+}
+
+#[tokio::test]
+async fn who_looks_after_the_account_is_told() {
+    let one = One::new().await;
+    let members = format!("{}/members", one.account());
+    for (email, role) in [("admin@example.com", "Administrator"), ("dev@example.com", "Developer")] {
+        one.client().post(&members, json!({"email": email, "role": role})).await.expect(201);
+    }
+    let (id, _) = one.key(&["accounts:read"]).await;
+    let path = format!("{}/{id}", one.keys());
+    let told = async || {
+        let mut told = Vec::new();
+        loop {
+            let taken = one.app.use_cases().mails_take().await.unwrap();
+            if taken.is_empty() {
+                told.sort();
+                return told;
+            }
+            for mail in taken {
+                one.app.use_cases().mail_forget(&mail).await.unwrap();
+                if let Letter::ApiKeyAllowList { organization, label } = &mail.letter {
+                    told.push(format!("{} {organization} {label}", mail.to));
+                }
+            }
+        }
+    };
+    let both = [format!("admin@example.com acme key"), format!("{} acme key", one.tenant.owner)];
+    assert_eq!(told().await, [""; 0], "of a key without a list");
+    one.client().put(&path, json!({"ip_allow_list": ["203.0.113.1"]})).await.expect(200);
+    assert_eq!(told().await, both);
+    one.client().put(&path, json!({"label": "key 2"})).await.expect(200);
+    one.client().put(&path, json!({"label": "key", "ip_allow_list": ["203.0.113.1"]})).await.expect(200);
+    assert_eq!(told().await, [""; 0], "when the list stays");
+    one.client().put(&path, json!({"ip_allow_list": []})).await.expect(200);
+    assert_eq!(told().await, both);
+    let listed = json!({"label": "key", "scopes": ["accounts:read"], "ip_allow_list": ["::1"]});
+    one.client().post(&one.keys(), listed).await.expect(201);
+    assert_eq!(told().await, both);
+}
+
+#[tokio::test]
+async fn who_is_refused_takes_nothing_from_the_account() {
+    let one = One::new().await;
+    let body = json!({"label": "office", "scopes": ["*"], "ip_allow_list": ["203.0.113.0/24"]});
+    let made = one.client().post(&one.keys(), body).await.expect(201);
+    let once = NonZeroU32::MIN;
+    let rate = Rate { per_second: once, burst: once.saturating_add(1) };
+    let rates = Some(Rates { known: rate, unknown: rate });
+    let front = Front::new(Arc::clone(one.app.use_cases()), Config { rates, ..Config::default() });
+    let ask = async |peer: &str| {
+        let bearer = format!("Bearer {}", made["secret_key"].as_str().unwrap());
+        let request = Request::get("/v2/ping").header("authorization", bearer);
+        let answer = front.answer(request.body(Body::empty()).unwrap(), peer.parse().unwrap()).await;
+        (answer.status().as_u16(), answer.headers()["ratelimit"].to_str().unwrap().to_owned())
+    };
+    let mut elsewhere = Vec::new();
+    for _ in 0..4 {
+        elsewhere.push(ask("198.51.100.1").await.0);
+    }
+    assert_eq!(elsewhere[..2], [403, 403]);
+    assert!(elsewhere.contains(&429), "an address that guesses is slowed down: {elsewhere:?}");
+    let inside = ask("203.0.113.1").await;
+    assert_eq!((inside.0, &inside.1[..12]), (200, "\"known\";r=1;"));
+}

@@ -1,0 +1,418 @@
+//! `Idempotency-Key`: every POST of both dialects, whose a key is, and answers that show a secret.
+//! (The states of one key in `/v2` are told in `account_members`.)
+
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
+
+use serde_json::{Value, json};
+
+use crate::authorization::{Estate, Served, estate, served};
+use crate::support::{Answer, App, Busy, Client, One};
+
+/// What was answered before, and says so.
+const AGAIN: (Option<&str>, Option<&str>) = (Some("true"), None);
+/// An answer that says nothing of a key.
+const FRESH: (Option<&str>, Option<&str>) = (None, None);
+
+/// Operations whose answer shows a secret.
+const SECRETS: [&str; 5] = [
+    "customer-sessions:create",
+    "organization_access_tokens:create",
+    "webhooks:create_webhook_endpoint",
+    "createAPIKey",
+    "createSubAccountAPIKey",
+];
+
+async fn posts(app: &App) -> Vec<Served> {
+    let all = served(app).await;
+    all.into_iter().filter(|operation| operation.method == "POST" && !operation.is_public()).collect()
+}
+
+/// What is stored, besides the keys.
+fn effects(app: &App) -> Vec<String> {
+    app.rows().into_iter().filter(|row| !row.starts_with("idempotency_records")).collect()
+}
+
+#[tokio::test]
+async fn every_post_has_one_effect_and_one_answer_for_its_key() {
+    let operations = posts(&App::new()).await;
+    assert!(operations.len() >= 14, "{}", operations.len());
+    for operation in &operations {
+        for (whose, scopes) in &operation.open {
+            let app = App::new();
+            let estate = estate(&app, "estate").await;
+            let client = estate.client(&app, *whose, &scopes[0], operation).await;
+            let before = effects(&app);
+            let first = estate.send(&client.key("once"), *whose, operation).await;
+            assert!(first.status < 300 && first.replayed() == FRESH, "{}: {first}", operation.id);
+            // The event waits for its first attempt, and so is sent anyway.
+            let happens = operation.id != "webhooks:redeliver_webhook_event";
+            assert_eq!(before != effects(&app), happens, "{}", operation.id);
+            let after = app.rows();
+            let again = estate.send(&client.key("once"), *whose, operation).await;
+            assert_eq!((again.status, &again.text), (first.status, &first.text), "{}", operation.id);
+            assert_eq!(again.replayed(), AGAIN, "{}: {again}", operation.id);
+            assert_eq!(again.header("content-type"), first.header("content-type"));
+            assert_eq!(app.rows(), after, "{}: it happened again", operation.id);
+            let unnamed = estate.send(&client, *whose, operation).await;
+            assert_eq!(unnamed.replayed(), FRESH, "{}: no key, no difference", operation.id);
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_post_keeps_what_it_refuses_unless_it_is_asked_for_a_secret() {
+    let operations = posts(&App::new()).await;
+    for operation in &operations {
+        for (whose, scopes) in &operation.open {
+            let app = App::new();
+            let estate = estate(&app, "estate").await;
+            let client = estate.client(&app, *whose, &scopes[0], operation).await.key("refused");
+            let send = async || client.raw("POST", &wrong_path(&estate, operation), "[").await;
+            let (first, again) = (send().await, send().await);
+            assert!((400..500).contains(&first.status) && first.replayed() == FRESH, "{first}");
+            assert_eq!((again.status, &again.text), (first.status, &first.text), "{}", operation.id);
+            let is_secret = SECRETS.contains(&operation.id.as_str());
+            assert_eq!(again.replayed() == AGAIN, !is_secret, "{}: {again}", operation.id);
+            let other = estate.send(&client, *whose, operation).await;
+            match is_secret {
+                true => assert!(other.status < 300 && other.replayed() == FRESH, "{other}"),
+                false => assert_eq!((other.status, other.replayed()), (422, FRESH), "{other}"),
+            }
+        }
+    }
+}
+
+/// A path that makes an operation without a body refuse as well.
+fn wrong_path(estate: &Estate, operation: &Served) -> String {
+    match operation.id.as_str() {
+        "webhooks:redeliver_webhook_event" => "/v1/webhooks/events/nothing/redeliver".to_owned(),
+        _ => estate.path(operation),
+    }
+}
+
+#[tokio::test]
+async fn every_post_documents_its_key() {
+    let app = App::new();
+    for document in ["/v1/openapi.json", "/v2/openapi.json"] {
+        let document = app.anonymous().get(document).await.expect(200);
+        for (path, methods) in document["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                let takes_key = method == "post" && operation["security"] != json!([]);
+                let parameters = operation["parameters"].as_array().unwrap();
+                let named = parameters.iter().filter(|parameter| parameter["name"] == "Idempotency-Key");
+                assert_eq!(named.count(), usize::from(takes_key), "{method} {path}");
+                let responses = &operation["responses"];
+                assert_eq!(responses["409"]["headers"]["Retry-After"].is_object(), takes_key, "{path}");
+            }
+        }
+    }
+}
+
+fn member(email: &str) -> Value {
+    json!({"email": email})
+}
+
+#[tokio::test]
+async fn the_states_of_a_key_in_the_polar_dialect() {
+    let one = One::new().await;
+    let team = one.team("team").await;
+    let (client, members) = (one.client(), format!("/v1/customers/{team}/members"));
+    let first = client.key("k").post(&members, member("a@example.com")).await.expect(201);
+    let again = client.key("k").post(&format!("{members}/"), member("a@example.com")).await.expect(201);
+    assert_eq!((&again.text, again.replayed()), (&first.text, AGAIN), "a slash at the end means nothing");
+    let shout = members.replace(&team, &team.to_uppercase());
+    assert_eq!(client.key("k").post(&shout, member("a@example.com")).await.expect(201).replayed(), AGAIN);
+    let by_external = "/v1/customers/external/team/members";
+    for (path, body) in [(members.as_str(), member("b@example.com")), (by_external, member("a@example.com"))]
+    {
+        let other = client.key("k").post(path, body).await;
+        assert_eq!((other.faults(), other.replayed()), (used(), FRESH));
+    }
+    let taken = || json!({"email": "c@example.com", "external_id": "x"});
+    client.post(&members, taken()).await.expect(201);
+    let taken = json!({"email": "d@example.com", "external_id": "x"});
+    let refused = client.key("l").post(&members, taken.clone()).await.expect(422);
+    let again = client.key("l").post(&members, taken).await.expect(422);
+    assert_eq!((refused.replayed(), again.replayed(), &again.text), (FRESH, AGAIN, &refused.text));
+    one.app.wait(24 * 60 * 60);
+    let later = client.key("k").post(&members, member("e@example.com")).await.expect(201);
+    assert_eq!(later.replayed(), FRESH, "a day later the key is free");
+}
+
+fn used() -> Vec<String> {
+    vec!["idempotency_key_reused header.Idempotency-Key".to_owned()]
+}
+
+#[tokio::test]
+async fn a_merchants_own_ids_differ_by_case() {
+    let one = One::new().await;
+    for (name, email) in [("team", "low@example.com"), ("TEAM", "high@example.com")] {
+        let body = json!({"type": "team", "email": email, "external_id": name});
+        one.client().post("/v1/customers", body).await.expect(201);
+    }
+    let path = |name| format!("/v1/customers/external/{name}/members");
+    let keyed = one.client().key("k");
+    keyed.post(&path("team"), member("a@example.com")).await.expect(201);
+    assert_eq!(keyed.post(&path("TEAM"), member("a@example.com")).await.faults(), used());
+}
+
+#[tokio::test]
+async fn a_key_that_is_none_is_refused_by_name() {
+    let one = One::new().await;
+    let (v1, v2) = ("/v1/customers".to_owned(), format!("{}/members", one.account()));
+    let twice = one.client().key("a").key("b");
+    let long = one.client().key(&"k".repeat(256));
+    let binary = one.client().with("idempotency-key", [0xff]);
+    for client in [twice, long, binary] {
+        for path in [&v1, &v2] {
+            let refused = client.post(path, member("a@example.com")).await.expect(400);
+            assert_eq!(refused.replayed(), FRESH);
+            assert!(refused.text.contains("Idempotency-Key"), "{refused}");
+        }
+    }
+    let empty = one.client().key("");
+    for email in ["a@example.com", "b@example.com"] {
+        assert_eq!(
+            empty.post(&v1, member(email)).await.expect(201).replayed(),
+            FRESH,
+            "an empty one is none"
+        );
+    }
+    let longest = one.client().key(&"k".repeat(255));
+    longest.post(&v1, member("c@example.com")).await.expect(201);
+    assert_eq!(longest.post(&v1, member("c@example.com")).await.expect(201).replayed(), AGAIN);
+}
+
+#[tokio::test]
+async fn a_key_in_use_is_told_so_in_the_polar_dialect() {
+    let one = One::new().await;
+    let keyed = one.client().key("k");
+    let (release, held) = channel();
+    let (busy, first, second) = tokio::join!(
+        biased;
+        one.app.use_cases().write(Busy(Mutex::new(held))),
+        keyed.post("/v1/customers", member("a@example.com")),
+        async {
+            let second = keyed.post("/v1/customers", member("a@example.com")).await;
+            // Neither what cannot be read nor another payload waits.
+            let unread = keyed.raw("POST", "/v1/customers", "[").await;
+            release.send(()).unwrap();
+            assert_eq!(unread.faults(), used());
+            second
+        },
+    );
+    busy.unwrap();
+    first.expect(201);
+    assert_eq!((second.status, &second["error"]), (409, &json!("IdempotencyConflict")));
+    let (flag, wait) = second.replayed();
+    assert_eq!(flag, Some("false"));
+    assert!(wait.unwrap().parse::<u64>().unwrap() >= 1);
+    assert_eq!(keyed.post("/v1/customers", member("a@example.com")).await.expect(201).replayed(), AGAIN);
+}
+
+#[tokio::test]
+async fn a_key_is_its_organizations_its_persons_its_members() {
+    let one = One::new().await;
+    one.team("team").await;
+    let portal = one.app.bearer(&one.member_session("team").await).key("k");
+    let (first, other) =
+        (one.client().key("k"), one.app.token(&one.tenant, "customers:write").await.key("k"));
+    let person = one.app.user(&one.tenant.owner, "*").await.key("k");
+    let elsewhere = one.app.organization("elsewhere").await;
+    let elsewhere = one.app.token(&elsewhere, "*").await.key("k");
+    let body = member("a@example.com");
+    let made = first.post("/v1/customers", body.clone()).await.expect(201);
+    let shared = other.post("/v1/customers", body.clone()).await.expect(201);
+    assert_eq!((&shared.text, shared.replayed()), (&made.text, AGAIN), "tokens of one account share keys");
+    // A person names the organization; that it is the same request would be no matter.
+    assert_eq!(person.post("/v1/customers", body.clone()).await.expect(422).replayed(), FRESH);
+    assert_eq!(elsewhere.post("/v1/customers", body.clone()).await.expect(201).replayed(), FRESH);
+    let members = "/v1/customer-portal/members";
+    let added = portal.post(members, body.clone()).await.expect(201);
+    assert_eq!(added.replayed(), FRESH);
+    assert_eq!(portal.post(members, body.clone()).await.expect(201).replayed(), AGAIN);
+    // In /v2 the account's keys are one space, whoever calls.
+    let joined = json!({"email": "b@example.com", "role": "Analyst"});
+    let path = format!("{}/members", one.account());
+    let client = |client: &Client<'_>| one.app.bearer(&client.secret()).key("v2");
+    assert_eq!(client(&other).post(&path, joined.clone()).await.expect(403).replayed(), FRESH);
+    assert_eq!(client(&first).post(&path, joined.clone()).await.expect(201).replayed(), FRESH);
+    assert_eq!(client(&person).post(&path, joined).await.expect(201).replayed(), AGAIN);
+}
+
+/// A new administrator of the organization, and their client.
+async fn administrator<'a>(one: &'a One, email: &str) -> (Client<'a>, String) {
+    let body = json!({"email": email, "role": "admin"});
+    let path = format!("{}/members", one.organization());
+    let joined = one.client().post(&path, body).await.expect(201);
+    let path = format!("{path}/{}", joined["user_id"].as_str().unwrap());
+    (one.app.user(email, "*").await, path)
+}
+
+#[tokio::test]
+async fn who_lost_the_right_is_shown_nothing_again() {
+    let one = One::new().await;
+    let team = one.team("team").await;
+    let (admin, path) = administrator(&one, "admin@example.com").await;
+    let (person, keyed) = (admin.key("k"), admin.key("v2"));
+    let members = format!("/v1/customers/{team}/members");
+    person.post(&members, member("a@example.com")).await.expect(201);
+    let added = format!("{}/members", one.account());
+    let joined = json!({"email": "b@example.com", "role": "Analyst"});
+    keyed.post(&added, joined.clone()).await.expect(201);
+    let taken = json!({"email": "b@example.com", "role": "Developer"});
+    let told = admin.key("taken");
+    told.post(&added, taken.clone()).await.expect(409);
+    assert_eq!(told.post(&added, taken.clone()).await.expect(409).replayed(), AGAIN);
+    let nobody = admin.key("nobody");
+    let nowhere = json!({"customer_id": one.tenant.id, "email": "a@example.com"});
+    for replayed in [FRESH, AGAIN] {
+        let answer = nobody.post("/v1/members", nowhere.clone()).await.expect(404);
+        assert_eq!(answer.replayed(), replayed, "what was not there may be said again");
+    }
+    // Another role, that may do neither.
+    one.client().patch(&path, json!({"role": "finance"})).await.expect(200);
+    let refused = person.post(&members, member("a@example.com")).await.expect(403);
+    assert_eq!((refused.replayed(), &refused["error"]), (FRESH, &json!("NotPermitted")));
+    assert_eq!(keyed.post(&added, joined.clone()).await.expect(403).replayed(), FRESH);
+    assert_eq!(told.post(&added, taken).await.expect(403).replayed(), FRESH, "a refusal tells something too");
+    // The right comes back, and the answer with it.
+    one.client().patch(&path, json!({"role": "admin"})).await.expect(200);
+    assert_eq!(person.post(&members, member("a@example.com")).await.expect(201).replayed(), AGAIN);
+    // Out of the team altogether.
+    one.client().delete(&path).await.expect(204);
+    let gone = person.post(&members, member("a@example.com")).await.expect(404);
+    assert_eq!(gone.replayed(), FRESH);
+    keyed.post(&added, joined).await.expect(401);
+}
+
+#[tokio::test]
+async fn who_may_not_is_told_each_time_anew() {
+    let one = One::new().await;
+    let team = one.team("team").await;
+    let (person, path) = administrator(&one, "admin@example.com").await;
+    let person = person.key("k");
+    let members = format!("/v1/customers/{team}/members");
+    one.client().patch(&path, json!({"role": "finance"})).await.expect(200);
+    for _ in 0..2 {
+        assert_eq!(person.post(&members, member("a@example.com")).await.expect(403).replayed(), FRESH);
+    }
+    one.client().patch(&path, json!({"role": "admin"})).await.expect(200);
+    assert_eq!(person.post(&members, member("a@example.com")).await.expect(201).replayed(), FRESH);
+}
+
+#[tokio::test]
+async fn a_member_of_the_portal_who_lost_the_role_is_shown_nothing_again() {
+    let one = One::new().await;
+    let team = one.team("team").await;
+    let owner = one.app.bearer(&one.member_session("team").await).key("k");
+    let body = member("a@example.com");
+    owner.post("/v1/customer-portal/members", body.clone()).await.expect(201);
+    let heir = one.member(&team, "heir").await;
+    let client = one.client();
+    client.patch(&format!("/v1/members/{heir}"), json!({"role": "owner"})).await.expect(200);
+    let former = client.get(&format!("/v1/members?customer_id={team}&role=billing_manager")).await;
+    let former = former["items"][0]["id"].as_str().unwrap().to_owned();
+    client.patch(&format!("/v1/members/{former}"), json!({"role": "member"})).await.expect(200);
+    let refused = owner.post("/v1/customer-portal/members", body).await.expect(403);
+    assert_eq!(refused.replayed(), FRESH);
+}
+
+/// The body of a new token, and its request with a key.
+async fn token(client: &Client<'_>, key: &str) -> Answer {
+    let body = json!({"comment": "c", "scopes": ["customers:read"]});
+    client.key(key).post("/v1/organization-access-tokens", body).await
+}
+
+#[tokio::test]
+async fn a_secret_is_shown_again_for_five_minutes_and_never_after() {
+    let one = One::new().await;
+    let client = one.client();
+    let first = token(&client, "k").await.expect(201);
+    let secret = first["token"].as_str().unwrap().to_owned();
+    let again = token(&client, "k").await.expect(201);
+    assert_eq!((&again.text, again.replayed()), (&first.text, AGAIN));
+    assert!(!one.app.stores(&secret), "a secret stands in the database");
+    one.app.wait(5 * 60 - 10);
+    assert_eq!(token(&client, "k").await.expect(201).text, first.text);
+    one.app.wait(10);
+    let rows = |app: &App| app.rows().into_iter().filter(|row| row.starts_with("access_tokens")).count();
+    let tokens = rows(&one.app);
+    for _ in 0..3 {
+        // The first time, the sweep has not come by.
+        let gone = token(&client, "k").await.expect(409);
+        assert_eq!((gone.replayed(), &gone["error"]), (FRESH, &json!("IdempotencyAnswerForgotten")));
+        one.app.use_cases().sweep().await.unwrap();
+    }
+    let other = json!({"comment": "other", "scopes": []});
+    let other = client.key("k").post("/v1/organization-access-tokens", other).await;
+    assert_eq!(other.faults(), used());
+    assert_eq!(rows(&one.app), tokens, "no second secret");
+    one.app.wait(24 * 60 * 60);
+    assert_eq!(token(&client, "k").await.expect(201).replayed(), FRESH);
+}
+
+#[tokio::test]
+async fn an_answer_without_a_secret_is_kept_as_it_is() {
+    // What `stores` looks for would be found.
+    let one = One::new().await;
+    let body = json!({"email": "plain@example.com", "name": "Somebody Unusual"});
+    let made = one.client().key("k").post("/v1/customers", body).await.expect(201);
+    assert!(one.app.stores(&made.text));
+}
+
+#[tokio::test]
+async fn every_secret_is_sealed() {
+    let one = One::new().await;
+    let team = one.team("team").await;
+    let client = one.client();
+    let owner =
+        client.get(&format!("/v1/members?customer_id={team}&role=owner")).await["items"][0]["id"].clone();
+    let session = json!({"customer_id": team, "member_id": owner});
+    let session = client.key("a").post("/v1/customer-sessions", session).await.expect(201);
+    let endpoint = json!({"url": "https://hooks.example.com", "format": "raw", "events": []});
+    let endpoint = client.key("b").post("/v1/webhooks/endpoints", endpoint).await.expect(201);
+    for secret in [&session["token"], &endpoint["secret"]] {
+        assert!(!one.app.stores(secret.as_str().unwrap()), "{secret}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_secret_can_be_asked_for_again() {
+    let one = One::new().await;
+    let team = one.team("team").await;
+    let client = one.client().key("k");
+    let body = json!({"customer_id": team, "external_member_id": "m"});
+    for _ in 0..2 {
+        assert_eq!(client.post("/v1/customer-sessions", body.clone()).await.expect(422).replayed(), FRESH);
+    }
+    one.member(&team, "m").await;
+    assert_eq!(client.post("/v1/customer-sessions", body.clone()).await.expect(201).replayed(), FRESH);
+    assert_eq!(client.post("/v1/customer-sessions", body).await.expect(201).replayed(), AGAIN);
+}
+
+#[tokio::test]
+async fn a_secret_is_not_shown_to_a_token_that_could_not_have_made_it() {
+    let one = One::new().await;
+    let strong = one.client().key("k");
+    let weak = one.app.token(&one.tenant, "organization_access_tokens:write").await.key("k");
+    let body = json!({"comment": "c", "scopes": ["customers:write"]});
+    let path = "/v1/organization-access-tokens";
+    let first = strong.post(path, body.clone()).await.expect(201);
+    let refused = weak.post(path, body.clone()).await;
+    assert_eq!((refused.faults(), refused.replayed()), (vec!["value_error body.scopes".to_owned()], FRESH));
+    assert_eq!(strong.post(path, body).await.expect(201).text, first.text);
+}
+
+#[tokio::test]
+async fn nobody_has_no_keys() {
+    let app = App::new();
+    let path = "/v1/customer-portal/customers/me/email-update/verify";
+    for key in ["k".to_owned(), "k".repeat(300)] {
+        for _ in 0..2 {
+            let refused = app.anonymous().key(&key).post(path, json!({"token": "nothing"})).await.expect(401);
+            assert_eq!(refused.replayed(), FRESH);
+        }
+    }
+}

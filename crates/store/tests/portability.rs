@@ -1,0 +1,179 @@
+//! The SQL stays portable to engines that speak PostgreSQL's protocol and spread tenants over shards: read
+//! from the texts of the migrations and of the queries.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by a panic")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Tables whose rows are found without knowing the organization.
+const OF_NO_TENANT: [&str; 6] =
+    ["installation", "users", "user_tokens", "user_organizations", "organization_slugs", "credentials"];
+
+/// What not every one of those engines has, or what ties tenants together.
+const FOREIGN: [&str; 12] = [
+    "ADVISORY",
+    "SERIAL",
+    "CREATE SEQUENCE",
+    "NEXTVAL",
+    "TRIGGER",
+    "REFERENCES",
+    "FOREIGN KEY",
+    "AUTOINCREMENT",
+    "GENERATED",
+    "INHERITS",
+    "UNLOGGED",
+    "EXCLUDE",
+];
+
+fn texts(folder: &str, ending: &str) -> BTreeMap<String, String> {
+    let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files
+        .filter(|path| path.extension().is_some_and(|found| found == ending))
+        .map(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            (name, fs::read_to_string(path).unwrap())
+        })
+        .collect()
+}
+
+/// The statements of all migrations, without comments, each on one line.
+fn statements() -> Vec<String> {
+    let mut found = Vec::new();
+    for text in texts("migrations", "sql").values() {
+        let lines: Vec<&str> = text.lines().map(|line| line.split("--").next().unwrap()).collect();
+        let whole = lines.join(" ");
+        found.extend(whole.split(';').map(|part| part.split_whitespace().collect::<Vec<_>>().join(" ")));
+    }
+    found.retain(|statement| !statement.is_empty());
+    found
+}
+
+/// The name after `keyword`, and the rest.
+fn after<'a>(statement: &'a str, keyword: &str) -> Option<(&'a str, &'a str)> {
+    let rest = statement.strip_prefix(keyword)?.trim_start();
+    let end = rest.find([' ', '(']).unwrap_or(rest.len());
+    Some((&rest[..end], rest[end..].trim_start()))
+}
+
+/// The tables of tenants.
+fn tenant_tables() -> BTreeSet<String> {
+    let made = statements();
+    let tables = made.iter().filter_map(|statement| after(statement, "CREATE TABLE"));
+    tables.map(|(name, _)| name.to_owned()).filter(|name| !OF_NO_TENANT.contains(&name.as_str())).collect()
+}
+
+/// The column that names a table's tenant.
+fn tenant_column(table: &str) -> &'static str {
+    if table == "organizations" { "id" } else { "organization_id" }
+}
+
+#[test]
+fn migrations_use_nothing_that_only_one_engine_has() {
+    for statement in statements() {
+        let words = format!("{} ", statement.to_uppercase());
+        for foreign in FOREIGN {
+            assert!(!words.contains(foreign), "{foreign} in: {statement}");
+        }
+    }
+}
+
+#[test]
+fn the_primary_key_of_a_tenants_table_begins_with_the_tenant() {
+    let made = statements();
+    for (table, columns) in made.iter().filter_map(|statement| after(statement, "CREATE TABLE")) {
+        let key = columns.split("PRIMARY KEY (").nth(1).unwrap_or_else(|| panic!("{table} has no key"));
+        let first = key.split([',', ')']).next().unwrap();
+        if !OF_NO_TENANT.contains(&table) {
+            assert_eq!(first, tenant_column(table), "{table}");
+        }
+        assert!(columns.contains(&format!("CONSTRAINT {table}_pkey PRIMARY KEY")), "{table} names its key");
+    }
+}
+
+#[test]
+fn a_unique_index_of_a_tenants_table_begins_with_the_tenant() {
+    let mut seen = 0;
+    for statement in statements() {
+        let Some((index, rest)) = after(&statement, "CREATE UNIQUE INDEX") else { continue };
+        let (table, columns) = after(rest, "ON").unwrap();
+        if OF_NO_TENANT.contains(&table) {
+            continue;
+        }
+        let first = columns.trim_start_matches('(').split([',', ')']).next().unwrap();
+        assert_eq!(first, tenant_column(table), "{index}");
+        seen += 1;
+    }
+    assert!(seen > 5, "{seen}");
+}
+
+/// The functions of a file of queries, by name.
+fn functions(text: &str) -> Vec<(String, &str)> {
+    let starts: Vec<usize> = text.match_indices("fn ").map(|(at, _)| at).collect();
+    let ends = starts.iter().skip(1).copied().chain([text.len()]);
+    let named = starts.iter().zip(ends).filter_map(|(start, end)| {
+        let body = &text[*start..end];
+        let name: String = body[3..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        (!name.is_empty()).then_some((name, body))
+    });
+    named.collect()
+}
+
+/// The texts in quotation marks.
+fn literals(body: &str) -> Vec<&str> {
+    body.split('"').skip(1).step_by(2).collect()
+}
+
+/// Whether a query is about a table.
+fn asks(query: &str, table: &str) -> bool {
+    ["FROM", "INTO", "UPDATE", "JOIN"].iter().any(|word| {
+        query.match_indices(&format!("{word} {table}")).any(|(at, found)| {
+            let next = query[at + found.len()..].chars().next();
+            next.is_none_or(|c| !c.is_alphanumeric() && c != '_')
+        })
+    })
+}
+
+/// Whether a query is held to one tenant, or writes a tenant's row.
+fn names_tenant(query: &str, table: &str) -> bool {
+    query.contains(&format!("{} = ?", tenant_column(table))) || query.contains("INSERT INTO")
+}
+
+const SECTION: &str = "## Queries over several tenants";
+
+/// The functions with a query that looks at more than one tenant's rows, as the operator is told.
+fn documented() -> BTreeSet<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/OPERATIONS.md");
+    let text = fs::read_to_string(path).unwrap();
+    let section = text.split(SECTION).nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
+    let cells = rows.map(|row| row.split(" | ").next().unwrap());
+    cells.flat_map(|cell| cell.split(", ")).map(|name| name.trim_matches('`').to_owned()).collect()
+}
+
+#[test]
+fn queries_name_the_tenant_except_those_that_are_documented() {
+    let tables = tenant_tables();
+    let (mut over, mut seen) = (BTreeSet::new(), 0);
+    for text in texts("src/tables", "rs").values() {
+        for (name, body) in functions(text) {
+            // What is put together from parts is held to the tenants that it is given.
+            let is_held =
+                body.contains("query.organizations(") || (body.contains("{WHICH}") && names_tenant(body, ""));
+            for query in literals(body) {
+                let mut asked = tables.iter().filter(|table| asks(query, table)).peekable();
+                seen += usize::from(asked.peek().is_some());
+                // A table whose name is put in may be any.
+                let is_open = asked.any(|table| !names_tenant(query, table))
+                    || (query.contains("FROM {table}") && !names_tenant(query, ""));
+                if is_open && !is_held {
+                    over.insert(name.clone());
+                }
+            }
+        }
+    }
+    assert!(seen > 50, "{seen}");
+    assert_eq!(over, documented(), "docs/OPERATIONS.md, {SECTION}");
+}

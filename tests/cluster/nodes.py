@@ -1,0 +1,45 @@
+#!/usr/bin/env python3
+"""Three nodes behind a balancer; each is killed in turn while they are written to and read.
+
+No answered write may be lost or doubled, and only requests that were in flight on the dead node may fail.
+"""
+import argparse
+import sys
+
+from cluster import Cluster, Load, faults, prepare, report, team
+
+WRITERS, READERS = 8, 4
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rounds", type=int, default=1, help="how often each node is killed")
+    parser.add_argument("--writes", type=int, default=200, help="writes between two kills")
+    options = parser.parse_args()
+    with Cluster() as cluster:
+        database = cluster.postgres().create().start().create_database("tenantry")
+        _, token = prepare(cluster, database)
+        nodes = [cluster.node(f"node{index}", database).start() for index in range(3)]
+        base = cluster.haproxy(nodes)
+        customer = team(base, token)
+        kills, too_many = 0, []
+        with Load(base, token, customer, WRITERS, READERS) as load:
+            for node in nodes * options.rounds:
+                load.wait_for_writes(options.writes)
+                before = len(load.errors)
+                node.kill()
+                kills += 1
+                load.wait_for_writes(options.writes)
+                node.start()
+                load.wait_for_writes(options.writes)
+                errors = load.errors[before:]
+                # Each client has one request in flight at the most.
+                if len(errors) > WRITERS + READERS:
+                    too_many += [f"{len(errors)} errors after one kill"] + [what for _, what in errors]
+        figures = {"kills": kills, "writes": len(load.answered), "reads": load.reads, "errors": len(load.errors)}
+        return report("nodes", [("no write is lost or doubled", faults(base, token, customer, load)),
+                                ("errors are those of requests in flight", too_many)], figures)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
