@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the black-box suites against a built tenantry: run.sh [SUITE]...
-# where SUITE is golden, python, python10, node, go, schemathesis, crash, race, storm or all.
+# where SUITE is golden, python, python10, node, go, schemathesis, crash, race, storm, backup or all.
 # The program is $TENANTRY_BIN, or target/release/tenantry. Exit status 0 when all pass.
 set -uo pipefail
 tests="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -19,6 +19,7 @@ go_tests() { (cd clients/go && go vet ./... && go test -count=1 ./...); }
 crash() { "$python" crash/crash.py; }
 race() { "$python" crash/race.py; }
 storm() { "$python" storm/storm.py; }
+backup() { "$python" backup/backup.py; }
 
 status=0
 run() {
@@ -28,12 +29,12 @@ run() {
 
 for suite in "${@:-all}"; do
   case "$suite" in
-    golden | python | python10 | schemathesis | crash | race | storm) run "$suite" ;;
+    golden | python | python10 | schemathesis | crash | race | storm | backup) run "$suite" ;;
     go) run go go_tests ;;
     node) run node node_tests ;;
     all)
-      run golden; run python; run python10; run node node_tests; run go go_tests; run schemathesis; run crash; run race; run storm ;;
-    *) echo "usage: run.sh [golden|python|python10|node|go|schemathesis|crash|race|storm|all]..." >&2; exit 2 ;;
+      run golden; run python; run python10; run node node_tests; run go go_tests; run schemathesis; run crash; run race; run storm; run backup ;;
+    *) echo "usage: run.sh [golden|python|python10|node|go|schemathesis|crash|race|storm|backup|all]..." >&2; exit 2 ;;
   esac
 done
 exit "$status"

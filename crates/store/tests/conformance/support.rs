@@ -1,5 +1,6 @@
 //! What differs between engines, and how a test says what an operation does.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -10,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tempfile::TempDir;
 use tenantry_core::{Moment, Timestamp};
-use tenantry_store::{Moments, Operation, Store, StoreError, Tx, sqlite};
+use tenantry_store::{ColumnKind, Moments, Operation, Store, StoreError, Tx, sqlite};
 
 /// A database of one test, gone with it.
 pub(crate) struct Database {
@@ -21,6 +22,11 @@ pub(crate) struct Database {
 impl Database {
     pub(crate) fn sqlite() -> Self {
         Self { directory: tempfile::tempdir().unwrap(), ticks: Arc::default() }
+    }
+
+    /// Another of the same engine.
+    pub(crate) fn another(&self) -> Self {
+        Self::sqlite()
     }
 
     fn path(&self) -> PathBuf {
@@ -73,6 +79,44 @@ impl Database {
         }
         rows.sort();
         rows
+    }
+
+    /// Does what no part of the program does.
+    pub(crate) fn sql(&self, sql: &str) {
+        self.connect().execute_batch(sql).unwrap();
+    }
+
+    /// Every table but that of the migrations: its columns with their kinds, and its primary key.
+    pub(crate) fn tables(&self) -> BTreeMap<String, (Vec<(String, Vec<ColumnKind>)>, Vec<String>)> {
+        let connection = self.connect();
+        let mut statement = connection
+            .prepare(
+                "SELECT t.name, c.name, c.type, c.pk FROM sqlite_schema AS t, pragma_table_info(t.name) AS c
+                 WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' AND t.name <> 'schema_migrations'
+                 ORDER BY t.name, c.cid",
+            )
+            .unwrap();
+        let rows = statement.query_map([], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?, row.get::<_, i64>(3)?))
+            }).unwrap();
+        let (mut tables, mut keys) = (BTreeMap::new(), BTreeMap::new());
+        for (table, column, kind, place) in rows.map(Result::unwrap) {
+            let kinds = match kind.as_str() {
+                "BLOB" => vec![ColumnKind::Id, ColumnKind::Bytes],
+                "INTEGER" => vec![ColumnKind::Time, ColumnKind::Int, ColumnKind::Bool],
+                "TEXT" => vec![ColumnKind::Text],
+                other => panic!("{other}"),
+            };
+            if place > 0 {
+                keys.insert((table.clone(), place), column.clone());
+            }
+            let (columns, _): &mut (Vec<_>, Vec<String>) = tables.entry(table).or_default();
+            columns.push((column, kinds));
+        }
+        for ((table, _), column) in keys {
+            tables.get_mut(&table).unwrap().1.push(column);
+        }
+        tables
     }
 
     /// Notes a migration of a later program.
