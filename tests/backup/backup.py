@@ -121,9 +121,9 @@ def deliveries(server, token):
 
 
 def prepare(server, receiver):
-    """An organization with an endpoint and a team; its token and the team's id."""
-    organization = server.cli.create_organization("backup", owner_email="owner@example.com")
-    token = server.cli.create_token(organization["id"])["token"]
+    """An organization with an endpoint and a team; its id, its token and the team's id."""
+    organization = server.cli.create_organization("backup", owner_email="owner@example.com")["id"]
+    token = server.cli.create_token(organization)["token"]
     connection = server.connect(token)
     for path, payload in [
             ("/v1/webhooks/endpoints", {"url": f"http://{receiver.host}/hook", "format": "raw", "events": ["customer.created"]}),
@@ -133,31 +133,45 @@ def prepare(server, receiver):
         if made.status != 201:
             raise RuntimeError(f"POST {path}: {made.status} {made.text[:200]}")
     connection.close()
-    return token, made.json()["id"]
+    return organization, token, made.json()["id"]
 
 
-def leave_pending(server, receiver, token):
-    """Has events wait: the receiver takes nothing, so the first is repeated and the others queue behind it."""
+def add_teammate(server, organization, token, name):
+    """Adds somebody to the organization's team, who is told by mail; the answer."""
+    connection = server.connect(token)
+    answer = connection.call("POST", f"/v2/accounts/{organization}/members",
+                             {"email": f"{name}@example.com", "name": name, "role": "Developer"},
+                             {"Idempotency-Key": f"add-{name}"})
+    connection.close()
+    if answer.status not in (200, 201):
+        raise RuntimeError(f"adding {name}: {answer.status} {answer.text[:200]}")
+    return answer
+
+
+def leave_pending(server, receiver, organization, token):
+    """Has events and a mail wait: the receiver takes nothing, and there is no mail server. The mail's answer."""
     receiver.accepts = False
     connection = server.connect(token)
     for number in range(5):
-        connection.call("POST", "/v1/customers/", {"name": "Waits", "email": f"waits.{number}@example.com"})
-    # Somebody is told by mail as well; the directory for it is a file, so the mail waits.
-    answer = connection.call("POST", f"/v1/customers/", {"name": "Last", "email": "last@example.com"})
+        made = connection.call("POST", "/v1/customers/", {"name": "Waits", "email": f"waits.{number}@example.com"})
+        if made.status != 201:
+            raise RuntimeError(f"creating a customer: {made.status} {made.text[:200]}")
     connection.close()
-    assert answer.status == 201, answer.text
+    answer = add_teammate(server, organization, token, "before")
     eventually(lambda: len(set(receiver.seen)) >= 2, 20, "the receiver is tried")
+    return answer
 
 
-def restored_faults(folder, database, options, token, customer, before, receiver):
+def restored_faults(folder, database, options, organization, token, customer, before, mailed, receiver):
     """What of the restored server is not as it must be."""
     faults = []
     doctor = tenantry("doctor", *options)
     if doctor.returncode != 0:
         faults.append(f"doctor: {doctor.stdout[:500]}{doctor.stderr[:500]}")
     receiver.accepts, sent_before = True, len(receiver.seen)
+    mails = folder / "mails"
     server = Server(folder, "--secret-key-file", str(folder / "secret.key"), "--webhook-http-host", receiver.host,
-                    database=database).start()
+                    "--mail", f"dir:{mails}", database=database).start()
     try:
         found = everybody(server, token, customer)
         lost = [email for member, email in before.items() if found.get(member) != email]
@@ -176,6 +190,14 @@ def restored_faults(folder, database, options, token, customer, before, receiver
         eventually(lambda: len(receiver.seen) > sent_before, 20, "the new event is sent")
         twice = unsent & set(receiver.seen[sent_before:])
         faults += [f"event {event} was sent again" for event in twice]
+        # The same for mail: a new one arrives, alone. An answer is still known by its key.
+        again = add_teammate(server, organization, token, "before")
+        if again.text != mailed.text:
+            faults.append(f"a key is answered anew: {again.text[:200]}")
+        add_teammate(server, organization, token, "after")
+        eventually(lambda: mails.is_dir() and any(mails.iterdir()), 20, "the new mail is sent")
+        twice = [path.name for path in mails.iterdir() if "before@example.com" in path.read_text("utf-8", "replace")]
+        faults += [f"mail {name} was sent again" for name in twice]
         # By hand it can be.
         event = min(unsent)
         again = connection.call("POST", f"/v1/webhooks/events/{event}/redeliver")
@@ -250,16 +272,18 @@ def play(directory, options, dice):
     source_folder = directory / "source"
     source_folder.mkdir()
     key = source_folder / "secret.key"
+    # Nobody takes mail there, so it waits.
     server = Server(source_folder, "--secret-key-file", str(key), "--webhook-http-host", receiver.host,
+                    "--mail", "smtp://127.0.0.1:1", "--mail-from", "tenantry@example.com",
                     database=options.from_database)
     server.cli = type(server.cli)(server.database, "--secret-key-file", str(key))
     server.start()
     place = Places(directory, options.to_database, key)
     file = directory / "backup.jsonl"
     try:
-        token, customer = prepare(server, receiver)
+        organization, token, customer = prepare(server, receiver)
         eventually(lambda: receiver.seen, 20, "the first event is sent")
-        leave_pending(server, receiver, token)
+        mailed = leave_pending(server, receiver, organization, token)
         writers = [Writer(server, token, customer, f"w{index}") for index in range(WRITERS)]
         for writer in writers:
             writer.start()
@@ -287,8 +311,10 @@ def play(directory, options, dice):
         return [
             ("writes go on meanwhile", refused),
             ("the file is its owner's alone", [] if mode == "0o600" else [f"mode {mode}"]),
-            ("the restored server", restored_faults(folder, database, restore_options, token, customer, before,
-                                                    receiver)),
+            ("what waited is counted", [] if "0 webhook events" not in restored.stderr
+             and "and 1 mails" in restored.stderr else [restored.stderr[-300:]]),
+            ("the restored server", restored_faults(folder, database, restore_options, organization, token, customer,
+                                                    before, mailed, receiver)),
             ("what is refused", refusals(place, file, directory, dice)),
             ("a copy", copied_faults(server.database, place)),
         ]

@@ -96,7 +96,7 @@ const BREACHES: &[(&str, &str, &str)] = &[
     ("mails", "a secret in it cannot be opened with the key",
         "UPDATE mails SET sealed_secret = (SELECT max(secret_hash) FROM credentials)"),
     ("idempotency_records", "a secret in it cannot be opened with the key",
-        "UPDATE idempotency_records SET idempotency_key = 'another'"),
+        "UPDATE idempotency_records SET idempotency_key = 'another' WHERE answer_expires_at IS NOT NULL"),
     ("organizations", "a value of it is none that this program knows", "UPDATE organizations SET status = 'x'"),
     ("organizations", "a value of it is none that this program knows", "UPDATE organizations SET profile = 'x'"),
     ("team_members", "a value of it is none that this program knows", "UPDATE team_members SET role = 'x'"),
