@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::http::Request;
 use serde_json::json;
 use tenantry_core::mail::Letter;
+use tenantry_core::values::IpAllowList;
 use tenantry_http::{Config, Front, Rate, Rates};
 
 use crate::support::{One, session};
@@ -131,7 +132,7 @@ async fn who_looks_after_the_account_is_told() {
             }
         }
     };
-    let both = [format!("admin@example.com acme key"), format!("{} acme key", one.tenant.owner)];
+    let both = ["admin@example.com acme key".to_owned(), format!("{} acme key", one.tenant.owner)];
     assert_eq!(told().await, [""; 0], "of a key without a list");
     one.client().put(&path, json!({"ip_allow_list": ["203.0.113.1"]})).await.expect(200);
     assert_eq!(told().await, both);
@@ -168,4 +169,25 @@ async fn who_is_refused_takes_nothing_from_the_account() {
     assert!(elsewhere.contains(&429), "an address that guesses is slowed down: {elsewhere:?}");
     let inside = ask("203.0.113.1").await;
     assert_eq!((inside.0, &inside.1[..12]), (200, "\"known\";r=1;"));
+}
+
+#[tokio::test]
+async fn only_a_trusted_proxy_says_where_a_request_comes_from() {
+    let one = One::new().await;
+    let body = json!({"label": "office", "scopes": ["*"], "ip_allow_list": ["203.0.113.0/24"]});
+    let made = one.client().post(&one.keys(), body).await.expect(201);
+    let trusted_proxies = IpAllowList::parse(["10.0.0.0/8"]).unwrap();
+    let config = Config { trusted_proxies, ..Config::default() };
+    let front = Front::new(Arc::clone(one.app.use_cases()), config);
+    let ask = async |peer: &str, forwarded: &str| {
+        let bearer = format!("Bearer {}", made["secret_key"].as_str().unwrap());
+        let request = Request::get("/v2/ping").header("authorization", bearer);
+        let request = request.header("x-forwarded-for", forwarded).body(Body::empty()).unwrap();
+        front.answer(request, peer.parse().unwrap()).await.status().as_u16()
+    };
+    assert_eq!(ask("10.0.0.1", "203.0.113.5").await, 200);
+    assert_eq!(ask("10.0.0.1", "::ffff:203.0.113.5").await, 200);
+    assert_eq!(ask("10.0.0.1", "198.51.100.1").await, 403);
+    assert_eq!(ask("198.51.100.1", "203.0.113.5").await, 403);
+    assert_eq!(ask("203.0.113.5", "198.51.100.1").await, 200);
 }

@@ -80,9 +80,8 @@ impl Tx<'_> {
         organization: OrganizationId,
         keyset: Keyset,
     ) -> Result<Part<AccessToken>, StoreError> {
-        let mut query = Query::new("FROM access_tokens WHERE organization_id = ");
-        let organization = query.param(organization);
-        query.push(&format!("{organization} AND deleted_at IS NULL"));
+        let mut query = Query::new("FROM access_tokens WHERE organization_id = ?1 AND deleted_at IS NULL");
+        query.params.push(organization.into());
         self.part(ACCESS_TOKEN, &query, keyset, access_token, |token| token.id.uuid()).await
     }
 

@@ -145,10 +145,10 @@ impl Tx<'_> {
 
     /// Whether the list has a row whose id is `than` this one.
     async fn any(&mut self, from: &Query<'_>, than: &str, id: Uuid) -> Result<bool, StoreError> {
-        let mut query = Query { sql: format!("SELECT 1 {}", from.sql), params: from.params.clone() };
+        let mut query = Query { sql: format!("SELECT id {}", from.sql), params: from.params.clone() };
         let id = query.param(id);
         query.push(&format!(" AND id {than} {id} LIMIT 1"));
-        Ok(self.first(&query.sql, &query.params, |row| row.get::<i64>(0)).await?.is_some())
+        Ok(self.first(&query.sql, &query.params, |row| row.get::<Uuid>(0)).await?.is_some())
     }
 }
 
