@@ -280,7 +280,8 @@ fn written_by_hand(schema: i64, users: &[&str]) -> String {
 }
 
 const JANE: &str = r#"["01a20011-44c7-4f64-8000-21a102c19d44",1,"jane@example.com","jane@example.com",null]"#;
-const JANET: &str = r#"["01a20011-44c7-4f64-8000-21a102c19d45",1,"jane@example.com","jane@example.com",null]"#;
+const JANET: &str =
+    r#"["01a20011-44c7-4f64-8000-21a102c19d45",1,"jane@example.com","jane@example.com",null]"#;
 
 #[tokio::test]
 async fn the_format_is_the_documented_one_and_an_older_schema_is_filled_up() {
@@ -321,7 +322,9 @@ async fn a_database_with_rows_or_half_full_is_refused_and_left_alone() {
     assert_eq!(to.dump(), before);
     to.sql("DELETE FROM tallies; INSERT INTO installation VALUES ('unfinished_load', x'00')");
     assert!(told(restore(&store, &checked, false).await).contains("did not finish"));
-    assert!(told(archive::copy(&store, &Database::new().open(), &mut |_| ()).await).contains("did not finish"));
+    assert!(
+        told(archive::copy(&store, &Database::new().open(), &mut |_| ()).await).contains("did not finish")
+    );
     let half = archive::backup(&store, Vec::new(), Timestamp::from_micros(5), "test", &mut |_| ()).await;
     assert!(told(half).contains("did not finish"));
 }

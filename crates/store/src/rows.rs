@@ -31,7 +31,9 @@ impl Field {
         Ok(match kind {
             ColumnKind::Id => row.get::<Option<Uuid>>(index)?.map_or(Self::Null, Self::Id),
             ColumnKind::Bytes => row.get::<Option<Vec<u8>>>(index)?.map_or(Self::Null, Self::Bytes),
-            ColumnKind::Time | ColumnKind::Int => row.get::<Option<i64>>(index)?.map_or(Self::Null, Self::Int),
+            ColumnKind::Time | ColumnKind::Int => {
+                row.get::<Option<i64>>(index)?.map_or(Self::Null, Self::Int)
+            }
             ColumnKind::Bool => row.get::<Option<bool>>(index)?.map_or(Self::Null, Self::Bool),
             ColumnKind::Text => row.get::<Option<String>>(index)?.map_or(Self::Null, Self::Text),
         })
@@ -125,13 +127,20 @@ impl Tx<'_> {
         let mut params: Vec<Param<'_>> = vec![limit.into()];
         let mut sql = format!("SELECT {} FROM {} AS t WHERE ({which})", columns.join(", "), table.name);
         if let Some(after) = after {
-            params.extend(after.iter().zip(table.key_columns()).map(|(field, column)| field.param(column.kind)));
+            params.extend(
+                after.iter().zip(table.key_columns()).map(|(field, column)| field.param(column.kind)),
+            );
             let places: Vec<String> = (2..=params.len()).map(|place| format!("?{place}")).collect();
             let _ = write!(sql, " AND ({key}) > ({})", places.join(", "));
         }
         let _ = write!(sql, " ORDER BY {key} LIMIT ?1");
         self.all(&sql, &params, |row| {
-            table.columns.iter().enumerate().map(|(index, column)| Field::read(row, index, column.kind)).collect()
+            table
+                .columns
+                .iter()
+                .enumerate()
+                .map(|(index, column)| Field::read(row, index, column.kind))
+                .collect()
         })
         .await
     }
@@ -150,9 +159,9 @@ impl Tx<'_> {
                 names(table.columns.iter()),
                 places(chunk.len(), table.columns.len())
             );
-            let params = chunk
-                .iter()
-                .flat_map(|row| row.iter().zip(&table.columns).map(|(field, column)| field.param(column.kind)));
+            let params = chunk.iter().flat_map(|row| {
+                row.iter().zip(&table.columns).map(|(field, column)| field.param(column.kind))
+            });
             self.execute(&sql, &params.collect::<Vec<_>>()).await?;
         }
         Ok(())

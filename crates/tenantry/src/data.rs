@@ -79,7 +79,8 @@ pub(crate) async fn restore(settings: &Settings, command: Restore) -> Result<(),
     if checked.needs_key() {
         let path = installation::key_path(settings)?;
         let key = installation::read_key(&path).map_err(|error| {
-            let what = "the key file of the installation that was backed up is needed, and is not in a backup";
+            let what =
+                "the key file of the installation that was backed up is needed, and is not in a backup";
             Failure::Config(format!("{}: {error}; {what}", path.display()))
         })?;
         if !checked.has_key(&key) {

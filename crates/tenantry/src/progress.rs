@@ -34,11 +34,13 @@ impl Shown {
         if !(begins || is_last || is_due) {
             return;
         }
-        let at = if begins || is_due { Instant::now() } else { self.last.map_or_else(Instant::now, |(_, at)| at) };
+        let at =
+            if begins || is_due { Instant::now() } else { self.last.map_or_else(Instant::now, |(_, at)| at) };
         self.last = Some((progress.doing, at));
         let line = line(progress, self.is_terminal);
         // Nobody misses a bar that cannot be shown.
-        let _ = if self.is_terminal { write!(self.out, "\r\x1b[2K{line}") } else { writeln!(self.out, "{line}") };
+        let _ =
+            if self.is_terminal { write!(self.out, "\r\x1b[2K{line}") } else { writeln!(self.out, "{line}") };
     }
 
     /// Leaves the line to what is said next.
@@ -68,9 +70,7 @@ mod tests {
     #[test]
     fn a_bar_is_as_full_as_the_work_is_done() {
         let bar = |rows, of| {
-            line(Progress { doing: "copying", table: "users", rows, of: Some(of) }, true)
-                .matches('#')
-                .count()
+            line(Progress { doing: "copying", table: "users", rows, of: Some(of) }, true).matches('#').count()
         };
         assert_eq!([bar(0, 10), bar(5, 10), bar(10, 10), bar(11, 10), bar(0, 0)], [0, 15, 30, 30, 30]);
     }

@@ -182,13 +182,8 @@ pub(super) struct Reader<R> {
 impl<R: BufRead> Reader<R> {
     /// Reads the header. A format, version or schema that this program does not know is refused.
     pub(super) fn new(input: R) -> Result<Self, ArchiveError> {
-        let header = Header {
-            format: String::new(),
-            version: 0,
-            schema: 0,
-            created_at: 0,
-            program: String::new(),
-        };
+        let header =
+            Header { format: String::new(), version: 0, schema: 0, created_at: 0, program: String::new() };
         let mut reader = Self {
             input,
             digest: Sha256::new(),
@@ -262,7 +257,9 @@ impl<R: BufRead> Reader<R> {
             Some((table, sum)) => {
                 let end: TableEnd = self.parse(&line)?;
                 if (end.end.as_str(), end.rows, end.sha256) != (table.name.as_str(), sum.rows, sum.hex()) {
-                    return Err(self.damaged(format!("the rows of table {} are not as they were", table.name)));
+                    return Err(
+                        self.damaged(format!("the rows of table {} are not as they were", table.name))
+                    );
                 }
                 self.ended = (self.ended.0 + 1, self.ended.1 + sum.rows);
                 Ok(Some(Piece::End(table, sum)))

@@ -61,9 +61,7 @@ pub enum ArchiveError {
     #[error("the database is not empty: table {0} has rows")]
     NotEmpty(String),
     /// An earlier restore or copy into the database did not finish.
-    #[error(
-        "an earlier restore or copy into this database did not finish: start with a new, empty database"
-    )]
+    #[error("an earlier restore or copy into this database did not finish: start with a new, empty database")]
     Unfinished,
     /// What was stored is not what was read.
     #[error("table {0} is not as it was read")]

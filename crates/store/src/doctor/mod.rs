@@ -33,7 +33,12 @@ pub struct Finding {
 impl Finding {
     fn new(check: &'static str, table: &Table, row: &[Field], says: impl Into<String>) -> Self {
         let names = table.key_columns().map(|column| column.name.clone());
-        Self { check, table: table.name.clone(), key: names.zip(table.key_of(row)).collect(), says: says.into() }
+        Self {
+            check,
+            table: table.name.clone(),
+            key: names.zip(table.key_of(row)).collect(),
+            says: says.into(),
+        }
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::fmt::Display;
 
+use tenantry_core::Timestamp;
 use tenantry_core::mail::Letter;
 use tenantry_core::organization::{OrganizationStatus, Profile};
 use tenantry_core::team::TeamRole;
-use tenantry_core::Timestamp;
 use tenantry_core::token::{Grants, Scopes, SecretKind};
 use tenantry_core::values::{IpAllowList, Metadata, email_key};
 use tenantry_core::webhook::{EventData, EventType};

@@ -17,7 +17,8 @@ impl Sqlite {
 
 impl Snapshot<'_> {
     fn execute(&mut self, sql: &str) -> Result<(), StoreError> {
-        let connection = self.0.connection.as_ref().ok_or_else(|| unexpected("a reader without connection"))?;
+        let connection =
+            self.0.connection.as_ref().ok_or_else(|| unexpected("a reader without connection"))?;
         connection.execute_batch(sql).map_err(|error| failure(connection, error))
     }
 

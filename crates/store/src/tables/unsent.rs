@@ -28,8 +28,7 @@ impl Tx<'_> {
     ) -> Result<Vec<WaitingEvent>, StoreError> {
         // No id is all zeros but the installation's, which has no events.
         let nil = uuid::Uuid::nil();
-        let (organization, id) =
-            after.map_or((nil, nil), |last| (last.organization.uuid(), last.id.uuid()));
+        let (organization, id) = after.map_or((nil, nil), |last| (last.organization.uuid(), last.id.uuid()));
         self.all(
             "SELECT organization_id, id, endpoint_id FROM webhook_events
              WHERE (organization_id, id) > (?1, ?2) AND (state = 'pending' OR due_at IS NOT NULL)

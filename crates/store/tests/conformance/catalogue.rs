@@ -25,7 +25,12 @@ async fn the_catalogue_is_the_schema(database: Database) {
     for table in &catalogue.tables {
         let (columns, key) = &schema[&table.name];
         let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
-        assert_eq!(names, columns.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), "{}", table.name);
+        assert_eq!(
+            names,
+            columns.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+            "{}",
+            table.name
+        );
         for (column, (_, kinds)) in table.columns.iter().zip(columns) {
             assert!(kinds.contains(&column.kind), "{}.{}", table.name, column.name);
         }

@@ -54,7 +54,12 @@ async fn claimed(store: &Store, claim: Claim, now: i64, until: i64) -> bool {
 }
 
 /// Claims a key and answers it.
-pub(crate) async fn answered(store: &Store, claim: Claim, status: u16, shown_until: Option<i64>) -> Result<(), Failure> {
+pub(crate) async fn answered(
+    store: &Store,
+    claim: Claim,
+    status: u16,
+    shown_until: Option<i64>,
+) -> Result<(), Failure> {
     run!(store, (claim, answer(status), shown_until), |(claim, answer, until), tx, _| {
         assert!(tx.idempotency_claim(claim, at(0), at(100)).await?);
         Ok(tx.idempotency_answer(claim, answer, until.map(at)).await?)

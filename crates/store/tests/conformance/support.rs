@@ -13,6 +13,9 @@ use tempfile::TempDir;
 use tenantry_core::{Moment, Timestamp};
 use tenantry_store::{ColumnKind, Moments, Operation, Store, StoreError, Tx, sqlite};
 
+/// A table's columns, with the kinds that their type may stand for, and the columns of its primary key.
+pub(crate) type TableSeen = (Vec<(String, Vec<ColumnKind>)>, Vec<String>);
+
 /// A database of one test, gone with it.
 pub(crate) struct Database {
     directory: TempDir,
@@ -87,7 +90,7 @@ impl Database {
     }
 
     /// Every table but that of the migrations: its columns with their kinds, and its primary key.
-    pub(crate) fn tables(&self) -> BTreeMap<String, (Vec<(String, Vec<ColumnKind>)>, Vec<String>)> {
+    pub(crate) fn tables(&self) -> BTreeMap<String, TableSeen> {
         let connection = self.connect();
         let mut statement = connection
             .prepare(
@@ -96,9 +99,16 @@ impl Database {
                  ORDER BY t.name, c.cid",
             )
             .unwrap();
-        let rows = statement.query_map([], |row| {
-                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?, row.get::<_, i64>(3)?))
-            }).unwrap();
+        let rows = statement
+            .query_map([], |row| {
+                Ok((
+                    row.get::<_, String>(0)?,
+                    row.get::<_, String>(1)?,
+                    row.get::<_, String>(2)?,
+                    row.get::<_, i64>(3)?,
+                ))
+            })
+            .unwrap();
         let (mut tables, mut keys) = (BTreeMap::new(), BTreeMap::new());
         for (table, column, kind, place) in rows.map(Result::unwrap) {
             let kinds = match kind.as_str() {
@@ -110,7 +120,7 @@ impl Database {
             if place > 0 {
                 keys.insert((table.clone(), place), column.clone());
             }
-            let (columns, _): &mut (Vec<_>, Vec<String>) = tables.entry(table).or_default();
+            let (columns, _): &mut TableSeen = tables.entry(table).or_default();
             columns.push((column, kinds));
         }
         for ((table, _), column) in keys {
