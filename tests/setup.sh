@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the suites need under tests/.cache and clients/node/node_modules.
+# Installs what the suites need under tests/.cache and clients/*/node_modules.
 # Does nothing for what is already there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -24,9 +24,15 @@ environment .cache/venv clients/python/requirements.txt
 environment .cache/venv_1_0 clients/python_1_0/requirements.txt
 environment .cache/venv_schemathesis schemathesis/requirements.txt
 
-modules=clients/node/node_modules
-wanted="$(node --version) $(cat clients/node/package.json clients/node/package-lock.json | sha256sum)"
-if ! fresh "$modules" "$wanted"; then
-  (cd clients/node && npm ci --silent --no-audit --no-fund)
-  printf '%s\n' "$wanted" > "$modules/.wanted"
-fi
+# modules FOLDER: the packages of its package-lock.json, none of which runs a script.
+modules() {
+  local folder="$1" wanted
+  wanted="$(node --version) $(cat "$folder/package.json" "$folder/package-lock.json" | sha256sum)"
+  if ! fresh "$folder/node_modules" "$wanted"; then
+    (cd "$folder" && npm ci --ignore-scripts --silent --no-audit --no-fund)
+    printf '%s\n' "$wanted" > "$folder/node_modules/.wanted"
+  fi
+}
+
+modules clients/node
+modules clients/prism

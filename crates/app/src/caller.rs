@@ -51,9 +51,11 @@ pub struct Caller {
     ip_allow_list: IpAllowList,
 }
 
-impl From<CredentialOwner> for Caller {
-    fn from(owner: CredentialOwner) -> Self {
-        match owner {
+impl Caller {
+    /// The caller that a credential acts for; nothing while its organization is suspended.
+    pub(crate) fn of(owner: CredentialOwner) -> Option<Self> {
+        let caller = match owner {
+            CredentialOwner::Suspended => return None,
             CredentialOwner::Organization(token) => Self {
                 subject: Subject::Organization {
                     organization: token.organization,
@@ -83,11 +85,10 @@ impl From<CredentialOwner> for Caller {
                 expires_at: token.expires_at,
                 ip_allow_list: IpAllowList::default(),
             },
-        }
+        };
+        Some(caller)
     }
-}
 
-impl Caller {
     /// Whether the credential's scopes allow it.
     #[must_use]
     pub fn allows(&self, permission: Permission) -> bool {

@@ -14,6 +14,20 @@ use tenantry_store::{CredentialOwner, StoreError};
 
 use crate::{App, Caller, limits};
 
+/// Why a bearer is nobody.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum BearerRefused {
+    /// It is unknown, mistyped, revoked or expired.
+    #[error("the token is not alive")]
+    Unknown,
+    /// Its organization is suspended, or that one's parent is shut out.
+    #[error("the organization is suspended")]
+    Suspended,
+    /// Nobody knows: the database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 #[derive(Default)]
 pub(crate) struct Credentials {
     known: RwLock<HashMap<TokenHash, Known>>,
@@ -44,13 +58,13 @@ impl Credentials {
 }
 
 impl App {
-    /// Whom a bearer token acts for; nothing when it is unknown, mistyped, revoked or expired.
+    /// Whom a bearer token acts for.
     ///
     /// # Errors
-    /// When the database fails.
-    pub async fn authenticate(&self, bearer: &str) -> Result<Option<Arc<Caller>>, StoreError> {
+    /// When it is nobody's, or when the database fails.
+    pub async fn authenticate(&self, bearer: &str) -> Result<Arc<Caller>, BearerRefused> {
         if !Secret::recognize(bearer).is_some_and(SecretKind::is_credential) {
-            return Ok(None);
+            return Err(BearerRefused::Unknown);
         }
         let hash = self.hash_key.hash(bearer);
         // Both are read before the database is: what changes after that is not missed.
@@ -58,16 +72,16 @@ impl App {
         let asked = Instant::now();
         let now = self.now();
         if let Some(caller) = self.credentials.get(&hash, generation) {
-            return Ok(Some(caller).filter(|caller| caller.is_live(now)));
+            return Some(caller).filter(|caller| caller.is_live(now)).ok_or(BearerRefused::Unknown);
         }
         let owner = self.store.reader()?.tx()?.credential_owner(&hash, now).await?;
-        let Some(owner) = owner else { return Ok(None) };
+        let owner = owner.ok_or(BearerRefused::Unknown)?;
         if let CredentialOwner::Organization(token) = &owner {
             // Here and not at every request: what is remembered is asked again within a moment.
             self.token_uses.note(token, now);
         }
-        let caller = Arc::new(Caller::from(owner));
+        let caller = Arc::new(Caller::of(owner).ok_or(BearerRefused::Suspended)?);
         self.credentials.insert(hash, &caller, generation, asked);
-        Ok(Some(caller))
+        Ok(caller)
     }
 }

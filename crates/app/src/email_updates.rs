@@ -14,6 +14,7 @@ use tenantry_core::values::EmailAddress;
 use tenantry_store::{Operation, Tx};
 
 use crate::mails::{self, NewMail};
+use crate::organizations::is_open;
 use crate::sessions::{self, visitor};
 use crate::{App, Error, HashKey, Requester, customers};
 
@@ -97,6 +98,9 @@ impl Operation for EmailUpdateVerify {
         let Some((tenant, before)) = tenant.zip(before) else {
             return Ok(Err(PortalError::EmailUpdateInvalid));
         };
+        if !is_open(tx, &tenant).await? {
+            return Ok(Err(PortalError::EmailUpdateInvalid));
+        }
         let allowed =
             portal::allow_email_change(&tenant).and_then(|()| portal::check_new_email(&before, &email));
         if let Err(error) = allowed {

@@ -3,7 +3,7 @@
 use tenantry_core::customer::CustomerError;
 use tenantry_core::ids::OrganizationId;
 use tenantry_core::member::MemberError;
-use tenantry_core::organization::OrganizationViolation;
+use tenantry_core::organization::{OrganizationViolation, SubAccountError};
 use tenantry_core::portal::PortalError;
 use tenantry_core::team::{Right, TeamError};
 use tenantry_core::token::TokenError;
@@ -28,6 +28,9 @@ pub enum Error {
     /// About a token.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// About a sub-account.
+    #[error(transparent)]
+    SubAccount(#[from] SubAccountError),
     /// About the customer portal.
     #[error(transparent)]
     Portal(#[from] PortalError),
@@ -132,6 +135,7 @@ impl Error {
                     | PortalError::CustomerUnknown(_)
             ),
             Self::OrganizationInvalid(_)
+            | Self::SubAccount(_)
             | Self::AmbiguousCustomer
             | Self::InProgress { .. }
             | Self::KeyReused

@@ -26,12 +26,15 @@ pub mod organizations;
 pub mod portal;
 mod secrets;
 pub mod sessions;
+pub mod sub_accounts;
+pub mod suspension;
 pub mod team;
 pub mod tokens;
 pub mod webhooks;
 
 pub use account_path::AccountPath;
 pub use caller::{Caller, Requester, Subject};
+pub use credentials::BearerRefused;
 pub use error::Error;
 pub use secrets::{HashKey, KeyCheck, moments};
 pub use tenantry_core::team::Right;

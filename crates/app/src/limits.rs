@@ -29,6 +29,8 @@ pub const AUDIT_SCRUBBED: i64 = 500;
 pub const TOLD_OF_KEYS: usize = 50;
 /// Uses of tokens that are stored in one transaction.
 pub const TOKEN_USES_STORED: usize = 500;
+/// Live sub-accounts of one parent.
+pub const SUB_ACCOUNTS: i64 = 1_000;
 /// Expired rows of a kind deleted in one transaction.
 pub const SWEPT: i64 = 500;
 /// Mails taken at once.

@@ -75,6 +75,15 @@ impl Operation for OrganizationCreate {
     }
 }
 
+/// Whether an organization lets its people in: it does, and so does its parent, where it has one.
+pub(crate) async fn is_open(tx: &mut Tx<'_>, organization: &Organization) -> Result<bool, Error> {
+    Ok(organization.is_open()
+        && match organization.parent {
+            Some(parent) => tx.organization_is_open(parent).await?,
+            None => true,
+        })
+}
+
 fn slug_taken(new: &NewOrganization) -> Error {
     Error::OrganizationInvalid(vec![OrganizationViolation::SlugTaken(new.slug.clone())])
 }

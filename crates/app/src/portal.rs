@@ -5,11 +5,12 @@ use tenantry_core::Moment;
 use tenantry_core::customer::{Customer, CustomerChange};
 use tenantry_core::ids::MemberId;
 use tenantry_core::member::{InitialRole, Member, MemberChange, MemberError, MemberRole, NewMember};
-use tenantry_core::organization::{Organization, OrganizationStatus};
+use tenantry_core::organization::Organization;
 use tenantry_core::portal::{self, PortalError};
 use tenantry_core::values::{EmailAddress, PersonName};
 use tenantry_store::{Operation, Page, Paged, Tx};
 
+use crate::organizations::is_open;
 use crate::sessions::visitor;
 use crate::{App, Error, Requester, customers, members};
 
@@ -139,9 +140,7 @@ impl App {
         let mut reader = self.store.reader()?;
         let mut tx = reader.tx()?;
         let id = tx.organization_by_slug(slug).await?.ok_or(Error::OrganizationNotFound)?;
-        let found = tx.organization(id).await?;
-        found
-            .filter(|organization| organization.status != OrganizationStatus::Blocked)
-            .ok_or(Error::OrganizationNotFound)
+        let found = tx.organization(id).await?.ok_or(Error::OrganizationNotFound)?;
+        if is_open(&mut tx, &found).await? { Ok(found) } else { Err(Error::OrganizationNotFound) }
     }
 }

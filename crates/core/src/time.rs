@@ -47,6 +47,20 @@ impl Timestamp {
         Self::from_micros(self.0.saturating_add(seconds.saturating_mul(1_000_000)))
     }
 
+    /// The calendar month, in UTC, that this instant is in: its beginning, and that of the next.
+    #[must_use]
+    pub fn month(self) -> (Self, Self) {
+        let begins = |date: jiff::civil::Date| {
+            let zoned = date.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+            Some(Self::from_micros(zoned.timestamp().as_microsecond()))
+        };
+        let date = jiff::Timestamp::from_microsecond(self.0)
+            .map(|instant| instant.to_zoned(jiff::tz::TimeZone::UTC).date());
+        let Ok(date) = date else { return (self, Self::LAST) };
+        let next = date.last_of_month().tomorrow().ok().and_then(begins);
+        (begins(date.first_of_month()).unwrap_or(self), next.unwrap_or(Self::LAST))
+    }
+
     /// Whole seconds from this instant until `later`, rounded up; 0 when it is not later.
     #[must_use]
     pub fn seconds_until(self, later: Self) -> u64 {
@@ -85,6 +99,21 @@ mod tests {
     fn prints_six_digits_or_none() {
         assert_eq!(Timestamp::from_micros(1_795_277_994_956_590).to_string(), "2026-11-21T16:19:54.956590Z");
         assert_eq!(Timestamp::from_micros(1_795_277_994_000_000).to_string(), "2026-11-21T16:19:54Z");
+    }
+
+    #[test]
+    fn a_month_ends_where_the_next_begins() {
+        let month = |text: &str| {
+            let at: Timestamp = serde_json::from_value(text.into()).unwrap();
+            let (start, end) = at.month();
+            (start.to_string(), end.to_string())
+        };
+        let november = ("2026-11-01T00:00:00Z".to_owned(), "2026-12-01T00:00:00Z".to_owned());
+        assert_eq!(month("2026-11-01T00:00:00Z"), november);
+        assert_eq!(month("2026-11-30T23:59:59.999999Z"), november);
+        assert_eq!(month("2026-12-31T00:00:00Z").1, "2027-01-01T00:00:00Z");
+        assert_eq!(Timestamp::LAST.month().1, Timestamp::LAST);
+        assert_eq!(Timestamp::from_micros(0).month().0, Timestamp::from_micros(0));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use axum::routing::{MethodFilter, on};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use schemars::SchemaGenerator;
-use tenantry_app::{App, Caller, Error, Subject};
+use tenantry_app::{App, BearerRefused, Caller, Error, Subject};
 use tenantry_core::token::Permission;
 use tenantry_store::StoreError;
 
@@ -93,6 +93,8 @@ pub(crate) enum Refused {
     Unauthorized,
     /// A token that is not alive.
     InvalidToken,
+    /// A token of an organization that is suspended.
+    Suspended,
     /// A token that may not be used from where the request comes.
     AddressNotAllowed,
     /// A token without the scope.
@@ -279,7 +281,11 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 async fn authenticate(app: &App, headers: &HeaderMap, address: IpAddr) -> Result<Arc<Caller>, Refused> {
     let bearer = bearer(headers).ok_or(Refused::Unauthorized)?;
-    let caller = app.authenticate(bearer).await.map_err(Refused::Store)?.ok_or(Refused::InvalidToken)?;
+    let caller = app.authenticate(bearer).await.map_err(|refused| match refused {
+        BearerRefused::Unknown => Refused::InvalidToken,
+        BearerRefused::Suspended => Refused::Suspended,
+        BearerRefused::Store(error) => Refused::Store(error),
+    })?;
     if caller.may_come_from(address) { Ok(caller) } else { Err(Refused::AddressNotAllowed) }
 }
 

@@ -18,6 +18,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 3, name: "portal", text: include_str!("../migrations/0003_portal.sql") },
     Migration { number: 4, name: "customers", text: include_str!("../migrations/0004_customers.sql") },
     Migration { number: 5, name: "api_keys", text: include_str!("../migrations/0005_api_keys.sql") },
+    Migration { number: 6, name: "sub_accounts", text: include_str!("../migrations/0006_sub_accounts.sql") },
     Migration { number: 7, name: "idempotency", text: include_str!("../migrations/0007_idempotency.sql") },
 ];
 

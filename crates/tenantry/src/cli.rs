@@ -180,6 +180,25 @@ pub(crate) enum Organization {
         #[arg(long, env = "TENANTRY_JSON")]
         json: bool,
     },
+    /// Suspend an organization: its tokens are dead until that ends, and its sub-accounts' too
+    Suspend {
+        /// The organization, by slug or id
+        organization: String,
+        /// Why, for the record
+        #[arg(long, env = "TENANTRY_REASON")]
+        reason: String,
+        /// Print JSON
+        #[arg(long, env = "TENANTRY_JSON")]
+        json: bool,
+    },
+    /// End the suspension of an organization
+    Unsuspend {
+        /// The organization, by slug or id
+        organization: String,
+        /// Print JSON
+        #[arg(long, env = "TENANTRY_JSON")]
+        json: bool,
+    },
     /// List the organizations
     List {
         /// Print JSON

@@ -7,12 +7,13 @@ use serde_json::{Value, json};
 use tenantry_app::archive::ArchiveError;
 use tenantry_app::limits::CREDENTIAL_TRUST_MS;
 use tenantry_app::organizations::{OrganizationCreate, Owner};
+use tenantry_app::suspension::{OrganizationSuspend, OrganizationUnsuspend};
 use tenantry_app::tokens::{Issued, TokenCreate, TokenRevoke, UserTokenCreate};
 use tenantry_app::{App, Error, Requester};
 use tenantry_core::ids::OrganizationId;
 use tenantry_core::organization::{FeatureSettings, NewOrganization, OrganizationChange, Origin};
 use tenantry_core::token::{Scope, Scopes};
-use tenantry_core::values::{EmailAddress, OrganizationName, Refusal, Slug, parse_uuid};
+use tenantry_core::values::{EmailAddress, OrganizationName, Refusal, Slug, SuspensionReason, parse_uuid};
 use tenantry_http::openapi_document;
 use tenantry_outbound::webhook::SetupError;
 use tenantry_store::{OrganizationFilter, Page, StoreError};
@@ -153,6 +154,18 @@ async fn organization(app: &App, command: Organization) -> Result<(), Failure> {
             let object = json!({"id": made.id, "name": made.name, "slug": made.slug, "owner_id": made.owner});
             print(json, &object, &[format!("organization {} ({})", made.slug, made.id)])
         }
+        Organization::Suspend { organization, reason, json } => {
+            let reason = argument("reason", SuspensionReason::parse(&reason))?;
+            let id = find(app, &organization).await?;
+            let suspended = app.write(OrganizationSuspend { id, reason }).await?;
+            // As with a revoked token: when this command ends, the tokens are dead everywhere.
+            tokio::time::sleep(Duration::from_millis(CREDENTIAL_TRUST_MS)).await;
+            shown(json, &suspended, "is suspended")
+        }
+        Organization::Unsuspend { organization, json } => {
+            let id = find(app, &organization).await?;
+            shown(json, &app.write(OrganizationUnsuspend { id }).await?, "is not suspended")
+        }
         Organization::List { json } => {
             let page = Page { offset: 0, limit: u64::MAX };
             let found = app.organizations(&OrganizationFilter::default(), page).await?.items;
@@ -165,6 +178,20 @@ async fn organization(app: &App, command: Organization) -> Result<(), Failure> {
             print(json, &json!({"items": items}), &lines)
         }
     }
+}
+
+fn shown(
+    json: bool,
+    organization: &tenantry_core::organization::Organization,
+    state: &str,
+) -> Result<(), Failure> {
+    let object = json!({
+        "id": organization.id,
+        "slug": organization.slug,
+        "suspended_at": organization.suspended.as_ref().map(|suspension| suspension.at),
+        "suspension_reason": organization.suspended.as_ref().map(|suspension| &suspension.reason),
+    });
+    print(json, &object, &[format!("organization {} ({}) {state}", organization.slug, organization.id)])
 }
 
 /// The features of these names, on; every other off.

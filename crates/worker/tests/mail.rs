@@ -94,7 +94,7 @@ impl World {
 
     /// Who acts with this secret.
     async fn by(&self, secret: &str) -> Requester {
-        Requester::caller(&self.app.authenticate(secret).await.unwrap().unwrap(), None)
+        Requester::caller(&self.app.authenticate(secret).await.unwrap(), None)
     }
 
     /// A customer asks for another address.

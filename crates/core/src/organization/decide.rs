@@ -96,6 +96,7 @@ pub fn create(
         slug,
         status,
         owner,
+        suspended: None,
         profile,
     };
     // What is on from the start stays on, also when a client sends false.

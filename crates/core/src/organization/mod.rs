@@ -1,11 +1,13 @@
 //! An organization: the tenant. AhaSend calls it an account; both dialects read and write this one row.
 //!
 //! Invariants: the slug is unique for good and never changes; an organization has exactly one owner;
-//! settings that cannot be cleared keep their value when `null` is sent.
+//! settings that cannot be cleared keep their value when `null` is sent; who has a parent has no children.
 
 mod decide;
 mod legal_entity;
 mod settings;
+mod sub_account;
+mod suspension;
 
 pub use decide::{
     AccountChange, LegacyChange, NewOrganization, OrganizationChange, OrganizationViolation, Origin, create,
@@ -18,6 +20,12 @@ pub use settings::{
     ProfileSettings, ProfileSettingsChange, ProfileSubscribe, ProrationBehavior, SubscriptionSettings,
     SubscriptionSettingsChange, SwitchingFrom, TaxBehavior,
 };
+
+pub use sub_account::{
+    NewSubAccount, SubAccountChange, SubAccountError, SubAccountFacts, SubAccountStatus, check_parent,
+    create_sub_account, sub_account_status, sub_account_website, update_sub_account,
+};
+pub use suspension::{Suspension, suspend, unsuspend};
 
 use serde::{Deserialize, Serialize};
 
@@ -132,11 +140,21 @@ pub struct Organization {
     pub status: OrganizationStatus,
     /// The person who holds it.
     pub owner: UserId,
+    /// Since when it is suspended, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended: Option<Suspension>,
     /// The rest.
     pub profile: Profile,
 }
 
 impl Organization {
+    /// Whether its tokens and people are let in, as far as it depends on itself alone; a child also depends
+    /// on its parent.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.suspended.is_none() && self.status != OrganizationStatus::Blocked
+    }
+
     /// Whether members can be added to customers.
     #[must_use]
     pub const fn members_enabled(&self) -> bool {

@@ -401,5 +401,9 @@ settings! {
         message_metadata_retention: i64 = 30,
         /// Days that a message is kept, 0 to 30.
         message_data_retention: i64 = 7,
+        /// Cap a month, 0 to 1,000,000,000; 0 for none. Set by the parent of a sub-account.
+        monthly_credit: i64 = 0,
+        /// How the parent of a sub-account wrote its website. It counts as long as it means the website.
+        website_written: Option<String> = None,
     }
 }

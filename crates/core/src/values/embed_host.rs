@@ -181,7 +181,8 @@ fn name_or_v4(text: &str) -> Result<String, &'static str> {
     Ok(format!("{wildcard}{name}"))
 }
 
-fn check_labels(name: &str) -> Result<(), &'static str> {
+/// Refuses a name whose labels are not letters, digits and inner hyphens, or that is a malformed IP address.
+pub(super) fn check_labels(name: &str) -> Result<(), &'static str> {
     let is_label = |label: &str| {
         (1..=MAX_LABEL_OCTETS).contains(&label.len())
             && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')

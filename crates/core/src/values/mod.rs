@@ -49,6 +49,7 @@ pub mod slug;
 pub mod tax_id;
 mod tax_id_formats;
 pub mod text;
+pub mod website;
 
 pub use address::{Address, AddressInput, AddressRefusal};
 pub use country::{Country, one_of};
@@ -64,7 +65,8 @@ pub use metadata::{Metadata, MetadataRefusal, MetadataValue};
 pub use public_address::is_public;
 pub use slug::{OrganizationName, Slug};
 pub use tax_id::TaxId;
-pub use text::{ExternalId, PersonName, no_nul};
+pub use text::{ExternalId, PersonName, SuspensionReason, no_nul};
+pub use website::Website;
 
 /// Why a value was refused, in terms every dialect can render.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -58,6 +58,8 @@ const BLOCKED: [&str; 18] = [
 
 const SLUG_MIN: usize = 3;
 const SLUG_MAX: usize = 64;
+/// Characters of a name that a derived slug begins with.
+const DERIVED_STEM: usize = 40;
 const NAME_MIN: usize = 3;
 /// Tenantry's own bound: far above any real name, far below what hurts an index or a page.
 const NAME_MAX: usize = 1000;
@@ -83,6 +85,20 @@ impl Slug {
         }
         check_words(&slug)?;
         Ok(Self(slug))
+    }
+
+    /// A slug for an organization that was given a name alone: what of the name fits into one, and 48 bits
+    /// that no other has.
+    #[must_use]
+    pub fn derive(name: &str, unique: [u8; 6]) -> Self {
+        let lower = name.to_lowercase();
+        let groups = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|group| !group.is_empty());
+        let stem: String = groups.collect::<Vec<_>>().join("-").chars().take(DERIVED_STEM).collect();
+        let stem = stem.trim_end_matches('-');
+        let named = !stem.is_empty() && check_words(stem).is_ok();
+        let stem = if named { stem } else { "account" };
+        let unique: String = unique.iter().map(|octet| format!("{octet:02x}")).collect();
+        Self(format!("{stem}-{unique}"))
     }
 
     /// The slug.
@@ -176,6 +192,14 @@ mod tests {
     }
 
     #[test]
+    fn derived() {
+        let derived = |name: &str| Slug::derive(name, [0, 1, 2, 0xab, 0xcd, 0xef]).0;
+        assert_eq!(derived("Acme  Subsidiary, Inc."), "acme-subsidiary-inc-000102abcdef");
+        assert_eq!(derived("Sex Shop"), "account-000102abcdef");
+        assert_eq!(derived("\u{516c}\u{53f8}"), "account-000102abcdef");
+    }
+
+    #[test]
     fn names() {
         assert_eq!(OrganizationName::parse("  My Org  ").unwrap().as_str(), "  My Org  ");
         assert_eq!(OrganizationName::parse_new("ab").unwrap_err().context, Some(("min_length", "3".into())));
@@ -187,6 +211,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_derived_slug_is_one(name in "\\PC{0,60}|[a-z -]{0,60}", unique: [u8; 6]) {
+            let slug = Slug::derive(&name, unique);
+            prop_assert_eq!(Slug::parse(slug.as_str()).unwrap(), slug);
+        }
+
         #[test]
         fn a_slug_reads_back(s in "\\PC{0,20}|[A-Za-z0-9-]{1,70}") {
             if let Ok(slug) = Slug::parse(&s) {

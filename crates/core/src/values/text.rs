@@ -1,6 +1,6 @@
-//! Short texts that people and their systems give to customers and members.
+//! Short texts that people and their systems give.
 //!
-//! Both kinds are trimmed, and nothing but spaces means "no value" (Polar behaviour notes 1.13), so
+//! All kinds are trimmed; of a name or an external id, nothing but spaces means "no value" (Polar behaviour notes 1.13), so
 //! `parse` answers an option. Lengths are counted in characters.
 
 use super::Refusal;
@@ -63,6 +63,32 @@ impl ExternalId {
 }
 
 text_value!(ExternalId, ExternalId::required);
+
+/// Characters of a reason, spaces at the ends included.
+const REASON_MAX: usize = 500;
+
+/// Why an organization is suspended: 1..=500 characters, trimmed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SuspensionReason(String);
+
+impl SuspensionReason {
+    /// Reads a reason; a blank one is none.
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        no_nul(text)?;
+        if text.chars().nth(REASON_MAX).is_some() {
+            return Err(Refusal::too_long(REASON_MAX));
+        }
+        let reason = text.trim();
+        if reason.is_empty() { Err(Refusal::too_short(1)) } else { Ok(Self(reason.to_owned())) }
+    }
+
+    /// The trimmed reason.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+text_value!(SuspensionReason, SuspensionReason::parse);
 
 /// Refuses a text with U+0000, which one of the two databases cannot store.
 pub fn no_nul(text: &str) -> Result<(), Refusal> {

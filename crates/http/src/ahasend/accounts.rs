@@ -33,7 +33,7 @@ impl Input<'_> {
 /// A name of at most 255 characters, not blank.
 #[derive(Debug, Clone, JsonSchema)]
 #[schemars(transparent)]
-pub(crate) struct AccountName(#[schemars(with = "BoundedText<1, 255>")] OrganizationName);
+pub(crate) struct AccountName(#[schemars(with = "BoundedText<1, 255>")] pub(super) OrganizationName);
 
 impl Wire for AccountName {
     fn read(value: &Value, at: &mut At) -> Option<Self> {

@@ -5,6 +5,7 @@ use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::response::Response;
 use serde_json::json;
 use tenantry_app::Error;
+use tenantry_core::organization::SubAccountError;
 use tenantry_core::team::TeamError;
 use tenantry_core::token::{Scope, TokenError};
 
@@ -95,13 +96,15 @@ fn of(error: &Error) -> Response {
             | TeamError::OnlyMember
             | TeamError::NobodyManages,
         )
+        | Error::SubAccount(SubAccountError::Nested | SubAccountError::TooMany(_))
         | Error::NotPermitted(_) => (StatusCode::FORBIDDEN, text),
         Error::OrganizationInvalid(violations) => {
             (StatusCode::BAD_REQUEST, violations.first().map_or(text, ToString::to_string))
         }
-        Error::OrganizationGiven(_) | Error::OrganizationUnknown(_) | Error::OrganizationNeeded => {
-            (StatusCode::BAD_REQUEST, text)
-        }
+        Error::SubAccount(SubAccountError::NothingGiven | SubAccountError::NothingDifferent)
+        | Error::OrganizationGiven(_)
+        | Error::OrganizationUnknown(_)
+        | Error::OrganizationNeeded => (StatusCode::BAD_REQUEST, text),
         Error::Team(TeamError::AlreadyMember)
         | Error::AmbiguousCustomer
         | Error::AnswerForgotten
@@ -133,6 +136,7 @@ pub(super) fn refuse(refused: Refused) -> Response {
     match refused {
         Refused::Unauthorized => challenge("missing or malformed bearer token"),
         Refused::InvalidToken => challenge("invalid API key"),
+        Refused::Suspended => challenge("Account is suspended"),
         Refused::InsufficientScope(_) => {
             message(StatusCode::FORBIDDEN, "insufficient permissions for the required scope")
         }

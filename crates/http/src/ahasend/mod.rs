@@ -10,6 +10,8 @@ mod error;
 mod members;
 mod operations;
 mod page;
+mod sub_account_operations;
+mod sub_accounts;
 
 pub(crate) use error::{method_not_allowed, not_found, unavailable};
 
@@ -18,16 +20,18 @@ use std::sync::Arc;
 use axum::Router;
 
 use crate::openapi::{self, Dialect};
-use crate::route::{self, Shared};
+use crate::route::{self, Operation, Shared};
+
+fn parts() -> [&'static [Operation]; 3] {
+    [operations::ALL, api_key_operations::ALL, sub_account_operations::ALL]
+}
 
 pub(crate) fn router(shared: &Arc<Shared>) -> Router {
-    route::router(shared, operations::ALL, error::refuse).merge(route::router(
-        shared,
-        api_key_operations::ALL,
-        error::refuse,
-    ))
+    parts()
+        .into_iter()
+        .fold(Router::new(), |router, part| router.merge(route::router(shared, part, error::refuse)))
 }
 
 pub(crate) fn document() -> serde_json::Value {
-    openapi::document(Dialect::AhaSend, operations::ALL.iter().chain(api_key_operations::ALL))
+    openapi::document(Dialect::AhaSend, parts().into_iter().flatten())
 }

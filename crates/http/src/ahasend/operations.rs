@@ -39,7 +39,7 @@ pub(super) const fn account(scope: &'static str) -> Access {
     Access::Account(Permission::new(scope))
 }
 
-/// Every operation of the dialect.
+/// Every operation of the dialect but those on sub-accounts.
 pub(super) static ALL: &[Operation] = &[
     Operation {
         answer: Some(schema::<Message>),

@@ -81,6 +81,7 @@ fn of(error: &Error) -> Response {
         | Error::OrganizationNotFound
         | Error::SubAccountNotFound
         | Error::TokenNotFound
+        | Error::SubAccount(_)
         | Error::Webhook(WebhookError::NotFound | WebhookError::EventNotFound) => not_found("Not found"),
         Error::Webhook(WebhookError::UrlInvalid) => rule(
             "value_error",
@@ -306,7 +307,7 @@ pub(super) fn refuse(refused: Refused) -> Response {
             set(&mut response, WWW_AUTHENTICATE, "Bearer realm=\"tenantry\"");
             response
         }
-        Refused::InvalidToken | Refused::BadAccount => oauth(
+        Refused::InvalidToken | Refused::Suspended | Refused::BadAccount => oauth(
             StatusCode::UNAUTHORIZED,
             "invalid_token",
             "The access token provided is expired, revoked, malformed, or invalid for other reasons.",

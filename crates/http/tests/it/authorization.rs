@@ -191,6 +191,8 @@ impl Estate {
         let mut body = match operation {
             "members:create_member" => json!({"customer_id": self.customer, "email": "new@example.com"}),
             "addAccountMember" => json!({"email": "new@example.com", "role": "Developer"}),
+            "createSubAccount" => json!({"name": "New", "website": "new.example.com"}),
+            "suspendSubAccount" => json!({"reason": "late"}),
             "createAPIKey" => json!({"label": "new", "scopes": ["api-keys:write"]}),
             "createSubAccountAPIKey" => json!({"label": "new", "scopes": ["sub-account-api-keys:write"]}),
             "updateAPIKey" | "updateSubAccountAPIKey" => json!({"label": "changed"}),

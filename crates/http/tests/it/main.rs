@@ -31,5 +31,7 @@ mod organizations;
 mod organizations_update;
 mod pages;
 mod sub_account_api_keys;
+mod sub_accounts;
 mod support;
+mod suspension;
 mod two_dialects;

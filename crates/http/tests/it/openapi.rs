@@ -34,7 +34,8 @@ fn references(value: &Value, found: &mut BTreeSet<String>) {
 const JOINS: [&str; 2] = ["organizations:members:add", "organizations:members:invite"];
 
 /// Operations that change something and take no body: the contract has none either.
-const BODILESS: [&str; 2] = ["webhooks:reset_webhook_endpoint_secret", "webhooks:redeliver_webhook_event"];
+const BODILESS: [&str; 3] =
+    ["webhooks:reset_webhook_endpoint_secret", "webhooks:redeliver_webhook_event", "unsuspendSubAccount"];
 
 /// What is open to anybody at all; the contract says the same of each.
 const PUBLIC: [&str; 3] = [

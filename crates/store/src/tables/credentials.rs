@@ -18,6 +18,26 @@ pub enum CredentialOwner {
     User(UserToken, Vec<(OrganizationId, TeamRole)>),
     /// A customer in the portal, or one of its members.
     Session(Session),
+    /// Somebody of an organization that is suspended, or whose parent is shut out.
+    Suspended,
+}
+
+/// What is joined to a row of a tenant to know whether the tenant lets it in: the columns of [`Tenant`].
+pub(super) const TENANT: &str = "(SELECT parent_id AS tenant_parent_id, suspended_at AS tenant_suspended_at
+    FROM organizations WHERE id = ?1 AND deleted_at IS NULL AND status <> 'blocked') AS tenant";
+
+/// The tenant of a credential, which is neither blocked nor gone.
+pub(super) struct Tenant {
+    parent: Option<OrganizationId>,
+    suspended: bool,
+}
+
+impl Tenant {
+    /// Reads the columns of [`TENANT`], the first of which is `index`.
+    pub(super) fn read(row: &Row<'_>, index: usize) -> Result<Self, StoreError> {
+        let suspended_at: Option<Timestamp> = row.get(index + 1)?;
+        Ok(Self { parent: row.get(index)?, suspended: suspended_at.is_some() })
+    }
 }
 
 pub(super) const ACCESS_TOKEN: &str = "organization_id, id, created_at, label, scopes, expires_at,
@@ -51,7 +71,8 @@ fn user_token(row: &Row<'_>) -> Result<UserToken, StoreError> {
 
 impl Tx<'_> {
     /// Whom the secret with this hash acts for at `now`; nothing when it is unknown, revoked, expired, or
-    /// whom it acts for is gone. Two round trips for an organization's token or a session.
+    /// whom it acts for is gone. Two round trips for an organization's token or a session; a third where the
+    /// organization has a parent.
     ///
     /// # Errors
     /// When the database fails.
@@ -73,17 +94,33 @@ impl Tx<'_> {
         match found {
             None => Ok(None),
             Some((SecretKind::OrganizationToken | SecretKind::ApiKey, Some(organization), id)) => {
-                let token = self.access_token_live(organization, TokenId::new(id), now).await?;
-                Ok(token.map(CredentialOwner::Organization))
+                let found = self.access_token_live(organization, TokenId::new(id), now).await?;
+                self.admitted(found, CredentialOwner::Organization).await
             }
             Some((SecretKind::UserToken, _, id)) => self.user_token_live(UserTokenId::new(id), now).await,
             Some((SecretKind::CustomerSession | SecretKind::MemberSession, Some(organization), id)) => {
-                let session = self.session_live(organization, SessionId::new(id), now).await?;
-                Ok(session.map(CredentialOwner::Session))
+                let found = self.session_live(organization, SessionId::new(id), now).await?;
+                self.admitted(found, CredentialOwner::Session).await
             }
             Some((SecretKind::EmailChange, _, _)) => Ok(None),
             Some((_, None, _)) => Err(unexpected("a token without organization")),
         }
+    }
+
+    /// Whom a credential acts for, if its tenant lets anybody in. The parent is looked up by itself: it may be
+    /// stored elsewhere.
+    async fn admitted<T>(
+        &mut self,
+        found: Option<(T, Tenant)>,
+        owner: fn(T) -> CredentialOwner,
+    ) -> Result<Option<CredentialOwner>, StoreError> {
+        let Some((row, Tenant { parent, suspended })) = found else { return Ok(None) };
+        let shut = suspended
+            || match parent {
+                Some(parent) => !self.organization_is_open(parent).await?,
+                None => false,
+            };
+        Ok(Some(if shut { CredentialOwner::Suspended } else { owner(row) }))
     }
 
     async fn access_token_live(
@@ -91,15 +128,18 @@ impl Tx<'_> {
         organization: OrganizationId,
         id: TokenId,
         now: Timestamp,
-    ) -> Result<Option<AccessToken>, StoreError> {
+    ) -> Result<Option<(AccessToken, Tenant)>, StoreError> {
         let sql = format!(
-            "SELECT {ACCESS_TOKEN} FROM access_tokens
+            "SELECT {ACCESS_TOKEN}, tenant_parent_id, tenant_suspended_at
+             FROM access_tokens CROSS JOIN {TENANT}
              WHERE organization_id = ?1 AND id = ?2 AND deleted_at IS NULL
-               AND (expires_at IS NULL OR expires_at > ?3)
-               AND EXISTS (SELECT 1 FROM organizations
-                           WHERE id = ?1 AND deleted_at IS NULL AND status <> 'blocked')"
+               AND (expires_at IS NULL OR expires_at > ?3)"
         );
-        self.first(&sql, &[organization.into(), id.into(), now.into()], access_token).await
+        let columns = ACCESS_TOKEN.split(',').count();
+        self.first(&sql, &[organization.into(), id.into(), now.into()], |row| {
+            Ok((access_token(row)?, Tenant::read(row, columns)?))
+        })
+        .await
     }
 
     async fn user_token_live(
@@ -116,19 +156,31 @@ impl Tx<'_> {
             )
             .await?;
         let Some(token) = token else { return Ok(None) };
-        let parts = self
+        let mut parts = self
             .all(
-                "SELECT mine.organization_id, team_members.role FROM user_organizations AS mine
+                "SELECT mine.organization_id, team_members.role, organizations.parent_id FROM user_organizations AS mine
                  JOIN team_members ON team_members.organization_id = mine.organization_id
                     AND team_members.user_id = mine.user_id
                  JOIN organizations ON organizations.id = mine.organization_id
                  WHERE mine.user_id = ?1 AND organizations.deleted_at IS NULL
-                    AND organizations.status <> 'blocked'
+                    AND organizations.status <> 'blocked' AND organizations.suspended_at IS NULL
                  ORDER BY mine.organization_id",
                 &[token.user.into()],
-                |row| Ok((row.get(0)?, row.named(1, TeamRole::from_name)?)),
+                |row| {
+                    let part = (row.get(0)?, row.named(1, TeamRole::from_name)?);
+                    Ok((part, row.get::<Option<OrganizationId>>(2)?))
+                },
             )
             .await?;
+        let mut parents: Vec<OrganizationId> = parts.iter().filter_map(|(_, parent)| *parent).collect();
+        parents.sort_unstable();
+        parents.dedup();
+        for shut in parents {
+            if !self.organization_is_open(shut).await? {
+                parts.retain(|(_, parent)| *parent != Some(shut));
+            }
+        }
+        let parts = parts.into_iter().map(|(part, _)| part).collect();
         Ok(Some(CredentialOwner::User(token, parts)))
     }
 

@@ -11,6 +11,7 @@ mod mails;
 mod members;
 mod organizations;
 mod sessions;
+mod sub_accounts;
 mod tallies;
 mod team;
 mod unsent;

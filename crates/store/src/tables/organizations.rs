@@ -1,16 +1,20 @@
 //! Organizations, and the slugs that they are found by.
 
+use tenantry_core::Timestamp;
 use tenantry_core::ids::OrganizationId;
-use tenantry_core::organization::{Organization, OrganizationStatus, Profile};
-use tenantry_core::values::{OrganizationName, Slug};
+use tenantry_core::organization::{Organization, OrganizationStatus, Profile, Suspension};
+use tenantry_core::values::{OrganizationName, Slug, SuspensionReason};
 
 use super::{Order, Page, Paged, Query, count};
 use crate::sql::Row;
 use crate::{StoreError, Tx};
 
-const COLUMNS: &str = "id, parent_id, created_at, modified_at, name, slug, status, owner_user_id, profile";
+pub(super) const COLUMNS: &str = "id, parent_id, created_at, modified_at, name, slug, status, owner_user_id,
+    profile, suspended_at, suspension_reason";
 
-fn organization(row: &Row<'_>) -> Result<Organization, StoreError> {
+pub(super) fn organization(row: &Row<'_>) -> Result<Organization, StoreError> {
+    let suspended_at: Option<Timestamp> = row.get(9)?;
+    let reason = row.parse_optional(10, SuspensionReason::parse)?;
     Ok(Organization {
         id: row.get(0)?,
         parent: row.get(1)?,
@@ -20,6 +24,7 @@ fn organization(row: &Row<'_>) -> Result<Organization, StoreError> {
         slug: row.parse(5, Slug::parse)?,
         status: row.named(6, OrganizationStatus::from_name)?,
         owner: row.get(7)?,
+        suspended: suspended_at.zip(reason).map(|(at, reason)| Suspension { at, reason }),
         profile: row.parse(8, |text| serde_json::from_str::<Profile>(text))?,
     })
 }
@@ -142,7 +147,18 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Violated`] `organization_slugs_pkey` when the slug is, or was, another's.
     pub async fn organization_insert(&mut self, new: &Organization) -> Result<(), StoreError> {
-        let Organization { id, parent, created_at, modified_at, name, slug, status, owner, profile } = new;
+        let Organization {
+            id,
+            parent,
+            created_at,
+            modified_at,
+            name,
+            slug,
+            status,
+            owner,
+            profile,
+            suspended,
+        } = new;
         self.execute(
             "INSERT INTO organization_slugs (slug, organization_id) VALUES (?1, ?2)",
             &[slug.as_str().into(), (*id).into()],
@@ -151,8 +167,8 @@ impl Tx<'_> {
         self.execute(
             "INSERT INTO organizations
                 (id, parent_id, created_at, modified_at, name, slug, status, owner_user_id, profile,
-                 members_enabled)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                 members_enabled, suspended_at, suspension_reason)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             &[
                 (*id).into(),
                 (*parent).into(),
@@ -164,6 +180,8 @@ impl Tx<'_> {
                 (*owner).into(),
                 serde_json::to_string(profile)?.into(),
                 new.members_enabled().into(),
+                suspended.as_ref().map(|suspension| suspension.at).into(),
+                suspended.as_ref().map(|suspension| suspension.reason.as_str()).into(),
             ],
         )
         .await
@@ -188,6 +206,51 @@ impl Tx<'_> {
         )
         .await
         .map(|_| ())
+    }
+
+    /// Stores whether an organization is suspended now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn organization_suspension(&mut self, changed: &Organization) -> Result<(), StoreError> {
+        let Organization { id, modified_at, suspended, .. } = changed;
+        self.execute(
+            "UPDATE organizations SET modified_at = ?2, suspended_at = ?3, suspension_reason = ?4 WHERE id = ?1",
+            &[
+                (*id).into(),
+                (*modified_at).into(),
+                suspended.as_ref().map(|suspension| suspension.at).into(),
+                suspended.as_ref().map(|suspension| suspension.reason.as_str()).into(),
+            ],
+        )
+        .await?;
+        self.touch_credentials();
+        Ok(())
+    }
+
+    /// Deletes an organization: it is seen by nothing but the audit log, and its slug stays taken.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn organization_delete(
+        &mut self,
+        id: OrganizationId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE organizations SET deleted_at = ?2 WHERE id = ?1";
+        self.execute(sql, &[id.into(), now.into()]).await?;
+        self.touch_credentials();
+        Ok(())
+    }
+
+    /// Whether an organization is there and lets its people in, as far as it depends on itself alone.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn organization_is_open(&mut self, id: OrganizationId) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM organizations
+            WHERE id = ?1 AND deleted_at IS NULL AND status <> 'blocked' AND suspended_at IS NULL";
+        Ok(self.first(sql, &[id.into()], |_| Ok(())).await?.is_some())
     }
 
     /// Whether members can be added to the customers of an organization; nothing when there is none.

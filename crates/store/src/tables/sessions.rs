@@ -6,6 +6,7 @@ use tenantry_core::portal::{EmailUpdate, Session};
 use tenantry_core::token::{SecretKind, TokenHash};
 use tenantry_core::values::HttpUrl;
 
+use super::credentials::{TENANT, Tenant};
 use crate::sql::{Param, Row, unexpected};
 use crate::{StoreError, Tx};
 
@@ -37,24 +38,27 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn session_live(
+    pub(super) async fn session_live(
         &mut self,
         organization: OrganizationId,
         id: SessionId,
         now: Timestamp,
-    ) -> Result<Option<Session>, StoreError> {
-        const SQL: &str =
-            "SELECT organization_id, id, customer_id, member_id, created_at, expires_at, return_url
-             FROM sessions
+    ) -> Result<Option<(Session, Tenant)>, StoreError> {
+        let sql = format!(
+            "SELECT organization_id, id, customer_id, member_id, created_at, expires_at, return_url,
+                tenant_parent_id, tenant_suspended_at
+             FROM sessions CROSS JOIN {TENANT}
              WHERE organization_id = ?1 AND id = ?2 AND expires_at > ?3
-               AND EXISTS (SELECT 1 FROM organizations
-                           WHERE id = ?1 AND deleted_at IS NULL AND status <> 'blocked')
                AND EXISTS (SELECT 1 FROM customers
                            WHERE organization_id = ?1 AND id = sessions.customer_id AND deleted_at IS NULL)
                AND (member_id IS NULL OR EXISTS (
                            SELECT 1 FROM members
-                           WHERE organization_id = ?1 AND id = sessions.member_id AND deleted_at IS NULL))";
-        self.first(SQL, &[organization.into(), id.into(), now.into()], session).await
+                           WHERE organization_id = ?1 AND id = sessions.member_id AND deleted_at IS NULL))"
+        );
+        self.first(&sql, &[organization.into(), id.into(), now.into()], |row| {
+            Ok((session(row)?, Tenant::read(row, 7)?))
+        })
+        .await
     }
 
     /// Stores a new session under its secret's hash.

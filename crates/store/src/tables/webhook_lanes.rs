@@ -175,7 +175,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// The endpoint and the organization's name that an event is sent with.
+    /// The endpoint and the organization's name that an event is sent with, where both are there.
     ///
     /// # Errors
     /// When the database fails.
@@ -187,7 +187,8 @@ impl Tx<'_> {
         let columns = webhook_endpoints::COLUMNS;
         let sql = format!(
             "SELECT {columns}, (SELECT name FROM organizations WHERE id = ?1) FROM webhook_endpoints
-             WHERE organization_id = ?1 AND id = ?2 AND deleted_at IS NULL AND enabled"
+             WHERE organization_id = ?1 AND id = ?2 AND deleted_at IS NULL AND enabled
+               AND EXISTS (SELECT 1 FROM organizations WHERE id = ?1 AND deleted_at IS NULL)"
         );
         self.first(&sql, &[lane.organization.into(), lane.endpoint.into()], |row| {
             Ok((webhook_endpoints::endpoint(row, vault)?, row.get(12)?))

@@ -2,6 +2,7 @@
 
 use tenantry_core::customer::{Customer, CustomerKind};
 use tenantry_core::member::{Member, MemberRole};
+use tenantry_core::organization::Organization;
 use tenantry_core::team::TeamRole;
 use tenantry_store::Store;
 
@@ -18,6 +19,8 @@ on_every_engine!(
     a_person_is_in_a_team_once,
     a_team_has_one_owner,
     a_slug_is_given_once,
+    a_child_has_no_children,
+    who_makes_children_at_once_leaves_one_level,
     an_id_is_given_once,
     a_secret_is_known_once,
     a_refused_statement_does_not_end_the_operation,
@@ -179,6 +182,57 @@ async fn a_slug_is_given_once(database: Database) {
     let outcome = run!(store, second, |new, tx, _| Ok(tx.organization_insert(new).await?));
     assert_eq!(violated(outcome), "organization_slugs_pkey");
     assert_eq!(read!(store, organization(organization_id(2))), None);
+}
+
+/// Makes `child` a child of `parent`, as whoever found nothing against it does.
+async fn make_child(store: &Store, parent: u32, child: u32) -> Result<(), crate::support::Failure> {
+    let new = Organization { parent: Some(organization_id(parent)), ..organization(child) };
+    run!(store, new, |new, tx, _| {
+        let parent = new.parent.unwrap();
+        tx.organization_for_update(parent).await?.ok_or(crate::support::Failure::OnPurpose)?;
+        tx.organization_insert(new).await?;
+        Ok(tx.sub_account_count_add(parent, 1).await?)
+    })
+}
+
+async fn a_child_has_no_children(database: Database) {
+    let store = database.open();
+    add_organization(&store, 1).await;
+    make_child(&store, 1, 2).await.unwrap();
+    make_child(&store, 1, 3).await.unwrap();
+    assert_eq!(read!(store, sub_account_count(organization_id(1))), 2);
+    assert_eq!(violated(make_child(&store, 2, 4).await), "organizations_one_level");
+    assert_eq!(read!(store, organization(organization_id(4))), None);
+    // Nor does who was emptied of children become one by being counted anew.
+    run!(store, (), |(), tx, _| Ok(tx.sub_account_count_add(organization_id(1), -2).await?)).unwrap();
+    make_child(&store, 1, 5).await.unwrap();
+    assert_eq!(violated(make_child(&store, 5, 6).await), "organizations_one_level");
+}
+
+/// Nobody here looks whether the parent has a parent: each makes a child of the root, and one of another's new
+/// child, all at once.
+async fn who_makes_children_at_once_leaves_one_level(database: Database) {
+    let store = database.open();
+    add_organization(&store, 1).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for child in 2..=20 {
+        let store = store.clone();
+        tasks.spawn(async move {
+            make_child(&store, 1, child).await.unwrap();
+            let _refused = make_child(&store, child - 1, 100 + child).await;
+        });
+    }
+    tasks.join_all().await;
+    let mut children = 0;
+    for number in (1..=20).chain(102..=120) {
+        let Some(found) = read!(store, organization(organization_id(number))) else { continue };
+        let Some(parent) = found.parent else { continue };
+        children += 1;
+        assert_eq!(read!(store, organization(parent)).unwrap().parent, None, "{number} is two levels down");
+        assert_eq!(read!(store, sub_account_count(found.id)), 0);
+    }
+    assert_eq!(read!(store, sub_account_count(organization_id(1))), children);
+    assert!(children >= 19, "{children}");
 }
 
 async fn an_id_is_given_once(database: Database) {

@@ -2,18 +2,21 @@
 
 use tenantry_core::customer::{Customer, CustomerKind};
 use tenantry_core::member::{Member, MemberRole};
-use tenantry_core::organization::Organization;
+use tenantry_core::organization::{Organization, Suspension};
 use tenantry_core::team::{TeamMember, TeamRole};
 use tenantry_core::token::{AccessToken, Grants, Scopes, UserToken};
 use tenantry_core::user::User;
 use tenantry_core::values::{Address, AddressInput, Country, IpAllowList, TaxId};
-use tenantry_store::CredentialOwner;
+use tenantry_store::{CredentialOwner, Edge, Keyset, Store};
 
 use crate::fixtures::*;
 use crate::support::Database;
 
 on_every_engine!(
     an_organization,
+    a_suspension,
+    a_sub_account,
+    whom_a_suspension_shuts_out,
     a_person,
     a_team,
     a_customer,
@@ -46,6 +49,114 @@ async fn an_organization(database: Database) {
         Organization { modified_at: Some(at(6)), name: "Zoë & Co".parse().unwrap(), profile, ..new };
     run!(store, changed.clone(), |changed, tx, _| Ok(tx.organization_update(changed).await?)).unwrap();
     assert_eq!(read!(store, organization(changed.id)), Some(changed));
+}
+
+fn suspended(organization: Organization) -> Organization {
+    let reason = "late".parse().unwrap();
+    Organization {
+        suspended: Some(Suspension { at: at(7), reason }),
+        modified_at: Some(at(7)),
+        ..organization
+    }
+}
+
+async fn store_suspension(store: &Store, changed: &Organization) {
+    run!(store, changed.clone(), |changed, tx, _| Ok(tx.organization_suspension(changed).await?)).unwrap();
+}
+
+async fn a_suspension(database: Database) {
+    let store = database.open();
+    let open = organization(1);
+    add_organization(&store, 1).await;
+    assert!(read!(store, organization_is_open(open.id)));
+    let generation = store.generation().current();
+    let shut = suspended(open.clone());
+    store_suspension(&store, &shut).await;
+    assert!(store.generation().current() > generation, "what was believed of its tokens is not any more");
+    assert_eq!(read!(store, organization(open.id)), Some(shut));
+    assert!(!read!(store, organization_is_open(open.id)));
+    store_suspension(&store, &open).await;
+    assert_eq!(read!(store, organization(open.id)), Some(open.clone()));
+    run!(store, open.id, |id, tx, moment| Ok(tx.organization_delete(*id, moment.now()).await?)).unwrap();
+    assert!(!read!(store, organization_is_open(open.id)));
+    assert_eq!(read!(store, organization(open.id)), None);
+    assert_eq!(read!(store, organization_by_slug("organization-1")), Some(open.id), "the slug stays taken");
+    // One that is stored suspended is read back so.
+    let born_shut = suspended(organization(2));
+    run!(store, born_shut.clone(), |new, tx, _| Ok(tx.organization_insert(new).await?)).unwrap();
+    assert_eq!(read!(store, organization(born_shut.id)), Some(born_shut));
+}
+
+async fn a_sub_account(database: Database) {
+    let store = database.open();
+    let (parent, other) = (organization_id(1), organization_id(2));
+    for number in [1, 2] {
+        add_organization(&store, number).await;
+    }
+    let children: Vec<Organization> =
+        [3, 4].map(|number| Organization { parent: Some(parent), ..organization(number) }).to_vec();
+    run!(store, children.clone(), |children, tx, _| {
+        for child in children {
+            tx.organization_insert(child).await?;
+        }
+        tx.team_insert(&team_member(4, 1, TeamRole::Owner)).await?;
+        Ok(tx.team_insert(&team_member(4, 2, TeamRole::Analyst)).await?)
+    })
+    .unwrap();
+    assert_eq!(read!(store, sub_account(parent, children[0].id)), Some((children[0].clone(), 0)));
+    assert_eq!(read!(store, sub_account(parent, children[1].id)), Some((children[1].clone(), 2)));
+    assert_eq!(read!(store, team_size(children[1].id)), 2);
+    assert_eq!(read!(store, sub_account_for_update(parent, children[0].id)), Some(children[0].clone()));
+    for (of, id) in [(other, children[0].id), (parent, parent), (parent, other)] {
+        assert_eq!(read!(store, sub_account(of, id)), None);
+        assert_eq!(read!(store, sub_account_for_update(of, id)), None);
+    }
+    let keyset = Keyset { edge: Edge::Newest, limit: 9 };
+    let newest_first = vec![(children[1].clone(), 2), (children[0].clone(), 0)];
+    assert_eq!(read!(store, sub_accounts_part(parent, keyset)).items, newest_first);
+    assert_eq!(read!(store, sub_accounts_part(other, keyset)).items, []);
+    let gone = children[1].id;
+    run!(store, gone, |id, tx, moment| Ok(tx.organization_delete(*id, moment.now()).await?)).unwrap();
+    assert_eq!(read!(store, sub_account(parent, gone)), None);
+    assert_eq!(read!(store, sub_accounts_part(parent, keyset)).items, newest_first[1..]);
+    assert_eq!(read!(store, sub_account_names(parent)), [(children[0].id, "Organization 3".to_owned())]);
+}
+
+async fn whom_a_suspension_shuts_out(database: Database) {
+    let store = database.open();
+    let parent = organization(1);
+    let child = Organization { parent: Some(parent.id), ..organization(2) };
+    let token = user_token(1, 1);
+    add_organization(&store, 1).await;
+    run!(store, (child.clone(), token), |(child, token), tx, _| {
+        tx.organization_insert(child).await?;
+        for organization in [1, 2] {
+            tx.team_insert(&team_member(organization, 1, TeamRole::Owner)).await?;
+        }
+        tx.access_token_insert(&access_token(2, 2), &hash(2)).await?;
+        Ok(tx.user_token_insert(token, &hash(3)).await?)
+    })
+    .unwrap();
+    let reach = async || match read!(store, credential_owner(&hash(3), at(1))) {
+        Some(CredentialOwner::User(_, parts)) => parts.into_iter().map(|(id, _)| id).collect::<Vec<_>>(),
+        other => panic!("{other:?}"),
+    };
+    let is_shut =
+        async || read!(store, credential_owner(&hash(2), at(1))) == Some(CredentialOwner::Suspended);
+    assert!(!is_shut().await);
+    assert_eq!(reach().await, [parent.id, child.id]);
+    store_suspension(&store, &suspended(child.clone())).await;
+    assert!(is_shut().await);
+    assert_eq!(reach().await, [parent.id]);
+    store_suspension(&store, &child).await;
+    store_suspension(&store, &suspended(parent.clone())).await;
+    assert!(is_shut().await);
+    assert_eq!(reach().await, []);
+    store_suspension(&store, &parent).await;
+    assert!(!is_shut().await);
+    run!(store, child.id, |id, tx, moment| Ok(tx.organization_delete(*id, moment.now()).await?)).unwrap();
+    assert_eq!(read!(store, credential_owner(&hash(2), at(1))), None);
+    assert_eq!(reach().await, [parent.id]);
 }
 
 async fn a_person(database: Database) {

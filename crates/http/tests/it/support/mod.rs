@@ -14,18 +14,18 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tenantry_app::organizations::{OrganizationCreate, Owner};
+use tenantry_app::sub_accounts::SubAccountCreate;
 use tenantry_app::tokens::{TokenCreate, UserTokenCreate};
 use tenantry_app::{App as UseCases, Clock, Error, HashKey, Requester};
 use tenantry_core::ids::{CustomerId, OrganizationId};
 use tenantry_core::organization::{
-    FeatureSettings, NewOrganization, Organization, OrganizationChange, Origin,
+    FeatureSettings, NewOrganization, NewSubAccount, OrganizationChange, Origin,
 };
-use tenantry_core::team::{TeamMember, TeamRole};
 use tenantry_core::token::{Scope, Scopes};
-use tenantry_core::values::{EmailAddress, OrganizationName, Slug};
+use tenantry_core::values::{EmailAddress, OrganizationName, Slug, Website};
 use tenantry_core::{Moment, Timestamp};
 use tenantry_http::{Config, Front, Limits};
-use tenantry_store::{AuditLine, Operation, StoreError, Tx, sqlite};
+use tenantry_store::{AuditLine, Operation, Tx, sqlite};
 
 /// 2026-01-01T00:00:00Z. Every look at the clock is a millisecond later than the one before.
 const BEGINNING: i64 = 1_767_225_600_000_000;
@@ -128,10 +128,18 @@ impl App {
         Tenant { id: created.await.unwrap().id, owner }
     }
 
-    /// A sub-account of an organization, as it stands in the database, with its parent's owner.
-    pub(crate) async fn sub_account(&self, parent: &Tenant, slug: &str) -> OrganizationId {
-        let child = SubAccount { parent: parent.id, slug: slug.to_owned() };
-        self.use_cases().store().write(child).await.unwrap()
+    /// A sub-account of an organization, with its parent's owner.
+    pub(crate) async fn sub_account(&self, parent: &Tenant, name: &str) -> OrganizationId {
+        let made = self.use_cases().write(SubAccountCreate {
+            by: Requester::operator(),
+            parent: parent.id,
+            new: NewSubAccount {
+                name: OrganizationName::parse(name).unwrap(),
+                website: Website::parse("child.example.com").unwrap(),
+                monthly_credit: 0,
+            },
+        });
+        made.await.unwrap().organization.id
     }
 
     /// A client with a token of the organization; `*` is every scope.
@@ -191,29 +199,6 @@ impl App {
         let mut reader = self.use_cases().store().reader().unwrap();
         let mut tx = reader.tx().unwrap();
         tx.audit_log(tenant.id).await.unwrap()
-    }
-}
-
-/// Stores a sub-account.
-struct SubAccount {
-    parent: OrganizationId,
-    slug: String,
-}
-
-impl Operation for SubAccount {
-    type Output = OrganizationId;
-    type Error = StoreError;
-
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<OrganizationId, StoreError> {
-        let parent = tx.organization(self.parent).await?.unwrap();
-        let (id, slug) = (OrganizationId::new(moment.uuid()), self.slug.parse().unwrap());
-        let (owner, parent_id, now) = (parent.owner, Some(parent.id), moment.now());
-        let child = Organization { id, slug, parent: parent_id, created_at: now, ..parent };
-        tx.organization_insert(&child).await?;
-        let role = TeamRole::Owner;
-        let owner = TeamMember { organization: id, user: owner, role, created_at: now, modified_at: now };
-        tx.team_insert(&owner).await?;
-        Ok(id)
     }
 }
 

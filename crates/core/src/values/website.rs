@@ -1,0 +1,125 @@
+//! The home page of a sub-account, which clients send as a bare host or as a URL and want back as they sent
+//! it (contracts/ahasend-behaviour.md 1.7 and 3).
+
+use super::embed_host::check_labels;
+use super::{HttpUrl, Refusal, no_nul};
+
+/// Characters, trimmed.
+const MAX_CHARS: usize = 255;
+/// Octets of a registered name.
+const MAX_HOST: usize = 253;
+
+/// A home page on a registered name with a dot, and how it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Website {
+    url: HttpUrl,
+    written: String,
+}
+
+impl Website {
+    /// Reads a bare host, or an `http` or `https` URL, of at most 255 characters; trimmed.
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        no_nul(text)?;
+        let written = text.trim();
+        if written.is_empty() {
+            return Err(Refusal::too_short(1));
+        }
+        if written.chars().nth(MAX_CHARS).is_some() {
+            return Err(Refusal::too_long(MAX_CHARS));
+        }
+        // A URL loses tabs and line breaks when it is read: it would not be what was sent.
+        if written.contains(|letter: char| letter.is_whitespace() || letter.is_control()) {
+            return Err(Refusal::value_error("a website has no spaces"));
+        }
+        let url = if written.contains("://") {
+            HttpUrl::parse(written)?
+        } else if written.contains(['/', '\\', '?', '#', '@', ':', '%']) {
+            return Err(Refusal::value_error("a website is a host name, or an http or https URL"));
+        } else {
+            HttpUrl::parse(&format!("https://{written}/"))?
+        };
+        let host = url.host().strip_suffix('.').unwrap_or_else(|| url.host());
+        if !host.contains('.') || host.len() > MAX_HOST || check_labels(host).is_err() {
+            return Err(Refusal::value_error("the host of a website must be a full domain name"));
+        }
+        Ok(Self { written: written.to_owned(), url })
+    }
+
+    /// The page; `https` where only the host was sent.
+    #[must_use]
+    pub const fn url(&self) -> &HttpUrl {
+        &self.url
+    }
+
+    /// What was sent, trimmed.
+    #[must_use]
+    pub fn written(&self) -> &str {
+        &self.written
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_host_and_a_url_are_kept_as_written() {
+        for (text, written, url) in [
+            (" acme.example.com ", "acme.example.com", "https://acme.example.com/"),
+            ("Acme.Example", "Acme.Example", "https://acme.example/"),
+            ("acme.example.", "acme.example.", "https://acme.example./"),
+            ("bücher.example", "bücher.example", "https://xn--bcher-kva.example/"),
+            ("https://acme.example", "https://acme.example", "https://acme.example/"),
+            (
+                "http://acme.example:8080/a?b#c",
+                "http://acme.example:8080/a?b#c",
+                "http://acme.example:8080/a?b#c",
+            ),
+        ] {
+            let website = Website::parse(text).expect(text);
+            assert_eq!((website.written(), website.url().as_str()), (written, url));
+        }
+    }
+
+    #[test]
+    fn what_is_no_website() {
+        let long = format!("https://acme.example/{}", "a".repeat(235));
+        assert_eq!(Website::parse(&long).unwrap_err().kind, "string_too_long");
+        assert!(Website::parse(&long[..255]).is_ok());
+        assert_eq!(Website::parse("  ").unwrap_err().kind, "string_too_short");
+        for bad in [
+            "acme",
+            "localhost",
+            "acme..example",
+            "-acme.example",
+            "ac_me.example",
+            "acme.example/",
+            "acme.example:80",
+            "me@acme.example",
+            "mailto:me@acme.example",
+            "127.0.0.1",
+            "https://127.0.0.1/",
+            "https://[2606:4700::1111]/",
+            "https://acme",
+            "ftp://acme.example",
+            "https://",
+            "ac me.example",
+            "https://ac\tme.example",
+            "acme\0.example",
+            "%61cme.example",
+        ] {
+            assert!(Website::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_written_means_the_page(text in "(https?://)?[a-zé.-]{1,12}\\.[a-z]{2,3}(/\\PC{0,5})?") {
+            if let Ok(website) = Website::parse(&text) {
+                prop_assert_eq!(Website::parse(website.written()).unwrap(), website);
+            }
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! Sub-accounts of an account (contracts/ahasend-behaviour.md 1.7).
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tenantry_app::Error;
+use tenantry_app::cursors::Listed;
+use tenantry_app::sub_accounts::{
+    SubAccount, SubAccountCreate, SubAccountDelete, SubAccountSuspend, SubAccountUnsuspend, SubAccountUpdate,
+    Usage,
+};
+use tenantry_core::Timestamp;
+use tenantry_core::ids::OrganizationId;
+use tenantry_core::organization::{NewSubAccount, SubAccountChange, sub_account_website};
+use tenantry_core::values::{self, SuspensionReason};
+use tenantry_store::StoredAnswer;
+
+use super::accounts::{AccountName, account};
+use super::error::Failure;
+use super::page;
+use crate::call::{self, Call};
+use crate::idempotency::written;
+use crate::wire::{AnyUuid, At, Between, Exact, PlainText, Wire, inline_schema, wire_object};
+
+/// A host, or an `http` or `https` URL.
+#[derive(Debug, Clone)]
+pub(crate) struct Website(values::Website);
+
+impl Wire for Website {
+    fn read(value: &Value, at: &mut At) -> Option<Self> {
+        let text = PlainText::read(value, at)?;
+        at.accept(values::Website::parse(&text), value).map(Self)
+    }
+}
+
+/// Why a sub-account is suspended.
+#[derive(Debug, Clone)]
+pub(crate) struct Reason(SuspensionReason);
+
+impl Wire for Reason {
+    fn read(value: &Value, at: &mut At) -> Option<Self> {
+        let text = PlainText::read(value, at)?;
+        at.accept(SuspensionReason::parse(&text), value).map(Self)
+    }
+}
+
+inline_schema! {
+    Website => {"type": "string", "minLength": 1, "maxLength": 255},
+    Reason => {"type": "string", "minLength": 1, "maxLength": 500},
+}
+
+/// US cents a month, or whatever the parent counts in; 0 for no cap.
+type MonthlyCredit = Exact<Between<0, 1_000_000_000>>;
+
+wire_object! {
+    /// A sub-account that is to be made.
+    CreateSubAccountRequest {
+        /// Display name.
+        name: AccountName,
+        /// Home page: a full domain name, or an http or https URL.
+        website: Website,
+        /// Cap a month; 0 for none.
+        monthly_credit: Option<MonthlyCredit>,
+    }
+}
+
+wire_object! {
+    /// A partial update of a sub-account; an absent field stays. Something must be given, and be different.
+    UpdateSubAccountRequest {
+        /// Display name.
+        name: Option<AccountName>,
+        /// Home page: a full domain name, or an http or https URL.
+        website: Option<Website>,
+        /// Cap a month; 0 for none.
+        monthly_credit: Option<MonthlyCredit>,
+    }
+}
+
+wire_object! {
+    /// Why a sub-account is suspended.
+    SuspendSubAccountRequest {
+        /// Shown to who manages the parent.
+        reason: Reason,
+    }
+}
+
+impl From<CreateSubAccountRequest> for NewSubAccount {
+    fn from(request: CreateSubAccountRequest) -> Self {
+        let CreateSubAccountRequest { name, website, monthly_credit } = request;
+        Self {
+            name: name.0,
+            website: website.0,
+            monthly_credit: monthly_credit.map_or(0, |credit| credit.0.0),
+        }
+    }
+}
+
+impl From<UpdateSubAccountRequest> for SubAccountChange {
+    fn from(request: UpdateSubAccountRequest) -> Self {
+        let UpdateSubAccountRequest { name, website, monthly_credit } = request;
+        Self {
+            name: name.map(|name| name.0),
+            website: website.map(|website| website.0),
+            monthly_credit: monthly_credit.map(|credit| credit.0.0),
+        }
+    }
+}
+
+/// A sub-account.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SubAccount", transform = crate::openapi::always_whole)]
+pub(crate) struct SubAccountView {
+    /// Always `sub_account`.
+    object: &'static str,
+    /// Its id, as an account and as an organization.
+    #[schemars(with = "AnyUuid")]
+    id: OrganizationId,
+    /// The account that administers it.
+    #[schemars(with = "Option<AnyUuid>")]
+    parent_account_id: Option<OrganizationId>,
+    /// When it was made.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    created_at: Timestamp,
+    /// Display name.
+    name: String,
+    /// Home page, as it was sent; empty for none.
+    website: String,
+    /// `active`, `suspended`, or `parent-suspended`.
+    status: &'static str,
+    /// Cap a month; 0 for none.
+    monthly_credit: i64,
+    /// Domains it has: none are kept here.
+    domain_count: i64,
+    /// People in its team.
+    member_count: u64,
+    /// When it last sent a message: none are sent here.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    last_activity_at: Option<Timestamp>,
+}
+
+impl From<&SubAccount> for SubAccountView {
+    fn from(sub_account: &SubAccount) -> Self {
+        let SubAccount { organization, status, members } = sub_account;
+        Self {
+            object: "sub_account",
+            id: organization.id,
+            parent_account_id: organization.parent,
+            created_at: organization.created_at,
+            name: organization.name.to_string(),
+            website: sub_account_website(organization).to_owned(),
+            status: status.as_str(),
+            monthly_credit: organization.profile.account.monthly_credit,
+            domain_count: 0,
+            member_count: *members,
+            last_activity_at: None,
+        }
+    }
+}
+
+/// A span of time.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct BillingPeriod {
+    /// Its first instant.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    start: Timestamp,
+    /// The first instant after it.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    end: Timestamp,
+}
+
+/// What somebody used.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SubAccountUsageBreakdown")]
+pub(crate) struct Used {
+    /// Whose usage, where it is one account's.
+    #[schemars(with = "Option<AnyUuid>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_id: Option<OrganizationId>,
+    /// The sub-account's name, where it is one's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    /// Messages received.
+    reception_count: i64,
+    /// Share of the cost.
+    allocated_cost: f64,
+}
+
+impl Used {
+    const fn nothing(account_id: Option<OrganizationId>, name: Option<String>) -> Self {
+        Self { account_id, name, reception_count: 0, allocated_cost: 0.0 }
+    }
+}
+
+/// What an account and its sub-accounts used this month.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SubAccountUsageResponse", transform = crate::openapi::always_whole)]
+pub(crate) struct UsageView {
+    /// The calendar month, in UTC.
+    billing_period: BillingPeriod,
+    /// Currency of the costs.
+    currency: &'static str,
+    /// Always `proportional`.
+    allocation_method: &'static str,
+    /// What the costs mean.
+    allocation_note: &'static str,
+    /// The account itself.
+    parent: Used,
+    /// Each of its sub-accounts.
+    sub_accounts: Vec<Used>,
+    /// Those deleted this month, together.
+    removed_sub_accounts: Used,
+    /// All together.
+    total: Used,
+}
+
+impl UsageView {
+    fn of(parent: OrganizationId, usage: Usage) -> Self {
+        let Usage { period: (start, end), sub_accounts } = usage;
+        let each = sub_accounts.into_iter().map(|(id, name)| Used::nothing(Some(id), Some(name)));
+        Self {
+            billing_period: BillingPeriod { start, end },
+            currency: "usd",
+            allocation_method: "proportional",
+            allocation_note: "No messages are sent from here, so there is no cost to share: every figure is 0.",
+            parent: Used::nothing(Some(parent), None),
+            sub_accounts: each.collect(),
+            removed_sub_accounts: Used::nothing(None, None),
+            total: Used::nothing(None, None),
+        }
+    }
+}
+
+/// The sub-account in the path.
+fn sub_account(call: &Call) -> Result<OrganizationId, Failure> {
+    let mut input = call.input();
+    let id = input.path::<AnyUuid>("sub_account_id");
+    Ok(OrganizationId::new(input.finish(id).map_err(|_| Failure::Bad("invalid sub_account_id"))?.0))
+}
+
+fn show(sub_account: &SubAccount) -> Response {
+    call::json(StatusCode::OK, &SubAccountView::from(sub_account))
+}
+
+fn shown(sub_account: &SubAccount) -> Result<StoredAnswer, Error> {
+    written(StatusCode::OK, &SubAccountView::from(sub_account))
+}
+
+pub(super) async fn list(call: Call) -> Result<Response, Failure> {
+    let parent = account(&call)?;
+    let of = Listed { organization: parent, list: "sub-accounts" };
+    let part = call.app.sub_accounts(&call.by(), parent, page::read(&call, of)?).await?;
+    page::show::<_, SubAccountView>(&call, of, &part)
+}
+
+pub(super) async fn create(call: Call) -> Result<Response, Failure> {
+    let parent = account(&call)?;
+    let mut input = call.input();
+    let body = input.object::<CreateSubAccountRequest>();
+    let new = input.finish(body)?.into();
+    let operation = SubAccountCreate { by: call.by(), parent, new };
+    let created = |made: &SubAccount| written(StatusCode::CREATED, &SubAccountView::from(made));
+    Ok(call.write_once(operation, created).await?)
+}
+
+pub(super) async fn usage(call: Call) -> Result<Response, Failure> {
+    let parent = account(&call)?;
+    let usage = call.app.sub_accounts_usage(&call.by(), parent).await?;
+    Ok(call::json(StatusCode::OK, &UsageView::of(parent, usage)))
+}
+
+pub(super) async fn get(call: Call) -> Result<Response, Failure> {
+    let (parent, id) = (account(&call)?, sub_account(&call)?);
+    Ok(show(&call.app.sub_account(&call.by(), parent, id).await?))
+}
+
+pub(super) async fn update(call: Call) -> Result<Response, Failure> {
+    let (parent, id) = (account(&call)?, sub_account(&call)?);
+    let mut input = call.input();
+    let body = input.object::<UpdateSubAccountRequest>();
+    let change = input.finish(body)?.into();
+    Ok(show(&call.app.write(SubAccountUpdate { by: call.by(), parent, id, change }).await?))
+}
+
+pub(super) async fn delete(call: Call) -> Result<Response, Failure> {
+    let (parent, id) = (account(&call)?, sub_account(&call)?);
+    call.app.write(SubAccountDelete { by: call.by(), parent, id }).await?;
+    Ok(call::json(StatusCode::OK, &json!({"message": "sub account deleted"})))
+}
+
+pub(super) async fn suspend(call: Call) -> Result<Response, Failure> {
+    let (parent, id) = (account(&call)?, sub_account(&call)?);
+    let mut input = call.input();
+    let body = input.object::<SuspendSubAccountRequest>();
+    let reason = input.finish(body)?.reason.0;
+    Ok(call.write_once(SubAccountSuspend { by: call.by(), parent, id, reason }, shown).await?)
+}
+
+/// A body is neither needed nor looked at.
+pub(super) async fn unsuspend(call: Call) -> Result<Response, Failure> {
+    let (parent, id) = (account(&call)?, sub_account(&call)?);
+    Ok(call.write_once(SubAccountUnsuspend { by: call.by(), parent, id }, shown).await?)
+}

@@ -1,0 +1,179 @@
+//! What is suspended is dead in both dialects, at once, and only until it is not.
+
+use serde_json::json;
+use tenantry_app::suspension::{OrganizationSuspend, OrganizationUnsuspend};
+use tenantry_core::ids::OrganizationId;
+use tenantry_core::values::SuspensionReason;
+
+use crate::support::{Client, One, Tenant, session};
+
+/// A parent with a child, and everything that opens the child.
+struct Family {
+    one: One,
+    child: Tenant,
+    /// The child in the parent's list.
+    path: String,
+    token: String,
+    session: String,
+}
+
+async fn family() -> Family {
+    let one = One::new().await;
+    let sub_accounts = format!("{}/sub-accounts", one.account());
+    let body = json!({"name": "Child", "website": "child.example.com"});
+    let made = one.client().post(&sub_accounts, body).await.expect(201);
+    let id = OrganizationId::new(made.id().parse().unwrap());
+    let child = Tenant { id, owner: one.tenant.owner.clone() };
+    let client = one.app.token(&child, "*").await;
+    let customer = client.post("/v1/customers", json!({"email": "c@example.com"})).await.expect(201).id();
+    let session = session(&client, &json!({"customer_id": customer})).await;
+    let (token, path) = (client.secret(), format!("{sub_accounts}/{id}"));
+    Family { one, child, path, token, session }
+}
+
+impl Family {
+    fn account(&self) -> String {
+        format!("/v2/accounts/{}", self.child.id)
+    }
+
+    async fn slug(&self) -> String {
+        let mut reader = self.one.app.use_cases().store().reader().unwrap();
+        let found = reader.tx().unwrap().organization(self.child.id).await.unwrap();
+        found.unwrap().slug.to_string()
+    }
+
+    async fn suspend(&self) -> crate::support::Answer {
+        self.one.client().post(&format!("{}/suspend", self.path), json!({"reason": "late"})).await
+    }
+
+    async fn unsuspend(&self, by: &Client<'_>) -> crate::support::Answer {
+        by.send("POST", &format!("{}/unsuspend", self.path), None, "").await
+    }
+
+    async fn check_open(&self) {
+        let client = self.one.app.bearer(&self.token);
+        client.get("/v2/ping").await.expect(200);
+        client.get(&self.account()).await.expect(200);
+        client.get("/v1/customers").await.expect(200);
+        self.one.app.bearer(&self.session).get("/v1/customer-portal/customers/me").await.expect(200);
+        let page = format!("/v1/customer-portal/organizations/{}", self.slug().await);
+        self.one.app.anonymous().get(&page).await.expect(200);
+    }
+
+    async fn check_shut(&self) {
+        let client = self.one.app.bearer(&self.token);
+        for path in ["/v2/ping", &self.account()] {
+            let refused = client.get(path).await.expect(401);
+            assert_eq!(refused.body, json!({"message": "Account is suspended"}));
+            assert_eq!(refused.header("www-authenticate"), Some("Bearer"));
+        }
+        assert_eq!(client.get("/v1/customers").await.expect(401)["error"], json!("invalid_token"));
+        let portal = self.one.app.bearer(&self.session);
+        let refused = portal.get("/v1/customer-portal/customers/me").await.expect(401);
+        assert_eq!(refused["error"], json!("invalid_token"));
+        let page = format!("/v1/customer-portal/organizations/{}", self.slug().await);
+        self.one.app.anonymous().get(&page).await.expect(404);
+    }
+
+    async fn operator_suspends(&self, id: OrganizationId) {
+        let reason = SuspensionReason::parse("unpaid").unwrap();
+        self.one.app.use_cases().write(OrganizationSuspend { id, reason }).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_suspended_child_is_dead_and_its_parent_still_administers_it() {
+    let family = family().await;
+    let parent = family.one.client();
+    let owner = family.one.app.user(&family.child.owner, "*").await;
+    owner.get(&family.account()).await.expect(200);
+    family.check_open().await;
+    assert_eq!(family.suspend().await.expect(200)["status"], json!("suspended"));
+    family.check_shut().await;
+    owner.get(&family.account()).await.expect(401);
+    owner.get(&format!("/v1/organizations/{}", family.child.id)).await.expect(404);
+    assert_eq!(owner.get("/v1/organizations").await.each("slug"), ["acme"]);
+    // The parent sees, changes and finally opens it.
+    assert_eq!(parent.get(&family.path).await.expect(200)["status"], json!("suspended"));
+    let changed = parent.put(&family.path, json!({"name": "Renamed"})).await.expect(200);
+    assert_eq!((&changed["name"], &changed["status"]), (&json!("Renamed"), &json!("suspended")));
+    family.check_shut().await;
+    assert_eq!(family.unsuspend(&owner).await.expect(200)["status"], json!("active"));
+    family.check_open().await;
+    owner.get(&family.account()).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_suspended_one_can_be_deleted() {
+    let family = family().await;
+    family.suspend().await.expect(200);
+    family.one.client().delete(&family.path).await.expect(200);
+    let refused = family.one.app.bearer(&family.token).get("/v2/ping").await.expect(401);
+    assert_eq!(refused.message(), "invalid API key");
+}
+
+#[tokio::test]
+async fn once_is_enough() {
+    let family = family().await;
+    let parent = family.one.client();
+    let entries = async || family.one.app.audit(&family.child).await.len();
+    let before = entries().await;
+    let open = family.unsuspend(&parent).await.expect(200);
+    assert_eq!((&open["status"], entries().await), (&json!("active"), before));
+    let first = family.suspend().await.expect(200);
+    assert_eq!(family.suspend().await.expect(200).body, first.body);
+    assert_eq!(entries().await, before + 1);
+    family.unsuspend(&parent).await.expect(200);
+    assert_eq!(family.unsuspend(&parent).await.expect(200)["status"], json!("active"));
+    let log = family.one.app.audit(&family.child).await;
+    let actions: Vec<&str> = log[before..].iter().map(|line| line.action.as_str()).collect();
+    assert_eq!(actions, ["organization.suspended", "organization.unsuspended"]);
+    // A body is not looked at.
+    let odd = parent.raw("POST", &format!("{}/unsuspend", family.path), "{").await;
+    odd.expect(200);
+}
+
+#[tokio::test]
+async fn a_suspension_has_a_reason() {
+    let family = family().await;
+    let path = format!("{}/suspend", family.path);
+    for body in [
+        json!({}),
+        json!({"reason": null}),
+        json!({"reason": ""}),
+        json!({"reason": " "}),
+        json!({"reason": 1}),
+    ] {
+        assert!(family.one.client().post(&path, body).await.expect(400).message().starts_with("reason: "));
+    }
+    let long = |length: usize| json!({"reason": "é".repeat(length)});
+    family.one.client().post(&path, long(501)).await.expect(400);
+    family.one.client().send("POST", &path, None, "").await.expect(400);
+    family.check_open().await;
+    family.one.client().post(&path, long(500)).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_suspended_parent_takes_its_children_with_it() {
+    let family = family().await;
+    let id = family.one.tenant.id;
+    let owner = family.one.app.user(&family.child.owner, "*").await;
+    family.check_open().await;
+    owner.get(&family.account()).await.expect(200);
+    family.operator_suspends(id).await;
+    family.check_shut().await;
+    let refused = family.one.client().get(&family.path).await.expect(401);
+    assert_eq!(refused.message(), "Account is suspended");
+    assert_eq!(family.one.client().get("/v1/customers").await.expect(401)["error"], json!("invalid_token"));
+    owner.get(&family.account()).await.expect(401);
+    assert_eq!(owner.get("/v1/organizations").await.each("slug"), Vec::<&str>::new());
+    family.one.app.use_cases().write(OrganizationUnsuspend { id }).await.unwrap();
+    family.check_open().await;
+    // A child's own suspension outlives its parent's.
+    family.operator_suspends(family.child.id).await;
+    family.operator_suspends(id).await;
+    family.one.app.use_cases().write(OrganizationUnsuspend { id }).await.unwrap();
+    family.check_shut().await;
+    let log = family.one.app.audit(&family.child).await;
+    assert_eq!(log.last().unwrap().actor_kind, "operator");
+}
