@@ -50,6 +50,9 @@ pub(super) const CHECKS: &[Check] = &[
     check("one level", "organizations", "its parent has a parent",
         "t.parent_id IS NOT NULL AND EXISTS (SELECT 1 FROM organizations AS p
             WHERE p.id = t.parent_id AND p.parent_id IS NOT NULL)"),
+    check("counts are kept", "organizations", "its count of sub-accounts is not how many there are",
+        "t.sub_account_count <> (SELECT count(*) FROM organizations AS c
+            WHERE c.parent_id = t.id AND c.deleted_at IS NULL)"),
     // Credentials.
     check("known by what they open", "credentials", "the token that it opens is not there",
         "t.kind NOT IN ('user_token', 'customer_session', 'member_session', 'email_change')

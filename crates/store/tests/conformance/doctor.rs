@@ -36,6 +36,8 @@ const BREACHES: &[(&str, &str, &str)] = &[
     ("organizations", "its slug does not lead to it", "DELETE FROM organization_slugs"),
     ("organizations", "its parent is not there", "UPDATE organizations SET parent_id = owner_user_id"),
     ("organizations", "its parent has a parent", "UPDATE organizations SET parent_id = id"),
+    ("organizations", "its count of sub-accounts is not how many there are",
+        "UPDATE organizations SET sub_account_count = 1"),
     ("credentials", "the token that it opens is not there", "DELETE FROM access_tokens"),
     ("credentials", "the person's token that it opens is not there", "DELETE FROM user_tokens"),
     ("credentials", "the session that it opens is not there", "DELETE FROM sessions"),
