@@ -50,3 +50,44 @@ async fn an_organization_made_in_one_has_an_account_in_the_other() {
     assert_eq!((&account["name"], &account["owner_id"]), (&json!("Acme"), &json!(user.actor())));
     assert_eq!(account["parent_account_id"], json!(null));
 }
+
+/// The whole way of one organization, each step in the other dialect than the one before.
+#[tokio::test]
+async fn what_one_dialect_makes_the_other_shows_and_obeys() {
+    let one = One::new().await;
+    let client = one.client();
+    let tokens = "/v1/organization-access-tokens";
+    let listed = async || client.get(tokens).await.expect(200).each("comment").join(" ");
+
+    // A key of /v2 is a token of /v1.
+    let scopes = ["customers:read", "customers:write", "accounts:read", "api-keys:read"];
+    let made = client.post(&one.keys(), json!({"label": "made in v2", "scopes": scopes})).await.expect(201);
+    let key = one.app.bearer(made["secret_key"].as_str().unwrap());
+    assert!(listed().await.contains("made in v2"));
+    key.post("/v1/customers", json!({"email": "c@example.com"})).await.expect(201);
+    let path = format!("{tokens}/{}", made.id());
+    client.patch(&path, json!({"comment": "renamed in v1"})).await.expect(200);
+    let shown = key.get(&format!("{}/{}", one.keys(), made.id())).await.expect(200);
+    assert_eq!((&shown["label"], &shown["scopes"]), (&json!("renamed in v1"), &made["scopes"]));
+    client.patch(&path, json!({"scopes": ["customers:read"]})).await.expect(200);
+    key.get(&one.account()).await.expect(403);
+    client.delete(&path).await.expect(204);
+    key.get("/v2/ping").await.expect(401);
+
+    // A token of /v1 is a key of /v2.
+    let body = json!({"comment": "made in v1", "scopes": ["organizations:read", "customers:read"]});
+    let made = client.post(tokens, body).await.expect(201);
+    let token = one.app.bearer(made["token"].as_str().unwrap());
+    let path = format!("{}/{}", one.keys(), made["organization_access_token"]["id"].as_str().unwrap());
+    let shown = client.get(&path).await.expect(200);
+    assert_eq!((&shown["label"], &shown["ip_allow_list"]), (&json!("made in v1"), &json!([])));
+    client.put(&path, json!({"ip_allow_list": ["203.0.113.0/24"]})).await.expect(200);
+    token.get(&one.organization()).await.expect(403);
+    token.at("203.0.113.1").get(&one.organization()).await.expect(200);
+    client.put(&path, json!({"ip_allow_list": [], "scopes": ["accounts:read"]})).await.expect(200);
+    token.get("/v1/customers").await.expect(403);
+    token.get(&one.account()).await.expect(200);
+    client.delete(&path).await.expect(200);
+    token.get(&one.organization()).await.expect(401);
+    assert!(!listed().await.contains("made in"));
+}
