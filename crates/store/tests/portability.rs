@@ -138,7 +138,12 @@ fn asks(query: &str, table: &str) -> bool {
 
 /// Whether a query is held to one tenant, or writes a tenant's row.
 fn names_tenant(query: &str, table: &str) -> bool {
-    query.contains(&format!("{} = ?", tenant_column(table))) || query.contains("INSERT INTO")
+    let held = format!("{} = ?", tenant_column(table));
+    let is_held = query.match_indices(&held).any(|(at, _)| {
+        // `parent_id` is not `id`.
+        !query[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_')
+    });
+    is_held || query.contains("INSERT INTO")
 }
 
 const SECTION: &str = "## Queries over several tenants";
