@@ -117,6 +117,7 @@ def main():
                 print("".join(f"    {fault}\n" for fault in faults[:10]), end="")
         finally:
             server.kill()
+            server.drop()
     failed = options.rounds - passed
     print(f"crash: {passed} passed, {failed} failed")
     return 1 if failed or not passed else 0

@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -85,6 +86,38 @@ class Connection:
         self._connection.close()
 
 
+class Database:
+    """A database of its own, on the engine that $TENANTRY_TEST_ENGINE names: sqlite (the default) or
+    postgres, on the server of $TENANTRY_TEST_POSTGRES, a URL without a database (see postgres.sh)."""
+
+    def __init__(self, directory):
+        engine = os.environ.get("TENANTRY_TEST_ENGINE") or "sqlite"
+        self._name = None
+        if engine == "sqlite":
+            self.url = f"sqlite:{Path(directory) / 'tenantry.db'}"
+            return
+        if engine != "postgres":
+            raise SystemExit(f"TENANTRY_TEST_ENGINE is sqlite or postgres, not {engine}")
+        base, _, self._query = os.environ["TENANTRY_TEST_POSTGRES"].partition("?")
+        self._server = base.rstrip("/")
+        name = f"test_{uuid.uuid4().hex}"
+        self._psql(f"CREATE DATABASE {name}")
+        self._name = name
+        # Through a pooler where there is one (see pgbouncer.sh).
+        base, _, query = os.environ.get("TENANTRY_TEST_POOLER", os.environ["TENANTRY_TEST_POSTGRES"]).partition("?")
+        self.url = f"{base.rstrip('/')}/{name}?{query}"
+
+    def _psql(self, sql):
+        url = f"{self._server}/postgres?{self._query}"
+        subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", "-c", sql, url], check=True, timeout=60,
+                       capture_output=True)
+
+    def drop(self):
+        if self._name:
+            self._psql(f"DROP DATABASE IF EXISTS {self._name} WITH (FORCE)")
+            self._name = None
+
+
 class CommandLine:
     """The administrative commands, on one database."""
 
@@ -129,8 +162,15 @@ class Server:
         self.directory = Path(directory)
         self._options = options  # of `tenantry serve`, beside those that every suite needs
         self.listen = listen
-        self.database = database or f"sqlite:{self.directory / 'tenantry.db'}"
-        self.cli = CommandLine(self.database)
+        self._database = None if database else Database(self.directory)
+        self.database = database or self._database.url
+        self.key = str(self.directory / "tenantry.key")
+        # Nodes that share a database share its key, which lies beside a file and is given for a server.
+        keyed = () if "--secret-key-file" in options else ("--secret-key-file", self.key)
+        if database and database.startswith("sqlite:"):
+            keyed = ()
+        self._options = (*keyed, *options)
+        self.cli = CommandLine(self.database, *keyed)
         self.base = None
         self._process = None
 
@@ -191,6 +231,10 @@ class Server:
             self.kill()
             raise TimeoutError(f"the server did not end within {STOP_SECONDS} s of SIGTERM\n{self.log()}") from None
 
+    def drop(self):
+        """Takes the database away, where it is not a file of the server's folder."""
+        self._database.drop()
+
     def kill(self):
         """Ends the server at once (SIGKILL), with no chance to tidy up."""
         self._process.kill()
@@ -218,4 +262,5 @@ class TemporaryServer:
             if code != 0 and error is None:
                 raise RuntimeError(f"the server ended with {code}\n{self._server.log()}")
         finally:
+            self._server.drop()
             self._directory.cleanup()

@@ -31,6 +31,10 @@ impl Operation for AccessTokenCreate {
     type Output = Issued<AccessToken>;
     type Error = Error;
 
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Issued<AccessToken>, Error> {
         let Self { by, organization, new, hash_key } = self;
         let organization = by.organization_for(*organization)?;
@@ -60,6 +64,10 @@ impl Operation for AccessTokenUpdate {
     type Output = AccessToken;
     type Error = Error;
 
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<AccessToken, Error> {
         let Self { by, id, change } = self;
         let before = find(tx, by, *id).await?;
@@ -84,6 +92,10 @@ pub struct AccessTokenDelete {
 impl Operation for AccessTokenDelete {
     type Output = ();
     type Error = Error;
+
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
         let Self { by, id } = self;

@@ -215,6 +215,11 @@ impl Requester {
         }
     }
 
+    /// The organization that is acted in, where there is but one: a hint, not a right.
+    pub(crate) fn near(&self) -> Option<OrganizationId> {
+        if let [only] = self.organizations() { Some(*only) } else { None }
+    }
+
     /// The organizations within reach in which the caller has a right.
     pub fn organizations_with(&self, right: Right) -> impl Iterator<Item = OrganizationId> {
         let organizations = self.organizations().iter().copied();

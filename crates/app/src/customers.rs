@@ -28,6 +28,10 @@ impl Operation for CustomerCreate {
     type Output = Customer;
     type Error = Error;
 
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Customer, Error> {
         let Self { by, organization, new } = self;
         let organization = by.organization_for(*organization)?;
@@ -66,6 +70,10 @@ pub struct CustomerUpdate {
 impl Operation for CustomerUpdate {
     type Output = Customer;
     type Error = Error;
+
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Customer, Error> {
         let Self { by, customer: name, change } = self;
@@ -137,6 +145,10 @@ pub struct CustomerDelete {
 impl Operation for CustomerDelete {
     type Output = ();
     type Error = Error;
+
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
         let Self { by, customer: name, anonymize: forget } = self;

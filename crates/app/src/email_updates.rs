@@ -6,7 +6,7 @@
 use tenantry_core::Moment;
 use tenantry_core::audit::Actor;
 use tenantry_core::customer::{self, Customer};
-use tenantry_core::ids::{EmailUpdateId, SessionId};
+use tenantry_core::ids::{EmailUpdateId, OrganizationId, SessionId};
 use tenantry_core::mail::Letter;
 use tenantry_core::portal::{self, EMAIL_UPDATE_MINUTES, EmailUpdate, PortalError, SessionFacts, Signed};
 use tenantry_core::token::{Secret, SecretKind};
@@ -32,6 +32,10 @@ pub struct EmailUpdateRequest {
 impl Operation for EmailUpdateRequest {
     type Output = ();
     type Error = Error;
+
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
         let Self { by, email, hash_key } = self;

@@ -99,6 +99,10 @@ where
     type Output = Answered;
     type Error = Error;
 
+    fn organization(&self) -> Option<OrganizationId> {
+        self.operation.organization()
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Answered, Error> {
         let Self { attempt, operation, render } = self;
         if let Some(answer) = claimed(tx, moment, attempt).await? {

@@ -2,7 +2,7 @@
 
 use tenantry_core::Moment;
 use tenantry_core::customer::Customer;
-use tenantry_core::ids::{CustomerId, MemberId};
+use tenantry_core::ids::{CustomerId, MemberId, OrganizationId};
 use tenantry_core::member::{
     self, CreateFacts, Created, DeleteFacts, Member, MemberChange, MemberError, MemberRole, NewMember,
     UpdateFacts, Updated,
@@ -115,6 +115,10 @@ impl Operation for MemberCreate {
     type Output = Member;
     type Error = Error;
 
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Member, Error> {
         let Self { by, customer: name, new } = self;
         let customer = customer(tx, by, name, Hold::Yes).await?.ok_or(MemberError::CustomerNotFound)?;
@@ -168,6 +172,10 @@ pub struct MemberUpdate {
 impl Operation for MemberUpdate {
     type Output = Member;
     type Error = Error;
+
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Member, Error> {
         let Self { by, member: name, change } = self;
@@ -227,6 +235,10 @@ pub struct MemberDelete {
 impl Operation for MemberDelete {
     type Output = ();
     type Error = Error;
+
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
         let Self { by, member: name } = self;

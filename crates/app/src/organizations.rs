@@ -40,6 +40,10 @@ impl Operation for OrganizationCreate {
     type Output = Organization;
     type Error = Error;
 
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Organization, Error> {
         let Self { by, owner, new, origin } = self;
         if tx.organization_by_slug(new.slug.as_str()).await?.is_some() {
@@ -124,6 +128,10 @@ pub struct OrganizationUpdate {
 impl Operation for OrganizationUpdate {
     type Output = Organization;
     type Error = Error;
+
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Organization, Error> {
         let Self { by, id, change } = self;

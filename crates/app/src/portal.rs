@@ -3,7 +3,7 @@
 
 use tenantry_core::Moment;
 use tenantry_core::customer::{Customer, CustomerChange};
-use tenantry_core::ids::MemberId;
+use tenantry_core::ids::{MemberId, OrganizationId};
 use tenantry_core::member::{InitialRole, Member, MemberChange, MemberError, MemberRole, NewMember};
 use tenantry_core::organization::Organization;
 use tenantry_core::portal::{self, PortalError};
@@ -26,6 +26,10 @@ pub struct BillingUpdate {
 impl Operation for BillingUpdate {
     type Output = Customer;
     type Error = Error;
+
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Customer, Error> {
         let Self { by, change } = self;
@@ -51,6 +55,10 @@ pub struct PortalMemberAdd {
 impl Operation for PortalMemberAdd {
     type Output = Member;
     type Error = Error;
+
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Member, Error> {
         let Self { by, email, name, role } = self;
@@ -81,6 +89,10 @@ impl Operation for PortalMemberUpdate {
     type Output = Member;
     type Error = Error;
 
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Member, Error> {
         let Self { by, id, change } = self;
         let visitor = visitor(tx, by).await?;
@@ -103,6 +115,10 @@ pub struct PortalMemberRemove {
 impl Operation for PortalMemberRemove {
     type Output = ();
     type Error = Error;
+
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
         let Self { by, id } = self;

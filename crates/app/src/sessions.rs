@@ -2,7 +2,7 @@
 
 use tenantry_core::Moment;
 use tenantry_core::customer::Customer;
-use tenantry_core::ids::SessionId;
+use tenantry_core::ids::{OrganizationId, SessionId};
 use tenantry_core::member::Member;
 use tenantry_core::portal::{self, CustomerNamed, MemberNamed, PortalError, Session, SessionFacts, Signed};
 use tenantry_core::token::{Secret, SecretKind};
@@ -45,6 +45,10 @@ pub struct SessionCreated {
 impl Operation for SessionCreate {
     type Output = SessionCreated;
     type Error = Error;
+
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<SessionCreated, Error> {
         let Self { by, customer: name, member: named, return_url, hash_key } = self;

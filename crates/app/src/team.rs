@@ -27,6 +27,10 @@ impl Operation for TeamMemberAdd {
     type Output = TeamMember;
     type Error = Error;
 
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<TeamMember, Error> {
         let Self { by, organization, new } = self;
         by.check(*organization, Right::ManageTeam)?;
@@ -54,6 +58,10 @@ pub struct TeamMemberInvite {
 impl Operation for TeamMemberInvite {
     type Output = Joined;
     type Error = Error;
+
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Joined, Error> {
         let Self { by, organization, new } = self;
@@ -152,6 +160,10 @@ impl Operation for TeamMemberRemove {
     type Output = ();
     type Error = Error;
 
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
         let Self { by, organization, user, may_leave } = self;
         reached(by, *organization)?;
@@ -174,6 +186,10 @@ pub struct TeamMemberLeave {
 impl Operation for TeamMemberLeave {
     type Output = ();
     type Error = Error;
+
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
         let Self { by, organization } = self;
@@ -211,6 +227,10 @@ pub struct TeamMemberSetRole {
 impl Operation for TeamMemberSetRole {
     type Output = (TeamMember, EmailAddress);
     type Error = Error;
+
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(TeamMember, EmailAddress), Error> {
         let Self { by, organization, user, change } = self;

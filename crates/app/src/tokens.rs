@@ -41,6 +41,10 @@ impl Operation for TokenCreate {
     type Output = Issued<AccessToken>;
     type Error = Error;
 
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Issued<AccessToken>, Error> {
         let Self { by, organization, label, scopes, expires_in_s, hash_key } = self;
         tx.organization(*organization).await?.ok_or(Error::OrganizationNotFound)?;
@@ -76,6 +80,10 @@ impl Operation for TokenRevoke {
     type Output = ();
     type Error = Error;
 
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
         let Self { by, id } = self;
         if let Some(organization) = tx.organization_of_token(TokenId::new(*id)).await? {
@@ -109,6 +117,10 @@ pub struct UserTokenCreate {
 impl Operation for UserTokenCreate {
     type Output = Issued<UserToken>;
     type Error = Error;
+
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Issued<UserToken>, Error> {
         let Self { by, email, scopes, expires_in_s, hash_key } = self;

@@ -365,8 +365,9 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, Refused> {
 pub(crate) fn fault_status(error: &StoreError) -> StatusCode {
     match error {
         StoreError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
-        StoreError::Violated(_) | StoreError::Unexpected(_) | StoreError::NewerSchema { .. } => {
-            StatusCode::INTERNAL_SERVER_ERROR
-        }
+        StoreError::Violated(_)
+        | StoreError::Unexpected(_)
+        | StoreError::NewerSchema { .. }
+        | StoreError::OlderSchema { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

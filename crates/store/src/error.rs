@@ -6,7 +6,8 @@ pub enum StoreError {
     /// The constraint of this name refused the change.
     #[error("constraint {0} violated")]
     Violated(String),
-    /// The database cannot answer now; the same call may succeed later. Nothing was changed.
+    /// The database cannot answer now; the same call may succeed later. Nothing was changed, unless the
+    /// connection broke while it was being committed: then nobody can tell.
     #[error("the database is not available: {0}")]
     Unavailable(String),
     /// A stored row is not what it must be, or a query is wrong: a defect.
@@ -19,6 +20,14 @@ pub enum StoreError {
         found: i64,
         /// The newest migration that this program has.
         known: i64,
+    },
+    /// The database lacks a migration of this program, and nobody is to run it now.
+    #[error("the database has schema {found}, this program needs {needed}: run `tenantry migrate`")]
+    OlderSchema {
+        /// The newest migration that the database has had.
+        found: i64,
+        /// The newest migration that this program has.
+        needed: i64,
     },
 }
 

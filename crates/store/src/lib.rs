@@ -2,7 +2,7 @@
 //!
 //! A use case is an [`Operation`], written once and run by the engine in a transaction: SQLite runs many
 //! in one physical transaction on its writer thread ([`sqlite`]). The queries (`tables`) are written once
-//! too; they speak through [`Tx`], which knows the engine.
+//! too; they speak through [`Tx`], which knows the engine. [`postgres`] is the engine of many nodes.
 //!
 //! Invariants: every query on a tenant's data names the organization; every uniqueness rule is a database
 //! constraint as well, reported by its name ([`StoreError::Violated`]).
@@ -11,6 +11,8 @@ mod catalogue;
 pub mod doctor;
 mod error;
 mod migrations;
+pub mod postgres;
+mod reader;
 mod rows;
 mod snapshot;
 mod sql;
@@ -20,6 +22,7 @@ mod tx;
 
 pub use catalogue::{Catalogue, Column, ColumnKind, Table};
 pub use error::StoreError;
+pub use reader::Reader;
 pub use rows::{Field, Fields};
 pub use snapshot::Snapshot;
 pub use tables::{
@@ -35,6 +38,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tenantry_core::Moment;
+use tenantry_core::ids::OrganizationId;
 
 /// A use case: everything that happens in one transaction. The engine may run it again after a conflict,
 /// so it holds its input and changes nothing but the database.
@@ -50,6 +54,12 @@ pub trait Operation: Send + Sync + 'static {
         tx: &mut Tx<'_>,
         moment: &mut Moment,
     ) -> impl Future<Output = Result<Self::Output, Self::Error>> + Send;
+
+    /// The organization whose rows it changes, where that is known before it runs. An engine may run the
+    /// operations of one organization one after the other; nothing but speed depends on the answer.
+    fn organization(&self) -> Option<OrganizationId> {
+        None
+    }
 }
 
 /// A reading use case that may look at many rows: it runs apart from the requests that do not.
@@ -91,27 +101,43 @@ impl Generation {
     }
 }
 
+#[derive(Clone)]
+enum Engine {
+    Sqlite(Arc<sqlite::Sqlite>),
+    Postgres(Arc<postgres::Postgres>),
+}
+
 /// The database, whichever engine it is. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    sqlite: Arc<sqlite::Sqlite>,
+    engine: Engine,
 }
 
 impl Store {
+    fn new(engine: Engine) -> Self {
+        Self { engine }
+    }
+
     /// Runs `operation` in a transaction. When this returns `Ok`, the change is on disk.
     ///
     /// # Errors
     /// The operation's own, or [`StoreError::Unavailable`] when the database cannot take it now.
     pub async fn write<O: Operation>(&self, operation: O) -> Result<O::Output, O::Error> {
-        self.sqlite.write(operation).await
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.write(operation).await,
+            Engine::Postgres(postgres) => postgres.write(operation).await,
+        }
     }
 
     /// A connection for reading what is committed.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when no connection can be opened.
-    pub fn reader(&self) -> Result<sqlite::Reader<'_>, StoreError> {
-        self.sqlite.reader()
+    pub fn reader(&self) -> Result<Reader<'_>, StoreError> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => Ok(Reader::sqlite(sqlite.reader()?)),
+            Engine::Postgres(postgres) => Ok(Reader::postgres(postgres)),
+        }
     }
 
     /// Runs a search, a few at a time and not for long.
@@ -119,34 +145,52 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] when it takes too long.
     pub async fn search<S: Search>(&self, search: S) -> Result<S::Output, StoreError> {
-        Arc::clone(&self.sqlite).search(search).await
+        match &self.engine {
+            Engine::Sqlite(sqlite) => Arc::clone(sqlite).search(search).await,
+            Engine::Postgres(postgres) => postgres.search(&search).await,
+        }
     }
 
-    /// The count of changes to credentials made through this process.
+    /// The count of changes to credentials that this process made, or heard of.
     #[must_use]
     pub fn generation(&self) -> &Generation {
-        self.sqlite.generation()
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.generation(),
+            Engine::Postgres(postgres) => postgres.generation(),
+        }
     }
 
     /// Wakes the one who delivers webhooks: notified after each commit that left it something to do.
     #[must_use]
     pub fn webhooks_written(&self) -> &tokio::sync::Notify {
-        self.sqlite.webhooks()
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.webhooks(),
+            Engine::Postgres(postgres) => postgres.webhooks(),
+        }
     }
 
     /// Woken when a mail is left to be sent through this process.
     #[must_use]
     pub fn mail_signal(&self) -> &tokio::sync::Notify {
-        self.sqlite.mail()
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.mail(),
+            Engine::Postgres(postgres) => postgres.mail(),
+        }
     }
 
     /// Gives the store its vault, once; what is sealed cannot be read or written before.
     pub fn seal_with(&self, vault: Arc<dyn Vault>) {
-        self.sqlite.seal_with(vault);
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.seal_with(vault),
+            Engine::Postgres(postgres) => postgres.seal_with(vault),
+        }
     }
 
-    /// Finishes what is queued, writes the log back into the database, and closes it.
+    /// Finishes what is queued and closes the database.
     pub async fn close(&self) {
-        self.sqlite.close().await;
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.close().await,
+            Engine::Postgres(postgres) => postgres.close().await,
+        }
     }
 }

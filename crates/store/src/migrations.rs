@@ -1,14 +1,12 @@
 //! The schema, step by step. A migration is one text for every engine: `{{id}}` and the like stand for
 //! what the engines call differently, so that their schemas cannot drift apart.
 
-use rusqlite::Connection;
+use crate::StoreError;
 
-use crate::sqlite;
-use crate::{Moments, StoreError};
-
-struct Migration {
-    number: i64,
-    name: &'static str,
+/// One step.
+pub(crate) struct Migration {
+    pub(crate) number: i64,
+    pub(crate) name: &'static str,
     text: &'static str,
 }
 
@@ -22,47 +20,26 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 7, name: "idempotency", text: include_str!("../migrations/0007_idempotency.sql") },
 ];
 
-/// What SQLite calls the types.
-const SQLITE: &[(&str, &str)] = &[
-    ("{{id}}", "BLOB"),
-    ("{{bytes}}", "BLOB"),
-    ("{{time}}", "INTEGER"),
-    ("{{int}}", "INTEGER"),
-    ("{{bool}}", "INTEGER"),
-    ("{{text}}", "TEXT"),
-    ("{{table}}", "STRICT"),
-];
+/// What an engine calls a placeholder.
+pub(crate) type TypeNames = [(&'static str, &'static str)];
 
-/// Brings the schema up to date, all steps in one transaction. Two processes that start at once take
-/// turns.
-pub(crate) fn run(connection: &mut Connection, moments: &Moments) -> Result<(), StoreError> {
-    let transaction = connection
-        .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
-        .map_err(|error| StoreError::Unavailable(error.to_string()))?;
-    let steps = || -> rusqlite::Result<i64> {
-        transaction.execute_batch(
-            "CREATE TABLE IF NOT EXISTS schema_migrations (
-                number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT",
-        )?;
-        transaction.query_row("SELECT coalesce(max(number), 0) FROM schema_migrations", [], |row| row.get(0))
-    };
-    let found = steps().map_err(|error| sqlite::failure(&transaction, error))?;
+impl Migration {
+    /// The step in an engine's words.
+    pub(crate) fn sql(&self, names: &TypeNames) -> String {
+        names.iter().fold(self.text.to_owned(), |sql, (from, to)| sql.replace(from, to))
+    }
+}
+
+/// The steps that a database of schema `found` lacks.
+///
+/// # Errors
+/// When its schema is newer than any that this program knows.
+pub(crate) fn after(found: i64) -> Result<impl Iterator<Item = &'static Migration>, StoreError> {
     let known = MIGRATIONS.last().map_or(0, |migration| migration.number);
     if found > known {
         return Err(StoreError::NewerSchema { found, known });
     }
-    for Migration { number, name, text } in MIGRATIONS.iter().filter(|step| step.number > found) {
-        let sql = SQLITE.iter().fold((*text).to_owned(), |sql, (from, to)| sql.replace(from, to));
-        let step = transaction.execute_batch(&sql).and_then(|()| {
-            transaction.execute(
-                "INSERT INTO schema_migrations (number, name, applied_at) VALUES (?1, ?2, ?3)",
-                (number, name, moments().now().as_micros()),
-            )
-        });
-        step.map_err(|error| sqlite::failure(&transaction, error))?;
-    }
-    // What is not committed is undone when the transaction is dropped.
-    transaction.execute_batch("COMMIT").map_err(|error| sqlite::failure(&transaction, error))
+    Ok(MIGRATIONS.iter().filter(move |step| step.number > found))
 }
 
 /// The text of each step, with its number.

@@ -185,11 +185,15 @@ impl Tx<'_> {
         Ok(self.first(&sql, &[], |row| row.get::<i64>(0)).await?.unwrap_or(0))
     }
 
-    /// Deletes every row of a table.
+    /// Deletes at most `limit` rows of a table; answers how many.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn rows_clear(&mut self, table: &Table) -> Result<(), StoreError> {
-        self.execute(&format!("DELETE FROM {}", table.name), &[]).await.map(|_| ())
+    pub async fn rows_clear(&mut self, table: &Table, limit: i64) -> Result<usize, StoreError> {
+        let key = names(table.key_columns());
+        let name = &table.name;
+        let sql =
+            format!("DELETE FROM {name} WHERE ({key}) IN (SELECT {key} FROM {name} ORDER BY {key} LIMIT ?1)");
+        self.execute(&sql, &[limit.into()]).await
     }
 }

@@ -1,9 +1,14 @@
 //! The database as it is at one moment, for reading all of it while others write.
 
-use crate::{Store, StoreError, Tx, sqlite};
+use crate::{Engine, Store, StoreError, Tx, postgres, sqlite};
+
+enum Of<'a> {
+    Sqlite(sqlite::Snapshot<'a>),
+    Postgres(postgres::Snapshot<'a>),
+}
 
 /// Sees the database as it was when this was made, however long it lasts.
-pub struct Snapshot<'a>(sqlite::Snapshot<'a>);
+pub struct Snapshot<'a>(Of<'a>);
 
 impl Snapshot<'_> {
     /// The database at that moment; nothing can be changed through it.
@@ -11,7 +16,10 @@ impl Snapshot<'_> {
     /// # Errors
     /// Never while the snapshot is alive.
     pub fn tx(&mut self) -> Result<Tx<'_>, StoreError> {
-        self.0.tx()
+        match &mut self.0 {
+            Of::Sqlite(snapshot) => snapshot.tx(),
+            Of::Postgres(snapshot) => snapshot.tx(),
+        }
     }
 }
 
@@ -21,8 +29,10 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when no connection can be opened.
-    #[expect(clippy::unused_async, reason = "an engine that answers over a network must ask for it")]
     pub async fn snapshot(&self) -> Result<Snapshot<'_>, StoreError> {
-        Ok(Snapshot(self.sqlite.snapshot()?))
+        Ok(Snapshot(match &self.engine {
+            Engine::Sqlite(sqlite) => Of::Sqlite(sqlite.snapshot()?),
+            Engine::Postgres(postgres) => Of::Postgres(postgres.snapshot().await?),
+        }))
     }
 }

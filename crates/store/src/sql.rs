@@ -2,18 +2,32 @@
 
 use std::fmt::Display;
 
-use rusqlite::ToSql;
-use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use tenantry_core::Timestamp;
 use tenantry_core::values::EmailAddress;
 use uuid::Uuid;
 
-use crate::StoreError;
+use crate::{StoreError, postgres, sqlite};
+
+/// What kind of value a parameter is, told even of one that is null: an engine that plans a query before it
+/// sees the values must know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Bool,
+    Int,
+    Text,
+    Bytes,
+    Id,
+}
+
+/// A type that can be a parameter.
+pub(crate) trait Typed {
+    const KIND: Kind;
+}
 
 /// A parameter of a query.
 #[derive(Debug, Clone)]
 pub(crate) enum Param<'a> {
-    Null,
+    Null(Kind),
     Bool(bool),
     Int(i64),
     Text(&'a str),
@@ -22,22 +36,25 @@ pub(crate) enum Param<'a> {
     Id(Uuid),
 }
 
-impl ToSql for Param<'_> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(match self {
-            Self::Null => ToSqlOutput::Owned(Value::Null),
-            Self::Bool(value) => ToSqlOutput::Owned(Value::Integer(i64::from(*value))),
-            Self::Int(value) => ToSqlOutput::Owned(Value::Integer(*value)),
-            Self::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
-            Self::OwnedText(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
-            Self::Bytes(bytes) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
-            Self::Id(id) => ToSqlOutput::Borrowed(ValueRef::Blob(id.as_bytes())),
-        })
+impl Param<'_> {
+    pub(crate) const fn kind(&self) -> Kind {
+        match self {
+            Self::Null(kind) => *kind,
+            Self::Bool(_) => Kind::Bool,
+            Self::Int(_) => Kind::Int,
+            Self::Text(_) | Self::OwnedText(_) => Kind::Text,
+            Self::Bytes(_) => Kind::Bytes,
+            Self::Id(_) => Kind::Id,
+        }
     }
 }
 
 macro_rules! param_from {
-    ($($type:ty => |$value:ident| $param:expr),+ $(,)?) => {$(
+    ($($type:ty => $kind:ident |$value:ident| $param:expr),+ $(,)?) => {$(
+        impl<'a> Typed for $type {
+            const KIND: Kind = Kind::$kind;
+        }
+
         impl<'a> From<$type> for Param<'a> {
             fn from($value: $type) -> Self {
                 $param
@@ -47,29 +64,50 @@ macro_rules! param_from {
 }
 
 param_from! {
-    bool => |value| Self::Bool(value),
-    i64 => |value| Self::Int(value),
-    &'a str => |value| Self::Text(value),
-    String => |value| Self::OwnedText(value),
-    &'a [u8] => |value| Self::Bytes(value),
-    Uuid => |value| Self::Id(value),
-    Timestamp => |value| Self::Int(value.as_micros()),
+    bool => Bool |value| Self::Bool(value),
+    i64 => Int |value| Self::Int(value),
+    &'a str => Text |value| Self::Text(value),
+    String => Text |value| Self::OwnedText(value),
+    &'a [u8] => Bytes |value| Self::Bytes(value),
+    Uuid => Id |value| Self::Id(value),
+    Timestamp => Int |value| Self::Int(value.as_micros()),
 }
 
-impl<'a, T: Into<Param<'a>>> From<Option<T>> for Param<'a> {
+impl<'a, T: Into<Param<'a>> + Typed> From<Option<T>> for Param<'a> {
     fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Null, Into::into)
+        value.map_or(Self::Null(T::KIND), Into::into)
     }
 }
 
+/// A value of a row, as every engine shows it. Truth may be a number, and an id its 16 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Value<'a> {
+    Null,
+    Int(i64),
+    Text(&'a str),
+    Bytes(&'a [u8]),
+}
+
 /// A row of an answer.
-pub(crate) struct Row<'a>(pub(crate) &'a rusqlite::Row<'a>);
+pub(crate) enum Row<'a> {
+    Sqlite(&'a rusqlite::Row<'a>),
+    Postgres(&'a tokio_postgres::Row),
+}
 
 impl Row<'_> {
     /// The value of column `index`, counted from 0.
     pub(crate) fn get<T: Column>(&self, index: usize) -> Result<T, StoreError> {
-        let value = self.0.get_ref(index).map_err(unexpected)?;
-        T::read(value).ok_or_else(|| unexpected(format!("column {index} holds {:?}", value.data_type())))
+        let value = match self {
+            Self::Sqlite(row) => sqlite::value(row, index)?,
+            Self::Postgres(row) => postgres::value(row, index)?,
+        };
+        let kind = match value {
+            Value::Null => "nothing",
+            Value::Int(_) => "a number",
+            Value::Text(_) => "text",
+            Value::Bytes(_) => "bytes",
+        };
+        T::read(value).ok_or_else(|| unexpected(format!("column {index} holds {kind}")))
     }
 
     /// The text of column `index`, made into a `T` by `parse`.
@@ -110,49 +148,49 @@ impl Row<'_> {
 
 /// A type that a column can be read as.
 pub(crate) trait Column: Sized {
-    fn read(value: ValueRef<'_>) -> Option<Self>;
+    fn read(value: Value<'_>) -> Option<Self>;
 }
 
 impl Column for i64 {
-    fn read(value: ValueRef<'_>) -> Option<Self> {
-        value.as_i64().ok()
+    fn read(value: Value<'_>) -> Option<Self> {
+        if let Value::Int(value) = value { Some(value) } else { None }
     }
 }
 
 impl Column for bool {
-    fn read(value: ValueRef<'_>) -> Option<Self> {
-        value.as_i64().ok().map(|value| value != 0)
+    fn read(value: Value<'_>) -> Option<Self> {
+        i64::read(value).map(|value| value != 0)
     }
 }
 
 impl Column for String {
-    fn read(value: ValueRef<'_>) -> Option<Self> {
-        value.as_str().ok().map(str::to_owned)
+    fn read(value: Value<'_>) -> Option<Self> {
+        if let Value::Text(text) = value { Some(text.to_owned()) } else { None }
     }
 }
 
 impl Column for Vec<u8> {
-    fn read(value: ValueRef<'_>) -> Option<Self> {
-        value.as_blob().ok().map(<[u8]>::to_vec)
+    fn read(value: Value<'_>) -> Option<Self> {
+        if let Value::Bytes(bytes) = value { Some(bytes.to_vec()) } else { None }
     }
 }
 
 impl Column for Uuid {
-    fn read(value: ValueRef<'_>) -> Option<Self> {
-        value.as_blob().ok().and_then(|bytes| Self::from_slice(bytes).ok())
+    fn read(value: Value<'_>) -> Option<Self> {
+        if let Value::Bytes(bytes) = value { Self::from_slice(bytes).ok() } else { None }
     }
 }
 
 impl Column for Timestamp {
-    fn read(value: ValueRef<'_>) -> Option<Self> {
+    fn read(value: Value<'_>) -> Option<Self> {
         i64::read(value).map(Self::from_micros)
     }
 }
 
 impl<T: Column> Column for Option<T> {
-    fn read(value: ValueRef<'_>) -> Option<Self> {
+    fn read(value: Value<'_>) -> Option<Self> {
         match value {
-            ValueRef::Null => Some(None),
+            Value::Null => Some(None),
             value => T::read(value).map(Some),
         }
     }
@@ -167,8 +205,12 @@ macro_rules! ids {
             }
         }
 
+        impl Typed for tenantry_core::ids::$id {
+            const KIND: Kind = Kind::Id;
+        }
+
         impl Column for tenantry_core::ids::$id {
-            fn read(value: ValueRef<'_>) -> Option<Self> {
+            fn read(value: Value<'_>) -> Option<Self> {
                 Uuid::read(value).map(Self::new)
             }
         }

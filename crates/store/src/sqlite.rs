@@ -8,6 +8,7 @@
 //! Invariants: an answered write is on disk (`synchronous=FULL`); an operation that fails leaves nothing
 //! behind and does not disturb its neighbours.
 
+mod schema;
 mod snapshot;
 
 pub(crate) use snapshot::Snapshot;
@@ -22,15 +23,66 @@ use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OpenFlags, ToSql};
 use tokio::sync::{Notify, Semaphore, oneshot};
 
-use crate::sql::unexpected;
+use crate::sql::{Param, Row, Value, unexpected};
 use crate::tx::Touched;
-use crate::{Generation, Moments, Operation, Search, Store, StoreError, Tx, Vault, migrations};
+use crate::{Engine, Generation, Moments, Operation, Search, Store, StoreError, Tx, Vault};
 
 /// A `SELECT` needs nothing to hold its rows: there is one writer.
 pub(crate) const FOR_UPDATE: &str = "";
+
+impl ToSql for Param<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null(_) => ValueRef::Null,
+            Self::Bool(value) => ValueRef::Integer(i64::from(*value)),
+            Self::Int(value) => ValueRef::Integer(*value),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::OwnedText(text) => ValueRef::Text(text.as_bytes()),
+            Self::Bytes(bytes) => ValueRef::Blob(bytes),
+            Self::Id(id) => ValueRef::Blob(id.as_bytes()),
+        }))
+    }
+}
+
+/// The value of a row's column.
+pub(crate) fn value<'a>(row: &'a rusqlite::Row<'a>, index: usize) -> Result<Value<'a>, StoreError> {
+    Ok(match row.get_ref(index).map_err(unexpected)? {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(value) => Value::Int(value),
+        ValueRef::Text(text) => Value::Text(std::str::from_utf8(text).map_err(unexpected)?),
+        ValueRef::Blob(bytes) => Value::Bytes(bytes),
+        ValueRef::Real(_) => return Err(unexpected(format!("column {index} holds a fraction"))),
+    })
+}
+
+/// Hands each row of an answer to `take`, until it says that it wants no more.
+pub(crate) fn rows(
+    connection: &Connection,
+    sql: &str,
+    params: &[Param<'_>],
+    mut take: impl FnMut(Row<'_>) -> Result<bool, StoreError>,
+) -> Result<(), StoreError> {
+    let mut statement = connection.prepare_cached(sql).map_err(|error| failure(connection, error))?;
+    let mut rows =
+        statement.query(rusqlite::params_from_iter(params)).map_err(|error| failure(connection, error))?;
+    while let Some(row) = rows.next().map_err(|error| failure(connection, error))? {
+        if !take(Row::Sqlite(row))? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Changes rows; answers how many. Outside of a transaction nothing is changed.
+pub(crate) fn execute(connection: &Connection, sql: &str, params: &[Param<'_>]) -> Result<usize, StoreError> {
+    in_transaction(connection)?;
+    let mut statement = connection.prepare_cached(sql).map_err(|error| failure(connection, error))?;
+    statement.execute(rusqlite::params_from_iter(params)).map_err(|error| failure(connection, error))
+}
 
 /// The hexadecimal digits of an id, in capitals, as an expression.
 pub(crate) fn id_digits(column: &str) -> String {
@@ -82,7 +134,7 @@ pub struct Sqlite {
 /// When the file cannot be opened, or its schema is newer than this program.
 pub fn open(path: &Path, moments: Moments) -> Result<Store, StoreError> {
     let mut writer = connect(path, OpenFlags::default())?;
-    migrations::run(&mut writer, &moments)?;
+    schema::migrate(&mut writer, &moments)?;
     let (queue, jobs) = sync_channel::<Job>(QUEUE);
     let (stop_checkpoints, stopped) = sync_channel::<()>(0);
     let log = path.with_file_name(format!("{}-wal", path.file_name().unwrap_or_default().to_string_lossy()));
@@ -107,7 +159,7 @@ pub fn open(path: &Path, moments: Moments) -> Result<Store, StoreError> {
         searches: Semaphore::new(SEARCHES),
         vault: Arc::default(),
     };
-    Ok(Store { sqlite: Arc::new(sqlite) })
+    Ok(Store::new(Engine::Sqlite(Arc::new(sqlite))))
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
@@ -241,7 +293,7 @@ impl Sqlite {
 }
 
 /// A connection for reading, given back when it is dropped.
-pub struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     pool: &'a Sqlite,
     connection: Option<Connection>,
 }
@@ -254,10 +306,7 @@ impl Reader<'_> {
     }
 
     /// The database as it is committed at each query.
-    ///
-    /// # Errors
-    /// Never while the reader is alive.
-    pub fn tx(&mut self) -> Result<Tx<'_>, StoreError> {
+    pub(crate) fn tx(&mut self) -> Result<Tx<'_>, StoreError> {
         let connection = self.connection.as_mut().ok_or_else(|| unexpected("a reader without connection"))?;
         Ok(Tx::sqlite(connection, self.pool.vault()))
     }

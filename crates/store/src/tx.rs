@@ -5,6 +5,7 @@
 
 use rusqlite::Connection;
 
+use crate::postgres::{self, Session};
 use crate::sql::{Param, Row, unexpected};
 use crate::sqlite;
 use crate::{StoreError, Vault};
@@ -20,16 +21,26 @@ pub(crate) struct Touched {
     pub(crate) webhooks: bool,
 }
 
+/// Where the queries go.
+enum Engine<'c> {
+    Sqlite(&'c mut Connection),
+    Postgres(Session<'c>),
+}
+
 /// The database as one operation sees it.
 pub struct Tx<'c> {
-    connection: &'c mut Connection,
+    engine: Engine<'c>,
     vault: Option<&'c dyn Vault>,
     touched: Touched,
 }
 
 impl<'c> Tx<'c> {
     pub(crate) fn sqlite(connection: &'c mut Connection, vault: Option<&'c dyn Vault>) -> Self {
-        Self { connection, vault, touched: Touched::default() }
+        Self { engine: Engine::Sqlite(connection), vault, touched: Touched::default() }
+    }
+
+    pub(crate) fn postgres(session: Session<'c>, vault: Option<&'c dyn Vault>) -> Self {
+        Self { engine: Engine::Postgres(session), vault, touched: Touched::default() }
     }
 
     /// What seals and opens.
@@ -63,15 +74,17 @@ impl<'c> Tx<'c> {
         params: &[Param<'_>],
         mut map: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
-        let connection = &*self.connection;
-        let mut statement =
-            connection.prepare_cached(sql).map_err(|error| sqlite::failure(connection, error))?;
-        let mut rows = statement
-            .query(rusqlite::params_from_iter(params))
-            .map_err(|error| sqlite::failure(connection, error))?;
         let mut found = Vec::new();
-        while let Some(row) = rows.next().map_err(|error| sqlite::failure(connection, error))? {
-            found.push(map(&Row(row))?);
+        match &mut self.engine {
+            Engine::Sqlite(connection) => sqlite::rows(connection, sql, params, |row| {
+                found.push(map(&row)?);
+                Ok(true)
+            })?,
+            Engine::Postgres(session) => {
+                for row in session.rows(sql, params).await? {
+                    found.push(map(&Row::Postgres(&row))?);
+                }
+            }
         }
         Ok(found)
     }
@@ -83,53 +96,78 @@ impl<'c> Tx<'c> {
         params: &[Param<'_>],
         map: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
-        let connection = &*self.connection;
-        let mut statement =
-            connection.prepare_cached(sql).map_err(|error| sqlite::failure(connection, error))?;
-        let mut rows = statement
-            .query(rusqlite::params_from_iter(params))
-            .map_err(|error| sqlite::failure(connection, error))?;
-        let row = rows.next().map_err(|error| sqlite::failure(connection, error))?;
-        row.map(|row| map(&Row(row))).transpose()
+        match &mut self.engine {
+            Engine::Sqlite(connection) => {
+                let (mut found, mut map) = (None, Some(map));
+                sqlite::rows(connection, sql, params, |row| {
+                    found = map.take().map(|map| map(&row)).transpose()?;
+                    Ok(false)
+                })?;
+                Ok(found)
+            }
+            Engine::Postgres(session) => {
+                let rows = session.rows(sql, params).await?;
+                rows.first().map(|row| map(&Row::Postgres(row))).transpose()
+            }
+        }
     }
 
     /// Changes rows; answers how many. Outside of a transaction nothing is changed.
     pub(crate) async fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<usize, StoreError> {
-        let connection = &*self.connection;
-        sqlite::in_transaction(connection)?;
-        let mut statement =
-            connection.prepare_cached(sql).map_err(|error| sqlite::failure(connection, error))?;
-        statement
-            .execute(rusqlite::params_from_iter(params))
-            .map_err(|error| sqlite::failure(connection, error))
+        match &mut self.engine {
+            Engine::Sqlite(connection) => sqlite::execute(connection, sql, params),
+            Engine::Postgres(session) => session.execute(sql, params).await,
+        }
     }
 
     /// What makes a `SELECT` hold the rows it found until the transaction ends.
     pub(crate) const fn for_update(&self) -> &'static str {
-        sqlite::FOR_UPDATE
+        match &self.engine {
+            Engine::Sqlite(_) => sqlite::FOR_UPDATE,
+            Engine::Postgres(session) => session.for_update(),
+        }
+    }
+
+    /// What makes a `SELECT` hold the rows of `table` that nobody else holds, and find no others.
+    pub(crate) fn for_update_of_free(&self, table: &str) -> String {
+        match &self.engine {
+            Engine::Sqlite(_) => sqlite::FOR_UPDATE.to_owned(),
+            Engine::Postgres(session) => session.for_update_of_free(table),
+        }
     }
 
     /// What makes the hexadecimal digits of an id, in capitals and without hyphens.
     pub(crate) fn id_digits(&self, column: &str) -> String {
-        sqlite::id_digits(column)
+        match &self.engine {
+            Engine::Sqlite(_) => sqlite::id_digits(column),
+            Engine::Postgres(_) => postgres::id_digits(column),
+        }
     }
 
-    /// Begins a part of the transaction that can be undone alone.
+    /// Begins a part of the transaction that can be undone alone. Parts do not nest.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn begin_part(&mut self) -> Result<(), StoreError> {
-        self.execute("SAVEPOINT part", &[]).await.map(|_| ())
+        match &mut self.engine {
+            Engine::Sqlite(connection) => sqlite::execute(connection, "SAVEPOINT part", &[]).map(|_| ()),
+            Engine::Postgres(session) => session.begin_part(),
+        }
     }
 
-    /// Ends the part: keeps its changes, or undoes them.
+    /// Ends the part: keeps its changes, or undoes them. A part in which a query failed can only be undone.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn end_part(&mut self, keep: bool) -> Result<(), StoreError> {
-        if !keep {
-            self.execute("ROLLBACK TO part", &[]).await?;
+        match &mut self.engine {
+            Engine::Sqlite(connection) => {
+                if !keep {
+                    sqlite::execute(connection, "ROLLBACK TO part", &[])?;
+                }
+                sqlite::execute(connection, "RELEASE part", &[]).map(|_| ())
+            }
+            Engine::Postgres(session) => session.end_part(keep),
         }
-        self.execute("RELEASE part", &[]).await.map(|_| ())
     }
 }

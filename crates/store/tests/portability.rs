@@ -138,12 +138,10 @@ fn asks(query: &str, table: &str) -> bool {
 
 /// Whether a query is held to one tenant, or writes a tenant's row.
 fn names_tenant(query: &str, table: &str) -> bool {
-    let held = format!("{} = ?", tenant_column(table));
-    let is_held = query.match_indices(&held).any(|(at, _)| {
-        // `parent_id` is not `id`.
-        !query[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_')
-    });
-    is_held || query.contains("INSERT INTO")
+    let column = format!("{} = ?", tenant_column(table));
+    // `parent_id` is not `id`.
+    let is_whole = |at: usize| !query[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+    query.match_indices(&column).any(|(at, _)| is_whole(at)) || query.contains("INSERT INTO")
 }
 
 const SECTION: &str = "## Queries over several tenants";

@@ -22,13 +22,13 @@ pub(crate) struct Arguments {
 /// What every command needs.
 #[derive(Debug, Args)]
 pub(crate) struct Common {
-    /// The database: sqlite:PATH [default: sqlite:tenantry.db]
-    #[arg(long, global = true, env = "TENANTRY_DATABASE")]
+    /// The database: sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/NAME [default: sqlite:tenantry.db]
+    #[arg(long, global = true, env = "TENANTRY_DATABASE", hide_env_values = true)]
     pub(crate) database: Option<String>,
     /// The file with the options that neither a flag nor the environment sets [default: tenantry.toml, if there is one]
     #[arg(long, global = true, env = "TENANTRY_CONFIG")]
     pub(crate) config: Option<PathBuf>,
-    /// The file with the key that secrets are hashed with [default: the database's name with .key]
+    /// The file with the key that secrets are hashed with [default: the database's name with .key; needed with postgres]
     #[arg(long, global = true, env = "TENANTRY_SECRET_KEY_FILE")]
     pub(crate) secret_key_file: Option<PathBuf>,
     /// How the log is written [default: text]
@@ -87,6 +87,28 @@ pub(crate) enum Command {
     Copy(Copy),
     /// Look for data that break a rule; exit status 1 when there are any
     Doctor(Doctor),
+    /// The key that secrets are hashed with
+    #[command(subcommand)]
+    Key(Key),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Key {
+    /// Make a new key, in a file that only its owner can read
+    Generate {
+        /// The file, which must not be there yet
+        path: PathBuf,
+    },
+}
+
+/// Whether the server brings the schema up to date when it starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum MigrateAtStart {
+    /// It does.
+    On,
+    /// It refuses to start on a schema that is not up to date.
+    Off,
 }
 
 /// A dialect by name.
@@ -104,6 +126,9 @@ pub(crate) struct Serve {
     /// Whether an empty database gets a first organization [default: true]
     #[arg(long, env = "TENANTRY_BOOTSTRAP", action = clap::ArgAction::Set)]
     pub(crate) bootstrap: Option<bool>,
+    /// Whether the schema of a postgres database is brought up to date first [default: on]
+    #[arg(long, env = "TENANTRY_MIGRATE")]
+    pub(crate) migrate: Option<MigrateAtStart>,
     /// Whether callers are limited [default: on]
     #[arg(long, env = "TENANTRY_RATE_LIMIT")]
     pub(crate) rate_limit: Option<RateLimit>,
@@ -132,7 +157,7 @@ pub(crate) struct Serve {
     #[arg(long, env = "TENANTRY_PORTAL_URL")]
     pub(crate) portal_url: Option<String>,
     /// Where mail goes: log, dir:PATH, smtp://NAME:PASSWORD@HOST:PORT?tls=required, smtps://... [default: log]
-    #[arg(long, env = "TENANTRY_MAIL")]
+    #[arg(long, env = "TENANTRY_MAIL", hide_env_values = true)]
     pub(crate) mail: Option<String>,
     /// Whom mail is from, with a name or without; needed with smtp (default: tenantry@localhost)
     #[arg(long, env = "TENANTRY_MAIL_FROM")]

@@ -16,10 +16,11 @@ use tenantry_core::token::{Scope, Scopes};
 use tenantry_core::values::{EmailAddress, OrganizationName, Refusal, Slug, SuspensionReason, parse_uuid};
 use tenantry_http::openapi_document;
 use tenantry_outbound::webhook::SetupError;
+use tenantry_store::postgres::Migrate;
 use tenantry_store::{OrganizationFilter, Page, StoreError};
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::{Arguments, Command, Dialect, LogFormat, Organization, Token, UserToken};
+use crate::cli::{Arguments, Command, Dialect, Key, LogFormat, Organization, Token, UserToken};
 use crate::config::Settings;
 use crate::{data, installation, serve};
 
@@ -67,20 +68,21 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
             Command::Restore(command) => data::restore(&settings, command).await,
             Command::Copy(command) => data::copy(command).await,
             Command::Doctor(command) => data::doctor(&settings, command).await,
+            Command::Key(Key::Generate { path }) => installation::make_key(&path),
             Command::Serve(options) => {
                 let serving = settings.serving(options)?;
-                serve::serve(installation::open(&settings).await?, serving).await
+                serve::serve(installation::open(&settings, serving.migrate).await?, serving).await
             }
             Command::Organization(command) => {
-                let app = installation::open(&settings).await?;
+                let app = installation::open(&settings, Migrate::Yes).await?;
                 close_after(&app, organization(&app, command).await).await
             }
             Command::Token(command) => {
-                let app = installation::open(&settings).await?;
+                let app = installation::open(&settings, Migrate::Yes).await?;
                 close_after(&app, token(&app, command).await).await
             }
             Command::UserToken(command) => {
-                let app = installation::open(&settings).await?;
+                let app = installation::open(&settings, Migrate::Yes).await?;
                 close_after(&app, user_token(&app, command).await).await
             }
         }
@@ -126,9 +128,9 @@ fn openapi(dialect: Dialect) -> Result<(), Failure> {
 }
 
 async fn migrate(settings: &Settings) -> Result<(), Failure> {
-    let path = installation::sqlite_path(&settings.database)?;
-    installation::open_store(&path)?.close().await;
-    print(false, &Value::Null, &[format!("{} is up to date", path.display())])
+    let database = installation::Database::parse(&settings.database)?;
+    database.open(Migrate::Yes).await?.close().await;
+    print(false, &Value::Null, &[format!("{database} is up to date")])
 }
 
 fn argument<T>(name: &'static str, parsed: Result<T, Refusal>) -> Result<T, Failure> {

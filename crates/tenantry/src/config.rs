@@ -11,8 +11,9 @@ use serde::Deserialize;
 use tenantry_core::values::{HttpUrl, IpAllowList};
 use tenantry_http::{Config, Limits, Rate, Rates};
 use tenantry_outbound::mail::Mailer;
+use tenantry_store::postgres::Migrate;
 
-use crate::cli::{Common, LogFormat, RateLimit, Serve};
+use crate::cli::{Common, LogFormat, MigrateAtStart, RateLimit, Serve};
 use crate::commands::Failure;
 
 const FILE: &str = "tenantry.toml";
@@ -27,6 +28,7 @@ struct File {
     log_level: Option<String>,
     listen: Option<String>,
     bootstrap: Option<bool>,
+    migrate: Option<MigrateAtStart>,
     rate_limit: Option<RateLimit>,
     rate_per_second: Option<NonZeroU32>,
     rate_burst: Option<NonZeroU32>,
@@ -62,6 +64,7 @@ pub(crate) struct Settings {
 pub(crate) struct Serving {
     pub(crate) listen: String,
     pub(crate) bootstrap: bool,
+    pub(crate) migrate: Migrate,
     pub(crate) http: Config,
     pub(crate) webhook_http_hosts: Vec<String>,
     /// Where the portal's pages are, when that is not the server's own URL.
@@ -172,6 +175,10 @@ impl Settings {
             mail,
             listen: serve.listen.or(file.listen.clone()).unwrap_or_else(|| "127.0.0.1:8080".to_owned()),
             bootstrap: serve.bootstrap.or(file.bootstrap).unwrap_or(true),
+            migrate: match serve.migrate.or(file.migrate) {
+                None | Some(MigrateAtStart::On) => Migrate::Yes,
+                Some(MigrateAtStart::Off) => Migrate::No,
+            },
             http: Config { limits, trusted_origins, rates, trusted_proxies, portal_url: String::new() },
             webhook_http_hosts: several(
                 std::mem::take(&mut serve.webhook_http_hosts),

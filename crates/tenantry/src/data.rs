@@ -10,17 +10,18 @@ use serde_json::{Map, Value, json};
 use tenantry_app::archive::{self, ArchiveError, Written};
 use tenantry_store::Store;
 use tenantry_store::doctor::{self, Finding};
+use tenantry_store::postgres::Migrate;
 
 use crate::commands::Failure;
 use crate::config::Settings;
 use crate::data_cli::{Backup, Copy, Doctor, Restore};
-use crate::installation;
+use crate::installation::{self, Database};
 use crate::progress::Shown;
 
 const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 
 pub(crate) async fn backup(settings: &Settings, command: Backup) -> Result<(), Failure> {
-    let store = installation::open_existing(&settings.database).await?;
+    let store = Database::parse(&settings.database)?.open_existing().await?;
     let written = if command.file == Path::new("-") {
         write_backup(&store, io::stdout().lock()).await
     } else {
@@ -73,11 +74,12 @@ async fn backup_file(store: &Store, path: &Path) -> Result<Written, Failure> {
 pub(crate) async fn restore(settings: &Settings, command: Restore) -> Result<(), Failure> {
     let Restore { file, keep_pending } = command;
     let about = |error: ArchiveError| Failure::Config(format!("{}: {error}", file.display()));
+    let database = Database::parse(&settings.database)?;
     let mut shown = Shown::new();
     let checked = archive::check(&file, &mut |progress| shown.show(progress)).map_err(about)?;
     shown.clear();
     if checked.needs_key() {
-        let path = installation::key_path(settings)?;
+        let path = installation::key_path(settings, &database)?;
         let key = installation::read_key(&path).map_err(|error| {
             let what =
                 "the key file of the installation that was backed up is needed, and is not in a backup";
@@ -88,7 +90,7 @@ pub(crate) async fn restore(settings: &Settings, command: Restore) -> Result<(),
             return Err(Failure::Config(format!("{} {what}", path.display())));
         }
     }
-    let store = installation::open_url(&settings.database).await?;
+    let store = database.open(Migrate::Yes).await?;
     let restored =
         archive::restore(&store, &checked, keep_pending, &mut |progress| shown.show(progress)).await;
     store.close().await;
@@ -106,7 +108,8 @@ pub(crate) async fn restore(settings: &Settings, command: Restore) -> Result<(),
 
 pub(crate) async fn copy(command: Copy) -> Result<(), Failure> {
     let Copy { from, to } = command;
-    let source = installation::open_existing(&from).await?;
+    let (from, to) = (Database::of("from", &from)?, Database::of("to", &to)?);
+    let source = from.open_existing().await?;
     let copied = copy_into(&source, &to).await;
     source.close().await;
     let rows = copied?;
@@ -117,8 +120,8 @@ pub(crate) async fn copy(command: Copy) -> Result<(), Failure> {
     ])
 }
 
-async fn copy_into(source: &Store, to: &str) -> Result<u64, Failure> {
-    let target = installation::open_url(to).await?;
+async fn copy_into(source: &Store, to: &Database) -> Result<u64, Failure> {
+    let target = to.open(Migrate::Yes).await?;
     let mut shown = Shown::new();
     let copied = archive::copy(source, &target, &mut |progress| shown.show(progress)).await;
     target.close().await;
@@ -127,8 +130,8 @@ async fn copy_into(source: &Store, to: &str) -> Result<u64, Failure> {
 }
 
 pub(crate) async fn doctor(settings: &Settings, command: Doctor) -> Result<(), Failure> {
-    installation::must_exist(&settings.database)?;
-    let app = installation::open(settings).await?;
+    Database::parse(&settings.database)?.must_exist()?;
+    let app = installation::open(settings, Migrate::No).await?;
     let found = look(app.store(), command.json).await;
     app.store().close().await;
     match found? {

@@ -22,10 +22,10 @@ pub(crate) struct Restore {
 #[derive(Debug, Args)]
 pub(crate) struct Copy {
     /// The database with the data
-    #[arg(long, env = "TENANTRY_FROM")]
+    #[arg(long, env = "TENANTRY_FROM", hide_env_values = true)]
     pub(crate) from: String,
     /// The database to be filled
-    #[arg(long, env = "TENANTRY_TO")]
+    #[arg(long, env = "TENANTRY_TO", hide_env_values = true)]
     pub(crate) to: String,
 }
 

@@ -9,65 +9,63 @@ use std::sync::Arc;
 use tenantry_app::archive::UNFINISHED;
 use tenantry_app::{App, Clock, HashKey, KeyCheck, moments};
 use tenantry_core::Timestamp;
-use tenantry_store::{Store, sqlite};
+use tenantry_store::postgres::{Migrate, Target};
+use tenantry_store::{Store, postgres, sqlite};
 
 use crate::commands::Failure;
 use crate::config::Settings;
 
-/// Opens the database that the settings name, migrates it, and reads its key.
-pub(crate) async fn open(settings: &Settings) -> Result<App, Failure> {
-    let store = open_url(&settings.database).await?;
-    let key_path = key_path(settings)?;
-    if store.reader()?.tx()?.installation_has(UNFINISHED).await? {
+/// Opens the database that the settings name, migrates it unless told otherwise, and reads its key.
+pub(crate) async fn open(settings: &Settings, migrate: Migrate) -> Result<App, Failure> {
+    let database = Database::parse(&settings.database)?;
+    let key_path = key_path(settings, &database)?;
+    let store = database.open(migrate).await?;
+    let opened = match refuse_half(&database, &store).await {
+        Ok(()) => with_key(store.clone(), &key_path).await,
+        Err(half) => Err(half),
+    };
+    if opened.is_err() {
         store.close().await;
-        let half = format!("{} is half full: a restore or a copy into it did not finish", settings.database);
+    }
+    opened
+}
+
+async fn refuse_half(database: &Database, store: &Store) -> Result<(), Failure> {
+    if store.reader()?.tx()?.installation_has(UNFINISHED).await? {
+        let half = format!("{database} is half full: a restore or a copy into it did not finish");
         return Err(Failure::Config(half));
     }
+    Ok(())
+}
+
+/// The file with the key that secrets are hashed with.
+pub(crate) fn key_path(settings: &Settings, database: &Database) -> Result<PathBuf, Failure> {
+    match (&settings.secret_key_file, database) {
+        (Some(path), _) => Ok(path.clone()),
+        (None, Database::Sqlite(path)) => Ok(beside(path)),
+        (None, Database::Postgres(_)) => {
+            let why = "a database on a server needs a key file, the same for every node";
+            Err(Failure::Argument("secret-key-file", why.to_owned()))
+        }
+    }
+}
+
+async fn with_key(store: Store, key_path: &Path) -> Result<App, Failure> {
     if !key_path.exists() && has_key(&store).await? {
-        store.close().await;
         let missing =
             format!("{} is missing: it holds the key of the tokens in this database", key_path.display());
         return Err(Failure::Config(missing));
     }
-    let hash_key = read_or_make_key(&key_path)
+    let hash_key = read_or_make_key(key_path)
         .map_err(|error| Failure::Config(format!("{}: {error}", key_path.display())))?;
     let app = App::new(store, clock(), hash_key.clone());
     if app.write(KeyCheck { hash_key }).await? {
         return Ok(app);
     }
-    app.store().close().await;
     Err(Failure::Config(format!(
         "{} does not hold the key that the tokens in this database were made with",
         key_path.display()
     )))
-}
-
-/// Opens the database at `url`, creating and migrating it as needed.
-pub(crate) async fn open_url(url: &str) -> Result<Store, Failure> {
-    open_store(&sqlite_path(url)?)
-}
-
-/// Opens the database at `url`, which must be there.
-pub(crate) async fn open_existing(url: &str) -> Result<Store, Failure> {
-    must_exist(url)?;
-    open_url(url).await
-}
-
-/// Refuses a database that is not there: opening it would make it.
-pub(crate) fn must_exist(url: &str) -> Result<(), Failure> {
-    let path = sqlite_path(url)?;
-    if path.exists() {
-        return Ok(());
-    }
-    Err(Failure::Config(format!("{}: there is no such database", path.display())))
-}
-
-/// The file with the key that secrets are hashed with.
-pub(crate) fn key_path(settings: &Settings) -> Result<PathBuf, Failure> {
-    match &settings.secret_key_file {
-        Some(path) => Ok(path.clone()),
-        None => Ok(beside(&sqlite_path(&settings.database)?)),
-    }
 }
 
 /// The key in a file that must be there.
@@ -76,26 +74,76 @@ pub(crate) fn read_key(path: &Path) -> io::Result<HashKey> {
         .ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "a key has 64 hexadecimal digits"))
 }
 
+/// A database as its URL names it.
+pub(crate) enum Database {
+    /// A file.
+    Sqlite(PathBuf),
+    /// A server.
+    Postgres(Box<Target>),
+}
+
+impl Database {
+    /// Reads `sqlite:PATH` or `postgres://..`. What was typed may hold a password: it is not repeated.
+    pub(crate) fn parse(url: &str) -> Result<Self, Failure> {
+        Self::of("database", url)
+    }
+
+    /// The same of the argument `name`.
+    pub(crate) fn of(name: &'static str, url: &str) -> Result<Self, Failure> {
+        if Target::is_named_by(url) {
+            let target = Target::parse(url);
+            let target = target.map_err(|error| Failure::Argument(name, error.to_string()))?;
+            return Ok(Self::Postgres(Box::new(target)));
+        }
+        match url.split_once(':') {
+            Some(("sqlite", path))
+                if !path.is_empty() && !path.starts_with(":memory:") && !path.starts_with("file:") =>
+            {
+                Ok(Self::Sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path))))
+            }
+            _ => Err(Failure::Argument(name, "use sqlite:PATH or postgres://HOST/DATABASE".to_owned())),
+        }
+    }
+
+    /// Refuses a file that is not there: opening it would make it.
+    pub(crate) fn must_exist(&self) -> Result<(), Failure> {
+        match self {
+            Self::Sqlite(path) if !path.exists() => {
+                Err(Failure::Config(format!("{self}: there is no such database")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Opens it to be read: it must be there. A server's is not migrated, as nodes may run on it.
+    pub(crate) async fn open_existing(&self) -> Result<Store, Failure> {
+        self.must_exist()?;
+        self.open(Migrate::No).await
+    }
+
+    /// Opens it.
+    pub(crate) async fn open(&self, migrate: Migrate) -> Result<Store, Failure> {
+        match self {
+            Self::Sqlite(path) => Ok(sqlite::open(path, moments(clock()))?),
+            Self::Postgres(target) => {
+                Ok(postgres::open((**target).clone(), migrate, moments(clock())).await?)
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "{}", path.display()),
+            Self::Postgres(target) => write!(f, "{target}"),
+        }
+    }
+}
+
 /// Whether the database knows the key that its secrets are hashed with.
 async fn has_key(store: &Store) -> Result<bool, Failure> {
     Ok(store.reader()?.tx()?.installation_has(KeyCheck::NAME).await?)
-}
-
-/// Opens and migrates the database at `path`.
-pub(crate) fn open_store(path: &Path) -> Result<Store, Failure> {
-    Ok(sqlite::open(path, moments(clock()))?)
-}
-
-/// The file that a database URL names.
-pub(crate) fn sqlite_path(url: &str) -> Result<PathBuf, Failure> {
-    match url.split_once(':') {
-        Some(("sqlite", path))
-            if !path.is_empty() && !path.starts_with(":memory:") && !path.starts_with("file:") =>
-        {
-            Ok(PathBuf::from(path.strip_prefix("//").unwrap_or(path)))
-        }
-        _ => Err(Failure::Config(format!("{url:?} is not a database this version knows: use sqlite:PATH"))),
-    }
 }
 
 /// The clock.
@@ -108,6 +156,13 @@ fn beside(database: &Path) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
     name.push(".key");
     PathBuf::from(name)
+}
+
+/// Makes a new key in a file that is not there yet.
+pub(crate) fn make_key(path: &Path) -> Result<(), Failure> {
+    let wrong = |error: io::Error| Failure::Config(format!("{}: {error}", path.display()));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(wrong)?;
+    writeln!(file, "{}", HashKey::generate().to_hex()).and_then(|()| file.sync_all()).map_err(wrong)
 }
 
 /// The key in the file; a new one, for the owner's eyes alone, when there is no file. Two processes that

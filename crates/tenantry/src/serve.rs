@@ -23,7 +23,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// Serves until the process is told to stop, then closes the database.
 pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), Failure> {
-    let Serving { listen, bootstrap, mut http, portal, mail, webhook_http_hosts } = serving;
+    let Serving { listen, bootstrap, mut http, portal, mail, webhook_http_hosts, migrate: _ } = serving;
     let app = Arc::new(app.with_plain_http_hosts(&webhook_http_hosts));
     let sender = Sender::new(Policy { plain_http_hosts: webhook_http_hosts, ..Policy::default() })?;
     let webhooks = Arc::new(Webhooks::new(Arc::clone(&app), sender, webhook_payload));

@@ -53,14 +53,15 @@ impl Operation for Insert {
     }
 }
 
+/// Deletes a part of a table's rows; answers how many.
 struct Clear(Arc<Table>);
 
 impl Operation for Clear {
-    type Output = ();
+    type Output = usize;
     type Error = ArchiveError;
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<(), ArchiveError> {
-        Ok(tx.rows_clear(&self.0).await?)
+    async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<usize, ArchiveError> {
+        Ok(tx.rows_clear(&self.0, limits::MOVED_ROWS).await?)
     }
 }
 
@@ -131,7 +132,7 @@ impl<'a> Loading<'a> {
         let (marked, others): (Vec<_>, Vec<_>) =
             Catalogue::now()?.tables.into_iter().partition(|table| table.name == "installation");
         for table in others.into_iter().chain(marked) {
-            self.store.write(Clear(table)).await?;
+            while self.store.write(Clear(Arc::clone(&table))).await? > 0 {}
         }
         Ok(())
     }

@@ -70,6 +70,10 @@ impl Operation for Attempted {
     type Output = Recorded;
     type Error = Error;
 
+    fn organization(&self) -> Option<tenantry_core::ids::OrganizationId> {
+        Some(self.claim.lane.organization)
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Recorded, Error> {
         let now = moment.now();
         let WebhookClaim { lane, leased_until, event, .. } = &self.claim;

@@ -27,6 +27,10 @@ impl Operation for WebhookEndpointCreate {
     type Output = Endpoint;
     type Error = Error;
 
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Endpoint, Error> {
         let Self { by, organization, new } = self;
         let organization = by.organization_for(*organization)?;
@@ -56,6 +60,10 @@ impl Operation for WebhookEndpointUpdate {
     type Output = Endpoint;
     type Error = Error;
 
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Endpoint, Error> {
         let Self { by, id, change, plain_http_hosts } = self;
         let before = find(tx, by, *id).await?;
@@ -80,6 +88,10 @@ impl Operation for WebhookSecretReset {
     type Output = Endpoint;
     type Error = Error;
 
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Endpoint, Error> {
         let Self { by, id } = self;
         let before = find(tx, by, *id).await?;
@@ -101,6 +113,10 @@ pub struct WebhookEndpointDelete {
 impl Operation for WebhookEndpointDelete {
     type Output = ();
     type Error = Error;
+
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
         let Self { by, id } = self;
@@ -124,6 +140,10 @@ pub struct WebhookRedeliver {
 impl Operation for WebhookRedeliver {
     type Output = ();
     type Error = Error;
+
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
         let Self { by, id } = self;

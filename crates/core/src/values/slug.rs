@@ -87,6 +87,11 @@ impl Slug {
         Ok(Self(slug))
     }
 
+    /// A slug that was stored: what is reserved later does not touch who has it.
+    pub fn stored(text: String) -> Self {
+        Self(text)
+    }
+
     /// A slug for an organization that was given a name alone: what of the name fits into one, and 48 bits
     /// that no other has.
     #[must_use]

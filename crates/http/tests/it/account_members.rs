@@ -6,7 +6,7 @@ use std::sync::mpsc::channel;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-use crate::support::{App, Busy, One};
+use crate::support::{App, Busy, One, first_of};
 
 fn developer(email: &str) -> Value {
     json!({"email": email, "role": "Developer"})
@@ -187,15 +187,16 @@ async fn a_key_in_use_is_told_so_at_once() {
     let one = One::new().await;
     let (keyed, members) = (one.client().key("k"), format!("{}/members", one.account()));
     let (release, held) = channel();
-    let (busy, first, (second, other)) = tokio::join!(
+    let (busy, (first, second, other)) = tokio::join!(
         biased;
-        one.app.use_cases().write(Busy(Mutex::new(held))),
-        keyed.post(&members, developer("a@example.com")),
+        one.app.use_cases().write(Busy(one.tenant.id, Mutex::new(held))),
         async {
-            let second = keyed.post(&members, developer("a@example.com")).await;
+            // Whichever comes first waits for the writer; the other one is told so.
+            let both = [(); 2].map(|()| Box::pin(keyed.post(&members, developer("a@example.com"))));
+            let (second, first) = first_of(both).await;
             let other = keyed.post(&members, developer("b@example.com")).await;
             release.send(()).unwrap();
-            (second, other)
+            (first.await, second, other)
         },
     );
     busy.unwrap();

@@ -7,7 +7,7 @@ use std::sync::mpsc::channel;
 use serde_json::{Value, json};
 
 use crate::authorization::{Estate, Served, estate, served};
-use crate::support::{Answer, App, Busy, Client, One};
+use crate::support::{Answer, App, Busy, Client, One, first_of};
 
 /// What was answered before, and says so.
 const AGAIN: (Option<&str>, Option<&str>) = (Some("true"), None);
@@ -191,17 +191,18 @@ async fn a_key_in_use_is_told_so_in_the_polar_dialect() {
     let one = One::new().await;
     let keyed = one.client().key("k");
     let (release, held) = channel();
-    let (busy, first, second) = tokio::join!(
+    let (busy, (first, second)) = tokio::join!(
         biased;
-        one.app.use_cases().write(Busy(Mutex::new(held))),
-        keyed.post("/v1/customers", member("a@example.com")),
+        one.app.use_cases().write(Busy(one.tenant.id, Mutex::new(held))),
         async {
-            let second = keyed.post("/v1/customers", member("a@example.com")).await;
+            // Whichever comes first waits for the writer; the other one is told so.
+            let both = [(); 2].map(|()| Box::pin(keyed.post("/v1/customers", member("a@example.com"))));
+            let (second, first) = first_of(both).await;
             // Neither what cannot be read nor another payload waits.
             let unread = keyed.raw("POST", "/v1/customers", "[").await;
             release.send(()).unwrap();
             assert_eq!(unread.faults(), used());
-            second
+            (first.await, second)
         },
     );
     busy.unwrap();

@@ -20,7 +20,7 @@ use tenantry_core::organization::{FeatureSettings, NewOrganization, Organization
 use tenantry_core::token::Scopes;
 use tenantry_core::values::{EmailAddress, OrganizationName, Slug};
 use tenantry_http::{Config, Front};
-use tenantry_store::sqlite;
+use tenantry_testkit::Database;
 
 /// 2026-11-21, a whole second.
 const START: i64 = 1_795_219_200_000_000;
@@ -29,7 +29,7 @@ pub(crate) struct World {
     pub(crate) app: Arc<App>,
     front: Front,
     clock: Arc<AtomicI64>,
-    _directory: tempfile::TempDir,
+    _database: Database,
 }
 
 /// An organization and a token of it that may do everything.
@@ -92,15 +92,15 @@ pub(crate) fn seats_only() -> FeatureSettings {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let database = Database::of_environment();
         let clock = Arc::new(AtomicI64::new(START));
         let told = Arc::clone(&clock);
         let tell: Clock = Arc::new(move || Timestamp::from_micros(told.fetch_add(1, Ordering::SeqCst)));
-        let store = sqlite::open(&directory.path().join("test.db"), moments(Arc::clone(&tell))).unwrap();
+        let store = database.open(moments(Arc::clone(&tell)));
         let app = Arc::new(App::new(store, tell, HashKey::new([7; 32])));
         let config = Config { portal_url: "https://portal.example/".to_owned(), ..Config::default() };
         let front = Front::new(Arc::clone(&app), config);
-        Self { app, front, clock, _directory: directory }
+        Self { app, front, clock, _database: database }
     }
 
     pub(crate) fn advance(&self, seconds: i64) {

@@ -8,7 +8,6 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request};
 use http_body_util::BodyExt;
 use serde_json::Value;
-use tempfile::TempDir;
 use tenantry_app::organizations::{OrganizationCreate, Owner};
 use tenantry_app::tokens::{TokenCreate, UserTokenCreate};
 use tenantry_app::{App, Clock, HashKey, Requester, moments};
@@ -18,10 +17,10 @@ use tenantry_core::organization::{FeatureSettings, NewOrganization, Organization
 use tenantry_core::token::{Scope, Scopes};
 use tenantry_core::values::{EmailAddress, OrganizationName, Slug};
 use tenantry_http::{Config, Front};
-use tenantry_store::sqlite;
+use tenantry_testkit::Database;
 
 pub(crate) struct World {
-    directory: TempDir,
+    database: Database,
     micros: Arc<AtomicI64>,
     pub(crate) app: Arc<App>,
     front: Front,
@@ -68,25 +67,24 @@ impl Answer {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let database = Database::of_environment();
         let micros = Arc::new(AtomicI64::new(1_800_000_000_000_000));
         let ticking = Arc::clone(&micros);
         // Every look at the clock is a moment later than the one before.
         let clock: Clock =
             Arc::new(move || Timestamp::from_micros(ticking.fetch_add(1_000, Ordering::Relaxed)));
-        let store = sqlite::open(&directory.path().join("test.db"), moments(Arc::clone(&clock))).unwrap();
+        let store = database.open(moments(Arc::clone(&clock)));
         let app = Arc::new(App::new(store, clock, HashKey::generate()));
         let front = Front::new(Arc::clone(&app), Config::default());
-        Self { directory, micros, app, front }
+        Self { database, micros, app, front }
     }
 
     pub(crate) fn pass(&self, seconds: i64) {
         self.micros.fetch_add(seconds * 1_000_000, Ordering::Relaxed);
     }
 
-    /// The text of the database file and its log: what is in neither was not stored.
-    pub(crate) fn database(&self) -> std::path::PathBuf {
-        self.directory.path().join("test.db")
+    pub(crate) const fn database(&self) -> &Database {
+        &self.database
     }
 
     pub(crate) async fn organization(&self, slug: &str, owner: &str) -> OrganizationId {

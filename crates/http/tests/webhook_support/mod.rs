@@ -2,7 +2,6 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -10,7 +9,6 @@ use axum::body::Body;
 use axum::http::Request;
 use http_body_util::BodyExt;
 use serde_json::Value;
-use tempfile::TempDir;
 use tenantry_app::bootstrap::Bootstrap;
 use tenantry_app::tokens::{TokenCreate, UserTokenCreate};
 use tenantry_app::{App, HashKey, Requester, moments};
@@ -19,7 +17,7 @@ use tenantry_core::ids::OrganizationId;
 use tenantry_core::token::{Scope, Scopes};
 use tenantry_core::values::{EmailAddress, OrganizationName, Slug};
 use tenantry_http::{Config, Front};
-use tenantry_store::sqlite;
+use tenantry_testkit::Database;
 
 const START: i64 = 1_800_000_000_000_000;
 
@@ -47,11 +45,11 @@ pub struct World {
     pub hosts: Vec<String>,
     front: Front,
     key: HashKey,
-    directory: TempDir,
+    database: Database,
 }
 
-fn open(directory: &Path, clock: &Clock, key: &HashKey, hosts: &[String]) -> Arc<App> {
-    let store = sqlite::open(&directory.join("test.db"), moments(clock.reading())).unwrap();
+fn open(database: &Database, clock: &Clock, key: &HashKey, hosts: &[String]) -> Arc<App> {
+    let store = database.open(moments(clock.reading()));
     Arc::new(App::new(store, clock.reading(), key.clone()).with_plain_http_hosts(hosts))
 }
 
@@ -68,20 +66,20 @@ fn bootstrap(key: &HashKey) -> Bootstrap {
 impl World {
     /// A new one, whose webhooks may go to these hosts by plain HTTP.
     pub async fn new(hosts: &[String]) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let database = Database::of_environment();
         let (clock, key) = (Clock(Arc::new(AtomicI64::new(START))), HashKey::generate());
-        let app = open(directory.path(), &clock, &key, hosts);
+        let app = open(&database, &clock, &key, hosts);
         let first = app.write(bootstrap(&key)).await.unwrap().unwrap();
         let front = Front::new(Arc::clone(&app), Config::default());
         let token = first.issued.secret.expose().to_owned();
         let hosts = hosts.to_vec();
-        Self { clock, app, token, organization: first.organization.id, hosts, front, key, directory }
+        Self { clock, app, token, organization: first.organization.id, hosts, front, key, database }
     }
 
     /// The same after a restart.
     pub async fn restart(self) -> Self {
         self.app.store().close().await;
-        let app = open(self.directory.path(), &self.clock, &self.key, &self.hosts);
+        let app = open(&self.database, &self.clock, &self.key, &self.hosts);
         let front = Front::new(Arc::clone(&app), Config::default());
         Self { app, front, ..self }
     }

@@ -59,7 +59,7 @@ impl Writer {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("tenantry.db");
         let mut connection = connect(&path, OpenFlags::default()).unwrap();
-        migrations::run(&mut connection, &moments()).unwrap();
+        schema::migrate(&mut connection, &moments()).unwrap();
         connection.busy_timeout(Duration::ZERO).unwrap();
         let sqlite = Sqlite {
             path,
@@ -193,13 +193,13 @@ fn a_migration_that_fails_leaves_nothing_and_can_be_run_again() {
     let path = directory.path().join("tenantry.db");
     let mut connection = connect(&path, OpenFlags::default()).unwrap();
     connection.query_row("PRAGMA max_page_count = 8", [], |_| Ok(())).unwrap();
-    let refused = migrations::run(&mut connection, &moments());
+    let refused = schema::migrate(&mut connection, &moments());
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
     let tables = |connection: &Connection| -> i64 {
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).unwrap()
     };
     assert_eq!(tables(&connection), 0);
     connection.query_row("PRAGMA max_page_count = 100000", [], |_| Ok(())).unwrap();
-    migrations::run(&mut connection, &moments()).unwrap();
+    schema::migrate(&mut connection, &moments()).unwrap();
     assert!(tables(&connection) > 10);
 }

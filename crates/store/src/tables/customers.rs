@@ -7,7 +7,7 @@ use tenantry_core::ids::{CustomerId, OrganizationId};
 use tenantry_core::values::{Address, EmailAddress, ExternalId, Locale, Metadata, PersonName, TaxId};
 
 use super::tallies::Tally;
-use super::{Order, Page, Paged, Query, count};
+use super::{Order, Page, Paged, Query, contains, count};
 use crate::sql::{Param, Row};
 use crate::{StoreError, Tx};
 
@@ -316,7 +316,7 @@ fn narrowed(filter: &CustomerFilter) -> Query<'_> {
     if filter.query.as_ref().is_some_and(|text| text.chars().nth(SEARCHED).is_some()) {
         query.push(" AND 1 = 0");
     } else if let Some(text) = &filter.query {
-        let (part, start) = (query.param(contains(text)), query.param(text.as_str()));
+        let (part, start) = (query.param(contains(&text.to_lowercase())), query.param(text.as_str()));
         query.push(&format!(
             " AND (search_text LIKE {part} ESCAPE '\\' OR substr(external_id, 1, length({start})) = {start})"
         ));
@@ -331,19 +331,6 @@ fn narrowed(filter: &CustomerFilter) -> Query<'_> {
         ));
     }
     query
-}
-
-/// A pattern for what contains `text`, both sides being lower-case.
-fn contains(text: &str) -> String {
-    let mut pattern = String::from("%");
-    for letter in text.to_lowercase().chars() {
-        if matches!(letter, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(letter);
-    }
-    pattern.push('%');
-    pattern
 }
 
 /// The columns that hold text, in the order of the queries above.

@@ -4,7 +4,7 @@ use tenantry_core::Timestamp;
 use tenantry_core::ids::{MailId, OrganizationId};
 use tenantry_core::mail::{Letter, QueuedMail};
 
-use crate::sql::{Param, Row, unexpected};
+use crate::sql::{Row, unexpected};
 use crate::{StoreError, Tx};
 
 const COLUMNS: &str = "organization_id, id, created_at, expires_at, recipient, recipient_key, letter,
@@ -43,7 +43,7 @@ impl Tx<'_> {
                 to.as_str().into(),
                 to.key().into(),
                 serde_json::to_string(letter)?.into(),
-                sealed.as_deref().map_or(Param::Null, Param::Bytes),
+                sealed.as_deref().into(),
             ],
         )
         .await?;
@@ -62,7 +62,7 @@ impl Tx<'_> {
         held_until: Timestamp,
         limit: i64,
     ) -> Result<Vec<QueuedMail>, StoreError> {
-        let hold = self.for_update();
+        let hold = self.for_update_of_free("mails");
         let sql =
             format!("SELECT {COLUMNS} FROM mails WHERE due_at <= ?1 ORDER BY due_at, id LIMIT ?2{hold}");
         let mut taken = self.all(&sql, &[now.into(), limit.into()], mail).await?;

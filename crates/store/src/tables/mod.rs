@@ -200,6 +200,19 @@ impl<'a> Query<'a> {
     }
 }
 
+/// A pattern for what contains `text`. The engines fold case differently: both sides are of one case.
+fn contains(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for letter in text.chars() {
+        if matches!(letter, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    pattern
+}
+
 /// Turns a count of the database into a count.
 fn count(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)

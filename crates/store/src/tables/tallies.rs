@@ -50,7 +50,7 @@ impl Tx<'_> {
         organizations: &[OrganizationId],
         tally: Tally,
     ) -> Result<u64, StoreError> {
-        let mut query = Query::new("SELECT coalesce(sum(total), 0) FROM tallies WHERE ");
+        let mut query = Query::new("SELECT CAST(coalesce(sum(total), 0) AS bigint) FROM tallies WHERE ");
         query.organizations("organization_id", organizations);
         let subject = query.param(tally.as_str());
         query.push(&format!(" AND subject = {subject}"));

@@ -109,6 +109,11 @@ fn narrow<'a>(query: &mut Query<'a>, column: &str, values: impl Iterator<Item = 
     }
 }
 
+/// A pattern for what contains `text`, in which `%` and `_` stand for others, as callers may mean them to.
+fn pattern(text: &str) -> String {
+    format!("%{}%", text.replace('\\', "\\\\"))
+}
+
 fn filtered<'a>(filter: &'a WebhookDeliveryFilter, [id, event_id]: [String; 2]) -> Query<'a> {
     let WebhookDeliveryFilter {
         organizations,
@@ -149,10 +154,11 @@ fn filtered<'a>(filter: &'a WebhookDeliveryFilter, [id, event_id]: [String; 2]) 
         query.push(&format!(" AND d.http_code BETWEEN {from} AND {to}"));
     }
     if let Some(text) = text {
-        let digits = query.param(format!("%{}%", text.replace('-', "").to_uppercase()));
-        let code = query.param(format!("%{text}%"));
+        let digits = query.param(pattern(&text.replace('-', "").to_uppercase()));
+        let code = query.param(pattern(text));
         query.push(&format!(
-            " AND ({id} LIKE {digits} OR {event_id} LIKE {digits} OR CAST(d.http_code AS TEXT) LIKE {code})"
+            " AND ({id} LIKE {digits} ESCAPE '\\' OR {event_id} LIKE {digits} ESCAPE '\\'
+                OR CAST(d.http_code AS TEXT) LIKE {code} ESCAPE '\\')"
         ));
     }
     query

@@ -71,16 +71,24 @@ impl Tx<'_> {
         limit: i64,
         share: i64,
     ) -> Result<Vec<WebhookLaneDue>, StoreError> {
-        // What an organization has under way already counts against its share.
-        const SQL: &str = "SELECT organization_id, endpoint_id, lane FROM (
-                SELECT organization_id, endpoint_id, lane, due_at,
+        // What an organization has under way already counts against its share. Nodes that look at the same
+        // time do not see what the others take, so that a share can be exceeded for the length of a lease.
+        let hold = self.for_update_of_free("lanes");
+        let sql = format!(
+            "SELECT lanes.organization_id, lanes.endpoint_id, lanes.lane
+             FROM (SELECT organization_id, endpoint_id, lane, due_at,
                     row_number() OVER (PARTITION BY organization_id ORDER BY due_at) + (
                         SELECT count(*) FROM webhook_lanes AS busy
-                        WHERE busy.organization_id = lanes.organization_id AND busy.leased_until > ?1) AS place
-                FROM webhook_lanes AS lanes
+                        WHERE busy.organization_id = free.organization_id AND busy.leased_until > ?1) AS place
+                FROM webhook_lanes AS free
                 WHERE due_at <= ?1 AND (leased_until IS NULL OR leased_until <= ?1)) AS waiting
-             WHERE place <= ?3 ORDER BY due_at LIMIT ?2";
-        self.all(SQL, &[now.into(), limit.into(), share.into()], |row| {
+             JOIN webhook_lanes AS lanes ON lanes.organization_id = waiting.organization_id
+                AND lanes.endpoint_id = waiting.endpoint_id AND lanes.lane = waiting.lane
+             WHERE waiting.place <= ?3 AND lanes.due_at <= ?1
+                AND (lanes.leased_until IS NULL OR lanes.leased_until <= ?1)
+             ORDER BY waiting.due_at LIMIT ?2{hold}"
+        );
+        self.all(&sql, &[now.into(), limit.into(), share.into()], |row| {
             Ok(WebhookLaneDue {
                 organization: row.get(0)?,
                 endpoint: row.get(1)?,

@@ -27,7 +27,7 @@ on_every_engine!(
 );
 
 async fn with_team(database: &Database) -> (Store, Customer, Member) {
-    let store = database.open();
+    let store = database.open().await;
     let team = customer(1, 1);
     let owner = member(&team, 1, MemberRole::Owner);
     add_customer(&store, &team).await;
@@ -105,7 +105,7 @@ async fn a_customer_has_one_owner(database: Database) {
 }
 
 async fn an_individual_has_one_member(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     let person = Customer { kind: CustomerKind::Individual, ..customer(1, 1) };
     add_customer(&store, &person).await;
     add_member(&store, &member(&person, 1, MemberRole::Owner)).await;
@@ -121,7 +121,7 @@ async fn an_individual_has_one_member(database: Database) {
 }
 
 async fn a_customer_address_occurs_once_in_an_organization(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     let (first, mut second) = (customer(1, 1), customer(1, 2));
     add_customer(&store, &first).await;
     second.email = Some("CUSTOMER1@example.com".parse().unwrap());
@@ -140,7 +140,7 @@ async fn a_customer_address_occurs_once_in_an_organization(database: Database) {
 }
 
 async fn a_customer_external_id_occurs_once_in_an_organization(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     let named = |number| Customer { external_id: Some("e".parse().unwrap()), ..customer(1, number) };
     add_customer(&store, &named(1)).await;
     assert_eq!(insert_customer(&store, &named(2)).await, "customers_external_id");
@@ -154,7 +154,7 @@ async fn a_customer_external_id_occurs_once_in_an_organization(database: Databas
 }
 
 async fn a_person_is_in_a_team_once(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     let join = |role| team_member(1, 1, role);
     run!(store, join(TeamRole::Analyst), |new, tx, _| Ok(tx.team_insert(new).await?)).unwrap();
     let again = run!(store, join(TeamRole::Developer), |new, tx, _| Ok(tx.team_insert(new).await?));
@@ -165,7 +165,7 @@ async fn a_person_is_in_a_team_once(database: Database) {
 }
 
 async fn a_team_has_one_owner(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     let owner = |organization, user| team_member(organization, user, TeamRole::Owner);
     run!(store, owner(1, 1), |new, tx, _| Ok(tx.team_insert(new).await?)).unwrap();
     let second = run!(store, owner(1, 2), |new, tx, _| Ok(tx.team_insert(new).await?));
@@ -175,7 +175,7 @@ async fn a_team_has_one_owner(database: Database) {
 }
 
 async fn a_slug_is_given_once(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     add_organization(&store, 1).await;
     let mut second = organization(2);
     second.slug = organization(1).slug;
@@ -196,7 +196,7 @@ async fn make_child(store: &Store, parent: u32, child: u32) -> Result<(), crate:
 }
 
 async fn a_child_has_no_children(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     add_organization(&store, 1).await;
     make_child(&store, 1, 2).await.unwrap();
     make_child(&store, 1, 3).await.unwrap();
@@ -212,7 +212,7 @@ async fn a_child_has_no_children(database: Database) {
 /// Nobody here looks whether the parent has a parent: each makes a child of the root, and one of another's new
 /// child, all at once.
 async fn who_makes_children_at_once_leaves_one_level(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     add_organization(&store, 1).await;
     let mut tasks = tokio::task::JoinSet::new();
     for child in 2..=20 {
@@ -249,7 +249,7 @@ async fn an_id_is_given_once(database: Database) {
 }
 
 async fn a_secret_is_known_once(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     let both = [access_token(1, 1), access_token(2, 2)];
     let outcome = run!(store, both, |both, tx, _| {
         tx.access_token_insert(&both[0], &hash(1)).await?;
@@ -258,14 +258,16 @@ async fn a_secret_is_known_once(database: Database) {
     assert_eq!(violated(outcome), "credentials_pkey");
 }
 
-/// An operation may look at a refusal and go on: what it did before is still there.
+/// An operation may look at a refusal and go on, where it asked in a part: what it did before is still there.
 async fn a_refused_statement_does_not_end_the_operation(database: Database) {
     let (store, team, owner) = with_team(&database).await;
     let others = [member(&team, 2, MemberRole::Member), member(&team, 3, MemberRole::Member)];
     run!(store, (owner, others), |(owner, others), tx, _| {
         tx.member_insert(&others[0]).await?;
         let same_address = Member { id: member_id(4), role: MemberRole::Member, ..owner.clone() };
+        tx.begin_part().await?;
         let refused = tx.member_insert(&same_address).await.unwrap_err();
+        tx.end_part(false).await?;
         assert!(refused.is_violation_of("members_email"), "{refused}");
         assert!(!refused.is_violation_of("members_owner"));
         Ok(tx.member_insert(&others[1]).await?)

@@ -256,7 +256,7 @@ async fn findings(store: &Store) -> Vec<Finding> {
 }
 
 async fn sound_data_break_no_rule(database: Database) {
-    let store = with_vault(&database);
+    let store = with_vault(&database).await;
     assert_eq!(findings(&store).await, []);
     sound(&store).await;
     assert_eq!(findings(&store).await, []);
@@ -268,7 +268,7 @@ async fn every_broken_rule_is_found(database: Database) {
     assert_eq!(known, broken, "every rule is broken once");
     for (table, says, sql) in BREACHES {
         let database = database.another();
-        let store = with_vault(&database);
+        let store = with_vault(&database).await;
         sound(&store).await;
         database.sql(sql);
         let found = findings(&store).await;
@@ -279,7 +279,7 @@ async fn every_broken_rule_is_found(database: Database) {
 }
 
 async fn findings_come_from_every_part(database: Database) {
-    let store = with_vault(&database);
+    let store = with_vault(&database).await;
     add_organization(&store, 1).await;
     run!(store, (), |(), tx, _| {
         tx.user_insert(&user(1)).await?;

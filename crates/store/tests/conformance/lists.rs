@@ -56,7 +56,7 @@ async fn add_named(store: &Store, names: &[&str]) {
 }
 
 async fn customers_are_newest_first_unless_ordered(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     add_named(&store, &["c", "a", "B"]).await;
     let ordered = |order| CustomerFilter { order, ..filter() };
     assert_eq!(found(&store, ordered(vec![])).await, [3, 2, 1]);
@@ -69,7 +69,7 @@ async fn customers_are_newest_first_unless_ordered(database: Database) {
 }
 
 async fn customers_without_a_name_come_last_and_first_when_descending(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     add_named(&store, &["b", "", "a", ""]).await;
     let ordered = |descending| CustomerFilter { order: vec![by(CustomerKey::Name, descending)], ..filter() };
     assert_eq!(found(&store, ordered(false)).await, [3, 1, 2, 4]);
@@ -77,7 +77,7 @@ async fn customers_without_a_name_come_last_and_first_when_descending(database: 
 }
 
 async fn ties_are_broken_by_id(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     add_named(&store, &["b", "a", "b", "a", "b"]).await;
     let name = |descending, more: &[Order<CustomerKey>]| CustomerFilter {
         order: [&[by(CustomerKey::Name, descending)], more].concat(),
@@ -90,7 +90,7 @@ async fn ties_are_broken_by_id(database: Database) {
 }
 
 async fn pages_are_slices_of_the_whole(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     add_named(&store, &["b", "a", "b", "", "a", "b", ""]).await;
     for order in [vec![], vec![by(CustomerKey::Name, false)], vec![by(CustomerKey::Name, true)]] {
         let filter = CustomerFilter { order, ..filter() };
@@ -112,7 +112,7 @@ async fn pages_are_slices_of_the_whole(database: Database) {
 }
 
 async fn customers_by_metadata(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     let notes = [
         r#"{"plan":"pro","seats":3}"#,
         r#"{"plan":"free","beta":true}"#,
@@ -150,7 +150,7 @@ async fn customers_by_metadata(database: Database) {
 }
 
 async fn customers_by_what_their_texts_contain(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     let texts = [
         ("50% off", "", ""),
         ("50 off", "a_b", ""),
@@ -191,7 +191,7 @@ async fn customers_by_what_their_texts_contain(database: Database) {
 }
 
 async fn a_very_long_query_finds_nothing(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     add_named(&store, &["a"]).await;
     for length in [2_000, 60_000] {
         let filter = CustomerFilter { query: Some("_".repeat(length)), ..filter() };
@@ -200,7 +200,7 @@ async fn a_very_long_query_finds_nothing(database: Database) {
 }
 
 async fn customers_by_address(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     add_named(&store, &["a", "b"]).await;
     let with = |email_key: &str| CustomerFilter { email_key: Some(email_key.to_owned()), ..filter() };
     assert_eq!(found(&store, with("customer2@example.com")).await, [2]);
@@ -208,7 +208,7 @@ async fn customers_by_address(database: Database) {
 }
 
 async fn the_lists_of_several_organizations(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     for (organization, number) in [(1, 1), (2, 2), (3, 3), (1, 4)] {
         let new = customer(organization, number);
         add_customer(&store, &new).await;
@@ -229,7 +229,7 @@ async fn the_lists_of_several_organizations(database: Database) {
 }
 
 async fn members_by_customer_and_role(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     let (a, b) = (Customer { external_id: Some("a".parse().unwrap()), ..customer(1, 1) }, customer(1, 2));
     let roles = [MemberRole::Owner, MemberRole::Member, MemberRole::BillingManager, MemberRole::Member];
     for customer in [&a, &b] {
@@ -267,7 +267,7 @@ async fn members_by_customer_and_role(database: Database) {
 
 /// Enough rows to fall into every bucket that a count is spread over.
 async fn counts_stay_true(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     let teams: Vec<Customer> = (1..=40).map(|number| customer(1, number)).collect();
     for (number, team) in (1..).zip(&teams) {
         add_customer(&store, team).await;
@@ -297,7 +297,7 @@ async fn counts_stay_true(database: Database) {
 }
 
 async fn organizations_in_order(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     for (number, slug, name) in [(1, "ccc", "Abc"), (2, "aaa", "Xyz"), (3, "bbb", "Abc"), (4, "ddd", "Off")] {
         let mut new = organization(number);
         new.slug = slug.parse().unwrap();

@@ -19,6 +19,17 @@ macro_rules! on_every_engine {
                 }
             )+
         }
+        mod postgres {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    // Where there is no server the kit says so.
+                    if let Some(database) = crate::support::Database::postgres() {
+                        super::$test(database).await;
+                    }
+                }
+            )+
+        }
     };
 }
 
@@ -45,7 +56,9 @@ mod fixtures;
 mod idempotency;
 mod lists;
 mod model;
+mod nodes;
 mod parts;
 mod rows;
+mod schema;
 mod support;
 mod tenants;

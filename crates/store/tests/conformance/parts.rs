@@ -37,7 +37,7 @@ async fn part(store: &Store, edge: Edge, limit: usize) -> Part<u32> {
 }
 
 async fn with(database: &Database, numbers: impl IntoIterator<Item = u32>) -> Store {
-    let store = database.open();
+    let store = database.open().await;
     add_organization(&store, 1).await;
     for number in numbers {
         add(&store, 1, number).await;

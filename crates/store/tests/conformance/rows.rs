@@ -30,7 +30,7 @@ on_every_engine!(
 );
 
 async fn an_organization(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     assert!(!read!(store, any_organization()));
     let mut new = organization(1);
     new.parent = Some(organization_id(9));
@@ -65,7 +65,7 @@ async fn store_suspension(store: &Store, changed: &Organization) {
 }
 
 async fn a_suspension(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     let open = organization(1);
     add_organization(&store, 1).await;
     assert!(read!(store, organization_is_open(open.id)));
@@ -88,7 +88,7 @@ async fn a_suspension(database: Database) {
 }
 
 async fn a_sub_account(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     let (parent, other) = (organization_id(1), organization_id(2));
     for number in [1, 2] {
         add_organization(&store, number).await;
@@ -123,7 +123,7 @@ async fn a_sub_account(database: Database) {
 }
 
 async fn whom_a_suspension_shuts_out(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     let parent = organization(1);
     let child = Organization { parent: Some(parent.id), ..organization(2) };
     let token = user_token(1, 1);
@@ -160,7 +160,7 @@ async fn whom_a_suspension_shuts_out(database: Database) {
 }
 
 async fn a_person(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     let new =
         User { email: "Zoë@Example.com".parse().unwrap(), name: Some("Zoë".parse().unwrap()), ..user(1) };
     let insert = |user: &User| user.clone();
@@ -176,7 +176,7 @@ async fn a_person(database: Database) {
 }
 
 async fn a_team(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     let team: Vec<TeamMember> =
         (1..).zip(TeamRole::ALL).map(|(user, role)| team_member(1, user, role)).collect();
     run!(store, team.clone(), |team, tx, _| {
@@ -216,7 +216,7 @@ fn rich_customer() -> Customer {
 }
 
 async fn a_customer(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     let (poor, rich) = (customer(1, 1), rich_customer());
     add_customer(&store, &poor).await;
     assert_eq!(read!(store, customer(poor.organization, poor.id)), Some(poor.clone()));
@@ -239,7 +239,7 @@ async fn a_customer(database: Database) {
 }
 
 async fn a_team_customer_is_reached_through_its_owner(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     let team = Customer { email: None, ..customer(1, 1) };
     add_customer(&store, &team).await;
     let (owner, heir) = (member(&team, 1, MemberRole::Owner), member(&team, 2, MemberRole::Member));
@@ -251,7 +251,7 @@ async fn a_team_customer_is_reached_through_its_owner(database: Database) {
 }
 
 async fn a_member(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     let team = customer(1, 1);
     add_customer(&store, &team).await;
     let new = Member {
@@ -290,7 +290,7 @@ async fn a_member(database: Database) {
 }
 
 async fn an_access_token(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     add_organization(&store, 1).await;
     let scopes = vec!["members:read".parse().unwrap(), "messages:send:{example.com}".parse().unwrap()];
     let token = AccessToken {
@@ -322,7 +322,7 @@ async fn an_access_token(database: Database) {
 }
 
 async fn an_api_key(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     add_organization(&store, 1).await;
     let list = IpAllowList::parse(["203.0.113.0/24", "2001:db8::/32", "192.0.2.1"]).unwrap();
     let key = AccessToken { ip_allow_list: list, ..access_token(1, 1) };
@@ -353,7 +353,7 @@ async fn an_api_key(database: Database) {
 }
 
 async fn a_persons_token(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     add_organization(&store, 1).await;
     add_organization(&store, 2).await;
     let token = UserToken { expires_at: Some(at(100)), ..user_token(1, 1) };
@@ -380,7 +380,7 @@ async fn a_persons_token(database: Database) {
 }
 
 async fn a_value_of_the_installation(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     for (name, value, kept) in [("a", 1_u8, 1_u8), ("a", 2, 1), ("b", 3, 3)] {
         let found = run!(store, (name, value), |(name, value), tx, _| {
             Ok(tx.installation_value(name, &[*value]).await?)
@@ -390,7 +390,7 @@ async fn a_value_of_the_installation(database: Database) {
 }
 
 async fn an_audit_entry(database: Database) {
-    let store = database.open();
+    let store = database.open().await;
     let subject = member(&customer(1, 1), 1, MemberRole::Owner);
     let entries = [audit_entry(&subject, 1), audit_entry(&subject, 2)];
     run!(store, entries, |entries, tx, _| {

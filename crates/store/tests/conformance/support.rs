@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::future::Future;
 use std::marker::PhantomData;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,28 +12,38 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tempfile::TempDir;
 use tenantry_core::{Moment, Timestamp};
 use tenantry_store::{ColumnKind, Moments, Operation, Store, StoreError, Tx, sqlite};
+use tenantry_testkit::{Postgres, sqlite_rows};
 
 /// A table's columns, with the kinds that their type may stand for, and the columns of its primary key.
 pub(crate) type TableSeen = (Vec<(String, Vec<ColumnKind>)>, Vec<String>);
 
+enum Engine {
+    Sqlite(TempDir),
+    Postgres(Postgres),
+}
+
 /// A database of one test, gone with it.
 pub(crate) struct Database {
-    directory: TempDir,
+    engine: Engine,
     ticks: Arc<AtomicU64>,
 }
 
 impl Database {
     pub(crate) fn sqlite() -> Self {
-        Self { directory: tempfile::tempdir().unwrap(), ticks: Arc::default() }
+        Self { engine: Engine::Sqlite(tempfile::tempdir().unwrap()), ticks: Arc::default() }
+    }
+
+    /// Nothing where there is no server to test with.
+    pub(crate) fn postgres() -> Option<Self> {
+        Some(Self { engine: Engine::Postgres(Postgres::new()?), ticks: Arc::default() })
     }
 
     /// Another of the same engine.
     pub(crate) fn another(&self) -> Self {
-        Self::sqlite()
-    }
-
-    fn path(&self) -> PathBuf {
-        self.directory.path().join("tenantry.db")
+        match &self.engine {
+            Engine::Sqlite(_) => Self::sqlite(),
+            Engine::Postgres(_) => Self::postgres().unwrap(),
+        }
     }
 
     /// Time goes on by a microsecond an operation; no two operations have the same randomness.
@@ -47,76 +57,59 @@ impl Database {
         })
     }
 
-    pub(crate) fn try_open(&self) -> Result<Store, StoreError> {
-        sqlite::open(&self.path(), self.moments())
+    pub(crate) async fn try_open(&self) -> Result<Store, StoreError> {
+        match &self.engine {
+            Engine::Sqlite(directory) => sqlite::open(&file(directory), self.moments()),
+            Engine::Postgres(database) => database.open(self.moments()).await,
+        }
     }
 
-    pub(crate) fn open(&self) -> Store {
-        self.try_open().unwrap()
-    }
-
-    fn connect(&self) -> rusqlite::Connection {
-        rusqlite::Connection::open(self.path()).unwrap()
+    pub(crate) async fn open(&self) -> Store {
+        self.try_open().await.unwrap()
     }
 
     /// Every row of every table, as text.
     pub(crate) fn dump(&self) -> Vec<String> {
-        let connection = self.connect();
-        let tables: Vec<String> = connection
-            .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
-            .unwrap()
-            .query_map([], |row| row.get(0))
-            .unwrap()
-            .map(Result::unwrap)
-            .collect();
-        assert!(tables.iter().any(|table| table == "members"));
-        let mut rows = Vec::new();
-        for table in tables {
-            let mut statement = connection.prepare(&format!("SELECT * FROM {table}")).unwrap();
-            let columns = statement.column_count();
-            let mut found = statement.query([]).unwrap();
-            while let Some(row) = found.next().unwrap() {
-                let values: Vec<_> = (0..columns).map(|column| row.get_ref(column).unwrap()).collect();
-                rows.push(format!("{table}: {values:?}"));
-            }
-        }
+        let mut rows = match &self.engine {
+            Engine::Sqlite(directory) => sqlite_rows(&file(directory)),
+            Engine::Postgres(database) => database.rows(),
+        };
+        assert!(rows.iter().any(|row| row.starts_with("schema_migrations")));
         rows.sort();
         rows
     }
 
     /// Does what no part of the program does.
     pub(crate) fn sql(&self, sql: &str) {
-        self.connect().execute_batch(sql).unwrap();
+        match &self.engine {
+            Engine::Sqlite(directory) => {
+                rusqlite::Connection::open(file(directory)).unwrap().execute_batch(sql).unwrap();
+            }
+            Engine::Postgres(database) => drop(database.query(sql)),
+        }
     }
 
     /// Every table but that of the migrations: its columns with their kinds, and its primary key.
     pub(crate) fn tables(&self) -> BTreeMap<String, TableSeen> {
-        let connection = self.connect();
-        let mut statement = connection
-            .prepare(
-                "SELECT t.name, c.name, c.type, c.pk FROM sqlite_schema AS t, pragma_table_info(t.name) AS c
-                 WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' AND t.name <> 'schema_migrations'
-                 ORDER BY t.name, c.cid",
-            )
-            .unwrap();
-        let rows = statement
-            .query_map([], |row| {
-                Ok((
-                    row.get::<_, String>(0)?,
-                    row.get::<_, String>(1)?,
-                    row.get::<_, String>(2)?,
-                    row.get::<_, i64>(3)?,
-                ))
-            })
-            .unwrap();
+        let seen = match &self.engine {
+            Engine::Sqlite(directory) => columns_of_sqlite(&file(directory)),
+            Engine::Postgres(database) => database.query(COLUMNS_OF_POSTGRES),
+        };
         let (mut tables, mut keys) = (BTreeMap::new(), BTreeMap::new());
-        for (table, column, kind, place) in rows.map(Result::unwrap) {
-            let kinds = match kind.as_str() {
+        for row in seen {
+            let [table, column, kind, place] = &row[..] else { panic!("{row:?}") };
+            let (table, column) = (table.clone().unwrap(), column.clone().unwrap());
+            let kinds = match kind.as_deref().unwrap() {
                 "BLOB" => vec![ColumnKind::Id, ColumnKind::Bytes],
                 "INTEGER" => vec![ColumnKind::Time, ColumnKind::Int, ColumnKind::Bool],
-                "TEXT" => vec![ColumnKind::Text],
+                "TEXT" | "text" => vec![ColumnKind::Text],
+                "uuid" => vec![ColumnKind::Id],
+                "bytea" => vec![ColumnKind::Bytes],
+                "bigint" => vec![ColumnKind::Time, ColumnKind::Int],
+                "boolean" => vec![ColumnKind::Bool],
                 other => panic!("{other}"),
             };
+            let place: i64 = place.as_deref().unwrap().parse().unwrap();
             if place > 0 {
                 keys.insert((table.clone(), place), column.clone());
             }
@@ -129,23 +122,127 @@ impl Database {
         tables
     }
 
-    /// Notes a migration of a later program.
-    pub(crate) fn pretend_migration(&self, number: i64) {
-        let sql = "INSERT INTO schema_migrations (number, name, applied_at) VALUES (?1, 'later', 0)";
-        self.connect().execute(sql, [number]).unwrap();
+    /// Whether a column has these bytes in it.
+    pub(crate) fn holds(&self, bytes: &[u8]) -> bool {
+        let shown = match &self.engine {
+            Engine::Sqlite(_) => format!("{bytes:?}").trim_matches(['[', ']']).to_owned(),
+            Engine::Postgres(_) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        };
+        self.dump().iter().any(|row| row.contains(&shown))
     }
 
-    /// The files as another machine would find them if this one lost its power now.
-    pub(crate) fn after_a_power_cut(&self) -> Self {
-        let copy = Self::sqlite();
-        for file in fs::read_dir(self.directory.path()).unwrap().map(Result::unwrap) {
-            // The index of the log is memory, not disk.
-            if !file.path().to_string_lossy().ends_with("-shm") {
-                fs::copy(file.path(), copy.directory.path().join(file.file_name())).unwrap();
+    /// What statements find on PostgreSQL, as text.
+    pub(crate) fn query(&self, sql: &str) -> Vec<Vec<Option<String>>> {
+        let Engine::Postgres(database) = &self.engine else { panic!("not a server") };
+        database.query(sql)
+    }
+
+    /// The tables' columns, indexes and checks, a line each, alike on both engines.
+    pub(crate) fn catalog(&self) -> Vec<String> {
+        match &self.engine {
+            Engine::Sqlite(directory) => catalog_of_sqlite(&file(directory)),
+            Engine::Postgres(database) => {
+                let found = database.query(CATALOG_OF_POSTGRES);
+                found.into_iter().map(|row| row[0].clone().unwrap()).collect()
             }
         }
-        copy
     }
+
+    /// Ends the database with everybody in it.
+    pub(crate) fn take_away(&self) {
+        let Engine::Postgres(database) = &self.engine else { panic!("not a server") };
+        database.take_away();
+    }
+
+    /// Notes a migration of a later program.
+    pub(crate) fn pretend_migration(&self, number: i64) {
+        let sql =
+            format!("INSERT INTO schema_migrations (number, name, applied_at) VALUES ({number}, 'later', 0)");
+        self.sql(&sql);
+    }
+
+    /// The files as another machine would find them if this one lost its power now; nothing where they are
+    /// not ours to copy.
+    pub(crate) fn after_a_power_cut(&self) -> Option<Self> {
+        let Engine::Sqlite(directory) = &self.engine else { return None };
+        let copy = tempfile::tempdir().unwrap();
+        for file in fs::read_dir(directory.path()).unwrap().map(Result::unwrap) {
+            // The index of the log is memory, not disk.
+            if !file.path().to_string_lossy().ends_with("-shm") {
+                fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
+            }
+        }
+        Some(Self { engine: Engine::Sqlite(copy), ticks: Arc::default() })
+    }
+}
+
+fn file(directory: &TempDir) -> PathBuf {
+    directory.path().join("tenantry.db")
+}
+
+/// Table, column, type, and the place in the primary key, from 1; 0 outside of it.
+const COLUMNS_OF_POSTGRES: &str = "
+    SELECT t.relname, a.attname, format_type(a.atttypid, NULL),
+        coalesce(array_position(CAST(x.indkey AS smallint[]), a.attnum) + 1, 0)
+    FROM pg_class t JOIN pg_namespace n ON n.oid = t.relnamespace JOIN pg_attribute a ON a.attrelid = t.oid
+    LEFT JOIN pg_index x ON x.indrelid = t.oid AND x.indisprimary
+    WHERE n.nspname = 'public' AND t.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped
+        AND t.relname <> 'schema_migrations'
+    ORDER BY t.relname, a.attnum";
+
+fn columns_of_sqlite(file: &Path) -> Vec<Vec<Option<String>>> {
+    const SQL: &str = "
+        SELECT t.name, c.name, c.type, CAST(c.pk AS TEXT)
+        FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c
+        WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' AND t.name <> 'schema_migrations'
+        ORDER BY t.name, c.cid";
+    let connection = rusqlite::Connection::open(file).unwrap();
+    let mut statement = connection.prepare(SQL).unwrap();
+    let found = statement.query_map([], |row| (0..4).map(|column| row.get(column)).collect());
+    found.unwrap().map(Result::unwrap).collect()
+}
+
+const CATALOG_OF_POSTGRES: &str = "
+    SELECT 'column ' || table_name || '.' || column_name || ' '
+        || CASE data_type WHEN 'uuid' THEN 'BLOB' WHEN 'bytea' THEN 'BLOB' WHEN 'text' THEN 'TEXT'
+            WHEN 'bigint' THEN 'INTEGER' WHEN 'boolean' THEN 'INTEGER' ELSE data_type END
+        || CASE WHEN is_nullable = 'YES' THEN '' ELSE ' NOT NULL' END
+        || CASE WHEN data_type = 'text' AND collation_name IS DISTINCT FROM 'C' THEN ' collated' ELSE '' END
+    FROM information_schema.columns WHERE table_schema = 'public'
+    UNION ALL
+    SELECT CASE WHEN x.indisunique THEN 'unique ' ELSE 'index ' END || t.relname || '.' || i.relname || ' ('
+        || (SELECT string_agg(a.attname, ',' ORDER BY k.place) FROM unnest(x.indkey) WITH ORDINALITY AS k (number, place)
+            JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.number)
+        || ')' || CASE WHEN x.indpred IS NULL THEN '' ELSE ' partial' END
+    FROM pg_index x JOIN pg_class t ON t.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
+    JOIN pg_namespace n ON n.oid = t.relnamespace WHERE n.nspname = 'public'
+    UNION ALL
+    SELECT 'check ' || t.relname || '.' || c.conname FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid
+    JOIN pg_namespace n ON n.oid = t.relnamespace WHERE c.contype = 'c' AND n.nspname = 'public'";
+
+fn catalog_of_sqlite(file: &Path) -> Vec<String> {
+    const SQL: &str = "
+        SELECT 'column ' || t.name || '.' || c.name || ' ' || c.type || CASE WHEN c.\"notnull\" THEN ' NOT NULL' ELSE '' END
+        FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c WHERE t.type = 'table'
+        UNION ALL
+        SELECT CASE WHEN x.\"unique\" THEN 'unique ' ELSE 'index ' END || t.name || '.'
+            || CASE x.origin WHEN 'pk' THEN t.name || '_pkey' ELSE x.name END || ' ('
+            || (SELECT group_concat(k.name, ',') FROM pragma_index_info(x.name) AS k) || ')'
+            || CASE WHEN x.partial THEN ' partial' ELSE '' END
+        FROM sqlite_schema AS t JOIN pragma_index_list(t.name) AS x WHERE t.type = 'table'";
+    let connection = rusqlite::Connection::open(file).unwrap();
+    let texts = |sql: &str| -> Vec<String> {
+        let mut statement = connection.prepare(sql).unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    let mut lines = texts(SQL);
+    for table in texts("SELECT name || ' ' || sql FROM sqlite_schema WHERE type = 'table'") {
+        let (name, sql) = table.split_once(' ').unwrap();
+        let words: Vec<&str> = sql.split_whitespace().collect();
+        let checks = words.windows(3).filter(|words| words[0] == "CONSTRAINT" && words[2] == "CHECK");
+        lines.extend(checks.map(|words| format!("check {name}.{}", words[1])));
+    }
+    lines
 }
 
 /// Why an operation of a test failed.

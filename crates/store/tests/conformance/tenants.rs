@@ -12,7 +12,7 @@ on_every_engine!(nothing_is_found_by_another_tenant, nothing_is_changed_by_anoth
 
 /// A customer with everything that can be looked for, and its owner, in organization 1.
 async fn with_customer(database: &Database) -> (tenantry_store::Store, Customer, Member) {
-    let store = database.open();
+    let store = database.open().await;
     for number in [1, 2] {
         add_organization(&store, number).await;
     }

@@ -12,7 +12,6 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tenantry_app::organizations::{OrganizationCreate, Owner};
 use tenantry_app::sub_accounts::SubAccountCreate;
 use tenantry_app::tokens::{TokenCreate, UserTokenCreate};
@@ -25,7 +24,8 @@ use tenantry_core::token::{Scope, Scopes};
 use tenantry_core::values::{EmailAddress, OrganizationName, Slug, Website};
 use tenantry_core::{Moment, Timestamp};
 use tenantry_http::{Config, Front, Limits};
-use tenantry_store::{AuditLine, Operation, Tx, sqlite};
+use tenantry_store::{AuditLine, Operation, Tx};
+use tenantry_testkit::Database;
 
 /// 2026-01-01T00:00:00Z. Every look at the clock is a millisecond later than the one before.
 const BEGINNING: i64 = 1_767_225_600_000_000;
@@ -37,7 +37,7 @@ pub(crate) const TRUSTED: &str = "https://app.example.com";
 /// A server without a socket.
 pub(crate) struct App {
     pub(crate) front: Front,
-    directory: TempDir,
+    database: Database,
     micros: Arc<AtomicI64>,
 }
 
@@ -54,7 +54,7 @@ impl App {
     }
 
     pub(crate) fn with(limits: Limits) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let database = Database::of_environment();
         let micros = Arc::new(AtomicI64::new(BEGINNING));
         let ticking = Arc::clone(&micros);
         let clock: Clock =
@@ -66,10 +66,10 @@ impl App {
             seed[..8].copy_from_slice(&seeds.fetch_add(1, Ordering::Relaxed).to_be_bytes());
             Moment::new(now(), seed)
         });
-        let store = sqlite::open(&directory.path().join("tenantry.db"), moments).unwrap();
+        let store = database.open(moments);
         let app = Arc::new(UseCases::new(store, clock, HashKey::new([1; 32])));
         let config = Config { limits, trusted_origins: vec![TRUSTED.to_owned()], ..Config::default() };
-        Self { front: Front::new(app, config), directory, micros }
+        Self { front: Front::new(app, config), database, micros }
     }
 
     /// Lets time pass.
@@ -79,29 +79,12 @@ impl App {
 
     /// Every row of every table, as text.
     pub(crate) fn rows(&self) -> Vec<String> {
-        let database = rusqlite::Connection::open(self.directory.path().join("tenantry.db")).unwrap();
-        let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
-        let mut tables = database.prepare(tables).unwrap();
-        let tables = tables.query_map([], |row| row.get::<_, String>(0)).unwrap();
-        let mut rows = Vec::new();
-        for table in tables.map(Result::unwrap) {
-            let mut statement = database.prepare(&format!("SELECT * FROM {table}")).unwrap();
-            let columns = statement.column_count();
-            let mut found = statement.query([]).unwrap();
-            while let Some(row) = found.next().unwrap() {
-                let values: Vec<_> = (0..columns).map(|column| row.get_ref(column).unwrap()).collect();
-                rows.push(format!("{table}: {values:?}"));
-            }
-        }
-        rows.sort();
-        rows
+        self.database.rows()
     }
 
-    /// Whether the database's files hold these bytes anywhere.
+    /// Whether the database holds these bytes anywhere.
     pub(crate) fn stores(&self, bytes: &str) -> bool {
-        let files = std::fs::read_dir(self.directory.path()).unwrap();
-        let files = files.map(|file| std::fs::read(file.unwrap().path()).unwrap());
-        files.into_iter().any(|file| file.windows(bytes.len()).any(|part| part == bytes.as_bytes()))
+        self.database.traces(bytes)
     }
 
     pub(crate) fn use_cases(&self) -> &Arc<UseCases> {
@@ -283,16 +266,30 @@ impl One {
     }
 }
 
-/// Keeps the writer busy until it is let go.
-pub(crate) struct Busy(pub(crate) Mutex<Receiver<()>>);
+/// Keeps the writer of an organization busy until it is let go.
+pub(crate) struct Busy(pub(crate) OrganizationId, pub(crate) Mutex<Receiver<()>>);
 
 impl Operation for Busy {
     type Output = ();
     type Error = Error;
 
+    fn organization(&self) -> Option<OrganizationId> {
+        Some(self.0)
+    }
+
     async fn run(&self, _: &mut Tx<'_>, _: &mut Moment) -> Result<(), Error> {
-        self.0.lock().unwrap().recv().unwrap();
+        // Where the writer is a task, its thread has other work.
+        tokio::task::block_in_place(|| self.1.lock().unwrap().recv().unwrap());
         Ok(())
+    }
+}
+
+/// What comes first of two, and the other one.
+pub(crate) async fn first_of<T: Unpin + Future>([mut one, mut two]: [T; 2]) -> (T::Output, T) {
+    tokio::select! {
+        biased;
+        done = &mut one => (done, two),
+        done = &mut two => (done, one),
     }
 }
 

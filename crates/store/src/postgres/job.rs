@@ -1,0 +1,122 @@
+//! An operation on its way through a writer: run as often as needed, answered once.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
+
+use tokio::sync::oneshot;
+
+use super::Shared;
+use super::limits::OPERATION_IDLE;
+use super::session::{Session, Transaction};
+use crate::sql::unexpected;
+use crate::tx::Touched;
+use crate::{Operation, StoreError, Tx};
+
+/// Whether an operation did what it was to do.
+pub(super) type Ran<'a> = Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
+
+/// An operation whose type is of no concern.
+pub(super) trait Job: Send {
+    /// Whether nobody waits for it any more.
+    fn is_given_up(&self) -> bool;
+
+    /// Runs it, and remembers how it ended.
+    fn run<'a>(&'a mut self, transaction: &'a mut Transaction) -> Ran<'a>;
+
+    /// What it touched when it last ran.
+    fn touched(&self) -> Touched;
+
+    /// Answers who waits: with the operation's own outcome when its transaction ended well.
+    fn settle(&mut self, committed: Result<(), StoreError>);
+}
+
+type Outcome<O> = Result<<O as Operation>::Output, <O as Operation>::Error>;
+/// A job of any operation.
+pub(super) type AnyJob = Box<dyn Job>;
+
+struct Typed<O: Operation> {
+    operation: O,
+    shared: Arc<Shared>,
+    outcome: Option<Outcome<O>>,
+    touched: Touched,
+    reply: Option<oneshot::Sender<Outcome<O>>>,
+}
+
+/// A job, and where its answer comes.
+pub(super) fn job<O: Operation>(
+    shared: &Arc<Shared>,
+    operation: O,
+) -> (AnyJob, oneshot::Receiver<Outcome<O>>) {
+    let (reply, answer) = oneshot::channel();
+    let job = Typed {
+        operation,
+        shared: Arc::clone(shared),
+        outcome: None,
+        touched: Touched::default(),
+        reply: Some(reply),
+    };
+    (Box::new(job), answer)
+}
+
+impl<O: Operation> Job for Typed<O> {
+    fn is_given_up(&self) -> bool {
+        self.reply.as_ref().is_none_or(oneshot::Sender::is_closed)
+    }
+
+    fn run<'a>(&'a mut self, transaction: &'a mut Transaction) -> Ran<'a> {
+        Box::pin(async move {
+            let progress = transaction.progress();
+            let mut tx = Tx::postgres(Session::Writing(transaction), self.shared.vault());
+            let mut moment = (self.shared.moments)();
+            let outcome = guarded(self.operation.run(&mut tx, &mut moment), &progress).await;
+            self.touched = if outcome.is_ok() { tx.touched() } else { Touched::default() };
+            let done = outcome.is_ok();
+            self.outcome = Some(outcome);
+            done
+        })
+    }
+
+    fn touched(&self) -> Touched {
+        self.touched
+    }
+
+    fn settle(&mut self, committed: Result<(), StoreError>) {
+        let outcome = match (committed, self.outcome.take()) {
+            (Ok(()), Some(outcome)) => outcome,
+            (Ok(()), None) => Err(unexpected("an operation without outcome").into()),
+            (Err(error), _) => Err(error.into()),
+        };
+        if let Some(reply) = self.reply.take() {
+            // Nobody listens when the request was given up meanwhile; what it did stays done.
+            drop(reply.send(outcome));
+        }
+    }
+}
+
+/// The outcome of an operation that may panic, or wait for something that never comes.
+async fn guarded<T, E: From<StoreError>>(
+    operation: impl Future<Output = Result<T, E>>,
+    progress: &AtomicU64,
+) -> Result<T, E> {
+    let mut operation = pin!(operation);
+    let mut caught = pin!(std::future::poll_fn(|cx| {
+        catch_unwind(AssertUnwindSafe(|| operation.as_mut().poll(cx)))
+            .unwrap_or_else(|_| Poll::Ready(Err(unexpected("an operation panicked").into())))
+    }));
+    loop {
+        let seen = progress.load(Ordering::Acquire);
+        tokio::select! {
+            biased;
+            outcome = &mut caught => return outcome,
+            () = tokio::time::sleep(OPERATION_IDLE) => {
+                // Even: the database has answered all that it was asked.
+                if seen.is_multiple_of(2) && progress.load(Ordering::Acquire) == seen {
+                    return Err(unexpected("an operation waited for something besides the database").into());
+                }
+            }
+        }
+    }
+}

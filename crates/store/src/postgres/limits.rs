@@ -1,0 +1,49 @@
+//! The limits of the PostgreSQL engine: one node's share of the database.
+
+use std::time::Duration;
+
+/// Connections that are read from; each is shared, and asked again before it has answered.
+pub(super) const READERS: usize = 4;
+/// Connections that are written to; each runs one transaction at a time, for many operations.
+pub(super) const WRITERS: usize = 6;
+/// Searches that run at once, each on a connection of its own.
+pub(super) const SEARCHES: usize = 2;
+/// Operations that may wait for one writer; one more is refused.
+pub(super) const QUEUE: usize = 2_048;
+/// Operations that one commit may serve.
+pub(super) const BATCH: usize = 32;
+/// Statements that a connection keeps prepared.
+pub(super) const STATEMENTS: usize = 512;
+/// How long connecting may take.
+pub(super) const CONNECT: Duration = Duration::from_secs(5);
+/// How long nobody tries to connect after it failed.
+pub(super) const CONNECT_PAUSE: Duration = Duration::from_millis(250);
+/// How long the database may take to answer before the connection is given up.
+pub(super) const ANSWER: Duration = Duration::from_secs(15);
+/// Milliseconds that a statement may run in the database.
+pub(super) const STATEMENT_MS: u64 = 10_000;
+/// Milliseconds that an operation waits for a row that another transaction holds. Then it is tried again.
+pub(super) const LOCK_MS: u64 = 5_000;
+/// The same while other operations share its transaction: it leaves them rather than let them wait.
+pub(super) const LOCK_SHARED_MS: u64 = 20;
+/// Milliseconds after which the database ends a transaction in which nothing happens.
+pub(super) const IDLE_MS: u64 = 20_000;
+/// How long an operation may wait for something besides the database.
+pub(super) const OPERATION_IDLE: Duration = Duration::from_secs(5);
+/// How long the database may take to answer one question of who reads all data. Nothing else waits for it.
+pub(super) const SNAPSHOT_ANSWER: Duration = Duration::from_secs(3_600);
+/// Milliseconds that a search may take.
+pub(super) const SEARCH_MS: u64 = 5_000;
+/// Waits before an operation is tried again after a conflict; when they are used up it has failed.
+pub(super) const PAUSES: [Duration; 6] = [
+    Duration::ZERO,
+    Duration::from_millis(2),
+    Duration::from_millis(10),
+    Duration::from_millis(40),
+    Duration::from_millis(160),
+    Duration::from_millis(500),
+];
+/// Milliseconds that a migration waits for the tables it changes, and for another node's migration.
+pub(super) const MIGRATION_MS: u64 = 600_000;
+/// How long after a lost connection the channel between nodes is opened again.
+pub(super) const LISTEN_AGAIN: Duration = Duration::from_secs(1);

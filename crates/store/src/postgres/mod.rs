@@ -1,0 +1,326 @@
+//! PostgreSQL: the engine of many nodes.
+//!
+//! Reads are sent down a few shared connections without waiting for each other's answers. Writes are queued
+//! for a few writers ([`writer`]), each with a connection of its own. Transactions are READ COMMITTED: what
+//! must not change under a decision is held with `FOR UPDATE`, and constraints hold the rest.
+//!
+//! Invariants: an answered write is committed; an operation whose commit may have happened is never run
+//! again; nothing that one transaction sets is left on a connection that a pooler shares.
+
+mod connection;
+mod job;
+mod limits;
+mod listen;
+mod schema;
+mod session;
+mod snapshot;
+mod target;
+mod tls;
+mod values;
+mod writer;
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
+
+use tokio::runtime::{Handle, Runtime, RuntimeFlavor};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{Mutex as Turn, Notify, Semaphore, mpsc};
+use tokio::task::JoinHandle;
+use tokio_postgres::Row;
+
+use crate::sql::{Param, unexpected};
+use crate::{Engine, Generation, Moments, Operation, Search, Store, StoreError, Tx, Vault};
+use connection::Connection;
+use job::AnyJob;
+use session::{Mode, NotCommitted};
+use values::Fault;
+
+pub(crate) use session::Session;
+pub(crate) use snapshot::Snapshot;
+pub use target::{Target, UrlError};
+pub(crate) use values::{id_digits, value};
+
+/// What is done about a schema that is not up to date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Migrate {
+    /// It is brought up to date.
+    Yes,
+    /// The database is not opened.
+    No,
+}
+
+/// What the writers, the readers and the listener share.
+struct Shared {
+    target: Target,
+    /// Where connections live. Whoever asks may be on another runtime, or on one that is blocked.
+    runtime: Handle,
+    moments: Moments,
+    generation: Generation,
+    webhooks: Notify,
+    mail: Notify,
+    vault: OnceLock<Arc<dyn Vault>>,
+    /// When connecting failed, and why: nobody waits for the same failure right after.
+    failed: Mutex<Option<(Instant, StoreError)>>,
+    /// Names this node in notices to others.
+    node: String,
+    notice: String,
+}
+
+impl Shared {
+    fn vault(&self) -> Option<&dyn Vault> {
+        self.vault.get().map(AsRef::as_ref)
+    }
+
+    async fn connect(&self) -> Result<Connection, StoreError> {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((at, error)) = failed
+            && at.elapsed() < limits::CONNECT_PAUSE
+        {
+            return Err(error);
+        }
+        let opened = Connection::open(&self.runtime, &self.target).await;
+        let failed = opened.as_ref().err().map(|error| (Instant::now(), error.clone()));
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = failed;
+        opened
+    }
+
+    /// What is sent along with the commit of these.
+    fn notice(&self, jobs: &[AnyJob]) -> Option<&str> {
+        jobs.iter().any(|job| job.touched().credentials).then_some(self.notice.as_str())
+    }
+
+    /// Answers operations whose transaction has ended.
+    fn settle(&self, jobs: Vec<AnyJob>, committed: &Result<(), StoreError>) {
+        for job in &jobs {
+            let touched = job.touched();
+            // Before the answer: whoever hears that a token is revoked finds it dead.
+            if touched.credentials {
+                self.generation.advance();
+            }
+            if touched.webhooks && committed.is_ok() {
+                self.webhooks.notify_one();
+            }
+            if touched.mail && committed.is_ok() {
+                self.mail.notify_one();
+            }
+        }
+        for mut job in jobs {
+            job.settle(committed.clone());
+        }
+    }
+}
+
+/// One for each writer.
+type Queues = Vec<mpsc::Sender<AnyJob>>;
+
+/// An open PostgreSQL database.
+pub struct Postgres {
+    shared: Arc<Shared>,
+    queues: Mutex<Option<Queues>>,
+    next: AtomicUsize,
+    readers: Vec<Turn<Option<Arc<Connection>>>>,
+    searches: Semaphore,
+    searchers: Mutex<Vec<Arc<Connection>>>,
+    writers: Mutex<Vec<JoinHandle<()>>>,
+    listener: Option<JoinHandle<()>>,
+    _own_runtime: Option<OwnRuntime>,
+}
+
+/// A runtime that can be dropped by another one's task.
+struct OwnRuntime(Option<Runtime>);
+
+impl Drop for OwnRuntime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Opens a database.
+///
+/// # Errors
+/// When it cannot be reached, or its schema is newer than this program, or older and not to be migrated.
+pub async fn open(target: Target, migrate: Migrate, moments: Moments) -> Result<Store, StoreError> {
+    // A runtime with one thread may be blocked by the one who waits for the database: it gets company.
+    let outer = Handle::try_current().ok();
+    let outer = outer.filter(|outer| outer.runtime_flavor() == RuntimeFlavor::MultiThread);
+    let own_runtime = if outer.is_none() { Some(runtime()?) } else { None };
+    let runtime =
+        own_runtime.as_ref().and_then(|own| own.0.as_ref()).map(|own| own.handle().clone()).or(outer);
+    let runtime = runtime.ok_or_else(|| unexpected("no runtime"))?;
+    // Two nodes with one name would overhear each other, for half a second at the most.
+    let node = format!("{:016x}", RandomState::new().build_hasher().finish());
+    let shared = Arc::new(Shared {
+        target,
+        runtime,
+        moments,
+        generation: Generation::default(),
+        webhooks: Notify::new(),
+        mail: Notify::new(),
+        vault: OnceLock::new(),
+        failed: Mutex::default(),
+        notice: format!("NOTIFY {}, '{node}'", listen::CHANNEL),
+        node,
+    });
+    let opening = Arc::clone(&shared);
+    let prepared = shared.runtime.spawn(async move {
+        let connection = opening.connect().await?;
+        match migrate {
+            Migrate::Yes => schema::migrate(&connection, &opening.moments).await?,
+            Migrate::No => schema::check(&connection).await?,
+        }
+        Ok::<_, StoreError>(Arc::new(connection))
+    });
+    let first = prepared.await.map_err(unexpected)??;
+    let listener = if shared.target.pooled { None } else { Some(listen::start(&shared).await) };
+    let (queues, writers) = (0..limits::WRITERS)
+        .map(|_| {
+            let (queue, jobs) = mpsc::channel(limits::QUEUE);
+            (queue, shared.runtime.spawn(writer::write_all(Arc::clone(&shared), jobs)))
+        })
+        .unzip();
+    let mut readers: Vec<_> = (1..limits::READERS).map(|_| Turn::default()).collect();
+    readers.push(Turn::new(Some(first)));
+    let postgres = Postgres {
+        shared,
+        queues: Mutex::new(Some(queues)),
+        next: AtomicUsize::new(0),
+        readers,
+        searches: Semaphore::new(limits::SEARCHES),
+        searchers: Mutex::default(),
+        writers: Mutex::new(writers),
+        listener,
+        _own_runtime: own_runtime,
+    };
+    Ok(Store::new(Engine::Postgres(Arc::new(postgres))))
+}
+
+fn runtime() -> Result<OwnRuntime, StoreError> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let built = builder.worker_threads(2).thread_name("tenantry-postgres").enable_all().build();
+    built.map(|own| OwnRuntime(Some(own))).map_err(unexpected)
+}
+
+impl Postgres {
+    pub(crate) fn generation(&self) -> &Generation {
+        &self.shared.generation
+    }
+
+    pub(crate) fn webhooks(&self) -> &Notify {
+        &self.shared.webhooks
+    }
+
+    pub(crate) fn mail(&self) -> &Notify {
+        &self.shared.mail
+    }
+
+    pub(crate) fn seal_with(&self, vault: Arc<dyn Vault>) {
+        if self.shared.vault.set(vault).is_err() {
+            tracing::warn!("the store keeps the vault that it has");
+        }
+    }
+
+    pub(crate) async fn write<O: Operation>(&self, operation: O) -> Result<O::Output, O::Error> {
+        let near = operation.organization();
+        let (job, answer) = job::job(&self.shared, operation);
+        self.enqueue(near.map(|organization| organization.uuid().as_u64_pair().1), job)?;
+        answer.await.unwrap_or_else(|_| Err(StoreError::Unavailable("it is closed".into()).into()))
+    }
+
+    /// Queues a job: those of one organization for one writer, so that they do not wait for each other's rows.
+    fn enqueue(&self, near: Option<u64>, job: AnyJob) -> Result<(), StoreError> {
+        let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(queues) = queues.as_ref() else {
+            return Err(StoreError::Unavailable("it is closed".into()));
+        };
+        let turn = near.and_then(|near| usize::try_from(near % 65_536).ok());
+        let turn = turn.unwrap_or_else(|| self.next.fetch_add(1, Ordering::Relaxed));
+        let queue = turn.checked_rem(queues.len()).and_then(|turn| queues.get(turn));
+        let queue = queue.ok_or_else(|| unexpected("no writer"))?;
+        queue.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => StoreError::Unavailable("too many writes are waiting".into()),
+            TrySendError::Closed(_) => StoreError::Unavailable("its writer has stopped".into()),
+        })
+    }
+
+    pub(crate) fn reading(&self) -> Tx<'_> {
+        Tx::postgres(Session::Reading(self), self.shared.vault())
+    }
+
+    /// Asks on one of the connections for reading; once more on another when that one is lost.
+    async fn rows(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+        let connection = self.reader().await?;
+        match connection.rows(sql, params).await {
+            Err((_, Some(Fault::Lost))) => {
+                let connection = self.reader().await?;
+                connection.rows(sql, params).await.map_err(|(error, _)| error)
+            }
+            answer => answer.map_err(|(error, _)| error),
+        }
+    }
+
+    async fn reader(&self) -> Result<Arc<Connection>, StoreError> {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed).checked_rem(self.readers.len()).unwrap_or(0);
+        let slot = self.readers.get(turn).ok_or_else(|| unexpected("no reader"))?;
+        let mut slot = slot.lock().await;
+        if let Some(connection) = slot.as_ref().filter(|known| !known.is_lost()) {
+            return Ok(Arc::clone(connection));
+        }
+        *slot = None;
+        let connection = Arc::new(self.shared.connect().await?);
+        *slot = Some(Arc::clone(&connection));
+        Ok(connection)
+    }
+
+    pub(crate) async fn search<S: Search>(&self, search: &S) -> Result<S::Output, StoreError> {
+        let _place = self.searches.acquire().await.map_err(unexpected)?;
+        let known = self.searchers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match known.filter(|known| !known.is_lost()) {
+            Some(connection) => connection,
+            None => Arc::new(self.shared.connect().await?),
+        };
+        let mut transaction = session::Transaction::new(Arc::clone(&connection), Mode::Search);
+        let session = Session::Searching(&mut transaction);
+        let found = search.run(&mut Tx::postgres(session, self.shared.vault())).await;
+        if found.is_err() {
+            transaction.roll_back().await;
+        } else if let Err(NotCommitted::Undone(..) | NotCommitted::Unknown(_)) =
+            transaction.commit(None).await
+        {
+            connection.give_up();
+        }
+        // A search that was given up never comes here: its connection is not in a state to be used again.
+        if !connection.is_lost() {
+            self.searchers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        }
+        found
+    }
+
+    pub(crate) async fn close(&self) {
+        drop(self.queues.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let writers = std::mem::take(&mut *self.writers.lock().unwrap_or_else(PoisonError::into_inner));
+        for writer in writers {
+            if writer.await.is_err() {
+                tracing::error!("a writer ended in a panic");
+            }
+        }
+        if let Some(listener) = &self.listener {
+            listener.abort();
+        }
+        self.searchers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        for reader in &self.readers {
+            *reader.lock().await = None;
+        }
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        if let Some(listener) = &self.listener {
+            listener.abort();
+        }
+    }
+}

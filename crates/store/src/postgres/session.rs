@@ -1,0 +1,285 @@
+//! A transaction on one connection, and what [`crate::Tx`] asks through.
+//!
+//! What begins and ends a transaction or a part of it is not sent by itself but before the next question, so
+//! that it costs no round trip.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio_postgres::Row;
+
+use super::connection::{Connection, Failed};
+use super::values::Fault;
+use super::{Postgres, limits};
+use crate::StoreError;
+use crate::sql::{Param, unexpected};
+
+/// How long a transaction may wait for others and for itself.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Mode {
+    /// Of one operation.
+    Alone,
+    /// Of several operations, none of which may keep the others waiting.
+    Shared,
+    /// Of a search, which changes nothing.
+    Search,
+    /// Of who reads all data as they are at one moment, for as long as it takes.
+    Snapshot,
+}
+
+/// A transaction from its first statement to its end.
+pub(crate) struct Transaction {
+    connection: Arc<Connection>,
+    /// Statements that go before the next one.
+    before: String,
+    /// Whether anything was sent.
+    begun: bool,
+    /// Whether a statement failed: nothing works until the part, or the transaction, is undone.
+    failed: bool,
+    fault: Option<Fault>,
+    /// Odd while a question is being answered.
+    progress: Arc<AtomicU64>,
+}
+
+/// How a commit failed.
+pub(super) enum NotCommitted {
+    /// Nothing was changed.
+    Undone(StoreError, Option<Fault>),
+    /// Nobody can tell.
+    Unknown(StoreError),
+}
+
+impl Transaction {
+    pub(super) fn new(connection: Arc<Connection>, mode: Mode) -> Self {
+        let isolation = if matches!(mode, Mode::Snapshot) { "REPEATABLE READ" } else { "READ COMMITTED" };
+        let mut before = format!("BEGIN ISOLATION LEVEL {isolation}");
+        // 0 is no limit.
+        let (statement_ms, lock_ms, idle_ms) = match mode {
+            Mode::Alone => (limits::STATEMENT_MS, limits::LOCK_MS, limits::IDLE_MS),
+            Mode::Shared => (limits::STATEMENT_MS, limits::LOCK_SHARED_MS, limits::IDLE_MS),
+            Mode::Search => (limits::SEARCH_MS, limits::LOCK_MS, limits::IDLE_MS),
+            Mode::Snapshot => (0, limits::LOCK_MS, 0),
+        };
+        match mode {
+            Mode::Search | Mode::Snapshot => before.push_str(" READ ONLY"),
+            Mode::Shared if !connection.is_pooled() => {
+                before.push_str(&format!("; SET LOCAL lock_timeout = {lock_ms}"));
+            }
+            _ => {}
+        }
+        if connection.is_pooled() || matches!(mode, Mode::Search | Mode::Snapshot) {
+            before.push_str(&format!(
+                "; SET LOCAL statement_timeout = {statement_ms}; SET LOCAL lock_timeout = {lock_ms};
+                 SET LOCAL idle_in_transaction_session_timeout = {idle_ms}"
+            ));
+        }
+        Self { connection, before, begun: false, failed: false, fault: None, progress: Arc::default() }
+    }
+
+    pub(super) fn progress(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.progress)
+    }
+
+    /// What others or the network did to the operation that runs.
+    pub(super) const fn fault(&self) -> Option<Fault> {
+        self.fault
+    }
+
+    /// Whether a statement failed, so that nothing of the operation can be kept.
+    pub(super) const fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    fn then(&mut self, sql: &str) {
+        self.before.push_str("; ");
+        self.before.push_str(sql);
+    }
+
+    /// Begins an operation that can be undone alone.
+    pub(super) fn begin_operation(&mut self) {
+        self.then("SAVEPOINT operation");
+    }
+
+    /// Ends it: keeps its changes, or undoes them.
+    pub(super) fn end_operation(&mut self, keep: bool) {
+        if !keep {
+            self.then("ROLLBACK TO operation");
+            self.failed = false;
+            if self.fault == Some(Fault::Conflict) {
+                self.fault = None;
+            }
+        }
+        self.then("RELEASE operation");
+    }
+
+    fn note<T>(&mut self, outcome: Result<T, Failed>) -> Result<T, StoreError> {
+        outcome.map_err(|(error, fault)| {
+            self.failed = true;
+            self.fault = fault.or(self.fault);
+            error
+        })
+    }
+
+    async fn ask<T>(&mut self, question: impl Future<Output = Result<T, Failed>>) -> Result<T, StoreError> {
+        if self.fault.is_some() {
+            return Err(StoreError::Unavailable("the transaction is over".into()));
+        }
+        let before = std::mem::take(&mut self.before);
+        let before = before.trim_start_matches("; ");
+        self.begun = true;
+        self.progress.fetch_add(1, Ordering::AcqRel);
+        let outcome = if before.is_empty() {
+            question.await
+        } else {
+            // Both are sent before either is answered; the second fails where the first did.
+            let connection = Arc::clone(&self.connection);
+            let (first, second) = tokio::join!(biased; connection.run(before), question);
+            first.and(second)
+        };
+        self.progress.fetch_add(1, Ordering::AcqRel);
+        self.note(outcome)
+    }
+
+    async fn rows(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+        let connection = Arc::clone(&self.connection);
+        self.ask(connection.rows(sql, params)).await
+    }
+
+    async fn change(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError> {
+        let connection = Arc::clone(&self.connection);
+        self.ask(connection.change(sql, params)).await
+    }
+
+    /// Commits; `notice` is sent along, for whoever listens on another node.
+    pub(super) async fn commit(mut self, notice: Option<&str>) -> Result<(), NotCommitted> {
+        if !self.begun {
+            return Ok(());
+        }
+        if self.fault == Some(Fault::Lost) {
+            let lost = StoreError::Unavailable("the connection to the database was lost".into());
+            return Err(NotCommitted::Undone(lost, Some(Fault::Lost)));
+        }
+        self.then("COMMIT");
+        let commit = self.before.trim_start_matches("; ");
+        let outcome = match notice {
+            None => self.connection.run(commit).await,
+            Some(notice) => {
+                let (done, told) =
+                    tokio::join!(biased; self.connection.run(commit), self.connection.run(notice));
+                if let Err((error, _)) = told {
+                    tracing::debug!(%error, "other nodes were not told of a change; they find out within a second");
+                }
+                done
+            }
+        };
+        match outcome {
+            Ok(()) => Ok(()),
+            Err((error, Some(Fault::Lost))) => Err(NotCommitted::Unknown(error)),
+            Err((error, fault)) => {
+                self.roll_back().await;
+                Err(NotCommitted::Undone(error, fault))
+            }
+        }
+    }
+
+    pub(super) async fn roll_back(self) {
+        if self.begun && self.connection.run("ROLLBACK").await.is_err() {
+            self.connection.give_up();
+        }
+    }
+}
+
+/// Where a query of [`crate::Tx`] goes.
+pub(crate) enum Session<'c> {
+    /// To any connection for reading.
+    Reading(&'c Postgres),
+    /// To a transaction that changes nothing.
+    Searching(&'c mut Transaction),
+    /// To a transaction.
+    Writing(&'c mut Transaction),
+}
+
+impl Session<'_> {
+    pub(crate) async fn rows(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+        let params = without_nul(params);
+        match self {
+            Self::Reading(pool) => pool.rows(sql, &params).await,
+            Self::Searching(transaction) | Self::Writing(transaction) => transaction.rows(sql, &params).await,
+        }
+    }
+
+    pub(crate) async fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<usize, StoreError> {
+        let Self::Writing(transaction) = self else {
+            return Err(StoreError::Unavailable("there is no transaction".into()));
+        };
+        if params.iter().any(has_nul) {
+            transaction.failed = true;
+            return Err(unexpected("a text with U+0000 is to be stored"));
+        }
+        let changed = transaction.change(sql, params).await?;
+        usize::try_from(changed).map_err(unexpected)
+    }
+
+    pub(crate) const fn for_update(&self) -> &'static str {
+        match self {
+            Self::Writing(_) => " FOR UPDATE",
+            Self::Reading(_) | Self::Searching(_) => "",
+        }
+    }
+
+    pub(crate) fn for_update_of_free(&self, table: &str) -> String {
+        match self {
+            Self::Writing(_) => format!(" FOR UPDATE OF {table} SKIP LOCKED"),
+            Self::Reading(_) | Self::Searching(_) => String::new(),
+        }
+    }
+
+    pub(crate) fn begin_part(&mut self) -> Result<(), StoreError> {
+        let Self::Writing(transaction) = self else {
+            return Err(StoreError::Unavailable("there is no transaction".into()));
+        };
+        transaction.then("SAVEPOINT part");
+        Ok(())
+    }
+
+    pub(crate) fn end_part(&mut self, keep: bool) -> Result<(), StoreError> {
+        let Self::Writing(transaction) = self else {
+            return Err(StoreError::Unavailable("there is no transaction".into()));
+        };
+        if keep && transaction.failed {
+            return Err(unexpected("a part in which a query failed is to be kept"));
+        }
+        if !keep {
+            transaction.then("ROLLBACK TO part");
+            transaction.failed = false;
+        }
+        transaction.then("RELEASE part");
+        Ok(())
+    }
+}
+
+const fn text_of<'a>(param: &'a Param<'_>) -> Option<&'a str> {
+    match param {
+        Param::Text(text) => Some(text),
+        Param::OwnedText(text) => Some(text.as_str()),
+        _ => None,
+    }
+}
+
+fn has_nul(param: &Param<'_>) -> bool {
+    text_of(param).is_some_and(|text| text.contains('\0'))
+}
+
+/// PostgreSQL has no U+0000, and no stored text has it: what is looked for with it is looked for with a
+/// character that nobody may use either, and so not found.
+fn without_nul<'a, 'p>(params: &'a [Param<'p>]) -> Cow<'a, [Param<'p>]> {
+    if !params.iter().any(has_nul) {
+        return Cow::Borrowed(params);
+    }
+    let replaced = params.iter().map(|param| match text_of(param) {
+        Some(text) if has_nul(param) => Param::OwnedText(text.replace('\0', "\u{10FFFF}")),
+        _ => param.clone(),
+    });
+    Cow::Owned(replaced.collect())
+}

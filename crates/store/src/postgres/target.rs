@@ -1,0 +1,161 @@
+//! Which database, as its URL says.
+
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+
+use super::limits::CONNECT;
+use super::tls::{self, Verify};
+
+/// Why a URL names no database.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct UrlError(String);
+
+/// A PostgreSQL database and how it is reached. Prints no password.
+#[derive(Clone)]
+pub struct Target {
+    pub(super) config: Config,
+    pub(super) tls: Arc<ClientConfig>,
+    /// A pooler hands out a connection for a transaction only: nothing may be left on it.
+    pub(super) pooled: bool,
+}
+
+impl Target {
+    /// Whether a URL is one of PostgreSQL.
+    #[must_use]
+    pub fn is_named_by(url: &str) -> bool {
+        url.starts_with("postgres://") || url.starts_with("postgresql://")
+    }
+
+    /// Reads `postgres://USER:PASSWORD@HOST:PORT,HOST:PORT/DATABASE?..`. Beside the parameters that
+    /// `tokio_postgres` knows: `sslmode=verify-full`, `sslrootcert=FILE` and `pooler=transaction`.
+    ///
+    /// # Errors
+    /// What is wrong with it, without repeating it: it may hold a password.
+    pub fn parse(url: &str) -> Result<Self, UrlError> {
+        let (base, query) = url.split_once('?').unwrap_or((url, ""));
+        let (mut kept, mut pooled, mut mode, mut root) = (Vec::new(), false, None, None);
+        for part in query.split('&').filter(|part| !part.is_empty()) {
+            match part.split_once('=').unwrap_or((part, "")) {
+                ("pooler", "transaction") => pooled = true,
+                ("pooler", "session" | "none") => pooled = false,
+                ("pooler", _) => return Err(UrlError("pooler is transaction, session or none".into())),
+                ("sslmode", value) => mode = Some(value.to_owned()),
+                ("sslrootcert", file) => root = Some(decoded(file)?),
+                _ => kept.push(part),
+            }
+        }
+        let mut config: Config = format!("{base}?{}", kept.join("&"))
+            .parse()
+            .map_err(|error: tokio_postgres::Error| UrlError(described(&error)))?;
+        let (ssl, verify) = match (mode.as_deref().unwrap_or("prefer"), &root) {
+            ("disable", _) => (SslMode::Disable, Verify::Nothing),
+            ("prefer", None) => (SslMode::Prefer, Verify::Nothing),
+            ("require", None) => (SslMode::Require, Verify::Nothing),
+            ("prefer" | "require" | "verify-full", _) => {
+                (SslMode::Require, Verify::Everything(root.as_deref()))
+            }
+            _ => return Err(UrlError("sslmode is disable, prefer, require or verify-full".into())),
+        };
+        config.ssl_mode(ssl);
+        if config.get_hosts().is_empty() {
+            return Err(UrlError("the URL names no host".into()));
+        }
+        if config.get_dbname().is_none_or(str::is_empty) {
+            return Err(UrlError("the URL names no database: postgres://HOST/DATABASE".into()));
+        }
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(CONNECT);
+        }
+        if config.get_application_name().is_none() {
+            config.application_name("tenantry");
+        }
+        // One of several hosts is the primary; a write must find it.
+        if config.get_hosts().len() > 1 && config.get_target_session_attrs() == TargetSessionAttrs::Any {
+            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        }
+        config.keepalives_idle(CONNECT * 2).keepalives_interval(CONNECT).keepalives_retries(3);
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(super::limits::ANSWER);
+        }
+        let tls = tls::client(verify).map_err(UrlError)?;
+        Ok(Self { config, tls: Arc::new(tls), pooled })
+    }
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let hosts: Vec<String> = self
+            .config
+            .get_hosts()
+            .iter()
+            .map(|host| match host {
+                Host::Tcp(name) => name.clone(),
+                Host::Unix(path) => path.display().to_string(),
+            })
+            .collect();
+        write!(f, "postgres://{}/{}", hosts.join(","), self.config.get_dbname().unwrap_or_default())
+    }
+}
+
+/// `%2F` and the like.
+fn decoded(text: &str) -> Result<String, UrlError> {
+    let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
+    while let Some((&first, after)) = rest.split_first() {
+        rest = after;
+        if first != b'%' {
+            bytes.push(first);
+            continue;
+        }
+        let digits = rest.split_at_checked(2).and_then(|(digits, after)| {
+            rest = after;
+            u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+        });
+        bytes.push(digits.ok_or_else(|| UrlError("a % without two digits".into()))?);
+    }
+    String::from_utf8(bytes).map_err(|_| UrlError("a parameter is not UTF-8".into()))
+}
+
+/// An error with what caused it.
+pub(super) fn described(error: &dyn std::error::Error) -> String {
+    let (mut text, mut cause) = (error.to_string(), error.source());
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.ends_with(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls() {
+        let target =
+            Target::parse("postgres://u:secret@a:1,b:2/t?sslmode=disable&pooler=transaction").unwrap();
+        assert!(target.pooled);
+        assert_eq!(target.to_string(), "postgres://a,b/t");
+        assert_eq!(target.config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
+        assert!(!Target::parse("postgresql://h/t").unwrap().pooled);
+        assert!(Target::parse("postgres:///t?host=/tmp").is_ok());
+        for (wrong, why) in [
+            ("postgres://u:secret@h/t?sslmode=verify-ca", "sslmode is"),
+            ("postgres://u:secret@h/t?pooler=x", "pooler is"),
+            ("postgres://u:secret@h/t?nonsense=1", "nonsense"),
+            ("postgres://u:secret@h/t?sslmode=require&sslrootcert=/no/such", "/no/such"),
+            ("postgres://u:secret@h/t?sslrootcert=%2", "two digits"),
+            ("postgres://u:secret@h", "no database"),
+            ("postgres:///t", "no host"),
+        ] {
+            let error = Target::parse(wrong).map(|target| target.to_string()).unwrap_err().to_string();
+            assert!(error.contains(why) && !error.contains("secret"), "{error}");
+        }
+    }
+}

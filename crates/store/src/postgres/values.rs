@@ -1,0 +1,125 @@
+//! Values as PostgreSQL takes and gives them.
+
+use std::error::Error;
+
+use tokio_postgres::types::private::BytesMut;
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::{Row, error::SqlState};
+
+use super::target::described;
+use crate::StoreError;
+use crate::sql::{Kind, Param, Value, unexpected};
+
+/// The hexadecimal digits of an id, in capitals, as an expression.
+pub(crate) fn id_digits(column: &str) -> String {
+    format!("upper(replace(CAST({column} AS text), '-', ''))")
+}
+
+pub(super) fn type_of(param: &Param<'_>) -> Type {
+    match param.kind() {
+        Kind::Bool => Type::BOOL,
+        Kind::Int => Type::INT8,
+        Kind::Text => Type::TEXT,
+        Kind::Bytes => Type::BYTEA,
+        Kind::Id => Type::UUID,
+    }
+}
+
+impl ToSql for Param<'_> {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        match self {
+            Self::Null(_) => return Ok(IsNull::Yes),
+            Self::Bool(value) => out.extend_from_slice(&[u8::from(*value)]),
+            Self::Int(value) => out.extend_from_slice(&value.to_be_bytes()),
+            Self::Text(text) => out.extend_from_slice(text.as_bytes()),
+            Self::OwnedText(text) => out.extend_from_slice(text.as_bytes()),
+            Self::Bytes(bytes) => out.extend_from_slice(bytes),
+            Self::Id(id) => out.extend_from_slice(id.as_bytes()),
+        }
+        Ok(IsNull::No)
+    }
+
+    /// Every query is prepared with the types of its parameters.
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
+
+impl<'a> FromSql<'a> for Value<'a> {
+    fn from_sql(kind: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(match *kind {
+            Type::INT8 => Self::Int(i64::from_sql(kind, raw)?),
+            Type::INT4 => Self::Int(i32::from_sql(kind, raw)?.into()),
+            Type::BOOL => Self::Int(bool::from_sql(kind, raw)?.into()),
+            Type::TEXT | Type::VARCHAR | Type::NAME => Self::Text(std::str::from_utf8(raw)?),
+            Type::BYTEA | Type::UUID => Self::Bytes(raw),
+            ref other => return Err(format!("a column of type {other}").into()),
+        })
+    }
+
+    fn from_sql_null(_: &Type) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(Self::Null)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+}
+
+/// The value of a row's column.
+pub(crate) fn value(row: &Row, index: usize) -> Result<Value<'_>, StoreError> {
+    row.try_get(index).map_err(|error| unexpected(described(&error)))
+}
+
+/// What an error leaves of the transaction and its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Others were in the way: the same may succeed when it is tried again.
+    Conflict,
+    /// The connection is of no use any more.
+    Lost,
+}
+
+/// What an error means here, and for the connection.
+pub(super) fn failure(error: &tokio_postgres::Error) -> (StoreError, Option<Fault>) {
+    let told = described(error);
+    let Some(refusal) = error.as_db_error() else {
+        if error.is_closed() || caused_by_io(error) {
+            return (StoreError::Unavailable(told), Some(Fault::Lost));
+        }
+        // A value that does not fit, or an answer that cannot be read.
+        return (unexpected(told), None);
+    };
+    let code = refusal.code();
+    match code.code().get(..2).unwrap_or_default() {
+        "23" => {
+            let name = refusal.constraint().or(refusal.column()).unwrap_or(refusal.message());
+            (StoreError::Violated(name.to_owned()), None)
+        }
+        "40" => (StoreError::Unavailable(told), Some(Fault::Conflict)),
+        "08" | "53" | "58" => (StoreError::Unavailable(told), Some(Fault::Lost)),
+        _ if *code == SqlState::LOCK_NOT_AVAILABLE => (StoreError::Unavailable(told), Some(Fault::Conflict)),
+        _ if *code == SqlState::QUERY_CANCELED => (StoreError::Unavailable("it took too long".into()), None),
+        // Ended from outside, or a primary that became a standby.
+        "57" => (StoreError::Unavailable(told), Some(Fault::Lost)),
+        _ if *code == SqlState::READ_ONLY_SQL_TRANSACTION
+            || *code == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT =>
+        {
+            (StoreError::Unavailable(told), Some(Fault::Lost))
+        }
+        _ => (unexpected(told), None),
+    }
+}
+
+fn caused_by_io(error: &tokio_postgres::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if error.is::<std::io::Error>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}

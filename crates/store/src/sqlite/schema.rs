@@ -1,0 +1,44 @@
+//! Brings the schema of an SQLite file up to date.
+
+use rusqlite::Connection;
+
+use super::failure;
+use crate::migrations::{self, Migration, TypeNames};
+use crate::{Moments, StoreError};
+
+const TYPES: &TypeNames = &[
+    ("{{id}}", "BLOB"),
+    ("{{bytes}}", "BLOB"),
+    ("{{time}}", "INTEGER"),
+    ("{{int}}", "INTEGER"),
+    ("{{bool}}", "INTEGER"),
+    ("{{text}}", "TEXT"),
+    ("{{table}}", "STRICT"),
+];
+
+/// Brings the schema up to date, all steps in one transaction. Two processes that start at once take
+/// turns.
+pub(super) fn migrate(connection: &mut Connection, moments: &Moments) -> Result<(), StoreError> {
+    let transaction = connection
+        .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+        .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    let steps = || -> rusqlite::Result<i64> {
+        transaction.execute_batch(
+            "CREATE TABLE IF NOT EXISTS schema_migrations (
+                number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT",
+        )?;
+        transaction.query_row("SELECT coalesce(max(number), 0) FROM schema_migrations", [], |row| row.get(0))
+    };
+    let found = steps().map_err(|error| failure(&transaction, error))?;
+    for step @ Migration { number, name, .. } in migrations::after(found)? {
+        let done = transaction.execute_batch(&step.sql(TYPES)).and_then(|()| {
+            transaction.execute(
+                "INSERT INTO schema_migrations (number, name, applied_at) VALUES (?1, ?2, ?3)",
+                (number, name, moments().now().as_micros()),
+            )
+        });
+        done.map_err(|error| failure(&transaction, error))?;
+    }
+    // What is not committed is undone when the transaction is dropped.
+    transaction.execute_batch("COMMIT").map_err(|error| failure(&transaction, error))
+}

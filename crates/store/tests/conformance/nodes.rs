@@ -1,0 +1,112 @@
+//! Several nodes on one server.
+
+use std::time::Duration;
+
+use tenantry_core::ids::OrganizationId;
+use tenantry_core::organization::Organization;
+use tenantry_core::team::TeamRole;
+use tenantry_store::{Store, StoreError};
+use tokio::task::JoinSet;
+
+use crate::fixtures::*;
+use crate::support::{Database, Failure, write};
+
+/// Waits until something is so; a test that waits for what never comes is ended by its runner.
+async fn until(mut so: impl FnMut() -> bool) {
+    while !so() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_node_hears_that_another_took_a_right_away() {
+    let Some(database) = Database::postgres() else { return };
+    let (one, two) = (database.open().await, database.open().await);
+    let before = two.generation().current();
+    run!(one, team_member(1, 1, TeamRole::Analyst), |join, tx, _| Ok(tx.team_insert(join).await?)).unwrap();
+    assert_eq!(one.generation().current(), 1, "a node counts its own changes once");
+    until(|| two.generation().current() > before).await;
+    // The channel is cut: what was missed meanwhile counts as a change.
+    let before = [one.generation().current(), two.generation().current()];
+    drop(database.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = current_database() AND query LIKE 'LISTEN%'",
+    ));
+    until(|| one.generation().current() > before[0] && two.generation().current() > before[1]).await;
+}
+
+#[tokio::test]
+async fn connections_that_are_cut_are_made_again() {
+    let Some(database) = Database::postgres() else { return };
+    let store = database.open().await;
+    for number in 1..=5 {
+        add_customer(&store, &customer(1, number)).await;
+        drop(database.query(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        ));
+        assert_eq!(customers_total(&store, 1).await, u64::from(number));
+    }
+}
+
+/// Adds one to each of two counts, in one order or the other.
+async fn count_both(store: &Store, numbers: [u32; 2]) -> Result<(), Failure> {
+    write(store, numbers, |numbers, tx, _| {
+        Box::pin(async move {
+            for number in numbers {
+                let found = tx.organization_for_update(organization_id(*number)).await?.unwrap();
+                let mut profile = found.profile.clone();
+                profile.legacy.pledge_minimum_amount += 1;
+                tx.organization_update(&Organization { profile, ..found }).await?;
+            }
+            Ok(())
+        })
+    })
+    .await
+}
+
+#[tokio::test]
+async fn operations_that_block_each_other_all_happen_once() {
+    const EACH: u32 = 4;
+    let Some(database) = Database::postgres() else { return };
+    let nodes = [database.open().await, database.open().await];
+    for number in [1, 2] {
+        add_organization(&nodes[0], number).await;
+    }
+    let counted = async |id: OrganizationId| {
+        read!(nodes[0], organization(id)).unwrap().profile.legacy.pledge_minimum_amount
+    };
+    let before = counted(organization_id(1)).await;
+    let mut tasks = JoinSet::new();
+    for turn in 0..EACH {
+        for (node, numbers) in [(0, [1, 2]), (1, [2, 1]), (0, [2, 1])] {
+            let store = nodes[node].clone();
+            tasks.spawn(async move { (turn, count_both(&store, numbers).await) });
+        }
+    }
+    let mut done = 0;
+    while let Some(ended) = tasks.join_next().await {
+        match ended.unwrap().1 {
+            Ok(()) => done += 1,
+            // Given up after many tries: nothing of it happened.
+            Err(Failure::Store(StoreError::Unavailable(_))) => {}
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    assert!(done > 0);
+    for number in [1, 2] {
+        assert_eq!(counted(organization_id(number)).await - before, done);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_gone_is_unavailable() {
+    let Some(database) = Database::postgres() else { return };
+    let store = database.open().await;
+    drop(database.query("SELECT 1"));
+    database.take_away();
+    let outcome = run!(store, customer(1, 1), |new, tx, _| Ok(tx.customer_insert(new).await?));
+    assert!(matches!(outcome, Err(Failure::Store(StoreError::Unavailable(_)))), "{outcome:?}");
+    let closed = tokio::time::timeout(Duration::from_secs(60), store.close()).await;
+    assert!(closed.is_ok());
+}

@@ -1,0 +1,57 @@
+//! Both engines have the same tables, columns, indexes and checks, and a schema that can be sharded.
+
+use std::collections::BTreeSet;
+
+use crate::support::Database;
+
+/// What a tenant's row is found by before its tenant is known: not keyed by the organization.
+const LOOKUPS: [&str; 3] = ["user_organizations", "organization_slugs", "credentials"];
+
+async fn catalog(database: &Database) -> BTreeSet<String> {
+    database.open().await.close().await;
+    database.catalog().into_iter().filter(|line| !line.contains("schema_migrations")).collect()
+}
+
+#[tokio::test]
+async fn both_engines_have_one_schema() {
+    let Some(postgres) = Database::postgres() else { return };
+    let (sqlite, postgres) = (catalog(&Database::sqlite()).await, catalog(&postgres).await);
+    let only = |one: &BTreeSet<String>, other: &BTreeSet<String>| -> Vec<String> {
+        one.difference(other).cloned().collect()
+    };
+    assert_eq!(only(&sqlite, &postgres), Vec::<String>::new(), "SQLite alone has these");
+    assert_eq!(only(&postgres, &sqlite), Vec::<String>::new(), "PostgreSQL alone has these");
+    assert!(sqlite.len() > 150, "{}", sqlite.len());
+}
+
+#[tokio::test]
+async fn a_tenants_keys_begin_with_the_tenant() {
+    let lines = catalog(&Database::sqlite()).await;
+    let of_tenants: BTreeSet<&str> = lines
+        .iter()
+        .filter_map(|line| line.strip_prefix("column ")?.split_once(".organization_id "))
+        .map(|(table, _)| table)
+        .filter(|table| !LOOKUPS.contains(table))
+        .collect();
+    assert!(of_tenants.contains("members") && of_tenants.len() > 10, "{of_tenants:?}");
+    let mut looked_at = 0;
+    for line in lines.iter().filter_map(|line| line.strip_prefix("unique ")) {
+        let (table, columns) = (line.split_once('.').unwrap().0, line.split_once('(').unwrap().1);
+        if of_tenants.contains(table) {
+            looked_at += 1;
+            assert!(columns.starts_with("organization_id"), "{line}");
+        }
+    }
+    assert!(looked_at >= of_tenants.len(), "{looked_at}");
+}
+
+#[tokio::test]
+async fn nothing_stands_in_the_way_of_sharding() {
+    let Some(postgres) = Database::postgres() else { return };
+    postgres.open().await.close().await;
+    let unwanted = "SELECT relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
+         WHERE n.nspname = 'public' AND relkind NOT IN ('r', 'i')
+         UNION ALL SELECT tgname FROM pg_trigger WHERE NOT tgisinternal
+         UNION ALL SELECT conname FROM pg_constraint WHERE contype = 'f'";
+    assert_eq!(postgres.query(unwanted), Vec::<Vec<Option<String>>>::new());
+}
