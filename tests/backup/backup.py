@@ -4,10 +4,10 @@
 The server runs under writers; the backup is taken meanwhile. On the restored server every member that was
 answered before the backup began is there, tokens work, nothing that waited is sent a second time, and the
 doctor finds nothing. A database with rows and a damaged file are refused. Then the source stands still and is
-copied. `--from-database` and `--to-database` take URLs of empty databases of another engine; `{}` in the
-second stands for a name, as several are needed.
+copied. All of that from each engine to each, unless `--from` and `--to` name them.
 """
 import argparse
+import os
 import random
 import sqlite3
 import subprocess
@@ -15,23 +15,34 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 from harness import Server, binary, eventually  # noqa: E402
+from postgres import Postgres  # noqa: E402
+
+ENGINES = ("sqlite", "postgres")
 
 WRITERS = 4
 BEFORE = 300  # members answered before the backup begins
 COMMAND_SECONDS = 120
+PASSWORD = "no-command-shows-it"  # in every URL of a server, which lets anybody in
+
+# What a command said although it had the password in it.
+indiscreet = []
 
 
-def tenantry(*arguments):
+def tenantry(*arguments, environment=None):
     """Runs a command; how it ended."""
-    return subprocess.run([binary(), *map(str, arguments)], capture_output=True, text=True, timeout=COMMAND_SECONDS,
-                          check=False)
+    done = subprocess.run([binary(), *map(str, arguments)], capture_output=True, text=True, timeout=COMMAND_SECONDS,
+                          check=False, env={**os.environ, **(environment or {})})
+    # A backup in the standard output holds no URL, and is long.
+    if PASSWORD in done.stderr + done.stdout[:10_000]:
+        indiscreet.append(f"{arguments[0]}: {done.stderr[-200:]}")
+    return done
 
 
 class Receiver:
@@ -87,17 +98,35 @@ class Writer(threading.Thread):
 
 
 class Places:
-    """Databases in a folder, each with a copy of the source's key."""
+    """Databases on one engine, each with a folder that has a copy of the source's key."""
 
-    def __init__(self, directory, pattern, key):
-        self._directory, self._pattern, self._key = Path(directory), pattern, key
+    def __init__(self, directory, postgres, key):
+        self._directory, self._postgres, self._key = Path(directory), postgres, key
 
     def __call__(self, name):
         folder = self._directory / name
         folder.mkdir()
-        database = (self._pattern or f"sqlite:{folder}/{{}}.db").replace("{}", name)
+        if self._postgres:
+            database = url_of(self._postgres, f"{self._directory.name}-{name}")
+        else:
+            database = f"sqlite:{folder}/{name}.db"
         (folder / "secret.key").write_bytes(self._key.read_bytes())
         return folder, ["--database", database, "--secret-key-file", folder / "secret.key"], database
+
+
+    def mark(self, database):
+        """Has a database look as if a restore into it had been killed."""
+        sql = "INSERT INTO installation (name, value) VALUES ('unfinished_load', '')"
+        if self._postgres:
+            self._postgres.sql(sql, database.rpartition("/")[2])
+            return
+        with closing(sqlite3.connect(database.removeprefix("sqlite:"))) as connection, connection:
+            connection.execute(sql.replace("''", "x''"))
+
+
+def url_of(postgres, name):
+    """A new database; its URL, with a password."""
+    return postgres.create_database(name).replace("tenantry@", f"tenantry:{PASSWORD}@")
 
 
 def everybody(server, token, customer):
@@ -248,13 +277,12 @@ def refusals(place, file, directory, dice):
 
 
 def half_full_faults(place, file):
-    """Whether a server starts on a database that was not filled to its end. An SQLite file can be made one."""
+    """Whether a server starts on a database that was not filled to its end."""
     folder, options, database = place("half-full")
     done = tenantry("restore", file, *options)
     if done.returncode != 0:
         return [f"restore: {done.stderr[:300]}"]
-    with closing(sqlite3.connect(database.removeprefix("sqlite:"))) as connection, connection:
-        connection.execute("INSERT INTO installation VALUES ('unfinished_load', x'00')")
+    place.mark(database)
     done = tenantry("serve", "--listen", "127.0.0.1:0", *options)
     return [] if done.returncode != 0 and "half full" in done.stderr else [f"it started: {done.stderr[:300]}"]
 
@@ -280,7 +308,23 @@ def copied_faults(source, place):
     return faults
 
 
-def play(directory, options, dice):
+def shown_faults(server):
+    """Where a password was shown: by what ran until now, by its failures, by its help."""
+    url = f"postgres://tenantry:{PASSWORD}@127.0.0.1:1/nothing"
+    verbose = {"TENANTRY_LOG_LEVEL": "trace"}
+    for arguments in [("doctor", "--database", url), ("backup", "-", "--database", url), ("copy", "--from", url, "--to", url),
+                      ("doctor", "--database", url + "?sslmode=nonsense"), ("copy", "--from", "x" + url, "--to", url)]:
+        if tenantry(*arguments, "--secret-key-file", server.key, environment=verbose).returncode == 0:
+            indiscreet.append(f"{arguments}: it succeeded")
+    for command in ("serve", "backup", "copy"):
+        names = ("TENANTRY_DATABASE", "TENANTRY_FROM", "TENANTRY_TO", "TENANTRY_MAIL")
+        tenantry(command, "--help", environment={name: url for name in names})
+    if PASSWORD in server.log(100_000):
+        indiscreet.append("the server's log has it")
+    return indiscreet
+
+
+def play(directory, from_postgres, to_postgres, dice):
     """Everything, once: pairs of what was looked at and what was wrong with it."""
     receiver = Receiver()
     source_folder = directory / "source"
@@ -289,10 +333,10 @@ def play(directory, options, dice):
     # Nobody takes mail there, so it waits.
     server = Server(source_folder, "--secret-key-file", str(key), "--webhook-http-host", receiver.host,
                     "--mail", "smtp://127.0.0.1:1", "--mail-from", "tenantry@example.com",
-                    database=options.from_database)
+                    database=url_of(from_postgres, f"{directory.name}-source") if from_postgres else None)
     server.cli = type(server.cli)(server.database, "--secret-key-file", str(key))
     server.start()
-    place = Places(directory, options.to_database, key)
+    place = Places(directory, to_postgres, key)
     file = directory / "backup.jsonl"
     try:
         organization, token, customer = prepare(server, receiver)
@@ -316,6 +360,7 @@ def play(directory, options, dice):
         server.stop()
         if backup.returncode != 0:
             return [("backup", [f"backup: {backup.stderr[:500]}"])]
+        doctor = tenantry("doctor", "--database", server.database, "--secret-key-file", key)
         mode = oct(file.stat().st_mode & 0o777)
         print(f"{len(before)} members before the backup, {total} after it; {file.stat().st_size} bytes in {took:.1f} s")
         folder, restore_options, database = place("restored")
@@ -330,8 +375,10 @@ def play(directory, options, dice):
             ("the restored server", restored_faults(folder, database, restore_options, organization, token, customer,
                                                     before, mailed, receiver)),
             ("what is refused", refusals(place, file, directory, dice)),
-            ("a half full database", [] if options.to_database else half_full_faults(place, file)),
+            ("a half full database", half_full_faults(place, file)),
             ("a copy", copied_faults(server.database, place)),
+            ("the source, by the doctor", [] if doctor.returncode == 0 else [doctor.stdout[:500] + doctor.stderr[:500]]),
+            ("passwords", shown_faults(server)),
         ]
     finally:
         if server.is_running:
@@ -342,18 +389,30 @@ def play(directory, options, dice):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
-    parser.add_argument("--from-database", help="URL of an empty database; an SQLite file of its own otherwise")
-    parser.add_argument("--to-database", help="URLs of empty databases, {} standing for their names: restored, "
-                        "flipped, cut, no-last-line, other-key, copy")
+    parser.add_argument("--from", dest="sources", choices=ENGINES, action="append", help="only from this engine")
+    parser.add_argument("--to", dest="targets", choices=ENGINES, action="append", help="only to this engine")
     options = parser.parse_args()
+    sources, targets = options.sources or ENGINES, options.targets or ENGINES
     print(f"seed {options.seed}")
-    with tempfile.TemporaryDirectory(prefix="tenantry-backup-") as directory:
-        outcomes = play(Path(directory), options, random.Random(options.seed))
-    failed = [name for name, faults in outcomes if faults]
-    for name, faults in outcomes:
-        print(f"{name}: {len(faults)} faults")
-        print("".join(f"    {fault}\n" for fault in faults[:10]), end="")
-    print(f"backup: {len(outcomes) - len(failed)} passed, {len(failed)} failed")
+    dice, passed, failed = random.Random(options.seed), 0, 0
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tenantry-backup-")))
+        postgres = None
+        if "postgres" in (*sources, *targets):
+            (directory / "server").mkdir()
+            postgres = Postgres(directory / "server", fsync="off").create()
+            stack.callback(postgres.stop)
+            postgres.start()
+        for source, target in [(source, target) for source in sources for target in targets]:
+            print(f"from {source} to {target}")
+            folder = directory / f"{source}-{target}"
+            folder.mkdir()
+            for name, faults in play(folder, postgres if source == "postgres" else None,
+                                     postgres if target == "postgres" else None, dice):
+                passed, failed = passed + (not faults), failed + bool(faults)
+                print(f"  {name}: {len(faults)} faults")
+                print("".join(f"      {fault}\n" for fault in faults[:10]), end="", flush=True)
+    print(f"backup: {passed} passed, {failed} failed")
     return 1 if failed else 0
 
 
