@@ -72,12 +72,12 @@ pub(super) const CHECKS: &[Check] = &[
         "NOT EXISTS (SELECT 1 FROM organizations AS o WHERE o.id = t.organization_id)"),
     check("known by what they open", "access_tokens", "no secret opens it",
         // Nothing leads from a token to its secret: both are read once, not the secrets for every token.
-        "t.id IN (SELECT a.id FROM access_tokens AS a LEFT JOIN credentials AS c ON c.subject_id = a.id
-            WHERE a.deleted_at IS NULL AND c.subject_id IS NULL)"),
+        "t.id IN (SELECT a.id FROM access_tokens AS a WHERE a.deleted_at IS NULL
+            EXCEPT SELECT c.subject_id FROM credentials AS c)"),
     check("known by what they open", "user_tokens", "no secret opens it",
         // Nothing leads from a token to its secret: both are read once, not the secrets for every token.
-        "t.id IN (SELECT a.id FROM user_tokens AS a LEFT JOIN credentials AS c ON c.subject_id = a.id
-            WHERE a.deleted_at IS NULL AND c.subject_id IS NULL)"),
+        "t.id IN (SELECT a.id FROM user_tokens AS a WHERE a.deleted_at IS NULL
+            EXCEPT SELECT c.subject_id FROM credentials AS c)"),
     check("known by what they open", "sessions", "no secret opens it",
         "NOT EXISTS (SELECT 1 FROM credentials AS c
             WHERE c.secret_hash = t.secret_hash AND c.subject_id = t.id)"),

@@ -3,14 +3,19 @@
 use super::{Reader, Sqlite, failure, unexpected};
 use crate::{StoreError, Tx};
 
-/// A reader in a transaction; it ends when this is dropped.
+/// KiB of pages that a snapshot keeps in memory: who reads everything once needs few of them again.
+const CACHE_KIB: i64 = 8_192;
+
+/// A reader in a transaction; it ends, with its connection, when this is dropped.
 pub(crate) struct Snapshot<'a>(Reader<'a>);
 
 impl Sqlite {
     pub(crate) fn snapshot(&self) -> Result<Snapshot<'_>, StoreError> {
-        let mut snapshot = Snapshot(self.reader()?);
+        let mut snapshot = Snapshot(Reader { pool: self, connection: Some(self.connect_reader()?) });
         // The transaction begins with its first look.
-        snapshot.execute("BEGIN; SELECT 1 FROM schema_migrations LIMIT 1")?;
+        let begin =
+            format!("PRAGMA cache_size = -{CACHE_KIB}; BEGIN; SELECT 1 FROM schema_migrations LIMIT 1");
+        snapshot.execute(&begin)?;
         Ok(snapshot)
     }
 }
@@ -29,10 +34,7 @@ impl Snapshot<'_> {
 
 impl Drop for Snapshot<'_> {
     fn drop(&mut self) {
-        if let Err(error) = self.execute("ROLLBACK") {
-            // A connection that cannot end its transaction is not given back.
-            tracing::warn!(%error, "a snapshot did not end");
-            self.0.connection = None;
-        }
+        // A connection that is closed ends its transaction; it is not given back with its small cache.
+        self.0.connection = None;
     }
 }
