@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 from harness import CommandLine, Connection, Server, eventually  # noqa: E402
-from postgres import Postgres, free_port, unprivileged  # noqa: E402
+from postgres import Postgres, free_port  # noqa: E402
 
 ATTEMPT_SECONDS = 60  # after which a request that is sent again and again counts as lost
 
@@ -72,7 +72,7 @@ listen tenantry
   bind 127.0.0.1:{port}
   balance roundrobin
   option httpchk GET /readyz
-  default-server inter 200ms fall 1 rise 1 on-marked-down shutdown-sessions
+  default-server inter 200ms fall 1 rise 1
 {servers}
 """)
         process = subprocess.Popen(["haproxy", "-db", "-f", str(path)], stdout=subprocess.DEVNULL,
@@ -81,34 +81,6 @@ listen tenantry
         base = f"http://127.0.0.1:{port}"
         eventually(lambda: answers(base, "/readyz"), 30, "the balancer finds a node")
         return base
-
-    def pgbouncer(self, postgres, database):
-        """A pooler in transaction mode; the URL through it."""
-        port, folder = free_port(), self.folder("pgbouncer")
-        users = folder / "users.txt"
-        users.write_text('"tenantry" ""\n')
-        path = folder / "pgbouncer.ini"
-        path.write_text(f"""[databases]
-{database} = host=127.0.0.1 port={postgres.port} dbname={database}
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = {port}
-unix_socket_dir =
-auth_type = any
-auth_file = {users}
-pool_mode = transaction
-default_pool_size = 10
-max_client_conn = 200
-logfile = {folder / 'pgbouncer.log'}
-""")
-        path.chmod(0o644)
-        folder.chmod(0o777)
-        self.directory.chmod(0o755)
-        process = subprocess.Popen(["/usr/sbin/pgbouncer", "-q", str(path)], stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.DEVNULL, cwd="/", **unprivileged())
-        self._stack.callback(lambda: (process.kill(), process.wait(30)))
-        eventually(lambda: connects(port), 30, "the pooler listens")
-        return postgres.url(database, port)
 
 
 def answers(base, path):
@@ -120,14 +92,6 @@ def answers(base, path):
         return False
     finally:
         connection.close()
-
-
-def connects(port):
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=5).close()
-        return True
-    except OSError:
-        return False
 
 
 class Stall:

@@ -8,11 +8,13 @@ import json
 import os
 import queue
 import signal
+import sqlite3
 import subprocess
 import tempfile
 import threading
 import time
 import uuid
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -112,6 +114,24 @@ class Database:
         subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", "-c", sql, url], check=True, timeout=60,
                        capture_output=True)
 
+    def rows(self, sql):
+        """What a query finds, each value as text; past the server, on either engine."""
+        if self._name is None:
+            with closing(sqlite3.connect(f"file:{self.url.removeprefix('sqlite:')}?mode=ro", uri=True)) as file:
+                return [tuple(str(value) for value in row) for row in file.execute(sql)]
+        url = f"{self._server}/{self._name}?{self._query}"
+        found = subprocess.run(["psql", "-qXAt", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-c", sql, url], check=True,
+                               timeout=60, capture_output=True, text=True).stdout
+        return [tuple(line.split("\t")) for line in found.splitlines()]
+
+    def contents(self):
+        """All that is stored, as bytes: what is binary is so, or in hexadecimal."""
+        if self._name is None:
+            file = Path(self.url.removeprefix("sqlite:"))
+            return b"".join(path.read_bytes() for path in file.parent.glob(f"{file.name}*") if path.suffix != ".key")
+        url = f"{self._server}/{self._name}?{self._query}"
+        return subprocess.run(["pg_dump", "--data-only", url], check=True, timeout=60, capture_output=True).stdout
+
     def drop(self):
         if self._name:
             self._psql(f"DROP DATABASE IF EXISTS {self._name} WITH (FORCE)")
@@ -162,8 +182,8 @@ class Server:
         self.directory = Path(directory)
         self._options = options  # of `tenantry serve`, beside those that every suite needs
         self.listen = listen
-        self._database = None if database else Database(self.directory)
-        self.database = database or self._database.url
+        self.stored = None if database else Database(self.directory)
+        self.database = database or self.stored.url
         self.key = str(self.directory / "tenantry.key")
         # Nodes that share a database share its key, which lies beside a file and is given for a server.
         keyed = () if "--secret-key-file" in options else ("--secret-key-file", self.key)
@@ -233,7 +253,8 @@ class Server:
 
     def drop(self):
         """Takes the database away, where it is not a file of the server's folder."""
-        self._database.drop()
+        if self.stored:
+            self.stored.drop()
 
     def kill(self):
         """Ends the server at once (SIGKILL), with no chance to tidy up."""

@@ -49,14 +49,17 @@ pub struct Caller {
     expires_at: Option<Timestamp>,
     organizations: Vec<OrganizationId>,
     ip_allow_list: IpAllowList,
+    is_suspended: bool,
 }
 
 impl Caller {
-    /// The caller that a credential acts for; nothing while its organization is suspended.
+    /// The caller that a credential acts for; nothing where its organization lets nobody in.
     pub(crate) fn of(owner: CredentialOwner) -> Option<Self> {
+        let is_suspended = matches!(owner, CredentialOwner::SuspendedOrganization(_));
         let caller = match owner {
             CredentialOwner::Suspended => return None,
-            CredentialOwner::Organization(token) => Self {
+            CredentialOwner::Organization(token) | CredentialOwner::SuspendedOrganization(token) => Self {
+                is_suspended,
                 subject: Subject::Organization {
                     organization: token.organization,
                     token: token.id,
@@ -71,6 +74,7 @@ impl Caller {
                 // A session reaches its own customer through the portal, and no organization.
                 organizations: Vec::new(),
                 scopes: Scopes::portal(),
+                is_suspended,
                 ip_allow_list: IpAllowList::default(),
                 expires_at: Some(session.expires_at),
                 subject: match session.member {
@@ -82,11 +86,18 @@ impl Caller {
                 organizations: roles.iter().map(|(organization, _)| *organization).collect(),
                 subject: Subject::User { user: token.user, token: token.id, roles },
                 scopes: token.scopes,
+                is_suspended,
                 expires_at: token.expires_at,
                 ip_allow_list: IpAllowList::default(),
             },
         };
         Some(caller)
+    }
+
+    /// Whether the organization is suspended: it administers its sub-accounts, and does nothing else.
+    #[must_use]
+    pub const fn is_suspended(&self) -> bool {
+        self.is_suspended
     }
 
     /// Whether the credential's scopes allow it.

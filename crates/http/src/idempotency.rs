@@ -57,7 +57,8 @@ pub(crate) fn claimed(operation: &Operation, call: &Call) -> Result<Option<Arc<A
     if key.chars().count() > limits::IDEMPOTENCY_KEY {
         return Err(Refused::BadKey("Idempotency-Key has more than 255 characters"));
     }
-    let account = matches!(operation.access, Access::Account(_)).then(|| call.param("account_id"));
+    let account =
+        matches!(operation.access, Access::Account(_) | Access::Parent(_)).then(|| call.param("account_id"));
     // An id means the same in either case; a merchant's own id does not.
     let by_id = !operation.path.contains("external_id");
     let path = if by_id { call.path.to_lowercase() } else { call.path.clone() };

@@ -230,7 +230,9 @@ fn security(access: Access) -> Value {
     match access {
         Access::Public => json!([]),
         Access::AnyToken => json!([{"bearer": []}]),
-        Access::Account(permission) => json!([{"bearer": [permission.as_str()]}]),
+        Access::Account(permission) | Access::Parent(permission) => {
+            json!([{"bearer": [permission.as_str()]}])
+        }
         Access::Scoped(permissions) => json!([{"bearer": names(permissions)}]),
         Access::UserScoped(permissions) => json!([{"user": names(permissions)}]),
         Access::BySubject { user, organization } => {

@@ -78,6 +78,8 @@ pub(crate) enum Access {
     },
     /// A token with the permission, for the account in the path.
     Account(Permission),
+    /// The same, for the sub-accounts of the account in the path, which may itself be suspended.
+    Parent(Permission),
     /// A session of the portal with one of these permissions.
     Portal(&'static [Permission]),
     /// A member's session of the portal with one of these permissions.
@@ -314,6 +316,9 @@ fn authorize(access: Access, call: &Call) -> Result<(), Refused> {
     if !admits(access, &caller.subject) {
         return Err(Refused::Unauthorized);
     }
+    if caller.is_suspended() && !matches!(access, Access::Parent(_)) {
+        return Err(Refused::Suspended);
+    }
     match access {
         Access::AnyToken | Access::Public => Ok(()),
         Access::Scoped(permissions)
@@ -324,7 +329,7 @@ fn authorize(access: Access, call: &Call) -> Result<(), Refused> {
             Subject::User { .. } => any_of(user, caller),
             _ => any_of(organization, caller),
         },
-        Access::Account(permission) => {
+        Access::Account(permission) | Access::Parent(permission) => {
             let account = tenantry_core::values::parse_uuid(call.param("account_id"));
             let account = account.map_err(|_| Refused::BadAccount)?;
             if !caller.organizations().iter().any(|organization| organization.uuid() == account) {
@@ -343,7 +348,11 @@ fn any_of(permissions: &[Permission], caller: &Caller) -> Result<(), Refused> {
 /// Whether an operation is for callers of this kind.
 const fn admits(access: Access, subject: &Subject) -> bool {
     match access {
-        Access::AnyToken | Access::Scoped(_) | Access::Account(_) | Access::BySubject { .. } => {
+        Access::AnyToken
+        | Access::Scoped(_)
+        | Access::Account(_)
+        | Access::Parent(_)
+        | Access::BySubject { .. } => {
             matches!(subject, Subject::Organization { .. } | Subject::User { .. })
         }
         Access::UserScoped(_) => matches!(subject, Subject::User { .. }),

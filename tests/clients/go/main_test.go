@@ -52,10 +52,10 @@ func run(m *testing.M) int {
 	directory, err := os.MkdirTemp("", "tenantry-go-")
 	must(err)
 	defer os.RemoveAll(directory)
-	database := "sqlite:" + filepath.Join(directory, "tenantry.db")
+	options := database(directory)
 
-	server := exec.Command(program, "serve", "--listen", "127.0.0.1:0", "--database", database,
-		"--bootstrap", "false", "--rate-limit", "off")
+	server := exec.Command(program, append([]string{"serve", "--listen", "127.0.0.1:0",
+		"--bootstrap", "false", "--rate-limit", "off"}, options...)...)
 	server.Stderr = os.Stderr
 	output, err := server.StdoutPipe()
 	must(err)
@@ -81,7 +81,7 @@ func run(m *testing.M) int {
 	}()
 
 	commandLine = func(arguments ...string) map[string]any {
-		return command(program, append(arguments, "--json", "--database", database)...)
+		return command(program, append(append(arguments, "--json"), options...)...)
 	}
 	code := 1
 	func() {
@@ -103,6 +103,20 @@ func run(m *testing.M) int {
 		return 1
 	}
 	return code
+}
+
+// database gives the options that name a new one: a file in the folder or, when $TENANTRY_TEST_ENGINE is
+// postgres, one on the server of $TENANTRY_TEST_POSTGRES (see ../../postgres.sh), which goes with the server.
+func database(directory string) []string {
+	if os.Getenv("TENANTRY_TEST_ENGINE") != "postgres" {
+		return []string{"--database", "sqlite:" + filepath.Join(directory, "tenantry.db")}
+	}
+	name := fmt.Sprintf("test_go_%d_%d", os.Getpid(), time.Now().UnixNano())
+	url := func(of string) string {
+		return strings.Replace(os.Getenv("TENANTRY_TEST_POSTGRES"), "/?", "/"+of+"?", 1)
+	}
+	must(exec.Command("psql", "-qX", "-v", "ON_ERROR_STOP=1", "-c", "CREATE DATABASE "+name, url("postgres")).Run())
+	return []string{"--database", url(name), "--secret-key-file", filepath.Join(directory, "tenantry.key")}
 }
 
 func prepare() {

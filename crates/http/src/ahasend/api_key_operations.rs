@@ -2,7 +2,7 @@
 
 use super::accounts::Message;
 use super::api_keys::{self, ApiKeyCreated, ApiKeyView, CreateAPIKeyRequest, UpdateAPIKeyRequest};
-use super::operations::{account, operation};
+use super::operations::{account, operation, parent};
 use super::page::{self, ListOf};
 use crate::route::{Method, Operation, handler, schema};
 
@@ -81,7 +81,7 @@ pub(super) static ALL: &[Operation] = &[
             "/v2/accounts/{account_id}/sub-accounts/{sub_account_id}/api-keys",
             "listSubAccountAPIKeys",
             "List the API keys of a sub-account",
-            account("sub-account-api-keys:read"),
+            parent("sub-account-api-keys:read"),
             handler!(api_keys::list),
         )
     },
@@ -96,7 +96,7 @@ pub(super) static ALL: &[Operation] = &[
             "/v2/accounts/{account_id}/sub-accounts/{sub_account_id}/api-keys",
             "createSubAccountAPIKey",
             "Make an API key of a sub-account",
-            account("sub-account-api-keys:write"),
+            parent("sub-account-api-keys:write"),
             handler!(api_keys::create),
         )
     },
@@ -108,7 +108,7 @@ pub(super) static ALL: &[Operation] = &[
             "/v2/accounts/{account_id}/sub-accounts/{sub_account_id}/api-keys/{key_id}",
             "getSubAccountAPIKey",
             "Get an API key of a sub-account",
-            account("sub-account-api-keys:read"),
+            parent("sub-account-api-keys:read"),
             handler!(api_keys::get),
         )
     },
@@ -121,7 +121,7 @@ pub(super) static ALL: &[Operation] = &[
             "/v2/accounts/{account_id}/sub-accounts/{sub_account_id}/api-keys/{key_id}",
             "updateSubAccountAPIKey",
             "Change an API key of a sub-account",
-            account("sub-account-api-keys:write"),
+            parent("sub-account-api-keys:write"),
             handler!(api_keys::update),
         )
     },
@@ -133,7 +133,7 @@ pub(super) static ALL: &[Operation] = &[
             "/v2/accounts/{account_id}/sub-accounts/{sub_account_id}/api-keys/{key_id}",
             "deleteSubAccountAPIKey",
             "Delete an API key of a sub-account",
-            account("sub-account-api-keys:delete"),
+            parent("sub-account-api-keys:delete"),
             handler!(api_keys::delete),
         )
     },

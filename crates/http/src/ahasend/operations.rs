@@ -39,6 +39,11 @@ pub(super) const fn account(scope: &'static str) -> Access {
     Access::Account(Permission::new(scope))
 }
 
+/// For the sub-accounts of an account.
+pub(super) const fn parent(scope: &'static str) -> Access {
+    Access::Parent(Permission::new(scope))
+}
+
 /// Every operation of the dialect but those on sub-accounts.
 pub(super) static ALL: &[Operation] = &[
     Operation {

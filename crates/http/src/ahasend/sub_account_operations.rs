@@ -1,7 +1,7 @@
 //! The dialect's operations on sub-accounts.
 
 use super::accounts::Message;
-use super::operations::{account, operation};
+use super::operations::{operation, parent};
 use super::page::{self, ListOf};
 use super::sub_accounts::{
     self, CreateSubAccountRequest, SubAccountView, SuspendSubAccountRequest, UpdateSubAccountRequest,
@@ -23,7 +23,7 @@ pub(super) static ALL: &[Operation] = &[
             PATH,
             "listSubAccounts",
             "List an account's sub-accounts",
-            account("sub-accounts:read"),
+            parent("sub-accounts:read"),
             handler!(sub_accounts::list),
         )
     },
@@ -37,7 +37,7 @@ pub(super) static ALL: &[Operation] = &[
             PATH,
             "createSubAccount",
             "Create a sub-account",
-            account("sub-accounts:write"),
+            parent("sub-accounts:write"),
             handler!(sub_accounts::create),
         )
     },
@@ -49,7 +49,7 @@ pub(super) static ALL: &[Operation] = &[
             "/v2/accounts/{account_id}/sub-accounts/usage",
             "getSubAccountsUsage",
             "Get what an account and its sub-accounts used",
-            account("sub-accounts:usage"),
+            parent("sub-accounts:usage"),
             handler!(sub_accounts::usage),
         )
     },
@@ -61,7 +61,7 @@ pub(super) static ALL: &[Operation] = &[
             ONE,
             "getSubAccount",
             "Get a sub-account",
-            account("sub-accounts:read"),
+            parent("sub-accounts:read"),
             handler!(sub_accounts::get),
         )
     },
@@ -74,7 +74,7 @@ pub(super) static ALL: &[Operation] = &[
             ONE,
             "updateSubAccount",
             "Update a sub-account",
-            account("sub-accounts:write"),
+            parent("sub-accounts:write"),
             handler!(sub_accounts::update),
         )
     },
@@ -86,7 +86,7 @@ pub(super) static ALL: &[Operation] = &[
             ONE,
             "deleteSubAccount",
             "Delete a sub-account",
-            account("sub-accounts:delete"),
+            parent("sub-accounts:delete"),
             handler!(sub_accounts::delete),
         )
     },
@@ -99,7 +99,7 @@ pub(super) static ALL: &[Operation] = &[
             "/v2/accounts/{account_id}/sub-accounts/{sub_account_id}/suspend",
             "suspendSubAccount",
             "Suspend a sub-account",
-            account("sub-accounts:suspend"),
+            parent("sub-accounts:suspend"),
             handler!(sub_accounts::suspend),
         )
     },
@@ -111,7 +111,7 @@ pub(super) static ALL: &[Operation] = &[
             "/v2/accounts/{account_id}/sub-accounts/{sub_account_id}/unsuspend",
             "unsuspendSubAccount",
             "End the suspension of a sub-account",
-            account("sub-accounts:suspend"),
+            parent("sub-accounts:suspend"),
             handler!(sub_accounts::unsuspend),
         )
     },

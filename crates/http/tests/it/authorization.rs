@@ -452,7 +452,7 @@ async fn a_key_used_from_elsewhere_reaches_nothing() {
 }
 
 #[tokio::test]
-async fn a_suspended_account_and_its_sub_accounts_reach_nothing() {
+async fn a_suspended_account_reaches_its_sub_accounts_alone_and_they_reach_nothing() {
     let app = App::new();
     let parent = estate(&app, "parent").await;
     let child = Tenant { id: parent.child, owner: parent.tenant.owner.clone() };
@@ -466,7 +466,8 @@ async fn a_suspended_account_and_its_sub_accounts_reach_nothing() {
     app.use_cases().write(suspend).await.unwrap();
     let before = app.audit(&parent.tenant).await.len();
     for operation in served(&app).await.iter().filter(|operation| !operation.is_public()) {
-        for client in &clients {
+        let administers = operation.path.starts_with("/v2/accounts/{account_id}/sub-accounts");
+        for client in &clients[usize::from(administers)..] {
             let answer = parent.send(client, Whose::Organization, operation).await;
             let is_said = operation.path.starts_with("/v1/") || answer.message() == "Account is suspended";
             assert!(answer.status == 401 && is_said, "{}: {answer}", operation.id);

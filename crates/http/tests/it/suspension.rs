@@ -162,8 +162,19 @@ async fn a_suspended_parent_takes_its_children_with_it() {
     owner.get(&family.account()).await.expect(200);
     family.operator_suspends(id).await;
     family.check_shut().await;
-    let refused = family.one.client().get(&family.path).await.expect(401);
+    let refused = family.one.client().get(&family.one.account()).await.expect(401);
     assert_eq!(refused.message(), "Account is suspended");
+    // The parent still administers its child, which stays shut whatever the parent does.
+    let client = family.one.client();
+    let status = async || client.get(&family.path).await.expect(200)["status"].clone();
+    assert_eq!(status().await, json!("parent-suspended"));
+    family.suspend().await.expect(200);
+    assert_eq!(status().await, json!("suspended"));
+    assert_eq!(family.unsuspend(&client).await.expect(200)["status"], json!("parent-suspended"));
+    let key = json!({"label": "made meanwhile", "scopes": ["accounts:read"]});
+    let made = client.post(&format!("{}/api-keys", family.path), key).await.expect(201);
+    family.one.app.bearer(made["secret_key"].as_str().unwrap()).get("/v2/ping").await.expect(401);
+    family.check_shut().await;
     assert_eq!(family.one.client().get("/v1/customers").await.expect(401)["error"], json!("invalid_token"));
     owner.get(&family.account()).await.expect(401);
     assert_eq!(owner.get("/v1/organizations").await.each("slug"), Vec::<&str>::new());

@@ -14,11 +14,13 @@ use crate::{StoreError, Tx};
 pub enum CredentialOwner {
     /// An organization.
     Organization(AccessToken),
+    /// An organization that is suspended and may have sub-accounts, which it still administers.
+    SuspendedOrganization(AccessToken),
     /// A person, with their part in each organization that is not shut out.
     User(UserToken, Vec<(OrganizationId, TeamRole)>),
     /// A customer in the portal, or one of its members.
     Session(Session),
-    /// Somebody of an organization that is suspended, or whose parent is shut out.
+    /// Somebody else of an organization that is suspended, or whose parent is shut out.
     Suspended,
 }
 
@@ -95,12 +97,13 @@ impl Tx<'_> {
             None => Ok(None),
             Some((SecretKind::OrganizationToken | SecretKind::ApiKey, Some(organization), id)) => {
                 let found = self.access_token_live(organization, TokenId::new(id), now).await?;
-                self.admitted(found, CredentialOwner::Organization).await
+                self.admitted(found, CredentialOwner::Organization, CredentialOwner::SuspendedOrganization)
+                    .await
             }
             Some((SecretKind::UserToken, _, id)) => self.user_token_live(UserTokenId::new(id), now).await,
             Some((SecretKind::CustomerSession | SecretKind::MemberSession, Some(organization), id)) => {
                 let found = self.session_live(organization, SessionId::new(id), now).await?;
-                self.admitted(found, CredentialOwner::Session).await
+                self.admitted(found, CredentialOwner::Session, |_| CredentialOwner::Suspended).await
             }
             Some((SecretKind::EmailChange, _, _)) => Ok(None),
             Some((_, None, _)) => Err(unexpected("a token without organization")),
@@ -113,14 +116,15 @@ impl Tx<'_> {
         &mut self,
         found: Option<(T, Tenant)>,
         owner: fn(T) -> CredentialOwner,
+        suspended_owner: fn(T) -> CredentialOwner,
     ) -> Result<Option<CredentialOwner>, StoreError> {
         let Some((row, Tenant { parent, suspended })) = found else { return Ok(None) };
-        let shut = suspended
-            || match parent {
-                Some(parent) => !self.organization_is_open(parent).await?,
-                None => false,
-            };
-        Ok(Some(if shut { CredentialOwner::Suspended } else { owner(row) }))
+        Ok(Some(match (suspended, parent) {
+            (false, None) => owner(row),
+            (false, Some(parent)) if self.organization_is_open(parent).await? => owner(row),
+            (true, None) => suspended_owner(row),
+            (_, Some(_)) => CredentialOwner::Suspended,
+        }))
     }
 
     async fn access_token_live(

@@ -1,5 +1,6 @@
 // Starts and stops a real tenantry server for one test file, and asks its command line.
 import { execFileSync, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -16,14 +17,26 @@ function binary() {
   return path;
 }
 
+/**
+ * The options that name a new database: a file in the folder or, when $TENANTRY_TEST_ENGINE is postgres, one
+ * on the server of $TENANTRY_TEST_POSTGRES (see ../../../postgres.sh), which goes with the server.
+ */
+function database(directory) {
+  if (process.env.TENANTRY_TEST_ENGINE !== "postgres") return ["--database", `sqlite:${join(directory, "tenantry.db")}`];
+  const name = `test_${randomUUID().replaceAll("-", "")}`;
+  const url = (of) => process.env.TENANTRY_TEST_POSTGRES.replace("/?", `/${of}?`);
+  execFileSync("psql", ["-qX", "-v", "ON_ERROR_STOP=1", "-c", `CREATE DATABASE ${name}`, url("postgres")]);
+  return ["--database", url(name), "--secret-key-file", join(directory, "tenantry.key")];
+}
+
 /** The administrative commands, on one database. */
 class CommandLine {
-  constructor(database) {
-    this.database = database;
+  constructor(options) {
+    this.options = options;
   }
 
   run(...args) {
-    return execFileSync(binary(), [...args, "--database", this.database], { encoding: "utf8", timeout: 60_000 });
+    return execFileSync(binary(), [...args, ...this.options], { encoding: "utf8", timeout: 60_000 });
   }
 
   createOrganization(slug, name, ownerEmail) {
@@ -46,8 +59,8 @@ class CommandLine {
 /** A server on a free port with a database of its own: `{base, directory, cli, stop}`. */
 export async function startServer() {
   const directory = mkdtempSync(join(tmpdir(), "tenantry-node-"));
-  const database = `sqlite:${join(directory, "tenantry.db")}`;
-  const child = spawn(binary(), ["serve", "--listen", "127.0.0.1:0", "--database", database,
+  const options = database(directory);
+  const child = spawn(binary(), ["serve", "--listen", "127.0.0.1:0", ...options,
     "--bootstrap", "false", "--rate-limit", "off"], { stdio: ["ignore", "pipe", "ignore"] });
   const ended = new Promise((done) => child.once("exit", done));
   const stop = async () => {
@@ -64,7 +77,7 @@ export async function startServer() {
     setTimeout(() => failed(new Error("the server was not ready within 30 s")), 30_000).unref();
   });
   try {
-    return { base: await ready, directory, cli: new CommandLine(database), stop };
+    return { base: await ready, directory, cli: new CommandLine(options), stop };
   } catch (error) {
     child.kill("SIGKILL");
     rmSync(directory, { recursive: true, force: true });
