@@ -4,14 +4,13 @@
 The doctor finds nothing before and after; what the one node answered is on the three; then a node goes, and then
 the primary, and nothing that was answered is lost.
 """
+import argparse
 import shutil
 import subprocess
 import sys
 
 from cluster import Cluster, Load, faults, prepare, report, team
 from harness import binary
-
-WRITES = 100
 
 
 def tenantry(*arguments):
@@ -35,6 +34,9 @@ def replicated(cluster):
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--writes", type=int, default=100, help="writes before, between and after")
+    options = parser.parse_args()
     with Cluster() as cluster:
         checks = []
         old = f"sqlite:{cluster.folder('old') / 'tenantry.db'}"
@@ -42,7 +44,7 @@ def main():
         node = cluster.node("one", old).start()
         customer = team(node.base, token)
         with Load(node.base, token, customer) as load:
-            load.wait_for_writes(WRITES)
+            load.wait_for_writes(options.writes)
         before = dict(load.answered)
         checks.append(("the node ends in order", [] if node.stop() == 0 else [node.log()]))
         key = ("--secret-key-file", cluster.key)
@@ -56,14 +58,14 @@ def main():
         base = cluster.haproxy(nodes)
         with Load(base, token, customer) as load:
             load.answered.update(before)
-            load.wait_for_writes(WRITES)
+            load.wait_for_writes(options.writes)
             nodes[0].stop()
-            load.wait_for_writes(WRITES)
+            load.wait_for_writes(options.writes)
             nodes[0].start()
             restarts = [what for _, what in load.errors]
             primary.kill()
             standby.promote()
-            load.wait_for_writes(WRITES)
+            load.wait_for_writes(options.writes)
             file = cluster.directory / "backup.jsonl"
             checks.append(("a backup meanwhile", tenantry("backup", file, "--database", new)))
         checks.append(("no request fails when a node is restarted", restarts))
