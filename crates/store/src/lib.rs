@@ -7,22 +7,29 @@
 //! Invariants: every query on a tenant's data names the organization; every uniqueness rule is a database
 //! constraint as well, reported by its name ([`StoreError::Violated`]).
 
+mod catalogue;
+pub mod doctor;
 mod error;
 mod migrations;
 pub mod postgres;
 mod reader;
+mod rows;
+mod snapshot;
 mod sql;
 pub mod sqlite;
 mod tables;
 mod tx;
 
+pub use catalogue::{Catalogue, Column, ColumnKind, Table};
 pub use error::StoreError;
 pub use reader::Reader;
+pub use rows::{Field, Fields};
+pub use snapshot::Snapshot;
 pub use tables::{
     AccessTokenKey, AuditImages, AuditLine, Claim, CredentialOwner, CustomerFilter, CustomerKey, Edge,
     KeySpace, KeyUse, Keyset, MemberFilter, Order, OrganizationFilter, OrganizationKey, Page, Paged, Part,
-    StoredAnswer, TokenUse, WebhookClaim, WebhookDelivery, WebhookDeliveryFilter, WebhookDeliveryShown,
-    WebhookEventRow, WebhookLane, WebhookLaneDue,
+    StoredAnswer, TokenUse, WaitingEvent, WebhookClaim, WebhookDelivery, WebhookDeliveryFilter,
+    WebhookDeliveryShown, WebhookEventRow, WebhookLane, WebhookLaneDue,
 };
 pub use tx::Tx;
 

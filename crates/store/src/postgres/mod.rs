@@ -13,6 +13,7 @@ mod limits;
 mod listen;
 mod schema;
 mod session;
+mod snapshot;
 mod target;
 mod tls;
 mod values;
@@ -37,6 +38,7 @@ use session::{Mode, NotCommitted};
 use values::Fault;
 
 pub(crate) use session::Session;
+pub(crate) use snapshot::Snapshot;
 pub use target::{Target, UrlError};
 pub(crate) use values::{id_digits, value};
 

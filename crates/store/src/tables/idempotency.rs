@@ -47,6 +47,11 @@ pub struct Claim {
     pub fingerprint: [u8; 32],
 }
 
+/// What the answer to a request with a key is sealed for.
+pub(crate) fn sealed_for(space: Uuid, fingerprint: &[u8], key: &str) -> Vec<u8> {
+    [space.as_bytes().as_slice(), fingerprint, key.as_bytes()].concat()
+}
+
 impl Claim {
     fn place(&self) -> [Param<'_>; 2] {
         [self.space.0.into(), self.key.as_str().into()]
@@ -54,7 +59,7 @@ impl Claim {
 
     /// What a sealed answer is bound to.
     fn about(&self) -> Vec<u8> {
-        [self.space.0.as_bytes().as_slice(), &self.fingerprint, self.key.as_bytes()].concat()
+        sealed_for(self.space.0, &self.fingerprint, &self.key)
     }
 }
 
