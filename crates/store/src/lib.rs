@@ -186,6 +186,20 @@ impl Store {
         }
     }
 
+    /// Spreads the tenants over the shards of a cluster, where they are not yet; answers with the tables that
+    /// were spread.
+    ///
+    /// # Errors
+    /// When the database cannot: it is no PostgreSQL, or has no Citus.
+    pub async fn distribute(&self) -> Result<Vec<String>, StoreError> {
+        match &self.engine {
+            Engine::Sqlite(_) => {
+                Err(StoreError::Unavailable("a file has no shards: that takes PostgreSQL with Citus".into()))
+            }
+            Engine::Postgres(postgres) => postgres.distribute().await,
+        }
+    }
+
     /// Finishes what is queued and closes the database.
     pub async fn close(&self) {
         match &self.engine {

@@ -78,7 +78,11 @@ pub(crate) enum Command {
         dialect: Dialect,
     },
     /// Bring the database's schema up to date
-    Migrate,
+    Migrate {
+        /// Spread the tenants over the shards of a PostgreSQL with Citus as well
+        #[arg(long)]
+        distribute: bool,
+    },
     /// Write all data to a file, while servers run
     Backup(Backup),
     /// Fill an empty database with a backup

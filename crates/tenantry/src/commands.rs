@@ -63,7 +63,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     runtime.block_on(async {
         match command {
             Command::Openapi { dialect } => openapi(dialect),
-            Command::Migrate => migrate(&settings).await,
+            Command::Migrate { distribute } => migrate(&settings, distribute).await,
             Command::Backup(command) => data::backup(&settings, command).await,
             Command::Restore(command) => data::restore(&settings, command).await,
             Command::Copy(command) => data::copy(command).await,
@@ -127,10 +127,14 @@ fn openapi(dialect: Dialect) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn migrate(settings: &Settings) -> Result<(), Failure> {
+async fn migrate(settings: &Settings, distribute: bool) -> Result<(), Failure> {
     let database = installation::Database::parse(&settings.database)?;
-    database.open(Migrate::Yes).await?.close().await;
-    print(false, &Value::Null, &[format!("{database} is up to date")])
+    let store = database.open(Migrate::Yes).await?;
+    let spread = if distribute { store.distribute().await } else { Ok(Vec::new()) };
+    store.close().await;
+    let mut lines = vec![format!("{database} is up to date")];
+    lines.extend(spread?.into_iter().map(|table| format!("{table} is spread")));
+    print(false, &Value::Null, &lines)
 }
 
 fn argument<T>(name: &'static str, parsed: Result<T, Refusal>) -> Result<T, Failure> {

@@ -8,6 +8,7 @@
 //! again; nothing that one transaction sets is left on a connection that a pooler shares.
 
 mod connection;
+mod distribute;
 mod job;
 mod limits;
 mod listen;
@@ -22,7 +23,7 @@ mod writer;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Handle, Runtime, RuntimeFlavor};
 use tokio::sync::mpsc::error::TrySendError;
@@ -297,6 +298,16 @@ impl Postgres {
             self.searchers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
         }
         found
+    }
+
+    pub(crate) async fn distribute(&self) -> Result<Vec<String>, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        let work = self.shared.runtime.spawn(async move {
+            let patience = Duration::from_millis(limits::MIGRATION_MS);
+            let connection = shared.connect().await?.answers_within(patience);
+            distribute::distribute(&connection).await
+        });
+        work.await.map_err(unexpected)?
     }
 
     pub(crate) async fn close(&self) {
