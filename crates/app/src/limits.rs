@@ -27,6 +27,9 @@ pub const EXPORT_ROWS: i64 = 500;
 pub const AUDIT_SCRUBBED: i64 = 500;
 /// People who are written to about one change of an API key.
 pub const TOLD_OF_KEYS: usize = 50;
+/// Mails about one account that wait to be sent, past which nobody is told of another such change: the others'
+/// mail waits behind them.
+pub const MAILS_WAITING: i64 = 100;
 /// Uses of tokens that are stored in one transaction.
 pub const TOKEN_USES_STORED: usize = 500;
 /// Live sub-accounts of one parent.

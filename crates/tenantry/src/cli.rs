@@ -205,7 +205,7 @@ pub(crate) enum Organization {
         #[arg(long, env = "TENANTRY_JSON")]
         json: bool,
     },
-    /// Suspend an organization: its tokens are dead until that ends, and its sub-accounts' too
+    /// Suspend an organization and with it its sub-accounts, which its tokens still administer
     Suspend {
         /// The organization, by slug or id
         organization: String,

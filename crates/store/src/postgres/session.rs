@@ -228,13 +228,6 @@ impl Session<'_> {
         }
     }
 
-    pub(crate) fn for_update_of_free(&self, table: &str) -> String {
-        match self {
-            Self::Writing(_) => format!(" FOR UPDATE OF {table} SKIP LOCKED"),
-            Self::Reading(_) | Self::Searching(_) => String::new(),
-        }
-    }
-
     pub(crate) fn begin_part(&mut self) -> Result<(), StoreError> {
         let Self::Writing(transaction) = self else {
             return Err(StoreError::Unavailable("there is no transaction".into()));
