@@ -7,6 +7,7 @@
 //! Invariants: every query on a tenant's data names the organization; every uniqueness rule is a database
 //! constraint as well, reported by its name ([`StoreError::Violated`]).
 
+mod company;
 mod error;
 mod migrations;
 pub mod postgres;
@@ -16,6 +17,7 @@ pub mod sqlite;
 mod tables;
 mod tx;
 
+pub use company::Company;
 pub use error::StoreError;
 pub use reader::Reader;
 pub use tables::{
@@ -150,6 +152,15 @@ impl Store {
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.generation(),
             Engine::Postgres(postgres) => postgres.generation(),
+        }
+    }
+
+    /// The other processes on this database, where there can be some and they can be told anything.
+    #[must_use]
+    pub fn company(&self) -> Option<Company> {
+        match &self.engine {
+            Engine::Sqlite(_) => None,
+            Engine::Postgres(postgres) => postgres.company(),
         }
     }
 
