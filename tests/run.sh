@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the black-box suites against a built tenantry: run.sh [SUITE]...
-# where SUITE is golden, python, python10, node, go, schemathesis, crash, race, storm, cluster, postgres or all.
+# where SUITE is golden, python, python10, node, go, schemathesis, crash, race, storm, backup, cluster, postgres or all.
 # The program is $TENANTRY_BIN, or target/release/tenantry. Exit status 0 when all pass.
 set -uo pipefail
 tests="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -19,10 +19,11 @@ go_tests() { (cd clients/go && go vet ./... && go test -count=1 ./...); }
 crash() { "$python" crash/crash.py; }
 race() { "$python" crash/race.py; }
 storm() { "$python" storm/storm.py; }
+backup() { "$python" backup/backup.py; }
 # Several nodes on PostgreSQL; `cluster/NAME.py --help` says how to make one longer.
 cluster() {
   local status=0
-  for suite in nodes failover stall rolling webhooks revocation budgets tls races; do "$python" "cluster/$suite.py" || status=1; done
+  for suite in nodes failover stall rolling move webhooks revocation budgets tls races; do "$python" "cluster/$suite.py" || status=1; done
   return "$status"
 }
 # The same server on the other engine: what is recorded, the clients, races, crashes and the storm.
@@ -43,14 +44,14 @@ run() {
 
 for suite in "${@:-all}"; do
   case "$suite" in
-    golden | python | python10 | schemathesis | crash | race | storm | cluster) run "$suite" ;;
+    golden | python | python10 | schemathesis | crash | race | storm | backup | cluster) run "$suite" ;;
     go) run go go_tests ;;
     postgres) run postgres on_postgres ;;
     node) run node node_tests ;;
     all)
-      run golden; run python; run python10; run node node_tests; run go go_tests; run schemathesis; run crash; run race; run storm
+      run golden; run python; run python10; run node node_tests; run go go_tests; run schemathesis; run crash; run race; run storm; run backup
       run postgres on_postgres; run cluster ;;
-    *) echo "usage: run.sh [golden|python|python10|node|go|schemathesis|crash|race|storm|cluster|postgres|all]..." >&2; exit 2 ;;
+    *) echo "usage: run.sh [golden|python|python10|node|go|schemathesis|crash|race|storm|backup|cluster|postgres|all]..." >&2; exit 2 ;;
   esac
 done
 exit "$status"

@@ -27,6 +27,15 @@ def refuses_newer(cluster, database):
     return []
 
 
+def says_what_is_missing(cluster, database):
+    """What is wrong with how tenants are spread over shards that are not there."""
+    done = subprocess.run([binary(), "migrate", "--distribute", "--database", database], capture_output=True,
+                          text=True, timeout=60, check=False)
+    if done.returncode == 0 or "CREATE EXTENSION citus" not in done.stderr:
+        return [f"exit {done.returncode}: {done.stderr[-300:]}"]
+    return []
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=1)
@@ -47,6 +56,7 @@ def main():
                 load.wait_for_writes(options.writes)
                 node.start()
             load.wait_for_writes(options.writes)
+            without_citus = says_what_is_missing(cluster, database)
             postgres.sql(EXPAND, "tenantry")
             load.wait_for_writes(options.writes)
             refused = refuses_newer(cluster, database)
@@ -56,6 +66,7 @@ def main():
             ("no request failed", [what for _, what in load.errors]),
             ("every node ended in order", [f"exit {code}" for code in codes if code != 0]),
             ("a newer schema is refused", refused),
+            ("a database without Citus says what is missing", without_citus),
             ("no write is lost or doubled", faults(base, token, customer, load)),
         ], figures)
 

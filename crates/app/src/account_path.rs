@@ -1,10 +1,9 @@
 //! Whose rows an operation is about: the caller's own account's, or those of one of its sub-accounts.
 
 use tenantry_core::ids::OrganizationId;
-use tenantry_core::organization::Organization;
 use tenantry_store::Tx;
 
-use crate::{Error, Requester, Right};
+use crate::{Error, Requester, Right, sub_accounts};
 
 /// The account that an operation is about, and how the caller reaches it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,12 +30,16 @@ impl AccountPath {
     /// The account, when the requester manages it or the one above it.
     ///
     /// # Errors
-    /// [`Error::OrganizationNotFound`], [`Error::NotPermitted`], [`Error::SubAccountNotFound`], or a fault.
+    /// [`Error::OrganizationNotFound`], [`Error::NotPermitted`], [`Error::SubAccount`],
+    /// [`Error::SubAccountNotFound`], or a fault.
     pub(crate) async fn resolve(self, tx: &mut Tx<'_>, by: &Requester) -> Result<OrganizationId, Error> {
-        self.check(by)?;
         match self {
-            Self::Own(own) => Ok(own),
-            Self::Sub { parent, child } => below(parent, tx.organization(child).await?),
+            Self::Own(own) => managed(by, own),
+            Self::Sub { parent, child } => {
+                sub_accounts::parent(tx, by, parent, false).await?;
+                let (child, _) = tx.sub_account(parent, child).await?.ok_or(Error::SubAccountNotFound)?;
+                Ok(child.id)
+            }
         }
     }
 
@@ -49,24 +52,20 @@ impl AccountPath {
         tx: &mut Tx<'_>,
         by: &Requester,
     ) -> Result<OrganizationId, Error> {
-        self.check(by)?;
         match self {
-            Self::Own(own) => Ok(own),
-            Self::Sub { parent, child } => below(parent, tx.organization_for_update(child).await?),
-        }
-    }
-
-    fn check(self, by: &Requester) -> Result<(), Error> {
-        let (Self::Own(own) | Self::Sub { parent: own, .. }) = self;
-        if by.reaches(own) {
-            by.check(own, Right::ManageOrganization)
-        } else {
-            Err(Error::OrganizationNotFound)
+            Self::Own(own) => managed(by, own),
+            Self::Sub { parent, child } => {
+                sub_accounts::parent(tx, by, parent, false).await?;
+                Ok(sub_accounts::child(tx, parent, child).await?.id)
+            }
         }
     }
 }
 
-fn below(parent: OrganizationId, found: Option<Organization>) -> Result<OrganizationId, Error> {
-    let child = found.filter(|child| child.parent == Some(parent)).ok_or(Error::SubAccountNotFound)?;
-    Ok(child.id)
+fn managed(by: &Requester, own: OrganizationId) -> Result<OrganizationId, Error> {
+    if !by.reaches(own) {
+        return Err(Error::OrganizationNotFound);
+    }
+    by.check(own, Right::ManageOrganization)?;
+    Ok(own)
 }

@@ -36,6 +36,10 @@ impl Operation for ApiKeyCreate {
     type Output = Issued<AccessToken>;
     type Error = Error;
 
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Issued<AccessToken>, Error> {
         let Self { by, account, new, hash_key } = self;
         let organization = account.resolve_for_update(tx, by).await?;
@@ -71,6 +75,10 @@ impl Operation for ApiKeyUpdate {
     type Output = AccessToken;
     type Error = Error;
 
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<AccessToken, Error> {
         let Self { by, account, id, change, from } = self;
         let organization = account.resolve_for_update(tx, by).await?;
@@ -102,6 +110,10 @@ impl Operation for ApiKeyDelete {
     type Output = AccessToken;
     type Error = Error;
 
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<AccessToken, Error> {
         let Self { by, account, id } = self;
         let organization = account.resolve_for_update(tx, by).await?;
@@ -117,9 +129,12 @@ async fn find(tx: &mut Tx<'_>, organization: OrganizationId, id: TokenId) -> Res
 }
 
 /// Writes to the owner and the administrators of an account that the addresses have changed from which a key
-/// of it may be used.
+/// of it may be used; nothing more while many such letters wait.
 async fn tell(tx: &mut Tx<'_>, moment: &mut Moment, token: &AccessToken) -> Result<(), Error> {
     let AccessToken { organization, label, .. } = token;
+    if tx.mails_waiting(*organization, limits::MAILS_WAITING).await? >= limits::MAILS_WAITING {
+        return Ok(());
+    }
     let account = tx.organization(*organization).await?.ok_or(Error::OrganizationNotFound)?;
     let looks_after = |role| matches!(role, TeamRole::Owner | TeamRole::Administrator);
     let people = tx.team_people(*organization).await?;

@@ -9,6 +9,7 @@ pub mod access_tokens;
 mod account_path;
 mod anonymize;
 pub mod api_keys;
+pub mod archive;
 pub mod bootstrap;
 mod caller;
 mod changes;

@@ -27,6 +27,9 @@ pub const EXPORT_ROWS: i64 = 500;
 pub const AUDIT_SCRUBBED: i64 = 500;
 /// People who are written to about one change of an API key.
 pub const TOLD_OF_KEYS: usize = 50;
+/// Mails about one account that wait to be sent, past which nobody is told of another such change: the others'
+/// mail waits behind them.
+pub const MAILS_WAITING: i64 = 100;
 /// Uses of tokens that are stored in one transaction.
 pub const TOKEN_USES_STORED: usize = 500;
 /// Live sub-accounts of one parent.
@@ -37,3 +40,9 @@ pub const SWEPT: i64 = 500;
 pub const MAILS_TAKEN: i64 = 8;
 /// Seconds for which a taken mail is left alone: longer than handing one over can last.
 pub const MAIL_HELD_S: i64 = 120;
+/// Rows of a table that are moved at once, when all data is.
+pub const MOVED_ROWS: i64 = 500;
+/// Bytes of rows that are stored in one transaction, when all data is moved.
+pub const MOVED_BYTES: usize = 4 << 20;
+/// Bytes of a line of a backup at the most.
+pub const BACKUP_LINE: u64 = 256 << 20;

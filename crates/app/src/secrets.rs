@@ -112,6 +112,11 @@ pub struct KeyCheck {
 impl KeyCheck {
     /// What the check is kept under.
     pub const NAME: &'static str = "hash_key_check";
+
+    /// What is kept there: it tells the key from any other, and nothing of it.
+    pub(crate) fn value(&self) -> [u8; 32] {
+        self.hash_key.hash("tenantry key check").0
+    }
 }
 
 impl Operation for KeyCheck {
@@ -119,7 +124,7 @@ impl Operation for KeyCheck {
     type Error = Error;
 
     async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<bool, Error> {
-        let TokenHash(check) = self.hash_key.hash("tenantry key check");
+        let check = self.value();
         Ok(tx.installation_value(Self::NAME, &check).await? == check)
     }
 }

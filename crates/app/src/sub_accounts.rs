@@ -32,7 +32,7 @@ impl SubAccount {
 }
 
 /// The parent, when the requester may administer its sub-accounts and it can have any.
-async fn parent(
+pub(crate) async fn parent(
     tx: &mut Tx<'_>,
     by: &Requester,
     id: OrganizationId,
@@ -50,7 +50,11 @@ async fn parent(
 }
 
 /// A sub-account, held until the transaction ends.
-async fn child(tx: &mut Tx<'_>, parent: OrganizationId, id: OrganizationId) -> Result<Organization, Error> {
+pub(crate) async fn child(
+    tx: &mut Tx<'_>,
+    parent: OrganizationId,
+    id: OrganizationId,
+) -> Result<Organization, Error> {
     let found = tx.sub_account_for_update(parent, id).await?;
     found.ok_or(Error::SubAccountNotFound)
 }
@@ -87,6 +91,10 @@ pub struct SubAccountCreate {
 impl Operation for SubAccountCreate {
     type Output = SubAccount;
     type Error = Error;
+
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<SubAccount, Error> {
         let Self { by, parent: id, new } = self;
@@ -142,6 +150,10 @@ impl Operation for SubAccountUpdate {
     type Output = SubAccount;
     type Error = Error;
 
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<SubAccount, Error> {
         let Self { by, parent: of, id, change } = self;
         let parent = parent(tx, by, *of, false).await?;
@@ -170,6 +182,10 @@ impl Operation for SubAccountSuspend {
     type Output = SubAccount;
     type Error = Error;
 
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<SubAccount, Error> {
         let Self { by, parent: of, id, reason } = self;
         let parent = parent(tx, by, *of, false).await?;
@@ -195,6 +211,10 @@ impl Operation for SubAccountUnsuspend {
     type Output = SubAccount;
     type Error = Error;
 
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<SubAccount, Error> {
         let Self { by, parent: of, id } = self;
         let parent = parent(tx, by, *of, false).await?;
@@ -219,6 +239,10 @@ pub struct SubAccountDelete {
 impl Operation for SubAccountDelete {
     type Output = ();
     type Error = Error;
+
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.near()
+    }
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
         let Self { by, parent: of, id } = self;

@@ -10,7 +10,8 @@ use tenantry_store::{Operation, Tx};
 use crate::changes::{self, Change};
 use crate::{Error, Requester};
 
-/// Suspends an organization, for the operator: its tokens are dead until that ends, and its children's too.
+/// Suspends an organization, for the operator: until that ends its children's tokens are dead, and its own
+/// are for administering the children alone.
 #[derive(Debug, Clone)]
 pub struct OrganizationSuspend {
     /// Which.
@@ -22,6 +23,10 @@ pub struct OrganizationSuspend {
 impl Operation for OrganizationSuspend {
     type Output = Organization;
     type Error = Error;
+
+    fn organization(&self) -> Option<OrganizationId> {
+        Some(self.id)
+    }
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Organization, Error> {
         let before = tx.organization_for_update(self.id).await?.ok_or(Error::OrganizationNotFound)?;
@@ -41,6 +46,10 @@ pub struct OrganizationUnsuspend {
 impl Operation for OrganizationUnsuspend {
     type Output = Organization;
     type Error = Error;
+
+    fn organization(&self) -> Option<OrganizationId> {
+        Some(self.id)
+    }
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Organization, Error> {
         let before = tx.organization_for_update(self.id).await?.ok_or(Error::OrganizationNotFound)?;

@@ -70,10 +70,12 @@ fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &IpAllowList) -> I
     if trusted.is_empty() || !trusted.covers(peer) {
         return peer;
     }
-    let lines = headers.get_all("x-forwarded-for").iter().rev().filter_map(|line| line.to_str().ok());
+    // By octets: what a client puts in front must not hide what a proxy wrote behind it.
+    let lines = headers.get_all("x-forwarded-for").iter().rev().map(HeaderValue::as_bytes);
     let mut address = peer;
-    for hop in lines.flat_map(|line| line.rsplit(',')) {
-        let Ok(hop) = hop.trim().parse() else { break };
+    for hop in lines.flat_map(|line| line.rsplit(|octet| *octet == b',')) {
+        let hop = str::from_utf8(hop).ok().and_then(|hop| hop.trim().parse().ok());
+        let Some(hop) = hop else { break };
         address = hop;
         if !trusted.covers(hop) {
             break;
@@ -291,5 +293,20 @@ mod tests {
         assert_eq!(from("10.2.2.2", &trusted), "198.51.100.9");
         assert_eq!(from("192.0.2.1", &trusted), "192.0.2.1");
         assert_eq!(from("10.2.2.2", &IpAllowList::default()), "10.2.2.2");
+    }
+
+    #[test]
+    fn what_a_client_sends_hides_nothing_that_a_proxy_writes() {
+        let trusted = IpAllowList::parse(["10.0.0.0/8"]).unwrap();
+        let mut headers = HeaderMap::new();
+        headers.append("x-forwarded-for", HeaderValue::from_static("203.0.113.7"));
+        let appended = b"\xff, 198.51.100.9, 10.1.1.1";
+        headers.append("x-forwarded-for", HeaderValue::from_bytes(appended).unwrap());
+        let address = client_address("10.2.2.2".parse().unwrap(), &headers, &trusted);
+        assert_eq!(address.to_string(), "198.51.100.9");
+        // Nor is anything believed that stands in front of what is no address.
+        headers.append("x-forwarded-for", HeaderValue::from_bytes(b"\xff, 10.1.1.1").unwrap());
+        let address = client_address("10.2.2.2".parse().unwrap(), &headers, &trusted);
+        assert_eq!(address.to_string(), "10.1.1.1");
     }
 }

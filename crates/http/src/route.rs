@@ -236,7 +236,7 @@ async fn prepare(
     let address = address(&parts);
     let caller = match operation.access {
         Access::Public => Ok(None),
-        _ => authenticate(&shared.app, &parts.headers, address).await.map(Some),
+        access => authenticate(&shared.app, access, &parts.headers, address).await.map(Some),
     };
     if let Some(limiters) = &shared.limiters {
         let taken = limiters.take(whose(&caller, address));
@@ -281,13 +281,21 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     usable.then_some(token)
 }
 
-async fn authenticate(app: &App, headers: &HeaderMap, address: IpAddr) -> Result<Arc<Caller>, Refused> {
+async fn authenticate(
+    app: &App,
+    access: Access,
+    headers: &HeaderMap,
+    address: IpAddr,
+) -> Result<Arc<Caller>, Refused> {
     let bearer = bearer(headers).ok_or(Refused::Unauthorized)?;
     let caller = app.authenticate(bearer).await.map_err(|refused| match refused {
         BearerRefused::Unknown => Refused::InvalidToken,
         BearerRefused::Suspended => Refused::Suspended,
         BearerRefused::Store(error) => Refused::Store(error),
     })?;
+    if caller.is_suspended() && !matches!(access, Access::Parent(_)) {
+        return Err(Refused::Suspended);
+    }
     if caller.may_come_from(address) { Ok(caller) } else { Err(Refused::AddressNotAllowed) }
 }
 
@@ -315,9 +323,6 @@ fn authorize(access: Access, call: &Call) -> Result<(), Refused> {
     let caller = call.caller.as_ref().ok_or(Refused::Unauthorized)?;
     if !admits(access, &caller.subject) {
         return Err(Refused::Unauthorized);
-    }
-    if caller.is_suspended() && !matches!(access, Access::Parent(_)) {
-        return Err(Refused::Suspended);
     }
     match access {
         Access::AnyToken | Access::Public => Ok(()),

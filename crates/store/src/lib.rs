@@ -7,24 +7,31 @@
 //! Invariants: every query on a tenant's data names the organization; every uniqueness rule is a database
 //! constraint as well, reported by its name ([`StoreError::Violated`]).
 
+mod catalogue;
 mod company;
+pub mod doctor;
 mod error;
 mod migrations;
 pub mod postgres;
 mod reader;
+mod rows;
+mod snapshot;
 mod sql;
 pub mod sqlite;
 mod tables;
 mod tx;
 
+pub use catalogue::{Catalogue, Column, ColumnKind, Table};
 pub use company::Company;
 pub use error::StoreError;
 pub use reader::Reader;
+pub use rows::{Field, Fields};
+pub use snapshot::Snapshot;
 pub use tables::{
     AccessTokenKey, AuditImages, AuditLine, Claim, CredentialOwner, CustomerFilter, CustomerKey, Edge,
     KeySpace, KeyUse, Keyset, MemberFilter, Order, OrganizationFilter, OrganizationKey, Page, Paged, Part,
-    StoredAnswer, TokenUse, WebhookClaim, WebhookDelivery, WebhookDeliveryFilter, WebhookDeliveryShown,
-    WebhookEventRow, WebhookLane, WebhookLaneDue,
+    StoredAnswer, TokenUse, WaitingEvent, WebhookClaim, WebhookDelivery, WebhookDeliveryFilter,
+    WebhookDeliveryShown, WebhookEventRow, WebhookLane, WebhookLaneDue,
 };
 pub use tx::Tx;
 
@@ -187,6 +194,20 @@ impl Store {
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.seal_with(vault),
             Engine::Postgres(postgres) => postgres.seal_with(vault),
+        }
+    }
+
+    /// Spreads the tenants over the shards of a cluster, where they are not yet; answers with the tables that
+    /// were spread.
+    ///
+    /// # Errors
+    /// When the database cannot: it is no PostgreSQL, or has no Citus.
+    pub async fn distribute(&self) -> Result<Vec<String>, StoreError> {
+        match &self.engine {
+            Engine::Sqlite(_) => {
+                Err(StoreError::Unavailable("a file has no shards: that takes PostgreSQL with Citus".into()))
+            }
+            Engine::Postgres(postgres) => postgres.distribute().await,
         }
     }
 

@@ -41,3 +41,8 @@ pub(crate) fn after(found: i64) -> Result<impl Iterator<Item = &'static Migratio
     }
     Ok(MIGRATIONS.iter().filter(move |step| step.number > found))
 }
+
+/// The text of each step, with its number.
+pub(crate) fn texts() -> impl Iterator<Item = (i64, &'static str)> {
+    MIGRATIONS.iter().map(|step| (step.number, step.text))
+}

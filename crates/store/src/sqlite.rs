@@ -9,6 +9,9 @@
 //! behind and does not disturb its neighbours.
 
 mod schema;
+mod snapshot;
+
+pub(crate) use snapshot::Snapshot;
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -243,13 +246,15 @@ impl Sqlite {
         let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = match idle {
             Some(connection) => connection,
-            None => {
-                let connection = connect(&self.path, OpenFlags::default())?;
-                connection.pragma_update(None, "query_only", true).map_err(unexpected)?;
-                connection
-            }
+            None => self.connect_reader()?,
         };
         Ok(Reader { pool: self, connection: Some(connection) })
+    }
+
+    fn connect_reader(&self) -> Result<Connection, StoreError> {
+        let connection = connect(&self.path, OpenFlags::default())?;
+        connection.pragma_update(None, "query_only", true).map_err(unexpected)?;
+        Ok(connection)
     }
 
     pub(crate) fn seal_with(&self, vault: Arc<dyn Vault>) {

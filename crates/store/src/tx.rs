@@ -128,14 +128,6 @@ impl<'c> Tx<'c> {
         }
     }
 
-    /// What makes a `SELECT` hold the rows of `table` that nobody else holds, and find no others.
-    pub(crate) fn for_update_of_free(&self, table: &str) -> String {
-        match &self.engine {
-            Engine::Sqlite(_) => sqlite::FOR_UPDATE.to_owned(),
-            Engine::Postgres(session) => session.for_update_of_free(table),
-        }
-    }
-
     /// What makes the hexadecimal digits of an id, in capitals and without hyphens.
     pub(crate) fn id_digits(&self, column: &str) -> String {
         match &self.engine {

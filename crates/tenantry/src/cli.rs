@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
 
+use crate::data_cli::{Backup, Copy, Doctor, Restore};
+
 /// The tenant layer of a SaaS business in one binary.
 #[derive(Debug, Parser)]
 #[command(name = "tenantry", version, about)]
@@ -21,7 +23,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Args)]
 pub(crate) struct Common {
     /// The database: sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/NAME [default: sqlite:tenantry.db]
-    #[arg(long, global = true, env = "TENANTRY_DATABASE")]
+    #[arg(long, global = true, env = "TENANTRY_DATABASE", hide_env_values = true)]
     pub(crate) database: Option<String>,
     /// The file with the options that neither a flag nor the environment sets [default: tenantry.toml, if there is one]
     #[arg(long, global = true, env = "TENANTRY_CONFIG")]
@@ -76,7 +78,19 @@ pub(crate) enum Command {
         dialect: Dialect,
     },
     /// Bring the database's schema up to date
-    Migrate,
+    Migrate {
+        /// Spread the tenants over the shards of a PostgreSQL with Citus as well
+        #[arg(long)]
+        distribute: bool,
+    },
+    /// Write all data to a file, while servers run
+    Backup(Backup),
+    /// Fill an empty database with a backup
+    Restore(Restore),
+    /// Copy a database into an empty one; no server may run on either
+    Copy(Copy),
+    /// Look for data that break a rule; exit status 1 when there are any
+    Doctor(Doctor),
     /// The key that secrets are hashed with
     #[command(subcommand)]
     Key(Key),
@@ -147,7 +161,7 @@ pub(crate) struct Serve {
     #[arg(long, env = "TENANTRY_PORTAL_URL")]
     pub(crate) portal_url: Option<String>,
     /// Where mail goes: log, dir:PATH, smtp://NAME:PASSWORD@HOST:PORT?tls=required, smtps://... [default: log]
-    #[arg(long, env = "TENANTRY_MAIL")]
+    #[arg(long, env = "TENANTRY_MAIL", hide_env_values = true)]
     pub(crate) mail: Option<String>,
     /// Whom mail is from, with a name or without; needed with smtp (default: tenantry@localhost)
     #[arg(long, env = "TENANTRY_MAIL_FROM")]
@@ -195,7 +209,7 @@ pub(crate) enum Organization {
         #[arg(long, env = "TENANTRY_JSON")]
         json: bool,
     },
-    /// Suspend an organization: its tokens are dead until that ends, and its sub-accounts' too
+    /// Suspend an organization and with it its sub-accounts, which its tokens still administer
     Suspend {
         /// The organization, by slug or id
         organization: String,

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tenantry_app::archive::ArchiveError;
 use tenantry_app::limits::CREDENTIAL_TRUST_MS;
 use tenantry_app::organizations::{OrganizationCreate, Owner};
 use tenantry_app::suspension::{OrganizationSuspend, OrganizationUnsuspend};
@@ -21,7 +22,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::cli::{Arguments, Command, Dialect, Key, LogFormat, Organization, Token, UserToken};
 use crate::config::Settings;
-use crate::{installation, serve};
+use crate::{data, installation, serve};
 
 /// Why a command failed, in words for who typed it.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +35,10 @@ pub(crate) enum Failure {
     App(#[from] Error),
     #[error("{0}")]
     Store(#[from] StoreError),
+    #[error("{0}")]
+    Archive(#[from] ArchiveError),
+    #[error("{0} findings")]
+    Findings(u64),
     #[error("{0}")]
     Webhooks(#[from] SetupError),
     #[error("{0}")]
@@ -58,7 +63,11 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     runtime.block_on(async {
         match command {
             Command::Openapi { dialect } => openapi(dialect),
-            Command::Migrate => migrate(&settings).await,
+            Command::Migrate { distribute } => migrate(&settings, distribute).await,
+            Command::Backup(command) => data::backup(&settings, command).await,
+            Command::Restore(command) => data::restore(&settings, command).await,
+            Command::Copy(command) => data::copy(command).await,
+            Command::Doctor(command) => data::doctor(&settings, command).await,
             Command::Key(Key::Generate { path }) => installation::make_key(&path),
             Command::Serve(options) => {
                 let serving = settings.serving(options)?;
@@ -118,10 +127,14 @@ fn openapi(dialect: Dialect) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn migrate(settings: &Settings) -> Result<(), Failure> {
+async fn migrate(settings: &Settings, distribute: bool) -> Result<(), Failure> {
     let database = installation::Database::parse(&settings.database)?;
-    database.open(Migrate::Yes).await?.close().await;
-    print(false, &Value::Null, &[format!("{database} is up to date")])
+    let store = database.open(Migrate::Yes).await?;
+    let spread = if distribute { store.distribute().await } else { Ok(Vec::new()) };
+    store.close().await;
+    let mut lines = vec![format!("{database} is up to date")];
+    lines.extend(spread?.into_iter().map(|table| format!("{table} is spread")));
+    print(false, &Value::Null, &lines)
 }
 
 fn argument<T>(name: &'static str, parsed: Result<T, Refusal>) -> Result<T, Failure> {

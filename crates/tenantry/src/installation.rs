@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tenantry_app::archive::UNFINISHED;
 use tenantry_app::{App, Clock, HashKey, KeyCheck, moments};
 use tenantry_core::Timestamp;
 use tenantry_store::postgres::{Migrate, Target};
@@ -17,20 +18,36 @@ use crate::config::Settings;
 /// Opens the database that the settings name, migrates it unless told otherwise, and reads its key.
 pub(crate) async fn open(settings: &Settings, migrate: Migrate) -> Result<App, Failure> {
     let database = Database::parse(&settings.database)?;
-    let key_path = match (&settings.secret_key_file, &database) {
-        (Some(path), _) => path.clone(),
-        (None, Database::Sqlite(path)) => beside(path),
-        (None, Database::Postgres(_)) => {
-            let why = "a database on a server needs a key file, the same for every node";
-            return Err(Failure::Argument("secret-key-file", why.to_owned()));
-        }
-    };
+    let key_path = key_path(settings, &database)?;
     let store = database.open(migrate).await?;
-    let opened = with_key(store.clone(), &key_path).await;
+    let opened = match refuse_half(&database, &store).await {
+        Ok(()) => with_key(store.clone(), &key_path).await,
+        Err(half) => Err(half),
+    };
     if opened.is_err() {
         store.close().await;
     }
     opened
+}
+
+async fn refuse_half(database: &Database, store: &Store) -> Result<(), Failure> {
+    if store.reader()?.tx()?.installation_has(UNFINISHED).await? {
+        let half = format!("{database} is half full: a restore or a copy into it did not finish");
+        return Err(Failure::Config(half));
+    }
+    Ok(())
+}
+
+/// The file with the key that secrets are hashed with.
+pub(crate) fn key_path(settings: &Settings, database: &Database) -> Result<PathBuf, Failure> {
+    match (&settings.secret_key_file, database) {
+        (Some(path), _) => Ok(path.clone()),
+        (None, Database::Sqlite(path)) => Ok(beside(path)),
+        (None, Database::Postgres(_)) => {
+            let why = "a database on a server needs a key file, the same for every node";
+            Err(Failure::Argument("secret-key-file", why.to_owned()))
+        }
+    }
 }
 
 async fn with_key(store: Store, key_path: &Path) -> Result<App, Failure> {
@@ -51,6 +68,12 @@ async fn with_key(store: Store, key_path: &Path) -> Result<App, Failure> {
     )))
 }
 
+/// The key in a file that must be there.
+pub(crate) fn read_key(path: &Path) -> io::Result<HashKey> {
+    HashKey::from_hex(fs::read_to_string(path)?.trim())
+        .ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "a key has 64 hexadecimal digits"))
+}
+
 /// A database as its URL names it.
 pub(crate) enum Database {
     /// A file.
@@ -62,9 +85,14 @@ pub(crate) enum Database {
 impl Database {
     /// Reads `sqlite:PATH` or `postgres://..`. What was typed may hold a password: it is not repeated.
     pub(crate) fn parse(url: &str) -> Result<Self, Failure> {
+        Self::of("database", url)
+    }
+
+    /// The same of the argument `name`.
+    pub(crate) fn of(name: &'static str, url: &str) -> Result<Self, Failure> {
         if Target::is_named_by(url) {
             let target = Target::parse(url);
-            let target = target.map_err(|error| Failure::Argument("database", error.to_string()))?;
+            let target = target.map_err(|error| Failure::Argument(name, error.to_string()))?;
             return Ok(Self::Postgres(Box::new(target)));
         }
         match url.split_once(':') {
@@ -73,8 +101,24 @@ impl Database {
             {
                 Ok(Self::Sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path))))
             }
-            _ => Err(Failure::Argument("database", "use sqlite:PATH or postgres://HOST/DATABASE".to_owned())),
+            _ => Err(Failure::Argument(name, "use sqlite:PATH or postgres://HOST/DATABASE".to_owned())),
         }
+    }
+
+    /// Refuses a file that is not there: opening it would make it.
+    pub(crate) fn must_exist(&self) -> Result<(), Failure> {
+        match self {
+            Self::Sqlite(path) if !path.exists() => {
+                Err(Failure::Config(format!("{self}: there is no such database")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Opens it to be read: it must be there. A server's is not migrated, as nodes may run on it.
+    pub(crate) async fn open_existing(&self) -> Result<Store, Failure> {
+        self.must_exist()?;
+        self.open(Migrate::No).await
     }
 
     /// Opens it.
@@ -102,8 +146,9 @@ async fn has_key(store: &Store) -> Result<bool, Failure> {
     Ok(store.reader()?.tx()?.installation_has(KeyCheck::NAME).await?)
 }
 
+/// The clock.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
-fn clock() -> Clock {
+pub(crate) fn clock() -> Clock {
     Arc::new(|| Timestamp::from_micros(jiff::Timestamp::now().as_microsecond()))
 }
 
@@ -123,12 +168,7 @@ pub(crate) fn make_key(path: &Path) -> Result<(), Failure> {
 /// The key in the file; a new one, for the owner's eyes alone, when there is no file. Two processes that
 /// start at once end with the same key.
 fn read_or_make_key(path: &Path) -> io::Result<HashKey> {
-    let read = || {
-        let text = fs::read_to_string(path)?;
-        HashKey::from_hex(text.trim())
-            .ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "a key has 64 hexadecimal digits"))
-    };
-    match read() {
+    match read_key(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         found => return found,
     }
@@ -142,13 +182,16 @@ fn read_or_make_key(path: &Path) -> io::Result<HashKey> {
     match written {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
         _ => {
-            File::open(
-                path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")),
-            )?
-            .sync_all()?;
-            read()
+            sync_folder_of(path)?;
+            read_key(path)
         }
     }
+}
+
+/// Has the names in a file's folder survive a power cut.
+pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn write_key(path: &Path) -> io::Result<()> {

@@ -3,7 +3,10 @@
 mod cli;
 mod commands;
 mod config;
+mod data;
+mod data_cli;
 mod installation;
+mod progress;
 mod serve;
 
 use std::process::ExitCode;

@@ -25,15 +25,19 @@ impl Operation for Claim {
         let leased_until = now.plus_seconds(limits::WEBHOOK_LEASE_S);
         let mut claims = Vec::new();
         for lane in tx.webhook_lanes_due(now, limit, limits::WEBHOOK_SHARE).await? {
+            if !tx.webhook_lane_lease(lane, now, leased_until).await? {
+                continue;
+            }
             let Some((endpoint, organization_name)) = tx.webhook_target(lane).await? else {
                 tx.webhook_events_skip(lane.organization, lane.endpoint, now).await?;
+                tx.webhook_lane_release(lane, leased_until).await?;
                 continue;
             };
             let Some(event) = tx.webhook_lane_next(lane, now).await? else {
                 tx.webhook_lanes_settle(lane.organization, lane.endpoint, now).await?;
+                tx.webhook_lane_release(lane, leased_until).await?;
                 continue;
             };
-            tx.webhook_lane_lease(lane, leased_until).await?;
             claims.push(WebhookClaim { lane, leased_until, event, endpoint, organization_name });
         }
         Ok(claims)

@@ -1,4 +1,4 @@
-//! Suspension: who is suspended keeps everything and is let in nowhere, until it ends.
+//! Suspension: who is suspended keeps everything and is let in nowhere but to its sub-accounts, until it ends.
 
 use serde::{Deserialize, Serialize};
 

@@ -180,11 +180,11 @@ impl FromStr for Scope {
     }
 }
 
+/// A domain in the one form that names it: lower case and ASCII, whatever letters it was written in.
 fn domain_name(text: &str) -> Option<String> {
     let text = text.trim();
-    let name = text.strip_suffix('.').unwrap_or(text).to_lowercase();
-    let ascii = idna::domain_to_ascii_strict(&name).ok()?;
-    (ascii.contains('.') && ascii.len() <= 253).then_some(name)
+    let name = idna::domain_to_ascii_strict(text.strip_suffix('.').unwrap_or(text)).ok()?;
+    (name.contains('.') && name.len() <= 253).then_some(name)
 }
 
 impl fmt::Display for Scope {
@@ -378,7 +378,20 @@ mod tests {
             assert!(text.parse::<Scope>().is_err(), "{text}");
         }
         assert!("messages:send:{example.com..}".parse::<Scope>().is_err());
-        let scope: Scope = "messages:send:{ Example.COM. }".parse().unwrap();
-        assert_eq!(scope.as_str(), "messages:send:{example.com}");
+    }
+
+    #[test]
+    fn a_domain_has_one_name() {
+        for (written, name) in [
+            (" Example.COM. ", "example.com"),
+            ("exam\u{ad}ple.com", "example.com"),
+            ("\u{ff45}xample\u{3002}com", "example.com"),
+            ("b\u{fc}cher.example", "xn--bcher-kva.example"),
+            ("Bu\u{308}cher.example", "xn--bcher-kva.example"),
+            ("xn--bcher-kva.example", "xn--bcher-kva.example"),
+        ] {
+            let scope: Scope = format!("messages:send:{{{written}}}").parse().unwrap();
+            assert_eq!(scope.as_str(), format!("messages:send:{{{name}}}"), "{written}");
+        }
     }
 }

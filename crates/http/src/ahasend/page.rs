@@ -79,15 +79,18 @@ pub(super) fn read(call: &Call, of: Listed) -> Result<Keyset, Failure> {
             .filter(|limit| bounds.contains(limit))
             .ok_or(Failure::Bad("limit must be between 1 and 100"))?,
     };
-    let after = call.last("after").or_else(|| call.last("cursor"));
-    let edge = match (after, call.last("before")) {
+    let place = |name, refused| {
+        let read = |cursor| call.app.cursor_read(of, cursor).ok_or(Failure::Bad(refused));
+        call.last(name).map(read).transpose()
+    };
+    let after = match place("after", "after is no cursor of this list")? {
+        Some(after) => Some(after),
+        None => place("cursor", "cursor is no cursor of this list")?,
+    };
+    let edge = match (after, place("before", "before is no cursor of this list")?) {
         (None, None) => Edge::Newest,
-        (Some(cursor), None) => Edge::After(
-            call.app.cursor_read(of, cursor).ok_or(Failure::Bad("after is no cursor of this list"))?,
-        ),
-        (None, Some(cursor)) => Edge::Before(
-            call.app.cursor_read(of, cursor).ok_or(Failure::Bad("before is no cursor of this list"))?,
-        ),
+        (Some(after), None) => Edge::After(after),
+        (None, Some(before)) => Edge::Before(before),
         (Some(_), Some(_)) => return Err(Failure::Bad("after and before cannot be used together")),
     };
     Ok(Keyset { edge, limit: usize::try_from(limit).unwrap_or(usize::MAX) })

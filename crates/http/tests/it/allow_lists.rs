@@ -107,6 +107,41 @@ async fn a_session_that_a_key_began_is_the_visitors() {
     one.app.bearer(&visitor).get("/v1/customer-portal/customers/me").await.expect(200);
 }
 
+/// Takes the letters that wait, and answers to whom they are, about what.
+async fn told(one: &One) -> Vec<String> {
+    let mut told = Vec::new();
+    loop {
+        let taken = one.app.use_cases().mails_take().await.unwrap();
+        if taken.is_empty() {
+            told.sort();
+            return told;
+        }
+        for mail in taken {
+            one.app.use_cases().mail_forget(&mail).await.unwrap();
+            if let Letter::ApiKeyAllowList { organization, label } = &mail.letter {
+                told.push(format!("{} {organization} {label}", mail.to));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_changes_all_the_time_does_not_fill_the_outbox() {
+    let one = One::new().await;
+    let (id, _) = one.key(&["accounts:read"]).await;
+    let path = format!("{}/{id}", one.keys());
+    let change = async |last: u8| {
+        let list = json!({"ip_allow_list": [format!("203.0.113.{last}")]});
+        one.client().put(&path, list).await.expect(200);
+    };
+    for last in 0..120 {
+        change(last).await;
+    }
+    assert_eq!(told(&one).await.len(), 100);
+    change(200).await;
+    assert_eq!(told(&one).await.len(), 1, "what was sent makes room");
+}
+
 #[tokio::test]
 async fn who_looks_after_the_account_is_told() {
     let one = One::new().await;
@@ -116,22 +151,7 @@ async fn who_looks_after_the_account_is_told() {
     }
     let (id, _) = one.key(&["accounts:read"]).await;
     let path = format!("{}/{id}", one.keys());
-    let told = async || {
-        let mut told = Vec::new();
-        loop {
-            let taken = one.app.use_cases().mails_take().await.unwrap();
-            if taken.is_empty() {
-                told.sort();
-                return told;
-            }
-            for mail in taken {
-                one.app.use_cases().mail_forget(&mail).await.unwrap();
-                if let Letter::ApiKeyAllowList { organization, label } = &mail.letter {
-                    told.push(format!("{} {organization} {label}", mail.to));
-                }
-            }
-        }
-    };
+    let told = async || told(&one).await;
     let both = ["admin@example.com acme key".to_owned(), format!("{} acme key", one.tenant.owner)];
     assert_eq!(told().await, [""; 0], "of a key without a list");
     one.client().put(&path, json!({"ip_allow_list": ["203.0.113.1"]})).await.expect(200);

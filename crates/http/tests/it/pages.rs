@@ -94,7 +94,7 @@ async fn a_cursor_works_for_its_list_alone() {
     assert_eq!(both.message(), "after and before cannot be used together");
     let id = part["data"][0]["id"].as_str().unwrap();
     for forged in ["", "x", id, "eyJpZCI6MTIzNH0=", &cursor[1..], &format!("{cursor}A")] {
-        for name in ["after", "before"] {
+        for name in ["after", "before", "cursor"] {
             let refused = client.get(&format!("{keys}?{name}={forged}")).await.expect(400);
             assert_eq!(refused.message(), format!("{name} is no cursor of this list"));
         }

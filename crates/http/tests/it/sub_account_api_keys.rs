@@ -79,7 +79,10 @@ async fn a_child_does_not_reach_up() {
     key.get(&one.keys()).await.expect(401);
     key.get(&keys).await.expect(401);
     let sideways = format!("/v2/accounts/{child}/sub-accounts/{child}/api-keys");
-    key.get(&sideways).await.expect(404);
+    let body = json!({"label": "x", "scopes": ["*"]});
+    for answer in [key.get(&sideways).await, key.post(&sideways, body).await] {
+        assert_eq!(answer.expect(403).message(), "a sub account cannot have sub accounts");
+    }
     // Nor does the parent's key reach down but by the path through the parent.
     one.client().get(&format!("/v2/accounts/{child}/api-keys")).await.expect(401);
 }

@@ -188,3 +188,21 @@ async fn a_suspended_parent_takes_its_children_with_it() {
     let log = family.one.app.audit(&family.child).await;
     assert_eq!(log.last().unwrap().actor_kind, "operator");
 }
+
+#[tokio::test]
+async fn a_suspended_account_is_told_so_before_it_is_asked_from_where() {
+    let family = family().await;
+    let body = json!({"label": "office", "scopes": ["*"], "ip_allow_list": ["203.0.113.0/24"]});
+    let made = family.one.client().post(&family.one.keys(), body).await.expect(201);
+    let office = family.one.app.bearer(made["secret_key"].as_str().unwrap());
+    office.get("/v2/ping").await.expect(403);
+    family.operator_suspends(family.one.tenant.id).await;
+    let (elsewhere, inside) = (&office, office.at("203.0.113.1"));
+    for path in ["/v2/ping", "/v1/customers", &family.one.account()] {
+        elsewhere.get(path).await.expect(401);
+        inside.get(path).await.expect(401);
+    }
+    // Its list still holds where its token is let in.
+    elsewhere.get(&family.path).await.expect(403);
+    inside.get(&family.path).await.expect(200);
+}

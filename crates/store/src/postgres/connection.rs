@@ -25,6 +25,7 @@ pub(super) struct Connection {
     /// Nothing where a pooler may hand the next transaction to another connection.
     statements: Option<Mutex<HashMap<String, Statement>>>,
     lost: AtomicBool,
+    answer: Duration,
     runtime: Handle,
 }
 
@@ -75,7 +76,12 @@ impl Connection {
             client.batch_execute(&settings).await.map_err(failed)?;
             Some(Mutex::default())
         };
-        Ok(Self { client, statements, lost: AtomicBool::new(false), runtime })
+        Ok(Self { client, statements, lost: AtomicBool::new(false), answer: ANSWER, runtime })
+    }
+
+    /// Has the database take as long as that to answer.
+    pub(super) fn answers_within(self, answer: Duration) -> Self {
+        Self { answer, ..self }
     }
 
     /// Whether it can still be asked.
@@ -96,7 +102,7 @@ impl Connection {
         &self,
         asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, Failed> {
-        let failed = match within(&self.runtime, ANSWER, asked).await {
+        let failed = match within(&self.runtime, self.answer, asked).await {
             Some(Ok(answer)) => return Ok(answer),
             Some(Err(error)) => failure(&error),
             None => {

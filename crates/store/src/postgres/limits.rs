@@ -30,6 +30,8 @@ pub(super) const LOCK_SHARED_MS: u64 = 20;
 pub(super) const IDLE_MS: u64 = 20_000;
 /// How long an operation may wait for something besides the database.
 pub(super) const OPERATION_IDLE: Duration = Duration::from_secs(5);
+/// How long the database may take to answer one question of who reads all data. Nothing else waits for it.
+pub(super) const SNAPSHOT_ANSWER: Duration = Duration::from_secs(3_600);
 /// Milliseconds that a search may take.
 pub(super) const SEARCH_MS: u64 = 5_000;
 /// Waits before an operation is tried again after a conflict; when they are used up it has failed.

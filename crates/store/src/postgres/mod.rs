@@ -8,11 +8,13 @@
 //! again; nothing that one transaction sets is left on a connection that a pooler shares.
 
 mod connection;
+mod distribute;
 mod job;
 mod limits;
 mod listen;
 mod schema;
 mod session;
+mod snapshot;
 mod target;
 mod tls;
 mod values;
@@ -21,7 +23,7 @@ mod writer;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Handle, Runtime, RuntimeFlavor};
 use tokio::sync::mpsc::error::TrySendError;
@@ -38,6 +40,7 @@ use session::{Mode, NotCommitted};
 use values::Fault;
 
 pub(crate) use session::Session;
+pub(crate) use snapshot::Snapshot;
 pub use target::{Target, UrlError};
 pub(crate) use values::{id_digits, value};
 
@@ -304,6 +307,16 @@ impl Postgres {
             self.searchers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
         }
         found
+    }
+
+    pub(crate) async fn distribute(&self) -> Result<Vec<String>, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        let work = self.shared.runtime.spawn(async move {
+            let patience = Duration::from_millis(limits::MIGRATION_MS);
+            let connection = shared.connect().await?.answers_within(patience);
+            distribute::distribute(&connection).await
+        });
+        work.await.map_err(unexpected)?
     }
 
     pub(crate) async fn close(&self) {

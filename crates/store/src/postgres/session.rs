@@ -24,6 +24,8 @@ pub(super) enum Mode {
     Shared,
     /// Of a search, which changes nothing.
     Search,
+    /// Of who reads all data as they are at one moment, for as long as it takes.
+    Snapshot,
 }
 
 /// A transaction from its first statement to its end.
@@ -50,24 +52,26 @@ pub(super) enum NotCommitted {
 
 impl Transaction {
     pub(super) fn new(connection: Arc<Connection>, mode: Mode) -> Self {
-        let mut before = "BEGIN ISOLATION LEVEL READ COMMITTED".to_owned();
-        let (statement_ms, lock_ms) = match mode {
-            Mode::Alone => (limits::STATEMENT_MS, limits::LOCK_MS),
-            Mode::Shared => (limits::STATEMENT_MS, limits::LOCK_SHARED_MS),
-            Mode::Search => (limits::SEARCH_MS, limits::LOCK_MS),
+        let isolation = if matches!(mode, Mode::Snapshot) { "REPEATABLE READ" } else { "READ COMMITTED" };
+        let mut before = format!("BEGIN ISOLATION LEVEL {isolation}");
+        // 0 is no limit.
+        let (statement_ms, lock_ms, idle_ms) = match mode {
+            Mode::Alone => (limits::STATEMENT_MS, limits::LOCK_MS, limits::IDLE_MS),
+            Mode::Shared => (limits::STATEMENT_MS, limits::LOCK_SHARED_MS, limits::IDLE_MS),
+            Mode::Search => (limits::SEARCH_MS, limits::LOCK_MS, limits::IDLE_MS),
+            Mode::Snapshot => (0, limits::LOCK_MS, 0),
         };
         match mode {
-            Mode::Search => before.push_str(" READ ONLY"),
+            Mode::Search | Mode::Snapshot => before.push_str(" READ ONLY"),
             Mode::Shared if !connection.is_pooled() => {
                 before.push_str(&format!("; SET LOCAL lock_timeout = {lock_ms}"));
             }
             _ => {}
         }
-        if connection.is_pooled() || matches!(mode, Mode::Search) {
+        if connection.is_pooled() || matches!(mode, Mode::Search | Mode::Snapshot) {
             before.push_str(&format!(
                 "; SET LOCAL statement_timeout = {statement_ms}; SET LOCAL lock_timeout = {lock_ms};
-                 SET LOCAL idle_in_transaction_session_timeout = {}",
-                limits::IDLE_MS
+                 SET LOCAL idle_in_transaction_session_timeout = {idle_ms}"
             ));
         }
         Self { connection, before, begun: false, failed: false, fault: None, progress: Arc::default() }
@@ -221,13 +225,6 @@ impl Session<'_> {
         match self {
             Self::Writing(_) => " FOR UPDATE",
             Self::Reading(_) | Self::Searching(_) => "",
-        }
-    }
-
-    pub(crate) fn for_update_of_free(&self, table: &str) -> String {
-        match self {
-            Self::Writing(_) => format!(" FOR UPDATE OF {table} SKIP LOCKED"),
-            Self::Reading(_) | Self::Searching(_) => String::new(),
         }
     }
 

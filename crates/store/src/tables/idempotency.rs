@@ -5,7 +5,7 @@ use tenantry_core::Timestamp;
 use tenantry_core::ids::{CustomerId, MemberId, OrganizationId, UserId};
 use uuid::Uuid;
 
-use crate::sql::{Param, unexpected};
+use crate::sql::{Param, Row, unexpected};
 use crate::{StoreError, Tx, Vault};
 
 /// The status of an answer that is forgotten.
@@ -47,6 +47,11 @@ pub struct Claim {
     pub fingerprint: [u8; 32],
 }
 
+/// What the answer to a request with a key is sealed for.
+pub(crate) fn sealed_for(space: Uuid, fingerprint: &[u8], key: &str) -> Vec<u8> {
+    [space.as_bytes().as_slice(), fingerprint, key.as_bytes()].concat()
+}
+
 impl Claim {
     fn place(&self) -> [Param<'_>; 2] {
         [self.space.0.into(), self.key.as_str().into()]
@@ -54,7 +59,7 @@ impl Claim {
 
     /// What a sealed answer is bound to.
     fn about(&self) -> Vec<u8> {
-        [self.space.0.as_bytes().as_slice(), &self.fingerprint, self.key.as_bytes()].concat()
+        sealed_for(self.space.0, &self.fingerprint, &self.key)
     }
 }
 
@@ -95,6 +100,11 @@ impl Kept {
         let status = u16::try_from(self.status).map_err(unexpected)?;
         Ok(KeyUse::Answered(StoredAnswer { status, body }))
     }
+}
+
+/// What a record is found by.
+fn name(row: &Row<'_>) -> Result<(Uuid, String), StoreError> {
+    Ok((row.get(0)?, row.get(1)?))
 }
 
 impl Tx<'_> {
@@ -198,14 +208,19 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn idempotency_forget(&mut self, now: Timestamp, limit: i64) -> Result<usize, StoreError> {
-        self.execute(
-            "UPDATE idempotency_records SET status = ?3, body = ?4, answer_expires_at = NULL
-             WHERE (organization_id, idempotency_key) IN (
-                SELECT organization_id, idempotency_key FROM idempotency_records
-                WHERE answer_expires_at <= ?1 ORDER BY answer_expires_at LIMIT ?2)",
-            &[now.into(), limit.into(), FORGOTTEN.into(), Param::Bytes(&[])],
-        )
-        .await
+        const OVER: &str = "SELECT organization_id, idempotency_key FROM idempotency_records
+            WHERE answer_expires_at <= ?1 ORDER BY answer_expires_at LIMIT ?2";
+        let mut forgotten = 0;
+        for (space, key) in self.all(OVER, &[now.into(), limit.into()], name).await? {
+            forgotten += self
+                .execute(
+                    "UPDATE idempotency_records SET status = ?4, body = ?5, answer_expires_at = NULL
+                     WHERE organization_id = ?1 AND idempotency_key = ?2 AND answer_expires_at <= ?3",
+                    &[space.into(), key.into(), now.into(), FORGOTTEN.into(), Param::Bytes(&[])],
+                )
+                .await?;
+        }
+        Ok(forgotten)
     }
 
     /// Deletes at most `limit` expired records; answers how many.
@@ -213,12 +228,18 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn idempotency_sweep(&mut self, now: Timestamp, limit: i64) -> Result<usize, StoreError> {
-        self.execute(
-            "DELETE FROM idempotency_records WHERE (organization_id, idempotency_key) IN (
-                SELECT organization_id, idempotency_key FROM idempotency_records
-                WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)",
-            &[now.into(), limit.into()],
-        )
-        .await
+        const OVER: &str = "SELECT organization_id, idempotency_key FROM idempotency_records
+            WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2";
+        let mut swept = 0;
+        for (space, key) in self.all(OVER, &[now.into(), limit.into()], name).await? {
+            swept += self
+                .execute(
+                    "DELETE FROM idempotency_records
+                     WHERE organization_id = ?1 AND idempotency_key = ?2 AND expires_at <= ?3",
+                    &[space.into(), key.into(), now.into()],
+                )
+                .await?;
+        }
+        Ok(swept)
     }
 }

@@ -31,6 +31,14 @@ impl Tx<'_> {
         Ok(self.first(sql, &[name.into()], |row| row.get::<i64>(0)).await?.is_some())
     }
 
+    /// Keeps nothing under `name` any more.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn installation_remove(&mut self, name: &str) -> Result<(), StoreError> {
+        self.execute("DELETE FROM installation WHERE name = ?1", &[name.into()]).await.map(|_| ())
+    }
+
     /// Notes that the database could be written to at `now`.
     ///
     /// # Errors

@@ -62,22 +62,27 @@ impl Tx<'_> {
         held_until: Timestamp,
         limit: i64,
     ) -> Result<Vec<QueuedMail>, StoreError> {
-        let hold = self.for_update_of_free("mails");
-        let sql =
-            format!("SELECT {COLUMNS} FROM mails WHERE due_at <= ?1 ORDER BY due_at, id LIMIT ?2{hold}");
-        let mut taken = self.all(&sql, &[now.into(), limit.into()], mail).await?;
-        for mail in &mut taken {
+        let sql = format!("SELECT {COLUMNS} FROM mails WHERE due_at <= ?1 ORDER BY due_at, id LIMIT ?2");
+        let mut taken = Vec::new();
+        for mut mail in self.all(&sql, &[now.into(), limit.into()], mail).await? {
             mail.attempts = mail.attempts.saturating_add(1);
-            self.execute(
-                "UPDATE mails SET due_at = ?3, attempts = ?4 WHERE organization_id = ?1 AND id = ?2",
-                &[
-                    mail.organization.into(),
-                    mail.id.into(),
-                    held_until.into(),
-                    i64::from(mail.attempts).into(),
-                ],
-            )
-            .await?;
+            let held = self
+                .execute(
+                    "UPDATE mails SET due_at = ?3, attempts = ?4
+                     WHERE organization_id = ?1 AND id = ?2 AND due_at <= ?5",
+                    &[
+                        mail.organization.into(),
+                        mail.id.into(),
+                        held_until.into(),
+                        i64::from(mail.attempts).into(),
+                        now.into(),
+                    ],
+                )
+                .await?;
+            // Another node may have been faster.
+            if held > 0 {
+                taken.push(mail);
+            }
         }
         Ok(taken)
     }
@@ -111,6 +116,21 @@ impl Tx<'_> {
         )
         .await
         .map(|_| ())
+    }
+
+    /// How many mails about an organization wait, counted up to `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn mails_waiting(
+        &mut self,
+        organization: OrganizationId,
+        limit: i64,
+    ) -> Result<i64, StoreError> {
+        let sql =
+            "SELECT count(*) FROM (SELECT id FROM mails WHERE organization_id = ?1 LIMIT ?2) AS waiting";
+        let waiting = self.first(sql, &[organization.into(), limit.into()], |row| row.get(0)).await?;
+        Ok(waiting.unwrap_or(0))
     }
 
     /// When the next mail is due, if any waits.

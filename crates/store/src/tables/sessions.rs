@@ -5,6 +5,7 @@ use tenantry_core::ids::{CustomerId, EmailUpdateId, MemberId, OrganizationId, Se
 use tenantry_core::portal::{EmailUpdate, Session};
 use tenantry_core::token::{SecretKind, TokenHash};
 use tenantry_core::values::HttpUrl;
+use uuid::Uuid;
 
 use super::credentials::{TENANT, Tenant};
 use crate::sql::{Param, Row, unexpected};
@@ -99,16 +100,8 @@ impl Tx<'_> {
     ) -> Result<(), StoreError> {
         const WHICH: &str = "organization_id = ?1 AND customer_id = ?2 AND (?3 IS NULL OR member_id = ?3)";
         let which = [organization.into(), customer.into(), member.into()];
-        let forgotten = self
-            .execute(
-                &format!(
-                    "DELETE FROM credentials
-                     WHERE secret_hash IN (SELECT secret_hash FROM sessions WHERE {WHICH})"
-                ),
-                &which,
-            )
-            .await?;
-        if forgotten == 0 {
+        let ended = format!("SELECT secret_hash FROM sessions WHERE {WHICH}");
+        if self.credentials_forget(&ended, &which).await? == 0 {
             return Ok(());
         }
         self.touch_credentials();
@@ -177,14 +170,8 @@ impl Tx<'_> {
     ) -> Result<(), StoreError> {
         const WHICH: &str = "organization_id = ?1 AND customer_id = ?2";
         let which = [organization.into(), customer.into()];
-        self.execute(
-            &format!(
-                "DELETE FROM credentials
-                 WHERE secret_hash IN (SELECT secret_hash FROM email_updates WHERE {WHICH})"
-            ),
-            &which,
-        )
-        .await?;
+        self.credentials_forget(&format!("SELECT secret_hash FROM email_updates WHERE {WHICH}"), &which)
+            .await?;
         self.execute(&format!("DELETE FROM email_updates WHERE {WHICH}"), &which).await.map(|_| ())
     }
 
@@ -194,16 +181,35 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn portal_sweep(&mut self, now: Timestamp, limit: i64) -> Result<usize, StoreError> {
         let mut swept = 0;
-        for (table, key) in
-            [("sessions", "organization_id, id"), ("email_updates", "organization_id, customer_id")]
-        {
-            let over = format!("FROM {table} WHERE expires_at <= ?1 ORDER BY expires_at, {key} LIMIT ?2");
-            let which = [now.into(), limit.into()];
-            let secrets = format!("DELETE FROM credentials WHERE secret_hash IN (SELECT secret_hash {over})");
-            self.execute(&secrets, &which).await?;
-            let rows = format!("DELETE FROM {table} WHERE ({key}) IN (SELECT {key} {over})");
-            swept += self.execute(&rows, &which).await?;
+        for (table, key) in [("sessions", "id"), ("email_updates", "customer_id")] {
+            let over = format!(
+                "SELECT organization_id, {key}, secret_hash FROM {table}
+                 WHERE expires_at <= ?1 ORDER BY expires_at, {key} LIMIT ?2"
+            );
+            let row =
+                format!("DELETE FROM {table} WHERE organization_id = ?1 AND {key} = ?2 AND secret_hash = ?3");
+            let over = self
+                .all(&over, &[now.into(), limit.into()], |row| {
+                    Ok((row.get::<OrganizationId>(0)?, row.get::<Uuid>(1)?, row.get::<Vec<u8>>(2)?))
+                })
+                .await?;
+            for (organization, id, hash) in over {
+                let hash = hash.as_slice();
+                self.execute("DELETE FROM credentials WHERE secret_hash = ?1", &[hash.into()]).await?;
+                swept += self.execute(&row, &[organization.into(), id.into(), hash.into()]).await?;
+            }
         }
         Ok(swept)
+    }
+
+    /// Forgets the secrets that a query finds; answers how many. They may be stored elsewhere than what they
+    /// open, so they are read first.
+    async fn credentials_forget(&mut self, found: &str, which: &[Param<'_>]) -> Result<usize, StoreError> {
+        let mut forgotten = 0;
+        for hash in self.all(found, which, |row| row.get::<Vec<u8>>(0)).await? {
+            let forget = "DELETE FROM credentials WHERE secret_hash = ?1";
+            forgotten += self.execute(forget, &[hash.as_slice().into()]).await?;
+        }
+        Ok(forgotten)
     }
 }

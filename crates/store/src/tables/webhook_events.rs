@@ -239,14 +239,24 @@ impl Tx<'_> {
         before: Timestamp,
         limit: i64,
     ) -> Result<usize, StoreError> {
-        self.execute(
-            "UPDATE webhook_events SET data = NULL, payload = NULL
-             WHERE (organization_id, id) IN (
-                SELECT organization_id, id FROM webhook_events
-                WHERE data IS NOT NULL AND created_at < ?1 ORDER BY created_at LIMIT ?2)",
-            &[before.into(), limit.into()],
-        )
-        .await
+        const OLD: &str = "SELECT organization_id, id FROM webhook_events
+            WHERE data IS NOT NULL AND created_at < ?1 ORDER BY created_at LIMIT ?2";
+        let old = self
+            .all(OLD, &[before.into(), limit.into()], |row| {
+                Ok((row.get::<OrganizationId>(0)?, row.get::<WebhookEventId>(1)?))
+            })
+            .await?;
+        let mut archived = 0;
+        for (organization, id) in old {
+            archived += self
+                .execute(
+                    "UPDATE webhook_events SET data = NULL, payload = NULL
+                     WHERE organization_id = ?1 AND id = ?2 AND data IS NOT NULL",
+                    &[organization.into(), id.into()],
+                )
+                .await?;
+        }
+        Ok(archived)
     }
 
     /// Forgets what events told of a customer, its members included, once nothing more is sent of them;

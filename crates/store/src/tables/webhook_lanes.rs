@@ -73,22 +73,16 @@ impl Tx<'_> {
     ) -> Result<Vec<WebhookLaneDue>, StoreError> {
         // What an organization has under way already counts against its share. Nodes that look at the same
         // time do not see what the others take, so that a share can be exceeded for the length of a lease.
-        let hold = self.for_update_of_free("lanes");
-        let sql = format!(
-            "SELECT lanes.organization_id, lanes.endpoint_id, lanes.lane
-             FROM (SELECT organization_id, endpoint_id, lane, due_at,
+        // No row is held here: over several shards nobody could.
+        const SQL: &str = "SELECT organization_id, endpoint_id, lane FROM (
+                SELECT organization_id, endpoint_id, lane, due_at,
                     row_number() OVER (PARTITION BY organization_id ORDER BY due_at) + (
                         SELECT count(*) FROM webhook_lanes AS busy
-                        WHERE busy.organization_id = free.organization_id AND busy.leased_until > ?1) AS place
-                FROM webhook_lanes AS free
+                        WHERE busy.organization_id = lanes.organization_id AND busy.leased_until > ?1) AS place
+                FROM webhook_lanes AS lanes
                 WHERE due_at <= ?1 AND (leased_until IS NULL OR leased_until <= ?1)) AS waiting
-             JOIN webhook_lanes AS lanes ON lanes.organization_id = waiting.organization_id
-                AND lanes.endpoint_id = waiting.endpoint_id AND lanes.lane = waiting.lane
-             WHERE waiting.place <= ?3 AND lanes.due_at <= ?1
-                AND (lanes.leased_until IS NULL OR lanes.leased_until <= ?1)
-             ORDER BY waiting.due_at LIMIT ?2{hold}"
-        );
-        self.all(&sql, &[now.into(), limit.into(), share.into()], |row| {
+             WHERE place <= ?3 ORDER BY due_at LIMIT ?2";
+        self.all(SQL, &[now.into(), limit.into(), share.into()], |row| {
             Ok(WebhookLaneDue {
                 organization: row.get(0)?,
                 endpoint: row.get(1)?,
@@ -118,22 +112,26 @@ impl Tx<'_> {
         Ok(due.flatten().into_iter().chain(freed.flatten()).min())
     }
 
-    /// Holds a lane until `until`.
+    /// Holds a lane that is due until `until`; answers whether it was still free.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn webhook_lane_lease(
         &mut self,
         lane: WebhookLaneDue,
+        now: Timestamp,
         until: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.execute(
-            "UPDATE webhook_lanes SET leased_until = ?4
-             WHERE organization_id = ?1 AND endpoint_id = ?2 AND lane = ?3",
-            &[lane.organization.into(), lane.endpoint.into(), lane.lane.as_str().into(), until.into()],
-        )
-        .await
-        .map(|_| ())
+    ) -> Result<bool, StoreError> {
+        let WebhookLaneDue { organization, endpoint, lane } = lane;
+        let held = self
+            .execute(
+                "UPDATE webhook_lanes SET leased_until = ?4
+                 WHERE organization_id = ?1 AND endpoint_id = ?2 AND lane = ?3
+                    AND due_at <= ?5 AND (leased_until IS NULL OR leased_until <= ?5)",
+                &[organization.into(), endpoint.into(), lane.as_str().into(), until.into(), now.into()],
+            )
+            .await?;
+        Ok(held > 0)
     }
 
     /// Gives a lane back, unless somebody else holds it by now.

@@ -18,7 +18,7 @@ on_every_engine!(
     expired_records_are_swept,
 );
 
-fn claim(organization: u32, key: &str) -> Claim {
+pub(crate) fn claim(organization: u32, key: &str) -> Claim {
     Claim { space: organization_id(organization).into(), key: key.to_owned(), fingerprint: [7; 32] }
 }
 
@@ -27,7 +27,7 @@ fn answer(status: u16) -> StoredAnswer {
 }
 
 /// Seals by turning every byte, and what it is for, around.
-struct Around;
+pub(crate) struct Around;
 
 impl Vault for Around {
     fn seal(&self, about: &[u8], text: &[u8]) -> Option<Vec<u8>> {
@@ -40,7 +40,7 @@ impl Vault for Around {
     }
 }
 
-async fn with_vault(database: &Database) -> Store {
+pub(crate) async fn with_vault(database: &Database) -> Store {
     let store = database.open().await;
     store.seal_with(Arc::new(Around));
     store
@@ -54,7 +54,12 @@ async fn claimed(store: &Store, claim: Claim, now: i64, until: i64) -> bool {
 }
 
 /// Claims a key and answers it.
-async fn answered(store: &Store, claim: Claim, status: u16, shown_until: Option<i64>) -> Result<(), Failure> {
+pub(crate) async fn answered(
+    store: &Store,
+    claim: Claim,
+    status: u16,
+    shown_until: Option<i64>,
+) -> Result<(), Failure> {
     run!(store, (claim, answer(status), shown_until), |(claim, answer, until), tx, _| {
         assert!(tx.idempotency_claim(claim, at(0), at(100)).await?);
         Ok(tx.idempotency_answer(claim, answer, until.map(at)).await?)

@@ -48,7 +48,9 @@ macro_rules! read {
 }
 
 mod atomicity;
+mod catalogue;
 mod constraints;
+mod doctor;
 mod durability;
 mod fixtures;
 mod idempotency;

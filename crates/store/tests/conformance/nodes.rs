@@ -132,3 +132,21 @@ async fn a_server_that_is_gone_is_unavailable() {
     let closed = tokio::time::timeout(Duration::from_secs(60), store.close()).await;
     assert!(closed.is_ok());
 }
+
+#[tokio::test]
+async fn a_snapshot_holds_one_transaction_until_it_is_dropped() {
+    let Some(database) = Database::postgres() else { return };
+    let store = database.open().await;
+    let open = || {
+        let found = database.query(
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'",
+        );
+        found.len()
+    };
+    assert_eq!(open(), 0);
+    let mut snapshot = store.snapshot().await.unwrap();
+    assert!(snapshot.tx().unwrap().organization(organization_id(1)).await.unwrap().is_none());
+    until(|| open() == 1).await;
+    drop(snapshot);
+    until(|| open() == 0).await;
+}

@@ -1,5 +1,6 @@
 //! What differs between engines, and how a test says what an operation does.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -10,8 +11,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tempfile::TempDir;
 use tenantry_core::{Moment, Timestamp};
-use tenantry_store::{Moments, Operation, Store, StoreError, Tx, sqlite};
+use tenantry_store::{ColumnKind, Moments, Operation, Store, StoreError, Tx, sqlite};
 use tenantry_testkit::{Postgres, sqlite_rows};
+
+/// A table's columns, with the kinds that their type may stand for, and the columns of its primary key.
+pub(crate) type TableSeen = (Vec<(String, Vec<ColumnKind>)>, Vec<String>);
 
 enum Engine {
     Sqlite(TempDir),
@@ -32,6 +36,14 @@ impl Database {
     /// Nothing where there is no server to test with.
     pub(crate) fn postgres() -> Option<Self> {
         Some(Self { engine: Engine::Postgres(Postgres::new()?), ticks: Arc::default() })
+    }
+
+    /// Another of the same engine.
+    pub(crate) fn another(&self) -> Self {
+        match &self.engine {
+            Engine::Sqlite(_) => Self::sqlite(),
+            Engine::Postgres(_) => Self::postgres().unwrap(),
+        }
     }
 
     /// Time goes on by a microsecond an operation; no two operations have the same randomness.
@@ -65,6 +77,49 @@ impl Database {
         assert!(rows.iter().any(|row| row.starts_with("schema_migrations")));
         rows.sort();
         rows
+    }
+
+    /// Does what no part of the program does.
+    pub(crate) fn sql(&self, sql: &str) {
+        match &self.engine {
+            Engine::Sqlite(directory) => {
+                rusqlite::Connection::open(file(directory)).unwrap().execute_batch(sql).unwrap();
+            }
+            Engine::Postgres(database) => drop(database.query(sql)),
+        }
+    }
+
+    /// Every table but that of the migrations: its columns with their kinds, and its primary key.
+    pub(crate) fn tables(&self) -> BTreeMap<String, TableSeen> {
+        let seen = match &self.engine {
+            Engine::Sqlite(directory) => columns_of_sqlite(&file(directory)),
+            Engine::Postgres(database) => database.query(COLUMNS_OF_POSTGRES),
+        };
+        let (mut tables, mut keys) = (BTreeMap::new(), BTreeMap::new());
+        for row in seen {
+            let [table, column, kind, place] = &row[..] else { panic!("{row:?}") };
+            let (table, column) = (table.clone().unwrap(), column.clone().unwrap());
+            let kinds = match kind.as_deref().unwrap() {
+                "BLOB" => vec![ColumnKind::Id, ColumnKind::Bytes],
+                "INTEGER" => vec![ColumnKind::Time, ColumnKind::Int, ColumnKind::Bool],
+                "TEXT" | "text" => vec![ColumnKind::Text],
+                "uuid" => vec![ColumnKind::Id],
+                "bytea" => vec![ColumnKind::Bytes],
+                "bigint" => vec![ColumnKind::Time, ColumnKind::Int],
+                "boolean" => vec![ColumnKind::Bool],
+                other => panic!("{other}"),
+            };
+            let place: i64 = place.as_deref().unwrap().parse().unwrap();
+            if place > 0 {
+                keys.insert((table.clone(), place), column.clone());
+            }
+            let (columns, _): &mut TableSeen = tables.entry(table).or_default();
+            columns.push((column, kinds));
+        }
+        for ((table, _), column) in keys {
+            tables.get_mut(&table).unwrap().1.push(column);
+        }
+        tables
     }
 
     /// Whether a column has these bytes in it.
@@ -103,12 +158,7 @@ impl Database {
     pub(crate) fn pretend_migration(&self, number: i64) {
         let sql =
             format!("INSERT INTO schema_migrations (number, name, applied_at) VALUES ({number}, 'later', 0)");
-        match &self.engine {
-            Engine::Sqlite(directory) => {
-                rusqlite::Connection::open(file(directory)).unwrap().execute_batch(&sql).unwrap();
-            }
-            Engine::Postgres(database) => drop(database.query(&sql)),
-        }
+        self.sql(&sql);
     }
 
     /// The files as another machine would find them if this one lost its power now; nothing where they are
@@ -128,6 +178,28 @@ impl Database {
 
 fn file(directory: &TempDir) -> PathBuf {
     directory.path().join("tenantry.db")
+}
+
+/// Table, column, type, and the place in the primary key, from 1; 0 outside of it.
+const COLUMNS_OF_POSTGRES: &str = "
+    SELECT t.relname, a.attname, format_type(a.atttypid, NULL),
+        coalesce(array_position(CAST(x.indkey AS smallint[]), a.attnum) + 1, 0)
+    FROM pg_class t JOIN pg_namespace n ON n.oid = t.relnamespace JOIN pg_attribute a ON a.attrelid = t.oid
+    LEFT JOIN pg_index x ON x.indrelid = t.oid AND x.indisprimary
+    WHERE n.nspname = 'public' AND t.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped
+        AND t.relname <> 'schema_migrations'
+    ORDER BY t.relname, a.attnum";
+
+fn columns_of_sqlite(file: &Path) -> Vec<Vec<Option<String>>> {
+    const SQL: &str = "
+        SELECT t.name, c.name, c.type, CAST(c.pk AS TEXT)
+        FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c
+        WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' AND t.name <> 'schema_migrations'
+        ORDER BY t.name, c.cid";
+    let connection = rusqlite::Connection::open(file).unwrap();
+    let mut statement = connection.prepare(SQL).unwrap();
+    let found = statement.query_map([], |row| (0..4).map(|column| row.get(column)).collect());
+    found.unwrap().map(Result::unwrap).collect()
 }
 
 const CATALOG_OF_POSTGRES: &str = "

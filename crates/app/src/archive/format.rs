@@ -1,0 +1,359 @@
+//! The text of a backup: JSON, a value a line. `docs/OPERATIONS.md` describes it.
+
+use std::io::{BufRead, Read, Write};
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tenantry_store::{Catalogue, ColumnKind, Field, Fields, Table};
+use uuid::Uuid;
+
+use super::ArchiveError;
+use crate::limits;
+
+/// The format's name.
+pub const FORMAT: &str = "tenantry-backup";
+/// The format's version: who reads it refuses every other.
+pub const VERSION: u32 = 1;
+
+/// The first line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Header {
+    /// [`FORMAT`].
+    pub format: String,
+    /// [`VERSION`].
+    pub version: u32,
+    /// The number of the database's newest migration.
+    pub schema: i64,
+    /// When the data were read, in microseconds.
+    pub created_at: i64,
+    /// The version of the program that wrote it.
+    pub program: String,
+}
+
+/// The line before a table's rows.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct TableHead {
+    pub(super) table: String,
+    pub(super) columns: Vec<(String, String)>,
+}
+
+/// The line after a table's rows.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct TableEnd {
+    pub(super) end: String,
+    pub(super) rows: u64,
+    pub(super) sha256: String,
+}
+
+/// The last line.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct FileEnd {
+    pub(super) tables: u64,
+    pub(super) rows: u64,
+    pub(super) sha256: String,
+}
+
+/// How many rows, and the sum of the SHA-256 of their lines as numbers of 256 bits: the order of the rows
+/// does not count, because engines sort text differently.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Sum {
+    pub(super) rows: u64,
+    sum: [u8; 32],
+}
+
+impl Sum {
+    /// Adds the line of a row, without its end.
+    pub(super) fn add(&mut self, line: &str) {
+        let hash: [u8; 32] = Sha256::digest(line.as_bytes()).into();
+        let mut carry = 0;
+        for (to, from) in self.sum.iter_mut().zip(hash).rev() {
+            let total = u16::from(*to) + u16::from(from) + carry;
+            let [high, low] = total.to_be_bytes();
+            (*to, carry) = (low, u16::from(high));
+        }
+        self.rows += 1;
+    }
+
+    pub(super) fn hex(&self) -> String {
+        hex(&self.sum)
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl TableHead {
+    pub(super) fn of(table: &Table) -> Self {
+        let columns = table.columns.iter().map(|one| (one.name.clone(), one.kind.as_str().to_owned()));
+        Self { table: table.name.clone(), columns: columns.collect() }
+    }
+}
+
+/// A row as a line, without its end.
+pub(super) fn row_line(row: &[Field]) -> String {
+    let values = row.iter().map(|field| match field {
+        Field::Null => Value::Null,
+        Field::Id(id) => Value::String(id.to_string()),
+        Field::Bytes(bytes) => Value::String(STANDARD.encode(bytes)),
+        Field::Int(value) => Value::from(*value),
+        Field::Bool(value) => Value::Bool(*value),
+        Field::Text(text) => Value::String(text.clone()),
+    });
+    Value::Array(values.collect()).to_string()
+}
+
+/// The row that a line holds; nothing when it is none of this table's.
+fn row(line: &str, table: &Table) -> Option<Fields> {
+    let values: Vec<Value> = serde_json::from_str(line).ok()?;
+    if values.len() != table.columns.len() {
+        return None;
+    }
+    let fields = values.into_iter().zip(&table.columns).map(|(value, column)| match (value, column.kind) {
+        (Value::Null, _) => Some(Field::Null),
+        (Value::String(text), ColumnKind::Id) => Uuid::parse_str(&text).ok().map(Field::Id),
+        (Value::String(text), ColumnKind::Bytes) => STANDARD.decode(text).ok().map(Field::Bytes),
+        (Value::String(text), ColumnKind::Text) => Some(Field::Text(text)),
+        (Value::Number(value), ColumnKind::Int | ColumnKind::Time) => value.as_i64().map(Field::Int),
+        (Value::Bool(value), ColumnKind::Bool) => Some(Field::Bool(value)),
+        _ => None,
+    });
+    fields.collect()
+}
+
+/// Writes lines and sums them up.
+pub(super) struct Writer<W> {
+    out: W,
+    digest: Sha256,
+}
+
+impl<W: Write> Writer<W> {
+    pub(super) fn new(out: W) -> Self {
+        Self { out, digest: Sha256::new() }
+    }
+
+    pub(super) fn line(&mut self, line: &str) -> Result<(), ArchiveError> {
+        for part in [line.as_bytes(), b"\n"] {
+            self.digest.update(part);
+            self.out.write_all(part)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn json(&mut self, value: &impl Serialize) -> Result<(), ArchiveError> {
+        let line = serde_json::to_string(value).map_err(std::io::Error::from)?;
+        self.line(&line)
+    }
+
+    /// Writes the last line; answers its digest.
+    pub(super) fn end(mut self, tables: u64, rows: u64) -> Result<String, ArchiveError> {
+        let sha256 = hex(&self.digest.clone().finalize());
+        self.json(&FileEnd { tables, rows, sha256: sha256.clone() })?;
+        self.out.flush()?;
+        Ok(sha256)
+    }
+}
+
+/// What stands in a backup, piece by piece.
+pub(super) enum Piece {
+    /// A table begins.
+    Table(Arc<Table>),
+    /// One of its rows.
+    Row(Fields),
+    /// It ends.
+    End(Arc<Table>, Sum),
+}
+
+/// Reads a backup and checks all that can be checked on the way.
+pub(super) struct Reader<R> {
+    input: R,
+    digest: Sha256,
+    line: u64,
+    header: Header,
+    tables: std::vec::IntoIter<Arc<Table>>,
+    open: Option<(Arc<Table>, Sum)>,
+    ended: (u64, u64),
+}
+
+impl<R: BufRead> Reader<R> {
+    /// Reads the header. A format, version or schema that this program does not know is refused.
+    pub(super) fn new(input: R) -> Result<Self, ArchiveError> {
+        let header =
+            Header { format: String::new(), version: 0, schema: 0, created_at: 0, program: String::new() };
+        let mut reader = Self {
+            input,
+            digest: Sha256::new(),
+            line: 0,
+            header,
+            tables: Vec::new().into_iter(),
+            open: None,
+            ended: (0, 0),
+        };
+        let foreign = || ArchiveError::Unsupported("this is not a backup of Tenantry".into());
+        let line = match reader.next_line() {
+            Err(ArchiveError::Damaged { .. }) => return Err(foreign()),
+            line => line?.unwrap_or_default(),
+        };
+        reader.digest.update(line.as_bytes());
+        reader.digest.update(b"\n");
+        let named: Option<Value> = serde_json::from_str(&line).ok();
+        let named = named.filter(|header| header.get("format").is_some_and(|format| format == FORMAT));
+        let named = named.ok_or_else(foreign)?;
+        if named.get("version").is_none_or(|version| *version != VERSION) {
+            let version = named.get("version").cloned().unwrap_or_default();
+            let what = format!("a backup of format version {version}; this program reads version {VERSION}");
+            return Err(ArchiveError::Unsupported(what));
+        }
+        reader.header = reader.parse(&line)?;
+        reader.tables = tables(reader.header.schema)?.into_iter();
+        Ok(reader)
+    }
+
+    pub(super) const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    fn damaged(&self, what: impl Into<String>) -> ArchiveError {
+        ArchiveError::Damaged { line: self.line, what: what.into() }
+    }
+
+    fn parse<T: for<'de> Deserialize<'de>>(&self, line: &str) -> Result<T, ArchiveError> {
+        serde_json::from_str(line).map_err(|_| self.damaged("this is not what must stand here"))
+    }
+
+    /// The next line without its end; nothing after the last.
+    fn next_line(&mut self) -> Result<Option<String>, ArchiveError> {
+        self.line += 1;
+        let mut line = Vec::new();
+        let read = (&mut self.input).take(limits::BACKUP_LINE).read_until(b'\n', &mut line)?;
+        if read == 0 {
+            return Ok(None);
+        }
+        if line.pop() != Some(b'\n') {
+            return Err(self.damaged("the file ends within a line"));
+        }
+        let line = String::from_utf8(line).map_err(|_| self.damaged("this is not UTF-8"))?;
+        Ok(Some(line))
+    }
+
+    /// The next piece; nothing once the whole file was read and found to be whole.
+    pub(super) fn next(&mut self) -> Result<Option<Piece>, ArchiveError> {
+        let line = self.next_line()?.ok_or_else(|| self.damaged("the file ends before its end"))?;
+        let before = self.digest.clone();
+        self.digest.update(line.as_bytes());
+        self.digest.update(b"\n");
+        match self.open.take() {
+            Some((table, mut sum)) if line.starts_with('[') => {
+                let fields = row(&line, &table)
+                    .ok_or_else(|| self.damaged(format!("this is no row of table {}", table.name)))?;
+                sum.add(&line);
+                self.open = Some((table, sum));
+                Ok(Some(Piece::Row(fields)))
+            }
+            Some((table, sum)) => {
+                let end: TableEnd = self.parse(&line)?;
+                if (end.end.as_str(), end.rows, end.sha256) != (table.name.as_str(), sum.rows, sum.hex()) {
+                    return Err(
+                        self.damaged(format!("the rows of table {} are not as they were", table.name))
+                    );
+                }
+                self.ended = (self.ended.0 + 1, self.ended.1 + sum.rows);
+                Ok(Some(Piece::End(table, sum)))
+            }
+            None => match self.tables.next() {
+                Some(table) => self.begin(&line, table).map(Some),
+                None => self.finish(&line, &hex(&before.finalize())).map(|()| None),
+            },
+        }
+    }
+
+    fn begin(&mut self, line: &str, table: Arc<Table>) -> Result<Piece, ArchiveError> {
+        let (head, expected) = (self.parse::<TableHead>(line)?, TableHead::of(&table));
+        if (head.table.as_str(), &head.columns) != (expected.table.as_str(), &expected.columns) {
+            let what = format!("table {} with its columns was expected, not {}", table.name, head.table);
+            return Err(self.damaged(what));
+        }
+        self.open = Some((Arc::clone(&table), Sum::default()));
+        Ok(Piece::Table(table))
+    }
+
+    fn finish(&mut self, line: &str, digest: &str) -> Result<(), ArchiveError> {
+        let end: FileEnd = self.parse(line)?;
+        if (end.tables, end.rows, end.sha256.as_str()) != (self.ended.0, self.ended.1, digest) {
+            return Err(self.damaged("the file is not as it was written"));
+        }
+        match self.next_line()? {
+            None => Ok(()),
+            Some(_) => Err(self.damaged("the file goes on after its end")),
+        }
+    }
+}
+
+/// The tables of a schema whose data this program can take.
+fn tables(schema: i64) -> Result<Vec<Arc<Table>>, ArchiveError> {
+    let now = Catalogue::now()?;
+    if schema > now.schema {
+        let what = format!("a backup of schema {schema}; this program knows {}: use a newer one", now.schema);
+        return Err(ArchiveError::Unsupported(what));
+    }
+    if schema < now.rewritten.max(1) {
+        let what = format!(
+            "a backup of schema {schema}, before schema {}, which changed rows: restore it with the program \
+             that made it, and let this one migrate that",
+            now.rewritten
+        );
+        return Err(ArchiveError::Unsupported(what));
+    }
+    Ok(Catalogue::at(schema)?.tables)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sum_does_not_depend_on_the_order_and_counts_doubles() {
+        let sum = |lines: &[&str]| {
+            let mut sum = Sum::default();
+            lines.iter().for_each(|line| sum.add(line));
+            sum
+        };
+        assert_eq!(sum(&["a", "b", "c"]), sum(&["c", "a", "b"]));
+        assert_ne!(sum(&["a", "b"]).hex(), sum(&["a", "c"]).hex());
+        assert_ne!(sum(&["a", "a", "b", "b"]).hex(), sum(&["c", "c", "d", "d"]).hex());
+        assert_eq!(sum(&["a"]).hex(), hex(&Sha256::digest(b"a")));
+    }
+
+    #[test]
+    fn a_row_is_read_as_it_was_written() {
+        let kinds = [
+            ("i", ColumnKind::Id),
+            ("b", ColumnKind::Bytes),
+            ("t", ColumnKind::Time),
+            ("n", ColumnKind::Int),
+            ("o", ColumnKind::Bool),
+            ("x", ColumnKind::Text),
+            ("z", ColumnKind::Text),
+        ];
+        let columns = kinds.map(|(name, kind)| tenantry_store::Column { name: name.to_owned(), kind });
+        let table = Table { name: "a".to_owned(), columns: columns.to_vec(), key: vec![0] };
+        let fields = vec![
+            Field::Id(Uuid::from_u128(7)),
+            Field::Bytes(vec![0, 255, 10]),
+            Field::Int(i64::MAX),
+            Field::Int(i64::MIN),
+            Field::Bool(true),
+            Field::Text("a \"line\"\nof \u{1f600} \u{0}".to_owned()),
+            Field::Null,
+        ];
+        let line = row_line(&fields);
+        assert!(!line.contains('\n'));
+        assert_eq!(row(&line, &table), Some(fields));
+        assert_eq!(row("[1, 2]", &table), None);
+        assert_eq!(row(&line.replace("true", "\"true\""), &table), None);
+    }
+}

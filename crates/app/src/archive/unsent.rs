@@ -1,0 +1,67 @@
+//! Ending what waits to be sent. After a restore nobody knows what was sent since the backup: a webhook is
+//! shown as failed and can be redelivered, a mail is dropped.
+
+use tenantry_core::Moment;
+use tenantry_core::ids::WebhookDeliveryId;
+use tenantry_store::{Operation, Store, StoreError, Tx, WaitingEvent, WebhookDelivery};
+
+use super::ArchiveError;
+use crate::limits;
+
+/// What the list of deliveries shows of an event that was not sent.
+const WHY: &str = "not sent: the database was restored from a backup, and it may have been sent since";
+
+/// Ends a few events that wait, after the event `.0`; answers them.
+struct EndEvents(Option<WaitingEvent>);
+
+impl Operation for EndEvents {
+    type Output = Vec<WaitingEvent>;
+    type Error = StoreError;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Vec<WaitingEvent>, StoreError> {
+        let waiting = tx.webhook_events_waiting(self.0, limits::MOVED_ROWS).await?;
+        for event in &waiting {
+            tx.webhook_event_give_up(*event, moment.now()).await?;
+            tx.webhook_delivery_append(&WebhookDelivery {
+                id: WebhookDeliveryId::new(moment.uuid()),
+                organization: event.organization,
+                endpoint: event.endpoint,
+                event: event.id,
+                created_at: moment.now(),
+                succeeded: false,
+                http_code: None,
+                response: Some(WHY.to_owned()),
+            })
+            .await?;
+        }
+        Ok(waiting)
+    }
+}
+
+/// Has no lane do anything, and drops the mails; answers how many.
+struct EndRest;
+
+impl Operation for EndRest {
+    type Output = usize;
+    type Error = StoreError;
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<usize, StoreError> {
+        tx.webhook_lanes_rest().await?;
+        tx.mails_drop().await
+    }
+}
+
+/// Ends all that waits; answers how many events and mails.
+pub(super) async fn end_all(store: &Store) -> Result<(u64, u64), ArchiveError> {
+    let (mut events, mut last) = (0, None);
+    loop {
+        let ended = store.write(EndEvents(last)).await?;
+        events += ended.len() as u64;
+        match ended.last() {
+            Some(event) => last = Some(*event),
+            None => break,
+        }
+    }
+    let mails = store.write(EndRest).await?;
+    Ok((events, mails as u64))
+}

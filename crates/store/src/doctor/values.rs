@@ -1,0 +1,140 @@
+//! Invariants within a row that SQL cannot tell: what its values mean.
+
+use std::fmt::Display;
+
+use tenantry_core::Timestamp;
+use tenantry_core::mail::Letter;
+use tenantry_core::organization::{OrganizationStatus, Profile};
+use tenantry_core::team::TeamRole;
+use tenantry_core::token::{Grants, Scopes, SecretKind};
+use tenantry_core::values::{IpAllowList, Metadata, email_key};
+use tenantry_core::webhook::{EventData, EventType};
+
+use super::{Finding, Parts};
+use crate::catalogue::{Catalogue, Table};
+use crate::rows::Field;
+use crate::tables::sealed_for;
+use crate::{StoreError, Tx, Vault};
+
+/// A check of some values of a row: those of `columns`.
+pub(super) struct Check {
+    pub(super) name: &'static str,
+    pub(super) table: &'static str,
+    columns: &'static [&'static str],
+    holds: fn(&[&Field], &dyn Vault) -> bool,
+    pub(super) says: &'static str,
+}
+
+const ADDRESS: &str = "its address has another key";
+const SEALED: &str = "a secret in it cannot be opened with the key";
+const UNREADABLE: &str = "a value of it is none that this program knows";
+
+type Columns = &'static [&'static str];
+
+const fn address(name: &'static str, table: &'static str, columns: Columns) -> Check {
+    Check { name, table, columns, holds: keyed, says: ADDRESS }
+}
+
+const fn sealed(table: &'static str, columns: Columns, holds: fn(&[&Field], &dyn Vault) -> bool) -> Check {
+    Check { name: "sealed on the way", table, columns, holds, says: SEALED }
+}
+
+const fn readable(table: &'static str, columns: Columns, holds: fn(&[&Field], &dyn Vault) -> bool) -> Check {
+    Check { name: "readable", table, columns, holds, says: UNREADABLE }
+}
+
+#[rustfmt::skip]
+pub(super) const CHECKS: &[Check] = &[
+    address("one person", "users", &["email", "email_key"]),
+    address("one address", "customers", &["email", "email_key"]),
+    address("one address", "members", &["email", "email_key"]),
+    address("one address", "email_updates", &["email", "email_key"]),
+    address("one address", "mails", &["recipient", "recipient_key"]),
+    sealed("webhook_endpoints", &["id", "secret"], opens),
+    sealed("mails", &["id", "sealed_secret"], opens),
+    sealed("idempotency_records",
+        &["organization_id", "fingerprint", "idempotency_key", "answer_expires_at", "body"], answer_opens),
+    readable("organizations", &["status"], |row, _| text(row, |text| OrganizationStatus::from_name(text).is_some())),
+    readable("organizations", &["profile"], |row, _| text(row, |text| reads(serde_json::from_str::<Profile>(text)))),
+    readable("team_members", &["role"], |row, _| text(row, |text| TeamRole::from_name(text).is_some())),
+    readable("credentials", &["kind"], |row, _| text(row, |text| SecretKind::from_name(text).is_some())),
+    readable("access_tokens", &["scopes"],
+        |row, _| text(row, |text| reads(Grants::stored(text, Timestamp::from_micros(0))))),
+    readable("access_tokens", &["ip_allow_list"],
+        |row, _| text(row, |text| reads(serde_json::from_str::<IpAllowList>(text)))),
+    readable("user_tokens", &["scopes"], |row, _| text(row, |text| reads(serde_json::from_str::<Scopes>(text)))),
+    readable("customers", &["metadata"], |row, _| text(row, |text| reads(serde_json::from_str::<Metadata>(text)))),
+    readable("webhook_endpoints", &["events"],
+        |row, _| text(row, |text| reads(serde_json::from_str::<Vec<EventType>>(text)))),
+    readable("webhook_events", &["type"], |row, _| text(row, |text| EventType::from_name(text).is_some())),
+    readable("webhook_events", &["data"], |row, _| text(row, |text| reads(EventData::from_image(text)))),
+    readable("mails", &["letter"], |row, _| text(row, |text| reads(serde_json::from_str::<Letter>(text)))),
+];
+
+fn reads<T, E: Display>(parsed: Result<T, E>) -> bool {
+    parsed.is_ok()
+}
+
+/// Nothing is what any column may hold that may be null; the database sees to that.
+fn text(row: &[&Field], holds: impl FnOnce(&str) -> bool) -> bool {
+    match row {
+        [Field::Null] => true,
+        [Field::Text(text)] => holds(text),
+        _ => false,
+    }
+}
+
+fn keyed(row: &[&Field], _: &dyn Vault) -> bool {
+    match row {
+        [Field::Null, Field::Null] => true,
+        [Field::Text(address), Field::Text(key)] => email_key(address) == *key,
+        _ => false,
+    }
+}
+
+fn opens(row: &[&Field], vault: &dyn Vault) -> bool {
+    match row {
+        [_, Field::Null] => true,
+        [Field::Id(id), Field::Bytes(sealed)] => vault.open(id.as_bytes(), sealed).is_some(),
+        _ => false,
+    }
+}
+
+fn answer_opens(row: &[&Field], vault: &dyn Vault) -> bool {
+    match row {
+        [_, _, _, Field::Null, _] => true,
+        [Field::Id(space), Field::Bytes(fingerprint), Field::Text(key), _, Field::Bytes(body)] => {
+            vault.open(&sealed_for(*space, fingerprint, key), body).is_some()
+        }
+        _ => false,
+    }
+}
+
+pub(super) async fn examine(
+    tx: &mut Tx<'_>,
+    catalogue: &Catalogue,
+    found: &mut impl FnMut(Finding),
+) -> Result<(), StoreError> {
+    let vault = tx.vault()?;
+    for table in &catalogue.tables {
+        let checks: Vec<&Check> = CHECKS.iter().filter(|check| check.table == table.name).collect();
+        if checks.is_empty() {
+            continue;
+        }
+        let mut parts = Parts::new(table, "1 = 1");
+        while let Some(rows) = parts.next(tx).await? {
+            for row in &rows {
+                let broken = checks.iter().filter(|check| !check.holds_for(table, row, vault));
+                broken.for_each(|check| found(Finding::new(check.name, table, row, check.says)));
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Check {
+    fn holds_for(&self, table: &Table, row: &[Field], vault: &dyn Vault) -> bool {
+        let fields = self.columns.iter().map(|column| table.place(column).and_then(|place| row.get(place)));
+        fields.collect::<Option<Vec<_>>>().is_some_and(|fields| (self.holds)(&fields, vault))
+    }
+}

@@ -1,0 +1,112 @@
+//! Spreads the tenants over the shards of a PostgreSQL with the extension Citus.
+//!
+//! A tenant's rows lie together: every tenant's table is spread by the tenant, beside `organizations`. What is
+//! found without knowing the organization is copied to every node, but for credentials, of which there are
+//! too many: they are spread by what they are found by.
+
+use super::connection::Connection;
+use super::limits::MIGRATION_MS;
+use super::values::value;
+use crate::StoreError;
+use crate::catalogue::{Catalogue, Table};
+use crate::sql::{Param, Value, unexpected};
+
+/// Small tables that are the same on every node.
+const COPIED: [&str; 5] =
+    ["installation", "users", "user_tokens", "user_organizations", "organization_slugs"];
+/// What the other tenants' tables lie beside.
+const FIRST: &str = "organizations";
+/// The table that is spread by itself.
+const ALONE: &str = "credentials";
+
+/// How a table is spread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spread<'a> {
+    Copied,
+    By { column: &'a str, beside: &'a str },
+}
+
+fn spread(table: &Table) -> Option<Spread<'_>> {
+    if COPIED.contains(&table.name.as_str()) {
+        return Some(Spread::Copied);
+    }
+    let column = table.key_columns().next()?.name.as_str();
+    let beside = if [FIRST, ALONE].contains(&table.name.as_str()) { "none" } else { FIRST };
+    Some(Spread::By { column, beside })
+}
+
+/// What is done to the tables, in order.
+fn plan(catalogue: &Catalogue) -> Vec<(&str, Spread<'_>)> {
+    let first = catalogue.tables.iter().filter(|table| table.name == FIRST);
+    let others = catalogue.tables.iter().filter(|table| table.name != FIRST);
+    first.chain(others).filter_map(|table| Some((table.name.as_str(), spread(table)?))).collect()
+}
+
+/// Spreads every table that is not spread yet; answers with their names.
+pub(super) async fn distribute(connection: &Connection) -> Result<Vec<String>, StoreError> {
+    let catalogue = Catalogue::now()?;
+    if !found(connection, "SELECT 1 FROM pg_catalog.pg_extension WHERE extname = ?1", "citus").await? {
+        return Err(StoreError::Unavailable(
+            "tables can be spread with the extension Citus only, which this database does not have: put citus \
+             into shared_preload_libraries of every node, add the workers, and run CREATE EXTENSION citus"
+                .into(),
+        ));
+    }
+    let mut done = Vec::new();
+    for (table, spread) in plan(&catalogue) {
+        let is_spread = "SELECT 1 FROM pg_catalog.pg_dist_partition WHERE logicalrelid = to_regclass(?1)";
+        if found(connection, is_spread, table).await? {
+            continue;
+        }
+        let begin = format!(
+            "BEGIN; SET LOCAL statement_timeout = {MIGRATION_MS}; SET LOCAL lock_timeout = {MIGRATION_MS}"
+        );
+        connection.run(&begin).await.map_err(|(error, _)| error)?;
+        match spread {
+            Spread::Copied => {
+                ask(connection, "SELECT create_reference_table(CAST(?1 AS regclass))", &[table]).await?
+            }
+            Spread::By { column, beside } => {
+                let sql = "SELECT create_distributed_table(CAST(?1 AS regclass), ?2, colocate_with => ?3)";
+                ask(connection, sql, &[table, column, beside]).await?;
+            }
+        }
+        connection.run("COMMIT").await.map_err(|(error, _)| error)?;
+        done.push(table.to_owned());
+    }
+    Ok(done)
+}
+
+async fn found(connection: &Connection, sql: &str, name: &str) -> Result<bool, StoreError> {
+    let counted = sql.replacen("SELECT 1", "SELECT count(*)", 1);
+    let rows = connection.rows(&counted, &[Param::Text(name)]).await.map_err(|(error, _)| error)?;
+    let first = rows.first().ok_or_else(|| unexpected("no row"))?;
+    Ok(matches!(value(first, 0)?, Value::Int(count) if count > 0))
+}
+
+async fn ask(connection: &Connection, sql: &str, names: &[&str]) -> Result<(), StoreError> {
+    let names: Vec<Param<'_>> = names.iter().map(|name| Param::Text(name)).collect();
+    connection.change(sql, &names).await.map(|_| ()).map_err(|(error, _)| error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_table_is_spread_once_and_tenants_lie_beside_their_organization() {
+        let catalogue = Catalogue::now().unwrap();
+        let plan = plan(&catalogue);
+        assert_eq!(plan.len(), catalogue.tables.len());
+        assert_eq!(plan[0], (FIRST, Spread::By { column: "id", beside: "none" }));
+        for (table, spread) in &plan[1..] {
+            match spread {
+                Spread::Copied => assert!(COPIED.contains(table)),
+                Spread::By { column, .. } if *table == ALONE => assert_eq!(*column, "secret_hash"),
+                Spread::By { column, beside } => {
+                    assert_eq!((*column, *beside), ("organization_id", FIRST), "{table}");
+                }
+            }
+        }
+    }
+}

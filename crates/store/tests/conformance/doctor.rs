@@ -1,0 +1,311 @@
+//! Every rule is broken on purpose, and the breach is found.
+
+use std::collections::BTreeSet;
+
+use tenantry_core::Timestamp;
+use tenantry_core::customer::CustomerKind;
+use tenantry_core::ids::{
+    EmailUpdateId, MailId, SessionId, WebhookDeliveryId, WebhookEndpointId, WebhookEventId,
+};
+use tenantry_core::mail::{Letter, QueuedMail};
+use tenantry_core::member::MemberRole;
+use tenantry_core::portal::{EmailUpdate, Session};
+use tenantry_core::team::TeamRole;
+use tenantry_core::webhook::{Endpoint, EndpointUrl, Event, EventData, EventType, Format, Secret};
+use tenantry_store::doctor::{Finding, examine, rules};
+use tenantry_store::{Catalogue, Store, Vault, WebhookDelivery};
+use uuid::Uuid;
+
+use crate::fixtures::*;
+use crate::idempotency::{Around, answered, claim, with_vault};
+use crate::support::Database;
+
+on_every_engine!(sound_data_break_no_rule, every_broken_rule_is_found, findings_come_from_every_part);
+
+/// The table of a rule, what is said of it, and what breaks it.
+#[rustfmt::skip]
+const BREACHES: &[(&str, &str, &str)] = &[
+    ("user_tokens", "its person is not there", "DELETE FROM users"),
+    ("user_organizations", "the team does not have the person", "DELETE FROM team_members"),
+    ("team_members", "the person is not known to be in the team", "DELETE FROM user_organizations"),
+    ("team_members", "its person is not there", "DELETE FROM users"),
+    ("team_members", "its organization is not there", "DELETE FROM organizations"),
+    ("organizations", "its team does not have exactly one owner", "UPDATE team_members SET role = 'developer'"),
+    ("organizations", "its owner does not own its team", "UPDATE organizations SET owner_user_id = id"),
+    ("organization_slugs", "its organization is not there", "DELETE FROM organizations"),
+    ("organizations", "its slug does not lead to it", "DELETE FROM organization_slugs"),
+    ("organizations", "its parent is not there", "UPDATE organizations SET parent_id = owner_user_id"),
+    ("organizations", "its parent has a parent", "UPDATE organizations SET parent_id = id"),
+    ("organizations", "its count of sub-accounts is not how many there are",
+        "UPDATE organizations SET sub_account_count = 1"),
+    ("credentials", "the token that it opens is not there", "DELETE FROM access_tokens"),
+    ("credentials", "the person's token that it opens is not there", "DELETE FROM user_tokens"),
+    ("credentials", "the session that it opens is not there", "DELETE FROM sessions"),
+    ("credentials", "the wish for another address that it proves is not there", "DELETE FROM email_updates"),
+    ("access_tokens", "its organization is not there", "DELETE FROM organizations"),
+    ("access_tokens", "no secret opens it", "DELETE FROM credentials"),
+    ("user_tokens", "no secret opens it", "DELETE FROM credentials"),
+    ("sessions", "no secret opens it", "DELETE FROM credentials"),
+    ("email_updates", "no secret proves it", "DELETE FROM credentials"),
+    ("sessions", "its customer is gone", "UPDATE customers SET deleted_at = 5"),
+    ("sessions", "its member is gone", "UPDATE members SET deleted_at = 5"),
+    ("email_updates", "its customer is gone", "UPDATE customers SET deleted_at = 5"),
+    ("customers", "its organization is not there", "DELETE FROM organizations"),
+    ("customers", "it does not have exactly one owner", "UPDATE members SET role = 'member'"),
+    ("customers", "an individual, it does not have exactly one member",
+        "UPDATE members SET customer_id = (SELECT id FROM customers WHERE kind = 'individual') WHERE role = 'member'"),
+    ("customers", "its count of members is not how many there are",
+        "UPDATE customers SET member_count = member_count + 1 WHERE kind = 'team'"),
+    ("organizations", "its count of customers is not how many there are",
+        "UPDATE tallies SET total = total + 1 WHERE subject = 'customers'"),
+    ("organizations", "its count of members is not how many there are",
+        "UPDATE tallies SET total = total - 1 WHERE subject = 'members'"),
+    ("members", "its customer is gone", "UPDATE customers SET deleted_at = 5"),
+    ("customers", "another of the organization has its address",
+        "DROP INDEX customers_email; UPDATE customers SET email_key = 'x'"),
+    ("members", "another of the customer has their address",
+        "DROP INDEX members_email; UPDATE members SET email_key = 'x'"),
+    ("users", "another has their address", "DROP INDEX users_email; UPDATE users SET email_key = 'x'"),
+    ("customers", "another of the organization has its external id",
+        "DROP INDEX customers_external_id; UPDATE customers SET external_id = 'x'"),
+    ("members", "another of the customer has their external id",
+        "DROP INDEX members_external_id; UPDATE members SET external_id = 'x'"),
+    ("customers", "it is anonymized and not deleted", "UPDATE customers SET anonymized_at = 5"),
+    ("customer_metadata", "its customer is gone", "UPDATE customers SET deleted_at = 5"),
+    ("webhook_endpoints", "its organization is not there", "DELETE FROM organizations"),
+    ("webhook_endpoints", "it does not have its two lanes", "DELETE FROM webhook_lanes WHERE lane = 'again'"),
+    ("webhook_lanes", "its endpoint is gone", "UPDATE webhook_endpoints SET deleted_at = 5"),
+    ("webhook_events", "its endpoint's lane has not come to its number",
+        "UPDATE webhook_lanes SET last_sequence = 1"),
+    ("webhook_events", "another of the endpoint has its number",
+        "DROP INDEX webhook_events_sequence; UPDATE webhook_events SET sequence = 1"),
+    ("webhook_events", "it waits for its first attempt, and its lane does not know",
+        "UPDATE webhook_lanes SET due_at = NULL"),
+    ("webhook_events", "it waits for another attempt, and its lane does not know",
+        "UPDATE webhook_events SET due_at = 5"),
+    ("webhook_events", "it waits, and what it tells is not there", "UPDATE webhook_events SET data = NULL"),
+    ("webhook_events", "its endpoint is not there", "DELETE FROM webhook_endpoints"),
+    ("webhook_deliveries", "its event is not there", "DELETE FROM webhook_events"),
+    ("idempotency_records", "its request was neither answered nor is the answer forgotten",
+        "UPDATE idempotency_records SET status = 1"),
+    ("users", "its address has another key", "UPDATE users SET email = 'somebody@else.example'"),
+    ("customers", "its address has another key", "UPDATE customers SET email = 'somebody@else.example'"),
+    ("members", "its address has another key", "UPDATE members SET email = 'somebody@else.example'"),
+    ("email_updates", "its address has another key", "UPDATE email_updates SET email = 'somebody@else.example'"),
+    ("mails", "its address has another key", "UPDATE mails SET recipient = 'somebody@else.example'"),
+    ("webhook_endpoints", "a secret in it cannot be opened with the key",
+        "UPDATE webhook_endpoints SET secret = (SELECT secret_hash FROM credentials ORDER BY secret_hash LIMIT 1)"),
+    ("mails", "a secret in it cannot be opened with the key",
+        "UPDATE mails SET sealed_secret = (SELECT secret_hash FROM credentials ORDER BY secret_hash LIMIT 1)"),
+    ("idempotency_records", "a secret in it cannot be opened with the key",
+        "UPDATE idempotency_records SET idempotency_key = 'another' WHERE answer_expires_at IS NOT NULL"),
+    ("organizations", "a value of it is none that this program knows", "UPDATE organizations SET status = 'x'"),
+    ("organizations", "a value of it is none that this program knows", "UPDATE organizations SET profile = 'x'"),
+    ("team_members", "a value of it is none that this program knows", "UPDATE team_members SET role = 'x'"),
+    ("credentials", "a value of it is none that this program knows", "UPDATE credentials SET kind = 'x'"),
+    ("access_tokens", "a value of it is none that this program knows", "UPDATE access_tokens SET scopes = 'x'"),
+    ("access_tokens", "a value of it is none that this program knows",
+        "UPDATE access_tokens SET ip_allow_list = 'x'"),
+    ("user_tokens", "a value of it is none that this program knows", "UPDATE user_tokens SET scopes = 'x'"),
+    ("customers", "a value of it is none that this program knows", "UPDATE customers SET metadata = 'x'"),
+    ("webhook_endpoints", "a value of it is none that this program knows",
+        "UPDATE webhook_endpoints SET events = 'x'"),
+    ("webhook_events", "a value of it is none that this program knows", "UPDATE webhook_events SET type = 'x'"),
+    ("webhook_events", "a value of it is none that this program knows", "UPDATE webhook_events SET data = 'x'"),
+    ("mails", "a value of it is none that this program knows", "UPDATE mails SET letter = 'x'"),
+    ("customers", "its metadata are not those that it is found by", "UPDATE customer_metadata SET value = 'x'"),
+    ("customers", "its metadata are not those that it is found by", "DELETE FROM customer_metadata"),
+];
+
+fn id(number: u128) -> Uuid {
+    Uuid::from_u128(0x4000 << 64 | 1 << 63 | number)
+}
+
+/// One of each kind of row, as the program would have made them.
+pub(crate) async fn sound(store: &Store) {
+    add_organization(store, 1).await;
+    run!(store.clone(), (), |(), tx, _| {
+        for number in [1, 2] {
+            tx.user_insert(&user(number)).await?;
+        }
+        tx.team_insert(&team_member(1, 1, TeamRole::Owner)).await?;
+        tx.team_insert(&team_member(1, 2, TeamRole::Developer)).await?;
+        tx.access_token_insert(&access_token(1, 1), &hash(1)).await?;
+        Ok(tx.user_token_insert(&user_token(1, 1), &hash(2)).await?)
+    })
+    .unwrap();
+    let mut team = customer(1, 1);
+    team.metadata = serde_json::from_str(r#"{"plan": "gold", "seats": 3, "trial": false}"#).unwrap();
+    let individual = tenantry_core::customer::Customer { kind: CustomerKind::Individual, ..customer(1, 2) };
+    let gone = customer(1, 3);
+    for one in [&team, &individual, &gone] {
+        add_customer(store, one).await;
+    }
+    for (of, number, role) in [
+        (&team, 1, MemberRole::Owner),
+        (&team, 2, MemberRole::Member),
+        (&individual, 3, MemberRole::Owner),
+        (&gone, 4, MemberRole::Owner),
+    ] {
+        add_member(store, &member(of, number, role)).await;
+    }
+    delete_member(store, &member(&gone, 4, MemberRole::Owner)).await;
+    delete_customer(store, &gone).await;
+    portal(store).await;
+    webhooks(store, &team).await;
+    answered(store, claim(1, "shown"), 201, Some(1_000)).await.unwrap();
+    answered(store, claim(1, "plain"), 201, None).await.unwrap();
+    run!(store.clone(), audit_entry(&member(&team, 1, MemberRole::Owner), 1), |entry, tx, _| {
+        Ok(tx.audit_append(entry).await?)
+    })
+    .unwrap();
+}
+
+async fn portal(store: &Store) {
+    let organization = organization_id(1);
+    let session = Session {
+        id: SessionId::new(id(1)),
+        organization,
+        created_at: at(1),
+        expires_at: at(1_000),
+        customer: customer_id(1),
+        member: Some(member_id(2)),
+        return_url: None,
+    };
+    let wish = EmailUpdate {
+        id: EmailUpdateId::new(id(2)),
+        organization,
+        customer: customer_id(1),
+        created_at: at(1),
+        expires_at: at(1_000),
+        email: "new@example.com".parse().unwrap(),
+    };
+    let mail = MailId::new(id(3));
+    let mail = QueuedMail {
+        id: mail,
+        organization,
+        created_at: at(1),
+        expires_at: None,
+        to: "new@example.com".parse().unwrap(),
+        letter: Letter::TeamMemberAdded {
+            organization: "One".into(),
+            role: TeamRole::Developer,
+            inviter: None,
+        },
+        sealed: Around.seal(mail.uuid().as_bytes(), b"a secret"),
+        attempts: 0,
+    };
+    run!(store.clone(), (session, wish, mail), |(session, wish, mail), tx, _| {
+        tx.session_insert(session, &hash(3)).await?;
+        tx.email_update_put(wish, &hash(4)).await?;
+        Ok(tx.mail_insert(mail).await?)
+    })
+    .unwrap();
+}
+
+async fn webhooks(store: &Store, about: &tenantry_core::customer::Customer) {
+    let organization = organization_id(1);
+    let endpoint = Endpoint {
+        id: WebhookEndpointId::new(id(4)),
+        organization,
+        created_at: at(1),
+        modified_at: None,
+        url: EndpointUrl::stored("https://hooks.example.com/".to_owned()),
+        name: None,
+        format: Format::Raw,
+        secret: Secret::stored("0123456789abcdef0123456789abcdef".to_owned()),
+        events: vec![EventType::CustomerCreated],
+        enabled: true,
+        enabled_since: at(1),
+        disabled_reason: None,
+    };
+    let event = |number| Event {
+        id: WebhookEventId::new(id(number)),
+        organization,
+        endpoint: endpoint.id,
+        created_at: Timestamp::from_micros(1),
+        event_type: EventType::CustomerCreated,
+        data: EventData::Customer(Box::new(about.clone())),
+    };
+    let delivery = WebhookDelivery {
+        id: WebhookDeliveryId::new(id(7)),
+        organization,
+        endpoint: endpoint.id,
+        event: event(5).id,
+        created_at: at(2),
+        succeeded: false,
+        http_code: Some(500),
+        response: None,
+    };
+    let events = [event(5), event(6)];
+    run!(store.clone(), (endpoint, events, delivery), |(endpoint, events, delivery), tx, _| {
+        tx.webhook_endpoint_insert(endpoint).await?;
+        for event in events {
+            tx.webhook_event_insert(event).await?;
+        }
+        Ok(tx.webhook_delivery_append(delivery).await?)
+    })
+    .unwrap();
+}
+
+async fn findings(store: &Store) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut snapshot = store.snapshot().await.unwrap();
+    examine(&mut snapshot.tx().unwrap(), |finding| found.push(finding)).await.unwrap();
+    found
+}
+
+async fn sound_data_break_no_rule(database: Database) {
+    let store = with_vault(&database).await;
+    assert_eq!(findings(&store).await, []);
+    sound(&store).await;
+    assert_eq!(findings(&store).await, []);
+}
+
+async fn every_broken_rule_is_found(database: Database) {
+    let known: BTreeSet<(&str, &str)> = rules().map(|rule| (rule.table, rule.says)).collect();
+    let broken: BTreeSet<(&str, &str)> = BREACHES.iter().map(|(table, says, _)| (*table, *says)).collect();
+    assert_eq!(known, broken, "every rule is broken once");
+    let store = with_vault(&database).await;
+    sound(&store).await;
+    let tables = Catalogue::now().unwrap().tables;
+    let (mut snapshot, mut rows) = (store.snapshot().await.unwrap(), Vec::new());
+    for table in tables {
+        let of_it = snapshot.tx().unwrap().rows_after(&table, None, 1_000).await.unwrap();
+        rows.push((table, of_it));
+    }
+    drop(snapshot);
+    for (table, says, sql) in BREACHES {
+        database.sql(sql);
+        let found = findings(&store).await;
+        let is_it = |finding: &Finding| finding.table == *table && finding.says == *says;
+        assert!(found.iter().any(is_it), "{sql}: {found:#?}");
+        run!(store, rows.clone(), |rows, tx, _| {
+            for (table, rows) in rows {
+                tx.rows_clear(table, 1_000).await?;
+                tx.rows_insert(table, rows).await?;
+            }
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(findings(&store).await, [], "it is sound again after {sql}");
+    }
+}
+
+async fn findings_come_from_every_part(database: Database) {
+    let store = with_vault(&database).await;
+    add_organization(&store, 1).await;
+    run!(store, (), |(), tx, _| {
+        tx.user_insert(&user(1)).await?;
+        tx.team_insert(&team_member(1, 1, TeamRole::Owner)).await?;
+        for number in 1..=1_201 {
+            tx.customer_insert(&customer(1, number)).await?;
+        }
+        Ok(())
+    })
+    .unwrap();
+    let found = findings(&store).await;
+    assert!(found.iter().all(|finding| finding.check == "one owner"), "{found:?}");
+    let keys: BTreeSet<String> = found.iter().map(ToString::to_string).collect();
+    assert_eq!((found.len(), keys.len()), (1_201, 1_201));
+}

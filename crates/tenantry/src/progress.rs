@@ -1,0 +1,77 @@
+//! How far a long command has come, on standard error: a bar for people, lines for a log.
+
+use std::io::{self, IsTerminal, Stderr, Write};
+use std::time::{Duration, Instant};
+
+use tenantry_app::archive::Progress;
+
+/// Between two looks of a person.
+const PERSON: Duration = Duration::from_millis(100);
+/// Between two lines of a log.
+const LOG: Duration = Duration::from_secs(10);
+/// Characters of a bar.
+const WIDTH: u64 = 30;
+
+/// Shows how far it has come.
+pub(crate) struct Shown {
+    out: Stderr,
+    is_terminal: bool,
+    last: Option<(&'static str, Instant)>,
+}
+
+impl Shown {
+    pub(crate) fn new() -> Self {
+        let out = io::stderr();
+        Self { is_terminal: out.is_terminal(), out, last: None }
+    }
+
+    /// Shows it, unless something was shown a moment ago.
+    pub(crate) fn show(&mut self, progress: Progress<'_>) {
+        let every = if self.is_terminal { PERSON } else { LOG };
+        let begins = self.last.is_none_or(|(doing, _)| doing != progress.doing);
+        let is_last = progress.of.is_some_and(|of| progress.rows >= of);
+        let is_due = self.last.is_none_or(|(_, at)| at.elapsed() >= every);
+        if !(begins || is_last || is_due) {
+            return;
+        }
+        let at =
+            if begins || is_due { Instant::now() } else { self.last.map_or_else(Instant::now, |(_, at)| at) };
+        self.last = Some((progress.doing, at));
+        let line = line(progress, self.is_terminal);
+        // Nobody misses a bar that cannot be shown.
+        let _ =
+            if self.is_terminal { write!(self.out, "\r\x1b[2K{line}") } else { writeln!(self.out, "{line}") };
+    }
+
+    /// Leaves the line to what is said next.
+    pub(crate) fn clear(&mut self) {
+        if self.is_terminal && self.last.is_some() {
+            let _ = write!(self.out, "\r\x1b[2K");
+        }
+    }
+}
+
+fn line(Progress { doing, table, rows, of }: Progress<'_>, with_bar: bool) -> String {
+    match of {
+        None => format!("{doing}: {rows} rows, {table}"),
+        Some(of) if with_bar => {
+            let full = rows.saturating_mul(WIDTH).checked_div(of).unwrap_or(WIDTH).min(WIDTH);
+            let bar: String = (0..WIDTH).map(|place| if place < full { '#' } else { '.' }).collect();
+            format!("{doing} [{bar}] {rows} of {of} rows, {table}")
+        }
+        Some(of) => format!("{doing}: {rows} of {of} rows, {table}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_is_as_full_as_the_work_is_done() {
+        let bar = |rows, of| {
+            line(Progress { doing: "copying", table: "users", rows, of: Some(of) }, true).matches('#').count()
+        };
+        assert_eq!([bar(0, 10), bar(5, 10), bar(10, 10), bar(11, 10), bar(0, 0)], [0, 15, 30, 30, 30]);
+    }
+}
