@@ -23,7 +23,7 @@ backup() { "$python" backup/backup.py; }
 # Several nodes on PostgreSQL; `cluster/NAME.py --help` says how to make one longer.
 cluster() {
   local status=0
-  for suite in nodes failover stall rolling move; do "$python" "cluster/$suite.py" || status=1; done
+  for suite in nodes failover stall rolling move webhooks revocation budgets tls races; do "$python" "cluster/$suite.py" || status=1; done
   return "$status"
 }
 # The same server on the other engine: what is recorded, the clients, races, crashes and the storm.

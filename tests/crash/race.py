@@ -22,16 +22,16 @@ ACTION_COPIES = 3
 
 
 class Stage:
-    """An organization on a running server, and the ways to ask it things at once."""
+    """An organization on running servers of one database, and the ways to ask them things at once, in turn."""
 
-    def __init__(self, server):
-        self._server = server
+    def __init__(self, server, *others):
+        self._servers = itertools.cycle([server, *others])
         self.organization = server.cli.create_organization("race", owner_email="owner@example.com")["id"]
         self._token = server.cli.create_token(self.organization)["token"]
         self._numbers = itertools.count(1)
 
-    def ask(self, method, path, payload=None, headers=None):
-        connection = self._server.connect(self._token)
+    def ask(self, method, path, payload=None, headers=None, token=None):
+        connection = next(self._servers).connect(token or self._token)
         try:
             return connection.call(method, path, payload, headers)
         finally:

@@ -190,6 +190,9 @@ class Server:
         if database and database.startswith("sqlite:"):
             keyed = ()
         self._options = (*keyed, *options)
+        if "--secret-key-file" in options:
+            self.key = options[options.index("--secret-key-file") + 1]
+            keyed = ("--secret-key-file", self.key)
         self.cli = CommandLine(self.database, *keyed)
         self.base = None
         self._process = None
@@ -204,7 +207,9 @@ class Server:
 
     def start(self):
         command = [binary(), "serve", "--listen", self.listen, "--database", self.database,
-                   "--bootstrap", "false", "--rate-limit", "off", *self._options]
+                   "--bootstrap", "false", *self._options]
+        if "--rate-limit" not in self._options:
+            command += ["--rate-limit", "off"]
         with open(self.directory / "server.log", "ab") as log:
             self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         lines = queue.Queue()

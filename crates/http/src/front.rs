@@ -2,7 +2,9 @@
 //! place, and every answer what its dialect always carries.
 
 use std::fmt;
+use std::future::Future;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
@@ -14,10 +16,12 @@ use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use axum::response::Response;
 use tenantry_app::App;
 use tenantry_core::values::IpAllowList;
+use tenantry_store::Company;
 use tokio::sync::Semaphore;
+use tokio::time::MissedTickBehavior;
 use tower::ServiceExt;
 
-use crate::limits::Limits;
+use crate::limits::{Limits, SHARE_EVERY};
 use crate::rate::{Limiters, Rates};
 use crate::route::Shared;
 use crate::{ahasend, call, docs, polar};
@@ -98,11 +102,12 @@ impl Front {
     pub fn new(app: Arc<App>, config: Config) -> Self {
         let Config { limits, trusted_origins, rates, trusted_proxies, portal_url } = config;
         let places = Arc::new(Semaphore::new(limits.in_flight));
+        let has_company = app.store().company().is_some();
         let start = u64::try_from(app.now().as_micros()).unwrap_or(0) >> 4 & 0xffff_ffff_ffff;
         let shared = Arc::new(Shared {
             app,
             limits,
-            limiters: rates.map(Limiters::new),
+            limiters: rates.map(|rates| Limiters::new(rates, has_company)),
             draining: AtomicBool::new(false),
             portal_url: portal_url.into(),
         });
@@ -138,6 +143,31 @@ impl Front {
     pub fn sweep(&self) {
         if let Some(limiters) = &self.shared.limiters {
             limiters.sweep();
+        }
+    }
+
+    /// Tells the other nodes what callers took here, and hears what they took there, until `stop` comes to pass.
+    pub async fn share_budgets(&self, stop: impl Future<Output = ()>) {
+        let Some(limiters) = &self.shared.limiters else { return };
+        let Some(mut company) = self.shared.app.store().company() else { return };
+        let mut every = tokio::time::interval(SHARE_EVERY);
+        every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut stop = pin!(stop);
+        loop {
+            tokio::select! {
+                () = &mut stop => return,
+                heard = company.hear() => match heard {
+                    Some(text) => limiters.hear(&text),
+                    None => return,
+                },
+                _ = every.tick() => {
+                    // What cannot be told is not told later: by then the buckets are fuller again.
+                    for report in limiters.reports(Company::BYTES) {
+                        company.tell(report);
+                    }
+                    limiters.settle();
+                }
+            }
         }
     }
 

@@ -14,6 +14,7 @@ mod limits;
 mod openapi;
 mod polar;
 mod rate;
+mod rate_shared;
 mod route;
 pub mod server;
 mod wire;

@@ -22,6 +22,12 @@ pub(crate) const NETWORKS_SENT: usize = 1_000;
 pub(crate) const NETWORK: usize = 64;
 /// Characters of an API key's label (contracts/ahasend-behaviour.md 1.6).
 pub(crate) const KEY_LABEL: usize = 255;
+/// How often nodes tell each other what callers took.
+pub(crate) const SHARE_EVERY: Duration = Duration::from_millis(200);
+/// Callers whose requests are counted for the other nodes in that time; those of more are not told.
+pub(crate) const SHARED_CALLERS: usize = 10_000;
+/// Texts in which a node tells it; more callers than they hold are not told, those who took least.
+pub(crate) const SHARE_REPORTS: usize = 16;
 /// Query parameters looked at.
 pub(crate) const QUERY_PARAMETERS: usize = 200;
 /// Characters of an idempotency key (contracts/seeds/002).

@@ -1,5 +1,9 @@
 //! Limits of callers: a bucket for each organization or person, and one for each address from which
-//! unknown tokens come. Kept in memory, for this node alone.
+//! unknown tokens come. Kept in memory; nodes tell each other what was taken, several times a second, so that
+//! they share one budget.
+//!
+//! What another node gave and this one's bucket does not hold is owed: nothing is given before it is paid.
+//! So a caller gets no more from many nodes than from one, but for what it takes before they hear of it.
 //!
 //! The fields are those of draft-ietf-httpapi-ratelimit-headers: what is left, and when the bucket is full
 //! again. An IPv6 address counts by its /64: who has one address there has them all.
@@ -19,6 +23,7 @@ use uuid::Uuid;
 
 use crate::call::set;
 use crate::limits;
+use crate::rate_shared::{self, Counts};
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LEFT: HeaderName = HeaderName::from_static("ratelimit");
@@ -60,6 +65,27 @@ pub(crate) enum Who {
     Unknown(IpAddr),
 }
 
+/// Which of a caller's buckets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    /// For requests of organizations and persons.
+    Known,
+    /// For requests of addresses.
+    Unknown,
+    /// For requests that send a mail.
+    Mail,
+}
+
+impl Kind {
+    /// Of a caller's requests, whatever they are for.
+    pub(crate) const fn of(who: Who) -> Self {
+        match who {
+            Who::Known(_) => Self::Known,
+            Who::Unknown(_) => Self::Unknown,
+        }
+    }
+}
+
 impl Who {
     /// Whoever is at this address.
     pub(crate) fn at(address: IpAddr) -> Self {
@@ -73,13 +99,24 @@ impl Who {
     }
 }
 
-type Limiter = RateLimiter<Who, DefaultKeyedStateStore<Who>, DefaultClock, StateInformationMiddleware>;
+type Governor = RateLimiter<Who, DefaultKeyedStateStore<Who>, DefaultClock, StateInformationMiddleware>;
 
 /// One kind of caller's buckets.
 struct Buckets {
     name: &'static str,
     rate: Rate,
-    limiter: Limiter,
+    /// Until one more request is in a bucket.
+    each: Duration,
+    limiter: Governor,
+}
+
+/// What nodes share.
+#[derive(Default)]
+struct Shared {
+    /// Taken here, and not told yet.
+    taken: Counts,
+    /// Taken elsewhere, and not out of the buckets here yet.
+    owed: Counts,
 }
 
 /// The buckets of every caller.
@@ -87,6 +124,8 @@ pub(crate) struct Limiters {
     known: Buckets,
     unknown: Buckets,
     mail: Buckets,
+    /// Nothing where no other node can be told.
+    shared: Option<Shared>,
 }
 
 /// What is left in a caller's bucket.
@@ -106,7 +145,7 @@ impl Buckets {
 
     fn with(name: &'static str, rate: Rate, quota: Quota) -> Self {
         let limiter = RateLimiter::keyed(quota).with_middleware::<StateInformationMiddleware>();
-        Self { name, rate, limiter }
+        Self { name, rate, each: quota.replenish_interval(), limiter }
     }
 
     fn take(&self, who: Who) -> Left {
@@ -116,29 +155,88 @@ impl Buckets {
         };
         Left { name: self.name, rate: self.rate, remaining, wait }
     }
+
+    /// What is left when so many are owed and the bucket is empty.
+    fn nothing_but(&self, owed: u32) -> Left {
+        let wait = self.each.saturating_mul(owed.saturating_add(1));
+        Left { name: self.name, rate: self.rate, remaining: 0, wait: Some(wait) }
+    }
+
+    /// Takes as many of these out as there are; how many.
+    fn pay(&self, who: Who, owed: u32) -> u32 {
+        let (mut paid, mut part) = (0, owed.min(self.rate.burst.get()));
+        while let Some(some) = NonZeroU32::new(part.min(owed.saturating_sub(paid))) {
+            match self.limiter.check_key_n(&who, some) {
+                Ok(Ok(_)) => paid = paid.saturating_add(some.get()),
+                _ => part = some.get() / 2,
+            }
+        }
+        paid
+    }
 }
 
 impl Limiters {
-    pub(crate) fn new(rates: Rates) -> Self {
+    /// `shared`: whether other nodes are told what is taken here, by [`Limiters::reports`].
+    pub(crate) fn new(rates: Rates, shared: bool) -> Self {
         let once = NonZeroU32::MIN;
         let burst = once.saturating_add(limits::MAIL_BURST - 1);
         let quota = Quota::per_minute(burst).allow_burst(burst);
         let mail = Buckets::with("mail", Rate { per_second: once, burst }, quota);
         let (known, unknown) = (Buckets::new("known", rates.known), Buckets::new("unknown", rates.unknown));
-        Self { known, unknown, mail }
+        Self { known, unknown, mail, shared: shared.then(Shared::default) }
+    }
+
+    const fn buckets(&self, kind: Kind) -> &Buckets {
+        match kind {
+            Kind::Known => &self.known,
+            Kind::Unknown => &self.unknown,
+            Kind::Mail => &self.mail,
+        }
     }
 
     /// Takes one request out of a caller's bucket.
     pub(crate) fn take(&self, who: Who) -> Left {
-        match who {
-            Who::Known(_) => self.known.take(who),
-            Who::Unknown(_) => self.unknown.take(who),
-        }
+        self.take_of(Kind::of(who), who)
     }
 
     /// Takes one request that sends a mail out of a caller's bucket for those.
     pub(crate) fn take_mail(&self, who: Who) -> Left {
-        self.mail.take(who)
+        self.take_of(Kind::Mail, who)
+    }
+
+    fn take_of(&self, kind: Kind, who: Who) -> Left {
+        let buckets = self.buckets(kind);
+        let Some(shared) = &self.shared else { return buckets.take(who) };
+        let owed = shared.owed.settle(kind, who, |owed| buckets.pay(who, owed));
+        if owed > 0 {
+            return buckets.nothing_but(owed);
+        }
+        let left = buckets.take(who);
+        if left.allows() {
+            shared.taken.add(kind, who, 1, u32::MAX);
+        }
+        left
+    }
+
+    /// What was taken here since this was asked last, in texts of at most so many bytes for the other nodes.
+    pub(crate) fn reports(&self, bytes: usize) -> Vec<String> {
+        self.shared.as_ref().map(|shared| shared.taken.reports(bytes)).unwrap_or_default()
+    }
+
+    /// Takes out here what another node reports; what does not fit is owed, up to a whole bucket.
+    pub(crate) fn hear(&self, report: &str) {
+        let Some(shared) = &self.shared else { return };
+        for (kind, who, count) in rate_shared::read(report) {
+            shared.owed.add(kind, who, count, self.buckets(kind).rate.burst.get());
+            shared.owed.settle(kind, who, |owed| self.buckets(kind).pay(who, owed));
+        }
+    }
+
+    /// Pays what is owed by callers who do not ask meanwhile.
+    pub(crate) fn settle(&self) {
+        if let Some(shared) = &self.shared {
+            shared.owed.settle_all(|kind, who, owed| self.buckets(kind).pay(who, owed));
+        }
     }
 
     /// Forgets callers whose bucket is full again.
@@ -186,7 +284,7 @@ mod tests {
     fn limiters(per_second: u32, burst: u32) -> Limiters {
         let rate =
             Rate { per_second: NonZeroU32::new(per_second).unwrap(), burst: NonZeroU32::new(burst).unwrap() };
-        Limiters::new(Rates { known: rate, unknown: rate })
+        Limiters::new(Rates { known: rate, unknown: rate }, true)
     }
 
     #[test]
@@ -199,6 +297,61 @@ mod tests {
         assert_eq!(refused.retry_after_s(), 1);
         assert_eq!(refused.to_string(), "\"known\";r=0;t=2");
         assert!(limiters.take(other).allows());
+    }
+
+    /// Each hears what the others took.
+    fn exchange(nodes: &[&Limiters]) {
+        let reports: Vec<_> = nodes.iter().map(|node| node.reports(7_000)).collect();
+        for (at, node) in nodes.iter().enumerate() {
+            let others = reports.iter().enumerate().filter(|(from, _)| *from != at);
+            others.flat_map(|(_, reports)| reports).for_each(|report| node.hear(report));
+        }
+    }
+
+    fn taken(node: &Limiters, who: Who, asked: u32) -> u32 {
+        u32::try_from((0..asked).filter(|_| node.take(who).allows()).count()).unwrap()
+    }
+
+    #[test]
+    fn nodes_share_one_budget() {
+        let (one, two) = (limiters(1, 100), limiters(1, 100));
+        let who = Who::Known(Uuid::from_u128(1));
+        assert_eq!(taken(&one, who, 60), 60);
+        exchange(&[&one, &two]);
+        assert!((39..45).contains(&two.take(who).remaining));
+        exchange(&[&one, &two]);
+        // The bucket fills a little meanwhile.
+        assert!((39..45).contains(&taken(&one, who, 100)));
+        exchange(&[&one, &two]);
+        assert!(taken(&two, who, 100) < 5);
+        let mails = limits::MAIL_BURST;
+        assert!((0..mails).all(|_| one.take_mail(who).allows()));
+        exchange(&[&one, &two]);
+        assert!(!two.take_mail(who).allows());
+    }
+
+    #[test]
+    fn what_was_given_twice_is_paid_back() {
+        let nodes = [limiters(1, 50), limiters(1, 50)];
+        let who = Who::at("192.0.2.1".parse().unwrap());
+        // Both give all they have before either hears of the other.
+        assert!(nodes.iter().all(|node| taken(node, who, 50) == 50));
+        exchange(&[&nodes[0], &nodes[1]]);
+        for node in &nodes {
+            let refused = node.take(who);
+            assert!(!refused.allows());
+            assert!(refused.retry_after_s() > 45, "{}", refused.retry_after_s());
+        }
+        // What was refused was not taken.
+        assert!(nodes.iter().all(|node| node.reports(7_000).is_empty()));
+    }
+
+    #[test]
+    fn nobody_counts_alone() {
+        let rates = Rates::default();
+        let alone = Limiters::new(rates, false);
+        assert!(alone.take(Who::Known(Uuid::from_u128(1))).allows());
+        assert!(alone.reports(7_000).is_empty());
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! constraint as well, reported by its name ([`StoreError::Violated`]).
 
 mod catalogue;
+mod company;
 pub mod doctor;
 mod error;
 mod migrations;
@@ -21,6 +22,7 @@ mod tables;
 mod tx;
 
 pub use catalogue::{Catalogue, Column, ColumnKind, Table};
+pub use company::Company;
 pub use error::StoreError;
 pub use reader::Reader;
 pub use rows::{Field, Fields};
@@ -157,6 +159,15 @@ impl Store {
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.generation(),
             Engine::Postgres(postgres) => postgres.generation(),
+        }
+    }
+
+    /// The other processes on this database, where there can be some and they can be told anything.
+    #[must_use]
+    pub fn company(&self) -> Option<Company> {
+        match &self.engine {
+            Engine::Sqlite(_) => None,
+            Engine::Postgres(postgres) => postgres.company(),
         }
     }
 

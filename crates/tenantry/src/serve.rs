@@ -62,9 +62,10 @@ pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), Failure> {
         stop.send_replace(true);
     };
     let mail = MailWorker::new(Arc::clone(&app), mail.mailer, &mail.from, portal);
-    let (drained, (), (), ()) = tokio::join!(
+    let (drained, (), (), (), ()) = tokio::join!(
         server::serve(listener, front.clone(), wait),
         sweep(&app, &front, stopped.clone()),
+        front.share_budgets(told(stopped.clone())),
         webhooks.run(told(stopped.clone())),
         mail.run(stopped)
     );

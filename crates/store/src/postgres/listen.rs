@@ -1,4 +1,5 @@
-//! The channel on which nodes tell each other that a credential may have lost a right.
+//! The connection on which nodes hear each other: that a credential may have lost a right, and what
+//! [`crate::Company`] tells.
 //!
 //! A node that hears nothing believes what it remembers for half a second only, so that the channel makes a
 //! revocation faster and never decides it.
@@ -6,76 +7,107 @@
 use std::future::poll_fn;
 use std::sync::{Arc, Weak};
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio_postgres::AsyncMessage;
+use tokio_postgres::{AsyncMessage, Client, Connection, Notification, Socket};
 
 use super::limits::LISTEN_AGAIN;
 use super::target::{Target, described};
-use super::tls::Tls;
+use super::tls::{Encrypted, Tls};
 use super::{Shared, limits};
 
-/// The channel's name.
+/// Tells that a credential may have lost a right; the payload is the name of the node that took it away.
 pub(super) const CHANNEL: &str = "tenantry_credentials";
+/// Tells other things; the payload is a node's name and what it says.
+const TALK: &str = "tenantry_talk";
 
 /// Listens until the store is dropped. Answers once the first attempt to connect has ended.
-pub(super) async fn start(shared: &Arc<Shared>) -> JoinHandle<()> {
+pub(super) async fn start(shared: &Arc<Shared>, told: mpsc::Receiver<String>) -> JoinHandle<()> {
     let (ready, begun) = oneshot::channel();
-    let (target, node, runtime) = (shared.target.clone(), shared.node.clone(), shared.runtime.clone());
-    let listener = runtime.spawn(listen_always(Arc::downgrade(shared), target, node, ready));
+    let (target, node) = (shared.target.clone(), shared.node.clone());
+    let listener = Listener { shared: Arc::downgrade(shared), target, node, told, ready: Some(ready) };
+    let listener = shared.runtime.spawn(listener.listen_always());
     drop(begun.await);
     listener
 }
 
-async fn listen_always(shared: Weak<Shared>, target: Target, node: String, ready: oneshot::Sender<()>) {
-    let mut ready = Some(ready);
-    let advance = || shared.upgrade().map(|shared| shared.generation.advance()).is_some();
-    loop {
-        if let Err(error) = listen(&target, &node, &mut ready, &advance).await {
-            tracing::debug!(error = described(&error), "the channel between nodes is down");
+struct Listener {
+    shared: Weak<Shared>,
+    target: Target,
+    node: String,
+    told: mpsc::Receiver<String>,
+    ready: Option<oneshot::Sender<()>>,
+}
+
+impl Listener {
+    async fn listen_always(mut self) {
+        loop {
+            if let Err(error) = self.listen().await {
+                tracing::debug!(error = described(&error), "the channel between nodes is down");
+            }
+            drop(self.ready.take());
+            tokio::time::sleep(LISTEN_AGAIN).await;
+            if self.shared.strong_count() == 0 {
+                return;
+            }
         }
-        drop(ready.take());
-        tokio::time::sleep(LISTEN_AGAIN).await;
-        if shared.strong_count() == 0 {
-            return;
+    }
+
+    async fn listen(&mut self) -> Result<(), tokio_postgres::Error> {
+        let connecting = tokio::time::timeout(
+            limits::CONNECT * 2,
+            self.target.config.connect(Tls(self.target.tls.clone())),
+        );
+        let Ok(connected) = connecting.await else { return Ok(()) };
+        let (client, mut connection) = connected?;
+        // What could not be told while the channel was down is old news.
+        while self.told.try_recv().is_ok() {}
+        let (shared, node) = (self.shared.clone(), self.node.clone());
+        tokio::select! {
+            ended = hear_all(&mut connection, &shared, &node) => ended,
+            ended = self.talk(client) => ended,
         }
+    }
+
+    /// Begins to listen, and tells the others what is to be told.
+    async fn talk(&mut self, client: Client) -> Result<(), tokio_postgres::Error> {
+        client.batch_execute(&format!("LISTEN {CHANNEL}; LISTEN {TALK}")).await?;
+        match self.ready.take() {
+            Some(ready) => drop(ready.send(())),
+            // What was said while the channel was down was not heard.
+            None => drop(self.shared.upgrade().map(|shared| shared.generation.advance())),
+        }
+        while let Some(text) = self.told.recv().await {
+            // The text has no quotes: `Company::tell` sees to it.
+            client.batch_execute(&format!("NOTIFY {TALK}, '{}{text}'", self.node)).await?;
+        }
+        Ok(())
     }
 }
 
-async fn listen(
-    target: &Target,
+/// Hears what comes until the connection, or the store, is gone.
+async fn hear_all(
+    connection: &mut Connection<Socket, Encrypted<Socket>>,
+    shared: &Weak<Shared>,
     node: &str,
-    ready: &mut Option<oneshot::Sender<()>>,
-    advance: &(dyn Fn() -> bool + Sync),
 ) -> Result<(), tokio_postgres::Error> {
-    let connecting =
-        tokio::time::timeout(limits::CONNECT * 2, target.config.connect(Tls(target.tls.clone())));
-    let Ok(connected) = connecting.await else { return Ok(()) };
-    let (client, mut connection) = connected?;
-    let mut listening = std::pin::pin!(client.batch_execute("LISTEN tenantry_credentials"));
-    let mut is_listening = false;
-    loop {
-        let message = tokio::select! {
-            outcome = &mut listening, if !is_listening => {
-                outcome?;
-                is_listening = true;
-                match ready.take() {
-                    Some(ready) => drop(ready.send(())),
-                    // What was said while the channel was down was not heard.
-                    None => { advance(); }
-                }
-                continue;
-            }
-            message = poll_fn(|cx| connection.poll_message(cx)) => message,
-        };
-        match message {
-            None => return Ok(()),
-            Some(Ok(AsyncMessage::Notification(notice))) if notice.payload() != node => {
-                if !advance() {
-                    return Ok(());
-                }
-            }
-            Some(message) => drop(message?),
+    while let Some(message) = poll_fn(|cx| connection.poll_message(cx)).await {
+        if let AsyncMessage::Notification(notice) = message? {
+            let Some(shared) = shared.upgrade() else { return Ok(()) };
+            hear(&shared, node, &notice);
         }
+    }
+    Ok(())
+}
+
+fn hear(shared: &Shared, node: &str, notice: &Notification) {
+    let payload = notice.payload();
+    if payload.starts_with(node) {
+        return;
+    }
+    if notice.channel() == CHANNEL {
+        shared.generation.advance();
+    } else if let Some((_, text)) = payload.split_at_checked(node.len()) {
+        shared.gossip.hear(text);
     }
 }

@@ -31,6 +31,7 @@ use tokio::sync::{Mutex as Turn, Notify, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio_postgres::Row;
 
+use crate::company::{Company, Gossip};
 use crate::sql::{Param, unexpected};
 use crate::{Engine, Generation, Moments, Operation, Search, Store, StoreError, Tx, Vault};
 use connection::Connection;
@@ -59,6 +60,7 @@ struct Shared {
     runtime: Handle,
     moments: Moments,
     generation: Generation,
+    gossip: Gossip,
     webhooks: Notify,
     mail: Notify,
     vault: OnceLock<Arc<dyn Vault>>,
@@ -154,11 +156,13 @@ pub async fn open(target: Target, migrate: Migrate, moments: Moments) -> Result<
     let runtime = runtime.ok_or_else(|| unexpected("no runtime"))?;
     // Two nodes with one name would overhear each other, for half a second at the most.
     let node = format!("{:016x}", RandomState::new().build_hasher().finish());
+    let (gossip, told) = Gossip::new();
     let shared = Arc::new(Shared {
         target,
         runtime,
         moments,
         generation: Generation::default(),
+        gossip,
         webhooks: Notify::new(),
         mail: Notify::new(),
         vault: OnceLock::new(),
@@ -176,7 +180,7 @@ pub async fn open(target: Target, migrate: Migrate, moments: Moments) -> Result<
         Ok::<_, StoreError>(Arc::new(connection))
     });
     let first = prepared.await.map_err(unexpected)??;
-    let listener = if shared.target.pooled { None } else { Some(listen::start(&shared).await) };
+    let listener = if shared.target.pooled { None } else { Some(listen::start(&shared, told).await) };
     let (queues, writers) = (0..limits::WRITERS)
         .map(|_| {
             let (queue, jobs) = mpsc::channel(limits::QUEUE);
@@ -208,6 +212,11 @@ fn runtime() -> Result<OwnRuntime, StoreError> {
 impl Postgres {
     pub(crate) fn generation(&self) -> &Generation {
         &self.shared.generation
+    }
+
+    /// Behind a pooler nobody can listen.
+    pub(crate) fn company(&self) -> Option<Company> {
+        self.listener.as_ref().map(|_| self.shared.gossip.company())
     }
 
     pub(crate) fn webhooks(&self) -> &Notify {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tenantry_core::ids::OrganizationId;
 use tenantry_core::organization::Organization;
 use tenantry_core::team::TeamRole;
-use tenantry_store::{Store, StoreError};
+use tenantry_store::{Company, Store, StoreError};
 use tokio::task::JoinSet;
 
 use crate::fixtures::*;
@@ -33,6 +33,28 @@ async fn a_node_hears_that_another_took_a_right_away() {
          WHERE datname = current_database() AND query LIKE 'LISTEN%'",
     ));
     until(|| one.generation().current() > before[0] && two.generation().current() > before[1]).await;
+}
+
+#[tokio::test]
+async fn what_a_node_tells_the_others_hear() {
+    let Some(database) = Database::postgres() else { return };
+    let (one, two) = (database.open().await, database.open().await);
+    let (mut first, mut second) = (one.company().unwrap(), two.company().unwrap());
+    assert!(first.tell("hello: 2001:db8::1=5".to_owned()));
+    assert_eq!(second.hear().await.as_deref(), Some("hello: 2001:db8::1=5"));
+    // What a node told itself would have come before this.
+    assert!(second.tell("answer".to_owned()));
+    assert_eq!(first.hear().await.as_deref(), Some("answer"));
+    for unfit in ["it's".to_owned(), "a\\".to_owned(), "\u{e9}".to_owned(), "a".repeat(Company::BYTES + 1)] {
+        assert!(!first.tell(unfit));
+    }
+    assert!(first.tell("a".repeat(Company::BYTES)));
+    assert_eq!(second.hear().await.map(|text| text.len()), Some(Company::BYTES));
+}
+
+#[tokio::test]
+async fn who_is_alone_has_no_company() {
+    assert!(Database::sqlite().open().await.company().is_none());
 }
 
 #[tokio::test]
