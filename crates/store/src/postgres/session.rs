@@ -178,7 +178,13 @@ impl Transaction {
             Err((error, Some(Fault::Lost))) => Err(NotCommitted::Unknown(error)),
             Err((error, fault)) => {
                 self.roll_back().await;
-                Err(NotCommitted::Undone(error, fault))
+                // What cannot be read as a refusal is none.
+                let is_refused = !matches!(error, StoreError::Unexpected(_));
+                Err(if is_refused {
+                    NotCommitted::Undone(error, fault)
+                } else {
+                    NotCommitted::Unknown(error)
+                })
             }
         }
     }
