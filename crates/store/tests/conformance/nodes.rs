@@ -294,3 +294,24 @@ async fn what_is_given_up_is_not_tried_again() {
     two.close().await;
     assert_eq!(read!(one, organization(organization_id(1))).unwrap(), before);
 }
+
+#[tokio::test]
+async fn a_commit_that_breaks_is_in_doubt_and_not_repeated() {
+    let Some(database) = Database::postgres() else { return };
+    let store = database.open().await;
+    add_organization(&store, 1).await;
+    drop(database.query(
+        "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(60); RETURN NULL; END';
+         CREATE CONSTRAINT TRIGGER waits AFTER UPDATE ON organizations DEFERRABLE INITIALLY DEFERRED
+         FOR EACH ROW EXECUTE FUNCTION wait()",
+    ));
+    let writer = store.clone();
+    let writing = tokio::spawn(async move { count_both(&writer, [1, 1]).await });
+    until(|| !in_state(&database, "wait_event = 'PgSleep'").is_empty()).await;
+    drop(database.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event = 'PgSleep'",
+    ));
+    let outcome = writing.await.unwrap();
+    assert!(matches!(outcome, Err(Failure::Store(StoreError::InDoubt(_)))), "{outcome:?}");
+}
