@@ -1,7 +1,7 @@
 //! PostgreSQL: the engine of many nodes.
 //!
 //! Reads are sent down a few shared connections without waiting for each other's answers. Writes are queued
-//! for a few writers ([`writer`]), each with a connection of its own. Transactions are READ COMMITTED: what
+//! for a few writers (`writer`), each with a connection of its own. Transactions are READ COMMITTED: what
 //! must not change under a decision is held with `FOR UPDATE`, and constraints hold the rest.
 //!
 //! Invariants: an answered write is committed; an operation whose commit may have happened is never run
