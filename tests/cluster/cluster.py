@@ -64,6 +64,7 @@ class Cluster:
 defaults
   mode http
   timeout connect 1s
+  timeout check 5s
   timeout client 60s
   timeout server 60s
   retries 3
@@ -72,7 +73,7 @@ listen tenantry
   bind 127.0.0.1:{port}
   balance roundrobin
   option httpchk GET /readyz
-  default-server inter 200ms fall 1 rise 1
+  default-server inter 200ms fall 2 rise 1
 {servers}
 """)
         process = subprocess.Popen(["haproxy", "-db", "-f", str(path)], stdout=subprocess.DEVNULL,
