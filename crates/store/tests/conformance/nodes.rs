@@ -156,6 +156,17 @@ async fn a_snapshot_holds_one_transaction_until_it_is_dropped() {
     until(|| open() == 0).await;
 }
 
+/// Begins something that goes on beside the test, and is given up when it is dropped.
+fn begin<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinSet<T> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(work);
+    tasks
+}
+
+async fn ended<T: 'static>(mut task: JoinSet<T>) -> T {
+    task.join_next().await.unwrap().unwrap()
+}
+
 fn endpoint() -> Endpoint {
     Endpoint {
         id: WebhookEndpointId::new(Uuid::from_u128(4)),
@@ -188,7 +199,7 @@ async fn a_lane_that_is_settled_while_an_event_is_written_knows_of_it() {
         data: EventData::Customer(Box::new(customer(1, 1))),
     };
     let (writer, wait) = (one.clone(), Arc::clone(&gate));
-    let writing = tokio::spawn(async move {
+    let writing = begin(async move {
         run!(writer, (event, wait), |input, tx, _| {
             tx.webhook_event_insert(&input.0).await?;
             drop(input.1.acquire().await);
@@ -196,13 +207,13 @@ async fn a_lane_that_is_settled_while_an_event_is_written_knows_of_it() {
         })
     });
     until(|| !in_state(&database, "state = 'idle in transaction'").is_empty()).await;
-    let settling = tokio::spawn(async move {
+    let settling = begin(async move {
         run!(two, endpoint(), |of, tx, _| Ok(tx.webhook_lanes_settle(of.organization, of.id, at(7)).await?))
     });
     until(|| !in_state(&database, "wait_event_type = 'Lock'").is_empty()).await;
     gate.add_permits(1);
-    writing.await.unwrap().unwrap();
-    settling.await.unwrap().unwrap();
+    ended(writing).await.unwrap();
+    ended(settling).await.unwrap();
     let due = read!(one, webhook_lanes_due(at(10), 10, 10));
     assert_eq!(due.iter().map(|lane| lane.lane).collect::<Vec<_>>(), [WebhookLane::First]);
 }
@@ -233,10 +244,9 @@ async fn searches_that_are_given_up_leave_nothing_open() {
     let store = database.open().await;
     for _ in 0..3 {
         let searching = store.clone();
-        let search = tokio::spawn(async move { searching.search(Endless).await });
+        let search = begin(async move { searching.search(Endless).await });
         until(|| !in_state(&database, "state = 'idle in transaction'").is_empty()).await;
-        search.abort();
-        assert!(search.await.is_err());
+        drop(search);
         until(|| in_state(&database, "state = 'idle in transaction'").is_empty()).await;
     }
     add_customer(&store, &customer(1, 1)).await;
@@ -271,7 +281,7 @@ async fn what_is_given_up_is_not_tried_again() {
     let before = read!(one, organization(organization_id(1))).unwrap();
     let gate = Arc::new(Semaphore::new(0));
     let (holder, wait) = (one.clone(), Arc::clone(&gate));
-    let holding = tokio::spawn(async move {
+    let holding = begin(async move {
         run!(holder, wait, |gate, tx, _| {
             tx.organization_for_update(organization_id(1)).await?;
             drop(gate.acquire().await);
@@ -280,17 +290,16 @@ async fn what_is_given_up_is_not_tried_again() {
     });
     until(|| !in_state(&database, "state = 'idle in transaction'").is_empty()).await;
     let asking = two.clone();
-    let asked = tokio::spawn(async move { count_both(&asking, [1, 1]).await });
+    let mut asked = begin(async move { count_both(&asking, [1, 1]).await });
     until(|| !in_state(&database, "wait_event_type = 'Lock'").is_empty()).await;
-    asked.abort();
-    assert!(asked.await.unwrap_err().is_cancelled());
+    asked.shutdown().await;
     drop(database.query(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
          WHERE datname = current_database() AND wait_event_type = 'Lock'",
     ));
     until(|| in_state(&database, "wait_event_type = 'Lock'").is_empty()).await;
     gate.add_permits(1);
-    holding.await.unwrap().unwrap();
+    ended(holding).await.unwrap();
     two.close().await;
     assert_eq!(read!(one, organization(organization_id(1))).unwrap(), before);
 }
@@ -306,12 +315,12 @@ async fn a_commit_that_breaks_is_in_doubt_and_not_repeated() {
          FOR EACH ROW EXECUTE FUNCTION wait()",
     ));
     let writer = store.clone();
-    let writing = tokio::spawn(async move { count_both(&writer, [1, 1]).await });
+    let writing = begin(async move { count_both(&writer, [1, 1]).await });
     until(|| !in_state(&database, "wait_event = 'PgSleep'").is_empty()).await;
     drop(database.query(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
          WHERE datname = current_database() AND wait_event = 'PgSleep'",
     ));
-    let outcome = writing.await.unwrap();
+    let outcome = ended(writing).await;
     assert!(matches!(outcome, Err(Failure::Store(StoreError::InDoubt(_)))), "{outcome:?}");
 }
