@@ -79,6 +79,8 @@ async fn add(
     new: &NewTeamMember,
 ) -> Result<Joined, Error> {
     let now = moment.now();
+    // Held, so that who is added twice at once is found in the team the second time.
+    tx.organization_for_update(organization).await?.ok_or(TeamError::OrganizationNotFound)?;
     let user = person(tx, moment, by, &new.email, new.name.as_ref()).await?;
     if let Some(member) = tx.team_member(organization, user.id).await? {
         return Ok((member, user.email, false));

@@ -375,10 +375,12 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, Refused> {
     }
 }
 
-/// The status of a fault of the database: worth trying again, or not.
+/// The status of a fault of the database: nothing happened and it is worth trying again, nobody can tell
+/// whether it happened, or neither.
 pub(crate) fn fault_status(error: &StoreError) -> StatusCode {
     match error {
         StoreError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        StoreError::InDoubt(_) => StatusCode::GATEWAY_TIMEOUT,
         StoreError::Violated(_)
         | StoreError::Unexpected(_)
         | StoreError::NewerSchema { .. }

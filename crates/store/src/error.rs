@@ -6,10 +6,12 @@ pub enum StoreError {
     /// The constraint of this name refused the change.
     #[error("constraint {0} violated")]
     Violated(String),
-    /// The database cannot answer now; the same call may succeed later. Nothing was changed, unless the
-    /// connection broke while it was being committed: then nobody can tell.
+    /// The database cannot answer now; the same call may succeed later. Nothing was changed.
     #[error("the database is not available: {0}")]
     Unavailable(String),
+    /// The connection broke while the change was being committed: it may have happened or not.
+    #[error("nobody can tell whether it happened: {0}")]
+    InDoubt(String),
     /// A stored row is not what it must be, or a query is wrong: a defect.
     #[error("the database answered something unexpected: {0}")]
     Unexpected(String),

@@ -123,7 +123,8 @@ impl Store {
     /// Runs `operation` in a transaction. When this returns `Ok`, the change is on disk.
     ///
     /// # Errors
-    /// The operation's own, or [`StoreError::Unavailable`] when the database cannot take it now.
+    /// The operation's own, [`StoreError::Unavailable`] when the database cannot take it now, or
+    /// [`StoreError::InDoubt`] when it was lost on the way.
     pub async fn write<O: Operation>(&self, operation: O) -> Result<O::Output, O::Error> {
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.write(operation).await,

@@ -81,7 +81,8 @@ impl Operation for Attempted {
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Recorded, Error> {
         let now = moment.now();
         let WebhookClaim { lane, leased_until, event, .. } = &self.claim;
-        // First the lane: an event that is written meanwhile then waits for the end of this.
+        // First the lanes: an event that is written meanwhile then waits for the end of this.
+        tx.webhook_lanes_hold(lane.organization, lane.endpoint).await?;
         tx.webhook_lane_release(*lane, *leased_until).await?;
         let stored = tx.webhook_event(event.organization, event.id).await?;
         let mut event = stored.ok_or(WebhookError::EventNotFound)?;

@@ -12,7 +12,7 @@ use tokio_postgres::{Client, Row, Statement};
 use super::limits::{ANSWER, CONNECT, IDLE_MS, LOCK_MS, STATEMENT_MS, STATEMENTS};
 use super::target::{Target, described};
 use super::tls::Tls;
-use super::values::{Fault, failure, type_of};
+use super::values::{Fault, failure, is_outdated, type_of};
 use crate::StoreError;
 use crate::sql::Param;
 
@@ -125,7 +125,8 @@ impl Connection {
             let Some(statement) = self.prepared(sql, params).await? else {
                 return self.client.query_typed(&numbered(sql), &typed(params)).await;
             };
-            self.client.query(&statement, &values(params)).await
+            let answer = self.client.query(&statement, &values(params)).await;
+            self.look_at(sql, answer)
         })
         .await
     }
@@ -135,9 +136,24 @@ impl Connection {
             let Some(statement) = self.prepared(sql, params).await? else {
                 return self.client.execute_typed(&numbered(sql), &typed(params)).await;
             };
-            self.client.execute(&statement, &values(params)).await
+            let answer = self.client.execute(&statement, &values(params)).await;
+            self.look_at(sql, answer)
         })
         .await
+    }
+
+    /// Forgets a statement that a migration put out of use: it is prepared anew when it is next needed.
+    fn look_at<T>(
+        &self,
+        sql: &str,
+        answer: Result<T, tokio_postgres::Error>,
+    ) -> Result<T, tokio_postgres::Error> {
+        if let (Err(error), Some(statements)) = (&answer, &self.statements)
+            && is_outdated(error)
+        {
+            statements.lock().unwrap_or_else(PoisonError::into_inner).remove(sql);
+        }
+        answer
     }
 
     async fn prepared(

@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::{Handle, Runtime, RuntimeFlavor};
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{Mutex as Turn, Notify, Semaphore, mpsc};
+use tokio::sync::{Mutex as Turn, Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio_postgres::Row;
 
@@ -124,11 +124,26 @@ pub struct Postgres {
     queues: Mutex<Option<Queues>>,
     next: AtomicUsize,
     readers: Vec<Turn<Option<Arc<Connection>>>>,
-    searches: Semaphore,
+    searches: Arc<Semaphore>,
     searchers: Mutex<Vec<Arc<Connection>>>,
     writers: Mutex<Vec<JoinHandle<()>>>,
     listener: Option<JoinHandle<()>>,
     _own_runtime: Option<OwnRuntime>,
+}
+
+/// A search that is not over. When it is given up, it keeps its place until the database has done with it:
+/// who asks and leaves, again and again, gets no more of the database than who waits.
+struct UnderWay(Option<(session::Transaction, OwnedSemaphorePermit)>, Handle);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if let Some((transaction, place)) = self.0.take() {
+            self.1.spawn(async move {
+                transaction.roll_back().await;
+                drop(place);
+            });
+        }
+    }
 }
 
 /// A runtime that can be dropped by another one's task.
@@ -172,12 +187,14 @@ pub async fn open(target: Target, migrate: Migrate, moments: Moments) -> Result<
     });
     let opening = Arc::clone(&shared);
     let prepared = shared.runtime.spawn(async move {
-        let connection = opening.connect().await?;
+        // Tables may be large, and another node may be at them.
+        let patience = Duration::from_millis(limits::MIGRATION_MS);
+        let connection = opening.connect().await?.answers_within(patience);
         match migrate {
             Migrate::Yes => schema::migrate(&connection, &opening.moments).await?,
             Migrate::No => schema::check(&connection).await?,
         }
-        Ok::<_, StoreError>(Arc::new(connection))
+        Ok::<_, StoreError>(Arc::new(connection.answers_within(limits::ANSWER)))
     });
     let first = prepared.await.map_err(unexpected)??;
     let listener = if shared.target.pooled { None } else { Some(listen::start(&shared, told).await) };
@@ -194,7 +211,7 @@ pub async fn open(target: Target, migrate: Migrate, moments: Moments) -> Result<
         queues: Mutex::new(Some(queues)),
         next: AtomicUsize::new(0),
         readers,
-        searches: Semaphore::new(limits::SEARCHES),
+        searches: Arc::new(Semaphore::new(limits::SEARCHES)),
         searchers: Mutex::default(),
         writers: Mutex::new(writers),
         listener,
@@ -268,6 +285,8 @@ impl Postgres {
                 let connection = self.reader().await?;
                 connection.rows(sql, params).await.map_err(|(error, _)| error)
             }
+            // A migration changed what was prepared.
+            Err((_, Some(Fault::Conflict))) => connection.rows(sql, params).await.map_err(|(error, _)| error),
             answer => answer.map_err(|(error, _)| error),
         }
     }
@@ -286,15 +305,18 @@ impl Postgres {
     }
 
     pub(crate) async fn search<S: Search>(&self, search: &S) -> Result<S::Output, StoreError> {
-        let _place = self.searches.acquire().await.map_err(unexpected)?;
+        let place = Arc::clone(&self.searches).acquire_owned().await.map_err(unexpected)?;
         let known = self.searchers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = match known.filter(|known| !known.is_lost()) {
             Some(connection) => connection,
             None => Arc::new(self.shared.connect().await?),
         };
-        let mut transaction = session::Transaction::new(Arc::clone(&connection), Mode::Search);
-        let session = Session::Searching(&mut transaction);
+        let transaction = session::Transaction::new(Arc::clone(&connection), Mode::Search);
+        let mut under_way = UnderWay(Some((transaction, place)), self.shared.runtime.clone());
+        let Some((transaction, _)) = &mut under_way.0 else { return Err(unexpected("no transaction")) };
+        let session = Session::Searching(transaction);
         let found = search.run(&mut Tx::postgres(session, self.shared.vault())).await;
+        let Some((transaction, _place)) = under_way.0.take() else { return found };
         if found.is_err() {
             transaction.roll_back().await;
         } else if let Err(NotCommitted::Undone(..) | NotCommitted::Unknown(_)) =

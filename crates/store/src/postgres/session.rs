@@ -175,10 +175,12 @@ impl Transaction {
         };
         match outcome {
             Ok(()) => Ok(()),
-            Err((error, Some(Fault::Lost))) => Err(NotCommitted::Unknown(error)),
+            Err((error, Some(Fault::Lost))) => Err(in_doubt(&error)),
             Err((error, fault)) => {
                 self.roll_back().await;
-                Err(NotCommitted::Undone(error, fault))
+                // What cannot be read as a refusal is none.
+                let is_refused = !matches!(error, StoreError::Unexpected(_));
+                Err(if is_refused { NotCommitted::Undone(error, fault) } else { in_doubt(&error) })
             }
         }
     }
@@ -188,6 +190,10 @@ impl Transaction {
             self.connection.give_up();
         }
     }
+}
+
+fn in_doubt(error: &StoreError) -> NotCommitted {
+    NotCommitted::Unknown(StoreError::InDoubt(error.to_string()))
 }
 
 /// Where a query of [`crate::Tx`] goes.

@@ -61,6 +61,10 @@ impl Target {
             _ => return Err(UrlError("sslmode is disable, prefer, require or verify-full".into())),
         };
         config.ssl_mode(ssl);
+        // The rest of a password, which would be shown as the host's name.
+        if config.get_hosts().iter().any(|host| matches!(host, Host::Tcp(name) if name.contains('@'))) {
+            return Err(UrlError("an @ in the user's name or password is written %40".into()));
+        }
         if config.get_hosts().is_empty() {
             return Err(UrlError("the URL names no host".into()));
         }
@@ -151,6 +155,7 @@ mod tests {
             ("postgres://u:secret@h/t?nonsense=1", "nonsense"),
             ("postgres://u:secret@h/t?sslmode=require&sslrootcert=/no/such", "/no/such"),
             ("postgres://u:secret@h/t?sslrootcert=%2", "two digits"),
+            ("postgres://u:x@secret@h/t", "%40"),
             ("postgres://u:secret@h", "no database"),
             ("postgres:///t", "no host"),
         ] {

@@ -82,6 +82,11 @@ pub(super) enum Fault {
     Lost,
 }
 
+/// Whether a statement that was prepared before its tables changed cannot be used any more.
+pub(super) fn is_outdated(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some_and(|refusal| refusal.routine() == Some("RevalidateCachedQuery"))
+}
+
 /// What an error means here, and for the connection.
 pub(super) fn failure(error: &tokio_postgres::Error) -> (StoreError, Option<Fault>) {
     let told = described(error);
@@ -98,8 +103,13 @@ pub(super) fn failure(error: &tokio_postgres::Error) -> (StoreError, Option<Faul
             let name = refusal.constraint().or(refusal.column()).unwrap_or(refusal.message());
             (StoreError::Violated(name.to_owned()), None)
         }
+        // Some engines of the family cannot always tell whether a commit happened.
+        _ if *code == SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN => {
+            (StoreError::Unavailable(told), Some(Fault::Lost))
+        }
         "40" => (StoreError::Unavailable(told), Some(Fault::Conflict)),
         "08" | "53" | "58" => (StoreError::Unavailable(told), Some(Fault::Lost)),
+        _ if is_outdated(error) => (StoreError::Unavailable(told), Some(Fault::Conflict)),
         _ if *code == SqlState::LOCK_NOT_AVAILABLE => (StoreError::Unavailable(told), Some(Fault::Conflict)),
         _ if *code == SqlState::QUERY_CANCELED => (StoreError::Unavailable("it took too long".into()), None),
         // Ended from outside, or a primary that became a standby.

@@ -98,6 +98,10 @@ impl Writer {
             if !pause.is_zero() {
                 tokio::time::sleep(pause).await;
             }
+            // It may have waited long for others' rows, here or behind another operation.
+            if job.is_given_up() {
+                return;
+            }
             let mut transaction = match self.begin(Mode::Alone).await {
                 Ok(transaction) => transaction,
                 Err(error) => return job.settle(Err(error)),

@@ -218,6 +218,7 @@ impl Tx<'_> {
         endpoint: WebhookEndpointId,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        self.webhook_lanes_hold(organization, endpoint).await?;
         for which in ["state = 'pending' AND due_at IS NULL", "due_at IS NOT NULL"] {
             let sql = format!(
                 "UPDATE webhook_events

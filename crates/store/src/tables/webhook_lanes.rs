@@ -152,6 +152,24 @@ impl Tx<'_> {
         .map(|_| ())
     }
 
+    /// Holds both lanes of an endpoint until the transaction ends: no event is written for it meanwhile, and
+    /// none taken.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_lanes_hold(
+        &mut self,
+        organization: OrganizationId,
+        endpoint: WebhookEndpointId,
+    ) -> Result<(), StoreError> {
+        // Always in the same order, so that two who hold them do not wait for each other.
+        let sql = format!(
+            "SELECT lane FROM webhook_lanes WHERE organization_id = ?1 AND endpoint_id = ?2 ORDER BY lane{}",
+            self.for_update()
+        );
+        self.all(&sql, &[organization.into(), endpoint.into()], |_| Ok(())).await.map(|_| ())
+    }
+
     /// Sets when an endpoint's lanes next have something to do: what waits for its first attempt is due
     /// `now`, behind every other endpoint that is due already.
     ///
@@ -163,6 +181,9 @@ impl Tx<'_> {
         endpoint: WebhookEndpointId,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        // A statement that waited for a lane would look for events as they were before it waited, and
+        // overlook the one whose writer it waited for.
+        self.webhook_lanes_hold(organization, endpoint).await?;
         self.execute(
             "UPDATE webhook_lanes SET due_at = CASE lane
                 WHEN 'first' THEN (

@@ -1,14 +1,19 @@
 //! Several nodes on one server.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tenantry_core::ids::OrganizationId;
+use tenantry_core::ids::{OrganizationId, WebhookEndpointId, WebhookEventId};
 use tenantry_core::organization::Organization;
 use tenantry_core::team::TeamRole;
-use tenantry_store::{Company, Store, StoreError};
+use tenantry_core::webhook::{Endpoint, EndpointUrl, Event, EventData, EventType, Format, Secret};
+use tenantry_store::{Company, Search, Store, StoreError, Tx, WebhookLane};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use uuid::Uuid;
 
 use crate::fixtures::*;
+use crate::idempotency::with_vault;
 use crate::support::{Database, Failure, write};
 
 /// Waits until something is so; a test that waits for what never comes is ended by its runner.
@@ -149,4 +154,173 @@ async fn a_snapshot_holds_one_transaction_until_it_is_dropped() {
     until(|| open() == 1).await;
     drop(snapshot);
     until(|| open() == 0).await;
+}
+
+/// Begins something that goes on beside the test, and is given up when it is dropped.
+fn begin<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinSet<T> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(work);
+    tasks
+}
+
+async fn ended<T: 'static>(mut task: JoinSet<T>) -> T {
+    task.join_next().await.unwrap().unwrap()
+}
+
+fn endpoint() -> Endpoint {
+    Endpoint {
+        id: WebhookEndpointId::new(Uuid::from_u128(4)),
+        organization: organization_id(1),
+        created_at: at(1),
+        modified_at: None,
+        url: EndpointUrl::stored("https://hooks.example.com/".to_owned()),
+        name: None,
+        format: Format::Raw,
+        secret: Secret::stored("0123456789abcdef0123456789abcdef".to_owned()),
+        events: vec![EventType::CustomerCreated],
+        enabled: true,
+        enabled_since: at(1),
+        disabled_reason: None,
+    }
+}
+
+#[tokio::test]
+async fn a_lane_that_is_settled_while_an_event_is_written_knows_of_it() {
+    let Some(database) = Database::postgres() else { return };
+    let (one, two) = (with_vault(&database).await, with_vault(&database).await);
+    run!(one, endpoint(), |new, tx, _| Ok(tx.webhook_endpoint_insert(new).await?)).unwrap();
+    let gate = Arc::new(Semaphore::new(0));
+    let event = Event {
+        id: WebhookEventId::new(Uuid::from_u128(5)),
+        organization: organization_id(1),
+        endpoint: endpoint().id,
+        created_at: at(1),
+        event_type: EventType::CustomerCreated,
+        data: EventData::Customer(Box::new(customer(1, 1))),
+    };
+    let (writer, wait) = (one.clone(), Arc::clone(&gate));
+    let writing = begin(async move {
+        run!(writer, (event, wait), |input, tx, _| {
+            tx.webhook_event_insert(&input.0).await?;
+            drop(input.1.acquire().await);
+            Ok(())
+        })
+    });
+    until(|| !in_state(&database, "state = 'idle in transaction'").is_empty()).await;
+    let settling = begin(async move {
+        run!(two, endpoint(), |of, tx, _| Ok(tx.webhook_lanes_settle(of.organization, of.id, at(7)).await?))
+    });
+    until(|| !in_state(&database, "wait_event_type = 'Lock'").is_empty()).await;
+    gate.add_permits(1);
+    ended(writing).await.unwrap();
+    ended(settling).await.unwrap();
+    let due = read!(one, webhook_lanes_due(at(10), 10, 10));
+    assert_eq!(due.iter().map(|lane| lane.lane).collect::<Vec<_>>(), [WebhookLane::First]);
+}
+
+/// The sessions of the database that this is true of.
+fn in_state(database: &Database, which: &str) -> Vec<Vec<Option<String>>> {
+    database.query(&format!(
+        "SELECT pid FROM pg_stat_activity
+         WHERE datname = current_database() AND pid <> pg_backend_pid() AND {which}"
+    ))
+}
+
+/// A search that does not end.
+struct Endless;
+
+impl Search for Endless {
+    type Output = ();
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        tx.organization(organization_id(1)).await?;
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn searches_that_are_given_up_leave_nothing_open() {
+    let Some(database) = Database::postgres() else { return };
+    let store = database.open().await;
+    for _ in 0..3 {
+        let searching = store.clone();
+        let search = begin(async move { searching.search(Endless).await });
+        until(|| !in_state(&database, "state = 'idle in transaction'").is_empty()).await;
+        drop(search);
+        until(|| in_state(&database, "state = 'idle in transaction'").is_empty()).await;
+    }
+    add_customer(&store, &customer(1, 1)).await;
+    assert_eq!(customers_total(&store, 1).await, 1);
+}
+
+#[tokio::test]
+async fn tables_may_change_under_a_node() {
+    let Some(database) = Database::postgres() else { return };
+    let store = database.open().await;
+    add_organization(&store, 1).await;
+    let organization = async || read!(store, organization(organization_id(1))).unwrap();
+    // Every connection has prepared what it asks.
+    for _ in 0..8 {
+        organization().await;
+        count_both(&store, [1, 1]).await.unwrap();
+    }
+    let before = organization().await.profile.legacy.pledge_minimum_amount;
+    drop(database.query("ALTER TABLE organizations ALTER COLUMN name TYPE varchar(500) COLLATE \"C\""));
+    for _ in 0..8 {
+        organization().await;
+        count_both(&store, [1, 1]).await.unwrap();
+    }
+    assert_eq!(organization().await.profile.legacy.pledge_minimum_amount - before, 16);
+}
+
+#[tokio::test]
+async fn what_is_given_up_is_not_tried_again() {
+    let Some(database) = Database::postgres() else { return };
+    let (one, two) = (database.open().await, database.open().await);
+    add_organization(&one, 1).await;
+    let before = read!(one, organization(organization_id(1))).unwrap();
+    let gate = Arc::new(Semaphore::new(0));
+    let (holder, wait) = (one.clone(), Arc::clone(&gate));
+    let holding = begin(async move {
+        run!(holder, wait, |gate, tx, _| {
+            tx.organization_for_update(organization_id(1)).await?;
+            drop(gate.acquire().await);
+            Ok(())
+        })
+    });
+    until(|| !in_state(&database, "state = 'idle in transaction'").is_empty()).await;
+    let asking = two.clone();
+    let mut asked = begin(async move { count_both(&asking, [1, 1]).await });
+    until(|| !in_state(&database, "wait_event_type = 'Lock'").is_empty()).await;
+    asked.shutdown().await;
+    drop(database.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event_type = 'Lock'",
+    ));
+    until(|| in_state(&database, "wait_event_type = 'Lock'").is_empty()).await;
+    gate.add_permits(1);
+    ended(holding).await.unwrap();
+    two.close().await;
+    assert_eq!(read!(one, organization(organization_id(1))).unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_commit_that_breaks_is_in_doubt_and_not_repeated() {
+    let Some(database) = Database::postgres() else { return };
+    let store = database.open().await;
+    add_organization(&store, 1).await;
+    drop(database.query(
+        "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(60); RETURN NULL; END';
+         CREATE CONSTRAINT TRIGGER waits AFTER UPDATE ON organizations DEFERRABLE INITIALLY DEFERRED
+         FOR EACH ROW EXECUTE FUNCTION wait()",
+    ));
+    let writer = store.clone();
+    let writing = begin(async move { count_both(&writer, [1, 1]).await });
+    until(|| !in_state(&database, "wait_event = 'PgSleep'").is_empty()).await;
+    drop(database.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event = 'PgSleep'",
+    ));
+    let outcome = ended(writing).await;
+    assert!(matches!(outcome, Err(Failure::Store(StoreError::InDoubt(_)))), "{outcome:?}");
 }
