@@ -125,8 +125,10 @@ def kill_while_delivering(postgres, receiver, nodes, paths, whole_lease):
     if len(left) != len(flying):
         wrong.append(f"{len(left)} lanes are held of {len(flying)}")
     if not whole_lease:
-        postgres.sql(f"UPDATE webhook_lanes SET leased_until = {now} WHERE lane = 'first' AND endpoint_id IN ({ids})",
-                     "tenantry")
+        # One by one: who holds a row and waits for another can meet a node that does so in another order.
+        for path, _ in flying:
+            postgres.sql(f"UPDATE webhook_lanes SET leased_until = {now}"
+                         f" WHERE lane = 'first' AND endpoint_id = '{paths[path]}'", "tenantry")
     taken = []
 
     def taken_over():
