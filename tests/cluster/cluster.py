@@ -5,6 +5,7 @@ Everything runs on the loopback, on free ports, and ends with the block that sta
 import json
 import random
 import select
+import shutil
 import socket
 import subprocess
 import sys
@@ -76,7 +77,8 @@ listen tenantry
   default-server inter 200ms fall 2 rise 1
 {servers}
 """)
-        process = subprocess.Popen(["haproxy", "-db", "-f", str(path)], stdout=subprocess.DEVNULL,
+        haproxy = shutil.which("haproxy") or "/usr/sbin/haproxy"  # outside of the PATH of who is not root
+        process = subprocess.Popen([haproxy, "-db", "-f", str(path)], stdout=subprocess.DEVNULL,
                                    stderr=subprocess.DEVNULL)
         self._stack.callback(lambda: (process.kill(), process.wait(30)))
         base = f"http://127.0.0.1:{port}"
