@@ -162,7 +162,7 @@ impl Tx<'_> {
             let params = chunk.iter().flat_map(|row| {
                 row.iter().zip(&table.columns).map(|(field, column)| field.param(column.kind))
             });
-            self.execute(&sql, &params.collect::<Vec<_>>()).await?;
+            self.submit(&sql, &params.collect::<Vec<_>>()).await?;
         }
         Ok(())
     }

@@ -33,17 +33,32 @@ pub(crate) enum Param<'a> {
     Text(&'a str),
     OwnedText(String),
     Bytes(&'a [u8]),
+    OwnedBytes(Vec<u8>),
     Id(Uuid),
 }
 
 impl Param<'_> {
+    /// The same, for longer than what it was made from.
+    pub(crate) fn to_owned(&self) -> Param<'static> {
+        match self {
+            Self::Null(kind) => Param::Null(*kind),
+            Self::Bool(value) => Param::Bool(*value),
+            Self::Int(value) => Param::Int(*value),
+            Self::Text(text) => Param::OwnedText((*text).to_owned()),
+            Self::OwnedText(text) => Param::OwnedText(text.clone()),
+            Self::Bytes(bytes) => Param::OwnedBytes(bytes.to_vec()),
+            Self::OwnedBytes(bytes) => Param::OwnedBytes(bytes.clone()),
+            Self::Id(id) => Param::Id(*id),
+        }
+    }
+
     pub(crate) const fn kind(&self) -> Kind {
         match self {
             Self::Null(kind) => *kind,
             Self::Bool(_) => Kind::Bool,
             Self::Int(_) => Kind::Int,
             Self::Text(_) | Self::OwnedText(_) => Kind::Text,
-            Self::Bytes(_) => Kind::Bytes,
+            Self::Bytes(_) | Self::OwnedBytes(_) => Kind::Bytes,
             Self::Id(_) => Kind::Id,
         }
     }

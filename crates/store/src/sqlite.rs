@@ -43,6 +43,7 @@ impl ToSql for Param<'_> {
             Self::Text(text) => ValueRef::Text(text.as_bytes()),
             Self::OwnedText(text) => ValueRef::Text(text.as_bytes()),
             Self::Bytes(bytes) => ValueRef::Blob(bytes),
+            Self::OwnedBytes(bytes) => ValueRef::Blob(bytes),
             Self::Id(id) => ValueRef::Blob(id.as_bytes()),
         }))
     }

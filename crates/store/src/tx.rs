@@ -120,6 +120,15 @@ impl<'c> Tx<'c> {
         }
     }
 
+    /// Changes rows without a word about how many. An engine that answers over a network does not wait for the
+    /// answer: where the change is refused, the operation runs again and is told here.
+    pub(crate) async fn submit(&mut self, sql: &str, params: &[Param<'_>]) -> Result<(), StoreError> {
+        match &mut self.engine {
+            Engine::Sqlite(connection) => sqlite::execute(connection, sql, params).map(|_| ()),
+            Engine::Postgres(session) => session.submit(sql, params).await,
+        }
+    }
+
     /// What makes a `SELECT` hold the rows it found until the transaction ends.
     pub(crate) const fn for_update(&self) -> &'static str {
         match &self.engine {

@@ -1,8 +1,11 @@
 //! One connection to the database, with the statements that are prepared on it.
 
 use std::collections::HashMap;
+use std::future::{poll_fn, ready};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -18,6 +21,10 @@ use crate::sql::Param;
 
 /// Why a request to the database failed, and what that leaves of the connection.
 pub(super) type Failed = (StoreError, Option<Fault>);
+/// The answer to a statement that is on its way.
+pub(super) type Sent = Pin<Box<dyn Future<Output = Result<(), Failed>> + Send>>;
+/// A statement as the connection has it; nothing where nothing is prepared.
+pub(super) type Prepared = Option<Statement>;
 
 /// A connection. Several may ask at once: the questions follow each other without waiting for answers.
 pub(super) struct Connection {
@@ -133,13 +140,56 @@ impl Connection {
 
     pub(super) async fn change(&self, sql: &str, params: &[Param<'_>]) -> Result<u64, Failed> {
         self.answer(async {
-            let Some(statement) = self.prepared(sql, params).await? else {
-                return self.client.execute_typed(&numbered(sql), &typed(params)).await;
-            };
-            let answer = self.client.execute(&statement, &values(params)).await;
-            self.look_at(sql, answer)
+            let prepared = self.prepared(sql, params).await?;
+            self.changed(&prepared, sql, params).await
         })
         .await
+    }
+
+    async fn changed(
+        &self,
+        prepared: &Prepared,
+        sql: &str,
+        params: &[Param<'_>],
+    ) -> Result<u64, tokio_postgres::Error> {
+        let Some(statement) = prepared else {
+            return self.client.execute_typed(&numbered(sql), &typed(params)).await;
+        };
+        let answer = self.client.execute(statement, &values(params)).await;
+        self.look_at(sql, answer)
+    }
+
+    /// Has a statement prepared where it is not: a round trip the first time.
+    pub(super) async fn prepare(&self, sql: &str, params: &[Param<'_>]) -> Result<Prepared, Failed> {
+        self.answer(self.prepared(sql, params)).await
+    }
+
+    /// Sends a statement, after others without parameters. What is answered need not be looked at.
+    ///
+    /// # Errors
+    /// When it cannot be sent.
+    pub(super) async fn send(
+        self: &Arc<Self>,
+        before: String,
+        prepared: Prepared,
+        sql: &str,
+        params: &[Param<'_>],
+    ) -> Result<Sent, Failed> {
+        let (connection, sql) = (Arc::clone(self), sql.to_owned());
+        let params: Vec<Param<'static>> = params.iter().map(Param::to_owned).collect();
+        let mut sent: Sent = Box::pin(async move {
+            let changed = connection.answer(connection.changed(&prepared, &sql, &params));
+            if before.is_empty() {
+                return changed.await.map(|_| ());
+            }
+            let (first, second) = tokio::join!(biased; connection.run(&before), changed);
+            first.and(second.map(|_| ()))
+        });
+        // It goes out when it is first asked how it went.
+        match poll_fn(|cx| Poll::Ready(sent.as_mut().poll(cx))).await {
+            Poll::Pending => Ok(sent),
+            Poll::Ready(outcome) => outcome.map(|()| Box::pin(ready(Ok(()))) as Sent),
+        }
     }
 
     /// Forgets a statement that a migration put out of use: it is prepared anew when it is next needed.
@@ -156,11 +206,7 @@ impl Connection {
         answer
     }
 
-    async fn prepared(
-        &self,
-        sql: &str,
-        params: &[Param<'_>],
-    ) -> Result<Option<Statement>, tokio_postgres::Error> {
+    async fn prepared(&self, sql: &str, params: &[Param<'_>]) -> Result<Prepared, tokio_postgres::Error> {
         let Some(statements) = &self.statements else { return Ok(None) };
         let known = statements.lock().unwrap_or_else(PoisonError::into_inner).get(sql).cloned();
         if known.is_some() {

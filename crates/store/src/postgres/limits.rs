@@ -2,16 +2,24 @@
 
 use std::time::Duration;
 
-/// Connections that are read from; each is shared, and asked again before it has answered.
+/// Connections that are read from, unless the URL says otherwise; each is shared, and asked again before it
+/// has answered.
 pub(super) const READERS: usize = 4;
-/// Connections that are written to; each runs one transaction at a time, for many operations.
+/// Connections that are written to, unless the URL says otherwise; each runs one transaction at a time, for
+/// many operations.
 pub(super) const WRITERS: usize = 6;
+/// Connections that a URL may ask for, for reading and for writing each.
+pub(super) const MOST_CONNECTIONS: usize = 64;
 /// Searches that run at once, each on a connection of its own.
 pub(super) const SEARCHES: usize = 2;
 /// Operations that may wait for one writer; one more is refused.
 pub(super) const QUEUE: usize = 2_048;
-/// Operations that one commit may serve.
+/// Operations that one commit may serve, unless the URL says otherwise.
 pub(super) const BATCH: usize = 32;
+/// What a URL may ask for of these.
+pub(super) const MOST_BATCH: usize = 512;
+/// Statements that a transaction may have sent without having looked at the answers.
+pub(super) const SENT: usize = 64;
 /// Statements that a connection keeps prepared.
 pub(super) const STATEMENTS: usize = 512;
 /// How long connecting may take.

@@ -198,13 +198,13 @@ pub async fn open(target: Target, migrate: Migrate, moments: Moments) -> Result<
     });
     let first = prepared.await.map_err(unexpected)??;
     let listener = if shared.target.pooled { None } else { Some(listen::start(&shared, told).await) };
-    let (queues, writers) = (0..limits::WRITERS)
+    let (queues, writers) = (0..shared.target.writers)
         .map(|_| {
             let (queue, jobs) = mpsc::channel(limits::QUEUE);
             (queue, shared.runtime.spawn(writer::write_all(Arc::clone(&shared), jobs)))
         })
         .unzip();
-    let mut readers: Vec<_> = (1..limits::READERS).map(|_| Turn::default()).collect();
+    let mut readers: Vec<_> = (1..shared.target.readers).map(|_| Turn::default()).collect();
     readers.push(Turn::new(Some(first)));
     let postgres = Postgres {
         shared,

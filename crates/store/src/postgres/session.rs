@@ -1,7 +1,9 @@
 //! A transaction on one connection, and what [`crate::Tx`] asks through.
 //!
 //! What begins and ends a transaction or a part of it is not sent by itself but before the next question, so
-//! that it costs no round trip.
+//! that it costs no round trip. Nor does a change whose number of rows nobody asks for: it is sent, and its
+//! answer is looked at with that of the next question. When such a change fails, the operation is run again
+//! with each answer waited for, so that it meets the failure where it happened.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -9,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio_postgres::Row;
 
-use super::connection::{Connection, Failed};
+use super::connection::{Connection, Failed, Sent};
 use super::values::Fault;
 use super::{Postgres, limits};
 use crate::StoreError;
@@ -38,6 +40,10 @@ pub(crate) struct Transaction {
     /// Whether a statement failed: nothing works until the part, or the transaction, is undone.
     failed: bool,
     fault: Option<Fault>,
+    /// Changes that were sent, in their order, and not looked at yet.
+    sent: Vec<Sent>,
+    /// Whether every answer is waited for.
+    is_strict: bool,
     /// Odd while a question is being answered.
     progress: Arc<AtomicU64>,
 }
@@ -74,7 +80,21 @@ impl Transaction {
                  SET LOCAL idle_in_transaction_session_timeout = {idle_ms}"
             ));
         }
-        Self { connection, before, begun: false, failed: false, fault: None, progress: Arc::default() }
+        Self {
+            connection,
+            before,
+            begun: false,
+            failed: false,
+            fault: None,
+            sent: Vec::new(),
+            is_strict: false,
+            progress: Arc::default(),
+        }
+    }
+
+    /// The same, waiting for every answer.
+    pub(super) fn strict(self) -> Self {
+        Self { is_strict: true, ..self }
     }
 
     pub(super) fn progress(&self) -> Arc<AtomicU64> {
@@ -105,8 +125,9 @@ impl Transaction {
     pub(super) fn end_operation(&mut self, keep: bool) {
         if !keep {
             self.then("ROLLBACK TO operation");
+            self.sent.clear();
             self.failed = false;
-            if self.fault == Some(Fault::Conflict) {
+            if self.fault != Some(Fault::Lost) {
                 self.fault = None;
             }
         }
@@ -122,23 +143,54 @@ impl Transaction {
     }
 
     async fn ask<T>(&mut self, question: impl Future<Output = Result<T, Failed>>) -> Result<T, StoreError> {
-        if self.fault.is_some() {
-            return Err(StoreError::Unavailable("the transaction is over".into()));
-        }
-        let before = std::mem::take(&mut self.before);
-        let before = before.trim_start_matches("; ");
-        self.begun = true;
+        self.go_on()?;
+        let (before, sent) = (self.take_before(), std::mem::take(&mut self.sent));
         self.progress.fetch_add(1, Ordering::AcqRel);
-        let outcome = if before.is_empty() {
-            question.await
-        } else {
-            // Both are sent before either is answered; the second fails where the first did.
-            let connection = Arc::clone(&self.connection);
-            let (first, second) = tokio::join!(biased; connection.run(before), question);
-            first.and(second)
+        // All are sent before any is answered; the later ones fail where an earlier one did.
+        let connection = Arc::clone(&self.connection);
+        let first = async { if before.is_empty() { Ok(()) } else { connection.run(&before).await } };
+        let (heard, first, second) = tokio::join!(biased; heard(sent), first, question);
+        self.progress.fetch_add(1, Ordering::AcqRel);
+        self.note(heard.and(first).and(second))
+    }
+
+    /// Fails once something happened that the transaction does not survive.
+    fn go_on(&self) -> Result<(), StoreError> {
+        match self.fault {
+            None => Ok(()),
+            Some(_) => Err(StoreError::Unavailable("the transaction is over".into())),
+        }
+    }
+
+    /// What is to be sent now, before anything else.
+    fn take_before(&mut self) -> String {
+        self.begun = true;
+        let before = std::mem::take(&mut self.before);
+        before.trim_start_matches("; ").to_owned()
+    }
+
+    /// Waits for the answers to what was sent.
+    pub(super) async fn hear(&mut self) -> Result<(), StoreError> {
+        let heard = heard(std::mem::take(&mut self.sent)).await;
+        self.note(heard)
+    }
+
+    /// Changes rows without waiting for the answer.
+    async fn send(&mut self, sql: &str, params: &[Param<'_>]) -> Result<(), StoreError> {
+        if self.is_strict {
+            return self.change(sql, params).await.map(|_| ());
+        }
+        self.go_on()?;
+        self.progress.fetch_add(1, Ordering::AcqRel);
+        let connection = Arc::clone(&self.connection);
+        let sent = match connection.prepare(sql, params).await {
+            Ok(prepared) => connection.send(self.take_before(), prepared, sql, params).await,
+            Err(failed) => Err(failed),
         };
         self.progress.fetch_add(1, Ordering::AcqRel);
-        self.note(outcome)
+        let sent = self.note(sent.map_err(late))?;
+        self.sent.push(sent);
+        if self.sent.len() < limits::SENT { Ok(()) } else { self.hear().await }
     }
 
     async fn rows(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
@@ -161,12 +213,12 @@ impl Transaction {
             return Err(NotCommitted::Undone(lost, Some(Fault::Lost)));
         }
         self.then("COMMIT");
-        let commit = self.before.trim_start_matches("; ");
+        let commit = self.take_before();
         let outcome = match notice {
-            None => self.connection.run(commit).await,
+            None => self.connection.run(&commit).await,
             Some(notice) => {
                 let (done, told) =
-                    tokio::join!(biased; self.connection.run(commit), self.connection.run(notice));
+                    tokio::join!(biased; self.connection.run(&commit), self.connection.run(notice));
                 if let Err((error, _)) = told {
                     tracing::debug!(%error, "other nodes were not told of a change; they find out within a second");
                 }
@@ -190,6 +242,19 @@ impl Transaction {
             self.connection.give_up();
         }
     }
+}
+
+/// How it went with what was sent; what follows a failure has failed too.
+async fn heard(sent: Vec<Sent>) -> Result<(), Failed> {
+    for answer in sent {
+        answer.await.map_err(late)?;
+    }
+    Ok(())
+}
+
+/// A failure that comes too late for who caused it.
+fn late((error, fault): Failed) -> Failed {
+    (error, fault.or(Some(Fault::Late)))
 }
 
 fn in_doubt(error: &StoreError) -> NotCommitted {
@@ -216,6 +281,16 @@ impl Session<'_> {
     }
 
     pub(crate) async fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<usize, StoreError> {
+        let changed = self.to_change(params)?.change(sql, params).await?;
+        usize::try_from(changed).map_err(unexpected)
+    }
+
+    pub(crate) async fn submit(&mut self, sql: &str, params: &[Param<'_>]) -> Result<(), StoreError> {
+        self.to_change(params)?.send(sql, params).await
+    }
+
+    /// The transaction in which rows are changed, where these can be stored.
+    fn to_change(&mut self, params: &[Param<'_>]) -> Result<&mut Transaction, StoreError> {
         let Self::Writing(transaction) = self else {
             return Err(StoreError::Unavailable("there is no transaction".into()));
         };
@@ -223,8 +298,7 @@ impl Session<'_> {
             transaction.failed = true;
             return Err(unexpected("a text with U+0000 is to be stored"));
         }
-        let changed = transaction.change(sql, params).await?;
-        usize::try_from(changed).map_err(unexpected)
+        Ok(transaction)
     }
 
     pub(crate) const fn for_update(&self) -> &'static str {

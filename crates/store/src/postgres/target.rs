@@ -6,7 +6,7 @@ use rustls::ClientConfig;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
-use super::limits::CONNECT;
+use super::limits::{BATCH, CONNECT, MOST_BATCH, MOST_CONNECTIONS, READERS, WRITERS};
 use super::tls::{self, Verify};
 
 /// Why a URL names no database.
@@ -21,6 +21,12 @@ pub struct Target {
     pub(super) tls: Arc<ClientConfig>,
     /// A pooler hands out a connection for a transaction only: nothing may be left on it.
     pub(super) pooled: bool,
+    /// Connections that are read from.
+    pub(super) readers: usize,
+    /// Connections that are written to.
+    pub(super) writers: usize,
+    /// Operations that one commit may serve.
+    pub(super) batch: usize,
 }
 
 impl Target {
@@ -31,18 +37,23 @@ impl Target {
     }
 
     /// Reads `postgres://USER:PASSWORD@HOST:PORT,HOST:PORT/DATABASE?..`. Beside the parameters that
-    /// `tokio_postgres` knows: `sslmode=verify-full`, `sslrootcert=FILE` and `pooler=transaction`.
+    /// `tokio_postgres` knows: `sslmode=verify-full`, `sslrootcert=FILE`, `pooler=transaction`, and the numbers
+    /// `readers`, `writers` and `batch`.
     ///
     /// # Errors
     /// What is wrong with it, without repeating it: it may hold a password.
     pub fn parse(url: &str) -> Result<Self, UrlError> {
         let (base, query) = url.split_once('?').unwrap_or((url, ""));
         let (mut kept, mut pooled, mut mode, mut root) = (Vec::new(), false, None, None);
+        let (mut readers, mut writers, mut batch) = (READERS, WRITERS, BATCH);
         for part in query.split('&').filter(|part| !part.is_empty()) {
             match part.split_once('=').unwrap_or((part, "")) {
                 ("pooler", "transaction") => pooled = true,
                 ("pooler", "session" | "none") => pooled = false,
                 ("pooler", _) => return Err(UrlError("pooler is transaction, session or none".into())),
+                (name @ "readers", value) => readers = number(name, value, MOST_CONNECTIONS)?,
+                (name @ "writers", value) => writers = number(name, value, MOST_CONNECTIONS)?,
+                (name @ "batch", value) => batch = number(name, value, MOST_BATCH)?,
                 ("sslmode", value) => mode = Some(value.to_owned()),
                 ("sslrootcert", file) => root = Some(decoded(file)?),
                 _ => kept.push(part),
@@ -86,7 +97,7 @@ impl Target {
             config.tcp_user_timeout(super::limits::ANSWER);
         }
         let tls = tls::client(verify).map_err(UrlError)?;
-        Ok(Self { config, tls: Arc::new(tls), pooled })
+        Ok(Self { config, tls: Arc::new(tls), pooled, readers, writers, batch })
     }
 }
 
@@ -103,6 +114,12 @@ impl std::fmt::Display for Target {
             .collect();
         write!(f, "postgres://{}/{}", hosts.join(","), self.config.get_dbname().unwrap_or_default())
     }
+}
+
+/// The value of a parameter that is a number from 1 to `most`.
+fn number(name: &str, value: &str, most: usize) -> Result<usize, UrlError> {
+    let number = value.parse().ok().filter(|number| (1..=most).contains(number));
+    number.ok_or_else(|| UrlError(format!("{name} is a number from 1 to {most}")))
 }
 
 /// `%2F` and the like.
@@ -149,10 +166,15 @@ mod tests {
         assert_eq!(target.config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
         assert!(!Target::parse("postgresql://h/t").unwrap().pooled);
         assert!(Target::parse("postgres:///t?host=/tmp").is_ok());
+        let sized = Target::parse("postgres://h/t?readers=1&writers=64&batch=512").unwrap();
+        assert_eq!((sized.readers, sized.writers, sized.batch), (1, 64, 512));
         for (wrong, why) in [
             ("postgres://u:secret@h/t?sslmode=verify-ca", "sslmode is"),
             ("postgres://u:secret@h/t?pooler=x", "pooler is"),
             ("postgres://u:secret@h/t?nonsense=1", "nonsense"),
+            ("postgres://u:secret@h/t?readers=0", "readers is a number from 1 to 64"),
+            ("postgres://u:secret@h/t?writers=65", "writers is"),
+            ("postgres://u:secret@h/t?batch=many", "batch is"),
             ("postgres://u:secret@h/t?sslmode=require&sslrootcert=/no/such", "/no/such"),
             ("postgres://u:secret@h/t?sslrootcert=%2", "two digits"),
             ("postgres://u:x@secret@h/t", "%40"),

@@ -34,6 +34,7 @@ impl ToSql for Param<'_> {
             Self::Text(text) => out.extend_from_slice(text.as_bytes()),
             Self::OwnedText(text) => out.extend_from_slice(text.as_bytes()),
             Self::Bytes(bytes) => out.extend_from_slice(bytes),
+            Self::OwnedBytes(bytes) => out.extend_from_slice(bytes),
             Self::Id(id) => out.extend_from_slice(id.as_bytes()),
         }
         Ok(IsNull::No)
@@ -78,6 +79,8 @@ pub(crate) fn value(row: &Row, index: usize) -> Result<Value<'_>, StoreError> {
 pub(super) enum Fault {
     /// Others were in the way: the same may succeed when it is tried again.
     Conflict,
+    /// A statement failed whose answer nobody waited for: the same is tried again with each one waited for.
+    Late,
     /// The connection is of no use any more.
     Lost,
 }

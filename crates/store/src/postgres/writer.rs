@@ -12,7 +12,7 @@ use tokio::sync::mpsc::Receiver;
 use super::Shared;
 use super::connection::Connection;
 use super::job::AnyJob;
-use super::limits::{BATCH, PAUSES};
+use super::limits::PAUSES;
 use super::session::{Mode, NotCommitted, Transaction};
 use super::values::Fault;
 use crate::StoreError;
@@ -20,21 +20,37 @@ use crate::sql::unexpected;
 
 type Jobs = Vec<AnyJob>;
 
+/// An operation that has to run alone.
+struct Left {
+    job: AnyJob,
+    /// Whether it is to wait for every answer.
+    is_strict: bool,
+}
+
+fn left(jobs: Jobs) -> Vec<Left> {
+    jobs.into_iter().map(|job| Left { job, is_strict: false }).collect()
+}
+
+/// Runs an operation; answers whether it did what it was to do, as far as the database was heard.
+async fn run(job: &mut AnyJob, transaction: &mut Transaction) -> bool {
+    job.run(transaction).await && transaction.hear().await.is_ok()
+}
+
 /// Writes until nothing more can come.
 pub(super) async fn write_all(shared: Arc<Shared>, mut queue: Receiver<AnyJob>) {
     let mut writer = Writer { shared, connection: None };
     while let Some(first) = queue.recv().await {
         let mut jobs = vec![first];
-        while jobs.len() < BATCH
+        while jobs.len() < writer.shared.target.batch
             && let Ok(next) = queue.try_recv()
         {
             jobs.push(next);
         }
         // A request that was given up while it waited must not happen after all.
         jobs.retain(|job| !job.is_given_up());
-        let left = if jobs.len() > 1 { writer.together(jobs).await } else { jobs };
-        for job in left {
-            writer.alone(job).await;
+        let alone = if jobs.len() > 1 { writer.together(jobs).await } else { left(jobs) };
+        for left in alone {
+            writer.alone(left).await;
         }
     }
 }
@@ -56,43 +72,49 @@ impl Writer {
     }
 
     /// Runs the operations in one transaction; answers those that have to run alone.
-    async fn together(&mut self, jobs: Jobs) -> Jobs {
+    async fn together(&mut self, jobs: Jobs) -> Vec<Left> {
         let mut transaction = match self.begin(Mode::Shared).await {
             Ok(transaction) => transaction,
             Err(error) => {
                 for mut job in jobs {
                     job.settle(Err(error.clone()));
                 }
-                return Jobs::new();
+                return Vec::new();
             }
         };
-        let (mut ran, mut again) = (Jobs::new(), Jobs::new());
+        let (mut ran, mut again) = (Jobs::new(), Vec::new());
         for mut job in jobs {
             if transaction.fault().is_some() {
-                again.push(job);
+                again.push(Left { job, is_strict: false });
                 continue;
             }
             transaction.begin_operation();
-            let done = job.run(&mut transaction).await;
+            let done = run(&mut job, &mut transaction).await;
             let fault = transaction.fault();
             // What failed although the operation says that it did not is judged when it runs alone.
             let alone = fault.is_some() || (done && transaction.has_failed());
             transaction.end_operation(done && !alone);
-            if alone { again.push(job) } else { ran.push(job) }
+            if alone {
+                again.push(Left { job, is_strict: fault == Some(Fault::Late) });
+            } else {
+                ran.push(job);
+            }
         }
         match transaction.commit(self.shared.notice(&ran)).await {
             Ok(()) => self.shared.settle(ran, &Ok(())),
             Err(NotCommitted::Unknown(error)) => self.shared.settle(ran, &Err(error)),
             Err(NotCommitted::Undone(..)) => {
-                ran.append(&mut again);
-                return ran;
+                let mut all = left(ran);
+                all.append(&mut again);
+                return all;
             }
         }
         again
     }
 
     /// Runs one operation in a transaction of its own, again after each conflict.
-    async fn alone(&mut self, mut job: AnyJob) {
+    async fn alone(&mut self, left: Left) {
+        let Left { mut job, mut is_strict } = left;
         let mut last = StoreError::Unavailable("others were in the way too often".into());
         for pause in PAUSES {
             if !pause.is_zero() {
@@ -103,15 +125,17 @@ impl Writer {
                 return;
             }
             let mut transaction = match self.begin(Mode::Alone).await {
+                Ok(transaction) if is_strict => transaction.strict(),
                 Ok(transaction) => transaction,
                 Err(error) => return job.settle(Err(error)),
             };
-            let done = job.run(&mut transaction).await;
+            let done = run(&mut job, &mut transaction).await;
             let (fault, failed) = (transaction.fault(), transaction.has_failed());
             if fault.is_some() || failed || !done {
                 if fault != Some(Fault::Lost) {
                     transaction.roll_back().await;
                 }
+                is_strict |= fault == Some(Fault::Late);
                 match (fault, done) {
                     (Some(_), _) => continue,
                     (None, false) => return job.settle(Ok(())),

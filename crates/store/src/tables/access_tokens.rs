@@ -91,7 +91,7 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn access_token_update(&mut self, changed: &AccessToken) -> Result<(), StoreError> {
         let AccessToken { organization, id, modified_at, label, grants, ip_allow_list, .. } = changed;
-        self.execute(
+        self.submit(
             "UPDATE access_tokens SET modified_at = ?3, label = ?4, scopes = ?5, ip_allow_list = ?6
              WHERE organization_id = ?1 AND id = ?2",
             &[
@@ -114,7 +114,7 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn access_token_used(&mut self, used: &TokenUse) -> Result<(), StoreError> {
         let TokenUse { organization, token, at } = used;
-        self.execute(
+        self.submit(
             "UPDATE access_tokens SET last_used_at = ?3
              WHERE organization_id = ?1 AND id = ?2 AND (last_used_at IS NULL OR last_used_at <= ?4)",
             &[
@@ -125,6 +125,5 @@ impl Tx<'_> {
             ],
         )
         .await
-        .map(|_| ())
     }
 }

@@ -59,12 +59,11 @@ impl Tx<'_> {
         organization: OrganizationId,
         (id, before, after): AuditImages,
     ) -> Result<(), StoreError> {
-        self.execute(
+        self.submit(
             "UPDATE audit_entries SET before = ?3, after = ?4 WHERE organization_id = ?1 AND id = ?2",
             &[organization.into(), id.into(), before.into(), after.into()],
         )
         .await
-        .map(|_| ())
     }
 
     /// Appends an entry.
@@ -73,7 +72,7 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn audit_append(&mut self, entry: &AuditEntry) -> Result<(), StoreError> {
         let AuditEntry { id, organization, at, actor, action, subject, before, after, request_id } = entry;
-        self.execute(
+        self.submit(
             "INSERT INTO audit_entries
                 (organization_id, id, at, actor_kind, actor_id, action, subject_id, before, after, request_id)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
@@ -91,7 +90,6 @@ impl Tx<'_> {
             ],
         )
         .await
-        .map(|_| ())
     }
 
     /// How many entries an organization has of an action on a subject. For checks that a change was written

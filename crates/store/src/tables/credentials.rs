@@ -225,7 +225,7 @@ impl Tx<'_> {
             created_by,
             ..
         } = token;
-        self.execute(
+        self.submit(
             "INSERT INTO access_tokens
                 (organization_id, id, created_at, label, scopes, expires_at, created_by_user_id, ip_allow_list)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -250,7 +250,7 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn user_token_insert(&mut self, token: &UserToken, hash: &TokenHash) -> Result<(), StoreError> {
         let UserToken { id, user, created_at, scopes, expires_at } = token;
-        self.execute(
+        self.submit(
             "INSERT INTO user_tokens (id, user_id, created_at, scopes, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)",
             &[
                 (*id).into(),
@@ -271,12 +271,11 @@ impl Tx<'_> {
         organization: Option<OrganizationId>,
         subject: uuid::Uuid,
     ) -> Result<(), StoreError> {
-        self.execute(
+        self.submit(
             "INSERT INTO credentials (secret_hash, kind, organization_id, subject_id) VALUES (?1, ?2, ?3, ?4)",
             &[Param::Bytes(&hash.0), kind.as_str().into(), organization.into(), subject.into()],
         )
         .await
-        .map(|_| ())
     }
 
     /// The organization's token of this id, where it is not revoked.
@@ -331,7 +330,7 @@ impl Tx<'_> {
         id: TokenId,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.execute(
+        self.submit(
             "UPDATE access_tokens SET deleted_at = ?3 WHERE organization_id = ?1 AND id = ?2",
             &[organization.into(), id.into(), now.into()],
         )
@@ -358,8 +357,7 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn user_token_delete(&mut self, id: UserTokenId, now: Timestamp) -> Result<(), StoreError> {
-        self.execute("UPDATE user_tokens SET deleted_at = ?2 WHERE id = ?1", &[id.into(), now.into()])
-            .await?;
+        self.submit("UPDATE user_tokens SET deleted_at = ?2 WHERE id = ?1", &[id.into(), now.into()]).await?;
         self.touch_credentials();
         Ok(())
     }

@@ -204,7 +204,7 @@ impl Tx<'_> {
     /// [`StoreError::Violated`] `customers_email` or `customers_external_id` when another has it.
     pub async fn customer_insert(&mut self, new: &Customer) -> Result<(), StoreError> {
         let [email, email_key, name, external_id, metadata, billing, locale, search_text] = texts(new)?;
-        self.execute(
+        self.submit(
             "INSERT INTO customers (organization_id, id, created_at, modified_at, kind, email_verified,
                 email, email_key, name, external_id, metadata, billing, locale, search_text, member_count)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 0)",
@@ -236,7 +236,7 @@ impl Tx<'_> {
     /// [`StoreError::Violated`] `customers_email` or `customers_external_id` when another has it.
     pub async fn customer_update(&mut self, before: &Customer, now: &Customer) -> Result<(), StoreError> {
         let [email, email_key, name, external_id, metadata, billing, locale, search_text] = texts(now)?;
-        self.execute(
+        self.submit(
             "UPDATE customers SET modified_at = ?3, kind = ?4, email_verified = ?5, email = ?6, email_key = ?7,
                 name = ?8, external_id = ?9, metadata = ?10, billing = ?11, locale = ?12, search_text = ?13
              WHERE organization_id = ?1 AND id = ?2",
@@ -269,7 +269,7 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn customer_delete(&mut self, gone: &Customer, now: Timestamp) -> Result<(), StoreError> {
-        self.execute(
+        self.submit(
             "UPDATE customers SET deleted_at = ?3 WHERE organization_id = ?1 AND id = ?2",
             &[gone.organization.into(), gone.id.into(), now.into()],
         )
@@ -282,7 +282,7 @@ impl Tx<'_> {
 
     async fn metadata_insert(&mut self, customer: &Customer) -> Result<(), StoreError> {
         for (key, value) in customer.metadata.iter() {
-            self.execute(
+            self.submit(
                 "INSERT INTO customer_metadata (organization_id, customer_id, key, value)
                  VALUES (?1, ?2, ?3, ?4)",
                 &[customer.organization.into(), customer.id.into(), key.into(), value.to_text().into()],
@@ -293,12 +293,11 @@ impl Tx<'_> {
     }
 
     async fn metadata_delete(&mut self, customer: &Customer) -> Result<(), StoreError> {
-        self.execute(
+        self.submit(
             "DELETE FROM customer_metadata WHERE organization_id = ?1 AND customer_id = ?2",
             &[customer.organization.into(), customer.id.into()],
         )
         .await
-        .map(|_| ())
     }
 }
 

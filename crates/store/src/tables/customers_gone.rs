@@ -74,11 +74,10 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.customer_update(before, anonymized).await?;
-        self.execute(
+        self.submit(
             "UPDATE customers SET anonymized_at = ?3 WHERE organization_id = ?1 AND id = ?2",
             &[anonymized.organization.into(), anonymized.id.into(), now.into()],
         )
         .await
-        .map(|_| ())
     }
 }

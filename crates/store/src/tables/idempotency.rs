@@ -188,7 +188,7 @@ impl Tx<'_> {
             }
         };
         let [space, key] = claim.place();
-        self.execute(
+        self.submit(
             "UPDATE idempotency_records SET status = ?3, body = ?4, answer_expires_at = ?5
              WHERE organization_id = ?1 AND idempotency_key = ?2",
             &[
@@ -200,7 +200,6 @@ impl Tx<'_> {
             ],
         )
         .await
-        .map(|_| ())
     }
 
     /// Takes away at most `limit` sealed answers whose end has come; answers how many.

@@ -11,7 +11,7 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn installation_value(&mut self, name: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
-        self.execute(
+        self.submit(
             "INSERT INTO installation (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING",
             &[name.into(), Param::Bytes(value)],
         )
@@ -36,7 +36,7 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn installation_remove(&mut self, name: &str) -> Result<(), StoreError> {
-        self.execute("DELETE FROM installation WHERE name = ?1", &[name.into()]).await.map(|_| ())
+        self.submit("DELETE FROM installation WHERE name = ?1", &[name.into()]).await
     }
 
     /// Notes that the database could be written to at `now`.
@@ -45,12 +45,11 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn installation_touch(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let now = now.as_micros().to_be_bytes();
-        self.execute(
+        self.submit(
             "INSERT INTO installation (name, value) VALUES ('written_at', ?1)
              ON CONFLICT (name) DO UPDATE SET value = excluded.value",
             &[Param::Bytes(&now)],
         )
         .await
-        .map(|_| ())
     }
 }

@@ -30,7 +30,7 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn mail_insert(&mut self, new: &QueuedMail) -> Result<(), StoreError> {
         let QueuedMail { id, organization, created_at, expires_at, to, letter, sealed, attempts } = new;
-        self.execute(
+        self.submit(
             "INSERT INTO mails (organization_id, id, created_at, expires_at, due_at, attempts, recipient,
                 recipient_key, letter, sealed_secret)
              VALUES (?1, ?2, ?3, ?4, ?3, ?5, ?6, ?7, ?8, ?9)",
@@ -97,12 +97,11 @@ impl Tx<'_> {
         id: MailId,
         due: Timestamp,
     ) -> Result<(), StoreError> {
-        self.execute(
+        self.submit(
             "UPDATE mails SET due_at = ?3 WHERE organization_id = ?1 AND id = ?2",
             &[organization.into(), id.into(), due.into()],
         )
         .await
-        .map(|_| ())
     }
 
     /// Forgets a mail that was sent, or never will be.
@@ -110,12 +109,11 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn mail_delete(&mut self, organization: OrganizationId, id: MailId) -> Result<(), StoreError> {
-        self.execute(
+        self.submit(
             "DELETE FROM mails WHERE organization_id = ?1 AND id = ?2",
             &[organization.into(), id.into()],
         )
         .await
-        .map(|_| ())
     }
 
     /// How many mails about an organization wait, counted up to `limit`.

@@ -202,7 +202,7 @@ impl Tx<'_> {
     pub async fn member_insert(&mut self, new: &Member) -> Result<(), StoreError> {
         let Member { id, organization, created_at, modified_at, customer_id, email, name, external_id, role } =
             new;
-        self.execute(
+        self.submit(
             "INSERT INTO members (organization_id, id, customer_id, created_at, modified_at, email, email_key,
                 name, external_id, role)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
@@ -229,7 +229,7 @@ impl Tx<'_> {
     /// [`StoreError::Violated`] `members_email` or `members_owner` when another has what must be unique.
     pub async fn member_update(&mut self, changed: &Member) -> Result<(), StoreError> {
         let Member { id, organization, modified_at, email, name, role, .. } = changed;
-        self.execute(
+        self.submit(
             "UPDATE members SET modified_at = ?3, email = ?4, email_key = ?5, name = ?6, role = ?7
              WHERE organization_id = ?1 AND id = ?2",
             &[
@@ -243,7 +243,6 @@ impl Tx<'_> {
             ],
         )
         .await
-        .map(|_| ())
     }
 
     /// Marks a member as deleted, ends their sessions and counts them out.
@@ -251,7 +250,7 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn member_delete(&mut self, member: &Member, now: Timestamp) -> Result<(), StoreError> {
-        self.execute(
+        self.submit(
             "UPDATE members SET deleted_at = ?3 WHERE organization_id = ?1 AND id = ?2",
             &[member.organization.into(), member.id.into(), now.into()],
         )
@@ -292,7 +291,7 @@ impl Tx<'_> {
         count: usize,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.execute(
+        self.submit(
             "UPDATE members SET deleted_at = ?3
              WHERE organization_id = ?1 AND customer_id = ?2 AND deleted_at IS NULL",
             &[organization.into(), customer.into(), now.into()],
@@ -308,7 +307,7 @@ impl Tx<'_> {
         customer: CustomerId,
         change: i64,
     ) -> Result<(), StoreError> {
-        self.execute(
+        self.submit(
             "UPDATE customers SET member_count = member_count + ?3 WHERE organization_id = ?1 AND id = ?2",
             &[organization.into(), customer.into(), change.into()],
         )

@@ -159,12 +159,12 @@ impl Tx<'_> {
             profile,
             suspended,
         } = new;
-        self.execute(
+        self.submit(
             "INSERT INTO organization_slugs (slug, organization_id) VALUES (?1, ?2)",
             &[slug.as_str().into(), (*id).into()],
         )
         .await?;
-        self.execute(
+        self.submit(
             "INSERT INTO organizations
                 (id, parent_id, created_at, modified_at, name, slug, status, owner_user_id, profile,
                  members_enabled, suspended_at, suspension_reason)
@@ -185,7 +185,6 @@ impl Tx<'_> {
             ],
         )
         .await
-        .map(|_| ())
     }
 
     /// Stores an organization as it is now.
@@ -194,7 +193,7 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn organization_update(&mut self, changed: &Organization) -> Result<(), StoreError> {
         let Organization { id, modified_at, name, profile, .. } = changed;
-        self.execute(
+        self.submit(
             "UPDATE organizations SET modified_at = ?2, name = ?3, profile = ?4, members_enabled = ?5 WHERE id = ?1",
             &[
                 (*id).into(),
@@ -205,7 +204,6 @@ impl Tx<'_> {
             ],
         )
         .await
-        .map(|_| ())
     }
 
     /// Stores whether an organization is suspended now.
@@ -214,7 +212,7 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn organization_suspension(&mut self, changed: &Organization) -> Result<(), StoreError> {
         let Organization { id, modified_at, suspended, .. } = changed;
-        self.execute(
+        self.submit(
             "UPDATE organizations SET modified_at = ?2, suspended_at = ?3, suspension_reason = ?4 WHERE id = ?1",
             &[
                 (*id).into(),
@@ -238,7 +236,7 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let sql = "UPDATE organizations SET deleted_at = ?2 WHERE id = ?1";
-        self.execute(sql, &[id.into(), now.into()]).await?;
+        self.submit(sql, &[id.into(), now.into()]).await?;
         self.touch_credentials();
         Ok(())
     }

@@ -68,7 +68,7 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn session_insert(&mut self, new: &Session, hash: &TokenHash) -> Result<(), StoreError> {
         let Session { id, organization, created_at, expires_at, customer, member, return_url } = new;
-        self.execute(
+        self.submit(
             "INSERT INTO sessions (organization_id, id, customer_id, member_id, created_at, expires_at,
                 return_url, secret_hash)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -105,7 +105,7 @@ impl Tx<'_> {
             return Ok(());
         }
         self.touch_credentials();
-        self.execute(&format!("DELETE FROM sessions WHERE {WHICH}"), &which).await.map(|_| ())
+        self.submit(&format!("DELETE FROM sessions WHERE {WHICH}"), &which).await
     }
 
     /// Stores a wish for another address in place of the customer's earlier one.
@@ -115,7 +115,7 @@ impl Tx<'_> {
     pub async fn email_update_put(&mut self, new: &EmailUpdate, hash: &TokenHash) -> Result<(), StoreError> {
         let EmailUpdate { id, organization, customer, created_at, expires_at, email } = new;
         self.email_update_delete(*organization, *customer).await?;
-        self.execute(
+        self.submit(
             "INSERT INTO email_updates (organization_id, customer_id, id, created_at, expires_at, email,
                 email_key, secret_hash)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -172,7 +172,7 @@ impl Tx<'_> {
         let which = [organization.into(), customer.into()];
         self.credentials_forget(&format!("SELECT secret_hash FROM email_updates WHERE {WHICH}"), &which)
             .await?;
-        self.execute(&format!("DELETE FROM email_updates WHERE {WHICH}"), &which).await.map(|_| ())
+        self.submit(&format!("DELETE FROM email_updates WHERE {WHICH}"), &which).await
     }
 
     /// Deletes at most `limit` sessions, and as many wishes, that are over; answers how many of both.
@@ -195,7 +195,7 @@ impl Tx<'_> {
                 .await?;
             for (organization, id, hash) in over {
                 let hash = hash.as_slice();
-                self.execute("DELETE FROM credentials WHERE secret_hash = ?1", &[hash.into()]).await?;
+                self.submit("DELETE FROM credentials WHERE secret_hash = ?1", &[hash.into()]).await?;
                 swept += self.execute(&row, &[organization.into(), id.into(), hash.into()]).await?;
             }
         }

@@ -106,6 +106,6 @@ impl Tx<'_> {
         more: i64,
     ) -> Result<(), StoreError> {
         let sql = "UPDATE organizations SET sub_account_count = sub_account_count + ?2 WHERE id = ?1";
-        self.execute(sql, &[parent.into(), more.into()]).await.map(|_| ())
+        self.submit(sql, &[parent.into(), more.into()]).await
     }
 }

@@ -35,13 +35,12 @@ impl Tx<'_> {
         change: i64,
     ) -> Result<(), StoreError> {
         let bucket = near.as_bytes().last().map_or(0, |byte| byte % BUCKETS);
-        self.execute(
+        self.submit(
             "INSERT INTO tallies (organization_id, subject, bucket, total) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (organization_id, subject, bucket) DO UPDATE SET total = tallies.total + excluded.total",
             &[organization.into(), tally.as_str().into(), i64::from(bucket).into(), change.into()],
         )
         .await
-        .map(|_| ())
     }
 
     /// A count over these organizations.

@@ -75,7 +75,7 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn team_update(&mut self, changed: &TeamMember) -> Result<(), StoreError> {
         let TeamMember { organization, user, role, modified_at, .. } = changed;
-        self.execute(
+        self.submit(
             "UPDATE team_members SET role = ?3, modified_at = ?4 WHERE organization_id = ?1 AND user_id = ?2",
             &[(*organization).into(), (*user).into(), role.as_str().into(), (*modified_at).into()],
         )
@@ -91,7 +91,7 @@ impl Tx<'_> {
     /// `team_members_owner` when there is an owner already.
     pub async fn team_insert(&mut self, new: &TeamMember) -> Result<(), StoreError> {
         let TeamMember { organization, user, role, created_at, modified_at } = new;
-        self.execute(
+        self.submit(
             "INSERT INTO team_members (organization_id, user_id, role, created_at, modified_at)
              VALUES (?1, ?2, ?3, ?4, ?5)",
             &[
@@ -104,12 +104,11 @@ impl Tx<'_> {
         )
         .await?;
         self.touch_credentials();
-        self.execute(
+        self.submit(
             "INSERT INTO user_organizations (user_id, organization_id) VALUES (?1, ?2)",
             &[(*user).into(), (*organization).into()],
         )
         .await
-        .map(|_| ())
     }
 
     /// Removes a person from an organization's team.
@@ -121,17 +120,16 @@ impl Tx<'_> {
         organization: OrganizationId,
         user: UserId,
     ) -> Result<(), StoreError> {
-        self.execute(
+        self.submit(
             "DELETE FROM team_members WHERE organization_id = ?1 AND user_id = ?2",
             &[organization.into(), user.into()],
         )
         .await?;
         self.touch_credentials();
-        self.execute(
+        self.submit(
             "DELETE FROM user_organizations WHERE user_id = ?1 AND organization_id = ?2",
             &[user.into(), organization.into()],
         )
         .await
-        .map(|_| ())
     }
 }

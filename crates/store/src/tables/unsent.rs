@@ -48,14 +48,13 @@ impl Tx<'_> {
         event: WaitingEvent,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.execute(
+        self.submit(
             "UPDATE webhook_events
              SET state = CASE state WHEN 'pending' THEN 'failed' ELSE state END, due_at = NULL, modified_at = ?3
              WHERE organization_id = ?1 AND id = ?2",
             &[event.organization.into(), event.id.into(), now.into()],
         )
         .await
-        .map(|_| ())
     }
 
     /// Has no lane of any organization do anything: nothing waits in them.
@@ -63,7 +62,7 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn webhook_lanes_rest(&mut self) -> Result<(), StoreError> {
-        self.execute("UPDATE webhook_lanes SET due_at = NULL, leased_until = NULL", &[]).await.map(|_| ())
+        self.submit("UPDATE webhook_lanes SET due_at = NULL, leased_until = NULL", &[]).await
     }
 
     /// Forgets every mail that waits; answers how many.

@@ -43,7 +43,7 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn user_insert(&mut self, new: &User) -> Result<User, StoreError> {
         let User { id, created_at, email, name } = new;
-        self.execute(
+        self.submit(
             "INSERT INTO users (id, created_at, email, email_key, name) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT (email_key) DO NOTHING",
             &[

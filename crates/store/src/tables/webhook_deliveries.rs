@@ -172,7 +172,7 @@ impl Tx<'_> {
     pub async fn webhook_delivery_append(&mut self, new: &WebhookDelivery) -> Result<(), StoreError> {
         let WebhookDelivery { id, organization, endpoint, event, created_at, succeeded, http_code, response } =
             new;
-        self.execute(
+        self.submit(
             "INSERT INTO webhook_deliveries
                 (organization_id, id, endpoint_id, event_id, created_at, succeeded, http_code, response)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -188,7 +188,6 @@ impl Tx<'_> {
             ],
         )
         .await
-        .map(|_| ())
     }
 
     /// A part of the list of attempts, newest first.

@@ -104,7 +104,7 @@ impl Tx<'_> {
     pub async fn webhook_endpoint_insert(&mut self, new: &Endpoint) -> Result<(), StoreError> {
         let Endpoint { id, organization, created_at, .. } = new;
         let secret = sealed(new, self.vault()?)?;
-        self.execute(
+        self.submit(
             "INSERT INTO webhook_endpoints
                 (organization_id, id, created_at, modified_at, url, name, format, secret, events, enabled,
                  enabled_since, disabled_reason)
@@ -125,7 +125,7 @@ impl Tx<'_> {
         )
         .await?;
         for lane in WebhookLane::ALL {
-            self.execute(
+            self.submit(
                 "INSERT INTO webhook_lanes (organization_id, endpoint_id, lane, last_sequence)
                  VALUES (?1, ?2, ?3, 0)",
                 &[(*organization).into(), (*id).into(), lane.as_str().into()],
@@ -141,7 +141,7 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn webhook_endpoint_update(&mut self, changed: &Endpoint) -> Result<(), StoreError> {
         let secret = sealed(changed, self.vault()?)?;
-        self.execute(
+        self.submit(
             "UPDATE webhook_endpoints
              SET modified_at = ?3, url = ?4, name = ?5, format = ?6, secret = ?7, events = ?8, enabled = ?9,
                  enabled_since = ?10, disabled_reason = ?11
@@ -161,7 +161,6 @@ impl Tx<'_> {
             ],
         )
         .await
-        .map(|_| ())
     }
 
     /// Marks an endpoint as deleted and takes its lanes away.
@@ -174,16 +173,15 @@ impl Tx<'_> {
         id: WebhookEndpointId,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.execute(
+        self.submit(
             "UPDATE webhook_endpoints SET deleted_at = ?3 WHERE organization_id = ?1 AND id = ?2",
             &[organization.into(), id.into(), now.into()],
         )
         .await?;
-        self.execute(
+        self.submit(
             "DELETE FROM webhook_lanes WHERE organization_id = ?1 AND endpoint_id = ?2",
             &[organization.into(), id.into()],
         )
         .await
-        .map(|_| ())
     }
 }

@@ -80,7 +80,7 @@ impl Tx<'_> {
             .await?;
         // Without a lane the endpoint was deleted meanwhile.
         let Some(sequence) = sequence else { return Ok(()) };
-        self.execute(
+        self.submit(
             "INSERT INTO webhook_events
                 (organization_id, id, endpoint_id, sequence, created_at, type, subject_id, data, state, attempts)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'pending', 0)",
@@ -147,7 +147,7 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let completed = matches!(event.state, EventState::Succeeded | EventState::Failed);
-        self.execute(
+        self.submit(
             "UPDATE webhook_events
              SET modified_at = ?3, payload = CASE WHEN data IS NULL THEN NULL ELSE ?4 END, state = ?5,
                  attempts = ?6, last_http_code = ?7, due_at = ?8,
@@ -166,7 +166,6 @@ impl Tx<'_> {
             ],
         )
         .await
-        .map(|_| ())
     }
 
     /// Has an event sent once more, now.
@@ -178,7 +177,7 @@ impl Tx<'_> {
         event: &WebhookEventRow,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.execute(
+        self.submit(
             "UPDATE webhook_events SET state = ?3, due_at = ?4 WHERE organization_id = ?1 AND id = ?2",
             &[event.organization.into(), event.id.into(), event.state.as_str().into(), now.into()],
         )
@@ -226,7 +225,7 @@ impl Tx<'_> {
                      modified_at = ?3
                  WHERE organization_id = ?1 AND endpoint_id = ?2 AND {which}"
             );
-            self.execute(&sql, &[organization.into(), endpoint.into(), now.into()]).await?;
+            self.submit(&sql, &[organization.into(), endpoint.into(), now.into()]).await?;
         }
         self.webhook_lanes_settle(organization, endpoint, now).await
     }
@@ -306,11 +305,10 @@ impl Tx<'_> {
         id: WebhookEventId,
         data: &EventData,
     ) -> Result<(), StoreError> {
-        self.execute(
+        self.submit(
             "UPDATE webhook_events SET data = ?3, payload = NULL WHERE organization_id = ?1 AND id = ?2",
             &[organization.into(), id.into(), data.image()?.into()],
         )
         .await
-        .map(|_| ())
     }
 }

@@ -143,13 +143,12 @@ impl Tx<'_> {
         lane: WebhookLaneDue,
         leased_until: Timestamp,
     ) -> Result<(), StoreError> {
-        self.execute(
+        self.submit(
             "UPDATE webhook_lanes SET leased_until = NULL
              WHERE organization_id = ?1 AND endpoint_id = ?2 AND lane = ?3 AND leased_until = ?4",
             &[lane.organization.into(), lane.endpoint.into(), lane.lane.as_str().into(), leased_until.into()],
         )
         .await
-        .map(|_| ())
     }
 
     /// Holds both lanes of an endpoint until the transaction ends: no event is written for it meanwhile, and
@@ -184,7 +183,7 @@ impl Tx<'_> {
         // A statement that waited for a lane would look for events as they were before it waited, and
         // overlook the one whose writer it waited for.
         self.webhook_lanes_hold(organization, endpoint).await?;
-        self.execute(
+        self.submit(
             "UPDATE webhook_lanes SET due_at = CASE lane
                 WHEN 'first' THEN (
                     SELECT ?3 FROM webhook_events
