@@ -1,6 +1,6 @@
 //! Invariants between rows, each as a condition that no row `t` of its table may meet.
 
-use super::{Finding, Parts};
+use super::{Finding, Parts, traces};
 use crate::catalogue::Catalogue;
 use crate::sql::unexpected;
 use crate::{StoreError, Tx};
@@ -12,7 +12,12 @@ pub(super) struct Check {
     pub(super) says: &'static str,
 }
 
-const fn check(name: &'static str, table: &'static str, says: &'static str, fault: &'static str) -> Check {
+pub(super) const fn check(
+    name: &'static str,
+    table: &'static str,
+    says: &'static str,
+    fault: &'static str,
+) -> Check {
     Check { name, table, fault, says }
 }
 
@@ -186,7 +191,7 @@ pub(super) async fn examine(
     catalogue: &Catalogue,
     found: &mut impl FnMut(Finding),
 ) -> Result<(), StoreError> {
-    for Check { name, table, fault, says } in CHECKS {
+    for Check { name, table, fault, says } in CHECKS.iter().chain(traces::CHECKS) {
         let table = catalogue.table(table).ok_or_else(|| unexpected(format!("no table {table}")))?;
         let mut parts = Parts::new(table, fault);
         while let Some(rows) = parts.next(tx).await? {
