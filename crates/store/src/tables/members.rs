@@ -158,9 +158,9 @@ impl Tx<'_> {
         if let Some(external_customer) = external_customer {
             let external_id = query.param(external_customer.as_str());
             query.push(&format!(
-                " AND customer_id IN (SELECT id FROM customers
-                    WHERE organization_id = members.organization_id AND external_id = {external_id}
-                      AND deleted_at IS NULL)"
+                " AND (organization_id, customer_id) IN (SELECT organization_id, id FROM customers
+                    WHERE organization_id {tenants} AND external_id = {external_id} AND deleted_at IS NULL)",
+                tenants = query.tenants
             ));
         }
         if let Some(role) = role {
@@ -175,7 +175,7 @@ impl Tx<'_> {
                 count(self.first(&counted, &query.params, |row| row.get(0)).await?.unwrap_or(0))
             }
         };
-        query.sql.insert_str(0, &format!("SELECT {COLUMNS} "));
+        query = query.selecting(COLUMNS);
         query.push(if *oldest_first { " ORDER BY id" } else { " ORDER BY id DESC" });
         query.page(page);
         let items = self.all(&query.sql, &query.params, member).await?;
