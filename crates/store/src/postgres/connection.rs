@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Row, Statement};
+use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement};
 
 use super::limits::{ANSWER, CONNECT, IDLE_MS, LOCK_MS, STATEMENT_MS, STATEMENTS};
 use super::target::{Target, described};
@@ -24,6 +24,8 @@ pub(super) struct Connection {
     client: Client,
     /// Nothing where a pooler may hand the next transaction to another connection.
     statements: Option<Mutex<HashMap<String, Statement>>>,
+    /// Whether the database has the extension Citus.
+    spread: bool,
     lost: AtomicBool,
     answer: Duration,
     runtime: Handle,
@@ -66,17 +68,22 @@ impl Connection {
                 tracing::warn!(error = described(&error), "a connection to the database ended");
             }
         });
-        let statements = if target.pooled {
-            None
+        let (statements, settings) = if target.pooled {
+            (None, String::new())
         } else {
+            // Over one connection to each worker a transaction sees what it changed there, and one moment. A
+            // PostgreSQL without Citus takes the setting and knows nothing of it.
             let settings = format!(
                 "SET statement_timeout = {STATEMENT_MS}; SET lock_timeout = {LOCK_MS};
-                 SET idle_in_transaction_session_timeout = {IDLE_MS}"
+                 SET idle_in_transaction_session_timeout = {IDLE_MS};
+                 SET citus.max_adaptive_executor_pool_size = 1;"
             );
-            client.batch_execute(&settings).await.map_err(failed)?;
-            Some(Mutex::default())
+            (Some(Mutex::default()), settings)
         };
-        Ok(Self { client, statements, lost: AtomicBool::new(false), answer: ANSWER, runtime })
+        let look = format!("{settings} SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'citus'");
+        let found = client.simple_query(&look).await.map_err(failed)?;
+        let spread = found.iter().any(|message| matches!(message, SimpleQueryMessage::Row(_)));
+        Ok(Self { client, statements, spread, lost: AtomicBool::new(false), answer: ANSWER, runtime })
     }
 
     /// Has the database take as long as that to answer.
@@ -92,6 +99,11 @@ impl Connection {
     /// Whether what is set on it stays.
     pub(super) const fn is_pooled(&self) -> bool {
         self.statements.is_none()
+    }
+
+    /// Whether the rows that it changes may lie on other nodes, which do not have its settings.
+    pub(super) const fn is_spread(&self) -> bool {
+        self.spread
     }
 
     pub(super) fn give_up(&self) {

@@ -31,6 +31,9 @@ pub(super) enum Mode {
 /// A transaction from its first statement to its end.
 pub(crate) struct Transaction {
     connection: Arc<Connection>,
+    /// Where rows lie on other nodes: what begins it, and a setting that those nodes are told of, a message each.
+    /// Citus hands on the message in which a setting stands, as a whole.
+    opening: Option<[String; 2]>,
     /// Statements that go before the next one.
     before: String,
     /// Whether anything was sent.
@@ -74,7 +77,22 @@ impl Transaction {
                  SET LOCAL idle_in_transaction_session_timeout = {idle_ms}"
             ));
         }
-        Self { connection, before, begun: false, failed: false, fault: None, progress: Arc::default() }
+        let opening = (connection.is_spread() && matches!(mode, Mode::Alone | Mode::Shared)).then(|| {
+            let begin = std::mem::take(&mut before);
+            [
+                format!("{begin}; SET LOCAL citus.propagate_set_commands = 'local'"),
+                format!("SET LOCAL lock_timeout = {lock_ms}"),
+            ]
+        });
+        Self {
+            connection,
+            opening,
+            before,
+            begun: false,
+            failed: false,
+            fault: None,
+            progress: Arc::default(),
+        }
     }
 
     pub(super) fn progress(&self) -> Arc<AtomicU64> {
@@ -129,7 +147,14 @@ impl Transaction {
         let before = before.trim_start_matches("; ");
         self.begun = true;
         self.progress.fetch_add(1, Ordering::AcqRel);
-        let outcome = if before.is_empty() {
+        let outcome = if let Some([begin, set]) = self.opening.take() {
+            let connection = Arc::clone(&self.connection);
+            let (begun, set, first, second) = tokio::join!(
+                biased;
+                connection.run(&begin), connection.run(&set), connection.run(before), question,
+            );
+            begun.and(set).and(first).and(second)
+        } else if before.is_empty() {
             question.await
         } else {
             // Both are sent before either is answered; the second fails where the first did.
