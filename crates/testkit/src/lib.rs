@@ -188,6 +188,17 @@ impl Postgres {
         Some(database)
     }
 
+    /// Makes its tables such that they can be spread, by the stand-in where no Citus is at hand; they are not
+    /// spread yet.
+    ///
+    /// # Panics
+    /// When it cannot be done.
+    pub fn allow_spreading(&self) {
+        if self.query("SELECT 1 FROM pg_extension WHERE extname = 'citus'").is_empty() {
+            Spread::StandIn.make(self);
+        }
+    }
+
     /// Its name.
     pub(crate) fn name(&self) -> &str {
         &self.name
@@ -196,8 +207,13 @@ impl Postgres {
     /// Its URL.
     #[must_use]
     pub fn url(&self) -> String {
+        self.url_of(&self.name)
+    }
+
+    fn url_of(&self, database: &str) -> String {
         let (base, query) = self.server.split_once('?').unwrap_or((&self.server, ""));
-        format!("{}/{}?{query}", base.trim_end_matches('/'), self.name)
+        let mark = if query.is_empty() { "" } else { "?" };
+        format!("{}/{database}{mark}{query}", base.trim_end_matches('/'))
     }
 
     /// Opens it.
@@ -257,8 +273,7 @@ impl Postgres {
     }
 
     fn on_server(&self, sql: &str) {
-        let (base, query) = self.server.split_once('?').unwrap_or((&self.server, ""));
-        let _ = ask(&format!("{}/postgres?{query}", base.trim_end_matches('/')), sql);
+        let _ = ask(&self.url_of("postgres"), sql);
     }
 }
 
