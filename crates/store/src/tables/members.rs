@@ -158,8 +158,9 @@ impl Tx<'_> {
         if let Some(external_customer) = external_customer {
             let external_id = query.param(external_customer.as_str());
             query.push(&format!(
-                " AND (organization_id, customer_id) IN (SELECT organization_id, id FROM customers
-                    WHERE organization_id {tenants} AND external_id = {external_id} AND deleted_at IS NULL)",
+                " AND customer_id IN (SELECT id FROM customers
+                    WHERE organization_id {tenants} AND organization_id = members.organization_id
+                      AND external_id = {external_id} AND deleted_at IS NULL)",
                 tenants = query.tenants
             ));
         }
