@@ -25,6 +25,7 @@ pub use access_tokens::{AccessTokenKey, TokenUse};
 pub use audit::{AuditImages, AuditLine};
 pub use credentials::CredentialOwner;
 pub use customers::{CustomerFilter, CustomerKey};
+pub(crate) use customers::{billing_name, search_text};
 pub(crate) use idempotency::sealed_for;
 pub use idempotency::{Claim, KeySpace, KeyUse, StoredAnswer};
 pub use members::MemberFilter;
