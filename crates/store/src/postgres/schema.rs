@@ -124,7 +124,10 @@ async fn hold(connection: &Connection, step: &Migration) -> Result<bool, Failed>
 
 async fn in_transaction(connection: &Connection, step: &Migration, moments: &Moments) -> Result<(), Failed> {
     if hold(connection, step).await? {
-        connection.run(&step.sql(TYPES)).await?;
+        // One at a time: Citus takes no more of them in a message.
+        for statement in migrations::statements(&step.sql(TYPES)) {
+            connection.run(&statement).await?;
+        }
         note(connection, step, moments).await?;
     }
     connection.run("COMMIT").await
