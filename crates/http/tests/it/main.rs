@@ -24,6 +24,7 @@ mod front;
 mod fuzz;
 mod hostile;
 mod idempotency;
+mod meanwhile;
 mod members;
 mod members_nested;
 mod openapi;

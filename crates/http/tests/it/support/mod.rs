@@ -82,6 +82,11 @@ impl App {
         self.database.rows()
     }
 
+    /// Changes the database behind its back.
+    pub(crate) fn change(&self, sql: &str) {
+        self.database.texts(sql);
+    }
+
     /// Whether the database holds these bytes anywhere.
     pub(crate) fn stores(&self, bytes: &str) -> bool {
         self.database.traces(bytes)
