@@ -7,7 +7,9 @@ pub use delivery::{Archive, Attempted, Recorded};
 use tenantry_core::Moment;
 use tenantry_core::ids::{OrganizationId, WebhookEndpointId, WebhookEventId};
 use tenantry_core::webhook::{self, Endpoint, EndpointChange, NewEndpoint, Secret, WebhookError};
-use tenantry_store::{Operation, Page, Paged, StoreError, Tx, WebhookDeliveryFilter, WebhookDeliveryShown};
+use tenantry_store::{
+    Operation, Page, Paged, Search, StoreError, Tx, WebhookDeliveryFilter, WebhookDeliveryShown,
+};
 
 use crate::changes::{self, Change};
 use crate::{App, Error, PlainHttpHosts, Requester, Right, limits};
@@ -233,6 +235,24 @@ async fn record(
     changes::record(tx, moment, by, Change { organization, action, subject, before, after }).await
 }
 
+/// A list of attempts. They are kept for good and counted each time, so that no list of them is short.
+struct Listed {
+    filter: WebhookDeliveryFilter,
+    page: Page,
+}
+
+impl Search for Listed {
+    type Output = Paged<WebhookDeliveryShown>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Paged<WebhookDeliveryShown>, StoreError> {
+        tx.webhook_deliveries(&self.filter, self.page).await
+    }
+
+    fn organization(&self) -> Option<OrganizationId> {
+        self.filter.organizations.first().copied()
+    }
+}
+
 impl App {
     /// The endpoint of this id.
     ///
@@ -263,6 +283,6 @@ impl App {
         filter: &WebhookDeliveryFilter,
         page: Page,
     ) -> Result<Paged<WebhookDeliveryShown>, Error> {
-        Ok(self.store.reader()?.tx()?.webhook_deliveries(filter, page).await?)
+        self.look(Listed { filter: filter.clone(), page }, false).await
     }
 }

@@ -17,6 +17,7 @@ mod api_keys;
 mod api_keys_change;
 mod audit;
 mod authorization;
+mod bootstrap;
 mod customers_change;
 mod customers_create;
 mod customers_list;
