@@ -239,6 +239,7 @@ class Load:
 def prepare(cluster, database, slug="cluster"):
     """An organization with a team customer; a token, and the customer's id."""
     commands = cluster.command_line(database)
+    commands.run("migrate")
     organization = commands.create_organization(slug, owner_email="owner@example.com")
     token = commands.create_token(organization["id"])["token"]
     return organization["id"], token

@@ -174,6 +174,7 @@ def main():
         postgres = cluster.postgres().create().start()
         database = postgres.create_database("tenantry")
         commands = cluster.command_line(database)
+        commands.run("migrate")
         slugs = ["one", "two"]
         ids = [commands.create_organization(slug, owner_email=f"{slug}@example.com")["id"] for slug in slugs]
         tokens = [commands.create_token(id)["token"] for id in ids]

@@ -13,7 +13,9 @@ mod snapshot;
 
 pub(crate) use snapshot::Snapshot;
 
+use std::fs::OpenOptions;
 use std::future::Future;
+use std::os::unix::fs::OpenOptionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -135,6 +137,21 @@ pub struct Sqlite {
 pub fn open(path: &Path, moments: Moments) -> Result<Store, StoreError> {
     let mut writer = connect(path, OpenFlags::default())?;
     schema::migrate(&mut writer, &moments)?;
+    start(path, writer, moments)
+}
+
+/// Opens the database at `path` to be read: it is neither made nor migrated, so that the program that it is
+/// of can go on with it.
+///
+/// # Errors
+/// When there is none, or its schema is not the one that this program knows.
+pub fn open_existing(path: &Path, moments: Moments) -> Result<Store, StoreError> {
+    let writer = connect(path, OpenFlags::default().difference(OpenFlags::SQLITE_OPEN_CREATE))?;
+    schema::check(&writer)?;
+    start(path, writer, moments)
+}
+
+fn start(path: &Path, mut writer: Connection, moments: Moments) -> Result<Store, StoreError> {
     let (queue, jobs) = sync_channel::<Job>(QUEUE);
     let (stop_checkpoints, stopped) = sync_channel::<()>(0);
     let log = path.with_file_name(format!("{}-wal", path.file_name().unwrap_or_default().to_string_lossy()));
@@ -167,6 +184,10 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+    if flags.contains(OpenFlags::SQLITE_OPEN_CREATE) {
+        // A new file is its owner's alone, and what SQLite puts beside it is like it. What is wrong, it tells.
+        drop(OpenOptions::new().write(true).create_new(true).mode(0o600).open(path));
+    }
     let connect = || -> rusqlite::Result<Connection> {
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(BUSY)?;

@@ -20,6 +20,7 @@ mod snapshot;
 mod target;
 mod tls;
 mod values;
+mod violations;
 mod writer;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -225,9 +226,8 @@ pub async fn open(target: Target, migrate: Migrate, moments: Moments) -> Result<
     });
     let opening = Arc::clone(&shared);
     let prepared = shared.runtime.spawn(async move {
-        // Tables may be large, and another node may be at them.
-        let patience = Duration::from_millis(limits::MIGRATION_MS);
-        let connection = opening.connect().await?.answers_within(patience);
+        // Tables may be large.
+        let connection = opening.connect().await?.answers_within(limits::MIGRATION_ANSWER);
         match migrate {
             Migrate::Yes => schema::migrate(&connection, &opening.moments).await?,
             Migrate::No => schema::check(&connection).await?,
