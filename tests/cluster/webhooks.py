@@ -16,8 +16,8 @@ from pathlib import Path
 
 from cluster import Cluster, Load, eventually, report, team
 
-LEASE_SECONDS = 30
-TAKEN_OVER_SECONDS = 60  # with the whole lease
+LEASE_SECONDS = 20
+TAKEN_OVER_SECONDS = 30  # with the whole lease
 TAKEN_SECONDS = 20  # once a lane is free: the other nodes look every 5 s
 DRAINED_SECONDS, DRAINED_A_SECOND = 60, 10  # what is left when the load ends: at least so many events a second
 ENDPOINTS = 3  # of each organization

@@ -73,9 +73,10 @@ pub struct Endpoint {
     pub name: Option<String>,
     /// What requests look like.
     pub format: Format,
-    /// What requests are signed with.
+    /// What requests are signed with. Nothing when it can no longer be read: then nothing is sent until it has a
+    /// new one.
     #[serde(skip)]
-    pub secret: Secret,
+    pub secret: Option<Secret>,
     /// What it wants to be told of, as given.
     pub events: Vec<EventType>,
     /// Whether it is told anything.
