@@ -40,7 +40,7 @@ pub use secrets::{HashKey, KeyCheck, moments};
 pub use tenantry_core::team::Right;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tenantry_core::{Moment, Timestamp};
@@ -131,12 +131,12 @@ impl App {
         Ok(self.store.search(search).await?)
     }
 
-    /// Whether the database takes a write, and keeps it.
+    /// Whether the database takes a write, and keeps it. `tries` tells what happens meanwhile.
     ///
     /// # Errors
     /// When it does not.
-    pub async fn ready(&self) -> Result<(), StoreError> {
-        self.store.write(Probe).await
+    pub async fn ready(&self, tries: &Tries) -> Result<(), StoreError> {
+        self.store.write(Probe(tries.clone())).await
     }
 
     /// Compares the clock with the database's, where that has one; answers how far they are apart at least.
@@ -161,14 +161,27 @@ impl App {
     }
 }
 
+/// How often a write was tried.
+#[derive(Debug, Clone, Default)]
+pub struct Tries(Arc<AtomicU32>);
+
+impl Tries {
+    /// Whether it fails again and again. Twice may be: with others, and then alone.
+    #[must_use]
+    pub fn are_many(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 2
+    }
+}
+
 /// A write that changes nothing but the time of the last one.
-struct Probe;
+struct Probe(Tries);
 
 impl Operation for Probe {
     type Output = ();
     type Error = StoreError;
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), StoreError> {
+        self.0.0.fetch_add(1, Ordering::Relaxed);
         tx.installation_touch(moment.now()).await
     }
 }

@@ -28,7 +28,7 @@ pub(crate) const SHARE_EVERY: Duration = Duration::from_millis(200);
 pub(crate) const SHARED_CALLERS: usize = 10_000;
 /// Texts in which a node tells it; more callers than they hold are not told, those who took least.
 pub(crate) const SHARE_REPORTS: usize = 16;
-/// How long `/readyz` waits for a commit. A write that fails and is tried again has failed for good by then.
+/// How long `/readyz` waits for a commit.
 pub(crate) const READY_COMMIT: Duration = Duration::from_millis(1_300);
 /// How long it waits for a read after that.
 pub(crate) const READY_READ: Duration = Duration::from_millis(500);

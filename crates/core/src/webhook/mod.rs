@@ -1,7 +1,8 @@
 //! Webhooks: endpoints that an organization's events are sent to.
 //!
-//! Invariants: a disabled or deleted endpoint has no pending event; an endpoint that is switched on has an
-//! address that may be called; a streak of failures begins anew when an endpoint is switched on again.
+//! Invariants: a disabled or deleted endpoint is sent nothing, and what is pending for it is given up; an
+//! endpoint that is switched on has an address that may be called; a streak of failures begins anew when an
+//! endpoint is switched on again.
 
 mod decide;
 mod event;

@@ -54,7 +54,7 @@ async fn a_server_whose_writes_wait_serves_reads() {
     });
     assert!(held.recv().is_err(), "it says that it holds by letting go of the channel");
     let ready = app.anonymous().get("/readyz").await.expect(200);
-    assert_eq!(ready.body, json!({"status": "degraded", "detail": "writes wait"}));
+    assert_eq!(ready.body, json!({"status": "degraded", "reason": "writes wait"}));
     go.send(()).unwrap();
     writing.await.unwrap().unwrap();
     assert_eq!(app.anonymous().get("/readyz").await.expect(200).body, json!({"status": "ok"}));
@@ -71,7 +71,7 @@ async fn a_server_that_cannot_write_or_tell_the_time_is_not_ready() {
     let off = app.use_cases().check_clock().await.unwrap();
     let is_off = off > Duration::from_secs(5);
     let ready = app.anonymous().get("/readyz").await.expect(if is_off { 503 } else { 200 });
-    assert_eq!(is_off, ready["detail"].as_str().is_some_and(|detail| detail.contains("clock")), "{ready}");
+    assert_eq!(is_off, ready["reason"].as_str().is_some_and(|reason| reason.contains("clock")), "{ready}");
     assert_eq!(is_off, std::env::var("TENANTRY_TEST_ENGINE").is_ok_and(|engine| engine == "postgres"));
 }
 
