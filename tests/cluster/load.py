@@ -18,7 +18,7 @@ from harness import Connection, eventually
 
 ATTEMPT_SECONDS = 90  # after which a request that is sent again and again counts as lost
 PATIENCE_SECONDS = 45  # for one answer: longer than a node, or the balancer, lets a request last
-AGAIN_SECONDS = 0.05  # what a client waits before it sends again
+AGAIN_SECONDS, AGAIN_MOST_SECONDS = 0.05, 0.5  # what a client waits before it sends again, the longer the oftener
 REPEATED = 0.1  # the part of answered POSTs that is sent once more, as if nobody had heard the answer
 READ_BACK = 0.25  # the part of answered creations that is asked for at once: the balancer takes another node
 
@@ -119,6 +119,7 @@ class Book:
     failures: list = field(default_factory=list)
     writes: int = 0
     reads: int = 0
+    answered: list = field(default_factory=list)  # of each write: when it was sent for the last time, and answered
     replays: int = 0
     in_progress: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -143,11 +144,13 @@ class Client:
         self._headers = {} if keeps else {"Connection": "close"}
         self.tenant, self._book = tenant, book
         self.failed = 0
+        self.begun = 0.0  # the last attempt
         self._connection = Connection(base, tenant.token, PATIENCE_SECONDS)
 
     def send(self, method, path, payload=None, headers=None):
         """The answer; nothing, and a failure noted, when there is none or it is one of the server's."""
         attempt, begun = f"attempt-{next(Client._names)}", time.monotonic()
+        self.begun = begun
         try:
             answer = self._connection.call(method, path, payload,
                                            {"X-Attempt": attempt, **self._headers, **(headers or {})})
@@ -248,11 +251,12 @@ class Load:
             if time.monotonic() > deadline:
                 self._fault(f"{method} {path} {key or ''}: not answered within {ATTEMPT_SECONDS} s")
                 return None, failed
-            self._stop.wait(AGAIN_SECONDS)
+            self._stop.wait(min(AGAIN_SECONDS * 1.5 ** min(failed, 10), AGAIN_MOST_SECONDS))
 
-    def _answered(self):
+    def _answered(self, client):
         with self.book.lock:
             now = time.monotonic()
+            self.book.answered.append((client.begun, now))
             self.longest_silence = max(self.longest_silence, now - self.last_write)
             self.last_write = now
             self.book.writes += 1
@@ -277,7 +281,7 @@ class Load:
         made = Made(kind, tenant, id, label)
         with self.book.lock:
             self.book.made[label] = made
-        self._answered()
+        self._answered(client)
         if is_repeated:
             again, _ = self._until_answered(client, "POST", path, payload, label)
             if again is not None and (again.status, again.text, again.headers.get("idempotent-replayed")) != (
@@ -303,7 +307,7 @@ class Load:
             self._fault(f"{made.label}, {value}: {answer.status} {answer.text[:200]}")
             return
         made.count = value
-        self._answered()
+        self._answered(client)
 
     def _delete(self, client, dice):
         with self.book.lock:
@@ -318,7 +322,7 @@ class Load:
             return
         if answer.status == made.kind.removed or (answer.status == 404 and failed):
             made.gone = True
-            self._answered()
+            self._answered(client)
         else:
             self._fault(f"DELETE {made.label}: {answer.status} {answer.text[:200]}")
 
