@@ -3,6 +3,7 @@
 Everything runs on the loopback, on free ports, and ends with the block that started it.
 """
 import json
+import re
 import select
 import socket
 import sys
@@ -20,6 +21,12 @@ from pooler import Pooler  # noqa: E402
 from postgres import Postgres, free_port  # noqa: E402
 
 BEGUN = time.monotonic()
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "OPERATIONS.md"
+
+
+def documented_connections():
+    """How many connections to the database a node has at the most, as the document says."""
+    return int(re.search(r"A node has (\d+) at the most", DOCUMENT.read_text("utf-8"))[1])
 
 
 class Cluster:
@@ -94,7 +101,8 @@ class Stall:
         self._age = 0  # connections that are older are forgotten
         self._clients = set()  # those that have not closed
         self.most_open = 0
-        self._forgotten = []  # their ends at the server
+        self._forgotten = []  # their ends at the server, once their clients have closed
+        self._noticed = 0  # the server does not keep what is older
         self.faults = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = self._listener.getsockname()[1]
@@ -112,7 +120,7 @@ class Stall:
     def notice(self):
         """Has the server notice what is forgotten, as its keepalives would in time; how many there were."""
         with self._lock:
-            forgotten, self._forgotten = self._forgotten, []
+            forgotten, self._forgotten, self._noticed = self._forgotten, [], self._age
         for server in forgotten:
             server.close()
         return len(forgotten)
@@ -170,8 +178,9 @@ class Stall:
                         return
                     sink.sendall(data)
             with self._lock:
-                self._forgotten.append(server)
-            server = None
+                if age >= self._noticed:
+                    self._forgotten.append(server)
+                    server = None
         finally:
             if server:
                 server.close()

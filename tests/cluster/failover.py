@@ -12,7 +12,7 @@ import threading
 import time
 from collections import Counter
 
-from cluster import Cluster, answers, eventually, report, rows_of
+from cluster import Cluster, answers, documented_connections, eventually, report, rows_of
 from harness import Connection
 from load import Load, faults, tenants, write_through
 
@@ -21,7 +21,6 @@ FOUND_S = {"kill": 20, "freeze": 40}
 STANDBY_AWAY_S = 40  # longer than a node waits for an answer of the database, and than a request may last
 REQUEST_S, SLACK_S = 30, 5
 READ_S = 2  # in which a read is answered while writes wait
-NODE_CONNECTIONS = {"": 13, "?pooler=transaction": 12}  # as docs/OPERATIONS.md has it
 
 
 class Stage:
@@ -70,7 +69,7 @@ def lose_primary(form, options):
             silence = load.longest_silence
             connections = stage.standby.connections()
         checks.append((f"{form}: each node finds the new primary in time", late))
-        if not options.pooler and connections > NODE_CONNECTIONS[""] * len(stage.nodes):
+        if not options.pooler and connections > documented_connections() * len(stage.nodes):
             checks.append((f"{form}: connections are bounded", [f"{connections} connections"]))
         checks.append((f"{form}: no write is lost or doubled",
                        faults(stage.balancer.base, stage.tenants, load.book, rows_of(stage.standby))))
@@ -130,7 +129,7 @@ class Watch:
 def lose_standby(_, options):
     with Cluster() as cluster:
         stage = Stage(cluster, options)
-        most = NODE_CONNECTIONS[""] * len(stage.nodes)
+        most = documented_connections() * len(stage.nodes)
         # Past the balancer, which turns away from nodes that cannot write.
         with Load(stage.nodes[0].base, stage.tenants, writers=8, readers=2) as load:
             book = load.book
