@@ -62,6 +62,12 @@ pub trait Operation: Send + Sync + 'static {
     fn organization(&self) -> Option<OrganizationId> {
         None
     }
+
+    /// Whether it may change very many rows, or hold some for long. An engine may run it apart from others;
+    /// nothing but speed depends on the answer.
+    fn is_long(&self) -> bool {
+        false
+    }
 }
 
 /// A reading use case that may look at many rows: it runs apart from the requests that do not.

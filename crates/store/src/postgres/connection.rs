@@ -9,10 +9,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row, Statement};
 
-use super::limits::{ANSWER, CONNECT, IDLE_MS, LOCK_MS, STATEMENT_MS, STATEMENTS};
+use super::limits::{ANSWER, HOST, IDLE_MS, LOCK_MS, STATEMENT_MS, STATEMENTS};
 use super::target::{Target, described};
 use super::tls::Tls;
 use super::values::{Fault, failure, is_outdated, type_of};
@@ -29,6 +30,9 @@ pub(super) type Prepared = Option<Statement>;
 /// A connection. Several may ask at once: the questions follow each other without waiting for answers.
 pub(super) struct Connection {
     client: Client,
+    /// What carries questions and answers.
+    task: AbortHandle,
+    tls: Tls,
     /// Nothing where a pooler may hand the next transaction to another connection.
     statements: Option<Mutex<HashMap<String, Statement>>>,
     lost: AtomicBool,
@@ -51,39 +55,33 @@ pub(super) async fn within<T>(runtime: &Handle, limit: Duration, work: impl Futu
 }
 
 impl Connection {
-    /// Connects. The work is done in `runtime`, whoever asks.
+    /// Connects, from inside `runtime`.
     pub(super) async fn open(runtime: &Handle, target: &Target) -> Result<Self, StoreError> {
-        let (target, inner) = (target.clone(), runtime.clone());
-        let opened = runtime.spawn(async move {
-            tokio::time::timeout(CONNECT * 2, Self::open_here(inner, &target)).await.unwrap_or_else(|_| {
-                Err(StoreError::Unavailable(format!("{target}: connecting took too long")))
-            })
-        });
-        opened.await.unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))
-    }
-
-    async fn open_here(runtime: Handle, target: &Target) -> Result<Self, StoreError> {
-        let failed = |error: tokio_postgres::Error| {
-            StoreError::Unavailable(format!("{target}: {}", described(&error)))
-        };
-        let (client, connection) = target.config.connect(Tls(target.tls.clone())).await.map_err(failed)?;
-        // Ends by itself when the client is dropped.
-        runtime.spawn(async move {
+        let (client, connection) = target.connect().await?;
+        // Ends by itself when the client is dropped and has no answer to come.
+        let task = runtime.spawn(async move {
             if let Err(error) = connection.await {
                 tracing::warn!(error = described(&error), "a connection to the database ended");
             }
         });
-        let statements = if target.pooled {
-            None
-        } else {
+        let statements = if target.pooled { None } else { Some(Mutex::default()) };
+        let opened = Self {
+            client,
+            task: task.abort_handle(),
+            tls: Tls(target.tls.clone()),
+            statements,
+            lost: AtomicBool::new(false),
+            answer: ANSWER,
+            runtime: runtime.clone(),
+        };
+        if !target.pooled {
             let settings = format!(
                 "SET statement_timeout = {STATEMENT_MS}; SET lock_timeout = {LOCK_MS};
                  SET idle_in_transaction_session_timeout = {IDLE_MS}"
             );
-            client.batch_execute(&settings).await.map_err(failed)?;
-            Some(Mutex::default())
-        };
-        Ok(Self { client, statements, lost: AtomicBool::new(false), answer: ANSWER, runtime })
+            opened.run(&settings).await.map_err(|(error, _)| error)?;
+        }
+        Ok(opened)
     }
 
     /// Has the database take as long as that to answer.
@@ -101,8 +99,15 @@ impl Connection {
         self.statements.is_none()
     }
 
+    /// Ends it, whatever is under way: the database is told to stop that, as it would not notice by itself
+    /// that nobody listens any more.
     pub(super) fn give_up(&self) {
-        self.lost.store(true, Ordering::Release);
+        if self.lost.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        self.task.abort();
+        let (token, tls) = (self.client.cancel_token(), self.tls.clone());
+        self.runtime.spawn(async move { tokio::time::timeout(HOST, token.cancel_query(tls)).await });
     }
 
     async fn answer<T>(
@@ -215,8 +220,11 @@ impl Connection {
         let types: Vec<Type> = params.iter().map(type_of).collect();
         let statement = self.client.prepare_typed(&numbered(sql), &types).await?;
         let mut known = statements.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= STATEMENTS {
-            known.clear();
+        // Lists have many shapes: one that is shown rarely pushes out few of those that are always there.
+        if known.len() >= STATEMENTS
+            && let Some(any) = known.keys().next().cloned()
+        {
+            known.remove(&any);
         }
         known.insert(sql.to_owned(), statement.clone());
         Ok(Some(statement))

@@ -8,6 +8,8 @@ pub(super) const READERS: usize = 4;
 /// Connections that are written to, unless the URL says otherwise; each runs one transaction at a time, for
 /// many operations.
 pub(super) const WRITERS: usize = 6;
+/// Connections of operations that run alone: long ones, and those that others' rows kept waiting.
+pub(super) const ALONE: usize = 4;
 /// Connections that a URL may ask for, for reading and for writing each.
 pub(super) const MOST_CONNECTIONS: usize = 64;
 /// Searches that run at once, each on a connection of its own.
@@ -22,8 +24,14 @@ pub(super) const MOST_BATCH: usize = 512;
 pub(super) const SENT: usize = 64;
 /// Statements that a connection keeps prepared.
 pub(super) const STATEMENTS: usize = 512;
-/// How long connecting may take.
-pub(super) const CONNECT: Duration = Duration::from_secs(5);
+/// How long an address may take to accept a connection, unless the URL says otherwise.
+pub(super) const ADDRESS: Duration = Duration::from_secs(2);
+/// How long a host may take until the connection can be used.
+pub(super) const HOST: Duration = Duration::from_secs(5);
+/// How long a host that does not answer is waited for before the next one is asked as well.
+pub(super) const HOST_PAUSE: Duration = Duration::from_secs(1);
+/// Connections that are made at the same time.
+pub(super) const CONNECTING: usize = 8;
 /// How long nobody tries to connect after it failed.
 pub(super) const CONNECT_PAUSE: Duration = Duration::from_millis(250);
 /// How long the database may take to answer before the connection is given up.
@@ -51,7 +59,13 @@ pub(super) const PAUSES: [Duration; 6] = [
     Duration::from_millis(160),
     Duration::from_millis(500),
 ];
+/// How long an operation that runs alone is tried again.
+pub(super) const ALONE_FOR: Duration = Duration::from_secs(10);
 /// Milliseconds that a migration waits for the tables it changes, and for another node's migration.
 pub(super) const MIGRATION_MS: u64 = 600_000;
+/// How often a connection that is idle says that it is there.
+pub(super) const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
+/// How long after that it says so again, and a third time, before it is given up.
+pub(super) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 /// How long after a lost connection the channel between nodes is opened again.
 pub(super) const LISTEN_AGAIN: Duration = Duration::from_secs(1);

@@ -13,8 +13,9 @@ use tokio_postgres::{AsyncMessage, Client, Connection, Notification, Socket};
 
 use super::limits::LISTEN_AGAIN;
 use super::target::{Target, described};
-use super::tls::{Encrypted, Tls};
+use super::tls::Encrypted;
 use super::{Shared, limits};
+use crate::StoreError;
 
 /// Tells that a credential may have lost a right; the payload is the name of the node that took it away.
 pub(super) const CHANNEL: &str = "tenantry_credentials";
@@ -43,7 +44,7 @@ impl Listener {
     async fn listen_always(mut self) {
         loop {
             if let Err(error) = self.listen().await {
-                tracing::debug!(error = described(&error), "the channel between nodes is down");
+                tracing::debug!(%error, "the channel between nodes is down");
             }
             drop(self.ready.take());
             tokio::time::sleep(LISTEN_AGAIN).await;
@@ -53,25 +54,20 @@ impl Listener {
         }
     }
 
-    async fn listen(&mut self) -> Result<(), tokio_postgres::Error> {
-        let connecting = tokio::time::timeout(
-            limits::CONNECT * 2,
-            self.target.config.connect(Tls(self.target.tls.clone())),
-        );
-        let Ok(connected) = connecting.await else { return Ok(()) };
-        let (client, mut connection) = connected?;
+    async fn listen(&mut self) -> Result<(), StoreError> {
+        let (client, mut connection) = self.target.connect().await?;
         // What could not be told while the channel was down is old news.
         while self.told.try_recv().is_ok() {}
         let (shared, node) = (self.shared.clone(), self.node.clone());
         tokio::select! {
-            ended = hear_all(&mut connection, &shared, &node) => ended,
+            ended = hear_all(&mut connection, &shared, &node) => ended.map_err(unavailable),
             ended = self.talk(client) => ended,
         }
     }
 
     /// Begins to listen, and tells the others what is to be told.
-    async fn talk(&mut self, client: Client) -> Result<(), tokio_postgres::Error> {
-        client.batch_execute(&format!("LISTEN {CHANNEL}; LISTEN {TALK}")).await?;
+    async fn talk(&mut self, client: Client) -> Result<(), StoreError> {
+        say(&client, &format!("LISTEN {CHANNEL}; LISTEN {TALK}")).await?;
         match self.ready.take() {
             Some(ready) => drop(ready.send(())),
             // What was said while the channel was down was not heard.
@@ -79,10 +75,20 @@ impl Listener {
         }
         while let Some(text) = self.told.recv().await {
             // The text has no quotes: `Company::tell` sees to it.
-            client.batch_execute(&format!("NOTIFY {TALK}, '{}{text}'", self.node)).await?;
+            say(&client, &format!("NOTIFY {TALK}, '{}{text}'", self.node)).await?;
         }
         Ok(())
     }
+}
+
+/// Says something to the database, which answers in time or is given up.
+async fn say(client: &Client, sql: &str) -> Result<(), StoreError> {
+    let said = tokio::time::timeout(limits::ANSWER, client.batch_execute(sql)).await;
+    said.map_err(unavailable)?.map_err(unavailable)
+}
+
+fn unavailable(error: impl std::error::Error) -> StoreError {
+    StoreError::Unavailable(described(&error))
 }
 
 /// Hears what comes until the connection, or the store, is gone.

@@ -7,11 +7,13 @@
 //! Invariants: an answered write is committed; an operation whose commit may have happened is never run
 //! again; nothing that one transaction sets is left on a connection that a pooler shares.
 
+mod alone;
 mod connection;
 mod distribute;
 mod job;
 mod limits;
 mod listen;
+mod reach;
 mod schema;
 mod session;
 mod snapshot;
@@ -34,6 +36,7 @@ use tokio_postgres::Row;
 use crate::company::{Company, Gossip};
 use crate::sql::{Param, unexpected};
 use crate::{Engine, Generation, Moments, Operation, Search, Store, StoreError, Tx, Vault};
+use alone::Left;
 use connection::Connection;
 use job::AnyJob;
 use session::{Mode, NotCommitted};
@@ -66,6 +69,8 @@ struct Shared {
     vault: OnceLock<Arc<dyn Vault>>,
     /// When connecting failed, and why: nobody waits for the same failure right after.
     failed: Mutex<Option<(Instant, StoreError)>>,
+    /// Places for who connects, whether or not anybody still waits for the connection.
+    connecting: Arc<Semaphore>,
     /// Names this node in notices to others.
     node: String,
     notice: String,
@@ -76,17 +81,27 @@ impl Shared {
         self.vault.get().map(AsRef::as_ref)
     }
 
-    async fn connect(&self) -> Result<Connection, StoreError> {
-        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((at, error)) = failed
-            && at.elapsed() < limits::CONNECT_PAUSE
-        {
-            return Err(error);
+    /// Connects, unless that failed just now.
+    async fn connect(self: &Arc<Self>) -> Result<Connection, StoreError> {
+        self.look_for_failure()?;
+        let place = Arc::clone(&self.connecting).acquire_owned().await.map_err(unexpected)?;
+        self.look_for_failure()?;
+        let shared = Arc::clone(self);
+        let opened = self.runtime.spawn(async move {
+            let _place = place;
+            let opened = Connection::open(&shared.runtime, &shared.target).await;
+            let failed = opened.as_ref().err().map(|error| (Instant::now(), error.clone()));
+            *shared.failed.lock().unwrap_or_else(PoisonError::into_inner) = failed;
+            opened
+        });
+        opened.await.unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))
+    }
+
+    fn look_for_failure(&self) -> Result<(), StoreError> {
+        match &*self.failed.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some((at, error)) if at.elapsed() < limits::CONNECT_PAUSE => Err(error.clone()),
+            _ => Ok(()),
         }
-        let opened = Connection::open(&self.runtime, &self.target).await;
-        let failed = opened.as_ref().err().map(|error| (Instant::now(), error.clone()));
-        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = failed;
-        opened
     }
 
     /// What is sent along with the commit of these.
@@ -115,8 +130,28 @@ impl Shared {
     }
 }
 
-/// One for each writer.
-type Queues = Vec<mpsc::Sender<AnyJob>>;
+/// Where operations wait.
+struct Queues {
+    /// One for each writer.
+    writers: Vec<mpsc::Sender<AnyJob>>,
+    alone: mpsc::Sender<Left>,
+}
+
+/// Begins to write.
+fn writing(shared: &Arc<Shared>) -> (Queues, Vec<JoinHandle<()>>) {
+    let (alone, left) = mpsc::channel(limits::QUEUE);
+    let left = Arc::new(Turn::new(left));
+    let mut tasks: Vec<_> = (0..limits::ALONE)
+        .map(|_| shared.runtime.spawn(alone::run_all(Arc::clone(shared), Arc::clone(&left))))
+        .collect();
+    let mut writers = Vec::new();
+    for _ in 0..shared.target.writers {
+        let (queue, jobs) = mpsc::channel(limits::QUEUE);
+        writers.push(queue);
+        tasks.push(shared.runtime.spawn(writer::write_all(Arc::clone(shared), jobs, alone.clone())));
+    }
+    (Queues { writers, alone }, tasks)
+}
 
 /// An open PostgreSQL database.
 pub struct Postgres {
@@ -182,6 +217,7 @@ pub async fn open(target: Target, migrate: Migrate, moments: Moments) -> Result<
         mail: Notify::new(),
         vault: OnceLock::new(),
         failed: Mutex::default(),
+        connecting: Arc::new(Semaphore::new(limits::CONNECTING)),
         notice: format!("NOTIFY {}, '{node}'", listen::CHANNEL),
         node,
     });
@@ -194,16 +230,14 @@ pub async fn open(target: Target, migrate: Migrate, moments: Moments) -> Result<
             Migrate::Yes => schema::migrate(&connection, &opening.moments).await?,
             Migrate::No => schema::check(&connection).await?,
         }
+        if opening.target.pooled {
+            schema::look_at_limits(&connection).await?;
+        }
         Ok::<_, StoreError>(Arc::new(connection.answers_within(limits::ANSWER)))
     });
     let first = prepared.await.map_err(unexpected)??;
     let listener = if shared.target.pooled { None } else { Some(listen::start(&shared, told).await) };
-    let (queues, writers) = (0..shared.target.writers)
-        .map(|_| {
-            let (queue, jobs) = mpsc::channel(limits::QUEUE);
-            (queue, shared.runtime.spawn(writer::write_all(Arc::clone(&shared), jobs)))
-        })
-        .unzip();
+    let (queues, writers) = writing(&shared);
     let mut readers: Vec<_> = (1..shared.target.readers).map(|_| Turn::default()).collect();
     readers.push(Turn::new(Some(first)));
     let postgres = Postgres {
@@ -251,21 +285,30 @@ impl Postgres {
     }
 
     pub(crate) async fn write<O: Operation>(&self, operation: O) -> Result<O::Output, O::Error> {
-        let near = operation.organization();
+        let (near, is_long) = (operation.organization(), operation.is_long());
         let (job, answer) = job::job(&self.shared, operation);
-        self.enqueue(near.map(|organization| organization.uuid().as_u64_pair().1), job)?;
+        {
+            let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+            let queues = queues.as_ref().ok_or_else(|| StoreError::Unavailable("it is closed".into()))?;
+            if is_long {
+                Left::after(job, None).hand_to(&queues.alone);
+            } else {
+                self.enqueue(&queues.writers, near.map(|near| near.uuid().as_u64_pair().1), job)?;
+            }
+        }
         answer.await.unwrap_or_else(|_| Err(StoreError::Unavailable("it is closed".into()).into()))
     }
 
     /// Queues a job: those of one organization for one writer, so that they do not wait for each other's rows.
-    fn enqueue(&self, near: Option<u64>, job: AnyJob) -> Result<(), StoreError> {
-        let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(queues) = queues.as_ref() else {
-            return Err(StoreError::Unavailable("it is closed".into()));
-        };
+    fn enqueue(
+        &self,
+        writers: &[mpsc::Sender<AnyJob>],
+        near: Option<u64>,
+        job: AnyJob,
+    ) -> Result<(), StoreError> {
         let turn = near.and_then(|near| usize::try_from(near % 65_536).ok());
         let turn = turn.unwrap_or_else(|| self.next.fetch_add(1, Ordering::Relaxed));
-        let queue = turn.checked_rem(queues.len()).and_then(|turn| queues.get(turn));
+        let queue = turn.checked_rem(writers.len()).and_then(|turn| writers.get(turn));
         let queue = queue.ok_or_else(|| unexpected("no writer"))?;
         queue.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => StoreError::Unavailable("too many writes are waiting".into()),

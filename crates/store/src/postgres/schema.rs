@@ -44,6 +44,18 @@ async fn encoding(connection: &Connection) -> Result<(), StoreError> {
     }
 }
 
+/// Warns where nothing would end a statement: behind a pooler a read has no transaction to set a limit in.
+pub(super) async fn look_at_limits(connection: &Connection) -> Result<(), StoreError> {
+    let sql = "SELECT current_setting('statement_timeout')";
+    let rows = connection.rows(sql, &[]).await.map_err(|(error, _)| error)?;
+    if matches!(rows.first().map(|row| value(row, 0)).transpose()?, Some(Value::Text("0"))) {
+        tracing::warn!(
+            "the database ends no statement behind the pooler: ALTER ROLE .. SET statement_timeout = '10s'"
+        );
+    }
+    Ok(())
+}
+
 /// Looks whether the schema is the one that this program knows.
 pub(super) async fn check(connection: &Connection) -> Result<(), StoreError> {
     encoding(connection).await?;

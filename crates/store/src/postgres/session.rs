@@ -187,10 +187,19 @@ impl Transaction {
             Ok(prepared) => connection.send(self.take_before(), prepared, sql, params).await,
             Err(failed) => Err(failed),
         };
+        let sent = match sent {
+            Ok(sent) => {
+                self.sent.push(sent);
+                if self.sent.len() < limits::SENT {
+                    Ok(())
+                } else {
+                    heard(std::mem::take(&mut self.sent)).await
+                }
+            }
+            Err(failed) => Err(late(failed)),
+        };
         self.progress.fetch_add(1, Ordering::AcqRel);
-        let sent = self.note(sent.map_err(late))?;
-        self.sent.push(sent);
-        if self.sent.len() < limits::SENT { Ok(()) } else { self.hear().await }
+        self.note(sent)
     }
 
     async fn rows(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
@@ -281,16 +290,16 @@ impl Session<'_> {
     }
 
     pub(crate) async fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<usize, StoreError> {
-        let changed = self.to_change(params)?.change(sql, params).await?;
+        let changed = self.changing(params)?.change(sql, params).await?;
         usize::try_from(changed).map_err(unexpected)
     }
 
     pub(crate) async fn submit(&mut self, sql: &str, params: &[Param<'_>]) -> Result<(), StoreError> {
-        self.to_change(params)?.send(sql, params).await
+        self.changing(params)?.send(sql, params).await
     }
 
     /// The transaction in which rows are changed, where these can be stored.
-    fn to_change(&mut self, params: &[Param<'_>]) -> Result<&mut Transaction, StoreError> {
+    fn changing(&mut self, params: &[Param<'_>]) -> Result<&mut Transaction, StoreError> {
         let Self::Writing(transaction) = self else {
             return Err(StoreError::Unavailable("there is no transaction".into()));
         };

@@ -1,12 +1,17 @@
 //! Which database, as its URL says.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use rustls::ClientConfig;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
-use super::limits::{BATCH, CONNECT, MOST_BATCH, MOST_CONNECTIONS, READERS, WRITERS};
+use super::limits::{
+    ADDRESS, ANSWER, BATCH, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, MOST_BATCH, MOST_CONNECTIONS, READERS,
+    WRITERS,
+};
+use super::reach::each_host;
 use super::tls::{self, Verify};
 
 /// Why a URL names no database.
@@ -17,7 +22,11 @@ pub struct UrlError(String);
 /// A PostgreSQL database and how it is reached. Prints no password.
 #[derive(Clone)]
 pub struct Target {
-    pub(super) config: Config,
+    config: Config,
+    /// The same for each of its hosts.
+    pub(super) hosts: Arc<[Config]>,
+    /// The place of the host that answered last.
+    pub(super) last: Arc<AtomicUsize>,
     pub(super) tls: Arc<ClientConfig>,
     /// A pooler hands out a connection for a transaction only: nothing may be left on it.
     pub(super) pooled: bool,
@@ -83,7 +92,7 @@ impl Target {
             return Err(UrlError("the URL names no database: postgres://HOST/DATABASE".into()));
         }
         if config.get_connect_timeout().is_none() {
-            config.connect_timeout(CONNECT);
+            config.connect_timeout(ADDRESS);
         }
         if config.get_application_name().is_none() {
             config.application_name("tenantry");
@@ -92,12 +101,13 @@ impl Target {
         if config.get_hosts().len() > 1 && config.get_target_session_attrs() == TargetSessionAttrs::Any {
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
-        config.keepalives_idle(CONNECT * 2).keepalives_interval(CONNECT).keepalives_retries(3);
+        config.keepalives_idle(KEEPALIVE_IDLE).keepalives_interval(KEEPALIVE_INTERVAL).keepalives_retries(3);
         if config.get_tcp_user_timeout().is_none() {
-            config.tcp_user_timeout(super::limits::ANSWER);
+            config.tcp_user_timeout(ANSWER);
         }
-        let tls = tls::client(verify).map_err(UrlError)?;
-        Ok(Self { config, tls: Arc::new(tls), pooled, readers, writers, batch })
+        let tls = Arc::new(tls::client(verify).map_err(UrlError)?);
+        let (hosts, last) = (each_host(&config).into(), Arc::default());
+        Ok(Self { config, hosts, last, tls, pooled, readers, writers, batch })
     }
 }
 
@@ -162,6 +172,11 @@ mod tests {
         let target =
             Target::parse("postgres://u:secret@a:1,b:2/t?sslmode=disable&pooler=transaction").unwrap();
         assert!(target.pooled);
+        let ports: Vec<_> =
+            target.hosts.iter().map(|host| (host.get_hosts().len(), host.get_ports())).collect();
+        assert_eq!(ports, [(1, [1].as_slice()), (1, [2].as_slice())]);
+        assert_eq!(target.hosts[1].get_password(), Some(b"secret".as_slice()));
+        assert_eq!(target.hosts[1].get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
         assert_eq!(target.to_string(), "postgres://a,b/t");
         assert_eq!(target.config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
         assert!(!Target::parse("postgresql://h/t").unwrap().pooled);

@@ -1,18 +1,18 @@
-//! A writer: runs what is queued for it, many operations in one transaction.
+//! The writers: each runs what is queued for it, many operations in one transaction.
 //!
 //! Each operation has a savepoint of its own in a transaction that is committed once; all are answered after
 //! that. An operation that fails is undone alone. One that would wait for another transaction's row leaves
-//! the others and runs alone later, so that transactions of many operations never wait for each other long.
-//! When the whole transaction fails, each of its operations runs again, alone.
+//! the others and runs alone ([`super::alone`]), so that nobody waits for it here. When the whole transaction
+//! fails, each of its operations runs again, alone.
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc::Receiver;
+use tokio::sync::mpsc::{Receiver, Sender};
 
 use super::Shared;
+use super::alone::Left;
 use super::connection::Connection;
 use super::job::AnyJob;
-use super::limits::PAUSES;
 use super::session::{Mode, NotCommitted, Transaction};
 use super::values::Fault;
 use crate::StoreError;
@@ -20,47 +20,59 @@ use crate::sql::unexpected;
 
 type Jobs = Vec<AnyJob>;
 
-/// An operation that has to run alone.
-struct Left {
-    job: AnyJob,
-    /// Whether it is to wait for every answer.
-    is_strict: bool,
-}
-
-fn left(jobs: Jobs) -> Vec<Left> {
-    jobs.into_iter().map(|job| Left { job, is_strict: false }).collect()
-}
-
-/// Runs an operation; answers whether it did what it was to do, as far as the database was heard.
-async fn run(job: &mut AnyJob, transaction: &mut Transaction) -> bool {
-    job.run(transaction).await && transaction.hear().await.is_ok()
-}
-
-/// Writes until nothing more can come.
-pub(super) async fn write_all(shared: Arc<Shared>, mut queue: Receiver<AnyJob>) {
-    let mut writer = Writer { shared, connection: None };
+/// Writes until nothing more can come; what has to run alone is handed to `alone`.
+pub(super) async fn write_all(shared: Arc<Shared>, mut queue: Receiver<AnyJob>, alone: Sender<Left>) {
+    let most = shared.target.batch;
+    let mut writer = Writer::new(shared);
     while let Some(first) = queue.recv().await {
         let mut jobs = vec![first];
-        while jobs.len() < writer.shared.target.batch
+        while jobs.len() < most
             && let Ok(next) = queue.try_recv()
         {
             jobs.push(next);
         }
         // A request that was given up while it waited must not happen after all.
         jobs.retain(|job| !job.is_given_up());
-        let alone = if jobs.len() > 1 { writer.together(jobs).await } else { left(jobs) };
-        for left in alone {
-            writer.alone(left).await;
+        let left = match jobs.pop() {
+            Some(job) if jobs.is_empty() => writer.single(job).await,
+            Some(job) => {
+                jobs.push(job);
+                writer.together(jobs).await
+            }
+            None => Vec::new(),
+        };
+        for left in left {
+            left.hand_to(&alone);
         }
     }
 }
 
-struct Writer {
+/// Runs an operation; answers whether it did what it was to do. One that believed in a change that was
+/// refused has a fault, whatever it made of it.
+async fn run(job: &mut AnyJob, transaction: &mut Transaction) -> bool {
+    let done = job.run(transaction).await;
+    transaction.hear().await.is_ok() && done
+}
+
+/// What came of an operation that ran once, in a transaction of its own.
+pub(super) enum Once {
+    /// It is answered.
+    Answered,
+    /// It can be tried again.
+    Again(AnyJob, Fault, StoreError),
+}
+
+/// Who writes, on a connection that it keeps.
+pub(super) struct Writer {
     shared: Arc<Shared>,
     connection: Option<Arc<Connection>>,
 }
 
 impl Writer {
+    pub(super) const fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, connection: None }
+    }
+
     async fn begin(&mut self, mode: Mode) -> Result<Transaction, StoreError> {
         if let Some(connection) = self.connection.as_ref().filter(|known| !known.is_lost()) {
             return Ok(Transaction::new(Arc::clone(connection), mode));
@@ -71,7 +83,15 @@ impl Writer {
         Ok(Transaction::new(connection, mode))
     }
 
-    /// Runs the operations in one transaction; answers those that have to run alone.
+    /// Runs one operation; answers with it when it has to run alone.
+    async fn single(&mut self, job: AnyJob) -> Vec<Left> {
+        match self.once(job, Mode::Shared, false).await {
+            Once::Answered => Vec::new(),
+            Once::Again(job, fault, _) => vec![Left::after(job, Some(fault))],
+        }
+    }
+
+    /// Runs the operations in one transaction; answers with those that have to run alone.
     async fn together(&mut self, jobs: Jobs) -> Vec<Left> {
         let mut transaction = match self.begin(Mode::Shared).await {
             Ok(transaction) => transaction,
@@ -82,10 +102,10 @@ impl Writer {
                 return Vec::new();
             }
         };
-        let (mut ran, mut again) = (Jobs::new(), Vec::new());
+        let (mut ran, mut left) = (Jobs::new(), Vec::new());
         for mut job in jobs {
-            if transaction.fault().is_some() {
-                again.push(Left { job, is_strict: false });
+            if let Some(fault) = transaction.fault() {
+                left.push(Left::after(job, Some(fault)));
                 continue;
             }
             transaction.begin_operation();
@@ -94,70 +114,51 @@ impl Writer {
             // What failed although the operation says that it did not is judged when it runs alone.
             let alone = fault.is_some() || (done && transaction.has_failed());
             transaction.end_operation(done && !alone);
-            if alone {
-                again.push(Left { job, is_strict: fault == Some(Fault::Late) });
-            } else {
-                ran.push(job);
-            }
+            if alone { left.push(Left::after(job, fault)) } else { ran.push(job) }
         }
         match transaction.commit(self.shared.notice(&ran)).await {
             Ok(()) => self.shared.settle(ran, &Ok(())),
             Err(NotCommitted::Unknown(error)) => self.shared.settle(ran, &Err(error)),
-            Err(NotCommitted::Undone(..)) => {
-                let mut all = left(ran);
-                all.append(&mut again);
-                return all;
+            Err(NotCommitted::Undone(_, fault)) => {
+                left.extend(ran.into_iter().map(|job| Left::after(job, fault)));
             }
         }
-        again
+        left
     }
 
-    /// Runs one operation in a transaction of its own, again after each conflict.
-    async fn alone(&mut self, left: Left) {
-        let Left { mut job, mut is_strict } = left;
-        let mut last = StoreError::Unavailable("others were in the way too often".into());
-        for pause in PAUSES {
-            if !pause.is_zero() {
-                tokio::time::sleep(pause).await;
+    /// Runs one operation in a transaction of its own.
+    pub(super) async fn once(&mut self, mut job: AnyJob, mode: Mode, is_strict: bool) -> Once {
+        let mut transaction = match self.begin(mode).await {
+            Ok(transaction) if is_strict => transaction.strict(),
+            Ok(transaction) => transaction,
+            Err(error) => {
+                job.settle(Err(error));
+                return Once::Answered;
             }
-            // It may have waited long for others' rows, here or behind another operation.
-            if job.is_given_up() {
-                return;
+        };
+        let done = run(&mut job, &mut transaction).await;
+        if let Some(fault) = transaction.fault() {
+            if fault != Fault::Lost {
+                transaction.roll_back().await;
             }
-            let mut transaction = match self.begin(Mode::Alone).await {
-                Ok(transaction) if is_strict => transaction.strict(),
-                Ok(transaction) => transaction,
-                Err(error) => return job.settle(Err(error)),
-            };
-            let done = run(&mut job, &mut transaction).await;
-            let (fault, failed) = (transaction.fault(), transaction.has_failed());
-            if fault.is_some() || failed || !done {
-                if fault != Some(Fault::Lost) {
-                    transaction.roll_back().await;
-                }
-                is_strict |= fault == Some(Fault::Late);
-                match (fault, done) {
-                    (Some(_), _) => continue,
-                    (None, false) => return job.settle(Ok(())),
-                    (None, true) => {
-                        return job.settle(Err(unexpected("an operation overlooked a failed query")));
-                    }
-                }
-            }
-            let jobs = vec![job];
-            match transaction.commit(self.shared.notice(&jobs)).await {
-                Ok(()) => return self.shared.settle(jobs, &Ok(())),
-                Err(NotCommitted::Unknown(error)) => return self.shared.settle(jobs, &Err(error)),
-                Err(NotCommitted::Undone(error, fault)) => {
-                    if fault.is_none() {
-                        return self.shared.settle(jobs, &Err(error));
-                    }
-                    last = error;
-                    let Some(left) = jobs.into_iter().next() else { return };
-                    job = left;
-                }
-            }
+            let error = StoreError::Unavailable("others were in the way too often".into());
+            return Once::Again(job, fault, error);
         }
-        job.settle(Err(last));
+        if !done || transaction.has_failed() {
+            transaction.roll_back().await;
+            let overlooked = || unexpected("an operation overlooked a failed query");
+            job.settle(if done { Err(overlooked()) } else { Ok(()) });
+            return Once::Answered;
+        }
+        let jobs = vec![job];
+        match transaction.commit(self.shared.notice(&jobs)).await {
+            Ok(()) => self.shared.settle(jobs, &Ok(())),
+            Err(NotCommitted::Unknown(error)) => self.shared.settle(jobs, &Err(error)),
+            Err(NotCommitted::Undone(error, fault)) => match (fault, jobs.into_iter().next()) {
+                (Some(fault), Some(job)) => return Once::Again(job, fault, error),
+                (_, job) => self.shared.settle(job.into_iter().collect(), &Err(error)),
+            },
+        }
+        Once::Answered
     }
 }

@@ -1,0 +1,113 @@
+//! Which of a database's hosts is connected to: the one that takes writes, however silent the others are.
+//!
+//! The host that answered last is asked first. Whoever does not answer soon gets company: the next host is
+//! asked as well, and the first that will do is taken.
+
+use std::sync::atomic::Ordering;
+
+use tokio::task::JoinSet;
+use tokio_postgres::config::Host;
+use tokio_postgres::{Client, Config, Connection, Socket};
+
+use super::limits::{HOST, HOST_PAUSE};
+use super::target::{Target, described};
+use super::tls::{Encrypted, Tls};
+use crate::StoreError;
+
+/// A client, and what must be polled for it.
+pub(super) type Connected = (Client, Connection<Socket, Encrypted<Socket>>);
+
+/// What a URL says, once for each of its hosts.
+pub(super) fn each_host(all: &Config) -> Vec<Config> {
+    let count = all.get_hosts().len().max(all.get_hostaddrs().len());
+    (0..count).map(|index| only(all, index)).collect()
+}
+
+/// The same for one host alone.
+fn only(all: &Config, index: usize) -> Config {
+    let mut one = Config::new();
+    match all.get_hosts().get(index) {
+        Some(Host::Tcp(name)) => drop(one.host(name)),
+        Some(Host::Unix(path)) => drop(one.host_path(path)),
+        None => {}
+    }
+    if let Some(address) = all.get_hostaddrs().get(index) {
+        one.hostaddr(*address);
+    }
+    // One port for all, or one for each.
+    if let Some(port) = all.get_ports().get(index).or(all.get_ports().first()) {
+        one.port(*port);
+    }
+    if let Some(user) = all.get_user() {
+        one.user(user);
+    }
+    if let Some(password) = all.get_password() {
+        one.password(password);
+    }
+    if let Some(name) = all.get_dbname() {
+        one.dbname(name);
+    }
+    if let Some(options) = all.get_options() {
+        one.options(options);
+    }
+    if let Some(name) = all.get_application_name() {
+        one.application_name(name);
+    }
+    if let Some(limit) = all.get_connect_timeout() {
+        one.connect_timeout(*limit);
+    }
+    if let Some(limit) = all.get_tcp_user_timeout() {
+        one.tcp_user_timeout(*limit);
+    }
+    if let Some(interval) = all.get_keepalives_interval() {
+        one.keepalives_interval(interval);
+    }
+    if let Some(retries) = all.get_keepalives_retries() {
+        one.keepalives_retries(retries);
+    }
+    one.keepalives(all.get_keepalives())
+        .keepalives_idle(all.get_keepalives_idle())
+        .ssl_mode(all.get_ssl_mode())
+        .ssl_negotiation(all.get_ssl_negotiation())
+        .target_session_attrs(all.get_target_session_attrs())
+        .channel_binding(all.get_channel_binding())
+        .load_balance_hosts(all.get_load_balance_hosts());
+    one
+}
+
+/// One host's answer.
+async fn ask(config: Config, tls: Tls) -> Result<Connected, String> {
+    match tokio::time::timeout(HOST, config.connect(tls)).await {
+        Ok(connected) => connected.map_err(|error| described(&error)),
+        Err(_) => Err("no answer in time".into()),
+    }
+}
+
+impl Target {
+    /// Connects to a host that will do.
+    pub(super) async fn connect(&self) -> Result<Connected, StoreError> {
+        let last = self.last.load(Ordering::Relaxed);
+        let mut waiting = (0..self.hosts.len()).filter(|index| *index != last);
+        let mut next = self.hosts.get(last).map(|config| (last, config));
+        let (mut asked, mut why) = (JoinSet::new(), "no host".to_owned());
+        loop {
+            if let Some((index, config)) = next.take() {
+                let asking = ask(config.clone(), Tls(self.tls.clone()));
+                asked.spawn(async move { (index, asking.await) });
+            }
+            match tokio::time::timeout(HOST_PAUSE, asked.join_next()).await {
+                Ok(Some(Ok((index, Ok(connected))))) => {
+                    self.last.store(index, Ordering::Relaxed);
+                    return Ok(connected);
+                }
+                Ok(Some(Ok((_, Err(error))))) => why = error,
+                Ok(Some(Err(error))) => why = error.to_string(),
+                Ok(None) if waiting.size_hint().1 == Some(0) => {
+                    return Err(StoreError::Unavailable(format!("{self}: {why}")));
+                }
+                Ok(None) | Err(_) => {}
+            }
+            next = waiting.next().and_then(|index| Some((index, self.hosts.get(index)?)));
+        }
+    }
+}
