@@ -16,8 +16,10 @@ from cluster import Cluster, answers, documented_connections, eventually, report
 from harness import Connection
 from load import Load, faults, tenants, write_through
 
-# Until every node serves again, after the promotion of the standby has begun.
-FOUND_S = {"kill": 20, "freeze": 40}
+# Until the first write is answered, and until each node says that it is ready and writes: what neither answers nor refuses
+# is given up 15 s after it is asked, each connection by itself.
+SILENCE_S = {"kill": 20, "freeze": 30}
+FOUND_S = {"kill": 20, "freeze": 60}
 STANDBY_AWAY_S = 40  # longer than a node waits for an answer of the database, and than a request may last
 REQUEST_S, SLACK_S = 30, 5
 READ_S = 2  # in which a read is answered while writes wait
@@ -57,7 +59,7 @@ def lose_primary(form, options):
             late = []
             for node in stage.nodes:
                 try:
-                    eventually(lambda: answers(node.base, "/readyz"), 2 * FOUND_S[form], f"{node.base} is ready")
+                    eventually(lambda: answers(node.base, "/readyz"), FOUND_S[form], f"{node.base} is ready")
                     late += write_through(node, stage.tenants[0], load.book)
                 except TimeoutError as error:
                     late.append(str(error))
@@ -67,6 +69,8 @@ def lose_primary(form, options):
             if not late:
                 load.wait_for_writes(options.writes)
             silence = load.longest_silence
+            if silence > SILENCE_S[form]:
+                late.append(f"no write was answered for {silence:.1f} s")
             connections = stage.standby.connections()
         checks.append((f"{form}: each node finds the new primary in time", late))
         if not options.pooler and connections > documented_connections() * len(stage.nodes):
