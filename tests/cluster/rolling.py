@@ -80,13 +80,17 @@ def next_program(directory):
     (folder / "migrations" / file).write_text(LATER, "utf-8")
     step = f'    Migration {{ number: {number}, name: "later", text: include_str!("../migrations/{file}") }},\n];'
     path.write_text(text.replace("\n];", f"\n{step}", 1), "utf-8")
-    # The packages that others publish are built already, for the tests.
-    target = os.environ.get("CARGO_TARGET_DIR", str(ROOT / "target"))
-    subprocess.run(["cargo", "build", "--locked", "-p", "tenantry", "--target-dir", target], cwd=sources, check=True,
-                   timeout=1500, stdout=sys.stderr)
-    # It took the place of the program under test where that is the debug build: keep both apart.
-    program = directory / "tenantry-next"
-    shutil.copy(Path(target) / "debug" / "tenantry", program)
+    # Where the packages that others publish are built already, for the tests. What lies there may be under test.
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    built, program, kept = target / "debug" / "tenantry", directory / "tenantry-next", directory / "tenantry-kept"
+    if built.exists():
+        shutil.copy2(built, kept)
+    subprocess.run(["cargo", "build", "--locked", "--workspace", "--bin", "tenantry", "--target-dir", str(target)],
+                   cwd=sources, check=True, timeout=1500, stdout=sys.stderr)
+    shutil.copy(built, program)
+    built.unlink()
+    if kept.exists():
+        shutil.copy2(kept, built)
     return str(program)
 
 

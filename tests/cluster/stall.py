@@ -16,7 +16,7 @@ from cluster import Cluster, Stall, answers, documented_connections, eventually,
 from harness import Connection
 from load import Load, faults, tenants, write_through
 
-REQUEST_TIMEOUT_S = 3
+REQUEST_TIMEOUT_S = 18  # longer than a node waits for an answer of the database, as it is by default
 SLACK_S = 2  # for a busy machine
 LATE_S, FORGOTTEN_S = 3, 22  # how long nothing passes; the latter is longer than a node waits for an answer (15 s)
 # How long after a cut requests may still fail. An idle connection that was forgotten is given up 15 s after it is next
@@ -24,7 +24,7 @@ LATE_S, FORGOTTEN_S = 3, 22  # how long nothing passes; the latter is longer tha
 FAILS_YET_S = {False: 5, True: 25}
 
 
-def asked_while_stalled(node, tenant):
+def asked_while_stalled(node, tenant, limit):
     """What is wrong with the answers while the database cannot be reached."""
     found = []
 
@@ -42,7 +42,7 @@ def asked_while_stalled(node, tenant):
         took = time.monotonic() - begun
         if status not in (503, 504):
             found.append(f"{method} {path}: {status}")
-        if took > REQUEST_TIMEOUT_S + SLACK_S:
+        if took > limit:
             found.append(f"{method} {path}: answered after {took:.1f} s")
 
     # What is refused changes nothing, whenever it arrives.
@@ -58,10 +58,10 @@ def asked_while_stalled(node, tenant):
     return found
 
 
-def late(failures):
+def late(failures, limit):
     """What is wrong with requests that failed."""
     for failure in failures:
-        if failure.ended - failure.begun > REQUEST_TIMEOUT_S + SLACK_S or failure.status not in (503, 504):
+        if failure.ended - failure.begun > limit or failure.status not in (503, 504):
             yield str(failure)
 
 
@@ -85,14 +85,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--forgotten", type=int, default=FORGOTTEN_S, help="seconds of the longer cut")
+    parser.add_argument("--request-timeout", type=int, default=REQUEST_TIMEOUT_S, help="of the node, in seconds")
     options = parser.parse_args()
+    limit = options.request_timeout + SLACK_S
     most = documented_connections()
     with Cluster() as cluster:
         postgres = cluster.postgres().create().start()
         direct = postgres.create_database("tenantry")
         stall = Stall(postgres.port)
         node = cluster.node("node", postgres.url("tenantry", stall.port),
-                            "--request-timeout-s", str(REQUEST_TIMEOUT_S)).start()
+                            "--request-timeout-s", str(options.request_timeout)).start()
         stage = tenants(cluster.command_line(direct), node.base)
         hanging, slow, many, recovered, forgotten = [], [], [], [], []
         with Load(node.base, stage, writers=4, readers=2) as load:
@@ -100,7 +102,8 @@ def main():
                 load.wait_for_writes(50)
                 stall.stop()
                 cut = time.monotonic()
-                hanging += asked_while_stalled(node, stage[0])
+                if seconds > limit:
+                    hanging += asked_while_stalled(node, stage[0], limit)
                 eventually(lambda: time.monotonic() - cut > seconds, seconds + 5, "the cut is over")
                 begun = time.monotonic()
                 stall.flow(forget)
@@ -118,7 +121,7 @@ def main():
                     eventually(lambda: postgres.connections() <= most, 30, "the database has no more than these")
                 except TimeoutError as error:
                     many.append(f"{error}: {postgres.connections()}")
-        hanging += late(load.book.failures)
+        hanging += late(load.book.failures, limit)
         found = faults(node.base, stage, load.book, rows_of(postgres))
         stall.close()
         figures = {"cuts": len(recovered), **load.book.figures(),
