@@ -99,17 +99,17 @@ pub async fn probe(request: &Request, numbers: &AtomicU64) -> Result<(), Error> 
     if is_success(status) { Ok(()) } else { Err(connection.answer().into()) }
 }
 
-/// Puts `load` on the server of `request` and measures it.
-pub async fn measure(request: &Request, load: Load, numbers: &Arc<AtomicU64>) -> Result<Measure, Error> {
+/// Puts `load` on the server of `requests`, which are shared out among the connections, and measures it.
+pub async fn measure(requests: &[Request], load: Load, numbers: &Arc<AtomicU64>) -> Result<Measure, Error> {
     let mut connections = Vec::with_capacity(load.connections);
-    for _ in 0..load.connections {
-        connections.push(Connection::open(request.address).await?);
+    for request in requests.iter().cycle().take(load.connections) {
+        connections.push((Connection::open(request.address).await?, request.clone()));
     }
     let from = Instant::now() + load.warm_up;
     let until = from + load.duration;
     let mut running = JoinSet::new();
-    for connection in connections {
-        running.spawn(press(connection, request.clone(), Arc::clone(numbers), from, until));
+    for (connection, request) in connections {
+        running.spawn(press(connection, request, Arc::clone(numbers), from, until));
     }
     let all = async {
         let mut tallies = Vec::with_capacity(load.connections);

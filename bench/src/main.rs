@@ -1,6 +1,6 @@
 //! Measures servers side by side. The plan is read from standard input, a request a line, its fields
 //! parted by tabs: scenario, target, method, URL, body (may be empty), headers. Lines of a scenario stand
-//! together. `bench/run` starts the servers and writes the plan.
+//! together, and in it those of a target, which are shared out among the connections. `bench/run` starts the servers and writes the plan.
 
 mod load;
 mod report;
@@ -60,7 +60,7 @@ fn within<T: PartialOrd + std::fmt::Display>(name: &str, value: T, low: T, high:
 /// Requests of one scenario, by target.
 struct Plan {
     scenario: String,
-    requests: Vec<(String, Request)>,
+    targets: Vec<(String, Vec<Request>)>,
 }
 
 fn plans(text: &str) -> Result<Vec<Plan>, Error> {
@@ -71,9 +71,13 @@ fn plans(text: &str) -> Result<Vec<Plan>, Error> {
         let (scenario, target) = (field()?.to_owned(), field()?.to_owned());
         let (method, url, body) = (field()?, field()?, field()?);
         let request = Request::new(method, url, body, &fields.collect::<Vec<_>>())?;
-        match plans.last_mut() {
-            Some(plan) if plan.scenario == scenario => plan.requests.push((target, request)),
-            _ => plans.push(Plan { scenario, requests: vec![(target, request)] }),
+        if plans.last().is_none_or(|plan| plan.scenario != scenario) {
+            plans.push(Plan { scenario, targets: Vec::new() });
+        }
+        let Some(Plan { targets, .. }) = plans.last_mut() else { continue };
+        match targets.last_mut() {
+            Some((name, requests)) if *name == target => requests.push(request),
+            _ => targets.push((target, vec![request])),
         }
     }
     if plans.is_empty() { Err("an empty plan".into()) } else { Ok(plans) }
@@ -82,24 +86,26 @@ fn plans(text: &str) -> Result<Vec<Plan>, Error> {
 /// Measures every target once a round. A round begins with another target than the one before, so that
 /// none always follows the same neighbour.
 async fn run(plan: &Plan, options: &Options, numbers: &Arc<AtomicU64>) -> Result<Scenario, Error> {
-    let Plan { scenario, requests } = plan;
-    for (target, request) in requests {
-        let probed = load::probe(request, numbers).await;
-        probed.map_err(|error| format!("{scenario}: {target} answered:\n{error}"))?;
+    let Plan { scenario, targets } = plan;
+    for (target, requests) in targets {
+        for request in requests {
+            let probed = load::probe(request, numbers).await;
+            probed.map_err(|error| format!("{scenario}: {target} answered:\n{error}"))?;
+        }
     }
-    let mut targets: Vec<_> = requests.iter().map(|(name, _)| (name.clone(), Vec::new())).collect();
+    let mut measured: Vec<_> = targets.iter().map(|(name, _)| (name.clone(), Vec::new())).collect();
     for round in 0..options.rounds {
-        for step in 0..requests.len() {
-            let turn = (round + step) % requests.len();
-            let Some(((target, request), (_, measures))) = requests.get(turn).zip(targets.get_mut(turn))
+        for step in 0..targets.len() {
+            let turn = (round + step) % targets.len();
+            let Some(((target, requests), (_, measures))) = targets.get(turn).zip(measured.get_mut(turn))
             else {
                 continue;
             };
-            let measured = load::measure(request, options.load, numbers).await;
-            measures.push(measured.map_err(|error| format!("{scenario}: {target}: {error}"))?);
+            let measure = load::measure(requests, options.load, numbers).await;
+            measures.push(measure.map_err(|error| format!("{scenario}: {target}: {error}"))?);
         }
     }
-    Ok(Scenario { name: scenario.clone(), targets })
+    Ok(Scenario { name: scenario.clone(), targets: measured })
 }
 
 async fn compare() -> Result<(), Error> {

@@ -20,6 +20,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 TESTS = Path(__file__).resolve().parent.parent
+# Databases on a server have their tables spread: over the workers named here, or by a stand-in (see citus.sh).
+CITUS = os.environ.get("TENANTRY_TEST_CITUS", "")
+STAND_IN = TESTS.parent / "crates/testkit/src/stand_in.sql"
 READY_PREFIX = "listening on "
 READY_SECONDS = 30
 STOP_SECONDS = 30
@@ -95,6 +98,7 @@ class Database:
     def __init__(self, directory):
         engine = os.environ.get("TENANTRY_TEST_ENGINE") or "sqlite"
         self._name = None
+        self.is_spread = False  # whether its tables are to be spread before it is used
         if engine == "sqlite":
             self.url = f"sqlite:{Path(directory) / 'tenantry.db'}"
             return
@@ -105,14 +109,36 @@ class Database:
         name = f"test_{uuid.uuid4().hex}"
         self._psql(f"CREATE DATABASE {name}")
         self._name = name
+        self.is_spread = bool(CITUS)
+        if CITUS == "stand-in":
+            self._psql("-f", str(STAND_IN), database=name)
+        elif CITUS:
+            self._join()
         # Through a pooler where there is one (see pgbouncer.sh).
         base, _, query = os.environ.get("TENANTRY_TEST_POOLER", os.environ["TENANTRY_TEST_POSTGRES"]).partition("?")
         self.url = f"{base.rstrip('/')}/{name}?{query}"
 
-    def _psql(self, sql):
-        url = f"{self._server}/postgres?{self._query}"
-        subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", "-c", sql, url], check=True, timeout=60,
+    def _psql(self, *sql, database="postgres", server=None):
+        """Runs SQL: a text, or `-f` and a file."""
+        sql = sql if len(sql) > 1 else ("-c", *sql)
+        url = f"{server}/{database}" if server else f"{self._server}/{database}?{self._query}"
+        subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", *sql, url], check=True, timeout=60,
                        capture_output=True)
+
+    def _workers(self):
+        return [] if CITUS in ("", "stand-in") else [worker.strip() for worker in CITUS.split(",")]
+
+    def _join(self):
+        """Makes the database on each worker, and the cluster of all."""
+        for worker in self._workers():
+            server = f"postgres://tenantry@{worker}"
+            self._psql(f"CREATE DATABASE {self._name}", server=server)
+            self._psql("CREATE EXTENSION citus", database=self._name, server=server)
+        self._psql("CREATE EXTENSION citus", database=self._name)
+        port = "current_setting('port')::int"
+        self._psql(f"SELECT citus_set_coordinator_host('127.0.0.1', {port})", database=self._name)
+        for host, _, port in (worker.rpartition(":") for worker in self._workers()):
+            self._psql(f"SELECT citus_add_node('{host}', {port})", database=self._name)
 
     def rows(self, sql):
         """What a query finds, each value as text; past the server, on either engine."""
@@ -134,7 +160,8 @@ class Database:
 
     def drop(self):
         if self._name:
-            self._psql(f"DROP DATABASE IF EXISTS {self._name} WITH (FORCE)")
+            for server in [None, *(f"postgres://tenantry@{worker}" for worker in self._workers())]:
+                self._psql(f"DROP DATABASE IF EXISTS {self._name} WITH (FORCE)", server=server)
             self._name = None
 
 
@@ -194,6 +221,8 @@ class Server:
             self.key = options[options.index("--secret-key-file") + 1]
             keyed = ("--secret-key-file", self.key)
         self.cli = CommandLine(self.database, *keyed)
+        if self.stored and self.stored.is_spread:
+            self.cli.run("migrate", "--distribute")
         self.base = None
         self.program = binary()
         self._process = None

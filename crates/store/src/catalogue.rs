@@ -127,9 +127,8 @@ impl Catalogue {
 
 /// Does to the tables what a migration does; answers whether it changes rows.
 fn apply(tables: &mut Vec<Table>, text: &str) -> Result<bool, StoreError> {
-    let code: Vec<&str> = text.lines().map(|line| line.split("--").next().unwrap_or_default()).collect();
     let mut rewrites = false;
-    for statement in code.join("\n").split(';').map(str::trim).filter(|statement| !statement.is_empty()) {
+    for statement in &migrations::statements(text) {
         let words: Vec<&str> = statement.split_whitespace().collect();
         match words.as_slice() {
             ["CREATE", "TABLE", name, ..] => tables.push(created(name, statement)?),

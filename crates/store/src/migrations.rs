@@ -3,6 +3,9 @@
 
 use crate::StoreError;
 
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
 /// One step.
 pub(crate) struct Migration {
     pub(crate) number: i64,
@@ -30,6 +33,30 @@ impl Migration {
     }
 }
 
+/// The statements of a text, without comments. Citus takes one at a time.
+pub(crate) fn statements(text: &str) -> Vec<String> {
+    let code: Vec<&str> = text.lines().map(|line| line.split("--").next().unwrap_or_default()).collect();
+    let code = code.join("\n");
+    code.split(';').map(str::trim).filter(|statement| !statement.is_empty()).map(str::to_owned).collect()
+}
+
+/// The names of all constraints and unique indexes: what a change can be refused by.
+pub(crate) fn constraints() -> &'static BTreeSet<String> {
+    static NAMES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+        let words: Vec<String> = texts()
+            .flat_map(|(_, text)| statements(text))
+            .flat_map(|statement| statement.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+            .collect();
+        let named = words.windows(3).filter_map(|words| match words {
+            [_, before, name] if before == "CONSTRAINT" => Some(name.clone()),
+            [unique, index, name] if unique == "UNIQUE" && index == "INDEX" => Some(name.clone()),
+            _ => None,
+        });
+        named.collect()
+    });
+    &NAMES
+}
+
 /// The steps that a database of schema `found` lacks.
 ///
 /// # Errors
@@ -45,4 +72,23 @@ pub(crate) fn after(found: i64) -> Result<impl Iterator<Item = &'static Migratio
 /// The text of each step, with its number.
 pub(crate) fn texts() -> impl Iterator<Item = (i64, &'static str)> {
     MIGRATIONS.iter().map(|step| (step.number, step.text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_into_statements() {
+        let text = "-- a note; with a semicolon\nCREATE TABLE a (\n x TEXT -- one;\n);\n\nCREATE INDEX b ON a (x);\n";
+        assert_eq!(statements(text), ["CREATE TABLE a (\n x TEXT \n)", "CREATE INDEX b ON a (x)"]);
+    }
+
+    #[test]
+    fn what_refuses_a_change_is_known_by_name() {
+        for name in ["members_email", "members_pkey", "members_role", "organizations_one_level"] {
+            assert!(constraints().contains(name), "{name}");
+        }
+        assert!(!constraints().contains("members_by_customer"), "an index that refuses nothing");
+    }
 }

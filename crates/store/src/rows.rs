@@ -190,10 +190,21 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn rows_clear(&mut self, table: &Table, limit: i64) -> Result<usize, StoreError> {
-        let key = names(table.key_columns());
-        let name = &table.name;
-        let sql =
-            format!("DELETE FROM {name} WHERE ({key}) IN (SELECT {key} FROM {name} ORDER BY {key} LIMIT ?1)");
-        self.execute(&sql, &[limit.into()]).await
+        let (key, name) = (names(table.key_columns()), &table.name);
+        let kinds: Vec<ColumnKind> = table.key_columns().map(|column| column.kind).collect();
+        // Looked for apart: nothing is asked within a change of several shards.
+        let last = format!("SELECT {key} FROM {name} ORDER BY {key} LIMIT 1 OFFSET ?1");
+        let last = self
+            .first(&last, &[limit.saturating_sub(1).into()], |row| {
+                kinds.iter().enumerate().map(|(index, kind)| Field::read(row, index, *kind)).collect()
+            })
+            .await?;
+        let Some(last): Option<Fields> = last else {
+            return self.execute(&format!("DELETE FROM {name}"), &[]).await;
+        };
+        let params: Vec<Param<'_>> =
+            last.iter().zip(&kinds).map(|(field, kind)| field.param(*kind)).collect();
+        let sql = format!("DELETE FROM {name} WHERE ({key}) <= {}", places(1, params.len()));
+        self.execute(&sql, &params).await
     }
 }

@@ -2,7 +2,8 @@
 //! that `TENANTRY_TEST_POSTGRES` names by a URL without a database (`tests/postgres.sh COMMAND` sets it).
 //!
 //! Tests that run on one engine at a time take it from `TENANTRY_TEST_ENGINE`: `sqlite`, the default, or
-//! `postgres`. A test that needs PostgreSQL where there is none says so and passes, except in CI.
+//! `postgres`. A test that needs PostgreSQL where there is none says so and passes, except in CI. With
+//! `TENANTRY_TEST_CITUS` every database on the server has its tables spread before its test begins (`spread`).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -10,8 +11,11 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod spread;
+
 use std::path::{Path, PathBuf};
 
+use spread::Spread;
 use tempfile::TempDir;
 use tenantry_store::{Moments, Store, StoreError, postgres, sqlite};
 use tokio::runtime::Builder;
@@ -158,10 +162,11 @@ fn sqlite_texts(file: &Path, sql: &str) -> Vec<String> {
 pub struct Postgres {
     server: String,
     name: String,
+    spread: Spread,
 }
 
 impl Postgres {
-    /// A new database, empty; nothing where there is no server.
+    /// A new database, empty unless its tables are to be spread; nothing where there is no server.
     ///
     /// # Panics
     /// In CI when there is no server, and anywhere when it does not answer.
@@ -177,16 +182,38 @@ impl Postgres {
         };
         #[expect(clippy::disallowed_methods, reason = "a name that no other test process draws")]
         let name = format!("test_{}", uuid::Uuid::new_v4().simple());
-        let database = Self { server, name };
+        let database = Self { server, name, spread: Spread::of_environment() };
         database.on_server(&format!("CREATE DATABASE {}", database.name));
+        database.spread.prepare(&database);
         Some(database)
+    }
+
+    /// Makes its tables such that they can be spread, by the stand-in where no Citus is at hand; they are not
+    /// spread yet.
+    ///
+    /// # Panics
+    /// When it cannot be done.
+    pub fn allow_spreading(&self) {
+        if self.query("SELECT 1 FROM pg_extension WHERE extname = 'citus'").is_empty() {
+            Spread::StandIn.make(self);
+        }
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Its URL.
     #[must_use]
     pub fn url(&self) -> String {
+        self.url_of(&self.name)
+    }
+
+    fn url_of(&self, database: &str) -> String {
         let (base, query) = self.server.split_once('?').unwrap_or((&self.server, ""));
-        format!("{}/{}?{query}", base.trim_end_matches('/'), self.name)
+        let mark = if query.is_empty() { "" } else { "?" };
+        format!("{}/{database}{mark}{query}", base.trim_end_matches('/'))
     }
 
     /// Opens it.
@@ -216,7 +243,10 @@ impl Postgres {
     /// When the server does not answer.
     #[must_use]
     pub fn rows(&self) -> Vec<String> {
-        let tables = self.query("SELECT tablename FROM pg_tables WHERE schemaname = 'public'");
+        let tables = self.query(
+            "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition
+             AND relnamespace = 'public'::regnamespace",
+        );
         let mut rows = Vec::new();
         for table in tables.into_iter().flatten().flatten() {
             let found = self.query(&format!("SELECT * FROM {table}"));
@@ -239,11 +269,11 @@ impl Postgres {
     /// When the server does not answer.
     pub fn take_away(&self) {
         self.on_server(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+        self.spread.take_away(&self.name);
     }
 
     fn on_server(&self, sql: &str) {
-        let (base, query) = self.server.split_once('?').unwrap_or((&self.server, ""));
-        let _ = ask(&format!("{}/postgres?{query}", base.trim_end_matches('/')), sql);
+        let _ = ask(&self.url_of("postgres"), sql);
     }
 }
 

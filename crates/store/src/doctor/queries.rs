@@ -1,4 +1,7 @@
 //! Invariants between rows, each as a condition that no row `t` of its table may meet.
+//!
+//! Rows that may lie on other shards than `t` are not looked for one by one, which a sharding engine cannot:
+//! both sides are read once, and what the one has and the other lacks (`EXCEPT`) is compared with `t`.
 
 use super::{Finding, Parts};
 use crate::catalogue::Catalogue;
@@ -23,8 +26,8 @@ pub(super) const CHECKS: &[Check] = &[
     check("whole rows", "user_tokens", "its person is not there",
         "NOT EXISTS (SELECT 1 FROM users AS u WHERE u.id = t.user_id)"),
     check("both ways", "user_organizations", "the team does not have the person",
-        "NOT EXISTS (SELECT 1 FROM team_members AS m
-            WHERE m.organization_id = t.organization_id AND m.user_id = t.user_id)"),
+        "(t.user_id, t.organization_id) IN (SELECT u.user_id, u.organization_id FROM user_organizations AS u
+            EXCEPT SELECT m.user_id, m.organization_id FROM team_members AS m)"),
     check("both ways", "team_members", "the person is not known to be in the team",
         "NOT EXISTS (SELECT 1 FROM user_organizations AS m
             WHERE m.user_id = t.user_id AND m.organization_id = t.organization_id)"),
@@ -40,50 +43,54 @@ pub(super) const CHECKS: &[Check] = &[
             WHERE m.organization_id = t.id AND m.user_id = t.owner_user_id AND m.role = 'owner')"),
     // Organizations.
     check("slugs stay", "organization_slugs", "its organization is not there",
-        "NOT EXISTS (SELECT 1 FROM organizations AS o WHERE o.id = t.organization_id)"),
+        "t.organization_id IN (SELECT s.organization_id FROM organization_slugs AS s
+            EXCEPT SELECT o.id FROM organizations AS o)"),
     check("slugs stay", "organizations", "its slug does not lead to it",
         "NOT EXISTS (SELECT 1 FROM organization_slugs AS s
             WHERE s.slug = t.slug AND s.organization_id = t.id)"),
     check("one level", "organizations", "its parent is not there",
-        "t.parent_id IS NOT NULL AND t.deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM organizations AS p
-            WHERE p.id = t.parent_id AND p.deleted_at IS NULL)"),
+        "t.deleted_at IS NULL AND t.parent_id IN (
+            SELECT c.parent_id FROM organizations AS c WHERE c.parent_id IS NOT NULL AND c.deleted_at IS NULL
+            EXCEPT SELECT p.id FROM organizations AS p WHERE p.deleted_at IS NULL)"),
     check("one level", "organizations", "its parent has a parent",
-        "t.parent_id IS NOT NULL AND EXISTS (SELECT 1 FROM organizations AS p
-            WHERE p.id = t.parent_id AND p.parent_id IS NOT NULL)"),
+        "t.parent_id IN (SELECT p.id FROM organizations AS p WHERE p.parent_id IS NOT NULL)"),
     check("counts are kept", "organizations", "its count of sub-accounts is not how many there are",
-        "t.sub_account_count <> (SELECT count(*) FROM organizations AS c
-            WHERE c.parent_id = t.id AND c.deleted_at IS NULL)"),
+        "(t.id, t.sub_account_count) IN (
+            SELECT o.id, o.sub_account_count FROM organizations AS o WHERE o.sub_account_count <> 0
+            EXCEPT SELECT c.parent_id, count(*) FROM organizations AS c WHERE c.deleted_at IS NULL
+            GROUP BY c.parent_id)
+         OR t.sub_account_count = 0 AND t.id IN (SELECT c.parent_id FROM organizations AS c
+            WHERE c.parent_id IS NOT NULL AND c.deleted_at IS NULL)"),
     // Credentials.
     check("known by what they open", "credentials", "the token that it opens is not there",
         "t.kind NOT IN ('user_token', 'customer_session', 'member_session', 'email_change')
-         AND NOT EXISTS (SELECT 1 FROM access_tokens AS a
-            WHERE a.organization_id = t.organization_id AND a.id = t.subject_id)"),
+         AND (t.organization_id IS NULL OR (t.organization_id, t.subject_id) IN (
+            SELECT c.organization_id, c.subject_id FROM credentials AS c
+            EXCEPT SELECT a.organization_id, a.id FROM access_tokens AS a))"),
     check("known by what they open", "credentials", "the person's token that it opens is not there",
         "t.kind = 'user_token' AND NOT EXISTS (SELECT 1 FROM user_tokens AS u WHERE u.id = t.subject_id)"),
     check("known by what they open", "credentials", "the session that it opens is not there",
-        "t.kind IN ('customer_session', 'member_session') AND NOT EXISTS (SELECT 1 FROM sessions AS s
-            WHERE s.organization_id = t.organization_id AND s.id = t.subject_id
-                AND s.secret_hash = t.secret_hash)"),
+        "t.kind IN ('customer_session', 'member_session') AND t.secret_hash IN (SELECT lost.secret_hash FROM (
+            SELECT c.secret_hash, c.organization_id, c.subject_id FROM credentials AS c
+            EXCEPT SELECT s.secret_hash, s.organization_id, s.id FROM sessions AS s) AS lost)"),
     check("known by what they open", "credentials", "the wish for another address that it proves is not there",
-        "t.kind = 'email_change' AND NOT EXISTS (SELECT 1 FROM email_updates AS e
-            WHERE e.organization_id = t.organization_id AND e.id = t.subject_id
-                AND e.secret_hash = t.secret_hash)"),
+        "t.kind = 'email_change' AND t.secret_hash IN (SELECT lost.secret_hash FROM (
+            SELECT c.secret_hash, c.organization_id, c.subject_id FROM credentials AS c
+            EXCEPT SELECT e.secret_hash, e.organization_id, e.id FROM email_updates AS e) AS lost)"),
     check("whole rows", "access_tokens", "its organization is not there",
         "NOT EXISTS (SELECT 1 FROM organizations AS o WHERE o.id = t.organization_id)"),
     check("known by what they open", "access_tokens", "no secret opens it",
-        // Nothing leads from a token to its secret: both are read once, not the secrets for every token.
         "t.id IN (SELECT a.id FROM access_tokens AS a WHERE a.deleted_at IS NULL
             EXCEPT SELECT c.subject_id FROM credentials AS c)"),
     check("known by what they open", "user_tokens", "no secret opens it",
-        // Nothing leads from a token to its secret: both are read once, not the secrets for every token.
         "t.id IN (SELECT a.id FROM user_tokens AS a WHERE a.deleted_at IS NULL
             EXCEPT SELECT c.subject_id FROM credentials AS c)"),
     check("known by what they open", "sessions", "no secret opens it",
-        "NOT EXISTS (SELECT 1 FROM credentials AS c
-            WHERE c.secret_hash = t.secret_hash AND c.subject_id = t.id)"),
+        "t.secret_hash IN (SELECT lost.secret_hash FROM (SELECT s.secret_hash, s.id FROM sessions AS s
+            EXCEPT SELECT c.secret_hash, c.subject_id FROM credentials AS c) AS lost)"),
     check("known by what they open", "email_updates", "no secret proves it",
-        "NOT EXISTS (SELECT 1 FROM credentials AS c
-            WHERE c.secret_hash = t.secret_hash AND c.subject_id = t.id)"),
+        "t.secret_hash IN (SELECT lost.secret_hash FROM (SELECT s.secret_hash, s.id FROM email_updates AS s
+            EXCEPT SELECT c.secret_hash, c.subject_id FROM credentials AS c) AS lost)"),
     check("sessions end", "sessions", "its customer is gone",
         "NOT EXISTS (SELECT 1 FROM customers AS c
             WHERE c.organization_id = t.organization_id AND c.id = t.customer_id AND c.deleted_at IS NULL)"),

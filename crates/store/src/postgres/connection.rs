@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Row, Statement};
+use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement};
 
 use super::limits::{ANSWER, HOST, IDLE_MS, LOCK_MS, STATEMENT_MS, STATEMENTS};
 use super::target::{Target, described};
@@ -24,6 +24,8 @@ use crate::sql::Param;
 pub(super) type Failed = (StoreError, Option<Fault>);
 /// The answer to a statement that is on its way.
 pub(super) type Sent = Pin<Box<dyn Future<Output = Result<(), Failed>> + Send>>;
+/// What goes before a statement, in this order; nothing where it is empty.
+pub(super) type Messages = [String; 3];
 /// A statement as the connection has it; nothing where nothing is prepared.
 pub(super) type Prepared = Option<Statement>;
 
@@ -35,6 +37,8 @@ pub(super) struct Connection {
     tls: Tls,
     /// Nothing where a pooler may hand the next transaction to another connection.
     statements: Option<Mutex<HashMap<String, Statement>>>,
+    /// Whether the database has the extension Citus.
+    is_spread: bool,
     lost: AtomicBool,
     answer: Duration,
     runtime: Handle,
@@ -64,23 +68,27 @@ impl Connection {
                 tracing::warn!(error = described(&error), "a connection to the database ended");
             }
         });
-        let statements = if target.pooled { None } else { Some(Mutex::default()) };
-        let opened = Self {
+        let mut opened = Self {
             client,
             task: task.abort_handle(),
             tls: Tls(target.tls.clone()),
-            statements,
+            statements: if target.pooled { None } else { Some(Mutex::default()) },
+            is_spread: false,
             lost: AtomicBool::new(false),
             answer: ANSWER,
             runtime: runtime.clone(),
         };
-        if !target.pooled {
-            let settings = format!(
-                "SET statement_timeout = {STATEMENT_MS}; SET lock_timeout = {LOCK_MS};
-                 SET idle_in_transaction_session_timeout = {IDLE_MS}"
-            );
-            opened.run(&settings).await.map_err(|(error, _)| error)?;
-        }
+        // Over one connection to each worker a transaction sees what it changed there, and one moment. A
+        // PostgreSQL without Citus takes the setting and knows nothing of it.
+        let settings = format!(
+            "SET statement_timeout = {STATEMENT_MS}; SET lock_timeout = {LOCK_MS};
+             SET idle_in_transaction_session_timeout = {IDLE_MS};
+             SET citus.max_adaptive_executor_pool_size = 1;"
+        );
+        let look = "SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'citus'";
+        let look = if target.pooled { look.to_owned() } else { format!("{settings} {look}") };
+        let found = opened.answer(opened.client.simple_query(&look)).await.map_err(|(error, _)| error)?;
+        opened.is_spread = found.iter().any(|message| matches!(message, SimpleQueryMessage::Row(_)));
         Ok(opened)
     }
 
@@ -97,6 +105,11 @@ impl Connection {
     /// Whether what is set on it stays.
     pub(super) const fn is_pooled(&self) -> bool {
         self.statements.is_none()
+    }
+
+    /// Whether the rows that it changes may lie on other nodes, which do not have its settings.
+    pub(super) const fn is_spread(&self) -> bool {
+        self.is_spread
     }
 
     /// Ends it, whatever is under way: the database is told to stop that, as it would not notice by itself
@@ -125,6 +138,14 @@ impl Connection {
             self.give_up();
         }
         Err(failed)
+    }
+
+    /// Runs messages of statements without parameters, sending all before any is answered.
+    pub(super) async fn run_each(&self, messages: &Messages) -> Result<(), Failed> {
+        let [first, second, third] = messages;
+        let run = async |message: &str| if message.is_empty() { Ok(()) } else { self.run(message).await };
+        let (first, second, third) = tokio::join!(biased; run(first), run(second), run(third));
+        first.and(second).and(third)
     }
 
     /// Runs statements without parameters and answers.
@@ -175,7 +196,7 @@ impl Connection {
     /// When it cannot be sent.
     pub(super) async fn send(
         self: &Arc<Self>,
-        before: String,
+        before: Messages,
         prepared: Prepared,
         sql: &str,
         params: &[Param<'_>],
@@ -184,10 +205,7 @@ impl Connection {
         let params: Vec<Param<'static>> = params.iter().map(Param::to_owned).collect();
         let mut sent: Sent = Box::pin(async move {
             let changed = connection.answer(connection.changed(&prepared, &sql, &params));
-            if before.is_empty() {
-                return changed.await.map(|_| ());
-            }
-            let (first, second) = tokio::join!(biased; connection.run(&before), changed);
+            let (first, second) = tokio::join!(biased; connection.run_each(&before), changed);
             first.and(second.map(|_| ()))
         });
         // It goes out when it is first asked how it went.

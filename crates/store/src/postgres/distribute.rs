@@ -54,7 +54,9 @@ pub(super) async fn distribute(connection: &Connection) -> Result<Vec<String>, S
     }
     let mut done = Vec::new();
     for (table, spread) in plan(&catalogue) {
-        let is_spread = "SELECT 1 FROM pg_catalog.pg_dist_partition WHERE logicalrelid = to_regclass(?1)";
+        // A table that Citus merely knows of, on this node alone, is in this list as well.
+        let is_spread = "SELECT 1 FROM pg_catalog.pg_dist_partition
+            WHERE logicalrelid = to_regclass(?1) AND (partmethod = 'h' OR repmodel = 't')";
         if found(connection, is_spread, table).await? {
             continue;
         }

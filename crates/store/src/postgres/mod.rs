@@ -20,6 +20,7 @@ mod snapshot;
 mod target;
 mod tls;
 mod values;
+mod violations;
 mod writer;
 
 use std::hash::{BuildHasher, Hasher, RandomState};

@@ -107,7 +107,10 @@ async fn steps(connection: &Connection, moments: &Moments) -> Result<(), Failed>
     connection.rows("SELECT number FROM schema_migrations WHERE number = 0 FOR UPDATE", &[]).await?;
     let found = version(connection).await.map_err(|error| (error, None))?;
     for step @ Migration { number, name, .. } in migrations::after(found).map_err(|error| (error, None))? {
-        connection.run(&step.sql(TYPES)).await?;
+        // One at a time: Citus takes no more of them in a message.
+        for statement in migrations::statements(&step.sql(TYPES)) {
+            connection.run(&statement).await?;
+        }
         let now = moments().now().as_micros();
         connection
             .change(

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio_postgres::Row;
 
-use super::connection::{Connection, Failed, Sent};
+use super::connection::{Connection, Failed, Messages, Sent};
 use super::values::Fault;
 use super::{Postgres, limits};
 use crate::StoreError;
@@ -33,6 +33,9 @@ pub(super) enum Mode {
 /// A transaction from its first statement to its end.
 pub(crate) struct Transaction {
     connection: Arc<Connection>,
+    /// Where rows lie on other nodes: what begins it, and a setting that those nodes are told of, a message each.
+    /// Citus hands on the message in which a setting stands, as a whole.
+    opening: Option<[String; 2]>,
     /// Statements that go before the next one.
     before: String,
     /// Whether anything was sent.
@@ -80,8 +83,16 @@ impl Transaction {
                  SET LOCAL idle_in_transaction_session_timeout = {idle_ms}"
             ));
         }
+        let opening = (connection.is_spread() && matches!(mode, Mode::Alone | Mode::Shared)).then(|| {
+            let begin = std::mem::take(&mut before);
+            [
+                format!("{begin}; SET LOCAL citus.propagate_set_commands = 'local'"),
+                format!("SET LOCAL lock_timeout = {lock_ms}"),
+            ]
+        });
         Self {
             connection,
+            opening,
             before,
             begun: false,
             failed: false,
@@ -148,8 +159,8 @@ impl Transaction {
         self.progress.fetch_add(1, Ordering::AcqRel);
         // All are sent before any is answered; the later ones fail where an earlier one did.
         let connection = Arc::clone(&self.connection);
-        let first = async { if before.is_empty() { Ok(()) } else { connection.run(&before).await } };
-        let (heard, first, second) = tokio::join!(biased; heard(sent), first, question);
+        let (heard, first, second) =
+            tokio::join!(biased; heard(sent), connection.run_each(&before), question);
         self.progress.fetch_add(1, Ordering::AcqRel);
         self.note(heard.and(first).and(second))
     }
@@ -163,10 +174,11 @@ impl Transaction {
     }
 
     /// What is to be sent now, before anything else.
-    fn take_before(&mut self) -> String {
+    fn take_before(&mut self) -> Messages {
         self.begun = true;
+        let [begin, set] = self.opening.take().unwrap_or_default();
         let before = std::mem::take(&mut self.before);
-        before.trim_start_matches("; ").to_owned()
+        [begin, set, before.trim_start_matches("; ").to_owned()]
     }
 
     /// Waits for the answers to what was sent.
@@ -224,10 +236,10 @@ impl Transaction {
         self.then("COMMIT");
         let commit = self.take_before();
         let outcome = match notice {
-            None => self.connection.run(&commit).await,
+            None => self.connection.run_each(&commit).await,
             Some(notice) => {
                 let (done, told) =
-                    tokio::join!(biased; self.connection.run(&commit), self.connection.run(notice));
+                    tokio::join!(biased; self.connection.run_each(&commit), self.connection.run(notice));
                 if let Err((error, _)) = told {
                     tracing::debug!(%error, "other nodes were not told of a change; they find out within a second");
                 }

@@ -22,9 +22,10 @@ impl Postgres {
         let transaction = Transaction::new(Arc::new(connection), Mode::Snapshot);
         let runtime = self.shared.runtime.clone();
         let mut snapshot = Snapshot { pool: self, transaction: Some(transaction), runtime };
-        // What is seen is what is there at the first look.
-        let look = "SELECT 1 FROM schema_migrations LIMIT 1";
-        snapshot.tx()?.first(look, &[], |row| row.get::<i64>(0)).await?;
+        // What is seen is what is there at the first look; where tables are spread, at the first look into each
+        // node: this one looks into all.
+        let look = "SELECT id FROM organizations LIMIT 1";
+        snapshot.tx()?.first(look, &[], |row| row.get::<uuid::Uuid>(0)).await?;
         Ok(snapshot)
     }
 }

@@ -7,6 +7,7 @@ use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Row, error::SqlState};
 
 use super::target::described;
+use super::violations;
 use crate::StoreError;
 use crate::sql::{Kind, Param, Value, unexpected};
 
@@ -103,7 +104,8 @@ pub(super) fn failure(error: &tokio_postgres::Error) -> (StoreError, Option<Faul
     let code = refusal.code();
     match code.code().get(..2).unwrap_or_default() {
         "23" => {
-            let name = refusal.constraint().or(refusal.column()).unwrap_or(refusal.message());
+            let named = violations::constraint(refusal.constraint(), refusal.message());
+            let name = named.or(refusal.constraint()).or(refusal.column()).unwrap_or(refusal.message());
             (StoreError::Violated(name.to_owned()), None)
         }
         // Some engines of the family cannot always tell whether a commit happened.
@@ -122,8 +124,26 @@ pub(super) fn failure(error: &tokio_postgres::Error) -> (StoreError, Option<Faul
         {
             (StoreError::Unavailable(told), Some(Fault::Lost))
         }
-        _ => (unexpected(told), None),
+        _ => match spread_fault(code, refusal.message()) {
+            Some(fault) => (StoreError::Unavailable(told), Some(fault)),
+            None => (unexpected(told), None),
+        },
     }
+}
+
+/// What Citus says, mostly without a code of its own, when a worker was lost, and when two connections to one
+/// worker cannot see what the other did.
+fn spread_fault(code: &SqlState, message: &str) -> Option<Fault> {
+    const LOST: [&str; 4] = [
+        "connection marked as essential",
+        "could not commit transaction",
+        "could not establish any connections",
+        "failed to execute task",
+    ];
+    if *code == SqlState::INTERNAL_ERROR && LOST.iter().any(|words| message.contains(words)) {
+        return Some(Fault::Lost);
+    }
+    message.contains("modified over multiple connections").then_some(Fault::Conflict)
 }
 
 fn caused_by_io(error: &tokio_postgres::Error) -> bool {
@@ -135,4 +155,23 @@ fn caused_by_io(error: &tokio_postgres::Error) -> bool {
         cause = error.source();
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_that_is_lost_is_no_defect() {
+        for message in [
+            "failure on connection marked as essential: 10.0.0.12:5432",
+            "could not commit transaction for shard 102008 on at least one active node",
+        ] {
+            assert_eq!(spread_fault(&SqlState::INTERNAL_ERROR, message), Some(Fault::Lost), "{message}");
+        }
+        let apart = "cannot perform query with placements that were modified over multiple connections";
+        assert_eq!(spread_fault(&SqlState::ACTIVE_SQL_TRANSACTION, apart), Some(Fault::Conflict));
+        assert_eq!(spread_fault(&SqlState::INTERNAL_ERROR, "cache lookup failed for type 0"), None);
+        assert_eq!(spread_fault(&SqlState::SYNTAX_ERROR, "syntax error at or near \"failed\""), None);
+    }
 }

@@ -59,7 +59,7 @@ impl Tx<'_> {
         query.organizations("organization_id", organizations);
         let counted = format!("SELECT count(*) {}", query.sql);
         let total = count(self.first(&counted, &query.params, |row| row.get(0)).await?.unwrap_or(0));
-        query.sql.insert_str(0, &format!("SELECT {ACCESS_TOKEN} "));
+        query = query.selecting(ACCESS_TOKEN);
         query.push(" ORDER BY ");
         for Order { by, descending } in order {
             query.push(by.column());

@@ -6,6 +6,7 @@ use tenantry_core::portal::Session;
 use tenantry_core::team::TeamRole;
 use tenantry_core::token::{AccessToken, Grants, Scopes, SecretKind, TokenHash, UserToken};
 
+use super::Query;
 use crate::sql::{Param, Row, unexpected};
 use crate::{StoreError, Tx};
 
@@ -160,21 +161,27 @@ impl Tx<'_> {
             )
             .await?;
         let Some(token) = token else { return Ok(None) };
+        // Found first, so that a person with one organization is looked for on one shard.
+        let mine = self.user_organizations(token.user).await?;
+        if mine.is_empty() {
+            return Ok(Some(CredentialOwner::User(token, Vec::new())));
+        }
+        let mut query = Query::new(
+            "SELECT m.organization_id, m.role, o.parent_id
+             FROM team_members AS m JOIN organizations AS o ON o.id = m.organization_id WHERE ",
+        );
+        query.organizations("m.organization_id", &mine);
+        let user = query.param(token.user);
+        query.push(&format!(
+            " AND o.id {} AND m.user_id = {user} AND o.deleted_at IS NULL AND o.status <> 'blocked'
+              AND o.suspended_at IS NULL ORDER BY m.organization_id",
+            query.tenants
+        ));
         let mut parts = self
-            .all(
-                "SELECT mine.organization_id, team_members.role, organizations.parent_id FROM user_organizations AS mine
-                 JOIN team_members ON team_members.organization_id = mine.organization_id
-                    AND team_members.user_id = mine.user_id
-                 JOIN organizations ON organizations.id = mine.organization_id
-                 WHERE mine.user_id = ?1 AND organizations.deleted_at IS NULL
-                    AND organizations.status <> 'blocked' AND organizations.suspended_at IS NULL
-                 ORDER BY mine.organization_id",
-                &[token.user.into()],
-                |row| {
-                    let part = (row.get(0)?, row.named(1, TeamRole::from_name)?);
-                    Ok((part, row.get::<Option<OrganizationId>>(2)?))
-                },
-            )
+            .all(&query.sql, &query.params, |row| {
+                let part = (row.get(0)?, row.named(1, TeamRole::from_name)?);
+                Ok((part, row.get::<Option<OrganizationId>>(2)?))
+            })
             .await?;
         let mut parents: Vec<OrganizationId> = parts.iter().filter_map(|(_, parent)| *parent).collect();
         parents.sort_unstable();

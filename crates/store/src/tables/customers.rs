@@ -1,5 +1,7 @@
 //! Customers of organizations.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 use tenantry_core::Timestamp;
 use tenantry_core::customer::{Customer, CustomerKind};
@@ -11,13 +13,19 @@ use super::{Order, Page, Paged, Query, contains, count};
 use crate::sql::{Param, Row};
 use crate::{StoreError, Tx};
 
+/// The columns of a customer of the organization `?1`.
 pub(super) const COLUMNS: &str =
     "organization_id, id, created_at, modified_at, deleted_at, kind, email, email_verified,
     name, external_id, metadata, billing, locale, email_key,
     CASE WHEN email IS NULL THEN (
         SELECT email FROM members
-        WHERE organization_id = customers.organization_id AND customer_id = customers.id AND role = 'owner'
+        WHERE organization_id = ?1 AND customer_id = customers.id AND role = 'owner'
           AND deleted_at IS NULL) END";
+
+/// The same without the owner's address, for several organizations.
+const COLUMNS_OF_SEVERAL: &str =
+    "organization_id, id, created_at, modified_at, deleted_at, kind, email, email_verified,
+    name, external_id, metadata, billing, locale, email_key, CAST(NULL AS TEXT)";
 
 /// What invoices need, stored as one JSON object; nothing when all of it is unset.
 #[derive(Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -186,7 +194,7 @@ impl Tx<'_> {
             let counted = format!("SELECT count(*) {}", query.sql);
             count(self.first(&counted, &query.params, |row| row.get(0)).await?.unwrap_or(0))
         };
-        query.sql.insert_str(0, &format!("SELECT {COLUMNS} "));
+        query = query.selecting(COLUMNS_OF_SEVERAL);
         query.push(" ORDER BY ");
         for Order { by, descending } in order {
             query.push(by.column());
@@ -194,8 +202,37 @@ impl Tx<'_> {
         }
         query.push(if order.is_empty() { "id DESC" } else { "id" });
         query.page(page);
-        let items = self.all(&query.sql, &query.params, customer).await?;
+        let mut items = self.all(&query.sql, &query.params, customer).await?;
+        self.owner_emails(organizations, &mut items).await?;
         Ok(Paged { items, total })
+    }
+
+    /// Looks for the owners' addresses where customers have none of their own.
+    async fn owner_emails(
+        &mut self,
+        organizations: &[OrganizationId],
+        customers: &mut [Customer],
+    ) -> Result<(), StoreError> {
+        let without = || customers.iter().filter(|customer| customer.email.is_none());
+        if without().next().is_none() {
+            return Ok(());
+        }
+        let mut query = Query::new(
+            "SELECT customer_id, email FROM members WHERE role = 'owner' AND deleted_at IS NULL AND ",
+        );
+        query.organizations("organization_id", organizations);
+        let ids: Vec<String> = without().map(|customer| query.param(customer.id)).collect();
+        query.push(&format!(" AND customer_id IN ({})", ids.join(", ")));
+        let owners = self
+            .all(&query.sql, &query.params, |row| {
+                Ok((row.get::<CustomerId>(0)?, row.parse_optional(1, EmailAddress::parse)?))
+            })
+            .await?;
+        let mut owners: HashMap<_, _> = owners.into_iter().collect();
+        for customer in customers.iter_mut().filter(|customer| customer.email.is_none()) {
+            customer.owner_email = owners.remove(&customer.id).flatten();
+        }
+        Ok(())
     }
 
     /// Stores a new customer and counts it.
@@ -323,10 +360,14 @@ fn narrowed(filter: &CustomerFilter) -> Query<'_> {
     for (key, values) in &filter.metadata {
         let key = query.param(key.as_str());
         let values: Vec<String> = values.iter().map(|value| query.param(value.as_str())).collect();
+        // Compared with the row as well, so that PostgreSQL looks into an index for each row; it would else plan
+        // a join of as many tables as there are keys.
         query.push(&format!(
             " AND id IN (SELECT customer_id FROM customer_metadata
-                WHERE organization_id = customers.organization_id AND key = {key} AND value IN ({}))",
-            values.join(", ")
+                WHERE organization_id {tenants} AND organization_id = customers.organization_id
+                    AND key = {key} AND value IN ({}))",
+            values.join(", "),
+            tenants = query.tenants
         ));
     }
     query

@@ -159,8 +159,9 @@ impl Tx<'_> {
             let external_id = query.param(external_customer.as_str());
             query.push(&format!(
                 " AND customer_id IN (SELECT id FROM customers
-                    WHERE organization_id = members.organization_id AND external_id = {external_id}
-                      AND deleted_at IS NULL)"
+                    WHERE organization_id {tenants} AND organization_id = members.organization_id
+                      AND external_id = {external_id} AND deleted_at IS NULL)",
+                tenants = query.tenants
             ));
         }
         if let Some(role) = role {
@@ -175,7 +176,7 @@ impl Tx<'_> {
                 count(self.first(&counted, &query.params, |row| row.get(0)).await?.unwrap_or(0))
             }
         };
-        query.sql.insert_str(0, &format!("SELECT {COLUMNS} "));
+        query = query.selecting(COLUMNS);
         query.push(if *oldest_first { " ORDER BY id" } else { " ORDER BY id DESC" });
         query.page(page);
         let items = self.all(&query.sql, &query.params, member).await?;

@@ -110,7 +110,7 @@ impl Tx<'_> {
         id: impl Fn(&T) -> Uuid,
     ) -> Result<Part<T>, StoreError> {
         let Keyset { edge, limit } = keyset;
-        let mut query = Query { sql: format!("SELECT {columns} {}", from.sql), params: from.params.clone() };
+        let mut query = from.selecting(columns);
         let bound = match edge {
             Edge::Newest => " ORDER BY id DESC".to_owned(),
             Edge::After(edge) => format!(" AND id < {} ORDER BY id DESC", query.param(edge)),
@@ -146,7 +146,7 @@ impl Tx<'_> {
 
     /// Whether the list has a row whose id is `than` this one.
     async fn any(&mut self, from: &Query<'_>, than: &str, id: Uuid) -> Result<bool, StoreError> {
-        let mut query = Query { sql: format!("SELECT id {}", from.sql), params: from.params.clone() };
+        let mut query = from.selecting("id");
         let id = query.param(id);
         query.push(&format!(" AND id {than} {id} LIMIT 1"));
         Ok(self.first(&query.sql, &query.params, |row| row.get::<Uuid>(0)).await?.is_some())
@@ -163,14 +163,23 @@ pub struct Order<K> {
 }
 
 /// A query put together from parts that are known when it runs.
+#[derive(Clone)]
 struct Query<'a> {
     sql: String,
     params: Vec<Param<'a>>,
+    /// What the column of a tenant is compared with, for every further table that the query looks at: a
+    /// sharding engine sends a query to one shard when each of its tables is held to the tenant.
+    tenants: String,
 }
 
 impl<'a> Query<'a> {
     fn new(sql: impl Into<String>) -> Self {
-        Self { sql: sql.into(), params: Vec::new() }
+        Self { sql: sql.into(), params: Vec::new(), tenants: String::new() }
+    }
+
+    /// The rows that this one, which begins with `FROM`, describes.
+    fn selecting(&self, columns: &str) -> Self {
+        Self { sql: format!("SELECT {columns} {}", self.sql), ..self.clone() }
     }
 
     /// The placeholder of a new parameter.
@@ -186,11 +195,13 @@ impl<'a> Query<'a> {
     /// `column = ?` for one organization, `column IN (?, ..)` for several, nothing for none.
     fn organizations(&mut self, column: &str, organizations: &[OrganizationId]) {
         let names: Vec<String> = organizations.iter().map(|id| self.param(*id)).collect();
-        match names.as_slice() {
-            [] => self.push("1 = 0"),
-            [one] => self.push(&format!("{column} = {one}")),
-            several => self.push(&format!("{column} IN ({})", several.join(", "))),
-        }
+        self.tenants = match names.as_slice() {
+            [] => "= NULL".to_owned(),
+            [one] => format!("= {one}"),
+            several => format!("IN ({})", several.join(", ")),
+        };
+        let held = if names.is_empty() { "1 = 0".to_owned() } else { format!("{column} {}", self.tenants) };
+        self.push(&held);
     }
 
     fn page(&mut self, page: Page) {

@@ -130,7 +130,7 @@ impl Tx<'_> {
         }
         let counted = format!("SELECT count(*) {}", query.sql);
         let total = self.first(&counted, &query.params, |row| row.get::<i64>(0)).await?;
-        query.sql.insert_str(0, &format!("SELECT {COLUMNS} "));
+        query = query.selecting(COLUMNS);
         query.push(" ORDER BY ");
         for Order { by, descending } in order {
             query.push(by.column());

@@ -130,12 +130,15 @@ fn filtered<'a>(filter: &'a WebhookDeliveryFilter, [id, event_id]: [String; 2]) 
             ON e.organization_id = d.organization_id AND e.id = d.event_id WHERE ",
     );
     query.organizations("d.organization_id", organizations);
+    query.push(&format!(" AND e.organization_id {}", query.tenants));
     narrow(&mut query, "d.endpoint_id", endpoints.iter().map(|id| (*id).into()));
     if !endpoints.is_empty() {
-        query.push(
+        query.push(&format!(
             " AND EXISTS (SELECT 1 FROM webhook_endpoints AS p
-                WHERE p.organization_id = d.organization_id AND p.id = d.endpoint_id AND p.deleted_at IS NULL)",
-        );
+                WHERE p.organization_id {tenants} AND p.organization_id = d.organization_id
+                    AND p.id = d.endpoint_id AND p.deleted_at IS NULL)",
+            tenants = query.tenants
+        ));
     }
     narrow(&mut query, "e.type", event_types.iter().map(|kind| kind.as_str().into()));
     let bounds: [(&str, Option<Param<'_>>); 3] = [
@@ -203,7 +206,7 @@ impl Tx<'_> {
         let mut query = filtered(filter, ids);
         let counted = format!("SELECT count(*) {}", query.sql);
         let total = self.first(&counted, &query.params, |row| row.get::<i64>(0)).await?;
-        query.sql.insert_str(0, &format!("SELECT {COLUMNS} "));
+        query = query.selecting(COLUMNS);
         query.push(" ORDER BY d.id DESC");
         query.page(page);
         let items = self.all(&query.sql, &query.params, shown).await?;

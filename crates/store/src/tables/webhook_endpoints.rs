@@ -89,7 +89,7 @@ impl Tx<'_> {
         query.organizations("organization_id", organizations);
         let counted = format!("SELECT count(*) {}", query.sql);
         let total = self.first(&counted, &query.params, |row| row.get::<i64>(0)).await?;
-        query.sql.insert_str(0, &format!("SELECT {COLUMNS} "));
+        query = query.selecting(COLUMNS);
         query.push(" ORDER BY id DESC");
         query.page(page);
         let vault = self.vault()?;

@@ -71,17 +71,17 @@ impl Tx<'_> {
         limit: i64,
         share: i64,
     ) -> Result<Vec<WebhookLaneDue>, StoreError> {
-        // What an organization has under way already counts against its share. Nodes that look at the same
-        // time do not see what the others take, so that a share can be exceeded for the length of a lease.
-        // No row is held here: over several shards nobody could.
+        // What an organization has under way counts against its share: a lane that is held stays due, so held
+        // ones take the first places. One whose endpoint is switched off meanwhile does not count any more, and
+        // nodes that look at the same time do not see what the others take, so that a share can be exceeded for
+        // the length of a lease. No row is held here: over several shards nobody could.
         const SQL: &str = "SELECT organization_id, endpoint_id, lane FROM (
-                SELECT organization_id, endpoint_id, lane, due_at,
-                    row_number() OVER (PARTITION BY organization_id ORDER BY due_at) + (
-                        SELECT count(*) FROM webhook_lanes AS busy
-                        WHERE busy.organization_id = lanes.organization_id AND busy.leased_until > ?1) AS place
-                FROM webhook_lanes AS lanes
-                WHERE due_at <= ?1 AND (leased_until IS NULL OR leased_until <= ?1)) AS waiting
-             WHERE place <= ?3 ORDER BY due_at LIMIT ?2";
+                SELECT organization_id, endpoint_id, lane, due_at, leased_until,
+                    row_number() OVER (
+                        PARTITION BY organization_id
+                        ORDER BY CASE WHEN leased_until > ?1 THEN 0 ELSE 1 END, due_at) AS place
+                FROM webhook_lanes WHERE due_at <= ?1) AS due
+             WHERE place <= ?3 AND (leased_until IS NULL OR leased_until <= ?1) ORDER BY due_at LIMIT ?2";
         self.all(SQL, &[now.into(), limit.into(), share.into()], |row| {
             Ok(WebhookLaneDue {
                 organization: row.get(0)?,

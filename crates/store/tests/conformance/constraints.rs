@@ -26,6 +26,15 @@ on_every_engine!(
     a_refused_statement_does_not_end_the_operation,
 );
 
+on_spread_tables!(
+    a_member_address_occurs_once_in_a_customer,
+    an_individual_has_one_member,
+    a_slug_is_given_once,
+    a_child_has_no_children,
+    a_secret_is_known_once,
+    a_refused_statement_does_not_end_the_operation,
+);
+
 async fn with_team(database: &Database) -> (Store, Customer, Member) {
     let store = database.open().await;
     let team = customer(1, 1);

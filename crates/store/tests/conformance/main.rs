@@ -33,6 +33,23 @@ macro_rules! on_every_engine {
     };
 }
 
+/// Runs some of these tests on PostgreSQL once more, with tables that are spread by Citus or its stand-in.
+macro_rules! on_spread_tables {
+    ($($test:ident),+ $(,)?) => {
+        mod spread {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    if let Some(database) = crate::support::Database::postgres() {
+                        database.spread().await;
+                        super::$test(database).await;
+                    }
+                }
+            )+
+        }
+    };
+}
+
 /// `run!(store, input, |input, tx, moment| ..)`: one operation that does what the block says.
 macro_rules! run {
     ($store:expr, $input:expr, |$given:pat_param, $tx:pat_param, $moment:pat_param| $body:expr) => {
@@ -60,5 +77,6 @@ mod nodes;
 mod parts;
 mod rows;
 mod schema;
+mod spread;
 mod support;
 mod tenants;

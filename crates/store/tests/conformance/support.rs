@@ -38,6 +38,16 @@ impl Database {
         Some(Self { engine: Engine::Postgres(Postgres::new()?), ticks: Arc::default() })
     }
 
+    /// Spreads its tables, unless that is done; answers which were spread now.
+    pub(crate) async fn spread(&self) -> Vec<String> {
+        let Engine::Postgres(database) = &self.engine else { panic!("not a server") };
+        database.allow_spreading();
+        let store = self.open().await;
+        let spread = store.distribute().await.unwrap();
+        store.close().await;
+        spread
+    }
+
     /// Another of the same engine.
     pub(crate) fn another(&self) -> Self {
         match &self.engine {

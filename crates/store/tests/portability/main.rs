@@ -7,6 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+mod rules;
+
+use rules::{names_tenant, tenant_column, unheld};
+
 /// Tables whose rows are found without knowing the organization.
 const OF_NO_TENANT: [&str; 6] =
     ["installation", "users", "user_tokens", "user_organizations", "organization_slugs", "credentials"];
@@ -65,11 +69,6 @@ fn tenant_tables() -> BTreeSet<String> {
     tables.map(|(name, _)| name.to_owned()).filter(|name| !OF_NO_TENANT.contains(&name.as_str())).collect()
 }
 
-/// The column that names a table's tenant.
-fn tenant_column(table: &str) -> &'static str {
-    if table == "organizations" { "id" } else { "organization_id" }
-}
-
 #[test]
 fn migrations_use_nothing_that_only_one_engine_has() {
     for statement in statements() {
@@ -109,7 +108,7 @@ fn a_unique_index_of_a_tenants_table_begins_with_the_tenant() {
     assert!(seen > 5, "{seen}");
 }
 
-/// The functions of a file of queries, by name.
+/// The functions of a file of queries, by name; what stands before the first has none.
 fn functions(text: &str) -> Vec<(String, &str)> {
     let starts: Vec<usize> = text.match_indices("fn ").map(|(at, _)| at).collect();
     let ends = starts.iter().skip(1).copied().chain([text.len()]);
@@ -118,30 +117,13 @@ fn functions(text: &str) -> Vec<(String, &str)> {
         let name: String = body[3..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
         (!name.is_empty()).then_some((name, body))
     });
-    named.collect()
+    let head = &text[..starts.first().copied().unwrap_or(text.len())];
+    [(String::new(), head)].into_iter().chain(named).collect()
 }
 
 /// The texts in quotation marks.
 fn literals(body: &str) -> Vec<&str> {
     body.split('"').skip(1).step_by(2).collect()
-}
-
-/// Whether a query is about a table.
-fn asks(query: &str, table: &str) -> bool {
-    ["FROM", "INTO", "UPDATE", "JOIN"].iter().any(|word| {
-        query.match_indices(&format!("{word} {table}")).any(|(at, found)| {
-            let next = query[at + found.len()..].chars().next();
-            next.is_none_or(|c| !c.is_alphanumeric() && c != '_')
-        })
-    })
-}
-
-/// Whether a query is held to one tenant, or writes a tenant's row.
-fn names_tenant(query: &str, table: &str) -> bool {
-    let column = format!("{} = ?", tenant_column(table));
-    // `parent_id` is not `id`.
-    let is_whole = |at: usize| !query[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
-    query.match_indices(&column).any(|(at, _)| is_whole(at)) || query.contains("INSERT INTO")
 }
 
 const SECTION: &str = "## Queries over several tenants";
@@ -157,8 +139,8 @@ fn documented() -> BTreeSet<String> {
 }
 
 #[test]
-fn queries_name_the_tenant_except_those_that_are_documented() {
-    let tables = tenant_tables();
+fn queries_name_the_tenant_at_every_level_except_those_that_are_documented() {
+    let tables: Vec<String> = tenant_tables().into_iter().collect();
     let (mut over, mut seen) = (BTreeSet::new(), 0);
     for text in texts("src/tables", "rs").values() {
         for (name, body) in functions(text) {
@@ -166,12 +148,11 @@ fn queries_name_the_tenant_except_those_that_are_documented() {
             let is_held =
                 body.contains("query.organizations(") || (body.contains("{WHICH}") && names_tenant(body, ""));
             for query in literals(body) {
-                let mut asked = tables.iter().filter(|table| asks(query, table)).peekable();
-                seen += usize::from(asked.peek().is_some());
+                seen += usize::from(tables.iter().any(|table| rules::asks(query, table)));
                 // A table whose name is put in may be any.
-                let is_open = asked.any(|table| !names_tenant(query, table))
-                    || (query.contains("FROM {table}") && !names_tenant(query, ""));
-                if is_open && !is_held {
+                let is_open = !unheld(query, &tables, is_held).is_empty()
+                    || (query.contains("FROM {table}") && !names_tenant(query, "") && !is_held);
+                if is_open {
                     over.insert(name.clone());
                 }
             }
@@ -179,4 +160,46 @@ fn queries_name_the_tenant_except_those_that_are_documented() {
     }
     assert!(seen > 50, "{seen}");
     assert_eq!(over, documented(), "docs/OPERATIONS.md, {SECTION}");
+}
+
+#[test]
+fn queries_are_what_a_sharding_engine_takes() {
+    let documented = documented();
+    for (file, text) in texts("src/tables", "rs") {
+        for (name, body) in functions(&text) {
+            let several = documented.contains(&name) || body.contains("query.organizations(");
+            for query in literals(body) {
+                assert_eq!(rules::fault(query), None, "{file}, {name}: {query}");
+                if several {
+                    assert_eq!(rules::fault_over_several(query), None, "{file}, {name}: {query}");
+                }
+            }
+            assert!(
+                !several || !body.contains("for_update()"),
+                "{file}, {name} holds rows of several tenants"
+            );
+        }
+    }
+}
+
+#[test]
+fn names_leave_room_for_a_shard() {
+    let (mut tables, mut others) = (BTreeSet::new(), BTreeSet::new());
+    for statement in statements() {
+        assert_eq!(rules::fault_of_migration(&statement), None, "{statement}");
+        let words: Vec<&str> = statement.split([' ', '(', ')', ',']).collect();
+        for pair in words.windows(2) {
+            match pair {
+                ["TABLE", name] => drop(tables.insert((*name).to_owned())),
+                ["CONSTRAINT" | "INDEX", name] => drop(others.insert((*name).to_owned())),
+                _ => {}
+            }
+        }
+    }
+    assert!(tables.len() > 20 && others.len() > 40, "{tables:?} {others:?}");
+    for name in tables.iter().chain(&others) {
+        assert_eq!(rules::fault_of_name(name), None, "{name}");
+    }
+    // A refusal is known by the name in its message, which names the table as well.
+    assert_eq!(tables.intersection(&others).next(), None);
 }

@@ -1,0 +1,67 @@
+-- What of Citus a test can do without: the names that `tenantry migrate --distribute` asks for, in one database.
+-- A spread table becomes a partitioned one, and a shard a partition: its indexes have the shard's number behind
+-- their names, as on a worker, and a row whose distribution column changes would have to move.
+SET allow_system_table_mods = on;
+
+INSERT INTO pg_catalog.pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion)
+VALUES (16383, 'citus', 10, 2200, false, 'a stand-in');
+
+CREATE TABLE pg_catalog.pg_dist_partition (
+    logicalrelid regclass PRIMARY KEY, partmethod "char" NOT NULL, repmodel "char" NOT NULL, beside text);
+
+CREATE FUNCTION pg_catalog.create_reference_table(spread regclass) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    one record;
+BEGIN
+    -- The coordinator has a copy itself, whose refusals name the shard in their field.
+    FOR one IN SELECT indexrelid::regclass::text AS name FROM pg_index WHERE indrelid = spread AND indisunique LOOP
+        EXECUTE format('ALTER INDEX %I RENAME TO %I', one.name, one.name || '_102007');
+    END LOOP;
+    INSERT INTO pg_dist_partition VALUES (spread, 'n', 't');
+END $$;
+
+CREATE FUNCTION pg_catalog.create_distributed_table(
+    spread regclass, by_column text, distribution_type text DEFAULT 'hash', colocate_with text DEFAULT 'default',
+    shard_count int DEFAULT 4) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    whole text := spread::text;
+    before text := whole || '_whole';
+    shards text[];
+    one record;
+    made text;
+BEGIN
+    IF colocate_with NOT IN ('none', 'default')
+        AND NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = colocate_with::regclass) THEN
+        RAISE EXCEPTION 'relation % is not distributed', colocate_with;
+    END IF;
+    EXECUTE format('ALTER TABLE %I RENAME TO %I', whole, before);
+    EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING CONSTRAINTS) PARTITION BY HASH (%I)',
+        whole, before, by_column);
+    FOR shard IN 0 .. shard_count - 1 LOOP
+        shards := shards || (whole || '_' || 102008 + shard);
+        EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES WITH (MODULUS %s, REMAINDER %s)',
+            shards[shard + 1], whole, shard_count, shard);
+    END LOOP;
+    FOR one IN SELECT indexrelid, indrelid, c.relname AS name, indisprimary, indisunique,
+            pg_get_indexdef(indexrelid) AS made, pg_get_constraintdef(k.oid) AS key
+        FROM pg_index AS i JOIN pg_class AS c ON c.oid = indexrelid
+        LEFT JOIN pg_constraint AS k ON k.conindid = indexrelid AND k.contype = 'p'
+        WHERE indrelid = before::regclass
+    LOOP
+        EXECUTE format('ALTER INDEX %I RENAME TO %I', one.name, one.name || '_whole');
+        -- Those of the shards first: the whole table's finds them and takes them for its own.
+        FOREACH made IN ARRAY shards || whole LOOP
+            IF one.indisprimary THEN
+                EXECUTE format('ALTER TABLE %I ADD CONSTRAINT %I %s', made,
+                    one.name || substr(made, length(whole) + 1), one.key);
+            ELSE
+                EXECUTE format('CREATE %s INDEX %I ON %I USING %s',
+                    CASE WHEN one.indisunique THEN 'UNIQUE' ELSE '' END,
+                    one.name || substr(made, length(whole) + 1), made, split_part(one.made, ' USING ', 2));
+            END IF;
+        END LOOP;
+    END LOOP;
+    EXECUTE format('INSERT INTO %I SELECT * FROM %I', whole, before);
+    EXECUTE format('DROP TABLE %I', before);
+    INSERT INTO pg_dist_partition VALUES (whole::regclass, 'h', 'c', colocate_with);
+END $$;

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Runs a command with a Citus cluster of its own, a coordinator and two workers, which ends with it:
+#
+#   citus.sh COMMAND...
+#   TENANTRY_TEST_ENGINE=postgres citus.sh cargo test --workspace --locked --test it
+#   TENANTRY_TEST_ENGINE=postgres citus.sh tests/run.sh golden
+#
+# The command finds the coordinator in TENANTRY_TEST_POSTGRES and the workers in TENANTRY_TEST_CITUS: every test
+# database is made on all three, and its tables are spread before the test begins. Needs PostgreSQL's programs with
+# the extension Citus; exit status 69 where it is not there. Without it,
+#
+#   TENANTRY_TEST_CITUS=stand-in TENANTRY_TEST_ENGINE=postgres postgres.sh COMMAND...
+#
+# runs the same with partitions for shards. Run by root, the servers are the user postgres's.
+set -euo pipefail
+
+bin="${POSTGRES_BIN:-$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1)}"
+[ -n "$bin" ] || bin="$(dirname "$(command -v initdb || true)")"
+[ -x "$bin/initdb" ] || { echo "PostgreSQL is not installed: set POSTGRES_BIN to the folder of initdb" >&2; exit 69; }
+libraries="$("$bin/pg_config" --pkglibdir 2>/dev/null || echo "$(dirname "$bin")/lib")"
+[ -e "$libraries/citus.so" ] ||
+  { echo "Citus is not installed in this PostgreSQL: there is no $libraries/citus.so" >&2; exit 69; }
+
+directory="$(mktemp -d "${TMPDIR:-/tmp}/tenantry-citus.XXXXXX")"
+as=()
+if [ "$(id -u)" -eq 0 ]; then
+  chown postgres "$directory"
+  as=(setpriv --reuid=postgres --regid=postgres --clear-groups --)
+fi
+
+servers=()
+finish() {
+  local server
+  for server in "${servers[@]}"; do kill -INT "$server" 2>/dev/null || true; done
+  for server in "${servers[@]}"; do wait "$server" 2>/dev/null || true; done
+  rm -rf "$directory"
+}
+trap finish EXIT
+
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+
+# start NAME PORT: few shards, as every test has a database of its own; a worker process for each database.
+start() {
+  local data="$directory/$1" port="$2" server
+  "${as[@]}" "$bin/initdb" -D "$data" -U tenantry --auth=trust -E UTF8 --locale=C.UTF-8 -N >"$data.log" 2>&1 ||
+    { cat "$data.log" >&2; exit 1; }
+  (cd "$directory" && exec "${as[@]}" "$bin/postgres" -D "$data" -p "$port" -k "$directory" -c listen_addresses=127.0.0.1 \
+    -c shared_preload_libraries=citus -c citus.shard_count="${CITUS_SHARDS:-4}" -c citus.node_conninfo=sslmode=prefer \
+    -c max_connections=600 -c max_prepared_transactions=600 -c max_worker_processes=200 -c shared_buffers=128MB \
+    -c fsync=off -c synchronous_commit=off -c full_page_writes=off ${POSTGRES_OPTIONS:-} >>"$data.log" 2>&1) &
+  server=$!
+  servers+=("$server")
+  until "$bin/pg_isready" -q -h 127.0.0.1 -p "$port" -d postgres; do
+    kill -0 "$server" 2>/dev/null || { cat "$data.log" >&2; exit 1; }
+    sleep 0.1
+  done
+}
+
+coordinator="$(free_port)"; start coordinator "$coordinator"
+first="$(free_port)"; start worker1 "$first"
+second="$(free_port)"; start worker2 "$second"
+
+export TENANTRY_TEST_POSTGRES="postgres://tenantry@127.0.0.1:$coordinator"
+export TENANTRY_TEST_CITUS="127.0.0.1:$first,127.0.0.1:$second"
+status=0
+"$@" || status=$?
+exit "$status"
