@@ -4,6 +4,7 @@ Debian's server lies outside of PATH; as root, it runs as the user `postgres`.
 """
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -25,9 +26,15 @@ def program(name):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody has, and that no client is given by chance while a server that keeps it is away."""
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text("ascii").split()[0])
+    while True:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", random.randrange(max(first // 2, 1024), first)))
+            except OSError:
+                continue
+            return probe.getsockname()[1]
 
 
 def unprivileged():
