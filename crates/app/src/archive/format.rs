@@ -140,6 +140,9 @@ impl<W: Write> Writer<W> {
     }
 
     pub(super) fn line(&mut self, line: &str) -> Result<(), ArchiveError> {
+        if line.len() as u64 >= limits::BACKUP_LINE {
+            return Err(ArchiveError::Unsupported("a row is too long for a backup to be restored".into()));
+        }
         for part in [line.as_bytes(), b"\n"] {
             self.digest.update(part);
             self.out.write_all(part)?;
