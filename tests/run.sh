@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs the black-box suites against a built tenantry: run.sh [SUITE]...
-# where SUITE is golden, python, python10, node, go, schemathesis, crash, race, storm, backup, cluster, postgres or all.
+# where SUITE is golden, python, python10, node, go, schemathesis, crash, race, storm, backup, cluster, postgres or all;
+# or long: the long forms of crashes, fail-overs, upgrades and backups, with one table at the end (half an hour; needs Rust).
 # The program is $TENANTRY_BIN, or target/release/tenantry. Exit status 0 when all pass.
 set -uo pipefail
 tests="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -21,11 +22,23 @@ race() { "$python" crash/race.py; }
 storm() { "$python" storm/storm.py; }
 backup() { "$python" backup/backup.py; }
 # Several nodes on PostgreSQL; `cluster/NAME.py --help` says how to make one longer.
-cluster() {
-  local status=0
-  for suite in nodes failover stall rolling move webhooks revocation budgets tls races; do "$python" "cluster/$suite.py" || status=1; done
+one_after_the_other() {
+  local suite written status=0
+  for suite; do
+    written="$("$python" "cluster/$suite.py" 2>&1)" || status=1
+    printf '%s\n' "$written"
+  done
   return "$status"
 }
+cluster() {
+  local status=0 waiting
+  # Those that wait most of the time go on beside the others.
+  one_after_the_other failover stall budgets & waiting=$!
+  one_after_the_other nodes rolling move webhooks revocation tls races || status=1
+  wait "$waiting" || status=1
+  return "$status"
+}
+long() { "$python" cluster/long.py; }
 # The same server on the other engine: what is recorded, the clients, races, crashes and the storm.
 on_postgres() {
   local suite status=0
@@ -38,20 +51,22 @@ on_postgres() {
 
 status=0
 run() {
+  local begun=$SECONDS
   echo "== $1"
   "${2:-$1}" || { status=1; echo "== $1 failed"; }
+  echo "== $1 took $((SECONDS - begun)) s"
 }
 
 for suite in "${@:-all}"; do
   case "$suite" in
-    golden | python | python10 | schemathesis | crash | race | storm | backup | cluster) run "$suite" ;;
+    golden | python | python10 | schemathesis | crash | race | storm | backup | cluster | long) run "$suite" ;;
     go) run go go_tests ;;
     postgres) run postgres on_postgres ;;
     node) run node node_tests ;;
     all)
       run golden; run python; run python10; run node node_tests; run go go_tests; run schemathesis; run crash; run race; run storm; run backup
       run postgres on_postgres; run cluster ;;
-    *) echo "usage: run.sh [golden|python|python10|node|go|schemathesis|crash|race|storm|backup|cluster|postgres|all]..." >&2; exit 2 ;;
+    *) echo "usage: run.sh [golden|python|python10|node|go|schemathesis|crash|race|storm|backup|cluster|postgres|all|long]..." >&2; exit 2 ;;
   esac
 done
 exit "$status"

@@ -9,8 +9,9 @@ import shutil
 import subprocess
 import sys
 
-from cluster import Cluster, Load, faults, prepare, report, team
+from cluster import Cluster, report, rows_of
 from harness import binary
+from load import Load, faults, tenants
 
 
 def tenantry(*arguments):
@@ -30,6 +31,7 @@ def replicated(cluster):
     standby = cluster.postgres("standby").create_standby(primary, "standby").start()
     primary.sql("ALTER SYSTEM SET synchronous_standby_names = 'standby'")
     primary.sql("SELECT pg_reload_conf()")
+    primary.wait_for_standby("standby")
     return primary, standby
 
 
@@ -40,12 +42,11 @@ def main():
     with Cluster() as cluster:
         checks = []
         old = f"sqlite:{cluster.folder('old') / 'tenantry.db'}"
-        _, token = prepare(cluster, old)
         node = cluster.node("one", old).start()
-        customer = team(node.base, token)
-        with Load(node.base, token, customer) as load:
+        stage = tenants(node.cli, node.base)
+        with Load(node.base, stage) as load:
             load.wait_for_writes(options.writes)
-        before = dict(load.answered)
+        book = load.book
         checks.append(("the node ends in order", [] if node.stop() == 0 else [node.log()]))
         key = ("--secret-key-file", cluster.key)
         checks.append(("the doctor before", tenantry("doctor", "--database", old, *key)))
@@ -54,29 +55,28 @@ def main():
                "?target_session_attrs=read-write")
         checks.append(("the copy", tenantry("copy", "--from", old, "--to", new)))
         checks.append(("the doctor of the copy", tenantry("doctor", "--database", new, *key)))
-        nodes = [cluster.node(f"node{index}", new, "--migrate", "off", "--drain-delay-s", "2").start() for index in range(3)]
-        base = cluster.haproxy(nodes)
-        with Load(base, token, customer) as load:
-            load.answered.update(before)
+        nodes = [cluster.node(f"node{index}", new, "--migrate", "off", "--drain-delay-s", "5").start() for index in range(3)]
+        base = cluster.haproxy(nodes).base
+        with Load(base, stage, book) as load:
             load.wait_for_writes(options.writes)
             nodes[0].stop()
             load.wait_for_writes(options.writes)
             nodes[0].start()
-            restarts = [what for _, what in load.errors]
+            restarts = [str(failure) for failure in book.failures]
             primary.kill()
             standby.promote()
             load.wait_for_writes(options.writes)
             file = cluster.directory / "backup.jsonl"
             checks.append(("a backup meanwhile", tenantry("backup", file, "--database", new)))
         checks.append(("no request fails when a node is restarted", restarts))
-        checks.append(("no write is lost or doubled", faults(base, token, customer, load)))
+        checks.append(("no write is lost or doubled", faults(base, stage, book, rows_of(standby))))
         checks.append(("the doctor after the fail-over", tenantry("doctor", "--database", new, *key)))
         back = f"sqlite:{cluster.folder('try') / 'try.db'}"
         shutil.copy(cluster.key, cluster.directory / "try" / "secret.key")
         key = ("--secret-key-file", cluster.directory / "try" / "secret.key")
         checks.append(("the backup restored to a file", tenantry("restore", file, "--database", back, *key)
                        or tenantry("doctor", "--database", back, *key)))
-        return report("move", checks, {"writes": len(load.answered), "errors": len(load.errors),
+        return report("move", checks, {**book.figures(),
                                        "longest silence between two writes, seconds": round(load.longest_silence, 2)})
 
 

@@ -11,8 +11,9 @@ import time
 
 from cluster import Cluster, eventually, prepare, report
 
-BOUND_S = 1
-SLACK_S = 4  # for a busy machine
+# For which another node still lets in: where nodes hear each other, and where each only forgets what it knew. To
+# that comes what one request took there, by the clock: a busy machine is not the program's fault.
+BOUND_S = {"hearing": 0.5, "deaf": 1.0}
 
 
 class Asker:
@@ -22,13 +23,18 @@ class Asker:
         self._connection, self._path = node.connect(token), path
         self._stop = threading.Event()
         self.answers = []  # (when it was asked, status)
+        self.slowest, self.fault = 0.0, None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self):
-        while not self._stop.is_set():
-            asked = time.monotonic()
-            self.answers.append((asked, self._connection.call("GET", self._path).status))
+        try:
+            while not self._stop.is_set():
+                asked = time.monotonic()
+                self.answers.append((asked, self._connection.call("GET", self._path).status))
+                self.slowest = max(self.slowest, time.monotonic() - asked)
+        except BaseException as error:  # noqa: BLE001: a thread that dies would look like one that is refused
+            self.fault = f"the asker died: {error!r}"
 
     def is_let_in(self):
         return bool(self.answers) and self.answers[-1][1] == 200
@@ -40,6 +46,8 @@ class Asker:
     def end(self):
         self._stop.set()
         self._thread.join(60)
+        if self._thread.is_alive():
+            self.fault = "the asker hangs"
         self._connection.close()
 
 
@@ -82,7 +90,7 @@ class Stage:
         return self._path, key["secret_key"], change
 
 
-def play(stage, nodes, action):
+def play(stage, nodes, action, bound):
     """Takes a right away on the first node: for how long each other node still let in, in seconds, and what
     is wrong."""
     path, token, request = action()
@@ -107,7 +115,9 @@ def play(stage, nodes, action):
             asker.end()
         here.close()
     late = [max([asked - done for asked, status in asker.answers if status == 200] + [0.0]) for asker in askers]
-    found += [f"let in {seconds:.2f} s later" for seconds in late if seconds > BOUND_S + SLACK_S]
+    found += [f"let in {seconds:.2f} s later; its slowest request took {asker.slowest:.2f} s"
+              for seconds, asker in zip(late, askers) if seconds > bound + asker.slowest]
+    found += [asker.fault for asker in askers if asker.fault]
     return late, found
 
 
@@ -125,7 +135,7 @@ def main():
             for action in (stage.revoke, stage.suspend, stage.narrow_scopes, stage.narrow_networks):
                 name, found, late = f"{action.__name__}, {title}", [], []
                 for _ in range(options.rounds):
-                    seconds, faults = play(stage, nodes, action)
+                    seconds, faults = play(stage, nodes, action, BOUND_S[title])
                     late += seconds
                     found += faults
                 figures[f"{name}, ms"] = [round(1000 * seconds) for seconds in sorted(late)]

@@ -14,10 +14,11 @@ from collections import defaultdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from cluster import Cluster, Load, eventually, report, team
+from cluster import Cluster, eventually, report
+from load import Load, Tenant, team
 
-LEASE_SECONDS = 30
-TAKEN_OVER_SECONDS = 60  # with the whole lease
+LEASE_SECONDS = 20
+TAKEN_OVER_SECONDS = 30  # with the whole lease
 TAKEN_SECONDS = 20  # once a lane is free: the other nodes look every 5 s
 DRAINED_SECONDS, DRAINED_A_SECOND = 60, 10  # what is left when the load ends: at least so many events a second
 ENDPOINTS = 3  # of each organization
@@ -180,11 +181,11 @@ def main():
         tokens = [commands.create_token(id)["token"] for id in ids]
         nodes = [cluster.node(f"node{index}", database, "--webhook-http-host", receiver.host).start()
                  for index in range(3)]
-        base = cluster.haproxy(nodes)
-        customers = [team(base, token) for token in tokens]
+        base = cluster.haproxy(nodes).base
+        stage = [Tenant(id, token, team(base, token)) for id, token in zip(ids, tokens)]
         hooks = [endpoints(nodes[0], token, receiver.host, slug) for slug, token in zip(slugs, tokens)]
         paths = {path: id for made in hooks for path, id in made.items()}
-        loads = [Load(base, token, customer, writers=2, readers=0) for token, customer in zip(tokens, customers)]
+        loads = [Load(base, [tenant], writers=2, readers=0, mix=("member",)) for tenant in stage]
         flying, taken, held, wrong = set(), [], [], []
 
         def more():
@@ -208,16 +209,17 @@ def main():
             return int(postgres.sql("SELECT count(*) FROM webhook_events WHERE state = 'pending'", "tenantry")[0])
         eventually(lambda: pending() == 0, DRAINED_SECONDS + pending() / DRAINED_A_SECOND, "every event is delivered")
         drained = time.monotonic() - begun
-        written = {path: set(load.answered) for load, made in zip(loads, hooks) for path in made}
+        written = {path: {made.id for made in load.book.made.values()} for load, paths_of in zip(loads, hooks)
+                   for path in paths_of}
         lost, disordered, twice = delivery_faults(postgres, receiver, paths, written, flying)
         unfit = postgres.sql("SELECT state, count(*) FROM webhook_events WHERE state <> 'succeeded' GROUP BY 1",
                              "tenantry")
         receiver.close()
-        figures = {"writes": sum(len(load.answered) for load in loads), "endpoints": len(paths),
+        figures = {"writes": sum(load.book.writes for load in loads), "endpoints": len(paths),
                    "deliveries": sum(map(len, receiver.events.values())), "on their way at a kill": len(flying),
                    "seconds that leases were left": held, "seconds until taken over": taken,
                    "whole leases": options.whole_lease, "seconds until drained": round(drained, 1)}
-        unanswered = list(itertools.chain.from_iterable(load.unanswered for load in loads))
+        unanswered = list(itertools.chain.from_iterable(load.book.faults for load in loads))
         return report("webhooks", [
             ("every event is delivered", lost + unfit + unanswered),
             ("first attempts are in order", disordered),

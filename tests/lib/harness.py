@@ -62,9 +62,9 @@ class Answer:
 class Connection:
     """One kept-alive connection; not for use by several threads at once."""
 
-    def __init__(self, base, token=None):
+    def __init__(self, base, token=None, seconds=REQUEST_SECONDS):
         where = urlsplit(base)
-        self._connection = http.client.HTTPConnection(where.hostname, where.port, timeout=REQUEST_SECONDS)
+        self._connection = http.client.HTTPConnection(where.hostname, where.port, timeout=seconds)
         self._token = token
 
     def send(self, method, path, headers=None, body=None):
@@ -224,6 +224,7 @@ class Server:
         if self.stored and self.stored.is_spread:
             self.cli.run("migrate", "--distribute")
         self.base = None
+        self.program = binary()
         self._process = None
 
     @property
@@ -235,7 +236,7 @@ class Server:
         return self._process is not None and self._process.poll() is None
 
     def start(self):
-        command = [binary(), "serve", "--listen", self.listen, "--database", self.database,
+        command = [self.program, "serve", "--listen", self.listen, "--database", self.database,
                    "--bootstrap", "false", *self._options]
         if "--rate-limit" not in self._options:
             command += ["--rate-limit", "off"]

@@ -4,6 +4,7 @@ Debian's server lies outside of PATH; as root, it runs as the user `postgres`.
 """
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -25,9 +26,15 @@ def program(name):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody has, and that no client is given by chance while a server that keeps it is away."""
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text("ascii").split()[0])
+    while True:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", random.randrange(max(first // 2, 1024), first)))
+            except OSError:
+                continue
+            return probe.getsockname()[1]
 
 
 def unprivileged():
@@ -48,6 +55,7 @@ class Postgres:
         self.settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "",
                          "max_connections": "200", **settings}
         self._process = None
+        self._is_frozen = False
         if os.geteuid() == 0:
             user = pwd.getpwnam("postgres")
             os.chown(self.directory, user.pw_uid, user.pw_gid)
@@ -120,20 +128,46 @@ class Postgres:
         """Makes a standby a primary."""
         self.sql("SELECT pg_promote(true, 60)")
 
+    def wait_for_standby(self, name):
+        """Until a commit is answered when the standby of that name has it."""
+        state = f"SELECT sync_state FROM pg_stat_replication WHERE application_name = '{name}'"
+        eventually(lambda: self.sql(state) == ["sync"], READY_SECONDS, f"{name} is synchronous")
+
+    def connections(self, application="tenantry"):
+        """How many the server has from who calls itself so."""
+        return int(self.sql(f"SELECT count(*) FROM pg_stat_activity WHERE application_name = '{application}'")[0])
+
     def stop(self):
         """Ends it in order; open connections are cut."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
-            self._process.wait(STOP_SECONDS)
+        if self._process is None or self._process.poll() is not None:
+            return
+        if self._is_frozen:
+            self.kill()
+            return
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(STOP_SECONDS)
+
+    def _children(self):
+        return [int(child) for child in subprocess.run(
+            ["ps", "-o", "pid=", "--ppid", str(self._process.pid)], capture_output=True, text=True, timeout=30,
+            check=False).stdout.split()]
+
+    def _signal_children(self, number):
+        for child in self._children():
+            try:
+                os.kill(child, number)
+            except ProcessLookupError:
+                pass
+
+    def freeze(self):
+        """Has the server, and what it started, do nothing more; nothing is closed or refused."""
+        self._is_frozen = True
+        self._process.send_signal(signal.SIGSTOP)
+        self._signal_children(signal.SIGSTOP)
 
     def kill(self):
         """Ends the server and what it started, at once. Its children would go by themselves, but later."""
-        children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self._process.pid)], capture_output=True,
-                                  text=True, timeout=30, check=False).stdout.split()
+        self._process.send_signal(signal.SIGSTOP)  # so that it starts no more of them
+        self._signal_children(signal.SIGKILL)
         self._process.kill()
-        for child in children:
-            try:
-                os.kill(int(child), signal.SIGKILL)
-            except ProcessLookupError:
-                pass
         self._process.wait(STOP_SECONDS)

@@ -27,8 +27,9 @@ use std::time::{Duration, Instant};
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, ToSql};
-use tokio::sync::{Notify, Semaphore, oneshot};
+use tokio::sync::{Notify, oneshot};
 
+use crate::searches::Searches;
 use crate::sql::{Param, Row, Value, unexpected};
 use crate::tx::Touched;
 use crate::{Engine, Generation, Moments, Operation, Search, Store, StoreError, Tx, Vault};
@@ -100,8 +101,6 @@ const BATCH: usize = 512;
 const STATEMENTS: usize = 256;
 /// How long a connection waits for another process, such as a command of this program.
 const BUSY: Duration = Duration::from_secs(30);
-/// Searches that run at once.
-const SEARCHES: usize = 2;
 /// How long a search may take.
 const SEARCH: Duration = Duration::from_secs(5);
 /// Steps of SQLite's machine between two looks at the clock.
@@ -127,7 +126,7 @@ pub struct Sqlite {
     queue: Mutex<Option<SyncSender<Job>>>,
     readers: Mutex<Vec<Connection>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    searches: Semaphore,
+    searches: Searches,
     vault: Arc<OnceLock<Arc<dyn Vault>>>,
 }
 
@@ -174,7 +173,7 @@ fn start(path: &Path, mut writer: Connection, moments: Moments) -> Result<Store,
         queue: Mutex::new(Some(queue)),
         readers: Mutex::default(),
         threads: Mutex::new(threads),
-        searches: Semaphore::new(SEARCHES),
+        searches: Searches::new(),
         vault: Arc::default(),
     };
     Ok(Store::new(Engine::Sqlite(Arc::new(sqlite))))
@@ -290,9 +289,14 @@ impl Sqlite {
     }
 
     pub(crate) async fn search<S: Search>(self: Arc<Self>, search: S) -> Result<S::Output, StoreError> {
-        let pool = Arc::clone(&self);
-        let _place = pool.searches.acquire().await.map_err(unexpected)?;
-        tokio::task::spawn_blocking(move || self.search_here(&search)).await.map_err(unexpected)?
+        let place = self.searches.place(search.organization()).await?;
+        // It keeps its place until it has come to its end, whether or not anybody still waits for it.
+        let searching = tokio::task::spawn_blocking(move || {
+            let found = self.search_here(&search);
+            drop(place);
+            found
+        });
+        searching.await.map_err(unexpected)?
     }
 
     fn search_here<S: Search>(&self, search: &S) -> Result<S::Output, StoreError> {

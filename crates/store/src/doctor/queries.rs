@@ -160,8 +160,9 @@ pub(super) const CHECKS: &[Check] = &[
     check("told in order", "webhook_endpoints", "it does not have its two lanes",
         "t.deleted_at IS NULL AND (SELECT count(*) FROM webhook_lanes AS l
             WHERE l.organization_id = t.organization_id AND l.endpoint_id = t.id) <> 2"),
+    // While events of a deleted endpoint are given up, in portions, its lanes say that there are some.
     check("told in order", "webhook_lanes", "its endpoint is gone",
-        "NOT EXISTS (SELECT 1 FROM webhook_endpoints AS e
+        "t.due_at IS NULL AND NOT EXISTS (SELECT 1 FROM webhook_endpoints AS e
             WHERE e.organization_id = t.organization_id AND e.id = t.endpoint_id AND e.deleted_at IS NULL)"),
     check("told in order", "webhook_events", "its endpoint's lane has not come to its number",
         "EXISTS (SELECT 1 FROM webhook_lanes AS l

@@ -12,8 +12,6 @@ pub(super) const WRITERS: usize = 6;
 pub(super) const ALONE: usize = 4;
 /// Connections that a URL may ask for, for reading and for writing each.
 pub(super) const MOST_CONNECTIONS: usize = 64;
-/// Searches that run at once, each on a connection of its own.
-pub(super) const SEARCHES: usize = 2;
 /// Operations that may wait for one writer; one more is refused.
 pub(super) const QUEUE: usize = 2_048;
 /// Operations that one commit may serve, unless the URL says otherwise.

@@ -65,7 +65,7 @@ test("list", async () => {
   const { owner } = await it.members(team);
   const added = [];
   for (let i = 0; i < 4; i++) added.push(await add(team));
-  const newestFirst = [...added.toReversed(), owner];
+  const newestFirst = [...[...added].reverse(), owner];
   const found = [];
   for await (const page of await it.polar.members.listMembers({ customerId: team.id, limit: 2 })) {
     assert.deepEqual(page.result.pagination, { totalCount: 5, maxPage: 3 });

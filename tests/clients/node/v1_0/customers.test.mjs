@@ -40,7 +40,7 @@ world((it, version) => {
     assert.deepEqual(page, { items: [made[2], made[1]], pagination: { total_count: 3, max_page: 2 } });
     const found = [];
     for await (const customer of it.polar.customers.iterList({ query: word, limit: 2 })) found.push(customer);
-    assert.deepEqual(found, made.toReversed());
+    assert.deepEqual(found, [...made].reverse());
     await refused(() => it.polar.customers.list({ limit: 0 }),
       errors.HTTPValidationError, "greater_than query limit");
     await refused(() => it.polar.customers.list({ sorting: ["age"] }),
