@@ -4,7 +4,7 @@
 # server does not wait for the disk. Needs PostgreSQL's programs; run by root, the server is the user postgres's.
 set -euo pipefail
 
-bin="${POSTGRES_BIN:-$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1)}"
+bin="${POSTGRES_BIN:-$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1 || true)}"
 [ -n "$bin" ] || bin="$(dirname "$(command -v initdb || true)")"
 [ -x "$bin/initdb" ] || { echo "PostgreSQL is not installed: set POSTGRES_BIN to the folder of initdb" >&2; exit 1; }
 

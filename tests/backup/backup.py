@@ -3,31 +3,33 @@
 
 The server runs under writers; the backup is taken meanwhile. On the restored server every member that was
 answered before the backup began is there, tokens work, nothing that waited is sent a second time, and the
-doctor finds nothing. A database with rows and a damaged file are refused. Then the source stands still and is
+doctor finds nothing. A database with rows and a damaged file are refused, and so is a database in which a restore
+or a copy was killed. Then the source stands still and is
 copied. All of that from each engine to each, unless `--from` and `--to` name them.
 """
 import argparse
 import os
 import random
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
+from contents import moment_faults  # noqa: E402
 from harness import Server, binary, eventually  # noqa: E402
+from interrupted import killed_faults, progress_faults, reading_faults, stopped_faults  # noqa: E402
 from postgres import Postgres  # noqa: E402
 
 ENGINES = ("sqlite", "postgres")
 
 WRITERS = 4
-BEFORE = 300  # members answered before the backup begins
+BEFORE = 1_000  # members answered before the backup begins
 COMMAND_SECONDS = 120
 PASSWORD = "no-command-shows-it"  # in every URL of a server, which lets anybody in
 
@@ -74,13 +76,13 @@ class Receiver:
 
 
 class Writer(threading.Thread):
-    """Creates members until told to stop; `answered` maps each id to its e-mail."""
+    """Creates members until told to stop; `answered` maps each id to its e-mail, `times` says when."""
 
     def __init__(self, server, token, customer, name):
         super().__init__(daemon=True)
         self._connection = server.connect(token)
         self._customer, self._name = customer, name
-        self.answered, self.refusal, self.stop = {}, None, threading.Event()
+        self.answered, self.times, self.refusal, self.stop = {}, [], None, threading.Event()
 
     def run(self):
         number = 0
@@ -90,6 +92,7 @@ class Writer(threading.Thread):
             try:
                 answer = self._connection.call("POST", "/v1/members/", {"customer_id": self._customer, "email": email})
                 if answer.status == 201:
+                    self.times.append(time.monotonic())
                     self.answered[answer.json()["id"]] = email
                 else:
                     self.refusal = f"creating {email}: {answer.status} {answer.text[:200]}"
@@ -101,27 +104,17 @@ class Places:
     """Databases on one engine, each with a folder that has a copy of the source's key."""
 
     def __init__(self, directory, postgres, key):
-        self._directory, self._postgres, self._key = Path(directory), postgres, key
+        self._directory, self.postgres, self.key = Path(directory), postgres, key
 
     def __call__(self, name):
         folder = self._directory / name
         folder.mkdir()
-        if self._postgres:
-            database = url_of(self._postgres, f"{self._directory.name}-{name}")
+        if self.postgres:
+            database = url_of(self.postgres, f"{self._directory.name}-{name}")
         else:
             database = f"sqlite:{folder}/{name}.db"
-        (folder / "secret.key").write_bytes(self._key.read_bytes())
+        (folder / "secret.key").write_bytes(self.key.read_bytes())
         return folder, ["--database", database, "--secret-key-file", folder / "secret.key"], database
-
-
-    def mark(self, database):
-        """Has a database look as if a restore into it had been killed."""
-        sql = "INSERT INTO installation (name, value) VALUES ('unfinished_load', '')"
-        if self._postgres:
-            self._postgres.sql(sql, database.rpartition("/")[2])
-            return
-        with closing(sqlite3.connect(database.removeprefix("sqlite:"))) as connection, connection:
-            connection.execute(sql.replace("''", "x''"))
 
 
 def url_of(postgres, name):
@@ -276,17 +269,6 @@ def refusals(place, file, directory, dice):
     return faults
 
 
-def half_full_faults(place, file):
-    """Whether a server starts on a database that was not filled to its end."""
-    folder, options, database = place("half-full")
-    done = tenantry("restore", file, *options)
-    if done.returncode != 0:
-        return [f"restore: {done.stderr[:300]}"]
-    place.mark(database)
-    done = tenantry("serve", "--listen", "127.0.0.1:0", *options)
-    return [] if done.returncode != 0 and "half full" in done.stderr else [f"it started: {done.stderr[:300]}"]
-
-
 def copied_faults(source, place):
     """Copies a database that stands still; what is not the same afterwards."""
     faults = []
@@ -351,32 +333,38 @@ def play(directory, from_postgres, to_postgres, dice):
         began = time.monotonic()
         backup = tenantry("backup", file, "--database", server.database)
         took = time.monotonic() - began
+        meanwhile = [sum(began < at < began + took for at in list(writer.times)) for writer in writers]
         for writer in writers:
             writer.stop.set()
         for writer in writers:
             writer.join(60)
         refused = [writer.refusal for writer in writers if writer.refusal]
-        total = sum(len(writer.answered) for writer in writers)
+        answered = {member: email for writer in writers for member, email in writer.answered.items()}
         server.stop()
         if backup.returncode != 0:
             return [("backup", [f"backup: {backup.stderr[:500]}"])]
         doctor = tenantry("doctor", "--database", server.database, "--secret-key-file", key)
         mode = oct(file.stat().st_mode & 0o777)
-        print(f"{len(before)} members before the backup, {total} after it; {file.stat().st_size} bytes in {took:.1f} s")
+        print(f"{len(before)} members before the backup, {len(answered)} after it; {file.stat().st_size} bytes in {took:.1f} s")
         folder, restore_options, database = place("restored")
         restored = tenantry("restore", file, *restore_options)
         if restored.returncode != 0:
             return [("restore", [f"restore: {restored.stderr[:500]}"])]
         return [
-            ("writes go on meanwhile", refused),
+            ("writes go on meanwhile", refused + ([] if all(meanwhile) else [f"answered meanwhile: {meanwhile}"])),
+            ("the backup is of one moment", moment_faults(file, before, answered)),
             ("the file is its owner's alone", [] if mode == "0o600" else [f"mode {mode}"]),
             ("what waited is counted", [] if "0 webhook events" not in restored.stderr
              and "and 1 mails" in restored.stderr else [restored.stderr[-300:]]),
             ("the restored server", restored_faults(folder, database, restore_options, organization, token, customer,
                                                     before, mailed, receiver)),
             ("what is refused", refusals(place, file, directory, dice)),
-            ("a half full database", half_full_faults(place, file)),
+            ("who is killed", killed_faults(tenantry, place, file, server.database)),
+            ("who only reads", reading_faults(tenantry, place, file)),
             ("a copy", copied_faults(server.database, place)),
+            ("what a copy shows", progress_faults(place, server.database)),
+            ("who is stopped", stopped_faults(tenantry, from_postgres, server.database, directory)
+             if from_postgres else []),
             ("the source, by the doctor", [] if doctor.returncode == 0 else [doctor.stdout[:500] + doctor.stderr[:500]]),
             ("passwords", shown_faults(server)),
         ]

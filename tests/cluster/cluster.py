@@ -208,6 +208,7 @@ class Stall:
 def prepare(cluster, database, slug="cluster"):
     """An organization: its id, and a token with all its scopes."""
     commands = cluster.command_line(database)
+    commands.run("migrate")
     organization = commands.create_organization(slug, owner_email="owner@example.com")
     token = commands.create_token(organization["id"])["token"]
     return organization["id"], token

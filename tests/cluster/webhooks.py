@@ -17,8 +17,8 @@ from pathlib import Path
 from cluster import Cluster, eventually, report
 from load import Load, Tenant, team
 
-LEASE_SECONDS = 30
-TAKEN_OVER_SECONDS = 60  # with the whole lease
+LEASE_SECONDS = 20
+TAKEN_OVER_SECONDS = 30  # with the whole lease
 TAKEN_SECONDS = 20  # once a lane is free: the other nodes look every 5 s
 DRAINED_SECONDS, DRAINED_A_SECOND = 60, 10  # what is left when the load ends: at least so many events a second
 ENDPOINTS = 3  # of each organization
@@ -175,6 +175,7 @@ def main():
         postgres = cluster.postgres().create().start()
         database = postgres.create_database("tenantry")
         commands = cluster.command_line(database)
+        commands.run("migrate")
         slugs = ["one", "two"]
         ids = [commands.create_organization(slug, owner_email=f"{slug}@example.com")["id"] for slug in slugs]
         tokens = [commands.create_token(id)["token"] for id in ids]

@@ -102,6 +102,11 @@ class Postgres:
         path = self.directory / "postgres.log"
         return "\n".join(path.read_text("utf-8", "replace").splitlines()[-lines:]) if path.exists() else ""
 
+    def psql(self, database):
+        """The command that asks in a database, what it is given on its standard input."""
+        return [program("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1",
+                f"host=127.0.0.1 port={self.port} user=tenantry dbname={database}"]
+
     def sql(self, text, database="postgres"):
         """Runs SQL; its rows as lines, columns split by |."""
         done = subprocess.run([program("psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", text,

@@ -177,7 +177,10 @@ impl App {
     /// # Errors
     /// When the database fails.
     pub async fn store_token_uses(&self) -> Result<(), StoreError> {
-        for uses in self.token_uses.take().chunks(limits::TOKEN_USES_STORED) {
+        let mut uses = self.token_uses.take();
+        // Another node may store uses of the same tokens: both in one order.
+        uses.sort_unstable_by_key(|used| (used.organization, used.token));
+        for uses in uses.chunks(limits::TOKEN_USES_STORED) {
             self.store.write(TokenUsesStore(uses.to_vec())).await?;
         }
         Ok(())

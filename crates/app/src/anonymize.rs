@@ -31,8 +31,9 @@ pub(crate) async fn anonymize(
     let after = anonymized(customer, &pseudonym);
     tx.customer_anonymize(customer, &after, moment.now()).await?;
     scrub(tx, organization, customer.id.uuid(), &pseudonym).await?;
-    retell(tx, customer, &pseudonym, &members).await?;
-    customers::record(tx, moment, by, "customer.anonymized", None, Some(&after)).await
+    customers::record(tx, moment, by, "customer.anonymized", None, Some(&after)).await?;
+    // Last: who holds events waits for no lane any more.
+    retell(tx, customer, &pseudonym, &members).await
 }
 
 /// Events that were sent forget what they told; those that wait tell it without names.
@@ -43,8 +44,10 @@ async fn retell(
     members: &HashMap<MemberId, Pseudonym>,
 ) -> Result<(), Error> {
     let organization = customer.organization;
+    // All are held first: one whose attempt ends meanwhile would be neither among these nor among those.
+    let pending = tx.webhook_events_hold(organization, customer.id).await?;
     tx.webhook_events_forget(organization, customer.id).await?;
-    for (id, data) in tx.webhook_events_pending(organization, customer.id).await? {
+    for (id, data) in pending {
         let data = match data {
             EventData::Customer(told) => EventData::Customer(Box::new(anonymized(&told, pseudonym))),
             EventData::CustomerState(told) => {

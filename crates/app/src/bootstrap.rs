@@ -12,7 +12,7 @@ use tenantry_store::{Operation, Tx};
 use crate::customers::CustomerCreate;
 use crate::organizations::{OrganizationCreate, Owner};
 use crate::tokens::{Issued, TokenCreate};
-use crate::{Error, HashKey, Requester};
+use crate::{App, Error, HashKey, Requester};
 
 /// Creates a first organization with an owner, a team customer and an all-scopes token, unless there is an
 /// organization already.
@@ -87,5 +87,20 @@ impl Operation for Bootstrap {
         };
         let issued = token.run(tx, moment).await?;
         Ok(Some(Bootstrapped { organization, customer, issued }))
+    }
+}
+
+impl App {
+    /// Creates what the first start creates; nothing when there is an organization, or another node that starts
+    /// at the same time is faster.
+    ///
+    /// # Errors
+    /// When it cannot be created.
+    pub async fn bootstrap(&self, first: Bootstrap) -> Result<Option<Bootstrapped>, Error> {
+        match self.write(first.clone()).await {
+            // Whoever has the slug has committed by now, and is found.
+            Err(Error::OrganizationInvalid(_)) => self.write(first).await,
+            outcome => outcome,
+        }
     }
 }

@@ -223,6 +223,10 @@ impl Search for Listed {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Paged<Customer>, StoreError> {
         tx.customers(&self.filter, self.page).await
     }
+
+    fn organization(&self) -> Option<OrganizationId> {
+        self.filter.organizations.first().copied()
+    }
 }
 
 impl App {
@@ -254,9 +258,7 @@ impl App {
     /// # Errors
     /// A fault.
     pub async fn customers(&self, filter: &CustomerFilter, page: Page) -> Result<Paged<Customer>, Error> {
-        if filter.is_narrow() {
-            return Ok(self.store.reader()?.tx()?.customers(filter, page).await?);
-        }
-        Ok(self.store.search(Listed { filter: filter.clone(), page }).await?)
+        let is_narrow = filter.is_narrow() && page.is_near();
+        self.look(Listed { filter: filter.clone(), page }, is_narrow).await
     }
 }

@@ -95,10 +95,13 @@ impl Operation for EmailUpdateVerify {
         let Some(update) = found(tx, token, hash_key, moment.now()).await? else {
             return Ok(Err(PortalError::EmailUpdateInvalid));
         };
+        // The customer first, as everybody does who changes what is theirs; then the wish may be gone.
+        let before = tx.customer_for_update(update.organization, update.customer).await?;
+        if !tx.email_update_use(&update).await? {
+            return Ok(Err(PortalError::EmailUpdateInvalid));
+        }
         let EmailUpdate { organization, customer, email, .. } = update;
-        tx.email_update_delete(organization, customer).await?;
         let tenant = tx.organization(organization).await?;
-        let before = tx.customer_for_update(organization, customer).await?;
         let Some((tenant, before)) = tenant.zip(before) else {
             return Ok(Err(PortalError::EmailUpdateInvalid));
         };

@@ -40,9 +40,11 @@ pub use secrets::{HashKey, KeyCheck, moments};
 pub use tenantry_core::team::Right;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use tenantry_core::{Moment, Timestamp};
-use tenantry_store::{Operation, Store, StoreError, Tx};
+use tenantry_store::{Operation, Search, Store, StoreError, Tx};
 
 use access_tokens::TokenUses;
 use credentials::Credentials;
@@ -63,6 +65,7 @@ pub struct App {
     in_flight: InFlight,
     plain_http_hosts: PlainHttpHosts,
     token_uses: TokenUses,
+    clock_off_ms: AtomicU64,
 }
 
 impl App {
@@ -77,6 +80,7 @@ impl App {
             credentials: Credentials::default(),
             in_flight: InFlight::default(),
             token_uses: TokenUses::default(),
+            clock_off_ms: AtomicU64::new(0),
             plain_http_hosts: PlainHttpHosts::default(),
         }
     }
@@ -119,23 +123,65 @@ impl App {
         self.store.write(operation).await
     }
 
-    /// Whether the database takes a write, and keeps it.
+    /// Looks for something: among the requests that look at few rows, or apart from them.
+    async fn look<S: Search>(&self, search: S, is_narrow: bool) -> Result<S::Output, Error> {
+        if is_narrow {
+            return Ok(search.run(&mut self.store.reader()?.tx()?).await?);
+        }
+        Ok(self.store.search(search).await?)
+    }
+
+    /// Whether the database takes a write, and keeps it. `tries` tells what happens meanwhile.
     ///
     /// # Errors
     /// When it does not.
-    pub async fn ready(&self) -> Result<(), StoreError> {
-        self.store.write(Probe).await
+    pub async fn ready(&self, tries: &Tries) -> Result<(), StoreError> {
+        self.store.write(Probe(tries.clone())).await
+    }
+
+    /// Compares the clock with the database's, where that has one; answers how far they are apart at least.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn check_clock(&self) -> Result<Duration, StoreError> {
+        let before = self.now().as_micros();
+        let Some(theirs) = self.store.time().await? else { return Ok(Duration::ZERO) };
+        let after = self.now().as_micros();
+        // The answer is from some time between the two.
+        let off = before.saturating_sub(theirs.as_micros()).max(theirs.as_micros().saturating_sub(after));
+        let off = Duration::from_micros(u64::try_from(off).unwrap_or(0));
+        self.clock_off_ms.store(u64::try_from(off.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        Ok(off)
+    }
+
+    /// How far the clock was from the database's when they were compared last.
+    #[must_use]
+    pub fn clock_off(&self) -> Duration {
+        Duration::from_millis(self.clock_off_ms.load(Ordering::Relaxed))
+    }
+}
+
+/// How often a write was tried.
+#[derive(Debug, Clone, Default)]
+pub struct Tries(Arc<AtomicU32>);
+
+impl Tries {
+    /// Whether it fails again and again. Twice may be: with others, and then alone.
+    #[must_use]
+    pub fn are_many(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 2
     }
 }
 
 /// A write that changes nothing but the time of the last one.
-struct Probe;
+struct Probe(Tries);
 
 impl Operation for Probe {
     type Output = ();
     type Error = StoreError;
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), StoreError> {
+        self.0.0.fetch_add(1, Ordering::Relaxed);
         tx.installation_touch(moment.now()).await
     }
 }

@@ -12,11 +12,21 @@ pub const IDEMPOTENCY_KEPT_S: i64 = 24 * 60 * 60;
 pub const SECRET_ANSWER_KEPT_S: i64 = 5 * 60;
 /// Seconds after which a request whose key is in use may try again.
 pub const IDEMPOTENCY_RETRY_S: u64 = 1;
-/// Seconds for which whoever sends a webhook holds its lane: after that another takes over. More than a
+/// Seconds for which whoever sends a webhook holds its lane: after that another takes over. Twice what a
 /// request may take.
-pub const WEBHOOK_LEASE_S: i64 = 30;
-/// Webhook requests of one organization that are under way at once: its slow endpoints delay no other's.
-pub const WEBHOOK_SHARE: i64 = 32;
+pub const WEBHOOK_LEASE_S: i64 = 20;
+/// Webhook requests of one organization that are under way at once, as far as one node knows: its slow
+/// endpoints delay no other's.
+pub const WEBHOOK_SHARE: usize = 32;
+/// Lanes taken in one transaction, which holds them all until its end.
+pub const WEBHOOK_TAKEN: usize = 8;
+/// Times that lanes are looked for before whoever asks is told that there are none for now.
+pub const WEBHOOK_LOOKS: usize = 16;
+/// Seconds for which a lane, or a mail, is left alone that cannot be read: by a program that does not know yet
+/// what a newer one wrote, or with another key.
+pub const PUT_OFF_S: i64 = 60;
+/// Events of an endpoint that is switched off which are given up in one transaction.
+pub const WEBHOOK_SKIPPED: usize = 500;
 /// Seconds for which what an event told is kept; the event itself and its deliveries stay.
 pub const WEBHOOK_PAYLOAD_KEPT_S: i64 = 90 * 24 * 60 * 60;
 /// Events whose payload is forgotten in one transaction.
@@ -39,7 +49,7 @@ pub const SWEPT: i64 = 500;
 /// Mails taken at once.
 pub const MAILS_TAKEN: i64 = 8;
 /// Seconds for which a taken mail is left alone: longer than handing one over can last.
-pub const MAIL_HELD_S: i64 = 120;
+pub const MAIL_HELD_S: i64 = 20;
 /// Rows of a table that are moved at once, when all data is.
 pub const MOVED_ROWS: i64 = 500;
 /// Bytes of rows that are stored in one transaction, when all data is moved.

@@ -45,7 +45,8 @@ impl Operation for Take {
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Vec<QueuedMail>, StoreError> {
         let now = moment.now();
-        tx.mails_take(now, now.plus_seconds(limits::MAIL_HELD_S), limits::MAILS_TAKEN).await
+        let until = [limits::MAIL_HELD_S, limits::PUT_OFF_S].map(|seconds| now.plus_seconds(seconds));
+        tx.mails_take(now, until, limits::MAILS_TAKEN).await
     }
 }
 
@@ -61,8 +62,8 @@ impl Operation for Postpone {
         let [chance] = moment.bytes();
         let next = mail::next_attempt(mail, moment.now(), chance);
         match next {
-            Some(due) => tx.mail_postpone(mail.organization, mail.id, due).await?,
-            None => tx.mail_delete(mail.organization, mail.id).await?,
+            Some(due) => tx.mail_postpone(mail, due).await?,
+            None => tx.mail_give_up(mail).await?,
         }
         Ok(next)
     }

@@ -311,6 +311,10 @@ impl Search for Listed {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Paged<Member>, StoreError> {
         tx.members(&self.filter, self.page).await
     }
+
+    fn organization(&self) -> Option<OrganizationId> {
+        self.filter.organizations.first().copied()
+    }
 }
 
 impl App {
@@ -327,9 +331,7 @@ impl App {
     /// # Errors
     /// A fault.
     pub async fn members(&self, filter: &MemberFilter, page: Page) -> Result<Paged<Member>, Error> {
-        if filter.is_narrow() {
-            return Ok(self.store.reader()?.tx()?.members(filter, page).await?);
-        }
-        Ok(self.store.search(Listed { filter: filter.clone(), page }).await?)
+        let is_narrow = filter.is_narrow() && page.is_near();
+        self.look(Listed { filter: filter.clone(), page }, is_narrow).await
     }
 }

@@ -114,7 +114,8 @@ impl KeyCheck {
     pub const NAME: &'static str = "hash_key_check";
 
     /// What is kept there: it tells the key from any other, and nothing of it.
-    pub(crate) fn value(&self) -> [u8; 32] {
+    #[must_use]
+    pub fn value(&self) -> [u8; 32] {
         self.hash_key.hash("tenantry key check").0
     }
 }

@@ -97,7 +97,7 @@ pub fn scrubbed(image: &str, pseudonym: &Pseudonym) -> Result<String, serde_json
             "email" => *value = Value::from(pseudonym.email().as_str()),
             "name" if !is_company => *value = name.clone(),
             "billing_name" => *value = name.clone(),
-            "billing_address" => *value = Value::Null,
+            "billing_address" | "owner_email" => *value = Value::Null,
             _ => {}
         }
     }
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn a_scrubbed_image_names_nobody() {
         let pseudonym = Pseudonym::draw(&mut Moment::new(Timestamp::from_micros(1), [3; 32]));
-        let image = r#"{"id":"x","email":"ada@example.com","name":"Ada","billing_name":"Ada L",
+        let image = r#"{"id":"x","email":"ada@example.com","name":"Ada","owner_email":"ada@home.example","billing_name":"Ada L",
             "billing_address":{"line1":"1 Street"},"external_id":"a-1","tax_id":null}"#;
         let text = scrubbed(image, &pseudonym).unwrap();
         for gone in ["ada", "Ada", "Street"] {

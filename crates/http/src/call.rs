@@ -14,6 +14,7 @@ use tenantry_app::idempotency::Attempt;
 use tenantry_app::{App, Caller, Requester};
 
 use crate::limits;
+use crate::route::Access;
 use crate::wire::{At, Loc, Violation, Wire};
 
 /// What a handler gets.
@@ -22,6 +23,8 @@ pub(crate) struct Call {
     /// Where the portal's pages are.
     pub(crate) portal_url: Arc<str>,
     pub(crate) caller: Option<Arc<Caller>>,
+    /// Who may send it.
+    pub(crate) access: Access,
     /// Where the request comes from.
     pub(crate) address: IpAddr,
     pub(crate) request_id: String,

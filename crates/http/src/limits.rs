@@ -28,6 +28,12 @@ pub(crate) const SHARE_EVERY: Duration = Duration::from_millis(200);
 pub(crate) const SHARED_CALLERS: usize = 10_000;
 /// Texts in which a node tells it; more callers than they hold are not told, those who took least.
 pub(crate) const SHARE_REPORTS: usize = 16;
+/// How long `/readyz` waits for a commit.
+pub(crate) const READY_COMMIT: Duration = Duration::from_millis(1_300);
+/// How long it waits for a read after that.
+pub(crate) const READY_READ: Duration = Duration::from_millis(500);
+/// How far the clock may be from the database's, as leases and expiries of other nodes are held against it.
+pub(crate) const CLOCK_OFF: Duration = Duration::from_secs(5);
 /// Query parameters looked at.
 pub(crate) const QUERY_PARAMETERS: usize = 200;
 /// Characters of an idempotency key (contracts/seeds/002).

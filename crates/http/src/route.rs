@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequestParts, RawPathParams, Request};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
@@ -234,11 +234,10 @@ async fn prepare(
         Err(_) => return Err(Refused::NoSuchPath),
     };
     let address = address(&parts);
-    let caller = match operation.access {
-        Access::Public => Ok(None),
-        access => authenticate(&shared.app, access, &parts.headers, address).await.map(Some),
-    };
-    if let Some(limiters) = &shared.limiters {
+    let caller = authenticate(&shared.app, operation.access, &parts.headers, address).await;
+    // Where nobody could say who asks, nothing is known that could be held against them.
+    let limiters = shared.limiters.as_ref().filter(|_| !matches!(caller, Err(Refused::Store(_))));
+    if let Some(limiters) = limiters {
         let taken = limiters.take(whose(&caller, address));
         *left = Some(taken);
         if !taken.allows() {
@@ -255,6 +254,7 @@ async fn prepare(
         app: Arc::clone(&shared.app),
         portal_url: Arc::clone(&shared.portal_url),
         caller: caller?,
+        access: operation.access,
         address,
         request_id: parts.extensions.get::<RequestId>().map(ToString::to_string).unwrap_or_default(),
         method: operation.method.as_str(),
@@ -265,8 +265,12 @@ async fn prepare(
         body: Bytes::new(),
         attempt: None,
     };
-    authorize(operation.access, &call)?;
-    call.body = read(body, shared.limits.body).await?;
+    authorize(&call)?;
+    if !body.is_end_stream() {
+        call.body = read(body, shared.limits.body).await?;
+        // A body may take its time, and whoever sends it may have lost their rights meanwhile.
+        call.renew().await?;
+    }
     call.attempt = idempotency::claimed(operation, &call)?;
     Ok(call)
 }
@@ -286,7 +290,10 @@ async fn authenticate(
     access: Access,
     headers: &HeaderMap,
     address: IpAddr,
-) -> Result<Arc<Caller>, Refused> {
+) -> Result<Option<Arc<Caller>>, Refused> {
+    if matches!(access, Access::Public) {
+        return Ok(None);
+    }
     let bearer = bearer(headers).ok_or(Refused::Unauthorized)?;
     let caller = app.authenticate(bearer).await.map_err(|refused| match refused {
         BearerRefused::Unknown => Refused::InvalidToken,
@@ -296,7 +303,16 @@ async fn authenticate(
     if caller.is_suspended() && !matches!(access, Access::Parent(_)) {
         return Err(Refused::Suspended);
     }
-    if caller.may_come_from(address) { Ok(caller) } else { Err(Refused::AddressNotAllowed) }
+    if caller.may_come_from(address) { Ok(Some(caller)) } else { Err(Refused::AddressNotAllowed) }
+}
+
+impl Call {
+    /// Asks once more who sends the request and whether they may: of a request that lasts, before more of it
+    /// is done.
+    pub(crate) async fn renew(&mut self) -> Result<(), Refused> {
+        self.caller = authenticate(&self.app, self.access, &self.headers, self.address).await?;
+        authorize(self)
+    }
 }
 
 /// Where a request comes from, an IPv4 address as itself in whatever form it arrived.
@@ -316,7 +332,8 @@ fn whose(caller: &Result<Option<Arc<Caller>>, Refused>, address: IpAddr) -> Who 
     })
 }
 
-fn authorize(access: Access, call: &Call) -> Result<(), Refused> {
+fn authorize(call: &Call) -> Result<(), Refused> {
+    let access = call.access;
     if matches!(access, Access::Public) {
         return Ok(());
     }

@@ -15,6 +15,7 @@ mod migrations;
 pub mod postgres;
 mod reader;
 mod rows;
+mod searches;
 mod snapshot;
 mod sql;
 pub mod sqlite;
@@ -39,8 +40,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tenantry_core::Moment;
 use tenantry_core::ids::OrganizationId;
+use tenantry_core::{Moment, Timestamp};
 
 /// A use case: everything that happens in one transaction. The engine may run it again after a conflict,
 /// so it holds its input and changes nothing but the database.
@@ -77,6 +78,11 @@ pub trait Search: Send + Sync + 'static {
 
     /// Looks.
     fn run(&self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Self::Output, StoreError>> + Send;
+
+    /// In whose rows it looks, or in whose first: the searches of one organization leave places for others.
+    fn organization(&self) -> Option<OrganizationId> {
+        None
+    }
 }
 
 /// Seals what must be read again but is nobody's business: it stands in the database unreadable without
@@ -152,11 +158,33 @@ impl Store {
     /// Runs a search, a few at a time and not for long.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when it takes too long.
+    /// [`StoreError::Unavailable`] when it takes too long, or too many wait for it already.
     pub async fn search<S: Search>(&self, search: S) -> Result<S::Output, StoreError> {
         match &self.engine {
             Engine::Sqlite(sqlite) => Arc::clone(sqlite).search(search).await,
             Engine::Postgres(postgres) => postgres.search(&search).await,
+        }
+    }
+
+    /// What time it is where the database is; nothing where that is here.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn time(&self) -> Result<Option<Timestamp>, StoreError> {
+        match &self.engine {
+            Engine::Sqlite(_) => Ok(None),
+            Engine::Postgres(postgres) => postgres.time().await.map(Some),
+        }
+    }
+
+    /// Whether the database answers, and may be written to as far as that can be told without writing.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn is_writable(&self) -> Result<bool, StoreError> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.reader().map(|_| true),
+            Engine::Postgres(postgres) => postgres.is_writable().await,
         }
     }
 

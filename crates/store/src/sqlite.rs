@@ -13,7 +13,9 @@ mod snapshot;
 
 pub(crate) use snapshot::Snapshot;
 
+use std::fs::OpenOptions;
 use std::future::Future;
+use std::os::unix::fs::OpenOptionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -25,8 +27,9 @@ use std::time::{Duration, Instant};
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, ToSql};
-use tokio::sync::{Notify, Semaphore, oneshot};
+use tokio::sync::{Notify, oneshot};
 
+use crate::searches::Searches;
 use crate::sql::{Param, Row, Value, unexpected};
 use crate::tx::Touched;
 use crate::{Engine, Generation, Moments, Operation, Search, Store, StoreError, Tx, Vault};
@@ -98,8 +101,6 @@ const BATCH: usize = 512;
 const STATEMENTS: usize = 256;
 /// How long a connection waits for another process, such as a command of this program.
 const BUSY: Duration = Duration::from_secs(30);
-/// Searches that run at once.
-const SEARCHES: usize = 2;
 /// How long a search may take.
 const SEARCH: Duration = Duration::from_secs(5);
 /// Steps of SQLite's machine between two looks at the clock.
@@ -125,7 +126,7 @@ pub struct Sqlite {
     queue: Mutex<Option<SyncSender<Job>>>,
     readers: Mutex<Vec<Connection>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    searches: Semaphore,
+    searches: Searches,
     vault: Arc<OnceLock<Arc<dyn Vault>>>,
 }
 
@@ -136,6 +137,21 @@ pub struct Sqlite {
 pub fn open(path: &Path, moments: Moments) -> Result<Store, StoreError> {
     let mut writer = connect(path, OpenFlags::default())?;
     schema::migrate(&mut writer, &moments)?;
+    start(path, writer, moments)
+}
+
+/// Opens the database at `path` to be read: it is neither made nor migrated, so that the program that it is
+/// of can go on with it.
+///
+/// # Errors
+/// When there is none, or its schema is not the one that this program knows.
+pub fn open_existing(path: &Path, moments: Moments) -> Result<Store, StoreError> {
+    let writer = connect(path, OpenFlags::default().difference(OpenFlags::SQLITE_OPEN_CREATE))?;
+    schema::check(&writer)?;
+    start(path, writer, moments)
+}
+
+fn start(path: &Path, mut writer: Connection, moments: Moments) -> Result<Store, StoreError> {
     let (queue, jobs) = sync_channel::<Job>(QUEUE);
     let (stop_checkpoints, stopped) = sync_channel::<()>(0);
     let log = path.with_file_name(format!("{}-wal", path.file_name().unwrap_or_default().to_string_lossy()));
@@ -157,7 +173,7 @@ pub fn open(path: &Path, moments: Moments) -> Result<Store, StoreError> {
         queue: Mutex::new(Some(queue)),
         readers: Mutex::default(),
         threads: Mutex::new(threads),
-        searches: Semaphore::new(SEARCHES),
+        searches: Searches::new(),
         vault: Arc::default(),
     };
     Ok(Store::new(Engine::Sqlite(Arc::new(sqlite))))
@@ -168,6 +184,10 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+    if flags.contains(OpenFlags::SQLITE_OPEN_CREATE) {
+        // A new file is its owner's alone, and what SQLite puts beside it is like it. What is wrong, it tells.
+        drop(OpenOptions::new().write(true).create_new(true).mode(0o600).open(path));
+    }
     let connect = || -> rusqlite::Result<Connection> {
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(BUSY)?;
@@ -269,9 +289,14 @@ impl Sqlite {
     }
 
     pub(crate) async fn search<S: Search>(self: Arc<Self>, search: S) -> Result<S::Output, StoreError> {
-        let pool = Arc::clone(&self);
-        let _place = pool.searches.acquire().await.map_err(unexpected)?;
-        tokio::task::spawn_blocking(move || self.search_here(&search)).await.map_err(unexpected)?
+        let place = self.searches.place(search.organization()).await?;
+        // It keeps its place until it has come to its end, whether or not anybody still waits for it.
+        let searching = tokio::task::spawn_blocking(move || {
+            let found = self.search_here(&search);
+            drop(place);
+            found
+        });
+        searching.await.map_err(unexpected)?
     }
 
     fn search_here<S: Search>(&self, search: &S) -> Result<S::Output, StoreError> {

@@ -112,6 +112,16 @@ impl<'c> Tx<'c> {
         }
     }
 
+    /// What an engine finds wrong with its own file; one that looks after its files itself is not asked.
+    pub(crate) async fn file_faults(&mut self) -> Result<Vec<String>, StoreError> {
+        if matches!(self.engine, Engine::Postgres(_)) {
+            return Ok(Vec::new());
+        }
+        let mut found = self.all("PRAGMA integrity_check", &[], |row| row.get::<String>(0)).await?;
+        found.retain(|says| says != "ok");
+        Ok(found)
+    }
+
     /// Changes rows; answers how many. Outside of a transaction nothing is changed.
     pub(crate) async fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<usize, StoreError> {
         match &mut self.engine {

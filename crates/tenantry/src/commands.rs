@@ -73,16 +73,17 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
                 let serving = settings.serving(options)?;
                 serve::serve(installation::open(&settings, serving.migrate).await?, serving).await
             }
+            // Nodes of the program before this one may run: only who is asked to changes the schema under them.
             Command::Organization(command) => {
-                let app = installation::open(&settings, Migrate::Yes).await?;
+                let app = installation::open(&settings, Migrate::No).await?;
                 close_after(&app, organization(&app, command).await).await
             }
             Command::Token(command) => {
-                let app = installation::open(&settings, Migrate::Yes).await?;
+                let app = installation::open(&settings, Migrate::No).await?;
                 close_after(&app, token(&app, command).await).await
             }
             Command::UserToken(command) => {
-                let app = installation::open(&settings, Migrate::Yes).await?;
+                let app = installation::open(&settings, Migrate::No).await?;
                 close_after(&app, user_token(&app, command).await).await
             }
         }

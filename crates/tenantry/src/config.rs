@@ -18,7 +18,7 @@ use crate::commands::Failure;
 
 const FILE: &str = "tenantry.toml";
 
-/// What the file may set: the options of the command line by their names.
+/// What the file may set: the flags by their names. Those of lists are also known by what they hold.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct File {
@@ -34,8 +34,11 @@ struct File {
     rate_burst: Option<NonZeroU32>,
     unknown_rate_per_second: Option<NonZeroU32>,
     unknown_rate_burst: Option<NonZeroU32>,
+    #[serde(rename = "trusted-proxy", alias = "trusted-proxies")]
     trusted_proxies: Option<Vec<String>>,
+    #[serde(rename = "trusted-origin", alias = "trusted-origins")]
     trusted_origins: Option<Vec<String>>,
+    #[serde(rename = "webhook-http-host", alias = "webhook-http-hosts")]
     webhook_http_hosts: Option<Vec<String>>,
     portal_url: Option<String>,
     mail: Option<String>,
@@ -227,4 +230,33 @@ fn read(path: &Path) -> Result<Option<File>, Failure> {
     let file =
         toml::from_str(&text).map_err(|error| Failure::Config(format!("{}: {error}", path.display())))?;
     Ok(Some(file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Arguments;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_file_takes_every_flag_by_its_name() {
+        let mut command = Arguments::command();
+        command.build();
+        let serve = command.find_subcommand("serve").unwrap();
+        let mut seen = 0;
+        for flag in serve.get_arguments().filter_map(|argument| argument.get_long()) {
+            if ["config", "help", "version"].contains(&flag) {
+                continue;
+            }
+            seen += 1;
+            // Of no flag's type: what is refused is the value, not the name.
+            let refused = toml::from_str::<File>(&format!("{flag} = 1970-01-01\n")).unwrap_err().to_string();
+            assert!(!refused.contains("unknown field"), "{refused}");
+        }
+        assert!(seen > 20, "{seen}");
+        let file: File =
+            toml::from_str("trusted-proxy = ['10.0.0.1']\ntrusted-origins = ['https://a.example']").unwrap();
+        assert_eq!(file.trusted_proxies.as_deref(), Some(["10.0.0.1".to_owned()].as_slice()));
+        assert_eq!(file.trusted_origins.as_deref(), Some(["https://a.example".to_owned()].as_slice()));
+    }
 }

@@ -2,15 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
+use std::future::poll_fn;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::task::{Context, Poll, Waker};
 
 use serde_json::{Map, Value, json};
 use tenantry_app::archive::{self, ArchiveError, Written};
+use tenantry_app::moments;
 use tenantry_store::Store;
 use tenantry_store::doctor::{self, Finding};
 use tenantry_store::postgres::Migrate;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::commands::Failure;
 use crate::config::Settings;
@@ -54,10 +58,17 @@ async fn write_backup(store: &Store, out: impl Write) -> Result<Written, Failure
 /// Writes under another name first: under the file's name there is never half a backup.
 async fn backup_file(store: &Store, path: &Path) -> Result<Written, Failure> {
     let name = path.file_name().ok_or_else(|| Failure::Config(format!("{}: no file", path.display())))?;
-    let draft = path.with_file_name(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
+    // A name that nobody has: what a killed backup left is in nobody's way.
+    let unique = moments(installation::clock())().uuid().simple();
+    let draft = path.with_file_name(format!(".{}.{unique}", name.to_string_lossy()));
     let about = |error: io::Error| Failure::Config(format!("{}: {error}", draft.display()));
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).map_err(about)?;
-    let written = write_backup(store, &file).await;
+    let mut stop = Stop::new()?;
+    let written = tokio::select! {
+        biased;
+        () = poll_fn(|cx| stop.poll(cx)) => Err(stopped().into()),
+        written = write_backup(store, Stoppable { out: &file, stop: Stop::new()? }) => written,
+    };
     let kept = written.and_then(|written| {
         file.sync_all()?;
         fs::rename(&draft, path)?;
@@ -69,6 +80,47 @@ async fn backup_file(store: &Store, path: &Path) -> Result<Written, Failure> {
         drop(fs::remove_file(&draft));
     }
     kept
+}
+
+/// The signals that end a program in order.
+struct Stop([Signal; 2]);
+
+impl Stop {
+    fn new() -> io::Result<Self> {
+        Ok(Self([signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?]))
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.0.iter_mut().any(|signal| signal.poll_recv(cx).is_ready()) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+}
+
+fn stopped() -> io::Error {
+    io::Error::other("told to stop")
+}
+
+/// Fails once the program is told to stop. A file's rows are read without ever waiting, so nobody else would
+/// notice.
+struct Stoppable<W> {
+    out: W,
+    stop: Stop,
+}
+
+impl<W: Write> Write for Stoppable<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.stop.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(()) => Err(stopped()),
+            Poll::Pending => self.out.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 pub(crate) async fn restore(settings: &Settings, command: Restore) -> Result<(), Failure> {
@@ -130,8 +182,7 @@ async fn copy_into(source: &Store, to: &Database) -> Result<u64, Failure> {
 }
 
 pub(crate) async fn doctor(settings: &Settings, command: Doctor) -> Result<(), Failure> {
-    Database::parse(&settings.database)?.must_exist()?;
-    let app = installation::open(settings, Migrate::No).await?;
+    let app = installation::open_to_read(settings).await?;
     let found = look(app.store(), command.json).await;
     app.store().close().await;
     match found? {
@@ -171,4 +222,19 @@ fn object(finding: &Finding) -> Value {
         "key": key.collect::<Map<_, _>>(),
         "finding": finding.says,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_writes_without_waiting_hears_that_the_program_is_to_stop() {
+        let mut out = Stoppable { out: io::sink(), stop: Stop::new().unwrap() };
+        out.write_all(b"before").unwrap();
+        let told =
+            std::process::Command::new("kill").args(["-TERM", &std::process::id().to_string()]).status();
+        assert!(told.unwrap().success());
+        while out.write_all(b"after").is_ok() {}
+    }
 }

@@ -15,7 +15,8 @@ use tenantry_store::{Store, postgres, sqlite};
 use crate::commands::Failure;
 use crate::config::Settings;
 
-/// Opens the database that the settings name, migrates it unless told otherwise, and reads its key.
+/// Opens the database that the settings name, migrates it unless told otherwise, and reads its key. A file is
+/// made and migrated in any case: no other program runs on it.
 pub(crate) async fn open(settings: &Settings, migrate: Migrate) -> Result<App, Failure> {
     let database = Database::parse(&settings.database)?;
     let key_path = key_path(settings, &database)?;
@@ -30,9 +31,51 @@ pub(crate) async fn open(settings: &Settings, migrate: Migrate) -> Result<App, F
     opened
 }
 
+/// Opens the database that the settings name with its key; neither is made or changed.
+pub(crate) async fn open_to_read(settings: &Settings) -> Result<App, Failure> {
+    let database = Database::parse(&settings.database)?;
+    let key_path = key_path(settings, &database)?;
+    let store = database.open_existing().await?;
+    let key = match refuse_half(&database, &store).await {
+        Ok(()) => key_to_read(&store, &key_path).await,
+        Err(half) => Err(half),
+    };
+    match key {
+        Ok(key) => Ok(App::new(store, clock(), key)),
+        Err(failure) => {
+            store.close().await;
+            Err(failure)
+        }
+    }
+}
+
+async fn key_to_read(store: &Store, path: &Path) -> Result<HashKey, Failure> {
+    let kept = store.reader()?.tx()?.installation_kept(KeyCheck::NAME).await?;
+    match (read_key(path), kept) {
+        // Nothing was hashed or sealed yet.
+        (Err(error), None) if error.kind() == ErrorKind::NotFound => Ok(HashKey::generate()),
+        (Err(error), Some(_)) if error.kind() == ErrorKind::NotFound => Err(missing(path)),
+        (Err(error), _) => Err(Failure::Config(format!("{}: {error}", path.display()))),
+        (Ok(key), Some(kept)) if kept != KeyCheck { hash_key: key.clone() }.value() => Err(another(path)),
+        (Ok(key), _) => Ok(key),
+    }
+}
+
+fn missing(key: &Path) -> Failure {
+    Failure::Config(format!("{} is missing: it holds the key of the tokens in this database", key.display()))
+}
+
+fn another(key: &Path) -> Failure {
+    let what = "does not hold the key that the tokens in this database were made with";
+    Failure::Config(format!("{} {what}", key.display()))
+}
+
 async fn refuse_half(database: &Database, store: &Store) -> Result<(), Failure> {
     if store.reader()?.tx()?.installation_has(UNFINISHED).await? {
-        let half = format!("{database} is half full: a restore or a copy into it did not finish");
+        let half = format!(
+            "{database} is half full: a restore or a copy into it did not finish; begin again with a new, empty \
+             database"
+        );
         return Err(Failure::Config(half));
     }
     Ok(())
@@ -52,9 +95,7 @@ pub(crate) fn key_path(settings: &Settings, database: &Database) -> Result<PathB
 
 async fn with_key(store: Store, key_path: &Path) -> Result<App, Failure> {
     if !key_path.exists() && has_key(&store).await? {
-        let missing =
-            format!("{} is missing: it holds the key of the tokens in this database", key_path.display());
-        return Err(Failure::Config(missing));
+        return Err(missing(key_path));
     }
     let hash_key = read_or_make_key(key_path)
         .map_err(|error| Failure::Config(format!("{}: {error}", key_path.display())))?;
@@ -62,10 +103,7 @@ async fn with_key(store: Store, key_path: &Path) -> Result<App, Failure> {
     if app.write(KeyCheck { hash_key }).await? {
         return Ok(app);
     }
-    Err(Failure::Config(format!(
-        "{} does not hold the key that the tokens in this database were made with",
-        key_path.display()
-    )))
+    Err(another(key_path))
 }
 
 /// The key in a file that must be there.
@@ -105,23 +143,18 @@ impl Database {
         }
     }
 
-    /// Refuses a file that is not there: opening it would make it.
-    pub(crate) fn must_exist(&self) -> Result<(), Failure> {
+    /// Opens it to be read: it must be there, with this program's schema.
+    pub(crate) async fn open_existing(&self) -> Result<Store, Failure> {
         match self {
             Self::Sqlite(path) if !path.exists() => {
                 Err(Failure::Config(format!("{self}: there is no such database")))
             }
-            _ => Ok(()),
+            Self::Sqlite(path) => Ok(sqlite::open_existing(path, moments(clock()))?),
+            Self::Postgres(_) => self.open(Migrate::No).await,
         }
     }
 
-    /// Opens it to be read: it must be there. A server's is not migrated, as nodes may run on it.
-    pub(crate) async fn open_existing(&self) -> Result<Store, Failure> {
-        self.must_exist()?;
-        self.open(Migrate::No).await
-    }
-
-    /// Opens it.
+    /// Opens it; a file is made and migrated where needed.
     pub(crate) async fn open(&self, migrate: Migrate) -> Result<Store, Failure> {
         match self {
             Self::Sqlite(path) => Ok(sqlite::open(path, moments(clock()))?),

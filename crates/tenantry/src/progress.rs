@@ -9,6 +9,10 @@ use tenantry_app::archive::Progress;
 const PERSON: Duration = Duration::from_millis(100);
 /// Between two lines of a log.
 const LOG: Duration = Duration::from_secs(10);
+/// Empties the line; what does not fit on it is cut off, not shown on the next.
+const LINE_BEGIN: &str = "\r\x1b[2K\x1b[?7l";
+/// From here on lines are as they were.
+const LINE_END: &str = "\x1b[?7h";
 /// Characters of a bar.
 const WIDTH: u64 = 30;
 
@@ -39,14 +43,17 @@ impl Shown {
         self.last = Some((progress.doing, at));
         let line = line(progress, self.is_terminal);
         // Nobody misses a bar that cannot be shown.
-        let _ =
-            if self.is_terminal { write!(self.out, "\r\x1b[2K{line}") } else { writeln!(self.out, "{line}") };
+        let _ = if self.is_terminal {
+            write!(self.out, "{LINE_BEGIN}{line}{LINE_END}")
+        } else {
+            writeln!(self.out, "{line}")
+        };
     }
 
     /// Leaves the line to what is said next.
     pub(crate) fn clear(&mut self) {
         if self.is_terminal && self.last.is_some() {
-            let _ = write!(self.out, "\r\x1b[2K");
+            let _ = write!(self.out, "{LINE_BEGIN}{LINE_END}");
         }
     }
 }
@@ -57,10 +64,14 @@ fn line(Progress { doing, table, rows, of }: Progress<'_>, with_bar: bool) -> St
         Some(of) if with_bar => {
             let full = rows.saturating_mul(WIDTH).checked_div(of).unwrap_or(WIDTH).min(WIDTH);
             let bar: String = (0..WIDTH).map(|place| if place < full { '#' } else { '.' }).collect();
-            format!("{doing} [{bar}] {rows} of {of} rows, {table}")
+            format!("{doing} [{bar}] {}% {rows} of {of} rows, {table}", percent(rows, of))
         }
-        Some(of) => format!("{doing}: {rows} of {of} rows, {table}"),
+        Some(of) => format!("{doing}: {}%, {rows} of {of} rows, {table}", percent(rows, of)),
     }
+}
+
+fn percent(rows: u64, of: u64) -> u64 {
+    rows.saturating_mul(100).checked_div(of).unwrap_or(100).min(100)
 }
 
 #[cfg(test)]
@@ -73,5 +84,9 @@ mod tests {
             line(Progress { doing: "copying", table: "users", rows, of: Some(of) }, true).matches('#').count()
         };
         assert_eq!([bar(0, 10), bar(5, 10), bar(10, 10), bar(11, 10), bar(0, 0)], [0, 15, 30, 30, 30]);
+        let shown =
+            |with_bar| line(Progress { doing: "copying", table: "users", rows: 2, of: Some(8) }, with_bar);
+        assert!(shown(true).contains("] 25% 2 of 8 rows"));
+        assert_eq!(shown(false), "copying: 25%, 2 of 8 rows, users");
     }
 }

@@ -20,6 +20,10 @@ use crate::config::Serving;
 
 /// How often what has expired is deleted.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// How often the clock is compared with the database's.
+const CLOCK_EVERY: Duration = Duration::from_secs(10);
+/// How far they may be apart before that is told.
+const CLOCK_WARNING: Duration = Duration::from_secs(1);
 
 /// Serves until the process is told to stop, then closes the database.
 pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), Failure> {
@@ -62,9 +66,16 @@ pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), Failure> {
         stop.send_replace(true);
     };
     let mail = MailWorker::new(Arc::clone(&app), mail.mailer, &mail.from, portal);
-    let (drained, (), (), (), ()) = tokio::join!(
+    let clock = async {
+        tokio::select! {
+            () = told(stopped.clone()) => {}
+            () = watch_clock(&app) => {}
+        }
+    };
+    let (drained, (), (), (), (), ()) = tokio::join!(
         server::serve(listener, front.clone(), wait),
         sweep(&app, &front, stopped.clone()),
+        clock,
         front.share_budgets(told(stopped.clone())),
         webhooks.run(told(stopped.clone())),
         mail.run(stopped)
@@ -84,22 +95,38 @@ async fn told(mut stopped: watch::Receiver<bool>) {
 }
 
 /// Deletes what has expired and stores when tokens were used, now and then.
-async fn sweep(app: &App, front: &Front, mut stopped: watch::Receiver<bool>) {
+async fn sweep(app: &App, front: &Front, stopped: watch::Receiver<bool>) {
     let mut every = tokio::time::interval(SWEEP_EVERY);
+    let sweeping = async {
+        loop {
+            every.tick().await;
+            front.sweep();
+            if let Err(error) = app.sweep().await {
+                tracing::warn!(%error, "expired records stay for now");
+            }
+        }
+    };
+    // What has expired may be much: the rest of it waits for the next start.
+    tokio::select! {
+        () = told(stopped.clone()) => {}
+        () = sweeping => {}
+    }
+    if let Err(error) = app.store_token_uses().await {
+        tracing::warn!(%error, "the last uses of some tokens were not stored");
+    }
+}
+
+/// Compares the clock with the database's, now and then.
+async fn watch_clock(app: &App) {
+    let mut every = tokio::time::interval(CLOCK_EVERY);
     loop {
-        tokio::select! {
-            _ = stopped.wait_for(|stopped| *stopped) => {
-                if let Err(error) = app.store_token_uses().await {
-                    tracing::warn!(%error, "the last uses of some tokens were not stored");
-                }
-                return;
+        every.tick().await;
+        match app.check_clock().await {
+            Ok(off) if off > CLOCK_WARNING => {
+                tracing::warn!(?off, "the clock differs from the database's: is it kept by NTP, on both?");
             }
-            _ = every.tick() => {
-                front.sweep();
-                if let Err(error) = app.sweep().await {
-                    tracing::warn!(%error, "expired records stay for now");
-                }
-            }
+            Ok(_) => {}
+            Err(error) => tracing::debug!(%error, "the database does not tell its time"),
         }
     }
 }
@@ -113,7 +140,7 @@ async fn first_start(app: &App) -> Result<Option<Bootstrapped>, Failure> {
         customer_email: EmailAddress::parse("team@example.com").map_err(fixed)?,
         hash_key: app.hash_key().clone(),
     };
-    Ok(app.write(bootstrap).await?)
+    Ok(app.bootstrap(bootstrap).await?)
 }
 
 /// Shows the first token, once, in calls that can be pasted.

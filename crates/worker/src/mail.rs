@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// How long the worker sleeps at the most: mail that another process left is found by then.
-const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 /// How long it sleeps when the database does not answer.
 const AFTER_FAULT: Duration = Duration::from_secs(5);
 

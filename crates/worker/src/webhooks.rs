@@ -50,13 +50,22 @@ impl<R: Resolve + 'static> Webhooks<R> {
         let mut stop = pin!(stop);
         let mut in_flight = JoinSet::new();
         loop {
-            let wait = self.start(&mut in_flight).await;
+            let looked = match self.start(&mut in_flight).await {
+                Ok(()) => self.until_next().await,
+                Err(error) => Err(error),
+            };
+            let wait = looked.unwrap_or_else(|error| {
+                tracing::warn!(%error, "webhooks wait");
+                LOOK_EVERY
+            });
             tokio::select! {
                 () = &mut stop => break,
                 () = self.app.store().webhooks_written().notified() => {}
                 Some(_) = in_flight.join_next() => {}
                 () = tokio::time::sleep(wait) => {}
             }
+            // One look for all that have ended.
+            while in_flight.try_join_next().is_some() {}
         }
         let drained = async { while in_flight.join_next().await.is_some() {} };
         if tokio::time::timeout(DRAIN, drained).await.is_err() {
@@ -73,10 +82,7 @@ impl<R: Resolve + 'static> Webhooks<R> {
         let mut sent = 0;
         let mut in_flight = JoinSet::new();
         loop {
-            for claim in self.app.webhook_claim(IN_FLIGHT).await? {
-                let worker = Arc::clone(self);
-                in_flight.spawn(async move { worker.deliver(claim).await });
-            }
+            self.start(&mut in_flight).await?;
             match in_flight.join_next().await {
                 Some(_) => sent += 1,
                 None => return Ok(sent),
@@ -84,35 +90,27 @@ impl<R: Resolve + 'static> Webhooks<R> {
         }
     }
 
-    /// Starts what can be started; answers how long nothing else will be due.
-    async fn start(self: &Arc<Self>, in_flight: &mut JoinSet<()>) -> Duration {
-        let free = IN_FLIGHT.saturating_sub(in_flight.len());
-        if free == 0 {
-            return LOOK_EVERY;
-        }
-        let claims = match self.app.webhook_claim(free).await {
-            Ok(claims) => claims,
-            Err(error) => {
-                tracing::warn!(%error, "webhooks wait");
-                return LOOK_EVERY;
+    /// Starts the requests that are due, as far as there are places.
+    async fn start(self: &Arc<Self>, in_flight: &mut JoinSet<()>) -> Result<(), StoreError> {
+        loop {
+            let free = IN_FLIGHT.saturating_sub(in_flight.len());
+            let claims = if free == 0 { Vec::new() } else { self.app.webhook_claim(free).await? };
+            if claims.is_empty() {
+                return Ok(());
             }
-        };
-        for claim in claims {
-            let worker = Arc::clone(self);
-            in_flight.spawn(async move { worker.deliver(claim).await });
+            for claim in claims {
+                let worker = Arc::clone(self);
+                in_flight.spawn(async move { worker.deliver(claim).await });
+            }
         }
+    }
+
+    /// How long nothing else will be due.
+    async fn until_next(&self) -> Result<Duration, StoreError> {
         let now = self.app.now();
-        match self.app.webhook_next_due().await {
-            Ok(Some(due)) => {
-                let micros = due.as_micros().saturating_sub(now.as_micros());
-                Duration::from_micros(u64::try_from(micros).unwrap_or(0)).min(LOOK_EVERY)
-            }
-            Ok(None) => LOOK_EVERY,
-            Err(error) => {
-                tracing::warn!(%error, "webhooks wait");
-                LOOK_EVERY
-            }
-        }
+        let Some(due) = self.app.webhook_next_due().await? else { return Ok(LOOK_EVERY) };
+        let micros = due.as_micros().saturating_sub(now.as_micros());
+        Ok(Duration::from_micros(u64::try_from(micros).unwrap_or(0)).min(LOOK_EVERY))
     }
 
     /// One attempt, from the text to its place in the database.
@@ -134,7 +132,9 @@ impl<R: Resolve + 'static> Webhooks<R> {
         let payload = self.payload(&claim)?;
         let (event, endpoint) = (&claim.event, &claim.endpoint);
         let now = self.app.now().as_seconds();
-        let headers = headers(endpoint.secret.as_str(), &event.id.to_string(), now, payload.as_bytes());
+        let secret = endpoint.secret.as_ref();
+        let secret = secret.ok_or_else(|| StoreError::Unexpected("a webhook without secret".into()))?;
+        let headers = headers(secret.as_str(), &event.id.to_string(), now, payload.as_bytes());
         let outcome = self.sender.post(endpoint.url.as_str(), &headers, payload.clone().into()).await;
         let attempts = event.attempts.saturating_add(1);
         let retry_after = delay(attempts, spread(&claim));

@@ -6,7 +6,7 @@ use tenantry_core::Timestamp;
 use tenantry_store::{Catalogue, Store};
 
 use super::format::{FORMAT, Header, Sum, TableEnd, TableHead, VERSION, Writer, row_line};
-use super::{ArchiveError, Progress, Report, each_part, whole};
+use super::{ArchiveError, Progress, Report, each_part, total, whole};
 
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,7 @@ pub async fn backup(
         created_at: now.as_micros(),
         program: program.to_owned(),
     })?;
+    let of = total(&mut snapshot, &catalogue.tables).await?;
     let mut rows = 0;
     for table in &catalogue.tables {
         writer.json(&TableHead::of(table))?;
@@ -48,7 +49,7 @@ pub async fn backup(
                 writer.line(&line)?;
                 sum.add(&line);
             }
-            report(Progress { doing: "writing", table: &table.name, rows: rows + sum.rows, of: None });
+            report(Progress { doing: "writing", table: &table.name, rows: rows + sum.rows, of: Some(of) });
             Ok(())
         })
         .await?;

@@ -4,7 +4,7 @@ use tenantry_store::{Catalogue, Snapshot, Store};
 
 use super::format::{Sum, row_line};
 use super::load::Loading;
-use super::{ArchiveError, Progress, Report, Sums, difference, each_part, sums, whole};
+use super::{ArchiveError, Progress, Report, Sums, difference, each_part, sums, total, whole};
 
 /// Copies all data; answers how many rows. What waits to be sent will be sent from the copy, so the source
 /// must stand still from the beginning on, for good; that it did while it was copied is looked at.
@@ -25,10 +25,7 @@ async fn load(
     report: Report<'_>,
 ) -> Result<u64, ArchiveError> {
     let tables = Catalogue::now()?.tables;
-    let mut of = 0;
-    for table in &tables {
-        of += u64::try_from(snapshot.tx()?.rows_count(table).await?).unwrap_or(0);
-    }
+    let of = total(snapshot, &tables).await?;
     let (mut copied, mut rows) = (Sums::new(), 0);
     for table in &tables {
         let mut sum = Sum::default();

@@ -122,7 +122,10 @@ fn row(line: &str, table: &Table) -> Option<Fields> {
         (Value::Bool(value), ColumnKind::Bool) => Some(Field::Bool(value)),
         _ => None,
     });
-    fields.collect()
+    let fields: Fields = fields.collect::<Option<_>>()?;
+    // What is read back is compared with this line: it must be as this program writes it. No text has U+0000.
+    let has_nul = fields.iter().any(|field| matches!(field, Field::Text(text) if text.contains('\0')));
+    (!has_nul && row_line(&fields) == line).then_some(fields)
 }
 
 /// Writes lines and sums them up.
@@ -137,6 +140,9 @@ impl<W: Write> Writer<W> {
     }
 
     pub(super) fn line(&mut self, line: &str) -> Result<(), ArchiveError> {
+        if line.len() as u64 >= limits::BACKUP_LINE {
+            return Err(ArchiveError::Unsupported("a row is too long for a backup to be restored".into()));
+        }
         for part in [line.as_bytes(), b"\n"] {
             self.digest.update(part);
             self.out.write_all(part)?;
@@ -171,6 +177,8 @@ pub(super) enum Piece {
 /// Reads a backup and checks all that can be checked on the way.
 pub(super) struct Reader<R> {
     input: R,
+    /// Bytes of a line at the most.
+    longest: u64,
     digest: Sha256,
     line: u64,
     header: Header,
@@ -182,10 +190,15 @@ pub(super) struct Reader<R> {
 impl<R: BufRead> Reader<R> {
     /// Reads the header. A format, version or schema that this program does not know is refused.
     pub(super) fn new(input: R) -> Result<Self, ArchiveError> {
+        Self::of_lines(input, limits::BACKUP_LINE)
+    }
+
+    fn of_lines(input: R, longest: u64) -> Result<Self, ArchiveError> {
         let header =
             Header { format: String::new(), version: 0, schema: 0, created_at: 0, program: String::new() };
         let mut reader = Self {
             input,
+            longest,
             digest: Sha256::new(),
             line: 0,
             header,
@@ -229,9 +242,12 @@ impl<R: BufRead> Reader<R> {
     fn next_line(&mut self) -> Result<Option<String>, ArchiveError> {
         self.line += 1;
         let mut line = Vec::new();
-        let read = (&mut self.input).take(limits::BACKUP_LINE).read_until(b'\n', &mut line)?;
+        let read = (&mut self.input).take(self.longest).read_until(b'\n', &mut line)?;
         if read == 0 {
             return Ok(None);
+        }
+        if read as u64 == self.longest && line.last() != Some(&b'\n') {
+            return Err(self.damaged(format!("this line is longer than {} bytes", self.longest)));
         }
         if line.pop() != Some(b'\n') {
             return Err(self.damaged("the file ends within a line"));
@@ -300,7 +316,10 @@ fn tables(schema: i64) -> Result<Vec<Arc<Table>>, ArchiveError> {
         let what = format!("a backup of schema {schema}; this program knows {}: use a newer one", now.schema);
         return Err(ArchiveError::Unsupported(what));
     }
-    if schema < now.rewritten.max(1) {
+    if schema < 1 {
+        return Err(ArchiveError::Unsupported(format!("a backup of schema {schema}, which there never was")));
+    }
+    if schema < now.rewritten {
         let what = format!(
             "a backup of schema {schema}, before schema {}, which changed rows: restore it with the program \
              that made it, and let this one migrate that",
@@ -347,13 +366,39 @@ mod tests {
             Field::Int(i64::MAX),
             Field::Int(i64::MIN),
             Field::Bool(true),
-            Field::Text("a \"line\"\nof \u{1f600} \u{0}".to_owned()),
+            Field::Text("a \"line\"\nof \u{1f600} \u{1}".to_owned()),
             Field::Null,
         ];
         let line = row_line(&fields);
         assert!(!line.contains('\n'));
         assert_eq!(row(&line, &table), Some(fields));
         assert_eq!(row("[1, 2]", &table), None);
-        assert_eq!(row(&line.replace("true", "\"true\""), &table), None);
+        let id = Uuid::from_u128(7);
+        let spoilt = [
+            ("true", "\"true\""),
+            ("true", "1"),
+            ("true", "true "),
+            ("\\u0001", "\\u0000"),
+            ("AP8K", "AP8K!"),
+            ("9223372036854775807", "9223372036854775808"),
+            ("9223372036854775807", "1.5"),
+            (&id.to_string(), "x"),
+            (&id.to_string(), &id.simple().to_string()),
+        ];
+        for (from, to) in spoilt {
+            assert!(line.contains(from), "{from}");
+            assert_eq!(row(&line.replace(from, to), &table), None, "{to}");
+        }
+    }
+
+    #[test]
+    fn a_line_takes_no_more_memory_than_it_may() {
+        let header = format!(
+            "{{\"format\":\"{FORMAT}\",\"version\":{VERSION},\"schema\":1,\"created_at\":5,\"program\":\"0\"}}\n"
+        );
+        let endless = std::io::BufReader::new(header.as_bytes().chain(std::io::repeat(b'[')));
+        let mut reader = Reader::of_lines(endless, 1_000).unwrap();
+        let told = reader.next().err().unwrap().to_string();
+        assert_eq!(told, "line 2: this line is longer than 1000 bytes");
     }
 }

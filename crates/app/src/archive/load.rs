@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use tenantry_core::Moment;
-use tenantry_store::{Catalogue, Field, Fields, Operation, Store, Table, Tx};
+use tenantry_store::{Catalogue, Field, Fields, Operation, Store, StoreError, Table, Tx};
 
 use super::format::Sum;
 use super::{ArchiveError, Progress, Report, Sums, UNFINISHED, difference, sums};
@@ -98,7 +98,13 @@ impl<'a> Loading<'a> {
         }
         self.bytes = 0;
         let rows = std::mem::take(&mut self.waiting);
-        self.store.write(Insert { table: Arc::clone(table), rows }).await
+        let stored = self.store.write(Insert { table: Arc::clone(table), rows }).await;
+        stored.map_err(|error| match error {
+            ArchiveError::Store(why @ (StoreError::Violated(_) | StoreError::Unexpected(_))) => {
+                ArchiveError::Refused { table: table.name.clone(), why }
+            }
+            other => other,
+        })
     }
 
     /// Reads everything back.
@@ -118,12 +124,25 @@ impl<'a> Loading<'a> {
 
     /// Ends it one way or the other: the mark is taken away, with every row when it failed.
     pub(super) async fn end<T>(self, outcome: Result<T, ArchiveError>) -> Result<T, ArchiveError> {
+        let outcome = match outcome {
+            Ok(output) => self.finish().await.map(|()| output),
+            failed => failed,
+        };
         match outcome {
-            Ok(output) => self.store.write(Finish).await.map(|()| output),
+            Ok(output) => Ok(output),
             Err(cause) => match self.clear().await {
                 Ok(()) => Err(cause),
                 Err(left) => Err(ArchiveError::Left { cause: Box::new(cause), left: Box::new(left) }),
             },
+        }
+    }
+
+    async fn finish(&self) -> Result<(), ArchiveError> {
+        let Err(error) = self.store.write(Finish).await else { return Ok(()) };
+        // A commit that broke may have happened.
+        match self.store.reader()?.tx()?.installation_has(UNFINISHED).await {
+            Ok(false) => Ok(()),
+            _ => Err(error),
         }
     }
 

@@ -63,6 +63,14 @@ pub enum ArchiveError {
     /// An earlier restore or copy into the database did not finish.
     #[error("an earlier restore or copy into this database did not finish: start with a new, empty database")]
     Unfinished,
+    /// A row cannot be stored.
+    #[error("a row of table {table} is refused: {why}")]
+    Refused {
+        /// The table.
+        table: String,
+        /// By which constraint, or why else.
+        why: StoreError,
+    },
     /// What was stored is not what was read.
     #[error("table {0} is not as it was read")]
     Different(String),
@@ -70,7 +78,7 @@ pub enum ArchiveError {
     #[error("table {0} of the source changed meanwhile: stop every server on it first")]
     SourceChanged(String),
     /// Nothing was left in the target, or could not be taken away again.
-    #[error("{cause}; and what was stored could not be removed: {left}")]
+    #[error("{cause}; and what was stored could not be removed: {left}: start with a new, empty database")]
     Left {
         /// Why it failed.
         cause: Box<ArchiveError>,
@@ -87,6 +95,15 @@ pub enum ArchiveError {
 
 /// Rows and their sum, a table each.
 type Sums = Vec<(Arc<Table>, Sum)>;
+
+/// Rows of all tables.
+async fn total(snapshot: &mut Snapshot<'_>, tables: &[Arc<Table>]) -> Result<u64, ArchiveError> {
+    let mut rows = 0;
+    for table in tables {
+        rows += u64::try_from(snapshot.tx()?.rows_count(table).await?).unwrap_or(0);
+    }
+    Ok(rows)
+}
 
 /// Reads a table to its end, in parts, without the mark of a database that is being filled.
 async fn each_part(

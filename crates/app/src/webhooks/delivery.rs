@@ -1,19 +1,15 @@
 //! What whoever delivers webhooks asks of the database: what to send next, and writing down what came of it.
 
-use tenantry_core::ids::WebhookDeliveryId;
+use tenantry_core::ids::{OrganizationId, WebhookDeliveryId};
 use tenantry_core::webhook::{self, Attempt, AttemptFacts, EventState, FAILURES_TO_DISABLE, WebhookError};
 use tenantry_core::{Moment, Timestamp};
-use tenantry_store::{Operation, StoreError, Tx, WebhookClaim, WebhookDelivery};
+use tenantry_store::{Operation, StoreError, Tx, WebhookClaim, WebhookDelivery, WebhookLaneDue};
 
 use crate::{App, Error, Requester, limits};
 
-/// Takes lanes that have something to do, and answers with what is to be sent in each. Each is held for
+/// Takes those of the lanes that are still free, and answers with what is to be sent in each. Each is held for
 /// [`limits::WEBHOOK_LEASE_S`]; when nothing is written down until then, somebody else takes it.
-#[derive(Debug, Clone, Copy)]
-pub struct Claim {
-    /// Lanes at the most.
-    pub limit: usize,
-}
+struct Claim(Vec<WebhookLaneDue>);
 
 impl Operation for Claim {
     type Output = Vec<WebhookClaim>;
@@ -21,18 +17,20 @@ impl Operation for Claim {
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Vec<WebhookClaim>, StoreError> {
         let now = moment.now();
-        let limit = i64::try_from(self.limit).unwrap_or(0);
         let leased_until = now.plus_seconds(limits::WEBHOOK_LEASE_S);
         let mut claims = Vec::new();
-        for lane in tx.webhook_lanes_due(now, limit, limits::WEBHOOK_SHARE).await? {
+        for lane in self.0.iter().copied() {
             if !tx.webhook_lane_lease(lane, now, leased_until).await? {
                 continue;
             }
             let Some((endpoint, organization_name)) = tx.webhook_target(lane).await? else {
-                tx.webhook_events_skip(lane.organization, lane.endpoint, now).await?;
+                super::skip(tx, moment, lane.organization, lane.endpoint).await?;
                 tx.webhook_lane_release(lane, leased_until).await?;
                 continue;
             };
+            if endpoint.secret.is_none() {
+                return Err(StoreError::Unexpected("a webhook secret that cannot be opened".into()));
+            }
             let Some(event) = tx.webhook_lane_next(lane, now).await? else {
                 tx.webhook_lanes_settle(lane.organization, lane.endpoint, now).await?;
                 tx.webhook_lane_release(lane, leased_until).await?;
@@ -41,6 +39,23 @@ impl Operation for Claim {
             claims.push(WebhookClaim { lane, leased_until, event, endpoint, organization_name });
         }
         Ok(claims)
+    }
+}
+
+/// Leaves a lane alone for [`limits::PUT_OFF_S`].
+struct PutOff(WebhookLaneDue);
+
+impl Operation for PutOff {
+    type Output = bool;
+    type Error = StoreError;
+
+    fn organization(&self) -> Option<OrganizationId> {
+        Some(self.0.organization)
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<bool, StoreError> {
+        let now = moment.now();
+        tx.webhook_lane_lease(self.0, now, now.plus_seconds(limits::PUT_OFF_S)).await
     }
 }
 
@@ -74,14 +89,14 @@ impl Operation for Attempted {
     type Output = Recorded;
     type Error = Error;
 
-    fn organization(&self) -> Option<tenantry_core::ids::OrganizationId> {
+    fn organization(&self) -> Option<OrganizationId> {
         Some(self.claim.lane.organization)
     }
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Recorded, Error> {
         let now = moment.now();
         let WebhookClaim { lane, leased_until, event, .. } = &self.claim;
-        // First the lanes: an event that is written meanwhile then waits for the end of this.
+        // An event that is written meanwhile waits for the end of this.
         tx.webhook_lanes_hold(lane.organization, lane.endpoint).await?;
         tx.webhook_lane_release(*lane, *leased_until).await?;
         let stored = tx.webhook_event(event.organization, event.id).await?;
@@ -91,7 +106,10 @@ impl Operation for Attempted {
         let next = webhook::after_attempt(AttemptFacts { state: before, retry_at }, self.attempt);
         event.state = next.state;
         event.attempts = event.attempts.saturating_add(1);
-        event.payload = Some(self.payload.clone());
+        // What was to be told may have been taken back, or told otherwise, while it was sent.
+        if event.data == self.claim.event.data {
+            event.payload = Some(self.payload.clone());
+        }
         tx.webhook_delivery_append(&WebhookDelivery {
             id: WebhookDeliveryId::new(moment.uuid()),
             organization: event.organization,
@@ -147,23 +165,50 @@ impl Operation for Archive {
 }
 
 impl App {
-    /// Takes up to `limit` lanes that have something to do.
+    /// Takes lanes that have something to do: up to `limit`, and a few at a time.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn webhook_claim(&self, limit: usize) -> Result<Vec<WebhookClaim>, StoreError> {
-        // Most of the time there is nothing, and reading that needs no turn of the writer.
-        if self
-            .store
-            .reader()?
-            .tx()?
-            .webhook_lanes_due(self.now(), 1, limits::WEBHOOK_SHARE)
-            .await?
-            .is_empty()
-        {
-            return Ok(Vec::new());
+        let limit = limit.min(limits::WEBHOOK_TAKEN);
+        for _ in 0..limits::WEBHOOK_LOOKS {
+            let mut reader = self.store.reader()?;
+            let mut lanes = reader.tx()?.webhook_lanes_due(self.now(), limit, limits::WEBHOOK_SHARE).await?;
+            if lanes.is_empty() {
+                break;
+            }
+            // Whoever holds several takes them in this order.
+            lanes.sort_unstable();
+            let claims = self.webhook_take(lanes).await?;
+            // Otherwise another was faster, or there was nothing to send in them.
+            if !claims.is_empty() {
+                return Ok(claims);
+            }
         }
-        self.store.write(Claim { limit }).await
+        Ok(Vec::new())
+    }
+
+    /// Takes these lanes. One that cannot be taken keeps no other back.
+    async fn webhook_take(&self, lanes: Vec<WebhookLaneDue>) -> Result<Vec<WebhookClaim>, StoreError> {
+        if let Ok(claims) = self.store.write(Claim(lanes.clone())).await {
+            return Ok(claims);
+        }
+        let mut claims = Vec::new();
+        for lane in lanes {
+            match self.store.write(Claim(vec![lane])).await {
+                Ok(mut taken) => claims.append(&mut taken),
+                Err(error) => {
+                    let WebhookLaneDue { organization, endpoint, .. } = lane;
+                    match self.store.write(PutOff(lane)).await {
+                        Ok(_) => tracing::error!(%error, %organization, %endpoint, "webhooks are put off"),
+                        // It is not the lane.
+                        Err(_) if claims.is_empty() => return Err(error),
+                        Err(_) => break,
+                    }
+                }
+            }
+        }
+        Ok(claims)
     }
 
     /// When there will be something to send next, as far as is known now.

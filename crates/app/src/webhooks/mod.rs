@@ -2,15 +2,17 @@
 
 mod delivery;
 
-pub use delivery::{Archive, Attempted, Claim, Recorded};
+pub use delivery::{Archive, Attempted, Recorded};
 
 use tenantry_core::Moment;
 use tenantry_core::ids::{OrganizationId, WebhookEndpointId, WebhookEventId};
 use tenantry_core::webhook::{self, Endpoint, EndpointChange, NewEndpoint, Secret, WebhookError};
-use tenantry_store::{Operation, Page, Paged, Tx, WebhookDeliveryFilter, WebhookDeliveryShown};
+use tenantry_store::{
+    Operation, Page, Paged, Search, StoreError, Tx, WebhookDeliveryFilter, WebhookDeliveryShown,
+};
 
 use crate::changes::{self, Change};
-use crate::{App, Error, PlainHttpHosts, Requester, Right};
+use crate::{App, Error, PlainHttpHosts, Requester, Right, limits};
 
 /// Creates an endpoint.
 #[derive(Debug, Clone)]
@@ -66,7 +68,7 @@ impl Operation for WebhookEndpointUpdate {
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Endpoint, Error> {
         let Self { by, id, change, plain_http_hosts } = self;
-        let before = find(tx, by, *id).await?;
+        let before = held(tx, by, *id).await?;
         let after = webhook::update(&before, change.clone(), plain_http_hosts, moment.now())?;
         if after != before {
             store(tx, moment, by, &before, &after).await?;
@@ -94,7 +96,7 @@ impl Operation for WebhookSecretReset {
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Endpoint, Error> {
         let Self { by, id } = self;
-        let before = find(tx, by, *id).await?;
+        let before = held(tx, by, *id).await?;
         let after = webhook::reset_secret(&before, Secret::generate(moment), moment.now());
         store(tx, moment, by, &before, &after).await?;
         Ok(after)
@@ -120,9 +122,9 @@ impl Operation for WebhookEndpointDelete {
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
         let Self { by, id } = self;
-        let endpoint = find(tx, by, *id).await?;
-        tx.webhook_events_skip(endpoint.organization, *id, moment.now()).await?;
+        let endpoint = held(tx, by, *id).await?;
         tx.webhook_endpoint_delete(endpoint.organization, *id, moment.now()).await?;
+        skip(tx, moment, endpoint.organization, *id).await?;
         record(tx, moment, by, "webhook_endpoint.deleted", Some(&endpoint), None).await
     }
 }
@@ -149,10 +151,10 @@ impl Operation for WebhookRedeliver {
         let Self { by, id } = self;
         let mut found = None;
         for organization in by.organizations_with(Right::ManageOrganization) {
-            found = match found {
-                Some(event) => Some(event),
-                None => tx.webhook_event(organization, *id).await?,
-            };
+            let Some(endpoint) = tx.webhook_event_endpoint(organization, *id).await? else { continue };
+            tx.webhook_lanes_hold(organization, endpoint).await?;
+            found = tx.webhook_event(organization, *id).await?;
+            break;
         }
         let mut event = found.ok_or(WebhookError::EventNotFound)?;
         let endpoint = tx.webhook_endpoint(event.organization, event.endpoint).await?;
@@ -167,7 +169,19 @@ impl Operation for WebhookRedeliver {
     }
 }
 
-/// The endpoint of this id that the requester may manage, held until the transaction ends.
+/// The endpoint of this id that the requester may manage, held until the transaction ends: its lanes first.
+async fn held(tx: &mut Tx<'_>, by: &Requester, id: WebhookEndpointId) -> Result<Endpoint, Error> {
+    for organization in by.organizations_with(Right::ManageOrganization) {
+        if tx.webhook_lanes_hold(organization, id).await?
+            && let Some(endpoint) = tx.webhook_endpoint(organization, id).await?
+        {
+            return Ok(endpoint);
+        }
+    }
+    Err(WebhookError::NotFound.into())
+}
+
+/// The endpoint of this id that the requester may manage.
 async fn find(tx: &mut Tx<'_>, by: &Requester, id: WebhookEndpointId) -> Result<Endpoint, Error> {
     for organization in by.organizations_with(Right::ManageOrganization) {
         if let Some(endpoint) = tx.webhook_endpoint(organization, id).await? {
@@ -185,11 +199,27 @@ async fn store(
     before: &Endpoint,
     after: &Endpoint,
 ) -> Result<(), Error> {
-    tx.webhook_endpoint_update(after).await?;
+    tx.webhook_endpoint_update(before, after).await?;
     if before.enabled && !after.enabled {
-        tx.webhook_events_skip(after.organization, after.id, moment.now()).await?;
+        skip(tx, moment, after.organization, after.id).await?;
     }
     record(tx, moment, by, "webhook_endpoint.updated", Some(before), Some(after)).await
+}
+
+/// Gives up what is pending for an endpoint that is told nothing more: as much as one transaction should. Whoever
+/// delivers its lanes gives up the rest. The lanes of one that is deleted go with their last event.
+async fn skip(
+    tx: &mut Tx<'_>,
+    moment: &mut Moment,
+    organization: OrganizationId,
+    endpoint: WebhookEndpointId,
+) -> Result<(), StoreError> {
+    let is_all =
+        tx.webhook_events_skip(organization, endpoint, moment.now(), limits::WEBHOOK_SKIPPED).await?;
+    if is_all && tx.webhook_endpoint_is_gone(organization, endpoint).await? {
+        tx.webhook_lanes_delete(organization, endpoint).await?;
+    }
+    Ok(())
 }
 
 async fn record(
@@ -203,6 +233,24 @@ async fn record(
     let Some(Endpoint { organization, id, .. }) = after.or(before) else { return Ok(()) };
     let (organization, subject) = (*organization, id.uuid());
     changes::record(tx, moment, by, Change { organization, action, subject, before, after }).await
+}
+
+/// A list of attempts. They are kept for good and counted each time, so that no list of them is short.
+struct Listed {
+    filter: WebhookDeliveryFilter,
+    page: Page,
+}
+
+impl Search for Listed {
+    type Output = Paged<WebhookDeliveryShown>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Paged<WebhookDeliveryShown>, StoreError> {
+        tx.webhook_deliveries(&self.filter, self.page).await
+    }
+
+    fn organization(&self) -> Option<OrganizationId> {
+        self.filter.organizations.first().copied()
+    }
 }
 
 impl App {
@@ -235,6 +283,6 @@ impl App {
         filter: &WebhookDeliveryFilter,
         page: Page,
     ) -> Result<Paged<WebhookDeliveryShown>, Error> {
-        Ok(self.store.reader()?.tx()?.webhook_deliveries(filter, page).await?)
+        self.look(Listed { filter: filter.clone(), page }, false).await
     }
 }

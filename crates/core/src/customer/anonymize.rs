@@ -6,6 +6,9 @@ use crate::Moment;
 use crate::member::Member;
 use crate::values::{EmailAddress, PersonName};
 
+/// What each of these addresses ends with.
+const DOMAIN: &str = "@anonymized.invalid";
+
 /// What stands in the place of a name and an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pseudonym {
@@ -17,11 +20,23 @@ impl Pseudonym {
     /// A new one, which belongs to nobody: no mail reaches a domain under `invalid` (RFC 2606).
     pub fn draw(moment: &mut Moment) -> Self {
         let text = moment.hex();
-        let address = format!("{text}@anonymized.invalid");
+        let address = format!("{text}{DOMAIN}");
         Self {
             email: EmailAddress::stored(address.clone(), address),
             name: PersonName::parse(&text).ok().flatten(),
         }
+    }
+
+    /// Whether an address is one of these.
+    #[must_use]
+    pub fn is_address(text: &str) -> bool {
+        text.strip_suffix(DOMAIN).is_some_and(Self::is_name)
+    }
+
+    /// Whether a name is one of these.
+    #[must_use]
+    pub fn is_name(text: &str) -> bool {
+        text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
     }
 
     /// The address.
@@ -115,6 +130,8 @@ mod tests {
             let pseudonym = Pseudonym::draw(&mut moment);
             let after = anonymized(&before, &pseudonym);
             let member = anonymized_member(&owner, &pseudonym);
+            prop_assert!(Pseudonym::is_address(member.email.as_str()));
+            prop_assert!(!Pseudonym::is_address("secret.person@example.com") && !Pseudonym::is_name(&name));
             let text = format!("{after:?}{member:?}").to_lowercase();
             prop_assert!(!text.contains("secret.person") && !text.contains("rue de") && !text.contains("billing secret"));
             prop_assert_eq!(after.name == before.name, taxed);

@@ -25,7 +25,7 @@ pub fn create(
         url,
         name,
         format,
-        secret: given.unwrap_or(secret),
+        secret: Some(given.unwrap_or(secret)),
         events,
         enabled: true,
         enabled_since: now,
@@ -49,7 +49,7 @@ pub fn update(
     after.url = url.unwrap_or(after.url);
     name.apply(&mut after.name);
     after.format = format.unwrap_or(after.format);
-    after.secret = secret.unwrap_or(after.secret);
+    after.secret = secret.or(after.secret);
     after.events = events.unwrap_or(after.events);
     after.enabled = enabled.unwrap_or(after.enabled);
     if after.enabled && !before.enabled {
@@ -68,7 +68,7 @@ pub fn update(
 /// The endpoint with another secret; the old one signs nothing more.
 #[must_use]
 pub fn reset_secret(before: &Endpoint, secret: Secret, now: Timestamp) -> Endpoint {
-    Endpoint { secret, modified_at: Some(now), ..before.clone() }
+    Endpoint { secret: Some(secret), modified_at: Some(now), ..before.clone() }
 }
 
 /// The endpoint switched off when its latest completed events, newest first and none from before it was
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn debug_shows_no_secret() {
         let endpoint = endpoint("https://x.dev/", true);
-        let secret = endpoint.secret.as_str();
+        let secret = endpoint.secret.as_ref().unwrap().as_str();
         assert!(!format!("{endpoint:?}").contains(secret));
         assert!(!serde_json::to_string(&endpoint).unwrap().contains(secret));
     }

@@ -1,7 +1,8 @@
 //! Webhooks: endpoints that an organization's events are sent to.
 //!
-//! Invariants: a disabled or deleted endpoint has no pending event; an endpoint that is switched on has an
-//! address that may be called; a streak of failures begins anew when an endpoint is switched on again.
+//! Invariants: a disabled or deleted endpoint is sent nothing, and what is pending for it is given up; an
+//! endpoint that is switched on has an address that may be called; a streak of failures begins anew when an
+//! endpoint is switched on again.
 
 mod decide;
 mod event;
@@ -73,9 +74,10 @@ pub struct Endpoint {
     pub name: Option<String>,
     /// What requests look like.
     pub format: Format,
-    /// What requests are signed with.
+    /// What requests are signed with. Nothing when it can no longer be read: then nothing is sent until it has a
+    /// new one.
     #[serde(skip)]
-    pub secret: Secret,
+    pub secret: Option<Secret>,
     /// What it wants to be told of, as given.
     pub events: Vec<EventType>,
     /// Whether it is told anything.

@@ -2,7 +2,6 @@
 //! memory at a time, however long it is and however slow its reader.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::vec::IntoIter;
 
@@ -11,7 +10,7 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::Response;
 use bytes::Bytes;
 use hyper::body::Frame;
-use tenantry_app::{App, Error};
+use tenantry_app::{Error, Right};
 use tenantry_core::customer::Customer;
 use tenantry_core::ids::{CustomerId, OrganizationId};
 use tenantry_core::values::{Address, EmailAddress, TaxId};
@@ -20,6 +19,7 @@ use super::csv;
 use super::customers::readable;
 use super::error::Failure;
 use crate::call::{self, Call};
+use crate::route::Refused;
 use crate::wire::Uuid4;
 
 const HEADER: [&str; 13] = [
@@ -38,12 +38,13 @@ const HEADER: [&str; 13] = [
     "Metadata",
 ];
 
-type Reading = Pin<Box<dyn Future<Output = Result<Vec<Customer>, Error>> + Send>>;
+type Reading = Pin<Box<dyn Future<Output = Result<(Call, Vec<Customer>), Error>> + Send>>;
 
 /// The table, part by part. Each customer occurs once; one that is made or changed meanwhile is in it as it
-/// was when its part was read.
+/// was when its part was read. Each part is for who may see it when it is read.
 struct Export {
-    app: Arc<App>,
+    /// What asks for it; while a part is read, that has it.
+    call: Option<Call>,
     header: Option<Bytes>,
     organizations: IntoIter<OrganizationId>,
     /// What is being read, and after whom.
@@ -69,19 +70,36 @@ impl hyper::body::Body for Export {
                 return Poll::Ready(None);
             };
             self.current = Some((organization, after));
-            let app = Arc::clone(&self.app);
-            let reading = self.reading.get_or_insert_with(|| {
-                Box::pin(async move { app.customers_after(organization, after).await })
-            });
+            if let Some(call) = self.call.take() {
+                self.reading = Some(Box::pin(part(call, organization, after)));
+            }
+            let Some(reading) = self.reading.as_mut() else { return Poll::Ready(None) };
             let read = ready!(reading.as_mut().poll(context));
             self.reading = None;
-            let customers = read.inspect_err(|error| tracing::error!(%error, "an export broke off"))?;
+            let (call, customers) =
+                read.inspect_err(|error| tracing::warn!(%error, "an export broke off"))?;
+            self.call = Some(call);
             self.current = customers.last().map(|last| (organization, Some(last.id)));
             if !customers.is_empty() {
                 return Poll::Ready(Some(Ok(Frame::data(lines(&customers)))));
             }
         }
     }
+}
+
+/// The customers after this one, as long as whoever asks may see them.
+async fn part(
+    mut call: Call,
+    organization: OrganizationId,
+    after: Option<CustomerId>,
+) -> Result<(Call, Vec<Customer>), Error> {
+    match call.renew().await {
+        Ok(()) if readable(&call, &[]).contains(&organization) => {}
+        Err(Refused::Store(error)) => return Err(error.into()),
+        _ => return Err(Error::NotPermitted(Right::ReadCustomers)),
+    }
+    let customers = call.app.customers_after(organization, after).await?;
+    Ok((call, customers))
 }
 
 fn lines(customers: &[Customer]) -> Bytes {
@@ -123,7 +141,7 @@ pub(super) async fn export(call: Call) -> Result<Response, Failure> {
     let mut header = String::new();
     csv::line(&mut header, HEADER);
     let body = Export {
-        app: Arc::clone(&call.app),
+        call: Some(call),
         header: Some(Bytes::from(header)),
         organizations: organizations.into_iter(),
         current: None,

@@ -68,7 +68,8 @@ impl<'a> EndpointView<'a> {
     fn new(endpoint: &'a Endpoint, call: &Call) -> Self {
         let write = Permission::new("webhooks:write");
         let may_see = call.caller.as_ref().is_some_and(|caller| caller.allows(write));
-        Self { secret: if may_see { endpoint.secret.as_str() } else { MASKED }, ..Self::open(endpoint) }
+        let open = Self::open(endpoint);
+        Self { secret: if may_see { open.secret } else { MASKED }, ..open }
     }
 
     /// With its secret, for who may write.
@@ -80,7 +81,7 @@ impl<'a> EndpointView<'a> {
             url: endpoint.url.as_str(),
             name: endpoint.name.as_deref(),
             format: endpoint.format.as_str(),
-            secret: endpoint.secret.as_str(),
+            secret: endpoint.secret.as_ref().map_or(MASKED, |secret| secret.as_str()),
             organization_id: endpoint.organization,
             events: &endpoint.events,
             enabled: endpoint.enabled,

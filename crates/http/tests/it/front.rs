@@ -1,8 +1,13 @@
 //! What stands before the operations: health, documentation, versions, browsers, paths and limits.
 
-use serde_json::json;
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 
+use serde_json::json;
+use tenantry_core::Moment;
 use tenantry_http::Limits;
+use tenantry_store::{Operation, StoreError, Tx};
 
 use crate::support::{App, BODY_LIMIT, One, TRUSTED};
 
@@ -19,6 +24,55 @@ async fn health_and_documents_need_no_token() {
             (Some("application/json"), &json!("3.1.0"))
         );
     }
+}
+
+/// Writes, and does not come to its end until it is let go.
+struct Holding(Mutex<Receiver<()>>, Mutex<Option<Sender<()>>>);
+
+impl Operation for Holding {
+    type Output = ();
+    type Error = StoreError;
+
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), StoreError> {
+        tx.installation_touch(moment.now()).await?;
+        // What is sent is there once something is read.
+        tx.any_organization().await?;
+        drop(self.1.lock().unwrap().take());
+        tokio::task::block_in_place(|| self.0.lock().unwrap().recv().unwrap());
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_writes_wait_serves_reads() {
+    let app = App::new();
+    let ((go, gone), (holds, held)) = (channel(), channel());
+    let store = app.use_cases().store().clone();
+    let writing = tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Handle::current();
+        runtime.block_on(store.write(Holding(Mutex::new(gone), Mutex::new(Some(holds)))))
+    });
+    assert!(held.recv().is_err(), "it says that it holds by letting go of the channel");
+    let ready = app.anonymous().get("/readyz").await.expect(200);
+    assert_eq!(ready.body, json!({"status": "degraded", "reason": "writes wait"}));
+    go.send(()).unwrap();
+    writing.await.unwrap().unwrap();
+    assert_eq!(app.anonymous().get("/readyz").await.expect(200).body, json!({"status": "ok"}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_cannot_write_or_tell_the_time_is_not_ready() {
+    let app = App::new();
+    app.change("ALTER TABLE installation RENAME TO mislaid");
+    assert_eq!(app.anonymous().get("/readyz").await.expect(503).body, json!({"status": "unavailable"}));
+    app.change("ALTER TABLE mislaid RENAME TO installation");
+    assert_eq!(app.anonymous().get("/readyz").await.expect(200).body, json!({"status": "ok"}));
+    // The fixture's clock is far off. With SQLite there is no other.
+    let off = app.use_cases().check_clock().await.unwrap();
+    let is_off = off > Duration::from_secs(5);
+    let ready = app.anonymous().get("/readyz").await.expect(if is_off { 503 } else { 200 });
+    assert_eq!(is_off, ready["reason"].as_str().is_some_and(|reason| reason.contains("clock")), "{ready}");
+    assert_eq!(is_off, std::env::var("TENANTRY_TEST_ENGINE").is_ok_and(|engine| engine == "postgres"));
 }
 
 #[tokio::test]

@@ -84,6 +84,16 @@ impl World {
         Self { app, front, ..self }
     }
 
+    /// What a query finds, or changes, behind the application's back.
+    pub fn texts(&self, sql: &str) -> Vec<String> {
+        self.database.texts(sql)
+    }
+
+    /// Whether the database holds a text anywhere.
+    pub fn holds(&self, text: &str) -> bool {
+        self.database.holds(text)
+    }
+
     /// A token of the organization with these scopes.
     pub async fn token_with(&self, scopes: &[&str]) -> String {
         let scopes: Vec<Scope> = scopes.iter().map(|scope| scope.parse::<Scope>().unwrap()).collect();

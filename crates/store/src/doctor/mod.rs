@@ -4,8 +4,10 @@
 //! It reads in parts and keeps nothing, so its memory does not grow with the database. It looks across all
 //! tenants, in one snapshot.
 
+mod forgotten;
 mod metadata;
 mod queries;
+mod traces;
 mod values;
 
 use std::fmt::{self, Write};
@@ -82,12 +84,13 @@ pub struct Rule {
 
 /// Everything that is looked at.
 pub fn rules() -> impl Iterator<Item = Rule> {
-    let queries = queries::CHECKS.iter();
+    let queries = queries::CHECKS.iter().chain(traces::CHECKS);
     let values = values::CHECKS.iter();
     queries
         .map(|one| Rule { check: one.name, table: one.table, says: one.says })
         .chain(values.map(|one| Rule { check: one.name, table: one.table, says: one.says }))
         .chain([metadata::RULE])
+        .chain(forgotten::rules())
 }
 
 /// Looks at everything and hands each finding to `found`; `tx` is that of a snapshot, with its vault.
@@ -96,9 +99,15 @@ pub fn rules() -> impl Iterator<Item = Rule> {
 /// When the database fails.
 pub async fn examine(tx: &mut Tx<'_>, mut found: impl FnMut(Finding)) -> Result<(), StoreError> {
     let catalogue = Catalogue::now()?;
+    // What the engine says of its file; the rows may tell nothing of it.
+    for says in tx.file_faults().await? {
+        let (check, table) = ("a whole file", "the file".to_owned());
+        found(Finding { check, table, key: Vec::new(), says });
+    }
     queries::examine(tx, &catalogue, &mut found).await?;
     values::examine(tx, &catalogue, &mut found).await?;
-    metadata::examine(tx, &catalogue, &mut found).await
+    metadata::examine(tx, &catalogue, &mut found).await?;
+    forgotten::examine(tx, &catalogue, &mut found).await
 }
 
 /// The rows of a table that `which` is true of, in parts.

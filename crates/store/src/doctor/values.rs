@@ -7,13 +7,17 @@ use tenantry_core::mail::Letter;
 use tenantry_core::organization::{OrganizationStatus, Profile};
 use tenantry_core::team::TeamRole;
 use tenantry_core::token::{Grants, Scopes, SecretKind};
-use tenantry_core::values::{IpAllowList, Metadata, email_key};
+use tenantry_core::values::{
+    EmailAddress, ExternalId, HttpUrl, IpAllowList, Locale, Metadata, OrganizationName, PersonName,
+    SuspensionReason, email_key,
+};
 use tenantry_core::webhook::{EventData, EventType};
 
+use super::forgotten::row_says_who;
 use super::{Finding, Parts};
 use crate::catalogue::{Catalogue, Table};
 use crate::rows::Field;
-use crate::tables::sealed_for;
+use crate::tables::{billing_name, sealed_for, search_text};
 use crate::{StoreError, Tx, Vault};
 
 /// A check of some values of a row: those of `columns`.
@@ -28,6 +32,9 @@ pub(super) struct Check {
 const ADDRESS: &str = "its address has another key";
 const SEALED: &str = "a secret in it cannot be opened with the key";
 const UNREADABLE: &str = "a value of it is none that this program knows";
+
+/// What an image of a row is.
+type Object = serde_json::Map<String, serde_json::Value>;
 
 type Columns = &'static [&'static str];
 
@@ -64,6 +71,24 @@ pub(super) const CHECKS: &[Check] = &[
         |row, _| text(row, |text| reads(serde_json::from_str::<IpAllowList>(text)))),
     readable("user_tokens", &["scopes"], |row, _| text(row, |text| reads(serde_json::from_str::<Scopes>(text)))),
     readable("customers", &["metadata"], |row, _| text(row, |text| reads(serde_json::from_str::<Metadata>(text)))),
+    readable("organizations", &["name"], |row, _| text(row, |text| reads(OrganizationName::parse(text)))),
+    readable("organizations", &["suspension_reason"],
+        |row, _| text(row, |text| reads(SuspensionReason::parse(text)))),
+    readable("users", &["name"], |row, _| text(row, |text| reads(PersonName::parse(text)))),
+    readable("customers", &["name"], |row, _| text(row, |text| reads(PersonName::parse(text)))),
+    readable("customers", &["external_id"], |row, _| text(row, |text| reads(ExternalId::parse(text)))),
+    readable("customers", &["billing"], |row, _| text(row, |text| billing_name(text).is_ok())),
+    readable("customers", &["locale"], |row, _| text(row, |text| reads(Locale::parse(text)))),
+    readable("members", &["email"], |row, _| text(row, |text| reads(EmailAddress::parse(text)))),
+    readable("members", &["name"], |row, _| text(row, |text| reads(PersonName::parse(text)))),
+    readable("members", &["external_id"], |row, _| text(row, |text| reads(ExternalId::parse(text)))),
+    readable("sessions", &["return_url"], |row, _| text(row, |text| reads(HttpUrl::parse(text)))),
+    readable("audit_entries", &["before"], |row, _| text(row, |text| reads(serde_json::from_str::<Object>(text)))),
+    readable("audit_entries", &["after"], |row, _| text(row, |text| reads(serde_json::from_str::<Object>(text)))),
+    Check { name: "found by its names", table: "customers", columns: &["email", "name", "billing", "search_text"],
+        holds: searched, says: "what it is looked for by is not what it is called" },
+    Check { name: "forgotten", table: "customers", columns: &["anonymized_at", "email", "name", "billing"],
+        holds: forgotten, says: "it is anonymized, and says who it was" },
     readable("webhook_endpoints", &["events"],
         |row, _| text(row, |text| reads(serde_json::from_str::<Vec<EventType>>(text)))),
     readable("webhook_events", &["type"], |row, _| text(row, |text| EventType::from_name(text).is_some())),
@@ -88,6 +113,29 @@ fn keyed(row: &[&Field], _: &dyn Vault) -> bool {
     match row {
         [Field::Null, Field::Null] => true,
         [Field::Text(address), Field::Text(key)] => email_key(address) == *key,
+        _ => false,
+    }
+}
+
+fn searched(row: &[&Field], _: &dyn Vault) -> bool {
+    let [email, name, Field::Null | Field::Text(_), Field::Text(found_by)] = row else { return false };
+    let known = |field: &Field| if let Field::Text(text) = field { Some(text.clone()) } else { None };
+    let billing = match row {
+        [_, _, Field::Text(billing), _] => billing_name(billing),
+        _ => Ok(None),
+    };
+    // What cannot be read is found elsewhere.
+    billing.is_err()
+        || billing.is_ok_and(|billing| {
+            let (email, name) = (known(email), known(name));
+            search_text(email.as_deref(), name.as_deref(), billing.as_deref()) == *found_by
+        })
+}
+
+fn forgotten(row: &[&Field], _: &dyn Vault) -> bool {
+    match row {
+        [Field::Null, ..] => true,
+        [_, email, name, billing] => !row_says_who(email, name, billing),
         _ => false,
     }
 }

@@ -12,8 +12,6 @@ pub(super) const WRITERS: usize = 6;
 pub(super) const ALONE: usize = 4;
 /// Connections that a URL may ask for, for reading and for writing each.
 pub(super) const MOST_CONNECTIONS: usize = 64;
-/// Searches that run at once, each on a connection of its own.
-pub(super) const SEARCHES: usize = 2;
 /// Operations that may wait for one writer; one more is refused.
 pub(super) const QUEUE: usize = 2_048;
 /// Operations that one commit may serve, unless the URL says otherwise.
@@ -59,10 +57,23 @@ pub(super) const PAUSES: [Duration; 6] = [
     Duration::from_millis(160),
     Duration::from_millis(500),
 ];
+/// Milliseconds that a statement of a migration may run.
+pub(super) const MIGRATION_MS: u64 = 600_000;
+/// Milliseconds that a migration waits at once for a table that it changes, and for another node's migration:
+/// as long at the most do others wait behind it.
+pub(super) const MIGRATION_LOCK_MS: u64 = 1_000;
+/// How long a step of a migration is tried again.
+pub(super) const MIGRATION_PATIENCE: Duration = Duration::from_secs(600);
+/// The first pause between two tries; each is twice as long as the one before it.
+pub(super) const MIGRATION_PAUSE: Duration = Duration::from_millis(50);
+/// The longest pause between two tries.
+pub(super) const MIGRATION_PAUSE_MOST: Duration = Duration::from_secs(5);
+/// Milliseconds that building an index may take while others write.
+pub(super) const BUILD_MS: u64 = 3_500_000;
+/// How long the database may take to answer who migrates.
+pub(super) const MIGRATION_ANSWER: Duration = Duration::from_secs(3_600);
 /// How long an operation that runs alone is tried again.
 pub(super) const ALONE_FOR: Duration = Duration::from_secs(10);
-/// Milliseconds that a migration waits for the tables it changes, and for another node's migration.
-pub(super) const MIGRATION_MS: u64 = 600_000;
 /// How often a connection that is idle says that it is there.
 pub(super) const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
 /// How long after that it says so again, and a third time, before it is given up.

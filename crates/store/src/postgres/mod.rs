@@ -28,13 +28,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use tenantry_core::Timestamp;
 use tokio::runtime::{Handle, Runtime, RuntimeFlavor};
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{Mutex as Turn, Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Mutex as Turn, Notify, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio_postgres::Row;
 
 use crate::company::{Company, Gossip};
+use crate::searches::{Place, Searches};
 use crate::sql::{Param, unexpected};
 use crate::{Engine, Generation, Moments, Operation, Search, Store, StoreError, Tx, Vault};
 use alone::Left;
@@ -160,7 +162,7 @@ pub struct Postgres {
     queues: Mutex<Option<Queues>>,
     next: AtomicUsize,
     readers: Vec<Turn<Option<Arc<Connection>>>>,
-    searches: Arc<Semaphore>,
+    searches: Searches,
     searchers: Mutex<Vec<Arc<Connection>>>,
     writers: Mutex<Vec<JoinHandle<()>>>,
     listener: Option<JoinHandle<()>>,
@@ -169,7 +171,7 @@ pub struct Postgres {
 
 /// A search that is not over. When it is given up, it keeps its place until the database has done with it:
 /// who asks and leaves, again and again, gets no more of the database than who waits.
-struct UnderWay(Option<(session::Transaction, OwnedSemaphorePermit)>, Handle);
+struct UnderWay(Option<(session::Transaction, Place)>, Handle);
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
@@ -224,9 +226,8 @@ pub async fn open(target: Target, migrate: Migrate, moments: Moments) -> Result<
     });
     let opening = Arc::clone(&shared);
     let prepared = shared.runtime.spawn(async move {
-        // Tables may be large, and another node may be at them.
-        let patience = Duration::from_millis(limits::MIGRATION_MS);
-        let connection = opening.connect().await?.answers_within(patience);
+        // Tables may be large.
+        let connection = opening.connect().await?.answers_within(limits::MIGRATION_ANSWER);
         match migrate {
             Migrate::Yes => schema::migrate(&connection, &opening.moments).await?,
             Migrate::No => schema::check(&connection).await?,
@@ -246,7 +247,7 @@ pub async fn open(target: Target, migrate: Migrate, moments: Moments) -> Result<
         queues: Mutex::new(Some(queues)),
         next: AtomicUsize::new(0),
         readers,
-        searches: Arc::new(Semaphore::new(limits::SEARCHES)),
+        searches: Searches::new(),
         searchers: Mutex::default(),
         writers: Mutex::new(writers),
         listener,
@@ -348,8 +349,21 @@ impl Postgres {
         Ok(connection)
     }
 
+    /// What the database's clock shows.
+    pub(crate) async fn time(&self) -> Result<Timestamp, StoreError> {
+        let sql = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)";
+        let micros = self.reading().first(sql, &[], |row| row.get::<i64>(0)).await?;
+        micros.map(Timestamp::from_micros).ok_or_else(|| unexpected("a clock that shows nothing"))
+    }
+
+    /// Whether it takes writes: no standby does, nor a database that is set to be read only.
+    pub(crate) async fn is_writable(&self) -> Result<bool, StoreError> {
+        let sql = "SELECT current_setting('transaction_read_only')";
+        Ok(self.reading().first(sql, &[], |row| row.get::<String>(0)).await?.as_deref() == Some("off"))
+    }
+
     pub(crate) async fn search<S: Search>(&self, search: &S) -> Result<S::Output, StoreError> {
-        let place = Arc::clone(&self.searches).acquire_owned().await.map_err(unexpected)?;
+        let place = self.searches.place(search.organization()).await?;
         let known = self.searchers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = match known.filter(|known| !known.is_lost()) {
             Some(connection) => connection,

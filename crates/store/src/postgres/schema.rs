@@ -1,7 +1,12 @@
 //! Brings the schema of a PostgreSQL database up to date, or looks whether it is.
 
+use std::time::Instant;
+
 use super::connection::{Connection, Failed};
-use super::limits::{MIGRATION_MS, PAUSES};
+use super::limits::{
+    BUILD_MS, LOCK_MS, MIGRATION_LOCK_MS, MIGRATION_MS, MIGRATION_PATIENCE, MIGRATION_PAUSE,
+    MIGRATION_PAUSE_MOST, STATEMENT_MS,
+};
 use super::values::{Fault, value};
 use crate::migrations::{self, Migration, TypeNames};
 use crate::sql::{Param, Value, unexpected};
@@ -66,37 +71,46 @@ pub(super) async fn check(connection: &Connection) -> Result<(), StoreError> {
     }
 }
 
-/// Brings the schema up to date, all steps in one transaction. Nodes that start at once take turns: they
-/// hold the row with number 0. No lock is taken that some engine of PostgreSQL's family lacks.
+/// Brings the schema up to date, each step in a transaction of its own, so that what it holds is held for
+/// short. Nodes that start at once take turns: they hold the row with number 0. No lock is taken that some
+/// engine of PostgreSQL's family lacks.
 pub(super) async fn migrate(connection: &Connection, moments: &Moments) -> Result<(), StoreError> {
     encoding(connection).await?;
-    if migrations::after(version(connection).await?)?.next().is_none() {
-        return Ok(());
-    }
-    let mut last = StoreError::Unavailable("another node is migrating".into());
-    for pause in PAUSES {
-        if !pause.is_zero() {
-            tokio::time::sleep(pause).await;
-        }
-        let outcome = match steps(connection, moments).await {
-            Ok(()) => connection.run("COMMIT").await,
-            Err(failed) => Err(failed),
-        };
-        let Err((error, fault)) = outcome else { return Ok(()) };
-        connection.run("ROLLBACK").await.map_err(|(error, _)| error)?;
-        // Who creates the first table at the same moment as another meets its name as taken.
-        if fault != Some(Fault::Conflict) && !matches!(error, StoreError::Violated(_)) {
-            return Err(error);
-        }
-        last = error;
-    }
-    Err(last)
+    take(connection, migrations::ALL, moments).await
 }
 
-async fn steps(connection: &Connection, moments: &Moments) -> Result<(), Failed> {
+/// Takes those of the steps that the database lacks. A table that somebody reads for long, as a backup does,
+/// is waited for in parts: everybody else's questions wait behind who waits for a table.
+async fn take(connection: &Connection, steps: &[Migration], moments: &Moments) -> Result<(), StoreError> {
+    let (mut since, mut pause) = (Instant::now(), MIGRATION_PAUSE);
+    while let Some(step) = migrations::after_in(steps, version(connection).await?)?.next() {
+        let done = match step.builds_concurrently() {
+            None => in_transaction(connection, step, moments).await,
+            Some(index) => build(connection, step, index, moments).await,
+        };
+        let Err((error, fault)) = done else {
+            (since, pause) = (Instant::now(), MIGRATION_PAUSE);
+            continue;
+        };
+        connection.run("ROLLBACK").await.map_err(|(error, _)| error)?;
+        // Who creates the first table at the same moment as another meets its name as taken.
+        let others =
+            fault == Some(Fault::Conflict) || (matches!(error, StoreError::Violated(_)) && step.number == 1);
+        if !others || since.elapsed() > MIGRATION_PATIENCE {
+            return Err(error);
+        }
+        tracing::info!(step = step.name, %error, "a migration waits for who uses its tables, and tries again");
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(MIGRATION_PAUSE_MOST);
+    }
+    Ok(())
+}
+
+/// Begins a transaction that no other node's migration goes on beside; answers whether the step is lacking.
+async fn hold(connection: &Connection, step: &Migration) -> Result<bool, Failed> {
     let begin = format!(
         "BEGIN ISOLATION LEVEL READ COMMITTED;
-         SET LOCAL statement_timeout = {MIGRATION_MS}; SET LOCAL lock_timeout = {MIGRATION_MS};
+         SET LOCAL statement_timeout = {MIGRATION_MS}; SET LOCAL lock_timeout = {MIGRATION_LOCK_MS};
          CREATE TABLE IF NOT EXISTS schema_migrations (
             number bigint NOT NULL, name text NOT NULL, applied_at bigint NOT NULL,
             CONSTRAINT schema_migrations_pkey PRIMARY KEY (number));
@@ -105,19 +119,75 @@ async fn steps(connection: &Connection, moments: &Moments) -> Result<(), Failed>
     );
     connection.run(&begin).await?;
     connection.rows("SELECT number FROM schema_migrations WHERE number = 0 FOR UPDATE", &[]).await?;
-    let found = version(connection).await.map_err(|error| (error, None))?;
-    for step @ Migration { number, name, .. } in migrations::after(found).map_err(|error| (error, None))? {
+    Ok(version(connection).await.map_err(|error| (error, None))? < step.number)
+}
+
+async fn in_transaction(connection: &Connection, step: &Migration, moments: &Moments) -> Result<(), Failed> {
+    if hold(connection, step).await? {
         // One at a time: Citus takes no more of them in a message.
         for statement in migrations::statements(&step.sql(TYPES)) {
             connection.run(&statement).await?;
         }
-        let now = moments().now().as_micros();
+        note(connection, step, moments).await?;
+    }
+    connection.run("COMMIT").await
+}
+
+async fn note(connection: &Connection, step: &Migration, moments: &Moments) -> Result<(), Failed> {
+    let now = moments().now().as_micros();
+    let sql = "INSERT INTO schema_migrations (number, name, applied_at) VALUES (?1, ?2, ?3)";
+    let params = [Param::Int(step.number), Param::Text(step.name), Param::Int(now)];
+    connection.change(sql, &params).await.map(|_| ())
+}
+
+/// Builds an index while others write. It can be begun again at any point, by several nodes at once: who
+/// comes later waits for the table, finds the index there, and looks whether it is whole.
+async fn build(
+    connection: &Connection,
+    step: &Migration,
+    (index, table): (&str, &str),
+    moments: &Moments,
+) -> Result<(), Failed> {
+    // What is unfinished while nobody else holds the table so is a leftover of who died.
+    let begin = format!(
+        "BEGIN; SET LOCAL lock_timeout = {MIGRATION_LOCK_MS};
+         LOCK TABLE {table} IN SHARE UPDATE EXCLUSIVE MODE"
+    );
+    connection.run(&begin).await?;
+    if is_whole(connection, index).await? == Some(false) {
+        connection.run(&format!("DROP INDEX {index}")).await?;
+    }
+    connection.run("COMMIT").await?;
+    // Nobody's questions wait for this, however long it waits itself.
+    if !connection.is_pooled() {
+        connection.run(&format!("SET statement_timeout = {BUILD_MS}; SET lock_timeout = 0")).await?;
+    }
+    let sql = step.sql(TYPES).replacen(" INDEX ", " INDEX CONCURRENTLY IF NOT EXISTS ", 1);
+    let built = connection.run(&sql).await;
+    if !connection.is_pooled() {
         connection
-            .change(
-                "INSERT INTO schema_migrations (number, name, applied_at) VALUES (?1, ?2, ?3)",
-                &[Param::Int(*number), Param::Text(name), Param::Int(now)],
-            )
+            .run(&format!("SET statement_timeout = {STATEMENT_MS}; SET lock_timeout = {LOCK_MS}"))
             .await?;
     }
-    Ok(())
+    built?;
+    if hold(connection, step).await? {
+        if is_whole(connection, index).await? != Some(true) {
+            let unfinished = format!("index {index} was not built to its end");
+            return Err((StoreError::Unavailable(unfinished), Some(Fault::Conflict)));
+        }
+        note(connection, step, moments).await?;
+    }
+    connection.run("COMMIT").await
 }
+
+/// Whether an index was built to its end; nothing when there is none of that name.
+async fn is_whole(connection: &Connection, index: &str) -> Result<Option<bool>, Failed> {
+    let sql = "SELECT indisvalid FROM pg_catalog.pg_index WHERE indexrelid = to_regclass(?1)";
+    let rows = connection.rows(sql, &[Param::Text(index)]).await?;
+    let found = rows.first().map(|row| value(row, 0)).transpose().map_err(|error| (error, None))?;
+    Ok(found.map(|whole| matches!(whole, Value::Int(1))))
+}
+
+#[cfg(test)]
+#[path = "schema_tests.rs"]
+mod tests;

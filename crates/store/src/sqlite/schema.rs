@@ -16,20 +16,33 @@ const TYPES: &TypeNames = &[
     ("{{table}}", "STRICT"),
 ];
 
+/// The newest migration that the database has had.
+fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("SELECT coalesce(max(number), 0) FROM schema_migrations", [], |row| row.get(0))
+}
+
+/// Looks whether the schema is the one that this program knows.
+pub(super) fn check(connection: &Connection) -> Result<(), StoreError> {
+    let there = connection.table_exists(None, "schema_migrations");
+    let found = there.and_then(|there| if there { version(connection) } else { Ok(0) });
+    let found = found.map_err(|error| failure(connection, error))?;
+    match migrations::after(found)?.last() {
+        None => Ok(()),
+        Some(newest) => Err(StoreError::OlderSchema { found, needed: newest.number }),
+    }
+}
+
 /// Brings the schema up to date, all steps in one transaction. Two processes that start at once take
 /// turns.
 pub(super) fn migrate(connection: &mut Connection, moments: &Moments) -> Result<(), StoreError> {
     let transaction = connection
         .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
         .map_err(|error| StoreError::Unavailable(error.to_string()))?;
-    let steps = || -> rusqlite::Result<i64> {
-        transaction.execute_batch(
-            "CREATE TABLE IF NOT EXISTS schema_migrations (
-                number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT",
-        )?;
-        transaction.query_row("SELECT coalesce(max(number), 0) FROM schema_migrations", [], |row| row.get(0))
-    };
-    let found = steps().map_err(|error| failure(&transaction, error))?;
+    let first = transaction.execute_batch(
+        "CREATE TABLE IF NOT EXISTS schema_migrations (
+            number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT",
+    );
+    let found = first.and_then(|()| version(&transaction)).map_err(|error| failure(&transaction, error))?;
     for step @ Migration { number, name, .. } in migrations::after(found)? {
         let done = transaction.execute_batch(&step.sql(TYPES)).and_then(|()| {
             transaction.execute(

@@ -68,7 +68,7 @@ impl Writer {
             queue: Mutex::default(),
             readers: Mutex::default(),
             threads: Mutex::default(),
-            searches: Semaphore::new(SEARCHES),
+            searches: Searches::new(),
             vault: Arc::default(),
             webhooks: Arc::default(),
             mail: Arc::default(),

@@ -373,6 +373,18 @@ fn narrowed(filter: &CustomerFilter) -> Query<'_> {
     query
 }
 
+/// What a customer is looked for by.
+pub(crate) fn search_text(email: Option<&str>, name: Option<&str>, billing_name: Option<&str>) -> String {
+    let searched = [email, name, billing_name];
+    searched.into_iter().flatten().collect::<Vec<_>>().join("\n").to_lowercase()
+}
+
+/// The name in the stored JSON of what invoices need.
+pub(crate) fn billing_name(stored: &str) -> Result<Option<String>, StoreError> {
+    let Billing { name, .. } = serde_json::from_str(stored)?;
+    Ok(name.map(|name| name.as_str().to_owned()))
+}
+
 /// The columns that hold text, in the order of the queries above.
 fn texts(customer: &Customer) -> Result<[Param<'_>; 8], StoreError> {
     let email = customer.email.as_ref();
@@ -382,12 +394,11 @@ fn texts(customer: &Customer) -> Result<[Param<'_>; 8], StoreError> {
         tax_id: customer.tax_id.clone(),
     };
     let billing = if billing == Billing::default() { None } else { Some(serde_json::to_string(&billing)?) };
-    let searched = [
+    let search_text = search_text(
         email.map(EmailAddress::as_str),
         customer.name.as_ref().map(PersonName::as_str),
         customer.billing_name.as_ref().map(PersonName::as_str),
-    ];
-    let search_text = searched.into_iter().flatten().collect::<Vec<_>>().join("\n").to_lowercase();
+    );
     Ok([
         email.map(EmailAddress::as_str).into(),
         email.map(EmailAddress::key).into(),

@@ -208,7 +208,8 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn idempotency_forget(&mut self, now: Timestamp, limit: i64) -> Result<usize, StoreError> {
         const OVER: &str = "SELECT organization_id, idempotency_key FROM idempotency_records
-            WHERE answer_expires_at <= ?1 ORDER BY answer_expires_at LIMIT ?2";
+            WHERE answer_expires_at <= ?1
+            ORDER BY answer_expires_at, organization_id, idempotency_key LIMIT ?2";
         let mut forgotten = 0;
         for (space, key) in self.all(OVER, &[now.into(), limit.into()], name).await? {
             forgotten += self
@@ -228,7 +229,7 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn idempotency_sweep(&mut self, now: Timestamp, limit: i64) -> Result<usize, StoreError> {
         const OVER: &str = "SELECT organization_id, idempotency_key FROM idempotency_records
-            WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2";
+            WHERE expires_at <= ?1 ORDER BY expires_at, organization_id, idempotency_key LIMIT ?2";
         let mut swept = 0;
         for (space, key) in self.all(OVER, &[now.into(), limit.into()], name).await? {
             swept += self

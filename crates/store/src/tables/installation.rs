@@ -16,10 +16,15 @@ impl Tx<'_> {
             &[name.into(), Param::Bytes(value)],
         )
         .await?;
-        let kept = self
-            .first("SELECT value FROM installation WHERE name = ?1", &[name.into()], |row| row.get(0))
-            .await?;
-        Ok(kept.unwrap_or_default())
+        Ok(self.installation_kept(name).await?.unwrap_or_default())
+    }
+
+    /// The value kept under `name`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn installation_kept(&mut self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.first("SELECT value FROM installation WHERE name = ?1", &[name.into()], |row| row.get(0)).await
     }
 
     /// Whether anything is kept under `name`.

@@ -1,10 +1,11 @@
-//! Mail that waits to be sent. A worker takes what is due, and holds it by moving its time on.
+//! Mail that waits to be sent. A worker takes what is due, and holds it by moving its time on. The count of its
+//! attempts tells whether it is still the same worker that has it.
 
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{MailId, OrganizationId};
 use tenantry_core::mail::{Letter, QueuedMail};
 
-use crate::sql::{Row, unexpected};
+use crate::sql::{Param, Row, unexpected};
 use crate::{StoreError, Tx};
 
 const COLUMNS: &str = "organization_id, id, created_at, expires_at, recipient, recipient_key, letter,
@@ -52,59 +53,70 @@ impl Tx<'_> {
     }
 
     /// Takes at most `limit` mails that are due at `now`, of every organization, and holds them until
-    /// `held_until`: who does not say by then what became of them has died. Counts the attempt.
+    /// `held_until`: who does not say by then what became of them has died. Counts the attempt. What cannot be
+    /// read keeps the others waiting no longer: it is looked at again at `put_off_until`.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn mails_take(
         &mut self,
         now: Timestamp,
-        held_until: Timestamp,
+        [held_until, put_off_until]: [Timestamp; 2],
         limit: i64,
     ) -> Result<Vec<QueuedMail>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM mails WHERE due_at <= ?1 ORDER BY due_at, id LIMIT ?2");
+        let due = self
+            .all(&sql, &[now.into(), limit.into()], |row| {
+                Ok((row.get::<OrganizationId>(0)?, row.get::<MailId>(1)?, mail(row)))
+            })
+            .await?;
         let mut taken = Vec::new();
-        for mut mail in self.all(&sql, &[now.into(), limit.into()], mail).await? {
-            mail.attempts = mail.attempts.saturating_add(1);
+        for (organization, id, mail) in due {
+            let (until, attempt) = if mail.is_ok() { (held_until, 1) } else { (put_off_until, 0) };
             let held = self
                 .execute(
-                    "UPDATE mails SET due_at = ?3, attempts = ?4
+                    "UPDATE mails SET due_at = ?3, attempts = attempts + ?4
                      WHERE organization_id = ?1 AND id = ?2 AND due_at <= ?5",
-                    &[
-                        mail.organization.into(),
-                        mail.id.into(),
-                        held_until.into(),
-                        i64::from(mail.attempts).into(),
-                        now.into(),
-                    ],
+                    &[organization.into(), id.into(), until.into(), Param::Int(attempt), now.into()],
                 )
                 .await?;
-            // Another node may have been faster.
-            if held > 0 {
-                taken.push(mail);
+            match mail {
+                // Another node may have been faster.
+                _ if held == 0 => {}
+                Ok(mail) => taken.push(QueuedMail { attempts: mail.attempts.saturating_add(1), ..mail }),
+                Err(error) => tracing::error!(%error, %organization, %id, "a mail is put off"),
             }
         }
         Ok(taken)
     }
 
-    /// Lets a mail wait until `due`.
+    /// Lets a mail wait until `due`, unless somebody else has taken it by now.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn mail_postpone(
-        &mut self,
-        organization: OrganizationId,
-        id: MailId,
-        due: Timestamp,
-    ) -> Result<(), StoreError> {
+    pub async fn mail_postpone(&mut self, mail: &QueuedMail, due: Timestamp) -> Result<(), StoreError> {
+        let QueuedMail { organization, id, attempts, .. } = mail;
         self.submit(
-            "UPDATE mails SET due_at = ?3 WHERE organization_id = ?1 AND id = ?2",
-            &[organization.into(), id.into(), due.into()],
+            "UPDATE mails SET due_at = ?4 WHERE organization_id = ?1 AND id = ?2 AND attempts = ?3",
+            &[(*organization).into(), (*id).into(), i64::from(*attempts).into(), due.into()],
         )
         .await
     }
 
-    /// Forgets a mail that was sent, or never will be.
+    /// Gives a mail up, unless somebody else has taken it by now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn mail_give_up(&mut self, mail: &QueuedMail) -> Result<(), StoreError> {
+        let QueuedMail { organization, id, attempts, .. } = mail;
+        self.submit(
+            "DELETE FROM mails WHERE organization_id = ?1 AND id = ?2 AND attempts = ?3",
+            &[(*organization).into(), (*id).into(), i64::from(*attempts).into()],
+        )
+        .await
+    }
+
+    /// Forgets a mail that was sent, or never will be: also when somebody else has taken it meanwhile.
     ///
     /// # Errors
     /// When the database fails.

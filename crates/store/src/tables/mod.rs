@@ -25,6 +25,7 @@ pub use access_tokens::{AccessTokenKey, TokenUse};
 pub use audit::{AuditImages, AuditLine};
 pub use credentials::CredentialOwner;
 pub use customers::{CustomerFilter, CustomerKey};
+pub(crate) use customers::{billing_name, search_text};
 pub(crate) use idempotency::sealed_for;
 pub use idempotency::{Claim, KeySpace, KeyUse, StoredAnswer};
 pub use members::MemberFilter;
@@ -49,7 +50,16 @@ pub struct Page {
     pub limit: u64,
 }
 
+/// Rows that a list may skip among the requests that look at few.
+const NEAR: u64 = 10_000;
+
 impl Page {
+    /// Whether it is near the beginning: all rows before it are looked at.
+    #[must_use]
+    pub const fn is_near(self) -> bool {
+        self.offset <= NEAR
+    }
+
     fn params(self) -> [Param<'static>; 2] {
         let int = |value: u64| Param::Int(i64::try_from(value).unwrap_or(i64::MAX));
         [int(self.limit), int(self.offset)]

@@ -151,12 +151,22 @@ impl Tx<'_> {
             )
             .await?;
         let Some((organization, id)) = found else { return Ok(None) };
-        let hold = self.for_update();
-        let sql = format!(
-            "SELECT organization_id, customer_id, id, created_at, expires_at, email, email_key
-             FROM email_updates WHERE organization_id = ?1 AND id = ?2 AND expires_at > ?3{hold}"
-        );
-        self.first(&sql, &[organization.into(), id.into(), now.into()], email_update).await
+        let sql = "SELECT organization_id, customer_id, id, created_at, expires_at, email, email_key
+             FROM email_updates WHERE organization_id = ?1 AND id = ?2 AND expires_at > ?3";
+        self.first(sql, &[organization.into(), id.into(), now.into()], email_update).await
+    }
+
+    /// Forgets this wish for another address; answers whether it was still there. Who asks holds the customer.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn email_update_use(&mut self, update: &EmailUpdate) -> Result<bool, StoreError> {
+        const WHICH: &str = "organization_id = ?1 AND customer_id = ?2 AND id = ?3";
+        let which = [update.organization.into(), update.customer.into(), update.id.into()];
+        self.credentials_forget(&format!("SELECT secret_hash FROM email_updates WHERE {WHICH}"), &which)
+            .await?;
+        let used = self.execute(&format!("DELETE FROM email_updates WHERE {WHICH}"), &which).await?;
+        Ok(used > 0)
     }
 
     /// Forgets a customer's wish for another address.
@@ -184,7 +194,7 @@ impl Tx<'_> {
         for (table, key) in [("sessions", "id"), ("email_updates", "customer_id")] {
             let over = format!(
                 "SELECT organization_id, {key}, secret_hash FROM {table}
-                 WHERE expires_at <= ?1 ORDER BY expires_at, {key} LIMIT ?2"
+                 WHERE expires_at <= ?1 ORDER BY expires_at, organization_id, {key} LIMIT ?2"
             );
             let row =
                 format!("DELETE FROM {table} WHERE organization_id = ?1 AND {key} = ?2 AND secret_hash = ?3");

@@ -23,18 +23,26 @@ pub(super) fn endpoint(row: &Row<'_>, vault: &dyn Vault) -> Result<Endpoint, Sto
         url: EndpointUrl::stored(row.get(4)?),
         name: row.get(5)?,
         format: row.named(6, Format::from_name)?,
-        secret: Secret::stored(secret.ok_or_else(|| unexpected("a webhook secret that cannot be opened"))?),
-        events: row.parse(8, |text| serde_json::from_str::<Vec<EventType>>(text))?,
+        secret: secret.map(Secret::stored),
+        events: events(row, 8)?,
         enabled: row.get(9)?,
         enabled_since: row.get(10)?,
         disabled_reason: row.get(11)?,
     })
 }
 
-/// The secret of an endpoint, sealed for it.
-fn sealed(endpoint: &Endpoint, vault: &dyn Vault) -> Result<Vec<u8>, StoreError> {
-    let secret = vault.seal(endpoint.id.uuid().as_bytes(), endpoint.secret.as_str().as_bytes());
-    secret.ok_or_else(|| unexpected("a webhook secret that cannot be sealed"))
+/// What an endpoint listens to, without what this program does not know: a newer one may write to the same
+/// database.
+fn events(row: &Row<'_>, index: usize) -> Result<Vec<EventType>, StoreError> {
+    let names = row.parse(index, |text| serde_json::from_str::<Vec<String>>(text))?;
+    Ok(names.iter().filter_map(|name| EventType::from_name(name)).collect())
+}
+
+/// The secret of an endpoint, sealed for it; nothing where it has none that opens.
+fn sealed(endpoint: &Endpoint, vault: &dyn Vault) -> Result<Option<Vec<u8>>, StoreError> {
+    let Some(secret) = &endpoint.secret else { return Ok(None) };
+    let sealed = vault.seal(endpoint.id.uuid().as_bytes(), secret.as_str().as_bytes());
+    sealed.map(Some).ok_or_else(|| unexpected("a webhook secret that cannot be sealed"))
 }
 
 impl Tx<'_> {
@@ -67,10 +75,7 @@ impl Tx<'_> {
         const SQL: &str = "SELECT id, events FROM webhook_endpoints
              WHERE organization_id = ?1 AND deleted_at IS NULL AND enabled ORDER BY id";
         let all = self
-            .all(SQL, &[organization.into()], |row| {
-                let events = row.parse(1, |text| serde_json::from_str::<Vec<EventType>>(text))?;
-                Ok((row.get::<WebhookEndpointId>(0)?, events))
-            })
+            .all(SQL, &[organization.into()], |row| Ok((row.get::<WebhookEndpointId>(0)?, events(row, 1)?)))
             .await?;
         let listening = all.into_iter().filter(|(_, events)| events.contains(&event_type));
         Ok(listening.map(|(id, _)| id).collect())
@@ -103,7 +108,7 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn webhook_endpoint_insert(&mut self, new: &Endpoint) -> Result<(), StoreError> {
         let Endpoint { id, organization, created_at, .. } = new;
-        let secret = sealed(new, self.vault()?)?;
+        let secret = sealed(new, self.vault()?)?.ok_or_else(|| unexpected("an endpoint without secret"))?;
         self.submit(
             "INSERT INTO webhook_endpoints
                 (organization_id, id, created_at, modified_at, url, name, format, secret, events, enabled,
@@ -135,16 +140,21 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Stores an endpoint as it is now.
+    /// Stores an endpoint as it is now. What cannot be read of it stays as it is, unless it was changed.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn webhook_endpoint_update(&mut self, changed: &Endpoint) -> Result<(), StoreError> {
+    pub async fn webhook_endpoint_update(
+        &mut self,
+        before: &Endpoint,
+        changed: &Endpoint,
+    ) -> Result<(), StoreError> {
         let secret = sealed(changed, self.vault()?)?;
         self.submit(
             "UPDATE webhook_endpoints
-             SET modified_at = ?3, url = ?4, name = ?5, format = ?6, secret = ?7, events = ?8, enabled = ?9,
-                 enabled_since = ?10, disabled_reason = ?11
+             SET modified_at = ?3, url = ?4, name = ?5, format = ?6, secret = coalesce(?7, secret),
+                 events = CASE WHEN ?8 THEN ?9 ELSE events END, enabled = ?10, enabled_since = ?11,
+                 disabled_reason = ?12
              WHERE organization_id = ?1 AND id = ?2",
             &[
                 changed.organization.into(),
@@ -153,7 +163,8 @@ impl Tx<'_> {
                 changed.url.as_str().into(),
                 changed.name.as_deref().into(),
                 changed.format.as_str().into(),
-                Param::Bytes(&secret),
+                secret.as_deref().into(),
+                (changed.events != before.events).into(),
                 serde_json::to_string(&changed.events)?.into(),
                 changed.enabled.into(),
                 changed.enabled_since.into(),
@@ -163,7 +174,7 @@ impl Tx<'_> {
         .await
     }
 
-    /// Marks an endpoint as deleted and takes its lanes away.
+    /// Marks an endpoint as deleted.
     ///
     /// # Errors
     /// When the database fails.
@@ -177,11 +188,25 @@ impl Tx<'_> {
             "UPDATE webhook_endpoints SET deleted_at = ?3 WHERE organization_id = ?1 AND id = ?2",
             &[organization.into(), id.into(), now.into()],
         )
-        .await?;
-        self.submit(
-            "DELETE FROM webhook_lanes WHERE organization_id = ?1 AND endpoint_id = ?2",
-            &[organization.into(), id.into()],
-        )
         .await
+    }
+
+    /// Whether an endpoint was deleted.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_endpoint_is_gone(
+        &mut self,
+        organization: OrganizationId,
+        id: WebhookEndpointId,
+    ) -> Result<bool, StoreError> {
+        let found = self
+            .first(
+                "SELECT 1 FROM webhook_endpoints WHERE organization_id = ?1 AND id = ?2 AND deleted_at IS NULL",
+                &[organization.into(), id.into()],
+                |_| Ok(()),
+            )
+            .await?;
+        Ok(found.is_none())
     }
 }

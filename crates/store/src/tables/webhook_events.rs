@@ -115,6 +115,19 @@ impl Tx<'_> {
         self.first(&sql, &[organization.into(), id.into()], event).await
     }
 
+    /// Whose event this is, where it is there.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_event_endpoint(
+        &mut self,
+        organization: OrganizationId,
+        id: WebhookEventId,
+    ) -> Result<Option<WebhookEndpointId>, StoreError> {
+        let sql = "SELECT endpoint_id FROM webhook_events WHERE organization_id = ?1 AND id = ?2";
+        self.first(sql, &[organization.into(), id.into()], |row| row.get(0)).await
+    }
+
     /// The event that a lane delivers next.
     ///
     /// # Errors
@@ -207,7 +220,8 @@ impl Tx<'_> {
         .await
     }
 
-    /// Gives up the events of an endpoint that nobody took yet.
+    /// Gives up at most `limit` of the events of an endpoint that are still to be sent, and as many of those
+    /// that are to be sent again; answers whether none is left.
     ///
     /// # Errors
     /// When the database fails.
@@ -216,18 +230,27 @@ impl Tx<'_> {
         organization: OrganizationId,
         endpoint: WebhookEndpointId,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+        limit: usize,
+    ) -> Result<bool, StoreError> {
         self.webhook_lanes_hold(organization, endpoint).await?;
-        for which in ["state = 'pending' AND due_at IS NULL", "due_at IS NOT NULL"] {
+        let most = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut is_all = true;
+        for which in
+            ["state = 'pending' AND due_at IS NULL ORDER BY sequence", "due_at IS NOT NULL ORDER BY due_at"]
+        {
             let sql = format!(
                 "UPDATE webhook_events
                  SET state = CASE state WHEN 'pending' THEN 'skipped' ELSE state END, due_at = NULL,
                      modified_at = ?3
-                 WHERE organization_id = ?1 AND endpoint_id = ?2 AND {which}"
+                 WHERE organization_id = ?1 AND id IN (
+                    SELECT id FROM webhook_events
+                    WHERE organization_id = ?1 AND endpoint_id = ?2 AND {which} LIMIT ?4)"
             );
-            self.submit(&sql, &[organization.into(), endpoint.into(), now.into()]).await?;
+            let params = [organization.into(), endpoint.into(), now.into(), most.into()];
+            is_all &= self.execute(&sql, &params).await? < limit;
         }
-        self.webhook_lanes_settle(organization, endpoint, now).await
+        self.webhook_lanes_settle(organization, endpoint, now).await?;
+        Ok(is_all)
     }
 
     /// Forgets what a few events of all organizations told that happened before `before`; answers how many.
@@ -240,7 +263,7 @@ impl Tx<'_> {
         limit: i64,
     ) -> Result<usize, StoreError> {
         const OLD: &str = "SELECT organization_id, id FROM webhook_events
-            WHERE data IS NOT NULL AND created_at < ?1 ORDER BY created_at LIMIT ?2";
+            WHERE data IS NOT NULL AND created_at < ?1 ORDER BY created_at, organization_id, id LIMIT ?2";
         let old = self
             .all(OLD, &[before.into(), limit.into()], |row| {
                 Ok((row.get::<OrganizationId>(0)?, row.get::<WebhookEventId>(1)?))
@@ -259,6 +282,31 @@ impl Tx<'_> {
         Ok(archived)
     }
 
+    /// Holds all events that tell of a customer or its members until the transaction ends: none is sent
+    /// meanwhile, or sent once more. Answers what those tell that are still to be sent.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_events_hold(
+        &mut self,
+        organization: OrganizationId,
+        customer: CustomerId,
+    ) -> Result<Vec<(WebhookEventId, EventData)>, StoreError> {
+        let sql = format!(
+            "SELECT id, CASE state WHEN 'pending' THEN data END FROM webhook_events
+             WHERE organization_id = ?1 AND subject_id = ?2 AND data IS NOT NULL ORDER BY id{}",
+            self.for_update()
+        );
+        let params = [organization.into(), customer.into()];
+        let held = self.all(&sql, &params, |row| {
+            let Some(data) = row.parse_optional(1, |text| serde_json::from_str(text))? else {
+                return Ok(None);
+            };
+            Ok(Some((row.get(0)?, data)))
+        });
+        Ok(held.await?.into_iter().flatten().collect())
+    }
+
     /// Forgets what events told of a customer, its members included, once nothing more is sent of them;
     /// answers how many that were.
     ///
@@ -273,24 +321,6 @@ impl Tx<'_> {
             "UPDATE webhook_events SET data = NULL, payload = NULL, due_at = NULL
              WHERE organization_id = ?1 AND subject_id = ?2 AND data IS NOT NULL AND state <> 'pending'",
             &[organization.into(), customer.into()],
-        )
-        .await
-    }
-
-    /// What the events that are still to be sent tell of a customer and its members.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn webhook_events_pending(
-        &mut self,
-        organization: OrganizationId,
-        customer: CustomerId,
-    ) -> Result<Vec<(WebhookEventId, EventData)>, StoreError> {
-        self.all(
-            "SELECT id, data FROM webhook_events
-             WHERE organization_id = ?1 AND subject_id = ?2 AND data IS NOT NULL AND state = 'pending'",
-            &[organization.into(), customer.into()],
-            |row| Ok((row.get(0)?, row.parse(1, |text| serde_json::from_str(text))?)),
         )
         .await
     }

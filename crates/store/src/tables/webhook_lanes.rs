@@ -1,22 +1,35 @@
 //! The lanes in which the events of webhook endpoints are delivered.
 //!
 //! A lane is taken with a lease before anything is sent, and its row is changed before its events are, so
-//! that an event written meanwhile is not overlooked.
+//! that an event written meanwhile is not overlooked. `docs/ARCHITECTURE.md` has the order of locks.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{OrganizationId, WebhookEndpointId};
 use tenantry_core::webhook::Endpoint;
 
-use super::webhook_endpoints;
+use super::{Query, webhook_endpoints};
 use crate::{StoreError, Tx, WebhookEventRow};
 
-/// Which of an endpoint's events a request belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// Lanes that are looked at at once to find those to take.
+const WAITING: usize = 256;
+
+/// The same organizations, some of them several times, so that there are few lengths: a query is prepared for
+/// each.
+fn filled(organizations: &BTreeSet<OrganizationId>) -> Vec<OrganizationId> {
+    let length = if organizations.is_empty() { 0 } else { organizations.len().next_power_of_two() };
+    organizations.iter().copied().cycle().take(length).collect()
+}
+
+/// Which of an endpoint's events a request belongs to. They are in the order of their names, as the database
+/// has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum WebhookLane {
-    /// First attempts, in the order of the events.
-    First,
     /// Repeated attempts, each at its time.
     Again,
+    /// First attempts, in the order of the events.
+    First,
 }
 
 impl WebhookLane {
@@ -35,7 +48,7 @@ impl WebhookLane {
 }
 
 /// A lane that has something to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WebhookLaneDue {
     /// The tenant.
     pub organization: OrganizationId,
@@ -61,28 +74,59 @@ pub struct WebhookClaim {
 }
 
 impl Tx<'_> {
-    /// Lanes of all organizations that have something to do and that nobody holds, the longest due first.
+    /// Lanes of all organizations that have something to do and that nobody holds, the longest due first; none
+    /// of those organizations that have `share` lanes under way, and of each no more than are left of that.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn webhook_lanes_due(
         &mut self,
         now: Timestamp,
-        limit: i64,
-        share: i64,
+        limit: usize,
+        share: usize,
     ) -> Result<Vec<WebhookLaneDue>, StoreError> {
-        // What an organization has under way counts against its share: a lane that is held stays due, so held
-        // ones take the first places. One whose endpoint is switched off meanwhile does not count any more, and
-        // nodes that look at the same time do not see what the others take, so that a share can be exceeded for
-        // the length of a lease. No row is held here: over several shards nobody could.
-        const SQL: &str = "SELECT organization_id, endpoint_id, lane FROM (
-                SELECT organization_id, endpoint_id, lane, due_at, leased_until,
-                    row_number() OVER (
-                        PARTITION BY organization_id
-                        ORDER BY CASE WHEN leased_until > ?1 THEN 0 ELSE 1 END, due_at) AS place
-                FROM webhook_lanes WHERE due_at <= ?1) AS due
-             WHERE place <= ?3 AND (leased_until IS NULL OR leased_until <= ?1) ORDER BY due_at LIMIT ?2";
-        self.all(SQL, &[now.into(), limit.into(), share.into()], |row| {
+        // Nodes that look at the same time do not see what the others take, so that a share can be exceeded
+        // for the length of a lease. No row is held here: over several shards nobody could.
+        let (mut due, mut full) = (Vec::new(), BTreeSet::new());
+        loop {
+            let waiting = self.webhook_lanes_waiting(now, &full).await?;
+            let is_all = waiting.len() < WAITING;
+            let of: BTreeSet<_> = waiting.iter().map(|lane| lane.organization).collect();
+            let mut busy = self.webhook_lanes_busy(now, &of).await?;
+            let mut free = waiting;
+            free.retain(|lane| {
+                let busy = busy.entry(lane.organization).or_default();
+                *busy = busy.saturating_add(1);
+                *busy <= share
+            });
+            busy.retain(|_, busy| *busy > share);
+            if is_all || busy.is_empty() || due.len().saturating_add(free.len()) >= limit {
+                due.append(&mut free);
+                due.truncate(limit);
+                return Ok(due);
+            }
+            // Those who have more than their share may stand before everybody else. Who is behind them?
+            free.retain(|lane| busy.contains_key(&lane.organization));
+            due.append(&mut free);
+            full.extend(busy.into_keys());
+        }
+    }
+
+    /// A part of the lanes that are due and that nobody holds, of organizations other than these.
+    async fn webhook_lanes_waiting(
+        &mut self,
+        now: Timestamp,
+        others: &BTreeSet<OrganizationId>,
+    ) -> Result<Vec<WebhookLaneDue>, StoreError> {
+        let mut query = Query::new("SELECT organization_id, endpoint_id, lane FROM webhook_lanes WHERE ");
+        let now = query.param(now);
+        query.push(&format!("due_at <= {now} AND (leased_until IS NULL OR leased_until <= {now})"));
+        for other in filled(others) {
+            let other = query.param(other);
+            query.push(&format!(" AND organization_id <> {other}"));
+        }
+        query.push(&format!(" ORDER BY due_at, organization_id, endpoint_id, lane LIMIT {WAITING}"));
+        self.all(&query.sql, &query.params, |row| {
             Ok(WebhookLaneDue {
                 organization: row.get(0)?,
                 endpoint: row.get(1)?,
@@ -92,7 +136,26 @@ impl Tx<'_> {
         .await
     }
 
-    /// When a lane of any organization next has something to do, or is no longer held, after `now`.
+    /// How many lanes of each of these organizations are held.
+    async fn webhook_lanes_busy(
+        &mut self,
+        now: Timestamp,
+        organizations: &BTreeSet<OrganizationId>,
+    ) -> Result<BTreeMap<OrganizationId, usize>, StoreError> {
+        if organizations.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let mut query = Query::new("SELECT organization_id, count(*) FROM webhook_lanes WHERE ");
+        query.organizations("organization_id", &filled(organizations));
+        let now = query.param(now);
+        query.push(&format!(" AND leased_until > {now} GROUP BY organization_id"));
+        let held = self.all(&query.sql, &query.params, |row| {
+            Ok((row.get::<OrganizationId>(0)?, usize::try_from(row.get::<i64>(1)?).unwrap_or(usize::MAX)))
+        });
+        Ok(held.await?.into_iter().collect())
+    }
+
+    /// When a lane of any organization next has something to do that has nothing at `now`.
     ///
     /// # Errors
     /// When the database fails.
@@ -102,17 +165,11 @@ impl Tx<'_> {
                 row.get::<Option<Timestamp>>(0)
             })
             .await?;
-        let freed = self
-            .first(
-                "SELECT min(leased_until) FROM webhook_lanes WHERE due_at <= ?1 AND leased_until > ?1",
-                &[now.into()],
-                |row| row.get::<Option<Timestamp>>(0),
-            )
-            .await?;
-        Ok(due.flatten().into_iter().chain(freed.flatten()).min())
+        Ok(due.flatten())
     }
 
-    /// Holds a lane that is due until `until`; answers whether it was still free.
+    /// Holds a lane that is due until `until`; answers whether it was still free. The endpoint's other lane is
+    /// held as well, until the transaction ends.
     ///
     /// # Errors
     /// When the database fails.
@@ -122,6 +179,7 @@ impl Tx<'_> {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<bool, StoreError> {
+        self.webhook_lanes_hold(lane.organization, lane.endpoint).await?;
         let WebhookLaneDue { organization, endpoint, lane } = lane;
         let held = self
             .execute(
@@ -152,7 +210,7 @@ impl Tx<'_> {
     }
 
     /// Holds both lanes of an endpoint until the transaction ends: no event is written for it meanwhile, and
-    /// none taken.
+    /// none taken. Whoever changes the endpoint or its events does this first. Answers whether it has lanes.
     ///
     /// # Errors
     /// When the database fails.
@@ -160,13 +218,30 @@ impl Tx<'_> {
         &mut self,
         organization: OrganizationId,
         endpoint: WebhookEndpointId,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         // Always in the same order, so that two who hold them do not wait for each other.
         let sql = format!(
             "SELECT lane FROM webhook_lanes WHERE organization_id = ?1 AND endpoint_id = ?2 ORDER BY lane{}",
             self.for_update()
         );
-        self.all(&sql, &[organization.into(), endpoint.into()], |_| Ok(())).await.map(|_| ())
+        let held = self.all(&sql, &[organization.into(), endpoint.into()], |_| Ok(())).await?;
+        Ok(!held.is_empty())
+    }
+
+    /// Takes an endpoint's lanes away: it is told nothing more.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_lanes_delete(
+        &mut self,
+        organization: OrganizationId,
+        endpoint: WebhookEndpointId,
+    ) -> Result<(), StoreError> {
+        self.submit(
+            "DELETE FROM webhook_lanes WHERE organization_id = ?1 AND endpoint_id = ?2",
+            &[organization.into(), endpoint.into()],
+        )
+        .await
     }
 
     /// Sets when an endpoint's lanes next have something to do: what waits for its first attempt is due
@@ -201,7 +276,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// The endpoint and the organization's name that an event is sent with, where both are there.
+    /// The endpoint and the organization's name that an event is sent with, where both are there and want it.
     ///
     /// # Errors
     /// When the database fails.

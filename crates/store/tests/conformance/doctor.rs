@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use tenantry_core::Timestamp;
+use tenantry_core::audit::AuditEntry;
 use tenantry_core::customer::CustomerKind;
 use tenantry_core::ids::{
-    EmailUpdateId, MailId, SessionId, WebhookDeliveryId, WebhookEndpointId, WebhookEventId,
+    AuditId, EmailUpdateId, MailId, OrganizationId, SessionId, WebhookDeliveryId, WebhookEndpointId,
+    WebhookEventId,
 };
 use tenantry_core::mail::{Letter, QueuedMail};
 use tenantry_core::member::MemberRole;
@@ -115,6 +117,80 @@ const BREACHES: &[(&str, &str, &str)] = &[
     ("mails", "a value of it is none that this program knows", "UPDATE mails SET letter = 'x'"),
     ("customers", "its metadata are not those that it is found by", "UPDATE customer_metadata SET value = 'x'"),
     ("customers", "its metadata are not those that it is found by", "DELETE FROM customer_metadata"),
+    ("organizations", "a value of it is none that this program knows",
+        "UPDATE organizations SET name = (SELECT replace(replace('aaaaaaaaaaaaaaaaaaaa', 'a', 'bbbbbbbbbb'), 'b', 'cccccccccc'))"),
+    ("organizations", "a value of it is none that this program knows",
+        "UPDATE organizations SET suspension_reason = (SELECT replace(replace('aaaaaaaaaaaaaaaaaaaa', 'a', 'bbbbbbbbbb'), 'b', 'cccccccccc'))"),
+    ("users", "a value of it is none that this program knows",
+        "UPDATE users SET name = (SELECT replace(replace('aaaaaaaaaaaaaaaaaaaa', 'a', 'bbbbbbbbbb'), 'b', 'cccccccccc'))"),
+    ("customers", "a value of it is none that this program knows",
+        "UPDATE customers SET name = (SELECT replace(replace('aaaaaaaaaaaaaaaaaaaa', 'a', 'bbbbbbbbbb'), 'b', 'cccccccccc'))"),
+    ("customers", "a value of it is none that this program knows",
+        "UPDATE customers SET external_id = (SELECT replace(replace('aaaaaaaaaaaaaaaaaaaa', 'a', 'bbbbbbbbbb'), 'b', 'cccccccccc')) WHERE kind = 'individual'"),
+    ("members", "a value of it is none that this program knows",
+        "UPDATE members SET name = (SELECT replace(replace('aaaaaaaaaaaaaaaaaaaa', 'a', 'bbbbbbbbbb'), 'b', 'cccccccccc'))"),
+    ("members", "a value of it is none that this program knows",
+        "UPDATE members SET external_id = (SELECT replace(replace('aaaaaaaaaaaaaaaaaaaa', 'a', 'bbbbbbbbbb'), 'b', 'cccccccccc')) WHERE role = 'owner'"),
+    ("customers", "a value of it is none that this program knows",
+        "UPDATE customers SET billing = 'x'"),
+    ("customers", "a value of it is none that this program knows",
+        "UPDATE customers SET locale = '???'"),
+    ("members", "a value of it is none that this program knows",
+        "UPDATE members SET email = 'x'"),
+    ("sessions", "a value of it is none that this program knows",
+        "UPDATE sessions SET return_url = 'x'"),
+    ("audit_entries", "a value of it is none that this program knows",
+        "UPDATE audit_entries SET before = 'x'"),
+    ("audit_entries", "a value of it is none that this program knows",
+        "UPDATE audit_entries SET after = '[]'"),
+    ("customers", "what it is looked for by is not what it is called",
+        "UPDATE customers SET search_text = 'x'"),
+    ("customers", "what it is looked for by is not what it is called",
+        "UPDATE customers SET name = 'x'"),
+    ("customers", "it is anonymized, and says who it was",
+        "UPDATE customers SET anonymized_at = 5 WHERE deleted_at IS NOT NULL"),
+    ("members", "its customer is anonymized, and it says who it was",
+        "UPDATE customers SET anonymized_at = 5 WHERE deleted_at IS NOT NULL"),
+    ("audit_entries", "it is about who is forgotten, and says who that was",
+        "UPDATE customers SET anonymized_at = 5 WHERE deleted_at IS NOT NULL; UPDATE audit_entries SET before = '{\"email\":\"a@b.example\"}'"),
+    ("audit_entries", "it is about who is forgotten, and says who that was",
+        "UPDATE customers SET anonymized_at = 5 WHERE deleted_at IS NOT NULL; UPDATE audit_entries SET after = '{\"tax_id\":\"x\",\"name\":\"A\",\"owner_email\":\"a@b.example\"}'"),
+    ("webhook_events", "it is about who is forgotten, and says who that was",
+        "UPDATE customers SET anonymized_at = 5"),
+    ("webhook_events", "it is about who is forgotten, and says who that was",
+        "UPDATE customers SET anonymized_at = 5; UPDATE webhook_events SET data = NULL, payload = '{\"data\":{\"billing_address\":{}}}'"),
+    ("credentials", "another secret opens the same",
+        "UPDATE credentials SET subject_id = (SELECT id FROM access_tokens)"),
+    ("credentials", "a person's, it names an organization",
+        "UPDATE credentials SET organization_id = (SELECT id FROM organizations)"),
+    ("credentials", "it opens a session of the other kind",
+        "UPDATE sessions SET member_id = NULL"),
+    ("organizations", "it has a time of suspension without a reason, or the reverse",
+        "UPDATE organizations SET suspended_at = 5"),
+    ("organizations", "it has a time of suspension without a reason, or the reverse",
+        "UPDATE organizations SET suspension_reason = 'x'"),
+    ("tallies", "its organization is not there",
+        "DELETE FROM organizations"),
+    ("mails", "its organization is not there",
+        "DELETE FROM organizations"),
+    ("idempotency_records", "whose key it is is not there",
+        "DELETE FROM organizations"),
+    ("users", "nothing tells of its creation",
+        "DELETE FROM audit_entries"),
+    ("user_tokens", "nothing tells of its creation",
+        "DELETE FROM audit_entries"),
+    ("organizations", "nothing tells of its creation",
+        "DELETE FROM audit_entries"),
+    ("team_members", "nothing tells of its creation",
+        "DELETE FROM audit_entries"),
+    ("access_tokens", "nothing tells of its creation",
+        "DELETE FROM audit_entries"),
+    ("customers", "nothing tells of its creation",
+        "DELETE FROM audit_entries"),
+    ("members", "nothing tells of its creation",
+        "DELETE FROM audit_entries"),
+    ("webhook_endpoints", "nothing tells of its creation",
+        "DELETE FROM audit_entries"),
 ];
 
 fn id(number: u128) -> Uuid {
@@ -155,8 +231,41 @@ pub(crate) async fn sound(store: &Store) {
     webhooks(store, &team).await;
     answered(store, claim(1, "shown"), 201, Some(1_000)).await.unwrap();
     answered(store, claim(1, "plain"), 201, None).await.unwrap();
-    run!(store.clone(), audit_entry(&member(&team, 1, MemberRole::Owner), 1), |entry, tx, _| {
-        Ok(tx.audit_append(entry).await?)
+    written_down(store).await;
+}
+
+/// That all of these were made.
+async fn written_down(store: &Store) {
+    let (organization, installation) = (organization_id(1), OrganizationId::new(Uuid::nil()));
+    let mut made = vec![
+        (organization, "organization.created", organization.uuid()),
+        (organization, "access_token.created", access_token(1, 1).id.uuid()),
+        (organization, "webhook_endpoint.created", id(4)),
+        (installation, "user_token.created", user_token(1, 1).id.uuid()),
+    ];
+    for number in 1..=2 {
+        made.push((installation, "user.created", user_id(number).uuid()));
+        made.push((organization, "team_member.created", user_id(number).uuid()));
+    }
+    made.extend((1..=3).map(|number| (organization, "customer.created", customer_id(number).uuid())));
+    made.extend((1..=4).map(|number| (organization, "member.created", member_id(number).uuid())));
+    let like = audit_entry(&member(&customer(1, 1), 1, MemberRole::Owner), 1);
+    let entries: Vec<AuditEntry> = made
+        .into_iter()
+        .zip(100..)
+        .map(|((organization, action, subject), number)| AuditEntry {
+            id: AuditId::new(id(number)),
+            organization,
+            action,
+            subject,
+            ..like.clone()
+        })
+        .collect();
+    run!(store.clone(), entries, |entries, tx, _| {
+        for entry in entries {
+            tx.audit_append(entry).await?;
+        }
+        Ok(())
     })
     .unwrap();
 }
@@ -213,7 +322,7 @@ async fn webhooks(store: &Store, about: &tenantry_core::customer::Customer) {
         url: EndpointUrl::stored("https://hooks.example.com/".to_owned()),
         name: None,
         format: Format::Raw,
-        secret: Secret::stored("0123456789abcdef0123456789abcdef".to_owned()),
+        secret: Some(Secret::stored("0123456789abcdef0123456789abcdef".to_owned())),
         events: vec![EventType::CustomerCreated],
         enabled: true,
         enabled_since: at(1),
@@ -304,8 +413,25 @@ async fn findings_come_from_every_part(database: Database) {
         Ok(())
     })
     .unwrap();
-    let found = findings(&store).await;
+    let mut found = findings(&store).await;
+    // Nothing was written down here.
+    found.retain(|finding| finding.check != "written down");
     assert!(found.iter().all(|finding| finding.check == "one owner"), "{found:?}");
     let keys: BTreeSet<String> = found.iter().map(ToString::to_string).collect();
     assert_eq!((found.len(), keys.len()), (1_201, 1_201));
+}
+
+#[tokio::test]
+async fn what_sqlite_finds_wrong_with_its_file_is_told() {
+    let database = Database::sqlite();
+    let store = with_vault(&database).await;
+    sound(&store).await;
+    // The index has rows that it should not have, and lacks others.
+    database.sql(
+        "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, 'IS NULL', 'IS NOT NULL')
+         WHERE name = 'members_by_customer'",
+    );
+    store.close().await;
+    let found = findings(&with_vault(&database).await).await;
+    assert!(found.iter().any(|finding| finding.check == "a whole file"), "{found:?}");
 }

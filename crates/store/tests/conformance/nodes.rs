@@ -181,7 +181,7 @@ fn endpoint() -> Endpoint {
         url: EndpointUrl::stored("https://hooks.example.com/".to_owned()),
         name: None,
         format: Format::Raw,
-        secret: Secret::stored("0123456789abcdef0123456789abcdef".to_owned()),
+        secret: Some(Secret::stored("0123456789abcdef0123456789abcdef".to_owned())),
         events: vec![EventType::CustomerCreated],
         enabled: true,
         enabled_since: at(1),

@@ -6,6 +6,7 @@
 mod events;
 mod outages;
 mod receiver;
+mod spoilt;
 #[path = "../../../http/tests/webhook_support/mod.rs"]
 mod webhook_support;
 

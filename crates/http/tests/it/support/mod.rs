@@ -82,6 +82,11 @@ impl App {
         self.database.rows()
     }
 
+    /// Changes the database behind its back.
+    pub(crate) fn change(&self, sql: &str) {
+        let _ = self.database.texts(sql);
+    }
+
     /// Whether the database holds these bytes anywhere.
     pub(crate) fn stores(&self, bytes: &str) -> bool {
         self.database.traces(bytes)
@@ -174,7 +179,7 @@ impl App {
         let mut reader = self.use_cases().store().reader().unwrap();
         let mut tx = reader.tx().unwrap();
         let customer = CustomerId::new(customer.parse().unwrap());
-        tx.webhook_events_pending(tenant.id, customer).await.unwrap()[0].0.to_string()
+        tx.webhook_events_hold(tenant.id, customer).await.unwrap()[0].0.to_string()
     }
 
     /// What was written down of the organization so far.

@@ -13,8 +13,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rusqlite::types::Value;
-use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tenantry_app::archive::{self, ArchiveError, Checked, Restored};
 use tenantry_app::bootstrap::Bootstrap;
@@ -25,58 +23,89 @@ use tenantry_core::mail::{Letter, QueuedMail};
 use tenantry_core::team::TeamRole;
 use tenantry_core::webhook::{EndpointUrl, EventType, Format, NewEndpoint};
 use tenantry_core::{Moment, Timestamp};
-use tenantry_store::{Catalogue, Operation, Store, Tx, doctor, sqlite};
+use tenantry_store::{Catalogue, Operation, Store, Tx, doctor};
+use tenantry_testkit::Database as Stored;
 
-/// A database of one test, gone with it.
+mod by_hand;
+mod hostile;
+
+use by_hand::{JANE, JANET, written};
+
+/// A database of one test on the engine that the environment names, and a folder, gone with it.
 struct Database {
-    directory: TempDir,
+    stored: Stored,
+    folder: TempDir,
     ticks: Arc<AtomicU64>,
 }
 
 impl Database {
     fn new() -> Self {
-        Self { directory: tempfile::tempdir().unwrap(), ticks: Arc::default() }
+        Self { stored: Stored::of_environment(), folder: tempfile::tempdir().unwrap(), ticks: Arc::default() }
     }
 
     fn file(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
+        self.folder.path().join(name)
     }
 
     fn open(&self) -> Store {
         let ticks = Arc::clone(&self.ticks);
-        let moments = Arc::new(move || {
+        self.stored.open(Arc::new(move || {
             let tick = ticks.fetch_add(1, Ordering::Relaxed);
             let mut seed = [0; 32];
             seed[..8].copy_from_slice(&tick.to_be_bytes());
             Moment::new(Timestamp::from_micros(1_000_000 + i64::try_from(tick).unwrap()), seed)
-        });
-        sqlite::open(&self.file("tenantry.db"), moments).unwrap()
+        }))
     }
 
     fn sql(&self, sql: &str) {
-        rusqlite::Connection::open(self.file("tenantry.db")).unwrap().execute_batch(sql).unwrap();
+        match &self.stored {
+            Stored::Sqlite(directory) => {
+                let file = directory.path().join("tenantry.db");
+                rusqlite::Connection::open(file).unwrap().execute_batch(sql).unwrap();
+            }
+            Stored::Postgres(database) => drop(database.query(sql)),
+        }
+    }
+
+    /// Has nobody take the mark away while this is so.
+    fn keep_mark(&self, so: &str) {
+        match &self.stored {
+            Stored::Sqlite(_) => self.sql(&format!(
+                "DROP TRIGGER IF EXISTS keep;
+                 CREATE TRIGGER keep BEFORE DELETE ON installation WHEN old.name = 'unfinished_load'
+                 BEGIN SELECT RAISE(ABORT, 'kept') {so}; END"
+            )),
+            Stored::Postgres(_) => self.sql(&format!(
+                "DROP TRIGGER IF EXISTS keep ON installation;
+                 CREATE OR REPLACE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                    IF old.name = 'unfinished_load' AND (SELECT count(*) FROM (SELECT 1 {so}) AS found) > 0
+                    THEN RAISE EXCEPTION 'kept'; END IF;
+                    RETURN old; END $$;
+                 CREATE TRIGGER keep BEFORE DELETE ON installation FOR EACH ROW EXECUTE FUNCTION keep()"
+            )),
+        }
     }
 
     fn count(&self, what: &str) -> i64 {
-        let connection = rusqlite::Connection::open(self.file("tenantry.db")).unwrap();
-        connection.query_row(&format!("SELECT count(*) FROM {what}"), [], |row| row.get(0)).unwrap()
+        self.stored.texts(&format!("SELECT CAST(count(*) AS text) FROM {what}"))[0].parse().unwrap()
     }
 
     /// Every row of every table that is moved.
     fn dump(&self) -> Vec<String> {
-        let connection = rusqlite::Connection::open(self.file("tenantry.db")).unwrap();
-        let mut rows = Vec::new();
-        for table in Catalogue::now().unwrap().tables {
-            let mut statement = connection.prepare(&format!("SELECT * FROM {}", table.name)).unwrap();
-            let columns = statement.column_count();
-            let mut found = statement.query([]).unwrap();
-            while let Some(row) = found.next().unwrap() {
-                let values: Vec<Value> = (0..columns).map(|column| row.get(column).unwrap()).collect();
-                rows.push(format!("{}: {values:?}", table.name));
-            }
-        }
-        rows.sort();
-        rows
+        let rows = self.stored.rows().into_iter();
+        rows.filter(|row| !row.starts_with("schema_migrations")).collect()
+    }
+}
+
+/// Keeps something in `installation`.
+struct Keep(&'static str);
+
+impl Operation for Keep {
+    type Output = ();
+    type Error = Error;
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<(), Error> {
+        Ok(tx.installation_value(self.0, b"1").await.map(|_| ())?)
     }
 }
 
@@ -232,7 +261,6 @@ async fn a_damaged_file_is_refused_wherever_it_is_damaged() {
         assert!(checked(&to, &without.concat()).is_err(), "without line {at}");
         assert!(checked(&to, &twice.concat()).is_err(), "line {at} twice");
     }
-    assert!(!to.file("tenantry.db").exists());
 }
 
 #[tokio::test]
@@ -252,41 +280,10 @@ async fn other_formats_and_newer_schemas_are_refused() {
     assert!(told(checked(&database, &[0xff; 100])).contains("not a backup"));
 }
 
-/// A backup of schema `schema`: these rows of `users`, and no others.
-fn written_by_hand(schema: i64, users: &[&str]) -> String {
-    let mut text = format!(
-        "{{\"format\":\"tenantry-backup\",\"version\":1,\"schema\":{schema},\"created_at\":5,\"program\":\"0\"}}\n"
-    );
-    let tables = Catalogue::at(schema).unwrap().tables;
-    for table in &tables {
-        let columns: Vec<String> =
-            table.columns.iter().map(|one| format!("[\"{}\",\"{}\"]", one.name, one.kind.as_str())).collect();
-        text += &format!("{{\"table\":\"{}\",\"columns\":[{}]}}\n", table.name, columns.join(","));
-        let rows = if table.name == "users" { users } else { &[] };
-        let mut sum = [0_u8; 32];
-        for row in rows {
-            text += &format!("{row}\n");
-            let mut carry = 0;
-            for (to, from) in sum.iter_mut().zip(Sha256::digest(row)).rev() {
-                let total = u16::from(*to) + u16::from(from) + carry;
-                (*to, carry) = ((total & 255) as u8, total >> 8);
-            }
-        }
-        let sum: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
-        text += &format!("{{\"end\":\"{}\",\"rows\":{},\"sha256\":\"{sum}\"}}\n", table.name, rows.len());
-    }
-    let digest: String = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
-    text + &format!("{{\"tables\":{},\"rows\":{},\"sha256\":\"{digest}\"}}\n", tables.len(), users.len())
-}
-
-const JANE: &str = r#"["01a20011-44c7-4f64-8000-21a102c19d44",1,"jane@example.com","jane@example.com",null]"#;
-const JANET: &str =
-    r#"["01a20011-44c7-4f64-8000-21a102c19d45",1,"jane@example.com","jane@example.com",null]"#;
-
 #[tokio::test]
 async fn the_format_is_the_documented_one_and_an_older_schema_is_filled_up() {
     let database = Database::new();
-    let checked = checked(&database, written_by_hand(1, &[JANE]).as_bytes()).unwrap();
+    let checked = checked(&database, written(1, &[JANE]).as_bytes()).unwrap();
     assert_eq!((checked.schema(), checked.rows(), checked.needs_key()), (1, 1, false));
     restore(&database.open(), &checked, false).await.unwrap();
     assert_eq!(database.count("users WHERE email = 'jane@example.com'"), 1);
@@ -296,16 +293,16 @@ async fn the_format_is_the_documented_one_and_an_older_schema_is_filled_up() {
 async fn a_restore_that_fails_leaves_an_empty_database() {
     let database = Database::new();
     let store = database.open();
-    let bad = checked(&database, written_by_hand(1, &[JANE, JANET]).as_bytes()).unwrap();
+    let bad = checked(&database, written(1, &[JANE, JANET]).as_bytes()).unwrap();
     let message = told(restore(&store, &bad, false).await);
     assert!(message.contains("users_email"), "{message}");
     assert_eq!(database.dump(), Vec::<String>::new());
     // A file that is exchanged after it was checked.
-    let good = checked(&database, written_by_hand(1, &[JANE]).as_bytes()).unwrap();
-    fs::write(database.file("backup.jsonl"), written_by_hand(1, &[])).unwrap();
+    let good = checked(&database, written(1, &[JANE]).as_bytes()).unwrap();
+    fs::write(database.file("backup.jsonl"), written(1, &[])).unwrap();
     assert!(told(restore(&store, &good, false).await).contains("users"));
     assert_eq!(database.dump(), Vec::<String>::new());
-    let good = checked(&database, written_by_hand(1, &[JANE]).as_bytes()).unwrap();
+    let good = checked(&database, written(1, &[JANE]).as_bytes()).unwrap();
     restore(&store, &good, false).await.unwrap();
 }
 
@@ -315,18 +312,37 @@ async fn a_database_with_rows_or_half_full_is_refused_and_left_alone() {
     let app = fill(&from).await;
     let checked = checked(&to, &backup(app.store()).await).unwrap();
     let store = to.open();
-    to.sql("INSERT INTO tallies (organization_id, subject, bucket, total) VALUES (zeroblob(16), 'x', 0, 1)");
+    App::new(store.clone(), Arc::new(|| Timestamp::from_micros(1)), key()).write(Keep("x")).await.unwrap();
     let before = to.dump();
-    assert!(told(restore(&store, &checked, false).await).contains("table tallies has rows"));
-    assert!(told(archive::copy(app.store(), &store, &mut |_| ()).await).contains("table tallies has rows"));
+    assert!(told(restore(&store, &checked, false).await).contains("table installation has rows"));
+    assert!(
+        told(archive::copy(app.store(), &store, &mut |_| ()).await).contains("table installation has rows")
+    );
     assert_eq!(to.dump(), before);
-    to.sql("DELETE FROM tallies; INSERT INTO installation VALUES ('unfinished_load', x'00')");
+    to.sql("UPDATE installation SET name = 'unfinished_load'");
     assert!(told(restore(&store, &checked, false).await).contains("did not finish"));
     assert!(
         told(archive::copy(&store, &Database::new().open(), &mut |_| ()).await).contains("did not finish")
     );
     let half = archive::backup(&store, Vec::new(), Timestamp::from_micros(5), "test", &mut |_| ()).await;
     assert!(told(half).contains("did not finish"));
+}
+
+#[tokio::test]
+async fn what_cannot_be_ended_is_taken_away_or_said_to_be_left() {
+    let (from, to) = (Database::new(), Database::new());
+    let app = fill(&from).await;
+    let checked = checked(&to, &backup(app.store()).await).unwrap();
+    let store = to.open();
+    // The mark stays as long as there are users, then for good.
+    to.keep_mark("WHERE EXISTS (SELECT 1 FROM users)");
+    let message = told(restore(&store, &checked, false).await);
+    assert!(!message.contains("could not be removed"), "{message}");
+    assert_eq!(to.dump(), Vec::<String>::new());
+    to.keep_mark("");
+    let message = told(restore(&store, &checked, false).await);
+    assert!(message.contains("could not be removed") && message.contains("new, empty database"), "{message}");
+    assert!(told(restore(&store, &checked, false).await).contains("did not finish"));
 }
 
 #[tokio::test]

@@ -1,0 +1,54 @@
+//! Backups that this program did not write.
+
+use sha2::{Digest, Sha256};
+use tenantry_store::Catalogue;
+
+/// A row of `users`, and another with the same address.
+pub(crate) const JANE: &str =
+    r#"["01a20011-44c7-4f64-8000-21a102c19d44",1,"jane@example.com","jane@example.com",null]"#;
+pub(crate) const JANET: &str =
+    r#"["01a20011-44c7-4f64-8000-21a102c19d45",1,"jane@example.com","jane@example.com",null]"#;
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The sum of the SHA-256 of each line.
+pub(crate) fn sum(rows: &[&str]) -> String {
+    let mut sum = [0_u8; 32];
+    for row in rows {
+        let mut carry = 0;
+        for (to, from) in sum.iter_mut().zip(Sha256::digest(row)).rev() {
+            let total = u16::from(*to) + u16::from(from) + carry;
+            (*to, carry) = ((total & 255) as u8, total >> 8);
+        }
+    }
+    hex(&sum)
+}
+
+/// A backup of schema `schema`: these rows of `users`, and no others.
+pub(crate) fn written(schema: i64, users: &[&str]) -> String {
+    edited(schema, users, |_| {})
+}
+
+/// The same, its lines changed before the last one is put behind them, which is right in any case.
+pub(crate) fn edited(schema: i64, users: &[&str], edit: impl FnOnce(&mut Vec<String>)) -> String {
+    let mut lines = vec![format!(
+        r#"{{"format":"tenantry-backup","version":1,"schema":{schema},"created_at":5,"program":"0"}}"#
+    )];
+    let tables = Catalogue::at(schema).unwrap().tables;
+    for table in &tables {
+        let columns: Vec<String> =
+            table.columns.iter().map(|one| format!(r#"["{}","{}"]"#, one.name, one.kind.as_str())).collect();
+        lines.push(format!(r#"{{"table":"{}","columns":[{}]}}"#, table.name, columns.join(",")));
+        let rows = if table.name == "users" { users } else { &[] };
+        lines.extend(rows.iter().map(|row| (*row).to_owned()));
+        let (name, count, sum) = (&table.name, rows.len(), sum(rows));
+        lines.push(format!(r#"{{"end":"{name}","rows":{count},"sha256":"{sum}"}}"#));
+    }
+    edit(&mut lines);
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let digest = hex(&Sha256::digest(&text));
+    let (tables, rows) = (tables.len(), users.len());
+    format!("{text}{{\"tables\":{tables},\"rows\":{rows},\"sha256\":\"{digest}\"}}\n")
+}
