@@ -66,16 +66,10 @@ pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), Failure> {
         stop.send_replace(true);
     };
     let mail = MailWorker::new(Arc::clone(&app), mail.mailer, &mail.from, portal);
-    let clock = async {
-        tokio::select! {
-            () = told(stopped.clone()) => {}
-            () = watch_clock(&app) => {}
-        }
-    };
     let (drained, (), (), (), (), ()) = tokio::join!(
         server::serve(listener, front.clone(), wait),
         sweep(&app, &front, stopped.clone()),
-        clock,
+        watch_clock(&app, stopped.clone()),
         front.share_budgets(told(stopped.clone())),
         webhooks.run(told(stopped.clone())),
         mail.run(stopped)
@@ -117,10 +111,13 @@ async fn sweep(app: &App, front: &Front, stopped: watch::Receiver<bool>) {
 }
 
 /// Compares the clock with the database's, now and then.
-async fn watch_clock(app: &App) {
+async fn watch_clock(app: &App, mut stopped: watch::Receiver<bool>) {
     let mut every = tokio::time::interval(CLOCK_EVERY);
     loop {
-        every.tick().await;
+        tokio::select! {
+            _ = stopped.wait_for(|stopped| *stopped) => return,
+            _ = every.tick() => {}
+        }
         match app.check_clock().await {
             Ok(off) if off > CLOCK_WARNING => {
                 tracing::warn!(?off, "the clock differs from the database's: is it kept by NTP, on both?");
