@@ -160,9 +160,9 @@ def lose_standby(_, options):
         statuses = Counter(failure.status for failure in failed)
         # What was on its way when the standby went may be answered yet, nothing that came later: the standby, which
         # may have to take over, does not have it.
-        alone = sum(sent > gone and heard < back for sent, heard in book.answered)
-        if alone:
-            wrong.append(f"{alone} writes were sent and answered while the standby was away")
+        alone = Counter(was_done for sent, heard, was_done in book.answered if sent > gone and heard < back)
+        if alone[False]:
+            wrong.append(f"{alone[False]} writes were sent and answered while the standby was away")
         if options.away > REQUEST_S and not statuses[504]:
             wrong.append("no write was answered 504")
         watch.found += [f"the balancer answered {count} reads {status}" for status, count in watch.by_balancer.items()
@@ -176,7 +176,7 @@ def lose_standby(_, options):
             ("standby: no write is lost or doubled",
              faults(stage.nodes[0].base, stage.tenants, book, rows_of(stage.primary))),
         ], {**book.figures(), "seconds without the standby": round(back - gone, 1),
-            "failed writes by status": dict(statuses), "reads meanwhile": watch.reads,
+            "failed writes by status": dict(statuses), "failed writes that a refusal showed to be done": alone[True], "reads meanwhile": watch.reads,
             "slowest of them, seconds": round(watch.slowest, 2), "reads by the balancer": dict(watch.by_balancer),
             "most connections": max(watch.connections, default=0),
             "seconds until it was synchronous": round(synchronous - back, 1),
