@@ -75,6 +75,18 @@ class Cluster:
         return balancer
 
 
+def takes_writes(base):
+    """Whether a node, or the one that a balancer takes, says that it is ready and that writes come back."""
+    connection = Connection(base)
+    try:
+        answer = connection.send("GET", "/readyz")
+        return answer.status == 200 and "degraded" not in answer.text
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
 def answers(base, path):
     """Whether a GET is answered with 200."""
     connection = Connection(base)

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import Counter
 
-from cluster import Cluster, answers, documented_connections, eventually, report, rows_of
+from cluster import Cluster, documented_connections, eventually, report, rows_of, takes_writes
 from harness import Connection
 from load import Load, faults, tenants, write_through
 
@@ -59,7 +59,7 @@ def lose_primary(form, options):
             late = []
             for node in stage.nodes:
                 try:
-                    eventually(lambda: answers(node.base, "/readyz"), FOUND_S[form], f"{node.base} is ready")
+                    eventually(lambda: takes_writes(node.base), FOUND_S[form], f"{node.base} is ready")
                     late += write_through(node, stage.tenants[0], load.book)
                 except TimeoutError as error:
                     late.append(str(error))
@@ -134,7 +134,6 @@ def lose_standby(_, options):
     with Cluster() as cluster:
         stage = Stage(cluster, options)
         most = documented_connections() * len(stage.nodes)
-        # Past the balancer, which turns away from nodes that cannot write.
         with Load(stage.nodes[0].base, stage.tenants, writers=8, readers=2) as load:
             book = load.book
             load.wait_for_writes(options.writes)
@@ -148,7 +147,7 @@ def lose_standby(_, options):
             synchronous = time.monotonic()
             load.wait_for_writes(options.writes)
             again = time.monotonic()
-            eventually(lambda: all(answers(node.base, "/readyz") for node in stage.nodes), 30, "each node is ready")
+            eventually(lambda: all(takes_writes(node.base) for node in stage.nodes), 30, "each node is ready")
             settled = []
             try:
                 eventually(lambda: stage.primary.connections() <= most, 30, "connections go back")
@@ -161,11 +160,13 @@ def lose_standby(_, options):
         statuses = Counter(failure.status for failure in failed)
         # What was on its way when the standby went may be answered yet, nothing that came later: the standby, which
         # may have to take over, does not have it.
-        alone = sum(sent > gone and heard < back for sent, heard in book.answered)
-        if alone:
-            wrong.append(f"{alone} writes were sent and answered while the standby was away")
+        alone = Counter(was_done for sent, heard, was_done in book.answered if sent > gone and heard < back)
+        if alone[False]:
+            wrong.append(f"{alone[False]} writes were sent and answered while the standby was away")
         if options.away > REQUEST_S and not statuses[504]:
             wrong.append("no write was answered 504")
+        watch.found += [f"the balancer answered {count} reads {status}" for status, count in watch.by_balancer.items()
+                        if status != 200]
         bounded = settled + [f"{count} connections, {most} at the most" for count in sorted(set(watch.connections))[-1:]
                              if count > most]
         return [
@@ -175,7 +176,7 @@ def lose_standby(_, options):
             ("standby: no write is lost or doubled",
              faults(stage.nodes[0].base, stage.tenants, book, rows_of(stage.primary))),
         ], {**book.figures(), "seconds without the standby": round(back - gone, 1),
-            "failed writes by status": dict(statuses), "reads meanwhile": watch.reads,
+            "failed writes by status": dict(statuses), "failed writes that a refusal showed to be done": alone[True], "reads meanwhile": watch.reads,
             "slowest of them, seconds": round(watch.slowest, 2), "reads by the balancer": dict(watch.by_balancer),
             "most connections": max(watch.connections, default=0),
             "seconds until it was synchronous": round(synchronous - back, 1),

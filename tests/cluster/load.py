@@ -119,7 +119,9 @@ class Book:
     failures: list = field(default_factory=list)
     writes: int = 0
     reads: int = 0
-    answered: list = field(default_factory=list)  # of each write: when it was sent for the last time, and answered
+    # Of each write: when it was sent for the last time, and answered; and whether that was a refusal which shows that
+    # an attempt before, which failed, had done it.
+    answered: list = field(default_factory=list)
     replays: int = 0
     in_progress: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -253,10 +255,10 @@ class Load:
                 return None, failed
             self._stop.wait(min(AGAIN_SECONDS * 1.5 ** min(failed, 10), AGAIN_MOST_SECONDS))
 
-    def _answered(self, client):
+    def _answered(self, client, was_done=False):
         with self.book.lock:
             now = time.monotonic()
-            self.book.answered.append((client.begun, now))
+            self.book.answered.append((client.begun, now, was_done))
             self.longest_silence = max(self.longest_silence, now - self.last_write)
             self.last_write = now
             self.book.writes += 1
@@ -307,7 +309,7 @@ class Load:
             self._fault(f"{made.label}, {value}: {answer.status} {answer.text[:200]}")
             return
         made.count = value
-        self._answered(client)
+        self._answered(client, was_done=answer.status != 200)
 
     def _delete(self, client, dice):
         with self.book.lock:
@@ -322,7 +324,7 @@ class Load:
             return
         if answer.status == made.kind.removed or (answer.status == 404 and failed):
             made.gone = True
-            self._answered(client)
+            self._answered(client, was_done=answer.status == 404)
         else:
             self._fault(f"DELETE {made.label}: {answer.status} {answer.text[:200]}")
 

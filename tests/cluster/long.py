@@ -31,12 +31,14 @@ SUITES = [
     ("storm", ["storm/storm.py", "--requests", "5000", "--kills", "10"]),
     ("storm on PostgreSQL", ["storm/storm.py", "--requests", "3000", "--kills", "6"]),
     ("backup", ["backup/backup.py"]),
+    ("schemathesis on PostgreSQL", [".cache/venv_schemathesis/bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider",
+                                    "schemathesis"]),
 ]
 
 
 def play(command, environment, on_postgres):
     """Runs a suite; what it wrote, and its exit code."""
-    command = [*(ON_POSTGRES if on_postgres else []), sys.executable, *command]
+    command = [*(ON_POSTGRES if on_postgres else []), *([sys.executable] if command[0].endswith(".py") else []), *command]
     process = subprocess.Popen(command, cwd=TESTS, env={**os.environ, **environment}, text=True, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT)
     try:

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from http.client import HTTPException
 
-from cluster import Cluster, Stall, answers, documented_connections, eventually, report, rows_of
+from cluster import Cluster, Stall, answers, documented_connections, eventually, report, rows_of, takes_writes
 from harness import Connection
 from load import Load, faults, tenants, write_through
 
@@ -67,7 +67,7 @@ def late(failures, limit):
 
 def serves_again(node, load, begun, bound):
     """Seconds until the node is ready, has written, and has written 50 times; and what fails after it must not."""
-    eventually(lambda: answers(node.base, "/readyz"), 2 * bound, "the node is ready")
+    eventually(lambda: takes_writes(node.base), 2 * bound, "the node is ready")
     seconds = [time.monotonic() - begun]
     load.wait_for_writes(1, 2 * bound)
     seconds.append(time.monotonic() - begun)
