@@ -144,6 +144,10 @@ impl Operation for TokenUsesStore {
     type Output = ();
     type Error = StoreError;
 
+    fn is_long(&self) -> bool {
+        true
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<(), StoreError> {
         for used in &self.0 {
             tx.access_token_used(used).await?;

@@ -146,6 +146,10 @@ impl Operation for CustomerDelete {
     type Output = ();
     type Error = Error;
 
+    fn is_long(&self) -> bool {
+        true
+    }
+
     fn organization(&self) -> Option<OrganizationId> {
         self.by.near()
     }

@@ -103,6 +103,10 @@ where
         self.operation.organization()
     }
 
+    fn is_long(&self) -> bool {
+        self.operation.is_long()
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Answered, Error> {
         let Self { attempt, operation, render } = self;
         if let Some(answer) = claimed(tx, moment, attempt).await? {
@@ -215,6 +219,10 @@ impl Operation for Forget {
     type Output = usize;
     type Error = StoreError;
 
+    fn is_long(&self) -> bool {
+        true
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<usize, StoreError> {
         tx.idempotency_forget(moment.now(), limits::SWEPT).await
     }
@@ -226,6 +234,10 @@ struct Sweep;
 impl Operation for Sweep {
     type Output = usize;
     type Error = StoreError;
+
+    fn is_long(&self) -> bool {
+        true
+    }
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<usize, StoreError> {
         tx.idempotency_sweep(moment.now(), limits::SWEPT).await

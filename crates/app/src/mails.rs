@@ -43,6 +43,10 @@ impl Operation for Take {
     type Output = Vec<QueuedMail>;
     type Error = StoreError;
 
+    fn is_long(&self) -> bool {
+        true
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Vec<QueuedMail>, StoreError> {
         let now = moment.now();
         let until = [limits::MAIL_HELD_S, limits::PUT_OFF_S].map(|seconds| now.plus_seconds(seconds));

@@ -155,6 +155,10 @@ impl Operation for Sweep {
     type Output = usize;
     type Error = tenantry_store::StoreError;
 
+    fn is_long(&self) -> bool {
+        true
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<usize, tenantry_store::StoreError> {
         tx.portal_sweep(moment.now(), limits::SWEPT).await
     }

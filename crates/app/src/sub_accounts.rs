@@ -240,6 +240,10 @@ impl Operation for SubAccountDelete {
     type Output = ();
     type Error = Error;
 
+    fn is_long(&self) -> bool {
+        true
+    }
+
     fn organization(&self) -> Option<OrganizationId> {
         self.by.near()
     }

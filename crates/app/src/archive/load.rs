@@ -48,6 +48,10 @@ impl Operation for Insert {
     type Output = ();
     type Error = ArchiveError;
 
+    fn is_long(&self) -> bool {
+        true
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<(), ArchiveError> {
         Ok(tx.rows_insert(&self.table, &self.rows).await?)
     }
@@ -60,6 +64,10 @@ impl Operation for Clear {
     type Output = usize;
     type Error = ArchiveError;
 
+    fn is_long(&self) -> bool {
+        true
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<usize, ArchiveError> {
         Ok(tx.rows_clear(&self.0, limits::MOVED_ROWS).await?)
     }
@@ -70,6 +78,10 @@ struct Finish;
 impl Operation for Finish {
     type Output = ();
     type Error = ArchiveError;
+
+    fn is_long(&self) -> bool {
+        true
+    }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<(), ArchiveError> {
         Ok(tx.installation_remove(UNFINISHED).await?)

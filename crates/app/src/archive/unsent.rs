@@ -18,6 +18,10 @@ impl Operation for EndEvents {
     type Output = Vec<WaitingEvent>;
     type Error = StoreError;
 
+    fn is_long(&self) -> bool {
+        true
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Vec<WaitingEvent>, StoreError> {
         let waiting = tx.webhook_events_waiting(self.0, limits::MOVED_ROWS).await?;
         for event in &waiting {
@@ -44,6 +48,10 @@ struct EndRest;
 impl Operation for EndRest {
     type Output = usize;
     type Error = StoreError;
+
+    fn is_long(&self) -> bool {
+        true
+    }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<usize, StoreError> {
         tx.webhook_lanes_rest().await?;

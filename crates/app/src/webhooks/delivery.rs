@@ -15,6 +15,10 @@ impl Operation for Claim {
     type Output = Vec<WebhookClaim>;
     type Error = StoreError;
 
+    fn is_long(&self) -> bool {
+        true
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Vec<WebhookClaim>, StoreError> {
         let now = moment.now();
         let leased_until = now.plus_seconds(limits::WEBHOOK_LEASE_S);
@@ -157,6 +161,10 @@ pub struct Archive;
 impl Operation for Archive {
     type Output = usize;
     type Error = StoreError;
+
+    fn is_long(&self) -> bool {
+        true
+    }
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<usize, StoreError> {
         let before = moment.now().plus_seconds(-limits::WEBHOOK_PAYLOAD_KEPT_S);

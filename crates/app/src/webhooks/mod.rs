@@ -116,6 +116,10 @@ impl Operation for WebhookEndpointDelete {
     type Output = ();
     type Error = Error;
 
+    fn is_long(&self) -> bool {
+        true
+    }
+
     fn organization(&self) -> Option<OrganizationId> {
         self.by.near()
     }

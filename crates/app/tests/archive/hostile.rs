@@ -9,105 +9,47 @@ fn exchange(lines: &mut [String], from: &str, to: &str) {
     *line = line.replace(from, to);
 }
 
+const USERS: &str = r#"{"table":"users""#;
+const END: &str = r#"{"end":"users","#;
+
+fn place(lines: &[String], what: &str) -> usize {
+    lines.iter().position(|line| line.starts_with(what)).unwrap()
+}
+
+/// That a file with right sums, its lines edited so, is refused with these words.
+fn refused(says: &str, edit: impl FnOnce(&mut Vec<String>)) {
+    let message = told(checked(&Database::new(), edited(1, &[JANE], edit).as_bytes()));
+    assert!(message.starts_with("line ") && message.contains(says), "{says}: {message}");
+}
+
 #[tokio::test]
-async fn a_file_whose_sums_are_right_is_refused_for_what_is_in_it() {
-    let database = Database::new();
-    let users = r#"{"table":"users""#;
-    let end = r#"{"end":"users","#;
-    let place = |lines: &[String], what: &str| lines.iter().position(|line| line.starts_with(what)).unwrap();
-    type Edit<'a> = Box<dyn FnOnce(&mut Vec<String>) + 'a>;
-    let cases: Vec<(&str, &str, Edit<'_>)> = vec![
-        (
-            "a table twice",
-            "not users",
-            Box::new(|lines| {
-                let (from, to) = (place(lines, users), place(lines, end));
-                let again = lines[from..=to].to_vec();
-                lines.splice(to + 1..to + 1, again);
-            }),
-        ),
-        (
-            "a table fewer",
-            "expected, not user_tokens",
-            Box::new(|lines| {
-                let (from, to) = (place(lines, users), place(lines, end));
-                lines.drain(from..=to);
-            }),
-        ),
-        (
-            "a table that is not known",
-            "expected, not people",
-            Box::new(|lines| {
-                exchange(lines, users, r#"{"table":"people""#);
-            }),
-        ),
-        (
-            "a column that is not known",
-            "with its columns",
-            Box::new(|lines| {
-                exchange(lines, r#"["email_key","text"]"#, r#"["password","text"]"#);
-            }),
-        ),
-        (
-            "a column of another kind",
-            "with its columns",
-            Box::new(|lines| {
-                exchange(lines, r#"["email_key","text"]"#, r#"["email_key","int"]"#);
-            }),
-        ),
-        (
-            "a number of rows that is none",
-            "users are not as they were",
-            Box::new(|lines| {
-                exchange(lines, r#""end":"users","rows":1"#, r#""end":"users","rows":1000000000000000000"#);
-            }),
-        ),
-        (
-            "a number of rows beyond all numbers",
-            "not what must stand here",
-            Box::new(|lines| {
-                exchange(
-                    lines,
-                    r#""end":"users","rows":1"#,
-                    r#""end":"users","rows":99999999999999999999999"#,
-                );
-            }),
-        ),
-        (
-            "another sum",
-            "users are not as they were",
-            Box::new(|lines| {
-                exchange(lines, &sum(&[JANE]), &sum(&[JANET]));
-            }),
-        ),
-        (
-            "something else",
-            "not what must stand here",
-            Box::new(|lines| {
-                lines.insert(3, "{}".to_owned());
-            }),
-        ),
-        ("nothing", "not what must stand here", Box::new(|lines| lines.insert(3, String::new()))),
-        (
-            "a deep line",
-            "not what must stand here",
-            Box::new(|lines| {
-                lines.insert(3, "{\"a\":".repeat(100_000));
-            }),
-        ),
-        (
-            "a deep row",
-            "no row of table",
-            Box::new(|lines| {
-                let at = place(lines, end);
-                lines.insert(at, "[".repeat(100_000));
-            }),
-        ),
-    ];
-    for (name, says, edit) in cases {
-        let message = told(checked(&database, edited(1, &[JANE], edit).as_bytes()));
-        assert!(message.starts_with("line ") && message.contains(says), "{name}: {message}");
+async fn lines_that_say_something_else_are_refused() {
+    let (sum, another) = (sum(&[JANE]), sum(&[JANET]));
+    for (says, from, to) in [
+        ("expected, not people", USERS, r#"{"table":"people""#),
+        ("with its columns", r#"["email_key","text"]"#, r#"["password","text"]"#),
+        ("with its columns", r#"["email_key","text"]"#, r#"["email_key","int"]"#),
+        ("users are not as they were", r#""users","rows":1"#, r#""users","rows":1000000000000000000"#),
+        ("not what must stand here", r#""users","rows":1"#, r#""users","rows":99999999999999999999999"#),
+        ("users are not as they were", &sum, &another),
+    ] {
+        refused(says, |lines| exchange(lines, from, to));
     }
+}
+
+#[tokio::test]
+async fn lines_that_are_too_many_or_too_few_are_refused() {
+    // A table twice, and a table fewer.
+    refused("not users", |lines| {
+        let (from, to) = (place(lines, USERS), place(lines, END));
+        let again = lines[from..=to].to_vec();
+        lines.splice(to + 1..to + 1, again);
+    });
+    refused("expected, not user_tokens", |lines| drop(lines.drain(place(lines, USERS)..=place(lines, END))));
+    for more in ["{}".to_owned(), String::new(), "{\"a\":".repeat(100_000)] {
+        refused("not what must stand here", |lines| lines.insert(3, more));
+    }
+    refused("no row of table", |lines| lines.insert(place(lines, END), "[".repeat(100_000)));
 }
 
 #[tokio::test]
@@ -139,15 +81,13 @@ async fn a_file_that_is_cut_or_goes_on_is_refused() {
     let whole = written(1, &[JANE]);
     let without = |end: &str| whole.strip_suffix(end).unwrap().as_bytes().to_vec();
     let and = |more: &[u8]| [whole.as_bytes(), more].concat();
+    let last = whole[..whole.len() - 1].rfind('\n').unwrap() + 1;
     let mut foreign = whole.clone().into_bytes();
     let at = whole.find("jane@").unwrap();
     foreign[at] = 0xff;
     for (says, file) in [
         ("ends within a line", without("\n")),
-        (
-            "ends before its end",
-            whole[..whole[..whole.len() - 1].rfind('\n').unwrap() + 1].as_bytes().to_vec(),
-        ),
+        ("ends before its end", whole.as_bytes()[..last].to_vec()),
         ("goes on after its end", and(b"\n")),
         ("goes on after its end", and(whole.as_bytes())),
         ("ends within a line", and(b"garbage")),
@@ -173,9 +113,10 @@ async fn a_file_that_is_cut_or_goes_on_is_refused() {
 async fn rows_that_the_database_refuses_leave_it_empty() {
     let database = Database::new();
     let store = database.open();
+    let same_id = JANE.replace("jane@", "june@");
     let nameless = JANE.replacen("\"jane@example.com\"", "null", 1);
     for (says, users) in [
-        ("a row of table users is refused: constraint users_pkey", [JANE, JANE].as_slice()),
+        ("a row of table users is refused: constraint users_pkey", [JANE, &same_id].as_slice()),
         ("a row of table users is refused: constraint users_email", &[JANE, JANET]),
         ("a row of table users is refused", &[&nameless]),
     ] {

@@ -214,9 +214,7 @@ impl Tx<'_> {
         customers: &mut [Customer],
     ) -> Result<(), StoreError> {
         let without = || customers.iter().filter(|customer| customer.email.is_none());
-        if without().next().is_none() {
-            return Ok(());
-        }
+        let Some(_) = without().next() else { return Ok(()) };
         let mut query = Query::new(
             "SELECT customer_id, email FROM members WHERE role = 'owner' AND deleted_at IS NULL AND ",
         );
@@ -360,8 +358,7 @@ fn narrowed(filter: &CustomerFilter) -> Query<'_> {
     for (key, values) in &filter.metadata {
         let key = query.param(key.as_str());
         let values: Vec<String> = values.iter().map(|value| query.param(value.as_str())).collect();
-        // Compared with the row as well, so that PostgreSQL looks into an index for each row; it would else plan
-        // a join of as many tables as there are keys.
+        // Compared with the row as well, or PostgreSQL would plan a join of as many tables as there are keys.
         query.push(&format!(
             " AND id IN (SELECT customer_id FROM customer_metadata
                 WHERE organization_id {tenants} AND organization_id = customers.organization_id

@@ -1,6 +1,7 @@
 //! Several nodes on one server.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tenantry_core::ids::{OrganizationId, WebhookEndpointId, WebhookEventId};
@@ -307,6 +308,81 @@ async fn what_is_given_up_is_not_tried_again() {
     ended(holding).await.unwrap();
     two.close().await;
     assert_eq!(read!(one, organization(organization_id(1))).unwrap(), before);
+}
+
+/// Holds the row of organization 1 until `gate` opens.
+async fn hold(store: &Store, gate: &Arc<Semaphore>, database: &Database) -> JoinSet<Result<(), Failure>> {
+    let (holder, gate) = (store.clone(), Arc::clone(gate));
+    let holding = begin(async move {
+        run!(holder, gate, |gate, tx, _| {
+            tx.organization_for_update(organization_id(1)).await?;
+            drop(gate.acquire().await);
+            Ok(())
+        })
+    });
+    until(|| !in_state(database, "state = 'idle in transaction'").is_empty()).await;
+    holding
+}
+
+#[tokio::test]
+async fn nobody_waits_behind_who_waits_for_another_nodes_row() {
+    let Some(database) = Database::postgres() else { return };
+    let (one, two) = (database.open().await, database.open_at(|url| url + "&writers=1").await);
+    for number in [1, 2] {
+        add_organization(&one, number).await;
+    }
+    let gate = Arc::new(Semaphore::new(0));
+    let holding = hold(&one, &gate, &database).await;
+    let waiter = two.clone();
+    let waiting = begin(async move { count_both(&waiter, [1, 1]).await });
+    until(|| !in_state(&database, "wait_event_type = 'Lock'").is_empty()).await;
+    // The node has one writer, and its operation still waits.
+    for _ in 0..3 {
+        count_both(&two, [2, 2]).await.unwrap();
+    }
+    assert!(!in_state(&database, "wait_event_type = 'Lock'").is_empty());
+    gate.add_permits(1);
+    ended(holding).await.unwrap();
+    ended(waiting).await.unwrap();
+}
+
+/// A host that takes connections and never says a word keeps nobody from the next one.
+#[tokio::test]
+async fn a_silent_host_is_not_waited_for() {
+    let Some(database) = Database::postgres() else { return };
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let both = |url: String| {
+        let (base, hosts) = url.split_once("host=").unwrap();
+        format!("{base}port={port},5432&host=127.0.0.1,{hosts}")
+    };
+    let store = database.open_at(both).await;
+    add_organization(&store, 1).await;
+    assert!(read!(store, organization(organization_id(1))).is_some());
+}
+
+/// What a change did nobody waits for, unless it is refused: then it is as if everybody had.
+#[tokio::test]
+async fn a_refusal_is_told_where_it_happened() {
+    let Some(database) = Database::postgres() else { return };
+    let store = database.open().await;
+    add_organization(&store, 1).await;
+    add_customer(&store, &customer(1, 1)).await;
+    let runs = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&runs);
+    let outcome = run!(store, counted, |runs, tx, _| {
+        runs.fetch_add(1, Ordering::Relaxed);
+        let refused = tx.customer_insert(&customer(1, 1)).await;
+        match refused {
+            Err(error) if error.is_violation_of("customers_pkey") => {
+                Err(Failure::Store(StoreError::Unavailable("refused".into())))
+            }
+            other => Ok(other?),
+        }
+    });
+    assert!(matches!(outcome, Err(Failure::Store(StoreError::Unavailable(why))) if why == "refused"));
+    assert_eq!(runs.load(Ordering::Relaxed), 2);
+    assert_eq!(customers_total(&store, 1).await, 1);
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tempfile::TempDir;
 use tenantry_core::{Moment, Timestamp};
-use tenantry_store::{ColumnKind, Moments, Operation, Store, StoreError, Tx, sqlite};
+use tenantry_store::{ColumnKind, Moments, Operation, Store, StoreError, Tx, postgres, sqlite};
 use tenantry_testkit::{Postgres, sqlite_rows};
 
 /// A table's columns, with the kinds that their type may stand for, and the columns of its primary key.
@@ -76,6 +76,13 @@ impl Database {
 
     pub(crate) async fn open(&self) -> Store {
         self.try_open().await.unwrap()
+    }
+
+    /// Opens one of PostgreSQL's by another URL than its own.
+    pub(crate) async fn open_at(&self, url: impl FnOnce(String) -> String) -> Store {
+        let Engine::Postgres(database) = &self.engine else { panic!("not a server") };
+        let target = postgres::Target::parse(&url(database.url())).unwrap();
+        postgres::open(target, postgres::Migrate::Yes, self.moments()).await.unwrap()
     }
 
     /// Every row of every table, as text.
