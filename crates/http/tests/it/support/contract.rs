@@ -179,7 +179,8 @@ fn check_refusal(path: &str, answer: &Answer) {
         let texts = answer.body.as_object().unwrap().values().all(Value::is_string);
         assert!(
             texts
-                && ["error detail", "error error_description", "detail", "status"].contains(&shape.as_str()),
+                && ["error detail", "error error_description", "detail", "status", "status reason"]
+                    .contains(&shape.as_str()),
             "{answer}"
         );
         return;
