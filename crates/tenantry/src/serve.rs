@@ -42,6 +42,8 @@ pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), Failure> {
     {
         tracing::warn!(%error, "the first token could not be shown: make one with `tenantry token create`");
     }
+    // Before anybody can know that it is there, and tell it to stop.
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     if let Err(error) = writeln!(io::stdout(), "listening on {url}").and_then(|()| io::stdout().flush()) {
         tracing::warn!(%error, "nobody reads what is printed");
     }
@@ -49,7 +51,6 @@ pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), Failure> {
 
     let (stop, stopped) = watch::channel(false);
     let front = Front::new(Arc::clone(&app), http);
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let draining = front.clone();
     let wait = async move {
         let mut signalled = async || {

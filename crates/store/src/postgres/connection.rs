@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
@@ -42,6 +42,11 @@ pub(super) struct Connection {
     lost: AtomicBool,
     answer: Duration,
     runtime: Handle,
+    opened: Instant,
+    /// Since when the database owes an answer; nothing since it last gave one.
+    owing: Mutex<Option<Instant>>,
+    /// [`Target::silence`].
+    silence: Arc<Mutex<Option<Instant>>>,
 }
 
 /// The outcome of `work`, unless it takes longer than `limit`. The clock is that of `runtime`: whoever waits
@@ -77,6 +82,9 @@ impl Connection {
             lost: AtomicBool::new(false),
             answer: ANSWER,
             runtime: runtime.clone(),
+            opened: Instant::now(),
+            owing: Mutex::default(),
+            silence: Arc::clone(&target.silence),
         };
         // Over one connection to each worker a transaction sees what it changed there, and one moment. A
         // PostgreSQL without Citus takes the setting and knows nothing of it.
@@ -97,9 +105,25 @@ impl Connection {
         Self { answer, ..self }
     }
 
-    /// Whether it can still be asked.
+    /// Whether it can still be asked. One that has not answered for long cannot, though whoever asked may be
+    /// gone by now; nor can one that is older than another's silence: both may lead to a host that hangs.
     pub(super) fn is_lost(&self) -> bool {
-        self.lost.load(Ordering::Acquire) || self.client.is_closed()
+        if self.lost.load(Ordering::Acquire) || self.client.is_closed() {
+            return true;
+        }
+        let owing = *self.owing.lock().unwrap_or_else(PoisonError::into_inner);
+        if owing.is_some_and(|since| since.elapsed() > self.answer) {
+            self.end_silence();
+            return true;
+        }
+        let silence = *self.silence.lock().unwrap_or_else(PoisonError::into_inner);
+        silence.is_some_and(|silence| silence > self.opened)
+    }
+
+    /// Ends it because it does not answer.
+    fn end_silence(&self) {
+        *self.silence.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        self.give_up();
     }
 
     /// Whether what is set on it stays.
@@ -127,10 +151,16 @@ impl Connection {
         &self,
         asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, Failed> {
-        let failed = match within(&self.runtime, self.answer, asked).await {
+        self.owing.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Instant::now);
+        let answer = within(&self.runtime, self.answer, asked).await;
+        if answer.is_some() {
+            *self.owing.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+        let failed = match answer {
             Some(Ok(answer)) => return Ok(answer),
             Some(Err(error)) => failure(&error),
             None => {
+                self.end_silence();
                 (StoreError::Unavailable("the database did not answer in time".into()), Some(Fault::Lost))
             }
         };

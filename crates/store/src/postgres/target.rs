@@ -1,7 +1,8 @@
 //! Which database, as its URL says.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use rustls::ClientConfig;
 use tokio_postgres::Config;
@@ -27,6 +28,8 @@ pub struct Target {
     pub(super) hosts: Arc<[Config]>,
     /// The place of the host that answered last.
     pub(super) last: Arc<AtomicUsize>,
+    /// When a connection was last given up for its silence.
+    pub(super) silence: Arc<Mutex<Option<Instant>>>,
     pub(super) tls: Arc<ClientConfig>,
     /// A pooler hands out a connection for a transaction only: nothing may be left on it.
     pub(super) pooled: bool,
@@ -106,8 +109,8 @@ impl Target {
             config.tcp_user_timeout(ANSWER);
         }
         let tls = Arc::new(tls::client(verify).map_err(UrlError)?);
-        let (hosts, last) = (each_host(&config).into(), Arc::default());
-        Ok(Self { config, hosts, last, tls, pooled, readers, writers, batch })
+        let (hosts, last, silence) = (each_host(&config).into(), Arc::default(), Arc::default());
+        Ok(Self { config, hosts, last, silence, tls, pooled, readers, writers, batch })
     }
 }
 

@@ -353,8 +353,9 @@ async fn a_silent_host_is_not_waited_for() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = silent.local_addr().unwrap().port();
     let both = |url: String| {
-        let (base, hosts) = url.split_once("host=").unwrap();
-        format!("{base}port={port},5432&host=127.0.0.1,{hosts}")
+        let (base, host) = url.split_once("?host=").unwrap();
+        let (user, name) = base.split_once("@/").unwrap();
+        format!("{user}@127.0.0.1:{port},{host}:5432/{name}")
     };
     let store = database.open_at(both).await;
     add_organization(&store, 1).await;
