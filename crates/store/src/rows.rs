@@ -185,6 +185,14 @@ impl Tx<'_> {
         Ok(self.first(&sql, &[], |row| row.get::<i64>(0)).await?.unwrap_or(0))
     }
 
+    /// Has the database look how a table's rows are spread, so that it plans queries on it well from now on.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn rows_look_over(&mut self, table: &Table) -> Result<(), StoreError> {
+        self.look_over(&table.name).await
+    }
+
     /// Deletes at most `limit` rows of a table; answers how many.
     ///
     /// # Errors

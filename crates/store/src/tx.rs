@@ -139,6 +139,15 @@ impl<'c> Tx<'c> {
         }
     }
 
+    /// Has PostgreSQL look how a table's rows are spread, which it does by itself a minute after they came. SQLite
+    /// plans without knowing that.
+    pub(crate) async fn look_over(&mut self, table: &str) -> Result<(), StoreError> {
+        match &mut self.engine {
+            Engine::Sqlite(_) => Ok(()),
+            Engine::Postgres(session) => session.submit(&format!("ANALYZE {table}"), &[]).await,
+        }
+    }
+
     /// What makes a `SELECT` hold the rows it found until the transaction ends.
     pub(crate) const fn for_update(&self) -> &'static str {
         match &self.engine {

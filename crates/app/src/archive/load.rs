@@ -75,6 +75,22 @@ impl Operation for Clear {
 
 struct Finish;
 
+/// Has the database look over a table that was filled.
+struct LookOver(Arc<Table>);
+
+impl Operation for LookOver {
+    type Output = ();
+    type Error = ArchiveError;
+
+    fn is_long(&self) -> bool {
+        true
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<(), ArchiveError> {
+        Ok(tx.rows_look_over(&self.0).await?)
+    }
+}
+
 impl Operation for Finish {
     type Output = ();
     type Error = ArchiveError;
@@ -150,6 +166,12 @@ impl<'a> Loading<'a> {
     }
 
     async fn finish(&self) -> Result<(), ArchiveError> {
+        for table in Catalogue::now()?.tables {
+            let name = table.name.clone();
+            if let Err(error) = self.store.write(LookOver(table)).await {
+                tracing::warn!(%error, name, "the database did not look over a table; it will by itself");
+            }
+        }
         let Err(error) = self.store.write(Finish).await else { return Ok(()) };
         // A commit that broke may have happened.
         match self.store.reader()?.tx()?.installation_has(UNFINISHED).await {

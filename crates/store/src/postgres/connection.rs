@@ -113,17 +113,11 @@ impl Connection {
         }
         let owing = *self.owing.lock().unwrap_or_else(PoisonError::into_inner);
         if owing.is_some_and(|since| since.elapsed() > self.answer) {
-            self.end_silence();
+            self.give_up();
             return true;
         }
         let silence = *self.silence.lock().unwrap_or_else(PoisonError::into_inner);
         silence.is_some_and(|silence| silence > self.opened)
-    }
-
-    /// Ends it because it does not answer.
-    fn end_silence(&self) {
-        *self.silence.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-        self.give_up();
     }
 
     /// Whether what is set on it stays.
@@ -160,7 +154,7 @@ impl Connection {
             Some(Ok(answer)) => return Ok(answer),
             Some(Err(error)) => failure(&error),
             None => {
-                self.end_silence();
+                *self.silence.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
                 (StoreError::Unavailable("the database did not answer in time".into()), Some(Fault::Lost))
             }
         };

@@ -346,6 +346,18 @@ async fn nobody_waits_behind_who_waits_for_another_nodes_row() {
     ended(waiting).await.unwrap();
 }
 
+/// PostgreSQL plans by what it knows of a table. Of one that was filled a moment ago it knows nothing.
+#[tokio::test]
+async fn a_member_is_found_by_its_address_in_a_table_that_nobody_looked_over() {
+    let Some(database) = Database::postgres() else { return };
+    drop(database.open().await);
+    let plan = database.query(
+        "EXPLAIN SELECT id FROM members WHERE organization_id = gen_random_uuid()
+         AND customer_id = gen_random_uuid() AND email_key = 'a@example.com' AND deleted_at IS NULL",
+    );
+    assert!(plan[0][0].as_ref().unwrap().contains("members_email"), "{plan:?}");
+}
+
 /// A host that takes connections and never says a word keeps nobody from the next one.
 #[tokio::test]
 async fn a_silent_host_is_not_waited_for() {
