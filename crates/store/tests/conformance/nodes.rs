@@ -286,15 +286,7 @@ async fn what_is_given_up_is_not_tried_again() {
     add_organization(&one, 1).await;
     let before = read!(one, organization(organization_id(1))).unwrap();
     let gate = Arc::new(Semaphore::new(0));
-    let (holder, wait) = (one.clone(), Arc::clone(&gate));
-    let holding = begin(async move {
-        run!(holder, wait, |gate, tx, _| {
-            tx.organization_for_update(organization_id(1)).await?;
-            drop(gate.acquire().await);
-            Ok(())
-        })
-    });
-    until(|| !in_state(&database, "state = 'idle in transaction'").is_empty()).await;
+    let holding = hold(&one, &gate, &database).await;
     let asking = two.clone();
     let mut asked = begin(async move { count_both(&asking, [1, 1]).await });
     until(|| !in_state(&database, "wait_event_type = 'Lock'").is_empty()).await;
