@@ -7,7 +7,8 @@ use tenantry_core::member::{
     self, CreateFacts, Created, DeleteFacts, Member, MemberChange, MemberError, MemberRole, NewMember,
     UpdateFacts, Updated,
 };
-use tenantry_store::{MemberFilter, Operation, Page, Paged, Search, StoreError, Tx};
+use tenantry_core::values::ExternalId;
+use tenantry_store::{MemberFilter, MemberRoom, Operation, Page, Paged, Search, StoreError, Tx};
 
 use crate::changes::{self, Change};
 use crate::{App, Error, Requester, Right};
@@ -136,17 +137,11 @@ pub(crate) async fn add(
     new: &NewMember,
 ) -> Result<Member, Error> {
     let organization = customer.organization;
-    let members_enabled = tx.members_enabled(organization).await?.ok_or(Error::OrganizationNotFound)?;
-    let external_id_taken = match &new.external_id {
-        Some(id) => tx.member_by_external_id(organization, customer.id, id.as_str()).await?.is_some(),
-        None => false,
-    };
-    let facts = CreateFacts {
-        members_enabled,
-        same_email: tx.member_by_email(organization, customer.id, &new.email).await?,
-        external_id_taken,
-        customer,
-    };
+    let external_id = new.external_id.as_ref().map(ExternalId::as_str);
+    let room = tx.member_room(organization, customer.id, &new.email, external_id).await?;
+    let MemberRoom { members_enabled, same_email, external_id_taken } =
+        room.ok_or(Error::OrganizationNotFound)?;
+    let facts = CreateFacts { members_enabled, same_email, external_id_taken, customer };
     let id = MemberId::new(moment.uuid());
     match member::create(facts, new.clone(), id, moment.now())? {
         Created::Existing(member) => Ok(member),

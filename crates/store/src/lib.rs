@@ -30,8 +30,8 @@ pub use rows::{Field, Fields};
 pub use snapshot::Snapshot;
 pub use tables::{
     AccessTokenKey, AuditImages, AuditLine, Claim, CredentialOwner, CustomerFilter, CustomerKey, Edge,
-    KeySpace, KeyUse, Keyset, MemberFilter, Order, OrganizationFilter, OrganizationKey, Page, Paged, Part,
-    StoredAnswer, TokenUse, WaitingEvent, WebhookClaim, WebhookDelivery, WebhookDeliveryFilter,
+    KeySpace, KeyUse, Keyset, MemberFilter, MemberRoom, Order, OrganizationFilter, OrganizationKey, Page,
+    Paged, Part, StoredAnswer, TokenUse, WaitingEvent, WebhookClaim, WebhookDelivery, WebhookDeliveryFilter,
     WebhookDeliveryShown, WebhookEventRow, WebhookLane, WebhookLaneDue,
 };
 pub use tx::Tx;

@@ -234,7 +234,7 @@ impl Postgres {
     /// When one fails.
     #[must_use]
     pub fn query(&self, sql: &str) -> Vec<Vec<Option<String>>> {
-        ask(&self.url(), sql)
+        ask(&self.url(), sql).into_iter().flatten().collect()
     }
 
     /// Every row of every table, as text.
@@ -247,9 +247,10 @@ impl Postgres {
             "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition
              AND relnamespace = 'public'::regnamespace",
         );
+        let tables: Vec<_> = tables.into_iter().flatten().flatten().collect();
+        let all: Vec<_> = tables.iter().map(|table| format!("SELECT * FROM {table}")).collect();
         let mut rows = Vec::new();
-        for table in tables.into_iter().flatten().flatten() {
-            let found = self.query(&format!("SELECT * FROM {table}"));
+        for (table, found) in tables.iter().zip(ask(&self.url(), &all.join("; "))) {
             rows.extend(found.into_iter().map(|row| format!("{table}: {row:?}")));
         }
         rows
@@ -289,8 +290,12 @@ fn apart<T: Send>(work: impl Future<Output = T> + Send) -> T {
     std::thread::scope(|scope| scope.spawn(run).join().expect("no panic"))
 }
 
-/// Asks on a connection and a thread of its own: whoever asks may be on a runtime.
-fn ask(url: &str, sql: &str) -> Vec<Vec<Option<String>>> {
+/// What a statement found, as text.
+type Found = Vec<Vec<Option<String>>>;
+
+/// Asks on a connection and a thread of its own, for whoever asks may be on a runtime; answers with what each
+/// statement found.
+fn ask(url: &str, sql: &str) -> Vec<Found> {
     let asking = async {
         let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("a connection");
         let asked = async {
@@ -301,11 +306,15 @@ fn ask(url: &str, sql: &str) -> Vec<Vec<Option<String>>> {
         let (answer, _) = tokio::join!(asked, connection);
         answer.unwrap_or_else(|error| panic!("{sql}: {error:?}"))
     };
-    let rows = apart(asking).into_iter().filter_map(|message| match message {
-        SimpleQueryMessage::Row(row) => {
-            Some((0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect())
+    let (mut answers, mut found) = (Vec::new(), Found::new());
+    for message in apart(asking) {
+        match message {
+            SimpleQueryMessage::Row(row) => {
+                found.push((0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect());
+            }
+            SimpleQueryMessage::CommandComplete(_) => answers.push(std::mem::take(&mut found)),
+            _ => {}
         }
-        _ => None,
-    });
-    rows.collect()
+    }
+    answers
 }

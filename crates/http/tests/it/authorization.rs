@@ -205,7 +205,9 @@ impl Estate {
             "createAPIKey" => json!({"label": "new", "scopes": ["api-keys:write"]}),
             "createSubAccountAPIKey" => json!({"label": "new", "scopes": ["sub-account-api-keys:write"]}),
             "updateAPIKey" | "updateSubAccountAPIKey" => json!({"label": "changed"}),
-            "organizations:create" => return json!({"name": "Another", "slug": "another"}),
+            "organizations:create" => {
+                return json!({"name": "Another", "slug": format!("{}-another", self.slug)});
+            }
             "organizations:members:add" | "organizations:members:invite" => {
                 json!({"email": "new@example.com"})
             }
@@ -482,12 +484,14 @@ async fn a_suspended_account_reaches_its_sub_accounts_alone_and_they_reach_nothi
 
 #[tokio::test]
 async fn the_scope_that_is_documented_is_enough() {
-    let operations = served(&App::new()).await;
-    for operation in &operations {
+    let app = App::new();
+    let mut estates = 0;
+    for operation in &served(&app).await {
         for (whose, scopes) in &operation.open {
             for scope in scopes {
-                let app = App::new();
-                let estate = estate(&app, "estate").await;
+                // Nothing is left of what the others did.
+                estates += 1;
+                let estate = estate(&app, &format!("estate-{estates}")).await;
                 let client = estate.client(&app, *whose, scope, operation).await;
                 let answer = estate.send(&client, *whose, operation).await;
                 assert!(answer.status < 300, "{whose:?} {scope}: {answer}");

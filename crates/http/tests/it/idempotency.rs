@@ -6,7 +6,7 @@ use std::sync::mpsc::channel;
 
 use serde_json::{Value, json};
 
-use crate::authorization::{Estate, Served, estate, served};
+use crate::authorization::{Estate, Served, Whose, estate, served};
 use crate::support::{Answer, App, Busy, Client, One, first_of};
 
 /// What was answered before, and says so.
@@ -28,6 +28,11 @@ async fn posts(app: &App) -> Vec<Served> {
     all.into_iter().filter(|operation| operation.method == "POST" && !operation.is_public()).collect()
 }
 
+/// Names an estate after what is done in it.
+fn slug(operation: &Served, whose: Whose) -> String {
+    format!("{}-{whose:?}", operation.id.replace([':', '_'], "-")).to_lowercase()
+}
+
 /// What is stored, besides the keys.
 fn effects(app: &App) -> Vec<String> {
     app.rows().into_iter().filter(|row| !row.starts_with("idempotency_records")).collect()
@@ -35,12 +40,12 @@ fn effects(app: &App) -> Vec<String> {
 
 #[tokio::test]
 async fn every_post_has_one_effect_and_one_answer_for_its_key() {
-    let operations = posts(&App::new()).await;
+    let app = App::new();
+    let operations = posts(&app).await;
     assert!(operations.len() >= 14, "{}", operations.len());
     for operation in &operations {
         for (whose, scopes) in &operation.open {
-            let app = App::new();
-            let estate = estate(&app, "estate").await;
+            let estate = estate(&app, &slug(operation, *whose)).await;
             let client = estate.client(&app, *whose, &scopes[0], operation).await;
             let before = effects(&app);
             let first = estate.send(&client.key("once"), *whose, operation).await;
@@ -63,11 +68,10 @@ async fn every_post_has_one_effect_and_one_answer_for_its_key() {
 
 #[tokio::test]
 async fn every_post_keeps_what_it_refuses_unless_it_is_asked_for_a_secret() {
-    let operations = posts(&App::new()).await;
-    for operation in &operations {
+    let app = App::new();
+    for operation in &posts(&app).await {
         for (whose, scopes) in &operation.open {
-            let app = App::new();
-            let estate = estate(&app, "estate").await;
+            let estate = estate(&app, &slug(operation, *whose)).await;
             let client = estate.client(&app, *whose, &scopes[0], operation).await.key("refused");
             let send = async || client.raw("POST", &wrong_path(&estate, operation), "[").await;
             let (first, again) = (send().await, send().await);

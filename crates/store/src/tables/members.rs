@@ -48,6 +48,17 @@ pub struct MemberFilter {
     pub oldest_first: bool,
 }
 
+/// What decides whether a member can be added to a customer.
+#[derive(Debug, Clone)]
+pub struct MemberRoom {
+    /// Whether members can be added to the customers of the organization.
+    pub members_enabled: bool,
+    /// The member of the customer who has the address already.
+    pub same_email: Option<Member>,
+    /// Whether a member of the customer has the external id already.
+    pub external_id_taken: bool,
+}
+
 impl MemberFilter {
     /// Whether an index and kept counts answer it.
     #[must_use]
@@ -108,6 +119,39 @@ impl Tx<'_> {
                AND external_id IS NOT NULL"
         );
         self.first(&sql, &[organization.into(), customer.into(), external_id.into()], member).await
+    }
+
+    /// What stands in the way of a new member with this address and this external id; nothing when there is
+    /// no such organization.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn member_room(
+        &mut self,
+        organization: OrganizationId,
+        customer: CustomerId,
+        email: &EmailAddress,
+        external_id: Option<&str>,
+    ) -> Result<Option<MemberRoom>, StoreError> {
+        const SQL: &str =
+            "SELECT m.organization_id, m.id, m.customer_id, m.created_at, m.modified_at, m.email,
+                m.name, m.external_id, m.role, m.email_key, o.members_enabled,
+                EXISTS (SELECT 1 FROM members AS e
+                    WHERE e.organization_id = ?1 AND e.customer_id = ?2 AND e.external_id = ?4
+                        AND e.deleted_at IS NULL AND e.external_id IS NOT NULL)
+            FROM organizations AS o
+            LEFT JOIN members AS m ON m.organization_id = o.id AND m.customer_id = ?2 AND m.email_key = ?3
+                AND m.deleted_at IS NULL
+            WHERE o.id = ?1 AND o.deleted_at IS NULL";
+        let params = [organization.into(), customer.into(), email.key().into(), external_id.into()];
+        self.first(SQL, &params, |row| {
+            Ok(MemberRoom {
+                members_enabled: row.get(10)?,
+                same_email: row.get::<Option<MemberId>>(1)?.map(|_| member(row)).transpose()?,
+                external_id_taken: row.get(11)?,
+            })
+        })
+        .await
     }
 
     /// The owner of a customer.

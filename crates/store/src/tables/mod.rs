@@ -28,7 +28,7 @@ pub use customers::{CustomerFilter, CustomerKey};
 pub(crate) use customers::{billing_name, search_text};
 pub(crate) use idempotency::sealed_for;
 pub use idempotency::{Claim, KeySpace, KeyUse, StoredAnswer};
-pub use members::MemberFilter;
+pub use members::{MemberFilter, MemberRoom};
 pub use organizations::{OrganizationFilter, OrganizationKey};
 pub use unsent::WaitingEvent;
 pub use webhook_deliveries::{WebhookDelivery, WebhookDeliveryFilter, WebhookDeliveryShown};

@@ -250,13 +250,4 @@ impl Tx<'_> {
             WHERE id = ?1 AND deleted_at IS NULL AND status <> 'blocked' AND suspended_at IS NULL";
         Ok(self.first(sql, &[id.into()], |_| Ok(())).await?.is_some())
     }
-
-    /// Whether members can be added to the customers of an organization; nothing when there is none.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn members_enabled(&mut self, id: OrganizationId) -> Result<Option<bool>, StoreError> {
-        let sql = "SELECT members_enabled FROM organizations WHERE id = ?1 AND deleted_at IS NULL";
-        self.first(sql, &[id.into()], |row| row.get(0)).await
-    }
 }

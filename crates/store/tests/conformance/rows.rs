@@ -277,6 +277,8 @@ async fn a_member(database: Database) {
             Some(stored)
         );
         assert_eq!(read!(store, member_by_external_id(organization, customer, "e")).as_ref(), Some(stored));
+        let room = read!(store, member_room(organization, customer, &stored.email, Some("e"))).unwrap();
+        assert_eq!((room.same_email.as_ref(), room.external_id_taken), (Some(stored), true));
         assert_eq!(read!(store, member_owner(organization, customer)).as_ref(), owner);
         assert_eq!(read!(store, members_of_customer(organization, customer)), std::slice::from_ref(stored));
     }
@@ -285,6 +287,10 @@ async fn a_member(database: Database) {
     assert_eq!(read!(store, member(organization, new.id)), None);
     assert_eq!(read!(store, member_by_email(organization, customer, &changed.email)), None);
     assert_eq!(read!(store, member_by_external_id(organization, customer, "e")), None);
+    for external_id in [Some("e"), Some("f"), None] {
+        let room = read!(store, member_room(organization, customer, &changed.email, external_id)).unwrap();
+        assert!(room.same_email.is_none() && !room.external_id_taken, "{room:?}");
+    }
     assert_eq!(read!(store, member_owner(organization, customer)), None);
     assert_eq!(read!(store, members_of_customer(organization, customer)), []);
 }

@@ -46,6 +46,8 @@ async fn nothing_is_found_by_another_tenant(database: Database) {
         assert_eq!(read!(store, member(id, owner.id)).is_some(), own);
         assert_eq!(read!(store, member_by_email(id, theirs.id, &owner.email)).is_some(), own);
         assert_eq!(read!(store, member_by_external_id(id, theirs.id, "m")).is_some(), own);
+        let room = read!(store, member_room(id, theirs.id, &owner.email, Some("m"))).unwrap();
+        assert_eq!((room.same_email.is_some(), room.external_id_taken), (own, own));
         assert_eq!(read!(store, member_owner(id, theirs.id)).is_some(), own);
         assert_eq!(!read!(store, members_of_customer(id, theirs.id)).is_empty(), own);
         assert_eq!(read!(store, team_member(id, user_id(1))).is_some(), own);
