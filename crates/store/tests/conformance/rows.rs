@@ -252,6 +252,7 @@ async fn a_team_customer_is_reached_through_its_owner(database: Database) {
 
 async fn a_member(database: Database) {
     let store = database.open().await;
+    add_organization(&store, 1).await;
     let team = customer(1, 1);
     add_customer(&store, &team).await;
     let new = Member {
