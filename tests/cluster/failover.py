@@ -33,12 +33,15 @@ class Stage:
         self.primary.sql("ALTER SYSTEM SET synchronous_standby_names = 'standby'")
         self.primary.sql("SELECT pg_reload_conf()")
         self.primary.wait_for_standby("standby")
-        ports = [self.primary.port, self.standby.port]
+        before = [self.primary, self.standby]
         if options.pooler:
-            ports = [cluster.pooler(server, f"pooler-{server.port}").port for server in (self.primary, self.standby)]
+            before = [cluster.pooler(server, f"pooler-{server.port}") for server in before]
+        ports = [server.port for server in before]
         database = (f"postgres://tenantry@127.0.0.1:{ports[0]},127.0.0.1:{ports[1]}/tenantry"
                     f"?target_session_attrs=read-write{'&pooler=transaction' if options.pooler else ''}")
         self.nodes = [cluster.node(f"node{index}", database).start() for index in range(2)]
+        # A server has them from the nodes, or from its pooler.
+        self.most = before[0].connections if options.pooler else documented_connections() * len(self.nodes)
         self.balancer = cluster.haproxy(self.nodes)
         self.tenants = tenants(cluster.command_line(database), self.balancer.base)
 
@@ -73,7 +76,7 @@ def lose_primary(form, options):
                 late.append(f"no write was answered for {silence:.1f} s")
             connections = stage.standby.connections()
         checks.append((f"{form}: each node finds the new primary in time", late))
-        if not options.pooler and connections > documented_connections() * len(stage.nodes):
+        if connections > stage.most:
             checks.append((f"{form}: connections are bounded", [f"{connections} connections"]))
         checks.append((f"{form}: no write is lost or doubled",
                        faults(stage.balancer.base, stage.tenants, load.book, rows_of(stage.standby))))
@@ -133,7 +136,6 @@ class Watch:
 def lose_standby(_, options):
     with Cluster() as cluster:
         stage = Stage(cluster, options)
-        most = documented_connections() * len(stage.nodes)
         with Load(stage.nodes[0].base, stage.tenants, writers=8, readers=2) as load:
             book = load.book
             load.wait_for_writes(options.writes)
@@ -150,7 +152,7 @@ def lose_standby(_, options):
             eventually(lambda: all(takes_writes(node.base) for node in stage.nodes), 30, "each node is ready")
             settled = []
             try:
-                eventually(lambda: stage.primary.connections() <= most, 30, "connections go back")
+                eventually(lambda: stage.primary.connections() <= stage.most, 30, "connections go back")
             except TimeoutError as error:
                 settled.append(f"{error}: {stage.primary.connections()}")
         failed = [failure for failure in book.failures if failure.ended > gone]
@@ -167,8 +169,8 @@ def lose_standby(_, options):
             wrong.append("no write was answered 504")
         watch.found += [f"the balancer answered {count} reads {status}" for status, count in watch.by_balancer.items()
                         if status != 200]
-        bounded = settled + [f"{count} connections, {most} at the most" for count in sorted(set(watch.connections))[-1:]
-                             if count > most]
+        bounded = settled + [f"{count} connections, {stage.most} at the most" for count in sorted(set(watch.connections))[-1:]
+                             if count > stage.most]
         return [
             ("standby: reads go on", watch.found),
             ("standby: writes wait and fail in time", wrong),

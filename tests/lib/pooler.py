@@ -15,6 +15,7 @@ READY_SECONDS = 30
 class Pooler:
     def __init__(self, directory, postgres, connections=20):
         self._directory = Path(directory)
+        self.connections = connections
         self.port = free_port()
         self._process = None
         path = self._directory / "pgbouncer.ini"

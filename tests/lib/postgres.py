@@ -133,9 +133,10 @@ class Postgres:
         state = f"SELECT sync_state FROM pg_stat_replication WHERE application_name = '{name}'"
         eventually(lambda: self.sql(state) == ["sync"], READY_SECONDS, f"{name} is synchronous")
 
-    def connections(self, application="tenantry"):
-        """How many the server has from who calls itself so."""
-        return int(self.sql(f"SELECT count(*) FROM pg_stat_activity WHERE application_name = '{application}'")[0])
+    def connections(self, database="tenantry"):
+        """How many sessions of clients the server itself has in a database, whoever holds the other end."""
+        return int(self.sql("SELECT count(*) FROM pg_stat_activity"
+                            f" WHERE backend_type = 'client backend' AND datname = '{database}'")[0])
 
     def stop(self):
         """Ends it in order; open connections are cut."""

@@ -2,20 +2,20 @@
 
 use std::collections::HashMap;
 use std::future::{poll_fn, ready};
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
-use tokio::task::AbortHandle;
+use tokio::sync::watch;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement};
 
-use super::limits::{ANSWER, HOST, IDLE_MS, LOCK_MS, STATEMENT_MS, STATEMENTS};
+use super::cancel::Cancel;
+use super::limits::{ANSWER, CANCEL_AGAIN, HOST, IDLE_MS, LOCK_MS, STATEMENT_MS, STATEMENTS};
+use super::reach::Carrier;
 use super::target::{Target, described};
-use super::tls::Tls;
 use super::values::{Fault, failure, is_outdated, type_of};
 use crate::StoreError;
 use crate::sql::Param;
@@ -32,14 +32,12 @@ pub(super) type Prepared = Option<Statement>;
 /// A connection. Several may ask at once: the questions follow each other without waiting for answers.
 pub(super) struct Connection {
     client: Client,
-    /// What carries questions and answers.
-    task: AbortHandle,
-    tls: Tls,
     /// Nothing where a pooler may hand the next transaction to another connection.
     statements: Option<Mutex<HashMap<String, Statement>>>,
     /// Whether the database has the extension Citus.
     is_spread: bool,
-    lost: AtomicBool,
+    /// Whether it was given up.
+    lost: watch::Sender<bool>,
     answer: Duration,
     runtime: Handle,
     opened: Instant,
@@ -63,23 +61,45 @@ pub(super) async fn within<T>(runtime: &Handle, limit: Duration, work: impl Futu
     }
 }
 
+/// Carries questions and answers until the client is dropped and has no answer to come, or the connection is
+/// given up. The database would not notice by itself that nobody listens any more: it is told to stop what is
+/// under way. It stays connected until it has answered, for a while, as a pooler stops nothing for who is gone.
+async fn carry(carrier: Carrier, mut given_up: watch::Receiver<bool>, cancel: Cancel) {
+    let mut carrier = pin!(carrier);
+    tokio::select! {
+        ended = &mut carrier => {
+            if let Err(error) = ended {
+                tracing::warn!(error = described(&error), "a connection to the database ended");
+            }
+            return;
+        }
+        Ok(_) = given_up.wait_for(|lost| *lost) => {}
+    }
+    let mut ends = pin!(tokio::time::timeout(HOST, carrier));
+    loop {
+        let mut asking = pin!(tokio::time::timeout(HOST, cancel.ask()));
+        tokio::select! {
+            _ = &mut ends => return drop(asking.await),
+            _ = &mut asking => {}
+        }
+        // The next question is stopped by itself.
+        if tokio::time::timeout(CANCEL_AGAIN, &mut ends).await.is_ok() {
+            return;
+        }
+    }
+}
+
 impl Connection {
     /// Connects, from inside `runtime`.
     pub(super) async fn open(runtime: &Handle, target: &Target) -> Result<Self, StoreError> {
-        let (client, connection) = target.connect().await?;
-        // Ends by itself when the client is dropped and has no answer to come.
-        let task = runtime.spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::warn!(error = described(&error), "a connection to the database ended");
-            }
-        });
+        let (client, carrier, cancel) = target.connect().await?;
+        let (lost, given_up) = watch::channel(false);
+        runtime.spawn(carry(carrier, given_up, cancel));
         let mut opened = Self {
             client,
-            task: task.abort_handle(),
-            tls: Tls(target.tls.clone()),
             statements: if target.pooled { None } else { Some(Mutex::default()) },
             is_spread: false,
-            lost: AtomicBool::new(false),
+            lost,
             answer: ANSWER,
             runtime: runtime.clone(),
             opened: Instant::now(),
@@ -108,7 +128,7 @@ impl Connection {
     /// Whether it can still be asked. One that has not answered for long cannot, though whoever asked may be
     /// gone by now; nor can one that is older than another's silence: both may lead to a host that hangs.
     pub(super) fn is_lost(&self) -> bool {
-        if self.lost.load(Ordering::Acquire) || self.client.is_closed() {
+        if *self.lost.borrow() || self.client.is_closed() {
             return true;
         }
         let owing = *self.owing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -130,15 +150,9 @@ impl Connection {
         self.is_spread
     }
 
-    /// Ends it, whatever is under way: the database is told to stop that, as it would not notice by itself
-    /// that nobody listens any more.
+    /// Ends it, whatever is under way; who waits for an answer is told at once.
     pub(super) fn give_up(&self) {
-        if self.lost.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        self.task.abort();
-        let (token, tls) = (self.client.cancel_token(), self.tls.clone());
-        self.runtime.spawn(async move { tokio::time::timeout(HOST, token.cancel_query(tls)).await });
+        self.lost.send_replace(true);
     }
 
     async fn answer<T>(
@@ -146,13 +160,23 @@ impl Connection {
         asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, Failed> {
         self.owing.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Instant::now);
-        let answer = within(&self.runtime, self.answer, asked).await;
+        let mut lost = self.lost.subscribe();
+        // What is asked goes out when it is first polled: it stands first.
+        let answer = within(&self.runtime, self.answer, async {
+            tokio::select! {
+                biased;
+                answer = asked => Some(answer),
+                _ = lost.wait_for(|lost| *lost) => None,
+            }
+        })
+        .await;
         if answer.is_some() {
             *self.owing.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
         let failed = match answer {
-            Some(Ok(answer)) => return Ok(answer),
-            Some(Err(error)) => failure(&error),
+            Some(Some(Ok(answer))) => return Ok(answer),
+            Some(Some(Err(error))) => failure(&error),
+            Some(None) => (StoreError::Unavailable("the connection was given up".into()), Some(Fault::Lost)),
             None => {
                 *self.silence.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
                 (StoreError::Unavailable("the database did not answer in time".into()), Some(Fault::Lost))

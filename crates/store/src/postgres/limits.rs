@@ -34,6 +34,8 @@ pub(super) const CONNECTING: usize = 8;
 pub(super) const CONNECT_PAUSE: Duration = Duration::from_millis(250);
 /// How long the database may take to answer before the connection is given up.
 pub(super) const ANSWER: Duration = Duration::from_secs(15);
+/// How long after the database was told to stop what a connection asked that was given up, it is told again.
+pub(super) const CANCEL_AGAIN: Duration = Duration::from_secs(1);
 /// Milliseconds that a statement may run in the database.
 pub(super) const STATEMENT_MS: u64 = 10_000;
 /// Milliseconds that an operation waits for a row that another transaction holds. Then it is tried again.

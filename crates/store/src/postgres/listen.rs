@@ -9,11 +9,11 @@ use std::sync::{Arc, Weak};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio_postgres::{AsyncMessage, Client, Connection, Notification, Socket};
+use tokio_postgres::{AsyncMessage, Client, Notification};
 
 use super::limits::LISTEN_AGAIN;
+use super::reach::Carrier;
 use super::target::{Target, described};
-use super::tls::Encrypted;
 use super::{Shared, limits};
 use crate::StoreError;
 
@@ -55,7 +55,7 @@ impl Listener {
     }
 
     async fn listen(&mut self) -> Result<(), StoreError> {
-        let (client, mut connection) = self.target.connect().await?;
+        let (client, mut connection, _) = self.target.connect().await?;
         // What could not be told while the channel was down is old news.
         while self.told.try_recv().is_ok() {}
         let (shared, node) = (self.shared.clone(), self.node.clone());
@@ -93,7 +93,7 @@ fn unavailable(error: impl std::error::Error) -> StoreError {
 
 /// Hears what comes until the connection, or the store, is gone.
 async fn hear_all(
-    connection: &mut Connection<Socket, Encrypted<Socket>>,
+    connection: &mut Carrier,
     shared: &Weak<Shared>,
     node: &str,
 ) -> Result<(), tokio_postgres::Error> {

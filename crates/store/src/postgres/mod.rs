@@ -8,6 +8,7 @@
 //! again; nothing that one transaction sets is left on a connection that a pooler shares.
 
 mod alone;
+mod cancel;
 mod connection;
 mod distribute;
 mod job;

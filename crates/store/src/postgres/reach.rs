@@ -9,13 +9,16 @@ use tokio::task::JoinSet;
 use tokio_postgres::config::Host;
 use tokio_postgres::{Client, Config, Connection, Socket};
 
+use super::cancel::Cancel;
 use super::limits::{HOST, HOST_PAUSE};
 use super::target::{Target, described};
 use super::tls::{Encrypted, Tls};
 use crate::StoreError;
 
-/// A client, and what must be polled for it.
-pub(super) type Connected = (Client, Connection<Socket, Encrypted<Socket>>);
+/// What carries a client's questions and their answers, while it is polled.
+pub(super) type Carrier = Connection<Socket, Encrypted<Socket>>;
+/// A client, what must be polled for it, and what stops what it asks.
+pub(super) type Connected = (Client, Carrier, Cancel);
 
 /// What a URL says, once for each of its hosts.
 pub(super) fn each_host(all: &Config) -> Vec<Config> {
@@ -77,10 +80,11 @@ fn only(all: &Config, index: usize) -> Config {
 
 /// One host's answer.
 async fn ask(config: Config, tls: Tls) -> Result<Connected, String> {
-    match tokio::time::timeout(HOST, config.connect(tls)).await {
-        Ok(connected) => connected.map_err(|error| described(&error)),
-        Err(_) => Err("no answer in time".into()),
-    }
+    let connected = tokio::time::timeout(HOST, config.connect(tls.clone())).await;
+    let connected = connected.map_err(|_| "no answer in time".to_owned())?;
+    let (client, carrier) = connected.map_err(|error| described(&error))?;
+    let cancel = Cancel { host: config, token: client.cancel_token(), tls };
+    Ok((client, carrier, cancel))
 }
 
 impl Target {
@@ -92,7 +96,7 @@ impl Target {
         let (mut asked, mut why) = (JoinSet::new(), "no host".to_owned());
         loop {
             if let Some((index, config)) = next.take() {
-                let asking = ask(config.clone(), Tls(self.tls.clone()));
+                let asking = ask(config.clone(), Tls::new(&self.tls));
                 asked.spawn(async move { (index, asking.await) });
             }
             match tokio::time::timeout(HOST_PAUSE, asked.join_next()).await {
