@@ -1,17 +1,19 @@
-//! Operations that run alone, each in a transaction of its own and, after a conflict, again: those that
-//! others' rows kept waiting, and those that are long. They have connections of their own, so that a writer's
-//! other operations wait for none of them.
+//! Operations that others' rows kept waiting. Each runs in a transaction of its own and, after a conflict,
+//! again. They have connections of their own, so that a writer's other operations wait for none of them; those
+//! of one organization have a part of these, so that who holds its rows makes nobody else wait.
 
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::Mutex as Turn;
+use tenantry_core::ids::OrganizationId;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::task::{Id, JoinSet};
 
 use super::Shared;
 use super::job::AnyJob;
-use super::limits::{ALONE_FOR, PAUSES};
+use super::limits::{ALONE_FOR, PAUSES, QUEUE, WAITING, WAITING_EACH};
 use super::session::Mode;
 use super::values::Fault;
 use super::writer::{Once, Writer};
@@ -25,7 +27,7 @@ pub(super) struct Left {
 }
 
 impl Left {
-    /// After a fault, if there was one.
+    /// After a fault, unless it only has to be judged.
     pub(super) fn after(job: AnyJob, fault: Option<Fault>) -> Self {
         Self { job, is_strict: fault == Some(Fault::Late) }
     }
@@ -38,14 +40,47 @@ impl Left {
     }
 }
 
-/// Runs what is queued, beside others that do the same, until nothing more can come.
-pub(super) async fn run_all(shared: Arc<Shared>, queue: Arc<Turn<Receiver<Left>>>) {
-    let mut writer = Writer::new(shared);
+/// Runs what is queued until nothing more can come.
+pub(super) async fn run_all(shared: Arc<Shared>, mut queue: Receiver<Left>) {
+    let mut idle: Vec<Writer> = (0..WAITING).map(|_| Writer::new(Arc::clone(&shared))).collect();
+    let (mut waiting, mut is_open) = (VecDeque::new(), true);
+    let (mut running, mut whose) = (JoinSet::new(), HashMap::<Id, Option<OrganizationId>>::new());
     loop {
-        let next = queue.lock().await.recv().await;
-        let Some(left) = next else { return };
-        run(&mut writer, left).await;
+        while let Some(next) = next(&waiting, &whose)
+            && let Some(mut writer) = idle.pop()
+            && let Some(left) = waiting.remove(next)
+        {
+            let of = left.job.organization();
+            let begun = running.spawn(async move {
+                run(&mut writer, left).await;
+                writer
+            });
+            whose.insert(begun.id(), of);
+        }
+        tokio::select! {
+            Some(ended) = running.join_next_with_id() => {
+                let (id, writer) = match ended {
+                    Ok((id, writer)) => (id, writer),
+                    Err(error) => (error.id(), Writer::new(Arc::clone(&shared))),
+                };
+                whose.remove(&id);
+                idle.push(writer);
+            }
+            left = queue.recv(), if is_open && waiting.len() < QUEUE => match left {
+                Some(left) => waiting.push_back(left),
+                None => is_open = false,
+            },
+            else => return,
+        }
     }
+}
+
+/// The place of the first that may run: not more than a part of one organization's do.
+fn next(waiting: &VecDeque<Left>, running: &HashMap<Id, Option<OrganizationId>>) -> Option<usize> {
+    waiting.iter().position(|left| {
+        let of = left.job.organization();
+        running.values().filter(|other| **other == of).count() < WAITING_EACH
+    })
 }
 
 /// Runs one operation, again after each conflict.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 
+use tenantry_core::ids::OrganizationId;
 use tokio::sync::oneshot;
 
 use super::Shared;
@@ -20,6 +21,9 @@ pub(super) type Ran<'a> = Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
 
 /// An operation whose type is of no concern.
 pub(super) trait Job: Send {
+    /// [`Operation::organization`].
+    fn organization(&self) -> Option<OrganizationId>;
+
     /// Whether nobody waits for it any more.
     fn is_given_up(&self) -> bool;
 
@@ -62,6 +66,10 @@ pub(super) fn job<O: Operation>(
 }
 
 impl<O: Operation> Job for Typed<O> {
+    fn organization(&self) -> Option<OrganizationId> {
+        self.operation.organization()
+    }
+
     fn is_given_up(&self) -> bool {
         self.reply.as_ref().is_none_or(oneshot::Sender::is_closed)
     }

@@ -8,8 +8,12 @@ pub(super) const READERS: usize = 4;
 /// Connections that are written to, unless the URL says otherwise; each runs one transaction at a time, for
 /// many operations.
 pub(super) const WRITERS: usize = 6;
-/// Connections of operations that run alone: long ones, and those that others' rows kept waiting.
-pub(super) const ALONE: usize = 4;
+/// Connections of operations that are long.
+pub(super) const LONG: usize = 2;
+/// Connections of operations that others' rows kept waiting.
+pub(super) const WAITING: usize = 4;
+/// How many of these one organization may have.
+pub(super) const WAITING_EACH: usize = 2;
 /// Connections that a URL may ask for, for reading and for writing each.
 pub(super) const MOST_CONNECTIONS: usize = 64;
 /// Operations that may wait for one writer; one more is refused.

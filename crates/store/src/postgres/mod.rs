@@ -30,6 +30,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tenantry_core::Timestamp;
+use tenantry_core::ids::OrganizationId;
 use tokio::runtime::{Handle, Runtime, RuntimeFlavor};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Mutex as Turn, Notify, Semaphore, mpsc};
@@ -40,7 +41,6 @@ use crate::company::{Company, Gossip};
 use crate::searches::{Place, Searches};
 use crate::sql::{Param, unexpected};
 use crate::{Engine, Generation, Moments, Operation, Search, Store, StoreError, Tx, Vault};
-use alone::Left;
 use connection::Connection;
 use job::AnyJob;
 use session::{Mode, NotCommitted};
@@ -138,23 +138,26 @@ impl Shared {
 struct Queues {
     /// One for each writer.
     writers: Vec<mpsc::Sender<AnyJob>>,
-    alone: mpsc::Sender<Left>,
+    long: mpsc::Sender<AnyJob>,
 }
 
 /// Begins to write.
 fn writing(shared: &Arc<Shared>) -> (Queues, Vec<JoinHandle<()>>) {
     let (alone, left) = mpsc::channel(limits::QUEUE);
-    let left = Arc::new(Turn::new(left));
-    let mut tasks: Vec<_> = (0..limits::ALONE)
-        .map(|_| shared.runtime.spawn(alone::run_all(Arc::clone(shared), Arc::clone(&left))))
-        .collect();
+    let mut tasks = vec![shared.runtime.spawn(alone::run_all(Arc::clone(shared), left))];
+    let (long, jobs) = mpsc::channel(limits::QUEUE);
+    let jobs = Arc::new(Turn::new(jobs));
+    for _ in 0..limits::LONG {
+        let write = writer::write_long(Arc::clone(shared), Arc::clone(&jobs), alone.clone());
+        tasks.push(shared.runtime.spawn(write));
+    }
     let mut writers = Vec::new();
     for _ in 0..shared.target.writers {
         let (queue, jobs) = mpsc::channel(limits::QUEUE);
         writers.push(queue);
         tasks.push(shared.runtime.spawn(writer::write_all(Arc::clone(shared), jobs, alone.clone())));
     }
-    (Queues { writers, alone }, tasks)
+    (Queues { writers, long }, tasks)
 }
 
 /// An open PostgreSQL database.
@@ -293,30 +296,27 @@ impl Postgres {
         {
             let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
             let queues = queues.as_ref().ok_or_else(|| StoreError::Unavailable("it is closed".into()))?;
-            if is_long {
-                Left::after(job, None).hand_to(&queues.alone);
-            } else {
-                self.enqueue(&queues.writers, near.map(|near| near.uuid().as_u64_pair().1), job)?;
-            }
+            let queue = if is_long { &queues.long } else { self.writer(&queues.writers, near)? };
+            queue.try_send(job).map_err(|error| match error {
+                TrySendError::Full(_) => StoreError::Unavailable("too many writes are waiting".into()),
+                TrySendError::Closed(_) => StoreError::Unavailable("its writer has stopped".into()),
+            })?;
         }
         answer.await.unwrap_or_else(|_| Err(StoreError::Unavailable("it is closed".into()).into()))
     }
 
-    /// Queues a job: those of one organization for one writer, so that they do not wait for each other's rows.
-    fn enqueue(
+    /// The queue of one writer: the same for all of one organization, whose operations then do not wait for
+    /// each other's rows.
+    fn writer<'q>(
         &self,
-        writers: &[mpsc::Sender<AnyJob>],
-        near: Option<u64>,
-        job: AnyJob,
-    ) -> Result<(), StoreError> {
+        writers: &'q [mpsc::Sender<AnyJob>],
+        near: Option<OrganizationId>,
+    ) -> Result<&'q mpsc::Sender<AnyJob>, StoreError> {
+        let near = near.map(|near| near.uuid().as_u64_pair().1);
         let turn = near.and_then(|near| usize::try_from(near % 65_536).ok());
         let turn = turn.unwrap_or_else(|| self.next.fetch_add(1, Ordering::Relaxed));
         let queue = turn.checked_rem(writers.len()).and_then(|turn| writers.get(turn));
-        let queue = queue.ok_or_else(|| unexpected("no writer"))?;
-        queue.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => StoreError::Unavailable("too many writes are waiting".into()),
-            TrySendError::Closed(_) => StoreError::Unavailable("its writer has stopped".into()),
-        })
+        queue.ok_or_else(|| unexpected("no writer"))
     }
 
     pub(crate) fn reading(&self) -> Tx<'_> {

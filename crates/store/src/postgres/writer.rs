@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Mutex as Turn;
 use tokio::sync::mpsc::{Receiver, Sender};
 
 use super::Shared;
@@ -43,6 +44,20 @@ pub(super) async fn write_all(shared: Arc<Shared>, mut queue: Receiver<AnyJob>, 
         };
         for left in left {
             left.hand_to(&alone);
+        }
+    }
+}
+
+/// Runs long operations one by one, beside others that do the same, until nothing more can come.
+pub(super) async fn write_long(shared: Arc<Shared>, queue: Arc<Turn<Receiver<AnyJob>>>, alone: Sender<Left>) {
+    let mut writer = Writer::new(shared);
+    loop {
+        let next = queue.lock().await.recv().await;
+        let Some(job) = next else { return };
+        if !job.is_given_up() {
+            for left in writer.single(job).await {
+                left.hand_to(&alone);
+            }
         }
     }
 }

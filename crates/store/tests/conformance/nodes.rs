@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use tenantry_core::Moment;
 use tenantry_core::ids::{OrganizationId, WebhookEndpointId, WebhookEventId};
 use tenantry_core::organization::Organization;
 use tenantry_core::team::TeamRole;
 use tenantry_core::webhook::{Endpoint, EndpointUrl, Event, EventData, EventType, Format, Secret};
-use tenantry_store::{Company, Search, Store, StoreError, Tx, WebhookLane};
+use tenantry_store::{Company, Operation, Search, Store, StoreError, Tx, WebhookLane};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -304,15 +305,25 @@ async fn what_is_given_up_is_not_tried_again() {
 
 /// Holds the row of organization 1 until `gate` opens.
 async fn hold(store: &Store, gate: &Arc<Semaphore>, database: &Database) -> JoinSet<Result<(), Failure>> {
-    let (holder, gate) = (store.clone(), Arc::clone(gate));
+    hold_row(store, 1, gate, database).await
+}
+
+async fn hold_row(
+    store: &Store,
+    number: u32,
+    gate: &Arc<Semaphore>,
+    database: &Database,
+) -> JoinSet<Result<(), Failure>> {
+    let held = || in_state(database, "state = 'idle in transaction'").len();
+    let (holder, gate, before) = (store.clone(), Arc::clone(gate), held());
     let holding = begin(async move {
-        run!(holder, gate, |gate, tx, _| {
-            tx.organization_for_update(organization_id(1)).await?;
-            drop(gate.acquire().await);
+        run!(holder, (number, gate), |input, tx, _| {
+            tx.organization_for_update(organization_id(input.0)).await?;
+            drop(input.1.acquire().await);
             Ok(())
         })
     });
-    until(|| !in_state(database, "state = 'idle in transaction'").is_empty()).await;
+    until(|| held() > before).await;
     holding
 }
 
@@ -336,6 +347,74 @@ async fn nobody_waits_behind_who_waits_for_another_nodes_row() {
     gate.add_permits(1);
     ended(holding).await.unwrap();
     ended(waiting).await.unwrap();
+}
+
+/// An operation that is long and does next to nothing.
+struct Long;
+
+impl Operation for Long {
+    type Output = ();
+    type Error = StoreError;
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<(), StoreError> {
+        tx.organization_for_update(organization_id(2)).await.map(|_| ())
+    }
+
+    fn is_long(&self) -> bool {
+        true
+    }
+}
+
+/// Takes an organization's row, and says that it is that one's.
+struct Touch(u32);
+
+impl Operation for Touch {
+    type Output = ();
+    type Error = StoreError;
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<(), StoreError> {
+        tx.organization_for_update(organization_id(self.0)).await.map(|_| ())
+    }
+
+    fn organization(&self) -> Option<OrganizationId> {
+        Some(organization_id(self.0))
+    }
+}
+
+#[tokio::test]
+async fn who_waits_for_one_organizations_row_keeps_no_other_and_nothing_long_waiting() {
+    // For longer than a writer does.
+    const WAITING: &str = "wait_event_type = 'Lock' AND query_start < clock_timestamp() - interval '0.1 s'";
+    let Some(database) = Database::postgres() else { return };
+    let (one, two) = (database.open().await, database.open().await);
+    for number in [1, 2] {
+        add_organization(&one, number).await;
+    }
+    let gate = Arc::new(Semaphore::new(0));
+    let holding = hold(&one, &gate, &database).await;
+    let mut waiting = JoinSet::new();
+    for _ in 0..16 {
+        let waiter = two.clone();
+        waiting.spawn(async move { waiter.write(Touch(1)).await });
+    }
+    until(|| in_state(&database, WAITING).len() == 2).await;
+    two.write(Long).await.unwrap();
+    // Another organization's operation waits as well, and goes on while those of the first still wait.
+    let other = Arc::new(Semaphore::new(0));
+    let holding_other = hold_row(&one, 2, &other, &database).await;
+    let waiter = two.clone();
+    let waits = begin(async move { waiter.write(Touch(2)).await });
+    until(|| in_state(&database, WAITING).len() == 3).await;
+    other.add_permits(1);
+    ended(holding_other).await.unwrap();
+    ended(waits).await.unwrap();
+    assert_eq!(waiting.len(), 16);
+    assert!(waiting.try_join_next().is_none());
+    gate.add_permits(1);
+    ended(holding).await.unwrap();
+    while let Some(waited) = waiting.join_next().await {
+        waited.unwrap().unwrap();
+    }
 }
 
 /// PostgreSQL plans by what it knows of a table. Of one that was filled a moment ago it knows nothing.
