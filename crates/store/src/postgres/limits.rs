@@ -46,6 +46,8 @@ pub(super) const STATEMENT_MS: u64 = 10_000;
 pub(super) const LOCK_MS: u64 = 5_000;
 /// The same while other operations share its transaction: it leaves them rather than let them wait.
 pub(super) const LOCK_SHARED_MS: u64 = 20;
+/// The same once one has left: a transaction of many waits once.
+pub(super) const LOCK_AFTER_MS: u64 = 1;
 /// Milliseconds after which the database ends a transaction in which nothing happens.
 pub(super) const IDLE_MS: u64 = 20_000;
 /// How long an operation may wait for something besides the database.

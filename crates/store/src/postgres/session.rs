@@ -145,6 +145,15 @@ impl Transaction {
         self.then("RELEASE operation");
     }
 
+    /// Has the operations that follow wait for nobody's rows, after one that waited in vain.
+    pub(super) async fn wait_no_more(&mut self) {
+        let [.., undo] = self.take_before();
+        // A message of its own, as in `opening`.
+        let set = format!("SET LOCAL lock_timeout = {}", limits::LOCK_AFTER_MS);
+        let done = self.connection.run_each(&[undo, set, String::new()]).await;
+        drop(self.note(done));
+    }
+
     fn note<T>(&mut self, outcome: Result<T, Failed>) -> Result<T, StoreError> {
         outcome.map_err(|(error, fault)| {
             self.failed = true;

@@ -118,6 +118,7 @@ impl Writer {
             }
         };
         let (mut ran, mut left) = (Jobs::new(), Vec::new());
+        let mut is_patient = true;
         for mut job in jobs {
             if let Some(fault) = transaction.fault() {
                 left.push(Left::after(job, Some(fault)));
@@ -129,6 +130,10 @@ impl Writer {
             // What failed although the operation says that it did not is judged when it runs alone.
             let alone = fault.is_some() || (done && transaction.has_failed());
             transaction.end_operation(done && !alone);
+            if fault == Some(Fault::Conflict) && is_patient {
+                is_patient = false;
+                transaction.wait_no_more().await;
+            }
             if alone { left.push(Left::after(job, fault)) } else { ran.push(job) }
         }
         match transaction.commit(self.shared.notice(&ran)).await {
