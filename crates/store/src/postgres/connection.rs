@@ -1,6 +1,5 @@
 //! One connection to the database, with the statements that are prepared on it.
 
-use std::collections::HashMap;
 use std::future::{poll_fn, ready};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +14,7 @@ use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement};
 use super::cancel::Cancel;
 use super::limits::{ANSWER, CANCEL_AGAIN, HOST, IDLE_MS, LOCK_MS, STATEMENT_MS, STATEMENTS};
 use super::reach::Carrier;
+use super::recent::Recent;
 use super::target::{Target, described};
 use super::values::{Fault, failure, is_outdated, type_of};
 use crate::StoreError;
@@ -33,7 +33,7 @@ pub(super) type Prepared = Option<Statement>;
 pub(super) struct Connection {
     client: Client,
     /// Nothing where a pooler may hand the next transaction to another connection.
-    statements: Option<Mutex<HashMap<String, Statement>>>,
+    statements: Option<Mutex<Recent<Statement>>>,
     /// Whether the database has the extension Citus.
     is_spread: bool,
     /// Whether it was given up.
@@ -97,7 +97,7 @@ impl Connection {
         runtime.spawn(carry(carrier, given_up, cancel));
         let mut opened = Self {
             client,
-            statements: if target.pooled { None } else { Some(Mutex::default()) },
+            statements: (!target.pooled).then(|| Mutex::new(Recent::new(STATEMENTS))),
             is_spread: false,
             lost,
             answer: ANSWER,
@@ -279,20 +279,14 @@ impl Connection {
 
     async fn prepared(&self, sql: &str, params: &[Param<'_>]) -> Result<Prepared, tokio_postgres::Error> {
         let Some(statements) = &self.statements else { return Ok(None) };
-        let known = statements.lock().unwrap_or_else(PoisonError::into_inner).get(sql).cloned();
+        let known = statements.lock().unwrap_or_else(PoisonError::into_inner).get(sql);
         if known.is_some() {
             return Ok(known);
         }
         let types: Vec<Type> = params.iter().map(type_of).collect();
         let statement = self.client.prepare_typed(&numbered(sql), &types).await?;
-        let mut known = statements.lock().unwrap_or_else(PoisonError::into_inner);
-        // Lists have many shapes: one that is shown rarely pushes out few of those that are always there.
-        if known.len() >= STATEMENTS
-            && let Some(any) = known.keys().next().cloned()
-        {
-            known.remove(&any);
-        }
-        known.insert(sql.to_owned(), statement.clone());
+        // Lists have many shapes: those that are shown rarely push out one another.
+        statements.lock().unwrap_or_else(PoisonError::into_inner).insert(sql, statement.clone());
         Ok(Some(statement))
     }
 }

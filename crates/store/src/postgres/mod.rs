@@ -15,6 +15,7 @@ mod job;
 mod limits;
 mod listen;
 mod reach;
+mod recent;
 mod schema;
 mod session;
 mod snapshot;
