@@ -92,7 +92,9 @@ async fn take(connection: &Connection, steps: &[Migration], moments: &Moments) -
             (since, pause) = (Instant::now(), MIGRATION_PAUSE);
             continue;
         };
-        connection.run("ROLLBACK").await.map_err(|(error, _)| error)?;
+        if connection.run("ROLLBACK").await.is_err() {
+            return Err(error);
+        }
         // Who creates the first table at the same moment as another meets its name as taken.
         let others =
             fault == Some(Fault::Conflict) || (matches!(error, StoreError::Violated(_)) && step.number == 1);
