@@ -2,7 +2,7 @@
 
 use std::future::{poll_fn, ready};
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,7 @@ use super::cancel::Cancel;
 use super::limits::{ANSWER, CANCEL_AGAIN, HOST, IDLE_MS, LOCK_MS, STATEMENT_MS, STATEMENTS};
 use super::reach::Carrier;
 use super::recent::Recent;
+use super::silence::Silence;
 use super::target::{Target, described};
 use super::values::{Fault, failure, is_outdated, type_of};
 use crate::StoreError;
@@ -41,10 +42,10 @@ pub(super) struct Connection {
     answer: Duration,
     runtime: Handle,
     opened: Instant,
-    /// Since when the database owes an answer; nothing since it last gave one.
-    owing: Mutex<Option<Instant>>,
+    /// Here alone.
+    silence: Mutex<Silence>,
     /// [`Target::silence`].
-    silence: Arc<Mutex<Option<Instant>>>,
+    last_silence: Arc<Mutex<Option<Instant>>>,
 }
 
 /// The outcome of `work`, unless it takes longer than `limit`. The clock is that of `runtime`: whoever waits
@@ -89,6 +90,26 @@ async fn carry(carrier: Carrier, mut given_up: watch::Receiver<bool>, cancel: Ca
     }
 }
 
+/// Who waits for an answer, or does so no more.
+struct Asker<'c> {
+    connection: &'c Connection,
+    is_answered: bool,
+}
+
+impl<'c> Asker<'c> {
+    fn new(connection: &'c Connection) -> Self {
+        connection.silence().ask(Instant::now());
+        Self { connection, is_answered: false }
+    }
+}
+
+impl Drop for Asker<'_> {
+    fn drop(&mut self) {
+        let (mut silence, now) = (self.connection.silence(), Instant::now());
+        if self.is_answered { silence.hear(now) } else { silence.leave(now) }
+    }
+}
+
 impl Connection {
     /// Connects, from inside `runtime`.
     pub(super) async fn open(runtime: &Handle, target: &Target) -> Result<Self, StoreError> {
@@ -103,8 +124,8 @@ impl Connection {
             answer: ANSWER,
             runtime: runtime.clone(),
             opened: Instant::now(),
-            owing: Mutex::default(),
-            silence: Arc::clone(&target.silence),
+            silence: Mutex::default(),
+            last_silence: Arc::clone(&target.silence),
         };
         // Over one connection to each worker a transaction sees what it changed there, and one moment. A
         // PostgreSQL without Citus takes the setting and knows nothing of it.
@@ -131,13 +152,16 @@ impl Connection {
         if *self.lost.borrow() || self.client.is_closed() {
             return true;
         }
-        let owing = *self.owing.lock().unwrap_or_else(PoisonError::into_inner);
-        if owing.is_some_and(|since| since.elapsed() > self.answer) {
+        if self.silence().length(Instant::now()) > self.answer {
             self.give_up();
             return true;
         }
-        let silence = *self.silence.lock().unwrap_or_else(PoisonError::into_inner);
-        silence.is_some_and(|silence| silence > self.opened)
+        let last = *self.last_silence.lock().unwrap_or_else(PoisonError::into_inner);
+        last.is_some_and(|silence| silence > self.opened)
+    }
+
+    fn silence(&self) -> MutexGuard<'_, Silence> {
+        self.silence.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether what is set on it stays.
@@ -159,10 +183,18 @@ impl Connection {
         &self,
         asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, Failed> {
-        self.owing.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Instant::now);
+        self.answer_within(self.answer, asked).await
+    }
+
+    async fn answer_within<T>(
+        &self,
+        limit: Duration,
+        asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, Failed> {
+        let mut asker = Asker::new(self);
         let mut lost = self.lost.subscribe();
         // What is asked goes out when it is first polled: it stands first.
-        let answer = within(&self.runtime, self.answer, async {
+        let answer = within(&self.runtime, limit, async {
             tokio::select! {
                 biased;
                 answer = asked => Some(answer),
@@ -170,15 +202,16 @@ impl Connection {
             }
         })
         .await;
-        if answer.is_some() {
-            *self.owing.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        }
+        asker.is_answered = matches!(answer, Some(Some(_)));
         let failed = match answer {
             Some(Some(Ok(answer))) => return Ok(answer),
             Some(Some(Err(error))) => failure(&error),
             Some(None) => (StoreError::Unavailable("the connection was given up".into()), Some(Fault::Lost)),
             None => {
-                *self.silence.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+                // Who was answered meanwhile stood before this one: the host is slow, not silent.
+                if self.silence().length(Instant::now()) >= limit {
+                    *self.last_silence.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+                }
                 (StoreError::Unavailable("the database did not answer in time".into()), Some(Fault::Lost))
             }
         };

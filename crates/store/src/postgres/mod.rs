@@ -18,6 +18,7 @@ mod reach;
 mod recent;
 mod schema;
 mod session;
+mod silence;
 mod snapshot;
 mod target;
 mod tls;
