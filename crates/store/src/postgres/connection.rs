@@ -27,8 +27,6 @@ pub(super) type Failed = (StoreError, Option<Fault>);
 pub(super) type Sent = Pin<Box<dyn Future<Output = Result<(), Failed>> + Send>>;
 /// What goes before a statement, in this order; nothing where it is empty.
 pub(super) type Messages = [String; 3];
-/// A statement as the connection has it; nothing where nothing is prepared.
-pub(super) type Prepared = Option<Statement>;
 
 /// A connection. Several may ask at once: the questions follow each other without waiting for answers.
 pub(super) struct Connection {
@@ -193,7 +191,7 @@ impl Connection {
     ) -> Result<T, Failed> {
         let mut asker = Asker::new(self);
         let mut lost = self.lost.subscribe();
-        // What is asked goes out when it is first polled: it stands first.
+        // What is asked goes out when it is first polled, and so at once: it stands first.
         let answer = within(&self.runtime, limit, async {
             tokio::select! {
                 biased;
@@ -234,6 +232,11 @@ impl Connection {
         self.answer(self.client.batch_execute(sql)).await
     }
 
+    /// The same for statements that may take as long as that.
+    pub(super) async fn run_within(&self, limit: Duration, sql: &str) -> Result<(), Failed> {
+        self.answer_within(limit, self.client.batch_execute(sql)).await
+    }
+
     pub(super) async fn rows(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Failed> {
         self.answer(async {
             let Some(statement) = self.prepared(sql, params).await? else {
@@ -247,49 +250,42 @@ impl Connection {
 
     pub(super) async fn change(&self, sql: &str, params: &[Param<'_>]) -> Result<u64, Failed> {
         self.answer(async {
-            let prepared = self.prepared(sql, params).await?;
-            self.changed(&prepared, sql, params).await
+            let Some(statement) = self.prepared(sql, params).await? else {
+                return self.client.execute_typed(&numbered(sql), &typed(params)).await;
+            };
+            let answer = self.client.execute(&statement, &values(params)).await;
+            self.look_at(sql, answer)
         })
         .await
     }
 
-    async fn changed(
-        &self,
-        prepared: &Prepared,
-        sql: &str,
-        params: &[Param<'_>],
-    ) -> Result<u64, tokio_postgres::Error> {
-        let Some(statement) = prepared else {
-            return self.client.execute_typed(&numbered(sql), &typed(params)).await;
+    /// Whether a statement can be sent without a question before it.
+    pub(super) fn is_prepared(&self, sql: &str) -> bool {
+        let known = |statements: &Mutex<Recent<_>>| {
+            statements.lock().unwrap_or_else(PoisonError::into_inner).has(sql)
         };
-        let answer = self.client.execute(statement, &values(params)).await;
-        self.look_at(sql, answer)
+        self.statements.as_ref().is_none_or(known)
     }
 
-    /// Has a statement prepared where it is not: a round trip the first time.
-    pub(super) async fn prepare(&self, sql: &str, params: &[Param<'_>]) -> Result<Prepared, Failed> {
-        self.answer(self.prepared(sql, params)).await
-    }
-
-    /// Sends a statement, after others without parameters. What is answered need not be looked at.
+    /// Sends a statement that is prepared, after others without parameters. What is answered need not be
+    /// looked at.
     ///
     /// # Errors
     /// When it cannot be sent.
     pub(super) async fn send(
         self: &Arc<Self>,
         before: Messages,
-        prepared: Prepared,
         sql: &str,
         params: &[Param<'_>],
     ) -> Result<Sent, Failed> {
         let (connection, sql) = (Arc::clone(self), sql.to_owned());
         let params: Vec<Param<'static>> = params.iter().map(Param::to_owned).collect();
         let mut sent: Sent = Box::pin(async move {
-            let changed = connection.answer(connection.changed(&prepared, &sql, &params));
+            let changed = connection.change(&sql, &params);
             let (first, second) = tokio::join!(biased; connection.run_each(&before), changed);
             first.and(second.map(|_| ()))
         });
-        // It goes out when it is first asked how it went.
+        // It goes out when it is first asked how it went: see `answer_within`.
         match poll_fn(|cx| Poll::Ready(sent.as_mut().poll(cx))).await {
             Poll::Pending => Ok(sent),
             Poll::Ready(outcome) => outcome.map(|()| Box::pin(ready(Ok(()))) as Sent),
@@ -310,7 +306,13 @@ impl Connection {
         answer
     }
 
-    async fn prepared(&self, sql: &str, params: &[Param<'_>]) -> Result<Prepared, tokio_postgres::Error> {
+    /// A statement as the connection has it, at the price of a question the first time; nothing where nothing
+    /// is prepared.
+    async fn prepared(
+        &self,
+        sql: &str,
+        params: &[Param<'_>],
+    ) -> Result<Option<Statement>, tokio_postgres::Error> {
         let Some(statements) = &self.statements else { return Ok(None) };
         let known = statements.lock().unwrap_or_else(PoisonError::into_inner).get(sql);
         if known.is_some() {

@@ -198,17 +198,14 @@ impl Transaction {
 
     /// Changes rows without waiting for the answer.
     async fn send(&mut self, sql: &str, params: &[Param<'_>]) -> Result<(), StoreError> {
-        if self.is_strict {
+        // What must be prepared first is waited for: it would be refused before what stands in `before` is sent.
+        if self.is_strict || !self.connection.is_prepared(sql) {
             return self.change(sql, params).await.map(|_| ());
         }
         self.go_on()?;
         self.progress.fetch_add(1, Ordering::AcqRel);
         let connection = Arc::clone(&self.connection);
-        let sent = match connection.prepare(sql, params).await {
-            Ok(prepared) => connection.send(self.take_before(), prepared, sql, params).await,
-            Err(failed) => Err(failed),
-        };
-        let sent = match sent {
+        let sent = match connection.send(self.take_before(), sql, params).await {
             Ok(sent) => {
                 self.sent.push(sent);
                 if self.sent.len() < limits::SENT {
@@ -386,3 +383,7 @@ fn without_nul<'a, 'p>(params: &'a [Param<'p>]) -> Cow<'a, [Param<'p>]> {
     });
     Cow::Owned(replaced.collect())
 }
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;
