@@ -78,7 +78,7 @@ pub(super) const MIGRATION_PAUSE: Duration = Duration::from_millis(50);
 pub(super) const MIGRATION_PAUSE_MOST: Duration = Duration::from_secs(5);
 /// Milliseconds that building an index may take while others write.
 pub(super) const BUILD_MS: u64 = 3_500_000;
-/// How long the database may take to answer who migrates.
+/// How long the database may take to answer a statement that changes tables: they may be large.
 pub(super) const MIGRATION_ANSWER: Duration = Duration::from_secs(3_600);
 /// How long an operation that runs alone is tried again.
 pub(super) const ALONE_FOR: Duration = Duration::from_secs(10);

@@ -232,8 +232,7 @@ pub async fn open(target: Target, migrate: Migrate, moments: Moments) -> Result<
     });
     let opening = Arc::clone(&shared);
     let prepared = shared.runtime.spawn(async move {
-        // Tables may be large.
-        let connection = opening.connect().await?.answers_within(limits::MIGRATION_ANSWER);
+        let connection = opening.connect().await?;
         match migrate {
             Migrate::Yes => schema::migrate(&connection, &opening.moments).await?,
             Migrate::No => schema::check(&connection).await?,
@@ -241,7 +240,7 @@ pub async fn open(target: Target, migrate: Migrate, moments: Moments) -> Result<
         if opening.target.pooled {
             schema::look_at_limits(&connection).await?;
         }
-        Ok::<_, StoreError>(Arc::new(connection.answers_within(limits::ANSWER)))
+        Ok::<_, StoreError>(Arc::new(connection))
     });
     let first = prepared.await.map_err(unexpected)??;
     let listener = if shared.target.pooled { None } else { Some(listen::start(&shared, told).await) };

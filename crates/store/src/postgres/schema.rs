@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use super::connection::{Connection, Failed};
 use super::limits::{
-    BUILD_MS, LOCK_MS, MIGRATION_LOCK_MS, MIGRATION_MS, MIGRATION_PATIENCE, MIGRATION_PAUSE,
-    MIGRATION_PAUSE_MOST, STATEMENT_MS,
+    BUILD_MS, LOCK_MS, MIGRATION_ANSWER, MIGRATION_LOCK_MS, MIGRATION_MS, MIGRATION_PATIENCE,
+    MIGRATION_PAUSE, MIGRATION_PAUSE_MOST, STATEMENT_MS,
 };
 use super::values::{Fault, value};
 use crate::migrations::{self, Migration, TypeNames};
@@ -128,7 +128,7 @@ async fn in_transaction(connection: &Connection, step: &Migration, moments: &Mom
     if hold(connection, step).await? {
         // One at a time: Citus takes no more of them in a message.
         for statement in migrations::statements(&step.sql(TYPES)) {
-            connection.run(&statement).await?;
+            connection.run_within(MIGRATION_ANSWER, &statement).await?;
         }
         note(connection, step, moments).await?;
     }
@@ -165,7 +165,7 @@ async fn build(
         connection.run(&format!("SET statement_timeout = {BUILD_MS}; SET lock_timeout = 0")).await?;
     }
     let sql = step.sql(TYPES).replacen(" INDEX ", " INDEX CONCURRENTLY IF NOT EXISTS ", 1);
-    let built = connection.run(&sql).await;
+    let built = connection.run_within(MIGRATION_ANSWER, &sql).await;
     if !connection.is_pooled() {
         connection
             .run(&format!("SET statement_timeout = {STATEMENT_MS}; SET lock_timeout = {LOCK_MS}"))
