@@ -3,6 +3,7 @@
 //! The host that answered last is asked first. Whoever does not answer soon gets company: the next host is
 //! asked as well, and the first that will do is taken.
 
+use std::slice;
 use std::sync::atomic::Ordering;
 
 use tokio::task::JoinSet;
@@ -11,7 +12,7 @@ use tokio_postgres::{Client, Config, Connection, Socket};
 
 use super::cancel::Cancel;
 use super::limits::{HOST, HOST_PAUSE};
-use super::target::{Target, described};
+use super::target::{Target, described, shown};
 use super::tls::{Encrypted, Tls};
 use crate::StoreError;
 
@@ -81,8 +82,9 @@ fn only(all: &Config, index: usize) -> Config {
 /// One host's answer.
 async fn ask(config: Config, tls: Tls) -> Result<Connected, String> {
     let connected = tokio::time::timeout(HOST, config.connect(tls.clone())).await;
-    let connected = connected.map_err(|_| "no answer in time".to_owned())?;
-    let (client, carrier) = connected.map_err(|error| described(&error))?;
+    let connected = connected.map_err(|_| "no answer in time".to_owned());
+    let connected = connected.and_then(|connected| connected.map_err(|error| described(&error)));
+    let (client, carrier) = connected.map_err(|why| format!("{}: {why}", shown(slice::from_ref(&config))))?;
     let cancel = Cancel { host: config, token: client.cancel_token(), tls };
     Ok((client, carrier, cancel))
 }
@@ -91,27 +93,47 @@ impl Target {
     /// Connects to a host that will do.
     pub(super) async fn connect(&self) -> Result<Connected, StoreError> {
         let last = self.last.load(Ordering::Relaxed);
-        let mut waiting = (0..self.hosts.len()).filter(|index| *index != last);
-        let mut next = self.hosts.get(last).map(|config| (last, config));
-        let (mut asked, mut why) = (JoinSet::new(), "no host".to_owned());
+        let each = || self.hosts.iter().enumerate();
+        let first = each().filter(|(index, _)| *index == last);
+        let mut waiting = first.chain(each().filter(|(index, _)| *index != last));
+        let (mut asked, mut reasons) = (JoinSet::new(), Vec::new());
         loop {
-            if let Some((index, config)) = next.take() {
-                let asking = ask(config.clone(), Tls::new(&self.tls));
-                asked.spawn(async move { (index, asking.await) });
+            match waiting.next() {
+                Some((index, config)) => {
+                    let asking = ask(config.clone(), Tls::new(&self.tls));
+                    asked.spawn(async move { (index, asking.await) });
+                }
+                None if asked.is_empty() => return Err(StoreError::Unavailable(reasons.join("; "))),
+                None => {}
             }
             match tokio::time::timeout(HOST_PAUSE, asked.join_next()).await {
                 Ok(Some(Ok((index, Ok(connected))))) => {
                     self.last.store(index, Ordering::Relaxed);
                     return Ok(connected);
                 }
-                Ok(Some(Ok((_, Err(error))))) => why = error,
-                Ok(Some(Err(error))) => why = error.to_string(),
-                Ok(None) if waiting.size_hint().1 == Some(0) => {
-                    return Err(StoreError::Unavailable(format!("{self}: {why}")));
-                }
+                Ok(Some(Ok((_, Err(reason))))) => reasons.push(reason),
+                Ok(Some(Err(error))) => reasons.push(error.to_string()),
                 Ok(None) | Err(_) => {}
             }
-            next = waiting.next().and_then(|index| Some((index, self.hosts.get(index)?)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn each_host_says_why_it_will_not_do() {
+        let gone = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let (one, two) = (gone(), gone());
+        let target = Target::parse(&format!("postgres://u:secret@{one},{two}/t")).unwrap();
+        let refused = target.connect().await.map(|_| ()).unwrap_err().to_string();
+        for address in [one, two] {
+            assert!(refused.contains(&format!("postgres://{address}/t: ")), "{refused}");
+        }
+        assert!(!refused.contains("secret"), "{refused}");
     }
 }

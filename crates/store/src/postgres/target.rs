@@ -23,8 +23,7 @@ pub struct UrlError(String);
 /// A PostgreSQL database and how it is reached. Prints no password.
 #[derive(Clone)]
 pub struct Target {
-    config: Config,
-    /// The same for each of its hosts.
+    /// What the URL says, once for each of its hosts.
     pub(super) hosts: Arc<[Config]>,
     /// The place of the host that answered last.
     pub(super) last: Arc<AtomicUsize>,
@@ -110,23 +109,27 @@ impl Target {
         }
         let tls = Arc::new(tls::client(verify).map_err(UrlError)?);
         let (hosts, last, silence) = (each_host(&config).into(), Arc::default(), Arc::default());
-        Ok(Self { config, hosts, last, silence, tls, pooled, readers, writers, batch })
+        Ok(Self { hosts, last, silence, tls, pooled, readers, writers, batch })
     }
 }
 
 impl std::fmt::Display for Target {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let hosts: Vec<String> = self
-            .config
-            .get_hosts()
-            .iter()
-            .map(|host| match host {
-                Host::Tcp(name) => name.clone(),
-                Host::Unix(path) => path.display().to_string(),
-            })
-            .collect();
-        write!(f, "postgres://{}/{}", hosts.join(","), self.config.get_dbname().unwrap_or_default())
+        f.write_str(&shown(&self.hosts))
     }
+}
+
+/// A URL of some of a database's hosts, for people.
+pub(super) fn shown(hosts: &[Config]) -> String {
+    let name = |config: &Config| match (config.get_hosts().first(), config.get_ports().first()) {
+        (Some(Host::Tcp(name)), Some(port)) => format!("{name}:{port}"),
+        (Some(Host::Tcp(name)), None) => name.clone(),
+        (Some(Host::Unix(path)), _) => path.display().to_string(),
+        (None, _) => String::new(),
+    };
+    let names: Vec<String> = hosts.iter().map(name).collect();
+    let database = hosts.first().and_then(Config::get_dbname).unwrap_or_default();
+    format!("postgres://{}/{database}", names.join(","))
 }
 
 /// The value of a parameter that is a number from 1 to `most`.
@@ -180,8 +183,8 @@ mod tests {
         assert_eq!(ports, [(1, [1].as_slice()), (1, [2].as_slice())]);
         assert_eq!(target.hosts[1].get_password(), Some(b"secret".as_slice()));
         assert_eq!(target.hosts[1].get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
-        assert_eq!(target.to_string(), "postgres://a,b/t");
-        assert_eq!(target.config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
+        assert_eq!(target.to_string(), "postgres://a:1,b:2/t");
+        assert_eq!(target.hosts[0].get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
         assert!(!Target::parse("postgresql://h/t").unwrap().pooled);
         assert!(Target::parse("postgres:///t?host=/tmp").is_ok());
         let sized = Target::parse("postgres://h/t?readers=1&writers=64&batch=512").unwrap();
