@@ -12,6 +12,10 @@ use crate::migrations::{self, Migration, TypeNames};
 use crate::sql::{Param, Value, unexpected};
 use crate::{Moments, StoreError};
 
+/// Why no index is built through a pooler: its time could not be set, and what is cut leaves half an index.
+const PAST_THE_POOLER: &str = "an index has to be built for longer than a pooler lets a statement run: run \
+    `tenantry migrate` once with the URL of the database itself, without `pooler=transaction`";
+
 /// Text is compared by its bytes, as SQLite does.
 const TYPES: &TypeNames = &[
     ("{{id}}", "uuid"),
@@ -86,6 +90,7 @@ async fn take(connection: &Connection, steps: &[Migration], moments: &Moments) -
     while let Some(step) = migrations::after_in(steps, version(connection).await?)?.next() {
         let done = match step.builds_concurrently() {
             None => in_transaction(connection, step, moments).await,
+            Some(_) if connection.is_pooled() => return Err(StoreError::Unavailable(PAST_THE_POOLER.into())),
             Some(index) => build(connection, step, index, moments).await,
         };
         let Err((error, fault)) = done else {
@@ -161,16 +166,10 @@ async fn build(
     }
     connection.run("COMMIT").await?;
     // Nobody's questions wait for this, however long it waits itself.
-    if !connection.is_pooled() {
-        connection.run(&format!("SET statement_timeout = {BUILD_MS}; SET lock_timeout = 0")).await?;
-    }
+    connection.run(&format!("SET statement_timeout = {BUILD_MS}; SET lock_timeout = 0")).await?;
     let sql = step.sql(TYPES).replacen(" INDEX ", " INDEX CONCURRENTLY IF NOT EXISTS ", 1);
     let built = connection.run_within(MIGRATION_ANSWER, &sql).await;
-    if !connection.is_pooled() {
-        connection
-            .run(&format!("SET statement_timeout = {STATEMENT_MS}; SET lock_timeout = {LOCK_MS}"))
-            .await?;
-    }
+    connection.run(&format!("SET statement_timeout = {STATEMENT_MS}; SET lock_timeout = {LOCK_MS}")).await?;
     built?;
     if hold(connection, step).await? {
         if is_whole(connection, index).await? != Some(true) {

@@ -120,6 +120,18 @@ async fn an_index_of_who_died_is_built_anew() {
     assert_eq!(is_whole(&node, "a_by_y").await.unwrap(), Some(true));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn no_index_is_built_through_a_pooler() {
+    let Some(database) = Postgres::new() else { return };
+    let target = Target::parse(&format!("{}&pooler=transaction", database.url())).unwrap();
+    let node = Connection::open(&Handle::current(), &target).await.unwrap();
+    let refused = take(&node, &[FIRST, INDEX], &moments()).await;
+    assert!(matches!(&refused, Err(StoreError::Unavailable(why)) if why.contains("migrate")), "{refused:?}");
+    assert_eq!(numbers(&database), ["1"]);
+    take(&connect(&database).await, &[FIRST, INDEX], &moments()).await.unwrap();
+    take(&node, &[FIRST, INDEX], &moments()).await.unwrap();
+}
+
 #[test]
 fn a_step_that_builds_an_index_says_so() {
     assert_eq!(INDEX.builds_concurrently(), Some(("a_by_y", "a")));
