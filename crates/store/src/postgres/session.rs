@@ -316,11 +316,18 @@ impl Session<'_> {
         self.changing(params)?.send(sql, params).await
     }
 
+    fn writing(&mut self) -> Result<&mut Transaction, StoreError> {
+        match self {
+            Self::Writing(transaction) => Ok(transaction),
+            Self::Reading(_) | Self::Searching(_) => {
+                Err(StoreError::Unavailable("there is no transaction".into()))
+            }
+        }
+    }
+
     /// The transaction in which rows are changed, where these can be stored.
     fn changing(&mut self, params: &[Param<'_>]) -> Result<&mut Transaction, StoreError> {
-        let Self::Writing(transaction) = self else {
-            return Err(StoreError::Unavailable("there is no transaction".into()));
-        };
+        let transaction = self.writing()?;
         if params.iter().any(has_nul) {
             transaction.failed = true;
             return Err(unexpected("a text with U+0000 is to be stored"));
@@ -336,17 +343,12 @@ impl Session<'_> {
     }
 
     pub(crate) fn begin_part(&mut self) -> Result<(), StoreError> {
-        let Self::Writing(transaction) = self else {
-            return Err(StoreError::Unavailable("there is no transaction".into()));
-        };
-        transaction.then("SAVEPOINT part");
+        self.writing()?.then("SAVEPOINT part");
         Ok(())
     }
 
     pub(crate) fn end_part(&mut self, keep: bool) -> Result<(), StoreError> {
-        let Self::Writing(transaction) = self else {
-            return Err(StoreError::Unavailable("there is no transaction".into()));
-        };
+        let transaction = self.writing()?;
         if keep && transaction.failed {
             return Err(unexpected("a part in which a query failed is to be kept"));
         }
