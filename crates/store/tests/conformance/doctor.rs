@@ -175,23 +175,32 @@ const BREACHES: &[(&str, &str, &str)] = &[
         "DELETE FROM organizations"),
     ("idempotency_records", "whose key it is is not there",
         "DELETE FROM organizations"),
-    ("users", "nothing tells of its creation",
-        "DELETE FROM audit_entries"),
-    ("user_tokens", "nothing tells of its creation",
-        "DELETE FROM audit_entries"),
-    ("organizations", "nothing tells of its creation",
-        "DELETE FROM audit_entries"),
-    ("team_members", "nothing tells of its creation",
-        "DELETE FROM audit_entries"),
-    ("access_tokens", "nothing tells of its creation",
-        "DELETE FROM audit_entries"),
-    ("customers", "nothing tells of its creation",
-        "DELETE FROM audit_entries"),
-    ("members", "nothing tells of its creation",
-        "DELETE FROM audit_entries"),
-    ("webhook_endpoints", "nothing tells of its creation",
-        "DELETE FROM audit_entries"),
 ];
+
+/// Tables whose rows' creation is written down, and by what entry; whether that one names the organization.
+const CREATED: &[(&str, &str, bool)] = &[
+    ("users", "user.created", false),
+    ("user_tokens", "user_token.created", false),
+    ("organizations", "organization.created", true),
+    ("team_members", "team_member.created", true),
+    ("access_tokens", "access_token.created", true),
+    ("customers", "customer.created", true),
+    ("members", "member.created", true),
+    ("webhook_endpoints", "webhook_endpoint.created", true),
+];
+
+/// All breaches: an entry that is about another, done otherwise, or elsewhere tells of no creation.
+fn breaches() -> impl Iterator<Item = (&'static str, &'static str, String)> {
+    let told = CREATED.iter().flat_map(|(table, action, of_one)| {
+        let changes = ["subject_id = id", "action = 'customer.updated'", "organization_id = id"];
+        let changes = changes.into_iter().take(if *of_one { 3 } else { 2 });
+        changes.map(move |change| {
+            let sql = format!("UPDATE audit_entries SET {change} WHERE action = '{action}'");
+            (*table, "nothing tells of its creation", sql)
+        })
+    });
+    BREACHES.iter().map(|(table, says, sql)| (*table, *says, (*sql).to_owned())).chain(told)
+}
 
 fn id(number: u128) -> Uuid {
     Uuid::from_u128(0x4000 << 64 | 1 << 63 | number)
@@ -373,7 +382,7 @@ async fn sound_data_break_no_rule(database: Database) {
 
 async fn every_broken_rule_is_found(database: Database) {
     let known: BTreeSet<(&str, &str)> = rules().map(|rule| (rule.table, rule.says)).collect();
-    let broken: BTreeSet<(&str, &str)> = BREACHES.iter().map(|(table, says, _)| (*table, *says)).collect();
+    let broken: BTreeSet<(&str, &str)> = breaches().map(|(table, says, _)| (table, says)).collect();
     assert_eq!(known, broken, "every rule is broken once");
     let store = with_vault(&database).await;
     sound(&store).await;
@@ -384,10 +393,10 @@ async fn every_broken_rule_is_found(database: Database) {
         rows.push((table, of_it));
     }
     drop(snapshot);
-    for (table, says, sql) in BREACHES {
-        database.sql(sql);
+    for (table, says, sql) in breaches() {
+        database.sql(&sql);
         let found = findings(&store).await;
-        let is_it = |finding: &Finding| finding.table == *table && finding.says == *says;
+        let is_it = |finding: &Finding| finding.table == table && finding.says == says;
         assert!(found.iter().any(is_it), "{sql}: {found:#?}");
         run!(store, rows.clone(), |rows, tx, _| {
             for (table, rows) in rows {

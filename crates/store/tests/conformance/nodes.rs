@@ -429,18 +429,43 @@ async fn a_member_is_found_by_its_address_in_a_table_that_nobody_looked_over() {
     assert!(plan[0][0].as_ref().unwrap().contains("members_email"), "{plan:?}");
 }
 
-/// A host that takes connections and never says a word keeps nobody from the next one.
+/// Hosts that take connections and never say a word keep nobody from the next one: all of them are asked while
+/// the first is still waited for.
 #[tokio::test]
 async fn a_silent_host_is_not_waited_for() {
     let Some(database) = Database::postgres() else { return };
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = silent.local_addr().unwrap().port();
-    let both = |url: String| {
+    let mut silent = Vec::new();
+    for _ in 0..3 {
+        silent.push(tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap());
+    }
+    let ports: Vec<_> = silent.iter().map(|host| host.local_addr().unwrap().port()).collect();
+    let all = |url: String| {
         let (base, host) = url.split_once("?host=").unwrap();
         let (user, name) = base.split_once("@/").unwrap();
-        format!("{user}@127.0.0.1:{port},{host}:5432/{name}")
+        let silent: String = ports.iter().map(|port| format!("127.0.0.1:{port},")).collect();
+        format!("{user}@{silent}{host}:5432/{name}")
     };
-    let store = database.open_at(both).await;
+    let asked = begin(async move {
+        let mut asked = Vec::new();
+        for host in &silent {
+            asked.push(host.accept().await.unwrap().0);
+        }
+        // Who had given up the first before the last was asked would have hung up there.
+        let waits = asked.iter().map(|first| {
+            let mut sent = [0; 64];
+            loop {
+                match first.try_read(&mut sent) {
+                    Ok(0) => return false,
+                    Ok(_) => {}
+                    Err(error) => return error.kind() == std::io::ErrorKind::WouldBlock,
+                }
+            }
+        });
+        (waits.collect::<Vec<_>>(), silent, asked)
+    });
+    let store = database.open_at(all).await;
+    let (waits, _silent, _asked) = ended(asked).await;
+    assert_eq!(waits, [true; 3]);
     add_organization(&store, 1).await;
     assert!(read!(store, organization(organization_id(1))).is_some());
 }
