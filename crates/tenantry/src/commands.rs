@@ -75,7 +75,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
             }
             // Nodes of the program before this one may run: only who is asked to changes the schema under them.
             Command::Organization(command) => {
-                let app = installation::open(&settings, Migrate::No).await?;
+                let app = match command {
+                    Organization::List { .. } => installation::open_to_read(&settings).await?,
+                    _ => installation::open(&settings, Migrate::No).await?,
+                };
                 close_after(&app, organization(&app, command).await).await
             }
             Command::Token(command) => {
