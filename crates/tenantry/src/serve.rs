@@ -34,7 +34,11 @@ pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), Failure> {
     let listener = TcpListener::bind(&listen)
         .await
         .map_err(|error| Failure::Config(format!("cannot listen on {listen}: {error}")))?;
-    let url = format!("http://{}", listener.local_addr()?);
+    let address = listener.local_addr()?;
+    let url = format!("http://{address}");
+    if portal.is_none() && address.ip().is_unspecified() {
+        tracing::warn!(%url, "links to the customer portal begin with this, which leads nowhere: give --portal-url");
+    }
     http.portal_url = portal.as_ref().map_or_else(|| url.clone(), ToString::to_string);
     if bootstrap
         && let Some(first) = first_start(&app).await?
