@@ -1,6 +1,7 @@
 //! The commands besides the server. They may run while it runs, on the same database.
 
 use std::io::{self, Write};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -43,6 +44,16 @@ pub(crate) enum Failure {
     Webhooks(#[from] SetupError),
     #[error("{0}")]
     Io(#[from] io::Error),
+}
+
+impl Failure {
+    /// What the program ends with. What is wrong with the arguments alone is 2, by clap.
+    pub(crate) fn status(&self) -> ExitCode {
+        match self {
+            Self::Findings(_) => ExitCode::from(3),
+            _ => ExitCode::FAILURE,
+        }
+    }
 }
 
 /// The rules that were broken, by name.

@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("tenantry: {error}");
-            ExitCode::FAILURE
+            error.status()
         }
     }
 }
