@@ -8,6 +8,7 @@ mod data_cli;
 mod installation;
 mod progress;
 mod serve;
+mod stop;
 
 use std::process::ExitCode;
 
