@@ -23,7 +23,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 from contents import moment_faults  # noqa: E402
 from harness import Server, binary, eventually  # noqa: E402
-from interrupted import killed_faults, progress_faults, reading_faults, stopped_faults  # noqa: E402
+from interrupted import (finding_faults, killed_faults, progress_faults, reading_faults, replacing_faults,  # noqa: E402
+                         stopped_faults)
 from postgres import Postgres  # noqa: E402
 
 ENGINES = ("sqlite", "postgres")
@@ -361,6 +362,8 @@ def play(directory, from_postgres, to_postgres, dice):
             ("what is refused", refusals(place, file, directory, dice)),
             ("who is killed", killed_faults(tenantry, place, file, server.database)),
             ("who only reads", reading_faults(tenantry, place, file)),
+            ("what a backup replaces", replacing_faults(tenantry, directory, server.database)),
+            ("who finds something", finding_faults(tenantry, place, file)),
             ("a copy", copied_faults(server.database, place)),
             ("what a copy shows", progress_faults(place, server.database)),
             ("who is stopped", stopped_faults(tenantry, from_postgres, server.database, directory)
