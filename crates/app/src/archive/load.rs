@@ -73,8 +73,6 @@ impl Operation for Clear {
     }
 }
 
-struct Finish;
-
 /// Has the database look over a table that was filled.
 struct LookOver(Arc<Table>);
 
@@ -90,6 +88,9 @@ impl Operation for LookOver {
         Ok(tx.rows_look_over(&self.0).await?)
     }
 }
+
+/// Takes the mark away.
+struct Finish;
 
 impl Operation for Finish {
     type Output = ();
