@@ -34,7 +34,13 @@ SUITES = [
     ("backup", ["backup/backup.py"]),
     ("schemathesis on PostgreSQL", [".cache/venv_schemathesis/bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider",
                                     "schemathesis"]),
+    ("HTTP on partitions", ["cargo", "test", "--workspace", "--locked", "--test", "it"]),
 ]
+# What the end of a name says of the database: where rows are spread, partitions stand in for shards.
+ENVIRONMENTS = {
+    "on PostgreSQL": {"TENANTRY_TEST_ENGINE": "postgres"},
+    "on partitions": {"TENANTRY_TEST_ENGINE": "postgres", "TENANTRY_TEST_CITUS": "stand-in"},
+}
 
 
 def end(process):
@@ -49,9 +55,10 @@ def end(process):
             return
 
 
-def play(command, environment, on_postgres):
-    """Runs a suite; what it wrote, and its exit code."""
-    command = [*(ON_POSTGRES if on_postgres else []), *([sys.executable] if command[0].endswith(".py") else []), *command]
+def play(command, environment):
+    """Runs a suite, with a server of PostgreSQL's where the environment names the engine; what it wrote, and its exit
+    code."""
+    command = [*(ON_POSTGRES if environment else []), *([sys.executable] if command[0].endswith(".py") else []), *command]
     # A file, not a pipe: what it leaves running keeps nobody waiting.
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as out:
         process = subprocess.Popen(command, cwd=TESTS, env={**os.environ, **environment}, stdout=out,
@@ -95,8 +102,8 @@ def main():
             continue
         print(f"== {name}", flush=True)
         started = time.monotonic()
-        on_postgres = name.endswith("on PostgreSQL")
-        written, code = play(command, {"TENANTRY_TEST_ENGINE": "postgres"} if on_postgres else {}, on_postgres)
+        environment = next((value for end_of, value in ENVIRONMENTS.items() if name.endswith(end_of)), {})
+        written, code = play(command, environment)
         print(written, flush=True)
         table.append((name, time.monotonic() - started, "passed" if code == 0 else f"failed ({code})", figures(written)))
     print(f"\n{'suite':28} {'seconds':>7}  outcome")
