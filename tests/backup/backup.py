@@ -17,14 +17,15 @@ import threading
 import time
 from contextlib import ExitStack
 from http.client import HTTPException
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 from contents import moment_faults  # noqa: E402
 from harness import Server, binary, eventually  # noqa: E402
-from interrupted import killed_faults, progress_faults, reading_faults, stopped_faults  # noqa: E402
+from interrupted import (Sql, finding_faults, killed_faults, progress_faults, reading_faults, replacing_faults,  # noqa: E402
+                         stopped_faults)
 from postgres import Postgres  # noqa: E402
+from receiver import Receiver  # noqa: E402
 
 ENGINES = ("sqlite", "postgres")
 
@@ -45,34 +46,6 @@ def tenantry(*arguments, environment=None):
     if PASSWORD in done.stderr + done.stdout[:10_000]:
         indiscreet.append(f"{arguments[0]}: {done.stderr[-200:]}")
     return done
-
-
-class Receiver:
-    """Takes webhooks; `accepts` says whether it does so. What it was sent, by the events' ids."""
-
-    def __init__(self):
-        self.accepts = True
-        self.seen = []
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):  # noqa: N802
-                self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                receiver.seen.append(self.headers["webhook-id"])
-                self.send_response(200 if receiver.accepts else 503)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.host = f"127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self._server.shutdown()
-        self._server.server_close()
 
 
 class Writer(threading.Thread):
@@ -174,7 +147,7 @@ def add_teammate(server, organization, token, name):
 
 def leave_pending(server, receiver, organization, token):
     """Has events and a mail wait: the receiver takes nothing, and there is no mail server. The mail's answer."""
-    receiver.accepts = False
+    receiver.judge = lambda request, earlier: 503
     connection = server.connect(token)
     for number in range(5):
         made = connection.call("POST", "/v1/customers/", {"name": "Waits", "email": f"waits.{number}@example.com"})
@@ -182,18 +155,31 @@ def leave_pending(server, receiver, organization, token):
             raise RuntimeError(f"creating a customer: {made.status} {made.text[:200]}")
     connection.close()
     answer = add_teammate(server, organization, token, "before")
-    eventually(lambda: len(set(receiver.seen)) >= 2, 20, "the receiver is tried")
+    eventually(lambda: len({request.id for request in receiver.requests}) >= 2, 20, "the receiver is tried")
     return answer
 
 
-def restored_faults(folder, database, options, organization, token, customer, before, mailed, receiver):
+def waiting(sql):
+    """How many there are of what waits to be sent, by what it is."""
+    counted = {"events": "webhook_events WHERE state = 'pending' OR due_at IS NOT NULL",
+               "lanes": "webhook_lanes WHERE due_at IS NOT NULL", "mails": "mails"}
+    return {name: int(sql(f"SELECT count(*) FROM {rows}")[0]) for name, rows in counted.items()}
+
+
+def restored_faults(folder, database, sql, options, organization, token, customer, before, mailed, receiver):
     """What of the restored server is not as it must be."""
     faults = []
     doctor = tenantry("doctor", *options)
     if doctor.returncode != 0:
         faults.append(f"doctor: {doctor.stdout[:500]}{doctor.stderr[:500]}")
-    receiver.accepts, sent_before = True, len(receiver.seen)
-    mails = folder / "mails"
+    receiver.judge = lambda request, earlier: 200
+    sent_before, mails = len(receiver.requests), folder / "mails"
+    left = waiting(sql)
+    if any(left.values()):
+        faults.append(f"left to be sent: {left}")
+    # Whatever waits all the same, for however long: it is sent now.
+    for table in ("webhook_events", "webhook_lanes", "mails"):
+        sql(f"UPDATE {table} SET due_at = 1 WHERE due_at IS NOT NULL")
     server = Server(folder, "--secret-key-file", str(folder / "secret.key"), "--webhook-http-host", receiver.host,
                     "--mail", f"dir:{mails}", database=database).start()
     try:
@@ -207,28 +193,32 @@ def restored_faults(folder, database, options, organization, token, customer, be
         if any(item["webhook_event"]["succeeded"] is not False for item in shown
                if item["webhook_event"]["id"] in unsent):
             faults.append("an event that was not sent is not shown as failed")
-        # A new event shows that the worker is at work, and has had its chance to send the old ones.
+        # A new event shows that the worker is at work. Once no lane has anything to do it has sent all that it will.
         connection = server.connect(token)
         made = connection.call("POST", "/v1/customers/", {"name": "New", "email": "after.the.restore@example.com"})
         assert made.status == 201, made.text
-        eventually(lambda: len(receiver.seen) > sent_before, 20, "the new event is sent")
-        twice = unsent & set(receiver.seen[sent_before:])
+        eventually(lambda: len(receiver.requests) > sent_before, 20, "the new event is sent")
+        eventually(lambda: not waiting(sql)["lanes"], 20, "no lane has anything to do")
+        sent = [request.id for request in receiver.requests[sent_before:]]
+        faults += [] if len(sent) == 1 else [f"{len(sent)} events were sent"]
+        twice = unsent & set(sent)
         faults += [f"event {event} was sent again" for event in twice]
         # The same for mail: a new one arrives, alone. An answer is still known by its key.
         again = add_teammate(server, organization, token, "before")
         if again.text != mailed.text:
             faults.append(f"a key is answered anew: {again.text[:200]}")
         add_teammate(server, organization, token, "after")
-        eventually(lambda: mails.is_dir() and any(mails.iterdir()), 20, "the new mail is sent")
+        eventually(lambda: mails.is_dir() and any(mails.iterdir()) and not waiting(sql)["mails"], 20, "the new mail is sent")
         twice = [path.name for path in mails.iterdir() if "before@example.com" in path.read_text("utf-8", "replace")]
         faults += [f"mail {name} was sent again" for name in twice]
         # By hand it can be.
-        event = min(unsent)
-        again = connection.call("POST", f"/v1/webhooks/events/{event}/redeliver")
-        if again.status not in (200, 202):
-            faults.append(f"redelivery: {again.status} {again.text[:200]}")
-        else:
-            eventually(lambda: event in receiver.seen[sent_before:], 20, "the event is redelivered")
+        for event in sorted(unsent)[:1]:
+            again = connection.call("POST", f"/v1/webhooks/events/{event}/redeliver")
+            if again.status not in (200, 202):
+                faults.append(f"redelivery: {again.status} {again.text[:200]}")
+                continue
+            eventually(lambda: any(request.id == event for request in receiver.requests[sent_before:]), 20,
+                       "the event is redelivered")
         connection.close()
     finally:
         server.stop()
@@ -322,7 +312,7 @@ def play(directory, from_postgres, to_postgres, dice):
     file = directory / "backup.jsonl"
     try:
         organization, token, customer = prepare(server, receiver)
-        eventually(lambda: receiver.seen, 20, "the first event is sent")
+        eventually(lambda: receiver.requests, 20, "the first event is sent")
         mailed = leave_pending(server, receiver, organization, token)
         writers = [Writer(server, token, customer, f"w{index}") for index in range(WRITERS)]
         for writer in writers:
@@ -356,11 +346,13 @@ def play(directory, from_postgres, to_postgres, dice):
             ("the file is its owner's alone", [] if mode == "0o600" else [f"mode {mode}"]),
             ("what waited is counted", [] if "0 webhook events" not in restored.stderr
              and "and 1 mails" in restored.stderr else [restored.stderr[-300:]]),
-            ("the restored server", restored_faults(folder, database, restore_options, organization, token, customer,
-                                                    before, mailed, receiver)),
+            ("the restored server", restored_faults(folder, database, Sql(place.postgres, database), restore_options, organization,
+                                                    token, customer, before, mailed, receiver)),
             ("what is refused", refusals(place, file, directory, dice)),
             ("who is killed", killed_faults(tenantry, place, file, server.database)),
             ("who only reads", reading_faults(tenantry, place, file)),
+            ("what a backup replaces", replacing_faults(tenantry, directory, server.database)),
+            ("who finds something", finding_faults(tenantry, place, file)),
             ("a copy", copied_faults(server.database, place)),
             ("what a copy shows", progress_faults(place, server.database)),
             ("who is stopped", stopped_faults(tenantry, from_postgres, server.database, directory)

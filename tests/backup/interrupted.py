@@ -63,7 +63,7 @@ def killed_faults(tenantry, places, file, source):
                                    ("organization", ("organization", "list", *options)),
                                    ("copy", ("copy", "--from", source, "--to", database))]:
             done = tenantry(*arguments)
-            if done.returncode == 0 or "new, empty database" not in done.stderr:
+            if done.returncode != 1 or "new, empty database" not in done.stderr:
                 faults.append(f"{refused} after a killed {name}: {done.returncode} {done.stderr[:300]}")
     return faults
 
@@ -88,10 +88,11 @@ def reading_faults(tenantry, places, file):
     sql("DELETE FROM schema_migrations WHERE number = (SELECT max(number) FROM schema_migrations)")
     before = sql("SELECT number FROM schema_migrations ORDER BY number")
     _, _, target = places("of-older")
-    commands = [("doctor", *options), ("backup", folder / "older.jsonl", *options), ("copy", "--from", database, "--to", target)]
+    commands = [("doctor", *options), ("backup", folder / "older.jsonl", *options), ("copy", "--from", database, "--to", target),
+                ("organization", "list", *options)]
     if places.postgres:
         # A file is brought up to date by what writes to it; nodes may run on a server.
-        commands += [("organization", "list", *options), ("user-token", "create", "--email", "a@b.example", *options),
+        commands += [("user-token", "create", "--email", "a@b.example", *options),
                      ("token", "revoke", "01a20011-44c7-4f64-8000-21a102c19d44", *options)]
     for arguments in commands:
         done = tenantry(*arguments)
@@ -99,6 +100,52 @@ def reading_faults(tenantry, places, file):
             faults.append(f"{arguments[0]} of an older schema: {done.returncode} {done.stderr[:300]}")
     if sql("SELECT number FROM schema_migrations ORDER BY number") != before or list(folder.glob("*.jsonl")):
         faults.append("who only reads changed the schema, or wrote a backup")
+    mistyped = f"sqlite:{folder}/mistyped.db"
+    for arguments in [("doctor",), ("backup", folder / "mistyped.jsonl"), ("organization", "list")]:
+        done = tenantry(*arguments, "--database", mistyped)
+        if done.returncode != 1 or "no such database" not in done.stderr or list(folder.glob("mistyped*")):
+            faults.append(f"{arguments[0]} of no database: {done.returncode} {done.stderr[:300]}, or it made a file")
+    return faults
+
+
+def replacing_faults(tenantry, folder, source):
+    """What a backup takes the place of: an older one alone."""
+    faults = []
+    folder = folder / "replaced"
+    folder.mkdir()
+    (folder / "file").write_text("an older one")
+    (folder / "link").symlink_to(folder / "file")
+    (folder / "folder").mkdir()
+    os.mkfifo(folder / "pipe")
+    for name in ("link", "folder", "pipe"):
+        kind = (folder / name).lstat().st_mode
+        done = tenantry("backup", folder / name, "--database", source)
+        if done.returncode != 1 or name not in done.stderr or (folder / name).lstat().st_mode != kind:
+            faults.append(f"a {name}: {done.returncode} {done.stderr[:300]}, or it was replaced")
+    if (folder / "file").read_text() != "an older one":
+        faults.append("what a link leads to was replaced")
+    done = tenantry("backup", folder / "file", "--database", source)
+    if done.returncode != 0 or "tenantry-backup" not in (folder / "file").read_text().partition("\n")[0]:
+        faults.append(f"an older one: {done.returncode} {done.stderr[:300]}")
+    left = {path.name for path in folder.iterdir()} - {"file", "link", "folder", "pipe"}
+    return faults + [f"it left {name}" for name in left]
+
+
+def finding_faults(tenantry, places, file):
+    """What the doctor ends with when it finds something, which is not what it ends with when it cannot look."""
+    folder, options, database = places("broken")
+    done = tenantry("restore", file, *options)
+    if done.returncode != 0:
+        return [f"restore: {done.stderr[:300]}"]
+    Sql(places.postgres, database)("UPDATE tallies SET total = total + 1")
+    faults = []
+    done = tenantry("doctor", *options)
+    if done.returncode != 3 or "counts are kept" not in done.stdout:
+        faults.append(f"with a finding: {done.returncode} {done.stdout[:300]}{done.stderr[:300]}")
+    (folder / "secret.key").unlink()
+    done = tenantry("doctor", *options)
+    if done.returncode != 1 or done.stdout:
+        faults.append(f"without the key: {done.returncode} {done.stdout[:300]}{done.stderr[:300]}")
     return faults
 
 

@@ -3,13 +3,16 @@ import os
 import pwd
 import re
 import shutil
+import socket
 import subprocess
+import time
 from pathlib import Path
 
 from postgres import free_port
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "OPERATIONS.md"
 TITLE = "### 4. The balancer"
+HEAD_S, SLACK_S = 10, 5  # for a head, as the document has it
 # Of option httplog: where it went, how it ended, and what is captured.
 LINE = re.compile(r" \S+ (?P<backend>\S+)/(?P<server>\S+) \S+ (?P<status>-?\d+) \d+ \S+ \S+ (?P<state>\S{4}) \S+ \S+"
                   r" \{(?P<attempt>[^}]*)\} \"")
@@ -54,9 +57,9 @@ class Balancer:
     def __init__(self, directory, nodes):
         self._log = Path(directory) / "haproxy.log"
         self._path = Path(directory) / "haproxy.cfg"
-        port = free_port()
-        self._path.write_text(configuration(nodes, port), "utf-8")
-        self.base = f"http://127.0.0.1:{port}"
+        self._port = free_port()
+        self._path.write_text(configuration(nodes, self._port), "utf-8")
+        self.base = f"http://127.0.0.1:{self._port}"
         self._process = None
 
     def start(self):
@@ -68,6 +71,23 @@ class Balancer:
     def stop(self):
         self._process.kill()
         self._process.wait(30)
+
+    def slow_head_faults(self):
+        """What is wrong with how long the balancer reads a head of which a line comes every second."""
+        begun = time.monotonic()
+        with socket.create_connection(("127.0.0.1", self._port), timeout=1) as client:
+            try:
+                client.sendall(b"GET /healthz HTTP/1.1\r\n")
+                while time.monotonic() - begun < HEAD_S + SLACK_S:
+                    try:
+                        answer = client.recv(1024)
+                    except socket.timeout:
+                        client.sendall(b"X-Slow: head\r\n")
+                        continue
+                    return [] if answer.startswith(b"HTTP/1.1 408 ") or not answer else [f"a slow head is answered {answer[:100]}"]
+            except ConnectionError:
+                return []
+        return [f"a head is read for more than {HEAD_S + SLACK_S} s"]
 
     def servers(self):
         """The number of the node that each attempt was sent to, by the attempt's name; and how it ended."""

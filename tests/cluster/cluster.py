@@ -71,7 +71,7 @@ class Cluster:
         """A balancer before the nodes, as docs/OPERATIONS.md describes it, once it finds one."""
         balancer = Balancer(self.folder("haproxy"), nodes).start()
         self._stack.callback(balancer.stop)
-        eventually(lambda: answers(balancer.base, "/readyz"), 30, "the balancer finds a node")
+        eventually(lambda: answers(balancer.base, "/healthz"), 30, "the balancer finds a node")
         return balancer
 
 

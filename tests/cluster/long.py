@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -33,25 +34,43 @@ SUITES = [
     ("backup", ["backup/backup.py"]),
     ("schemathesis on PostgreSQL", [".cache/venv_schemathesis/bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider",
                                     "schemathesis"]),
+    ("HTTP on partitions", ["cargo", "test", "--workspace", "--locked", "--test", "it"]),
 ]
+# What the end of a name says of the database: where rows are spread, partitions stand in for shards.
+ENVIRONMENTS = {
+    "on PostgreSQL": {"TENANTRY_TEST_ENGINE": "postgres"},
+    "on partitions": {"TENANTRY_TEST_ENGINE": "postgres", "TENANTRY_TEST_CITUS": "stand-in"},
+}
 
 
-def play(command, environment, on_postgres):
-    """Runs a suite; what it wrote, and its exit code."""
-    command = [*(ON_POSTGRES if on_postgres else []), *([sys.executable] if command[0].endswith(".py") else []), *command]
-    process = subprocess.Popen(command, cwd=TESTS, env={**os.environ, **environment}, text=True, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT)
-    try:
-        written, _ = process.communicate(timeout=SUITE_S)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGINT)  # so that it ends its servers
+def end(process):
+    """Ends a suite with all that it started: its servers in order, if they do so in time."""
+    for sign, seconds in ((signal.SIGINT, 90), (signal.SIGKILL, 30)):
         try:
-            written, _ = process.communicate(timeout=90)
+            os.killpg(process.pid, sign)
+            process.wait(seconds)
         except subprocess.TimeoutExpired:
-            process.kill()
-            written, _ = process.communicate()
-        return f"{written}\nnot done within {SUITE_S} s", 124
-    return written, process.returncode
+            continue
+        except ProcessLookupError:
+            return
+
+
+def play(command, environment):
+    """Runs a suite, with a server of PostgreSQL's where the environment names the engine; what it wrote, and its exit
+    code."""
+    command = [*(ON_POSTGRES if environment else []), *([sys.executable] if command[0].endswith(".py") else []), *command]
+    # A file, not a pipe: what it leaves running keeps nobody waiting.
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as out:
+        process = subprocess.Popen(command, cwd=TESTS, env={**os.environ, **environment}, stdout=out,
+                                   stderr=subprocess.STDOUT, start_new_session=True)
+        try:
+            code, told = process.wait(SUITE_S), ""
+        except subprocess.TimeoutExpired:
+            code, told = 124, f"\nnot done within {SUITE_S} s"
+        finally:
+            end(process)
+        out.seek(0)
+        return out.read() + told, code
 
 
 def figures(written):
@@ -83,8 +102,8 @@ def main():
             continue
         print(f"== {name}", flush=True)
         started = time.monotonic()
-        on_postgres = name.endswith("on PostgreSQL")
-        written, code = play(command, {"TENANTRY_TEST_ENGINE": "postgres"} if on_postgres else {}, on_postgres)
+        environment = next((value for end_of, value in ENVIRONMENTS.items() if name.endswith(end_of)), {})
+        written, code = play(command, environment)
         print(written, flush=True)
         table.append((name, time.monotonic() - started, "passed" if code == 0 else f"failed ({code})", figures(written)))
     print(f"\n{'suite':28} {'seconds':>7}  outcome")

@@ -50,7 +50,7 @@ def main():
                 load.wait_for_writes(options.writes)
                 load.longest_silence = 0.0
                 node.kill()
-                kills.append((number, time.monotonic(), len(book.failures)))
+                kills.append((number, time.monotonic()))
                 load.wait_for_writes(options.writes)
                 pauses.append(round(load.longest_silence, 2))
                 node.start()
@@ -58,8 +58,8 @@ def main():
         servers = balancer.servers()
         wrong = [f"before a node was killed: {failure}" for failure in book.failures
                  if failure.ended < kills[0][1] - HEARD_S]
-        for (node, killed, _), following in zip(kills, kills[1:] + [(None, float("inf"), 0)]):
-            mine = [failure for failure in book.failures if killed - HEARD_S <= failure.ended < following[1] - HEARD_S]
+        for (node, killed), (_, following) in zip(kills, kills[1:] + [(None, float("inf"))]):
+            mine = [failure for failure in book.failures if killed - HEARD_S <= failure.ended < following - HEARD_S]
             wrong += misplaced(mine, node, killed, servers)
             # Each client has one request in flight at the most.
             if len(mine) > WRITERS + READERS:

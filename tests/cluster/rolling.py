@@ -14,10 +14,11 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cluster import Cluster, report, rows_of
-from harness import binary
+from harness import Connection, binary
 from load import Load, faults, tenants
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -150,6 +151,15 @@ def by_hand(site, load, writes):
     return refuses_newer(site.cluster, site.database, binary()), took
 
 
+def front_faults(balancer):
+    """What the balancer lets anybody do that is not to be."""
+    connection = Connection(balancer.base)
+    told = {path: connection.send("GET", path).status for path in ("/readyz", "/readyz/", "/readyz?now", "/healthz")}
+    connection.close()
+    found = [] if list(told.values()) == [403, 403, 403, 200] else [f"{told}"]
+    return found + balancer.slow_head_faults()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=1)
@@ -160,14 +170,15 @@ def main():
     with Cluster() as cluster:
         site = Site(cluster, cluster.postgres().create().start())
         new = next_program(cluster.directory) if options.build_next else options.next
-        with Load(site.balancer.base, site.tenants) as load:
-            book = load.book
+        with ThreadPoolExecutor() as pool, Load(site.balancer.base, site.tenants) as load:
+            book, front = load.book, pool.submit(front_faults, site.balancer)
             for _ in range(options.rounds):
                 site.restart_each(load, options.writes)
             load.wait_for_writes(options.writes)
             without_citus = says_what_is_missing(site.database)
             wrong, took = (upgrade(site, load, new, options.writes) if new else by_hand(site, load, options.writes))
             load.wait_for_writes(options.writes)
+            front = front.result(60)
         figures = {"restarts": len(site.codes), "upgrade": "to a built program" if new else "of the schema, by hand",
                    "seconds of the migration": took, **book.figures(),
                    "longest silence between two writes, seconds": round(load.longest_silence, 2)}
@@ -175,6 +186,7 @@ def main():
             ("no request failed", [str(failure) for failure in book.failures]),
             ("every node ended in order", [f"exit {code}" for code in site.codes if code != 0]),
             ("the newer schema is made, and refused by what knows the older", wrong),
+            ("the balancer cuts a slow head, and asks alone who is ready", front),
             ("a database without Citus says what is missing", without_citus),
             ("no write is lost or doubled",
              faults(site.balancer.base, site.tenants, book, rows_of(site.postgres))),

@@ -1,80 +1,35 @@
 #!/usr/bin/env python3
 """Three nodes that deliver webhooks; one is killed while requests of its are on their way, and starts again.
 
-Every event is delivered, first attempts come in order, the dead node's lanes are taken over, and nothing is
-delivered twice except what was on its way from the dead node.
+Every event is delivered, first attempts come in order, what is refused comes again, the dead node's lanes are taken
+over, and nothing is delivered twice except what was on its way from the dead node.
 """
 import argparse
 import itertools
 import json
 import sys
-import threading
 import time
-from collections import defaultdict
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import zlib
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cluster import Cluster, eventually, report
 from load import Load, Tenant, team
+from receiver import Receiver
 
 LEASE_SECONDS = 20
 TAKEN_OVER_SECONDS = 30  # with the whole lease
 TAKEN_SECONDS = 20  # once a lane is free: the other nodes look every 5 s
 DRAINED_SECONDS, DRAINED_A_SECOND = 60, 10  # what is left when the load ends: at least so many events a second
 ENDPOINTS = 3  # of each organization
+REFUSED = 10  # one event of so many is refused when it first comes
+ARRIVED_S = 1  # until what a node had sent before it died is read
 
 
-class Receiver:
-    """Notes every request in the order in which they come; while it is held it answers none."""
-
-    def __init__(self):
-        self._lock = threading.Lock()
-        self._flowing = threading.Event()
-        self._flowing.set()
-        self.events = defaultdict(list)  # by endpoint's path: the ids that came
-        self.members = defaultdict(set)  # by endpoint's path: whom they were about
-        self.waiting = {}  # by (path, id): the client's port, of requests that are not answered yet
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self):
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                receiver.take(self.path, self.headers["webhook-id"], body["data"]["id"], self.client_address[1])
-                try:
-                    self.send_response(200)
-                    self.send_header("content-length", "0")
-                    self.end_headers()
-                except OSError:
-                    self.close_connection = True  # the node is dead
-
-            def log_message(self, *_):
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.host = f"127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def take(self, path, event, member, port):
-        with self._lock:
-            self.events[path].append(event)
-            self.members[path].add(member)
-            self.waiting[(path, event)] = port
-        self._flowing.wait()
-        with self._lock:
-            self.waiting.pop((path, event), None)
-
-    def hold(self):
-        self._flowing.clear()
-
-    def flow(self):
-        self._flowing.set()
-
-    def close(self):
-        self._server.shutdown()
-        self._server.server_close()
+def judge(request, earlier):
+    """Some events are refused when they first come."""
+    return 503 if not earlier and zlib.crc32(request.id.encode()) % REFUSED == 0 else 200
 
 
 def ports_of(pid):
@@ -105,62 +60,94 @@ def endpoints(node, token, host, organization):
     return made
 
 
+@dataclass
+class Kill:
+    """A node that died while it delivered."""
+    at: float
+    others: set  # the ports of the living nodes
+    flying: list  # the requests that were on their way
+    lease: float = 0.0  # the longest that was left
+    taken: list = field(default_factory=list)  # seconds until another node sent each of them again
+    wrong: list = field(default_factory=list)
+
+    def may_have_cut(self, request):
+        """Whether the request was on its way from the dead node: then nobody may have written its answer down."""
+        return request.port not in self.others and request.came < self.at + ARRIVED_S and request.answered > self.at
+
+
+def lane(receiver, request):
+    """Which of its endpoint's lanes a request is on."""
+    earlier, _ = receiver.around(request)
+    return "again" if any(other.status != 200 for other in earlier) else "first"
+
+
 def kill_while_delivering(postgres, receiver, nodes, paths, whole_lease):
-    """Kills the node with the most requests on their way: those requests, the node, seconds until another sent
-    the first and the last of them again, and what is wrong with the leases."""
+    """Kills the node with the most requests on their way: the node, and what became of them."""
     receiver.hold()
-    # Each endpoint waits for its answer: all that came before is written down.
-    eventually(lambda: {path for path, _ in list(receiver.waiting)} >= set(paths), 30, "every endpoint is sent a request")
-    node, flying = max(((node, [key for key, port in list(receiver.waiting.items()) if port in ports])
-                        for node, ports in [(node, ports_of(node.pid)) for node in nodes]),
-                       key=lambda found: len(found[1]))
+
+    def is_held():
+        """Whether each endpoint waits for the answer to a first attempt, and all that was answered is written down."""
+        leased = postgres.sql("SELECT endpoint_id || '|' || lane FROM webhook_lanes"
+                              f" WHERE leased_until > {int(time.time() * 1e6)}", "tenantry")
+        held = {f"{paths[request.path]}|{lane(receiver, request)}" for request in receiver.waiting()}
+        return held >= {f"{endpoint}|first" for endpoint in paths.values()} and held >= set(leased)
+    eventually(is_held, 30, "every endpoint is sent a request, and what was answered is written down")
+    ports = {node: ports_of(node.pid) for node in nodes}
+    node = max(nodes, key=lambda node: sum(request.port in ports[node] for request in receiver.waiting()))
     node.kill()
-    killed = time.monotonic()
+    at, waiting = time.monotonic(), receiver.waiting()
+    others = set().union(*(ports_of(other.pid) for other in nodes if other is not node))
+    killed = Kill(at, others, [request for request in waiting if request.port not in others])
     receiver.flow()
-    ids = ",".join(f"'{paths[path]}'" for path, _ in flying)
-    now = int(time.time() * 1e6)
-    left = [(int(until) - now) / 1e6 for until in postgres.sql(
-        f"SELECT leased_until FROM webhook_lanes WHERE lane = 'first' AND endpoint_id IN ({ids})", "tenantry")]
-    wrong = [f"a lane of the dead node is held for {seconds:.1f} s" for seconds in left
-             if not 0 < seconds <= LEASE_SECONDS]
-    if len(left) != len(flying):
-        wrong.append(f"{len(left)} lanes are held of {len(flying)}")
-    if not whole_lease:
-        # One by one: who holds a row and waits for another can meet a node that does so in another order.
-        for path, _ in flying:
-            postgres.sql(f"UPDATE webhook_lanes SET leased_until = {now}"
-                         f" WHERE lane = 'first' AND endpoint_id = '{paths[path]}'", "tenantry")
-    taken = []
+    now, left = int(time.time() * 1e6), []
+    for request in killed.flying:
+        where = f"lane = '{lane(receiver, request)}' AND endpoint_id = '{paths[request.path]}'"
+        left += postgres.sql(f"SELECT leased_until FROM webhook_lanes WHERE leased_until IS NOT NULL AND {where}", "tenantry")
+        if not whole_lease:
+            # One by one: who holds a row and waits for another can meet a node that does so in another order.
+            postgres.sql(f"UPDATE webhook_lanes SET leased_until = {now} WHERE {where}", "tenantry")
+    left = [(int(until) - now) / 1e6 for until in left]
+    killed.lease = max(left, default=0.0)
+    killed.wrong = [f"a lane of the dead node is held for {seconds:.1f} s" for seconds in left
+                    if not 0 < seconds <= LEASE_SECONDS]
+    if len(left) != len(killed.flying):
+        killed.wrong.append(f"{len(left)} lanes are held of {len(killed.flying)}")
 
     def taken_over():
-        for _ in range(len(taken), sum(receiver.events[path].count(event) > 1 for path, event in flying)):
-            taken.append(round(time.monotonic() - killed, 2))
-        return len(taken) == len(flying)
+        for _ in range(len(killed.taken), sum(bool(receiver.around(request)[1]) for request in killed.flying)):
+            killed.taken.append(round(time.monotonic() - killed.at, 2))
+        return len(killed.taken) == len(killed.flying)
     try:
         eventually(taken_over, TAKEN_OVER_SECONDS if whole_lease else TAKEN_SECONDS, "other nodes take over")
     except TimeoutError as error:
-        wrong.append(f"{error}: {len(taken)} of {len(flying)}")
-    if not flying:
-        wrong.append("no request was on its way")
-    return node, set(flying), taken, [max(left, default=0.0), wrong]
+        killed.wrong.append(f"{error}: {len(killed.taken)} of {len(killed.flying)}")
+    if not killed.flying:
+        killed.wrong.append("no request was on its way")
+    return node, killed
 
 
-def delivery_faults(postgres, receiver, paths, written, allowed_twice):
-    """What is not delivered, comes out of order, or comes twice."""
-    lost, disordered, twice = [], [], []
+def delivery_faults(postgres, receiver, paths, written, kills):
+    """What is not delivered, comes out of order, is not repeated, or comes twice."""
+    lost, disordered, unrepeated, twice = [], [], [], []
     for path, endpoint in paths.items():
         rows = postgres.sql(f"SELECT id FROM webhook_events WHERE endpoint_id = '{endpoint}' ORDER BY sequence",
                             "tenantry")
-        came = receiver.events[path]
-        first = list(dict.fromkeys(came))
-        lost += [f"{path}: {member} was made and not told of" for member in written[path] - receiver.members[path]]
+        came = receiver.by_event(path)
+        told = {json.loads(same[0].body)["data"]["id"] for same in came.values()}
+        lost += [f"{path}: {member} was made and not told of" for member in written[path] - told]
         lost += [f"{path}: event {event} never came" for event in set(rows) - set(came)]
-        if first != rows:
-            at = next((at for at, (a, b) in enumerate(zip(first, rows)) if a != b), min(len(first), len(rows)))
-            disordered.append(f"{path}: {len(first)} events came, {len(rows)} are stored; they differ from {at} on")
-        twice += [f"{path}: {event} came {came.count(event)} times" for event in first
-                  if came.count(event) > 1 + ((path, event) in allowed_twice)]
-    return lost, disordered, twice
+        if list(came) != rows:
+            at = next((at for at, (a, b) in enumerate(zip(came, rows)) if a != b), min(len(came), len(rows)))
+            disordered.append(f"{path}: {len(came)} events came, {len(rows)} are stored; they differ from {at} on")
+        unrepeated += [f"{path}: {event} was refused and did not come again" for event, same in came.items()
+                       if same[-1].status != 200]
+        for event, same in came.items():
+            # After one that was taken, and whose answer was heard, there is none.
+            taken = [request for request in same if request.status == 200]
+            heard = [request for request in taken if not any(kill.may_have_cut(request) for kill in kills)]
+            if len(heard) > 1 or any(request.came > heard[0].answered for request in same if heard):
+                twice.append(f"{path}: {event} came {len(same)} times, and was answered {[request.status for request in same]}")
+    return lost, disordered, unrepeated, twice
 
 
 def main():
@@ -170,7 +157,7 @@ def main():
     parser.add_argument("--whole-lease", action="store_true",
                         help="wait until leases end by themselves; else they are shortened in the database")
     options = parser.parse_args()
-    receiver = Receiver()
+    receiver = Receiver(judge)
     with Cluster() as cluster:
         postgres = cluster.postgres().create().start()
         database = postgres.create_database("tenantry")
@@ -186,7 +173,7 @@ def main():
         hooks = [endpoints(nodes[0], token, receiver.host, slug) for slug, token in zip(slugs, tokens)]
         paths = {path: id for made in hooks for path, id in made.items()}
         loads = [Load(base, [tenant], writers=2, readers=0, mix=("member",)) for tenant in stage]
-        flying, taken, held, wrong = set(), [], [], []
+        kills = []
 
         def more():
             for load in loads:
@@ -194,12 +181,8 @@ def main():
         with loads[0], loads[1]:
             for _ in range(options.rounds):
                 more()
-                node, caught, seconds, (lease, faults) = kill_while_delivering(
-                    postgres, receiver, nodes, paths, options.whole_lease)
-                flying |= caught
-                taken += seconds
-                held.append(round(lease, 1))
-                wrong += faults
+                node, killed = kill_while_delivering(postgres, receiver, nodes, paths, options.whole_lease)
+                kills.append(killed)
                 more()
                 node.start()
                 more()
@@ -211,19 +194,26 @@ def main():
         drained = time.monotonic() - begun
         written = {path: {made.id for made in load.book.made.values()} for load, paths_of in zip(loads, hooks)
                    for path in paths_of}
-        lost, disordered, twice = delivery_faults(postgres, receiver, paths, written, flying)
+        lost, disordered, unrepeated, twice = delivery_faults(postgres, receiver, paths, written, kills)
+        refused = sum(request.status != 200 for request in receiver.requests)
+        if not refused:
+            unrepeated.append("nothing was refused")
         unfit = postgres.sql("SELECT state, count(*) FROM webhook_events WHERE state <> 'succeeded' GROUP BY 1",
                              "tenantry")
         receiver.close()
         figures = {"writes": sum(load.book.writes for load in loads), "endpoints": len(paths),
-                   "deliveries": sum(map(len, receiver.events.values())), "on their way at a kill": len(flying),
-                   "seconds that leases were left": held, "seconds until taken over": taken,
+                   "deliveries": len(receiver.requests), "refused": refused,
+                   "on their way at a kill, by lane": [dict(Counter(lane(receiver, request) for request in killed.flying))
+                                                       for killed in kills],
+                   "seconds that leases were left": [round(killed.lease, 1) for killed in kills],
+                   "seconds until taken over": [killed.taken for killed in kills],
                    "whole leases": options.whole_lease, "seconds until drained": round(drained, 1)}
         unanswered = list(itertools.chain.from_iterable(load.book.faults for load in loads))
         return report("webhooks", [
             ("every event is delivered", lost + unfit + unanswered),
             ("first attempts are in order", disordered),
-            ("the dead node's lanes are taken over", wrong),
+            ("what is refused comes again", unrepeated),
+            ("the dead node's lanes are taken over", [fault for killed in kills for fault in killed.wrong]),
             ("nothing comes twice but what was on its way", twice),
         ], figures)
 

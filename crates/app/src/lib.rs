@@ -154,6 +154,14 @@ impl App {
         Ok(off)
     }
 
+    /// Whether what is held until then can be held for as long as `needed`: what was taken slowly is left to
+    /// whoever takes it next.
+    #[must_use]
+    pub fn has_time(&self, held_until: Timestamp, needed: Duration) -> bool {
+        let needed = i64::try_from(needed.as_micros()).unwrap_or(i64::MAX);
+        held_until.as_micros().saturating_sub(self.now().as_micros()) >= needed
+    }
+
     /// How far the clock was from the database's when they were compared last.
     #[must_use]
     pub fn clock_off(&self) -> Duration {

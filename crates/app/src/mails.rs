@@ -31,8 +31,10 @@ pub(crate) async fn queue(tx: &mut Tx<'_>, moment: &mut Moment, new: NewMail<'_>
         }
         None => None,
     };
-    let created_at = moment.now();
-    let mail = QueuedMail { id, organization, created_at, expires_at, to, letter, sealed, attempts: 0 };
+    let now = moment.now();
+    let (created_at, due_at) = (now, now);
+    let mail =
+        QueuedMail { id, organization, created_at, expires_at, to, letter, sealed, due_at, attempts: 0 };
     Ok(tx.mail_insert(&mail).await?)
 }
 
@@ -89,7 +91,7 @@ impl Operation for Forget {
 }
 
 impl App {
-    /// Takes mails that are due, a few, to send them; counts the attempt.
+    /// Takes mails that are due, a few, to send them.
     ///
     /// # Errors
     /// When the database fails.

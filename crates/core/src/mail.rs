@@ -63,6 +63,8 @@ pub struct QueuedMail {
     pub letter: Letter,
     /// The secret that the letter carries, sealed.
     pub sealed: Option<Vec<u8>>,
+    /// When it is tried next; of one that somebody holds, until when.
+    pub due_at: Timestamp,
     /// Attempts so far, the running one included.
     pub attempts: u32,
 }
@@ -106,6 +108,7 @@ mod tests {
                 new_address: EmailAddress::parse("ada@y.dev").unwrap(),
             },
             sealed: None,
+            due_at: Timestamp::from_micros(0),
             attempts,
         }
     }

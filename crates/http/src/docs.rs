@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -11,6 +12,7 @@ use axum::response::Response;
 use axum::routing::get;
 use serde_json::json;
 use tenantry_app::Tries;
+use tokio::sync::Mutex;
 
 use crate::call;
 use crate::limits;
@@ -39,44 +41,82 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         .route("/docs", get(async || page()))
 }
 
+/// What a node says of itself.
+#[derive(Debug, Clone)]
+enum Said {
+    Ok,
+    /// It serves, not as well as it should.
+    Degraded(String),
+    Unavailable,
+}
+
+/// What `/readyz` says, and said last. Anybody may ask: the database is asked by one of them for all.
+#[derive(Debug, Default)]
+pub(crate) struct Readiness(Mutex<Option<(Instant, Said)>>);
+
+impl Readiness {
+    async fn now(&self, shared: &Shared) -> Said {
+        let mut last = self.0.lock().await;
+        match &*last {
+            Some((at, said)) if at.elapsed() < shared.limits.ready_kept => said.clone(),
+            _ => {
+                let said = judge(shared).await;
+                *last = Some((Instant::now(), said.clone()));
+                said
+            }
+        }
+    }
+}
+
 /// Whether requests should be sent here. It always answers within two seconds.
 async fn ready(shared: &Shared) -> Response {
     if shared.draining.load(Ordering::Relaxed) {
         return call::json(StatusCode::SERVICE_UNAVAILABLE, &json!({"status": "draining"}));
     }
-    let off = shared.app.clock_off();
-    if off > limits::CLOCK_OFF {
-        tracing::warn!(?off, "the clock differs too much from the database's");
-        let reason = format!("the clock is {:.1} s off the database's", off.as_secs_f64());
-        let body = json!({"status": "unavailable", "reason": reason});
-        return call::json(StatusCode::SERVICE_UNAVAILABLE, &body);
+    match shared.readiness.now(shared).await {
+        Said::Ok => call::json(StatusCode::OK, &json!({"status": "ok"})),
+        Said::Degraded(reason) => {
+            call::json(StatusCode::OK, &json!({"status": "degraded", "reason": reason}))
+        }
+        Said::Unavailable => call::json(StatusCode::SERVICE_UNAVAILABLE, &json!({"status": "unavailable"})),
     }
+}
+
+async fn judge(shared: &Shared) -> Said {
     let tries = Tries::default();
     match tokio::time::timeout(limits::READY_COMMIT, shared.app.ready(&tries)).await {
-        Ok(Ok(())) => call::json(StatusCode::OK, &json!({"status": "ok"})),
+        Ok(Ok(())) => with_clock(shared.app.clock_off()),
         Ok(Err(error)) => {
             tracing::warn!(%error, "the database does not take a write");
-            call::json(StatusCode::SERVICE_UNAVAILABLE, &json!({"status": "unavailable"}))
+            Said::Unavailable
         }
         Err(_) if tries.are_many() => {
             tracing::warn!("the database refuses writes");
-            call::json(StatusCode::SERVICE_UNAVAILABLE, &json!({"status": "unavailable"}))
+            Said::Unavailable
         }
         Err(_) => waiting(shared).await,
     }
 }
 
+/// Which of two clocks is wrong, neither can tell. Were it the database's, no node would be left.
+fn with_clock(off: Duration) -> Said {
+    if off <= limits::CLOCK_OFF {
+        return Said::Ok;
+    }
+    tracing::warn!(?off, "the clock differs too much from the database's");
+    Said::Degraded(format!("the clock is {:.1} s off the database's", off.as_secs_f64()))
+}
+
 /// A commit waits, for a standby perhaps that is away: all nodes wait then, and reads need not.
-async fn waiting(shared: &Shared) -> Response {
+async fn waiting(shared: &Shared) -> Said {
     match tokio::time::timeout(limits::READY_READ, shared.app.store().is_writable()).await {
         Ok(Ok(true)) => {
             tracing::warn!("writes wait; the database answers reads");
-            let body = json!({"status": "degraded", "reason": "writes wait"});
-            call::json(StatusCode::OK, &body)
+            Said::Degraded("writes wait".to_owned())
         }
         read => {
             tracing::warn!(?read, "the database does not answer");
-            call::json(StatusCode::SERVICE_UNAVAILABLE, &json!({"status": "unavailable"}))
+            Said::Unavailable
         }
     }
 }

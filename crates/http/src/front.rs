@@ -21,6 +21,7 @@ use tokio::sync::Semaphore;
 use tokio::time::MissedTickBehavior;
 use tower::ServiceExt;
 
+use crate::docs::Readiness;
 use crate::limits::{Limits, SHARE_EVERY};
 use crate::rate::{Limiters, Rates};
 use crate::route::Shared;
@@ -92,6 +93,7 @@ pub struct Front {
     polar: Arc<polar::Front>,
     trusted_proxies: Arc<IpAllowList>,
     places: Arc<Semaphore>,
+    writes: Arc<Semaphore>,
     start: u64,
     requests: Arc<AtomicU64>,
 }
@@ -102,6 +104,8 @@ impl Front {
     pub fn new(app: Arc<App>, config: Config) -> Self {
         let Config { limits, trusted_origins, rates, trusted_proxies, portal_url } = config;
         let places = Arc::new(Semaphore::new(limits.in_flight));
+        // Where writes wait for something, reads go on.
+        let writes = Arc::new(Semaphore::new(limits.in_flight - limits.in_flight / 4));
         let has_company = app.store().company().is_some();
         let start = u64::try_from(app.now().as_micros()).unwrap_or(0) >> 4 & 0xffff_ffff_ffff;
         let shared = Arc::new(Shared {
@@ -109,6 +113,7 @@ impl Front {
             limits,
             limiters: rates.map(|rates| Limiters::new(rates, has_company)),
             draining: AtomicBool::new(false),
+            readiness: Readiness::default(),
             portal_url: portal_url.into(),
         });
         let router = polar::router(&shared)
@@ -118,7 +123,7 @@ impl Front {
             .method_not_allowed_fallback(|uri: Uri| async move { method_not_allowed(&uri) });
         let polar = Arc::new(polar::Front::new(trusted_origins));
         let trusted_proxies = Arc::new(trusted_proxies);
-        Self { shared, router, polar, trusted_proxies, places, start, requests: Arc::default() }
+        Self { shared, router, polar, trusted_proxies, places, writes, start, requests: Arc::default() }
     }
 
     /// The limits in force.
@@ -213,9 +218,12 @@ impl Front {
     }
 
     async fn route(&self, request: Request<Body>) -> Response {
-        // A server that is busy is alive.
+        // A server that is busy is alive, and where others are sent they find no more room.
+        let is_exempt = matches!(request.uri().path(), "/healthz" | "/readyz");
+        let is_write = !request.method().is_safe();
         let place = self.places.try_acquire();
-        if place.is_err() && request.uri().path() != "/healthz" {
+        let among_writes = is_write.then(|| self.writes.try_acquire());
+        if !is_exempt && (place.is_err() || matches!(among_writes, Some(Err(_)))) {
             return busy(request.uri());
         }
         let uri = request.uri().clone();

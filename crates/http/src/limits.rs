@@ -32,7 +32,8 @@ pub(crate) const SHARE_REPORTS: usize = 16;
 pub(crate) const READY_COMMIT: Duration = Duration::from_millis(1_300);
 /// How long it waits for a read after that.
 pub(crate) const READY_READ: Duration = Duration::from_millis(500);
-/// How far the clock may be from the database's, as leases and expiries of other nodes are held against it.
+/// How far the clock may be from the database's before `/readyz` says so: leases and expiries of other nodes are
+/// held against it.
 pub(crate) const CLOCK_OFF: Duration = Duration::from_secs(5);
 /// Query parameters looked at.
 pub(crate) const QUERY_PARAMETERS: usize = 200;
@@ -60,8 +61,10 @@ pub struct Limits {
     pub head_timeout: Duration,
     /// How long a request may take, from its last header to the answer.
     pub request_timeout: Duration,
-    /// Requests that are worked on at once; one more is answered 503.
+    /// Requests that are worked on at once; one more is answered 503. Those that write get three quarters of it.
     pub in_flight: usize,
+    /// How long what `/readyz` said is said again, without asking the database.
+    pub ready_kept: Duration,
     /// Connections that are open at once; one more waits to be accepted.
     pub connections: usize,
     /// How long the server goes on, saying that it is not ready, once it is told to stop.
@@ -77,6 +80,7 @@ impl Default for Limits {
             head_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
             in_flight: 1_024,
+            ready_kept: Duration::from_millis(500),
             connections: 8_192,
             drain_delay: Duration::ZERO,
             drain_timeout: Duration::from_secs(30),

@@ -23,6 +23,7 @@ use tenantry_core::token::Permission;
 use tenantry_store::StoreError;
 
 use crate::call::{self, Call};
+use crate::docs::Readiness;
 use crate::front::{BodyRead, ClientAddress, RequestId};
 use crate::idempotency;
 use crate::limits::{self, Limits};
@@ -184,6 +185,8 @@ pub(crate) struct Shared {
     pub(crate) limiters: Option<Limiters>,
     /// Whether the server is about to stop: nothing new should be sent to it.
     pub(crate) draining: AtomicBool,
+    /// What was said last of whether requests should be sent here.
+    pub(crate) readiness: Readiness,
     /// Where the portal's pages are.
     pub(crate) portal_url: Arc<str>,
 }

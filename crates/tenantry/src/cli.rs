@@ -89,7 +89,7 @@ pub(crate) enum Command {
     Restore(Restore),
     /// Copy a database into an empty one; no server may run on either
     Copy(Copy),
-    /// Look for data that break a rule; exit status 1 when there are any
+    /// Look for data that break a rule; exit status 3 when there are any, 1 when it cannot look
     Doctor(Doctor),
     /// The key that secrets are hashed with
     #[command(subcommand)]

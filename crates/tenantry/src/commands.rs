@@ -1,6 +1,7 @@
 //! The commands besides the server. They may run while it runs, on the same database.
 
 use std::io::{self, Write};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -45,6 +46,16 @@ pub(crate) enum Failure {
     Io(#[from] io::Error),
 }
 
+impl Failure {
+    /// What the program ends with. What is wrong with the arguments alone is 2, by clap.
+    pub(crate) fn status(&self) -> ExitCode {
+        match self {
+            Self::Findings(_) => ExitCode::from(3),
+            _ => ExitCode::FAILURE,
+        }
+    }
+}
+
 /// The rules that were broken, by name.
 fn plainly(error: &Error) -> String {
     match error {
@@ -75,7 +86,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
             }
             // Nodes of the program before this one may run: only who is asked to changes the schema under them.
             Command::Organization(command) => {
-                let app = installation::open(&settings, Migrate::No).await?;
+                let app = match command {
+                    Organization::List { .. } => installation::open_to_read(&settings).await?,
+                    _ => installation::open(&settings, Migrate::No).await?,
+                };
                 close_after(&app, organization(&app, command).await).await
             }
             Command::Token(command) => {

@@ -138,6 +138,7 @@ impl Settings {
             head_timeout: seconds(serve.head_timeout_s, file.head_timeout_s, usual.head_timeout),
             request_timeout: seconds(serve.request_timeout_s, file.request_timeout_s, usual.request_timeout),
             in_flight: serve.max_in_flight.or(file.max_in_flight).unwrap_or(usual.in_flight),
+            ready_kept: usual.ready_kept,
             connections: serve.max_connections.or(file.max_connections).unwrap_or(usual.connections),
             drain_delay: seconds(serve.drain_delay_s, file.drain_delay_s, usual.drain_delay),
             drain_timeout: seconds(serve.drain_timeout_s, file.drain_timeout_s, usual.drain_timeout),

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
-use std::future::poll_fn;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::task::{Context, Poll, Waker};
 
 use serde_json::{Map, Value, json};
 use tenantry_app::archive::{self, ArchiveError, Written};
@@ -14,13 +12,15 @@ use tenantry_app::moments;
 use tenantry_store::Store;
 use tenantry_store::doctor::{self, Finding};
 use tenantry_store::postgres::Migrate;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::commands::Failure;
 use crate::config::Settings;
 use crate::data_cli::{Backup, Copy, Doctor, Restore};
 use crate::installation::{self, Database};
 use crate::progress::Shown;
+use crate::stop::{Signals, told};
 
 const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 
@@ -57,17 +57,32 @@ async fn write_backup(store: &Store, out: impl Write) -> Result<Written, Failure
 
 /// Writes under another name first: under the file's name there is never half a backup.
 async fn backup_file(store: &Store, path: &Path) -> Result<Written, Failure> {
+    match fs::symlink_metadata(path) {
+        Ok(there) if !there.is_file() => {
+            let what = "is there, and no file that a backup could take the place of; - is standard output";
+            return Err(Failure::Config(format!("{} {what}", path.display())));
+        }
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(Failure::Config(format!("{}: {error}", path.display())));
+        }
+        _ => {}
+    }
     let name = path.file_name().ok_or_else(|| Failure::Config(format!("{}: no file", path.display())))?;
     // A name that nobody has: what a killed backup left is in nobody's way.
     let unique = moments(installation::clock())().uuid().simple();
     let draft = path.with_file_name(format!(".{}.{unique}", name.to_string_lossy()));
     let about = |error: io::Error| Failure::Config(format!("{}: {error}", draft.display()));
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).map_err(about)?;
-    let mut stop = Stop::new()?;
+    let mut signals = Signals::new()?;
+    let (stop, stopped) = watch::channel(false);
+    let mut listening = JoinSet::new();
+    listening.spawn(async move {
+        signals.next().await;
+        stop.send_replace(true);
+    });
     let written = tokio::select! {
-        biased;
-        () = poll_fn(|cx| stop.poll(cx)) => Err(stopped().into()),
-        written = write_backup(store, Stoppable { out: &file, stop: Stop::new()? }) => written,
+        () = told(stopped.clone()) => Err(told_to_stop().into()),
+        written = write_backup(store, Stoppable { out: &file, stopped: stopped.clone() }) => written,
     };
     let kept = written.and_then(|written| {
         file.sync_all()?;
@@ -82,24 +97,7 @@ async fn backup_file(store: &Store, path: &Path) -> Result<Written, Failure> {
     kept
 }
 
-/// The signals that end a program in order.
-struct Stop([Signal; 2]);
-
-impl Stop {
-    fn new() -> io::Result<Self> {
-        Ok(Self([signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?]))
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.0.iter_mut().any(|signal| signal.poll_recv(cx).is_ready()) {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
-    }
-}
-
-fn stopped() -> io::Error {
+fn told_to_stop() -> io::Error {
     io::Error::other("told to stop")
 }
 
@@ -107,15 +105,12 @@ fn stopped() -> io::Error {
 /// notice.
 struct Stoppable<W> {
     out: W,
-    stop: Stop,
+    stopped: watch::Receiver<bool>,
 }
 
 impl<W: Write> Write for Stoppable<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self.stop.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(()) => Err(stopped()),
-            Poll::Pending => self.out.write(bytes),
-        }
+        if *self.stopped.borrow() { Err(told_to_stop()) } else { self.out.write(bytes) }
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -228,13 +223,13 @@ fn object(finding: &Finding) -> Value {
 mod tests {
     use super::*;
 
-    #[tokio::test(flavor = "multi_thread")]
-    async fn who_writes_without_waiting_hears_that_the_program_is_to_stop() {
-        let mut out = Stoppable { out: io::sink(), stop: Stop::new().unwrap() };
+    #[test]
+    fn nothing_is_written_once_the_program_is_to_stop() {
+        let (stop, stopped) = watch::channel(false);
+        let mut out = Stoppable { out: Vec::new(), stopped };
         out.write_all(b"before").unwrap();
-        let told =
-            std::process::Command::new("kill").args(["-TERM", &std::process::id().to_string()]).status();
-        assert!(told.unwrap().success());
-        while out.write_all(b"after").is_ok() {}
+        stop.send_replace(true);
+        out.write_all(b"after").unwrap_err();
+        assert_eq!(out.out, b"before");
     }
 }

@@ -22,7 +22,7 @@ pub(crate) async fn open(settings: &Settings, migrate: Migrate) -> Result<App, F
     let key_path = key_path(settings, &database)?;
     let store = database.open(migrate).await?;
     let opened = match refuse_half(&database, &store).await {
-        Ok(()) => with_key(store.clone(), &key_path).await,
+        Ok(()) => with_key(&store, &key_path).await,
         Err(half) => Err(half),
     };
     if opened.is_err() {
@@ -31,17 +31,27 @@ pub(crate) async fn open(settings: &Settings, migrate: Migrate) -> Result<App, F
     opened
 }
 
+async fn with_key(store: &Store, path: &Path) -> Result<App, Failure> {
+    let hash_key = match known_key(store, path).await? {
+        Some(key) => key,
+        None => make_or_read_key(path).map_err(|error| about(path, &error))?,
+    };
+    let app = App::new(store.clone(), clock(), hash_key.clone());
+    // Another node may have been first with another key.
+    if app.write(KeyCheck { hash_key }).await? { Ok(app) } else { Err(another(path)) }
+}
+
 /// Opens the database that the settings name with its key; neither is made or changed.
 pub(crate) async fn open_to_read(settings: &Settings) -> Result<App, Failure> {
     let database = Database::parse(&settings.database)?;
     let key_path = key_path(settings, &database)?;
     let store = database.open_existing().await?;
     let key = match refuse_half(&database, &store).await {
-        Ok(()) => key_to_read(&store, &key_path).await,
+        Ok(()) => known_key(&store, &key_path).await,
         Err(half) => Err(half),
     };
     match key {
-        Ok(key) => Ok(App::new(store, clock(), key)),
+        Ok(key) => Ok(App::new(store, clock(), key.unwrap_or_else(HashKey::generate))),
         Err(failure) => {
             store.close().await;
             Err(failure)
@@ -49,20 +59,24 @@ pub(crate) async fn open_to_read(settings: &Settings) -> Result<App, Failure> {
     }
 }
 
-async fn key_to_read(store: &Store, path: &Path) -> Result<HashKey, Failure> {
+/// The key in the file, if it can be this database's. `None` when there is no file, and nothing was hashed or
+/// sealed yet.
+async fn known_key(store: &Store, path: &Path) -> Result<Option<HashKey>, Failure> {
     let kept = store.reader()?.tx()?.installation_kept(KeyCheck::NAME).await?;
     match (read_key(path), kept) {
-        // Nothing was hashed or sealed yet.
-        (Err(error), None) if error.kind() == ErrorKind::NotFound => Ok(HashKey::generate()),
-        (Err(error), Some(_)) if error.kind() == ErrorKind::NotFound => Err(missing(path)),
-        (Err(error), _) => Err(Failure::Config(format!("{}: {error}", path.display()))),
+        (Err(error), None) if error.kind() == ErrorKind::NotFound => Ok(None),
+        (Err(error), Some(_)) if error.kind() == ErrorKind::NotFound => Err(Failure::Config(format!(
+            "{} is missing: it holds the key of the tokens in this database",
+            path.display()
+        ))),
+        (Err(error), _) => Err(about(path, &error)),
         (Ok(key), Some(kept)) if kept != KeyCheck { hash_key: key.clone() }.value() => Err(another(path)),
-        (Ok(key), _) => Ok(key),
+        (Ok(key), _) => Ok(Some(key)),
     }
 }
 
-fn missing(key: &Path) -> Failure {
-    Failure::Config(format!("{} is missing: it holds the key of the tokens in this database", key.display()))
+fn about(path: &Path, error: &io::Error) -> Failure {
+    Failure::Config(format!("{}: {error}", path.display()))
 }
 
 fn another(key: &Path) -> Failure {
@@ -91,19 +105,6 @@ pub(crate) fn key_path(settings: &Settings, database: &Database) -> Result<PathB
             Err(Failure::Argument("secret-key-file", why.to_owned()))
         }
     }
-}
-
-async fn with_key(store: Store, key_path: &Path) -> Result<App, Failure> {
-    if !key_path.exists() && has_key(&store).await? {
-        return Err(missing(key_path));
-    }
-    let hash_key = read_or_make_key(key_path)
-        .map_err(|error| Failure::Config(format!("{}: {error}", key_path.display())))?;
-    let app = App::new(store, clock(), hash_key.clone());
-    if app.write(KeyCheck { hash_key }).await? {
-        return Ok(app);
-    }
-    Err(another(key_path))
 }
 
 /// The key in a file that must be there.
@@ -146,10 +147,13 @@ impl Database {
     /// Opens it to be read: it must be there, with this program's schema.
     pub(crate) async fn open_existing(&self) -> Result<Store, Failure> {
         match self {
-            Self::Sqlite(path) if !path.exists() => {
-                Err(Failure::Config(format!("{self}: there is no such database")))
-            }
-            Self::Sqlite(path) => Ok(sqlite::open_existing(path, moments(clock()))?),
+            Self::Sqlite(path) => match fs::metadata(path) {
+                Ok(_) => Ok(sqlite::open_existing(path, moments(clock()))?),
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    Err(Failure::Config(format!("{self}: there is no such database")))
+                }
+                Err(error) => Err(about(path, &error)),
+            },
             Self::Postgres(_) => self.open(Migrate::No).await,
         }
     }
@@ -174,11 +178,6 @@ impl std::fmt::Display for Database {
     }
 }
 
-/// Whether the database knows the key that its secrets are hashed with.
-async fn has_key(store: &Store) -> Result<bool, Failure> {
-    Ok(store.reader()?.tx()?.installation_has(KeyCheck::NAME).await?)
-}
-
 /// The clock.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
 pub(crate) fn clock() -> Clock {
@@ -193,25 +192,22 @@ fn beside(database: &Path) -> PathBuf {
 
 /// Makes a new key in a file that is not there yet.
 pub(crate) fn make_key(path: &Path) -> Result<(), Failure> {
-    let wrong = |error: io::Error| Failure::Config(format!("{}: {error}", path.display()));
+    let wrong = |error: io::Error| about(path, &error);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(wrong)?;
     writeln!(file, "{}", HashKey::generate().to_hex()).and_then(|()| file.sync_all()).map_err(wrong)
 }
 
-/// The key in the file; a new one, for the owner's eyes alone, when there is no file. Two processes that
+/// Makes a new key in the file, for the owner's eyes alone, unless one is there by now: two processes that
 /// start at once end with the same key.
-fn read_or_make_key(path: &Path) -> io::Result<HashKey> {
-    match read_key(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        found => return found,
-    }
+fn make_or_read_key(path: &Path) -> io::Result<HashKey> {
     let draft = path.with_file_name(format!(
         "{}.{}",
         path.file_name().unwrap_or_default().to_string_lossy(),
         std::process::id()
     ));
     let written = write_key(&draft).and_then(|()| fs::hard_link(&draft, path));
-    fs::remove_file(&draft)?;
+    // It may never have been made.
+    drop(fs::remove_file(&draft));
     match written {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
         _ => {
@@ -231,4 +227,28 @@ fn write_key(path: &Path) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     writeln!(file, "{}", HashKey::generate().to_hex())?;
     file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_key_that_cannot_be_read_is_not_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Database::Sqlite(folder.path().join("t.db")).open(Migrate::Yes).await.unwrap();
+        let key = folder.path().join("t.db.key");
+        assert!(known_key(&store, &key).await.unwrap().is_none());
+        with_key(&store, &key).await.unwrap();
+        assert!(known_key(&store, &key).await.unwrap().is_some());
+        // Nobody can look behind a file, not even root.
+        for (path, why) in [(key.join("key"), "Not a directory"), (folder.path().join("none"), "is missing")]
+        {
+            for told in [known_key(&store, &path).await.err(), with_key(&store, &path).await.err()] {
+                let told = told.unwrap().to_string();
+                assert!(told.contains(why), "{told}");
+            }
+        }
+        store.close().await;
+    }
 }

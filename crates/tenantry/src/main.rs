@@ -8,6 +8,7 @@ mod data_cli;
 mod installation;
 mod progress;
 mod serve;
+mod stop;
 
 use std::process::ExitCode;
 
@@ -22,7 +23,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("tenantry: {error}");
-            ExitCode::FAILURE
+            error.status()
         }
     }
 }

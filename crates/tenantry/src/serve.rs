@@ -12,11 +12,11 @@ use tenantry_outbound::webhook::{Policy, Sender};
 use tenantry_worker::mail::MailWorker;
 use tenantry_worker::webhooks::Webhooks;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::commands::Failure;
 use crate::config::Serving;
+use crate::stop::{Signals, told};
 
 /// How often what has expired is deleted.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
@@ -34,7 +34,11 @@ pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), Failure> {
     let listener = TcpListener::bind(&listen)
         .await
         .map_err(|error| Failure::Config(format!("cannot listen on {listen}: {error}")))?;
-    let url = format!("http://{}", listener.local_addr()?);
+    let address = listener.local_addr()?;
+    let url = format!("http://{address}");
+    if portal.is_none() && address.ip().is_unspecified() {
+        tracing::warn!(%url, "links to the customer portal begin with this, which leads nowhere: give --portal-url");
+    }
     http.portal_url = portal.as_ref().map_or_else(|| url.clone(), ToString::to_string);
     if bootstrap
         && let Some(first) = first_start(&app).await?
@@ -43,7 +47,7 @@ pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), Failure> {
         tracing::warn!(%error, "the first token could not be shown: make one with `tenantry token create`");
     }
     // Before anybody can know that it is there, and tell it to stop.
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut signals = Signals::new()?;
     if let Err(error) = writeln!(io::stdout(), "listening on {url}").and_then(|()| io::stdout().flush()) {
         tracing::warn!(%error, "nobody reads what is printed");
     }
@@ -53,17 +57,11 @@ pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), Failure> {
     let front = Front::new(Arc::clone(&app), http);
     let draining = front.clone();
     let wait = async move {
-        let mut signalled = async || {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        };
-        signalled().await;
+        signals.next().await;
         tracing::info!("stopping");
         draining.drain();
         // Whoever is in a hurry asks twice.
-        let _ = tokio::time::timeout(draining.limits().drain_delay, signalled()).await;
+        let _ = tokio::time::timeout(draining.limits().drain_delay, signals.next()).await;
         stop.send_replace(true);
     };
     let mail = MailWorker::new(Arc::clone(&app), mail.mailer, &mail.from, portal);
@@ -81,12 +79,6 @@ pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), Failure> {
     app.store().close().await;
     tracing::info!("stopped");
     Ok(())
-}
-
-/// Comes to pass when the server is told to stop.
-async fn told(mut stopped: watch::Receiver<bool>) {
-    // An error means that nobody is left who could tell: that is a stop as well.
-    let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
 /// Deletes what has expired and stores when tokens were used, now and then.

@@ -12,7 +12,7 @@ use tenantry_core::mail::{Letter, QueuedMail};
 use tenantry_core::team::TeamRole;
 use tenantry_core::values::HttpUrl;
 use tenantry_outbound::mail::templates::{self, Proof};
-use tenantry_outbound::mail::{MailError, Mailer, Message};
+use tenantry_outbound::mail::{MailError, Mailer, Message, SMTP_TIMEOUT};
 use tenantry_store::StoreError;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -92,6 +92,10 @@ impl MailWorker {
 
     async fn attempt(&self, mail: QueuedMail) -> Result<(), StoreError> {
         let (id, to) = (mail.id, mail.to.clone());
+        if !self.app.has_time(mail.due_at, SMTP_TIMEOUT) {
+            tracing::warn!(%id, "taking a mail lasted so long that another may send it");
+            return Ok(());
+        }
         if mail.expires_at.is_some_and(|expires_at| expires_at <= self.app.now()) {
             tracing::warn!(%id, %to, "a mail was not sent in time");
             return self.app.mail_forget(&mail).await;

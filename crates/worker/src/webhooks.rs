@@ -116,6 +116,10 @@ impl<R: Resolve + 'static> Webhooks<R> {
     /// One attempt, from the text to its place in the database.
     async fn deliver(&self, claim: WebhookClaim) {
         let (event, endpoint) = (claim.event.id, claim.endpoint.id);
+        if !self.app.has_time(claim.leased_until, self.sender.timeout()) {
+            tracing::warn!(%event, %endpoint, "taking a webhook lasted so long that another may send it");
+            return;
+        }
         match self.attempt(claim).await {
             Ok(Recorded { state, disabled }) => {
                 tracing::debug!(%event, %endpoint, ?state, "a webhook was tried");

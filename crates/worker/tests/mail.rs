@@ -43,10 +43,17 @@ struct World {
 }
 
 fn open(database: &Database, clock: &Arc<AtomicI64>) -> Arc<App> {
-    let told = Arc::clone(clock);
-    let tell: Clock = Arc::new(move || Timestamp::from_micros(told.load(Ordering::SeqCst)));
-    let store = database.open(moments(Arc::clone(&tell)));
-    Arc::new(App::new(store, tell, HashKey::new([7; 32])))
+    open_slow(database, clock, 0)
+}
+
+/// An application whose every write lasts so many seconds.
+fn open_slow(database: &Database, clock: &Arc<AtomicI64>, seconds: i64) -> Arc<App> {
+    let behind = |seconds: i64| -> Clock {
+        let told = Arc::clone(clock);
+        Arc::new(move || Timestamp::from_micros(told.load(Ordering::SeqCst) - seconds * 1_000_000))
+    };
+    let store = database.open(moments(behind(seconds)));
+    Arc::new(App::new(store, behind(0), HashKey::new([7; 32])))
 }
 
 fn email(text: &str) -> EmailAddress {
@@ -245,6 +252,34 @@ async fn mail_survives_the_process_and_its_death_while_sending() {
     let sent = world.sent();
     assert_eq!(sent.len(), 1);
     assert_eq!(sent[0].0, format!("{id}.eml"));
+}
+
+#[tokio::test]
+async fn a_mail_that_was_taken_and_never_tried_has_all_its_attempts() {
+    let world = World::new().await;
+    world.add("jo@x.dev").await;
+    for _ in 0..12 {
+        assert_eq!(world.app.mails_take().await.unwrap().len(), 1);
+        world.advance(20);
+    }
+    world.block();
+    world.worker().send_due().await.unwrap();
+    assert_eq!(world.app.now().seconds_until(world.app.mail_next_due().await.unwrap().unwrap()) / 10, 3);
+}
+
+#[tokio::test]
+async fn a_mail_that_was_taken_slowly_is_left_to_whoever_takes_it_next() {
+    let mut world = World::new().await;
+    world.add("jo@x.dev").await;
+    world.advance(60);
+    // Handing one over may take 15 s, and it is held for 20 s.
+    for (seconds, sent) in [(6, 0), (4, 1)] {
+        world.app.store().close().await;
+        world.app = open_slow(&world.database, &world.clock, seconds);
+        world.worker().send_due().await.unwrap();
+        assert_eq!(world.sent().len(), sent);
+        world.advance(20);
+    }
 }
 
 #[tokio::test]

@@ -73,8 +73,6 @@ impl Operation for Clear {
     }
 }
 
-struct Finish;
-
 /// Has the database look over a table that was filled.
 struct LookOver(Arc<Table>);
 
@@ -90,6 +88,9 @@ impl Operation for LookOver {
         Ok(tx.rows_look_over(&self.0).await?)
     }
 }
+
+/// Takes the mark away.
+struct Finish;
 
 impl Operation for Finish {
     type Output = ();
@@ -158,6 +159,8 @@ impl<'a> Loading<'a> {
         };
         match outcome {
             Ok(output) => Ok(output),
+            // The mark may be gone, and others at work with what is here.
+            Err(cause @ ArchiveError::InDoubt(_)) => Err(cause),
             Err(cause) => match self.clear().await {
                 Ok(()) => Err(cause),
                 Err(left) => Err(ArchiveError::Left { cause: Box::new(cause), left: Box::new(left) }),
@@ -176,7 +179,8 @@ impl<'a> Loading<'a> {
         // A commit that broke may have happened.
         match self.store.reader()?.tx()?.installation_has(UNFINISHED).await {
             Ok(false) => Ok(()),
-            _ => Err(error),
+            Ok(true) => Err(error),
+            Err(unknown) => Err(ArchiveError::InDoubt(unknown)),
         }
     }
 

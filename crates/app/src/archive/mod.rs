@@ -77,6 +77,11 @@ pub enum ArchiveError {
     /// The source was written to.
     #[error("table {0} of the source changed meanwhile: stop every server on it first")]
     SourceChanged(String),
+    /// Everything is stored; whether the last step was done, nobody can tell now.
+    #[error(
+        "everything is stored, but the database does not say whether it may be used: {0}: `tenantry doctor` will"
+    )]
+    InDoubt(StoreError),
     /// Nothing was left in the target, or could not be taken away again.
     #[error("{cause}; and what was stored could not be removed: {left}: start with a new, empty database")]
     Left {

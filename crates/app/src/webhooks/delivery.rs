@@ -50,16 +50,16 @@ impl Operation for Claim {
 struct PutOff(WebhookLaneDue);
 
 impl Operation for PutOff {
-    type Output = bool;
+    type Output = ();
     type Error = StoreError;
 
     fn organization(&self) -> Option<OrganizationId> {
         Some(self.0.organization)
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<bool, StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), StoreError> {
         let now = moment.now();
-        tx.webhook_lane_lease(self.0, now, now.plus_seconds(limits::PUT_OFF_S)).await
+        tx.webhook_lane_put_off(self.0, now, now.plus_seconds(limits::PUT_OFF_S)).await
     }
 }
 
@@ -196,27 +196,39 @@ impl App {
         Ok(Vec::new())
     }
 
-    /// Takes these lanes. One that cannot be taken keeps no other back.
+    /// Takes these lanes. One that cannot be read, or that somebody else is busy with, keeps no other back.
     async fn webhook_take(&self, lanes: Vec<WebhookLaneDue>) -> Result<Vec<WebhookClaim>, StoreError> {
-        if let Ok(claims) = self.store.write(Claim(lanes.clone())).await {
-            return Ok(claims);
+        match self.store.write(Claim(lanes.clone())).await {
+            Ok(claims) => return Ok(claims),
+            // They may be held.
+            Err(error @ StoreError::InDoubt(_)) => return Err(error),
+            Err(_) => {}
         }
-        let mut claims = Vec::new();
+        let (mut claims, mut failed) = (Vec::new(), Vec::new());
         for lane in lanes {
-            match self.store.write(Claim(vec![lane])).await {
-                Ok(mut taken) => claims.append(&mut taken),
-                Err(error) => {
-                    let WebhookLaneDue { organization, endpoint, .. } = lane;
-                    match self.store.write(PutOff(lane)).await {
-                        Ok(_) => tracing::error!(%error, %organization, %endpoint, "webhooks are put off"),
-                        // It is not the lane.
-                        Err(_) if claims.is_empty() => return Err(error),
-                        Err(_) => break,
-                    }
+            let taken = self.store.write(Claim(vec![lane])).await;
+            let ended = match taken {
+                Ok(mut taken) => {
+                    claims.append(&mut taken);
+                    Ok(())
                 }
+                Err(error @ StoreError::Unexpected(_)) => {
+                    let WebhookLaneDue { organization, endpoint, .. } = lane;
+                    tracing::error!(%error, %organization, %endpoint, "webhooks are put off");
+                    self.store.write(PutOff(lane)).await
+                }
+                Err(error) => Err(error),
+            };
+            failed.extend(ended.err());
+            // Then it is the database.
+            if failed.len() > 1 {
+                break;
             }
         }
-        Ok(claims)
+        match failed.pop() {
+            Some(error) if claims.is_empty() => Err(error),
+            _ => Ok(claims),
+        }
     }
 
     /// When there will be something to send next, as far as is known now.

@@ -132,6 +132,7 @@ impl Operation for Mail {
                 inviter: None,
             },
             sealed: None,
+            due_at: moment.now(),
             attempts: 0,
         };
         Ok(tx.mail_insert(&mail).await?)
@@ -237,6 +238,19 @@ async fn what_waited_is_not_sent_by_a_restored_database() {
     assert_eq!(app.mail_next_due().await.unwrap(), None);
     assert_eq!(to.count("webhook_events WHERE state = 'failed' AND completed_at IS NULL"), 3);
     assert_eq!(to.count("webhook_deliveries WHERE NOT succeeded"), 3);
+    assert_eq!(findings(&app).await, []);
+}
+
+#[tokio::test]
+async fn a_deleted_endpoint_whose_events_were_being_given_up_leaves_nothing() {
+    let (from, to) = (Database::new(), Database::new());
+    let app = fill(&from).await;
+    from.sql("UPDATE webhook_endpoints SET deleted_at = 9000000");
+    assert_eq!(findings(&app).await, [], "they are given up in portions");
+    let checked = checked(&to, &backup(app.store()).await).unwrap();
+    restore(&to.open(), &checked, false).await.unwrap();
+    assert_eq!(to.count("webhook_lanes"), 0);
+    let app = App::new(to.open(), Arc::new(|| Timestamp::from_micros(1)), key());
     assert_eq!(findings(&app).await, []);
 }
 

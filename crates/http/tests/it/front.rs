@@ -55,13 +55,14 @@ async fn a_server_whose_writes_wait_serves_reads() {
     assert!(held.recv().is_err(), "it says that it holds by letting go of the channel");
     let ready = app.anonymous().get("/readyz").await.expect(200);
     assert_eq!(ready.body, json!({"status": "degraded", "reason": "writes wait"}));
+    app.bearer("dead").get("/v1/members").await.expect(401);
     go.send(()).unwrap();
     writing.await.unwrap().unwrap();
     assert_eq!(app.anonymous().get("/readyz").await.expect(200).body, json!({"status": "ok"}));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_cannot_write_or_tell_the_time_is_not_ready() {
+async fn a_server_that_cannot_write_is_not_ready_and_one_whose_clock_is_off_says_so() {
     let app = App::new();
     app.change("ALTER TABLE installation RENAME TO mislaid");
     assert_eq!(app.anonymous().get("/readyz").await.expect(503).body, json!({"status": "unavailable"}));
@@ -70,9 +71,20 @@ async fn a_server_that_cannot_write_or_tell_the_time_is_not_ready() {
     // The fixture's clock is far off. With SQLite there is no other.
     let off = app.use_cases().check_clock().await.unwrap();
     let is_off = off > Duration::from_secs(5);
-    let ready = app.anonymous().get("/readyz").await.expect(if is_off { 503 } else { 200 });
+    let ready = app.anonymous().get("/readyz").await.expect(200);
+    assert_eq!(ready["status"], json!(if is_off { "degraded" } else { "ok" }));
     assert_eq!(is_off, ready["reason"].as_str().is_some_and(|reason| reason.contains("clock")), "{ready}");
     assert_eq!(is_off, std::env::var("TENANTRY_TEST_ENGINE").is_ok_and(|engine| engine == "postgres"));
+}
+
+#[tokio::test]
+async fn who_asks_often_whether_the_server_is_ready_does_not_ask_the_database() {
+    let app = App::with(Limits { ready_kept: Duration::from_secs(3_600), ..Limits::default() });
+    app.anonymous().get("/readyz").await.expect(200);
+    app.change("ALTER TABLE installation RENAME TO mislaid");
+    assert_eq!(app.anonymous().get("/readyz").await.expect(200).body, json!({"status": "ok"}));
+    app.front.drain();
+    app.anonymous().get("/readyz").await.expect(503);
 }
 
 #[tokio::test]
@@ -309,6 +321,8 @@ async fn a_server_that_is_full_says_when_to_come_back() {
         let answer = app.anonymous().get(path).await.expect(503);
         assert_eq!(answer.header("retry-after"), Some("1"));
     }
+    app.anonymous().get("/healthz").await.expect(200);
+    app.anonymous().get("/readyz").await.expect(200);
 }
 
 #[tokio::test]

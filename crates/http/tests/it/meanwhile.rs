@@ -14,7 +14,8 @@ use hyper::body::Frame;
 use serde_json::json;
 use tenantry_app::tokens::TokenRevoke;
 use tenantry_app::{App, Requester};
-use tenantry_http::{Config, Front, Rate, Rates};
+use tenantry_http::{Config, Front, Limits, Rate, Rates};
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::support::One;
@@ -96,4 +97,33 @@ async fn who_cannot_be_looked_up_is_not_taken_for_a_stranger() {
     }
     one.app.change("ALTER TABLE mislaid RENAME TO credentials");
     assert_eq!(ask().await, 200);
+}
+
+#[tokio::test]
+async fn writes_that_wait_leave_room_for_reads() {
+    let one = One::new().await;
+    let limits = Limits { in_flight: 4, ..Limits::default() };
+    let front = Front::new(Arc::clone(one.app.use_cases()), Config { limits, ..Config::default() });
+    let bearer = format!("Bearer {}", one.client().secret());
+    let request = |method: &str, body: Body| {
+        let request = Request::builder().method(method).uri("/v1/customers").header("authorization", &bearer);
+        request.header("content-type", "application/json").body(body).unwrap()
+    };
+    let customer = || Bytes::from(json!({"email": "waits@example.com"}).to_string());
+    let mut waiting = JoinSet::new();
+    for _ in 0..3 {
+        let (begun, has_begun) = tokio::sync::oneshot::channel();
+        let body = async move {
+            begun.send(()).unwrap();
+            std::future::pending().await
+        };
+        let (front, request) =
+            (front.clone(), request("POST", Body::new(After(Box::pin(body), Some(customer())))));
+        waiting.spawn(async move { front.answer(request, PEER).await });
+        has_begun.await.unwrap();
+    }
+    assert_eq!(front.answer(request("POST", customer().into()), PEER).await.status(), 503);
+    assert_eq!(front.answer(request("GET", Body::empty()), PEER).await.status(), 200);
+    waiting.shutdown().await;
+    assert_eq!(front.answer(request("POST", customer().into()), PEER).await.status(), 201);
 }

@@ -31,8 +31,12 @@ impl Clock {
     }
 
     fn reading(&self) -> tenantry_app::Clock {
+        self.behind_s(0)
+    }
+
+    fn behind_s(&self, seconds: i64) -> tenantry_app::Clock {
         let micros = Arc::clone(&self.0);
-        Arc::new(move || Timestamp::from_micros(micros.fetch_add(1, Ordering::SeqCst)))
+        Arc::new(move || Timestamp::from_micros(micros.fetch_add(1, Ordering::SeqCst) - seconds * 1_000_000))
     }
 }
 
@@ -49,7 +53,12 @@ pub struct World {
 }
 
 fn open(database: &Database, clock: &Clock, key: &HashKey, hosts: &[String]) -> Arc<App> {
-    let store = database.open(moments(clock.reading()));
+    open_slow(database, clock, key, hosts, 0)
+}
+
+/// One whose every write lasts so many seconds.
+fn open_slow(database: &Database, clock: &Clock, key: &HashKey, hosts: &[String], seconds: i64) -> Arc<App> {
+    let store = database.open(moments(clock.behind_s(seconds)));
     Arc::new(App::new(store, clock.reading(), key.clone()).with_plain_http_hosts(hosts))
 }
 
@@ -78,8 +87,13 @@ impl World {
 
     /// The same after a restart.
     pub async fn restart(self) -> Self {
+        self.restart_slow(0).await
+    }
+
+    /// The same after a restart; from then on every write lasts so many seconds.
+    pub async fn restart_slow(self, seconds: i64) -> Self {
         self.app.store().close().await;
-        let app = open(&self.database, &self.clock, &self.key, &self.hosts);
+        let app = open_slow(&self.database, &self.clock, &self.key, &self.hosts, seconds);
         let front = Front::new(Arc::clone(&app), Config::default());
         Self { app, front, ..self }
     }

@@ -18,7 +18,7 @@ use tokio::io::AsyncWriteExt;
 
 /// The time that one message may take, from the connection to the server's word. Well within that for which the
 /// worker holds a mail.
-const SMTP_TIMEOUT: Duration = Duration::from_secs(15);
+pub const SMTP_TIMEOUT: Duration = Duration::from_secs(15);
 /// SMTP replies that complain about the operator's account, not about the message (RFC 4954 section 6).
 const ACCOUNT_REPLIES: [u16; 4] = [530, 534, 535, 538];
 

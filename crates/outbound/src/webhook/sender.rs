@@ -132,6 +132,11 @@ impl<R: Resolve> Sender<R> {
         Ok(Self { policy, resolver, tls: TlsConnector::from(Arc::new(config)) })
     }
 
+    /// How long a request may take.
+    pub const fn timeout(&self) -> Duration {
+        self.policy.timeout
+    }
+
     /// Posts a signed JSON body. Any status is an answer, a redirect too.
     pub async fn post(&self, url: &str, headers: &Headers, body: Bytes) -> Result<Answer, Failure> {
         let target = Target::parse(url, &self.policy.plain_http_hosts)?;

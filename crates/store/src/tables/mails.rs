@@ -1,15 +1,15 @@
-//! Mail that waits to be sent. A worker takes what is due, and holds it by moving its time on. The count of its
-//! attempts tells whether it is still the same worker that has it.
+//! Mail that waits to be sent. A worker takes what is due, and holds it by moving its time on: that time tells
+//! whether it is still the same worker that has it.
 
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{MailId, OrganizationId};
 use tenantry_core::mail::{Letter, QueuedMail};
 
-use crate::sql::{Param, Row, unexpected};
+use crate::sql::{Row, unexpected};
 use crate::{StoreError, Tx};
 
 const COLUMNS: &str = "organization_id, id, created_at, expires_at, recipient, recipient_key, letter,
-    sealed_secret, attempts";
+    sealed_secret, due_at, attempts";
 
 fn mail(row: &Row<'_>) -> Result<QueuedMail, StoreError> {
     Ok(QueuedMail {
@@ -20,7 +20,8 @@ fn mail(row: &Row<'_>) -> Result<QueuedMail, StoreError> {
         to: row.email(4, 5)?.ok_or_else(|| unexpected("a mail without recipient"))?,
         letter: row.parse(6, |text| serde_json::from_str::<Letter>(text))?,
         sealed: row.get(7)?,
-        attempts: u32::try_from(row.get::<i64>(8)?).unwrap_or(u32::MAX),
+        due_at: row.get(8)?,
+        attempts: u32::try_from(row.get::<i64>(9)?).unwrap_or(u32::MAX),
     })
 }
 
@@ -30,16 +31,18 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn mail_insert(&mut self, new: &QueuedMail) -> Result<(), StoreError> {
-        let QueuedMail { id, organization, created_at, expires_at, to, letter, sealed, attempts } = new;
+        let QueuedMail { id, organization, created_at, expires_at, to, letter, sealed, due_at, attempts } =
+            new;
         self.submit(
             "INSERT INTO mails (organization_id, id, created_at, expires_at, due_at, attempts, recipient,
                 recipient_key, letter, sealed_secret)
-             VALUES (?1, ?2, ?3, ?4, ?3, ?5, ?6, ?7, ?8, ?9)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             &[
                 (*organization).into(),
                 (*id).into(),
                 (*created_at).into(),
                 (*expires_at).into(),
+                (*due_at).into(),
                 i64::from(*attempts).into(),
                 to.as_str().into(),
                 to.key().into(),
@@ -53,8 +56,8 @@ impl Tx<'_> {
     }
 
     /// Takes at most `limit` mails that are due at `now`, of every organization, and holds them until
-    /// `held_until`: who does not say by then what became of them has died. Counts the attempt. What cannot be
-    /// read keeps the others waiting no longer: it is looked at again at `put_off_until`.
+    /// `held_until`: who does not say by then what became of them has died. What cannot be read keeps the
+    /// others waiting no longer: it is looked at again at `put_off_until`.
     ///
     /// # Errors
     /// When the database fails.
@@ -72,33 +75,42 @@ impl Tx<'_> {
             .await?;
         let mut taken = Vec::new();
         for (organization, id, mail) in due {
-            let (until, attempt) = if mail.is_ok() { (held_until, 1) } else { (put_off_until, 0) };
+            let until = if mail.is_ok() { held_until } else { put_off_until };
             let held = self
                 .execute(
-                    "UPDATE mails SET due_at = ?3, attempts = attempts + ?4
-                     WHERE organization_id = ?1 AND id = ?2 AND due_at <= ?5",
-                    &[organization.into(), id.into(), until.into(), Param::Int(attempt), now.into()],
+                    "UPDATE mails SET due_at = ?3 WHERE organization_id = ?1 AND id = ?2 AND due_at <= ?4",
+                    &[organization.into(), id.into(), until.into(), now.into()],
                 )
                 .await?;
             match mail {
                 // Another node may have been faster.
                 _ if held == 0 => {}
-                Ok(mail) => taken.push(QueuedMail { attempts: mail.attempts.saturating_add(1), ..mail }),
+                Ok(mail) => {
+                    let attempts = mail.attempts.saturating_add(1);
+                    taken.push(QueuedMail { due_at: until, attempts, ..mail });
+                }
                 Err(error) => tracing::error!(%error, %organization, %id, "a mail is put off"),
             }
         }
         Ok(taken)
     }
 
-    /// Lets a mail wait until `due`, unless somebody else has taken it by now.
+    /// Counts the attempt that was made with a mail, and lets it wait until `due`, unless somebody else has
+    /// taken it by now.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn mail_postpone(&mut self, mail: &QueuedMail, due: Timestamp) -> Result<(), StoreError> {
-        let QueuedMail { organization, id, attempts, .. } = mail;
+        let QueuedMail { organization, id, due_at, attempts, .. } = mail;
         self.submit(
-            "UPDATE mails SET due_at = ?4 WHERE organization_id = ?1 AND id = ?2 AND attempts = ?3",
-            &[(*organization).into(), (*id).into(), i64::from(*attempts).into(), due.into()],
+            "UPDATE mails SET due_at = ?4, attempts = ?5 WHERE organization_id = ?1 AND id = ?2 AND due_at = ?3",
+            &[
+                (*organization).into(),
+                (*id).into(),
+                (*due_at).into(),
+                due.into(),
+                i64::from(*attempts).into(),
+            ],
         )
         .await
     }
@@ -108,10 +120,10 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn mail_give_up(&mut self, mail: &QueuedMail) -> Result<(), StoreError> {
-        let QueuedMail { organization, id, attempts, .. } = mail;
+        let QueuedMail { organization, id, due_at, .. } = mail;
         self.submit(
-            "DELETE FROM mails WHERE organization_id = ?1 AND id = ?2 AND attempts = ?3",
-            &[(*organization).into(), (*id).into(), i64::from(*attempts).into()],
+            "DELETE FROM mails WHERE organization_id = ?1 AND id = ?2 AND due_at = ?3",
+            &[(*organization).into(), (*id).into(), (*due_at).into()],
         )
         .await
     }

@@ -57,11 +57,18 @@ impl Tx<'_> {
         .await
     }
 
-    /// Has no lane of any organization do anything: nothing waits in them.
+    /// Has no lane of any organization do anything: nothing waits in them. Those of a deleted endpoint go.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn webhook_lanes_rest(&mut self) -> Result<(), StoreError> {
+        self.submit(
+            "DELETE FROM webhook_lanes WHERE NOT EXISTS (SELECT 1 FROM webhook_endpoints AS e
+                WHERE e.organization_id = webhook_lanes.organization_id AND e.id = webhook_lanes.endpoint_id
+                    AND e.deleted_at IS NULL)",
+            &[],
+        )
+        .await?;
         self.submit("UPDATE webhook_lanes SET due_at = NULL, leased_until = NULL", &[]).await
     }
 

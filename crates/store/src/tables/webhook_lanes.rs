@@ -192,6 +192,26 @@ impl Tx<'_> {
         Ok(held > 0)
     }
 
+    /// Leaves a lane that is due and free alone until `until`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_lane_put_off(
+        &mut self,
+        lane: WebhookLaneDue,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<(), StoreError> {
+        let WebhookLaneDue { organization, endpoint, lane } = lane;
+        self.submit(
+            "UPDATE webhook_lanes SET due_at = ?4
+             WHERE organization_id = ?1 AND endpoint_id = ?2 AND lane = ?3
+                AND due_at <= ?5 AND (leased_until IS NULL OR leased_until <= ?5)",
+            &[organization.into(), endpoint.into(), lane.as_str().into(), until.into(), now.into()],
+        )
+        .await
+    }
+
     /// Gives a lane back, unless somebody else holds it by now.
     ///
     /// # Errors

@@ -76,7 +76,8 @@ const BREACHES: &[(&str, &str, &str)] = &[
     ("customer_metadata", "its customer is gone", "UPDATE customers SET deleted_at = 5"),
     ("webhook_endpoints", "its organization is not there", "DELETE FROM organizations"),
     ("webhook_endpoints", "it does not have its two lanes", "DELETE FROM webhook_lanes WHERE lane = 'again'"),
-    ("webhook_lanes", "its endpoint is gone", "UPDATE webhook_endpoints SET deleted_at = 5"),
+    ("webhook_lanes", "its endpoint is gone",
+        "UPDATE webhook_endpoints SET deleted_at = 5; UPDATE webhook_lanes SET due_at = NULL"),
     ("webhook_events", "its endpoint's lane has not come to its number",
         "UPDATE webhook_lanes SET last_sequence = 1"),
     ("webhook_events", "another of the endpoint has its number",
@@ -311,6 +312,7 @@ async fn portal(store: &Store) {
             inviter: None,
         },
         sealed: Around.seal(mail.uuid().as_bytes(), b"a secret"),
+        due_at: at(1),
         attempts: 0,
     };
     run!(store.clone(), (session, wish, mail), |(session, wish, mail), tx, _| {

@@ -1,7 +1,7 @@
 //! What cannot be read, is too much at once, or was taken back keeps nothing else from being delivered.
 
 use serde_json::json;
-use tenantry_app::limits::{PUT_OFF_S, WEBHOOK_SKIPPED};
+use tenantry_app::limits::{PUT_OFF_S, WEBHOOK_LEASE_S, WEBHOOK_SHARE, WEBHOOK_SKIPPED};
 use tenantry_app::webhooks::Attempted;
 use tenantry_core::webhook::Attempt;
 
@@ -76,6 +76,45 @@ async fn an_endpoint_whose_secret_does_not_open_is_mended_or_deleted() {
     ));
     world.expect(200, "PATCH", &path, Some(json!({"enabled": false}))).await;
     world.expect(204, "DELETE", &path, None).await;
+}
+
+#[tokio::test]
+async fn endpoints_that_cannot_be_read_take_nobodys_turn_however_many_they_are() {
+    let (spoilt, mut whole) = (Receiver::start().await, Receiver::start().await);
+    let world = World::new(&[spoilt.host.clone(), whole.host.clone()]).await;
+    for _ in 0..WEBHOOK_SHARE + 8 {
+        subscribe(&world, &spoilt).await;
+    }
+    // Behind all of them.
+    subscribe(&world, &whole).await;
+    let other = at(&whole);
+    world.texts(&format!(
+        "UPDATE webhook_endpoints SET secret = (SELECT secret FROM webhook_endpoints WHERE id = {other})
+         WHERE url = '{}'",
+        spoilt.url()
+    ));
+    let worker = worker(&world);
+    for name in ["Told", "Told again", "Told once more"] {
+        rename(&world, name).await;
+        assert_eq!(worker.deliver_due().await.unwrap(), 1);
+        assert_eq!(whole.next().await.json()["data"]["name"], name);
+        world.clock.advance_s(PUT_OFF_S);
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_that_was_taken_slowly_is_left_to_whoever_takes_it_next() {
+    let (world, mut receiver, _) = connected().await;
+    rename(&world, "Told").await;
+    world.clock.advance_s(60);
+    // A request may take 10 s, and the lease is 20 s long.
+    let world = world.restart_slow(11).await;
+    worker(&world).deliver_due().await.unwrap();
+    assert!(receiver.all().is_empty());
+    world.clock.advance_s(WEBHOOK_LEASE_S);
+    let world = world.restart_slow(9).await;
+    worker(&world).deliver_due().await.unwrap();
+    assert_eq!(receiver.next().await.json()["data"]["name"], "Told");
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ pub(crate) use contract::{Contract, Fact, OWN};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tenantry_app::organizations::{OrganizationCreate, Owner};
@@ -50,7 +51,7 @@ pub(crate) struct Tenant {
 
 impl App {
     pub(crate) fn new() -> Self {
-        Self::with(Limits { body: BODY_LIMIT, ..Limits::default() })
+        Self::with(Limits { body: BODY_LIMIT, ready_kept: Duration::ZERO, ..Limits::default() })
     }
 
     pub(crate) fn with(limits: Limits) -> Self {
