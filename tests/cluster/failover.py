@@ -25,7 +25,7 @@ REQUEST_S, SLACK_S = 30, 5
 
 
 class Stage:
-    def __init__(self, cluster, options):
+    def __init__(self, cluster, options, *of_nodes):
         self.primary = cluster.postgres("primary").create().start()
         self.primary.create_database("tenantry")
         self.standby = cluster.postgres("standby").create_standby(self.primary, "standby").start()
@@ -38,7 +38,7 @@ class Stage:
         ports = [server.port for server in before]
         database = (f"postgres://tenantry@127.0.0.1:{ports[0]},127.0.0.1:{ports[1]}/tenantry"
                     f"?target_session_attrs=read-write{'&pooler=transaction' if options.pooler else ''}")
-        self.nodes = [cluster.node(f"node{index}", database).start() for index in range(2)]
+        self.nodes = [cluster.node(f"node{index}", database, *of_nodes).start() for index in range(2)]
         # A server has them from the nodes, or from its pooler.
         self.most = before[0].connections if options.pooler else documented_connections() * len(self.nodes)
         self.balancer = cluster.haproxy(self.nodes)
@@ -134,8 +134,9 @@ class Watch:
 
 def lose_standby(_, options):
     with Cluster() as cluster:
-        stage = Stage(cluster, options)
-        with Load(stage.nodes[0].base, stage.tenants, writers=8, readers=2) as load:
+        # More write than a node has places for: reads go on all the same.
+        stage = Stage(cluster, options, "--max-in-flight", "8")
+        with Load(stage.nodes[0].base, stage.tenants, writers=10, readers=2) as load:
             book = load.book
             load.wait_for_writes(options.writes)
             stage.standby.kill()
