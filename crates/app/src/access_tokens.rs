@@ -143,10 +143,7 @@ struct TokenUsesStore(Vec<TokenUse>);
 impl Operation for TokenUsesStore {
     type Output = ();
     type Error = StoreError;
-
-    fn is_long(&self) -> bool {
-        true
-    }
+    const IS_LONG: bool = true;
 
     async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<(), StoreError> {
         for used in &self.0 {

@@ -145,10 +145,7 @@ pub struct CustomerDelete {
 impl Operation for CustomerDelete {
     type Output = ();
     type Error = Error;
-
-    fn is_long(&self) -> bool {
-        true
-    }
+    const IS_LONG: bool = true;
 
     fn organization(&self) -> Option<OrganizationId> {
         self.by.near()

@@ -98,13 +98,10 @@ where
 {
     type Output = Answered;
     type Error = Error;
+    const IS_LONG: bool = O::IS_LONG;
 
     fn organization(&self) -> Option<OrganizationId> {
         self.operation.organization()
-    }
-
-    fn is_long(&self) -> bool {
-        self.operation.is_long()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Answered, Error> {
@@ -218,10 +215,7 @@ struct Forget;
 impl Operation for Forget {
     type Output = usize;
     type Error = StoreError;
-
-    fn is_long(&self) -> bool {
-        true
-    }
+    const IS_LONG: bool = true;
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<usize, StoreError> {
         tx.idempotency_forget(moment.now(), limits::SWEPT).await
@@ -234,10 +228,7 @@ struct Sweep;
 impl Operation for Sweep {
     type Output = usize;
     type Error = StoreError;
-
-    fn is_long(&self) -> bool {
-        true
-    }
+    const IS_LONG: bool = true;
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<usize, StoreError> {
         tx.idempotency_sweep(moment.now(), limits::SWEPT).await

@@ -44,10 +44,7 @@ struct Take;
 impl Operation for Take {
     type Output = Vec<QueuedMail>;
     type Error = StoreError;
-
-    fn is_long(&self) -> bool {
-        true
-    }
+    const IS_LONG: bool = true;
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Vec<QueuedMail>, StoreError> {
         let now = moment.now();

@@ -154,10 +154,7 @@ pub(crate) struct Sweep;
 impl Operation for Sweep {
     type Output = usize;
     type Error = tenantry_store::StoreError;
-
-    fn is_long(&self) -> bool {
-        true
-    }
+    const IS_LONG: bool = true;
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<usize, tenantry_store::StoreError> {
         tx.portal_sweep(moment.now(), limits::SWEPT).await

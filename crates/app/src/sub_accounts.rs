@@ -239,10 +239,7 @@ pub struct SubAccountDelete {
 impl Operation for SubAccountDelete {
     type Output = ();
     type Error = Error;
-
-    fn is_long(&self) -> bool {
-        true
-    }
+    const IS_LONG: bool = true;
 
     fn organization(&self) -> Option<OrganizationId> {
         self.by.near()

@@ -50,6 +50,9 @@ pub trait Operation: Send + Sync + 'static {
     type Output: Send + 'static;
     /// Why it can fail; its changes are then rolled back.
     type Error: From<StoreError> + Send + 'static;
+    /// Whether it may change very many rows, or hold some for long. An engine may run it apart from others;
+    /// nothing but speed depends on the answer.
+    const IS_LONG: bool = false;
 
     /// Does it.
     fn run(
@@ -62,12 +65,6 @@ pub trait Operation: Send + Sync + 'static {
     /// operations of one organization one after the other; nothing but speed depends on the answer.
     fn organization(&self) -> Option<OrganizationId> {
         None
-    }
-
-    /// Whether it may change very many rows, or hold some for long. An engine may run it apart from others;
-    /// nothing but speed depends on the answer.
-    fn is_long(&self) -> bool {
-        false
     }
 }
 

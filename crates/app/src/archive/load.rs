@@ -47,10 +47,7 @@ struct Insert {
 impl Operation for Insert {
     type Output = ();
     type Error = ArchiveError;
-
-    fn is_long(&self) -> bool {
-        true
-    }
+    const IS_LONG: bool = true;
 
     async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<(), ArchiveError> {
         Ok(tx.rows_insert(&self.table, &self.rows).await?)
@@ -63,10 +60,7 @@ struct Clear(Arc<Table>);
 impl Operation for Clear {
     type Output = usize;
     type Error = ArchiveError;
-
-    fn is_long(&self) -> bool {
-        true
-    }
+    const IS_LONG: bool = true;
 
     async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<usize, ArchiveError> {
         Ok(tx.rows_clear(&self.0, limits::MOVED_ROWS).await?)
@@ -79,10 +73,7 @@ struct LookOver(Arc<Table>);
 impl Operation for LookOver {
     type Output = ();
     type Error = ArchiveError;
-
-    fn is_long(&self) -> bool {
-        true
-    }
+    const IS_LONG: bool = true;
 
     async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<(), ArchiveError> {
         Ok(tx.rows_look_over(&self.0).await?)
@@ -95,10 +86,7 @@ struct Finish;
 impl Operation for Finish {
     type Output = ();
     type Error = ArchiveError;
-
-    fn is_long(&self) -> bool {
-        true
-    }
+    const IS_LONG: bool = true;
 
     async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<(), ArchiveError> {
         Ok(tx.installation_remove(UNFINISHED).await?)

@@ -17,10 +17,7 @@ struct EndEvents(Option<WaitingEvent>);
 impl Operation for EndEvents {
     type Output = Vec<WaitingEvent>;
     type Error = StoreError;
-
-    fn is_long(&self) -> bool {
-        true
-    }
+    const IS_LONG: bool = true;
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Vec<WaitingEvent>, StoreError> {
         let waiting = tx.webhook_events_waiting(self.0, limits::MOVED_ROWS).await?;
@@ -48,10 +45,7 @@ struct EndRest;
 impl Operation for EndRest {
     type Output = usize;
     type Error = StoreError;
-
-    fn is_long(&self) -> bool {
-        true
-    }
+    const IS_LONG: bool = true;
 
     async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<usize, StoreError> {
         tx.webhook_lanes_rest().await?;

@@ -14,10 +14,7 @@ struct Claim(Vec<WebhookLaneDue>);
 impl Operation for Claim {
     type Output = Vec<WebhookClaim>;
     type Error = StoreError;
-
-    fn is_long(&self) -> bool {
-        true
-    }
+    const IS_LONG: bool = true;
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Vec<WebhookClaim>, StoreError> {
         let now = moment.now();
@@ -161,10 +158,7 @@ pub struct Archive;
 impl Operation for Archive {
     type Output = usize;
     type Error = StoreError;
-
-    fn is_long(&self) -> bool {
-        true
-    }
+    const IS_LONG: bool = true;
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<usize, StoreError> {
         let before = moment.now().plus_seconds(-limits::WEBHOOK_PAYLOAD_KEPT_S);

@@ -115,10 +115,7 @@ pub struct WebhookEndpointDelete {
 impl Operation for WebhookEndpointDelete {
     type Output = ();
     type Error = Error;
-
-    fn is_long(&self) -> bool {
-        true
-    }
+    const IS_LONG: bool = true;
 
     fn organization(&self) -> Option<OrganizationId> {
         self.by.near()

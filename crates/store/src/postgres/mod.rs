@@ -292,12 +292,12 @@ impl Postgres {
     }
 
     pub(crate) async fn write<O: Operation>(&self, operation: O) -> Result<O::Output, O::Error> {
-        let (near, is_long) = (operation.organization(), operation.is_long());
+        let near = operation.organization();
         let (job, answer) = job::job(&self.shared, operation);
         {
             let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
             let queues = queues.as_ref().ok_or_else(|| StoreError::Unavailable("it is closed".into()))?;
-            let queue = if is_long { &queues.long } else { self.writer(&queues.writers, near)? };
+            let queue = if O::IS_LONG { &queues.long } else { self.writer(&queues.writers, near)? };
             queue.try_send(job).map_err(|error| match error {
                 TrySendError::Full(_) => StoreError::Unavailable("too many writes are waiting".into()),
                 TrySendError::Closed(_) => StoreError::Unavailable("its writer has stopped".into()),

@@ -360,9 +360,7 @@ impl Operation for Long {
         tx.organization_for_update(organization_id(2)).await.map(|_| ())
     }
 
-    fn is_long(&self) -> bool {
-        true
-    }
+    const IS_LONG: bool = true;
 }
 
 /// Takes an organization's row, and says that it is that one's.
