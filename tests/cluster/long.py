@@ -21,7 +21,7 @@ SUITES = [
     ("nodes", ["cluster/nodes.py", "--rounds", "4", "--writes", "300"]),
     ("nodes through PgBouncer", ["cluster/nodes.py", "--pooler", "--rounds", "2", "--writes", "200"]),
     ("failover", ["cluster/failover.py", "--writes", "400", "--away", "70"]),
-    ("failover through PgBouncer", ["cluster/failover.py", "--pooler", "--form", "kill", "--form", "standby", "--away", "90"]),
+    ("failover through PgBouncer", ["cluster/failover.py", "--pooler", "--form", "kill", "--form", "standby", "--away", "70"]),
     ("stall", ["cluster/stall.py", "--rounds", "2", "--forgotten", "30"]),
     ("rolling", ["cluster/rolling.py", "--rounds", "2", "--build-next"]),
     ("move", ["cluster/move.py", "--writes", "400"]),
