@@ -2,12 +2,13 @@
 
 use std::future::{poll_fn, ready};
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::oneshot;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement};
 
@@ -36,7 +37,9 @@ pub(super) struct Connection {
     /// Whether the database has the extension Citus.
     is_spread: bool,
     /// Whether it was given up.
-    lost: watch::Sender<bool>,
+    lost: AtomicBool,
+    /// Tells whoever carries its questions so.
+    give_up: Mutex<Option<oneshot::Sender<()>>>,
     answer: Duration,
     runtime: Handle,
     opened: Instant,
@@ -47,7 +50,7 @@ pub(super) struct Connection {
 }
 
 /// The outcome of `work`, unless it takes longer than `limit`. The clock is that of `runtime`: whoever waits
-/// need not have one.
+/// need not have one. The work stands first: what is asked goes out when it is first polled.
 pub(super) async fn within<T>(runtime: &Handle, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
     let late = {
         let _inside = runtime.enter();
@@ -63,7 +66,7 @@ pub(super) async fn within<T>(runtime: &Handle, limit: Duration, work: impl Futu
 /// Carries questions and answers until the client is dropped and has no answer to come, or the connection is
 /// given up. The database would not notice by itself that nobody listens any more: it is told to stop what is
 /// under way. It stays connected until it has answered, for a while, as a pooler stops nothing for who is gone.
-async fn carry(carrier: Carrier, mut given_up: watch::Receiver<bool>, cancel: Cancel) {
+async fn carry(carrier: Carrier, given_up: oneshot::Receiver<()>, cancel: Cancel) {
     let mut carrier = pin!(carrier);
     tokio::select! {
         ended = &mut carrier => {
@@ -72,7 +75,7 @@ async fn carry(carrier: Carrier, mut given_up: watch::Receiver<bool>, cancel: Ca
             }
             return;
         }
-        Ok(_) = given_up.wait_for(|lost| *lost) => {}
+        Ok(()) = given_up => {}
     }
     let mut ends = pin!(tokio::time::timeout(HOST, carrier));
     loop {
@@ -112,13 +115,14 @@ impl Connection {
     /// Connects, from inside `runtime`.
     pub(super) async fn open(runtime: &Handle, target: &Target) -> Result<Self, StoreError> {
         let (client, carrier, cancel) = target.connect().await?;
-        let (lost, given_up) = watch::channel(false);
+        let (give_up, given_up) = oneshot::channel();
         runtime.spawn(carry(carrier, given_up, cancel));
         let mut opened = Self {
             client,
             statements: (!target.pooled).then(|| Mutex::new(Recent::new(STATEMENTS))),
             is_spread: false,
-            lost,
+            lost: AtomicBool::new(false),
+            give_up: Mutex::new(Some(give_up)),
             answer: ANSWER,
             runtime: runtime.clone(),
             opened: Instant::now(),
@@ -147,7 +151,7 @@ impl Connection {
     /// Whether it can still be asked. One that has not answered for long cannot, though whoever asked may be
     /// gone by now; nor can one that is older than another's silence: both may lead to a host that hangs.
     pub(super) fn is_lost(&self) -> bool {
-        if *self.lost.borrow() || self.client.is_closed() {
+        if self.lost.load(Ordering::Acquire) || self.client.is_closed() {
             return true;
         }
         if self.silence().length(Instant::now()) > self.answer {
@@ -172,9 +176,14 @@ impl Connection {
         self.is_spread
     }
 
-    /// Ends it, whatever is under way; who waits for an answer is told at once.
+    /// Ends it, whatever is under way. Who waits for an answer is told once the database has stopped, and soon
+    /// where it says nothing.
     pub(super) fn give_up(&self) {
-        self.lost.send_replace(true);
+        self.lost.store(true, Ordering::Release);
+        if let Some(give_up) = self.give_up.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // Nobody hears it where the connection has ended by itself.
+            let _ = give_up.send(());
+        }
     }
 
     async fn answer<T>(
@@ -190,21 +199,15 @@ impl Connection {
         asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, Failed> {
         let mut asker = Asker::new(self);
-        let mut lost = self.lost.subscribe();
-        // What is asked goes out when it is first polled, and so at once: it stands first.
-        let answer = within(&self.runtime, limit, async {
-            tokio::select! {
-                biased;
-                answer = asked => Some(answer),
-                _ = lost.wait_for(|lost| *lost) => None,
-            }
-        })
-        .await;
-        asker.is_answered = matches!(answer, Some(Some(_)));
+        let answer = within(&self.runtime, limit, asked).await;
+        asker.is_answered = answer.is_some();
         let failed = match answer {
-            Some(Some(Ok(answer))) => return Ok(answer),
-            Some(Some(Err(error))) => failure(&error),
-            Some(None) => (StoreError::Unavailable("the connection was given up".into()), Some(Fault::Lost)),
+            // Of a question that was stopped, perhaps: a commit is then told to be done that nobody else has.
+            Some(_) if self.lost.load(Ordering::Acquire) => {
+                (StoreError::Unavailable("the connection was given up".into()), Some(Fault::Lost))
+            }
+            Some(Ok(answer)) => return Ok(answer),
+            Some(Err(error)) => failure(&error),
             None => {
                 // Who was answered meanwhile stood before this one: the host is slow, not silent.
                 if self.silence().length(Instant::now()) >= limit {
@@ -285,7 +288,7 @@ impl Connection {
             let (first, second) = tokio::join!(biased; connection.run_each(&before), changed);
             first.and(second.map(|_| ()))
         });
-        // It goes out when it is first asked how it went: see `answer_within`.
+        // It goes out when it is first asked how it went: see `within`.
         match poll_fn(|cx| Poll::Ready(sent.as_mut().poll(cx))).await {
             Poll::Pending => Ok(sent),
             Poll::Ready(outcome) => outcome.map(|()| Box::pin(ready(Ok(()))) as Sent),

@@ -140,7 +140,7 @@ impl Tx<'_> {
                     WHERE e.organization_id = ?1 AND e.customer_id = ?2 AND e.external_id = ?4
                         AND e.deleted_at IS NULL AND e.external_id IS NOT NULL)
             FROM organizations AS o
-            LEFT JOIN members AS m ON m.organization_id = o.id AND m.customer_id = ?2 AND m.email_key = ?3
+            LEFT JOIN members AS m ON m.organization_id = ?1 AND m.customer_id = ?2 AND m.email_key = ?3
                 AND m.deleted_at IS NULL
             WHERE o.id = ?1 AND o.deleted_at IS NULL";
         let params = [organization.into(), customer.into(), email.key().into(), external_id.into()];

@@ -62,13 +62,14 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn webhook_lanes_rest(&mut self) -> Result<(), StoreError> {
-        self.submit(
-            "DELETE FROM webhook_lanes WHERE NOT EXISTS (SELECT 1 FROM webhook_endpoints AS e
-                WHERE e.organization_id = webhook_lanes.organization_id AND e.id = webhook_lanes.endpoint_id
-                    AND e.deleted_at IS NULL)",
-            &[],
-        )
-        .await?;
+        let of_deleted = "SELECT l.organization_id, l.endpoint_id FROM webhook_lanes AS l
+            WHERE l.lane = 'first' AND NOT EXISTS (SELECT 1 FROM webhook_endpoints AS e
+                WHERE e.organization_id = l.organization_id AND e.id = l.endpoint_id AND e.deleted_at IS NULL)";
+        for (organization, endpoint) in
+            self.all(of_deleted, &[], |row| Ok((row.get(0)?, row.get(1)?))).await?
+        {
+            self.webhook_lanes_delete(organization, endpoint).await?;
+        }
         self.submit("UPDATE webhook_lanes SET due_at = NULL, leased_until = NULL", &[]).await
     }
 
