@@ -74,7 +74,7 @@ class Balancer:
 
     def slow_head_faults(self):
         """What is wrong with how long the balancer reads a head of which a line comes every second."""
-        begun = time.monotonic()
+        begun, lines = time.monotonic(), 0
         with socket.create_connection(("127.0.0.1", self._port), timeout=1) as client:
             try:
                 client.sendall(b"GET /healthz HTTP/1.1\r\n")
@@ -83,10 +83,13 @@ class Balancer:
                         answer = client.recv(1024)
                     except socket.timeout:
                         client.sendall(b"X-Slow: head\r\n")
+                        lines += 1
                         continue
+                    if not lines:
+                        return ["no slow head is read at all"]
                     return [] if answer.startswith(b"HTTP/1.1 408 ") or not answer else [f"a slow head is answered {answer[:100]}"]
             except ConnectionError:
-                return []
+                return [] if lines else ["no slow head is read at all"]
         return [f"a head is read for more than {HEAD_S + SLACK_S} s"]
 
     def servers(self):

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
-SUITE_S = 600  # for one suite; then it is interrupted, and ends what it began
+SUITE_S = 900  # for one suite; then it is interrupted, and ends what it began
 ON_POSTGRES = ["./postgres.sh"]
 # What it is called, and the command.
 SUITES = [

@@ -71,15 +71,23 @@ impl Readiness {
 /// Whether requests should be sent here. It always answers within two seconds.
 async fn ready(shared: &Shared) -> Response {
     if shared.draining.load(Ordering::Relaxed) {
-        return call::json(StatusCode::SERVICE_UNAVAILABLE, &json!({"status": "draining"}));
+        return draining();
     }
-    match shared.readiness.now(shared).await {
+    // Whoever asked before may have hung up, and left the question to the next.
+    let longest = limits::READY_COMMIT + limits::READY_READ;
+    let said = tokio::time::timeout(longest, shared.readiness.now(shared)).await;
+    match said.unwrap_or(Said::Unavailable) {
+        _ if shared.draining.load(Ordering::Relaxed) => draining(),
         Said::Ok => call::json(StatusCode::OK, &json!({"status": "ok"})),
         Said::Degraded(reason) => {
             call::json(StatusCode::OK, &json!({"status": "degraded", "reason": reason}))
         }
         Said::Unavailable => call::json(StatusCode::SERVICE_UNAVAILABLE, &json!({"status": "unavailable"})),
     }
+}
+
+fn draining() -> Response {
+    call::json(StatusCode::SERVICE_UNAVAILABLE, &json!({"status": "draining"}))
 }
 
 async fn judge(shared: &Shared) -> Said {

@@ -156,6 +156,14 @@ impl<'c> Tx<'c> {
         }
     }
 
+    /// The same for rows that nobody else holds; the others are not found.
+    pub(crate) const fn for_update_of_free(&self) -> &'static str {
+        match &self.engine {
+            Engine::Sqlite(_) => sqlite::FOR_UPDATE,
+            Engine::Postgres(session) => session.for_update_of_free(),
+        }
+    }
+
     /// What makes the hexadecimal digits of an id, in capitals and without hyphens.
     pub(crate) fn id_digits(&self, column: &str) -> String {
         match &self.engine {

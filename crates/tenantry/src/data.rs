@@ -68,12 +68,12 @@ async fn backup_file(store: &Store, path: &Path) -> Result<Written, Failure> {
         _ => {}
     }
     let name = path.file_name().ok_or_else(|| Failure::Config(format!("{}: no file", path.display())))?;
+    let mut signals = Signals::new()?;
     // A name that nobody has: what a killed backup left is in nobody's way.
     let unique = moments(installation::clock())().uuid().simple();
     let draft = path.with_file_name(format!(".{}.{unique}", name.to_string_lossy()));
     let about = |error: io::Error| Failure::Config(format!("{}: {error}", draft.display()));
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).map_err(about)?;
-    let mut signals = Signals::new()?;
     let (stop, stopped) = watch::channel(false);
     let mut listening = JoinSet::new();
     listening.spawn(async move {

@@ -163,12 +163,15 @@ impl<'a> Loading<'a> {
                 tracing::warn!(%error, name, "the database did not look over a table; it will by itself");
             }
         }
-        let Err(error) = self.store.write(Finish).await else { return Ok(()) };
-        // A commit that broke may have happened.
-        match self.store.reader()?.tx()?.installation_has(UNFINISHED).await {
-            Ok(false) => Ok(()),
-            Ok(true) => Err(error),
-            Err(unknown) => Err(ArchiveError::InDoubt(unknown)),
+        match self.store.write(Finish).await {
+            // It may have happened, or happen yet: who does it again waits for that, and finds nothing to do then.
+            Err(ArchiveError::Store(StoreError::InDoubt(_))) => {
+                self.store.write(Finish).await.map_err(|unknown| match unknown {
+                    ArchiveError::Store(unknown) => ArchiveError::InDoubt(unknown),
+                    other => other,
+                })
+            }
+            done => done,
         }
     }
 

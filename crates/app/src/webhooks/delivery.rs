@@ -1,5 +1,7 @@
 //! What whoever delivers webhooks asks of the database: what to send next, and writing down what came of it.
 
+use std::collections::BTreeSet;
+
 use tenantry_core::ids::{OrganizationId, WebhookDeliveryId};
 use tenantry_core::webhook::{self, Attempt, AttemptFacts, EventState, FAILURES_TO_DISABLE, WebhookError};
 use tenantry_core::{Moment, Timestamp};
@@ -173,14 +175,19 @@ impl App {
     /// When the database fails.
     pub async fn webhook_claim(&self, limit: usize) -> Result<Vec<WebhookClaim>, StoreError> {
         let limit = limit.min(limits::WEBHOOK_TAKEN);
+        let mut passed = BTreeSet::new();
         for _ in 0..limits::WEBHOOK_LOOKS {
+            let wanted = limit.saturating_add(passed.len());
             let mut reader = self.store.reader()?;
-            let mut lanes = reader.tx()?.webhook_lanes_due(self.now(), limit, limits::WEBHOOK_SHARE).await?;
+            let due = reader.tx()?.webhook_lanes_due(self.now(), wanted, limits::WEBHOOK_SHARE).await?;
+            let mut lanes: Vec<_> =
+                due.into_iter().filter(|lane| !passed.contains(lane)).take(limit).collect();
             if lanes.is_empty() {
                 break;
             }
             // Whoever holds several takes them in this order.
             lanes.sort_unstable();
+            passed.extend(lanes.iter().copied());
             let claims = self.webhook_take(lanes).await?;
             // Otherwise another was faster, or there was nothing to send in them.
             if !claims.is_empty() {
@@ -190,39 +197,31 @@ impl App {
         Ok(Vec::new())
     }
 
-    /// Takes these lanes. One that cannot be read, or that somebody else is busy with, keeps no other back.
+    /// Takes these lanes. One that cannot be read keeps no other back.
     async fn webhook_take(&self, lanes: Vec<WebhookLaneDue>) -> Result<Vec<WebhookClaim>, StoreError> {
         match self.store.write(Claim(lanes.clone())).await {
-            Ok(claims) => return Ok(claims),
-            // They may be held.
-            Err(error @ StoreError::InDoubt(_)) => return Err(error),
-            Err(_) => {}
+            Err(StoreError::Unexpected(_)) => {}
+            taken => return taken,
         }
-        let (mut claims, mut failed) = (Vec::new(), Vec::new());
+        let mut claims = Vec::new();
         for lane in lanes {
-            let taken = self.store.write(Claim(vec![lane])).await;
-            let ended = match taken {
-                Ok(mut taken) => {
-                    claims.append(&mut taken);
-                    Ok(())
-                }
+            match self.store.write(Claim(vec![lane])).await {
+                Ok(mut taken) => claims.append(&mut taken),
                 Err(error @ StoreError::Unexpected(_)) => {
                     let WebhookLaneDue { organization, endpoint, .. } = lane;
                     tracing::error!(%error, %organization, %endpoint, "webhooks are put off");
-                    self.store.write(PutOff(lane)).await
+                    if let Err(error) = self.store.write(PutOff(lane)).await {
+                        tracing::error!(%error, %organization, %endpoint, "webhooks could not be put off");
+                    }
                 }
-                Err(error) => Err(error),
-            };
-            failed.extend(ended.err());
-            // Then it is the database.
-            if failed.len() > 1 {
-                break;
+                Err(error) if claims.is_empty() => return Err(error),
+                Err(error) => {
+                    tracing::warn!(%error, "some webhooks wait");
+                    break;
+                }
             }
         }
-        match failed.pop() {
-            Some(error) if claims.is_empty() => Err(error),
-            _ => Ok(claims),
-        }
+        Ok(claims)
     }
 
     /// When there will be something to send next, as far as is known now.

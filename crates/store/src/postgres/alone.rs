@@ -57,6 +57,9 @@ pub(super) async fn run_all(shared: Arc<Shared>, mut queue: Receiver<Left>) {
             });
             whose.insert(begun.id(), of);
         }
+        if waiting.len() >= QUEUE {
+            waiting.retain(|left: &Left| !left.job.is_given_up());
+        }
         tokio::select! {
             Some(ended) = running.join_next_with_id() => {
                 let (id, writer) = match ended {
@@ -75,11 +78,12 @@ pub(super) async fn run_all(shared: Arc<Shared>, mut queue: Receiver<Left>) {
     }
 }
 
-/// The place of the first that may run: not more than a part of one organization's do.
+/// The place of the first that may run: not more than a part of one organization's do. Those of none are nobody's
+/// to have too many of.
 fn next(waiting: &VecDeque<Left>, running: &HashMap<Id, Option<OrganizationId>>) -> Option<usize> {
     waiting.iter().position(|left| {
         let of = left.job.organization();
-        running.values().filter(|other| **other == of).count() < WAITING_EACH
+        of.is_none() || running.values().filter(|other| **other == of).count() < WAITING_EACH
     })
 }
 
@@ -96,7 +100,9 @@ async fn run(writer: &mut Writer, left: Left) {
         if job.is_given_up() {
             return;
         }
-        match writer.once(job, Mode::Alone, is_strict).await {
+        let outcome = writer.once(job, Mode::Alone, is_strict).await;
+        writer.let_go();
+        match outcome {
             Once::Answered => return,
             Once::Again(again, fault, error) => {
                 is_strict |= fault == Fault::Late;

@@ -1,7 +1,7 @@
 //! One connection to the database, with the statements that are prepared on it.
 
 use std::future::{poll_fn, ready};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
@@ -67,7 +67,7 @@ pub(super) async fn within<T>(runtime: &Handle, limit: Duration, work: impl Futu
 /// given up. The database would not notice by itself that nobody listens any more: it is told to stop what is
 /// under way. It stays connected until it has answered, for a while, as a pooler stops nothing for who is gone.
 async fn carry(carrier: Carrier, given_up: oneshot::Receiver<()>, cancel: Cancel) {
-    let mut carrier = pin!(carrier);
+    let mut carrier = Box::pin(carrier);
     tokio::select! {
         ended = &mut carrier => {
             if let Err(error) = ended {
@@ -77,18 +77,21 @@ async fn carry(carrier: Carrier, given_up: oneshot::Receiver<()>, cancel: Cancel
         }
         Ok(()) = given_up => {}
     }
-    let mut ends = pin!(tokio::time::timeout(HOST, carrier));
-    loop {
-        let mut asking = pin!(tokio::time::timeout(HOST, cancel.ask()));
-        tokio::select! {
-            _ = &mut ends => return drop(asking.await),
-            _ = &mut asking => {}
+    let (carries, mut ended) = oneshot::channel::<()>();
+    let carried = async move {
+        let _ = tokio::time::timeout(HOST, carrier).await;
+        drop(carries);
+    };
+    // Whoever began to tell a pooler to stop has to hear it out. The next question is stopped by itself.
+    let stopped = async {
+        loop {
+            let _ = tokio::time::timeout(HOST, cancel.ask()).await;
+            if tokio::time::timeout(CANCEL_AGAIN, &mut ended).await.is_ok() {
+                return;
+            }
         }
-        // The next question is stopped by itself.
-        if tokio::time::timeout(CANCEL_AGAIN, &mut ends).await.is_ok() {
-            return;
-        }
-    }
+    };
+    tokio::join!(carried, stopped);
 }
 
 /// Who waits for an answer, or does so no more.

@@ -169,8 +169,9 @@ async fn build(
     connection.run(&format!("SET statement_timeout = {BUILD_MS}; SET lock_timeout = 0")).await?;
     let sql = step.sql(TYPES).replacen(" INDEX ", " INDEX CONCURRENTLY IF NOT EXISTS ", 1);
     let built = connection.run_within(MIGRATION_ANSWER, &sql).await;
-    connection.run(&format!("SET statement_timeout = {STATEMENT_MS}; SET lock_timeout = {LOCK_MS}")).await?;
-    built?;
+    let reset = format!("SET statement_timeout = {STATEMENT_MS}; SET lock_timeout = {LOCK_MS}");
+    let reset = connection.run(&reset).await;
+    built.and(reset)?;
     if hold(connection, step).await? {
         if is_whole(connection, index).await? != Some(true) {
             let unfinished = format!("index {index} was not built to its end");

@@ -150,8 +150,11 @@ impl Transaction {
         let [.., undo] = self.take_before();
         // A message of its own, as in `opening`.
         let set = format!("SET LOCAL lock_timeout = {}", limits::LOCK_AFTER_MS);
-        let done = self.connection.run_each(&[undo, set, String::new()]).await;
-        drop(self.note(done));
+        if self.connection.run_each(&[undo, set, String::new()]).await.is_err() {
+            // What the others did cannot be kept, nor told apart.
+            self.fault = Some(Fault::Lost);
+            self.connection.give_up();
+        }
     }
 
     fn note<T>(&mut self, outcome: Result<T, Failed>) -> Result<T, StoreError> {
@@ -235,7 +238,8 @@ impl Transaction {
         if !self.begun {
             return Ok(());
         }
-        if self.fault == Some(Fault::Lost) {
+        if self.fault == Some(Fault::Lost) || self.failed {
+            self.connection.give_up();
             let lost = StoreError::Unavailable("the connection to the database was lost".into());
             return Err(NotCommitted::Undone(lost, Some(Fault::Lost)));
         }
@@ -333,6 +337,13 @@ impl Session<'_> {
             return Err(unexpected("a text with U+0000 is to be stored"));
         }
         Ok(transaction)
+    }
+
+    pub(crate) const fn for_update_of_free(&self) -> &'static str {
+        match self {
+            Self::Writing(_) => " FOR UPDATE SKIP LOCKED",
+            Self::Reading(_) | Self::Searching(_) => "",
+        }
     }
 
     pub(crate) const fn for_update(&self) -> &'static str {

@@ -42,6 +42,7 @@ pub(super) async fn write_all(shared: Arc<Shared>, mut queue: Receiver<AnyJob>, 
             }
             None => Vec::new(),
         };
+        writer.let_go();
         for left in left {
             left.hand_to(&alone);
         }
@@ -55,7 +56,9 @@ pub(super) async fn write_long(shared: Arc<Shared>, queue: Arc<Turn<Receiver<Any
         let next = queue.lock().await.recv().await;
         let Some(job) = next else { return };
         if !job.is_given_up() {
-            for left in writer.single(job).await {
+            let left = writer.single(job).await;
+            writer.let_go();
+            for left in left {
                 left.hand_to(&alone);
             }
         }
@@ -88,6 +91,11 @@ impl Writer {
         Self { shared, connection: None }
     }
 
+    /// Lets a connection that was given up go at once: what it holds is in everybody's way.
+    pub(super) fn let_go(&mut self) {
+        self.connection.take_if(|connection| connection.is_lost());
+    }
+
     async fn begin(&mut self, mode: Mode) -> Result<Transaction, StoreError> {
         if let Some(connection) = self.connection.as_ref().filter(|known| !known.is_lost()) {
             return Ok(Transaction::new(Arc::clone(connection), mode));
@@ -118,8 +126,8 @@ impl Writer {
             }
         };
         let (mut ran, mut left) = (Jobs::new(), Vec::new());
-        let mut is_patient = true;
-        for mut job in jobs {
+        let (mut is_patient, mut jobs) = (true, jobs.into_iter());
+        while let Some(mut job) = jobs.next() {
             if let Some(fault) = transaction.fault() {
                 left.push(Left::after(job, Some(fault)));
                 continue;
@@ -130,7 +138,7 @@ impl Writer {
             // What failed although the operation says that it did not is judged when it runs alone.
             let alone = fault.is_some() || (done && transaction.has_failed());
             transaction.end_operation(done && !alone);
-            if fault == Some(Fault::Conflict) && is_patient {
+            if fault == Some(Fault::Conflict) && is_patient && jobs.len() > 0 {
                 is_patient = false;
                 transaction.wait_no_more().await;
             }

@@ -169,7 +169,7 @@ impl Tx<'_> {
     }
 
     /// Holds a lane that is due until `until`; answers whether it was still free. The endpoint's other lane is
-    /// held as well, until the transaction ends.
+    /// held as well, until the transaction ends. Nobody is waited for: what somebody else holds is not free.
     ///
     /// # Errors
     /// When the database fails.
@@ -179,8 +179,15 @@ impl Tx<'_> {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.webhook_lanes_hold(lane.organization, lane.endpoint).await?;
         let WebhookLaneDue { organization, endpoint, lane } = lane;
+        let sql = format!(
+            "SELECT lane FROM webhook_lanes WHERE organization_id = ?1 AND endpoint_id = ?2 ORDER BY lane{}",
+            self.for_update_of_free()
+        );
+        let free = self.all(&sql, &[organization.into(), endpoint.into()], |_| Ok(())).await?;
+        if free.len() < WebhookLane::ALL.len() {
+            return Ok(false);
+        }
         let held = self
             .execute(
                 "UPDATE webhook_lanes SET leased_until = ?4
@@ -265,7 +272,7 @@ impl Tx<'_> {
     }
 
     /// Sets when an endpoint's lanes next have something to do: what waits for its first attempt is due
-    /// `now`, behind every other endpoint that is due already.
+    /// `now`, behind every other endpoint that is due already, unless it was put off.
     ///
     /// # Errors
     /// When the database fails.
@@ -279,8 +286,9 @@ impl Tx<'_> {
         // overlook the one whose writer it waited for.
         self.webhook_lanes_hold(organization, endpoint).await?;
         self.submit(
-            "UPDATE webhook_lanes SET due_at = CASE lane
-                WHEN 'first' THEN (
+            "UPDATE webhook_lanes SET due_at = CASE
+                WHEN lane = 'first' AND due_at > ?3 THEN due_at
+                WHEN lane = 'first' THEN (
                     SELECT ?3 FROM webhook_events
                     WHERE organization_id = ?1 AND endpoint_id = ?2 AND state = 'pending' AND due_at IS NULL
                     LIMIT 1)

@@ -9,7 +9,7 @@ use tenantry_core::ids::{OrganizationId, WebhookEndpointId, WebhookEventId};
 use tenantry_core::organization::Organization;
 use tenantry_core::team::TeamRole;
 use tenantry_core::webhook::{Endpoint, EndpointUrl, Event, EventData, EventType, Format, Secret};
-use tenantry_store::{Company, Operation, Search, Store, StoreError, Tx, WebhookLane};
+use tenantry_store::{Company, Operation, Search, Store, StoreError, Tx, WebhookLane, WebhookLaneDue};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -191,12 +191,13 @@ fn endpoint() -> Endpoint {
     }
 }
 
-#[tokio::test]
-async fn a_lane_that_is_settled_while_an_event_is_written_knows_of_it() {
-    let Some(database) = Database::postgres() else { return };
-    let (one, two) = (with_vault(&database).await, with_vault(&database).await);
-    run!(one, endpoint(), |new, tx, _| Ok(tx.webhook_endpoint_insert(new).await?)).unwrap();
-    let gate = Arc::new(Semaphore::new(0));
+/// Writes an event, and goes on once `gate` opens.
+async fn write_slowly(
+    store: &Store,
+    gate: &Arc<Semaphore>,
+    database: &Database,
+) -> JoinSet<Result<(), Failure>> {
+    run!(store.clone(), endpoint(), |new, tx, _| Ok(tx.webhook_endpoint_insert(new).await?)).unwrap();
     let event = Event {
         id: WebhookEventId::new(Uuid::from_u128(5)),
         organization: organization_id(1),
@@ -205,7 +206,7 @@ async fn a_lane_that_is_settled_while_an_event_is_written_knows_of_it() {
         event_type: EventType::CustomerCreated,
         data: EventData::Customer(Box::new(customer(1, 1))),
     };
-    let (writer, wait) = (one.clone(), Arc::clone(&gate));
+    let (writer, wait) = (store.clone(), Arc::clone(gate));
     let writing = begin(async move {
         run!(writer, (event, wait), |input, tx, _| {
             tx.webhook_event_insert(&input.0).await?;
@@ -213,7 +214,16 @@ async fn a_lane_that_is_settled_while_an_event_is_written_knows_of_it() {
             Ok(())
         })
     });
-    until(|| !in_state(&database, "state = 'idle in transaction'").is_empty()).await;
+    until(|| !in_state(database, "state = 'idle in transaction'").is_empty()).await;
+    writing
+}
+
+#[tokio::test]
+async fn a_lane_that_is_settled_while_an_event_is_written_knows_of_it() {
+    let Some(database) = Database::postgres() else { return };
+    let (one, two) = (with_vault(&database).await, with_vault(&database).await);
+    let gate = Arc::new(Semaphore::new(0));
+    let writing = write_slowly(&one, &gate, &database).await;
     let settling = begin(async move {
         run!(two, endpoint(), |of, tx, _| Ok(tx.webhook_lanes_settle(of.organization, of.id, at(7)).await?))
     });
@@ -223,6 +233,23 @@ async fn a_lane_that_is_settled_while_an_event_is_written_knows_of_it() {
     ended(settling).await.unwrap();
     let due = read!(one, webhook_lanes_due(at(10), 10, 10));
     assert_eq!(due.iter().map(|lane| lane.lane).collect::<Vec<_>>(), [WebhookLane::First]);
+}
+
+#[tokio::test]
+async fn a_lane_that_somebody_is_busy_with_is_not_waited_for() {
+    let Some(database) = Database::postgres() else { return };
+    let (one, two) = (with_vault(&database).await, with_vault(&database).await);
+    let gate = Arc::new(Semaphore::new(0));
+    let of = endpoint();
+    let lane = WebhookLaneDue { organization: of.organization, endpoint: of.id, lane: WebhookLane::First };
+    let take = async || {
+        run!(two.clone(), lane, |lane, tx, _| Ok(tx.webhook_lane_lease(*lane, at(2), at(20)).await?)).unwrap()
+    };
+    let writing = write_slowly(&one, &gate, &database).await;
+    assert!(!take().await);
+    gate.add_permits(1);
+    ended(writing).await.unwrap();
+    assert!(take().await);
 }
 
 /// The sessions of the database that this is true of.
