@@ -135,8 +135,8 @@ class Watch:
 def lose_standby(_, options):
     with Cluster() as cluster:
         # More write than a node has places for: reads go on all the same.
-        stage = Stage(cluster, options, "--max-in-flight", "8")
-        with Load(stage.nodes[0].base, stage.tenants, writers=10, readers=2) as load:
+        stage = Stage(cluster, options, "--max-in-flight", "16")
+        with Load(stage.nodes[0].base, stage.tenants, writers=14, readers=2) as load:
             book = load.book
             load.wait_for_writes(options.writes)
             stage.standby.kill()

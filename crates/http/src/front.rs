@@ -218,12 +218,14 @@ impl Front {
     }
 
     async fn route(&self, request: Request<Body>) -> Response {
-        // A server that is busy is alive, and where others are sent they find no more room.
-        let is_exempt = matches!(request.uri().path(), "/healthz" | "/readyz");
-        let is_write = !request.method().is_safe();
+        // First: a write that is refused takes no read's place.
+        let among_writes = (!request.method().is_safe()).then(|| self.writes.try_acquire());
+        if matches!(among_writes, Some(Err(_))) {
+            return busy(request.uri());
+        }
         let place = self.places.try_acquire();
-        let among_writes = is_write.then(|| self.writes.try_acquire());
-        if !is_exempt && (place.is_err() || matches!(among_writes, Some(Err(_)))) {
+        // A server that is busy is alive, and others may be as busy.
+        if place.is_err() && !matches!(request.uri().path(), "/healthz" | "/readyz") {
             return busy(request.uri());
         }
         let uri = request.uri().clone();
