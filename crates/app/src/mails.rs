@@ -31,8 +31,8 @@ pub(crate) async fn queue(tx: &mut Tx<'_>, moment: &mut Moment, new: NewMail<'_>
         }
         None => None,
     };
-    let now = moment.now();
-    let (created_at, due_at) = (now, now);
+    let created_at = moment.now();
+    let due_at = created_at;
     let mail =
         QueuedMail { id, organization, created_at, expires_at, to, letter, sealed, due_at, attempts: 0 };
     Ok(tx.mail_insert(&mail).await?)

@@ -46,9 +46,9 @@ pub(super) async fn run_all(shared: Arc<Shared>, mut queue: Receiver<Left>) {
     let (mut waiting, mut is_open) = (VecDeque::new(), true);
     let (mut running, mut whose) = (JoinSet::new(), HashMap::<Id, Option<OrganizationId>>::new());
     loop {
-        while let Some(next) = next(&waiting, &whose)
+        while let Some(place) = next(&waiting, &whose)
             && let Some(mut writer) = idle.pop()
-            && let Some(left) = waiting.remove(next)
+            && let Some(left) = waiting.remove(place)
         {
             let of = left.job.organization();
             let begun = running.spawn(async move {

@@ -50,6 +50,20 @@ async fn what_is_sent_after_an_operation_that_failed_keeps_its_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_failed_is_not_said_to_be_committed() {
+    let Some(database) = Database::new() else { return };
+    let [connection] = connect(&database).await;
+    let mut transaction = Transaction::new(connection, Mode::Shared);
+    transaction.begin_operation();
+    transaction.change(INSERT, &[Param::Int(2)]).await.unwrap();
+    transaction.end_operation(true);
+    // Outside of every operation, as what goes on between two of them.
+    transaction.change("INSERT INTO a (x) VALUES (1)", &[]).await.unwrap_err();
+    assert!(matches!(transaction.commit(None).await, Err(NotCommitted::Undone(..))));
+    assert_eq!(database.query("SELECT x FROM a").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_waited_for_a_row_in_vain_waits_for_no_other() {
     let Some(database) = Database::new() else { return };
     let [holder, connection] = connect(&database).await;

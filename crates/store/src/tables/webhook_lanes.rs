@@ -180,12 +180,8 @@ impl Tx<'_> {
         until: Timestamp,
     ) -> Result<bool, StoreError> {
         let WebhookLaneDue { organization, endpoint, lane } = lane;
-        let sql = format!(
-            "SELECT lane FROM webhook_lanes WHERE organization_id = ?1 AND endpoint_id = ?2 ORDER BY lane{}",
-            self.for_update_of_free()
-        );
-        let free = self.all(&sql, &[organization.into(), endpoint.into()], |_| Ok(())).await?;
-        if free.len() < WebhookLane::ALL.len() {
+        let free = self.webhook_lanes_found(organization, endpoint, self.for_update_of_free()).await?;
+        if free < WebhookLane::ALL.len() {
             return Ok(false);
         }
         let held = self
@@ -246,13 +242,21 @@ impl Tx<'_> {
         organization: OrganizationId,
         endpoint: WebhookEndpointId,
     ) -> Result<bool, StoreError> {
+        Ok(self.webhook_lanes_found(organization, endpoint, self.for_update()).await? > 0)
+    }
+
+    /// How many of an endpoint's lanes are there for who holds them in this way.
+    async fn webhook_lanes_found(
+        &mut self,
+        organization: OrganizationId,
+        endpoint: WebhookEndpointId,
+        hold: &str,
+    ) -> Result<usize, StoreError> {
         // Always in the same order, so that two who hold them do not wait for each other.
         let sql = format!(
-            "SELECT lane FROM webhook_lanes WHERE organization_id = ?1 AND endpoint_id = ?2 ORDER BY lane{}",
-            self.for_update()
+            "SELECT lane FROM webhook_lanes WHERE organization_id = ?1 AND endpoint_id = ?2 ORDER BY lane{hold}"
         );
-        let held = self.all(&sql, &[organization.into(), endpoint.into()], |_| Ok(())).await?;
-        Ok(!held.is_empty())
+        Ok(self.all(&sql, &[organization.into(), endpoint.into()], |_| Ok(())).await?.len())
     }
 
     /// Takes an endpoint's lanes away: it is told nothing more.
