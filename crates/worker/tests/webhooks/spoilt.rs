@@ -1,9 +1,16 @@
 //! What cannot be read, is too much at once, or was taken back keeps nothing else from being delivered.
 
+use std::sync::Arc;
+
 use serde_json::json;
-use tenantry_app::limits::{PUT_OFF_S, WEBHOOK_LEASE_S, WEBHOOK_SHARE, WEBHOOK_SKIPPED};
+use tenantry_app::limits::{PUT_OFF_S, WEBHOOK_LEASE_S, WEBHOOK_SHARE, WEBHOOK_SKIPPED, WEBHOOK_TAKEN};
 use tenantry_app::webhooks::Attempted;
+use tenantry_core::Moment;
+use tenantry_core::ids::{OrganizationId, WebhookEndpointId};
 use tenantry_core::webhook::Attempt;
+use tenantry_store::{Operation, StoreError, Tx};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 use super::receiver::Receiver;
 use super::webhook_support::World;
@@ -100,6 +107,54 @@ async fn endpoints_that_cannot_be_read_take_nobodys_turn_however_many_they_are()
         assert_eq!(whole.next().await.json()["data"]["name"], name);
         world.clock.advance_s(PUT_OFF_S);
     }
+}
+
+/// Holds the lanes of these endpoints until the second opens, and opens the first when it does.
+struct Hold(OrganizationId, Vec<WebhookEndpointId>, [Arc<Semaphore>; 2]);
+
+impl Operation for Hold {
+    type Output = ();
+    type Error = StoreError;
+    const IS_LONG: bool = true;
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<(), StoreError> {
+        let Self(organization, endpoints, [held, gate]) = self;
+        for endpoint in endpoints {
+            tx.webhook_lanes_hold(*organization, *endpoint).await?;
+        }
+        held.add_permits(1);
+        drop(gate.acquire().await);
+        Ok(())
+    }
+}
+
+/// SQLite has one writer: there nobody else is busy.
+#[tokio::test(flavor = "multi_thread")]
+async fn lanes_that_somebody_is_busy_with_keep_no_other_waiting() {
+    if std::env::var("TENANTRY_TEST_ENGINE").as_deref() != Ok("postgres") {
+        return;
+    }
+    let receiver = Receiver::start().await;
+    let world = World::new(std::slice::from_ref(&receiver.host)).await;
+    let mut endpoints = Vec::new();
+    for _ in 0..=WEBHOOK_TAKEN {
+        let endpoint = subscribe(&world, &receiver).await;
+        endpoints.push(WebhookEndpointId::new(text(&endpoint["id"]).parse().unwrap()));
+    }
+    rename(&world, "Told").await;
+    // What is due at the same time is taken in this order.
+    endpoints.sort_unstable();
+    let free = endpoints.pop().unwrap();
+    let [held, gate] = [(); 2].map(|()| Arc::new(Semaphore::new(0)));
+    let hold = Hold(world.organization, endpoints, [Arc::clone(&held), Arc::clone(&gate)]);
+    let (app, mut holding) = (Arc::clone(&world.app), JoinSet::new());
+    holding.spawn(async move { app.store().write(hold).await });
+    drop(held.acquire().await);
+    let claims = world.app.webhook_claim(WEBHOOK_TAKEN).await.unwrap();
+    assert_eq!(claims.iter().map(|claim| claim.endpoint.id).collect::<Vec<_>>(), [free]);
+    gate.add_permits(1);
+    holding.join_next().await.unwrap().unwrap().unwrap();
+    assert_eq!(world.app.webhook_claim(WEBHOOK_TAKEN).await.unwrap().len(), WEBHOOK_TAKEN);
 }
 
 #[tokio::test]
