@@ -7,7 +7,7 @@
 //!
 //! An answer is replayed to nobody who could not get it now: see [`Attempt::rechecked`].
 //!
-//! The states are those of contracts/ahasend-behaviour.md 1.8.
+//! The states are those of docs/contracts/ahasend.md, 1.8.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

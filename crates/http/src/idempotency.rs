@@ -1,5 +1,5 @@
 //! `Idempotency-Key` on the wire: what every POST of both dialects honours that has a caller
-//! (contracts/ahasend-behaviour.md 1.8).
+//! (docs/contracts/ahasend.md, 1.8).
 //!
 //! The router claims the key before the handler runs and keeps the handler's refusals; a handler's part is
 //! to run its use case by [`Call::write_once`], which keeps the answer in the transaction of the effect.

@@ -20,7 +20,7 @@ pub(crate) const SCOPE: usize = 300;
 pub(crate) const NETWORKS_SENT: usize = 1_000;
 /// Characters of a network.
 pub(crate) const NETWORK: usize = 64;
-/// Characters of an API key's label (contracts/ahasend-behaviour.md 1.6).
+/// Characters of an API key's label (docs/contracts/ahasend.md, 1.6).
 pub(crate) const KEY_LABEL: usize = 255;
 /// How often nodes tell each other what callers took.
 pub(crate) const SHARE_EVERY: Duration = Duration::from_millis(200);
@@ -37,7 +37,7 @@ pub(crate) const READY_READ: Duration = Duration::from_millis(500);
 pub(crate) const CLOCK_OFF: Duration = Duration::from_secs(5);
 /// Query parameters looked at.
 pub(crate) const QUERY_PARAMETERS: usize = 200;
-/// Characters of an idempotency key (contracts/seeds/002).
+/// Characters of an idempotency key (docs/contracts/founding-operations.md, 2).
 pub(crate) const IDEMPOTENCY_KEY: usize = 255;
 /// Violations told of one request.
 pub(crate) const VIOLATIONS: usize = 100;

@@ -1,4 +1,5 @@
-//! What customers see and change of themselves (contracts/polar-behaviour.md 8.1 to 8.5, 8.7 and 11.5).
+//! What customers see and change of themselves (docs/contracts/polar/portal.md, 8.1 to 8.5 and 8.7,
+//! and docs/contracts/polar/cases.md, 11.5).
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! `/v1/customer-portal/members` (contracts/polar-behaviour.md 8.6 and 11.4).
+//! `/v1/customer-portal/members` (docs/contracts/polar/portal.md, 8.6, and docs/contracts/polar/cases.md, 11.4).
 
 #![allow(
     clippy::unwrap_used,

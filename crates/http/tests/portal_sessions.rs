@@ -1,4 +1,4 @@
-//! `POST /v1/customer-sessions` (contracts/polar-behaviour.md 7 and 11.8).
+//! `POST /v1/customer-sessions` (docs/contracts/polar/portal.md, 7, and docs/contracts/polar/cases.md, 11.8).
 
 #![allow(
     clippy::unwrap_used,

@@ -1,5 +1,5 @@
-//! The settings of an organization, each with its defaults (contracts/polar-behaviour.md 2.2 and 12,
-//! contracts/ahasend-behaviour.md 1.4). Their keys serialise in the published order.
+//! The settings of an organization, each with its defaults (docs/contracts/polar/organizations.md, 2.2 and 12, and
+//! docs/contracts/ahasend.md, 1.4). Their keys serialise in the published order.
 
 use serde::{Deserialize, Serialize};
 
@@ -302,7 +302,7 @@ settings! {
 }
 
 settings! {
-    /// Fields of the 2024 and 2025 documents (contracts/seeds/004): deprecated, kept and shown.
+    /// Fields of the 2024 and 2025 documents (docs/contracts/founding-operations.md, 3): deprecated, kept and shown.
     LegacySettings {
         /// Free text.
         bio: Option<String> = None,
@@ -385,7 +385,7 @@ pub struct ProfileSettingsChange {
 }
 
 settings! {
-    /// Fields of the AhaSend dialect (contracts/ahasend-behaviour.md 1.4).
+    /// Fields of the AhaSend dialect (docs/contracts/ahasend.md, 1.4).
     AccountSettings {
         /// Free text.
         about: String = String::new(),

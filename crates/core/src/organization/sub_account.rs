@@ -1,4 +1,4 @@
-//! The rules of sub-accounts, as pure functions of facts (contracts/ahasend-behaviour.md 1.7). A sub-account
+//! The rules of sub-accounts, as pure functions of facts (docs/contracts/ahasend.md, 1.7). A sub-account
 //! is an organization like any other; its parent makes, changes, suspends and deletes it.
 //!
 //! Invariants: there is one level; whether a child stands under a suspended parent is derived, never stored.

@@ -1,4 +1,4 @@
-//! How a token of an organization changes as an API key (contracts/ahasend-behaviour.md 1.6): what is given
+//! How a token of an organization changes as an API key (docs/contracts/ahasend.md, 1.6): what is given
 //! replaces what is there, something must change, and a key does not lock its own caller out.
 
 use std::net::IpAddr;

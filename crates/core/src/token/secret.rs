@@ -8,7 +8,7 @@ use crate::ids::TokenId;
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const RANDOM_CHARACTERS: usize = 37;
-/// An API key has 64 characters with its checksum (contracts/ahasend-behaviour.md 1.6).
+/// An API key has 64 characters with its checksum (docs/contracts/ahasend.md, 1.6).
 const RANDOM_CHARACTERS_OF_KEY: usize = 58;
 const CHECKSUM_CHARACTERS: usize = 6;
 
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn checksum_agrees_with_the_published_example() {
-        // contracts/polar-behaviour.md, appendix B; there the digits stand before the letters as here.
+        // docs/contracts/polar/examples.md, appendix B; there the digits stand before the letters as here.
         assert_eq!(checksum("tcM6qx7coyBdPjKlh64ag2lgKYQ1XljrbX0uI"), "3BOcYt");
     }
 

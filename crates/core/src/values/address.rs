@@ -2,7 +2,7 @@
 //!
 //! Six fields, always written in one order; blank lines are no lines. The United States and Canada
 //! have a closed list of subdivisions, written with the country's prefix; elsewhere the state is free
-//! text (Polar behaviour notes 1.13). Callers: customers, the portal, checkout-side updates.
+//! text (docs/contracts/polar/http.md, 1.13). Callers: customers, the portal, checkout-side updates.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,6 @@
 //! Countries by their ISO 3166-1 alpha-2 code.
 //!
-//! Two readings: what a caller may send leaves out the embargoed countries (Polar behaviour notes
+//! Two readings: what a caller may send leaves out the embargoed countries (docs/contracts/polar/http.md,
 //! 1.13), what the store holds may be any of the 249. Neither changes the case; billing addresses
 //! upper-case before they ask.
 

@@ -1,6 +1,6 @@
 //! Currencies an organization may present prices in, by their lower-case ISO 4217 code.
 //!
-//! The list is the one of the Polar behaviour notes 2.2. Case is not changed on the way in.
+//! The list is the one of docs/contracts/polar/organizations.md, 2.2. Case is not changed on the way in.
 
 use super::Refusal;
 

@@ -1,6 +1,6 @@
 //! E-mail addresses as people type them and as the business compares them.
 //!
-//! The kept text follows the Polar behaviour notes 1.13: domain in lower-case Unicode, local part as
+//! The kept text follows docs/contracts/polar/http.md, 1.13: domain in lower-case Unicode, local part as
 //! written (role names of RFC 2142 in lower case), NFC throughout. Two addresses are the same account
 //! when their [`EmailAddress::key`] is equal; the store puts its uniqueness constraint on the key.
 //! Parsing what `as_str` gives back yields the same value. No resolver is asked.

@@ -1,7 +1,7 @@
 //! Hosts that may embed a merchant's checkout.
 //!
 //! An entry is a host with an optional port, a wildcard over one registered domain, an IP address, or
-//! the origin of an app with its own scheme (Polar behaviour notes 2.2). Web schemes, paths and
+//! the origin of an app with its own scheme (docs/contracts/polar/organizations.md, 2.2). Web schemes, paths and
 //! anything a browser's `frame-ancestors` would not take are refused. The wildcard rule knows a short
 //! list of registry suffixes, not the whole Public Suffix List.
 

@@ -1,7 +1,8 @@
 //! Web addresses: links that people publish, and the targets of webhooks.
 //!
 //! Both kinds are parsed and written again by the `url` crate, so one address has one spelling: host
-//! in lower-case ASCII, a `/` after a bare host. Rules: Polar behaviour notes 1.13, 2.2 and 9.1. A
+//! in lower-case ASCII, a `/` after a bare host. Rules: docs/contracts/polar/http.md,
+//! 1.13; docs/contracts/polar/organizations.md, 2.2; docs/contracts/polar/webhooks.md, 9.1. A
 //! webhook target is screened by its literal host only; the delivery client screens what the name
 //! resolves to with [`super::is_public`].
 
@@ -118,7 +119,7 @@ fn is_inside(url: &Url) -> bool {
     }
 }
 
-/// The network a social link belongs to (Polar behaviour notes 2.2); the host decides, not the sender.
+/// The network a social link belongs to (docs/contracts/polar/organizations.md, 2.2); the host decides, not the sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SocialPlatform {
     /// x.com, formerly twitter.com.

@@ -1,8 +1,8 @@
 //! Identifiers: reading those of callers, and making ours.
 //!
 //! Ours are version 4 by their bits, because published clients check that, but begin with the time, so
-//! that rows created together lie together in an index. Reading accepts every usual spelling (Polar
-//! behaviour notes 1.13); writing is always lower case with hyphens.
+//! that rows created together lie together in an index. Reading accepts every usual spelling
+//! (docs/contracts/polar/http.md, 1.13); writing is always lower case with hyphens.
 
 use uuid::Uuid;
 

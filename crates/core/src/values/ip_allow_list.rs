@@ -2,8 +2,8 @@
 //!
 //! Entries are CIDR blocks or bare addresses. They are kept masked, with IPv4-mapped IPv6 turned into
 //! IPv4, in the text Go's `netip.Prefix` prints (RFC 5952), because provisioning tools compare it as
-//! text. Blocks of length zero are refused: "anywhere" is the empty list. Rules: AhaSend behaviour
-//! notes 1.6. Callers: key create and update; authentication, for every request.
+//! text. Blocks of length zero are refused: "anywhere" is the empty list. Rules:
+//! docs/contracts/ahasend.md, 1.6. Callers: key create and update; authentication, for every request.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

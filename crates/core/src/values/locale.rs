@@ -2,8 +2,8 @@
 //!
 //! The `langtag` grammar of RFC 5646 2.1, with `_` read as `-`, written in the case of its 2.1.1:
 //! language lower, Script title, REGION upper, everything else lower. A language of two or three
-//! letters is required and must not be `und`; private-use and grandfathered tags are refused (Polar
-//! behaviour notes 1.13). Tags are checked for form, not against the registry.
+//! letters is required and must not be `und`; private-use and grandfathered tags are refused
+//! (docs/contracts/polar/http.md, 1.13). Tags are checked for form, not against the registry.
 
 use super::Refusal;
 

@@ -1,6 +1,6 @@
 //! Metadata: the small flat object a merchant attaches to a record.
 //!
-//! Rules: Polar behaviour notes 1.13 and, for the list of violations, 1.6. Types are kept as sent:
+//! Rules: docs/contracts/polar/http.md, 1.13 and, for the list of violations, 1.6. Types are kept as sent:
 //! `true` is not `"true"`, `1.0` is not `1`, and an integer of any size keeps its digits as far as the
 //! JSON reader did. Keys that begin with `__` are the server's own: callers cannot set them, so none
 //! can be mistaken for state. Callers: customer create and update; the store, on reading.

@@ -1,6 +1,6 @@
 //! What an organization is called: its name for people and its slug for addresses.
 //!
-//! Rules: Polar behaviour notes 2.3. A slug is lower-cased before anything else is judged and never
+//! Rules: docs/contracts/polar/organizations.md, 2.3. A slug is lower-cased before anything else is judged and never
 //! changes afterwards. The words nobody may trade under are looked for in new slugs and new names
 //! only, so that a name stored earlier can always be read back.
 

@@ -1,7 +1,7 @@
 //! Tax identifiers of customers, named by the type names Stripe publishes.
 //!
 //! The billing country decides which types are tried, in order; a country without any accepts none
-//! (Polar behaviour notes 1.13). Spaces, dots, hyphens and slashes are dropped and letters are in
+//! (docs/contracts/polar/http.md, 1.13). Spaces, dots, hyphens and slashes are dropped and letters are in
 //! upper case, so one identifier has one spelling. Patterns are checked everywhere, check digits where
 //! the rule is public and short. On the wire an identifier is `[value, type]`.
 

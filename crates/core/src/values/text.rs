@@ -1,7 +1,7 @@
 //! Short texts that people and their systems give.
 //!
-//! All kinds are trimmed; of a name or an external id, nothing but spaces means "no value" (Polar behaviour notes 1.13), so
-//! `parse` answers an option. Lengths are counted in characters.
+//! All kinds are trimmed; of a name or an external id, nothing but spaces means "no value"
+//! (docs/contracts/polar/http.md, 1.13), so `parse` answers an option. Lengths are counted in characters.
 
 use super::Refusal;
 

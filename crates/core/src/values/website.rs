@@ -1,5 +1,5 @@
 //! The home page of a sub-account, which clients send as a bare host or as a URL and want back as they sent
-//! it (contracts/ahasend-behaviour.md 1.7 and 3).
+//! it (docs/contracts/ahasend.md, 1.7 and 3).
 
 use super::embed_host::check_labels;
 use super::{HttpUrl, Refusal, no_nul};

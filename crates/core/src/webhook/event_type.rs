@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 macro_rules! event_types {
     ($($variant:ident => $name:literal),+ $(,)?) => {
         /// What an event is about. Names of things that Tenantry does not hold, such as orders, can be
-        /// subscribed to and never occur (contracts/polar-behaviour.md 9.2).
+        /// subscribed to and never occur (docs/contracts/polar/webhooks.md, 9.2).
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum EventType {
             $(#[doc = concat!("`", $name, "`.")] $variant),+

@@ -1,4 +1,4 @@
-//! Accounts, and the question whether a key works (contracts/ahasend-behaviour.md 1.4).
+//! Accounts, and the question whether a key works (docs/contracts/ahasend.md, 1.4).
 
 use axum::http::StatusCode;
 use axum::response::Response;

@@ -1,4 +1,4 @@
-//! API keys of an account, and of its sub-accounts (contracts/ahasend-behaviour.md 1.6 and 1.7). A key is an
+//! API keys of an account, and of its sub-accounts (docs/contracts/ahasend.md, 1.6 and 1.7). A key is an
 //! access token of the organization, whichever dialect made it.
 
 use axum::http::StatusCode;

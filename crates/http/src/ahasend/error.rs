@@ -1,4 +1,4 @@
-//! How the dialect says no: always `{"message": ..}` (contracts/ahasend-behaviour.md 1.1, 1.2 and 3).
+//! How the dialect says no: always `{"message": ..}` (docs/contracts/ahasend.md, 1.1, 1.2 and 3).
 
 use axum::http::StatusCode;
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};

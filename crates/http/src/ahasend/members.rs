@@ -1,4 +1,5 @@
-//! Account members: the team that runs an account (contracts/seeds/002, contracts/ahasend-behaviour.md 1.5).
+//! Account members: the team that runs an account (docs/contracts/founding-operations.md, 2, and
+//! docs/contracts/ahasend.md, 1.5).
 
 use axum::http::StatusCode;
 use axum::response::Response;

@@ -1,7 +1,8 @@
 //! The AhaSend dialect: `/v2`, modelled on AhaSend's v2 API. An account is an organization, an account
 //! member a member of its team.
 //!
-//! Contracts: contracts/seeds/002, contracts/ahasend-behaviour.md, contracts/ahasend-v2.openapi.json.
+//! Contracts: docs/contracts/founding-operations.md, 2, docs/contracts/ahasend.md, and
+//! tests/contracts/facts/ahasend-v2.openapi.json.
 
 mod accounts;
 mod api_key_operations;

@@ -1,5 +1,5 @@
 //! Lists in parts: `limit`, `after` and `before` in, `data` and `pagination` out
-//! (contracts/ahasend-behaviour.md 1.9).
+//! (docs/contracts/ahasend.md, 1.9).
 
 use axum::http::StatusCode;
 use axum::response::Response;

@@ -1,4 +1,4 @@
-//! Sub-accounts of an account (contracts/ahasend-behaviour.md 1.7).
+//! Sub-accounts of an account (docs/contracts/ahasend.md, 1.7).
 
 use axum::http::StatusCode;
 use axum::response::Response;

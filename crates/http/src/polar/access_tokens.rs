@@ -1,4 +1,4 @@
-//! Access tokens of organizations (contracts/polar-behaviour.md 4).
+//! Access tokens of organizations (docs/contracts/polar/organizations.md, 4).
 
 use axum::http::StatusCode;
 use axum::response::Response;

@@ -1,4 +1,4 @@
-//! What a customer has, beside what it is (contracts/polar-behaviour.md 5.5 and 5.6). Tenantry holds neither
+//! What a customer has, beside what it is (docs/contracts/polar/customers.md, 5.5 and 5.6). Tenantry holds neither
 //! subscriptions nor payments: those lists are empty, and the rest is what was written last.
 
 use axum::http::StatusCode;

@@ -1,4 +1,4 @@
-//! Customers (contracts/polar-behaviour.md 5).
+//! Customers (docs/contracts/polar/customers.md, 5).
 
 use std::borrow::Cow;
 use std::fmt::Write;

@@ -1,4 +1,4 @@
-//! All customers as a table (contracts/polar-behaviour.md 5.6), sent while it is read: a part of it is in
+//! All customers as a table (docs/contracts/polar/customers.md, 5.6), sent while it is read: a part of it is in
 //! memory at a time, however long it is and however slow its reader.
 
 use std::pin::Pin;

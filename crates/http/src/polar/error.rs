@@ -1,4 +1,4 @@
-//! How the dialect says no (contracts/polar-behaviour.md 1.6).
+//! How the dialect says no (docs/contracts/polar/http.md, 1.6).
 
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, HeaderValue, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};

@@ -1,5 +1,5 @@
 //! What every request and answer of the dialect carries: its version, and leave for browsers
-//! (contracts/polar-behaviour.md 1.1, 1.2 and 1.11).
+//! (docs/contracts/polar/http.md, 1.1, 1.2 and 1.11).
 
 use axum::body::Body;
 use axum::http::header::{

@@ -1,4 +1,4 @@
-//! Values as the dialect sends them (contracts/polar-behaviour.md 1.13), and the body of a request.
+//! Values as the dialect sends them (docs/contracts/polar/http.md, 1.13), and the body of a request.
 
 use serde_json::Value;
 use tenantry_core::values::{

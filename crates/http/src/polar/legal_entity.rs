@@ -1,4 +1,4 @@
-//! Who stands behind a new organization before the law (contracts/polar-behaviour.md 2.2).
+//! Who stands behind a new organization before the law (docs/contracts/polar/organizations.md, 2.2).
 
 use serde_json::{Value, json};
 use tenantry_core::organization::LegalEntity;

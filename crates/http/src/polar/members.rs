@@ -1,4 +1,4 @@
-//! Members of customers (contracts/seeds/000, contracts/polar-behaviour.md 6).
+//! Members of customers (docs/contracts/founding-operations.md, 1, and docs/contracts/polar/customers.md, 6).
 
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -176,7 +176,7 @@ pub(super) async fn list(call: Call) -> Result<Response, Failure> {
     let customer = match call.last("customer_id").map(parse_uuid) {
         None => None,
         Some(Ok(id)) => Some(CustomerId::new(id)),
-        // Recorded so (exchange 218), unlike any other malformed id.
+        // Recorded so (tests/golden/recording.jsonl, exchange 218), unlike any other malformed id.
         Some(Err(_)) => return Err(Failure::NotFound("Invalid customer ID format")),
     };
     let filter = MemberFilter {

@@ -1,6 +1,7 @@
 //! The Polar dialect: `/v1`, modelled on Polar's public API of 2025 and of 2026-04.
 //!
-//! Contracts: contracts/seeds/000 and 004, contracts/polar-behaviour.md, contracts/polar-2026-04.openapi.json.
+//! Contracts: docs/contracts/founding-operations.md, 1 and 3, docs/contracts/polar/README.md, and
+//! tests/contracts/facts/polar-2026-04.openapi.json.
 
 mod access_tokens;
 mod administration;

@@ -1,4 +1,4 @@
-//! Organizations (contracts/seeds/004, contracts/polar-behaviour.md 2).
+//! Organizations (docs/contracts/founding-operations.md, 3, and docs/contracts/polar/organizations.md, 2).
 
 use axum::http::StatusCode;
 use axum::response::Response;

@@ -1,5 +1,5 @@
-//! What the dialect sends of an organization: the fields of the 2025 page (contracts/seeds/004) and of the
-//! 2026-04 document together, so that clients of both generations are understood.
+//! What the dialect sends of an organization: the fields of the 2025 page (docs/contracts/founding-operations.md, 3)
+//! and of the 2026-04 document together, so that clients of both generations are understood.
 
 use serde_json::{Map, Value};
 use tenantry_core::Patch;

@@ -1,4 +1,4 @@
-//! Lists: `page` and `limit` in, `items` and `pagination` out (contracts/polar-behaviour.md 1.12).
+//! Lists: `page` and `limit` in, `items` and `pagination` out (docs/contracts/polar/http.md, 1.12).
 
 use axum::http::StatusCode;
 use axum::response::Response;

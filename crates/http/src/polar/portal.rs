@@ -1,5 +1,5 @@
 //! The portal for customers themselves: who they are, what invoices need, their session, and the public
-//! page of the organization (contracts/polar-behaviour.md 8.1, 8.2, 8.4, 8.7).
+//! page of the organization (docs/contracts/polar/portal.md, 8.1, 8.2, 8.4, 8.7).
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! A customer's change of address in the portal (contracts/polar-behaviour.md 8.5).
+//! A customer's change of address in the portal (docs/contracts/polar/portal.md, 8.5).
 
 use axum::http::StatusCode;
 use axum::response::Response;

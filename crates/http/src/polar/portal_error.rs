@@ -1,4 +1,4 @@
-//! How the portal, and what begins its sessions, says no (contracts/polar-behaviour.md 7 and 8).
+//! How the portal, and what begins its sessions, says no (docs/contracts/polar/portal.md, 7 and 8).
 
 use axum::http::StatusCode;
 use axum::response::Response;

@@ -1,5 +1,5 @@
 //! The members of a team customer, as its owner and billing managers see and change them in the portal
-//! (contracts/polar-behaviour.md 8.6).
+//! (docs/contracts/polar/portal.md, 8.6).
 
 use axum::http::StatusCode;
 use axum::response::Response;

@@ -1,4 +1,4 @@
-//! Sessions of the customer portal, as the organization begins them (contracts/polar-behaviour.md 7).
+//! Sessions of the customer portal, as the organization begins them (docs/contracts/polar/portal.md, 7).
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The team that runs an organization (contracts/polar-behaviour.md 3). It is the same team as the account
+//! The team that runs an organization (docs/contracts/polar/organizations.md, 3). It is the same team as the account
 //! members of the AhaSend dialect.
 
 use axum::http::StatusCode;

@@ -1,4 +1,4 @@
-//! The text of a webhook: the same objects that the API shows (contracts/polar-behaviour.md 9.3).
+//! The text of a webhook: the same objects that the API shows (docs/contracts/polar/webhooks.md, 9.3).
 
 use serde::Serialize;
 use tenantry_core::Timestamp;

@@ -1,4 +1,4 @@
-//! Webhook endpoints and deliveries (contracts/polar-behaviour.md 9).
+//! Webhook endpoints and deliveries (docs/contracts/polar/webhooks.md, 9).
 
 use axum::http::StatusCode;
 use axum::response::Response;

@@ -1,4 +1,4 @@
-//! What clients send about webhooks (contracts/polar-behaviour.md 9).
+//! What clients send about webhooks (docs/contracts/polar/webhooks.md, 9).
 
 use schemars::JsonSchema;
 use serde_json::Value;

@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn positions_are_the_recorded_ones() {
-        // contracts/polar-golden.jsonl, exchanges 78, 189 and 256.
+        // tests/golden/recording.jsonl, exchanges 78, 189 and 256.
         for (text, position) in [("{\"email\": ", 10), ("{\"email\": \"a@b.dev\",}", 19), ("{", 1)] {
             assert_eq!(fault(text).map(|fault| fault.0), Some(position), "{text}");
         }

@@ -1,7 +1,7 @@
 //! Reading what a client sent: every fault is found, each with the place it is at, and nothing is taken
 //! that has one. Both dialects read with this and render the violations in their own shape.
 //!
-//! The kinds, places and most templates of violations are those of contracts/polar-behaviour.md 1.6.
+//! The kinds, places and most templates of violations are those of docs/contracts/polar/http.md, 1.6.
 
 mod json;
 mod object;

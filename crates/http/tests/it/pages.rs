@@ -1,4 +1,4 @@
-//! Lists of `/v2` in parts (contracts/ahasend-behaviour.md 1.9), by the example of the API keys.
+//! Lists of `/v2` in parts (docs/contracts/ahasend.md, 1.9), by the example of the API keys.
 
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! What stands in the body of a webhook request, for each of the three formats.
 //!
 //! `raw` is the payload as it was stored. Discord and Slack get a short notice with the same keys, in the
-//! same order and with the same spacing that Polar sends (Polar behaviour notes 9.3); images are the
+//! same order and with the same spacing that Polar sends (docs/contracts/polar/webhooks.md, 9.3); images are the
 //! operator's, and their keys are absent where none is set, because both services refuse empty ones.
 
 use std::io;

@@ -2,7 +2,8 @@
 //!
 //! Invariants: a request goes only to an address that was judged public in the same call (or to a host
 //! that the operator named), it never follows a redirect, and it ends within the policy's time. Source:
-//! Polar behaviour notes 9.3 and 9.5, with what their section 10 asks to do better (rows 17 to 19).
+//! docs/contracts/polar/webhooks.md, 9.3 and 9.5; the differences are rows 17 to 19 of
+//! docs/contracts/polar/differences.md, 10.
 //! Caller: the delivery worker.
 
 pub mod format;

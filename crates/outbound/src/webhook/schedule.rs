@@ -1,7 +1,7 @@
 //! When a webhook is tried again, as a pure function of the attempts made and a random number.
 //!
 //! Attempt `n` is followed by a pause between `2 s * 2^n` and twice that, the upper end never beyond 20
-//! minutes: 4 to 8 s after the first, 10 to 20 min after the ninth (Polar behaviour notes 9.5). The
+//! minutes: 4 to 8 s after the first, 10 to 20 min after the ninth (docs/contracts/polar/webhooks.md, 9.5). The
 //! spread stays half of the upper end even at the cap, so that receivers are not hit in step.
 
 use std::time::Duration;

@@ -2,7 +2,8 @@
 //!
 //! Two readers of a secret exist. Stock verifiers drop `whsec_` and decode the rest as base64; the
 //! published Polar SDKs key with the whole text. Every request therefore carries both signatures, and a
-//! verifier accepts it when it finds the one it knows (Polar behaviour notes 9.5 and 10, row 17).
+//! verifier accepts it when it finds the one it knows (docs/contracts/polar/webhooks.md, 9.5,
+//! and docs/contracts/polar/differences.md, 10, row 17).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -122,7 +122,7 @@ impl Fact {
             assert!(silent, "{document} has no such status: {answer}");
             return;
         };
-        // Bodies of errors are contract in /v2; in /v1 their schemas are looser than the behaviour notes.
+        // Bodies of errors are contract in /v2; in /v1 their schemas are looser than docs/contracts/polar/http.md, 1.6.
         if answer.status >= 300 && !document.ends_with("v2") {
             return;
         }
@@ -158,7 +158,7 @@ impl Fact {
     }
 }
 
-/// The shapes of errors: one in `/v2`; in `/v1` those of the behaviour notes 1.6.
+/// The shapes of errors: one in `/v2`; in `/v1` those of docs/contracts/polar/http.md, 1.6.
 #[track_caller]
 fn check_refusal(path: &str, answer: &Answer) {
     if answer.status < 400
@@ -206,7 +206,7 @@ fn check_refusal(path: &str, answer: &Answer) {
 
 fn compile(root: &Value, schema: &Value) -> Validator {
     let schema = json!({"allOf": [schema], "components": root["components"]});
-    // The behaviour notes on AhaSend (1.4) stand above its document: an account without a website has "".
+    // docs/contracts/ahasend.md, 1.4, stands above its document: an account without a website has "".
     let uri = |text: &str| text.is_empty() || text.contains("://");
     jsonschema::options().should_validate_formats(true).with_format("uri", uri).build(&schema).unwrap()
 }
