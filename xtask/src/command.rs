@@ -115,7 +115,8 @@ mod tests {
 
     #[test]
     fn a_command_is_shown_as_a_shell_takes_it() {
-        let command = Command::new("cargo", ["test", "name"]).variable("ENGINE", "postgres").behind("with.sh");
+        let command =
+            Command::new("cargo", ["test", "name"]).variable("ENGINE", "postgres").behind("with.sh");
         assert_eq!(command.to_string(), "ENGINE=postgres with.sh cargo test name");
     }
 
