@@ -9,9 +9,9 @@ use tenantry_core::token::{
     self, AccessToken, CreateFacts, NewAccessToken, Secret, SecretKind, TokenChange, last_use_is_stale,
 };
 use tenantry_core::{Moment, Timestamp};
-use tenantry_store::{AccessTokenKey, Operation, Order, Page, Paged, StoreError, TokenUse, Tx};
+use tenantry_store::{AccessTokenKey, Order, Page, Paged, StoreError, TokenUse, Tx, UseCase};
 
-use crate::tokens::{Issued, record};
+use crate::tokens::{IssuedToken, record};
 use crate::{App, Error, HashKey, Requester, Right, limits};
 
 /// Makes a token of an organization for somebody who may; it can do no more than its maker.
@@ -27,15 +27,15 @@ pub struct AccessTokenCreate {
     pub hash_key: HashKey,
 }
 
-impl Operation for AccessTokenCreate {
-    type Output = Issued<AccessToken>;
+impl UseCase for AccessTokenCreate {
+    type Output = IssuedToken<AccessToken>;
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Issued<AccessToken>, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<IssuedToken<AccessToken>, Error> {
         let Self { by, organization, new, hash_key } = self;
         let organization = by.organization_for(*organization)?;
         by.check(organization, Right::ManageOrganization)?;
@@ -45,7 +45,7 @@ impl Operation for AccessTokenCreate {
         let secret = Secret::generate(SecretKind::OrganizationToken, moment);
         tx.access_token_insert(&token, &hash_key.hash(secret.expose())).await?;
         record(tx, moment, by, "access_token.created", None, Some(&token)).await?;
-        Ok(Issued { token, secret })
+        Ok(IssuedToken { token, secret })
     }
 }
 
@@ -60,7 +60,7 @@ pub struct AccessTokenUpdate {
     pub change: TokenChange,
 }
 
-impl Operation for AccessTokenUpdate {
+impl UseCase for AccessTokenUpdate {
     type Output = AccessToken;
     type Error = Error;
 
@@ -89,7 +89,7 @@ pub struct AccessTokenDelete {
     pub id: TokenId,
 }
 
-impl Operation for AccessTokenDelete {
+impl UseCase for AccessTokenDelete {
     type Output = ();
     type Error = Error;
 
@@ -140,7 +140,7 @@ impl TokenUses {
 /// Stores uses of tokens.
 struct TokenUsesStore(Vec<TokenUse>);
 
-impl Operation for TokenUsesStore {
+impl UseCase for TokenUsesStore {
     type Output = ();
     type Error = StoreError;
     const IS_LONG: bool = true;

@@ -8,15 +8,15 @@ use std::net::IpAddr;
 use tenantry_core::Moment;
 use tenantry_core::audit::Actor;
 use tenantry_core::ids::{OrganizationId, TokenId};
-use tenantry_core::mail::Letter;
+use tenantry_core::mail::MailContent;
 use tenantry_core::team::TeamRole;
 use tenantry_core::token::{
     self, AccessToken, CreateFacts, KeyChange, KeyFacts, NewAccessToken, Secret, SecretKind,
 };
-use tenantry_store::{Keyset, Operation, Part, Tx};
+use tenantry_store::{Keyset, KeysetPage, Tx, UseCase};
 
 use crate::mails::{self, NewMail};
-use crate::tokens::{Issued, record};
+use crate::tokens::{IssuedToken, record};
 use crate::{AccountPath, App, Error, HashKey, Requester, limits};
 
 /// Makes a key; it can do no more than its maker.
@@ -32,15 +32,15 @@ pub struct ApiKeyCreate {
     pub hash_key: HashKey,
 }
 
-impl Operation for ApiKeyCreate {
-    type Output = Issued<AccessToken>;
+impl UseCase for ApiKeyCreate {
+    type Output = IssuedToken<AccessToken>;
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Issued<AccessToken>, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<IssuedToken<AccessToken>, Error> {
         let Self { by, account, new, hash_key } = self;
         let organization = account.resolve_for_update(tx, by).await?;
         let facts = CreateFacts { organization, held: by.scopes(), created_by: by.person() };
@@ -52,7 +52,7 @@ impl Operation for ApiKeyCreate {
         if !token.ip_allow_list.is_empty() {
             tell(tx, moment, &token).await?;
         }
-        Ok(Issued { token, secret })
+        Ok(IssuedToken { token, secret })
     }
 }
 
@@ -71,7 +71,7 @@ pub struct ApiKeyUpdate {
     pub from: IpAddr,
 }
 
-impl Operation for ApiKeyUpdate {
+impl UseCase for ApiKeyUpdate {
     type Output = AccessToken;
     type Error = Error;
 
@@ -106,7 +106,7 @@ pub struct ApiKeyDelete {
     pub id: TokenId,
 }
 
-impl Operation for ApiKeyDelete {
+impl UseCase for ApiKeyDelete {
     type Output = AccessToken;
     type Error = Error;
 
@@ -140,7 +140,8 @@ async fn tell(tx: &mut Tx<'_>, moment: &mut Moment, token: &AccessToken) -> Resu
     let people = tx.team_people(*organization).await?;
     let told = people.into_iter().filter(|(member, _)| looks_after(member.role));
     for (_, to) in told.take(limits::TOLD_OF_KEYS) {
-        let letter = Letter::ApiKeyAllowList { organization: account.name.to_string(), label: label.clone() };
+        let letter =
+            MailContent::ApiKeyAllowList { organization: account.name.to_string(), label: label.clone() };
         let mail = NewMail { organization: *organization, to, letter, expires_at: None, secret: None };
         mails::queue(tx, moment, mail).await?;
     }
@@ -157,7 +158,7 @@ impl App {
         by: &Requester,
         account: AccountPath,
         keyset: Keyset,
-    ) -> Result<Part<AccessToken>, Error> {
+    ) -> Result<KeysetPage<AccessToken>, Error> {
         let mut reader = self.store.reader()?;
         let mut tx = reader.tx()?;
         let organization = account.resolve(&mut tx, by).await?;

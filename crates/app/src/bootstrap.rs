@@ -7,11 +7,11 @@ use tenantry_core::organization::{
 };
 use tenantry_core::token::{AccessToken, Scopes};
 use tenantry_core::values::{EmailAddress, Metadata, OrganizationName, Slug};
-use tenantry_store::{Operation, Tx};
+use tenantry_store::{Tx, UseCase};
 
 use crate::customers::CustomerCreate;
 use crate::organizations::{OrganizationCreate, Owner};
-use crate::tokens::{Issued, TokenCreate};
+use crate::tokens::{IssuedToken, TokenCreate};
 use crate::{App, Error, HashKey, Requester};
 
 /// Creates a first organization with an owner, a team customer and an all-scopes token, unless there is an
@@ -38,10 +38,10 @@ pub struct Bootstrapped {
     /// Its customer.
     pub customer: Customer,
     /// Its token.
-    pub issued: Issued<AccessToken>,
+    pub issued: IssuedToken<AccessToken>,
 }
 
-impl Operation for Bootstrap {
+impl UseCase for Bootstrap {
     type Output = Option<Bootstrapped>;
     type Error = Error;
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use tenantry_core::Timestamp;
 use tenantry_core::audit::Actor;
 use tenantry_core::ids::{OrganizationId, TokenId, UserId, UserTokenId};
-use tenantry_core::portal::Session;
+use tenantry_core::portal::CustomerSession;
 use tenantry_core::team::TeamRole;
 use tenantry_core::token::{Permission, Scopes};
 use tenantry_core::values::IpAllowList;
@@ -15,7 +15,7 @@ use crate::{Error, Right};
 
 /// Whom a credential acts for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Subject {
+pub enum Principal {
     /// An organization.
     Organization {
         /// Which.
@@ -35,16 +35,16 @@ pub enum Subject {
         roles: Vec<(OrganizationId, TeamRole)>,
     },
     /// A customer in the portal.
-    Customer(Session),
+    Customer(CustomerSession),
     /// A member of a customer in the portal.
-    Member(Session),
+    Member(CustomerSession),
 }
 
 /// The sender of a request, known by a credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// Whom the credential acts for.
-    pub subject: Subject,
+    pub subject: Principal,
     scopes: Scopes,
     expires_at: Option<Timestamp>,
     organizations: Vec<OrganizationId>,
@@ -60,7 +60,7 @@ impl Caller {
             CredentialOwner::Suspended => return None,
             CredentialOwner::Organization(token) | CredentialOwner::SuspendedOrganization(token) => Self {
                 is_suspended,
-                subject: Subject::Organization {
+                subject: Principal::Organization {
                     organization: token.organization,
                     token: token.id,
                     made_by: token.created_by,
@@ -70,7 +70,7 @@ impl Caller {
                 organizations: vec![token.organization],
                 ip_allow_list: token.ip_allow_list,
             },
-            CredentialOwner::Session(session) => Self {
+            CredentialOwner::CustomerSession(session) => Self {
                 // A session reaches its own customer through the portal, and no organization.
                 organizations: Vec::new(),
                 scopes: Scopes::portal(),
@@ -78,13 +78,13 @@ impl Caller {
                 ip_allow_list: IpAllowList::default(),
                 expires_at: Some(session.expires_at),
                 subject: match session.member {
-                    Some(_) => Subject::Member(session),
-                    None => Subject::Customer(session),
+                    Some(_) => Principal::Member(session),
+                    None => Principal::Customer(session),
                 },
             },
             CredentialOwner::User(token, roles) => Self {
                 organizations: roles.iter().map(|(organization, _)| *organization).collect(),
-                subject: Subject::User { user: token.user, token: token.id, roles },
+                subject: Principal::User { user: token.user, token: token.id, roles },
                 scopes: token.scopes,
                 is_suspended,
                 expires_at: token.expires_at,
@@ -152,10 +152,10 @@ impl Requester {
     #[must_use]
     pub fn caller(caller: &std::sync::Arc<Caller>, request_id: Option<String>) -> Self {
         let actor = match &caller.subject {
-            Subject::Organization { token, .. } => Actor::Token(*token),
-            Subject::User { user, token, .. } => Actor::User(*user, *token),
-            Subject::Customer(session) => Actor::Customer(session.customer),
-            Subject::Member(session) => {
+            Principal::Organization { token, .. } => Actor::Token(*token),
+            Principal::User { user, token, .. } => Actor::User(*user, *token),
+            Principal::Customer(session) => Actor::Customer(session.customer),
+            Principal::Member(session) => {
                 session.member.map_or(Actor::Customer(session.customer), Actor::Member)
             }
         };
@@ -198,21 +198,21 @@ impl Requester {
         match &self.reach {
             Reach::Everything | Reach::Nothing => None,
             Reach::Own(caller) => match &caller.subject {
-                Subject::Organization { made_by, .. } => *made_by,
-                Subject::User { user, .. } => Some(*user),
-                Subject::Customer(_) | Subject::Member(_) => None,
+                Principal::Organization { made_by, .. } => *made_by,
+                Principal::User { user, .. } => Some(*user),
+                Principal::Customer(_) | Principal::Member(_) => None,
             },
         }
     }
 
     /// The portal's session behind the request, where there is one.
     #[must_use]
-    pub fn session(&self) -> Option<&Session> {
+    pub fn session(&self) -> Option<&CustomerSession> {
         match &self.reach {
             Reach::Everything | Reach::Nothing => None,
             Reach::Own(caller) => match &caller.subject {
-                Subject::Customer(session) | Subject::Member(session) => Some(session),
-                Subject::Organization { .. } | Subject::User { .. } => None,
+                Principal::Customer(session) | Principal::Member(session) => Some(session),
+                Principal::Organization { .. } | Principal::User { .. } => None,
             },
         }
     }
@@ -252,8 +252,8 @@ impl Requester {
     pub fn user(&self) -> Option<UserId> {
         let Reach::Own(caller) = &self.reach else { return None };
         match &caller.subject {
-            Subject::User { user, .. } => Some(*user),
-            Subject::Organization { .. } | Subject::Customer(_) | Subject::Member(_) => None,
+            Principal::User { user, .. } => Some(*user),
+            Principal::Organization { .. } | Principal::Customer(_) | Principal::Member(_) => None,
         }
     }
 
@@ -275,9 +275,9 @@ impl Requester {
             Reach::Own(caller) => caller,
         };
         let roles = match &caller.subject {
-            Subject::Organization { .. } => return Ok(()),
-            Subject::User { roles, .. } => roles,
-            Subject::Customer(_) | Subject::Member(_) => return Err(Error::NotPermitted(right)),
+            Principal::Organization { .. } => return Ok(()),
+            Principal::User { roles, .. } => roles,
+            Principal::Customer(_) | Principal::Member(_) => return Err(Error::NotPermitted(right)),
         };
         let role = roles.iter().find(|(id, _)| *id == organization).map(|(_, role)| role);
         if role.is_some_and(|role| role.may(right)) { Ok(()) } else { Err(Error::NotPermitted(right)) }
@@ -291,14 +291,14 @@ impl Requester {
         match (&self.reach, named) {
             (Reach::Everything | Reach::Nothing, named) => named.ok_or(Error::OrganizationNeeded),
             (Reach::Own(caller), named) => match (&caller.subject, named) {
-                (Subject::Organization { organization, .. }, None) => Ok(*organization),
-                (Subject::Organization { .. }, Some(named)) => Err(Error::OrganizationGiven(named)),
-                (Subject::User { .. }, Some(named)) if self.reaches(named) => Ok(named),
-                (Subject::User { .. }, Some(named)) => Err(Error::OrganizationUnknown(named)),
-                (Subject::User { .. } | Subject::Customer(_) | Subject::Member(_), None) => {
+                (Principal::Organization { organization, .. }, None) => Ok(*organization),
+                (Principal::Organization { .. }, Some(named)) => Err(Error::OrganizationGiven(named)),
+                (Principal::User { .. }, Some(named)) if self.reaches(named) => Ok(named),
+                (Principal::User { .. }, Some(named)) => Err(Error::OrganizationUnknown(named)),
+                (Principal::User { .. } | Principal::Customer(_) | Principal::Member(_), None) => {
                     Err(Error::OrganizationNeeded)
                 }
-                (Subject::Customer(_) | Subject::Member(_), Some(named)) => {
+                (Principal::Customer(_) | Principal::Member(_), Some(named)) => {
                     Err(Error::OrganizationUnknown(named))
                 }
             },

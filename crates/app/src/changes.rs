@@ -10,7 +10,7 @@ use tenantry_core::organization::Organization;
 use tenantry_core::team::TeamMember;
 use tenantry_core::token::{AccessToken, UserToken};
 use tenantry_core::user::User;
-use tenantry_core::webhook::{Endpoint, Event, EventData, EventType};
+use tenantry_core::webhook::{Event, EventData, EventType, WebhookEndpoint};
 use tenantry_core::{Moment, Timestamp};
 use tenantry_store::Tx;
 use uuid::Uuid;
@@ -60,7 +60,7 @@ impl Recorded for TeamMember {}
 impl Recorded for AccessToken {}
 impl Recorded for User {}
 impl Recorded for UserToken {}
-impl Recorded for Endpoint {}
+impl Recorded for WebhookEndpoint {}
 
 /// Writes a change down. Its event has the name of its action, where there is such an event.
 pub(crate) async fn record<T: Recorded>(

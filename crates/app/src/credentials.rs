@@ -16,7 +16,7 @@ use crate::{App, Caller, limits};
 
 /// Why a bearer is nobody.
 #[derive(Debug, Clone, thiserror::Error)]
-pub enum BearerRefused {
+pub enum AuthenticationError {
     /// It is unknown, mistyped, revoked or expired.
     #[error("the token is not alive")]
     Unknown,
@@ -62,9 +62,9 @@ impl App {
     ///
     /// # Errors
     /// When it is nobody's, or when the database fails.
-    pub async fn authenticate(&self, bearer: &str) -> Result<Arc<Caller>, BearerRefused> {
+    pub async fn authenticate(&self, bearer: &str) -> Result<Arc<Caller>, AuthenticationError> {
         if !Secret::recognize(bearer).is_some_and(SecretKind::is_credential) {
-            return Err(BearerRefused::Unknown);
+            return Err(AuthenticationError::Unknown);
         }
         let hash = self.hash_key.hash(bearer);
         // Both are read before the database is: what changes after that is not missed.
@@ -72,15 +72,15 @@ impl App {
         let asked = Instant::now();
         let now = self.now();
         if let Some(caller) = self.credentials.get(&hash, generation) {
-            return Some(caller).filter(|caller| caller.is_live(now)).ok_or(BearerRefused::Unknown);
+            return Some(caller).filter(|caller| caller.is_live(now)).ok_or(AuthenticationError::Unknown);
         }
         let owner = self.store.reader()?.tx()?.credential_owner(&hash, now).await?;
-        let owner = owner.ok_or(BearerRefused::Unknown)?;
+        let owner = owner.ok_or(AuthenticationError::Unknown)?;
         if let CredentialOwner::Organization(token) = &owner {
             // Here and not at every request: what is remembered is asked again within a moment.
             self.token_uses.note(token, now);
         }
-        let caller = Arc::new(Caller::of(owner).ok_or(BearerRefused::Suspended)?);
+        let caller = Arc::new(Caller::of(owner).ok_or(AuthenticationError::Suspended)?);
         self.credentials.insert(hash, &caller, generation, asked);
         Ok(caller)
     }

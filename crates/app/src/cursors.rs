@@ -11,14 +11,14 @@ use crate::{App, Error, HashKey};
 
 /// A list that is shown in parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Listed {
+pub struct CursorPage {
     /// Whose rows.
     pub organization: OrganizationId,
     /// Which of its lists.
     pub list: &'static str,
 }
 
-impl Listed {
+impl CursorPage {
     /// What a cursor of this list is sealed for.
     fn about(self) -> Vec<u8> {
         let Self { organization, list } = self;
@@ -27,12 +27,12 @@ impl Listed {
 }
 
 impl HashKey {
-    fn cursor(&self, of: Listed, at: Uuid) -> Option<String> {
+    fn cursor(&self, of: CursorPage, at: Uuid) -> Option<String> {
         let sealed = Vault::seal(self, &of.about(), at.as_bytes())?;
         Some(URL_SAFE_NO_PAD.encode(sealed))
     }
 
-    fn cursor_read(&self, of: Listed, cursor: &str) -> Option<Uuid> {
+    fn cursor_read(&self, of: CursorPage, cursor: &str) -> Option<Uuid> {
         let sealed = URL_SAFE_NO_PAD.decode(cursor).ok()?;
         Uuid::from_slice(&self.open(&of.about(), &sealed)?).ok()
     }
@@ -43,14 +43,14 @@ impl App {
     ///
     /// # Errors
     /// When it cannot be sealed.
-    pub fn cursor(&self, of: Listed, at: Uuid) -> Result<String, Error> {
+    pub fn cursor(&self, of: CursorPage, at: Uuid) -> Result<String, Error> {
         let unsealed = || StoreError::Unexpected("a cursor could not be sealed".into()).into();
         self.hash_key.cursor(of, at).ok_or_else(unsealed)
     }
 
     /// The place that a cursor names; nothing when it is none of this list.
     #[must_use]
-    pub fn cursor_read(&self, of: Listed, cursor: &str) -> Option<Uuid> {
+    pub fn cursor_read(&self, of: CursorPage, cursor: &str) -> Option<Uuid> {
         self.hash_key.cursor_read(of, cursor)
     }
 }
@@ -59,8 +59,8 @@ impl App {
 mod tests {
     use super::*;
 
-    fn listed(organization: u128, list: &'static str) -> Listed {
-        Listed { organization: OrganizationId::new(Uuid::from_u128(organization)), list }
+    fn listed(organization: u128, list: &'static str) -> CursorPage {
+        CursorPage { organization: OrganizationId::new(Uuid::from_u128(organization)), list }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use tenantry_core::customer::{
     UpdateFacts,
 };
 use tenantry_core::ids::{CustomerId, MemberId, OrganizationId};
-use tenantry_store::{CustomerFilter, Operation, Page, Paged, Search, StoreError, Tx};
+use tenantry_store::{CustomerFilter, ListQuery, Page, Paged, StoreError, Tx, UseCase};
 
 use crate::anonymize::anonymize;
 use crate::changes::{self, Change};
@@ -24,7 +24,7 @@ pub struct CustomerCreate {
     pub new: NewCustomer,
 }
 
-impl Operation for CustomerCreate {
+impl UseCase for CustomerCreate {
     type Output = Customer;
     type Error = Error;
 
@@ -67,7 +67,7 @@ pub struct CustomerUpdate {
     pub change: CustomerChange,
 }
 
-impl Operation for CustomerUpdate {
+impl UseCase for CustomerUpdate {
     type Output = Customer;
     type Error = Error;
 
@@ -142,7 +142,7 @@ pub struct CustomerDelete {
     pub anonymize: bool,
 }
 
-impl Operation for CustomerDelete {
+impl UseCase for CustomerDelete {
     type Output = ();
     type Error = Error;
     const IS_LONG: bool = true;
@@ -213,12 +213,12 @@ pub(crate) async fn record(
 }
 
 /// A list that may have to look at every customer.
-struct Listed {
+struct CursorPage {
     filter: CustomerFilter,
     page: Page,
 }
 
-impl Search for Listed {
+impl ListQuery for CursorPage {
     type Output = Paged<Customer>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Paged<Customer>, StoreError> {
@@ -260,6 +260,6 @@ impl App {
     /// A fault.
     pub async fn customers(&self, filter: &CustomerFilter, page: Page) -> Result<Paged<Customer>, Error> {
         let is_narrow = filter.is_narrow() && page.is_near();
-        self.look(Listed { filter: filter.clone(), page }, is_narrow).await
+        self.look(CursorPage { filter: filter.clone(), page }, is_narrow).await
     }
 }

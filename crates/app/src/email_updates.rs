@@ -7,11 +7,11 @@ use tenantry_core::Moment;
 use tenantry_core::audit::Actor;
 use tenantry_core::customer::{self, Customer};
 use tenantry_core::ids::{EmailUpdateId, OrganizationId, SessionId};
-use tenantry_core::mail::Letter;
+use tenantry_core::mail::MailContent;
 use tenantry_core::portal::{self, EMAIL_UPDATE_MINUTES, EmailUpdate, PortalError, SessionFacts, Signed};
 use tenantry_core::token::{Secret, SecretKind};
 use tenantry_core::values::EmailAddress;
-use tenantry_store::{Operation, Tx};
+use tenantry_store::{Tx, UseCase};
 
 use crate::mails::{self, NewMail};
 use crate::organizations::is_open;
@@ -29,7 +29,7 @@ pub struct EmailUpdateRequest {
     pub hash_key: HashKey,
 }
 
-impl Operation for EmailUpdateRequest {
+impl UseCase for EmailUpdateRequest {
     type Output = ();
     type Error = Error;
 
@@ -56,7 +56,7 @@ impl Operation for EmailUpdateRequest {
         };
         let secret = Secret::generate(SecretKind::EmailChange, moment);
         tx.email_update_put(&update, &hash_key.hash(secret.expose())).await?;
-        let letter = Letter::EmailChangeRequest {
+        let letter = MailContent::EmailChangeRequest {
             organization: tenant.name.to_string(),
             slug: tenant.slug.clone(),
             minutes: EMAIL_UPDATE_MINUTES,
@@ -86,7 +86,7 @@ pub struct EmailUpdateVerify {
 /// What became of the proof. It is used up in either case, so both are kept.
 type Outcome = Result<Secret, PortalError>;
 
-impl Operation for EmailUpdateVerify {
+impl UseCase for EmailUpdateVerify {
     type Output = Outcome;
     type Error = Error;
 
@@ -145,7 +145,7 @@ async fn notify(
     after: &Customer,
 ) -> Result<(), Error> {
     let Some((to, new_address)) = before.email.clone().zip(after.email.clone()) else { return Ok(()) };
-    let letter = Letter::EmailChanged { organization, new_address };
+    let letter = MailContent::EmailChanged { organization, new_address };
     let mail = NewMail { organization: after.organization, to, letter, expires_at: None, secret: None };
     mails::queue(tx, moment, mail).await
 }

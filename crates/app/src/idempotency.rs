@@ -1,11 +1,11 @@
 //! `Idempotency-Key`: one effect and one answer, however often a request is sent.
 //!
-//! Claim, effect and stored answer are one transaction: a crash between them leaves none of the three. A
+//! Claim, effect and stored response are one transaction: a crash between them leaves none of the three. A
 //! refusal has no effect; it is stored by a transaction of its own. While a request runs, a second one with
 //! its key is told so at once, by the node that runs the first; a second one on another node waits for the
 //! first transaction to end and replays it.
 //!
-//! An answer is replayed to nobody who could not get it now: see [`Attempt::rechecked`].
+//! An answer is replayed to nobody who could not get it now: see [`IdempotencyAttempt::rechecked`].
 //!
 //! The states are those of docs/contracts/ahasend.md, 1.8.
 
@@ -16,20 +16,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tenantry_core::Moment;
 use tenantry_core::ids::OrganizationId;
 use tenantry_core::values::parse_uuid;
-use tenantry_store::{Claim, KeySpace, KeyUse, Operation, StoreError, StoredAnswer, Tx};
+use tenantry_store::{
+    IdempotencyClaim, IdempotencyNamespace, IdempotencyState, StoreError, StoredResponse, Tx, UseCase,
+};
 
 use crate::secrets::fingerprint;
-use crate::{App, Caller, Error, Subject, limits};
+use crate::{App, Caller, Error, Principal, limits};
 
 /// A request with a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
-    claim: Claim,
+pub struct IdempotencyAttempt {
+    claim: IdempotencyClaim,
     secret: bool,
     rechecked: bool,
 }
 
-impl Attempt {
+impl IdempotencyAttempt {
     /// A request of the caller with this key. `account` is the account that its path names; `secret` says
     /// that its answer shows a secret.
     #[must_use]
@@ -41,10 +43,10 @@ impl Attempt {
         request: (&str, &str, &[u8]),
     ) -> Self {
         let account = account.and_then(|account| parse_uuid(account).ok()).map(OrganizationId::new);
-        let space = account.map_or_else(|| own_space(caller), KeySpace::from);
+        let space = account.map_or_else(|| own_space(caller), IdempotencyNamespace::from);
         let (method, path, body) = request;
-        let claim = Claim { space, key, fingerprint: fingerprint(method, path, body) };
-        let rechecked = secret || !matches!(caller.subject, Subject::Organization { .. });
+        let claim = IdempotencyClaim { space, key, fingerprint: fingerprint(method, path, body) };
+        let rechecked = secret || !matches!(caller.subject, Principal::Organization { .. });
         Self { claim, secret, rechecked }
     }
 
@@ -65,38 +67,38 @@ impl Attempt {
 }
 
 /// Whose keys a caller's are, where the path names no account.
-fn own_space(caller: &Caller) -> KeySpace {
+fn own_space(caller: &Caller) -> IdempotencyNamespace {
     match &caller.subject {
-        Subject::Organization { organization, .. } => (*organization).into(),
-        Subject::User { user, .. } => (*user).into(),
-        Subject::Customer(session) | Subject::Member(session) => {
-            session.member.map_or_else(|| session.customer.into(), KeySpace::from)
+        Principal::Organization { organization, .. } => (*organization).into(),
+        Principal::User { user, .. } => (*user).into(),
+        Principal::Customer(session) | Principal::Member(session) => {
+            session.member.map_or_else(|| session.customer.into(), IdempotencyNamespace::from)
         }
     }
 }
 
 /// An answer, and whether it was given before.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answered {
+pub struct IdempotentResponse {
     /// The answer.
-    pub answer: StoredAnswer,
+    pub answer: StoredResponse,
     /// Whether it is a replay.
     pub replayed: bool,
 }
 
 /// An operation that happens once for its key.
 struct Once<O, R> {
-    attempt: Arc<Attempt>,
+    attempt: Arc<IdempotencyAttempt>,
     operation: O,
     render: R,
 }
 
-impl<O, R> Operation for Once<O, R>
+impl<O, R> UseCase for Once<O, R>
 where
-    O: Operation<Error = Error>,
-    R: Fn(&O::Output) -> Result<StoredAnswer, Error> + Send + Sync + 'static,
+    O: UseCase<Error = Error>,
+    R: Fn(&O::Output) -> Result<StoredResponse, Error> + Send + Sync + 'static,
 {
-    type Output = Answered;
+    type Output = IdempotentResponse;
     type Error = Error;
     const IS_LONG: bool = O::IS_LONG;
 
@@ -104,47 +106,51 @@ where
         self.operation.organization()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Answered, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<IdempotentResponse, Error> {
         let Self { attempt, operation, render } = self;
         if let Some(answer) = claimed(tx, moment, attempt).await? {
             if attempt.rechecked {
                 recheck(tx, moment, operation, &answer).await?;
             }
-            return Ok(Answered { answer, replayed: true });
+            return Ok(IdempotentResponse { answer, replayed: true });
         }
         let answer = render(&operation.run(tx, moment).await?)?;
         let secret_until = moment.now().plus_seconds(limits::SECRET_ANSWER_KEPT_S);
         tx.idempotency_answer(&attempt.claim, &answer, attempt.secret.then_some(secret_until)).await?;
-        Ok(Answered { answer, replayed: false })
+        Ok(IdempotentResponse { answer, replayed: false })
     }
 }
 
 /// Claims the key; answers what it was answered with before, if it was.
-async fn claimed(tx: &mut Tx<'_>, moment: &Moment, attempt: &Attempt) -> Result<Option<StoredAnswer>, Error> {
+async fn claimed(
+    tx: &mut Tx<'_>,
+    moment: &Moment,
+    attempt: &IdempotencyAttempt,
+) -> Result<Option<StoredResponse>, Error> {
     let now = moment.now();
     let expires_at = now.plus_seconds(limits::IDEMPOTENCY_KEPT_S);
     if tx.idempotency_claim(&attempt.claim, now, expires_at).await? {
         return Ok(None);
     }
     match tx.idempotency_use(&attempt.claim, now).await? {
-        Some(KeyUse::Answered(answer)) => Ok(Some(answer)),
-        Some(KeyUse::Forgotten) => Err(Error::AnswerForgotten),
-        Some(KeyUse::OtherRequest) => Err(Error::KeyReused),
+        Some(IdempotencyState::Answered(answer)) => Ok(Some(answer)),
+        Some(IdempotencyState::Forgotten) => Err(Error::AnswerForgotten),
+        Some(IdempotencyState::OtherRequest) => Err(Error::KeyReused),
         None => Err(StoreError::Unavailable("an idempotency key expired just now".into()).into()),
     }
 }
 
 /// Whether the caller may be told again: tries what they did once more and leaves nothing of it. Who asked
 /// for what was not there may hear so again.
-async fn recheck<O: Operation<Error = Error>>(
+async fn recheck<O: UseCase<Error = Error>>(
     tx: &mut Tx<'_>,
     moment: &mut Moment,
     operation: &O,
-    answer: &StoredAnswer,
+    answer: &StoredResponse,
 ) -> Result<(), Error> {
-    tx.begin_part().await?;
+    tx.begin_savepoint().await?;
     let outcome = operation.run(tx, moment).await;
-    tx.end_part(false).await?;
+    tx.end_savepoint(false).await?;
     match outcome {
         Err(error) if error.is_fault() => Err(error),
         Err(error) if !error.is_outcome() => Err(Error::Lost(Box::new(error))),
@@ -155,25 +161,25 @@ async fn recheck<O: Operation<Error = Error>>(
 
 /// A refusal that is kept for its key.
 struct Refusal {
-    attempt: Arc<Attempt>,
-    answer: StoredAnswer,
+    attempt: Arc<IdempotencyAttempt>,
+    answer: StoredResponse,
 }
 
-impl Operation for Refusal {
-    type Output = Answered;
+impl UseCase for Refusal {
+    type Output = IdempotentResponse;
     type Error = Error;
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Answered, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<IdempotentResponse, Error> {
         let Self { attempt, answer } = self;
         match claimed(tx, moment, attempt).await? {
             // Nobody looked whether the caller may still see it.
             Some(kept) if kept.status < 400 && attempt.rechecked => {
-                Ok(Answered { answer: answer.clone(), replayed: false })
+                Ok(IdempotentResponse { answer: answer.clone(), replayed: false })
             }
-            Some(kept) => Ok(Answered { answer: kept, replayed: true }),
+            Some(kept) => Ok(IdempotentResponse { answer: kept, replayed: true }),
             None => {
                 tx.idempotency_answer(&attempt.claim, answer, None).await?;
-                Ok(Answered { answer: answer.clone(), replayed: false })
+                Ok(IdempotentResponse { answer: answer.clone(), replayed: false })
             }
         }
     }
@@ -181,29 +187,29 @@ impl Operation for Refusal {
 
 /// The keys of the requests that this node is running.
 #[derive(Default)]
-pub(crate) struct InFlight(Mutex<HashMap<(KeySpace, String), [u8; 32]>>);
+pub(crate) struct InFlight(Mutex<HashMap<(IdempotencyNamespace, String), [u8; 32]>>);
 
 /// Holds a key until it is dropped.
-pub struct Running<'a> {
+pub struct InFlightKey<'a> {
     in_flight: &'a InFlight,
-    key: (KeySpace, String),
+    key: (IdempotencyNamespace, String),
 }
 
 impl InFlight {
-    fn start(&self, claim: &Claim) -> Result<Running<'_>, Error> {
+    fn start(&self, claim: &IdempotencyClaim) -> Result<InFlightKey<'_>, Error> {
         let key = (claim.space, claim.key.clone());
         match self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()) {
             Entry::Occupied(other) if *other.get() != claim.fingerprint => Err(Error::KeyReused),
             Entry::Occupied(_) => Err(Error::InProgress { retry_after_s: limits::IDEMPOTENCY_RETRY_S }),
             Entry::Vacant(free) => {
                 free.insert(claim.fingerprint);
-                Ok(Running { in_flight: self, key })
+                Ok(InFlightKey { in_flight: self, key })
             }
         }
     }
 }
 
-impl Drop for Running<'_> {
+impl Drop for InFlightKey<'_> {
     fn drop(&mut self) {
         self.in_flight.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
     }
@@ -212,7 +218,7 @@ impl Drop for Running<'_> {
 /// Takes a few secret answers away whose time is over; answers how many.
 struct Forget;
 
-impl Operation for Forget {
+impl UseCase for Forget {
     type Output = usize;
     type Error = StoreError;
     const IS_LONG: bool = true;
@@ -225,7 +231,7 @@ impl Operation for Forget {
 /// Deletes a few expired records; answers how many.
 struct Sweep;
 
-impl Operation for Sweep {
+impl UseCase for Sweep {
     type Output = usize;
     type Error = StoreError;
     const IS_LONG: bool = true;
@@ -240,7 +246,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::InProgress`] or [`Error::KeyReused`] when one runs already.
-    pub fn begin(&self, attempt: &Attempt) -> Result<Running<'_>, Error> {
+    pub fn begin(&self, attempt: &IdempotencyAttempt) -> Result<InFlightKey<'_>, Error> {
         self.in_flight.start(&attempt.claim)
     }
 
@@ -249,12 +255,12 @@ impl App {
     /// # Errors
     /// The operation's own, which leaves the key free; [`Error::KeyReused`], [`Error::AnswerForgotten`],
     /// or [`Error::Lost`].
-    pub async fn write_once<O: Operation<Error = Error>>(
+    pub async fn write_once<O: UseCase<Error = Error>>(
         &self,
-        attempt: Arc<Attempt>,
+        attempt: Arc<IdempotencyAttempt>,
         operation: O,
-        render: impl Fn(&O::Output) -> Result<StoredAnswer, Error> + Send + Sync + 'static,
-    ) -> Result<Answered, Error> {
+        render: impl Fn(&O::Output) -> Result<StoredResponse, Error> + Send + Sync + 'static,
+    ) -> Result<IdempotentResponse, Error> {
         self.store.write(Once { attempt, operation, render }).await
     }
 
@@ -262,7 +268,11 @@ impl App {
     ///
     /// # Errors
     /// [`Error::KeyReused`], [`Error::AnswerForgotten`], or a fault.
-    pub async fn refuse_once(&self, attempt: Arc<Attempt>, answer: StoredAnswer) -> Result<Answered, Error> {
+    pub async fn refuse_once(
+        &self,
+        attempt: Arc<IdempotencyAttempt>,
+        answer: StoredResponse,
+    ) -> Result<IdempotentResponse, Error> {
         self.store.write(Refusal { attempt, answer }).await
     }
 

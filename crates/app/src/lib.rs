@@ -1,4 +1,4 @@
-//! The use cases of Tenantry: one [`Operation`] each, a file a noun.
+//! The use cases of Tenantry: one [`UseCase`] each, a file a noun.
 //!
 //! An operation loads the facts, lets the core decide, stores what follows and writes the change down (audit
 //! entry and webhook events), all in one transaction. Nothing leaves the process before the commit.
@@ -33,8 +33,8 @@ pub mod tokens;
 pub mod webhooks;
 
 pub use account_path::AccountPath;
-pub use caller::{Caller, Requester, Subject};
-pub use credentials::BearerRefused;
+pub use caller::{Caller, Principal, Requester};
+pub use credentials::AuthenticationError;
 pub use error::Error;
 pub use secrets::{HashKey, KeyCheck, moments};
 pub use tenantry_core::team::Right;
@@ -44,7 +44,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tenantry_core::{Moment, Timestamp};
-use tenantry_store::{Operation, Search, Store, StoreError, Tx};
+use tenantry_store::{ListQuery, Store, StoreError, Tx, UseCase};
 
 use access_tokens::TokenUses;
 use credentials::Credentials;
@@ -72,7 +72,7 @@ impl App {
     /// An application over an open database.
     #[must_use]
     pub fn new(store: Store, clock: Clock, hash_key: HashKey) -> Self {
-        store.seal_with(Arc::new(hash_key.clone()));
+        store.set_vault(Arc::new(hash_key.clone()));
         Self {
             store,
             clock,
@@ -119,12 +119,12 @@ impl App {
     ///
     /// # Errors
     /// The operation's own.
-    pub async fn write<O: Operation<Error = Error>>(&self, operation: O) -> Result<O::Output, Error> {
+    pub async fn write<O: UseCase<Error = Error>>(&self, operation: O) -> Result<O::Output, Error> {
         self.store.write(operation).await
     }
 
     /// Looks for something: among the requests that look at few rows, or apart from them.
-    async fn look<S: Search>(&self, search: S, is_narrow: bool) -> Result<S::Output, Error> {
+    async fn look<S: ListQuery>(&self, search: S, is_narrow: bool) -> Result<S::Output, Error> {
         if is_narrow {
             return Ok(search.run(&mut self.store.reader()?.tx()?).await?);
         }
@@ -135,7 +135,7 @@ impl App {
     ///
     /// # Errors
     /// When it does not.
-    pub async fn ready(&self, tries: &Tries) -> Result<(), StoreError> {
+    pub async fn ready(&self, tries: &WriteAttempts) -> Result<(), StoreError> {
         self.store.write(Probe(tries.clone())).await
     }
 
@@ -171,9 +171,9 @@ impl App {
 
 /// How often a write was tried.
 #[derive(Debug, Clone, Default)]
-pub struct Tries(Arc<AtomicU32>);
+pub struct WriteAttempts(Arc<AtomicU32>);
 
-impl Tries {
+impl WriteAttempts {
     /// Whether it fails again and again. Twice may be: with others, and then alone.
     #[must_use]
     pub fn are_many(&self) -> bool {
@@ -182,9 +182,9 @@ impl Tries {
 }
 
 /// A write that changes nothing but the time of the last one.
-struct Probe(Tries);
+struct Probe(WriteAttempts);
 
-impl Operation for Probe {
+impl UseCase for Probe {
     type Output = ();
     type Error = StoreError;
 

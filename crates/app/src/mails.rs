@@ -5,10 +5,10 @@
 use tenantry_core::Moment;
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{MailId, OrganizationId};
-use tenantry_core::mail::{self, Letter, QueuedMail};
+use tenantry_core::mail::{self, MailContent, QueuedMail};
 use tenantry_core::token::Secret;
 use tenantry_core::values::EmailAddress;
-use tenantry_store::{Operation, StoreError, Tx};
+use tenantry_store::{StoreError, Tx, UseCase};
 
 use crate::{App, Error, HashKey, limits};
 
@@ -16,7 +16,7 @@ use crate::{App, Error, HashKey, limits};
 pub(crate) struct NewMail<'a> {
     pub(crate) organization: OrganizationId,
     pub(crate) to: EmailAddress,
-    pub(crate) letter: Letter,
+    pub(crate) letter: MailContent,
     pub(crate) expires_at: Option<Timestamp>,
     pub(crate) secret: Option<(&'a Secret, &'a HashKey)>,
 }
@@ -41,7 +41,7 @@ pub(crate) async fn queue(tx: &mut Tx<'_>, moment: &mut Moment, new: NewMail<'_>
 /// Takes what is due, for [`limits::MAIL_HELD_S`] seconds.
 struct Take;
 
-impl Operation for Take {
+impl UseCase for Take {
     type Output = Vec<QueuedMail>;
     type Error = StoreError;
     const IS_LONG: bool = true;
@@ -56,7 +56,7 @@ impl Operation for Take {
 /// Lets a mail wait for its next attempt, or gives it up; answers when it is tried again.
 struct Postpone(QueuedMail);
 
-impl Operation for Postpone {
+impl UseCase for Postpone {
     type Output = Option<Timestamp>;
     type Error = StoreError;
 
@@ -78,7 +78,7 @@ struct Forget {
     id: MailId,
 }
 
-impl Operation for Forget {
+impl UseCase for Forget {
     type Output = ();
     type Error = StoreError;
 

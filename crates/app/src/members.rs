@@ -8,7 +8,7 @@ use tenantry_core::member::{
     UpdateFacts, Updated,
 };
 use tenantry_core::values::ExternalId;
-use tenantry_store::{MemberFilter, MemberRoom, Operation, Page, Paged, Search, StoreError, Tx};
+use tenantry_store::{ListQuery, MemberConflicts, MemberFilter, Page, Paged, StoreError, Tx, UseCase};
 
 use crate::changes::{self, Change};
 use crate::{App, Error, Requester, Right};
@@ -112,7 +112,7 @@ pub struct MemberCreate {
     pub new: NewMember,
 }
 
-impl Operation for MemberCreate {
+impl UseCase for MemberCreate {
     type Output = Member;
     type Error = Error;
 
@@ -139,7 +139,7 @@ pub(crate) async fn add(
     let organization = customer.organization;
     let external_id = new.external_id.as_ref().map(ExternalId::as_str);
     let room = tx.member_room(organization, customer.id, &new.email, external_id).await?;
-    let MemberRoom { members_enabled, same_email, external_id_taken } =
+    let MemberConflicts { members_enabled, same_email, external_id_taken } =
         room.ok_or(Error::OrganizationNotFound)?;
     let facts = CreateFacts { members_enabled, same_email, external_id_taken, customer };
     let id = MemberId::new(moment.uuid());
@@ -164,7 +164,7 @@ pub struct MemberUpdate {
     pub change: MemberChange,
 }
 
-impl Operation for MemberUpdate {
+impl UseCase for MemberUpdate {
     type Output = Member;
     type Error = Error;
 
@@ -227,7 +227,7 @@ pub struct MemberDelete {
     pub member: MemberName,
 }
 
-impl Operation for MemberDelete {
+impl UseCase for MemberDelete {
     type Output = ();
     type Error = Error;
 
@@ -295,12 +295,12 @@ pub(crate) async fn record(
 }
 
 /// A list that may have to look at every member.
-struct Listed {
+struct CursorPage {
     filter: MemberFilter,
     page: Page,
 }
 
-impl Search for Listed {
+impl ListQuery for CursorPage {
     type Output = Paged<Member>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Paged<Member>, StoreError> {
@@ -327,6 +327,6 @@ impl App {
     /// A fault.
     pub async fn members(&self, filter: &MemberFilter, page: Page) -> Result<Paged<Member>, Error> {
         let is_narrow = filter.is_narrow() && page.is_near();
-        self.look(Listed { filter: filter.clone(), page }, is_narrow).await
+        self.look(CursorPage { filter: filter.clone(), page }, is_narrow).await
     }
 }

@@ -9,7 +9,7 @@ use tenantry_core::organization::{
 use tenantry_core::team::{TeamMember, TeamRole};
 use tenantry_core::user::User;
 use tenantry_core::values::{EmailAddress, PersonName};
-use tenantry_store::{Operation, OrganizationFilter, Page, Paged, Tx};
+use tenantry_store::{OrganizationFilter, Page, Paged, Tx, UseCase};
 
 use crate::changes::{self, Change};
 use crate::{App, Error, Requester, Right};
@@ -36,7 +36,7 @@ pub struct OrganizationCreate {
     pub origin: Origin,
 }
 
-impl Operation for OrganizationCreate {
+impl UseCase for OrganizationCreate {
     type Output = Organization;
     type Error = Error;
 
@@ -125,7 +125,7 @@ pub struct OrganizationUpdate {
     pub change: OrganizationChange,
 }
 
-impl Operation for OrganizationUpdate {
+impl UseCase for OrganizationUpdate {
     type Output = Organization;
     type Error = Error;
 

@@ -8,7 +8,7 @@ use tenantry_core::member::{InitialRole, Member, MemberChange, MemberError, Memb
 use tenantry_core::organization::Organization;
 use tenantry_core::portal::{self, PortalError};
 use tenantry_core::values::{EmailAddress, PersonName};
-use tenantry_store::{Operation, Page, Paged, Tx};
+use tenantry_store::{Page, Paged, Tx, UseCase};
 
 use crate::organizations::is_open;
 use crate::sessions::visitor;
@@ -23,7 +23,7 @@ pub struct BillingUpdate {
     pub change: CustomerChange,
 }
 
-impl Operation for BillingUpdate {
+impl UseCase for BillingUpdate {
     type Output = Customer;
     type Error = Error;
 
@@ -52,7 +52,7 @@ pub struct PortalMemberAdd {
     pub role: MemberRole,
 }
 
-impl Operation for PortalMemberAdd {
+impl UseCase for PortalMemberAdd {
     type Output = Member;
     type Error = Error;
 
@@ -85,7 +85,7 @@ pub struct PortalMemberUpdate {
     pub change: MemberChange,
 }
 
-impl Operation for PortalMemberUpdate {
+impl UseCase for PortalMemberUpdate {
     type Output = Member;
     type Error = Error;
 
@@ -112,7 +112,7 @@ pub struct PortalMemberRemove {
     pub id: MemberId,
 }
 
-impl Operation for PortalMemberRemove {
+impl UseCase for PortalMemberRemove {
     type Output = ();
     type Error = Error;
 

@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use tenantry_core::Moment;
 use tenantry_core::token::TokenHash;
-use tenantry_store::{Moments, Operation, Tx, Vault};
+use tenantry_store::{Moments, Tx, UseCase, Vault};
 
 use crate::{Clock, Error};
 
@@ -120,7 +120,7 @@ impl KeyCheck {
     }
 }
 
-impl Operation for KeyCheck {
+impl UseCase for KeyCheck {
     type Output = bool;
     type Error = Error;
 

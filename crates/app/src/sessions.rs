@@ -4,10 +4,12 @@ use tenantry_core::Moment;
 use tenantry_core::customer::Customer;
 use tenantry_core::ids::{OrganizationId, SessionId};
 use tenantry_core::member::Member;
-use tenantry_core::portal::{self, CustomerNamed, MemberNamed, PortalError, Session, SessionFacts, Signed};
+use tenantry_core::portal::{
+    self, CustomerSelector, CustomerSession, MemberSelector, PortalError, SessionFacts, Signed,
+};
 use tenantry_core::token::{Secret, SecretKind};
 use tenantry_core::values::{EmailAddress, HttpUrl};
-use tenantry_store::{Operation, Tx};
+use tenantry_store::{Tx, UseCase};
 
 use crate::members::{self, CustomerName, Hold};
 use crate::{App, Error, HashKey, Requester, Right, limits};
@@ -20,7 +22,7 @@ pub struct SessionCreate {
     /// For which customer.
     pub customer: CustomerName,
     /// For which of its members.
-    pub member: Option<MemberNamed>,
+    pub member: Option<MemberSelector>,
     /// Where the portal's way back leads.
     pub return_url: Option<HttpUrl>,
     /// The key its secret is hashed with.
@@ -31,7 +33,7 @@ pub struct SessionCreate {
 #[derive(Debug, Clone)]
 pub struct SessionCreated {
     /// The session.
-    pub session: Session,
+    pub session: CustomerSession,
     /// Its secret.
     pub secret: Secret,
     /// The customer.
@@ -42,7 +44,7 @@ pub struct SessionCreated {
     pub email: Option<EmailAddress>,
 }
 
-impl Operation for SessionCreate {
+impl UseCase for SessionCreate {
     type Output = SessionCreated;
     type Error = Error;
 
@@ -58,8 +60,8 @@ impl Operation for SessionCreate {
         by.check(organization, Right::ManageCustomers)?;
         let tenant = tx.organization(organization).await?.ok_or(Error::OrganizationNotFound)?;
         let member = match named {
-            Some(MemberNamed::Id(id)) => tx.member(organization, *id).await?,
-            Some(MemberNamed::External(id)) => {
+            Some(MemberSelector::Id(id)) => tx.member(organization, *id).await?,
+            Some(MemberSelector::External(id)) => {
                 tx.member_by_external_id(organization, customer.id, id).await?
             }
             None => None,
@@ -78,10 +80,10 @@ impl Operation for SessionCreate {
     }
 }
 
-fn named_as(name: &CustomerName) -> CustomerNamed {
+fn named_as(name: &CustomerName) -> CustomerSelector {
     match name {
-        CustomerName::Id(id) => CustomerNamed::Id(*id),
-        CustomerName::External(id) => CustomerNamed::External(id.clone()),
+        CustomerName::Id(id) => CustomerSelector::Id(*id),
+        CustomerName::External(id) => CustomerSelector::External(id.clone()),
     }
 }
 
@@ -89,7 +91,7 @@ fn named_as(name: &CustomerName) -> CustomerNamed {
 pub(crate) async fn store(
     tx: &mut Tx<'_>,
     moment: &mut Moment,
-    session: &Session,
+    session: &CustomerSession,
     hash_key: &HashKey,
 ) -> Result<Secret, Error> {
     let kind = match session.member {
@@ -103,16 +105,16 @@ pub(crate) async fn store(
 
 /// Who is in the portal: the session, its customer, and its member where it is one's.
 #[derive(Debug, Clone)]
-pub struct Visitor {
+pub struct PortalCaller {
     /// The session.
-    pub session: Session,
+    pub session: CustomerSession,
     /// The customer.
     pub customer: Customer,
     /// The member.
     pub member: Option<Member>,
 }
 
-impl Visitor {
+impl PortalCaller {
     /// Whether the visitor reaches billing.
     ///
     /// # Errors
@@ -133,7 +135,7 @@ impl Visitor {
 }
 
 /// Who stands behind the requester's session, held until the transaction ends.
-pub(crate) async fn visitor(tx: &mut Tx<'_>, by: &Requester) -> Result<Visitor, Error> {
+pub(crate) async fn visitor(tx: &mut Tx<'_>, by: &Requester) -> Result<PortalCaller, Error> {
     let session = by.session().ok_or(PortalError::SessionOver)?.clone();
     let customer = tx.customer_for_update(session.organization, session.customer).await?;
     let customer = customer.ok_or(PortalError::SessionOver)?;
@@ -145,13 +147,13 @@ pub(crate) async fn visitor(tx: &mut Tx<'_>, by: &Requester) -> Result<Visitor, 
         }
         None => None,
     };
-    Ok(Visitor { session, customer, member })
+    Ok(PortalCaller { session, customer, member })
 }
 
 /// Deletes a few sessions and wishes that are over; answers how many.
 pub(crate) struct Sweep;
 
-impl Operation for Sweep {
+impl UseCase for Sweep {
     type Output = usize;
     type Error = tenantry_store::StoreError;
     const IS_LONG: bool = true;
@@ -166,7 +168,7 @@ impl App {
     ///
     /// # Errors
     /// [`PortalError::SessionOver`], or a fault.
-    pub async fn visitor(&self, by: &Requester) -> Result<Visitor, Error> {
+    pub async fn visitor(&self, by: &Requester) -> Result<PortalCaller, Error> {
         visitor(&mut self.store.reader()?.tx()?, by).await
     }
 }

@@ -9,7 +9,7 @@ use tenantry_core::organization::{
 use tenantry_core::team::{TeamMember, TeamRole};
 use tenantry_core::values::{Slug, SuspensionReason};
 use tenantry_core::{Moment, Timestamp};
-use tenantry_store::{Keyset, Operation, Part, StoreError, Tx};
+use tenantry_store::{Keyset, KeysetPage, StoreError, Tx, UseCase};
 
 use crate::changes::{self, Change};
 use crate::{App, Error, Requester, Right, limits, suspension, team};
@@ -88,7 +88,7 @@ pub struct SubAccountCreate {
     pub new: NewSubAccount,
 }
 
-impl Operation for SubAccountCreate {
+impl UseCase for SubAccountCreate {
     type Output = SubAccount;
     type Error = Error;
 
@@ -146,7 +146,7 @@ pub struct SubAccountUpdate {
     pub change: SubAccountChange,
 }
 
-impl Operation for SubAccountUpdate {
+impl UseCase for SubAccountUpdate {
     type Output = SubAccount;
     type Error = Error;
 
@@ -178,7 +178,7 @@ pub struct SubAccountSuspend {
     pub reason: SuspensionReason,
 }
 
-impl Operation for SubAccountSuspend {
+impl UseCase for SubAccountSuspend {
     type Output = SubAccount;
     type Error = Error;
 
@@ -207,7 +207,7 @@ pub struct SubAccountUnsuspend {
     pub id: OrganizationId,
 }
 
-impl Operation for SubAccountUnsuspend {
+impl UseCase for SubAccountUnsuspend {
     type Output = SubAccount;
     type Error = Error;
 
@@ -236,7 +236,7 @@ pub struct SubAccountDelete {
     pub id: OrganizationId,
 }
 
-impl Operation for SubAccountDelete {
+impl UseCase for SubAccountDelete {
     type Output = ();
     type Error = Error;
     const IS_LONG: bool = true;
@@ -292,13 +292,13 @@ impl App {
         by: &Requester,
         of: OrganizationId,
         keyset: Keyset,
-    ) -> Result<Part<SubAccount>, Error> {
+    ) -> Result<KeysetPage<SubAccount>, Error> {
         let mut reader = self.store.reader()?;
         let mut tx = reader.tx()?;
         let parent = parent(&mut tx, by, of, false).await?;
-        let Part { items, newer, older } = tx.sub_accounts_part(of, keyset).await?;
+        let KeysetPage { items, newer, older } = tx.sub_accounts_part(of, keyset).await?;
         let items = items.into_iter().map(|(child, members)| SubAccount::of(&parent, child, members));
-        Ok(Part { items: items.collect(), newer, older })
+        Ok(KeysetPage { items: items.collect(), newer, older })
     }
 
     /// What a parent and its sub-accounts used in this month.

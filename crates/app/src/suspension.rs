@@ -5,7 +5,7 @@ use tenantry_core::Moment;
 use tenantry_core::ids::OrganizationId;
 use tenantry_core::organization::{self, Organization};
 use tenantry_core::values::SuspensionReason;
-use tenantry_store::{Operation, Tx};
+use tenantry_store::{Tx, UseCase};
 
 use crate::changes::{self, Change};
 use crate::{Error, Requester};
@@ -20,7 +20,7 @@ pub struct OrganizationSuspend {
     pub reason: SuspensionReason,
 }
 
-impl Operation for OrganizationSuspend {
+impl UseCase for OrganizationSuspend {
     type Output = Organization;
     type Error = Error;
 
@@ -43,7 +43,7 @@ pub struct OrganizationUnsuspend {
     pub id: OrganizationId,
 }
 
-impl Operation for OrganizationUnsuspend {
+impl UseCase for OrganizationUnsuspend {
     type Output = Organization;
     type Error = Error;
 

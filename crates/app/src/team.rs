@@ -2,10 +2,10 @@
 
 use tenantry_core::Moment;
 use tenantry_core::ids::{OrganizationId, UserId};
-use tenantry_core::mail::Letter;
+use tenantry_core::mail::MailContent;
 use tenantry_core::team::{self, NewTeamMember, RoleChange, TeamError, TeamFacts, TeamMember};
 use tenantry_core::values::EmailAddress;
-use tenantry_store::{Operation, StoreError, Tx};
+use tenantry_store::{StoreError, Tx, UseCase};
 
 use crate::changes::{self, Change};
 use crate::mails::{self, NewMail};
@@ -23,7 +23,7 @@ pub struct TeamMemberAdd {
     pub new: NewTeamMember,
 }
 
-impl Operation for TeamMemberAdd {
+impl UseCase for TeamMemberAdd {
     type Output = TeamMember;
     type Error = Error;
 
@@ -42,7 +42,7 @@ impl Operation for TeamMemberAdd {
 }
 
 /// A person's part in a team, their address, and whether they are new in it.
-pub type Joined = (TeamMember, EmailAddress, bool);
+pub type MembershipOutcome = (TeamMember, EmailAddress, bool);
 
 /// Adds a person to the team, or finds them in it.
 #[derive(Debug, Clone)]
@@ -55,15 +55,15 @@ pub struct TeamMemberInvite {
     pub new: NewTeamMember,
 }
 
-impl Operation for TeamMemberInvite {
-    type Output = Joined;
+impl UseCase for TeamMemberInvite {
+    type Output = MembershipOutcome;
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Joined, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<MembershipOutcome, Error> {
         let Self { by, organization, new } = self;
         reached(by, *organization)?;
         by.check(*organization, Right::ManageTeam)?;
@@ -77,7 +77,7 @@ async fn add(
     by: &Requester,
     organization: OrganizationId,
     new: &NewTeamMember,
-) -> Result<Joined, Error> {
+) -> Result<MembershipOutcome, Error> {
     let now = moment.now();
     // Held, so that who is added twice at once is found in the team the second time.
     tx.organization_for_update(organization).await?.ok_or(TeamError::OrganizationNotFound)?;
@@ -117,7 +117,7 @@ async fn tell(
         Some(id) => tx.user(id).await?,
         None => None,
     };
-    let letter = Letter::TeamMemberAdded {
+    let letter = MailContent::TeamMemberAdded {
         organization: tenant.name.to_string(),
         role: member.role,
         inviter: inviter
@@ -158,7 +158,7 @@ pub struct TeamMemberRemove {
     pub may_leave: bool,
 }
 
-impl Operation for TeamMemberRemove {
+impl UseCase for TeamMemberRemove {
     type Output = ();
     type Error = Error;
 
@@ -185,7 +185,7 @@ pub struct TeamMemberLeave {
     pub organization: OrganizationId,
 }
 
-impl Operation for TeamMemberLeave {
+impl UseCase for TeamMemberLeave {
     type Output = ();
     type Error = Error;
 
@@ -226,7 +226,7 @@ pub struct TeamMemberSetRole {
     pub change: RoleChange,
 }
 
-impl Operation for TeamMemberSetRole {
+impl UseCase for TeamMemberSetRole {
     type Output = (TeamMember, EmailAddress);
     type Error = Error;
 

@@ -4,7 +4,7 @@ use tenantry_core::Moment;
 use tenantry_core::ids::{OrganizationId, TokenId, UserTokenId};
 use tenantry_core::token::{AccessToken, Grants, Scopes, Secret, SecretKind, UserToken};
 use tenantry_core::values::{EmailAddress, IpAllowList};
-use tenantry_store::{Operation, Tx};
+use tenantry_store::{Tx, UseCase};
 use uuid::Uuid;
 
 use crate::changes::{self, Change};
@@ -13,7 +13,7 @@ use crate::{Error, HashKey, Requester};
 
 /// A new token with its secret, which is shown once.
 #[derive(Debug, Clone)]
-pub struct Issued<T> {
+pub struct IssuedToken<T> {
     /// The token.
     pub token: T,
     /// Its secret.
@@ -37,15 +37,15 @@ pub struct TokenCreate {
     pub hash_key: HashKey,
 }
 
-impl Operation for TokenCreate {
-    type Output = Issued<AccessToken>;
+impl UseCase for TokenCreate {
+    type Output = IssuedToken<AccessToken>;
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Issued<AccessToken>, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<IssuedToken<AccessToken>, Error> {
         let Self { by, organization, label, scopes, expires_in_s, hash_key } = self;
         tx.organization(*organization).await?.ok_or(Error::OrganizationNotFound)?;
         let token = AccessToken {
@@ -63,7 +63,7 @@ impl Operation for TokenCreate {
         let secret = Secret::generate(SecretKind::OrganizationToken, moment);
         tx.access_token_insert(&token, &hash_key.hash(secret.expose())).await?;
         record(tx, moment, by, "access_token.created", None, Some(&token)).await?;
-        Ok(Issued { token, secret })
+        Ok(IssuedToken { token, secret })
     }
 }
 
@@ -76,7 +76,7 @@ pub struct TokenRevoke {
     pub id: Uuid,
 }
 
-impl Operation for TokenRevoke {
+impl UseCase for TokenRevoke {
     type Output = ();
     type Error = Error;
 
@@ -114,15 +114,15 @@ pub struct UserTokenCreate {
     pub hash_key: HashKey,
 }
 
-impl Operation for UserTokenCreate {
-    type Output = Issued<UserToken>;
+impl UseCase for UserTokenCreate {
+    type Output = IssuedToken<UserToken>;
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Issued<UserToken>, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<IssuedToken<UserToken>, Error> {
         let Self { by, email, scopes, expires_in_s, hash_key } = self;
         let user = person(tx, moment, by, email, None).await?;
         let token = UserToken {
@@ -135,7 +135,7 @@ impl Operation for UserTokenCreate {
         let secret = Secret::generate(SecretKind::UserToken, moment);
         tx.user_token_insert(&token, &hash_key.hash(secret.expose())).await?;
         record_of_person(tx, moment, by, "user_token.created", None, Some(&token)).await?;
-        Ok(Issued { token, secret })
+        Ok(IssuedToken { token, secret })
     }
 }
 

@@ -11,7 +11,7 @@ use crate::values::{EmailAddress, Slug};
 /// What a mail is about, and the facts that its words need.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Letter {
+pub enum MailContent {
     /// To a new address: show that you read mail here. Carries a secret.
     EmailChangeRequest {
         /// The organization whose customer asked, by name.
@@ -60,7 +60,7 @@ pub struct QueuedMail {
     /// To whom.
     pub to: EmailAddress,
     /// About what.
-    pub letter: Letter,
+    pub letter: MailContent,
     /// The secret that the letter carries, sealed.
     pub sealed: Option<Vec<u8>>,
     /// When it is tried next; of one that somebody holds, until when.
@@ -103,7 +103,7 @@ mod tests {
             created_at: Timestamp::from_micros(0),
             expires_at,
             to: EmailAddress::parse("ada@x.dev").unwrap(),
-            letter: Letter::EmailChanged {
+            letter: MailContent::EmailChanged {
                 organization: "Acme".into(),
                 new_address: EmailAddress::parse("ada@y.dev").unwrap(),
             },

@@ -10,7 +10,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
-use tenantry_app::idempotency::Attempt;
+use tenantry_app::idempotency::IdempotencyAttempt;
 use tenantry_app::{App, Caller, Requester};
 
 use crate::limits;
@@ -35,7 +35,7 @@ pub(crate) struct Call {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     /// The key that names it, where it has one.
-    pub(crate) attempt: Option<Arc<Attempt>>,
+    pub(crate) attempt: Option<Arc<IdempotencyAttempt>>,
 }
 
 impl Call {

@@ -11,20 +11,20 @@ use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::Response;
 use axum::routing::get;
 use serde_json::json;
-use tenantry_app::Tries;
+use tenantry_app::WriteAttempts;
 use tokio::sync::Mutex;
 
 use crate::call;
 use crate::limits;
 use crate::openapi::Dialect;
-use crate::route::Shared;
+use crate::route::AppState;
 
 const PAGE: &str = include_str!("../assets/docs.html");
 /// The page loads nothing but the two documents of this server.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'none'";
 
 /// The routes of this file.
-pub(crate) fn router(shared: &Arc<Shared>) -> Router {
+pub(crate) fn router(shared: &Arc<AppState>) -> Router {
     let shared = Arc::clone(shared);
     let document = |dialect| {
         let text = crate::openapi_document(dialect).to_string().into_bytes();
@@ -55,7 +55,7 @@ enum Said {
 pub(crate) struct Readiness(Mutex<Option<(Instant, Said)>>);
 
 impl Readiness {
-    async fn now(&self, shared: &Shared) -> Said {
+    async fn now(&self, shared: &AppState) -> Said {
         let mut last = self.0.lock().await;
         match &*last {
             Some((at, said)) if at.elapsed() < shared.limits.ready_kept => said.clone(),
@@ -69,7 +69,7 @@ impl Readiness {
 }
 
 /// Whether requests should be sent here. It always answers within two seconds.
-async fn ready(shared: &Shared) -> Response {
+async fn ready(shared: &AppState) -> Response {
     if shared.draining.load(Ordering::Relaxed) {
         return draining();
     }
@@ -90,8 +90,8 @@ fn draining() -> Response {
     call::json(StatusCode::SERVICE_UNAVAILABLE, &json!({"status": "draining"}))
 }
 
-async fn judge(shared: &Shared) -> Said {
-    let tries = Tries::default();
+async fn judge(shared: &AppState) -> Said {
+    let tries = WriteAttempts::default();
     match tokio::time::timeout(limits::READY_COMMIT, shared.app.ready(&tries)).await {
         Ok(Ok(())) => with_clock(shared.app.clock_off()),
         Ok(Err(error)) => {
@@ -116,7 +116,7 @@ fn with_clock(off: Duration) -> Said {
 }
 
 /// A commit waits, for a standby perhaps that is away: all nodes wait then, and reads need not.
-async fn waiting(shared: &Shared) -> Said {
+async fn waiting(shared: &AppState) -> Said {
     match tokio::time::timeout(limits::READY_READ, shared.app.store().is_writable()).await {
         Ok(Ok(true)) => {
             tracing::warn!("writes wait; the database answers reads");

@@ -16,7 +16,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use axum::response::Response;
 use tenantry_app::App;
 use tenantry_core::values::IpAllowList;
-use tenantry_store::Company;
+use tenantry_store::PeerChannel;
 use tokio::sync::Semaphore;
 use tokio::time::MissedTickBehavior;
 use tower::ServiceExt;
@@ -24,7 +24,7 @@ use tower::ServiceExt;
 use crate::docs::Readiness;
 use crate::limits::{Limits, SHARE_EVERY};
 use crate::rate::{Limiters, Rates};
-use crate::route::Shared;
+use crate::route::AppState;
 use crate::{ahasend, call, docs, polar};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -88,7 +88,7 @@ fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &IpAllowList) -> I
 /// Everything the server answers with.
 #[derive(Clone)]
 pub struct Front {
-    shared: Arc<Shared>,
+    shared: Arc<AppState>,
     router: Router,
     polar: Arc<polar::Front>,
     trusted_proxies: Arc<IpAllowList>,
@@ -108,7 +108,7 @@ impl Front {
         let writes = Arc::new(Semaphore::new(limits.in_flight - limits.in_flight / 4));
         let has_company = app.store().company().is_some();
         let start = u64::try_from(app.now().as_micros()).unwrap_or(0) >> 4 & 0xffff_ffff_ffff;
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(AppState {
             app,
             limits,
             limiters: rates.map(|rates| Limiters::new(rates, has_company)),
@@ -167,7 +167,7 @@ impl Front {
                 },
                 _ = every.tick() => {
                     // What cannot be told is not told later: by then the buckets are fuller again.
-                    for report in limiters.reports(Company::BYTES) {
+                    for report in limiters.reports(PeerChannel::BYTES) {
                         company.tell(report);
                     }
                     limiters.settle();

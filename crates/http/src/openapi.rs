@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use tenantry_core::token::Permission;
 
 use crate::limits;
-use crate::route::{Access, Operation, Parameter};
+use crate::route::{Access, Endpoint, Parameter};
 
 /// A dialect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +79,7 @@ pub(crate) fn always_whole(schema: &mut Schema) {
 }
 
 /// The document of `operations`.
-pub(crate) fn document<'a>(dialect: Dialect, operations: impl IntoIterator<Item = &'a Operation>) -> Value {
+pub(crate) fn document<'a>(dialect: Dialect, operations: impl IntoIterator<Item = &'a Endpoint>) -> Value {
     let mut settings = SchemaSettings::draft2020_12();
     settings.definitions_path = "/components/schemas".into();
     settings.meta_schema = None;
@@ -106,7 +106,7 @@ pub(crate) fn document<'a>(dialect: Dialect, operations: impl IntoIterator<Item 
     })
 }
 
-fn describe(dialect: Dialect, operation: &Operation, generator: &mut SchemaGenerator) -> Value {
+fn describe(dialect: Dialect, operation: &Endpoint, generator: &mut SchemaGenerator) -> Value {
     let mut responses = Map::new();
     let content = operation.answer.map(|schema| json!({operation.media: {"schema": schema(generator)}}));
     let done = |description: &str| {
@@ -183,7 +183,7 @@ fn replayed(value: &str) -> Value {
     json!({"schema": {"type": "string"}, "description": description})
 }
 
-fn parameters(operation: &Operation) -> Vec<Value> {
+fn parameters(operation: &Endpoint) -> Vec<Value> {
     let names = operation.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let of_path = names.map(|name| {
         let schema = if name.ends_with("external_id") || name == "slug" {

@@ -58,7 +58,7 @@ impl Default for Rates {
 
 /// Whose bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Who {
+pub(crate) enum RateLimitKey {
     /// An organization or a person.
     Known(Uuid),
     /// An address, an IPv6 one by its /64.
@@ -78,15 +78,15 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// Of a caller's requests, whatever they are for.
-    pub(crate) const fn of(who: Who) -> Self {
+    pub(crate) const fn of(who: RateLimitKey) -> Self {
         match who {
-            Who::Known(_) => Self::Known,
-            Who::Unknown(_) => Self::Unknown,
+            RateLimitKey::Known(_) => Self::Known,
+            RateLimitKey::Unknown(_) => Self::Unknown,
         }
     }
 }
 
-impl Who {
+impl RateLimitKey {
     /// Whoever is at this address.
     pub(crate) fn at(address: IpAddr) -> Self {
         match address.to_canonical() {
@@ -99,7 +99,8 @@ impl Who {
     }
 }
 
-type Governor = RateLimiter<Who, DefaultKeyedStateStore<Who>, DefaultClock, StateInformationMiddleware>;
+type Governor =
+    RateLimiter<RateLimitKey, DefaultKeyedStateStore<RateLimitKey>, DefaultClock, StateInformationMiddleware>;
 
 /// One kind of caller's buckets.
 struct Buckets {
@@ -112,7 +113,7 @@ struct Buckets {
 
 /// What nodes share.
 #[derive(Default)]
-struct Shared {
+struct AppState {
     /// Taken here, and not told yet.
     taken: Counts,
     /// Taken elsewhere, and not out of the buckets here yet.
@@ -125,12 +126,12 @@ pub(crate) struct Limiters {
     unknown: Buckets,
     mail: Buckets,
     /// Nothing where no other node can be told.
-    shared: Option<Shared>,
+    shared: Option<AppState>,
 }
 
 /// What is left in a caller's bucket.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Left {
+pub(crate) struct RateLimitState {
     name: &'static str,
     rate: Rate,
     remaining: u32,
@@ -148,22 +149,22 @@ impl Buckets {
         Self { name, rate, each: quota.replenish_interval(), limiter }
     }
 
-    fn take(&self, who: Who) -> Left {
+    fn take(&self, who: RateLimitKey) -> RateLimitState {
         let (remaining, wait) = match self.limiter.check_key(&who) {
             Ok(snapshot) => (snapshot.remaining_burst_capacity(), None),
             Err(not_until) => (0, Some(not_until.wait_time_from(DefaultClock::default().now()))),
         };
-        Left { name: self.name, rate: self.rate, remaining, wait }
+        RateLimitState { name: self.name, rate: self.rate, remaining, wait }
     }
 
     /// What is left when so many are owed and the bucket is empty.
-    fn nothing_but(&self, owed: u32) -> Left {
+    fn nothing_but(&self, owed: u32) -> RateLimitState {
         let wait = self.each.saturating_mul(owed.saturating_add(1));
-        Left { name: self.name, rate: self.rate, remaining: 0, wait: Some(wait) }
+        RateLimitState { name: self.name, rate: self.rate, remaining: 0, wait: Some(wait) }
     }
 
     /// Takes as many of these out as there are; how many.
-    fn pay(&self, who: Who, owed: u32) -> u32 {
+    fn pay(&self, who: RateLimitKey, owed: u32) -> u32 {
         let (mut paid, mut part) = (0, owed.min(self.rate.burst.get()));
         while let Some(some) = NonZeroU32::new(part.min(owed.saturating_sub(paid))) {
             match self.limiter.check_key_n(&who, some) {
@@ -183,7 +184,7 @@ impl Limiters {
         let quota = Quota::per_minute(burst).allow_burst(burst);
         let mail = Buckets::with("mail", Rate { per_second: once, burst }, quota);
         let (known, unknown) = (Buckets::new("known", rates.known), Buckets::new("unknown", rates.unknown));
-        Self { known, unknown, mail, shared: shared.then(Shared::default) }
+        Self { known, unknown, mail, shared: shared.then(AppState::default) }
     }
 
     const fn buckets(&self, kind: Kind) -> &Buckets {
@@ -195,16 +196,16 @@ impl Limiters {
     }
 
     /// Takes one request out of a caller's bucket.
-    pub(crate) fn take(&self, who: Who) -> Left {
+    pub(crate) fn take(&self, who: RateLimitKey) -> RateLimitState {
         self.take_of(Kind::of(who), who)
     }
 
     /// Takes one request that sends a mail out of a caller's bucket for those.
-    pub(crate) fn take_mail(&self, who: Who) -> Left {
+    pub(crate) fn take_mail(&self, who: RateLimitKey) -> RateLimitState {
         self.take_of(Kind::Mail, who)
     }
 
-    fn take_of(&self, kind: Kind, who: Who) -> Left {
+    fn take_of(&self, kind: Kind, who: RateLimitKey) -> RateLimitState {
         let buckets = self.buckets(kind);
         let Some(shared) = &self.shared else { return buckets.take(who) };
         let owed = shared.owed.settle(kind, who, |owed| buckets.pay(who, owed));
@@ -248,7 +249,7 @@ impl Limiters {
     }
 }
 
-impl Left {
+impl RateLimitState {
     /// Whether the request may go on.
     pub(crate) const fn allows(&self) -> bool {
         self.wait.is_none()
@@ -269,7 +270,7 @@ impl Left {
     }
 }
 
-impl fmt::Display for Left {
+impl fmt::Display for RateLimitState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, rate, remaining, .. } = self;
         let full_in = rate.burst.get().saturating_sub(*remaining).div_ceil(rate.per_second.get());
@@ -290,7 +291,7 @@ mod tests {
     #[test]
     fn a_bucket_is_one_callers_own() {
         let limiters = limiters(1, 2);
-        let (one, other) = (Who::Known(Uuid::from_u128(1)), Who::Known(Uuid::from_u128(2)));
+        let (one, other) = (RateLimitKey::Known(Uuid::from_u128(1)), RateLimitKey::Known(Uuid::from_u128(2)));
         assert!(limiters.take(one).allows() && limiters.take(one).allows());
         let refused = limiters.take(one);
         assert!(!refused.allows());
@@ -308,14 +309,14 @@ mod tests {
         }
     }
 
-    fn taken(node: &Limiters, who: Who, asked: u32) -> u32 {
+    fn taken(node: &Limiters, who: RateLimitKey, asked: u32) -> u32 {
         u32::try_from((0..asked).filter(|_| node.take(who).allows()).count()).unwrap()
     }
 
     #[test]
     fn nodes_share_one_budget() {
         let (one, two) = (limiters(1, 100), limiters(1, 100));
-        let who = Who::Known(Uuid::from_u128(1));
+        let who = RateLimitKey::Known(Uuid::from_u128(1));
         assert_eq!(taken(&one, who, 60), 60);
         exchange(&[&one, &two]);
         assert!((39..45).contains(&two.take(who).remaining));
@@ -333,7 +334,7 @@ mod tests {
     #[test]
     fn what_was_given_twice_is_paid_back() {
         let nodes = [limiters(1, 50), limiters(1, 50)];
-        let who = Who::at("192.0.2.1".parse().unwrap());
+        let who = RateLimitKey::at("192.0.2.1".parse().unwrap());
         // Both give all they have before either hears of the other.
         assert!(nodes.iter().all(|node| taken(node, who, 50) == 50));
         exchange(&[&nodes[0], &nodes[1]]);
@@ -350,14 +351,14 @@ mod tests {
     fn nobody_counts_alone() {
         let rates = Rates::default();
         let alone = Limiters::new(rates, false);
-        assert!(alone.take(Who::Known(Uuid::from_u128(1))).allows());
+        assert!(alone.take(RateLimitKey::Known(Uuid::from_u128(1))).allows());
         assert!(alone.reports(7_000).is_empty());
     }
 
     #[test]
     fn mail_is_rarer_than_requests() {
         let limiters = limiters(100, 200);
-        let who = Who::Known(Uuid::from_u128(1));
+        let who = RateLimitKey::Known(Uuid::from_u128(1));
         assert!((0..limits::MAIL_BURST).all(|_| limiters.take_mail(who).allows()));
         assert!(!limiters.take_mail(who).allows());
         assert!(limiters.take(who).allows());
@@ -365,7 +366,7 @@ mod tests {
 
     #[test]
     fn an_ipv6_caller_counts_by_its_network() {
-        let at = |text: &str| Who::at(text.parse().unwrap());
+        let at = |text: &str| RateLimitKey::at(text.parse().unwrap());
         assert_eq!(at("2001:db8:1:2::3"), at("2001:db8:1:2:ffff::9"));
         assert_ne!(at("2001:db8:1:2::3"), at("2001:db8:1:3::3"));
         assert_eq!(at("::ffff:192.0.2.1"), at("192.0.2.1"));

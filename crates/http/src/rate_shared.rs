@@ -13,21 +13,21 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
 use crate::limits;
-use crate::rate::{Kind, Who};
+use crate::rate::{Kind, RateLimitKey};
 
 const SUBJECT: &str = "rates";
 
 /// Requests by bucket.
 #[derive(Default)]
-pub(crate) struct Counts(Mutex<HashMap<(Kind, Who), u32>>);
+pub(crate) struct Counts(Mutex<HashMap<(Kind, RateLimitKey), u32>>);
 
 impl Counts {
-    fn lock(&self) -> MutexGuard<'_, HashMap<(Kind, Who), u32>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<(Kind, RateLimitKey), u32>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts requests, up to so many; those of a caller too many are not counted.
-    pub(crate) fn add(&self, kind: Kind, who: Who, more: u32, at_most: u32) {
+    pub(crate) fn add(&self, kind: Kind, who: RateLimitKey, more: u32, at_most: u32) {
         let mut counts = self.lock();
         let room = counts.len() < limits::SHARED_CALLERS;
         if let Some(count) = counts.get_mut(&(kind, who)) {
@@ -38,7 +38,7 @@ impl Counts {
     }
 
     /// Lowers a count by what `pay` makes of it; what is left.
-    pub(crate) fn settle(&self, kind: Kind, who: Who, pay: impl FnOnce(u32) -> u32) -> u32 {
+    pub(crate) fn settle(&self, kind: Kind, who: RateLimitKey, pay: impl FnOnce(u32) -> u32) -> u32 {
         let mut counts = self.lock();
         let Some(count) = counts.get_mut(&(kind, who)) else { return 0 };
         let left = count.saturating_sub(pay(*count));
@@ -50,7 +50,7 @@ impl Counts {
     }
 
     /// Lowers every count in the same way.
-    pub(crate) fn settle_all(&self, mut pay: impl FnMut(Kind, Who, u32) -> u32) {
+    pub(crate) fn settle_all(&self, mut pay: impl FnMut(Kind, RateLimitKey, u32) -> u32) {
         self.lock().retain(|(kind, who), count| {
             *count = count.saturating_sub(pay(*kind, *who, *count));
             *count > 0
@@ -80,30 +80,30 @@ impl Counts {
     }
 }
 
-fn entry(kind: Kind, who: Who, count: u32) -> String {
+fn entry(kind: Kind, who: RateLimitKey, count: u32) -> String {
     let mut text = String::from(if kind == Kind::Mail { " m" } else { " " });
     // Writing to a text cannot fail.
     let _ = match who {
-        Who::Known(id) => write!(text, "k{}={count}", id.simple()),
-        Who::Unknown(address) => write!(text, "u{address}={count}"),
+        RateLimitKey::Known(id) => write!(text, "k{}={count}", id.simple()),
+        RateLimitKey::Unknown(address) => write!(text, "u{address}={count}"),
     };
     text
 }
 
 /// What a report says, as far as it can be read; nothing for a text that is no report.
-pub(crate) fn read(text: &str) -> impl Iterator<Item = (Kind, Who, u32)> {
+pub(crate) fn read(text: &str) -> impl Iterator<Item = (Kind, RateLimitKey, u32)> {
     let entries = text.strip_prefix(SUBJECT).filter(|entries| entries.starts_with(' ')).unwrap_or_default();
     entries.split_ascii_whitespace().filter_map(read_entry)
 }
 
-fn read_entry(entry: &str) -> Option<(Kind, Who, u32)> {
+fn read_entry(entry: &str) -> Option<(Kind, RateLimitKey, u32)> {
     let (bucket, count) = entry.split_once('=')?;
     let mailed = bucket.strip_prefix('m');
     let who = mailed.unwrap_or(bucket);
     let who = if let Some(id) = who.strip_prefix('k') {
-        Who::Known(Uuid::try_parse(id).ok()?)
+        RateLimitKey::Known(Uuid::try_parse(id).ok()?)
     } else {
-        Who::Unknown(who.strip_prefix('u')?.parse::<IpAddr>().ok()?)
+        RateLimitKey::Unknown(who.strip_prefix('u')?.parse::<IpAddr>().ok()?)
     };
     let kind = if mailed.is_some() { Kind::Mail } else { Kind::of(who) };
     Some((kind, who, count.parse().ok()?))
@@ -116,7 +116,8 @@ mod tests {
     #[test]
     fn a_report_says_what_was_counted_since_the_last() {
         let counts = Counts::default();
-        let (known, unknown) = (Who::Known(Uuid::from_u128(7)), Who::at("2001:db8::1".parse().unwrap()));
+        let (known, unknown) =
+            (RateLimitKey::Known(Uuid::from_u128(7)), RateLimitKey::at("2001:db8::1".parse().unwrap()));
         for (kind, who) in
             [(Kind::Known, known), (Kind::Unknown, unknown), (Kind::Mail, known), (Kind::Known, known)]
         {
@@ -135,7 +136,7 @@ mod tests {
         let counts = Counts::default();
         let callers = u32::try_from(limits::SHARED_CALLERS).unwrap();
         for number in 1..=callers + 5 {
-            counts.add(Kind::Known, Who::Known(Uuid::from_u128(number.into())), number, u32::MAX);
+            counts.add(Kind::Known, RateLimitKey::Known(Uuid::from_u128(number.into())), number, u32::MAX);
         }
         let reports = counts.reports(7_000);
         assert_eq!(reports.len(), limits::SHARE_REPORTS);

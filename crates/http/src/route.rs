@@ -18,7 +18,7 @@ use axum::routing::{MethodFilter, on};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use schemars::SchemaGenerator;
-use tenantry_app::{App, BearerRefused, Caller, Error, Subject};
+use tenantry_app::{App, AuthenticationError, Caller, Error, Principal};
 use tenantry_core::token::Permission;
 use tenantry_store::StoreError;
 
@@ -27,7 +27,7 @@ use crate::docs::Readiness;
 use crate::front::{BodyRead, ClientAddress, RequestId};
 use crate::idempotency;
 use crate::limits::{self, Limits};
-use crate::rate::{Left, Limiters, Who};
+use crate::rate::{Limiters, RateLimitKey, RateLimitState};
 
 /// A method of HTTP that an operation can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl Method {
     }
 }
 
-/// Who may call an operation.
+/// Callers that may call an operation.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Access {
     /// Whoever has a token.
@@ -91,7 +91,7 @@ pub(crate) enum Access {
 
 /// Why a request did not reach its handler.
 #[derive(Debug)]
-pub(crate) enum Refused {
+pub(crate) enum Rejection {
     /// No token, or not of a kind that may call this.
     Unauthorized,
     /// A token that is not alive.
@@ -111,7 +111,7 @@ pub(crate) enum Refused {
     /// A body that did not arrive whole.
     BrokenBody,
     /// Too many requests.
-    RateLimited(Left),
+    RateLimited(RateLimitState),
     /// An idempotency key that is none.
     BadKey(&'static str),
     /// An idempotency key that cannot be used now, or for this.
@@ -140,7 +140,7 @@ pub(crate) struct Parameter {
 }
 
 /// One operation of a dialect.
-pub(crate) struct Operation {
+pub(crate) struct Endpoint {
     pub(crate) method: Method,
     pub(crate) path: &'static str,
     pub(crate) id: &'static str,
@@ -176,10 +176,10 @@ pub(crate) use handler;
 pub(crate) const JSON: &str = "application/json";
 
 /// How a dialect says no.
-pub(crate) type Refuse = fn(Refused) -> Response;
+pub(crate) type Refuse = fn(Rejection) -> Response;
 
 /// What every request needs.
-pub(crate) struct Shared {
+pub(crate) struct AppState {
     pub(crate) app: Arc<App>,
     pub(crate) limits: Limits,
     pub(crate) limiters: Option<Limiters>,
@@ -192,7 +192,7 @@ pub(crate) struct Shared {
 }
 
 /// The router of a dialect's operations.
-pub(crate) fn router(shared: &Arc<Shared>, operations: &'static [Operation], refuse: Refuse) -> Router {
+pub(crate) fn router(shared: &Arc<AppState>, operations: &'static [Endpoint], refuse: Refuse) -> Router {
     operations.iter().fold(Router::new(), |router, operation| {
         let shared = Arc::clone(shared);
         let serve = move |request: Request| serve(Arc::clone(&shared), operation, refuse, request);
@@ -201,8 +201,8 @@ pub(crate) fn router(shared: &Arc<Shared>, operations: &'static [Operation], ref
 }
 
 async fn serve(
-    shared: Arc<Shared>,
-    operation: &'static Operation,
+    shared: Arc<AppState>,
+    operation: &'static Endpoint,
     refuse: Refuse,
     request: Request,
 ) -> Response {
@@ -226,30 +226,30 @@ async fn serve(
 
 /// Everything that is settled before a handler runs, in the order in which it may fail.
 async fn prepare(
-    shared: &Shared,
-    operation: &Operation,
+    shared: &AppState,
+    operation: &Endpoint,
     request: Request,
-    left: &mut Option<Left>,
-) -> Result<Call, Refused> {
+    left: &mut Option<RateLimitState>,
+) -> Result<Call, Rejection> {
     let (mut parts, body) = request.into_parts();
     let params = match RawPathParams::from_request_parts(&mut parts, &()).await {
         Ok(params) => params.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
-        Err(_) => return Err(Refused::NoSuchPath),
+        Err(_) => return Err(Rejection::NoSuchPath),
     };
     let address = address(&parts);
     let caller = authenticate(&shared.app, operation.access, &parts.headers, address).await;
     // Where nobody could say who asks, nothing is known that could be held against them.
-    let limiters = shared.limiters.as_ref().filter(|_| !matches!(caller, Err(Refused::Store(_))));
+    let limiters = shared.limiters.as_ref().filter(|_| !matches!(caller, Err(Rejection::Store(_))));
     if let Some(limiters) = limiters {
         let taken = limiters.take(whose(&caller, address));
         *left = Some(taken);
         if !taken.allows() {
-            return Err(Refused::RateLimited(taken));
+            return Err(Rejection::RateLimited(taken));
         }
         if operation.sends_mail {
             let mail = limiters.take_mail(whose(&caller, address));
             if !mail.allows() {
-                return Err(Refused::RateLimited(mail));
+                return Err(Rejection::RateLimited(mail));
             }
         }
     }
@@ -293,26 +293,26 @@ async fn authenticate(
     access: Access,
     headers: &HeaderMap,
     address: IpAddr,
-) -> Result<Option<Arc<Caller>>, Refused> {
+) -> Result<Option<Arc<Caller>>, Rejection> {
     if matches!(access, Access::Public) {
         return Ok(None);
     }
-    let bearer = bearer(headers).ok_or(Refused::Unauthorized)?;
+    let bearer = bearer(headers).ok_or(Rejection::Unauthorized)?;
     let caller = app.authenticate(bearer).await.map_err(|refused| match refused {
-        BearerRefused::Unknown => Refused::InvalidToken,
-        BearerRefused::Suspended => Refused::Suspended,
-        BearerRefused::Store(error) => Refused::Store(error),
+        AuthenticationError::Unknown => Rejection::InvalidToken,
+        AuthenticationError::Suspended => Rejection::Suspended,
+        AuthenticationError::Store(error) => Rejection::Store(error),
     })?;
     if caller.is_suspended() && !matches!(access, Access::Parent(_)) {
-        return Err(Refused::Suspended);
+        return Err(Rejection::Suspended);
     }
-    if caller.may_come_from(address) { Ok(Some(caller)) } else { Err(Refused::AddressNotAllowed) }
+    if caller.may_come_from(address) { Ok(Some(caller)) } else { Err(Rejection::AddressNotAllowed) }
 }
 
 impl Call {
     /// Asks once more who sends the request and whether they may: of a request that lasts, before more of it
     /// is done.
-    pub(crate) async fn renew(&mut self) -> Result<(), Refused> {
+    pub(crate) async fn renew(&mut self) -> Result<(), Rejection> {
         self.caller = authenticate(&self.app, self.access, &self.headers, self.address).await?;
         authorize(self)
     }
@@ -326,23 +326,23 @@ fn address(parts: &Parts) -> IpAddr {
 
 /// Whose bucket a request is taken from. A customer in the portal has its own, so that it cannot empty its
 /// organization's; so has whoever sends a token from where it may not be used.
-fn whose(caller: &Result<Option<Arc<Caller>>, Refused>, address: IpAddr) -> Who {
-    let Ok(Some(caller)) = caller else { return Who::at(address) };
-    Who::Known(match &caller.subject {
-        Subject::Organization { organization, .. } => organization.uuid(),
-        Subject::User { user, .. } => user.uuid(),
-        Subject::Customer(session) | Subject::Member(session) => session.customer.uuid(),
+fn whose(caller: &Result<Option<Arc<Caller>>, Rejection>, address: IpAddr) -> RateLimitKey {
+    let Ok(Some(caller)) = caller else { return RateLimitKey::at(address) };
+    RateLimitKey::Known(match &caller.subject {
+        Principal::Organization { organization, .. } => organization.uuid(),
+        Principal::User { user, .. } => user.uuid(),
+        Principal::Customer(session) | Principal::Member(session) => session.customer.uuid(),
     })
 }
 
-fn authorize(call: &Call) -> Result<(), Refused> {
+fn authorize(call: &Call) -> Result<(), Rejection> {
     let access = call.access;
     if matches!(access, Access::Public) {
         return Ok(());
     }
-    let caller = call.caller.as_ref().ok_or(Refused::Unauthorized)?;
+    let caller = call.caller.as_ref().ok_or(Rejection::Unauthorized)?;
     if !admits(access, &caller.subject) {
-        return Err(Refused::Unauthorized);
+        return Err(Rejection::Unauthorized);
     }
     match access {
         Access::AnyToken | Access::Public => Ok(()),
@@ -351,47 +351,51 @@ fn authorize(call: &Call) -> Result<(), Refused> {
         | Access::Portal(permissions)
         | Access::PortalMember(permissions) => any_of(permissions, caller),
         Access::BySubject { user, organization } => match caller.subject {
-            Subject::User { .. } => any_of(user, caller),
+            Principal::User { .. } => any_of(user, caller),
             _ => any_of(organization, caller),
         },
         Access::Account(permission) | Access::Parent(permission) => {
             let account = tenantry_core::values::parse_uuid(call.param("account_id"));
-            let account = account.map_err(|_| Refused::BadAccount)?;
+            let account = account.map_err(|_| Rejection::BadAccount)?;
             if !caller.organizations().iter().any(|organization| organization.uuid() == account) {
-                return Err(Refused::InvalidToken);
+                return Err(Rejection::InvalidToken);
             }
-            if caller.allows(permission) { Ok(()) } else { Err(Refused::InsufficientScope(vec![permission])) }
+            if caller.allows(permission) {
+                Ok(())
+            } else {
+                Err(Rejection::InsufficientScope(vec![permission]))
+            }
         }
     }
 }
 
-fn any_of(permissions: &[Permission], caller: &Caller) -> Result<(), Refused> {
+fn any_of(permissions: &[Permission], caller: &Caller) -> Result<(), Rejection> {
     let allowed = permissions.iter().any(|permission| caller.allows(*permission));
-    if allowed { Ok(()) } else { Err(Refused::InsufficientScope(permissions.to_vec())) }
+    if allowed { Ok(()) } else { Err(Rejection::InsufficientScope(permissions.to_vec())) }
 }
 
 /// Whether an operation is for callers of this kind.
-const fn admits(access: Access, subject: &Subject) -> bool {
+const fn admits(access: Access, subject: &Principal) -> bool {
     match access {
         Access::AnyToken
         | Access::Scoped(_)
         | Access::Account(_)
         | Access::Parent(_)
         | Access::BySubject { .. } => {
-            matches!(subject, Subject::Organization { .. } | Subject::User { .. })
+            matches!(subject, Principal::Organization { .. } | Principal::User { .. })
         }
-        Access::UserScoped(_) => matches!(subject, Subject::User { .. }),
-        Access::Portal(_) => matches!(subject, Subject::Customer(_) | Subject::Member(_)),
-        Access::PortalMember(_) => matches!(subject, Subject::Member(_)),
+        Access::UserScoped(_) => matches!(subject, Principal::User { .. }),
+        Access::Portal(_) => matches!(subject, Principal::Customer(_) | Principal::Member(_)),
+        Access::PortalMember(_) => matches!(subject, Principal::Member(_)),
         Access::Public => true,
     }
 }
 
-async fn read(body: Body, limit: usize) -> Result<Bytes, Refused> {
+async fn read(body: Body, limit: usize) -> Result<Bytes, Rejection> {
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Refused::TooLarge(limit)),
-        Err(_) => Err(Refused::BrokenBody),
+        Err(error) if error.is::<LengthLimitError>() => Err(Rejection::TooLarge(limit)),
+        Err(_) => Err(Rejection::BrokenBody),
     }
 }
 

@@ -80,7 +80,7 @@ impl Table {
 
 /// The tables as one schema has them, in the order in which they were made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Catalogue {
+pub struct Catalog {
     /// The number of the newest migration.
     pub schema: i64,
     /// The tables.
@@ -90,7 +90,7 @@ pub struct Catalogue {
     pub rewritten: i64,
 }
 
-impl Catalogue {
+impl Catalog {
     /// The tables of this program's schema.
     ///
     /// # Errors
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn an_older_schema_has_fewer_tables() {
-        let (then, now) = (Catalogue::at(1).unwrap(), Catalogue::now().unwrap());
+        let (then, now) = (Catalog::at(1).unwrap(), Catalog::now().unwrap());
         assert!(then.table("customers").is_some() && then.table("mails").is_none());
         assert!(now.table("mails").is_some());
         assert!(then.table("customers").unwrap().place("anonymized_at").is_none());

@@ -11,12 +11,12 @@ use tokio::sync::{broadcast, mpsc};
 const WAITING: usize = 256;
 
 /// A way to the other nodes, and from them.
-pub struct Company {
+pub struct PeerChannel {
     tell: mpsc::Sender<String>,
     heard: broadcast::Receiver<Arc<str>>,
 }
 
-impl Company {
+impl PeerChannel {
     /// Bytes of a text at the most.
     pub const BYTES: usize = 7_000;
 
@@ -40,20 +40,20 @@ impl Company {
 }
 
 /// Where what is told and heard passes through the engine.
-pub(crate) struct Gossip {
+pub(crate) struct PeerBroadcast {
     tell: mpsc::Sender<String>,
     heard: broadcast::Sender<Arc<str>>,
 }
 
-impl Gossip {
+impl PeerBroadcast {
     /// With what is to be told.
     pub(crate) fn new() -> (Self, mpsc::Receiver<String>) {
         let (tell, told) = mpsc::channel(WAITING);
         (Self { tell, heard: broadcast::Sender::new(WAITING) }, told)
     }
 
-    pub(crate) fn company(&self) -> Company {
-        Company { tell: self.tell.clone(), heard: self.heard.subscribe() }
+    pub(crate) fn company(&self) -> PeerChannel {
+        PeerChannel { tell: self.tell.clone(), heard: self.heard.subscribe() }
     }
 
     /// Passes on what another node told.

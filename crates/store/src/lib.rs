@@ -1,6 +1,6 @@
 //! Where Tenantry remembers: the only place with SQL.
 //!
-//! A use case is an [`Operation`], written once and run by the engine in a transaction: SQLite runs many
+//! A use case is an [`UseCase`], written once and run by the engine in a transaction: SQLite runs many
 //! in one physical transaction on its writer thread ([`sqlite`]). The queries (`tables`) are written once
 //! too; they speak through [`Tx`], which knows the engine. [`postgres`] is the engine of many nodes.
 //!
@@ -13,27 +13,28 @@ pub mod doctor;
 mod error;
 mod migrations;
 pub mod postgres;
+mod queries;
 mod reader;
 mod rows;
 mod searches;
 mod snapshot;
 mod sql;
 pub mod sqlite;
-mod tables;
 mod tx;
 
-pub use catalogue::{Catalogue, Column, ColumnKind, Table};
-pub use company::Company;
+pub use catalogue::{Catalog, Column, ColumnKind, Table};
+pub use company::PeerChannel;
 pub use error::StoreError;
+pub use queries::{
+    AccessTokenKey, AuditImages, AuditRecord, CredentialOwner, CustomerFilter, CustomerKey, DeliveryQueue,
+    DueQueue, Edge, IdempotencyClaim, IdempotencyNamespace, IdempotencyState, Keyset, KeysetPage,
+    LeasedDelivery, MemberConflicts, MemberFilter, Order, OrganizationFilter, OrganizationKey, Page, Paged,
+    PendingEvent, StoredResponse, TokenUse, WebhookDelivery, WebhookDeliveryFilter, WebhookDeliveryShown,
+    WebhookEventRow,
+};
 pub use reader::Reader;
 pub use rows::{Field, Fields};
 pub use snapshot::Snapshot;
-pub use tables::{
-    AccessTokenKey, AuditImages, AuditLine, Claim, CredentialOwner, CustomerFilter, CustomerKey, Edge,
-    KeySpace, KeyUse, Keyset, MemberFilter, MemberRoom, Order, OrganizationFilter, OrganizationKey, Page,
-    Paged, Part, StoredAnswer, TokenUse, WaitingEvent, WebhookClaim, WebhookDelivery, WebhookDeliveryFilter,
-    WebhookDeliveryShown, WebhookEventRow, WebhookLane, WebhookLaneDue,
-};
 pub use tx::Tx;
 
 use std::future::Future;
@@ -45,7 +46,7 @@ use tenantry_core::{Moment, Timestamp};
 
 /// A use case: everything that happens in one transaction. The engine may run it again after a conflict,
 /// so it holds its input and changes nothing but the database.
-pub trait Operation: Send + Sync + 'static {
+pub trait UseCase: Send + Sync + 'static {
     /// What it answers.
     type Output: Send + 'static;
     /// Why it can fail; its changes are then rolled back.
@@ -69,7 +70,7 @@ pub trait Operation: Send + Sync + 'static {
 }
 
 /// A reading use case that may look at many rows: it runs apart from the requests that do not.
-pub trait Search: Send + Sync + 'static {
+pub trait ListQuery: Send + Sync + 'static {
     /// What it finds.
     type Output: Send + 'static;
 
@@ -134,7 +135,7 @@ impl Store {
     /// # Errors
     /// The operation's own, [`StoreError::Unavailable`] when the database cannot take it now, or
     /// [`StoreError::InDoubt`] when it was lost on the way.
-    pub async fn write<O: Operation>(&self, operation: O) -> Result<O::Output, O::Error> {
+    pub async fn write<O: UseCase>(&self, operation: O) -> Result<O::Output, O::Error> {
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.write(operation).await,
             Engine::Postgres(postgres) => postgres.write(operation).await,
@@ -156,7 +157,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when it takes too long, or too many wait for it already.
-    pub async fn search<S: Search>(&self, search: S) -> Result<S::Output, StoreError> {
+    pub async fn search<S: ListQuery>(&self, search: S) -> Result<S::Output, StoreError> {
         match &self.engine {
             Engine::Sqlite(sqlite) => Arc::clone(sqlite).search(search).await,
             Engine::Postgres(postgres) => postgres.search(&search).await,
@@ -196,7 +197,7 @@ impl Store {
 
     /// The other processes on this database, where there can be some and they can be told anything.
     #[must_use]
-    pub fn company(&self) -> Option<Company> {
+    pub fn company(&self) -> Option<PeerChannel> {
         match &self.engine {
             Engine::Sqlite(_) => None,
             Engine::Postgres(postgres) => postgres.company(),
@@ -222,10 +223,10 @@ impl Store {
     }
 
     /// Gives the store its vault, once; what is sealed cannot be read or written before.
-    pub fn seal_with(&self, vault: Arc<dyn Vault>) {
+    pub fn set_vault(&self, vault: Arc<dyn Vault>) {
         match &self.engine {
-            Engine::Sqlite(sqlite) => sqlite.seal_with(vault),
-            Engine::Postgres(postgres) => postgres.seal_with(vault),
+            Engine::Sqlite(sqlite) => sqlite.set_vault(vault),
+            Engine::Postgres(postgres) => postgres.set_vault(vault),
         }
     }
 

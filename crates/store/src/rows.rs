@@ -1,4 +1,4 @@
-//! Whole rows of any table of the [`Catalogue`](crate::Catalogue), for moving and checking data. Here alone
+//! Whole rows of any table of the [`Catalog`](crate::Catalog), for moving and checking data. Here alone
 //! a query names no organization: it sees every tenant's rows.
 
 use std::fmt::Write;

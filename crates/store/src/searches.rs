@@ -11,9 +11,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::StoreError;
 use crate::sql::unexpected;
 
-/// Searches that run at once.
+/// ListQueryLimiter that run at once.
 pub(crate) const AT_ONCE: usize = 2;
-/// Searches that run or wait; one more is refused.
+/// ListQueryLimiter that run or wait; one more is refused.
 const ALL: usize = 24;
 /// Those of one organization.
 const EACH: usize = 6;
@@ -23,7 +23,7 @@ const WAIT: Duration = Duration::from_secs(5);
 type Counts = HashMap<Option<OrganizationId>, usize>;
 
 /// Who searches.
-pub(crate) struct Searches {
+pub(crate) struct ListQueryLimiter {
     places: Arc<Semaphore>,
     here: Arc<Mutex<Counts>>,
 }
@@ -40,7 +40,7 @@ pub(crate) struct Place {
     _here: Here,
 }
 
-impl Searches {
+impl ListQueryLimiter {
     pub(crate) fn new() -> Self {
         Self { places: Arc::new(Semaphore::new(AT_ONCE)), here: Arc::default() }
     }
@@ -91,7 +91,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn few_wait_not_for_long_and_of_each_organization_fewer() {
-        let searches = Arc::new(Searches::new());
+        let searches = Arc::new(ListQueryLimiter::new());
         let running = [searches.place(organization(0)).await.unwrap(), searches.place(None).await.unwrap()];
         let mut waiting = tokio::task::JoinSet::new();
         let begin = |waiting: &mut tokio::task::JoinSet<_>, of| {

@@ -29,10 +29,10 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, ToSql};
 use tokio::sync::{Notify, oneshot};
 
-use crate::searches::Searches;
+use crate::searches::ListQueryLimiter;
 use crate::sql::{Param, Row, Value, unexpected};
 use crate::tx::Touched;
-use crate::{Engine, Generation, Moments, Operation, Search, Store, StoreError, Tx, Vault};
+use crate::{Engine, Generation, ListQuery, Moments, Store, StoreError, Tx, UseCase, Vault};
 
 /// A `SELECT` needs nothing to hold its rows: there is one writer.
 pub(crate) const FOR_UPDATE: &str = "";
@@ -126,7 +126,7 @@ pub struct Sqlite {
     queue: Mutex<Option<SyncSender<Job>>>,
     readers: Mutex<Vec<Connection>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    searches: Searches,
+    searches: ListQueryLimiter,
     vault: Arc<OnceLock<Arc<dyn Vault>>>,
 }
 
@@ -173,7 +173,7 @@ fn start(path: &Path, mut writer: Connection, moments: Moments) -> Result<Store,
         queue: Mutex::new(Some(queue)),
         readers: Mutex::default(),
         threads: Mutex::new(threads),
-        searches: Searches::new(),
+        searches: ListQueryLimiter::new(),
         vault: Arc::default(),
     };
     Ok(Store::new(Engine::Sqlite(Arc::new(sqlite))))
@@ -216,7 +216,7 @@ impl Sqlite {
         &self.mail
     }
 
-    pub(crate) async fn write<O: Operation>(&self, operation: O) -> Result<O::Output, O::Error> {
+    pub(crate) async fn write<O: UseCase>(&self, operation: O) -> Result<O::Output, O::Error> {
         let (reply, answer) = oneshot::channel();
         let moments = Arc::clone(&self.moments);
         let (generation, vault) = (Arc::clone(&self.generation), Arc::clone(&self.vault));
@@ -278,7 +278,7 @@ impl Sqlite {
         Ok(connection)
     }
 
-    pub(crate) fn seal_with(&self, vault: Arc<dyn Vault>) {
+    pub(crate) fn set_vault(&self, vault: Arc<dyn Vault>) {
         if self.vault.set(vault).is_err() {
             tracing::warn!("the store keeps the vault that it has");
         }
@@ -288,7 +288,7 @@ impl Sqlite {
         self.vault.get().map(AsRef::as_ref)
     }
 
-    pub(crate) async fn search<S: Search>(self: Arc<Self>, search: S) -> Result<S::Output, StoreError> {
+    pub(crate) async fn search<S: ListQuery>(self: Arc<Self>, search: S) -> Result<S::Output, StoreError> {
         let place = self.searches.place(search.organization()).await?;
         // It keeps its place until it has come to its end, whether or not anybody still waits for it.
         let searching = tokio::task::spawn_blocking(move || {
@@ -299,7 +299,7 @@ impl Sqlite {
         searching.await.map_err(unexpected)?
     }
 
-    fn search_here<S: Search>(&self, search: &S) -> Result<S::Output, StoreError> {
+    fn search_here<S: ListQuery>(&self, search: &S) -> Result<S::Output, StoreError> {
         let mut reader = self.reader()?;
         let deadline = Instant::now() + SEARCH;
         reader.watch(Some(move || Instant::now() > deadline))?;
@@ -349,7 +349,7 @@ impl Drop for Reader<'_> {
 }
 
 /// Runs one operation so that it leaves everything or nothing. Answers as well what others must hear of.
-fn run_in_savepoint<O: Operation>(
+fn run_in_savepoint<O: UseCase>(
     connection: &mut Connection,
     operation: &O,
     moments: &Moments,

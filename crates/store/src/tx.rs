@@ -176,10 +176,10 @@ impl<'c> Tx<'c> {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn begin_part(&mut self) -> Result<(), StoreError> {
+    pub async fn begin_savepoint(&mut self) -> Result<(), StoreError> {
         match &mut self.engine {
             Engine::Sqlite(connection) => sqlite::execute(connection, "SAVEPOINT part", &[]).map(|_| ()),
-            Engine::Postgres(session) => session.begin_part(),
+            Engine::Postgres(session) => session.begin_savepoint(),
         }
     }
 
@@ -187,7 +187,7 @@ impl<'c> Tx<'c> {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn end_part(&mut self, keep: bool) -> Result<(), StoreError> {
+    pub async fn end_savepoint(&mut self, keep: bool) -> Result<(), StoreError> {
         match &mut self.engine {
             Engine::Sqlite(connection) => {
                 if !keep {
@@ -195,7 +195,7 @@ impl<'c> Tx<'c> {
                 }
                 sqlite::execute(connection, "RELEASE part", &[]).map(|_| ())
             }
-            Engine::Postgres(session) => session.end_part(keep),
+            Engine::Postgres(session) => session.end_savepoint(keep),
         }
     }
 }

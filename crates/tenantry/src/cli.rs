@@ -79,7 +79,7 @@ pub(crate) enum Command {
     },
     /// Bring the database's schema up to date
     Migrate {
-        /// Spread the tenants over the shards of a PostgreSQL with Citus as well
+        /// Shards the tenants over the shards of a PostgreSQL with Citus as well
         #[arg(long)]
         distribute: bool,
     },

@@ -9,12 +9,14 @@ use tenantry_app::archive::ArchiveError;
 use tenantry_app::limits::CREDENTIAL_TRUST_MS;
 use tenantry_app::organizations::{OrganizationCreate, Owner};
 use tenantry_app::suspension::{OrganizationSuspend, OrganizationUnsuspend};
-use tenantry_app::tokens::{Issued, TokenCreate, TokenRevoke, UserTokenCreate};
+use tenantry_app::tokens::{IssuedToken, TokenCreate, TokenRevoke, UserTokenCreate};
 use tenantry_app::{App, Error, Requester};
 use tenantry_core::ids::OrganizationId;
 use tenantry_core::organization::{FeatureSettings, NewOrganization, OrganizationChange, Origin};
 use tenantry_core::token::{Scope, Scopes};
-use tenantry_core::values::{EmailAddress, OrganizationName, Refusal, Slug, SuspensionReason, parse_uuid};
+use tenantry_core::values::{
+    EmailAddress, InvalidValue, OrganizationName, Slug, SuspensionReason, parse_uuid,
+};
 use tenantry_http::openapi_document;
 use tenantry_outbound::webhook::SetupError;
 use tenantry_store::postgres::Migrate;
@@ -27,7 +29,7 @@ use crate::{data, installation, serve};
 
 /// Why a command failed, in words for who typed it.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
+pub(crate) enum CommandError {
     #[error("{0}")]
     Config(String),
     #[error("--{0}: {1}")]
@@ -46,7 +48,7 @@ pub(crate) enum Failure {
     Io(#[from] io::Error),
 }
 
-impl Failure {
+impl CommandError {
     /// What the program ends with. What is wrong with the arguments alone is 2, by clap.
     pub(crate) fn status(&self) -> ExitCode {
         match self {
@@ -66,7 +68,7 @@ fn plainly(error: &Error) -> String {
     }
 }
 
-pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
+pub(crate) fn run(arguments: Arguments) -> Result<(), CommandError> {
     let Arguments { common, command } = arguments;
     let settings = Settings::new(common)?;
     start_log(&settings)?;
@@ -104,14 +106,14 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     })
 }
 
-async fn close_after(app: &App, outcome: Result<(), Failure>) -> Result<(), Failure> {
+async fn close_after(app: &App, outcome: Result<(), CommandError>) -> Result<(), CommandError> {
     app.store().close().await;
     outcome
 }
 
-fn start_log(settings: &Settings) -> Result<(), Failure> {
+fn start_log(settings: &Settings) -> Result<(), CommandError> {
     let filter = EnvFilter::try_new(&settings.log_level)
-        .map_err(|error| Failure::Argument("log-level", error.to_string()))?;
+        .map_err(|error| CommandError::Argument("log-level", error.to_string()))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     match settings.log_format {
         LogFormat::Text => log.init(),
@@ -121,7 +123,7 @@ fn start_log(settings: &Settings) -> Result<(), Failure> {
 }
 
 /// Prints an object, or lines for people.
-fn print(json: bool, object: &Value, lines: &[String]) -> Result<(), Failure> {
+fn print(json: bool, object: &Value, lines: &[String]) -> Result<(), CommandError> {
     let mut out = io::stdout().lock();
     if json {
         writeln!(out, "{object}")?;
@@ -133,7 +135,7 @@ fn print(json: bool, object: &Value, lines: &[String]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn openapi(dialect: Dialect) -> Result<(), Failure> {
+fn openapi(dialect: Dialect) -> Result<(), CommandError> {
     let document = match dialect {
         Dialect::Polar => openapi_document(tenantry_http::Dialect::Polar),
         Dialect::Ahasend => openapi_document(tenantry_http::Dialect::AhaSend),
@@ -142,7 +144,7 @@ fn openapi(dialect: Dialect) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn migrate(settings: &Settings, distribute: bool) -> Result<(), Failure> {
+async fn migrate(settings: &Settings, distribute: bool) -> Result<(), CommandError> {
     let database = installation::Database::parse(&settings.database)?;
     let store = database.open(Migrate::Yes).await?;
     let spread = if distribute { store.distribute().await } else { Ok(Vec::new()) };
@@ -152,11 +154,11 @@ async fn migrate(settings: &Settings, distribute: bool) -> Result<(), Failure> {
     print(false, &Value::Null, &lines)
 }
 
-fn argument<T>(name: &'static str, parsed: Result<T, Refusal>) -> Result<T, Failure> {
-    parsed.map_err(|refusal| Failure::Argument(name, refusal.to_string()))
+fn argument<T>(name: &'static str, parsed: Result<T, InvalidValue>) -> Result<T, CommandError> {
+    parsed.map_err(|refusal| CommandError::Argument(name, refusal.to_string()))
 }
 
-async fn organization(app: &App, command: Organization) -> Result<(), Failure> {
+async fn organization(app: &App, command: Organization) -> Result<(), CommandError> {
     match command {
         Organization::Create { name, slug, owner_email, features, json } => {
             let slug = argument("slug", Slug::parse(&slug))?;
@@ -205,7 +207,7 @@ fn shown(
     json: bool,
     organization: &tenantry_core::organization::Organization,
     state: &str,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let object = json!({
         "id": organization.id,
         "slug": organization.slug,
@@ -216,8 +218,8 @@ fn shown(
 }
 
 /// The features of these names, on; every other off.
-fn switched_on(names: &[String]) -> Result<FeatureSettings, Failure> {
-    let wrong = |message: String| Failure::Argument("feature", message);
+fn switched_on(names: &[String]) -> Result<FeatureSettings, CommandError> {
+    let wrong = |message: String| CommandError::Argument("feature", message);
     let mut features =
         serde_json::to_value(FeatureSettings::default()).map_err(|error| wrong(error.to_string()))?;
     for name in names {
@@ -229,13 +231,14 @@ fn switched_on(names: &[String]) -> Result<FeatureSettings, Failure> {
     serde_json::from_value(features).map_err(|error| wrong(error.to_string()))
 }
 
-async fn token(app: &App, command: Token) -> Result<(), Failure> {
+async fn token(app: &App, command: Token) -> Result<(), CommandError> {
     match command {
         Token::Create { organization, label, scopes, all_scopes, expires_in, json } => {
             let scopes = if all_scopes {
                 Scopes::everything()
             } else {
-                let scopes: Result<Vec<Scope>, Refusal> = scopes.iter().map(|scope| scope.parse()).collect();
+                let scopes: Result<Vec<Scope>, InvalidValue> =
+                    scopes.iter().map(|scope| scope.parse()).collect();
                 Scopes::new(argument("scope", scopes)?)
             };
             let create = TokenCreate {
@@ -246,7 +249,7 @@ async fn token(app: &App, command: Token) -> Result<(), Failure> {
                 expires_in_s: expires_in.as_deref().map(seconds).transpose()?,
                 hash_key: app.hash_key().clone(),
             };
-            let Issued { token, secret } = app.write(create).await?;
+            let IssuedToken { token, secret } = app.write(create).await?;
             let object = json!({
                 "id": token.id,
                 "token": secret.expose(),
@@ -267,21 +270,22 @@ async fn token(app: &App, command: Token) -> Result<(), Failure> {
 }
 
 /// The organization of this slug or id.
-async fn find(app: &App, name: &str) -> Result<OrganizationId, Failure> {
+async fn find(app: &App, name: &str) -> Result<OrganizationId, CommandError> {
     if let Ok(id) = parse_uuid(name) {
         return Ok(OrganizationId::new(id));
     }
     let found = app.store().reader()?.tx()?.organization_by_slug(name).await?;
-    found.ok_or_else(|| Failure::Argument("organization", format!("there is no organization {name:?}")))
+    found.ok_or_else(|| CommandError::Argument("organization", format!("there is no organization {name:?}")))
 }
 
 /// The longest that a token can be made for: a hundred years.
 const LONGEST_S: i64 = 100 * 366 * 24 * 60 * 60;
 
 /// A time span such as `30d`, in seconds.
-fn seconds(text: &str) -> Result<i64, Failure> {
-    let wrong =
-        || Failure::Argument("expires-in", format!("{text:?} is no time span: use 90s, 15m, 12h or 30d"));
+fn seconds(text: &str) -> Result<i64, CommandError> {
+    let wrong = || {
+        CommandError::Argument("expires-in", format!("{text:?} is no time span: use 90s, 15m, 12h or 30d"))
+    };
     let unit = match text.chars().last() {
         Some('s') => 1,
         Some('m') => 60,
@@ -293,7 +297,7 @@ fn seconds(text: &str) -> Result<i64, Failure> {
     count.checked_mul(unit).filter(|seconds| (1..=LONGEST_S).contains(seconds)).ok_or_else(wrong)
 }
 
-async fn user_token(app: &App, command: UserToken) -> Result<(), Failure> {
+async fn user_token(app: &App, command: UserToken) -> Result<(), CommandError> {
     let UserToken::Create { email, expires_in, json } = command;
     let create = UserTokenCreate {
         by: Requester::operator(),
@@ -302,7 +306,7 @@ async fn user_token(app: &App, command: UserToken) -> Result<(), Failure> {
         scopes: Scopes::everything(),
         hash_key: app.hash_key().clone(),
     };
-    let Issued { token, secret } = app.write(create).await?;
+    let IssuedToken { token, secret } = app.write(create).await?;
     let object = json!({"id": token.id, "token": secret.expose(), "user_id": token.user});
     print(json, &object, &[format!("token {}", token.id), secret.expose().to_owned()])
 }

@@ -14,7 +14,7 @@ use tenantry_outbound::mail::Mailer;
 use tenantry_store::postgres::Migrate;
 
 use crate::cli::{Common, LogFormat, MigrateAtStart, RateLimit, Serve};
-use crate::commands::Failure;
+use crate::commands::CommandError;
 
 const FILE: &str = "tenantry.toml";
 
@@ -83,8 +83,8 @@ pub(crate) struct Mail {
 }
 
 impl Mail {
-    fn new(to: Option<&str>, from: Option<String>) -> Result<Self, Failure> {
-        let wrong = |text: String| Failure::Argument("mail", text);
+    fn new(to: Option<&str>, from: Option<String>) -> Result<Self, CommandError> {
+        let wrong = |text: String| CommandError::Argument("mail", text);
         let to = to.unwrap_or("log");
         let mailer = match to.split_once(':') {
             None if to == "log" => Mailer::Log,
@@ -96,12 +96,12 @@ impl Mail {
         let from = match (from, &mailer) {
             (Some(from), _) => from,
             (None, Mailer::Smtp(_)) => {
-                return Err(Failure::Argument("mail-from", "mail over SMTP needs a sender".to_owned()));
+                return Err(CommandError::Argument("mail-from", "mail over SMTP needs a sender".to_owned()));
             }
             (None, Mailer::Log | Mailer::Directory(_)) => "tenantry@localhost".to_owned(),
         };
         if !Mailer::can_send_as(&from) {
-            return Err(Failure::Argument("mail-from", format!("{from:?} is not a mail address")));
+            return Err(CommandError::Argument("mail-from", format!("{from:?} is not a mail address")));
         }
         Ok(Self { mailer, from })
     }
@@ -109,11 +109,11 @@ impl Mail {
 
 impl Settings {
     /// The options of every command, with the file read.
-    pub(crate) fn new(common: Common) -> Result<Self, Failure> {
+    pub(crate) fn new(common: Common) -> Result<Self, CommandError> {
         let Common { database, config, secret_key_file, log_format, log_level } = common;
         let mut file = match &config {
             Some(path) => {
-                read(path)?.ok_or_else(|| Failure::Config(format!("{}: not found", path.display())))?
+                read(path)?.ok_or_else(|| CommandError::Config(format!("{}: not found", path.display())))?
             }
             None => read(Path::new(FILE))?.unwrap_or_default(),
         };
@@ -127,7 +127,7 @@ impl Settings {
     }
 
     /// The options of the server.
-    pub(crate) fn serving(&self, mut serve: Serve) -> Result<Serving, Failure> {
+    pub(crate) fn serving(&self, mut serve: Serve) -> Result<Serving, CommandError> {
         let Self { file, .. } = self;
         let usual = Limits::default();
         let seconds = |flag: Option<u64>, file: Option<u64>, usual: Duration| {
@@ -163,7 +163,7 @@ impl Settings {
         };
         let proxies = several(std::mem::take(&mut serve.trusted_proxies), &file.trusted_proxies);
         let trusted_proxies = IpAllowList::parse(&proxies)
-            .map_err(|refusal| Failure::Argument("trusted-proxy", refusal.to_string()))?;
+            .map_err(|refusal| CommandError::Argument("trusted-proxy", refusal.to_string()))?;
         let trusted_origins = several(std::mem::take(&mut serve.trusted_origins), &file.trusted_origins);
         let rates = match serve.rate_limit.or(file.rate_limit).unwrap_or(RateLimit::On) {
             RateLimit::Off => None,
@@ -171,7 +171,7 @@ impl Settings {
         };
         let portal = serve.portal_url.take().or(file.portal_url.clone());
         let portal = portal.map(|url| HttpUrl::parse(&url)).transpose();
-        let portal = portal.map_err(|refusal| Failure::Argument("portal-url", refusal.to_string()))?;
+        let portal = portal.map_err(|refusal| CommandError::Argument("portal-url", refusal.to_string()))?;
         let mail = serve.mail.take().or(file.mail.clone());
         let mail = Mail::new(mail.as_deref(), serve.mail_from.take().or(file.mail_from.clone()))?;
         Ok(Serving {
@@ -215,21 +215,26 @@ impl Settings {
     }
 }
 
-fn within<T: PartialOrd + Debug>(name: &'static str, value: T, least: T, most: T) -> Result<(), Failure> {
+fn within<T: PartialOrd + Debug>(
+    name: &'static str,
+    value: T,
+    least: T,
+    most: T,
+) -> Result<(), CommandError> {
     if (&least..=&most).contains(&&value) {
         return Ok(());
     }
-    Err(Failure::Argument(name, format!("{value:?} is not between {least:?} and {most:?}")))
+    Err(CommandError::Argument(name, format!("{value:?} is not between {least:?} and {most:?}")))
 }
 
-fn read(path: &Path) -> Result<Option<File>, Failure> {
+fn read(path: &Path) -> Result<Option<File>, CommandError> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Failure::Config(format!("{}: {error}", path.display()))),
+        Err(error) => return Err(CommandError::Config(format!("{}: {error}", path.display()))),
     };
-    let file =
-        toml::from_str(&text).map_err(|error| Failure::Config(format!("{}: {error}", path.display())))?;
+    let file = toml::from_str(&text)
+        .map_err(|error| CommandError::Config(format!("{}: {error}", path.display())))?;
     Ok(Some(file))
 }
 

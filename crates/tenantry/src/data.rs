@@ -15,7 +15,7 @@ use tenantry_store::postgres::Migrate;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::commands::Failure;
+use crate::commands::CommandError;
 use crate::config::Settings;
 use crate::data_cli::{Backup, Copy, Doctor, Restore};
 use crate::installation::{self, Database};
@@ -24,7 +24,7 @@ use crate::stop::{Signals, told};
 
 const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 
-pub(crate) async fn backup(settings: &Settings, command: Backup) -> Result<(), Failure> {
+pub(crate) async fn backup(settings: &Settings, command: Backup) -> Result<(), CommandError> {
     let store = Database::parse(&settings.database)?.open_existing().await?;
     let written = if command.file == Path::new("-") {
         write_backup(&store, io::stdout().lock()).await
@@ -40,13 +40,13 @@ pub(crate) async fn backup(settings: &Settings, command: Backup) -> Result<(), F
     ])
 }
 
-fn say(lines: &[String]) -> Result<(), Failure> {
+fn say(lines: &[String]) -> Result<(), CommandError> {
     let mut out = io::stderr().lock();
     lines.iter().try_for_each(|line| writeln!(out, "{line}"))?;
     Ok(())
 }
 
-async fn write_backup(store: &Store, out: impl Write) -> Result<Written, Failure> {
+async fn write_backup(store: &Store, out: impl Write) -> Result<Written, CommandError> {
     let mut shown = Shown::new();
     let now = installation::clock()();
     let written =
@@ -56,23 +56,24 @@ async fn write_backup(store: &Store, out: impl Write) -> Result<Written, Failure
 }
 
 /// Writes under another name first: under the file's name there is never half a backup.
-async fn backup_file(store: &Store, path: &Path) -> Result<Written, Failure> {
+async fn backup_file(store: &Store, path: &Path) -> Result<Written, CommandError> {
     match fs::symlink_metadata(path) {
         Ok(there) if !there.is_file() => {
             let what = "is there, and no file that a backup could take the place of; - is standard output";
-            return Err(Failure::Config(format!("{} {what}", path.display())));
+            return Err(CommandError::Config(format!("{} {what}", path.display())));
         }
         Err(error) if error.kind() != ErrorKind::NotFound => {
-            return Err(Failure::Config(format!("{}: {error}", path.display())));
+            return Err(CommandError::Config(format!("{}: {error}", path.display())));
         }
         _ => {}
     }
-    let name = path.file_name().ok_or_else(|| Failure::Config(format!("{}: no file", path.display())))?;
+    let name =
+        path.file_name().ok_or_else(|| CommandError::Config(format!("{}: no file", path.display())))?;
     let mut signals = Signals::new()?;
     // A name that nobody has: what a killed backup left is in nobody's way.
     let unique = moments(installation::clock())().uuid().simple();
     let draft = path.with_file_name(format!(".{}.{unique}", name.to_string_lossy()));
-    let about = |error: io::Error| Failure::Config(format!("{}: {error}", draft.display()));
+    let about = |error: io::Error| CommandError::Config(format!("{}: {error}", draft.display()));
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).map_err(about)?;
     let (stop, stopped) = watch::channel(false);
     let mut listening = JoinSet::new();
@@ -118,9 +119,9 @@ impl<W: Write> Write for Stoppable<W> {
     }
 }
 
-pub(crate) async fn restore(settings: &Settings, command: Restore) -> Result<(), Failure> {
+pub(crate) async fn restore(settings: &Settings, command: Restore) -> Result<(), CommandError> {
     let Restore { file, keep_pending } = command;
-    let about = |error: ArchiveError| Failure::Config(format!("{}: {error}", file.display()));
+    let about = |error: ArchiveError| CommandError::Config(format!("{}: {error}", file.display()));
     let database = Database::parse(&settings.database)?;
     let mut shown = Shown::new();
     let checked = archive::check(&file, &mut |progress| shown.show(progress)).map_err(about)?;
@@ -130,11 +131,11 @@ pub(crate) async fn restore(settings: &Settings, command: Restore) -> Result<(),
         let key = installation::read_key(&path).map_err(|error| {
             let what =
                 "the key file of the installation that was backed up is needed, and is not in a backup";
-            Failure::Config(format!("{}: {error}; {what}", path.display()))
+            CommandError::Config(format!("{}: {error}; {what}", path.display()))
         })?;
         if !checked.has_key(&key) {
             let what = "does not hold the key of the installation that was backed up";
-            return Err(Failure::Config(format!("{} {what}", path.display())));
+            return Err(CommandError::Config(format!("{} {what}", path.display())));
         }
     }
     let store = database.open(Migrate::Yes).await?;
@@ -153,7 +154,7 @@ pub(crate) async fn restore(settings: &Settings, command: Restore) -> Result<(),
     say(&lines)
 }
 
-pub(crate) async fn copy(command: Copy) -> Result<(), Failure> {
+pub(crate) async fn copy(command: Copy) -> Result<(), CommandError> {
     let Copy { from, to } = command;
     let (from, to) = (Database::of("from", &from)?, Database::of("to", &to)?);
     let source = from.open_existing().await?;
@@ -167,7 +168,7 @@ pub(crate) async fn copy(command: Copy) -> Result<(), Failure> {
     ])
 }
 
-async fn copy_into(source: &Store, to: &Database) -> Result<u64, Failure> {
+async fn copy_into(source: &Store, to: &Database) -> Result<u64, CommandError> {
     let target = to.open(Migrate::Yes).await?;
     let mut shown = Shown::new();
     let copied = archive::copy(source, &target, &mut |progress| shown.show(progress)).await;
@@ -176,7 +177,7 @@ async fn copy_into(source: &Store, to: &Database) -> Result<u64, Failure> {
     Ok(copied?)
 }
 
-pub(crate) async fn doctor(settings: &Settings, command: Doctor) -> Result<(), Failure> {
+pub(crate) async fn doctor(settings: &Settings, command: Doctor) -> Result<(), CommandError> {
     let app = installation::open_to_read(settings).await?;
     let found = look(app.store(), command.json).await;
     app.store().close().await;
@@ -188,12 +189,12 @@ pub(crate) async fn doctor(settings: &Settings, command: Doctor) -> Result<(), F
             writeln!(io::stdout(), "nothing found; looked at: {}", names.join(", "))?;
             Ok(())
         }
-        findings => Err(Failure::Findings(findings)),
+        findings => Err(CommandError::Findings(findings)),
     }
 }
 
 /// Prints each finding; answers how many.
-async fn look(store: &Store, as_json: bool) -> Result<u64, Failure> {
+async fn look(store: &Store, as_json: bool) -> Result<u64, CommandError> {
     let (mut findings, mut printed) = (0, Ok(()));
     let mut snapshot = store.snapshot().await?;
     let mut tx = snapshot.tx()?;

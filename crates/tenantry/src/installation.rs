@@ -12,12 +12,12 @@ use tenantry_core::Timestamp;
 use tenantry_store::postgres::{Migrate, Target};
 use tenantry_store::{Store, postgres, sqlite};
 
-use crate::commands::Failure;
+use crate::commands::CommandError;
 use crate::config::Settings;
 
 /// Opens the database that the settings name, migrates it unless told otherwise, and reads its key. A file is
 /// made and migrated in any case: no other program runs on it.
-pub(crate) async fn open(settings: &Settings, migrate: Migrate) -> Result<App, Failure> {
+pub(crate) async fn open(settings: &Settings, migrate: Migrate) -> Result<App, CommandError> {
     let database = Database::parse(&settings.database)?;
     let key_path = key_path(settings, &database)?;
     let store = database.open(migrate).await?;
@@ -31,7 +31,7 @@ pub(crate) async fn open(settings: &Settings, migrate: Migrate) -> Result<App, F
     opened
 }
 
-async fn with_key(store: &Store, path: &Path) -> Result<App, Failure> {
+async fn with_key(store: &Store, path: &Path) -> Result<App, CommandError> {
     let hash_key = match known_key(store, path).await? {
         Some(key) => key,
         None => make_or_read_key(path).map_err(|error| about(path, &error))?,
@@ -42,7 +42,7 @@ async fn with_key(store: &Store, path: &Path) -> Result<App, Failure> {
 }
 
 /// Opens the database that the settings name with its key; neither is made or changed.
-pub(crate) async fn open_to_read(settings: &Settings) -> Result<App, Failure> {
+pub(crate) async fn open_to_read(settings: &Settings) -> Result<App, CommandError> {
     let database = Database::parse(&settings.database)?;
     let key_path = key_path(settings, &database)?;
     let store = database.open_existing().await?;
@@ -61,11 +61,11 @@ pub(crate) async fn open_to_read(settings: &Settings) -> Result<App, Failure> {
 
 /// The key in the file, if it can be this database's. `None` when there is no file, and nothing was hashed or
 /// sealed yet.
-async fn known_key(store: &Store, path: &Path) -> Result<Option<HashKey>, Failure> {
+async fn known_key(store: &Store, path: &Path) -> Result<Option<HashKey>, CommandError> {
     let kept = store.reader()?.tx()?.installation_kept(KeyCheck::NAME).await?;
     match (read_key(path), kept) {
         (Err(error), None) if error.kind() == ErrorKind::NotFound => Ok(None),
-        (Err(error), Some(_)) if error.kind() == ErrorKind::NotFound => Err(Failure::Config(format!(
+        (Err(error), Some(_)) if error.kind() == ErrorKind::NotFound => Err(CommandError::Config(format!(
             "{} is missing: it holds the key of the tokens in this database",
             path.display()
         ))),
@@ -75,34 +75,34 @@ async fn known_key(store: &Store, path: &Path) -> Result<Option<HashKey>, Failur
     }
 }
 
-fn about(path: &Path, error: &io::Error) -> Failure {
-    Failure::Config(format!("{}: {error}", path.display()))
+fn about(path: &Path, error: &io::Error) -> CommandError {
+    CommandError::Config(format!("{}: {error}", path.display()))
 }
 
-fn another(key: &Path) -> Failure {
+fn another(key: &Path) -> CommandError {
     let what = "does not hold the key that the tokens in this database were made with";
-    Failure::Config(format!("{} {what}", key.display()))
+    CommandError::Config(format!("{} {what}", key.display()))
 }
 
-async fn refuse_half(database: &Database, store: &Store) -> Result<(), Failure> {
+async fn refuse_half(database: &Database, store: &Store) -> Result<(), CommandError> {
     if store.reader()?.tx()?.installation_has(UNFINISHED).await? {
         let half = format!(
             "{database} is half full: a restore or a copy into it did not finish; begin again with a new, empty \
              database"
         );
-        return Err(Failure::Config(half));
+        return Err(CommandError::Config(half));
     }
     Ok(())
 }
 
 /// The file with the key that secrets are hashed with.
-pub(crate) fn key_path(settings: &Settings, database: &Database) -> Result<PathBuf, Failure> {
+pub(crate) fn key_path(settings: &Settings, database: &Database) -> Result<PathBuf, CommandError> {
     match (&settings.secret_key_file, database) {
         (Some(path), _) => Ok(path.clone()),
         (None, Database::Sqlite(path)) => Ok(beside(path)),
         (None, Database::Postgres(_)) => {
             let why = "a database on a server needs a key file, the same for every node";
-            Err(Failure::Argument("secret-key-file", why.to_owned()))
+            Err(CommandError::Argument("secret-key-file", why.to_owned()))
         }
     }
 }
@@ -123,15 +123,15 @@ pub(crate) enum Database {
 
 impl Database {
     /// Reads `sqlite:PATH` or `postgres://..`. What was typed may hold a password: it is not repeated.
-    pub(crate) fn parse(url: &str) -> Result<Self, Failure> {
+    pub(crate) fn parse(url: &str) -> Result<Self, CommandError> {
         Self::of("database", url)
     }
 
     /// The same of the argument `name`.
-    pub(crate) fn of(name: &'static str, url: &str) -> Result<Self, Failure> {
+    pub(crate) fn of(name: &'static str, url: &str) -> Result<Self, CommandError> {
         if Target::is_named_by(url) {
             let target = Target::parse(url);
-            let target = target.map_err(|error| Failure::Argument(name, error.to_string()))?;
+            let target = target.map_err(|error| CommandError::Argument(name, error.to_string()))?;
             return Ok(Self::Postgres(Box::new(target)));
         }
         match url.split_once(':') {
@@ -140,17 +140,17 @@ impl Database {
             {
                 Ok(Self::Sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path))))
             }
-            _ => Err(Failure::Argument(name, "use sqlite:PATH or postgres://HOST/DATABASE".to_owned())),
+            _ => Err(CommandError::Argument(name, "use sqlite:PATH or postgres://HOST/DATABASE".to_owned())),
         }
     }
 
     /// Opens it to be read: it must be there, with this program's schema.
-    pub(crate) async fn open_existing(&self) -> Result<Store, Failure> {
+    pub(crate) async fn open_existing(&self) -> Result<Store, CommandError> {
         match self {
             Self::Sqlite(path) => match fs::metadata(path) {
                 Ok(_) => Ok(sqlite::open_existing(path, moments(clock()))?),
                 Err(error) if error.kind() == ErrorKind::NotFound => {
-                    Err(Failure::Config(format!("{self}: there is no such database")))
+                    Err(CommandError::Config(format!("{self}: there is no such database")))
                 }
                 Err(error) => Err(about(path, &error)),
             },
@@ -159,7 +159,7 @@ impl Database {
     }
 
     /// Opens it; a file is made and migrated where needed.
-    pub(crate) async fn open(&self, migrate: Migrate) -> Result<Store, Failure> {
+    pub(crate) async fn open(&self, migrate: Migrate) -> Result<Store, CommandError> {
         match self {
             Self::Sqlite(path) => Ok(sqlite::open(path, moments(clock()))?),
             Self::Postgres(target) => {
@@ -191,7 +191,7 @@ fn beside(database: &Path) -> PathBuf {
 }
 
 /// Makes a new key in a file that is not there yet.
-pub(crate) fn make_key(path: &Path) -> Result<(), Failure> {
+pub(crate) fn make_key(path: &Path) -> Result<(), CommandError> {
     let wrong = |error: io::Error| about(path, &error);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(wrong)?;
     writeln!(file, "{}", HashKey::generate().to_hex()).and_then(|()| file.sync_all()).map_err(wrong)

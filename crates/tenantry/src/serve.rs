@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tenantry_app::App;
 use tenantry_app::bootstrap::{Bootstrap, Bootstrapped};
-use tenantry_core::values::{EmailAddress, OrganizationName, Refusal, Slug};
+use tenantry_core::values::{EmailAddress, InvalidValue, OrganizationName, Slug};
 use tenantry_http::{Front, server, webhook_payload};
 use tenantry_outbound::webhook::{Policy, Sender};
 use tenantry_worker::mail::MailWorker;
@@ -14,7 +14,7 @@ use tenantry_worker::webhooks::Webhooks;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::commands::Failure;
+use crate::commands::CommandError;
 use crate::config::Serving;
 use crate::stop::{Signals, told};
 
@@ -26,14 +26,14 @@ const CLOCK_EVERY: Duration = Duration::from_secs(10);
 const CLOCK_WARNING: Duration = Duration::from_secs(1);
 
 /// Serves until the process is told to stop, then closes the database.
-pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), Failure> {
+pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), CommandError> {
     let Serving { listen, bootstrap, mut http, portal, mail, webhook_http_hosts, migrate: _ } = serving;
     let app = Arc::new(app.with_plain_http_hosts(&webhook_http_hosts));
     let sender = Sender::new(Policy { plain_http_hosts: webhook_http_hosts, ..Policy::default() })?;
     let webhooks = Arc::new(Webhooks::new(Arc::clone(&app), sender, webhook_payload));
     let listener = TcpListener::bind(&listen)
         .await
-        .map_err(|error| Failure::Config(format!("cannot listen on {listen}: {error}")))?;
+        .map_err(|error| CommandError::Config(format!("cannot listen on {listen}: {error}")))?;
     let address = listener.local_addr()?;
     let url = format!("http://{address}");
     if portal.is_none() && address.ip().is_unspecified() {
@@ -121,8 +121,8 @@ async fn watch_clock(app: &App, mut stopped: watch::Receiver<bool>) {
     }
 }
 
-async fn first_start(app: &App) -> Result<Option<Bootstrapped>, Failure> {
-    let fixed = |refusal: Refusal| Failure::Config(refusal.to_string());
+async fn first_start(app: &App) -> Result<Option<Bootstrapped>, CommandError> {
+    let fixed = |refusal: InvalidValue| CommandError::Config(refusal.to_string());
     let bootstrap = Bootstrap {
         name: OrganizationName::parse("My Organization").map_err(fixed)?,
         slug: Slug::parse("my-organization").map_err(fixed)?,

@@ -15,7 +15,7 @@ mod spread;
 
 use std::path::{Path, PathBuf};
 
-use spread::Spread;
+use spread::Sharding;
 use tempfile::TempDir;
 use tenantry_store::{Moments, Store, StoreError, postgres, sqlite};
 use tokio::runtime::Builder;
@@ -162,7 +162,7 @@ fn sqlite_texts(file: &Path, sql: &str) -> Vec<String> {
 pub struct Postgres {
     server: String,
     name: String,
-    spread: Spread,
+    spread: Sharding,
 }
 
 impl Postgres {
@@ -182,7 +182,7 @@ impl Postgres {
         };
         #[expect(clippy::disallowed_methods, reason = "a name that no other test process draws")]
         let name = format!("test_{}", uuid::Uuid::new_v4().simple());
-        let database = Self { server, name, spread: Spread::of_environment() };
+        let database = Self { server, name, spread: Sharding::of_environment() };
         database.on_server(&format!("CREATE DATABASE {}", database.name));
         database.spread.prepare(&database);
         Some(database)
@@ -195,7 +195,7 @@ impl Postgres {
     /// When it cannot be done.
     pub fn allow_spreading(&self) {
         if self.query("SELECT 1 FROM pg_extension WHERE extname = 'citus'").is_empty() {
-            Spread::StandIn.make(self);
+            Sharding::StandIn.make(self);
         }
     }
 

@@ -11,7 +11,7 @@ use tenantry_store::{Moments, StoreError};
 use crate::{Postgres, apart, ask};
 
 /// How tables are spread.
-pub(crate) enum Spread {
+pub(crate) enum Sharding {
     /// Not at all.
     No,
     /// By what `stand_in.sql` says.
@@ -25,7 +25,7 @@ pub(crate) struct Worker {
     port: u16,
 }
 
-impl Spread {
+impl Sharding {
     pub(crate) fn of_environment() -> Self {
         match std::env::var("TENANTRY_TEST_CITUS").as_deref() {
             Err(_) | Ok("") => Self::No,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tenantry_app::App;
-use tenantry_core::mail::{Letter, QueuedMail};
+use tenantry_core::mail::{MailContent, QueuedMail};
 use tenantry_core::team::TeamRole;
 use tenantry_core::values::HttpUrl;
 use tenantry_outbound::mail::templates::{self, Proof};
@@ -126,7 +126,7 @@ impl MailWorker {
     fn message(&self, mail: &QueuedMail) -> Result<Message, MailError> {
         let to = mail.to.clone();
         match &mail.letter {
-            Letter::EmailChangeRequest { organization, slug, minutes } => {
+            MailContent::EmailChangeRequest { organization, slug, minutes } => {
                 let unreadable = || MailError {
                     permanent: true,
                     reason: "its secret was sealed with another key".to_owned(),
@@ -139,13 +139,13 @@ impl MailWorker {
                 let proof = link.as_ref().map_or(Proof::Token(&secret), Proof::Link);
                 templates::email_change_request(to, organization, proof, *minutes)
             }
-            Letter::EmailChanged { organization, new_address } => {
+            MailContent::EmailChanged { organization, new_address } => {
                 templates::email_changed_notice(to, organization, new_address)
             }
-            Letter::ApiKeyAllowList { organization, label } => {
+            MailContent::ApiKeyAllowList { organization, label } => {
                 templates::api_key_allow_list(to, organization, label)
             }
-            Letter::TeamMemberAdded { organization, role, inviter } => {
+            MailContent::TeamMemberAdded { organization, role, inviter } => {
                 templates::team_member_added(to, organization, role_words(*role), inviter.as_deref())
             }
         }

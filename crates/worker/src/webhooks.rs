@@ -10,13 +10,15 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tenantry_app::webhooks::{Attempted, Recorded};
+use tenantry_app::webhooks::{DeliveryAttempt, Recorded};
 use tenantry_app::{App, Error};
-use tenantry_core::webhook::{Attempt, Event};
+use tenantry_core::webhook::{DeliveryOutcome, Event};
 use tenantry_outbound::webhook::resolve::Resolve;
 use tenantry_outbound::webhook::schedule::delay;
-use tenantry_outbound::webhook::{Answer, Failure, Images, Notice, Sender, SystemResolver, body, headers};
-use tenantry_store::{StoreError, WebhookClaim};
+use tenantry_outbound::webhook::{
+    Answer, DeliveryError, Images, Notice, Sender, SystemResolver, body, headers,
+};
+use tenantry_store::{LeasedDelivery, StoreError};
 use tokio::task::JoinSet;
 
 /// Requests on their way at once. Each endpoint takes at most two of these places.
@@ -114,7 +116,7 @@ impl<R: Resolve + 'static> Webhooks<R> {
     }
 
     /// One attempt, from the text to its place in the database.
-    async fn deliver(&self, claim: WebhookClaim) {
+    async fn deliver(&self, claim: LeasedDelivery) {
         let (event, endpoint) = (claim.event.id, claim.endpoint.id);
         if !self.app.has_time(claim.leased_until, self.sender.timeout()) {
             tracing::warn!(%event, %endpoint, "taking a webhook lasted so long that another may send it");
@@ -132,7 +134,7 @@ impl<R: Resolve + 'static> Webhooks<R> {
         }
     }
 
-    async fn attempt(&self, claim: WebhookClaim) -> Result<Recorded, Error> {
+    async fn attempt(&self, claim: LeasedDelivery) -> Result<Recorded, Error> {
         let payload = self.payload(&claim)?;
         let (event, endpoint) = (&claim.event, &claim.endpoint);
         let now = self.app.now().as_seconds();
@@ -144,11 +146,11 @@ impl<R: Resolve + 'static> Webhooks<R> {
         let retry_after = delay(attempts, spread(&claim));
         let retry_after_ms = retry_after.map(|pause| i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
         let (attempt, http_code, response) = ended(outcome);
-        self.app.write(Attempted { claim, payload, attempt, http_code, response, retry_after_ms }).await
+        self.app.write(DeliveryAttempt { claim, payload, attempt, http_code, response, retry_after_ms }).await
     }
 
     /// What is sent: what was sent before, or else what the dialect and the endpoint's format make of it.
-    fn payload(&self, claim: &WebhookClaim) -> Result<String, Error> {
+    fn payload(&self, claim: &LeasedDelivery) -> Result<String, Error> {
         if let Some(payload) = &claim.event.payload {
             return Ok(payload.clone());
         }
@@ -164,21 +166,23 @@ impl<R: Resolve + 'static> Webhooks<R> {
 }
 
 /// A number that differs from event to event and from attempt to attempt, so that retries spread out.
-fn spread(claim: &WebhookClaim) -> u64 {
+fn spread(claim: &LeasedDelivery) -> u64 {
     let (_, low) = claim.event.id.uuid().as_u64_pair();
     low.rotate_left(claim.event.attempts.wrapping_mul(11))
 }
 
 /// How an attempt ended: the status, and what is shown of the answer.
-fn ended(outcome: Result<Answer, Failure>) -> (Attempt, Option<u16>, Option<String>) {
+fn ended(outcome: Result<Answer, DeliveryError>) -> (DeliveryOutcome, Option<u16>, Option<String>) {
     match outcome {
         Ok(answer) => {
-            let attempt = if answer.is_success() { Attempt::Succeeded } else { Attempt::Failed };
+            let attempt =
+                if answer.is_success() { DeliveryOutcome::Succeeded } else { DeliveryOutcome::Failed };
             let excerpt = Some(answer.excerpt).filter(|excerpt| !excerpt.is_empty());
             (attempt, Some(answer.status), excerpt)
         }
         Err(failure) => {
-            let attempt = if failure.is_permanent() { Attempt::Refused } else { Attempt::Failed };
+            let attempt =
+                if failure.is_permanent() { DeliveryOutcome::Refused } else { DeliveryOutcome::Failed };
             (attempt, None, Some(failure.to_string()))
         }
     }

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use tenantry_core::Timestamp;
-use tenantry_store::{Catalogue, Store};
+use tenantry_store::{Catalog, Store};
 
 use super::format::{FORMAT, Header, Sum, TableEnd, TableHead, VERSION, Writer, row_line};
 use super::{ArchiveError, Progress, Report, each_part, total, whole};
@@ -28,7 +28,7 @@ pub async fn backup(
     program: &str,
     report: Report<'_>,
 ) -> Result<Written, ArchiveError> {
-    let catalogue = Catalogue::now()?;
+    let catalogue = Catalog::now()?;
     let mut snapshot = whole(store).await?;
     let mut writer = Writer::new(out);
     writer.json(&Header {

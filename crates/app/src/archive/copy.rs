@@ -1,6 +1,6 @@
 //! Copying one database into another, empty one, of whichever engine.
 
-use tenantry_store::{Catalogue, Snapshot, Store};
+use tenantry_store::{Catalog, Snapshot, Store};
 
 use super::format::{Sum, row_line};
 use super::load::Loading;
@@ -24,7 +24,7 @@ async fn load(
     loading: &mut Loading<'_>,
     report: Report<'_>,
 ) -> Result<u64, ArchiveError> {
-    let tables = Catalogue::now()?.tables;
+    let tables = Catalog::now()?.tables;
     let of = total(snapshot, &tables).await?;
     let (mut copied, mut rows) = (Sums::new(), 0);
     for table in &tables {

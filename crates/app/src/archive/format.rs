@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use tenantry_store::{Catalogue, ColumnKind, Field, Fields, Table};
+use tenantry_store::{Catalog, ColumnKind, Field, Fields, Table};
 use uuid::Uuid;
 
 use super::ArchiveError;
@@ -311,7 +311,7 @@ impl<R: BufRead> Reader<R> {
 
 /// The tables of a schema whose data this program can take.
 fn tables(schema: i64) -> Result<Vec<Arc<Table>>, ArchiveError> {
-    let now = Catalogue::now()?;
+    let now = Catalog::now()?;
     if schema > now.schema {
         let what = format!("a backup of schema {schema}; this program knows {}: use a newer one", now.schema);
         return Err(ArchiveError::Unsupported(what));
@@ -327,7 +327,7 @@ fn tables(schema: i64) -> Result<Vec<Arc<Table>>, ArchiveError> {
         );
         return Err(ArchiveError::Unsupported(what));
     }
-    Ok(Catalogue::at(schema)?.tables)
+    Ok(Catalog::at(schema)?.tables)
 }
 
 #[cfg(test)]

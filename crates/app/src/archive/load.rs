@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use tenantry_core::Moment;
-use tenantry_store::{Catalogue, Field, Fields, Operation, Store, StoreError, Table, Tx};
+use tenantry_store::{Catalog, Field, Fields, Store, StoreError, Table, Tx, UseCase};
 
 use super::format::Sum;
 use super::{ArchiveError, Progress, Report, Sums, UNFINISHED, difference, sums};
@@ -18,9 +18,9 @@ pub(super) struct Loading<'a> {
 }
 
 /// Puts the mark into a database that has no row.
-struct Begin(Catalogue);
+struct Begin(Catalog);
 
-impl Operation for Begin {
+impl UseCase for Begin {
     type Output = ();
     type Error = ArchiveError;
 
@@ -44,7 +44,7 @@ struct Insert {
     rows: Vec<Fields>,
 }
 
-impl Operation for Insert {
+impl UseCase for Insert {
     type Output = ();
     type Error = ArchiveError;
     const IS_LONG: bool = true;
@@ -57,7 +57,7 @@ impl Operation for Insert {
 /// Deletes a part of a table's rows; answers how many.
 struct Clear(Arc<Table>);
 
-impl Operation for Clear {
+impl UseCase for Clear {
     type Output = usize;
     type Error = ArchiveError;
     const IS_LONG: bool = true;
@@ -70,7 +70,7 @@ impl Operation for Clear {
 /// Has the database look over a table that was filled.
 struct LookOver(Arc<Table>);
 
-impl Operation for LookOver {
+impl UseCase for LookOver {
     type Output = ();
     type Error = ArchiveError;
     const IS_LONG: bool = true;
@@ -83,7 +83,7 @@ impl Operation for LookOver {
 /// Takes the mark away.
 struct Finish;
 
-impl Operation for Finish {
+impl UseCase for Finish {
     type Output = ();
     type Error = ArchiveError;
     const IS_LONG: bool = true;
@@ -96,7 +96,7 @@ impl Operation for Finish {
 impl<'a> Loading<'a> {
     /// Begins with a database that has no rows.
     pub(super) async fn begin(store: &'a Store) -> Result<Self, ArchiveError> {
-        store.write(Begin(Catalogue::now()?)).await?;
+        store.write(Begin(Catalog::now()?)).await?;
         Ok(Self { store, waiting: Vec::new(), bytes: 0 })
     }
 
@@ -157,7 +157,7 @@ impl<'a> Loading<'a> {
     }
 
     async fn finish(&self) -> Result<(), ArchiveError> {
-        for table in Catalogue::now()?.tables {
+        for table in Catalog::now()?.tables {
             let name = table.name.clone();
             if let Err(error) = self.store.write(LookOver(table)).await {
                 tracing::warn!(%error, name, "the database did not look over a table; it will by itself");
@@ -178,7 +178,7 @@ impl<'a> Loading<'a> {
     async fn clear(&self) -> Result<(), ArchiveError> {
         // The mark is a row of `installation`: it goes last.
         let (marked, others): (Vec<_>, Vec<_>) =
-            Catalogue::now()?.tables.into_iter().partition(|table| table.name == "installation");
+            Catalog::now()?.tables.into_iter().partition(|table| table.name == "installation");
         for table in others.into_iter().chain(marked) {
             while self.store.write(Clear(Arc::clone(&table))).await? > 0 {}
         }

@@ -1,6 +1,6 @@
 //! All data at once: written to a backup, restored from one, copied from one database to another.
 //!
-//! What is moved is whole rows, known by the store's [`Catalogue`](tenantry_store::Catalogue): ids, hashes,
+//! What is moved is whole rows, known by the store's [`Catalog`](tenantry_store::Catalog): ids, hashes,
 //! outboxes, everything but the key that secrets are hashed with. A database that is being filled bears a
 //! mark ([`UNFINISHED`]) until all of it is there and was read back; no server starts on one that does.
 

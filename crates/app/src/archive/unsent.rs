@@ -3,7 +3,7 @@
 
 use tenantry_core::Moment;
 use tenantry_core::ids::WebhookDeliveryId;
-use tenantry_store::{Operation, Store, StoreError, Tx, WaitingEvent, WebhookDelivery};
+use tenantry_store::{PendingEvent, Store, StoreError, Tx, UseCase, WebhookDelivery};
 
 use super::ArchiveError;
 use crate::limits;
@@ -12,14 +12,14 @@ use crate::limits;
 const WHY: &str = "not sent: the database was restored from a backup, and it may have been sent since";
 
 /// Ends a few events that wait, after the event `.0`; answers them.
-struct EndEvents(Option<WaitingEvent>);
+struct EndEvents(Option<PendingEvent>);
 
-impl Operation for EndEvents {
-    type Output = Vec<WaitingEvent>;
+impl UseCase for EndEvents {
+    type Output = Vec<PendingEvent>;
     type Error = StoreError;
     const IS_LONG: bool = true;
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Vec<WaitingEvent>, StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Vec<PendingEvent>, StoreError> {
         let waiting = tx.webhook_events_waiting(self.0, limits::MOVED_ROWS).await?;
         for event in &waiting {
             tx.webhook_event_give_up(*event, moment.now()).await?;
@@ -42,7 +42,7 @@ impl Operation for EndEvents {
 /// Has no lane do anything, and drops the mails; answers how many.
 struct EndRest;
 
-impl Operation for EndRest {
+impl UseCase for EndRest {
     type Output = usize;
     type Error = StoreError;
     const IS_LONG: bool = true;

@@ -3,22 +3,24 @@
 use std::collections::BTreeSet;
 
 use tenantry_core::ids::{OrganizationId, WebhookDeliveryId};
-use tenantry_core::webhook::{self, Attempt, AttemptFacts, EventState, FAILURES_TO_DISABLE, WebhookError};
+use tenantry_core::webhook::{
+    self, DeliveryFacts, DeliveryOutcome, EventState, FAILURES_TO_DISABLE, WebhookError,
+};
 use tenantry_core::{Moment, Timestamp};
-use tenantry_store::{Operation, StoreError, Tx, WebhookClaim, WebhookDelivery, WebhookLaneDue};
+use tenantry_store::{DueQueue, LeasedDelivery, StoreError, Tx, UseCase, WebhookDelivery};
 
 use crate::{App, Error, Requester, limits};
 
 /// Takes those of the lanes that are still free, and answers with what is to be sent in each. Each is held for
 /// [`limits::WEBHOOK_LEASE_S`]; when nothing is written down until then, somebody else takes it.
-struct Claim(Vec<WebhookLaneDue>);
+struct IdempotencyClaim(Vec<DueQueue>);
 
-impl Operation for Claim {
-    type Output = Vec<WebhookClaim>;
+impl UseCase for IdempotencyClaim {
+    type Output = Vec<LeasedDelivery>;
     type Error = StoreError;
     const IS_LONG: bool = true;
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Vec<WebhookClaim>, StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Vec<LeasedDelivery>, StoreError> {
         let now = moment.now();
         let leased_until = now.plus_seconds(limits::WEBHOOK_LEASE_S);
         let mut claims = Vec::new();
@@ -39,16 +41,16 @@ impl Operation for Claim {
                 tx.webhook_lane_release(lane, leased_until).await?;
                 continue;
             };
-            claims.push(WebhookClaim { lane, leased_until, event, endpoint, organization_name });
+            claims.push(LeasedDelivery { lane, leased_until, event, endpoint, organization_name });
         }
         Ok(claims)
     }
 }
 
 /// Leaves a lane alone for [`limits::PUT_OFF_S`].
-struct PutOff(WebhookLaneDue);
+struct PutOff(DueQueue);
 
-impl Operation for PutOff {
+impl UseCase for PutOff {
     type Output = ();
     type Error = StoreError;
 
@@ -64,13 +66,13 @@ impl Operation for PutOff {
 
 /// What came of an attempt.
 #[derive(Debug, Clone)]
-pub struct Attempted {
+pub struct DeliveryAttempt {
     /// What was tried.
-    pub claim: WebhookClaim,
+    pub claim: LeasedDelivery,
     /// The text that was sent.
     pub payload: String,
     /// How it ended.
-    pub attempt: Attempt,
+    pub attempt: DeliveryOutcome,
     /// The status it was answered with.
     pub http_code: Option<u16>,
     /// The beginning of the answer, or why there is none.
@@ -88,7 +90,7 @@ pub struct Recorded {
     pub disabled: bool,
 }
 
-impl Operation for Attempted {
+impl UseCase for DeliveryAttempt {
     type Output = Recorded;
     type Error = Error;
 
@@ -98,7 +100,7 @@ impl Operation for Attempted {
 
     async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Recorded, Error> {
         let now = moment.now();
-        let WebhookClaim { lane, leased_until, event, .. } = &self.claim;
+        let LeasedDelivery { lane, leased_until, event, .. } = &self.claim;
         // An event that is written meanwhile waits for the end of this.
         tx.webhook_lanes_hold(lane.organization, lane.endpoint).await?;
         tx.webhook_lane_release(*lane, *leased_until).await?;
@@ -106,7 +108,7 @@ impl Operation for Attempted {
         let mut event = stored.ok_or(WebhookError::EventNotFound)?;
         let before = event.state;
         let retry_at = self.retry_after_ms.map(|ms| plus_ms(now, ms));
-        let next = webhook::after_attempt(AttemptFacts { state: before, retry_at }, self.attempt);
+        let next = webhook::after_attempt(DeliveryFacts { state: before, retry_at }, self.attempt);
         event.state = next.state;
         event.attempts = event.attempts.saturating_add(1);
         // What was to be told may have been taken back, or told otherwise, while it was sent.
@@ -119,7 +121,7 @@ impl Operation for Attempted {
             endpoint: event.endpoint,
             event: event.id,
             created_at: now,
-            succeeded: self.attempt == Attempt::Succeeded,
+            succeeded: self.attempt == DeliveryOutcome::Succeeded,
             http_code: self.http_code,
             response: self.response.clone(),
         })
@@ -132,10 +134,10 @@ impl Operation for Attempted {
     }
 }
 
-impl Attempted {
+impl DeliveryAttempt {
     /// Switches the endpoint off when too many events in a row have failed.
     async fn disable(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<bool, Error> {
-        let WebhookClaim { lane, .. } = &self.claim;
+        let LeasedDelivery { lane, .. } = &self.claim;
         let found = tx.webhook_endpoint(lane.organization, lane.endpoint).await?;
         let Some(endpoint) = found else { return Ok(false) };
         let completed = tx.webhook_events_completed(&endpoint, FAILURES_TO_DISABLE).await?;
@@ -157,7 +159,7 @@ const fn plus_ms(at: Timestamp, ms: i64) -> Timestamp {
 #[derive(Debug, Clone, Copy)]
 pub struct Archive;
 
-impl Operation for Archive {
+impl UseCase for Archive {
     type Output = usize;
     type Error = StoreError;
     const IS_LONG: bool = true;
@@ -173,7 +175,7 @@ impl App {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn webhook_claim(&self, limit: usize) -> Result<Vec<WebhookClaim>, StoreError> {
+    pub async fn webhook_claim(&self, limit: usize) -> Result<Vec<LeasedDelivery>, StoreError> {
         let limit = limit.min(limits::WEBHOOK_TAKEN);
         let mut passed = BTreeSet::new();
         for _ in 0..limits::WEBHOOK_LOOKS {
@@ -198,17 +200,17 @@ impl App {
     }
 
     /// Takes these lanes. One that cannot be read keeps no other back.
-    async fn webhook_take(&self, lanes: Vec<WebhookLaneDue>) -> Result<Vec<WebhookClaim>, StoreError> {
-        match self.store.write(Claim(lanes.clone())).await {
+    async fn webhook_take(&self, lanes: Vec<DueQueue>) -> Result<Vec<LeasedDelivery>, StoreError> {
+        match self.store.write(IdempotencyClaim(lanes.clone())).await {
             Err(StoreError::Unexpected(_)) => {}
             taken => return taken,
         }
         let mut claims = Vec::new();
         for lane in lanes {
-            match self.store.write(Claim(vec![lane])).await {
+            match self.store.write(IdempotencyClaim(vec![lane])).await {
                 Ok(mut taken) => claims.append(&mut taken),
                 Err(error @ StoreError::Unexpected(_)) => {
-                    let WebhookLaneDue { organization, endpoint, .. } = lane;
+                    let DueQueue { organization, endpoint, .. } = lane;
                     tracing::error!(%error, %organization, %endpoint, "webhooks are put off");
                     if let Err(error) = self.store.write(PutOff(lane)).await {
                         tracing::error!(%error, %organization, %endpoint, "webhooks could not be put off");

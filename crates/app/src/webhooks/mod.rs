@@ -2,13 +2,15 @@
 
 mod delivery;
 
-pub use delivery::{Archive, Attempted, Recorded};
+pub use delivery::{Archive, DeliveryAttempt, Recorded};
 
 use tenantry_core::Moment;
 use tenantry_core::ids::{OrganizationId, WebhookEndpointId, WebhookEventId};
-use tenantry_core::webhook::{self, Endpoint, EndpointChange, NewEndpoint, Secret, WebhookError};
+use tenantry_core::webhook::{
+    self, EndpointChange, NewEndpoint, SigningSecret, WebhookEndpoint, WebhookError,
+};
 use tenantry_store::{
-    Operation, Page, Paged, Search, StoreError, Tx, WebhookDeliveryFilter, WebhookDeliveryShown,
+    ListQuery, Page, Paged, StoreError, Tx, UseCase, WebhookDeliveryFilter, WebhookDeliveryShown,
 };
 
 use crate::changes::{self, Change};
@@ -25,19 +27,19 @@ pub struct WebhookEndpointCreate {
     pub new: NewEndpoint,
 }
 
-impl Operation for WebhookEndpointCreate {
-    type Output = Endpoint;
+impl UseCase for WebhookEndpointCreate {
+    type Output = WebhookEndpoint;
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Endpoint, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<WebhookEndpoint, Error> {
         let Self { by, organization, new } = self;
         let organization = by.organization_for(*organization)?;
         by.check(organization, Right::ManageOrganization)?;
-        let (id, secret) = (WebhookEndpointId::new(moment.uuid()), Secret::generate(moment));
+        let (id, secret) = (WebhookEndpointId::new(moment.uuid()), SigningSecret::generate(moment));
         let endpoint = webhook::create(organization, new.clone(), id, secret, moment.now());
         tx.webhook_endpoint_insert(&endpoint).await?;
         record(tx, moment, by, "webhook_endpoint.created", None, Some(&endpoint)).await?;
@@ -58,15 +60,15 @@ pub struct WebhookEndpointUpdate {
     pub plain_http_hosts: PlainHttpHosts,
 }
 
-impl Operation for WebhookEndpointUpdate {
-    type Output = Endpoint;
+impl UseCase for WebhookEndpointUpdate {
+    type Output = WebhookEndpoint;
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Endpoint, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<WebhookEndpoint, Error> {
         let Self { by, id, change, plain_http_hosts } = self;
         let before = held(tx, by, *id).await?;
         let after = webhook::update(&before, change.clone(), plain_http_hosts, moment.now())?;
@@ -86,18 +88,18 @@ pub struct WebhookSecretReset {
     pub id: WebhookEndpointId,
 }
 
-impl Operation for WebhookSecretReset {
-    type Output = Endpoint;
+impl UseCase for WebhookSecretReset {
+    type Output = WebhookEndpoint;
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Endpoint, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<WebhookEndpoint, Error> {
         let Self { by, id } = self;
         let before = held(tx, by, *id).await?;
-        let after = webhook::reset_secret(&before, Secret::generate(moment), moment.now());
+        let after = webhook::reset_secret(&before, SigningSecret::generate(moment), moment.now());
         store(tx, moment, by, &before, &after).await?;
         Ok(after)
     }
@@ -112,7 +114,7 @@ pub struct WebhookEndpointDelete {
     pub id: WebhookEndpointId,
 }
 
-impl Operation for WebhookEndpointDelete {
+impl UseCase for WebhookEndpointDelete {
     type Output = ();
     type Error = Error;
     const IS_LONG: bool = true;
@@ -140,7 +142,7 @@ pub struct WebhookRedeliver {
     pub id: WebhookEventId,
 }
 
-impl Operation for WebhookRedeliver {
+impl UseCase for WebhookRedeliver {
     type Output = ();
     type Error = Error;
 
@@ -171,7 +173,7 @@ impl Operation for WebhookRedeliver {
 }
 
 /// The endpoint of this id that the requester may manage, held until the transaction ends: its lanes first.
-async fn held(tx: &mut Tx<'_>, by: &Requester, id: WebhookEndpointId) -> Result<Endpoint, Error> {
+async fn held(tx: &mut Tx<'_>, by: &Requester, id: WebhookEndpointId) -> Result<WebhookEndpoint, Error> {
     for organization in by.organizations_with(Right::ManageOrganization) {
         if tx.webhook_lanes_hold(organization, id).await?
             && let Some(endpoint) = tx.webhook_endpoint(organization, id).await?
@@ -183,7 +185,7 @@ async fn held(tx: &mut Tx<'_>, by: &Requester, id: WebhookEndpointId) -> Result<
 }
 
 /// The endpoint of this id that the requester may manage.
-async fn find(tx: &mut Tx<'_>, by: &Requester, id: WebhookEndpointId) -> Result<Endpoint, Error> {
+async fn find(tx: &mut Tx<'_>, by: &Requester, id: WebhookEndpointId) -> Result<WebhookEndpoint, Error> {
     for organization in by.organizations_with(Right::ManageOrganization) {
         if let Some(endpoint) = tx.webhook_endpoint(organization, id).await? {
             return Ok(endpoint);
@@ -197,8 +199,8 @@ async fn store(
     tx: &mut Tx<'_>,
     moment: &mut Moment,
     by: &Requester,
-    before: &Endpoint,
-    after: &Endpoint,
+    before: &WebhookEndpoint,
+    after: &WebhookEndpoint,
 ) -> Result<(), Error> {
     tx.webhook_endpoint_update(before, after).await?;
     if before.enabled && !after.enabled {
@@ -228,21 +230,21 @@ async fn record(
     moment: &mut Moment,
     by: &Requester,
     action: &'static str,
-    before: Option<&Endpoint>,
-    after: Option<&Endpoint>,
+    before: Option<&WebhookEndpoint>,
+    after: Option<&WebhookEndpoint>,
 ) -> Result<(), Error> {
-    let Some(Endpoint { organization, id, .. }) = after.or(before) else { return Ok(()) };
+    let Some(WebhookEndpoint { organization, id, .. }) = after.or(before) else { return Ok(()) };
     let (organization, subject) = (*organization, id.uuid());
     changes::record(tx, moment, by, Change { organization, action, subject, before, after }).await
 }
 
 /// A list of attempts. They are kept for good and counted each time, so that no list of them is short.
-struct Listed {
+struct CursorPage {
     filter: WebhookDeliveryFilter,
     page: Page,
 }
 
-impl Search for Listed {
+impl ListQuery for CursorPage {
     type Output = Paged<WebhookDeliveryShown>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Paged<WebhookDeliveryShown>, StoreError> {
@@ -259,7 +261,11 @@ impl App {
     ///
     /// # Errors
     /// [`WebhookError::NotFound`], or a fault.
-    pub async fn webhook_endpoint(&self, by: &Requester, id: WebhookEndpointId) -> Result<Endpoint, Error> {
+    pub async fn webhook_endpoint(
+        &self,
+        by: &Requester,
+        id: WebhookEndpointId,
+    ) -> Result<WebhookEndpoint, Error> {
         find(&mut self.store.reader()?.tx()?, by, id).await
     }
 
@@ -271,7 +277,7 @@ impl App {
         &self,
         organizations: &[OrganizationId],
         page: Page,
-    ) -> Result<Paged<Endpoint>, Error> {
+    ) -> Result<Paged<WebhookEndpoint>, Error> {
         Ok(self.store.reader()?.tx()?.webhook_endpoints(organizations, page).await?)
     }
 
@@ -284,6 +290,6 @@ impl App {
         filter: &WebhookDeliveryFilter,
         page: Page,
     ) -> Result<Paged<WebhookDeliveryShown>, Error> {
-        self.look(Listed { filter: filter.clone(), page }, false).await
+        self.look(CursorPage { filter: filter.clone(), page }, false).await
     }
 }

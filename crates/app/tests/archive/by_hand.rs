@@ -1,7 +1,7 @@
 //! Backups that this program did not write.
 
 use sha2::{Digest, Sha256};
-use tenantry_store::Catalogue;
+use tenantry_store::Catalog;
 
 /// A row of `users`, and another with the same address.
 pub(crate) const JANE: &str =
@@ -36,7 +36,7 @@ pub(crate) fn edited(schema: i64, users: &[&str], edit: impl FnOnce(&mut Vec<Str
     let mut lines = vec![format!(
         r#"{{"format":"tenantry-backup","version":1,"schema":{schema},"created_at":5,"program":"0"}}"#
     )];
-    let tables = Catalogue::at(schema).unwrap().tables;
+    let tables = Catalog::at(schema).unwrap().tables;
     for table in &tables {
         let columns: Vec<String> =
             table.columns.iter().map(|one| format!(r#"["{}","{}"]"#, one.name, one.kind.as_str())).collect();

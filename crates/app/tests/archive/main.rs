@@ -19,11 +19,11 @@ use tenantry_app::bootstrap::Bootstrap;
 use tenantry_app::webhooks::WebhookEndpointCreate;
 use tenantry_app::{App, Error, HashKey, KeyCheck, Requester};
 use tenantry_core::ids::{MailId, OrganizationId};
-use tenantry_core::mail::{Letter, QueuedMail};
+use tenantry_core::mail::{MailContent, QueuedMail};
 use tenantry_core::team::TeamRole;
-use tenantry_core::webhook::{EndpointUrl, EventType, Format, NewEndpoint};
+use tenantry_core::webhook::{EndpointUrl, EventType, NewEndpoint, WebhookFormat};
 use tenantry_core::{Moment, Timestamp};
-use tenantry_store::{Catalogue, Operation, Store, Tx, doctor};
+use tenantry_store::{Catalog, Store, Tx, UseCase, doctor};
 use tenantry_testkit::Database as Stored;
 
 mod by_hand;
@@ -100,7 +100,7 @@ impl Database {
 /// Keeps something in `installation`.
 struct Keep(&'static str);
 
-impl Operation for Keep {
+impl UseCase for Keep {
     type Output = ();
     type Error = Error;
 
@@ -115,7 +115,7 @@ fn key() -> HashKey {
 
 struct Mail(OrganizationId);
 
-impl Operation for Mail {
+impl UseCase for Mail {
     type Output = ();
     type Error = Error;
 
@@ -126,7 +126,7 @@ impl Operation for Mail {
             created_at: moment.now(),
             expires_at: None,
             to: "somebody@example.com".parse().unwrap(),
-            letter: Letter::TeamMemberAdded {
+            letter: MailContent::TeamMemberAdded {
                 organization: "One".to_owned(),
                 role: TeamRole::Developer,
                 inviter: None,
@@ -157,7 +157,7 @@ async fn fill(database: &Database) -> App {
         new: NewEndpoint {
             url: EndpointUrl::stored("https://hooks.example.com/".to_owned()),
             name: None,
-            format: Format::Raw,
+            format: WebhookFormat::Raw,
             secret: None,
             events: vec![EventType::CustomerCreated],
         },
@@ -281,7 +281,7 @@ async fn a_damaged_file_is_refused_wherever_it_is_damaged() {
 async fn other_formats_and_newer_schemas_are_refused() {
     let database = Database::new();
     let text = String::from_utf8(backup(&database.open()).await).unwrap();
-    let schema = format!("\"schema\":{}", Catalogue::now().unwrap().schema);
+    let schema = format!("\"schema\":{}", Catalog::now().unwrap().schema);
     for (from, to, says) in [
         ("tenantry-backup", "other", "not a backup"),
         ("\"version\":1", "\"version\":2", "version 2"),

@@ -1,6 +1,6 @@
 //! The rules of the portal, as pure functions of facts.
 
-use super::{PortalError, SESSION_S, Session};
+use super::{CustomerSession, PortalError, SESSION_S};
 use crate::Timestamp;
 use crate::customer::{Customer, CustomerKind};
 use crate::ids::{MemberId, SessionId};
@@ -10,7 +10,7 @@ use crate::values::{EmailAddress, HttpUrl};
 
 /// How a request for a session names a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MemberNamed {
+pub enum MemberSelector {
     /// By id.
     Id(MemberId),
     /// By the id in the organization's own system.
@@ -25,7 +25,7 @@ pub struct SessionFacts {
     /// Whether the organization has the member model.
     pub member_model: bool,
     /// How a member was named, if one was.
-    pub named: Option<MemberNamed>,
+    pub named: Option<MemberSelector>,
     /// The member of the customer who is so named.
     pub member: Option<Member>,
     /// The customer's owner.
@@ -36,7 +36,7 @@ pub struct SessionFacts {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signed {
     /// The session.
-    pub session: Session,
+    pub session: CustomerSession,
     /// Address of the member, or of the customer, which may have none.
     pub email: Option<EmailAddress>,
 }
@@ -62,7 +62,7 @@ pub fn sign_in(
         (true, None) if customer.kind == CustomerKind::Team => return Err(PortalError::MemberNeeded),
         (true, None) => Some(owner.ok_or(PortalError::MemberNeeded)?),
     };
-    let session = Session {
+    let session = CustomerSession {
         id,
         organization: customer.organization,
         created_at: now,

@@ -7,7 +7,7 @@
 mod decide;
 
 pub use decide::{
-    ManageFacts, MemberNamed, SessionFacts, Signed, allow_email_change, change_member, check_new_email,
+    ManageFacts, MemberSelector, SessionFacts, Signed, allow_email_change, change_member, check_new_email,
     manage_billing, manage_members, remove_member, sign_in,
 };
 
@@ -23,7 +23,7 @@ pub const EMAIL_UPDATE_MINUTES: u32 = 30;
 
 /// A session of the portal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Session {
+pub struct CustomerSession {
     /// Id.
     pub id: SessionId,
     /// The tenant.
@@ -65,16 +65,16 @@ pub enum PortalError {
     SessionOver,
     /// There is no such customer within reach; how it was named.
     #[error("customer does not exist")]
-    CustomerUnknown(CustomerNamed),
+    CustomerUnknown(CustomerSelector),
     /// A session for a team is a member's.
     #[error("a session for a team customer needs a member")]
     MemberNeeded,
     /// The customer has no such member.
     #[error("the customer has no such member")]
-    MemberUnknown(MemberNamed),
+    MemberUnknown(MemberSelector),
     /// The organization has no member sessions.
     #[error("the organization has no member sessions")]
-    MembersOff(MemberNamed),
+    MembersOff(MemberSelector),
     /// A customer's session cannot stand for one person of a team without an address.
     #[error("a team customer needs a member's session")]
     NobodyNamed,
@@ -118,7 +118,7 @@ pub enum PortalError {
 
 /// How a request named a customer that is not there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CustomerNamed {
+pub enum CustomerSelector {
     /// By id.
     Id(CustomerId),
     /// By the id in the organization's own system.

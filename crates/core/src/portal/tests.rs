@@ -50,7 +50,7 @@ fn facts(kind: CustomerKind, member_model: bool, named: Option<Member>) -> Sessi
     SessionFacts {
         customer: customer(kind, Some("c@x.dev")),
         member_model,
-        named: named.as_ref().map(|member| MemberNamed::Id(member.id)),
+        named: named.as_ref().map(|member| MemberSelector::Id(member.id)),
         member: named,
         owner: Some(member(10, MemberRole::Owner)),
     }
@@ -83,7 +83,7 @@ fn without_the_member_model_the_customer_visits() {
         assert_eq!((signed.session.member, signed.email), (None, Some(address("c@x.dev"))));
         let named = member(11, MemberRole::Member);
         let refused = begin(facts(kind, false, Some(named.clone())));
-        assert_eq!(refused, Err(PortalError::MembersOff(MemberNamed::Id(named.id))));
+        assert_eq!(refused, Err(PortalError::MembersOff(MemberSelector::Id(named.id))));
     }
 }
 

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::values::Refusal;
+use crate::values::InvalidValue;
 
 /// Scopes of the Polar dialect, in the contract's order.
 const POLAR: &[&str] = &[
@@ -158,9 +158,9 @@ impl Scope {
 }
 
 impl FromStr for Scope {
-    type Err = Refusal;
+    type Err = InvalidValue;
 
-    fn from_str(text: &str) -> Result<Self, Refusal> {
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
         if text == EVERYTHING || POLAR.contains(&text) || AHASEND.contains(&text) {
             return Ok(Self(text.to_owned()));
         }
@@ -172,7 +172,7 @@ impl FromStr for Scope {
             let domain = suffix.strip_prefix('{')?.strip_suffix('}')?;
             Some(format!("{stem}:{{{}}}", domain_name(domain)?))
         });
-        dynamic.map(Self).ok_or_else(|| Refusal {
+        dynamic.map(Self).ok_or_else(|| InvalidValue {
             kind: "enum",
             message: format!("unknown scope {text:?}"),
             context: None,
@@ -236,17 +236,17 @@ impl Scopes {
     ///
     /// # Errors
     /// Why they are none.
-    pub fn of_key(scopes: Vec<Scope>) -> Result<Self, Refusal> {
+    pub fn of_key(scopes: Vec<Scope>) -> Result<Self, InvalidValue> {
         let mut sorted = scopes;
         sorted.sort_unstable();
         if sorted.is_empty() {
             let message = "List should have at least 1 item after validation, not 0".to_owned();
-            return Err(Refusal::with("too_short", message, "min_length", "1".to_owned()));
+            return Err(InvalidValue::with("too_short", message, "min_length", "1".to_owned()));
         }
         let mut pairs = sorted.iter().zip(sorted.iter().skip(1));
         if let Some((twice, _)) = pairs.find(|(scope, next)| scope == next) {
             let message = format!("scope {:?} is there twice", twice.0);
-            return Err(Refusal { kind: "value_error", message, context: None });
+            return Err(InvalidValue { kind: "value_error", message, context: None });
         }
         let for_all = |scope: &&Scope| scope.0.ends_with(":all");
         let every: Vec<Scope> = sorted.iter().filter(for_all).cloned().collect();

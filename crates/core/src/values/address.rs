@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::text::trimmed;
-use super::{Country, Refusal, no_nul};
+use super::{Country, InvalidValue, no_nul};
 
 /// The 50 states and the federal district.
 const US_STATES: [&str; 51] = [
@@ -39,11 +39,11 @@ pub struct AddressInput<'a> {
 /// One violation in an address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{refusal}")]
-pub struct AddressRefusal {
+pub struct InvalidAddress {
     /// The field it lies in; none when it is the address as a whole.
     pub field: Option<&'static str>,
     /// What is wrong.
-    pub refusal: Refusal,
+    pub refusal: InvalidValue,
 }
 
 /// A billing address with a known country.
@@ -59,7 +59,7 @@ pub struct Address {
 
 impl Address {
     /// Checks what a caller sent; every violation is reported.
-    pub fn parse(input: AddressInput<'_>) -> Result<Self, Vec<AddressRefusal>> {
+    pub fn parse(input: AddressInput<'_>) -> Result<Self, Vec<InvalidAddress>> {
         let AddressInput { line1, line2, postal_code, city, state, country } = input;
         let fields = [
             ("line1", line1),
@@ -68,17 +68,17 @@ impl Address {
             ("city", city),
             ("state", state),
         ];
-        let mut refusals: Vec<AddressRefusal> = Vec::new();
+        let mut refusals: Vec<InvalidAddress> = Vec::new();
         for (field, text) in fields {
             if let Some(Err(refusal)) = text.map(no_nul) {
-                refusals.push(AddressRefusal { field: Some(field), refusal });
+                refusals.push(InvalidAddress { field: Some(field), refusal });
             }
         }
         let country = Country::parse_input(&country.to_uppercase())
-            .map_err(|refusal| refusals.push(AddressRefusal { field: Some("country"), refusal }));
+            .map_err(|refusal| refusals.push(InvalidAddress { field: Some("country"), refusal }));
         let (Ok(country), true) = (country, refusals.is_empty()) else { return Err(refusals) };
         let state = state_in(country, trimmed(state))
-            .map_err(|refusal| vec![AddressRefusal { field: None, refusal }])?;
+            .map_err(|refusal| vec![InvalidAddress { field: None, refusal }])?;
         Ok(Self {
             line1: trimmed(line1),
             line2: trimmed(line2),
@@ -121,7 +121,7 @@ impl Address {
 }
 
 /// The state with its country's prefix where there is a list, else unchanged.
-fn state_in(country: Country, state: Option<String>) -> Result<Option<String>, Refusal> {
+fn state_in(country: Country, state: Option<String>) -> Result<Option<String>, InvalidValue> {
     let Some(state) = state else { return Ok(None) };
     let (known, prefix, what): (&[&str], _, _) = match country.as_str() {
         "US" => (&US_STATES, "US-", "this is not a state of the US"),
@@ -130,7 +130,7 @@ fn state_in(country: Country, state: Option<String>) -> Result<Option<String>, R
     };
     let code = state.strip_prefix(prefix).unwrap_or(&state);
     if !known.contains(&code) {
-        return Err(Refusal::value_error(what));
+        return Err(InvalidValue::value_error(what));
     }
     Ok(Some(format!("{prefix}{code}")))
 }
@@ -139,7 +139,7 @@ fn state_in(country: Country, state: Option<String>) -> Result<Option<String>, R
 mod tests {
     use super::*;
 
-    fn at(country: &str, state: Option<&str>) -> Result<Option<String>, Vec<AddressRefusal>> {
+    fn at(country: &str, state: Option<&str>) -> Result<Option<String>, Vec<InvalidAddress>> {
         Address::parse(AddressInput { country, state, ..AddressInput::default() }).map(|a| a.state)
     }
 

@@ -4,7 +4,7 @@
 //! 1.13), what the store holds may be any of the 249. Neither changes the case; billing addresses
 //! upper-case before they ask.
 
-use super::Refusal;
+use super::InvalidValue;
 
 /// The assigned codes, sorted.
 const CODES: [&str; 249] = [
@@ -34,13 +34,13 @@ pub struct Country(&'static str);
 
 impl Country {
     /// Reads the code a caller sent, in upper case, embargoed countries refused.
-    pub fn parse_input(text: &str) -> Result<Self, Refusal> {
+    pub fn parse_input(text: &str) -> Result<Self, InvalidValue> {
         let allowed = Self::parse_stored(text).ok().filter(|country| !EMBARGOED.contains(&country.0));
         allowed.ok_or_else(Self::refusal)
     }
 
     /// Reads the code of any country.
-    pub fn parse_stored(text: &str) -> Result<Self, Refusal> {
+    pub fn parse_stored(text: &str) -> Result<Self, InvalidValue> {
         let index = CODES.binary_search(&text).map_err(|_| Self::refusal())?;
         CODES.get(index).map(|code| Self(code)).ok_or_else(Self::refusal)
     }
@@ -50,9 +50,9 @@ impl Country {
         self.0
     }
 
-    fn refusal() -> Refusal {
+    fn refusal() -> InvalidValue {
         let allowed: Vec<&str> = CODES.into_iter().filter(|code| !EMBARGOED.contains(code)).collect();
-        Refusal::not_one_of(&allowed)
+        InvalidValue::not_one_of(&allowed)
     }
 }
 

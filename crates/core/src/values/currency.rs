@@ -2,7 +2,7 @@
 //!
 //! The list is the one of docs/contracts/polar/organizations.md, 2.2. Case is not changed on the way in.
 
-use super::Refusal;
+use super::InvalidValue;
 
 /// The accepted codes, sorted.
 const CODES: [&str; 126] = [
@@ -23,8 +23,8 @@ pub struct Currency(&'static str);
 
 impl Currency {
     /// Reads a code in lower case.
-    pub fn parse(text: &str) -> Result<Self, Refusal> {
-        let refusal = || Refusal::not_one_of(&CODES);
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
+        let refusal = || InvalidValue::not_one_of(&CODES);
         let index = CODES.binary_search(&text).map_err(|_| refusal())?;
         CODES.get(index).map(|code| Self(code)).ok_or_else(refusal)
     }

@@ -11,7 +11,7 @@ use std::hash::{Hash, Hasher};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-use super::Refusal;
+use super::InvalidValue;
 
 /// RFC 2142 mailboxes: the names that mean a role whatever their case.
 const ROLES: [&str; 15] = [
@@ -48,7 +48,7 @@ pub struct EmailAddress {
 
 impl EmailAddress {
     /// Reads an address, bare or in the form `Name <address>`, with spaces around it allowed.
-    pub fn parse(text: &str) -> Result<Self, Refusal> {
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         if text.len() > MAX_INPUT_OCTETS {
             return Err(refuse("it is far longer than any address can be"));
         }
@@ -133,12 +133,12 @@ pub fn email_key(text: &str) -> String {
     key
 }
 
-fn refuse(reason: &str) -> Refusal {
+fn refuse(reason: &str) -> InvalidValue {
     let message = format!("value is not a valid email address: {reason}");
-    Refusal::with("value_error", message, "reason", reason.to_owned())
+    InvalidValue::with("value_error", message, "reason", reason.to_owned())
 }
 
-fn without_display_name(text: &str) -> Result<&str, Refusal> {
+fn without_display_name(text: &str) -> Result<&str, InvalidValue> {
     let Some(open) = text.strip_suffix('>') else { return Ok(text) };
     let (name, address) =
         open.split_once('<').ok_or_else(|| refuse("a closing > has no opening < before it"))?;
@@ -149,7 +149,7 @@ fn without_display_name(text: &str) -> Result<&str, Refusal> {
     Ok(address.trim())
 }
 
-fn normal_local(local: &str) -> Result<String, Refusal> {
+fn normal_local(local: &str) -> Result<String, InvalidValue> {
     let local: String = local.nfc().collect();
     if local.is_empty() {
         return Err(refuse("nothing stands before the @"));
@@ -171,7 +171,7 @@ fn normal_local(local: &str) -> Result<String, Refusal> {
     Ok(if ROLES.contains(&lower.as_str()) { lower } else { local })
 }
 
-fn check_dots(part: &str, side: &str) -> Result<(), Refusal> {
+fn check_dots(part: &str, side: &str) -> Result<(), InvalidValue> {
     if part.starts_with('.') || part.ends_with('.') {
         return Err(refuse(&format!("the part {side} the @ begins or ends with a dot")));
     }
@@ -215,7 +215,7 @@ fn is_invisible(c: char) -> bool {
 }
 
 /// The domain in lower-case Unicode, and its length in the ASCII form that travels in SMTP.
-fn normal_domain(domain: &str) -> Result<(String, usize), Refusal> {
+fn normal_domain(domain: &str) -> Result<(String, usize), InvalidValue> {
     if domain.is_empty() {
         return Err(refuse("nothing stands after the @"));
     }

@@ -7,7 +7,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::Refusal;
+use super::InvalidValue;
 
 /// Second-level names under which registries sell, by country: `co.uk`, `com.au` and so on.
 const REGISTRY_SUFFIXES: [(&str, &str); 42] = [
@@ -64,16 +64,16 @@ pub struct EmbedHost(String);
 
 impl EmbedHost {
     /// Reads one entry.
-    pub fn parse(text: &str) -> Result<Self, Refusal> {
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         let entry = text.trim().to_lowercase();
         normal(&entry).map(Self).map_err(|reason| {
             let shown: String = text.trim().chars().take(MAX_HOST_OCTETS + 1).collect();
-            Refusal::value_error(&format!("'{shown}' cannot be an embed host: {reason}"))
+            InvalidValue::value_error(&format!("'{shown}' cannot be an embed host: {reason}"))
         })
     }
 
     /// Reads a list: duplicates are dropped, the first bad entry refuses it all.
-    pub fn parse_list<I>(entries: I) -> Result<Vec<Self>, Refusal>
+    pub fn parse_list<I>(entries: I) -> Result<Vec<Self>, InvalidValue>
     where
         I: IntoIterator,
         I::Item: AsRef<str>,

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use super::{Refusal, is_public};
+use super::{InvalidValue, is_public};
 
 /// Characters, of the input and of the text written again.
 const MAX_CHARS: usize = 2083;
@@ -21,7 +21,7 @@ pub struct HttpUrl(Url);
 
 impl HttpUrl {
     /// Reads an address; its length is judged first, then its form, then its scheme.
-    pub fn parse(text: &str) -> Result<Self, Refusal> {
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         parse_url(text, &["http", "https"]).map(Self)
     }
 
@@ -44,13 +44,15 @@ pub struct HttpsUrl(Url);
 
 impl HttpsUrl {
     /// Reads a webhook target, spaces around it dropped.
-    pub fn parse(text: &str) -> Result<Self, Refusal> {
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         let url = parse_url(text.trim(), &["https"])?;
         if !is_resolvable(&url) {
-            return Err(Refusal::value_error("the host of a webhook must be a valid domain name"));
+            return Err(InvalidValue::value_error("the host of a webhook must be a valid domain name"));
         }
         if is_inside(&url) {
-            return Err(Refusal::value_error("a webhook needs a public host, not a local or private one"));
+            return Err(InvalidValue::value_error(
+                "a webhook needs a public host, not a local or private one",
+            ));
         }
         Ok(Self(url))
     }
@@ -68,7 +70,7 @@ impl HttpsUrl {
 
 text_value!(HttpsUrl, HttpsUrl::parse);
 
-fn parse_url(text: &str, schemes: &[&str]) -> Result<Url, Refusal> {
+fn parse_url(text: &str, schemes: &[&str]) -> Result<Url, InvalidValue> {
     check_length(text)?;
     if text.is_empty() {
         return Err(unparsable("input is empty"));
@@ -77,7 +79,7 @@ fn parse_url(text: &str, schemes: &[&str]) -> Result<Url, Refusal> {
     if !schemes.contains(&url.scheme()) {
         let expected = super::one_of(schemes);
         let message = format!("URL scheme should be {expected}");
-        return Err(Refusal::with("url_scheme", message, "expected_schemes", expected));
+        return Err(InvalidValue::with("url_scheme", message, "expected_schemes", expected));
     }
     if url.host_str().is_none_or(str::is_empty) {
         return Err(unparsable("empty host"));
@@ -86,17 +88,17 @@ fn parse_url(text: &str, schemes: &[&str]) -> Result<Url, Refusal> {
     Ok(url)
 }
 
-fn check_length(text: &str) -> Result<(), Refusal> {
+fn check_length(text: &str) -> Result<(), InvalidValue> {
     if text.chars().nth(MAX_CHARS).is_none() {
         return Ok(());
     }
     let message = format!("URL should have at most {MAX_CHARS} characters");
-    Err(Refusal::with("url_too_long", message, "max_length", MAX_CHARS.to_string()))
+    Err(InvalidValue::with("url_too_long", message, "max_length", MAX_CHARS.to_string()))
 }
 
-fn unparsable(reason: &str) -> Refusal {
+fn unparsable(reason: &str) -> InvalidValue {
     let message = format!("Input should be a valid URL, {reason}");
-    Refusal::with("url_parsing", message, "error", reason.to_owned())
+    InvalidValue::with("url_parsing", message, "error", reason.to_owned())
 }
 
 /// Whether a registered name could be looked up: labels of 1..63 octets, 253 in all, a last dot allowed.
@@ -177,9 +179,9 @@ impl SocialPlatform {
     }
 
     /// Reads a platform's name.
-    pub fn parse(text: &str) -> Result<Self, Refusal> {
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         let found = Self::ALL.into_iter().find(|platform| platform.as_str() == text);
-        found.ok_or_else(|| Refusal::not_one_of(&Self::ALL.map(|platform| platform.as_str())))
+        found.ok_or_else(|| InvalidValue::not_one_of(&Self::ALL.map(|platform| platform.as_str())))
     }
 
     /// The name on the wire.
@@ -227,7 +229,7 @@ mod tests {
     fn says_why_not() {
         assert_eq!(
             HttpUrl::parse("not a url").unwrap_err(),
-            Refusal {
+            InvalidValue {
                 kind: "url_parsing",
                 message: "Input should be a valid URL, relative URL without a base".into(),
                 context: Some(("error", "relative URL without a base".into())),

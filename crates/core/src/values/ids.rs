@@ -6,23 +6,23 @@
 
 use uuid::Uuid;
 
-use super::Refusal;
+use super::InvalidValue;
 
 /// Reads a UUID of any version: hyphenated, 32 hexadecimal digits, in braces or as `urn:uuid:`.
-pub fn parse_uuid(text: &str) -> Result<Uuid, Refusal> {
+pub fn parse_uuid(text: &str) -> Result<Uuid, InvalidValue> {
     Uuid::parse_str(text).map_err(|error| {
         let reason = reason(&error.to_string());
         let message = format!("Input should be a valid UUID, {reason}");
-        Refusal::with("uuid_parsing", message, "error", reason)
+        InvalidValue::with("uuid_parsing", message, "error", reason)
     })
 }
 
 /// Reads a UUID of version 4.
-pub fn parse_uuid4(text: &str) -> Result<Uuid, Refusal> {
+pub fn parse_uuid4(text: &str) -> Result<Uuid, InvalidValue> {
     let id = parse_uuid(text)?;
     if id.get_version_num() != 4 {
         let message = "UUID version 4 expected".to_owned();
-        return Err(Refusal::with("uuid_version", message, "expected_version", "4".to_owned()));
+        return Err(InvalidValue::with("uuid_version", message, "expected_version", "4".to_owned()));
     }
     Ok(id)
 }

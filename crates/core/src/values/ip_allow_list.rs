@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Refusal;
+use super::InvalidValue;
 
 /// Entries, once duplicates are dropped.
 const MAX_ENTRIES: usize = 100;
@@ -28,7 +28,7 @@ struct Network {
 
 impl IpAllowList {
     /// Reads a list; the refusal tells the first bad entry.
-    pub fn parse<I>(entries: I) -> Result<Self, Refusal>
+    pub fn parse<I>(entries: I) -> Result<Self, InvalidValue>
     where
         I: IntoIterator,
         I::Item: AsRef<str>,
@@ -41,7 +41,7 @@ impl IpAllowList {
             }
             if networks.len() == MAX_ENTRIES {
                 let message = format!("List should have at most {MAX_ENTRIES} different entries");
-                return Err(Refusal::with("too_long", message, "max_length", MAX_ENTRIES.to_string()));
+                return Err(InvalidValue::with("too_long", message, "max_length", MAX_ENTRIES.to_string()));
             }
             networks.push(network);
         }
@@ -77,11 +77,11 @@ impl IpAllowList {
 }
 
 impl Network {
-    fn parse(entry: &str) -> Result<Self, Refusal> {
+    fn parse(entry: &str) -> Result<Self, InvalidValue> {
         let refuse = |reason: &str| {
             let shown: String = entry.chars().take(64).collect();
             let message = format!("entry {shown:?} {reason}");
-            Refusal::with("value_error", message, "entry", shown)
+            InvalidValue::with("value_error", message, "entry", shown)
         };
         let malformed = || refuse("is neither an IP address nor a CIDR block");
         let (address, length) = match entry.split_once('/') {

@@ -1,6 +1,6 @@
 //! How long something lasts: whole seconds, more than none.
 
-use super::Refusal;
+use super::InvalidValue;
 
 /// A hundred years: what lasts longer can as well last for good.
 const MAX_S: i64 = 100 * 365 * DAY_S;
@@ -15,14 +15,14 @@ impl Lifetime {
     ///
     /// # Errors
     /// When there are none, or too many.
-    pub fn from_seconds(seconds: i64) -> Result<Self, Refusal> {
+    pub fn from_seconds(seconds: i64) -> Result<Self, InvalidValue> {
         if seconds <= 0 {
             let message = "Input should be greater than 0".to_owned();
-            return Err(Refusal::with("greater_than", message, "gt", "0".to_owned()));
+            return Err(InvalidValue::with("greater_than", message, "gt", "0".to_owned()));
         }
         if seconds > MAX_S {
             let message = format!("Input should be less than or equal to {MAX_S}");
-            return Err(Refusal::with("less_than_equal", message, "le", MAX_S.to_string()));
+            return Err(InvalidValue::with("less_than_equal", message, "le", MAX_S.to_string()));
         }
         Ok(Self(seconds))
     }
@@ -32,14 +32,14 @@ impl Lifetime {
     ///
     /// # Errors
     /// When it is none, or not one of those that [`Lifetime::from_seconds`] takes.
-    pub fn parse(text: &str) -> Result<Self, Refusal> {
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         let text = text.trim();
         let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
         let span = text.parse::<jiff::Span>().ok().filter(|_| unsigned.starts_with(['P', 'p']));
         let span = span.ok_or_else(|| {
             let reason = "it is no duration of ISO 8601".to_owned();
             let message = format!("Input should be a valid timedelta, {reason}");
-            Refusal::with("time_delta_parsing", message, "error", reason)
+            InvalidValue::with("time_delta_parsing", message, "error", reason)
         })?;
         let days = i64::from(span.get_years()) * 365
             + i64::from(span.get_months()) * 30

@@ -5,7 +5,7 @@
 //! letters is required and must not be `und`; private-use and grandfathered tags are refused
 //! (docs/contracts/polar/http.md, 1.13). Tags are checked for form, not against the registry.
 
-use super::Refusal;
+use super::InvalidValue;
 
 /// Far above any real tag; keeps columns and headers small.
 const MAX_OCTETS: usize = 255;
@@ -16,7 +16,7 @@ pub struct Locale(String);
 
 impl Locale {
     /// Reads a tag in any case, with hyphens or underscores.
-    pub fn parse(text: &str) -> Result<Self, Refusal> {
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         if text.len() > MAX_OCTETS {
             return Err(refusal());
         }
@@ -32,8 +32,8 @@ impl Locale {
 
 text_value!(Locale, Locale::parse);
 
-fn refusal() -> Refusal {
-    Refusal::value_error("this is not a BCP 47 tag with a language, such as en or pt-BR")
+fn refusal() -> InvalidValue {
+    InvalidValue::value_error("this is not a BCP 47 tag with a language, such as en or pt-BR")
 }
 
 /// The rest of a tag: subtags are taken from the front when they have the wanted form.

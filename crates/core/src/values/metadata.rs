@@ -8,7 +8,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Number, Value};
 
-use super::{Refusal, no_nul};
+use super::{InvalidValue, no_nul};
 
 const MAX_KEYS: usize = 50;
 const MAX_KEY_CHARS: usize = 40;
@@ -42,23 +42,23 @@ pub enum MetadataValue {
 /// One violation in a metadata object and where it is, from the object inwards.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{refusal}")]
-pub struct MetadataRefusal {
+pub struct InvalidMetadata {
     /// Empty for the object itself; otherwise the key and what about it is wrong.
     pub path: Vec<String>,
     /// What is wrong.
-    pub refusal: Refusal,
+    pub refusal: InvalidValue,
 }
 
 impl Metadata {
     /// Checks what a caller sent. Every violation is reported, in the order of the keys.
-    pub fn check(object: &Map<String, Value>) -> Result<Self, Vec<MetadataRefusal>> {
+    pub fn check(object: &Map<String, Value>) -> Result<Self, Vec<InvalidMetadata>> {
         let mut refusals = Vec::new();
         for (key, value) in object {
             refusals.extend(check_key(key));
             refusals.extend(check_value(key, value));
         }
         if refusals.is_empty() && object.len() > MAX_KEYS {
-            refusals.push(MetadataRefusal { path: Vec::new(), refusal: too_many(object.len()) });
+            refusals.push(InvalidMetadata { path: Vec::new(), refusal: too_many(object.len()) });
         }
         if refusals.is_empty() { Ok(Self(object.clone())) } else { Err(refusals) }
     }
@@ -132,23 +132,23 @@ fn is_integer(number: &Number) -> bool {
     number.is_i64() || number.is_u64()
 }
 
-fn check_key(key: &str) -> Option<MetadataRefusal> {
+fn check_key(key: &str) -> Option<InvalidMetadata> {
     let refusal = if key.is_empty() {
-        Refusal::too_short(1)
+        InvalidValue::too_short(1)
     } else if key.chars().nth(MAX_KEY_CHARS).is_some() {
-        Refusal::too_long(MAX_KEY_CHARS)
+        InvalidValue::too_long(MAX_KEY_CHARS)
     } else if let Err(refusal) = no_nul(key) {
         refusal
     } else if key.starts_with("__") {
-        Refusal::value_error("keys that begin with two underscores are kept for the server")
+        InvalidValue::value_error("keys that begin with two underscores are kept for the server")
     } else {
         return None;
     };
-    Some(MetadataRefusal { path: vec![key.to_owned(), KEY.to_owned()], refusal })
+    Some(InvalidMetadata { path: vec![key.to_owned(), KEY.to_owned()], refusal })
 }
 
 /// A value is tried as text, integer, float and boolean; when none fits, each says why.
-fn check_value(key: &str, value: &Value) -> Vec<MetadataRefusal> {
+fn check_value(key: &str, value: &Value) -> Vec<InvalidMetadata> {
     let branches = match value {
         Value::Bool(_) => return Vec::new(),
         Value::Number(number) => match number.as_f64() {
@@ -168,21 +168,21 @@ fn check_value(key: &str, value: &Value) -> Vec<MetadataRefusal> {
         ],
     };
     let at = |branch: &str| vec![key.to_owned(), branch.to_owned()];
-    branches.into_iter().map(|(branch, refusal)| MetadataRefusal { path: at(branch), refusal }).collect()
+    branches.into_iter().map(|(branch, refusal)| InvalidMetadata { path: at(branch), refusal }).collect()
 }
 
-fn check_text(text: &str) -> Result<(), Refusal> {
+fn check_text(text: &str) -> Result<(), InvalidValue> {
     no_nul(text)?;
     if text.is_empty() {
-        return Err(Refusal::too_short(1));
+        return Err(InvalidValue::too_short(1));
     }
     if text.chars().nth(MAX_TEXT_CHARS).is_some() {
-        return Err(Refusal::too_long(MAX_TEXT_CHARS));
+        return Err(InvalidValue::too_long(MAX_TEXT_CHARS));
     }
     Ok(())
 }
 
-fn not_finite() -> [(&'static str, Refusal); 4] {
+fn not_finite() -> [(&'static str, InvalidValue); 4] {
     [
         (TEXT, plain("string_type", "Input should be a valid string")),
         (INTEGER, plain("finite_number", "Input should be a finite number")),
@@ -192,7 +192,7 @@ fn not_finite() -> [(&'static str, Refusal); 4] {
 }
 
 /// A refused text, and why it is none of the other three either.
-fn text_branches(refusal: Refusal) -> [(&'static str, Refusal); 4] {
+fn text_branches(refusal: InvalidValue) -> [(&'static str, InvalidValue); 4] {
     let integer = "Input should be a valid integer, unable to parse string as an integer";
     [
         (TEXT, refusal),
@@ -202,14 +202,14 @@ fn text_branches(refusal: Refusal) -> [(&'static str, Refusal); 4] {
     ]
 }
 
-fn plain(kind: &'static str, message: &str) -> Refusal {
-    Refusal { kind, message: message.to_owned(), context: None }
+fn plain(kind: &'static str, message: &str) -> InvalidValue {
+    InvalidValue { kind, message: message.to_owned(), context: None }
 }
 
 /// The context carries the count found; the bound and the noun are constants of the kind.
-fn too_many(count: usize) -> Refusal {
+fn too_many(count: usize) -> InvalidValue {
     let message = format!("Dictionary should have at most {MAX_KEYS} items after validation, not {count}");
-    Refusal::with("too_long", message, "actual_length", count.to_string())
+    InvalidValue::with("too_long", message, "actual_length", count.to_string())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Values: text and numbers parsed once at the edge and valid ever after.
 //!
 //! Every type here keeps its content private, is made by `parse`, and says why it refused in a
-//! [`Refusal`], which names no protocol: each dialect turns it into its own body. Nothing in this
+//! [`InvalidValue`], which names no protocol: each dialect turns it into its own body. Nothing in this
 //! module reads a clock, a resolver or a random source. Callers: the request types of every dialect,
 //! and the store when it reads a row back (`Deserialize` is `parse` again).
 
@@ -9,7 +9,7 @@
 macro_rules! text_value {
     ($name:ident, $parse:path) => {
         impl std::str::FromStr for $name {
-            type Err = $crate::values::Refusal;
+            type Err = $crate::values::InvalidValue;
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 $parse(text)
             }
@@ -51,7 +51,7 @@ mod tax_id_formats;
 pub mod text;
 pub mod website;
 
-pub use address::{Address, AddressInput, AddressRefusal};
+pub use address::{Address, AddressInput, InvalidAddress};
 pub use country::{Country, one_of};
 pub use currency::Currency;
 pub use email::{EmailAddress, email_key};
@@ -61,7 +61,7 @@ pub use ids::{parse_uuid, parse_uuid4, time_ordered_uuid};
 pub use ip_allow_list::IpAllowList;
 pub use lifetime::Lifetime;
 pub use locale::Locale;
-pub use metadata::{Metadata, MetadataRefusal, MetadataValue};
+pub use metadata::{InvalidMetadata, Metadata, MetadataValue};
 pub use public_address::is_public;
 pub use slug::{OrganizationName, Slug};
 pub use tax_id::TaxId;
@@ -71,7 +71,7 @@ pub use website::Website;
 /// Why a value was refused, in terms every dialect can render.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
-pub struct Refusal {
+pub struct InvalidValue {
     /// The machine name of the violation, for example `value_error` or `string_too_long`.
     pub kind: &'static str,
     /// The complete text for a person.
@@ -80,7 +80,7 @@ pub struct Refusal {
     pub context: Option<(&'static str, String)>,
 }
 
-impl Refusal {
+impl InvalidValue {
     /// A refusal with neither context nor a special kind; the text gains the usual prefix.
     pub(crate) fn value_error(reason: &str) -> Self {
         Self { kind: "value_error", message: format!("Value error, {reason}"), context: None }
@@ -116,11 +116,11 @@ fn characters(count: usize) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::Refusal;
+    use super::InvalidValue;
 
     #[test]
     fn one_character_is_singular() {
-        assert_eq!(Refusal::too_short(1).message, "String should have at least 1 character");
-        assert_eq!(Refusal::too_long(40).to_string(), "String should have at most 40 characters");
+        assert_eq!(InvalidValue::too_short(1).message, "String should have at least 1 character");
+        assert_eq!(InvalidValue::too_long(40).to_string(), "String should have at most 40 characters");
     }
 }

@@ -4,7 +4,7 @@
 //! changes afterwards. The words nobody may trade under are looked for in new slugs and new names
 //! only, so that a name stored earlier can always be read back.
 
-use super::{Refusal, no_nul};
+use super::{InvalidValue, no_nul};
 
 /// Slugs that are paths of the product itself.
 const RESERVED: [&str; 24] = [
@@ -70,7 +70,7 @@ pub struct Slug(String);
 
 impl Slug {
     /// Reads a slug for a new organization, whatever its case.
-    pub fn parse(text: &str) -> Result<Self, Refusal> {
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         let slug = text.to_lowercase();
         check_length(&slug, SLUG_MIN, SLUG_MAX)?;
         let is_group = |group: &str| {
@@ -78,10 +78,10 @@ impl Slug {
         };
         if !slug.split('-').all(is_group) {
             let reason = "a slug is made of ASCII letters and digits, with single hyphens between them";
-            return Err(Refusal::value_error(reason));
+            return Err(InvalidValue::value_error(reason));
         }
         if RESERVED.contains(&slug.as_str()) {
-            return Err(Refusal::value_error("this slug belongs to the service itself"));
+            return Err(InvalidValue::value_error("this slug belongs to the service itself"));
         }
         check_words(&slug)?;
         Ok(Self(slug))
@@ -120,14 +120,14 @@ pub struct OrganizationName(String);
 
 impl OrganizationName {
     /// Reads a name that exists already or is being changed.
-    pub fn parse(text: &str) -> Result<Self, Refusal> {
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         no_nul(text)?;
         check_length(text, 1, NAME_MAX)?;
         Ok(Self(text.to_owned()))
     }
 
     /// Reads the name of a new organization: words nobody may trade under are refused as well.
-    pub fn parse_new(text: &str) -> Result<Self, Refusal> {
+    pub fn parse_new(text: &str) -> Result<Self, InvalidValue> {
         check_length(text, NAME_MIN, NAME_MAX)?;
         let name = Self::parse(text)?;
         check_words(&name.0)?;
@@ -142,23 +142,23 @@ impl OrganizationName {
 
 text_value!(OrganizationName, OrganizationName::parse);
 
-fn check_length(text: &str, min: usize, max: usize) -> Result<(), Refusal> {
+fn check_length(text: &str, min: usize, max: usize) -> Result<(), InvalidValue> {
     let count = text.chars().take(max + 1).count();
     if count < min {
-        return Err(Refusal::too_short(min));
+        return Err(InvalidValue::too_short(min));
     }
     if count > max {
-        return Err(Refusal::too_long(max));
+        return Err(InvalidValue::too_long(max));
     }
     Ok(())
 }
 
 /// Words are runs of letters, digits and underscores, so `Essex` passes and `Sex Shop` does not.
-fn check_words(text: &str) -> Result<(), Refusal> {
+fn check_words(text: &str) -> Result<(), InvalidValue> {
     let lower = text.to_lowercase();
     let mut words = lower.split(|c: char| !c.is_alphanumeric() && c != '_');
     if words.any(|word| BLOCKED.contains(&word)) {
-        return Err(Refusal::value_error("a word in this name is not permitted here"));
+        return Err(InvalidValue::value_error("a word in this name is not permitted here"));
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::tax_id_formats::{self, Format};
-use super::{Country, Refusal};
+use super::{Country, InvalidValue};
 
 /// Longer than any identifier with its separators.
 const MAX_OCTETS: usize = 64;
@@ -23,7 +23,7 @@ pub struct TaxId {
 
 impl TaxId {
     /// Reads an identifier for a billing country.
-    pub fn parse(text: &str, country: Country) -> Result<Self, Refusal> {
+    pub fn parse(text: &str, country: Country) -> Result<Self, InvalidValue> {
         let value = compact(text).ok_or_else(|| refusal(country))?;
         let fits = |format: &&Format| format.accepts(&value, country.as_str());
         let format = tax_id_formats::of_country(country.as_str()).find(fits);
@@ -57,9 +57,9 @@ impl<'de> Deserialize<'de> for TaxId {
     }
 }
 
-fn refusal(country: Country) -> Refusal {
+fn refusal(country: Country) -> InvalidValue {
     let message = format!("This is not a tax ID that can be used with a billing address in {country}.");
-    Refusal { kind: "invalid", message, context: None }
+    InvalidValue { kind: "invalid", message, context: None }
 }
 
 /// The text without separators, when what remains is plain ASCII letters, digits, `&` or `+`.
@@ -82,7 +82,7 @@ mod tests {
 
     use super::*;
 
-    fn tax_id(text: &str, country: &str) -> Result<TaxId, Refusal> {
+    fn tax_id(text: &str, country: &str) -> Result<TaxId, InvalidValue> {
         TaxId::parse(text, Country::parse_stored(country).unwrap())
     }
 

@@ -3,7 +3,7 @@
 //! All kinds are trimmed; of a name or an external id, nothing but spaces means "no value"
 //! (docs/contracts/polar/http.md, 1.13), so `parse` answers an option. Lengths are counted in characters.
 
-use super::Refusal;
+use super::InvalidValue;
 
 /// Characters of a name, spaces at the ends included: the bound is checked before trimming.
 const NAME_MAX: usize = 256;
@@ -16,17 +16,17 @@ pub struct PersonName(String);
 
 impl PersonName {
     /// Reads a name; a blank one is no name.
-    pub fn parse(text: &str) -> Result<Option<Self>, Refusal> {
+    pub fn parse(text: &str) -> Result<Option<Self>, InvalidValue> {
         no_nul(text)?;
         if text.chars().nth(NAME_MAX).is_some() {
-            return Err(Refusal::too_long(NAME_MAX));
+            return Err(InvalidValue::too_long(NAME_MAX));
         }
         let name = text.trim();
         Ok((!name.is_empty()).then(|| Self(name.to_owned())))
     }
 
-    fn required(text: &str) -> Result<Self, Refusal> {
-        Self::parse(text)?.ok_or_else(|| Refusal::too_short(1))
+    fn required(text: &str) -> Result<Self, InvalidValue> {
+        Self::parse(text)?.ok_or_else(|| InvalidValue::too_short(1))
     }
 
     /// The trimmed name.
@@ -43,17 +43,17 @@ pub struct ExternalId(String);
 
 impl ExternalId {
     /// Reads an id; a blank one is no id.
-    pub fn parse(text: &str) -> Result<Option<Self>, Refusal> {
+    pub fn parse(text: &str) -> Result<Option<Self>, InvalidValue> {
         no_nul(text)?;
         let id = text.trim();
         if id.chars().nth(EXTERNAL_ID_MAX).is_some() {
-            return Err(Refusal::too_long(EXTERNAL_ID_MAX));
+            return Err(InvalidValue::too_long(EXTERNAL_ID_MAX));
         }
         Ok((!id.is_empty()).then(|| Self(id.to_owned())))
     }
 
-    fn required(text: &str) -> Result<Self, Refusal> {
-        Self::parse(text)?.ok_or_else(|| Refusal::too_short(1))
+    fn required(text: &str) -> Result<Self, InvalidValue> {
+        Self::parse(text)?.ok_or_else(|| InvalidValue::too_short(1))
     }
 
     /// The trimmed id.
@@ -73,13 +73,13 @@ pub struct SuspensionReason(String);
 
 impl SuspensionReason {
     /// Reads a reason; a blank one is none.
-    pub fn parse(text: &str) -> Result<Self, Refusal> {
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         no_nul(text)?;
         if text.chars().nth(REASON_MAX).is_some() {
-            return Err(Refusal::too_long(REASON_MAX));
+            return Err(InvalidValue::too_long(REASON_MAX));
         }
         let reason = text.trim();
-        if reason.is_empty() { Err(Refusal::too_short(1)) } else { Ok(Self(reason.to_owned())) }
+        if reason.is_empty() { Err(InvalidValue::too_short(1)) } else { Ok(Self(reason.to_owned())) }
     }
 
     /// The trimmed reason.
@@ -91,9 +91,9 @@ impl SuspensionReason {
 text_value!(SuspensionReason, SuspensionReason::parse);
 
 /// Refuses a text with U+0000, which one of the two databases cannot store.
-pub fn no_nul(text: &str) -> Result<(), Refusal> {
+pub fn no_nul(text: &str) -> Result<(), InvalidValue> {
     if text.contains('\0') {
-        return Err(Refusal::value_error("This value contains invalid characters"));
+        return Err(InvalidValue::value_error("This value contains invalid characters"));
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! it (docs/contracts/ahasend.md, 1.7 and 3).
 
 use super::embed_host::check_labels;
-use super::{HttpUrl, Refusal, no_nul};
+use super::{HttpUrl, InvalidValue, no_nul};
 
 /// Characters, trimmed.
 const MAX_CHARS: usize = 255;
@@ -18,29 +18,29 @@ pub struct Website {
 
 impl Website {
     /// Reads a bare host, or an `http` or `https` URL, of at most 255 characters; trimmed.
-    pub fn parse(text: &str) -> Result<Self, Refusal> {
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         no_nul(text)?;
         let written = text.trim();
         if written.is_empty() {
-            return Err(Refusal::too_short(1));
+            return Err(InvalidValue::too_short(1));
         }
         if written.chars().nth(MAX_CHARS).is_some() {
-            return Err(Refusal::too_long(MAX_CHARS));
+            return Err(InvalidValue::too_long(MAX_CHARS));
         }
         // A URL loses tabs and line breaks when it is read: it would not be what was sent.
         if written.contains(|letter: char| letter.is_whitespace() || letter.is_control()) {
-            return Err(Refusal::value_error("a website has no spaces"));
+            return Err(InvalidValue::value_error("a website has no spaces"));
         }
         let url = if written.contains("://") {
             HttpUrl::parse(written)?
         } else if written.contains(['/', '\\', '?', '#', '@', ':', '%']) {
-            return Err(Refusal::value_error("a website is a host name, or an http or https URL"));
+            return Err(InvalidValue::value_error("a website is a host name, or an http or https URL"));
         } else {
             HttpUrl::parse(&format!("https://{written}/"))?
         };
         let host = url.host().strip_suffix('.').unwrap_or_else(|| url.host());
         if !host.contains('.') || host.len() > MAX_HOST || check_labels(host).is_err() {
-            return Err(Refusal::value_error("the host of a website must be a full domain name"));
+            return Err(InvalidValue::value_error("the host of a website must be a full domain name"));
         }
         Ok(Self { written: written.to_owned(), url })
     }

@@ -1,6 +1,6 @@
 //! The rules of webhooks, as pure functions of facts.
 
-use super::{Endpoint, EndpointChange, EventState, NewEndpoint, Secret, WebhookError};
+use super::{EndpointChange, EventState, NewEndpoint, SigningSecret, WebhookEndpoint, WebhookError};
 use crate::Timestamp;
 use crate::ids::{OrganizationId, WebhookEndpointId};
 
@@ -13,11 +13,11 @@ pub fn create(
     organization: OrganizationId,
     new: NewEndpoint,
     id: WebhookEndpointId,
-    secret: Secret,
+    secret: SigningSecret,
     now: Timestamp,
-) -> Endpoint {
+) -> WebhookEndpoint {
     let NewEndpoint { url, name, format, secret: given, events } = new;
-    Endpoint {
+    WebhookEndpoint {
         id,
         organization,
         created_at: now,
@@ -39,11 +39,11 @@ pub fn create(
 /// [`WebhookError::UrlInvalid`] when it is to be switched on and its address, after the change, may not be
 /// called.
 pub fn update(
-    before: &Endpoint,
+    before: &WebhookEndpoint,
     change: EndpointChange,
     plain_http_hosts: &[String],
     now: Timestamp,
-) -> Result<Endpoint, WebhookError> {
+) -> Result<WebhookEndpoint, WebhookError> {
     let EndpointChange { url, name, format, secret, events, enabled } = change;
     let mut after = before.clone();
     after.url = url.unwrap_or(after.url);
@@ -67,17 +67,21 @@ pub fn update(
 
 /// The endpoint with another secret; the old one signs nothing more.
 #[must_use]
-pub fn reset_secret(before: &Endpoint, secret: Secret, now: Timestamp) -> Endpoint {
-    Endpoint { secret: Some(secret), modified_at: Some(now), ..before.clone() }
+pub fn reset_secret(before: &WebhookEndpoint, secret: SigningSecret, now: Timestamp) -> WebhookEndpoint {
+    WebhookEndpoint { secret: Some(secret), modified_at: Some(now), ..before.clone() }
 }
 
 /// The endpoint switched off when its latest completed events, newest first and none from before it was
 /// last switched on, all failed; nothing when it stays as it is.
 #[must_use]
-pub fn auto_disable(endpoint: &Endpoint, completed: &[EventState], now: Timestamp) -> Option<Endpoint> {
+pub fn auto_disable(
+    endpoint: &WebhookEndpoint,
+    completed: &[EventState],
+    now: Timestamp,
+) -> Option<WebhookEndpoint> {
     let latest = completed.get(..FAILURES_TO_DISABLE)?;
     let all_failed = latest.iter().all(|state| *state == EventState::Failed);
-    (endpoint.enabled && all_failed).then(|| Endpoint {
+    (endpoint.enabled && all_failed).then(|| WebhookEndpoint {
         enabled: false,
         disabled_reason: Some(format!("the last {FAILURES_TO_DISABLE} events could not be delivered")),
         modified_at: Some(now),
@@ -87,7 +91,7 @@ pub fn auto_disable(endpoint: &Endpoint, completed: &[EventState], now: Timestam
 
 /// What is known when an attempt has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AttemptFacts {
+pub struct DeliveryFacts {
     /// The event's state as it is now; it may have been skipped during the attempt.
     pub state: EventState,
     /// When the event will be tried again, should it have to be; nothing when its attempts are used up.
@@ -96,7 +100,7 @@ pub struct AttemptFacts {
 
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Attempt {
+pub enum DeliveryOutcome {
     /// The receiver took the event.
     Succeeded,
     /// It did not; it may later.
@@ -117,17 +121,17 @@ pub struct Next {
 /// What follows from an attempt. Only a pending event is tried again: a repeated delivery of an event that
 /// has come to an end is one attempt, and takes no success back.
 #[must_use]
-pub const fn after_attempt(facts: AttemptFacts, attempt: Attempt) -> Next {
-    let AttemptFacts { state, retry_at } = facts;
+pub const fn after_attempt(facts: DeliveryFacts, attempt: DeliveryOutcome) -> Next {
+    let DeliveryFacts { state, retry_at } = facts;
     match (attempt, state, retry_at) {
-        (Attempt::Succeeded, _, _) => Next { state: EventState::Succeeded, due_at: None },
-        (Attempt::Failed, EventState::Pending, Some(due_at)) => {
+        (DeliveryOutcome::Succeeded, _, _) => Next { state: EventState::Succeeded, due_at: None },
+        (DeliveryOutcome::Failed, EventState::Pending, Some(due_at)) => {
             Next { state: EventState::Pending, due_at: Some(due_at) }
         }
-        (Attempt::Failed | Attempt::Refused, EventState::Pending, _) => {
+        (DeliveryOutcome::Failed | DeliveryOutcome::Refused, EventState::Pending, _) => {
             Next { state: EventState::Failed, due_at: None }
         }
-        (Attempt::Failed | Attempt::Refused, state, _) => Next { state, due_at: None },
+        (DeliveryOutcome::Failed | DeliveryOutcome::Refused, state, _) => Next { state, due_at: None },
     }
 }
 
@@ -148,22 +152,22 @@ mod tests {
 
     use super::*;
     use crate::Patch;
-    use crate::webhook::{EndpointUrl, EventType, Format};
+    use crate::webhook::{EndpointUrl, EventType, WebhookFormat};
 
     const NOW: Timestamp = Timestamp::from_micros(1_000);
     const LATER: Timestamp = Timestamp::from_micros(2_000);
 
-    fn endpoint(url: &str, enabled: bool) -> Endpoint {
+    fn endpoint(url: &str, enabled: bool) -> WebhookEndpoint {
         let new = NewEndpoint {
             url: EndpointUrl::stored(url.to_owned()),
             name: Some("a".to_owned()),
-            format: Format::Raw,
+            format: WebhookFormat::Raw,
             secret: None,
             events: vec![EventType::MemberCreated],
         };
-        let secret = Secret::from_random([7; 32]);
+        let secret = SigningSecret::from_random([7; 32]);
         let id = WebhookEndpointId::new(Uuid::from_u128(1));
-        Endpoint { enabled, ..create(OrganizationId::new(Uuid::from_u128(2)), new, id, secret, NOW) }
+        WebhookEndpoint { enabled, ..create(OrganizationId::new(Uuid::from_u128(2)), new, id, secret, NOW) }
     }
 
     fn states() -> impl Strategy<Value = EventState> {
@@ -234,16 +238,16 @@ mod tests {
 
         #[test]
         fn an_attempt_decides_once(state in states(), retry: bool, outcome in 0..3u8) {
-            let attempt = [Attempt::Succeeded, Attempt::Failed, Attempt::Refused][usize::from(outcome)];
-            let next = after_attempt(AttemptFacts { state, retry_at: retry.then_some(LATER) }, attempt);
+            let attempt = [DeliveryOutcome::Succeeded, DeliveryOutcome::Failed, DeliveryOutcome::Refused][usize::from(outcome)];
+            let next = after_attempt(DeliveryFacts { state, retry_at: retry.then_some(LATER) }, attempt);
             prop_assert_eq!(next.state == EventState::Pending, next.due_at.is_some());
-            if attempt == Attempt::Succeeded || state == EventState::Succeeded {
+            if attempt == DeliveryOutcome::Succeeded || state == EventState::Succeeded {
                 prop_assert_eq!(next.state, EventState::Succeeded);
             }
             if next.due_at.is_some() {
-                prop_assert!(state == EventState::Pending && attempt == Attempt::Failed && retry);
+                prop_assert!(state == EventState::Pending && attempt == DeliveryOutcome::Failed && retry);
             }
-            if state == EventState::Skipped && attempt != Attempt::Succeeded {
+            if state == EventState::Skipped && attempt != DeliveryOutcome::Succeeded {
                 prop_assert_eq!(next.state, EventState::Skipped);
             }
         }

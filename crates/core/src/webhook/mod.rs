@@ -11,12 +11,12 @@ mod secret;
 mod url;
 
 pub use decide::{
-    Attempt, AttemptFacts, FAILURES_TO_DISABLE, Next, after_attempt, auto_disable, create, redeliver,
-    reset_secret, update,
+    DeliveryFacts, DeliveryOutcome, FAILURES_TO_DISABLE, Next, after_attempt, auto_disable, create,
+    redeliver, reset_secret, update,
 };
 pub use event::{Event, EventData, EventState};
 pub use event_type::EventType;
-pub use secret::{Secret, SecretTooShort};
+pub use secret::{SecretTooShort, SigningSecret};
 pub use url::EndpointUrl;
 
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ use crate::{Patch, Timestamp};
 /// The shape of the body that an endpoint asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Format {
+pub enum WebhookFormat {
     /// The event as the API shows it.
     Raw,
     /// A message for a Discord channel.
@@ -36,7 +36,7 @@ pub enum Format {
     Slack,
 }
 
-impl Format {
+impl WebhookFormat {
     /// Every format, in the order in which the contract lists them.
     pub const ALL: [Self; 3] = [Self::Raw, Self::Discord, Self::Slack];
 
@@ -59,7 +59,7 @@ impl Format {
 
 /// An endpoint: where an organization wants to be told of events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Endpoint {
+pub struct WebhookEndpoint {
     /// Id.
     pub id: WebhookEndpointId,
     /// The tenant.
@@ -73,11 +73,11 @@ pub struct Endpoint {
     /// Display name, as given.
     pub name: Option<String>,
     /// What requests look like.
-    pub format: Format,
+    pub format: WebhookFormat,
     /// What requests are signed with. Nothing when it can no longer be read: then nothing is sent until it has a
     /// new one.
     #[serde(skip)]
-    pub secret: Option<Secret>,
+    pub secret: Option<SigningSecret>,
     /// What it wants to be told of, as given.
     pub events: Vec<EventType>,
     /// Whether it is told anything.
@@ -96,9 +96,9 @@ pub struct NewEndpoint {
     /// Display name.
     pub name: Option<String>,
     /// What requests look like.
-    pub format: Format,
+    pub format: WebhookFormat,
     /// What requests are signed with; a new one when nothing is given.
-    pub secret: Option<Secret>,
+    pub secret: Option<SigningSecret>,
     /// What it wants to be told of.
     pub events: Vec<EventType>,
 }
@@ -111,9 +111,9 @@ pub struct EndpointChange {
     /// New display name.
     pub name: Patch<String>,
     /// New format, of requests that were not tried before.
-    pub format: Option<Format>,
+    pub format: Option<WebhookFormat>,
     /// New secret; the old one signs nothing more.
-    pub secret: Option<Secret>,
+    pub secret: Option<SigningSecret>,
     /// New list of what it wants to be told of.
     pub events: Option<Vec<EventType>>,
     /// Whether it is told anything.

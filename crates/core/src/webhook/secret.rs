@@ -13,14 +13,14 @@ const PREFIX: &str = "whsec_";
 /// The signing secret of an endpoint, in the text form that its owner sees. It is no part of any log, and
 /// cannot be serialised.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct SigningSecret(String);
 
-/// The text has fewer than [`Secret::MIN_CHARS`] characters.
+/// The text has fewer than [`SigningSecret::MIN_CHARS`] characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a webhook secret needs at least {} characters", Secret::MIN_CHARS)]
+#[error("a webhook secret needs at least {} characters", SigningSecret::MIN_CHARS)]
 pub struct SecretTooShort;
 
-impl Secret {
+impl SigningSecret {
     /// Characters that a secret chosen by its owner must have at least.
     pub const MIN_CHARS: usize = 32;
 
@@ -59,9 +59,9 @@ impl Secret {
     }
 }
 
-impl fmt::Debug for Secret {
+impl fmt::Debug for SigningSecret {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("Secret")
+        out.write_str("SigningSecret")
     }
 }
 
@@ -71,8 +71,8 @@ mod tests {
 
     #[test]
     fn a_chosen_secret_has_a_least_length_and_is_never_printed() {
-        assert_eq!(Secret::parse(&"é".repeat(31)), Err(SecretTooShort));
-        let secret = Secret::parse(&"é".repeat(32)).unwrap();
-        assert_eq!(format!("{secret:?}"), "Secret");
+        assert_eq!(SigningSecret::parse(&"é".repeat(31)), Err(SecretTooShort));
+        let secret = SigningSecret::parse(&"é".repeat(32)).unwrap();
+        assert_eq!(format!("{secret:?}"), "SigningSecret");
     }
 }

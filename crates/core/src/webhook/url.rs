@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 use url::Url;
 
-use crate::values::{HttpUrl, HttpsUrl, Refusal};
+use crate::values::{HttpUrl, HttpsUrl, InvalidValue};
 
 /// The address of an endpoint: `https` at a public host, or at a host that the operator named, where plain
 /// `http` is allowed as well. A stored one may have become invalid since.
@@ -18,7 +18,7 @@ impl EndpointUrl {
     ///
     /// # Errors
     /// When it is no address, or leads to where a webhook must not go.
-    pub fn parse(text: &str, plain_http_hosts: &[String]) -> Result<Self, Refusal> {
+    pub fn parse(text: &str, plain_http_hosts: &[String]) -> Result<Self, InvalidValue> {
         let refusal = match HttpsUrl::parse(text) {
             Ok(url) => return Ok(Self(url.as_str().to_owned())),
             Err(refusal) => refusal,

@@ -11,7 +11,7 @@ use tenantry_core::organization::{AccountChange, Organization, OrganizationChang
 use tenantry_core::values::{HttpUrl, OrganizationName};
 use tenantry_core::{Patch, Timestamp};
 
-use super::error::Failure;
+use super::error::ErrorResponse;
 use crate::call::{self, Call, Input};
 use crate::wire::{
     AnyUuid, At, Between, Body, BoundedText, Exact, HttpUrlText, PlainText, Wire, read_json, wire_object,
@@ -173,22 +173,22 @@ pub(crate) struct Message {
 }
 
 /// The account in the path; that it is the caller's was checked before.
-pub(super) fn account(call: &Call) -> Result<OrganizationId, Failure> {
+pub(super) fn account(call: &Call) -> Result<OrganizationId, ErrorResponse> {
     let mut input = call.input();
     let id = input.path::<AnyUuid>("account_id");
     Ok(OrganizationId::new(input.finish(id)?.0))
 }
 
-pub(super) async fn ping(_: Call) -> Result<Response, Failure> {
+pub(super) async fn ping(_: Call) -> Result<Response, ErrorResponse> {
     Ok(call::json(StatusCode::OK, &json!({"message": "pong"})))
 }
 
-pub(super) async fn get(call: Call) -> Result<Response, Failure> {
+pub(super) async fn get(call: Call) -> Result<Response, ErrorResponse> {
     let organization = call.app.organization(&call.by(), account(&call)?).await?;
     Ok(call::json(StatusCode::OK, &AccountView::from(&organization)))
 }
 
-pub(super) async fn update(call: Call) -> Result<Response, Failure> {
+pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     let id = account(&call)?;
     let mut input = call.input();
     let body = input.object::<UpdateAccountRequest>();

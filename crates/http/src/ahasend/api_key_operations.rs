@@ -4,11 +4,11 @@ use super::accounts::Message;
 use super::api_keys::{self, ApiKeyCreated, ApiKeyView, CreateAPIKeyRequest, UpdateAPIKeyRequest};
 use super::operations::{account, operation, parent};
 use super::page::{self, ListOf};
-use crate::route::{Method, Operation, handler, schema};
+use crate::route::{Endpoint, Method, handler, schema};
 
 /// Every operation on API keys.
-pub(super) static ALL: &[Operation] = &[
-    Operation {
+pub(super) static ALL: &[Endpoint] = &[
+    Endpoint {
         parameters: page::PARAMETERS,
         answer: Some(schema::<ListOf<ApiKeyView<'static>>>),
         ..operation(
@@ -20,7 +20,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(api_keys::list),
         )
     },
-    Operation {
+    Endpoint {
         secret: true,
         body: Some(schema::<CreateAPIKeyRequest>),
         success: 201,
@@ -35,7 +35,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(api_keys::create),
         )
     },
-    Operation {
+    Endpoint {
         answer: Some(schema::<ApiKeyView<'static>>),
         errors: &[400, 404, 500],
         ..operation(
@@ -47,7 +47,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(api_keys::get),
         )
     },
-    Operation {
+    Endpoint {
         body: Some(schema::<UpdateAPIKeyRequest>),
         answer: Some(schema::<ApiKeyView<'static>>),
         errors: &[400, 404, 409, 500],
@@ -60,7 +60,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(api_keys::update),
         )
     },
-    Operation {
+    Endpoint {
         answer: Some(schema::<Message>),
         errors: &[400, 404, 500],
         ..operation(
@@ -72,7 +72,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(api_keys::delete),
         )
     },
-    Operation {
+    Endpoint {
         parameters: page::PARAMETERS,
         answer: Some(schema::<ListOf<ApiKeyView<'static>>>),
         errors: &[400, 404, 500],
@@ -85,7 +85,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(api_keys::list),
         )
     },
-    Operation {
+    Endpoint {
         secret: true,
         body: Some(schema::<CreateAPIKeyRequest>),
         success: 201,
@@ -100,7 +100,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(api_keys::create),
         )
     },
-    Operation {
+    Endpoint {
         answer: Some(schema::<ApiKeyView<'static>>),
         errors: &[400, 404, 500],
         ..operation(
@@ -112,7 +112,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(api_keys::get),
         )
     },
-    Operation {
+    Endpoint {
         body: Some(schema::<UpdateAPIKeyRequest>),
         answer: Some(schema::<ApiKeyView<'static>>),
         errors: &[400, 404, 500],
@@ -125,7 +125,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(api_keys::update),
         )
     },
-    Operation {
+    Endpoint {
         answer: Some(schema::<Message>),
         errors: &[400, 404, 500],
         ..operation(

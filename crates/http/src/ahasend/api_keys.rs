@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tenantry_app::AccountPath;
 use tenantry_app::api_keys::{ApiKeyCreate, ApiKeyDelete, ApiKeyUpdate};
-use tenantry_app::cursors::Listed;
-use tenantry_app::tokens::Issued;
+use tenantry_app::cursors::CursorPage;
+use tenantry_app::tokens::IssuedToken;
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{OrganizationId, TokenId};
 use tenantry_core::token::{AccessToken, KeyChange, NewAccessToken, Scope, Scopes, public_key};
@@ -18,7 +18,7 @@ use tenantry_core::values::{IpAllowList, time_ordered_uuid};
 use uuid::Uuid;
 
 use super::accounts::account;
-use super::error::Failure;
+use super::error::ErrorResponse;
 use super::page;
 use crate::call::{self, Call};
 use crate::idempotency::written;
@@ -219,34 +219,34 @@ pub(crate) struct ApiKeyCreated<'a> {
 }
 
 /// The account that the path names: the caller's, or a sub-account of it.
-fn account_path(call: &Call) -> Result<AccountPath, Failure> {
+fn account_path(call: &Call) -> Result<AccountPath, ErrorResponse> {
     let own = account(call)?;
     if call.param("sub_account_id").is_empty() {
         return Ok(AccountPath::Own(own));
     }
     let mut input = call.input();
     let child = input.path::<AnyUuid>("sub_account_id");
-    let child = input.finish(child).map_err(|_| Failure::Bad("invalid sub_account_id"))?;
+    let child = input.finish(child).map_err(|_| ErrorResponse::Bad("invalid sub_account_id"))?;
     Ok(AccountPath::Sub { parent: own, child: OrganizationId::new(child.0) })
 }
 
-fn key(call: &Call) -> Result<(AccountPath, TokenId), Failure> {
+fn key(call: &Call) -> Result<(AccountPath, TokenId), ErrorResponse> {
     let account = account_path(call)?;
     let mut input = call.input();
     let id = input.path::<AnyUuid>("key_id");
-    let id = input.finish(id).map_err(|_| Failure::Bad("invalid key_id"))?;
+    let id = input.finish(id).map_err(|_| ErrorResponse::Bad("invalid key_id"))?;
     Ok((account, TokenId::new(id.0)))
 }
 
-pub(super) async fn list(call: Call) -> Result<Response, Failure> {
+pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
     let account = account_path(&call)?;
-    let of = Listed { organization: account.account(), list: "api-keys" };
+    let of = CursorPage { organization: account.account(), list: "api-keys" };
     let keyset = page::read(&call, of)?;
     let part = call.app.api_keys(&call.by(), account, keyset).await?;
     page::show::<_, ApiKeyView<'_>>(&call, of, &part)
 }
 
-pub(super) async fn create(call: Call) -> Result<Response, Failure> {
+pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
     let account = account_path(&call)?;
     let mut input = call.input();
     let body = input.object();
@@ -258,20 +258,20 @@ pub(super) async fn create(call: Call) -> Result<Response, Failure> {
         lifetime: None,
     };
     let operation = ApiKeyCreate { by: call.by(), account, new, hash_key: call.app.hash_key().clone() };
-    let created = |issued: &Issued<AccessToken>| {
+    let created = |issued: &IssuedToken<AccessToken>| {
         let key = ApiKeyView::from(&issued.token);
         written(StatusCode::CREATED, &ApiKeyCreated { key, secret_key: issued.secret.expose() })
     };
     Ok(call.write_once(operation, created).await?)
 }
 
-pub(super) async fn get(call: Call) -> Result<Response, Failure> {
+pub(super) async fn get(call: Call) -> Result<Response, ErrorResponse> {
     let (account, id) = key(&call)?;
     let token = call.app.api_key(&call.by(), account, id).await?;
     Ok(call::json(StatusCode::OK, &ApiKeyView::from(&token)))
 }
 
-pub(super) async fn update(call: Call) -> Result<Response, Failure> {
+pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     let (account, id) = key(&call)?;
     let mut input = call.input();
     let body = input.object::<UpdateAPIKeyRequest>();
@@ -281,7 +281,7 @@ pub(super) async fn update(call: Call) -> Result<Response, Failure> {
     Ok(call::json(StatusCode::OK, &ApiKeyView::from(&token)))
 }
 
-pub(super) async fn delete(call: Call) -> Result<Response, Failure> {
+pub(super) async fn delete(call: Call) -> Result<Response, ErrorResponse> {
     let (account, id) = key(&call)?;
     let AccessToken { id, label, .. } = call.app.write(ApiKeyDelete { by: call.by(), account, id }).await?;
     let message = format!("api key {id} ({label}) deleted successfully");

@@ -11,12 +11,12 @@ use tenantry_core::token::{Scope, TokenError};
 
 use crate::call::{json as answer, set};
 use crate::idempotency::{REPLAYED, settled};
-use crate::route::{Refused, fault_status};
+use crate::route::{Rejection, fault_status};
 use crate::wire::Violation;
 
 /// Why a handler of the dialect has nothing to show.
 #[derive(Debug)]
-pub(crate) enum Failure {
+pub(crate) enum ErrorResponse {
     /// What was sent is not what the operation takes.
     Malformed(Vec<Violation>),
     /// The same, in a word.
@@ -25,25 +25,25 @@ pub(crate) enum Failure {
     App(Error),
 }
 
-impl From<Vec<Violation>> for Failure {
+impl From<Vec<Violation>> for ErrorResponse {
     fn from(violations: Vec<Violation>) -> Self {
         Self::Malformed(violations)
     }
 }
 
-impl From<Error> for Failure {
+impl From<Error> for ErrorResponse {
     fn from(error: Error) -> Self {
         Self::App(error)
     }
 }
 
-impl From<Failure> for Response {
-    fn from(failure: Failure) -> Self {
+impl From<ErrorResponse> for Response {
+    fn from(failure: ErrorResponse) -> Self {
         match failure {
-            Failure::Malformed(violations) => malformed(&violations),
-            Failure::Bad(text) => message(StatusCode::BAD_REQUEST, text),
-            Failure::App(error) if error.is_outcome() => of(&error),
-            Failure::App(error) => settled(of(&error)),
+            ErrorResponse::Malformed(violations) => malformed(&violations),
+            ErrorResponse::Bad(text) => message(StatusCode::BAD_REQUEST, text),
+            ErrorResponse::App(error) if error.is_outcome() => of(&error),
+            ErrorResponse::App(error) => settled(of(&error)),
         }
     }
 }
@@ -132,31 +132,31 @@ fn in_progress(retry_after_s: u64) -> Response {
 }
 
 /// The answer to a request that did not reach its handler.
-pub(super) fn refuse(refused: Refused) -> Response {
+pub(super) fn refuse(refused: Rejection) -> Response {
     match refused {
-        Refused::Unauthorized => challenge("missing or malformed bearer token"),
-        Refused::InvalidToken => challenge("invalid API key"),
-        Refused::Suspended => challenge("Account is suspended"),
-        Refused::InsufficientScope(_) => {
+        Rejection::Unauthorized => challenge("missing or malformed bearer token"),
+        Rejection::InvalidToken => challenge("invalid API key"),
+        Rejection::Suspended => challenge("Account is suspended"),
+        Rejection::InsufficientScope(_) => {
             message(StatusCode::FORBIDDEN, "insufficient permissions for the required scope")
         }
-        Refused::AddressNotAllowed => {
+        Rejection::AddressNotAllowed => {
             message(StatusCode::FORBIDDEN, "this API key may not be used from this IP address")
         }
-        Refused::BadAccount => message(StatusCode::BAD_REQUEST, "invalid account_id"),
-        Refused::NoSuchPath => not_found(),
-        Refused::TooLarge(limit) => {
+        Rejection::BadAccount => message(StatusCode::BAD_REQUEST, "invalid account_id"),
+        Rejection::NoSuchPath => not_found(),
+        Rejection::TooLarge(limit) => {
             message(StatusCode::PAYLOAD_TOO_LARGE, &format!("request body is larger than {limit} bytes"))
         }
-        Refused::RateLimited(left) => {
+        Rejection::RateLimited(left) => {
             let mut response = message(StatusCode::TOO_MANY_REQUESTS, "Too many requests, rate limited.");
             set(&mut response, RETRY_AFTER, &left.retry_after_s().to_string());
             response
         }
-        Refused::BadKey(text) => message(StatusCode::BAD_REQUEST, text),
-        Refused::Key(error) => of(&error),
-        Refused::BrokenBody => message(StatusCode::BAD_REQUEST, "invalid request body"),
-        Refused::Store(error) => {
+        Rejection::BadKey(text) => message(StatusCode::BAD_REQUEST, text),
+        Rejection::Key(error) => of(&error),
+        Rejection::BrokenBody => message(StatusCode::BAD_REQUEST, "invalid request body"),
+        Rejection::Store(error) => {
             tracing::error!(%error, "a token could not be looked up");
             unavailable(fault_status(&error))
         }

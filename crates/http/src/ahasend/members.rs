@@ -13,7 +13,7 @@ use tenantry_core::team::{NewTeamMember, TeamMember, TeamRole};
 use tenantry_core::values::PersonName;
 
 use super::accounts::account;
-use super::error::Failure;
+use super::error::ErrorResponse;
 use crate::call::{self, Call};
 use crate::idempotency::written;
 use crate::wire::{AnyUuid, At, Email, Wire, name_list, wire_object};
@@ -109,13 +109,13 @@ pub(crate) struct AccountMembers {
     data: Vec<UserAccount>,
 }
 
-pub(super) async fn list(call: Call) -> Result<Response, Failure> {
+pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
     let team = call.app.team(&call.by(), account(&call)?).await?;
     let data = team.iter().map(UserAccount::from).collect();
     Ok(call::json(StatusCode::OK, &AccountMembers { object: "list", data }))
 }
 
-pub(super) async fn add(call: Call) -> Result<Response, Failure> {
+pub(super) async fn add(call: Call) -> Result<Response, ErrorResponse> {
     let organization = account(&call)?;
     let mut input = call.input();
     let body = input.object();
@@ -126,11 +126,11 @@ pub(super) async fn add(call: Call) -> Result<Response, Failure> {
     Ok(call.write_once(operation, added).await?)
 }
 
-pub(super) async fn remove(call: Call) -> Result<Response, Failure> {
+pub(super) async fn remove(call: Call) -> Result<Response, ErrorResponse> {
     let organization = account(&call)?;
     let mut input = call.input();
     let user = input.path::<AnyUuid>("user_id");
-    let user = UserId::new(input.finish(user).map_err(|_| Failure::Bad("invalid user_id"))?.0);
+    let user = UserId::new(input.finish(user).map_err(|_| ErrorResponse::Bad("invalid user_id"))?.0);
     call.app.write(TeamMemberRemove { by: call.by(), organization, user, may_leave: false }).await?;
     Ok(call::json(StatusCode::OK, &json!({"message": "member removed"})))
 }

@@ -21,13 +21,13 @@ use std::sync::Arc;
 use axum::Router;
 
 use crate::openapi::{self, Dialect};
-use crate::route::{self, Operation, Shared};
+use crate::route::{self, AppState, Endpoint};
 
-fn parts() -> [&'static [Operation]; 3] {
+fn parts() -> [&'static [Endpoint]; 3] {
     [operations::ALL, api_key_operations::ALL, sub_account_operations::ALL]
 }
 
-pub(crate) fn router(shared: &Arc<Shared>) -> Router {
+pub(crate) fn router(shared: &Arc<AppState>) -> Router {
     parts()
         .into_iter()
         .fold(Router::new(), |router, part| router.merge(route::router(shared, part, error::refuse)))

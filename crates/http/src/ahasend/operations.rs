@@ -4,7 +4,7 @@ use tenantry_core::token::Permission;
 
 use super::accounts::{self, AccountView, Message, UpdateAccountRequest};
 use super::members::{self, AccountMembers, AddMemberRequest, UserAccount};
-use crate::route::{Access, Answering, JSON, Method, Operation, handler, schema};
+use crate::route::{Access, Answering, Endpoint, JSON, Method, handler, schema};
 
 /// An operation that is not deprecated and has neither parameters nor body.
 pub(super) const fn operation(
@@ -14,8 +14,8 @@ pub(super) const fn operation(
     summary: &'static str,
     access: Access,
     handler: fn(crate::call::Call) -> Answering,
-) -> Operation {
-    Operation {
+) -> Endpoint {
+    Endpoint {
         method,
         path,
         id,
@@ -45,8 +45,8 @@ pub(super) const fn parent(scope: &'static str) -> Access {
 }
 
 /// Every operation of the dialect but those on sub-accounts.
-pub(super) static ALL: &[Operation] = &[
-    Operation {
+pub(super) static ALL: &[Endpoint] = &[
+    Endpoint {
         answer: Some(schema::<Message>),
         ..operation(
             Method::Get,
@@ -57,7 +57,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(accounts::ping),
         )
     },
-    Operation {
+    Endpoint {
         answer: Some(schema::<AccountView<'static>>),
         errors: &[400, 404, 500],
         ..operation(
@@ -69,7 +69,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(accounts::get),
         )
     },
-    Operation {
+    Endpoint {
         body: Some(schema::<UpdateAccountRequest>),
         answer: Some(schema::<AccountView<'static>>),
         errors: &[400, 404, 500],
@@ -82,7 +82,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(accounts::update),
         )
     },
-    Operation {
+    Endpoint {
         answer: Some(schema::<AccountMembers>),
         ..operation(
             Method::Get,
@@ -93,7 +93,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(members::list),
         )
     },
-    Operation {
+    Endpoint {
         body: Some(schema::<AddMemberRequest>),
         success: 201,
         answer: Some(schema::<UserAccount>),
@@ -107,7 +107,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(members::add),
         )
     },
-    Operation {
+    Endpoint {
         answer: Some(schema::<Message>),
         errors: &[400, 404, 500],
         ..operation(

@@ -6,10 +6,10 @@ use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
-use tenantry_app::cursors::Listed;
-use tenantry_store::{Edge, Keyset, Part};
+use tenantry_app::cursors::CursorPage;
+use tenantry_store::{Edge, Keyset, KeysetPage};
 
-use super::error::Failure;
+use super::error::ErrorResponse;
 use crate::call::{self, Call};
 use crate::limits;
 use crate::route::Parameter;
@@ -69,7 +69,7 @@ pub(crate) struct ListOf<V> {
 }
 
 /// Reads which part of a list is wanted.
-pub(super) fn read(call: &Call, of: Listed) -> Result<Keyset, Failure> {
+pub(super) fn read(call: &Call, of: CursorPage) -> Result<Keyset, ErrorResponse> {
     let bounds = 1..=limits::PAGE_ROWS;
     let limit = match call.last("limit") {
         None => limits::PAGE_ROWS,
@@ -77,10 +77,10 @@ pub(super) fn read(call: &Call, of: Listed) -> Result<Keyset, Failure> {
             .parse()
             .ok()
             .filter(|limit| bounds.contains(limit))
-            .ok_or(Failure::Bad("limit must be between 1 and 100"))?,
+            .ok_or(ErrorResponse::Bad("limit must be between 1 and 100"))?,
     };
     let place = |name, refused| {
-        let read = |cursor| call.app.cursor_read(of, cursor).ok_or(Failure::Bad(refused));
+        let read = |cursor| call.app.cursor_read(of, cursor).ok_or(ErrorResponse::Bad(refused));
         call.last(name).map(read).transpose()
     };
     let after = match place("after", "after is no cursor of this list")? {
@@ -91,13 +91,17 @@ pub(super) fn read(call: &Call, of: Listed) -> Result<Keyset, Failure> {
         (None, None) => Edge::Newest,
         (Some(after), None) => Edge::After(after),
         (None, Some(before)) => Edge::Before(before),
-        (Some(_), Some(_)) => return Err(Failure::Bad("after and before cannot be used together")),
+        (Some(_), Some(_)) => return Err(ErrorResponse::Bad("after and before cannot be used together")),
     };
     Ok(Keyset { edge, limit: usize::try_from(limit).unwrap_or(usize::MAX) })
 }
 
 /// Shows a part of a list, each row as a `V`.
-pub(super) fn show<'a, R, V>(call: &Call, of: Listed, part: &'a Part<R>) -> Result<Response, Failure>
+pub(super) fn show<'a, R, V>(
+    call: &Call,
+    of: CursorPage,
+    part: &'a KeysetPage<R>,
+) -> Result<Response, ErrorResponse>
 where
     V: From<&'a R> + Serialize,
 {

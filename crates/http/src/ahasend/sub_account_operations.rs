@@ -7,14 +7,14 @@ use super::sub_accounts::{
     self, CreateSubAccountRequest, SubAccountView, SuspendSubAccountRequest, UpdateSubAccountRequest,
     UsageView,
 };
-use crate::route::{Method, Operation, handler, schema};
+use crate::route::{Endpoint, Method, handler, schema};
 
 const PATH: &str = "/v2/accounts/{account_id}/sub-accounts";
 const ONE: &str = "/v2/accounts/{account_id}/sub-accounts/{sub_account_id}";
 
 /// Every operation on sub-accounts.
-pub(super) static ALL: &[Operation] = &[
-    Operation {
+pub(super) static ALL: &[Endpoint] = &[
+    Endpoint {
         parameters: page::PARAMETERS,
         answer: Some(schema::<ListOf<SubAccountView>>),
         errors: &[400, 404, 500],
@@ -27,7 +27,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(sub_accounts::list),
         )
     },
-    Operation {
+    Endpoint {
         body: Some(schema::<CreateSubAccountRequest>),
         success: 201,
         answer: Some(schema::<SubAccountView>),
@@ -41,7 +41,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(sub_accounts::create),
         )
     },
-    Operation {
+    Endpoint {
         answer: Some(schema::<UsageView>),
         errors: &[400, 404, 500],
         ..operation(
@@ -53,7 +53,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(sub_accounts::usage),
         )
     },
-    Operation {
+    Endpoint {
         answer: Some(schema::<SubAccountView>),
         errors: &[400, 404, 500],
         ..operation(
@@ -65,7 +65,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(sub_accounts::get),
         )
     },
-    Operation {
+    Endpoint {
         body: Some(schema::<UpdateSubAccountRequest>),
         answer: Some(schema::<SubAccountView>),
         errors: &[400, 404, 500],
@@ -78,7 +78,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(sub_accounts::update),
         )
     },
-    Operation {
+    Endpoint {
         answer: Some(schema::<Message>),
         errors: &[400, 404, 500],
         ..operation(
@@ -90,7 +90,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(sub_accounts::delete),
         )
     },
-    Operation {
+    Endpoint {
         body: Some(schema::<SuspendSubAccountRequest>),
         answer: Some(schema::<SubAccountView>),
         errors: &[400, 404, 500],
@@ -103,7 +103,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(sub_accounts::suspend),
         )
     },
-    Operation {
+    Endpoint {
         answer: Some(schema::<SubAccountView>),
         errors: &[400, 404, 500],
         ..operation(

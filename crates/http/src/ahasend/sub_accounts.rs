@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tenantry_app::Error;
-use tenantry_app::cursors::Listed;
+use tenantry_app::cursors::CursorPage;
 use tenantry_app::sub_accounts::{
     SubAccount, SubAccountCreate, SubAccountDelete, SubAccountSuspend, SubAccountUnsuspend, SubAccountUpdate,
     Usage,
@@ -15,10 +15,10 @@ use tenantry_core::Timestamp;
 use tenantry_core::ids::OrganizationId;
 use tenantry_core::organization::{NewSubAccount, SubAccountChange, sub_account_website};
 use tenantry_core::values::{self, SuspensionReason};
-use tenantry_store::StoredAnswer;
+use tenantry_store::StoredResponse;
 
 use super::accounts::{AccountName, account};
-use super::error::Failure;
+use super::error::ErrorResponse;
 use super::page;
 use crate::call::{self, Call};
 use crate::idempotency::written;
@@ -233,28 +233,28 @@ impl UsageView {
 }
 
 /// The sub-account in the path.
-fn sub_account(call: &Call) -> Result<OrganizationId, Failure> {
+fn sub_account(call: &Call) -> Result<OrganizationId, ErrorResponse> {
     let mut input = call.input();
     let id = input.path::<AnyUuid>("sub_account_id");
-    Ok(OrganizationId::new(input.finish(id).map_err(|_| Failure::Bad("invalid sub_account_id"))?.0))
+    Ok(OrganizationId::new(input.finish(id).map_err(|_| ErrorResponse::Bad("invalid sub_account_id"))?.0))
 }
 
 fn show(sub_account: &SubAccount) -> Response {
     call::json(StatusCode::OK, &SubAccountView::from(sub_account))
 }
 
-fn shown(sub_account: &SubAccount) -> Result<StoredAnswer, Error> {
+fn shown(sub_account: &SubAccount) -> Result<StoredResponse, Error> {
     written(StatusCode::OK, &SubAccountView::from(sub_account))
 }
 
-pub(super) async fn list(call: Call) -> Result<Response, Failure> {
+pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
     let parent = account(&call)?;
-    let of = Listed { organization: parent, list: "sub-accounts" };
+    let of = CursorPage { organization: parent, list: "sub-accounts" };
     let part = call.app.sub_accounts(&call.by(), parent, page::read(&call, of)?).await?;
     page::show::<_, SubAccountView>(&call, of, &part)
 }
 
-pub(super) async fn create(call: Call) -> Result<Response, Failure> {
+pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
     let parent = account(&call)?;
     let mut input = call.input();
     let body = input.object::<CreateSubAccountRequest>();
@@ -264,18 +264,18 @@ pub(super) async fn create(call: Call) -> Result<Response, Failure> {
     Ok(call.write_once(operation, created).await?)
 }
 
-pub(super) async fn usage(call: Call) -> Result<Response, Failure> {
+pub(super) async fn usage(call: Call) -> Result<Response, ErrorResponse> {
     let parent = account(&call)?;
     let usage = call.app.sub_accounts_usage(&call.by(), parent).await?;
     Ok(call::json(StatusCode::OK, &UsageView::of(parent, usage)))
 }
 
-pub(super) async fn get(call: Call) -> Result<Response, Failure> {
+pub(super) async fn get(call: Call) -> Result<Response, ErrorResponse> {
     let (parent, id) = (account(&call)?, sub_account(&call)?);
     Ok(show(&call.app.sub_account(&call.by(), parent, id).await?))
 }
 
-pub(super) async fn update(call: Call) -> Result<Response, Failure> {
+pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     let (parent, id) = (account(&call)?, sub_account(&call)?);
     let mut input = call.input();
     let body = input.object::<UpdateSubAccountRequest>();
@@ -283,13 +283,13 @@ pub(super) async fn update(call: Call) -> Result<Response, Failure> {
     Ok(show(&call.app.write(SubAccountUpdate { by: call.by(), parent, id, change }).await?))
 }
 
-pub(super) async fn delete(call: Call) -> Result<Response, Failure> {
+pub(super) async fn delete(call: Call) -> Result<Response, ErrorResponse> {
     let (parent, id) = (account(&call)?, sub_account(&call)?);
     call.app.write(SubAccountDelete { by: call.by(), parent, id }).await?;
     Ok(call::json(StatusCode::OK, &json!({"message": "sub account deleted"})))
 }
 
-pub(super) async fn suspend(call: Call) -> Result<Response, Failure> {
+pub(super) async fn suspend(call: Call) -> Result<Response, ErrorResponse> {
     let (parent, id) = (account(&call)?, sub_account(&call)?);
     let mut input = call.input();
     let body = input.object::<SuspendSubAccountRequest>();
@@ -298,7 +298,7 @@ pub(super) async fn suspend(call: Call) -> Result<Response, Failure> {
 }
 
 /// A body is neither needed nor looked at.
-pub(super) async fn unsuspend(call: Call) -> Result<Response, Failure> {
+pub(super) async fn unsuspend(call: Call) -> Result<Response, ErrorResponse> {
     let (parent, id) = (account(&call)?, sub_account(&call)?);
     Ok(call.write_once(SubAccountUnsuspend { by: call.by(), parent, id }, shown).await?)
 }

@@ -6,14 +6,14 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tenantry_app::access_tokens::{AccessTokenCreate, AccessTokenDelete, AccessTokenUpdate};
-use tenantry_app::tokens::Issued;
+use tenantry_app::tokens::IssuedToken;
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{OrganizationId, TokenId};
 use tenantry_core::token::{AccessToken, NewAccessToken, Scope, Scopes, TokenChange, TokenError};
 use tenantry_core::values::{IpAllowList, Lifetime, one_of};
 use tenantry_store::AccessTokenKey;
 
-use super::error::{Failure, invalid, plain};
+use super::error::{ErrorResponse, invalid, plain};
 use super::page;
 use crate::call::{self, Call};
 use crate::idempotency::written;
@@ -145,7 +145,7 @@ pub(crate) struct AccessTokenCreated<'a> {
     token: &'a str,
 }
 
-pub(super) async fn list(call: Call) -> Result<Response, Failure> {
+pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
     const KEYS: &[(&str, AccessTokenKey)] = &[
         ("created_at", AccessTokenKey::CreatedAt),
         ("comment", AccessTokenKey::Label),
@@ -162,7 +162,7 @@ pub(super) async fn list(call: Call) -> Result<Response, Failure> {
     Ok(page::answer(&tokens, page, AccessTokenView::from))
 }
 
-pub(super) async fn create(call: Call) -> Result<Response, Failure> {
+pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = call.input();
     let body = input.body();
     let OrganizationAccessTokenCreate { organization_id, comment, scopes: given, expires_in } =
@@ -178,7 +178,7 @@ pub(super) async fn create(call: Call) -> Result<Response, Failure> {
         },
         hash_key: call.app.hash_key().clone(),
     };
-    let shown = |issued: &Issued<AccessToken>| {
+    let shown = |issued: &IssuedToken<AccessToken>| {
         let organization_access_token = AccessTokenView::from(&issued.token);
         let token = issued.secret.expose();
         written(StatusCode::CREATED, &AccessTokenCreated { organization_access_token, token })
@@ -186,7 +186,7 @@ pub(super) async fn create(call: Call) -> Result<Response, Failure> {
     Ok(call.write_once(operation, shown).await?)
 }
 
-pub(super) async fn update(call: Call) -> Result<Response, Failure> {
+pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = call.input();
     let id = input.path::<Uuid4>("id");
     let body = input.body();
@@ -197,7 +197,7 @@ pub(super) async fn update(call: Call) -> Result<Response, Failure> {
     Ok(call::json(StatusCode::OK, &AccessTokenView::from(&token)))
 }
 
-pub(super) async fn delete(call: Call) -> Result<Response, Failure> {
+pub(super) async fn delete(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = call.input();
     let id = input.path::<Uuid4>("id");
     let id = TokenId::new(input.finish(id)?.0);

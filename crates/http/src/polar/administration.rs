@@ -15,7 +15,7 @@ use super::team::{
     self, OrganizationMemberAdd, OrganizationMemberInvite, OrganizationMemberUpdate, OrganizationMemberView,
     RoleView,
 };
-use crate::route::{Access, Method, Operation, Parameter, handler, schema};
+use crate::route::{Access, Endpoint, Method, Parameter, handler, schema};
 
 const TOKENS_READ: Access = Access::Scoped(&[
     Permission::new("organization_access_tokens:read"),
@@ -38,8 +38,8 @@ const ORGANIZATIONS: Parameter = query(
 );
 
 /// Every operation of these.
-pub(super) static ALL: &[Operation] = &[
-    Operation {
+pub(super) static ALL: &[Endpoint] = &[
+    Endpoint {
         parameters: &[ORGANIZATIONS],
         media: "text/csv",
         answer: Some(schema::<String>),
@@ -53,7 +53,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(customers_export::export),
         )
     },
-    Operation {
+    Endpoint {
         answer: Some(schema::<CustomerStateView<'static>>),
         errors: &[404, 422],
         ..operation(
@@ -65,7 +65,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(customer_state::get),
         )
     },
-    Operation {
+    Endpoint {
         answer: Some(schema::<CustomerStateView<'static>>),
         errors: &[404, 409],
         ..operation(
@@ -77,7 +77,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(customer_state::get),
         )
     },
-    Operation {
+    Endpoint {
         parameters: &[PAGE, LIMIT],
         answer: Some(schema::<ListResource<Value>>),
         errors: &[404, 422],
@@ -90,7 +90,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(customer_state::payment_methods),
         )
     },
-    Operation {
+    Endpoint {
         parameters: &[PAGE, LIMIT],
         answer: Some(schema::<ListResource<Value>>),
         errors: &[404, 409, 422],
@@ -103,7 +103,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(customer_state::payment_methods),
         )
     },
-    Operation {
+    Endpoint {
         answer: Some(schema::<ListResource<OrganizationMemberView<'static>>>),
         errors: &[404, 422],
         ..operation(
@@ -115,7 +115,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(team::list),
         )
     },
-    Operation {
+    Endpoint {
         body: Some(schema::<OrganizationMemberAdd>),
         success: 201,
         also: Some(200),
@@ -130,7 +130,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(team::add),
         )
     },
-    Operation {
+    Endpoint {
         body: Some(schema::<OrganizationMemberInvite>),
         success: 201,
         also: Some(200),
@@ -145,7 +145,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(team::invite),
         )
     },
-    Operation {
+    Endpoint {
         success: 204,
         errors: &[404, 422],
         ..operation(
@@ -157,7 +157,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(team::leave),
         )
     },
-    Operation {
+    Endpoint {
         body: Some(schema::<OrganizationMemberUpdate>),
         answer: Some(schema::<OrganizationMemberView<'static>>),
         errors: &[404, 422],
@@ -170,7 +170,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(team::set_role),
         )
     },
-    Operation {
+    Endpoint {
         success: 204,
         errors: &[404, 422],
         ..operation(
@@ -182,7 +182,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(team::remove),
         )
     },
-    Operation {
+    Endpoint {
         answer: Some(schema::<Vec<RoleView>>),
         errors: &[404, 422],
         ..operation(
@@ -194,7 +194,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(team::roles),
         )
     },
-    Operation {
+    Endpoint {
         parameters: &[
             PAGE,
             LIMIT,
@@ -212,7 +212,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(access_tokens::list),
         )
     },
-    Operation {
+    Endpoint {
         body: Some(schema::<OrganizationAccessTokenCreate>),
         secret: true,
         success: 201,
@@ -227,7 +227,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(access_tokens::create),
         )
     },
-    Operation {
+    Endpoint {
         body: Some(schema::<OrganizationAccessTokenUpdate>),
         answer: Some(schema::<AccessTokenView<'static>>),
         errors: &[404, 422],
@@ -240,7 +240,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(access_tokens::update),
         )
     },
-    Operation {
+    Endpoint {
         success: 204,
         errors: &[404, 422],
         ..operation(

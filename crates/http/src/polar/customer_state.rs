@@ -10,7 +10,7 @@ use tenantry_core::customer::Customer;
 use tenantry_store::Paged;
 
 use super::customers::{CustomerView, named};
-use super::error::Failure;
+use super::error::ErrorResponse;
 use super::page;
 use crate::call::{self, Call};
 
@@ -39,14 +39,14 @@ impl<'a> From<&'a Customer> for CustomerStateView<'a> {
     }
 }
 
-pub(super) async fn get(call: Call) -> Result<Response, Failure> {
+pub(super) async fn get(call: Call) -> Result<Response, ErrorResponse> {
     let name = named(&call)?;
     let customer = call.app.customer(&call.by(), &name).await?;
     let state = CustomerStateView::from(&customer);
     Ok(call::json(StatusCode::OK, &state))
 }
 
-pub(super) async fn payment_methods(call: Call) -> Result<Response, Failure> {
+pub(super) async fn payment_methods(call: Call) -> Result<Response, ErrorResponse> {
     let name = named(&call)?;
     let mut input = call.input();
     let page = page::read(&mut input);

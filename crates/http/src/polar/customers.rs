@@ -18,7 +18,7 @@ use tenantry_core::values::{Address, EmailAddress, Metadata, TaxId, email_key, o
 use tenantry_core::{Patch, Timestamp};
 use tenantry_store::{CustomerFilter, CustomerKey, Paged};
 
-use super::error::Failure;
+use super::error::ErrorResponse;
 use super::inputs::{AddressObject, ExternalIdText, LocaleText, MetadataObject, NameText, TaxIdText};
 use super::page;
 use crate::call::{self, Call};
@@ -354,7 +354,7 @@ fn avatar_url(email: &EmailAddress) -> String {
 }
 
 /// How the path names a customer.
-pub(super) fn named(call: &Call) -> Result<CustomerName, Failure> {
+pub(super) fn named(call: &Call) -> Result<CustomerName, ErrorResponse> {
     if call.params.iter().any(|(key, _)| key == "external_id") {
         return Ok(CustomerName::External(call.param("external_id").to_owned()));
     }
@@ -363,7 +363,7 @@ pub(super) fn named(call: &Call) -> Result<CustomerName, Failure> {
     Ok(CustomerName::Id(CustomerId::new(input.finish(id)?.0)))
 }
 
-pub(super) async fn create(call: Call) -> Result<Response, Failure> {
+pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = call.input();
     let body = input.body::<CustomerCreateBody>();
     let (organization, new) = input.finish(body)?.split();
@@ -372,7 +372,7 @@ pub(super) async fn create(call: Call) -> Result<Response, Failure> {
     Ok(call.write_once(operation, created).await?)
 }
 
-pub(super) async fn get(call: Call) -> Result<Response, Failure> {
+pub(super) async fn get(call: Call) -> Result<Response, ErrorResponse> {
     let name = named(&call)?;
     let customer = call.app.customer(&call.by(), &name).await?;
     Ok(call::json(StatusCode::OK, &CustomerView::from(&customer)))
@@ -399,7 +399,7 @@ pub(super) fn readable(call: &Call, wanted: &[Uuid4]) -> Vec<OrganizationId> {
     call.by().organizations_with(Right::ReadCustomers).filter(visible).collect()
 }
 
-pub(super) async fn list(call: Call) -> Result<Response, Failure> {
+pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
     const KEYS: &[(&str, CustomerKey)] =
         &[("created_at", CustomerKey::CreatedAt), ("email", CustomerKey::Email), ("name", CustomerKey::Name)];
     let mut input = call.input();
@@ -423,7 +423,7 @@ pub(super) async fn list(call: Call) -> Result<Response, Failure> {
     Ok(page::answer(&customers, page, CustomerView::from))
 }
 
-pub(super) async fn update(call: Call) -> Result<Response, Failure> {
+pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = call.input();
     let by_id = call.params.iter().any(|(key, _)| key == "id");
     let id = if by_id { input.path::<Uuid4>("id").map(Some) } else { Some(None) };
@@ -443,7 +443,7 @@ pub(super) async fn update(call: Call) -> Result<Response, Failure> {
     Ok(call::json(StatusCode::OK, &CustomerView::from(&customer)))
 }
 
-pub(super) async fn delete(call: Call) -> Result<Response, Failure> {
+pub(super) async fn delete(call: Call) -> Result<Response, ErrorResponse> {
     let customer = named(&call)?;
     let mut input = call.input();
     let anonymize = input.query::<bool>("anonymize");

@@ -17,9 +17,9 @@ use tenantry_core::values::{Address, EmailAddress, TaxId};
 
 use super::csv;
 use super::customers::readable;
-use super::error::Failure;
+use super::error::ErrorResponse;
 use crate::call::{self, Call};
-use crate::route::Refused;
+use crate::route::Rejection;
 use crate::wire::Uuid4;
 
 const HEADER: [&str; 13] = [
@@ -95,7 +95,7 @@ async fn part(
 ) -> Result<(Call, Vec<Customer>), Error> {
     match call.renew().await {
         Ok(()) if readable(&call, &[]).contains(&organization) => {}
-        Err(Refused::Store(error)) => return Err(error.into()),
+        Err(Rejection::Store(error)) => return Err(error.into()),
         _ => return Err(Error::NotPermitted(Right::ReadCustomers)),
     }
     let customers = call.app.customers_after(organization, after).await?;
@@ -132,7 +132,7 @@ fn lines(customers: &[Customer]) -> Bytes {
     Bytes::from(text)
 }
 
-pub(super) async fn export(call: Call) -> Result<Response, Failure> {
+pub(super) async fn export(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = call.input();
     let wanted = input.query_each::<Uuid4>("organization_id");
     let wanted = input.finish(wanted)?;

@@ -14,12 +14,12 @@ use tenantry_core::webhook::WebhookError;
 use super::{access_tokens, team};
 use crate::call::{json as answer, set};
 use crate::idempotency::{REPLAYED, settled};
-use crate::route::{Refused, fault_status};
+use crate::route::{Rejection, fault_status};
 use crate::wire::Violation;
 
 /// Why a handler of the dialect has nothing to show.
 #[derive(Debug)]
-pub(crate) enum Failure {
+pub(crate) enum ErrorResponse {
     /// What was sent is not of the form that the operation takes.
     Malformed(Vec<Violation>),
     /// What was sent breaks a rule that is checked before the use case.
@@ -27,38 +27,38 @@ pub(crate) enum Failure {
     /// There is nothing there.
     NotFound(&'static str),
     /// The caller is not of a kind that may do this.
-    Refused(Refused),
+    Rejection(Rejection),
     /// The use case failed.
     App(Error),
 }
 
-impl From<Refused> for Failure {
-    fn from(refused: Refused) -> Self {
-        Self::Refused(refused)
+impl From<Rejection> for ErrorResponse {
+    fn from(refused: Rejection) -> Self {
+        Self::Rejection(refused)
     }
 }
 
-impl From<Vec<Violation>> for Failure {
+impl From<Vec<Violation>> for ErrorResponse {
     fn from(violations: Vec<Violation>) -> Self {
         Self::Malformed(violations)
     }
 }
 
-impl From<Error> for Failure {
+impl From<Error> for ErrorResponse {
     fn from(error: Error) -> Self {
         Self::App(error)
     }
 }
 
-impl From<Failure> for Response {
-    fn from(failure: Failure) -> Self {
+impl From<ErrorResponse> for Response {
+    fn from(failure: ErrorResponse) -> Self {
         match failure {
-            Failure::Malformed(violations) => invalid("RequestValidationError", &violations),
-            Failure::Rules(violations) => invalid("PolarRequestValidationError", &violations),
-            Failure::NotFound(detail) => plain(StatusCode::NOT_FOUND, "ResourceNotFound", detail),
-            Failure::Refused(refused) => settled(refuse(refused)),
-            Failure::App(error) if error.is_outcome() => of(&error),
-            Failure::App(error) => settled(of(&error)),
+            ErrorResponse::Malformed(violations) => invalid("RequestValidationError", &violations),
+            ErrorResponse::Rules(violations) => invalid("PolarRequestValidationError", &violations),
+            ErrorResponse::NotFound(detail) => plain(StatusCode::NOT_FOUND, "ResourceNotFound", detail),
+            ErrorResponse::Rejection(refused) => settled(refuse(refused)),
+            ErrorResponse::App(error) if error.is_outcome() => of(&error),
+            ErrorResponse::App(error) => settled(of(&error)),
         }
     }
 }
@@ -300,48 +300,48 @@ const fn not_permitted(right: Right) -> &'static str {
 }
 
 /// The answer to a request that did not reach its handler.
-pub(super) fn refuse(refused: Refused) -> Response {
+pub(super) fn refuse(refused: Rejection) -> Response {
     match refused {
-        Refused::Unauthorized => {
+        Rejection::Unauthorized => {
             let mut response = plain(StatusCode::UNAUTHORIZED, "Unauthorized", "Unauthorized");
             set(&mut response, WWW_AUTHENTICATE, "Bearer realm=\"tenantry\"");
             response
         }
-        Refused::InvalidToken | Refused::Suspended | Refused::BadAccount => oauth(
+        Rejection::InvalidToken | Rejection::Suspended | Rejection::BadAccount => oauth(
             StatusCode::UNAUTHORIZED,
             "invalid_token",
             "The access token provided is expired, revoked, malformed, or invalid for other reasons.",
             &[],
         ),
-        Refused::InsufficientScope(scopes) => oauth(
+        Rejection::InsufficientScope(scopes) => oauth(
             StatusCode::FORBIDDEN,
             "insufficient_scope",
             "The request requires higher privileges than provided by the access token.",
             &scopes,
         ),
-        Refused::AddressNotAllowed => plain(
+        Rejection::AddressNotAllowed => plain(
             StatusCode::FORBIDDEN,
             "NotPermitted",
             "The access token may not be used from this address.",
         ),
-        Refused::NoSuchPath => not_found(),
-        Refused::TooLarge(limit) => plain(
+        Rejection::NoSuchPath => not_found(),
+        Rejection::TooLarge(limit) => plain(
             StatusCode::PAYLOAD_TOO_LARGE,
             "RequestBodyTooLarge",
             &format!("A request body has at most {limit} bytes."),
         ),
-        Refused::RateLimited(left) => {
+        Rejection::RateLimited(left) => {
             let mut response =
                 plain(StatusCode::TOO_MANY_REQUESTS, "RateLimited", "Too many requests. Try again later.");
             set(&mut response, RETRY_AFTER, &left.retry_after_s().to_string());
             response
         }
-        Refused::BadKey(detail) => plain(StatusCode::BAD_REQUEST, "IdempotencyKeyInvalid", detail),
-        Refused::Key(error) => of(&error),
-        Refused::BrokenBody => {
+        Rejection::BadKey(detail) => plain(StatusCode::BAD_REQUEST, "IdempotencyKeyInvalid", detail),
+        Rejection::Key(error) => of(&error),
+        Rejection::BrokenBody => {
             plain(StatusCode::BAD_REQUEST, "BadRequest", "The request body did not arrive whole.")
         }
-        Refused::Store(error) => {
+        Rejection::Store(error) => {
             tracing::error!(%error, "a token could not be looked up");
             unavailable(fault_status(&error))
         }

@@ -109,7 +109,7 @@ impl Wire for MetadataObject {
         match Metadata::check(object) {
             Ok(metadata) => Some(Self(metadata)),
             Err(refusals) => {
-                for values::MetadataRefusal { path, refusal } in refusals {
+                for values::InvalidMetadata { path, refusal } in refusals {
                     let input = match path.split_first() {
                         None => value.clone(),
                         Some((key, rest)) if rest.first().is_some_and(|step| step == "[key]") => {
@@ -163,7 +163,7 @@ impl Wire for AddressObject {
         match Address::parse(input) {
             Ok(address) => Some(Self(address)),
             Err(refusals) => {
-                for values::AddressRefusal { field, refusal } in refusals {
+                for values::InvalidAddress { field, refusal } in refusals {
                     match field {
                         None => at.refuse(refusal, value),
                         Some(field) => {

@@ -12,7 +12,7 @@ use tenantry_core::member::{self, InitialRole, MemberChange, MemberRole, NewMemb
 use tenantry_core::values::parse_uuid;
 use tenantry_store::MemberFilter;
 
-use super::error::Failure;
+use super::error::ErrorResponse;
 use super::inputs::{ExternalIdText, NameText};
 use super::page;
 use crate::call::{self, Call};
@@ -136,12 +136,12 @@ fn new_member(
     }
 }
 
-async fn add(call: &Call, customer: CustomerName, new: NewMember) -> Result<Response, Failure> {
+async fn add(call: &Call, customer: CustomerName, new: NewMember) -> Result<Response, ErrorResponse> {
     let operation = MemberCreate { by: call.by(), customer, new };
     Ok(call.write_once(operation, |member| written(StatusCode::CREATED, &MemberView::from(member))).await?)
 }
 
-pub(super) async fn create(call: Call) -> Result<Response, Failure> {
+pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = call.input();
     let body = input.body();
     let MemberCreateBody { customer_id, email, name, external_id, role } = input.finish(body)?;
@@ -149,7 +149,7 @@ pub(super) async fn create(call: Call) -> Result<Response, Failure> {
     add(&call, customer, new_member(email, name, external_id, role)).await
 }
 
-pub(super) async fn create_of_customer(call: Call) -> Result<Response, Failure> {
+pub(super) async fn create_of_customer(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = call.input();
     let customer = input.path::<Uuid4>("id");
     let body = input.body();
@@ -159,7 +159,7 @@ pub(super) async fn create_of_customer(call: Call) -> Result<Response, Failure> 
     add(&call, customer, new_member(email, name, external_id, role)).await
 }
 
-pub(super) async fn create_of_external(call: Call) -> Result<Response, Failure> {
+pub(super) async fn create_of_external(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = call.input();
     let body = input.body();
     let CustomerMemberCreateBody { email, name, external_id, role } = input.finish(body)?;
@@ -167,7 +167,7 @@ pub(super) async fn create_of_external(call: Call) -> Result<Response, Failure> 
     add(&call, customer, new_member(email, name, external_id, role)).await
 }
 
-pub(super) async fn list(call: Call) -> Result<Response, Failure> {
+pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = call.input();
     let role = input.query::<RoleName>("role");
     let page = page::read(&mut input);
@@ -177,7 +177,7 @@ pub(super) async fn list(call: Call) -> Result<Response, Failure> {
         None => None,
         Some(Ok(id)) => Some(CustomerId::new(id)),
         // Recorded so (tests/golden/recording.jsonl, exchange 218), unlike any other malformed id.
-        Some(Err(_)) => return Err(Failure::NotFound("Invalid customer ID format")),
+        Some(Err(_)) => return Err(ErrorResponse::NotFound("Invalid customer ID format")),
     };
     let filter = MemberFilter {
         organizations: call.by().organizations().to_vec(),
@@ -191,7 +191,7 @@ pub(super) async fn list(call: Call) -> Result<Response, Failure> {
 }
 
 /// How the path, and for the deprecated external routes the query, name a member.
-fn named(call: &Call) -> Result<MemberName, Failure> {
+fn named(call: &Call) -> Result<MemberName, ErrorResponse> {
     let has = |name: &str| call.params.iter().any(|(key, _)| key == name);
     let mut input = call.input();
     let name = if has("member_external_id") {
@@ -213,8 +213,8 @@ fn named(call: &Call) -> Result<MemberName, Failure> {
 }
 
 /// The customer that the deprecated external routes name in the query: by one id, and only one.
-fn customer_of_query(call: &Call) -> Result<CustomerName, Failure> {
-    let rule = |kind, msg| Failure::Rules(vec![Violation::rule(kind, &["query"], msg, Value::Null)]);
+fn customer_of_query(call: &Call) -> Result<CustomerName, ErrorResponse> {
+    let rule = |kind, msg| ErrorResponse::Rules(vec![Violation::rule(kind, &["query"], msg, Value::Null)]);
     match (call.last("customer_id"), call.last("external_customer_id")) {
         (None, None) => Err(rule("missing", "One of customer_id and external_customer_id is needed.")),
         (Some(_), Some(_)) => {
@@ -229,24 +229,24 @@ fn customer_of_query(call: &Call) -> Result<CustomerName, Failure> {
     }
 }
 
-pub(super) async fn get(call: Call) -> Result<Response, Failure> {
+pub(super) async fn get(call: Call) -> Result<Response, ErrorResponse> {
     let name = named(&call)?;
     let member = call.app.member(&call.by(), &name).await?;
     Ok(call::json(StatusCode::OK, &MemberView::from(&member)))
 }
 
-pub(super) async fn update(call: Call) -> Result<Response, Failure> {
+pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = call.input();
     let body = input.body();
     let read = input.finish(body);
     // Faults of the path come first, then those of the body, in one list.
     let (name, body) = match (named(&call), read) {
         (Ok(name), Ok(body)) => (name, body),
-        (Err(Failure::Malformed(mut path)), Err(body))
+        (Err(ErrorResponse::Malformed(mut path)), Err(body))
             if body.iter().all(|found| found.kind != "json_invalid") =>
         {
             path.extend(body);
-            return Err(Failure::Malformed(path));
+            return Err(ErrorResponse::Malformed(path));
         }
         (_, Err(body)) => return Err(body.into()),
         (Err(failure), Ok(_)) => return Err(failure),
@@ -261,7 +261,7 @@ pub(super) async fn update(call: Call) -> Result<Response, Failure> {
     Ok(call::json(StatusCode::OK, &MemberView::from(&member)))
 }
 
-pub(super) async fn delete(call: Call) -> Result<Response, Failure> {
+pub(super) async fn delete(call: Call) -> Result<Response, ErrorResponse> {
     let member = named(&call)?;
     call.app.write(MemberDelete { by: call.by(), member }).await?;
     Ok(call::empty(StatusCode::NO_CONTENT))

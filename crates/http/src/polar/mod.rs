@@ -41,9 +41,9 @@ const API_VERSION: &str = "2026-04";
 use axum::Router;
 
 use crate::openapi::{self, Dialect};
-use crate::route::{self, Shared};
+use crate::route::{self, AppState};
 
-pub(crate) fn router(shared: &Arc<Shared>) -> Router {
+pub(crate) fn router(shared: &Arc<AppState>) -> Router {
     [operations::ALL, administration::ALL, portal_operations::ALL]
         .into_iter()
         .fold(Router::new(), |router, operations| {

@@ -10,7 +10,7 @@ use super::organizations_input::{OrganizationCreateBody, OrganizationUpdateBody}
 use super::page::{LIMIT, ListResource, PAGE};
 use super::webhooks::{self, DeliveryView, EndpointView};
 use super::webhooks_input::{CODE_CLASSES, EndpointCreateBody, EndpointUpdateBody};
-use crate::route::{Access, JSON, Method, Operation, Parameter, handler, schema};
+use crate::route::{Access, Endpoint, JSON, Method, Parameter, handler, schema};
 
 const MEMBERS_READ: Access =
     Access::Scoped(&[Permission::new("members:read"), Permission::new("members:write")]);
@@ -60,7 +60,7 @@ const DELIVERIES: &[Parameter] = &[
     query(
         "http_code_class",
         || json!({"type": "string", "enum": CODE_CLASSES}),
-        "Answered with a status of this class.",
+        "IdempotentResponse with a status of this class.",
     ),
     query(
         "event_type",
@@ -83,8 +83,8 @@ pub(super) const fn operation(
     summary: &'static str,
     access: Access,
     handler: fn(crate::call::Call) -> crate::route::Answering,
-) -> Operation {
-    Operation {
+) -> Endpoint {
+    Endpoint {
         method,
         path,
         id,
@@ -105,8 +105,8 @@ pub(super) const fn operation(
 }
 
 /// Every operation of the dialect.
-pub(super) static ALL: &[Operation] = &[
-    Operation {
+pub(super) static ALL: &[Endpoint] = &[
+    Endpoint {
         parameters: &[
             PAGE,
             LIMIT,
@@ -124,7 +124,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(organizations::list),
         )
     },
-    Operation {
+    Endpoint {
         body: Some(schema::<OrganizationCreateBody>),
         success: 201,
         answer: Some(schema::<OrganizationView<'static>>),
@@ -138,7 +138,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(organizations::create),
         )
     },
-    Operation {
+    Endpoint {
         answer: Some(schema::<OrganizationView<'static>>),
         errors: &[404, 422],
         ..operation(
@@ -150,7 +150,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(organizations::get),
         )
     },
-    Operation {
+    Endpoint {
         body: Some(schema::<OrganizationUpdateBody>),
         answer: Some(schema::<OrganizationView<'static>>),
         errors: &[404, 422],
@@ -163,7 +163,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(organizations::update),
         )
     },
-    Operation {
+    Endpoint {
         parameters: &[
             PAGE,
             LIMIT,
@@ -197,7 +197,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(customers::list),
         )
     },
-    Operation {
+    Endpoint {
         body: Some(schema::<CustomerCreateBody>),
         success: 201,
         answer: Some(schema::<CustomerView<'static>>),
@@ -211,7 +211,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(customers::create),
         )
     },
-    Operation {
+    Endpoint {
         answer: Some(schema::<CustomerView<'static>>),
         errors: &[404, 422],
         ..operation(
@@ -223,7 +223,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(customers::get),
         )
     },
-    Operation {
+    Endpoint {
         body: Some(schema::<CustomerUpdateBody>),
         answer: Some(schema::<CustomerView<'static>>),
         errors: &[404, 422],
@@ -236,7 +236,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(customers::update),
         )
     },
-    Operation {
+    Endpoint {
         parameters: &[ANONYMIZE],
         success: 204,
         errors: &[404, 422],
@@ -249,7 +249,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(customers::delete),
         )
     },
-    Operation {
+    Endpoint {
         answer: Some(schema::<CustomerView<'static>>),
         errors: &[404, 409],
         ..operation(
@@ -261,7 +261,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(customers::get),
         )
     },
-    Operation {
+    Endpoint {
         body: Some(schema::<CustomerUpdateBody>),
         answer: Some(schema::<CustomerView<'static>>),
         errors: &[404, 409, 422],
@@ -274,7 +274,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(customers::update),
         )
     },
-    Operation {
+    Endpoint {
         parameters: &[ANONYMIZE],
         success: 204,
         errors: &[404, 409, 422],
@@ -287,7 +287,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(customers::delete),
         )
     },
-    Operation {
+    Endpoint {
         parameters: &[
             PAGE,
             LIMIT,
@@ -311,7 +311,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(members::list),
         )
     },
-    Operation {
+    Endpoint {
         body: Some(schema::<MemberCreateBody>),
         success: 201,
         answer: Some(schema::<MemberView<'static>>),
@@ -326,7 +326,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(members::create),
         )
     },
-    Operation {
+    Endpoint {
         answer: Some(schema::<MemberView<'static>>),
         errors: &[404, 422],
         deprecated: true,
@@ -339,7 +339,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(members::get),
         )
     },
-    Operation {
+    Endpoint {
         body: Some(schema::<MemberUpdateBody>),
         answer: Some(schema::<MemberView<'static>>),
         errors: &[404, 422],
@@ -353,7 +353,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(members::update),
         )
     },
-    Operation {
+    Endpoint {
         success: 204,
         errors: &[404, 422],
         deprecated: true,
@@ -366,7 +366,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(members::delete),
         )
     },
-    Operation {
+    Endpoint {
         parameters: OF_CUSTOMER,
         answer: Some(schema::<MemberView<'static>>),
         errors: &[404, 409, 422],
@@ -380,7 +380,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(members::get),
         )
     },
-    Operation {
+    Endpoint {
         parameters: OF_CUSTOMER,
         body: Some(schema::<MemberUpdateBody>),
         answer: Some(schema::<MemberView<'static>>),
@@ -395,7 +395,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(members::update),
         )
     },
-    Operation {
+    Endpoint {
         parameters: OF_CUSTOMER,
         success: 204,
         errors: &[404, 409, 422],
@@ -409,7 +409,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(members::delete),
         )
     },
-    Operation {
+    Endpoint {
         body: Some(schema::<CustomerMemberCreateBody>),
         success: 201,
         answer: Some(schema::<MemberView<'static>>),
@@ -423,7 +423,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(members::create_of_customer),
         )
     },
-    Operation {
+    Endpoint {
         answer: Some(schema::<MemberView<'static>>),
         errors: &[404, 422],
         ..operation(
@@ -435,7 +435,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(members::get),
         )
     },
-    Operation {
+    Endpoint {
         body: Some(schema::<MemberUpdateBody>),
         answer: Some(schema::<MemberView<'static>>),
         errors: &[404, 422],
@@ -448,7 +448,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(members::update),
         )
     },
-    Operation {
+    Endpoint {
         success: 204,
         errors: &[404, 422],
         ..operation(
@@ -460,7 +460,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(members::delete),
         )
     },
-    Operation {
+    Endpoint {
         body: Some(schema::<CustomerMemberCreateBody>),
         success: 201,
         answer: Some(schema::<MemberView<'static>>),
@@ -474,7 +474,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(members::create_of_external),
         )
     },
-    Operation {
+    Endpoint {
         answer: Some(schema::<MemberView<'static>>),
         errors: &[404, 409],
         ..operation(
@@ -486,7 +486,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(members::get),
         )
     },
-    Operation {
+    Endpoint {
         body: Some(schema::<MemberUpdateBody>),
         answer: Some(schema::<MemberView<'static>>),
         errors: &[404, 409, 422],
@@ -499,7 +499,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(members::update),
         )
     },
-    Operation {
+    Endpoint {
         success: 204,
         errors: &[404, 409, 422],
         ..operation(
@@ -511,7 +511,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(members::delete),
         )
     },
-    Operation {
+    Endpoint {
         parameters: &[PAGE, LIMIT, WEBHOOKS_OF],
         answer: Some(schema::<ListResource<EndpointView<'static>>>),
         errors: &[422],
@@ -524,7 +524,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(webhooks::list),
         )
     },
-    Operation {
+    Endpoint {
         body: Some(schema::<EndpointCreateBody>),
         secret: true,
         success: 201,
@@ -539,7 +539,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(webhooks::create),
         )
     },
-    Operation {
+    Endpoint {
         answer: Some(schema::<EndpointView<'static>>),
         errors: &[404, 422],
         ..operation(
@@ -551,7 +551,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(webhooks::get),
         )
     },
-    Operation {
+    Endpoint {
         body: Some(schema::<EndpointUpdateBody>),
         answer: Some(schema::<EndpointView<'static>>),
         errors: &[404, 422],
@@ -564,7 +564,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(webhooks::update),
         )
     },
-    Operation {
+    Endpoint {
         success: 204,
         errors: &[404, 422],
         ..operation(
@@ -576,7 +576,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(webhooks::delete),
         )
     },
-    Operation {
+    Endpoint {
         answer: Some(schema::<EndpointView<'static>>),
         errors: &[404, 422],
         ..operation(
@@ -588,7 +588,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(webhooks::reset_secret),
         )
     },
-    Operation {
+    Endpoint {
         parameters: DELIVERIES,
         answer: Some(schema::<ListResource<DeliveryView<'static>>>),
         errors: &[422],
@@ -601,7 +601,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(webhooks::deliveries),
         )
     },
-    Operation {
+    Endpoint {
         success: 202,
         answer: Some(schema::<()>),
         errors: &[404, 422],

@@ -5,7 +5,7 @@ use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
-use tenantry_app::Subject;
+use tenantry_app::Principal;
 use tenantry_app::organizations::{OrganizationCreate, OrganizationUpdate, Owner};
 use tenantry_core::Timestamp;
 use tenantry_core::ids::OrganizationId;
@@ -17,7 +17,7 @@ use tenantry_core::organization::{
 use tenantry_core::values::{Country, Currency, EmailAddress, EmbedHost, HttpUrl};
 use tenantry_store::{OrganizationFilter, OrganizationKey};
 
-use super::error::Failure;
+use super::error::ErrorResponse;
 use super::organizations_input::{
     CustomerEmailSettingsObject, CustomerPortalSettingsObject, FeatureSettingsObject, OrganizationCreateBody,
     OrganizationUpdateBody, ProrationName, SocialLinkObject, SubscriptionSettingsObject, TaxBehaviorName,
@@ -221,7 +221,7 @@ impl<'a> From<&'a Organization> for OrganizationView<'a> {
     }
 }
 
-pub(super) async fn list(call: Call) -> Result<Response, Failure> {
+pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
     const KEYS: &[(&str, OrganizationKey)] = &[
         ("created_at", OrganizationKey::CreatedAt),
         ("slug", OrganizationKey::Slug),
@@ -243,14 +243,14 @@ pub(super) async fn list(call: Call) -> Result<Response, Failure> {
     Ok(page::answer(&organizations, page, OrganizationView::from))
 }
 
-pub(super) async fn create(call: Call) -> Result<Response, Failure> {
+pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = call.input();
     let body = input.body::<OrganizationCreateBody>();
     let (name, slug, change) = input.finish(body)?.split();
     let by = call.by();
     let owner = match call.caller.as_ref().map(|caller| &caller.subject) {
-        Some(Subject::User { user, .. }) => Owner::User(*user),
-        _ => return Err(crate::route::Refused::Unauthorized.into()),
+        Some(Principal::User { user, .. }) => Owner::User(*user),
+        _ => return Err(crate::route::Rejection::Unauthorized.into()),
     };
     let new = organization::NewOrganization { name, slug, change };
     let operation = OrganizationCreate { by, owner, new, origin: Origin::person() };
@@ -258,7 +258,7 @@ pub(super) async fn create(call: Call) -> Result<Response, Failure> {
     Ok(call.write_once(operation, created).await?)
 }
 
-pub(super) async fn get(call: Call) -> Result<Response, Failure> {
+pub(super) async fn get(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = call.input();
     let id = input.path::<Uuid4>("id");
     let id = OrganizationId::new(input.finish(id)?.0);
@@ -266,7 +266,7 @@ pub(super) async fn get(call: Call) -> Result<Response, Failure> {
     Ok(call::json(StatusCode::OK, &OrganizationView::from(&organization)))
 }
 
-pub(super) async fn update(call: Call) -> Result<Response, Failure> {
+pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = call.input();
     let id = input.path::<Uuid4>("id");
     let body = input.body::<OrganizationUpdateBody>();

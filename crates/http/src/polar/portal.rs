@@ -17,7 +17,7 @@ use tenantry_core::values::{Address, EmailAddress, HttpUrl, TaxId};
 use tenantry_core::{Patch, Timestamp};
 use tenantry_store::Paged;
 
-use super::error::Failure;
+use super::error::ErrorResponse;
 use super::inputs::{AddressObject, NameText, TaxIdText};
 use super::organizations_input::{CustomerPortalSettingsObject, ProrationName};
 use super::page;
@@ -100,12 +100,12 @@ wire_object! {
     }
 }
 
-pub(super) async fn me(call: Call) -> Result<Response, Failure> {
+pub(super) async fn me(call: Call) -> Result<Response, ErrorResponse> {
     let visitor = call.app.visitor(&call.by()).await?;
     Ok(call::json(StatusCode::OK, &PortalCustomerView::from(&visitor.customer)))
 }
 
-pub(super) async fn update_me(call: Call) -> Result<Response, Failure> {
+pub(super) async fn update_me(call: Call) -> Result<Response, ErrorResponse> {
     call.app.visitor(&call.by()).await?.check_billing()?;
     let mut input = call.input();
     let body = input.body();
@@ -124,7 +124,7 @@ pub(super) async fn update_me(call: Call) -> Result<Response, Failure> {
 }
 
 /// There is no payment method to make the default.
-fn check_payment_method(given: Patch<Uuid4>) -> Result<(), Failure> {
+fn check_payment_method(given: Patch<Uuid4>) -> Result<(), ErrorResponse> {
     let (kind, msg, input) = match given {
         Patch::Absent => return Ok(()),
         Patch::Null => {
@@ -132,10 +132,10 @@ fn check_payment_method(given: Patch<Uuid4>) -> Result<(), Failure> {
         }
         Patch::Value(id) => ("invalid", "Payment method not found.", Value::from(id.0.to_string())),
     };
-    Err(Failure::Rules(vec![Violation::rule(kind, &["body", "default_payment_method_id"], msg, input)]))
+    Err(ErrorResponse::Rules(vec![Violation::rule(kind, &["body", "default_payment_method_id"], msg, input)]))
 }
 
-pub(super) async fn payment_methods(call: Call) -> Result<Response, Failure> {
+pub(super) async fn payment_methods(call: Call) -> Result<Response, ErrorResponse> {
     call.app.visitor(&call.by()).await?.check_billing()?;
     let mut input = call.input();
     let page = page::read(&mut input);
@@ -154,7 +154,7 @@ pub(crate) struct SessionView<'a> {
     return_url: Option<&'a str>,
 }
 
-pub(super) async fn introspect(call: Call) -> Result<Response, Failure> {
+pub(super) async fn introspect(call: Call) -> Result<Response, ErrorResponse> {
     let session = call.app.visitor(&call.by()).await?.session;
     let return_url = session.return_url.as_ref().map(HttpUrl::as_str);
     Ok(call::json(StatusCode::OK, &SessionView { expires_at: session.expires_at, return_url }))
@@ -181,7 +181,7 @@ pub(crate) struct PortalUserView<'a> {
     role: Option<&'static str>,
 }
 
-pub(super) async fn user(call: Call) -> Result<Response, Failure> {
+pub(super) async fn user(call: Call) -> Result<Response, ErrorResponse> {
     let visitor = call.app.visitor(&call.by()).await?;
     let customer = &visitor.customer;
     let view = match &visitor.member {
@@ -280,7 +280,7 @@ impl<'a> From<&'a Organization> for PublicOrganizationData<'a> {
     }
 }
 
-pub(super) async fn organization(call: Call) -> Result<Response, Failure> {
+pub(super) async fn organization(call: Call) -> Result<Response, ErrorResponse> {
     let organization = call.app.public_organization(call.param("slug")).await?;
     Ok(call::json(StatusCode::OK, &PublicOrganizationData::from(&organization)))
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tenantry_app::email_updates::EmailUpdateRequest;
 
-use super::error::Failure;
+use super::error::ErrorResponse;
 use crate::call::{self, Call};
 use crate::idempotency::written;
 use crate::wire::{At, Email, Wire, inline_schema, wire_object};
@@ -54,7 +54,7 @@ pub(crate) struct VerifiedView<'a> {
     token: &'a str,
 }
 
-pub(super) async fn request(call: Call) -> Result<Response, Failure> {
+pub(super) async fn request(call: Call) -> Result<Response, ErrorResponse> {
     call.app.visitor(&call.by()).await?.check_billing()?;
     let mut input = call.input();
     let body = input.body();
@@ -64,7 +64,7 @@ pub(super) async fn request(call: Call) -> Result<Response, Failure> {
     Ok(call.write_once(operation, |()| written(StatusCode::ACCEPTED, &())).await?)
 }
 
-pub(super) async fn check(call: Call) -> Result<Response, Failure> {
+pub(super) async fn check(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = call.input();
     let token = input.query::<ProofText>("token");
     if token.as_ref().is_some_and(Option::is_none) {
@@ -75,7 +75,7 @@ pub(super) async fn check(call: Call) -> Result<Response, Failure> {
     Ok(call::empty(StatusCode::NO_CONTENT))
 }
 
-pub(super) async fn verify(call: Call) -> Result<Response, Failure> {
+pub(super) async fn verify(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = call.input();
     let body = input.body();
     let EmailUpdateVerifyBody { token: ProofText(token) } = input.finish(body)?;

@@ -5,13 +5,13 @@ use axum::response::Response;
 use serde_json::Value;
 use tenantry_app::Error;
 use tenantry_core::customer::{CustomerError, CustomerViolation};
-use tenantry_core::portal::{CustomerNamed, MemberNamed, PortalError};
+use tenantry_core::portal::{CustomerSelector, MemberSelector, PortalError};
 
-use super::error::{Failure, customer_violation, plain, refuse, rule};
-use crate::route::Refused;
+use super::error::{ErrorResponse, customer_violation, plain, refuse, rule};
+use crate::route::Rejection;
 use crate::wire::Violation;
 
-impl From<PortalError> for Failure {
+impl From<PortalError> for ErrorResponse {
     fn from(error: PortalError) -> Self {
         Self::App(error.into())
     }
@@ -21,7 +21,7 @@ impl From<PortalError> for Failure {
 pub(super) fn of_portal(error: &PortalError) -> Response {
     let invalid = |loc, msg, input| rule("value_error", loc, msg, input);
     match error {
-        PortalError::SessionOver => refuse(Refused::InvalidToken),
+        PortalError::SessionOver => refuse(Rejection::InvalidToken),
         PortalError::CustomerUnknown(_)
         | PortalError::MemberNeeded
         | PortalError::MemberUnknown(_)
@@ -76,10 +76,10 @@ fn forbidden(detail: &str) -> Response {
 /// The answer to a session that cannot begin, at the field that names whom it is for.
 fn of_session(error: &PortalError) -> Response {
     let (loc, msg, input): (&[&'static str], _, _) = match error {
-        PortalError::CustomerUnknown(CustomerNamed::Id(id)) => {
+        PortalError::CustomerUnknown(CustomerSelector::Id(id)) => {
             (&["body", "customer_id"], "Customer does not exist.", Value::from(id.to_string()))
         }
-        PortalError::CustomerUnknown(CustomerNamed::External(id)) => {
+        PortalError::CustomerUnknown(CustomerSelector::External(id)) => {
             (&["body", "external_customer_id"], "Customer does not exist.", Value::from(id.as_str()))
         }
         PortalError::MemberUnknown(named) => {
@@ -95,15 +95,15 @@ fn of_session(error: &PortalError) -> Response {
     rule("value_error", loc, msg, input)
 }
 
-fn place(named: &MemberNamed) -> (&'static [&'static str], Value) {
+fn place(named: &MemberSelector) -> (&'static [&'static str], Value) {
     match named {
-        MemberNamed::Id(id) => (&["body", "member_id"], Value::from(id.to_string())),
-        MemberNamed::External(id) => (&["body", "external_member_id"], Value::from(id.as_str())),
+        MemberSelector::Id(id) => (&["body", "member_id"], Value::from(id.to_string())),
+        MemberSelector::External(id) => (&["body", "external_member_id"], Value::from(id.as_str())),
     }
 }
 
 /// A refused change of what invoices need: what may not be removed counts as missing here.
-pub(super) fn of_billing(error: Error) -> Failure {
+pub(super) fn of_billing(error: Error) -> ErrorResponse {
     let Error::Customer(CustomerError::Invalid(violations)) = error else { return error.into() };
     let show = |violation: &CustomerViolation| {
         let shown = customer_violation(violation);
@@ -112,5 +112,5 @@ pub(super) fn of_billing(error: Error) -> Failure {
             _ => shown,
         }
     };
-    Failure::Rules(violations.iter().map(show).collect())
+    ErrorResponse::Rules(violations.iter().map(show).collect())
 }

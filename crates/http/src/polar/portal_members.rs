@@ -10,7 +10,7 @@ use tenantry_core::Timestamp;
 use tenantry_core::ids::MemberId;
 use tenantry_core::member::{Member, MemberChange, MemberRole};
 
-use super::error::Failure;
+use super::error::ErrorResponse;
 use super::inputs::NameText;
 use super::members::RoleName;
 use super::page;
@@ -77,12 +77,12 @@ impl<'a> From<&'a Member> for PortalMemberView<'a> {
 }
 
 /// Whether the caller may manage members at all: said before anything of what they sent is looked at.
-async fn check(call: &Call) -> Result<(), Failure> {
+async fn check(call: &Call) -> Result<(), ErrorResponse> {
     call.app.visitor(&call.by()).await?.manager()?;
     Ok(())
 }
 
-pub(super) async fn list(call: Call) -> Result<Response, Failure> {
+pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
     check(&call).await?;
     let mut input = call.input();
     let page = page::read(&mut input);
@@ -91,7 +91,7 @@ pub(super) async fn list(call: Call) -> Result<Response, Failure> {
     Ok(page::answer(&members, page, PortalMemberView::from))
 }
 
-pub(super) async fn add(call: Call) -> Result<Response, Failure> {
+pub(super) async fn add(call: Call) -> Result<Response, ErrorResponse> {
     check(&call).await?;
     let mut input = call.input();
     let body = input.body();
@@ -106,7 +106,7 @@ pub(super) async fn add(call: Call) -> Result<Response, Failure> {
     Ok(call.write_once(add, added).await?)
 }
 
-pub(super) async fn update(call: Call) -> Result<Response, Failure> {
+pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     check(&call).await?;
     let mut input = call.input();
     let id = input.path::<AnyUuid>("id");
@@ -120,7 +120,7 @@ pub(super) async fn update(call: Call) -> Result<Response, Failure> {
     Ok(call::json(StatusCode::OK, &PortalMemberView::from(&member)))
 }
 
-pub(super) async fn remove(call: Call) -> Result<Response, Failure> {
+pub(super) async fn remove(call: Call) -> Result<Response, ErrorResponse> {
     check(&call).await?;
     let mut input = call.input();
     let id = input.path::<AnyUuid>("id");

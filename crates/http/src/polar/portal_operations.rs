@@ -11,7 +11,7 @@ use super::portal::{
 use super::portal_email::{self, EmailUpdateRequestBody, EmailUpdateVerifyBody, VerifiedView};
 use super::portal_members::{self, PortalMemberCreateBody, PortalMemberUpdateBody, PortalMemberView};
 use super::sessions::{self, CustomerSessionView, SessionCreateBody};
-use crate::route::{Access, Method, Operation, handler, schema};
+use crate::route::{Access, Endpoint, Method, handler, schema};
 
 const SESSIONS_WRITE: Access = Access::Scoped(&[Permission::new("customer_sessions:write")]);
 const PORTAL_READ: Access =
@@ -20,8 +20,8 @@ const PORTAL_WRITE: Access = Access::Portal(&[Permission::new("customer_portal:w
 const MEMBERS: Access = Access::PortalMember(&[Permission::new("customer_portal:write")]);
 
 /// Every operation of the portal.
-pub(super) static ALL: &[Operation] = &[
-    Operation {
+pub(super) static ALL: &[Endpoint] = &[
+    Endpoint {
         body: Some(schema::<SessionCreateBody>),
         secret: true,
         success: 201,
@@ -36,7 +36,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(sessions::create),
         )
     },
-    Operation {
+    Endpoint {
         answer: Some(schema::<PortalCustomerView<'static>>),
         ..operation(
             Method::Get,
@@ -47,7 +47,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(portal::me),
         )
     },
-    Operation {
+    Endpoint {
         body: Some(schema::<PortalCustomerUpdateBody>),
         answer: Some(schema::<PortalCustomerView<'static>>),
         errors: &[422],
@@ -60,7 +60,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(portal::update_me),
         )
     },
-    Operation {
+    Endpoint {
         parameters: &[PAGE, LIMIT],
         answer: Some(schema::<ListResource<Value>>),
         errors: &[422],
@@ -73,7 +73,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(portal::payment_methods),
         )
     },
-    Operation {
+    Endpoint {
         body: Some(schema::<EmailUpdateRequestBody>),
         sends_mail: true,
         success: 202,
@@ -88,7 +88,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(portal_email::request),
         )
     },
-    Operation {
+    Endpoint {
         parameters: &[query("token", || json!({"type": "string"}), "The secret that was mailed; needed.")],
         success: 204,
         errors: &[401, 422],
@@ -101,7 +101,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(portal_email::check),
         )
     },
-    Operation {
+    Endpoint {
         body: Some(schema::<EmailUpdateVerifyBody>),
         answer: Some(schema::<VerifiedView<'static>>),
         errors: &[401, 403, 422],
@@ -114,7 +114,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(portal_email::verify),
         )
     },
-    Operation {
+    Endpoint {
         answer: Some(schema::<SessionView<'static>>),
         ..operation(
             Method::Get,
@@ -125,7 +125,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(portal::introspect),
         )
     },
-    Operation {
+    Endpoint {
         answer: Some(schema::<PortalUserView<'static>>),
         errors: &[422],
         ..operation(
@@ -137,7 +137,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(portal::user),
         )
     },
-    Operation {
+    Endpoint {
         parameters: &[PAGE, LIMIT],
         answer: Some(schema::<ListResource<PortalMemberView<'static>>>),
         errors: &[422],
@@ -150,7 +150,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(portal_members::list),
         )
     },
-    Operation {
+    Endpoint {
         body: Some(schema::<PortalMemberCreateBody>),
         success: 201,
         answer: Some(schema::<PortalMemberView<'static>>),
@@ -164,7 +164,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(portal_members::add),
         )
     },
-    Operation {
+    Endpoint {
         body: Some(schema::<PortalMemberUpdateBody>),
         answer: Some(schema::<PortalMemberView<'static>>),
         errors: &[404, 422],
@@ -177,7 +177,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(portal_members::update),
         )
     },
-    Operation {
+    Endpoint {
         success: 204,
         errors: &[404, 422],
         ..operation(
@@ -189,7 +189,7 @@ pub(super) static ALL: &[Operation] = &[
             handler!(portal_members::remove),
         )
     },
-    Operation {
+    Endpoint {
         answer: Some(schema::<PublicOrganizationData<'static>>),
         errors: &[404],
         ..operation(

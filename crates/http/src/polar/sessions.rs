@@ -11,11 +11,11 @@ use tenantry_app::members::CustomerName;
 use tenantry_app::sessions::{SessionCreate, SessionCreated};
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{CustomerId, MemberId, SessionId};
-use tenantry_core::portal::MemberNamed;
+use tenantry_core::portal::MemberSelector;
 use tenantry_core::values::HttpUrl;
 
 use super::customers::CustomerView;
-use super::error::Failure;
+use super::error::ErrorResponse;
 use crate::call::Call;
 use crate::idempotency::written;
 use crate::wire::{At, Field, HttpUrlText, PlainText, Uuid4, Wire, inline_schema, object_of};
@@ -24,7 +24,7 @@ use crate::wire::{At, Field, HttpUrlText, PlainText, Uuid4, Wire, inline_schema,
 #[derive(Debug, Clone)]
 pub(crate) struct SessionCreateBody {
     customer: CustomerName,
-    member: Option<MemberNamed>,
+    member: Option<MemberSelector>,
     return_url: Option<HttpUrl>,
 }
 
@@ -64,10 +64,10 @@ impl Wire for SessionCreateBody {
         let member_id = <Option<Uuid4>>::read_field(object, "member_id", at);
         let external = <Option<PlainText>>::read_field(object, "external_member_id", at);
         let return_url = <Option<HttpUrlText>>::read_field(object, "return_url", at);
-        let member_id = member_id?.map(|id| MemberNamed::Id(MemberId::new(id.0)));
+        let member_id = member_id?.map(|id| MemberSelector::Id(MemberId::new(id.0)));
         Some(Self {
             customer: customer?,
-            member: member_id.or(external?.map(MemberNamed::External)),
+            member: member_id.or(external?.map(MemberSelector::External)),
             return_url: return_url?.map(|url| url.0),
         })
     }
@@ -158,7 +158,7 @@ fn page_url(created: &SessionCreated, portal_url: &str) -> String {
     format!("{}/{slug}/portal?{}", portal_url.trim_end_matches('/'), query.finish())
 }
 
-pub(super) async fn create(call: Call) -> Result<Response, Failure> {
+pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = call.input();
     let body = input.body();
     let SessionCreateBody { customer, member, return_url } = input.finish(body)?;

@@ -11,7 +11,7 @@ use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::team::{NewTeamMember, RoleChange, TeamError, TeamMember, TeamRole};
 use tenantry_core::values::EmailAddress;
 
-use super::error::{Failure, plain};
+use super::error::{ErrorResponse, plain};
 use super::inputs::NameText;
 use super::page;
 use crate::call::{self, Call};
@@ -174,23 +174,27 @@ const ROLES: [RoleView; 4] = [
     },
 ];
 
-fn organization(call: &Call) -> Result<OrganizationId, Failure> {
+fn organization(call: &Call) -> Result<OrganizationId, ErrorResponse> {
     let mut input = call.input();
     let id = input.path::<Uuid4>("id");
     Ok(OrganizationId::new(input.finish(id)?.0))
 }
 
-pub(super) async fn list(call: Call) -> Result<Response, Failure> {
+pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
     let people = call.app.team_people(&call.by(), organization(&call)?).await?;
     Ok(page::whole(&people, |(member, email)| OrganizationMemberView::new(member, email)))
 }
 
-pub(super) async fn roles(call: Call) -> Result<Response, Failure> {
+pub(super) async fn roles(call: Call) -> Result<Response, ErrorResponse> {
     call.app.organization(&call.by(), organization(&call)?).await?;
     Ok(call::json(StatusCode::OK, &ROLES))
 }
 
-async fn join(call: &Call, organization: OrganizationId, new: NewTeamMember) -> Result<Response, Failure> {
+async fn join(
+    call: &Call,
+    organization: OrganizationId,
+    new: NewTeamMember,
+) -> Result<Response, ErrorResponse> {
     let invite = TeamMemberInvite { by: call.by(), organization, new };
     let joined = |(member, email, is_new): &(TeamMember, EmailAddress, bool)| {
         let status = if *is_new { StatusCode::CREATED } else { StatusCode::OK };
@@ -199,7 +203,7 @@ async fn join(call: &Call, organization: OrganizationId, new: NewTeamMember) -> 
     Ok(call.write_once(invite, joined).await?)
 }
 
-pub(super) async fn invite(call: Call) -> Result<Response, Failure> {
+pub(super) async fn invite(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = call.input();
     let id = input.path::<Uuid4>("id");
     let body = input.body::<OrganizationMemberInvite>();
@@ -208,7 +212,7 @@ pub(super) async fn invite(call: Call) -> Result<Response, Failure> {
     join(&call, OrganizationId::new(id.0), new).await
 }
 
-pub(super) async fn add(call: Call) -> Result<Response, Failure> {
+pub(super) async fn add(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = call.input();
     let id = input.path::<Uuid4>("id");
     let body = input.body::<OrganizationMemberAdd>();
@@ -218,7 +222,7 @@ pub(super) async fn add(call: Call) -> Result<Response, Failure> {
     join(&call, OrganizationId::new(id.0), new).await
 }
 
-pub(super) async fn set_role(call: Call) -> Result<Response, Failure> {
+pub(super) async fn set_role(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = call.input();
     let id = input.path::<Uuid4>("id");
     let user = input.path::<AnyUuid>("user_id");
@@ -230,7 +234,7 @@ pub(super) async fn set_role(call: Call) -> Result<Response, Failure> {
     Ok(call::json(StatusCode::OK, &OrganizationMemberView::new(&member, &email)))
 }
 
-pub(super) async fn remove(call: Call) -> Result<Response, Failure> {
+pub(super) async fn remove(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = call.input();
     let id = input.path::<Uuid4>("id");
     let user = input.path::<AnyUuid>("user_id");
@@ -240,7 +244,7 @@ pub(super) async fn remove(call: Call) -> Result<Response, Failure> {
     Ok(call::empty(StatusCode::NO_CONTENT))
 }
 
-pub(super) async fn leave(call: Call) -> Result<Response, Failure> {
+pub(super) async fn leave(call: Call) -> Result<Response, ErrorResponse> {
     let organization = organization(&call)?;
     call.app.write(TeamMemberLeave { by: call.by(), organization }).await?;
     Ok(call::empty(StatusCode::NO_CONTENT))

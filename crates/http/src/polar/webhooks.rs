@@ -11,10 +11,10 @@ use tenantry_app::webhooks::{
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{OrganizationId, WebhookDeliveryId, WebhookEndpointId, WebhookEventId};
 use tenantry_core::token::Permission;
-use tenantry_core::webhook::{Endpoint, EndpointChange, EventState, EventType, NewEndpoint};
+use tenantry_core::webhook::{EndpointChange, EventState, EventType, NewEndpoint, WebhookEndpoint};
 use tenantry_store::{WebhookDeliveryFilter, WebhookDeliveryShown};
 
-use super::error::Failure;
+use super::error::ErrorResponse;
 use super::page;
 use super::webhooks_input::{
     CodeClass, EndpointCreateBody, EndpointUpdateBody, EventTypeName, FormatName, Instant, event_types,
@@ -65,7 +65,7 @@ pub(crate) struct EndpointView<'a> {
 }
 
 impl<'a> EndpointView<'a> {
-    fn new(endpoint: &'a Endpoint, call: &Call) -> Self {
+    fn new(endpoint: &'a WebhookEndpoint, call: &Call) -> Self {
         let write = Permission::new("webhooks:write");
         let may_see = call.caller.as_ref().is_some_and(|caller| caller.allows(write));
         let open = Self::open(endpoint);
@@ -73,7 +73,7 @@ impl<'a> EndpointView<'a> {
     }
 
     /// With its secret, for who may write.
-    fn open(endpoint: &'a Endpoint) -> Self {
+    fn open(endpoint: &'a WebhookEndpoint) -> Self {
         Self {
             created_at: endpoint.created_at,
             modified_at: endpoint.modified_at,
@@ -181,13 +181,13 @@ fn manageable(call: &Call) -> Vec<OrganizationId> {
     call.by().organizations_with(Right::ManageOrganization).collect()
 }
 
-fn endpoint_id(call: &Call) -> Result<WebhookEndpointId, Failure> {
+fn endpoint_id(call: &Call) -> Result<WebhookEndpointId, ErrorResponse> {
     let mut input = call.input();
     let id = input.path::<Uuid4>("id");
     Ok(WebhookEndpointId::new(input.finish(id)?.0))
 }
 
-pub(super) async fn list(call: Call) -> Result<Response, Failure> {
+pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = call.input();
     let wanted = input.query_each::<Uuid4>("organization_id");
     let page = page::read(&mut input);
@@ -198,7 +198,7 @@ pub(super) async fn list(call: Call) -> Result<Response, Failure> {
     Ok(page::answer(&endpoints, page, |endpoint| EndpointView::new(endpoint, &call)))
 }
 
-pub(super) async fn create(call: Call) -> Result<Response, Failure> {
+pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = call.input();
     let body = input.body::<EndpointCreateBody>();
     let EndpointCreateBody { url, name, format, events, secret, organization_id } = input.finish(body)?;
@@ -214,13 +214,13 @@ pub(super) async fn create(call: Call) -> Result<Response, Failure> {
     Ok(call.write_once(operation, |made| written(StatusCode::CREATED, &EndpointView::open(made))).await?)
 }
 
-pub(super) async fn get(call: Call) -> Result<Response, Failure> {
+pub(super) async fn get(call: Call) -> Result<Response, ErrorResponse> {
     let id = endpoint_id(&call)?;
     let endpoint = call.app.webhook_endpoint(&call.by(), id).await?;
     Ok(call::json(StatusCode::OK, &EndpointView::new(&endpoint, &call)))
 }
 
-pub(super) async fn update(call: Call) -> Result<Response, Failure> {
+pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = call.input();
     let id = input.path::<Uuid4>("id");
     let body = input.body::<EndpointUpdateBody>();
@@ -241,19 +241,19 @@ pub(super) async fn update(call: Call) -> Result<Response, Failure> {
     Ok(call::json(StatusCode::OK, &EndpointView::new(&endpoint, &call)))
 }
 
-pub(super) async fn delete(call: Call) -> Result<Response, Failure> {
+pub(super) async fn delete(call: Call) -> Result<Response, ErrorResponse> {
     let id = endpoint_id(&call)?;
     call.app.write(WebhookEndpointDelete { by: call.by(), id }).await?;
     Ok(call::empty(StatusCode::NO_CONTENT))
 }
 
-pub(super) async fn reset_secret(call: Call) -> Result<Response, Failure> {
+pub(super) async fn reset_secret(call: Call) -> Result<Response, ErrorResponse> {
     let id = endpoint_id(&call)?;
     let endpoint = call.app.write(WebhookSecretReset { by: call.by(), id }).await?;
     Ok(call::json(StatusCode::OK, &EndpointView::new(&endpoint, &call)))
 }
 
-pub(super) async fn deliveries(call: Call) -> Result<Response, Failure> {
+pub(super) async fn deliveries(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = call.input();
     let endpoints = input.query_each::<Uuid4>("endpoint_id");
     let after = input.query::<Instant>("start_timestamp");
@@ -278,7 +278,7 @@ pub(super) async fn deliveries(call: Call) -> Result<Response, Failure> {
     Ok(page::answer(&deliveries, page, DeliveryView::from))
 }
 
-pub(super) async fn redeliver(call: Call) -> Result<Response, Failure> {
+pub(super) async fn redeliver(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = call.input();
     let id = input.path::<Uuid4>("id");
     let id = WebhookEventId::new(input.finish(id)?.0);

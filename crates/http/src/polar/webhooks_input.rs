@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde_json::Value;
 use tenantry_core::Timestamp;
-use tenantry_core::webhook::{EndpointUrl, EventType, Format, Secret};
+use tenantry_core::webhook::{EndpointUrl, EventType, SigningSecret, WebhookFormat};
 
 use crate::limits;
 use crate::wire::{At, List, PlainText, Three, Uuid4, Wire, choice, inline_schema, name_list, wire_object};
@@ -13,7 +13,7 @@ const FORMATS: &[&str] = &["raw", "discord", "slack"];
 pub(super) const CODE_CLASSES: &[&str] = &["2xx", "3xx", "4xx", "5xx"];
 name_list! {
     /// What requests look like.
-    FormatName(Format) as "enum" of FORMATS, by Format::from_name
+    FormatName(WebhookFormat) as "enum" of FORMATS, by WebhookFormat::from_name
 }
 
 /// What an event is about.
@@ -53,15 +53,15 @@ impl Wire for UrlText {
 
 /// What requests are signed with.
 #[derive(Debug, Clone)]
-pub(crate) struct SecretText(pub(super) Secret);
+pub(crate) struct SecretText(pub(super) SigningSecret);
 
 impl Wire for SecretText {
     fn read(value: &Value, at: &mut At) -> Option<Self> {
         let text = String::read(value, at)?;
-        let secret = Secret::parse(&text);
+        let secret = SigningSecret::parse(&text);
         if secret.is_err() {
-            let msg = format!("String should have at least {} characters", Secret::MIN_CHARS);
-            let ctx = serde_json::json!({"min_length": Secret::MIN_CHARS});
+            let msg = format!("String should have at least {} characters", SigningSecret::MIN_CHARS);
+            let ctx = serde_json::json!({"min_length": SigningSecret::MIN_CHARS});
             at.violate("string_too_short", msg, value, Some(ctx));
         }
         secret.ok().map(Self)

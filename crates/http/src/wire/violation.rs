@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use tenantry_app::PlainHttpHosts;
-use tenantry_core::values::Refusal;
+use tenantry_core::values::InvalidValue;
 
 use crate::limits;
 
@@ -166,8 +166,8 @@ impl At {
     }
 
     /// Notes why the core refused the value here.
-    pub(crate) fn refuse(&mut self, refusal: Refusal, input: &Value) {
-        let Refusal { kind, message, context } = refusal;
+    pub(crate) fn refuse(&mut self, refusal: InvalidValue, input: &Value) {
+        let InvalidValue { kind, message, context } = refusal;
         let ctx = match context {
             Some((key, text)) => {
                 let number = text.parse::<i64>().ok().filter(|_| key != "error" && key != "reason");
@@ -181,7 +181,7 @@ impl At {
     }
 
     /// What a parser of the core made of the text here.
-    pub(crate) fn accept<T>(&mut self, parsed: Result<T, Refusal>, input: &Value) -> Option<T> {
+    pub(crate) fn accept<T>(&mut self, parsed: Result<T, InvalidValue>, input: &Value) -> Option<T> {
         parsed.map_err(|refusal| self.refuse(refusal, input)).ok()
     }
 

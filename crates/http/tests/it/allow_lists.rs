@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::json;
-use tenantry_core::mail::Letter;
+use tenantry_core::mail::MailContent;
 use tenantry_core::values::IpAllowList;
 use tenantry_http::{Config, Front, Rate, Rates};
 
@@ -118,7 +118,7 @@ async fn told(one: &One) -> Vec<String> {
         }
         for mail in taken {
             one.app.use_cases().mail_forget(&mail).await.unwrap();
-            if let Letter::ApiKeyAllowList { organization, label } = &mail.letter {
+            if let MailContent::ApiKeyAllowList { organization, label } = &mail.letter {
                 told.push(format!("{} {organization} {label}", mail.to));
             }
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 use tenantry_core::Moment;
 use tenantry_http::Limits;
-use tenantry_store::{Operation, StoreError, Tx};
+use tenantry_store::{StoreError, Tx, UseCase};
 
 use crate::support::{App, BODY_LIMIT, One, TRUSTED};
 
@@ -29,7 +29,7 @@ async fn health_and_documents_need_no_token() {
 /// Writes, and does not come to its end until it is let go.
 struct Holding(Mutex<Receiver<()>>, Mutex<Option<Sender<()>>>);
 
-impl Operation for Holding {
+impl UseCase for Holding {
     type Output = ();
     type Error = StoreError;
 

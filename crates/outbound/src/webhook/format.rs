@@ -8,7 +8,7 @@ use std::io;
 
 use serde_json::ser::Formatter;
 use serde_json::{Value, json};
-use tenantry_core::webhook::Format;
+use tenantry_core::webhook::WebhookFormat;
 
 /// The name that a notice shows as its sender.
 const PRODUCT: &str = "Tenantry";
@@ -37,11 +37,11 @@ pub struct Images {
 
 /// The body to sign and send.
 #[must_use]
-pub fn body(format: Format, payload: &str, notice: &Notice<'_>, images: &Images) -> String {
+pub fn body(format: WebhookFormat, payload: &str, notice: &Notice<'_>, images: &Images) -> String {
     match format {
-        Format::Raw => payload.to_owned(),
-        Format::Discord => spaced(&discord(notice, images)),
-        Format::Slack => spaced(&slack(notice, images)),
+        WebhookFormat::Raw => payload.to_owned(),
+        WebhookFormat::Discord => spaced(&discord(notice, images)),
+        WebhookFormat::Slack => spaced(&slack(notice, images)),
     }
 }
 
@@ -140,13 +140,13 @@ mod tests {
     #[test]
     fn raw_is_the_stored_payload() {
         let payload = "{\"type\":\"member.created\" ,\"data\":{}}";
-        assert_eq!(body(Format::Raw, payload, &NOTICE, &pictures()), payload);
+        assert_eq!(body(WebhookFormat::Raw, payload, &NOTICE, &pictures()), payload);
     }
 
     #[test]
     fn discord_has_every_key_in_order() {
         assert_eq!(
-            body(Format::Discord, "{}", &NOTICE, &pictures()),
+            body(WebhookFormat::Discord, "{}", &NOTICE, &pictures()),
             concat!(
                 r#"{"content": "member.created", "embeds": [{"color": 25343, "#,
                 r#""author": {"name": "Tenantry", "icon_url": "https://x.dev/i.png"}, "#,
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn slack_has_every_key_in_order() {
         assert_eq!(
-            body(Format::Slack, "{}", &NOTICE, &pictures()),
+            body(WebhookFormat::Slack, "{}", &NOTICE, &pictures()),
             concat!(
                 r#"{"text": "member.created", "blocks": [{"type": "section", "#,
                 r#""text": {"type": "mrkdwn", "text": "member.created"}, "#,
@@ -175,16 +175,16 @@ mod tests {
 
     #[test]
     fn without_pictures_their_keys_are_absent() {
-        let discord = body(Format::Discord, "{}", &NOTICE, &Images::default());
+        let discord = body(WebhookFormat::Discord, "{}", &NOTICE, &Images::default());
         assert!(discord.contains(r#""author": {"name": "Tenantry"}, "footer""#), "{discord}");
-        let slack = body(Format::Slack, "{}", &NOTICE, &Images::default());
+        let slack = body(WebhookFormat::Slack, "{}", &NOTICE, &Images::default());
         assert!(slack.contains(r#""elements": [{"type": "mrkdwn", "text": "Powered by"#), "{slack}");
     }
 
     #[test]
     fn a_name_cannot_mention_a_channel() {
         let notice = Notice { organization_name: "A&B <!channel>", ..NOTICE };
-        let slack = body(Format::Slack, "{}", &notice, &Images::default());
+        let slack = body(WebhookFormat::Slack, "{}", &notice, &Images::default());
         assert!(slack.contains(r"*Organization*\nA&amp;B &lt;!channel&gt;"), "{slack}");
     }
 }

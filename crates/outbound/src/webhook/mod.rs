@@ -15,5 +15,5 @@ mod target;
 
 pub use format::{Images, Notice, body};
 pub use resolve::{Resolve, SystemResolver};
-pub use sender::{Answer, Failure, Policy, Sender, SetupError};
+pub use sender::{Answer, DeliveryError, Policy, Sender, SetupError};
 pub use signature::{Headers, headers};

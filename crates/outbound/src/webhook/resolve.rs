@@ -11,7 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use tenantry_core::values::is_public;
 use url::Host;
 
-use super::sender::{Failure, described};
+use super::sender::{DeliveryError, described};
 use super::target::Target;
 
 /// Looks names up; replaced in tests.
@@ -31,17 +31,21 @@ impl Resolve for SystemResolver {
 }
 
 /// The addresses that may be connected to, each one judged.
-pub(super) async fn addresses<R: Resolve>(target: &Target, resolver: &R) -> Result<Vec<SocketAddr>, Failure> {
+pub(super) async fn addresses<R: Resolve>(
+    target: &Target,
+    resolver: &R,
+) -> Result<Vec<SocketAddr>, DeliveryError> {
     let found = match &target.host {
         Host::Ipv4(ip) => vec![IpAddr::V4(*ip)],
         Host::Ipv6(ip) => vec![IpAddr::V6(*ip)],
         Host::Domain(name) => {
-            let unknown = |error| Failure::Transport(format!("the host is unknown: {}", described(&error)));
+            let unknown =
+                |error| DeliveryError::Transport(format!("the host is unknown: {}", described(&error)));
             resolver.resolve(name).await.map_err(unknown)?
         }
     };
     if !target.trusted && !found.iter().all(|ip| is_public(*ip)) {
-        return Err(Failure::Refused("the host has an address that is not public".to_owned()));
+        return Err(DeliveryError::Refused("the host has an address that is not public".to_owned()));
     }
     Ok(found.into_iter().map(|ip| SocketAddr::new(ip, target.port)).collect())
 }

@@ -71,7 +71,7 @@ impl Answer {
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Failure {
+pub enum DeliveryError {
     /// The request may not or cannot be made, now or later.
     #[error("refused: {0}")]
     Refused(String),
@@ -83,7 +83,7 @@ pub enum Failure {
     TimedOut,
 }
 
-impl Failure {
+impl DeliveryError {
     /// Whether a further attempt is pointless.
     #[must_use]
     pub const fn is_permanent(&self) -> bool {
@@ -138,7 +138,7 @@ impl<R: Resolve> Sender<R> {
     }
 
     /// Posts a signed JSON body. Any status is an answer, a redirect too.
-    pub async fn post(&self, url: &str, headers: &Headers, body: Bytes) -> Result<Answer, Failure> {
+    pub async fn post(&self, url: &str, headers: &Headers, body: Bytes) -> Result<Answer, DeliveryError> {
         let target = Target::parse(url, &self.policy.plain_http_hosts)?;
         let request = target.request(headers, body)?;
         let mut received = None;
@@ -146,7 +146,7 @@ impl<R: Resolve> Sender<R> {
         match (received, outcome) {
             (Some(received), _) => Ok(self.answer(received)),
             (None, Ok(Err(failure))) => Err(failure),
-            (None, _) => Err(Failure::TimedOut),
+            (None, _) => Err(DeliveryError::TimedOut),
         }
     }
 
@@ -155,7 +155,7 @@ impl<R: Resolve> Sender<R> {
         target: &Target,
         request: Request<Full<Bytes>>,
         received: &mut Option<Received>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), DeliveryError> {
         let allowed = addresses(target, &self.resolver).await?;
         let stream = self.connect(&allowed).await?;
         let limit = self.policy.excerpt_bytes;
@@ -168,14 +168,14 @@ impl<R: Resolve> Sender<R> {
     }
 
     /// Tries the addresses in order; each may use its share of the time, so that a dead one costs no more.
-    async fn connect(&self, allowed: &[SocketAddr]) -> Result<TcpStream, Failure> {
+    async fn connect(&self, allowed: &[SocketAddr]) -> Result<TcpStream, DeliveryError> {
         let share = self.policy.timeout / u32::try_from(allowed.len()).unwrap_or(u32::MAX).max(1);
-        let mut failure = Failure::Transport("the host has no address".to_owned());
+        let mut failure = DeliveryError::Transport("the host has no address".to_owned());
         for address in allowed {
             failure = match timeout(share, TcpStream::connect(address)).await {
                 Ok(Ok(stream)) => return Ok(stream),
                 Ok(Err(error)) => broken(&error),
-                Err(_) => Failure::TimedOut,
+                Err(_) => DeliveryError::TimedOut,
             };
         }
         Err(failure)
@@ -207,17 +207,17 @@ pub(super) fn described(error: &dyn Error) -> String {
     parts.join(": ")
 }
 
-fn broken(error: &dyn Error) -> Failure {
-    Failure::Transport(described(error))
+fn broken(error: &dyn Error) -> DeliveryError {
+    DeliveryError::Transport(described(error))
 }
 
 /// The name that the certificate must carry.
-fn server_name(host: &Host<String>) -> Result<ServerName<'static>, Failure> {
+fn server_name(host: &Host<String>) -> Result<ServerName<'static>, DeliveryError> {
     match host {
         Host::Ipv4(ip) => Ok(ServerName::IpAddress(TlsIp::from(std::net::IpAddr::V4(*ip)))),
         Host::Ipv6(ip) => Ok(ServerName::IpAddress(TlsIp::from(std::net::IpAddr::V6(*ip)))),
         Host::Domain(name) => ServerName::try_from(name.clone())
-            .map_err(|_| Failure::Refused("no certificate can be for such a host".to_owned())),
+            .map_err(|_| DeliveryError::Refused("no certificate can be for such a host".to_owned())),
     }
 }
 
@@ -227,7 +227,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     request: Request<Full<Bytes>>,
     received: &mut Option<Received>,
     limit: usize,
-) -> Result<(), Failure> {
+) -> Result<(), DeliveryError> {
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(MAX_HEAD_OCTETS)
         .handshake(TokioIo::new(stream))

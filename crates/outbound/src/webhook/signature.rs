@@ -77,7 +77,7 @@ fn mac(key: &[u8], message: &[u8]) -> Output<Sha256> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use tenantry_core::webhook::Secret;
+    use tenantry_core::webhook::SigningSecret;
 
     use super::*;
 
@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn a_generated_secret_signs_for_both_readers() {
         let random = std::array::from_fn(|i| u8::try_from(i).unwrap());
-        assert_eq!(Secret::from_random(random).as_str(), SECRET);
+        assert_eq!(SigningSecret::from_random(random).as_str(), SECRET);
         let signed = headers(SECRET, EVENT, 1_775_044_800, BODY.as_bytes());
         assert_eq!(signed.webhook_id, EVENT);
         assert_eq!(signed.webhook_timestamp, "1775044800");
@@ -142,9 +142,9 @@ mod tests {
     proptest! {
         #[test]
         fn every_generated_secret_decodes_and_is_long_enough(random in any::<[u8; 32]>()) {
-            let secret = Secret::from_random(random);
+            let secret = SigningSecret::from_random(random);
             prop_assert_eq!(decoded(secret.as_str()), Some(random.to_vec()));
-            prop_assert!(Secret::parse(secret.as_str()).is_ok());
+            prop_assert!(SigningSecret::parse(secret.as_str()).is_ok());
             prop_assert_eq!(signature(secret.as_str(), "e", 0, b"").split(' ').count(), 2);
         }
     }

@@ -13,7 +13,7 @@ use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, USER_AGENT};
 use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
-use super::sender::Failure;
+use super::sender::DeliveryError;
 use super::signature::Headers;
 
 /// A webhook address taken apart.
@@ -34,9 +34,10 @@ pub(super) struct Target {
 
 impl Target {
     /// Reads an address; `trusted_hosts` are written as in one, with the port unless it is the default.
-    pub(super) fn parse(text: &str, trusted_hosts: &[String]) -> Result<Self, Failure> {
-        let url = Url::parse(text).map_err(|error| Failure::Refused(format!("not an address: {error}")))?;
-        let refused = |reason: &str| Failure::Refused(reason.to_owned());
+    pub(super) fn parse(text: &str, trusted_hosts: &[String]) -> Result<Self, DeliveryError> {
+        let url =
+            Url::parse(text).map_err(|error| DeliveryError::Refused(format!("not an address: {error}")))?;
+        let refused = |reason: &str| DeliveryError::Refused(reason.to_owned());
         let host = url.host().ok_or_else(|| refused("the address has no host"))?.to_owned();
         let port = url.port_or_known_default().ok_or_else(|| refused("the address has no port"))?;
         let authority = match url.port() {
@@ -60,7 +61,11 @@ impl Target {
     }
 
     /// The request with its fixed headers; the connection ends with its answer.
-    pub(super) fn request(&self, headers: &Headers, body: Bytes) -> Result<Request<Full<Bytes>>, Failure> {
+    pub(super) fn request(
+        &self,
+        headers: &Headers,
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>, DeliveryError> {
         let mut request = Request::post(&self.path_and_query)
             .header(HOST, &self.authority)
             .header(USER_AGENT, "Tenantry webhooks")
@@ -72,7 +77,7 @@ impl Target {
         if let Some(value) = &self.authorization {
             request = request.header(AUTHORIZATION, value);
         }
-        let invalid = |error| Failure::Refused(format!("the request cannot be written: {error}"));
+        let invalid = |error| DeliveryError::Refused(format!("the request cannot be written: {error}"));
         request.body(Full::new(body)).map_err(invalid)
     }
 }
@@ -122,7 +127,7 @@ mod tests {
             "x.dev",
             "",
         ] {
-            assert!(matches!(Target::parse(text, &hosts()), Err(Failure::Refused(_))), "{text}");
+            assert!(matches!(Target::parse(text, &hosts()), Err(DeliveryError::Refused(_))), "{text}");
         }
     }
 
@@ -145,6 +150,6 @@ mod tests {
     fn an_id_cannot_add_a_header() {
         let target = Target::parse("https://x.dev/", &[]).unwrap();
         let signed = super::super::headers("secret", "id\r\nx: y", 7, b"");
-        assert!(matches!(target.request(&signed, Bytes::new()), Err(Failure::Refused(_))));
+        assert!(matches!(target.request(&signed, Bytes::new()), Err(DeliveryError::Refused(_))));
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use tenantry_core::customer::Pseudonym;
 
 use super::{Finding, Parts, Rule};
-use crate::catalogue::Catalogue;
+use crate::catalogue::Catalog;
 use crate::rows::Field;
 use crate::sql::unexpected;
 use crate::{StoreError, Tx};
@@ -56,7 +56,7 @@ pub(super) fn rules() -> impl Iterator<Item = Rule> {
 
 pub(super) async fn examine(
     tx: &mut Tx<'_>,
-    catalogue: &Catalogue,
+    catalogue: &Catalog,
     found: &mut impl FnMut(Finding),
 ) -> Result<(), StoreError> {
     for Told { rule, which, columns, within } in &TOLD {

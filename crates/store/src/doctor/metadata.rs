@@ -6,7 +6,7 @@ use tenantry_core::values::Metadata;
 use uuid::Uuid;
 
 use super::{Finding, Parts, Rule};
-use crate::catalogue::Catalogue;
+use crate::catalogue::Catalog;
 use crate::rows::Field;
 use crate::sql::unexpected;
 use crate::{StoreError, Tx};
@@ -22,7 +22,7 @@ type Names = (Uuid, Uuid);
 
 pub(super) async fn examine(
     tx: &mut Tx<'_>,
-    catalogue: &Catalogue,
+    catalogue: &Catalog,
     found: &mut impl FnMut(Finding),
 ) -> Result<(), StoreError> {
     let table = catalogue.table("customers").ok_or_else(|| unexpected("no table customers"))?;

@@ -12,7 +12,7 @@ mod values;
 
 use std::fmt::{self, Write};
 
-use crate::catalogue::{Catalogue, Table};
+use crate::catalogue::{Catalog, Table};
 use crate::rows::{Field, Fields};
 use crate::{StoreError, Tx};
 
@@ -98,7 +98,7 @@ pub fn rules() -> impl Iterator<Item = Rule> {
 /// # Errors
 /// When the database fails.
 pub async fn examine(tx: &mut Tx<'_>, mut found: impl FnMut(Finding)) -> Result<(), StoreError> {
-    let catalogue = Catalogue::now()?;
+    let catalogue = Catalog::now()?;
     // What the engine says of its file; the rows may tell nothing of it.
     for says in tx.file_faults().await? {
         let (check, table) = ("a whole file", "the file".to_owned());

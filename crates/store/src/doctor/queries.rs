@@ -4,7 +4,7 @@
 //! both sides are read once, and what the one has and the other lacks (`EXCEPT`) is compared with `t`.
 
 use super::{Finding, Parts, traces};
-use crate::catalogue::Catalogue;
+use crate::catalogue::Catalog;
 use crate::sql::unexpected;
 use crate::{StoreError, Tx};
 
@@ -199,7 +199,7 @@ pub(super) const CHECKS: &[Check] = &[
 
 pub(super) async fn examine(
     tx: &mut Tx<'_>,
-    catalogue: &Catalogue,
+    catalogue: &Catalog,
     found: &mut impl FnMut(Finding),
 ) -> Result<(), StoreError> {
     for Check { name, table, fault, says } in CHECKS.iter().chain(traces::CHECKS) {

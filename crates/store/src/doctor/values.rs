@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use tenantry_core::Timestamp;
-use tenantry_core::mail::Letter;
+use tenantry_core::mail::MailContent;
 use tenantry_core::organization::{OrganizationStatus, Profile};
 use tenantry_core::team::TeamRole;
 use tenantry_core::token::{Grants, Scopes, SecretKind};
@@ -15,9 +15,9 @@ use tenantry_core::webhook::{EventData, EventType};
 
 use super::forgotten::row_says_who;
 use super::{Finding, Parts};
-use crate::catalogue::{Catalogue, Table};
+use crate::catalogue::{Catalog, Table};
+use crate::queries::{billing_name, sealed_for, search_text};
 use crate::rows::Field;
-use crate::tables::{billing_name, sealed_for, search_text};
 use crate::{StoreError, Tx, Vault};
 
 /// A check of some values of a row: those of `columns`.
@@ -93,7 +93,7 @@ pub(super) const CHECKS: &[Check] = &[
         |row, _| text(row, |text| reads(serde_json::from_str::<Vec<EventType>>(text)))),
     readable("webhook_events", &["type"], |row, _| text(row, |text| EventType::from_name(text).is_some())),
     readable("webhook_events", &["data"], |row, _| text(row, |text| reads(EventData::from_image(text)))),
-    readable("mails", &["letter"], |row, _| text(row, |text| reads(serde_json::from_str::<Letter>(text)))),
+    readable("mails", &["letter"], |row, _| text(row, |text| reads(serde_json::from_str::<MailContent>(text)))),
 ];
 
 fn reads<T, E: Display>(parsed: Result<T, E>) -> bool {
@@ -160,7 +160,7 @@ fn answer_opens(row: &[&Field], vault: &dyn Vault) -> bool {
 
 pub(super) async fn examine(
     tx: &mut Tx<'_>,
-    catalogue: &Catalogue,
+    catalogue: &Catalog,
     found: &mut impl FnMut(Finding),
 ) -> Result<(), StoreError> {
     let vault = tx.vault()?;

@@ -8,7 +8,7 @@ use super::connection::Connection;
 use super::limits::MIGRATION_MS;
 use super::values::value;
 use crate::StoreError;
-use crate::catalogue::{Catalogue, Table};
+use crate::catalogue::{Catalog, Table};
 use crate::sql::{Param, Value, unexpected};
 
 /// Small tables that are the same on every node.
@@ -21,22 +21,22 @@ const ALONE: &str = "credentials";
 
 /// How a table is spread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Spread<'a> {
+enum Sharding<'a> {
     Copied,
     By { column: &'a str, beside: &'a str },
 }
 
-fn spread(table: &Table) -> Option<Spread<'_>> {
+fn spread(table: &Table) -> Option<Sharding<'_>> {
     if COPIED.contains(&table.name.as_str()) {
-        return Some(Spread::Copied);
+        return Some(Sharding::Copied);
     }
     let column = table.key_columns().next()?.name.as_str();
     let beside = if [FIRST, ALONE].contains(&table.name.as_str()) { "none" } else { FIRST };
-    Some(Spread::By { column, beside })
+    Some(Sharding::By { column, beside })
 }
 
 /// What is done to the tables, in order.
-fn plan(catalogue: &Catalogue) -> Vec<(&str, Spread<'_>)> {
+fn plan(catalogue: &Catalog) -> Vec<(&str, Sharding<'_>)> {
     let first = catalogue.tables.iter().filter(|table| table.name == FIRST);
     let others = catalogue.tables.iter().filter(|table| table.name != FIRST);
     first.chain(others).filter_map(|table| Some((table.name.as_str(), spread(table)?))).collect()
@@ -44,7 +44,7 @@ fn plan(catalogue: &Catalogue) -> Vec<(&str, Spread<'_>)> {
 
 /// Spreads every table that is not spread yet; answers with their names.
 pub(super) async fn distribute(connection: &Connection) -> Result<Vec<String>, StoreError> {
-    let catalogue = Catalogue::now()?;
+    let catalogue = Catalog::now()?;
     if !found(connection, "SELECT 1 FROM pg_catalog.pg_extension WHERE extname = ?1", "citus").await? {
         return Err(StoreError::Unavailable(
             "tables can be spread with the extension Citus only, which this database does not have: put citus \
@@ -65,10 +65,10 @@ pub(super) async fn distribute(connection: &Connection) -> Result<Vec<String>, S
         );
         connection.run(&begin).await.map_err(|(error, _)| error)?;
         match spread {
-            Spread::Copied => {
+            Sharding::Copied => {
                 ask(connection, "SELECT create_reference_table(CAST(?1 AS regclass))", &[table]).await?
             }
-            Spread::By { column, beside } => {
+            Sharding::By { column, beside } => {
                 let sql = "SELECT create_distributed_table(CAST(?1 AS regclass), ?2, colocate_with => ?3)";
                 ask(connection, sql, &[table, column, beside]).await?;
             }
@@ -97,15 +97,15 @@ mod tests {
 
     #[test]
     fn every_table_is_spread_once_and_tenants_lie_beside_their_organization() {
-        let catalogue = Catalogue::now().unwrap();
+        let catalogue = Catalog::now().unwrap();
         let plan = plan(&catalogue);
         assert_eq!(plan.len(), catalogue.tables.len());
-        assert_eq!(plan[0], (FIRST, Spread::By { column: "id", beside: "none" }));
+        assert_eq!(plan[0], (FIRST, Sharding::By { column: "id", beside: "none" }));
         for (table, spread) in &plan[1..] {
             match spread {
-                Spread::Copied => assert!(COPIED.contains(table)),
-                Spread::By { column, .. } if *table == ALONE => assert_eq!(*column, "secret_hash"),
-                Spread::By { column, beside } => {
+                Sharding::Copied => assert!(COPIED.contains(table)),
+                Sharding::By { column, .. } if *table == ALONE => assert_eq!(*column, "secret_hash"),
+                Sharding::By { column, beside } => {
                     assert_eq!((*column, *beside), ("organization_id", FIRST), "{table}");
                 }
             }

@@ -14,14 +14,14 @@ use super::limits::OPERATION_IDLE;
 use super::session::{Session, Transaction};
 use crate::sql::unexpected;
 use crate::tx::Touched;
-use crate::{Operation, StoreError, Tx};
+use crate::{StoreError, Tx, UseCase};
 
 /// Whether an operation did what it was to do.
 pub(super) type Ran<'a> = Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
 
 /// An operation whose type is of no concern.
 pub(super) trait Job: Send {
-    /// [`Operation::organization`].
+    /// [`UseCase::organization`].
     fn organization(&self) -> Option<OrganizationId>;
 
     /// Whether nobody waits for it any more.
@@ -37,11 +37,11 @@ pub(super) trait Job: Send {
     fn settle(&mut self, committed: Result<(), StoreError>);
 }
 
-type Outcome<O> = Result<<O as Operation>::Output, <O as Operation>::Error>;
+type Outcome<O> = Result<<O as UseCase>::Output, <O as UseCase>::Error>;
 /// A job of any operation.
 pub(super) type AnyJob = Box<dyn Job>;
 
-struct Typed<O: Operation> {
+struct Typed<O: UseCase> {
     operation: O,
     shared: Arc<Shared>,
     outcome: Option<Outcome<O>>,
@@ -50,10 +50,7 @@ struct Typed<O: Operation> {
 }
 
 /// A job, and where its answer comes.
-pub(super) fn job<O: Operation>(
-    shared: &Arc<Shared>,
-    operation: O,
-) -> (AnyJob, oneshot::Receiver<Outcome<O>>) {
+pub(super) fn job<O: UseCase>(shared: &Arc<Shared>, operation: O) -> (AnyJob, oneshot::Receiver<Outcome<O>>) {
     let (reply, answer) = oneshot::channel();
     let job = Typed {
         operation,
@@ -65,7 +62,7 @@ pub(super) fn job<O: Operation>(
     (Box::new(job), answer)
 }
 
-impl<O: Operation> Job for Typed<O> {
+impl<O: UseCase> Job for Typed<O> {
     fn organization(&self) -> Option<OrganizationId> {
         self.operation.organization()
     }

@@ -1,5 +1,5 @@
 //! The connection on which nodes hear each other: that a credential may have lost a right, and what
-//! [`crate::Company`] tells.
+//! [`crate::PeerChannel`] tells.
 //!
 //! A node that hears nothing believes what it remembers for half a second only, so that the channel makes a
 //! revocation faster and never decides it.
@@ -74,7 +74,7 @@ impl Listener {
             None => drop(self.shared.upgrade().map(|shared| shared.generation.advance())),
         }
         while let Some(text) = self.told.recv().await {
-            // The text has no quotes: `Company::tell` sees to it.
+            // The text has no quotes: `PeerChannel::tell` sees to it.
             say(&client, &format!("NOTIFY {TALK}, '{}{text}'", self.node)).await?;
         }
         Ok(())

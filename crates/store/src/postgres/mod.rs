@@ -39,10 +39,10 @@ use tokio::sync::{Mutex as Turn, Notify, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio_postgres::Row;
 
-use crate::company::{Company, Gossip};
-use crate::searches::{Place, Searches};
+use crate::company::{PeerBroadcast, PeerChannel};
+use crate::searches::{ListQueryLimiter, Place};
 use crate::sql::{Param, unexpected};
-use crate::{Engine, Generation, Moments, Operation, Search, Store, StoreError, Tx, Vault};
+use crate::{Engine, Generation, ListQuery, Moments, Store, StoreError, Tx, UseCase, Vault};
 use connection::Connection;
 use job::AnyJob;
 use session::{Mode, NotCommitted};
@@ -69,7 +69,7 @@ struct Shared {
     runtime: Handle,
     moments: Moments,
     generation: Generation,
-    gossip: Gossip,
+    gossip: PeerBroadcast,
     webhooks: Notify,
     mail: Notify,
     vault: OnceLock<Arc<dyn Vault>>,
@@ -168,7 +168,7 @@ pub struct Postgres {
     queues: Mutex<Option<Queues>>,
     next: AtomicUsize,
     readers: Vec<Turn<Option<Arc<Connection>>>>,
-    searches: Searches,
+    searches: ListQueryLimiter,
     searchers: Mutex<Vec<Arc<Connection>>>,
     writers: Mutex<Vec<JoinHandle<()>>>,
     listener: Option<JoinHandle<()>>,
@@ -215,7 +215,7 @@ pub async fn open(target: Target, migrate: Migrate, moments: Moments) -> Result<
     let runtime = runtime.ok_or_else(|| unexpected("no runtime"))?;
     // Two nodes with one name would overhear each other, for half a second at the most.
     let node = format!("{:016x}", RandomState::new().build_hasher().finish());
-    let (gossip, told) = Gossip::new();
+    let (gossip, told) = PeerBroadcast::new();
     let shared = Arc::new(Shared {
         target,
         runtime,
@@ -252,7 +252,7 @@ pub async fn open(target: Target, migrate: Migrate, moments: Moments) -> Result<
         queues: Mutex::new(Some(queues)),
         next: AtomicUsize::new(0),
         readers,
-        searches: Searches::new(),
+        searches: ListQueryLimiter::new(),
         searchers: Mutex::default(),
         writers: Mutex::new(writers),
         listener,
@@ -273,7 +273,7 @@ impl Postgres {
     }
 
     /// Behind a pooler nobody can listen.
-    pub(crate) fn company(&self) -> Option<Company> {
+    pub(crate) fn company(&self) -> Option<PeerChannel> {
         self.listener.as_ref().map(|_| self.shared.gossip.company())
     }
 
@@ -285,13 +285,13 @@ impl Postgres {
         &self.shared.mail
     }
 
-    pub(crate) fn seal_with(&self, vault: Arc<dyn Vault>) {
+    pub(crate) fn set_vault(&self, vault: Arc<dyn Vault>) {
         if self.shared.vault.set(vault).is_err() {
             tracing::warn!("the store keeps the vault that it has");
         }
     }
 
-    pub(crate) async fn write<O: Operation>(&self, operation: O) -> Result<O::Output, O::Error> {
+    pub(crate) async fn write<O: UseCase>(&self, operation: O) -> Result<O::Output, O::Error> {
         let near = operation.organization();
         let (job, answer) = job::job(&self.shared, operation);
         {
@@ -364,14 +364,14 @@ impl Postgres {
         Ok(self.reading().first(sql, &[], |row| row.get::<String>(0)).await?.as_deref() == Some("off"))
     }
 
-    pub(crate) async fn search<S: Search>(&self, search: &S) -> Result<S::Output, StoreError> {
+    pub(crate) async fn search<S: ListQuery>(&self, search: &S) -> Result<S::Output, StoreError> {
         let place = self.searches.place(search.organization()).await?;
         let known = self.searchers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = match known.filter(|known| !known.is_lost()) {
             Some(connection) => connection,
             None => Arc::new(self.shared.connect().await?),
         };
-        let transaction = session::Transaction::new(Arc::clone(&connection), Mode::Search);
+        let transaction = session::Transaction::new(Arc::clone(&connection), Mode::ListQuery);
         let mut under_way = UnderWay(Some((transaction, place)), self.shared.runtime.clone());
         let Some((transaction, _)) = &mut under_way.0 else { return Err(unexpected("no transaction")) };
         let session = Session::Searching(transaction);

@@ -25,7 +25,7 @@ pub(super) enum Mode {
     /// Of several operations, none of which may keep the others waiting.
     Shared,
     /// Of a search, which changes nothing.
-    Search,
+    ListQuery,
     /// Of who reads all data as they are at one moment, for as long as it takes.
     Snapshot,
 }
@@ -67,17 +67,17 @@ impl Transaction {
         let (statement_ms, lock_ms, idle_ms) = match mode {
             Mode::Alone => (limits::STATEMENT_MS, limits::LOCK_MS, limits::IDLE_MS),
             Mode::Shared => (limits::STATEMENT_MS, limits::LOCK_SHARED_MS, limits::IDLE_MS),
-            Mode::Search => (limits::SEARCH_MS, limits::LOCK_MS, limits::IDLE_MS),
+            Mode::ListQuery => (limits::SEARCH_MS, limits::LOCK_MS, limits::IDLE_MS),
             Mode::Snapshot => (0, limits::LOCK_MS, 0),
         };
         match mode {
-            Mode::Search | Mode::Snapshot => before.push_str(" READ ONLY"),
+            Mode::ListQuery | Mode::Snapshot => before.push_str(" READ ONLY"),
             Mode::Shared if !connection.is_pooled() => {
                 before.push_str(&format!("; SET LOCAL lock_timeout = {lock_ms}"));
             }
             _ => {}
         }
-        if connection.is_pooled() || matches!(mode, Mode::Search | Mode::Snapshot) {
+        if connection.is_pooled() || matches!(mode, Mode::ListQuery | Mode::Snapshot) {
             before.push_str(&format!(
                 "; SET LOCAL statement_timeout = {statement_ms}; SET LOCAL lock_timeout = {lock_ms};
                  SET LOCAL idle_in_transaction_session_timeout = {idle_ms}"
@@ -353,12 +353,12 @@ impl Session<'_> {
         }
     }
 
-    pub(crate) fn begin_part(&mut self) -> Result<(), StoreError> {
+    pub(crate) fn begin_savepoint(&mut self) -> Result<(), StoreError> {
         self.writing()?.then("SAVEPOINT part");
         Ok(())
     }
 
-    pub(crate) fn end_part(&mut self, keep: bool) -> Result<(), StoreError> {
+    pub(crate) fn end_savepoint(&mut self, keep: bool) -> Result<(), StoreError> {
         let transaction = self.writing()?;
         if keep && transaction.failed {
             return Err(unexpected("a part in which a query failed is to be kept"));

@@ -15,7 +15,7 @@ use super::*;
 #[derive(Clone)]
 struct Append(Vec<usize>);
 
-impl Operation for Append {
+impl UseCase for Append {
     type Output = ();
     type Error = StoreError;
 
@@ -68,7 +68,7 @@ impl Writer {
             queue: Mutex::default(),
             readers: Mutex::default(),
             threads: Mutex::default(),
-            searches: Searches::new(),
+            searches: ListQueryLimiter::new(),
             vault: Arc::default(),
             webhooks: Arc::default(),
             mail: Arc::default(),
@@ -79,7 +79,7 @@ impl Writer {
     /// Queues the operations, lets the writer run them as one batch, and tells how each ended.
     async fn batch<O, const N: usize>(&mut self, operations: [O; N]) -> [Result<(), StoreError>; N]
     where
-        O: Operation<Output = (), Error = StoreError>,
+        O: UseCase<Output = (), Error = StoreError>,
     {
         let Self { connection, sqlite, .. } = self;
         let (queue, jobs) = sync_channel(QUEUE);
@@ -141,7 +141,7 @@ async fn what_is_answered_on_a_full_disk_is_true() {
 /// Goes on after an error as if nothing had happened.
 struct Careless(Append);
 
-impl Operation for Careless {
+impl UseCase for Careless {
     type Output = ();
     type Error = StoreError;
 

@@ -8,7 +8,7 @@ use tenantry_core::audit::AuditEntry;
 use tenantry_core::customer::Customer;
 use tenantry_core::member::{Member, MemberRole};
 use tenantry_core::team::TeamRole;
-use tenantry_store::{CustomerFilter, Operation, StoreError, Tx};
+use tenantry_store::{CustomerFilter, StoreError, Tx, UseCase};
 use tokio::task::JoinSet;
 
 use crate::fixtures::*;
@@ -46,7 +46,7 @@ enum Step {
 /// Steps, one after the other.
 struct Steps(Vec<Step>);
 
-impl Operation for Steps {
+impl UseCase for Steps {
     type Output = ();
     type Error = Failure;
 
@@ -167,7 +167,7 @@ async fn an_operation_sees_its_own_changes_and_nobody_else_does(database: Databa
 /// Holds the writer until the test lets go, so that everything queued meanwhile is one batch.
 struct Hold(Mutex<Receiver<()>>);
 
-impl Operation for Hold {
+impl UseCase for Hold {
     type Output = ();
     type Error = Failure;
 
@@ -239,13 +239,13 @@ async fn a_part_is_kept_or_undone_alone(database: Database) {
     run!(store, (), |(), tx, _| {
         tx.customer_insert(&customer(1, 1)).await?;
         for (number, keep) in [(2, false), (3, true), (4, false), (5, true)] {
-            tx.begin_part().await?;
+            tx.begin_savepoint().await?;
             tx.customer_insert(&customer(1, number)).await?;
             // What fails in a part is undone with it: it cannot be kept.
             if !keep {
                 assert!(tx.customer_insert(&customer(1, 1)).await.is_err());
             }
-            tx.end_part(keep).await?;
+            tx.end_savepoint(keep).await?;
         }
         Ok(tx.customer_insert(&customer(1, 6)).await?)
     })
@@ -260,14 +260,14 @@ async fn a_part_is_kept_or_undone_alone(database: Database) {
 async fn an_unfinished_part_goes_with_its_operation(database: Database) {
     let store = database.open().await;
     let outcome = run!(store, (), |(), tx, _| {
-        tx.begin_part().await?;
+        tx.begin_savepoint().await?;
         tx.customer_insert(&customer(1, 1)).await?;
         Err::<(), _>(Failure::OnPurpose)
     });
     assert!(matches!(outcome, Err(Failure::OnPurpose)));
     assert_eq!(customers_total(&store, 1).await, 0);
     run!(store, (), |(), tx, _| {
-        tx.begin_part().await?;
+        tx.begin_savepoint().await?;
         Ok(tx.customer_insert(&customer(1, 2)).await?)
     })
     .unwrap();

@@ -1,7 +1,7 @@
 //! What moves all data knows every table and column there is; and rows go in as they came out.
 
 use tenantry_core::member::MemberRole;
-use tenantry_store::{Catalogue, Field};
+use tenantry_store::{Catalog, Field};
 
 use crate::doctor::sound;
 use crate::fixtures::*;
@@ -17,7 +17,7 @@ on_every_engine!(
 
 async fn the_catalogue_is_the_schema(database: Database) {
     database.open().await.close().await;
-    let (catalogue, schema) = (Catalogue::now().unwrap(), database.tables());
+    let (catalogue, schema) = (Catalog::now().unwrap(), database.tables());
     let known: Vec<&str> = schema.keys().map(String::as_str).collect();
     let mut named: Vec<&str> = catalogue.tables.iter().map(|table| table.name.as_str()).collect();
     named.sort_unstable();
@@ -44,7 +44,7 @@ async fn rows_are_read_in_parts_and_stored_again(database: Database) {
     sound(&store).await;
     let target = other.open().await;
     let mut snapshot = store.snapshot().await.unwrap();
-    for table in Catalogue::now().unwrap().tables {
+    for table in Catalog::now().unwrap().tables {
         let whole = snapshot.tx().unwrap().rows_after(&table, None, 1_000).await.unwrap();
         let (mut parts, mut after): (Vec<Vec<Field>>, _) = (Vec::new(), None);
         loop {
@@ -63,7 +63,7 @@ async fn rows_are_read_in_parts_and_stored_again(database: Database) {
         dump.into_iter().filter(|row| !row.starts_with("schema_migrations")).collect()
     };
     assert_eq!(data(database.dump()), data(other.dump()));
-    for table in Catalogue::now().unwrap().tables {
+    for table in Catalog::now().unwrap().tables {
         while run!(target, table.clone(), |table, tx, _| Ok(tx.rows_clear(table, 2).await?)).unwrap() > 0 {}
     }
     assert!(data(other.dump()).is_empty());

@@ -274,9 +274,9 @@ async fn a_refused_statement_does_not_end_the_operation(database: Database) {
     run!(store, (owner, others), |(owner, others), tx, _| {
         tx.member_insert(&others[0]).await?;
         let same_address = Member { id: member_id(4), role: MemberRole::Member, ..owner.clone() };
-        tx.begin_part().await?;
+        tx.begin_savepoint().await?;
         let refused = tx.member_insert(&same_address).await.unwrap_err();
-        tx.end_part(false).await?;
+        tx.end_savepoint(false).await?;
         assert!(refused.is_violation_of("members_email"), "{refused}");
         assert!(!refused.is_violation_of("members_owner"));
         Ok(tx.member_insert(&others[1]).await?)

@@ -9,13 +9,15 @@ use tenantry_core::ids::{
     AuditId, EmailUpdateId, MailId, OrganizationId, SessionId, WebhookDeliveryId, WebhookEndpointId,
     WebhookEventId,
 };
-use tenantry_core::mail::{Letter, QueuedMail};
+use tenantry_core::mail::{MailContent, QueuedMail};
 use tenantry_core::member::MemberRole;
-use tenantry_core::portal::{EmailUpdate, Session};
+use tenantry_core::portal::{CustomerSession, EmailUpdate};
 use tenantry_core::team::TeamRole;
-use tenantry_core::webhook::{Endpoint, EndpointUrl, Event, EventData, EventType, Format, Secret};
+use tenantry_core::webhook::{
+    EndpointUrl, Event, EventData, EventType, SigningSecret, WebhookEndpoint, WebhookFormat,
+};
 use tenantry_store::doctor::{Finding, examine, rules};
-use tenantry_store::{Catalogue, Store, Vault, WebhookDelivery};
+use tenantry_store::{Catalog, Store, Vault, WebhookDelivery};
 use uuid::Uuid;
 
 use crate::fixtures::*;
@@ -282,7 +284,7 @@ async fn written_down(store: &Store) {
 
 async fn portal(store: &Store) {
     let organization = organization_id(1);
-    let session = Session {
+    let session = CustomerSession {
         id: SessionId::new(id(1)),
         organization,
         created_at: at(1),
@@ -306,7 +308,7 @@ async fn portal(store: &Store) {
         created_at: at(1),
         expires_at: None,
         to: "new@example.com".parse().unwrap(),
-        letter: Letter::TeamMemberAdded {
+        letter: MailContent::TeamMemberAdded {
             organization: "One".into(),
             role: TeamRole::Developer,
             inviter: None,
@@ -325,15 +327,15 @@ async fn portal(store: &Store) {
 
 async fn webhooks(store: &Store, about: &tenantry_core::customer::Customer) {
     let organization = organization_id(1);
-    let endpoint = Endpoint {
+    let endpoint = WebhookEndpoint {
         id: WebhookEndpointId::new(id(4)),
         organization,
         created_at: at(1),
         modified_at: None,
         url: EndpointUrl::stored("https://hooks.example.com/".to_owned()),
         name: None,
-        format: Format::Raw,
-        secret: Some(Secret::stored("0123456789abcdef0123456789abcdef".to_owned())),
+        format: WebhookFormat::Raw,
+        secret: Some(SigningSecret::stored("0123456789abcdef0123456789abcdef".to_owned())),
         events: vec![EventType::CustomerCreated],
         enabled: true,
         enabled_since: at(1),
@@ -388,7 +390,7 @@ async fn every_broken_rule_is_found(database: Database) {
     assert_eq!(known, broken, "every rule is broken once");
     let store = with_vault(&database).await;
     sound(&store).await;
-    let tables = Catalogue::now().unwrap().tables;
+    let tables = Catalog::now().unwrap().tables;
     let (mut snapshot, mut rows) = (store.snapshot().await.unwrap(), Vec::new());
     for table in tables {
         let of_it = snapshot.tx().unwrap().rows_after(&table, None, 1_000).await.unwrap();

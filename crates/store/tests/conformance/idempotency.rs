@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tenantry_core::ids::MemberId;
-use tenantry_store::{Claim, KeyUse, Store, StoreError, StoredAnswer, Vault};
+use tenantry_store::{IdempotencyClaim, IdempotencyState, Store, StoreError, StoredResponse, Vault};
 
 use crate::fixtures::*;
 use crate::support::{Database, Failure};
@@ -18,12 +18,16 @@ on_every_engine!(
     expired_records_are_swept,
 );
 
-pub(crate) fn claim(organization: u32, key: &str) -> Claim {
-    Claim { space: organization_id(organization).into(), key: key.to_owned(), fingerprint: [7; 32] }
+pub(crate) fn claim(organization: u32, key: &str) -> IdempotencyClaim {
+    IdempotencyClaim {
+        space: organization_id(organization).into(),
+        key: key.to_owned(),
+        fingerprint: [7; 32],
+    }
 }
 
-fn answer(status: u16) -> StoredAnswer {
-    StoredAnswer { status, body: b"{\"secret\":\"s-3-c-r-3-t\"}".to_vec() }
+fn answer(status: u16) -> StoredResponse {
+    StoredResponse { status, body: b"{\"secret\":\"s-3-c-r-3-t\"}".to_vec() }
 }
 
 /// Seals by turning every byte, and what it is for, around.
@@ -42,11 +46,11 @@ impl Vault for Around {
 
 pub(crate) async fn with_vault(database: &Database) -> Store {
     let store = database.open().await;
-    store.seal_with(Arc::new(Around));
+    store.set_vault(Arc::new(Around));
     store
 }
 
-async fn claimed(store: &Store, claim: Claim, now: i64, until: i64) -> bool {
+async fn claimed(store: &Store, claim: IdempotencyClaim, now: i64, until: i64) -> bool {
     run!(store, (claim, at(now), at(until)), |(claim, now, until), tx, _| {
         Ok(tx.idempotency_claim(claim, *now, *until).await?)
     })
@@ -56,7 +60,7 @@ async fn claimed(store: &Store, claim: Claim, now: i64, until: i64) -> bool {
 /// Claims a key and answers it.
 pub(crate) async fn answered(
     store: &Store,
-    claim: Claim,
+    claim: IdempotencyClaim,
     status: u16,
     shown_until: Option<i64>,
 ) -> Result<(), Failure> {
@@ -76,10 +80,10 @@ async fn a_claim_and_its_answer(database: Database) {
         })
         .unwrap();
         let found = read!(store, idempotency_use(&claim(1, "k"), at(until - 1)));
-        assert_eq!(found, Some(KeyUse::Answered(answer(status))));
+        assert_eq!(found, Some(IdempotencyState::Answered(answer(status))));
     }
-    let other = Claim { fingerprint: [8; 32], ..claim(1, "k") };
-    assert_eq!(read!(store, idempotency_use(&other, at(0))), Some(KeyUse::OtherRequest));
+    let other = IdempotencyClaim { fingerprint: [8; 32], ..claim(1, "k") };
+    assert_eq!(read!(store, idempotency_use(&other, at(0))), Some(IdempotencyState::OtherRequest));
     assert_eq!(read!(store, idempotency_use(&claim(1, "K"), at(0))), None);
     assert_eq!(read!(store, idempotency_use(&claim(2, "k"), at(0))), None);
 }
@@ -96,8 +100,8 @@ async fn a_claim_that_is_rolled_back_never_was(database: Database) {
 
 async fn whose_a_key_is(database: Database) {
     let store = database.open().await;
-    let member = Claim { space: MemberId::new(user_id(1).uuid()).into(), ..claim(1, "k") };
-    let person = Claim { space: user_id(2).into(), ..claim(1, "k") };
+    let member = IdempotencyClaim { space: MemberId::new(user_id(1).uuid()).into(), ..claim(1, "k") };
+    let person = IdempotencyClaim { space: user_id(2).into(), ..claim(1, "k") };
     for claim in [claim(1, "k"), claim(2, "k"), member, person] {
         assert!(claimed(&store, claim.clone(), 0, 9).await, "{claim:?}");
         assert!(!claimed(&store, claim, 0, 9).await);
@@ -108,8 +112,8 @@ async fn a_sealed_answer_is_shown_until_its_end(database: Database) {
     let store = with_vault(&database).await;
     answered(&store, claim(1, "k"), 201, Some(5)).await.unwrap();
     let shown = async |now| read!(store, idempotency_use(&claim(1, "k"), at(now)));
-    assert_eq!(shown(4).await, Some(KeyUse::Answered(answer(201))));
-    assert_eq!(shown(5).await, Some(KeyUse::Forgotten), "whether the sweep came by or not");
+    assert_eq!(shown(4).await, Some(IdempotencyState::Answered(answer(201))));
+    assert_eq!(shown(5).await, Some(IdempotencyState::Forgotten), "whether the sweep came by or not");
     assert!(!claimed(&store, claim(1, "k"), 99, 200).await, "the key is taken all the same");
     // A new claim of the key begins anew.
     assert!(claimed(&store, claim(1, "k"), 100, 200).await);
@@ -117,7 +121,7 @@ async fn a_sealed_answer_is_shown_until_its_end(database: Database) {
         Ok(tx.idempotency_answer(&claim(1, "k"), answer, None).await?)
     })
     .unwrap();
-    assert_eq!(shown(150).await, Some(KeyUse::Answered(answer(202))));
+    assert_eq!(shown(150).await, Some(IdempotencyState::Answered(answer(202))));
     assert!(database.holds(&answer(202).body));
 }
 
@@ -131,8 +135,8 @@ async fn a_sealed_answer_is_read_by_its_own_request_alone(database: Database) {
     assert!(matches!(refused, Err(StoreError::Unexpected(_))), "{refused:?}");
     let refused = answered(&without, claim(1, "l"), 201, Some(5)).await;
     assert!(matches!(refused, Err(Failure::Store(StoreError::Unexpected(_)))), "nothing is stored unsealed");
-    let other = Claim { fingerprint: [8; 32], ..claim(1, "k") };
-    assert_eq!(read!(store, idempotency_use(&other, at(1))), Some(KeyUse::OtherRequest));
+    let other = IdempotencyClaim { fingerprint: [8; 32], ..claim(1, "k") };
+    assert_eq!(read!(store, idempotency_use(&other, at(1))), Some(IdempotencyState::OtherRequest));
 }
 
 async fn sealed_answers_are_taken_away_a_few_at_a_time(database: Database) {
@@ -147,10 +151,10 @@ async fn sealed_answers_are_taken_away_a_few_at_a_time(database: Database) {
     }
     for end in 1..=10 {
         let found = read!(store, idempotency_use(&claim(1, &format!("k{end}")), at(0)));
-        assert_eq!(found == Some(KeyUse::Forgotten), end <= 7, "{end}");
+        assert_eq!(found == Some(IdempotencyState::Forgotten), end <= 7, "{end}");
     }
     let open = read!(store, idempotency_use(&claim(1, "open"), at(99)));
-    assert_eq!(open, Some(KeyUse::Answered(answer(201))));
+    assert_eq!(open, Some(IdempotencyState::Answered(answer(201))));
 }
 
 async fn expired_records_are_swept(database: Database) {

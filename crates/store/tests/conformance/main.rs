@@ -1,4 +1,4 @@
-//! What every engine must do. The tests speak through `Store`, `Operation` and `Tx` alone; what differs
+//! What every engine must do. The tests speak through `Store`, `UseCase` and `Tx` alone; what differs
 //! between engines stands in [`support`]. A second engine is a second module in `on_every_engine!`.
 #![allow(
     clippy::unwrap_used,

@@ -8,8 +8,10 @@ use tenantry_core::Moment;
 use tenantry_core::ids::{OrganizationId, WebhookEndpointId, WebhookEventId};
 use tenantry_core::organization::Organization;
 use tenantry_core::team::TeamRole;
-use tenantry_core::webhook::{Endpoint, EndpointUrl, Event, EventData, EventType, Format, Secret};
-use tenantry_store::{Company, Operation, Search, Store, StoreError, Tx, WebhookLane, WebhookLaneDue};
+use tenantry_core::webhook::{
+    EndpointUrl, Event, EventData, EventType, SigningSecret, WebhookEndpoint, WebhookFormat,
+};
+use tenantry_store::{DeliveryQueue, DueQueue, ListQuery, PeerChannel, Store, StoreError, Tx, UseCase};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -52,11 +54,13 @@ async fn what_a_node_tells_the_others_hear() {
     // What a node told itself would have come before this.
     assert!(second.tell("answer".to_owned()));
     assert_eq!(first.hear().await.as_deref(), Some("answer"));
-    for unfit in ["it's".to_owned(), "a\\".to_owned(), "\u{e9}".to_owned(), "a".repeat(Company::BYTES + 1)] {
+    for unfit in
+        ["it's".to_owned(), "a\\".to_owned(), "\u{e9}".to_owned(), "a".repeat(PeerChannel::BYTES + 1)]
+    {
         assert!(!first.tell(unfit));
     }
-    assert!(first.tell("a".repeat(Company::BYTES)));
-    assert_eq!(second.hear().await.map(|text| text.len()), Some(Company::BYTES));
+    assert!(first.tell("a".repeat(PeerChannel::BYTES)));
+    assert_eq!(second.hear().await.map(|text| text.len()), Some(PeerChannel::BYTES));
 }
 
 #[tokio::test]
@@ -174,16 +178,16 @@ async fn ended<T: 'static>(mut task: JoinSet<T>) -> T {
     task.join_next().await.unwrap().unwrap()
 }
 
-fn endpoint() -> Endpoint {
-    Endpoint {
+fn endpoint() -> WebhookEndpoint {
+    WebhookEndpoint {
         id: WebhookEndpointId::new(Uuid::from_u128(4)),
         organization: organization_id(1),
         created_at: at(1),
         modified_at: None,
         url: EndpointUrl::stored("https://hooks.example.com/".to_owned()),
         name: None,
-        format: Format::Raw,
-        secret: Some(Secret::stored("0123456789abcdef0123456789abcdef".to_owned())),
+        format: WebhookFormat::Raw,
+        secret: Some(SigningSecret::stored("0123456789abcdef0123456789abcdef".to_owned())),
         events: vec![EventType::CustomerCreated],
         enabled: true,
         enabled_since: at(1),
@@ -232,7 +236,7 @@ async fn a_lane_that_is_settled_while_an_event_is_written_knows_of_it() {
     ended(writing).await.unwrap();
     ended(settling).await.unwrap();
     let due = read!(one, webhook_lanes_due(at(10), 10, 10));
-    assert_eq!(due.iter().map(|lane| lane.lane).collect::<Vec<_>>(), [WebhookLane::First]);
+    assert_eq!(due.iter().map(|lane| lane.lane).collect::<Vec<_>>(), [DeliveryQueue::First]);
 }
 
 #[tokio::test]
@@ -241,7 +245,7 @@ async fn a_lane_that_somebody_is_busy_with_is_not_waited_for() {
     let (one, two) = (with_vault(&database).await, with_vault(&database).await);
     let gate = Arc::new(Semaphore::new(0));
     let of = endpoint();
-    let lane = WebhookLaneDue { organization: of.organization, endpoint: of.id, lane: WebhookLane::First };
+    let lane = DueQueue { organization: of.organization, endpoint: of.id, lane: DeliveryQueue::First };
     let take = async || {
         run!(two.clone(), lane, |lane, tx, _| Ok(tx.webhook_lane_lease(*lane, at(2), at(20)).await?)).unwrap()
     };
@@ -263,7 +267,7 @@ fn in_state(database: &Database, which: &str) -> Vec<Vec<Option<String>>> {
 /// A search that does not end.
 struct Endless;
 
-impl Search for Endless {
+impl ListQuery for Endless {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
@@ -379,7 +383,7 @@ async fn nobody_waits_behind_who_waits_for_another_nodes_row() {
 /// An operation that is long and does next to nothing.
 struct Long;
 
-impl Operation for Long {
+impl UseCase for Long {
     type Output = ();
     type Error = StoreError;
 
@@ -393,7 +397,7 @@ impl Operation for Long {
 /// Takes an organization's row, and says that it is that one's.
 struct Touch(u32);
 
-impl Operation for Touch {
+impl UseCase for Touch {
     type Output = ();
     type Error = StoreError;
 

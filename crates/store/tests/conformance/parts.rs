@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tenantry_store::{Edge, Keyset, Part, Store};
+use tenantry_store::{Edge, Keyset, KeysetPage, Store};
 
 use crate::fixtures::*;
 use crate::support::Database;
@@ -30,10 +30,10 @@ async fn delete(store: &Store, number: u32) {
 }
 
 /// A part of organization 1's tokens, as their numbers.
-async fn part(store: &Store, edge: Edge, limit: usize) -> Part<u32> {
+async fn part(store: &Store, edge: Edge, limit: usize) -> KeysetPage<u32> {
     let found = read!(store, access_tokens_part(organization_id(1), Keyset { edge, limit }));
     let numbers = found.items.iter().map(|token| u32::try_from(token.created_at.as_micros()).unwrap());
-    Part { items: numbers.collect(), newer: found.newer, older: found.older }
+    KeysetPage { items: numbers.collect(), newer: found.newer, older: found.older }
 }
 
 async fn with(database: &Database, numbers: impl IntoIterator<Item = u32>) -> Store {
@@ -77,7 +77,7 @@ async fn parts_are_slices_of_the_whole(database: Database) {
 
 async fn neighbours_are_told_exactly(database: Database) {
     let store = with(&database, 1..=5).await;
-    let told = |items: &[u32], newer: Option<u32>, older: Option<u32>| Part {
+    let told = |items: &[u32], newer: Option<u32>, older: Option<u32>| KeysetPage {
         items: items.to_vec(),
         newer: newer.map(id),
         older: older.map(id),
@@ -107,7 +107,7 @@ async fn an_edge_outlives_its_row(database: Database) {
         delete(&store, number).await;
     }
     for edge in [Edge::Newest, Edge::After(id(3)), Edge::Before(id(3))] {
-        assert_eq!(part(&store, edge, 2).await, Part { items: vec![], newer: None, older: None });
+        assert_eq!(part(&store, edge, 2).await, KeysetPage { items: vec![], newer: None, older: None });
     }
 }
 
@@ -155,7 +155,10 @@ async fn a_part_is_of_one_tenant(database: Database) {
     for number in [1, 3, 5] {
         add(&store, 2, number).await;
     }
-    assert_eq!(part(&store, Edge::Newest, 9).await, Part { items: vec![4, 2], newer: None, older: None });
+    assert_eq!(
+        part(&store, Edge::Newest, 9).await,
+        KeysetPage { items: vec![4, 2], newer: None, older: None }
+    );
     assert_eq!(part(&store, Edge::After(id(4)), 1).await.older, None);
     assert_eq!(part(&store, Edge::Before(id(2)), 1).await.newer, None);
 }

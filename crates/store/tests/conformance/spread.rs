@@ -1,7 +1,7 @@
 //! Tables that are spread over the nodes of a Citus, or over partitions by a stand-in where there is none.
 
 use tenantry_core::member::MemberRole;
-use tenantry_store::Catalogue;
+use tenantry_store::Catalog;
 
 use crate::fixtures::*;
 use crate::nodes::operations_that_block_each_other;
@@ -20,7 +20,7 @@ async fn tables_are_spread_once_with_what_they_hold() {
     let spread = database.spread().await;
     if let Err(error) = refused {
         assert!(error.to_string().contains("with the extension Citus only"), "{error}");
-        assert_eq!(spread.len(), Catalogue::now().unwrap().tables.len());
+        assert_eq!(spread.len(), Catalog::now().unwrap().tables.len());
     }
     assert_eq!(database.spread().await, Vec::<String>::new());
     let store = database.open().await;

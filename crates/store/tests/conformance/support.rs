@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tempfile::TempDir;
 use tenantry_core::{Moment, Timestamp};
-use tenantry_store::{ColumnKind, Moments, Operation, Store, StoreError, Tx, postgres, sqlite};
+use tenantry_store::{ColumnKind, Moments, Store, StoreError, Tx, UseCase, postgres, sqlite};
 use tenantry_testkit::{Postgres, sqlite_rows};
 
 /// A table's columns, with the kinds that their type may stand for, and the columns of its primary key.
@@ -294,7 +294,7 @@ struct Do<I, T, F> {
     output: PhantomData<fn() -> T>,
 }
 
-impl<I, T, F> Operation for Do<I, T, F>
+impl<I, T, F> UseCase for Do<I, T, F>
 where
     I: Send + Sync + 'static,
     T: Send + 'static,

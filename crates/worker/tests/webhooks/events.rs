@@ -6,7 +6,7 @@ use tenantry_app::{Error, Requester};
 use tenantry_core::Moment;
 use tenantry_core::customer::{CustomerKind, NewCustomer};
 use tenantry_core::values::{EmailAddress, Metadata};
-use tenantry_store::{Operation, Tx};
+use tenantry_store::{Tx, UseCase};
 
 use super::{connected, customer, rename, text, worker};
 
@@ -146,7 +146,7 @@ async fn notices_for_chat_rooms() {
 /// Creates a customer and then fails.
 struct Undone;
 
-impl Operation for Undone {
+impl UseCase for Undone {
     type Output = ();
     type Error = Error;
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tenantry_app::limits::{WEBHOOK_SHARE, WEBHOOK_TAKEN};
 use tenantry_core::Moment;
 use tenantry_core::ids::{CustomerId, OrganizationId};
-use tenantry_store::{Operation, StoreError, Tx};
+use tenantry_store::{StoreError, Tx, UseCase};
 use tokio::sync::oneshot;
 
 use super::receiver::{Received, Receiver};
@@ -132,7 +132,7 @@ async fn ten_events_that_fail_switch_the_endpoint_off() {
     receiver.answers(500);
     let fail = async |count: usize| {
         for round in 0..count {
-            rename(&world, &format!("Failure {round}")).await;
+            rename(&world, &format!("DeliveryError {round}")).await;
             world.clock.advance_s(1);
         }
         for _ in 0..10 {
@@ -311,7 +311,7 @@ async fn what_was_told_is_forgotten_in_time() {
 /// Forgets what was told of a customer.
 struct Forget(OrganizationId, CustomerId);
 
-impl Operation for Forget {
+impl UseCase for Forget {
     type Output = usize;
     type Error = StoreError;
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use serde_json::json;
 use tenantry_app::limits::{PUT_OFF_S, WEBHOOK_LEASE_S, WEBHOOK_SHARE, WEBHOOK_SKIPPED, WEBHOOK_TAKEN};
-use tenantry_app::webhooks::Attempted;
+use tenantry_app::webhooks::DeliveryAttempt;
 use tenantry_core::Moment;
 use tenantry_core::ids::{OrganizationId, WebhookEndpointId};
-use tenantry_core::webhook::Attempt;
-use tenantry_store::{Operation, StoreError, Tx};
+use tenantry_core::webhook::DeliveryOutcome;
+use tenantry_store::{StoreError, Tx, UseCase};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -112,7 +112,7 @@ async fn endpoints_that_cannot_be_read_take_nobodys_turn_however_many_they_are()
 /// Holds the lanes of these endpoints until the second opens, and opens the first when it does.
 struct Hold(OrganizationId, Vec<WebhookEndpointId>, [Arc<Semaphore>; 2]);
 
-impl Operation for Hold {
+impl UseCase for Hold {
     type Output = ();
     type Error = StoreError;
     const IS_LONG: bool = true;
@@ -213,9 +213,15 @@ async fn a_name_that_is_forgotten_while_it_is_sent_does_not_come_back() {
     let path = format!("/v1/customers/{}?anonymize=true", text(&one["id"]));
     world.expect(204, "DELETE", &path, None).await;
     assert!(!world.holds("forgotten@acme.dev"));
-    let attempt = Attempt::Failed;
-    let attempted =
-        Attempted { claim, payload, attempt, http_code: None, response: None, retry_after_ms: Some(1_000) };
+    let attempt = DeliveryOutcome::Failed;
+    let attempted = DeliveryAttempt {
+        claim,
+        payload,
+        attempt,
+        http_code: None,
+        response: None,
+        retry_after_ms: Some(1_000),
+    };
     world.app.write(attempted).await.unwrap();
     assert!(!world.holds("forgotten@acme.dev"), "neither sent again nor shown");
     drop(receiver);

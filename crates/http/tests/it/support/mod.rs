@@ -25,7 +25,7 @@ use tenantry_core::token::{Scope, Scopes};
 use tenantry_core::values::{EmailAddress, OrganizationName, Slug, Website};
 use tenantry_core::{Moment, Timestamp};
 use tenantry_http::{Config, Front, Limits};
-use tenantry_store::{AuditLine, Operation, Tx};
+use tenantry_store::{AuditRecord, Tx, UseCase};
 use tenantry_testkit::Database;
 
 /// 2026-01-01T00:00:00Z. Every look at the clock is a millisecond later than the one before.
@@ -184,7 +184,7 @@ impl App {
     }
 
     /// What was written down of the organization so far.
-    pub(crate) async fn audit(&self, tenant: &Tenant) -> Vec<AuditLine> {
+    pub(crate) async fn audit(&self, tenant: &Tenant) -> Vec<AuditRecord> {
         let mut reader = self.use_cases().store().reader().unwrap();
         let mut tx = reader.tx().unwrap();
         tx.audit_log(tenant.id).await.unwrap()
@@ -275,7 +275,7 @@ impl One {
 /// Keeps the writer of an organization busy until it is let go.
 pub(crate) struct Busy(pub(crate) OrganizationId, pub(crate) Mutex<Receiver<()>>);
 
-impl Operation for Busy {
+impl UseCase for Busy {
     type Output = ();
     type Error = Error;
 

@@ -57,7 +57,7 @@ fn signed() -> Headers {
     headers("whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "evt_1", 7, BODY.as_bytes())
 }
 
-async fn post<R: Resolve>(sender: &Sender<R>, url: &str) -> Result<Answer, Failure> {
+async fn post<R: Resolve>(sender: &Sender<R>, url: &str) -> Result<Answer, DeliveryError> {
     sender.post(url, &signed(), Bytes::from_static(BODY.as_bytes())).await
 }
 
@@ -134,7 +134,7 @@ async fn a_receiver_that_says_nothing_times_out() {
     let (listener, authority, policy) = listener("127.0.0.1").await;
     let sender = Sender::new(policy).unwrap();
     let started = tokio::time::Instant::now();
-    assert_eq!(post(&sender, &format!("http://{authority}/")).await, Err(Failure::TimedOut));
+    assert_eq!(post(&sender, &format!("http://{authority}/")).await, Err(DeliveryError::TimedOut));
     assert_eq!(started.elapsed().as_secs(), 10);
     drop(listener);
 }
@@ -143,7 +143,7 @@ async fn a_receiver_that_says_nothing_times_out() {
 async fn a_name_server_that_says_nothing_times_out() {
     let sender = Sender::with(Policy::default(), Silence, &[]).unwrap();
     let failure = post(&sender, "https://x.dev/").await.unwrap_err();
-    assert_eq!(failure, Failure::TimedOut);
+    assert_eq!(failure, DeliveryError::TimedOut);
     assert!(!failure.is_permanent());
 }
 
@@ -196,7 +196,7 @@ async fn an_answer_that_is_not_http_or_too_long_is_a_failure() {
         let sender = Sender::new(policy).unwrap();
         let url = format!("http://{authority}/");
         let (outcome, _) = tokio::join!(post(&sender, &url), serve(&listener, answer));
-        assert!(matches!(outcome, Err(Failure::Transport(_))), "{outcome:?}");
+        assert!(matches!(outcome, Err(DeliveryError::Transport(_))), "{outcome:?}");
     }
 }
 
@@ -229,14 +229,14 @@ async fn one_inside_address_among_public_ones_is_enough_to_refuse() {
     for answer in [["8.8.8.8", "10.0.0.1"], ["::ffff:127.0.0.1", "2606:4700::1111"]] {
         let mixed = Answers::new(&[&answer]);
         let sender = Sender::with(Policy::default(), &mixed, &[]).unwrap();
-        assert!(matches!(post(&sender, "https://x.dev/").await, Err(Failure::Refused(_))));
+        assert!(matches!(post(&sender, "https://x.dev/").await, Err(DeliveryError::Refused(_))));
     }
 }
 
 #[tokio::test]
 async fn plain_http_is_for_named_hosts_only() {
     let sender = Sender::new(Policy::default()).unwrap();
-    assert!(matches!(post(&sender, "http://8.8.8.8/").await, Err(Failure::Refused(_))));
+    assert!(matches!(post(&sender, "http://8.8.8.8/").await, Err(DeliveryError::Refused(_))));
 }
 
 #[tokio::test]
@@ -257,7 +257,7 @@ async fn a_name_that_turns_inward_later_is_refused_then() {
     let target = Target::parse("https://x.dev:8443/", &[]).unwrap();
     let judged = addresses(&target, &sender.resolver).await.unwrap();
     assert_eq!(judged, ["8.8.8.8:8443".parse().unwrap(), "[2606:4700::1111]:8443".parse().unwrap()]);
-    assert!(matches!(post(&sender, "https://x.dev:8443/").await, Err(Failure::Refused(_))));
+    assert!(matches!(post(&sender, "https://x.dev:8443/").await, Err(DeliveryError::Refused(_))));
 }
 
 #[tokio::test]
@@ -279,11 +279,11 @@ async fn what_cannot_be_reached_may_be_tried_again() {
     let sender = Sender::with(policy, &names, &[]).unwrap();
     for _ in 0..2 {
         let failure = post(&sender, &url).await.unwrap_err();
-        assert!(matches!(failure, Failure::Transport(_)), "{failure:?}");
+        assert!(matches!(failure, DeliveryError::Transport(_)), "{failure:?}");
     }
     let unknown = Sender::with(Policy::default(), Ignorance, &[]).unwrap();
     let failure = post(&unknown, "https://x.dev/").await.unwrap_err();
-    assert_eq!(failure, Failure::Transport("the host is unknown: no such name".to_owned()));
+    assert_eq!(failure, DeliveryError::Transport("the host is unknown: no such name".to_owned()));
 }
 
 /// A certificate for `hooks.test`, and the server that shows it.
@@ -328,7 +328,7 @@ async fn a_certificate_of_another_name_or_authority_is_not_accepted() {
         let url = format!("https://{authority}/");
         let server = async { acceptor.accept(listener.accept().await.unwrap().0).await.is_err() };
         let (outcome, broken_off) = tokio::join!(post(&sender, &url), server);
-        let Err(Failure::Transport(text)) = outcome else { panic!("{outcome:?}") };
+        let Err(DeliveryError::Transport(text)) = outcome else { panic!("{outcome:?}") };
         assert!(text.contains("certificate"), "{text}");
         assert!(broken_off);
     }

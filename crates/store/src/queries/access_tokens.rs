@@ -6,7 +6,7 @@ use tenantry_core::ids::{OrganizationId, TokenId};
 use tenantry_core::token::{AccessToken, LAST_USE_KEPT_S};
 
 use super::credentials::{ACCESS_TOKEN, access_token};
-use super::{Keyset, Order, Page, Paged, Part, Query, count};
+use super::{Keyset, KeysetPage, Order, Page, Paged, Query, count};
 use crate::{StoreError, Tx};
 
 /// What access tokens can be ordered by.
@@ -79,7 +79,7 @@ impl Tx<'_> {
         &mut self,
         organization: OrganizationId,
         keyset: Keyset,
-    ) -> Result<Part<AccessToken>, StoreError> {
+    ) -> Result<KeysetPage<AccessToken>, StoreError> {
         let mut query = Query::new("FROM access_tokens WHERE organization_id = ?1 AND deleted_at IS NULL");
         query.params.push(organization.into());
         self.part(ACCESS_TOKEN, &query, keyset, access_token, |token| token.id.uuid()).await

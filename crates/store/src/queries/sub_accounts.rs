@@ -7,7 +7,7 @@ use tenantry_core::ids::OrganizationId;
 use tenantry_core::organization::Organization;
 
 use super::organizations::{COLUMNS, organization};
-use super::{Keyset, Part, Query, count};
+use super::{Keyset, KeysetPage, Query, count};
 use crate::{StoreError, Tx};
 
 impl Tx<'_> {
@@ -64,11 +64,11 @@ impl Tx<'_> {
         &mut self,
         parent: OrganizationId,
         keyset: Keyset,
-    ) -> Result<Part<(Organization, u64)>, StoreError> {
+    ) -> Result<KeysetPage<(Organization, u64)>, StoreError> {
         let mut query = Query::new("FROM organizations WHERE parent_id = ");
         let parent = query.param(parent);
         query.push(&format!("{parent} AND deleted_at IS NULL"));
-        let Part { items, newer, older } =
+        let KeysetPage { items, newer, older } =
             self.part(COLUMNS, &query, keyset, organization, |child| child.id.uuid()).await?;
         let ids: Vec<OrganizationId> = items.iter().map(|child| child.id).collect();
         let mut sizes = self.team_sizes(&ids).await?;
@@ -76,7 +76,7 @@ impl Tx<'_> {
             let size = sizes.remove(&child.id).unwrap_or(0);
             (child, size)
         });
-        Ok(Part { items: sized.collect(), newer, older })
+        Ok(KeysetPage { items: sized.collect(), newer, older })
     }
 
     /// How many people the teams of these organizations have.

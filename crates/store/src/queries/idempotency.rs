@@ -13,7 +13,7 @@ const FORGOTTEN: i64 = 0;
 
 /// An answer as it went over the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredAnswer {
+pub struct StoredResponse {
     /// HTTP status.
     pub status: u16,
     /// JSON body.
@@ -22,11 +22,11 @@ pub struct StoredAnswer {
 
 /// Whose keys they are: no two share one, whatever they call it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct KeySpace(Uuid);
+pub struct IdempotencyNamespace(Uuid);
 
 macro_rules! space_of {
     ($($id:ty),+) => {$(
-        impl From<$id> for KeySpace {
+        impl From<$id> for IdempotencyNamespace {
             fn from(id: $id) -> Self {
                 Self(id.uuid())
             }
@@ -38,9 +38,9 @@ space_of!(OrganizationId, UserId, CustomerId, MemberId);
 
 /// What a request with a key claims.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
+pub struct IdempotencyClaim {
     /// Whose key it is.
-    pub space: KeySpace,
+    pub space: IdempotencyNamespace,
     /// The client's key.
     pub key: String,
     /// SHA-256 of method, path and body.
@@ -52,7 +52,7 @@ pub(crate) fn sealed_for(space: Uuid, fingerprint: &[u8], key: &str) -> Vec<u8> 
     [space.as_bytes().as_slice(), fingerprint, key.as_bytes()].concat()
 }
 
-impl Claim {
+impl IdempotencyClaim {
     fn place(&self) -> [Param<'_>; 2] {
         [self.space.0.into(), self.key.as_str().into()]
     }
@@ -65,13 +65,13 @@ impl Claim {
 
 /// What became of the request that used a key first.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeyUse {
+pub enum IdempotencyState {
     /// It was another request.
     OtherRequest,
     /// It was answered with a secret that is no longer kept.
     Forgotten,
     /// It was answered so.
-    Answered(StoredAnswer),
+    Answered(StoredResponse),
 }
 
 struct Kept {
@@ -82,12 +82,17 @@ struct Kept {
 }
 
 impl Kept {
-    fn shown(self, claim: &Claim, now: Timestamp, vault: Option<&dyn Vault>) -> Result<KeyUse, StoreError> {
+    fn shown(
+        self,
+        claim: &IdempotencyClaim,
+        now: Timestamp,
+        vault: Option<&dyn Vault>,
+    ) -> Result<IdempotencyState, StoreError> {
         if self.fingerprint != claim.fingerprint {
-            return Ok(KeyUse::OtherRequest);
+            return Ok(IdempotencyState::OtherRequest);
         }
         if self.status == FORGOTTEN || self.shown_until.is_some_and(|until| until <= now) {
-            return Ok(KeyUse::Forgotten);
+            return Ok(IdempotencyState::Forgotten);
         }
         let body = match self.shown_until {
             None => self.body,
@@ -98,7 +103,7 @@ impl Kept {
             }
         };
         let status = u16::try_from(self.status).map_err(unexpected)?;
-        Ok(KeyUse::Answered(StoredAnswer { status, body }))
+        Ok(IdempotencyState::Answered(StoredResponse { status, body }))
     }
 }
 
@@ -114,9 +119,9 @@ impl Tx<'_> {
     /// When the database fails, or a sealed answer cannot be opened.
     pub async fn idempotency_use(
         &mut self,
-        claim: &Claim,
+        claim: &IdempotencyClaim,
         now: Timestamp,
-    ) -> Result<Option<KeyUse>, StoreError> {
+    ) -> Result<Option<IdempotencyState>, StoreError> {
         let vault = self.vault().ok();
         let kept = self
             .first(
@@ -139,7 +144,7 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn idempotency_claim(
         &mut self,
-        claim: &Claim,
+        claim: &IdempotencyClaim,
         now: Timestamp,
         expires_at: Timestamp,
     ) -> Result<bool, StoreError> {
@@ -176,8 +181,8 @@ impl Tx<'_> {
     /// When the database fails, or the answer cannot be sealed.
     pub async fn idempotency_answer(
         &mut self,
-        claim: &Claim,
-        answer: &StoredAnswer,
+        claim: &IdempotencyClaim,
+        answer: &StoredResponse,
         shown_until: Option<Timestamp>,
     ) -> Result<(), StoreError> {
         let sealed = match shown_until {

@@ -7,7 +7,7 @@ use crate::{StoreError, Tx};
 
 /// An event that waits for an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WaitingEvent {
+pub struct PendingEvent {
     /// The tenant.
     pub organization: OrganizationId,
     /// The event.
@@ -23,9 +23,9 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn webhook_events_waiting(
         &mut self,
-        after: Option<WaitingEvent>,
+        after: Option<PendingEvent>,
         limit: i64,
-    ) -> Result<Vec<WaitingEvent>, StoreError> {
+    ) -> Result<Vec<PendingEvent>, StoreError> {
         // No id is all zeros but the installation's, which has no events.
         let nil = uuid::Uuid::nil();
         let (organization, id) = after.map_or((nil, nil), |last| (last.organization.uuid(), last.id.uuid()));
@@ -34,7 +34,7 @@ impl Tx<'_> {
              WHERE (organization_id, id) > (?1, ?2) AND (state = 'pending' OR due_at IS NOT NULL)
              ORDER BY organization_id, id LIMIT ?3",
             &[organization.into(), id.into(), limit.into()],
-            |row| Ok(WaitingEvent { organization: row.get(0)?, id: row.get(1)?, endpoint: row.get(2)? }),
+            |row| Ok(PendingEvent { organization: row.get(0)?, id: row.get(1)?, endpoint: row.get(2)? }),
         )
         .await
     }
@@ -45,7 +45,7 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn webhook_event_give_up(
         &mut self,
-        event: WaitingEvent,
+        event: PendingEvent,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.submit(

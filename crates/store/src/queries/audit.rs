@@ -10,7 +10,7 @@ use crate::{StoreError, Tx};
 
 /// An entry of the audit log as it is read back, without the images of the row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditLine {
+pub struct AuditRecord {
     /// When.
     pub at: Timestamp,
     /// The kind of actor.
@@ -118,13 +118,13 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn audit_log(&mut self, organization: OrganizationId) -> Result<Vec<AuditLine>, StoreError> {
+    pub async fn audit_log(&mut self, organization: OrganizationId) -> Result<Vec<AuditRecord>, StoreError> {
         self.all(
             "SELECT at, actor_kind, actor_id, action, subject_id, request_id FROM audit_entries
              WHERE organization_id = ?1 ORDER BY at, id",
             &[organization.into()],
             |row| {
-                Ok(AuditLine {
+                Ok(AuditRecord {
                     at: row.get(0)?,
                     actor_kind: row.get(1)?,
                     actor: row.get(2)?,

@@ -3,7 +3,7 @@
 
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{MailId, OrganizationId};
-use tenantry_core::mail::{Letter, QueuedMail};
+use tenantry_core::mail::{MailContent, QueuedMail};
 
 use crate::sql::{Row, unexpected};
 use crate::{StoreError, Tx};
@@ -18,7 +18,7 @@ fn mail(row: &Row<'_>) -> Result<QueuedMail, StoreError> {
         created_at: row.get(2)?,
         expires_at: row.get(3)?,
         to: row.email(4, 5)?.ok_or_else(|| unexpected("a mail without recipient"))?,
-        letter: row.parse(6, |text| serde_json::from_str::<Letter>(text))?,
+        letter: row.parse(6, |text| serde_json::from_str::<MailContent>(text))?,
         sealed: row.get(7)?,
         due_at: row.get(8)?,
         attempts: u32::try_from(row.get::<i64>(9)?).unwrap_or(u32::MAX),

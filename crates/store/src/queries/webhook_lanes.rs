@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{OrganizationId, WebhookEndpointId};
-use tenantry_core::webhook::Endpoint;
+use tenantry_core::webhook::WebhookEndpoint;
 
 use super::{Query, webhook_endpoints};
 use crate::{StoreError, Tx, WebhookEventRow};
@@ -25,14 +25,14 @@ fn filled(organizations: &BTreeSet<OrganizationId>) -> Vec<OrganizationId> {
 /// Which of an endpoint's events a request belongs to. They are in the order of their names, as the database
 /// has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum WebhookLane {
+pub enum DeliveryQueue {
     /// Repeated attempts, each at its time.
     Again,
     /// First attempts, in the order of the events.
     First,
 }
 
-impl WebhookLane {
+impl DeliveryQueue {
     pub(super) const ALL: [Self; 2] = [Self::First, Self::Again];
 
     pub(super) const fn as_str(self) -> &'static str {
@@ -49,26 +49,26 @@ impl WebhookLane {
 
 /// A lane that has something to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct WebhookLaneDue {
+pub struct DueQueue {
     /// The tenant.
     pub organization: OrganizationId,
     /// Whose lane.
     pub endpoint: WebhookEndpointId,
     /// Which of the two.
-    pub lane: WebhookLane,
+    pub lane: DeliveryQueue,
 }
 
 /// What must be known to make one attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WebhookClaim {
+pub struct LeasedDelivery {
     /// The lane that is held for it.
-    pub lane: WebhookLaneDue,
+    pub lane: DueQueue,
     /// Until when it is held.
     pub leased_until: Timestamp,
     /// What is sent.
     pub event: WebhookEventRow,
     /// Where to.
-    pub endpoint: Endpoint,
+    pub endpoint: WebhookEndpoint,
     /// The organization's name, which a notice shows.
     pub organization_name: String,
 }
@@ -84,7 +84,7 @@ impl Tx<'_> {
         now: Timestamp,
         limit: usize,
         share: usize,
-    ) -> Result<Vec<WebhookLaneDue>, StoreError> {
+    ) -> Result<Vec<DueQueue>, StoreError> {
         // Nodes that look at the same time do not see what the others take, so that a share can be exceeded
         // for the length of a lease. No row is held here: over several shards nobody could.
         let (mut due, mut full) = (Vec::new(), BTreeSet::new());
@@ -117,7 +117,7 @@ impl Tx<'_> {
         &mut self,
         now: Timestamp,
         others: &BTreeSet<OrganizationId>,
-    ) -> Result<Vec<WebhookLaneDue>, StoreError> {
+    ) -> Result<Vec<DueQueue>, StoreError> {
         let mut query = Query::new("SELECT organization_id, endpoint_id, lane FROM webhook_lanes WHERE ");
         let now = query.param(now);
         query.push(&format!("due_at <= {now} AND (leased_until IS NULL OR leased_until <= {now})"));
@@ -127,10 +127,10 @@ impl Tx<'_> {
         }
         query.push(&format!(" ORDER BY due_at, organization_id, endpoint_id, lane LIMIT {WAITING}"));
         self.all(&query.sql, &query.params, |row| {
-            Ok(WebhookLaneDue {
+            Ok(DueQueue {
                 organization: row.get(0)?,
                 endpoint: row.get(1)?,
-                lane: row.named(2, WebhookLane::from_name)?,
+                lane: row.named(2, DeliveryQueue::from_name)?,
             })
         })
         .await
@@ -175,13 +175,13 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn webhook_lane_lease(
         &mut self,
-        lane: WebhookLaneDue,
+        lane: DueQueue,
         now: Timestamp,
         until: Timestamp,
     ) -> Result<bool, StoreError> {
-        let WebhookLaneDue { organization, endpoint, lane } = lane;
+        let DueQueue { organization, endpoint, lane } = lane;
         let free = self.webhook_lanes_found(organization, endpoint, self.for_update_of_free()).await?;
-        if free < WebhookLane::ALL.len() {
+        if free < DeliveryQueue::ALL.len() {
             return Ok(false);
         }
         let held = self
@@ -201,11 +201,11 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn webhook_lane_put_off(
         &mut self,
-        lane: WebhookLaneDue,
+        lane: DueQueue,
         now: Timestamp,
         until: Timestamp,
     ) -> Result<(), StoreError> {
-        let WebhookLaneDue { organization, endpoint, lane } = lane;
+        let DueQueue { organization, endpoint, lane } = lane;
         self.submit(
             "UPDATE webhook_lanes SET due_at = ?4
              WHERE organization_id = ?1 AND endpoint_id = ?2 AND lane = ?3
@@ -221,7 +221,7 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn webhook_lane_release(
         &mut self,
-        lane: WebhookLaneDue,
+        lane: DueQueue,
         leased_until: Timestamp,
     ) -> Result<(), StoreError> {
         self.submit(
@@ -314,8 +314,8 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn webhook_target(
         &mut self,
-        lane: WebhookLaneDue,
-    ) -> Result<Option<(Endpoint, String)>, StoreError> {
+        lane: DueQueue,
+    ) -> Result<Option<(WebhookEndpoint, String)>, StoreError> {
         let vault = self.vault()?;
         let columns = webhook_endpoints::COLUMNS;
         let sql = format!(

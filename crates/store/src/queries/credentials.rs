@@ -2,7 +2,7 @@
 
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{OrganizationId, SessionId, TokenId, UserTokenId};
-use tenantry_core::portal::Session;
+use tenantry_core::portal::CustomerSession;
 use tenantry_core::team::TeamRole;
 use tenantry_core::token::{AccessToken, Grants, Scopes, SecretKind, TokenHash, UserToken};
 
@@ -20,7 +20,7 @@ pub enum CredentialOwner {
     /// A person, with their part in each organization that is not shut out.
     User(UserToken, Vec<(OrganizationId, TeamRole)>),
     /// A customer in the portal, or one of its members.
-    Session(Session),
+    CustomerSession(CustomerSession),
     /// Somebody else of an organization that is suspended, or whose parent is shut out.
     Suspended,
 }
@@ -104,7 +104,7 @@ impl Tx<'_> {
             Some((SecretKind::UserToken, _, id)) => self.user_token_live(UserTokenId::new(id), now).await,
             Some((SecretKind::CustomerSession | SecretKind::MemberSession, Some(organization), id)) => {
                 let found = self.session_live(organization, SessionId::new(id), now).await?;
-                self.admitted(found, CredentialOwner::Session, |_| CredentialOwner::Suspended).await
+                self.admitted(found, CredentialOwner::CustomerSession, |_| CredentialOwner::Suspended).await
             }
             Some((SecretKind::EmailChange, _, _)) => Ok(None),
             Some((_, None, _)) => Err(unexpected("a token without organization")),

@@ -22,18 +22,18 @@ mod webhook_events;
 mod webhook_lanes;
 
 pub use access_tokens::{AccessTokenKey, TokenUse};
-pub use audit::{AuditImages, AuditLine};
+pub use audit::{AuditImages, AuditRecord};
 pub use credentials::CredentialOwner;
 pub use customers::{CustomerFilter, CustomerKey};
 pub(crate) use customers::{billing_name, search_text};
 pub(crate) use idempotency::sealed_for;
-pub use idempotency::{Claim, KeySpace, KeyUse, StoredAnswer};
-pub use members::{MemberFilter, MemberRoom};
+pub use idempotency::{IdempotencyClaim, IdempotencyNamespace, IdempotencyState, StoredResponse};
+pub use members::{MemberConflicts, MemberFilter};
 pub use organizations::{OrganizationFilter, OrganizationKey};
-pub use unsent::WaitingEvent;
+pub use unsent::PendingEvent;
 pub use webhook_deliveries::{WebhookDelivery, WebhookDeliveryFilter, WebhookDeliveryShown};
 pub use webhook_events::WebhookEventRow;
-pub use webhook_lanes::{WebhookClaim, WebhookLane, WebhookLaneDue};
+pub use webhook_lanes::{DeliveryQueue, DueQueue, LeasedDelivery};
 
 use tenantry_core::ids::OrganizationId;
 use uuid::Uuid;
@@ -98,7 +98,7 @@ pub struct Keyset {
 
 /// A part of a list, newest first, and where its neighbours are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part<T> {
+pub struct KeysetPage<T> {
     /// The rows.
     pub items: Vec<T>,
     /// The [`Edge::Before`] of the part in front of this one; nothing when there is none. The part that
@@ -118,7 +118,7 @@ impl Tx<'_> {
         keyset: Keyset,
         read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
         id: impl Fn(&T) -> Uuid,
-    ) -> Result<Part<T>, StoreError> {
+    ) -> Result<KeysetPage<T>, StoreError> {
         let Keyset { edge, limit } = keyset;
         let mut query = from.selecting(columns);
         let bound = match edge {
@@ -151,7 +151,7 @@ impl Tx<'_> {
                 (first.filter(|_| more), any.then(|| last.unwrap_or(Uuid::max())))
             }
         };
-        Ok(Part { items, newer, older })
+        Ok(KeysetPage { items, newer, older })
     }
 
     /// Whether the list has a row whose id is `than` this one.

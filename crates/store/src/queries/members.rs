@@ -50,7 +50,7 @@ pub struct MemberFilter {
 
 /// What decides whether a member can be added to a customer.
 #[derive(Debug, Clone)]
-pub struct MemberRoom {
+pub struct MemberConflicts {
     /// Whether members can be added to the customers of the organization.
     pub members_enabled: bool,
     /// The member of the customer who has the address already.
@@ -132,7 +132,7 @@ impl Tx<'_> {
         customer: CustomerId,
         email: &EmailAddress,
         external_id: Option<&str>,
-    ) -> Result<Option<MemberRoom>, StoreError> {
+    ) -> Result<Option<MemberConflicts>, StoreError> {
         const SQL: &str =
             "SELECT m.organization_id, m.id, m.customer_id, m.created_at, m.modified_at, m.email,
                 m.name, m.external_id, m.role, m.email_key, o.members_enabled,
@@ -145,7 +145,7 @@ impl Tx<'_> {
             WHERE o.id = ?1 AND o.deleted_at IS NULL";
         let params = [organization.into(), customer.into(), email.key().into(), external_id.into()];
         self.first(SQL, &params, |row| {
-            Ok(MemberRoom {
+            Ok(MemberConflicts {
                 members_enabled: row.get(10)?,
                 same_email: row.get::<Option<MemberId>>(1)?.map(|_| member(row)).transpose()?,
                 external_id_taken: row.get(11)?,

@@ -2,11 +2,11 @@
 
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{CustomerId, OrganizationId, WebhookEndpointId, WebhookEventId};
-use tenantry_core::webhook::{Endpoint, Event, EventData, EventState, EventType};
+use tenantry_core::webhook::{Event, EventData, EventState, EventType, WebhookEndpoint};
 
 use super::count;
 use crate::sql::Row;
-use crate::{StoreError, Tx, WebhookLane, WebhookLaneDue};
+use crate::{DeliveryQueue, DueQueue, StoreError, Tx};
 
 /// An event as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl Tx<'_> {
                 &[
                     (*organization).into(),
                     (*endpoint).into(),
-                    WebhookLane::First.as_str().into(),
+                    DeliveryQueue::First.as_str().into(),
                     (*created_at).into(),
                 ],
                 |row| row.get::<i64>(0),
@@ -134,12 +134,14 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn webhook_lane_next(
         &mut self,
-        lane: WebhookLaneDue,
+        lane: DueQueue,
         now: Timestamp,
     ) -> Result<Option<WebhookEventRow>, StoreError> {
         let which = match lane.lane {
-            WebhookLane::First => "state = 'pending' AND due_at IS NULL AND ?3 IS NOT NULL ORDER BY sequence",
-            WebhookLane::Again => "due_at IS NOT NULL AND due_at <= ?3 ORDER BY due_at, sequence",
+            DeliveryQueue::First => {
+                "state = 'pending' AND due_at IS NULL AND ?3 IS NOT NULL ORDER BY sequence"
+            }
+            DeliveryQueue::Again => "due_at IS NOT NULL AND due_at <= ?3 ORDER BY due_at, sequence",
         };
         let sql = format!(
             "SELECT {COLUMNS} FROM webhook_events
@@ -204,10 +206,10 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn webhook_events_completed(
         &mut self,
-        endpoint: &Endpoint,
+        endpoint: &WebhookEndpoint,
         limit: usize,
     ) -> Result<Vec<EventState>, StoreError> {
-        let Endpoint { organization, id, enabled_since, .. } = endpoint;
+        let WebhookEndpoint { organization, id, enabled_since, .. } = endpoint;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.all(
             "SELECT state FROM webhook_events

@@ -2,28 +2,28 @@
 
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{OrganizationId, WebhookEndpointId};
-use tenantry_core::webhook::{Endpoint, EndpointUrl, EventType, Format, Secret};
+use tenantry_core::webhook::{EndpointUrl, EventType, SigningSecret, WebhookEndpoint, WebhookFormat};
 
 use super::{Page, Paged, Query, count};
 use crate::sql::{Param, Row, unexpected};
-use crate::{StoreError, Tx, Vault, WebhookLane};
+use crate::{DeliveryQueue, StoreError, Tx, Vault};
 
 pub(super) const COLUMNS: &str = "organization_id, id, created_at, modified_at, url, name, format, secret,
     events, enabled, enabled_since, disabled_reason";
 
-pub(super) fn endpoint(row: &Row<'_>, vault: &dyn Vault) -> Result<Endpoint, StoreError> {
+pub(super) fn endpoint(row: &Row<'_>, vault: &dyn Vault) -> Result<WebhookEndpoint, StoreError> {
     let id: WebhookEndpointId = row.get(1)?;
     let secret = vault.open(id.uuid().as_bytes(), &row.get::<Vec<u8>>(7)?);
     let secret = secret.and_then(|secret| String::from_utf8(secret).ok());
-    Ok(Endpoint {
+    Ok(WebhookEndpoint {
         organization: row.get(0)?,
         id,
         created_at: row.get(2)?,
         modified_at: row.get(3)?,
         url: EndpointUrl::stored(row.get(4)?),
         name: row.get(5)?,
-        format: row.named(6, Format::from_name)?,
-        secret: secret.map(Secret::stored),
+        format: row.named(6, WebhookFormat::from_name)?,
+        secret: secret.map(SigningSecret::stored),
         events: events(row, 8)?,
         enabled: row.get(9)?,
         enabled_since: row.get(10)?,
@@ -39,7 +39,7 @@ fn events(row: &Row<'_>, index: usize) -> Result<Vec<EventType>, StoreError> {
 }
 
 /// The secret of an endpoint, sealed for it; nothing where it has none that opens.
-fn sealed(endpoint: &Endpoint, vault: &dyn Vault) -> Result<Option<Vec<u8>>, StoreError> {
+fn sealed(endpoint: &WebhookEndpoint, vault: &dyn Vault) -> Result<Option<Vec<u8>>, StoreError> {
     let Some(secret) = &endpoint.secret else { return Ok(None) };
     let sealed = vault.seal(endpoint.id.uuid().as_bytes(), secret.as_str().as_bytes());
     sealed.map(Some).ok_or_else(|| unexpected("a webhook secret that cannot be sealed"))
@@ -54,7 +54,7 @@ impl Tx<'_> {
         &mut self,
         organization: OrganizationId,
         id: WebhookEndpointId,
-    ) -> Result<Option<Endpoint>, StoreError> {
+    ) -> Result<Option<WebhookEndpoint>, StoreError> {
         let (hold, vault) = (self.for_update(), self.vault()?);
         let sql = format!(
             "SELECT {COLUMNS} FROM webhook_endpoints
@@ -89,7 +89,7 @@ impl Tx<'_> {
         &mut self,
         organizations: &[OrganizationId],
         page: Page,
-    ) -> Result<Paged<Endpoint>, StoreError> {
+    ) -> Result<Paged<WebhookEndpoint>, StoreError> {
         let mut query = Query::new("FROM webhook_endpoints WHERE deleted_at IS NULL AND ");
         query.organizations("organization_id", organizations);
         let counted = format!("SELECT count(*) {}", query.sql);
@@ -106,8 +106,8 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn webhook_endpoint_insert(&mut self, new: &Endpoint) -> Result<(), StoreError> {
-        let Endpoint { id, organization, created_at, .. } = new;
+    pub async fn webhook_endpoint_insert(&mut self, new: &WebhookEndpoint) -> Result<(), StoreError> {
+        let WebhookEndpoint { id, organization, created_at, .. } = new;
         let secret = sealed(new, self.vault()?)?.ok_or_else(|| unexpected("an endpoint without secret"))?;
         self.submit(
             "INSERT INTO webhook_endpoints
@@ -129,7 +129,7 @@ impl Tx<'_> {
             ],
         )
         .await?;
-        for lane in WebhookLane::ALL {
+        for lane in DeliveryQueue::ALL {
             self.submit(
                 "INSERT INTO webhook_lanes (organization_id, endpoint_id, lane, last_sequence)
                  VALUES (?1, ?2, ?3, 0)",
@@ -146,8 +146,8 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn webhook_endpoint_update(
         &mut self,
-        before: &Endpoint,
-        changed: &Endpoint,
+        before: &WebhookEndpoint,
+        changed: &WebhookEndpoint,
     ) -> Result<(), StoreError> {
         let secret = sealed(changed, self.vault()?)?;
         self.submit(

@@ -2,7 +2,7 @@
 
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{CustomerId, EmailUpdateId, MemberId, OrganizationId, SessionId};
-use tenantry_core::portal::{EmailUpdate, Session};
+use tenantry_core::portal::{CustomerSession, EmailUpdate};
 use tenantry_core::token::{SecretKind, TokenHash};
 use tenantry_core::values::HttpUrl;
 use uuid::Uuid;
@@ -11,8 +11,8 @@ use super::credentials::{TENANT, Tenant};
 use crate::sql::{Param, Row, unexpected};
 use crate::{StoreError, Tx};
 
-fn session(row: &Row<'_>) -> Result<Session, StoreError> {
-    Ok(Session {
+fn session(row: &Row<'_>) -> Result<CustomerSession, StoreError> {
+    Ok(CustomerSession {
         organization: row.get(0)?,
         id: row.get(1)?,
         customer: row.get(2)?,
@@ -44,7 +44,7 @@ impl Tx<'_> {
         organization: OrganizationId,
         id: SessionId,
         now: Timestamp,
-    ) -> Result<Option<(Session, Tenant)>, StoreError> {
+    ) -> Result<Option<(CustomerSession, Tenant)>, StoreError> {
         let sql = format!(
             "SELECT organization_id, id, customer_id, member_id, created_at, expires_at, return_url,
                 tenant_parent_id, tenant_suspended_at
@@ -66,8 +66,12 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn session_insert(&mut self, new: &Session, hash: &TokenHash) -> Result<(), StoreError> {
-        let Session { id, organization, created_at, expires_at, customer, member, return_url } = new;
+    pub async fn session_insert(
+        &mut self,
+        new: &CustomerSession,
+        hash: &TokenHash,
+    ) -> Result<(), StoreError> {
+        let CustomerSession { id, organization, created_at, expires_at, customer, member, return_url } = new;
         self.submit(
             "INSERT INTO sessions (organization_id, id, customer_id, member_id, created_at, expires_at,
                 return_url, secret_hash)
