@@ -142,7 +142,7 @@ fn documented() -> BTreeSet<String> {
 fn queries_name_the_tenant_at_every_level_except_those_that_are_documented() {
     let tables: Vec<String> = tenant_tables().into_iter().collect();
     let (mut over, mut seen) = (BTreeSet::new(), 0);
-    for text in texts("src/tables", "rs").values() {
+    for text in texts("src/queries", "rs").values() {
         for (name, body) in functions(text) {
             // What is put together from parts is held to the tenants that it is given.
             let is_held =
@@ -165,7 +165,7 @@ fn queries_name_the_tenant_at_every_level_except_those_that_are_documented() {
 #[test]
 fn queries_are_what_a_sharding_engine_takes() {
     let documented = documented();
-    for (file, text) in texts("src/tables", "rs") {
+    for (file, text) in texts("src/queries", "rs") {
         for (name, body) in functions(&text) {
             let several = documented.contains(&name) || body.contains("query.organizations(");
             for query in literals(body) {
