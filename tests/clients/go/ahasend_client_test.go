@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,27 +13,29 @@ import (
 	"time"
 )
 
-// ahasend is a client that behaves on the wire as AhaSend's own one is described to: every POST
-// carries a key, all attempts of one call carry the same key and bytes, and only network errors, 429
-// and 5xx are tried again. It waits no time between two attempts.
+// ahasend is a client with the retry rules that AhaSend documents for its own clients. Every POST carries
+// an idempotency key. All attempts of one call carry the same key and the same bytes. Only network errors,
+// 429 and 5xx are retried, here without a delay.
 type ahasend struct {
 	base, token string
 }
 
-const attempts = 4
+const maxAttempts = 4
 
-type kind string
+// errorKind is the class of an error answer, as the published client names it.
+type errorKind string
 
 const (
-	validation         kind = "validation"
-	authentication     kind = "authentication"
-	permission         kind = "permission"
-	notFound           kind = "not_found"
-	conflict           kind = "conflict"
-	idempotencyRunning kind = "idempotency_conflict"
-	idempotency        kind = "idempotency"
+	validation     errorKind = "validation"
+	authentication errorKind = "authentication"
+	permission     errorKind = "permission"
+	notFound       errorKind = "not_found"
+	conflict       errorKind = "conflict"
+	inProgress     errorKind = "idempotency_conflict" // a request with the same key is still running
+	keyMismatch    errorKind = "idempotency"          // the key was used with another body
 )
 
+// randomKey returns a random UUIDv4, for use as an idempotency key.
 func randomKey() string {
 	var bytes [16]byte
 	_, _ = rand.Read(bytes[:])
@@ -42,8 +43,9 @@ func randomKey() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", bytes[:4], bytes[4:6], bytes[6:8], bytes[8:10], bytes[10:])
 }
 
-// kindOf sorts an error by its status; a conflict may be tried again only when both headers say so.
-func kindOf(a answer) kind {
+// errorKindOf classifies an error by its status. A 409 is inProgress when it has both
+// `Idempotent-Replayed: false` and a positive `Retry-After`, and a lasting conflict otherwise.
+func errorKindOf(a answer) errorKind {
 	switch a.status {
 	case 400:
 		return validation
@@ -56,15 +58,16 @@ func kindOf(a answer) kind {
 	case 409:
 		running := strings.EqualFold(strings.TrimSpace(a.header.Get("Idempotent-Replayed")), "false")
 		if seconds, err := strconv.Atoi(a.header.Get("Retry-After")); running && err == nil && seconds > 0 {
-			return idempotencyRunning
+			return inProgress
 		}
 		return conflict
 	case 412, 422:
-		return idempotency
+		return keyMismatch
 	}
-	return kind(fmt.Sprint("status ", a.status))
+	return errorKind(fmt.Sprint("status ", a.status))
 }
 
+// attempt sends the request once.
 func (c ahasend) attempt(method, path, key string, body []byte) (answer, error) {
 	var content io.Reader
 	if body != nil {
@@ -92,66 +95,79 @@ func (c ahasend) attempt(method, path, key string, body []byte) (answer, error) 
 	return answer{received.StatusCode, received.Header, text}, err
 }
 
-// callWith makes one call with this key.
-func (c ahasend) callWith(t *testing.T, key, method, path string, payload any) answer {
-	t.Helper()
+// tryCall makes one call with this idempotency key, with up to maxAttempts attempts. It returns an error
+// when no attempt was answered, or when the contract proxy reports a violation.
+func (c ahasend) tryCall(key, method, path string, payload any) (answer, error) {
 	var body []byte
 	if payload != nil {
 		var err error
 		if body, err = json.Marshal(payload); err != nil {
-			t.Fatal(err)
+			return answer{}, err
 		}
 	}
-	var failures []error
-	for range attempts {
+	var failures []string
+	for len(failures) < maxAttempts {
 		got, err := c.attempt(method, path, key, body)
-		if err == nil && got.status != 429 && got.status < 500 {
-			if violations := got.header.Get("sl-violations"); violations != "" {
-				t.Fatalf("%s %s: %d leaves the contract: %s", method, path, got.status, violations)
-			}
-			return got
+		if err != nil {
+			failures = append(failures, err.Error())
+			continue
 		}
-		if err == nil {
-			err = fmt.Errorf("%d: %s", got.status, got.body)
+		if got.status == 429 || got.status >= 500 {
+			failures = append(failures, fmt.Sprintf("%d: %s", got.status, got.body))
+			continue
 		}
-		failures = append(failures, err)
+		if violations := got.header.Get("sl-violations"); violations != "" {
+			return got, fmt.Errorf("%s %s: %d violates the contract: %s", method, path, got.status, violations)
+		}
+		return got, nil
 	}
-	t.Fatalf("%s %s: %v", method, path, errors.Join(failures...))
-	return answer{}
+	return answer{}, fmt.Errorf("%s %s: %s", method, path, strings.Join(failures, "\n"))
 }
 
+// callWithKey makes one call with this idempotency key and fails the test when it is not answered.
+func (c ahasend) callWithKey(t *testing.T, key, method, path string, payload any) answer {
+	t.Helper()
+	got, err := c.tryCall(key, method, path, payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// call makes one call, with a new idempotency key when it is a POST.
 func (c ahasend) call(t *testing.T, method, path string, payload any) answer {
 	t.Helper()
 	key := ""
 	if method == "POST" {
 		key = randomKey()
 	}
-	return c.callWith(t, key, method, path, payload)
+	return c.callWithKey(t, key, method, path, payload)
 }
 
-// fails makes a call that must be refused in this way.
-func (c ahasend) fails(t *testing.T, wanted kind, method, path string, payload any) answer {
+// expectError makes a call that must fail with this kind of error.
+func (c ahasend) expectError(t *testing.T, wanted errorKind, method, path string, payload any) answer {
 	t.Helper()
 	got := c.call(t, method, path, payload)
-	if kindOf(got) != wanted {
+	if errorKindOf(got) != wanted {
 		t.Fatalf("%s %s: expected %s, got %d: %s", method, path, wanted, got.status, got.body)
 	}
 	expectMessage(t, got)
 	return got
 }
 
+// as returns a client with another token.
 func (c ahasend) as(token string) ahasend {
 	return ahasend{c.base, token}
 }
 
-// made makes a call that creates something, and reads the answer.
-func made[T any](t *testing.T, c ahasend, path string, payload any) T {
+// create sends a POST that must be answered with 201, and decodes the answer.
+func create[T any](t *testing.T, c ahasend, path string, payload any) T {
 	t.Helper()
 	return decode[T](t, c.call(t, "POST", path, payload).expect(t, 201))
 }
 
-// shown makes a call that answers 200, and reads the answer.
-func shown[T any](t *testing.T, c ahasend, method, path string, payload any) T {
+// callOK makes a call that must be answered with 200, and decodes the answer.
+func callOK[T any](t *testing.T, c ahasend, method, path string, payload any) T {
 	t.Helper()
 	return decode[T](t, c.call(t, method, path, payload).expect(t, 200))
 }

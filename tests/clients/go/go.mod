@@ -1,3 +1,3 @@
 module tenantry.test/clients/go
 
-go 1.22
+go 1.19

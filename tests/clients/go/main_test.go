@@ -1,9 +1,8 @@
-// Package clients asks a real tenantry server what Go programs ask it.
+// Package clients sends requests to a real tenantry server in the form that Go clients of both APIs send.
 //
-// The published Go clients are NOT used here: every request is written by hand, in the
-// shape that the two APIs' descriptions and clients' sources give (method, path, headers,
-// body). So these tests hold the wire to its word; they say nothing about a client's code.
-// They need the standard library alone.
+// The published Go clients are NOT used. Every request is written by hand, with the method, path, headers and
+// body that the API descriptions and the clients' sources give. So these tests check the wire format, not the
+// code of a client. They need Go 1.19 or later and the standard library alone.
 package clients
 
 import (
@@ -24,14 +23,14 @@ import (
 
 const readyPrefix = "listening on "
 
-// What every test talks to; set once by TestMain.
+// The server under test and its organizations, set once by TestMain.
 var (
-	base         string
-	organization string // its id is also the account id
-	allScopes    string // a token that holds every scope
-	readOnly     string // a token that may only read
-	foreign      string // a token of another organization
-	commandLine  func(arguments ...string) map[string]any
+	base          string // the address of the server
+	organization  string // the organization's id, which is also its account id
+	fullToken     string // holds every scope
+	readOnlyToken string // holds scopes to read accounts and members
+	otherToken    string // belongs to another organization
+	commandLine   func(arguments ...string) map[string]any
 )
 
 func TestMain(m *testing.M) {
@@ -60,7 +59,7 @@ func run(m *testing.M) int {
 	output, err := server.StdoutPipe()
 	must(err)
 	must(server.Start())
-	overdue := time.AfterFunc(30*time.Second, func() { _ = server.Process.Kill() })
+	startDeadline := time.AfterFunc(30*time.Second, func() { _ = server.Process.Kill() })
 	lines := bufio.NewReader(output)
 	for base == "" {
 		line, err := lines.ReadString('\n')
@@ -69,19 +68,19 @@ func run(m *testing.M) int {
 			fmt.Fprintln(os.Stderr, "the server ended before it was ready")
 			return 1
 		}
-		if address, isReady := strings.CutPrefix(strings.TrimSpace(line), readyPrefix); isReady {
-			base = address
+		if line = strings.TrimSpace(line); strings.HasPrefix(line, readyPrefix) {
+			base = strings.TrimPrefix(line, readyPrefix)
 		}
 	}
-	overdue.Stop()
-	drained := make(chan struct{})
+	startDeadline.Stop()
+	outputClosed := make(chan struct{})
 	go func() {
-		defer close(drained)
+		defer close(outputClosed)
 		_, _ = io.Copy(io.Discard, lines)
 	}()
 
 	commandLine = func(arguments ...string) map[string]any {
-		return command(program, append(append(arguments, "--json"), options...)...)
+		return runCommand(program, append(append(arguments, "--json"), options...)...)
 	}
 	code := 1
 	func() {
@@ -90,49 +89,51 @@ func run(m *testing.M) int {
 				fmt.Fprintln(os.Stderr, failure)
 			}
 		}()
-		prepare()
+		createOrganizations()
 		code = m.Run()
 	}()
 
-	overdue = time.AfterFunc(30*time.Second, func() { _ = server.Process.Kill() })
-	defer overdue.Stop()
+	stopDeadline := time.AfterFunc(30*time.Second, func() { _ = server.Process.Kill() })
+	defer stopDeadline.Stop()
 	must(server.Process.Signal(syscall.SIGTERM))
-	<-drained
+	<-outputClosed
 	if err := server.Wait(); err != nil {
-		fmt.Fprintln(os.Stderr, "the server did not end well:", err)
+		fmt.Fprintln(os.Stderr, "the server did not exit with status 0:", err)
 		return 1
 	}
 	return code
 }
 
-// database gives the options that name a new one: a file in the folder or, when $TENANTRY_TEST_ENGINE is
-// postgres, one on the server of $TENANTRY_TEST_POSTGRES (see ../../postgres.sh), which goes with the server.
+// database creates a database and returns the options that name it: a SQLite file in the directory or, when
+// $TENANTRY_TEST_ENGINE is postgres, a database on the server of $TENANTRY_TEST_POSTGRES. That server is
+// temporary (see ../../postgres.sh), so the database is not dropped.
 func database(directory string) []string {
 	if os.Getenv("TENANTRY_TEST_ENGINE") != "postgres" {
 		return []string{"--database", "sqlite:" + filepath.Join(directory, "tenantry.db")}
 	}
 	name := fmt.Sprintf("test_go_%d_%d", os.Getpid(), time.Now().UnixNano())
-	url := func(of string) string {
-		return strings.Replace(os.Getenv("TENANTRY_TEST_POSTGRES"), "/?", "/"+of+"?", 1)
+	url := func(database string) string {
+		return strings.Replace(os.Getenv("TENANTRY_TEST_POSTGRES"), "/?", "/"+database+"?", 1)
 	}
 	must(exec.Command("psql", "-qX", "-v", "ON_ERROR_STOP=1", "-c", "CREATE DATABASE "+name, url("postgres")).Run())
 	return []string{"--database", url(name), "--secret-key-file", filepath.Join(directory, "tenantry.key")}
 }
 
-func prepare() {
-	create := func(slug, owner string) string {
+func createOrganizations() {
+	createOrganization := func(slug, owner string) string {
 		return commandLine("organization", "create", "--name", slug, "--slug", slug, "--owner-email", owner,
 			"--feature", "member_model_enabled", "--feature", "seat_based_pricing_enabled")["id"].(string)
 	}
-	organization = create("go-wire", "owner@example.com")
-	create("go-foreign", "stranger@example.com")
-	allScopes = commandLine("token", "create", "--organization", organization, "--all-scopes")["token"].(string)
-	foreign = commandLine("token", "create", "--organization", "go-foreign", "--all-scopes")["token"].(string)
-	readOnly = commandLine("token", "create", "--organization", organization, "--scope", "accounts:read",
+	organization = createOrganization("go-wire", "owner@example.com")
+	createOrganization("go-other", "other-owner@example.com")
+	fullToken = commandLine("token", "create", "--organization", organization, "--all-scopes")["token"].(string)
+	otherToken = commandLine("token", "create", "--organization", "go-other", "--all-scopes")["token"].(string)
+	readOnlyToken = commandLine("token", "create", "--organization", organization, "--scope", "accounts:read",
 		"--scope", "accounts:members:read", "--scope", "members:read")["token"].(string)
 }
 
-func command(program string, arguments ...string) map[string]any {
+// runCommand runs an administrative command and decodes its JSON output. It panics when the command fails.
+func runCommand(program string, arguments ...string) map[string]any {
 	output, err := exec.Command(program, arguments...).Output()
 	if err != nil {
 		detail := ""
@@ -152,16 +153,17 @@ func must(err error) {
 	}
 }
 
+// answer is a response that was read to its end.
 type answer struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// request is one call; an empty token sends no Authorization header.
+// request is one request. An empty token sends no Authorization header, an empty key no Idempotency-Key.
 type request struct {
 	method, path, token, key string
-	body                     any // a string is sent as it stands
+	body                     any // nil: no body; a string: sent as it is; anything else: sent as JSON
 }
 
 func (r request) send(t *testing.T) answer {
@@ -192,7 +194,7 @@ func (r request) send(t *testing.T) answer {
 	if r.key != "" {
 		sent.Header.Set("Idempotency-Key", r.key)
 	}
-	// A redirect is an answer here, not something to follow.
+	// A redirect is returned as the answer, not followed.
 	client := http.Client{Timeout: 30 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	received, err := client.Do(sent)
@@ -216,7 +218,7 @@ func (a answer) expect(t *testing.T, status int) answer {
 	return a
 }
 
-// decode reads the body into a value that knows every field of it.
+// decode parses a JSON body. Fields that the type does not have are ignored.
 func decode[T any](t *testing.T, a answer) T {
 	t.Helper()
 	var value T
@@ -229,7 +231,7 @@ func decode[T any](t *testing.T, a answer) T {
 	return value
 }
 
-// fields gives the names at the top of a JSON object.
+// fields returns the members of a JSON object, unparsed.
 func fields(t *testing.T, a answer) map[string]json.RawMessage {
 	t.Helper()
 	return decode[map[string]json.RawMessage](t, a)
