@@ -1,9 +1,9 @@
-"""What stands in a backup, and whether it is of one moment."""
+"""Reads a backup file and checks that it shows the database at one moment."""
 import json
 
 
 def tables(path):
-    """The rows of each table, as dictionaries."""
+    """Returns the tables of a backup file as {name: rows}, each row as {column: value}."""
     found, columns, rows = {}, [], []
     with open(path, encoding="utf-8") as file:
         for line in file:
@@ -17,21 +17,25 @@ def tables(path):
     return found
 
 
-def moment_faults(path, before, everybody):
-    """What a backup has that no moment had; `before` was answered before it began, `everybody` in the end."""
+def moment_faults(path, members_before, all_members):
+    """Returns every way in which a backup mixes several moments or lacks rows.
+
+    `members_before` were created before the backup began, `all_members` includes those created during it.
+    """
     faults, found = [], tables(path)
     members = {row["id"]: row for row in found["members"] if row["deleted_at"] is None}
-    faults += [f"{before[member]} is not in it" for member in sorted(before.keys() - members.keys())[:3]]
+    missing = sorted(members_before.keys() - members.keys())
+    faults += [f"{members_before[member]} was created before the backup and is not in it" for member in missing[:3]]
     for customer in found["customers"]:
-        there = sum(row["customer_id"] == customer["id"] for row in members.values())
-        if customer["deleted_at"] is None and customer["member_count"] != there:
-            faults.append(f"a customer has {there} members and counts {customer['member_count']}")
+        count = sum(row["customer_id"] == customer["id"] for row in members.values())
+        if customer["deleted_at"] is None and customer["member_count"] != count:
+            faults.append(f"a customer has {count} members, its member_count is {customer['member_count']}")
     counted = sum(row["total"] for row in found["tallies"] if row["subject"] == "members")
     if counted != len(members):
-        faults.append(f"there are {len(members)} members, and {counted} are counted")
-    told = {row["subject_id"] for row in found["audit_entries"] if row["action"] == "member.created"}
-    if told != {row["id"] for row in found["members"]}:
-        faults.append(f"{len(told)} members were written down, of {len(found['members'])}")
-    if not everybody.keys() - members.keys():
-        faults.append("nothing was written after it began: it was not taken under load")
+        faults.append(f"there are {len(members)} members, the counters say {counted}")
+    audited = {row["subject_id"] for row in found["audit_entries"] if row["action"] == "member.created"}
+    if audited != {row["id"] for row in found["members"]}:
+        faults.append(f"{len(audited)} members have an audit entry, there are {len(found['members'])}")
+    if not all_members.keys() - members.keys():
+        faults.append("no member was created after the backup began: it was not taken under load")
     return faults

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Asks for conflicting things at once; the rules must hold as if it were one after another.
+"""Sends conflicting requests at the same moment; the result must be one that some order of them could give.
 
-A team customer has exactly one owner, whoever asked for what; one e-mail address is one
-member; one idempotency key is one effect.
+A team customer always has exactly one owner. An e-mail address belongs to at most one member of a customer. An
+idempotency key has at most one effect.
 """
 import argparse
 import itertools
@@ -21,8 +21,8 @@ ADDS = 32
 ACTION_COPIES = 3
 
 
-class Stage:
-    """An organization on running servers of one database, and the ways to ask them things at once, in turn."""
+class Arena:
+    """An organization on one or more servers of one database; requests go to the servers in turn."""
 
     def __init__(self, server, *others):
         self._servers = itertools.cycle([server, *others])
@@ -30,7 +30,7 @@ class Stage:
         self._token = server.cli.create_token(self.organization)["token"]
         self._numbers = itertools.count(1)
 
-    def ask(self, method, path, payload=None, headers=None, token=None):
+    def call(self, method, path, payload=None, headers=None, token=None):
         connection = next(self._servers).connect(token or self._token)
         try:
             return connection.call(method, path, payload, headers)
@@ -38,39 +38,42 @@ class Stage:
             connection.close()
 
     def at_once(self, requests):
-        """Sends all requests at the same moment; their answers in order."""
-        gate = threading.Barrier(len(requests))
+        """Sends all requests at the same moment and returns their answers in order."""
+        barrier = threading.Barrier(len(requests))
 
         def send(request):
-            gate.wait(30)
-            return self.ask(*request)
+            barrier.wait(30)
+            return self.call(*request)
         with ThreadPoolExecutor(len(requests)) as pool:
             return list(pool.map(send, requests))
 
     def unique(self, word):
+        """Returns an e-mail address that is not in use."""
         return f"{word}.{next(self._numbers)}@example.com"
 
-    def made(self, path, payload):
-        answer = self.ask("POST", path, payload)
+    def create(self, path, payload):
+        """Sends a POST that must be answered with 201, and returns the new id."""
+        answer = self.call("POST", path, payload)
         if answer.status != 201:
             raise RuntimeError(f"POST {path}: {answer.status} {answer.text[:200]}")
         return answer.json()["id"]
 
-    def team(self, members):
-        """A new team customer: its id, its owner's, and those of so many members."""
-        customer = self.made("/v1/customers/", {"type": "team", "name": "Team", "email": self.unique("team")})
+    def team(self, member_count):
+        """Creates a team customer; returns its id, its owner's id, and the ids of its `member_count` other members."""
+        customer = self.create("/v1/customers/", {"type": "team", "name": "Team", "email": self.unique("team")})
         owner = self.members(customer)[0]["id"]
         return customer, owner, [
-            self.made("/v1/members/", {"customer_id": customer, "email": self.unique("member")}) for _ in range(members)]
+            self.create("/v1/members/", {"customer_id": customer, "email": self.unique("member")})
+            for _ in range(member_count)]
 
     def members(self, customer):
-        return self.ask("GET", f"/v1/members/?customer_id={customer}&limit=100").json()["items"]
+        return self.call("GET", f"/v1/members/?customer_id={customer}&limit=100").json()["items"]
 
 
 def unexpected(answers, allowed):
-    """The answers whose status is none of the allowed ones."""
-    strange = [answer for answer in answers if answer.status not in allowed]
-    return [f"{len(strange)} strange answers, such as {strange[0].status} {strange[0].text[:160]}"] if strange else []
+    """Returns a fault when the status of an answer is not one of the allowed ones."""
+    others = [answer for answer in answers if answer.status not in allowed]
+    return [f"{len(others)} unexpected answers, such as {others[0].status} {others[0].text[:160]}"] if others else []
 
 
 def owner_faults(members):
@@ -78,85 +81,88 @@ def owner_faults(members):
     return [] if owners == 1 else [f"{owners} owners among {len(members)} members"]
 
 
-def one_email_is_one_member(stage, dice):
-    customer, _, _ = stage.team(0)
-    email = stage.unique("Same.Person")
+def one_email_is_one_member(arena, dice):
+    customer, _, _ = arena.team(0)
+    email = arena.unique("Same.Person")
     spellings = [email, email.upper(), email.lower(), email.swapcase()]
     requests = [("POST", "/v1/members/", {"customer_id": customer, "email": dice.choice(spellings)})
                 for _ in range(CREATES)]
-    answers = stage.at_once(requests)
+    answers = arena.at_once(requests)
     faults = unexpected(answers, {201})
     ids = {answer.json()["id"] for answer in answers if answer.status == 201}
-    rows = [row for row in stage.members(customer) if row["email"].lower() == email.lower()]
+    rows = [row for row in arena.members(customer) if row["email"].lower() == email.lower()]
     if len(ids) != 1 or {row["id"] for row in rows} != ids or len(rows) != 1:
         faults.append(f"{len(ids)} ids answered, {len(rows)} rows listed")
     return faults
 
 
-def transfers_leave_one_owner(stage, dice):
-    customer, owner, members = stage.team(7)
-    heirs = [dice.choice([owner, *members]) for _ in range(TRANSFERS)]
-    answers = stage.at_once([("PATCH", f"/v1/members/{heir}", {"role": "owner"}) for heir in heirs])
-    listed = stage.members(customer)
+def transfers_leave_one_owner(arena, dice):
+    customer, owner, members = arena.team(7)
+    new_owners = [dice.choice([owner, *members]) for _ in range(TRANSFERS)]
+    answers = arena.at_once([("PATCH", f"/v1/members/{member}", {"role": "owner"}) for member in new_owners])
+    listed = arena.members(customer)
     faults = unexpected(answers, {200}) + owner_faults(listed)
     if len(listed) != 8:
-        faults.append(f"{len(listed)} of 8 members are left")
+        faults.append(f"{len(listed)} members are listed, there are 8")
     return faults
 
 
+# The request of each action, for a customer, the member that becomes the owner, and the member that is changed.
 ACTIONS = {
-    "transfer": lambda customer, owner, heir, target: ("PATCH", f"/v1/members/{heir}", {"role": "owner"}),
-    "demote": lambda customer, owner, heir, target: ("PATCH", f"/v1/members/{target}", {"role": "member"}),
-    "remove": lambda customer, owner, heir, target: ("DELETE", f"/v1/members/{target}"),
-    "delete customer": lambda customer, owner, heir, target: ("DELETE", f"/v1/customers/{customer}"),
+    "transfer": lambda customer, new_owner, target: ("PATCH", f"/v1/members/{new_owner}", {"role": "owner"}),
+    "demote": lambda customer, new_owner, target: ("PATCH", f"/v1/members/{target}", {"role": "member"}),
+    "remove": lambda customer, new_owner, target: ("DELETE", f"/v1/members/{target}"),
+    "delete customer": lambda customer, new_owner, target: ("DELETE", f"/v1/customers/{customer}"),
 }
 
 
 def mixed_actions_leave_one_owner(names):
-    def play(stage, dice):
-        customer, owner, (heir, other) = stage.team(2)
+    def run(arena, dice):
+        customer, owner, (first, second) = arena.team(2)
         requests = []
         for name in names:
             for _ in range(ACTION_COPIES):
-                chosen_heir, target = dice.choice([heir, heir, other]), dice.choice([owner, heir])
-                requests.append(ACTIONS[name](customer, owner, chosen_heir, target))
+                # Mostly the first member, so that actions often meet on the same one.
+                new_owner, target = dice.choice([first, first, second]), dice.choice([owner, first])
+                requests.append(ACTIONS[name](customer, new_owner, target))
         dice.shuffle(requests)
-        faults = unexpected(stage.at_once(requests), {200, 204, 404, 422})
-        status, listed = stage.ask("GET", f"/v1/customers/{customer}").status, stage.members(customer)
+        faults = unexpected(arena.at_once(requests), {200, 204, 404, 422})
+        status, listed = arena.call("GET", f"/v1/customers/{customer}").status, arena.members(customer)
         if status == 200:
             return faults + owner_faults(listed)
         if status != 404 or "delete customer" not in names:
-            faults.append(f"the customer answers {status}")
-        return faults + ([f"{len(listed)} members of no customer"] if listed else [])
-    return play
+            faults.append(f"GET of the customer is answered with {status}")
+        return faults + ([f"{len(listed)} members of a deleted customer"] if listed else [])
+    return run
 
 
-def one_key_is_one_effect(stage, dice):
-    path = f"/v2/accounts/{stage.organization}/members"
-    before = {row["user_id"] for row in stage.ask("GET", path).json()["data"]}
-    payload = {"email": stage.unique("teammate"), "name": "Jordan Lee", "role": "Developer"}
+def one_key_is_one_effect(arena, dice):
+    path = f"/v2/accounts/{arena.organization}/members"
+    before = {row["user_id"] for row in arena.call("GET", path).json()["data"]}
+    payload = {"email": arena.unique("teammate"), "name": "Jordan Lee", "role": "Developer"}
     headers = {"Idempotency-Key": f"race-{dice.getrandbits(64):x}"}
-    answers = stage.at_once([("POST", path, payload, headers)] * ADDS)
+    answers = arena.at_once([("POST", path, payload, headers)] * ADDS)
     faults = unexpected(answers, {201, 409})
     added = [answer for answer in answers if answer.status == 201]
     replayed = Counter(answer.headers.get("idempotent-replayed") for answer in added)
     if replayed[None] != 1 or set(replayed) - {None, "true"}:
         faults.append(f"expected one original and replays, got {dict(replayed)}")
     if len({(answer.text, answer.headers.get("content-type")) for answer in added}) > 1:
-        faults.append("the replays differ from the original")
+        faults.append("a replay differs from the original answer")
     for answer in answers:
         if answer.status == 409:
             retry_after = answer.headers.get("retry-after", "")
             if answer.headers.get("idempotent-replayed") != "false" or not retry_after.isdigit() or int(retry_after) < 1:
                 faults.append(f"a 409 with headers {answer.headers}")
                 break
-    new = [row["user_id"] for row in stage.ask("GET", path).json()["data"] if row["user_id"] not in before]
+    new = [row["user_id"] for row in arena.call("GET", path).json()["data"] if row["user_id"] not in before]
     if new != [added[0].json()["user_id"]] if added else new:
         faults.append(f"{len(new)} members were added")
     return faults
 
 
 def scenarios(rounds):
+    """Yields each race: its title, its function, and how often it is run."""
     yield "one e-mail is one member", one_email_is_one_member, max(1, rounds // 4)
     yield "transfers leave one owner", transfers_leave_one_owner, max(1, rounds // 4)
     for names in itertools.combinations_with_replacement(ACTIONS, 2):
@@ -172,10 +178,10 @@ def main():
     print(f"seed {options.seed}")
     dice, passed, failed = random.Random(options.seed), 0, 0
     with TemporaryServer() as server:
-        stage = Stage(server)
-        for title, play, rounds in scenarios(options.rounds):
+        arena = Arena(server)
+        for title, run, rounds in scenarios(options.rounds):
             for number in range(1, rounds + 1):
-                faults = play(stage, dice)
+                faults = run(arena, dice)
                 passed, failed = passed + (not faults), failed + bool(faults)
                 print("".join(f"{title}, round {number}: {fault}\n" for fault in faults), end="")
     print(f"race: {passed} passed, {failed} failed")

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Replays recorded exchanges against a real server and compares the answers.
 
-    replay.py                                   starts a server with the fixture of its own
-    replay.py --base URL --bindings FILE        asks a running server; FILE maps recorded
-                                                strings (tokens, ids) to that server's own
+    replay.py                                   starts a server and creates what fixture.json lists
+    replay.py --base URL --bindings FILE        uses a running server; FILE maps recorded strings
+                                                (tokens, ids) to those of that server
 
-Every exchange is sent, in order; `--names` selects which of them are judged.
-What may still differ stands in differences.json with a reason, and that list only
-shrinks: an entry whose exchange agrees is a failure too.
+Every exchange is sent, in order, because later ones use what earlier ones created. `--names` selects the exchanges
+whose answers count. differences.json lists the exchanges whose answer may differ, each with a reason. The list can
+only shrink: an entry whose exchange agrees is a failure too.
 """
 import argparse
 import json
@@ -25,19 +25,19 @@ UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 SECRET = re.compile(r"(?:polar_[a-z]+_|whsec_)\w+")
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?")
 
-# Fields that must be there but whose value is each server's own.
-SERVER_OWNED = frozenset({
+# Fields that must be present, with any value: it depends on the server.
+SERVER_SPECIFIC = frozenset({
     "avatar_url", "customer_portal_url", "secret", "token", "expires_at", "msg", "input", "ctx",
     "pledge_minimum_amount", "pledge_badge_show_amount",
 })
 
 
 class Bindings:
-    """What a recorded string is called on the server that is asked."""
+    """Maps recorded ids and secrets to those of the server under test."""
 
     def __init__(self, known=()):
-        self._live = {}
-        self._pattern = None
+        self._live = {}  # by the recorded string
+        self._pattern = None  # compiled lazily from the keys of _live
         for recorded, live in dict(known).items():
             self._bind(recorded, live)
 
@@ -51,7 +51,7 @@ class Bindings:
         self._pattern = None
 
     def learn(self, recorded, live):
-        """Pairs the ids and secrets that stand at the same place of two answers."""
+        """Binds the ids and secrets that are in the same place of a recorded and a live answer."""
         if isinstance(recorded, dict) and isinstance(live, dict):
             for name in recorded.keys() & live.keys():
                 self.learn(recorded[name], live[name])
@@ -64,6 +64,7 @@ class Bindings:
                 self._bind(recorded, live)
 
     def translate(self, text):
+        """Replaces every bound recorded string in a text."""
         if not self._live:
             return text
         if self._pattern is None:
@@ -72,39 +73,39 @@ class Bindings:
         return self._pattern.sub(lambda match: self._live[match.group()], text)
 
 
-def shown(value):
+def excerpt(value):
     return json.dumps(value, ensure_ascii=False)[:80]
 
 
 def body_differences(recorded, live, where="body"):
-    """How `live` falls short of `recorded`; what it has in addition is nobody's concern."""
+    """Returns how `live` differs from `recorded`. Additional fields in `live` are allowed."""
     if isinstance(recorded, dict):
         if not isinstance(live, dict):
-            return [f"{where}: expected an object, got {shown(live)}"]
+            return [f"{where}: expected an object, got {excerpt(live)}"]
         found = []
         for name, value in recorded.items():
             if name not in live:
                 found.append(f"{where}.{name}: missing")
-            elif name not in SERVER_OWNED:
+            elif name not in SERVER_SPECIFIC:
                 found += body_differences(value, live[name], f"{where}.{name}")
         return found
     if isinstance(recorded, list):
         if not isinstance(live, list):
-            return [f"{where}: expected a list, got {shown(live)}"]
+            return [f"{where}: expected a list, got {excerpt(live)}"]
         if len(recorded) != len(live):
             return [f"{where}: expected {len(recorded)} items, got {len(live)}"]
         pairs = enumerate(zip(recorded, live))
         return [line for index, pair in pairs for line in body_differences(*pair, f"{where}[{index}]")]
     if isinstance(recorded, str) and TIMESTAMP.fullmatch(recorded):
         is_alike = isinstance(live, str) and TIMESTAMP.fullmatch(live)
-        return [] if is_alike else [f"{where}: expected a timestamp, got {shown(live)}"]
+        return [] if is_alike else [f"{where}: expected a timestamp, got {excerpt(live)}"]
     if type(recorded) is type(live) and recorded == live:
         return []
-    return [f"{where}: expected {shown(recorded)}, got {shown(live)}"]
+    return [f"{where}: expected {excerpt(recorded)}, got {excerpt(live)}"]
 
 
 def violations(body):
-    """The (type, loc) of each item of a validation answer, or None for another body."""
+    """Counts the (type, loc) of the items of a validation error; None for any other body."""
     detail = body.get("detail") if isinstance(body, dict) else None
     if not isinstance(detail, list):
         return None
@@ -116,15 +117,15 @@ def validation_differences(recorded, live):
     found = []
     error = live.get("error") if isinstance(live, dict) else None
     if error != recorded.get("error"):
-        found.append(f"error: expected {shown(recorded.get('error'))}, got {shown(error)}")
-    wanted, given = violations(recorded), violations(live) or Counter()
-    found += [f"detail: missing {kind} at {loc}" for kind, loc in wanted - given]
-    found += [f"detail: unexpected {kind} at {loc}" for kind, loc in given - wanted]
+        found.append(f"error: expected {excerpt(recorded.get('error'))}, got {excerpt(error)}")
+    expected, actual = violations(recorded), violations(live) or Counter()
+    found += [f"detail: missing {kind} at {loc}" for kind, loc in expected - actual]
+    found += [f"detail: unexpected {kind} at {loc}" for kind, loc in actual - expected]
     return found
 
 
 def parsed(text):
-    """The value of a JSON text and whether it was one."""
+    """Returns the value of a JSON text and True, or None and False when it is not JSON."""
     try:
         return json.loads(text), True
     except ValueError:
@@ -132,7 +133,7 @@ def parsed(text):
 
 
 def answer_differences(exchange, answer, bindings):
-    """How an answer differs from the recorded one, as its `expect` amends it."""
+    """Returns how an answer differs from the recorded one. `expect` of the exchange overrides what is compared."""
     expect = exchange.get("expect", {})
     accepted = expect.get("status", [exchange["status"]])
     if answer.status not in accepted:
@@ -154,7 +155,7 @@ def answer_differences(exchange, answer, bindings):
 
 
 def replay(exchanges, bindings, send):
-    """Sends each exchange by `send(method, path, headers, body)`; yields it with its differences."""
+    """Sends each exchange with `send(method, path, headers, body)` and yields it with its differences."""
     for exchange in exchanges:
         if not exchange.get("send", True):
             continue
@@ -179,7 +180,7 @@ class Verdict:
 
 
 def judge(outcomes, known, is_selected=lambda name: True):
-    """Weighs (exchange, differences) against the entries of differences.json."""
+    """Compares (exchange, differences) with the entries of differences.json and returns the verdict."""
     verdict = Verdict(0, 0, [])
     listed = {(entry.get("n"), entry.get("name")): entry for entry in known}
     seen = set()
@@ -194,7 +195,7 @@ def judge(outcomes, known, is_selected=lambda name: True):
         elif differences:
             verdict.failures.append([f"{title}: {difference}" for difference in differences])
         elif key in listed:
-            verdict.failures.append([f"{title}: agrees now, take it off differences.json"])
+            verdict.failures.append([f"{title}: agrees now, remove it from differences.json"])
         else:
             verdict.passed += 1
     for entry in known:
@@ -207,26 +208,26 @@ def judge(outcomes, known, is_selected=lambda name: True):
 
 
 def build_fixture(server, fixture):
-    """Makes what the recording takes for granted; what it is called here."""
+    """Creates the organizations and tokens that the recording needs; returns {recorded string: live string}."""
     names = {}
     for organization in fixture["organizations"]:
         features = [name for name, is_on in organization["feature_settings"].items() if is_on]
-        made = server.cli.create_organization(organization["slug"], organization["name"],
-                                              organization["owner_email"], features)
-        names[organization["recorded"]] = made["id"]
+        created = server.cli.create_organization(organization["slug"], organization["name"],
+                                                 organization["owner_email"], features)
+        names[organization["recorded"]] = created["id"]
     expired = []
     for token in fixture["tokens"]:
         scopes = None if token["scopes"] == "all" else token["scopes"]
         expires_in = "1s" if token.get("expired") else None
-        made = server.cli.create_token(token["organization"], scopes, expires_in)["token"]
-        names[token["recorded"]] = made
+        secret = server.cli.create_token(token["organization"], scopes, expires_in)["token"]
+        names[token["recorded"]] = secret
         if expires_in:
-            expired.append(made)
+            expired.append(secret)
     for token in fixture["user_tokens"]:
         names[token["recorded"]] = server.cli.create_user_token(token["user"])["token"]
     for token in expired:
         eventually(lambda: server.connect(token).call("GET", "/v1/organizations/").status == 401, 15,
-                   "a token of one second expires")
+                   "a token that lives one second expires")
     return names
 
 
@@ -246,12 +247,13 @@ def load(name):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--names", default="all", help="judge exchanges whose name begins so: auth,member,org")
-    parser.add_argument("--base", help="a running server's URL; needs --bindings")
-    parser.add_argument("--bindings", help="a JSON file: recorded string -> the running server's own")
+    parser.add_argument("--names", default="all",
+                        help="check only exchanges whose name begins with one of these, such as auth,member,org")
+    parser.add_argument("--base", help="URL of a running server; needs --bindings")
+    parser.add_argument("--bindings", help="JSON file that maps recorded strings to those of the running server")
     options = parser.parse_args()
     if bool(options.base) != bool(options.bindings):
-        parser.error("--base and --bindings go together")
+        parser.error("--base and --bindings must be given together")
     prefixes = () if options.names == "all" else tuple(filter(None, options.names.split(",")))
     lines = (HERE / "recording.jsonl").read_text("utf-8").splitlines()
     exchanges = [json.loads(line) for line in lines if line.strip()]

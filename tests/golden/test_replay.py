@@ -1,4 +1,4 @@
-"""Proves that the replay finds each kind of difference, and nothing else."""
+"""Checks that the replay finds each kind of difference, and reports no others."""
 import json
 import sys
 from pathlib import Path
@@ -41,7 +41,7 @@ def differences(recorded, live, status=200, headers=JSON, **more):
     ({"token": "x"}, {}, "body.token: missing"),
     ({"a": 1}, "oops", "body: expected JSON, got 'oops'"),
 ])
-def test_a_differing_body_is_found(recorded, live, difference):
+def test_a_different_body_is_found(recorded, live, difference):
     assert difference in differences(recorded, live)
 
 
@@ -52,19 +52,19 @@ def test_a_differing_body_is_found(recorded, live, difference):
     ("", "anything"),
     ("OK", ""),
 ])
-def test_an_agreeing_body_passes(recorded, live):
+def test_an_equivalent_body_passes(recorded, live):
     assert differences(recorded, live) == []
 
 
-def test_a_differing_status_is_found():
+def test_a_different_status_is_found():
     assert differences({}, {}, status=201)[0].startswith("status: expected 200, got 201")
 
 
-def test_a_differing_media_type_is_found():
+def test_a_different_media_type_is_found():
     assert differences({}, {}, headers={"content-type": "text/plain"}) == ["media type: expected JSON, got 'text/plain'"]
 
 
-def test_expect_replaces_the_status():
+def test_expect_overrides_status_and_body():
     expect = {"status": [200, 204], "body": False}
     assert differences({"a": 1}, "", status=204, expect=expect) == []
     assert differences({"a": 1}, {"a": 2}, expect=expect) == []
@@ -85,7 +85,7 @@ MISSING, SHORT = ("missing", ["body", "name"]), ("string_too_short", ["body", "s
     (validation(MISSING, SHORT, MISSING), ["detail: unexpected missing at body.name"]),
     (validation(MISSING, SHORT, error="Other"), ['error: expected "RequestValidationError", got "Other"']),
 ])
-def test_a_validation_answer_is_compared_by_type_and_place(live, found):
+def test_a_validation_error_is_compared_by_type_and_location(live, found):
     answer = Answer(422, JSON, json.dumps(live))
     assert answer_differences(exchange(validation(MISSING, SHORT), 422), answer, Bindings()) == found
 
@@ -102,18 +102,18 @@ def replayed(exchanges, answers):
     return list(replay(exchanges, Bindings({"{{token}}": "secret"}), send)), sent
 
 
-def test_ids_are_learned_from_successes_and_used_in_every_spelling():
+def test_ids_of_successful_answers_are_translated_in_every_spelling():
     create = exchange({"id": ID_A}, 201)
     use = exchange({"id": ID_A}, path=f"/{ID_A}/{ID_A.upper()}/{ID_A.replace('-', '')}",
                    request_headers={"Authorization": "{{token}}"}, request_body=f'"{ID_A}"')
-    made = Answer(201, JSON, json.dumps({"id": ID_B}))
-    outcomes, sent = replayed([create, use], [made, Answer(200, JSON, made.text)])
+    created = Answer(201, JSON, json.dumps({"id": ID_B}))
+    outcomes, sent = replayed([create, use], [created, Answer(200, JSON, created.text)])
     assert [found for _, found in outcomes] == [[], []]
     assert sent[1] == (f"/{ID_B}/{ID_B.upper()}/{ID_B.replace('-', '')}",
                        {"Authorization": "secret"}, f'"{ID_B}"'.encode())
 
 
-def test_secrets_are_learned_and_failures_teach_nothing():
+def test_secrets_are_learned_from_successful_answers_only():
     create = exchange({"token": "polar_cst_recorded", "id": ID_A}, 201)
     use = exchange({}, path=f"/polar_cst_recorded/{ID_A}")
     _, sent = replayed([create, use], [Answer(201, JSON, '{"token": "live"}'), Answer(200, JSON, "{}")])
@@ -122,10 +122,10 @@ def test_secrets_are_learned_and_failures_teach_nothing():
     assert sent[1][0] == f"/polar_cst_recorded/{ID_A}"
 
 
-def test_unsendable_exchanges_are_left_out_and_a_lost_connection_is_a_difference():
-    outcomes, sent = replayed([exchange({}, send=False), exchange({})], [ConnectionResetError("gone")])
+def test_unsendable_exchanges_are_skipped_and_a_lost_connection_is_a_difference():
+    outcomes, sent = replayed([exchange({}, send=False), exchange({})], [ConnectionResetError("reset")])
     assert len(sent) == 1
-    assert [found for _, found in outcomes] == [["no answer: gone"]]
+    assert [found for _, found in outcomes] == [["no answer: reset"]]
 
 
 OUTCOMES = [({"n": 1, "name": "org: get"}, []), ({"n": 2, "name": "member: list"}, ["status"])]
@@ -137,7 +137,7 @@ KNOWN = {"n": 2, "name": "member: list", "reason": "not built yet"}
     ([KNOWN], (1, 1, 0), None),
     ([KNOWN, {"n": 1, "name": "org: get", "reason": "old"}], (0, 1, 1), "agrees now"),
     ([{**KNOWN, "reason": " "}], (1, 1, 1), "without a reason"),
-    ([KNOWN, {"n": 9, "name": "org: gone", "reason": "old"}], (1, 1, 1), "no such exchange"),
+    ([KNOWN, {"n": 9, "name": "org: removed", "reason": "old"}], (1, 1, 1), "no such exchange"),
 ])
 def test_the_list_of_known_differences_only_shrinks(known, counts, text):
     verdict = judge(OUTCOMES, known)
@@ -145,7 +145,7 @@ def test_the_list_of_known_differences_only_shrinks(known, counts, text):
     assert text is None or text in verdict.failures[0][0]
 
 
-def test_names_select_what_is_judged():
+def test_names_select_the_exchanges_that_count():
     verdict = judge(OUTCOMES, [], lambda name: name.startswith("org"))
     assert (verdict.passed, len(verdict.failures)) == (1, 0)
 

@@ -1,7 +1,7 @@
-"""Starts, asks and stops a real tenantry server. Used by every suite in tests/.
+"""Starts, queries and stops a real tenantry server. Every suite in tests/ uses it.
 
-Nothing here waits for a fixed time: a server is ready when it says so, and a
-condition is polled until a deadline. Python 3.9 or later, standard library only.
+There are no fixed sleeps: a server is ready when it prints its address, and `eventually` polls a condition until
+a deadline. Needs Python 3.11 or later and the standard library alone.
 """
 import http.client
 import json
@@ -20,7 +20,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 TESTS = Path(__file__).resolve().parent.parent
-# Databases on a server have their tables spread: over the workers named here, or by a stand-in (see citus.sh).
+# When set, the tables of PostgreSQL databases are distributed: over these Citus workers (HOST:PORT, separated by
+# commas), or with partitions in place of shards when the value is `stand-in` (see citus.sh).
 CITUS = os.environ.get("TENANTRY_TEST_CITUS", "")
 STAND_IN = TESTS.parent / "crates/testkit/src/stand_in.sql"
 READY_PREFIX = "listening on "
@@ -30,22 +31,22 @@ REQUEST_SECONDS = 30
 
 
 def binary():
-    """The program under test: $TENANTRY_BIN, or the release build."""
+    """Returns the path of the program under test: $TENANTRY_BIN, or the release build."""
     path = Path(os.environ.get("TENANTRY_BIN", TESTS.parent / "target/release/tenantry")).resolve()
     if not path.is_file():
         raise SystemExit(f"no program to test at {path}: build it, or set TENANTRY_BIN")
     return str(path)
 
 
-def eventually(condition, seconds, what):
-    """Polls until `condition()` is true; its value. Raises once `seconds` are over."""
+def eventually(condition, seconds, description):
+    """Polls `condition()` until it is true and returns its value. Raises TimeoutError after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {seconds} s: {what}")
+            raise TimeoutError(f"not within {seconds} s: {description}")
         time.sleep(0.05)
 
 
@@ -60,15 +61,15 @@ class Answer:
 
 
 class Connection:
-    """One kept-alive connection; not for use by several threads at once."""
+    """One HTTP connection that is kept open between requests. Not for use by several threads at once."""
 
     def __init__(self, base, token=None, seconds=REQUEST_SECONDS):
-        where = urlsplit(base)
-        self._connection = http.client.HTTPConnection(where.hostname, where.port, timeout=seconds)
+        address = urlsplit(base)
+        self._connection = http.client.HTTPConnection(address.hostname, address.port, timeout=seconds)
         self._token = token
 
     def send(self, method, path, headers=None, body=None):
-        """Sends exactly these headers and this body."""
+        """Sends exactly these headers and this body, without the token."""
         try:
             self._connection.request(method, path, body=body, headers=headers or {})
             answer = self._connection.getresponse()
@@ -92,34 +93,37 @@ class Connection:
 
 
 class Database:
-    """A database of its own, on the engine that $TENANTRY_TEST_ENGINE names: sqlite (the default) or
-    postgres, on the server of $TENANTRY_TEST_POSTGRES, a URL without a database (see postgres.sh)."""
+    """A new, empty database on the engine that $TENANTRY_TEST_ENGINE names.
+
+    `sqlite` (the default) is a file in `directory`. `postgres` is a database on the server of
+    $TENANTRY_TEST_POSTGRES, a URL without a database (see postgres.sh).
+    """
 
     def __init__(self, directory):
         engine = os.environ.get("TENANTRY_TEST_ENGINE") or "sqlite"
-        self._name = None
-        self.is_spread = False  # whether its tables are to be spread before it is used
+        self._name = None  # of the PostgreSQL database
+        self.is_distributed = False  # the tables must be distributed before the first use
         if engine == "sqlite":
             self.url = f"sqlite:{Path(directory) / 'tenantry.db'}"
             return
         if engine != "postgres":
-            raise SystemExit(f"TENANTRY_TEST_ENGINE is sqlite or postgres, not {engine}")
+            raise SystemExit(f"TENANTRY_TEST_ENGINE must be sqlite or postgres, not {engine}")
         base, _, self._query = os.environ["TENANTRY_TEST_POSTGRES"].partition("?")
         self._server = base.rstrip("/")
         name = f"test_{uuid.uuid4().hex}"
         self._psql(f"CREATE DATABASE {name}")
         self._name = name
-        self.is_spread = bool(CITUS)
+        self.is_distributed = bool(CITUS)
         if CITUS == "stand-in":
             self._psql("-f", str(STAND_IN), database=name)
         elif CITUS:
-            self._join()
-        # Through a pooler where there is one (see pgbouncer.sh).
+            self._create_citus_cluster()
+        # The server under test connects through the pooler, if there is one (see pgbouncer.sh).
         base, _, query = os.environ.get("TENANTRY_TEST_POOLER", os.environ["TENANTRY_TEST_POSTGRES"]).partition("?")
         self.url = f"{base.rstrip('/')}/{name}?{query}"
 
     def _psql(self, *sql, database="postgres", server=None):
-        """Runs SQL: a text, or `-f` and a file."""
+        """Runs SQL: either one text, or `-f` and a file."""
         sql = sql if len(sql) > 1 else ("-c", *sql)
         url = f"{server}/{database}" if server else f"{self._server}/{database}?{self._query}"
         subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", *sql, url], check=True, timeout=60,
@@ -128,8 +132,8 @@ class Database:
     def _workers(self):
         return [] if CITUS in ("", "stand-in") else [worker.strip() for worker in CITUS.split(",")]
 
-    def _join(self):
-        """Makes the database on each worker, and the cluster of all."""
+    def _create_citus_cluster(self):
+        """Creates the database on each worker, and adds the workers to the coordinator."""
         for worker in self._workers():
             server = f"postgres://tenantry@{worker}"
             self._psql(f"CREATE DATABASE {self._name}", server=server)
@@ -141,17 +145,17 @@ class Database:
             self._psql(f"SELECT citus_add_node('{host}', {port})", database=self._name)
 
     def rows(self, sql):
-        """What a query finds, each value as text; past the server, on either engine."""
+        """Runs a query directly on the database and returns its rows, each value as text."""
         if self._name is None:
             with closing(sqlite3.connect(f"file:{self.url.removeprefix('sqlite:')}?mode=ro", uri=True)) as file:
                 return [tuple(str(value) for value in row) for row in file.execute(sql)]
         url = f"{self._server}/{self._name}?{self._query}"
-        found = subprocess.run(["psql", "-qXAt", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-c", sql, url], check=True,
-                               timeout=60, capture_output=True, text=True).stdout
-        return [tuple(line.split("\t")) for line in found.splitlines()]
+        output = subprocess.run(["psql", "-qXAt", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-c", sql, url], check=True,
+                                timeout=60, capture_output=True, text=True).stdout
+        return [tuple(line.split("\t")) for line in output.splitlines()]
 
     def contents(self):
-        """All that is stored, as bytes: what is binary is so, or in hexadecimal."""
+        """Returns everything that is stored, as bytes. Binary values are raw (SQLite) or hexadecimal (PostgreSQL)."""
         if self._name is None:
             file = Path(self.url.removeprefix("sqlite:"))
             return b"".join(path.read_bytes() for path in file.parent.glob(f"{file.name}*") if path.suffix != ".key")
@@ -159,6 +163,7 @@ class Database:
         return subprocess.run(["pg_dump", "--data-only", url], check=True, timeout=60, capture_output=True).stdout
 
     def drop(self):
+        """Drops a PostgreSQL database; a SQLite file goes with its directory."""
         if self._name:
             for server in [None, *(f"postgres://tenantry@{worker}" for worker in self._workers())]:
                 self._psql(f"DROP DATABASE IF EXISTS {self._name} WITH (FORCE)", server=server)
@@ -170,14 +175,15 @@ class CommandLine:
 
     def __init__(self, database, *options):
         self._database = database
-        self._options = options  # of every command
+        self._options = options  # added to every command
 
     def run(self, *arguments):
+        """Runs a command and returns its standard output. Raises RuntimeError when the command fails."""
         command = [binary(), *arguments, "--database", self._database, *self._options]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        if done.returncode != 0:
-            raise RuntimeError(f"{' '.join(arguments)}: exit {done.returncode}: {done.stderr.strip()}")
-        return done.stdout
+        result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        if result.returncode != 0:
+            raise RuntimeError(f"{' '.join(arguments)}: exit status {result.returncode}: {result.stderr.strip()}")
+        return result.stdout
 
     def create_organization(self, slug, name=None, owner_email=None, features=("member_model_enabled",)):
         arguments = ["organization", "create", "--name", name or slug, "--slug", slug]
@@ -188,9 +194,12 @@ class CommandLine:
         return json.loads(self.run(*arguments, "--json"))
 
     def create_token(self, organization, scopes=None, expires_in=None):
-        """`scopes`: a list of names, or None for all of them."""
+        """Creates a token with these scopes, or with every scope when `scopes` is None."""
         arguments = ["token", "create", "--organization", organization]
-        arguments += ["--all-scopes"] if scopes is None else [part for scope in scopes for part in ("--scope", scope)]
+        if scopes is None:
+            arguments.append("--all-scopes")
+        for scope in scopes or ():
+            arguments += ["--scope", scope]
         if expires_in:
             arguments += ["--expires-in", expires_in]
         return json.loads(self.run(*arguments, "--json"))
@@ -203,25 +212,31 @@ class CommandLine:
 
 
 class Server:
-    """A server of its own on a free port. The database outlives `stop` and `kill`."""
+    """A server on a free port. Its database stays after `stop` and `kill`, so it can be started again.
+
+    `options` are options of `tenantry serve`. `database` is the URL of an existing database; without one, the
+    server gets a new database, `own_database`.
+    """
 
     def __init__(self, directory, *options, database=None, listen="127.0.0.1:0"):
         self.directory = Path(directory)
-        self._options = options  # of `tenantry serve`, beside those that every suite needs
         self.listen = listen
-        self.stored = None if database else Database(self.directory)
-        self.database = database or self.stored.url
-        self.key = str(self.directory / "tenantry.key")
-        # Nodes that share a database share its key, which lies beside a file and is given for a server.
-        keyed = () if "--secret-key-file" in options else ("--secret-key-file", self.key)
-        if database and database.startswith("sqlite:"):
-            keyed = ()
-        self._options = (*keyed, *options)
+        self.own_database = None if database else Database(self.directory)
+        self.database = database or self.own_database.url
         if "--secret-key-file" in options:
             self.key = options[options.index("--secret-key-file") + 1]
-            keyed = ("--secret-key-file", self.key)
-        self.cli = CommandLine(self.database, *keyed)
-        if self.stored and self.stored.is_spread:
+            self._options = options
+            self.cli = CommandLine(self.database, "--secret-key-file", self.key)
+        elif database and database.startswith("sqlite:"):
+            # The default secret key file is in the directory of the SQLite file.
+            self.key = str(self.directory / "tenantry.key")
+            self._options = options
+            self.cli = CommandLine(self.database)
+        else:
+            self.key = str(self.directory / "tenantry.key")
+            self._options = ("--secret-key-file", self.key, *options)
+            self.cli = CommandLine(self.database, "--secret-key-file", self.key)
+        if self.own_database and self.own_database.is_distributed:
             self.cli.run("migrate", "--distribute")
         self.base = None
         self.program = binary()
@@ -236,6 +251,7 @@ class Server:
         return self._process is not None and self._process.poll() is None
 
     def start(self):
+        """Starts the server and returns it once it is ready."""
         command = [self.program, "serve", "--listen", self.listen, "--database", self.database,
                    "--bootstrap", "false", *self._options]
         if "--rate-limit" not in self._options:
@@ -270,6 +286,7 @@ class Server:
                 return line[len(READY_PREFIX):]
 
     def log(self, lines=20):
+        """Returns the last lines of the server's log."""
         path = self.directory / "server.log"
         return "\n".join(path.read_text("utf-8", "replace").splitlines()[-lines:]) if path.exists() else ""
 
@@ -277,7 +294,7 @@ class Server:
         return Connection(self.base, token)
 
     def stop(self):
-        """Asks the server to end (SIGTERM); its exit code."""
+        """Stops the server with SIGTERM and returns its exit status."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
         try:
@@ -287,18 +304,18 @@ class Server:
             raise TimeoutError(f"the server did not end within {STOP_SECONDS} s of SIGTERM\n{self.log()}") from None
 
     def drop(self):
-        """Takes the database away, where it is not a file of the server's folder."""
-        if self.stored:
-            self.stored.drop()
+        """Drops the server's own database."""
+        if self.own_database:
+            self.own_database.drop()
 
     def kill(self):
-        """Ends the server at once (SIGKILL), with no chance to tidy up."""
+        """Kills the server with SIGKILL, so that it cannot finish or clean up."""
         self._process.kill()
         self._process.wait(STOP_SECONDS)
 
 
 class TemporaryServer:
-    """`with TemporaryServer() as server:` a started server in a folder that goes with it."""
+    """`with TemporaryServer() as server:` gives a started server whose directory and database are removed at the end."""
 
     def __init__(self, *options):
         self._options = options
@@ -316,7 +333,7 @@ class TemporaryServer:
         try:
             code = self._server.stop()
             if code != 0 and error is None:
-                raise RuntimeError(f"the server ended with {code}\n{self._server.log()}")
+                raise RuntimeError(f"the server ended with exit status {code}\n{self._server.log()}")
         finally:
             self._server.drop()
             self._directory.cleanup()

@@ -1,18 +1,18 @@
-"""A PgBouncer in transaction mode before one PostgreSQL, on a free port, never as root."""
-import os
-import pwd
+"""A PgBouncer in transaction mode in front of a PostgreSQL server, on a free port, never run as root."""
 import shutil
 import socket
 import subprocess
 from pathlib import Path
 
 from harness import eventually
-from postgres import free_port, unprivileged
+from postgres import free_port, give_to_postgres, unprivileged
 
 READY_SECONDS = 30
 
 
 class Pooler:
+    """One PgBouncer; `connections` is the most it opens to the server for one database."""
+
     def __init__(self, directory, postgres, connections=20):
         self._directory = Path(directory)
         self.connections = connections
@@ -30,19 +30,18 @@ pool_mode = transaction
 default_pool_size = {connections}
 max_client_conn = 500
 """, "utf-8")
-        if os.geteuid() == 0:
-            user = pwd.getpwnam("postgres")
-            os.chown(self._directory, user.pw_uid, user.pw_gid)
+        give_to_postgres(self._directory)
 
     def start(self):
-        program = shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"  # outside of the PATH of who is not root
+        """Starts PgBouncer and returns it once it accepts connections."""
+        program = shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"  # /usr/sbin is not in every user's PATH
         with open(self._directory / "pgbouncer.log", "ab") as log:
             self._process = subprocess.Popen([program, str(self._directory / "pgbouncer.ini")], stdout=log, stderr=log,
                                              cwd="/", **unprivileged())
-        eventually(self._answers, READY_SECONDS, "PgBouncer answers")
+        eventually(self._is_ready, READY_SECONDS, "PgBouncer accepts connections")
         return self
 
-    def _answers(self):
+    def _is_ready(self):
         if self._process.poll() is not None:
             raise RuntimeError((self._directory / "pgbouncer.log").read_text("utf-8", "replace")[-2000:])
         try:

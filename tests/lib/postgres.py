@@ -1,6 +1,7 @@
-"""A PostgreSQL of a test's own: its data in a temporary folder, on a free port, never as root.
+"""A PostgreSQL server for one test, with its data in a temporary directory and on a free port.
 
-Debian's server lies outside of PATH; as root, it runs as the user `postgres`.
+Debian installs the server programs outside of PATH. When the tests run as root, the server runs as the user
+`postgres`, because PostgreSQL refuses to run as root.
 """
 import os
 import pwd
@@ -18,35 +19,46 @@ STOP_SECONDS = 60
 
 
 def program(name):
-    """The newest server program of that name."""
-    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}")) or [shutil.which(name)]
-    if found[-1] is None:
-        raise SystemExit(f"no {name}: install PostgreSQL's server")
-    return str(found[-1])
+    """Returns the path of the newest installed version of a PostgreSQL program."""
+    paths = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}")) or [shutil.which(name)]
+    if paths[-1] is None:
+        raise SystemExit(f"no {name}: install the PostgreSQL server")
+    return str(paths[-1])
 
 
 def free_port():
-    """A port that nobody has, and that no client is given by chance while a server that keeps it is away."""
-    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text("ascii").split()[0])
-    while True:
+    """Returns a free port below the range of ephemeral ports.
+
+    The kernel never gives such a port to an outgoing connection, so a server finds it free when it starts again.
+    """
+    first_ephemeral = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text("ascii").split()[0])
+    for _ in range(1000):
         with socket.socket() as probe:
             try:
-                probe.bind(("127.0.0.1", random.randrange(max(first // 2, 1024), first)))
+                probe.bind(("127.0.0.1", random.randrange(max(first_ephemeral // 2, 1024), first_ephemeral)))
             except OSError:
                 continue
             return probe.getsockname()[1]
+    raise OSError("no free port found")
 
 
 def unprivileged():
-    """What makes a subprocess run as somebody who is not root."""
+    """Returns the arguments of `subprocess` that run a program as the user postgres when the tests run as root."""
     if os.geteuid() != 0:
         return {}
     user = pwd.getpwnam("postgres")
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
 
+def give_to_postgres(path):
+    """Makes the user postgres the owner of a file or directory when the tests run as root."""
+    if os.geteuid() == 0:
+        user = pwd.getpwnam("postgres")
+        os.chown(path, user.pw_uid, user.pw_gid)
+
+
 class Postgres:
-    """One server; `directory` must exist and outlive it."""
+    """One server. `directory` must exist and outlive it; `settings` are settings of postgresql.conf."""
 
     def __init__(self, directory, **settings):
         self.directory = Path(directory)
@@ -56,31 +68,31 @@ class Postgres:
                          "max_connections": "200", **settings}
         self._process = None
         self._is_frozen = False
+        give_to_postgres(self.directory)
         if os.geteuid() == 0:
-            user = pwd.getpwnam("postgres")
-            os.chown(self.directory, user.pw_uid, user.pw_gid)
             os.chmod(self.directory.parent, 0o755)
 
     def _run(self, *command):
-        done = subprocess.run(command, capture_output=True, text=True, cwd="/", timeout=120, check=False,
-                              **unprivileged())
-        if done.returncode != 0:
-            raise RuntimeError(f"{command[0]}: exit {done.returncode}: {done.stderr.strip()}")
-        return done.stdout
+        result = subprocess.run(command, capture_output=True, text=True, cwd="/", timeout=120, check=False,
+                                **unprivileged())
+        if result.returncode != 0:
+            raise RuntimeError(f"{command[0]}: exit status {result.returncode}: {result.stderr.strip()}")
+        return result.stdout
 
     def create(self):
-        """Makes an empty cluster."""
+        """Creates an empty data directory (initdb)."""
         self._run(program("initdb"), "-D", str(self.data), "-U", "tenantry", "-A", "trust", "-E", "UTF8",
                   "--locale=C.UTF-8", "--no-sync", "--no-instructions")
         return self
 
     def create_standby(self, primary, name):
-        """Makes a copy of a running primary that follows it under this name."""
+        """Creates a standby of a running primary, which lists it under this name."""
         self._run(program("pg_basebackup"), "-D", str(self.data), "-R", "-X", "stream", "--checkpoint=fast",
                   "--no-sync", "-d", f"host=127.0.0.1 port={primary.port} user=tenantry application_name={name}")
         return self
 
     def start(self):
+        """Starts the server and returns it once it accepts connections."""
         command = [program("postgres"), "-D", str(self.data), "-p", str(self.port)]
         for name, value in self.settings.items():
             command += ["-c", f"{name}={value}"]
@@ -88,58 +100,59 @@ class Postgres:
         path.touch()
         with open(path, "ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/", **unprivileged())
-        eventually(self._is_ready, READY_SECONDS, f"PostgreSQL answers\n{self.log()}")
+        eventually(self._is_ready, READY_SECONDS, f"PostgreSQL accepts connections\n{self.log()}")
         return self
 
     def _is_ready(self):
         if self._process.poll() is not None:
             raise RuntimeError(f"PostgreSQL ended before it was ready\n{self.log()}")
-        done = subprocess.run([program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)],
-                              timeout=30, check=False)
-        return done.returncode == 0
+        result = subprocess.run([program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)],
+                                timeout=30, check=False)
+        return result.returncode == 0
 
     def log(self, lines=20):
+        """Returns the last lines of the server's log."""
         path = self.directory / "postgres.log"
         return "\n".join(path.read_text("utf-8", "replace").splitlines()[-lines:]) if path.exists() else ""
 
     def psql(self, database):
-        """The command that asks in a database, what it is given on its standard input."""
+        """Returns a psql command that runs the SQL on its standard input."""
         return [program("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1",
                 f"host=127.0.0.1 port={self.port} user=tenantry dbname={database}"]
 
     def sql(self, text, database="postgres"):
-        """Runs SQL; its rows as lines, columns split by |."""
-        done = subprocess.run([program("psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", text,
-                               f"host=127.0.0.1 port={self.port} user=tenantry dbname={database}"],
-                              capture_output=True, text=True, timeout=120, check=False)
-        if done.returncode != 0:
-            raise RuntimeError(f"{text}: {done.stderr.strip()}")
-        return done.stdout.splitlines()
+        """Runs SQL and returns the rows as lines, with columns separated by |."""
+        result = subprocess.run([*self.psql(database), "-A", "-t", "-c", text],
+                                capture_output=True, text=True, timeout=120, check=False)
+        if result.returncode != 0:
+            raise RuntimeError(f"{text}: {result.stderr.strip()}")
+        return result.stdout.splitlines()
 
     def create_database(self, name):
-        """A new database; its URL."""
+        """Creates a database and returns its URL."""
         self.sql(f'CREATE DATABASE "{name}"')
         return self.url(name)
 
     def url(self, database, port=None):
+        """Returns the URL of a database; `port` names another one in front of it, such as a pooler's."""
         return f"postgres://tenantry@127.0.0.1:{port or self.port}/{database}"
 
     def promote(self):
-        """Makes a standby a primary."""
+        """Promotes a standby to a primary."""
         self.sql("SELECT pg_promote(true, 60)")
 
     def wait_for_standby(self, name):
-        """Until a commit is answered when the standby of that name has it."""
+        """Waits until the standby of that name is synchronous: each commit then waits for it."""
         state = f"SELECT sync_state FROM pg_stat_replication WHERE application_name = '{name}'"
         eventually(lambda: self.sql(state) == ["sync"], READY_SECONDS, f"{name} is synchronous")
 
     def connections(self, database="tenantry"):
-        """How many sessions of clients the server itself has in a database, whoever holds the other end."""
+        """Returns the number of client sessions in a database, including those whose client disappeared."""
         return int(self.sql("SELECT count(*) FROM pg_stat_activity"
                             f" WHERE backend_type = 'client backend' AND datname = '{database}'")[0])
 
     def stop(self):
-        """Ends it in order; open connections are cut."""
+        """Shuts the server down (fast shutdown: open sessions are ended)."""
         if self._process is None or self._process.poll() is not None:
             return
         if self._is_frozen:
@@ -161,14 +174,14 @@ class Postgres:
                 pass
 
     def freeze(self):
-        """Has the server, and what it started, do nothing more; nothing is closed or refused."""
+        """Suspends the server and its processes: connections stay open, and nothing is answered or refused."""
         self._is_frozen = True
         self._process.send_signal(signal.SIGSTOP)
         self._signal_children(signal.SIGSTOP)
 
     def kill(self):
-        """Ends the server and what it started, at once. Its children would go by themselves, but later."""
-        self._process.send_signal(signal.SIGSTOP)  # so that it starts no more of them
+        """Kills the server and its processes at once. Without this the processes would end by themselves, later."""
+        self._process.send_signal(signal.SIGSTOP)  # it must not start another process meanwhile
         self._signal_children(signal.SIGKILL)
         self._process.kill()
         self._process.wait(STOP_SECONDS)

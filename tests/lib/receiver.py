@@ -1,4 +1,4 @@
-"""Takes webhooks, and notes them in the order in which they come."""
+"""An HTTP server that receives webhooks and records them in the order of their arrival."""
 import threading
 import time
 from collections import defaultdict
@@ -10,32 +10,36 @@ from harness import eventually
 
 @dataclass(eq=False)
 class Request:
+    """A webhook request. Times are those of time.monotonic(), in seconds."""
     path: str
     id: str  # of the event
     headers: dict  # names in lower case
     body: bytes
     port: int  # the sender's
-    came: float
-    status: int = 0  # what it is, or will be, answered
-    answered: float = float("inf")  # or is about to be
+    received_at: float
+    status: int = 0  # of the answer, also before it is sent
+    answered_at: float = float("inf")  # just before the answer is sent
 
     @property
     def is_answered(self):
-        return self.answered < float("inf")
+        return self.answered_at < float("inf")
 
 
 class Receiver:
-    """Answers each request with the status that `judge(request, earlier)` says, where `earlier` are those with the same
-    event to the same path; while it is held it answers none."""
+    """Answers each request with the status that `status_for(request, earlier)` returns.
 
-    def __init__(self, judge=lambda request, earlier: 200):
-        self.judge = judge
+    `earlier` are the requests with the same event to the same path that arrived before. Between `pause` and
+    `resume` requests are recorded, but not answered.
+    """
+
+    def __init__(self, status_for=lambda request, earlier: 200):
+        self.status_for = status_for
         self.requests = []
-        self._same = defaultdict(list)  # by path and event
-        self._read = 0
+        self._attempts = defaultdict(list)  # requests by (path, event)
+        self._next = 0  # index of the request that `next` returns
         self._lock = threading.Lock()
-        self._flowing = threading.Event()
-        self._flowing.set()
+        self._answering = threading.Event()
+        self._answering.set()
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -44,13 +48,13 @@ class Receiver:
             def do_POST(self):  # noqa: N802
                 body = self.rfile.read(int(self.headers["content-length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                status = receiver._take(self.path, headers, body, self.client_address[1])
+                status = receiver._receive(self.path, headers, body, self.client_address[1])
                 try:
                     self.send_response(status)
                     self.send_header("content-length", "0")
                     self.end_headers()
                 except OSError:
-                    self.close_connection = True  # the sender is dead
+                    self.close_connection = True  # the sender has closed the connection
 
             def log_message(self, *_):
                 pass
@@ -60,43 +64,47 @@ class Receiver:
         self.host = f"127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
-    def _take(self, path, headers, body, port):
+    def _receive(self, path, headers, body, port):
         request = Request(path, headers["webhook-id"], headers, body, port, time.monotonic())
         with self._lock:
-            same = self._same[path, request.id]
-            request.status = self.judge(request, same)
-            same.append(request)
+            attempts = self._attempts[path, request.id]
+            request.status = self.status_for(request, attempts)
+            attempts.append(request)
             self.requests.append(request)
-        self._flowing.wait()
-        request.answered = time.monotonic()
+        self._answering.wait()
+        request.answered_at = time.monotonic()
         return request.status
 
-    def around(self, request):
-        """Those with the same event to the same path: what came before, and what came later."""
-        same = self._same[request.path, request.id]
-        at = same.index(request)
-        return same[:at], same[at + 1:]
+    def other_attempts(self, request):
+        """Returns the requests with the same event to the same path: those before this one, and those after it."""
+        attempts = self._attempts[request.path, request.id]
+        index = attempts.index(request)
+        return attempts[:index], attempts[index + 1:]
 
     def by_event(self, path):
-        """What came to a path: the requests of each event, by its id, in the order in which they came first."""
-        return {event: list(same) for (to, event), same in list(self._same.items()) if to == path and same}
+        """Returns the requests to a path as {event id: requests}, in the order in which events first arrived."""
+        return {event: list(attempts) for (to, event), attempts in list(self._attempts.items())
+                if to == path and attempts}
 
-    def waiting(self):
-        """Those that are not answered yet."""
+    def unanswered(self):
+        """Returns the requests that have no answer yet."""
         return [request for request in list(self.requests) if not request.is_answered]
 
     def next(self, seconds=20):
-        """The first one that was not asked for yet."""
-        eventually(lambda: len(self.requests) > self._read, seconds, "a webhook comes")
-        self._read += 1
-        return self.requests[self._read - 1]
+        """Waits for the request after the one that the last call returned, and returns it."""
+        eventually(lambda: len(self.requests) > self._next, seconds, "a webhook arrives")
+        self._next += 1
+        return self.requests[self._next - 1]
 
-    def hold(self):
-        self._flowing.clear()
+    def pause(self):
+        """Stops answering; senders wait."""
+        self._answering.clear()
 
-    def flow(self):
-        self._flowing.set()
+    def resume(self):
+        """Answers the waiting requests and all later ones."""
+        self._answering.set()
 
     def close(self):
+        self._answering.set()
         self._server.shutdown()
         self._server.server_close()

@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
-"""Sends every request several times at once under one key, and kills the server meanwhile.
+"""Sends every request several times at once under one idempotency key while the server is killed repeatedly.
 
-Clients of both dialects make customers, members, people of the team and access tokens,
-and are refused now and then. Whoever loses the connection, or is told that the request
-is in progress, sends it again until it is answered. In the end each request has had one
-effect and one answer, however often it was sent and however often the server died.
+Clients of both dialects create customers, members, team members and access tokens; one request in 21 is invalid. A
+client whose connection breaks, or whose request is still in progress (409), sends the request again until it is
+answered. At the end each request must have had one effect and one answer.
 """
 import argparse
 import json
@@ -21,39 +20,40 @@ from http.client import HTTPException
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
+from compare import differences  # noqa: E402
 from harness import Server  # noqa: E402
 
-SECONDS = 180  # the storm is over by then, or has failed
-COPIES = 5
+STORM_SECONDS = 180  # the storm fails when it is not over by then
+MAX_COPIES = 5  # how often one request is sent at the most, besides the repeats after a failure
 
 
 @dataclass
 class Request:
-    """One request, whatever the number of times it is sent."""
+    """One request with its idempotency key, however often it is sent."""
     kind: str
     key: str
     path: str
     payload: dict
-    status: int
+    status: int  # the expected one
     answers: list = field(default_factory=list)  # (status, text, whether it is a replay)
 
 
 class Storm:
-    """The requests, who sends them, and what came back."""
+    """Clients that send requests from a queue until each has been answered once for each of its copies."""
 
     def __init__(self, server, token):
         self._server, self._token = server, token
         self._up, self._lock = threading.Event(), threading.Condition()
-        self._waiting = queue.Queue()
-        self._deadline = time.monotonic() + SECONDS
+        self._queue = queue.Queue()
+        self._deadline = time.monotonic() + STORM_SECONDS
         self.sent = self.answered = 0
         self.counts = Counter()
         self.faults = []
 
-    def rage(self, sends, clients, kills):
-        """Has so many clients send everything, and kills the server after so many answers each time."""
+    def run(self, sends, clients, kills):
+        """Sends everything in `clients` threads. Kills and restarts the server at each number of answers in `kills`."""
         for request in sends:
-            self._waiting.put(request)
+            self._queue.put(request)
         self._up.set()
         threads = [threading.Thread(target=self._client, args=(len(sends),), daemon=True) for _ in range(clients)]
         for thread in threads:
@@ -75,40 +75,40 @@ class Storm:
         with self._lock:
             left = max(0.0, self._deadline - time.monotonic())
             if not self._lock.wait_for(lambda: self.answered >= answers or self.faults, left):
-                raise TimeoutError(f"{self.answered} answers within {SECONDS} s, {answers} were waited for")
+                raise TimeoutError(f"{self.answered} answers within {STORM_SECONDS} s, expected {answers}")
 
     def _client(self, total):
         connection = None
         while self.answered < total and not self.faults and time.monotonic() < self._deadline:
             try:
-                request = self._waiting.get(timeout=0.2)
+                request = self._queue.get(timeout=0.2)
             except queue.Empty:
-                continue  # what is under way may yet have to be sent again
+                continue  # another client may put its request back
             try:
                 connection = connection or self._server.connect(self._token)
                 answer = connection.call("POST", request.path, request.payload, {"Idempotency-Key": request.key})
             except (OSError, HTTPException):
                 connection = None
-                self._again(request, "lost connections")
+                self._put_back(request, "lost connections")
                 self._up.wait(max(0.0, self._deadline - time.monotonic()))
                 continue
             flag = answer.headers.get("idempotent-replayed")
             if answer.status == 409 and flag == "false":
                 if int(answer.headers.get("retry-after", "0")) < 1:
-                    self.faults.append(f"{request.key}: in progress, with no time to wait")
-                self._again(request, "in progress")
+                    self.faults.append(f"{request.key}: 409 without a positive Retry-After")
+                self._put_back(request, "in progress")
             else:
-                self._note(request, answer, flag)
+                self._record(request, answer, flag)
         if connection:
             connection.close()
 
-    def _again(self, request, why):
+    def _put_back(self, request, reason):
         with self._lock:
             self.sent += 1
-            self.counts[why] += 1
-        self._waiting.put(request)
+            self.counts[reason] += 1
+        self._queue.put(request)
 
-    def _note(self, request, answer, flag):
+    def _record(self, request, answer, flag):
         with self._lock:
             self.sent += 1
             self.answered += 1
@@ -119,25 +119,25 @@ class Storm:
             self._lock.notify_all()
 
 
-def made_up(count, organization, customer):
-    """So many different requests; each names itself in what it makes."""
-    def of(number, kind):
+def make_requests(count, organization, customer):
+    """Yields `count` different requests. Each creates an object whose name tells which request created it."""
+    def request_of(number, kind):
         name = f"{kind}.{number}"
         email = f"{name}@example.com"
         if kind == "customer":
             return "/v1/customers/", {"type": "team", "name": name, "owner": {"email": email}}, 201
         if kind == "member":
             return "/v1/members/", {"customer_id": customer, "email": email, "external_id": name}, 201
-        if kind == "person":
+        if kind == "team_member":
             return f"/v2/accounts/{organization}/members", {"email": email, "role": "Developer"}, 201
         if kind == "token":
             return "/v1/organization-access-tokens/", {"comment": name, "scopes": ["customers:read"]}, 201
         return f"/v2/accounts/{organization}/members", {"email": email, "role": "Emperor"}, 400
 
-    kinds = ["customer", "member", "person", "token"] * 5 + ["refused"]
+    kinds = ["customer", "member", "team_member", "token"] * 5 + ["refused"]
     for number in range(count):
         kind = kinds[number % len(kinds)]
-        path, payload, status = of(number, kind)
+        path, payload, status = request_of(number, kind)
         yield Request(kind, f"{kind}-{number}", path, payload, status)
 
 
@@ -146,7 +146,7 @@ def of_kind(requests, kind):
 
 
 def all_items(connection, path):
-    """Every item of a list of /v1."""
+    """Returns the items of all pages of a /v1 list; `path` ends with ? or &."""
     items, page = [], 1
     while True:
         answer = connection.call("GET", f"{path}page={page}&limit=100").json()
@@ -156,7 +156,8 @@ def all_items(connection, path):
         page += 1
 
 
-def answers_alike(requests):
+def answer_faults(requests):
+    """Checks that all answers to a request have the same text, and at most one is not a replay."""
     for request in requests:
         texts = {text for _, text, _ in request.answers}
         if len(texts) != 1:
@@ -165,91 +166,87 @@ def answers_alike(requests):
             yield f"{request.key}: more than one answer is not a replay"
 
 
-def same(what, wanted, found):
-    """How two lists of names differ, each name counted."""
-    wanted, found = Counter(wanted), Counter(found)
-    for word, difference in (("missing", wanted - found), ("too many", found - wanted)):
-        if difference:
-            yield f"{what}: {difference.total()} {word}, such as {next(iter(difference))}"
-
-
-def effects_in_lists(requests, connection, organization, customer):
-    """What the lists show is what was answered, each once."""
-    def answered(kind, read):
-        return [read(json.loads(request.answers[0][1])) for request in of_kind(requests, kind)]
+def list_faults(requests, connection, organization, customer):
+    """Checks that the lists show each object that was created exactly once, and nothing else."""
+    def created(kind, id_of):
+        return [id_of(json.loads(request.answers[0][1])) for request in of_kind(requests, kind)]
 
     ids = [item["id"] for item in all_items(connection, "/v1/customers/?")]
-    yield from same("customers", answered("customer", lambda made: made["id"]) + [customer], ids)
+    yield from differences("customers", created("customer", lambda answer: answer["id"]) + [customer], ids)
     members = [item["id"] for item in all_items(connection, f"/v1/members/?customer_id={customer}&role=member&")]
-    yield from same("members", answered("member", lambda made: made["id"]), members)
-    people = connection.call("GET", f"/v2/accounts/{organization}/members").json()["data"]
-    people = [person["user_id"] for person in people if person["role"] != "Administrator"]
-    yield from same("people", answered("person", lambda made: made["user_id"]), people)
+    yield from differences("members", created("member", lambda answer: answer["id"]), members)
+    team = connection.call("GET", f"/v2/accounts/{organization}/members").json()["data"]
+    team = [member["user_id"] for member in team if member["role"] != "Administrator"]
+    yield from differences("team members", created("team_member", lambda answer: answer["user_id"]), team)
     tokens = [item["id"] for item in all_items(connection, "/v1/organization-access-tokens/?") if "." in item["comment"]]
-    yield from same("tokens", answered("token", lambda made: made["organization_access_token"]["id"]), tokens)
+    yield from differences("tokens", created("token", lambda answer: answer["organization_access_token"]["id"]), tokens)
 
 
-def secrets_again(requests, connection):
-    """The secret is the same once more, and works."""
+def secret_replay_faults(requests, connection):
+    """Checks that a replayed creation of a token shows the same secret."""
     for request in of_kind(requests, "token"):
         answer = connection.call("POST", request.path, request.payload, {"Idempotency-Key": request.key})
         if (answer.text, answer.headers.get("idempotent-replayed")) != (request.answers[0][1], "true"):
             yield f"{request.key}: {answer.status} {answer.text[:160]}"
 
 
-def effects_in_database(requests, rows):
+def row_faults(requests, rows):
+    """Checks that the database has one row and one audit entry for each object that was created."""
     for kind, sql in (
         ("customer", "SELECT name FROM customers WHERE name LIKE 'customer.%'"),
         ("member", "SELECT external_id FROM members WHERE external_id LIKE 'member.%'"),
-        ("person", "SELECT replace(email, '@example.com', '') FROM users WHERE email LIKE 'person.%'"),
+        ("team_member", "SELECT replace(email, '@example.com', '') FROM users WHERE email LIKE 'team_member.%'"),
         ("token", "SELECT label FROM access_tokens WHERE label LIKE 'token.%'"),
         ("refused", "SELECT email FROM users WHERE email LIKE 'refused.%'"),
     ):
-        wanted = [request.key.replace("-", ".") for request in of_kind(requests, kind) if request.status == 201]
-        yield from same(f"rows of {kind}", wanted, [name for name, in rows(sql)])
-    twice = "SELECT action, count(*) FROM audit_entries GROUP BY action, subject_id HAVING count(*) > 1"
-    for action, count in rows(f"{twice} AND action LIKE '%.created' LIMIT 3"):
-        yield f"{action} is written down {count} times for one row"
+        expected = [request.key.replace("-", ".") for request in of_kind(requests, kind) if request.status == 201]
+        yield from differences(f"rows of {kind}", expected, [name for name, in rows(sql)])
+    duplicates = "SELECT action, count(*) FROM audit_entries GROUP BY action, subject_id HAVING count(*) > 1"
+    for action, count in rows(f"{duplicates} AND action LIKE '%.created' LIMIT 3"):
+        yield f"{count} audit entries {action} for one row"
 
 
-def keys_in_database(requests, rows):
+def idempotency_record_faults(requests, rows):
+    """Checks that the database has a completed idempotency record for each request."""
     found = rows("SELECT idempotency_key, status, length(body) FROM idempotency_records")
-    yield from same("keys", [request.key for request in requests], [key for key, _, _ in found])
-    wanted = {request.key: str(request.status) for request in requests}
+    yield from differences("idempotency keys", [request.key for request in requests], [key for key, _, _ in found])
+    expected = {request.key: str(request.status) for request in requests}
     for key, status, size in found:
-        if size == "0" or status != wanted.get(key):
-            yield f"{key} is claimed and has no answer: {status}"
+        if size == "0" or status != expected.get(key):
+            yield f"the record of {key} has no answer, or another one: status {status}"
 
 
-def no_secret(requests, contents):
+def secret_faults(requests, contents):
+    """Checks that the stored bytes contain no secret, neither as text nor in hexadecimal."""
     if b"customer.0" not in contents:
-        yield "not even what is no secret is found"
+        yield "the stored bytes do not contain a name that is stored as plain text: the check would find nothing"
     for request in of_kind(requests, "token"):
         secret = json.loads(request.answers[0][1])["token"].encode()
         if secret in contents or secret.hex().encode() in contents:
-            yield f"{request.key}: the secret stands in the database"
+            yield f"{request.key}: the database contains the secret"
 
 
-def integrity(server):
+def integrity_faults(server):
     if not server.database.startswith("sqlite:"):
-        return []  # PostgreSQL has no such question
-    verdict = [line for line, in server.stored.rows("PRAGMA integrity_check")]
-    return [] if verdict == ["ok"] else verdict
+        return []  # PostgreSQL has no integrity check in SQL
+    lines = [line for line, in server.own_database.rows("PRAGMA integrity_check")]
+    return [] if lines == ["ok"] else lines
 
 
 def checks(requests, storm, server, token, organization, customer):
-    yield "every answer is one that was wanted", storm.faults
+    """Yields the name and the faults of each check."""
+    yield "every answer has the expected status", storm.faults
     if storm.faults:
         return
-    yield "all answers to a request are alike, and one at the most is no replay", answers_alike(requests)
+    yield "all answers to a request are the same, and at most one is not a replay", answer_faults(requests)
     with closing(server.connect(token)) as connection:
-        yield "the lists show each effect once", effects_in_lists(requests, connection, organization, customer)
-        yield "a secret is answered again", secrets_again(requests, connection)
+        yield "the lists show each effect once", list_faults(requests, connection, organization, customer)
+        yield "a replayed creation of a token shows its secret", secret_replay_faults(requests, connection)
     yield "the server stops", [] if server.stop() == 0 else [server.log()]
-    yield "the database holds each effect once", effects_in_database(requests, server.stored.rows)
-    yield "each key has its answer", keys_in_database(requests, server.stored.rows)
-    yield "the database is whole", integrity(server)
-    yield "no secret stands in the database", no_secret(requests, server.stored.contents())
+    yield "the database has each effect once", row_faults(requests, server.own_database.rows)
+    yield "each idempotency key has its answer", idempotency_record_faults(requests, server.own_database.rows)
+    yield "the database passes its integrity check", integrity_faults(server)
+    yield "the database contains no secret", secret_faults(requests, server.own_database.contents())
 
 
 def main():
@@ -269,12 +266,12 @@ def main():
             with closing(server.connect(token)) as connection:
                 team = {"type": "team", "name": "Storm", "email": "storm@example.com"}
                 customer = connection.call("POST", "/v1/customers/", team).json()["id"]
-            requests = list(made_up(options.requests, organization, customer))
-            sends = [request for request in requests for _ in range(dice.randint(1, COPIES))]
+            requests = list(make_requests(options.requests, organization, customer))
+            sends = [request for request in requests for _ in range(dice.randint(1, MAX_COPIES))]
             kills = sorted(dice.sample(range(len(sends) // 20, len(sends) * 9 // 10), options.kills))
             storm = Storm(server, token)
-            storm.rage(sends, options.clients, kills)
-            raged = time.monotonic() - begun
+            storm.run(sends, options.clients, kills)
+            storm_seconds = time.monotonic() - begun
             for name, faults in checks(requests, storm, server, token, organization, customer):
                 faults = list(faults)
                 passed, failed = passed + (not faults), failed + bool(faults)
@@ -284,10 +281,10 @@ def main():
             server.kill()
             server.drop()
     counts = storm.counts
-    unheard = sum({is_replay for _, _, is_replay in request.answers} == {True} for request in requests)
-    print(f"{len(requests)} requests sent {storm.sent} times by {options.clients} clients in {raged:.1f} s, "
+    lost = sum({is_replay for _, _, is_replay in request.answers} == {True} for request in requests)
+    print(f"{len(requests)} requests sent {storm.sent} times by {options.clients} clients in {storm_seconds:.1f} s, "
           f"{time.monotonic() - begun:.1f} s in all: {counts['kills']} kills, {counts['lost connections']} lost "
-          f"connections, {counts['replays']} replays, {counts['in progress']} in progress, {unheard} first answers that nobody heard")
+          f"connections, {counts['replays']} replays, {counts['in progress']} in progress, {lost} original answers lost")
     print(f"storm: {passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 
