@@ -1,4 +1,4 @@
-"""The balancer of docs/OPERATIONS.md: its own text, with the addresses of a test."""
+"""HAProxy with the configuration of docs/OPERATIONS.md, in which only the addresses are replaced."""
 import os
 import pwd
 import re
@@ -11,40 +11,41 @@ from pathlib import Path
 from postgres import free_port
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "OPERATIONS.md"
-TITLE = "### 4. The balancer"
-HEAD_S, SLACK_S = 10, 5  # for a head, as the document has it
-# Of option httplog: where it went, how it ended, and what is captured.
+HEAD_TIMEOUT_S, SLACK_S = 10, 5  # `timeout http-request` in the document
+# A line of `option httplog`: the server, the status, the termination state, and the captured X-Attempt header.
 LINE = re.compile(r" \S+ (?P<backend>\S+)/(?P<server>\S+) \S+ (?P<status>-?\d+) \d+ \S+ \S+ (?P<state>\S{4}) \S+ \S+"
                   r" \{(?P<attempt>[^}]*)\} \"")
 
 
 def documented():
-    """The lines of the configuration in the document, without its indentation."""
+    """Returns the lines of the HAProxy configuration in the document: the code block that has a `default_backend`."""
     text = DOCUMENT.read_text("utf-8")
-    part = text[text.index(TITLE):]
-    part = part[:part.index("\n### ", 1)]
-    block = re.search(r"(?:^    .*\n|^\n)*^    backend .*\n(?:^    .*\n)*", part, re.MULTILINE)
-    return [line[4:] for line in block.group().splitlines() if line.startswith("    ")]
+    blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    blocks += [re.sub(r"^    ", "", block, flags=re.MULTILINE) for block in re.findall(r"(?:^    .*\n)+", text, re.MULTILINE)]
+    for block in blocks:
+        if re.search(r"^\s+default_backend ", block, re.MULTILINE):
+            return block.splitlines()
+    raise RuntimeError(f"{DOCUMENT} has no HAProxy configuration")
 
 
-def replaced(lines, pattern, new):
-    """The lines with those that match in place of which `new` stands; there must be some."""
+def replace(lines, pattern, new):
+    """Replaces the lines that match by the lines `new`. At least one line must match."""
     found = [number for number, line in enumerate(lines) if re.match(pattern, line)]
     if not found:
-        raise RuntimeError(f"{DOCUMENT} has no line like {pattern}")
+        raise RuntimeError(f"the HAProxy configuration in {DOCUMENT} has no line like {pattern}")
     kept = [line for number, line in enumerate(lines) if number not in found]
     return kept[:found[0]] + new + kept[found[0]:]
 
 
 def configuration(nodes, port):
     lines = documented()
-    # A name of each attempt, to find in the log which node it was sent to.
-    lines = replaced(lines, r"\s*bind ", [f"  bind 127.0.0.1:{port}", "  capture request header X-Attempt len 64"])
-    servers = [line.split() for line in lines if line.split()[0] == "server"]
+    # Each attempt carries a name in X-Attempt, which the log then has, so that a test can tell where it was sent.
+    lines = replace(lines, r"\s*bind ", [f"  bind 127.0.0.1:{port}", "  capture request header X-Attempt len 64"])
+    servers = [line.split() for line in lines if line.split() and line.split()[0] == "server"]
     options = " ".join(servers[0][3:])
-    lines = replaced(lines, r"\s*server ", [f"  server node{index} {node.listen} {options}".rstrip()
-                                            for index, node in enumerate(nodes)])
-    # Debian's section, as far as a test can have it: what it logs is read here, and it has no control socket.
+    lines = replace(lines, r"\s*server ", [f"  server node{index} {node.listen} {options}".rstrip()
+                                           for index, node in enumerate(nodes)])
+    # Debian's `global` section, except that it logs to standard output and has no control socket.
     section = ["global", "  maxconn 2000", "  log stdout format raw local0"]
     if os.geteuid() == 0 and any(user.pw_name == "haproxy" for user in pwd.getpwall()):
         section += ["  chroot /var/lib/haproxy", "  user haproxy", "  group haproxy"]
@@ -52,7 +53,7 @@ def configuration(nodes, port):
 
 
 class Balancer:
-    """HAProxy before some nodes."""
+    """One HAProxy in front of some nodes."""
 
     def __init__(self, directory, nodes):
         self._log = Path(directory) / "haproxy.log"
@@ -63,7 +64,7 @@ class Balancer:
         self._process = None
 
     def start(self):
-        program = shutil.which("haproxy") or "/usr/sbin/haproxy"  # outside of the PATH of who is not root
+        program = shutil.which("haproxy") or "/usr/sbin/haproxy"  # /usr/sbin is not in every user's PATH
         with open(self._log, "ab") as log:
             self._process = subprocess.Popen([program, "-db", "-f", str(self._path)], stdout=log, stderr=log)
         return self
@@ -73,12 +74,12 @@ class Balancer:
         self._process.wait(30)
 
     def slow_head_faults(self):
-        """What is wrong with how long the balancer reads a head of which a line comes every second."""
+        """Sends a request head at one line a second; the balancer must end it after HEAD_TIMEOUT_S."""
         begun, lines = time.monotonic(), 0
         with socket.create_connection(("127.0.0.1", self._port), timeout=1) as client:
             try:
                 client.sendall(b"GET /healthz HTTP/1.1\r\n")
-                while time.monotonic() - begun < HEAD_S + SLACK_S:
+                while time.monotonic() - begun < HEAD_TIMEOUT_S + SLACK_S:
                     try:
                         answer = client.recv(1024)
                     except socket.timeout:
@@ -86,14 +87,16 @@ class Balancer:
                         lines += 1
                         continue
                     if not lines:
-                        return ["no slow head is read at all"]
-                    return [] if answer.startswith(b"HTTP/1.1 408 ") or not answer else [f"a slow head is answered {answer[:100]}"]
+                        return ["the connection ended before a second line was sent"]
+                    if answer and not answer.startswith(b"HTTP/1.1 408 "):
+                        return [f"a slow head is answered with {answer[:100]}, not 408"]
+                    return []
             except ConnectionError:
-                return [] if lines else ["no slow head is read at all"]
-        return [f"a head is read for more than {HEAD_S + SLACK_S} s"]
+                return [] if lines else ["the connection ended before a second line was sent"]
+        return [f"an unfinished head was read for more than {HEAD_TIMEOUT_S + SLACK_S} s"]
 
-    def servers(self):
-        """The number of the node that each attempt was sent to, by the attempt's name; and how it ended."""
+    def attempts(self):
+        """Returns {name of an attempt: (server that it was sent to, termination state)} from the log."""
         found = {}
         for line in self._log.read_text("utf-8", "replace").splitlines():
             match = LINE.search(line)

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""A caller that asks every node all the time gets the rate of one, once nodes have heard of each other.
+"""Checks that a caller that uses every node gets the rate limit of one node once the nodes share their counts.
 
-With nodes that do not hear each other it gets it from each; that is shown, and only bounded by what each gives.
+Without peer broadcast (behind a pooler in transaction mode) the nodes do not share: the caller then gets the rate from
+each of them. That is measured too, and bounded by what each node allows.
 """
 import argparse
 import itertools
@@ -9,55 +10,58 @@ import sys
 import time
 from collections import Counter
 
-from cluster import Cluster, prepare, report
+from cluster import BROADCAST_MODES, Cluster, prepare, report
 
 RATE, BURST, NODES = 10, 20, 3
-SETTLED_S = 4  # until bursts are used up and paid back
-NEAR = 0.15  # how far from the rate a caller may be that asks all the time, either way
+SETTLE_S = 4  # until the bursts are spent and their excess is taken off again
+TOLERANCE = 0.15  # of the rate, either way
 
 
-def asked_all_the_time(nodes, token, seconds):
-    """How many requests were answered by status, and in how many seconds: until it has settled, and after that."""
+def send_without_pause(nodes, token, seconds):
+    """Sends requests to the nodes in turn, without a pause.
+
+    Returns (answers by status, seconds) of two phases: the first SETTLE_S, and `seconds` after that.
+    """
     connections = [node.connect(token) for node in nodes]
-    found = []
-    for length in (SETTLED_S, seconds):
+    phases = []
+    for length in (SETTLE_S, seconds):
         answers, begun = Counter(), time.monotonic()
         for connection in itertools.cycle(connections):
             answers[connection.call("GET", "/v2/ping").status] += 1
             if time.monotonic() - begun > length:
                 break
-        found.append((answers, time.monotonic() - begun))
+        phases.append((answers, time.monotonic() - begun))
     for connection in connections:
         connection.close()
-    return found
+    return phases
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seconds", type=int, default=10, help="of asking")
+    parser.add_argument("--seconds", type=int, default=10, help="length of the measurement")
     options = parser.parse_args()
     checks, figures = [], {}
     limits = ("--rate-limit", "on", "--rate-per-second", str(RATE), "--rate-burst", str(BURST))
     with Cluster() as cluster:
         postgres = cluster.postgres().create().start()
-        for title, parameters in (("hearing", ""), ("deaf", "?pooler=transaction")):
-            database = postgres.create_database(title) + parameters
+        for mode, parameters in BROADCAST_MODES.items():
+            database = postgres.create_database(mode) + parameters
             _, token = prepare(cluster, database)
-            nodes = [cluster.node(f"{title}{index}", database, *limits).start() for index in range(NODES)]
-            found, shares = [], NODES if title == "deaf" else 1
-            (first, begun_s), (answers, seconds) = asked_all_the_time(nodes, token, options.seconds)
-            wanted, most = shares * RATE * seconds, NODES * BURST + shares * RATE * begun_s * (1 + NEAR)
-            figures[f"{title}: given in {seconds:.1f} s, and by the rate"] = [answers[200], round(wanted)]
-            figures[f"{title}: given in the first {begun_s:.1f} s"] = first[200]
-            if abs(answers[200] - wanted) > NEAR * wanted:
-                found.append(f"{answers[200]} were given, {wanted:.0f} by the rate")
+            nodes = [cluster.node(f"{mode}{index}", database, *limits).start() for index in range(NODES)]
+            faults, shares = [], 1 if mode == "broadcast" else NODES
+            (first, first_s), (answers, seconds) = send_without_pause(nodes, token, options.seconds)
+            expected, most = shares * RATE * seconds, NODES * BURST + shares * RATE * first_s * (1 + TOLERANCE)
+            figures[f"{mode}: requests allowed in {seconds:.1f} s, and expected"] = [answers[200], round(expected)]
+            figures[f"{mode}: requests allowed in the first {first_s:.1f} s"] = first[200]
+            if abs(answers[200] - expected) > TOLERANCE * expected:
+                faults.append(f"{answers[200]} requests were allowed, expected {expected:.0f}")
             if not BURST <= first[200] <= most:
-                found.append(f"{first[200]} were given at first, {most:.0f} at the most")
-            found += [f"{count} answers {status}" for status, count in (first + answers).items()
-                      if status not in (200, 429)]
+                faults.append(f"{first[200]} requests were allowed at first, expected {BURST} to {most:.0f}")
+            faults += [f"{count} answers with status {status}" for status, count in (first + answers).items()
+                       if status not in (200, 429)]
             if not answers[429]:
-                found.append("nothing was refused")
-            checks.append((f"nodes that are {title}", found))
+                faults.append("no request was refused")
+            checks.append((f"rate limit, {mode}", faults))
             for node in nodes:
                 node.stop()
     return report("budgets", checks, figures)

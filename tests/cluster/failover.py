@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""A primary with a synchronous standby, and what becomes of the service when one of them goes, under load.
+"""A primary with a synchronous standby, one of which fails under load.
 
-`kill`: the primary is killed and the standby promoted. `freeze`: the primary neither answers nor refuses any more,
-as a machine that hangs or a network that drops what is sent, and the standby is promoted. Each node finds the new
-primary by itself, within a bound. `standby`: the standby goes. Reads go on, writes wait and fail as documented,
-and all is well once it is back. No answered write is lost in any.
+kill      The primary is killed and the standby promoted.
+freeze    The primary neither answers nor refuses any more, as when its machine or network hangs, and the standby is
+          promoted. As with `kill`, each node finds the new primary by itself within a bound.
+standby   The standby is killed. Reads continue. Writes wait and fail as documented, and work again once it is back.
+
+No answered write may be lost in any of these.
 """
 import argparse
 import sys
@@ -12,85 +14,85 @@ import threading
 import time
 from collections import Counter
 
-from cluster import Cluster, documented_connections, eventually, report, rows_of, takes_writes
+from cluster import MAX_CONNECTIONS_PER_NODE, Cluster, eventually, report, rows_of, takes_writes
 from harness import Connection
-from load import Load, faults, tenants, write_through
+from load import Load, create_tenants, faults, write_directly
 
-# Until the first write is answered, and until each node says that it is ready and writes: what neither answers nor refuses
-# is given up 15 s after it is asked, each connection by itself.
-SILENCE_S = {"kill": 20, "freeze": 30}
-FOUND_S = {"kill": 20, "freeze": 60}
-STANDBY_AWAY_S = 40  # longer than a node waits for an answer of the database, and than a request may last
-REQUEST_S, SLACK_S = 30, 5
+# Bounds in seconds for the gap between two answered writes, and for each node to be ready and write again. A connection
+# to a frozen host is given up 15 s after a statement was sent on it, each connection by itself.
+WRITE_GAP_S = {"kill": 20, "freeze": 30}
+RECOVERY_S = {"kill": 20, "freeze": 60}
+STANDBY_AWAY_S = 40  # longer than a node waits for an answer of the database, and longer than the request timeout
+REQUEST_TIMEOUT_S, SLACK_S = 30, 5
+NODES = 2
 
 
-class Stage:
-    def __init__(self, cluster, options, *of_nodes):
+class Deployment:
+    """A primary, its standby, two nodes and a balancer; with --pooler, a PgBouncer in front of each database server."""
+
+    def __init__(self, cluster, options, *node_options):
         self.primary = cluster.postgres("primary").create().start()
         self.primary.create_database("tenantry")
-        self.standby = cluster.postgres("standby").create_standby(self.primary, "standby").start()
-        self.primary.sql("ALTER SYSTEM SET synchronous_standby_names = 'standby'")
-        self.primary.sql("SELECT pg_reload_conf()")
-        self.primary.wait_for_standby("standby")
-        before = [self.primary, self.standby]
+        self.standby = cluster.synchronous_standby(self.primary)
+        hosts = [self.primary, self.standby]
         if options.pooler:
-            before = [cluster.pooler(server, f"pooler-{server.port}") for server in before]
-        ports = [server.port for server in before]
-        database = (f"postgres://tenantry@127.0.0.1:{ports[0]},127.0.0.1:{ports[1]}/tenantry"
+            hosts = [cluster.pooler(server, f"pooler-{server.port}") for server in hosts]
+        database = (f"postgres://tenantry@127.0.0.1:{hosts[0].port},127.0.0.1:{hosts[1].port}/tenantry"
                     f"?target_session_attrs=read-write{'&pooler=transaction' if options.pooler else ''}")
-        self.nodes = [cluster.node(f"node{index}", database, *of_nodes).start() for index in range(2)]
-        # A server has them from the nodes, or from its pooler.
-        self.most = before[0].connections if options.pooler else documented_connections() * len(self.nodes)
+        self.nodes = [cluster.node(f"node{index}", database, *node_options).start() for index in range(NODES)]
+        # The connections of a database server come from the nodes, or from its pooler.
+        self.max_connections = hosts[0].connections if options.pooler else MAX_CONNECTIONS_PER_NODE * NODES
         self.balancer = cluster.haproxy(self.nodes)
-        self.tenants = tenants(cluster.command_line(database), self.balancer.base)
+        self.tenants = create_tenants(cluster.command_line(database), self.balancer.base)
 
 
 def lose_primary(form, options):
-    """What is wrong, and figures."""
+    """Loses the primary and promotes the standby. Returns checks and figures."""
     with Cluster() as cluster:
-        stage = Stage(cluster, options)
-        checks, served = [], []
-        with Load(stage.balancer.base, stage.tenants) as load:
+        deployment = Deployment(cluster, options)
+        checks, recovered = [], []
+        with Load(deployment.balancer.base, deployment.tenants) as load:
             load.wait_for_writes(options.writes)
-            # What begins before is answered by the old primary, or meets its end.
-            load.longest_silence = 0.0
+            load.longest_gap = 0.0
             begun = time.monotonic()
-            stage.primary.kill() if form == "kill" else stage.primary.freeze()
-            stage.standby.promote()
+            deployment.primary.kill() if form == "kill" else deployment.primary.freeze()
+            deployment.standby.promote()
             promoted = time.monotonic()
             late = []
-            for node in stage.nodes:
+            for node in deployment.nodes:
                 try:
-                    eventually(lambda: takes_writes(node.base), FOUND_S[form], f"{node.base} is ready")
-                    late += write_through(node, stage.tenants[0], load.book)
+                    eventually(lambda: takes_writes(node.base), RECOVERY_S[form], f"{node.base} is ready")
+                    late += write_directly(node, deployment.tenants[0], load.journal)
                 except TimeoutError as error:
                     late.append(str(error))
-                served.append(round(time.monotonic() - begun, 2))
-                if served[-1] > FOUND_S[form]:
-                    late.append(f"{node.base} served after {served[-1]} s, not within {FOUND_S[form]} s")
+                recovered.append(round(time.monotonic() - begun, 2))
+                if recovered[-1] > RECOVERY_S[form]:
+                    late.append(f"{node.base} recovered after {recovered[-1]} s, not within {RECOVERY_S[form]} s")
             if not late:
                 load.wait_for_writes(options.writes)
-            silence = load.longest_silence
-            if silence > SILENCE_S[form]:
-                late.append(f"no write was answered for {silence:.1f} s")
-            connections = stage.standby.connections()
+            gap = load.longest_gap
+            if gap > WRITE_GAP_S[form]:
+                late.append(f"no write was answered for {gap:.1f} s, the bound is {WRITE_GAP_S[form]} s")
+            connections = deployment.standby.connections()
         checks.append((f"{form}: each node finds the new primary in time", late))
-        if connections > stage.most:
-            checks.append((f"{form}: connections are bounded", [f"{connections} connections"]))
-        checks.append((f"{form}: no write is lost or doubled",
-                       faults(stage.balancer.base, stage.tenants, load.book, rows_of(stage.standby))))
-        return checks, {**load.book.figures(), "seconds until promoted": round(promoted - begun, 2),
-                        "seconds until each node served again": served,
-                        "longest silence between two writes, seconds": round(silence, 2),
+        excess = [f"{connections} connections, the bound is {deployment.max_connections}"]
+        checks.append((f"{form}: the number of connections is bounded",
+                       excess if connections > deployment.max_connections else []))
+        checks.append((f"{form}: no write is lost or done twice",
+                       faults(deployment.balancer.base, deployment.tenants, load.journal, rows_of(deployment.standby))))
+        return checks, {**load.journal.figures(), "seconds until promoted": round(promoted - begun, 2),
+                        "seconds until each node wrote again": recovered,
+                        "longest gap between two answered writes, seconds": round(gap, 2),
                         "connections": connections}
 
 
-class Watch:
-    """While the standby is away: asks a node to read all the time, and counts connections to the primary."""
+class ReadProbe:
+    """While the standby is away: reads from each node without a pause, and counts connections to the primary."""
 
-    def __init__(self, stage):
-        self._stage, self._stop = stage, threading.Event()
-        self.found, self.reads, self.slowest, self.connections, self.by_balancer = [], 0, 0.0, [], Counter()
+    def __init__(self, deployment):
+        self._deployment, self._stop = deployment, threading.Event()
+        self.faults, self.reads, self.slowest, self.most_connections = [], 0, 0.0, 0
+        self.balancer_statuses = Counter()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self):
@@ -101,20 +103,20 @@ class Watch:
         self._stop.set()
         self._thread.join(120)
         if self._thread.is_alive():
-            self.found.append("the watch hangs")
+            self.faults.append("the read probe hangs")
 
     def _run(self):
         try:
             while not self._stop.wait(0.2):
-                for node in self._stage.nodes:
+                for node in self._deployment.nodes:
                     self.slowest = max(self.slowest, self._read(node.base))
-                self.by_balancer[self._status(self._stage.balancer.base)] += 1
-                self.connections.append(self._stage.primary.connections())
-        except BaseException as error:  # noqa: BLE001: a thread that dies would only look content
-            self.found.append(f"the watch died: {error!r}")
+                self.balancer_statuses[self._status(self._deployment.balancer.base)] += 1
+                self.most_connections = max(self.most_connections, self._deployment.primary.connections())
+        except BaseException as error:  # noqa: BLE001: without this, a dead thread would look like one without faults
+            self.faults.append(f"the read probe died: {error!r}")
 
     def _status(self, base):
-        tenant = self._stage.tenants[0]
+        tenant = self._deployment.tenants[0]
         connection = Connection(base, tenant.token)
         try:
             return connection.call("GET", f"/v1/customers/{tenant.team}").status
@@ -125,69 +127,83 @@ class Watch:
 
     def _read(self, base):
         begun = time.monotonic()
-        status, took = self._status(base), time.monotonic() - begun
+        status, seconds = self._status(base), time.monotonic() - begun
         self.reads += 1
         if status != 200:
-            self.found.append(f"{base}: a read was answered {status} after {took:.1f} s")
-        return took
+            self.faults.append(f"{base}: a read was answered with {status} after {seconds:.1f} s")
+        return seconds
+
+
+def standby_write_faults(journal, killed, restarted, options):
+    """Checks the writes while the standby is away: they wait, fail with 503 or 504 in time, and none is answered."""
+    failures = [failure for failure in journal.failures if failure.ended > killed]
+    found = [str(failure) for failure in failures if failure.description.startswith("GET")]
+    found += [str(failure) for failure in failures if failure.status not in (503, 504)
+              or failure.ended - failure.begun > REQUEST_TIMEOUT_S + SLACK_S]
+    # A write that was in flight when the standby died may still be answered. A later one must not: the standby, which
+    # may have to take over, does not have it. An error may show that it was done on the primary alone.
+    answered = [write for write in journal.writes if write.sent > killed and write.answered < restarted]
+    successes = sum(not write.was_done_before for write in answered)
+    if successes:
+        found.append(f"{successes} writes were sent and answered while the standby was away")
+    statuses = Counter(failure.status for failure in failures)
+    if options.away > REQUEST_TIMEOUT_S and not statuses[504]:
+        found.append("no write was answered with 504")
+    return found, failures, statuses, len(answered) - successes
 
 
 def lose_standby(_, options):
+    """Kills the standby and starts it again later. Returns checks and figures."""
     with Cluster() as cluster:
-        # More write than a node has places for: reads go on all the same.
-        stage = Stage(cluster, options, "--max-in-flight", "16")
-        with Load(stage.nodes[0].base, stage.tenants, writers=14, readers=2) as load:
-            book = load.book
+        # 14 writers wait, more than the 16 requests in flight leave room for beside reads: reads must continue.
+        deployment = Deployment(cluster, options, "--max-in-flight", "16")
+        with Load(deployment.nodes[0].base, deployment.tenants, writers=14, readers=2) as load:
+            journal = load.journal
             load.wait_for_writes(options.writes)
-            stage.standby.kill()
-            gone = time.monotonic()
-            with Watch(stage) as watch:
-                eventually(lambda: time.monotonic() - gone > options.away, options.away + 60, "some time is over")
-            back = time.monotonic()
-            stage.standby.start()
-            stage.primary.wait_for_standby("standby")
+            deployment.standby.kill()
+            killed = time.monotonic()
+            with ReadProbe(deployment) as probe:
+                eventually(lambda: time.monotonic() - killed > options.away, options.away + 60, "the standby was away")
+            restarted = time.monotonic()
+            deployment.standby.start()
+            deployment.primary.wait_for_standby("standby")
             synchronous = time.monotonic()
             load.wait_for_writes(options.writes)
-            again = time.monotonic()
-            eventually(lambda: all(takes_writes(node.base) for node in stage.nodes), 30, "each node is ready")
-            settled = []
+            written = time.monotonic()
+            eventually(lambda: all(takes_writes(node.base) for node in deployment.nodes), 30, "each node is ready")
+            connection_faults = []
             try:
-                eventually(lambda: stage.primary.connections() <= stage.most, 30, "connections go back")
+                eventually(lambda: deployment.primary.connections() <= deployment.max_connections, 30,
+                           f"at most {deployment.max_connections} connections")
             except TimeoutError as error:
-                settled.append(f"{error}: {stage.primary.connections()}")
-        failed = [failure for failure in book.failures if failure.ended > gone]
-        wrong = [str(failure) for failure in failed if failure.what.startswith("GET")]
-        wrong += [str(failure) for failure in failed if failure.status not in (503, 504)
-                  or failure.ended - failure.begun > REQUEST_S + SLACK_S]
-        statuses = Counter(failure.status for failure in failed)
-        # What was on its way when the standby went may be answered yet, nothing that came later: the standby, which
-        # may have to take over, does not have it.
-        alone = Counter(was_done for sent, heard, was_done in book.answered if sent > gone and heard < back)
-        if alone[False]:
-            wrong.append(f"{alone[False]} writes were sent and answered while the standby was away")
-        if options.away > REQUEST_S and not statuses[504]:
-            wrong.append("no write was answered 504")
-        # Who waited with the writes would take as long as they: 15 s.
-        waited = min((failure.ended - failure.begun for failure in failed if failure.status == 504), default=REQUEST_S)
-        if watch.slowest > waited / 3:
-            watch.found.append(f"a read took {watch.slowest:.1f} s, while the quickest write that failed took {waited:.1f} s")
-        watch.found += [f"the balancer answered {count} reads {status}" for status, count in watch.by_balancer.items()
-                        if status != 200]
-        bounded = settled + [f"{count} connections, {stage.most} at the most" for count in sorted(set(watch.connections))[-1:]
-                             if count > stage.most]
+                connection_faults.append(f"{error}: there are {deployment.primary.connections()}")
+        write_faults, failures, statuses, done_before = standby_write_faults(journal, killed, restarted, options)
+        # A read that queued behind the waiting writes would take as long as they do, about 15 s.
+        quickest = min((failure.ended - failure.begun for failure in failures if failure.status == 504),
+                       default=REQUEST_TIMEOUT_S)
+        if probe.slowest > quickest / 3:
+            probe.faults.append(f"a read took {probe.slowest:.1f} s, the quickest failed write took {quickest:.1f} s")
+        if not probe.reads:
+            probe.faults.append("nothing was read while the standby was away")
+        probe.faults += [f"the balancer answered {count} reads with {status}"
+                         for status, count in probe.balancer_statuses.items() if status != 200]
+        if probe.most_connections > deployment.max_connections:
+            connection_faults.append(f"{probe.most_connections} connections, the bound is {deployment.max_connections}")
         return [
-            ("standby: reads go on", watch.found),
-            ("standby: writes wait and fail in time", wrong),
-            ("standby: connections are bounded", bounded),
-            ("standby: no write is lost or doubled",
-             faults(stage.nodes[0].base, stage.tenants, book, rows_of(stage.primary))),
-        ], {**book.figures(), "seconds without the standby": round(back - gone, 1),
-            "failed writes by status": dict(statuses), "failed writes that a refusal showed to be done": alone[True], "reads meanwhile": watch.reads,
-            "slowest of them, seconds": round(watch.slowest, 2),
-            "quickest write that waited and failed, seconds": round(waited, 2), "reads by the balancer": dict(watch.by_balancer),
-            "most connections": max(watch.connections, default=0),
-            "seconds until it was synchronous": round(synchronous - back, 1),
-            "seconds from there until writes were answered": round(again - synchronous, 1)}
+            ("standby: reads continue", probe.faults),
+            ("standby: writes wait and fail in time", write_faults),
+            ("standby: the number of connections is bounded", connection_faults),
+            ("standby: no write is lost or done twice",
+             faults(deployment.nodes[0].base, deployment.tenants, journal, rows_of(deployment.primary))),
+        ], {**journal.figures(), "seconds without the standby": round(restarted - killed, 1),
+            "failed attempts by status": dict(statuses),
+            "failed attempts whose repeat showed that they were done": done_before, "reads meanwhile": probe.reads,
+            "slowest of them, seconds": round(probe.slowest, 2),
+            "quickest write that waited and failed, seconds": round(quickest, 2),
+            "reads through the balancer by status": dict(probe.balancer_statuses),
+            "most connections": probe.most_connections,
+            "seconds until the standby was synchronous": round(synchronous - restarted, 1),
+            "seconds from then until writes were answered": round(written - synchronous, 1)}
 
 
 FORMS = {"kill": lose_primary, "freeze": lose_primary, "standby": lose_standby}
@@ -195,18 +211,18 @@ FORMS = {"kill": lose_primary, "freeze": lose_primary, "standby": lose_standby}
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--form", choices=FORMS, action="append", help="all of them unless given")
-    parser.add_argument("--writes", type=int, default=150, help="writes before and after")
+    parser.add_argument("--form", choices=FORMS, action="append", help="run only this form; may be repeated")
+    parser.add_argument("--writes", type=int, default=150, help="writes before and after the failure")
     parser.add_argument("--away", type=int, default=STANDBY_AWAY_S, help="seconds without the standby")
-    parser.add_argument("--pooler", action="store_true", help="with a PgBouncer before each of the two")
+    parser.add_argument("--pooler", action="store_true", help="with a PgBouncer in front of each database server")
     options = parser.parse_args()
     checks, figures = [], {}
     for form in options.form or FORMS:
         try:
             found, figures[form] = FORMS[form](form, options)
             checks += found
-        except (OSError, RuntimeError) as error:  # the other forms are played all the same
-            checks.append((f"{form}: it was played to its end", [repr(error)]))
+        except (OSError, RuntimeError) as error:  # the other forms are run all the same
+            checks.append((f"{form}: it ran to its end", [repr(error)]))
     return report("failover through PgBouncer" if options.pooler else "failover", checks, figures)
 
 

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""The long forms: each suite with more rounds, greater sizes and what the short forms leave out, one after the other;
-then one table of what they found. What would begin after the time that all of it may take is not begun, and counts as
-failed."""
+"""Runs the suites one after the other with more rounds and larger sizes, and prints one table of their figures.
+
+Includes runs that the short forms leave out. A suite that has not begun after `--minutes` is not started and counts as
+failed.
+"""
 import argparse
 import json
 import os
@@ -14,15 +16,15 @@ import time
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
-SUITE_S = 900  # for one suite; then it is interrupted, and ends what it began
+SUITE_S = 900  # after which a suite is interrupted
 ON_POSTGRES = ["./postgres.sh"]
-# What it is called, and the command.
+# The name of each run, and its command.
 SUITES = [
     ("nodes", ["cluster/nodes.py", "--rounds", "4", "--writes", "300"]),
     ("nodes through PgBouncer", ["cluster/nodes.py", "--pooler", "--rounds", "2", "--writes", "200"]),
     ("failover", ["cluster/failover.py", "--writes", "400", "--away", "70"]),
     ("failover through PgBouncer", ["cluster/failover.py", "--pooler", "--form", "kill", "--form", "standby", "--away", "70"]),
-    ("stall", ["cluster/stall.py", "--rounds", "2", "--forgotten", "30"]),
+    ("stall", ["cluster/stall.py", "--rounds", "2", "--long", "30"]),
     ("rolling", ["cluster/rolling.py", "--rounds", "2", "--build-next"]),
     ("move", ["cluster/move.py", "--writes", "400"]),
     ("webhooks", ["cluster/webhooks.py", "--whole-lease"]),
@@ -36,7 +38,7 @@ SUITES = [
                                     "schemathesis"]),
     ("HTTP on partitions", ["cargo", "test", "--workspace", "--locked", "--test", "it"]),
 ]
-# What the end of a name says of the database: where rows are spread, partitions stand in for shards.
+# The environment by the end of a name. "on partitions" distributes tables, with partitions in place of shards.
 ENVIRONMENTS = {
     "on PostgreSQL": {"TENANTRY_TEST_ENGINE": "postgres"},
     "on partitions": {"TENANTRY_TEST_ENGINE": "postgres", "TENANTRY_TEST_CITUS": "stand-in"},
@@ -44,7 +46,7 @@ ENVIRONMENTS = {
 
 
 def end(process):
-    """Ends a suite with all that it started: its servers in order, if they do so in time."""
+    """Stops a suite and everything that it started: first with SIGINT, so that servers shut down, then with SIGKILL."""
     for sign, seconds in ((signal.SIGINT, 90), (signal.SIGKILL, 30)):
         try:
             os.killpg(process.pid, sign)
@@ -55,28 +57,28 @@ def end(process):
             return
 
 
-def play(command, environment):
-    """Runs a suite, with a server of PostgreSQL's where the environment names the engine; what it wrote, and its exit
-    code."""
+def run(command, environment):
+    """Runs a suite, with a PostgreSQL server where the environment asks for that engine. Returns its output and its exit
+    status."""
     command = [*(ON_POSTGRES if environment else []), *([sys.executable] if command[0].endswith(".py") else []), *command]
-    # A file, not a pipe: what it leaves running keeps nobody waiting.
+    # A file and not a pipe: a process that the suite leaves behind would keep the pipe open.
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as out:
         process = subprocess.Popen(command, cwd=TESTS, env={**os.environ, **environment}, stdout=out,
                                    stderr=subprocess.STDOUT, start_new_session=True)
         try:
-            code, told = process.wait(SUITE_S), ""
+            code, note = process.wait(SUITE_S), ""
         except subprocess.TimeoutExpired:
-            code, told = 124, f"\nnot done within {SUITE_S} s"
+            code, note = 124, f"\nnot finished within {SUITE_S} s"
         finally:
             end(process)
         out.seek(0)
-        return out.read() + told, code
+        return out.read() + note, code
 
 
-def figures(written):
-    """The lines of what a suite wrote that say how it went."""
-    lines = written.splitlines()
-    found = re.findall(r"^[\w ]+: (\{.*\})$", written, re.MULTILINE)
+def figures(output):
+    """Returns the lines for the table: the figures that `report` printed and the failed checks, or the last two lines."""
+    lines = output.splitlines()
+    found = re.findall(r"^[\w ]+: (\{.*\})$", output, re.MULTILINE)
     if not found:
         return lines[-2:]
     shown = []
@@ -90,22 +92,22 @@ def figures(written):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--minutes", type=float, default=30, help="after which nothing more is begun")
-    parser.add_argument("suites", nargs="*", metavar="SUITE", help="those to run; all unless given")
+    parser.add_argument("--minutes", type=float, default=30, help="after which no suite is started")
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help="run only these, by their name in the table")
     options = parser.parse_args()
     begun, table = time.monotonic(), []
     for name, command in SUITES:
         if options.suites and name not in options.suites:
             continue
         if time.monotonic() - begun > options.minutes * 60:
-            table.append((name, 0, "not begun", []))
+            table.append((name, 0, "not started", []))
             continue
         print(f"== {name}", flush=True)
         started = time.monotonic()
-        environment = next((value for end_of, value in ENVIRONMENTS.items() if name.endswith(end_of)), {})
-        written, code = play(command, environment)
-        print(written, flush=True)
-        table.append((name, time.monotonic() - started, "passed" if code == 0 else f"failed ({code})", figures(written)))
+        environment = next((value for ending, value in ENVIRONMENTS.items() if name.endswith(ending)), {})
+        output, code = run(command, environment)
+        print(output, flush=True)
+        table.append((name, time.monotonic() - started, "passed" if code == 0 else f"failed ({code})", figures(output)))
     print(f"\n{'suite':28} {'seconds':>7}  outcome")
     for name, seconds, outcome, shown in table:
         print(f"{name:28} {seconds:7.0f}  {outcome}")

@@ -1,28 +1,30 @@
 #!/usr/bin/env python3
-"""What takes a right away on one node counts on the others: at once there, and soon here.
+"""Takes rights away on one node and measures how long the other nodes still accept them.
 
-A token is revoked, a sub-account suspended, a key's scopes and networks narrowed, while every node is asked
-all the time; once with nodes that hear each other, once behind a pooler, where they do not.
+A token is revoked, a sub-account suspended, and the scopes and networks of an API key are narrowed while requests go to
+every node without a pause. The node that made the change must refuse at once, the others within a bound. This runs with
+peer broadcast between the nodes, and without it behind a pooler in transaction mode.
 """
 import argparse
 import sys
 import threading
 import time
 
-from cluster import Cluster, eventually, prepare, report
+from cluster import BROADCAST_MODES, Cluster, eventually, prepare, report
 
-# For which another node still lets in: where nodes hear each other, and where each only forgets what it knew. To
-# that comes what a request took there within that time, by the clock: a busy machine is not the program's fault.
-BOUND_S = {"hearing": 0.5, "deaf": 1.0}
+# For how many seconds another node may still accept a revoked right. Without broadcast it is the lifetime of a cached
+# token. The duration of the slowest request in that time is added, because a busy machine delays requests too.
+BOUND_S = {"broadcast": 0.5, "no-broadcast": 1.0}
+REFUSALS = 20  # in a row after which a node counts as refusing
 
 
-class Asker:
-    """Asks one node the same thing again and again."""
+class Prober:
+    """Sends the same GET to one node without a pause, in a thread, and records the answers."""
 
     def __init__(self, node, token, path):
         self._connection, self._path = node.connect(token), path
         self._stop = threading.Event()
-        self.answers = []  # (when it was asked, when it answered, status)
+        self.answers = []  # (when it was sent, when it was answered, status)
         self.fault = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -30,59 +32,62 @@ class Asker:
     def _run(self):
         try:
             while not self._stop.is_set():
-                asked = time.monotonic()
+                sent = time.monotonic()
                 status = self._connection.call("GET", self._path).status
-                self.answers.append((asked, time.monotonic(), status))
-        except BaseException as error:  # noqa: BLE001: a thread that dies would look like one that is refused
-            self.fault = f"the asker died: {error!r}"
+                self.answers.append((sent, time.monotonic(), status))
+        except BaseException as error:  # noqa: BLE001: without this, a dead thread would look like a refused one
+            self.fault = f"the prober died: {error!r}"
 
-    def is_let_in(self):
+    def is_accepted(self):
         return bool(self.answers) and self.answers[-1][-1] == 200
 
     def is_refused(self):
-        """Several times in a row."""
-        return len(self.answers) > 20 and all(status in (401, 403) for _, _, status in self.answers[-20:])
+        """Whether the last REFUSALS answers are refusals."""
+        latest = self.answers[-REFUSALS:]
+        return len(latest) == REFUSALS and all(status in (401, 403) for _, _, status in latest)
 
-    def let_in_until(self, done):
-        """Seconds after `done` at which it last asked and was let in."""
-        return max([asked - done for asked, _, status in self.answers if status == 200] + [0.0])
+    def accepted_until(self, changed):
+        """Returns how many seconds after the change the last accepted request was sent; 0 when none was."""
+        return max([sent - changed for sent, _, status in self.answers if status == 200] + [0.0])
 
     def slowest(self, begin, end):
-        """Seconds that the slowest request took of those that were under way then."""
-        return max([answered - asked for asked, answered, _ in self.answers if answered > begin and asked < end] + [0.0])
+        """Returns the duration in seconds of the slowest request that was in flight between two times."""
+        return max([answered - sent for sent, answered, _ in self.answers if answered > begin and sent < end] + [0.0])
 
-    def end(self):
+    def stop(self):
         self._stop.set()
         self._thread.join(60)
         if self._thread.is_alive():
-            self.fault = "the asker hangs"
+            self.fault = "the prober hangs"
         self._connection.close()
 
 
-class Stage:
-    """An account, who administers it, and the ways to take a right away: each the path that is then refused,
-    the token that is refused, and what to send."""
+class Account:
+    """An account and the ways to take a right away.
+
+    Each returns the path of a GET, the token that the GET uses, and the request after which the GET is refused.
+    """
 
     def __init__(self, cluster, database, node):
         self.account, self.token = prepare(cluster, database)
         self.connection = node.connect(self.token)
         self._path = f"/v2/accounts/{self.account}"
 
-    def made(self, path, payload):
+    def _create(self, path, payload):
         answer = self.connection.call("POST", f"{self._path}{path}", payload)
         if answer.status != 201:
             raise RuntimeError(f"POST {path}: {answer.status} {answer.text[:200]}")
         return answer.json()
 
     def _key(self, path=""):
-        return self.made(f"{path}/api-keys", {"label": "key", "scopes": ["accounts:read", "accounts:members:read"]})
+        return self._create(f"{path}/api-keys", {"label": "key", "scopes": ["accounts:read", "accounts:members:read"]})
 
     def revoke(self):
         key = self._key()
         return self._path, key["secret_key"], ("DELETE", f"{self._path}/api-keys/{key['id']}")
 
     def suspend(self):
-        child = self.made("/sub-accounts", {"name": "Child", "website": "child.example.com"})["id"]
+        child = self._create("/sub-accounts", {"name": "Child", "website": "child.example.com"})["id"]
         key = self._key(f"/sub-accounts/{child}")
         suspend = ("POST", f"{self._path}/sub-accounts/{child}/suspend", {"reason": "unpaid"})
         return f"/v2/accounts/{child}", key["secret_key"], suspend
@@ -98,36 +103,36 @@ class Stage:
         return self._path, key["secret_key"], change
 
 
-def play(stage, nodes, action, bound):
-    """Takes a right away on the first node: for how long each other node still let in, in seconds, and what
-    is wrong."""
+def measure(account, nodes, action, bound):
+    """Takes a right away on the first node. Returns for how many seconds each other node still accepted it, and
+    faults."""
     path, token, request = action()
-    done = time.monotonic()
-    askers, found = [Asker(node, token, path) for node in nodes[1:]], []
-    here = nodes[0].connect(token)
+    changed = time.monotonic()
+    probers, faults = [Prober(node, token, path) for node in nodes[1:]], []
+    first = nodes[0].connect(token)
     try:
-        eventually(lambda: all(asker.is_let_in() for asker in askers) and here.call("GET", path).status == 200, 30,
-                   "every node lets in")
-        answer = stage.connection.call(*request)
-        done = time.monotonic()
+        eventually(lambda: all(prober.is_accepted() for prober in probers) and first.call("GET", path).status == 200, 30,
+                   "every node accepts the token")
+        answer = account.connection.call(*request)
+        changed = time.monotonic()
         if answer.status not in (200, 204):
             return [], [f"{request}: {answer.status} {answer.text[:200]}"]
-        status = here.call("GET", path).status
+        status = first.call("GET", path).status
         if status not in (401, 403):
-            found.append(f"the node that was told answers {status}")
-        eventually(lambda: all(asker.is_refused() for asker in askers), 30, "every node refuses")
+            faults.append(f"the node that made the change still answers with {status}")
+        eventually(lambda: all(prober.is_refused() for prober in probers), 30, "every node refuses the token")
     except TimeoutError as error:
-        found.append(str(error))
+        faults.append(str(error))
     finally:
-        for asker in askers:
-            asker.end()
-        here.close()
-    late = [asker.let_in_until(done) for asker in askers]
-    slow = [asker.slowest(done, done + bound) for asker in askers]
-    found += [f"let in {seconds:.2f} s later; the slowest request until then took {took:.2f} s"
-              for seconds, took in zip(late, slow) if seconds > bound + took]
-    found += [asker.fault for asker in askers if asker.fault]
-    return late, found
+        for prober in probers:
+            prober.stop()
+        first.close()
+    delays = [prober.accepted_until(changed) for prober in probers]
+    slowest = [prober.slowest(changed, changed + bound) for prober in probers]
+    faults += [f"accepted for {delay:.2f} s; the slowest request in that time took {duration:.2f} s"
+               for delay, duration in zip(delays, slowest) if delay > bound + duration]
+    faults += [prober.fault for prober in probers if prober.fault]
+    return delays, faults
 
 
 def main():
@@ -137,18 +142,18 @@ def main():
     checks, figures = [], {}
     with Cluster() as cluster:
         postgres = cluster.postgres().create().start()
-        for title, parameters in (("hearing", ""), ("deaf", "?pooler=transaction")):
-            database = postgres.create_database(title) + parameters
-            nodes = [cluster.node(f"{title}{index}", database).start() for index in range(3)]
-            stage = Stage(cluster, database, nodes[0])
-            for action in (stage.revoke, stage.suspend, stage.narrow_scopes, stage.narrow_networks):
-                name, found, late = f"{action.__name__}, {title}", [], []
+        for mode, parameters in BROADCAST_MODES.items():
+            database = postgres.create_database(mode) + parameters
+            nodes = [cluster.node(f"{mode}{index}", database).start() for index in range(3)]
+            account = Account(cluster, database, nodes[0])
+            for action in (account.revoke, account.suspend, account.narrow_scopes, account.narrow_networks):
+                name, faults, delays = f"{action.__name__}, {mode}", [], []
                 for _ in range(options.rounds):
-                    seconds, faults = play(stage, nodes, action, BOUND_S[title])
-                    late += seconds
-                    found += faults
-                figures[f"{name}, ms"] = [round(1000 * seconds) for seconds in sorted(late)]
-                checks.append((f"{name}: refused at once there, soon elsewhere", found))
+                    seconds, found = measure(account, nodes, action, BOUND_S[mode])
+                    delays += seconds
+                    faults += found
+                figures[f"{name}, ms until refused"] = [round(1000 * delay) for delay in sorted(delays)]
+                checks.append((f"{name}: refused at once on the node itself, and in time on the others", faults))
             for node in nodes:
                 node.stop()
     return report("revocation", checks, figures)

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Every node is restarted in turn, and the program upgraded with a migration, while they are written to and read.
+"""Restarts every node in turn and upgrades the schema, under load. No request may fail.
 
-No request may fail. The restart is of the same program. The upgrade is to one whose schema is newer: `--next PROGRAM`
-names it, or `--build-next` makes it from these sources with one migration more; then docs/OPERATIONS.md is followed,
-step by step: the new program in the place of the old, `migrate` on one node, one node after the other. Without
-either a migration as a later version would bring is made by hand. What knows the older schema alone refuses the
-newer one.
+First each node is restarted with the same program. Then comes the upgrade, in one of two ways:
+- With `--next PROGRAM`, or with `--build-next`, which builds these sources with one more migration, it follows
+  docs/OPERATIONS.md: install the new program, run `migrate` on one node, restart one node after the other.
+- Otherwise SQL applies a migration such as a later version would have, under the running nodes.
+
+A program that knows only the older schema must refuse to start on the newer one.
 """
 import argparse
 import os
@@ -19,11 +20,11 @@ from pathlib import Path
 
 from cluster import Cluster, report, rows_of
 from harness import Connection, binary
-from load import Load, faults, tenants
+from load import Load, create_tenants, faults
 
 ROOT = Path(__file__).resolve().parents[2]
-# What a later version's step looks like: something is added. It waits for nobody long, and blocks nobody long.
-LATER = """ALTER TABLE members ADD COLUMN added_by_a_later_version {{text}};
+# A migration of a later version. It only adds, so it neither waits nor blocks for long.
+LATER_MIGRATION = """ALTER TABLE members ADD COLUMN added_by_a_later_version {{text}};
 CREATE INDEX members_of_a_later_version ON members (organization_id, added_by_a_later_version)
     WHERE added_by_a_later_version IS NOT NULL;
 CREATE TABLE of_a_later_version (
@@ -32,11 +33,11 @@ CREATE TABLE of_a_later_version (
     CONSTRAINT of_a_later_version_pkey PRIMARY KEY (organization_id, id)
 ) {{table}};
 """
-BY_HAND = f"""BEGIN;
-{LATER.replace("{{id}}", "uuid").replace("{{text}}", "text").replace("{{table}}", "")}
+LATER_MIGRATION_ON_POSTGRES = f"""BEGIN;
+{LATER_MIGRATION.replace("{{id}}", "uuid").replace("{{text}}", "text").replace("{{table}}", "")}
 INSERT INTO schema_migrations (number, name, applied_at) SELECT max(number) + 1, 'later', 0 FROM schema_migrations;
 COMMIT;"""
-DRAIN_S = "5"  # as docs/OPERATIONS.md has it
+DRAIN_DELAY_S = "5"  # as in docs/OPERATIONS.md
 
 
 def run(program, *arguments):
@@ -44,30 +45,32 @@ def run(program, *arguments):
 
 
 def refuses_newer(cluster, database, program):
-    """What is wrong with how a program starts on a schema that is newer than it knows."""
-    done = run(program, "serve", "--listen", "127.0.0.1:0", "--database", database, "--secret-key-file", cluster.key)
-    if done.returncode == 0 or "this program knows" not in done.stderr:
-        return [f"exit {done.returncode}: {done.stderr[-300:]}"]
+    """Starts a program on a schema newer than its own; it must refuse."""
+    result = run(program, "serve", "--listen", "127.0.0.1:0", "--database", database, "--secret-key-file", cluster.key)
+    if result.returncode == 0 or "this program knows" not in result.stderr:
+        return [f"the old program on the newer schema: exit status {result.returncode}: {result.stderr[-300:]}"]
     return []
 
 
 def refuses_older(cluster, database, program):
-    """What is wrong with how a program that must not migrate starts on a schema that is older than its own."""
-    done = run(program, "serve", "--listen", "127.0.0.1:0", "--database", database, "--secret-key-file", cluster.key,
-               "--migrate", "off")
-    return [] if done.returncode not in (0, None) and "schema" in done.stderr else [f"exit {done.returncode}: {done.stderr[-300:]}"]
-
-
-def says_what_is_missing(database):
-    """What is wrong with how tenants are spread over shards that are not there."""
-    done = run(binary(), "migrate", "--distribute", "--database", database)
-    if done.returncode == 0 or "CREATE EXTENSION citus" not in done.stderr:
-        return [f"exit {done.returncode}: {done.stderr[-300:]}"]
+    """Starts a program with `--migrate off` on a schema older than its own; it must refuse."""
+    result = run(program, "serve", "--listen", "127.0.0.1:0", "--database", database, "--secret-key-file", cluster.key,
+                 "--migrate", "off")
+    if result.returncode == 0 or "schema" not in result.stderr:
+        return [f"the new program on the older schema: exit status {result.returncode}: {result.stderr[-300:]}"]
     return []
 
 
-def next_program(directory):
-    """The program of these sources with one migration more: its path."""
+def distribute_fails_without_citus(database):
+    """Runs `migrate --distribute` on a database without Citus; it must fail and name the missing extension."""
+    result = run(binary(), "migrate", "--distribute", "--database", database)
+    if result.returncode == 0 or "CREATE EXTENSION citus" not in result.stderr:
+        return [f"exit status {result.returncode}: {result.stderr[-300:]}"]
+    return []
+
+
+def build_next(directory):
+    """Builds these sources with one more migration and returns the path of the program."""
     sources = directory / "next"
     sources.mkdir()
     for name in ("Cargo.toml", "Cargo.lock", "clippy.toml"):
@@ -78,118 +81,119 @@ def next_program(directory):
     text = path.read_text("utf-8")
     number = 1 + max(map(int, re.findall(r"Migration \{ number: (\d+),", text)))
     file = f"{number:04}_later.sql"
-    (folder / "migrations" / file).write_text(LATER, "utf-8")
+    (folder / "migrations" / file).write_text(LATER_MIGRATION, "utf-8")
     step = f'    Migration {{ number: {number}, name: "later", text: include_str!("../migrations/{file}") }},\n];'
     path.write_text(text.replace("\n];", f"\n{step}", 1), "utf-8")
-    # Where the packages that others publish are built already, for the tests. What lies there may be under test.
+    # This target directory already has the dependencies. Its own program may be under test, so it is put back.
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    built, program, kept = target / "debug" / "tenantry", directory / "tenantry-next", directory / "tenantry-kept"
+    built, program, saved = target / "debug" / "tenantry", directory / "tenantry-next", directory / "tenantry-saved"
     if built.exists():
-        shutil.copy2(built, kept)
+        shutil.copy2(built, saved)
     subprocess.run(["cargo", "build", "--locked", "--workspace", "--bin", "tenantry", "--target-dir", str(target)],
                    cwd=sources, check=True, timeout=1500, stdout=sys.stderr)
     shutil.copy(built, program)
     built.unlink()
-    if kept.exists():
-        shutil.copy2(kept, built)
+    if saved.exists():
+        shutil.copy2(saved, built)
     return str(program)
 
 
-class Site:
-    """Nodes whose program can be exchanged: each is started from one place, as installed."""
+class Deployment:
+    """Three nodes and a balancer. All nodes run one installed program, which can be replaced."""
 
     def __init__(self, cluster, postgres):
         self.cluster, self.postgres = cluster, postgres
-        self.place = cluster.directory / "installed"
-        shutil.copy(binary(), self.place)
+        self.program = cluster.directory / "installed"
+        shutil.copy(binary(), self.program)
         self.database = postgres.create_database("tenantry")
-        options = ("--drain-delay-s", DRAIN_S)
+        options = ("--drain-delay-s", DRAIN_DELAY_S)
         self.nodes = [cluster.node(f"node{index}", self.database, *options, "--migrate", "off" if index else "on")
                       for index in range(3)]
         for node in self.nodes:
-            node.program = str(self.place)
+            node.program = str(self.program)
             node.start()
         self.balancer = cluster.haproxy(self.nodes)
-        self.tenants = tenants(cluster.command_line(self.database), self.balancer.base)
-        self.codes = []
+        self.tenants = create_tenants(cluster.command_line(self.database), self.balancer.base)
+        self.exit_statuses = []
 
     def restart_each(self, load, writes):
         for node in self.nodes:
             load.wait_for_writes(writes)
-            self.codes.append(node.stop())
+            self.exit_statuses.append(node.stop())
             node.start()
 
     def install(self, program):
-        """As `mv` does: running nodes keep what they run."""
+        """Replaces the program as `mv` does: running nodes keep the old file."""
         shutil.copy(program, self.cluster.directory / "new")
-        os.replace(self.cluster.directory / "new", self.place)
+        os.replace(self.cluster.directory / "new", self.program)
 
 
-def upgrade(site, load, new, writes):
-    """Follows the document: what is wrong, and how long the migration took."""
-    wrong = refuses_older(site.cluster, site.database, new)
-    site.install(new)
+def upgrade(deployment, load, new, writes):
+    """Upgrades to another program as docs/OPERATIONS.md says. Returns faults and the seconds of the migration."""
+    found = refuses_older(deployment.cluster, deployment.database, new)
+    deployment.install(new)
     load.wait_for_writes(writes)
     begun = time.monotonic()
-    done = run(str(site.place), "migrate", "--database", site.database, "--secret-key-file", site.cluster.key)
+    result = run(str(deployment.program), "migrate", "--database", deployment.database, "--secret-key-file", deployment.cluster.key)
     took = round(time.monotonic() - begun, 2)
-    if done.returncode != 0:
-        wrong.append(f"migrate: {done.stderr[-300:]}")
+    if result.returncode != 0:
+        found.append(f"migrate: {result.stderr[-300:]}")
     load.wait_for_writes(writes)
-    site.restart_each(load, writes)
-    wrong += refuses_newer(site.cluster, site.database, binary())
-    if not site.postgres.sql("SELECT 1 FROM pg_class WHERE relname = 'of_a_later_version'", "tenantry"):
-        wrong.append("the schema is not the newer one")
-    return wrong, took
+    deployment.restart_each(load, writes)
+    found += refuses_newer(deployment.cluster, deployment.database, binary())
+    if not deployment.postgres.sql("SELECT 1 FROM pg_class WHERE relname = 'of_a_later_version'", "tenantry"):
+        found.append("the schema is still the older one")
+    return found, took
 
 
-def by_hand(site, load, writes):
+def migrate_with_sql(deployment, load, writes):
+    """Applies a later migration with SQL. Returns faults and the seconds it took."""
     begun = time.monotonic()
-    site.postgres.sql(BY_HAND, "tenantry")
+    deployment.postgres.sql(LATER_MIGRATION_ON_POSTGRES, "tenantry")
     took = round(time.monotonic() - begun, 2)
     load.wait_for_writes(writes)
-    return refuses_newer(site.cluster, site.database, binary()), took
+    return refuses_newer(deployment.cluster, deployment.database, binary()), took
 
 
-def front_faults(balancer):
-    """What the balancer lets anybody do that is not to be."""
+def balancer_faults(balancer):
+    """Checks that the balancer does not forward /readyz, and limits the time for a request head."""
+    expected = {"/readyz": 403, "/readyz/": 403, "/readyz?now": 403, "/healthz": 200}
     connection = Connection(balancer.base)
-    told = {path: connection.send("GET", path).status for path in ("/readyz", "/readyz/", "/readyz?now", "/healthz")}
+    statuses = {path: connection.send("GET", path).status for path in expected}
     connection.close()
-    found = [] if list(told.values()) == [403, 403, 403, 200] else [f"{told}"]
-    return found + balancer.slow_head_faults()
+    return ([] if statuses == expected else [f"statuses: {statuses}"]) + balancer.slow_head_faults()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=1, help="how often each node is restarted")
     parser.add_argument("--writes", type=int, default=60, help="writes between two restarts")
-    parser.add_argument("--next", help="a program whose schema is newer")
-    parser.add_argument("--build-next", action="store_true", help="build one; takes minutes")
+    parser.add_argument("--next", help="a program whose schema has one more migration")
+    parser.add_argument("--build-next", action="store_true", help="build such a program; takes minutes")
     options = parser.parse_args()
     with Cluster() as cluster:
-        site = Site(cluster, cluster.postgres().create().start())
-        new = next_program(cluster.directory) if options.build_next else options.next
-        with ThreadPoolExecutor() as pool, Load(site.balancer.base, site.tenants) as load:
-            book, front = load.book, pool.submit(front_faults, site.balancer)
+        deployment = Deployment(cluster, cluster.postgres().create().start())
+        new = build_next(cluster.directory) if options.build_next else options.next
+        with ThreadPoolExecutor() as pool, Load(deployment.balancer.base, deployment.tenants) as load:
+            journal, balancer = load.journal, pool.submit(balancer_faults, deployment.balancer)
             for _ in range(options.rounds):
-                site.restart_each(load, options.writes)
+                deployment.restart_each(load, options.writes)
             load.wait_for_writes(options.writes)
-            without_citus = says_what_is_missing(site.database)
-            wrong, took = (upgrade(site, load, new, options.writes) if new else by_hand(site, load, options.writes))
+            without_citus = distribute_fails_without_citus(deployment.database)
+            found, took = (upgrade(deployment, load, new, options.writes) if new else migrate_with_sql(deployment, load, options.writes))
             load.wait_for_writes(options.writes)
-            front = front.result(60)
-        figures = {"restarts": len(site.codes), "upgrade": "to a built program" if new else "of the schema, by hand",
-                   "seconds of the migration": took, **book.figures(),
-                   "longest silence between two writes, seconds": round(load.longest_silence, 2)}
+            balancer = balancer.result(60)
+        figures = {"restarts": len(deployment.exit_statuses), "upgrade": "to another program" if new else "of the schema, with SQL",
+                   "seconds of the migration": took, **journal.figures(),
+                   "longest gap between two answered writes, seconds": round(load.longest_gap, 2)}
         return report("rolling", [
-            ("no request failed", [str(failure) for failure in book.failures]),
-            ("every node ended in order", [f"exit {code}" for code in site.codes if code != 0]),
-            ("the newer schema is made, and refused by what knows the older", wrong),
-            ("the balancer cuts a slow head, and asks alone who is ready", front),
-            ("a database without Citus says what is missing", without_citus),
-            ("no write is lost or doubled",
-             faults(site.balancer.base, site.tenants, book, rows_of(site.postgres))),
+            ("no request failed", [str(failure) for failure in journal.failures]),
+            ("every node stopped with exit status 0", [f"exit status {status}" for status in deployment.exit_statuses if status != 0]),
+            ("the schema is upgraded, and the older program refuses it", found),
+            ("the balancer ends a slow request head and hides /readyz", balancer),
+            ("--distribute without Citus names the missing extension", without_citus),
+            ("no write is lost or done twice",
+             faults(deployment.balancer.base, deployment.tenants, journal, rows_of(deployment.postgres))),
         ], figures)
 
 

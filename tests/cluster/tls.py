@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""A database that takes encrypted connections alone, and what `sslmode` makes of it."""
+"""Connects nodes to a PostgreSQL that accepts encrypted connections only, with each `sslmode`."""
 import os
-import pwd
 import shutil
 import subprocess
 import sys
 
 from cluster import Cluster, answers, report
 from harness import binary
+from postgres import give_to_postgres
 
 OTHER_HOST = "db.example.com"
 
@@ -17,7 +17,7 @@ def openssl(*arguments):
 
 
 def authority(directory, name):
-    """A certificate authority; its certificate's path."""
+    """Creates a certificate authority and returns the path of its certificate."""
     key, certificate = directory / f"{name}.key", directory / f"{name}.pem"
     openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
             "-subj", f"/CN={name}", "-keyout", key, "-out", certificate)
@@ -25,7 +25,7 @@ def authority(directory, name):
 
 
 def certify(directory, root, name, hosts):
-    """A server's certificate for these hosts, and its key; their paths."""
+    """Creates a server certificate for these hosts; returns the paths of the certificate and its key."""
     key, request, certificate = (directory / f"{name}.{end}" for end in ("key", "csr", "pem"))
     extensions = directory / f"{name}.ext"
     extensions.write_text(f"subjectAltName={hosts}\nbasicConstraints=CA:FALSE\n")
@@ -37,74 +37,73 @@ def certify(directory, root, name, hosts):
 
 
 def hand_over(source, target):
-    """Copies a file for the database's user alone, as the database demands of its key."""
+    """Copies a file so that only the database's user can read it, as PostgreSQL requires of its key."""
     shutil.copyfile(source, target)
     os.chmod(target, 0o600)
-    if os.geteuid() == 0:
-        user = pwd.getpwnam("postgres")
-        os.chown(target, user.pw_uid, user.pw_gid)
+    give_to_postgres(target)
 
 
-def encrypted(server, certificate, key):
-    """The server takes encrypted connections too."""
+def enable_tls(server, certificate, key):
+    """Makes a server that is not started yet accept encrypted connections, beside plain ones."""
     hand_over(certificate, server.data / "server.crt")
     hand_over(key, server.data / "server.key")
     server.settings["ssl"] = "on"
 
 
-def only_encrypted(server):
+def require_tls(server):
+    """Makes a running server refuse plain connections."""
     (server.data / "pg_hba.conf").write_text("hostssl all all 127.0.0.1/32 trust\n")
     server.sql("SELECT pg_reload_conf()")
 
 
 def serves(cluster, name, url):
-    """What is wrong with a node on this database."""
+    """Starts a node on this database and returns a fault unless it becomes ready."""
     node = cluster.node(name, url)
     try:
         node.start()
     except (RuntimeError, TimeoutError) as error:
         return [str(error)[-400:]]
-    found = [] if answers(node.base, "/readyz") else ["the node is not ready"]
+    faults = [] if answers(node.base, "/readyz") else ["the node is not ready"]
     node.stop()
-    return found
+    return faults
 
 
-def is_refused(cluster, url, *why):
-    """What is wrong with how a node refuses this database: it must say one of these things."""
-    done = subprocess.run([binary(), "serve", "--listen", "127.0.0.1:0", "--database", url, "--secret-key-file",
+def fails(cluster, url, *reasons):
+    """Starts a node on this database; it must exit with an error that has one of these texts."""
+    result = subprocess.run([binary(), "serve", "--listen", "127.0.0.1:0", "--database", url, "--secret-key-file",
                            str(cluster.key)], capture_output=True, text=True, timeout=60, check=False)
-    print(f"  {url.partition('?')[2] or 'no parameters'}: {done.stderr.strip()[-240:]}")
-    if done.returncode == 0 or not any(word in done.stderr for word in why):
-        return [f"exit {done.returncode}: {done.stderr[-400:]}"]
+    print(f"  {url.partition('?')[2] or 'no parameters'}: {result.stderr.strip()[-240:]}")
+    if result.returncode == 0 or not any(reason in result.stderr for reason in reasons):
+        return [f"exit status {result.returncode}: {result.stderr[-400:]}"]
     return []
 
 
 def main():
     with Cluster() as cluster:
         files = cluster.folder("certificates")
-        root, stranger = authority(files, "root"), authority(files, "stranger")
+        root, other_root = authority(files, "root"), authority(files, "other-root")
         hosts, checks = "DNS:localhost,IP:127.0.0.1", []
         servers = []
         for name, certified in (("right", hosts), ("wrong", f"DNS:{OTHER_HOST}")):
             server = cluster.postgres(name).create()
-            encrypted(server, *certify(files, root, f"{name}.server", certified))
+            enable_tls(server, *certify(files, root, f"{name}.server", certified))
             url = server.start().create_database("tenantry")
-            only_encrypted(server)
+            require_tls(server)
             servers.append(url)
         right, wrong = servers
         full = f"sslmode=verify-full&sslrootcert={root}"
-        checks.append(("verify-full with the right root", serves(cluster, "full", f"{right}?{full}")))
+        checks.append(("verify-full with the root of the certificate", serves(cluster, "full", f"{right}?{full}")))
         by_name = right.replace("127.0.0.1", "localhost")
-        checks.append(("verify-full by the host's name", serves(cluster, "name", f"{by_name}?{full}")))
+        checks.append(("verify-full with a host name", serves(cluster, "name", f"{by_name}?{full}")))
         checks.append(("require", serves(cluster, "require", f"{right}?sslmode=require")))
-        checks.append(("prefer, as without sslmode", serves(cluster, "prefer", right)))
-        checks.append(("disable is refused", is_refused(cluster, f"{right}?sslmode=disable", "no encryption")))
-        checks.append(("another root is refused", is_refused(
-            cluster, f"{right}?sslmode=verify-full&sslrootcert={stranger}", "UnknownIssuer", "BadSignature")))
-        checks.append(("the web's roots do not do", is_refused(cluster, f"{right}?sslmode=verify-full", "UnknownIssuer")))
-        checks.append(("another host's certificate is refused", is_refused(
+        checks.append(("no sslmode, which means prefer", serves(cluster, "prefer", right)))
+        checks.append(("disable is refused", fails(cluster, f"{right}?sslmode=disable", "no encryption")))
+        checks.append(("another root is refused", fails(
+            cluster, f"{right}?sslmode=verify-full&sslrootcert={other_root}", "UnknownIssuer", "BadSignature")))
+        checks.append(("the system's roots are not enough", fails(cluster, f"{right}?sslmode=verify-full", "UnknownIssuer")))
+        checks.append(("another host's certificate is refused", fails(
             cluster, f"{wrong}?{full}", "not valid for name")))
-        checks.append(("require takes another host's", serves(cluster, "any", f"{wrong}?sslmode=require")))
+        checks.append(("require accepts another host's certificate", serves(cluster, "any", f"{wrong}?sslmode=require")))
         return report("tls", checks, {"servers": len(servers)})
 
 
