@@ -8,7 +8,7 @@ use tenantry_core::ids::{OrganizationId, TokenId};
 use tenantry_core::token::{
     self, AccessToken, CreateFacts, NewAccessToken, Secret, SecretKind, TokenChange, last_use_is_stale,
 };
-use tenantry_core::{Moment, Timestamp};
+use tenantry_core::{ExecutionContext, Timestamp};
 use tenantry_store::{AccessTokenKey, Order, Page, Paged, StoreError, TokenUse, Tx, UseCase};
 
 use crate::tokens::{IssuedToken, record};
@@ -35,16 +35,20 @@ impl UseCase for AccessTokenCreate {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<IssuedToken<AccessToken>, Error> {
+    async fn run(
+        &self,
+        tx: &mut Tx<'_>,
+        context: &mut ExecutionContext,
+    ) -> Result<IssuedToken<AccessToken>, Error> {
         let Self { by, organization, new, hash_key } = self;
         let organization = by.organization_for(*organization)?;
         by.check(organization, Right::ManageOrganization)?;
         let facts = CreateFacts { organization, held: by.scopes(), created_by: by.person() };
-        let id = TokenId::new(moment.uuid());
-        let token = token::create(facts, new.clone(), id, moment.now())?;
-        let secret = Secret::generate(SecretKind::OrganizationToken, moment);
+        let id = TokenId::new(context.uuid());
+        let token = token::create(facts, new.clone(), id, context.now())?;
+        let secret = Secret::generate(SecretKind::OrganizationToken, context);
         tx.access_token_insert(&token, &hash_key.hash(secret.expose())).await?;
-        record(tx, moment, by, "access_token.created", None, Some(&token)).await?;
+        record(tx, context, by, "access_token.created", None, Some(&token)).await?;
         Ok(IssuedToken { token, secret })
     }
 }
@@ -68,13 +72,13 @@ impl UseCase for AccessTokenUpdate {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<AccessToken, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<AccessToken, Error> {
         let Self { by, id, change } = self;
         let before = find(tx, by, *id).await?;
-        let after = token::update(&before, change.clone(), &by.scopes(), moment.now())?;
+        let after = token::update(&before, change.clone(), &by.scopes(), context.now())?;
         if after != before {
             tx.access_token_update(&after).await?;
-            record(tx, moment, by, "access_token.updated", Some(&before), Some(&after)).await?;
+            record(tx, context, by, "access_token.updated", Some(&before), Some(&after)).await?;
         }
         Ok(after)
     }
@@ -97,11 +101,11 @@ impl UseCase for AccessTokenDelete {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
         let Self { by, id } = self;
         let token = find(tx, by, *id).await?;
-        tx.access_token_delete(token.organization, *id, moment.now()).await?;
-        record(tx, moment, by, "access_token.deleted", Some(&token), None).await
+        tx.access_token_delete(token.organization, *id, context.now()).await?;
+        record(tx, context, by, "access_token.deleted", Some(&token), None).await
     }
 }
 
@@ -145,7 +149,7 @@ impl UseCase for TokenUsesStore {
     type Error = StoreError;
     const IS_LONG: bool = true;
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<(), StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<(), StoreError> {
         for used in &self.0 {
             tx.access_token_used(used).await?;
         }

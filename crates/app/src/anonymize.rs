@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use tenantry_core::Moment;
+use tenantry_core::ExecutionContext;
 use tenantry_core::audit::scrubbed;
 use tenantry_core::customer::{Customer, Pseudonym, anonymized, anonymized_member};
 use tenantry_core::ids::{MemberId, OrganizationId};
@@ -15,23 +15,23 @@ use crate::{Error, Requester, customers, limits};
 /// Anonymizes a deleted customer. Its members are deleted as well by now.
 pub(crate) async fn anonymize(
     tx: &mut Tx<'_>,
-    moment: &mut Moment,
+    context: &mut ExecutionContext,
     by: &Requester,
     customer: &Customer,
 ) -> Result<(), Error> {
     let organization = customer.organization;
     let mut members = HashMap::new();
     for member in tx.members_deleted(organization, customer.id).await? {
-        let pseudonym = Pseudonym::draw(moment);
+        let pseudonym = Pseudonym::draw(context);
         tx.member_update(&anonymized_member(&member, &pseudonym)).await?;
         scrub(tx, organization, member.id.uuid(), &pseudonym).await?;
         members.insert(member.id, pseudonym);
     }
-    let pseudonym = Pseudonym::draw(moment);
+    let pseudonym = Pseudonym::draw(context);
     let after = anonymized(customer, &pseudonym);
-    tx.customer_anonymize(customer, &after, moment.now()).await?;
+    tx.customer_anonymize(customer, &after, context.now()).await?;
     scrub(tx, organization, customer.id.uuid(), &pseudonym).await?;
-    customers::record(tx, moment, by, "customer.anonymized", None, Some(&after)).await?;
+    customers::record(tx, context, by, "customer.anonymized", None, Some(&after)).await?;
     // Last: who holds events waits for no lane any more.
     retell(tx, customer, &pseudonym, &members).await
 }

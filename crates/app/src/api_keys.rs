@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use tenantry_core::Moment;
+use tenantry_core::ExecutionContext;
 use tenantry_core::audit::Actor;
 use tenantry_core::ids::{OrganizationId, TokenId};
 use tenantry_core::mail::MailContent;
@@ -40,17 +40,21 @@ impl UseCase for ApiKeyCreate {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<IssuedToken<AccessToken>, Error> {
+    async fn run(
+        &self,
+        tx: &mut Tx<'_>,
+        context: &mut ExecutionContext,
+    ) -> Result<IssuedToken<AccessToken>, Error> {
         let Self { by, account, new, hash_key } = self;
         let organization = account.resolve_for_update(tx, by).await?;
         let facts = CreateFacts { organization, held: by.scopes(), created_by: by.person() };
-        let id = TokenId::new(moment.uuid());
-        let token = token::create(facts, new.clone(), id, moment.now())?;
-        let secret = Secret::generate(SecretKind::ApiKey, moment);
+        let id = TokenId::new(context.uuid());
+        let token = token::create(facts, new.clone(), id, context.now())?;
+        let secret = Secret::generate(SecretKind::ApiKey, context);
         tx.api_key_insert(&token, &hash_key.hash(secret.expose())).await?;
-        record(tx, moment, by, "access_token.created", None, Some(&token)).await?;
+        record(tx, context, by, "access_token.created", None, Some(&token)).await?;
         if !token.ip_allow_list.is_empty() {
-            tell(tx, moment, &token).await?;
+            tell(tx, context, &token).await?;
         }
         Ok(IssuedToken { token, secret })
     }
@@ -79,17 +83,17 @@ impl UseCase for ApiKeyUpdate {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<AccessToken, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<AccessToken, Error> {
         let Self { by, account, id, change, from } = self;
         let organization = account.resolve_for_update(tx, by).await?;
         let before = find(tx, organization, *id).await?;
         let own_address = (by.actor() == Actor::Token(*id)).then_some(*from);
         let facts = KeyFacts { held: by.scopes(), own_address };
-        let after = token::change_key(&before, change.clone(), &facts, moment.now())?;
+        let after = token::change_key(&before, change.clone(), &facts, context.now())?;
         tx.access_token_update(&after).await?;
-        record(tx, moment, by, "access_token.updated", Some(&before), Some(&after)).await?;
+        record(tx, context, by, "access_token.updated", Some(&before), Some(&after)).await?;
         if after.ip_allow_list != before.ip_allow_list {
-            tell(tx, moment, &after).await?;
+            tell(tx, context, &after).await?;
         }
         Ok(after)
     }
@@ -114,12 +118,12 @@ impl UseCase for ApiKeyDelete {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<AccessToken, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<AccessToken, Error> {
         let Self { by, account, id } = self;
         let organization = account.resolve_for_update(tx, by).await?;
         let token = find(tx, organization, *id).await?;
-        tx.access_token_delete(organization, *id, moment.now()).await?;
-        record(tx, moment, by, "access_token.deleted", Some(&token), None).await?;
+        tx.access_token_delete(organization, *id, context.now()).await?;
+        record(tx, context, by, "access_token.deleted", Some(&token), None).await?;
         Ok(token)
     }
 }
@@ -130,7 +134,7 @@ async fn find(tx: &mut Tx<'_>, organization: OrganizationId, id: TokenId) -> Res
 
 /// Writes to the owner and the administrators of an account that the addresses have changed from which a key
 /// of it may be used; nothing more while many such letters wait.
-async fn tell(tx: &mut Tx<'_>, moment: &mut Moment, token: &AccessToken) -> Result<(), Error> {
+async fn tell(tx: &mut Tx<'_>, context: &mut ExecutionContext, token: &AccessToken) -> Result<(), Error> {
     let AccessToken { organization, label, .. } = token;
     if tx.mails_waiting(*organization, limits::MAILS_WAITING).await? >= limits::MAILS_WAITING {
         return Ok(());
@@ -143,7 +147,7 @@ async fn tell(tx: &mut Tx<'_>, moment: &mut Moment, token: &AccessToken) -> Resu
         let letter =
             MailContent::ApiKeyAllowList { organization: account.name.to_string(), label: label.clone() };
         let mail = NewMail { organization: *organization, to, letter, expires_at: None, secret: None };
-        mails::queue(tx, moment, mail).await?;
+        mails::queue(tx, context, mail).await?;
     }
     Ok(())
 }

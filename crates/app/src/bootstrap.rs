@@ -1,6 +1,6 @@
 //! The first start: an organization to try things on, in an empty database.
 
-use tenantry_core::Moment;
+use tenantry_core::ExecutionContext;
 use tenantry_core::customer::{Customer, CustomerKind, NewCustomer};
 use tenantry_core::organization::{
     FeatureSettings, NewOrganization, Organization, OrganizationChange, Origin,
@@ -45,7 +45,11 @@ impl UseCase for Bootstrap {
     type Output = Option<Bootstrapped>;
     type Error = Error;
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Option<Bootstrapped>, Error> {
+    async fn run(
+        &self,
+        tx: &mut Tx<'_>,
+        context: &mut ExecutionContext,
+    ) -> Result<Option<Bootstrapped>, Error> {
         if tx.any_organization().await? {
             return Ok(None);
         }
@@ -60,7 +64,7 @@ impl UseCase for Bootstrap {
             },
             origin: Origin::operator(FeatureSettings::usual()),
         };
-        let organization = organization.run(tx, moment).await?;
+        let organization = organization.run(tx, context).await?;
         let customer = CustomerCreate {
             by: by.clone(),
             organization: Some(organization.id),
@@ -76,7 +80,7 @@ impl UseCase for Bootstrap {
                 owner: None,
             },
         };
-        let customer = customer.run(tx, moment).await?;
+        let customer = customer.run(tx, context).await?;
         let token = TokenCreate {
             by,
             organization: organization.id,
@@ -85,7 +89,7 @@ impl UseCase for Bootstrap {
             expires_in_s: None,
             hash_key: self.hash_key.clone(),
         };
-        let issued = token.run(tx, moment).await?;
+        let issued = token.run(tx, context).await?;
         Ok(Some(Bootstrapped { organization, customer, issued }))
     }
 }

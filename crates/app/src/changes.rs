@@ -11,7 +11,7 @@ use tenantry_core::team::TeamMember;
 use tenantry_core::token::{AccessToken, UserToken};
 use tenantry_core::user::User;
 use tenantry_core::webhook::{Event, EventData, EventType, WebhookEndpoint};
-use tenantry_core::{Moment, Timestamp};
+use tenantry_core::{ExecutionContext, Timestamp};
 use tenantry_store::Tx;
 use uuid::Uuid;
 
@@ -65,15 +65,15 @@ impl Recorded for WebhookEndpoint {}
 /// Writes a change down. Its event has the name of its action, where there is such an event.
 pub(crate) async fn record<T: Recorded>(
     tx: &mut Tx<'_>,
-    moment: &mut Moment,
+    context: &mut ExecutionContext,
     by: &Requester,
     change: Change<'_, T>,
 ) -> Result<(), Error> {
     let Change { organization, action, subject, before, after } = change;
     let entry = AuditEntry {
-        id: AuditId::new(moment.uuid()),
+        id: AuditId::new(context.uuid()),
         organization,
-        at: moment.now(),
+        at: context.now(),
         actor: by.actor(),
         action,
         subject,
@@ -83,9 +83,9 @@ pub(crate) async fn record<T: Recorded>(
     };
     tx.audit_append(&entry).await?;
     let Some(event_type) = EventType::from_name(action) else { return Ok(()) };
-    let deleted_at = after.is_none().then(|| moment.now());
+    let deleted_at = after.is_none().then(|| context.now());
     match after.or(before).and_then(|row| row.told(deleted_at)) {
-        Some(data) => tell(tx, moment, organization, event_type, &data).await,
+        Some(data) => tell(tx, context, organization, event_type, &data).await,
         None => Ok(()),
     }
 }
@@ -93,26 +93,26 @@ pub(crate) async fn record<T: Recorded>(
 /// Tells what a customer has, after everything that changed about it. `deleted` says that it is gone.
 pub(crate) async fn state_changed(
     tx: &mut Tx<'_>,
-    moment: &mut Moment,
+    context: &mut ExecutionContext,
     customer: &Customer,
     deleted: bool,
 ) -> Result<(), Error> {
-    let deleted_at = deleted.then(|| moment.now());
+    let deleted_at = deleted.then(|| context.now());
     let state = EventData::CustomerState(Box::new(Customer { deleted_at, ..customer.clone() }));
-    tell(tx, moment, customer.organization, EventType::CustomerStateChanged, &state).await
+    tell(tx, context, customer.organization, EventType::CustomerStateChanged, &state).await
 }
 
 /// Writes an event for each endpoint of the organization that listens to its type.
 async fn tell(
     tx: &mut Tx<'_>,
-    moment: &mut Moment,
+    context: &mut ExecutionContext,
     organization: OrganizationId,
     event_type: EventType,
     data: &EventData,
 ) -> Result<(), Error> {
     for endpoint in tx.webhook_endpoints_listening(organization, event_type).await? {
-        let id = WebhookEventId::new(moment.uuid());
-        let created_at = moment.now();
+        let id = WebhookEventId::new(context.uuid());
+        let created_at = context.now();
         let event = Event { id, organization, endpoint, created_at, event_type, data: data.clone() };
         tx.webhook_event_insert(&event).await?;
     }

@@ -1,6 +1,6 @@
 //! Customers: see, create, change, delete.
 
-use tenantry_core::Moment;
+use tenantry_core::ExecutionContext;
 use tenantry_core::customer::{
     self, CreateFacts, Created, Customer, CustomerChange, CustomerError, CustomerViolation, NewCustomer,
     UpdateFacts,
@@ -32,7 +32,7 @@ impl UseCase for CustomerCreate {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Customer, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Customer, Error> {
         let Self { by, organization, new } = self;
         let organization = by.organization_for(*organization)?;
         by.check(organization, Right::ManageCustomers)?;
@@ -45,13 +45,13 @@ impl UseCase for CustomerCreate {
             None => false,
         };
         let facts = CreateFacts { organization, email_taken, external_id_taken };
-        let (id, owner_id) = (CustomerId::new(moment.uuid()), MemberId::new(moment.uuid()));
-        let Created { customer, owner } = customer::create(facts, new.clone(), id, owner_id, moment.now())?;
+        let (id, owner_id) = (CustomerId::new(context.uuid()), MemberId::new(context.uuid()));
+        let Created { customer, owner } = customer::create(facts, new.clone(), id, owner_id, context.now())?;
         tx.customer_insert(&customer).await.map_err(|error| taken(error, &customer))?;
-        record(tx, moment, by, "customer.created", None, Some(&customer)).await?;
+        record(tx, context, by, "customer.created", None, Some(&customer)).await?;
         tx.member_insert(&owner).await?;
-        members::record(tx, moment, by, "member.created", None, Some(&owner)).await?;
-        changes::state_changed(tx, moment, &customer, false).await?;
+        members::record(tx, context, by, "member.created", None, Some(&owner)).await?;
+        changes::state_changed(tx, context, &customer, false).await?;
         Ok(customer)
     }
 }
@@ -75,18 +75,18 @@ impl UseCase for CustomerUpdate {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Customer, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Customer, Error> {
         let Self { by, customer: name, change } = self;
         let before = members::customer(tx, by, name, Hold::Yes).await?.ok_or(CustomerError::NotFound)?;
         by.check(before.organization, Right::ManageCustomers)?;
-        self::change(tx, moment, by, before, change).await
+        self::change(tx, context, by, before, change).await
     }
 }
 
 /// Changes a customer that is held.
 pub(crate) async fn change(
     tx: &mut Tx<'_>,
-    moment: &mut Moment,
+    context: &mut ExecutionContext,
     by: &Requester,
     before: Customer,
     change: &CustomerChange,
@@ -104,9 +104,9 @@ pub(crate) async fn change(
         None => false,
     };
     let facts = UpdateFacts { customer: before.clone(), email_taken, external_id_taken };
-    let after = customer::update(facts, change.clone(), moment.now())?;
+    let after = customer::update(facts, change.clone(), context.now())?;
     if after != before {
-        store(tx, moment, by, &before, &after).await?;
+        store(tx, context, by, &before, &after).await?;
     }
     Ok(after)
 }
@@ -114,20 +114,20 @@ pub(crate) async fn change(
 /// Stores a customer that changed; its owner follows where it must.
 pub(crate) async fn store(
     tx: &mut Tx<'_>,
-    moment: &mut Moment,
+    context: &mut ExecutionContext,
     by: &Requester,
     before: &Customer,
     after: &Customer,
 ) -> Result<(), Error> {
     tx.customer_update(before, after).await.map_err(|error| taken(error, after))?;
-    record(tx, moment, by, "customer.updated", Some(before), Some(after)).await?;
+    record(tx, context, by, "customer.updated", Some(before), Some(after)).await?;
     if let Some(owner) = tx.member_owner(before.organization, before.id).await?
         && let Some(followed) = customer::owner_follows(before, after, &owner)
     {
         tx.member_update(&followed).await?;
-        members::record(tx, moment, by, "member.updated", Some(&owner), Some(&followed)).await?;
+        members::record(tx, context, by, "member.updated", Some(&owner), Some(&followed)).await?;
     }
-    changes::state_changed(tx, moment, after, false).await
+    changes::state_changed(tx, context, after, false).await
 }
 
 /// Deletes a customer and its members.
@@ -151,26 +151,26 @@ impl UseCase for CustomerDelete {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
         let Self { by, customer: name, anonymize: forget } = self;
         let Some(customer) = members::customer(tx, by, name, Hold::Yes).await? else {
             let gone = if *forget { deleted(tx, by, name).await? } else { None };
             let gone = gone.ok_or(CustomerError::NotFound)?;
             by.check(gone.organization, Right::ManageCustomers)?;
-            return anonymize(tx, moment, by, &gone).await;
+            return anonymize(tx, context, by, &gone).await;
         };
         by.check(customer.organization, Right::ManageCustomers)?;
-        let now = moment.now();
+        let now = context.now();
         let members = tx.members_of_customer(customer.organization, customer.id).await?;
         tx.members_delete(customer.organization, customer.id, members.len(), now).await?;
         for member in members {
-            members::record(tx, moment, by, "member.deleted", Some(&member), None).await?;
+            members::record(tx, context, by, "member.deleted", Some(&member), None).await?;
         }
         tx.customer_delete(&customer, now).await?;
-        record(tx, moment, by, "customer.deleted", Some(&customer), None).await?;
-        changes::state_changed(tx, moment, &customer, true).await?;
+        record(tx, context, by, "customer.deleted", Some(&customer), None).await?;
+        changes::state_changed(tx, context, &customer, true).await?;
         if *forget {
-            anonymize(tx, moment, by, &customer).await?;
+            anonymize(tx, context, by, &customer).await?;
         }
         Ok(())
     }
@@ -201,7 +201,7 @@ fn taken(error: StoreError, customer: &Customer) -> Error {
 
 pub(crate) async fn record(
     tx: &mut Tx<'_>,
-    moment: &mut Moment,
+    context: &mut ExecutionContext,
     by: &Requester,
     action: &'static str,
     before: Option<&Customer>,
@@ -209,7 +209,7 @@ pub(crate) async fn record(
 ) -> Result<(), Error> {
     let Some(Customer { organization, id, .. }) = after.or(before) else { return Ok(()) };
     let (organization, subject) = (*organization, id.uuid());
-    changes::record(tx, moment, by, Change { organization, action, subject, before, after }).await
+    changes::record(tx, context, by, Change { organization, action, subject, before, after }).await
 }
 
 /// A list that may have to look at every customer.

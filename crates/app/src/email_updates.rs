@@ -3,7 +3,7 @@
 //!
 //! The secret can be used once, whatever comes of it; the change ends every session of the customer.
 
-use tenantry_core::Moment;
+use tenantry_core::ExecutionContext;
 use tenantry_core::audit::Actor;
 use tenantry_core::customer::{self, Customer};
 use tenantry_core::ids::{EmailUpdateId, OrganizationId, SessionId};
@@ -37,7 +37,7 @@ impl UseCase for EmailUpdateRequest {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
         let Self { by, email, hash_key } = self;
         let visitor = visitor(tx, by).await?;
         visitor.check_billing()?;
@@ -45,16 +45,16 @@ impl UseCase for EmailUpdateRequest {
         let tenant = tx.organization(customer.organization).await?.ok_or(PortalError::SessionOver)?;
         portal::allow_email_change(&tenant)?;
         portal::check_new_email(&customer, email)?;
-        let now = moment.now();
+        let now = context.now();
         let update = EmailUpdate {
-            id: EmailUpdateId::new(moment.uuid()),
+            id: EmailUpdateId::new(context.uuid()),
             organization: customer.organization,
             customer: customer.id,
             created_at: now,
             expires_at: now.plus_seconds(i64::from(EMAIL_UPDATE_MINUTES) * 60),
             email: email.clone(),
         };
-        let secret = Secret::generate(SecretKind::EmailChange, moment);
+        let secret = Secret::generate(SecretKind::EmailChange, context);
         tx.email_update_put(&update, &hash_key.hash(secret.expose())).await?;
         let letter = MailContent::EmailChangeRequest {
             organization: tenant.name.to_string(),
@@ -68,7 +68,7 @@ impl UseCase for EmailUpdateRequest {
             expires_at: Some(update.expires_at),
             secret: Some((&secret, hash_key)),
         };
-        mails::queue(tx, moment, mail).await
+        mails::queue(tx, context, mail).await
     }
 }
 
@@ -90,9 +90,9 @@ impl UseCase for EmailUpdateVerify {
     type Output = Outcome;
     type Error = Error;
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Outcome, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Outcome, Error> {
         let Self { token, request_id, hash_key } = self;
-        let Some(update) = found(tx, token, hash_key, moment.now()).await? else {
+        let Some(update) = found(tx, token, hash_key, context.now()).await? else {
             return Ok(Err(PortalError::EmailUpdateInvalid));
         };
         // The customer first, as everybody does who changes what is theirs; then the wish may be gone.
@@ -119,9 +119,9 @@ impl UseCase for EmailUpdateVerify {
             return Ok(Err(PortalError::EmailTaken));
         }
         let by = Requester::proven(Actor::Customer(customer), request_id.clone());
-        let after = customer::confirm_email(&before, email, moment.now());
-        customers::store(tx, moment, &by, &before, &after).await?;
-        notify(tx, moment, tenant.name.to_string(), &before, &after).await?;
+        let after = customer::confirm_email(&before, email, context.now());
+        customers::store(tx, context, &by, &before, &after).await?;
+        notify(tx, context, tenant.name.to_string(), &before, &after).await?;
         tx.sessions_end(organization, customer, None).await?;
         let facts = SessionFacts {
             member_model: tenant.profile.feature_settings.member_model_enabled,
@@ -130,16 +130,16 @@ impl UseCase for EmailUpdateVerify {
             owner: tx.member_owner(organization, customer).await?,
             customer: after,
         };
-        let id = SessionId::new(moment.uuid());
-        let Signed { session, .. } = portal::sign_in(facts, None, id, moment.now())?;
-        Ok(Ok(sessions::store(tx, moment, &session, hash_key).await?))
+        let id = SessionId::new(context.uuid());
+        let Signed { session, .. } = portal::sign_in(facts, None, id, context.now())?;
+        Ok(Ok(sessions::store(tx, context, &session, hash_key).await?))
     }
 }
 
 /// Tells the former address.
 async fn notify(
     tx: &mut Tx<'_>,
-    moment: &mut Moment,
+    context: &mut ExecutionContext,
     organization: String,
     before: &Customer,
     after: &Customer,
@@ -147,7 +147,7 @@ async fn notify(
     let Some((to, new_address)) = before.email.clone().zip(after.email.clone()) else { return Ok(()) };
     let letter = MailContent::EmailChanged { organization, new_address };
     let mail = NewMail { organization: after.organization, to, letter, expires_at: None, secret: None };
-    mails::queue(tx, moment, mail).await
+    mails::queue(tx, context, mail).await
 }
 
 async fn found(

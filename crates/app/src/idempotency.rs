@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tenantry_core::Moment;
+use tenantry_core::ExecutionContext;
 use tenantry_core::ids::OrganizationId;
 use tenantry_core::values::parse_uuid;
 use tenantry_store::{
@@ -106,16 +106,20 @@ where
         self.operation.organization()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<IdempotentResponse, Error> {
+    async fn run(
+        &self,
+        tx: &mut Tx<'_>,
+        context: &mut ExecutionContext,
+    ) -> Result<IdempotentResponse, Error> {
         let Self { attempt, operation, render } = self;
-        if let Some(answer) = claimed(tx, moment, attempt).await? {
+        if let Some(answer) = claimed(tx, context, attempt).await? {
             if attempt.rechecked {
-                recheck(tx, moment, operation, &answer).await?;
+                recheck(tx, context, operation, &answer).await?;
             }
             return Ok(IdempotentResponse { answer, replayed: true });
         }
-        let answer = render(&operation.run(tx, moment).await?)?;
-        let secret_until = moment.now().plus_seconds(limits::SECRET_ANSWER_KEPT_S);
+        let answer = render(&operation.run(tx, context).await?)?;
+        let secret_until = context.now().plus_seconds(limits::SECRET_ANSWER_KEPT_S);
         tx.idempotency_answer(&attempt.claim, &answer, attempt.secret.then_some(secret_until)).await?;
         Ok(IdempotentResponse { answer, replayed: false })
     }
@@ -124,10 +128,10 @@ where
 /// Claims the key; answers what it was answered with before, if it was.
 async fn claimed(
     tx: &mut Tx<'_>,
-    moment: &Moment,
+    context: &ExecutionContext,
     attempt: &IdempotencyAttempt,
 ) -> Result<Option<StoredResponse>, Error> {
-    let now = moment.now();
+    let now = context.now();
     let expires_at = now.plus_seconds(limits::IDEMPOTENCY_KEPT_S);
     if tx.idempotency_claim(&attempt.claim, now, expires_at).await? {
         return Ok(None);
@@ -144,12 +148,12 @@ async fn claimed(
 /// for what was not there may hear so again.
 async fn recheck<O: UseCase<Error = Error>>(
     tx: &mut Tx<'_>,
-    moment: &mut Moment,
+    context: &mut ExecutionContext,
     operation: &O,
     answer: &StoredResponse,
 ) -> Result<(), Error> {
     tx.begin_savepoint().await?;
-    let outcome = operation.run(tx, moment).await;
+    let outcome = operation.run(tx, context).await;
     tx.end_savepoint(false).await?;
     match outcome {
         Err(error) if error.is_fault() => Err(error),
@@ -169,9 +173,13 @@ impl UseCase for Refusal {
     type Output = IdempotentResponse;
     type Error = Error;
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<IdempotentResponse, Error> {
+    async fn run(
+        &self,
+        tx: &mut Tx<'_>,
+        context: &mut ExecutionContext,
+    ) -> Result<IdempotentResponse, Error> {
         let Self { attempt, answer } = self;
-        match claimed(tx, moment, attempt).await? {
+        match claimed(tx, context, attempt).await? {
             // Nobody looked whether the caller may still see it.
             Some(kept) if kept.status < 400 && attempt.rechecked => {
                 Ok(IdempotentResponse { answer: answer.clone(), replayed: false })
@@ -223,8 +231,8 @@ impl UseCase for Forget {
     type Error = StoreError;
     const IS_LONG: bool = true;
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<usize, StoreError> {
-        tx.idempotency_forget(moment.now(), limits::SWEPT).await
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<usize, StoreError> {
+        tx.idempotency_forget(context.now(), limits::SWEPT).await
     }
 }
 
@@ -236,8 +244,8 @@ impl UseCase for Sweep {
     type Error = StoreError;
     const IS_LONG: bool = true;
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<usize, StoreError> {
-        tx.idempotency_sweep(moment.now(), limits::SWEPT).await
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<usize, StoreError> {
+        tx.idempotency_sweep(context.now(), limits::SWEPT).await
     }
 }
 

@@ -43,7 +43,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use tenantry_core::{Moment, Timestamp};
+use tenantry_core::{ExecutionContext, Timestamp};
 use tenantry_store::{ListQuery, Store, StoreError, Tx, UseCase};
 
 use access_tokens::TokenUses;
@@ -188,8 +188,8 @@ impl UseCase for Probe {
     type Output = ();
     type Error = StoreError;
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), StoreError> {
         self.0.0.fetch_add(1, Ordering::Relaxed);
-        tx.installation_touch(moment.now()).await
+        tx.installation_touch(context.now()).await
     }
 }

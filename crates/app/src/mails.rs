@@ -2,7 +2,7 @@
 //!
 //! A secret that a letter carries stands in its row sealed, for as long as the row is there.
 
-use tenantry_core::Moment;
+use tenantry_core::ExecutionContext;
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{MailId, OrganizationId};
 use tenantry_core::mail::{self, MailContent, QueuedMail};
@@ -21,17 +21,21 @@ pub(crate) struct NewMail<'a> {
     pub(crate) secret: Option<(&'a Secret, &'a HashKey)>,
 }
 
-pub(crate) async fn queue(tx: &mut Tx<'_>, moment: &mut Moment, new: NewMail<'_>) -> Result<(), Error> {
+pub(crate) async fn queue(
+    tx: &mut Tx<'_>,
+    context: &mut ExecutionContext,
+    new: NewMail<'_>,
+) -> Result<(), Error> {
     let NewMail { organization, to, letter, expires_at, secret } = new;
-    let id = MailId::new(moment.uuid());
+    let id = MailId::new(context.uuid());
     let sealed = match secret {
         Some((secret, key)) => {
-            let sealed = key.seal(id.uuid().as_bytes(), secret.expose().as_bytes(), moment);
+            let sealed = key.seal(id.uuid().as_bytes(), secret.expose().as_bytes(), context);
             Some(sealed.ok_or_else(|| StoreError::Unexpected("a secret could not be sealed".into()))?)
         }
         None => None,
     };
-    let created_at = moment.now();
+    let created_at = context.now();
     let due_at = created_at;
     let mail =
         QueuedMail { id, organization, created_at, expires_at, to, letter, sealed, due_at, attempts: 0 };
@@ -46,8 +50,12 @@ impl UseCase for Take {
     type Error = StoreError;
     const IS_LONG: bool = true;
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Vec<QueuedMail>, StoreError> {
-        let now = moment.now();
+    async fn run(
+        &self,
+        tx: &mut Tx<'_>,
+        context: &mut ExecutionContext,
+    ) -> Result<Vec<QueuedMail>, StoreError> {
+        let now = context.now();
         let until = [limits::MAIL_HELD_S, limits::PUT_OFF_S].map(|seconds| now.plus_seconds(seconds));
         tx.mails_take(now, until, limits::MAILS_TAKEN).await
     }
@@ -60,10 +68,14 @@ impl UseCase for Postpone {
     type Output = Option<Timestamp>;
     type Error = StoreError;
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Option<Timestamp>, StoreError> {
+    async fn run(
+        &self,
+        tx: &mut Tx<'_>,
+        context: &mut ExecutionContext,
+    ) -> Result<Option<Timestamp>, StoreError> {
         let Self(mail) = self;
-        let [chance] = moment.bytes();
-        let next = mail::next_attempt(mail, moment.now(), chance);
+        let [chance] = context.random_bytes();
+        let next = mail::next_attempt(mail, context.now(), chance);
         match next {
             Some(due) => tx.mail_postpone(mail, due).await?,
             None => tx.mail_give_up(mail).await?,
@@ -82,7 +94,7 @@ impl UseCase for Forget {
     type Output = ();
     type Error = StoreError;
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<(), StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<(), StoreError> {
         tx.mail_delete(self.organization, self.id).await
     }
 }

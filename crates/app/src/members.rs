@@ -1,6 +1,6 @@
 //! Members of customers: see, add, change, remove.
 
-use tenantry_core::Moment;
+use tenantry_core::ExecutionContext;
 use tenantry_core::customer::Customer;
 use tenantry_core::ids::{CustomerId, MemberId, OrganizationId};
 use tenantry_core::member::{
@@ -120,18 +120,18 @@ impl UseCase for MemberCreate {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Member, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Member, Error> {
         let Self { by, customer: name, new } = self;
         let customer = customer(tx, by, name, Hold::Yes).await?.ok_or(MemberError::CustomerNotFound)?;
         by.check(customer.organization, Right::ManageCustomers)?;
-        add(tx, moment, by, customer, new).await
+        add(tx, context, by, customer, new).await
     }
 }
 
 /// Adds a member to a customer that is held.
 pub(crate) async fn add(
     tx: &mut Tx<'_>,
-    moment: &mut Moment,
+    context: &mut ExecutionContext,
     by: &Requester,
     customer: Customer,
     new: &NewMember,
@@ -142,12 +142,12 @@ pub(crate) async fn add(
     let MemberConflicts { members_enabled, same_email, external_id_taken } =
         room.ok_or(Error::OrganizationNotFound)?;
     let facts = CreateFacts { members_enabled, same_email, external_id_taken, customer };
-    let id = MemberId::new(moment.uuid());
-    match member::create(facts, new.clone(), id, moment.now())? {
+    let id = MemberId::new(context.uuid());
+    match member::create(facts, new.clone(), id, context.now())? {
         Created::Existing(member) => Ok(member),
         Created::New(member) => {
             tx.member_insert(&member).await.map_err(|error| taken(error, &member))?;
-            record(tx, moment, by, "member.created", None, Some(&member)).await?;
+            record(tx, context, by, "member.created", None, Some(&member)).await?;
             Ok(member)
         }
     }
@@ -172,17 +172,17 @@ impl UseCase for MemberUpdate {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Member, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Member, Error> {
         let Self { by, member: name, change } = self;
         let (before, customer) = held(tx, by, name).await?;
-        self::change(tx, moment, by, before, &customer, change).await
+        self::change(tx, context, by, before, &customer, change).await
     }
 }
 
 /// Changes a member of a customer that is held.
 pub(crate) async fn change(
     tx: &mut Tx<'_>,
-    moment: &mut Moment,
+    context: &mut ExecutionContext,
     by: &Requester,
     before: Member,
     customer: &Customer,
@@ -206,14 +206,14 @@ pub(crate) async fn change(
         owner: owner.clone(),
         email_taken,
     };
-    let Updated { demoted, member, changed } = member::update(facts, change.clone(), moment.now())?;
+    let Updated { demoted, member, changed } = member::update(facts, change.clone(), context.now())?;
     if let Some(demoted) = &demoted {
         tx.member_update(demoted).await?;
-        record(tx, moment, by, "member.updated", owner.as_ref(), Some(demoted)).await?;
+        record(tx, context, by, "member.updated", owner.as_ref(), Some(demoted)).await?;
     }
     if changed {
         tx.member_update(&member).await.map_err(|error| taken(error, &member))?;
-        record(tx, moment, by, "member.updated", Some(&before), Some(&member)).await?;
+        record(tx, context, by, "member.updated", Some(&before), Some(&member)).await?;
     }
     Ok(member)
 }
@@ -235,23 +235,23 @@ impl UseCase for MemberDelete {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
         let Self { by, member: name } = self;
         let (member, _) = held(tx, by, name).await?;
-        remove(tx, moment, by, &member).await
+        remove(tx, context, by, &member).await
     }
 }
 
 /// Removes a member of a customer that is held.
 pub(crate) async fn remove(
     tx: &mut Tx<'_>,
-    moment: &mut Moment,
+    context: &mut ExecutionContext,
     by: &Requester,
     member: &Member,
 ) -> Result<(), Error> {
     member::delete(DeleteFacts { id: member.id, role: member.role })?;
-    tx.member_delete(member, moment.now()).await?;
-    record(tx, moment, by, "member.deleted", Some(member), None).await
+    tx.member_delete(member, context.now()).await?;
+    record(tx, context, by, "member.deleted", Some(member), None).await
 }
 
 /// The member of that name as it is once nobody else can change it: the customer is held, and the member
@@ -283,7 +283,7 @@ fn taken(error: StoreError, member: &Member) -> Error {
 
 pub(crate) async fn record(
     tx: &mut Tx<'_>,
-    moment: &mut Moment,
+    context: &mut ExecutionContext,
     by: &Requester,
     action: &'static str,
     before: Option<&Member>,
@@ -291,7 +291,7 @@ pub(crate) async fn record(
 ) -> Result<(), Error> {
     let Some(Member { organization, id, .. }) = after.or(before) else { return Ok(()) };
     let (organization, subject) = (*organization, id.uuid());
-    changes::record(tx, moment, by, Change { organization, action, subject, before, after }).await
+    changes::record(tx, context, by, Change { organization, action, subject, before, after }).await
 }
 
 /// A list that may have to look at every member.

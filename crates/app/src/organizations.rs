@@ -1,6 +1,6 @@
 //! Organizations: see, create, change.
 
-use tenantry_core::Moment;
+use tenantry_core::ExecutionContext;
 use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::organization::{
     self, NewOrganization, Organization, OrganizationChange, OrganizationStatus, OrganizationViolation,
@@ -44,17 +44,17 @@ impl UseCase for OrganizationCreate {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Organization, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Organization, Error> {
         let Self { by, owner, new, origin } = self;
         if tx.organization_by_slug(new.slug.as_str()).await?.is_some() {
             return Err(slug_taken(new));
         }
         let owner = match owner {
             Owner::User(id) => *id,
-            Owner::Email(email) => person(tx, moment, by, email, None).await?.id,
+            Owner::Email(email) => person(tx, context, by, email, None).await?.id,
         };
-        let id = OrganizationId::new(moment.uuid());
-        let organization = organization::create(new.clone(), origin.clone(), id, owner, moment.now())
+        let id = OrganizationId::new(context.uuid());
+        let organization = organization::create(new.clone(), origin.clone(), id, owner, context.now())
             .map_err(Error::OrganizationInvalid)?;
         tx.organization_insert(&organization).await.map_err(|error| {
             if error.is_violation_of("organization_slugs_pkey") { slug_taken(new) } else { error.into() }
@@ -66,15 +66,15 @@ impl UseCase for OrganizationCreate {
             before: None,
             after: Some(&organization),
         };
-        changes::record(tx, moment, by, created).await?;
+        changes::record(tx, context, by, created).await?;
         let membership = TeamMember {
             organization: id,
             user: owner,
             role: TeamRole::Owner,
-            created_at: moment.now(),
-            modified_at: moment.now(),
+            created_at: context.now(),
+            modified_at: context.now(),
         };
-        crate::team::join(tx, moment, by, &membership).await?;
+        crate::team::join(tx, context, by, &membership).await?;
         Ok(organization)
     }
 }
@@ -95,7 +95,7 @@ fn slug_taken(new: &NewOrganization) -> Error {
 /// The person with this address, made when there is none.
 pub(crate) async fn person(
     tx: &mut Tx<'_>,
-    moment: &mut Moment,
+    context: &mut ExecutionContext,
     by: &Requester,
     email: &EmailAddress,
     name: Option<&PersonName>,
@@ -103,13 +103,13 @@ pub(crate) async fn person(
     if let Some(user) = tx.user_by_email(email).await? {
         return Ok(user);
     }
-    let id = UserId::new(moment.uuid());
-    let new = User { id, created_at: moment.now(), email: email.clone(), name: name.cloned() };
+    let id = UserId::new(context.uuid());
+    let new = User { id, created_at: context.now(), email: email.clone(), name: name.cloned() };
     let user = tx.user_insert(&new).await?;
     if user.id == id {
         let (organization, subject) = (changes::INSTALLATION, id.uuid());
         let made = Change { organization, action: "user.created", subject, before: None, after: Some(&user) };
-        changes::record(tx, moment, by, made).await?;
+        changes::record(tx, context, by, made).await?;
     }
     Ok(user)
 }
@@ -133,12 +133,12 @@ impl UseCase for OrganizationUpdate {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Organization, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Organization, Error> {
         let Self { by, id, change } = self;
         let before = if by.reaches(*id) { tx.organization_for_update(*id).await? } else { None };
         let before = before.ok_or(Error::OrganizationNotFound)?;
         by.check(*id, Right::ManageOrganization)?;
-        let after = organization::update(&before, change.clone(), moment.now())
+        let after = organization::update(&before, change.clone(), context.now())
             .map_err(Error::OrganizationInvalid)?;
         if after != before {
             tx.organization_update(&after).await?;
@@ -149,7 +149,7 @@ impl UseCase for OrganizationUpdate {
                 before: Some(&before),
                 after: Some(&after),
             };
-            changes::record(tx, moment, by, updated).await?;
+            changes::record(tx, context, by, updated).await?;
         }
         Ok(after)
     }

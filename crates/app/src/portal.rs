@@ -1,7 +1,7 @@
 //! What customers and their members do for themselves in the portal. What changes there is a change like
 //! any other: the same rules, the same audit entries.
 
-use tenantry_core::Moment;
+use tenantry_core::ExecutionContext;
 use tenantry_core::customer::{Customer, CustomerChange};
 use tenantry_core::ids::{MemberId, OrganizationId};
 use tenantry_core::member::{InitialRole, Member, MemberChange, MemberError, MemberRole, NewMember};
@@ -31,11 +31,11 @@ impl UseCase for BillingUpdate {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Customer, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Customer, Error> {
         let Self { by, change } = self;
         let visitor = visitor(tx, by).await?;
         visitor.check_billing()?;
-        customers::change(tx, moment, by, visitor.customer, change).await
+        customers::change(tx, context, by, visitor.customer, change).await
     }
 }
 
@@ -60,7 +60,7 @@ impl UseCase for PortalMemberAdd {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Member, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Member, Error> {
         let Self { by, email, name, role } = self;
         let visitor = visitor(tx, by).await?;
         visitor.manager()?;
@@ -70,7 +70,7 @@ impl UseCase for PortalMemberAdd {
             MemberRole::Owner => return Err(PortalError::OwnerExists.into()),
         };
         let new = NewMember { email: email.clone(), name: name.clone(), external_id: None, role };
-        members::add(tx, moment, by, visitor.customer, &new).await
+        members::add(tx, context, by, visitor.customer, &new).await
     }
 }
 
@@ -93,13 +93,13 @@ impl UseCase for PortalMemberUpdate {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Member, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Member, Error> {
         let Self { by, id, change } = self;
         let visitor = visitor(tx, by).await?;
         let actor = visitor.manager()?;
         let target = of_customer(tx, &visitor.customer, *id).await?;
         portal::change_member(actor, &target, change.role)?;
-        members::change(tx, moment, by, target, &visitor.customer, change).await
+        members::change(tx, context, by, target, &visitor.customer, change).await
     }
 }
 
@@ -120,12 +120,12 @@ impl UseCase for PortalMemberRemove {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
         let Self { by, id } = self;
         let visitor = visitor(tx, by).await?;
         portal::remove_member(visitor.manager()?, *id)?;
         let target = of_customer(tx, &visitor.customer, *id).await?;
-        members::remove(tx, moment, by, &target).await
+        members::remove(tx, context, by, &target).await
     }
 }
 

@@ -6,7 +6,7 @@ use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
-use tenantry_core::Moment;
+use tenantry_core::ExecutionContext;
 use tenantry_core::token::TokenHash;
 use tenantry_store::{Moments, Tx, UseCase, Vault};
 
@@ -70,8 +70,8 @@ const SEALS: &str = "tenantry seals, version 1";
 
 impl HashKey {
     /// `text` so that only this key reads it, and only as what was sealed for `about`.
-    pub(crate) fn seal(&self, about: &[u8], text: &[u8], moment: &mut Moment) -> Option<Vec<u8>> {
-        self.seal_by(about, text, moment.bytes())
+    pub(crate) fn seal(&self, about: &[u8], text: &[u8], context: &mut ExecutionContext) -> Option<Vec<u8>> {
+        self.seal_by(about, text, context.random_bytes())
     }
 
     fn seal_by(&self, about: &[u8], text: &[u8], nonce: [u8; NONCE]) -> Option<Vec<u8>> {
@@ -124,7 +124,7 @@ impl UseCase for KeyCheck {
     type Output = bool;
     type Error = Error;
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<bool, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<bool, Error> {
         let check = self.value();
         Ok(tx.installation_value(Self::NAME, &check).await? == check)
     }
@@ -144,7 +144,7 @@ pub(crate) fn fingerprint(method: &str, path: &str, body: &[u8]) -> [u8; 32] {
 /// Makes the moment of each transaction from the clock and the operating system's randomness.
 #[must_use]
 pub fn moments(clock: Clock) -> Moments {
-    Arc::new(move || Moment::new(clock(), random()))
+    Arc::new(move || ExecutionContext::new(clock(), random()))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the operating system's randomness")]
@@ -163,14 +163,14 @@ mod tests {
 
     use super::*;
 
-    fn moment() -> Moment {
-        Moment::new(Timestamp::from_micros(0), [3; 32])
+    fn context() -> ExecutionContext {
+        ExecutionContext::new(Timestamp::from_micros(0), [3; 32])
     }
 
     #[test]
     fn a_seal_is_opened_by_its_key_for_its_purpose_alone() {
         let (key, other) = (HashKey::new([1; 32]), HashKey::new([2; 32]));
-        let sealed = key.seal(b"mail 1", b"a secret", &mut moment()).unwrap();
+        let sealed = key.seal(b"mail 1", b"a secret", &mut context()).unwrap();
         assert_eq!(key.open(b"mail 1", &sealed).unwrap(), b"a secret");
         assert_eq!(other.open(b"mail 1", &sealed), None);
         assert_eq!(key.open(b"mail 2", &sealed), None);
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn a_seal_that_was_touched_is_not_opened() {
         let key = HashKey::new([1; 32]);
-        let sealed = key.seal(b"", b"a secret", &mut moment()).unwrap();
+        let sealed = key.seal(b"", b"a secret", &mut context()).unwrap();
         for index in 0..sealed.len() {
             let mut touched = sealed.clone();
             touched[index] ^= 1;
@@ -191,8 +191,8 @@ mod tests {
 
     #[test]
     fn no_two_seals_are_alike() {
-        let (key, mut moment) = (HashKey::new([1; 32]), moment());
-        let seals = [(); 2].map(|()| key.seal(b"", b"a secret", &mut moment).unwrap());
+        let (key, mut context) = (HashKey::new([1; 32]), context());
+        let seals = [(); 2].map(|()| key.seal(b"", b"a secret", &mut context).unwrap());
         assert_ne!(seals[0], seals[1]);
     }
 }

@@ -1,6 +1,6 @@
 //! Sessions of the customer portal: begin one, and who stands behind one.
 
-use tenantry_core::Moment;
+use tenantry_core::ExecutionContext;
 use tenantry_core::customer::Customer;
 use tenantry_core::ids::{OrganizationId, SessionId};
 use tenantry_core::member::Member;
@@ -52,7 +52,7 @@ impl UseCase for SessionCreate {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<SessionCreated, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<SessionCreated, Error> {
         let Self { by, customer: name, member: named, return_url, hash_key } = self;
         let customer = members::customer(tx, by, name, Hold::Yes).await?;
         let customer = customer.ok_or_else(|| PortalError::CustomerUnknown(named_as(name)))?;
@@ -73,9 +73,9 @@ impl UseCase for SessionCreate {
             owner: tx.member_owner(organization, customer.id).await?,
             customer: customer.clone(),
         };
-        let id = SessionId::new(moment.uuid());
-        let Signed { session, email } = portal::sign_in(facts, return_url.clone(), id, moment.now())?;
-        let secret = store(tx, moment, &session, hash_key).await?;
+        let id = SessionId::new(context.uuid());
+        let Signed { session, email } = portal::sign_in(facts, return_url.clone(), id, context.now())?;
+        let secret = store(tx, context, &session, hash_key).await?;
         Ok(SessionCreated { session, secret, customer, slug: tenant.slug.to_string(), email })
     }
 }
@@ -90,7 +90,7 @@ fn named_as(name: &CustomerName) -> CustomerSelector {
 /// Stores a session under a new secret.
 pub(crate) async fn store(
     tx: &mut Tx<'_>,
-    moment: &mut Moment,
+    context: &mut ExecutionContext,
     session: &CustomerSession,
     hash_key: &HashKey,
 ) -> Result<Secret, Error> {
@@ -98,7 +98,7 @@ pub(crate) async fn store(
         Some(_) => SecretKind::MemberSession,
         None => SecretKind::CustomerSession,
     };
-    let secret = Secret::generate(kind, moment);
+    let secret = Secret::generate(kind, context);
     tx.session_insert(session, &hash_key.hash(secret.expose())).await?;
     Ok(secret)
 }
@@ -158,8 +158,12 @@ impl UseCase for Sweep {
     type Error = tenantry_store::StoreError;
     const IS_LONG: bool = true;
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<usize, tenantry_store::StoreError> {
-        tx.portal_sweep(moment.now(), limits::SWEPT).await
+    async fn run(
+        &self,
+        tx: &mut Tx<'_>,
+        context: &mut ExecutionContext,
+    ) -> Result<usize, tenantry_store::StoreError> {
+        tx.portal_sweep(context.now(), limits::SWEPT).await
     }
 }
 

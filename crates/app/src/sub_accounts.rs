@@ -8,7 +8,7 @@ use tenantry_core::organization::{
 };
 use tenantry_core::team::{TeamMember, TeamRole};
 use tenantry_core::values::{Slug, SuspensionReason};
-use tenantry_core::{Moment, Timestamp};
+use tenantry_core::{ExecutionContext, Timestamp};
 use tenantry_store::{Keyset, KeysetPage, StoreError, Tx, UseCase};
 
 use crate::changes::{self, Change};
@@ -66,7 +66,7 @@ async fn shown(tx: &mut Tx<'_>, parent: &Organization, child: Organization) -> R
 
 async fn record(
     tx: &mut Tx<'_>,
-    moment: &mut Moment,
+    context: &mut ExecutionContext,
     by: &Requester,
     action: &'static str,
     before: Option<&Organization>,
@@ -74,7 +74,7 @@ async fn record(
 ) -> Result<(), Error> {
     let Some(Organization { id, .. }) = after.or(before) else { return Ok(()) };
     let (organization, subject) = (*id, id.uuid());
-    changes::record(tx, moment, by, Change { organization, action, subject, before, after }).await
+    changes::record(tx, context, by, Change { organization, action, subject, before, after }).await
 }
 
 /// Makes a sub-account. The parent's owner owns it.
@@ -96,14 +96,14 @@ impl UseCase for SubAccountCreate {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<SubAccount, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<SubAccount, Error> {
         let Self { by, parent: id, new } = self;
         let parent = parent(tx, by, *id, true).await?;
         let count = tx.sub_account_count(parent.id).await?;
         let facts = SubAccountFacts { parent: parent.clone(), count, limit: limits::SUB_ACCOUNTS };
-        let slug = Slug::derive(new.name.as_str(), moment.bytes());
-        let id = OrganizationId::new(moment.uuid());
-        let child = create_sub_account(facts, new.clone(), slug, id, moment.now())?;
+        let slug = Slug::derive(new.name.as_str(), context.random_bytes());
+        let id = OrganizationId::new(context.uuid());
+        let child = create_sub_account(facts, new.clone(), slug, id, context.now())?;
         tx.sub_account_count_add(parent.id, 1).await.map_err(|error| {
             if error.is_violation_of("organizations_one_level") {
                 SubAccountError::Nested.into()
@@ -119,8 +119,8 @@ impl UseCase for SubAccountCreate {
                 error
             }
         })?;
-        record(tx, moment, by, "organization.created", None, Some(&child)).await?;
-        let now = moment.now();
+        record(tx, context, by, "organization.created", None, Some(&child)).await?;
+        let now = context.now();
         let owner = TeamMember {
             organization: id,
             user: child.owner,
@@ -128,7 +128,7 @@ impl UseCase for SubAccountCreate {
             created_at: now,
             modified_at: now,
         };
-        team::join(tx, moment, by, &owner).await?;
+        team::join(tx, context, by, &owner).await?;
         shown(tx, &parent, child).await
     }
 }
@@ -154,13 +154,13 @@ impl UseCase for SubAccountUpdate {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<SubAccount, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<SubAccount, Error> {
         let Self { by, parent: of, id, change } = self;
         let parent = parent(tx, by, *of, false).await?;
         let before = child(tx, *of, *id).await?;
-        let after = update_sub_account(&before, change.clone(), moment.now())?;
+        let after = update_sub_account(&before, change.clone(), context.now())?;
         tx.organization_update(&after).await?;
-        record(tx, moment, by, "organization.updated", Some(&before), Some(&after)).await?;
+        record(tx, context, by, "organization.updated", Some(&before), Some(&after)).await?;
         shown(tx, &parent, after).await
     }
 }
@@ -186,12 +186,12 @@ impl UseCase for SubAccountSuspend {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<SubAccount, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<SubAccount, Error> {
         let Self { by, parent: of, id, reason } = self;
         let parent = parent(tx, by, *of, false).await?;
         let before = child(tx, *of, *id).await?;
-        let after = organization::suspend(&before, reason.clone(), moment.now());
-        suspension::store(tx, moment, by, &before, &after).await?;
+        let after = organization::suspend(&before, reason.clone(), context.now());
+        suspension::store(tx, context, by, &before, &after).await?;
         shown(tx, &parent, after).await
     }
 }
@@ -215,12 +215,12 @@ impl UseCase for SubAccountUnsuspend {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<SubAccount, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<SubAccount, Error> {
         let Self { by, parent: of, id } = self;
         let parent = parent(tx, by, *of, false).await?;
         let before = child(tx, *of, *id).await?;
-        let after = organization::unsuspend(&before, moment.now());
-        suspension::store(tx, moment, by, &before, &after).await?;
+        let after = organization::unsuspend(&before, context.now());
+        suspension::store(tx, context, by, &before, &after).await?;
         shown(tx, &parent, after).await
     }
 }
@@ -245,13 +245,13 @@ impl UseCase for SubAccountDelete {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
         let Self { by, parent: of, id } = self;
         parent(tx, by, *of, true).await?;
         let before = child(tx, *of, *id).await?;
-        tx.organization_delete(*id, moment.now()).await?;
+        tx.organization_delete(*id, context.now()).await?;
         tx.sub_account_count_add(*of, -1).await?;
-        record(tx, moment, by, "organization.deleted", Some(&before), None).await
+        record(tx, context, by, "organization.deleted", Some(&before), None).await
     }
 }
 

@@ -1,7 +1,7 @@
 //! Suspending any organization, which the operator may; a parent suspends its sub-accounts
 //! ([`crate::sub_accounts`]).
 
-use tenantry_core::Moment;
+use tenantry_core::ExecutionContext;
 use tenantry_core::ids::OrganizationId;
 use tenantry_core::organization::{self, Organization};
 use tenantry_core::values::SuspensionReason;
@@ -28,10 +28,10 @@ impl UseCase for OrganizationSuspend {
         Some(self.id)
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Organization, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Organization, Error> {
         let before = tx.organization_for_update(self.id).await?.ok_or(Error::OrganizationNotFound)?;
-        let after = organization::suspend(&before, self.reason.clone(), moment.now());
-        store(tx, moment, &Requester::operator(), &before, &after).await?;
+        let after = organization::suspend(&before, self.reason.clone(), context.now());
+        store(tx, context, &Requester::operator(), &before, &after).await?;
         Ok(after)
     }
 }
@@ -51,10 +51,10 @@ impl UseCase for OrganizationUnsuspend {
         Some(self.id)
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Organization, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Organization, Error> {
         let before = tx.organization_for_update(self.id).await?.ok_or(Error::OrganizationNotFound)?;
-        let after = organization::unsuspend(&before, moment.now());
-        store(tx, moment, &Requester::operator(), &before, &after).await?;
+        let after = organization::unsuspend(&before, context.now());
+        store(tx, context, &Requester::operator(), &before, &after).await?;
         Ok(after)
     }
 }
@@ -62,7 +62,7 @@ impl UseCase for OrganizationUnsuspend {
 /// Stores what a suspension, or its end, made of an organization, if anything.
 pub(crate) async fn store(
     tx: &mut Tx<'_>,
-    moment: &mut Moment,
+    context: &mut ExecutionContext,
     by: &Requester,
     before: &Organization,
     after: &Organization,
@@ -79,5 +79,5 @@ pub(crate) async fn store(
         before: Some(before),
         after: Some(after),
     };
-    changes::record(tx, moment, by, change).await
+    changes::record(tx, context, by, change).await
 }

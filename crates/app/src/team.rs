@@ -1,6 +1,6 @@
 //! The team that runs an organization: see, add, change a role, remove, leave.
 
-use tenantry_core::Moment;
+use tenantry_core::ExecutionContext;
 use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::mail::MailContent;
 use tenantry_core::team::{self, NewTeamMember, RoleChange, TeamError, TeamFacts, TeamMember};
@@ -31,10 +31,10 @@ impl UseCase for TeamMemberAdd {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<TeamMember, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<TeamMember, Error> {
         let Self { by, organization, new } = self;
         by.check(*organization, Right::ManageTeam)?;
-        match add(tx, moment, by, *organization, new).await? {
+        match add(tx, context, by, *organization, new).await? {
             (member, _, true) => Ok(member),
             (_, _, false) => Err(TeamError::AlreadyMember.into()),
         }
@@ -63,32 +63,32 @@ impl UseCase for TeamMemberInvite {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<MembershipOutcome, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<MembershipOutcome, Error> {
         let Self { by, organization, new } = self;
         reached(by, *organization)?;
         by.check(*organization, Right::ManageTeam)?;
-        add(tx, moment, by, *organization, new).await
+        add(tx, context, by, *organization, new).await
     }
 }
 
 async fn add(
     tx: &mut Tx<'_>,
-    moment: &mut Moment,
+    context: &mut ExecutionContext,
     by: &Requester,
     organization: OrganizationId,
     new: &NewTeamMember,
 ) -> Result<MembershipOutcome, Error> {
-    let now = moment.now();
+    let now = context.now();
     // Held, so that who is added twice at once is found in the team the second time.
     tx.organization_for_update(organization).await?.ok_or(TeamError::OrganizationNotFound)?;
-    let user = person(tx, moment, by, &new.email, new.name.as_ref()).await?;
+    let user = person(tx, context, by, &new.email, new.name.as_ref()).await?;
     if let Some(member) = tx.team_member(organization, user.id).await? {
         return Ok((member, user.email, false));
     }
     let member =
         TeamMember { organization, user: user.id, role: new.role, created_at: now, modified_at: now };
-    join(tx, moment, by, &member).await?;
-    tell(tx, moment, by, &member, new).await?;
+    join(tx, context, by, &member).await?;
+    tell(tx, context, by, &member, new).await?;
     Ok((member, user.email, true))
 }
 
@@ -107,7 +107,7 @@ async fn facts(tx: &mut Tx<'_>, organization: OrganizationId, user: UserId) -> R
 /// Writes to the person what they are part of now.
 async fn tell(
     tx: &mut Tx<'_>,
-    moment: &mut Moment,
+    context: &mut ExecutionContext,
     by: &Requester,
     member: &TeamMember,
     new: &NewTeamMember,
@@ -125,13 +125,13 @@ async fn tell(
     };
     let (organization, to) = (member.organization, new.email.clone());
     let mail = NewMail { organization, to, letter, expires_at: None, secret: None };
-    mails::queue(tx, moment, mail).await
+    mails::queue(tx, context, mail).await
 }
 
 /// Stores a new part in a team.
 pub(crate) async fn join(
     tx: &mut Tx<'_>,
-    moment: &mut Moment,
+    context: &mut ExecutionContext,
     by: &Requester,
     member: &TeamMember,
 ) -> Result<(), Error> {
@@ -142,7 +142,7 @@ pub(crate) async fn join(
             Error::from(error)
         }
     })?;
-    record(tx, moment, by, "team_member.created", None, Some(member)).await
+    record(tx, context, by, "team_member.created", None, Some(member)).await
 }
 
 /// Removes a person from the team.
@@ -166,13 +166,13 @@ impl UseCase for TeamMemberRemove {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
         let Self { by, organization, user, may_leave } = self;
         reached(by, *organization)?;
         by.check(*organization, Right::ManageTeam)?;
         let facts = facts(tx, *organization, *user).await?;
         team::remove(&facts, by.person().filter(|_| !may_leave))?;
-        part(tx, moment, by, &facts.member).await
+        part(tx, context, by, &facts.member).await
     }
 }
 
@@ -193,24 +193,24 @@ impl UseCase for TeamMemberLeave {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
         let Self { by, organization } = self;
         reached(by, *organization)?;
         let user = by.user().ok_or(TeamError::NotFound)?;
         let facts = facts(tx, *organization, user).await?;
         team::leave(&facts)?;
-        part(tx, moment, by, &facts.member).await
+        part(tx, context, by, &facts.member).await
     }
 }
 
 async fn part(
     tx: &mut Tx<'_>,
-    moment: &mut Moment,
+    context: &mut ExecutionContext,
     by: &Requester,
     member: &TeamMember,
 ) -> Result<(), Error> {
     tx.team_delete(member.organization, member.user).await?;
-    record(tx, moment, by, "team_member.deleted", Some(member), None).await
+    record(tx, context, by, "team_member.deleted", Some(member), None).await
 }
 
 /// Gives a person in the team another role.
@@ -234,16 +234,20 @@ impl UseCase for TeamMemberSetRole {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(TeamMember, EmailAddress), Error> {
+    async fn run(
+        &self,
+        tx: &mut Tx<'_>,
+        context: &mut ExecutionContext,
+    ) -> Result<(TeamMember, EmailAddress), Error> {
         let Self { by, organization, user, change } = self;
         reached(by, *organization)?;
         by.check(*organization, Right::ManageTeam)?;
         let facts = facts(tx, *organization, *user).await?;
         let before = facts.member.clone();
-        let after = team::set_role(facts, *change, moment.now())?;
+        let after = team::set_role(facts, *change, context.now())?;
         if after != before {
             tx.team_update(&after).await?;
-            record(tx, moment, by, "team_member.updated", Some(&before), Some(&after)).await?;
+            record(tx, context, by, "team_member.updated", Some(&before), Some(&after)).await?;
         }
         let user = tx.user(*user).await?.ok_or(TeamError::NotFound)?;
         Ok((after, user.email))
@@ -252,7 +256,7 @@ impl UseCase for TeamMemberSetRole {
 
 async fn record(
     tx: &mut Tx<'_>,
-    moment: &mut Moment,
+    context: &mut ExecutionContext,
     by: &Requester,
     action: &'static str,
     before: Option<&TeamMember>,
@@ -260,7 +264,7 @@ async fn record(
 ) -> Result<(), Error> {
     let Some(TeamMember { organization, user, .. }) = after.or(before) else { return Ok(()) };
     let (organization, subject) = (*organization, user.uuid());
-    changes::record(tx, moment, by, Change { organization, action, subject, before, after }).await
+    changes::record(tx, context, by, Change { organization, action, subject, before, after }).await
 }
 
 impl App {

@@ -1,6 +1,6 @@
 //! Tokens: make and revoke.
 
-use tenantry_core::Moment;
+use tenantry_core::ExecutionContext;
 use tenantry_core::ids::{OrganizationId, TokenId, UserTokenId};
 use tenantry_core::token::{AccessToken, Grants, Scopes, Secret, SecretKind, UserToken};
 use tenantry_core::values::{EmailAddress, IpAllowList};
@@ -45,24 +45,28 @@ impl UseCase for TokenCreate {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<IssuedToken<AccessToken>, Error> {
+    async fn run(
+        &self,
+        tx: &mut Tx<'_>,
+        context: &mut ExecutionContext,
+    ) -> Result<IssuedToken<AccessToken>, Error> {
         let Self { by, organization, label, scopes, expires_in_s, hash_key } = self;
         tx.organization(*organization).await?.ok_or(Error::OrganizationNotFound)?;
         let token = AccessToken {
-            id: TokenId::new(moment.uuid()),
+            id: TokenId::new(context.uuid()),
             organization: *organization,
-            created_at: moment.now(),
+            created_at: context.now(),
             modified_at: None,
             label: label.clone(),
-            grants: Grants::new(scopes.clone(), moment.now()),
+            grants: Grants::new(scopes.clone(), context.now()),
             ip_allow_list: IpAllowList::default(),
-            expires_at: expires_in_s.map(|seconds| moment.now().plus_seconds(seconds)),
+            expires_at: expires_in_s.map(|seconds| context.now().plus_seconds(seconds)),
             last_used_at: None,
             created_by: by.person(),
         };
-        let secret = Secret::generate(SecretKind::OrganizationToken, moment);
+        let secret = Secret::generate(SecretKind::OrganizationToken, context);
         tx.access_token_insert(&token, &hash_key.hash(secret.expose())).await?;
-        record(tx, moment, by, "access_token.created", None, Some(&token)).await?;
+        record(tx, context, by, "access_token.created", None, Some(&token)).await?;
         Ok(IssuedToken { token, secret })
     }
 }
@@ -84,18 +88,18 @@ impl UseCase for TokenRevoke {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
         let Self { by, id } = self;
         if let Some(organization) = tx.organization_of_token(TokenId::new(*id)).await? {
             let id = TokenId::new(*id);
             let token = tx.access_token_for_update(organization, id).await?.ok_or(Error::TokenNotFound)?;
-            tx.access_token_delete(organization, id, moment.now()).await?;
-            return record(tx, moment, by, "access_token.deleted", Some(&token), None).await;
+            tx.access_token_delete(organization, id, context.now()).await?;
+            return record(tx, context, by, "access_token.deleted", Some(&token), None).await;
         }
         let id = UserTokenId::new(*id);
         let token = tx.user_token(id).await?.ok_or(Error::TokenNotFound)?;
-        tx.user_token_delete(id, moment.now()).await?;
-        record_of_person(tx, moment, by, "user_token.deleted", Some(&token), None).await
+        tx.user_token_delete(id, context.now()).await?;
+        record_of_person(tx, context, by, "user_token.deleted", Some(&token), None).await
     }
 }
 
@@ -122,26 +126,30 @@ impl UseCase for UserTokenCreate {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<IssuedToken<UserToken>, Error> {
+    async fn run(
+        &self,
+        tx: &mut Tx<'_>,
+        context: &mut ExecutionContext,
+    ) -> Result<IssuedToken<UserToken>, Error> {
         let Self { by, email, scopes, expires_in_s, hash_key } = self;
-        let user = person(tx, moment, by, email, None).await?;
+        let user = person(tx, context, by, email, None).await?;
         let token = UserToken {
-            id: UserTokenId::new(moment.uuid()),
+            id: UserTokenId::new(context.uuid()),
             user: user.id,
-            created_at: moment.now(),
+            created_at: context.now(),
             scopes: scopes.clone(),
-            expires_at: expires_in_s.map(|seconds| moment.now().plus_seconds(seconds)),
+            expires_at: expires_in_s.map(|seconds| context.now().plus_seconds(seconds)),
         };
-        let secret = Secret::generate(SecretKind::UserToken, moment);
+        let secret = Secret::generate(SecretKind::UserToken, context);
         tx.user_token_insert(&token, &hash_key.hash(secret.expose())).await?;
-        record_of_person(tx, moment, by, "user_token.created", None, Some(&token)).await?;
+        record_of_person(tx, context, by, "user_token.created", None, Some(&token)).await?;
         Ok(IssuedToken { token, secret })
     }
 }
 
 pub(crate) async fn record(
     tx: &mut Tx<'_>,
-    moment: &mut Moment,
+    context: &mut ExecutionContext,
     by: &Requester,
     action: &'static str,
     before: Option<&AccessToken>,
@@ -149,12 +157,12 @@ pub(crate) async fn record(
 ) -> Result<(), Error> {
     let Some(AccessToken { organization, id, .. }) = after.or(before) else { return Ok(()) };
     let (organization, subject) = (*organization, id.uuid());
-    changes::record(tx, moment, by, Change { organization, action, subject, before, after }).await
+    changes::record(tx, context, by, Change { organization, action, subject, before, after }).await
 }
 
 async fn record_of_person(
     tx: &mut Tx<'_>,
-    moment: &mut Moment,
+    context: &mut ExecutionContext,
     by: &Requester,
     action: &'static str,
     before: Option<&UserToken>,
@@ -162,5 +170,5 @@ async fn record_of_person(
 ) -> Result<(), Error> {
     let Some(UserToken { id, .. }) = after.or(before) else { return Ok(()) };
     let (organization, subject) = (changes::INSTALLATION, id.uuid());
-    changes::record(tx, moment, by, Change { organization, action, subject, before, after }).await
+    changes::record(tx, context, by, Change { organization, action, subject, before, after }).await
 }

@@ -107,11 +107,11 @@ pub fn scrubbed(image: &str, pseudonym: &Pseudonym) -> Result<String, serde_json
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Moment;
+    use crate::ExecutionContext;
 
     #[test]
     fn a_scrubbed_image_names_nobody() {
-        let pseudonym = Pseudonym::draw(&mut Moment::new(Timestamp::from_micros(1), [3; 32]));
+        let pseudonym = Pseudonym::draw(&mut ExecutionContext::new(Timestamp::from_micros(1), [3; 32]));
         let image = r#"{"id":"x","email":"ada@example.com","name":"Ada","owner_email":"ada@home.example","billing_name":"Ada L",
             "billing_address":{"line1":"1 Street"},"external_id":"a-1","tax_id":null}"#;
         let text = scrubbed(image, &pseudonym).unwrap();

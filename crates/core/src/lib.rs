@@ -7,11 +7,11 @@
 //! - [`audit`]: what is written down of every change; [`mail`]: what people are written about it.
 
 pub mod audit;
+pub mod context;
 pub mod customer;
 pub mod ids;
 pub mod mail;
 pub mod member;
-pub mod moment;
 pub mod organization;
 pub mod patch;
 pub mod portal;
@@ -22,6 +22,6 @@ pub mod user;
 pub mod values;
 pub mod webhook;
 
-pub use moment::Moment;
+pub use context::ExecutionContext;
 pub use patch::Patch;
 pub use time::Timestamp;

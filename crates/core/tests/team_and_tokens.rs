@@ -6,7 +6,7 @@ use proptest::sample::Index;
 use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::team::{Right, TeamError, TeamFacts, TeamMember, TeamRole, remove};
 use tenantry_core::token::{Permission, Scope, Scopes, Secret, SecretKind};
-use tenantry_core::{Moment, Timestamp};
+use tenantry_core::{ExecutionContext, Timestamp};
 use uuid::Uuid;
 
 fn team_member(role: TeamRole) -> TeamMember {
@@ -51,7 +51,7 @@ fn team_role_names_read_back_and_rights_nest() {
 }
 
 fn secret(kind: SecretKind, seed: [u8; 32]) -> Secret {
-    Secret::generate(kind, &mut Moment::new(Timestamp::from_micros(1), seed))
+    Secret::generate(kind, &mut ExecutionContext::new(Timestamp::from_micros(1), seed))
 }
 
 fn secret_kind() -> impl Strategy<Value = SecretKind> {

@@ -42,7 +42,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tenantry_core::ids::OrganizationId;
-use tenantry_core::{Moment, Timestamp};
+use tenantry_core::{ExecutionContext, Timestamp};
 
 /// A use case: everything that happens in one transaction. The engine may run it again after a conflict,
 /// so it holds its input and changes nothing but the database.
@@ -59,7 +59,7 @@ pub trait UseCase: Send + Sync + 'static {
     fn run(
         &self,
         tx: &mut Tx<'_>,
-        moment: &mut Moment,
+        context: &mut ExecutionContext,
     ) -> impl Future<Output = Result<Self::Output, Self::Error>> + Send;
 
     /// The organization whose rows it changes, where that is known before it runs. An engine may run the
@@ -93,8 +93,8 @@ pub trait Vault: Send + Sync {
     fn open(&self, about: &[u8], sealed: &[u8]) -> Option<Vec<u8>>;
 }
 
-/// Makes the [`Moment`] of each transaction: the clock and the operating system's randomness.
-pub type Moments = Arc<dyn Fn() -> Moment + Send + Sync>;
+/// Makes the [`ExecutionContext`] of each transaction: the clock and the operating system's randomness.
+pub type Moments = Arc<dyn Fn() -> ExecutionContext + Send + Sync>;
 
 /// Counts the changes that can take a right away from a credential. Whoever remembers a credential
 /// remembers the count it was read at, and stops believing it when the count has moved.

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use tenantry_core::{Moment, Timestamp};
+use tenantry_core::{ExecutionContext, Timestamp};
 use tenantry_store::{Moments, StoreError};
 
 use crate::{Postgres, apart, ask};
@@ -97,5 +97,5 @@ fn join(database: &Postgres, workers: &[Worker]) {
 
 /// Nothing that is made now depends on the time.
 fn beginning() -> Moments {
-    Arc::new(|| Moment::new(Timestamp::from_micros(0), [0; 32]))
+    Arc::new(|| ExecutionContext::new(Timestamp::from_micros(0), [0; 32]))
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tenantry_core::Moment;
+use tenantry_core::ExecutionContext;
 use tenantry_store::{Catalog, Field, Fields, Store, StoreError, Table, Tx, UseCase};
 
 use super::format::Sum;
@@ -24,7 +24,7 @@ impl UseCase for Begin {
     type Output = ();
     type Error = ArchiveError;
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), ArchiveError> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), ArchiveError> {
         if tx.installation_has(UNFINISHED).await? {
             return Err(ArchiveError::Unfinished);
         }
@@ -33,7 +33,7 @@ impl UseCase for Begin {
                 return Err(ArchiveError::NotEmpty(table.name.clone()));
             }
         }
-        let mine = moment.uuid();
+        let mine = context.uuid();
         let mark = tx.installation_value(UNFINISHED, mine.as_bytes()).await?;
         if mark == mine.as_bytes() { Ok(()) } else { Err(ArchiveError::Unfinished) }
     }
@@ -49,7 +49,7 @@ impl UseCase for Insert {
     type Error = ArchiveError;
     const IS_LONG: bool = true;
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<(), ArchiveError> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<(), ArchiveError> {
         Ok(tx.rows_insert(&self.table, &self.rows).await?)
     }
 }
@@ -62,7 +62,7 @@ impl UseCase for Clear {
     type Error = ArchiveError;
     const IS_LONG: bool = true;
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<usize, ArchiveError> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<usize, ArchiveError> {
         Ok(tx.rows_clear(&self.0, limits::MOVED_ROWS).await?)
     }
 }
@@ -75,7 +75,7 @@ impl UseCase for LookOver {
     type Error = ArchiveError;
     const IS_LONG: bool = true;
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<(), ArchiveError> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<(), ArchiveError> {
         Ok(tx.rows_look_over(&self.0).await?)
     }
 }
@@ -88,7 +88,7 @@ impl UseCase for Finish {
     type Error = ArchiveError;
     const IS_LONG: bool = true;
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<(), ArchiveError> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<(), ArchiveError> {
         Ok(tx.installation_remove(UNFINISHED).await?)
     }
 }

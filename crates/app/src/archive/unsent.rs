@@ -1,7 +1,7 @@
 //! Ending what waits to be sent. After a restore nobody knows what was sent since the backup: a webhook is
 //! shown as failed and can be redelivered, a mail is dropped.
 
-use tenantry_core::Moment;
+use tenantry_core::ExecutionContext;
 use tenantry_core::ids::WebhookDeliveryId;
 use tenantry_store::{PendingEvent, Store, StoreError, Tx, UseCase, WebhookDelivery};
 
@@ -19,16 +19,20 @@ impl UseCase for EndEvents {
     type Error = StoreError;
     const IS_LONG: bool = true;
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Vec<PendingEvent>, StoreError> {
+    async fn run(
+        &self,
+        tx: &mut Tx<'_>,
+        context: &mut ExecutionContext,
+    ) -> Result<Vec<PendingEvent>, StoreError> {
         let waiting = tx.webhook_events_waiting(self.0, limits::MOVED_ROWS).await?;
         for event in &waiting {
-            tx.webhook_event_give_up(*event, moment.now()).await?;
+            tx.webhook_event_give_up(*event, context.now()).await?;
             tx.webhook_delivery_append(&WebhookDelivery {
-                id: WebhookDeliveryId::new(moment.uuid()),
+                id: WebhookDeliveryId::new(context.uuid()),
                 organization: event.organization,
                 endpoint: event.endpoint,
                 event: event.id,
-                created_at: moment.now(),
+                created_at: context.now(),
                 succeeded: false,
                 http_code: None,
                 response: Some(WHY.to_owned()),
@@ -47,7 +51,7 @@ impl UseCase for EndRest {
     type Error = StoreError;
     const IS_LONG: bool = true;
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<usize, StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<usize, StoreError> {
         tx.webhook_lanes_rest().await?;
         tx.mails_drop().await
     }

@@ -6,7 +6,7 @@ use tenantry_core::ids::{OrganizationId, WebhookDeliveryId};
 use tenantry_core::webhook::{
     self, DeliveryFacts, DeliveryOutcome, EventState, FAILURES_TO_DISABLE, WebhookError,
 };
-use tenantry_core::{Moment, Timestamp};
+use tenantry_core::{ExecutionContext, Timestamp};
 use tenantry_store::{DueQueue, LeasedDelivery, StoreError, Tx, UseCase, WebhookDelivery};
 
 use crate::{App, Error, Requester, limits};
@@ -20,8 +20,12 @@ impl UseCase for IdempotencyClaim {
     type Error = StoreError;
     const IS_LONG: bool = true;
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Vec<LeasedDelivery>, StoreError> {
-        let now = moment.now();
+    async fn run(
+        &self,
+        tx: &mut Tx<'_>,
+        context: &mut ExecutionContext,
+    ) -> Result<Vec<LeasedDelivery>, StoreError> {
+        let now = context.now();
         let leased_until = now.plus_seconds(limits::WEBHOOK_LEASE_S);
         let mut claims = Vec::new();
         for lane in self.0.iter().copied() {
@@ -29,7 +33,7 @@ impl UseCase for IdempotencyClaim {
                 continue;
             }
             let Some((endpoint, organization_name)) = tx.webhook_target(lane).await? else {
-                super::skip(tx, moment, lane.organization, lane.endpoint).await?;
+                super::skip(tx, context, lane.organization, lane.endpoint).await?;
                 tx.webhook_lane_release(lane, leased_until).await?;
                 continue;
             };
@@ -58,8 +62,8 @@ impl UseCase for PutOff {
         Some(self.0.organization)
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), StoreError> {
-        let now = moment.now();
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), StoreError> {
+        let now = context.now();
         tx.webhook_lane_put_off(self.0, now, now.plus_seconds(limits::PUT_OFF_S)).await
     }
 }
@@ -98,8 +102,8 @@ impl UseCase for DeliveryAttempt {
         Some(self.claim.lane.organization)
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<Recorded, Error> {
-        let now = moment.now();
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Recorded, Error> {
+        let now = context.now();
         let LeasedDelivery { lane, leased_until, event, .. } = &self.claim;
         // An event that is written meanwhile waits for the end of this.
         tx.webhook_lanes_hold(lane.organization, lane.endpoint).await?;
@@ -116,7 +120,7 @@ impl UseCase for DeliveryAttempt {
             event.payload = Some(self.payload.clone());
         }
         tx.webhook_delivery_append(&WebhookDelivery {
-            id: WebhookDeliveryId::new(moment.uuid()),
+            id: WebhookDeliveryId::new(context.uuid()),
             organization: event.organization,
             endpoint: event.endpoint,
             event: event.id,
@@ -128,7 +132,7 @@ impl UseCase for DeliveryAttempt {
         .await?;
         tx.webhook_event_attempted(&event, self.http_code, next.due_at, now).await?;
         let failed_now = before == EventState::Pending && event.state == EventState::Failed;
-        let disabled = failed_now && self.disable(tx, moment).await?;
+        let disabled = failed_now && self.disable(tx, context).await?;
         tx.webhook_lanes_settle(event.organization, event.endpoint, now).await?;
         Ok(Recorded { state: event.state, disabled })
     }
@@ -136,15 +140,15 @@ impl UseCase for DeliveryAttempt {
 
 impl DeliveryAttempt {
     /// Switches the endpoint off when too many events in a row have failed.
-    async fn disable(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<bool, Error> {
+    async fn disable(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<bool, Error> {
         let LeasedDelivery { lane, .. } = &self.claim;
         let found = tx.webhook_endpoint(lane.organization, lane.endpoint).await?;
         let Some(endpoint) = found else { return Ok(false) };
         let completed = tx.webhook_events_completed(&endpoint, FAILURES_TO_DISABLE).await?;
-        match webhook::auto_disable(&endpoint, &completed, moment.now()) {
+        match webhook::auto_disable(&endpoint, &completed, context.now()) {
             None => Ok(false),
             Some(disabled) => {
-                super::store(tx, moment, &Requester::system(), &endpoint, &disabled).await?;
+                super::store(tx, context, &Requester::system(), &endpoint, &disabled).await?;
                 Ok(true)
             }
         }
@@ -164,8 +168,8 @@ impl UseCase for Archive {
     type Error = StoreError;
     const IS_LONG: bool = true;
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<usize, StoreError> {
-        let before = moment.now().plus_seconds(-limits::WEBHOOK_PAYLOAD_KEPT_S);
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<usize, StoreError> {
+        let before = context.now().plus_seconds(-limits::WEBHOOK_PAYLOAD_KEPT_S);
         tx.webhook_events_archive(before, limits::WEBHOOK_ARCHIVED).await
     }
 }

@@ -4,7 +4,7 @@ mod delivery;
 
 pub use delivery::{Archive, DeliveryAttempt, Recorded};
 
-use tenantry_core::Moment;
+use tenantry_core::ExecutionContext;
 use tenantry_core::ids::{OrganizationId, WebhookEndpointId, WebhookEventId};
 use tenantry_core::webhook::{
     self, EndpointChange, NewEndpoint, SigningSecret, WebhookEndpoint, WebhookError,
@@ -35,14 +35,14 @@ impl UseCase for WebhookEndpointCreate {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<WebhookEndpoint, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<WebhookEndpoint, Error> {
         let Self { by, organization, new } = self;
         let organization = by.organization_for(*organization)?;
         by.check(organization, Right::ManageOrganization)?;
-        let (id, secret) = (WebhookEndpointId::new(moment.uuid()), SigningSecret::generate(moment));
-        let endpoint = webhook::create(organization, new.clone(), id, secret, moment.now());
+        let (id, secret) = (WebhookEndpointId::new(context.uuid()), SigningSecret::generate(context));
+        let endpoint = webhook::create(organization, new.clone(), id, secret, context.now());
         tx.webhook_endpoint_insert(&endpoint).await?;
-        record(tx, moment, by, "webhook_endpoint.created", None, Some(&endpoint)).await?;
+        record(tx, context, by, "webhook_endpoint.created", None, Some(&endpoint)).await?;
         Ok(endpoint)
     }
 }
@@ -68,12 +68,12 @@ impl UseCase for WebhookEndpointUpdate {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<WebhookEndpoint, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<WebhookEndpoint, Error> {
         let Self { by, id, change, plain_http_hosts } = self;
         let before = held(tx, by, *id).await?;
-        let after = webhook::update(&before, change.clone(), plain_http_hosts, moment.now())?;
+        let after = webhook::update(&before, change.clone(), plain_http_hosts, context.now())?;
         if after != before {
-            store(tx, moment, by, &before, &after).await?;
+            store(tx, context, by, &before, &after).await?;
         }
         Ok(after)
     }
@@ -96,11 +96,11 @@ impl UseCase for WebhookSecretReset {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<WebhookEndpoint, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<WebhookEndpoint, Error> {
         let Self { by, id } = self;
         let before = held(tx, by, *id).await?;
-        let after = webhook::reset_secret(&before, SigningSecret::generate(moment), moment.now());
-        store(tx, moment, by, &before, &after).await?;
+        let after = webhook::reset_secret(&before, SigningSecret::generate(context), context.now());
+        store(tx, context, by, &before, &after).await?;
         Ok(after)
     }
 }
@@ -123,12 +123,12 @@ impl UseCase for WebhookEndpointDelete {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
         let Self { by, id } = self;
         let endpoint = held(tx, by, *id).await?;
-        tx.webhook_endpoint_delete(endpoint.organization, *id, moment.now()).await?;
-        skip(tx, moment, endpoint.organization, *id).await?;
-        record(tx, moment, by, "webhook_endpoint.deleted", Some(&endpoint), None).await
+        tx.webhook_endpoint_delete(endpoint.organization, *id, context.now()).await?;
+        skip(tx, context, endpoint.organization, *id).await?;
+        record(tx, context, by, "webhook_endpoint.deleted", Some(&endpoint), None).await
     }
 }
 
@@ -150,7 +150,7 @@ impl UseCase for WebhookRedeliver {
         self.by.near()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
         let Self { by, id } = self;
         let mut found = None;
         for organization in by.organizations_with(Right::ManageOrganization) {
@@ -166,7 +166,7 @@ impl UseCase for WebhookRedeliver {
         let waits = event.state == webhook::EventState::Pending && event.attempts == 0;
         if tells && !waits {
             event.state = webhook::redeliver(event.state);
-            tx.webhook_event_again(&event, moment.now()).await?;
+            tx.webhook_event_again(&event, context.now()).await?;
         }
         Ok(())
     }
@@ -197,28 +197,28 @@ async fn find(tx: &mut Tx<'_>, by: &Requester, id: WebhookEndpointId) -> Result<
 /// Stores a changed endpoint; what is pending for one that was switched off is skipped.
 async fn store(
     tx: &mut Tx<'_>,
-    moment: &mut Moment,
+    context: &mut ExecutionContext,
     by: &Requester,
     before: &WebhookEndpoint,
     after: &WebhookEndpoint,
 ) -> Result<(), Error> {
     tx.webhook_endpoint_update(before, after).await?;
     if before.enabled && !after.enabled {
-        skip(tx, moment, after.organization, after.id).await?;
+        skip(tx, context, after.organization, after.id).await?;
     }
-    record(tx, moment, by, "webhook_endpoint.updated", Some(before), Some(after)).await
+    record(tx, context, by, "webhook_endpoint.updated", Some(before), Some(after)).await
 }
 
 /// Gives up what is pending for an endpoint that is told nothing more: as much as one transaction should. Whoever
 /// delivers its lanes gives up the rest. The lanes of one that is deleted go with their last event.
 async fn skip(
     tx: &mut Tx<'_>,
-    moment: &mut Moment,
+    context: &mut ExecutionContext,
     organization: OrganizationId,
     endpoint: WebhookEndpointId,
 ) -> Result<(), StoreError> {
     let is_all =
-        tx.webhook_events_skip(organization, endpoint, moment.now(), limits::WEBHOOK_SKIPPED).await?;
+        tx.webhook_events_skip(organization, endpoint, context.now(), limits::WEBHOOK_SKIPPED).await?;
     if is_all && tx.webhook_endpoint_is_gone(organization, endpoint).await? {
         tx.webhook_lanes_delete(organization, endpoint).await?;
     }
@@ -227,7 +227,7 @@ async fn skip(
 
 async fn record(
     tx: &mut Tx<'_>,
-    moment: &mut Moment,
+    context: &mut ExecutionContext,
     by: &Requester,
     action: &'static str,
     before: Option<&WebhookEndpoint>,
@@ -235,7 +235,7 @@ async fn record(
 ) -> Result<(), Error> {
     let Some(WebhookEndpoint { organization, id, .. }) = after.or(before) else { return Ok(()) };
     let (organization, subject) = (*organization, id.uuid());
-    changes::record(tx, moment, by, Change { organization, action, subject, before, after }).await
+    changes::record(tx, context, by, Change { organization, action, subject, before, after }).await
 }
 
 /// A list of attempts. They are kept for good and counted each time, so that no list of them is short.

@@ -22,7 +22,7 @@ use tenantry_core::ids::{MailId, OrganizationId};
 use tenantry_core::mail::{MailContent, QueuedMail};
 use tenantry_core::team::TeamRole;
 use tenantry_core::webhook::{EndpointUrl, EventType, NewEndpoint, WebhookFormat};
-use tenantry_core::{Moment, Timestamp};
+use tenantry_core::{ExecutionContext, Timestamp};
 use tenantry_store::{Catalog, Store, Tx, UseCase, doctor};
 use tenantry_testkit::Database as Stored;
 
@@ -53,7 +53,7 @@ impl Database {
             let tick = ticks.fetch_add(1, Ordering::Relaxed);
             let mut seed = [0; 32];
             seed[..8].copy_from_slice(&tick.to_be_bytes());
-            Moment::new(Timestamp::from_micros(1_000_000 + i64::try_from(tick).unwrap()), seed)
+            ExecutionContext::new(Timestamp::from_micros(1_000_000 + i64::try_from(tick).unwrap()), seed)
         }))
     }
 
@@ -104,7 +104,7 @@ impl UseCase for Keep {
     type Output = ();
     type Error = Error;
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<(), Error> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<(), Error> {
         Ok(tx.installation_value(self.0, b"1").await.map(|_| ())?)
     }
 }
@@ -119,11 +119,11 @@ impl UseCase for Mail {
     type Output = ();
     type Error = Error;
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
         let mail = QueuedMail {
-            id: MailId::new(moment.uuid()),
+            id: MailId::new(context.uuid()),
             organization: self.0,
-            created_at: moment.now(),
+            created_at: context.now(),
             expires_at: None,
             to: "somebody@example.com".parse().unwrap(),
             letter: MailContent::TeamMemberAdded {
@@ -132,7 +132,7 @@ impl UseCase for Mail {
                 inviter: None,
             },
             sealed: None,
-            due_at: moment.now(),
+            due_at: context.now(),
             attempts: 0,
         };
         Ok(tx.mail_insert(&mail).await?)

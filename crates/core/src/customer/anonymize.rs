@@ -2,7 +2,7 @@
 //! guess back. The organization's own id for the customer and the tax number stay, for its books.
 
 use super::Customer;
-use crate::Moment;
+use crate::ExecutionContext;
 use crate::member::Member;
 use crate::values::{EmailAddress, PersonName};
 
@@ -18,8 +18,8 @@ pub struct Pseudonym {
 
 impl Pseudonym {
     /// A new one, which belongs to nobody: no mail reaches a domain under `invalid` (RFC 2606).
-    pub fn draw(moment: &mut Moment) -> Self {
-        let text = moment.hex();
+    pub fn draw(context: &mut ExecutionContext) -> Self {
+        let text = context.random_hex();
         let address = format!("{text}{DOMAIN}");
         Self {
             email: EmailAddress::stored(address.clone(), address),
@@ -91,7 +91,7 @@ mod tests {
     use crate::ids::{CustomerId, MemberId, OrganizationId};
     use crate::values::{Address, AddressInput, ExternalId, Metadata};
 
-    fn customer(name: &str, with_tax_id: bool, moment: &mut Moment) -> (Customer, Member) {
+    fn customer(name: &str, with_tax_id: bool, context: &mut ExecutionContext) -> (Customer, Member) {
         let address = Address::parse(AddressInput {
             line1: Some("1 Rue de Secret"),
             line2: None,
@@ -112,12 +112,12 @@ mod tests {
             owner: None,
         };
         let facts = CreateFacts {
-            organization: OrganizationId::new(moment.uuid()),
+            organization: OrganizationId::new(context.uuid()),
             email_taken: false,
             external_id_taken: false,
         };
-        let (id, owner) = (CustomerId::new(moment.uuid()), MemberId::new(moment.uuid()));
-        let made = create(facts, new, id, owner, moment.now()).unwrap();
+        let (id, owner) = (CustomerId::new(context.uuid()), MemberId::new(context.uuid()));
+        let made = create(facts, new, id, owner, context.now()).unwrap();
         let billing_name = PersonName::parse("Billing Secret").unwrap();
         (Customer { billing_name, ..made.customer }, made.owner)
     }
@@ -125,9 +125,9 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_of_the_person_is_left(name in "Secret [a-z]{1,12}", taxed: bool, seed: [u8; 32]) {
-            let mut moment = Moment::new(Timestamp::from_micros(1), seed);
-            let (before, owner) = customer(&name, taxed, &mut moment);
-            let pseudonym = Pseudonym::draw(&mut moment);
+            let mut context = ExecutionContext::new(Timestamp::from_micros(1), seed);
+            let (before, owner) = customer(&name, taxed, &mut context);
+            let pseudonym = Pseudonym::draw(&mut context);
             let after = anonymized(&before, &pseudonym);
             let member = anonymized_member(&owner, &pseudonym);
             prop_assert!(Pseudonym::is_address(member.email.as_str()));

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::Moment;
+use crate::ExecutionContext;
 use crate::ids::TokenId;
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -96,10 +96,10 @@ pub struct Secret(String);
 
 impl Secret {
     /// A new secret of `kind`.
-    pub fn generate(kind: SecretKind, moment: &mut Moment) -> Self {
+    pub fn generate(kind: SecretKind, context: &mut ExecutionContext) -> Self {
         let random = match kind {
-            SecretKind::ApiKey => moment.text::<RANDOM_CHARACTERS_OF_KEY>(ALPHABET),
-            _ => moment.text::<RANDOM_CHARACTERS>(ALPHABET),
+            SecretKind::ApiKey => context.random_text::<RANDOM_CHARACTERS_OF_KEY>(ALPHABET),
+            _ => context.random_text::<RANDOM_CHARACTERS>(ALPHABET),
         };
         let checksum = checksum(&random);
         Self(format!("{}{random}{checksum}", kind.prefix()))
@@ -170,8 +170,8 @@ mod tests {
 
     #[test]
     fn a_mistyped_secret_is_not_recognized() {
-        let mut moment = Moment::new(Timestamp::from_micros(1), [7; 32]);
-        let secret = Secret::generate(SecretKind::OrganizationToken, &mut moment);
+        let mut context = ExecutionContext::new(Timestamp::from_micros(1), [7; 32]);
+        let secret = Secret::generate(SecretKind::OrganizationToken, &mut context);
         assert_eq!(Secret::recognize(secret.expose()), Some(SecretKind::OrganizationToken));
         let mut mistyped = secret.expose().to_owned();
         let last = mistyped.pop().unwrap();
@@ -191,9 +191,9 @@ mod tests {
 
     #[test]
     fn every_kind_has_its_own_prefix() {
-        let mut moment = Moment::new(Timestamp::from_micros(1), [7; 32]);
+        let mut context = ExecutionContext::new(Timestamp::from_micros(1), [7; 32]);
         for kind in SecretKind::ALL {
-            assert_eq!(Secret::recognize(Secret::generate(kind, &mut moment).expose()), Some(kind));
+            assert_eq!(Secret::recognize(Secret::generate(kind, &mut context).expose()), Some(kind));
             assert_eq!(SecretKind::from_name(kind.as_str()), Some(kind));
         }
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::Moment;
+use crate::ExecutionContext;
 
 /// What stands before the base64 text of a generated secret.
 const PREFIX: &str = "whsec_";
@@ -25,8 +25,8 @@ impl SigningSecret {
     pub const MIN_CHARS: usize = 32;
 
     /// A new secret.
-    pub fn generate(moment: &mut Moment) -> Self {
-        Self::from_random(moment.bytes())
+    pub fn generate(context: &mut ExecutionContext) -> Self {
+        Self::from_random(context.random_bytes())
     }
 
     /// A secret of 32 random octets: `whsec_` and their base64 text, which every verifier can decode.

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use serde_json::json;
-use tenantry_core::Moment;
+use tenantry_core::ExecutionContext;
 use tenantry_http::Limits;
 use tenantry_store::{StoreError, Tx, UseCase};
 
@@ -33,8 +33,8 @@ impl UseCase for Holding {
     type Output = ();
     type Error = StoreError;
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), StoreError> {
-        tx.installation_touch(moment.now()).await?;
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), StoreError> {
+        tx.installation_touch(context.now()).await?;
         // What is sent is there once something is read.
         tx.any_organization().await?;
         drop(self.1.lock().unwrap().take());

@@ -75,8 +75,8 @@ impl<O: UseCase> Job for Typed<O> {
         Box::pin(async move {
             let progress = transaction.progress();
             let mut tx = Tx::postgres(Session::Writing(transaction), self.shared.vault());
-            let mut moment = (self.shared.moments)();
-            let outcome = guarded(self.operation.run(&mut tx, &mut moment), &progress).await;
+            let mut context = (self.shared.moments)();
+            let outcome = guarded(self.operation.run(&mut tx, &mut context), &progress).await;
             self.touched = if outcome.is_ok() { tx.touched() } else { Touched::default() };
             let done = outcome.is_ok();
             self.outcome = Some(outcome);

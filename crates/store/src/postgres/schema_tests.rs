@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tenantry_core::{Moment, Timestamp};
+use tenantry_core::{ExecutionContext, Timestamp};
 use tenantry_testkit::Postgres;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
@@ -17,7 +17,7 @@ const INDEX: Migration =
     Migration::of_a_test(2, "-- concurrently\nCREATE INDEX a_by_y ON a (y) WHERE y IS NOT NULL;");
 
 fn moments() -> Moments {
-    Arc::new(|| Moment::new(Timestamp::from_micros(1), [0; 32]))
+    Arc::new(|| ExecutionContext::new(Timestamp::from_micros(1), [0; 32]))
 }
 
 async fn connect(database: &Postgres) -> Connection {

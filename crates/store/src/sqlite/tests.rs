@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tempfile::TempDir;
 use tenantry_core::audit::{Actor, AuditEntry};
 use tenantry_core::ids::{AuditId, OrganizationId};
-use tenantry_core::{Moment, Timestamp};
+use tenantry_core::{ExecutionContext, Timestamp};
 use uuid::Uuid;
 
 use super::*;
@@ -19,12 +19,12 @@ impl UseCase for Append {
     type Output = ();
     type Error = StoreError;
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), StoreError> {
         for bytes in &self.0 {
             let entry = AuditEntry {
-                id: AuditId::new(moment.uuid()),
+                id: AuditId::new(context.uuid()),
                 organization: OrganizationId::new(Uuid::nil()),
-                at: moment.now(),
+                at: context.now(),
                 actor: Actor::System,
                 action: "test.appended",
                 subject: Uuid::nil(),
@@ -50,7 +50,7 @@ fn moments() -> Moments {
     Arc::new(move || {
         let mut seed = [0; 32];
         seed[..8].copy_from_slice(&ticks.fetch_add(1, Ordering::Relaxed).to_be_bytes());
-        Moment::new(Timestamp::from_micros(1), seed)
+        ExecutionContext::new(Timestamp::from_micros(1), seed)
     })
 }
 
@@ -145,9 +145,9 @@ impl UseCase for Careless {
     type Output = ();
     type Error = StoreError;
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), StoreError> {
-        drop(self.0.run(tx, moment).await);
-        drop(small().run(tx, moment).await);
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), StoreError> {
+        drop(self.0.run(tx, context).await);
+        drop(small().run(tx, context).await);
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 
-use tenantry_core::Moment;
+use tenantry_core::ExecutionContext;
 use tenantry_core::audit::AuditEntry;
 use tenantry_core::customer::Customer;
 use tenantry_core::member::{Member, MemberRole};
@@ -50,15 +50,15 @@ impl UseCase for Steps {
     type Output = ();
     type Error = Failure;
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Failure> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Failure> {
         for step in &self.0 {
             match step {
                 Step::CustomerInsert(new) => tx.customer_insert(new).await?,
                 Step::CustomerUpdate(both) => tx.customer_update(&both[0], &both[1]).await?,
-                Step::CustomerDelete(gone) => tx.customer_delete(gone, moment.now()).await?,
+                Step::CustomerDelete(gone) => tx.customer_delete(gone, context.now()).await?,
                 Step::MemberInsert(new) => tx.member_insert(new).await?,
                 Step::MemberUpdate(changed) => tx.member_update(changed).await?,
-                Step::MemberDelete(gone) => tx.member_delete(gone, moment.now()).await?,
+                Step::MemberDelete(gone) => tx.member_delete(gone, context.now()).await?,
                 Step::Audit(entry) => tx.audit_append(entry).await?,
                 Step::TeamInsert(user) => tx.team_insert(&team_member(7, *user, TeamRole::Analyst)).await?,
                 Step::TokenInsert(number) => {
@@ -171,7 +171,7 @@ impl UseCase for Hold {
     type Output = ();
     type Error = Failure;
 
-    async fn run(&self, _: &mut Tx<'_>, _: &mut Moment) -> Result<(), Failure> {
+    async fn run(&self, _: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<(), Failure> {
         self.0.lock().unwrap().recv().unwrap();
         Ok(())
     }

@@ -191,8 +191,8 @@ async fn the_generation_counts_what_may_take_rights_away(database: Database) {
     run!(store, (), |(), tx, _| Ok(tx.team_delete(organization_id(1), user_id(1)).await?)).unwrap();
     assert_eq!(count(), 2);
     let revoked = access_token(1, 1);
-    run!(store, revoked, |token, tx, moment| {
-        Ok(tx.access_token_delete(token.organization, token.id, moment.now()).await?)
+    run!(store, revoked, |token, tx, context| {
+        Ok(tx.access_token_delete(token.organization, token.id, context.now()).await?)
     })
     .unwrap();
     assert_eq!(count(), 3);

@@ -164,11 +164,12 @@ pub(crate) async fn add_member(store: &Store, new: &Member) {
 }
 
 pub(crate) async fn delete_member(store: &Store, gone: &Member) {
-    run!(store, gone.clone(), |gone, tx, moment| Ok(tx.member_delete(gone, moment.now()).await?)).unwrap();
+    run!(store, gone.clone(), |gone, tx, context| Ok(tx.member_delete(gone, context.now()).await?)).unwrap();
 }
 
 pub(crate) async fn delete_customer(store: &Store, gone: &Customer) {
-    run!(store, gone.clone(), |gone, tx, moment| Ok(tx.customer_delete(gone, moment.now()).await?)).unwrap();
+    run!(store, gone.clone(), |gone, tx, context| Ok(tx.customer_delete(gone, context.now()).await?))
+        .unwrap();
 }
 
 /// The length of a list of members: of an organization, or of one of its customers.

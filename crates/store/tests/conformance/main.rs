@@ -52,8 +52,8 @@ macro_rules! on_spread_tables {
 
 /// `run!(store, input, |input, tx, moment| ..)`: one operation that does what the block says.
 macro_rules! run {
-    ($store:expr, $input:expr, |$given:pat_param, $tx:pat_param, $moment:pat_param| $body:expr) => {
-        crate::support::write(&$store, $input, |$given, $tx, $moment| Box::pin(async move { $body })).await
+    ($store:expr, $input:expr, |$given:pat_param, $tx:pat_param, $context:pat_param| $body:expr) => {
+        crate::support::write(&$store, $input, |$given, $tx, $context| Box::pin(async move { $body })).await
     };
 }
 

@@ -193,11 +193,11 @@ async fn apply(model: &mut Model, store: &Store, command: Command) -> Result<(),
             let gone = model.customers.remove(at.index(model.customers.len()));
             let members: Vec<Member> = model.members_of(&gone).cloned().collect();
             model.members.retain(|member| member.customer_id != gone.id);
-            run!(store, (gone, members), |(gone, members), tx, moment| {
+            run!(store, (gone, members), |(gone, members), tx, context| {
                 for member in members {
-                    tx.member_delete(member, moment.now()).await?;
+                    tx.member_delete(member, context.now()).await?;
                 }
-                Ok(tx.customer_delete(gone, moment.now()).await?)
+                Ok(tx.customer_delete(gone, context.now()).await?)
             })
             .unwrap();
         }

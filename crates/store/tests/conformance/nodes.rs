@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use tenantry_core::Moment;
+use tenantry_core::ExecutionContext;
 use tenantry_core::ids::{OrganizationId, WebhookEndpointId, WebhookEventId};
 use tenantry_core::organization::Organization;
 use tenantry_core::team::TeamRole;
@@ -387,7 +387,7 @@ impl UseCase for Long {
     type Output = ();
     type Error = StoreError;
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<(), StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<(), StoreError> {
         tx.organization_for_update(organization_id(2)).await.map(|_| ())
     }
 
@@ -401,7 +401,7 @@ impl UseCase for Touch {
     type Output = ();
     type Error = StoreError;
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<(), StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<(), StoreError> {
         tx.organization_for_update(organization_id(self.0)).await.map(|_| ())
     }
 

@@ -23,8 +23,8 @@ async fn add(store: &Store, organization: u32, number: u32) {
 }
 
 async fn delete(store: &Store, number: u32) {
-    run!(store, access_token(1, number), |gone, tx, moment| Ok(tx
-        .access_token_delete(gone.organization, gone.id, moment.now())
+    run!(store, access_token(1, number), |gone, tx, context| Ok(tx
+        .access_token_delete(gone.organization, gone.id, context.now())
         .await?))
     .unwrap();
 }

@@ -77,7 +77,7 @@ async fn a_suspension(database: Database) {
     assert!(!read!(store, organization_is_open(open.id)));
     store_suspension(&store, &open).await;
     assert_eq!(read!(store, organization(open.id)), Some(open.clone()));
-    run!(store, open.id, |id, tx, moment| Ok(tx.organization_delete(*id, moment.now()).await?)).unwrap();
+    run!(store, open.id, |id, tx, context| Ok(tx.organization_delete(*id, context.now()).await?)).unwrap();
     assert!(!read!(store, organization_is_open(open.id)));
     assert_eq!(read!(store, organization(open.id)), None);
     assert_eq!(read!(store, organization_by_slug("organization-1")), Some(open.id), "the slug stays taken");
@@ -116,7 +116,7 @@ async fn a_sub_account(database: Database) {
     assert_eq!(read!(store, sub_accounts_part(parent, keyset)).items, newest_first);
     assert_eq!(read!(store, sub_accounts_part(other, keyset)).items, []);
     let gone = children[1].id;
-    run!(store, gone, |id, tx, moment| Ok(tx.organization_delete(*id, moment.now()).await?)).unwrap();
+    run!(store, gone, |id, tx, context| Ok(tx.organization_delete(*id, context.now()).await?)).unwrap();
     assert_eq!(read!(store, sub_account(parent, gone)), None);
     assert_eq!(read!(store, sub_accounts_part(parent, keyset)).items, newest_first[1..]);
     assert_eq!(read!(store, sub_account_names(parent)), [(children[0].id, "Organization 3".to_owned())]);
@@ -154,7 +154,7 @@ async fn whom_a_suspension_shuts_out(database: Database) {
     assert_eq!(reach().await, []);
     store_suspension(&store, &parent).await;
     assert!(!is_shut().await);
-    run!(store, child.id, |id, tx, moment| Ok(tx.organization_delete(*id, moment.now()).await?)).unwrap();
+    run!(store, child.id, |id, tx, context| Ok(tx.organization_delete(*id, context.now()).await?)).unwrap();
     assert_eq!(read!(store, credential_owner(&hash(2), at(1))), None);
     assert_eq!(reach().await, [parent.id]);
 }
@@ -316,8 +316,8 @@ async fn an_access_token(database: Database) {
     assert_eq!(read!(store, access_token(token.organization, token.id)), Some(token.clone()));
     assert_eq!(read!(store, organization_of_token(token.id)), Some(token.organization));
     let revoke = (token.organization, token.id);
-    run!(store, revoke, |(organization, id), tx, moment| {
-        Ok(tx.access_token_delete(*organization, *id, moment.now()).await?)
+    run!(store, revoke, |(organization, id), tx, context| {
+        Ok(tx.access_token_delete(*organization, *id, context.now()).await?)
     })
     .unwrap();
     assert_eq!(read!(store, credential_owner(&hash(1), at(99))), None);
@@ -351,8 +351,8 @@ async fn an_api_key(database: Database) {
         run!(store, key.id, |id, tx, _| Ok(tx.access_token_for_update(organization_id(1), *id).await?));
     assert_eq!(held.unwrap(), Some(changed.clone()));
     assert_eq!(changed.grants.iter().map(|(_, since)| since).collect::<Vec<_>>(), [at(1), at(7)]);
-    let gone = run!(store, key.id, |id, tx, moment| {
-        tx.access_token_delete(organization_id(1), *id, moment.now()).await?;
+    let gone = run!(store, key.id, |id, tx, context| {
+        tx.access_token_delete(organization_id(1), *id, context.now()).await?;
         Ok(tx.access_token_for_update(organization_id(1), *id).await?)
     });
     assert_eq!(gone.unwrap(), None);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tempfile::TempDir;
-use tenantry_core::{Moment, Timestamp};
+use tenantry_core::{ExecutionContext, Timestamp};
 use tenantry_store::{ColumnKind, Moments, Store, StoreError, Tx, UseCase, postgres, sqlite};
 use tenantry_testkit::{Postgres, sqlite_rows};
 
@@ -63,7 +63,7 @@ impl Database {
             let tick = ticks.fetch_add(1, Ordering::Relaxed);
             let mut seed = [0; 32];
             seed[..8].copy_from_slice(&tick.to_be_bytes());
-            Moment::new(Timestamp::from_micros(1_000_000_000 + i64::try_from(tick).unwrap()), seed)
+            ExecutionContext::new(Timestamp::from_micros(1_000_000_000 + i64::try_from(tick).unwrap()), seed)
         })
     }
 
@@ -298,13 +298,13 @@ impl<I, T, F> UseCase for Do<I, T, F>
 where
     I: Send + Sync + 'static,
     T: Send + 'static,
-    F: for<'a, 'c> Fn(&'a I, &'a mut Tx<'c>, &'a mut Moment) -> Work<'a, T> + Send + Sync + 'static,
+    F: for<'a, 'c> Fn(&'a I, &'a mut Tx<'c>, &'a mut ExecutionContext) -> Work<'a, T> + Send + Sync + 'static,
 {
     type Output = T;
     type Error = Failure;
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<T, Failure> {
-        (self.work)(&self.input, tx, moment).await
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<T, Failure> {
+        (self.work)(&self.input, tx, context).await
     }
 }
 
@@ -312,7 +312,7 @@ pub(crate) async fn write<I, T, F>(store: &Store, input: I, work: F) -> Result<T
 where
     I: Send + Sync + 'static,
     T: Send + 'static,
-    F: for<'a, 'c> Fn(&'a I, &'a mut Tx<'c>, &'a mut Moment) -> Work<'a, T> + Send + Sync + 'static,
+    F: for<'a, 'c> Fn(&'a I, &'a mut Tx<'c>, &'a mut ExecutionContext) -> Work<'a, T> + Send + Sync + 'static,
 {
     store.write(Do { input, work, output: PhantomData }).await
 }

@@ -86,12 +86,12 @@ async fn nothing_is_changed_by_another_tenant(database: Database) {
     let other = organization_id(2);
     let forged =
         (Customer { organization: other, ..theirs.clone() }, Member { organization: other, ..owner.clone() });
-    run!(store, forged, |(customer, member), tx, moment| {
+    run!(store, forged, |(customer, member), tx, context| {
         let renamed = Customer { name: None, ..customer.clone() };
         tx.customer_update(customer, &renamed).await?;
         tx.member_update(&Member { name: Some("Eve".parse().unwrap()), ..member.clone() }).await?;
         tx.team_delete(customer.organization, user_id(1)).await?;
-        Ok(tx.access_token_delete(customer.organization, access_token(1, 1).id, moment.now()).await?)
+        Ok(tx.access_token_delete(customer.organization, access_token(1, 1).id, context.now()).await?)
     })
     .unwrap();
     assert_eq!(read!(store, customer(theirs.organization, theirs.id)), Some(theirs.clone()));

@@ -3,7 +3,7 @@
 use serde_json::json;
 use tenantry_app::customers::CustomerCreate;
 use tenantry_app::{Error, Requester};
-use tenantry_core::Moment;
+use tenantry_core::ExecutionContext;
 use tenantry_core::customer::{CustomerKind, NewCustomer};
 use tenantry_core::values::{EmailAddress, Metadata};
 use tenantry_store::{Tx, UseCase};
@@ -150,7 +150,7 @@ impl UseCase for Undone {
     type Output = ();
     type Error = Error;
 
-    async fn run(&self, tx: &mut Tx<'_>, moment: &mut Moment) -> Result<(), Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
         let new = NewCustomer {
             kind: CustomerKind::Individual,
             email: Some(EmailAddress::parse("undone@acme.dev").unwrap()),
@@ -169,7 +169,7 @@ impl UseCase for Undone {
             )
             .await?;
         let organization = organizations.items.first().map(|organization| organization.id);
-        CustomerCreate { by: Requester::system(), organization, new }.run(tx, moment).await?;
+        CustomerCreate { by: Requester::system(), organization, new }.run(tx, context).await?;
         Err(Error::OrganizationNotFound)
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tenantry_app::limits::{WEBHOOK_SHARE, WEBHOOK_TAKEN};
-use tenantry_core::Moment;
+use tenantry_core::ExecutionContext;
 use tenantry_core::ids::{CustomerId, OrganizationId};
 use tenantry_store::{StoreError, Tx, UseCase};
 use tokio::sync::oneshot;
@@ -315,7 +315,7 @@ impl UseCase for Forget {
     type Output = usize;
     type Error = StoreError;
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<usize, StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<usize, StoreError> {
         tx.webhook_events_forget(self.0, self.1).await
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 use tenantry_app::limits::{PUT_OFF_S, WEBHOOK_LEASE_S, WEBHOOK_SHARE, WEBHOOK_SKIPPED, WEBHOOK_TAKEN};
 use tenantry_app::webhooks::DeliveryAttempt;
-use tenantry_core::Moment;
+use tenantry_core::ExecutionContext;
 use tenantry_core::ids::{OrganizationId, WebhookEndpointId};
 use tenantry_core::webhook::DeliveryOutcome;
 use tenantry_store::{StoreError, Tx, UseCase};
@@ -117,7 +117,7 @@ impl UseCase for Hold {
     type Error = StoreError;
     const IS_LONG: bool = true;
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &mut Moment) -> Result<(), StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<(), StoreError> {
         let Self(organization, endpoints, [held, gate]) = self;
         for endpoint in endpoints {
             tx.webhook_lanes_hold(*organization, *endpoint).await?;

@@ -23,7 +23,7 @@ use tenantry_core::organization::{
 };
 use tenantry_core::token::{Scope, Scopes};
 use tenantry_core::values::{EmailAddress, OrganizationName, Slug, Website};
-use tenantry_core::{Moment, Timestamp};
+use tenantry_core::{ExecutionContext, Timestamp};
 use tenantry_http::{Config, Front, Limits};
 use tenantry_store::{AuditRecord, Tx, UseCase};
 use tenantry_testkit::Database;
@@ -65,7 +65,7 @@ impl App {
         let moments = Arc::new(move || {
             let mut seed = [7; 32];
             seed[..8].copy_from_slice(&seeds.fetch_add(1, Ordering::Relaxed).to_be_bytes());
-            Moment::new(now(), seed)
+            ExecutionContext::new(now(), seed)
         });
         let store = database.open(moments);
         let app = Arc::new(UseCases::new(store, clock, HashKey::new([1; 32])));
@@ -283,7 +283,7 @@ impl UseCase for Busy {
         Some(self.0)
     }
 
-    async fn run(&self, _: &mut Tx<'_>, _: &mut Moment) -> Result<(), Error> {
+    async fn run(&self, _: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<(), Error> {
         // Where the writer is a task, its thread has other work.
         tokio::task::block_in_place(|| self.1.lock().unwrap().recv().unwrap());
         Ok(())
