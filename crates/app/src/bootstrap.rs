@@ -3,7 +3,7 @@
 use tenantry_core::ExecutionContext;
 use tenantry_core::customer::{Customer, CustomerKind, NewCustomer};
 use tenantry_core::organization::{
-    FeatureSettings, NewOrganization, Organization, OrganizationChange, Origin,
+    FeatureSettings, InitialState, NewOrganization, Organization, OrganizationChange,
 };
 use tenantry_core::token::{AccessToken, Scopes};
 use tenantry_core::values::{EmailAddress, Metadata, OrganizationName, Slug};
@@ -62,7 +62,7 @@ impl UseCase for Bootstrap {
                 slug: self.slug.clone(),
                 change: OrganizationChange::default(),
             },
-            origin: Origin::operator(FeatureSettings::usual()),
+            initial: InitialState::for_operator(FeatureSettings::usual()),
         };
         let organization = organization.run(tx, context).await?;
         let customer = CustomerCreate {

@@ -3,8 +3,8 @@
 use tenantry_core::ExecutionContext;
 use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::organization::{
-    self, NewOrganization, Organization, OrganizationChange, OrganizationStatus, OrganizationViolation,
-    Origin,
+    self, InitialState, NewOrganization, Organization, OrganizationChange, OrganizationStatus,
+    OrganizationViolation,
 };
 use tenantry_core::team::{TeamMember, TeamRole};
 use tenantry_core::user::User;
@@ -33,7 +33,7 @@ pub struct OrganizationCreate {
     /// What it is made of.
     pub new: NewOrganization,
     /// Where it comes from.
-    pub origin: Origin,
+    pub initial: InitialState,
 }
 
 impl UseCase for OrganizationCreate {
@@ -45,7 +45,7 @@ impl UseCase for OrganizationCreate {
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Organization, Error> {
-        let Self { by, owner, new, origin } = self;
+        let Self { by, owner, new, initial } = self;
         if tx.organization_by_slug(new.slug.as_str()).await?.is_some() {
             return Err(slug_taken(new));
         }
@@ -54,7 +54,7 @@ impl UseCase for OrganizationCreate {
             Owner::Email(email) => person(tx, context, by, email, None).await?.id,
         };
         let id = OrganizationId::new(context.uuid());
-        let organization = organization::create(new.clone(), origin.clone(), id, owner, context.now())
+        let organization = organization::create(new.clone(), initial.clone(), id, owner, context.now())
             .map_err(Error::OrganizationInvalid)?;
         tx.organization_insert(&organization).await.map_err(|error| {
             if error.is_violation_of("organization_slugs_pkey") { slug_taken(new) } else { error.into() }

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::organization::{
     AccountChange, CustomerEmailSettings, CustomerPortalSettings, Details, FeatureSettings,
-    FeatureSettingsChange, LegacyChange, LegalEntity, NewOrganization, Organization, OrganizationChange,
-    OrganizationStatus, OrganizationViolation, Origin, PortalSubscription, PortalUsage,
+    FeatureSettingsChange, InitialState, LegacyChange, LegalEntity, NewOrganization, Organization,
+    OrganizationChange, OrganizationStatus, OrganizationViolation, PortalSubscription, PortalUsage,
     ProfileSettingsChange, ProfileSubscribe, ProrationBehavior, SocialLink, SubscriptionSettingsChange,
     SwitchingFrom, TaxBehavior, create, update,
 };
@@ -24,17 +24,20 @@ fn new(change: OrganizationChange) -> NewOrganization {
     NewOrganization { name: "Acme".parse().unwrap(), slug: "acme".parse().unwrap(), change }
 }
 
-fn created(change: OrganizationChange, origin: Origin) -> Result<Organization, Vec<OrganizationViolation>> {
+fn created(
+    change: OrganizationChange,
+    initial: InitialState,
+) -> Result<Organization, Vec<OrganizationViolation>> {
     let (id, owner) = (OrganizationId::new(Uuid::from_u128(1)), UserId::new(Uuid::from_u128(2)));
-    create(new(change), origin, id, owner, BORN)
+    create(new(change), initial, id, owner, BORN)
 }
 
 fn usual() -> Organization {
-    created(OrganizationChange::default(), Origin::person()).unwrap()
+    created(OrganizationChange::default(), InitialState::for_person()).unwrap()
 }
 
 fn with(features: FeatureSettings) -> Organization {
-    created(OrganizationChange::default(), Origin::operator(features)).unwrap()
+    created(OrganizationChange::default(), InitialState::for_operator(features)).unwrap()
 }
 
 /// Everything that an operator can switch on.
@@ -195,7 +198,7 @@ fn nothing() -> Vec<(String, Value)> {
 
 #[test]
 fn creation_takes_every_field_and_an_empty_change_keeps_every_field() {
-    let at_creation = created(everything(), Origin::operator(all_features())).unwrap();
+    let at_creation = created(everything(), InitialState::for_operator(all_features())).unwrap();
     let updated = full();
     let different = differences(&image(&at_creation), &image(&updated));
     let times = ["/modified_at", "/profile/details_submitted_at", "/profile/onboarded_at"];
@@ -269,7 +272,7 @@ fn details_are_replaced_as_a_whole_and_their_first_time_is_kept() {
     assert_eq!(submitted.profile.details_submitted_at, Some(FIRST));
     let again = update(&submitted, change(Patch::Value(details("b"))), LATER).unwrap();
     assert_eq!(again.profile.details_submitted_at, Some(FIRST));
-    let at_creation = created(change(Patch::Value(details("a"))), Origin::person()).unwrap();
+    let at_creation = created(change(Patch::Value(details("a"))), InitialState::for_person()).unwrap();
     assert_eq!(at_creation.profile.details_submitted_at, Some(BORN));
 }
 
@@ -441,7 +444,7 @@ fn what_is_on_from_the_start_stays_on_at_creation() {
         ..FeatureSettingsChange::default()
     };
     let change = OrganizationChange { feature_settings: Patch::Value(off), ..OrganizationChange::default() };
-    let organization = created(change, Origin::person()).unwrap();
+    let organization = created(change, InitialState::for_person()).unwrap();
     assert_eq!(organization.profile.feature_settings, FeatureSettings::usual());
 }
 

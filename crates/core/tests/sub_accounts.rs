@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::organization::{
-    FeatureSettings, NewOrganization, NewSubAccount, Organization, OrganizationStatus, Origin,
+    FeatureSettings, InitialState, NewOrganization, NewSubAccount, Organization, OrganizationStatus,
     SubAccountChange, SubAccountError, SubAccountFacts, SubAccountStatus, create, create_sub_account,
     sub_account_status, sub_account_website, suspend, unsuspend, update_sub_account,
 };
@@ -23,8 +23,8 @@ fn parent() -> Organization {
         slug: "acme".parse().unwrap(),
         change: Default::default(),
     };
-    let origin = Origin::operator(FeatureSettings::default());
-    create(new, origin, OrganizationId::new(Uuid::from_u128(1)), UserId::new(Uuid::from_u128(2)), at(1))
+    let initial = InitialState::for_operator(FeatureSettings::default());
+    create(new, initial, OrganizationId::new(Uuid::from_u128(1)), UserId::new(Uuid::from_u128(2)), at(1))
         .unwrap()
 }
 

@@ -12,7 +12,7 @@ use tenantry_app::suspension::{OrganizationSuspend, OrganizationUnsuspend};
 use tenantry_app::tokens::{IssuedToken, TokenCreate, TokenRevoke, UserTokenCreate};
 use tenantry_app::{App, Error, Requester};
 use tenantry_core::ids::OrganizationId;
-use tenantry_core::organization::{FeatureSettings, NewOrganization, OrganizationChange, Origin};
+use tenantry_core::organization::{FeatureSettings, InitialState, NewOrganization, OrganizationChange};
 use tenantry_core::token::{Scope, Scopes};
 use tenantry_core::values::{
     EmailAddress, InvalidValue, OrganizationName, Slug, SuspensionReason, parse_uuid,
@@ -171,7 +171,7 @@ async fn organization(app: &App, command: Organization) -> Result<(), CommandErr
                     slug,
                     change: OrganizationChange::default(),
                 },
-                origin: Origin::operator(switched_on(&features)?),
+                initial: InitialState::for_operator(switched_on(&features)?),
             };
             let made = app.write(create).await?;
             let object = json!({"id": made.id, "name": made.name, "slug": made.slug, "owner_id": made.owner});

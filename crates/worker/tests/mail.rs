@@ -22,7 +22,8 @@ use tenantry_app::{App, Clock, HashKey, Requester, moments};
 use tenantry_core::customer::{CustomerKind, NewCustomer};
 use tenantry_core::ids::OrganizationId;
 use tenantry_core::organization::{
-    CustomerPortalSettings, FeatureSettings, NewOrganization, OrganizationChange, Origin, PortalCustomer,
+    CustomerPortalSettings, FeatureSettings, InitialState, NewOrganization, OrganizationChange,
+    PortalCustomer,
 };
 use tenantry_core::team::{NewTeamMember, TeamRole};
 use tenantry_core::token::Scopes;
@@ -74,7 +75,7 @@ impl World {
                 slug: Slug::parse("acme").unwrap(),
                 change: OrganizationChange::default(),
             },
-            origin: Origin::operator(FeatureSettings::default()),
+            initial: InitialState::for_operator(FeatureSettings::default()),
         };
         let organization = app.write(create).await.unwrap().id;
         Self { app, clock, database, directory, organization }

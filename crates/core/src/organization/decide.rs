@@ -52,23 +52,23 @@ pub enum OrganizationViolation {
 
 /// Where a new organization comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
+pub struct InitialState {
     /// Its status.
     pub status: OrganizationStatus,
     /// The features that are on from the start.
     pub features: FeatureSettings,
 }
 
-impl Origin {
+impl InitialState {
     /// A person creates it for themselves: members and seats are on, a review is to come.
     #[must_use]
-    pub fn person() -> Self {
-        Self { status: OrganizationStatus::Created, ..Self::operator(FeatureSettings::usual()) }
+    pub fn for_person() -> Self {
+        Self { status: OrganizationStatus::Created, ..Self::for_operator(FeatureSettings::usual()) }
     }
 
     /// The operator creates it with these features.
     #[must_use]
-    pub const fn operator(features: FeatureSettings) -> Self {
+    pub const fn for_operator(features: FeatureSettings) -> Self {
         Self { status: OrganizationStatus::Active, features }
     }
 }
@@ -79,13 +79,13 @@ impl Origin {
 /// The rules that its settings break.
 pub fn create(
     new: NewOrganization,
-    origin: Origin,
+    initial: InitialState,
     id: OrganizationId,
     owner: UserId,
     now: Timestamp,
 ) -> Result<Organization, Vec<OrganizationViolation>> {
     let NewOrganization { name, slug, change } = new;
-    let Origin { status, features } = origin;
+    let InitialState { status, features } = initial;
     let profile = Profile { feature_settings: features.clone(), ..Profile::default() };
     let mut organization = Organization {
         id,

@@ -10,8 +10,8 @@ mod sub_account;
 mod suspension;
 
 pub use decide::{
-    AccountChange, LegacyChange, NewOrganization, OrganizationChange, OrganizationViolation, Origin, create,
-    update,
+    AccountChange, InitialState, LegacyChange, NewOrganization, OrganizationChange, OrganizationViolation,
+    create, update,
 };
 pub use legal_entity::LegalEntity;
 pub use settings::{

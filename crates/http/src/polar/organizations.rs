@@ -10,8 +10,8 @@ use tenantry_app::organizations::{OrganizationCreate, OrganizationUpdate, Owner}
 use tenantry_core::Timestamp;
 use tenantry_core::ids::OrganizationId;
 use tenantry_core::organization::{
-    self, CustomerEmailSettings, CustomerPortalSettings, DisputeSettings, FeatureSettings, Organization,
-    OrganizationStatus, Origin, ProfileSettings, ProrationBehavior, SocialLink, SubscriptionSettings,
+    self, CustomerEmailSettings, CustomerPortalSettings, DisputeSettings, FeatureSettings, InitialState,
+    Organization, OrganizationStatus, ProfileSettings, ProrationBehavior, SocialLink, SubscriptionSettings,
     TaxBehavior,
 };
 use tenantry_core::values::{Country, Currency, EmailAddress, EmbedHost, HttpUrl};
@@ -253,7 +253,7 @@ pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
         _ => return Err(crate::route::Rejection::Unauthorized.into()),
     };
     let new = organization::NewOrganization { name, slug, change };
-    let operation = OrganizationCreate { by, owner, new, origin: Origin::person() };
+    let operation = OrganizationCreate { by, owner, new, initial: InitialState::for_person() };
     let created = |made: &Organization| written(StatusCode::CREATED, &OrganizationView::from(made));
     Ok(call.write_once(operation, created).await?)
 }

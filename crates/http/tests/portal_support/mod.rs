@@ -16,7 +16,7 @@ use tenantry_app::{App, Clock, HashKey, Requester, moments};
 use tenantry_core::Timestamp;
 use tenantry_core::ids::OrganizationId;
 use tenantry_core::mail::QueuedMail;
-use tenantry_core::organization::{FeatureSettings, NewOrganization, OrganizationChange, Origin};
+use tenantry_core::organization::{FeatureSettings, InitialState, NewOrganization, OrganizationChange};
 use tenantry_core::token::Scopes;
 use tenantry_core::values::{EmailAddress, OrganizationName, Slug};
 use tenantry_http::{Config, Front};
@@ -116,7 +116,7 @@ impl World {
                 slug: Slug::parse(slug).unwrap(),
                 change: OrganizationChange::default(),
             },
-            origin: Origin::operator(features),
+            initial: InitialState::for_operator(features),
         };
         let id = self.app.write(create).await.unwrap().id;
         let create = TokenCreate {

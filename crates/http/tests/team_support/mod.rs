@@ -13,7 +13,7 @@ use tenantry_app::tokens::{TokenCreate, UserTokenCreate};
 use tenantry_app::{App, Clock, HashKey, Requester, moments};
 use tenantry_core::Timestamp;
 use tenantry_core::ids::OrganizationId;
-use tenantry_core::organization::{FeatureSettings, NewOrganization, OrganizationChange, Origin};
+use tenantry_core::organization::{FeatureSettings, InitialState, NewOrganization, OrganizationChange};
 use tenantry_core::token::{Scope, Scopes};
 use tenantry_core::values::{EmailAddress, OrganizationName, Slug};
 use tenantry_http::{Config, Front};
@@ -96,7 +96,7 @@ impl World {
                 slug: Slug::parse(slug).unwrap(),
                 change: OrganizationChange::default(),
             },
-            origin: Origin::operator(FeatureSettings::usual()),
+            initial: InitialState::for_operator(FeatureSettings::usual()),
         };
         self.app.write(create).await.unwrap().id
     }

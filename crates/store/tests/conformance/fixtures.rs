@@ -5,7 +5,7 @@ use tenantry_core::audit::{Actor, AuditEntry};
 use tenantry_core::customer::{Customer, CustomerKind};
 use tenantry_core::ids::{AuditId, CustomerId, MemberId, OrganizationId, TokenId, UserId, UserTokenId};
 use tenantry_core::member::{Member, MemberRole};
-use tenantry_core::organization::{FeatureSettings, NewOrganization, Organization, Origin, create};
+use tenantry_core::organization::{FeatureSettings, InitialState, NewOrganization, Organization, create};
 use tenantry_core::team::{TeamMember, TeamRole};
 use tenantry_core::token::{AccessToken, Grants, Scopes, TokenHash, UserToken};
 use tenantry_core::user::User;
@@ -49,8 +49,8 @@ pub(crate) fn organization(number: u32) -> Organization {
         slug: format!("organization-{number}").parse().unwrap(),
         change: Default::default(),
     };
-    let origin = Origin::operator(FeatureSettings::usual());
-    create(new, origin, organization_id(number), user_id(number), at(i64::from(number))).unwrap()
+    let initial = InitialState::for_operator(FeatureSettings::usual());
+    create(new, initial, organization_id(number), user_id(number), at(i64::from(number))).unwrap()
 }
 
 pub(crate) fn user(number: u32) -> User {

@@ -19,7 +19,7 @@ use tenantry_app::tokens::{TokenCreate, UserTokenCreate};
 use tenantry_app::{App as UseCases, Clock, Error, HashKey, Requester};
 use tenantry_core::ids::{CustomerId, OrganizationId};
 use tenantry_core::organization::{
-    FeatureSettings, NewOrganization, NewSubAccount, OrganizationChange, Origin,
+    FeatureSettings, InitialState, NewOrganization, NewSubAccount, OrganizationChange,
 };
 use tenantry_core::token::{Scope, Scopes};
 use tenantry_core::values::{EmailAddress, OrganizationName, Slug, Website};
@@ -112,7 +112,7 @@ impl App {
                 slug: Slug::parse(slug).unwrap(),
                 change: OrganizationChange::default(),
             },
-            origin: Origin::operator(features),
+            initial: InitialState::for_operator(features),
         });
         Tenant { id: created.await.unwrap().id, owner }
     }
