@@ -62,7 +62,7 @@ impl UseCase for Bootstrap {
                 slug: self.slug.clone(),
                 change: OrganizationChange::default(),
             },
-            initial: InitialState::for_operator(FeatureSettings::usual()),
+            initial: InitialState::for_operator(FeatureSettings::for_new_organization()),
         };
         let organization = organization.run(tx, context).await?;
         let customer = CustomerCreate {

@@ -46,7 +46,7 @@ fn all_features() -> FeatureSettings {
         reset_proration_behavior_enabled: true,
         disputes_enabled: true,
         dispute_auto_accept_enabled: true,
-        ..FeatureSettings::usual()
+        ..FeatureSettings::for_new_organization()
     }
 }
 
@@ -429,7 +429,7 @@ fn the_first_change_is_noted_even_when_it_is_empty() {
 fn where_it_comes_from_decides_status_and_features() {
     let by_person = usual();
     assert_eq!(by_person.status, OrganizationStatus::Created);
-    assert_eq!(by_person.profile.feature_settings, FeatureSettings::usual());
+    assert_eq!(by_person.profile.feature_settings, FeatureSettings::for_new_organization());
     let by_operator = with(FeatureSettings::default());
     assert_eq!(by_operator.status, OrganizationStatus::Active);
     assert!(!by_operator.members_enabled());
@@ -445,7 +445,7 @@ fn what_is_on_from_the_start_stays_on_at_creation() {
     };
     let change = OrganizationChange { feature_settings: Patch::Value(off), ..OrganizationChange::default() };
     let organization = created(change, InitialState::for_person()).unwrap();
-    assert_eq!(organization.profile.feature_settings, FeatureSettings::usual());
+    assert_eq!(organization.profile.feature_settings, FeatureSettings::for_new_organization());
 }
 
 #[test]
@@ -463,8 +463,11 @@ fn disputes_are_accepted_unseen_with_both_features_alone() {
     for (disputes_enabled, dispute_auto_accept_enabled) in
         [(false, false), (false, true), (true, false), (true, true)]
     {
-        let features =
-            FeatureSettings { disputes_enabled, dispute_auto_accept_enabled, ..FeatureSettings::usual() };
+        let features = FeatureSettings {
+            disputes_enabled,
+            dispute_auto_accept_enabled,
+            ..FeatureSettings::for_new_organization()
+        };
         let change = |dispute_auto_accept_below| OrganizationChange {
             dispute_auto_accept_below,
             ..OrganizationChange::default()

@@ -63,7 +63,10 @@ impl InitialState {
     /// A person creates it for themselves: members and seats are on, a review is to come.
     #[must_use]
     pub fn for_person() -> Self {
-        Self { status: OrganizationStatus::Created, ..Self::for_operator(FeatureSettings::usual()) }
+        Self {
+            status: OrganizationStatus::Created,
+            ..Self::for_operator(FeatureSettings::for_new_organization())
+        }
     }
 
     /// The operator creates it with these features.

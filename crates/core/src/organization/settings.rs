@@ -132,7 +132,7 @@ settings! {
 impl FeatureSettings {
     /// What a new organization usually has on: members and seats.
     #[must_use]
-    pub fn usual() -> Self {
+    pub fn for_new_organization() -> Self {
         Self { member_model_enabled: true, seat_based_pricing_enabled: true, ..Self::default() }
     }
 }

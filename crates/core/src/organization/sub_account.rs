@@ -120,7 +120,8 @@ pub fn create_sub_account(
         return Err(SubAccountError::TooMany(limit));
     }
     let account = AccountSettings { monthly_credit, ..AccountSettings::default() };
-    let mut profile = Profile { feature_settings: FeatureSettings::usual(), account, ..Profile::default() };
+    let mut profile =
+        Profile { feature_settings: FeatureSettings::for_new_organization(), account, ..Profile::default() };
     set_website(&mut profile, &website);
     Ok(Organization {
         id,

@@ -102,7 +102,7 @@ pub(crate) struct Estate {
 const TEAMMATE: &str = "t@example.com";
 
 pub(crate) async fn estate(app: &App, slug: &str) -> Estate {
-    let features = FeatureSettings { member_model_enabled: false, ..FeatureSettings::usual() };
+    let features = FeatureSettings { member_model_enabled: false, ..FeatureSettings::for_new_organization() };
     let tenant = app.organization_with(slug, features).await;
     let child = app.sub_account(&tenant, &format!("{slug}-child")).await;
     let client = app.token(&tenant, "*").await;

@@ -298,7 +298,7 @@ async fn disputes_and_single_sign_on_need_more_than_a_wish() {
     let features = FeatureSettings {
         disputes_enabled: true,
         dispute_auto_accept_enabled: true,
-        ..FeatureSettings::usual()
+        ..FeatureSettings::for_new_organization()
     };
     let tenant = app.organization_with("disputed", features).await;
     let (client, path) = (app.token(&tenant, "*").await, format!("/v1/organizations/{}", tenant.id));

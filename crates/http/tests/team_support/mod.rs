@@ -96,7 +96,7 @@ impl World {
                 slug: Slug::parse(slug).unwrap(),
                 change: OrganizationChange::default(),
             },
-            initial: InitialState::for_operator(FeatureSettings::usual()),
+            initial: InitialState::for_operator(FeatureSettings::for_new_organization()),
         };
         self.app.write(create).await.unwrap().id
     }

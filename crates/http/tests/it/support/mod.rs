@@ -99,7 +99,7 @@ impl App {
 
     /// An organization with everything usual on; its owner is `owner@{slug}.example.com`.
     pub(crate) async fn organization(&self, slug: &str) -> Tenant {
-        self.organization_with(slug, FeatureSettings::usual()).await
+        self.organization_with(slug, FeatureSettings::for_new_organization()).await
     }
 
     pub(crate) async fn organization_with(&self, slug: &str, features: FeatureSettings) -> Tenant {
