@@ -147,7 +147,7 @@ impl Row<'_> {
     /// The address in column `index`, with its key in column `key`.
     pub(crate) fn email(&self, index: usize, key: usize) -> Result<Option<EmailAddress>, StoreError> {
         let (text, key) = (self.get::<Option<String>>(index)?, self.get::<Option<String>>(key)?);
-        Ok(text.zip(key).map(|(text, key)| EmailAddress::stored(text, key)))
+        Ok(text.zip(key).map(|(text, key)| EmailAddress::from_stored(text, key)))
     }
 
     /// The name in column `index`, made into a `T` by `from_name`.

@@ -155,7 +155,7 @@ async fn fill(database: &Database) -> App {
         by: Requester::operator(),
         organization: Some(organization),
         new: NewEndpoint {
-            url: EndpointUrl::stored("https://hooks.example.com/".to_owned()),
+            url: EndpointUrl::from_stored("https://hooks.example.com/".to_owned()),
             name: None,
             format: WebhookFormat::Raw,
             secret: None,

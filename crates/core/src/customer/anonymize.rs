@@ -22,7 +22,7 @@ impl Pseudonym {
         let text = context.random_hex();
         let address = format!("{text}{DOMAIN}");
         Self {
-            email: EmailAddress::stored(address.clone(), address),
+            email: EmailAddress::from_stored(address.clone(), address),
             name: PersonName::parse(&text).ok().flatten(),
         }
     }

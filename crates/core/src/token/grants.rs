@@ -54,7 +54,7 @@ impl Grants {
     ///
     /// # Errors
     /// When it is no such thing, or names a scope that nobody knows.
-    pub fn stored(text: &str, created_at: Timestamp) -> serde_json::Result<Self> {
+    pub fn from_stored(text: &str, created_at: Timestamp) -> serde_json::Result<Self> {
         if text.starts_with('[') {
             return Ok(Self::new(serde_json::from_str(text)?, created_at));
         }
@@ -105,16 +105,16 @@ mod tests {
         fn what_is_stored_reads_back(first in scopes(), second in scopes()) {
             let grants = Grants::new(first.clone(), at(1)).replaced(second, at(2));
             let text = serde_json::to_string(&grants).unwrap();
-            prop_assert_eq!(Grants::stored(&text, at(9)).unwrap(), grants);
+            prop_assert_eq!(Grants::from_stored(&text, at(9)).unwrap(), grants);
             let names = serde_json::to_string(&first).unwrap();
-            prop_assert_eq!(Grants::stored(&names, at(9)).unwrap(), Grants::new(first, at(9)));
+            prop_assert_eq!(Grants::from_stored(&names, at(9)).unwrap(), Grants::new(first, at(9)));
         }
     }
 
     #[test]
     fn what_nobody_wrote_is_refused() {
         for text in ["", "1", "{", r#"["nope"]"#, r#"{"nope":"2026-01-01T00:00:00Z"}"#, r#"{"*":1}"#] {
-            assert!(Grants::stored(text, at(1)).is_err(), "{text}");
+            assert!(Grants::from_stored(text, at(1)).is_err(), "{text}");
         }
     }
 }

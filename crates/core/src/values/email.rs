@@ -68,7 +68,7 @@ impl EmailAddress {
 
     /// An address that was parsed before it was stored, with its key: for the store, which reads many.
     #[must_use]
-    pub fn stored(text: String, key: String) -> Self {
+    pub fn from_stored(text: String, key: String) -> Self {
         let at = text.rfind('@').unwrap_or(text.len());
         Self { text, key, at }
     }

@@ -88,7 +88,7 @@ impl Slug {
     }
 
     /// A slug that was stored: what is reserved later does not touch who has it.
-    pub fn stored(text: String) -> Self {
+    pub fn from_stored(text: String) -> Self {
         Self(text)
     }
 

@@ -159,7 +159,7 @@ mod tests {
 
     fn endpoint(url: &str, enabled: bool) -> WebhookEndpoint {
         let new = NewEndpoint {
-            url: EndpointUrl::stored(url.to_owned()),
+            url: EndpointUrl::from_stored(url.to_owned()),
             name: Some("a".to_owned()),
             format: WebhookFormat::Raw,
             secret: None,

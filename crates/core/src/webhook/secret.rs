@@ -48,7 +48,7 @@ impl SigningSecret {
 
     /// A secret as it was stored.
     #[must_use]
-    pub const fn stored(text: String) -> Self {
+    pub const fn from_stored(text: String) -> Self {
         Self(text)
     }
 

@@ -31,7 +31,7 @@ impl EndpointUrl {
 
     /// An address as it was stored.
     #[must_use]
-    pub const fn stored(text: String) -> Self {
+    pub const fn from_stored(text: String) -> Self {
         Self(text)
     }
 
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_stored_address_may_have_become_invalid() {
-        let url = EndpointUrl::stored("http://localhost:9000/".to_owned());
+        let url = EndpointUrl::from_stored("http://localhost:9000/".to_owned());
         assert!(url.is_valid(&["localhost:9000".to_owned()]));
         assert!(!url.is_valid(&[]));
     }

@@ -66,7 +66,7 @@ pub(super) const CHECKS: &[Check] = &[
     readable("team_members", &["role"], |row, _| text(row, |text| TeamRole::from_name(text).is_some())),
     readable("credentials", &["kind"], |row, _| text(row, |text| SecretKind::from_name(text).is_some())),
     readable("access_tokens", &["scopes"],
-        |row, _| text(row, |text| reads(Grants::stored(text, Timestamp::from_micros(0))))),
+        |row, _| text(row, |text| reads(Grants::from_stored(text, Timestamp::from_micros(0))))),
     readable("access_tokens", &["ip_allow_list"],
         |row, _| text(row, |text| reads(serde_json::from_str::<IpAllowList>(text)))),
     readable("user_tokens", &["scopes"], |row, _| text(row, |text| reads(serde_json::from_str::<Scopes>(text)))),

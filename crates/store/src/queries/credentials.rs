@@ -53,7 +53,7 @@ pub(super) fn access_token(row: &Row<'_>) -> Result<AccessToken, StoreError> {
         id: row.get(1)?,
         created_at,
         label: row.get(3)?,
-        grants: row.parse(4, |text| Grants::stored(text, created_at))?,
+        grants: row.parse(4, |text| Grants::from_stored(text, created_at))?,
         expires_at: row.get(5)?,
         created_by: row.get(6)?,
         modified_at: row.get(7)?,

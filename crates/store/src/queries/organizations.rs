@@ -21,7 +21,7 @@ pub(super) fn organization(row: &Row<'_>) -> Result<Organization, StoreError> {
         created_at: row.get(2)?,
         modified_at: row.get(3)?,
         name: row.parse(4, OrganizationName::parse)?,
-        slug: Slug::stored(row.get(5)?),
+        slug: Slug::from_stored(row.get(5)?),
         status: row.named(6, OrganizationStatus::from_name)?,
         owner: row.get(7)?,
         suspended: suspended_at.zip(reason).map(|(at, reason)| Suspension { at, reason }),
