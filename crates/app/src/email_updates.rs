@@ -8,7 +8,9 @@ use tenantry_core::audit::Actor;
 use tenantry_core::customer::{self, Customer};
 use tenantry_core::ids::{EmailUpdateId, OrganizationId, SessionId};
 use tenantry_core::mail::MailContent;
-use tenantry_core::portal::{self, EMAIL_UPDATE_MINUTES, EmailUpdate, PortalError, SessionFacts, Signed};
+use tenantry_core::portal::{
+    self, EMAIL_UPDATE_MINUTES, EmailUpdate, PortalError, SessionFacts, StartedSession,
+};
 use tenantry_core::token::{Secret, SecretKind};
 use tenantry_core::values::EmailAddress;
 use tenantry_store::{Tx, UseCase};
@@ -131,7 +133,7 @@ impl UseCase for EmailUpdateVerify {
             customer: after,
         };
         let id = SessionId::new(context.uuid());
-        let Signed { session, .. } = portal::sign_in(facts, None, id, context.now())?;
+        let StartedSession { session, .. } = portal::start_session(facts, None, id, context.now())?;
         Ok(Ok(sessions::store(tx, context, &session, hash_key).await?))
     }
 }

@@ -5,7 +5,7 @@ use tenantry_core::customer::Customer;
 use tenantry_core::ids::{OrganizationId, SessionId};
 use tenantry_core::member::Member;
 use tenantry_core::portal::{
-    self, CustomerSelector, CustomerSession, MemberSelector, PortalError, SessionFacts, Signed,
+    self, CustomerSelector, CustomerSession, MemberSelector, PortalError, SessionFacts, StartedSession,
 };
 use tenantry_core::token::{Secret, SecretKind};
 use tenantry_core::values::{EmailAddress, HttpUrl};
@@ -74,7 +74,8 @@ impl UseCase for SessionCreate {
             customer: customer.clone(),
         };
         let id = SessionId::new(context.uuid());
-        let Signed { session, email } = portal::sign_in(facts, return_url.clone(), id, context.now())?;
+        let StartedSession { session, email } =
+            portal::start_session(facts, return_url.clone(), id, context.now())?;
         let secret = store(tx, context, &session, hash_key).await?;
         Ok(SessionCreated { session, secret, customer, slug: tenant.slug.to_string(), email })
     }

@@ -34,7 +34,7 @@ pub struct SessionFacts {
 
 /// A session that begins, and the address of whom it is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signed {
+pub struct StartedSession {
     /// The session.
     pub session: CustomerSession,
     /// Address of the member, or of the customer, which may have none.
@@ -45,12 +45,12 @@ pub struct Signed {
 ///
 /// # Errors
 /// When a member is needed, is not the customer's, or is named where there are no member sessions.
-pub fn sign_in(
+pub fn start_session(
     facts: SessionFacts,
     return_url: Option<HttpUrl>,
     id: SessionId,
     now: Timestamp,
-) -> Result<Signed, PortalError> {
+) -> Result<StartedSession, PortalError> {
     let SessionFacts { customer, member_model, named, member, owner } = facts;
     let member = match (member_model, named) {
         (false, Some(named)) => return Err(PortalError::MembersOff(named)),
@@ -72,7 +72,7 @@ pub fn sign_in(
         return_url,
     };
     let email = member.map_or(customer.email, |member| Some(member.email));
-    Ok(Signed { session, email })
+    Ok(StartedSession { session, email })
 }
 
 /// Who wants to manage members, and of what kind their customer is.

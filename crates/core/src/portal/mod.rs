@@ -7,8 +7,8 @@
 mod decide;
 
 pub use decide::{
-    ManageFacts, MemberSelector, SessionFacts, Signed, allow_email_change, change_member, check_new_email,
-    manage_billing, manage_members, remove_member, sign_in,
+    ManageFacts, MemberSelector, SessionFacts, StartedSession, allow_email_change, change_member,
+    check_new_email, manage_billing, manage_members, remove_member, start_session,
 };
 
 use crate::Timestamp;

@@ -56,8 +56,8 @@ fn facts(kind: CustomerKind, member_model: bool, named: Option<Member>) -> Sessi
     }
 }
 
-fn begin(facts: SessionFacts) -> Result<Signed, PortalError> {
-    sign_in(facts, None, SessionId::new(Uuid::from_u128(3)), NOW)
+fn begin(facts: SessionFacts) -> Result<StartedSession, PortalError> {
+    start_session(facts, None, SessionId::new(Uuid::from_u128(3)), NOW)
 }
 
 #[test]
