@@ -112,7 +112,7 @@ impl UseCase for DeliveryAttempt {
         let mut event = stored.ok_or(WebhookError::EventNotFound)?;
         let before = event.state;
         let retry_at = self.retry_after_ms.map(|ms| plus_ms(now, ms));
-        let next = webhook::after_attempt(DeliveryFacts { state: before, retry_at }, self.attempt);
+        let next = webhook::event_after_attempt(DeliveryFacts { state: before, retry_at }, self.attempt);
         event.state = next.state;
         event.attempts = event.attempts.saturating_add(1);
         // What was to be told may have been taken back, or told otherwise, while it was sent.

@@ -111,7 +111,7 @@ pub enum DeliveryOutcome {
 
 /// What follows for the event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Next {
+pub struct EventUpdate {
     /// Its state.
     pub state: EventState,
     /// When it is tried again.
@@ -121,17 +121,17 @@ pub struct Next {
 /// What follows from an attempt. Only a pending event is tried again: a repeated delivery of an event that
 /// has come to an end is one attempt, and takes no success back.
 #[must_use]
-pub const fn after_attempt(facts: DeliveryFacts, attempt: DeliveryOutcome) -> Next {
+pub const fn event_after_attempt(facts: DeliveryFacts, attempt: DeliveryOutcome) -> EventUpdate {
     let DeliveryFacts { state, retry_at } = facts;
     match (attempt, state, retry_at) {
-        (DeliveryOutcome::Succeeded, _, _) => Next { state: EventState::Succeeded, due_at: None },
+        (DeliveryOutcome::Succeeded, _, _) => EventUpdate { state: EventState::Succeeded, due_at: None },
         (DeliveryOutcome::Failed, EventState::Pending, Some(due_at)) => {
-            Next { state: EventState::Pending, due_at: Some(due_at) }
+            EventUpdate { state: EventState::Pending, due_at: Some(due_at) }
         }
         (DeliveryOutcome::Failed | DeliveryOutcome::Refused, EventState::Pending, _) => {
-            Next { state: EventState::Failed, due_at: None }
+            EventUpdate { state: EventState::Failed, due_at: None }
         }
-        (DeliveryOutcome::Failed | DeliveryOutcome::Refused, state, _) => Next { state, due_at: None },
+        (DeliveryOutcome::Failed | DeliveryOutcome::Refused, state, _) => EventUpdate { state, due_at: None },
     }
 }
 
@@ -239,7 +239,7 @@ mod tests {
         #[test]
         fn an_attempt_decides_once(state in states(), retry: bool, outcome in 0..3u8) {
             let attempt = [DeliveryOutcome::Succeeded, DeliveryOutcome::Failed, DeliveryOutcome::Refused][usize::from(outcome)];
-            let next = after_attempt(DeliveryFacts { state, retry_at: retry.then_some(LATER) }, attempt);
+            let next = event_after_attempt(DeliveryFacts { state, retry_at: retry.then_some(LATER) }, attempt);
             prop_assert_eq!(next.state == EventState::Pending, next.due_at.is_some());
             if attempt == DeliveryOutcome::Succeeded || state == EventState::Succeeded {
                 prop_assert_eq!(next.state, EventState::Succeeded);

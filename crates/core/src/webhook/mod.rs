@@ -11,8 +11,8 @@ mod secret;
 mod url;
 
 pub use decide::{
-    DeliveryFacts, DeliveryOutcome, FAILURES_TO_DISABLE, Next, after_attempt, auto_disable, create,
-    redeliver, reset_secret, update,
+    DeliveryFacts, DeliveryOutcome, EventUpdate, FAILURES_TO_DISABLE, auto_disable, create,
+    event_after_attempt, redeliver, reset_secret, update,
 };
 pub use event::{Event, EventData, EventState};
 pub use event_type::EventType;
