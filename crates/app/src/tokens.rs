@@ -2,7 +2,7 @@
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::ids::{OrganizationId, TokenId, UserTokenId};
-use tenantry_core::token::{AccessToken, Grants, Scopes, Secret, SecretKind, UserToken};
+use tenantry_core::token::{AccessToken, ScopeGrants, Scopes, Secret, SecretKind, UserToken};
 use tenantry_core::values::{EmailAddress, IpAllowList};
 use tenantry_store::{Tx, UseCase};
 use uuid::Uuid;
@@ -58,7 +58,7 @@ impl UseCase for TokenCreate {
             created_at: context.now(),
             modified_at: None,
             label: label.clone(),
-            grants: Grants::new(scopes.clone(), context.now()),
+            grants: ScopeGrants::new(scopes.clone(), context.now()),
             ip_allow_list: IpAllowList::default(),
             expires_at: expires_in_s.map(|seconds| context.now().plus_seconds(seconds)),
             last_used_at: None,

@@ -1,6 +1,6 @@
 //! The rules of access tokens, as pure functions of facts: nobody gives a scope that they do not hold.
 
-use super::{AccessToken, Grants, LAST_USE_KEPT_S, Scope, Scopes};
+use super::{AccessToken, LAST_USE_KEPT_S, Scope, ScopeGrants, Scopes};
 use crate::ids::{OrganizationId, TokenId, UserId};
 use crate::values::{IpAllowList, Lifetime};
 use crate::{Patch, Timestamp};
@@ -74,7 +74,7 @@ pub fn create(
         created_at: now,
         modified_at: None,
         label,
-        grants: Grants::new(scopes, now),
+        grants: ScopeGrants::new(scopes, now),
         ip_allow_list,
         expires_at: lifetime.map(|lifetime| now.plus_seconds(lifetime.seconds())),
         last_used_at: None,
@@ -114,7 +114,7 @@ pub(super) fn regranted(
     wanted: Scopes,
     held: &Scopes,
     now: Timestamp,
-) -> Result<Grants, TokenError> {
+) -> Result<ScopeGrants, TokenError> {
     let new = before.scopes().lacking(&wanted);
     refuse(held.lacking(&Scopes::new(new)))?;
     Ok(before.grants.replaced(wanted, now))

@@ -10,13 +10,13 @@ use crate::Timestamp;
 
 /// The scopes of a token, and since when it has each.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Grants {
+pub struct ScopeGrants {
     scopes: Scopes,
     /// As many as there are scopes, in their order.
     since: Vec<Timestamp>,
 }
 
-impl Grants {
+impl ScopeGrants {
     /// These scopes, all granted at `now`.
     #[must_use]
     pub fn new(scopes: Scopes, now: Timestamp) -> Self {
@@ -66,7 +66,7 @@ impl Grants {
 }
 
 /// An object: the scopes as names, their times as values.
-impl Serialize for Grants {
+impl Serialize for ScopeGrants {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.iter())
     }
@@ -91,7 +91,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_stays_keeps_its_time(first in scopes(), second in scopes(), third in scopes()) {
-            let grants = Grants::new(first, at(1)).replaced(second.clone(), at(2));
+            let grants = ScopeGrants::new(first, at(1)).replaced(second.clone(), at(2));
             let after = grants.replaced(third.clone(), at(3));
             prop_assert_eq!(after.scopes(), &third);
             for (scope, since) in after.iter() {
@@ -103,18 +103,18 @@ mod tests {
 
         #[test]
         fn what_is_stored_reads_back(first in scopes(), second in scopes()) {
-            let grants = Grants::new(first.clone(), at(1)).replaced(second, at(2));
+            let grants = ScopeGrants::new(first.clone(), at(1)).replaced(second, at(2));
             let text = serde_json::to_string(&grants).unwrap();
-            prop_assert_eq!(Grants::from_stored(&text, at(9)).unwrap(), grants);
+            prop_assert_eq!(ScopeGrants::from_stored(&text, at(9)).unwrap(), grants);
             let names = serde_json::to_string(&first).unwrap();
-            prop_assert_eq!(Grants::from_stored(&names, at(9)).unwrap(), Grants::new(first, at(9)));
+            prop_assert_eq!(ScopeGrants::from_stored(&names, at(9)).unwrap(), ScopeGrants::new(first, at(9)));
         }
     }
 
     #[test]
     fn what_nobody_wrote_is_refused() {
         for text in ["", "1", "{", r#"["nope"]"#, r#"{"nope":"2026-01-01T00:00:00Z"}"#, r#"{"*":1}"#] {
-            assert!(Grants::from_stored(text, at(1)).is_err(), "{text}");
+            assert!(ScopeGrants::from_stored(text, at(1)).is_err(), "{text}");
         }
     }
 }

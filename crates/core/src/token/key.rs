@@ -70,7 +70,7 @@ mod tests {
 
     use super::*;
     use crate::ids::{OrganizationId, TokenId};
-    use crate::token::{Grants, Scope};
+    use crate::token::{Scope, ScopeGrants};
 
     const NOW: Timestamp = Timestamp::from_micros(2_000_000);
 
@@ -98,7 +98,7 @@ mod tests {
             created_at: Timestamp::from_micros(1),
             modified_at: None,
             label,
-            grants: Grants::new(scopes, Timestamp::from_micros(1)),
+            grants: ScopeGrants::new(scopes, Timestamp::from_micros(1)),
             ip_allow_list,
             expires_at: None,
             last_used_at: None,

@@ -10,7 +10,7 @@ mod scope;
 mod secret;
 
 pub use decide::{CreateFacts, NewAccessToken, TokenChange, TokenError, create, last_use_is_stale, update};
-pub use grants::Grants;
+pub use grants::ScopeGrants;
 pub use key::{KeyChange, KeyFacts, change_key};
 pub use scope::{Permission, Scope, Scopes};
 pub use secret::{Secret, SecretKind, TokenHash, public_key};
@@ -36,7 +36,7 @@ pub struct AccessToken {
     pub label: String,
     /// What it may do, and since when.
     #[serde(rename = "scopes")]
-    pub grants: Grants,
+    pub grants: ScopeGrants,
     /// From where it may be used.
     pub ip_allow_list: IpAllowList,
     /// When it stops working.

@@ -6,7 +6,7 @@ use tenantry_core::Timestamp;
 use tenantry_core::mail::MailContent;
 use tenantry_core::organization::{OrganizationStatus, Profile};
 use tenantry_core::team::TeamRole;
-use tenantry_core::token::{Grants, Scopes, SecretKind};
+use tenantry_core::token::{ScopeGrants, Scopes, SecretKind};
 use tenantry_core::values::{
     EmailAddress, ExternalId, HttpUrl, IpAllowList, Locale, Metadata, OrganizationName, PersonName,
     SuspensionReason, email_key,
@@ -66,7 +66,7 @@ pub(super) const CHECKS: &[Check] = &[
     readable("team_members", &["role"], |row, _| text(row, |text| TeamRole::from_name(text).is_some())),
     readable("credentials", &["kind"], |row, _| text(row, |text| SecretKind::from_name(text).is_some())),
     readable("access_tokens", &["scopes"],
-        |row, _| text(row, |text| reads(Grants::from_stored(text, Timestamp::from_micros(0))))),
+        |row, _| text(row, |text| reads(ScopeGrants::from_stored(text, Timestamp::from_micros(0))))),
     readable("access_tokens", &["ip_allow_list"],
         |row, _| text(row, |text| reads(serde_json::from_str::<IpAllowList>(text)))),
     readable("user_tokens", &["scopes"], |row, _| text(row, |text| reads(serde_json::from_str::<Scopes>(text)))),

@@ -4,7 +4,7 @@ use tenantry_core::Timestamp;
 use tenantry_core::ids::{OrganizationId, SessionId, TokenId, UserTokenId};
 use tenantry_core::portal::CustomerSession;
 use tenantry_core::team::TeamRole;
-use tenantry_core::token::{AccessToken, Grants, Scopes, SecretKind, TokenHash, UserToken};
+use tenantry_core::token::{AccessToken, ScopeGrants, Scopes, SecretKind, TokenHash, UserToken};
 
 use super::Query;
 use crate::sql::{Param, Row, unexpected};
@@ -53,7 +53,7 @@ pub(super) fn access_token(row: &Row<'_>) -> Result<AccessToken, StoreError> {
         id: row.get(1)?,
         created_at,
         label: row.get(3)?,
-        grants: row.parse(4, |text| Grants::from_stored(text, created_at))?,
+        grants: row.parse(4, |text| ScopeGrants::from_stored(text, created_at))?,
         expires_at: row.get(5)?,
         created_by: row.get(6)?,
         modified_at: row.get(7)?,

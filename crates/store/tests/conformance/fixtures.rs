@@ -7,7 +7,7 @@ use tenantry_core::ids::{AuditId, CustomerId, MemberId, OrganizationId, TokenId,
 use tenantry_core::member::{Member, MemberRole};
 use tenantry_core::organization::{FeatureSettings, InitialState, NewOrganization, Organization, create};
 use tenantry_core::team::{TeamMember, TeamRole};
-use tenantry_core::token::{AccessToken, Grants, Scopes, TokenHash, UserToken};
+use tenantry_core::token::{AccessToken, ScopeGrants, Scopes, TokenHash, UserToken};
 use tenantry_core::user::User;
 use tenantry_core::values::Metadata;
 use tenantry_store::{CustomerFilter, MemberFilter, Page, Store};
@@ -120,7 +120,7 @@ pub(crate) fn access_token(organization: u32, number: u32) -> AccessToken {
         modified_at: None,
         last_used_at: None,
         label: format!("token {number}"),
-        grants: Grants::new(Scopes::everything(), at(i64::from(number))),
+        grants: ScopeGrants::new(Scopes::everything(), at(i64::from(number))),
         ip_allow_list: Default::default(),
         expires_at: None,
         created_by: None,

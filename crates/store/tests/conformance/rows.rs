@@ -4,7 +4,7 @@ use tenantry_core::customer::{Customer, CustomerKind};
 use tenantry_core::member::{Member, MemberRole};
 use tenantry_core::organization::{Organization, Suspension};
 use tenantry_core::team::{TeamMember, TeamRole};
-use tenantry_core::token::{AccessToken, Grants, Scopes, UserToken};
+use tenantry_core::token::{AccessToken, ScopeGrants, Scopes, UserToken};
 use tenantry_core::user::User;
 use tenantry_core::values::{Address, AddressInput, Country, IpAllowList, TaxId};
 use tenantry_store::{CredentialOwner, Edge, Keyset, Store};
@@ -302,7 +302,7 @@ async fn an_access_token(database: Database) {
     let scopes = vec!["members:read".parse().unwrap(), "messages:send:{example.com}".parse().unwrap()];
     let token = AccessToken {
         label: "Zoë's".to_owned(),
-        grants: Grants::new(Scopes::new(scopes), at(1)),
+        grants: ScopeGrants::new(Scopes::new(scopes), at(1)),
         expires_at: Some(at(100)),
         created_by: Some(user_id(1)),
         ..access_token(1, 1)
