@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use tenantry_core::ExecutionContext;
-use tenantry_core::audit::scrubbed;
-use tenantry_core::customer::{Customer, Pseudonym, anonymized, anonymized_member};
+use tenantry_core::audit::anonymize_image;
+use tenantry_core::customer::{AnonymousIdentity, Customer, anonymize_customer, anonymize_member};
 use tenantry_core::ids::{MemberId, OrganizationId};
 use tenantry_core::webhook::EventData;
 use tenantry_store::Tx;
@@ -22,26 +22,26 @@ pub(crate) async fn anonymize(
     let organization = customer.organization;
     let mut members = HashMap::new();
     for member in tx.members_deleted(organization, customer.id).await? {
-        let pseudonym = Pseudonym::draw(context);
-        tx.member_update(&anonymized_member(&member, &pseudonym)).await?;
-        scrub(tx, organization, member.id.uuid(), &pseudonym).await?;
-        members.insert(member.id, pseudonym);
+        let identity = AnonymousIdentity::generate(context);
+        tx.member_update(&anonymize_member(&member, &identity)).await?;
+        scrub(tx, organization, member.id.uuid(), &identity).await?;
+        members.insert(member.id, identity);
     }
-    let pseudonym = Pseudonym::draw(context);
-    let after = anonymized(customer, &pseudonym);
+    let identity = AnonymousIdentity::generate(context);
+    let after = anonymize_customer(customer, &identity);
     tx.customer_anonymize(customer, &after, context.now()).await?;
-    scrub(tx, organization, customer.id.uuid(), &pseudonym).await?;
+    scrub(tx, organization, customer.id.uuid(), &identity).await?;
     customers::record(tx, context, by, "customer.anonymized", None, Some(&after)).await?;
     // Last: who holds events waits for no lane any more.
-    retell(tx, customer, &pseudonym, &members).await
+    retell(tx, customer, &identity, &members).await
 }
 
 /// Events that were sent forget what they told; those that wait tell it without names.
 async fn retell(
     tx: &mut Tx<'_>,
     customer: &Customer,
-    pseudonym: &Pseudonym,
-    members: &HashMap<MemberId, Pseudonym>,
+    identity: &AnonymousIdentity,
+    members: &HashMap<MemberId, AnonymousIdentity>,
 ) -> Result<(), Error> {
     let organization = customer.organization;
     // All are held first: one whose attempt ends meanwhile would be neither among these nor among those.
@@ -49,13 +49,13 @@ async fn retell(
     tx.webhook_events_forget(organization, customer.id).await?;
     for (id, data) in pending {
         let data = match data {
-            EventData::Customer(told) => EventData::Customer(Box::new(anonymized(&told, pseudonym))),
+            EventData::Customer(told) => EventData::Customer(Box::new(anonymize_customer(&told, identity))),
             EventData::CustomerState(told) => {
-                EventData::CustomerState(Box::new(anonymized(&told, pseudonym)))
+                EventData::CustomerState(Box::new(anonymize_customer(&told, identity)))
             }
             EventData::Member(told) => {
-                let known_as = members.get(&told.id).unwrap_or(pseudonym);
-                EventData::Member(Box::new(anonymized_member(&told, known_as)))
+                let known_as = members.get(&told.id).unwrap_or(identity);
+                EventData::Member(Box::new(anonymize_member(&told, known_as)))
             }
             EventData::Organization(told) => EventData::Organization(told),
         };
@@ -68,7 +68,7 @@ async fn scrub(
     tx: &mut Tx<'_>,
     organization: OrganizationId,
     subject: Uuid,
-    pseudonym: &Pseudonym,
+    identity: &AnonymousIdentity,
 ) -> Result<(), Error> {
     let mut last = None;
     loop {
@@ -76,7 +76,8 @@ async fn scrub(
         let Some((id, ..)) = entries.last() else { return Ok(()) };
         last = Some(*id);
         for (id, before, after) in entries {
-            let image = |image: Option<String>| image.map(|image| scrubbed(&image, pseudonym)).transpose();
+            let image =
+                |image: Option<String>| image.map(|image| anonymize_image(&image, identity)).transpose();
             tx.audit_scrub(organization, (id, image(before)?, image(after)?)).await?;
         }
     }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::Timestamp;
-use crate::customer::Pseudonym;
+use crate::customer::AnonymousIdentity;
 use crate::ids::{AuditId, CustomerId, MemberId, OrganizationId, TokenId, UserId, UserTokenId};
 
 /// Who made a change.
@@ -88,13 +88,13 @@ pub fn image<T: Serialize>(row: &T) -> Result<String, serde_json::Error> {
 ///
 /// # Errors
 /// When the image is no JSON object.
-pub fn scrubbed(image: &str, pseudonym: &Pseudonym) -> Result<String, serde_json::Error> {
+pub fn anonymize_image(image: &str, identity: &AnonymousIdentity) -> Result<String, serde_json::Error> {
     let mut image: Map<String, Value> = serde_json::from_str(image)?;
     let is_company = image.get("tax_id").is_some_and(|tax_id| !tax_id.is_null());
-    let name = pseudonym.name().map_or(Value::Null, |name| Value::from(name.as_str()));
+    let name = identity.name().map_or(Value::Null, |name| Value::from(name.as_str()));
     for (key, value) in image.iter_mut().filter(|(_, value)| !value.is_null()) {
         match key.as_str() {
-            "email" => *value = Value::from(pseudonym.email().as_str()),
+            "email" => *value = Value::from(identity.email().as_str()),
             "name" if !is_company => *value = name.clone(),
             "billing_name" => *value = name.clone(),
             "billing_address" | "owner_email" => *value = Value::Null,
@@ -111,16 +111,17 @@ mod tests {
 
     #[test]
     fn a_scrubbed_image_names_nobody() {
-        let pseudonym = Pseudonym::draw(&mut ExecutionContext::new(Timestamp::from_micros(1), [3; 32]));
+        let identity =
+            AnonymousIdentity::generate(&mut ExecutionContext::new(Timestamp::from_micros(1), [3; 32]));
         let image = r#"{"id":"x","email":"ada@example.com","name":"Ada","owner_email":"ada@home.example","billing_name":"Ada L",
             "billing_address":{"line1":"1 Street"},"external_id":"a-1","tax_id":null}"#;
-        let text = scrubbed(image, &pseudonym).unwrap();
+        let text = anonymize_image(image, &identity).unwrap();
         for gone in ["ada", "Ada", "Street"] {
             assert!(!text.contains(gone), "{text}");
         }
         assert!(text.contains("a-1") && text.contains("@anonymized.invalid"), "{text}");
         let company =
-            scrubbed(r#"{"email":null,"name":"Acme","tax_id":["FR1","eu_vat"]}"#, &pseudonym).unwrap();
+            anonymize_image(r#"{"email":null,"name":"Acme","tax_id":["FR1","eu_vat"]}"#, &identity).unwrap();
         assert_eq!(company, r#"{"email":null,"name":"Acme","tax_id":["FR1","eu_vat"]}"#);
     }
 }

@@ -11,14 +11,14 @@ const DOMAIN: &str = "@anonymized.invalid";
 
 /// What stands in the place of a name and an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pseudonym {
+pub struct AnonymousIdentity {
     email: EmailAddress,
     name: Option<PersonName>,
 }
 
-impl Pseudonym {
+impl AnonymousIdentity {
     /// A new one, which belongs to nobody: no mail reaches a domain under `invalid` (RFC 2606).
-    pub fn draw(context: &mut ExecutionContext) -> Self {
+    pub fn generate(context: &mut ExecutionContext) -> Self {
         let text = context.random_hex();
         let address = format!("{text}{DOMAIN}");
         Self {
@@ -54,17 +54,17 @@ impl Pseudonym {
 
 /// A customer that no longer says who it was. The name of one with a tax number is a company's and stays.
 #[must_use]
-pub fn anonymized(customer: &Customer, pseudonym: &Pseudonym) -> Customer {
+pub fn anonymize_customer(customer: &Customer, identity: &AnonymousIdentity) -> Customer {
     let name = if customer.tax_id.is_some() {
         customer.name.clone()
     } else {
-        customer.name.as_ref().and(pseudonym.name.clone())
+        customer.name.as_ref().and(identity.name.clone())
     };
     Customer {
-        email: customer.email.as_ref().map(|_| pseudonym.email.clone()),
+        email: customer.email.as_ref().map(|_| identity.email.clone()),
         email_verified: false,
         name,
-        billing_name: customer.billing_name.as_ref().and(pseudonym.name.clone()),
+        billing_name: customer.billing_name.as_ref().and(identity.name.clone()),
         billing_address: None,
         owner_email: None,
         ..customer.clone()
@@ -73,10 +73,10 @@ pub fn anonymized(customer: &Customer, pseudonym: &Pseudonym) -> Customer {
 
 /// A member of such a customer.
 #[must_use]
-pub fn anonymized_member(member: &Member, pseudonym: &Pseudonym) -> Member {
+pub fn anonymize_member(member: &Member, identity: &AnonymousIdentity) -> Member {
     Member {
-        email: pseudonym.email.clone(),
-        name: member.name.as_ref().and(pseudonym.name.clone()),
+        email: identity.email.clone(),
+        name: member.name.as_ref().and(identity.name.clone()),
         ..member.clone()
     }
 }
@@ -127,11 +127,11 @@ mod tests {
         fn nothing_of_the_person_is_left(name in "Secret [a-z]{1,12}", taxed: bool, seed: [u8; 32]) {
             let mut context = ExecutionContext::new(Timestamp::from_micros(1), seed);
             let (before, owner) = customer(&name, taxed, &mut context);
-            let pseudonym = Pseudonym::draw(&mut context);
-            let after = anonymized(&before, &pseudonym);
-            let member = anonymized_member(&owner, &pseudonym);
-            prop_assert!(Pseudonym::is_address(member.email.as_str()));
-            prop_assert!(!Pseudonym::is_address("secret.person@example.com") && !Pseudonym::is_name(&name));
+            let identity = AnonymousIdentity::generate(&mut context);
+            let after = anonymize_customer(&before, &identity);
+            let member = anonymize_member(&owner, &identity);
+            prop_assert!(AnonymousIdentity::is_address(member.email.as_str()));
+            prop_assert!(!AnonymousIdentity::is_address("secret.person@example.com") && !AnonymousIdentity::is_name(&name));
             let text = format!("{after:?}{member:?}").to_lowercase();
             prop_assert!(!text.contains("secret.person") && !text.contains("rue de") && !text.contains("billing secret"));
             prop_assert_eq!(after.name == before.name, taxed);

@@ -6,7 +6,7 @@
 mod anonymize;
 mod decide;
 
-pub use anonymize::{Pseudonym, anonymized, anonymized_member};
+pub use anonymize::{AnonymousIdentity, anonymize_customer, anonymize_member};
 pub use decide::{CreateFacts, Created, UpdateFacts, confirm_email, create, owner_follows, update};
 
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! What was written down and told about customers that are forgotten names nobody.
 
 use serde_json::{Map, Value};
-use tenantry_core::customer::Pseudonym;
+use tenantry_core::customer::AnonymousIdentity;
 
 use super::{Finding, Parts, Rule};
 use crate::catalogue::Catalog;
@@ -94,9 +94,9 @@ fn says_who(row: &Map<String, Value>) -> bool {
     let is_company = row.get("tax_id").is_some_and(|tax_id| !tax_id.is_null());
     row.iter().any(|(key, value)| match (key.as_str(), value) {
         (_, Value::Null) => false,
-        ("email" | "owner_email", Value::String(text)) => !Pseudonym::is_address(text),
-        ("name", Value::String(text)) => !is_company && !Pseudonym::is_name(text),
-        ("billing_name", Value::String(text)) => !Pseudonym::is_name(text),
+        ("email" | "owner_email", Value::String(text)) => !AnonymousIdentity::is_address(text),
+        ("name", Value::String(text)) => !is_company && !AnonymousIdentity::is_name(text),
+        ("billing_name", Value::String(text)) => !AnonymousIdentity::is_name(text),
         ("billing_address", _) => true,
         _ => false,
     })
