@@ -7,7 +7,7 @@ use tenantry_core::audit::Actor;
 use tenantry_core::ids::{OrganizationId, TokenId, UserId, UserTokenId};
 use tenantry_core::portal::CustomerSession;
 use tenantry_core::team::TeamRole;
-use tenantry_core::token::{Permission, Scopes};
+use tenantry_core::token::{RequiredScope, Scopes};
 use tenantry_core::values::IpAllowList;
 use tenantry_store::CredentialOwner;
 
@@ -102,7 +102,7 @@ impl Caller {
 
     /// Whether the credential's scopes allow it.
     #[must_use]
-    pub fn allows(&self, permission: Permission) -> bool {
+    pub fn allows(&self, permission: RequiredScope) -> bool {
         self.scopes.allow(permission)
     }
 

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::team::{Right, TeamError, TeamFacts, TeamMember, TeamRole, remove};
-use tenantry_core::token::{Permission, Scope, Scopes, Secret, SecretKind};
+use tenantry_core::token::{RequiredScope, Scope, Scopes, Secret, SecretKind};
 use tenantry_core::{ExecutionContext, Timestamp};
 use uuid::Uuid;
 
@@ -155,7 +155,7 @@ proptest! {
     fn a_permission_is_granted_by_its_scope_or_by_everything(scopes in scopes()) {
         for name in STATIC {
             let held = scopes.as_slice().iter().any(|scope| scope.as_str() == name || scope.as_str() == "*");
-            prop_assert_eq!(scopes.allow(Permission::new(name)), held, "{}", name);
+            prop_assert_eq!(scopes.allow(RequiredScope::new(name)), held, "{}", name);
         }
     }
 
@@ -164,7 +164,7 @@ proptest! {
         prop_assert!(strong.cover(&strong));
         if strong.cover(&weak) {
             for name in STATIC {
-                let permission = Permission::new(name);
+                let permission = RequiredScope::new(name);
                 prop_assert!(strong.allow(permission) || !weak.allow(permission), "{}", name);
             }
         }

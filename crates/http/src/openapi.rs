@@ -3,7 +3,7 @@
 use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
-use tenantry_core::token::Permission;
+use tenantry_core::token::RequiredScope;
 
 use crate::limits;
 use crate::route::{Access, Endpoint, Parameter};
@@ -224,7 +224,7 @@ fn schemes(dialect: Dialect) -> Value {
 }
 
 fn security(access: Access) -> Value {
-    let names = |permissions: &[Permission]| {
+    let names = |permissions: &[RequiredScope]| {
         permissions.iter().map(|permission| permission.as_str()).collect::<Vec<_>>()
     };
     match access {

@@ -19,7 +19,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use schemars::SchemaGenerator;
 use tenantry_app::{App, AuthenticationError, Caller, Error, Principal};
-use tenantry_core::token::Permission;
+use tenantry_core::token::RequiredScope;
 use tenantry_store::StoreError;
 
 use crate::call::{self, Call};
@@ -67,24 +67,24 @@ pub(crate) enum Access {
     /// Whoever has a token.
     AnyToken,
     /// A token of an organization or a person with one of these permissions.
-    Scoped(&'static [Permission]),
+    Scoped(&'static [RequiredScope]),
     /// A token of a person with one of these permissions.
-    UserScoped(&'static [Permission]),
+    UserScoped(&'static [RequiredScope]),
     /// A token of a person with one of the first permissions, or of an organization with one of the second.
     BySubject {
         /// For a person's.
-        user: &'static [Permission],
+        user: &'static [RequiredScope],
         /// For an organization's.
-        organization: &'static [Permission],
+        organization: &'static [RequiredScope],
     },
     /// A token with the permission, for the account in the path.
-    Account(Permission),
+    Account(RequiredScope),
     /// The same, for the sub-accounts of the account in the path, which may itself be suspended.
-    Parent(Permission),
+    Parent(RequiredScope),
     /// A session of the portal with one of these permissions.
-    Portal(&'static [Permission]),
+    Portal(&'static [RequiredScope]),
     /// A member's session of the portal with one of these permissions.
-    PortalMember(&'static [Permission]),
+    PortalMember(&'static [RequiredScope]),
     /// Anybody: a token is not even looked at.
     Public,
 }
@@ -101,7 +101,7 @@ pub(crate) enum Rejection {
     /// A token that may not be used from where the request comes.
     AddressNotAllowed,
     /// A token without the scope.
-    InsufficientScope(Vec<Permission>),
+    InsufficientScope(Vec<RequiredScope>),
     /// A malformed account id in the path.
     BadAccount,
     /// A path that is not text.
@@ -369,7 +369,7 @@ fn authorize(call: &Call) -> Result<(), Rejection> {
     }
 }
 
-fn any_of(permissions: &[Permission], caller: &Caller) -> Result<(), Rejection> {
+fn any_of(permissions: &[RequiredScope], caller: &Caller) -> Result<(), Rejection> {
     let allowed = permissions.iter().any(|permission| caller.allows(*permission));
     if allowed { Ok(()) } else { Err(Rejection::InsufficientScope(permissions.to_vec())) }
 }

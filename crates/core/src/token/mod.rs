@@ -12,7 +12,7 @@ mod secret;
 pub use decide::{CreateFacts, NewAccessToken, TokenChange, TokenError, create, last_use_is_stale, update};
 pub use grants::ScopeGrants;
 pub use key::{KeyChange, KeyFacts, change_key};
-pub use scope::{Permission, Scope, Scopes};
+pub use scope::{RequiredScope, Scope, Scopes};
 pub use secret::{Secret, SecretKind, TokenHash, public_key};
 
 use serde::Serialize;

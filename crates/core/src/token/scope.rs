@@ -195,9 +195,9 @@ impl fmt::Display for Scope {
 
 /// What an operation asks of its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Permission(&'static str);
+pub struct RequiredScope(&'static str);
 
-impl Permission {
+impl RequiredScope {
     /// The permission that the scope of this name grants.
     #[must_use]
     pub const fn new(scope: &'static str) -> Self {
@@ -268,7 +268,7 @@ impl Scopes {
 
     /// Whether the token may do what needs `permission`.
     #[must_use]
-    pub fn allow(&self, permission: Permission) -> bool {
+    pub fn allow(&self, permission: RequiredScope) -> bool {
         self.0.iter().any(|scope| scope.0 == EVERYTHING || scope.0 == permission.0)
     }
 

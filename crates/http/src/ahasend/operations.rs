@@ -1,6 +1,6 @@
 //! The dialect's operations: what is served, documented and checked.
 
-use tenantry_core::token::Permission;
+use tenantry_core::token::RequiredScope;
 
 use super::accounts::{self, AccountView, Message, UpdateAccountRequest};
 use super::members::{self, AccountMembers, AddMemberRequest, UserAccount};
@@ -36,12 +36,12 @@ pub(super) const fn operation(
 }
 
 pub(super) const fn account(scope: &'static str) -> Access {
-    Access::Account(Permission::new(scope))
+    Access::Account(RequiredScope::new(scope))
 }
 
 /// For the sub-accounts of an account.
 pub(super) const fn parent(scope: &'static str) -> Access {
-    Access::Parent(Permission::new(scope))
+    Access::Parent(RequiredScope::new(scope))
 }
 
 /// Every operation of the dialect but those on sub-accounts.

@@ -2,7 +2,7 @@
 //! organization, and its access tokens.
 
 use serde_json::{Value, json};
-use tenantry_core::token::Permission;
+use tenantry_core::token::RequiredScope;
 
 use super::access_tokens::{
     self, AccessTokenCreated, AccessTokenView, OrganizationAccessTokenCreate, OrganizationAccessTokenUpdate,
@@ -18,17 +18,17 @@ use super::team::{
 use crate::route::{Access, Endpoint, Method, Parameter, handler, schema};
 
 const TOKENS_READ: Access = Access::Scoped(&[
-    Permission::new("organization_access_tokens:read"),
-    Permission::new("organization_access_tokens:write"),
+    RequiredScope::new("organization_access_tokens:read"),
+    RequiredScope::new("organization_access_tokens:write"),
 ]);
-const TOKENS_WRITE: Access = Access::Scoped(&[Permission::new("organization_access_tokens:write")]);
-const TEAM_WRITE: Access = Access::Scoped(&[Permission::new("organizations:write")]);
+const TOKENS_WRITE: Access = Access::Scoped(&[RequiredScope::new("organization_access_tokens:write")]);
+const TEAM_WRITE: Access = Access::Scoped(&[RequiredScope::new("organizations:write")]);
 /// What a person does for themselves, or to another person.
-const TEAM_PERSON: Access = Access::UserScoped(&[Permission::new("organizations:write")]);
+const TEAM_PERSON: Access = Access::UserScoped(&[RequiredScope::new("organizations:write")]);
 /// For an organization's token, `members:write` is about the members of customers.
 const TEAM_ROLE: Access = Access::BySubject {
-    user: &[Permission::new("members:write")],
-    organization: &[Permission::new("organizations:write")],
+    user: &[RequiredScope::new("members:write")],
+    organization: &[RequiredScope::new("organizations:write")],
 };
 
 const ORGANIZATIONS: Parameter = query(

@@ -8,7 +8,7 @@ use tenantry_app::{Error, Right};
 use tenantry_core::customer::{CustomerError, CustomerViolation};
 use tenantry_core::member::MemberError;
 use tenantry_core::organization::OrganizationViolation;
-use tenantry_core::token::Permission;
+use tenantry_core::token::RequiredScope;
 use tenantry_core::webhook::WebhookError;
 
 use super::{access_tokens, team};
@@ -349,7 +349,7 @@ pub(super) fn refuse(refused: Rejection) -> Response {
 }
 
 /// The shape, and the words, of RFC 6750 section 3.1, which clients compare.
-fn oauth(status: StatusCode, code: &str, description: &str, scopes: &[Permission]) -> Response {
+fn oauth(status: StatusCode, code: &str, description: &str, scopes: &[RequiredScope]) -> Response {
     let mut response = answer(status, &json!({"error": code, "error_description": description}));
     let scopes: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
     let scope = if scopes.is_empty() { String::new() } else { format!(" scope=\"{}\",", scopes.join(" ")) };

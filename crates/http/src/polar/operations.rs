@@ -1,7 +1,7 @@
 //! The dialect's operations: what is served, documented and checked.
 
 use serde_json::json;
-use tenantry_core::token::Permission;
+use tenantry_core::token::RequiredScope;
 
 use super::customers::{self, CustomerCreateBody, CustomerUpdateBody, CustomerView};
 use super::members::{self, CustomerMemberCreateBody, MemberCreateBody, MemberUpdateBody, MemberView};
@@ -13,19 +13,19 @@ use super::webhooks_input::{CODE_CLASSES, EndpointCreateBody, EndpointUpdateBody
 use crate::route::{Access, Endpoint, JSON, Method, Parameter, handler, schema};
 
 const MEMBERS_READ: Access =
-    Access::Scoped(&[Permission::new("members:read"), Permission::new("members:write")]);
-const MEMBERS_WRITE: Access = Access::Scoped(&[Permission::new("members:write")]);
+    Access::Scoped(&[RequiredScope::new("members:read"), RequiredScope::new("members:write")]);
+const MEMBERS_WRITE: Access = Access::Scoped(&[RequiredScope::new("members:write")]);
 pub(super) const CUSTOMERS_READ: Access =
-    Access::Scoped(&[Permission::new("customers:read"), Permission::new("customers:write")]);
-const CUSTOMERS_WRITE: Access = Access::Scoped(&[Permission::new("customers:write")]);
+    Access::Scoped(&[RequiredScope::new("customers:read"), RequiredScope::new("customers:write")]);
+const CUSTOMERS_WRITE: Access = Access::Scoped(&[RequiredScope::new("customers:write")]);
 pub(super) const ORGANIZATIONS_READ: Access =
-    Access::Scoped(&[Permission::new("organizations:read"), Permission::new("organizations:write")]);
-const ORGANIZATIONS_WRITE: Access = Access::Scoped(&[Permission::new("organizations:write")]);
-const ORGANIZATIONS_CREATE: Access = Access::UserScoped(&[Permission::new("organizations:write")]);
+    Access::Scoped(&[RequiredScope::new("organizations:read"), RequiredScope::new("organizations:write")]);
+const ORGANIZATIONS_WRITE: Access = Access::Scoped(&[RequiredScope::new("organizations:write")]);
+const ORGANIZATIONS_CREATE: Access = Access::UserScoped(&[RequiredScope::new("organizations:write")]);
 
 const WEBHOOKS_READ: Access =
-    Access::Scoped(&[Permission::new("webhooks:read"), Permission::new("webhooks:write")]);
-const WEBHOOKS_WRITE: Access = Access::Scoped(&[Permission::new("webhooks:write")]);
+    Access::Scoped(&[RequiredScope::new("webhooks:read"), RequiredScope::new("webhooks:write")]);
+const WEBHOOKS_WRITE: Access = Access::Scoped(&[RequiredScope::new("webhooks:write")]);
 
 pub(super) const fn query(
     name: &'static str,

@@ -1,7 +1,7 @@
 //! The operations of the customer portal, and the one that lets customers in.
 
 use serde_json::{Value, json};
-use tenantry_core::token::Permission;
+use tenantry_core::token::RequiredScope;
 
 use super::operations::{operation, query};
 use super::page::{LIMIT, ListResource, PAGE};
@@ -13,11 +13,13 @@ use super::portal_members::{self, PortalMemberCreateBody, PortalMemberUpdateBody
 use super::sessions::{self, CustomerSessionView, SessionCreateBody};
 use crate::route::{Access, Endpoint, Method, handler, schema};
 
-const SESSIONS_WRITE: Access = Access::Scoped(&[Permission::new("customer_sessions:write")]);
-const PORTAL_READ: Access =
-    Access::Portal(&[Permission::new("customer_portal:read"), Permission::new("customer_portal:write")]);
-const PORTAL_WRITE: Access = Access::Portal(&[Permission::new("customer_portal:write")]);
-const MEMBERS: Access = Access::PortalMember(&[Permission::new("customer_portal:write")]);
+const SESSIONS_WRITE: Access = Access::Scoped(&[RequiredScope::new("customer_sessions:write")]);
+const PORTAL_READ: Access = Access::Portal(&[
+    RequiredScope::new("customer_portal:read"),
+    RequiredScope::new("customer_portal:write"),
+]);
+const PORTAL_WRITE: Access = Access::Portal(&[RequiredScope::new("customer_portal:write")]);
+const MEMBERS: Access = Access::PortalMember(&[RequiredScope::new("customer_portal:write")]);
 
 /// Every operation of the portal.
 pub(super) static ALL: &[Endpoint] = &[

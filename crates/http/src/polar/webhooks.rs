@@ -10,7 +10,7 @@ use tenantry_app::webhooks::{
 };
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{OrganizationId, WebhookDeliveryId, WebhookEndpointId, WebhookEventId};
-use tenantry_core::token::Permission;
+use tenantry_core::token::RequiredScope;
 use tenantry_core::webhook::{EndpointChange, EventState, EventType, NewEndpoint, WebhookEndpoint};
 use tenantry_store::{WebhookDeliveryFilter, WebhookDeliveryShown};
 
@@ -66,7 +66,7 @@ pub(crate) struct EndpointView<'a> {
 
 impl<'a> EndpointView<'a> {
     fn new(endpoint: &'a WebhookEndpoint, call: &Call) -> Self {
-        let write = Permission::new("webhooks:write");
+        let write = RequiredScope::new("webhooks:write");
         let may_see = call.caller.as_ref().is_some_and(|caller| caller.allows(write));
         let open = Self::open(endpoint);
         Self { secret: if may_see { open.secret } else { MASKED }, ..open }
