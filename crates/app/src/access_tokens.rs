@@ -12,7 +12,7 @@ use tenantry_core::{ExecutionContext, Timestamp};
 use tenantry_store::{AccessTokenKey, Order, Page, Paged, StoreError, TokenUse, Tx, UseCase};
 
 use crate::tokens::{IssuedToken, record};
-use crate::{App, Error, HashKey, Requester, Right, limits};
+use crate::{App, Error, HashKey, Requester, TeamPermission, limits};
 
 /// Makes a token of an organization for somebody who may; it can do no more than its maker.
 #[derive(Clone)]
@@ -42,7 +42,7 @@ impl UseCase for AccessTokenCreate {
     ) -> Result<IssuedToken<AccessToken>, Error> {
         let Self { by, organization, new, hash_key } = self;
         let organization = by.organization_for(*organization)?;
-        by.check(organization, Right::ManageOrganization)?;
+        by.check(organization, TeamPermission::ManageOrganization)?;
         let facts = CreateFacts { organization, held: by.scopes(), created_by: by.person() };
         let id = TokenId::new(context.uuid());
         let token = token::create(facts, new.clone(), id, context.now())?;
@@ -111,7 +111,7 @@ impl UseCase for AccessTokenDelete {
 
 /// The token of this id in one of the organizations that the requester manages.
 async fn find(tx: &mut Tx<'_>, by: &Requester, id: TokenId) -> Result<AccessToken, Error> {
-    for organization in by.organizations_with(Right::ManageOrganization) {
+    for organization in by.organizations_with(TeamPermission::ManageOrganization) {
         if let Some(token) = tx.access_token_for_update(organization, id).await? {
             return Ok(token);
         }
@@ -170,7 +170,7 @@ impl App {
         order: &[Order<AccessTokenKey>],
         page: Page,
     ) -> Result<Paged<AccessToken>, Error> {
-        let managed = by.organizations_with(Right::ManageOrganization);
+        let managed = by.organizations_with(TeamPermission::ManageOrganization);
         let shown: Vec<OrganizationId> =
             managed.filter(|organization| wanted.is_empty() || wanted.contains(organization)).collect();
         Ok(self.store.reader()?.tx()?.access_tokens(&shown, order, page).await?)

@@ -3,7 +3,7 @@
 use tenantry_core::ids::OrganizationId;
 use tenantry_store::Tx;
 
-use crate::{Error, Requester, Right, sub_accounts};
+use crate::{Error, Requester, TeamPermission, sub_accounts};
 
 /// The account that an operation is about, and how the caller reaches it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +66,6 @@ fn managed(by: &Requester, own: OrganizationId) -> Result<OrganizationId, Error>
     if !by.reaches(own) {
         return Err(Error::OrganizationNotFound);
     }
-    by.check(own, Right::ManageOrganization)?;
+    by.check(own, TeamPermission::ManageOrganization)?;
     Ok(own)
 }

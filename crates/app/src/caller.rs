@@ -11,7 +11,7 @@ use tenantry_core::token::{RequiredScope, Scopes};
 use tenantry_core::values::IpAllowList;
 use tenantry_store::CredentialOwner;
 
-use crate::{Error, Right};
+use crate::{Error, TeamPermission};
 
 /// Whom a credential acts for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -232,9 +232,9 @@ impl Requester {
     }
 
     /// The organizations within reach in which the caller has a right.
-    pub fn organizations_with(&self, right: Right) -> impl Iterator<Item = OrganizationId> {
+    pub fn organizations_with(&self, permission: TeamPermission) -> impl Iterator<Item = OrganizationId> {
         let organizations = self.organizations().iter().copied();
-        organizations.filter(move |organization| self.check(*organization, right).is_ok())
+        organizations.filter(move |organization| self.check(*organization, permission).is_ok())
     }
 
     /// The scopes that the requester holds, and so can give.
@@ -268,19 +268,23 @@ impl Requester {
     ///
     /// # Errors
     /// [`Error::NotPermitted`].
-    pub fn check(&self, organization: OrganizationId, right: Right) -> Result<(), Error> {
+    pub fn check(&self, organization: OrganizationId, permission: TeamPermission) -> Result<(), Error> {
         let caller = match &self.reach {
             Reach::Everything => return Ok(()),
-            Reach::Nothing => return Err(Error::NotPermitted(right)),
+            Reach::Nothing => return Err(Error::NotPermitted(permission)),
             Reach::Own(caller) => caller,
         };
         let roles = match &caller.subject {
             Principal::Organization { .. } => return Ok(()),
             Principal::User { roles, .. } => roles,
-            Principal::Customer(_) | Principal::Member(_) => return Err(Error::NotPermitted(right)),
+            Principal::Customer(_) | Principal::Member(_) => return Err(Error::NotPermitted(permission)),
         };
         let role = roles.iter().find(|(id, _)| *id == organization).map(|(_, role)| role);
-        if role.is_some_and(|role| role.may(right)) { Ok(()) } else { Err(Error::NotPermitted(right)) }
+        if role.is_some_and(|role| role.grants(permission)) {
+            Ok(())
+        } else {
+            Err(Error::NotPermitted(permission))
+        }
     }
 
     /// The organization that a new row belongs to: the token's own, or the one that a person names.

@@ -11,7 +11,7 @@ use tenantry_store::{CustomerFilter, ListQuery, Page, Paged, StoreError, Tx, Use
 use crate::anonymize::anonymize;
 use crate::changes::{self, Change};
 use crate::members::{self, CustomerName, Hold};
-use crate::{App, Error, Requester, Right, limits};
+use crate::{App, Error, Requester, TeamPermission, limits};
 
 /// Creates a customer and its owner.
 #[derive(Debug, Clone)]
@@ -35,7 +35,7 @@ impl UseCase for CustomerCreate {
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Customer, Error> {
         let Self { by, organization, new } = self;
         let organization = by.organization_for(*organization)?;
-        by.check(organization, Right::ManageCustomers)?;
+        by.check(organization, TeamPermission::ManageCustomers)?;
         let email_taken = match &new.email {
             Some(email) => tx.customer_email_taken(organization, email, None).await?,
             None => false,
@@ -78,7 +78,7 @@ impl UseCase for CustomerUpdate {
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Customer, Error> {
         let Self { by, customer: name, change } = self;
         let before = members::customer(tx, by, name, Hold::Yes).await?.ok_or(CustomerError::NotFound)?;
-        by.check(before.organization, Right::ManageCustomers)?;
+        by.check(before.organization, TeamPermission::ManageCustomers)?;
         self::change(tx, context, by, before, change).await
     }
 }
@@ -156,10 +156,10 @@ impl UseCase for CustomerDelete {
         let Some(customer) = members::customer(tx, by, name, Hold::Yes).await? else {
             let gone = if *forget { deleted(tx, by, name).await? } else { None };
             let gone = gone.ok_or(CustomerError::NotFound)?;
-            by.check(gone.organization, Right::ManageCustomers)?;
+            by.check(gone.organization, TeamPermission::ManageCustomers)?;
             return anonymize(tx, context, by, &gone).await;
         };
-        by.check(customer.organization, Right::ManageCustomers)?;
+        by.check(customer.organization, TeamPermission::ManageCustomers)?;
         let now = context.now();
         let members = tx.members_of_customer(customer.organization, customer.id).await?;
         tx.members_delete(customer.organization, customer.id, members.len(), now).await?;
@@ -179,7 +179,7 @@ impl UseCase for CustomerDelete {
 /// The deleted customer of that name that still says who it was.
 async fn deleted(tx: &mut Tx<'_>, by: &Requester, name: &CustomerName) -> Result<Option<Customer>, Error> {
     let CustomerName::Id(id) = name else { return Ok(None) };
-    for organization in by.organizations_with(Right::ReadCustomers) {
+    for organization in by.organizations_with(TeamPermission::ReadCustomers) {
         if let Some(customer) = tx.customer_deleted(organization, *id).await? {
             return Ok(Some(customer));
         }

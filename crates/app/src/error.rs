@@ -5,7 +5,7 @@ use tenantry_core::ids::OrganizationId;
 use tenantry_core::member::MemberError;
 use tenantry_core::organization::{OrganizationViolation, SubAccountError};
 use tenantry_core::portal::PortalError;
-use tenantry_core::team::{Right, TeamError};
+use tenantry_core::team::{TeamError, TeamPermission};
 use tenantry_core::token::TokenError;
 use tenantry_core::webhook::WebhookError;
 use tenantry_store::StoreError;
@@ -48,7 +48,7 @@ pub enum Error {
     TokenNotFound,
     /// The person's role in the organization does not allow it.
     #[error("the caller's role does not allow this")]
-    NotPermitted(Right),
+    NotPermitted(TeamPermission),
     /// Customers of several of the caller's organizations share the external id.
     #[error("several customers share this external id")]
     AmbiguousCustomer,

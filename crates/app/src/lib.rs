@@ -37,7 +37,7 @@ pub use caller::{Caller, Principal, Requester};
 pub use credentials::AuthenticationError;
 pub use error::Error;
 pub use secrets::{HashKey, KeyCheck, moments};
-pub use tenantry_core::team::Right;
+pub use tenantry_core::team::TeamPermission;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};

@@ -11,7 +11,7 @@ use tenantry_core::values::ExternalId;
 use tenantry_store::{ListQuery, MemberConflicts, MemberFilter, Page, Paged, StoreError, Tx, UseCase};
 
 use crate::changes::{self, Change};
-use crate::{App, Error, Requester, Right};
+use crate::{App, Error, Requester, TeamPermission};
 
 /// How a request names a customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub(crate) async fn customer(
     hold: Hold,
 ) -> Result<Option<Customer>, Error> {
     let mut found = None;
-    for organization in by.organizations_with(Right::ReadCustomers) {
+    for organization in by.organizations_with(TeamPermission::ReadCustomers) {
         let id = match name {
             CustomerName::Id(id) => Some(*id),
             CustomerName::External(external_id) => {
@@ -123,7 +123,7 @@ impl UseCase for MemberCreate {
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Member, Error> {
         let Self { by, customer: name, new } = self;
         let customer = customer(tx, by, name, Hold::Yes).await?.ok_or(MemberError::CustomerNotFound)?;
-        by.check(customer.organization, Right::ManageCustomers)?;
+        by.check(customer.organization, TeamPermission::ManageCustomers)?;
         add(tx, context, by, customer, new).await
     }
 }
@@ -261,7 +261,7 @@ async fn held(tx: &mut Tx<'_>, by: &Requester, name: &MemberName) -> Result<(Mem
     let customer = tx.customer_for_update(found.organization, found.customer_id).await?;
     let customer = customer.ok_or(MemberError::NotFound)?;
     let member = tx.member(found.organization, found.id).await?.ok_or(MemberError::NotFound)?;
-    by.check(member.organization, Right::ManageCustomers)?;
+    by.check(member.organization, TeamPermission::ManageCustomers)?;
     Ok((member, customer))
 }
 

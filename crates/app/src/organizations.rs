@@ -12,7 +12,7 @@ use tenantry_core::values::{EmailAddress, PersonName};
 use tenantry_store::{OrganizationFilter, Page, Paged, Tx, UseCase};
 
 use crate::changes::{self, Change};
-use crate::{App, Error, Requester, Right};
+use crate::{App, Error, Requester, TeamPermission};
 
 /// Who will own a new organization.
 #[derive(Debug, Clone)]
@@ -137,7 +137,7 @@ impl UseCase for OrganizationUpdate {
         let Self { by, id, change } = self;
         let before = if by.reaches(*id) { tx.organization_for_update(*id).await? } else { None };
         let before = before.ok_or(Error::OrganizationNotFound)?;
-        by.check(*id, Right::ManageOrganization)?;
+        by.check(*id, TeamPermission::ManageOrganization)?;
         let after = organization::update(&before, change.clone(), context.now())
             .map_err(Error::OrganizationInvalid)?;
         if after != before {

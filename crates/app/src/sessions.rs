@@ -12,7 +12,7 @@ use tenantry_core::values::{EmailAddress, HttpUrl};
 use tenantry_store::{Tx, UseCase};
 
 use crate::members::{self, CustomerName, Hold};
-use crate::{App, Error, HashKey, Requester, Right, limits};
+use crate::{App, Error, HashKey, Requester, TeamPermission, limits};
 
 /// Begins a session for a customer, or for one of its members.
 #[derive(Clone)]
@@ -57,7 +57,7 @@ impl UseCase for SessionCreate {
         let customer = members::customer(tx, by, name, Hold::Yes).await?;
         let customer = customer.ok_or_else(|| PortalError::CustomerUnknown(named_as(name)))?;
         let organization = customer.organization;
-        by.check(organization, Right::ManageCustomers)?;
+        by.check(organization, TeamPermission::ManageCustomers)?;
         let tenant = tx.organization(organization).await?.ok_or(Error::OrganizationNotFound)?;
         let member = match named {
             Some(MemberSelector::Id(id)) => tx.member(organization, *id).await?,

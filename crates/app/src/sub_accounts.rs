@@ -12,7 +12,7 @@ use tenantry_core::{ExecutionContext, Timestamp};
 use tenantry_store::{Keyset, KeysetPage, StoreError, Tx, UseCase};
 
 use crate::changes::{self, Change};
-use crate::{App, Error, Requester, Right, limits, suspension, team};
+use crate::{App, Error, Requester, TeamPermission, limits, suspension, team};
 
 /// A sub-account and what its parent is told of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub(crate) async fn parent(
         false => None,
     };
     let parent = found.ok_or(Error::OrganizationNotFound)?;
-    by.check(id, Right::ManageOrganization)?;
+    by.check(id, TeamPermission::ManageOrganization)?;
     check_parent(&parent)?;
     Ok(parent)
 }

@@ -10,7 +10,7 @@ use tenantry_store::{StoreError, Tx, UseCase};
 use crate::changes::{self, Change};
 use crate::mails::{self, NewMail};
 use crate::organizations::person;
-use crate::{App, Error, Requester, Right};
+use crate::{App, Error, Requester, TeamPermission};
 
 /// Adds a person to the team; who is not known by that address becomes a user.
 #[derive(Debug, Clone)]
@@ -33,7 +33,7 @@ impl UseCase for TeamMemberAdd {
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<TeamMember, Error> {
         let Self { by, organization, new } = self;
-        by.check(*organization, Right::ManageTeam)?;
+        by.check(*organization, TeamPermission::ManageTeam)?;
         match add(tx, context, by, *organization, new).await? {
             (member, _, true) => Ok(member),
             (_, _, false) => Err(TeamError::AlreadyMember.into()),
@@ -66,7 +66,7 @@ impl UseCase for TeamMemberInvite {
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<MembershipOutcome, Error> {
         let Self { by, organization, new } = self;
         reached(by, *organization)?;
-        by.check(*organization, Right::ManageTeam)?;
+        by.check(*organization, TeamPermission::ManageTeam)?;
         add(tx, context, by, *organization, new).await
     }
 }
@@ -169,7 +169,7 @@ impl UseCase for TeamMemberRemove {
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
         let Self { by, organization, user, may_leave } = self;
         reached(by, *organization)?;
-        by.check(*organization, Right::ManageTeam)?;
+        by.check(*organization, TeamPermission::ManageTeam)?;
         let facts = facts(tx, *organization, *user).await?;
         team::remove(&facts, by.person().filter(|_| !may_leave))?;
         part(tx, context, by, &facts.member).await
@@ -241,7 +241,7 @@ impl UseCase for TeamMemberSetRole {
     ) -> Result<(TeamMember, EmailAddress), Error> {
         let Self { by, organization, user, change } = self;
         reached(by, *organization)?;
-        by.check(*organization, Right::ManageTeam)?;
+        by.check(*organization, TeamPermission::ManageTeam)?;
         let facts = facts(tx, *organization, *user).await?;
         let before = facts.member.clone();
         let after = team::set_role(facts, *change, context.now())?;
@@ -273,7 +273,7 @@ impl App {
     /// # Errors
     /// [`Error::NotPermitted`], or a fault.
     pub async fn team(&self, by: &Requester, organization: OrganizationId) -> Result<Vec<TeamMember>, Error> {
-        by.check(organization, Right::ReadTeam)?;
+        by.check(organization, TeamPermission::ReadTeam)?;
         Ok(self.store.reader()?.tx()?.team(organization).await?)
     }
 
@@ -287,7 +287,7 @@ impl App {
         organization: OrganizationId,
     ) -> Result<Vec<(TeamMember, EmailAddress)>, Error> {
         reached(by, organization)?;
-        by.check(organization, Right::ReadTeam)?;
+        by.check(organization, TeamPermission::ReadTeam)?;
         Ok(self.store.reader()?.tx()?.team_people(organization).await?)
     }
 }

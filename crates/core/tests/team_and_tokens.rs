@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use proptest::sample::Index;
 use tenantry_core::ids::{OrganizationId, UserId};
-use tenantry_core::team::{Right, TeamError, TeamFacts, TeamMember, TeamRole, remove};
+use tenantry_core::team::{TeamError, TeamFacts, TeamMember, TeamPermission, TeamRole, remove};
 use tenantry_core::token::{RequiredScope, Scope, Scopes, Secret, SecretKind};
 use tenantry_core::{ExecutionContext, Timestamp};
 use uuid::Uuid;
@@ -40,13 +40,16 @@ fn team_role_names_read_back_and_rights_nest() {
     for role in TeamRole::ALL {
         assert_eq!(TeamRole::from_name(role.as_str()), Some(role));
         assert_eq!(serde_json::to_string(&role).unwrap(), format!("{:?}", role.as_str()));
-        assert!(role.may(Right::ManageCustomers) || !role.may(Right::ManageOrganization), "{role:?}");
+        assert!(
+            role.grants(TeamPermission::ManageCustomers) || !role.grants(TeamPermission::ManageOrganization),
+            "{role:?}"
+        );
     }
     let organization: Vec<_> =
-        TeamRole::ALL.into_iter().filter(|role| role.may(Right::ManageOrganization)).collect();
+        TeamRole::ALL.into_iter().filter(|role| role.grants(TeamPermission::ManageOrganization)).collect();
     assert_eq!(organization, [TeamRole::Owner, TeamRole::Administrator]);
     let customers: Vec<_> =
-        TeamRole::ALL.into_iter().filter(|role| role.may(Right::ManageCustomers)).collect();
+        TeamRole::ALL.into_iter().filter(|role| role.grants(TeamPermission::ManageCustomers)).collect();
     assert_eq!(customers, [TeamRole::Owner, TeamRole::Administrator, TeamRole::Developer]);
 }
 

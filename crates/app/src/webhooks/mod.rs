@@ -14,7 +14,7 @@ use tenantry_store::{
 };
 
 use crate::changes::{self, Change};
-use crate::{App, Error, PlainHttpHosts, Requester, Right, limits};
+use crate::{App, Error, PlainHttpHosts, Requester, TeamPermission, limits};
 
 /// Creates an endpoint.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ impl UseCase for WebhookEndpointCreate {
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<WebhookEndpoint, Error> {
         let Self { by, organization, new } = self;
         let organization = by.organization_for(*organization)?;
-        by.check(organization, Right::ManageOrganization)?;
+        by.check(organization, TeamPermission::ManageOrganization)?;
         let (id, secret) = (WebhookEndpointId::new(context.uuid()), SigningSecret::generate(context));
         let endpoint = webhook::create(organization, new.clone(), id, secret, context.now());
         tx.webhook_endpoint_insert(&endpoint).await?;
@@ -153,7 +153,7 @@ impl UseCase for WebhookRedeliver {
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
         let Self { by, id } = self;
         let mut found = None;
-        for organization in by.organizations_with(Right::ManageOrganization) {
+        for organization in by.organizations_with(TeamPermission::ManageOrganization) {
             let Some(endpoint) = tx.webhook_event_endpoint(organization, *id).await? else { continue };
             tx.webhook_lanes_hold(organization, endpoint).await?;
             found = tx.webhook_event(organization, *id).await?;
@@ -174,7 +174,7 @@ impl UseCase for WebhookRedeliver {
 
 /// The endpoint of this id that the requester may manage, held until the transaction ends: its lanes first.
 async fn held(tx: &mut Tx<'_>, by: &Requester, id: WebhookEndpointId) -> Result<WebhookEndpoint, Error> {
-    for organization in by.organizations_with(Right::ManageOrganization) {
+    for organization in by.organizations_with(TeamPermission::ManageOrganization) {
         if tx.webhook_lanes_hold(organization, id).await?
             && let Some(endpoint) = tx.webhook_endpoint(organization, id).await?
         {
@@ -186,7 +186,7 @@ async fn held(tx: &mut Tx<'_>, by: &Requester, id: WebhookEndpointId) -> Result<
 
 /// The endpoint of this id that the requester may manage.
 async fn find(tx: &mut Tx<'_>, by: &Requester, id: WebhookEndpointId) -> Result<WebhookEndpoint, Error> {
-    for organization in by.organizations_with(Right::ManageOrganization) {
+    for organization in by.organizations_with(TeamPermission::ManageOrganization) {
         if let Some(endpoint) = tx.webhook_endpoint(organization, id).await? {
             return Ok(endpoint);
         }

@@ -89,7 +89,7 @@ pub struct ManageFacts {
 /// # Errors
 /// When their role does not reach so far, or the customer is an individual.
 pub fn manage_members(facts: ManageFacts) -> Result<(), PortalError> {
-    if !facts.role.manages() {
+    if !facts.role.can_manage_customer() {
         return Err(PortalError::NotManager);
     }
     if facts.kind == CustomerKind::Individual {
@@ -103,7 +103,7 @@ pub fn manage_members(facts: ManageFacts) -> Result<(), PortalError> {
 /// # Errors
 /// When its member's role does not.
 pub fn manage_billing(role: Option<MemberRole>) -> Result<(), PortalError> {
-    if role.is_none_or(MemberRole::manages) { Ok(()) } else { Err(PortalError::NotBilling) }
+    if role.is_none_or(MemberRole::can_manage_customer) { Ok(()) } else { Err(PortalError::NotBilling) }
 }
 
 /// Whether `actor` may give `target` a role; whether the customer keeps an owner is a rule of members.

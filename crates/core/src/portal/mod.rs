@@ -128,7 +128,7 @@ pub enum CustomerSelector {
 impl MemberRole {
     /// Whether the role reaches billing and the members in the portal.
     #[must_use]
-    pub const fn manages(self) -> bool {
+    pub const fn can_manage_customer(self) -> bool {
         matches!(self, Self::Owner | Self::BillingManager)
     }
 }

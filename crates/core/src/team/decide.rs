@@ -21,12 +21,12 @@ impl TeamFacts {
     pub fn of(member: TeamMember, team: &[TeamMember]) -> Self {
         let count = |found: usize| u64::try_from(found).unwrap_or(u64::MAX);
         let others = team.iter().filter(|other| other.user != member.user);
-        let other_managers = count(others.filter(|other| other.role.manages()).count());
+        let other_managers = count(others.filter(|other| other.role.can_manage_organization()).count());
         Self { member, people: count(team.len()), other_managers }
     }
 
     const fn is_last_manager(&self) -> bool {
-        self.member.role.manages() && self.other_managers == 0
+        self.member.role.can_manage_organization() && self.other_managers == 0
     }
 }
 
@@ -52,7 +52,7 @@ pub fn set_role(facts: TeamFacts, change: RoleChange, now: Timestamp) -> Result<
     if role == change.to || change.satisfied_by.contains(&role) {
         return Ok(facts.member);
     }
-    if facts.is_last_manager() && !change.to.manages() {
+    if facts.is_last_manager() && !change.to.can_manage_organization() {
         return Err(TeamError::NobodyManages);
     }
     Ok(TeamMember { role: change.to, modified_at: now, ..facts.member })
@@ -179,7 +179,7 @@ mod tests {
             team[0].role = TeamRole::Administrator;
             for command in commands {
                 apply(&mut team, &command);
-                prop_assert!(team.iter().any(|member| member.role.manages()));
+                prop_assert!(team.iter().any(|member| member.role.can_manage_organization()));
             }
         }
 
@@ -200,13 +200,22 @@ mod tests {
 
     #[test]
     fn more_rights_never_come_with_less_trust() {
-        use super::super::Right;
+        use super::super::TeamPermission;
         for role in TeamRole::ALL {
-            assert!(!role.may(Right::ManageTeam) || role.may(Right::ReadTeam), "{role:?}");
-            assert!(!role.may(Right::ManageCustomers) || role.may(Right::ReadCustomers), "{role:?}");
+            assert!(
+                !role.grants(TeamPermission::ManageTeam) || role.grants(TeamPermission::ReadTeam),
+                "{role:?}"
+            );
+            assert!(
+                !role.grants(TeamPermission::ManageCustomers) || role.grants(TeamPermission::ReadCustomers),
+                "{role:?}"
+            );
         }
-        for right in Right::ALL {
-            assert!(TeamRole::Owner.may(right) && TeamRole::Administrator.may(right), "{right:?}");
+        for permission in TeamPermission::ALL {
+            assert!(
+                TeamRole::Owner.grants(permission) && TeamRole::Administrator.grants(permission),
+                "{permission:?}"
+            );
         }
     }
 }

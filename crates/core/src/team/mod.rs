@@ -56,12 +56,14 @@ impl TeamRole {
     /// Whether the role gives a person a right. An organization's own token is not asked: it has what its
     /// scopes allow.
     #[must_use]
-    pub const fn may(self, right: Right) -> bool {
-        match right {
-            Right::ReadCustomers => true,
-            Right::ManageCustomers => matches!(self, Self::Owner | Self::Administrator | Self::Developer),
-            Right::ReadTeam => !matches!(self, Self::BillingManager),
-            Right::ManageTeam | Right::ManageOrganization => {
+    pub const fn grants(self, permission: TeamPermission) -> bool {
+        match permission {
+            TeamPermission::ReadCustomers => true,
+            TeamPermission::ManageCustomers => {
+                matches!(self, Self::Owner | Self::Administrator | Self::Developer)
+            }
+            TeamPermission::ReadTeam => !matches!(self, Self::BillingManager),
+            TeamPermission::ManageTeam | TeamPermission::ManageOrganization => {
                 matches!(self, Self::Owner | Self::Administrator)
             }
         }
@@ -69,14 +71,14 @@ impl TeamRole {
 
     /// Whether the role is one of those of which every organization needs somebody.
     #[must_use]
-    pub const fn manages(self) -> bool {
-        self.may(Right::ManageOrganization)
+    pub const fn can_manage_organization(self) -> bool {
+        self.grants(TeamPermission::ManageOrganization)
     }
 }
 
 /// What a person's role can give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Right {
+pub enum TeamPermission {
     /// Seeing customers.
     ReadCustomers,
     /// Changing customers and their members.
@@ -89,7 +91,7 @@ pub enum Right {
     ManageOrganization,
 }
 
-impl Right {
+impl TeamPermission {
     /// Every right.
     pub const ALL: [Self; 5] = [
         Self::ReadCustomers,

@@ -9,7 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tenantry_app::Right;
+use tenantry_app::TeamPermission;
 use tenantry_app::customers::{CustomerCreate, CustomerDelete, CustomerUpdate};
 use tenantry_app::members::CustomerName;
 use tenantry_core::customer::{self, CustomerChange, CustomerKind, NewCustomer, NewOwner};
@@ -396,7 +396,7 @@ fn metadata_filter(call: &Call) -> Vec<(String, Vec<String>)> {
 pub(super) fn readable(call: &Call, wanted: &[Uuid4]) -> Vec<OrganizationId> {
     let visible =
         |id: &OrganizationId| wanted.is_empty() || wanted.iter().any(|wanted| wanted.0 == id.uuid());
-    call.by().organizations_with(Right::ReadCustomers).filter(visible).collect()
+    call.by().organizations_with(TeamPermission::ReadCustomers).filter(visible).collect()
 }
 
 pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {

@@ -10,7 +10,7 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::Response;
 use bytes::Bytes;
 use hyper::body::Frame;
-use tenantry_app::{Error, Right};
+use tenantry_app::{Error, TeamPermission};
 use tenantry_core::customer::Customer;
 use tenantry_core::ids::{CustomerId, OrganizationId};
 use tenantry_core::values::{Address, EmailAddress, TaxId};
@@ -96,7 +96,7 @@ async fn part(
     match call.renew().await {
         Ok(()) if readable(&call, &[]).contains(&organization) => {}
         Err(Rejection::Store(error)) => return Err(error.into()),
-        _ => return Err(Error::NotPermitted(Right::ReadCustomers)),
+        _ => return Err(Error::NotPermitted(TeamPermission::ReadCustomers)),
     }
     let customers = call.app.customers_after(organization, after).await?;
     Ok((call, customers))

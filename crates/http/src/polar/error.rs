@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, HeaderValue, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::response::Response;
 use serde_json::{Value, json};
-use tenantry_app::{Error, Right};
+use tenantry_app::{Error, TeamPermission};
 use tenantry_core::customer::{CustomerError, CustomerViolation};
 use tenantry_core::member::MemberError;
 use tenantry_core::organization::OrganizationViolation;
@@ -289,13 +289,13 @@ fn organization_violation(violation: &OrganizationViolation) -> Violation {
     Violation::rule("value_error", loc, msg, input)
 }
 
-const fn not_permitted(right: Right) -> &'static str {
+const fn not_permitted(right: TeamPermission) -> &'static str {
     match right {
-        Right::ReadCustomers => "You don't have permission to view customers",
-        Right::ReadTeam => "You don't have permission to view members",
-        Right::ManageTeam => "You don't have permission to manage members",
-        Right::ManageCustomers => "You don't have permission to manage customers",
-        Right::ManageOrganization => "You don't have permission to manage the organization",
+        TeamPermission::ReadCustomers => "You don't have permission to view customers",
+        TeamPermission::ReadTeam => "You don't have permission to view members",
+        TeamPermission::ManageTeam => "You don't have permission to manage members",
+        TeamPermission::ManageCustomers => "You don't have permission to manage customers",
+        TeamPermission::ManageOrganization => "You don't have permission to manage the organization",
     }
 }
 

@@ -275,26 +275,26 @@ pub(super) fn refusal(error: TeamError) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use tenantry_core::team::Right;
+    use tenantry_core::team::TeamPermission;
 
     use super::*;
 
     #[test]
     fn the_published_roles_are_those_that_are_enforced() {
         let rights = [
-            (Right::ReadCustomers, "customers:read"),
-            (Right::ManageCustomers, "customers:manage"),
-            (Right::ReadTeam, "members:read"),
-            (Right::ManageTeam, "members:manage"),
-            (Right::ManageOrganization, "organization:manage"),
+            (TeamPermission::ReadCustomers, "customers:read"),
+            (TeamPermission::ManageCustomers, "customers:manage"),
+            (TeamPermission::ReadTeam, "members:read"),
+            (TeamPermission::ManageTeam, "members:manage"),
+            (TeamPermission::ManageOrganization, "organization:manage"),
         ];
         for role in TeamRole::ALL {
             let published = ROLES.iter().find(|published| published.id == role_name(role)).unwrap();
             for (right, permission) in rights {
                 let shown = published.permissions.contains(&permission);
                 // An analyst is shown as a member and has less than one.
-                let less = role == TeamRole::Analyst && right == Right::ManageCustomers;
-                assert_eq!(role.may(right), shown && !less, "{role:?} {right:?}");
+                let less = role == TeamRole::Analyst && right == TeamPermission::ManageCustomers;
+                assert_eq!(role.grants(right), shown && !less, "{role:?} {right:?}");
             }
         }
     }

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Serialize;
-use tenantry_app::Right;
+use tenantry_app::TeamPermission;
 use tenantry_app::webhooks::{
     WebhookEndpointCreate, WebhookEndpointDelete, WebhookEndpointUpdate, WebhookRedeliver, WebhookSecretReset,
 };
@@ -178,7 +178,7 @@ impl<'a> From<&'a WebhookDeliveryShown> for DeliveryView<'a> {
 
 /// The organizations whose webhooks the caller may manage.
 fn manageable(call: &Call) -> Vec<OrganizationId> {
-    call.by().organizations_with(Right::ManageOrganization).collect()
+    call.by().organizations_with(TeamPermission::ManageOrganization).collect()
 }
 
 fn endpoint_id(call: &Call) -> Result<WebhookEndpointId, ErrorResponse> {
