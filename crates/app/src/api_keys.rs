@@ -11,7 +11,7 @@ use tenantry_core::ids::{OrganizationId, TokenId};
 use tenantry_core::mail::MailContent;
 use tenantry_core::team::TeamRole;
 use tenantry_core::token::{
-    self, AccessToken, CreateFacts, KeyChange, KeyFacts, NewAccessToken, Secret, SecretKind,
+    self, AccessToken, ApiKeyChange, ApiKeyFacts, CreateFacts, NewAccessToken, Secret, SecretKind,
 };
 use tenantry_store::{Keyset, KeysetPage, Tx, UseCase};
 
@@ -70,7 +70,7 @@ pub struct ApiKeyUpdate {
     /// Which.
     pub id: TokenId,
     /// How.
-    pub change: KeyChange,
+    pub change: ApiKeyChange,
     /// Where the request comes from.
     pub from: IpAddr,
 }
@@ -88,8 +88,8 @@ impl UseCase for ApiKeyUpdate {
         let organization = account.resolve_for_update(tx, by).await?;
         let before = find(tx, organization, *id).await?;
         let own_address = (by.actor() == Actor::Token(*id)).then_some(*from);
-        let facts = KeyFacts { held: by.scopes(), own_address };
-        let after = token::change_key(&before, change.clone(), &facts, context.now())?;
+        let facts = ApiKeyFacts { held: by.scopes(), own_address };
+        let after = token::update_api_key(&before, change.clone(), &facts, context.now())?;
         tx.access_token_update(&after).await?;
         record(tx, context, by, "access_token.updated", Some(&before), Some(&after)).await?;
         if after.ip_allow_list != before.ip_allow_list {

@@ -122,7 +122,7 @@ pub(crate) async fn store(
     tx.customer_update(before, after).await.map_err(|error| taken(error, after))?;
     record(tx, context, by, "customer.updated", Some(before), Some(after)).await?;
     if let Some(owner) = tx.member_owner(before.organization, before.id).await?
-        && let Some(followed) = customer::owner_follows(before, after, &owner)
+        && let Some(followed) = customer::owner_with_customer_email(before, after, &owner)
     {
         tx.member_update(&followed).await?;
         members::record(tx, context, by, "member.updated", Some(&owner), Some(&followed)).await?;

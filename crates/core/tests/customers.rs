@@ -359,7 +359,7 @@ proptest! {
         let owner = tenantry_core::member::owner_of_new_customer(&customer, id, email, None, None);
         if let Ok(after) = update(&customer, change, 2) {
             let moved = after.email != customer.email;
-            let followed = customer::owner_follows(&customer, &after, &owner);
+            let followed = customer::owner_with_customer_email(&customer, &after, &owner);
             prop_assert_eq!(followed.is_some(), moved && customer.kind == CustomerKind::Individual);
             if let Some(followed) = followed {
                 prop_assert_eq!(Some(&followed.email), after.email.as_ref());

@@ -53,7 +53,7 @@ fn a_child_is_its_parents_and_has_no_children() {
     assert_eq!((child.parent, child.owner), (Some(parent.id), parent.owner));
     assert_eq!(child.profile.account.monthly_credit, 7);
     assert_eq!(made(&child, 0), Err(SubAccountError::Nested));
-    assert_eq!(made(&parent, 3), Err(SubAccountError::TooMany(3)));
+    assert_eq!(made(&parent, 3), Err(SubAccountError::LimitReached(3)));
     // Who is not reviewed makes nobody who is.
     let unreviewed = Organization { status: OrganizationStatus::Created, ..parent };
     assert_eq!(made(&unreviewed, 0).unwrap().status, OrganizationStatus::Created);
@@ -63,13 +63,13 @@ fn a_child_is_its_parents_and_has_no_children() {
 fn an_update_changes_something_or_is_refused() {
     let child = made(&parent(), 0).unwrap();
     let update = |change| update_sub_account(&child, change, at(9));
-    assert_eq!(update(SubAccountChange::default()), Err(SubAccountError::NothingGiven));
+    assert_eq!(update(SubAccountChange::default()), Err(SubAccountError::NoFieldGiven));
     let same = SubAccountChange {
         name: Some(child.name.clone()),
         website: Website::parse(" child.example ").ok(),
         monthly_credit: Some(7),
     };
-    assert_eq!(update(same.clone()), Err(SubAccountError::NothingDifferent));
+    assert_eq!(update(same.clone()), Err(SubAccountError::NoChange));
     let after = update(SubAccountChange { monthly_credit: Some(0), ..same }).unwrap();
     assert_eq!((after.modified_at, after.profile.account.monthly_credit), (Some(at(9)), 0));
     // The same page, written otherwise, is shown otherwise.

@@ -237,7 +237,7 @@ pub fn confirm_email(before: &Customer, email: EmailAddress, now: Timestamp) -> 
 
 /// The owner of an individual customer with the customer's new address; nothing when it did not change.
 #[must_use]
-pub fn owner_follows(before: &Customer, after: &Customer, owner: &Member) -> Option<Member> {
+pub fn owner_with_customer_email(before: &Customer, after: &Customer, owner: &Member) -> Option<Member> {
     let email = after.email.as_ref().filter(|email| before.email.as_ref() != Some(*email))?;
     (before.kind == CustomerKind::Individual).then(|| Member {
         email: email.clone(),

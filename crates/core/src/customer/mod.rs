@@ -7,7 +7,9 @@ mod anonymize;
 mod decide;
 
 pub use anonymize::{AnonymousIdentity, anonymize_customer, anonymize_member};
-pub use decide::{CreateFacts, Created, UpdateFacts, confirm_email, create, owner_follows, update};
+pub use decide::{
+    CreateFacts, Created, UpdateFacts, confirm_email, create, owner_with_customer_email, update,
+};
 
 use serde::{Deserialize, Serialize};
 

@@ -404,6 +404,6 @@ settings! {
         /// Cap a month, 0 to 1,000,000,000; 0 for none. Set by the parent of a sub-account.
         monthly_credit: i64 = 0,
         /// How the parent of a sub-account wrote its website. It counts as long as it means the website.
-        website_written: Option<String> = None,
+        website_as_sent: Option<String> = None,
     }
 }

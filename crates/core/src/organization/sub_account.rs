@@ -52,13 +52,13 @@ pub enum SubAccountError {
     Nested,
     /// The parent has as many as it may have.
     #[error("an account can have at most {0} sub accounts")]
-    TooMany(i64),
+    LimitReached(i64),
     /// An update says nothing.
     #[error("at least one of name, website and monthly_credit is needed")]
-    NothingGiven,
+    NoFieldGiven,
     /// An update says what is so already.
     #[error("at least one value must differ from the current one")]
-    NothingDifferent,
+    NoChange,
 }
 
 /// How a sub-account stands.
@@ -117,7 +117,7 @@ pub fn create_sub_account(
     let NewSubAccount { name, website, monthly_credit } = new;
     check_parent(&parent)?;
     if count >= limit {
-        return Err(SubAccountError::TooMany(limit));
+        return Err(SubAccountError::LimitReached(limit));
     }
     let account = AccountSettings { monthly_credit, ..AccountSettings::default() };
     let mut profile =
@@ -148,7 +148,7 @@ pub fn update_sub_account(
 ) -> Result<Organization, SubAccountError> {
     let SubAccountChange { name, website, monthly_credit } = change;
     if name.is_none() && website.is_none() && monthly_credit.is_none() {
-        return Err(SubAccountError::NothingGiven);
+        return Err(SubAccountError::NoFieldGiven);
     }
     let mut after = before.clone();
     after.name = name.unwrap_or(after.name);
@@ -157,7 +157,7 @@ pub fn update_sub_account(
         set_website(&mut after.profile, &website);
     }
     if after == *before {
-        return Err(SubAccountError::NothingDifferent);
+        return Err(SubAccountError::NoChange);
     }
     after.modified_at = Some(now);
     Ok(after)
@@ -165,7 +165,7 @@ pub fn update_sub_account(
 
 fn set_website(profile: &mut Profile, website: &Website) {
     profile.website = Some(website.url().clone());
-    profile.account.website_written = Some(website.written().to_owned());
+    profile.account.website_as_sent = Some(website.written().to_owned());
 }
 
 /// The website of a sub-account: as its parent wrote it while it still means the organization's website, else
@@ -173,7 +173,7 @@ fn set_website(profile: &mut Profile, website: &Website) {
 #[must_use]
 pub fn sub_account_website(child: &Organization) -> &str {
     let Some(url) = &child.profile.website else { return "" };
-    let written = child.profile.account.website_written.as_deref();
+    let written = child.profile.account.website_as_sent.as_deref();
     let means_it = |text: &&str| Website::parse(text).is_ok_and(|website| website.url() == url);
     written.filter(means_it).unwrap_or_else(|| short(url))
 }

@@ -1,6 +1,6 @@
 //! The rules of the portal, as pure functions of facts.
 
-use super::{CustomerSession, PortalError, SESSION_S};
+use super::{CustomerSession, PortalError, SESSION_DURATION_S};
 use crate::Timestamp;
 use crate::customer::{Customer, CustomerKind};
 use crate::ids::{MemberId, SessionId};
@@ -66,7 +66,7 @@ pub fn start_session(
         id,
         organization: customer.organization,
         created_at: now,
-        expires_at: now.plus_seconds(SESSION_S),
+        expires_at: now.plus_seconds(SESSION_DURATION_S),
         customer: customer.id,
         member: member.as_ref().map(|member| member.id),
         return_url,

@@ -17,7 +17,7 @@ use crate::member::MemberRole;
 use crate::values::{EmailAddress, HttpUrl};
 
 /// Seconds that a session lasts.
-pub const SESSION_S: i64 = 60 * 60;
+pub const SESSION_DURATION_S: i64 = 60 * 60;
 /// Minutes in which a new address must be shown to be read.
 pub const EMAIL_UPDATE_MINUTES: u32 = 30;
 

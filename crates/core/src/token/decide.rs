@@ -1,6 +1,6 @@
 //! The rules of access tokens, as pure functions of facts: nobody gives a scope that they do not hold.
 
-use super::{AccessToken, LAST_USE_KEPT_S, Scope, ScopeGrants, Scopes};
+use super::{AccessToken, LAST_USE_RESOLUTION_S, Scope, ScopeGrants, Scopes};
 use crate::ids::{OrganizationId, TokenId, UserId};
 use crate::values::{IpAllowList, Lifetime};
 use crate::{Patch, Timestamp};
@@ -46,13 +46,13 @@ pub enum TokenError {
     ScopesExceed(Vec<Scope>),
     /// A change of a key names nothing.
     #[error("one of label, scopes and ip_allow_list must be given")]
-    NothingGiven,
+    NoFieldGiven,
     /// A change of a key leaves it as it is.
     #[error("nothing of what is given differs from what the key has")]
-    NothingChanges,
+    NoChange,
     /// A key would lock its own caller out.
     #[error("ip_allow_list does not cover the address that this request comes from")]
-    LocksOut,
+    ExcludesCaller,
 }
 
 /// Makes a token.
@@ -67,7 +67,7 @@ pub fn create(
 ) -> Result<AccessToken, TokenError> {
     let CreateFacts { organization, held, created_by } = facts;
     let NewAccessToken { label, scopes, ip_allow_list, lifetime } = new;
-    refuse(held.lacking(&scopes))?;
+    refuse(held.not_covered(&scopes))?;
     Ok(AccessToken {
         id,
         organization,
@@ -100,7 +100,7 @@ pub fn update(
     if let Patch::Value(wanted) = scopes
         && (wanted.as_slice().is_empty() || !is_as_shown(&wanted, before))
     {
-        after.grants = regranted(before, wanted, held, now)?;
+        after.grants = replace_scopes(before, wanted, held, now)?;
     }
     if after != *before {
         after.modified_at = Some(now);
@@ -109,20 +109,20 @@ pub fn update(
 }
 
 /// These scopes in place of those that the token has. What it has may stay; what it gets must be `held`.
-pub(super) fn regranted(
+pub(super) fn replace_scopes(
     before: &AccessToken,
     wanted: Scopes,
     held: &Scopes,
     now: Timestamp,
 ) -> Result<ScopeGrants, TokenError> {
-    let new = before.scopes().lacking(&wanted);
-    refuse(held.lacking(&Scopes::new(new)))?;
+    let new = before.scopes().not_covered(&wanted);
+    refuse(held.not_covered(&Scopes::new(new)))?;
     Ok(before.grants.replaced(wanted, now))
 }
 
 /// Whether these are the token's scopes as the Polar dialect shows them, which may be less than it has.
 fn is_as_shown(scopes: &Scopes, token: &AccessToken) -> bool {
-    scopes.as_slice().iter().map(Scope::as_str).eq(token.scopes().in_polar())
+    scopes.as_slice().iter().map(Scope::as_str).eq(token.scopes().polar_names())
 }
 
 fn refuse(excess: Vec<Scope>) -> Result<(), TokenError> {
@@ -132,7 +132,7 @@ fn refuse(excess: Vec<Scope>) -> Result<(), TokenError> {
 /// Whether the last use that is noted of a token is too old to stand for one at `now`.
 #[must_use]
 pub fn last_use_is_stale(noted: Option<Timestamp>, now: Timestamp) -> bool {
-    noted.is_none_or(|noted| noted.plus_seconds(LAST_USE_KEPT_S) <= now)
+    noted.is_none_or(|noted| noted.plus_seconds(LAST_USE_RESOLUTION_S) <= now)
 }
 
 #[cfg(test)]
@@ -196,7 +196,7 @@ mod tests {
         fn what_is_shown_can_be_sent_back(first in any_scopes()) {
             let before = made(first, Scopes::everything(), None).unwrap();
             let shown: Vec<Scope> =
-                before.scopes().in_polar().iter().map(|name| name.parse().unwrap()).collect();
+                before.scopes().polar_names().iter().map(|name| name.parse().unwrap()).collect();
             let (none, nothing) = (shown.is_empty(), Scopes::default());
             let change = TokenChange { scopes: Patch::Value(Scopes::new(shown)), label: Patch::Absent };
             let after = update(&before, change, &Scopes::default(), NOW).unwrap();

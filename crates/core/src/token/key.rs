@@ -3,14 +3,14 @@
 
 use std::net::IpAddr;
 
-use super::decide::regranted;
+use super::decide::replace_scopes;
 use super::{AccessToken, Scopes, TokenError};
 use crate::Timestamp;
 use crate::values::IpAllowList;
 
 /// What a key is to have instead; nothing leaves it as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct KeyChange {
+pub struct ApiKeyChange {
     /// What it is for.
     pub label: Option<String>,
     /// What it may do.
@@ -21,7 +21,7 @@ pub struct KeyChange {
 
 /// What must be known to change a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyFacts {
+pub struct ApiKeyFacts {
     /// The scopes of who changes it.
     pub held: Scopes,
     /// Where the request comes from, when the key changes itself.
@@ -33,31 +33,31 @@ pub struct KeyFacts {
 /// # Errors
 /// When nothing is given or differs, when it would get a scope that the caller does not hold, or when it
 /// changes itself so that its caller is shut out.
-pub fn change_key(
+pub fn update_api_key(
     before: &AccessToken,
-    change: KeyChange,
-    facts: &KeyFacts,
+    change: ApiKeyChange,
+    facts: &ApiKeyFacts,
     now: Timestamp,
 ) -> Result<AccessToken, TokenError> {
-    let KeyChange { label, scopes, ip_allow_list } = change;
+    let ApiKeyChange { label, scopes, ip_allow_list } = change;
     if label.is_none() && scopes.is_none() && ip_allow_list.is_none() {
-        return Err(TokenError::NothingGiven);
+        return Err(TokenError::NoFieldGiven);
     }
     let mut after = before.clone();
     if let Some(label) = label {
         after.label = label;
     }
     if let Some(wanted) = scopes {
-        after.grants = regranted(before, wanted, &facts.held, now)?;
+        after.grants = replace_scopes(before, wanted, &facts.held, now)?;
     }
     if let Some(list) = ip_allow_list.filter(|list| !list.is_same(&before.ip_allow_list)) {
         if facts.own_address.is_some_and(|address| !list.covers(address)) {
-            return Err(TokenError::LocksOut);
+            return Err(TokenError::ExcludesCaller);
         }
         after.ip_allow_list = list;
     }
     if after == *before {
-        return Err(TokenError::NothingChanges);
+        return Err(TokenError::NoChange);
     }
     after.modified_at = Some(now);
     Ok(after)
@@ -85,10 +85,10 @@ mod tests {
             .prop_map(|entries| IpAllowList::parse(entries).unwrap())
     }
 
-    fn any_change() -> impl Strategy<Value = KeyChange> {
+    fn any_change() -> impl Strategy<Value = ApiKeyChange> {
         let label = prop::option::of("[ab]");
         (label, prop::option::of(any_scopes()), prop::option::of(any_list()))
-            .prop_map(|(label, scopes, ip_allow_list)| KeyChange { label, scopes, ip_allow_list })
+            .prop_map(|(label, scopes, ip_allow_list)| ApiKeyChange { label, scopes, ip_allow_list })
     }
 
     fn any_key() -> impl Strategy<Value = AccessToken> {
@@ -116,9 +116,9 @@ mod tests {
         fn a_change_does_what_it_says(
             before in any_key(), change in any_change(), held in any_scopes(), own_address in address(),
         ) {
-            let facts = KeyFacts { held: held.clone(), own_address };
-            let KeyChange { label, scopes, ip_allow_list } = change.clone();
-            match change_key(&before, change.clone(), &facts, NOW) {
+            let facts = ApiKeyFacts { held: held.clone(), own_address };
+            let ApiKeyChange { label, scopes, ip_allow_list } = change.clone();
+            match update_api_key(&before, change.clone(), &facts, NOW) {
                 Ok(after) => {
                     prop_assert_eq!(after.modified_at, Some(NOW));
                     prop_assert_eq!(&after.label, label.as_ref().unwrap_or(&before.label));
@@ -127,11 +127,11 @@ mod tests {
                     let either: Vec<Scope> =
                         before.scopes().as_slice().iter().chain(held.as_slice()).cloned().collect();
                     prop_assert!(Scopes::new(either).cover(after.scopes()));
-                    let again = change_key(&after, change, &facts, NOW);
-                    prop_assert_eq!(again, Err(TokenError::NothingChanges));
+                    let again = update_api_key(&after, change, &facts, NOW);
+                    prop_assert_eq!(again, Err(TokenError::NoChange));
                 }
-                Err(TokenError::NothingGiven) => prop_assert_eq!(change, KeyChange::default()),
-                Err(TokenError::NothingChanges) => {
+                Err(TokenError::NoFieldGiven) => prop_assert_eq!(change, ApiKeyChange::default()),
+                Err(TokenError::NoChange) => {
                     prop_assert!(label.is_none_or(|label| label == before.label));
                     prop_assert!(scopes.is_none_or(|scopes| scopes == *before.scopes()));
                     prop_assert!(ip_allow_list.is_none_or(|list| list.is_same(&before.ip_allow_list)));
@@ -139,7 +139,7 @@ mod tests {
                 Err(TokenError::ScopesExceed(excess)) => {
                     prop_assert!(excess.iter().all(|scope| !held.cover(&Scopes::new(vec![scope.clone()]))));
                 }
-                Err(TokenError::LocksOut) => {
+                Err(TokenError::ExcludesCaller) => {
                     prop_assert!(!ip_allow_list.unwrap().covers(own_address.unwrap()));
                 }
             }
@@ -148,9 +148,9 @@ mod tests {
         #[test]
         fn nobody_locks_themselves_out(before in any_key(), list in any_list(), own_address in address()) {
             prop_assume!(own_address.is_none_or(|address| before.ip_allow_list.covers(address)));
-            let change = KeyChange { ip_allow_list: Some(list), ..KeyChange::default() };
-            let facts = KeyFacts { held: Scopes::default(), own_address };
-            if let Ok(after) = change_key(&before, change, &facts, NOW) {
+            let change = ApiKeyChange { ip_allow_list: Some(list), ..ApiKeyChange::default() };
+            let facts = ApiKeyFacts { held: Scopes::default(), own_address };
+            if let Ok(after) = update_api_key(&before, change, &facts, NOW) {
                 prop_assert!(own_address.is_none_or(|address| after.ip_allow_list.covers(address)));
             }
         }

@@ -11,7 +11,7 @@ mod secret;
 
 pub use decide::{CreateFacts, NewAccessToken, TokenChange, TokenError, create, last_use_is_stale, update};
 pub use grants::ScopeGrants;
-pub use key::{KeyChange, KeyFacts, change_key};
+pub use key::{ApiKeyChange, ApiKeyFacts, update_api_key};
 pub use scope::{RequiredScope, Scope, Scopes};
 pub use secret::{Secret, SecretKind, TokenHash, public_key};
 
@@ -41,7 +41,7 @@ pub struct AccessToken {
     pub ip_allow_list: IpAllowList,
     /// When it stops working.
     pub expires_at: Option<Timestamp>,
-    /// When it was last used, to within [`LAST_USE_KEPT_S`]. No part of the audit log: it tells what changed.
+    /// When it was last used, to within [`LAST_USE_RESOLUTION_S`]. No part of the audit log: it tells what changed.
     #[serde(skip)]
     pub last_used_at: Option<Timestamp>,
     /// The person who made it, where one did.
@@ -57,7 +57,7 @@ impl AccessToken {
 }
 
 /// Seconds for which the noted last use of a token counts as fresh.
-pub const LAST_USE_KEPT_S: i64 = 5 * 60;
+pub const LAST_USE_RESOLUTION_S: i64 = 5 * 60;
 
 /// A token of a person: acts in every organization they help to run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

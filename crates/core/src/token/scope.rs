@@ -236,7 +236,7 @@ impl Scopes {
     ///
     /// # Errors
     /// Why they are none.
-    pub fn of_key(scopes: Vec<Scope>) -> Result<Self, InvalidValue> {
+    pub fn for_api_key(scopes: Vec<Scope>) -> Result<Self, InvalidValue> {
         let mut sorted = scopes;
         sorted.sort_unstable();
         if sorted.is_empty() {
@@ -275,12 +275,12 @@ impl Scopes {
     /// Whether these scopes grant all that `other` does: a token may give no more than it holds.
     #[must_use]
     pub fn cover(&self, other: &Self) -> bool {
-        self.lacking(other).is_empty()
+        self.not_covered(other).is_empty()
     }
 
     /// What of `other` these scopes do not grant.
     #[must_use]
-    pub fn lacking(&self, other: &Self) -> Vec<Scope> {
+    pub fn not_covered(&self, other: &Self) -> Vec<Scope> {
         let lacks = |wanted: &&Scope| !self.0.iter().any(|held| held.covers(wanted));
         other.0.iter().filter(lacks).cloned().collect()
     }
@@ -288,7 +288,7 @@ impl Scopes {
     /// The scopes as the Polar dialect names them, sorted. Its clients refuse a name that they do not know:
     /// the scope for everything is shown as all of theirs, and scopes of the other dialect are not shown.
     #[must_use]
-    pub fn in_polar(&self) -> Vec<&str> {
+    pub fn polar_names(&self) -> Vec<&str> {
         let everything = self.0.iter().any(|scope| scope.0 == EVERYTHING);
         let holds = |name: &str| self.0.iter().any(|scope| scope.0 == name);
         let known = |name: &str| everything && !UNKNOWN_TO_CLIENTS.contains(&name);
@@ -342,14 +342,14 @@ mod tests {
         fn scopes_of_a_key_have_one_form(given in prop::collection::vec(scope(), 0..8)) {
             let distinct = Scopes::new(given.clone());
             let twice = distinct.as_slice().len() < given.len();
-            let Ok(scopes) = Scopes::of_key(given.clone()) else {
+            let Ok(scopes) = Scopes::for_api_key(given.clone()) else {
                 prop_assert!(twice || given.is_empty());
                 return Ok(());
             };
             prop_assert!(!twice && !given.is_empty());
-            prop_assert_eq!(&Scopes::of_key(scopes.as_slice().to_vec()).unwrap(), &scopes);
+            prop_assert_eq!(&Scopes::for_api_key(scopes.as_slice().to_vec()).unwrap(), &scopes);
             let reversed: Vec<Scope> = given.into_iter().rev().collect();
-            prop_assert_eq!(&Scopes::of_key(reversed).unwrap(), &scopes);
+            prop_assert_eq!(&Scopes::for_api_key(reversed).unwrap(), &scopes);
             // Nothing is won or lost, and what was dropped is one domain of many.
             prop_assert!(scopes.cover(&distinct) && distinct.cover(&scopes));
             for dropped in distinct.as_slice().iter().filter(|scope| !scopes.as_slice().contains(scope)) {

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::text::trimmed;
-use super::{Country, InvalidValue, no_nul};
+use super::{Country, InvalidValue, reject_nul};
 
 /// The 50 states and the federal district.
 const US_STATES: [&str; 51] = [
@@ -70,7 +70,7 @@ impl Address {
         ];
         let mut refusals: Vec<InvalidAddress> = Vec::new();
         for (field, text) in fields {
-            if let Some(Err(refusal)) = text.map(no_nul) {
+            if let Some(Err(refusal)) = text.map(reject_nul) {
                 refusals.push(InvalidAddress { field: Some(field), refusal });
             }
         }

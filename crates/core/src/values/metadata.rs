@@ -8,7 +8,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Number, Value};
 
-use super::{InvalidValue, no_nul};
+use super::{InvalidValue, reject_nul};
 
 const MAX_KEYS: usize = 50;
 const MAX_KEY_CHARS: usize = 40;
@@ -137,7 +137,7 @@ fn check_key(key: &str) -> Option<InvalidMetadata> {
         InvalidValue::too_short(1)
     } else if key.chars().nth(MAX_KEY_CHARS).is_some() {
         InvalidValue::too_long(MAX_KEY_CHARS)
-    } else if let Err(refusal) = no_nul(key) {
+    } else if let Err(refusal) = reject_nul(key) {
         refusal
     } else if key.starts_with("__") {
         InvalidValue::value_error("keys that begin with two underscores are kept for the server")
@@ -172,7 +172,7 @@ fn check_value(key: &str, value: &Value) -> Vec<InvalidMetadata> {
 }
 
 fn check_text(text: &str) -> Result<(), InvalidValue> {
-    no_nul(text)?;
+    reject_nul(text)?;
     if text.is_empty() {
         return Err(InvalidValue::too_short(1));
     }

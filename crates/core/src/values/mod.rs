@@ -65,7 +65,7 @@ pub use metadata::{InvalidMetadata, Metadata, MetadataValue};
 pub use public_address::is_public;
 pub use slug::{OrganizationName, Slug};
 pub use tax_id::TaxId;
-pub use text::{ExternalId, PersonName, SuspensionReason, no_nul};
+pub use text::{ExternalId, PersonName, SuspensionReason, reject_nul};
 pub use website::Website;
 
 /// Why a value was refused, in terms every dialect can render.

@@ -4,7 +4,7 @@
 //! changes afterwards. The words nobody may trade under are looked for in new slugs and new names
 //! only, so that a name stored earlier can always be read back.
 
-use super::{InvalidValue, no_nul};
+use super::{InvalidValue, reject_nul};
 
 /// Slugs that are paths of the product itself.
 const RESERVED: [&str; 24] = [
@@ -121,7 +121,7 @@ pub struct OrganizationName(String);
 impl OrganizationName {
     /// Reads a name that exists already or is being changed.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
-        no_nul(text)?;
+        reject_nul(text)?;
         check_length(text, 1, NAME_MAX)?;
         Ok(Self(text.to_owned()))
     }

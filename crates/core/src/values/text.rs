@@ -17,7 +17,7 @@ pub struct PersonName(String);
 impl PersonName {
     /// Reads a name; a blank one is no name.
     pub fn parse(text: &str) -> Result<Option<Self>, InvalidValue> {
-        no_nul(text)?;
+        reject_nul(text)?;
         if text.chars().nth(NAME_MAX).is_some() {
             return Err(InvalidValue::too_long(NAME_MAX));
         }
@@ -44,7 +44,7 @@ pub struct ExternalId(String);
 impl ExternalId {
     /// Reads an id; a blank one is no id.
     pub fn parse(text: &str) -> Result<Option<Self>, InvalidValue> {
-        no_nul(text)?;
+        reject_nul(text)?;
         let id = text.trim();
         if id.chars().nth(EXTERNAL_ID_MAX).is_some() {
             return Err(InvalidValue::too_long(EXTERNAL_ID_MAX));
@@ -74,7 +74,7 @@ pub struct SuspensionReason(String);
 impl SuspensionReason {
     /// Reads a reason; a blank one is none.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
-        no_nul(text)?;
+        reject_nul(text)?;
         if text.chars().nth(REASON_MAX).is_some() {
             return Err(InvalidValue::too_long(REASON_MAX));
         }
@@ -91,7 +91,7 @@ impl SuspensionReason {
 text_value!(SuspensionReason, SuspensionReason::parse);
 
 /// Refuses a text with U+0000, which one of the two databases cannot store.
-pub fn no_nul(text: &str) -> Result<(), InvalidValue> {
+pub fn reject_nul(text: &str) -> Result<(), InvalidValue> {
     if text.contains('\0') {
         return Err(InvalidValue::value_error("This value contains invalid characters"));
     }

@@ -2,7 +2,7 @@
 //! it (docs/contracts/ahasend.md, 1.7 and 3).
 
 use super::embed_host::check_labels;
-use super::{HttpUrl, InvalidValue, no_nul};
+use super::{HttpUrl, InvalidValue, reject_nul};
 
 /// Characters, trimmed.
 const MAX_CHARS: usize = 255;
@@ -19,7 +19,7 @@ pub struct Website {
 impl Website {
     /// Reads a bare host, or an `http` or `https` URL, of at most 255 characters; trimmed.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
-        no_nul(text)?;
+        reject_nul(text)?;
         let written = text.trim();
         if written.is_empty() {
             return Err(InvalidValue::too_short(1));

@@ -13,7 +13,7 @@ use tenantry_app::cursors::CursorPage;
 use tenantry_app::tokens::IssuedToken;
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{OrganizationId, TokenId};
-use tenantry_core::token::{AccessToken, KeyChange, NewAccessToken, Scope, Scopes, public_key};
+use tenantry_core::token::{AccessToken, ApiKeyChange, NewAccessToken, Scope, Scopes, public_key};
 use tenantry_core::values::{IpAllowList, time_ordered_uuid};
 use uuid::Uuid;
 
@@ -44,7 +44,7 @@ impl Wire for KeyScopes {
     fn read(value: &Value, at: &mut At) -> Option<Self> {
         let List(names) = List::<ScopeName, { limits::SCOPES }>::read(value, at)?;
         let scopes = names.into_iter().map(|name| name.0).collect();
-        at.accept(Scopes::of_key(scopes), value).map(Self)
+        at.accept(Scopes::for_api_key(scopes), value).map(Self)
     }
 }
 
@@ -90,7 +90,7 @@ wire_object! {
     }
 }
 
-impl From<UpdateAPIKeyRequest> for KeyChange {
+impl From<UpdateAPIKeyRequest> for ApiKeyChange {
     fn from(request: UpdateAPIKeyRequest) -> Self {
         let UpdateAPIKeyRequest { label, scopes, ip_allow_list } = request;
         Self {

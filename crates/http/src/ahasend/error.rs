@@ -79,9 +79,7 @@ fn of(error: &Error) -> Response {
             let names: Vec<&str> = scopes.iter().map(Scope::as_str).collect();
             (StatusCode::FORBIDDEN, format!("the caller does not hold these scopes: {}", names.join(", ")))
         }
-        Error::Token(TokenError::NothingGiven | TokenError::NothingChanges) => {
-            (StatusCode::BAD_REQUEST, text)
-        }
+        Error::Token(TokenError::NoFieldGiven | TokenError::NoChange) => (StatusCode::BAD_REQUEST, text),
         Error::Team(TeamError::NotFound | TeamError::OrganizationNotFound)
         | Error::SubAccountNotFound
         | Error::Member(_)
@@ -96,19 +94,19 @@ fn of(error: &Error) -> Response {
             | TeamError::OnlyMember
             | TeamError::NobodyManages,
         )
-        | Error::SubAccount(SubAccountError::Nested | SubAccountError::TooMany(_))
+        | Error::SubAccount(SubAccountError::Nested | SubAccountError::LimitReached(_))
         | Error::NotPermitted(_) => (StatusCode::FORBIDDEN, text),
         Error::OrganizationInvalid(violations) => {
             (StatusCode::BAD_REQUEST, violations.first().map_or(text, ToString::to_string))
         }
-        Error::SubAccount(SubAccountError::NothingGiven | SubAccountError::NothingDifferent)
+        Error::SubAccount(SubAccountError::NoFieldGiven | SubAccountError::NoChange)
         | Error::OrganizationGiven(_)
         | Error::OrganizationUnknown(_)
         | Error::OrganizationNeeded => (StatusCode::BAD_REQUEST, text),
         Error::Team(TeamError::AlreadyMember)
         | Error::AmbiguousCustomer
         | Error::AnswerForgotten
-        | Error::Token(TokenError::LocksOut) => (StatusCode::CONFLICT, text),
+        | Error::Token(TokenError::ExcludesCaller) => (StatusCode::CONFLICT, text),
         Error::Lost(error) => return of(error),
         Error::InProgress { retry_after_s } => return in_progress(*retry_after_s),
         Error::KeyReused => (

@@ -126,7 +126,7 @@ impl<'a> From<&'a AccessToken> for AccessTokenView<'a> {
             created_at: *created_at,
             modified_at: *modified_at,
             id: *id,
-            scopes: token.scopes().in_polar(),
+            scopes: token.scopes().polar_names(),
             expires_at: *expires_at,
             comment: label,
             last_used_at: *last_used_at,
@@ -210,7 +210,7 @@ pub(super) fn refusal(error: &TokenError) -> Response {
     let excess = match error {
         TokenError::ScopesExceed(excess) => excess,
         // Of changes of API keys, which this dialect does not make.
-        TokenError::NothingGiven | TokenError::NothingChanges | TokenError::LocksOut => {
+        TokenError::NoFieldGiven | TokenError::NoChange | TokenError::ExcludesCaller => {
             return plain(StatusCode::BAD_REQUEST, "BadRequest", &error.to_string());
         }
     };

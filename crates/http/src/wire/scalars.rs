@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
-use tenantry_core::values::{EmailAddress, HttpUrl, no_nul, one_of, parse_uuid, parse_uuid4};
+use tenantry_core::values::{EmailAddress, HttpUrl, one_of, parse_uuid, parse_uuid4, reject_nul};
 use uuid::Uuid;
 
 use super::{At, Wire};
@@ -67,7 +67,7 @@ impl<const MIN: usize, const MAX: usize> Wire for BoundedText<MIN, MAX> {
             at.violate("string_too_long", msg, value, Some(json!({"max_length": MAX})));
             return None;
         }
-        at.accept(no_nul(text), value)?;
+        at.accept(reject_nul(text), value)?;
         Some(Self(text.to_owned()))
     }
 }

@@ -3,7 +3,7 @@
 
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{OrganizationId, TokenId};
-use tenantry_core::token::{AccessToken, LAST_USE_KEPT_S};
+use tenantry_core::token::{AccessToken, LAST_USE_RESOLUTION_S};
 
 use super::credentials::{ACCESS_TOKEN, access_token};
 use super::{Keyset, KeysetPage, Order, Page, Paged, Query, count};
@@ -121,7 +121,7 @@ impl Tx<'_> {
                 (*organization).into(),
                 (*token).into(),
                 (*at).into(),
-                at.plus_seconds(-LAST_USE_KEPT_S).into(),
+                at.plus_seconds(-LAST_USE_RESOLUTION_S).into(),
             ],
         )
         .await
