@@ -114,7 +114,7 @@ impl UseCase for EmailUpdateVerify {
             portal::allow_email_change(&tenant).and_then(|()| portal::check_new_email(&before, &email));
         if let Err(error) = allowed {
             // What was asked for is no longer there to be done.
-            let over = matches!(error, PortalError::EmailOfTeam(_) | PortalError::EmailSame(_));
+            let over = matches!(error, PortalError::TeamEmailFixed(_) | PortalError::EmailUnchanged(_));
             return Ok(Err(if over { PortalError::EmailUpdateInvalid } else { error }));
         }
         if tx.customer_email_taken(organization, &email, Some(customer)).await? {

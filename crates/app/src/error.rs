@@ -101,7 +101,11 @@ impl Error {
         !matches!(
             self,
             Self::NotPermitted(_)
-                | Self::Portal(PortalError::SessionOver | PortalError::NotBilling | PortalError::NotManager)
+                | Self::Portal(
+                    PortalError::SessionOver
+                        | PortalError::BillingNotAllowed
+                        | PortalError::MemberManagementNotAllowed
+                )
                 | Self::InProgress { .. }
                 | Self::KeyReused
                 | Self::AnswerForgotten
@@ -130,8 +134,8 @@ impl Error {
             Self::Portal(error) => matches!(
                 error,
                 PortalError::SessionOver
-                    | PortalError::NotBilling
-                    | PortalError::NotManager
+                    | PortalError::BillingNotAllowed
+                    | PortalError::MemberManagementNotAllowed
                     | PortalError::CustomerUnknown(_)
             ),
             Self::OrganizationInvalid(_)

@@ -272,9 +272,9 @@ fn taken(error: StoreError, member: &Member) -> Error {
     } else if error.is_violation_of("members_external_id") {
         member.external_id.clone().map(MemberError::ExternalIdTaken)
     } else if error.is_violation_of("members_owner") {
-        Some(MemberError::OwnerNeeded(member.role))
+        Some(MemberError::OwnerRequired(member.role))
     } else if error.is_violation_of("customers_individual_has_one_member") {
-        Some(MemberError::IndividualIsFull)
+        Some(MemberError::IndividualHasOneMember)
     } else {
         None
     };

@@ -130,7 +130,10 @@ impl PortalCaller {
     /// When they may not.
     pub fn manager(&self) -> Result<&Member, Error> {
         let member = self.member.as_ref().ok_or(PortalError::SessionOver)?;
-        portal::manage_members(portal::ManageFacts { role: member.role, kind: self.customer.kind })?;
+        portal::manage_members(portal::MemberManagementFacts {
+            role: member.role,
+            kind: self.customer.kind,
+        })?;
         Ok(member)
     }
 }

@@ -182,13 +182,13 @@ fn expected_violations(
         expected.push(CustomerViolation::EmailTaken(email.clone()));
     }
     if change.billing_address == Patch::Null && before.billing_address.is_some() {
-        expected.push(CustomerViolation::BillingAddressStays);
+        expected.push(CustomerViolation::BillingAddressRequired);
     }
     if change.external_id != Patch::Absent {
         let wanted = change.external_id.clone().value();
         match (&before.external_id, wanted) {
             (Some(fixed), wanted) if wanted.as_ref() != Some(fixed) => {
-                expected.push(CustomerViolation::ExternalIdFixed(wanted));
+                expected.push(CustomerViolation::ExternalIdImmutable(wanted));
             }
             (None, Some(wanted)) if external_id_taken => {
                 expected.push(CustomerViolation::ExternalIdTaken(wanted));
@@ -198,9 +198,9 @@ fn expected_violations(
     }
     if before.kind == CustomerKind::Team {
         match change.kind {
-            Patch::Null => expected.push(CustomerViolation::TeamStays(None)),
+            Patch::Null => expected.push(CustomerViolation::TeamCannotBecomeIndividual(None)),
             Patch::Value(CustomerKind::Individual) => {
-                expected.push(CustomerViolation::TeamStays(Some(CustomerKind::Individual)));
+                expected.push(CustomerViolation::TeamCannotBecomeIndividual(Some(CustomerKind::Individual)));
             }
             Patch::Absent | Patch::Value(CustomerKind::Team) => {}
         }
@@ -397,9 +397,9 @@ fn all_broken_rules_are_told_at_once() {
     let facts = UpdateFacts { customer: before, email_taken: true, external_id_taken: true };
     let expected = vec![
         CustomerViolation::EmailTaken(email),
-        CustomerViolation::BillingAddressStays,
-        CustomerViolation::ExternalIdFixed(None),
-        CustomerViolation::TeamStays(Some(CustomerKind::Individual)),
+        CustomerViolation::BillingAddressRequired,
+        CustomerViolation::ExternalIdImmutable(None),
+        CustomerViolation::TeamCannotBecomeIndividual(Some(CustomerKind::Individual)),
     ];
     assert_eq!(customer::update(facts, change, BORN), Err(CustomerError::Invalid(expected)));
 }

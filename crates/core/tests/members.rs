@@ -146,7 +146,7 @@ impl World {
         if !self.members_enabled {
             prop_assert_eq!(outcome, Err(MemberError::Disabled));
         } else if self.customer.kind == CustomerKind::Individual {
-            prop_assert_eq!(outcome, Err(MemberError::IndividualIsFull));
+            prop_assert_eq!(outcome, Err(MemberError::IndividualHasOneMember));
         } else if let Some(known) = facts.same_email {
             prop_assert_eq!(outcome, Ok(Created::Existing(known)));
         } else if facts.external_id_taken {
@@ -190,7 +190,7 @@ impl World {
                 prop_assert_eq!(outcome, Err(MemberError::EmailTaken(email)));
             }
             (_, Some(role)) if was_owner && role != MemberRole::Owner => {
-                prop_assert_eq!(outcome, Err(MemberError::OwnerNeeded(role)));
+                prop_assert_eq!(outcome, Err(MemberError::OwnerRequired(role)));
             }
             _ => self.store_update(&before, change, now, outcome.unwrap())?,
         }
@@ -228,7 +228,7 @@ impl World {
     fn delete(&mut self, member: &Member) -> Result<(), TestCaseError> {
         let outcome = member::delete(DeleteFacts { id: member.id, role: member.role });
         if member.role == MemberRole::Owner {
-            prop_assert_eq!(outcome, Err(MemberError::OwnerStays(member.id)));
+            prop_assert_eq!(outcome, Err(MemberError::CannotRemoveOwner(member.id)));
         } else {
             prop_assert_eq!(outcome, Ok(()));
             self.members.retain(|other| other.id != member.id);

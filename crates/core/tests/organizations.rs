@@ -486,7 +486,7 @@ fn disputes_are_accepted_unseen_with_both_features_alone() {
 fn single_sign_on_is_enforced_by_nobody_yet() {
     let change = |sso_enforced| OrganizationChange { sso_enforced, ..OrganizationChange::default() };
     let refused = update(&usual(), change(Patch::Value(true)), FIRST);
-    assert_eq!(refused, Err(vec![OrganizationViolation::SsoNotProven]));
+    assert_eq!(refused, Err(vec![OrganizationViolation::SsoNotVerified]));
     let mut enforced = full();
     enforced.profile.sso_enforced = true;
     for kept in [Patch::Absent, Patch::Null, Patch::Value(true)] {
@@ -509,10 +509,10 @@ fn all_broken_rules_are_told_at_once() {
         ..OrganizationChange::default()
     };
     let expected = vec![
-        OrganizationViolation::SeatsStayOn,
+        OrganizationViolation::SeatsCannotBeDisabled,
         OrganizationViolation::ResetNotEnabled,
         OrganizationViolation::DisputeAutoAcceptNotEnabled,
-        OrganizationViolation::SsoNotProven,
+        OrganizationViolation::SsoNotVerified,
         OrganizationViolation::LimitNeedsTotal,
     ];
     assert_eq!(update(&usual(), change, FIRST), Err(expected));
@@ -558,7 +558,7 @@ proptest! {
             let has_members = members.unwrap_or(before.member_model_enabled);
             let outcome = update(&organization, change, FIRST);
             if had && !has {
-                prop_assert_eq!(outcome, Err(vec![OrganizationViolation::SeatsStayOn]));
+                prop_assert_eq!(outcome, Err(vec![OrganizationViolation::SeatsCannotBeDisabled]));
             } else if !had && has && !has_members {
                 prop_assert_eq!(outcome, Err(vec![OrganizationViolation::SeatsNeedMembers]));
             } else {

@@ -25,9 +25,13 @@ fn the_owner_and_the_caller_stay() {
     for role in TeamRole::ALL {
         let facts = TeamFacts { member: team_member(role), people: 3, other_managers: 1 };
         let (by_other, by_self, by_token) = if role == TeamRole::Owner {
-            (Err(TeamError::OwnerStays), Err(TeamError::OwnerStays), Err(TeamError::OwnerStays))
+            (
+                Err(TeamError::CannotRemoveOwner),
+                Err(TeamError::CannotRemoveOwner),
+                Err(TeamError::CannotRemoveOwner),
+            )
         } else {
-            (Ok(()), Err(TeamError::SelfStays), Ok(()))
+            (Ok(()), Err(TeamError::CannotRemoveSelf), Ok(()))
         };
         assert_eq!(remove(&facts, somebody_else), by_other, "{role:?}");
         assert_eq!(remove(&facts, Some(facts.member.user)), by_self, "{role:?}");

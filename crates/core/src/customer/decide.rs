@@ -157,7 +157,7 @@ fn change_email(
 
 fn change_billing_address(customer: &mut Customer, address: Patch<Address>) -> Result<(), CustomerViolation> {
     if address == Patch::Null && customer.billing_address.is_some() {
-        return Err(CustomerViolation::BillingAddressStays);
+        return Err(CustomerViolation::BillingAddressRequired);
     }
     address.apply(&mut customer.billing_address);
     Ok(())
@@ -177,7 +177,7 @@ fn change_external_id(
         return Ok(());
     }
     if customer.external_id.is_some() {
-        return Err(CustomerViolation::ExternalIdFixed(wanted));
+        return Err(CustomerViolation::ExternalIdImmutable(wanted));
     }
     match wanted {
         Some(wanted) if taken => Err(CustomerViolation::ExternalIdTaken(wanted)),
@@ -195,7 +195,7 @@ fn change_kind(customer: &mut Customer, kind: Patch<CustomerKind>) -> Result<(),
         Patch::Value(kind) => Some(kind),
     };
     if customer.kind == CustomerKind::Team && wanted != Some(CustomerKind::Team) {
-        return Err(CustomerViolation::TeamStays(wanted));
+        return Err(CustomerViolation::TeamCannotBecomeIndividual(wanted));
     }
     customer.kind = wanted.unwrap_or(customer.kind);
     Ok(())

@@ -161,13 +161,13 @@ pub enum CustomerViolation {
     OwnerNeedsEmail,
     /// The external id is written once.
     #[error("the external id cannot change")]
-    ExternalIdFixed(Option<ExternalId>),
+    ExternalIdImmutable(Option<ExternalId>),
     /// A team does not turn back into an individual.
     #[error("a team stays a team")]
-    TeamStays(Option<CustomerKind>),
+    TeamCannotBecomeIndividual(Option<CustomerKind>),
     /// A billing address can be replaced, not removed.
     #[error("the billing address cannot be removed")]
-    BillingAddressStays,
+    BillingAddressRequired,
     /// A tax number needs a country to be checked against.
     #[error("a tax number needs a billing address")]
     TaxIdNeedsCountry,

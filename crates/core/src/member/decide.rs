@@ -44,7 +44,7 @@ pub fn create(
         return Err(MemberError::Disabled);
     }
     if customer.kind == CustomerKind::Individual {
-        return Err(MemberError::IndividualIsFull);
+        return Err(MemberError::IndividualHasOneMember);
     }
     if let Some(existing) = same_email {
         return Ok(Created::Existing(existing));
@@ -143,7 +143,7 @@ pub fn update(facts: UpdateFacts, change: MemberChange, now: Timestamp) -> Resul
             member.role = MemberRole::Owner;
         }
         Some(role) if before.role == MemberRole::Owner && role != MemberRole::Owner => {
-            return Err(MemberError::OwnerNeeded(role));
+            return Err(MemberError::OwnerRequired(role));
         }
         Some(role) => member.role = role,
         None => {}
@@ -170,7 +170,7 @@ pub struct DeleteFacts {
 /// When the member is the owner.
 pub fn delete(facts: DeleteFacts) -> Result<(), MemberError> {
     match facts.role {
-        MemberRole::Owner => Err(MemberError::OwnerStays(facts.id)),
+        MemberRole::Owner => Err(MemberError::CannotRemoveOwner(facts.id)),
         MemberRole::BillingManager | MemberRole::Member => Ok(()),
     }
 }

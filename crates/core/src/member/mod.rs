@@ -128,7 +128,7 @@ pub enum MemberError {
     Disabled,
     /// An individual customer has its owner and nobody else.
     #[error("an individual customer has no member besides its owner")]
-    IndividualIsFull,
+    IndividualHasOneMember,
     /// Another member of the customer has the external id.
     #[error("the external id is taken within this customer")]
     ExternalIdTaken(ExternalId),
@@ -140,8 +140,8 @@ pub enum MemberError {
     EmailFollowsCustomer(EmailAddress),
     /// The change would leave the customer without an owner.
     #[error("a customer has exactly one owner")]
-    OwnerNeeded(MemberRole),
+    OwnerRequired(MemberRole),
     /// The owner cannot be removed.
     #[error("the owner cannot be removed")]
-    OwnerStays(MemberId),
+    CannotRemoveOwner(MemberId),
 }

@@ -29,7 +29,7 @@ pub enum OrganizationViolation {
     SlugTaken(Slug),
     /// Seats stay on once they are on.
     #[error("seat-based pricing cannot be switched off")]
-    SeatsStayOn,
+    SeatsCannotBeDisabled,
     /// Seats need members.
     #[error("seat-based pricing needs the member model")]
     SeatsNeedMembers,
@@ -47,7 +47,7 @@ pub enum OrganizationViolation {
     DisputeAutoAcceptNotEnabled,
     /// Single sign-on cannot be enforced from this session.
     #[error("single sign-on can be enforced only by somebody who signed in through it")]
-    SsoNotProven,
+    SsoNotVerified,
 }
 
 /// Where a new organization comes from.
@@ -297,7 +297,7 @@ fn apply_features(
         features.overview_metrics = overview_metrics;
     }
     match (had_seats, features.seat_based_pricing_enabled) {
-        (true, false) => Err(OrganizationViolation::SeatsStayOn),
+        (true, false) => Err(OrganizationViolation::SeatsCannotBeDisabled),
         (false, true) if !features.member_model_enabled => Err(OrganizationViolation::SeatsNeedMembers),
         _ => Ok(()),
     }
@@ -342,7 +342,7 @@ fn apply_disputes(profile: &mut Profile, amount: Patch<i64>) -> Result<(), Organ
 fn apply_sso(profile: &mut Profile, enforced: &Patch<bool>) -> Result<(), OrganizationViolation> {
     match enforced {
         // No session is signed in through an identity provider yet, so nobody can prove that it works.
-        Patch::Value(true) if !profile.sso_enforced => Err(OrganizationViolation::SsoNotProven),
+        Patch::Value(true) if !profile.sso_enforced => Err(OrganizationViolation::SsoNotVerified),
         Patch::Value(value) => {
             profile.sso_enforced = *value;
             Ok(())

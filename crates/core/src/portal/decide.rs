@@ -53,14 +53,14 @@ pub fn start_session(
 ) -> Result<StartedSession, PortalError> {
     let SessionFacts { customer, member_model, named, member, owner } = facts;
     let member = match (member_model, named) {
-        (false, Some(named)) => return Err(PortalError::MembersOff(named)),
+        (false, Some(named)) => return Err(PortalError::MemberSessionsDisabled(named)),
         (false, None) => None,
         (true, Some(named)) => {
             let own = member.filter(|member| member.customer_id == customer.id);
             Some(own.ok_or(PortalError::MemberUnknown(named))?)
         }
-        (true, None) if customer.kind == CustomerKind::Team => return Err(PortalError::MemberNeeded),
-        (true, None) => Some(owner.ok_or(PortalError::MemberNeeded)?),
+        (true, None) if customer.kind == CustomerKind::Team => return Err(PortalError::MemberRequired),
+        (true, None) => Some(owner.ok_or(PortalError::MemberRequired)?),
     };
     let session = CustomerSession {
         id,
@@ -77,7 +77,7 @@ pub fn start_session(
 
 /// Who wants to manage members, and of what kind their customer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ManageFacts {
+pub struct MemberManagementFacts {
     /// Their role.
     pub role: MemberRole,
     /// Their customer's kind.
@@ -88,12 +88,12 @@ pub struct ManageFacts {
 ///
 /// # Errors
 /// When their role does not reach so far, or the customer is an individual.
-pub fn manage_members(facts: ManageFacts) -> Result<(), PortalError> {
+pub fn manage_members(facts: MemberManagementFacts) -> Result<(), PortalError> {
     if !facts.role.can_manage_customer() {
-        return Err(PortalError::NotManager);
+        return Err(PortalError::MemberManagementNotAllowed);
     }
     if facts.kind == CustomerKind::Individual {
-        return Err(PortalError::NotTeam);
+        return Err(PortalError::NotATeamCustomer);
     }
     Ok(())
 }
@@ -103,7 +103,11 @@ pub fn manage_members(facts: ManageFacts) -> Result<(), PortalError> {
 /// # Errors
 /// When its member's role does not.
 pub fn manage_billing(role: Option<MemberRole>) -> Result<(), PortalError> {
-    if role.is_none_or(MemberRole::can_manage_customer) { Ok(()) } else { Err(PortalError::NotBilling) }
+    if role.is_none_or(MemberRole::can_manage_customer) {
+        Ok(())
+    } else {
+        Err(PortalError::BillingNotAllowed)
+    }
 }
 
 /// Whether `actor` may give `target` a role; whether the customer keeps an owner is a rule of members.
@@ -113,10 +117,10 @@ pub fn manage_billing(role: Option<MemberRole>) -> Result<(), PortalError> {
 pub fn change_member(actor: &Member, target: &Member, role: Option<MemberRole>) -> Result<(), PortalError> {
     let Some(role) = role.filter(|role| *role != target.role) else { return Ok(()) };
     if actor.id == target.id {
-        return Err(PortalError::OwnRole(target.id));
+        return Err(PortalError::CannotChangeOwnRole(target.id));
     }
     if role == MemberRole::Owner && actor.role != MemberRole::Owner {
-        return Err(PortalError::TransferByOwner);
+        return Err(PortalError::OnlyOwnerTransfers);
     }
     Ok(())
 }
@@ -126,7 +130,7 @@ pub fn change_member(actor: &Member, target: &Member, role: Option<MemberRole>) 
 /// # Errors
 /// When the two are one.
 pub fn remove_member(actor: &Member, target: MemberId) -> Result<(), PortalError> {
-    if actor.id == target { Err(PortalError::Oneself(target)) } else { Ok(()) }
+    if actor.id == target { Err(PortalError::CannotRemoveSelf(target)) } else { Ok(()) }
 }
 
 /// Whether the organization lets its customers change their address.
@@ -136,7 +140,7 @@ pub fn remove_member(actor: &Member, target: MemberId) -> Result<(), PortalError
 pub fn allow_email_change(organization: &Organization) -> Result<(), PortalError> {
     let customer = organization.profile.customer_portal_settings.customer.as_ref();
     let allowed = customer.and_then(|customer| customer.allow_email_change).unwrap_or(false);
-    if allowed { Ok(()) } else { Err(PortalError::EmailChangeOff) }
+    if allowed { Ok(()) } else { Err(PortalError::EmailChangeDisabled) }
 }
 
 /// Whether an address can become a customer's; whether it is free is asked when it is proved.
@@ -145,10 +149,10 @@ pub fn allow_email_change(organization: &Organization) -> Result<(), PortalError
 /// When the customer is a team, or has the address already.
 pub fn check_new_email(customer: &Customer, email: &EmailAddress) -> Result<(), PortalError> {
     if customer.kind == CustomerKind::Team {
-        return Err(PortalError::EmailOfTeam(email.clone()));
+        return Err(PortalError::TeamEmailFixed(email.clone()));
     }
     if customer.email.as_ref().is_some_and(|current| current.key() == email.key()) {
-        return Err(PortalError::EmailSame(email.clone()));
+        return Err(PortalError::EmailUnchanged(email.clone()));
     }
     Ok(())
 }

@@ -7,7 +7,7 @@
 mod decide;
 
 pub use decide::{
-    ManageFacts, MemberSelector, SessionFacts, StartedSession, allow_email_change, change_member,
+    MemberManagementFacts, MemberSelector, SessionFacts, StartedSession, allow_email_change, change_member,
     check_new_email, manage_billing, manage_members, remove_member, start_session,
 };
 
@@ -68,46 +68,46 @@ pub enum PortalError {
     CustomerUnknown(CustomerSelector),
     /// A session for a team is a member's.
     #[error("a session for a team customer needs a member")]
-    MemberNeeded,
+    MemberRequired,
     /// The customer has no such member.
     #[error("the customer has no such member")]
     MemberUnknown(MemberSelector),
     /// The organization has no member sessions.
     #[error("the organization has no member sessions")]
-    MembersOff(MemberSelector),
+    MemberSessionsDisabled(MemberSelector),
     /// A customer's session cannot stand for one person of a team without an address.
     #[error("a team customer needs a member's session")]
-    NobodyNamed,
+    MemberSessionRequired,
     /// The member's role does not reach billing.
     #[error("billing is for the owner and billing managers")]
-    NotBilling,
+    BillingNotAllowed,
     /// The member's role does not reach the members.
     #[error("members are managed by the owner and billing managers")]
-    NotManager,
+    MemberManagementNotAllowed,
     /// An individual customer has no team.
     #[error("only team customers have members to manage")]
-    NotTeam,
+    NotATeamCustomer,
     /// Nobody is made the owner on arrival.
     #[error("a new member cannot be the owner")]
     OwnerExists,
     /// Nobody changes their own role.
     #[error("your own role cannot be changed")]
-    OwnRole(MemberId),
+    CannotChangeOwnRole(MemberId),
     /// Nobody removes themselves.
     #[error("you cannot remove yourself")]
-    Oneself(MemberId),
+    CannotRemoveSelf(MemberId),
     /// Ownership is the owner's to give.
     #[error("only the owner can transfer ownership")]
-    TransferByOwner,
+    OnlyOwnerTransfers,
     /// The organization does not let customers change their address.
     #[error("customers cannot change their email address here")]
-    EmailChangeOff,
+    EmailChangeDisabled,
     /// A team's address is not one person's to change.
     #[error("only individual customers can change their email address")]
-    EmailOfTeam(EmailAddress),
+    TeamEmailFixed(EmailAddress),
     /// The new address is the old one.
     #[error("the new email address is the current one")]
-    EmailSame(EmailAddress),
+    EmailUnchanged(EmailAddress),
     /// The proof of an address is unknown, lapsed or used.
     #[error("the email update is not valid")]
     EmailUpdateInvalid,

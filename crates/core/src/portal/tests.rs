@@ -70,7 +70,7 @@ fn an_individual_is_visited_by_its_owner() {
 
 #[test]
 fn a_team_is_visited_by_the_member_who_is_named() {
-    assert_eq!(begin(facts(CustomerKind::Team, true, None)), Err(PortalError::MemberNeeded));
+    assert_eq!(begin(facts(CustomerKind::Team, true, None)), Err(PortalError::MemberRequired));
     let named = member(11, MemberRole::Member);
     let signed = begin(facts(CustomerKind::Team, true, Some(named.clone()))).unwrap();
     assert_eq!((signed.session.member, signed.email), (Some(named.id), Some(named.email)));
@@ -83,7 +83,7 @@ fn without_the_member_model_the_customer_visits() {
         assert_eq!((signed.session.member, signed.email), (None, Some(address("c@x.dev"))));
         let named = member(11, MemberRole::Member);
         let refused = begin(facts(kind, false, Some(named.clone())));
-        assert_eq!(refused, Err(PortalError::MembersOff(MemberSelector::Id(named.id))));
+        assert_eq!(refused, Err(PortalError::MemberSessionsDisabled(MemberSelector::Id(named.id))));
     }
 }
 
@@ -97,14 +97,14 @@ fn another_customers_member_is_unknown() {
 #[test]
 fn a_role_opens_doors() {
     use MemberRole::{BillingManager, Member, Owner};
-    let manage = |role, kind| manage_members(ManageFacts { role, kind });
+    let manage = |role, kind| manage_members(MemberManagementFacts { role, kind });
     for role in [Owner, BillingManager] {
         assert_eq!(manage(role, CustomerKind::Team), Ok(()));
-        assert_eq!(manage(role, CustomerKind::Individual), Err(PortalError::NotTeam));
+        assert_eq!(manage(role, CustomerKind::Individual), Err(PortalError::NotATeamCustomer));
         assert_eq!(manage_billing(Some(role)), Ok(()));
     }
-    assert_eq!(manage(Member, CustomerKind::Team), Err(PortalError::NotManager));
-    assert_eq!(manage_billing(Some(Member)), Err(PortalError::NotBilling));
+    assert_eq!(manage(Member, CustomerKind::Team), Err(PortalError::MemberManagementNotAllowed));
+    assert_eq!(manage_billing(Some(Member)), Err(PortalError::BillingNotAllowed));
     assert_eq!(manage_billing(None), Ok(()));
 }
 
@@ -113,9 +113,9 @@ fn a_new_address_is_another_ones_own() {
     let individual = customer(CustomerKind::Individual, Some("Ada@x.dev"));
     assert_eq!(check_new_email(&individual, &address("b@x.dev")), Ok(()));
     let same = address("ADA@x.dev");
-    assert_eq!(check_new_email(&individual, &same), Err(PortalError::EmailSame(same.clone())));
+    assert_eq!(check_new_email(&individual, &same), Err(PortalError::EmailUnchanged(same.clone())));
     let team = customer(CustomerKind::Team, None);
-    assert_eq!(check_new_email(&team, &same), Err(PortalError::EmailOfTeam(same)));
+    assert_eq!(check_new_email(&team, &same), Err(PortalError::TeamEmailFixed(same)));
 }
 
 fn role() -> impl Strategy<Value = MemberRole> {

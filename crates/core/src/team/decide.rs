@@ -47,13 +47,13 @@ pub struct RoleChange {
 pub fn set_role(facts: TeamFacts, change: RoleChange, now: Timestamp) -> Result<TeamMember, TeamError> {
     let role = facts.member.role;
     if role == TeamRole::Owner || change.to == TeamRole::Owner {
-        return Err(TeamError::OwnerKeepsRole);
+        return Err(TeamError::OwnerRoleFixed);
     }
     if role == change.to || change.satisfied_by.contains(&role) {
         return Ok(facts.member);
     }
     if facts.is_last_manager() && !change.to.can_manage_organization() {
-        return Err(TeamError::NobodyManages);
+        return Err(TeamError::LastManager);
     }
     Ok(TeamMember { role: change.to, modified_at: now, ..facts.member })
 }
@@ -65,13 +65,13 @@ pub fn set_role(facts: TeamFacts, change: RoleChange, now: Timestamp) -> Result<
 /// When the person is the owner, the caller, or the last who manages the organization.
 pub fn remove(facts: &TeamFacts, caller: Option<UserId>) -> Result<(), TeamError> {
     if facts.member.role == TeamRole::Owner {
-        return Err(TeamError::OwnerStays);
+        return Err(TeamError::CannotRemoveOwner);
     }
     if caller == Some(facts.member.user) {
-        return Err(TeamError::SelfStays);
+        return Err(TeamError::CannotRemoveSelf);
     }
     if facts.is_last_manager() {
-        return Err(TeamError::NobodyManages);
+        return Err(TeamError::LastManager);
     }
     Ok(())
 }
@@ -88,7 +88,7 @@ pub const fn leave(facts: &TeamFacts) -> Result<(), TeamError> {
         return Err(TeamError::OnlyMember);
     }
     if facts.is_last_manager() {
-        return Err(TeamError::NobodyManages);
+        return Err(TeamError::LastManager);
     }
     Ok(())
 }
@@ -190,7 +190,7 @@ mod tests {
             match set_role(TeamFacts::of(team[1].clone(), &team), change, NOW) {
                 Err(error) => {
                     prop_assert!(role == TeamRole::Owner || to == TeamRole::Owner);
-                    prop_assert_eq!(error, TeamError::OwnerKeepsRole);
+                    prop_assert_eq!(error, TeamError::OwnerRoleFixed);
                 }
                 Ok(after) if change.satisfied_by.contains(&role) => prop_assert_eq!(&after, &team[1]),
                 Ok(after) => prop_assert_eq!(after.role, to),

@@ -142,13 +142,13 @@ pub enum TeamError {
     NotFound,
     /// The owner cannot be removed.
     #[error("the account owner cannot be removed")]
-    OwnerStays,
+    CannotRemoveOwner,
     /// The caller cannot remove themselves.
     #[error("you cannot remove yourself")]
-    SelfStays,
+    CannotRemoveSelf,
     /// The owner's role cannot change.
     #[error("the role of the account owner cannot change")]
-    OwnerKeepsRole,
+    OwnerRoleFixed,
     /// The owner cannot leave.
     #[error("the account owner cannot leave")]
     OwnerCannotLeave,
@@ -157,5 +157,5 @@ pub enum TeamError {
     OnlyMember,
     /// Nobody would be left to manage the organization.
     #[error("somebody must be left to manage the account")]
-    NobodyManages,
+    LastManager,
 }

@@ -87,12 +87,12 @@ fn of(error: &Error) -> Response {
         | Error::Portal(_)
         | Error::Customer(_) => (StatusCode::NOT_FOUND, text),
         Error::Team(
-            TeamError::OwnerStays
-            | TeamError::SelfStays
-            | TeamError::OwnerKeepsRole
+            TeamError::CannotRemoveOwner
+            | TeamError::CannotRemoveSelf
+            | TeamError::OwnerRoleFixed
             | TeamError::OwnerCannotLeave
             | TeamError::OnlyMember
-            | TeamError::NobodyManages,
+            | TeamError::LastManager,
         )
         | Error::SubAccount(SubAccountError::Nested | SubAccountError::LimitReached(_))
         | Error::NotPermitted(_) => (StatusCode::FORBIDDEN, text),

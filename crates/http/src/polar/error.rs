@@ -155,7 +155,7 @@ fn of_member(error: &MemberError) -> Response {
         MemberError::CustomerNotFound => not_found("Customer not found"),
         MemberError::NotFound => not_found("Member not found"),
         MemberError::Disabled => forbidden("Member management is not enabled for this organization"),
-        MemberError::IndividualIsFull => forbidden(
+        MemberError::IndividualHasOneMember => forbidden(
             "An individual customer has no member besides its owner. Make it a team customer to add members.",
         ),
         MemberError::ExternalIdTaken(id) => rule(
@@ -176,13 +176,13 @@ fn of_member(error: &MemberError) -> Response {
             "The owner of an individual customer has the customer's email address: change it there.",
             Value::from(email.as_str()),
         ),
-        MemberError::OwnerNeeded(role) => rule(
+        MemberError::OwnerRequired(role) => rule(
             "value_error",
             &["body", "role"],
             "A customer must have exactly one owner. Make another member the owner instead.",
             Value::from(role.as_str()),
         ),
-        MemberError::OwnerStays(id) => rule(
+        MemberError::CannotRemoveOwner(id) => rule(
             "value_error",
             &["body"],
             "The only owner cannot be deleted. Make another member the owner first.",
@@ -206,7 +206,7 @@ pub(super) fn customer_violation(violation: &CustomerViolation) -> Violation {
             "A customer with this external ID already exists.",
             text(id.as_str()),
         ),
-        CustomerViolation::ExternalIdFixed(id) => Violation::rule(
+        CustomerViolation::ExternalIdImmutable(id) => Violation::rule(
             "value_error",
             &["body", "external_id"],
             "Customer external ID cannot be updated.",
@@ -218,13 +218,13 @@ pub(super) fn customer_violation(violation: &CustomerViolation) -> Violation {
             "A team customer without an email needs an owner with one.",
             Value::Null,
         ),
-        CustomerViolation::TeamStays(kind) => Violation::rule(
+        CustomerViolation::TeamCannotBecomeIndividual(kind) => Violation::rule(
             "value_error",
             &["body", "type"],
             "A team customer cannot become an individual one.",
             kind.map_or(Value::Null, |kind| text(kind.as_str())),
         ),
-        CustomerViolation::BillingAddressStays => Violation::rule(
+        CustomerViolation::BillingAddressRequired => Violation::rule(
             "value_error",
             &["body", "billing_address"],
             "A billing address can be replaced, but not removed.",
@@ -249,7 +249,7 @@ fn of_organization(violations: &[OrganizationViolation]) -> Response {
             OrganizationViolation::DisputeAutoAcceptNotEnabled => {
                 return forbidden("DisputeAutoAcceptNotEnabled", violation.to_string());
             }
-            OrganizationViolation::SsoNotProven => return forbidden("NotPermitted", violation.to_string()),
+            OrganizationViolation::SsoNotVerified => return forbidden("NotPermitted", violation.to_string()),
             _ => {}
         }
     }
@@ -266,7 +266,7 @@ fn organization_violation(violation: &OrganizationViolation) -> Violation {
     const SEATS: &[&str] = &["body", "feature_settings", "seat_based_pricing_enabled"];
     let (loc, input): (&[&'static str], Value) = match violation {
         OrganizationViolation::SlugTaken(slug) => (&["body", "slug"], Value::from(slug.as_str())),
-        OrganizationViolation::SeatsStayOn => (SEATS, Value::from(false)),
+        OrganizationViolation::SeatsCannotBeDisabled => (SEATS, Value::from(false)),
         OrganizationViolation::SeatsNeedMembers => (SEATS, Value::from(true)),
         OrganizationViolation::ResetNotEnabled => {
             (&["body", "subscription_settings", "proration_behavior"], Value::from("reset"))
@@ -274,7 +274,7 @@ fn organization_violation(violation: &OrganizationViolation) -> Violation {
         OrganizationViolation::LimitNeedsTotal
         | OrganizationViolation::LimitAboveTotal
         | OrganizationViolation::DisputeAutoAcceptNotEnabled
-        | OrganizationViolation::SsoNotProven => (&["body"], Value::Null),
+        | OrganizationViolation::SsoNotVerified => (&["body"], Value::Null),
     };
     let msg = match violation {
         OrganizationViolation::SlugTaken(_) => "An organization with this slug already exists.".to_owned(),

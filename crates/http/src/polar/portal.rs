@@ -196,7 +196,7 @@ pub(super) async fn user(call: Call) -> Result<Response, ErrorResponse> {
         None => PortalUserView {
             kind: "customer",
             name: customer.name.as_ref().map(|name| name.as_str()),
-            email: customer.email.as_ref().ok_or(PortalError::NobodyNamed)?.as_str(),
+            email: customer.email.as_ref().ok_or(PortalError::MemberSessionRequired)?.as_str(),
             customer_id: customer.id,
             member_id: None,
             role: None,

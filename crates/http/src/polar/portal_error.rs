@@ -23,39 +23,41 @@ pub(super) fn of_portal(error: &PortalError) -> Response {
     match error {
         PortalError::SessionOver => refuse(Rejection::InvalidToken),
         PortalError::CustomerUnknown(_)
-        | PortalError::MemberNeeded
+        | PortalError::MemberRequired
         | PortalError::MemberUnknown(_)
-        | PortalError::MembersOff(_) => of_session(error),
-        PortalError::NobodyNamed => {
+        | PortalError::MemberSessionsDisabled(_) => of_session(error),
+        PortalError::MemberSessionRequired => {
             let msg =
                 "A team customer without an email is visited by its members: begin a session with member_id.";
             invalid(&["body"], msg, Value::Null)
         }
-        PortalError::NotBilling => forbidden("Billing is for the owner and billing managers."),
-        PortalError::NotManager => forbidden("Your role in this team does not allow this."),
-        PortalError::NotTeam => forbidden("Only team customers have members to manage."),
-        PortalError::EmailChangeOff => forbidden("Customers of this organization cannot change their email."),
+        PortalError::BillingNotAllowed => forbidden("Billing is for the owner and billing managers."),
+        PortalError::MemberManagementNotAllowed => forbidden("Your role in this team does not allow this."),
+        PortalError::NotATeamCustomer => forbidden("Only team customers have members to manage."),
+        PortalError::EmailChangeDisabled => {
+            forbidden("Customers of this organization cannot change their email.")
+        }
         PortalError::OwnerExists => {
             let msg = "A customer has one owner: add the member, then make them the owner.";
             invalid(&["body", "role"], msg, Value::from("owner"))
         }
-        PortalError::OwnRole(id) => {
+        PortalError::CannotChangeOwnRole(id) => {
             invalid(&["path", "id"], "Your own role is not yours to change.", Value::from(id.to_string()))
         }
-        PortalError::Oneself(id) => {
+        PortalError::CannotRemoveSelf(id) => {
             invalid(&["path", "id"], "You cannot remove yourself.", Value::from(id.to_string()))
         }
-        PortalError::TransferByOwner => invalid(
+        PortalError::OnlyOwnerTransfers => invalid(
             &["body", "role"],
             "Only the owner can make another member the owner.",
             Value::from("owner"),
         ),
-        PortalError::EmailOfTeam(email) => invalid(
+        PortalError::TeamEmailFixed(email) => invalid(
             &["body", "email"],
             "Only individual customers can change their email.",
             Value::from(email.as_str()),
         ),
-        PortalError::EmailSame(email) => {
+        PortalError::EmailUnchanged(email) => {
             invalid(&["body", "email"], "This is the current email already.", Value::from(email.as_str()))
         }
         PortalError::EmailUpdateInvalid => plain(
@@ -86,7 +88,7 @@ fn of_session(error: &PortalError) -> Response {
             let (loc, input) = place(named);
             (loc, "The customer has no such member.", input)
         }
-        PortalError::MembersOff(named) => {
+        PortalError::MemberSessionsDisabled(named) => {
             let (loc, input) = place(named);
             (loc, "This organization has no member sessions: member_model_enabled is off.", input)
         }
@@ -108,7 +110,7 @@ pub(super) fn of_billing(error: Error) -> ErrorResponse {
     let show = |violation: &CustomerViolation| {
         let shown = customer_violation(violation);
         match violation {
-            CustomerViolation::BillingAddressStays => Violation { kind: "missing".into(), ..shown },
+            CustomerViolation::BillingAddressRequired => Violation { kind: "missing".into(), ..shown },
             _ => shown,
         }
     };

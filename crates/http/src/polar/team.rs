@@ -260,12 +260,12 @@ pub(super) fn refusal(error: TeamError) -> Response {
         TeamError::AlreadyMember => {
             plain(StatusCode::CONFLICT, "ResourceAlreadyExists", "This person is in the team already.")
         }
-        TeamError::OwnerStays => forbidden("The owner of an organization cannot be removed."),
-        TeamError::SelfStays => forbidden("Nobody can remove themselves: leave instead."),
-        TeamError::OwnerKeepsRole => forbidden("The owner of an organization keeps that role."),
+        TeamError::CannotRemoveOwner => forbidden("The owner of an organization cannot be removed."),
+        TeamError::CannotRemoveSelf => forbidden("Nobody can remove themselves: leave instead."),
+        TeamError::OwnerRoleFixed => forbidden("The owner of an organization keeps that role."),
         TeamError::OwnerCannotLeave => forbidden("The owner of an organization cannot leave it."),
         TeamError::OnlyMember => forbidden("The only person in the team cannot leave."),
-        TeamError::NobodyManages => plain(
+        TeamError::LastManager => plain(
             StatusCode::FORBIDDEN,
             "OrganizationWouldHaveNoAdmins",
             "Somebody must be left in the team who manages the organization.",
