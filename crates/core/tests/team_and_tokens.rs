@@ -23,7 +23,7 @@ fn team_member(role: TeamRole) -> TeamMember {
 fn the_owner_and_the_caller_stay() {
     let somebody_else = Some(UserId::new(Uuid::from_u128(3)));
     for role in TeamRole::ALL {
-        let facts = TeamFacts { member: team_member(role), people: 3, other_managers: 1 };
+        let facts = TeamFacts { member: team_member(role), member_count: 3, other_managers: 1 };
         let (by_other, by_self, by_token) = if role == TeamRole::Owner {
             (
                 Err(TeamError::CannotRemoveOwner),

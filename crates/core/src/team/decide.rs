@@ -10,7 +10,7 @@ pub struct TeamFacts {
     /// The person's part.
     pub member: TeamMember,
     /// People in the team, this one included.
-    pub people: u64,
+    pub member_count: u64,
     /// People besides this one who manage the organization.
     pub other_managers: u64,
 }
@@ -22,7 +22,7 @@ impl TeamFacts {
         let count = |found: usize| u64::try_from(found).unwrap_or(u64::MAX);
         let others = team.iter().filter(|other| other.user != member.user);
         let other_managers = count(others.filter(|other| other.role.can_manage_organization()).count());
-        Self { member, people: count(team.len()), other_managers }
+        Self { member, member_count: count(team.len()), other_managers }
     }
 
     const fn is_last_manager(&self) -> bool {
@@ -84,7 +84,7 @@ pub const fn leave(facts: &TeamFacts) -> Result<(), TeamError> {
     if matches!(facts.member.role, TeamRole::Owner) {
         return Err(TeamError::OwnerCannotLeave);
     }
-    if facts.people <= 1 {
+    if facts.member_count <= 1 {
         return Err(TeamError::OnlyMember);
     }
     if facts.is_last_manager() {
