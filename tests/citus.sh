@@ -1,25 +1,25 @@
 #!/usr/bin/env bash
-# Runs a command with a Citus cluster of its own, a coordinator and two workers, which ends with it:
+# Runs a command with a temporary Citus cluster of a coordinator and two workers, which stops when the command ends:
 #
 #   citus.sh COMMAND...
 #   TENANTRY_TEST_ENGINE=postgres citus.sh cargo test --workspace --locked --test it
 #   TENANTRY_TEST_ENGINE=postgres citus.sh tests/run.sh golden
 #
-# The command finds the coordinator in TENANTRY_TEST_POSTGRES and the workers in TENANTRY_TEST_CITUS: every test
-# database is made on all three, and its tables are spread before the test begins. Needs PostgreSQL's programs with
-# the extension Citus; exit status 69 where it is not there. Without it,
+# TENANTRY_TEST_POSTGRES tells the command the URL of the coordinator, TENANTRY_TEST_CITUS the addresses of the workers.
+# Every test database is created on all three, and its tables are distributed before the test begins. Needs the programs
+# of PostgreSQL and the extension Citus; the exit status is 69 when one is missing. Without Citus,
 #
 #   TENANTRY_TEST_CITUS=stand-in TENANTRY_TEST_ENGINE=postgres postgres.sh COMMAND...
 #
-# runs the same with partitions for shards. Run by root, the servers are the user postgres's.
+# runs the same with partitions in place of shards. When root runs this, the servers run as the user postgres.
 set -euo pipefail
 
 bin="${POSTGRES_BIN:-$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1)}"
 [ -n "$bin" ] || bin="$(dirname "$(command -v initdb || true)")"
-[ -x "$bin/initdb" ] || { echo "PostgreSQL is not installed: set POSTGRES_BIN to the folder of initdb" >&2; exit 69; }
+[ -x "$bin/initdb" ] || { echo "PostgreSQL was not found: install it, or set POSTGRES_BIN to the directory of initdb" >&2; exit 69; }
 libraries="$("$bin/pg_config" --pkglibdir 2>/dev/null || echo "$(dirname "$bin")/lib")"
 [ -e "$libraries/citus.so" ] ||
-  { echo "Citus is not installed in this PostgreSQL: there is no $libraries/citus.so" >&2; exit 69; }
+  { echo "Citus was not found in this PostgreSQL: $libraries/citus.so does not exist" >&2; exit 69; }
 
 directory="$(mktemp -d "${TMPDIR:-/tmp}/tenantry-citus.XXXXXX")"
 as=()
@@ -39,7 +39,8 @@ trap finish EXIT
 
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
-# start NAME PORT: few shards, as every test has a database of its own; a worker process for each database.
+# start NAME PORT: starts a server. It has few shards, because every test has its own database, and enough worker
+# processes for one background worker in each database.
 start() {
   local data="$directory/$1" port="$2" server
   "${as[@]}" "$bin/initdb" -D "$data" -U tenantry --auth=trust -E UTF8 --locale=C.UTF-8 -N >"$data.log" 2>&1 ||

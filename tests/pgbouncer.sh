@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
-# Runs a command with PgBouncer in transaction mode before the server of TENANTRY_TEST_POSTGRES; it ends with
-# the command, which finds it in TENANTRY_TEST_POOLER: postgres.sh ./pgbouncer.sh COMMAND...
+# Runs a command with a temporary PgBouncer in transaction mode in front of the server of TENANTRY_TEST_POSTGRES:
+#
+#   postgres.sh ./pgbouncer.sh COMMAND...
+#
+# TENANTRY_TEST_POOLER tells the command the URL of the PgBouncer, which stops when the command ends.
 set -euo pipefail
 
-: "${TENANTRY_TEST_POSTGRES:?run this by postgres.sh}"
+: "${TENANTRY_TEST_POSTGRES:?run this script with postgres.sh}"
 pgbouncer="$(command -v pgbouncer || true)"
 [ -n "$pgbouncer" ] || pgbouncer=/usr/sbin/pgbouncer
 [ -x "$pgbouncer" ] || { echo "PgBouncer is not installed" >&2; exit 1; }

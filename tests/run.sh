@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # Runs the black-box suites against a built tenantry: run.sh [SUITE]...
-# where SUITE is golden, python, python10, node, go, schemathesis, crash, race, storm, backup, cluster, postgres or all;
-# or long: the long forms of crashes, fail-overs, upgrades and backups, with one table at the end (half an hour; needs Rust).
-# The program is $TENANTRY_BIN, or target/release/tenantry. Exit status 0 when all pass.
+# README.md lists the suites. Without an argument, or with `all`, every suite runs except `long`.
+# The program is $TENANTRY_BIN, or target/release/tenantry. The exit status is 0 when all suites pass.
 set -uo pipefail
 tests="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 export TENANTRY_BIN="$(realpath -m "${TENANTRY_BIN:-$tests/../target/release/tenantry}")"
@@ -21,25 +20,29 @@ crash() { "$python" crash/crash.py; }
 race() { "$python" crash/race.py; }
 storm() { "$python" storm/storm.py; }
 backup() { "$python" backup/backup.py; }
-# Several nodes on PostgreSQL; `cluster/NAME.py --help` says how to make one longer.
-one_after_the_other() {
-  local suite written status=0
-  for suite; do
-    written="$("$python" "cluster/$suite.py" 2>&1)" || status=1
-    printf '%s\n' "$written"
+
+# cluster_scripts NAME...: runs scripts of cluster/ one after the other and prints the output of each when it ends.
+cluster_scripts() {
+  local script output status=0
+  for script; do
+    output="$("$python" "cluster/$script.py" 2>&1)" || status=1
+    printf '%s\n' "$output"
   done
   return "$status"
 }
+
 cluster() {
-  local status=0 waiting
-  # Those that wait most of the time go on beside the others.
-  one_after_the_other failover stall budgets & waiting=$!
-  one_after_the_other nodes rolling move webhooks revocation tls races || status=1
-  wait "$waiting" || status=1
+  local status=0 background
+  # These three mostly wait for timeouts, so they run beside the others.
+  cluster_scripts failover stall budgets & background=$!
+  cluster_scripts nodes rolling move webhooks revocation tls races || status=1
+  wait "$background" || status=1
   return "$status"
 }
+
 long() { "$python" cluster/long.py; }
-# The same server on the other engine: what is recorded, the clients, races, crashes and the storm.
+
+# Runs the suites that use one server again, with the server on PostgreSQL; some also through PgBouncer.
 on_postgres() {
   local suite status=0
   for suite in golden python python10 node go crash race storm; do
@@ -50,6 +53,7 @@ on_postgres() {
 }
 
 status=0
+# run NAME [FUNCTION]: runs a suite and prints its duration.
 run() {
   local begun=$SECONDS
   echo "== $1"

@@ -1,5 +1,4 @@
-"""A real server, an organization on it, and the published SDK pointed at both."""
-import itertools
+"""The published SDK 0.31 as a client of a real server."""
 import sys
 from pathlib import Path
 
@@ -7,29 +6,12 @@ import pytest
 from polar_sdk import Polar, models
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "lib"))
-from harness import TemporaryServer  # noqa: E402
-
-FEATURES = ("member_model_enabled", "seat_based_pricing_enabled")
-
-
-@pytest.fixture(scope="session")
-def server():
-    with TemporaryServer() as running:
-        yield running
+from sdk_fixtures import (address, client_with, organization, other_organization, other_polar, polar,  # noqa: E402, F401
+                          server, unique, user_polar)
 
 
 @pytest.fixture(scope="session")
-def organization(server):
-    return server.cli.create_organization("python-sdk", "Python SDK", "founder@example.com", FEATURES)
-
-
-@pytest.fixture(scope="session")
-def other_organization(server):
-    return server.cli.create_organization("python-other", "Python Other", "other@example.com", FEATURES)
-
-
-@pytest.fixture(scope="session")
-def connect(server):
+def connect(server):  # noqa: F811
     """Makes an SDK client for a token."""
     clients = []
 
@@ -42,44 +24,21 @@ def connect(server):
         client.__exit__(None, None, None)
 
 
-@pytest.fixture(scope="session")
-def client_with(server, organization, connect):
-    """Makes an SDK client that holds just these scopes."""
-    return lambda *scopes: connect(server.cli.create_token(organization["id"], list(scopes))["token"])
-
-
-@pytest.fixture(scope="session")
-def polar(server, organization, connect):
-    return connect(server.cli.create_token(organization["id"])["token"])
-
-
-@pytest.fixture(scope="session")
-def other_polar(server, other_organization, connect):
-    return connect(server.cli.create_token(other_organization["id"])["token"])
-
-
-_numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="session")
-def unique():
-    """Makes an e-mail address nobody used yet."""
-    return lambda word="person": f"{word}.{next(_numbers)}@example.com"
+@pytest.fixture
+def team(polar, unique, address):  # noqa: F811
+    """A team customer, whose owner is its only member."""
+    return polar.customers.create(request=models.CustomerTeamCreate(
+        name="A team", email=address("team"), external_id=unique("team")))
 
 
 @pytest.fixture
-def team(polar, unique):
-    """A team customer; its owner is its only member."""
-    return polar.customers.create(request=models.CustomerTeamCreate(name="A team", email=unique("team")))
+def individual(polar, unique, address):  # noqa: F811
+    return polar.customers.create(request=models.CustomerIndividualCreate(
+        name="Someone", email=address("single"), external_id=unique("single")))
 
 
 @pytest.fixture
-def individual(polar, unique):
-    return polar.customers.create(request=models.CustomerIndividualCreate(name="Someone", email=unique("single")))
-
-
-@pytest.fixture
-def members_of(polar):
+def members_of(polar):  # noqa: F811
     """Lists the members of a customer."""
     return lambda customer, **filters: polar.members.list_members(
         customer_id=customer.id, limit=100, **filters).result.items
@@ -87,8 +46,27 @@ def members_of(polar):
 
 @pytest.fixture
 def owner_of(members_of):
-    """The one owner of a customer."""
+    """Returns the owner of a customer."""
     def find(customer):
         owner, = members_of(customer, role=models.MemberRole.OWNER)
         return owner
     return find
+
+
+@pytest.fixture
+def violations():
+    """Returns the (type, *location) of each item of a caught validation error, sorted."""
+    return lambda caught: sorted((item.type, *item.loc) for item in caught.value.data.detail)
+
+
+@pytest.fixture
+def allow_email_change(polar, organization):  # noqa: F811
+    """Sets whether customers may change their e-mail address in the portal. It is not allowed after the test."""
+    def allow(value):
+        polar.organizations.update(id=organization["id"], organization_update=models.OrganizationUpdate(
+            customer_portal_settings=models.OrganizationCustomerPortalSettings(
+                usage=models.CustomerPortalUsageSettings(show=True),
+                subscription=models.CustomerPortalSubscriptionSettings(update_seats=True, update_plan=True),
+                customer=models.CustomerPortalCustomerSettings(allow_email_change=value))))
+    yield allow
+    allow(False)

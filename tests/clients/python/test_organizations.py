@@ -9,13 +9,13 @@ def update(polar, organization, **changes):
         id=organization["id"], organization_update=models.OrganizationUpdate(**changes))
 
 
-def without_time(organization):
+def without_modified_at(organization):
     return organization.model_dump(exclude={"modified_at"})
 
 
 @pytest.fixture
 def restored(polar, organization):
-    """The organization as it is, put back afterwards."""
+    """The organization as it is before the test; its changes are undone afterwards."""
     before = polar.organizations.get(id=organization["id"])
     yield before
     update(polar, organization, name=before.name, email=before.email, website=before.website,
@@ -29,7 +29,7 @@ def test_get_organization(polar, organization):
     assert found.feature_settings.member_model_enabled is True
 
 
-def test_list_organizations_shows_the_tokens_own(polar, organization):
+def test_list_shows_the_organization_of_the_token(polar, organization):
     page = polar.organizations.list_organizations()
     assert [found.id for found in page.result.items] == [organization["id"]]
     assert page.result.pagination.total_count == 1
@@ -48,15 +48,15 @@ def test_update_organization(polar, organization, restored):
     assert polar.organizations.get(id=organization["id"]) == updated
 
 
-def test_update_organization_with_nothing_changes_nothing(polar, organization, restored):
-    assert without_time(update(polar, organization)) == without_time(restored)
+def test_update_without_fields_changes_nothing(polar, organization, restored):
+    assert without_modified_at(update(polar, organization)) == without_modified_at(restored)
 
 
 @pytest.mark.parametrize("field, value", [
     ("email", "support@example.com"), ("website", "https://example.com/"), ("country", "FR"),
     ("avatar_url", "https://example.com/logo.png"),
 ])
-def test_null_clears_what_may_be_empty(polar, organization, restored, field, value):
+def test_null_clears_optional_fields(polar, organization, restored, field, value):
     assert getattr(update(polar, organization, **{field: value}), field) == value
     assert getattr(update(polar, organization, **{field: None}), field) is None
 
@@ -65,8 +65,8 @@ def test_null_clears_what_may_be_empty(polar, organization, restored, field, val
     "name", "socials", "details", "feature_settings", "subscription_settings", "customer_email_settings",
     "customer_portal_settings", "default_presentment_currency", "default_tax_behavior",
 ])
-def test_null_leaves_what_cannot_be_empty(polar, organization, restored, field):
-    assert without_time(update(polar, organization, **{field: None})) == without_time(restored)
+def test_null_leaves_required_fields_unchanged(polar, organization, restored, field):
+    assert without_modified_at(update(polar, organization, **{field: None})) == without_modified_at(restored)
 
 
 def test_a_short_name_is_refused(polar, organization):
@@ -87,7 +87,7 @@ def test_another_organization_is_not_found(polar, other_organization, target):
 def test_a_missing_scope_is_forbidden(client_with, organization):
     reader = client_with("organizations:read")
     assert reader.organizations.get(id=organization["id"]).id == organization["id"]
-    # The SDK expects `NotPermitted` in a 403 here and cannot read the scope error's body.
+    # The SDK expects `NotPermitted` in a 403 here and cannot parse the body of the scope error.
     with pytest.raises(models.PolarError) as caught:
         update(reader, organization, name="Refused")
     assert caught.value.status_code == 403
@@ -99,8 +99,7 @@ def test_an_organization_token_cannot_create_organizations(polar):
     assert caught.value.status_code == 401
 
 
-def test_a_user_token_creates_an_organization_and_sees_it(server, connect):
-    user = connect(server.cli.create_user_token("founder@example.com")["token"])
-    made = user.organizations.create(request=models.OrganizationCreate(name="By hand", slug="by-hand"))
-    assert made.feature_settings.member_model_enabled is True
-    assert made.id in [found.id for found in user.organizations.list_organizations().result.items]
+def test_a_user_token_creates_an_organization_and_sees_it(user_polar):
+    created = user_polar.organizations.create(request=models.OrganizationCreate(name="By hand", slug="by-hand"))
+    assert created.feature_settings.member_model_enabled is True
+    assert created.id in [found.id for found in user_polar.organizations.list_organizations().result.items]

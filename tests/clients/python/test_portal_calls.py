@@ -1,4 +1,4 @@
-"""Customer sessions and the portal they open."""
+"""Customer sessions and the customer portal: who may do what, by role."""
 from datetime import datetime, timedelta, timezone
 from uuid import uuid4
 
@@ -15,7 +15,7 @@ def session_of(polar, customer, member=None):
 
 
 class Portal:
-    """The portal as the holder of a session sees it."""
+    """The portal, used with the token of a customer session."""
 
     def __init__(self, connect, token):
         portal = connect(token).customer_portal
@@ -46,14 +46,15 @@ class Portal:
 
 @pytest.fixture
 def enter(polar, connect):
+    """Creates a session for a customer, or for one of its members, and returns the portal."""
     return lambda customer, member=None: Portal(connect, session_of(polar, customer, member).token)
 
 
 @pytest.fixture
-def people(polar, team, unique, members_of):
-    """The owner, a billing manager and a member of the team."""
+def people(polar, team, address, members_of):
+    """The owner, a billing manager and a plain member of the team, by role."""
     for role in (models.Role.BILLING_MANAGER, models.Role.MEMBER):
-        polar.members.create_member(request=models.MemberCreate(customer_id=team.id, email=unique(), role=role))
+        polar.members.create_member(request=models.MemberCreate(customer_id=team.id, email=address(), role=role))
     return {member.role: member for member in members_of(team)}
 
 
@@ -73,6 +74,7 @@ def plain(enter, team, people):
 
 
 def status_of(call):
+    """Returns the status of a call that must fail."""
     with pytest.raises(models.PolarError) as caught:
         call()
     return caught.value.status_code
@@ -86,24 +88,24 @@ def test_session(polar, individual):
     assert timedelta(minutes=55) < session.expires_at - datetime.now(timezone.utc) <= timedelta(hours=1)
 
 
-def test_session_by_external_id(polar, unique):
+def test_session_by_external_id(polar, unique, address):
     customer = polar.customers.create(request=models.CustomerIndividualCreate(
-        email=unique(), external_id=unique("session")))
+        email=address(), external_id=unique("session")))
     session = polar.customer_sessions.create(request=models.CustomerSessionCustomerExternalIDCreate(
         external_customer_id=customer.external_id))
     assert session.customer_id == customer.id
 
 
-def test_session_refuses_whom_it_does_not_know(polar, other_polar, team):
-    known, unknown = models.CustomerSessionCustomerIDCreate, str(uuid4())
+def test_session_refuses_unknown_customers_and_members(polar, other_polar, team):
+    create, unknown = models.CustomerSessionCustomerIDCreate, str(uuid4())
     for client, request, place in (
-        (polar, known(customer_id=unknown), "customer_id"),
-        (polar, known(customer_id=team.id), "member_id"),
-        (polar, known(customer_id=team.id, member_id=unknown), "member_id"),
-        (polar, known(customer_id=team.id, external_member_id="nobody"), "external_member_id"),
-        (polar, models.CustomerSessionCustomerExternalIDCreate(external_customer_id="nobody"),
+        (polar, create(customer_id=unknown), "customer_id"),
+        (polar, create(customer_id=team.id), "member_id"),
+        (polar, create(customer_id=team.id, member_id=unknown), "member_id"),
+        (polar, create(customer_id=team.id, external_member_id="unknown"), "external_member_id"),
+        (polar, models.CustomerSessionCustomerExternalIDCreate(external_customer_id="unknown"),
          "external_customer_id"),
-        (other_polar, known(customer_id=team.id), "customer_id"),
+        (other_polar, create(customer_id=team.id), "customer_id"),
     ):
         with pytest.raises(models.HTTPValidationError) as caught:
             client.customer_sessions.create(request=request)
@@ -114,7 +116,7 @@ def test_session_needs_a_scope(client_with, individual):
     assert status_of(lambda: session_of(client_with("customers:write"), individual)) == 403
 
 
-def test_me(enter, individual):
+def test_get_and_update_the_customer(enter, individual):
     portal = enter(individual)
     me = portal.me()
     assert (me.id, me.email, me.oauth_accounts) == (individual.id, individual.email, {})
@@ -125,7 +127,7 @@ def test_me(enter, individual):
     assert portal.me() == updated
 
 
-def test_me_refuses_bad_fields(enter, individual):
+def test_update_refuses_invalid_fields(enter, individual):
     portal = enter(individual)
     for fields in ({"default_payment_method_id": str(uuid4())}, {"tax_id": "12"}, {"billing_address":
                    models.AddressInput(country=models.CountryAlpha2Input.US, state="ZZ")}):
@@ -139,7 +141,7 @@ def test_billing_is_for_owners_and_managers(manager, plain, team):
     assert plain.me().id == team.id
 
 
-def test_the_session_and_its_person(owner, people, team):
+def test_introspect_and_authenticated_user(owner, people, team):
     found = owner.introspect()
     assert found.return_url == "https://example.com/" and found.expires_at > datetime.now(timezone.utc)
     user = owner.user()
@@ -147,40 +149,33 @@ def test_the_session_and_its_person(owner, people, team):
         "member", "owner", people[OWNER].id, team.id)
 
 
-def test_the_portal_is_for_sessions_alone(connect):
-    portal = Portal(connect, "dead")
+def test_the_portal_accepts_session_tokens_only(connect):
+    portal = Portal(connect, "invalid")
     for call in (portal.me, portal.update, portal.introspect, portal.user, portal.members.list_members,
                  lambda: portal.request_email("new@example.com")):
         assert status_of(call) == 401
 
 
-def test_a_session_ends_with_its_person(polar, team, owner, plain, people):
+def test_a_session_ends_when_its_member_or_customer_is_deleted(polar, team, owner, plain, people):
     polar.members.delete_member(id=people[MEMBER].id)
     assert status_of(plain.me) == 401
     polar.customers.delete(id=team.id)
     assert status_of(owner.me) == 401
 
 
-def test_email_change_is_asked_for(polar, organization, enter, individual, unique):
-    def allow(yes):
-        polar.organizations.update(id=organization["id"], organization_update=models.OrganizationUpdate(
-            customer_portal_settings=models.OrganizationCustomerPortalSettings(
-                usage=models.CustomerPortalUsageSettings(show=True),
-                subscription=models.CustomerPortalSubscriptionSettings(update_seats=True, update_plan=True),
-                customer=models.CustomerPortalCustomerSettings(allow_email_change=yes))))
+def test_request_email_change(allow_email_change, enter, individual, address):
     portal = enter(individual)
-    assert status_of(lambda: portal.request_email(unique())) == 403
-    allow(True)
-    assert portal.request_email(unique("new")) is None
+    assert status_of(lambda: portal.request_email(address())) == 403
+    allow_email_change(True)
+    assert portal.request_email(address("new")) is None
     assert status_of(lambda: portal.request_email(individual.email)) == 422
-    allow(False)
 
 
-def test_an_unknown_email_change_is_refused(polar):
+def test_an_unknown_email_change_token_is_refused(polar):
     customers = polar.customer_portal.customers
-    assert status_of(lambda: customers.check_email_update(token="nobody")) == 401
+    assert status_of(lambda: customers.check_email_update(token="unknown")) == 401
     assert status_of(lambda: customers.verify_email_update(
-        request=models.CustomerEmailUpdateVerifyRequest(token="nobody"))) == 401
+        request=models.CustomerEmailUpdateVerifyRequest(token="unknown"))) == 401
 
 
 def test_list_members(owner, people):
@@ -192,8 +187,8 @@ def test_list_members(owner, people):
     assert {member.id for member in found} == {member.id for member in people.values()}
 
 
-def test_add_update_and_remove_a_member(owner, unique):
-    email = unique("added")
+def test_add_update_and_remove_a_member(owner, address):
+    email = address("added")
     added = owner.members.add_member(request=models.CustomerPortalMemberCreate(
         email=email, name="Added", role=MANAGER))
     assert (added.email, added.name, added.role) == (email, "Added", MANAGER)
@@ -206,7 +201,7 @@ def test_add_update_and_remove_a_member(owner, unique):
     assert status_of(lambda: owner.members.remove_member(id=added.id)) == 404
 
 
-def test_members_are_managed_by_the_rules(owner, manager, plain, people, polar, unique):
+def test_member_management_is_limited_by_role(owner, manager, plain, people, polar, address):
     def change(portal, target, role):
         return status_of(lambda: portal.members.update_member(
             id=people[target].id, customer_portal_member_update=models.CustomerPortalMemberUpdate(role=role)))
@@ -218,16 +213,16 @@ def test_members_are_managed_by_the_rules(owner, manager, plain, people, polar, 
     assert remove(owner, OWNER) == remove(manager, OWNER) == remove(manager, MANAGER) == 422
     assert change(plain, OWNER, MEMBER) == remove(plain, MANAGER) == status_of(plain.members.list_members) == 403
     assert status_of(lambda: plain.members.add_member(
-        request=models.CustomerPortalMemberCreate(email=unique()))) == 403
+        request=models.CustomerPortalMemberCreate(email=address()))) == 403
     assert status_of(lambda: owner.members.add_member(
         request=models.CustomerPortalMemberCreate(email="nope"))) == 422
     assert status_of(polar.customer_portal.members.list_members) == 401
 
 
-def test_a_public_page_of_the_organization(polar, connect, organization):
-    for client in (polar, connect("dead")):
+def test_public_organization_page(polar, connect, organization):
+    for client in (polar, connect("invalid")):
         page = client.customer_portal.organizations.get(slug="PYTHON-SDK")
         assert (page.organization.id, page.products) == (organization["id"], [])
-        for slug in ("nobody-here", "python_sdk"):
+        for slug in ("unknown-slug", "python_sdk"):
             with pytest.raises(models.ResourceNotFound):
                 client.customer_portal.organizations.get(slug=slug)

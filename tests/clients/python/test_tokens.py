@@ -1,4 +1,4 @@
-"""Organization access tokens, as a person makes them."""
+"""Organization access tokens, created by a user of the organization."""
 from uuid import uuid4
 
 import pytest
@@ -7,14 +7,9 @@ from polar_sdk import models
 READ, WRITE = models.AvailableScope.CUSTOMERS_READ, models.AvailableScope.CUSTOMERS_WRITE
 
 
-@pytest.fixture(scope="module")
-def user(server, organization, connect):
-    return connect(server.cli.create_user_token("founder@example.com")["token"])
-
-
 @pytest.fixture
-def create(user, organization):
-    return lambda **fields: user.organization_access_tokens.create(request=models.OrganizationAccessTokenCreate(
+def create(user_polar, organization):
+    return lambda **fields: user_polar.organization_access_tokens.create(request=models.OrganizationAccessTokenCreate(
         **{"comment": "Made", "scopes": [READ], "organization_id": organization["id"], **fields}))
 
 
@@ -31,7 +26,7 @@ def test_create_and_use(create, connect, organization):
 
 
 @pytest.mark.parametrize("expires_in", ["PT0S", "-P1D"])
-def test_create_refuses_a_token_that_never_lives(create, expires_in):
+def test_create_refuses_a_lifetime_that_is_not_positive(create, expires_in):
     with pytest.raises(models.HTTPValidationError):
         create(expires_in=expires_in)
 
@@ -41,39 +36,39 @@ def test_create_refuses_another_organization(create):
         create(organization_id=str(uuid4()))
 
 
-def test_list(create, user, organization):
+def test_list(create, user_polar, organization):
     made = [create(comment=f"Listed {number}").organization_access_token for number in range(2)]
-    page = user.organization_access_tokens.list(organization_id=organization["id"], limit=100)
+    page = user_polar.organization_access_tokens.list(organization_id=organization["id"], limit=100)
     assert {token.id for token in made} <= {token.id for token in page.result.items}
     with pytest.raises(models.HTTPValidationError):
-        user.organization_access_tokens.list(page=0)
+        user_polar.organization_access_tokens.list(page=0)
 
 
-def test_update(create, user):
+def test_update(create, user_polar):
     made = create().organization_access_token
-    updated = user.organization_access_tokens.update(
+    updated = user_polar.organization_access_tokens.update(
         id=made.id, organization_access_token_update=models.OrganizationAccessTokenUpdate(
             comment="Changed", scopes=[READ, WRITE]))
     assert (updated.id, updated.comment, set(updated.scopes)) == (made.id, "Changed", {READ, WRITE})
-    same = user.organization_access_tokens.update(
+    same = user_polar.organization_access_tokens.update(
         id=made.id, organization_access_token_update=models.OrganizationAccessTokenUpdate(comment=None))
     assert same.comment == "Changed"
 
 
-def test_delete_ends_it_at_once(create, user, connect):
+def test_a_deleted_token_is_refused_at_once(create, user_polar, connect):
     made = create()
     client = connect(made.token)
     client.customers.list()
-    assert user.organization_access_tokens.delete(id=made.organization_access_token.id) is None
+    assert user_polar.organization_access_tokens.delete(id=made.organization_access_token.id) is None
     with pytest.raises(models.SDKError) as caught:
         client.customers.list()
     assert caught.value.status_code == 401
     with pytest.raises(models.PolarError) as caught:
-        user.organization_access_tokens.delete(id=made.organization_access_token.id)
+        user_polar.organization_access_tokens.delete(id=made.organization_access_token.id)
     assert caught.value.status_code == 404
 
 
-def test_an_organization_without_the_scope_manages_no_tokens(server, organization, connect):
+def test_a_missing_scope_is_forbidden(server, organization, connect):
     limited = connect(server.cli.create_token(organization["id"], scopes=["customers:read"])["token"])
     for call in (limited.organization_access_tokens.list,
                  lambda: limited.organization_access_tokens.delete(id=str(uuid4()))):

@@ -1,4 +1,4 @@
-"""Webhook endpoints. Deliveries go to a name that never exists, so each attempt fails."""
+"""Webhook endpoints. Their host name does not exist, so every delivery fails."""
 import base64
 import json
 from datetime import datetime, timezone
@@ -10,23 +10,23 @@ from polar_sdk import models
 from polar_sdk.webhooks import WebhookVerificationError, validate_event
 from standardwebhooks import Webhook
 
-NOWHERE = "https://hooks.invalid/in"
+UNREACHABLE = "https://hooks.invalid/in"
 RAW, CREATED = models.WebhookFormat.RAW, models.WebhookEventType.MEMBER_CREATED
 
 
-def make(polar, **fields):
+def create(polar, **fields):
     return polar.webhooks.create_webhook_endpoint(request=models.WebhookEndpointCreate(
-        **{"url": NOWHERE, "format_": RAW, "events": [CREATED], **fields}))
+        **{"url": UNREACHABLE, "format_": RAW, "events": [CREATED], **fields}))
 
 
 @pytest.fixture
 def endpoint(polar):
-    made = make(polar, name="Hook")
-    yield made
+    created = create(polar, name="Hook")
+    yield created
     try:
-        polar.webhooks.delete_webhook_endpoint(id=made.id)
+        polar.webhooks.delete_webhook_endpoint(id=created.id)
     except models.ResourceNotFound:
-        pass  # The test did.
+        pass  # the test has deleted it
 
 
 def update(polar, endpoint, **fields):
@@ -35,28 +35,28 @@ def update(polar, endpoint, **fields):
 
 
 def test_create_and_get(polar, endpoint, organization):
-    assert (endpoint.url, endpoint.format_, endpoint.name) == (NOWHERE, RAW, "Hook")
+    assert (endpoint.url, endpoint.format_, endpoint.name) == (UNREACHABLE, RAW, "Hook")
     assert (endpoint.events, endpoint.enabled) == ([CREATED], True)
     assert endpoint.organization_id == organization["id"] and endpoint.secret.startswith("whsec_")
     found = polar.webhooks.get_webhook_endpoint(id=endpoint.id)
-    assert (found.id, found.url) == (endpoint.id, NOWHERE)
+    assert (found.id, found.url) == (endpoint.id, UNREACHABLE)
 
 
 @pytest.mark.parametrize("url", ["http://example.com/", "https://localhost/", "https://10.0.0.1/", "https://[::1]/"])
-def test_create_and_update_refuse_a_bad_url(polar, endpoint, url):
-    for call in (lambda: make(polar, url=url), lambda: update(polar, endpoint, url=url)):
+def test_create_and_update_refuse_an_invalid_url(polar, endpoint, url):
+    for call in (lambda: create(polar, url=url), lambda: update(polar, endpoint, url=url)):
         with pytest.raises(models.HTTPValidationError) as caught:
             call()
         assert [item.loc[:2] for item in caught.value.data.detail] == [["body", "url"]]
 
 
 def test_list(polar, organization, other_organization):
-    made = [make(polar) for _ in range(3)]
+    created = [create(polar) for _ in range(3)]
     page = polar.webhooks.list_webhook_endpoints(organization_id=[organization["id"]], limit=2)
-    assert [one.id for one in page.result.items] == [made[2].id, made[1].id]
-    assert made[0].id in [one.id for one in page.next().result.items]
+    assert [one.id for one in page.result.items] == [created[2].id, created[1].id]
+    assert created[0].id in [one.id for one in page.next().result.items]
     assert polar.webhooks.list_webhook_endpoints(organization_id=other_organization["id"]).result.items == []
-    for one in made:
+    for one in created:
         polar.webhooks.delete_webhook_endpoint(id=one.id)
     with pytest.raises(models.HTTPValidationError):
         polar.webhooks.list_webhook_endpoints(page=0)
@@ -71,16 +71,16 @@ def test_update(polar, endpoint):
     assert update(polar, endpoint, url=None, events=None, enabled=True).url == updated.url
 
 
-def test_the_secret_is_reset_and_fits_stock_verifiers(polar, endpoint, team, owner_of):
+def test_a_reset_secret_works_with_the_standard_library_and_the_sdk(polar, endpoint, team, owner_of):
     reset = polar.webhooks.reset_webhook_endpoint_secret(id=endpoint.id)
     assert reset.id == endpoint.id and reset.secret != endpoint.secret
     now, owner = datetime.now(timezone.utc), owner_of(team)
     body = json.dumps({"type": "member.created", "timestamp": now.isoformat(), "data": owner.model_dump(mode="json")})
-    stock = Webhook(reset.secret).sign("evt", now, body)
-    # This SDK's helper signs with the bytes of the whole secret.
-    whole = Webhook(base64.b64encode(reset.secret.encode()).decode()).sign("evt", now, body)
+    standard = Webhook(reset.secret).sign("evt", now, body)
+    # This SDK uses the bytes of the whole secret as the key; the standard decodes the part after the prefix.
+    of_sdk = Webhook(base64.b64encode(reset.secret.encode()).decode()).sign("evt", now, body)
     headers = {"webhook-id": "evt", "webhook-timestamp": str(int(now.timestamp())),
-               "webhook-signature": f"{stock} {whole}"}
+               "webhook-signature": f"{standard} {of_sdk}"}
     assert Webhook(reset.secret).verify(body, headers) == json.loads(body)
     assert validate_event(body, headers, reset.secret).data == owner
     with pytest.raises(WebhookVerificationError):
@@ -94,7 +94,7 @@ def test_delete(polar, endpoint):
         with pytest.raises(models.ResourceNotFound):
             call(id=endpoint.id)
     with pytest.raises(models.ResourceNotFound):
-        update(polar, endpoint, name="Gone")
+        update(polar, endpoint, name="Deleted")
     with pytest.raises(models.ResourceNotFound):
         hooks.redeliver_webhook_event(id=str(uuid4()))
 
@@ -112,17 +112,17 @@ def test_another_organization_and_a_missing_scope(other_polar, client_with, endp
         assert caught.value.status_code == 403
 
 
-def test_deliveries_and_redelivery(polar, endpoint, team, unique):
-    member = polar.members.create_member(request=models.MemberCreate(customer_id=team.id, email=unique()))
+def test_deliveries_and_redelivery(polar, endpoint, team, address):
+    member = polar.members.create_member(request=models.MemberCreate(customer_id=team.id, email=address()))
 
-    def deliveries(**question):
+    def deliveries(**filters):
         return polar.webhooks.list_webhook_deliveries(
-            endpoint_id=endpoint.id, limit=100, **question).result.items
+            endpoint_id=endpoint.id, limit=100, **filters).result.items
 
-    def of_the_member():
+    def deliveries_of_the_member():
         return [one for one in deliveries() if member.id in (one.webhook_event.payload or "")]
 
-    delivery = eventually(of_the_member, 30, "a delivery")[-1]
+    delivery = eventually(deliveries_of_the_member, 30, "a delivery")[-1]
     assert (delivery.succeeded, delivery.http_code, delivery.webhook_event.type) == (False, None, CREATED)
     assert deliveries(succeeded=True) == []
     assert deliveries(http_code_class=models.HTTPCodeClass.TWOXX, event_type=[CREATED]) == []
@@ -132,7 +132,7 @@ def test_deliveries_and_redelivery(polar, endpoint, team, unique):
     eventually(lambda: len(deliveries()) > before, 30, "a second delivery")
 
 
-@pytest.mark.parametrize("question", [{"page": 0}, {"endpoint_id": "nobody"}, {"start_timestamp": datetime(2026, 1, 1)}])
-def test_deliveries_refuse_a_bad_question(polar, question):
+@pytest.mark.parametrize("filters", [{"page": 0}, {"endpoint_id": "malformed"}, {"start_timestamp": datetime(2026, 1, 1)}])
+def test_deliveries_refuse_invalid_filters(polar, filters):
     with pytest.raises(models.HTTPValidationError):
-        polar.webhooks.list_webhook_deliveries(**question)
+        polar.webhooks.list_webhook_deliveries(**filters)

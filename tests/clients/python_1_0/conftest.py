@@ -1,10 +1,8 @@
-"""A real server, an organization on it, and the published SDK 1.0 pointed at both.
+"""The published SDK 1.0 as a client of a real server.
 
-Every test runs once for each API version that the server speaks and the SDK has.
+Every test runs once for each API version that both the server and the SDK know.
 """
 import importlib
-import tempfile
-import itertools
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,94 +10,39 @@ from types import SimpleNamespace
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "lib"))
-from harness import TemporaryServer  # noqa: E402
-
-FEATURES = ("member_model_enabled", "seat_based_pricing_enabled")
+from sdk_fixtures import (address, client_with, organization, other_organization, other_polar, polar,  # noqa: E402, F401
+                          server, unique, user_polar)
 
 
 @pytest.fixture(scope="session", params=["v2026_04", "v2026_10"])
 def api(request):
-    """The SDK's modules for one API version."""
-    part = lambda name: importlib.import_module(f"polar.{request.param}{name}")
-    return SimpleNamespace(Polar=part("").Polar, errors=part(".errors"), outputs=part(".outputs"),
-                           webhooks=part(".webhooks"), version=part("").Polar.version)
+    """The modules of the SDK for one API version."""
+    def module(name):
+        return importlib.import_module(f"polar.{request.param}{name}")
+    return SimpleNamespace(Polar=module("").Polar, errors=module(".errors"), outputs=module(".outputs"),
+                           webhooks=module(".webhooks"), version=module("").Polar.version)
 
 
 @pytest.fixture(scope="session")
-def server():
-    with tempfile.TemporaryDirectory(prefix="tenantry-mail-") as mail:
-        with TemporaryServer("--mail", f"dir:{mail}", "--portal-url", "https://portal.example.com") as running:
-            running.mail = Path(mail)
-            yield running
-
-
-@pytest.fixture(scope="session")
-def organization(server):
-    return server.cli.create_organization("python-ten", "Python Ten", "founder@example.com", FEATURES)
-
-
-@pytest.fixture(scope="session")
-def other_organization(server):
-    return server.cli.create_organization("python-ten-other", "Python Other", "other@example.com", FEATURES)
-
-
-@pytest.fixture(scope="session")
-def connect(server, api):
+def connect(server, api):  # noqa: F811
     """Makes an SDK client for a token."""
     return lambda token, **options: api.Polar(token, base_url=server.base, timeout=30, **options)
 
 
-@pytest.fixture(scope="session")
-def client_with(server, organization, connect):
-    """Makes an SDK client that holds just these scopes."""
-    return lambda *scopes: connect(server.cli.create_token(organization["id"], list(scopes))["token"])
-
-
-@pytest.fixture(scope="session")
-def polar(server, organization, connect):
-    return connect(server.cli.create_token(organization["id"])["token"])
-
-
-@pytest.fixture(scope="session")
-def other_polar(server, other_organization, connect):
-    return connect(server.cli.create_token(other_organization["id"])["token"])
-
-
-@pytest.fixture(scope="session")
-def user_polar(server, organization, connect):
-    """A client of the person who owns the organization."""
-    return connect(server.cli.create_user_token("founder@example.com")["token"])
-
-
-_numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="session")
-def unique():
-    """Makes a word nobody used yet."""
-    return lambda word="word": f"{word}-{next(_numbers)}"
-
-
-@pytest.fixture(scope="session")
-def address(unique):
-    """Makes an e-mail address nobody used yet."""
-    return lambda word="person": f"{unique(word)}@example.com"
-
-
 @pytest.fixture
-def team(polar, unique, address):
-    """A team customer; its owner is its only member."""
+def team(polar, unique, address):  # noqa: F811
+    """A team customer, whose owner is its only member."""
     return polar.customers.create(type="team", name="A team", email=address("team"), external_id=unique("team"))
 
 
 @pytest.fixture
-def individual(polar, unique, address):
+def individual(polar, unique, address):  # noqa: F811
     return polar.customers.create(name="Someone", email=address("single"), external_id=unique("single"))
 
 
 @pytest.fixture(scope="session")
-def members_of(server, organization):
-    """The members of a customer by role, asked without the SDK."""
+def members_of(server, organization):  # noqa: F811
+    """Returns the members of a customer by role. Does not use the SDK, which lists members only below a customer."""
     token = server.cli.create_token(organization["id"])["token"]
 
     def find(customer):
@@ -115,5 +58,5 @@ def members_of(server, organization):
 
 @pytest.fixture
 def violations():
-    """The places and kinds of a validation error."""
+    """Returns the (type, *location) of each item of a caught validation error, sorted."""
     return lambda caught: sorted((item.type, *item.loc) for item in caught.value.error.detail)

@@ -1,4 +1,4 @@
-"""What is read about a customer besides itself, and how its person is forgotten."""
+"""The state, the payment methods and the export of customers, and their anonymization."""
 import csv
 import io
 from uuid import uuid4
@@ -17,7 +17,7 @@ def test_state(api, polar, kind, request):
     assert polar.customers.get_state_external(customer.external_id) == state
 
 
-def test_state_is_true_right_after_a_write(polar, individual):
+def test_state_shows_a_write_at_once(polar, individual):
     polar.customers.get_state(individual.id)
     polar.customers.update(individual.id, name="Fresh", metadata={"a": 1})
     state = polar.customers.get_state(individual.id)
@@ -28,32 +28,32 @@ def test_state_is_true_right_after_a_write(polar, individual):
     assert caught.value.status_code == 404
 
 
-def rows(text):
+def csv_rows(text):
     return list(csv.DictReader(io.StringIO(text)))
 
 
 def test_export(polar, unique, address):
     external_id = unique("export")
-    made = polar.customers.create(
+    created = polar.customers.create(
         email=address("export"), name='Ada, "the first"', external_id=external_id, metadata={"plan": "free"},
         billing_address={"country": "FR", "line1": "1 rue", "postal_code": "75001", "city": "Paris"})
-    row, = [row for row in rows(polar.customers.export()) if row["ID"] == made.id]
-    assert (row["External ID"], row["Email"], row["Name"]) == (external_id, made.email, 'Ada, "the first"')
+    row, = [row for row in csv_rows(polar.customers.export()) if row["ID"] == created.id]
+    assert (row["External ID"], row["Email"], row["Name"]) == (external_id, created.email, 'Ada, "the first"')
     assert (row["Billing Address Zip"], row["Billing Address Country"]) == ("75001", "FR")
     assert '"plan"' in row["Metadata"]
 
 
-def test_export_has_no_formulas(polar, address):
-    made = polar.customers.create(email=address("formula"), name='=HYPERLINK("https://example.com")')
-    row, = [row for row in rows(polar.customers.export()) if row["ID"] == made.id]
+def test_export_escapes_formulas(polar, address):
+    created = polar.customers.create(email=address("formula"), name='=HYPERLINK("https://example.com")')
+    row, = [row for row in csv_rows(polar.customers.export()) if row["ID"] == created.id]
     assert row["Name"][0] not in "=+-@\t\r" and "HYPERLINK" in row["Name"]
 
 
-def test_export_keeps_to_what_may_be_seen(api, polar, other_polar, other_organization, individual, violations):
-    assert individual.id not in [row["ID"] for row in rows(other_polar.customers.export())]
-    assert rows(polar.customers.export(organization_id=other_organization["id"])) == []
+def test_export_shows_only_customers_of_the_token(api, polar, other_polar, other_organization, individual, violations):
+    assert individual.id not in [row["ID"] for row in csv_rows(other_polar.customers.export())]
+    assert csv_rows(polar.customers.export(organization_id=other_organization["id"])) == []
     with pytest.raises(api.errors.HTTPValidationError) as caught:
-        polar.customers.export(organization_id="nobody")
+        polar.customers.export(organization_id="malformed")
     assert all(place[:3] == ("uuid_parsing", "query", "organization_id") for place in violations(caught))
 
 
@@ -65,7 +65,7 @@ def test_payment_methods(polar, individual):
     assert list(polar.customers.iter_list_payment_methods_external(individual.external_id)) == []
 
 
-def test_payment_methods_refuse_a_page_of_nothing(api, polar, individual, violations):
+def test_payment_methods_refuse_an_invalid_page(api, polar, individual, violations):
     with pytest.raises(api.errors.HTTPValidationError) as caught:
         polar.customers.list_payment_methods(individual.id, page=0)
     assert violations(caught) == [("greater_than", "query", "page")]
@@ -74,10 +74,10 @@ def test_payment_methods_refuse_a_page_of_nothing(api, polar, individual, violat
     assert violations(caught) == [("greater_than", "query", "limit")]
 
 
-def test_what_is_unknown_is_not_found(api, polar, other_polar, individual):
-    for client, known in ((polar, False), (other_polar, True)):
-        customer_id = individual.id if known else str(uuid4())
-        external_id = individual.external_id if known else "nobody"
+def test_unknown_customers_are_not_found(api, polar, other_polar, individual):
+    for client, exists in ((polar, False), (other_polar, True)):
+        customer_id = individual.id if exists else str(uuid4())
+        external_id = individual.external_id if exists else "unknown"
         for call, target in ((client.customers.get_state, customer_id),
                              (client.customers.get_state_external, external_id),
                              (client.customers.list_payment_methods, customer_id),
@@ -87,24 +87,24 @@ def test_what_is_unknown_is_not_found(api, polar, other_polar, individual):
             assert caught.value.error.detail == "Not found"
 
 
-def test_an_id_that_is_none_is_refused(api, polar, violations):
+def test_a_malformed_id_is_refused(api, polar, violations):
     for call in (polar.customers.get_state, polar.customers.list_payment_methods):
         with pytest.raises(api.errors.HTTPValidationError) as caught:
-            call("nobody")
+            call("malformed")
         assert violations(caught) == [("uuid_parsing", "path", "id")]
 
 
 def test_a_missing_scope_is_forbidden(client_with, individual):
-    stranger = client_with("members:read").customers
-    for call in (lambda: stranger.get_state(individual.id), lambda: stranger.list_payment_methods(individual.id),
-                 stranger.export):
+    without_scope = client_with("members:read").customers
+    for call in (lambda: without_scope.get_state(individual.id), lambda: without_scope.list_payment_methods(individual.id),
+                 without_scope.export):
         with pytest.raises(PolarClientError) as caught:
             call()
         assert caught.value.status_code == 403
 
 
 @pytest.mark.parametrize("by", ["id", "external_id"])
-def test_delete_and_forget_the_person(api, polar, individual, by):
+def test_delete_and_anonymize(api, polar, individual, by):
     customers = polar.customers
     delete, get = ((customers.delete, customers.get) if by == "id"
                    else (customers.delete_external, customers.get_external))

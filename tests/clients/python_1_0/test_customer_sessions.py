@@ -1,3 +1,4 @@
+"""Customer sessions, which open the customer portal."""
 from datetime import datetime, timedelta, timezone
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
@@ -11,8 +12,8 @@ def test_create_for_an_individual(api, polar, individual):
     assert isinstance(session, api.outputs.CustomerSession)
     assert (session.customer_id, session.customer) == (individual.id, individual)
     assert session.return_url == "https://example.com/back"
-    left = datetime.fromisoformat(session.expires_at) - datetime.now(timezone.utc)
-    assert timedelta(minutes=55) < left <= timedelta(hours=1)
+    remaining = datetime.fromisoformat(session.expires_at) - datetime.now(timezone.utc)
+    assert timedelta(minutes=55) < remaining <= timedelta(hours=1)
     assert parse_qs(urlsplit(session.customer_portal_url).query)["customer_session_token"] == [session.token]
 
 
@@ -24,37 +25,37 @@ def test_create_by_external_id(polar, individual):
 
 def test_create_for_a_member_of_a_team(connect, polar, team, address):
     member = polar.customers.members.create(team.id, email=address(), external_id="seat")
-    for who in ({"member_id": member.id}, {"external_member_id": "seat"}):
-        session = polar.customer_sessions.create(customer_id=team.id, **who)
+    for member_parameter in ({"member_id": member.id}, {"external_member_id": "seat"}):
+        session = polar.customer_sessions.create(customer_id=team.id, **member_parameter)
         user = connect(session.token).customer_portal.customer_session.get_authenticated_user()
         assert (user.type, user.member_id, user.email) == ("member", member.id, member.email)
 
 
-def test_create_refuses_whom_it_does_not_know(api, polar, team, violations):
-    for body, wrong in (
+def test_create_refuses_unknown_customers_and_members(api, polar, team, violations):
+    for body, violation in (
         ({"customer_id": str(uuid4())}, ("value_error", "body", "customer_id")),
-        ({"external_customer_id": "nobody"}, ("value_error", "body", "external_customer_id")),
+        ({"external_customer_id": "unknown"}, ("value_error", "body", "external_customer_id")),
         ({"customer_id": team.id, "member_id": str(uuid4())}, ("value_error", "body", "member_id")),
-        ({"customer_id": team.id, "external_member_id": "nobody"}, ("value_error", "body", "external_member_id")),
+        ({"customer_id": team.id, "external_member_id": "unknown"}, ("value_error", "body", "external_member_id")),
         ({"customer_id": team.id}, ("value_error", "body", "member_id")),
     ):
         with pytest.raises(api.errors.HTTPValidationError) as caught:
             polar.customer_sessions.create(**body)
-        assert violations(caught) == [wrong]
+        assert violations(caught) == [violation]
 
 
-@pytest.mark.parametrize("body", [{}, {"customer_id": "nobody"}, {"member_id": str(uuid4())}])
-def test_create_refuses_what_names_no_customer(api, polar, body):
+@pytest.mark.parametrize("body", [{}, {"customer_id": "malformed"}, {"member_id": str(uuid4())}])
+def test_create_needs_one_valid_customer(api, polar, body):
     with pytest.raises(api.errors.HTTPValidationError):
         polar.customer_sessions.create(**body)
 
 
-def test_create_refuses_a_bad_return_url(api, polar, individual):
+def test_create_refuses_an_invalid_return_url(api, polar, individual):
     with pytest.raises(api.errors.HTTPValidationError):
         polar.customer_sessions.create(customer_id=individual.id, return_url="javascript:alert(1)")
 
 
-def test_create_keeps_to_ones_own_organization(api, other_polar, individual, violations):
+def test_create_refuses_customers_of_another_organization(api, other_polar, individual, violations):
     with pytest.raises(api.errors.HTTPValidationError) as caught:
         other_polar.customer_sessions.create(customer_id=individual.id)
     assert violations(caught) == [("value_error", "body", "customer_id")]

@@ -18,7 +18,7 @@ def test_create_an_individual(api, polar, organization, unique, address):
     assert (billing.line1, billing.city, billing.state, billing.country) == ("1 Road", None, "US-CA", "US")
 
 
-def test_create_a_team_with_an_owner_of_its_own(api, polar, address):
+def test_create_a_team_with_another_owner(api, polar, address):
     email = address("owner")
     customer = polar.customers.create(
         type="team", name="Team", owner={"email": email, "name": "Olga", "external_id": "olga"})
@@ -26,13 +26,13 @@ def test_create_a_team_with_an_owner_of_its_own(api, polar, address):
     assert customer.email is None and customer.avatar_url
 
 
-def test_create_refuses_a_team_of_nobody(api, polar, violations):
+def test_create_refuses_a_team_without_an_owner(api, polar, violations):
     with pytest.raises(api.errors.HTTPValidationError) as caught:
-        polar.customers.create(type="team", name="Nobody")
+        polar.customers.create(type="team", name="Ownerless")
     assert violations(caught) == [("value_error", "body", "team")]
 
 
-def test_create_refuses_what_is_taken(api, polar, individual, violations):
+def test_create_refuses_an_email_and_an_external_id_in_use(api, polar, individual, violations):
     with pytest.raises(api.errors.HTTPValidationError) as caught:
         polar.customers.create(email=individual.email.upper(), external_id=individual.external_id)
     assert violations(caught) == [("value_error", "body", "email"), ("value_error", "body", "external_id")]
@@ -40,14 +40,14 @@ def test_create_refuses_what_is_taken(api, polar, individual, violations):
 
 @pytest.mark.parametrize("field, value", [
     ("email", "nope"), ("locale", "x-klingon"), ("tax_id", "FR61954506077")])
-def test_create_refuses_a_bad_field(api, polar, address, field, value):
+def test_create_refuses_an_invalid_field(api, polar, address, field, value):
     with pytest.raises(api.errors.HTTPValidationError):
         polar.customers.create(**{"email": address(), field: value})
 
 
-def test_create_needs_an_organization_from_a_person(api, user_polar, organization, address, violations):
-    made = user_polar.customers.create(email=address(), organization_id=organization["id"])
-    assert made.organization_id == organization["id"]
+def test_a_user_must_name_one_of_its_organizations(api, user_polar, organization, address, violations):
+    created = user_polar.customers.create(email=address(), organization_id=organization["id"])
+    assert created.organization_id == organization["id"]
     with pytest.raises(api.errors.HTTPValidationError) as caught:
         user_polar.customers.create(email=address(), organization_id=str(uuid4()))
     assert violations(caught) == [("value_error", "body", "organization_id")]
@@ -61,22 +61,22 @@ def test_get(polar, individual, team):
 
 def test_list(polar, unique, address):
     word = unique("listed")
-    made = [polar.customers.create(email=address(word), metadata={"list": word}) for _ in range(3)]
+    created = [polar.customers.create(email=address(word), metadata={"list": word}) for _ in range(3)]
     page = polar.customers.list(metadata={"list": word}, limit=2)
-    assert [customer.id for customer in page.items] == [made[2].id, made[1].id]
+    assert [customer.id for customer in page.items] == [created[2].id, created[1].id]
     assert (page.pagination.total_count, page.pagination.max_page) == (3, 2)
     found = polar.customers.iter_list(metadata={"list": [word, "none"]}, sorting=["created_at"], limit=2)
-    assert [customer.id for customer in found] == [customer.id for customer in made]
-    assert [customer.id for customer in polar.customers.list(email=made[0].email.upper()).items] == [made[0].id]
+    assert [customer.id for customer in found] == [customer.id for customer in created]
+    assert [customer.id for customer in polar.customers.list(email=created[0].email.upper()).items] == [created[0].id]
     assert polar.customers.list(query=word).pagination.total_count == 3
 
 
-@pytest.mark.parametrize("field, value, place", [
+@pytest.mark.parametrize("field, value, violation", [
     ("sorting", ["age"], ("enum", "query", "sorting", 0)), ("page", 0, ("greater_than", "query", "page"))])
-def test_list_refuses_a_bad_question(api, polar, violations, field, value, place):
+def test_list_refuses_invalid_parameters(api, polar, violations, field, value, violation):
     with pytest.raises(api.errors.HTTPValidationError) as caught:
         polar.customers.list(**{field: value})
-    assert violations(caught) == [place]
+    assert violations(caught) == [violation]
 
 
 def test_update(polar, individual, address):
@@ -87,14 +87,14 @@ def test_update(polar, individual, address):
     assert polar.customers.update_external(individual.external_id, name=None).name is None
 
 
-def test_update_makes_a_team_for_good(api, polar, individual, violations):
+def test_an_individual_can_become_a_team_but_not_back(api, polar, individual, violations):
     assert isinstance(polar.customers.update(individual.id, type="team"), api.outputs.CustomerTeam)
     with pytest.raises(api.errors.HTTPValidationError) as caught:
         polar.customers.update(individual.id, type="individual")
     assert violations(caught) == [("value_error", "body", "type")]
 
 
-def test_update_refuses_what_is_taken_or_fixed(api, polar, individual, team, violations):
+def test_update_refuses_an_email_in_use_and_a_new_external_id(api, polar, individual, team, violations):
     with pytest.raises(api.errors.HTTPValidationError) as caught:
         polar.customers.update(individual.id, email=team.email, external_id="another")
     assert violations(caught) == [("value_error", "body", "email"), ("value_error", "body", "external_id")]
@@ -116,19 +116,19 @@ def test_delete(api, polar, individual, team):
     assert polar.customers.create(email=individual.email, external_id=individual.external_id).id != individual.id
 
 
-def test_what_is_unknown_is_not_found(api, polar):
+def test_unknown_customers_are_not_found(api, polar):
     for call in (polar.customers.get, polar.customers.update, polar.customers.delete):
         with pytest.raises(api.errors.ResourceNotFound):
             call(str(uuid4()))
     for call in (polar.customers.get_external, polar.customers.update_external, polar.customers.delete_external):
         with pytest.raises(api.errors.ResourceNotFound):
-            call("nobody")
+            call("unknown")
 
 
-def test_an_id_that_is_none_is_refused(api, polar, violations):
+def test_a_malformed_id_is_refused(api, polar, violations):
     for call in (polar.customers.get, polar.customers.update, polar.customers.delete):
         with pytest.raises(api.errors.HTTPValidationError) as caught:
-            call("nobody")
+            call("malformed")
         assert violations(caught) == [("uuid_parsing", "path", "id")]
 
 

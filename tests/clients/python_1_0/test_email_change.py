@@ -1,7 +1,6 @@
-"""A customer changes its e-mail address in the portal.
+"""Customers that change their e-mail address in the portal.
 
-The server must write its mail to `mail/` below its own directory. The SDK sends a token with
-every call, also where none is needed; a dead one must not matter there.
+The SDK sends a token with every call. The calls with a mailed token need none, so an invalid one must not matter there.
 """
 import email
 import re
@@ -15,9 +14,10 @@ SETTINGS = {"usage": {"show": True}, "subscription": {"update_seats": True, "upd
 
 
 @pytest.fixture(scope="module", autouse=True)
-def allowed(polar, organization):
-    def allow(yes):
-        settings = {**SETTINGS, "customer": {"allow_email_change": yes}}
+def allow_email_change(polar, organization):
+    """Sets whether customers may change their e-mail address. It is allowed during the tests of this file."""
+    def allow(value):
+        settings = {**SETTINGS, "customer": {"allow_email_change": value}}
         polar.organizations.update(organization["id"], customer_portal_settings=settings)
     allow(True)
     yield allow
@@ -26,21 +26,22 @@ def allowed(polar, organization):
 
 @pytest.fixture
 def enter(polar, connect):
+    """Creates a session for a customer and returns the portal."""
     return lambda customer: connect(polar.customer_sessions.create(customer_id=customer.id).token).customer_portal
 
 
 @pytest.fixture
 def mailed(server):
-    """Waits for the token that was mailed to an address."""
+    """Waits for a mail to an address and returns the token in it."""
     def token(address):
-        def look():
+        def find():
             for path in server.mail.glob("*.eml"):
                 message = email.message_from_bytes(path.read_bytes(), policy=default)
                 if address in message["To"]:
                     found = re.search(r"token=([\w-]+)", message.get_body(("plain",)).get_content())
                     return found and found.group(1)
             return None
-        return eventually(look, 15, f"a mail to {address}")
+        return eventually(find, 15, f"a mail to {address}")
     return token
 
 
@@ -48,59 +49,59 @@ def test_request_check_and_verify(api, connect, polar, enter, mailed, individual
     portal, new = enter(individual), address("new")
     assert portal.customers.request_email_update(email=new) is None
     token = mailed(new)
-    anybody = connect("dead").customer_portal.customers
-    assert anybody.check_email_update(token=token) is None
+    anonymous = connect("invalid").customer_portal.customers
+    assert anonymous.check_email_update(token=token) is None
     assert polar.customers.get(individual.id).email == individual.email
-    entered = anybody.verify_email_update(token=token)
-    assert isinstance(entered, api.outputs.CustomerEmailUpdateVerifyResponse)
+    verified = anonymous.verify_email_update(token=token)
+    assert isinstance(verified, api.outputs.CustomerEmailUpdateVerifyResponse)
     changed = polar.customers.get(individual.id)
     assert (changed.email, changed.email_verified) == (new, True)
     assert members_of(individual)["owner"].email == new
-    assert connect(entered.token).customer_portal.customers.get().email == new
+    assert connect(verified.token).customer_portal.customers.get().email == new
     with pytest.raises(PolarClientError) as caught:
         portal.customers.get()
     assert caught.value.status_code == 401
 
 
-def test_a_token_is_used_once(api, connect, enter, mailed, individual, address):
+def test_a_token_works_once(api, connect, enter, mailed, individual, address):
     new = address("once")
     enter(individual).customers.request_email_update(email=new)
-    token, anybody = mailed(new), connect("dead").customer_portal.customers
-    anybody.verify_email_update(token=token)
+    token, anonymous = mailed(new), connect("invalid").customer_portal.customers
+    anonymous.verify_email_update(token=token)
     with pytest.raises(api.errors.CustomerPortalCustomersVerifyEmailUpdate401Error):
-        anybody.verify_email_update(token=token)
+        anonymous.verify_email_update(token=token)
     with pytest.raises(api.errors.CustomerPortalCustomersCheckEmailUpdate401Error):
-        anybody.check_email_update(token=token)
+        anonymous.check_email_update(token=token)
 
 
-def test_a_token_is_used_up_by_a_failure(api, connect, polar, enter, mailed, individual, address):
+def test_a_failed_change_uses_up_the_token(api, connect, polar, enter, mailed, individual, address):
     new = address("taken")
     enter(individual).customers.request_email_update(email=new)
-    token, anybody = mailed(new), connect("dead").customer_portal.customers
+    token, anonymous = mailed(new), connect("invalid").customer_portal.customers
     polar.customers.create(email=new)
     with pytest.raises(PolarClientError) as caught:
-        anybody.verify_email_update(token=token)
+        anonymous.verify_email_update(token=token)
     assert caught.value.status_code == 422
     with pytest.raises(api.errors.CustomerPortalCustomersVerifyEmailUpdate401Error):
-        anybody.verify_email_update(token=token)
+        anonymous.verify_email_update(token=token)
 
 
-@pytest.mark.parametrize("token", ["polar_cev_" + "x" * 43, "nobody"])
+@pytest.mark.parametrize("token", ["polar_cev_" + "x" * 43, "unknown"])
 def test_an_unknown_token_is_refused(api, connect, token):
-    anybody = connect("dead").customer_portal.customers
+    anonymous = connect("invalid").customer_portal.customers
     with pytest.raises(api.errors.CustomerPortalCustomersCheckEmailUpdate401Error):
-        anybody.check_email_update(token=token)
+        anonymous.check_email_update(token=token)
     with pytest.raises(api.errors.CustomerPortalCustomersVerifyEmailUpdate401Error):
-        anybody.verify_email_update(token=token)
+        anonymous.verify_email_update(token=token)
 
 
-def test_request_refuses(api, enter, individual, violations):
+def test_request_refuses_an_invalid_or_unchanged_address(api, enter, individual, violations):
     customers = enter(individual).customers
-    for email_, wrong in ((individual.email.upper(), ("value_error", "body", "email")),
+    for email_, violation in ((individual.email.upper(), ("value_error", "body", "email")),
                           ("nope", ("value_error", "body", "email"))):
         with pytest.raises(api.errors.HTTPValidationError) as caught:
             customers.request_email_update(email=email_)
-        assert violations(caught) == [wrong]
+        assert violations(caught) == [violation]
     with pytest.raises(api.errors.HTTPValidationError) as caught:
         customers.request_email_update()
     assert violations(caught) == [("missing", "body", "email")]
@@ -113,11 +114,11 @@ def test_request_refuses_a_team(api, polar, connect, team, address, violations, 
     assert violations(caught) == [("value_error", "body", "email")]
 
 
-def test_request_refuses_where_it_is_not_allowed(allowed, enter, individual, address):
-    allowed(False)
+def test_request_is_refused_when_the_organization_does_not_allow_it(allow_email_change, enter, individual, address):
+    allow_email_change(False)
     try:
         with pytest.raises(PolarClientError) as caught:
             enter(individual).customers.request_email_update(email=address())
         assert caught.value.status_code == 403
     finally:
-        allowed(True)
+        allow_email_change(True)

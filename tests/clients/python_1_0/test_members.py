@@ -23,14 +23,14 @@ def test_create_by_external_id(members, team, address):
     assert (member.customer_id, member.role, member.name, member.external_id) == (team.id, "member", None, None)
 
 
-def test_create_again_gives_the_same_member(members, team, address):
+def test_create_with_the_same_email_returns_the_same_member(members, team, address):
     email = address()
     first = members.create(team.id, email=email, name="First")
     assert members.create_external(team.external_id, email=email.upper(), name="Second") == first
 
 
-def test_create_refuses_bad_fields(api, members, team, violations, address):
-    for fields, wrong in (
+def test_create_refuses_invalid_fields(api, members, team, violations, address):
+    for fields, violation in (
         ({"email": "nope"}, ("value_error", "body", "email")),
         ({"email": address(), "name": "n" * 257}, ("string_too_long", "body", "name")),
         ({"email": address(), "role": "owner"}, ("literal_error", "body", "role")),
@@ -39,7 +39,7 @@ def test_create_refuses_bad_fields(api, members, team, violations, address):
         for create, target in ((members.create, team.id), (members.create_external, team.external_id)):
             with pytest.raises(api.errors.HTTPValidationError) as caught:
                 create(target, **fields)
-            assert violations(caught) == [wrong]
+            assert violations(caught) == [violation]
 
 
 def test_create_refuses_a_second_member_of_an_individual(api, members, individual, address):
@@ -49,8 +49,8 @@ def test_create_refuses_a_second_member_of_an_individual(api, members, individua
         assert caught.value.error.error == "NotPermitted"
 
 
-def test_create_for_nobody_is_not_found(api, members, address):
-    for create, target in ((members.create, str(uuid4())), (members.create_external, "nobody")):
+def test_create_for_an_unknown_customer_is_not_found(api, members, address):
+    for create, target in ((members.create, str(uuid4())), (members.create_external, "unknown")):
         with pytest.raises(api.errors.ResourceNotFound) as caught:
             create(target, email=address())
         assert caught.value.error.detail == "Customer not found"
@@ -78,16 +78,16 @@ def test_update_without_effect_changes_nothing(members, team, address):
         assert members.update(team.id, member.id, **change) == member
 
 
-def test_ownership_moves_and_stays(api, members, team, address, violations):
-    heir = members.create(team.id, email=address(), external_id="heir")
-    assert members.update(team.id, heir.id, role="owner").role == "owner"
-    for call in (lambda: members.update(team.id, heir.id, role="member"),
-                 lambda: members.update_external(team.external_id, "heir", role="member")):
+def test_ownership_can_be_transferred_but_not_given_up(api, members, team, address, violations):
+    new_owner = members.create(team.id, email=address(), external_id="new-owner")
+    assert members.update(team.id, new_owner.id, role="owner").role == "owner"
+    for call in (lambda: members.update(team.id, new_owner.id, role="member"),
+                 lambda: members.update_external(team.external_id, "new-owner", role="member")):
         with pytest.raises(api.errors.HTTPValidationError) as caught:
             call()
         assert violations(caught) == [("value_error", "body", "role")]
-    for call in (lambda: members.delete(team.id, heir.id),
-                 lambda: members.delete_external(team.external_id, "heir")):
+    for call in (lambda: members.delete(team.id, new_owner.id),
+                 lambda: members.delete_external(team.external_id, "new-owner")):
         with pytest.raises(api.errors.HTTPValidationError) as caught:
             call()
         assert violations(caught) == [("value_error", "body")]
@@ -102,18 +102,18 @@ def test_update_refuses_a_taken_email(api, members, team, address, violations):
 
 def test_delete(api, members, team, address):
     email = address()
-    member = members.create(team.id, email=email, external_id="gone")
+    member = members.create(team.id, email=email, external_id="deleted")
     assert members.delete(team.id, member.id) is None
     for call in (members.get, members.update, members.delete):
         with pytest.raises(api.errors.ResourceNotFound) as caught:
             call(team.id, member.id)
         assert caught.value.error.detail == "Member not found"
-    again = members.create(team.id, email=email, external_id="gone")
+    again = members.create(team.id, email=email, external_id="deleted")
     assert again.id != member.id
-    assert members.delete_external(team.external_id, "gone") is None
+    assert members.delete_external(team.external_id, "deleted") is None
     for call in (members.get_external, members.update_external, members.delete_external):
         with pytest.raises(api.errors.ResourceNotFound):
-            call(team.external_id, "gone")
+            call(team.external_id, "deleted")
 
 
 def test_a_member_is_found_only_in_its_customer(api, polar, members, team, address):
@@ -126,23 +126,23 @@ def test_a_member_is_found_only_in_its_customer(api, polar, members, team, addre
         members.get_external(second.external_id, "here")
 
 
-def test_an_id_that_is_none_is_refused(api, members, team, violations):
+def test_a_malformed_id_is_refused(api, members, team, violations):
     for call in (members.get, members.update, members.delete):
         with pytest.raises(api.errors.HTTPValidationError) as caught:
-            call(team.id, "nobody")
+            call(team.id, "malformed")
         assert violations(caught) == [("uuid_parsing", "path", "member_id")]
 
 
 def test_members_of_another_organization_are_not_found(api, other_polar, members, team, address):
     member = members.create(team.id, email=address(), external_id="mine")
-    theirs = other_polar.customers.members
-    for call in (theirs.get, theirs.update, theirs.delete):
+    other_members = other_polar.customers.members
+    for call in (other_members.get, other_members.update, other_members.delete):
         with pytest.raises(api.errors.ResourceNotFound):
             call(team.id, member.id)
     with pytest.raises(api.errors.ResourceNotFound):
-        theirs.create(team.id, email=address())
+        other_members.create(team.id, email=address())
     with pytest.raises(api.errors.ResourceNotFound):
-        theirs.get_external(team.external_id, "mine")
+        other_members.get_external(team.external_id, "mine")
 
 
 def test_a_missing_scope_is_forbidden(client_with, members, team, address):
@@ -152,6 +152,6 @@ def test_a_missing_scope_is_forbidden(client_with, members, team, address):
     with pytest.raises(PolarClientError) as caught:
         reader.delete(team.id, member.id)
     assert caught.value.status_code == 403 and "insufficient_scope" in caught.value.error
-    # In a 403 to a create the SDK expects `NotPermitted` and cannot read the scope error.
+    # The SDK expects `NotPermitted` in a 403 to a create and cannot parse the scope error.
     with pytest.raises(PolarDeserializationError):
         reader.create(team.id, email=address())

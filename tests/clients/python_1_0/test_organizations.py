@@ -4,13 +4,13 @@ import pytest
 from polar import PolarClientError
 
 
-def without_time(organization):
+def without_modified_at(organization):
     return {name: getattr(organization, name) for name in organization.__slots__ if name != "modified_at"}
 
 
 @pytest.fixture
 def restored(polar, organization):
-    """The organization as it is, put back afterwards."""
+    """The organization as it is before the test; its changes are undone afterwards."""
     before = polar.organizations.get(organization["id"])
     yield before
     polar.organizations.update(
@@ -21,7 +21,7 @@ def restored(polar, organization):
 def test_get(api, polar, organization):
     found = polar.organizations.get(organization["id"])
     assert isinstance(found, api.outputs.Organization)
-    assert (found.id, found.slug) == (organization["id"], "python-ten")
+    assert (found.id, found.slug) == (organization["id"], "python-sdk")
     assert found.feature_settings.member_model_enabled is True
     assert found.capabilities.api_access is True
 
@@ -30,8 +30,8 @@ def test_list(polar, organization):
     page = polar.organizations.list()
     assert [found.id for found in page.items] == [organization["id"]]
     assert (page.pagination.total_count, page.pagination.max_page) == (1, 1)
-    assert [found.id for found in polar.organizations.iter_list(slug="PYTHON-TEN")] == [organization["id"]]
-    assert polar.organizations.list(slug="python-ten-other").items == []
+    assert [found.id for found in polar.organizations.iter_list(slug="PYTHON-SDK")] == [organization["id"]]
+    assert polar.organizations.list(slug="python-other").items == []
 
 
 def test_list_refuses_an_unknown_sorting(api, polar, violations):
@@ -41,7 +41,7 @@ def test_list_refuses_an_unknown_sorting(api, polar, violations):
 
 
 @pytest.mark.parametrize("page", [{"page": 0}, {"limit": 0}])
-def test_list_refuses_a_page_of_nothing(api, polar, page, violations):
+def test_list_refuses_an_invalid_page(api, polar, page, violations):
     with pytest.raises(api.errors.HTTPValidationError) as caught:
         polar.organizations.list(**page)
     assert violations(caught) == [("greater_than", "query", *page)]
@@ -53,12 +53,12 @@ def test_update(polar, organization, restored):
         socials=[{"platform": "github", "url": "https://github.com/example"}], country="FR")
     assert (updated.name, updated.email, updated.country) == ("Renamed", "support@example.com", "FR")
     assert [(social.platform, social.url) for social in updated.socials] == [("github", "https://github.com/example")]
-    assert updated.slug == "python-ten" and updated.modified_at
+    assert updated.slug == "python-sdk" and updated.modified_at
     assert polar.organizations.get(organization["id"]) == updated
 
 
-def test_update_with_nothing_changes_nothing(polar, organization, restored):
-    assert without_time(polar.organizations.update(organization["id"])) == without_time(restored)
+def test_update_without_fields_changes_nothing(polar, organization, restored):
+    assert without_modified_at(polar.organizations.update(organization["id"])) == without_modified_at(restored)
 
 
 def test_update_refuses_a_short_name(api, polar, organization, violations):
@@ -68,7 +68,7 @@ def test_update_refuses_a_short_name(api, polar, organization, violations):
 
 
 @pytest.mark.parametrize("which", ["unknown", "other"])
-def test_what_is_not_ones_own_is_not_found(api, polar, other_organization, which):
+def test_other_and_unknown_organizations_are_not_found(api, polar, other_organization, which):
     target = str(uuid4()) if which == "unknown" else other_organization["id"]
     with pytest.raises(api.errors.ResourceNotFound):
         polar.organizations.get(target)
@@ -76,24 +76,24 @@ def test_what_is_not_ones_own_is_not_found(api, polar, other_organization, which
         polar.organizations.update(target, name="Taken over")
 
 
-def test_an_id_that_is_none_is_refused(api, polar, violations):
+def test_a_malformed_id_is_refused(api, polar, violations):
     with pytest.raises(api.errors.HTTPValidationError) as caught:
-        polar.organizations.get("python-ten")
+        polar.organizations.get("python-sdk")
     assert violations(caught) == [("uuid_parsing", "path", "id")]
 
 
-def test_create_and_see_it(user_polar, unique):
-    slug = unique("made")
-    made = user_polar.organizations.create(
+def test_create(user_polar, unique):
+    slug = unique("created")
+    created = user_polar.organizations.create(
         name="By hand", slug=slug, country="FR", default_presentment_currency="eur")
-    assert (made.slug, made.country, made.default_presentment_currency) == (slug, "FR", "eur")
-    assert made.feature_settings.member_model_enabled is True
-    assert user_polar.organizations.get(made.id) == made
-    assert made.id in [found.id for found in user_polar.organizations.iter_list(limit=1)]
+    assert (created.slug, created.country, created.default_presentment_currency) == (slug, "FR", "eur")
+    assert created.feature_settings.member_model_enabled is True
+    assert user_polar.organizations.get(created.id) == created
+    assert created.id in [found.id for found in user_polar.organizations.iter_list(limit=1)]
 
 
-def test_create_refuses_what_breaks_the_rules(api, user_polar, violations):
-    for slug in ("python-ten", "PYTHON-TEN", "legal", "no_good"):
+def test_create_refuses_invalid_slugs_and_missing_fields(api, user_polar, violations):
+    for slug in ("python-sdk", "PYTHON-SDK", "legal", "no_good"):
         with pytest.raises(api.errors.HTTPValidationError) as caught:
             user_polar.organizations.create(name="By hand", slug=slug)
         assert violations(caught) == [("value_error", "body", "slug")]
@@ -102,7 +102,7 @@ def test_create_refuses_what_breaks_the_rules(api, user_polar, violations):
     assert violations(caught) == [("missing", "body", "name"), ("missing", "body", "slug")]
 
 
-def test_an_organization_creates_no_organization(polar):
+def test_an_organization_token_cannot_create_organizations(polar):
     with pytest.raises(PolarClientError) as caught:
         polar.organizations.create(name="Another", slug="another-one")
     assert caught.value.status_code == 401

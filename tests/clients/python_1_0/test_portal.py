@@ -1,3 +1,4 @@
+"""The customer portal: the customer, its session, its members and the public page of the organization."""
 from uuid import uuid4
 
 import pytest
@@ -6,17 +7,17 @@ from polar import PolarClientError
 
 @pytest.fixture
 def enter(polar, connect):
-    """The portal as a customer's owner, or as one of its members, sees it."""
+    """Creates a session for a customer, or for one of its members, and returns the portal."""
     def portal(customer, member=None):
-        who = {} if member is None else {"member_id": member.id}
-        session = polar.customer_sessions.create(customer_id=customer.id, return_url="https://example.com/", **who)
+        parameters = {} if member is None else {"member_id": member.id}
+        session = polar.customer_sessions.create(customer_id=customer.id, return_url="https://example.com/", **parameters)
         return connect(session.token).customer_portal
     return portal
 
 
 @pytest.fixture
 def people(polar, team, address, members_of):
-    """The owner, a billing manager and a member of the team."""
+    """The owner, a billing manager and a plain member of the team, by role."""
     members = polar.customers.members
     members.create(team.id, email=address("manager"), role="billing_manager")
     members.create(team.id, email=address("plain"))
@@ -38,14 +39,15 @@ def plain(enter, team, people):
     return enter(team, people["member"])
 
 
-def refused(call, status):
+def expect_status(call, status):
+    """Checks that a call fails with this status, and returns the error."""
     with pytest.raises(PolarClientError) as caught:
         call()
     assert caught.value.status_code == status
     return caught.value
 
 
-# Oneself
+# The customer
 
 
 def test_get(api, enter, owner, plain, individual, team):
@@ -66,7 +68,7 @@ def test_update(enter, polar, individual):
     assert polar.customers.get(individual.id).billing_name == "Ada & Co"
 
 
-def test_update_refuses_bad_fields(api, enter, individual, violations):
+def test_update_refuses_invalid_fields(api, enter, individual, violations):
     portal = enter(individual)
     for body in ({"billing_address": {"country": "US", "state": "ZZ"}}, {"tax_id": "12"},
                  {"default_payment_method_id": str(uuid4())}):
@@ -77,8 +79,8 @@ def test_update_refuses_bad_fields(api, enter, individual, violations):
 def test_billing_is_for_owners_and_managers(owner, manager, plain):
     assert owner.customers.update(billing_name="Owner's").billing_name == "Owner's"
     assert manager.customers.update(billing_name="Manager's").billing_name == "Manager's"
-    refused(lambda: plain.customers.update(billing_name="Mine"), 403)
-    refused(lambda: plain.customers.request_email_update(email="mine@example.com"), 403)
+    expect_status(lambda: plain.customers.update(billing_name="Mine"), 403)
+    expect_status(lambda: plain.customers.request_email_update(email="mine@example.com"), 403)
 
 
 def test_payment_methods(enter, individual, api):
@@ -106,28 +108,28 @@ def test_user(owner, plain, people, team):
         assert (user.email, user.customer_id) == (people[role].email, team.id)
 
 
-def test_the_portal_is_for_sessions_alone(polar, connect):
-    for client in (polar, connect("polar_cst_" + "x" * 43), connect("nobody")):
+def test_the_portal_accepts_session_tokens_only(polar, connect):
+    for client in (polar, connect("polar_cst_" + "x" * 43), connect("invalid")):
         portal = client.customer_portal
         for call in (portal.customers.get, lambda: portal.customers.update(billing_name="x"),
                      portal.customer_session.introspect, portal.customer_session.get_authenticated_user,
                      portal.members.list_members):
-            refused(call, 401)
+            expect_status(call, 401)
 
 
 def test_a_session_ends_with_its_person(polar, team, people, owner, plain):
     polar.customers.members.delete(team.id, people["member"].id)
-    refused(plain.customers.get, 401)
+    expect_status(plain.customers.get, 401)
     polar.customers.delete(team.id)
-    refused(owner.customers.get, 401)
+    expect_status(owner.customers.get, 401)
 
 
-def test_a_session_reaches_nothing_else(polar, connect, individual):
+def test_a_session_token_works_in_the_portal_only(polar, connect, individual):
     token = polar.customer_sessions.create(customer_id=individual.id).token
-    refused(lambda: connect(token).customers.get(individual.id), 401)
+    expect_status(lambda: connect(token).customers.get(individual.id), 401)
 
 
-# The team
+# The members of the team
 
 
 def test_list_members(api, owner, manager, people):
@@ -147,10 +149,10 @@ def test_add_member(api, owner, address, polar, team):
 
 
 def test_add_member_refuses(api, owner, address, violations):
-    for body, wrong in (({"email": "nope"}, ("value_error", "body", "email")), ({}, ("missing", "body", "email"))):
+    for body, violation in (({"email": "nope"}, ("value_error", "body", "email")), ({}, ("missing", "body", "email"))):
         with pytest.raises(api.errors.HTTPValidationError) as caught:
             owner.members.add_member(**body)
-        assert violations(caught) == [wrong]
+        assert violations(caught) == [violation]
     with pytest.raises(api.errors.HTTPValidationError) as caught:
         owner.members.add_member(email=address(), role="owner")
     assert violations(caught)[0][1:] == ("body", "role")
@@ -163,76 +165,76 @@ def test_update_member(owner, people):
 
 
 def test_update_member_refuses(api, owner, manager, people, violations):
-    for portal, who, body, wrong in (
+    for portal, target, body, location in (
         (owner, "owner", {"role": "member"}, ("path", "id")),
         (manager, "billing_manager", {"role": "member"}, ("path", "id")),
         (manager, "member", {"role": "owner"}, ("body", "role")),
         (manager, "owner", {"role": "member"}, ("body", "role")),
     ):
         with pytest.raises(api.errors.HTTPValidationError) as caught:
-            portal.members.update_member(people[who].id, **body)
-        assert violations(caught)[0][1:] == wrong
+            portal.members.update_member(people[target].id, **body)
+        assert violations(caught)[0][1:] == location
     with pytest.raises(PolarClientError) as caught:
-        owner.members.update_member(str(uuid4()), name="Nobody")
+        owner.members.update_member(str(uuid4()), name="Unknown")
     assert caught.value.status_code == 404
 
 
-def test_ownership_moves(owner, polar, team, people):
+def test_ownership_can_be_transferred(owner, polar, team, people):
     assert owner.members.update_member(people["member"].id, role="owner").role == "owner"
     assert polar.customers.members.get(team.id, people["owner"].id).role == "billing_manager"
 
 
 def test_remove_member(owner, people):
     assert owner.members.remove_member(people["member"].id) is None
-    refused(lambda: owner.members.remove_member(people["member"].id), 404)
+    expect_status(lambda: owner.members.remove_member(people["member"].id), 404)
 
 
 def test_remove_member_refuses(api, owner, manager, people, violations):
-    for portal, who, wrong in ((owner, "owner", ("path", "id")), (manager, "billing_manager", ("path", "id")),
+    for portal, target, location in ((owner, "owner", ("path", "id")), (manager, "billing_manager", ("path", "id")),
                                (manager, "owner", ("body",))):
         with pytest.raises(api.errors.HTTPValidationError) as caught:
-            portal.members.remove_member(people[who].id)
-        assert violations(caught)[0][1:] == wrong
+            portal.members.remove_member(people[target].id)
+        assert violations(caught)[0][1:] == location
 
 
-def test_a_plain_member_manages_nobody(plain, people, address):
+def test_a_plain_member_cannot_manage_members(plain, people, address):
     members = plain.members
     for call in (members.list_members, lambda: members.add_member(email=address()),
                  lambda: members.update_member(people["owner"].id, name="x"),
                  lambda: members.remove_member(people["billing_manager"].id)):
-        refused(call, 403)
+        expect_status(call, 403)
 
 
-def test_an_individual_has_no_team(enter, individual, address):
+def test_an_individual_cannot_manage_members(enter, individual, address):
     members = enter(individual).members
     for call in (members.list_members, lambda: members.add_member(email=address())):
-        refused(call, 403)
+        expect_status(call, 403)
 
 
 def test_members_of_another_customer_are_not_found(owner, polar, address):
     second = polar.customers.create(type="team", name="Second", email=address("team"))
     member = polar.customers.members.create(second.id, email=address())
-    refused(lambda: owner.members.update_member(member.id, name="Mine"), 404)
-    refused(lambda: owner.members.remove_member(member.id), 404)
+    expect_status(lambda: owner.members.update_member(member.id, name="Mine"), 404)
+    expect_status(lambda: owner.members.remove_member(member.id), 404)
 
 
 # The organization
 
 
 def test_organization(api, polar, organization):
-    page = polar.customer_portal.organizations.get("PYTHON-TEN")
+    page = polar.customer_portal.organizations.get("PYTHON-SDK")
     assert isinstance(page, api.outputs.CustomerOrganizationData)
-    assert (page.organization.id, page.organization.slug, page.products) == (organization["id"], "python-ten", [])
+    assert (page.organization.id, page.organization.slug, page.products) == (organization["id"], "python-sdk", [])
     assert page.organization.organization_features.member_model_enabled is True
 
 
-@pytest.mark.parametrize("slug", ["nobody-here", "python_ten"])
+@pytest.mark.parametrize("slug", ["unknown-slug", "python_sdk"])
 def test_an_unknown_organization_is_not_found(api, polar, slug):
     with pytest.raises(api.errors.ResourceNotFound) as caught:
         polar.customer_portal.organizations.get(slug)
     assert caught.value.error.error == "ResourceNotFound"
 
 
-def test_a_public_page_needs_no_good_token(connect):
-    # The SDK sends a token with every call; one that is dead must not hide what is public.
-    assert connect("dead").customer_portal.organizations.get("python-ten").organization.slug == "python-ten"
+def test_the_public_page_ignores_an_invalid_token(connect):
+    # The SDK sends a token with every call; the page is public, so an invalid one must not matter.
+    assert connect("invalid").customer_portal.organizations.get("python-sdk").organization.slug == "python-sdk"
