@@ -1,4 +1,4 @@
-// Starts and stops a real tenantry server for one test file, and asks its command line.
+// Starts and stops a real tenantry server for one test file, and runs its administrative commands.
 import { execFileSync, spawn } from "node:child_process";
 import { randomUUID, webcrypto } from "node:crypto";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
@@ -7,7 +7,7 @@ import { dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-// Debian's Node 18 does not have it under this name; the SDK is made for later ones.
+// Node 18 has no global `crypto`, which the SDKs use.
 globalThis.crypto ??= webcrypto;
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -21,13 +21,14 @@ function binary() {
 }
 
 /**
- * The options that name a new database: a file in the folder or, when $TENANTRY_TEST_ENGINE is postgres, one
- * on the server of $TENANTRY_TEST_POSTGRES (see ../../../postgres.sh), which goes with the server.
+ * Creates a database and returns the options that name it: a SQLite file in the directory or, when
+ * $TENANTRY_TEST_ENGINE is postgres, a database on the server of $TENANTRY_TEST_POSTGRES. That server is temporary (see
+ * ../../../postgres.sh), so the database is not dropped.
  */
 function database(directory) {
   if (process.env.TENANTRY_TEST_ENGINE !== "postgres") return ["--database", `sqlite:${join(directory, "tenantry.db")}`];
   const name = `test_${randomUUID().replaceAll("-", "")}`;
-  const url = (of) => process.env.TENANTRY_TEST_POSTGRES.replace("/?", `/${of}?`);
+  const url = (database) => process.env.TENANTRY_TEST_POSTGRES.replace("/?", `/${database}?`);
   execFileSync("psql", ["-qX", "-v", "ON_ERROR_STOP=1", "-c", `CREATE DATABASE ${name}`, url("postgres")]);
   return ["--database", url(name), "--secret-key-file", join(directory, "tenantry.key")];
 }
@@ -48,10 +49,10 @@ class CommandLine {
       "--owner-email", ownerEmail, ...features, "--json"));
   }
 
-  /** A token of an organization; without scopes, with all of them. */
+  /** Creates a token of an organization with these scopes, or with every scope when none is given. */
   createToken(organizationId, ...scopes) {
-    const given = scopes.length ? scopes.flatMap((scope) => ["--scope", scope]) : ["--all-scopes"];
-    return JSON.parse(this.run("token", "create", "--organization", organizationId, ...given, "--json")).token;
+    const options = scopes.length ? scopes.flatMap((scope) => ["--scope", scope]) : ["--all-scopes"];
+    return JSON.parse(this.run("token", "create", "--organization", organizationId, ...options, "--json")).token;
   }
 
   createUserToken(email) {
@@ -59,7 +60,7 @@ class CommandLine {
   }
 }
 
-/** A server on a free port with a database of its own: `{base, directory, cli, stop}`. */
+/** Starts a server on a free port with a new database; returns `{base, directory, cli, stop}`. */
 export async function startServer() {
   const directory = mkdtempSync(join(tmpdir(), "tenantry-node-"));
   const options = database(directory);
@@ -68,16 +69,18 @@ export async function startServer() {
   const ended = new Promise((done) => child.once("exit", done));
   const stop = async () => {
     child.kill("SIGTERM");
+    const deadline = setTimeout(() => child.kill("SIGKILL"), 30_000);
     const code = await ended;
+    clearTimeout(deadline);
     rmSync(directory, { recursive: true, force: true });
-    if (code !== 0) throw new Error(`the server ended with ${code}`);
+    if (code !== 0) throw new Error(`the server ended with exit status ${code}`);
   };
-  const ready = new Promise((found, failed) => {
-    ended.then(() => failed(new Error("the server ended before it was ready")));
+  const ready = new Promise((resolve, reject) => {
+    ended.then(() => reject(new Error("the server ended before it was ready")));
     createInterface({ input: child.stdout }).on("line", (line) => {
-      if (line.startsWith(READY_PREFIX)) found(line.slice(READY_PREFIX.length));
+      if (line.startsWith(READY_PREFIX)) resolve(line.slice(READY_PREFIX.length));
     });
-    setTimeout(() => failed(new Error("the server was not ready within 30 s")), 30_000).unref();
+    setTimeout(() => reject(new Error("the server was not ready within 30 s")), 30_000).unref();
   });
   try {
     return { base: await ready, directory, cli: new CommandLine(options), stop };
@@ -90,19 +93,19 @@ export async function startServer() {
 
 let numbers = 0;
 
-/** A word nobody used yet. */
+/** Returns a word that is not in use. */
 export const unique = (word = "word") => `${word}-${++numbers}`;
 
-/** An e-mail address nobody used yet. */
+/** Returns an e-mail address that is not in use. */
 export const address = (word = "person") => `${unique(word)}@example.com`;
 
-/** Asks until the answer is true; the answer. */
-export async function eventually(condition, seconds, what) {
+/** Polls `condition()` until it is true and returns its value. Throws an error after `seconds`. */
+export async function eventually(condition, seconds, description) {
   const deadline = Date.now() + seconds * 1000;
   for (;;) {
     const value = await condition();
     if (value) return value;
-    if (Date.now() > deadline) throw new Error(`not within ${seconds} s: ${what}`);
+    if (Date.now() > deadline) throw new Error(`not within ${seconds} s: ${description}`);
     await new Promise((done) => setTimeout(done, 50));
   }
 }

@@ -1,39 +1,39 @@
-// Customer sessions and the portal they open.
+// Customer sessions and the customer portal.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 
 import { address } from "../lib/server.mjs";
-import { errors, refused, world } from "./world.mjs";
+import { errors, expectError, testEnvironment } from "./environment.mjs";
 
-const it = world();
-const sessions = () => it.polar.customerSessions;
+const env = testEnvironment();
+const sessions = () => env.polar.customerSessions;
 
-/** A session, and the portal as its person sees it. */
-async function enter(customer, member) {
+/** Creates a session for a customer, or for one of its members, and opens the portal with it. */
+async function openPortal(customer, member) {
   const session = await sessions().create(
     { customerId: customer.id, returnUrl: "https://example.com/", ...(member && { memberId: member.id }) });
-  const portal = it.connect(session.token).customerPortal;
+  const portal = env.connect(session.token).customerPortal;
   return { session, portal, security: member ? { memberSession: session.token } : { customerSession: session.token } };
 }
 
-/** A team with an owner, a billing manager and a member, and the portal as each sees it. */
-async function staffed() {
-  const team = await it.team();
+/** Creates a team with an owner, a billing manager and a member, and opens the portal for each of them. */
+async function createTeamWithPortals() {
+  const team = await env.createTeam();
   for (const role of ["billing_manager", "member"]) {
-    await it.polar.members.createMember({ customerId: team.id, email: address(role.replace("_", "-")), role });
+    await env.polar.members.createMember({ customerId: team.id, email: address(role.replace("_", "-")), role });
   }
-  const people = await it.members(team);
+  const people = await env.membersByRole(team);
   return {
     team, people,
-    owner: await enter(team, people.owner),
-    manager: await enter(team, people.billing_manager),
-    plain: await enter(team, people.member),
+    owner: await openPortal(team, people.owner),
+    manager: await openPortal(team, people.billing_manager),
+    plain: await openPortal(team, people.member),
   };
 }
 
 test("a session for an individual", async () => {
-  const customer = await it.individual();
+  const customer = await env.createIndividual();
   const session = await sessions().create({ customerId: customer.id, returnUrl: "https://example.com/back" });
   assert.deepEqual([session.customerId, session.customer], [customer.id, customer]);
   assert.equal(session.returnUrl, "https://example.com/back");
@@ -43,20 +43,20 @@ test("a session for an individual", async () => {
   assert.equal(external.customerId, customer.id);
 });
 
-test("a session is refused to whom it does not know", async () => {
-  const team = await it.team();
+test("a session is refused for unknown customers and members", async () => {
+  const team = await env.createTeam();
   for (const [body, place] of [
-    [{ customerId: randomUUID() }, "customer_id"], [{ externalCustomerId: "nobody" }, "external_customer_id"],
+    [{ customerId: randomUUID() }, "customer_id"], [{ externalCustomerId: "unknown" }, "external_customer_id"],
     [{ customerId: team.id, memberId: randomUUID() }, "member_id"], [{ customerId: team.id }, "member_id"]]) {
-    await refused(() => sessions().create(body), errors.HTTPValidationError, `value_error body ${place}`);
+    await expectError(() => sessions().create(body), errors.HTTPValidationError, `value_error body ${place}`);
   }
-  await refused(() => it.other.customerSessions.create({ customerId: team.id }), errors.HTTPValidationError);
-  await refused(() => it.clientWith("customers:write").customerSessions.create({ customerId: team.id }), 403);
+  await expectError(() => env.other.customerSessions.create({ customerId: team.id }), errors.HTTPValidationError);
+  await expectError(() => env.clientWith("customers:write").customerSessions.create({ customerId: team.id }), 403);
 });
 
-test("me", async () => {
-  const customer = await it.individual();
-  const { portal, security } = await enter(customer);
+test("get and update the customer", async () => {
+  const customer = await env.createIndividual();
+  const { portal, security } = await openPortal(customer);
   const me = await portal.customers.get(security);
   assert.deepEqual([me.id, me.email, me.type], [customer.id, customer.email, "individual"]);
   const updated = await portal.customers.update(security, {
@@ -66,51 +66,51 @@ test("me", async () => {
   assert.deepEqual(await portal.customers.get(security), updated);
 });
 
-test("me refuses bad fields, a plain member and no session", async () => {
-  const { portal, security } = await enter(await it.individual());
+test("update is refused for invalid fields, plain members and invalid sessions", async () => {
+  const { portal, security } = await openPortal(await env.createIndividual());
   for (const body of [{ billingAddress: { country: "US", state: "ZZ" } }, { defaultPaymentMethodId: randomUUID() }]) {
-    await refused(() => portal.customers.update(security, body), errors.HTTPValidationError);
+    await expectError(() => portal.customers.update(security, body), errors.HTTPValidationError);
   }
-  const { plain } = await staffed();
-  await refused(() => plain.portal.customers.update(plain.security, { billingName: "Mine" }), 403);
-  await refused(() => portal.customers.get({ customerSession: "dead" }), 401);
-  await refused(() => portal.customers.update({ customerSession: "dead" }, {}), 401);
+  const { plain } = await createTeamWithPortals();
+  await expectError(() => plain.portal.customers.update(plain.security, { billingName: "Mine" }), 403);
+  await expectError(() => portal.customers.get({ customerSession: "invalid" }), 401);
+  await expectError(() => portal.customers.update({ customerSession: "invalid" }, {}), 401);
 });
 
-test("the session", async () => {
-  const { people, team, owner } = await staffed();
+test("introspect and authenticated user", async () => {
+  const { people, team, owner } = await createTeamWithPortals();
   const found = await owner.portal.customerSession.introspect(owner.security);
   assert.deepEqual([found.returnUrl, found.expiresAt instanceof Date], ["https://example.com/", true]);
   const user = await owner.portal.customerSession.getAuthenticatedUser(owner.security);
   assert.deepEqual([user.type, user.role, user.memberId, user.customerId],
     ["member", "owner", people.owner.id, team.id]);
-  await refused(() => owner.portal.customerSession.introspect({ memberSession: "dead" }), 401);
-  await refused(() => owner.portal.customerSession.getAuthenticatedUser({ memberSession: "dead" }), 401);
+  await expectError(() => owner.portal.customerSession.introspect({ memberSession: "invalid" }), 401);
+  await expectError(() => owner.portal.customerSession.getAuthenticatedUser({ memberSession: "invalid" }), 401);
 });
 
-test("an e-mail change is asked for", async () => {
-  const { id } = it.organization;
-  const settings = (allowEmailChange) => it.polar.organizations.update({ id, organizationUpdate: {
+test("request an e-mail change", async () => {
+  const { id } = env.organization;
+  const settings = (allowEmailChange) => env.polar.organizations.update({ id, organizationUpdate: {
     customerPortalSettings: { usage: { show: true }, subscription: { updateSeats: true, updatePlan: true },
       customer: { allowEmailChange } } } });
-  const customer = await it.individual();
-  const { portal, security } = await enter(customer);
-  await refused(() => portal.customers.requestEmailUpdate(security, { email: address() }), 403);
+  const customer = await env.createIndividual();
+  const { portal, security } = await openPortal(customer);
+  await expectError(() => portal.customers.requestEmailUpdate(security, { email: address() }), 403);
   await settings(true);
   assert.equal(await portal.customers.requestEmailUpdate(security, { email: address() }), null);
-  await refused(() => portal.customers.requestEmailUpdate(security, { email: customer.email }),
+  await expectError(() => portal.customers.requestEmailUpdate(security, { email: customer.email }),
     errors.HTTPValidationError, "value_error body email");
   await settings(false);
 });
 
-test("an unknown e-mail change is refused", async () => {
-  const anybody = it.connect().customerPortal.customers;
-  await refused(() => anybody.checkEmailUpdate({ token: "nobody" }), 401);
-  await refused(() => anybody.verifyEmailUpdate({ token: "nobody" }), 401);
+test("an unknown e-mail change token is refused", async () => {
+  const anonymous = env.connect().customerPortal.customers;
+  await expectError(() => anonymous.checkEmailUpdate({ token: "unknown" }), 401);
+  await expectError(() => anonymous.verifyEmailUpdate({ token: "unknown" }), 401);
 });
 
 test("members are listed and added", async () => {
-  const { owner, people } = await staffed();
+  const { owner, people } = await createTeamWithPortals();
   const seen = [];
   for await (const page of await owner.portal.members.listMembers({ limit: 2 })) {
     assert.deepEqual(page.result.pagination, { totalCount: 3, maxPage: 2 });
@@ -124,37 +124,37 @@ test("members are listed and added", async () => {
 });
 
 test("members are changed and removed", async () => {
-  const { owner, people } = await staffed();
+  const { owner, people } = await createTeamWithPortals();
   const { id } = people.member;
   const updated = await owner.portal.members.updateMember({ id, customerPortalMemberUpdate: {
     role: "billing_manager" } });
   assert.equal(updated.role, "billing_manager");
   assert.equal(await owner.portal.members.removeMember({ id }), undefined);
-  await refused(() => owner.portal.members.removeMember({ id }), 404);
-  await refused(() => owner.portal.members.updateMember({ id, customerPortalMemberUpdate: { name: "Gone" } }), 404);
+  await expectError(() => owner.portal.members.removeMember({ id }), 404);
+  await expectError(() => owner.portal.members.updateMember({ id, customerPortalMemberUpdate: { name: "Deleted" } }), 404);
 });
 
-test("members are managed by the rules", async () => {
-  const { owner, manager, plain, people } = await staffed();
-  const change = (who, target, role) => who.portal.members.updateMember(
+test("member management is limited by role", async () => {
+  const { owner, manager, plain, people } = await createTeamWithPortals();
+  const change = (caller, target, role) => caller.portal.members.updateMember(
     { id: people[target].id, customerPortalMemberUpdate: { role } });
-  await refused(() => owner.portal.members.addMember({ email: "nope" }),
+  await expectError(() => owner.portal.members.addMember({ email: "nope" }),
     errors.HTTPValidationError, "value_error body email");
-  await refused(() => change(owner, "owner", "member"), errors.HTTPValidationError);
-  await refused(() => change(manager, "member", "owner"), errors.HTTPValidationError);
-  await refused(() => owner.portal.members.removeMember({ id: people.owner.id }), errors.HTTPValidationError);
-  await refused(() => manager.portal.members.removeMember({ id: people.owner.id }), errors.HTTPValidationError);
-  await refused(() => plain.portal.members.listMembers({}), 403);
-  await refused(() => plain.portal.members.addMember({ email: address() }), 403);
-  await refused(() => change(plain, "owner", "member"), 403);
-  await refused(() => plain.portal.members.removeMember({ id: people.billing_manager.id }), 403);
-  await refused(() => it.polar.customerPortal.members.listMembers({}), 401);
+  await expectError(() => change(owner, "owner", "member"), errors.HTTPValidationError);
+  await expectError(() => change(manager, "member", "owner"), errors.HTTPValidationError);
+  await expectError(() => owner.portal.members.removeMember({ id: people.owner.id }), errors.HTTPValidationError);
+  await expectError(() => manager.portal.members.removeMember({ id: people.owner.id }), errors.HTTPValidationError);
+  await expectError(() => plain.portal.members.listMembers({}), 403);
+  await expectError(() => plain.portal.members.addMember({ email: address() }), 403);
+  await expectError(() => change(plain, "owner", "member"), 403);
+  await expectError(() => plain.portal.members.removeMember({ id: people.billing_manager.id }), 403);
+  await expectError(() => env.polar.customerPortal.members.listMembers({}), 401);
 });
 
-test("a public page of the organization", async () => {
-  const { organizations } = it.connect().customerPortal;
+test("the public page of the organization", async () => {
+  const { organizations } = env.connect().customerPortal;
   const page = await organizations.get({ slug: "NODE-SDK" });
-  assert.deepEqual([page.organization.id, page.products], [it.organization.id, []]);
-  await refused(() => organizations.get({ slug: "nobody-here" }), errors.ResourceNotFound);
-  await refused(() => organizations.get({ slug: "node_sdk" }), errors.ResourceNotFound);
+  assert.deepEqual([page.organization.id, page.products], [env.organization.id, []]);
+  await expectError(() => organizations.get({ slug: "unknown-slug" }), errors.ResourceNotFound);
+  await expectError(() => organizations.get({ slug: "node_sdk" }), errors.ResourceNotFound);
 });

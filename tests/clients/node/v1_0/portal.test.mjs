@@ -1,63 +1,63 @@
-// Customer sessions and the portal they open.
+// Customer sessions and the customer portal.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 
 import { address } from "../lib/server.mjs";
-import { refused, world } from "./world.mjs";
+import { expectError, forEachVersion } from "./environment.mjs";
 
-world((it, version) => {
-  const { errors } = it;
+forEachVersion((env, version) => {
+  const { errors } = env;
 
-  /** The portal as a customer's owner, or as one of its members, sees it. */
-  async function enter(customer, member) {
-    const { token } = await it.polar.customerSessions.create({
+  /** Creates a session for a customer, or for one of its members, and opens the portal with it. */
+  async function openPortal(customer, member) {
+    const { token } = await env.polar.customerSessions.create({
       customer_id: customer.id, return_url: "https://example.com/", ...(member && { member_id: member.id }) });
-    return it.connect(token).customerPortal;
+    return env.connect(token).customerPortal;
   }
 
-  /** A team with an owner, a billing manager and a member, and the portal as each sees it. */
-  async function staffed() {
-    const team = await it.team();
+  /** Creates a team with an owner, a billing manager and a member, and opens the portal for each of them. */
+  async function createTeamWithPortals() {
+    const team = await env.createTeam();
     for (const role of ["billing_manager", "member"]) {
-      await it.polar.customers.members.create(team.id, { email: address(role.replace("_", "-")), role });
+      await env.polar.customers.members.create(team.id, { email: address(role.replace("_", "-")), role });
     }
-    const people = await it.members(team);
+    const people = await env.membersByRole(team);
     return {
       team, people,
-      owner: await enter(team, people.owner),
-      manager: await enter(team, people.billing_manager),
-      plain: await enter(team, people.member),
+      owner: await openPortal(team, people.owner),
+      manager: await openPortal(team, people.billing_manager),
+      plain: await openPortal(team, people.member),
     };
   }
 
   test(`${version}: a session`, async () => {
-    const customer = await it.individual();
-    const session = await it.polar.customerSessions.create(
+    const customer = await env.createIndividual();
+    const session = await env.polar.customerSessions.create(
       { customer_id: customer.id, return_url: "https://example.com/back" });
     assert.deepEqual([session.customer, session.return_url], [customer, "https://example.com/back"]);
     assert.equal(new URL(session.customer_portal_url).searchParams.get("customer_session_token"), session.token);
-    const external = await it.polar.customerSessions.create({ external_customer_id: customer.external_id });
+    const external = await env.polar.customerSessions.create({ external_customer_id: customer.external_id });
     assert.equal(external.customer_id, customer.id);
   });
 
-  test(`${version}: a session is refused to whom it does not know`, async () => {
-    const team = await it.team();
+  test(`${version}: a session is refused for unknown customers and members`, async () => {
+    const team = await env.createTeam();
     for (const [body, place] of [
-      [{ customer_id: randomUUID() }, "customer_id"], [{ external_customer_id: "nobody" }, "external_customer_id"],
+      [{ customer_id: randomUUID() }, "customer_id"], [{ external_customer_id: "unknown" }, "external_customer_id"],
       [{ customer_id: team.id, member_id: randomUUID() }, "member_id"], [{ customer_id: team.id }, "member_id"],
-      [{ customer_id: team.id, external_member_id: "nobody" }, "external_member_id"]]) {
-      await refused(() => it.polar.customerSessions.create(body),
+      [{ customer_id: team.id, external_member_id: "unknown" }, "external_member_id"]]) {
+      await expectError(() => env.polar.customerSessions.create(body),
         errors.HTTPValidationError, `value_error body ${place}`);
     }
-    await refused(() => it.polar.customerSessions.create({}), errors.HTTPValidationError);
-    await refused(() => it.other.customerSessions.create({ customer_id: team.id }), errors.HTTPValidationError);
-    await refused(() => it.clientWith("customers:write").customerSessions.create({ customer_id: team.id }), 403);
+    await expectError(() => env.polar.customerSessions.create({}), errors.HTTPValidationError);
+    await expectError(() => env.other.customerSessions.create({ customer_id: team.id }), errors.HTTPValidationError);
+    await expectError(() => env.clientWith("customers:write").customerSessions.create({ customer_id: team.id }), 403);
   });
 
-  test(`${version}: me`, async () => {
-    const customer = await it.individual();
-    const portal = await enter(customer);
+  test(`${version}: get and update the customer`, async () => {
+    const customer = await env.createIndividual();
+    const portal = await openPortal(customer);
     const me = await portal.customers.get();
     assert.deepEqual([me.id, me.email, me.type], [customer.id, customer.email, "individual"]);
     const updated = await portal.customers.update({
@@ -69,54 +69,54 @@ world((it, version) => {
     assert.deepEqual(methods.items, []);
     for (const body of [{ billing_address: { country: "US", state: "ZZ" } },
       { default_payment_method_id: randomUUID() }]) {
-      await refused(() => portal.customers.update(body), errors.HTTPValidationError);
+      await expectError(() => portal.customers.update(body), errors.HTTPValidationError);
     }
   });
 
-  test(`${version}: me is for sessions, and billing for owners and managers`, async () => {
-    const { plain } = await staffed();
-    await refused(() => plain.customers.update({ billing_name: "Mine" }), 403);
-    for (const portal of [it.polar.customerPortal, it.connect("dead").customerPortal]) {
-      await refused(() => portal.customers.get(), 401);
-      await refused(() => portal.customers.update({}), 401);
-      await refused(() => portal.customerSession.introspect(), 401);
-      await refused(() => portal.customerSession.getAuthenticatedUser(), 401);
-      await refused(() => portal.members.listMembers(), 401);
+  test(`${version}: the portal needs a session, and billing an owner or manager`, async () => {
+    const { plain } = await createTeamWithPortals();
+    await expectError(() => plain.customers.update({ billing_name: "Mine" }), 403);
+    for (const portal of [env.polar.customerPortal, env.connect("invalid").customerPortal]) {
+      await expectError(() => portal.customers.get(), 401);
+      await expectError(() => portal.customers.update({}), 401);
+      await expectError(() => portal.customerSession.introspect(), 401);
+      await expectError(() => portal.customerSession.getAuthenticatedUser(), 401);
+      await expectError(() => portal.members.listMembers(), 401);
     }
   });
 
-  test(`${version}: the session`, async () => {
-    const { people, team, owner } = await staffed();
+  test(`${version}: introspect and authenticated user`, async () => {
+    const { people, team, owner } = await createTeamWithPortals();
     assert.equal((await owner.customerSession.introspect()).return_url, "https://example.com/");
     const user = await owner.customerSession.getAuthenticatedUser();
     assert.deepEqual([user.type, user.role, user.member_id, user.customer_id],
       ["member", "owner", people.owner.id, team.id]);
   });
 
-  test(`${version}: an e-mail change is asked for`, async () => {
-    const settings = (allow_email_change) => it.polar.organizations.update(it.organization.id, {
+  test(`${version}: request an e-mail change`, async () => {
+    const settings = (allow_email_change) => env.polar.organizations.update(env.organization.id, {
       customer_portal_settings: { usage: { show: true }, subscription: { update_seats: true, update_plan: true },
         customer: { allow_email_change } } });
-    const customer = await it.individual();
-    const { customers } = await enter(customer);
-    await refused(() => customers.requestEmailUpdate({ email: address() }), 403);
+    const customer = await env.createIndividual();
+    const { customers } = await openPortal(customer);
+    await expectError(() => customers.requestEmailUpdate({ email: address() }), 403);
     await settings(true);
     assert.equal(await customers.requestEmailUpdate({ email: address() }), null);
-    await refused(() => customers.requestEmailUpdate({ email: customer.email }),
+    await expectError(() => customers.requestEmailUpdate({ email: customer.email }),
       errors.HTTPValidationError, "value_error body email");
     await settings(false);
   });
 
-  test(`${version}: an unknown e-mail change is refused`, async () => {
-    const { customers } = it.connect("dead").customerPortal;
-    await refused(() => customers.checkEmailUpdate({ token: "nobody" }),
+  test(`${version}: an unknown e-mail change token is refused`, async () => {
+    const { customers } = env.connect("invalid").customerPortal;
+    await expectError(() => customers.checkEmailUpdate({ token: "unknown" }),
       errors.CustomerPortalCustomersCheckEmailUpdate401Error);
-    await refused(() => customers.verifyEmailUpdate({ token: "nobody" }),
+    await expectError(() => customers.verifyEmailUpdate({ token: "unknown" }),
       errors.CustomerPortalCustomersVerifyEmailUpdate401Error);
   });
 
   test(`${version}: members are listed, added, changed and removed`, async () => {
-    const { owner: { members }, people } = await staffed();
+    const { owner: { members }, people } = await createTeamWithPortals();
     const page = await members.listMembers({ limit: 2 });
     assert.deepEqual([page.items.length, page.pagination], [2, { total_count: 3, max_page: 2 }]);
     const seen = [];
@@ -127,34 +127,34 @@ world((it, version) => {
     assert.deepEqual([added.email, added.name, added.role], [email, "Added", "billing_manager"]);
     assert.equal((await members.updateMember(added.id, { name: "Renamed" })).name, "Renamed");
     assert.equal(await members.removeMember(added.id), undefined);
-    await refused(() => members.removeMember(added.id), errors.CustomerPortalMembersRemoveMember404Error);
-    await refused(() => members.updateMember(added.id, {}), errors.CustomerPortalMembersUpdateMember404Error);
+    await expectError(() => members.removeMember(added.id), errors.CustomerPortalMembersRemoveMember404Error);
+    await expectError(() => members.updateMember(added.id, {}), errors.CustomerPortalMembersUpdateMember404Error);
   });
 
-  test(`${version}: members are managed by the rules`, async () => {
-    const { owner, manager, plain, people } = await staffed();
-    const change = (who, target, role) => who.members.updateMember(people[target].id, { role });
-    await refused(() => owner.members.addMember({ email: "nope" }),
+  test(`${version}: member management is limited by role`, async () => {
+    const { owner, manager, plain, people } = await createTeamWithPortals();
+    const change = (caller, target, role) => caller.members.updateMember(people[target].id, { role });
+    await expectError(() => owner.members.addMember({ email: "nope" }),
       errors.HTTPValidationError, "value_error body email");
-    await refused(() => change(owner, "owner", "member"), errors.HTTPValidationError);
-    await refused(() => change(manager, "member", "owner"), errors.HTTPValidationError);
-    await refused(() => owner.members.removeMember(people.owner.id), errors.HTTPValidationError);
-    await refused(() => manager.members.removeMember(people.owner.id), errors.HTTPValidationError);
-    await refused(() => plain.members.listMembers(), errors.CustomerPortalMembersListMembers403Error);
-    await refused(() => plain.members.addMember({ email: address() }),
+    await expectError(() => change(owner, "owner", "member"), errors.HTTPValidationError);
+    await expectError(() => change(manager, "member", "owner"), errors.HTTPValidationError);
+    await expectError(() => owner.members.removeMember(people.owner.id), errors.HTTPValidationError);
+    await expectError(() => manager.members.removeMember(people.owner.id), errors.HTTPValidationError);
+    await expectError(() => plain.members.listMembers(), errors.CustomerPortalMembersListMembers403Error);
+    await expectError(() => plain.members.addMember({ email: address() }),
       errors.CustomerPortalMembersAddMember403Error);
-    await refused(() => change(plain, "owner", "member"), errors.CustomerPortalMembersUpdateMember403Error);
-    await refused(() => plain.members.removeMember(people.owner.id),
+    await expectError(() => change(plain, "owner", "member"), errors.CustomerPortalMembersUpdateMember403Error);
+    await expectError(() => plain.members.removeMember(people.owner.id),
       errors.CustomerPortalMembersRemoveMember403Error);
   });
 
-  test(`${version}: a public page of the organization`, async () => {
-    // The SDK sends a token with every call; one that is dead must not hide what is public.
-    for (const portal of [it.polar.customerPortal, it.connect("dead").customerPortal]) {
-      const page = await portal.organizations.get("NODE-TEN");
-      assert.deepEqual([page.organization.id, page.products], [it.organization.id, []]);
-      await refused(() => portal.organizations.get("nobody-here"), errors.ResourceNotFound);
-      await refused(() => portal.organizations.get("node_ten"), errors.ResourceNotFound);
+  test(`${version}: the public page of the organization`, async () => {
+    // The SDK sends a token with every call; the page is public, so an invalid one must not matter.
+    for (const portal of [env.polar.customerPortal, env.connect("invalid").customerPortal]) {
+      const page = await portal.organizations.get("NODE-SDK");
+      assert.deepEqual([page.organization.id, page.products], [env.organization.id, []]);
+      await expectError(() => portal.organizations.get("unknown-slug"), errors.ResourceNotFound);
+      await expectError(() => portal.organizations.get("node_sdk"), errors.ResourceNotFound);
     }
   });
 });
