@@ -1,7 +1,7 @@
-"""Says at the end how many requests of which kind were answered how."""
+"""Prints the number of answers by status at the end, and with -v by operation too."""
 from collections import Counter
 
-answers = Counter()
+answers = Counter()  # by (operation id, status)
 
 
 def pytest_terminal_summary(terminalreporter):

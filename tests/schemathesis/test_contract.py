@@ -1,8 +1,8 @@
-"""The answers to made-up requests stay within the published contract.
+"""Checks that the answers to generated requests conform to the published contract.
 
-For every operation `schemathesis` makes requests from the contract document, good and bad.
-None may be answered with 5xx, a status that is not declared, or a body outside its schema.
-A made-up id exists nowhere, so every second request goes to something that does exist.
+For every operation `schemathesis` generates valid and invalid requests from the contract document. No answer may be a
+5xx, have an undeclared status, or have a body that does not match its schema. Generated ids do not exist, so every
+second request gets the id of an object that does.
 """
 import itertools
 import json
@@ -25,29 +25,29 @@ TESTS = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TESTS / "lib"))
 from harness import TemporaryServer  # noqa: E402
 
-EXAMPLES = int(os.environ.get("EXAMPLES", "25"))  # Made up per operation, besides the systematic ones.
+EXAMPLES = int(os.environ.get("EXAMPLES", "25"))  # random requests for each operation, beside the systematic ones
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 FEATURES = ("member_model_enabled", "seat_based_pricing_enabled")
 
 
-def allow(operation, status, why, shape):
-    """Declares an answer, or one more shape of it."""
+def allow(operation, status, reason, shape):
+    """Declares an answer of an operation, or one more schema of a declared answer."""
     declared = operation["responses"].get(status)
     if declared is not None and "content" in declared:
         shape = {"anyOf": [declared["content"]["application/json"]["schema"], shape]}
-    operation["responses"][status] = {"description": why, "content": {"application/json": {"schema": shape}}}
+    operation["responses"][status] = {"description": reason, "content": {"application/json": {"schema": shape}}}
 
 
 def contract():
-    """The contract document, with the answers that it leaves undeclared."""
+    """Returns the contract document with the allowed answers that it does not declare."""
     document = json.loads((TESTS / "contracts/facts/polar-2026-04.openapi.json").read_text("utf-8"))
     for path, operations in document["paths"].items():
         for operation in operations.values():
-            for status, (why, shape) in UNDECLARED.items() if "{" in path else ():
-                allow(operation, status, why, shape)
-            for (name, status), (why, shape) in UNDECLARED_OF_ONE.items():
+            for status, (reason, shape) in UNDECLARED.items() if "{" in path else ():
+                allow(operation, status, reason, shape)
+            for (name, status), (reason, shape) in UNDECLARED_OF_ONE.items():
                 if name == operation["operationId"]:
-                    allow(operation, status, why, shape)
+                    allow(operation, status, reason, shape)
     return document
 
 
@@ -57,16 +57,14 @@ def make_schema():
         "generation": {"max-examples": EXAMPLES, "deterministic": True, "mode": "all"},
         "phases": {"coverage": {"enabled": True, "unexpected-methods": []}, "stateful": {"enabled": False}},
     })
-    made = schemathesis.openapi.from_dict(contract(), config=config)
-    names = sorted(EXCLUDED)
-    return made.exclude(operation_id=names)
+    return schemathesis.openapi.from_dict(contract(), config=config).exclude(operation_id=sorted(EXCLUDED))
 
 
 schema = make_schema()
 
 
-class World:
-    """Things that exist on the server, for requests to reach."""
+class Fixtures:
+    """Creates the objects that requests refer to."""
 
     def __init__(self, server):
         cli = server.cli
@@ -77,7 +75,7 @@ class World:
         self._connect = server.connect
         self._numbers = itertools.count(1)
 
-    def _make(self, path, payload, method="POST", status=201):
+    def _create(self, path, payload, method="POST", status=201):
         connection = self._connect(self.token)
         try:
             answer = connection.call(method, path, payload)
@@ -86,32 +84,35 @@ class World:
         assert answer.status == status, (path, payload, answer.text)
         return answer.json()
 
+    def _word(self):
+        return f"word-{next(self._numbers)}"
+
     def _customer(self):
-        word = f"made-{next(self._numbers)}"
-        return self._make("/v1/customers/", {
-            "type": "team", "name": "Made", "email": f"{word}@example.com", "external_id": word})
+        word = self._word()
+        return self._create("/v1/customers/", {
+            "type": "team", "name": "Customer", "email": f"{word}@example.com", "external_id": word})
 
     def _member(self, customer, role="member"):
-        word = f"made-{next(self._numbers)}"
-        return self._make(f"/v1/customers/{customer['id']}/members", {
+        word = self._word()
+        return self._create(f"/v1/customers/{customer['id']}/members", {
             "email": f"{word}@example.com", "external_id": word, "role": role})
 
     def _endpoint(self):
-        return self._make("/v1/webhooks/endpoints", {
+        return self._create("/v1/webhooks/endpoints", {
             "url": "https://hooks.invalid/", "format": "raw", "events": []})
 
     def _session(self):
-        """A session of a billing manager, and the customer it belongs to."""
-        # A request made up before may have switched the sessions of members off.
-        self._make(f"/v1/organizations/{self.organization['id']}",
+        """Creates a session of a billing manager; returns its token and the customer."""
+        # An earlier generated request may have disabled sessions of members.
+        self._create(f"/v1/organizations/{self.organization['id']}",
                    {"feature_settings": {"member_model_enabled": True}}, "PATCH", 200)
         customer = self._customer()
         manager = self._member(customer, "billing_manager")
-        session = self._make("/v1/customer-sessions/", {"customer_id": customer["id"], "member_id": manager["id"]})
+        session = self._create("/v1/customer-sessions/", {"customer_id": customer["id"], "member_id": manager["id"]})
         return session["token"], customer
 
     def prepare(self, case, existing):
-        """Gives a request its caller and, if `existing`, the ids of things that exist."""
+        """Returns the Authorization header for a request, and sets the ids of existing objects if `existing`."""
         name, path = case.operation.definition.raw["operationId"], case.operation.path
         token, target = self.token, {}
         if name == "organizations:create":
@@ -140,19 +141,19 @@ class World:
 
 
 @pytest.fixture(scope="session")
-def world():
+def fixtures():
     with TemporaryServer() as server:
-        yield World(server)
+        yield Fixtures(server)
 
 
-turns = itertools.count()
+request_numbers = itertools.count()
 
 
 @schema.parametrize()
 @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None,
           phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck))
-def test_answers_stay_within_the_contract(case, world):
-    headers = world.prepare(case, existing=next(turns) % 2 == 0)
-    answer = case.call(base_url=world.base, headers=headers)
+def test_answers_conform_to_the_contract(case, fixtures):
+    headers = fixtures.prepare(case, existing=next(request_numbers) % 2 == 0)
+    answer = case.call(base_url=fixtures.base, headers=headers)
     answers[case.operation.definition.raw["operationId"], answer.status_code] += 1
     case.validate_response(answer, checks=CHECKS)
