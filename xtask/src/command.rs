@@ -1,10 +1,41 @@
-//! Commands: print each, run it, and stop at the first that fails.
+//! The steps of a task: print each, run it, and stop at the first that fails.
 
 use std::fmt::{self, Display};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{self, ExitCode, Stdio};
 use std::time::Instant;
+
+/// A step of a task.
+pub(crate) enum Step {
+    Run(Command),
+    /// A check of this crate, with the command that runs it alone.
+    Check(&'static str, fn() -> Result<(), String>),
+}
+
+impl From<Command> for Step {
+    fn from(command: Command) -> Self {
+        Self::Run(command)
+    }
+}
+
+impl Step {
+    fn run(&self) -> Result<(), String> {
+        match self {
+            Self::Run(command) => command.run(),
+            Self::Check(_, check) => check(),
+        }
+    }
+}
+
+impl Display for Step {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Run(command) => command.fmt(out),
+            Self::Check(name, _) => out.write_str(name),
+        }
+    }
+}
 
 /// A program with its arguments, run in the root of the checkout.
 #[derive(Debug)]
@@ -40,13 +71,31 @@ impl Command {
         self
     }
 
+    /// What the command prints.
+    ///
+    /// # Errors
+    /// Why it did not succeed.
+    pub(crate) fn output(&self) -> Result<String, String> {
+        let output = self.process().stderr(Stdio::inherit()).output();
+        let output = output.map_err(|error| format!("cannot start {}: {error}", self.program))?;
+        if !output.status.success() {
+            return Err(format!("{self} failed: {}", output.status));
+        }
+        String::from_utf8(output.stdout).map_err(|error| format!("{self} printed no text: {error}"))
+    }
+
+    fn process(&self) -> process::Command {
+        let mut process = process::Command::new(&self.program);
+        process.args(&self.arguments).current_dir(root()).envs(self.variables.iter().cloned());
+        process
+    }
+
     /// Runs the command to its end.
     ///
     /// # Errors
     /// Why it did not succeed.
     fn run(&self) -> Result<(), String> {
-        let mut command = process::Command::new(&self.program);
-        command.args(&self.arguments).current_dir(root()).envs(self.variables.iter().cloned());
+        let mut command = self.process();
         if self.counts_tests {
             command.stdout(Stdio::piped());
         }
@@ -72,7 +121,7 @@ impl Display for Command {
 }
 
 /// The root of the checkout.
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     manifest.parent().unwrap_or(manifest)
 }
@@ -93,17 +142,17 @@ fn print_tests(output: impl BufRead) -> bool {
     any
 }
 
-/// Runs commands in order, printing each, until one fails; ends with the seconds that each took.
-pub(crate) fn run_all(commands: &[Command]) -> ExitCode {
+/// Runs steps in order, printing each, until one fails; ends with the seconds that each took.
+pub(crate) fn run_all(steps: &[Step]) -> ExitCode {
     let mut durations = Vec::new();
-    for command in commands {
-        eprintln!("$ {command}");
+    for step in steps {
+        eprintln!("$ {step}");
         let start = Instant::now();
-        if let Err(error) = command.run() {
+        if let Err(error) = step.run() {
             eprintln!("xtask: {error}");
             return ExitCode::FAILURE;
         }
-        durations.push(format!("{:>7.1} s  {command}", start.elapsed().as_secs_f64()));
+        durations.push(format!("{:>7.1} s  {step}", start.elapsed().as_secs_f64()));
     }
     eprintln!("\n{}", durations.join("\n"));
     ExitCode::SUCCESS
@@ -127,11 +176,11 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_stops_the_commands_behind_it() {
+    fn a_failure_stops_the_steps_behind_it() {
         let folder = std::env::temp_dir().join(format!("xtask-{}", process::id()));
         let mark = folder.to_string_lossy().into_owned();
-        let commands = [Command::new("false", [""; 0]), Command::new("mkdir", [mark])];
-        assert_eq!(run_all(&commands), ExitCode::FAILURE);
+        let steps = [Command::new("false", [""; 0]).into(), Command::new("mkdir", [mark]).into()];
+        assert_eq!(run_all(&steps), ExitCode::FAILURE);
         assert!(!folder.exists());
     }
 }

@@ -4,6 +4,7 @@
 //! features, and so compile most of them a second time.
 
 mod command;
+mod dependencies;
 mod tasks;
 
 use std::process::ExitCode;
@@ -25,8 +26,8 @@ fn main() -> ExitCode {
         println!("{}", help(task));
         return ExitCode::SUCCESS;
     }
-    match task.commands(&arguments) {
-        Ok(commands) => command::run_all(&commands),
+    match task.steps(&arguments) {
+        Ok(steps) => command::run_all(&steps),
         Err(error) => {
             eprintln!("xtask: {error}\n\n{}", help(task));
             ExitCode::from(2)
@@ -42,7 +43,7 @@ fn is_help(arguments: &[String]) -> bool {
 fn overview() -> String {
     let mut text = String::from("usage: cargo xtask COMMAND [--help]\n");
     for Task { name, parameters, duration, summary, .. } in TASKS {
-        text.push_str(&format!("\n  {:<14} {summary} ({duration})", format!("{name} {parameters}").trim()));
+        text.push_str(&format!("\n  {:<18} {summary} ({duration})", format!("{name} {parameters}").trim()));
     }
     text
 }

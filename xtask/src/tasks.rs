@@ -1,6 +1,7 @@
 //! The commands of `cargo xtask`, as data.
 
-use crate::command::Command;
+use crate::command::{Command, Step};
+use crate::dependencies;
 
 /// A command of `cargo xtask`.
 pub(crate) struct Task {
@@ -11,15 +12,15 @@ pub(crate) struct Task {
     pub(crate) duration: &'static str,
     pub(crate) summary: &'static str,
     pub(crate) details: &'static str,
-    plan: fn(&[String]) -> Result<Vec<Command>, String>,
+    plan: fn(&[String]) -> Result<Vec<Step>, String>,
 }
 
 impl Task {
-    /// The commands to run, in order.
+    /// The steps to run, in order.
     ///
     /// # Errors
     /// The arguments are not the ones that the task takes.
-    pub(crate) fn commands(&self, arguments: &[String]) -> Result<Vec<Command>, String> {
+    pub(crate) fn steps(&self, arguments: &[String]) -> Result<Vec<Step>, String> {
         (self.plan)(arguments)
     }
 }
@@ -30,15 +31,16 @@ pub(crate) const TASKS: &[Task] = &[
         name: "check",
         parameters: "",
         duration: "up to 90 s",
-        summary: "Check format and lints, and run all Rust tests on SQLite",
+        summary: "Check format, dependencies and lints, and run all Rust tests on SQLite",
         details: "The inner loop: run it before each commit. Needs no PostgreSQL and no built program.",
         plan: |arguments| {
             no_arguments(arguments)?;
             let lint = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
             Ok(vec![
-                Command::new("cargo", ["fmt", "--all", "--check"]),
-                Command::new("cargo", lint),
-                rust_tests(&[], "sqlite"),
+                Command::new("cargo", ["fmt", "--all", "--check"]).into(),
+                DEPENDENCIES,
+                Command::new("cargo", lint).into(),
+                rust_tests(&[], "sqlite").into(),
             ])
         },
     },
@@ -48,7 +50,7 @@ pub(crate) const TASKS: &[Task] = &[
         duration: "seconds, plus the build",
         summary: "Run the Rust tests with NAME in their path, on SQLite",
         details: "NAME is part of a test's path, such as `members::` or `the_owner_stays`.",
-        plan: |arguments| Ok(vec![rust_tests(names(arguments)?, "sqlite")]),
+        plan: |arguments| Ok(vec![rust_tests(names(arguments)?, "sqlite").into()]),
     },
     Task {
         name: "pg",
@@ -56,10 +58,7 @@ pub(crate) const TASKS: &[Task] = &[
         duration: "seconds, plus the build",
         summary: "Run the Rust tests with NAME in their path, on PostgreSQL",
         details: "A throw-away server is started by tests/postgres.sh. Needs PostgreSQL's programs.",
-        plan: |arguments| {
-            let tests = rust_tests(names(arguments)?, "postgres");
-            Ok(vec![tests.behind("tests/postgres.sh")])
-        },
+        plan: |arguments| Ok(vec![rust_tests(names(arguments)?, "postgres").into()]),
     },
     Task {
         name: "clients",
@@ -101,10 +100,23 @@ pub(crate) const TASKS: &[Task] = &[
         details: "Installs missing tools with apt-get where there is one, then runs every suite on both engines.",
         plan: |arguments| {
             no_arguments(arguments)?;
-            Ok(vec![Command::new("./ci", [""; 0])])
+            Ok(vec![Command::new("./ci", [""; 0]).into()])
+        },
+    },
+    Task {
+        name: "dependencies",
+        parameters: "",
+        duration: "a second",
+        summary: "Check licences and sources of dependencies by the rules of deny.toml",
+        details: "Published advisories are not checked here: see SECURITY.md.",
+        plan: |arguments| {
+            no_arguments(arguments)?;
+            Ok(vec![DEPENDENCIES])
         },
     },
 ];
+
+const DEPENDENCIES: Step = Step::Check("cargo xtask dependencies", dependencies::check);
 
 fn no_arguments(arguments: &[String]) -> Result<(), String> {
     arguments.first().map_or(Ok(()), |first| Err(format!("unexpected argument {first}")))
@@ -122,14 +134,16 @@ fn rust_tests(names: &[String], engine: &str) -> Command {
         arguments.push("--");
         arguments.extend(names.iter().map(String::as_str));
     }
-    Command::new("cargo", arguments).variable("TENANTRY_TEST_ENGINE", engine).counting_tests()
+    let tests = Command::new("cargo", arguments);
+    let tests = if engine == "postgres" { tests.behind("tests/postgres.sh") } else { tests };
+    tests.behind("tests/memory.sh").variable("TENANTRY_TEST_ENGINE", engine).counting_tests()
 }
 
 /// `command`, after a release build unless `TENANTRY_BIN` names a program.
-fn with_program(command: Command) -> Vec<Command> {
+fn with_program(command: Command) -> Vec<Step> {
     if std::env::var_os("TENANTRY_BIN").is_some() {
-        return vec![command];
+        return vec![command.into()];
     }
     let build = ["build", "--release", "--locked", "--package", "tenantry"];
-    vec![Command::new("cargo", build), command]
+    vec![Command::new("cargo", build).into(), command.into()]
 }
