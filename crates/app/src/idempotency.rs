@@ -15,7 +15,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::ids::OrganizationId;
-use tenantry_core::values::parse_uuid;
 use tenantry_store::{
     IdempotencyClaim, IdempotencyNamespace, IdempotencyState, StoreError, StoredResponse, Tx, UseCase,
 };
@@ -37,12 +36,11 @@ impl IdempotencyAttempt {
     #[must_use]
     pub fn new(
         caller: &Caller,
-        account: Option<&str>,
+        account: Option<OrganizationId>,
         key: String,
         secret: bool,
         request: (&str, &str, &[u8]),
     ) -> Self {
-        let account = account.and_then(|account| parse_uuid(account).ok()).map(OrganizationId::new);
         let space = account.map_or_else(|| own_space(caller), IdempotencyNamespace::from);
         let (method, path, body) = request;
         let claim = IdempotencyClaim { space, key, fingerprint: fingerprint(method, path, body) };

@@ -1,31 +1,31 @@
-//! The dialects of Tenantry. A handler reads what the client sent, calls one use case, and renders what
-//! came of it; it decides nothing about the business.
+//! The HTTP server and its two dialects.
 //!
-//! The path of a request: [`server`] accepts it, `front` names it, settles its path and adds what every
-//! answer of the dialect carries, `route` finds the operation, authenticates and checks the scope, and the
-//! dialect's handler does the rest.
+//! The path of a request: [`server`] accepts the connection, [`Gateway`] assigns an id and normalizes the path,
+//! `pipeline` authenticates and authorizes, and the handler of a dialect reads the input, calls one use case and
+//! renders its outcome. A handler makes no business decision.
+//!
+//! Modules depend on each other in one direction:
+//! `server` → `gateway` → `polar`, `ahasend`, `docs`, `health` → `pipeline` → `api` → `wire`.
 
 mod ahasend;
-mod call;
+mod api;
 mod docs;
-mod front;
-mod idempotency;
+mod gateway;
+mod health;
 mod limits;
-mod openapi;
+mod pipeline;
 mod polar;
-mod rate;
-mod rate_shared;
-mod route;
 pub mod server;
+mod state;
 mod wire;
 
-pub use front::{Config, Front};
+pub use api::openapi::Dialect;
+pub use gateway::{Config, Gateway};
 pub use limits::Limits;
-pub use openapi::Dialect;
+pub use pipeline::rate_limit::{Rate, Rates};
 pub use polar::webhook_payload;
-pub use rate::{Rate, Rates};
 
-/// The OpenAPI 3.1 document of a dialect, as it is served.
+/// The OpenAPI 3.1 document of a dialect.
 #[must_use]
 pub fn openapi_document(dialect: Dialect) -> serde_json::Value {
     match dialect {

@@ -20,23 +20,23 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
-use crate::front::Front;
+use crate::gateway::Gateway;
 use crate::limits;
 
 /// How long nothing is accepted after the system refused to: it is out of files, most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves `front` on `listener` until `stop` comes to pass; then accepts nothing more, and waits for what
+/// Serves `gateway` on `listener` until `stop` comes to pass; then accepts nothing more, and waits for what
 /// runs, at most for the drain time-out. Answers whether everything came to its end.
-pub async fn serve(listener: TcpListener, front: Front, stop: impl Future<Output = ()>) -> bool {
+pub async fn serve(listener: TcpListener, gateway: Gateway, stop: impl Future<Output = ()>) -> bool {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
-        .header_read_timeout(front.limits().head_timeout)
+        .header_read_timeout(gateway.limits().head_timeout)
         .max_headers(limits::HEADERS)
         .max_buf_size(limits::HEAD);
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(front.limits().connections));
+    let places = Arc::new(Semaphore::new(gateway.limits().connections));
     let mut connections = JoinSet::new();
     let mut stop = pin!(stop);
     let mut refused = false;
@@ -59,10 +59,10 @@ pub async fn serve(listener: TcpListener, front: Front, stop: impl Future<Output
         };
         refused = false;
         while connections.try_join_next().is_some() {}
-        let front = front.clone();
+        let gateway = gateway.clone();
         let service = service_fn(move |request: hyper::Request<Incoming>| {
-            let front = front.clone();
-            async move { Ok::<_, Infallible>(front.answer(request.map(Body::new), peer.ip()).await) }
+            let gateway = gateway.clone();
+            async move { Ok::<_, Infallible>(gateway.answer(request.map(Body::new), peer.ip()).await) }
         });
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
         connections.spawn(async move {
@@ -73,7 +73,7 @@ pub async fn serve(listener: TcpListener, front: Front, stop: impl Future<Output
         });
     }
     drop(listener);
-    let drained = tokio::time::timeout(front.limits().drain_timeout, graceful.shutdown()).await;
+    let drained = tokio::time::timeout(gateway.limits().drain_timeout, graceful.shutdown()).await;
     connections.shutdown().await;
     drained.is_ok()
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tenantry_app::App;
 use tenantry_app::bootstrap::{Bootstrap, Bootstrapped};
 use tenantry_core::values::{EmailAddress, InvalidValue, OrganizationName, Slug};
-use tenantry_http::{Front, server, webhook_payload};
+use tenantry_http::{Gateway, server, webhook_payload};
 use tenantry_outbound::webhook::{Policy, Sender};
 use tenantry_worker::mail::MailWorker;
 use tenantry_worker::webhooks::Webhooks;
@@ -54,8 +54,8 @@ pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), CommandError
     tracing::info!(%url, "listening");
 
     let (stop, stopped) = watch::channel(false);
-    let front = Front::new(Arc::clone(&app), http);
-    let draining = front.clone();
+    let gateway = Gateway::new(Arc::clone(&app), http);
+    let draining = gateway.clone();
     let wait = async move {
         signals.next().await;
         tracing::info!("stopping");
@@ -66,10 +66,10 @@ pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), CommandError
     };
     let mail = MailWorker::new(Arc::clone(&app), mail.mailer, &mail.from, portal);
     let (drained, (), (), (), (), ()) = tokio::join!(
-        server::serve(listener, front.clone(), wait),
-        sweep(&app, &front, stopped.clone()),
+        server::serve(listener, gateway.clone(), wait),
+        sweep(&app, &gateway, stopped.clone()),
         watch_clock(&app, stopped.clone()),
-        front.share_budgets(told(stopped.clone())),
+        gateway.share_budgets(told(stopped.clone())),
         webhooks.run(told(stopped.clone())),
         mail.run(stopped)
     );
@@ -82,12 +82,12 @@ pub(crate) async fn serve(app: App, serving: Serving) -> Result<(), CommandError
 }
 
 /// Deletes what has expired and stores when tokens were used, now and then.
-async fn sweep(app: &App, front: &Front, stopped: watch::Receiver<bool>) {
+async fn sweep(app: &App, gateway: &Gateway, stopped: watch::Receiver<bool>) {
     let mut every = tokio::time::interval(SWEEP_EVERY);
     let sweeping = async {
         loop {
             every.tick().await;
-            front.sweep();
+            gateway.sweep();
             if let Err(error) = app.sweep().await {
                 tracing::warn!(%error, "expired records stay for now");
             }

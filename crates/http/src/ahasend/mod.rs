@@ -1,38 +1,41 @@
-//! The AhaSend dialect: `/v2`, modelled on AhaSend's v2 API. An account is an organization, an account
-//! member a member of its team.
+//! The AhaSend dialect: `/v2`, modelled on AhaSend's v2 API. An account is an organization, and an account member
+//! is a member of its team.
+//!
+//! Each noun has a folder with its endpoints, wire types and handlers. This module concatenates the endpoints.
 //!
 //! Contracts: docs/contracts/founding-operations.md, 2, docs/contracts/ahasend.md, and
 //! tests/contracts/facts/ahasend-v2.openapi.json.
 
 mod accounts;
-mod api_key_operations;
 mod api_keys;
-mod error;
+mod endpoint;
+mod errors;
 mod members;
-mod operations;
 mod page;
-mod sub_account_operations;
+mod path;
 mod sub_accounts;
-
-pub(crate) use error::{method_not_allowed, not_found, unavailable};
 
 use std::sync::Arc;
 
 use axum::Router;
 
-use crate::openapi::{self, Dialect};
-use crate::route::{self, AppState, Endpoint};
+pub(crate) use errors::{method_not_allowed, not_found, unavailable};
 
-fn parts() -> [&'static [Endpoint]; 3] {
-    [operations::ALL, api_key_operations::ALL, sub_account_operations::ALL]
-}
+use crate::api::endpoint::Endpoint;
+use crate::api::openapi::{self, Dialect};
+use crate::pipeline;
+use crate::state::AppState;
 
-pub(crate) fn router(shared: &Arc<AppState>) -> Router {
-    parts()
-        .into_iter()
-        .fold(Router::new(), |router, part| router.merge(route::router(shared, part, error::refuse)))
+/// The endpoints of every noun.
+static ENDPOINTS: [&[Endpoint]; 4] =
+    [accounts::ENDPOINTS, members::ENDPOINTS, api_keys::ENDPOINTS, sub_accounts::ENDPOINTS];
+
+pub(crate) fn router(state: &Arc<AppState>) -> Router {
+    ENDPOINTS.into_iter().fold(Router::new(), |router, endpoints| {
+        router.merge(pipeline::router(state, endpoints, errors::reject))
+    })
 }
 
 pub(crate) fn document() -> serde_json::Value {
-    openapi::document(Dialect::AhaSend, parts().into_iter().flatten())
+    openapi::document(Dialect::AhaSend, ENDPOINTS.into_iter().flatten())
 }

@@ -9,36 +9,37 @@ use serde_json::json;
 use tenantry_app::cursors::CursorPage;
 use tenantry_store::{Edge, Keyset, KeysetPage};
 
-use super::error::ErrorResponse;
-use crate::call::{self, Call};
+use crate::ahasend::errors::ErrorResponse;
+use crate::api::call::Call;
+use crate::api::endpoint::Parameter;
+use crate::api::response;
 use crate::limits;
-use crate::route::Parameter;
 
 /// What the document says of the parameters of every list.
 pub(super) const PARAMETERS: &[Parameter] = &[
     Parameter {
         name: "limit",
-        place: "query",
+        location: "query",
         schema: || json!({"type": "integer", "minimum": 1, "maximum": limits::PAGE_ROWS, "default": limits::PAGE_ROWS}),
-        means: "Rows at the most.",
+        description: "Rows at the most.",
     },
     Parameter {
         name: "after",
-        place: "query",
+        location: "query",
         schema: || json!({"type": "string"}),
-        means: "What follows: the `next_cursor` of another part. Not together with `before`.",
+        description: "What follows: the `next_cursor` of another part. Not together with `before`.",
     },
     Parameter {
         name: "before",
-        place: "query",
+        location: "query",
         schema: || json!({"type": "string"}),
-        means: "What comes just before: the `previous_cursor` of another part.",
+        description: "What comes just before: the `previous_cursor` of another part.",
     },
     Parameter {
         name: "cursor",
-        place: "query",
+        location: "query",
         schema: || json!({"type": "string"}),
-        means: "The former name of `after`.",
+        description: "The former name of `after`.",
     },
 ];
 
@@ -71,7 +72,7 @@ pub(crate) struct ListOf<V> {
 /// Reads which part of a list is wanted.
 pub(super) fn read(call: &Call, of: CursorPage) -> Result<Keyset, ErrorResponse> {
     let bounds = 1..=limits::PAGE_ROWS;
-    let limit = match call.last("limit") {
+    let limit = match call.query_value("limit") {
         None => limits::PAGE_ROWS,
         Some(text) => text
             .parse()
@@ -81,7 +82,7 @@ pub(super) fn read(call: &Call, of: CursorPage) -> Result<Keyset, ErrorResponse>
     };
     let place = |name, refused| {
         let read = |cursor| call.app.cursor_read(of, cursor).ok_or(ErrorResponse::Bad(refused));
-        call.last(name).map(read).transpose()
+        call.query_value(name).map(read).transpose()
     };
     let after = match place("after", "after is no cursor of this list")? {
         Some(after) => Some(after),
@@ -112,5 +113,5 @@ where
         previous_cursor: cursor(part.newer)?,
     };
     let data: Vec<V> = part.items.iter().map(V::from).collect();
-    Ok(call::json(StatusCode::OK, &ListOf { object: "list", data, pagination }))
+    Ok(response::json(StatusCode::OK, &ListOf { object: "list", data, pagination }))
 }

@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use tenantry_core::values::one_of;
 use tenantry_store::{Order, Page, Paged};
 
-use crate::call::{self, Input};
+use crate::api::endpoint::Parameter;
+use crate::api::input::Input;
+use crate::api::response;
 use crate::limits;
-use crate::route::Parameter;
 use crate::wire::{At, Wire};
 
 /// A whole number above 0.
@@ -30,17 +31,17 @@ impl Wire for Positive {
 /// What the document says of `page`.
 pub(super) const PAGE: Parameter = Parameter {
     name: "page",
-    place: "query",
+    location: "query",
     schema: || json!({"type": "integer", "exclusiveMinimum": 0, "default": 1}),
-    means: "The page, counted from 1.",
+    description: "The page, counted from 1.",
 };
 
 /// What the document says of `limit`.
 pub(super) const LIMIT: Parameter = Parameter {
     name: "limit",
-    place: "query",
+    location: "query",
     schema: || json!({"type": "integer", "exclusiveMinimum": 0, "default": limits::PAGE_ROWS_USUAL}),
-    means: "Rows of a page; more than 100 count as 100.",
+    description: "Rows of a page; more than 100 count as 100.",
 };
 
 /// Reads which part of a list is wanted.
@@ -57,7 +58,7 @@ pub(super) fn sorting<K: Copy>(
     input: &mut Input<'_>,
     keys: &'static [(&'static str, K)],
 ) -> Option<Vec<Order<K>>> {
-    let values: Vec<String> = input.call.each("sorting").map(str::to_owned).collect();
+    let values: Vec<String> = input.call.query_values("sorting").map(str::to_owned).collect();
     let mut order = Vec::new();
     let mut sound = true;
     for (index, value) in values.iter().enumerate() {
@@ -110,7 +111,10 @@ struct Pagination {
 pub(super) fn whole<'a, R, T: Serialize>(rows: &'a [R], show: impl Fn(&'a R) -> T) -> Response {
     let items: Vec<T> = rows.iter().map(show).collect();
     let total_count = u64::try_from(items.len()).unwrap_or(u64::MAX);
-    call::json(StatusCode::OK, &ListResource { items, pagination: Pagination { total_count, max_page: 1 } })
+    response::json(
+        StatusCode::OK,
+        &ListResource { items, pagination: Pagination { total_count, max_page: 1 } },
+    )
 }
 
 /// The answer that shows a part of a list.
@@ -121,7 +125,7 @@ pub(super) fn answer<'a, R, T: Serialize>(
 ) -> Response {
     let items = paged.items.iter().map(show).collect();
     let max_page = paged.total.div_ceil(page.limit.max(1));
-    call::json(
+    response::json(
         StatusCode::OK,
         &ListResource { items, pagination: Pagination { total_count: paged.total, max_page } },
     )

@@ -14,7 +14,7 @@ pub(crate) use scalars::{
     AnyUuid, Between, BoundedText, Email, Exact, HttpUrlText, List, PlainText, Uuid4, choice, inline_schema,
     name_list,
 };
-pub(crate) use violation::{At, Loc, Violation};
+pub(crate) use violation::{At, Violation};
 
 use std::borrow::Cow;
 

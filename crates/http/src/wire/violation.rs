@@ -195,3 +195,11 @@ impl At {
         self.found.is_empty()
     }
 }
+impl From<&Loc> for String {
+    fn from(loc: &Loc) -> Self {
+        match loc {
+            Loc::Key(key) => key.clone().into_owned(),
+            Loc::Index(index) => index.to_string(),
+        }
+    }
+}

@@ -8,7 +8,7 @@ use axum::http::Request;
 use serde_json::json;
 use tenantry_core::mail::MailContent;
 use tenantry_core::values::IpAllowList;
-use tenantry_http::{Config, Front, Rate, Rates};
+use tenantry_http::{Config, Gateway, Rate, Rates};
 
 use crate::support::{One, session};
 
@@ -174,11 +174,11 @@ async fn who_is_refused_takes_nothing_from_the_account() {
     let once = NonZeroU32::MIN;
     let rate = Rate { per_second: once, burst: once.saturating_add(1) };
     let rates = Some(Rates { known: rate, unknown: rate });
-    let front = Front::new(Arc::clone(one.app.use_cases()), Config { rates, ..Config::default() });
+    let gateway = Gateway::new(Arc::clone(one.app.use_cases()), Config { rates, ..Config::default() });
     let ask = async |peer: &str| {
         let bearer = format!("Bearer {}", made["secret_key"].as_str().unwrap());
         let request = Request::get("/v2/ping").header("authorization", bearer);
-        let answer = front.answer(request.body(Body::empty()).unwrap(), peer.parse().unwrap()).await;
+        let answer = gateway.answer(request.body(Body::empty()).unwrap(), peer.parse().unwrap()).await;
         (answer.status().as_u16(), answer.headers()["ratelimit"].to_str().unwrap().to_owned())
     };
     let mut elsewhere = Vec::new();
@@ -198,12 +198,12 @@ async fn only_a_trusted_proxy_says_where_a_request_comes_from() {
     let made = one.client().post(&one.keys(), body).await.expect(201);
     let trusted_proxies = IpAllowList::parse(["10.0.0.0/8"]).unwrap();
     let config = Config { trusted_proxies, ..Config::default() };
-    let front = Front::new(Arc::clone(one.app.use_cases()), config);
+    let gateway = Gateway::new(Arc::clone(one.app.use_cases()), config);
     let ask = async |peer: &str, forwarded: &str| {
         let bearer = format!("Bearer {}", made["secret_key"].as_str().unwrap());
         let request = Request::get("/v2/ping").header("authorization", bearer);
         let request = request.header("x-forwarded-for", forwarded).body(Body::empty()).unwrap();
-        front.answer(request, peer.parse().unwrap()).await.status().as_u16()
+        gateway.answer(request, peer.parse().unwrap()).await.status().as_u16()
     };
     assert_eq!(ask("10.0.0.1", "203.0.113.5").await, 200);
     assert_eq!(ask("10.0.0.1", "::ffff:203.0.113.5").await, 200);

@@ -14,7 +14,7 @@ use hyper::body::Frame;
 use serde_json::json;
 use tenantry_app::tokens::TokenRevoke;
 use tenantry_app::{App, Requester};
-use tenantry_http::{Config, Front, Limits, Rate, Rates};
+use tenantry_http::{Config, Gateway, Limits, Rate, Rates};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -55,7 +55,7 @@ async fn a_token_that_is_revoked_while_the_body_arrives_writes_nothing() {
         .header("content-type", "application/json")
         .body(Body::new(After(Box::pin(revoked), Some(body))))
         .unwrap();
-    assert_eq!(one.app.front.answer(request, PEER).await.status(), 401);
+    assert_eq!(one.app.gateway.answer(request, PEER).await.status(), 401);
     assert_eq!(one.client().get("/v1/customers").await.each("email"), [""; 0]);
 }
 
@@ -71,7 +71,7 @@ async fn an_export_ends_with_the_right_to_it() {
         .header("authorization", format!("Bearer {}", token.secret()))
         .body(Body::empty())
         .unwrap();
-    let mut body = one.app.front.answer(request, PEER).await.into_body();
+    let mut body = one.app.gateway.answer(request, PEER).await.into_body();
     for part in ["its head", "the first customers"] {
         assert!(body.frame().await.unwrap().is_ok(), "{part}");
     }
@@ -84,12 +84,12 @@ async fn who_cannot_be_looked_up_is_not_taken_for_a_stranger() {
     let one = One::new().await;
     let rate = Rate { per_second: NonZeroU32::MIN, burst: NonZeroU32::MIN };
     let rates = Some(Rates { known: rate, unknown: rate });
-    let front = Front::new(Arc::clone(one.app.use_cases()), Config { rates, ..Config::default() });
+    let gateway = Gateway::new(Arc::clone(one.app.use_cases()), Config { rates, ..Config::default() });
     let token = one.app.token(&one.tenant, "*").await;
     let ask = async || {
         let bearer = format!("Bearer {}", token.secret());
         let request = Request::get("/v1/customers").header("authorization", bearer);
-        front.answer(request.body(Body::empty()).unwrap(), PEER).await.status().as_u16()
+        gateway.answer(request.body(Body::empty()).unwrap(), PEER).await.status().as_u16()
     };
     one.app.change("ALTER TABLE credentials RENAME TO mislaid");
     for _ in 0..3 {
@@ -103,7 +103,7 @@ async fn who_cannot_be_looked_up_is_not_taken_for_a_stranger() {
 async fn writes_that_wait_leave_room_for_reads() {
     let one = One::new().await;
     let limits = Limits { in_flight: 4, ..Limits::default() };
-    let front = Front::new(Arc::clone(one.app.use_cases()), Config { limits, ..Config::default() });
+    let gateway = Gateway::new(Arc::clone(one.app.use_cases()), Config { limits, ..Config::default() });
     let bearer = format!("Bearer {}", one.client().secret());
     let request = |method: &str, body: Body| {
         let request = Request::builder().method(method).uri("/v1/customers").header("authorization", &bearer);
@@ -117,13 +117,13 @@ async fn writes_that_wait_leave_room_for_reads() {
             begun.send(()).unwrap();
             std::future::pending().await
         };
-        let (front, request) =
-            (front.clone(), request("POST", Body::new(After(Box::pin(body), Some(customer())))));
-        waiting.spawn(async move { front.answer(request, PEER).await });
+        let (gateway, request) =
+            (gateway.clone(), request("POST", Body::new(After(Box::pin(body), Some(customer())))));
+        waiting.spawn(async move { gateway.answer(request, PEER).await });
         has_begun.await.unwrap();
     }
-    assert_eq!(front.answer(request("POST", customer().into()), PEER).await.status(), 503);
-    assert_eq!(front.answer(request("GET", Body::empty()), PEER).await.status(), 200);
+    assert_eq!(gateway.answer(request("POST", customer().into()), PEER).await.status(), 503);
+    assert_eq!(gateway.answer(request("GET", Body::empty()), PEER).await.status(), 200);
     waiting.shutdown().await;
-    assert_eq!(front.answer(request("POST", customer().into()), PEER).await.status(), 201);
+    assert_eq!(gateway.answer(request("POST", customer().into()), PEER).await.status(), 201);
 }

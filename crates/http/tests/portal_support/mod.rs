@@ -19,7 +19,7 @@ use tenantry_core::mail::QueuedMail;
 use tenantry_core::organization::{FeatureSettings, InitialState, NewOrganization, OrganizationChange};
 use tenantry_core::token::Scopes;
 use tenantry_core::values::{EmailAddress, OrganizationName, Slug};
-use tenantry_http::{Config, Front};
+use tenantry_http::{Config, Gateway};
 use tenantry_testkit::Database;
 
 /// 2026-11-21, a whole second.
@@ -27,7 +27,7 @@ const START: i64 = 1_795_219_200_000_000;
 
 pub(crate) struct World {
     pub(crate) app: Arc<App>,
-    front: Front,
+    gateway: Gateway,
     clock: Arc<AtomicI64>,
     _database: Database,
 }
@@ -99,8 +99,8 @@ impl World {
         let store = database.open(moments(Arc::clone(&tell)));
         let app = Arc::new(App::new(store, tell, HashKey::new([7; 32])));
         let config = Config { portal_url: "https://portal.example/".to_owned(), ..Config::default() };
-        let front = Front::new(Arc::clone(&app), config);
-        Self { app, front, clock, _database: database }
+        let gateway = Gateway::new(Arc::clone(&app), config);
+        Self { app, gateway, clock, _database: database }
     }
 
     pub(crate) fn advance(&self, seconds: i64) {
@@ -154,7 +154,8 @@ impl World {
             }
             None => request.body(Body::empty()).unwrap(),
         };
-        let response = self.front.answer(request, std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)).await;
+        let response =
+            self.gateway.answer(request, std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)).await;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
         let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };

@@ -16,14 +16,14 @@ use tenantry_core::ids::OrganizationId;
 use tenantry_core::organization::{FeatureSettings, InitialState, NewOrganization, OrganizationChange};
 use tenantry_core::token::{Scope, Scopes};
 use tenantry_core::values::{EmailAddress, OrganizationName, Slug};
-use tenantry_http::{Config, Front};
+use tenantry_http::{Config, Gateway};
 use tenantry_testkit::Database;
 
 pub(crate) struct World {
     database: Database,
     micros: Arc<AtomicI64>,
     pub(crate) app: Arc<App>,
-    front: Front,
+    gateway: Gateway,
 }
 
 /// What came back.
@@ -75,8 +75,8 @@ impl World {
             Arc::new(move || Timestamp::from_micros(ticking.fetch_add(1_000, Ordering::Relaxed)));
         let store = database.open(moments(Arc::clone(&clock)));
         let app = Arc::new(App::new(store, clock, HashKey::generate()));
-        let front = Front::new(Arc::clone(&app), Config::default());
-        Self { database, micros, app, front }
+        let gateway = Gateway::new(Arc::clone(&app), Config::default());
+        Self { database, micros, app, gateway }
     }
 
     pub(crate) fn pass(&self, seconds: i64) {
@@ -140,7 +140,7 @@ impl World {
             }
             None => Body::empty(),
         };
-        let response = self.front.answer(request.body(body).unwrap(), [127, 0, 0, 1].into()).await;
+        let response = self.gateway.answer(request.body(body).unwrap(), [127, 0, 0, 1].into()).await;
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         let text = String::from_utf8(bytes.to_vec()).unwrap();

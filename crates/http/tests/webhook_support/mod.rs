@@ -1,4 +1,4 @@
-//! An application with a clock of its own, asked through its front.
+//! An application with a clock of its own, asked through its gateway.
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
@@ -16,7 +16,7 @@ use tenantry_core::Timestamp;
 use tenantry_core::ids::OrganizationId;
 use tenantry_core::token::{Scope, Scopes};
 use tenantry_core::values::{EmailAddress, OrganizationName, Slug};
-use tenantry_http::{Config, Front};
+use tenantry_http::{Config, Gateway};
 use tenantry_testkit::Database;
 
 const START: i64 = 1_800_000_000_000_000;
@@ -47,7 +47,7 @@ pub struct World {
     pub token: String,
     pub organization: OrganizationId,
     pub hosts: Vec<String>,
-    front: Front,
+    gateway: Gateway,
     key: HashKey,
     database: Database,
 }
@@ -79,10 +79,10 @@ impl World {
         let (clock, key) = (Clock(Arc::new(AtomicI64::new(START))), HashKey::generate());
         let app = open(&database, &clock, &key, hosts);
         let first = app.write(bootstrap(&key)).await.unwrap().unwrap();
-        let front = Front::new(Arc::clone(&app), Config::default());
+        let gateway = Gateway::new(Arc::clone(&app), Config::default());
         let token = first.issued.secret.expose().to_owned();
         let hosts = hosts.to_vec();
-        Self { clock, app, token, organization: first.organization.id, hosts, front, key, database }
+        Self { clock, app, token, organization: first.organization.id, hosts, gateway, key, database }
     }
 
     /// The same after a restart.
@@ -94,8 +94,8 @@ impl World {
     pub async fn restart_slow(self, seconds: i64) -> Self {
         self.app.store().close().await;
         let app = open_slow(&self.database, &self.clock, &self.key, &self.hosts, seconds);
-        let front = Front::new(Arc::clone(&app), Config::default());
-        Self { app, front, ..self }
+        let gateway = Gateway::new(Arc::clone(&app), Config::default());
+        Self { app, gateway, ..self }
     }
 
     /// What a query finds, or changes, behind the application's back.
@@ -143,7 +143,7 @@ impl World {
         }
         let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
         let response = self
-            .front
+            .gateway
             .answer(request.body(body).unwrap(), std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST))
             .await;
         let status = response.status().as_u16();

@@ -24,7 +24,7 @@ use tenantry_core::organization::{
 use tenantry_core::token::{Scope, Scopes};
 use tenantry_core::values::{EmailAddress, OrganizationName, Slug, Website};
 use tenantry_core::{ExecutionContext, Timestamp};
-use tenantry_http::{Config, Front, Limits};
+use tenantry_http::{Config, Gateway, Limits};
 use tenantry_store::{AuditRecord, Tx, UseCase};
 use tenantry_testkit::Database;
 
@@ -37,7 +37,7 @@ pub(crate) const TRUSTED: &str = "https://app.example.com";
 
 /// A server without a socket.
 pub(crate) struct App {
-    pub(crate) front: Front,
+    pub(crate) gateway: Gateway,
     database: Database,
     micros: Arc<AtomicI64>,
 }
@@ -70,7 +70,7 @@ impl App {
         let store = database.open(moments);
         let app = Arc::new(UseCases::new(store, clock, HashKey::new([1; 32])));
         let config = Config { limits, trusted_origins: vec![TRUSTED.to_owned()], ..Config::default() };
-        Self { front: Front::new(app, config), database, micros }
+        Self { gateway: Gateway::new(app, config), database, micros }
     }
 
     /// Lets time pass.
@@ -94,7 +94,7 @@ impl App {
     }
 
     pub(crate) fn use_cases(&self) -> &Arc<UseCases> {
-        self.front.app()
+        self.gateway.app()
     }
 
     /// An organization with everything usual on; its owner is `owner@{slug}.example.com`.

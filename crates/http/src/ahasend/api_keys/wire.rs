@@ -1,0 +1,207 @@
+//! Wire types of API keys.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tenantry_core::Timestamp;
+use tenantry_core::ids::{OrganizationId, TokenId};
+use tenantry_core::token::{AccessToken, ApiKeyChange, Scope, Scopes, public_key};
+use tenantry_core::values::{IpAllowList, time_ordered_uuid};
+use uuid::Uuid;
+
+use crate::limits;
+use crate::wire::{AnyUuid, At, BoundedText, List, Wire, inline_schema, wire_object};
+
+/// A scope of either dialect.
+#[derive(Debug, Clone)]
+pub(crate) struct ScopeName(pub(super) Scope);
+
+impl Wire for ScopeName {
+    fn read(value: &Value, at: &mut At) -> Option<Self> {
+        let BoundedText(name) = BoundedText::<1, { limits::SCOPE }>::read(value, at)?;
+        at.accept(name.parse(), value).map(Self)
+    }
+}
+
+/// What a key may do.
+#[derive(Debug, Clone)]
+pub(crate) struct KeyScopes(pub(super) Scopes);
+
+impl Wire for KeyScopes {
+    fn read(value: &Value, at: &mut At) -> Option<Self> {
+        let List(names) = List::<ScopeName, { limits::SCOPES }>::read(value, at)?;
+        let scopes = names.into_iter().map(|name| name.0).collect();
+        at.accept(Scopes::for_api_key(scopes), value).map(Self)
+    }
+}
+
+/// From where a key may be used.
+#[derive(Debug, Clone)]
+pub(crate) struct Networks(pub(super) IpAllowList);
+
+impl Wire for Networks {
+    fn read(value: &Value, at: &mut At) -> Option<Self> {
+        let List(entries) =
+            List::<BoundedText<1, { limits::NETWORK }>, { limits::NETWORKS_SENT }>::read(value, at)?;
+        at.accept(IpAllowList::parse(entries.iter().map(|entry| entry.0.as_str())), value).map(Self)
+    }
+}
+
+inline_schema! {
+    KeyScopes => {"type": "array", "items": {"type": "string"}, "minItems": 1},
+    Networks => {"type": "array", "items": {"type": "string"}},
+}
+
+wire_object! {
+    /// A new key.
+    CreateAPIKeyRequest {
+        /// What it is for.
+        label: BoundedText<1, { limits::KEY_LABEL }>,
+        /// What it may do; no more than who makes it.
+        scopes: KeyScopes,
+        /// Networks (CIDR) or addresses from which it may be used, at most 100; from everywhere when there are
+        /// none.
+        ip_allow_list: Option<Networks>,
+    }
+}
+
+wire_object! {
+    /// A change of a key: something must be given, and differ. Absent and `null` leave a field as it is.
+    UpdateAPIKeyRequest {
+        /// What it is for.
+        label: Option<BoundedText<1, { limits::KEY_LABEL }>>,
+        /// What it may do, in place of what it might.
+        scopes: Option<KeyScopes>,
+        /// From where it may be used, in place of what was; the empty list means from everywhere.
+        ip_allow_list: Option<Networks>,
+    }
+}
+
+impl From<UpdateAPIKeyRequest> for ApiKeyChange {
+    fn from(request: UpdateAPIKeyRequest) -> Self {
+        let UpdateAPIKeyRequest { label, scopes, ip_allow_list } = request;
+        Self {
+            label: label.map(|label| label.0),
+            scopes: scopes.map(|scopes| scopes.0),
+            ip_allow_list: ip_allow_list.map(|networks| networks.0),
+        }
+    }
+}
+
+/// One thing that a key may do.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "APIKeyScope", transform = crate::api::openapi::all_fields_required)]
+pub(crate) struct GrantView<'a> {
+    /// Its id; another one when it is granted again later.
+    #[schemars(with = "AnyUuid")]
+    pub(super) id: Uuid,
+    /// When it was granted.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub(super) created_at: Timestamp,
+    /// The same: what is granted does not change.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub(super) updated_at: Timestamp,
+    /// The key.
+    #[schemars(with = "AnyUuid")]
+    pub(super) api_key_id: TokenId,
+    /// The scope.
+    pub(super) scope: &'a str,
+    /// Always `null`: there are no domains.
+    #[schemars(with = "Option<AnyUuid>")]
+    pub(super) domain_id: Option<Uuid>,
+}
+
+impl<'a> GrantView<'a> {
+    pub(super) fn new(key: TokenId, scope: &'a Scope, since: Timestamp) -> Self {
+        let id = grant_id(key, scope, since);
+        Self {
+            id,
+            created_at: since,
+            updated_at: since,
+            api_key_id: key,
+            scope: scope.as_str(),
+            domain_id: None,
+        }
+    }
+}
+
+/// Names the grant of a scope: the same as long as the key has it, and no other grant's.
+pub(super) fn grant_id(key: TokenId, scope: &Scope, since: Timestamp) -> Uuid {
+    let mut hash = Sha256::new();
+    hash.update(key.uuid().as_bytes());
+    hash.update(since.as_micros().to_be_bytes());
+    hash.update(scope.as_str());
+    let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(hash.finalize());
+    time_ordered_uuid(since.as_micros(), [a, b, c, d, e, f, g, h])
+}
+
+/// A key, without its secret.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "APIKey", transform = crate::api::openapi::all_fields_required)]
+pub(crate) struct ApiKeyView<'a> {
+    /// Always `api_key`.
+    pub(super) object: &'static str,
+    /// Its id.
+    #[schemars(with = "AnyUuid")]
+    pub(super) id: TokenId,
+    /// When it was made.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub(super) created_at: Timestamp,
+    /// When it last changed; the time of creation until then.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub(super) updated_at: Timestamp,
+    /// When it was last used, to within six minutes.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub(super) last_used_at: Option<Timestamp>,
+    /// The account.
+    #[schemars(with = "AnyUuid")]
+    pub(super) account_id: OrganizationId,
+    /// What it is for.
+    pub(super) label: &'a str,
+    /// Names the key, and opens nothing.
+    pub(super) public_key: String,
+    /// What it may do, sorted.
+    pub(super) scopes: Vec<GrantView<'a>>,
+    /// The networks from which it may be used; from everywhere when there are none.
+    #[schemars(with = "Vec<String>")]
+    pub(super) ip_allow_list: &'a IpAllowList,
+}
+
+impl<'a> From<&'a AccessToken> for ApiKeyView<'a> {
+    fn from(token: &'a AccessToken) -> Self {
+        let AccessToken {
+            id,
+            organization,
+            created_at,
+            modified_at,
+            label,
+            grants,
+            ip_allow_list,
+            last_used_at,
+            ..
+        } = token;
+        Self {
+            object: "api_key",
+            id: *id,
+            created_at: *created_at,
+            updated_at: modified_at.unwrap_or(*created_at),
+            last_used_at: *last_used_at,
+            account_id: *organization,
+            label,
+            public_key: public_key(*id),
+            scopes: grants.iter().map(|(scope, since)| GrantView::new(*id, scope, since)).collect(),
+            ip_allow_list,
+        }
+    }
+}
+
+/// A new key and its secret, which is never shown again.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "APIKeyCreated", transform = crate::api::openapi::all_fields_required)]
+pub(crate) struct ApiKeyCreated<'a> {
+    #[serde(flatten)]
+    pub(super) key: ApiKeyView<'a>,
+    /// Its secret.
+    pub(super) secret_key: &'a str,
+}

@@ -1,0 +1,76 @@
+//! Handlers of the endpoints on sub-accounts.
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::json;
+use tenantry_app::cursors::CursorPage;
+use tenantry_app::sub_accounts::{
+    SubAccount, SubAccountCreate, SubAccountDelete, SubAccountSuspend, SubAccountUnsuspend, SubAccountUpdate,
+};
+
+use super::wire::{
+    CreateSubAccountRequest, SubAccountView, SuspendSubAccountRequest, UpdateSubAccountRequest, UsageView,
+    show, shown,
+};
+use crate::ahasend::errors::ErrorResponse;
+use crate::ahasend::page;
+use crate::ahasend::path::{account, sub_account};
+use crate::api::call::Call;
+use crate::api::response;
+use crate::api::response::written;
+
+pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
+    let parent = account(&call)?;
+    let of = CursorPage { organization: parent, list: "sub-accounts" };
+    let part = call.app.sub_accounts(&call.requester(), parent, page::read(&call, of)?).await?;
+    page::show::<_, SubAccountView>(&call, of, &part)
+}
+
+pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
+    let parent = account(&call)?;
+    let mut input = call.input();
+    let body = input.json_body::<CreateSubAccountRequest>();
+    let new = input.finish(body)?.into();
+    let operation = SubAccountCreate { by: call.requester(), parent, new };
+    let created = |made: &SubAccount| written(StatusCode::CREATED, &SubAccountView::from(made));
+    Ok(call.write_once(operation, created).await?)
+}
+
+pub(super) async fn usage(call: Call) -> Result<Response, ErrorResponse> {
+    let parent = account(&call)?;
+    let usage = call.app.sub_accounts_usage(&call.requester(), parent).await?;
+    Ok(response::json(StatusCode::OK, &UsageView::of(parent, usage)))
+}
+
+pub(super) async fn get(call: Call) -> Result<Response, ErrorResponse> {
+    let (parent, id) = (account(&call)?, sub_account(&call)?);
+    Ok(show(&call.app.sub_account(&call.requester(), parent, id).await?))
+}
+
+pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
+    let (parent, id) = (account(&call)?, sub_account(&call)?);
+    let mut input = call.input();
+    let body = input.json_body::<UpdateSubAccountRequest>();
+    let change = input.finish(body)?.into();
+    Ok(show(&call.app.write(SubAccountUpdate { by: call.requester(), parent, id, change }).await?))
+}
+
+pub(super) async fn delete(call: Call) -> Result<Response, ErrorResponse> {
+    let (parent, id) = (account(&call)?, sub_account(&call)?);
+    call.app.write(SubAccountDelete { by: call.requester(), parent, id }).await?;
+    Ok(response::json(StatusCode::OK, &json!({"message": "sub account deleted"})))
+}
+
+pub(super) async fn suspend(call: Call) -> Result<Response, ErrorResponse> {
+    let (parent, id) = (account(&call)?, sub_account(&call)?);
+    let mut input = call.input();
+    let body = input.json_body::<SuspendSubAccountRequest>();
+    let reason = input.finish(body)?.reason.0;
+    Ok(call.write_once(SubAccountSuspend { by: call.requester(), parent, id, reason }, shown).await?)
+}
+
+/// A body is neither needed nor looked at.
+pub(super) async fn unsuspend(call: Call) -> Result<Response, ErrorResponse> {
+    let (parent, id) = (account(&call)?, sub_account(&call)?);
+    Ok(call.write_once(SubAccountUnsuspend { by: call.requester(), parent, id }, shown).await?)
+}

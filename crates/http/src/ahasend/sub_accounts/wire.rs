@@ -1,0 +1,234 @@
+//! Wire types of sub-accounts.
+
+use crate::ahasend::accounts::wire::AccountName;
+use crate::api::response;
+use crate::api::response::written;
+use crate::wire::{AnyUuid, At, Between, Exact, PlainText, Wire, inline_schema, wire_object};
+use axum::http::StatusCode;
+use axum::response::Response;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+use tenantry_app::Error;
+use tenantry_app::sub_accounts::{SubAccount, Usage};
+use tenantry_core::Timestamp;
+use tenantry_core::ids::OrganizationId;
+use tenantry_core::organization::{NewSubAccount, SubAccountChange, sub_account_website};
+use tenantry_core::values::{self, SuspensionReason};
+use tenantry_store::StoredResponse;
+
+/// A host, or an `http` or `https` URL.
+#[derive(Debug, Clone)]
+pub(crate) struct Website(values::Website);
+
+impl Wire for Website {
+    fn read(value: &Value, at: &mut At) -> Option<Self> {
+        let text = PlainText::read(value, at)?;
+        at.accept(values::Website::parse(&text), value).map(Self)
+    }
+}
+
+/// Why a sub-account is suspended.
+#[derive(Debug, Clone)]
+pub(crate) struct Reason(pub(super) SuspensionReason);
+
+impl Wire for Reason {
+    fn read(value: &Value, at: &mut At) -> Option<Self> {
+        let text = PlainText::read(value, at)?;
+        at.accept(SuspensionReason::parse(&text), value).map(Self)
+    }
+}
+
+inline_schema! {
+    Website => {"type": "string", "minLength": 1, "maxLength": 255},
+    Reason => {"type": "string", "minLength": 1, "maxLength": 500},
+}
+
+/// US cents a month, or whatever the parent counts in; 0 for no cap.
+pub(super) type MonthlyCredit = Exact<Between<0, 1_000_000_000>>;
+
+wire_object! {
+    /// A sub-account that is to be made.
+    CreateSubAccountRequest {
+        /// Display name.
+        name: AccountName,
+        /// Home page: a full domain name, or an http or https URL.
+        website: Website,
+        /// Cap a month; 0 for none.
+        monthly_credit: Option<MonthlyCredit>,
+    }
+}
+
+wire_object! {
+    /// A partial update of a sub-account; an absent field stays. Something must be given, and be different.
+    UpdateSubAccountRequest {
+        /// Display name.
+        name: Option<AccountName>,
+        /// Home page: a full domain name, or an http or https URL.
+        website: Option<Website>,
+        /// Cap a month; 0 for none.
+        monthly_credit: Option<MonthlyCredit>,
+    }
+}
+
+wire_object! {
+    /// Why a sub-account is suspended.
+    SuspendSubAccountRequest {
+        /// Shown to who manages the parent.
+        reason: Reason,
+    }
+}
+
+impl From<CreateSubAccountRequest> for NewSubAccount {
+    fn from(request: CreateSubAccountRequest) -> Self {
+        let CreateSubAccountRequest { name, website, monthly_credit } = request;
+        Self {
+            name: name.0,
+            website: website.0,
+            monthly_credit: monthly_credit.map_or(0, |credit| credit.0.0),
+        }
+    }
+}
+
+impl From<UpdateSubAccountRequest> for SubAccountChange {
+    fn from(request: UpdateSubAccountRequest) -> Self {
+        let UpdateSubAccountRequest { name, website, monthly_credit } = request;
+        Self {
+            name: name.map(|name| name.0),
+            website: website.map(|website| website.0),
+            monthly_credit: monthly_credit.map(|credit| credit.0.0),
+        }
+    }
+}
+
+/// A sub-account.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SubAccount", transform = crate::api::openapi::all_fields_required)]
+pub(crate) struct SubAccountView {
+    /// Always `sub_account`.
+    pub(super) object: &'static str,
+    /// Its id, as an account and as an organization.
+    #[schemars(with = "AnyUuid")]
+    pub(super) id: OrganizationId,
+    /// The account that administers it.
+    #[schemars(with = "Option<AnyUuid>")]
+    pub(super) parent_account_id: Option<OrganizationId>,
+    /// When it was made.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub(super) created_at: Timestamp,
+    /// Display name.
+    pub(super) name: String,
+    /// Home page, as it was sent; empty for none.
+    pub(super) website: String,
+    /// `active`, `suspended`, or `parent-suspended`.
+    pub(super) status: &'static str,
+    /// Cap a month; 0 for none.
+    pub(super) monthly_credit: i64,
+    /// Domains it has: none are kept here.
+    pub(super) domain_count: i64,
+    /// People in its team.
+    pub(super) member_count: u64,
+    /// When it last sent a message: none are sent here.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub(super) last_activity_at: Option<Timestamp>,
+}
+
+impl From<&SubAccount> for SubAccountView {
+    fn from(sub_account: &SubAccount) -> Self {
+        let SubAccount { organization, status, members } = sub_account;
+        Self {
+            object: "sub_account",
+            id: organization.id,
+            parent_account_id: organization.parent,
+            created_at: organization.created_at,
+            name: organization.name.to_string(),
+            website: sub_account_website(organization).to_owned(),
+            status: status.as_str(),
+            monthly_credit: organization.profile.account.monthly_credit,
+            domain_count: 0,
+            member_count: *members,
+            last_activity_at: None,
+        }
+    }
+}
+
+/// A span of time.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct BillingPeriod {
+    /// Its first instant.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub(super) start: Timestamp,
+    /// The first instant after it.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub(super) end: Timestamp,
+}
+
+/// What somebody used.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SubAccountUsageBreakdown")]
+pub(crate) struct Used {
+    /// Whose usage, where it is one account's.
+    #[schemars(with = "Option<AnyUuid>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) account_id: Option<OrganizationId>,
+    /// The sub-account's name, where it is one's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<String>,
+    /// Messages received.
+    pub(super) reception_count: i64,
+    /// Share of the cost.
+    pub(super) allocated_cost: f64,
+}
+
+impl Used {
+    const fn nothing(account_id: Option<OrganizationId>, name: Option<String>) -> Self {
+        Self { account_id, name, reception_count: 0, allocated_cost: 0.0 }
+    }
+}
+
+/// What an account and its sub-accounts used this month.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SubAccountUsageResponse", transform = crate::api::openapi::all_fields_required)]
+pub(crate) struct UsageView {
+    /// The calendar month, in UTC.
+    pub(super) billing_period: BillingPeriod,
+    /// Currency of the costs.
+    pub(super) currency: &'static str,
+    /// Always `proportional`.
+    pub(super) allocation_method: &'static str,
+    /// What the costs mean.
+    pub(super) allocation_note: &'static str,
+    /// The account itself.
+    pub(super) parent: Used,
+    /// Each of its sub-accounts.
+    pub(super) sub_accounts: Vec<Used>,
+    /// Those deleted this month, together.
+    pub(super) removed_sub_accounts: Used,
+    /// All together.
+    pub(super) total: Used,
+}
+
+impl UsageView {
+    pub(super) fn of(parent: OrganizationId, usage: Usage) -> Self {
+        let Usage { period: (start, end), sub_accounts } = usage;
+        let each = sub_accounts.into_iter().map(|(id, name)| Used::nothing(Some(id), Some(name)));
+        Self {
+            billing_period: BillingPeriod { start, end },
+            currency: "usd",
+            allocation_method: "proportional",
+            allocation_note: "No messages are sent from here, so there is no cost to share: every figure is 0.",
+            parent: Used::nothing(Some(parent), None),
+            sub_accounts: each.collect(),
+            removed_sub_accounts: Used::nothing(None, None),
+            total: Used::nothing(None, None),
+        }
+    }
+}
+
+pub(super) fn show(sub_account: &SubAccount) -> Response {
+    response::json(StatusCode::OK, &SubAccountView::from(sub_account))
+}
+
+pub(super) fn shown(sub_account: &SubAccount) -> Result<StoredResponse, Error> {
+    written(StatusCode::OK, &SubAccountView::from(sub_account))
+}

@@ -1,0 +1,99 @@
+//! A request on its way through a handler.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
+use axum::http::header::HeaderName;
+use axum::response::Response;
+use bytes::Bytes;
+use tenantry_app::idempotency::{IdempotencyAttempt, IdempotentResponse};
+use tenantry_app::{App, Caller, Error, Requester};
+use tenantry_core::ids::OrganizationId;
+use tenantry_store::{StoredResponse, UseCase};
+
+use super::access::Access;
+use super::input::Input;
+use super::response::{idempotent, settled};
+use crate::limits;
+
+/// An authenticated and authorized request.
+pub(crate) struct Call {
+    pub(crate) app: Arc<App>,
+    /// The base URL of the portal's pages.
+    pub(crate) portal_url: Arc<str>,
+    /// Absent on public endpoints.
+    pub(crate) caller: Option<Arc<Caller>>,
+    pub(crate) access: Access,
+    /// The account in the path, which the caller may use. Present where [`Access`] names an account.
+    pub(crate) account: Option<OrganizationId>,
+    /// The client's address.
+    pub(crate) address: IpAddr,
+    pub(crate) request_id: String,
+    pub(crate) path_parameters: Vec<(String, String)>,
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    /// Present when the request carries an idempotency key.
+    pub(crate) idempotency: Option<Arc<IdempotencyAttempt>>,
+}
+
+impl Call {
+    /// The requester on whose behalf use cases run.
+    pub(crate) fn requester(&self) -> Requester {
+        let request_id = Some(self.request_id.clone());
+        match &self.caller {
+            Some(caller) => Requester::caller(caller, request_id),
+            None => Requester::nobody(request_id),
+        }
+    }
+
+    /// Whether the path of the endpoint has this parameter.
+    pub(crate) fn has_path_parameter(&self, name: &str) -> bool {
+        self.path_parameters.iter().any(|(key, _)| key == name)
+    }
+
+    /// The value of a path parameter. Empty when the path has none of that name.
+    pub(crate) fn path_parameter(&self, name: &str) -> &str {
+        self.path_parameters.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+    }
+
+    /// The value of a query parameter. The last one wins.
+    pub(crate) fn query_value(&self, name: &str) -> Option<&str> {
+        self.query.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Every value of a query parameter, in order.
+    pub(crate) fn query_values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.query.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A header as text. Nothing when it is absent or not ASCII.
+    pub(crate) fn header(&self, name: HeaderName) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// A reader of path, query and body.
+    pub(crate) fn input(&self) -> Input<'_> {
+        Input::new(self)
+    }
+
+    /// Runs the use case of a POST: once for its idempotency key, where it has one.
+    pub(crate) async fn write_once<U: UseCase<Error = Error>>(
+        &self,
+        use_case: U,
+        render: impl Fn(&U::Output) -> Result<StoredResponse, Error> + Send + Sync + 'static,
+    ) -> Result<Response, Error> {
+        let Some(attempt) = &self.idempotency else {
+            let answer = render(&self.app.write(use_case).await?)?;
+            return Ok(idempotent(IdempotentResponse { answer, replayed: false }));
+        };
+        Ok(settled(idempotent(self.app.write_once(Arc::clone(attempt), use_case, render).await?)))
+    }
+}
+
+/// The pairs of a query string, at most [`limits::QUERY_PARAMETERS`].
+pub(crate) fn query_pairs(query: Option<&str>) -> Vec<(String, String)> {
+    let pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    pairs.take(limits::QUERY_PARAMETERS).map(|(key, value)| (key.into_owned(), value.into_owned())).collect()
+}

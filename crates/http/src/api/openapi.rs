@@ -1,0 +1,258 @@
+//! The OpenAPI 3.1 document of a dialect, made from its endpoints.
+
+use schemars::generate::SchemaSettings;
+use schemars::{Schema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+use tenantry_core::token::RequiredScope;
+
+use super::access::Access;
+use super::endpoint::{Endpoint, Parameter};
+use crate::limits;
+
+/// A dialect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// `/v1`, modelled on Polar's API.
+    Polar,
+    /// `/v2`, modelled on AhaSend's API.
+    AhaSend,
+}
+
+impl Dialect {
+    const fn title(self) -> &'static str {
+        match self {
+            Self::Polar => "Tenantry, in the Polar dialect",
+            Self::AhaSend => "Tenantry, in the AhaSend dialect",
+        }
+    }
+
+    const fn version(self) -> &'static str {
+        match self {
+            Self::Polar => "2026-04",
+            Self::AhaSend => "2.0.0",
+        }
+    }
+
+    fn error_schema(self, status: u16) -> Value {
+        match (self, status) {
+            (Self::AhaSend, _) => json!({
+                "type": "object", "required": ["message"], "properties": {"message": {"type": "string"}}
+            }),
+            (Self::Polar, 422) => json!({
+                "type": "object",
+                "required": ["error", "detail"],
+                "properties": {
+                    "error": {"type": "string"},
+                    "detail": {"type": "array", "items": {
+                        "type": "object",
+                        "required": ["type", "loc", "msg"],
+                        "properties": {
+                            "type": {"type": "string"},
+                            "loc": {"type": "array", "items": {"type": ["string", "integer"]}},
+                            "msg": {"type": "string"},
+                            "input": {},
+                            "ctx": {"type": "object"}
+                        }
+                    }}
+                }
+            }),
+            (Self::Polar, 401 | 403) => json!({
+                "type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}
+            }),
+            (Self::Polar, _) => json!({
+                "type": "object",
+                "required": ["error", "detail"],
+                "properties": {"error": {"type": "string"}, "detail": {"type": "string"}}
+            }),
+        }
+    }
+}
+
+/// Says of an answer that all its fields are always there: those without a value are `null`.
+pub(crate) fn all_fields_required(schema: &mut Schema) {
+    let names: Option<Vec<Value>> = schema
+        .get("properties")
+        .and_then(Value::as_object)
+        .map(|properties| properties.keys().map(|name| Value::from(name.as_str())).collect());
+    if let Some(names) = names {
+        schema.insert("required".to_owned(), names.into());
+    }
+}
+
+/// The document of `endpoints`.
+pub(crate) fn document<'a>(dialect: Dialect, endpoints: impl IntoIterator<Item = &'a Endpoint>) -> Value {
+    let mut settings = SchemaSettings::draft2020_12();
+    settings.definitions_path = "/components/schemas".into();
+    settings.meta_schema = None;
+    let mut generator = settings.into_generator();
+    let mut paths = Map::new();
+    for endpoint in endpoints {
+        let path = paths.entry(endpoint.path).or_insert_with(|| json!({}));
+        if let Some(path) = path.as_object_mut() {
+            path.insert(endpoint.method.as_str().to_lowercase(), describe(dialect, endpoint, &mut generator));
+        }
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {"title": dialect.title(), "version": dialect.version()},
+        "paths": paths,
+        "components": {
+            "securitySchemes": schemes(dialect),
+            "schemas": generator.take_definitions(true),
+        },
+        "security": [{"bearer": []}],
+    })
+}
+
+fn describe(dialect: Dialect, endpoint: &Endpoint, generator: &mut SchemaGenerator) -> Value {
+    let mut responses = Map::new();
+    let content =
+        endpoint.response.map(|schema| json!({endpoint.content_type: {"schema": schema(generator)}}));
+    let done = |description: &str| {
+        let mut done = json!({"description": description});
+        if let Some(content) = &content {
+            insert(&mut done, "content", content.clone());
+        }
+        if endpoint.takes_idempotency_key() {
+            insert(&mut done, "headers", json!({"Idempotent-Replayed": replayed("true")}));
+        }
+        done
+    };
+    if let Some(also) = endpoint.unchanged {
+        responses.insert(also.to_string(), done("It was so already."));
+    }
+    responses.insert(endpoint.success.to_string(), done("Done."));
+    let mut errors = endpoint.errors.to_vec();
+    errors.push(503);
+    if endpoint.takes_idempotency_key() {
+        errors.extend([400, 409, 422]);
+    }
+    if !matches!(endpoint.access, Access::Public) {
+        errors.extend([401, 403]);
+    }
+    errors.sort_unstable();
+    errors.dedup();
+    for status in errors {
+        let schema = dialect.error_schema(status);
+        let mut refusal =
+            json!({"description": reason(status), "content": {"application/json": {"schema": schema}}});
+        if endpoint.takes_idempotency_key() && status == 409 {
+            let wait = json!({
+                "schema": {"type": "integer", "minimum": 1},
+                "description": "Seconds, when a request with the same key is in progress."
+            });
+            let headers = json!({"Idempotent-Replayed": replayed("false"), "Retry-After": wait});
+            insert(&mut refusal, "headers", headers);
+        }
+        responses.insert(status.to_string(), refusal);
+    }
+    let mut described = json!({
+        "operationId": endpoint.id,
+        "summary": endpoint.summary,
+        "parameters": parameters(endpoint),
+        "responses": responses,
+        "security": security(endpoint.access),
+    });
+    if let Some(object) = described.as_object_mut() {
+        if let Some(schema) = endpoint.body {
+            let content = json!({"application/json": {"schema": schema(generator)}});
+            object.insert("requestBody".into(), json!({"required": true, "content": content}));
+        }
+        if endpoint.deprecated {
+            object.insert("deprecated".into(), Value::Bool(true));
+        }
+    }
+    described
+}
+
+fn insert(object: &mut Value, name: &str, value: Value) {
+    if let Some(object) = object.as_object_mut() {
+        object.insert(name.into(), value);
+    }
+}
+
+/// What a key's answer says of itself.
+fn replayed(value: &str) -> Value {
+    let description = match value {
+        "true" => "There when the answer was given before.",
+        _ => {
+            "`false` when a request with the same key is in progress, `true` when this refusal was given before."
+        }
+    };
+    json!({"schema": {"type": "string"}, "description": description})
+}
+
+fn parameters(endpoint: &Endpoint) -> Vec<Value> {
+    let names = endpoint.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let of_path = names.map(|name| {
+        let schema = if name.ends_with("external_id") || name == "slug" {
+            json!({"type": "string"})
+        } else {
+            json!({"type": "string", "format": "uuid"})
+        };
+        json!({"name": name, "in": "path", "required": true, "schema": schema})
+    });
+    let others = endpoint.parameters.iter().map(|Parameter { name, location, schema, description }| {
+        json!({"name": name, "in": location, "required": false, "schema": schema(), "description": description})
+    });
+    let key = endpoint.takes_idempotency_key().then(|| {
+        json!({
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": false,
+            "schema": {"type": "string", "maxLength": limits::IDEMPOTENCY_KEY},
+            "description": "Names the request: sent again with the same key within 24 hours, it has one \
+                            effect and one answer."
+        })
+    });
+    of_path.chain(others).chain(key).collect()
+}
+
+/// The schemes that each endpoint is open to. All are bearer tokens; what differs is whose.
+fn schemes(dialect: Dialect) -> Value {
+    let of = |whose: &str| json!({"type": "http", "scheme": "bearer", "description": format!("A token of {whose}.")});
+    let mut schemes = Map::new();
+    schemes.insert("bearer".into(), of("an organization or a person"));
+    if dialect == Dialect::Polar {
+        schemes.insert("organization".into(), of("an organization"));
+        schemes.insert("user".into(), of("a person"));
+        schemes.insert("customer_session".into(), of("a customer's session in the portal"));
+        schemes.insert("member_session".into(), of("a member's session in the portal"));
+    }
+    schemes.into()
+}
+
+fn security(access: Access) -> Value {
+    let names = |permissions: &[RequiredScope]| {
+        permissions.iter().map(|permission| permission.as_str()).collect::<Vec<_>>()
+    };
+    match access {
+        Access::Public => json!([]),
+        Access::AnyToken => json!([{"bearer": []}]),
+        Access::Account(permission) | Access::Parent(permission) => {
+            json!([{"bearer": [permission.as_str()]}])
+        }
+        Access::Scoped(permissions) => json!([{"bearer": names(permissions)}]),
+        Access::UserScoped(permissions) => json!([{"user": names(permissions)}]),
+        Access::BySubject { user, organization } => {
+            json!([{"user": names(user)}, {"organization": names(organization)}])
+        }
+        Access::Portal(permissions) => {
+            json!([{"customer_session": names(permissions)}, {"member_session": names(permissions)}])
+        }
+        Access::PortalMember(permissions) => json!([{"member_session": names(permissions)}]),
+    }
+}
+
+const fn reason(status: u16) -> &'static str {
+    match status {
+        400 => "The request cannot be read.",
+        401 => "There is no token, or it is not alive.",
+        403 => "The token, or the person, may not do this.",
+        404 => "There is nothing there for this token.",
+        409 => "It conflicts with what is there.",
+        422 => "What was sent is not valid.",
+        503 => "The server cannot answer now; try again.",
+        _ => "The server failed.",
+    }
+}

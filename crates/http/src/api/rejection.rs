@@ -1,0 +1,57 @@
+//! Reasons to refuse a request before its handler runs.
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use tenantry_app::Error;
+use tenantry_core::token::RequiredScope;
+use tenantry_store::StoreError;
+
+/// The reason why a request does not get to its handler. Each dialect renders it in its own shape.
+#[derive(Debug)]
+pub(crate) enum Rejection {
+    /// There is no token, or the endpoint is not for tokens of this kind.
+    Unauthorized,
+    /// The token is unknown, expired or revoked.
+    InvalidToken,
+    /// The token's organization is suspended.
+    Suspended,
+    /// The token's IP allow list does not contain the client's address.
+    AddressNotAllowed,
+    /// The token has none of these permissions.
+    InsufficientScope(Vec<RequiredScope>),
+    /// The account id in the path is malformed.
+    BadAccount,
+    /// The path is not UTF-8.
+    NoSuchPath,
+    /// The body is larger than this number of bytes.
+    TooLarge(usize),
+    /// The body ended before it was complete.
+    BrokenBody,
+    /// The caller has used up its rate limit.
+    RateLimited {
+        /// Seconds until the next request can be admitted.
+        retry_after_s: u64,
+    },
+    /// The idempotency key is malformed.
+    BadKey(&'static str),
+    /// The idempotency key cannot be used now, or not for this request.
+    Key(Error),
+    /// The database failed.
+    Store(StoreError),
+}
+
+/// Renders a rejection in the shape of a dialect.
+pub(crate) type Reject = fn(Rejection) -> Response;
+
+/// The status of a database failure: 503 when nothing happened and a retry is worth it, 504 when the outcome is
+/// unknown, 500 otherwise.
+pub(crate) const fn fault_status(error: &StoreError) -> StatusCode {
+    match error {
+        StoreError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        StoreError::InDoubt(_) => StatusCode::GATEWAY_TIMEOUT,
+        StoreError::Violated(_)
+        | StoreError::Unexpected(_)
+        | StoreError::NewerSchema { .. }
+        | StoreError::OlderSchema { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}

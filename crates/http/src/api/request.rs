@@ -1,0 +1,37 @@
+//! Facts about a request that the gateway establishes before routing.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+
+use axum::http::request::Parts;
+
+/// The id of a request. It is a header of the response and a field of the log and of audit entries.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RequestId {
+    /// Start of the process, in units of 16 microseconds, cut to 48 bits.
+    pub(crate) start: u64,
+    /// Number of the request since then.
+    pub(crate) number: u64,
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "req_{:012x}{:08x}", self.start, self.number)
+    }
+}
+
+/// The address of the client: the peer's, or the one that a trusted proxy reports.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ClientAddress(pub(crate) IpAddr);
+
+impl ClientAddress {
+    /// The client's address in canonical form: an IPv4 address is never written as IPv6.
+    pub(crate) fn of(parts: &Parts) -> IpAddr {
+        let unknown = Self(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+        parts.extensions.get::<Self>().copied().unwrap_or(unknown).0.to_canonical()
+    }
+}
+
+/// Marks the response to a request whose body was read to its end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BodyRead;

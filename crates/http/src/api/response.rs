@@ -1,0 +1,72 @@
+//! Building blocks of responses.
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_TYPE, HeaderName};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use serde::Serialize;
+use tenantry_app::Error;
+use tenantry_app::idempotency::IdempotentResponse;
+use tenantry_store::StoredResponse;
+
+/// `true` on a replayed response, `false` on a conflict with a request in progress.
+pub(crate) const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// A response with a JSON body.
+pub(crate) fn json<T: Serialize>(status: StatusCode, body: &T) -> Response {
+    match serde_json::to_vec(body) {
+        Ok(bytes) => rendered(status, bytes),
+        Err(error) => {
+            tracing::error!(%error, "response body cannot be serialized");
+            rendered(StatusCode::INTERNAL_SERVER_ERROR, b"{}".to_vec())
+        }
+    }
+}
+
+/// A response whose JSON body is serialized already.
+pub(crate) fn rendered(status: StatusCode, body: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// A response without a body.
+pub(crate) fn empty(status: StatusCode) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
+/// Sets a header. A value that is not valid in a header is left out.
+pub(crate) fn set(response: &mut Response, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+}
+
+/// Marks a response that is not to be stored for an idempotency key.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settled;
+
+/// The same response, not to be stored for an idempotency key.
+pub(crate) fn settled(mut response: Response) -> Response {
+    response.extensions_mut().insert(Settled);
+    response
+}
+
+/// A response in the form in which it is stored for an idempotency key.
+pub(crate) fn written<T: Serialize>(status: StatusCode, body: &T) -> Result<StoredResponse, Error> {
+    Ok(StoredResponse { status: status.as_u16(), body: serde_json::to_vec(body)? })
+}
+
+/// The response of an idempotent request. A replay is marked.
+pub(crate) fn idempotent(outcome: IdempotentResponse) -> Response {
+    let IdempotentResponse { answer, replayed } = outcome;
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = rendered(status, answer.body);
+    if replayed {
+        set(&mut response, IDEMPOTENT_REPLAYED, "true");
+    }
+    response
+}

@@ -1,0 +1,274 @@
+//! The steps before routing, for every request:
+//!
+//! 1. assign the request id and find the client's address,
+//! 2. normalize the path,
+//! 3. in the Polar dialect, negotiate the version and answer CORS preflights,
+//! 4. take a place for a request in flight,
+//! 5. route under the request time-out.
+//!
+//! On the way back the gateway adds the headers that every response of the dialect carries, and logs.
+
+mod client_address;
+mod cors;
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::{Body, HttpBody};
+use axum::http::header::{CACHE_CONTROL, CONNECTION, HeaderName};
+use axum::http::{HeaderValue, Method, Request, StatusCode, Uri};
+use axum::response::Response;
+use tenantry_app::App;
+use tenantry_core::values::IpAllowList;
+use tenantry_store::PeerChannel;
+use tokio::sync::Semaphore;
+use tokio::time::MissedTickBehavior;
+use tower::ServiceExt;
+
+use crate::api::request::{BodyRead, ClientAddress, RequestId};
+use crate::api::response;
+use crate::health::{self, Health};
+use crate::limits::{Limits, SHARE_EVERY};
+use crate::pipeline::rate_limit::{RateLimiters, Rates};
+use crate::state::AppState;
+use crate::{ahasend, docs, polar};
+use client_address::client_address;
+use cors::{Cors, CorsPolicy};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Configuration of the gateway.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// Limits of the wire.
+    pub limits: Limits,
+    /// Origins of browser applications that may send credentials.
+    pub trusted_origins: Vec<String>,
+    /// Rate limits of callers. Absent when callers are not limited.
+    pub rates: Option<Rates>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: IpAllowList,
+    /// The base URL of the portal's pages.
+    pub portal_url: String,
+}
+
+/// Answers every request of the server.
+#[derive(Clone)]
+pub struct Gateway {
+    state: Arc<AppState>,
+    router: Router,
+    cors: Arc<CorsPolicy>,
+    trusted_proxies: Arc<IpAllowList>,
+    /// Places for requests in flight.
+    places: Arc<Semaphore>,
+    /// Places for those of them that write.
+    write_places: Arc<Semaphore>,
+    start: u64,
+    requests: Arc<AtomicU64>,
+}
+
+impl Gateway {
+    /// The gateway of an application.
+    #[must_use]
+    pub fn new(app: Arc<App>, config: Config) -> Self {
+        let Config { limits, trusted_origins, rates, trusted_proxies, portal_url } = config;
+        let places = Arc::new(Semaphore::new(limits.in_flight));
+        // Reads go on while every write waits.
+        let write_places = Arc::new(Semaphore::new(limits.in_flight - limits.in_flight / 4));
+        let has_peers = app.store().company().is_some();
+        let start = u64::try_from(app.now().as_micros()).unwrap_or(0) >> 4 & 0xffff_ffff_ffff;
+        let health = Arc::new(Health::new(Arc::clone(&app), limits.ready_kept));
+        let state = Arc::new(AppState {
+            app,
+            limits,
+            rate_limiters: rates.map(|rates| RateLimiters::new(rates, has_peers)),
+            health: Arc::clone(&health),
+            portal_url: portal_url.into(),
+        });
+        let documents = [("/v1/openapi.json", polar::document()), ("/v2/openapi.json", ahasend::document())];
+        let router = polar::router(&state)
+            .merge(ahasend::router(&state))
+            .merge(health::router(&health))
+            .merge(docs::router(documents))
+            .fallback(|uri: Uri| async move { not_found(&uri) })
+            .method_not_allowed_fallback(|uri: Uri| async move { method_not_allowed(&uri) });
+        let cors = Arc::new(CorsPolicy::new(trusted_origins));
+        let trusted_proxies = Arc::new(trusted_proxies);
+        Self { state, router, cors, trusted_proxies, places, write_places, start, requests: Arc::default() }
+    }
+
+    /// The limits in force.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.state.limits
+    }
+
+    /// The application behind it.
+    #[must_use]
+    pub fn app(&self) -> &Arc<App> {
+        &self.state.app
+    }
+
+    /// Marks the server as about to stop: `/readyz` answers 503, and every response closes its connection.
+    pub fn drain(&self) {
+        self.state.health.drain();
+    }
+
+    /// Drops the rate limits of callers that have been idle.
+    pub fn sweep(&self) {
+        if let Some(limiters) = &self.state.rate_limiters {
+            limiters.sweep();
+        }
+    }
+
+    /// Exchanges rate limit counts with the other nodes until `stop` completes.
+    pub async fn share_budgets(&self, stop: impl Future<Output = ()>) {
+        let Some(limiters) = &self.state.rate_limiters else { return };
+        let Some(mut peers) = self.state.app.store().company() else { return };
+        let mut every = tokio::time::interval(SHARE_EVERY);
+        every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut stop = pin!(stop);
+        loop {
+            tokio::select! {
+                () = &mut stop => return,
+                received = peers.hear() => match received {
+                    Some(report) => limiters.apply_report(&report),
+                    None => return,
+                },
+                _ = every.tick() => {
+                    // A report that is lost is not sent again: the buckets have refilled by then.
+                    for report in limiters.reports(PeerChannel::BYTES) {
+                        peers.tell(report);
+                    }
+                    limiters.pay_debts();
+                }
+            }
+        }
+    }
+
+    /// Answers a request from `peer`.
+    pub async fn answer(&self, mut request: Request<Body>, peer: IpAddr) -> Response {
+        let id = RequestId { start: self.start, number: self.requests.fetch_add(1, Ordering::Relaxed) };
+        request.extensions_mut().insert(id);
+        let address = client_address(peer, request.headers(), &self.trusted_proxies);
+        request.extensions_mut().insert(ClientAddress(address));
+        let begun = Instant::now();
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let has_body = !request.body().is_end_stream();
+        let mut response = self.dispatch(request).await;
+        let body_is_left = has_body && response.extensions_mut().remove::<BodyRead>().is_none();
+        if body_is_left || self.state.health.is_draining() {
+            // The rest of the body may still arrive, or the server is about to stop.
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response::set(&mut response, REQUEST_ID, &id.to_string());
+        log(id, &method, &path, response.status(), begun);
+        response
+    }
+
+    async fn dispatch(&self, mut request: Request<Body>) -> Response {
+        let moved = normalize_path(request.uri_mut());
+        let is_polar = request.uri().path().starts_with("/v1/");
+        let is_ahasend = request.uri().path().starts_with("/v2/");
+        if is_polar {
+            self.dispatch_polar(request, moved).await
+        } else {
+            let mut response = self.route(request).await;
+            if is_ahasend {
+                response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            }
+            response
+        }
+    }
+
+    /// `moved` says that the request used the former root `/api/v1`.
+    async fn dispatch_polar(&self, request: Request<Body>, moved: bool) -> Response {
+        let version = match polar::version::negotiate(request.headers()) {
+            Ok(version) => version,
+            Err(response) => return *response,
+        };
+        let cors = self.cors.of(request.headers());
+        let mut response =
+            if cors.is_preflight(&request) { cors.preflight(&request) } else { self.route(request).await };
+        version.set_headers(&mut response, moved);
+        Cors::set_headers(&cors, &mut response);
+        response
+    }
+
+    async fn route(&self, request: Request<Body>) -> Response {
+        // Taken first, so that a refused write does not take the place of a read.
+        let write_place = (!request.method().is_safe()).then(|| self.write_places.try_acquire());
+        if matches!(write_place, Some(Err(_))) {
+            return busy(request.uri());
+        }
+        let place = self.places.try_acquire();
+        // A busy server is healthy, and its peers may be as busy.
+        if place.is_err() && !matches!(request.uri().path(), "/healthz" | "/readyz") {
+            return busy(request.uri());
+        }
+        let uri = request.uri().clone();
+        let response = self.router.clone().oneshot(request);
+        match tokio::time::timeout(self.state.limits.request_timeout, response).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(never)) => match never {},
+            Err(_) => timed_out(&uri),
+        }
+    }
+}
+
+/// Normalizes a path: `/api/v1` becomes `/v1`, and a slash at the end is dropped. Returns whether the request used
+/// the former root `/api/v1`.
+fn normalize_path(uri: &mut Uri) -> bool {
+    let path = uri.path();
+    let moved = path == "/api/v1" || path.starts_with("/api/v1/");
+    let normal = if moved { path.trim_start_matches("/api") } else { path };
+    let normal = if normal.len() > 1 { normal.strip_suffix('/').unwrap_or(normal) } else { normal };
+    if normal.len() == path.len() {
+        return false;
+    }
+    let with_query = match uri.query() {
+        Some(query) => format!("{normal}?{query}"),
+        None => normal.to_owned(),
+    };
+    if let Ok(normal) = with_query.parse() {
+        *uri = normal;
+    }
+    moved
+}
+
+fn not_found(uri: &Uri) -> Response {
+    if uri.path().starts_with("/v2") { ahasend::not_found() } else { polar::not_found() }
+}
+
+fn method_not_allowed(uri: &Uri) -> Response {
+    if uri.path().starts_with("/v2") { ahasend::method_not_allowed() } else { polar::method_not_allowed() }
+}
+
+/// The response when no place is free. Nothing was done.
+fn busy(uri: &Uri) -> Response {
+    unavailable(uri, StatusCode::SERVICE_UNAVAILABLE)
+}
+
+/// The response to a request that took too long. Its effect may have happened.
+fn timed_out(uri: &Uri) -> Response {
+    unavailable(uri, StatusCode::GATEWAY_TIMEOUT)
+}
+
+fn unavailable(uri: &Uri, status: StatusCode) -> Response {
+    if uri.path().starts_with("/v2") { ahasend::unavailable(status) } else { polar::unavailable(status) }
+}
+
+fn log(id: RequestId, method: &Method, path: &str, status: StatusCode, begun: Instant) {
+    let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let status = status.as_u16();
+    if status >= 500 {
+        tracing::error!(request_id = %id, %method, path, status, micros, "answered");
+    } else {
+        tracing::info!(request_id = %id, %method, path, status, micros, "answered");
+    }
+}

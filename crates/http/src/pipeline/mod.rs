@@ -1,0 +1,146 @@
+//! The steps between the router and a handler, in this order:
+//!
+//! 1. decode the path parameters,
+//! 2. authenticate the bearer token ([`auth`]),
+//! 3. take the request out of the caller's rate limit ([`rate_limit`]),
+//! 4. check permissions ([`crate::api::access`]),
+//! 5. read the body up to its limit, then repeat 2 and 4: an upload may outlive the caller's rights,
+//! 6. read the idempotency key ([`idempotency`]).
+//!
+//! The first step that fails answers the request with a [`Rejection`], which the dialect renders.
+
+pub(crate) mod auth;
+mod idempotency;
+pub(crate) mod rate_limit;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, HttpBody};
+use axum::extract::{FromRequestParts, RawPathParams, Request};
+use axum::response::Response;
+use axum::routing::on;
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tenantry_app::{Caller, Principal};
+
+use crate::api::call::{Call, query_pairs};
+use crate::api::endpoint::Endpoint;
+use crate::api::rejection::{Reject, Rejection};
+use crate::api::request::{BodyRead, ClientAddress, RequestId};
+use crate::state::AppState;
+use rate_limit::{RateLimitKey, RateLimitState};
+
+/// A router that serves these endpoints.
+pub(crate) fn router(state: &Arc<AppState>, endpoints: &'static [Endpoint], reject: Reject) -> Router {
+    endpoints.iter().fold(Router::new(), |router, endpoint| {
+        let state = Arc::clone(state);
+        let serve = move |request: Request| serve(Arc::clone(&state), endpoint, reject, request);
+        router.route(endpoint.path, on(endpoint.method.filter(), serve))
+    })
+}
+
+async fn serve(
+    state: Arc<AppState>,
+    endpoint: &'static Endpoint,
+    reject: Reject,
+    request: Request,
+) -> Response {
+    let mut rate_limit = None;
+    let mut response = match prepare(&state, endpoint, request, &mut rate_limit).await {
+        Ok(call) => {
+            let mut response = match call.idempotency.clone() {
+                None => (endpoint.handler)(call).await,
+                Some(attempt) => idempotency::respond(endpoint, reject, call, attempt).await,
+            };
+            response.extensions_mut().insert(BodyRead);
+            response
+        }
+        Err(rejection) => reject(rejection),
+    };
+    if let Some(rate_limit) = rate_limit {
+        rate_limit.set_headers(&mut response);
+    }
+    response
+}
+
+/// Runs every step before the handler. `rate_limit` is set as soon as the rate limit was applied.
+async fn prepare(
+    state: &AppState,
+    endpoint: &Endpoint,
+    request: Request,
+    rate_limit: &mut Option<RateLimitState>,
+) -> Result<Call, Rejection> {
+    let (mut parts, body) = request.into_parts();
+    let path_parameters = match RawPathParams::from_request_parts(&mut parts, &()).await {
+        Ok(params) => params.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+        Err(_) => return Err(Rejection::NoSuchPath),
+    };
+    let address = ClientAddress::of(&parts);
+    let caller = auth::authenticate(&state.app, endpoint.access, &parts.headers, address).await;
+    apply_rate_limit(state, endpoint, &caller, address, rate_limit)?;
+    let mut call = Call {
+        app: Arc::clone(&state.app),
+        portal_url: Arc::clone(&state.portal_url),
+        caller: caller?,
+        access: endpoint.access,
+        account: None,
+        address,
+        request_id: parts.extensions.get::<RequestId>().map(ToString::to_string).unwrap_or_default(),
+        path_parameters,
+        query: query_pairs(parts.uri.query()),
+        headers: parts.headers,
+        body: Bytes::new(),
+        idempotency: None,
+    };
+    call.account = call.access.authorize(call.caller.as_deref(), call.path_parameter("account_id"))?;
+    if !body.is_end_stream() {
+        call.body = read_body(body, state.limits.body).await?;
+        auth::renew(&mut call).await?;
+    }
+    call.idempotency = idempotency::attempt(endpoint, &call, parts.uri.path())?;
+    Ok(call)
+}
+
+/// Takes the request out of the caller's buckets. A request whose caller could not be looked up counts for
+/// nobody.
+fn apply_rate_limit(
+    state: &AppState,
+    endpoint: &Endpoint,
+    caller: &Result<Option<Arc<Caller>>, Rejection>,
+    address: IpAddr,
+    rate_limit: &mut Option<RateLimitState>,
+) -> Result<(), Rejection> {
+    let Some(limiters) = &state.rate_limiters else { return Ok(()) };
+    if matches!(caller, Err(Rejection::Store(_))) {
+        return Ok(());
+    }
+    let key = rate_limit_key(caller, address);
+    let taken = limiters.take(key);
+    *rate_limit = Some(taken);
+    taken.check()?;
+    if endpoint.sends_mail {
+        limiters.take_mail(key).check()?;
+    }
+    Ok(())
+}
+
+/// The bucket of a request. A customer session has its customer's bucket, so that it cannot use up that of its
+/// organization. A token that is refused counts for the client's address.
+fn rate_limit_key(caller: &Result<Option<Arc<Caller>>, Rejection>, address: IpAddr) -> RateLimitKey {
+    let Ok(Some(caller)) = caller else { return RateLimitKey::at(address) };
+    RateLimitKey::Known(match &caller.subject {
+        Principal::Organization { organization, .. } => organization.uuid(),
+        Principal::User { user, .. } => user.uuid(),
+        Principal::Customer(session) | Principal::Member(session) => session.customer.uuid(),
+    })
+}
+
+async fn read_body(body: Body, limit: usize) -> Result<Bytes, Rejection> {
+    match Limited::new(body, limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Rejection::TooLarge(limit)),
+        Err(_) => Err(Rejection::BrokenBody),
+    }
+}

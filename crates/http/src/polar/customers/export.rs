@@ -1,0 +1,156 @@
+//! All customers as a table (docs/contracts/polar/customers.md, 5.6), sent while it is read: a part of it is in
+//! memory at a time, however long it is and however slow its reader.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::vec::IntoIter;
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::Response;
+use bytes::Bytes;
+use hyper::body::Frame;
+use tenantry_app::{Error, TeamPermission};
+use tenantry_core::customer::Customer;
+use tenantry_core::ids::{CustomerId, OrganizationId};
+use tenantry_core::values::{Address, EmailAddress, TaxId};
+
+use super::handlers::readable;
+use crate::api::call::Call;
+use crate::api::rejection::Rejection;
+use crate::api::response;
+use crate::pipeline::auth;
+use crate::polar::customers::csv;
+use crate::polar::errors::ErrorResponse;
+use crate::wire::Uuid4;
+
+const HEADER: [&str; 13] = [
+    "ID",
+    "External ID",
+    "Created At",
+    "Email",
+    "Name",
+    "Tax ID",
+    "Billing Address Line 1",
+    "Billing Address Line 2",
+    "Billing Address City",
+    "Billing Address State",
+    "Billing Address Zip",
+    "Billing Address Country",
+    "Metadata",
+];
+
+type Reading = Pin<Box<dyn Future<Output = Result<(Call, Vec<Customer>), Error>> + Send>>;
+
+/// The table, part by part. Each customer occurs once; one that is made or changed meanwhile is in it as it
+/// was when its part was read. Each part is for who may see it when it is read.
+struct Export {
+    /// What asks for it; while a part is read, that has it.
+    call: Option<Call>,
+    header: Option<Bytes>,
+    organizations: IntoIter<OrganizationId>,
+    /// What is being read, and after whom.
+    current: Option<(OrganizationId, Option<CustomerId>)>,
+    reading: Option<Reading>,
+}
+
+impl hyper::body::Body for Export {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if let Some(header) = self.header.take() {
+            return Poll::Ready(Some(Ok(Frame::data(header))));
+        }
+        loop {
+            let Some((organization, after)) =
+                self.current.or_else(|| Some((self.organizations.next()?, None)))
+            else {
+                return Poll::Ready(None);
+            };
+            self.current = Some((organization, after));
+            if let Some(call) = self.call.take() {
+                self.reading = Some(Box::pin(part(call, organization, after)));
+            }
+            let Some(reading) = self.reading.as_mut() else { return Poll::Ready(None) };
+            let read = ready!(reading.as_mut().poll(context));
+            self.reading = None;
+            let (call, customers) =
+                read.inspect_err(|error| tracing::warn!(%error, "an export broke off"))?;
+            self.call = Some(call);
+            self.current = customers.last().map(|last| (organization, Some(last.id)));
+            if !customers.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(lines(&customers)))));
+            }
+        }
+    }
+}
+
+/// The customers after this one, as long as whoever asks may see them.
+async fn part(
+    mut call: Call,
+    organization: OrganizationId,
+    after: Option<CustomerId>,
+) -> Result<(Call, Vec<Customer>), Error> {
+    match auth::renew(&mut call).await {
+        Ok(()) if readable(&call, &[]).contains(&organization) => {}
+        Err(Rejection::Store(error)) => return Err(error.into()),
+        _ => return Err(Error::NotPermitted(TeamPermission::ReadCustomers)),
+    }
+    let customers = call.app.customers_after(organization, after).await?;
+    Ok((call, customers))
+}
+
+fn lines(customers: &[Customer]) -> Bytes {
+    let mut text = String::new();
+    for customer in customers {
+        let metadata = &customer.metadata;
+        let metadata = if metadata.is_empty() { Ok(String::new()) } else { serde_json::to_string(metadata) };
+        let address = customer.billing_address.as_ref();
+        let part = |part: fn(&Address) -> Option<&str>| address.and_then(part).unwrap_or_default();
+        csv::line(
+            &mut text,
+            [
+                customer.id.to_string().as_str(),
+                customer.external_id.as_ref().map_or("", |id| id.as_str()),
+                // The original writes the zone as an offset.
+                customer.created_at.to_string().replace('Z', "+00:00").as_str(),
+                customer.email.as_ref().map_or("", EmailAddress::as_str),
+                customer.name.as_ref().map_or("", |name| name.as_str()),
+                customer.tax_id.as_ref().map_or("", TaxId::value),
+                part(Address::line1),
+                part(Address::line2),
+                part(Address::city),
+                part(Address::state),
+                part(Address::postal_code),
+                address.map_or("", |address| address.country().as_str()),
+                metadata.unwrap_or_default().as_str(),
+            ],
+        );
+    }
+    Bytes::from(text)
+}
+
+pub(super) async fn export(call: Call) -> Result<Response, ErrorResponse> {
+    let mut input = call.input();
+    let wanted = input.query_list::<Uuid4>("organization_id");
+    let wanted = input.finish(wanted)?;
+    let mut organizations = readable(&call, &wanted);
+    organizations.sort_unstable();
+    let mut header = String::new();
+    csv::line(&mut header, HEADER);
+    let body = Export {
+        call: Some(call),
+        header: Some(Bytes::from(header)),
+        organizations: organizations.into_iter(),
+        current: None,
+        reading: None,
+    };
+    let mut response = Response::new(Body::new(body));
+    response::set(&mut response, CONTENT_TYPE, "text/csv; charset=utf-8");
+    response::set(&mut response, CONTENT_DISPOSITION, "attachment; filename=\"polar-customers.csv\"");
+    Ok(response)
+}

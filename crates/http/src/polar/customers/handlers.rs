@@ -1,0 +1,118 @@
+//! Handlers of the endpoints on customers.
+
+use super::wire::{CustomerCreateBody, CustomerUpdateBody, CustomerView};
+use crate::api::call::Call;
+use crate::api::response;
+use crate::api::response::written;
+use crate::polar::errors::ErrorResponse;
+use crate::polar::page;
+use crate::wire::Uuid4;
+use axum::http::StatusCode;
+use axum::response::Response;
+use tenantry_app::TeamPermission;
+use tenantry_app::customers::{CustomerCreate, CustomerDelete, CustomerUpdate};
+use tenantry_app::members::CustomerName;
+use tenantry_core::Patch;
+use tenantry_core::customer::{self};
+use tenantry_core::ids::{CustomerId, OrganizationId};
+use tenantry_core::values::email_key;
+use tenantry_store::{CustomerFilter, CustomerKey, Paged};
+
+/// How the path names a customer.
+pub(super) fn named(call: &Call) -> Result<CustomerName, ErrorResponse> {
+    if call.has_path_parameter("external_id") {
+        return Ok(CustomerName::External(call.path_parameter("external_id").to_owned()));
+    }
+    let mut input = call.input();
+    let id = input.path::<Uuid4>("id");
+    Ok(CustomerName::Id(CustomerId::new(input.finish(id)?.0)))
+}
+
+pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
+    let mut input = call.input();
+    let body = input.body::<CustomerCreateBody>();
+    let (organization, new) = input.finish(body)?.split();
+    let operation = CustomerCreate { by: call.requester(), organization, new };
+    let created = |customer: &customer::Customer| written(StatusCode::CREATED, &CustomerView::from(customer));
+    Ok(call.write_once(operation, created).await?)
+}
+
+pub(super) async fn get(call: Call) -> Result<Response, ErrorResponse> {
+    let name = named(&call)?;
+    let customer = call.app.customer(&call.requester(), &name).await?;
+    Ok(response::json(StatusCode::OK, &CustomerView::from(&customer)))
+}
+
+/// The parameters `metadata[key]=value`: values of one key are alternatives.
+fn metadata_filter(call: &Call) -> Vec<(String, Vec<String>)> {
+    let mut filter: Vec<(String, Vec<String>)> = Vec::new();
+    for (name, value) in &call.query {
+        let key = name.strip_prefix("metadata[").and_then(|rest| rest.split_once(']'));
+        let Some((key, _)) = key else { continue };
+        match filter.iter_mut().find(|(known, _)| known == key) {
+            Some((_, values)) => values.push(value.clone()),
+            None => filter.push((key.to_owned(), vec![value.clone()])),
+        }
+    }
+    filter
+}
+
+/// The organizations whose customers the caller may see; with `wanted`, of these alone.
+pub(super) fn readable(call: &Call, wanted: &[Uuid4]) -> Vec<OrganizationId> {
+    let visible =
+        |id: &OrganizationId| wanted.is_empty() || wanted.iter().any(|wanted| wanted.0 == id.uuid());
+    call.requester().organizations_with(TeamPermission::ReadCustomers).filter(visible).collect()
+}
+
+pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
+    const KEYS: &[(&str, CustomerKey)] =
+        &[("created_at", CustomerKey::CreatedAt), ("email", CustomerKey::Email), ("name", CustomerKey::Name)];
+    let mut input = call.input();
+    let wanted = input.query_list::<Uuid4>("organization_id");
+    let active = input.query::<bool>("active");
+    let page = page::read(&mut input);
+    let order = page::sorting(&mut input, KEYS);
+    let (((wanted, active), page), order) = input.finish(wanted.zip(active).zip(page).zip(order))?;
+    // Nobody has a subscription here: no customer is active, and every one is inactive.
+    if active == Some(true) {
+        return Ok(page::answer(&Paged { items: Vec::new(), total: 0 }, page, CustomerView::from));
+    }
+    let filter = CustomerFilter {
+        organizations: readable(&call, &wanted),
+        email_key: call.query_value("email").map(email_key),
+        query: call.query_value("query").filter(|query| !query.is_empty()).map(str::to_owned),
+        metadata: metadata_filter(&call),
+        order,
+    };
+    let customers = call.app.customers(&filter, page).await?;
+    Ok(page::answer(&customers, page, CustomerView::from))
+}
+
+pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
+    let mut input = call.input();
+    let by_id = call.has_path_parameter("id");
+    let id = if by_id { input.path::<Uuid4>("id").map(Some) } else { Some(None) };
+    let body = input.body::<CustomerUpdateBody>();
+    let (id, body) = input.finish(id.zip(body))?;
+    let mut change = body.change();
+    let customer = match id {
+        Some(id) => CustomerName::Id(CustomerId::new(id.0)),
+        None => {
+            // By external id, neither it nor the kind can be changed.
+            change.external_id = Patch::Absent;
+            change.kind = Patch::Absent;
+            CustomerName::External(call.path_parameter("external_id").to_owned())
+        }
+    };
+    let customer = call.app.write(CustomerUpdate { by: call.requester(), customer, change }).await?;
+    Ok(response::json(StatusCode::OK, &CustomerView::from(&customer)))
+}
+
+pub(super) async fn delete(call: Call) -> Result<Response, ErrorResponse> {
+    let customer = named(&call)?;
+    let mut input = call.input();
+    let anonymize = input.query::<bool>("anonymize");
+    let anonymize = input.finish(anonymize)?.unwrap_or(false);
+    call.app.write(CustomerDelete { by: call.requester(), customer, anonymize }).await?;
+    Ok(response::empty(StatusCode::NO_CONTENT))
+}

@@ -1,0 +1,80 @@
+//! Error responses of the dialect (docs/contracts/polar/http.md, 1.6).
+//!
+//! [`rejection`] renders a request that was refused before its handler, [`use_case`] an error of a use case. The
+//! other modules render the errors of one noun each.
+
+mod body;
+mod customers;
+mod members;
+mod organizations;
+mod portal;
+mod rejection;
+mod team;
+mod tokens;
+mod use_case;
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use tenantry_app::Error;
+use tenantry_core::portal::PortalError;
+
+pub(crate) use body::unavailable;
+pub(super) use portal::of_billing;
+pub(super) use rejection::reject;
+pub(crate) use rejection::{method_not_allowed, not_found};
+
+use crate::api::rejection::Rejection;
+use crate::api::response::settled;
+use crate::wire::Violation;
+
+/// The error of a handler.
+#[derive(Debug)]
+pub(crate) enum ErrorResponse {
+    /// The input does not have the form that the endpoint takes.
+    Malformed(Vec<Violation>),
+    /// The input breaks a rule that is checked before the use case.
+    Rules(Vec<Violation>),
+    /// The resource does not exist.
+    NotFound(&'static str),
+    /// The endpoint is not for callers of this kind.
+    Rejection(Rejection),
+    /// The use case failed.
+    App(Error),
+}
+
+impl From<Rejection> for ErrorResponse {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejection(rejection)
+    }
+}
+
+impl From<Vec<Violation>> for ErrorResponse {
+    fn from(violations: Vec<Violation>) -> Self {
+        Self::Malformed(violations)
+    }
+}
+
+impl From<Error> for ErrorResponse {
+    fn from(error: Error) -> Self {
+        Self::App(error)
+    }
+}
+
+impl From<PortalError> for ErrorResponse {
+    fn from(error: PortalError) -> Self {
+        Self::App(error.into())
+    }
+}
+
+impl From<ErrorResponse> for Response {
+    fn from(error: ErrorResponse) -> Self {
+        match error {
+            ErrorResponse::Malformed(violations) => body::invalid("RequestValidationError", &violations),
+            ErrorResponse::Rules(violations) => body::invalid("PolarRequestValidationError", &violations),
+            ErrorResponse::NotFound(detail) => body::plain(StatusCode::NOT_FOUND, "ResourceNotFound", detail),
+            ErrorResponse::Rejection(rejection) => settled(reject(rejection)),
+            ErrorResponse::App(error) if error.is_outcome() => use_case::of(&error),
+            ErrorResponse::App(error) => settled(use_case::of(&error)),
+        }
+    }
+}

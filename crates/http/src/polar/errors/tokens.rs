@@ -1,0 +1,24 @@
+//! Errors about access tokens.
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::Value;
+use tenantry_core::token::{Scope, TokenError};
+
+use super::body::{invalid, plain};
+use crate::wire::Violation;
+
+/// The answer to a token that could not be made or changed.
+pub(super) fn refusal(error: &TokenError) -> Response {
+    let excess = match error {
+        TokenError::ScopesExceed(excess) => excess,
+        // Of changes of API keys, which this dialect does not make.
+        TokenError::NoFieldGiven | TokenError::NoChange | TokenError::ExcludesCaller => {
+            return plain(StatusCode::BAD_REQUEST, "BadRequest", &error.to_string());
+        }
+    };
+    let excess: Vec<&str> = excess.iter().map(Scope::as_str).collect();
+    let msg = "Nobody can give a scope that they do not hold.";
+    let violation = Violation::rule("value_error", &["body", "scopes"], msg, Value::from(excess));
+    invalid("PolarRequestValidationError", &[violation])
+}

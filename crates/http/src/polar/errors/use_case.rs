@@ -1,0 +1,98 @@
+//! Responses to errors of use cases.
+
+use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
+use axum::response::Response;
+use serde_json::Value;
+use tenantry_app::{Error, TeamPermission};
+use tenantry_core::customer::CustomerError;
+use tenantry_core::webhook::WebhookError;
+
+use super::body::{invalid, plain, rule, unavailable};
+use super::{customers, members, organizations, portal, team, tokens};
+use crate::api::rejection::fault_status;
+use crate::api::response::{IDEMPOTENT_REPLAYED, set};
+use crate::wire::Violation;
+
+const fn not_permitted(right: TeamPermission) -> &'static str {
+    match right {
+        TeamPermission::ReadCustomers => "You don't have permission to view customers",
+        TeamPermission::ReadTeam => "You don't have permission to view members",
+        TeamPermission::ManageTeam => "You don't have permission to manage members",
+        TeamPermission::ManageCustomers => "You don't have permission to manage customers",
+        TeamPermission::ManageOrganization => "You don't have permission to manage the organization",
+    }
+}
+
+/// The answer to a use case's failure.
+pub(super) fn of(error: &Error) -> Response {
+    let not_found = |detail: &str| plain(StatusCode::NOT_FOUND, "ResourceNotFound", detail);
+    match error {
+        Error::Member(error) => members::of_member(error),
+        Error::Portal(error) => portal::of_portal(error),
+        Error::Customer(CustomerError::NotFound)
+        | Error::OrganizationNotFound
+        | Error::SubAccountNotFound
+        | Error::TokenNotFound
+        | Error::SubAccount(_)
+        | Error::Webhook(WebhookError::NotFound | WebhookError::EventNotFound) => not_found("Not found"),
+        Error::Webhook(WebhookError::UrlInvalid) => rule(
+            "value_error",
+            &["body", "enabled"],
+            "The endpoint's URL may not be called: change it in the same request, or before.",
+            Value::Bool(true),
+        ),
+        Error::Customer(CustomerError::Invalid(violations)) => {
+            let violations: Vec<Violation> = violations.iter().map(customers::customer_violation).collect();
+            invalid("PolarRequestValidationError", &violations)
+        }
+        Error::OrganizationInvalid(violations) => organizations::of_organization(violations),
+        Error::Team(error) => team::refusal(*error),
+        Error::Token(error) => tokens::refusal(error),
+        Error::NotPermitted(right) => plain(StatusCode::FORBIDDEN, "NotPermitted", not_permitted(*right)),
+        Error::AmbiguousCustomer => plain(
+            StatusCode::CONFLICT,
+            "AmbiguousExternalCustomerID",
+            "Customers in more than one of your organizations have this external ID. Name the customer by its \
+             ID, or use a token of one organization.",
+        ),
+        Error::OrganizationGiven(id) => rule(
+            "organization_token",
+            &["body", "organization_id"],
+            "An organization token acts in its own organization: leave organization_id out.",
+            Value::from(id.to_string()),
+        ),
+        Error::OrganizationUnknown(id) => rule(
+            "value_error",
+            &["body", "organization_id"],
+            "Organization not found.",
+            Value::from(id.to_string()),
+        ),
+        Error::OrganizationNeeded => {
+            rule("missing", &["body", "organization_id"], "organization_id is required.", Value::Null)
+        }
+        Error::InProgress { retry_after_s } => {
+            let detail = "A request with this idempotency key is in progress.";
+            let mut response = plain(StatusCode::CONFLICT, "IdempotencyConflict", detail);
+            set(&mut response, RETRY_AFTER, &retry_after_s.to_string());
+            set(&mut response, IDEMPOTENT_REPLAYED, "false");
+            response
+        }
+        Error::KeyReused => rule(
+            "idempotency_key_reused",
+            &["header", "Idempotency-Key"],
+            "The idempotency key was used with another request.",
+            Value::Null,
+        ),
+        Error::AnswerForgotten => plain(
+            StatusCode::CONFLICT,
+            "IdempotencyAnswerForgotten",
+            "This request was answered with a secret, which is no longer kept.",
+        ),
+        Error::Lost(error) => of(error),
+        Error::Store(error) => {
+            tracing::error!(%error, "a use case failed");
+            unavailable(fault_status(error))
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Handlers of the endpoints on organizations.
+
+use super::view::OrganizationView;
+use crate::api::call::Call;
+use crate::api::response;
+use crate::api::response::written;
+use crate::polar::errors::ErrorResponse;
+use crate::polar::organizations::wire::{OrganizationCreateBody, OrganizationUpdateBody};
+use crate::polar::page;
+use crate::wire::Uuid4;
+use axum::http::StatusCode;
+use axum::response::Response;
+use tenantry_app::Principal;
+use tenantry_app::organizations::{OrganizationCreate, OrganizationUpdate, Owner};
+use tenantry_core::ids::OrganizationId;
+use tenantry_core::organization::{self, InitialState, Organization};
+use tenantry_store::{OrganizationFilter, OrganizationKey};
+
+pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
+    const KEYS: &[(&str, OrganizationKey)] = &[
+        ("created_at", OrganizationKey::CreatedAt),
+        ("slug", OrganizationKey::Slug),
+        ("name", OrganizationKey::Name),
+        // The original's reviews do not exist here: these two keys order by age.
+        ("next_review_threshold", OrganizationKey::CreatedAt),
+        ("days_in_status", OrganizationKey::CreatedAt),
+    ];
+    let mut input = call.input();
+    let page = page::read(&mut input);
+    let order = page::sorting(&mut input, KEYS);
+    let (page, order) = input.finish(page.zip(order))?;
+    let filter = OrganizationFilter {
+        visible: Some(call.requester().organizations().to_vec()),
+        slug: call.query_value("slug").map(str::to_owned),
+        order,
+    };
+    let organizations = call.app.organizations(&filter, page).await?;
+    Ok(page::answer(&organizations, page, OrganizationView::from))
+}
+
+pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
+    let mut input = call.input();
+    let body = input.body::<OrganizationCreateBody>();
+    let (name, slug, change) = input.finish(body)?.split();
+    let by = call.requester();
+    let owner = match call.caller.as_ref().map(|caller| &caller.subject) {
+        Some(Principal::User { user, .. }) => Owner::User(*user),
+        _ => return Err(crate::api::rejection::Rejection::Unauthorized.into()),
+    };
+    let new = organization::NewOrganization { name, slug, change };
+    let operation = OrganizationCreate { by, owner, new, initial: InitialState::for_person() };
+    let created = |made: &Organization| written(StatusCode::CREATED, &OrganizationView::from(made));
+    Ok(call.write_once(operation, created).await?)
+}
+
+pub(super) async fn get(call: Call) -> Result<Response, ErrorResponse> {
+    let mut input = call.input();
+    let id = input.path::<Uuid4>("id");
+    let id = OrganizationId::new(input.finish(id)?.0);
+    let organization = call.app.organization(&call.requester(), id).await?;
+    Ok(response::json(StatusCode::OK, &OrganizationView::from(&organization)))
+}
+
+pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
+    let mut input = call.input();
+    let id = input.path::<Uuid4>("id");
+    let body = input.body::<OrganizationUpdateBody>();
+    let (id, body) = input.finish(id.zip(body))?;
+    let id = OrganizationId::new(id.0);
+    let organization =
+        call.app.write(OrganizationUpdate { by: call.requester(), id, change: body.into() }).await?;
+    Ok(response::json(StatusCode::OK, &OrganizationView::from(&organization)))
+}

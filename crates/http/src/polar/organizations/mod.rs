@@ -1,0 +1,85 @@
+//! Organizations (docs/contracts/founding-operations.md, 3, and docs/contracts/polar/organizations.md, 2).
+
+mod handlers;
+mod legal_entity;
+pub(super) mod view;
+pub(super) mod wire;
+
+use serde_json::json;
+use tenantry_core::token::RequiredScope;
+
+use crate::api::access::Access;
+use crate::api::endpoint::{Endpoint, Method, Parameter, handler, schema};
+use crate::polar::page::{LIMIT, ListResource, PAGE};
+use view::OrganizationView;
+use wire::{OrganizationCreateBody, OrganizationUpdateBody};
+
+const ORGANIZATIONS_CREATE: Access = Access::UserScoped(&[RequiredScope::new("organizations:write")]);
+const ORGANIZATIONS_READ: Access =
+    Access::Scoped(&[RequiredScope::new("organizations:read"), RequiredScope::new("organizations:write")]);
+const ORGANIZATIONS_WRITE: Access = Access::Scoped(&[RequiredScope::new("organizations:write")]);
+
+/// The endpoints on this noun.
+pub(super) static ENDPOINTS: &[Endpoint] = &[
+    Endpoint {
+        parameters: &[
+            PAGE,
+            LIMIT,
+            Parameter::query("slug", || json!({"type": "string"}), "The organization with this slug."),
+            Parameter::query(
+                "sorting",
+                || json!({"type": "array", "items": {"type": "string"}}),
+                "The order.",
+            ),
+        ],
+        response: Some(schema::<ListResource<OrganizationView<'static>>>),
+        errors: &[422],
+        ..Endpoint::new(
+            Method::Get,
+            "/v1/organizations",
+            "organizations:list",
+            "List organizations",
+            ORGANIZATIONS_READ,
+            handler!(handlers::list),
+        )
+    },
+    Endpoint {
+        body: Some(schema::<OrganizationCreateBody>),
+        success: 201,
+        response: Some(schema::<OrganizationView<'static>>),
+        errors: &[422],
+        ..Endpoint::new(
+            Method::Post,
+            "/v1/organizations",
+            "organizations:create",
+            "Create an organization",
+            ORGANIZATIONS_CREATE,
+            handler!(handlers::create),
+        )
+    },
+    Endpoint {
+        response: Some(schema::<OrganizationView<'static>>),
+        errors: &[404, 422],
+        ..Endpoint::new(
+            Method::Get,
+            "/v1/organizations/{id}",
+            "organizations:get",
+            "Get an organization",
+            ORGANIZATIONS_READ,
+            handler!(handlers::get),
+        )
+    },
+    Endpoint {
+        body: Some(schema::<OrganizationUpdateBody>),
+        response: Some(schema::<OrganizationView<'static>>),
+        errors: &[404, 422],
+        ..Endpoint::new(
+            Method::Patch,
+            "/v1/organizations/{id}",
+            "organizations:update",
+            "Update an organization",
+            ORGANIZATIONS_WRITE,
+            handler!(handlers::update),
+        )
+    },
+];

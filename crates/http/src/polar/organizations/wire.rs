@@ -1,0 +1,593 @@
+//! What the dialect sends of an organization: the fields of the 2025 page (docs/contracts/founding-operations.md, 3)
+//! and of the 2026-04 document together, so that clients of both generations are understood.
+
+use serde_json::{Map, Value};
+use tenantry_core::Patch;
+use tenantry_core::organization::{
+    CustomerEmailSettings, CustomerPortalSettings, Details, FeatureSettingsChange, LegacyChange,
+    OrganizationChange, PortalCustomer, PortalSubscription, PortalUsage, ProfileSettingsChange,
+    ProfileSubscribe, ProrationBehavior, SocialLink, SubscriptionSettingsChange, SwitchingFrom, TaxBehavior,
+};
+use tenantry_core::values::{EmbedHost, HttpUrl, OrganizationName, Slug, SocialPlatform};
+
+use crate::limits;
+use crate::polar::organizations::legal_entity::LegalEntityObject;
+use crate::polar::values::{CountryText, CurrencyText};
+use crate::wire::{
+    At, Between, BoundedText, Email, Field, Given, HttpUrlText, List, PlainText, Three, Uuid4, Wire, choice,
+    inline_schema, name_list, object_of, wire_object,
+};
+
+name_list! {
+    /// What a change of a subscription does to the amount due.
+    ProrationName(ProrationBehavior) as "literal_error" of ProrationBehavior::NAMES, by ProrationBehavior::from_name
+}
+
+name_list! {
+    /// Whether prices include tax.
+    TaxBehaviorName(TaxBehavior) as "enum" of TaxBehavior::NAMES, by TaxBehavior::from_name
+}
+
+name_list! {
+    /// The product that a business comes from.
+    SwitchingFromName(SwitchingFrom) as "literal_error" of SwitchingFrom::NAMES, by SwitchingFrom::from_name
+}
+
+/// Names that an organization can have: at least three characters here.
+#[derive(Debug, Clone)]
+pub(crate) struct OrganizationNameText(pub(super) OrganizationName);
+
+impl Wire for OrganizationNameText {
+    fn read(value: &Value, at: &mut At) -> Option<Self> {
+        let BoundedText(text) = BoundedText::<3, 0>::read(value, at)?;
+        at.accept(OrganizationName::parse(&text), value).map(Self)
+    }
+}
+
+/// The same for a new organization, where some words are refused.
+#[derive(Debug, Clone)]
+pub(crate) struct NewNameText(pub(super) OrganizationName);
+
+impl Wire for NewNameText {
+    fn read(value: &Value, at: &mut At) -> Option<Self> {
+        let BoundedText(text) = BoundedText::<3, 0>::read(value, at)?;
+        at.accept(OrganizationName::parse_new(&text), value).map(Self)
+    }
+}
+
+/// A slug.
+#[derive(Debug, Clone)]
+pub(crate) struct SlugText(pub(super) Slug);
+
+impl Wire for SlugText {
+    fn read(value: &Value, at: &mut At) -> Option<Self> {
+        let text = PlainText::read(value, at)?;
+        at.accept(Slug::parse(&text), value).map(Self)
+    }
+}
+
+/// A picture; one of the logo service's own is none.
+#[derive(Debug, Clone)]
+pub(crate) struct AvatarUrl(pub(super) Option<HttpUrl>);
+
+impl Wire for AvatarUrl {
+    fn read(value: &Value, at: &mut At) -> Option<Self> {
+        let HttpUrlText(url) = HttpUrlText::read(value, at)?;
+        let host = url.host();
+        let generated = host == "logo.dev" || host.ends_with(".logo.dev");
+        Some(Self((!generated).then_some(url)))
+    }
+}
+
+/// A link to a profile elsewhere. The platform sent does not matter once there is a URL to tell it by.
+#[derive(Debug, Clone)]
+pub(crate) struct SocialLinkObject(pub(super) SocialLink);
+
+impl Wire for SocialLinkObject {
+    fn read(value: &Value, at: &mut At) -> Option<Self> {
+        let object = object_of(value, at)?;
+        let has_url = object.get("url").and_then(Value::as_str).is_some_and(|url| !url.is_empty());
+        if !has_url {
+            let sent = object.get("platform").cloned().unwrap_or_default();
+            at.within("platform", |at| {
+                choice("enum", PLATFORMS, |name| SocialPlatform::parse(name).ok(), &sent, at)
+            });
+        }
+        let url = HttpUrlText::read_field(object, "url", at)?.0;
+        Some(Self(SocialLink { platform: SocialPlatform::of(&url), url }))
+    }
+}
+
+const PLATFORMS: &[&str] =
+    &["x", "github", "facebook", "instagram", "youtube", "tiktok", "linkedin", "threads", "discord", "other"];
+
+wire_object! {
+    /// What a business does. Kept, shown by no public operation.
+    DetailsObject {
+        /// About the business.
+        about: Option<PlainText>,
+        /// About the product.
+        product_description: Option<PlainText>,
+        /// What is sold.
+        selling_categories: Given<List<PlainText, { limits::LIST }>>,
+        /// How it is priced.
+        pricing_models: Given<List<PlainText, { limits::LIST }>>,
+        /// What it is for.
+        intended_use: Option<PlainText>,
+        /// Where customers come from.
+        customer_acquisition: Given<List<PlainText, { limits::LIST }>>,
+        /// Revenue expected in a year.
+        future_annual_revenue: Option<Between<0, { i64::MAX }>>,
+        /// Whether the business comes from another product.
+        switching: Given<bool>,
+        /// Which one.
+        switching_from: Option<SwitchingFromName>,
+        /// Revenue in the last year.
+        previous_annual_revenue: Option<Between<0, { i64::MAX }>>,
+    }
+}
+
+impl From<DetailsObject> for Details {
+    fn from(object: DetailsObject) -> Self {
+        let texts =
+            |list: Given<List<PlainText, { limits::LIST }>>| list.0.map(|list| list.0).unwrap_or_default();
+        Self {
+            about: object.about,
+            product_description: object.product_description,
+            selling_categories: texts(object.selling_categories),
+            pricing_models: texts(object.pricing_models),
+            intended_use: object.intended_use,
+            customer_acquisition: texts(object.customer_acquisition),
+            future_annual_revenue: object.future_annual_revenue.map(|revenue| revenue.0),
+            switching: object.switching.0.unwrap_or_default(),
+            switching_from: object.switching_from.map(|name| name.0),
+            previous_annual_revenue: object.previous_annual_revenue.map(|revenue| revenue.0),
+        }
+    }
+}
+
+/// A list of figures; a boolean, of an older generation, is none.
+#[derive(Debug, Clone)]
+pub(crate) struct Metrics(pub(super) Option<Vec<String>>);
+
+impl Wire for Metrics {
+    fn read(value: &Value, at: &mut At) -> Option<Self> {
+        if value.is_boolean() {
+            return Some(Self(None));
+        }
+        List::<PlainText, { limits::LIST }>::read(value, at).map(|list| Self(Some(list.0)))
+    }
+}
+
+wire_object! {
+    /// The features that an organization switches itself; an absent or `null` one stays.
+    FeatureSettingsObject {
+        /// Funding of issues, of the 2024 document.
+        issue_funding_enabled: Option<bool>,
+        /// Seats; once on, never off.
+        seat_based_pricing_enabled: Option<bool>,
+        /// Members of customers.
+        member_model_enabled: Option<bool>,
+        /// Checkout in the buyer's language.
+        checkout_localization_enabled: Option<bool>,
+        /// Figures on the overview page.
+        overview_metrics: Option<Metrics>,
+    }
+}
+
+impl From<FeatureSettingsObject> for FeatureSettingsChange {
+    fn from(object: FeatureSettingsObject) -> Self {
+        Self {
+            issue_funding_enabled: object.issue_funding_enabled,
+            seat_based_pricing_enabled: object.seat_based_pricing_enabled,
+            member_model_enabled: object.member_model_enabled,
+            checkout_localization_enabled: object.checkout_localization_enabled,
+            overview_metrics: object.overview_metrics.and_then(|metrics| metrics.0),
+        }
+    }
+}
+
+/// How subscriptions behave. All five fields are needed, but a client of 2025 knows three, and is taken at
+/// its word when it sends those.
+#[derive(Debug, Clone)]
+pub(crate) struct SubscriptionSettingsObject(pub(super) SubscriptionSettingsChange);
+
+impl Wire for SubscriptionSettingsObject {
+    fn read(value: &Value, at: &mut At) -> Option<Self> {
+        let object = object_of(value, at)?;
+        let known_in_2025 = ["allow_multiple_subscriptions", "allow_customer_updates", "proration_behavior"];
+        let of_2025 = known_in_2025.iter().all(|name| object.contains_key(*name));
+        let multiple = bool::read_field(object, "allow_multiple_subscriptions", at);
+        let proration = ProrationName::read_field(object, "proration_behavior", at);
+        let grace = later::<Between<0, 36_500>>(object, "benefit_revocation_grace_period", of_2025, at);
+        let abuse = later::<bool>(object, "prevent_trial_abuse", of_2025, at);
+        let updates = bool::read_field(object, "allow_customer_updates", at);
+        Some(Self(SubscriptionSettingsChange {
+            allow_multiple_subscriptions: multiple?,
+            proration_behavior: proration?.0,
+            benefit_revocation_grace_period: grace?.map(|days| days.0),
+            prevent_trial_abuse: abuse?,
+            allow_customer_updates: updates?,
+        }))
+    }
+}
+
+/// A field that is needed unless the client is older than it.
+fn later<T: Wire>(
+    object: &Map<String, Value>,
+    name: &'static str,
+    may_lack: bool,
+    at: &mut At,
+) -> Option<Option<T>> {
+    if may_lack && !object.contains_key(name) {
+        Some(None)
+    } else {
+        T::read_field(object, name, at).map(Some)
+    }
+}
+
+wire_object! {
+    /// Which mails customers get; every one must be named.
+    CustomerEmailSettingsObject {
+        /// After an order.
+        order_confirmation: bool,
+        /// Before a card expires.
+        payment_method_expiration_reminder: bool,
+        /// After a cancellation.
+        subscription_cancellation: bool,
+        /// After a subscription begins.
+        subscription_confirmation: bool,
+        /// After a renewal.
+        subscription_cycled: bool,
+        /// After a trial turns into a subscription.
+        subscription_cycled_after_trial: bool,
+        /// After a failed payment.
+        subscription_past_due: bool,
+        /// After a pause.
+        subscription_paused: bool,
+        /// After a pause ends.
+        subscription_resumed: bool,
+        /// Before a renewal.
+        subscription_renewal_reminder: bool,
+        /// After the end.
+        subscription_revoked: bool,
+        /// Before a trial ends.
+        subscription_trial_conversion_reminder: bool,
+        /// After a cancellation is taken back.
+        subscription_uncanceled: bool,
+        /// After any other change.
+        subscription_updated: bool,
+    }
+}
+
+impl From<CustomerEmailSettingsObject> for CustomerEmailSettings {
+    fn from(object: CustomerEmailSettingsObject) -> Self {
+        Self {
+            order_confirmation: object.order_confirmation,
+            payment_method_expiration_reminder: object.payment_method_expiration_reminder,
+            subscription_cancellation: object.subscription_cancellation,
+            subscription_confirmation: object.subscription_confirmation,
+            subscription_cycled: object.subscription_cycled,
+            subscription_cycled_after_trial: object.subscription_cycled_after_trial,
+            subscription_past_due: object.subscription_past_due,
+            subscription_paused: object.subscription_paused,
+            subscription_resumed: object.subscription_resumed,
+            subscription_renewal_reminder: object.subscription_renewal_reminder,
+            subscription_revoked: object.subscription_revoked,
+            subscription_trial_conversion_reminder: object.subscription_trial_conversion_reminder,
+            subscription_uncanceled: object.subscription_uncanceled,
+            subscription_updated: object.subscription_updated,
+        }
+    }
+}
+
+wire_object! {
+    /// What customers see of their usage.
+    PortalUsageObject {
+        /// Whether it is shown.
+        show: bool,
+    }
+}
+
+wire_object! {
+    /// What customers may change of their subscription.
+    PortalSubscriptionObject {
+        /// The number of seats.
+        update_seats: bool,
+        /// The plan.
+        update_plan: bool,
+        /// Whether they may pause it.
+        pause: Given<bool>,
+    }
+}
+
+wire_object! {
+    /// What customers may change of themselves.
+    PortalCustomerObject {
+        /// Their address.
+        allow_email_change: Given<bool>,
+    }
+}
+
+wire_object! {
+    /// What customers may do for themselves; replaces what was set.
+    CustomerPortalSettingsObject {
+        /// What they see of their usage.
+        usage: PortalUsageObject,
+        /// What they may change of their subscription.
+        subscription: PortalSubscriptionObject,
+        /// What they may change of themselves.
+        customer: Given<PortalCustomerObject>,
+    }
+}
+
+impl From<CustomerPortalSettingsObject> for CustomerPortalSettings {
+    fn from(object: CustomerPortalSettingsObject) -> Self {
+        let PortalSubscriptionObject { update_seats, update_plan, pause } = object.subscription;
+        let customer = object.customer.0;
+        Self {
+            usage: PortalUsage { show: object.usage.show },
+            subscription: PortalSubscription { update_seats, update_plan, pause: pause.0 },
+            customer: customer
+                .map(|customer| PortalCustomer { allow_email_change: customer.allow_email_change.0 }),
+        }
+    }
+}
+
+wire_object! {
+    /// How disputes are met; merged into what was set.
+    DisputeSettingsObject {
+        /// Disputes below this many US cents are accepted unseen; `null` for none.
+        auto_accept_below_amount: Three<Between<1, 10_000>>,
+    }
+}
+
+/// Where checkouts may be embedded.
+#[derive(Debug, Clone)]
+pub(crate) struct EmbedHostList(pub(super) Vec<EmbedHost>);
+
+impl Wire for EmbedHostList {
+    fn read(value: &Value, at: &mut At) -> Option<Self> {
+        let texts = List::<PlainText, { limits::LIST }>::read(value, at)?.0;
+        at.accept(EmbedHost::parse_list(texts.iter().map(String::as_str)), value).map(Self)
+    }
+}
+
+wire_object! {
+    /// The box for subscribing on a profile page.
+    ProfileSubscribeObject {
+        /// Whether it is promoted.
+        promote: Given<bool>,
+        /// Whether the number of subscribers is shown.
+        show_count: Given<bool>,
+        /// Whether those who do not pay count.
+        count_free: Given<bool>,
+    }
+}
+
+wire_object! {
+    /// The public profile page; merged into what was set.
+    ProfileSettingsObject {
+        /// Whether there is one.
+        enabled: Three<bool>,
+        /// Text.
+        description: Three<BoundedText<0, 160>>,
+        /// Ids of projects shown.
+        featured_projects: Three<List<Uuid4, { limits::LIST }>>,
+        /// Ids of organizations shown.
+        featured_organizations: Three<List<Uuid4, { limits::LIST }>>,
+        /// Links shown.
+        links: Three<List<HttpUrlText, { limits::LIST }>>,
+        /// The box for subscribing.
+        subscribe: Three<ProfileSubscribeObject>,
+        /// Colour.
+        accent_color: Three<BoundedText<0, 64>>,
+    }
+}
+
+impl From<ProfileSettingsObject> for ProfileSettingsChange {
+    fn from(object: ProfileSettingsObject) -> Self {
+        let ids = |list: Three<List<Uuid4, { limits::LIST }>>| {
+            list.0.map(|list| list.0.into_iter().map(|id| id.0).collect())
+        };
+        let text = |text: String| (!text.trim().is_empty()).then_some(text);
+        Self {
+            enabled: object.enabled.0,
+            description: object.description.0.map(|description| text(description.0)).flatten(),
+            featured_projects: ids(object.featured_projects),
+            featured_organizations: ids(object.featured_organizations),
+            links: object.links.0.map(|list| list.0.into_iter().map(|link| link.0).collect()),
+            subscribe: object.subscribe.0.map(|subscribe| ProfileSubscribe {
+                promote: subscribe.promote.0.unwrap_or(true),
+                show_count: subscribe.show_count.0.unwrap_or(true),
+                count_free: subscribe.count_free.0.unwrap_or(true),
+            }),
+            accent_color: object.accent_color.0.map(|colour| colour.0),
+        }
+    }
+}
+
+wire_object! {
+    /// A new organization.
+    OrganizationCreateBody {
+        /// Display name.
+        name: NewNameText,
+        /// Name in URLs; cannot change.
+        slug: SlugText,
+        /// Picture.
+        avatar_url: Option<AvatarUrl>,
+        /// Who stands behind it before the law; kept, shown by no operation.
+        legal_entity: Option<LegalEntityObject>,
+        /// Address for support.
+        email: Option<Email>,
+        /// Home page.
+        website: Option<HttpUrlText>,
+        /// Profiles elsewhere.
+        socials: Option<List<SocialLinkObject, { limits::LIST }>>,
+        /// What the business does.
+        details: Option<DetailsObject>,
+        /// Where the business is.
+        country: Option<CountryText>,
+        /// Features; members and seats are on from the start.
+        feature_settings: Option<FeatureSettingsObject>,
+        /// How subscriptions behave.
+        subscription_settings: Option<SubscriptionSettingsObject>,
+        /// Which mails customers get.
+        customer_email_settings: Option<CustomerEmailSettingsObject>,
+        /// What customers may do for themselves.
+        customer_portal_settings: Option<CustomerPortalSettingsObject>,
+        /// Currency that prices are shown in.
+        default_presentment_currency: Option<CurrencyText>,
+        /// Whether prices include tax.
+        default_tax_behavior: Option<TaxBehaviorName>,
+    }
+}
+
+impl OrganizationCreateBody {
+    /// Name, slug, and what else was given, as a change of a bare organization.
+    pub(super) fn split(self) -> (OrganizationName, Slug, OrganizationChange) {
+        fn given<T, U>(value: Option<T>, into: impl FnOnce(T) -> U) -> Patch<U> {
+            value.map_or(Patch::Absent, |value| Patch::Value(into(value)))
+        }
+        let change = OrganizationChange {
+            avatar_url: given(self.avatar_url, |url| url.0).flatten(),
+            legal_entity: given(self.legal_entity, |entity| entity.0),
+            email: given(self.email, |email| email.0),
+            website: given(self.website, |url| url.0),
+            socials: given(self.socials, |list| list.0.into_iter().map(|link| link.0).collect()),
+            details: given(self.details, Into::into),
+            country: given(self.country, |country| country.0),
+            feature_settings: given(self.feature_settings, Into::into),
+            subscription_settings: given(self.subscription_settings, |settings| settings.0),
+            customer_email_settings: given(self.customer_email_settings, Into::into),
+            customer_portal_settings: given(self.customer_portal_settings, Into::into),
+            default_presentment_currency: given(self.default_presentment_currency, |currency| currency.0),
+            default_tax_behavior: given(self.default_tax_behavior, |behaviour| behaviour.0),
+            ..OrganizationChange::default()
+        };
+        (self.name.0, self.slug.0, change)
+    }
+}
+
+wire_object! {
+    /// A partial update of an organization. An absent field stays; `null` clears what can be cleared and
+    /// leaves the rest.
+    OrganizationUpdateBody {
+        /// Display name.
+        name: Three<OrganizationNameText>,
+        /// Picture.
+        avatar_url: Three<AvatarUrl>,
+        /// Address for support.
+        email: Three<Email>,
+        /// Home page.
+        website: Three<HttpUrlText>,
+        /// Profiles elsewhere.
+        socials: Three<List<SocialLinkObject, { limits::LIST }>>,
+        /// What the business does.
+        details: Three<DetailsObject>,
+        /// Where the business is.
+        country: Three<CountryText>,
+        /// Features.
+        feature_settings: Three<FeatureSettingsObject>,
+        /// How subscriptions behave.
+        subscription_settings: Three<SubscriptionSettingsObject>,
+        /// Which mails customers get.
+        customer_email_settings: Three<CustomerEmailSettingsObject>,
+        /// What customers may do for themselves.
+        customer_portal_settings: Three<CustomerPortalSettingsObject>,
+        /// How disputes are met.
+        dispute_settings: Option<DisputeSettingsObject>,
+        /// Where checkouts may be embedded.
+        embed_hosts: Three<EmbedHostList>,
+        /// Currency that prices are shown in.
+        default_presentment_currency: Three<CurrencyText>,
+        /// Whether prices include tax.
+        default_tax_behavior: Three<TaxBehaviorName>,
+        /// Whether people must sign in through the organization's own identity provider.
+        sso_enforced: Three<bool>,
+        /// Least pledge in US cents; deprecated.
+        pledge_minimum_amount: Three<i64>,
+        /// Whether the badge shows the sum pledged; deprecated.
+        pledge_badge_show_amount: Three<bool>,
+        /// Contributors' share in per cent; deprecated.
+        default_upfront_split_to_contributors: Three<Between<0, 100>>,
+        /// Address for bills, not checked; deprecated.
+        billing_email: Three<BoundedText<0, 120>>,
+        /// Text of the badge; deprecated.
+        default_badge_custom_content: Three<PlainText>,
+        /// US cents a month; deprecated.
+        total_monthly_spending_limit: Three<i64>,
+        /// US cents a month and person, at most the limit in total; deprecated.
+        per_user_monthly_spending_limit: Three<i64>,
+        /// The public profile page; deprecated.
+        profile_settings: Three<ProfileSettingsObject>,
+    }
+}
+
+impl From<OrganizationUpdateBody> for OrganizationChange {
+    fn from(body: OrganizationUpdateBody) -> Self {
+        Self {
+            name: body.name.0.map(|name| name.0),
+            avatar_url: body.avatar_url.0.map(|url| url.0).flatten(),
+            email: body.email.0.map(|email| email.0),
+            website: body.website.0.map(|url| url.0),
+            socials: body.socials.0.map(|list| list.0.into_iter().map(|link| link.0).collect()),
+            details: body.details.0.map(Into::into),
+            country: body.country.0.map(|country| country.0),
+            legal_entity: Patch::Absent,
+            feature_settings: body.feature_settings.0.map(Into::into),
+            subscription_settings: body.subscription_settings.0.map(|settings| settings.0),
+            customer_email_settings: body.customer_email_settings.0.map(Into::into),
+            customer_portal_settings: body.customer_portal_settings.0.map(Into::into),
+            dispute_auto_accept_below: body
+                .dispute_settings
+                .map_or(Patch::Absent, |settings| settings.auto_accept_below_amount.0.map(|amount| amount.0)),
+            embed_hosts: body.embed_hosts.0.map(|list| list.0),
+            default_presentment_currency: body.default_presentment_currency.0.map(|currency| currency.0),
+            default_tax_behavior: body.default_tax_behavior.0.map(|behaviour| behaviour.0),
+            sso_enforced: body.sso_enforced.0,
+            legacy: LegacyChange {
+                pledge_minimum_amount: body.pledge_minimum_amount.0,
+                pledge_badge_show_amount: body.pledge_badge_show_amount.0,
+                default_upfront_split_to_contributors: body
+                    .default_upfront_split_to_contributors
+                    .0
+                    .map(|share| share.0),
+                billing_email: body.billing_email.0.map(|email| email.0),
+                default_badge_custom_content: body.default_badge_custom_content.0,
+                total_monthly_spending_limit: body.total_monthly_spending_limit.0,
+                per_user_monthly_spending_limit: body.per_user_monthly_spending_limit.0,
+                profile_settings: body.profile_settings.0.map(Into::into),
+            },
+            account: Default::default(),
+        }
+    }
+}
+
+inline_schema! {
+    OrganizationNameText => {"type": "string", "minLength": 3, "maxLength": 1000},
+    NewNameText => {"type": "string", "minLength": 3, "maxLength": 1000},
+    SlugText => {"type": "string", "minLength": 3, "maxLength": 64, "pattern": "^[a-zA-Z0-9]+(-[a-zA-Z0-9]+)*$"},
+    AvatarUrl => {"type": "string", "format": "uri", "minLength": 1, "maxLength": 2083},
+    SocialLinkObject => {
+        "type": "object",
+        "required": ["platform", "url"],
+        "properties": {
+            "platform": {"type": "string", "description": "Told by the URL's host."},
+            "url": {"type": "string", "format": "uri", "maxLength": 2083}
+        }
+    },
+    Metrics => {"type": ["array", "null"], "items": {"type": "string"}},
+    SubscriptionSettingsObject => {
+        "type": "object",
+        "required": ["allow_multiple_subscriptions", "proration_behavior", "allow_customer_updates"],
+        "properties": {
+            "allow_multiple_subscriptions": {"type": "boolean"},
+            "proration_behavior": {"type": "string", "enum": ["invoice", "prorate", "next_period", "reset"]},
+            "benefit_revocation_grace_period": {"type": "integer", "minimum": 0},
+            "prevent_trial_abuse": {"type": "boolean"},
+            "allow_customer_updates": {"type": "boolean"}
+        }
+    },
+    EmbedHostList => {"type": "array", "items": {"type": "string"}, "maxItems": 100},
+}

@@ -1,0 +1,93 @@
+//! Handlers of the endpoints on teams.
+
+use super::wire::{
+    OrganizationMemberAdd, OrganizationMemberInvite, OrganizationMemberUpdate, OrganizationMemberView, ROLES,
+};
+use crate::api::call::Call;
+use crate::api::response;
+use crate::api::response::written;
+use crate::polar::errors::ErrorResponse;
+use crate::polar::page;
+use crate::wire::{AnyUuid, Uuid4};
+use axum::http::StatusCode;
+use axum::response::Response;
+use tenantry_app::team::{TeamMemberInvite, TeamMemberLeave, TeamMemberRemove, TeamMemberSetRole};
+use tenantry_core::ids::{OrganizationId, UserId};
+use tenantry_core::team::{NewTeamMember, TeamMember, TeamRole};
+use tenantry_core::values::EmailAddress;
+
+fn organization(call: &Call) -> Result<OrganizationId, ErrorResponse> {
+    let mut input = call.input();
+    let id = input.path::<Uuid4>("id");
+    Ok(OrganizationId::new(input.finish(id)?.0))
+}
+
+pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
+    let people = call.app.team_people(&call.requester(), organization(&call)?).await?;
+    Ok(page::whole(&people, |(member, email)| OrganizationMemberView::new(member, email)))
+}
+
+pub(super) async fn roles(call: Call) -> Result<Response, ErrorResponse> {
+    call.app.organization(&call.requester(), organization(&call)?).await?;
+    Ok(response::json(StatusCode::OK, &ROLES))
+}
+
+async fn join(
+    call: &Call,
+    organization: OrganizationId,
+    new: NewTeamMember,
+) -> Result<Response, ErrorResponse> {
+    let invite = TeamMemberInvite { by: call.requester(), organization, new };
+    let joined = |(member, email, is_new): &(TeamMember, EmailAddress, bool)| {
+        let status = if *is_new { StatusCode::CREATED } else { StatusCode::OK };
+        written(status, &OrganizationMemberView::new(member, email))
+    };
+    Ok(call.write_once(invite, joined).await?)
+}
+
+pub(super) async fn invite(call: Call) -> Result<Response, ErrorResponse> {
+    let mut input = call.input();
+    let id = input.path::<Uuid4>("id");
+    let body = input.body::<OrganizationMemberInvite>();
+    let (id, OrganizationMemberInvite { email }) = input.finish(id.zip(body))?;
+    let new = NewTeamMember { email: email.0, name: None, role: TeamRole::Developer };
+    join(&call, OrganizationId::new(id.0), new).await
+}
+
+pub(super) async fn add(call: Call) -> Result<Response, ErrorResponse> {
+    let mut input = call.input();
+    let id = input.path::<Uuid4>("id");
+    let body = input.body::<OrganizationMemberAdd>();
+    let (id, OrganizationMemberAdd { email, name, role }) = input.finish(id.zip(body))?;
+    let role = role.map_or(TeamRole::Developer, |role| role.0.to);
+    let new = NewTeamMember { email: email.0, name: name.and_then(|name| name.0), role };
+    join(&call, OrganizationId::new(id.0), new).await
+}
+
+pub(super) async fn set_role(call: Call) -> Result<Response, ErrorResponse> {
+    let mut input = call.input();
+    let id = input.path::<Uuid4>("id");
+    let user = input.path::<AnyUuid>("user_id");
+    let body = input.body::<OrganizationMemberUpdate>();
+    let ((id, user), OrganizationMemberUpdate { role }) = input.finish(id.zip(user).zip(body))?;
+    let (organization, user) = (OrganizationId::new(id.0), UserId::new(user.0));
+    let operation = TeamMemberSetRole { by: call.requester(), organization, user, change: role.0 };
+    let (member, email) = call.app.write(operation).await?;
+    Ok(response::json(StatusCode::OK, &OrganizationMemberView::new(&member, &email)))
+}
+
+pub(super) async fn remove(call: Call) -> Result<Response, ErrorResponse> {
+    let mut input = call.input();
+    let id = input.path::<Uuid4>("id");
+    let user = input.path::<AnyUuid>("user_id");
+    let (id, user) = input.finish(id.zip(user))?;
+    let (organization, user) = (OrganizationId::new(id.0), UserId::new(user.0));
+    call.app.write(TeamMemberRemove { by: call.requester(), organization, user, may_leave: true }).await?;
+    Ok(response::empty(StatusCode::NO_CONTENT))
+}
+
+pub(super) async fn leave(call: Call) -> Result<Response, ErrorResponse> {
+    let organization = organization(&call)?;
+    call.app.write(TeamMemberLeave { by: call.requester(), organization }).await?;
+    Ok(response::empty(StatusCode::NO_CONTENT))
+}

@@ -1,0 +1,121 @@
+//! The team that runs an organization (docs/contracts/polar/organizations.md, 3). It is the same team as the account
+//! members of the AhaSend dialect.
+
+mod handlers;
+pub(super) mod wire;
+
+use tenantry_core::token::RequiredScope;
+
+use crate::api::access::Access;
+use crate::api::endpoint::{Endpoint, Method, handler, schema};
+use crate::polar::page::ListResource;
+use wire::{
+    OrganizationMemberAdd, OrganizationMemberInvite, OrganizationMemberUpdate, OrganizationMemberView,
+    RoleView,
+};
+
+const ORGANIZATIONS_READ: Access =
+    Access::Scoped(&[RequiredScope::new("organizations:read"), RequiredScope::new("organizations:write")]);
+/// What a person does for themselves, or to another person.
+const TEAM_PERSON: Access = Access::UserScoped(&[RequiredScope::new("organizations:write")]);
+/// For an organization's token, `members:write` is about the members of customers.
+const TEAM_ROLE: Access = Access::BySubject {
+    user: &[RequiredScope::new("members:write")],
+    organization: &[RequiredScope::new("organizations:write")],
+};
+const TEAM_WRITE: Access = Access::Scoped(&[RequiredScope::new("organizations:write")]);
+
+/// The endpoints on this noun.
+pub(super) static ENDPOINTS: &[Endpoint] = &[
+    Endpoint {
+        response: Some(schema::<ListResource<OrganizationMemberView<'static>>>),
+        errors: &[404, 422],
+        ..Endpoint::new(
+            Method::Get,
+            "/v1/organizations/{id}/members",
+            "organizations:members:list",
+            "List the team of an organization",
+            ORGANIZATIONS_READ,
+            handler!(handlers::list),
+        )
+    },
+    Endpoint {
+        body: Some(schema::<OrganizationMemberAdd>),
+        success: 201,
+        unchanged: Some(200),
+        response: Some(schema::<OrganizationMemberView<'static>>),
+        errors: &[404, 422],
+        ..Endpoint::new(
+            Method::Post,
+            "/v1/organizations/{id}/members",
+            "organizations:members:add",
+            "Add a person to the team of an organization",
+            TEAM_WRITE,
+            handler!(handlers::add),
+        )
+    },
+    Endpoint {
+        body: Some(schema::<OrganizationMemberInvite>),
+        success: 201,
+        unchanged: Some(200),
+        response: Some(schema::<OrganizationMemberView<'static>>),
+        errors: &[404, 422],
+        ..Endpoint::new(
+            Method::Post,
+            "/v1/organizations/{id}/members/invite",
+            "organizations:members:invite",
+            "Invite a person into the team of an organization",
+            TEAM_PERSON,
+            handler!(handlers::invite),
+        )
+    },
+    Endpoint {
+        success: 204,
+        errors: &[404, 422],
+        ..Endpoint::new(
+            Method::Delete,
+            "/v1/organizations/{id}/members/leave",
+            "organizations:members:leave",
+            "Leave the team of an organization",
+            TEAM_PERSON,
+            handler!(handlers::leave),
+        )
+    },
+    Endpoint {
+        body: Some(schema::<OrganizationMemberUpdate>),
+        response: Some(schema::<OrganizationMemberView<'static>>),
+        errors: &[404, 422],
+        ..Endpoint::new(
+            Method::Patch,
+            "/v1/organizations/{id}/members/{user_id}",
+            "organizations:members:set_role",
+            "Change a person's role in the team of an organization",
+            TEAM_ROLE,
+            handler!(handlers::set_role),
+        )
+    },
+    Endpoint {
+        success: 204,
+        errors: &[404, 422],
+        ..Endpoint::new(
+            Method::Delete,
+            "/v1/organizations/{id}/members/{user_id}",
+            "organizations:members:remove",
+            "Remove a person from the team of an organization",
+            TEAM_WRITE,
+            handler!(handlers::remove),
+        )
+    },
+    Endpoint {
+        response: Some(schema::<Vec<RoleView>>),
+        errors: &[404, 422],
+        ..Endpoint::new(
+            Method::Get,
+            "/v1/organizations/{id}/roles",
+            "organizations:roles",
+            "List the roles in the team of an organization",
+            ORGANIZATIONS_READ,
+            handler!(handlers::roles),
+        )
+    },
+];

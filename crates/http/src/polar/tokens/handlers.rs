@@ -1,0 +1,79 @@
+//! Handlers of the endpoints on access tokens.
+
+use super::wire::{
+    AccessTokenCreated, AccessTokenView, OrganizationAccessTokenCreate, OrganizationAccessTokenUpdate, scopes,
+};
+use crate::api::call::Call;
+use crate::api::response;
+use crate::api::response::written;
+use crate::polar::errors::ErrorResponse;
+use crate::polar::page;
+use crate::wire::Uuid4;
+use axum::http::StatusCode;
+use axum::response::Response;
+use tenantry_app::access_tokens::{AccessTokenCreate, AccessTokenDelete, AccessTokenUpdate};
+use tenantry_app::tokens::IssuedToken;
+use tenantry_core::ids::{OrganizationId, TokenId};
+use tenantry_core::token::{AccessToken, NewAccessToken, TokenChange};
+use tenantry_core::values::IpAllowList;
+use tenantry_store::AccessTokenKey;
+
+pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
+    const KEYS: &[(&str, AccessTokenKey)] = &[
+        ("created_at", AccessTokenKey::CreatedAt),
+        ("comment", AccessTokenKey::Label),
+        ("last_used_at", AccessTokenKey::LastUsedAt),
+        ("organization_id", AccessTokenKey::Organization),
+    ];
+    let mut input = call.input();
+    let wanted = input.query_list::<Uuid4>("organization_id");
+    let page = page::read(&mut input);
+    let order = page::sorting(&mut input, KEYS);
+    let ((wanted, page), order) = input.finish(wanted.zip(page).zip(order))?;
+    let wanted: Vec<OrganizationId> = wanted.iter().map(|id| OrganizationId::new(id.0)).collect();
+    let tokens = call.app.access_tokens(&call.requester(), &wanted, &order, page).await?;
+    Ok(page::answer(&tokens, page, AccessTokenView::from))
+}
+
+pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
+    let mut input = call.input();
+    let body = input.body();
+    let OrganizationAccessTokenCreate { organization_id, comment, scopes: given, expires_in } =
+        input.finish(body)?;
+    let operation = AccessTokenCreate {
+        by: call.requester(),
+        organization: organization_id.map(|id| OrganizationId::new(id.0)),
+        new: NewAccessToken {
+            label: comment,
+            scopes: scopes(given),
+            ip_allow_list: IpAllowList::default(),
+            lifetime: expires_in.map(|expires_in| expires_in.0),
+        },
+        hash_key: call.app.hash_key().clone(),
+    };
+    let shown = |issued: &IssuedToken<AccessToken>| {
+        let organization_access_token = AccessTokenView::from(&issued.token);
+        let token = issued.secret.expose();
+        written(StatusCode::CREATED, &AccessTokenCreated { organization_access_token, token })
+    };
+    Ok(call.write_once(operation, shown).await?)
+}
+
+pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
+    let mut input = call.input();
+    let id = input.path::<Uuid4>("id");
+    let body = input.body();
+    let (id, OrganizationAccessTokenUpdate { comment, scopes: given }) = input.finish(id.zip(body))?;
+    let change = TokenChange { label: comment.0, scopes: given.0.map(scopes) };
+    let operation = AccessTokenUpdate { by: call.requester(), id: TokenId::new(id.0), change };
+    let token = call.app.write(operation).await?;
+    Ok(response::json(StatusCode::OK, &AccessTokenView::from(&token)))
+}
+
+pub(super) async fn delete(call: Call) -> Result<Response, ErrorResponse> {
+    let mut input = call.input();
+    let id = input.path::<Uuid4>("id");
+    let id = TokenId::new(input.finish(id)?.0);
+    call.app.write(AccessTokenDelete { by: call.requester(), id }).await?;
+    Ok(response::empty(StatusCode::NO_CONTENT))
+}

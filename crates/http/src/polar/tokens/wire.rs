@@ -1,0 +1,143 @@
+//! Wire types of access tokens.
+
+use crate::limits;
+use crate::wire::{At, List, PlainText, Three, Uuid4, Wire, inline_schema, wire_object};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tenantry_core::Timestamp;
+use tenantry_core::ids::{OrganizationId, TokenId};
+use tenantry_core::token::{AccessToken, Scope, Scopes};
+use tenantry_core::values::{Lifetime, one_of};
+
+/// A scope of either dialect.
+#[derive(Debug, Clone)]
+pub(crate) struct ScopeText(pub(super) Scope);
+
+impl Wire for ScopeText {
+    fn read(value: &Value, at: &mut At) -> Option<Self> {
+        let scope = value.as_str().and_then(|name| name.parse().ok());
+        if scope.is_none() {
+            let expected = one_of(Scope::POLAR);
+            let ctx = Some(json!({"expected": expected}));
+            at.violate("enum", format!("Input should be {expected}"), value, ctx);
+        }
+        scope.map(Self)
+    }
+}
+
+/// How long a token works: seconds, or a duration of ISO 8601.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ExpiresIn(pub(super) Lifetime);
+
+impl Wire for ExpiresIn {
+    fn read(value: &Value, at: &mut At) -> Option<Self> {
+        let lifetime = match value {
+            Value::String(text) => Lifetime::parse(text),
+            Value::Number(number) => Lifetime::from_seconds(whole_seconds(number)),
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
+                at.violate("time_delta_type", "Input should be a valid timedelta", value, None);
+                return None;
+            }
+        };
+        at.accept(lifetime, value).map(Self)
+    }
+}
+
+/// A part of a second counts as a whole one; what is beyond all bounds is as far as a number goes.
+pub(super) fn whole_seconds(number: &serde_json::Number) -> i64 {
+    let float = number.as_f64().unwrap_or(f64::MAX).ceil();
+    let within = format!("{float:.0}").parse().ok();
+    number.as_i64().or(within).unwrap_or(if float < 0.0 { i64::MIN } else { i64::MAX })
+}
+
+wire_object! {
+    /// A new token.
+    OrganizationAccessTokenCreate {
+        /// The organization; for tokens of a person alone.
+        organization_id: Option<Uuid4>,
+        /// What it is for.
+        comment: PlainText,
+        /// What it may do; no more than who makes it.
+        scopes: List<ScopeText, { limits::SCOPES }>,
+        /// How long it works; for good unless this is given.
+        expires_in: Option<ExpiresIn>,
+    }
+}
+
+wire_object! {
+    /// A partial update of a token; absent and `null` leave a field as it is.
+    OrganizationAccessTokenUpdate {
+        /// What it is for.
+        comment: Three<PlainText>,
+        /// What it may do, in place of what it might.
+        scopes: Three<List<ScopeText, { limits::SCOPES }>>,
+    }
+}
+
+pub(super) fn scopes(list: List<ScopeText, { limits::SCOPES }>) -> Scopes {
+    Scopes::new(list.0.into_iter().map(|scope| scope.0).collect())
+}
+
+/// An access token of an organization, without its secret.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OrganizationAccessToken", transform = crate::api::openapi::all_fields_required)]
+pub(crate) struct AccessTokenView<'a> {
+    /// When it was made.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub(super) created_at: Timestamp,
+    /// When it last changed.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub(super) modified_at: Option<Timestamp>,
+    /// Its id.
+    #[schemars(with = "Uuid4")]
+    pub(super) id: TokenId,
+    /// What it may do in this dialect, sorted.
+    pub(super) scopes: Vec<&'a str>,
+    /// When it stops working.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub(super) expires_at: Option<Timestamp>,
+    /// What it is for.
+    pub(super) comment: &'a str,
+    /// When it was last used, to within five minutes.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub(super) last_used_at: Option<Timestamp>,
+    /// The organization.
+    #[schemars(with = "Uuid4")]
+    pub(super) organization_id: OrganizationId,
+}
+
+impl<'a> From<&'a AccessToken> for AccessTokenView<'a> {
+    fn from(token: &'a AccessToken) -> Self {
+        let AccessToken {
+            id, organization, created_at, modified_at, label, expires_at, last_used_at, ..
+        } = token;
+        Self {
+            created_at: *created_at,
+            modified_at: *modified_at,
+            id: *id,
+            scopes: token.scopes().polar_names(),
+            expires_at: *expires_at,
+            comment: label,
+            last_used_at: *last_used_at,
+            organization_id: *organization,
+        }
+    }
+}
+
+/// A new token and its secret, which is never shown again.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OrganizationAccessTokenCreateResponse", transform = crate::api::openapi::all_fields_required)]
+pub(crate) struct AccessTokenCreated<'a> {
+    /// The token.
+    pub(super) organization_access_token: AccessTokenView<'a>,
+    /// Its secret.
+    pub(super) token: &'a str,
+}
+
+inline_schema! {
+    ScopeText => {"type": "string"},
+    ExpiresIn => {
+        "anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "format": "duration"}]
+    },
+}

@@ -1,0 +1,137 @@
+//! Handlers of the endpoints on webhooks.
+
+use super::view::{DeliveryView, EndpointView};
+use crate::api::call::Call;
+use crate::api::response;
+use crate::api::response::written;
+use crate::polar::errors::ErrorResponse;
+use crate::polar::page;
+use crate::polar::webhooks::wire::{
+    CodeClass, EndpointCreateBody, EndpointUpdateBody, EventTypeName, Instant, event_types,
+};
+use crate::wire::Uuid4;
+use axum::http::StatusCode;
+use axum::response::Response;
+use tenantry_app::TeamPermission;
+use tenantry_app::webhooks::{
+    WebhookEndpointCreate, WebhookEndpointDelete, WebhookEndpointUpdate, WebhookRedeliver, WebhookSecretReset,
+};
+use tenantry_core::ids::{OrganizationId, WebhookEndpointId, WebhookEventId};
+use tenantry_core::token::RequiredScope;
+use tenantry_core::webhook::{EndpointChange, NewEndpoint};
+use tenantry_store::WebhookDeliveryFilter;
+
+/// Whether the caller may see the secrets of endpoints.
+fn shows_secret(call: &Call) -> bool {
+    call.caller.as_ref().is_some_and(|caller| caller.allows(RequiredScope::new("webhooks:write")))
+}
+
+/// The organizations whose webhooks the caller may manage.
+fn manageable(call: &Call) -> Vec<OrganizationId> {
+    call.requester().organizations_with(TeamPermission::ManageOrganization).collect()
+}
+
+fn endpoint_id(call: &Call) -> Result<WebhookEndpointId, ErrorResponse> {
+    let mut input = call.input();
+    let id = input.path::<Uuid4>("id");
+    Ok(WebhookEndpointId::new(input.finish(id)?.0))
+}
+
+pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
+    let mut input = call.input();
+    let wanted = input.query_list::<Uuid4>("organization_id");
+    let page = page::read(&mut input);
+    let (wanted, page) = input.finish(wanted.zip(page))?;
+    let mut organizations = manageable(&call);
+    organizations.retain(|id| wanted.is_empty() || wanted.iter().any(|wanted| wanted.0 == id.uuid()));
+    let endpoints = call.app.webhook_endpoints(&organizations, page).await?;
+    Ok(page::answer(&endpoints, page, |endpoint| EndpointView::new(endpoint, shows_secret(&call))))
+}
+
+pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
+    let mut input = call.input();
+    let body = input.body::<EndpointCreateBody>();
+    let EndpointCreateBody { url, name, format, events, secret, organization_id } = input.finish(body)?;
+    let new = NewEndpoint {
+        url: url.0,
+        name,
+        format: format.0,
+        secret: secret.map(|secret| secret.0),
+        events: event_types(events),
+    };
+    let organization = organization_id.map(|id| OrganizationId::new(id.0));
+    let operation = WebhookEndpointCreate { by: call.requester(), organization, new };
+    Ok(call.write_once(operation, |made| written(StatusCode::CREATED, &EndpointView::open(made))).await?)
+}
+
+pub(super) async fn get(call: Call) -> Result<Response, ErrorResponse> {
+    let id = endpoint_id(&call)?;
+    let endpoint = call.app.webhook_endpoint(&call.requester(), id).await?;
+    Ok(response::json(StatusCode::OK, &EndpointView::new(&endpoint, shows_secret(&call))))
+}
+
+pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
+    let mut input = call.input();
+    let id = input.path::<Uuid4>("id");
+    let body = input.body::<EndpointUpdateBody>();
+    let (id, body) = input.finish(id.zip(body))?;
+    let EndpointUpdateBody { url, name, secret, format, events, enabled } = body;
+    let change = EndpointChange {
+        url: url.map(|url| url.0),
+        name: name.0,
+        format: format.map(|format| format.0),
+        secret: secret.map(|secret| secret.0),
+        events: events.map(event_types),
+        enabled,
+    };
+    let plain_http_hosts = std::sync::Arc::clone(call.app.plain_http_hosts());
+    let id = WebhookEndpointId::new(id.0);
+    let update = WebhookEndpointUpdate { by: call.requester(), id, change, plain_http_hosts };
+    let endpoint = call.app.write(update).await?;
+    Ok(response::json(StatusCode::OK, &EndpointView::new(&endpoint, shows_secret(&call))))
+}
+
+pub(super) async fn delete(call: Call) -> Result<Response, ErrorResponse> {
+    let id = endpoint_id(&call)?;
+    call.app.write(WebhookEndpointDelete { by: call.requester(), id }).await?;
+    Ok(response::empty(StatusCode::NO_CONTENT))
+}
+
+pub(super) async fn reset_secret(call: Call) -> Result<Response, ErrorResponse> {
+    let id = endpoint_id(&call)?;
+    let endpoint = call.app.write(WebhookSecretReset { by: call.requester(), id }).await?;
+    Ok(response::json(StatusCode::OK, &EndpointView::new(&endpoint, shows_secret(&call))))
+}
+
+pub(super) async fn deliveries(call: Call) -> Result<Response, ErrorResponse> {
+    let mut input = call.input();
+    let endpoints = input.query_list::<Uuid4>("endpoint_id");
+    let after = input.query::<Instant>("start_timestamp");
+    let before = input.query::<Instant>("end_timestamp");
+    let succeeded = input.query::<bool>("succeeded");
+    let class = input.query::<CodeClass>("http_code_class");
+    let kinds = input.query_list::<EventTypeName>("event_type");
+    let page = page::read(&mut input);
+    let parts = endpoints.zip(after).zip(before).zip(succeeded).zip(class).zip(kinds).zip(page);
+    let ((((((endpoints, after), before), succeeded), class), kinds), page) = input.finish(parts)?;
+    let filter = WebhookDeliveryFilter {
+        organizations: manageable(&call),
+        endpoints: endpoints.into_iter().map(|id| WebhookEndpointId::new(id.0)).collect(),
+        after: after.map(|instant| instant.0),
+        before: before.map(|instant| instant.0),
+        succeeded,
+        http_code_from: class.map(|class| class.0),
+        event_types: kinds.into_iter().map(|kind| kind.0).collect(),
+        query: call.query_value("query").filter(|query| !query.is_empty()).map(str::to_owned),
+    };
+    let deliveries = call.app.webhook_deliveries(&filter, page).await?;
+    Ok(page::answer(&deliveries, page, DeliveryView::from))
+}
+
+pub(super) async fn redeliver(call: Call) -> Result<Response, ErrorResponse> {
+    let mut input = call.input();
+    let id = input.path::<Uuid4>("id");
+    let id = WebhookEventId::new(input.finish(id)?.0);
+    let operation = WebhookRedeliver { by: call.requester(), id };
+    Ok(call.write_once(operation, |()| written(StatusCode::ACCEPTED, &())).await?)
+}

@@ -1,0 +1,166 @@
+//! Webhook endpoints and deliveries (docs/contracts/polar/webhooks.md, 9).
+
+mod handlers;
+pub(super) mod payload;
+pub(super) mod view;
+pub(super) mod wire;
+
+use serde_json::json;
+use tenantry_core::token::RequiredScope;
+
+use crate::api::access::Access;
+use crate::api::endpoint::{Endpoint, Method, Parameter, handler, schema};
+use crate::polar::page::{LIMIT, ListResource, PAGE};
+use view::{DeliveryView, EndpointView};
+use wire::{CODE_CLASSES, EndpointCreateBody, EndpointUpdateBody};
+
+const DELIVERIES: &[Parameter] = &[
+    PAGE,
+    LIMIT,
+    Parameter::query(
+        "endpoint_id",
+        || json!({"type": "array", "items": {"type": "string", "format": "uuid4"}}),
+        "To these endpoints.",
+    ),
+    Parameter::query(
+        "start_timestamp",
+        || json!({"type": "string", "format": "date-time"}),
+        "After this time.",
+    ),
+    Parameter::query(
+        "end_timestamp",
+        || json!({"type": "string", "format": "date-time"}),
+        "Before this time.",
+    ),
+    Parameter::query("succeeded", || json!({"type": "boolean"}), "Successful ones, or failed ones."),
+    Parameter::query(
+        "http_code_class",
+        || json!({"type": "string", "enum": CODE_CLASSES}),
+        "Attempts answered with a status of this class.",
+    ),
+    Parameter::query(
+        "event_type",
+        || json!({"type": "array", "items": {"type": "string"}}),
+        "For events of these types.",
+    ),
+    Parameter::query(
+        "query",
+        || json!({"type": "string"}),
+        "With this in their id, their event's id or their status.",
+    ),
+];
+const WEBHOOKS_OF: Parameter = Parameter::query(
+    "organization_id",
+    || json!({"type": "array", "items": {"type": "string", "format": "uuid4"}}),
+    "Of these organizations.",
+);
+const WEBHOOKS_READ: Access =
+    Access::Scoped(&[RequiredScope::new("webhooks:read"), RequiredScope::new("webhooks:write")]);
+const WEBHOOKS_WRITE: Access = Access::Scoped(&[RequiredScope::new("webhooks:write")]);
+
+/// The endpoints on this noun.
+pub(super) static ENDPOINTS: &[Endpoint] = &[
+    Endpoint {
+        parameters: &[PAGE, LIMIT, WEBHOOKS_OF],
+        response: Some(schema::<ListResource<EndpointView<'static>>>),
+        errors: &[422],
+        ..Endpoint::new(
+            Method::Get,
+            "/v1/webhooks/endpoints",
+            "webhooks:list_webhook_endpoints",
+            "List webhook endpoints",
+            WEBHOOKS_READ,
+            handler!(handlers::list),
+        )
+    },
+    Endpoint {
+        body: Some(schema::<EndpointCreateBody>),
+        returns_secret: true,
+        success: 201,
+        response: Some(schema::<EndpointView<'static>>),
+        errors: &[422],
+        ..Endpoint::new(
+            Method::Post,
+            "/v1/webhooks/endpoints",
+            "webhooks:create_webhook_endpoint",
+            "Create a webhook endpoint",
+            WEBHOOKS_WRITE,
+            handler!(handlers::create),
+        )
+    },
+    Endpoint {
+        response: Some(schema::<EndpointView<'static>>),
+        errors: &[404, 422],
+        ..Endpoint::new(
+            Method::Get,
+            "/v1/webhooks/endpoints/{id}",
+            "webhooks:get_webhook_endpoint",
+            "Get a webhook endpoint",
+            WEBHOOKS_READ,
+            handler!(handlers::get),
+        )
+    },
+    Endpoint {
+        body: Some(schema::<EndpointUpdateBody>),
+        response: Some(schema::<EndpointView<'static>>),
+        errors: &[404, 422],
+        ..Endpoint::new(
+            Method::Patch,
+            "/v1/webhooks/endpoints/{id}",
+            "webhooks:update_webhook_endpoint",
+            "Update a webhook endpoint",
+            WEBHOOKS_WRITE,
+            handler!(handlers::update),
+        )
+    },
+    Endpoint {
+        success: 204,
+        errors: &[404, 422],
+        ..Endpoint::new(
+            Method::Delete,
+            "/v1/webhooks/endpoints/{id}",
+            "webhooks:delete_webhook_endpoint",
+            "Delete a webhook endpoint",
+            WEBHOOKS_WRITE,
+            handler!(handlers::delete),
+        )
+    },
+    Endpoint {
+        response: Some(schema::<EndpointView<'static>>),
+        errors: &[404, 422],
+        ..Endpoint::new(
+            Method::Patch,
+            "/v1/webhooks/endpoints/{id}/secret",
+            "webhooks:reset_webhook_endpoint_secret",
+            "Give a webhook endpoint a new secret",
+            WEBHOOKS_WRITE,
+            handler!(handlers::reset_secret),
+        )
+    },
+    Endpoint {
+        parameters: DELIVERIES,
+        response: Some(schema::<ListResource<DeliveryView<'static>>>),
+        errors: &[422],
+        ..Endpoint::new(
+            Method::Get,
+            "/v1/webhooks/deliveries",
+            "webhooks:list_webhook_deliveries",
+            "List the attempts to deliver webhooks",
+            WEBHOOKS_READ,
+            handler!(handlers::deliveries),
+        )
+    },
+    Endpoint {
+        success: 202,
+        response: Some(schema::<()>),
+        errors: &[404, 422],
+        ..Endpoint::new(
+            Method::Post,
+            "/v1/webhooks/events/{id}/redeliver",
+            "webhooks:redeliver_webhook_event",
+            "Deliver a webhook event once more",
+            WEBHOOKS_WRITE,
+            handler!(handlers::redeliver),
+        )
+    },
+];

@@ -1,0 +1,163 @@
+//! Response types of webhook endpoints and deliveries.
+
+use crate::polar::version;
+use crate::polar::webhooks::wire::{EventTypeName, FormatName};
+use crate::wire::Uuid4;
+use schemars::JsonSchema;
+use serde::Serialize;
+use tenantry_core::Timestamp;
+use tenantry_core::ids::{OrganizationId, WebhookDeliveryId, WebhookEndpointId, WebhookEventId};
+use tenantry_core::webhook::{EventState, EventType, WebhookEndpoint};
+use tenantry_store::WebhookDeliveryShown;
+
+/// What stands in place of a secret for who may not write.
+pub(super) const MASKED: &str = "whsec_********";
+
+/// A webhook endpoint.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "WebhookEndpoint", transform = crate::api::openapi::all_fields_required)]
+pub(crate) struct EndpointView<'a> {
+    /// When the endpoint was created.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub(super) created_at: Timestamp,
+    /// When it last changed.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub(super) modified_at: Option<Timestamp>,
+    /// The endpoint's id.
+    #[schemars(with = "Uuid4")]
+    pub(super) id: WebhookEndpointId,
+    /// Where requests go.
+    pub(super) url: &'a str,
+    /// Display name.
+    pub(super) name: Option<&'a str>,
+    /// What requests look like.
+    #[schemars(with = "FormatName")]
+    pub(super) format: &'static str,
+    /// What requests are signed with; masked for tokens without `webhooks:write`.
+    pub(super) secret: &'a str,
+    /// The organization.
+    #[schemars(with = "Uuid4")]
+    pub(super) organization_id: OrganizationId,
+    /// What it is told of.
+    #[schemars(with = "Vec<EventTypeName>")]
+    pub(super) events: &'a [EventType],
+    /// Whether it is told anything.
+    pub(super) enabled: bool,
+    /// Why the server switched it off, when it did.
+    pub(super) disabled_reason: Option<&'a str>,
+    /// The version of the API that requests speak.
+    pub(super) api_version: &'static str,
+    /// Always true.
+    pub(super) uses_standard_webhook_signature: bool,
+}
+
+impl<'a> EndpointView<'a> {
+    /// The endpoint; its secret is masked unless `shows_secret`.
+    pub(super) fn new(endpoint: &'a WebhookEndpoint, shows_secret: bool) -> Self {
+        let open = Self::open(endpoint);
+        Self { secret: if shows_secret { open.secret } else { MASKED }, ..open }
+    }
+
+    /// The endpoint with its secret.
+    pub(super) fn open(endpoint: &'a WebhookEndpoint) -> Self {
+        Self {
+            created_at: endpoint.created_at,
+            modified_at: endpoint.modified_at,
+            id: endpoint.id,
+            url: endpoint.url.as_str(),
+            name: endpoint.name.as_deref(),
+            format: endpoint.format.as_str(),
+            secret: endpoint.secret.as_ref().map_or(MASKED, |secret| secret.as_str()),
+            organization_id: endpoint.organization,
+            events: &endpoint.events,
+            enabled: endpoint.enabled,
+            disabled_reason: endpoint.disabled_reason.as_deref(),
+            api_version: version::DEFAULT,
+            uses_standard_webhook_signature: true,
+        }
+    }
+}
+
+/// An event, as its deliveries show it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "WebhookEvent", transform = crate::api::openapi::all_fields_required)]
+pub(super) struct EventView<'a> {
+    /// When it happened.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub(super) created_at: Timestamp,
+    /// When its delivery last came further.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub(super) modified_at: Option<Timestamp>,
+    /// The event's id, also in the header `webhook-id`.
+    #[schemars(with = "Uuid4")]
+    pub(super) id: WebhookEventId,
+    /// The status that the last attempt was answered with.
+    pub(super) last_http_code: Option<u16>,
+    /// Whether the receiver took it; `null` until that is settled.
+    pub(super) succeeded: Option<bool>,
+    /// Whether it was given up because its endpoint was disabled or deleted.
+    pub(super) skipped: bool,
+    /// What was sent; `null` once it is archived.
+    pub(super) payload: Option<&'a str>,
+    /// What happened.
+    #[serde(rename = "type")]
+    #[schemars(with = "EventTypeName")]
+    pub(super) event_type: EventType,
+    /// Whether what was sent is no longer there.
+    pub(super) is_archived: bool,
+    /// The version of the API that it speaks.
+    pub(super) api_version: &'static str,
+}
+
+/// An attempt to deliver an event.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "WebhookDelivery", transform = crate::api::openapi::all_fields_required)]
+pub(crate) struct DeliveryView<'a> {
+    /// When the attempt ended.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub(super) created_at: Timestamp,
+    /// Always `null`.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub(super) modified_at: (),
+    /// The attempt's id.
+    #[schemars(with = "Uuid4")]
+    pub(super) id: WebhookDeliveryId,
+    /// Whether the receiver took the event.
+    pub(super) succeeded: bool,
+    /// The status it answered.
+    pub(super) http_code: Option<u16>,
+    /// The beginning of its answer, or why there is none.
+    pub(super) response: Option<&'a str>,
+    /// The event.
+    pub(super) webhook_event: EventView<'a>,
+}
+
+impl<'a> From<&'a WebhookDeliveryShown> for DeliveryView<'a> {
+    fn from(shown: &'a WebhookDeliveryShown) -> Self {
+        let delivery = &shown.delivery;
+        Self {
+            created_at: delivery.created_at,
+            modified_at: (),
+            id: delivery.id,
+            succeeded: delivery.succeeded,
+            http_code: delivery.http_code,
+            response: delivery.response.as_deref(),
+            webhook_event: EventView {
+                created_at: shown.event_created_at,
+                modified_at: shown.event_modified_at,
+                id: delivery.event,
+                last_http_code: shown.last_http_code,
+                succeeded: match shown.state {
+                    EventState::Succeeded => Some(true),
+                    EventState::Failed => Some(false),
+                    EventState::Pending | EventState::Skipped => None,
+                },
+                skipped: shown.state == EventState::Skipped,
+                payload: shown.payload.as_deref(),
+                event_type: shown.event_type,
+                is_archived: shown.is_archived,
+                api_version: version::DEFAULT,
+            },
+        }
+    }
+}

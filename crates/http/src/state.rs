@@ -1,0 +1,20 @@
+//! State that every request shares.
+
+use std::sync::Arc;
+
+use tenantry_app::App;
+
+use crate::health::Health;
+use crate::limits::Limits;
+use crate::pipeline::rate_limit::RateLimiters;
+
+/// State that every request shares.
+pub(crate) struct AppState {
+    pub(crate) app: Arc<App>,
+    pub(crate) limits: Limits,
+    /// Absent when callers are not limited.
+    pub(crate) rate_limiters: Option<RateLimiters>,
+    pub(crate) health: Arc<Health>,
+    /// The base URL of the portal's pages.
+    pub(crate) portal_url: Arc<str>,
+}
