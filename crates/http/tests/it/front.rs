@@ -83,7 +83,7 @@ async fn who_asks_often_whether_the_server_is_ready_does_not_ask_the_database() 
     app.anonymous().get("/readyz").await.expect(200);
     app.change("ALTER TABLE installation RENAME TO mislaid");
     assert_eq!(app.anonymous().get("/readyz").await.expect(200).body, json!({"status": "ok"}));
-    app.front.drain();
+    app.gateway.drain();
     app.anonymous().get("/readyz").await.expect(503);
 }
 
@@ -91,7 +91,7 @@ async fn who_asks_often_whether_the_server_is_ready_does_not_ask_the_database() 
 async fn a_server_about_to_stop_is_not_ready_and_answers_all_the_same() {
     let app = App::new();
     assert_eq!(app.anonymous().get("/healthz").await.expect(200).header("connection"), None);
-    app.front.drain();
+    app.gateway.drain();
     assert_eq!(app.anonymous().get("/readyz").await.expect(503).body, json!({"status": "draining"}));
     let alive = app.anonymous().get("/healthz").await.expect(200);
     assert_eq!(alive.header("connection"), Some("close"));

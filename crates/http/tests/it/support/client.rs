@@ -108,7 +108,7 @@ impl<'a> Client<'a> {
             request = request.header(name, value.as_slice());
         }
         let request = request.body(Body::from(body.into())).unwrap();
-        let (parts, body) = self.app.front.answer(request, self.peer).await.into_parts();
+        let (parts, body) = self.app.gateway.answer(request, self.peer).await.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         let answer = Answer {
             request: format!("{method} {path}"),
