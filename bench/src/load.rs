@@ -1,6 +1,7 @@
-//! The load generator: a number of keep-alive HTTP/1.1 connections, each with one request under way,
-//! driven from one thread. It does as little as it can, because it shares the processor with what it
-//! measures. It talks to loopback addresses only.
+//! The load generator: keep-alive HTTP/1.1 connections with one request in flight on each, in one thread.
+//!
+//! It does little work for each request, because it shares the processors with the server that it measures.
+//! It connects to loopback addresses only.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,27 +14,29 @@ use tokio::task::JoinSet;
 
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// Stands in a request for a number that no other request has.
+/// Placeholder in a request for a number that no other request has.
 const NUMBER: &str = "{n}";
-/// Digits of that number; always all of them, so that a request keeps its length.
+/// Digits of that number. It is padded with zeros, so that the length of a request does not change.
 const DIGITS: usize = 12;
+/// The number of different numbers: 10 to the power of `DIGITS`.
 const NUMBERS: u128 = 1_000_000_000_000;
-/// Scatters the numbers without repeating one, as it has no divisor in common with how many there are:
-/// real addresses do not come in order either, and an index is cheap to append to.
+/// Factor that puts the numbers into a scattered order, because real e-mail addresses are not in ascending
+/// order and inserts in ascending order are cheap. It is coprime with `NUMBERS`, so that no number repeats.
 const SCATTER: u128 = 618_033_988_749;
-/// How long a server may take for one answer.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The longest time for one answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A request that can be sent again and again, and to whom.
+/// A request that can be sent repeatedly, and the address of its server.
 #[derive(Clone)]
 pub struct Request {
     address: SocketAddr,
     bytes: Vec<u8>,
+    /// Offsets of the numbers in `bytes`.
     numbers: Vec<usize>,
 }
 
 impl Request {
-    /// `headers` are whole lines, such as `Accept: */*`. Path, headers and body may hold `{n}`.
+    /// `headers` are whole lines, such as `Accept: */*`. Path, headers and body may contain `{n}`.
     pub fn new(method: &str, url: &str, body: &str, headers: &[&str]) -> Result<Self, Error> {
         let rest = url.strip_prefix("http://").ok_or_else(|| format!("{url}: not an http URL"))?;
         let (host, path) = rest.split_once('/').ok_or_else(|| format!("{url}: no path"))?;
@@ -57,7 +60,8 @@ impl Request {
         Ok(Self { address, bytes: text.replace(NUMBER, &zeros).into_bytes(), numbers })
     }
 
-    fn number(&mut self, numbers: &AtomicU64) {
+    /// Puts the next number into the request.
+    fn set_number(&mut self, numbers: &AtomicU64) {
         if self.numbers.is_empty() {
             return;
         }
@@ -71,21 +75,21 @@ impl Request {
     }
 }
 
-/// How hard to press.
+/// The parameters of a measurement.
 #[derive(Clone, Copy)]
 pub struct Load {
     pub connections: usize,
     pub duration: Duration,
-    /// Time before that, which is not counted.
+    /// Time before `duration` whose answers are not counted.
     pub warm_up: Duration,
 }
 
-/// What came of it.
-pub struct Measure {
+/// The result of a measurement.
+pub struct Measurement {
     pub per_second: f64,
     pub p50_ms: f64,
     pub p99_ms: f64,
-    /// Answers that were not 2xx, and connections that broke.
+    /// Answers other than 2xx, and broken connections.
     pub failures: u64,
     pub first_failure: Option<String>,
 }
@@ -93,14 +97,18 @@ pub struct Measure {
 /// Sends one request and fails unless the answer is a 2xx.
 pub async fn probe(request: &Request, numbers: &AtomicU64) -> Result<(), Error> {
     let mut request = request.clone();
-    request.number(numbers);
+    request.set_number(numbers);
     let mut connection = Connection::open(request.address).await?;
-    let status = tokio::time::timeout(PATIENCE, connection.exchange(&request.bytes)).await??;
+    let status = tokio::time::timeout(ANSWER_TIMEOUT, connection.exchange(&request.bytes)).await??;
     if is_success(status) { Ok(()) } else { Err(connection.answer().into()) }
 }
 
-/// Puts `load` on the server of `requests`, which are shared out among the connections, and measures it.
-pub async fn measure(requests: &[Request], load: Load, numbers: &Arc<AtomicU64>) -> Result<Measure, Error> {
+/// Sends `requests`, which are distributed over the connections, for the time that `load` says.
+pub async fn measure(
+    requests: &[Request],
+    load: Load,
+    numbers: &Arc<AtomicU64>,
+) -> Result<Measurement, Error> {
     let mut connections = Vec::with_capacity(load.connections);
     for request in requests.iter().cycle().take(load.connections) {
         connections.push((Connection::open(request.address).await?, request.clone()));
@@ -109,71 +117,74 @@ pub async fn measure(requests: &[Request], load: Load, numbers: &Arc<AtomicU64>)
     let until = from + load.duration;
     let mut running = JoinSet::new();
     for (connection, request) in connections {
-        running.spawn(press(connection, request, Arc::clone(numbers), from, until));
+        running.spawn(send_repeatedly(connection, request, Arc::clone(numbers), from, until));
     }
     let all = async {
-        let mut tallies = Vec::with_capacity(load.connections);
-        while let Some(tally) = running.join_next().await {
-            tallies.push(tally?);
+        let mut results = Vec::with_capacity(load.connections);
+        while let Some(result) = running.join_next().await {
+            results.push(result?);
         }
-        Ok::<_, Error>(tallies)
+        Ok::<_, Error>(results)
     };
-    let tallies = tokio::time::timeout(load.warm_up + load.duration + PATIENCE, all).await??;
-    Ok(summary(tallies, load.duration))
+    let results = tokio::time::timeout(load.warm_up + load.duration + ANSWER_TIMEOUT, all).await??;
+    Ok(summary(results, load.duration))
 }
 
+/// The measurements of one connection.
 #[derive(Default)]
-struct Tally {
+struct ConnectionResult {
+    /// Durations of the counted answers, in microseconds.
     micros: Vec<u32>,
     failures: u64,
     first_failure: Option<String>,
 }
 
-async fn press(
+/// Sends a request on one connection, again as soon as it is answered, until `until`. Counts from `from`.
+async fn send_repeatedly(
     mut connection: Connection,
     mut request: Request,
     numbers: Arc<AtomicU64>,
     from: Instant,
     until: Instant,
-) -> Tally {
-    let mut tally = Tally::default();
+) -> ConnectionResult {
+    let mut result = ConnectionResult::default();
     let mut sent = Instant::now();
     while sent < until {
-        request.number(&numbers);
+        request.set_number(&numbers);
         let outcome = connection.exchange(&request.bytes).await;
         let answered = Instant::now();
         match outcome {
             Ok(status) if is_success(status) => {
                 if (from..until).contains(&answered) {
                     let micros = answered.duration_since(sent).as_micros();
-                    tally.micros.push(u32::try_from(micros).unwrap_or(u32::MAX));
+                    result.micros.push(u32::try_from(micros).unwrap_or(u32::MAX));
                 }
             }
             Ok(_) => {
-                tally.failures += 1;
-                tally.first_failure.get_or_insert_with(|| connection.answer());
+                result.failures += 1;
+                result.first_failure.get_or_insert_with(|| connection.answer());
             }
             Err(error) => {
-                tally.failures += 1;
-                tally.first_failure.get_or_insert_with(|| error.to_string());
+                result.failures += 1;
+                result.first_failure.get_or_insert_with(|| error.to_string());
                 break;
             }
         }
         sent = answered;
     }
-    tally
+    result
 }
 
-fn summary(tallies: Vec<Tally>, duration: Duration) -> Measure {
-    let failures = tallies.iter().map(|tally| tally.failures).sum();
-    let first_failure = tallies.iter().find_map(|tally| tally.first_failure.clone());
-    let mut micros: Vec<u32> = tallies.into_iter().flat_map(|tally| tally.micros).collect();
+fn summary(results: Vec<ConnectionResult>, duration: Duration) -> Measurement {
+    let failures = results.iter().map(|result| result.failures).sum();
+    let first_failure = results.iter().find_map(|result| result.first_failure.clone());
+    let mut micros: Vec<u32> = results.into_iter().flat_map(|result| result.micros).collect();
     micros.sort_unstable();
     let at = |percent: usize| {
         let index = (micros.len() * percent / 100).min(micros.len().saturating_sub(1));
         micros.get(index).map_or(f64::NAN, |micros| f64::from(*micros) / 1_000.0)
     };
-    Measure {
+    Measurement {
         per_second: micros.len() as f64 / duration.as_secs_f64(),
         p50_ms: at(50),
         p99_ms: at(99),
@@ -188,7 +199,7 @@ fn is_success(status: u16) -> bool {
 
 struct Connection {
     stream: TcpStream,
-    /// The last answer.
+    /// The bytes of the last answer.
     buffer: Vec<u8>,
 }
 
@@ -199,7 +210,7 @@ impl Connection {
         Ok(Self { stream, buffer: Vec::with_capacity(16 << 10) })
     }
 
-    /// Sends a request, reads the whole answer, tells its status.
+    /// Sends a request, reads the whole answer, and returns its status.
     async fn exchange(&mut self, request: &[u8]) -> Result<u16, Error> {
         self.stream.write_all(request).await?;
         self.buffer.clear();
@@ -207,7 +218,7 @@ impl Connection {
             if self.stream.read_buf(&mut self.buffer).await? == 0 {
                 return Err("the server closed the connection".into());
             }
-            if let Some((status, length)) = head(&self.buffer)?
+            if let Some((status, length)) = parse_head(&self.buffer)?
                 && self.buffer.len() >= length
             {
                 return Ok(status);
@@ -220,19 +231,20 @@ impl Connection {
     }
 }
 
-/// The status of an answer and the length of all of it, once its head is there.
-fn head(answer: &[u8]) -> Result<Option<(u16, usize)>, Error> {
+/// The status and the total length of an answer, or `None` while its head is incomplete.
+fn parse_head(answer: &[u8]) -> Result<Option<(u16, usize)>, Error> {
     let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
     let text = std::str::from_utf8(answer.get(..end).unwrap_or_default())?;
     let mut lines = text.split("\r\n");
-    let status: u16 = lines.next().and_then(|line| line.get(9..12)).ok_or("no status line")?.parse()?;
+    let status: u16 =
+        lines.next().and_then(|line| line.get(9..12)).ok_or("the answer has no status line")?.parse()?;
     let length = lines
         .filter_map(|line| line.split_once(':'))
         .find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
     let length = match length {
         Some((_, length)) => length.trim().parse()?,
         None if status == 204 => 0,
-        None => return Err("an answer without Content-Length".into()),
+        None => return Err("the answer has no Content-Length".into()),
     };
     Ok(Some((status, end + 4 + length)))
 }

@@ -1,6 +1,8 @@
-//! Measures servers side by side. The plan is read from standard input, a request a line, its fields
-//! parted by tabs: scenario, target, method, URL, body (may be empty), headers. Lines of a scenario stand
-//! together, and in it those of a target, which are shared out among the connections. `bench/run` starts the servers and writes the plan.
+//! Measures several servers with the same scenarios. `bench/run` starts the servers and writes the plan.
+//!
+//! The plan is on standard input, one request in each line. Its fields are separated by tabs: scenario,
+//! target (the server), method, URL, body (may be empty), headers. The lines of a scenario are adjacent, and
+//! within it those of a target. The requests of a target are distributed over the connections.
 
 mod load;
 mod report;
@@ -14,10 +16,9 @@ use std::time::Duration;
 use load::{Error, Load, Request};
 use report::{Floor, Scenario};
 
-/// Bounds of what may be asked for.
-const MOST_CONNECTIONS: usize = 1_024;
-const MOST_SECONDS: f64 = 120.0;
-const MOST_ROUNDS: usize = 25;
+const MAX_CONNECTIONS: usize = 1_024;
+const MAX_SECONDS: f64 = 120.0;
+const MAX_ROUNDS: usize = 25;
 const WARM_UP: Duration = Duration::from_millis(500);
 
 struct Options {
@@ -33,20 +34,20 @@ impl Options {
         let load = Load { connections: 32, duration: Duration::from_secs(5), warm_up: WARM_UP };
         let mut options = Self { load, rounds: 3, members: 0, floors: Vec::new(), save: None };
         while let Some(name) = arguments.next() {
-            let value = arguments.next().ok_or_else(|| format!("{name} wants a value"))?;
+            let value = arguments.next().ok_or_else(|| format!("{name}: a value is missing"))?;
             match name.as_str() {
                 "--connections" => {
-                    options.load.connections = within(&name, value.parse()?, 1, MOST_CONNECTIONS)?
+                    options.load.connections = within(&name, value.parse()?, 1, MAX_CONNECTIONS)?
                 }
                 "--seconds" => {
-                    let seconds = within(&name, value.parse()?, 0.1, MOST_SECONDS)?;
+                    let seconds = within(&name, value.parse()?, 0.1, MAX_SECONDS)?;
                     options.load.duration = Duration::from_secs_f64(seconds);
                 }
-                "--rounds" => options.rounds = within(&name, value.parse()?, 1, MOST_ROUNDS)?,
+                "--rounds" => options.rounds = within(&name, value.parse()?, 1, MAX_ROUNDS)?,
                 "--members" => options.members = value.parse()?,
                 "--floor" => options.floors = Floor::parse_all(&value)?,
                 "--save" => options.save = Some(value),
-                _ => return Err(format!("{name}: unknown").into()),
+                _ => return Err(format!("{name}: unknown option").into()),
             }
         }
         Ok(options)
@@ -54,16 +55,20 @@ impl Options {
 }
 
 fn within<T: PartialOrd + std::fmt::Display>(name: &str, value: T, low: T, high: T) -> Result<T, Error> {
-    if value >= low && value <= high { Ok(value) } else { Err(format!("{name}: {low} to {high}").into()) }
+    if value >= low && value <= high {
+        Ok(value)
+    } else {
+        Err(format!("{name}: expected {low} to {high}, got {value}").into())
+    }
 }
 
-/// Requests of one scenario, by target.
+/// The requests of one scenario, by target.
 struct Plan {
     scenario: String,
     targets: Vec<(String, Vec<Request>)>,
 }
 
-fn plans(text: &str) -> Result<Vec<Plan>, Error> {
+fn parse_plans(text: &str) -> Result<Vec<Plan>, Error> {
     let mut plans: Vec<Plan> = Vec::new();
     for line in text.lines() {
         let mut fields = line.split('\t');
@@ -80,17 +85,17 @@ fn plans(text: &str) -> Result<Vec<Plan>, Error> {
             _ => targets.push((target, vec![request])),
         }
     }
-    if plans.is_empty() { Err("an empty plan".into()) } else { Ok(plans) }
+    if plans.is_empty() { Err("the plan on standard input is empty".into()) } else { Ok(plans) }
 }
 
-/// Measures every target once a round. A round begins with another target than the one before, so that
-/// none always follows the same neighbour.
+/// Measures every target once in each round. Each round begins with the next target, so that no target
+/// always runs at the same position.
 async fn run(plan: &Plan, options: &Options, numbers: &Arc<AtomicU64>) -> Result<Scenario, Error> {
     let Plan { scenario, targets } = plan;
     for (target, requests) in targets {
         for request in requests {
             let probed = load::probe(request, numbers).await;
-            probed.map_err(|error| format!("{scenario}: {target} answered:\n{error}"))?;
+            probed.map_err(|error| format!("{scenario}: the first request to {target} failed:\n{error}"))?;
         }
     }
     let mut measured: Vec<_> = targets.iter().map(|(name, _)| (name.clone(), Vec::new())).collect();
@@ -114,7 +119,7 @@ async fn compare() -> Result<(), Error> {
     std::io::stdin().read_to_string(&mut text)?;
     let numbers = Arc::new(AtomicU64::new(1));
     let mut scenarios = Vec::new();
-    for plan in plans(&text)? {
+    for plan in parse_plans(&text)? {
         let scenario = run(&plan, &options, &numbers).await?;
         println!("{}", scenario.table());
         scenarios.push(scenario);

@@ -1,12 +1,14 @@
-//! Fills the product's database faster than its clients could. It knows of the product's schema what it
-//! needs to: the members, and the two places where they are counted. The product must be stopped.
+//! Adds members to tenantry's SQLite database with SQL, which is faster than through its API.
+//!
+//! It depends on the schema of the members and of the two places where they are counted. The server must be
+//! stopped.
 
 use rusqlite::params;
 
 use crate::Error;
 use crate::prototype::connect;
 
-/// Copies the newest plain member, `members` times, and counts the copies in.
+/// Copies the newest plain member `count` times and updates the member counts.
 pub fn members(path: &str, count: u64) -> Result<(), Error> {
     let mut connection = connect(path)?;
     let transaction = connection.transaction()?;
@@ -24,16 +26,18 @@ pub fn members(path: &str, count: u64) -> Result<(), Error> {
         copy.execute(params![row, earlier.to_be_bytes(), format!("preloaded-{number}@example.com")])?;
     }
     drop(copy);
-    let counted = [
+    let counters = [
         "UPDATE customers SET member_count = member_count + ?2
          WHERE (organization_id, id) = (SELECT organization_id, customer_id FROM members WHERE rowid = ?1)",
         "UPDATE tallies SET total = total + ?2
          WHERE rowid = (SELECT tallies.rowid FROM tallies JOIN members USING (organization_id)
                         WHERE members.rowid = ?1 AND subject = 'members' AND total > 0 LIMIT 1)",
     ];
-    for sql in counted {
+    for sql in counters {
         if transaction.execute(sql, params![row, i64::try_from(count)?])? != 1 {
-            return Err("the schema has changed: what a preload must count is not where it was".into());
+            return Err(
+                "a member count was not found: the schema has changed since this preload was written".into(),
+            );
         }
     }
     Ok(transaction.commit()?)

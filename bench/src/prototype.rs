@@ -1,7 +1,7 @@
-//! The least that a server over SQLite does: one table with three unique indexes, no authentication.
+//! A minimal server over SQLite: one table with three unique indexes, without authentication.
 //!
-//! It reads on the thread that serves the request, and writes on one thread that commits all that is
-//! queued at once. SQLite writes its log back as it does by default.
+//! Reads run on the thread that serves the request. Writes run on one writer thread, which inserts everything
+//! that is queued and commits once (group commit). Checkpoints are SQLite's default ones.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -21,8 +21,9 @@ use uuid::Uuid;
 
 use crate::Error;
 
-/// Inserts that one commit may serve, and that may wait for it.
+/// The most inserts in one commit.
 const BATCH: usize = 512;
+/// The most inserts that wait for the writer thread; more are refused with 503.
 const QUEUE: usize = 8_192;
 
 const SCHEMA: &str = "
@@ -108,7 +109,7 @@ struct Prototype {
 }
 
 thread_local! {
-    /// This thread's connection for reading.
+    /// The connection on which this thread reads.
     static READER: RefCell<Option<Connection>> = const { RefCell::new(None) };
 }
 
@@ -149,7 +150,7 @@ fn failed(error: impl std::fmt::Display) -> Response {
     (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response()
 }
 
-/// A connection set up like the product's.
+/// Opens a connection with the same settings as tenantry.
 pub fn connect(path: impl AsRef<Path>) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -175,7 +176,7 @@ fn write_all(connection: &Connection, jobs: &Receiver<Job>) -> rusqlite::Result<
     Ok(())
 }
 
-/// The routes, over a new database at `path` with so many members.
+/// The routes of the prototype, over a new database at `path` that gets `members` members.
 pub fn routes(path: String, members: u64) -> Result<Router, Error> {
     let mut connection = connect(&path)?;
     connection.execute_batch(SCHEMA)?;

@@ -1,7 +1,7 @@
-//! What the product is compared with, and what prepares the comparison:
-//! - `reference ceiling`: a constant answer, the most that HTTP gives here;
-//! - `reference prototype DATABASE MEMBERS`: the least that a server over SQLite does;
-//! - `reference preload DATABASE MEMBERS`: fills the product's own database.
+//! The reference servers that tenantry is compared with, and the preload of its database:
+//! - `reference ceiling`: a server with a constant answer, the most that HTTP allows on this machine
+//! - `reference prototype DATABASE MEMBERS`: a minimal server over SQLite
+//! - `reference preload DATABASE MEMBERS`: adds members to tenantry's database
 
 mod preload;
 mod prototype;
@@ -17,7 +17,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// Bytes of the constant answer.
+/// The size of the constant answer in bytes.
 const CONSTANT: usize = 330;
 
 #[tokio::main]

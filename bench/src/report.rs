@@ -1,46 +1,46 @@
-//! What the rounds come to: medians, ratios, floors.
+//! Medians, ratios and floors of the measurements.
 //!
-//! A ratio is taken inside each round, between measurements made seconds apart, and the median of those
-//! is shown with the lowest and the highest: a machine that is slower in one round is so for all.
+//! A ratio compares two measurements of one round, which are seconds apart, so that a machine that is slower in
+//! that round affects both. The report shows the median ratio of the rounds with the lowest and the highest.
 
 use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
-use crate::load::{Error, Load, Measure};
+use crate::load::{Error, Load, Measurement};
 
-/// The target that floors are about, and what they compare it with.
+/// The target whose ratio to `BASELINE` a floor limits.
 const SUBJECT: &str = "tenantry";
-const FLOOR_OF: &str = "prototype";
-/// What the targets after it in a scenario are compared with.
-const COMPARED_WITH: [&str; 3] = ["ceiling", FLOOR_OF, SUBJECT];
+const BASELINE: &str = "prototype";
+/// The targets that later targets of a scenario are compared with.
+const COMPARED_WITH: [&str; 3] = ["ceiling", BASELINE, SUBJECT];
 
-/// One scenario's measurements.
+/// The measurements of one scenario.
 pub struct Scenario {
     pub name: String,
-    /// By target, one a round.
-    pub targets: Vec<(String, Vec<Measure>)>,
+    /// By target, one measurement for each round.
+    pub targets: Vec<(String, Vec<Measurement>)>,
 }
 
 impl Scenario {
-    fn of(&self, target: &str) -> Option<&[Measure]> {
+    fn of(&self, target: &str) -> Option<&[Measurement]> {
         self.targets.iter().find(|(name, _)| name == target).map(|(_, rounds)| rounds.as_slice())
     }
 
-    /// Median, lowest and highest of the ratio of a target's requests per second to those of one that
-    /// stands before it.
+    /// The median, lowest and highest ratio of a target's requests per second to those of an earlier target.
+    /// `None` when one of them is missing, or `other` is not before `target`.
     fn ratio(&self, target: &str, other: &str) -> Option<(f64, f64, f64)> {
-        let place = |name: &str| self.targets.iter().position(|(target, _)| target == name);
-        if place(other)? >= place(target)? {
+        let position = |name: &str| self.targets.iter().position(|(target, _)| target == name);
+        if position(other)? >= position(target)? {
             return None;
         }
         let pairs = self.of(target)?.iter().zip(self.of(other)?);
         let mut ratios: Vec<f64> = pairs.map(|(one, two)| one.per_second / two.per_second).collect();
         ratios.sort_by(f64::total_cmp);
-        Some((middle(&ratios), *ratios.first()?, *ratios.last()?))
+        Some((median_of_sorted(&ratios), *ratios.first()?, *ratios.last()?))
     }
 
-    /// The table that a person reads.
+    /// The scenario as a text table.
     pub fn table(&self) -> String {
         let mut text =
             format!("{:<20}{:>11}{:>9}{:>9}{:>8}", self.name, "requests/s", "p50 ms", "p99 ms", "errors");
@@ -59,7 +59,7 @@ impl Scenario {
             for other in COMPARED_WITH {
                 let shown = self
                     .ratio(target, other)
-                    .map(|(middle, low, high)| format!("{middle:.2} ({low:.2}-{high:.2})"));
+                    .map(|(median, low, high)| format!("{median:.2} ({low:.2}-{high:.2})"));
                 text += &format!("{:>20}", shown.as_deref().unwrap_or("-"));
             }
         }
@@ -67,7 +67,7 @@ impl Scenario {
     }
 
     fn json(&self) -> Value {
-        let target = |(name, rounds): &(String, Vec<Measure>)| {
+        let target = |(name, rounds): &(String, Vec<Measurement>)| {
             let ratios = COMPARED_WITH.into_iter().filter_map(|other| {
                 let (median, low, high) = self.ratio(name, other)?;
                 Some((other.to_owned(), json!({ "median": median, "low": low, "high": high })))
@@ -86,7 +86,7 @@ impl Scenario {
         Value::Object(self.targets.iter().map(target).collect())
     }
 
-    /// Why this scenario's figures cannot be trusted, if so.
+    /// The first failed target with its first failure. The figures of the scenario are then meaningless.
     pub fn failure(&self) -> Option<String> {
         let (target, rounds) = self.targets.iter().find(|(_, rounds)| failures(rounds) > 0)?;
         let first = rounds.iter().find_map(|measure| measure.first_failure.as_deref()).unwrap_or_default();
@@ -94,7 +94,7 @@ impl Scenario {
     }
 }
 
-/// Everything measured, as JSON.
+/// All measurements as JSON.
 pub fn json(scenarios: &[Scenario], load: Load, rounds: usize, members: u64) -> Value {
     json!({
         "connections": load.connections,
@@ -109,46 +109,47 @@ pub fn json(scenarios: &[Scenario], load: Load, rounds: usize, members: u64) -> 
     })
 }
 
-/// The lowest ratio to the prototype that a scenario may have.
+/// The lowest accepted ratio of tenantry to the prototype in a scenario.
 pub struct Floor {
     pub scenario: String,
     pub ratio: f64,
 }
 
 impl Floor {
-    /// Reads `create_member=0.5,get_member=0.5`.
+    /// Parses a list such as `create_member=0.5,get_member=0.5`.
     pub fn parse_all(text: &str) -> Result<Vec<Self>, Error> {
         let parse = |part: &str| {
-            let (scenario, ratio) = part.split_once('=').ok_or_else(|| format!("{part}: not NAME=RATIO"))?;
+            let (scenario, ratio) =
+                part.split_once('=').ok_or_else(|| format!("{part}: expected SCENARIO=RATIO"))?;
             Ok(Self { scenario: scenario.to_owned(), ratio: ratio.parse()? })
         };
         text.split(',').map(parse).collect()
     }
 
-    /// Says how the floor was missed. One that nothing was measured for is missed.
+    /// Describes how the floor was missed, or `None`. A floor without measurements is missed.
     pub fn miss(&self, scenarios: &[Scenario]) -> Option<String> {
         let Self { scenario: name, ratio: floor } = self;
         let scenario = scenarios.iter().find(|scenario| scenario.name == *name);
-        match scenario.and_then(|scenario| scenario.ratio(SUBJECT, FLOOR_OF)) {
+        match scenario.and_then(|scenario| scenario.ratio(SUBJECT, BASELINE)) {
             Some((ratio, ..)) if ratio >= *floor => None,
-            Some((ratio, ..)) => Some(format!("{name}: {ratio:.3} of {FLOOR_OF}, the floor is {floor}")),
-            None => Some(format!("{name}: has a floor, but {SUBJECT} and {FLOOR_OF} were not both measured")),
+            Some((ratio, ..)) => Some(format!("{name}: {ratio:.3} of {BASELINE}, the floor is {floor}")),
+            None => Some(format!("{name}: has a floor, but {SUBJECT} and {BASELINE} were not both measured")),
         }
     }
 }
 
-fn failures(rounds: &[Measure]) -> u64 {
+fn failures(rounds: &[Measurement]) -> u64 {
     rounds.iter().map(|measure| measure.failures).sum()
 }
 
-fn median(rounds: &[Measure], of: impl Fn(&Measure) -> f64) -> f64 {
+fn median(rounds: &[Measurement], of: impl Fn(&Measurement) -> f64) -> f64 {
     let mut figures: Vec<f64> = rounds.iter().map(of).collect();
     figures.sort_by(f64::total_cmp);
-    middle(&figures)
+    median_of_sorted(&figures)
 }
 
-/// The median of what is sorted.
-fn middle(sorted: &[f64]) -> f64 {
+/// The median of sorted values.
+fn median_of_sorted(sorted: &[f64]) -> f64 {
     let low = sorted.get(sorted.len().saturating_sub(1) / 2);
     let high = sorted.get(sorted.len() / 2);
     low.zip(high).map_or(f64::NAN, |(low, high)| (low + high) / 2.0)

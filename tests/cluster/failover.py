@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A primary with a synchronous standby, one of which fails under load.
+"""Loses the primary or its synchronous standby under load, and measures the recovery.
 
 kill      The primary is killed and the standby promoted.
 freeze    The primary neither answers nor refuses any more, as when its machine or network hangs, and the standby is
@@ -19,7 +19,7 @@ from harness import Connection
 from load import Load, create_tenants, faults, write_directly
 
 # Bounds in seconds for the gap between two answered writes, and for each node to be ready and write again. A connection
-# to a frozen host is given up 15 s after a statement was sent on it, each connection by itself.
+# to a frozen host is closed 15 s after a statement was sent on it, each connection by itself.
 WRITE_GAP_S = {"kill": 20, "freeze": 30}
 RECOVERY_S = {"kill": 20, "freeze": 60}
 STANDBY_AWAY_S = 40  # longer than a node waits for an answer of the database, and longer than the request timeout

@@ -1,4 +1,4 @@
-"""Customer sessions and the customer portal: who may do what, by role."""
+"""Customer sessions and the customer portal: what each role may do."""
 from datetime import datetime, timedelta, timezone
 from uuid import uuid4
 
