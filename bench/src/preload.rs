@@ -29,9 +29,9 @@ pub fn members(path: &str, count: u64) -> Result<(), Error> {
     let counters = [
         "UPDATE customers SET member_count = member_count + ?2
          WHERE (organization_id, id) = (SELECT organization_id, customer_id FROM members WHERE rowid = ?1)",
-        "UPDATE tallies SET total = total + ?2
-         WHERE rowid = (SELECT tallies.rowid FROM tallies JOIN members USING (organization_id)
-                        WHERE members.rowid = ?1 AND subject = 'members' AND total > 0 LIMIT 1)",
+        "UPDATE row_counters SET row_count = row_count + ?2
+         WHERE rowid = (SELECT row_counters.rowid FROM row_counters JOIN members USING (organization_id)
+                        WHERE members.rowid = ?1 AND counter = 'members' AND row_count > 0 LIMIT 1)",
     ];
     for sql in counters {
         if transaction.execute(sql, params![row, i64::try_from(count)?])? != 1 {

@@ -145,7 +145,7 @@ def leave_pending(server, receiver, organization, token):
 def pending_counts(sql):
     """Returns the number of webhook events, delivery queues and mails that are still to be sent."""
     counted = {"events": "webhook_events WHERE state = 'pending' OR due_at IS NOT NULL",
-               "queues": "webhook_lanes WHERE due_at IS NOT NULL", "mails": "mails"}
+               "queues": "webhook_queues WHERE due_at IS NOT NULL", "mails": "mails"}
     return {name: int(sql(f"SELECT count(*) FROM {rows}")[0]) for name, rows in counted.items()}
 
 
@@ -161,7 +161,7 @@ def restored_faults(folder, database, sql, options, source, receiver):
     if any(pending.values()):
         faults.append(f"still to be sent after the restore: {pending}")
     # Make everything that is pending due now, so that a second delivery shows below.
-    for table in ("webhook_events", "webhook_lanes", "mails"):
+    for table in ("webhook_events", "webhook_queues", "mails"):
         sql(f"UPDATE {table} SET due_at = 1 WHERE due_at IS NOT NULL")
     server = Server(folder, "--secret-key-file", str(folder / "secret.key"), "--webhook-http-host", receiver.host,
                     "--mail", f"dir:{mails}", database=database).start()

@@ -30,7 +30,7 @@ def moment_faults(path, members_before, all_members):
         count = sum(row["customer_id"] == customer["id"] for row in members.values())
         if customer["deleted_at"] is None and customer["member_count"] != count:
             faults.append(f"a customer has {count} members, its member_count is {customer['member_count']}")
-    counted = sum(row["total"] for row in found["tallies"] if row["subject"] == "members")
+    counted = sum(row["row_count"] for row in found["row_counters"] if row["counter"] == "members")
     if counted != len(members):
         faults.append(f"there are {len(members)} members, the counters say {counted}")
     audited = {row["subject_id"] for row in found["audit_entries"] if row["action"] == "member.created"}

@@ -147,7 +147,7 @@ def doctor_status_faults(tenantry, targets, file):
     result = tenantry("restore", file, *options)
     if result.returncode != 0:
         return [f"restore: {result.stderr[:300]}"]
-    Sql(targets.postgres, database)("UPDATE tallies SET total = total + 1")
+    Sql(targets.postgres, database)("UPDATE row_counters SET row_count = row_count + 1")
     faults = []
     result = tenantry("doctor", *options)
     if result.returncode != 3 or "counts are kept" not in result.stdout:

@@ -18,7 +18,7 @@ from cluster import Cluster, eventually, report
 from load import Load, Tenant, create_team
 from receiver import Receiver
 
-FIRST_ATTEMPTS, RETRIES = "first", "again"  # names of the delivery queues in the database
+FIRST_ATTEMPTS, RETRIES = "first_attempts", "retries"  # names of the delivery queues in the database
 LEASE_SECONDS = 20
 TAKEOVER_WITH_LEASE_S = 30  # until another node takes over, when it waits for the lease to end
 TAKEOVER_S = 20  # the same when the lease is shortened; nodes look for free queues every 5 s
@@ -89,7 +89,7 @@ def kill_while_delivering(postgres, receiver, nodes, paths, whole_lease):
 
     def is_saturated():
         """Whether each endpoint has a first attempt in flight, and every answered attempt is recorded."""
-        leased = postgres.sql("SELECT endpoint_id || '|' || lane FROM webhook_lanes"
+        leased = postgres.sql("SELECT endpoint_id || '|' || queue FROM webhook_queues"
                               f" WHERE leased_until > {int(time.time() * 1e6)}", "tenantry")
         in_flight = {f"{paths[request.path]}|{queue_of(receiver, request)}" for request in receiver.unanswered()}
         return (in_flight >= {f"{endpoint}|{FIRST_ATTEMPTS}" for endpoint in paths.values()}
@@ -104,12 +104,12 @@ def kill_while_delivering(postgres, receiver, nodes, paths, whole_lease):
     receiver.resume()
     now, leases = int(time.time() * 1e6), []
     for request in kill.in_flight:
-        where = f"lane = '{queue_of(receiver, request)}' AND endpoint_id = '{paths[request.path]}'"
-        leases += postgres.sql(f"SELECT leased_until FROM webhook_lanes WHERE leased_until IS NOT NULL AND {where}",
+        where = f"queue = '{queue_of(receiver, request)}' AND endpoint_id = '{paths[request.path]}'"
+        leases += postgres.sql(f"SELECT leased_until FROM webhook_queues WHERE leased_until IS NOT NULL AND {where}",
                                "tenantry")
         if not whole_lease:
             # One row in each statement: a node may lock several rows in another order, which would be a deadlock.
-            postgres.sql(f"UPDATE webhook_lanes SET leased_until = {now} WHERE {where}", "tenantry")
+            postgres.sql(f"UPDATE webhook_queues SET leased_until = {now} WHERE {where}", "tenantry")
     leases = [(int(until) - now) / 1e6 for until in leases]
     kill.lease = max(leases, default=0.0)
     kill.faults = [f"a lease of the killed node lasts {seconds:.1f} s more" for seconds in leases

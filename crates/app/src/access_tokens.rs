@@ -151,7 +151,7 @@ impl UseCase for TokenUsesStore {
 
     async fn run(&self, tx: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<(), StoreError> {
         for used in &self.0 {
-            tx.access_token_used(used).await?;
+            tx.access_token_record_use(used).await?;
         }
         Ok(())
     }

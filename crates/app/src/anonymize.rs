@@ -21,7 +21,7 @@ pub(crate) async fn anonymize(
 ) -> Result<(), Error> {
     let organization = customer.organization;
     let mut members = HashMap::new();
-    for member in tx.members_deleted(organization, customer.id).await? {
+    for member in tx.deleted_members(organization, customer.id).await? {
         let identity = AnonymousIdentity::generate(context);
         tx.member_update(&anonymize_member(&member, &identity)).await?;
         scrub(tx, organization, member.id.uuid(), &identity).await?;
@@ -32,7 +32,7 @@ pub(crate) async fn anonymize(
     tx.customer_anonymize(customer, &after, context.now()).await?;
     scrub(tx, organization, customer.id.uuid(), &identity).await?;
     customers::record(tx, context, by, "customer.anonymized", None, Some(&after)).await?;
-    // Last: who holds events waits for no lane any more.
+    // Last: who holds events waits for no queue any more.
     retell(tx, customer, &identity, &members).await
 }
 
@@ -45,8 +45,8 @@ async fn retell(
 ) -> Result<(), Error> {
     let organization = customer.organization;
     // All are held first: one whose attempt ends meanwhile would be neither among these nor among those.
-    let pending = tx.webhook_events_hold(organization, customer.id).await?;
-    tx.webhook_events_forget(organization, customer.id).await?;
+    let pending = tx.webhook_events_lock(organization, customer.id).await?;
+    tx.webhook_events_delete_data(organization, customer.id).await?;
     for (id, data) in pending {
         let data = match data {
             EventData::Customer(told) => EventData::Customer(Box::new(anonymize_customer(&told, identity))),
@@ -59,7 +59,7 @@ async fn retell(
             }
             EventData::Organization(told) => EventData::Organization(told),
         };
-        tx.webhook_event_retell(organization, id, &data).await?;
+        tx.webhook_event_replace_data(organization, id, &data).await?;
     }
     Ok(())
 }
@@ -78,7 +78,7 @@ async fn scrub(
         for (id, before, after) in entries {
             let image =
                 |image: Option<String>| image.map(|image| anonymize_image(&image, identity)).transpose();
-            tx.audit_scrub(organization, (id, image(before)?, image(after)?)).await?;
+            tx.audit_images_replace(organization, (id, image(before)?, image(after)?)).await?;
         }
     }
 }

@@ -136,7 +136,7 @@ async fn find(tx: &mut Tx<'_>, organization: OrganizationId, id: TokenId) -> Res
 /// of it may be used; nothing more while many such letters wait.
 async fn tell(tx: &mut Tx<'_>, context: &mut ExecutionContext, token: &AccessToken) -> Result<(), Error> {
     let AccessToken { organization, label, .. } = token;
-    if tx.mails_waiting(*organization, limits::MAILS_WAITING).await? >= limits::MAILS_WAITING {
+    if tx.mails_pending(*organization, limits::MAILS_WAITING).await? >= limits::MAILS_WAITING {
         return Ok(());
     }
     let account = tx.organization(*organization).await?.ok_or(Error::OrganizationNotFound)?;
@@ -144,9 +144,9 @@ async fn tell(tx: &mut Tx<'_>, context: &mut ExecutionContext, token: &AccessTok
     let people = tx.team_people(*organization).await?;
     let told = people.into_iter().filter(|(member, _)| looks_after(member.role));
     for (_, to) in told.take(limits::TOLD_OF_KEYS) {
-        let letter =
+        let content =
             MailContent::ApiKeyAllowList { organization: account.name.to_string(), label: label.clone() };
-        let mail = NewMail { organization: *organization, to, letter, expires_at: None, secret: None };
+        let mail = NewMail { organization: *organization, to, content, expires_at: None, secret: None };
         mails::queue(tx, context, mail).await?;
     }
     Ok(())
@@ -166,7 +166,7 @@ impl App {
         let mut reader = self.store.reader()?;
         let mut tx = reader.tx()?;
         let organization = account.resolve(&mut tx, by).await?;
-        Ok(tx.access_tokens_part(organization, keyset).await?)
+        Ok(tx.access_tokens_by_cursor(organization, keyset).await?)
     }
 
     /// A key of an account.

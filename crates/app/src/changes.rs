@@ -110,7 +110,7 @@ async fn tell(
     event_type: EventType,
     data: &EventData,
 ) -> Result<(), Error> {
-    for endpoint in tx.webhook_endpoints_listening(organization, event_type).await? {
+    for endpoint in tx.webhook_endpoints_subscribed(organization, event_type).await? {
         let id = WebhookEventId::new(context.uuid());
         let created_at = context.now();
         let event = Event { id, organization, endpoint, created_at, event_type, data: data.clone() };

@@ -121,7 +121,7 @@ pub(crate) async fn store(
 ) -> Result<(), Error> {
     tx.customer_update(before, after).await.map_err(|error| taken(error, after))?;
     record(tx, context, by, "customer.updated", Some(before), Some(after)).await?;
-    if let Some(owner) = tx.member_owner(before.organization, before.id).await?
+    if let Some(owner) = tx.customer_owner(before.organization, before.id).await?
         && let Some(followed) = customer::owner_with_customer_email(before, after, &owner)
     {
         tx.member_update(&followed).await?;
@@ -180,7 +180,7 @@ impl UseCase for CustomerDelete {
 async fn deleted(tx: &mut Tx<'_>, by: &Requester, name: &CustomerName) -> Result<Option<Customer>, Error> {
     let CustomerName::Id(id) = name else { return Ok(None) };
     for organization in by.organizations_with(TeamPermission::ReadCustomers) {
-        if let Some(customer) = tx.customer_deleted(organization, *id).await? {
+        if let Some(customer) = tx.deleted_customer(organization, *id).await? {
             return Ok(Some(customer));
         }
     }

@@ -57,8 +57,8 @@ impl UseCase for EmailUpdateRequest {
             email: email.clone(),
         };
         let secret = Secret::generate(SecretKind::EmailChange, context);
-        tx.email_update_put(&update, &hash_key.hash(secret.expose())).await?;
-        let letter = MailContent::EmailChangeRequest {
+        tx.email_update_replace(&update, &hash_key.hash(secret.expose())).await?;
+        let content = MailContent::EmailChangeRequest {
             organization: tenant.name.to_string(),
             slug: tenant.slug.clone(),
             minutes: EMAIL_UPDATE_MINUTES,
@@ -66,7 +66,7 @@ impl UseCase for EmailUpdateRequest {
         let mail = NewMail {
             organization: customer.organization,
             to: email.clone(),
-            letter,
+            content,
             expires_at: Some(update.expires_at),
             secret: Some((&secret, hash_key)),
         };
@@ -99,7 +99,7 @@ impl UseCase for EmailUpdateVerify {
         };
         // The customer first, as everybody does who changes what is theirs; then the wish may be gone.
         let before = tx.customer_for_update(update.organization, update.customer).await?;
-        if !tx.email_update_use(&update).await? {
+        if !tx.email_update_consume(&update).await? {
             return Ok(Err(PortalError::EmailUpdateInvalid));
         }
         let EmailUpdate { organization, customer, email, .. } = update;
@@ -124,12 +124,12 @@ impl UseCase for EmailUpdateVerify {
         let after = customer::confirm_email(&before, email, context.now());
         customers::store(tx, context, &by, &before, &after).await?;
         notify(tx, context, tenant.name.to_string(), &before, &after).await?;
-        tx.sessions_end(organization, customer, None).await?;
+        tx.customer_sessions_delete(organization, customer, None).await?;
         let facts = SessionFacts {
             member_model: tenant.profile.feature_settings.member_model_enabled,
             named: None,
             member: None,
-            owner: tx.member_owner(organization, customer).await?,
+            owner: tx.customer_owner(organization, customer).await?,
             customer: after,
         };
         let id = SessionId::new(context.uuid());
@@ -147,8 +147,8 @@ async fn notify(
     after: &Customer,
 ) -> Result<(), Error> {
     let Some((to, new_address)) = before.email.clone().zip(after.email.clone()) else { return Ok(()) };
-    let letter = MailContent::EmailChanged { organization, new_address };
-    let mail = NewMail { organization: after.organization, to, letter, expires_at: None, secret: None };
+    let content = MailContent::EmailChanged { organization, new_address };
+    let mail = NewMail { organization: after.organization, to, content, expires_at: None, secret: None };
     mails::queue(tx, context, mail).await
 }
 

@@ -118,7 +118,8 @@ where
         }
         let answer = render(&operation.run(tx, context).await?)?;
         let secret_until = context.now().plus_seconds(limits::SECRET_ANSWER_KEPT_S);
-        tx.idempotency_answer(&attempt.claim, &answer, attempt.secret.then_some(secret_until)).await?;
+        tx.idempotency_store_response(&attempt.claim, &answer, attempt.secret.then_some(secret_until))
+            .await?;
         Ok(IdempotentResponse { answer, replayed: false })
     }
 }
@@ -134,7 +135,7 @@ async fn claimed(
     if tx.idempotency_claim(&attempt.claim, now, expires_at).await? {
         return Ok(None);
     }
-    match tx.idempotency_use(&attempt.claim, now).await? {
+    match tx.idempotency_state(&attempt.claim, now).await? {
         Some(IdempotencyState::Answered(answer)) => Ok(Some(answer)),
         Some(IdempotencyState::Forgotten) => Err(Error::AnswerForgotten),
         Some(IdempotencyState::OtherRequest) => Err(Error::KeyReused),
@@ -184,7 +185,7 @@ impl UseCase for Refusal {
             }
             Some(kept) => Ok(IdempotentResponse { answer: kept, replayed: true }),
             None => {
-                tx.idempotency_answer(&attempt.claim, answer, None).await?;
+                tx.idempotency_store_response(&attempt.claim, answer, None).await?;
                 Ok(IdempotentResponse { answer: answer.clone(), replayed: false })
             }
         }
@@ -230,7 +231,7 @@ impl UseCase for Forget {
     const IS_LONG: bool = true;
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<usize, StoreError> {
-        tx.idempotency_forget(context.now(), limits::SWEPT).await
+        tx.idempotency_delete_sealed_responses(context.now(), limits::SWEPT).await
     }
 }
 
@@ -243,7 +244,7 @@ impl UseCase for Sweep {
     const IS_LONG: bool = true;
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<usize, StoreError> {
-        tx.idempotency_sweep(context.now(), limits::SWEPT).await
+        tx.idempotency_delete_expired(context.now(), limits::SWEPT).await
     }
 }
 

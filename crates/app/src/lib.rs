@@ -128,7 +128,7 @@ impl App {
         if is_narrow {
             return Ok(search.run(&mut self.store.reader()?.tx()?).await?);
         }
-        Ok(self.store.search(search).await?)
+        Ok(self.store.run_list_query(search).await?)
     }
 
     /// Whether the database takes a write, and keeps it. `tries` tells what happens meanwhile.
@@ -190,6 +190,6 @@ impl UseCase for Probe {
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), StoreError> {
         self.0.0.fetch_add(1, Ordering::Relaxed);
-        tx.installation_touch(context.now()).await
+        tx.installation_write_heartbeat(context.now()).await
     }
 }

@@ -12,7 +12,7 @@ pub const IDEMPOTENCY_KEPT_S: i64 = 24 * 60 * 60;
 pub const SECRET_ANSWER_KEPT_S: i64 = 5 * 60;
 /// Seconds after which a request whose key is in use may try again.
 pub const IDEMPOTENCY_RETRY_S: u64 = 1;
-/// Seconds for which whoever sends a webhook holds its lane: after that another takes over. Twice what a
+/// Seconds for which whoever sends a webhook holds its queue: after that another takes over. Twice what a
 /// request may take.
 pub const WEBHOOK_LEASE_S: i64 = 20;
 /// Webhook requests of one organization that are under way at once, as far as one node knows: its slow
@@ -20,9 +20,9 @@ pub const WEBHOOK_LEASE_S: i64 = 20;
 pub const WEBHOOK_SHARE: usize = 32;
 /// Lanes taken in one transaction, which holds them all until its end.
 pub const WEBHOOK_TAKEN: usize = 8;
-/// Times that lanes are looked for before whoever asks is told that there are none for now.
+/// Times that queues are looked for before whoever asks is told that there are none for now.
 pub const WEBHOOK_LOOKS: usize = 16;
-/// Seconds for which a lane, or a mail, is left alone that cannot be read: by a program that does not know yet
+/// Seconds for which a queue, or a mail, is left alone that cannot be read: by a program that does not know yet
 /// what a newer one wrote, or with another key.
 pub const PUT_OFF_S: i64 = 60;
 /// Events of an endpoint that is switched off which are given up in one transaction.

@@ -16,7 +16,7 @@ use crate::{App, Error, HashKey, limits};
 pub(crate) struct NewMail<'a> {
     pub(crate) organization: OrganizationId,
     pub(crate) to: EmailAddress,
-    pub(crate) letter: MailContent,
+    pub(crate) content: MailContent,
     pub(crate) expires_at: Option<Timestamp>,
     pub(crate) secret: Option<(&'a Secret, &'a HashKey)>,
 }
@@ -26,7 +26,7 @@ pub(crate) async fn queue(
     context: &mut ExecutionContext,
     new: NewMail<'_>,
 ) -> Result<(), Error> {
-    let NewMail { organization, to, letter, expires_at, secret } = new;
+    let NewMail { organization, to, content, expires_at, secret } = new;
     let id = MailId::new(context.uuid());
     let sealed = match secret {
         Some((secret, key)) => {
@@ -38,7 +38,7 @@ pub(crate) async fn queue(
     let created_at = context.now();
     let due_at = created_at;
     let mail =
-        QueuedMail { id, organization, created_at, expires_at, to, letter, sealed, due_at, attempts: 0 };
+        QueuedMail { id, organization, created_at, expires_at, to, content, sealed, due_at, attempts: 0 };
     Ok(tx.mail_insert(&mail).await?)
 }
 
@@ -57,7 +57,7 @@ impl UseCase for Take {
     ) -> Result<Vec<QueuedMail>, StoreError> {
         let now = context.now();
         let until = [limits::MAIL_HELD_S, limits::PUT_OFF_S].map(|seconds| now.plus_seconds(seconds));
-        tx.mails_take(now, until, limits::MAILS_TAKEN).await
+        tx.mails_lease(now, until, limits::MAILS_TAKEN).await
     }
 }
 
@@ -78,7 +78,7 @@ impl UseCase for Postpone {
         let next = mail::next_attempt(mail, context.now(), chance);
         match next {
             Some(due) => tx.mail_postpone(mail, due).await?,
-            None => tx.mail_give_up(mail).await?,
+            None => tx.mail_delete_leased(mail).await?,
         }
         Ok(next)
     }
@@ -104,7 +104,7 @@ impl App {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn mails_take(&self) -> Result<Vec<QueuedMail>, StoreError> {
+    pub async fn mails_lease(&self) -> Result<Vec<QueuedMail>, StoreError> {
         self.store.write(Take).await
     }
 

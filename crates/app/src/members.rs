@@ -138,7 +138,7 @@ pub(crate) async fn add(
 ) -> Result<Member, Error> {
     let organization = customer.organization;
     let external_id = new.external_id.as_ref().map(ExternalId::as_str);
-    let room = tx.member_room(organization, customer.id, &new.email, external_id).await?;
+    let room = tx.member_conflicts(organization, customer.id, &new.email, external_id).await?;
     let MemberConflicts { members_enabled, same_email, external_id_taken } =
         room.ok_or(Error::OrganizationNotFound)?;
     let facts = CreateFacts { members_enabled, same_email, external_id_taken, customer };
@@ -197,7 +197,7 @@ pub(crate) async fn change(
         None => false,
     };
     let owner = match change.role {
-        Some(MemberRole::Owner) => tx.member_owner(organization, customer.id).await?,
+        Some(MemberRole::Owner) => tx.customer_owner(organization, customer.id).await?,
         _ => None,
     };
     let facts = UpdateFacts {

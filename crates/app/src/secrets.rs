@@ -126,7 +126,7 @@ impl UseCase for KeyCheck {
 
     async fn run(&self, tx: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<bool, Error> {
         let check = self.value();
-        Ok(tx.installation_value(Self::NAME, &check).await? == check)
+        Ok(tx.installation_value_ensure(Self::NAME, &check).await? == check)
     }
 }
 

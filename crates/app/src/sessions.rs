@@ -70,7 +70,7 @@ impl UseCase for SessionCreate {
             member_model: tenant.profile.feature_settings.member_model_enabled,
             named: named.clone(),
             member,
-            owner: tx.member_owner(organization, customer.id).await?,
+            owner: tx.customer_owner(organization, customer.id).await?,
             customer: customer.clone(),
         };
         let id = SessionId::new(context.uuid());
@@ -100,7 +100,7 @@ pub(crate) async fn store(
         None => SecretKind::CustomerSession,
     };
     let secret = Secret::generate(kind, context);
-    tx.session_insert(session, &hash_key.hash(secret.expose())).await?;
+    tx.customer_session_insert(session, &hash_key.hash(secret.expose())).await?;
     Ok(secret)
 }
 
@@ -167,7 +167,7 @@ impl UseCase for Sweep {
         tx: &mut Tx<'_>,
         context: &mut ExecutionContext,
     ) -> Result<usize, tenantry_store::StoreError> {
-        tx.portal_sweep(context.now(), limits::SWEPT).await
+        tx.portal_delete_expired(context.now(), limits::SWEPT).await
     }
 }
 

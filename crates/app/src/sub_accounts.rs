@@ -296,7 +296,7 @@ impl App {
         let mut reader = self.store.reader()?;
         let mut tx = reader.tx()?;
         let parent = parent(&mut tx, by, of, false).await?;
-        let KeysetPage { items, newer, older } = tx.sub_accounts_part(of, keyset).await?;
+        let KeysetPage { items, newer, older } = tx.sub_accounts_by_cursor(of, keyset).await?;
         let items = items.into_iter().map(|(child, members)| SubAccount::of(&parent, child, members));
         Ok(KeysetPage { items: items.collect(), newer, older })
     }

@@ -70,7 +70,7 @@ pub(crate) async fn store(
     if after == before {
         return Ok(());
     }
-    tx.organization_suspension(after).await?;
+    tx.organization_update_suspension(after).await?;
     let suspended = after.suspended.is_some();
     let change = Change {
         organization: after.id,

@@ -117,14 +117,14 @@ async fn tell(
         Some(id) => tx.user(id).await?,
         None => None,
     };
-    let letter = MailContent::TeamMemberAdded {
+    let content = MailContent::TeamMemberAdded {
         organization: tenant.name.to_string(),
         role: member.role,
         inviter: inviter
             .map(|user| user.name.map_or_else(|| user.email.to_string(), |name| name.to_string())),
     };
     let (organization, to) = (member.organization, new.email.clone());
-    let mail = NewMail { organization, to, letter, expires_at: None, secret: None };
+    let mail = NewMail { organization, to, content, expires_at: None, secret: None };
     mails::queue(tx, context, mail).await
 }
 

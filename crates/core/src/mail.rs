@@ -60,7 +60,7 @@ pub struct QueuedMail {
     /// To whom.
     pub to: EmailAddress,
     /// About what.
-    pub letter: MailContent,
+    pub content: MailContent,
     /// The secret that the letter carries, sealed.
     pub sealed: Option<Vec<u8>>,
     /// When it is tried next; of one that somebody holds, until when.
@@ -103,7 +103,7 @@ mod tests {
             created_at: Timestamp::from_micros(0),
             expires_at,
             to: EmailAddress::parse("ada@x.dev").unwrap(),
-            letter: MailContent::EmailChanged {
+            content: MailContent::EmailChanged {
                 organization: "Acme".into(),
                 new_address: EmailAddress::parse("ada@y.dev").unwrap(),
             },

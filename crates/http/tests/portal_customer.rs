@@ -157,7 +157,7 @@ async fn a_change_of_address_is_asked_for() {
     let mails = world.mail().await;
     let [mail] = mails.as_slice() else { panic!("{mails:?}") };
     assert_eq!(mail.to.as_str(), "new@x.dev");
-    assert!(matches!(&mail.letter, MailContent::EmailChangeRequest { minutes: 30, .. }));
+    assert!(matches!(&mail.content, MailContent::EmailChangeRequest { minutes: 30, .. }));
     let secret = world.app.mail_secret(mail).unwrap();
     assert!(secret.starts_with("tenantry_cev_"), "{secret}");
     // It opens nothing but this door, and stands nowhere in clear.
@@ -207,7 +207,7 @@ async fn a_proved_address_replaces_the_old_one() {
         let mails = world.mail().await;
         let [notice] = mails.as_slice() else { panic!("{mails:?}") };
         assert_eq!(notice.to.as_str(), "ada@x.dev");
-        assert!(matches!(&notice.letter, MailContent::EmailChanged { .. }));
+        assert!(matches!(&notice.content, MailContent::EmailChanged { .. }));
         assert_eq!(notice.sealed, None);
         // Once is all.
         world.get(&check(&secret), "").await.fails(401, "InvalidCustomerEmailUpdate");
@@ -306,5 +306,5 @@ async fn a_new_teammate_is_written_to_once() {
     let mails = world.mail().await;
     let [mail] = mails.as_slice() else { panic!("{mails:?}") };
     assert_eq!(mail.to.as_str(), "jo@x.dev");
-    assert!(matches!(&mail.letter, MailContent::TeamMemberAdded { inviter: None, .. }));
+    assert!(matches!(&mail.content, MailContent::TeamMemberAdded { inviter: None, .. }));
 }

@@ -1,32 +1,34 @@
-//! Why the database did not do what it was asked.
+//! The errors of the store.
 
-/// Why the database did not do what it was asked.
+use std::fmt::Display;
+
+/// The reason why the database did not do what it was asked.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// The constraint of this name refused the change.
     #[error("constraint {0} violated")]
     Violated(String),
-    /// The database cannot answer now; the same call may succeed later. Nothing was changed.
+    /// The database cannot answer now. Nothing was changed, and the same call may succeed later.
     #[error("the database is not available: {0}")]
     Unavailable(String),
-    /// The connection broke while the change was being committed: it may have happened or not.
-    #[error("nobody can tell whether it happened: {0}")]
+    /// The connection broke during the commit, so the change may have been committed or not.
+    #[error("the outcome of the commit is unknown: {0}")]
     InDoubt(String),
-    /// A stored row is not what it must be, or a query is wrong: a defect.
-    #[error("the database answered something unexpected: {0}")]
+    /// A stored row or the result of a query is not what the program expects. This is a defect.
+    #[error("unexpected database content or result: {0}")]
     Unexpected(String),
-    /// The database has a schema that this program does not know.
-    #[error("the database has schema {found}, this program knows {known}")]
+    /// The schema of the database is newer than this program.
+    #[error("the database has schema {found}, this program knows up to {known}: run a newer version of it")]
     NewerSchema {
-        /// The newest migration that the database has had.
+        /// The newest migration that was applied to the database.
         found: i64,
         /// The newest migration that this program has.
         known: i64,
     },
-    /// The database lacks a migration of this program, and nobody is to run it now.
+    /// The database lacks a migration of this program, and may not be migrated now.
     #[error("the database has schema {found}, this program needs {needed}: run `tenantry migrate`")]
     OlderSchema {
-        /// The newest migration that the database has had.
+        /// The newest migration that was applied to the database.
         found: i64,
         /// The newest migration that this program has.
         needed: i64,
@@ -45,4 +47,9 @@ impl From<serde_json::Error> for StoreError {
     fn from(error: serde_json::Error) -> Self {
         Self::Unexpected(error.to_string())
     }
+}
+
+/// A [`StoreError::Unexpected`] with this text.
+pub(crate) fn unexpected(error: impl Display) -> StoreError {
+    StoreError::Unexpected(error.to_string())
 }

@@ -1,24 +1,18 @@
-//! Reading what is committed, outside of any transaction.
+//! Reads of committed rows, outside of any transaction.
 
-use crate::{StoreError, Tx, postgres, sqlite};
+use crate::postgres::readers::Readers;
+use crate::postgres::session::Session;
+use crate::{StoreError, Tx, sqlite};
 
-enum Engine<'a> {
+pub(crate) enum Engine<'a> {
     Sqlite(sqlite::Reader<'a>),
-    Postgres(&'a postgres::Postgres),
+    Postgres(&'a Readers),
 }
 
-/// Reads what is committed; whatever it holds is given back when it is dropped.
-pub struct Reader<'a>(Engine<'a>);
+/// Reads what is committed. Dropping it returns its connection to the pool.
+pub struct Reader<'a>(pub(crate) Engine<'a>);
 
-impl<'a> Reader<'a> {
-    pub(crate) const fn sqlite(reader: sqlite::Reader<'a>) -> Self {
-        Self(Engine::Sqlite(reader))
-    }
-
-    pub(crate) const fn postgres(pool: &'a postgres::Postgres) -> Self {
-        Self(Engine::Postgres(pool))
-    }
-
+impl Reader<'_> {
     /// The database as it is committed at each query.
     ///
     /// # Errors
@@ -26,7 +20,7 @@ impl<'a> Reader<'a> {
     pub fn tx(&mut self) -> Result<Tx<'_>, StoreError> {
         match &mut self.0 {
             Engine::Sqlite(reader) => reader.tx(),
-            Engine::Postgres(pool) => Ok(pool.reading()),
+            Engine::Postgres(readers) => Ok(Tx::postgres(Session::Reading(readers), readers.vault())),
         }
     }
 }

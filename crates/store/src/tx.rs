@@ -1,73 +1,65 @@
-//! A connection inside a transaction, or reading outside of one: what every query goes through.
+//! A connection inside a transaction, or reading outside of one. Every query goes through it.
 //!
-//! The methods are `async` for the engine that answers over a network. SQLite's answers are there when the
-//! call returns, so a future made of them alone never waits.
+//! The methods are `async` for PostgreSQL. SQLite has the result when the call returns, so a future that awaits
+//! nothing else is ready when it is first polled.
 
 use rusqlite::Connection;
 
-use crate::postgres::{self, Session};
-use crate::sql::{Param, Row, unexpected};
-use crate::sqlite;
+use crate::error::unexpected;
+use crate::postgres::session::Session;
+use crate::postgres::values as postgres;
+use crate::row::Row;
+use crate::signals::Changes;
+use crate::sqlite::driver as sqlite;
+use crate::value::Param;
 use crate::{StoreError, Vault};
 
-/// What others must hear of once a transaction is committed.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Touched {
-    /// A right may be gone from a credential.
-    pub(crate) credentials: bool,
-    /// A mail waits to be sent.
-    pub(crate) mail: bool,
-    /// It left something for the delivery of webhooks to do.
-    pub(crate) webhooks: bool,
-}
-
-/// Where the queries go.
 enum Engine<'c> {
     Sqlite(&'c mut Connection),
     Postgres(Session<'c>),
 }
 
-/// The database as one operation sees it.
+/// The database as one use case sees it.
 pub struct Tx<'c> {
     engine: Engine<'c>,
     vault: Option<&'c dyn Vault>,
-    touched: Touched,
+    changes: Changes,
 }
 
 impl<'c> Tx<'c> {
     pub(crate) fn sqlite(connection: &'c mut Connection, vault: Option<&'c dyn Vault>) -> Self {
-        Self { engine: Engine::Sqlite(connection), vault, touched: Touched::default() }
+        Self { engine: Engine::Sqlite(connection), vault, changes: Changes::default() }
     }
 
     pub(crate) fn postgres(session: Session<'c>, vault: Option<&'c dyn Vault>) -> Self {
-        Self { engine: Engine::Postgres(session), vault, touched: Touched::default() }
+        Self { engine: Engine::Postgres(session), vault, changes: Changes::default() }
     }
 
-    /// What seals and opens.
+    /// The vault of the store.
     pub(crate) fn vault(&self) -> Result<&'c dyn Vault, StoreError> {
         self.vault.ok_or_else(|| unexpected("the store has no vault"))
     }
 
-    /// Notes that this transaction may take a right away from a credential.
-    pub(crate) fn touch_credentials(&mut self) {
-        self.touched.credentials = true;
+    /// Records that this transaction may revoke a right of a credential.
+    pub(crate) fn mark_credentials_changed(&mut self) {
+        self.changes.credentials = true;
     }
 
-    /// Notes that this transaction leaves webhooks to deliver.
-    pub(crate) fn touch_webhooks(&mut self) {
-        self.touched.webhooks = true;
+    /// Records that this transaction leaves webhooks to deliver.
+    pub(crate) fn mark_webhooks_due(&mut self) {
+        self.changes.webhooks = true;
     }
 
-    /// Notes that this transaction leaves a mail to be sent.
-    pub(crate) fn touch_mail(&mut self) {
-        self.touched.mail = true;
+    /// Records that this transaction queues a mail.
+    pub(crate) fn mark_mail_due(&mut self) {
+        self.changes.mail = true;
     }
 
-    pub(crate) const fn touched(&self) -> Touched {
-        self.touched
+    pub(crate) const fn changes(&self) -> Changes {
+        self.changes
     }
 
-    /// All rows of an answer, each through `map`.
+    /// All rows of a result, each through `map`.
     pub(crate) async fn all<T>(
         &mut self,
         sql: &str,
@@ -77,7 +69,7 @@ impl<'c> Tx<'c> {
         let mut found = Vec::new();
         match &mut self.engine {
             Engine::Sqlite(connection) => sqlite::rows(connection, sql, params, |row| {
-                found.push(map(&row)?);
+                found.push(map(&Row::Sqlite(row))?);
                 Ok(true)
             })?,
             Engine::Postgres(session) => {
@@ -89,7 +81,7 @@ impl<'c> Tx<'c> {
         Ok(found)
     }
 
-    /// The first row of an answer, if there is one.
+    /// The first row of a result, if there is one.
     pub(crate) async fn first<T>(
         &mut self,
         sql: &str,
@@ -100,7 +92,7 @@ impl<'c> Tx<'c> {
             Engine::Sqlite(connection) => {
                 let (mut found, mut map) = (None, Some(map));
                 sqlite::rows(connection, sql, params, |row| {
-                    found = map.take().map(|map| map(&row)).transpose()?;
+                    found = map.take().map(|map| map(&Row::Sqlite(row))).transpose()?;
                     Ok(false)
                 })?;
                 Ok(found)
@@ -112,17 +104,23 @@ impl<'c> Tx<'c> {
         }
     }
 
-    /// What an engine finds wrong with its own file; one that looks after its files itself is not asked.
+    /// The faults that SQLite finds in its file and its foreign keys. PostgreSQL is not asked: its server checks
+    /// its own files.
     pub(crate) async fn file_faults(&mut self) -> Result<Vec<String>, StoreError> {
         if matches!(self.engine, Engine::Postgres(_)) {
             return Ok(Vec::new());
         }
         let mut found = self.all("PRAGMA integrity_check", &[], |row| row.get::<String>(0)).await?;
-        found.retain(|says| says != "ok");
+        found.retain(|message| message != "ok");
+        let dangling = self.all("PRAGMA foreign_key_check", &[], |row| {
+            let (table, parent) = (row.get::<String>(0)?, row.get::<String>(2)?);
+            Ok(format!("a row of {table} refers to a row of {parent} that does not exist"))
+        });
+        found.extend(dangling.await?);
         Ok(found)
     }
 
-    /// Changes rows; answers how many. Outside of a transaction nothing is changed.
+    /// Changes rows; answers how many. Fails outside of a transaction.
     pub(crate) async fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<usize, StoreError> {
         match &mut self.engine {
             Engine::Sqlite(connection) => sqlite::execute(connection, sql, params),
@@ -130,25 +128,28 @@ impl<'c> Tx<'c> {
         }
     }
 
-    /// Changes rows without a word about how many. An engine that answers over a network does not wait for the
-    /// answer: where the change is refused, the operation runs again and is told here.
-    pub(crate) async fn submit(&mut self, sql: &str, params: &[Param<'_>]) -> Result<(), StoreError> {
+    /// Changes rows without an answer. PostgreSQL does not wait for the result: where the change fails, the use
+    /// case runs again with every result waited for, and the failure is reported here.
+    pub(crate) async fn execute_unawaited(
+        &mut self,
+        sql: &str,
+        params: &[Param<'_>],
+    ) -> Result<(), StoreError> {
         match &mut self.engine {
             Engine::Sqlite(connection) => sqlite::execute(connection, sql, params).map(|_| ()),
-            Engine::Postgres(session) => session.submit(sql, params).await,
+            Engine::Postgres(session) => session.execute_unawaited(sql, params).await,
         }
     }
 
-    /// Has PostgreSQL look how a table's rows are spread, which it does by itself a minute after they came. SQLite
-    /// plans without knowing that.
-    pub(crate) async fn look_over(&mut self, table: &str) -> Result<(), StoreError> {
+    /// Has PostgreSQL gather the statistics of a table. SQLite has none: see `sqlite::driver`.
+    pub(crate) async fn analyze(&mut self, table: &str) -> Result<(), StoreError> {
         match &mut self.engine {
             Engine::Sqlite(_) => Ok(()),
-            Engine::Postgres(session) => session.submit(&format!("ANALYZE {table}"), &[]).await,
+            Engine::Postgres(session) => session.execute_unawaited(&format!("ANALYZE {table}"), &[]).await,
         }
     }
 
-    /// What makes a `SELECT` hold the rows it found until the transaction ends.
+    /// The clause that locks the rows of a `SELECT` until the transaction ends.
     pub(crate) const fn for_update(&self) -> &'static str {
         match &self.engine {
             Engine::Sqlite(_) => sqlite::FOR_UPDATE,
@@ -156,15 +157,15 @@ impl<'c> Tx<'c> {
         }
     }
 
-    /// The same for rows that nobody else holds; the others are not found.
-    pub(crate) const fn for_update_of_free(&self) -> &'static str {
+    /// The clause that locks those rows of a `SELECT` that are not locked, and leaves out the others.
+    pub(crate) const fn for_update_skip_locked(&self) -> &'static str {
         match &self.engine {
             Engine::Sqlite(_) => sqlite::FOR_UPDATE,
-            Engine::Postgres(session) => session.for_update_of_free(),
+            Engine::Postgres(session) => session.for_update_skip_locked(),
         }
     }
 
-    /// What makes the hexadecimal digits of an id, in capitals and without hyphens.
+    /// The expression for the hexadecimal digits of an id, in capitals and without hyphens.
     pub(crate) fn id_digits(&self, column: &str) -> String {
         match &self.engine {
             Engine::Sqlite(_) => sqlite::id_digits(column),
@@ -172,18 +173,21 @@ impl<'c> Tx<'c> {
         }
     }
 
-    /// Begins a part of the transaction that can be undone alone. Parts do not nest.
+    /// Begins a savepoint: the changes after it can be rolled back alone. Savepoints do not nest.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn begin_savepoint(&mut self) -> Result<(), StoreError> {
         match &mut self.engine {
-            Engine::Sqlite(connection) => sqlite::execute(connection, "SAVEPOINT part", &[]).map(|_| ()),
+            Engine::Sqlite(connection) => {
+                sqlite::execute(connection, "SAVEPOINT use_case_part", &[]).map(|_| ())
+            }
             Engine::Postgres(session) => session.begin_savepoint(),
         }
     }
 
-    /// Ends the part: keeps its changes, or undoes them. A part in which a query failed can only be undone.
+    /// Ends the savepoint: keeps its changes, or rolls them back. After a failed query they can only be rolled
+    /// back.
     ///
     /// # Errors
     /// When the database fails.
@@ -191,9 +195,9 @@ impl<'c> Tx<'c> {
         match &mut self.engine {
             Engine::Sqlite(connection) => {
                 if !keep {
-                    sqlite::execute(connection, "ROLLBACK TO part", &[])?;
+                    sqlite::execute(connection, "ROLLBACK TO use_case_part", &[])?;
                 }
-                sqlite::execute(connection, "RELEASE part", &[]).map(|_| ())
+                sqlite::execute(connection, "RELEASE use_case_part", &[]).map(|_| ())
             }
             Engine::Postgres(session) => session.end_savepoint(keep),
         }

@@ -147,7 +147,7 @@ fn openapi(dialect: Dialect) -> Result<(), CommandError> {
 async fn migrate(settings: &Settings, distribute: bool) -> Result<(), CommandError> {
     let database = installation::Database::parse(&settings.database)?;
     let store = database.open(Migrate::Yes).await?;
-    let spread = if distribute { store.distribute().await } else { Ok(Vec::new()) };
+    let spread = if distribute { store.distribute_tables().await } else { Ok(Vec::new()) };
     store.close().await;
     let mut lines = vec![format!("{database} is up to date")];
     lines.extend(spread?.into_iter().map(|table| format!("{table} is spread")));

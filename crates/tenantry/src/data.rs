@@ -198,7 +198,7 @@ async fn look(store: &Store, as_json: bool) -> Result<u64, CommandError> {
     let (mut findings, mut printed) = (0, Ok(()));
     let mut snapshot = store.snapshot().await?;
     let mut tx = snapshot.tx()?;
-    doctor::examine(&mut tx, |finding| {
+    doctor::inspect(&mut tx, |finding| {
         findings += 1;
         let line = if as_json { object(&finding).to_string() } else { finding.to_string() };
         if printed.is_ok() {

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use tenantry_app::archive::UNFINISHED;
 use tenantry_app::{App, Clock, HashKey, KeyCheck, moments};
 use tenantry_core::Timestamp;
+use tenantry_store::Store;
 use tenantry_store::postgres::{Migrate, Target};
-use tenantry_store::{Store, postgres, sqlite};
 
 use crate::commands::CommandError;
 use crate::config::Settings;
@@ -62,7 +62,7 @@ pub(crate) async fn open_to_read(settings: &Settings) -> Result<App, CommandErro
 /// The key in the file, if it can be this database's. `None` when there is no file, and nothing was hashed or
 /// sealed yet.
 async fn known_key(store: &Store, path: &Path) -> Result<Option<HashKey>, CommandError> {
-    let kept = store.reader()?.tx()?.installation_kept(KeyCheck::NAME).await?;
+    let kept = store.reader()?.tx()?.installation_value(KeyCheck::NAME).await?;
     match (read_key(path), kept) {
         (Err(error), None) if error.kind() == ErrorKind::NotFound => Ok(None),
         (Err(error), Some(_)) if error.kind() == ErrorKind::NotFound => Err(CommandError::Config(format!(
@@ -85,7 +85,7 @@ fn another(key: &Path) -> CommandError {
 }
 
 async fn refuse_half(database: &Database, store: &Store) -> Result<(), CommandError> {
-    if store.reader()?.tx()?.installation_has(UNFINISHED).await? {
+    if store.reader()?.tx()?.installation_has_value(UNFINISHED).await? {
         let half = format!(
             "{database} is half full: a restore or a copy into it did not finish; begin again with a new, empty \
              database"
@@ -148,7 +148,7 @@ impl Database {
     pub(crate) async fn open_existing(&self) -> Result<Store, CommandError> {
         match self {
             Self::Sqlite(path) => match fs::metadata(path) {
-                Ok(_) => Ok(sqlite::open_existing(path, moments(clock()))?),
+                Ok(_) => Ok(Store::open_existing_sqlite(path, moments(clock()))?),
                 Err(error) if error.kind() == ErrorKind::NotFound => {
                     Err(CommandError::Config(format!("{self}: there is no such database")))
                 }
@@ -161,9 +161,9 @@ impl Database {
     /// Opens it; a file is made and migrated where needed.
     pub(crate) async fn open(&self, migrate: Migrate) -> Result<Store, CommandError> {
         match self {
-            Self::Sqlite(path) => Ok(sqlite::open(path, moments(clock()))?),
+            Self::Sqlite(path) => Ok(Store::open_sqlite(path, moments(clock()))?),
             Self::Postgres(target) => {
-                Ok(postgres::open((**target).clone(), migrate, moments(clock())).await?)
+                Ok(Store::open_postgres((**target).clone(), migrate, moments(clock())).await?)
             }
         }
     }

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use spread::Sharding;
 use tempfile::TempDir;
-use tenantry_store::{Moments, Store, StoreError, postgres, sqlite};
+use tenantry_store::{Moments, Store, StoreError, postgres};
 use tokio::runtime::Builder;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
@@ -50,7 +50,7 @@ impl Database {
     #[must_use]
     pub fn open(&self, moments: Moments) -> Store {
         let opened = match self {
-            Self::Sqlite(directory) => sqlite::open(&file(directory.path()), moments),
+            Self::Sqlite(directory) => Store::open_sqlite(&file(directory.path()), moments),
             Self::Postgres(database) => apart(database.open(moments)),
         };
         opened.expect("the database opens")
@@ -225,7 +225,7 @@ impl Postgres {
     /// When its URL is none.
     pub async fn open(&self, moments: Moments) -> Result<Store, StoreError> {
         let target = postgres::Target::parse(&self.url()).expect("a URL");
-        postgres::open(target, postgres::Migrate::Yes, moments).await
+        Store::open_postgres(target, postgres::Migrate::Yes, moments).await
     }
 
     /// What statements find, as text.

@@ -51,7 +51,7 @@ impl Sharding {
         self.make(database);
         let distributed: Result<Vec<String>, StoreError> = apart(async {
             let store = database.open(beginning()).await?;
-            let done = store.distribute().await;
+            let done = store.distribute_tables().await;
             store.close().await;
             done
         });

@@ -70,7 +70,7 @@ impl MailWorker {
 
     /// Sends a few of the mails that are due, at once; answers whether there were any.
     async fn send_some(&self) -> Result<bool, StoreError> {
-        let taken = self.app.mails_take().await?;
+        let taken = self.app.mails_lease().await?;
         let any = !taken.is_empty();
         let mut attempts = JoinSet::new();
         for mail in taken {
@@ -125,7 +125,7 @@ impl MailWorker {
 
     fn message(&self, mail: &QueuedMail) -> Result<Message, MailError> {
         let to = mail.to.clone();
-        match &mail.letter {
+        match &mail.content {
             MailContent::EmailChangeRequest { organization, slug, minutes } => {
                 let unreadable = || MailError {
                     permanent: true,

@@ -1,9 +1,9 @@
-//! Delivers webhook events: takes lanes that have something to do, sends one request in each, and writes
+//! Delivers webhook events: takes queues that have something to do, sends one request in each, and writes
 //! down what came of it.
 //!
-//! Invariants: nothing is sent that is not committed; in one lane of an endpoint one request is on its way at
+//! Invariants: nothing is sent that is not committed; in one queue of an endpoint one request is on its way at
 //! a time, so that first attempts keep their order and a slow endpoint takes no more than its two places; a
-//! lane whose holder is gone is taken over when its lease ends, so that an event is delivered at least once.
+//! queue whose holder is gone is taken over when its lease ends, so that an event is delivered at least once.
 
 use std::future::Future;
 use std::pin::pin;
@@ -62,7 +62,7 @@ impl<R: Resolve + 'static> Webhooks<R> {
             });
             tokio::select! {
                 () = &mut stop => break,
-                () = self.app.store().webhooks_written().notified() => {}
+                () = self.app.store().webhook_signal().notified() => {}
                 Some(_) = in_flight.join_next() => {}
                 () = tokio::time::sleep(wait) => {}
             }

@@ -238,7 +238,7 @@ async fn waits_grow_and_end() {
 async fn mail_survives_the_process_and_its_death_while_sending() {
     let mut world = World::new().await;
     world.add("jo@x.dev").await;
-    let taken = world.app.mails_take().await.unwrap();
+    let taken = world.app.mails_lease().await.unwrap();
     let id = taken[0].id;
     world.app.store().close().await;
     world.app = open(&world.database, &world.clock);
@@ -260,7 +260,7 @@ async fn a_mail_that_was_taken_and_never_tried_has_all_its_attempts() {
     let world = World::new().await;
     world.add("jo@x.dev").await;
     for _ in 0..12 {
-        assert_eq!(world.app.mails_take().await.unwrap().len(), 1);
+        assert_eq!(world.app.mails_lease().await.unwrap().len(), 1);
         world.advance(20);
     }
     world.block();
@@ -287,9 +287,9 @@ async fn a_mail_that_was_taken_slowly_is_left_to_whoever_takes_it_next() {
 async fn whoever_has_lost_a_mail_decides_nothing_about_it() {
     let world = World::new().await;
     world.add("jo@x.dev").await;
-    let mut lost = world.app.mails_take().await.unwrap();
+    let mut lost = world.app.mails_lease().await.unwrap();
     world.advance(20);
-    assert_eq!(world.app.mails_take().await.unwrap().len(), 1, "by another");
+    assert_eq!(world.app.mails_lease().await.unwrap().len(), 1, "by another");
     let held = world.app.mail_next_due().await.unwrap();
     world.app.mail_postpone(lost.remove(0)).await.unwrap();
     assert_eq!(world.app.mail_next_due().await.unwrap(), held);
@@ -304,7 +304,7 @@ async fn a_letter_of_a_newer_program_holds_up_no_other() {
         let of = "WHERE recipient = 'jo@x.dev'";
         let _ = world
             .database
-            .texts(&format!("UPDATE mails SET letter = replace(letter, '{from}', '{to}') {of}"));
+            .texts(&format!("UPDATE mails SET content = replace(content, '{from}', '{to}') {of}"));
     };
     rewrite("team_member_added", "team_member_invented");
     world.worker().send_due().await.unwrap();

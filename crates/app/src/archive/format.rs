@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use tenantry_store::{Catalog, ColumnKind, Field, Fields, Table};
+use tenantry_store::{Catalog, ColumnKind, ColumnValue, RowValues, Table};
 use uuid::Uuid;
 
 use super::ArchiveError;
@@ -95,36 +95,36 @@ impl TableHead {
 }
 
 /// A row as a line, without its end.
-pub(super) fn row_line(row: &[Field]) -> String {
+pub(super) fn row_line(row: &[ColumnValue]) -> String {
     let values = row.iter().map(|field| match field {
-        Field::Null => Value::Null,
-        Field::Id(id) => Value::String(id.to_string()),
-        Field::Bytes(bytes) => Value::String(STANDARD.encode(bytes)),
-        Field::Int(value) => Value::from(*value),
-        Field::Bool(value) => Value::Bool(*value),
-        Field::Text(text) => Value::String(text.clone()),
+        ColumnValue::Null => Value::Null,
+        ColumnValue::Id(id) => Value::String(id.to_string()),
+        ColumnValue::Bytes(bytes) => Value::String(STANDARD.encode(bytes)),
+        ColumnValue::Int(value) => Value::from(*value),
+        ColumnValue::Bool(value) => Value::Bool(*value),
+        ColumnValue::Text(text) => Value::String(text.clone()),
     });
     Value::Array(values.collect()).to_string()
 }
 
 /// The row that a line holds; nothing when it is none of this table's.
-fn row(line: &str, table: &Table) -> Option<Fields> {
+fn row(line: &str, table: &Table) -> Option<RowValues> {
     let values: Vec<Value> = serde_json::from_str(line).ok()?;
     if values.len() != table.columns.len() {
         return None;
     }
     let fields = values.into_iter().zip(&table.columns).map(|(value, column)| match (value, column.kind) {
-        (Value::Null, _) => Some(Field::Null),
-        (Value::String(text), ColumnKind::Id) => Uuid::parse_str(&text).ok().map(Field::Id),
-        (Value::String(text), ColumnKind::Bytes) => STANDARD.decode(text).ok().map(Field::Bytes),
-        (Value::String(text), ColumnKind::Text) => Some(Field::Text(text)),
-        (Value::Number(value), ColumnKind::Int | ColumnKind::Time) => value.as_i64().map(Field::Int),
-        (Value::Bool(value), ColumnKind::Bool) => Some(Field::Bool(value)),
+        (Value::Null, _) => Some(ColumnValue::Null),
+        (Value::String(text), ColumnKind::Id) => Uuid::parse_str(&text).ok().map(ColumnValue::Id),
+        (Value::String(text), ColumnKind::Bytes) => STANDARD.decode(text).ok().map(ColumnValue::Bytes),
+        (Value::String(text), ColumnKind::Text) => Some(ColumnValue::Text(text)),
+        (Value::Number(value), ColumnKind::Int | ColumnKind::Time) => value.as_i64().map(ColumnValue::Int),
+        (Value::Bool(value), ColumnKind::Bool) => Some(ColumnValue::Bool(value)),
         _ => None,
     });
-    let fields: Fields = fields.collect::<Option<_>>()?;
+    let fields: RowValues = fields.collect::<Option<_>>()?;
     // What is read back is compared with this line: it must be as this program writes it. No text has U+0000.
-    let has_nul = fields.iter().any(|field| matches!(field, Field::Text(text) if text.contains('\0')));
+    let has_nul = fields.iter().any(|field| matches!(field, ColumnValue::Text(text) if text.contains('\0')));
     (!has_nul && row_line(&fields) == line).then_some(fields)
 }
 
@@ -169,7 +169,7 @@ pub(super) enum Piece {
     /// A table begins.
     Table(Arc<Table>),
     /// One of its rows.
-    Row(Fields),
+    Row(RowValues),
     /// It ends.
     End(Arc<Table>, Sum),
 }
@@ -361,13 +361,13 @@ mod tests {
         let columns = kinds.map(|(name, kind)| tenantry_store::Column { name: name.to_owned(), kind });
         let table = Table { name: "a".to_owned(), columns: columns.to_vec(), key: vec![0] };
         let fields = vec![
-            Field::Id(Uuid::from_u128(7)),
-            Field::Bytes(vec![0, 255, 10]),
-            Field::Int(i64::MAX),
-            Field::Int(i64::MIN),
-            Field::Bool(true),
-            Field::Text("a \"line\"\nof \u{1f600} \u{1}".to_owned()),
-            Field::Null,
+            ColumnValue::Id(Uuid::from_u128(7)),
+            ColumnValue::Bytes(vec![0, 255, 10]),
+            ColumnValue::Int(i64::MAX),
+            ColumnValue::Int(i64::MIN),
+            ColumnValue::Bool(true),
+            ColumnValue::Text("a \"line\"\nof \u{1f600} \u{1}".to_owned()),
+            ColumnValue::Null,
         ];
         let line = row_line(&fields);
         assert!(!line.contains('\n'));

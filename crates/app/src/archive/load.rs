@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use tenantry_core::ExecutionContext;
-use tenantry_store::{Catalog, Field, Fields, Store, StoreError, Table, Tx, UseCase};
+use tenantry_store::{Catalog, ColumnValue, RowValues, Store, StoreError, Table, Tx, UseCase};
 
 use super::format::Sum;
 use super::{ArchiveError, Progress, Report, Sums, UNFINISHED, difference, sums};
@@ -13,7 +13,7 @@ use crate::limits;
 /// A database that is being filled.
 pub(super) struct Loading<'a> {
     store: &'a Store,
-    waiting: Vec<Fields>,
+    waiting: Vec<RowValues>,
     bytes: usize,
 }
 
@@ -25,23 +25,23 @@ impl UseCase for Begin {
     type Error = ArchiveError;
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), ArchiveError> {
-        if tx.installation_has(UNFINISHED).await? {
+        if tx.installation_has_value(UNFINISHED).await? {
             return Err(ArchiveError::Unfinished);
         }
         for table in &self.0.tables {
-            if tx.rows_any(table).await? {
+            if tx.rows_exist(table).await? {
                 return Err(ArchiveError::NotEmpty(table.name.clone()));
             }
         }
         let mine = context.uuid();
-        let mark = tx.installation_value(UNFINISHED, mine.as_bytes()).await?;
+        let mark = tx.installation_value_ensure(UNFINISHED, mine.as_bytes()).await?;
         if mark == mine.as_bytes() { Ok(()) } else { Err(ArchiveError::Unfinished) }
     }
 }
 
 struct Insert {
     table: Arc<Table>,
-    rows: Vec<Fields>,
+    rows: Vec<RowValues>,
 }
 
 impl UseCase for Insert {
@@ -63,7 +63,7 @@ impl UseCase for Clear {
     const IS_LONG: bool = true;
 
     async fn run(&self, tx: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<usize, ArchiveError> {
-        Ok(tx.rows_clear(&self.0, limits::MOVED_ROWS).await?)
+        Ok(tx.rows_delete(&self.0, limits::MOVED_ROWS).await?)
     }
 }
 
@@ -76,7 +76,7 @@ impl UseCase for LookOver {
     const IS_LONG: bool = true;
 
     async fn run(&self, tx: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<(), ArchiveError> {
-        Ok(tx.rows_look_over(&self.0).await?)
+        Ok(tx.rows_analyze(&self.0).await?)
     }
 }
 
@@ -89,7 +89,7 @@ impl UseCase for Finish {
     const IS_LONG: bool = true;
 
     async fn run(&self, tx: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<(), ArchiveError> {
-        Ok(tx.installation_remove(UNFINISHED).await?)
+        Ok(tx.installation_value_delete(UNFINISHED).await?)
     }
 }
 
@@ -101,8 +101,8 @@ impl<'a> Loading<'a> {
     }
 
     /// Stores a row, now or with the next.
-    pub(super) async fn row(&mut self, table: &Arc<Table>, row: Fields) -> Result<(), ArchiveError> {
-        self.bytes += row.iter().map(Field::size).sum::<usize>();
+    pub(super) async fn row(&mut self, table: &Arc<Table>, row: RowValues) -> Result<(), ArchiveError> {
+        self.bytes += row.iter().map(ColumnValue::size).sum::<usize>();
         self.waiting.push(row);
         let full = i64::try_from(self.waiting.len()).is_ok_and(|rows| rows >= limits::MOVED_ROWS);
         if full || self.bytes >= limits::MOVED_BYTES { self.flush(table).await } else { Ok(()) }

@@ -19,7 +19,7 @@ pub use restore::{Checked, Restored, check, restore};
 use std::io;
 use std::sync::Arc;
 
-use tenantry_store::{Field, Fields, Snapshot, StoreError, Table};
+use tenantry_store::{ColumnValue, RowValues, Snapshot, StoreError, Table};
 
 use crate::limits;
 use format::{Sum, row_line};
@@ -114,9 +114,9 @@ async fn total(snapshot: &mut Snapshot<'_>, tables: &[Arc<Table>]) -> Result<u64
 async fn each_part(
     snapshot: &mut Snapshot<'_>,
     table: &Table,
-    mut take: impl AsyncFnMut(Vec<Fields>) -> Result<(), ArchiveError>,
+    mut take: impl AsyncFnMut(Vec<RowValues>) -> Result<(), ArchiveError>,
 ) -> Result<(), ArchiveError> {
-    let mut after: Option<Fields> = None;
+    let mut after: Option<RowValues> = None;
     loop {
         let mut rows = snapshot.tx()?.rows_after(table, after.as_deref(), limits::MOVED_ROWS).await?;
         let Some(last) = rows.last() else { return Ok(()) };
@@ -130,9 +130,9 @@ async fn each_part(
     }
 }
 
-fn is_mark(table: &Table, row: &[Field]) -> bool {
+fn is_mark(table: &Table, row: &[ColumnValue]) -> bool {
     table.name == "installation"
-        && matches!(table.place("name").and_then(|place| row.get(place)), Some(Field::Text(name)) if name == UNFINISHED)
+        && matches!(table.position("name").and_then(|place| row.get(place)), Some(ColumnValue::Text(name)) if name == UNFINISHED)
 }
 
 /// The sum of each table as it is in the snapshot.
@@ -167,7 +167,7 @@ fn difference<'a>(some: &'a Sums, others: &Sums) -> Option<&'a str> {
 /// The snapshot of a database that is all there.
 async fn whole(store: &tenantry_store::Store) -> Result<Snapshot<'_>, ArchiveError> {
     let mut snapshot = store.snapshot().await?;
-    if snapshot.tx()?.installation_has(UNFINISHED).await? {
+    if snapshot.tx()?.installation_has_value(UNFINISHED).await? {
         return Err(ArchiveError::Unfinished);
     }
     Ok(snapshot)

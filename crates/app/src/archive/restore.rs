@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use tenantry_store::{Field, Fields, Store, Table};
+use tenantry_store::{ColumnValue, RowValues, Store, Table};
 
 use super::format::{Header, Piece, Reader};
 use super::load::Loading;
@@ -82,12 +82,12 @@ pub fn check(path: &Path, report: Report<'_>) -> Result<Checked, ArchiveError> {
     Ok(Checked { path: path.to_owned(), header: reader.header().clone(), sums, key_check })
 }
 
-fn kept_check(table: &Table, row: &Fields) -> Option<Vec<u8>> {
+fn kept_check(table: &Table, row: &RowValues) -> Option<Vec<u8>> {
     if table.name != "installation" {
         return None;
     }
-    match (row.get(table.place("name")?)?, row.get(table.place("value")?)?) {
-        (Field::Text(name), Field::Bytes(value)) if name == KeyCheck::NAME => Some(value.clone()),
+    match (row.get(table.position("name")?)?, row.get(table.position("value")?)?) {
+        (ColumnValue::Text(name), ColumnValue::Bytes(value)) if name == KeyCheck::NAME => Some(value.clone()),
         _ => None,
     }
 }

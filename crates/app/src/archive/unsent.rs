@@ -24,9 +24,9 @@ impl UseCase for EndEvents {
         tx: &mut Tx<'_>,
         context: &mut ExecutionContext,
     ) -> Result<Vec<PendingEvent>, StoreError> {
-        let waiting = tx.webhook_events_waiting(self.0, limits::MOVED_ROWS).await?;
+        let waiting = tx.webhook_events_pending(self.0, limits::MOVED_ROWS).await?;
         for event in &waiting {
-            tx.webhook_event_give_up(*event, context.now()).await?;
+            tx.webhook_event_fail_pending(*event, context.now()).await?;
             tx.webhook_delivery_append(&WebhookDelivery {
                 id: WebhookDeliveryId::new(context.uuid()),
                 organization: event.organization,
@@ -43,7 +43,7 @@ impl UseCase for EndEvents {
     }
 }
 
-/// Has no lane do anything, and drops the mails; answers how many.
+/// Has no queue do anything, and drops the mails; answers how many.
 struct EndRest;
 
 impl UseCase for EndRest {
@@ -52,8 +52,8 @@ impl UseCase for EndRest {
     const IS_LONG: bool = true;
 
     async fn run(&self, tx: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<usize, StoreError> {
-        tx.webhook_lanes_rest().await?;
-        tx.mails_drop().await
+        tx.webhook_queues_clear().await?;
+        tx.mails_delete_all().await
     }
 }
 

@@ -11,11 +11,11 @@ use tenantry_store::{DueQueue, LeasedDelivery, StoreError, Tx, UseCase, WebhookD
 
 use crate::{App, Error, Requester, limits};
 
-/// Takes those of the lanes that are still free, and answers with what is to be sent in each. Each is held for
+/// Takes those of the queues that are still free, and answers with what is to be sent in each. Each is held for
 /// [`limits::WEBHOOK_LEASE_S`]; when nothing is written down until then, somebody else takes it.
-struct IdempotencyClaim(Vec<DueQueue>);
+struct Lease(Vec<DueQueue>);
 
-impl UseCase for IdempotencyClaim {
+impl UseCase for Lease {
     type Output = Vec<LeasedDelivery>;
     type Error = StoreError;
     const IS_LONG: bool = true;
@@ -28,30 +28,30 @@ impl UseCase for IdempotencyClaim {
         let now = context.now();
         let leased_until = now.plus_seconds(limits::WEBHOOK_LEASE_S);
         let mut claims = Vec::new();
-        for lane in self.0.iter().copied() {
-            if !tx.webhook_lane_lease(lane, now, leased_until).await? {
+        for queue in self.0.iter().copied() {
+            if !tx.webhook_queue_lease(queue, now, leased_until).await? {
                 continue;
             }
-            let Some((endpoint, organization_name)) = tx.webhook_target(lane).await? else {
-                super::skip(tx, context, lane.organization, lane.endpoint).await?;
-                tx.webhook_lane_release(lane, leased_until).await?;
+            let Some((endpoint, organization_name)) = tx.webhook_target(queue).await? else {
+                super::skip(tx, context, queue.organization, queue.endpoint).await?;
+                tx.webhook_queue_release(queue, leased_until).await?;
                 continue;
             };
             if endpoint.secret.is_none() {
                 return Err(StoreError::Unexpected("a webhook secret that cannot be opened".into()));
             }
-            let Some(event) = tx.webhook_lane_next(lane, now).await? else {
-                tx.webhook_lanes_settle(lane.organization, lane.endpoint, now).await?;
-                tx.webhook_lane_release(lane, leased_until).await?;
+            let Some(event) = tx.webhook_queue_next_event(queue, now).await? else {
+                tx.webhook_queues_reschedule(queue.organization, queue.endpoint, now).await?;
+                tx.webhook_queue_release(queue, leased_until).await?;
                 continue;
             };
-            claims.push(LeasedDelivery { lane, leased_until, event, endpoint, organization_name });
+            claims.push(LeasedDelivery { queue, leased_until, event, endpoint, organization_name });
         }
         Ok(claims)
     }
 }
 
-/// Leaves a lane alone for [`limits::PUT_OFF_S`].
+/// Leaves a queue alone for [`limits::PUT_OFF_S`].
 struct PutOff(DueQueue);
 
 impl UseCase for PutOff {
@@ -64,7 +64,7 @@ impl UseCase for PutOff {
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), StoreError> {
         let now = context.now();
-        tx.webhook_lane_put_off(self.0, now, now.plus_seconds(limits::PUT_OFF_S)).await
+        tx.webhook_queue_postpone(self.0, now, now.plus_seconds(limits::PUT_OFF_S)).await
     }
 }
 
@@ -99,15 +99,15 @@ impl UseCase for DeliveryAttempt {
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        Some(self.claim.lane.organization)
+        Some(self.claim.queue.organization)
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Recorded, Error> {
         let now = context.now();
-        let LeasedDelivery { lane, leased_until, event, .. } = &self.claim;
+        let LeasedDelivery { queue, leased_until, event, .. } = &self.claim;
         // An event that is written meanwhile waits for the end of this.
-        tx.webhook_lanes_hold(lane.organization, lane.endpoint).await?;
-        tx.webhook_lane_release(*lane, *leased_until).await?;
+        tx.webhook_queues_lock(queue.organization, queue.endpoint).await?;
+        tx.webhook_queue_release(*queue, *leased_until).await?;
         let stored = tx.webhook_event(event.organization, event.id).await?;
         let mut event = stored.ok_or(WebhookError::EventNotFound)?;
         let before = event.state;
@@ -130,10 +130,10 @@ impl UseCase for DeliveryAttempt {
             response: self.response.clone(),
         })
         .await?;
-        tx.webhook_event_attempted(&event, self.http_code, next.due_at, now).await?;
+        tx.webhook_event_record_attempt(&event, self.http_code, next.due_at, now).await?;
         let failed_now = before == EventState::Pending && event.state == EventState::Failed;
         let disabled = failed_now && self.disable(tx, context).await?;
-        tx.webhook_lanes_settle(event.organization, event.endpoint, now).await?;
+        tx.webhook_queues_reschedule(event.organization, event.endpoint, now).await?;
         Ok(Recorded { state: event.state, disabled })
     }
 }
@@ -141,8 +141,8 @@ impl UseCase for DeliveryAttempt {
 impl DeliveryAttempt {
     /// Switches the endpoint off when too many events in a row have failed.
     async fn disable(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<bool, Error> {
-        let LeasedDelivery { lane, .. } = &self.claim;
-        let found = tx.webhook_endpoint(lane.organization, lane.endpoint).await?;
+        let LeasedDelivery { queue, .. } = &self.claim;
+        let found = tx.webhook_endpoint(queue.organization, queue.endpoint).await?;
         let Some(endpoint) = found else { return Ok(false) };
         let completed = tx.webhook_events_completed(&endpoint, FAILURES_TO_DISABLE).await?;
         match webhook::auto_disable(&endpoint, &completed, context.now()) {
@@ -175,7 +175,7 @@ impl UseCase for Archive {
 }
 
 impl App {
-    /// Takes lanes that have something to do: up to `limit`, and a few at a time.
+    /// Takes queues that have something to do: up to `limit`, and a few at a time.
     ///
     /// # Errors
     /// When the database fails.
@@ -185,16 +185,16 @@ impl App {
         for _ in 0..limits::WEBHOOK_LOOKS {
             let wanted = limit.saturating_add(passed.len());
             let mut reader = self.store.reader()?;
-            let due = reader.tx()?.webhook_lanes_due(self.now(), wanted, limits::WEBHOOK_SHARE).await?;
-            let mut lanes: Vec<_> =
-                due.into_iter().filter(|lane| !passed.contains(lane)).take(limit).collect();
-            if lanes.is_empty() {
+            let due = reader.tx()?.webhook_queues_due(self.now(), wanted, limits::WEBHOOK_SHARE).await?;
+            let mut queues: Vec<_> =
+                due.into_iter().filter(|queue| !passed.contains(queue)).take(limit).collect();
+            if queues.is_empty() {
                 break;
             }
             // Whoever holds several takes them in this order.
-            lanes.sort_unstable();
-            passed.extend(lanes.iter().copied());
-            let claims = self.webhook_take(lanes).await?;
+            queues.sort_unstable();
+            passed.extend(queues.iter().copied());
+            let claims = self.webhook_take(queues).await?;
             // Otherwise another was faster, or there was nothing to send in them.
             if !claims.is_empty() {
                 return Ok(claims);
@@ -203,20 +203,20 @@ impl App {
         Ok(Vec::new())
     }
 
-    /// Takes these lanes. One that cannot be read keeps no other back.
-    async fn webhook_take(&self, lanes: Vec<DueQueue>) -> Result<Vec<LeasedDelivery>, StoreError> {
-        match self.store.write(IdempotencyClaim(lanes.clone())).await {
+    /// Takes these queues. One that cannot be read keeps no other back.
+    async fn webhook_take(&self, queues: Vec<DueQueue>) -> Result<Vec<LeasedDelivery>, StoreError> {
+        match self.store.write(Lease(queues.clone())).await {
             Err(StoreError::Unexpected(_)) => {}
             taken => return taken,
         }
         let mut claims = Vec::new();
-        for lane in lanes {
-            match self.store.write(IdempotencyClaim(vec![lane])).await {
+        for queue in queues {
+            match self.store.write(Lease(vec![queue])).await {
                 Ok(mut taken) => claims.append(&mut taken),
                 Err(error @ StoreError::Unexpected(_)) => {
-                    let DueQueue { organization, endpoint, .. } = lane;
+                    let DueQueue { organization, endpoint, .. } = queue;
                     tracing::error!(%error, %organization, %endpoint, "webhooks are put off");
-                    if let Err(error) = self.store.write(PutOff(lane)).await {
+                    if let Err(error) = self.store.write(PutOff(queue)).await {
                         tracing::error!(%error, %organization, %endpoint, "webhooks could not be put off");
                     }
                 }

@@ -10,7 +10,7 @@ use tenantry_core::webhook::{
     self, EndpointChange, NewEndpoint, SigningSecret, WebhookEndpoint, WebhookError,
 };
 use tenantry_store::{
-    ListQuery, Page, Paged, StoreError, Tx, UseCase, WebhookDeliveryFilter, WebhookDeliveryShown,
+    ListQuery, Page, Paged, StoreError, Tx, UseCase, WebhookDeliveryDetails, WebhookDeliveryFilter,
 };
 
 use crate::changes::{self, Change};
@@ -155,7 +155,7 @@ impl UseCase for WebhookRedeliver {
         let mut found = None;
         for organization in by.organizations_with(TeamPermission::ManageOrganization) {
             let Some(endpoint) = tx.webhook_event_endpoint(organization, *id).await? else { continue };
-            tx.webhook_lanes_hold(organization, endpoint).await?;
+            tx.webhook_queues_lock(organization, endpoint).await?;
             found = tx.webhook_event(organization, *id).await?;
             break;
         }
@@ -166,16 +166,16 @@ impl UseCase for WebhookRedeliver {
         let waits = event.state == webhook::EventState::Pending && event.attempts == 0;
         if tells && !waits {
             event.state = webhook::redeliver(event.state);
-            tx.webhook_event_again(&event, context.now()).await?;
+            tx.webhook_event_redeliver(&event, context.now()).await?;
         }
         Ok(())
     }
 }
 
-/// The endpoint of this id that the requester may manage, held until the transaction ends: its lanes first.
+/// The endpoint of this id that the requester may manage, held until the transaction ends: its queues first.
 async fn held(tx: &mut Tx<'_>, by: &Requester, id: WebhookEndpointId) -> Result<WebhookEndpoint, Error> {
     for organization in by.organizations_with(TeamPermission::ManageOrganization) {
-        if tx.webhook_lanes_hold(organization, id).await?
+        if tx.webhook_queues_lock(organization, id).await?
             && let Some(endpoint) = tx.webhook_endpoint(organization, id).await?
         {
             return Ok(endpoint);
@@ -210,7 +210,7 @@ async fn store(
 }
 
 /// Gives up what is pending for an endpoint that is told nothing more: as much as one transaction should. Whoever
-/// delivers its lanes gives up the rest. The lanes of one that is deleted go with their last event.
+/// delivers its queues gives up the rest. The queues of one that is deleted go with their last event.
 async fn skip(
     tx: &mut Tx<'_>,
     context: &mut ExecutionContext,
@@ -219,8 +219,8 @@ async fn skip(
 ) -> Result<(), StoreError> {
     let is_all =
         tx.webhook_events_skip(organization, endpoint, context.now(), limits::WEBHOOK_SKIPPED).await?;
-    if is_all && tx.webhook_endpoint_is_gone(organization, endpoint).await? {
-        tx.webhook_lanes_delete(organization, endpoint).await?;
+    if is_all && tx.webhook_endpoint_is_deleted(organization, endpoint).await? {
+        tx.webhook_queues_delete(organization, endpoint).await?;
     }
     Ok(())
 }
@@ -245,9 +245,9 @@ struct CursorPage {
 }
 
 impl ListQuery for CursorPage {
-    type Output = Paged<WebhookDeliveryShown>;
+    type Output = Paged<WebhookDeliveryDetails>;
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Paged<WebhookDeliveryShown>, StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Paged<WebhookDeliveryDetails>, StoreError> {
         tx.webhook_deliveries(&self.filter, self.page).await
     }
 
@@ -289,7 +289,7 @@ impl App {
         &self,
         filter: &WebhookDeliveryFilter,
         page: Page,
-    ) -> Result<Paged<WebhookDeliveryShown>, Error> {
+    ) -> Result<Paged<WebhookDeliveryDetails>, Error> {
         self.look(CursorPage { filter: filter.clone(), page }, false).await
     }
 }

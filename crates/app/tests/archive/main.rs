@@ -105,7 +105,7 @@ impl UseCase for Keep {
     type Error = Error;
 
     async fn run(&self, tx: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<(), Error> {
-        Ok(tx.installation_value(self.0, b"1").await.map(|_| ())?)
+        Ok(tx.installation_value_ensure(self.0, b"1").await.map(|_| ())?)
     }
 }
 
@@ -126,7 +126,7 @@ impl UseCase for Mail {
             created_at: context.now(),
             expires_at: None,
             to: "somebody@example.com".parse().unwrap(),
-            letter: MailContent::TeamMemberAdded {
+            content: MailContent::TeamMemberAdded {
                 organization: "One".to_owned(),
                 role: TeamRole::Developer,
                 inviter: None,
@@ -209,7 +209,7 @@ fn told<T>(outcome: Result<T, ArchiveError>) -> String {
 async fn findings(app: &App) -> Vec<doctor::Finding> {
     let mut found = Vec::new();
     let mut snapshot = app.store().snapshot().await.unwrap();
-    doctor::examine(&mut snapshot.tx().unwrap(), |finding| found.push(finding)).await.unwrap();
+    doctor::inspect(&mut snapshot.tx().unwrap(), |finding| found.push(finding)).await.unwrap();
     found
 }
 
@@ -249,7 +249,7 @@ async fn a_deleted_endpoint_whose_events_were_being_given_up_leaves_nothing() {
     assert_eq!(findings(&app).await, [], "they are given up in portions");
     let checked = checked(&to, &backup(app.store()).await).unwrap();
     restore(&to.open(), &checked, false).await.unwrap();
-    assert_eq!(to.count("webhook_lanes"), 0);
+    assert_eq!(to.count("webhook_queues"), 0);
     let app = App::new(to.open(), Arc::new(|| Timestamp::from_micros(1)), key());
     assert_eq!(findings(&app).await, []);
 }

@@ -80,7 +80,7 @@ impl Gateway {
         let places = Arc::new(Semaphore::new(limits.in_flight));
         // Reads go on while every write waits.
         let write_places = Arc::new(Semaphore::new(limits.in_flight - limits.in_flight / 4));
-        let has_peers = app.store().company().is_some();
+        let has_peers = app.store().peers().is_some();
         let start = u64::try_from(app.now().as_micros()).unwrap_or(0) >> 4 & 0xffff_ffff_ffff;
         let health = Arc::new(Health::new(Arc::clone(&app), limits.ready_kept));
         let state = Arc::new(AppState {
@@ -129,21 +129,21 @@ impl Gateway {
     /// Exchanges rate limit counts with the other nodes until `stop` completes.
     pub async fn share_budgets(&self, stop: impl Future<Output = ()>) {
         let Some(limiters) = &self.state.rate_limiters else { return };
-        let Some(mut peers) = self.state.app.store().company() else { return };
+        let Some(mut peers) = self.state.app.store().peers() else { return };
         let mut every = tokio::time::interval(SHARE_EVERY);
         every.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut stop = pin!(stop);
         loop {
             tokio::select! {
                 () = &mut stop => return,
-                received = peers.hear() => match received {
+                received = peers.receive() => match received {
                     Some(report) => limiters.apply_report(&report),
                     None => return,
                 },
                 _ = every.tick() => {
                     // A report that is lost is not sent again: the buckets have refilled by then.
                     for report in limiters.reports(PeerChannel::BYTES) {
-                        peers.tell(report);
+                        peers.publish(report);
                     }
                     limiters.pay_debts();
                 }

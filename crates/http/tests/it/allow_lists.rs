@@ -111,14 +111,14 @@ async fn a_session_that_a_key_began_is_the_visitors() {
 async fn told(one: &One) -> Vec<String> {
     let mut told = Vec::new();
     loop {
-        let taken = one.app.use_cases().mails_take().await.unwrap();
+        let taken = one.app.use_cases().mails_lease().await.unwrap();
         if taken.is_empty() {
             told.sort();
             return told;
         }
         for mail in taken {
             one.app.use_cases().mail_forget(&mail).await.unwrap();
-            if let MailContent::ApiKeyAllowList { organization, label } = &mail.letter {
+            if let MailContent::ApiKeyAllowList { organization, label } = &mail.content {
                 told.push(format!("{} {organization} {label}", mail.to));
             }
         }

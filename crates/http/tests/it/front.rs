@@ -34,7 +34,7 @@ impl UseCase for Holding {
     type Error = StoreError;
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), StoreError> {
-        tx.installation_touch(context.now()).await?;
+        tx.installation_write_heartbeat(context.now()).await?;
         // What is sent is there once something is read.
         tx.any_organization().await?;
         drop(self.1.lock().unwrap().take());

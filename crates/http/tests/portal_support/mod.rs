@@ -182,7 +182,7 @@ impl World {
     pub(crate) async fn mail(&self) -> Vec<QueuedMail> {
         let mut mails = Vec::new();
         loop {
-            let taken = self.app.mails_take().await.unwrap();
+            let taken = self.app.mails_lease().await.unwrap();
             if taken.is_empty() {
                 return mails;
             }

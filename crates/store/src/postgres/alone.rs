@@ -7,38 +7,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tenantry_core::ids::OrganizationId;
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::sync::mpsc::Receiver;
 use tokio::task::{Id, JoinSet};
 
-use super::Shared;
-use super::job::AnyJob;
+use super::job::Left;
 use super::limits::{ALONE_FOR, PAUSES, QUEUE, WAITING, WAITING_EACH};
 use super::session::Mode;
+use super::shared::Shared;
 use super::values::Fault;
 use super::writer::{Once, Writer};
 use crate::StoreError;
-
-/// An operation that has to run alone.
-pub(super) struct Left {
-    job: AnyJob,
-    /// Whether it waits for every answer.
-    is_strict: bool,
-}
-
-impl Left {
-    /// After a fault, unless it only has to be judged.
-    pub(super) fn after(job: AnyJob, fault: Option<Fault>) -> Self {
-        Self { job, is_strict: fault == Some(Fault::Late) }
-    }
-
-    /// Queues it; answers it when there is no place.
-    pub(super) fn hand_to(self, alone: &Sender<Self>) {
-        if let Err(TrySendError::Full(mut left) | TrySendError::Closed(mut left)) = alone.try_send(self) {
-            left.job.settle(Err(StoreError::Unavailable("too many writes are waiting".into())));
-        }
-    }
-}
 
 /// Runs what is queued until nothing more can come.
 pub(super) async fn run_all(shared: Arc<Shared>, mut queue: Receiver<Left>) {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use lru::LruCache;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio_postgres::types::{ToSql, Type};
@@ -15,12 +16,11 @@ use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement};
 use super::cancel::Cancel;
 use super::limits::{ANSWER, CANCEL_AGAIN, HOST, IDLE_MS, LOCK_MS, STATEMENT_MS, STATEMENTS};
 use super::reach::Carrier;
-use super::recent::Recent;
 use super::silence::Silence;
 use super::target::{Target, described};
 use super::values::{Fault, failure, is_outdated, type_of};
 use crate::StoreError;
-use crate::sql::Param;
+use crate::value::Param;
 
 /// Why a request to the database failed, and what that leaves of the connection.
 pub(super) type Failed = (StoreError, Option<Fault>);
@@ -33,7 +33,7 @@ pub(super) type Messages = [String; 3];
 pub(super) struct Connection {
     client: Client,
     /// Nothing where a pooler may hand the next transaction to another connection.
-    statements: Option<Mutex<Recent<Statement>>>,
+    statements: Option<Mutex<LruCache<String, Statement>>>,
     /// Whether the database has the extension Citus.
     is_spread: bool,
     /// Whether it was given up.
@@ -122,7 +122,7 @@ impl Connection {
         runtime.spawn(carry(carrier, given_up, cancel));
         let mut opened = Self {
             client,
-            statements: (!target.pooled).then(|| Mutex::new(Recent::new(STATEMENTS))),
+            statements: (!target.pooled).then(|| Mutex::new(LruCache::new(STATEMENTS))),
             is_spread: false,
             lost: AtomicBool::new(false),
             give_up: Mutex::new(Some(give_up)),
@@ -267,8 +267,8 @@ impl Connection {
 
     /// Whether a statement can be sent without a question before it.
     pub(super) fn is_prepared(&self, sql: &str) -> bool {
-        let known = |statements: &Mutex<Recent<_>>| {
-            statements.lock().unwrap_or_else(PoisonError::into_inner).has(sql)
+        let known = |statements: &Mutex<LruCache<String, _>>| {
+            statements.lock().unwrap_or_else(PoisonError::into_inner).contains(sql)
         };
         self.statements.as_ref().is_none_or(known)
     }
@@ -307,7 +307,7 @@ impl Connection {
         if let (Err(error), Some(statements)) = (&answer, &self.statements)
             && is_outdated(error)
         {
-            statements.lock().unwrap_or_else(PoisonError::into_inner).remove(sql);
+            statements.lock().unwrap_or_else(PoisonError::into_inner).pop(sql);
         }
         answer
     }
@@ -320,14 +320,14 @@ impl Connection {
         params: &[Param<'_>],
     ) -> Result<Option<Statement>, tokio_postgres::Error> {
         let Some(statements) = &self.statements else { return Ok(None) };
-        let known = statements.lock().unwrap_or_else(PoisonError::into_inner).get(sql);
+        let known = statements.lock().unwrap_or_else(PoisonError::into_inner).get(sql).cloned();
         if known.is_some() {
             return Ok(known);
         }
         let types: Vec<Type> = params.iter().map(type_of).collect();
         let statement = self.client.prepare_typed(&numbered(sql), &types).await?;
         // Lists have many shapes: those that are shown rarely push out one another.
-        statements.lock().unwrap_or_else(PoisonError::into_inner).insert(sql, statement.clone());
+        statements.lock().unwrap_or_else(PoisonError::into_inner).put(sql.to_owned(), statement.clone());
         Ok(Some(statement))
     }
 }

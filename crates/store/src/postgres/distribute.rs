@@ -8,8 +8,9 @@ use super::connection::Connection;
 use super::limits::MIGRATION_MS;
 use super::values::value;
 use crate::StoreError;
-use crate::catalogue::{Catalog, Table};
-use crate::sql::{Param, Value, unexpected};
+use crate::error::unexpected;
+use crate::schema::{Catalog, Table};
+use crate::value::{Param, Value};
 
 /// Small tables that are the same on every node.
 const COPIED: [&str; 5] =

@@ -7,13 +7,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 
 use tenantry_core::ids::OrganizationId;
+use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 
-use super::Shared;
 use super::limits::OPERATION_IDLE;
 use super::session::{Session, Transaction};
-use crate::sql::unexpected;
-use crate::tx::Touched;
+use super::shared::Shared;
+use super::values::Fault;
+use crate::error::unexpected;
+use crate::signals::Changes;
 use crate::{StoreError, Tx, UseCase};
 
 /// Whether an operation did what it was to do.
@@ -30,8 +33,8 @@ pub(super) trait Job: Send {
     /// Runs it, and remembers how it ended.
     fn run<'a>(&'a mut self, transaction: &'a mut Transaction) -> Ran<'a>;
 
-    /// What it touched when it last ran.
-    fn touched(&self) -> Touched;
+    /// What it changes when it last ran.
+    fn changes(&self) -> Changes;
 
     /// Answers who waits: with the operation's own outcome when its transaction ended well.
     fn settle(&mut self, committed: Result<(), StoreError>);
@@ -45,7 +48,7 @@ struct Typed<O: UseCase> {
     operation: O,
     shared: Arc<Shared>,
     outcome: Option<Outcome<O>>,
-    touched: Touched,
+    changes: Changes,
     reply: Option<oneshot::Sender<Outcome<O>>>,
 }
 
@@ -56,7 +59,7 @@ pub(super) fn job<O: UseCase>(shared: &Arc<Shared>, operation: O) -> (AnyJob, on
         operation,
         shared: Arc::clone(shared),
         outcome: None,
-        touched: Touched::default(),
+        changes: Changes::default(),
         reply: Some(reply),
     };
     (Box::new(job), answer)
@@ -76,16 +79,16 @@ impl<O: UseCase> Job for Typed<O> {
             let progress = transaction.progress();
             let mut tx = Tx::postgres(Session::Writing(transaction), self.shared.vault());
             let mut context = (self.shared.moments)();
-            let outcome = guarded(self.operation.run(&mut tx, &mut context), &progress).await;
-            self.touched = if outcome.is_ok() { tx.touched() } else { Touched::default() };
+            let outcome = guarded::<O, _>(self.operation.run(&mut tx, &mut context), &progress).await;
+            self.changes = if outcome.is_ok() { tx.changes() } else { Changes::default() };
             let done = outcome.is_ok();
             self.outcome = Some(outcome);
             done
         })
     }
 
-    fn touched(&self) -> Touched {
-        self.touched
+    fn changes(&self) -> Changes {
+        self.changes
     }
 
     fn settle(&mut self, committed: Result<(), StoreError>) {
@@ -101,11 +104,32 @@ impl<O: UseCase> Job for Typed<O> {
     }
 }
 
+/// An operation that has to run alone.
+pub(super) struct Left {
+    pub(super) job: AnyJob,
+    /// Whether it waits for every answer.
+    pub(super) is_strict: bool,
+}
+
+impl Left {
+    /// After a fault, unless it only has to be judged.
+    pub(super) fn after(job: AnyJob, fault: Option<Fault>) -> Self {
+        Self { job, is_strict: fault == Some(Fault::Late) }
+    }
+
+    /// Queues it; answers it when there is no place.
+    pub(super) fn hand_to(self, alone: &Sender<Self>) {
+        if let Err(TrySendError::Full(mut left) | TrySendError::Closed(mut left)) = alone.try_send(self) {
+            left.job.settle(Err(StoreError::Unavailable("too many writes are waiting".into())));
+        }
+    }
+}
+
 /// The outcome of an operation that may panic, or wait for something that never comes.
-async fn guarded<T, E: From<StoreError>>(
-    operation: impl Future<Output = Result<T, E>>,
+async fn guarded<O: UseCase, F: Future<Output = Outcome<O>>>(
+    operation: F,
     progress: &AtomicU64,
-) -> Result<T, E> {
+) -> Outcome<O> {
     let mut operation = pin!(operation);
     let mut caught = pin!(std::future::poll_fn(|cx| {
         catch_unwind(AssertUnwindSafe(|| operation.as_mut().poll(cx)))
@@ -119,7 +143,9 @@ async fn guarded<T, E: From<StoreError>>(
             () = tokio::time::sleep(OPERATION_IDLE) => {
                 // Even: the database has answered all that it was asked.
                 if seen.is_multiple_of(2) && progress.load(Ordering::Acquire) == seen {
-                    return Err(unexpected("an operation waited for something besides the database").into());
+                    let name = std::any::type_name::<O>();
+                    let text = format!("{name} awaited something other than the database");
+                    return Err(unexpected(text).into());
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! The limits of the PostgreSQL engine: one node's share of the database.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 /// Connections that are read from, unless the URL says otherwise; each is shared, and asked again before it
@@ -24,8 +25,8 @@ pub(super) const BATCH: usize = 32;
 pub(super) const MOST_BATCH: usize = 512;
 /// Statements that a transaction may have sent without having looked at the answers.
 pub(super) const SENT: usize = 64;
-/// Statements that a connection keeps prepared.
-pub(super) const STATEMENTS: usize = 512;
+/// Statements that a connection keeps prepared: 512.
+pub(super) const STATEMENTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(511);
 /// How long an address may take to accept a connection, unless the URL says otherwise.
 pub(super) const ADDRESS: Duration = Duration::from_secs(2);
 /// How long a host may take until the connection can be used.

@@ -11,10 +11,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_postgres::{AsyncMessage, Client, Notification};
 
+use super::limits;
 use super::limits::LISTEN_AGAIN;
 use super::reach::Carrier;
+use super::shared::Shared;
 use super::target::{Target, described};
-use super::{Shared, limits};
 use crate::StoreError;
 
 /// Tells that a credential may have lost a right; the payload is the name of the node that took it away.
@@ -71,7 +72,7 @@ impl Listener {
         match self.ready.take() {
             Some(ready) => drop(ready.send(())),
             // What was said while the channel was down was not heard.
-            None => drop(self.shared.upgrade().map(|shared| shared.generation.advance())),
+            None => drop(self.shared.upgrade().map(|shared| shared.signals.generation.advance())),
         }
         while let Some(text) = self.told.recv().await {
             // The text has no quotes: `PeerChannel::tell` sees to it.
@@ -112,8 +113,8 @@ fn hear(shared: &Shared, node: &str, notice: &Notification) {
         return;
     }
     if notice.channel() == CHANNEL {
-        shared.generation.advance();
+        shared.signals.generation.advance();
     } else if let Some((_, text)) = payload.split_at_checked(node.len()) {
-        shared.gossip.hear(text);
+        shared.gossip.deliver(text);
     }
 }

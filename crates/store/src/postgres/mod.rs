@@ -15,43 +15,43 @@ mod job;
 mod limits;
 mod listen;
 mod reach;
-mod recent;
+pub(crate) mod readers;
 mod schema;
-mod session;
+pub(crate) mod session;
+mod shared;
 mod silence;
 mod snapshot;
 mod target;
 mod tls;
-mod values;
+pub(crate) mod values;
 mod violations;
 mod writer;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tenantry_core::Timestamp;
 use tenantry_core::ids::OrganizationId;
 use tokio::runtime::{Handle, Runtime, RuntimeFlavor};
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{Mutex as Turn, Notify, Semaphore, mpsc};
+use tokio::sync::{Mutex as Turn, Semaphore, mpsc};
 use tokio::task::JoinHandle;
-use tokio_postgres::Row;
 
-use crate::company::{PeerBroadcast, PeerChannel};
-use crate::searches::{ListQueryLimiter, Place};
-use crate::sql::{Param, unexpected};
-use crate::{Engine, Generation, ListQuery, Moments, Store, StoreError, Tx, UseCase, Vault};
+use crate::error::unexpected;
+use crate::list_query_limiter::{ListQueryLimiter, ListQueryPermit};
+use crate::peers::{PeerBroadcast, PeerChannel};
+use crate::signals::Signals;
+use crate::{ListQuery, Moments, StoreError, Tx, UseCase, Vault};
 use connection::Connection;
 use job::AnyJob;
-use session::{Mode, NotCommitted};
-use values::Fault;
+use readers::Readers;
+use session::{Mode, NotCommitted, Session};
+use shared::Shared;
 
-pub(crate) use session::Session;
 pub(crate) use snapshot::Snapshot;
 pub use target::{Target, UrlError};
-pub(crate) use values::{id_digits, value};
 
 /// What is done about a schema that is not up to date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,80 +60,6 @@ pub enum Migrate {
     Yes,
     /// The database is not opened.
     No,
-}
-
-/// What the writers, the readers and the listener share.
-struct Shared {
-    target: Target,
-    /// Where connections live. Whoever asks may be on another runtime, or on one that is blocked.
-    runtime: Handle,
-    moments: Moments,
-    generation: Generation,
-    gossip: PeerBroadcast,
-    webhooks: Notify,
-    mail: Notify,
-    vault: OnceLock<Arc<dyn Vault>>,
-    /// When connecting failed, and why: nobody waits for the same failure right after.
-    failed: Mutex<Option<(Instant, StoreError)>>,
-    /// Places for who connects, whether or not anybody still waits for the connection.
-    connecting: Arc<Semaphore>,
-    /// Names this node in notices to others.
-    node: String,
-    notice: String,
-}
-
-impl Shared {
-    fn vault(&self) -> Option<&dyn Vault> {
-        self.vault.get().map(AsRef::as_ref)
-    }
-
-    /// Connects, unless that failed just now.
-    async fn connect(self: &Arc<Self>) -> Result<Connection, StoreError> {
-        self.look_for_failure()?;
-        let place = Arc::clone(&self.connecting).acquire_owned().await.map_err(unexpected)?;
-        self.look_for_failure()?;
-        let shared = Arc::clone(self);
-        let opened = self.runtime.spawn(async move {
-            let _place = place;
-            let opened = Connection::open(&shared.runtime, &shared.target).await;
-            let failed = opened.as_ref().err().map(|error| (Instant::now(), error.clone()));
-            *shared.failed.lock().unwrap_or_else(PoisonError::into_inner) = failed;
-            opened
-        });
-        opened.await.unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))
-    }
-
-    fn look_for_failure(&self) -> Result<(), StoreError> {
-        match &*self.failed.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some((at, error)) if at.elapsed() < limits::CONNECT_PAUSE => Err(error.clone()),
-            _ => Ok(()),
-        }
-    }
-
-    /// What is sent along with the commit of these.
-    fn notice(&self, jobs: &[AnyJob]) -> Option<&str> {
-        jobs.iter().any(|job| job.touched().credentials).then_some(self.notice.as_str())
-    }
-
-    /// Answers operations whose transaction has ended.
-    fn settle(&self, jobs: Vec<AnyJob>, committed: &Result<(), StoreError>) {
-        for job in &jobs {
-            let touched = job.touched();
-            // Before the answer: whoever hears that a token is revoked finds it dead.
-            if touched.credentials {
-                self.generation.advance();
-            }
-            if touched.webhooks && committed.is_ok() {
-                self.webhooks.notify_one();
-            }
-            if touched.mail && committed.is_ok() {
-                self.mail.notify_one();
-            }
-        }
-        for mut job in jobs {
-            job.settle(committed.clone());
-        }
-    }
 }
 
 /// Where operations wait.
@@ -163,13 +89,13 @@ fn writing(shared: &Arc<Shared>) -> (Queues, Vec<JoinHandle<()>>) {
 }
 
 /// An open PostgreSQL database.
-pub struct Postgres {
+pub(crate) struct Postgres {
     shared: Arc<Shared>,
     queues: Mutex<Option<Queues>>,
     next: AtomicUsize,
-    readers: Vec<Turn<Option<Arc<Connection>>>>,
-    searches: ListQueryLimiter,
-    searchers: Mutex<Vec<Arc<Connection>>>,
+    readers: Readers,
+    list_queries: ListQueryLimiter,
+    list_connections: Mutex<Vec<Arc<Connection>>>,
     writers: Mutex<Vec<JoinHandle<()>>>,
     listener: Option<JoinHandle<()>>,
     _own_runtime: Option<OwnRuntime>,
@@ -177,7 +103,7 @@ pub struct Postgres {
 
 /// A search that is not over. When it is given up, it keeps its place until the database has done with it:
 /// who asks and leaves, again and again, gets no more of the database than who waits.
-struct UnderWay(Option<(session::Transaction, Place)>, Handle);
+struct UnderWay(Option<(session::Transaction, ListQueryPermit)>, Handle);
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
@@ -201,66 +127,6 @@ impl Drop for OwnRuntime {
     }
 }
 
-/// Opens a database.
-///
-/// # Errors
-/// When it cannot be reached, or its schema is newer than this program, or older and not to be migrated.
-pub async fn open(target: Target, migrate: Migrate, moments: Moments) -> Result<Store, StoreError> {
-    // A runtime with one thread may be blocked by the one who waits for the database: it gets company.
-    let outer = Handle::try_current().ok();
-    let outer = outer.filter(|outer| outer.runtime_flavor() == RuntimeFlavor::MultiThread);
-    let own_runtime = if outer.is_none() { Some(runtime()?) } else { None };
-    let runtime =
-        own_runtime.as_ref().and_then(|own| own.0.as_ref()).map(|own| own.handle().clone()).or(outer);
-    let runtime = runtime.ok_or_else(|| unexpected("no runtime"))?;
-    // Two nodes with one name would overhear each other, for half a second at the most.
-    let node = format!("{:016x}", RandomState::new().build_hasher().finish());
-    let (gossip, told) = PeerBroadcast::new();
-    let shared = Arc::new(Shared {
-        target,
-        runtime,
-        moments,
-        generation: Generation::default(),
-        gossip,
-        webhooks: Notify::new(),
-        mail: Notify::new(),
-        vault: OnceLock::new(),
-        failed: Mutex::default(),
-        connecting: Arc::new(Semaphore::new(limits::CONNECTING)),
-        notice: format!("NOTIFY {}, '{node}'", listen::CHANNEL),
-        node,
-    });
-    let opening = Arc::clone(&shared);
-    let prepared = shared.runtime.spawn(async move {
-        let connection = opening.connect().await?;
-        match migrate {
-            Migrate::Yes => schema::migrate(&connection, &opening.moments).await?,
-            Migrate::No => schema::check(&connection).await?,
-        }
-        if opening.target.pooled {
-            schema::look_at_limits(&connection).await?;
-        }
-        Ok::<_, StoreError>(Arc::new(connection))
-    });
-    let first = prepared.await.map_err(unexpected)??;
-    let listener = if shared.target.pooled { None } else { Some(listen::start(&shared, told).await) };
-    let (queues, writers) = writing(&shared);
-    let mut readers: Vec<_> = (1..shared.target.readers).map(|_| Turn::default()).collect();
-    readers.push(Turn::new(Some(first)));
-    let postgres = Postgres {
-        shared,
-        queues: Mutex::new(Some(queues)),
-        next: AtomicUsize::new(0),
-        readers,
-        searches: ListQueryLimiter::new(),
-        searchers: Mutex::default(),
-        writers: Mutex::new(writers),
-        listener,
-        _own_runtime: own_runtime,
-    };
-    Ok(Store::new(Engine::Postgres(Arc::new(postgres))))
-}
-
 fn runtime() -> Result<OwnRuntime, StoreError> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let built = builder.worker_threads(2).thread_name("tenantry-postgres").enable_all().build();
@@ -268,21 +134,73 @@ fn runtime() -> Result<OwnRuntime, StoreError> {
 }
 
 impl Postgres {
-    pub(crate) fn generation(&self) -> &Generation {
-        &self.shared.generation
+    /// Opens a database.
+    ///
+    /// # Errors
+    /// When it cannot be reached, or its schema is newer than this program, or older and not to be migrated.
+    pub(crate) async fn open(target: Target, migrate: Migrate, moments: Moments) -> Result<Self, StoreError> {
+        // A runtime with one thread may be blocked by the one who waits for the database: it gets company.
+        let outer = Handle::try_current().ok();
+        let outer = outer.filter(|outer| outer.runtime_flavor() == RuntimeFlavor::MultiThread);
+        let own_runtime = if outer.is_none() { Some(runtime()?) } else { None };
+        let runtime =
+            own_runtime.as_ref().and_then(|own| own.0.as_ref()).map(|own| own.handle().clone()).or(outer);
+        let runtime = runtime.ok_or_else(|| unexpected("no runtime"))?;
+        // Two nodes with one name would overhear each other, for half a second at the most.
+        let node = format!("{:016x}", RandomState::new().build_hasher().finish());
+        let (gossip, told) = PeerBroadcast::new();
+        let shared = Arc::new(Shared {
+            target,
+            runtime,
+            moments,
+            gossip,
+            signals: Signals::default(),
+            vault: OnceLock::new(),
+            failed: Mutex::default(),
+            connecting: Arc::new(Semaphore::new(limits::CONNECTING)),
+            notice: format!("NOTIFY {}, '{node}'", listen::CHANNEL),
+            node,
+        });
+        let opening = Arc::clone(&shared);
+        let prepared = shared.runtime.spawn(async move {
+            let connection = opening.connect().await?;
+            match migrate {
+                Migrate::Yes => schema::migrate(&connection, &opening.moments).await?,
+                Migrate::No => schema::check(&connection).await?,
+            }
+            if opening.target.pooled {
+                schema::look_at_limits(&connection).await?;
+            }
+            Ok::<_, StoreError>(Arc::new(connection))
+        });
+        let first = prepared.await.map_err(unexpected)??;
+        let listener = if shared.target.pooled { None } else { Some(listen::start(&shared, told).await) };
+        let (queues, writers) = writing(&shared);
+        let readers = Readers::new(Arc::clone(&shared), first);
+        Ok(Self {
+            shared,
+            queues: Mutex::new(Some(queues)),
+            next: AtomicUsize::new(0),
+            readers,
+            list_queries: ListQueryLimiter::new(),
+            list_connections: Mutex::default(),
+            writers: Mutex::new(writers),
+            listener,
+            _own_runtime: own_runtime,
+        })
     }
 
-    /// Behind a pooler nobody can listen.
-    pub(crate) fn company(&self) -> Option<PeerChannel> {
-        self.listener.as_ref().map(|_| self.shared.gossip.company())
+    pub(crate) fn signals(&self) -> &Signals {
+        &self.shared.signals
     }
 
-    pub(crate) fn webhooks(&self) -> &Notify {
-        &self.shared.webhooks
+    pub(crate) const fn readers(&self) -> &Readers {
+        &self.readers
     }
 
-    pub(crate) fn mail(&self) -> &Notify {
-        &self.shared.mail
+    /// Nothing behind a pooler, where a connection cannot listen.
+    pub(crate) fn peers(&self) -> Option<PeerChannel> {
+        self.listener.as_ref().map(|_| self.shared.gossip.channel())
     }
 
     pub(crate) fn set_vault(&self, vault: Arc<dyn Vault>) {
@@ -320,53 +238,26 @@ impl Postgres {
         queue.ok_or_else(|| unexpected("no writer"))
     }
 
-    pub(crate) fn reading(&self) -> Tx<'_> {
-        Tx::postgres(Session::Reading(self), self.shared.vault())
+    fn tx(&self) -> Tx<'_> {
+        Tx::postgres(Session::Reading(&self.readers), self.readers.vault())
     }
 
-    /// Asks on one of the connections for reading; once more on another when that one is lost.
-    async fn rows(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
-        let connection = self.reader().await?;
-        match connection.rows(sql, params).await {
-            Err((_, Some(Fault::Lost))) => {
-                let connection = self.reader().await?;
-                connection.rows(sql, params).await.map_err(|(error, _)| error)
-            }
-            // A migration changed what was prepared.
-            Err((_, Some(Fault::Conflict))) => connection.rows(sql, params).await.map_err(|(error, _)| error),
-            answer => answer.map_err(|(error, _)| error),
-        }
-    }
-
-    async fn reader(&self) -> Result<Arc<Connection>, StoreError> {
-        let turn = self.next.fetch_add(1, Ordering::Relaxed).checked_rem(self.readers.len()).unwrap_or(0);
-        let slot = self.readers.get(turn).ok_or_else(|| unexpected("no reader"))?;
-        let mut slot = slot.lock().await;
-        if let Some(connection) = slot.as_ref().filter(|known| !known.is_lost()) {
-            return Ok(Arc::clone(connection));
-        }
-        *slot = None;
-        let connection = Arc::new(self.shared.connect().await?);
-        *slot = Some(Arc::clone(&connection));
-        Ok(connection)
-    }
-
-    /// What the database's clock shows.
+    /// The time of the database server's clock.
     pub(crate) async fn time(&self) -> Result<Timestamp, StoreError> {
         let sql = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)";
-        let micros = self.reading().first(sql, &[], |row| row.get::<i64>(0)).await?;
-        micros.map(Timestamp::from_micros).ok_or_else(|| unexpected("a clock that shows nothing"))
+        let micros = self.tx().first(sql, &[], |row| row.get::<i64>(0)).await?;
+        micros.map(Timestamp::from_micros).ok_or_else(|| unexpected("the database server has no time"))
     }
 
     /// Whether it takes writes: no standby does, nor a database that is set to be read only.
     pub(crate) async fn is_writable(&self) -> Result<bool, StoreError> {
         let sql = "SELECT current_setting('transaction_read_only')";
-        Ok(self.reading().first(sql, &[], |row| row.get::<String>(0)).await?.as_deref() == Some("off"))
+        Ok(self.tx().first(sql, &[], |row| row.get::<String>(0)).await?.as_deref() == Some("off"))
     }
 
-    pub(crate) async fn search<S: ListQuery>(&self, search: &S) -> Result<S::Output, StoreError> {
-        let place = self.searches.place(search.organization()).await?;
-        let known = self.searchers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    pub(crate) async fn run_list_query<Q: ListQuery>(&self, query: &Q) -> Result<Q::Output, StoreError> {
+        let place = self.list_queries.admit(query.organization()).await?;
+        let known = self.list_connections.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = match known.filter(|known| !known.is_lost()) {
             Some(connection) => connection,
             None => Arc::new(self.shared.connect().await?),
@@ -375,7 +266,7 @@ impl Postgres {
         let mut under_way = UnderWay(Some((transaction, place)), self.shared.runtime.clone());
         let Some((transaction, _)) = &mut under_way.0 else { return Err(unexpected("no transaction")) };
         let session = Session::Searching(transaction);
-        let found = search.run(&mut Tx::postgres(session, self.shared.vault())).await;
+        let found = query.run(&mut Tx::postgres(session, self.shared.vault())).await;
         let Some((transaction, _place)) = under_way.0.take() else { return found };
         if found.is_err() {
             transaction.roll_back().await;
@@ -386,12 +277,12 @@ impl Postgres {
         }
         // A search that was given up never comes here: its connection is not in a state to be used again.
         if !connection.is_lost() {
-            self.searchers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            self.list_connections.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
         }
         found
     }
 
-    pub(crate) async fn distribute(&self) -> Result<Vec<String>, StoreError> {
+    pub(crate) async fn distribute_tables(&self) -> Result<Vec<String>, StoreError> {
         let shared = Arc::clone(&self.shared);
         let work = self.shared.runtime.spawn(async move {
             let patience = Duration::from_millis(limits::MIGRATION_MS);
@@ -412,10 +303,8 @@ impl Postgres {
         if let Some(listener) = &self.listener {
             listener.abort();
         }
-        self.searchers.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        for reader in &self.readers {
-            *reader.lock().await = None;
-        }
+        self.list_connections.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.readers.close().await;
     }
 }
 

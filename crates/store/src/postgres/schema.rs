@@ -8,8 +8,9 @@ use super::limits::{
     MIGRATION_PAUSE, MIGRATION_PAUSE_MOST, STATEMENT_MS,
 };
 use super::values::{Fault, value};
-use crate::migrations::{self, Migration, TypeNames};
-use crate::sql::{Param, Value, unexpected};
+use crate::error::unexpected;
+use crate::schema::migrations::{self, Migration, TypeNames};
+use crate::value::{Param, Value};
 use crate::{Moments, StoreError};
 
 /// Why no index is built through a pooler: its time could not be set, and what is cut leaves half an index.

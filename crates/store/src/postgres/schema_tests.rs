@@ -10,11 +10,11 @@ use tokio::task::JoinSet;
 use super::*;
 use crate::postgres::Target;
 
-const FIRST: Migration = Migration::of_a_test(1, "CREATE TABLE a (x {{int}} NOT NULL, y {{int}});");
-const COLUMN: Migration = Migration::of_a_test(2, "ALTER TABLE a ADD COLUMN z {{int}};");
-const WRONG: Migration = Migration::of_a_test(2, "CREATE TABLE b (x {{int}}); CREATE TABLE a (x {{int}});");
+const FIRST: Migration = Migration::for_test(1, "CREATE TABLE a (x {{int}} NOT NULL, y {{int}});");
+const COLUMN: Migration = Migration::for_test(2, "ALTER TABLE a ADD COLUMN z {{int}};");
+const WRONG: Migration = Migration::for_test(2, "CREATE TABLE b (x {{int}}); CREATE TABLE a (x {{int}});");
 const INDEX: Migration =
-    Migration::of_a_test(2, "-- concurrently\nCREATE INDEX a_by_y ON a (y) WHERE y IS NOT NULL;");
+    Migration::for_test(2, "-- concurrently\nCREATE INDEX a_by_y ON a (y) WHERE y IS NOT NULL;");
 
 fn moments() -> Moments {
     Arc::new(|| ExecutionContext::new(Timestamp::from_micros(1), [0; 32]))

@@ -12,10 +12,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio_postgres::Row;
 
 use super::connection::{Connection, Failed, Messages, Sent};
+use super::limits;
+use super::readers::Readers;
 use super::values::Fault;
-use super::{Postgres, limits};
 use crate::StoreError;
-use crate::sql::{Param, unexpected};
+use crate::error::unexpected;
+use crate::value::Param;
 
 /// How long a transaction may wait for others and for itself.
 #[derive(Debug, Clone, Copy)]
@@ -295,7 +297,7 @@ fn in_doubt(error: &StoreError) -> NotCommitted {
 /// Where a query of [`crate::Tx`] goes.
 pub(crate) enum Session<'c> {
     /// To any connection for reading.
-    Reading(&'c Postgres),
+    Reading(&'c Readers),
     /// To a transaction that changes nothing.
     Searching(&'c mut Transaction),
     /// To a transaction.
@@ -316,7 +318,11 @@ impl Session<'_> {
         usize::try_from(changed).map_err(unexpected)
     }
 
-    pub(crate) async fn submit(&mut self, sql: &str, params: &[Param<'_>]) -> Result<(), StoreError> {
+    pub(crate) async fn execute_unawaited(
+        &mut self,
+        sql: &str,
+        params: &[Param<'_>],
+    ) -> Result<(), StoreError> {
         self.changing(params)?.send(sql, params).await
     }
 
@@ -339,7 +345,7 @@ impl Session<'_> {
         Ok(transaction)
     }
 
-    pub(crate) const fn for_update_of_free(&self) -> &'static str {
+    pub(crate) const fn for_update_skip_locked(&self) -> &'static str {
         match self {
             Self::Writing(_) => " FOR UPDATE SKIP LOCKED",
             Self::Reading(_) | Self::Searching(_) => "",
@@ -354,7 +360,7 @@ impl Session<'_> {
     }
 
     pub(crate) fn begin_savepoint(&mut self) -> Result<(), StoreError> {
-        self.writing()?.then("SAVEPOINT part");
+        self.writing()?.then("SAVEPOINT use_case_part");
         Ok(())
     }
 
@@ -364,10 +370,10 @@ impl Session<'_> {
             return Err(unexpected("a part in which a query failed is to be kept"));
         }
         if !keep {
-            transaction.then("ROLLBACK TO part");
+            transaction.then("ROLLBACK TO use_case_part");
             transaction.failed = false;
         }
-        transaction.then("RELEASE part");
+        transaction.then("RELEASE use_case_part");
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use tokio::runtime::Handle;
 
 use super::*;
 use crate::postgres::Target;
-use crate::sql::Value;
+use crate::value::Value;
 
 const INSERT: &str = "INSERT INTO a (x) VALUES (?1)";
 
@@ -22,7 +22,7 @@ async fn connect<const N: usize>(database: &Database) -> [Arc<Connection>; N] {
 
 async fn lock_timeout(transaction: &mut Transaction) -> String {
     let rows = transaction.rows("SELECT current_setting('lock_timeout')", &[]).await.unwrap();
-    match crate::postgres::value(&rows[0], 0).unwrap() {
+    match crate::postgres::values::value(&rows[0], 0).unwrap() {
         Value::Text(shown) => shown.to_owned(),
         other => panic!("{other:?}"),
     }

@@ -6,7 +6,7 @@ use tokio::runtime::Handle;
 
 use super::session::{Mode, Session, Transaction};
 use super::{Postgres, limits};
-use crate::sql::unexpected;
+use crate::error::unexpected;
 use crate::{StoreError, Tx};
 
 /// A transaction that sees one moment; it ends when this is dropped.

@@ -9,7 +9,8 @@ use tokio_postgres::{Row, error::SqlState};
 use super::target::described;
 use super::violations;
 use crate::StoreError;
-use crate::sql::{Kind, Param, Value, unexpected};
+use crate::error::unexpected;
+use crate::value::{Param, ParamType, Value};
 
 /// The hexadecimal digits of an id, in capitals, as an expression.
 pub(crate) fn id_digits(column: &str) -> String {
@@ -17,12 +18,12 @@ pub(crate) fn id_digits(column: &str) -> String {
 }
 
 pub(super) fn type_of(param: &Param<'_>) -> Type {
-    match param.kind() {
-        Kind::Bool => Type::BOOL,
-        Kind::Int => Type::INT8,
-        Kind::Text => Type::TEXT,
-        Kind::Bytes => Type::BYTEA,
-        Kind::Id => Type::UUID,
+    match param.param_type() {
+        ParamType::Bool => Type::BOOL,
+        ParamType::Int => Type::INT8,
+        ParamType::Text => Type::TEXT,
+        ParamType::Bytes => Type::BYTEA,
+        ParamType::Id => Type::UUID,
     }
 }
 

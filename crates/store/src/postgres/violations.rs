@@ -5,7 +5,7 @@
 //! without that field. What is quoted in a message, and how, depends on the server's language; a name of this
 //! schema in it does not.
 
-use crate::migrations::constraints;
+use crate::schema::migrations::constraints;
 
 /// The constraint of this schema that a refusal names, by its field or in its message.
 pub(super) fn constraint(field: Option<&str>, message: &str) -> Option<&'static str> {

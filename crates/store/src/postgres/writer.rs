@@ -10,14 +10,13 @@ use std::sync::Arc;
 use tokio::sync::Mutex as Turn;
 use tokio::sync::mpsc::{Receiver, Sender};
 
-use super::Shared;
-use super::alone::Left;
 use super::connection::Connection;
-use super::job::AnyJob;
+use super::job::{AnyJob, Left};
 use super::session::{Mode, NotCommitted, Transaction};
+use super::shared::Shared;
 use super::values::Fault;
 use crate::StoreError;
-use crate::sql::unexpected;
+use crate::error::unexpected;
 
 type Jobs = Vec<AnyJob>;
 
@@ -144,9 +143,9 @@ impl Writer {
             }
             if alone { left.push(Left::after(job, fault)) } else { ran.push(job) }
         }
-        match transaction.commit(self.shared.notice(&ran)).await {
-            Ok(()) => self.shared.settle(ran, &Ok(())),
-            Err(NotCommitted::Unknown(error)) => self.shared.settle(ran, &Err(error)),
+        match transaction.commit(notice(&self.shared, &ran)).await {
+            Ok(()) => settle(&self.shared, ran, &Ok(())),
+            Err(NotCommitted::Unknown(error)) => settle(&self.shared, ran, &Err(error)),
             Err(NotCommitted::Undone(_, fault)) => {
                 left.extend(ran.into_iter().map(|job| Left::after(job, fault)));
             }
@@ -179,14 +178,29 @@ impl Writer {
             return Once::Answered;
         }
         let jobs = vec![job];
-        match transaction.commit(self.shared.notice(&jobs)).await {
-            Ok(()) => self.shared.settle(jobs, &Ok(())),
-            Err(NotCommitted::Unknown(error)) => self.shared.settle(jobs, &Err(error)),
+        match transaction.commit(notice(&self.shared, &jobs)).await {
+            Ok(()) => settle(&self.shared, jobs, &Ok(())),
+            Err(NotCommitted::Unknown(error)) => settle(&self.shared, jobs, &Err(error)),
             Err(NotCommitted::Undone(error, fault)) => match (fault, jobs.into_iter().next()) {
                 (Some(fault), Some(job)) => return Once::Again(job, fault, error),
-                (_, job) => self.shared.settle(job.into_iter().collect(), &Err(error)),
+                (_, job) => settle(&self.shared, job.into_iter().collect(), &Err(error)),
             },
         }
         Once::Answered
+    }
+}
+
+/// The notice to other nodes that is sent with the commit of these jobs.
+fn notice<'s>(shared: &'s Shared, jobs: &[AnyJob]) -> Option<&'s str> {
+    jobs.iter().any(|job| job.changes().credentials).then_some(shared.notice.as_str())
+}
+
+/// Sends the signals of jobs whose transaction has ended, then their results.
+fn settle(shared: &Shared, jobs: Vec<AnyJob>, committed: &Result<(), StoreError>) {
+    for job in &jobs {
+        shared.signals.send(job.changes(), committed.is_ok());
+    }
+    for mut job in jobs {
+        job.settle(committed.clone());
     }
 }

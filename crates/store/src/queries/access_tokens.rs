@@ -75,14 +75,14 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn access_tokens_part(
+    pub async fn access_tokens_by_cursor(
         &mut self,
         organization: OrganizationId,
         keyset: Keyset,
     ) -> Result<KeysetPage<AccessToken>, StoreError> {
         let mut query = Query::new("FROM access_tokens WHERE organization_id = ?1 AND deleted_at IS NULL");
         query.params.push(organization.into());
-        self.part(ACCESS_TOKEN, &query, keyset, access_token, |token| token.id.uuid()).await
+        self.keyset_page(ACCESS_TOKEN, &query, keyset, access_token, |token| token.id.uuid()).await
     }
 
     /// Stores a token as it is now.
@@ -91,7 +91,7 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn access_token_update(&mut self, changed: &AccessToken) -> Result<(), StoreError> {
         let AccessToken { organization, id, modified_at, label, grants, ip_allow_list, .. } = changed;
-        self.submit(
+        self.execute_unawaited(
             "UPDATE access_tokens SET modified_at = ?3, label = ?4, scopes = ?5, ip_allow_list = ?6
              WHERE organization_id = ?1 AND id = ?2",
             &[
@@ -104,7 +104,7 @@ impl Tx<'_> {
             ],
         )
         .await?;
-        self.touch_credentials();
+        self.mark_credentials_changed();
         Ok(())
     }
 
@@ -112,9 +112,9 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn access_token_used(&mut self, used: &TokenUse) -> Result<(), StoreError> {
+    pub async fn access_token_record_use(&mut self, used: &TokenUse) -> Result<(), StoreError> {
         let TokenUse { organization, token, at } = used;
-        self.submit(
+        self.execute_unawaited(
             "UPDATE access_tokens SET last_used_at = ?3
              WHERE organization_id = ?1 AND id = ?2 AND (last_used_at IS NULL OR last_used_at <= ?4)",
             &[

@@ -54,12 +54,12 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn audit_scrub(
+    pub async fn audit_images_replace(
         &mut self,
         organization: OrganizationId,
         (id, before, after): AuditImages,
     ) -> Result<(), StoreError> {
-        self.submit(
+        self.execute_unawaited(
             "UPDATE audit_entries SET before = ?3, after = ?4 WHERE organization_id = ?1 AND id = ?2",
             &[organization.into(), id.into(), before.into(), after.into()],
         )
@@ -72,9 +72,9 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn audit_append(&mut self, entry: &AuditEntry) -> Result<(), StoreError> {
         let AuditEntry { id, organization, at, actor, action, subject, before, after, request_id } = entry;
-        self.submit(
+        self.execute_unawaited(
             "INSERT INTO audit_entries
-                (organization_id, id, at, actor_kind, actor_id, action, subject_id, before, after, request_id)
+                (organization_id, id, created_at, actor_kind, actor_id, action, subject_id, before, after, request_id)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             &[
                 (*organization).into(),
@@ -120,8 +120,8 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn audit_log(&mut self, organization: OrganizationId) -> Result<Vec<AuditRecord>, StoreError> {
         self.all(
-            "SELECT at, actor_kind, actor_id, action, subject_id, request_id FROM audit_entries
-             WHERE organization_id = ?1 ORDER BY at, id",
+            "SELECT created_at, actor_kind, actor_id, action, subject_id, request_id FROM audit_entries
+             WHERE organization_id = ?1 ORDER BY id",
             &[organization.into()],
             |row| {
                 Ok(AuditRecord {

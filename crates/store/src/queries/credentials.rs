@@ -7,7 +7,9 @@ use tenantry_core::team::TeamRole;
 use tenantry_core::token::{AccessToken, ScopeGrants, Scopes, SecretKind, TokenHash, UserToken};
 
 use super::Query;
-use crate::sql::{Param, Row, unexpected};
+use crate::error::unexpected;
+use crate::row::Row;
+use crate::value::Param;
 use crate::{StoreError, Tx};
 
 /// Whom a live credential acts for.
@@ -97,13 +99,13 @@ impl Tx<'_> {
         match found {
             None => Ok(None),
             Some((SecretKind::OrganizationToken | SecretKind::ApiKey, Some(organization), id)) => {
-                let found = self.access_token_live(organization, TokenId::new(id), now).await?;
+                let found = self.access_token_active(organization, TokenId::new(id), now).await?;
                 self.admitted(found, CredentialOwner::Organization, CredentialOwner::SuspendedOrganization)
                     .await
             }
-            Some((SecretKind::UserToken, _, id)) => self.user_token_live(UserTokenId::new(id), now).await,
+            Some((SecretKind::UserToken, _, id)) => self.user_token_active(UserTokenId::new(id), now).await,
             Some((SecretKind::CustomerSession | SecretKind::MemberSession, Some(organization), id)) => {
-                let found = self.session_live(organization, SessionId::new(id), now).await?;
+                let found = self.customer_session_active(organization, SessionId::new(id), now).await?;
                 self.admitted(found, CredentialOwner::CustomerSession, |_| CredentialOwner::Suspended).await
             }
             Some((SecretKind::EmailChange, _, _)) => Ok(None),
@@ -128,7 +130,7 @@ impl Tx<'_> {
         }))
     }
 
-    async fn access_token_live(
+    async fn access_token_active(
         &mut self,
         organization: OrganizationId,
         id: TokenId,
@@ -147,7 +149,7 @@ impl Tx<'_> {
         .await
     }
 
-    async fn user_token_live(
+    async fn user_token_active(
         &mut self,
         id: UserTokenId,
         now: Timestamp,
@@ -232,7 +234,7 @@ impl Tx<'_> {
             created_by,
             ..
         } = token;
-        self.submit(
+        self.execute_unawaited(
             "INSERT INTO access_tokens
                 (organization_id, id, created_at, label, scopes, expires_at, created_by_user_id, ip_allow_list)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -257,7 +259,7 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn user_token_insert(&mut self, token: &UserToken, hash: &TokenHash) -> Result<(), StoreError> {
         let UserToken { id, user, created_at, scopes, expires_at } = token;
-        self.submit(
+        self.execute_unawaited(
             "INSERT INTO user_tokens (id, user_id, created_at, scopes, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)",
             &[
                 (*id).into(),
@@ -278,7 +280,7 @@ impl Tx<'_> {
         organization: Option<OrganizationId>,
         subject: uuid::Uuid,
     ) -> Result<(), StoreError> {
-        self.submit(
+        self.execute_unawaited(
             "INSERT INTO credentials (secret_hash, kind, organization_id, subject_id) VALUES (?1, ?2, ?3, ?4)",
             &[Param::Bytes(&hash.0), kind.as_str().into(), organization.into(), subject.into()],
         )
@@ -337,12 +339,12 @@ impl Tx<'_> {
         id: TokenId,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.submit(
+        self.execute_unawaited(
             "UPDATE access_tokens SET deleted_at = ?3 WHERE organization_id = ?1 AND id = ?2",
             &[organization.into(), id.into(), now.into()],
         )
         .await?;
-        self.touch_credentials();
+        self.mark_credentials_changed();
         Ok(())
     }
 
@@ -364,8 +366,12 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn user_token_delete(&mut self, id: UserTokenId, now: Timestamp) -> Result<(), StoreError> {
-        self.submit("UPDATE user_tokens SET deleted_at = ?2 WHERE id = ?1", &[id.into(), now.into()]).await?;
-        self.touch_credentials();
+        self.execute_unawaited(
+            "UPDATE user_tokens SET deleted_at = ?2 WHERE id = ?1",
+            &[id.into(), now.into()],
+        )
+        .await?;
+        self.mark_credentials_changed();
         Ok(())
     }
 }

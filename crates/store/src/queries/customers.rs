@@ -8,9 +8,10 @@ use tenantry_core::customer::{Customer, CustomerKind};
 use tenantry_core::ids::{CustomerId, OrganizationId};
 use tenantry_core::values::{Address, EmailAddress, ExternalId, Locale, Metadata, PersonName, TaxId};
 
-use super::tallies::Tally;
+use super::row_counters::Counter;
 use super::{Order, Page, Paged, Query, contains, count};
-use crate::sql::{Param, Row};
+use crate::row::Row;
+use crate::value::Param;
 use crate::{StoreError, Tx};
 
 /// The columns of a customer of the organization `?1`.
@@ -189,7 +190,7 @@ impl Tx<'_> {
         let mut query = narrowed(filter);
         let CustomerFilter { organizations, email_key, query: text, metadata, order } = filter;
         let total = if email_key.is_none() && text.is_none() && metadata.is_empty() {
-            self.tally(organizations, Tally::Customers).await?
+            self.row_counter(organizations, Counter::Customers).await?
         } else {
             let counted = format!("SELECT count(*) {}", query.sql);
             count(self.first(&counted, &query.params, |row| row.get(0)).await?.unwrap_or(0))
@@ -239,7 +240,7 @@ impl Tx<'_> {
     /// [`StoreError::Violated`] `customers_email` or `customers_external_id` when another has it.
     pub async fn customer_insert(&mut self, new: &Customer) -> Result<(), StoreError> {
         let [email, email_key, name, external_id, metadata, billing, locale, search_text] = texts(new)?;
-        self.submit(
+        self.execute_unawaited(
             "INSERT INTO customers (organization_id, id, created_at, modified_at, kind, email_verified,
                 email, email_key, name, external_id, metadata, billing, locale, search_text, member_count)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 0)",
@@ -262,7 +263,7 @@ impl Tx<'_> {
         )
         .await?;
         self.metadata_insert(new).await?;
-        self.tally_add(new.organization, Tally::Customers, new.id.uuid(), 1).await
+        self.row_counter_add(new.organization, Counter::Customers, new.id.uuid(), 1).await
     }
 
     /// Stores a customer as it is now.
@@ -271,7 +272,7 @@ impl Tx<'_> {
     /// [`StoreError::Violated`] `customers_email` or `customers_external_id` when another has it.
     pub async fn customer_update(&mut self, before: &Customer, now: &Customer) -> Result<(), StoreError> {
         let [email, email_key, name, external_id, metadata, billing, locale, search_text] = texts(now)?;
-        self.submit(
+        self.execute_unawaited(
             "UPDATE customers SET modified_at = ?3, kind = ?4, email_verified = ?5, email = ?6, email_key = ?7,
                 name = ?8, external_id = ?9, metadata = ?10, billing = ?11, locale = ?12, search_text = ?13
              WHERE organization_id = ?1 AND id = ?2",
@@ -304,20 +305,20 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn customer_delete(&mut self, gone: &Customer, now: Timestamp) -> Result<(), StoreError> {
-        self.submit(
+        self.execute_unawaited(
             "UPDATE customers SET deleted_at = ?3 WHERE organization_id = ?1 AND id = ?2",
             &[gone.organization.into(), gone.id.into(), now.into()],
         )
         .await?;
         self.metadata_delete(gone).await?;
-        self.sessions_end(gone.organization, gone.id, None).await?;
+        self.customer_sessions_delete(gone.organization, gone.id, None).await?;
         self.email_update_delete(gone.organization, gone.id).await?;
-        self.tally_add(gone.organization, Tally::Customers, gone.id.uuid(), -1).await
+        self.row_counter_add(gone.organization, Counter::Customers, gone.id.uuid(), -1).await
     }
 
     async fn metadata_insert(&mut self, customer: &Customer) -> Result<(), StoreError> {
         for (key, value) in customer.metadata.iter() {
-            self.submit(
+            self.execute_unawaited(
                 "INSERT INTO customer_metadata (organization_id, customer_id, key, value)
                  VALUES (?1, ?2, ?3, ?4)",
                 &[customer.organization.into(), customer.id.into(), key.into(), value.to_text().into()],
@@ -328,7 +329,7 @@ impl Tx<'_> {
     }
 
     async fn metadata_delete(&mut self, customer: &Customer) -> Result<(), StoreError> {
-        self.submit(
+        self.execute_unawaited(
             "DELETE FROM customer_metadata WHERE organization_id = ?1 AND customer_id = ?2",
             &[customer.organization.into(), customer.id.into()],
         )

@@ -5,7 +5,9 @@ use tenantry_core::Timestamp;
 use tenantry_core::ids::{CustomerId, MemberId, OrganizationId, UserId};
 use uuid::Uuid;
 
-use crate::sql::{Param, Row, unexpected};
+use crate::error::unexpected;
+use crate::row::Row;
+use crate::value::Param;
 use crate::{StoreError, Tx, Vault};
 
 /// The status of an answer that is forgotten.
@@ -117,7 +119,7 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails, or a sealed answer cannot be opened.
-    pub async fn idempotency_use(
+    pub async fn idempotency_state(
         &mut self,
         claim: &IdempotencyClaim,
         now: Timestamp,
@@ -125,7 +127,7 @@ impl Tx<'_> {
         let vault = self.vault().ok();
         let kept = self
             .first(
-                "SELECT fingerprint, status, body, answer_expires_at FROM idempotency_records
+                "SELECT fingerprint, status, body, response_expires_at FROM idempotency_records
                  WHERE organization_id = ?1 AND idempotency_key = ?2",
                 &claim.place(),
                 |row| {
@@ -153,12 +155,12 @@ impl Tx<'_> {
             .execute(
                 "INSERT INTO idempotency_records
                     (organization_id, idempotency_key, fingerprint, created_at, expires_at, status, body,
-                     answer_expires_at)
+                     response_expires_at)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL)
                  ON CONFLICT (organization_id, idempotency_key) DO UPDATE SET
                     fingerprint = excluded.fingerprint, created_at = excluded.created_at,
                     expires_at = excluded.expires_at, status = excluded.status, body = excluded.body,
-                    answer_expires_at = excluded.answer_expires_at
+                    response_expires_at = excluded.response_expires_at
                  WHERE idempotency_records.expires_at <= excluded.created_at",
                 &[
                     space,
@@ -179,7 +181,7 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails, or the answer cannot be sealed.
-    pub async fn idempotency_answer(
+    pub async fn idempotency_store_response(
         &mut self,
         claim: &IdempotencyClaim,
         answer: &StoredResponse,
@@ -193,8 +195,8 @@ impl Tx<'_> {
             }
         };
         let [space, key] = claim.place();
-        self.submit(
-            "UPDATE idempotency_records SET status = ?3, body = ?4, answer_expires_at = ?5
+        self.execute_unawaited(
+            "UPDATE idempotency_records SET status = ?3, body = ?4, response_expires_at = ?5
              WHERE organization_id = ?1 AND idempotency_key = ?2",
             &[
                 space,
@@ -211,16 +213,20 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn idempotency_forget(&mut self, now: Timestamp, limit: i64) -> Result<usize, StoreError> {
+    pub async fn idempotency_delete_sealed_responses(
+        &mut self,
+        now: Timestamp,
+        limit: i64,
+    ) -> Result<usize, StoreError> {
         const OVER: &str = "SELECT organization_id, idempotency_key FROM idempotency_records
-            WHERE answer_expires_at <= ?1
-            ORDER BY answer_expires_at, organization_id, idempotency_key LIMIT ?2";
+            WHERE response_expires_at <= ?1
+            ORDER BY response_expires_at, organization_id, idempotency_key LIMIT ?2";
         let mut forgotten = 0;
         for (space, key) in self.all(OVER, &[now.into(), limit.into()], name).await? {
             forgotten += self
                 .execute(
-                    "UPDATE idempotency_records SET status = ?4, body = ?5, answer_expires_at = NULL
-                     WHERE organization_id = ?1 AND idempotency_key = ?2 AND answer_expires_at <= ?3",
+                    "UPDATE idempotency_records SET status = ?4, body = ?5, response_expires_at = NULL
+                     WHERE organization_id = ?1 AND idempotency_key = ?2 AND response_expires_at <= ?3",
                     &[space.into(), key.into(), now.into(), FORGOTTEN.into(), Param::Bytes(&[])],
                 )
                 .await?;
@@ -232,7 +238,11 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn idempotency_sweep(&mut self, now: Timestamp, limit: i64) -> Result<usize, StoreError> {
+    pub async fn idempotency_delete_expired(
+        &mut self,
+        now: Timestamp,
+        limit: i64,
+    ) -> Result<usize, StoreError> {
         const OVER: &str = "SELECT organization_id, idempotency_key FROM idempotency_records
             WHERE expires_at <= ?1 ORDER BY expires_at, organization_id, idempotency_key LIMIT ?2";
         let mut swept = 0;

@@ -2,7 +2,7 @@
 
 use tenantry_core::Timestamp;
 
-use crate::sql::Param;
+use crate::value::Param;
 use crate::{StoreError, Tx};
 
 impl Tx<'_> {
@@ -10,20 +10,24 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn installation_value(&mut self, name: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
-        self.submit(
+    pub async fn installation_value_ensure(
+        &mut self,
+        name: &str,
+        value: &[u8],
+    ) -> Result<Vec<u8>, StoreError> {
+        self.execute_unawaited(
             "INSERT INTO installation (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING",
             &[name.into(), Param::Bytes(value)],
         )
         .await?;
-        Ok(self.installation_kept(name).await?.unwrap_or_default())
+        Ok(self.installation_value(name).await?.unwrap_or_default())
     }
 
     /// The value kept under `name`.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn installation_kept(&mut self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    pub async fn installation_value(&mut self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.first("SELECT value FROM installation WHERE name = ?1", &[name.into()], |row| row.get(0)).await
     }
 
@@ -31,7 +35,7 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn installation_has(&mut self, name: &str) -> Result<bool, StoreError> {
+    pub async fn installation_has_value(&mut self, name: &str) -> Result<bool, StoreError> {
         let sql = "SELECT 1 FROM installation WHERE name = ?1";
         Ok(self.first(sql, &[name.into()], |row| row.get::<i64>(0)).await?.is_some())
     }
@@ -40,17 +44,17 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn installation_remove(&mut self, name: &str) -> Result<(), StoreError> {
-        self.submit("DELETE FROM installation WHERE name = ?1", &[name.into()]).await
+    pub async fn installation_value_delete(&mut self, name: &str) -> Result<(), StoreError> {
+        self.execute_unawaited("DELETE FROM installation WHERE name = ?1", &[name.into()]).await
     }
 
     /// Notes that the database could be written to at `now`.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn installation_touch(&mut self, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn installation_write_heartbeat(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let now = now.as_micros().to_be_bytes();
-        self.submit(
+        self.execute_unawaited(
             "INSERT INTO installation (name, value) VALUES ('written_at', ?1)
              ON CONFLICT (name) DO UPDATE SET value = excluded.value",
             &[Param::Bytes(&now)],

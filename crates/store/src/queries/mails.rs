@@ -5,10 +5,11 @@ use tenantry_core::Timestamp;
 use tenantry_core::ids::{MailId, OrganizationId};
 use tenantry_core::mail::{MailContent, QueuedMail};
 
-use crate::sql::{Row, unexpected};
+use crate::error::unexpected;
+use crate::row::Row;
 use crate::{StoreError, Tx};
 
-const COLUMNS: &str = "organization_id, id, created_at, expires_at, recipient, recipient_key, letter,
+const COLUMNS: &str = "organization_id, id, created_at, expires_at, recipient, recipient_key, content,
     sealed_secret, due_at, attempts";
 
 fn mail(row: &Row<'_>) -> Result<QueuedMail, StoreError> {
@@ -18,7 +19,7 @@ fn mail(row: &Row<'_>) -> Result<QueuedMail, StoreError> {
         created_at: row.get(2)?,
         expires_at: row.get(3)?,
         to: row.email(4, 5)?.ok_or_else(|| unexpected("a mail without recipient"))?,
-        letter: row.parse(6, |text| serde_json::from_str::<MailContent>(text))?,
+        content: row.parse(6, |text| serde_json::from_str::<MailContent>(text))?,
         sealed: row.get(7)?,
         due_at: row.get(8)?,
         attempts: u32::try_from(row.get::<i64>(9)?).unwrap_or(u32::MAX),
@@ -31,11 +32,11 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn mail_insert(&mut self, new: &QueuedMail) -> Result<(), StoreError> {
-        let QueuedMail { id, organization, created_at, expires_at, to, letter, sealed, due_at, attempts } =
+        let QueuedMail { id, organization, created_at, expires_at, to, content, sealed, due_at, attempts } =
             new;
-        self.submit(
+        self.execute_unawaited(
             "INSERT INTO mails (organization_id, id, created_at, expires_at, due_at, attempts, recipient,
-                recipient_key, letter, sealed_secret)
+                recipient_key, content, sealed_secret)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             &[
                 (*organization).into(),
@@ -46,12 +47,12 @@ impl Tx<'_> {
                 i64::from(*attempts).into(),
                 to.as_str().into(),
                 to.key().into(),
-                serde_json::to_string(letter)?.into(),
+                serde_json::to_string(content)?.into(),
                 sealed.as_deref().into(),
             ],
         )
         .await?;
-        self.touch_mail();
+        self.mark_mail_due();
         Ok(())
     }
 
@@ -61,7 +62,7 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn mails_take(
+    pub async fn mails_lease(
         &mut self,
         now: Timestamp,
         [held_until, put_off_until]: [Timestamp; 2],
@@ -102,7 +103,7 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn mail_postpone(&mut self, mail: &QueuedMail, due: Timestamp) -> Result<(), StoreError> {
         let QueuedMail { organization, id, due_at, attempts, .. } = mail;
-        self.submit(
+        self.execute_unawaited(
             "UPDATE mails SET due_at = ?4, attempts = ?5 WHERE organization_id = ?1 AND id = ?2 AND due_at = ?3",
             &[
                 (*organization).into(),
@@ -119,9 +120,9 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn mail_give_up(&mut self, mail: &QueuedMail) -> Result<(), StoreError> {
+    pub async fn mail_delete_leased(&mut self, mail: &QueuedMail) -> Result<(), StoreError> {
         let QueuedMail { organization, id, due_at, .. } = mail;
-        self.submit(
+        self.execute_unawaited(
             "DELETE FROM mails WHERE organization_id = ?1 AND id = ?2 AND due_at = ?3",
             &[(*organization).into(), (*id).into(), (*due_at).into()],
         )
@@ -133,7 +134,7 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn mail_delete(&mut self, organization: OrganizationId, id: MailId) -> Result<(), StoreError> {
-        self.submit(
+        self.execute_unawaited(
             "DELETE FROM mails WHERE organization_id = ?1 AND id = ?2",
             &[organization.into(), id.into()],
         )
@@ -144,7 +145,7 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn mails_waiting(
+    pub async fn mails_pending(
         &mut self,
         organization: OrganizationId,
         limit: i64,

@@ -5,9 +5,10 @@ use tenantry_core::ids::{CustomerId, MemberId, OrganizationId};
 use tenantry_core::member::{Member, MemberRole};
 use tenantry_core::values::{EmailAddress, ExternalId, PersonName};
 
-use super::tallies::Tally;
+use super::row_counters::Counter;
 use super::{Page, Paged, Query, count};
-use crate::sql::{Row, unexpected};
+use crate::error::unexpected;
+use crate::row::Row;
 use crate::{StoreError, Tx};
 
 /// The columns that [`member`] reads, for texts that are put together when they are compiled.
@@ -126,7 +127,7 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn member_room(
+    pub async fn member_conflicts(
         &mut self,
         organization: OrganizationId,
         customer: CustomerId,
@@ -158,7 +159,7 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn member_owner(
+    pub async fn customer_owner(
         &mut self,
         organization: OrganizationId,
         customer: CustomerId,
@@ -213,7 +214,7 @@ impl Tx<'_> {
             query.push(&format!(" AND role = {role}"));
         }
         let total = match (customer, external_customer, role) {
-            (None, None, None) => self.tally(organizations, Tally::Members).await?,
+            (None, None, None) => self.row_counter(organizations, Counter::Members).await?,
             (Some(customer), None, None) => self.member_count(organizations, *customer).await?,
             _ => {
                 let counted = format!("SELECT count(*) {}", query.sql);
@@ -247,7 +248,7 @@ impl Tx<'_> {
     pub async fn member_insert(&mut self, new: &Member) -> Result<(), StoreError> {
         let Member { id, organization, created_at, modified_at, customer_id, email, name, external_id, role } =
             new;
-        self.submit(
+        self.execute_unawaited(
             "INSERT INTO members (organization_id, id, customer_id, created_at, modified_at, email, email_key,
                 name, external_id, role)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
@@ -265,7 +266,7 @@ impl Tx<'_> {
             ],
         )
         .await?;
-        self.members_counted(*organization, *customer_id, 1).await
+        self.member_count_add(*organization, *customer_id, 1).await
     }
 
     /// Stores a member as it is now.
@@ -274,7 +275,7 @@ impl Tx<'_> {
     /// [`StoreError::Violated`] `members_email` or `members_owner` when another has what must be unique.
     pub async fn member_update(&mut self, changed: &Member) -> Result<(), StoreError> {
         let Member { id, organization, modified_at, email, name, role, .. } = changed;
-        self.submit(
+        self.execute_unawaited(
             "UPDATE members SET modified_at = ?3, email = ?4, email_key = ?5, name = ?6, role = ?7
              WHERE organization_id = ?1 AND id = ?2",
             &[
@@ -295,13 +296,13 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn member_delete(&mut self, member: &Member, now: Timestamp) -> Result<(), StoreError> {
-        self.submit(
+        self.execute_unawaited(
             "UPDATE members SET deleted_at = ?3 WHERE organization_id = ?1 AND id = ?2",
             &[member.organization.into(), member.id.into(), now.into()],
         )
         .await?;
-        self.sessions_end(member.organization, member.customer_id, Some(member.id)).await?;
-        self.members_counted(member.organization, member.customer_id, -1).await
+        self.customer_sessions_delete(member.organization, member.customer_id, Some(member.id)).await?;
+        self.member_count_add(member.organization, member.customer_id, -1).await
     }
 
     /// A part of a customer's members by their address, as people look for one another. The length of the
@@ -336,27 +337,27 @@ impl Tx<'_> {
         count: usize,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.submit(
+        self.execute_unawaited(
             "UPDATE members SET deleted_at = ?3
              WHERE organization_id = ?1 AND customer_id = ?2 AND deleted_at IS NULL",
             &[organization.into(), customer.into(), now.into()],
         )
         .await?;
         let gone = i64::try_from(count).map_err(unexpected)?;
-        self.members_counted(organization, customer, -gone).await
+        self.member_count_add(organization, customer, -gone).await
     }
 
-    async fn members_counted(
+    async fn member_count_add(
         &mut self,
         organization: OrganizationId,
         customer: CustomerId,
         change: i64,
     ) -> Result<(), StoreError> {
-        self.submit(
+        self.execute_unawaited(
             "UPDATE customers SET member_count = member_count + ?3 WHERE organization_id = ?1 AND id = ?2",
             &[organization.into(), customer.into(), change.into()],
         )
         .await?;
-        self.tally_add(organization, Tally::Members, customer.uuid(), change).await
+        self.row_counter_add(organization, Counter::Members, customer.uuid(), change).await
     }
 }

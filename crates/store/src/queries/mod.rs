@@ -3,23 +3,23 @@
 mod access_tokens;
 mod audit;
 mod credentials;
+mod customer_sessions;
 mod customers;
-mod customers_gone;
+mod deleted_customers;
 mod idempotency;
 mod installation;
 mod mails;
 mod members;
 mod organizations;
-mod sessions;
+mod pending;
+mod row_counters;
 mod sub_accounts;
-mod tallies;
 mod team;
-mod unsent;
 mod users;
 mod webhook_deliveries;
 mod webhook_endpoints;
 mod webhook_events;
-mod webhook_lanes;
+mod webhook_queues;
 
 pub use access_tokens::{AccessTokenKey, TokenUse};
 pub use audit::{AuditImages, AuditRecord};
@@ -30,15 +30,16 @@ pub(crate) use idempotency::sealed_for;
 pub use idempotency::{IdempotencyClaim, IdempotencyNamespace, IdempotencyState, StoredResponse};
 pub use members::{MemberConflicts, MemberFilter};
 pub use organizations::{OrganizationFilter, OrganizationKey};
-pub use unsent::PendingEvent;
-pub use webhook_deliveries::{WebhookDelivery, WebhookDeliveryFilter, WebhookDeliveryShown};
+pub use pending::PendingEvent;
+pub use webhook_deliveries::{WebhookDelivery, WebhookDeliveryDetails, WebhookDeliveryFilter};
 pub use webhook_events::WebhookEventRow;
-pub use webhook_lanes::{DeliveryQueue, DueQueue, LeasedDelivery};
+pub use webhook_queues::{DeliveryQueue, DueQueue, LeasedDelivery};
 
 use tenantry_core::ids::OrganizationId;
 use uuid::Uuid;
 
-use crate::sql::{Param, Row};
+use crate::row::Row;
+use crate::value::Param;
 use crate::{StoreError, Tx};
 
 /// Which part of a list is wanted.
@@ -111,7 +112,7 @@ pub struct KeysetPage<T> {
 impl Tx<'_> {
     /// A part of the list that `from` (`FROM .. WHERE ..`) describes, whose rows have their place by `id`.
     /// Two round trips, unless it begins at the newest row.
-    async fn part<T>(
+    async fn keyset_page<T>(
         &mut self,
         columns: &str,
         from: &Query<'_>,

@@ -6,7 +6,7 @@ use tenantry_core::organization::{Organization, OrganizationStatus, Profile, Sus
 use tenantry_core::values::{OrganizationName, Slug, SuspensionReason};
 
 use super::{Order, Page, Paged, Query, count};
-use crate::sql::Row;
+use crate::row::Row;
 use crate::{StoreError, Tx};
 
 pub(super) const COLUMNS: &str = "id, parent_id, created_at, modified_at, name, slug, status, owner_user_id,
@@ -159,12 +159,12 @@ impl Tx<'_> {
             profile,
             suspended,
         } = new;
-        self.submit(
+        self.execute_unawaited(
             "INSERT INTO organization_slugs (slug, organization_id) VALUES (?1, ?2)",
             &[slug.as_str().into(), (*id).into()],
         )
         .await?;
-        self.submit(
+        self.execute_unawaited(
             "INSERT INTO organizations
                 (id, parent_id, created_at, modified_at, name, slug, status, owner_user_id, profile,
                  members_enabled, suspended_at, suspension_reason)
@@ -193,7 +193,7 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn organization_update(&mut self, changed: &Organization) -> Result<(), StoreError> {
         let Organization { id, modified_at, name, profile, .. } = changed;
-        self.submit(
+        self.execute_unawaited(
             "UPDATE organizations SET modified_at = ?2, name = ?3, profile = ?4, members_enabled = ?5 WHERE id = ?1",
             &[
                 (*id).into(),
@@ -210,9 +210,9 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn organization_suspension(&mut self, changed: &Organization) -> Result<(), StoreError> {
+    pub async fn organization_update_suspension(&mut self, changed: &Organization) -> Result<(), StoreError> {
         let Organization { id, modified_at, suspended, .. } = changed;
-        self.submit(
+        self.execute_unawaited(
             "UPDATE organizations SET modified_at = ?2, suspended_at = ?3, suspension_reason = ?4 WHERE id = ?1",
             &[
                 (*id).into(),
@@ -222,7 +222,7 @@ impl Tx<'_> {
             ],
         )
         .await?;
-        self.touch_credentials();
+        self.mark_credentials_changed();
         Ok(())
     }
 
@@ -236,8 +236,8 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let sql = "UPDATE organizations SET deleted_at = ?2 WHERE id = ?1";
-        self.submit(sql, &[id.into(), now.into()]).await?;
-        self.touch_credentials();
+        self.execute_unawaited(sql, &[id.into(), now.into()]).await?;
+        self.mark_credentials_changed();
         Ok(())
     }
 

@@ -60,7 +60,7 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn sub_accounts_part(
+    pub async fn sub_accounts_by_cursor(
         &mut self,
         parent: OrganizationId,
         keyset: Keyset,
@@ -69,7 +69,7 @@ impl Tx<'_> {
         let parent = query.param(parent);
         query.push(&format!("{parent} AND deleted_at IS NULL"));
         let KeysetPage { items, newer, older } =
-            self.part(COLUMNS, &query, keyset, organization, |child| child.id.uuid()).await?;
+            self.keyset_page(COLUMNS, &query, keyset, organization, |child| child.id.uuid()).await?;
         let ids: Vec<OrganizationId> = items.iter().map(|child| child.id).collect();
         let mut sizes = self.team_sizes(&ids).await?;
         let sized = items.into_iter().map(|child| {
@@ -126,6 +126,6 @@ impl Tx<'_> {
         more: i64,
     ) -> Result<(), StoreError> {
         let sql = "UPDATE organizations SET sub_account_count = sub_account_count + ?2 WHERE id = ?1";
-        self.submit(sql, &[parent.into(), more.into()]).await
+        self.execute_unawaited(sql, &[parent.into(), more.into()]).await
     }
 }

@@ -4,7 +4,8 @@ use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::team::{TeamMember, TeamRole};
 use tenantry_core::values::EmailAddress;
 
-use crate::sql::{Row, unexpected};
+use crate::error::unexpected;
+use crate::row::Row;
 use crate::{StoreError, Tx};
 
 const COLUMNS: &str = "organization_id, user_id, role, created_at, modified_at";
@@ -75,12 +76,12 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn team_update(&mut self, changed: &TeamMember) -> Result<(), StoreError> {
         let TeamMember { organization, user, role, modified_at, .. } = changed;
-        self.submit(
+        self.execute_unawaited(
             "UPDATE team_members SET role = ?3, modified_at = ?4 WHERE organization_id = ?1 AND user_id = ?2",
             &[(*organization).into(), (*user).into(), role.as_str().into(), (*modified_at).into()],
         )
         .await?;
-        self.touch_credentials();
+        self.mark_credentials_changed();
         Ok(())
     }
 
@@ -91,7 +92,7 @@ impl Tx<'_> {
     /// `team_members_owner` when there is an owner already.
     pub async fn team_insert(&mut self, new: &TeamMember) -> Result<(), StoreError> {
         let TeamMember { organization, user, role, created_at, modified_at } = new;
-        self.submit(
+        self.execute_unawaited(
             "INSERT INTO team_members (organization_id, user_id, role, created_at, modified_at)
              VALUES (?1, ?2, ?3, ?4, ?5)",
             &[
@@ -103,8 +104,8 @@ impl Tx<'_> {
             ],
         )
         .await?;
-        self.touch_credentials();
-        self.submit(
+        self.mark_credentials_changed();
+        self.execute_unawaited(
             "INSERT INTO user_organizations (user_id, organization_id) VALUES (?1, ?2)",
             &[(*user).into(), (*organization).into()],
         )
@@ -120,13 +121,13 @@ impl Tx<'_> {
         organization: OrganizationId,
         user: UserId,
     ) -> Result<(), StoreError> {
-        self.submit(
+        self.execute_unawaited(
             "DELETE FROM team_members WHERE organization_id = ?1 AND user_id = ?2",
             &[organization.into(), user.into()],
         )
         .await?;
-        self.touch_credentials();
-        self.submit(
+        self.mark_credentials_changed();
+        self.execute_unawaited(
             "DELETE FROM user_organizations WHERE user_id = ?1 AND organization_id = ?2",
             &[user.into(), organization.into()],
         )

@@ -4,7 +4,8 @@ use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::user::User;
 use tenantry_core::values::{EmailAddress, PersonName};
 
-use crate::sql::{Row, unexpected};
+use crate::error::unexpected;
+use crate::row::Row;
 use crate::{StoreError, Tx};
 
 const COLUMNS: &str = "id, created_at, email, name, email_key";
@@ -43,7 +44,7 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn user_insert(&mut self, new: &User) -> Result<User, StoreError> {
         let User { id, created_at, email, name } = new;
-        self.submit(
+        self.execute_unawaited(
             "INSERT INTO users (id, created_at, email, email_key, name) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT (email_key) DO NOTHING",
             &[

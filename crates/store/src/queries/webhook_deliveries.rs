@@ -5,7 +5,8 @@ use tenantry_core::ids::{OrganizationId, WebhookDeliveryId, WebhookEndpointId, W
 use tenantry_core::webhook::{EventState, EventType};
 
 use super::{Page, Paged, Query, count};
-use crate::sql::{Param, Row};
+use crate::row::Row;
+use crate::value::Param;
 use crate::{StoreError, Tx};
 
 /// One attempt.
@@ -31,7 +32,7 @@ pub struct WebhookDelivery {
 
 /// One attempt with its event, as a list shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WebhookDeliveryShown {
+pub struct WebhookDeliveryDetails {
     /// The attempt.
     pub delivery: WebhookDelivery,
     /// When the event happened.
@@ -79,8 +80,8 @@ fn code(row: &Row<'_>, index: usize) -> Result<Option<u16>, StoreError> {
     Ok(row.get::<Option<i64>>(index)?.and_then(|code| u16::try_from(code).ok()))
 }
 
-fn shown(row: &Row<'_>) -> Result<WebhookDeliveryShown, StoreError> {
-    Ok(WebhookDeliveryShown {
+fn shown(row: &Row<'_>) -> Result<WebhookDeliveryDetails, StoreError> {
+    Ok(WebhookDeliveryDetails {
         delivery: WebhookDelivery {
             organization: row.get(0)?,
             id: row.get(1)?,
@@ -175,7 +176,7 @@ impl Tx<'_> {
     pub async fn webhook_delivery_append(&mut self, new: &WebhookDelivery) -> Result<(), StoreError> {
         let WebhookDelivery { id, organization, endpoint, event, created_at, succeeded, http_code, response } =
             new;
-        self.submit(
+        self.execute_unawaited(
             "INSERT INTO webhook_deliveries
                 (organization_id, id, endpoint_id, event_id, created_at, succeeded, http_code, response)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -201,7 +202,7 @@ impl Tx<'_> {
         &mut self,
         filter: &WebhookDeliveryFilter,
         page: Page,
-    ) -> Result<Paged<WebhookDeliveryShown>, StoreError> {
+    ) -> Result<Paged<WebhookDeliveryDetails>, StoreError> {
         let ids = [self.id_digits("d.id"), self.id_digits("d.event_id")];
         let mut query = filtered(filter, ids);
         let counted = format!("SELECT count(*) {}", query.sql);

@@ -5,7 +5,9 @@ use tenantry_core::ids::{OrganizationId, WebhookEndpointId};
 use tenantry_core::webhook::{EndpointUrl, EventType, SigningSecret, WebhookEndpoint, WebhookFormat};
 
 use super::{Page, Paged, Query, count};
-use crate::sql::{Param, Row, unexpected};
+use crate::error::unexpected;
+use crate::row::Row;
+use crate::value::Param;
 use crate::{DeliveryQueue, StoreError, Tx, Vault};
 
 pub(super) const COLUMNS: &str = "organization_id, id, created_at, modified_at, url, name, format, secret,
@@ -67,7 +69,7 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn webhook_endpoints_listening(
+    pub async fn webhook_endpoints_subscribed(
         &mut self,
         organization: OrganizationId,
         event_type: EventType,
@@ -102,14 +104,14 @@ impl Tx<'_> {
         Ok(Paged { items, total: count(total.unwrap_or(0)) })
     }
 
-    /// Stores a new endpoint and its lanes.
+    /// Stores a new endpoint and its queues.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn webhook_endpoint_insert(&mut self, new: &WebhookEndpoint) -> Result<(), StoreError> {
         let WebhookEndpoint { id, organization, created_at, .. } = new;
         let secret = sealed(new, self.vault()?)?.ok_or_else(|| unexpected("an endpoint without secret"))?;
-        self.submit(
+        self.execute_unawaited(
             "INSERT INTO webhook_endpoints
                 (organization_id, id, created_at, modified_at, url, name, format, secret, events, enabled,
                  enabled_since, disabled_reason)
@@ -129,11 +131,11 @@ impl Tx<'_> {
             ],
         )
         .await?;
-        for lane in DeliveryQueue::ALL {
-            self.submit(
-                "INSERT INTO webhook_lanes (organization_id, endpoint_id, lane, last_sequence)
+        for queue in DeliveryQueue::ALL {
+            self.execute_unawaited(
+                "INSERT INTO webhook_queues (organization_id, endpoint_id, queue, last_sequence)
                  VALUES (?1, ?2, ?3, 0)",
-                &[(*organization).into(), (*id).into(), lane.as_str().into()],
+                &[(*organization).into(), (*id).into(), queue.as_str().into()],
             )
             .await?;
         }
@@ -150,7 +152,7 @@ impl Tx<'_> {
         changed: &WebhookEndpoint,
     ) -> Result<(), StoreError> {
         let secret = sealed(changed, self.vault()?)?;
-        self.submit(
+        self.execute_unawaited(
             "UPDATE webhook_endpoints
              SET modified_at = ?3, url = ?4, name = ?5, format = ?6, secret = coalesce(?7, secret),
                  events = CASE WHEN ?8 THEN ?9 ELSE events END, enabled = ?10, enabled_since = ?11,
@@ -184,7 +186,7 @@ impl Tx<'_> {
         id: WebhookEndpointId,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.submit(
+        self.execute_unawaited(
             "UPDATE webhook_endpoints SET deleted_at = ?3 WHERE organization_id = ?1 AND id = ?2",
             &[organization.into(), id.into(), now.into()],
         )
@@ -195,7 +197,7 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn webhook_endpoint_is_gone(
+    pub async fn webhook_endpoint_is_deleted(
         &mut self,
         organization: OrganizationId,
         id: WebhookEndpointId,

@@ -5,7 +5,7 @@ use tenantry_core::ids::{CustomerId, OrganizationId, WebhookEndpointId, WebhookE
 use tenantry_core::webhook::{Event, EventData, EventState, EventType, WebhookEndpoint};
 
 use super::count;
-use crate::sql::Row;
+use crate::row::Row;
 use crate::{DeliveryQueue, DueQueue, StoreError, Tx};
 
 /// An event as it is stored.
@@ -66,21 +66,21 @@ impl Tx<'_> {
         let Event { id, organization, endpoint, created_at, event_type, data } = new;
         let sequence = self
             .first(
-                "UPDATE webhook_lanes
+                "UPDATE webhook_queues
                  SET last_sequence = last_sequence + 1, due_at = coalesce(due_at, ?4)
-                 WHERE organization_id = ?1 AND endpoint_id = ?2 AND lane = ?3 RETURNING last_sequence",
+                 WHERE organization_id = ?1 AND endpoint_id = ?2 AND queue = ?3 RETURNING last_sequence",
                 &[
                     (*organization).into(),
                     (*endpoint).into(),
-                    DeliveryQueue::First.as_str().into(),
+                    DeliveryQueue::FirstAttempts.as_str().into(),
                     (*created_at).into(),
                 ],
                 |row| row.get::<i64>(0),
             )
             .await?;
-        // Without a lane the endpoint was deleted meanwhile.
+        // Without a queue the endpoint was deleted meanwhile.
         let Some(sequence) = sequence else { return Ok(()) };
-        self.submit(
+        self.execute_unawaited(
             "INSERT INTO webhook_events
                 (organization_id, id, endpoint_id, sequence, created_at, type, subject_id, data, state, attempts)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'pending', 0)",
@@ -96,7 +96,7 @@ impl Tx<'_> {
             ],
         )
         .await?;
-        self.touch_webhooks();
+        self.mark_webhooks_due();
         Ok(())
     }
 
@@ -128,33 +128,33 @@ impl Tx<'_> {
         self.first(sql, &[organization.into(), id.into()], |row| row.get(0)).await
     }
 
-    /// The event that a lane delivers next.
+    /// The event that a queue delivers next.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn webhook_lane_next(
+    pub async fn webhook_queue_next_event(
         &mut self,
-        lane: DueQueue,
+        queue: DueQueue,
         now: Timestamp,
     ) -> Result<Option<WebhookEventRow>, StoreError> {
-        let which = match lane.lane {
-            DeliveryQueue::First => {
+        let which = match queue.queue {
+            DeliveryQueue::FirstAttempts => {
                 "state = 'pending' AND due_at IS NULL AND ?3 IS NOT NULL ORDER BY sequence"
             }
-            DeliveryQueue::Again => "due_at IS NOT NULL AND due_at <= ?3 ORDER BY due_at, sequence",
+            DeliveryQueue::Retries => "due_at IS NOT NULL AND due_at <= ?3 ORDER BY due_at, sequence",
         };
         let sql = format!(
             "SELECT {COLUMNS} FROM webhook_events
              WHERE organization_id = ?1 AND endpoint_id = ?2 AND {which} LIMIT 1"
         );
-        self.first(&sql, &[lane.organization.into(), lane.endpoint.into(), now.into()], event).await
+        self.first(&sql, &[queue.organization.into(), queue.endpoint.into(), now.into()], event).await
     }
 
     /// Stores what an attempt made of an event.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn webhook_event_attempted(
+    pub async fn webhook_event_record_attempt(
         &mut self,
         event: &WebhookEventRow,
         last_http_code: Option<u16>,
@@ -162,7 +162,7 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let completed = matches!(event.state, EventState::Succeeded | EventState::Failed);
-        self.submit(
+        self.execute_unawaited(
             "UPDATE webhook_events
              SET modified_at = ?3, payload = CASE WHEN data IS NULL THEN NULL ELSE ?4 END, state = ?5,
                  attempts = ?6, last_http_code = ?7, due_at = ?8,
@@ -187,17 +187,17 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn webhook_event_again(
+    pub async fn webhook_event_redeliver(
         &mut self,
         event: &WebhookEventRow,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.submit(
+        self.execute_unawaited(
             "UPDATE webhook_events SET state = ?3, due_at = ?4 WHERE organization_id = ?1 AND id = ?2",
             &[event.organization.into(), event.id.into(), event.state.as_str().into(), now.into()],
         )
         .await?;
-        self.webhook_lanes_settle(event.organization, event.endpoint, now).await
+        self.webhook_queues_reschedule(event.organization, event.endpoint, now).await
     }
 
     /// The states of the events of an endpoint that came to an end since `since`, the newest event first.
@@ -234,7 +234,7 @@ impl Tx<'_> {
         now: Timestamp,
         limit: usize,
     ) -> Result<bool, StoreError> {
-        self.webhook_lanes_hold(organization, endpoint).await?;
+        self.webhook_queues_lock(organization, endpoint).await?;
         let most = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut is_all = true;
         for which in
@@ -251,7 +251,7 @@ impl Tx<'_> {
             let params = [organization.into(), endpoint.into(), now.into(), most.into()];
             is_all &= self.execute(&sql, &params).await? < limit;
         }
-        self.webhook_lanes_settle(organization, endpoint, now).await?;
+        self.webhook_queues_reschedule(organization, endpoint, now).await?;
         Ok(is_all)
     }
 
@@ -289,7 +289,7 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn webhook_events_hold(
+    pub async fn webhook_events_lock(
         &mut self,
         organization: OrganizationId,
         customer: CustomerId,
@@ -314,7 +314,7 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn webhook_events_forget(
+    pub async fn webhook_events_delete_data(
         &mut self,
         organization: OrganizationId,
         customer: CustomerId,
@@ -331,13 +331,13 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn webhook_event_retell(
+    pub async fn webhook_event_replace_data(
         &mut self,
         organization: OrganizationId,
         id: WebhookEventId,
         data: &EventData,
     ) -> Result<(), StoreError> {
-        self.submit(
+        self.execute_unawaited(
             "UPDATE webhook_events SET data = ?3, payload = NULL WHERE organization_id = ?1 AND id = ?2",
             &[organization.into(), id.into(), data.image()?.into()],
         )

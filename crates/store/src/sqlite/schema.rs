@@ -2,8 +2,8 @@
 
 use rusqlite::Connection;
 
-use super::failure;
-use crate::migrations::{self, Migration, TypeNames};
+use super::driver::failure;
+use crate::schema::migrations::{self, Migration, TypeNames};
 use crate::{Moments, StoreError};
 
 const TYPES: &TypeNames = &[

@@ -1,7 +1,8 @@
-//! What the writer does when the database cannot go on: faults that no public call can bring about.
+//! The writer when the database cannot go on: faults that no public call can cause.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Waker};
 
 use tempfile::TempDir;
 use tenantry_core::audit::{Actor, AuditEntry};
@@ -10,6 +11,7 @@ use tenantry_core::{ExecutionContext, Timestamp};
 use uuid::Uuid;
 
 use super::*;
+use crate::Tx;
 
 /// Appends entries of this many bytes each.
 #[derive(Clone)]
@@ -38,7 +40,7 @@ impl UseCase for Append {
     }
 }
 
-/// A writer without its thread: the test says when it works, and what it meets.
+/// A writer without its thread: the test decides when it runs, and prepares its faults.
 struct Writer {
     connection: Connection,
     sqlite: Sqlite,
@@ -61,22 +63,20 @@ impl Writer {
         let mut connection = connect(&path, OpenFlags::default()).unwrap();
         schema::migrate(&mut connection, &moments()).unwrap();
         connection.busy_timeout(Duration::ZERO).unwrap();
+        let vault = Arc::default();
         let sqlite = Sqlite {
-            path,
             moments: moments(),
-            generation: Arc::default(),
+            signals: Arc::default(),
             queue: Mutex::default(),
-            readers: Mutex::default(),
+            readers: Readers::new(path, Arc::clone(&vault)),
             threads: Mutex::default(),
-            searches: ListQueryLimiter::new(),
-            vault: Arc::default(),
-            webhooks: Arc::default(),
-            mail: Arc::default(),
+            list_queries: ListQueryLimiter::new(),
+            vault,
         };
         Self { connection, sqlite, directory }
     }
 
-    /// Queues the operations, lets the writer run them as one batch, and tells how each ended.
+    /// Queues the use cases, lets the writer run them as one batch, and answers with the outcome of each.
     async fn batch<O, const N: usize>(&mut self, operations: [O; N]) -> [Result<(), StoreError>; N]
     where
         O: UseCase<Output = (), Error = StoreError>,
@@ -89,7 +89,7 @@ impl Writer {
             assert!(write.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         }
         *sqlite.queue.lock().unwrap() = None;
-        write_all(connection, &jobs);
+        writer::write_all(connection, &jobs);
         let mut outcomes = [const { Ok(()) }; N];
         for (outcome, write) in outcomes.iter_mut().zip(writes) {
             *outcome = write.await;
@@ -119,13 +119,13 @@ fn small() -> Append {
     Append(vec![10])
 }
 
-/// More than there is room for, after something that there is room for.
+/// A large entry, for which there is no room, after a small one.
 fn large() -> Append {
     Append(vec![10, 1 << 20])
 }
 
 #[tokio::test]
-async fn what_is_answered_on_a_full_disk_is_true() {
+async fn a_full_disk_fails_every_use_case_whose_changes_it_lost() {
     let mut writer = Writer::new();
     assert!(writer.batch([small(), small()]).await.iter().all(Result::is_ok));
     writer.leave_room(16);
@@ -162,7 +162,7 @@ async fn an_operation_that_overlooks_a_full_disk_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_disk_that_has_room_again_is_written_to_again() {
+async fn writes_again_once_the_disk_has_room() {
     let mut writer = Writer::new();
     writer.leave_room(16);
     assert!(unavailable(&writer.batch([large()]).await[0]));
@@ -173,7 +173,7 @@ async fn a_disk_that_has_room_again_is_written_to_again() {
 }
 
 #[tokio::test]
-async fn a_database_that_another_process_holds_is_busy_not_closed() {
+async fn a_database_locked_by_another_process_is_unavailable_for_now() {
     let mut writer = Writer::new();
     let other = Connection::open(writer.directory.path().join("tenantry.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -188,7 +188,7 @@ async fn a_database_that_another_process_holds_is_busy_not_closed() {
 }
 
 #[test]
-fn a_migration_that_fails_leaves_nothing_and_can_be_run_again() {
+fn a_failed_migration_leaves_no_table_and_can_run_again() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("tenantry.db");
     let mut connection = connect(&path, OpenFlags::default()).unwrap();
@@ -202,4 +202,25 @@ fn a_migration_that_fails_leaves_nothing_and_can_be_run_again() {
     connection.query_row("PRAGMA max_page_count = 100000", [], |_| Ok(())).unwrap();
     schema::migrate(&mut connection, &moments()).unwrap();
     assert!(tables(&connection) > 10);
+}
+
+/// Awaits a timer, which SQLite cannot make ready.
+struct AwaitsATimer;
+
+impl UseCase for AwaitsATimer {
+    type Output = ();
+    type Error = StoreError;
+
+    async fn run(&self, _: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<(), StoreError> {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        Ok(())
+    }
+}
+
+#[cfg(debug_assertions)]
+#[tokio::test]
+#[should_panic(expected = "AwaitsATimer awaited something other than the database")]
+async fn a_use_case_that_awaits_something_else_panics_by_name() {
+    let mut writer = Writer::new();
+    drop(writer.batch([AwaitsATimer]).await);
 }

@@ -13,7 +13,7 @@ use super::receiver::{Received, Receiver};
 use super::webhook_support::World;
 use super::{connected, customer, deliveries, rename, subscribe, text, worker};
 
-/// More than there are lanes.
+/// More than there are queues.
 const IN_ONE_LOOK: usize = 4 * WEBHOOK_SHARE;
 /// Longer than the longest pause between two attempts.
 const PAUSE_S: i64 = 1201;
@@ -316,7 +316,7 @@ impl UseCase for Forget {
     type Error = StoreError;
 
     async fn run(&self, tx: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<usize, StoreError> {
-        tx.webhook_events_forget(self.0, self.1).await
+        tx.webhook_events_delete_data(self.0, self.1).await
     }
 }
 

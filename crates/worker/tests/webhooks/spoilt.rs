@@ -35,9 +35,9 @@ async fn an_event_of_a_newer_program_holds_up_no_other_endpoint() {
     let (world, mut spoilt, mut whole) = two().await;
     rename(&world, "Told").await;
     let rename_type = |from: &str, to: &str| {
-        let lane = at(&spoilt);
+        let queue = at(&spoilt);
         world.texts(&format!(
-            "UPDATE webhook_events SET type = '{to}' WHERE type = '{from}' AND endpoint_id = {lane}"
+            "UPDATE webhook_events SET type = '{to}' WHERE type = '{from}' AND endpoint_id = {queue}"
         ));
     };
     rename_type("organization.updated", "organization.invented");
@@ -109,7 +109,7 @@ async fn endpoints_that_cannot_be_read_take_nobodys_turn_however_many_they_are()
     }
 }
 
-/// Holds the lanes of these endpoints until the second opens, and opens the first when it does.
+/// Holds the queues of these endpoints until the second opens, and opens the first when it does.
 struct Hold(OrganizationId, Vec<WebhookEndpointId>, [Arc<Semaphore>; 2]);
 
 impl UseCase for Hold {
@@ -120,7 +120,7 @@ impl UseCase for Hold {
     async fn run(&self, tx: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<(), StoreError> {
         let Self(organization, endpoints, [held, gate]) = self;
         for endpoint in endpoints {
-            tx.webhook_lanes_hold(*organization, *endpoint).await?;
+            tx.webhook_queues_lock(*organization, *endpoint).await?;
         }
         held.add_permits(1);
         drop(gate.acquire().await);
@@ -199,7 +199,7 @@ async fn what_is_pending_for_an_endpoint_is_given_up_in_portions() {
     world.expect(204, "DELETE", &path, None).await;
     assert_eq!(pending(), 1);
     assert_eq!(worker(&world).deliver_due().await.unwrap(), 0);
-    assert_eq!((pending(), world.texts("SELECT lane FROM webhook_lanes").len()), (0, 0));
+    assert_eq!((pending(), world.texts("SELECT queue FROM webhook_queues").len()), (0, 0));
     drop(receiver);
 }
 

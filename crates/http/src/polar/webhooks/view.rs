@@ -8,7 +8,7 @@ use serde::Serialize;
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{OrganizationId, WebhookDeliveryId, WebhookEndpointId, WebhookEventId};
 use tenantry_core::webhook::{EventState, EventType, WebhookEndpoint};
-use tenantry_store::WebhookDeliveryShown;
+use tenantry_store::WebhookDeliveryDetails;
 
 /// What stands in place of a secret for who may not write.
 pub(super) const MASKED: &str = "whsec_********";
@@ -132,8 +132,8 @@ pub(crate) struct DeliveryView<'a> {
     pub(super) webhook_event: EventView<'a>,
 }
 
-impl<'a> From<&'a WebhookDeliveryShown> for DeliveryView<'a> {
-    fn from(shown: &'a WebhookDeliveryShown) -> Self {
+impl<'a> From<&'a WebhookDeliveryDetails> for DeliveryView<'a> {
+    fn from(shown: &'a WebhookDeliveryDetails) -> Self {
         let delivery = &shown.delivery;
         Self {
             created_at: delivery.created_at,

@@ -180,7 +180,7 @@ impl App {
         let mut reader = self.use_cases().store().reader().unwrap();
         let mut tx = reader.tx().unwrap();
         let customer = CustomerId::new(customer.parse().unwrap());
-        tx.webhook_events_hold(tenant.id, customer).await.unwrap()[0].0.to_string()
+        tx.webhook_events_lock(tenant.id, customer).await.unwrap()[0].0.to_string()
     }
 
     /// What was written down of the organization so far.

@@ -1,0 +1,122 @@
+//! What was written down and told about customers that are forgotten names nobody.
+
+use serde_json::{Map, Value};
+use tenantry_core::customer::AnonymousIdentity;
+
+use super::{Finding, Parts, Rule};
+use crate::admin::rows::ColumnValue;
+use crate::error::unexpected;
+use crate::schema::Catalog;
+use crate::{StoreError, Tx};
+
+/// A table with texts that may be about a forgotten customer.
+struct Told {
+    rule: Rule,
+    /// Whether a row `t` is about one.
+    which: &'static str,
+    columns: [&'static str; 2],
+    /// Under which of its keys a text has the row that it is about; nothing when it is that row.
+    within: [Option<&'static str>; 2],
+}
+
+const TOLD: [Told; 2] = [
+    Told {
+        rule: Rule {
+            check: "forgotten",
+            table: "audit_entries",
+            says: "it is about who is forgotten, and says who that was",
+        },
+        which: "EXISTS (SELECT 1 FROM customers AS c
+                WHERE c.organization_id = t.organization_id AND c.id = t.subject_id
+                    AND c.anonymized_at IS NOT NULL)
+             OR EXISTS (SELECT 1 FROM members AS m JOIN customers AS c
+                    ON c.organization_id = m.organization_id AND c.id = m.customer_id
+                WHERE m.organization_id = t.organization_id AND m.id = t.subject_id
+                    AND c.anonymized_at IS NOT NULL)",
+        columns: ["before", "after"],
+        within: [None, None],
+    },
+    Told {
+        rule: Rule {
+            check: "forgotten",
+            table: "webhook_events",
+            says: "it is about who is forgotten, and says who that was",
+        },
+        which: "(t.data IS NOT NULL OR t.payload IS NOT NULL) AND EXISTS (SELECT 1 FROM customers AS c
+                WHERE c.organization_id = t.organization_id AND c.id = t.subject_id
+                    AND c.anonymized_at IS NOT NULL)",
+        columns: ["data", "payload"],
+        within: [Some("row"), Some("data")],
+    },
+];
+
+pub(super) fn rules() -> impl Iterator<Item = Rule> {
+    TOLD.iter().map(|told| told.rule)
+}
+
+pub(super) async fn inspect(
+    tx: &mut Tx<'_>,
+    catalogue: &Catalog,
+    found: &mut impl FnMut(Finding),
+) -> Result<(), StoreError> {
+    for Told { rule, which, columns, within } in &TOLD {
+        let table = catalogue.table(rule.table).ok_or_else(|| unexpected("no such table"))?;
+        let places = columns.map(|column| table.position(column));
+        let mut parts = Parts::new(table, which);
+        while let Some(rows) = parts.next(tx).await? {
+            for row in rows {
+                let texts = places.iter().map(|place| place.and_then(|place| row.get(place)));
+                if texts
+                    .zip(within)
+                    .any(|(text, within)| text.is_some_and(|text| names_somebody(text, *within)))
+                {
+                    found(Finding::new(rule.check, table, &row, rule.says));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn names_somebody(field: &ColumnValue, within: Option<&str>) -> bool {
+    let ColumnValue::Text(text) = field else { return false };
+    // A text in another form, for people, is not looked into.
+    let Ok(Value::Object(whole)) = serde_json::from_str(text) else { return false };
+    match within.map(|key| whole.get(key)) {
+        None => says_who(&whole),
+        Some(Some(Value::Object(row))) => says_who(row),
+        Some(_) => false,
+    }
+}
+
+/// Whether a customer or a member as JSON says who it is; a company's name may stay.
+fn says_who(row: &Map<String, Value>) -> bool {
+    let is_company = row.get("tax_id").is_some_and(|tax_id| !tax_id.is_null());
+    row.iter().any(|(key, value)| match (key.as_str(), value) {
+        (_, Value::Null) => false,
+        ("email" | "owner_email", Value::String(text)) => !AnonymousIdentity::is_address(text),
+        ("name", Value::String(text)) => !is_company && !AnonymousIdentity::is_name(text),
+        ("billing_name", Value::String(text)) => !AnonymousIdentity::is_name(text),
+        ("billing_address", _) => true,
+        _ => false,
+    })
+}
+
+/// Whether the values of a customer's row, where it is anonymized, say who it was.
+pub(super) fn row_says_who(email: &ColumnValue, name: &ColumnValue, billing: &ColumnValue) -> bool {
+    let mut row = match billing {
+        ColumnValue::Text(text) => serde_json::from_str::<Map<String, Value>>(text).unwrap_or_default(),
+        _ => Map::new(),
+    };
+    for (from, to) in [("name", "billing_name"), ("address", "billing_address")] {
+        if let Some(value) = row.remove(from) {
+            row.insert(to.to_owned(), value);
+        }
+    }
+    for (key, field) in [("email", email), ("name", name)] {
+        if let ColumnValue::Text(text) = field {
+            row.insert(key.to_owned(), Value::from(text.as_str()));
+        }
+    }
+    says_who(&row)
+}

@@ -1,0 +1,82 @@
+//! A customer's metadata stand twice: as it is shown, and a row a key, to be found by.
+
+use std::collections::{BTreeMap, HashMap};
+
+use tenantry_core::values::Metadata;
+use uuid::Uuid;
+
+use super::{Finding, Parts, Rule};
+use crate::admin::rows::ColumnValue;
+use crate::error::unexpected;
+use crate::schema::Catalog;
+use crate::{StoreError, Tx};
+
+pub(super) const RULE: Rule = Rule {
+    check: "found by its metadata",
+    table: "customers",
+    says: "its metadata are not those that it is found by",
+};
+
+type Pairs = BTreeMap<String, String>;
+type Names = (Uuid, Uuid);
+
+pub(super) async fn inspect(
+    tx: &mut Tx<'_>,
+    catalogue: &Catalog,
+    found: &mut impl FnMut(Finding),
+) -> Result<(), StoreError> {
+    let table = catalogue.table("customers").ok_or_else(|| unexpected("no table customers"))?;
+    let [organization, id, metadata] = ["organization_id", "id", "metadata"].map(|name| table.position(name));
+    let mut parts = Parts::new(table, "t.deleted_at IS NULL");
+    while let Some(rows) = parts.next(tx).await? {
+        let names = |row: &[ColumnValue]| match (field(row, organization), field(row, id)) {
+            (Some(ColumnValue::Id(organization)), Some(ColumnValue::Id(id))) => Some((*organization, *id)),
+            _ => None,
+        };
+        let ends = rows.first().and_then(|row| names(row)).zip(rows.last().and_then(|row| names(row)));
+        let Some((first, last)) = ends else { continue };
+        let mut stored = tx.customer_metadata_between(first, last).await?;
+        for row in &rows {
+            let rows_of_it = names(row).and_then(|names| stored.remove(&names)).unwrap_or_default();
+            // What cannot be read is found elsewhere.
+            let shown = field(row, metadata).and_then(shown);
+            if shown.is_some_and(|shown| shown != rows_of_it) {
+                found(Finding::new(RULE.check, table, row, RULE.says));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn field(row: &[ColumnValue], place: Option<usize>) -> Option<&ColumnValue> {
+    row.get(place?)
+}
+
+fn shown(field: &ColumnValue) -> Option<Pairs> {
+    let ColumnValue::Text(text) = field else { return None };
+    let metadata: Metadata = serde_json::from_str(text).ok()?;
+    Some(metadata.iter().map(|(key, value)| (key.to_owned(), value.to_text())).collect())
+}
+
+impl Tx<'_> {
+    /// The rows of the metadata of the customers from `first` to `last`, in the order of their names.
+    async fn customer_metadata_between(
+        &mut self,
+        first: Names,
+        last: Names,
+    ) -> Result<HashMap<Names, Pairs>, StoreError> {
+        let rows = self
+            .all(
+                "SELECT organization_id, customer_id, key, value FROM customer_metadata
+                 WHERE (organization_id, customer_id) >= (?1, ?2) AND (organization_id, customer_id) <= (?3, ?4)",
+                &[first.0.into(), first.1.into(), last.0.into(), last.1.into()],
+                |row| Ok(((row.get(0)?, row.get(1)?), row.get::<String>(2)?, row.get::<String>(3)?)),
+            )
+            .await?;
+        let mut found: HashMap<Names, Pairs> = HashMap::new();
+        for (names, key, value) in rows {
+            found.entry(names).or_default().insert(key, value);
+        }
+        Ok(found)
+    }
+}

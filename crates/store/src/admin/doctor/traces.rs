@@ -1,0 +1,65 @@
+//! What is left of what is not there, what opens the wrong thing, and what was never written down. Rows that
+//! may lie on other shards than `t` are read once (`EXCEPT`), not looked for one by one.
+
+use super::queries::{Check, check};
+
+/// In the order of the tables.
+#[rustfmt::skip]
+pub(super) const CHECKS: &[Check] = &[
+    // Credentials.
+    check("known by what they open", "credentials", "another secret opens the same",
+        "t.subject_id IN (SELECT c.subject_id FROM credentials AS c GROUP BY c.subject_id HAVING count(*) > 1)"),
+    check("known by what they open", "credentials", "a person's, it names an organization",
+        "t.kind = 'user_token' AND t.organization_id IS NOT NULL"),
+    check("known by what they open", "credentials", "it opens a session of the other kind",
+        "t.kind IN ('customer_session', 'member_session') AND (t.subject_id, t.kind) IN (
+            SELECT s.id, CASE WHEN s.member_id IS NULL THEN 'member_session' ELSE 'customer_session' END
+            FROM customer_sessions AS s)"),
+    check("suspended is dead", "organizations", "it has a time of suspension without a reason, or the reverse",
+        "(t.suspended_at IS NULL) <> (t.suspension_reason IS NULL)"),
+    // Forgotten customers.
+    check("forgotten", "members", "its customer is anonymized, and it says who it was",
+        "(t.email NOT LIKE '%@anonymized.invalid' OR t.name || '@anonymized.invalid' <> t.email)
+         AND EXISTS (SELECT 1 FROM customers AS c
+            WHERE c.organization_id = t.organization_id AND c.id = t.customer_id
+                AND c.anonymized_at IS NOT NULL)"),
+    // What belongs to nobody.
+    check("whole rows", "row_counters", "its organization is not there",
+        "NOT EXISTS (SELECT 1 FROM organizations AS o WHERE o.id = t.organization_id)"),
+    check("whole rows", "mails", "its organization is not there",
+        "NOT EXISTS (SELECT 1 FROM organizations AS o WHERE o.id = t.organization_id)"),
+    check("whole rows", "idempotency_records", "whose key it is is not there",
+        "t.organization_id IN (SELECT r.organization_id FROM idempotency_records AS r
+            EXCEPT SELECT o.id FROM organizations AS o EXCEPT SELECT u.id FROM users AS u
+            EXCEPT SELECT c.id FROM customers AS c EXCEPT SELECT m.id FROM members AS m)"),
+    // What was made.
+    check("written down", "users", "nothing tells of its creation",
+        "t.id IN (SELECT u.id FROM users AS u
+            EXCEPT SELECT a.subject_id FROM audit_entries AS a WHERE a.action = 'user.created')"),
+    check("written down", "user_tokens", "nothing tells of its creation",
+        "t.id IN (SELECT u.id FROM user_tokens AS u
+            EXCEPT SELECT a.subject_id FROM audit_entries AS a WHERE a.action = 'user_token.created')"),
+    check("written down", "organizations", "nothing tells of its creation",
+        "NOT EXISTS (SELECT 1 FROM audit_entries AS a
+            WHERE a.organization_id = t.id AND a.subject_id = t.id AND a.action = 'organization.created')"),
+    check("written down", "team_members", "nothing tells of its creation",
+        "NOT EXISTS (SELECT 1 FROM audit_entries AS a
+            WHERE a.organization_id = t.organization_id AND a.subject_id = t.user_id
+                AND a.action = 'team_member.created')"),
+    check("written down", "access_tokens", "nothing tells of its creation",
+        "NOT EXISTS (SELECT 1 FROM audit_entries AS a
+            WHERE a.organization_id = t.organization_id AND a.subject_id = t.id
+                AND a.action = 'access_token.created')"),
+    check("written down", "customers", "nothing tells of its creation",
+        "NOT EXISTS (SELECT 1 FROM audit_entries AS a
+            WHERE a.organization_id = t.organization_id AND a.subject_id = t.id
+                AND a.action = 'customer.created')"),
+    check("written down", "members", "nothing tells of its creation",
+        "NOT EXISTS (SELECT 1 FROM audit_entries AS a
+            WHERE a.organization_id = t.organization_id AND a.subject_id = t.id
+                AND a.action = 'member.created')"),
+    check("written down", "webhook_endpoints", "nothing tells of its creation",
+        "NOT EXISTS (SELECT 1 FROM audit_entries AS a
+            WHERE a.organization_id = t.organization_id AND a.subject_id = t.id
+                AND a.action = 'webhook_endpoint.created')"),
+];

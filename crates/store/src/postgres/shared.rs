@@ -1,0 +1,62 @@
+//! The state that the writers, the readers and the listener share.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
+
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+
+use super::connection::Connection;
+use super::limits;
+use super::target::Target;
+use crate::error::unexpected;
+use crate::peers::PeerBroadcast;
+use crate::signals::Signals;
+use crate::{Moments, StoreError, Vault};
+
+/// Shared by the tasks of one store.
+pub(super) struct Shared {
+    pub(super) target: Target,
+    /// Where connections live. Whoever asks may be on another runtime, or on one that is blocked.
+    pub(super) runtime: Handle,
+    pub(super) moments: Moments,
+    pub(super) gossip: PeerBroadcast,
+    pub(super) signals: Signals,
+    pub(super) vault: OnceLock<Arc<dyn Vault>>,
+    /// When connecting failed, and why: nobody waits for the same failure right after.
+    pub(super) failed: Mutex<Option<(Instant, StoreError)>>,
+    /// Places for who connects, whether or not anybody still waits for the connection.
+    pub(super) connecting: Arc<Semaphore>,
+    /// Names this node in notices to others.
+    pub(super) node: String,
+    pub(super) notice: String,
+}
+
+impl Shared {
+    pub(super) fn vault(&self) -> Option<&dyn Vault> {
+        self.vault.get().map(AsRef::as_ref)
+    }
+
+    /// Connects, unless that failed just now.
+    pub(super) async fn connect(self: &Arc<Self>) -> Result<Connection, StoreError> {
+        self.look_for_failure()?;
+        let place = Arc::clone(&self.connecting).acquire_owned().await.map_err(unexpected)?;
+        self.look_for_failure()?;
+        let shared = Arc::clone(self);
+        let opened = self.runtime.spawn(async move {
+            let _place = place;
+            let opened = Connection::open(&shared.runtime, &shared.target).await;
+            let failed = opened.as_ref().err().map(|error| (Instant::now(), error.clone()));
+            *shared.failed.lock().unwrap_or_else(PoisonError::into_inner) = failed;
+            opened
+        });
+        opened.await.unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))
+    }
+
+    fn look_for_failure(&self) -> Result<(), StoreError> {
+        match &*self.failed.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some((at, error)) if at.elapsed() < limits::CONNECT_PAUSE => Err(error.clone()),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! The portal's sessions, and wishes for another address: both are found by a secret's hash.
+
+use tenantry_core::Timestamp;
+use tenantry_core::ids::{CustomerId, EmailUpdateId, MemberId, OrganizationId, SessionId};
+use tenantry_core::portal::{CustomerSession, EmailUpdate};
+use tenantry_core::token::{SecretKind, TokenHash};
+use tenantry_core::values::HttpUrl;
+use uuid::Uuid;
+
+use super::credentials::{TENANT, Tenant};
+use crate::error::unexpected;
+use crate::row::Row;
+use crate::value::Param;
+use crate::{StoreError, Tx};
+
+fn session(row: &Row<'_>) -> Result<CustomerSession, StoreError> {
+    Ok(CustomerSession {
+        organization: row.get(0)?,
+        id: row.get(1)?,
+        customer: row.get(2)?,
+        member: row.get(3)?,
+        created_at: row.get(4)?,
+        expires_at: row.get(5)?,
+        return_url: row.parse_optional(6, HttpUrl::parse)?,
+    })
+}
+
+fn email_update(row: &Row<'_>) -> Result<EmailUpdate, StoreError> {
+    Ok(EmailUpdate {
+        organization: row.get(0)?,
+        customer: row.get(1)?,
+        id: row.get(2)?,
+        created_at: row.get(3)?,
+        expires_at: row.get(4)?,
+        email: row.email(5, 6)?.ok_or_else(|| unexpected("an email update without address"))?,
+    })
+}
+
+impl Tx<'_> {
+    /// The session of this id, where it lasts at `now`, and its customer, member and organization are there.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(super) async fn customer_session_active(
+        &mut self,
+        organization: OrganizationId,
+        id: SessionId,
+        now: Timestamp,
+    ) -> Result<Option<(CustomerSession, Tenant)>, StoreError> {
+        let sql = format!(
+            "SELECT organization_id, id, customer_id, member_id, created_at, expires_at, return_url,
+                tenant_parent_id, tenant_suspended_at
+             FROM customer_sessions CROSS JOIN {TENANT}
+             WHERE organization_id = ?1 AND id = ?2 AND expires_at > ?3
+               AND EXISTS (SELECT 1 FROM customers
+                           WHERE organization_id = ?1 AND id = customer_sessions.customer_id AND deleted_at IS NULL)
+               AND (member_id IS NULL OR EXISTS (
+                           SELECT 1 FROM members
+                           WHERE organization_id = ?1 AND id = customer_sessions.member_id AND deleted_at IS NULL))"
+        );
+        self.first(&sql, &[organization.into(), id.into(), now.into()], |row| {
+            Ok((session(row)?, Tenant::read(row, 7)?))
+        })
+        .await
+    }
+
+    /// Stores a new session under its secret's hash.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn customer_session_insert(
+        &mut self,
+        new: &CustomerSession,
+        hash: &TokenHash,
+    ) -> Result<(), StoreError> {
+        let CustomerSession { id, organization, created_at, expires_at, customer, member, return_url } = new;
+        self.execute_unawaited(
+            "INSERT INTO customer_sessions (organization_id, id, customer_id, member_id, created_at, expires_at,
+                return_url, secret_hash)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            &[
+                (*organization).into(),
+                (*id).into(),
+                (*customer).into(),
+                (*member).into(),
+                (*created_at).into(),
+                (*expires_at).into(),
+                return_url.as_ref().map(HttpUrl::as_str).into(),
+                Param::Bytes(&hash.0),
+            ],
+        )
+        .await?;
+        let kind = if member.is_some() { SecretKind::MemberSession } else { SecretKind::CustomerSession };
+        self.credential_insert(hash, kind, Some(*organization), id.uuid()).await
+    }
+
+    /// Ends the sessions of a customer, or those of one of its members.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn customer_sessions_delete(
+        &mut self,
+        organization: OrganizationId,
+        customer: CustomerId,
+        member: Option<MemberId>,
+    ) -> Result<(), StoreError> {
+        const WHICH: &str = "organization_id = ?1 AND customer_id = ?2 AND (?3 IS NULL OR member_id = ?3)";
+        let which = [organization.into(), customer.into(), member.into()];
+        let ended = format!("SELECT secret_hash FROM customer_sessions WHERE {WHICH}");
+        if self.credentials_delete(&ended, &which).await? == 0 {
+            return Ok(());
+        }
+        self.mark_credentials_changed();
+        self.execute_unawaited(&format!("DELETE FROM customer_sessions WHERE {WHICH}"), &which).await
+    }
+
+    /// Stores a wish for another address in place of the customer's earlier one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn email_update_replace(
+        &mut self,
+        new: &EmailUpdate,
+        hash: &TokenHash,
+    ) -> Result<(), StoreError> {
+        let EmailUpdate { id, organization, customer, created_at, expires_at, email } = new;
+        self.email_update_delete(*organization, *customer).await?;
+        self.execute_unawaited(
+            "INSERT INTO email_updates (organization_id, customer_id, id, created_at, expires_at, email,
+                email_key, secret_hash)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            &[
+                (*organization).into(),
+                (*customer).into(),
+                (*id).into(),
+                (*created_at).into(),
+                (*expires_at).into(),
+                email.as_str().into(),
+                email.key().into(),
+                Param::Bytes(&hash.0),
+            ],
+        )
+        .await?;
+        self.credential_insert(hash, SecretKind::EmailChange, Some(*organization), id.uuid()).await
+    }
+
+    /// The wish that the secret with this hash proves, where it has not lapsed at `now`. Two round trips.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn email_update_by_hash(
+        &mut self,
+        hash: &TokenHash,
+        now: Timestamp,
+    ) -> Result<Option<EmailUpdate>, StoreError> {
+        let found = self
+            .first(
+                "SELECT organization_id, subject_id FROM credentials WHERE secret_hash = ?1 AND kind = ?2",
+                &[Param::Bytes(&hash.0), SecretKind::EmailChange.as_str().into()],
+                |row| Ok((row.get::<OrganizationId>(0)?, row.get::<EmailUpdateId>(1)?)),
+            )
+            .await?;
+        let Some((organization, id)) = found else { return Ok(None) };
+        let sql = "SELECT organization_id, customer_id, id, created_at, expires_at, email, email_key
+             FROM email_updates WHERE organization_id = ?1 AND id = ?2 AND expires_at > ?3";
+        self.first(sql, &[organization.into(), id.into(), now.into()], email_update).await
+    }
+
+    /// Forgets this wish for another address; answers whether it was still there. Who asks holds the customer.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn email_update_consume(&mut self, update: &EmailUpdate) -> Result<bool, StoreError> {
+        const WHICH: &str = "organization_id = ?1 AND customer_id = ?2 AND id = ?3";
+        let which = [update.organization.into(), update.customer.into(), update.id.into()];
+        self.credentials_delete(&format!("SELECT secret_hash FROM email_updates WHERE {WHICH}"), &which)
+            .await?;
+        let used = self.execute(&format!("DELETE FROM email_updates WHERE {WHICH}"), &which).await?;
+        Ok(used > 0)
+    }
+
+    /// Forgets a customer's wish for another address.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn email_update_delete(
+        &mut self,
+        organization: OrganizationId,
+        customer: CustomerId,
+    ) -> Result<(), StoreError> {
+        const WHICH: &str = "organization_id = ?1 AND customer_id = ?2";
+        let which = [organization.into(), customer.into()];
+        self.credentials_delete(&format!("SELECT secret_hash FROM email_updates WHERE {WHICH}"), &which)
+            .await?;
+        self.execute_unawaited(&format!("DELETE FROM email_updates WHERE {WHICH}"), &which).await
+    }
+
+    /// Deletes at most `limit` sessions, and as many wishes, that are over; answers how many of both.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn portal_delete_expired(&mut self, now: Timestamp, limit: i64) -> Result<usize, StoreError> {
+        let mut swept = 0;
+        for (table, key) in [("customer_sessions", "id"), ("email_updates", "customer_id")] {
+            let over = format!(
+                "SELECT organization_id, {key}, secret_hash FROM {table}
+                 WHERE expires_at <= ?1 ORDER BY expires_at, organization_id, {key} LIMIT ?2"
+            );
+            let row =
+                format!("DELETE FROM {table} WHERE organization_id = ?1 AND {key} = ?2 AND secret_hash = ?3");
+            let over = self
+                .all(&over, &[now.into(), limit.into()], |row| {
+                    Ok((row.get::<OrganizationId>(0)?, row.get::<Uuid>(1)?, row.get::<Vec<u8>>(2)?))
+                })
+                .await?;
+            for (organization, id, hash) in over {
+                let hash = hash.as_slice();
+                self.execute_unawaited("DELETE FROM credentials WHERE secret_hash = ?1", &[hash.into()])
+                    .await?;
+                swept += self.execute(&row, &[organization.into(), id.into(), hash.into()]).await?;
+            }
+        }
+        Ok(swept)
+    }
+
+    /// Forgets the secrets that a query finds; answers how many. They may be stored elsewhere than what they
+    /// open, so they are read first.
+    async fn credentials_delete(&mut self, found: &str, which: &[Param<'_>]) -> Result<usize, StoreError> {
+        let mut forgotten = 0;
+        for hash in self.all(found, which, |row| row.get::<Vec<u8>>(0)).await? {
+            let forget = "DELETE FROM credentials WHERE secret_hash = ?1";
+            forgotten += self.execute(forget, &[hash.as_slice().into()]).await?;
+        }
+        Ok(forgotten)
+    }
+}

@@ -1,0 +1,83 @@
+//! Customers as a whole tenant's export reads them, and what is left of a deleted one.
+
+use tenantry_core::Timestamp;
+use tenantry_core::customer::Customer;
+use tenantry_core::ids::{CustomerId, OrganizationId};
+use tenantry_core::member::Member;
+
+use super::{customers, members};
+use crate::{StoreError, Tx};
+
+impl Tx<'_> {
+    /// The next customers of an organization after `after`, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn customers_after(
+        &mut self,
+        organization: OrganizationId,
+        after: Option<CustomerId>,
+        limit: i64,
+    ) -> Result<Vec<Customer>, StoreError> {
+        let after = after.map_or(uuid::Uuid::nil(), CustomerId::uuid);
+        let sql = format!(
+            "SELECT {} FROM customers WHERE organization_id = ?1 AND id > ?2 AND deleted_at IS NULL
+             ORDER BY id LIMIT ?3",
+            customers::COLUMNS
+        );
+        self.all(&sql, &[organization.into(), after.into(), limit.into()], customers::customer).await
+    }
+
+    /// A deleted customer that still says who it was, held until the transaction ends.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn deleted_customer(
+        &mut self,
+        organization: OrganizationId,
+        id: CustomerId,
+    ) -> Result<Option<Customer>, StoreError> {
+        let hold = self.for_update();
+        let sql = format!(
+            "SELECT {} FROM customers
+             WHERE organization_id = ?1 AND id = ?2 AND deleted_at IS NOT NULL AND anonymized_at IS NULL{hold}",
+            customers::COLUMNS
+        );
+        self.first(&sql, &[organization.into(), id.into()], customers::customer).await
+    }
+
+    /// The deleted members of a customer, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn deleted_members(
+        &mut self,
+        organization: OrganizationId,
+        customer: CustomerId,
+    ) -> Result<Vec<Member>, StoreError> {
+        let sql = format!(
+            "SELECT {} FROM members
+             WHERE organization_id = ?1 AND customer_id = ?2 AND deleted_at IS NOT NULL ORDER BY id",
+            members::COLUMNS
+        );
+        self.all(&sql, &[organization.into(), customer.into()], members::member).await
+    }
+
+    /// Stores a deleted customer without what said who it was, and when that was taken away.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn customer_anonymize(
+        &mut self,
+        before: &Customer,
+        anonymized: &Customer,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.customer_update(before, anonymized).await?;
+        self.execute_unawaited(
+            "UPDATE customers SET anonymized_at = ?3 WHERE organization_id = ?1 AND id = ?2",
+            &[anonymized.organization.into(), anonymized.id.into(), now.into()],
+        )
+        .await
+    }
+}

@@ -1,0 +1,83 @@
+//! What waits to be sent, taken out of the way: in a database that was restored, it may have been sent since.
+
+use tenantry_core::Timestamp;
+use tenantry_core::ids::{OrganizationId, WebhookEndpointId, WebhookEventId};
+
+use crate::{StoreError, Tx};
+
+/// An event that waits for an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PendingEvent {
+    /// The tenant.
+    pub organization: OrganizationId,
+    /// The event.
+    pub id: WebhookEventId,
+    /// Whom it would be told.
+    pub endpoint: WebhookEndpointId,
+}
+
+impl Tx<'_> {
+    /// A few events of all organizations that wait for an attempt, after the event `after`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_events_pending(
+        &mut self,
+        after: Option<PendingEvent>,
+        limit: i64,
+    ) -> Result<Vec<PendingEvent>, StoreError> {
+        // No id is all zeros but the installation's, which has no events.
+        let nil = uuid::Uuid::nil();
+        let (organization, id) = after.map_or((nil, nil), |last| (last.organization.uuid(), last.id.uuid()));
+        self.all(
+            "SELECT organization_id, id, endpoint_id FROM webhook_events
+             WHERE (organization_id, id) > (?1, ?2) AND (state = 'pending' OR due_at IS NOT NULL)
+             ORDER BY organization_id, id LIMIT ?3",
+            &[organization.into(), id.into(), limit.into()],
+            |row| Ok(PendingEvent { organization: row.get(0)?, id: row.get(1)?, endpoint: row.get(2)? }),
+        )
+        .await
+    }
+
+    /// Has an event wait no longer: one that was pending has failed, without counting as an attempt.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_event_fail_pending(
+        &mut self,
+        event: PendingEvent,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.execute_unawaited(
+            "UPDATE webhook_events
+             SET state = CASE state WHEN 'pending' THEN 'failed' ELSE state END, due_at = NULL, modified_at = ?3
+             WHERE organization_id = ?1 AND id = ?2",
+            &[event.organization.into(), event.id.into(), now.into()],
+        )
+        .await
+    }
+
+    /// Has no queue of any organization do anything: nothing waits in them. Those of a deleted endpoint go.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_queues_clear(&mut self) -> Result<(), StoreError> {
+        let of_deleted = "SELECT l.organization_id, l.endpoint_id FROM webhook_queues AS l
+            WHERE l.queue = 'first_attempts' AND NOT EXISTS (SELECT 1 FROM webhook_endpoints AS e
+                WHERE e.organization_id = l.organization_id AND e.id = l.endpoint_id AND e.deleted_at IS NULL)";
+        for (organization, endpoint) in
+            self.all(of_deleted, &[], |row| Ok((row.get(0)?, row.get(1)?))).await?
+        {
+            self.webhook_queues_delete(organization, endpoint).await?;
+        }
+        self.execute_unawaited("UPDATE webhook_queues SET due_at = NULL, leased_until = NULL", &[]).await
+    }
+
+    /// Forgets every mail that waits; answers how many.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn mails_delete_all(&mut self) -> Result<usize, StoreError> {
+        self.execute("DELETE FROM mails", &[]).await
+    }
+}

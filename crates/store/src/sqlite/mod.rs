@@ -1,0 +1,173 @@
+//! SQLite, embedded: the default engine.
+//!
+//! One thread writes ([`writer`]): it commits many use cases at once, so one `fsync` serves the whole queue. Reads
+//! use a pool of connections on the threads that ask ([`readers`]). A third thread writes the log back into the file
+//! ([`checkpoint`]), so that no request waits for it.
+//!
+//! Invariants: the change of an answered write is on disk (`synchronous=FULL`); a use case that fails leaves no change
+//! and does not disturb the others of its batch.
+
+mod checkpoint;
+pub(crate) mod driver;
+mod readers;
+mod schema;
+mod snapshot;
+mod writer;
+
+pub(crate) use readers::Reader;
+pub(crate) use snapshot::Snapshot;
+
+use std::any::type_name;
+use std::path::Path;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::error::unexpected;
+use crate::list_query_limiter::ListQueryLimiter;
+use crate::signals::Signals;
+use crate::{ListQuery, Moments, StoreError, UseCase, Vault};
+use driver::connect;
+use readers::Readers;
+use writer::Job;
+
+/// Use cases that may wait for the writer; one more is refused.
+const QUEUE: usize = 8_192;
+/// The time that a list query may take.
+const LIST_QUERY: Duration = Duration::from_secs(5);
+
+/// An open SQLite database.
+pub(crate) struct Sqlite {
+    moments: Moments,
+    signals: Arc<Signals>,
+    queue: Mutex<Option<SyncSender<Job>>>,
+    readers: Readers,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    list_queries: ListQueryLimiter,
+    vault: Arc<OnceLock<Arc<dyn Vault>>>,
+}
+
+impl Sqlite {
+    /// Opens the database at `path`, creating and migrating it as needed.
+    pub(crate) fn open(path: &Path, moments: Moments) -> Result<Self, StoreError> {
+        let mut writer = connect(path, OpenFlags::default())?;
+        schema::migrate(&mut writer, &moments)?;
+        Self::start(path, writer, moments)
+    }
+
+    /// Opens the database at `path` without creating or migrating it.
+    pub(crate) fn open_existing(path: &Path, moments: Moments) -> Result<Self, StoreError> {
+        let writer = connect(path, OpenFlags::default().difference(OpenFlags::SQLITE_OPEN_CREATE))?;
+        schema::check(&writer)?;
+        Self::start(path, writer, moments)
+    }
+
+    fn start(path: &Path, mut writer: Connection, moments: Moments) -> Result<Self, StoreError> {
+        driver::delete_statistics(&writer)?;
+        let (queue, jobs) = sync_channel::<Job>(QUEUE);
+        let (stop_checkpoints, stopped) = sync_channel::<()>(0);
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let log = path.with_file_name(format!("{name}-wal"));
+        let checkpointer = connect(path, OpenFlags::default())?;
+        let threads = vec![
+            spawn("tenantry-checkpoint", move || checkpoint::run(&checkpointer, &log, &stopped))?,
+            spawn("tenantry-write", move || {
+                writer::write_all(&mut writer, &jobs);
+                drop(stop_checkpoints);
+                checkpoint::finish(&writer);
+            })?,
+        ];
+        let vault = Arc::default();
+        Ok(Self {
+            moments,
+            signals: Arc::default(),
+            queue: Mutex::new(Some(queue)),
+            readers: Readers::new(path.to_owned(), Arc::clone(&vault)),
+            threads: Mutex::new(threads),
+            list_queries: ListQueryLimiter::new(),
+            vault,
+        })
+    }
+
+    pub(crate) fn signals(&self) -> &Signals {
+        &self.signals
+    }
+
+    pub(crate) fn set_vault(&self, vault: Arc<dyn Vault>) {
+        if self.vault.set(vault).is_err() {
+            tracing::warn!("the store already has a vault and keeps it");
+        }
+    }
+
+    pub(crate) async fn write<U: UseCase>(&self, use_case: U) -> Result<U::Output, U::Error> {
+        let vault = self.vault.get().map(Arc::clone);
+        let (job, outcome) =
+            writer::job(use_case, Arc::clone(&self.moments), vault, Arc::clone(&self.signals));
+        self.enqueue(job)?;
+        match outcome.await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(foreign_await)) => Err(foreign_await.report().into()),
+            Err(_) => Err(StoreError::Unavailable("the database is closed".into()).into()),
+        }
+    }
+
+    fn enqueue(&self, job: Job) -> Result<(), StoreError> {
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(queue) = queue.as_ref() else {
+            return Err(StoreError::Unavailable("the database is closed".into()));
+        };
+        queue.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => StoreError::Unavailable("too many writes are waiting".into()),
+            TrySendError::Disconnected(_) => StoreError::Unavailable("the writer has stopped".into()),
+        })
+    }
+
+    pub(crate) fn reader(&self) -> Result<Reader<'_>, StoreError> {
+        self.readers.reader()
+    }
+
+    pub(crate) async fn run_list_query<Q: ListQuery>(
+        self: Arc<Self>,
+        query: Q,
+    ) -> Result<Q::Output, StoreError> {
+        let permit = self.list_queries.admit(query.organization()).await?;
+        // The query keeps its permit until it ends, whether or not its caller still waits.
+        let running = tokio::task::spawn_blocking(move || {
+            let found = self.run_within_limit(&query);
+            drop(permit);
+            found
+        });
+        running.await.map_err(unexpected)?
+    }
+
+    fn run_within_limit<Q: ListQuery>(&self, query: &Q) -> Result<Q::Output, StoreError> {
+        let mut reader = self.reader()?;
+        let deadline = Instant::now() + LIST_QUERY;
+        reader.set_interrupt(Some(move || Instant::now() > deadline))?;
+        let found = writer::poll_once(type_name::<Q>(), query.run(&mut reader.tx()?));
+        reader.set_interrupt(None::<fn() -> bool>)?;
+        found.unwrap_or_else(|foreign_await| Err(foreign_await.report()))
+    }
+
+    /// Runs what is queued, then ends the threads and closes every connection.
+    pub(crate) async fn close(&self) {
+        drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.readers.close();
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a database thread panicked");
+            }
+        }
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(work).map_err(unexpected)
+}
+
+#[cfg(test)]
+mod tests;

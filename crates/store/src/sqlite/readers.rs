@@ -1,0 +1,85 @@
+//! The pool of connections that read. A reader runs on the thread that asks.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::driver::connect;
+use crate::error::unexpected;
+use crate::{StoreError, Tx, Vault};
+
+/// Steps of SQLite's virtual machine between two calls of a progress handler.
+const PROGRESS_STEPS: i32 = 10_000;
+
+/// Idle connections that read. There are as many as were ever used at the same time.
+pub(crate) struct Readers {
+    path: PathBuf,
+    vault: Arc<OnceLock<Arc<dyn Vault>>>,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Readers {
+    pub(super) fn new(path: PathBuf, vault: Arc<OnceLock<Arc<dyn Vault>>>) -> Self {
+        Self { path, vault, idle: Mutex::default() }
+    }
+
+    /// An idle connection, or a new one.
+    pub(crate) fn reader(&self) -> Result<Reader<'_>, StoreError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        match idle {
+            Some(connection) => Ok(Reader { pool: self, connection: Some(connection) }),
+            None => self.new_reader(),
+        }
+    }
+
+    pub(super) fn new_reader(&self) -> Result<Reader<'_>, StoreError> {
+        let connection = connect(&self.path, OpenFlags::default())?;
+        connection.pragma_update(None, "query_only", true).map_err(unexpected)?;
+        Ok(Reader { pool: self, connection: Some(connection) })
+    }
+
+    pub(super) fn close(&self) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+/// A connection that reads. Dropping it returns the connection to the pool.
+pub(crate) struct Reader<'a> {
+    pool: &'a Readers,
+    connection: Option<Connection>,
+}
+
+impl Reader<'_> {
+    pub(super) fn connection(&self) -> Result<&Connection, StoreError> {
+        self.connection.as_ref().ok_or_else(|| unexpected("a reader without connection"))
+    }
+
+    /// Calls `interrupt` now and then while a query runs, and ends the query when it returns true.
+    pub(super) fn set_interrupt<F>(&mut self, interrupt: Option<F>) -> Result<(), StoreError>
+    where
+        F: FnMut() -> bool + Send + 'static,
+    {
+        let connection = self.connection.as_mut().ok_or_else(|| unexpected("a reader without connection"))?;
+        connection.progress_handler(PROGRESS_STEPS, interrupt).map_err(unexpected)
+    }
+
+    /// The database as it is committed at each query.
+    pub(crate) fn tx(&mut self) -> Result<Tx<'_>, StoreError> {
+        let connection = self.connection.as_mut().ok_or_else(|| unexpected("a reader without connection"))?;
+        Ok(Tx::sqlite(connection, self.pool.vault.get().map(AsRef::as_ref)))
+    }
+
+    /// Closes the connection instead of returning it to the pool.
+    pub(super) fn close(&mut self) {
+        self.connection = None;
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        }
+    }
+}

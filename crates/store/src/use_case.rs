@@ -1,0 +1,55 @@
+//! The traits that the application implements: what runs in a transaction, and what lists rows.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use tenantry_core::ExecutionContext;
+use tenantry_core::ids::OrganizationId;
+
+use crate::{StoreError, Tx};
+
+/// A use case: everything that happens in one transaction.
+///
+/// An engine may run it again after a conflict, so it holds its input and changes nothing but the database. It
+/// awaits the methods of [`Tx`] alone. SQLite polls it once, on the thread that writes; a future that is then not
+/// ready fails the use case, and panics in a debug build.
+pub trait UseCase: Send + Sync + 'static {
+    /// The result.
+    type Output: Send + 'static;
+    /// The reason for a failure, which rolls the changes back.
+    type Error: From<StoreError> + Send + 'static;
+    /// Whether it may change very many rows, or lock some for long. PostgreSQL runs such a use case on a
+    /// connection of its own. The result is the same.
+    const IS_LONG: bool = false;
+
+    /// Reads and changes the database through `tx`; `moment` is the only source of time and randomness.
+    fn run(
+        &self,
+        tx: &mut Tx<'_>,
+        context: &mut ExecutionContext,
+    ) -> impl Future<Output = Result<Self::Output, Self::Error>> + Send;
+
+    /// The organization whose rows it changes, where that is known before it runs. PostgreSQL runs the use cases
+    /// of one organization one after the other on a node. The result is the same.
+    fn organization(&self) -> Option<OrganizationId> {
+        None
+    }
+}
+
+/// A query of a list that may look at many rows. It runs apart from the requests that look at few.
+pub trait ListQuery: Send + Sync + 'static {
+    /// The result.
+    type Output: Send + 'static;
+
+    /// Reads the database through `tx`.
+    fn run(&self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Self::Output, StoreError>> + Send;
+
+    /// The organization whose list it is, or the first of several: one organization has a limited number of list
+    /// queries at a time.
+    fn organization(&self) -> Option<OrganizationId> {
+        None
+    }
+}
+
+/// Makes the [`ExecutionContext`] of each transaction: the clock and the operating system's randomness.
+pub type Moments = Arc<dyn Fn() -> ExecutionContext + Send + Sync>;

@@ -1,0 +1,286 @@
+//! Every rule of uniqueness is the database's as well, and is told by its name.
+
+use tenantry_core::customer::{Customer, CustomerKind};
+use tenantry_core::member::{Member, MemberRole};
+use tenantry_core::organization::Organization;
+use tenantry_core::team::TeamRole;
+use tenantry_store::Store;
+
+use crate::fixtures::*;
+use crate::support::{Database, violated};
+
+on_every_engine!(
+    a_member_address_occurs_once_in_a_customer,
+    a_member_external_id_occurs_once_in_a_customer,
+    a_customer_has_one_owner,
+    an_individual_has_one_member,
+    a_customer_address_occurs_once_in_an_organization,
+    a_customer_external_id_occurs_once_in_an_organization,
+    a_person_is_in_a_team_once,
+    a_team_has_one_owner,
+    a_slug_is_given_once,
+    a_child_has_no_children,
+    who_makes_children_at_once_leaves_one_level,
+    an_id_is_given_once,
+    a_secret_is_known_once,
+    a_refused_statement_does_not_end_the_operation,
+);
+
+on_spread_tables!(
+    a_member_address_occurs_once_in_a_customer,
+    an_individual_has_one_member,
+    a_slug_is_given_once,
+    a_child_has_no_children,
+    a_secret_is_known_once,
+    a_refused_statement_does_not_end_the_operation,
+);
+
+async fn with_team(database: &Database) -> (Store, Customer, Member) {
+    let store = database.open().await;
+    let team = customer(1, 1);
+    let owner = member(&team, 1, MemberRole::Owner);
+    add_customer(&store, &team).await;
+    add_member(&store, &owner).await;
+    (store, team, owner)
+}
+
+async fn insert_member(store: &Store, new: &Member) -> String {
+    violated(run!(store, new.clone(), |new, tx, _| Ok(tx.member_insert(new).await?)))
+}
+
+async fn update_member(store: &Store, changed: &Member) -> String {
+    violated(run!(store, changed.clone(), |changed, tx, _| Ok(tx.member_update(changed).await?)))
+}
+
+async fn insert_customer(store: &Store, new: &Customer) -> String {
+    violated(run!(store, new.clone(), |new, tx, _| Ok(tx.customer_insert(new).await?)))
+}
+
+async fn update_customer(store: &Store, before: &Customer, after: &Customer) -> String {
+    let both = (before.clone(), after.clone());
+    violated(run!(store, both, |(before, after), tx, _| Ok(tx.customer_update(before, after).await?)))
+}
+
+async fn a_member_address_occurs_once_in_a_customer(database: Database) {
+    let (store, team, owner) = with_team(&database).await;
+    let mut same = member(&team, 2, MemberRole::Member);
+    same.email = "MEMBER1@example.com".parse().unwrap();
+    assert_eq!(same.email.key(), owner.email.key());
+    assert_eq!(insert_member(&store, &same).await, "members_email");
+    let other = member(&team, 3, MemberRole::Member);
+    add_member(&store, &other).await;
+    assert_eq!(update_member(&store, &Member { email: owner.email, ..other.clone() }).await, "members_email");
+    // Another customer may have it, and so may a successor.
+    let elsewhere = customer(1, 2);
+    add_customer(&store, &elsewhere).await;
+    add_member(&store, &Member { customer_id: elsewhere.id, ..same.clone() }).await;
+    delete_member(&store, &other).await;
+    add_member(&store, &Member { id: member_id(4), ..other }).await;
+    assert_eq!(members_total(&store, 1, Some(team.id)).await, 2);
+    assert_eq!(members_total(&store, 1, None).await, 3);
+}
+
+async fn a_member_external_id_occurs_once_in_a_customer(database: Database) {
+    let (store, team, _) = with_team(&database).await;
+    let named = Member { external_id: Some("e".parse().unwrap()), ..member(&team, 2, MemberRole::Member) };
+    add_member(&store, &named).await;
+    let same = Member { external_id: named.external_id.clone(), ..member(&team, 3, MemberRole::Member) };
+    assert_eq!(insert_member(&store, &same).await, "members_external_id");
+    // Two without one do not clash; case makes a difference; a deleted one frees it.
+    add_member(&store, &member(&team, 4, MemberRole::Member)).await;
+    let upper = Member { external_id: Some("E".parse().unwrap()), ..member(&team, 5, MemberRole::Member) };
+    add_member(&store, &upper).await;
+    delete_member(&store, &named).await;
+    add_member(&store, &same).await;
+    let found = read!(store, member_by_external_id(team.organization, team.id, "e"));
+    assert_eq!(found, Some(same));
+}
+
+async fn a_customer_has_one_owner(database: Database) {
+    let (store, team, owner) = with_team(&database).await;
+    assert_eq!(insert_member(&store, &member(&team, 2, MemberRole::Owner)).await, "members_owner");
+    let heir = member(&team, 3, MemberRole::Member);
+    add_member(&store, &heir).await;
+    let promoted = Member { role: MemberRole::Owner, ..heir };
+    assert_eq!(update_member(&store, &promoted).await, "members_owner");
+    // Demotion before promotion passes.
+    let both = (Member { role: MemberRole::BillingManager, ..owner }, promoted.clone());
+    run!(store, both, |(demoted, promoted), tx, _| {
+        tx.member_update(demoted).await?;
+        Ok(tx.member_update(promoted).await?)
+    })
+    .unwrap();
+    assert_eq!(read!(store, customer_owner(team.organization, team.id)), Some(promoted));
+}
+
+async fn an_individual_has_one_member(database: Database) {
+    let store = database.open().await;
+    let person = Customer { kind: CustomerKind::Individual, ..customer(1, 1) };
+    add_customer(&store, &person).await;
+    add_member(&store, &member(&person, 1, MemberRole::Owner)).await;
+    let second = member(&person, 2, MemberRole::Member);
+    assert_eq!(insert_member(&store, &second).await, "customers_individual_has_one_member");
+    assert_eq!(members_total(&store, 1, Some(person.id)).await, 1);
+    // A team of two is not an individual.
+    let team = Customer { kind: CustomerKind::Team, ..person.clone() };
+    let both = (person.clone(), team.clone());
+    run!(store, both, |(before, after), tx, _| Ok(tx.customer_update(before, after).await?)).unwrap();
+    add_member(&store, &second).await;
+    assert_eq!(update_customer(&store, &team, &person).await, "customers_individual_has_one_member");
+}
+
+async fn a_customer_address_occurs_once_in_an_organization(database: Database) {
+    let store = database.open().await;
+    let (first, mut second) = (customer(1, 1), customer(1, 2));
+    add_customer(&store, &first).await;
+    second.email = Some("CUSTOMER1@example.com".parse().unwrap());
+    assert_eq!(insert_customer(&store, &second).await, "customers_email");
+    let third = customer(1, 3);
+    add_customer(&store, &third).await;
+    let taken = Customer { email: first.email.clone(), ..third.clone() };
+    assert_eq!(update_customer(&store, &third, &taken).await, "customers_email");
+    // Another organization may have it; so may a successor; none is not an address.
+    add_customer(&store, &Customer { organization: organization_id(2), ..second.clone() }).await;
+    delete_customer(&store, &first).await;
+    add_customer(&store, &second).await;
+    add_customer(&store, &Customer { email: None, ..customer(1, 4) }).await;
+    add_customer(&store, &Customer { email: None, ..customer(1, 5) }).await;
+    assert_eq!((customers_total(&store, 1).await, customers_total(&store, 2).await), (4, 1));
+}
+
+async fn a_customer_external_id_occurs_once_in_an_organization(database: Database) {
+    let store = database.open().await;
+    let named = |number| Customer { external_id: Some("e".parse().unwrap()), ..customer(1, number) };
+    add_customer(&store, &named(1)).await;
+    assert_eq!(insert_customer(&store, &named(2)).await, "customers_external_id");
+    add_customer(&store, &customer(1, 2)).await;
+    assert_eq!(update_customer(&store, &customer(1, 2), &named(2)).await, "customers_external_id");
+    add_customer(&store, &Customer { organization: organization_id(2), ..named(1) }).await;
+    delete_customer(&store, &named(1)).await;
+    add_customer(&store, &named(3)).await;
+    assert_eq!(read!(store, customer_by_external_id(organization_id(1), "e")), Some(customer_id(3)));
+    assert_eq!(read!(store, customer_by_external_id(organization_id(1), "E")), None);
+}
+
+async fn a_person_is_in_a_team_once(database: Database) {
+    let store = database.open().await;
+    let join = |role| team_member(1, 1, role);
+    run!(store, join(TeamRole::Analyst), |new, tx, _| Ok(tx.team_insert(new).await?)).unwrap();
+    let again = run!(store, join(TeamRole::Developer), |new, tx, _| Ok(tx.team_insert(new).await?));
+    assert_eq!(violated(again), "team_members_pkey");
+    let elsewhere = team_member(2, 1, TeamRole::Analyst);
+    run!(store, elsewhere, |new, tx, _| Ok(tx.team_insert(new).await?)).unwrap();
+    assert_eq!(read!(store, user_organizations(user_id(1))), [organization_id(1), organization_id(2)]);
+}
+
+async fn a_team_has_one_owner(database: Database) {
+    let store = database.open().await;
+    let owner = |organization, user| team_member(organization, user, TeamRole::Owner);
+    run!(store, owner(1, 1), |new, tx, _| Ok(tx.team_insert(new).await?)).unwrap();
+    let second = run!(store, owner(1, 2), |new, tx, _| Ok(tx.team_insert(new).await?));
+    assert_eq!(violated(second), "team_members_owner");
+    run!(store, owner(2, 2), |new, tx, _| Ok(tx.team_insert(new).await?)).unwrap();
+    assert_eq!(read!(store, team(organization_id(1))), [owner(1, 1)]);
+}
+
+async fn a_slug_is_given_once(database: Database) {
+    let store = database.open().await;
+    add_organization(&store, 1).await;
+    let mut second = organization(2);
+    second.slug = organization(1).slug;
+    let outcome = run!(store, second, |new, tx, _| Ok(tx.organization_insert(new).await?));
+    assert_eq!(violated(outcome), "organization_slugs_pkey");
+    assert_eq!(read!(store, organization(organization_id(2))), None);
+}
+
+/// Makes `child` a child of `parent`, as whoever found nothing against it does.
+async fn make_child(store: &Store, parent: u32, child: u32) -> Result<(), crate::support::Failure> {
+    let new = Organization { parent: Some(organization_id(parent)), ..organization(child) };
+    run!(store, new, |new, tx, _| {
+        let parent = new.parent.unwrap();
+        tx.organization_for_update(parent).await?.ok_or(crate::support::Failure::OnPurpose)?;
+        tx.organization_insert(new).await?;
+        Ok(tx.sub_account_count_add(parent, 1).await?)
+    })
+}
+
+async fn a_child_has_no_children(database: Database) {
+    let store = database.open().await;
+    add_organization(&store, 1).await;
+    make_child(&store, 1, 2).await.unwrap();
+    make_child(&store, 1, 3).await.unwrap();
+    assert_eq!(read!(store, sub_account_count(organization_id(1))), 2);
+    assert_eq!(violated(make_child(&store, 2, 4).await), "organizations_one_level");
+    assert_eq!(read!(store, organization(organization_id(4))), None);
+    // Nor does who was emptied of children become one by being counted anew.
+    run!(store, (), |(), tx, _| Ok(tx.sub_account_count_add(organization_id(1), -2).await?)).unwrap();
+    make_child(&store, 1, 5).await.unwrap();
+    assert_eq!(violated(make_child(&store, 5, 6).await), "organizations_one_level");
+}
+
+/// Nobody here looks whether the parent has a parent: each makes a child of the root, and one of another's new
+/// child, all at once.
+async fn who_makes_children_at_once_leaves_one_level(database: Database) {
+    let store = database.open().await;
+    add_organization(&store, 1).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for child in 2..=20 {
+        let store = store.clone();
+        tasks.spawn(async move {
+            make_child(&store, 1, child).await.unwrap();
+            let _refused = make_child(&store, child - 1, 100 + child).await;
+        });
+    }
+    tasks.join_all().await;
+    let mut children = 0;
+    for number in (1..=20).chain(102..=120) {
+        let Some(found) = read!(store, organization(organization_id(number))) else { continue };
+        let Some(parent) = found.parent else { continue };
+        children += 1;
+        assert_eq!(read!(store, organization(parent)).unwrap().parent, None, "{number} is two levels down");
+        assert_eq!(read!(store, sub_account_count(found.id)), 0);
+    }
+    assert_eq!(read!(store, sub_account_count(organization_id(1))), children);
+    assert!(children >= 19, "{children}");
+}
+
+async fn an_id_is_given_once(database: Database) {
+    let (store, team, owner) = with_team(&database).await;
+    let twin = Customer { email: None, ..team.clone() };
+    assert_eq!(insert_customer(&store, &twin).await, "customers_pkey");
+    let twin = Member { role: MemberRole::Member, ..member(&team, 2, MemberRole::Member) };
+    assert_eq!(insert_member(&store, &Member { id: owner.id, ..twin }).await, "members_pkey");
+    let mut second = organization(2);
+    add_organization(&store, 1).await;
+    second.id = organization_id(1);
+    let outcome = run!(store, second, |new, tx, _| Ok(tx.organization_insert(new).await?));
+    assert_eq!(violated(outcome), "organizations_pkey");
+}
+
+async fn a_secret_is_known_once(database: Database) {
+    let store = database.open().await;
+    let both = [access_token(1, 1), access_token(2, 2)];
+    let outcome = run!(store, both, |both, tx, _| {
+        tx.access_token_insert(&both[0], &hash(1)).await?;
+        Ok(tx.access_token_insert(&both[1], &hash(1)).await?)
+    });
+    assert_eq!(violated(outcome), "credentials_pkey");
+}
+
+/// An operation may look at a refusal and go on, where it asked in a part: what it did before is still there.
+async fn a_refused_statement_does_not_end_the_operation(database: Database) {
+    let (store, team, owner) = with_team(&database).await;
+    let others = [member(&team, 2, MemberRole::Member), member(&team, 3, MemberRole::Member)];
+    run!(store, (owner, others), |(owner, others), tx, _| {
+        tx.member_insert(&others[0]).await?;
+        let same_address = Member { id: member_id(4), role: MemberRole::Member, ..owner.clone() };
+        tx.begin_savepoint().await?;
+        let refused = tx.member_insert(&same_address).await.unwrap_err();
+        tx.end_savepoint(false).await?;
+        assert!(refused.is_violation_of("members_email"), "{refused}");
+        assert!(!refused.is_violation_of("members_owner"));
+        Ok(tx.member_insert(&others[1]).await?)
+    })
+    .unwrap();
+    assert_eq!(members_total(&store, 1, Some(team.id)).await, 3);
+}

@@ -1,0 +1,550 @@
+//! Several nodes on one server.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use tenantry_core::ExecutionContext;
+use tenantry_core::ids::{OrganizationId, WebhookEndpointId, WebhookEventId};
+use tenantry_core::organization::Organization;
+use tenantry_core::team::TeamRole;
+use tenantry_core::webhook::{
+    EndpointUrl, Event, EventData, EventType, SigningSecret, WebhookEndpoint, WebhookFormat,
+};
+use tenantry_store::{DeliveryQueue, DueQueue, ListQuery, PeerChannel, Store, StoreError, Tx, UseCase};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use crate::fixtures::*;
+use crate::idempotency::with_vault;
+use crate::support::{Database, Failure, write};
+
+/// Waits until something is so; a test that waits for what never comes is ended by its runner.
+async fn until(mut so: impl FnMut() -> bool) {
+    while !so() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_node_hears_that_another_took_a_right_away() {
+    let Some(database) = Database::postgres() else { return };
+    let (one, two) = (database.open().await, database.open().await);
+    let before = two.generation().current();
+    run!(one, team_member(1, 1, TeamRole::Analyst), |join, tx, _| Ok(tx.team_insert(join).await?)).unwrap();
+    assert_eq!(one.generation().current(), 1, "a node counts its own changes once");
+    until(|| two.generation().current() > before).await;
+    // The channel is cut: what was missed meanwhile counts as a change.
+    let before = [one.generation().current(), two.generation().current()];
+    drop(database.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = current_database() AND query LIKE 'LISTEN%'",
+    ));
+    until(|| one.generation().current() > before[0] && two.generation().current() > before[1]).await;
+}
+
+#[tokio::test]
+async fn what_a_node_tells_the_others_hear() {
+    let Some(database) = Database::postgres() else { return };
+    let (one, two) = (database.open().await, database.open().await);
+    let (mut first, mut second) = (one.peers().unwrap(), two.peers().unwrap());
+    assert!(first.publish("hello: 2001:db8::1=5".to_owned()));
+    assert_eq!(second.receive().await.as_deref(), Some("hello: 2001:db8::1=5"));
+    // What a node told itself would have come before this.
+    assert!(second.publish("answer".to_owned()));
+    assert_eq!(first.receive().await.as_deref(), Some("answer"));
+    for unfit in
+        ["it's".to_owned(), "a\\".to_owned(), "\u{e9}".to_owned(), "a".repeat(PeerChannel::BYTES + 1)]
+    {
+        assert!(!first.publish(unfit));
+    }
+    assert!(first.publish("a".repeat(PeerChannel::BYTES)));
+    assert_eq!(second.receive().await.map(|text| text.len()), Some(PeerChannel::BYTES));
+}
+
+#[tokio::test]
+async fn who_is_alone_has_no_company() {
+    assert!(Database::sqlite().open().await.peers().is_none());
+}
+
+#[tokio::test]
+async fn connections_that_are_cut_are_made_again() {
+    let Some(database) = Database::postgres() else { return };
+    let store = database.open().await;
+    for number in 1..=5 {
+        add_customer(&store, &customer(1, number)).await;
+        drop(database.query(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        ));
+        assert_eq!(customers_total(&store, 1).await, u64::from(number));
+    }
+}
+
+/// Adds one to each of two counts, in one order or the other.
+async fn count_both(store: &Store, numbers: [u32; 2]) -> Result<(), Failure> {
+    write(store, numbers, |numbers, tx, _| {
+        Box::pin(async move {
+            for number in numbers {
+                let found = tx.organization_for_update(organization_id(*number)).await?.unwrap();
+                let mut profile = found.profile.clone();
+                profile.legacy.pledge_minimum_amount += 1;
+                tx.organization_update(&Organization { profile, ..found }).await?;
+            }
+            Ok(())
+        })
+    })
+    .await
+}
+
+#[tokio::test]
+async fn operations_that_block_each_other_all_happen_once() {
+    if let Some(database) = Database::postgres() {
+        operations_that_block_each_other(database).await;
+    }
+}
+
+pub(crate) async fn operations_that_block_each_other(database: Database) {
+    const EACH: u32 = 4;
+    let nodes = [database.open().await, database.open().await];
+    for number in [1, 2] {
+        add_organization(&nodes[0], number).await;
+    }
+    let counted = async |id: OrganizationId| {
+        read!(nodes[0], organization(id)).unwrap().profile.legacy.pledge_minimum_amount
+    };
+    let before = counted(organization_id(1)).await;
+    let mut tasks = JoinSet::new();
+    for turn in 0..EACH {
+        for (node, numbers) in [(0, [1, 2]), (1, [2, 1]), (0, [2, 1])] {
+            let store = nodes[node].clone();
+            tasks.spawn(async move { (turn, count_both(&store, numbers).await) });
+        }
+    }
+    let mut done = 0;
+    while let Some(ended) = tasks.join_next().await {
+        match ended.unwrap().1 {
+            Ok(()) => done += 1,
+            // Given up after many tries: nothing of it happened.
+            Err(Failure::Store(StoreError::Unavailable(_))) => {}
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    assert!(done > 0);
+    for number in [1, 2] {
+        assert_eq!(counted(organization_id(number)).await - before, done);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_gone_is_unavailable() {
+    let Some(database) = Database::postgres() else { return };
+    let store = database.open().await;
+    drop(database.query("SELECT 1"));
+    database.take_away();
+    let outcome = run!(store, customer(1, 1), |new, tx, _| Ok(tx.customer_insert(new).await?));
+    assert!(matches!(outcome, Err(Failure::Store(StoreError::Unavailable(_)))), "{outcome:?}");
+    let closed = tokio::time::timeout(Duration::from_secs(60), store.close()).await;
+    assert!(closed.is_ok());
+}
+
+#[tokio::test]
+async fn a_snapshot_holds_one_transaction_until_it_is_dropped() {
+    let Some(database) = Database::postgres() else { return };
+    let store = database.open().await;
+    let open = || {
+        let found = database.query(
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'",
+        );
+        found.len()
+    };
+    assert_eq!(open(), 0);
+    let mut snapshot = store.snapshot().await.unwrap();
+    assert!(snapshot.tx().unwrap().organization(organization_id(1)).await.unwrap().is_none());
+    until(|| open() == 1).await;
+    drop(snapshot);
+    until(|| open() == 0).await;
+}
+
+/// Begins something that goes on beside the test, and is given up when it is dropped.
+fn begin<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinSet<T> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(work);
+    tasks
+}
+
+async fn ended<T: 'static>(mut task: JoinSet<T>) -> T {
+    task.join_next().await.unwrap().unwrap()
+}
+
+fn endpoint() -> WebhookEndpoint {
+    WebhookEndpoint {
+        id: WebhookEndpointId::new(Uuid::from_u128(4)),
+        organization: organization_id(1),
+        created_at: at(1),
+        modified_at: None,
+        url: EndpointUrl::from_stored("https://hooks.example.com/".to_owned()),
+        name: None,
+        format: WebhookFormat::Raw,
+        secret: Some(SigningSecret::from_stored("0123456789abcdef0123456789abcdef".to_owned())),
+        events: vec![EventType::CustomerCreated],
+        enabled: true,
+        enabled_since: at(1),
+        disabled_reason: None,
+    }
+}
+
+/// Writes an event, and goes on once `gate` opens.
+async fn write_slowly(
+    store: &Store,
+    gate: &Arc<Semaphore>,
+    database: &Database,
+) -> JoinSet<Result<(), Failure>> {
+    run!(store.clone(), endpoint(), |new, tx, _| Ok(tx.webhook_endpoint_insert(new).await?)).unwrap();
+    let event = Event {
+        id: WebhookEventId::new(Uuid::from_u128(5)),
+        organization: organization_id(1),
+        endpoint: endpoint().id,
+        created_at: at(1),
+        event_type: EventType::CustomerCreated,
+        data: EventData::Customer(Box::new(customer(1, 1))),
+    };
+    let (writer, wait) = (store.clone(), Arc::clone(gate));
+    let writing = begin(async move {
+        run!(writer, (event, wait), |input, tx, _| {
+            tx.webhook_event_insert(&input.0).await?;
+            drop(input.1.acquire().await);
+            Ok(())
+        })
+    });
+    until(|| !in_state(database, "state = 'idle in transaction'").is_empty()).await;
+    writing
+}
+
+#[tokio::test]
+async fn a_lane_that_is_settled_while_an_event_is_written_knows_of_it() {
+    let Some(database) = Database::postgres() else { return };
+    let (one, two) = (with_vault(&database).await, with_vault(&database).await);
+    let gate = Arc::new(Semaphore::new(0));
+    let writing = write_slowly(&one, &gate, &database).await;
+    let settling = begin(async move {
+        run!(two, endpoint(), |of, tx, _| Ok(tx
+            .webhook_queues_reschedule(of.organization, of.id, at(7))
+            .await?))
+    });
+    until(|| !in_state(&database, "wait_event_type = 'Lock'").is_empty()).await;
+    gate.add_permits(1);
+    ended(writing).await.unwrap();
+    ended(settling).await.unwrap();
+    let due = read!(one, webhook_queues_due(at(10), 10, 10));
+    assert_eq!(due.iter().map(|queue| queue.queue).collect::<Vec<_>>(), [DeliveryQueue::FirstAttempts]);
+}
+
+#[tokio::test]
+async fn a_lane_that_somebody_is_busy_with_is_not_waited_for() {
+    let Some(database) = Database::postgres() else { return };
+    let (one, two) = (with_vault(&database).await, with_vault(&database).await);
+    let gate = Arc::new(Semaphore::new(0));
+    let of = endpoint();
+    let queue =
+        DueQueue { organization: of.organization, endpoint: of.id, queue: DeliveryQueue::FirstAttempts };
+    let take = async || {
+        run!(two.clone(), queue, |queue, tx, _| Ok(tx.webhook_queue_lease(*queue, at(2), at(20)).await?))
+            .unwrap()
+    };
+    let writing = write_slowly(&one, &gate, &database).await;
+    assert!(!take().await);
+    gate.add_permits(1);
+    ended(writing).await.unwrap();
+    assert!(take().await);
+}
+
+/// The sessions of the database that this is true of.
+fn in_state(database: &Database, which: &str) -> Vec<Vec<Option<String>>> {
+    database.query(&format!(
+        "SELECT pid FROM pg_stat_activity
+         WHERE datname = current_database() AND pid <> pg_backend_pid() AND {which}"
+    ))
+}
+
+/// A search that does not end.
+struct Endless;
+
+impl ListQuery for Endless {
+    type Output = ();
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        tx.organization(organization_id(1)).await?;
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn searches_that_are_given_up_leave_nothing_open() {
+    let Some(database) = Database::postgres() else { return };
+    let store = database.open().await;
+    for _ in 0..3 {
+        let searching = store.clone();
+        let search = begin(async move { searching.run_list_query(Endless).await });
+        until(|| !in_state(&database, "state = 'idle in transaction'").is_empty()).await;
+        drop(search);
+        until(|| in_state(&database, "state = 'idle in transaction'").is_empty()).await;
+    }
+    add_customer(&store, &customer(1, 1)).await;
+    assert_eq!(customers_total(&store, 1).await, 1);
+}
+
+#[tokio::test]
+async fn tables_may_change_under_a_node() {
+    let Some(database) = Database::postgres() else { return };
+    let store = database.open().await;
+    add_organization(&store, 1).await;
+    let organization = async || read!(store, organization(organization_id(1))).unwrap();
+    // Every connection has prepared what it asks.
+    for _ in 0..8 {
+        organization().await;
+        count_both(&store, [1, 1]).await.unwrap();
+    }
+    let before = organization().await.profile.legacy.pledge_minimum_amount;
+    drop(database.query("ALTER TABLE organizations ALTER COLUMN name TYPE varchar(500) COLLATE \"C\""));
+    for _ in 0..8 {
+        organization().await;
+        count_both(&store, [1, 1]).await.unwrap();
+    }
+    assert_eq!(organization().await.profile.legacy.pledge_minimum_amount - before, 16);
+}
+
+#[tokio::test]
+async fn what_is_given_up_is_not_tried_again() {
+    let Some(database) = Database::postgres() else { return };
+    let (one, two) = (database.open().await, database.open().await);
+    add_organization(&one, 1).await;
+    let before = read!(one, organization(organization_id(1))).unwrap();
+    let gate = Arc::new(Semaphore::new(0));
+    let holding = hold(&one, &gate, &database).await;
+    let asking = two.clone();
+    let mut asked = begin(async move { count_both(&asking, [1, 1]).await });
+    until(|| !in_state(&database, "wait_event_type = 'Lock'").is_empty()).await;
+    asked.shutdown().await;
+    drop(database.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event_type = 'Lock'",
+    ));
+    until(|| in_state(&database, "wait_event_type = 'Lock'").is_empty()).await;
+    gate.add_permits(1);
+    ended(holding).await.unwrap();
+    two.close().await;
+    assert_eq!(read!(one, organization(organization_id(1))).unwrap(), before);
+}
+
+/// Holds the row of organization 1 until `gate` opens.
+async fn hold(store: &Store, gate: &Arc<Semaphore>, database: &Database) -> JoinSet<Result<(), Failure>> {
+    hold_row(store, 1, gate, database).await
+}
+
+async fn hold_row(
+    store: &Store,
+    number: u32,
+    gate: &Arc<Semaphore>,
+    database: &Database,
+) -> JoinSet<Result<(), Failure>> {
+    let held = || in_state(database, "state = 'idle in transaction'").len();
+    let (holder, gate, before) = (store.clone(), Arc::clone(gate), held());
+    let holding = begin(async move {
+        run!(holder, (number, gate), |input, tx, _| {
+            tx.organization_for_update(organization_id(input.0)).await?;
+            drop(input.1.acquire().await);
+            Ok(())
+        })
+    });
+    until(|| held() > before).await;
+    holding
+}
+
+#[tokio::test]
+async fn nobody_waits_behind_who_waits_for_another_nodes_row() {
+    let Some(database) = Database::postgres() else { return };
+    let (one, two) = (database.open().await, database.open_at(|url| url + "&writers=1").await);
+    for number in [1, 2] {
+        add_organization(&one, number).await;
+    }
+    let gate = Arc::new(Semaphore::new(0));
+    let holding = hold(&one, &gate, &database).await;
+    let waiter = two.clone();
+    let waiting = begin(async move { count_both(&waiter, [1, 1]).await });
+    until(|| !in_state(&database, "wait_event_type = 'Lock'").is_empty()).await;
+    // The node has one writer, and its operation still waits.
+    for _ in 0..3 {
+        count_both(&two, [2, 2]).await.unwrap();
+    }
+    assert!(!in_state(&database, "wait_event_type = 'Lock'").is_empty());
+    gate.add_permits(1);
+    ended(holding).await.unwrap();
+    ended(waiting).await.unwrap();
+}
+
+/// An operation that is long and does next to nothing.
+struct Long;
+
+impl UseCase for Long {
+    type Output = ();
+    type Error = StoreError;
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<(), StoreError> {
+        tx.organization_for_update(organization_id(2)).await.map(|_| ())
+    }
+
+    const IS_LONG: bool = true;
+}
+
+/// Takes an organization's row, and says that it is that one's.
+struct Touch(u32);
+
+impl UseCase for Touch {
+    type Output = ();
+    type Error = StoreError;
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<(), StoreError> {
+        tx.organization_for_update(organization_id(self.0)).await.map(|_| ())
+    }
+
+    fn organization(&self) -> Option<OrganizationId> {
+        Some(organization_id(self.0))
+    }
+}
+
+#[tokio::test]
+async fn who_waits_for_one_organizations_row_keeps_no_other_and_nothing_long_waiting() {
+    // For longer than a writer does.
+    const WAITING: &str = "wait_event_type = 'Lock' AND query_start < clock_timestamp() - interval '0.1 s'";
+    let Some(database) = Database::postgres() else { return };
+    let (one, two) = (database.open().await, database.open().await);
+    for number in [1, 2] {
+        add_organization(&one, number).await;
+    }
+    let gate = Arc::new(Semaphore::new(0));
+    let holding = hold(&one, &gate, &database).await;
+    let mut waiting = JoinSet::new();
+    for _ in 0..16 {
+        let waiter = two.clone();
+        waiting.spawn(async move { waiter.write(Touch(1)).await });
+    }
+    until(|| in_state(&database, WAITING).len() == 2).await;
+    two.write(Long).await.unwrap();
+    // Another organization's operation waits as well, and goes on while those of the first still wait.
+    let other = Arc::new(Semaphore::new(0));
+    let holding_other = hold_row(&one, 2, &other, &database).await;
+    let waiter = two.clone();
+    let waits = begin(async move { waiter.write(Touch(2)).await });
+    until(|| in_state(&database, WAITING).len() == 3).await;
+    other.add_permits(1);
+    ended(holding_other).await.unwrap();
+    ended(waits).await.unwrap();
+    assert_eq!(waiting.len(), 16);
+    assert!(waiting.try_join_next().is_none());
+    gate.add_permits(1);
+    ended(holding).await.unwrap();
+    while let Some(waited) = waiting.join_next().await {
+        waited.unwrap().unwrap();
+    }
+}
+
+/// PostgreSQL plans by what it knows of a table. Of one that was filled a moment ago it knows nothing.
+#[tokio::test]
+async fn a_member_is_found_by_its_address_in_a_table_that_nobody_looked_over() {
+    let Some(database) = Database::postgres() else { return };
+    drop(database.open().await);
+    let plan = database.query(
+        "EXPLAIN SELECT id FROM members WHERE organization_id = gen_random_uuid()
+         AND customer_id = gen_random_uuid() AND email_key = 'a@example.com' AND deleted_at IS NULL",
+    );
+    assert!(plan[0][0].as_ref().unwrap().contains("members_email"), "{plan:?}");
+}
+
+/// Hosts that take connections and never say a word keep nobody from the next one: all of them are asked while
+/// the first is still waited for.
+#[tokio::test]
+async fn a_silent_host_is_not_waited_for() {
+    let Some(database) = Database::postgres() else { return };
+    let mut silent = Vec::new();
+    for _ in 0..3 {
+        silent.push(tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap());
+    }
+    let ports: Vec<_> = silent.iter().map(|host| host.local_addr().unwrap().port()).collect();
+    let all = |url: String| {
+        let (base, host) = url.split_once("?host=").unwrap();
+        let (user, name) = base.split_once("@/").unwrap();
+        let silent: String = ports.iter().map(|port| format!("127.0.0.1:{port},")).collect();
+        format!("{user}@{silent}{host}:5432/{name}")
+    };
+    let asked = begin(async move {
+        let mut asked = Vec::new();
+        for host in &silent {
+            asked.push(host.accept().await.unwrap().0);
+        }
+        // Who had given up the first before the last was asked would have hung up there.
+        let waits = asked.iter().map(|first| {
+            let mut sent = [0; 64];
+            loop {
+                match first.try_read(&mut sent) {
+                    Ok(0) => return false,
+                    Ok(_) => {}
+                    Err(error) => return error.kind() == std::io::ErrorKind::WouldBlock,
+                }
+            }
+        });
+        (waits.collect::<Vec<_>>(), silent, asked)
+    });
+    let store = database.open_at(all).await;
+    let (waits, _silent, _asked) = ended(asked).await;
+    assert_eq!(waits, [true; 3]);
+    add_organization(&store, 1).await;
+    assert!(read!(store, organization(organization_id(1))).is_some());
+}
+
+/// What a change did nobody waits for, unless it is refused: then it is as if everybody had.
+#[tokio::test]
+async fn a_refusal_is_told_where_it_happened() {
+    let Some(database) = Database::postgres() else { return };
+    // One writer: what it has prepared is sent without waiting.
+    let store = database.open_at(|url| url + "&writers=1").await;
+    add_organization(&store, 1).await;
+    add_customer(&store, &customer(1, 1)).await;
+    let runs = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&runs);
+    let outcome = run!(store, counted, |runs, tx, _| {
+        runs.fetch_add(1, Ordering::Relaxed);
+        let refused = tx.customer_insert(&customer(1, 1)).await;
+        match refused {
+            Err(error) if error.is_violation_of("customers_pkey") => {
+                Err(Failure::Store(StoreError::Unavailable("refused".into())))
+            }
+            other => Ok(other?),
+        }
+    });
+    assert!(matches!(outcome, Err(Failure::Store(StoreError::Unavailable(why))) if why == "refused"));
+    assert_eq!(runs.load(Ordering::Relaxed), 2);
+    assert_eq!(customers_total(&store, 1).await, 1);
+}
+
+#[tokio::test]
+async fn a_commit_that_breaks_is_in_doubt_and_not_repeated() {
+    let Some(database) = Database::postgres() else { return };
+    let store = database.open().await;
+    add_organization(&store, 1).await;
+    drop(database.query(
+        "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(60); RETURN NULL; END';
+         CREATE CONSTRAINT TRIGGER waits AFTER UPDATE ON organizations DEFERRABLE INITIALLY DEFERRED
+         FOR EACH ROW EXECUTE FUNCTION wait()",
+    ));
+    let writer = store.clone();
+    let writing = begin(async move { count_both(&writer, [1, 1]).await });
+    until(|| !in_state(&database, "wait_event = 'PgSleep'").is_empty()).await;
+    drop(database.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event = 'PgSleep'",
+    ));
+    let outcome = ended(writing).await;
+    assert!(matches!(outcome, Err(Failure::Store(StoreError::InDoubt(_)))), "{outcome:?}");
+}

@@ -1,0 +1,318 @@
+//! What differs between engines, and how a test says what an operation does.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tempfile::TempDir;
+use tenantry_core::{ExecutionContext, Timestamp};
+use tenantry_store::{ColumnKind, Moments, Store, StoreError, Tx, UseCase, postgres};
+use tenantry_testkit::{Postgres, sqlite_rows};
+
+/// A table's columns, with the kinds that their type may stand for, and the columns of its primary key.
+pub(crate) type TableSeen = (Vec<(String, Vec<ColumnKind>)>, Vec<String>);
+
+enum Engine {
+    Sqlite(TempDir),
+    Postgres(Postgres),
+}
+
+/// A database of one test, gone with it.
+pub(crate) struct Database {
+    engine: Engine,
+    ticks: Arc<AtomicU64>,
+}
+
+impl Database {
+    pub(crate) fn sqlite() -> Self {
+        Self { engine: Engine::Sqlite(tempfile::tempdir().unwrap()), ticks: Arc::default() }
+    }
+
+    /// Nothing where there is no server to test with.
+    pub(crate) fn postgres() -> Option<Self> {
+        Some(Self { engine: Engine::Postgres(Postgres::new()?), ticks: Arc::default() })
+    }
+
+    /// Spreads its tables, unless that is done; answers which were spread now.
+    pub(crate) async fn spread(&self) -> Vec<String> {
+        let Engine::Postgres(database) = &self.engine else { panic!("not a server") };
+        database.allow_spreading();
+        let store = self.open().await;
+        let spread = store.distribute_tables().await.unwrap();
+        store.close().await;
+        spread
+    }
+
+    /// Another of the same engine.
+    pub(crate) fn another(&self) -> Self {
+        match &self.engine {
+            Engine::Sqlite(_) => Self::sqlite(),
+            Engine::Postgres(_) => Self::postgres().unwrap(),
+        }
+    }
+
+    /// Time goes on by a microsecond an operation; no two operations have the same randomness.
+    fn moments(&self) -> Moments {
+        let ticks = Arc::clone(&self.ticks);
+        Arc::new(move || {
+            let tick = ticks.fetch_add(1, Ordering::Relaxed);
+            let mut seed = [0; 32];
+            seed[..8].copy_from_slice(&tick.to_be_bytes());
+            ExecutionContext::new(Timestamp::from_micros(1_000_000_000 + i64::try_from(tick).unwrap()), seed)
+        })
+    }
+
+    pub(crate) async fn try_open(&self) -> Result<Store, StoreError> {
+        match &self.engine {
+            Engine::Sqlite(directory) => Store::open_sqlite(&file(directory), self.moments()),
+            Engine::Postgres(database) => database.open(self.moments()).await,
+        }
+    }
+
+    pub(crate) async fn open(&self) -> Store {
+        self.try_open().await.unwrap()
+    }
+
+    /// Opens one of PostgreSQL's by another URL than its own.
+    pub(crate) async fn open_at(&self, url: impl FnOnce(String) -> String) -> Store {
+        let Engine::Postgres(database) = &self.engine else { panic!("not a server") };
+        let target = postgres::Target::parse(&url(database.url())).unwrap();
+        Store::open_postgres(target, postgres::Migrate::Yes, self.moments()).await.unwrap()
+    }
+
+    /// Every row of every table, as text.
+    pub(crate) fn dump(&self) -> Vec<String> {
+        let mut rows = match &self.engine {
+            Engine::Sqlite(directory) => sqlite_rows(&file(directory)),
+            Engine::Postgres(database) => database.rows(),
+        };
+        assert!(rows.iter().any(|row| row.starts_with("schema_migrations")));
+        rows.sort();
+        rows
+    }
+
+    /// Does what no part of the program does.
+    pub(crate) fn sql(&self, sql: &str) {
+        match &self.engine {
+            Engine::Sqlite(directory) => {
+                rusqlite::Connection::open(file(directory)).unwrap().execute_batch(sql).unwrap();
+            }
+            Engine::Postgres(database) => drop(database.query(sql)),
+        }
+    }
+
+    /// Every table but that of the migrations: its columns with their kinds, and its primary key.
+    pub(crate) fn tables(&self) -> BTreeMap<String, TableSeen> {
+        let seen = match &self.engine {
+            Engine::Sqlite(directory) => columns_of_sqlite(&file(directory)),
+            Engine::Postgres(database) => database.query(COLUMNS_OF_POSTGRES),
+        };
+        let (mut tables, mut keys) = (BTreeMap::new(), BTreeMap::new());
+        for row in seen {
+            let [table, column, kind, place] = &row[..] else { panic!("{row:?}") };
+            let (table, column) = (table.clone().unwrap(), column.clone().unwrap());
+            let kinds = match kind.as_deref().unwrap() {
+                "BLOB" => vec![ColumnKind::Id, ColumnKind::Bytes],
+                "INTEGER" => vec![ColumnKind::Time, ColumnKind::Int, ColumnKind::Bool],
+                "TEXT" | "text" => vec![ColumnKind::Text],
+                "uuid" => vec![ColumnKind::Id],
+                "bytea" => vec![ColumnKind::Bytes],
+                "bigint" => vec![ColumnKind::Time, ColumnKind::Int],
+                "boolean" => vec![ColumnKind::Bool],
+                other => panic!("{other}"),
+            };
+            let place: i64 = place.as_deref().unwrap().parse().unwrap();
+            if place > 0 {
+                keys.insert((table.clone(), place), column.clone());
+            }
+            let (columns, _): &mut TableSeen = tables.entry(table).or_default();
+            columns.push((column, kinds));
+        }
+        for ((table, _), column) in keys {
+            tables.get_mut(&table).unwrap().1.push(column);
+        }
+        tables
+    }
+
+    /// Whether a column has these bytes in it.
+    pub(crate) fn holds(&self, bytes: &[u8]) -> bool {
+        let shown = match &self.engine {
+            Engine::Sqlite(_) => format!("{bytes:?}").trim_matches(['[', ']']).to_owned(),
+            Engine::Postgres(_) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        };
+        self.dump().iter().any(|row| row.contains(&shown))
+    }
+
+    /// What statements find on PostgreSQL, as text.
+    pub(crate) fn query(&self, sql: &str) -> Vec<Vec<Option<String>>> {
+        let Engine::Postgres(database) = &self.engine else { panic!("not a server") };
+        database.query(sql)
+    }
+
+    /// The tables' columns, indexes and checks, a line each, alike on both engines.
+    pub(crate) fn catalog(&self) -> Vec<String> {
+        match &self.engine {
+            Engine::Sqlite(directory) => catalog_of_sqlite(&file(directory)),
+            Engine::Postgres(database) => {
+                let found = database.query(CATALOG_OF_POSTGRES);
+                found.into_iter().map(|row| row[0].clone().unwrap()).collect()
+            }
+        }
+    }
+
+    /// Ends the database with everybody in it.
+    pub(crate) fn take_away(&self) {
+        let Engine::Postgres(database) = &self.engine else { panic!("not a server") };
+        database.take_away();
+    }
+
+    /// Notes a migration of a later program.
+    pub(crate) fn pretend_migration(&self, number: i64) {
+        let sql =
+            format!("INSERT INTO schema_migrations (number, name, applied_at) VALUES ({number}, 'later', 0)");
+        self.sql(&sql);
+    }
+
+    /// The files as another machine would find them if this one lost its power now; nothing where they are
+    /// not ours to copy.
+    pub(crate) fn after_a_power_cut(&self) -> Option<Self> {
+        let Engine::Sqlite(directory) = &self.engine else { return None };
+        let copy = tempfile::tempdir().unwrap();
+        for file in fs::read_dir(directory.path()).unwrap().map(Result::unwrap) {
+            // The index of the log is memory, not disk.
+            if !file.path().to_string_lossy().ends_with("-shm") {
+                fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
+            }
+        }
+        Some(Self { engine: Engine::Sqlite(copy), ticks: Arc::default() })
+    }
+}
+
+fn file(directory: &TempDir) -> PathBuf {
+    directory.path().join("tenantry.db")
+}
+
+/// Table, column, type, and the place in the primary key, from 1; 0 outside of it.
+const COLUMNS_OF_POSTGRES: &str = "
+    SELECT t.relname, a.attname, format_type(a.atttypid, NULL),
+        coalesce(array_position(CAST(x.indkey AS smallint[]), a.attnum) + 1, 0)
+    FROM pg_class t JOIN pg_namespace n ON n.oid = t.relnamespace JOIN pg_attribute a ON a.attrelid = t.oid
+    LEFT JOIN pg_index x ON x.indrelid = t.oid AND x.indisprimary
+    WHERE n.nspname = 'public' AND t.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped
+        AND t.relname <> 'schema_migrations'
+    ORDER BY t.relname, a.attnum";
+
+fn columns_of_sqlite(file: &Path) -> Vec<Vec<Option<String>>> {
+    const SQL: &str = "
+        SELECT t.name, c.name, c.type, CAST(c.pk AS TEXT)
+        FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c
+        WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' AND t.name <> 'schema_migrations'
+        ORDER BY t.name, c.cid";
+    let connection = rusqlite::Connection::open(file).unwrap();
+    let mut statement = connection.prepare(SQL).unwrap();
+    let found = statement.query_map([], |row| (0..4).map(|column| row.get(column)).collect());
+    found.unwrap().map(Result::unwrap).collect()
+}
+
+const CATALOG_OF_POSTGRES: &str = "
+    SELECT 'column ' || table_name || '.' || column_name || ' '
+        || CASE data_type WHEN 'uuid' THEN 'BLOB' WHEN 'bytea' THEN 'BLOB' WHEN 'text' THEN 'TEXT'
+            WHEN 'bigint' THEN 'INTEGER' WHEN 'boolean' THEN 'INTEGER' ELSE data_type END
+        || CASE WHEN is_nullable = 'YES' THEN '' ELSE ' NOT NULL' END
+        || CASE WHEN data_type = 'text' AND collation_name IS DISTINCT FROM 'C' THEN ' collated' ELSE '' END
+    FROM information_schema.columns WHERE table_schema = 'public'
+    UNION ALL
+    SELECT CASE WHEN x.indisunique THEN 'unique ' ELSE 'index ' END || t.relname || '.' || i.relname || ' ('
+        || (SELECT string_agg(a.attname, ',' ORDER BY k.place) FROM unnest(x.indkey) WITH ORDINALITY AS k (number, place)
+            JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.number)
+        || ')' || CASE WHEN x.indpred IS NULL THEN '' ELSE ' partial' END
+    FROM pg_index x JOIN pg_class t ON t.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
+    JOIN pg_namespace n ON n.oid = t.relnamespace WHERE n.nspname = 'public'
+    UNION ALL
+    SELECT 'check ' || t.relname || '.' || c.conname FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid
+    JOIN pg_namespace n ON n.oid = t.relnamespace WHERE c.contype = 'c' AND n.nspname = 'public'";
+
+fn catalog_of_sqlite(file: &Path) -> Vec<String> {
+    const SQL: &str = "
+        SELECT 'column ' || t.name || '.' || c.name || ' ' || c.type || CASE WHEN c.\"notnull\" THEN ' NOT NULL' ELSE '' END
+        FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c WHERE t.type = 'table'
+        UNION ALL
+        SELECT CASE WHEN x.\"unique\" THEN 'unique ' ELSE 'index ' END || t.name || '.'
+            || CASE x.origin WHEN 'pk' THEN t.name || '_pkey' ELSE x.name END || ' ('
+            || (SELECT group_concat(k.name, ',') FROM pragma_index_info(x.name) AS k) || ')'
+            || CASE WHEN x.partial THEN ' partial' ELSE '' END
+        FROM sqlite_schema AS t JOIN pragma_index_list(t.name) AS x WHERE t.type = 'table'";
+    let connection = rusqlite::Connection::open(file).unwrap();
+    let texts = |sql: &str| -> Vec<String> {
+        let mut statement = connection.prepare(sql).unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    let mut lines = texts(SQL);
+    for table in texts("SELECT name || ' ' || sql FROM sqlite_schema WHERE type = 'table'") {
+        let (name, sql) = table.split_once(' ').unwrap();
+        let words: Vec<&str> = sql.split_whitespace().collect();
+        let checks = words.windows(3).filter(|words| words[0] == "CONSTRAINT" && words[2] == "CHECK");
+        lines.extend(checks.map(|words| format!("check {name}.{}", words[1])));
+    }
+    lines
+}
+
+/// Why an operation of a test failed.
+#[derive(Debug, Clone)]
+pub(crate) enum Failure {
+    /// The store failed.
+    Store(StoreError),
+    /// The test wanted it.
+    OnPurpose,
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// The name of the constraint that refused.
+pub(crate) fn violated<T: std::fmt::Debug>(outcome: Result<T, Failure>) -> String {
+    match outcome {
+        Err(Failure::Store(StoreError::Violated(name))) => name,
+        other => panic!("no constraint was violated: {other:?}"),
+    }
+}
+
+/// An operation's work, as a closure makes it.
+pub(crate) type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>;
+
+struct Do<I, T, F> {
+    input: I,
+    work: F,
+    output: PhantomData<fn() -> T>,
+}
+
+impl<I, T, F> UseCase for Do<I, T, F>
+where
+    I: Send + Sync + 'static,
+    T: Send + 'static,
+    F: for<'a, 'c> Fn(&'a I, &'a mut Tx<'c>, &'a mut ExecutionContext) -> Work<'a, T> + Send + Sync + 'static,
+{
+    type Output = T;
+    type Error = Failure;
+
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<T, Failure> {
+        (self.work)(&self.input, tx, context).await
+    }
+}
+
+pub(crate) async fn write<I, T, F>(store: &Store, input: I, work: F) -> Result<T, Failure>
+where
+    I: Send + Sync + 'static,
+    T: Send + 'static,
+    F: for<'a, 'c> Fn(&'a I, &'a mut Tx<'c>, &'a mut ExecutionContext) -> Work<'a, T> + Send + Sync + 'static,
+{
+    store.write(Do { input, work, output: PhantomData }).await
+}
