@@ -49,7 +49,7 @@ pub(crate) fn organization(number: u32) -> Organization {
         slug: format!("organization-{number}").parse().unwrap(),
         change: Default::default(),
     };
-    let origin = InitialState::operator(FeatureSettings::for_new_organization());
+    let origin = InitialState::for_operator(FeatureSettings::for_new_organization());
     create(new, origin, organization_id(number), user_id(number), at(i64::from(number))).unwrap()
 }
 
