@@ -1,41 +1,37 @@
-//! The networks an API key may be used from.
+//! The IP allow list of an API key: the networks from which the key may be used (docs/contracts/ahasend.md, 1.6).
 //!
-//! Entries are CIDR blocks or bare addresses. They are kept masked, with IPv4-mapped IPv6 turned into
-//! IPv4, in the text Go's `netip.Prefix` prints (RFC 5952), because provisioning tools compare it as
-//! text. Blocks of length zero are refused: "anywhere" is the empty list. Rules:
-//! docs/contracts/ahasend.md, 1.6. Callers: key create and update; authentication, for every request.
+//! An entry is an IP address or a CIDR block. It is stored with the bits after the prefix cleared, and an
+//! IPv4-mapped IPv6 address is stored as IPv4. The text form is that of Go's `netip.Prefix` (RFC 5952), because
+//! provisioning tools compare it as text. A block of prefix length 0 is refused: an empty list means no restriction.
 
-use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::InvalidValue;
 
-/// Entries, once duplicates are dropped.
+/// Maximum number of entries after duplicates are dropped.
 const MAX_ENTRIES: usize = 100;
+/// Maximum characters of an invalid entry that the error text repeats.
+const MAX_QUOTED_CHARS: usize = 64;
+/// Length of the prefix `::ffff:0:0/96`, which marks an IPv4-mapped IPv6 address.
+const MAPPED_PREFIX_BITS: u8 = 96;
 
-/// Up to 100 distinct networks in the order first given; empty means no restriction.
+/// Up to 100 distinct networks in the order first given. An empty list means no restriction.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct IpAllowList(Vec<Network>);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Network {
-    /// The first address: no bit set beyond the prefix, never an IPv4-mapped IPv6 address.
-    first: IpAddr,
-    length: u8,
-}
+pub struct IpAllowList(Vec<IpNet>);
 
 impl IpAllowList {
-    /// Reads a list; the refusal tells the first bad entry.
+    /// Parses a list of entries. The error names the first invalid one.
     pub fn parse<I>(entries: I) -> Result<Self, InvalidValue>
     where
         I: IntoIterator,
         I::Item: AsRef<str>,
     {
-        let mut networks: Vec<Network> = Vec::new();
+        let mut networks: Vec<IpNet> = Vec::new();
         for entry in entries {
-            let network = Network::parse(entry.as_ref())?;
+            let network = parse_network(entry.as_ref())?;
             if networks.contains(&network) {
                 continue;
             }
@@ -48,20 +44,20 @@ impl IpAllowList {
         Ok(Self(networks))
     }
 
-    /// Whether a peer may use the key: an empty list admits everyone.
+    /// Whether the list permits a request from this address. An empty list permits every address.
     pub fn covers(&self, peer: IpAddr) -> bool {
         let peer = peer.to_canonical();
-        self.0.is_empty() || self.0.iter().any(|network| network.contains(peer))
+        self.0.is_empty() || self.0.iter().any(|network| network.contains(&peer))
     }
 
-    /// The entries in canonical text.
+    /// The entries as CIDR blocks in canonical text.
     pub fn entries(&self) -> impl Iterator<Item = String> {
         self.0.iter().map(ToString::to_string)
     }
 
-    /// Whether both lists hold the same networks, in whatever order.
+    /// Whether both lists hold the same networks, in any order.
     pub fn is_same(&self, other: &Self) -> bool {
-        // Neither holds one twice.
+        // A list holds no network twice, so equal lengths and one inclusion are enough.
         self.len() == other.len() && self.0.iter().all(|network| other.0.contains(network))
     }
 
@@ -70,74 +66,53 @@ impl IpAllowList {
         self.0.len()
     }
 
-    /// Whether the list restricts nothing.
+    /// Whether the list is empty and so restricts nothing.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-impl Network {
-    fn parse(entry: &str) -> Result<Self, InvalidValue> {
-        let refuse = |reason: &str| {
-            let shown: String = entry.chars().take(64).collect();
-            let message = format!("entry {shown:?} {reason}");
-            InvalidValue::with("value_error", message, "entry", shown)
-        };
-        let malformed = || refuse("is neither an IP address nor a CIDR block");
-        let (address, length) = match entry.split_once('/') {
-            Some((address, length)) => (address, Some(length)),
-            None => (entry, None),
-        };
-        let address: IpAddr = address.parse().map_err(|_| malformed())?;
-        let bits = if address.is_ipv4() { 32 } else { 128 };
-        let length = match length {
-            Some(text) => prefix_length(text, bits).ok_or_else(malformed)?,
-            None => bits,
-        };
-        let (address, length) = match address.to_canonical() {
-            v4 @ IpAddr::V4(_) if address.is_ipv6() => {
-                let inner = length.checked_sub(96);
-                (v4, inner.ok_or_else(|| refuse("is an IPv4-mapped block that reaches beyond IPv4"))?)
-            }
-            same => (same, length),
-        };
-        if length == 0 {
-            return Err(refuse("admits every address; leave the list empty instead"));
-        }
-        Ok(Self { first: masked(address, length), length })
+/// Parses an IP address or a CIDR block. The parser of `ipnet` is not used here: it accepts leading zeros.
+fn parse_network(entry: &str) -> Result<IpNet, InvalidValue> {
+    let invalid = |reason: &str| {
+        let quoted: String = entry.chars().take(MAX_QUOTED_CHARS).collect();
+        let message = format!("entry {quoted:?} {reason}");
+        InvalidValue::with("value_error", message, "entry", quoted)
+    };
+    let malformed = || invalid("is neither an IP address nor a CIDR block");
+    let (address, length) = match entry.split_once('/') {
+        Some((address, length)) => (address, Some(length)),
+        None => (entry, None),
+    };
+    let address: IpAddr = address.parse().map_err(|_| malformed())?;
+    let network = match length {
+        Some(length) => prefix_length(length).and_then(|length| IpNet::new(address, length).ok()),
+        None => Some(IpNet::from(address)),
+    };
+    let network = network.ok_or_else(malformed)?;
+    let network =
+        unmapped(network).ok_or_else(|| invalid("is an IPv4-mapped block that reaches beyond IPv4"))?.trunc();
+    if network.prefix_len() == 0 {
+        return Err(invalid("admits every address; leave the list empty instead"));
     }
-
-    fn contains(&self, ip: IpAddr) -> bool {
-        self.first.is_ipv4() == ip.is_ipv4() && masked(ip, self.length) == self.first
-    }
+    Ok(network)
 }
 
-/// Decimal digits without sign or leading zero, at most `bits`.
-fn prefix_length(text: &str, bits: u8) -> Option<u8> {
+/// A prefix length in decimal digits without a sign or a leading zero.
+fn prefix_length(text: &str) -> Option<u8> {
     let is_plain = text.bytes().all(|b| b.is_ascii_digit()) && (text.len() == 1 || !text.starts_with('0'));
-    text.parse().ok().filter(|length| is_plain && *length <= bits)
+    text.parse().ok().filter(|_| is_plain)
 }
 
-/// The address with every bit after the prefix cleared.
-fn masked(ip: IpAddr, length: u8) -> IpAddr {
-    match ip {
-        IpAddr::V4(v4) => {
-            let host_bits = 32u32.saturating_sub(u32::from(length));
-            let mask = u32::MAX.checked_shl(host_bits).unwrap_or(0);
-            IpAddr::V4(Ipv4Addr::from(u32::from(v4) & mask))
-        }
-        IpAddr::V6(v6) => {
-            let host_bits = 128u32.saturating_sub(u32::from(length));
-            let mask = u128::MAX.checked_shl(host_bits).unwrap_or(0);
-            IpAddr::V6(Ipv6Addr::from(u128::from(v6) & mask))
-        }
+/// The network with an IPv4-mapped IPv6 address replaced by the IPv4 address. None when the prefix is shorter than
+/// the mapping's own: the block then contains addresses that are not IPv4.
+fn unmapped(network: IpNet) -> Option<IpNet> {
+    let address = network.addr().to_canonical();
+    if address.is_ipv4() == network.addr().is_ipv4() {
+        return Some(network);
     }
-}
-
-impl fmt::Display for Network {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}/{}", self.first, self.length)
-    }
+    let length = network.prefix_len().checked_sub(MAPPED_PREFIX_BITS)?;
+    IpNet::new(address, length).ok()
 }
 
 impl Serialize for IpAllowList {
@@ -154,6 +129,8 @@ impl<'de> Deserialize<'de> for IpAllowList {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -163,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn canonical_text() {
+    fn entries_are_written_in_canonical_form() {
         for (entry, expected) in [
             ("203.0.113.9/24", "203.0.113.0/24"),
             ("203.0.113.9", "203.0.113.9/32"),
@@ -184,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses() {
+    fn invalid_entries_are_refused() {
         for bad in [
             "",
             "x",
@@ -213,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_after_dropping_duplicates() {
+    fn duplicates_do_not_count_towards_the_limit() {
         let mut entries: Vec<String> = (0..100).map(|i| format!("10.0.0.{i}")).collect();
         entries.extend(entries.clone());
         assert_eq!(IpAllowList::parse(&entries).unwrap().len(), 100);
@@ -222,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn covers_peers_however_they_arrive() {
+    fn an_ipv4_peer_is_covered_in_both_of_its_forms() {
         let list = IpAllowList::parse(["203.0.113.0/24", "2001:db8::/48"]).unwrap();
         for (peer, expected) in [
             ("203.0.113.77", true),
@@ -249,7 +226,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn canonicalising_settles_and_covers(entries in proptest::collection::vec(entry(), 0..12)) {
+        fn a_list_parses_to_itself_and_covers_its_entries(entries in proptest::collection::vec(entry(), 0..12)) {
             let given: Vec<String> = entries.iter().map(|(ip, length)| format!("{ip}/{length}")).collect();
             let list = IpAllowList::parse(&given).unwrap();
             prop_assert_eq!(&IpAllowList::parse(list.entries()).unwrap(), &list);
@@ -258,9 +235,9 @@ mod tests {
             }
         }
 
-        /// Go's `netip`: `Prefix.Masked().Contains(Addr.Unmap())`, both sides unmapped; read bit by bit.
+        /// As `Prefix.Masked().Contains(Addr.Unmap())` of Go's `netip`, with both sides unmapped, compared bit by bit.
         #[test]
-        fn covers_what_shares_the_leading_bits((ip, length) in entry(), flipped in 0u32..128, other: u128) {
+        fn a_network_covers_addresses_with_the_same_leading_bits((ip, length) in entry(), flipped in 0u32..128, other: u128) {
             let list = IpAllowList::parse([format!("{ip}/{length}")]).unwrap();
             let bits = |ip: IpAddr| match ip {
                 IpAddr::V4(ip) => (format!("{:032b}", u32::from(ip)), true),
@@ -283,7 +260,7 @@ mod tests {
         }
 
         #[test]
-        fn order_means_nothing(entries in proptest::collection::vec(entry(), 0..6), more in entry()) {
+        fn order_does_not_matter_when_lists_are_compared(entries in proptest::collection::vec(entry(), 0..6), more in entry()) {
             let text = |(ip, length): &(IpAddr, u8)| format!("{ip}/{length}");
             let list = IpAllowList::parse(entries.iter().map(text)).unwrap();
             prop_assert!(list.is_same(&IpAllowList::parse(entries.iter().rev().map(text)).unwrap()));
@@ -292,7 +269,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_answered(s in "[0-9a-f:./]{0,20}|\\PC{0,20}") {
+        fn no_text_panics(s in "[0-9a-f:./]{0,20}|\\PC{0,20}") {
             let _ = IpAllowList::parse([s]);
         }
     }

@@ -1,13 +1,17 @@
-//! Languages as BCP 47 tags.
+//! Languages as BCP 47 tags (docs/contracts/polar/http.md, 1.13).
 //!
-//! The `langtag` grammar of RFC 5646 2.1, with `_` read as `-`, written in the case of its 2.1.1:
-//! language lower, Script title, REGION upper, everything else lower. A language of two or three
-//! letters is required and must not be `und`; private-use and grandfathered tags are refused
-//! (docs/contracts/polar/http.md, 1.13). Tags are checked for form, not against the registry.
+//! A tag follows the `langtag` grammar of RFC 5646, 2.1, where `_` counts as `-`. A language of two or three
+//! letters is required, and `und` is refused. Tags that are private use as a whole, such as `x-klingon`, are refused.
+//! The form is validated, not the registration of the subtags.
+//!
+//! The canonical form has the letter case of RFC 5646, 2.1.1 (`zh-Hant-TW`) and its extensions in the order of
+//! their singletons.
+
+use oxilangtag::LanguageTag;
 
 use super::InvalidValue;
 
-/// Far above any real tag; keeps columns and headers small.
+/// Maximum octets of a tag: far longer than any real one.
 const MAX_OCTETS: usize = 255;
 
 /// A canonical language tag such as `en-US` or `zh-Hant-TW`.
@@ -15,13 +19,10 @@ const MAX_OCTETS: usize = 255;
 pub struct Locale(String);
 
 impl Locale {
-    /// Reads a tag in any case, with hyphens or underscores.
+    /// Parses a tag in any letter case, with hyphens or underscores.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
-        if text.len() > MAX_OCTETS {
-            return Err(refusal());
-        }
-        let lower = text.replace('_', "-").to_ascii_lowercase();
-        canonical(&lower).map(Self).ok_or_else(refusal)
+        let reason = "this is not a BCP 47 tag with a language, such as en or pt-BR";
+        canonical(text).map(Self).ok_or_else(|| InvalidValue::value_error(reason))
     }
 
     /// The tag.
@@ -32,95 +33,35 @@ impl Locale {
 
 text_value!(Locale, Locale::parse);
 
-fn refusal() -> InvalidValue {
-    InvalidValue::value_error("this is not a BCP 47 tag with a language, such as en or pt-BR")
-}
-
-/// The rest of a tag: subtags are taken from the front when they have the wanted form.
-struct Subtags<'a>(std::iter::Peekable<std::str::Split<'a, char>>);
-
-impl<'a> Subtags<'a> {
-    fn take(&mut self, form: impl Fn(&str) -> bool) -> Option<&'a str> {
-        self.0.next_if(|subtag| form(subtag))
+fn canonical(text: &str) -> Option<String> {
+    if text.len() > MAX_OCTETS {
+        return None;
     }
-}
-
-/// `langtag = language [extlang] [script] [region] *variant *extension [privateuse]`, input lower case.
-fn canonical(lower: &str) -> Option<String> {
-    let mut subtags = Subtags(lower.split('-').peekable());
-    let language = subtags.take(|s| is_alpha(s, 2, 3) && s != "und")?;
-    let mut tag = vec![language.to_owned()];
-    for _ in 0..3 {
-        tag.extend(subtags.take(|s| is_alpha(s, 3, 3)).map(str::to_owned));
+    let tag = LanguageTag::parse_and_normalize(&text.replace('_', "-")).ok()?;
+    let variants: Vec<&str> = tag.variant_subtags().collect();
+    let mut extensions: Vec<(char, &str)> = tag.extension_subtags().collect();
+    extensions.sort_unstable();
+    let singletons: Vec<char> = extensions.iter().map(|(singleton, _)| *singleton).collect();
+    if !has_language(&tag) || has_duplicate(&variants) || has_duplicate(&singletons) {
+        return None;
     }
-    tag.extend(subtags.take(|s| is_alpha(s, 4, 4)).map(title_case));
-    tag.extend(subtags.take(is_region).map(str::to_ascii_uppercase));
-    take_variants(&mut subtags, &mut tag)?;
-    take_extensions(&mut subtags, &mut tag)?;
-    if let Some(x) = subtags.take(|s| s == "x") {
-        tag.push(x.to_owned());
-        tag.push(subtags.take(|s| is_alphanumeric(s, 1, 8))?.to_owned());
-        while let Some(subtag) = subtags.take(|s| is_alphanumeric(s, 1, 8)) {
-            tag.push(subtag.to_owned());
-        }
-    }
-    subtags.0.next().is_none().then(|| tag.join("-"))
+    let parts = [Some(tag.full_language()), tag.script(), tag.region(), tag.variant()];
+    let extensions = extensions.iter().map(|(singleton, subtags)| format!("{singleton}-{subtags}"));
+    let parts = parts.into_iter().flatten().map(str::to_owned).chain(extensions);
+    Some(parts.chain(tag.private_use().map(str::to_owned)).collect::<Vec<_>>().join("-"))
 }
 
-/// Variants, each at most once.
-fn take_variants(subtags: &mut Subtags<'_>, tag: &mut Vec<String>) -> Option<()> {
-    let mut seen = Vec::new();
-    while let Some(variant) = subtags.take(is_variant) {
-        if seen.contains(&variant) {
-            return None;
-        }
-        seen.push(variant);
-        tag.push(variant.to_owned());
-    }
-    Some(())
+/// Whether the tag begins with a language of two or three letters other than `und`.
+fn has_language(tag: &LanguageTag<String>) -> bool {
+    // For a grandfathered tag, such as `zh-min-nan`, the library returns the whole tag as the language. Such a tag
+    // is accepted only when it fits the grammar as well: then none of its further subtags has one or two letters.
+    let mut subtags = tag.primary_language().split('-');
+    let is_language = |subtag: &str| (2..=3).contains(&subtag.len()) && subtag != "und";
+    subtags.next().is_some_and(is_language) && subtags.all(|subtag| subtag.len() > 2)
 }
 
-/// Extensions: a singleton, at most once each, with one subtag or more; put in order of the singleton.
-fn take_extensions(subtags: &mut Subtags<'_>, tag: &mut Vec<String>) -> Option<()> {
-    let mut extensions: Vec<(&str, Vec<&str>)> = Vec::new();
-    while let Some(singleton) = subtags.take(|s| is_alphanumeric(s, 1, 1) && s != "x") {
-        let mut parts = vec![subtags.take(|s| is_alphanumeric(s, 2, 8))?];
-        while let Some(part) = subtags.take(|s| is_alphanumeric(s, 2, 8)) {
-            parts.push(part);
-        }
-        if extensions.iter().any(|(taken, _)| *taken == singleton) {
-            return None;
-        }
-        extensions.push((singleton, parts));
-    }
-    extensions.sort();
-    for (singleton, parts) in extensions {
-        tag.push(singleton.to_owned());
-        tag.extend(parts.into_iter().map(str::to_owned));
-    }
-    Some(())
-}
-
-fn is_alpha(subtag: &str, min: usize, max: usize) -> bool {
-    (min..=max).contains(&subtag.len()) && subtag.bytes().all(|b| b.is_ascii_alphabetic())
-}
-
-fn is_alphanumeric(subtag: &str, min: usize, max: usize) -> bool {
-    (min..=max).contains(&subtag.len()) && subtag.bytes().all(|b| b.is_ascii_alphanumeric())
-}
-
-fn is_region(subtag: &str) -> bool {
-    is_alpha(subtag, 2, 2) || (subtag.len() == 3 && subtag.bytes().all(|b| b.is_ascii_digit()))
-}
-
-fn is_variant(subtag: &str) -> bool {
-    let digit_first = subtag.bytes().next().is_some_and(|b| b.is_ascii_digit());
-    is_alphanumeric(subtag, 5, 8) || (is_alphanumeric(subtag, 4, 4) && digit_first)
-}
-
-fn title_case(lower: &str) -> String {
-    let mut chars = lower.chars();
-    chars.next().map_or_else(String::new, |first| first.to_ascii_uppercase().to_string() + chars.as_str())
+fn has_duplicate<T: PartialEq>(list: &[T]) -> bool {
+    list.iter().enumerate().any(|(index, item)| list.iter().take(index).any(|earlier| earlier == item))
 }
 
 #[cfg(test)]
@@ -130,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn canonical_case() {
+    fn tags_are_written_in_canonical_form() {
         for (input, expected) in [
             ("en", "en"),
             ("en-us", "en-US"),
@@ -143,13 +84,16 @@ mod tests {
             ("fil", "fil"),
             ("de-DE-u-co-phonebk", "de-DE-u-co-phonebk"),
             ("en-u-ca-gregory-a-foo-x-A-1", "en-a-foo-u-ca-gregory-x-a-1"),
+            ("aa-b-oo-a-foo", "aa-a-foo-b-oo"),
+            ("zh-min-NAN", "zh-min-nan"),
+            ("art-lojban", "art-lojban"),
         ] {
             assert_eq!(Locale::parse(input).expect(input).as_str(), expected);
         }
     }
 
     #[test]
-    fn refuses() {
+    fn malformed_tags_are_refused() {
         for bad in [
             "",
             "und",
@@ -157,6 +101,8 @@ mod tests {
             "x-klingon",
             "x",
             "i-klingon",
+            "en-GB-oed",
+            "sgn-BE-FR",
             "e",
             "abcd",
             "en-",
@@ -179,7 +125,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn canonicalising_settles(s in "[a-zA-Z]{2,3}([-_][a-zA-Z0-9]{1,8}){0,5}|\\PC{0,9}") {
+        fn the_canonical_form_is_stable_and_ignores_case(s in "[a-zA-Z]{2,3}([-_][a-zA-Z0-9]{1,8}){0,5}|\\PC{0,9}") {
             if let Ok(locale) = Locale::parse(&s) {
                 prop_assert_eq!(Locale::parse(locale.as_str()).unwrap(), locale.clone());
                 prop_assert_eq!(Locale::parse(&s.to_uppercase()).unwrap(), locale);
