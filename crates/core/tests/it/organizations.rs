@@ -1,6 +1,5 @@
-//! Organizations: what each field of an update does when it is absent, `null` or a value, and the rules
-//! that tie fields together.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+//! Organizations: the effect of every field of an update when it is absent, `null` or a value, and the rules between
+//! fields.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -16,7 +15,7 @@ use tenantry_core::values::SocialPlatform;
 use tenantry_core::{Patch, Timestamp};
 use uuid::Uuid;
 
-const BORN: Timestamp = Timestamp::from_micros(1);
+const CREATED_AT: Timestamp = Timestamp::from_micros(1);
 const FIRST: Timestamp = Timestamp::from_micros(2);
 const LATER: Timestamp = Timestamp::from_micros(3);
 
@@ -29,7 +28,7 @@ fn created(
     initial: InitialState,
 ) -> Result<Organization, Vec<OrganizationViolation>> {
     let (id, owner) = (OrganizationId::new(Uuid::from_u128(1)), UserId::new(Uuid::from_u128(2)));
-    create(new(change), initial, id, owner, BORN)
+    create(new(change), initial, id, owner, CREATED_AT)
 }
 
 fn usual() -> Organization {
@@ -40,7 +39,7 @@ fn with(features: FeatureSettings) -> Organization {
     created(OrganizationChange::default(), InitialState::for_operator(features)).unwrap()
 }
 
-/// Everything that an operator can switch on.
+/// Every feature that the operator can enable.
 fn all_features() -> FeatureSettings {
     FeatureSettings {
         reset_proration_behavior_enabled: true,
@@ -54,8 +53,8 @@ fn social(url: &str) -> SocialLink {
     SocialLink { platform: SocialPlatform::parse("github").unwrap(), url: url.parse().unwrap() }
 }
 
-/// A change that touches every field, with values that no default has. Written without `..`: a new field
-/// must be put into these tests.
+/// A change of every field to a value that differs from its default. It is written without `..`, so that the compiler
+/// demands an entry for a new field.
 fn everything() -> OrganizationChange {
     OrganizationChange {
         name: Patch::Value("Acme Two".parse().unwrap()),
@@ -146,7 +145,7 @@ fn image(organization: &Organization) -> Value {
     serde_json::to_value(organization).unwrap()
 }
 
-/// The paths at which two images differ; a list, and an object on one side alone, count as one.
+/// The paths at which two images differ. A list counts as one path, and so does an object that only one image has.
 fn differences(before: &Value, after: &Value) -> Vec<String> {
     fn walk(path: &str, before: &Value, after: &Value, found: &mut Vec<String>) {
         match (before, after) {
@@ -170,14 +169,14 @@ fn differences(before: &Value, after: &Value) -> Vec<String> {
     found
 }
 
-/// What a change does to the full organization, besides noting its time: the paths, with their new values.
+/// The paths that a change of the full organization affects, with their new values, without `modified_at`.
 fn effect(change: OrganizationChange) -> Vec<(String, Value)> {
     let before = full();
     let after = update(&before, change, LATER).unwrap();
     let (before, after) = (image(&before), image(&after));
     let mut paths = differences(&before, &after);
-    let noted = paths.iter().position(|path| path == "/modified_at");
-    assert_eq!(noted.is_some(), !paths.is_empty(), "a change, and nothing else, is noted: {paths:?}");
+    let modified = paths.iter().any(|path| path == "/modified_at");
+    assert_eq!(modified, !paths.is_empty(), "modified_at changes with a change and only then: {paths:?}");
     paths.retain(|path| path != "/modified_at");
     paths
         .into_iter()
@@ -208,7 +207,8 @@ fn creation_takes_every_field_and_an_empty_change_keeps_every_field() {
     assert_eq!(effect(OrganizationChange::default()), nothing());
 }
 
-/// `field(null, value): path = shown`; `clears` when `null` empties the field, `keeps` when it leaves it.
+/// One test for each field: `name: field clears, value => path = shown`. `clears` means that `null` clears the field,
+/// `keeps` that it keeps its value.
 macro_rules! three_states {
     ($($test:ident: $($field:ident).+ $null:ident, $value:expr => $path:literal = $shown:expr;)+) => {$(
         #[test]
@@ -273,7 +273,7 @@ fn details_are_replaced_as_a_whole_and_their_first_time_is_kept() {
     let again = update(&submitted, change(Patch::Value(details("b"))), LATER).unwrap();
     assert_eq!(again.profile.details_submitted_at, Some(FIRST));
     let at_creation = created(change(Patch::Value(details("a"))), InitialState::for_person()).unwrap();
-    assert_eq!(at_creation.profile.details_submitted_at, Some(BORN));
+    assert_eq!(at_creation.profile.details_submitted_at, Some(CREATED_AT));
 }
 
 #[test]
@@ -305,7 +305,7 @@ fn features_are_merged() {
 }
 
 #[test]
-fn subscription_settings_are_replaced_but_for_what_an_older_client_cannot_say() {
+fn subscription_settings_are_replaced_except_for_fields_that_older_clients_lack() {
     let change =
         |subscription_settings| OrganizationChange { subscription_settings, ..OrganizationChange::default() };
     assert_eq!(effect(change(Patch::Null)), nothing());
@@ -426,7 +426,7 @@ fn the_first_change_is_noted_even_when_it_is_empty() {
 }
 
 #[test]
-fn where_it_comes_from_decides_status_and_features() {
+fn the_creator_determines_status_and_features() {
     let by_person = usual();
     assert_eq!(by_person.status, OrganizationStatus::Created);
     assert_eq!(by_person.profile.feature_settings, FeatureSettings::for_new_organization());
@@ -437,7 +437,7 @@ fn where_it_comes_from_decides_status_and_features() {
 }
 
 #[test]
-fn what_is_on_from_the_start_stays_on_at_creation() {
+fn features_of_a_new_organization_cannot_be_disabled_at_creation() {
     let off = FeatureSettingsChange {
         seat_based_pricing_enabled: Some(false),
         member_model_enabled: Some(false),
@@ -459,7 +459,7 @@ fn a_proration_by_reset_needs_its_feature() {
 }
 
 #[test]
-fn disputes_are_accepted_unseen_with_both_features_alone() {
+fn automatic_acceptance_of_disputes_needs_both_features() {
     for (disputes_enabled, dispute_auto_accept_enabled) in
         [(false, false), (false, true), (true, false), (true, true)]
     {
@@ -483,7 +483,7 @@ fn disputes_are_accepted_unseen_with_both_features_alone() {
 }
 
 #[test]
-fn single_sign_on_is_enforced_by_nobody_yet() {
+fn single_sign_on_cannot_be_enforced_yet() {
     let change = |sso_enforced| OrganizationChange { sso_enforced, ..OrganizationChange::default() };
     let refused = update(&usual(), change(Patch::Value(true)), FIRST);
     assert_eq!(refused, Err(vec![OrganizationViolation::SsoNotVerified]));
@@ -496,7 +496,7 @@ fn single_sign_on_is_enforced_by_nobody_yet() {
 }
 
 #[test]
-fn all_broken_rules_are_told_at_once() {
+fn all_violations_are_reported_at_once() {
     let change = OrganizationChange {
         feature_settings: Patch::Value(FeatureSettingsChange {
             seat_based_pricing_enabled: Some(false),
@@ -609,7 +609,7 @@ proptest! {
     }
 
     #[test]
-    fn a_stored_profile_reads_back(seats: bool, each in limit(), total in limit()) {
+    fn a_serialized_profile_parses_to_itself(seats: bool, each in limit(), total in limit()) {
         let mut organization = if seats { full() } else { usual() };
         organization.profile.legacy.per_user_monthly_spending_limit = settled(&each, None);
         organization.profile.legacy.total_monthly_spending_limit = settled(&total, None);

@@ -1,6 +1,4 @@
-//! Sub-accounts and suspension: one level, nothing lost, nothing half.
-
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+//! Sub-accounts and suspension.
 
 use proptest::prelude::*;
 use tenantry_core::Timestamp;
@@ -47,20 +45,20 @@ fn reason(text: &str) -> SuspensionReason {
 }
 
 #[test]
-fn a_child_is_its_parents_and_has_no_children() {
+fn a_sub_account_has_its_parents_owner_and_no_sub_accounts() {
     let parent = parent();
     let child = made(&parent, 2).unwrap();
     assert_eq!((child.parent, child.owner), (Some(parent.id), parent.owner));
     assert_eq!(child.profile.account.monthly_credit, 7);
     assert_eq!(made(&child, 0), Err(SubAccountError::Nested));
     assert_eq!(made(&parent, 3), Err(SubAccountError::LimitReached(3)));
-    // Who is not reviewed makes nobody who is.
+    // The sub-account of an organization that is not reviewed is not reviewed either.
     let unreviewed = Organization { status: OrganizationStatus::Created, ..parent };
     assert_eq!(made(&unreviewed, 0).unwrap().status, OrganizationStatus::Created);
 }
 
 #[test]
-fn an_update_changes_something_or_is_refused() {
+fn an_update_without_a_change_is_refused() {
     let child = made(&parent(), 0).unwrap();
     let update = |change| update_sub_account(&child, change, at(9));
     assert_eq!(update(SubAccountChange::default()), Err(SubAccountError::NoFieldGiven));
@@ -72,14 +70,14 @@ fn an_update_changes_something_or_is_refused() {
     assert_eq!(update(same.clone()), Err(SubAccountError::NoChange));
     let after = update(SubAccountChange { monthly_credit: Some(0), ..same }).unwrap();
     assert_eq!((after.modified_at, after.profile.account.monthly_credit), (Some(at(9)), 0));
-    // The same page, written otherwise, is shown otherwise.
+    // The same URL in another spelling is shown in the new spelling.
     let url =
         SubAccountChange { website: Website::parse("https://child.example").ok(), ..Default::default() };
     assert_eq!(sub_account_website(&update(url).unwrap()), "https://child.example");
 }
 
 #[test]
-fn a_website_is_shown_as_written_while_it_is_meant() {
+fn a_website_is_shown_as_sent_while_it_means_the_same_url() {
     let mut child = made(&parent(), 0).unwrap();
     assert_eq!(sub_account_website(&child), "child.example");
     child.profile.website = Some("https://other.example".parse().unwrap());
@@ -93,7 +91,7 @@ fn a_website_is_shown_as_written_while_it_is_meant() {
 }
 
 #[test]
-fn suspension_is_once_and_ends() {
+fn a_second_suspension_changes_nothing_until_the_first_ends() {
     let child = made(&parent(), 0).unwrap();
     let suspended = suspend(&child, reason(" late "), at(5));
     assert_eq!(suspended.suspended.as_ref().unwrap().reason.as_str(), "late");
@@ -108,7 +106,7 @@ fn suspension_is_once_and_ends() {
 }
 
 #[test]
-fn a_childs_own_suspension_is_told_before_its_parents() {
+fn a_sub_accounts_own_suspension_precedes_its_parents() {
     let parent = parent();
     let child = made(&parent, 0).unwrap();
     let shut = |organization: &Organization| suspend(organization, reason("x"), at(5));
@@ -125,7 +123,7 @@ fn a_childs_own_suspension_is_told_before_its_parents() {
 }
 
 #[test]
-fn an_image_of_before_suspension_is_read() {
+fn an_image_without_a_suspension_is_readable() {
     let child = made(&parent(), 0).unwrap();
     let image = serde_json::to_value(&child).unwrap();
     assert!(image.get("suspended").is_none());
@@ -137,7 +135,7 @@ fn an_image_of_before_suspension_is_read() {
 
 proptest! {
     #[test]
-    fn what_an_update_does_not_name_stays(credit in prop::option::of(0_i64..9), name in prop::option::of("[a-c]")) {
+    fn an_absent_field_keeps_its_value(credit in prop::option::of(0_i64..9), name in prop::option::of("[a-c]")) {
         let child = made(&parent(), 0).unwrap();
         let name = name.map(|name| name.parse().unwrap());
         let change = SubAccountChange { name: name.clone(), website: None, monthly_credit: credit };

@@ -1,5 +1,4 @@
-//! Who may leave a team; what a secret looks like; what scopes grant.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+//! Removal from a team, the text of secrets, and the coverage of scopes.
 
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -20,7 +19,7 @@ fn team_member(role: TeamRole) -> TeamMember {
 }
 
 #[test]
-fn the_owner_and_the_caller_stay() {
+fn the_owner_and_the_caller_cannot_be_removed() {
     let somebody_else = Some(UserId::new(Uuid::from_u128(3)));
     for role in TeamRole::ALL {
         let facts = TeamFacts { member: team_member(role), member_count: 3, other_managers: 1 };
@@ -40,7 +39,7 @@ fn the_owner_and_the_caller_stay() {
 }
 
 #[test]
-fn team_role_names_read_back_and_rights_nest() {
+fn team_roles_have_names_and_nested_permissions() {
     for role in TeamRole::ALL {
         assert_eq!(TeamRole::from_name(role.as_str()), Some(role));
         assert_eq!(serde_json::to_string(&role).unwrap(), format!("{:?}", role.as_str()));
@@ -65,12 +64,12 @@ fn secret_kind() -> impl Strategy<Value = SecretKind> {
     prop::sample::select(SecretKind::ALL.to_vec())
 }
 
-/// Characters behind the prefix.
+/// Number of characters after the prefix.
 fn length(kind: SecretKind) -> usize {
     if kind == SecretKind::ApiKey { 64 } else { 43 }
 }
 
-/// Static scopes of both dialects; a permission asks for one of these.
+/// Scopes without a suffix of both dialects. An operation requires one of these.
 const STATIC: [&str; 6] = [
     "members:read",
     "members:write",
@@ -94,7 +93,7 @@ fn scopes() -> impl Strategy<Value = Scopes> {
 
 proptest! {
     #[test]
-    fn a_secret_tells_its_kind_and_never_itself(kind in secret_kind(), seed: [u8; 32]) {
+    fn a_secret_is_recognized_and_not_printed(kind in secret_kind(), seed: [u8; 32]) {
         let secret = secret(kind, seed);
         let body = secret.expose().strip_prefix(kind.prefix()).unwrap();
         prop_assert_eq!(body.len(), length(kind));
@@ -104,12 +103,12 @@ proptest! {
     }
 
     #[test]
-    fn another_seed_is_another_secret(kind in secret_kind(), a: [u8; 32], b: [u8; 32]) {
+    fn different_seeds_yield_different_secrets(kind in secret_kind(), a: [u8; 32], b: [u8; 32]) {
         prop_assert_eq!(secret(kind, a) == secret(kind, b), a == b);
     }
 
     #[test]
-    fn one_wrong_character_is_noticed(
+    fn a_secret_with_a_wrong_character_is_not_recognized(
         kind in secret_kind(), seed: [u8; 32], at: Index, wrong in "[0-9A-Za-z]",
     ) {
         let text = secret(kind, seed).expose().to_owned();
@@ -120,7 +119,7 @@ proptest! {
     }
 
     #[test]
-    fn swapped_lost_and_doubled_characters_are_noticed(
+    fn a_secret_with_swapped_lost_or_doubled_characters_is_not_recognized(
         kind in secret_kind(), seed: [u8; 32], at: Index,
     ) {
         let text = secret(kind, seed).expose().to_owned();
@@ -136,12 +135,12 @@ proptest! {
     }
 
     #[test]
-    fn no_text_is_too_strange_to_be_refused(text in "\\PC{0,60}|(tenantry_(oat|pat)_|aha-sk-)\\PC{0,66}") {
+    fn an_arbitrary_text_is_not_recognized(text in "\\PC{0,60}|(tenantry_(oat|pat)_|aha-sk-)\\PC{0,66}") {
         prop_assert_eq!(Secret::recognize(&text), None);
     }
 
     #[test]
-    fn order_and_repetition_of_scopes_mean_nothing(
+    fn order_and_repetition_of_scopes_do_not_matter(
         scopes in prop::collection::vec(scope(), 0..6),
         again in prop::collection::vec(any::<Index>(), 0..3),
     ) {
@@ -153,13 +152,13 @@ proptest! {
     }
 
     #[test]
-    fn stored_scopes_read_back(scopes in scopes()) {
+    fn serialized_scopes_parse_to_themselves(scopes in scopes()) {
         let json = serde_json::to_string(&scopes).unwrap();
         prop_assert_eq!(serde_json::from_str::<Scopes>(&json).unwrap(), scopes);
     }
 
     #[test]
-    fn a_permission_is_granted_by_its_scope_or_by_everything(scopes in scopes()) {
+    fn an_operation_is_authorized_by_its_scope_or_by_all_scopes(scopes in scopes()) {
         for name in STATIC {
             let held = scopes.as_slice().iter().any(|scope| scope.as_str() == name || scope.as_str() == "*");
             prop_assert_eq!(scopes.allow(RequiredScope::new(name)), held, "{}", name);
@@ -167,7 +166,7 @@ proptest! {
     }
 
     #[test]
-    fn who_covers_a_set_may_do_all_that_it_may(strong in scopes(), weak in scopes()) {
+    fn covering_scopes_authorize_every_operation_of_the_covered(strong in scopes(), weak in scopes()) {
         prop_assert!(strong.cover(&strong));
         if strong.cover(&weak) {
             for name in STATIC {
@@ -178,7 +177,7 @@ proptest! {
     }
 
     #[test]
-    fn more_scopes_never_grant_less(held in scopes(), more in scopes(), wanted in scopes()) {
+    fn additional_scopes_never_reduce_the_coverage(held in scopes(), more in scopes(), wanted in scopes()) {
         let union = Scopes::new([held.as_slice(), more.as_slice()].concat());
         prop_assert!(union.cover(&wanted) || !held.cover(&wanted));
     }
