@@ -1,4 +1,8 @@
-//! What is written down of every change: who, what, to what, before and after, in which request.
+//! Entries of the audit log. Every change appends one: actor, action, the changed row before and after, and the
+//! request that caused it.
+//!
+//! Invariant: an entry is appended in the transaction of the change it describes. It is never changed, except
+//! that anonymizing a customer replaces personal data in its images.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -8,12 +12,12 @@ use crate::Timestamp;
 use crate::customer::AnonymousIdentity;
 use crate::ids::{AuditId, CustomerId, MemberId, OrganizationId, TokenId, UserId, UserTokenId};
 
-/// Who made a change.
+/// The party that made a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Actor {
     /// An access token of an organization.
     Token(TokenId),
-    /// A person, by one of their own tokens.
+    /// A user, authenticated by one of their personal tokens.
     User(UserId, UserTokenId),
     /// A customer, in the portal.
     Customer(CustomerId),
@@ -21,12 +25,12 @@ pub enum Actor {
     Member(MemberId),
     /// The operator, at the command line.
     Operator,
-    /// The server itself: the first start, expiry, clean-up.
+    /// The server itself, for example the first start or the sweep of expired rows.
     System,
 }
 
 impl Actor {
-    /// The kind of actor, as stored.
+    /// Name of the actor's kind in storage.
     #[must_use]
     pub const fn kind(self) -> &'static str {
         match self {
@@ -39,7 +43,7 @@ impl Actor {
         }
     }
 
-    /// The actor's id, where it has one.
+    /// Id of the actor; the operator and the server have none.
     #[must_use]
     pub const fn id(self) -> Option<Uuid> {
         match self {
@@ -52,42 +56,43 @@ impl Actor {
     }
 }
 
-/// One entry of the audit log, as appended in the transaction of the change it tells of.
+/// One entry of the audit log (table `audit_entries`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEntry {
-    /// Its own id.
+    /// Id of the entry.
     pub id: AuditId,
     /// The organization whose data changed.
     pub organization: OrganizationId,
-    /// When.
+    /// Time of the change.
     pub at: Timestamp,
-    /// Who.
+    /// The party that made the change.
     pub actor: Actor,
-    /// What was done, as `noun.verb` in the past: `member.created`.
+    /// The action, as noun and past participle: `member.created`.
     pub action: &'static str,
-    /// The row that changed.
+    /// Id of the changed row.
     pub subject: Uuid,
-    /// The row before, as JSON without secrets; nothing for a creation.
+    /// The row before the change, as JSON without secrets; none for a creation.
     pub before: Option<String>,
-    /// The row after, as JSON without secrets; nothing for a deletion.
+    /// The row after the change, as JSON without secrets; none for a deletion.
     pub after: Option<String>,
-    /// The request that asked for it.
+    /// Id of the HTTP request that caused the change; none for the command line and the server itself.
     pub request_id: Option<String>,
 }
 
-/// A row as the audit log shows it. Types that hold secrets leave them out of their `Serialize`.
+/// The JSON image of a row for the audit log. Types that hold secrets omit them when serialized.
 ///
 /// # Errors
-/// When the row cannot be written as JSON.
+/// When the row cannot be serialized as JSON.
 pub fn image<T: Serialize>(row: &T) -> Result<String, serde_json::Error> {
     serde_json::to_string(row)
 }
 
-/// The image of a customer or a member that no longer says who it was: what names a person is replaced as
-/// in the row itself. The name of a customer with a tax number is a company's and stays.
+/// The image of a customer or a member without personal data. Address and names are replaced by those of
+/// `identity`, as in the anonymized row itself. The name of a customer with a tax number stays: it is the name
+/// of a company, which the organization's books must keep.
 ///
 /// # Errors
-/// When the image is no JSON object.
+/// When the image is not a JSON object.
 pub fn anonymize_image(image: &str, identity: &AnonymousIdentity) -> Result<String, serde_json::Error> {
     let mut image: Map<String, Value> = serde_json::from_str(image)?;
     let is_company = image.get("tax_id").is_some_and(|tax_id| !tax_id.is_null());
@@ -110,14 +115,14 @@ mod tests {
     use crate::ExecutionContext;
 
     #[test]
-    fn a_scrubbed_image_names_nobody() {
+    fn an_anonymized_image_holds_no_personal_data() {
         let identity =
             AnonymousIdentity::generate(&mut ExecutionContext::new(Timestamp::from_micros(1), [3; 32]));
         let image = r#"{"id":"x","email":"ada@example.com","name":"Ada","owner_email":"ada@home.example","billing_name":"Ada L",
             "billing_address":{"line1":"1 Street"},"external_id":"a-1","tax_id":null}"#;
         let text = anonymize_image(image, &identity).unwrap();
-        for gone in ["ada", "Ada", "Street"] {
-            assert!(!text.contains(gone), "{text}");
+        for personal in ["ada", "Ada", "Street"] {
+            assert!(!text.contains(personal), "{text}");
         }
         assert!(text.contains("a-1") && text.contains("@anonymized.invalid"), "{text}");
         let company =

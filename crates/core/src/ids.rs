@@ -1,5 +1,7 @@
-//! Ids: UUIDs that cannot be taken for one another. New ones are shaped like version 4, begin with
-//! their time of creation to the microsecond, and so sort by it (`values::ids`).
+//! Typed ids: one type for each kind of row, so that the compiler rejects an id of another kind.
+//!
+//! New ids have the form of a UUID version 4. Their first bits are the time of creation in microseconds, so
+//! ids sort by time of creation ([`crate::values::time_ordered_uuid`]).
 
 use std::fmt;
 
@@ -14,13 +16,13 @@ macro_rules! ids {
         pub struct $name(Uuid);
 
         impl $name {
-            /// Names the row that has this UUID, if there is one.
+            /// The id with this UUID. A row with the id need not exist.
             #[must_use]
             pub const fn new(uuid: Uuid) -> Self {
                 Self(uuid)
             }
 
-            /// The UUID itself.
+            /// The UUID of the id.
             #[must_use]
             pub const fn uuid(self) -> Uuid {
                 self.0
@@ -38,7 +40,7 @@ macro_rules! ids {
 ids! {
     /// An organization: a tenant. AhaSend's account has the same id.
     OrganizationId,
-    /// A person who runs organizations.
+    /// A user: a person who administers organizations.
     UserId,
     /// A customer of an organization.
     CustomerId,
@@ -46,20 +48,20 @@ ids! {
     MemberId,
     /// An access token of an organization; AhaSend's API key has the same id.
     TokenId,
-    /// A token of a person.
+    /// A personal access token of a user.
     UserTokenId,
     /// An entry of the audit log.
     AuditId,
     /// A webhook endpoint of an organization.
     WebhookEndpointId,
-    /// An event for one webhook endpoint.
+    /// An event that is delivered to one webhook endpoint.
     WebhookEventId,
-    /// One attempt to deliver an event.
+    /// One attempt to deliver a webhook event.
     WebhookDeliveryId,
     /// A session of the customer portal.
     SessionId,
-    /// A request to change a customer's address.
+    /// A customer's request to change their e-mail address.
     EmailUpdateId,
-    /// A mail that waits to be sent.
+    /// A mail in the outbox.
     MailId,
 }

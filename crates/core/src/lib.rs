@@ -1,10 +1,13 @@
-//! The core of Tenantry: what an organization, a customer, a member and a token *are*, and what may
-//! happen to them. It asks the world for nothing: time, randomness and ids are arguments.
+//! The core of Tenantry: the types of organizations, customers, members and tokens, and the rules for
+//! changing them. The core does no input or output: time, randomness and ids are arguments.
 //!
-//! - [`values`]: text and numbers parsed once at the edge, valid ever after;
-//! - the nouns ([`organization`], [`customer`], [`member`], [`team`], [`token`], [`webhook`], [`portal`]): types, and rules as
-//!   pure functions of facts: `decide(facts, command, now, id) -> Result<outcome, error>`;
-//! - [`audit`]: what is written down of every change; [`mail`]: what people are written about it.
+//! - [`values`]: texts and numbers that are validated once, when they are parsed.
+//! - [`organization`], [`customer`], [`member`], [`team`], [`token`], [`webhook`], [`portal`]: one module for
+//!   each noun. A rule is a pure function: it takes the facts that the caller loaded, a command, the time and
+//!   the new id, and returns the changed row or an error. It never loads anything itself.
+//! - [`audit`]: the audit log's entries. [`mail`]: the mails that Tenantry sends.
+//!
+//! The use cases of `tenantry-app` load the facts, call a rule, and save its result in one transaction.
 
 pub mod audit;
 pub mod context;

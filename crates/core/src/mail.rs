@@ -1,5 +1,8 @@
-//! Mail that the product writes: to whom, about what. The words are those of the templates that the
-//! worker fills in; a secret travels beside the letter, sealed.
+//! Mails that Tenantry sends, as facts without wording.
+//!
+//! A use case adds a [`QueuedMail`] to the outbox in its own transaction. The worker `worker::mail` fills in
+//! a template and sends the mail. A secret, such as the proof of an address, is stored encrypted beside the
+//! content, never inside it.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,84 +11,87 @@ use crate::ids::{MailId, OrganizationId};
 use crate::team::TeamRole;
 use crate::values::{EmailAddress, Slug};
 
-/// What a mail is about, and the facts that its words need.
+/// The kind of a mail, with the facts that its template needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum MailContent {
-    /// To a new address: show that you read mail here. Carries a secret.
+    /// To a customer's new address: asks the recipient to confirm it. Carries a secret.
     EmailChangeRequest {
-        /// The organization whose customer asked, by name.
+        /// Name of the organization whose customer asked for the change.
         organization: String,
-        /// The same, as its portal is named.
+        /// Slug of the organization, for the address of its portal.
         slug: Slug,
-        /// Minutes until the secret is worthless.
+        /// Minutes until the secret expires.
         minutes: u32,
     },
-    /// To a former address: another one is in use now.
+    /// To a customer's former address: another address has replaced it.
     EmailChanged {
         /// The organization, by name.
         organization: String,
-        /// The address in use; the letter shows a hint of it.
+        /// The address that replaced it. The mail shows only a part of it.
         new_address: EmailAddress,
     },
-    /// To who looks after an organization: the addresses have changed from which a key of it may be used.
+    /// To the administrators of an organization: the IP allow list of one of its API keys has changed.
     ApiKeyAllowList {
         /// The organization, by name.
         organization: String,
-        /// What the key is for.
+        /// Label of the API key.
         label: String,
     },
-    /// To somebody who was added to a team.
+    /// To a person who was added to a team.
     TeamMemberAdded {
         /// The organization, by name.
         organization: String,
-        /// Their role.
+        /// The person's role in the team.
         role: TeamRole,
-        /// Who added them, where a person did.
+        /// Name or address of the user who added the person; none when a token of the organization did.
         inviter: Option<String>,
     },
 }
 
-/// A mail that waits to be sent.
+/// A mail in the outbox (table `mails`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueuedMail {
-    /// Id; the identity of the mail in every attempt.
+    /// Id. Every attempt sends the mail under this id.
     pub id: MailId,
-    /// The tenant it is about.
+    /// The tenant that the mail is about.
     pub organization: OrganizationId,
-    /// When it was written.
+    /// When the mail was queued.
     pub created_at: Timestamp,
-    /// When it is no longer worth sending.
+    /// The time after which the mail is useless and is not sent any more; none means never.
     pub expires_at: Option<Timestamp>,
-    /// To whom.
+    /// The recipient.
     pub to: EmailAddress,
-    /// About what.
+    /// Kind and facts.
     pub content: MailContent,
-    /// The secret that the letter carries, sealed.
+    /// The encrypted secret that the mail carries, if any.
     pub sealed: Option<Vec<u8>>,
-    /// When it is tried next; of one that somebody holds, until when.
+    /// Time of the next attempt. While a worker sends the mail, the end of that worker's lease.
     pub due_at: Timestamp,
-    /// Attempts so far, the running one included.
+    /// Number of attempts so far, including a running one.
     pub attempts: u32,
 }
 
-/// Attempts after which a mail is given up.
+/// Number of attempts after which a mail is dropped.
 pub const ATTEMPTS: u32 = 10;
-/// Seconds until the second attempt; each further one waits twice as long.
+/// Seconds between the first and the second attempt. Each further wait is twice as long.
 const FIRST_WAIT_S: i64 = 30;
-/// Seconds between attempts at the most.
+/// Longest wait between two attempts, in seconds.
 const LONGEST_WAIT_S: i64 = 60 * 60;
 
-/// When a mail that could not be sent is tried again, with up to a quarter of the wait added by `chance`;
-/// nothing when that is pointless.
+/// Time of the next attempt to send a mail after a failure. `jitter`, a random octet, adds up to a quarter of
+/// the wait, so that mails that failed together are not retried together.
+///
+/// Returns `None` when the mail is dropped: after [`ATTEMPTS`] attempts, or when the next one would come after
+/// `expires_at`.
 #[must_use]
-pub fn next_attempt(mail: &QueuedMail, now: Timestamp, chance: u8) -> Option<Timestamp> {
+pub fn next_attempt(mail: &QueuedMail, now: Timestamp, jitter: u8) -> Option<Timestamp> {
     if mail.attempts >= ATTEMPTS {
         return None;
     }
     let doublings = mail.attempts.saturating_sub(1).min(16);
     let wait = FIRST_WAIT_S.saturating_mul(1 << doublings).min(LONGEST_WAIT_S);
-    let due = now.plus_seconds(wait + wait * i64::from(chance) / 1024);
+    let due = now.plus_seconds(wait + wait * i64::from(jitter) / 1024);
     Some(due).filter(|due| mail.expires_at.is_none_or(|expires_at| *due < expires_at))
 }
 
@@ -114,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_double_up_to_an_hour() {
+    fn the_wait_doubles_up_to_one_hour_for_ten_attempts() {
         let now = Timestamp::from_micros(0);
         let waits: Vec<_> = (1..=ATTEMPTS)
             .map(|n| next_attempt(&mail(n, None), now, 0).map(|due| now.seconds_until(due)))
@@ -130,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_sent_past_its_end() {
+    fn no_attempt_is_made_after_the_expiry() {
         let now = Timestamp::from_micros(0);
         let end = |seconds| Some(now.plus_seconds(seconds));
         assert_eq!(next_attempt(&mail(1, end(30)), now, 0), None);
@@ -139,10 +145,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn chance_adds_less_than_a_quarter(attempts in 1..ATTEMPTS, chance in any::<u8>()) {
+        fn jitter_adds_less_than_a_quarter_of_the_wait(attempts in 1..ATTEMPTS, jitter in any::<u8>()) {
             let now = Timestamp::from_micros(0);
             let plain = now.seconds_until(next_attempt(&mail(attempts, None), now, 0).unwrap());
-            let moved = now.seconds_until(next_attempt(&mail(attempts, None), now, chance).unwrap());
+            let moved = now.seconds_until(next_attempt(&mail(attempts, None), now, jitter).unwrap());
             prop_assert!(plain <= moved && moved < plain + plain / 4 + 1);
         }
     }

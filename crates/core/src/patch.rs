@@ -1,14 +1,14 @@
-//! A field of a partial update: absent, `null` and a value are three different things.
+//! A field of a partial update, which has three states: absent, `null`, or a value.
 
-/// What a partial update says of one field.
+/// One field of a partial update.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Patch<T> {
-    /// The field was not sent: leave it as it is.
+    /// The field was not sent: it keeps its value.
     #[default]
     Absent,
-    /// `null` was sent: clear it, where it can be cleared.
+    /// `null` was sent: an optional field is cleared, a required field keeps its value.
     Null,
-    /// A value was sent: replace it.
+    /// A value was sent: it replaces the field.
     Value(T),
 }
 
@@ -21,7 +21,7 @@ impl<T> Patch<T> {
         }
     }
 
-    /// The same with the value borrowed.
+    /// The same state with a reference to the value.
     pub fn as_ref(&self) -> Patch<&T> {
         match self {
             Self::Absent => Patch::Absent,
@@ -39,7 +39,7 @@ impl<T> Patch<T> {
         }
     }
 
-    /// Applies the patch to a field that `null` clears.
+    /// Applies the patch to an optional field: `null` clears it.
     pub fn apply(self, field: &mut Option<T>) {
         match self {
             Self::Absent => {}
@@ -48,7 +48,7 @@ impl<T> Patch<T> {
         }
     }
 
-    /// Applies the patch to a field that cannot be cleared: `null` leaves it as it is.
+    /// Applies the patch to a required field: `null` keeps its value.
     pub fn apply_required(self, field: &mut T) {
         if let Self::Value(value) = self {
             *field = value;
@@ -57,7 +57,7 @@ impl<T> Patch<T> {
 }
 
 impl<T> Patch<Option<T>> {
-    /// A value that is itself empty (blank text) clears like `null`.
+    /// Treats an empty value, such as a blank text, as `null`.
     pub fn flatten(self) -> Patch<T> {
         match self {
             Self::Absent => Patch::Absent,

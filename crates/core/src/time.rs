@@ -14,7 +14,8 @@ static MICROSECONDS: DateTimePrinter = DateTimePrinter::new().precision(Some(6))
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The last instant that can be written: the end of the year 9999, less a day for every time zone.
+    /// The latest supported instant: 26 hours before the end of the year 9999 in UTC, so that the year has four
+    /// digits at every UTC offset.
     pub const LAST: Self = Self(253_402_207_199_999_999);
 
     /// The instant `micros` microseconds after the Unix epoch, from the epoch to [`Self::LAST`].
@@ -41,13 +42,13 @@ impl Timestamp {
         self.0.div_euclid(1_000_000)
     }
 
-    /// This instant moved by `seconds`; stops at the ends of the range.
+    /// This instant plus `seconds`, limited to the range from the epoch to [`Self::LAST`].
     #[must_use]
     pub const fn plus_seconds(self, seconds: i64) -> Self {
         Self::from_micros(self.0.saturating_add(seconds.saturating_mul(1_000_000)))
     }
 
-    /// The calendar month, in UTC, that this instant is in: its beginning, and that of the next.
+    /// The start of the calendar month that contains this instant, and the start of the next month, in UTC.
     #[must_use]
     pub fn month(self) -> (Self, Self) {
         let begins = |date: jiff::civil::Date| {
@@ -61,7 +62,7 @@ impl Timestamp {
         (begins(date.first_of_month()).unwrap_or(self), next.unwrap_or(Self::LAST))
     }
 
-    /// Whole seconds from this instant until `later`, rounded up; 0 when it is not later.
+    /// Seconds from this instant until `later`, rounded up to a whole number; 0 when `later` is not later.
     #[must_use]
     pub fn seconds_until(self, later: Self) -> u64 {
         let micros = later.0.saturating_sub(self.0).max(0);
@@ -96,13 +97,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn prints_six_digits_or_none() {
+    fn display_has_six_fractional_digits_or_none() {
         assert_eq!(Timestamp::from_micros(1_795_277_994_956_590).to_string(), "2026-11-21T16:19:54.956590Z");
         assert_eq!(Timestamp::from_micros(1_795_277_994_000_000).to_string(), "2026-11-21T16:19:54Z");
     }
 
     #[test]
-    fn a_month_ends_where_the_next_begins() {
+    fn month_returns_its_start_and_the_start_of_the_next() {
         let month = |text: &str| {
             let at: Timestamp = serde_json::from_value(text.into()).unwrap();
             let (start, end) = at.month();
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_seconds_up() {
+    fn seconds_until_rounds_up_and_sums_stay_in_range() {
         let now = Timestamp::from_micros(5);
         assert_eq!(now.seconds_until(now.plus_seconds(3)), 3);
         assert_eq!(now.seconds_until(Timestamp::from_micros(6)), 1);

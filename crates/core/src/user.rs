@@ -1,4 +1,4 @@
-//! People. A user is one person across all organizations, found by e-mail.
+//! Users: people who administer organizations. One person is one user in all organizations.
 
 use serde::Serialize;
 
@@ -6,14 +6,14 @@ use crate::Timestamp;
 use crate::ids::UserId;
 use crate::values::{EmailAddress, PersonName};
 
-/// A person who runs organizations.
+/// A person who administers organizations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct User {
     /// Id.
     pub id: UserId,
-    /// When the person was first seen.
+    /// When the user was created: at the first use of the address.
     pub created_at: Timestamp,
-    /// Address; its key is unique.
+    /// E-mail address. Its key ([`EmailAddress::key`]) identifies the user.
     pub email: EmailAddress,
     /// Display name.
     pub name: Option<PersonName>,

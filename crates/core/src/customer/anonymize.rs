@@ -1,15 +1,17 @@
-//! Forgetting who a customer was: what names a person is replaced by random text, from which nobody can
-//! guess back. The organization's own id for the customer and the tax number stay, for its books.
+//! Anonymization of a customer and its members: personal data is replaced by random text.
+//!
+//! The replacement is random, so the person cannot be identified from it. The external id and the tax id stay,
+//! because the organization needs them for its books.
 
 use super::Customer;
 use crate::ExecutionContext;
 use crate::member::Member;
 use crate::values::{EmailAddress, PersonName};
 
-/// What each of these addresses ends with.
+/// Domain of the replacement addresses, with its `@`.
 const DOMAIN: &str = "@anonymized.invalid";
 
-/// What stands in the place of a name and an address.
+/// The random name and address that replace those of one person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnonymousIdentity {
     email: EmailAddress,
@@ -17,7 +19,7 @@ pub struct AnonymousIdentity {
 }
 
 impl AnonymousIdentity {
-    /// A new one, which belongs to nobody: no mail reaches a domain under `invalid` (RFC 2606).
+    /// A new random identity. Mail cannot reach its address: the top-level domain `invalid` never exists (RFC 2606).
     pub fn generate(context: &mut ExecutionContext) -> Self {
         let text = context.random_hex();
         let address = format!("{text}{DOMAIN}");
@@ -27,32 +29,32 @@ impl AnonymousIdentity {
         }
     }
 
-    /// Whether an address is one of these.
+    /// Whether an address has the form of a replacement address.
     #[must_use]
     pub fn is_address(text: &str) -> bool {
         text.strip_suffix(DOMAIN).is_some_and(Self::is_name)
     }
 
-    /// Whether a name is one of these.
+    /// Whether a name has the form of a replacement name: 64 hexadecimal digits.
     #[must_use]
     pub fn is_name(text: &str) -> bool {
         text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
     }
 
-    /// The address.
+    /// The replacement address.
     #[must_use]
     pub const fn email(&self) -> &EmailAddress {
         &self.email
     }
 
-    /// The name.
+    /// The replacement name.
     #[must_use]
     pub const fn name(&self) -> Option<&PersonName> {
         self.name.as_ref()
     }
 }
 
-/// A customer that no longer says who it was. The name of one with a tax number is a company's and stays.
+/// The customer without personal data. With a tax id its name stays, because it is the name of a company.
 #[must_use]
 pub fn anonymize_customer(customer: &Customer, identity: &AnonymousIdentity) -> Customer {
     let name = if customer.tax_id.is_some() {
@@ -71,7 +73,7 @@ pub fn anonymize_customer(customer: &Customer, identity: &AnonymousIdentity) -> 
     }
 }
 
-/// A member of such a customer.
+/// The member of an anonymized customer, without personal data.
 #[must_use]
 pub fn anonymize_member(member: &Member, identity: &AnonymousIdentity) -> Member {
     Member {
@@ -124,7 +126,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_of_the_person_is_left(name in "Secret [a-z]{1,12}", taxed: bool, seed: [u8; 32]) {
+        fn no_personal_data_is_left(name in "Secret [a-z]{1,12}", taxed: bool, seed: [u8; 32]) {
             let mut context = ExecutionContext::new(Timestamp::from_micros(1), seed);
             let (before, owner) = customer(&name, taxed, &mut context);
             let identity = AnonymousIdentity::generate(&mut context);

@@ -1,4 +1,4 @@
-//! The rules of customers, as pure functions of facts.
+//! The rules for creating and changing customers (docs/contracts/polar/customers.md).
 
 use super::{
     Customer, CustomerChange, CustomerError, CustomerKind, CustomerViolation, NewCustomer, NewOwner,
@@ -8,7 +8,7 @@ use crate::member::{self, Member};
 use crate::values::{Address, EmailAddress, TaxId};
 use crate::{Patch, Timestamp};
 
-/// What must be known to create a customer.
+/// The facts needed to create a customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CreateFacts {
     /// The organization.
@@ -19,8 +19,8 @@ pub struct CreateFacts {
     pub external_id_taken: bool,
 }
 
-/// A new customer and its owner. The owner is there from the first moment, also while the organization
-/// has members switched off: the invariant needs no repair when they are switched on.
+/// A new customer and its owner. The owner is created even while the organization has not enabled members, so that
+/// enabling them later needs no migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Created {
     /// The customer.
@@ -32,7 +32,8 @@ pub struct Created {
 /// Creates a customer together with its owner.
 ///
 /// # Errors
-/// When the address or external id is taken (both are reported), or the tax number does not fit.
+/// [`CustomerError::Invalid`] with every violation about address and external id, or with one about the tax id or
+/// the owner's address.
 pub fn create(
     facts: CreateFacts,
     new: NewCustomer,
@@ -47,7 +48,7 @@ pub fn create(
     if let Some(external_id) = new.external_id.as_ref().filter(|_| facts.external_id_taken) {
         violations.push(CustomerViolation::ExternalIdTaken(external_id.clone()));
     }
-    refuse(violations)?;
+    refuse_violations(violations)?;
     let tax_id = new.tax_id.map(|typed| tax_id(&typed, new.billing_address.as_ref())).transpose()?;
     let mut customer = Customer {
         id,
@@ -87,10 +88,10 @@ fn owner(customer: &Customer, named: Option<NewOwner>, id: MemberId) -> Result<M
     Ok(member::owner_of_new_customer(customer, id, email, name, external_id))
 }
 
-/// What must be known to change a customer.
+/// The facts needed to change a customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpdateFacts {
-    /// The customer as it is.
+    /// The customer before the change.
     pub customer: Customer,
     /// Whether another customer has the new address.
     pub email_taken: bool,
@@ -98,10 +99,10 @@ pub struct UpdateFacts {
     pub external_id_taken: bool,
 }
 
-/// Changes a customer. What comes back equals the customer before when nothing changed.
+/// Changes a customer. Without an effective change the result equals the customer before.
 ///
 /// # Errors
-/// All broken rules at once; those of the tax number come after the rest.
+/// [`CustomerError::Invalid`] with every violation. The tax id is checked only when there is no other violation.
 pub fn update(facts: UpdateFacts, change: CustomerChange, now: Timestamp) -> Result<Customer, CustomerError> {
     let UpdateFacts { customer: before, email_taken, external_id_taken } = facts;
     let CustomerChange {
@@ -122,7 +123,7 @@ pub fn update(facts: UpdateFacts, change: CustomerChange, now: Timestamp) -> Res
         change_external_id(&mut after, external_id, external_id_taken),
         change_kind(&mut after, kind),
     ];
-    refuse(violations.into_iter().filter_map(Result::err).collect())?;
+    refuse_violations(violations.into_iter().filter_map(Result::err).collect())?;
     name.apply(&mut after.name);
     locale.apply(&mut after.locale);
     billing_name.apply(&mut after.billing_name);
@@ -207,7 +208,7 @@ fn change_tax_id(before: &Customer, after: &mut Customer, typed: Patch<String>) 
             Some(tax_id(&typed, after.billing_address.as_ref())?)
         }
         Patch::Value(_) | Patch::Null => None,
-        // An address in another country makes the number that is there wrong, or right.
+        // The new address can be in another country, so the existing tax id is validated again.
         Patch::Absent if after.billing_address != before.billing_address => before
             .tax_id
             .as_ref()
@@ -225,17 +226,18 @@ fn tax_id(typed: &str, address: Option<&Address>) -> Result<TaxId, CustomerError
         .map_err(|_| CustomerError::Invalid(vec![CustomerViolation::TaxIdInvalid(typed.to_owned())]))
 }
 
-fn refuse(violations: Vec<CustomerViolation>) -> Result<(), CustomerError> {
+fn refuse_violations(violations: Vec<CustomerViolation>) -> Result<(), CustomerError> {
     if violations.is_empty() { Ok(()) } else { Err(CustomerError::Invalid(violations)) }
 }
 
-/// The customer with an address that was shown to be read by them.
+/// Sets an address that the customer has confirmed.
 #[must_use]
 pub fn confirm_email(before: &Customer, email: EmailAddress, now: Timestamp) -> Customer {
     Customer { email: Some(email), email_verified: true, modified_at: Some(now), ..before.clone() }
 }
 
-/// The owner of an individual customer with the customer's new address; nothing when it did not change.
+/// The owner of an individual customer with the customer's new address. None for a team and when the address did not
+/// change.
 #[must_use]
 pub fn owner_with_customer_email(before: &Customer, after: &Customer, owner: &Member) -> Option<Member> {
     let email = after.email.as_ref().filter(|email| before.email.as_ref() != Some(*email))?;

@@ -1,7 +1,11 @@
-//! A customer of an organization: one person (`individual`) or several (`team`).
+//! Customers of an organization: one person (`individual`) or several people (`team`). See
+//! docs/contracts/polar/customers.md.
 //!
-//! Invariants: an e-mail (by its key) and an external id occur once in an organization; an external id is
-//! written once; a team never turns back into an individual.
+//! Invariants:
+//! - Within an organization, the key of an e-mail address and an external id each occur once.
+//! - An external id, once set, never changes.
+//! - A team never becomes an individual again.
+//! - A tax id is valid in the country of the billing address.
 
 mod anonymize;
 mod decide;
@@ -17,11 +21,11 @@ use crate::ids::{CustomerId, OrganizationId};
 use crate::values::{Address, EmailAddress, ExternalId, Locale, Metadata, PersonName, TaxId};
 use crate::{Patch, Timestamp};
 
-/// Whether a customer is one person or several.
+/// The kind of a customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CustomerKind {
-    /// One person; the only member is the owner.
+    /// One person. The owner is the only member.
     Individual,
     /// Several people.
     Team,
@@ -44,53 +48,53 @@ impl CustomerKind {
     }
 }
 
-/// A customer.
+/// A customer (table `customers`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Customer {
     /// Id.
     pub id: CustomerId,
     /// The tenant.
     pub organization: OrganizationId,
-    /// When the customer was created.
+    /// Time of creation.
     pub created_at: Timestamp,
-    /// When the customer last changed.
+    /// Time of the last change; none when it never changed.
     pub modified_at: Option<Timestamp>,
-    /// When the customer was deleted; such a row is seen in audit entries and webhooks alone.
+    /// Time of deletion. A deleted customer is visible only in audit entries and webhooks.
     pub deleted_at: Option<Timestamp>,
     /// One person or several.
     pub kind: CustomerKind,
-    /// Address, unique within the organization by its key. A team may have none.
+    /// E-mail address. Its key is unique within the organization. A team need not have one.
     pub email: Option<EmailAddress>,
-    /// Whether the person has shown that they read mail at that address.
+    /// Whether the customer has confirmed the address.
     pub email_verified: bool,
     /// Display name.
     pub name: Option<PersonName>,
-    /// The customer's id in the organization's own system, unique within it, written once.
+    /// The customer's id in the organization's own system: unique within the organization, set once.
     pub external_id: Option<ExternalId>,
-    /// The organization's own notes.
+    /// Free data of the organization.
     pub metadata: Metadata,
-    /// Name on invoices, when it differs from the display name.
+    /// Name on invoices, if it differs from the display name.
     pub billing_name: Option<PersonName>,
     /// Address on invoices.
     pub billing_address: Option<Address>,
-    /// Tax number, valid for the country of the billing address.
+    /// Tax id, valid in the country of the billing address.
     pub tax_id: Option<TaxId>,
     /// Language for mail and pages.
     pub locale: Option<Locale>,
-    /// The owner's address, where the customer has none of its own.
+    /// The owner's address, for a customer without an address of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner_email: Option<EmailAddress>,
 }
 
 impl Customer {
-    /// The address that stands for the customer: its own, else its owner's.
+    /// The address at which the customer is contacted: its own, otherwise its owner's.
     #[must_use]
     pub fn contact(&self) -> Option<&EmailAddress> {
         self.email.as_ref().or(self.owner_email.as_ref())
     }
 }
 
-/// The person who will own a new customer; what is missing is taken from the customer.
+/// The owner of a new customer. An absent name or external id is taken from the customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewOwner {
     /// Address.
@@ -101,53 +105,53 @@ pub struct NewOwner {
     pub external_id: Option<ExternalId>,
 }
 
-/// What a new customer is made of.
+/// The fields of a new customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewCustomer {
     /// One person or several.
     pub kind: CustomerKind,
-    /// Address; needed unless a team names its owner.
+    /// E-mail address. Required unless a team names its owner.
     pub email: Option<EmailAddress>,
     /// Display name.
     pub name: Option<PersonName>,
     /// Id in the organization's own system.
     pub external_id: Option<ExternalId>,
-    /// Notes.
+    /// Free data of the organization.
     pub metadata: Metadata,
     /// Address on invoices.
     pub billing_address: Option<Address>,
-    /// Tax number as typed; checked against the country of the billing address.
+    /// Tax id as sent; validated for the country of the billing address.
     pub tax_id: Option<String>,
     /// Language.
     pub locale: Option<Locale>,
-    /// The owner, where it is not the customer itself.
+    /// The owner; none when the owner has the customer's own address and name.
     pub owner: Option<NewOwner>,
 }
 
 /// A partial update of a customer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CustomerChange {
-    /// New address; cannot be cleared.
+    /// New e-mail address; cannot be cleared.
     pub email: Patch<EmailAddress>,
     /// New display name.
     pub name: Patch<PersonName>,
-    /// New address on invoices; `null` leaves it as it is when none was ever set, else is refused.
+    /// New address on invoices. `null` is refused when the customer has an address, and otherwise changes nothing.
     pub billing_address: Patch<Address>,
-    /// New tax number as typed.
+    /// New tax id as sent.
     pub tax_id: Patch<String>,
     /// New language.
     pub locale: Patch<Locale>,
-    /// New notes, replacing all of the old.
+    /// New metadata; replaces the old as a whole.
     pub metadata: Option<Metadata>,
-    /// External id; can be set once.
+    /// External id; can be set only once.
     pub external_id: Patch<ExternalId>,
-    /// New kind; `individual` to `team` alone.
+    /// New kind. Only the change from `individual` to `team` is possible.
     pub kind: Patch<CustomerKind>,
     /// New name on invoices.
     pub billing_name: Patch<PersonName>,
 }
 
-/// One reason why a customer could not be created or changed.
+/// One reason for a refused creation or change of a customer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CustomerViolation {
     /// Another customer of the organization has the address.
@@ -159,30 +163,30 @@ pub enum CustomerViolation {
     /// A team without an address of its own must name its owner.
     #[error("the owner needs an e-mail address")]
     OwnerNeedsEmail,
-    /// The external id is written once.
+    /// The external id is already set and cannot change.
     #[error("the external id cannot change")]
     ExternalIdImmutable(Option<ExternalId>),
-    /// A team does not turn back into an individual.
-    #[error("a team stays a team")]
+    /// A team cannot become an individual.
+    #[error("a team cannot become an individual")]
     TeamCannotBecomeIndividual(Option<CustomerKind>),
     /// A billing address can be replaced, not removed.
     #[error("the billing address cannot be removed")]
     BillingAddressRequired,
-    /// A tax number needs a country to be checked against.
-    #[error("a tax number needs a billing address")]
+    /// A tax id needs a billing address, because its country determines the valid forms.
+    #[error("a tax id needs a billing address")]
     TaxIdNeedsCountry,
-    /// The tax number is not valid in the country.
-    #[error("the tax number is not valid")]
+    /// The tax id is not valid in the country of the billing address.
+    #[error("the tax id is not valid in the country of the billing address")]
     TaxIdInvalid(String),
 }
 
-/// Why a customer could not be created, changed or removed.
+/// A refused creation, change or removal of a customer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CustomerError {
-    /// No such customer in the caller's organizations.
+    /// The caller's organizations have no such customer.
     #[error("customer not found")]
     NotFound,
-    /// The request breaks these rules.
-    #[error("{} rules are broken", .0.len())]
+    /// The request violates these rules.
+    #[error("the request violates {} rules", .0.len())]
     Invalid(Vec<CustomerViolation>),
 }

@@ -1,4 +1,4 @@
-//! The rules of membership, as pure functions of facts.
+//! The rules for adding, changing and removing members.
 
 use super::{Member, MemberChange, MemberError, MemberRole, NewMember};
 use crate::Timestamp;
@@ -6,33 +6,34 @@ use crate::customer::{Customer, CustomerKind};
 use crate::ids::MemberId;
 use crate::values::{EmailAddress, ExternalId, PersonName};
 
-/// What must be known to add a member.
+/// The facts needed to add a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreateFacts {
-    /// The customer that the member is to belong to.
+    /// The customer that the member will belong to.
     pub customer: Customer,
-    /// Whether the organization has members at all.
+    /// Whether the organization has enabled members.
     pub members_enabled: bool,
-    /// The member of the customer that has the address already.
+    /// The member of the customer that already has the address, if any.
     pub same_email: Option<Member>,
-    /// Whether a member of the customer has the external id already.
+    /// Whether a member of the customer already has the external id.
     pub external_id_taken: bool,
 }
 
-/// How an addition ended.
+/// The result of adding a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Created {
-    /// The address was a member's already: nothing changed.
+    /// A member with the address exists. Nothing changes.
     Existing(Member),
-    /// A new member, to be stored.
+    /// The new member, to be saved.
     New(Member),
 }
 
-/// Adds a member; the same address again finds the member who has it.
+/// Adds a member. For an address that a member already has, returns that member unchanged.
 ///
 /// # Errors
-/// When members are off, the customer is an individual (its owner is all it has), or the external id is
-/// taken.
+/// - [`MemberError::Disabled`] when the organization has not enabled members.
+/// - [`MemberError::IndividualHasOneMember`] when the customer is an individual.
+/// - [`MemberError::ExternalIdTaken`] when another member has the external id.
 pub fn create(
     facts: CreateFacts,
     new: NewMember,
@@ -66,7 +67,7 @@ pub fn create(
     }))
 }
 
-/// The owner that a customer is born with, at the customer's own time of creation.
+/// The owner of a new customer. It has the customer's time of creation.
 #[must_use]
 pub fn owner_of_new_customer(
     customer: &Customer,
@@ -88,34 +89,38 @@ pub fn owner_of_new_customer(
     }
 }
 
-/// What must be known to change a member.
+/// The facts needed to change a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpdateFacts {
     /// The member.
     pub member: Member,
-    /// The kind of their customer.
+    /// The kind of the member's customer.
     pub customer_kind: CustomerKind,
-    /// The customer's owner; the member may be it.
+    /// The owner of the customer. It can be the member itself.
     pub owner: Option<Member>,
     /// Whether another member of the customer has the new address.
     pub email_taken: bool,
 }
 
-/// The rows that an update changes. Demotion is stored before promotion: there is never a second owner.
+/// The rows that an update changes. The demoted owner is saved before the new one, so that the database never holds
+/// two owners.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Updated {
-    /// The former owner, now a billing manager, after a transfer.
+    /// After a transfer, the former owner, now a billing manager.
     pub demoted: Option<Member>,
-    /// The member as it is now.
+    /// The member after the change.
     pub member: Member,
-    /// Whether the member differs from before; when not, nothing is stored.
+    /// Whether the member differs from before. If not, nothing is saved.
     pub changed: bool,
 }
 
-/// Changes a member's name, address or role. The role `owner` transfers ownership in one step.
+/// Changes a member's name, address or role. The role `owner` transfers ownership: the former owner becomes a billing
+/// manager in the same step.
 ///
 /// # Errors
-/// When the owner would be demoted, the address is taken, or it is an individual customer's.
+/// - [`MemberError::EmailFollowsCustomer`] for a new address of an individual customer's owner.
+/// - [`MemberError::EmailTaken`] when another member has the address.
+/// - [`MemberError::OwnerRequired`] when the owner would get another role.
 pub fn update(facts: UpdateFacts, change: MemberChange, now: Timestamp) -> Result<Updated, MemberError> {
     let UpdateFacts { member: before, customer_kind, owner, email_taken } = facts;
     let MemberChange { name, email, role } = change;
@@ -155,7 +160,7 @@ pub fn update(facts: UpdateFacts, change: MemberChange, now: Timestamp) -> Resul
     Ok(Updated { demoted, member, changed })
 }
 
-/// What must be known to remove a member.
+/// The facts needed to remove a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeleteFacts {
     /// The member's id.
@@ -164,10 +169,10 @@ pub struct DeleteFacts {
     pub role: MemberRole,
 }
 
-/// Whether a member may be removed.
+/// Checks that a member can be removed.
 ///
 /// # Errors
-/// When the member is the owner.
+/// [`MemberError::CannotRemoveOwner`] when the member is the owner.
 pub fn delete(facts: DeleteFacts) -> Result<(), MemberError> {
     match facts.role {
         MemberRole::Owner => Err(MemberError::CannotRemoveOwner(facts.id)),

@@ -1,7 +1,9 @@
-//! A member: a person inside a customer.
+//! Members: the people of a customer (docs/contracts/founding-operations.md, 1; docs/contracts/polar/customers.md, 6).
 //!
-//! Invariants: a customer has exactly one owner for as long as it exists; an individual customer has no
-//! other member; an e-mail (by its key) and an external id occur once in a customer.
+//! Invariants:
+//! - A customer has exactly one owner as long as it exists.
+//! - An individual customer has no member besides its owner.
+//! - Within a customer, the key of an e-mail address and an external id each occur once.
 
 mod decide;
 
@@ -15,15 +17,15 @@ use crate::Timestamp;
 use crate::ids::{CustomerId, MemberId, OrganizationId};
 use crate::values::{EmailAddress, ExternalId, PersonName};
 
-/// What a member may do within their customer.
+/// The role of a member within the customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MemberRole {
-    /// Holds the customer; there is exactly one.
+    /// Owns the customer. A customer has exactly one owner.
     Owner,
-    /// May act on the customer's billing.
+    /// Manages the customer's billing and members.
     BillingManager,
-    /// May use what the customer bought.
+    /// Uses the products of the customer.
     Member,
 }
 
@@ -48,7 +50,7 @@ impl MemberRole {
     }
 }
 
-/// A role that can be given at creation: ownership passes by transfer alone.
+/// A role that a new member can have. A member becomes the owner only by a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum InitialRole {
     /// [`MemberRole::Member`].
@@ -67,20 +69,20 @@ impl From<InitialRole> for MemberRole {
     }
 }
 
-/// A member of a customer.
+/// A member of a customer (table `members`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     /// Id.
     pub id: MemberId,
     /// The tenant.
     pub organization: OrganizationId,
-    /// When the member was added.
+    /// Time of creation.
     pub created_at: Timestamp,
-    /// When the member last changed.
+    /// Time of the last change; none when it never changed.
     pub modified_at: Option<Timestamp>,
     /// The customer the member belongs to.
     pub customer_id: CustomerId,
-    /// Address, unique within the customer by its key.
+    /// E-mail address. Its key is unique within the customer.
     pub email: EmailAddress,
     /// Display name.
     pub name: Option<PersonName>,
@@ -90,7 +92,7 @@ pub struct Member {
     pub role: MemberRole,
 }
 
-/// What a new member is made of.
+/// The fields of a new member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewMember {
     /// Address.
@@ -103,30 +105,30 @@ pub struct NewMember {
     pub role: InitialRole,
 }
 
-/// A partial update of a member. There is nothing here that `null` would clear: absent is unchanged.
+/// A partial update of a member. An absent field and `null` both keep the value.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MemberChange {
     /// New display name.
     pub name: Option<PersonName>,
     /// New address.
     pub email: Option<EmailAddress>,
-    /// New role; `owner` transfers ownership.
+    /// New role. The role `owner` transfers ownership to this member.
     pub role: Option<MemberRole>,
 }
 
-/// Why a member could not be created, changed or removed.
+/// A refused creation, change or removal of a member.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MemberError {
-    /// No such customer in the caller's organizations.
+    /// The caller's organizations have no such customer.
     #[error("customer not found")]
     CustomerNotFound,
-    /// No such member in the caller's organizations.
+    /// The caller's organizations have no such member.
     #[error("member not found")]
     NotFound,
-    /// The organization has not switched on members.
+    /// The organization has not enabled members.
     #[error("members are not enabled for this organization")]
     Disabled,
-    /// An individual customer has its owner and nobody else.
+    /// An individual customer cannot have a second member.
     #[error("an individual customer has no member besides its owner")]
     IndividualHasOneMember,
     /// Another member of the customer has the external id.
@@ -135,8 +137,8 @@ pub enum MemberError {
     /// Another member of the customer has the address.
     #[error("the e-mail address is taken within this customer")]
     EmailTaken(EmailAddress),
-    /// The address of an individual customer's owner is the customer's own.
-    #[error("the owner's address follows the individual customer's")]
+    /// The address of an individual customer's owner changes only together with the customer's.
+    #[error("the address of an individual customer's owner is the customer's own")]
     EmailFollowsCustomer(EmailAddress),
     /// The change would leave the customer without an owner.
     #[error("a customer has exactly one owner")]

@@ -1,4 +1,4 @@
-//! The rules of organizations, as pure functions of facts.
+//! The rules for creating and changing organizations (docs/contracts/polar/organizations.md, 2).
 
 use super::{
     AccountSettings, CustomerEmailSettings, CustomerPortalSettings, Details, FeatureSettings,
@@ -10,57 +10,57 @@ use crate::ids::{OrganizationId, UserId};
 use crate::values::{Country, Currency, EmailAddress, EmbedHost, HttpUrl, OrganizationName, Slug};
 use crate::{Patch, Timestamp};
 
-/// What a new organization is made of.
+/// The fields of a new organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewOrganization {
     /// Display name.
     pub name: OrganizationName,
     /// Name in URLs.
     pub slug: Slug,
-    /// The rest, as far as it was given: the same rules hold as for an update.
+    /// All other fields. The rules of an update apply to them.
     pub change: OrganizationChange,
 }
 
-/// One reason why an organization could not be created or changed.
+/// One reason for a refused creation or change of an organization.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OrganizationViolation {
-    /// Another organization has, or had, the slug.
+    /// Another organization has the slug, or had it before its deletion.
     #[error("the slug is taken")]
     SlugTaken(Slug),
-    /// Seats stay on once they are on.
+    /// Seat-based pricing cannot be disabled again.
     #[error("seat-based pricing cannot be switched off")]
     SeatsCannotBeDisabled,
-    /// Seats need members.
+    /// Seat-based pricing needs the member model.
     #[error("seat-based pricing needs the member model")]
     SeatsNeedMembers,
-    /// The behaviour `reset` needs its feature.
+    /// The proration behaviour `reset` needs its feature.
     #[error("the proration behaviour 'reset' is not enabled for this organization")]
     ResetNotEnabled,
-    /// A limit a person needs a limit in total.
+    /// A limit per user needs a total limit.
     #[error("a limit per user needs a limit in total")]
     LimitNeedsTotal,
-    /// A limit a person is at most the limit in total.
+    /// A limit per user cannot exceed the total limit.
     #[error("a limit per user is at most the limit in total")]
     LimitAboveTotal,
-    /// Accepting disputes unseen needs its features.
+    /// Automatic acceptance of disputes needs its two features.
     #[error("accepting disputes unseen is not enabled for this organization")]
     DisputeAutoAcceptNotEnabled,
-    /// Single sign-on cannot be enforced from this session.
+    /// Single sign-on can be enforced only from a session that was signed in through it.
     #[error("single sign-on can be enforced only by somebody who signed in through it")]
     SsoNotVerified,
 }
 
-/// Where a new organization comes from.
+/// The status and the features of a new organization. They depend on the creator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InitialState {
-    /// Its status.
+    /// Status of the review.
     pub status: OrganizationStatus,
-    /// The features that are on from the start.
+    /// Features that are enabled from the start.
     pub features: FeatureSettings,
 }
 
 impl InitialState {
-    /// A person creates it for themselves: members and seats are on, a review is to come.
+    /// For an organization that a user creates: members and seats are enabled, and the review is pending.
     #[must_use]
     pub fn for_person() -> Self {
         Self {
@@ -69,7 +69,7 @@ impl InitialState {
         }
     }
 
-    /// The operator creates it with these features.
+    /// For an organization that the operator creates with these features: it needs no review.
     #[must_use]
     pub const fn for_operator(features: FeatureSettings) -> Self {
         Self { status: OrganizationStatus::Active, features }
@@ -79,7 +79,7 @@ impl InitialState {
 /// Creates an organization.
 ///
 /// # Errors
-/// The rules that its settings break.
+/// Every rule that its settings violate.
 pub fn create(
     new: NewOrganization,
     initial: InitialState,
@@ -102,7 +102,7 @@ pub fn create(
         suspended: None,
         profile,
     };
-    // What is on from the start stays on, also when a client sends false.
+    // A feature that is enabled from the start stays enabled, even when the client sends `false`.
     let forced = FeatureSettingsChange {
         member_model_enabled: features.member_model_enabled.then_some(true),
         seat_based_pricing_enabled: features.seat_based_pricing_enabled.then_some(true),
@@ -113,55 +113,55 @@ pub fn create(
     if violations.is_empty() { Ok(organization) } else { Err(violations) }
 }
 
-/// A partial update of an organization: the fields of both dialects, each three-state.
+/// A partial update of an organization, with the fields of both dialects.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OrganizationChange {
-    /// Display name; stays when `null`.
+    /// Display name; `null` keeps it.
     pub name: Patch<OrganizationName>,
-    /// Picture; cleared by `null`.
+    /// URL of the picture; cleared by `null`.
     pub avatar_url: Patch<HttpUrl>,
-    /// Address for support; cleared by `null`.
+    /// E-mail address for support; cleared by `null`.
     pub email: Patch<EmailAddress>,
     /// Home page; cleared by `null`.
     pub website: Patch<HttpUrl>,
-    /// Profiles elsewhere; stay when `null`.
+    /// Profiles in social networks; `null` keeps them.
     pub socials: Patch<Vec<SocialLink>>,
-    /// What the business does; stays when `null`.
+    /// Description of the business; `null` keeps it.
     pub details: Patch<Details>,
-    /// Where the business is; cleared by `null`.
+    /// Country; cleared by `null`.
     pub country: Patch<Country>,
-    /// Who stands behind it before the law; told at creation alone.
+    /// Legal entity; set only at creation.
     pub legal_entity: Patch<LegalEntity>,
-    /// Features; merged, stay when `null`.
+    /// Features: merged with the current ones; `null` keeps them.
     pub feature_settings: Patch<FeatureSettingsChange>,
-    /// Subscriptions; replaced, stay when `null`.
+    /// Settings of subscriptions: replaced as a whole; `null` keeps them.
     pub subscription_settings: Patch<SubscriptionSettingsChange>,
-    /// Mails; replaced, stay when `null`.
+    /// Mails to customers: replaced as a whole; `null` keeps them.
     pub customer_email_settings: Patch<CustomerEmailSettings>,
-    /// Portal; replaced, stays when `null`.
+    /// Settings of the portal: replaced as a whole; `null` keeps them.
     pub customer_portal_settings: Patch<CustomerPortalSettings>,
-    /// Disputes accepted unseen; `Null` inside clears the amount.
+    /// Amount in US cents below which disputes are accepted automatically; cleared by `null`.
     pub dispute_auto_accept_below: Patch<i64>,
-    /// Embedding hosts; replaced, stay when `null`.
+    /// Hosts that may embed a checkout: replaced as a whole; `null` keeps them.
     pub embed_hosts: Patch<Vec<EmbedHost>>,
-    /// Currency; stays when `null`.
+    /// Currency of prices; `null` keeps it.
     pub default_presentment_currency: Patch<Currency>,
-    /// Tax; stays when `null`.
+    /// Whether prices include tax; `null` keeps it.
     pub default_tax_behavior: Patch<TaxBehavior>,
-    /// Single sign-on; stays when `null`.
+    /// Whether single sign-on is enforced; `null` keeps it.
     pub sso_enforced: Patch<bool>,
-    /// Fields of the 2024 and 2025 documents.
+    /// Deprecated fields of the OpenAPI documents of 2024 and 2025.
     pub legacy: LegacyChange,
-    /// Fields of the AhaSend dialect.
+    /// Fields that only the AhaSend dialect shows.
     pub account: AccountChange,
 }
 
 /// A partial update of the deprecated fields.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LegacyChange {
-    /// US cents; stays when `null`.
+    /// US cents; `null` keeps it.
     pub pledge_minimum_amount: Patch<i64>,
-    /// Stays when `null`.
+    /// `null` keeps it.
     pub pledge_badge_show_amount: Patch<bool>,
     /// Per cent; cleared by `null`.
     pub default_upfront_split_to_contributors: Patch<i64>,
@@ -173,11 +173,11 @@ pub struct LegacyChange {
     pub total_monthly_spending_limit: Patch<i64>,
     /// US cents; cleared by `null`.
     pub per_user_monthly_spending_limit: Patch<i64>,
-    /// Merged; cleared by `null`.
+    /// Merged with the current ones; cleared by `null`.
     pub profile_settings: Patch<ProfileSettingsChange>,
 }
 
-/// A partial update of AhaSend's fields; what is absent stays.
+/// A partial update of AhaSend's fields. An absent field keeps its value.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AccountChange {
     /// Free text.
@@ -262,7 +262,7 @@ fn apply(
     default_presentment_currency.apply_required(&mut profile.default_presentment_currency);
     default_tax_behavior.apply_required(&mut profile.default_tax_behavior);
     apply_account(&mut profile.account, account);
-    // Later rules look at what earlier fields became: features first.
+    // Features come first, because later rules depend on them.
     [
         apply_features(&mut profile.feature_settings, feature_settings),
         apply_subscriptions(profile, subscription_settings),
@@ -341,7 +341,7 @@ fn apply_disputes(profile: &mut Profile, amount: Patch<i64>) -> Result<(), Organ
 
 fn apply_sso(profile: &mut Profile, enforced: &Patch<bool>) -> Result<(), OrganizationViolation> {
     match enforced {
-        // No session is signed in through an identity provider yet, so nobody can prove that it works.
+        // No session is signed in through an identity provider yet, so no caller can enforce single sign-on.
         Patch::Value(true) if !profile.sso_enforced => Err(OrganizationViolation::SsoNotVerified),
         Patch::Value(value) => {
             profile.sso_enforced = *value;

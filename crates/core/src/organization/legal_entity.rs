@@ -1,8 +1,8 @@
-//! Who stands behind an organization before the law. Kept, shown by no operation.
+//! The legal entity of an organization. It is stored, but no operation shows it.
 
 use serde::{Deserialize, Serialize};
 
-/// Who stands behind an organization before the law.
+/// The legal entity behind an organization.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum LegalEntity {
@@ -10,7 +10,7 @@ pub enum LegalEntity {
     Individual,
     /// A company.
     Company {
-        /// The name it is registered under.
+        /// Name in the register of companies.
         registered_name: String,
     },
 }

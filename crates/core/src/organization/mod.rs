@@ -1,7 +1,11 @@
-//! An organization: the tenant. AhaSend calls it an account; both dialects read and write this one row.
+//! Organizations: the tenants. AhaSend calls an organization an account. Both dialects read and write the same row
+//! (docs/contracts/polar/organizations.md; docs/contracts/ahasend.md, 1.4).
 //!
-//! Invariants: the slug is unique for good and never changes; an organization has exactly one owner;
-//! settings that cannot be cleared keep their value when `null` is sent; who has a parent has no children.
+//! Invariants:
+//! - A slug never changes, and no other organization ever gets it, even after a deletion.
+//! - An organization has exactly one owner.
+//! - `null` keeps the value of a setting that cannot be cleared.
+//! - A sub-account (an organization with a parent) has no sub-accounts.
 
 mod decide;
 mod legal_entity;
@@ -35,15 +39,15 @@ use crate::values::{
     Country, Currency, EmailAddress, EmbedHost, HttpUrl, OrganizationName, Slug, SocialPlatform,
 };
 
-/// How far an organization has come, and what it may do.
+/// The status of an organization's review.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrganizationStatus {
-    /// Created by a person and not reviewed: has its API, and no payments.
+    /// Created by a user and not reviewed yet: the API works, payments do not.
     Created,
-    /// May do everything.
+    /// Reviewed: everything works.
     Active,
-    /// Shut out: its tokens are dead.
+    /// Blocked: its tokens, users and sessions are refused.
     Blocked,
 }
 
@@ -65,97 +69,97 @@ impl OrganizationStatus {
     }
 }
 
-/// A link to a profile elsewhere; the platform follows from the URL.
+/// A link to a profile in a social network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SocialLink {
-    /// The platform, told by the URL's host.
+    /// The platform, determined from the host of the URL.
     pub platform: SocialPlatform,
-    /// The profile.
+    /// The URL of the profile.
     pub url: HttpUrl,
 }
 
-/// Everything of an organization that nothing is looked up by. Stored as one JSON object: a field that
-/// a stored object lacks has its default.
+/// The fields of an organization that no query searches. They are stored as one JSON object. A field that is missing in
+/// a stored object gets its default.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Profile {
-    /// Picture.
+    /// URL of the picture.
     pub avatar_url: Option<HttpUrl>,
-    /// Address for support.
+    /// E-mail address for support.
     pub email: Option<EmailAddress>,
-    /// Home page.
+    /// Website.
     pub website: Option<HttpUrl>,
-    /// Profiles elsewhere.
+    /// Profiles in social networks.
     pub socials: Vec<SocialLink>,
-    /// What the business does.
+    /// Description of the business.
     pub details: Details,
-    /// When `details` were first given.
+    /// Time at which `details` were first set.
     pub details_submitted_at: Option<Timestamp>,
-    /// When a client first changed the organization.
+    /// Time of the first change by a client.
     pub onboarded_at: Option<Timestamp>,
-    /// Where the business is.
+    /// Country of the business.
     pub country: Option<Country>,
-    /// Who stands behind it before the law; told at creation, shown by no operation.
+    /// Legal entity. Set at creation, shown by no operation.
     pub legal_entity: Option<LegalEntity>,
-    /// What is switched on.
+    /// Enabled features.
     pub feature_settings: FeatureSettings,
-    /// How subscriptions behave.
+    /// Settings of subscriptions.
     pub subscription_settings: SubscriptionSettings,
-    /// Which mails customers get.
+    /// Mails that customers receive.
     pub customer_email_settings: CustomerEmailSettings,
-    /// What customers may do for themselves.
+    /// Operations that customers can do themselves.
     pub customer_portal_settings: CustomerPortalSettings,
-    /// How disputes are met.
+    /// Handling of disputes.
     pub dispute_settings: DisputeSettings,
-    /// Where checkouts may be embedded.
+    /// Hosts that may embed a checkout.
     pub embed_hosts: Vec<EmbedHost>,
-    /// Currency that prices are shown in.
+    /// Currency in which prices are shown.
     pub default_presentment_currency: Currency,
     /// Whether prices include tax.
     pub default_tax_behavior: TaxBehavior,
-    /// Whether people must sign in through the organization's own identity provider.
+    /// Whether users must sign in through the organization's own identity provider.
     pub sso_enforced: bool,
-    /// Fields of the 2024 and 2025 documents, deprecated but kept.
+    /// Deprecated fields of the OpenAPI documents of 2024 and 2025.
     pub legacy: LegacySettings,
-    /// Fields of the AhaSend dialect.
+    /// Fields that only the AhaSend dialect shows.
     pub account: AccountSettings,
 }
 
-/// An organization.
+/// An organization (table `organizations`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Organization {
     /// Id; also AhaSend's account id.
     pub id: OrganizationId,
-    /// The parent, for a sub-account.
+    /// The parent of a sub-account.
     pub parent: Option<OrganizationId>,
-    /// When the organization was created.
+    /// Time of creation.
     pub created_at: Timestamp,
-    /// When it last changed.
+    /// Time of the last change; none when it never changed.
     pub modified_at: Option<Timestamp>,
     /// Display name.
     pub name: OrganizationName,
     /// Name in URLs.
     pub slug: Slug,
-    /// Status.
+    /// Status of the review.
     pub status: OrganizationStatus,
-    /// The person who holds it.
+    /// The user who owns it.
     pub owner: UserId,
-    /// Since when it is suspended, and why.
+    /// The suspension, while it is suspended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspended: Option<Suspension>,
-    /// The rest.
+    /// All other fields.
     pub profile: Profile,
 }
 
 impl Organization {
-    /// Whether its tokens and people are let in, as far as it depends on itself alone; a child also depends
-    /// on its parent.
+    /// Whether the organization itself admits its tokens, users and sessions: it is neither suspended nor blocked. A
+    /// sub-account is also refused while its parent is not open.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.suspended.is_none() && self.status != OrganizationStatus::Blocked
     }
 
-    /// Whether members can be added to customers.
+    /// Whether customers can have members besides their owner.
     #[must_use]
     pub const fn members_enabled(&self) -> bool {
         let features = &self.profile.feature_settings;

@@ -1,11 +1,12 @@
-//! The settings of an organization, each with its defaults (docs/contracts/polar/organizations.md, 2.2 and 12, and
-//! docs/contracts/ahasend.md, 1.4). Their keys serialise in the published order.
+//! The settings of an organization with their defaults (docs/contracts/polar/organizations.md, 2.2 and 12;
+//! docs/contracts/ahasend.md, 1.4). Keys are serialized in the order of the published documents.
 
 use serde::{Deserialize, Serialize};
 
 use crate::Patch;
 use crate::values::HttpUrl;
 
+/// Defines an enum whose values have names on the wire and in storage.
 macro_rules! named {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
         $(#[$doc])*
@@ -30,16 +31,16 @@ macro_rules! named {
 }
 
 named! {
-    /// What happens to the amount due when a subscription changes.
+    /// Treatment of the amount due when a subscription changes.
     ProrationBehavior {
-        /// Invoice at once.
+        /// Invoice immediately.
         Invoice = "invoice",
-        /// Share out on the next invoice.
+        /// Add the prorated amount to the next invoice.
         #[default]
         Prorate = "prorate",
-        /// Change with the next period.
+        /// Apply the change in the next period.
         NextPeriod = "next_period",
-        /// Start the period anew.
+        /// Start a new period.
         Reset = "reset",
     }
 }
@@ -47,18 +48,18 @@ named! {
 named! {
     /// Whether prices include tax.
     TaxBehavior {
-        /// As is usual where the buyer is.
+        /// By the custom of the buyer's country.
         #[default]
         Location = "location",
         /// Included.
         Inclusive = "inclusive",
-        /// On top.
+        /// Not included.
         Exclusive = "exclusive",
     }
 }
 
 named! {
-    /// The product that a business comes from.
+    /// The product that a business used before.
     SwitchingFrom {
         /// Paddle.
         Paddle = "paddle",
@@ -68,12 +69,13 @@ named! {
         Gumroad = "gumroad",
         /// Stripe.
         Stripe = "stripe",
-        /// Another one.
+        /// Another product.
         #[default]
         Other = "other",
     }
 }
 
+/// Defines a group of settings: every field has a default, which also applies to a field that a stored object lacks.
 macro_rules! settings {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty = $default:expr),+ $(,)? }) => {
         $(#[$doc])*
@@ -90,13 +92,13 @@ macro_rules! settings {
 }
 
 settings! {
-    /// What is switched on.
+    /// Enabled features.
     FeatureSettings {
-        /// Funding of issues, of the 2024 document.
+        /// Funding of issues, from the document of 2024.
         issue_funding_enabled: bool = false,
-        /// Seats; once on, never off.
+        /// Seat-based pricing. It cannot be disabled again.
         seat_based_pricing_enabled: bool = false,
-        /// Units.
+        /// Unit-based pricing.
         unit_based_pricing_enabled: bool = false,
         /// Wallets.
         wallets_enabled: bool = false,
@@ -104,88 +106,88 @@ settings! {
         member_model_enabled: bool = false,
         /// Checkout in the buyer's language.
         checkout_localization_enabled: bool = false,
-        /// Figures on the overview page, in order.
+        /// Metrics on the overview page, in order.
         overview_metrics: Option<Vec<String>> = None,
         /// Allows [`ProrationBehavior::Reset`].
         reset_proration_behavior_enabled: bool = false,
-        /// Charges without the buyer present.
+        /// Charges without the buyer being present.
         off_session_charges_enabled: bool = false,
-        /// Cycling of meters.
+        /// Reset of meters in each period.
         meter_cycling_enabled: bool = false,
-        /// Slack as a benefit.
+        /// Access to a Slack channel as a benefit.
         slack_benefit_enabled: bool = false,
-        /// Previews.
+        /// Access to previews.
         preview_access_enabled: bool = false,
         /// Disputes.
         disputes_enabled: bool = false,
         /// Single sign-on.
         sso_enabled: bool = false,
-        /// Accepting disputes unseen.
+        /// Automatic acceptance of disputes.
         dispute_auto_accept_enabled: bool = false,
         /// Compass.
         compass_enabled: bool = false,
-        /// Migration from elsewhere.
+        /// Migration from another product.
         merchant_migration_enabled: bool = false,
     }
 }
 
 impl FeatureSettings {
-    /// What a new organization usually has on: members and seats.
+    /// The features that are enabled in a new organization by default: members and seats.
     #[must_use]
     pub fn for_new_organization() -> Self {
         Self { member_model_enabled: true, seat_based_pricing_enabled: true, ..Self::default() }
     }
 }
 
-/// The features that an organization may switch itself; what is absent stays.
+/// The features that an organization can change itself. An absent feature keeps its value.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FeatureSettingsChange {
     /// Funding of issues.
     pub issue_funding_enabled: Option<bool>,
-    /// Seats.
+    /// Seat-based pricing.
     pub seat_based_pricing_enabled: Option<bool>,
     /// Members of customers.
     pub member_model_enabled: Option<bool>,
     /// Checkout in the buyer's language.
     pub checkout_localization_enabled: Option<bool>,
-    /// Figures on the overview page.
+    /// Metrics on the overview page.
     pub overview_metrics: Option<Vec<String>>,
 }
 
 settings! {
-    /// How subscriptions behave.
+    /// Settings of subscriptions.
     SubscriptionSettings {
         /// Whether a customer may hold several.
         allow_multiple_subscriptions: bool = false,
-        /// What a change does to the amount due.
+        /// Treatment of the amount due when a subscription changes.
         proration_behavior: ProrationBehavior = ProrationBehavior::Prorate,
-        /// Days until a benefit is taken away after the last payment.
+        /// Days from the last payment until a benefit is revoked.
         benefit_revocation_grace_period: i64 = 0,
         /// Whether a second trial is refused.
         prevent_trial_abuse: bool = false,
-        /// Whether customers may change their subscription; deprecated.
+        /// Whether customers can change their subscription; deprecated.
         allow_customer_updates: bool = true,
     }
 }
 
-/// A replacement of the settings of subscriptions. The 2025 documents have no word for two of them: what
-/// such a client does not send stays.
+/// A replacement of the settings of subscriptions. The documents of 2025 lack two of the fields: an absent one keeps its
+/// value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubscriptionSettingsChange {
     /// Whether a customer may hold several.
     pub allow_multiple_subscriptions: bool,
-    /// What a change does to the amount due.
+    /// Treatment of the amount due when a subscription changes.
     pub proration_behavior: ProrationBehavior,
-    /// Days until a benefit is taken away after the last payment.
+    /// Days from the last payment until a benefit is revoked.
     pub benefit_revocation_grace_period: Option<i64>,
     /// Whether a second trial is refused.
     pub prevent_trial_abuse: Option<bool>,
-    /// Whether customers may change their subscription.
+    /// Whether customers can change their subscription.
     pub allow_customer_updates: bool,
 }
 
 settings! {
-    /// Which mails customers get.
+    /// The mails that customers receive.
     CustomerEmailSettings {
         /// After an order.
         order_confirmation: bool = true,
@@ -218,14 +220,14 @@ settings! {
     }
 }
 
-/// What customers may do for themselves.
+/// The operations that customers can do themselves in the portal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CustomerPortalSettings {
-    /// What they see of their usage.
+    /// Display of usage.
     pub usage: PortalUsage,
-    /// What they may change of their subscription.
+    /// Changes of subscriptions.
     pub subscription: PortalSubscription,
-    /// What they may change of themselves.
+    /// Changes of their own data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer: Option<PortalCustomer>,
 }
@@ -240,69 +242,70 @@ impl Default for CustomerPortalSettings {
     }
 }
 
-/// What customers see of their usage.
+/// Display of usage in the portal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortalUsage {
-    /// Whether it is shown.
+    /// Whether usage is shown.
     pub show: bool,
 }
 
-/// What customers may change of their subscription.
+/// Changes of a subscription that customers can make.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortalSubscription {
-    /// The number of seats.
+    /// Whether they can change the number of seats.
     pub update_seats: bool,
-    /// The plan.
+    /// Whether they can change the plan.
     pub update_plan: bool,
-    /// Whether they may pause it; absent means no.
+    /// Whether they can pause it; absent means no.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause: Option<bool>,
 }
 
-/// What customers may change of themselves.
+/// Changes of their own data that customers can make.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortalCustomer {
-    /// Their address; absent means no.
+    /// Whether they can change their e-mail address; absent means no.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_email_change: Option<bool>,
 }
 
 settings! {
-    /// How disputes are met.
+    /// Handling of disputes.
     DisputeSettings {
-        /// Disputes below this many US cents are accepted unseen.
+        /// Disputes below this amount in US cents are accepted automatically.
         auto_accept_below_amount: Option<i64> = None,
     }
 }
 
 settings! {
-    /// What a business does. Kept, and shown by no public operation.
+    /// Description of the business. It is stored, but no public operation shows it.
     Details {
         /// About the business; deprecated.
         about: Option<String> = None,
         /// About the product.
         product_description: Option<String> = None,
-        /// What is sold.
+        /// Categories of the products.
         selling_categories: Vec<String> = Vec::new(),
-        /// How it is priced.
+        /// Pricing models.
         pricing_models: Vec<String> = Vec::new(),
-        /// What it is for; deprecated.
+        /// Intended use of the account; deprecated.
         intended_use: Option<String> = None,
-        /// Where customers come from; deprecated.
+        /// Channels of customer acquisition; deprecated.
         customer_acquisition: Vec<String> = Vec::new(),
-        /// Revenue expected in a year; deprecated.
+        /// Expected annual revenue; deprecated.
         future_annual_revenue: Option<i64> = None,
-        /// Whether the business comes from another product.
+        /// Whether the business moves from another product.
         switching: bool = false,
-        /// Which one.
+        /// The other product.
         switching_from: Option<SwitchingFrom> = None,
-        /// Revenue in the last year; deprecated.
+        /// Revenue of the previous year; deprecated.
         previous_annual_revenue: Option<i64> = None,
     }
 }
 
 settings! {
-    /// Fields of the 2024 and 2025 documents (docs/contracts/founding-operations.md, 3): deprecated, kept and shown.
+    /// Deprecated fields of the documents of 2024 and 2025, still stored and shown
+    /// (docs/contracts/founding-operations.md, 3).
     LegacySettings {
         /// Free text.
         bio: Option<String> = None,
@@ -314,19 +317,19 @@ settings! {
         location: Option<String> = None,
         /// Free text.
         twitter_username: Option<String> = None,
-        /// Least pledge in US cents.
+        /// Minimum pledge in US cents.
         pledge_minimum_amount: i64 = 2000,
         /// Whether the badge shows the sum pledged.
         pledge_badge_show_amount: bool = false,
-        /// Contributors' share, per cent.
+        /// Share of the contributors in per cent.
         default_upfront_split_to_contributors: Option<i64> = None,
-        /// Address for bills, not checked.
+        /// E-mail address for invoices, not validated.
         billing_email: Option<String> = None,
         /// Text of the badge.
         default_badge_custom_content: Option<String> = None,
         /// US cents a month.
         total_monthly_spending_limit: Option<i64> = None,
-        /// US cents a month and person.
+        /// US cents a month for each user.
         per_user_monthly_spending_limit: Option<i64> = None,
         /// The public profile page.
         profile_settings: Option<ProfileSettings> = None,
@@ -337,63 +340,63 @@ settings! {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ProfileSettings {
-    /// Whether there is one.
+    /// Whether the page is public.
     pub enabled: Option<bool>,
     /// Text, at most 160 characters.
     pub description: Option<String>,
-    /// Ids of projects shown.
+    /// Ids of the projects on the page.
     pub featured_projects: Option<Vec<uuid::Uuid>>,
-    /// Ids of organizations shown.
+    /// Ids of the organizations on the page.
     pub featured_organizations: Option<Vec<uuid::Uuid>>,
-    /// Links shown.
+    /// Links on the page.
     pub links: Option<Vec<HttpUrl>>,
-    /// The box for subscribing.
+    /// The subscription box.
     pub subscribe: ProfileSubscribe,
-    /// Colour.
+    /// Accent colour.
     pub accent_color: Option<String>,
 }
 
 settings! {
-    /// The box for subscribing on a profile page.
+    /// The subscription box of a profile page.
     ProfileSubscribe {
-        /// Whether it is promoted.
+        /// Whether the box is promoted.
         promote: bool = true,
         /// Whether the number of subscribers is shown.
         show_count: bool = true,
-        /// Whether those who do not pay count.
+        /// Whether subscribers who do not pay are counted.
         count_free: bool = true,
     }
 }
 
-/// A change of the profile page, merged key by key.
+/// A change of the profile page. It is merged with the current values field by field.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ProfileSettingsChange {
-    /// Whether there is one.
+    /// Whether the page is public.
     pub enabled: Patch<bool>,
     /// Text.
     pub description: Patch<String>,
-    /// Ids of projects shown.
+    /// Ids of the projects on the page.
     pub featured_projects: Patch<Vec<uuid::Uuid>>,
-    /// Ids of organizations shown.
+    /// Ids of the organizations on the page.
     pub featured_organizations: Patch<Vec<uuid::Uuid>>,
-    /// Links shown.
+    /// Links on the page.
     pub links: Patch<Vec<HttpUrl>>,
-    /// The box for subscribing.
+    /// The subscription box.
     pub subscribe: Patch<ProfileSubscribe>,
-    /// Colour.
+    /// Accent colour.
     pub accent_color: Patch<String>,
 }
 
 settings! {
-    /// Fields of the AhaSend dialect (docs/contracts/ahasend.md, 1.4).
+    /// Fields that only the AhaSend dialect shows (docs/contracts/ahasend.md, 1.4).
     AccountSettings {
         /// Free text.
         about: String = String::new(),
-        /// Whether opens are tracked unless a message says otherwise.
+        /// Whether opens are tracked by default.
         track_opens: bool = true,
-        /// Whether clicks are tracked unless a message says otherwise.
+        /// Whether clicks are tracked by default.
         track_clicks: bool = true,
-        /// Whether known bad addresses are refused.
+        /// Whether addresses that are known to be undeliverable are refused.
         reject_bad_recipients: bool = true,
         /// Whether mistyped domains are refused.
         reject_mistyped_recipients: bool = true,
@@ -401,9 +404,9 @@ settings! {
         message_metadata_retention: i64 = 30,
         /// Days that a message is kept, 0 to 30.
         message_data_retention: i64 = 7,
-        /// Cap a month, 0 to 1,000,000,000; 0 for none. Set by the parent of a sub-account.
+        /// Limit of messages a month, 0 to 1,000,000,000; 0 means no limit. Set by the parent of a sub-account.
         monthly_credit: i64 = 0,
-        /// How the parent of a sub-account wrote its website. It counts as long as it means the website.
+        /// The website as the client wrote it. It is shown only while it means the same URL as the website.
         website_as_sent: Option<String> = None,
     }
 }

@@ -1,7 +1,9 @@
-//! The rules of sub-accounts, as pure functions of facts (docs/contracts/ahasend.md, 1.7). A sub-account
-//! is an organization like any other; its parent makes, changes, suspends and deletes it.
+//! The rules of sub-accounts (docs/contracts/ahasend.md, 1.7). A sub-account is an organization that its parent creates,
+//! changes, suspends and deletes.
 //!
-//! Invariants: there is one level; whether a child stands under a suspended parent is derived, never stored.
+//! Invariants:
+//! - A sub-account has no sub-accounts.
+//! - The effect of a suspended parent on a sub-account is computed, never stored.
 
 use super::{AccountSettings, FeatureSettings, Organization, Profile};
 use crate::Timestamp;
@@ -11,64 +13,64 @@ use crate::values::{HttpUrl, OrganizationName, Slug, Website};
 /// Characters of a website as it is shown.
 const WEBSITE_MAX: usize = 255;
 
-/// What a new sub-account is made of.
+/// The fields of a new sub-account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewSubAccount {
     /// Display name.
     pub name: OrganizationName,
     /// Home page.
     pub website: Website,
-    /// Cap a month; 0 for none.
+    /// Limit of messages a month; 0 means no limit.
     pub monthly_credit: i64,
 }
 
-/// A partial update of a sub-account; what is absent stays.
+/// A partial update of a sub-account. An absent field keeps its value.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SubAccountChange {
     /// Display name.
     pub name: Option<OrganizationName>,
     /// Home page.
     pub website: Option<Website>,
-    /// Cap a month.
+    /// Limit of messages a month.
     pub monthly_credit: Option<i64>,
 }
 
-/// What must be known to make a sub-account.
+/// The facts needed to create a sub-account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubAccountFacts {
     /// The parent.
     pub parent: Organization,
-    /// Its live sub-accounts.
+    /// Number of its sub-accounts that are not deleted.
     pub count: i64,
-    /// How many it may have.
+    /// Maximum number of sub-accounts.
     pub limit: i64,
 }
 
-/// Why nothing was done about a sub-account.
+/// A refused creation or change of a sub-account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SubAccountError {
-    /// A sub-account has none of its own.
+    /// A sub-account cannot have sub-accounts.
     #[error("a sub account cannot have sub accounts")]
     Nested,
-    /// The parent has as many as it may have.
+    /// The parent has the maximum number of sub-accounts.
     #[error("an account can have at most {0} sub accounts")]
     LimitReached(i64),
-    /// An update says nothing.
+    /// The update has no field.
     #[error("at least one of name, website and monthly_credit is needed")]
     NoFieldGiven,
-    /// An update says what is so already.
+    /// The update equals the current values.
     #[error("at least one value must differ from the current one")]
     NoChange,
 }
 
-/// How a sub-account stands.
+/// The status of a sub-account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SubAccountStatus {
-    /// It is let in.
+    /// It is admitted.
     Active,
-    /// It is shut out itself.
+    /// It is suspended or blocked itself.
     Suspended,
-    /// It is shut out because its parent is.
+    /// It is refused because its parent is suspended or blocked.
     ParentSuspended,
 }
 
@@ -84,7 +86,7 @@ impl SubAccountStatus {
     }
 }
 
-/// How a sub-account of this parent stands.
+/// The status of a sub-account of this parent. Its own suspension takes precedence over its parent's.
 #[must_use]
 pub fn sub_account_status(child: &Organization, parent: &Organization) -> SubAccountStatus {
     match (child.is_open(), parent.is_open()) {
@@ -94,18 +96,19 @@ pub fn sub_account_status(child: &Organization, parent: &Organization) -> SubAcc
     }
 }
 
-/// Whether an organization may have sub-accounts at all.
+/// Checks that an organization can have sub-accounts.
 ///
 /// # Errors
-/// [`SubAccountError::Nested`].
+/// [`SubAccountError::Nested`] when it is a sub-account itself.
 pub const fn check_parent(parent: &Organization) -> Result<(), SubAccountError> {
     if parent.parent.is_some() { Err(SubAccountError::Nested) } else { Ok(()) }
 }
 
-/// Makes a sub-account. Its owner is the parent's, and it has come as far as the parent.
+/// Creates a sub-account with the owner and the review status of its parent.
 ///
 /// # Errors
-/// When the parent is a sub-account itself, or has as many as it may have.
+/// - [`SubAccountError::Nested`] when the parent is a sub-account itself.
+/// - [`SubAccountError::LimitReached`] when the parent has the maximum number of sub-accounts.
 pub fn create_sub_account(
     facts: SubAccountFacts,
     new: NewSubAccount,
@@ -140,7 +143,8 @@ pub fn create_sub_account(
 /// Changes a sub-account.
 ///
 /// # Errors
-/// When nothing is given, or nothing would be different.
+/// - [`SubAccountError::NoFieldGiven`] when the update has no field.
+/// - [`SubAccountError::NoChange`] when every value equals the current one.
 pub fn update_sub_account(
     before: &Organization,
     change: SubAccountChange,

@@ -1,4 +1,7 @@
-//! Suspension: who is suspended keeps everything and is let in nowhere but to its sub-accounts, until it ends.
+//! Suspension of an organization (docs/contracts/ahasend.md, 1.7).
+//!
+//! A suspended organization keeps its data. Its tokens, users and sessions are refused until the suspension ends, except
+//! that a suspended parent can still administer its sub-accounts.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,16 +9,16 @@ use super::Organization;
 use crate::Timestamp;
 use crate::values::SuspensionReason;
 
-/// That an organization is suspended.
+/// The suspension of an organization.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Suspension {
-    /// Since when.
+    /// Time at which it began.
     pub at: Timestamp,
-    /// Why.
+    /// Reason.
     pub reason: SuspensionReason,
 }
 
-/// Suspends an organization. One that is suspended stays so, with its first reason.
+/// Suspends an organization. One that is already suspended keeps its first time and reason.
 #[must_use]
 pub fn suspend(before: &Organization, reason: SuspensionReason, now: Timestamp) -> Organization {
     if before.suspended.is_some() {
@@ -24,7 +27,7 @@ pub fn suspend(before: &Organization, reason: SuspensionReason, now: Timestamp) 
     Organization { suspended: Some(Suspension { at: now, reason }), modified_at: Some(now), ..before.clone() }
 }
 
-/// Ends an organization's suspension. What is not suspended stays as it is.
+/// Ends the suspension of an organization. One that is not suspended stays unchanged.
 #[must_use]
 pub fn unsuspend(before: &Organization, now: Timestamp) -> Organization {
     if before.suspended.is_none() {

@@ -1,4 +1,4 @@
-//! The rules of the portal, as pure functions of facts.
+//! The rules of the customer portal (docs/contracts/polar/portal.md).
 
 use super::{CustomerSession, PortalError, SESSION_DURATION_S};
 use crate::Timestamp;
@@ -8,7 +8,7 @@ use crate::member::{Member, MemberRole};
 use crate::organization::Organization;
 use crate::values::{EmailAddress, HttpUrl};
 
-/// How a request for a session names a member.
+/// The way in which a request names a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MemberSelector {
     /// By id.
@@ -17,34 +17,37 @@ pub enum MemberSelector {
     External(String),
 }
 
-/// What must be known to begin a session.
+/// The facts needed to start a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionFacts {
     /// The customer.
     pub customer: Customer,
     /// Whether the organization has the member model.
     pub member_model: bool,
-    /// How a member was named, if one was.
+    /// The member as named in the request, if one was named.
     pub named: Option<MemberSelector>,
-    /// The member of the customer who is so named.
+    /// The member that was found by that name.
     pub member: Option<Member>,
     /// The customer's owner.
     pub owner: Option<Member>,
 }
 
-/// A session that begins, and the address of whom it is for.
+/// A started session, with the address of its person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StartedSession {
     /// The session.
     pub session: CustomerSession,
-    /// Address of the member, or of the customer, which may have none.
+    /// Address of the member, or of the customer in a session without a member. A customer need not have one.
     pub email: Option<EmailAddress>,
 }
 
-/// Begins a session: a member's where the organization has the member model, else the customer's.
+/// Starts a session. In an organization with the member model it is the session of a member, otherwise that of the
+/// customer. An individual customer's session without a named member is its owner's.
 ///
 /// # Errors
-/// When a member is needed, is not the customer's, or is named where there are no member sessions.
+/// - [`PortalError::MemberRequired`] for a team customer without a named member.
+/// - [`PortalError::MemberUnknown`] when the named member is not one of the customer's.
+/// - [`PortalError::MemberSessionsDisabled`] when a member is named in an organization without the member model.
 pub fn start_session(
     facts: SessionFacts,
     return_url: Option<HttpUrl>,
@@ -75,19 +78,20 @@ pub fn start_session(
     Ok(StartedSession { session, email })
 }
 
-/// Who wants to manage members, and of what kind their customer is.
+/// The facts needed to decide whether a member can manage members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemberManagementFacts {
-    /// Their role.
+    /// The member's role.
     pub role: MemberRole,
-    /// Their customer's kind.
+    /// The kind of the member's customer.
     pub kind: CustomerKind,
 }
 
-/// Whether a member may manage the members of their customer.
+/// Checks that a member can manage the members of their customer.
 ///
 /// # Errors
-/// When their role does not reach so far, or the customer is an individual.
+/// - [`PortalError::MemberManagementNotAllowed`] when the role does not include it.
+/// - [`PortalError::NotATeamCustomer`] when the customer is an individual.
 pub fn manage_members(facts: MemberManagementFacts) -> Result<(), PortalError> {
     if !facts.role.can_manage_customer() {
         return Err(PortalError::MemberManagementNotAllowed);
@@ -98,10 +102,11 @@ pub fn manage_members(facts: MemberManagementFacts) -> Result<(), PortalError> {
     Ok(())
 }
 
-/// Whether a session reaches billing; a customer's own always does.
+/// Checks that a session can use billing. `role` is the member's role; none in a session without a member, which
+/// always can.
 ///
 /// # Errors
-/// When its member's role does not.
+/// [`PortalError::BillingNotAllowed`] when the member's role does not include billing.
 pub fn manage_billing(role: Option<MemberRole>) -> Result<(), PortalError> {
     if role.is_none_or(MemberRole::can_manage_customer) {
         Ok(())
@@ -110,10 +115,12 @@ pub fn manage_billing(role: Option<MemberRole>) -> Result<(), PortalError> {
     }
 }
 
-/// Whether `actor` may give `target` a role; whether the customer keeps an owner is a rule of members.
+/// Checks that `actor` can give `target` a role. The rule that a customer keeps its owner is in
+/// [`crate::member::update`].
 ///
 /// # Errors
-/// When it is the actor's own, or ownership is not the actor's to give.
+/// - [`PortalError::CannotChangeOwnRole`] when both are the same member.
+/// - [`PortalError::OnlyOwnerTransfers`] when the new role is the owner's and the actor is not the owner.
 pub fn change_member(actor: &Member, target: &Member, role: Option<MemberRole>) -> Result<(), PortalError> {
     let Some(role) = role.filter(|role| *role != target.role) else { return Ok(()) };
     if actor.id == target.id {
@@ -125,28 +132,30 @@ pub fn change_member(actor: &Member, target: &Member, role: Option<MemberRole>) 
     Ok(())
 }
 
-/// Whether `actor` may remove `target`; that the owner stays is a rule of members.
+/// Checks that `actor` can remove `target`. The rule that the owner cannot be removed is in [`crate::member::delete`].
 ///
 /// # Errors
-/// When the two are one.
+/// [`PortalError::CannotRemoveSelf`] when both are the same member.
 pub fn remove_member(actor: &Member, target: MemberId) -> Result<(), PortalError> {
     if actor.id == target { Err(PortalError::CannotRemoveSelf(target)) } else { Ok(()) }
 }
 
-/// Whether the organization lets its customers change their address.
+/// Checks that the organization permits its customers to change their address.
 ///
 /// # Errors
-/// When it does not.
+/// [`PortalError::EmailChangeDisabled`] when it does not.
 pub fn allow_email_change(organization: &Organization) -> Result<(), PortalError> {
     let customer = organization.profile.customer_portal_settings.customer.as_ref();
     let allowed = customer.and_then(|customer| customer.allow_email_change).unwrap_or(false);
     if allowed { Ok(()) } else { Err(PortalError::EmailChangeDisabled) }
 }
 
-/// Whether an address can become a customer's; whether it is free is asked when it is proved.
+/// Checks that a customer can ask for a new address. The address may be taken at this time: that is checked when the
+/// customer confirms it.
 ///
 /// # Errors
-/// When the customer is a team, or has the address already.
+/// - [`PortalError::TeamEmailFixed`] when the customer is a team.
+/// - [`PortalError::EmailUnchanged`] when the customer already has the address.
 pub fn check_new_email(customer: &Customer, email: &EmailAddress) -> Result<(), PortalError> {
     if customer.kind == CustomerKind::Team {
         return Err(PortalError::TeamEmailFixed(email.clone()));

@@ -1,8 +1,11 @@
-//! The customer portal: what customers and their members may do for themselves.
+//! The customer portal: the operations that customers and their members can do for themselves
+//! (docs/contracts/polar/portal.md).
 //!
-//! Invariants: a session acts for one customer, and for one member of it where the organization has the
-//! member model; it ends an hour after it began, and with its customer, its member, or a change of the
-//! customer's address. A request to change an address can be used once, whatever comes of it.
+//! Invariants:
+//! - A session acts for one customer. In an organization with the member model it acts for one member.
+//! - A session ends [`SESSION_DURATION_S`] after its start. It ends earlier when its customer or member is deleted, or
+//!   the customer's address changes.
+//! - The secret that confirms a new address works once, even when the change is then refused.
 
 mod decide;
 
@@ -16,31 +19,31 @@ use crate::ids::{CustomerId, EmailUpdateId, MemberId, OrganizationId, SessionId}
 use crate::member::MemberRole;
 use crate::values::{EmailAddress, HttpUrl};
 
-/// Seconds that a session lasts.
+/// Duration of a session in seconds.
 pub const SESSION_DURATION_S: i64 = 60 * 60;
-/// Minutes in which a new address must be shown to be read.
+/// Minutes until an unconfirmed change of address expires.
 pub const EMAIL_UPDATE_MINUTES: u32 = 30;
 
-/// A session of the portal.
+/// A session of the customer portal (table `sessions`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CustomerSession {
     /// Id.
     pub id: SessionId,
     /// The tenant.
     pub organization: OrganizationId,
-    /// When it began.
+    /// Time of the start.
     pub created_at: Timestamp,
-    /// When it ends.
+    /// Time of expiry.
     pub expires_at: Timestamp,
-    /// The customer it acts for.
+    /// The customer for which it acts.
     pub customer: CustomerId,
-    /// The member it acts for, in an organization with the member model.
+    /// The member for which it acts, in an organization with the member model.
     pub member: Option<MemberId>,
-    /// Where the portal's way back leads.
+    /// Target of the portal's link back to the organization's site.
     pub return_url: Option<HttpUrl>,
 }
 
-/// A wish for another address, until it is shown that mail is read there.
+/// A customer's unconfirmed change of address (table `email_updates`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmailUpdate {
     /// Id.
@@ -49,74 +52,74 @@ pub struct EmailUpdate {
     pub organization: OrganizationId,
     /// The customer.
     pub customer: CustomerId,
-    /// When it was asked for.
+    /// Time of the request.
     pub created_at: Timestamp,
-    /// When it lapses.
+    /// Time of expiry.
     pub expires_at: Timestamp,
     /// The new address.
     pub email: EmailAddress,
 }
 
-/// Why something could not be done for the portal, or in it.
+/// A refused operation of the portal or on its sessions.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PortalError {
-    /// The session is over.
-    #[error("the session is over")]
+    /// The session has expired or was ended.
+    #[error("the session has ended")]
     SessionOver,
-    /// There is no such customer within reach; how it was named.
+    /// The caller's organizations have no customer with this id.
     #[error("customer does not exist")]
     CustomerUnknown(CustomerSelector),
-    /// A session for a team is a member's.
+    /// A session for a team customer needs a member.
     #[error("a session for a team customer needs a member")]
     MemberRequired,
-    /// The customer has no such member.
+    /// The customer has no member with this id.
     #[error("the customer has no such member")]
     MemberUnknown(MemberSelector),
-    /// The organization has no member sessions.
+    /// The request names a member, but the organization does not have the member model.
     #[error("the organization has no member sessions")]
     MemberSessionsDisabled(MemberSelector),
-    /// A customer's session cannot stand for one person of a team without an address.
+    /// The operation needs one person. A session of a team customer without a member does not name one.
     #[error("a team customer needs a member's session")]
     MemberSessionRequired,
-    /// The member's role does not reach billing.
-    #[error("billing is for the owner and billing managers")]
+    /// The member's role does not include billing.
+    #[error("only the owner and billing managers can use billing")]
     BillingNotAllowed,
-    /// The member's role does not reach the members.
-    #[error("members are managed by the owner and billing managers")]
+    /// The member's role does not include the management of members.
+    #[error("only the owner and billing managers can manage members")]
     MemberManagementNotAllowed,
-    /// An individual customer has no team.
+    /// An individual customer has no members to manage.
     #[error("only team customers have members to manage")]
     NotATeamCustomer,
-    /// Nobody is made the owner on arrival.
+    /// A new member cannot have the role of the owner.
     #[error("a new member cannot be the owner")]
     OwnerExists,
-    /// Nobody changes their own role.
+    /// A member cannot change their own role.
     #[error("your own role cannot be changed")]
     CannotChangeOwnRole(MemberId),
-    /// Nobody removes themselves.
+    /// A member cannot remove themselves.
     #[error("you cannot remove yourself")]
     CannotRemoveSelf(MemberId),
-    /// Ownership is the owner's to give.
+    /// Only the owner can transfer ownership.
     #[error("only the owner can transfer ownership")]
     OnlyOwnerTransfers,
-    /// The organization does not let customers change their address.
+    /// The organization does not permit customers to change their address.
     #[error("customers cannot change their email address here")]
     EmailChangeDisabled,
-    /// A team's address is not one person's to change.
+    /// The address of a team customer cannot be changed in the portal.
     #[error("only individual customers can change their email address")]
     TeamEmailFixed(EmailAddress),
-    /// The new address is the old one.
+    /// The new address equals the current one.
     #[error("the new email address is the current one")]
     EmailUnchanged(EmailAddress),
-    /// The proof of an address is unknown, lapsed or used.
+    /// The secret that confirms an address is unknown, expired or used.
     #[error("the email update is not valid")]
     EmailUpdateInvalid,
-    /// Another customer took the address meanwhile.
+    /// Another customer has taken the address in the meantime.
     #[error("the email address is taken")]
     EmailTaken,
 }
 
-/// How a request named a customer that is not there.
+/// The way in which a request names a customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CustomerSelector {
     /// By id.
@@ -126,7 +129,7 @@ pub enum CustomerSelector {
 }
 
 impl MemberRole {
-    /// Whether the role reaches billing and the members in the portal.
+    /// Whether a member with this role can use billing and manage members in the portal.
     #[must_use]
     pub const fn can_manage_customer(self) -> bool {
         matches!(self, Self::Owner | Self::BillingManager)

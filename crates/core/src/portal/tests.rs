@@ -61,26 +61,26 @@ fn begin(facts: SessionFacts) -> Result<StartedSession, PortalError> {
 }
 
 #[test]
-fn an_individual_is_visited_by_its_owner() {
-    let signed = begin(facts(CustomerKind::Individual, true, None)).unwrap();
-    assert_eq!(signed.session.member, Some(member(10, MemberRole::Owner).id));
-    assert_eq!(signed.email, Some(address("m10@x.dev")));
-    assert_eq!(signed.session.expires_at, NOW.plus_seconds(3600));
+fn a_session_of_an_individual_is_its_owners() {
+    let started = begin(facts(CustomerKind::Individual, true, None)).unwrap();
+    assert_eq!(started.session.member, Some(member(10, MemberRole::Owner).id));
+    assert_eq!(started.email, Some(address("m10@x.dev")));
+    assert_eq!(started.session.expires_at, NOW.plus_seconds(3600));
 }
 
 #[test]
-fn a_team_is_visited_by_the_member_who_is_named() {
+fn a_session_of_a_team_needs_a_named_member() {
     assert_eq!(begin(facts(CustomerKind::Team, true, None)), Err(PortalError::MemberRequired));
     let named = member(11, MemberRole::Member);
-    let signed = begin(facts(CustomerKind::Team, true, Some(named.clone()))).unwrap();
-    assert_eq!((signed.session.member, signed.email), (Some(named.id), Some(named.email)));
+    let started = begin(facts(CustomerKind::Team, true, Some(named.clone()))).unwrap();
+    assert_eq!((started.session.member, started.email), (Some(named.id), Some(named.email)));
 }
 
 #[test]
-fn without_the_member_model_the_customer_visits() {
+fn without_the_member_model_a_session_has_no_member() {
     for kind in [CustomerKind::Individual, CustomerKind::Team] {
-        let signed = begin(facts(kind, false, None)).unwrap();
-        assert_eq!((signed.session.member, signed.email), (None, Some(address("c@x.dev"))));
+        let started = begin(facts(kind, false, None)).unwrap();
+        assert_eq!((started.session.member, started.email), (None, Some(address("c@x.dev"))));
         let named = member(11, MemberRole::Member);
         let refused = begin(facts(kind, false, Some(named.clone())));
         assert_eq!(refused, Err(PortalError::MemberSessionsDisabled(MemberSelector::Id(named.id))));
@@ -88,14 +88,14 @@ fn without_the_member_model_the_customer_visits() {
 }
 
 #[test]
-fn another_customers_member_is_unknown() {
+fn a_member_of_another_customer_is_refused() {
     let mut facts = facts(CustomerKind::Team, true, Some(member(11, MemberRole::Member)));
     facts.member.as_mut().unwrap().customer_id = CustomerId::new(Uuid::from_u128(9));
     assert!(matches!(begin(facts), Err(PortalError::MemberUnknown(_))));
 }
 
 #[test]
-fn a_role_opens_doors() {
+fn the_role_decides_about_members_and_billing() {
     use MemberRole::{BillingManager, Member, Owner};
     let manage = |role, kind| manage_members(MemberManagementFacts { role, kind });
     for role in [Owner, BillingManager] {
@@ -109,7 +109,7 @@ fn a_role_opens_doors() {
 }
 
 #[test]
-fn a_new_address_is_another_ones_own() {
+fn only_an_individual_can_ask_for_a_different_address() {
     let individual = customer(CustomerKind::Individual, Some("Ada@x.dev"));
     assert_eq!(check_new_email(&individual, &address("b@x.dev")), Ok(()));
     let same = address("ADA@x.dev");
@@ -124,21 +124,21 @@ fn role() -> impl Strategy<Value = MemberRole> {
 
 proptest! {
     #[test]
-    fn nobody_raises_themselves(mine in role(), wanted in role()) {
+    fn a_member_cannot_change_their_own_role(mine in role(), wanted in role()) {
         let me = member(20, mine);
         let allowed = change_member(&me, &me, Some(wanted));
         prop_assert_eq!(allowed.is_ok(), mine == wanted);
     }
 
     #[test]
-    fn ownership_is_the_owners_to_give(mine in role(), theirs in role()) {
+    fn only_the_owner_can_transfer_ownership(mine in role(), theirs in role()) {
         prop_assume!(!(mine == MemberRole::Owner && theirs == MemberRole::Owner));
         let allowed = change_member(&member(20, mine), &member(21, theirs), Some(MemberRole::Owner));
         prop_assert_eq!(allowed.is_ok(), mine == MemberRole::Owner || theirs == MemberRole::Owner);
     }
 
     #[test]
-    fn nobody_removes_themselves(mine in role(), other in 0_u128..40) {
+    fn a_member_cannot_remove_themselves(mine in role(), other in 0_u128..40) {
         let allowed = remove_member(&member(20, mine), MemberId::new(Uuid::from_u128(other)));
         prop_assert_eq!(allowed.is_ok(), other != 20);
     }

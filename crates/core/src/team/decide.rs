@@ -1,22 +1,22 @@
-//! The rules of teams, as pure functions of facts.
+//! The rules for changing roles in a team, for removing a member, and for leaving.
 
 use super::{TeamError, TeamMember, TeamRole};
 use crate::Timestamp;
 use crate::ids::UserId;
 
-/// What must be known of a team to change one person's part in it.
+/// The facts needed to change one membership.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TeamFacts {
-    /// The person's part.
+    /// The membership.
     pub member: TeamMember,
-    /// People in the team, this one included.
+    /// Number of members of the team, including this one.
     pub member_count: u64,
-    /// People besides this one who manage the organization.
+    /// Number of other members who can manage the organization.
     pub other_managers: u64,
 }
 
 impl TeamFacts {
-    /// The facts about `member` in its team.
+    /// The facts about `member`, counted from its whole team.
     #[must_use]
     pub fn of(member: TeamMember, team: &[TeamMember]) -> Self {
         let count = |found: usize| u64::try_from(found).unwrap_or(u64::MAX);
@@ -30,20 +30,21 @@ impl TeamFacts {
     }
 }
 
-/// A role that a person is to have, and the roles that a dialect cannot tell from it: who has one of those
-/// has the role already. Writing what was read changes nothing.
+/// A new role for a member. A dialect can show several roles as one. A member with a role that is shown like the new
+/// role keeps it, so that a client can send back the role that it read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RoleChange {
-    /// The role.
+    /// The new role.
     pub to: TeamRole,
-    /// What counts as the role.
+    /// Roles that the dialect shows like the new role.
     pub satisfied_by: &'static [TeamRole],
 }
 
-/// Gives a person another role. What comes back equals the member before when nothing changed.
+/// Changes the role of a member. Without an effective change the result equals the membership before.
 ///
 /// # Errors
-/// When ownership would come or go, or nobody would be left to manage the organization.
+/// - [`TeamError::OwnerRoleFixed`] when the old or the new role is the owner's.
+/// - [`TeamError::LastManager`] when no member who can manage the organization would remain.
 pub fn set_role(facts: TeamFacts, change: RoleChange, now: Timestamp) -> Result<TeamMember, TeamError> {
     let role = facts.member.role;
     if role == TeamRole::Owner || change.to == TeamRole::Owner {
@@ -58,11 +59,13 @@ pub fn set_role(facts: TeamFacts, change: RoleChange, now: Timestamp) -> Result<
     Ok(TeamMember { role: change.to, modified_at: now, ..facts.member })
 }
 
-/// Whether a person may be removed from a team; `caller` is the person behind the request, where that
-/// matters.
+/// Checks that a member can be removed from the team. `caller` is the user who sends the request, in a dialect in which
+/// users cannot remove themselves.
 ///
 /// # Errors
-/// When the person is the owner, the caller, or the last who manages the organization.
+/// - [`TeamError::CannotRemoveOwner`] when the member is the owner.
+/// - [`TeamError::CannotRemoveSelf`] when the member is the caller.
+/// - [`TeamError::LastManager`] when no member who can manage the organization would remain.
 pub fn remove(facts: &TeamFacts, caller: Option<UserId>) -> Result<(), TeamError> {
     if facts.member.role == TeamRole::Owner {
         return Err(TeamError::CannotRemoveOwner);
@@ -76,10 +79,12 @@ pub fn remove(facts: &TeamFacts, caller: Option<UserId>) -> Result<(), TeamError
     Ok(())
 }
 
-/// Whether a person may leave a team.
+/// Checks that a member can leave the team.
 ///
 /// # Errors
-/// When the person is the owner, alone, or the last who manages the organization.
+/// - [`TeamError::OwnerCannotLeave`] when the member is the owner.
+/// - [`TeamError::OnlyMember`] when the team has no other member.
+/// - [`TeamError::LastManager`] when no member who can manage the organization would remain.
 pub const fn leave(facts: &TeamFacts) -> Result<(), TeamError> {
     if matches!(facts.member.role, TeamRole::Owner) {
         return Err(TeamError::OwnerCannotLeave);
@@ -154,7 +159,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn one_owner_stays_whatever_happens(
+        fn a_team_keeps_its_owner_through_any_sequence_of_commands(
             others in prop::collection::vec(any_role(), 0..5),
             commands in prop::collection::vec(command(), 0..40),
         ) {
@@ -170,7 +175,7 @@ mod tests {
         }
 
         #[test]
-        fn somebody_manages_even_without_an_owner(
+        fn a_team_without_an_owner_keeps_a_manager(
             roles in prop::collection::vec(any_role().prop_filter("no owner", |role| *role != TeamRole::Owner), 1..6),
             commands in prop::collection::vec(command(), 0..40),
         ) {
@@ -184,7 +189,7 @@ mod tests {
         }
 
         #[test]
-        fn a_role_that_counts_as_another_is_left(role in any_role(), to in any_role()) {
+        fn a_role_that_is_shown_like_the_new_one_is_kept(role in any_role(), to in any_role()) {
             let team = [person(0, TeamRole::Administrator), person(1, role)];
             let change = RoleChange { to, satisfied_by: &[TeamRole::Developer, TeamRole::Analyst] };
             match set_role(TeamFacts::of(team[1].clone(), &team), change, NOW) {
@@ -199,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn more_rights_never_come_with_less_trust() {
+    fn permission_to_manage_includes_permission_to_read() {
         use super::super::TeamPermission;
         for role in TeamRole::ALL {
             assert!(

@@ -1,8 +1,9 @@
-//! The team that runs an organization. AhaSend calls its people account members, Polar organization
-//! members.
+//! The team of an organization: the users who administer it. AhaSend calls them account members
+//! (docs/contracts/ahasend.md), Polar calls them organization members.
 //!
-//! Invariants: an organization has exactly one owner, whose role cannot change and who can neither be
-//! removed nor leave; there is always somebody who manages the organization.
+//! Invariants:
+//! - An organization has exactly one owner. The owner's role cannot change, and the owner cannot leave or be removed.
+//! - A team always has an owner or an administrator.
 
 mod decide;
 
@@ -14,19 +15,19 @@ use crate::Timestamp;
 use crate::ids::{OrganizationId, UserId};
 use crate::values::{EmailAddress, PersonName};
 
-/// What a person may do in an organization they help to run.
+/// The role of a user in an organization. It determines the user's permissions in both dialects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TeamRole {
-    /// Holds the organization; there is exactly one. AhaSend shows it as `Administrator`.
+    /// Owns the organization. There is exactly one. AhaSend shows the role as `Administrator`.
     Owner,
-    /// May do everything but transfer ownership.
+    /// Has every permission. Cannot transfer ownership.
     Administrator,
-    /// May work with customers and integrations.
+    /// Manages customers and integrations.
     Developer,
-    /// May look, not change.
+    /// Can read, but not change anything.
     Analyst,
-    /// May act on billing and payouts.
+    /// Manages billing and payouts.
     BillingManager,
 }
 
@@ -53,8 +54,8 @@ impl TeamRole {
         Self::ALL.into_iter().find(|role| role.as_str() == name)
     }
 
-    /// Whether the role gives a person a right. An organization's own token is not asked: it has what its
-    /// scopes allow.
+    /// Whether the role includes a permission. This applies to users only: the scopes of an organization's token alone
+    /// decide what that token can do.
     #[must_use]
     pub const fn grants(self, permission: TeamPermission) -> bool {
         match permission {
@@ -69,30 +70,30 @@ impl TeamRole {
         }
     }
 
-    /// Whether the role is one of those of which every organization needs somebody.
+    /// Whether the role can manage the organization. Every team has at least one such member.
     #[must_use]
     pub const fn can_manage_organization(self) -> bool {
         self.grants(TeamPermission::ManageOrganization)
     }
 }
 
-/// What a person's role can give.
+/// A permission that a role can include.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TeamPermission {
-    /// Seeing customers.
+    /// Read customers and their members.
     ReadCustomers,
-    /// Changing customers and their members.
+    /// Change customers and their members.
     ManageCustomers,
-    /// Seeing who is in the team.
+    /// List the team.
     ReadTeam,
-    /// Adding people to the team, removing them, and changing their roles.
+    /// Add people to the team, remove them, and change their roles.
     ManageTeam,
-    /// Changing the organization itself and its tokens.
+    /// Change the organization and its tokens.
     ManageOrganization,
 }
 
 impl TeamPermission {
-    /// Every right.
+    /// Every permission.
     pub const ALL: [Self; 5] = [
         Self::ReadCustomers,
         Self::ManageCustomers,
@@ -102,42 +103,42 @@ impl TeamPermission {
     ];
 }
 
-/// A user's part in an organization.
+/// The membership of a user in the team of an organization (table `team_members`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TeamMember {
     /// The tenant.
     pub organization: OrganizationId,
-    /// The person.
+    /// The user.
     pub user: UserId,
     /// Role.
     pub role: TeamRole,
-    /// When the person joined.
+    /// Time of joining.
     pub created_at: Timestamp,
-    /// When the role last changed; the time of joining until then.
+    /// Time of the last change of the role, initially the time of joining.
     pub modified_at: Timestamp,
 }
 
-/// Who is to join a team.
+/// A person to be added to a team.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewTeamMember {
-    /// The person's address; a user is found, or made, by its key.
+    /// The person's address. The user with the same key is added; if there is none, one is created.
     pub email: EmailAddress,
-    /// Display name for a user who is new.
+    /// Display name, used when the user is created.
     pub name: Option<PersonName>,
     /// Role.
     pub role: TeamRole,
 }
 
-/// Why a team could not be changed.
+/// A refused change of a team.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TeamError {
-    /// No such organization for the caller.
+    /// The caller has no such organization.
     #[error("account not found")]
     OrganizationNotFound,
-    /// The person is in the team already.
+    /// The user is already in the team.
     #[error("user is already a member of this account")]
     AlreadyMember,
-    /// The person is not in the team.
+    /// The user is not in the team.
     #[error("member not found")]
     NotFound,
     /// The owner cannot be removed.
@@ -152,10 +153,10 @@ pub enum TeamError {
     /// The owner cannot leave.
     #[error("the account owner cannot leave")]
     OwnerCannotLeave,
-    /// The only person of a team cannot leave.
+    /// The only member of a team cannot leave.
     #[error("the only member cannot leave")]
     OnlyMember,
-    /// Nobody would be left to manage the organization.
-    #[error("somebody must be left to manage the account")]
+    /// The last member who can manage the organization must keep the role and stay.
+    #[error("the account needs at least one administrator")]
     LastManager,
 }

@@ -1,64 +1,64 @@
-//! The rules of access tokens, as pure functions of facts: nobody gives a scope that they do not hold.
+//! The rules for creating and changing access tokens. A caller can grant only scopes that the caller holds.
 
 use super::{AccessToken, LAST_USE_RESOLUTION_S, Scope, ScopeGrants, Scopes};
 use crate::ids::{OrganizationId, TokenId, UserId};
 use crate::values::{IpAllowList, Lifetime};
 use crate::{Patch, Timestamp};
 
-/// What must be known to make a token.
+/// The facts needed to create a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreateFacts {
-    /// The organization.
+    /// The organization that the token belongs to.
     pub organization: OrganizationId,
-    /// The scopes of who makes it; the operator's are everything.
+    /// The scopes of the caller. The operator holds every scope.
     pub held: Scopes,
-    /// The person behind the request.
+    /// The user who sends the request, if it is a user.
     pub created_by: Option<UserId>,
 }
 
-/// What a new token is made of.
+/// The fields of a new token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewAccessToken {
-    /// What it is for.
+    /// Free text that describes the purpose of the token.
     pub label: String,
-    /// What it may do.
+    /// Its scopes.
     pub scopes: Scopes,
-    /// From where it may be used.
+    /// The networks from which it may be used.
     pub ip_allow_list: IpAllowList,
-    /// How long it works.
+    /// Time from creation to expiry; none means that it does not expire.
     pub lifetime: Option<Lifetime>,
 }
 
-/// A partial update of a token; how long it works cannot change.
+/// A partial update of a token. The expiry cannot change.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TokenChange {
-    /// What it is for; stays when `null`.
+    /// New label; `null` keeps the old one.
     pub label: Patch<String>,
-    /// What it may do; stays when `null`.
+    /// New scopes; `null` keeps the old ones.
     pub scopes: Patch<Scopes>,
 }
 
-/// Why a token could not be made or changed.
+/// A refused creation or change of a token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// These scopes are not the caller's to give.
-    #[error("{} scopes are not held by the caller", .0.len())]
+    /// The request grants these scopes, which the caller does not hold.
+    #[error("the caller does not hold {} of the scopes", .0.len())]
     ScopesExceed(Vec<Scope>),
-    /// A change of a key names nothing.
+    /// The change of an API key has no field.
     #[error("one of label, scopes and ip_allow_list must be given")]
     NoFieldGiven,
-    /// A change of a key leaves it as it is.
+    /// The change of an API key equals the current values.
     #[error("nothing of what is given differs from what the key has")]
     NoChange,
-    /// A key would lock its own caller out.
+    /// The change of an API key by itself would exclude the address of the request.
     #[error("ip_allow_list does not cover the address that this request comes from")]
     ExcludesCaller,
 }
 
-/// Makes a token.
+/// Creates a token.
 ///
 /// # Errors
-/// When it would hold a scope that its maker does not.
+/// [`TokenError::ScopesExceed`] when it would get a scope that the caller does not hold.
 pub fn create(
     facts: CreateFacts,
     new: NewAccessToken,
@@ -67,7 +67,7 @@ pub fn create(
 ) -> Result<AccessToken, TokenError> {
     let CreateFacts { organization, held, created_by } = facts;
     let NewAccessToken { label, scopes, ip_allow_list, lifetime } = new;
-    refuse(held.not_covered(&scopes))?;
+    refuse_excess(held.not_covered(&scopes))?;
     Ok(AccessToken {
         id,
         organization,
@@ -82,12 +82,15 @@ pub fn create(
     })
 }
 
-/// Changes a token. What comes back equals the token before when nothing changed. Scopes that it has may
-/// stay; those that it gets must be `held`. Sending the scopes as they are shown leaves them; sending none
-/// takes all away, also those that are not shown.
+/// Changes a token. Without an effective change the result equals `before`.
+///
+/// The token can keep scopes that it has; a scope that it gains must be in `held`. Polar shows only a part of the
+/// scopes, see [`Scopes::polar_names`]. A request with exactly the scopes that are shown therefore changes nothing,
+/// so that a client can send back what it read. A request with an empty list removes all scopes, including those
+/// that are not shown.
 ///
 /// # Errors
-/// When it would get a scope that the caller does not hold.
+/// [`TokenError::ScopesExceed`] when it would gain a scope that the caller does not hold.
 pub fn update(
     before: &AccessToken,
     change: TokenChange,
@@ -108,7 +111,7 @@ pub fn update(
     Ok(after)
 }
 
-/// These scopes in place of those that the token has. What it has may stay; what it gets must be `held`.
+/// The grants of the token with `wanted` in place of its scopes. A scope that it gains must be in `held`.
 pub(super) fn replace_scopes(
     before: &AccessToken,
     wanted: Scopes,
@@ -116,23 +119,23 @@ pub(super) fn replace_scopes(
     now: Timestamp,
 ) -> Result<ScopeGrants, TokenError> {
     let new = before.scopes().not_covered(&wanted);
-    refuse(held.not_covered(&Scopes::new(new)))?;
+    refuse_excess(held.not_covered(&Scopes::new(new)))?;
     Ok(before.grants.replaced(wanted, now))
 }
 
-/// Whether these are the token's scopes as the Polar dialect shows them, which may be less than it has.
+/// Whether `scopes` are exactly the scopes that the Polar dialect shows of the token.
 fn is_as_shown(scopes: &Scopes, token: &AccessToken) -> bool {
     scopes.as_slice().iter().map(Scope::as_str).eq(token.scopes().polar_names())
 }
 
-fn refuse(excess: Vec<Scope>) -> Result<(), TokenError> {
+fn refuse_excess(excess: Vec<Scope>) -> Result<(), TokenError> {
     if excess.is_empty() { Ok(()) } else { Err(TokenError::ScopesExceed(excess)) }
 }
 
-/// Whether the last use that is noted of a token is too old to stand for one at `now`.
+/// Whether a use at `now` must be recorded: the recorded last use is older than [`LAST_USE_RESOLUTION_S`].
 #[must_use]
-pub fn last_use_is_stale(noted: Option<Timestamp>, now: Timestamp) -> bool {
-    noted.is_none_or(|noted| noted.plus_seconds(LAST_USE_RESOLUTION_S) <= now)
+pub fn last_use_is_stale(recorded: Option<Timestamp>, now: Timestamp) -> bool {
+    recorded.is_none_or(|recorded| recorded.plus_seconds(LAST_USE_RESOLUTION_S) <= now)
 }
 
 #[cfg(test)]
@@ -169,7 +172,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nobody_gives_what_they_do_not_hold(wanted in any_scopes(), held in any_scopes()) {
+        fn a_new_token_has_only_scopes_that_the_caller_holds(wanted in any_scopes(), held in any_scopes()) {
             match made(wanted.clone(), held.clone(), None) {
                 Ok(token) => prop_assert!(held.cover(token.scopes())),
                 Err(TokenError::ScopesExceed(excess)) => {
@@ -181,7 +184,7 @@ mod tests {
         }
 
         #[test]
-        fn a_change_adds_only_what_is_held(first in any_scopes(), wanted in any_scopes(), held in any_scopes()) {
+        fn a_change_adds_only_scopes_that_the_caller_holds(first in any_scopes(), wanted in any_scopes(), held in any_scopes()) {
             let before = made(first, Scopes::everything(), None).unwrap();
             let change = TokenChange { scopes: Patch::Value(wanted), label: Patch::Null };
             if let Ok(after) = update(&before, change, &held, NOW) {
@@ -193,7 +196,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_shown_can_be_sent_back(first in any_scopes()) {
+        fn sending_back_the_shown_scopes_changes_nothing(first in any_scopes()) {
             let before = made(first, Scopes::everything(), None).unwrap();
             let shown: Vec<Scope> =
                 before.scopes().polar_names().iter().map(|name| name.parse().unwrap()).collect();
@@ -205,14 +208,14 @@ mod tests {
     }
 
     #[test]
-    fn a_lifetime_begins_at_creation() {
+    fn the_expiry_is_the_lifetime_after_creation() {
         let hour = Lifetime::from_seconds(3600).ok();
         let token = made(Scopes::default(), Scopes::default(), hour).unwrap();
         assert_eq!(token.expires_at, Some(NOW.plus_seconds(3600)));
     }
 
     #[test]
-    fn a_use_is_noted_every_five_minutes() {
+    fn a_use_is_recorded_at_most_every_five_minutes() {
         assert!(last_use_is_stale(None, NOW));
         assert!(!last_use_is_stale(Some(NOW), NOW.plus_seconds(299)));
         assert!(last_use_is_stale(Some(NOW), NOW.plus_seconds(300)));

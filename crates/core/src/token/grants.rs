@@ -1,5 +1,6 @@
-//! The scopes of an organization's token, each with the time at which it was granted. A scope that stays
-//! over a change keeps its time.
+//! The scopes of an organization's token, each with the time at which it was granted.
+//!
+//! Invariant: a scope that a token keeps through a change keeps its time.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +9,16 @@ use serde::{Serialize, Serializer};
 use super::{Scope, Scopes};
 use crate::Timestamp;
 
-/// The scopes of a token, and since when it has each.
+/// The scopes of a token, each with the time since which the token has it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ScopeGrants {
     scopes: Scopes,
-    /// As many as there are scopes, in their order.
+    /// One time for each scope, in the order of the scopes.
     since: Vec<Timestamp>,
 }
 
 impl ScopeGrants {
-    /// These scopes, all granted at `now`.
+    /// The scopes, all granted at `now`.
     #[must_use]
     pub fn new(scopes: Scopes, now: Timestamp) -> Self {
         let since = vec![now; scopes.as_slice().len()];
@@ -30,18 +31,18 @@ impl ScopeGrants {
         &self.scopes
     }
 
-    /// The scopes alone.
+    /// The scopes without their times.
     #[must_use]
     pub fn into_scopes(self) -> Scopes {
         self.scopes
     }
 
-    /// Each scope with the time since which the token has it, sorted by scope.
+    /// Every scope with the time of its grant, sorted by scope.
     pub fn iter(&self) -> impl Iterator<Item = (&Scope, Timestamp)> {
         self.scopes.as_slice().iter().zip(self.since.iter().copied())
     }
 
-    /// These scopes instead, granted at `now` where they were not before.
+    /// The grants after the scopes are replaced by `scopes`. New scopes are granted at `now`.
     #[must_use]
     pub fn replaced(&self, scopes: Scopes, now: Timestamp) -> Self {
         let before: BTreeMap<&Scope, Timestamp> = self.iter().collect();
@@ -49,23 +50,23 @@ impl ScopeGrants {
         Self { scopes, since }
     }
 
-    /// Reads what was stored of a token that was made at `created_at`. A list of names, from when nothing
-    /// else was kept, was granted then.
+    /// Parses the stored JSON of a token that was created at `created_at`. Two forms exist: an object of names and
+    /// times, and an older list of names, whose scopes all count as granted at creation.
     ///
     /// # Errors
-    /// When it is no such thing, or names a scope that nobody knows.
+    /// When the text has neither form, or names an unknown scope.
     pub fn from_stored(text: &str, created_at: Timestamp) -> serde_json::Result<Self> {
         if text.starts_with('[') {
             return Ok(Self::new(serde_json::from_str(text)?, created_at));
         }
         let (scopes, since): (Vec<Scope>, _) =
             serde_json::from_str::<BTreeMap<Scope, Timestamp>>(text)?.into_iter().unzip();
-        // The map was sorted, and has each scope once: the two lists still agree.
+        // The map is sorted and has every scope once, so `Scopes::new` keeps the order and the lists stay aligned.
         Ok(Self { scopes: Scopes::new(scopes), since })
     }
 }
 
-/// An object: the scopes as names, their times as values.
+/// Serializes as an object: names of scopes as keys, times as values.
 impl Serialize for ScopeGrants {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.iter())
@@ -90,7 +91,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_stays_keeps_its_time(first in scopes(), second in scopes(), third in scopes()) {
+        fn a_scope_that_stays_keeps_its_time(first in scopes(), second in scopes(), third in scopes()) {
             let grants = ScopeGrants::new(first, at(1)).replaced(second.clone(), at(2));
             let after = grants.replaced(third.clone(), at(3));
             prop_assert_eq!(after.scopes(), &third);
@@ -102,7 +103,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_stored_reads_back(first in scopes(), second in scopes()) {
+        fn serialized_grants_parse_to_themselves(first in scopes(), second in scopes()) {
             let grants = ScopeGrants::new(first.clone(), at(1)).replaced(second, at(2));
             let text = serde_json::to_string(&grants).unwrap();
             prop_assert_eq!(ScopeGrants::from_stored(&text, at(9)).unwrap(), grants);
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_wrote_is_refused() {
+    fn other_texts_are_refused() {
         for text in ["", "1", "{", r#"["nope"]"#, r#"{"nope":"2026-01-01T00:00:00Z"}"#, r#"{"*":1}"#] {
             assert!(ScopeGrants::from_stored(text, at(1)).is_err(), "{text}");
         }

@@ -1,5 +1,7 @@
-//! How a token of an organization changes as an API key (docs/contracts/ahasend.md, 1.6): what is given
-//! replaces what is there, something must change, and a key does not lock its own caller out.
+//! The rule for changing an API key, AhaSend's name for an organization's token (docs/contracts/ahasend.md, 1.6).
+//!
+//! A field in the request replaces the current value. A request that changes nothing is refused. A key that
+//! changes itself cannot exclude the address of its own request.
 
 use std::net::IpAddr;
 
@@ -8,31 +10,33 @@ use super::{AccessToken, Scopes, TokenError};
 use crate::Timestamp;
 use crate::values::IpAllowList;
 
-/// What a key is to have instead; nothing leaves it as it is.
+/// The new values of an API key. An absent field keeps its value.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ApiKeyChange {
-    /// What it is for.
+    /// New label.
     pub label: Option<String>,
-    /// What it may do.
+    /// New scopes.
     pub scopes: Option<Scopes>,
-    /// From where it may be used; the empty list means from everywhere.
+    /// New networks from which it may be used; an empty list permits every address.
     pub ip_allow_list: Option<IpAllowList>,
 }
 
-/// What must be known to change a key.
+/// The facts needed to change an API key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKeyFacts {
-    /// The scopes of who changes it.
+    /// The scopes of the caller.
     pub held: Scopes,
-    /// Where the request comes from, when the key changes itself.
+    /// The address of the request, when the key changes itself; otherwise none.
     pub own_address: Option<IpAddr>,
 }
 
-/// Changes a key.
+/// Changes an API key.
 ///
 /// # Errors
-/// When nothing is given or differs, when it would get a scope that the caller does not hold, or when it
-/// changes itself so that its caller is shut out.
+/// - [`TokenError::NoFieldGiven`] when the request has no field.
+/// - [`TokenError::ScopesExceed`] when the key would gain a scope that the caller does not hold.
+/// - [`TokenError::ExcludesCaller`] when the key changes itself and excludes the address of the request.
+/// - [`TokenError::NoChange`] when every value equals the current one.
 pub fn update_api_key(
     before: &AccessToken,
     change: ApiKeyChange,
@@ -113,7 +117,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_change_does_what_it_says(
+        fn a_change_sets_the_given_fields_or_is_refused(
             before in any_key(), change in any_change(), held in any_scopes(), own_address in address(),
         ) {
             let facts = ApiKeyFacts { held: held.clone(), own_address };
@@ -146,7 +150,7 @@ mod tests {
         }
 
         #[test]
-        fn nobody_locks_themselves_out(before in any_key(), list in any_list(), own_address in address()) {
+        fn a_key_never_excludes_its_own_request(before in any_key(), list in any_list(), own_address in address()) {
             prop_assume!(own_address.is_none_or(|address| before.ip_allow_list.covers(address)));
             let change = ApiKeyChange { ip_allow_list: Some(list), ..ApiKeyChange::default() };
             let facts = ApiKeyFacts { held: Scopes::default(), own_address };

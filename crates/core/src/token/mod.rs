@@ -1,7 +1,10 @@
-//! Access tokens: what acts for an organization or a person without a password.
+//! Access tokens: credentials of organizations and users.
 //!
-//! Invariants: the secret is shown once and kept as a keyed hash; a token grants what its scopes say and
-//! nothing else; it is dead once it is revoked, has expired, or its organization is gone.
+//! Invariants:
+//! - The secret is shown once, at creation. Only its keyed hash is stored.
+//! - A token authorizes exactly the operations of its scopes.
+//! - A token is refused once it is revoked or expired, or its organization is deleted or suspended.
+//! - A caller cannot give a token a scope that the caller does not hold.
 
 mod decide;
 mod grants;
@@ -21,55 +24,56 @@ use crate::Timestamp;
 use crate::ids::{OrganizationId, TokenId, UserId, UserTokenId};
 use crate::values::IpAllowList;
 
-/// A token of an organization. AhaSend calls it an API key.
+/// An access token of an organization (table `access_tokens`). AhaSend calls it an API key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AccessToken {
     /// Id.
     pub id: TokenId,
     /// The tenant.
     pub organization: OrganizationId,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: Timestamp,
-    /// When it last changed.
+    /// Time of the last change; none when it never changed.
     pub modified_at: Option<Timestamp>,
-    /// What it is for, in its maker's words.
+    /// Free text that describes the purpose of the token.
     pub label: String,
-    /// What it may do, and since when.
+    /// Its scopes, each with the time since which the token has it.
     #[serde(rename = "scopes")]
     pub grants: ScopeGrants,
-    /// From where it may be used.
+    /// The networks from which the token may be used.
     pub ip_allow_list: IpAllowList,
-    /// When it stops working.
+    /// Time of expiry; none means never.
     pub expires_at: Option<Timestamp>,
-    /// When it was last used, to within [`LAST_USE_RESOLUTION_S`]. No part of the audit log: it tells what changed.
+    /// Time of the last use, accurate to [`LAST_USE_RESOLUTION_S`]. Not serialized, because a use is no change and
+    /// does not belong in the audit log.
     #[serde(skip)]
     pub last_used_at: Option<Timestamp>,
-    /// The person who made it, where one did.
+    /// The user who created it; none when a token of the organization or the operator did.
     pub created_by: Option<UserId>,
 }
 
 impl AccessToken {
-    /// What it may do.
+    /// The scopes of the token.
     #[must_use]
     pub const fn scopes(&self) -> &Scopes {
         self.grants.scopes()
     }
 }
 
-/// Seconds for which the noted last use of a token counts as fresh.
+/// A use within this many seconds of the recorded last use is not recorded, to save writes.
 pub const LAST_USE_RESOLUTION_S: i64 = 5 * 60;
 
-/// A token of a person: acts in every organization they help to run.
+/// A personal access token of a user (table `user_tokens`). It acts in every organization whose team the user is in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct UserToken {
     /// Id.
     pub id: UserTokenId,
-    /// The person.
+    /// The user.
     pub user: UserId,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: Timestamp,
-    /// What it may do.
+    /// Its scopes.
     pub scopes: Scopes,
-    /// When it stops working.
+    /// Time of expiry; none means never.
     pub expires_at: Option<Timestamp>,
 }

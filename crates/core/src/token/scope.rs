@@ -1,7 +1,7 @@
-//! What a token may do. One set holds the scopes of both dialects: a token works in each as far as they
-//! reach.
+//! Scopes: the operations that a token authorizes. One set holds the scopes of both dialects, so a token works in
+//! both.
 //!
-//! AhaSend's dynamic scopes have a suffix, `:all` or `:{domain}`; `*` covers everything.
+//! A dynamic scope of AhaSend has the suffix `:all` or `:{domain}`. The scope `*` covers every other.
 
 use std::fmt;
 use std::str::FromStr;
@@ -129,7 +129,7 @@ const AHASEND_DYNAMIC: &[&str] = &[
 /// The scope that covers every other.
 const EVERYTHING: &str = "*";
 
-/// One scope, known to one of the dialects.
+/// One scope that a dialect defines.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Scope(String);
@@ -138,13 +138,13 @@ impl Scope {
     /// The scopes of the Polar dialect, in the contract's order.
     pub const POLAR: &'static [&'static str] = POLAR;
 
-    /// The scope as granted.
+    /// The name of the scope.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether the scope grants all that `other` does.
+    /// Whether this scope authorizes every operation that `other` authorizes.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         self.0 == EVERYTHING || self == other || self.covers_domain_of(other)
@@ -180,7 +180,7 @@ impl FromStr for Scope {
     }
 }
 
-/// A domain in the one form that names it: lower case and ASCII, whatever letters it was written in.
+/// The canonical form of a domain: lower-case ASCII (IDNA) without a final dot. None when it is not a domain.
 fn domain_name(text: &str) -> Option<String> {
     let text = text.trim();
     let name = idna::domain_to_ascii_strict(text.strip_suffix('.').unwrap_or(text)).ok()?;
@@ -193,37 +193,37 @@ impl fmt::Display for Scope {
     }
 }
 
-/// What an operation asks of its caller.
+/// The scope that an operation requires of its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RequiredScope(&'static str);
 
 impl RequiredScope {
-    /// The permission that the scope of this name grants.
+    /// The requirement of the scope with this name.
     #[must_use]
     pub const fn new(scope: &'static str) -> Self {
         Self(scope)
     }
 
-    /// The name of the scope that grants it.
+    /// The name of the scope.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         self.0
     }
 }
 
-/// The scopes of one token: sorted, each once.
+/// The scopes of one token, sorted and without duplicates.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(transparent)]
 pub struct Scopes(Vec<Scope>);
 
 impl Scopes {
-    /// Everything.
+    /// The set that covers every scope.
     #[must_use]
     pub fn everything() -> Self {
         Self(vec![Scope(EVERYTHING.to_owned())])
     }
 
-    /// These scopes.
+    /// The set of these scopes.
     #[must_use]
     pub fn new(mut scopes: Vec<Scope>) -> Self {
         scopes.sort_unstable();
@@ -231,11 +231,11 @@ impl Scopes {
         Self(scopes)
     }
 
-    /// The scopes of an API key, in the one form that means this: at least one, none twice, and none for a
-    /// domain beside the same for all.
+    /// The scopes of an API key in canonical form. A scope for one domain is dropped when the same scope for all
+    /// domains is present.
     ///
     /// # Errors
-    /// Why they are none.
+    /// When the list is empty or contains a scope twice.
     pub fn for_api_key(scopes: Vec<Scope>) -> Result<Self, InvalidValue> {
         let mut sorted = scopes;
         sorted.sort_unstable();
@@ -254,7 +254,7 @@ impl Scopes {
         Ok(Self(sorted))
     }
 
-    /// What every session of the portal may do.
+    /// The scopes of every session of the customer portal.
     #[must_use]
     pub fn portal() -> Self {
         Self(vec![Scope("customer_portal:write".to_owned())])
@@ -266,27 +266,27 @@ impl Scopes {
         &self.0
     }
 
-    /// Whether the token may do what needs `permission`.
+    /// Whether the scopes authorize an operation with this requirement.
     #[must_use]
-    pub fn allow(&self, permission: RequiredScope) -> bool {
-        self.0.iter().any(|scope| scope.0 == EVERYTHING || scope.0 == permission.0)
+    pub fn allow(&self, required: RequiredScope) -> bool {
+        self.0.iter().any(|scope| scope.0 == EVERYTHING || scope.0 == required.0)
     }
 
-    /// Whether these scopes grant all that `other` does: a token may give no more than it holds.
+    /// Whether these scopes authorize every operation that `other` authorizes.
     #[must_use]
     pub fn cover(&self, other: &Self) -> bool {
         self.not_covered(other).is_empty()
     }
 
-    /// What of `other` these scopes do not grant.
+    /// The scopes of `other` that no scope of this set covers.
     #[must_use]
     pub fn not_covered(&self, other: &Self) -> Vec<Scope> {
         let lacks = |wanted: &&Scope| !self.0.iter().any(|held| held.covers(wanted));
         other.0.iter().filter(lacks).cloned().collect()
     }
 
-    /// The scopes as the Polar dialect names them, sorted. Its clients refuse a name that they do not know:
-    /// the scope for everything is shown as all of theirs, and scopes of the other dialect are not shown.
+    /// The scopes that the Polar dialect shows, sorted. Polar's clients refuse a name that they do not know.
+    /// Therefore `*` is shown as every scope that they know, and scopes of AhaSend are not shown.
     #[must_use]
     pub fn polar_names(&self) -> Vec<&str> {
         let everything = self.0.iter().any(|scope| scope.0 == EVERYTHING);
@@ -327,7 +327,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parsing_and_printing_agree(scope in scope()) {
+        fn a_scope_parses_to_itself(scope in scope()) {
             prop_assert_eq!(scope.to_string().parse::<Scope>().unwrap(), scope);
         }
 
@@ -339,7 +339,7 @@ mod tests {
         }
 
         #[test]
-        fn scopes_of_a_key_have_one_form(given in prop::collection::vec(scope(), 0..8)) {
+        fn scopes_of_an_api_key_have_one_canonical_form(given in prop::collection::vec(scope(), 0..8)) {
             let distinct = Scopes::new(given.clone());
             let twice = distinct.as_slice().len() < given.len();
             let Ok(scopes) = Scopes::for_api_key(given.clone()) else {
@@ -350,7 +350,7 @@ mod tests {
             prop_assert_eq!(&Scopes::for_api_key(scopes.as_slice().to_vec()).unwrap(), &scopes);
             let reversed: Vec<Scope> = given.into_iter().rev().collect();
             prop_assert_eq!(&Scopes::for_api_key(reversed).unwrap(), &scopes);
-            // Nothing is won or lost, and what was dropped is one domain of many.
+            // The canonical form authorizes the same. Only scopes for a single domain are dropped.
             prop_assert!(scopes.cover(&distinct) && distinct.cover(&scopes));
             for dropped in distinct.as_slice().iter().filter(|scope| !scopes.as_slice().contains(scope)) {
                 let is_one_domain = dropped.as_str().ends_with('}');
@@ -364,7 +364,7 @@ mod tests {
         }
 
         #[test]
-        fn everything_covers_and_nothing_else_covers_it(scopes in prop::collection::vec(scope(), 0..6)) {
+        fn only_the_scope_for_everything_covers_itself(scopes in prop::collection::vec(scope(), 0..6)) {
             let scopes = Scopes::new(scopes);
             prop_assert!(Scopes::everything().cover(&scopes));
             let holds_it = scopes.as_slice().iter().any(|scope| scope.as_str() == EVERYTHING);
@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn a_domain_has_one_name() {
+    fn a_domain_has_one_canonical_form() {
         for (written, name) in [
             (" Example.COM. ", "example.com"),
             ("exam\u{ad}ple.com", "example.com"),

@@ -1,5 +1,7 @@
-//! The text of a token: a prefix that names its kind, 37 or 58 random base-62 characters, and a checksum of
-//! 6, so that a scanner can find a leaked one and a mistyped one is refused without a look-up.
+//! The text of a secret: a prefix for its kind, 37 or 58 random base-62 characters, and a checksum of 6 characters.
+//!
+//! The prefix lets scanners find leaked secrets. The checksum lets the server refuse a mistyped secret without a
+//! query.
 
 use std::fmt;
 
@@ -7,25 +9,26 @@ use crate::ExecutionContext;
 use crate::ids::TokenId;
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+/// Random characters of every kind but an API key.
 const RANDOM_CHARACTERS: usize = 37;
-/// An API key has 64 characters with its checksum (docs/contracts/ahasend.md, 1.6).
+/// Random characters of an API key, which has 64 characters with its checksum (docs/contracts/ahasend.md, 1.6).
 const RANDOM_CHARACTERS_OF_KEY: usize = 58;
 const CHECKSUM_CHARACTERS: usize = 6;
 
-/// Whom a secret acts for.
+/// The kind of a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SecretKind {
-    /// An organization's access token.
+    /// An access token of an organization.
     OrganizationToken,
-    /// The same, made as an API key.
+    /// An access token of an organization, created as an API key.
     ApiKey,
-    /// A person's token.
+    /// A personal access token of a user.
     UserToken,
     /// A customer's session in the portal.
     CustomerSession,
     /// A member's session in the portal.
     MemberSession,
-    /// The proof that mail reaches a new address; opens nothing else.
+    /// The proof that a customer reads mail at a new address. It authenticates no request.
     EmailChange,
 }
 
@@ -40,7 +43,7 @@ impl SecretKind {
         Self::EmailChange,
     ];
 
-    /// What the text of every secret of the kind begins with.
+    /// The prefix of every secret of this kind.
     #[must_use]
     pub const fn prefix(self) -> &'static str {
         match self {
@@ -77,7 +80,7 @@ impl SecretKind {
         }
     }
 
-    /// Whether a secret of the kind can stand behind a request; the proof of an address cannot.
+    /// Whether a secret of this kind authenticates requests. The proof of an address does not.
     #[must_use]
     pub const fn is_credential(self) -> bool {
         !matches!(self, Self::EmailChange)
@@ -90,7 +93,7 @@ impl SecretKind {
     }
 }
 
-/// A secret in clear. It is shown once, is no part of any log, and cannot be serialised.
+/// A secret in clear text. It is shown once. It cannot be serialized, and `Debug` does not print it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -105,7 +108,8 @@ impl Secret {
         Self(format!("{}{random}{checksum}", kind.prefix()))
     }
 
-    /// The kind of secret that `text` could be: its prefix, length and checksum are right.
+    /// The kind of a secret whose prefix, length and checksum are correct; none for any other text. The secret need
+    /// not exist.
     #[must_use]
     pub fn recognize(text: &str) -> Option<SecretKind> {
         SecretKind::ALL.into_iter().find(|kind| {
@@ -117,7 +121,7 @@ impl Secret {
         })
     }
 
-    /// The text, to be shown to its owner.
+    /// The text, for its owner.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -130,16 +134,16 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The keyed hash of a secret: what is stored, and what it is found by.
+/// The keyed hash of a secret. It is stored in place of the secret, and credentials are looked up by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenHash(pub [u8; 32]);
 
-/// CRC-32 of the random characters in base 62, most significant digit first.
+/// The CRC-32 of the random characters in base 62, most significant digit first.
 fn checksum(random: &str) -> String {
     base_62::<CHECKSUM_CHARACTERS>(crc32fast::hash(random.as_bytes()).into())
 }
 
-/// `DIGITS` digits, most significant first.
+/// The last `DIGITS` base-62 digits of a number, most significant digit first.
 fn base_62<const DIGITS: usize>(number: u128) -> String {
     let mut rest = number;
     let mut digits = [b'0'; DIGITS];
@@ -151,7 +155,7 @@ fn base_62<const DIGITS: usize>(number: u128) -> String {
     digits.into_iter().map(char::from).collect()
 }
 
-/// What names a token in public: opens nothing, and says no more than its id, which it is in base 62.
+/// The public key that AhaSend shows for an API key: the id of the token in base 62. It authenticates nothing.
 #[must_use]
 pub fn public_key(id: TokenId) -> String {
     format!("aha-pk-{}", base_62::<22>(id.uuid().as_u128()))
@@ -163,8 +167,8 @@ mod tests {
     use crate::Timestamp;
 
     #[test]
-    fn checksum_agrees_with_the_published_example() {
-        // docs/contracts/polar/examples.md, appendix B; there the digits stand before the letters as here.
+    fn the_checksum_equals_the_published_example() {
+        // docs/contracts/polar/examples.md, appendix B, uses the same alphabet: digits, upper case, lower case.
         assert_eq!(checksum("tcM6qx7coyBdPjKlh64ag2lgKYQ1XljrbX0uI"), "3BOcYt");
     }
 

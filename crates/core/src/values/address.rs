@@ -1,21 +1,21 @@
-//! Billing addresses.
+//! Billing addresses (docs/contracts/polar/http.md, 1.13).
 //!
-//! Six fields, always written in one order; blank lines are no lines. The United States and Canada
-//! have a closed list of subdivisions, written with the country's prefix; elsewhere the state is free
-//! text (docs/contracts/polar/http.md, 1.13). Callers: customers, the portal, checkout-side updates.
+//! An address has six fields, serialized in a fixed order. A blank field counts as absent. In the United States
+//! and Canada the state must be in a list and is stored with the country's prefix, for example `US-NY`. In
+//! other countries it is free text.
 
 use serde::{Deserialize, Serialize};
 
 use super::text::trimmed;
 use super::{Country, InvalidValue, reject_nul};
 
-/// The 50 states and the federal district.
+/// The 50 states of the United States and the federal district.
 const US_STATES: [&str; 51] = [
     "AK", "AL", "AR", "AZ", "CA", "CO", "CT", "DC", "DE", "FL", "GA", "HI", "IA", "ID", "IL", "IN", "KS",
     "KY", "LA", "MA", "MD", "ME", "MI", "MN", "MO", "MS", "MT", "NC", "ND", "NE", "NH", "NJ", "NM", "NV",
     "NY", "OH", "OK", "OR", "PA", "RI", "SC", "SD", "TN", "TX", "UT", "VA", "VT", "WA", "WI", "WV", "WY",
 ];
-/// Provinces and territories.
+/// The provinces and territories of Canada.
 const CA_SUBDIVISIONS: [&str; 13] =
     ["AB", "BC", "MB", "NB", "NL", "NS", "NT", "NU", "ON", "PE", "QC", "SK", "YT"];
 
@@ -24,7 +24,7 @@ const CA_SUBDIVISIONS: [&str; 13] =
 pub struct AddressInput<'a> {
     /// Street and number, or a box.
     pub line1: Option<&'a str>,
-    /// Floor, building or the like.
+    /// Second line: floor, building, and similar.
     pub line2: Option<&'a str>,
     /// Postal or ZIP code.
     pub postal_code: Option<&'a str>,
@@ -32,7 +32,7 @@ pub struct AddressInput<'a> {
     pub city: Option<&'a str>,
     /// State, province or region.
     pub state: Option<&'a str>,
-    /// Alpha-2 country code in any case.
+    /// ISO 3166-1 alpha-2 country code, in upper or lower case.
     pub country: &'a str,
 }
 
@@ -40,13 +40,13 @@ pub struct AddressInput<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{refusal}")]
 pub struct InvalidAddress {
-    /// The field it lies in; none when it is the address as a whole.
+    /// The invalid field; none when the address as a whole is invalid.
     pub field: Option<&'static str>,
-    /// What is wrong.
+    /// The violation.
     pub refusal: InvalidValue,
 }
 
-/// A billing address with a known country.
+/// A billing address in a known country.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Address {
     line1: Option<String>,
@@ -58,7 +58,7 @@ pub struct Address {
 }
 
 impl Address {
-    /// Checks what a caller sent; every violation is reported.
+    /// Parses the fields that a caller sent. Reports every violation, not only the first.
     pub fn parse(input: AddressInput<'_>) -> Result<Self, Vec<InvalidAddress>> {
         let AddressInput { line1, line2, postal_code, city, state, country } = input;
         let fields = [
@@ -109,7 +109,7 @@ impl Address {
         self.city.as_deref()
     }
 
-    /// State; `US-..` or `CA-..` in those two countries.
+    /// State, province or region. In the United States and Canada with the prefix `US-` or `CA-`.
     pub fn state(&self) -> Option<&str> {
         self.state.as_deref()
     }
@@ -120,7 +120,8 @@ impl Address {
     }
 }
 
-/// The state with its country's prefix where there is a list, else unchanged.
+/// Validates the state and adds the country's prefix in the United States and Canada. Elsewhere returns it
+/// unchanged.
 fn state_in(country: Country, state: Option<String>) -> Result<Option<String>, InvalidValue> {
     let Some(state) = state else { return Ok(None) };
     let (known, prefix, what): (&[&str], _, _) = match country.as_str() {
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn writes_six_fields_in_order() {
+    fn serialization_writes_six_fields_in_order() {
         let input = AddressInput {
             line1: Some(" 1 rue X "),
             line2: Some("  "),
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn states() {
+    fn states_of_two_countries_are_validated_and_get_a_prefix() {
         assert_eq!(at("us", Some("NY")).unwrap().as_deref(), Some("US-NY"));
         assert_eq!(at("US", Some("US-DC")).unwrap().as_deref(), Some("US-DC"));
         assert_eq!(at("CA", Some("CA-QC")).unwrap().as_deref(), Some("CA-QC"));
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn names_the_field() {
+    fn a_violation_names_its_field() {
         assert_eq!(at("RU", None).unwrap_err()[0].field, Some("country"));
         let input = AddressInput { line1: Some("a\0"), country: "ZZ", ..AddressInput::default() };
         let fields: Vec<_> = Address::parse(input).unwrap_err().into_iter().map(|r| r.field).collect();

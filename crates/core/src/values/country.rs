@@ -1,12 +1,11 @@
 //! Countries by their ISO 3166-1 alpha-2 code.
 //!
-//! Two readings: what a caller may send leaves out the embargoed countries (docs/contracts/polar/http.md,
-//! 1.13), what the store holds may be any of the 249. Neither changes the case; billing addresses
-//! upper-case before they ask.
+//! Input from callers excludes the embargoed countries (docs/contracts/polar/http.md, 1.13). A stored country can
+//! be any of the 249. Codes must be in upper case; billing addresses convert them first.
 
 use super::InvalidValue;
 
-/// The assigned codes, sorted.
+/// All assigned codes, sorted for the binary search.
 const CODES: [&str; 249] = [
     "AD", "AE", "AF", "AG", "AI", "AL", "AM", "AO", "AQ", "AR", "AS", "AT", "AU", "AW", "AX", "AZ", "BA",
     "BB", "BD", "BE", "BF", "BG", "BH", "BI", "BJ", "BL", "BM", "BN", "BO", "BQ", "BR", "BS", "BT", "BV",
@@ -25,7 +24,7 @@ const CODES: [&str; 249] = [
     "VG", "VI", "VN", "VU", "WF", "WS", "YE", "YT", "ZA", "ZM", "ZW",
 ];
 
-/// Countries that callers may not name, sorted.
+/// Countries that are refused in requests, sorted.
 const EMBARGOED: [&str; 5] = ["CU", "IR", "KP", "RU", "SY"];
 
 /// A country.
@@ -33,13 +32,13 @@ const EMBARGOED: [&str; 5] = ["CU", "IR", "KP", "RU", "SY"];
 pub struct Country(&'static str);
 
 impl Country {
-    /// Reads the code a caller sent, in upper case, embargoed countries refused.
+    /// Parses a code from a request: upper case, not embargoed.
     pub fn parse_input(text: &str) -> Result<Self, InvalidValue> {
         let allowed = Self::parse_stored(text).ok().filter(|country| !EMBARGOED.contains(&country.0));
         allowed.ok_or_else(Self::refusal)
     }
 
-    /// Reads the code of any country.
+    /// Parses the code of any country, for values read from the database.
     pub fn parse_stored(text: &str) -> Result<Self, InvalidValue> {
         let index = CODES.binary_search(&text).map_err(|_| Self::refusal())?;
         CODES.get(index).map(|code| Self(code)).ok_or_else(Self::refusal)
@@ -58,7 +57,7 @@ impl Country {
 
 text_value!(Country, Country::parse_stored);
 
-/// A list of choices as a sentence has them: `'a', 'b' or 'c'`.
+/// Formats a list of choices for an error text: `'a', 'b' or 'c'`.
 pub fn one_of(list: &[&str]) -> String {
     let quoted: Vec<String> = list.iter().map(|item| format!("'{item}'")).collect();
     match quoted.split_last() {
@@ -73,12 +72,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_list_can_be_searched() {
+    fn the_codes_are_sorted() {
         assert!(CODES.is_sorted_by(|a, b| a < b));
     }
 
     #[test]
-    fn input_and_store_differ_in_the_embargoed() {
+    fn embargoed_countries_are_refused_as_input_only() {
         assert_eq!(Country::parse_input("FR").unwrap().as_str(), "FR");
         for code in EMBARGOED {
             assert!(Country::parse_input(code).is_err());
@@ -92,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn the_refusal_lists_the_allowed() {
+    fn the_error_lists_the_allowed_codes() {
         let refusal = Country::parse_input("RU").unwrap_err();
         assert_eq!(refusal.kind, "enum");
         assert!(refusal.message.starts_with("Input should be 'AD', 'AE', "));
@@ -105,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_read_as_sentences() {
+    fn one_of_formats_a_list_of_choices() {
         assert_eq!(one_of(&[]), "");
         assert_eq!(one_of(&["a"]), "'a'");
         assert_eq!(one_of(&["a", "b"]), "'a' or 'b'");

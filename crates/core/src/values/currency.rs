@@ -1,10 +1,10 @@
-//! Currencies an organization may present prices in, by their lower-case ISO 4217 code.
+//! Currencies in which an organization can present prices, by lower-case ISO 4217 code.
 //!
-//! The list is the one of docs/contracts/polar/organizations.md, 2.2. Case is not changed on the way in.
+//! The list of accepted codes is that of docs/contracts/polar/organizations.md, 2.2. Upper case is refused.
 
 use super::InvalidValue;
 
-/// The accepted codes, sorted.
+/// The accepted codes, sorted for the binary search.
 const CODES: [&str; 126] = [
     "aed", "all", "amd", "aoa", "ars", "aud", "awg", "azn", "bam", "bbd", "bdt", "bif", "bmd", "bnd", "bob",
     "brl", "bsd", "bwp", "bzd", "cad", "cdf", "chf", "clp", "cny", "cop", "crc", "cve", "czk", "djf", "dkk",
@@ -22,7 +22,7 @@ const CODES: [&str; 126] = [
 pub struct Currency(&'static str);
 
 impl Currency {
-    /// Reads a code in lower case.
+    /// Parses a lower-case code.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         let refusal = || InvalidValue::not_one_of(&CODES);
         let index = CODES.binary_search(&text).map_err(|_| refusal())?;
@@ -35,7 +35,7 @@ impl Currency {
     }
 }
 
-/// The US dollar: what an organization presents prices in until it says otherwise.
+/// The US dollar: the currency of an organization that has not chosen one.
 impl Default for Currency {
     fn default() -> Self {
         Self("usd")
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_reads_back() {
+    fn every_code_parses() {
         assert!(CODES.is_sorted_by(|a, b| a < b));
         for code in CODES {
             assert_eq!(Currency::parse(code).unwrap().as_str(), code);
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn others_are_refused_with_the_list() {
+    fn the_error_for_another_code_lists_the_accepted_ones() {
         for bad in ["xyz", "USD", "", " usd"] {
             let refusal = Currency::parse(bad).unwrap_err();
             assert_eq!(refusal.kind, "enum");

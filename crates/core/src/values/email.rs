@@ -1,9 +1,11 @@
-//! E-mail addresses as people type them and as the business compares them.
+//! E-mail addresses: validation, normalization, and the key that compares them.
 //!
-//! The kept text follows docs/contracts/polar/http.md, 1.13: domain in lower-case Unicode, local part as
-//! written (role names of RFC 2142 in lower case), NFC throughout. Two addresses are the same account
-//! when their [`EmailAddress::key`] is equal; the store puts its uniqueness constraint on the key.
-//! Parsing what `as_str` gives back yields the same value. No resolver is asked.
+//! - The text is normalized as docs/contracts/polar/http.md, 1.13 says: NFC, the domain in lower-case Unicode, the
+//!   local part as typed. Role names of RFC 2142, such as `support`, are converted to lower case.
+//! - Two addresses belong to the same account when their [`EmailAddress::key`] is equal. The database has its
+//!   uniqueness constraint on the key.
+//! - Parsing the text of an address yields the same address.
+//! - Validation never queries DNS.
 
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
@@ -13,7 +15,7 @@ use unicode_normalization::char::is_combining_mark;
 
 use super::InvalidValue;
 
-/// RFC 2142 mailboxes: the names that mean a role whatever their case.
+/// Mailbox names of RFC 2142. They mean a role and are not case-sensitive.
 const ROLES: [&str; 15] = [
     "info",
     "marketing",
@@ -31,14 +33,15 @@ const ROLES: [&str; 15] = [
     "uucp",
     "ftp",
 ];
-/// Octets of a whole address (RFC 5321 path limit less its brackets).
+/// Maximum octets of an address: the path limit of RFC 5321 without its two brackets.
 const MAX_OCTETS: usize = 254;
-/// Octets of a local part (RFC 5321 4.5.3.1.1).
+/// Maximum octets of a local part (RFC 5321, 4.5.3.1.1).
 const MAX_LOCAL_OCTETS: usize = 64;
-/// Octets of input looked at, display name included.
+/// Maximum octets of the input, including a display name.
 const MAX_INPUT_OCTETS: usize = 2048;
 
-/// A syntactically valid mailbox, normalised. Equality, order and hash are those of the text.
+/// A syntactically valid, normalized e-mail address. Equality, order and hash are those of the text, not of
+/// the key.
 #[derive(Debug, Clone)]
 pub struct EmailAddress {
     text: String,
@@ -47,7 +50,7 @@ pub struct EmailAddress {
 }
 
 impl EmailAddress {
-    /// Reads an address, bare or in the form `Name <address>`, with spaces around it allowed.
+    /// Parses an address, either alone or in the form `Name <address>`. Surrounding spaces are dropped.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         if text.len() > MAX_INPUT_OCTETS {
             return Err(refuse("it is far longer than any address can be"));
@@ -55,8 +58,8 @@ impl EmailAddress {
         let bare = without_display_name(text.trim())?;
         let (local, domain) =
             bare.rsplit_once('@').ok_or_else(|| refuse("there is no @ between a name and a domain"))?;
-        let local = normal_local(local)?;
-        let (domain, ascii_len) = normal_domain(domain)?;
+        let local = normalize_local(local)?;
+        let (domain, ascii_len) = normalize_domain(domain)?;
         if local.len() + 1 + domain.len().max(ascii_len) > MAX_OCTETS {
             return Err(refuse("the whole address exceeds 254 octets"));
         }
@@ -66,14 +69,14 @@ impl EmailAddress {
         Ok(Self { text, key, at })
     }
 
-    /// An address that was parsed before it was stored, with its key: for the store, which reads many.
+    /// An address and its key from the database, not validated again, because lists load many of them.
     #[must_use]
     pub fn from_stored(text: String, key: String) -> Self {
         let at = text.rfind('@').unwrap_or(text.len());
         Self { text, key, at }
     }
 
-    /// The normalised address.
+    /// The normalized address.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -83,12 +86,12 @@ impl EmailAddress {
         self.text.split_at_checked(self.at).map_or("", |(local, _)| local)
     }
 
-    /// The part after the last `@`: lower case, Unicode.
+    /// The part after the last `@`, in lower-case Unicode.
     pub fn domain(&self) -> &str {
         self.text.split_at_checked(self.at).map_or("", |(_, rest)| rest.trim_start_matches('@'))
     }
 
-    /// What two spellings of one account share: compare this, not the text.
+    /// The comparison key. It is equal for all spellings of one account.
     pub fn key(&self) -> &str {
         &self.key
     }
@@ -118,11 +121,11 @@ impl Hash for EmailAddress {
     }
 }
 
-/// The comparison key of any text meant as an address (also of an unchecked search term): NFKC, then
-/// lower case, until nothing changes, so that the key of a key is itself.
+/// The comparison key of an address or a search term, valid or not. NFKC and lower case are applied until
+/// nothing changes, so that the key of a key is the key itself.
 pub fn email_key(text: &str) -> String {
     let mut key = text.trim().nfkc().collect::<String>().to_lowercase();
-    // One round nearly always settles; lower-casing can create new compatibility forms once more.
+    // One round is nearly always enough. Rarely, lower case yields another character that NFKC changes.
     for _ in 0..8 {
         let next = key.trim().nfkc().collect::<String>().to_lowercase();
         if next == key {
@@ -149,7 +152,7 @@ fn without_display_name(text: &str) -> Result<&str, InvalidValue> {
     Ok(address.trim())
 }
 
-fn normal_local(local: &str) -> Result<String, InvalidValue> {
+fn normalize_local(local: &str) -> Result<String, InvalidValue> {
     let local: String = local.nfc().collect();
     if local.is_empty() {
         return Err(refuse("nothing stands before the @"));
@@ -165,7 +168,7 @@ fn normal_local(local: &str) -> Result<String, InvalidValue> {
         return Err(refuse("the part before the @ begins with a combining mark"));
     }
     if let Some(bad) = local.chars().find(|c| *c != '.' && !allowed_in_local(*c)) {
-        return Err(refuse(&format!("the part before the @ contains {}", shown(bad))));
+        return Err(refuse(&format!("the part before the @ contains {}", describe(bad))));
     }
     let lower = local.to_ascii_lowercase();
     Ok(if ROLES.contains(&lower.as_str()) { lower } else { local })
@@ -181,7 +184,7 @@ fn check_dots(part: &str, side: &str) -> Result<(), InvalidValue> {
     Ok(())
 }
 
-fn shown(c: char) -> String {
+fn describe(c: char) -> String {
     if c.is_whitespace() {
         "a space".to_owned()
     } else if c.is_control() || is_invisible(c) {
@@ -191,8 +194,9 @@ fn shown(c: char) -> String {
     }
 }
 
-/// RFC 5322 `atext`, or a visible character beyond ASCII whose compatibility form adds no ASCII sign:
-/// otherwise the comparison key could hold an `@`, a dot or a space that the text does not.
+/// Whether a character may occur in a local part: `atext` of RFC 5322, or a visible character outside ASCII.
+/// Its compatibility form must not contain ASCII punctuation or a space. Otherwise the comparison key could
+/// contain an `@` or a dot that the text does not.
 fn allowed_in_local(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c);
@@ -206,7 +210,8 @@ fn allowed_in_local(c: char) -> bool {
     })
 }
 
-/// Format characters, private use and non-characters: nobody can see or type them.
+/// Whether a character is a format character, a private-use character or a non-character. Readers cannot see
+/// these.
 fn is_invisible(c: char) -> bool {
     matches!(u32::from(c),
         0xAD | 0x61C | 0x180E | 0x200B..=0x200F | 0x202A..=0x202E | 0x2060..=0x206F | 0xFEFF
@@ -214,8 +219,8 @@ fn is_invisible(c: char) -> bool {
         || u32::from(c) & 0xFFFE == 0xFFFE
 }
 
-/// The domain in lower-case Unicode, and its length in the ASCII form that travels in SMTP.
-fn normal_domain(domain: &str) -> Result<(String, usize), InvalidValue> {
+/// The domain in lower-case Unicode, and its length in the ASCII form that SMTP transmits.
+fn normalize_domain(domain: &str) -> Result<(String, usize), InvalidValue> {
     if domain.is_empty() {
         return Err(refuse("nothing stands after the @"));
     }
@@ -224,7 +229,7 @@ fn normal_domain(domain: &str) -> Result<(String, usize), InvalidValue> {
     }
     check_dots(domain, "after")?;
     if let Some(bad) = domain.chars().find(|c| c.is_whitespace() || c.is_control() || is_invisible(*c)) {
-        return Err(refuse(&format!("the part after the @ contains {}", shown(bad))));
+        return Err(refuse(&format!("the part after the @ contains {}", describe(bad))));
     }
     let malformed = || refuse("the part after the @ is not a well-formed domain name");
     let ascii = idna::domain_to_ascii_strict(domain).map_err(|_| malformed())?;
@@ -251,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn normalises() {
+    fn spellings_are_normalized() {
         for (input, expected) in [
             ("  ada@Peer.DEV ", "ada@peer.dev"),
             ("Bob <bob@x.dev>", "bob@x.dev"),
@@ -269,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn splits_and_compares() {
+    fn an_address_has_parts_and_a_key() {
         let e = EmailAddress::parse("Ada@BÜCHER.dev").unwrap();
         assert_eq!((e.local(), e.domain(), e.key()), ("Ada", "bücher.dev", "ada@bücher.dev"));
         let wide = EmailAddress::parse("ＡDA@bücher.dev").unwrap();
@@ -278,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses() {
+    fn malformed_addresses_are_refused() {
         let long_local = format!("{}@x.dev", "a".repeat(65));
         let long = format!("a@{}.dev", ["b".repeat(60).as_str(); 5].join("."));
         for input in [
@@ -322,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_of_every_character_settles() {
+    fn the_key_of_a_key_is_itself_for_every_character() {
         for c in char::MIN..=char::MAX {
             let key = email_key(&format!("a{c}b"));
             assert_eq!(email_key(&key), key, "U+{:04X}", u32::from(c));
@@ -331,13 +336,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn key_of_key_is_itself(s in "\\PC{0,40}") {
+        fn the_key_of_a_key_is_itself(s in "\\PC{0,40}") {
             let key = email_key(&s);
             prop_assert_eq!(email_key(&key), key);
         }
 
         #[test]
-        fn never_panics_and_settles(s in "\\PC{0,12}@\\PC{0,12}(\\.dev)?") {
+        fn parsing_is_idempotent_and_never_panics(s in "\\PC{0,12}@\\PC{0,12}(\\.dev)?") {
             if let Ok(e) = EmailAddress::parse(&s) {
                 let again = EmailAddress::parse(e.as_str()).unwrap();
                 prop_assert_eq!(again.as_str(), e.as_str());

@@ -1,15 +1,15 @@
-//! Hosts that may embed a merchant's checkout.
+//! Hosts that may embed an organization's checkout (docs/contracts/polar/organizations.md, 2.2).
 //!
-//! An entry is a host with an optional port, a wildcard over one registered domain, an IP address, or
-//! the origin of an app with its own scheme (docs/contracts/polar/organizations.md, 2.2). Web schemes, paths and
-//! anything a browser's `frame-ancestors` would not take are refused. The wildcard rule knows a short
-//! list of registry suffixes, not the whole Public Suffix List.
+//! An entry is one of: a host with an optional port, a wildcard for the subdomains of one domain, an IP address,
+//! or the origin of an app with its own scheme. A web scheme, a path, and everything else that the CSP directive
+//! `frame-ancestors` does not accept is refused. A wildcard directly below a registry suffix is refused by a short
+//! built-in list, not by the whole Public Suffix List.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::InvalidValue;
 
-/// Second-level names under which registries sell, by country: `co.uk`, `com.au` and so on.
+/// Second-level domains under which registries register names, by country: `co.uk`, `com.au` and so on.
 const REGISTRY_SUFFIXES: [(&str, &str); 42] = [
     ("ae", "ac co gov mil net org sch"),
     ("ar", "com edu gob int net org tur"),
@@ -58,21 +58,21 @@ const REGISTRY_SUFFIXES: [(&str, &str); 42] = [
 const MAX_HOST_OCTETS: usize = 253;
 const MAX_LABEL_OCTETS: usize = 63;
 
-/// A normalised host pattern: lower case, ASCII, without the default port.
+/// A normalized host pattern: lower case, ASCII, without the default port 443.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EmbedHost(String);
 
 impl EmbedHost {
-    /// Reads one entry.
+    /// Parses one entry.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         let entry = text.trim().to_lowercase();
-        normal(&entry).map(Self).map_err(|reason| {
+        normalize(&entry).map(Self).map_err(|reason| {
             let shown: String = text.trim().chars().take(MAX_HOST_OCTETS + 1).collect();
             InvalidValue::value_error(&format!("'{shown}' cannot be an embed host: {reason}"))
         })
     }
 
-    /// Reads a list: duplicates are dropped, the first bad entry refuses it all.
+    /// Parses a list of entries. Duplicates are dropped. The first invalid entry is returned as the error.
     pub fn parse_list<I>(entries: I) -> Result<Vec<Self>, InvalidValue>
     where
         I: IntoIterator,
@@ -89,7 +89,7 @@ impl EmbedHost {
         Ok(hosts)
     }
 
-    /// The pattern.
+    /// The host pattern.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -97,7 +97,7 @@ impl EmbedHost {
 
 text_value!(EmbedHost, EmbedHost::parse);
 
-fn normal(entry: &str) -> Result<String, &'static str> {
+fn normalize(entry: &str) -> Result<String, &'static str> {
     if entry.is_empty() {
         return Err("it is empty");
     }
@@ -181,7 +181,8 @@ fn name_or_v4(text: &str) -> Result<String, &'static str> {
     Ok(format!("{wildcard}{name}"))
 }
 
-/// Refuses a name whose labels are not letters, digits and inner hyphens, or that is a malformed IP address.
+/// Refuses a host name with an invalid label or a numeric last label. A valid label has 1..=63 letters, digits
+/// and inner hyphens; a numeric last label means a malformed IP address.
 pub(super) fn check_labels(name: &str) -> Result<(), &'static str> {
     let is_label = |label: &str| {
         (1..=MAX_LABEL_OCTETS).contains(&label.len())
@@ -199,7 +200,7 @@ pub(super) fn check_labels(name: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Whether names directly below are sold to anyone: a single label, or a listed pair.
+/// Whether anyone can register a name directly below this one: it is a single label or a listed suffix.
 fn is_registry_suffix(name: &str) -> bool {
     let Some((second, top)) = name.split_once('.') else { return true };
     REGISTRY_SUFFIXES
@@ -214,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn normalises() {
+    fn entries_are_normalized() {
         for (input, expected) in [
             (" Shop.Example.COM ", "shop.example.com"),
             ("x.dev:443", "x.dev"),
@@ -236,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses() {
+    fn invalid_entries_are_refused() {
         let long = ["a".repeat(63).as_str(); 4].join(".");
         for bad in [
             "",
@@ -281,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_drop_duplicates() {
+    fn a_list_drops_duplicates_and_stops_at_an_invalid_entry() {
         let hosts = EmbedHost::parse_list(["a.dev", "A.dev:443", "b.dev"]).unwrap();
         assert_eq!(hosts.iter().map(EmbedHost::as_str).collect::<Vec<_>>(), ["a.dev", "b.dev"]);
         let refusal = EmbedHost::parse_list(["a.dev", "http://b", "*"]).unwrap_err();
@@ -290,7 +291,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parsing_settles(s in "\\PC{0,16}|(\\*\\.)?[a-zA-Z0-9.-]{1,12}(:[0-9]{1,5})?") {
+        fn parsing_is_idempotent(s in "\\PC{0,16}|(\\*\\.)?[a-zA-Z0-9.-]{1,12}(:[0-9]{1,5})?") {
             if let Ok(host) = EmbedHost::parse(&s) {
                 prop_assert!(host.as_str().is_ascii());
                 prop_assert_eq!(EmbedHost::parse(host.as_str()).unwrap(), host);

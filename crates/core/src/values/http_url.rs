@@ -1,10 +1,11 @@
-//! Web addresses: links that people publish, and the targets of webhooks.
+//! URLs: links that people publish, and the targets of webhooks.
 //!
-//! Both kinds are parsed and written again by the `url` crate, so one address has one spelling: host
-//! in lower-case ASCII, a `/` after a bare host. Rules: docs/contracts/polar/http.md,
-//! 1.13; docs/contracts/polar/organizations.md, 2.2; docs/contracts/polar/webhooks.md, 9.1. A
-//! webhook target is screened by its literal host only; the delivery client screens what the name
-//! resolves to with [`super::is_public`].
+//! Both are normalized by the `url` crate, so that one address has one spelling: the host in lower-case ASCII,
+//! and a `/` after a host without a path. Rules: docs/contracts/polar/http.md, 1.13;
+//! docs/contracts/polar/organizations.md, 2.2; docs/contracts/polar/webhooks.md, 9.1.
+//!
+//! Parsing a webhook target checks only an IP address or a name in the URL itself. The delivery client checks
+//! every address that the name resolves to, with [`super::is_public`].
 
 use std::net::IpAddr;
 
@@ -12,20 +13,20 @@ use url::{Host, Url};
 
 use super::{InvalidValue, is_public};
 
-/// Characters, of the input and of the text written again.
+/// Maximum characters, both of the input and of the normalized text.
 const MAX_CHARS: usize = 2083;
 
-/// An absolute `http` or `https` address with a host.
+/// An absolute `http` or `https` URL with a host.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HttpUrl(Url);
 
 impl HttpUrl {
-    /// Reads an address; its length is judged first, then its form, then its scheme.
+    /// Parses a URL. Its length is checked first, then its form, then its scheme.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         parse_url(text, &["http", "https"]).map(Self)
     }
 
-    /// The normalised address.
+    /// The normalized URL.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
@@ -38,18 +39,18 @@ impl HttpUrl {
 
 text_value!(HttpUrl, HttpUrl::parse);
 
-/// An `https` address whose literal host is public: where webhooks may be delivered.
+/// An `https` URL that a webhook may be delivered to: its host is no local name and no private IP address.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HttpsUrl(Url);
 
 impl HttpsUrl {
-    /// Reads a webhook target, spaces around it dropped.
+    /// Parses the target of a webhook. Surrounding spaces are dropped.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         let url = parse_url(text.trim(), &["https"])?;
         if !is_resolvable(&url) {
             return Err(InvalidValue::value_error("the host of a webhook must be a valid domain name"));
         }
-        if is_inside(&url) {
+        if is_internal(&url) {
             return Err(InvalidValue::value_error(
                 "a webhook needs a public host, not a local or private one",
             ));
@@ -57,7 +58,7 @@ impl HttpsUrl {
         Ok(Self(url))
     }
 
-    /// The normalised address.
+    /// The normalized URL.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
@@ -101,15 +102,15 @@ fn unparsable(reason: &str) -> InvalidValue {
     InvalidValue::with("url_parsing", message, "error", reason.to_owned())
 }
 
-/// Whether a registered name could be looked up: labels of 1..63 octets, 253 in all, a last dot allowed.
+/// Whether DNS can resolve the host: every label has 1..=63 octets, the name at most 253. A final dot is allowed.
 fn is_resolvable(url: &Url) -> bool {
     let Some(Host::Domain(name)) = url.host() else { return true };
     let name = name.strip_suffix('.').unwrap_or(name);
     name.len() <= 253 && name.split('.').all(|label| (1..=63).contains(&label.len()))
 }
 
-/// Whether the literal host points into a machine or a private network.
-fn is_inside(url: &Url) -> bool {
+/// Whether the host is `localhost` or an IP address that is not public.
+fn is_internal(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => !is_public(IpAddr::V4(ip)),
         Some(Host::Ipv6(ip)) => !is_public(IpAddr::V6(ip)),
@@ -121,7 +122,8 @@ fn is_inside(url: &Url) -> bool {
     }
 }
 
-/// The network a social link belongs to (docs/contracts/polar/organizations.md, 2.2); the host decides, not the sender.
+/// The social network of a link (docs/contracts/polar/organizations.md, 2.2). The URL's host determines it; a
+/// platform that the client sends is ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SocialPlatform {
     /// x.com, formerly twitter.com.
@@ -147,7 +149,7 @@ pub enum SocialPlatform {
 }
 
 impl SocialPlatform {
-    /// Every platform, in the order error messages list them.
+    /// Every platform, in the order in which error texts list them.
     pub const ALL: [Self; 10] = [
         Self::X,
         Self::Github,
@@ -161,7 +163,7 @@ impl SocialPlatform {
         Self::Other,
     ];
 
-    /// The platform of a link, a leading `www.` ignored.
+    /// The platform of a URL. A leading `www.` of the host is ignored.
     pub fn of(url: &HttpUrl) -> Self {
         let host = url.host();
         match host.strip_prefix("www.").unwrap_or(host) {
@@ -178,7 +180,7 @@ impl SocialPlatform {
         }
     }
 
-    /// Reads a platform's name.
+    /// Parses the name of a platform.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         let found = Self::ALL.into_iter().find(|platform| platform.as_str() == text);
         found.ok_or_else(|| InvalidValue::not_one_of(&Self::ALL.map(|platform| platform.as_str())))
@@ -214,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn writes_one_spelling() {
+    fn urls_are_normalized() {
         for (input, expected) in [
             ("https://Example.COM", "https://example.com/"),
             ("http://bücher.dev/a b", "http://xn--bcher-kva.dev/a%20b"),
@@ -226,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn says_why_not() {
+    fn an_invalid_url_is_refused_with_a_reason() {
         assert_eq!(
             HttpUrl::parse("not a url").unwrap_err(),
             InvalidValue {
@@ -284,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_names_the_platform() {
+    fn the_host_determines_the_platform() {
         for (url, expected) in [
             ("https://www.twitter.com/a", "x"),
             ("https://youtu.be/x", "youtube"),
@@ -300,7 +302,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parsing_settles(s in "https?://\\PC{0,30}") {
+        fn parsing_is_idempotent(s in "https?://\\PC{0,30}") {
             if let Ok(url) = HttpUrl::parse(&s) {
                 prop_assert_eq!(HttpUrl::parse(url.as_str()).unwrap(), url);
             }

@@ -1,14 +1,14 @@
-//! Identifiers: reading those of callers, and making ours.
+//! Parsing of UUIDs that callers send, and construction of new ones.
 //!
-//! Ours are version 4 by their bits, because published clients check that, but begin with the time, so
-//! that rows created together lie together in an index. Reading accepts every usual spelling
-//! (docs/contracts/polar/http.md, 1.13); writing is always lower case with hyphens.
+//! New ids carry the version and variant bits of UUID version 4, because published clients check them. Their
+//! first bits are the time, so that rows created together are neighbours in an index. Parsing accepts every
+//! common spelling (docs/contracts/polar/http.md, 1.13). Output is always lower case with hyphens.
 
 use uuid::Uuid;
 
 use super::InvalidValue;
 
-/// Reads a UUID of any version: hyphenated, 32 hexadecimal digits, in braces or as `urn:uuid:`.
+/// Parses a UUID of any version: with hyphens, as 32 hexadecimal digits, in braces, or as `urn:uuid:`.
 pub fn parse_uuid(text: &str) -> Result<Uuid, InvalidValue> {
     Uuid::parse_str(text).map_err(|error| {
         let reason = reason(&error.to_string());
@@ -17,7 +17,7 @@ pub fn parse_uuid(text: &str) -> Result<Uuid, InvalidValue> {
     })
 }
 
-/// Reads a UUID of version 4.
+/// Parses a UUID of version 4.
 pub fn parse_uuid4(text: &str) -> Result<Uuid, InvalidValue> {
     let id = parse_uuid(text)?;
     if id.get_version_num() != 4 {
@@ -27,8 +27,8 @@ pub fn parse_uuid4(text: &str) -> Result<Uuid, InvalidValue> {
     Ok(id)
 }
 
-/// The parser's reason as clients know it: a wrong length with the right one beside it, positions
-/// counted from one.
+/// The reason in the wording that Polar's clients know. It differs from the parser's own in two cases: a wrong
+/// length is shown with the expected one, and positions count from one.
 fn reason(display: &str) -> String {
     if let Some(found) = display.strip_prefix("invalid length: found ") {
         return format!("invalid length: expected length 32 for simple format, found {found}");
@@ -40,17 +40,24 @@ fn reason(display: &str) -> String {
     }
 }
 
-/// A UUID whose byte order follows the clock: 48 bits of milliseconds, version 4, ten bits of
-/// microseconds within the millisecond, two random bits, the RFC variant, 62 random bits.
+/// A UUID that sorts by time of creation.
 ///
-/// `unix_micros` counts from 1970; earlier times count as 1970. Of `random`, every bit is used but the
-/// two that the variant takes: those become the two bits after the microseconds.
+/// | bits | content |
+/// |---|---|
+/// | 48 | milliseconds since 1970 |
+/// | 4 | version 4 |
+/// | 10 | microseconds within the millisecond |
+/// | 2 | random: the first two bits of `random` |
+/// | 2 | RFC 9562 variant |
+/// | 62 | random: the other bits of `random` |
+///
+/// A negative `unix_micros`, a time before 1970, counts as 0.
 pub fn time_ordered_uuid(unix_micros: i64, random: [u8; 8]) -> Uuid {
     let micros = u64::try_from(unix_micros).unwrap_or(0);
     let random = u64::from_be_bytes(random);
     let milliseconds = (micros / 1000) & 0xFFFF_FFFF_FFFF;
-    let within = (micros % 1000) * 4 + (random >> 62);
-    let high = (milliseconds << 16) | 0x4000 | within;
+    let below_millisecond = (micros % 1000) * 4 + (random >> 62);
+    let high = (milliseconds << 16) | 0x4000 | below_millisecond;
     let low = (random & 0x3FFF_FFFF_FFFF_FFFF) | 0x8000_0000_0000_0000;
     Uuid::from_u64_pair(high, low)
 }
@@ -62,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_every_spelling() {
+    fn every_common_spelling_is_parsed() {
         let expected = "e243e0a6-25d3-43d8-a75e-f6551a69f46e";
         for text in [
             expected,
@@ -76,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn says_why_not() {
+    fn an_invalid_uuid_is_refused_with_a_reason() {
         let message = |text: &str| parse_uuid(text).expect_err(text).message;
         for (text, reason) in [
             ("abc", "invalid length: expected length 32 for simple format, found 3"),
@@ -93,7 +100,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn made_ids_are_version_4_and_follow_the_clock(
+        fn new_ids_are_version_4_and_sort_by_time(
             a in 0i64..4_000_000_000_000_000, step in 1i64..3_000, r: [u8; 8], s: [u8; 8],
         ) {
             let (first, second) = (time_ordered_uuid(a, r), time_ordered_uuid(a + step, s));
@@ -105,12 +112,12 @@ mod tests {
         }
 
         #[test]
-        fn randomness_is_kept(a in 0i64..4_000_000_000_000_000, r: [u8; 8], s: [u8; 8]) {
+        fn every_random_bit_is_kept(a in 0i64..4_000_000_000_000_000, r: [u8; 8], s: [u8; 8]) {
             prop_assert_eq!(time_ordered_uuid(a, r) == time_ordered_uuid(a, s), r == s);
         }
 
         #[test]
-        fn any_text_is_answered(
+        fn no_text_panics(
             s in "\\PC{0,50}|\\{?[0-9a-f-]{0,45}\\}?|(urn:uuid:)?[0-9a-f]{8}(-[0-9a-f]{4}){0,5}",
         ) {
             let _ = parse_uuid4(&s);

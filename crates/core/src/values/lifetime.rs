@@ -1,20 +1,20 @@
-//! How long something lasts: whole seconds, more than none.
+//! Lifetimes of tokens and sessions: a positive whole number of seconds.
 
 use super::InvalidValue;
 
-/// A hundred years: what lasts longer can as well last for good.
+/// The longest lifetime: one hundred years.
 const MAX_S: i64 = 100 * 365 * DAY_S;
 const DAY_S: i64 = 24 * 60 * 60;
 
-/// A span of time of at least a second and at most a hundred years.
+/// A duration from one second to one hundred years.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lifetime(i64);
 
 impl Lifetime {
-    /// So many seconds.
+    /// A lifetime of `seconds`.
     ///
     /// # Errors
-    /// When there are none, or too many.
+    /// When `seconds` is not positive or longer than one hundred years.
     pub fn from_seconds(seconds: i64) -> Result<Self, InvalidValue> {
         if seconds <= 0 {
             let message = "Input should be greater than 0".to_owned();
@@ -27,11 +27,11 @@ impl Lifetime {
         Ok(Self(seconds))
     }
 
-    /// A duration of ISO 8601, such as `P30D`: a year has 365 days, a month 30; a part of a second counts
-    /// as a whole one.
+    /// Parses an ISO 8601 duration such as `P30D`. A year counts as 365 days, a month as 30 days. A fraction of
+    /// a second is rounded up.
     ///
     /// # Errors
-    /// When it is none, or not one of those that [`Lifetime::from_seconds`] takes.
+    /// When the text is not a duration, or the duration is outside the range of [`Lifetime::from_seconds`].
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         let text = text.trim();
         let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
@@ -52,7 +52,7 @@ impl Lifetime {
         Self::from_seconds(seconds + i64::from(below && !span.is_negative()))
     }
 
-    /// The span in seconds.
+    /// The lifetime in seconds.
     #[must_use]
     pub const fn seconds(self) -> i64 {
         self.0
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_durations() {
+    fn iso_8601_durations_are_parsed() {
         for (text, seconds) in [
             ("P30D", 30 * DAY_S),
             ("p1w", 7 * DAY_S),
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_does_not_last() {
+    fn durations_outside_the_range_are_refused() {
         for (text, kind) in [
             ("P0D", "greater_than"),
             ("-P1D", "greater_than"),
@@ -97,7 +97,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_answered(text in "[-+]?[Pp]?[0-9YMWDTHS.,-]{0,24}") {
+        fn a_parsed_lifetime_is_in_range(text in "[-+]?[Pp]?[0-9YMWDTHS.,-]{0,24}") {
             if let Ok(lifetime) = Lifetime::parse(&text) {
                 prop_assert!((1..=MAX_S).contains(&lifetime.seconds()));
             }

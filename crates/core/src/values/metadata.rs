@@ -1,28 +1,30 @@
-//! Metadata: the small flat object a merchant attaches to a record.
+//! Metadata: a flat JSON object that an organization attaches to a customer.
 //!
-//! Rules: docs/contracts/polar/http.md, 1.13 and, for the list of violations, 1.6. Types are kept as sent:
-//! `true` is not `"true"`, `1.0` is not `1`, and an integer of any size keeps its digits as far as the
-//! JSON reader did. Keys that begin with `__` are the server's own: callers cannot set them, so none
-//! can be mistaken for state. Callers: customer create and update; the store, on reading.
+//! Limits and types follow docs/contracts/polar/http.md, 1.13; the list of violations follows 1.6. Values keep the
+//! type they were sent with: `true` is not `"true"`, and `1.0` is not `1`. Callers cannot set keys that begin with
+//! `__`; these are reserved for the server.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Number, Value};
 
 use super::{InvalidValue, reject_nul};
 
+/// Maximum number of keys.
 const MAX_KEYS: usize = 50;
+/// Maximum characters of a key.
 const MAX_KEY_CHARS: usize = 40;
+/// Maximum characters of a text value.
 const MAX_TEXT_CHARS: usize = 500;
 
-/// The part of a path that names a key itself, not its value.
+/// Path element for a violation of the key itself, as opposed to its value.
 const KEY: &str = "[key]";
-/// The parts of a path that name the branches a value was tried against.
+/// Path elements for the types that a value was tried as. Polar's clients know these names.
 const TEXT: &str = "constrained-str";
 const INTEGER: &str = "int";
 const FLOAT: &str = "float";
 const BOOLEAN: &str = "bool";
 
-/// Up to 50 keys with a plain value each, in the order given.
+/// Up to 50 keys, each with a text, a number or a boolean, in the order given.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Metadata(Map<String, Value>);
 
@@ -35,22 +37,23 @@ pub enum MetadataValue {
     Integer(Number),
     /// A finite number written with a fraction or an exponent.
     Float(f64),
-    /// Truth.
+    /// `true` or `false`.
     Boolean(bool),
 }
 
-/// One violation in a metadata object and where it is, from the object inwards.
+/// One violation in a metadata object, with the path to it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{refusal}")]
 pub struct InvalidMetadata {
-    /// Empty for the object itself; otherwise the key and what about it is wrong.
+    /// Empty for the object itself. Otherwise the key, then `[key]` for the key itself or the name of the type
+    /// that the value was tried as.
     pub path: Vec<String>,
-    /// What is wrong.
+    /// The violation.
     pub refusal: InvalidValue,
 }
 
 impl Metadata {
-    /// Checks what a caller sent. Every violation is reported, in the order of the keys.
+    /// Validates an object that a caller sent. Reports every violation, in the order of the keys.
     pub fn check(object: &Map<String, Value>) -> Result<Self, Vec<InvalidMetadata>> {
         let mut refusals = Vec::new();
         for (key, value) in object {
@@ -68,7 +71,7 @@ impl Metadata {
         self.0.get(key).and_then(MetadataValue::of)
     }
 
-    /// Every key with its value, in order.
+    /// Every key with its value, in the order given.
     pub fn iter(&self) -> impl Iterator<Item = (&str, MetadataValue)> {
         self.0.iter().filter_map(|(key, value)| Some((key.as_str(), MetadataValue::of(value)?)))
     }
@@ -83,7 +86,7 @@ impl Metadata {
         self.0.is_empty()
     }
 
-    /// The plain object, for answers and for storing.
+    /// The JSON object, for responses and for storage.
     pub fn as_object(&self) -> &Map<String, Value> {
         &self.0
     }
@@ -100,7 +103,7 @@ impl MetadataValue {
         }
     }
 
-    /// The value as text, the way a filter in a query string writes it.
+    /// The value as a text, as a filter in a query string writes it.
     pub fn to_text(&self) -> String {
         match self {
             Self::Text(text) => text.clone(),
@@ -127,7 +130,7 @@ impl<'de> Deserialize<'de> for Metadata {
     }
 }
 
-/// Whether a number was written as a whole one; `1.0` and `1e3` were not.
+/// Whether a number was written without fraction and exponent. `1.0` and `1e3` were not.
 fn is_integer(number: &Number) -> bool {
     number.is_i64() || number.is_u64()
 }
@@ -147,7 +150,8 @@ fn check_key(key: &str) -> Option<InvalidMetadata> {
     Some(InvalidMetadata { path: vec![key.to_owned(), KEY.to_owned()], refusal })
 }
 
-/// A value is tried as text, integer, float and boolean; when none fits, each says why.
+/// Tries a value as a text, an integer, a float and a boolean. When no type fits, reports one violation for
+/// each of the four.
 fn check_value(key: &str, value: &Value) -> Vec<InvalidMetadata> {
     let branches = match value {
         Value::Bool(_) => return Vec::new(),
@@ -191,7 +195,7 @@ fn not_finite() -> [(&'static str, InvalidValue); 4] {
     ]
 }
 
-/// A refused text, and why it is none of the other three either.
+/// The violations of an invalid text, one for each of the four types.
 fn text_branches(refusal: InvalidValue) -> [(&'static str, InvalidValue); 4] {
     let integer = "Input should be a valid integer, unable to parse string as an integer";
     [
@@ -206,7 +210,8 @@ fn plain(kind: &'static str, message: &str) -> InvalidValue {
     InvalidValue { kind, message: message.to_owned(), context: None }
 }
 
-/// The context carries the count found; the bound and the noun are constants of the kind.
+/// Too many keys. The context holds the number of keys; the limit is a constant of the kind, which the dialect
+/// adds.
 fn too_many(count: usize) -> InvalidValue {
     let message = format!("Dictionary should have at most {MAX_KEYS} items after validation, not {count}");
     InvalidValue::with("too_long", message, "actual_length", count.to_string())
@@ -230,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn keeps_types_and_order() {
+    fn types_and_order_are_kept() {
         let text = r#"{"z":1.0,"a":18446744073709551615,"t":true,"s":"true","n":-5,"e":1e3}"#;
         let object: Metadata = serde_json::from_str(text).unwrap();
         assert_eq!(
@@ -244,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_keys() {
+    fn at_most_50_keys_are_accepted() {
         let object = |n: usize| (0..n).map(|i| (format!("k{i}"), json!(i))).collect::<Map<_, _>>();
         assert_eq!(Metadata::check(&object(50)).unwrap().len(), 50);
         let refusals = Metadata::check(&object(51)).unwrap_err();
@@ -255,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn names_the_bad_key() {
+    fn an_invalid_key_is_named_in_the_path() {
         let long = "k".repeat(41);
         assert_eq!(check(json!({ &long: 1 })), Err(vec![(format!("{long}/[key]"), "string_too_long")]));
         assert_eq!(check(json!({"": 1})), Err(pairs(&[("/[key]", "string_too_short")])));
@@ -267,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn tries_four_branches() {
+    fn an_invalid_value_is_reported_for_each_of_four_types() {
         for bad in [json!(null), json!([]), json!({})] {
             let expected = [
                 ("k/constrained-str", "string_type"),
@@ -291,7 +296,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_accepted_reads_back(
+        fn accepted_metadata_survives_storage(
             entries in proptest::collection::vec(("\\PC{0,6}", prop_oneof![
                 any::<i32>().prop_map(|n| json!(f64::from(n) / 8.0)), any::<i64>().prop_map(|i| json!(i)),
                 any::<bool>().prop_map(|b| json!(b)), "\\PC{0,9}".prop_map(|s| json!(s)),

@@ -1,11 +1,12 @@
-//! Values: text and numbers parsed once at the edge and valid ever after.
+//! Value types: texts and numbers that are validated when they are parsed and need no check later.
 //!
-//! Every type here keeps its content private, is made by `parse`, and says why it refused in a
-//! [`InvalidValue`], which names no protocol: each dialect turns it into its own body. Nothing in this
-//! module reads a clock, a resolver or a random source. Callers: the request types of every dialect,
-//! and the store when it reads a row back (`Deserialize` is `parse` again).
+//! Every type keeps its content private and is constructed by `parse`, which returns an [`InvalidValue`] on
+//! failure. `InvalidValue` does not depend on a protocol: each dialect renders it in its own error format.
+//! `Deserialize` calls `parse` too, so a row read from the database is validated again. Nothing in this module
+//! reads a clock, a resolver or a random source.
 
-/// Text-like newtypes: `FromStr`, `Display`, `Serialize` as text and `Deserialize` by the given parser.
+/// Implements `FromStr`, `Display`, `Serialize` (as a string) and `Deserialize` for a newtype over text, with
+/// the given parser.
 macro_rules! text_value {
     ($name:ident, $parse:path) => {
         impl std::str::FromStr for $name {
@@ -68,42 +69,43 @@ pub use tax_id::TaxId;
 pub use text::{ExternalId, PersonName, SuspensionReason, reject_nul};
 pub use website::Website;
 
-/// Why a value was refused, in terms every dialect can render.
+/// A value that does not parse, with a reason that every dialect can render.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct InvalidValue {
-    /// The machine name of the violation, for example `value_error` or `string_too_long`.
+    /// Machine-readable kind of the violation, for example `value_error` or `string_too_long`.
     pub kind: &'static str,
-    /// The complete text for a person.
+    /// Complete error text for a person.
     pub message: String,
-    /// The one fact a program may want beside the kind: its name and its value.
+    /// Name and value of one further fact for programs, for example the limit that was exceeded.
     pub context: Option<(&'static str, String)>,
 }
 
 impl InvalidValue {
-    /// A refusal with neither context nor a special kind; the text gains the usual prefix.
+    /// A violation of kind `value_error` without context. The text begins with "Value error, ", as Polar's
+    /// clients expect.
     pub(crate) fn value_error(reason: &str) -> Self {
         Self { kind: "value_error", message: format!("Value error, {reason}"), context: None }
     }
 
-    /// A refusal that carries one fact.
+    /// A violation with one fact as context.
     pub(crate) fn with(kind: &'static str, message: String, key: &'static str, value: String) -> Self {
         Self { kind, message, context: Some((key, value)) }
     }
 
-    /// Fewer than `min` characters.
+    /// The text has fewer than `min` characters.
     pub(crate) fn too_short(min: usize) -> Self {
         let message = format!("String should have at least {min} {}", characters(min));
         Self::with("string_too_short", message, "min_length", min.to_string())
     }
 
-    /// More than `max` characters.
+    /// The text has more than `max` characters.
     pub(crate) fn too_long(max: usize) -> Self {
         let message = format!("String should have at most {max} {}", characters(max));
         Self::with("string_too_long", message, "max_length", max.to_string())
     }
 
-    /// Not one of a closed list.
+    /// The text is not in the list of allowed values.
     pub(crate) fn not_one_of(list: &[&str]) -> Self {
         let expected = one_of(list);
         Self::with("enum", format!("Input should be {expected}"), "expected", expected)

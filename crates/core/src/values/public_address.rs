@@ -1,8 +1,8 @@
-//! Which IP addresses belong to the public internet, so that a webhook may be sent to them.
+//! The check that an IP address is public, so that a webhook may be sent to it.
 //!
-//! The judgement is a list of refused blocks (IANA special-purpose registries, RFC 6890), plus the
-//! IPv4 address inside every IPv6 form that carries one. Callers: webhook URL parsing, for literal
-//! hosts, and the delivery client, for every address a name resolves to.
+//! An address is refused when it is in a special-purpose block (IANA registries, RFC 6890). An IPv6 address that
+//! contains an IPv4 address is judged by that IPv4 address. Two places check: the parser of webhook URLs, for an
+//! IP address in the URL, and the delivery client, for every address that the host name resolves to.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -14,7 +14,7 @@ pub fn is_public(ip: IpAddr) -> bool {
     }
 }
 
-/// Refused IPv4 blocks: first address and prefix length.
+/// Refused IPv4 blocks: first address and length of the prefix in bits.
 const REFUSED_V4: [([u8; 4], u32); 15] = [
     ([0, 0, 0, 0], 8),       // this network, with the unspecified address
     ([10, 0, 0, 0], 8),      // private
@@ -33,7 +33,7 @@ const REFUSED_V4: [([u8; 4], u32); 15] = [
     ([240, 0, 0, 0], 4),     // reserved, with the broadcast address
 ];
 
-/// Refused IPv6 blocks: the first groups of the prefix and its length.
+/// Refused IPv6 blocks: the first four groups and the length of the prefix in bits.
 const REFUSED_V6: [([u16; 4], u32); 10] = [
     ([0xfc00, 0, 0, 0], 7),      // unique local
     ([0xfe80, 0, 0, 0], 10),     // link-local
@@ -69,8 +69,8 @@ fn embedded_v4(ip: Ipv6Addr) -> Option<Ipv4Addr> {
     let low = u32::try_from(bits & u128::from(u32::MAX)).ok()?;
     let prefix96 = bits >> 32;
     let translated = 0x0064_ff9b_u128 << 64;
-    // ::/96 holds the compatible form, with :: and ::1 as 0.0.0.0 and 0.0.0.1: both refused. ::ffff:0:0:0/96
-    // is the form of SIIT (RFC 7915).
+    // ::/96 is the IPv4-compatible form. It includes :: and ::1, which become 0.0.0.0 and 0.0.0.1: both are
+    // refused. ::ffff:0:0:0/96 is the IPv4-translated form (RFC 7915).
     if prefix96 == 0 || prefix96 == 0xffff || prefix96 == 0xffff_0000 || prefix96 == translated {
         return Some(Ipv4Addr::from(low));
     }
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refuses_special_blocks_at_both_ends() {
+    fn special_blocks_are_refused_at_both_ends() {
         for text in [
             "0.0.0.0",
             "0.255.255.255",
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn accepts_the_neighbours() {
+    fn addresses_next_to_special_blocks_are_accepted() {
         for text in [
             "1.0.0.0",
             "9.255.255.255",
@@ -181,7 +181,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_carried_v4_address_is_judged_alike(bits in any::<u32>()) {
+        fn an_embedded_v4_address_is_judged_like_the_address_itself(bits in any::<u32>()) {
             let v4 = Ipv4Addr::from(bits);
             let expected = is_public(IpAddr::V4(v4));
             prop_assert_eq!(is_public(IpAddr::V6(v4.to_ipv6_mapped())), expected);

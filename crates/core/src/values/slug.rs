@@ -1,12 +1,11 @@
-//! What an organization is called: its name for people and its slug for addresses.
+//! Slugs and names of organizations (docs/contracts/polar/organizations.md, 2.3).
 //!
-//! Rules: docs/contracts/polar/organizations.md, 2.3. A slug is lower-cased before anything else is judged and never
-//! changes afterwards. The words nobody may trade under are looked for in new slugs and new names
-//! only, so that a name stored earlier can always be read back.
+//! A slug is converted to lower case before it is validated, and it never changes after creation. Blocked words
+//! are refused in new slugs and new names only: a stored name must stay readable when the list grows.
 
 use super::{InvalidValue, reject_nul};
 
-/// Slugs that are paths of the product itself.
+/// Slugs that are refused because they are paths of the product itself.
 const RESERVED: [&str; 24] = [
     "benefits",
     "donations",
@@ -34,7 +33,7 @@ const RESERVED: [&str; 24] = [
     "finance",
 ];
 
-/// Whole words refused in new names and slugs.
+/// Words that are refused in new names and slugs. Only a whole word matches.
 const BLOCKED: [&str; 18] = [
     "porn",
     "porno",
@@ -58,18 +57,18 @@ const BLOCKED: [&str; 18] = [
 
 const SLUG_MIN: usize = 3;
 const SLUG_MAX: usize = 64;
-/// Characters of a name that a derived slug begins with.
+/// Maximum characters of the name that a derived slug contains.
 const DERIVED_STEM: usize = 40;
 const NAME_MIN: usize = 3;
-/// Tenantry's own bound: far above any real name, far below what hurts an index or a page.
+/// Tenantry's own limit: longer than any real name, short enough for an index row and a page.
 const NAME_MAX: usize = 1000;
 
-/// The lower-case address of an organization: 3..=64 of `a-z0-9` in groups joined by single hyphens.
+/// The name of an organization in URLs: 3..=64 characters, groups of `a-z0-9` joined by single hyphens.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slug(String);
 
 impl Slug {
-    /// Reads a slug for a new organization, whatever its case.
+    /// Parses the slug of a new organization. Upper case is converted to lower case.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         let slug = text.to_lowercase();
         check_length(&slug, SLUG_MIN, SLUG_MAX)?;
@@ -87,13 +86,14 @@ impl Slug {
         Ok(Self(slug))
     }
 
-    /// A slug that was stored: what is reserved later does not touch who has it.
+    /// A slug from the database, not validated again: a slug that became reserved later stays valid for the
+    /// organization that has it.
     pub fn from_stored(text: String) -> Self {
         Self(text)
     }
 
-    /// A slug for an organization that was given a name alone: what of the name fits into one, and 48 bits
-    /// that no other has.
+    /// A slug for an organization that was created without one: the ASCII letters and digits of its name, and
+    /// the octets of `unique` in hexadecimal. Without a usable name it begins with `account`.
     #[must_use]
     pub fn derive(name: &str, unique: [u8; 6]) -> Self {
         let lower = name.to_lowercase();
@@ -114,19 +114,20 @@ impl Slug {
 
 text_value!(Slug, Slug::parse);
 
-/// The name of an organization, 1..=1000 characters and at least 3 for a new one, kept exactly as given, spaces included.
+/// The name of an organization: 1..=1000 characters, at least 3 for a new one. It is kept exactly as given,
+/// including surrounding spaces.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OrganizationName(String);
 
 impl OrganizationName {
-    /// Reads a name that exists already or is being changed.
+    /// Parses the name of an existing organization, also for a change of name.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         reject_nul(text)?;
         check_length(text, 1, NAME_MAX)?;
         Ok(Self(text.to_owned()))
     }
 
-    /// Reads the name of a new organization: words nobody may trade under are refused as well.
+    /// Parses the name of a new organization. It must be longer, and blocked words are refused.
     pub fn parse_new(text: &str) -> Result<Self, InvalidValue> {
         check_length(text, NAME_MIN, NAME_MAX)?;
         let name = Self::parse(text)?;
@@ -134,7 +135,7 @@ impl OrganizationName {
         Ok(name)
     }
 
-    /// The name, untrimmed.
+    /// The name as given.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -153,7 +154,8 @@ fn check_length(text: &str, min: usize, max: usize) -> Result<(), InvalidValue> 
     Ok(())
 }
 
-/// Words are runs of letters, digits and underscores, so `Essex` passes and `Sex Shop` does not.
+/// Refuses blocked words. A word is a run of letters, digits and underscores: `Essex` is accepted, `Sex Shop`
+/// is refused.
 fn check_words(text: &str) -> Result<(), InvalidValue> {
     let lower = text.to_lowercase();
     let mut words = lower.split(|c: char| !c.is_alphanumeric() && c != '_');
@@ -170,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slugs() {
+    fn slugs_are_lower_case_groups_with_single_hyphens() {
         assert_eq!(Slug::parse("My-Org2").unwrap().as_str(), "my-org2");
         assert_eq!(Slug::parse("essex").unwrap().as_str(), "essex");
         assert_eq!(Slug::parse("ab").unwrap_err().kind, "string_too_short");
@@ -197,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn derived() {
+    fn a_derived_slug_is_made_of_the_name_and_random_digits() {
         let derived = |name: &str| Slug::derive(name, [0, 1, 2, 0xab, 0xcd, 0xef]).0;
         assert_eq!(derived("Acme  Subsidiary, Inc."), "acme-subsidiary-inc-000102abcdef");
         assert_eq!(derived("Sex Shop"), "account-000102abcdef");
@@ -217,13 +219,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_derived_slug_is_one(name in "\\PC{0,60}|[a-z -]{0,60}", unique: [u8; 6]) {
+        fn a_derived_slug_is_a_valid_slug(name in "\\PC{0,60}|[a-z -]{0,60}", unique: [u8; 6]) {
             let slug = Slug::derive(&name, unique);
             prop_assert_eq!(Slug::parse(slug.as_str()).unwrap(), slug);
         }
 
         #[test]
-        fn a_slug_reads_back(s in "\\PC{0,20}|[A-Za-z0-9-]{1,70}") {
+        fn a_slug_parses_to_itself(s in "\\PC{0,20}|[A-Za-z0-9-]{1,70}") {
             if let Ok(slug) = Slug::parse(&s) {
                 prop_assert_eq!(Slug::parse(slug.as_str()).unwrap(), slug.clone());
                 prop_assert!(slug.as_str().is_ascii() && slug.as_str() == slug.as_str().to_lowercase());

@@ -1,9 +1,9 @@
-//! Tax identifiers of customers, named by the type names Stripe publishes.
+//! Tax identifiers of customers, with the type names that Stripe publishes.
 //!
-//! The billing country decides which types are tried, in order; a country without any accepts none
-//! (docs/contracts/polar/http.md, 1.13). Spaces, dots, hyphens and slashes are dropped and letters are in
-//! upper case, so one identifier has one spelling. Patterns are checked everywhere, check digits where
-//! the rule is public and short. On the wire an identifier is `[value, type]`.
+//! The billing country determines the types that are tried, in order (docs/contracts/polar/http.md, 1.13). In a
+//! country without types every identifier is refused. Spaces, dots, hyphens and slashes are dropped and letters
+//! are converted to upper case, so that one identifier has one spelling. Every type has a pattern; check digits
+//! are verified where their rule is published and short. On the wire an identifier is `[value, type]`.
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::tax_id_formats::{self, Format};
 use super::{Country, InvalidValue};
 
-/// Longer than any identifier with its separators.
+/// Maximum octets of the input: more than any identifier with separators has.
 const MAX_OCTETS: usize = 64;
 
 /// A tax identifier and the type it was recognised as.
@@ -22,7 +22,7 @@ pub struct TaxId {
 }
 
 impl TaxId {
-    /// Reads an identifier for a billing country.
+    /// Parses an identifier for the country of the billing address.
     pub fn parse(text: &str, country: Country) -> Result<Self, InvalidValue> {
         let value = compact(text).ok_or_else(|| refusal(country))?;
         let fits = |format: &&Format| format.accepts(&value, country.as_str());
@@ -31,7 +31,7 @@ impl TaxId {
         Ok(Self { value, format })
     }
 
-    /// The identifier without separators, in upper case.
+    /// The identifier in upper case without separators.
     pub fn value(&self) -> &str {
         &self.value
     }
@@ -49,7 +49,7 @@ impl Serialize for TaxId {
 }
 
 impl<'de> Deserialize<'de> for TaxId {
-    /// Stored identifiers are not judged again: a pattern may have changed since.
+    /// A stored identifier is not validated again: a pattern may have changed since it was stored.
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
         let (value, name) = <(String, String)>::deserialize(input)?;
         let format = tax_id_formats::by_name(&name).ok_or_else(|| D::Error::custom("unknown tax id type"))?;
@@ -62,7 +62,8 @@ fn refusal(country: Country) -> InvalidValue {
     InvalidValue { kind: "invalid", message, context: None }
 }
 
-/// The text without separators, when what remains is plain ASCII letters, digits, `&` or `+`.
+/// The text in upper case without separators. None when it is empty or contains a character other than an
+/// ASCII letter, a digit, `&` or `+`.
 fn compact(text: &str) -> Option<String> {
     if text.len() > MAX_OCTETS {
         return None;
@@ -87,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn recognises() {
+    fn identifiers_are_recognized_by_country() {
         for (text, country, value, format) in [
             ("FR61954506077", "FR", "FR61954506077", "eu_vat"),
             ("fr 61 954 506 077", "FR", "FR61954506077", "eu_vat"),
@@ -122,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses() {
+    fn invalid_identifiers_are_refused() {
         for (text, country) in [
             ("FR62954506077", "FR"),
             ("FR61954506077", "DE"),
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn travels_as_a_pair() {
+    fn an_identifier_is_serialized_as_value_and_type() {
         let id = tax_id("FR61954506077", "FR").unwrap();
         let json = serde_json::to_string(&id).unwrap();
         assert_eq!(json, r#"["FR61954506077","eu_vat"]"#);
@@ -163,7 +164,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_answered(s in "\\PC{0,20}|[A-Z]{0,3}[0-9]{8,14}", i in 0usize..8) {
+        fn a_parsed_identifier_parses_to_itself(s in "\\PC{0,20}|[A-Z]{0,3}[0-9]{8,14}", i in 0usize..8) {
             let country = ["FR", "DE", "BR", "IT", "CH", "PL", "NL", "GB"][i];
             if let Ok(id) = tax_id(&s, country) {
                 prop_assert_eq!(tax_id(id.value(), country).unwrap(), id);

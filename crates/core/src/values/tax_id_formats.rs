@@ -1,12 +1,12 @@
-//! The table behind [`super::TaxId`]: which types a country has, how they look, how they check.
+//! The table of tax identifier types behind [`super::TaxId`]: country, type, pattern, check digits.
 //!
-//! Patterns use `#` for a digit, `@` for a letter, `?` for either, `&` for a letter or an ampersand
-//! (Mexico), and stand for themselves otherwise. Alternatives are separated by spaces. Rows of one
-//! country are tried in their order. The check functions get text that fits a pattern.
+//! In a pattern `#` is a digit, `@` a letter, `?` a digit or a letter, and `&` a letter or an ampersand (Mexico).
+//! Every other character stands for itself. Spaces separate alternatives. The rows of a country are tried in
+//! order. A check function is called only with a text that fits a pattern.
 
-/// One way a country writes a tax identifier.
+/// A type of tax identifier in one country.
 pub(super) struct Format {
-    /// The type name on the wire.
+    /// Name of the type on the wire.
     pub(super) name: &'static str,
     country: &'static str,
     patterns: &'static str,
@@ -14,7 +14,7 @@ pub(super) struct Format {
 }
 
 impl Format {
-    /// Whether a compact identifier has one of the patterns and right check digits.
+    /// Whether an identifier without separators fits a pattern and has correct check digits.
     pub(super) fn accepts(&self, value: &str, country: &str) -> bool {
         self.country == country
             && self.patterns.split(' ').any(|pattern| fits(pattern, value))
@@ -22,12 +22,12 @@ impl Format {
     }
 }
 
-/// The types of a country, in the order they are tried.
+/// The types of a country, in the order in which they are tried.
 pub(super) fn of_country(country: &str) -> impl Iterator<Item = &'static Format> {
     FORMATS.iter().filter(move |format| format.country == country)
 }
 
-/// The constant name equal to a stored one.
+/// The type name from the table that equals a stored one.
 pub(super) fn by_name(name: &str) -> Option<&'static str> {
     FORMATS.iter().map(|format| format.name).find(|known| *known == name)
 }
@@ -200,12 +200,13 @@ fn fits(pattern: &str, value: &str) -> bool {
         })
 }
 
-/// No public check digit, or none worth the risk of refusing a valid identifier.
+/// Accepts every identifier: the check digits are not published, or their rule is too uncertain to refuse an
+/// identifier by it.
 fn any(_: &str) -> bool {
     true
 }
 
-/// The digits of an identifier, letters skipped.
+/// The digits of an identifier without its letters.
 fn digits(value: &str) -> Vec<u32> {
     value.chars().filter_map(|c| c.to_digit(10)).collect()
 }
@@ -235,7 +236,7 @@ fn mod_11_10(digits: &[u32]) -> bool {
     (product + last) % 10 == 1
 }
 
-/// Two digits that complete the other eight to a multiple of 97.
+/// The last two digits complement the first eight to a multiple of 97.
 fn belgian(value: &str) -> bool {
     let all = digits(value);
     all.split_at_checked(8).is_some_and(|(body, check)| (number(body) + number(check)).is_multiple_of(97))
@@ -253,7 +254,7 @@ fn italian(value: &str) -> bool {
     luhn(&digits(value))
 }
 
-/// A numeric key follows from the nine-digit SIREN; keys with letters are left alone.
+/// A key of two digits is computed from the nine-digit SIREN. A key with letters is not verified.
 fn french(value: &str) -> bool {
     let all = digits(value);
     if all.len() != 11 {
@@ -267,20 +268,21 @@ fn luxembourgish(value: &str) -> bool {
     all.split_at_checked(6).is_some_and(|(body, check)| number(body) % 89 == number(check))
 }
 
-/// The weighted sum leaves the last digit; a remainder of ten is never issued.
+/// The last digit is the weighted sum modulo 11. Identifiers with a remainder of 10 are never issued.
 fn polish(value: &str) -> bool {
     let all = digits(value);
     all.last() == Some(&(weighted(&all, &[6, 5, 7, 2, 3, 4, 5, 6, 7]) % 11))
 }
 
-/// What completes the weighted sum to a multiple of eleven, ten and eleven written as zero.
+/// The last digit complements the weighted sum to a multiple of 11; 10 and 11 are written as 0.
 fn portuguese(value: &str) -> bool {
     let all = digits(value);
     let rest = 11 - weighted(&all, &[9, 8, 7, 6, 5, 4, 3, 2]) % 11;
     all.last() == Some(&(if rest > 9 { 0 } else { rest }))
 }
 
-/// Two check digits by 97, in the old series or the one shifted by 55; a branch may follow.
+/// Two check digits modulo 97, in the older series or in the newer one, which is shifted by 55. Three digits of
+/// a branch can follow.
 fn british(value: &str) -> bool {
     let all = digits(value);
     let Some((main, _branch)) = all.split_at_checked(9) else { return true };
@@ -289,7 +291,7 @@ fn british(value: &str) -> bool {
     sum.is_multiple_of(97) || (sum + 55).is_multiple_of(97)
 }
 
-/// What completes the weighted sum to a multiple of eleven; ten is never issued.
+/// The last digit complements the weighted sum to a multiple of 11. Identifiers with 10 are never issued.
 fn swiss(value: &str) -> bool {
     let all = digits(value);
     all.last() == Some(&((11 - weighted(&all, &[5, 4, 3, 2, 7, 6, 5, 4]) % 11) % 11))
@@ -300,19 +302,20 @@ fn norwegian(value: &str) -> bool {
     all.last() == Some(&((11 - weighted(&all, &[3, 2, 7, 6, 5, 4, 3, 2]) % 11) % 11))
 }
 
-/// One less in the first digit, then a weighted sum divisible by 89.
+/// The first digit is reduced by one; then the weighted sum is a multiple of 89.
 fn australian(value: &str) -> bool {
     let sum = weighted(&digits(value), &[10, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19]);
     sum > 10 && (sum - 10).is_multiple_of(89)
 }
 
-/// The nine digits of the business number, whatever account follows.
+/// The first nine digits, the business number, satisfy the Luhn check. The account that follows is not checked.
 fn canadian(value: &str) -> bool {
     let all = digits(value);
     all.split_at_checked(9).is_some_and(|(business, _)| luhn(business))
 }
 
-/// Two check digits over characters valued as their code less 48: letters are issued since 2026.
+/// Two check digits over the characters, each with the value of its ASCII code minus 48: since 2026 identifiers
+/// can contain letters.
 fn brazilian_company(value: &str) -> bool {
     let codes: Vec<u32> = value.bytes().map(|b| u32::from(b) - u32::from(b'0')).collect();
     let first = [5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2];
@@ -326,7 +329,8 @@ fn brazilian_person(value: &str) -> bool {
     brazilian(&digits(value), &first, &second)
 }
 
-/// Both check digits, each over what stands before it; one digit throughout is never issued.
+/// Verifies two check digits, each computed from the characters before it. An identifier of one repeated digit
+/// is never issued.
 fn brazilian(codes: &[u32], first: &[u32], second: &[u32]) -> bool {
     let digit = |weights: &[u32]| match weighted(codes, weights) % 11 {
         0 | 1 => 0,
@@ -349,7 +353,7 @@ mod tests {
     use crate::values::Country;
 
     #[test]
-    fn every_row_names_a_country_and_its_own_patterns() {
+    fn every_row_has_a_known_country_and_patterns() {
         for format in &FORMATS {
             assert!(Country::parse_stored(format.country).is_ok(), "{}", format.country);
             for pattern in format.patterns.split(' ') {
@@ -361,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns() {
+    fn a_pattern_matches_character_by_character() {
         assert!(fits("CHE##MWST", "CHE12MWST"));
         assert!(!fits("##", "1A") && !fits("##", "123") && fits("@?&", "A1&"));
     }

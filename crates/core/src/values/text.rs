@@ -1,13 +1,13 @@
-//! Short texts that people and their systems give.
+//! Short texts: names of people, external ids, reasons of a suspension.
 //!
-//! All kinds are trimmed; of a name or an external id, nothing but spaces means "no value"
-//! (docs/contracts/polar/http.md, 1.13), so `parse` answers an option. Lengths are counted in characters.
+//! Every text is trimmed. A blank name or external id means "no value"
+//! (docs/contracts/polar/http.md, 1.13), so their `parse` returns an option. Lengths count characters.
 
 use super::InvalidValue;
 
-/// Characters of a name, spaces at the ends included: the bound is checked before trimming.
+/// Maximum characters of a name. The limit applies before trimming, so surrounding spaces count.
 const NAME_MAX: usize = 256;
-/// Characters of an external id after trimming. Tenantry's own bound: an index row has to hold it.
+/// Maximum characters of an external id after trimming. Tenantry's own limit: an id must fit into an index row.
 const EXTERNAL_ID_MAX: usize = 1024;
 
 /// The name of a person or of a customer's business: 1..=256 characters, trimmed.
@@ -15,7 +15,7 @@ const EXTERNAL_ID_MAX: usize = 1024;
 pub struct PersonName(String);
 
 impl PersonName {
-    /// Reads a name; a blank one is no name.
+    /// Parses a name. A blank text is no name.
     pub fn parse(text: &str) -> Result<Option<Self>, InvalidValue> {
         reject_nul(text)?;
         if text.chars().nth(NAME_MAX).is_some() {
@@ -29,7 +29,7 @@ impl PersonName {
         Self::parse(text)?.ok_or_else(|| InvalidValue::too_short(1))
     }
 
-    /// The trimmed name.
+    /// The name, trimmed.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -37,12 +37,13 @@ impl PersonName {
 
 text_value!(PersonName, PersonName::required);
 
-/// A merchant's own id of a customer or member: 1..=1024 characters, trimmed, case-sensitive.
+/// The id of a customer or member in the organization's own system: 1..=1024 characters, trimmed,
+/// case-sensitive.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ExternalId(String);
 
 impl ExternalId {
-    /// Reads an id; a blank one is no id.
+    /// Parses an id. A blank text is no id.
     pub fn parse(text: &str) -> Result<Option<Self>, InvalidValue> {
         reject_nul(text)?;
         let id = text.trim();
@@ -56,7 +57,7 @@ impl ExternalId {
         Self::parse(text)?.ok_or_else(|| InvalidValue::too_short(1))
     }
 
-    /// The trimmed id.
+    /// The id, trimmed.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -64,15 +65,15 @@ impl ExternalId {
 
 text_value!(ExternalId, ExternalId::required);
 
-/// Characters of a reason, spaces at the ends included.
+/// Maximum characters of a reason. The limit applies before trimming, so surrounding spaces count.
 const REASON_MAX: usize = 500;
 
-/// Why an organization is suspended: 1..=500 characters, trimmed.
+/// The reason for a suspension: 1..=500 characters, trimmed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SuspensionReason(String);
 
 impl SuspensionReason {
-    /// Reads a reason; a blank one is none.
+    /// Parses a reason. A blank text is refused.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         reject_nul(text)?;
         if text.chars().nth(REASON_MAX).is_some() {
@@ -82,7 +83,7 @@ impl SuspensionReason {
         if reason.is_empty() { Err(InvalidValue::too_short(1)) } else { Ok(Self(reason.to_owned())) }
     }
 
-    /// The trimmed reason.
+    /// The reason, trimmed.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -90,7 +91,7 @@ impl SuspensionReason {
 
 text_value!(SuspensionReason, SuspensionReason::parse);
 
-/// Refuses a text with U+0000, which one of the two databases cannot store.
+/// Refuses a text with U+0000, which PostgreSQL cannot store.
 pub fn reject_nul(text: &str) -> Result<(), InvalidValue> {
     if text.contains('\0') {
         return Err(InvalidValue::value_error("This value contains invalid characters"));
@@ -98,7 +99,7 @@ pub fn reject_nul(text: &str) -> Result<(), InvalidValue> {
     Ok(())
 }
 
-/// A trimmed text, or nothing when it is blank.
+/// The text without surrounding whitespace; none when it is blank.
 pub(super) fn trimmed(text: Option<&str>) -> Option<String> {
     text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
 }
@@ -132,7 +133,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn stored_texts_read_back(s in "\\PC{0,30}") {
+        fn a_serialized_name_parses_to_the_same_name(s in "\\PC{0,30}") {
             if let Some(name) = PersonName::parse(&s).unwrap() {
                 let json = serde_json::to_string(&name).unwrap();
                 prop_assert_eq!(serde_json::from_str::<PersonName>(&json).unwrap(), name);

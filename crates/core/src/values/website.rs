@@ -1,15 +1,15 @@
-//! The home page of a sub-account, which clients send as a bare host or as a URL and want back as they sent
-//! it (docs/contracts/ahasend.md, 1.7 and 3).
+//! The website of an organization, which AhaSend's clients send as a host name or as a URL
+//! (docs/contracts/ahasend.md, 1.7 and 3). They expect to read it back exactly as they sent it.
 
 use super::embed_host::check_labels;
 use super::{HttpUrl, InvalidValue, reject_nul};
 
-/// Characters, trimmed.
+/// Maximum characters after trimming.
 const MAX_CHARS: usize = 255;
-/// Octets of a registered name.
+/// Maximum octets of a host name.
 const MAX_HOST: usize = 253;
 
-/// A home page on a registered name with a dot, and how it was written.
+/// A website on a full domain name, as a URL and as the client wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Website {
     url: HttpUrl,
@@ -17,7 +17,7 @@ pub struct Website {
 }
 
 impl Website {
-    /// Reads a bare host, or an `http` or `https` URL, of at most 255 characters; trimmed.
+    /// Parses a host name, or an `http` or `https` URL, of at most 255 characters. The text is trimmed.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         reject_nul(text)?;
         let written = text.trim();
@@ -27,7 +27,7 @@ impl Website {
         if written.chars().nth(MAX_CHARS).is_some() {
             return Err(InvalidValue::too_long(MAX_CHARS));
         }
-        // A URL loses tabs and line breaks when it is read: it would not be what was sent.
+        // The URL parser drops tabs and line breaks, so the URL would differ from the text.
         if written.contains(|letter: char| letter.is_whitespace() || letter.is_control()) {
             return Err(InvalidValue::value_error("a website has no spaces"));
         }
@@ -45,13 +45,13 @@ impl Website {
         Ok(Self { written: written.to_owned(), url })
     }
 
-    /// The page; `https` where only the host was sent.
+    /// The URL. It is an `https` URL when only a host name was sent.
     #[must_use]
     pub const fn url(&self) -> &HttpUrl {
         &self.url
     }
 
-    /// What was sent, trimmed.
+    /// The text as sent, trimmed.
     #[must_use]
     pub fn written(&self) -> &str {
         &self.written
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_and_a_url_are_kept_as_written() {
+    fn a_website_is_a_url_and_the_text_as_sent() {
         for (text, written, url) in [
             (" acme.example.com ", "acme.example.com", "https://acme.example.com/"),
             ("Acme.Example", "Acme.Example", "https://acme.example/"),
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_website() {
+    fn invalid_websites_are_refused() {
         let long = format!("https://acme.example/{}", "a".repeat(235));
         assert_eq!(Website::parse(&long).unwrap_err().kind, "string_too_long");
         assert!(Website::parse(&long[..255]).is_ok());
@@ -116,7 +116,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_written_means_the_page(text in "(https?://)?[a-zé.-]{1,12}\\.[a-z]{2,3}(/\\PC{0,5})?") {
+        fn the_text_as_sent_parses_to_the_same_website(text in "(https?://)?[a-zé.-]{1,12}\\.[a-z]{2,3}(/\\PC{0,5})?") {
             if let Ok(website) = Website::parse(&text) {
                 prop_assert_eq!(Website::parse(website.written()).unwrap(), website);
             }

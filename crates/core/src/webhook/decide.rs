@@ -1,13 +1,23 @@
-//! The rules of webhooks, as pure functions of facts.
+//! The rules of webhook endpoints and of the states of their events.
+//!
+//! | state | after a success | after a failure | after a refusal |
+//! |---|---|---|---|
+//! | pending | succeeded | pending while attempts remain, then failed | failed |
+//! | succeeded | succeeded | succeeded | succeeded |
+//! | failed | succeeded | failed | failed |
+//! | skipped | succeeded | skipped | skipped |
+//!
+//! A redelivery by hand makes a skipped event pending. It sends a succeeded or failed event once more, without
+//! further retries.
 
 use super::{EndpointChange, EventState, NewEndpoint, SigningSecret, WebhookEndpoint, WebhookError};
 use crate::Timestamp;
 use crate::ids::{OrganizationId, WebhookEndpointId};
 
-/// Completed events in a row that must have failed for an endpoint to be switched off.
+/// Number of consecutive failed events after which an endpoint is disabled.
 pub const FAILURES_TO_DISABLE: usize = 10;
 
-/// Creates an endpoint, switched on. `secret` is used when the new endpoint brings none.
+/// Creates an enabled endpoint. It gets `secret` when `new` has no secret.
 #[must_use]
 pub fn create(
     organization: OrganizationId,
@@ -33,11 +43,11 @@ pub fn create(
     }
 }
 
-/// Changes an endpoint. What comes back equals the endpoint before when nothing changed.
+/// Changes an endpoint. Without an effective change the result equals `before`.
 ///
 /// # Errors
-/// [`WebhookError::UrlInvalid`] when it is to be switched on and its address, after the change, may not be
-/// called.
+/// [`WebhookError::UrlInvalid`] when the change enables the endpoint and its URL, after the change, is not a permitted
+/// target.
 pub fn update(
     before: &WebhookEndpoint,
     change: EndpointChange,
@@ -65,14 +75,14 @@ pub fn update(
     Ok(after)
 }
 
-/// The endpoint with another secret; the old one signs nothing more.
+/// Replaces the secret of an endpoint. The old secret signs no further request.
 #[must_use]
 pub fn reset_secret(before: &WebhookEndpoint, secret: SigningSecret, now: Timestamp) -> WebhookEndpoint {
     WebhookEndpoint { secret: Some(secret), modified_at: Some(now), ..before.clone() }
 }
 
-/// The endpoint switched off when its latest completed events, newest first and none from before it was
-/// last switched on, all failed; nothing when it stays as it is.
+/// Disables an endpoint whose latest [`FAILURES_TO_DISABLE`] completed events all failed. `completed` has the newest
+/// event first and only events since the endpoint was last enabled. Returns none when the endpoint stays as it is.
 #[must_use]
 pub fn auto_disable(
     endpoint: &WebhookEndpoint,
@@ -89,37 +99,37 @@ pub fn auto_disable(
     })
 }
 
-/// What is known when an attempt has ended.
+/// The facts about an event at the end of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeliveryFacts {
-    /// The event's state as it is now; it may have been skipped during the attempt.
+    /// Current state of the event. It may have become skipped during the attempt.
     pub state: EventState,
-    /// When the event will be tried again, should it have to be; nothing when its attempts are used up.
+    /// Time of the next attempt if this one failed; none when no attempt is left.
     pub retry_at: Option<Timestamp>,
 }
 
-/// How an attempt ended.
+/// The result of one attempt to deliver an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeliveryOutcome {
-    /// The receiver took the event.
+    /// The receiver accepted the event.
     Succeeded,
-    /// It did not; it may later.
+    /// The receiver did not accept the event. A later attempt may succeed.
     Failed,
-    /// The request may never be made.
+    /// The request is not permitted, now or later, for example because the address is private.
     Refused,
 }
 
-/// What follows for the event.
+/// The changes of an event after an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventUpdate {
-    /// Its state.
+    /// New state.
     pub state: EventState,
-    /// When it is tried again.
+    /// Time of the next attempt; none when there is none.
     pub due_at: Option<Timestamp>,
 }
 
-/// What follows from an attempt. Only a pending event is tried again: a repeated delivery of an event that
-/// has come to an end is one attempt, and takes no success back.
+/// The state of an event after an attempt, see the table of this module. Only a pending event is retried. A failed
+/// redelivery of a completed event does not change its state.
 #[must_use]
 pub const fn event_after_attempt(facts: DeliveryFacts, attempt: DeliveryOutcome) -> EventUpdate {
     let DeliveryFacts { state, retry_at } = facts;
@@ -135,8 +145,8 @@ pub const fn event_after_attempt(facts: DeliveryFacts, attempt: DeliveryOutcome)
     }
 }
 
-/// The state of an event that is to be sent once more by hand: one that was skipped is pending again, one
-/// that has come to an end stays so.
+/// The state of an event for which a client requests a redelivery. A skipped event becomes pending; any other state
+/// stays.
 #[must_use]
 pub const fn redeliver(state: EventState) -> EventState {
     match state {
@@ -180,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_changes_when_nothing_is_sent() {
+    fn a_change_without_new_values_changes_nothing() {
         let before = endpoint("https://x.dev/", true);
         assert_eq!(update(&before, EndpointChange::default(), &[], LATER), Ok(before.clone()));
         let same =
@@ -189,14 +199,14 @@ mod tests {
     }
 
     #[test]
-    fn null_clears_the_name_alone() {
+    fn null_clears_the_name() {
         let change = EndpointChange { name: Patch::Null, ..Default::default() };
         let after = update(&endpoint("https://x.dev/", true), change, &[], LATER).unwrap();
         assert_eq!((after.name, after.modified_at), (None, Some(LATER)));
     }
 
     #[test]
-    fn an_address_must_be_callable_to_be_switched_on() {
+    fn an_endpoint_with_a_forbidden_url_cannot_be_enabled() {
         let before = endpoint("http://10.0.0.1/", false);
         let on = EndpointChange { enabled: Some(true), ..Default::default() };
         assert_eq!(update(&before, on.clone(), &[], LATER), Err(WebhookError::UrlInvalid));
@@ -209,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn switching_on_forgets_the_failures() {
+    fn enabling_an_endpoint_restarts_the_count_of_failures() {
         let disabled =
             auto_disable(&endpoint("https://x.dev/", true), &[EventState::Failed; 10], NOW).unwrap();
         assert!(!disabled.enabled && disabled.disabled_reason.is_some());
@@ -228,7 +238,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn ten_failures_in_a_row_and_nothing_else_switch_off(
+        fn ten_consecutive_failures_disable_an_enabled_endpoint(
             completed in prop::collection::vec(states(), 0..20), enabled: bool,
         ) {
             let off = auto_disable(&endpoint("https://x.dev/", enabled), &completed, LATER);
@@ -237,7 +247,7 @@ mod tests {
         }
 
         #[test]
-        fn an_attempt_decides_once(state in states(), retry: bool, outcome in 0..3u8) {
+        fn an_attempt_leads_to_the_state_in_the_table(state in states(), retry: bool, outcome in 0..3u8) {
             let attempt = [DeliveryOutcome::Succeeded, DeliveryOutcome::Failed, DeliveryOutcome::Refused][usize::from(outcome)];
             let next = event_after_attempt(DeliveryFacts { state, retry_at: retry.then_some(LATER) }, attempt);
             prop_assert_eq!(next.state == EventState::Pending, next.due_at.is_some());

@@ -1,4 +1,4 @@
-//! What happened, as it is told to one endpoint.
+//! Webhook events: a change of a row, addressed to one endpoint.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -10,13 +10,13 @@ use crate::ids::{OrganizationId, WebhookEndpointId, WebhookEventId};
 use crate::member::Member;
 use crate::organization::Organization;
 
-/// The row that an event is about, as the change left it.
+/// The row that an event is about, as it is after the change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "row", rename_all = "snake_case")]
 pub enum EventData {
     /// A customer.
     Customer(Box<Customer>),
-    /// What a customer has.
+    /// A customer, for the event that carries the customer's state.
     CustomerState(Box<Customer>),
     /// A member of a customer.
     Member(Box<Member>),
@@ -35,7 +35,7 @@ impl EventData {
         }
     }
 
-    /// Whom the row tells of: the customer, also where the row is one of its members, or the organization.
+    /// The id of the customer or organization whose data the row contains. For a member this is its customer.
     #[must_use]
     pub fn about(&self) -> Uuid {
         match self {
@@ -44,10 +44,10 @@ impl EventData {
         }
     }
 
-    /// The row as JSON, to be stored.
+    /// The row as JSON, for storage.
     ///
     /// # Errors
-    /// When it cannot be written as JSON.
+    /// When the row cannot be serialized as JSON.
     pub fn image(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string(self)
     }
@@ -55,39 +55,39 @@ impl EventData {
     /// The row from its stored JSON.
     ///
     /// # Errors
-    /// When that is not what [`EventData::image`] wrote.
+    /// When the text was not written by [`EventData::image`].
     pub fn from_image(text: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(text)
     }
 }
 
-/// Something that happened, for one endpoint. A dialect makes the text that is sent out of it.
+/// An event for one endpoint (table `webhook_events`). A dialect renders the request body from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// Id; receivers tell repeated deliveries by it.
+    /// Id. Receivers recognize a repeated delivery by it.
     pub id: WebhookEventId,
     /// The tenant.
     pub organization: OrganizationId,
-    /// Whom it is told.
+    /// The endpoint that receives it.
     pub endpoint: WebhookEndpointId,
-    /// When it happened.
+    /// Time of the change.
     pub created_at: Timestamp,
-    /// What happened.
+    /// Type of the event.
     pub event_type: EventType,
-    /// To what.
+    /// The changed row.
     pub data: EventData,
 }
 
-/// How far the delivery of an event has come.
+/// State of the delivery of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventState {
-    /// It will be tried, or tried again.
+    /// An attempt is due now or later.
     Pending,
-    /// The receiver took it.
+    /// The receiver accepted it.
     Succeeded,
     /// Every attempt failed.
     Failed,
-    /// Its endpoint was disabled or deleted before the receiver took it.
+    /// Its endpoint was disabled or deleted before the receiver accepted it.
     Skipped,
 }
 
@@ -147,7 +147,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_row_is_read_back_as_it_was_written(
+        fn an_image_parses_to_the_same_row(
             name in prop::option::of("\\PC{0,20}"),
             external_id in prop::option::of("\\PC{0,20}"),
             number in -1e9..1e9f64,

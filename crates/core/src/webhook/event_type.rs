@@ -1,11 +1,11 @@
-//! What an event can be about: every name that an endpoint may subscribe to.
+//! The types of webhook events that an endpoint can subscribe to.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 macro_rules! event_types {
     ($($variant:ident => $name:literal),+ $(,)?) => {
-        /// What an event is about. Names of things that Tenantry does not hold, such as orders, can be
-        /// subscribed to and never occur (docs/contracts/polar/webhooks.md, 9.2).
+        /// The type of an event. An endpoint can subscribe to events of objects that Tenantry does not have, such as
+        /// orders; they never occur (docs/contracts/polar/webhooks.md, 9.2).
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum EventType {
             $(#[doc = concat!("`", $name, "`.")] $variant),+
@@ -14,7 +14,7 @@ macro_rules! event_types {
         impl EventType {
             /// Every type, in the order in which the contract lists them.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
-            /// The names of all, in the same order.
+            /// The names of all types, in the same order.
             pub const NAMES: &[&str] = &[$($name),+];
 
             /// The type's name on the wire and in storage.

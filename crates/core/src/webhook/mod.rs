@@ -1,8 +1,9 @@
-//! Webhooks: endpoints that an organization's events are sent to.
+//! Webhooks: endpoints that receive an organization's events (docs/contracts/polar/webhooks.md).
 //!
-//! Invariants: a disabled or deleted endpoint is sent nothing, and what is pending for it is given up; an
-//! endpoint that is switched on has an address that may be called; a streak of failures begins anew when an
-//! endpoint is switched on again.
+//! Invariants:
+//! - A disabled or deleted endpoint receives no request. Its pending events are skipped.
+//! - An endpoint can be enabled only while its URL is a permitted target.
+//! - Ten failed events in a row disable an endpoint. Enabling it again restarts the count.
 
 mod decide;
 mod event;
@@ -24,11 +25,11 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{OrganizationId, WebhookEndpointId};
 use crate::{Patch, Timestamp};
 
-/// The shape of the body that an endpoint asked for.
+/// The format of the request body that an endpoint receives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WebhookFormat {
-    /// The event as the API shows it.
+    /// JSON with the objects of the API.
     Raw,
     /// A message for a Discord channel.
     Discord,
@@ -57,79 +58,79 @@ impl WebhookFormat {
     }
 }
 
-/// An endpoint: where an organization wants to be told of events.
+/// An endpoint: a URL that receives an organization's events (table `webhook_endpoints`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct WebhookEndpoint {
     /// Id.
     pub id: WebhookEndpointId,
     /// The tenant.
     pub organization: OrganizationId,
-    /// When the endpoint was created.
+    /// Time of creation.
     pub created_at: Timestamp,
-    /// When it last changed.
+    /// Time of the last change; none when it never changed.
     pub modified_at: Option<Timestamp>,
-    /// Where requests go.
+    /// Target of the requests.
     pub url: EndpointUrl,
     /// Display name, as given.
     pub name: Option<String>,
-    /// What requests look like.
+    /// Format of the request body.
     pub format: WebhookFormat,
-    /// What requests are signed with. Nothing when it can no longer be read: then nothing is sent until it has a
-    /// new one.
+    /// Secret that signs the requests. None when the stored secret cannot be decrypted; then the endpoint receives no
+    /// request until it has a new secret.
     #[serde(skip)]
     pub secret: Option<SigningSecret>,
-    /// What it wants to be told of, as given.
+    /// Types of events that the endpoint receives, as given.
     pub events: Vec<EventType>,
-    /// Whether it is told anything.
+    /// Whether the endpoint receives events.
     pub enabled: bool,
-    /// When it was last switched on: failures before that do not count.
+    /// Time at which it was last enabled. Failures before that time do not count towards disabling it.
     pub enabled_since: Timestamp,
-    /// Why it was switched off, when the server did that.
+    /// The reason, when the server disabled it; none when a client did or it is enabled.
     pub disabled_reason: Option<String>,
 }
 
-/// What a new endpoint is made of.
+/// The fields of a new endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewEndpoint {
-    /// Where requests go.
+    /// Target of the requests.
     pub url: EndpointUrl,
     /// Display name.
     pub name: Option<String>,
-    /// What requests look like.
+    /// Format of the request body.
     pub format: WebhookFormat,
-    /// What requests are signed with; a new one when nothing is given.
+    /// Secret that signs the requests; none lets the server generate one.
     pub secret: Option<SigningSecret>,
-    /// What it wants to be told of.
+    /// Types of events that it receives.
     pub events: Vec<EventType>,
 }
 
-/// A partial update of an endpoint. `null` clears the name, and leaves every other field as it is.
+/// A partial update of an endpoint. `null` clears the name and keeps every other field.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EndpointChange {
-    /// New address.
+    /// New target.
     pub url: Option<EndpointUrl>,
     /// New display name.
     pub name: Patch<String>,
-    /// New format, of requests that were not tried before.
+    /// New format. It applies to events without an attempt so far.
     pub format: Option<WebhookFormat>,
-    /// New secret; the old one signs nothing more.
+    /// New secret. The old one signs no further request.
     pub secret: Option<SigningSecret>,
-    /// New list of what it wants to be told of.
+    /// New types of events that it receives.
     pub events: Option<Vec<EventType>>,
-    /// Whether it is told anything.
+    /// Whether it receives events from now on.
     pub enabled: Option<bool>,
 }
 
-/// Why something could not be done about webhooks.
+/// A refused operation on webhooks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WebhookError {
-    /// No such endpoint in the caller's organizations.
+    /// The caller's organizations have no endpoint with this id.
     #[error("webhook endpoint not found")]
     NotFound,
-    /// No such event in the caller's organizations.
+    /// The caller's organizations have no event with this id.
     #[error("webhook event not found")]
     EventNotFound,
-    /// An endpoint whose address may not be called cannot be switched on.
-    #[error("the endpoint's address is not valid")]
+    /// The endpoint cannot be enabled, because its URL is not a permitted target.
+    #[error("the endpoint's URL is not a permitted target of webhooks")]
     UrlInvalid,
 }

@@ -1,4 +1,4 @@
-//! The secret that an endpoint's requests are signed with.
+//! The secret that signs the requests to an endpoint (docs/contracts/polar/webhooks.md).
 
 use std::fmt;
 
@@ -7,21 +7,21 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::ExecutionContext;
 
-/// What stands before the base64 text of a generated secret.
+/// Prefix of a generated secret, before its base64 text.
 const PREFIX: &str = "whsec_";
 
-/// The signing secret of an endpoint, in the text form that its owner sees. It is no part of any log, and
-/// cannot be serialised.
+/// The signing secret of an endpoint, in the text form that its owner sees. It cannot be serialized, and `Debug` does
+/// not print it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SigningSecret(String);
 
-/// The text has fewer than [`SigningSecret::MIN_CHARS`] characters.
+/// A chosen secret with fewer than [`SigningSecret::MIN_CHARS`] characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a webhook secret needs at least {} characters", SigningSecret::MIN_CHARS)]
 pub struct SecretTooShort;
 
 impl SigningSecret {
-    /// Characters that a secret chosen by its owner must have at least.
+    /// Minimum characters of a secret that a client chooses.
     pub const MIN_CHARS: usize = 32;
 
     /// A new secret.
@@ -29,16 +29,16 @@ impl SigningSecret {
         Self::from_random(context.random_bytes())
     }
 
-    /// A secret of 32 random octets: `whsec_` and their base64 text, which every verifier can decode.
+    /// A secret of 32 random octets: `whsec_` and their base64 text, as Standard Webhooks defines it.
     #[must_use]
     pub fn from_random(random: [u8; 32]) -> Self {
         Self(format!("{PREFIX}{}", STANDARD.encode(random)))
     }
 
-    /// A secret that its owner chose: any text that is long enough, taken as it is.
+    /// A secret that a client chose: any text of sufficient length, unchanged.
     ///
     /// # Errors
-    /// When it is too short.
+    /// When the text is too short.
     pub fn parse(text: &str) -> Result<Self, SecretTooShort> {
         if text.chars().nth(Self::MIN_CHARS - 1).is_none() {
             return Err(SecretTooShort);
@@ -46,13 +46,13 @@ impl SigningSecret {
         Ok(Self(text.to_owned()))
     }
 
-    /// A secret as it was stored.
+    /// A secret from the database, not validated again.
     #[must_use]
     pub const fn from_stored(text: String) -> Self {
         Self(text)
     }
 
-    /// The text, to be signed with, stored, and shown to its owner.
+    /// The text of the secret.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chosen_secret_has_a_least_length_and_is_never_printed() {
+    fn a_chosen_secret_has_a_minimum_length_and_is_not_printed() {
         assert_eq!(SigningSecret::parse(&"é".repeat(31)), Err(SecretTooShort));
         let secret = SigningSecret::parse(&"é".repeat(32)).unwrap();
         assert_eq!(format!("{secret:?}"), "SigningSecret");

@@ -1,4 +1,4 @@
-//! Where an endpoint's requests go.
+//! The URL of a webhook endpoint.
 
 use std::fmt;
 
@@ -7,41 +7,41 @@ use url::Url;
 
 use crate::values::{HttpUrl, HttpsUrl, InvalidValue};
 
-/// The address of an endpoint: `https` at a public host, or at a host that the operator named, where plain
-/// `http` is allowed as well. A stored one may have become invalid since.
+/// The URL of an endpoint: `https` with a public host, or `http` or `https` with a host that the operator permitted in
+/// the configuration. A stored URL can become invalid when the configuration changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndpointUrl(String);
 
 impl EndpointUrl {
-    /// Reads an address. `plain_http_hosts` are the hosts that the operator named, with their port where it
-    /// is not the usual one.
+    /// Parses a URL. `plain_http_hosts` are the hosts that the operator permitted, each with its port unless that is
+    /// the default port of the scheme.
     ///
     /// # Errors
-    /// When it is no address, or leads to where a webhook must not go.
+    /// When the text is not a URL, or the URL is not a permitted target.
     pub fn parse(text: &str, plain_http_hosts: &[String]) -> Result<Self, InvalidValue> {
         let refusal = match HttpsUrl::parse(text) {
             Ok(url) => return Ok(Self(url.as_str().to_owned())),
             Err(refusal) => refusal,
         };
         match HttpUrl::parse(text.trim()) {
-            Ok(url) if is_named(url.as_str(), plain_http_hosts) => Ok(Self(url.as_str().to_owned())),
+            Ok(url) if is_permitted(url.as_str(), plain_http_hosts) => Ok(Self(url.as_str().to_owned())),
             _ => Err(refusal),
         }
     }
 
-    /// An address as it was stored.
+    /// A URL from the database, not validated again.
     #[must_use]
     pub const fn from_stored(text: String) -> Self {
         Self(text)
     }
 
-    /// Whether the address could be given today.
+    /// Whether the URL is a permitted target with the current configuration.
     #[must_use]
     pub fn is_valid(&self, plain_http_hosts: &[String]) -> bool {
         Self::parse(&self.0, plain_http_hosts).is_ok()
     }
 
-    /// The address.
+    /// The URL.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -60,12 +60,14 @@ impl Serialize for EndpointUrl {
     }
 }
 
-fn is_named(url: &str, hosts: &[String]) -> bool {
+fn is_permitted(url: &str, hosts: &[String]) -> bool {
     let Ok(url) = Url::parse(url) else { return false };
     let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else { return false };
     let full = format!("{host}:{port}");
-    let usual = url.port().is_none();
-    hosts.iter().any(|named| named.eq_ignore_ascii_case(&full) || (usual && named.eq_ignore_ascii_case(host)))
+    let is_default_port = url.port().is_none();
+    hosts.iter().any(|permitted| {
+        permitted.eq_ignore_ascii_case(&full) || (is_default_port && permitted.eq_ignore_ascii_case(host))
+    })
 }
 
 #[cfg(test)]
@@ -73,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_named_hosts_may_be_unencrypted_or_inside() {
+    fn only_permitted_hosts_may_be_unencrypted_or_private() {
         let hosts = ["localhost:9000".to_owned(), "Hooks.internal".to_owned()];
         let valid = |text| EndpointUrl::parse(text, &hosts).is_ok();
         for text in [
@@ -101,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_address_may_have_become_invalid() {
+    fn a_stored_url_can_become_invalid() {
         let url = EndpointUrl::from_stored("http://localhost:9000/".to_owned());
         assert!(url.is_valid(&["localhost:9000".to_owned()]));
         assert!(!url.is_valid(&[]));
