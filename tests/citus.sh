@@ -51,8 +51,10 @@ start() {
     -c fsync=off -c synchronous_commit=off -c full_page_writes=off ${POSTGRES_OPTIONS:-} >>"$data.log" 2>&1) &
   server=$!
   servers+=("$server")
+  local deadline=$((SECONDS + 60))
   until "$bin/pg_isready" -q -h 127.0.0.1 -p "$port" -d postgres; do
-    kill -0 "$server" 2>/dev/null || { cat "$data.log" >&2; exit 1; }
+    kill -0 "$server" 2>/dev/null && ((SECONDS < deadline)) ||
+      { echo "the PostgreSQL server $1 did not start within 60 s" >&2; cat "$data.log" >&2; exit 1; }
     sleep 0.1
   done
 }

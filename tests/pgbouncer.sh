@@ -9,7 +9,7 @@ set -euo pipefail
 : "${TENANTRY_TEST_POSTGRES:?run this script with postgres.sh}"
 pgbouncer="$(command -v pgbouncer || true)"
 [ -n "$pgbouncer" ] || pgbouncer=/usr/sbin/pgbouncer
-[ -x "$pgbouncer" ] || { echo "PgBouncer is not installed" >&2; exit 1; }
+[ -x "$pgbouncer" ] || { echo "PgBouncer was not found: install pgbouncer" >&2; exit 1; }
 host="${TENANTRY_TEST_POSTGRES##*host=}"
 directory="$(mktemp -d "${TMPDIR:-/tmp}/tenantry-pgbouncer.XXXXXX")"
 as=()
@@ -38,8 +38,10 @@ CONFIGURATION
 [ "$(id -u)" -ne 0 ] || chown -R postgres "$directory"
 "${as[@]}" "$pgbouncer" -q "$directory/pgbouncer.ini" 2>"$directory/log" &
 pooler=$!
+deadline=$((SECONDS + 60))
 until [ -S "$directory/.s.PGSQL.6432" ]; do
-  kill -0 "$pooler" 2>/dev/null || { cat "$directory/log" >&2; exit 1; }
+  kill -0 "$pooler" 2>/dev/null && ((SECONDS < deadline)) ||
+    { echo "PgBouncer did not start within 60 s" >&2; cat "$directory/log" >&2; exit 1; }
   sleep 0.1
 done
 

@@ -31,8 +31,10 @@ trap finish EXIT
   -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=600 -c shared_buffers=256MB \
   ${POSTGRES_OPTIONS:-} >>"$directory/log" 2>&1) &
 server=$!
+deadline=$((SECONDS + 60))
 until "$bin/pg_isready" -q -h "$directory" -d postgres; do
-  kill -0 "$server" 2>/dev/null || { cat "$directory/log" >&2; exit 1; }
+  kill -0 "$server" 2>/dev/null && ((SECONDS < deadline)) ||
+    { echo "PostgreSQL did not start within 60 s" >&2; cat "$directory/log" >&2; exit 1; }
   sleep 0.1
 done
 

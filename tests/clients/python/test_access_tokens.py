@@ -13,14 +13,14 @@ def listed(client, **filters):
     return client.organization_access_tokens.list(limit=100, **filters).result.items
 
 
-def test_create_shows_the_secret_once(polar, organization, connect, created):
+def test_create_shows_the_secret_once(polar, organization, connect, created, individual):
     token = created.organization_access_token
     assert created.token.startswith("tenantry_oat_")
     assert (token.comment, token.organization_id, token.expires_at) == ("by the SDK", organization["id"], None)
     assert [scope.value for scope in token.scopes] == ["customers:read", "members:write"]
     assert token in listed(polar)
     holder = connect(created.token)
-    assert holder.customers.list().result is not None
+    assert holder.customers.get(id=individual.id) == individual
     with pytest.raises(models.SDKError) as caught:
         holder.organizations.list_organizations()
     assert caught.value.status_code == 403

@@ -121,6 +121,10 @@ def test_endpoints_are_listed_updated_and_deleted(sdk, receiver, endpoint):
         sdk.webhooks.get_webhook_endpoint(id=endpoint.id)
 
 
-def test_the_files_do_not_contain_the_secret(webhook_server, endpoint):
-    files = [file for file in webhook_server.directory.iterdir() if file.is_file()]
-    assert files and not [file.name for file in files if endpoint.secret.encode() in file.read_bytes()]
+def test_the_database_does_not_contain_the_secret(webhook_server, sdk, receiver):
+    endpoint = sdk.webhooks.create_webhook_endpoint(request=models.WebhookEndpointCreate(
+        url=f"http://{receiver.host}/secret", format_=models.WebhookFormat.RAW, events=[]))
+    stored = webhook_server.own_database.contents()
+    assert endpoint.url.encode() in stored, "the URL is stored as text and must be found"
+    assert endpoint.secret.encode() not in stored
+    assert endpoint.secret.encode().hex().encode() not in stored

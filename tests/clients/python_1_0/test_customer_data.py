@@ -54,7 +54,7 @@ def test_export_shows_only_customers_of_the_token(api, polar, other_polar, other
     assert csv_rows(polar.customers.export(organization_id=other_organization["id"])) == []
     with pytest.raises(api.errors.HTTPValidationError) as caught:
         polar.customers.export(organization_id="malformed")
-    assert all(place[:3] == ("uuid_parsing", "query", "organization_id") for place in violations(caught))
+    assert {violation[:3] for violation in violations(caught)} == {("uuid_parsing", "query", "organization_id")}
 
 
 def test_payment_methods(polar, individual):
