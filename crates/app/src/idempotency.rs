@@ -1,17 +1,32 @@
-//! `Idempotency-Key`: one effect and one answer, however often a request is sent.
+//! `Idempotency-Key`: one effect and one response, however often a request is sent.
 //!
-//! Claim, effect and stored response are one transaction: a crash between them leaves none of the three. A
-//! refusal has no effect; it is stored by a transaction of its own. While a request runs, a second one with
-//! its key is told so at once, by the node that runs the first; a second one on another node waits for the
-//! first transaction to end and replays it.
+//! One transaction claims the key, runs the use case and stores the response. The use case runs in a savepoint, so
+//! that a refusal is stored in the same transaction while the effect is rolled back. A crash leaves either all of
+//! it or nothing.
 //!
-//! An answer is replayed to nobody who could not get it now: see [`IdempotencyAttempt::rechecked`].
+//! | state of the key | next request with the key | response |
+//! |---|---|---|
+//! | free, or expired after [`limits::IDEMPOTENCY_KEPT_S`] | runs the use case | its own |
+//! | running on this node, same request | is refused at once | [`Error::InProgress`] |
+//! | running on another node | waits for that transaction | as if it had ended |
+//! | used by another method, path or body | is refused | [`Error::KeyReused`] |
+//! | response stored | does not run | the stored one |
+//! | response with a secret expired after [`limits::SECRET_ANSWER_KEPT_S`] | does not run | [`Error::AnswerForgotten`] |
 //!
-//! The states are those of docs/contracts/ahasend.md, 1.8.
+//! | outcome of the use case | the key afterwards |
+//! |---|---|
+//! | success | stored; encrypted when the response contains a secret |
+//! | a rule about the data refuses it ([`Error::is_outcome`]) | stored without the input; free when a secret was asked for |
+//! | the caller may not do it, or the database fails | free |
+//! | the input was refused before the use case | never claimed |
+//!
+//! A stored response is replayed only to a caller who could still get it: see [`IdempotencyAttempt::rechecks`].
+//!
+//! The contract is docs/contracts/ahasend.md, 1.8.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::ids::OrganizationId;
@@ -22,50 +37,54 @@ use tenantry_store::{
 use crate::secrets::fingerprint;
 use crate::{App, Caller, Error, Principal, limits};
 
-/// A request with a key.
+/// Renders a refusal for storage. The result must not repeat the caller's input.
+pub type RenderRefusal = fn(&Error) -> Result<StoredResponse, Error>;
+
+/// A request with an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyAttempt {
     claim: IdempotencyClaim,
-    secret: bool,
-    rechecked: bool,
+    returns_secret: bool,
+    rechecks: bool,
 }
 
 impl IdempotencyAttempt {
-    /// A request of the caller with this key. `account` is the account that its path names; `secret` says
-    /// that its answer shows a secret.
+    /// A request of this caller with this key.
+    ///
+    /// `account` is the account in the path, which then owns the key. `returns_secret` says that a successful
+    /// response contains a secret. `request` is method, path and body.
     #[must_use]
     pub fn new(
         caller: &Caller,
         account: Option<OrganizationId>,
         key: String,
-        secret: bool,
+        returns_secret: bool,
         request: (&str, &str, &[u8]),
     ) -> Self {
-        let space = account.map_or_else(|| own_space(caller), IdempotencyNamespace::from);
+        let space = account.map_or_else(|| namespace_of(caller), IdempotencyNamespace::from);
         let (method, path, body) = request;
         let claim = IdempotencyClaim { space, key, fingerprint: fingerprint(method, path, body) };
-        let rechecked = secret || !matches!(caller.subject, Principal::Organization { .. });
-        Self { claim, secret, rechecked }
+        let rechecks = returns_secret || !matches!(caller.subject, Principal::Organization { .. });
+        Self { claim, returns_secret, rechecks }
     }
 
-    /// Whether a replay is given only to who could still do what was done: the operation is tried again
-    /// and undone. So it is for people and in the portal, where roles come and go while the token stays,
-    /// and wherever a secret is shown, which another token of the account might not be given. For all else
-    /// the token's scopes say it all, and they were checked before.
+    /// Whether a replay first runs the use case again and rolls it back, to see whether the caller may still do it.
+    ///
+    /// Roles of users and members change while their token stays the same, and a secret must not go to a weaker
+    /// token of the same account. For other tokens the scopes decide, and those were checked before.
     #[must_use]
-    pub const fn rechecked(&self) -> bool {
-        self.rechecked
+    pub const fn rechecks(&self) -> bool {
+        self.rechecks
     }
 
-    /// Whether a refusal is kept: not where a secret is asked for, so that one that failed can be repeated.
-    #[must_use]
-    pub const fn keeps_refusals(&self) -> bool {
-        !self.secret
+    /// Whether a refusal is stored. A refused request for a secret can be repeated.
+    const fn stores_refusals(&self) -> bool {
+        !self.returns_secret
     }
 }
 
-/// Whose keys a caller's are, where the path names no account.
-fn own_space(caller: &Caller) -> IdempotencyNamespace {
+/// The owner of a caller's keys where the path names no account.
+fn namespace_of(caller: &Caller) -> IdempotencyNamespace {
     match &caller.subject {
         Principal::Organization { organization, .. } => (*organization).into(),
         Principal::User { user, .. } => (*user).into(),
@@ -75,33 +94,34 @@ fn own_space(caller: &Caller) -> IdempotencyNamespace {
     }
 }
 
-/// An answer, and whether it was given before.
+/// A response, and whether it was stored by an earlier request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotentResponse {
-    /// The answer.
-    pub answer: StoredResponse,
+    /// The response.
+    pub response: StoredResponse,
     /// Whether it is a replay.
     pub replayed: bool,
 }
 
-/// An operation that happens once for its key.
-struct Once<O, R> {
-    attempt: Arc<IdempotencyAttempt>,
-    operation: O,
+/// A use case that runs once for its key.
+struct RunOnce<U, R> {
+    attempt: IdempotencyAttempt,
+    use_case: U,
     render: R,
+    render_refusal: RenderRefusal,
 }
 
-impl<O, R> UseCase for Once<O, R>
+impl<U, R> UseCase for RunOnce<U, R>
 where
-    O: UseCase<Error = Error>,
-    R: Fn(&O::Output) -> Result<StoredResponse, Error> + Send + Sync + 'static,
+    U: UseCase<Error = Error>,
+    R: Fn(&U::Output) -> Result<StoredResponse, Error> + Send + Sync + 'static,
 {
     type Output = IdempotentResponse;
     type Error = Error;
-    const IS_LONG: bool = O::IS_LONG;
+    const IS_LONG: bool = U::IS_LONG;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.operation.organization()
+        self.use_case.organization()
     }
 
     async fn run(
@@ -109,95 +129,95 @@ where
         tx: &mut Tx<'_>,
         context: &mut ExecutionContext,
     ) -> Result<IdempotentResponse, Error> {
-        let Self { attempt, operation, render } = self;
-        if let Some(answer) = claimed(tx, context, attempt).await? {
-            if attempt.rechecked {
-                recheck(tx, context, operation, &answer).await?;
+        let attempt = &self.attempt;
+        if let Some(response) = claim(tx, context, &attempt.claim).await? {
+            if attempt.rechecks {
+                recheck(tx, context, &self.use_case, &response).await?;
             }
-            return Ok(IdempotentResponse { answer, replayed: true });
+            return Ok(IdempotentResponse { response, replayed: true });
         }
-        let answer = render(&operation.run(tx, context).await?)?;
+        let (response, is_success) = self.run_in_savepoint(tx, context).await?;
         let secret_until = context.now().plus_seconds(limits::SECRET_ANSWER_KEPT_S);
-        tx.idempotency_store_response(&attempt.claim, &answer, attempt.secret.then_some(secret_until))
-            .await?;
-        Ok(IdempotentResponse { answer, replayed: false })
+        let secret_until = (is_success && attempt.returns_secret).then_some(secret_until);
+        tx.idempotency_store_response(&attempt.claim, &response, secret_until).await?;
+        Ok(IdempotentResponse { response, replayed: false })
     }
 }
 
-/// Claims the key; answers what it was answered with before, if it was.
-async fn claimed(
+impl<U, R> RunOnce<U, R>
+where
+    U: UseCase<Error = Error>,
+    R: Fn(&U::Output) -> Result<StoredResponse, Error> + Send + Sync + 'static,
+{
+    /// The rendered outcome, and whether it is a success. An error that is not to be stored is returned as such,
+    /// and rolls the claim back.
+    async fn run_in_savepoint(
+        &self,
+        tx: &mut Tx<'_>,
+        context: &mut ExecutionContext,
+    ) -> Result<(StoredResponse, bool), Error> {
+        if !self.attempt.stores_refusals() {
+            return Ok(((self.render)(&self.use_case.run(tx, context).await?)?, true));
+        }
+        tx.begin_savepoint().await?;
+        match self.use_case.run(tx, context).await {
+            Ok(output) => {
+                tx.end_savepoint(true).await?;
+                Ok(((self.render)(&output)?, true))
+            }
+            Err(error) if error.is_outcome() => {
+                tx.end_savepoint(false).await?;
+                Ok(((self.render_refusal)(&error)?, false))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Claims a key. Returns the stored response when the key has one.
+async fn claim(
     tx: &mut Tx<'_>,
     context: &ExecutionContext,
-    attempt: &IdempotencyAttempt,
+    claim: &IdempotencyClaim,
 ) -> Result<Option<StoredResponse>, Error> {
     let now = context.now();
     let expires_at = now.plus_seconds(limits::IDEMPOTENCY_KEPT_S);
-    if tx.idempotency_claim(&attempt.claim, now, expires_at).await? {
+    if tx.idempotency_claim(claim, now, expires_at).await? {
         return Ok(None);
     }
-    match tx.idempotency_state(&attempt.claim, now).await? {
-        Some(IdempotencyState::Answered(answer)) => Ok(Some(answer)),
+    match tx.idempotency_state(claim, now).await? {
+        Some(IdempotencyState::Answered(response)) => Ok(Some(response)),
         Some(IdempotencyState::Forgotten) => Err(Error::AnswerForgotten),
         Some(IdempotencyState::OtherRequest) => Err(Error::KeyReused),
         None => Err(StoreError::Unavailable("an idempotency key expired just now".into()).into()),
     }
 }
 
-/// Whether the caller may be told again: tries what they did once more and leaves nothing of it. Who asked
-/// for what was not there may hear so again.
-async fn recheck<O: UseCase<Error = Error>>(
+/// Refuses a replay to a caller who could not get the response now. A stored refusal "not found" may be replayed
+/// to a caller who still finds nothing.
+async fn recheck<U: UseCase<Error = Error>>(
     tx: &mut Tx<'_>,
     context: &mut ExecutionContext,
-    operation: &O,
-    answer: &StoredResponse,
+    use_case: &U,
+    response: &StoredResponse,
 ) -> Result<(), Error> {
     tx.begin_savepoint().await?;
-    let outcome = operation.run(tx, context).await;
+    let outcome = use_case.run(tx, context).await;
     tx.end_savepoint(false).await?;
     match outcome {
         Err(error) if error.is_fault() => Err(error),
         Err(error) if !error.is_outcome() => Err(Error::Lost(Box::new(error))),
-        Err(error) if answer.status < 400 && error.is_out_of_reach() => Err(Error::Lost(Box::new(error))),
+        Err(error) if response.status < 400 && error.is_out_of_reach() => Err(Error::Lost(Box::new(error))),
         Ok(_) | Err(_) => Ok(()),
     }
 }
 
-/// A refusal that is kept for its key.
-struct Refusal {
-    attempt: Arc<IdempotencyAttempt>,
-    answer: StoredResponse,
-}
-
-impl UseCase for Refusal {
-    type Output = IdempotentResponse;
-    type Error = Error;
-
-    async fn run(
-        &self,
-        tx: &mut Tx<'_>,
-        context: &mut ExecutionContext,
-    ) -> Result<IdempotentResponse, Error> {
-        let Self { attempt, answer } = self;
-        match claimed(tx, context, attempt).await? {
-            // Nobody looked whether the caller may still see it.
-            Some(kept) if kept.status < 400 && attempt.rechecked => {
-                Ok(IdempotentResponse { answer: answer.clone(), replayed: false })
-            }
-            Some(kept) => Ok(IdempotentResponse { answer: kept, replayed: true }),
-            None => {
-                tx.idempotency_store_response(&attempt.claim, answer, None).await?;
-                Ok(IdempotentResponse { answer: answer.clone(), replayed: false })
-            }
-        }
-    }
-}
-
-/// The keys of the requests that this node is running.
+/// The keys of the requests that run on this node, with the fingerprint of each request.
 #[derive(Default)]
 pub(crate) struct InFlight(Mutex<HashMap<(IdempotencyNamespace, String), [u8; 32]>>);
 
-/// Holds a key until it is dropped.
-pub struct InFlightKey<'a> {
+/// Marks a key as running until it is dropped.
+struct InFlightKey<'a> {
     in_flight: &'a InFlight,
     key: (IdempotencyNamespace, String),
 }
@@ -222,7 +242,7 @@ impl Drop for InFlightKey<'_> {
     }
 }
 
-/// Takes a few secret answers away whose time is over; answers how many.
+/// Deletes some of the stored secrets that have expired. Returns how many.
 struct Forget;
 
 impl UseCase for Forget {
@@ -235,7 +255,7 @@ impl UseCase for Forget {
     }
 }
 
-/// Deletes a few expired records; answers how many.
+/// Deletes some of the expired records. Returns how many.
 struct Sweep;
 
 impl UseCase for Sweep {
@@ -249,47 +269,31 @@ impl UseCase for Sweep {
 }
 
 impl App {
-    /// Begins a request with a key: until what is answered is dropped, no other with it runs on this node.
+    /// Runs a use case once for its key. Every request with the key gets the same response.
+    ///
+    /// `render_refusal` renders an error that [`Error::is_outcome`] for storage.
     ///
     /// # Errors
-    /// [`Error::InProgress`] or [`Error::KeyReused`] when one runs already.
-    pub fn begin(&self, attempt: &IdempotencyAttempt) -> Result<InFlightKey<'_>, Error> {
-        self.in_flight.start(&attempt.claim)
-    }
-
-    /// Runs an operation once for its key, and answers every request with that key alike.
-    ///
-    /// # Errors
-    /// The operation's own, which leaves the key free; [`Error::KeyReused`], [`Error::AnswerForgotten`],
-    /// or [`Error::Lost`].
-    pub async fn write_once<O: UseCase<Error = Error>>(
+    /// An error of the use case that is not stored, which leaves the key free; [`Error::InProgress`],
+    /// [`Error::KeyReused`], [`Error::AnswerForgotten`] or [`Error::Lost`].
+    pub async fn write_once<U: UseCase<Error = Error>>(
         &self,
-        attempt: Arc<IdempotencyAttempt>,
-        operation: O,
-        render: impl Fn(&O::Output) -> Result<StoredResponse, Error> + Send + Sync + 'static,
+        attempt: IdempotencyAttempt,
+        use_case: U,
+        render: impl Fn(&U::Output) -> Result<StoredResponse, Error> + Send + Sync + 'static,
+        render_refusal: RenderRefusal,
     ) -> Result<IdempotentResponse, Error> {
-        self.store.write(Once { attempt, operation, render }).await
+        let _running = self.in_flight.start(&attempt.claim)?;
+        self.store.write(RunOnce { attempt, use_case, render, render_refusal }).await
     }
 
-    /// Keeps a refusal for a key that is free; else answers what is kept.
-    ///
-    /// # Errors
-    /// [`Error::KeyReused`], [`Error::AnswerForgotten`], or a fault.
-    pub async fn refuse_once(
-        &self,
-        attempt: Arc<IdempotencyAttempt>,
-        answer: StoredResponse,
-    ) -> Result<IdempotentResponse, Error> {
-        self.store.write(Refusal { attempt, answer }).await
-    }
-
-    /// What is done now and then, a few rows at a time: stores when tokens were last used, deletes what has
-    /// expired, and forgets what old events told.
+    /// Runs the periodic clean-up, a few rows at a time: stores when tokens were last used, deletes what has expired
+    /// and archives old webhook events.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn sweep(&self) -> Result<(), StoreError> {
-        // Secrets first: what else there is must not keep them.
+        // Secrets first, so that no other work delays their end.
         while self.store.write(Forget).await? > 0 {}
         self.store_token_uses().await?;
         while self.store.write(Sweep).await? > 0 {}

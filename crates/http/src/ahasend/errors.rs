@@ -1,4 +1,4 @@
-//! How the dialect says no: always `{"message": ..}` (docs/contracts/ahasend.md, 1.1, 1.2 and 3).
+//! Error responses of the dialect: always `{"message": ..}` (docs/contracts/ahasend.md, 1.1, 1.2 and 3).
 
 use axum::http::StatusCode;
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
@@ -9,17 +9,16 @@ use tenantry_core::organization::SubAccountError;
 use tenantry_core::team::TeamError;
 use tenantry_core::token::{Scope, TokenError};
 
-use crate::api::rejection::{Rejection, fault_status};
-use crate::api::response::{IDEMPOTENT_REPLAYED, settled};
-use crate::api::response::{json as json_response, set};
+use crate::api::rejection::{ErrorShapes, Rejection, fault_status};
+use crate::api::response::{IDEMPOTENT_REPLAYED, RenderedError};
 use crate::wire::Violation;
 
-/// Why a handler of the dialect has nothing to show.
+/// The error of a handler.
 #[derive(Debug)]
 pub(crate) enum ErrorResponse {
-    /// What was sent is not what the operation takes.
+    /// The input does not have the form that the endpoint takes.
     Malformed(Vec<Violation>),
-    /// The same, in a word.
+    /// The input is invalid, for this reason.
     Bad(&'static str),
     /// The use case failed.
     App(Error),
@@ -38,22 +37,59 @@ impl From<Error> for ErrorResponse {
 }
 
 impl From<ErrorResponse> for Response {
-    fn from(failure: ErrorResponse) -> Self {
-        match failure {
+    fn from(error: ErrorResponse) -> Self {
+        let rendered = match error {
             ErrorResponse::Malformed(violations) => malformed(&violations),
             ErrorResponse::Bad(text) => message(StatusCode::BAD_REQUEST, text),
-            ErrorResponse::App(error) if error.is_outcome() => of(&error),
-            ErrorResponse::App(error) => settled(of(&error)),
-        }
+            ErrorResponse::App(error) => of(&error),
+        };
+        rendered.into()
     }
 }
 
-pub(super) fn message(status: StatusCode, text: &str) -> Response {
-    json_response(status, &json!({"message": text}))
+/// The error shapes of the dialect.
+pub(super) const SHAPES: ErrorShapes = ErrorShapes {
+    reject: |rejection| of_rejection(rejection).into(),
+    render_refusal: |error| of(error).to_stored(),
+};
+
+/// The response for a path that no endpoint has.
+pub(crate) fn not_found() -> Response {
+    no_such_path().into()
 }
 
-/// The first fault, with its place: `role: Input should be ..`.
-fn malformed(violations: &[Violation]) -> Response {
+/// The response for a path that no endpoint has with this method.
+pub(crate) fn method_not_allowed() -> Response {
+    message(StatusCode::METHOD_NOT_ALLOWED, "method not allowed").into()
+}
+
+/// The response of a server that cannot answer.
+pub(crate) fn unavailable(status: StatusCode) -> Response {
+    failed(status).into()
+}
+
+fn message(status: StatusCode, text: &str) -> RenderedError {
+    RenderedError::new(status, json!({"message": text}))
+}
+
+/// The response of a server that cannot answer: 503 when a retry is worth it, 504 when the outcome is unknown, or
+/// 500.
+fn failed(status: StatusCode) -> RenderedError {
+    match status {
+        StatusCode::SERVICE_UNAVAILABLE => {
+            message(status, "service unavailable, please try again").with(RETRY_AFTER, "1")
+        }
+        StatusCode::GATEWAY_TIMEOUT => message(status, "request timed out"),
+        _ => message(status, "internal server error"),
+    }
+}
+
+fn no_such_path() -> RenderedError {
+    message(StatusCode::NOT_FOUND, "not found")
+}
+
+/// The first violation with its place: `role: Input should be ..`.
+fn malformed(violations: &[Violation]) -> RenderedError {
     let text = violations.first().map_or_else(
         || "invalid request body".to_owned(),
         |Violation { loc, msg, .. }| {
@@ -69,8 +105,8 @@ fn malformed(violations: &[Violation]) -> Response {
     message(StatusCode::BAD_REQUEST, &text)
 }
 
-/// The answer to a use case's failure.
-fn of(error: &Error) -> Response {
+/// Renders the error of a use case.
+fn of(error: &Error) -> RenderedError {
     let text = error.to_string();
     let (status, text) = match error {
         Error::OrganizationNotFound => (StatusCode::NOT_FOUND, "account not found".to_owned()),
@@ -114,23 +150,21 @@ fn of(error: &Error) -> Response {
             "idempotency key was already used with a different request payload".to_owned(),
         ),
         Error::Store(error) => {
-            tracing::error!(%error, "a use case failed");
-            return unavailable(fault_status(error));
+            tracing::error!(%error, "use case failed");
+            return failed(fault_status(error));
         }
     };
     message(status, &text)
 }
 
-fn in_progress(retry_after_s: u64) -> Response {
-    let text = "A request with this idempotency key is already in progress";
-    let mut response = message(StatusCode::CONFLICT, text);
-    set(&mut response, RETRY_AFTER, &retry_after_s.to_string());
-    set(&mut response, IDEMPOTENT_REPLAYED, "false");
-    response
+fn in_progress(retry_after_s: u64) -> RenderedError {
+    message(StatusCode::CONFLICT, "A request with this idempotency key is already in progress")
+        .with(RETRY_AFTER, retry_after_s.to_string())
+        .with(IDEMPOTENT_REPLAYED, "false")
 }
 
-/// The answer to a request that did not reach its handler.
-pub(super) fn reject(rejection: Rejection) -> Response {
+/// Renders a rejection.
+fn of_rejection(rejection: Rejection) -> RenderedError {
     match rejection {
         Rejection::Unauthorized => challenge("missing or malformed bearer token"),
         Rejection::InvalidToken => challenge("invalid API key"),
@@ -142,51 +176,23 @@ pub(super) fn reject(rejection: Rejection) -> Response {
             message(StatusCode::FORBIDDEN, "this API key may not be used from this IP address")
         }
         Rejection::BadAccount => message(StatusCode::BAD_REQUEST, "invalid account_id"),
-        Rejection::NoSuchPath => not_found(),
+        Rejection::NoSuchPath => no_such_path(),
         Rejection::TooLarge(limit) => {
             message(StatusCode::PAYLOAD_TOO_LARGE, &format!("request body is larger than {limit} bytes"))
         }
         Rejection::RateLimited { retry_after_s } => {
-            let mut response = message(StatusCode::TOO_MANY_REQUESTS, "Too many requests, rate limited.");
-            set(&mut response, RETRY_AFTER, &retry_after_s.to_string());
-            response
+            message(StatusCode::TOO_MANY_REQUESTS, "Too many requests, rate limited.")
+                .with(RETRY_AFTER, retry_after_s.to_string())
         }
         Rejection::BadKey(text) => message(StatusCode::BAD_REQUEST, text),
-        Rejection::Key(error) => of(&error),
         Rejection::BrokenBody => message(StatusCode::BAD_REQUEST, "invalid request body"),
         Rejection::Store(error) => {
-            tracing::error!(%error, "a token could not be looked up");
-            unavailable(fault_status(&error))
+            tracing::error!(%error, "token lookup failed");
+            failed(fault_status(&error))
         }
     }
 }
 
-fn challenge(text: &str) -> Response {
-    let mut response = message(StatusCode::UNAUTHORIZED, text);
-    set(&mut response, WWW_AUTHENTICATE, "Bearer");
-    response
-}
-
-/// There is no such path.
-pub(crate) fn not_found() -> Response {
-    message(StatusCode::NOT_FOUND, "not found")
-}
-
-/// There is such a path, but not for this method.
-pub(crate) fn method_not_allowed() -> Response {
-    message(StatusCode::METHOD_NOT_ALLOWED, "method not allowed")
-}
-
-/// The server cannot answer, now or at all.
-pub(crate) fn unavailable(status: StatusCode) -> Response {
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        let mut response = message(status, "service unavailable, please try again");
-        set(&mut response, RETRY_AFTER, "1");
-        response
-    } else {
-        message(
-            status,
-            if status == StatusCode::GATEWAY_TIMEOUT { "request timed out" } else { "internal server error" },
-        )
-    }
+fn challenge(text: &str) -> RenderedError {
+    message(StatusCode::UNAUTHORIZED, text).with(WWW_AUTHENTICATE, "Bearer")
 }

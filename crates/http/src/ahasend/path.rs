@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::errors::ErrorResponse;
 use crate::api::call::Call;
+use crate::api::input::Input;
 use crate::wire::AnyUuid;
 
 /// The account in the path, which the pipeline has checked.
@@ -19,7 +20,7 @@ pub(super) fn sub_account(call: &Call) -> Result<OrganizationId, ErrorResponse> 
 
 /// The id in the path parameter `name`; `invalid` is the message for a malformed one.
 pub(super) fn id(call: &Call, name: &'static str, invalid: &'static str) -> Result<Uuid, ErrorResponse> {
-    let mut input = call.input();
+    let mut input = Input::new(call);
     let id = input.path::<AnyUuid>(name);
     Ok(input.finish(id).map_err(|_| ErrorResponse::Bad(invalid))?.0)
 }

@@ -7,14 +7,13 @@ use axum::http::HeaderMap;
 use axum::http::header::HeaderName;
 use axum::response::Response;
 use bytes::Bytes;
-use tenantry_app::idempotency::{IdempotencyAttempt, IdempotentResponse};
+use tenantry_app::idempotency::{IdempotencyAttempt, IdempotentResponse, RenderRefusal};
 use tenantry_app::{App, Caller, Error, Requester};
 use tenantry_core::ids::OrganizationId;
 use tenantry_store::{StoredResponse, UseCase};
 
 use super::access::Access;
-use super::input::Input;
-use super::response::{idempotent, settled};
+use super::response::idempotent;
 use crate::limits;
 
 /// An authenticated and authorized request.
@@ -35,7 +34,9 @@ pub(crate) struct Call {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     /// Present when the request carries an idempotency key.
-    pub(crate) idempotency: Option<Arc<IdempotencyAttempt>>,
+    pub(crate) idempotency: Option<IdempotencyAttempt>,
+    /// Renders a refusal that is stored for the key.
+    pub(crate) render_refusal: RenderRefusal,
 }
 
 impl Call {
@@ -73,22 +74,23 @@ impl Call {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// A reader of path, query and body.
-    pub(crate) fn input(&self) -> Input<'_> {
-        Input::new(self)
-    }
-
-    /// Runs the use case of a POST: once for its idempotency key, where it has one.
+    /// Runs the use case of a POST, once for its idempotency key where it has one.
+    ///
+    /// This is the one place that renders and stores the outcome of a keyed request. Without a key the response is
+    /// rendered after the transaction.
     pub(crate) async fn write_once<U: UseCase<Error = Error>>(
         &self,
         use_case: U,
         render: impl Fn(&U::Output) -> Result<StoredResponse, Error> + Send + Sync + 'static,
     ) -> Result<Response, Error> {
-        let Some(attempt) = &self.idempotency else {
-            let answer = render(&self.app.write(use_case).await?)?;
-            return Ok(idempotent(IdempotentResponse { answer, replayed: false }));
+        let outcome = match self.idempotency.clone() {
+            None => {
+                let response = render(&self.app.write(use_case).await?)?;
+                IdempotentResponse { response, replayed: false }
+            }
+            Some(attempt) => self.app.write_once(attempt, use_case, render, self.render_refusal).await?,
         };
-        Ok(settled(idempotent(self.app.write_once(Arc::clone(attempt), use_case, render).await?)))
+        Ok(idempotent(outcome))
     }
 }
 

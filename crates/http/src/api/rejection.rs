@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use tenantry_app::Error;
+use tenantry_app::idempotency::RenderRefusal;
 use tenantry_core::token::RequiredScope;
 use tenantry_store::StoreError;
 
@@ -34,14 +34,16 @@ pub(crate) enum Rejection {
     },
     /// The idempotency key is malformed.
     BadKey(&'static str),
-    /// The idempotency key cannot be used now, or not for this request.
-    Key(Error),
     /// The database failed.
     Store(StoreError),
 }
 
-/// Renders a rejection in the shape of a dialect.
-pub(crate) type Reject = fn(Rejection) -> Response;
+/// The error shapes of a dialect.
+#[derive(Clone, Copy)]
+pub(crate) struct ErrorShapes {
+    pub(crate) reject: fn(Rejection) -> Response,
+    pub(crate) render_refusal: RenderRefusal,
+}
 
 /// The status of a database failure: 503 when nothing happened and a retry is worth it, 504 when the outcome is
 /// unknown, 500 otherwise.

@@ -5,6 +5,7 @@ use axum::http::header::{CONTENT_TYPE, HeaderName};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
+use serde_json::Value;
 use tenantry_app::Error;
 use tenantry_app::idempotency::IdempotentResponse;
 use tenantry_store::StoredResponse;
@@ -45,28 +46,59 @@ pub(crate) fn set(response: &mut Response, name: HeaderName, value: &str) {
     }
 }
 
-/// Marks a response that is not to be stored for an idempotency key.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Settled;
-
-/// The same response, not to be stored for an idempotency key.
-pub(crate) fn settled(mut response: Response) -> Response {
-    response.extensions_mut().insert(Settled);
-    response
-}
-
 /// A response in the form in which it is stored for an idempotency key.
-pub(crate) fn written<T: Serialize>(status: StatusCode, body: &T) -> Result<StoredResponse, Error> {
+pub(crate) fn to_stored<T: Serialize>(status: StatusCode, body: &T) -> Result<StoredResponse, Error> {
     Ok(StoredResponse { status: status.as_u16(), body: serde_json::to_vec(body)? })
 }
 
 /// The response of an idempotent request. A replay is marked.
 pub(crate) fn idempotent(outcome: IdempotentResponse) -> Response {
-    let IdempotentResponse { answer, replayed } = outcome;
-    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = rendered(status, answer.body);
+    let IdempotentResponse { response: stored, replayed } = outcome;
+    let status = StatusCode::from_u16(stored.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = rendered(status, stored.body);
     if replayed {
         set(&mut response, IDEMPOTENT_REPLAYED, "true");
     }
     response
+}
+
+/// An error as it goes over the wire.
+#[derive(Debug)]
+pub(crate) struct RenderedError {
+    status: StatusCode,
+    body: Value,
+    headers: Vec<(HeaderName, String)>,
+}
+
+impl RenderedError {
+    /// An error with this JSON body.
+    pub(crate) const fn new(status: StatusCode, body: Value) -> Self {
+        Self { status, body, headers: Vec::new() }
+    }
+
+    /// The same error with one more header.
+    pub(crate) fn with(mut self, name: HeaderName, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// The error in the form in which it is stored for an idempotency key: without headers, and without the `input`
+    /// of violations, which repeats the request.
+    pub(crate) fn to_stored(mut self) -> Result<StoredResponse, Error> {
+        let violations = self.body.get_mut("detail").and_then(Value::as_array_mut);
+        for violation in violations.into_iter().flatten().filter_map(Value::as_object_mut) {
+            violation.shift_remove("input");
+        }
+        to_stored(self.status, &self.body)
+    }
+}
+
+impl From<RenderedError> for Response {
+    fn from(error: RenderedError) -> Self {
+        let mut response = json(error.status, &error.body);
+        for (name, value) in error.headers {
+            set(&mut response, name, &value);
+        }
+        response
+    }
 }

@@ -27,16 +27,16 @@ use tenantry_app::{Caller, Principal};
 
 use crate::api::call::{Call, query_pairs};
 use crate::api::endpoint::Endpoint;
-use crate::api::rejection::{Reject, Rejection};
+use crate::api::rejection::{ErrorShapes, Rejection};
 use crate::api::request::{BodyRead, ClientAddress, RequestId};
 use crate::state::AppState;
 use rate_limit::{RateLimitKey, RateLimitState};
 
 /// A router that serves these endpoints.
-pub(crate) fn router(state: &Arc<AppState>, endpoints: &'static [Endpoint], reject: Reject) -> Router {
+pub(crate) fn router(state: &Arc<AppState>, endpoints: &'static [Endpoint], errors: ErrorShapes) -> Router {
     endpoints.iter().fold(Router::new(), |router, endpoint| {
         let state = Arc::clone(state);
-        let serve = move |request: Request| serve(Arc::clone(&state), endpoint, reject, request);
+        let serve = move |request: Request| serve(Arc::clone(&state), endpoint, errors, request);
         router.route(endpoint.path, on(endpoint.method.filter(), serve))
     })
 }
@@ -44,20 +44,17 @@ pub(crate) fn router(state: &Arc<AppState>, endpoints: &'static [Endpoint], reje
 async fn serve(
     state: Arc<AppState>,
     endpoint: &'static Endpoint,
-    reject: Reject,
+    errors: ErrorShapes,
     request: Request,
 ) -> Response {
     let mut rate_limit = None;
-    let mut response = match prepare(&state, endpoint, request, &mut rate_limit).await {
+    let mut response = match prepare(&state, endpoint, errors, request, &mut rate_limit).await {
         Ok(call) => {
-            let mut response = match call.idempotency.clone() {
-                None => (endpoint.handler)(call).await,
-                Some(attempt) => idempotency::respond(endpoint, reject, call, attempt).await,
-            };
+            let mut response = (endpoint.handler)(call).await;
             response.extensions_mut().insert(BodyRead);
             response
         }
-        Err(rejection) => reject(rejection),
+        Err(rejection) => (errors.reject)(rejection),
     };
     if let Some(rate_limit) = rate_limit {
         rate_limit.set_headers(&mut response);
@@ -69,6 +66,7 @@ async fn serve(
 async fn prepare(
     state: &AppState,
     endpoint: &Endpoint,
+    errors: ErrorShapes,
     request: Request,
     rate_limit: &mut Option<RateLimitState>,
 ) -> Result<Call, Rejection> {
@@ -93,6 +91,7 @@ async fn prepare(
         headers: parts.headers,
         body: Bytes::new(),
         idempotency: None,
+        render_refusal: errors.render_refusal,
     };
     call.account = call.access.authorize(call.caller.as_deref(), call.path_parameter("account_id"))?;
     if !body.is_end_stream() {

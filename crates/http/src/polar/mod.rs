@@ -44,7 +44,7 @@ static ENDPOINTS: [&[Endpoint]; 8] = [
 
 pub(crate) fn router(state: &Arc<AppState>) -> Router {
     ENDPOINTS.into_iter().fold(Router::new(), |router, endpoints| {
-        router.merge(pipeline::router(state, endpoints, errors::reject))
+        router.merge(pipeline::router(state, endpoints, errors::SHAPES))
     })
 }
 

@@ -89,8 +89,9 @@ pub(super) fn sorting<K: Copy>(
     sound.then_some(order)
 }
 
-/// A part of a list.
+/// A page of a list.
 #[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ListResource_{T}_")]
 pub(crate) struct ListResource<T> {
     /// The rows of this page.
     items: Vec<T>,

@@ -4,6 +4,7 @@ use super::wire::{AccountView, UpdateAccountRequest};
 use crate::ahasend::errors::ErrorResponse;
 use crate::ahasend::path::account;
 use crate::api::call::Call;
+use crate::api::input::Input;
 use crate::api::response;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -21,7 +22,7 @@ pub(super) async fn get(call: Call) -> Result<Response, ErrorResponse> {
 
 pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     let id = account(&call)?;
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let body = input.json_body::<UpdateAccountRequest>();
     let change = input.finish(body)?.into();
     let organization = call.app.write(OrganizationUpdate { by: call.requester(), id, change }).await?;

@@ -15,8 +15,9 @@ use crate::ahasend::errors::ErrorResponse;
 use crate::ahasend::page;
 use crate::ahasend::path::{self, account, sub_account};
 use crate::api::call::Call;
+use crate::api::input::Input;
 use crate::api::response;
-use crate::api::response::written;
+use crate::api::response::to_stored;
 
 /// The account that the path names: the caller's, or a sub-account of it.
 fn account_path(call: &Call) -> Result<AccountPath, ErrorResponse> {
@@ -42,7 +43,7 @@ pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
 
 pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
     let account = account_path(&call)?;
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let body = input.json_body();
     let CreateAPIKeyRequest { label, scopes, ip_allow_list } = input.finish(body)?;
     let new = NewAccessToken {
@@ -55,7 +56,7 @@ pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
         ApiKeyCreate { by: call.requester(), account, new, hash_key: call.app.hash_key().clone() };
     let created = |issued: &IssuedToken<AccessToken>| {
         let key = ApiKeyView::from(&issued.token);
-        written(StatusCode::CREATED, &ApiKeyCreated { key, secret_key: issued.secret.expose() })
+        to_stored(StatusCode::CREATED, &ApiKeyCreated { key, secret_key: issued.secret.expose() })
     };
     Ok(call.write_once(operation, created).await?)
 }
@@ -68,7 +69,7 @@ pub(super) async fn get(call: Call) -> Result<Response, ErrorResponse> {
 
 pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     let (account, id) = key(&call)?;
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let body = input.json_body::<UpdateAPIKeyRequest>();
     let change = input.finish(body)?.into();
     let operation = ApiKeyUpdate { by: call.requester(), account, id, change, from: call.address };

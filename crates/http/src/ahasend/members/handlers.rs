@@ -11,8 +11,9 @@ use super::wire::{AccountMembers, AddMemberRequest, UserAccount};
 use crate::ahasend::errors::ErrorResponse;
 use crate::ahasend::path::{self, account};
 use crate::api::call::Call;
+use crate::api::input::Input;
 use crate::api::response;
-use crate::api::response::written;
+use crate::api::response::to_stored;
 
 pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
     let team = call.app.team(&call.requester(), account(&call)?).await?;
@@ -22,12 +23,12 @@ pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
 
 pub(super) async fn add(call: Call) -> Result<Response, ErrorResponse> {
     let organization = account(&call)?;
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let body = input.json_body();
     let AddMemberRequest { email, name, role } = input.finish(body)?;
     let new = NewTeamMember { email: email.0, name: name.and_then(|name| name.0), role: role.0 };
     let operation = TeamMemberAdd { by: call.requester(), organization, new };
-    let added = |member: &TeamMember| written(StatusCode::CREATED, &UserAccount::from(member));
+    let added = |member: &TeamMember| to_stored(StatusCode::CREATED, &UserAccount::from(member));
     Ok(call.write_once(operation, added).await?)
 }
 

@@ -16,8 +16,9 @@ use crate::ahasend::errors::ErrorResponse;
 use crate::ahasend::page;
 use crate::ahasend::path::{account, sub_account};
 use crate::api::call::Call;
+use crate::api::input::Input;
 use crate::api::response;
-use crate::api::response::written;
+use crate::api::response::to_stored;
 
 pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
     let parent = account(&call)?;
@@ -28,11 +29,11 @@ pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
 
 pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
     let parent = account(&call)?;
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let body = input.json_body::<CreateSubAccountRequest>();
     let new = input.finish(body)?.into();
     let operation = SubAccountCreate { by: call.requester(), parent, new };
-    let created = |made: &SubAccount| written(StatusCode::CREATED, &SubAccountView::from(made));
+    let created = |made: &SubAccount| to_stored(StatusCode::CREATED, &SubAccountView::from(made));
     Ok(call.write_once(operation, created).await?)
 }
 
@@ -49,7 +50,7 @@ pub(super) async fn get(call: Call) -> Result<Response, ErrorResponse> {
 
 pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     let (parent, id) = (account(&call)?, sub_account(&call)?);
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let body = input.json_body::<UpdateSubAccountRequest>();
     let change = input.finish(body)?.into();
     Ok(show(&call.app.write(SubAccountUpdate { by: call.requester(), parent, id, change }).await?))
@@ -63,7 +64,7 @@ pub(super) async fn delete(call: Call) -> Result<Response, ErrorResponse> {
 
 pub(super) async fn suspend(call: Call) -> Result<Response, ErrorResponse> {
     let (parent, id) = (account(&call)?, sub_account(&call)?);
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let body = input.json_body::<SuspendSubAccountRequest>();
     let reason = input.finish(body)?.reason.0;
     Ok(call.write_once(SubAccountSuspend { by: call.requester(), parent, id, reason }, shown).await?)

@@ -2,7 +2,7 @@
 
 use crate::ahasend::accounts::wire::AccountName;
 use crate::api::response;
-use crate::api::response::written;
+use crate::api::response::to_stored;
 use crate::wire::{AnyUuid, At, Between, Exact, PlainText, Wire, inline_schema, wire_object};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -230,5 +230,5 @@ pub(super) fn show(sub_account: &SubAccount) -> Response {
 }
 
 pub(super) fn shown(sub_account: &SubAccount) -> Result<StoredResponse, Error> {
-    written(StatusCode::OK, &SubAccountView::from(sub_account))
+    to_stored(StatusCode::OK, &SubAccountView::from(sub_account))
 }

@@ -17,6 +17,7 @@ use tenantry_core::values::{Address, EmailAddress, TaxId};
 
 use super::handlers::readable;
 use crate::api::call::Call;
+use crate::api::input::Input;
 use crate::api::rejection::Rejection;
 use crate::api::response;
 use crate::pipeline::auth;
@@ -135,7 +136,7 @@ fn lines(customers: &[Customer]) -> Bytes {
 }
 
 pub(super) async fn export(call: Call) -> Result<Response, ErrorResponse> {
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let wanted = input.query_list::<Uuid4>("organization_id");
     let wanted = input.finish(wanted)?;
     let mut organizations = readable(&call, &wanted);

@@ -2,8 +2,9 @@
 
 use super::wire::{CustomerCreateBody, CustomerUpdateBody, CustomerView};
 use crate::api::call::Call;
+use crate::api::input::Input;
 use crate::api::response;
-use crate::api::response::written;
+use crate::api::response::to_stored;
 use crate::polar::errors::ErrorResponse;
 use crate::polar::page;
 use crate::wire::Uuid4;
@@ -23,17 +24,18 @@ pub(super) fn named(call: &Call) -> Result<CustomerName, ErrorResponse> {
     if call.has_path_parameter("external_id") {
         return Ok(CustomerName::External(call.path_parameter("external_id").to_owned()));
     }
-    let mut input = call.input();
+    let mut input = Input::new(call);
     let id = input.path::<Uuid4>("id");
     Ok(CustomerName::Id(CustomerId::new(input.finish(id)?.0)))
 }
 
 pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let body = input.body::<CustomerCreateBody>();
     let (organization, new) = input.finish(body)?.split();
     let operation = CustomerCreate { by: call.requester(), organization, new };
-    let created = |customer: &customer::Customer| written(StatusCode::CREATED, &CustomerView::from(customer));
+    let created =
+        |customer: &customer::Customer| to_stored(StatusCode::CREATED, &CustomerView::from(customer));
     Ok(call.write_once(operation, created).await?)
 }
 
@@ -67,7 +69,7 @@ pub(super) fn readable(call: &Call, wanted: &[Uuid4]) -> Vec<OrganizationId> {
 pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
     const KEYS: &[(&str, CustomerKey)] =
         &[("created_at", CustomerKey::CreatedAt), ("email", CustomerKey::Email), ("name", CustomerKey::Name)];
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let wanted = input.query_list::<Uuid4>("organization_id");
     let active = input.query::<bool>("active");
     let page = page::read(&mut input);
@@ -89,7 +91,7 @@ pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
 }
 
 pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let by_id = call.has_path_parameter("id");
     let id = if by_id { input.path::<Uuid4>("id").map(Some) } else { Some(None) };
     let body = input.body::<CustomerUpdateBody>();
@@ -110,7 +112,7 @@ pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
 
 pub(super) async fn delete(call: Call) -> Result<Response, ErrorResponse> {
     let customer = named(&call)?;
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let anonymize = input.query::<bool>("anonymize");
     let anonymize = input.finish(anonymize)?.unwrap_or(false);
     call.app.write(CustomerDelete { by: call.requester(), customer, anonymize }).await?;

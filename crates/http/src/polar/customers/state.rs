@@ -12,6 +12,7 @@ use tenantry_store::Paged;
 use super::handlers::named;
 use super::wire::CustomerView;
 use crate::api::call::Call;
+use crate::api::input::Input;
 use crate::api::response;
 use crate::polar::errors::ErrorResponse;
 use crate::polar::page;
@@ -50,7 +51,7 @@ pub(super) async fn get(call: Call) -> Result<Response, ErrorResponse> {
 
 pub(super) async fn payment_methods(call: Call) -> Result<Response, ErrorResponse> {
     let name = named(&call)?;
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let page = page::read(&mut input);
     let page = input.finish(page)?;
     call.app.customer(&call.requester(), &name).await?;

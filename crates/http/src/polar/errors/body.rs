@@ -1,29 +1,35 @@
 //! The bodies of error responses (docs/contracts/polar/http.md, 1.6).
 
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, HeaderValue, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::response::Response;
+use axum::http::header::{CACHE_CONTROL, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde_json::{Value, json};
-
 use tenantry_core::token::RequiredScope;
 
-use crate::api::response::{json, set};
+use crate::api::response::RenderedError;
 use crate::wire::Violation;
 
-pub(super) fn plain(status: StatusCode, error: &str, detail: &str) -> Response {
-    json(status, &json!({"error": error, "detail": detail}))
+/// An error with a text as its detail.
+pub(super) fn plain(status: StatusCode, error: &str, detail: &str) -> RenderedError {
+    RenderedError::new(status, json!({"error": error, "detail": detail}))
 }
 
-pub(super) fn invalid(error: &str, violations: &[Violation]) -> Response {
-    json(StatusCode::UNPROCESSABLE_ENTITY, &json!({"error": error, "detail": violations}))
+/// An error with violations as its detail.
+pub(super) fn invalid(error: &str, violations: &[Violation]) -> RenderedError {
+    RenderedError::new(StatusCode::UNPROCESSABLE_ENTITY, json!({"error": error, "detail": violations}))
 }
 
-pub(super) fn rule(kind: &'static str, loc: &[&'static str], msg: &'static str, input: Value) -> Response {
+/// An error about one value that breaks a business rule.
+pub(super) fn rule(
+    kind: &'static str,
+    loc: &[&'static str],
+    msg: &'static str,
+    input: Value,
+) -> RenderedError {
     invalid("PolarRequestValidationError", &[Violation::rule(kind, loc, msg, input)])
 }
 
 /// The response to a token that does not work.
-pub(super) fn invalid_token() -> Response {
+pub(super) fn invalid_token() -> RenderedError {
     oauth(
         StatusCode::UNAUTHORIZED,
         "invalid_token",
@@ -33,29 +39,32 @@ pub(super) fn invalid_token() -> Response {
 }
 
 /// An error of RFC 6750, section 3.1. Clients compare its words.
-pub(super) fn oauth(status: StatusCode, code: &str, description: &str, scopes: &[RequiredScope]) -> Response {
-    let mut response = json(status, &json!({"error": code, "error_description": description}));
+pub(super) fn oauth(
+    status: StatusCode,
+    code: &str,
+    description: &str,
+    scopes: &[RequiredScope],
+) -> RenderedError {
     let scopes: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
     let scope = if scopes.is_empty() { String::new() } else { format!(" scope=\"{}\",", scopes.join(" ")) };
     let challenge =
         format!("Bearer realm=\"tenantry\",{scope} error=\"{code}\", error_description=\"{description}\"");
-    set(&mut response, WWW_AUTHENTICATE, &challenge);
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response.headers_mut().insert(PRAGMA, HeaderValue::from_static("no-cache"));
-    response
+    RenderedError::new(status, json!({"error": code, "error_description": description}))
+        .with(WWW_AUTHENTICATE, challenge)
+        .with(CACHE_CONTROL, "no-store")
+        .with(PRAGMA, "no-cache")
 }
 
-/// The server cannot answer, now or at all.
-pub(crate) fn unavailable(status: StatusCode) -> Response {
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        let mut response = plain(status, "ServiceUnavailable", "Try again in a moment.");
-        set(&mut response, RETRY_AFTER, "1");
-        response
-    } else {
-        let (error, detail) = match status {
-            StatusCode::GATEWAY_TIMEOUT => ("Timeout", "It took too long, and may have happened or not."),
-            _ => ("InternalServerError", "Internal Server Error"),
-        };
-        plain(status, error, detail)
+/// The response of a server that cannot answer: 503 when a retry is worth it, 504 when the outcome is unknown, or
+/// 500.
+pub(super) fn failed(status: StatusCode) -> RenderedError {
+    match status {
+        StatusCode::SERVICE_UNAVAILABLE => {
+            plain(status, "ServiceUnavailable", "Try again in a moment.").with(RETRY_AFTER, "1")
+        }
+        StatusCode::GATEWAY_TIMEOUT => {
+            plain(status, "Timeout", "It took too long, and may have happened or not.")
+        }
+        _ => plain(status, "InternalServerError", "Internal Server Error"),
     }
 }

@@ -1,13 +1,13 @@
 //! Errors about members of customers.
 
+use crate::api::response::RenderedError;
 use axum::http::StatusCode;
-use axum::response::Response;
 use serde_json::Value;
 use tenantry_core::member::MemberError;
 
 use super::body::{plain, rule};
 
-pub(super) fn of_member(error: &MemberError) -> Response {
+pub(super) fn of_member(error: &MemberError) -> RenderedError {
     let not_found = |detail: &str| plain(StatusCode::NOT_FOUND, "ResourceNotFound", detail);
     let forbidden = |detail: &str| plain(StatusCode::FORBIDDEN, "NotPermitted", detail);
     match error {

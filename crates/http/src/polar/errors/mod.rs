@@ -18,13 +18,9 @@ use axum::response::Response;
 use tenantry_app::Error;
 use tenantry_core::portal::PortalError;
 
-pub(crate) use body::unavailable;
 pub(super) use portal::of_billing;
-pub(super) use rejection::reject;
-pub(crate) use rejection::{method_not_allowed, not_found};
 
-use crate::api::rejection::Rejection;
-use crate::api::response::settled;
+use crate::api::rejection::{ErrorShapes, Rejection};
 use crate::wire::Violation;
 
 /// The error of a handler.
@@ -68,13 +64,34 @@ impl From<PortalError> for ErrorResponse {
 
 impl From<ErrorResponse> for Response {
     fn from(error: ErrorResponse) -> Self {
-        match error {
+        let rendered = match error {
             ErrorResponse::Malformed(violations) => body::invalid("RequestValidationError", &violations),
             ErrorResponse::Rules(violations) => body::invalid("PolarRequestValidationError", &violations),
             ErrorResponse::NotFound(detail) => body::plain(StatusCode::NOT_FOUND, "ResourceNotFound", detail),
-            ErrorResponse::Rejection(rejection) => settled(reject(rejection)),
-            ErrorResponse::App(error) if error.is_outcome() => use_case::of(&error),
-            ErrorResponse::App(error) => settled(use_case::of(&error)),
-        }
+            ErrorResponse::Rejection(rejection) => rejection::of_rejection(rejection),
+            ErrorResponse::App(error) => use_case::of(&error),
+        };
+        rendered.into()
     }
+}
+
+/// The error shapes of the dialect.
+pub(super) const SHAPES: ErrorShapes = ErrorShapes {
+    reject: |rejection| rejection::of_rejection(rejection).into(),
+    render_refusal: |error| use_case::of(error).to_stored(),
+};
+
+/// The response for a path that no endpoint has.
+pub(crate) fn not_found() -> Response {
+    rejection::not_found().into()
+}
+
+/// The response for a path that no endpoint has with this method.
+pub(crate) fn method_not_allowed() -> Response {
+    rejection::method_not_allowed().into()
+}
+
+/// The response of a server that cannot answer.
+pub(crate) fn unavailable(status: StatusCode) -> Response {
+    body::failed(status).into()
 }

@@ -1,14 +1,14 @@
 //! Errors about organizations.
 
+use crate::api::response::RenderedError;
 use axum::http::StatusCode;
-use axum::response::Response;
 use serde_json::Value;
 use tenantry_core::organization::OrganizationViolation;
 
 use super::body::{invalid, plain};
 use crate::wire::Violation;
 
-pub(super) fn of_organization(violations: &[OrganizationViolation]) -> Response {
+pub(super) fn of_organization(violations: &[OrganizationViolation]) -> RenderedError {
     let forbidden = |error: &str, detail: String| plain(StatusCode::FORBIDDEN, error, &detail);
     for violation in violations {
         match violation {

@@ -1,7 +1,7 @@
 //! How the portal, and what begins its sessions, says no (docs/contracts/polar/portal.md, 7 and 8).
 
+use crate::api::response::RenderedError;
 use axum::http::StatusCode;
-use axum::response::Response;
 use serde_json::Value;
 use tenantry_app::Error;
 use tenantry_core::customer::{CustomerError, CustomerViolation};
@@ -13,7 +13,7 @@ use super::customers::customer_violation;
 use crate::wire::Violation;
 
 /// The answer to a refusal of the portal's rules.
-pub(super) fn of_portal(error: &PortalError) -> Response {
+pub(super) fn of_portal(error: &PortalError) -> RenderedError {
     let invalid = |loc, msg, input| rule("value_error", loc, msg, input);
     match error {
         PortalError::SessionOver => invalid_token(),
@@ -66,12 +66,12 @@ pub(super) fn of_portal(error: &PortalError) -> Response {
     }
 }
 
-fn forbidden(detail: &str) -> Response {
+fn forbidden(detail: &str) -> RenderedError {
     plain(StatusCode::FORBIDDEN, "NotPermitted", detail)
 }
 
 /// The answer to a session that cannot begin, at the field that names whom it is for.
-fn of_session(error: &PortalError) -> Response {
+fn of_session(error: &PortalError) -> RenderedError {
     let (loc, msg, input): (&[&'static str], _, _) = match error {
         PortalError::CustomerUnknown(CustomerSelector::Id(id)) => {
             (&["body", "customer_id"], "Customer does not exist.", Value::from(id.to_string()))

@@ -1,13 +1,13 @@
 //! Errors about teams.
 
+use crate::api::response::RenderedError;
 use axum::http::StatusCode;
-use axum::response::Response;
 use tenantry_core::team::TeamError;
 
 use super::body::plain;
 
 /// The answer to a team that could not be changed.
-pub(super) fn refusal(error: TeamError) -> Response {
+pub(super) fn refusal(error: TeamError) -> RenderedError {
     let forbidden = |detail: &str| plain(StatusCode::FORBIDDEN, "NotPermitted", detail);
     match error {
         TeamError::OrganizationNotFound | TeamError::NotFound => {

@@ -1,7 +1,7 @@
 //! Errors about access tokens.
 
+use crate::api::response::RenderedError;
 use axum::http::StatusCode;
-use axum::response::Response;
 use serde_json::Value;
 use tenantry_core::token::{Scope, TokenError};
 
@@ -9,7 +9,7 @@ use super::body::{invalid, plain};
 use crate::wire::Violation;
 
 /// The answer to a token that could not be made or changed.
-pub(super) fn refusal(error: &TokenError) -> Response {
+pub(super) fn refusal(error: &TokenError) -> RenderedError {
     let excess = match error {
         TokenError::ScopesExceed(excess) => excess,
         // Of changes of API keys, which this dialect does not make.

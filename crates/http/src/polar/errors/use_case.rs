@@ -1,17 +1,17 @@
 //! Responses to errors of use cases.
 
+use crate::api::response::RenderedError;
 use axum::http::StatusCode;
 use axum::http::header::RETRY_AFTER;
-use axum::response::Response;
 use serde_json::Value;
 use tenantry_app::{Error, TeamPermission};
 use tenantry_core::customer::CustomerError;
 use tenantry_core::webhook::WebhookError;
 
-use super::body::{invalid, plain, rule, unavailable};
+use super::body::{failed, invalid, plain, rule};
 use super::{customers, members, organizations, portal, team, tokens};
 use crate::api::rejection::fault_status;
-use crate::api::response::{IDEMPOTENT_REPLAYED, set};
+use crate::api::response::IDEMPOTENT_REPLAYED;
 use crate::wire::Violation;
 
 const fn not_permitted(right: TeamPermission) -> &'static str {
@@ -24,8 +24,8 @@ const fn not_permitted(right: TeamPermission) -> &'static str {
     }
 }
 
-/// The answer to a use case's failure.
-pub(super) fn of(error: &Error) -> Response {
+/// Renders the error of a use case.
+pub(super) fn of(error: &Error) -> RenderedError {
     let not_found = |detail: &str| plain(StatusCode::NOT_FOUND, "ResourceNotFound", detail);
     match error {
         Error::Member(error) => members::of_member(error),
@@ -73,10 +73,9 @@ pub(super) fn of(error: &Error) -> Response {
         }
         Error::InProgress { retry_after_s } => {
             let detail = "A request with this idempotency key is in progress.";
-            let mut response = plain(StatusCode::CONFLICT, "IdempotencyConflict", detail);
-            set(&mut response, RETRY_AFTER, &retry_after_s.to_string());
-            set(&mut response, IDEMPOTENT_REPLAYED, "false");
-            response
+            plain(StatusCode::CONFLICT, "IdempotencyConflict", detail)
+                .with(RETRY_AFTER, retry_after_s.to_string())
+                .with(IDEMPOTENT_REPLAYED, "false")
         }
         Error::KeyReused => rule(
             "idempotency_key_reused",
@@ -91,8 +90,8 @@ pub(super) fn of(error: &Error) -> Response {
         ),
         Error::Lost(error) => of(error),
         Error::Store(error) => {
-            tracing::error!(%error, "a use case failed");
-            unavailable(fault_status(error))
+            tracing::error!(%error, "use case failed");
+            failed(fault_status(error))
         }
     }
 }

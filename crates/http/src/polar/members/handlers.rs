@@ -4,8 +4,9 @@ use super::wire::{
     CustomerMemberCreateBody, MemberCreateBody, MemberUpdateBody, MemberView, RoleName, new_member,
 };
 use crate::api::call::Call;
+use crate::api::input::Input;
 use crate::api::response;
-use crate::api::response::written;
+use crate::api::response::to_stored;
 use crate::polar::errors::ErrorResponse;
 use crate::polar::page;
 use crate::wire::{AnyUuid, Uuid4, Violation};
@@ -20,11 +21,11 @@ use tenantry_store::MemberFilter;
 
 async fn add(call: &Call, customer: CustomerName, new: NewMember) -> Result<Response, ErrorResponse> {
     let operation = MemberCreate { by: call.requester(), customer, new };
-    Ok(call.write_once(operation, |member| written(StatusCode::CREATED, &MemberView::from(member))).await?)
+    Ok(call.write_once(operation, |member| to_stored(StatusCode::CREATED, &MemberView::from(member))).await?)
 }
 
 pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let body = input.body();
     let MemberCreateBody { customer_id, email, name, external_id, role } = input.finish(body)?;
     let customer = CustomerName::Id(CustomerId::new(customer_id.0));
@@ -32,7 +33,7 @@ pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
 }
 
 pub(super) async fn create_of_customer(call: Call) -> Result<Response, ErrorResponse> {
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let customer = input.path::<Uuid4>("id");
     let body = input.body();
     let (customer, body) = input.finish(customer.zip(body))?;
@@ -42,7 +43,7 @@ pub(super) async fn create_of_customer(call: Call) -> Result<Response, ErrorResp
 }
 
 pub(super) async fn create_of_external(call: Call) -> Result<Response, ErrorResponse> {
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let body = input.body();
     let CustomerMemberCreateBody { email, name, external_id, role } = input.finish(body)?;
     let customer = CustomerName::External(call.path_parameter("external_id").to_owned());
@@ -50,7 +51,7 @@ pub(super) async fn create_of_external(call: Call) -> Result<Response, ErrorResp
 }
 
 pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let role = input.query::<RoleName>("role");
     let page = page::read(&mut input);
     let sorting = page::sorting(&mut input, &[("created_at", ())]);
@@ -75,7 +76,7 @@ pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
 /// How the path, and for the deprecated external routes the query, name a member.
 fn named(call: &Call) -> Result<MemberName, ErrorResponse> {
     let has = |name: &str| call.has_path_parameter(name);
-    let mut input = call.input();
+    let mut input = Input::new(call);
     let name = if has("member_external_id") {
         let customer = CustomerName::External(call.path_parameter("external_id").to_owned());
         Some(MemberName::External(customer, call.path_parameter("member_external_id").to_owned()))
@@ -104,7 +105,7 @@ fn customer_of_query(call: &Call) -> Result<CustomerName, ErrorResponse> {
         }
         (None, Some(external_id)) => Ok(CustomerName::External(external_id.to_owned())),
         (Some(_), None) => {
-            let mut input = call.input();
+            let mut input = Input::new(call);
             let id = input.query::<AnyUuid>("customer_id").flatten();
             Ok(CustomerName::Id(CustomerId::new(input.finish(id)?.0)))
         }
@@ -118,7 +119,7 @@ pub(super) async fn get(call: Call) -> Result<Response, ErrorResponse> {
 }
 
 pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let body = input.body();
     let read = input.finish(body);
     // Faults of the path come first, then those of the body, in one list.

@@ -2,8 +2,9 @@
 
 use super::view::OrganizationView;
 use crate::api::call::Call;
+use crate::api::input::Input;
 use crate::api::response;
-use crate::api::response::written;
+use crate::api::response::to_stored;
 use crate::polar::errors::ErrorResponse;
 use crate::polar::organizations::wire::{OrganizationCreateBody, OrganizationUpdateBody};
 use crate::polar::page;
@@ -25,7 +26,7 @@ pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
         ("next_review_threshold", OrganizationKey::CreatedAt),
         ("days_in_status", OrganizationKey::CreatedAt),
     ];
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let page = page::read(&mut input);
     let order = page::sorting(&mut input, KEYS);
     let (page, order) = input.finish(page.zip(order))?;
@@ -39,7 +40,7 @@ pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
 }
 
 pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let body = input.body::<OrganizationCreateBody>();
     let (name, slug, change) = input.finish(body)?.split();
     let by = call.requester();
@@ -49,12 +50,12 @@ pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
     };
     let new = organization::NewOrganization { name, slug, change };
     let operation = OrganizationCreate { by, owner, new, initial: InitialState::for_person() };
-    let created = |made: &Organization| written(StatusCode::CREATED, &OrganizationView::from(made));
+    let created = |made: &Organization| to_stored(StatusCode::CREATED, &OrganizationView::from(made));
     Ok(call.write_once(operation, created).await?)
 }
 
 pub(super) async fn get(call: Call) -> Result<Response, ErrorResponse> {
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let id = input.path::<Uuid4>("id");
     let id = OrganizationId::new(input.finish(id)?.0);
     let organization = call.app.organization(&call.requester(), id).await?;
@@ -62,7 +63,7 @@ pub(super) async fn get(call: Call) -> Result<Response, ErrorResponse> {
 }
 
 pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let id = input.path::<Uuid4>("id");
     let body = input.body::<OrganizationUpdateBody>();
     let (id, body) = input.finish(id.zip(body))?;

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use tenantry_app::email_updates::EmailUpdateRequest;
 
 use crate::api::call::Call;
+use crate::api::input::Input;
 use crate::api::response;
-use crate::api::response::written;
+use crate::api::response::to_stored;
 use crate::polar::errors::ErrorResponse;
 use crate::wire::{At, Email, Wire, inline_schema, wire_object};
 
@@ -57,16 +58,16 @@ pub(crate) struct VerifiedView<'a> {
 
 pub(super) async fn request(call: Call) -> Result<Response, ErrorResponse> {
     call.app.visitor(&call.requester()).await?.check_billing()?;
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let body = input.body();
     let EmailUpdateRequestBody { email } = input.finish(body)?;
     let hash_key = call.app.hash_key().clone();
     let operation = EmailUpdateRequest { by: call.requester(), email: email.0, hash_key };
-    Ok(call.write_once(operation, |()| written(StatusCode::ACCEPTED, &())).await?)
+    Ok(call.write_once(operation, |()| to_stored(StatusCode::ACCEPTED, &())).await?)
 }
 
 pub(super) async fn check(call: Call) -> Result<Response, ErrorResponse> {
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let token = input.query::<ProofText>("token");
     if token.as_ref().is_some_and(Option::is_none) {
         input.at.within("query", |at| at.within("token", |at| at.missing(&Value::Null)));
@@ -77,7 +78,7 @@ pub(super) async fn check(call: Call) -> Result<Response, ErrorResponse> {
 }
 
 pub(super) async fn verify(call: Call) -> Result<Response, ErrorResponse> {
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let body = input.body();
     let EmailUpdateVerifyBody { token: ProofText(token) } = input.finish(body)?;
     let secret = call.app.email_update_verify(token, Some(call.request_id.clone())).await?;

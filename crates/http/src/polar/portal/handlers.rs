@@ -5,6 +5,7 @@ use super::wire::{
     check_payment_method,
 };
 use crate::api::call::Call;
+use crate::api::input::Input;
 use crate::api::response;
 use crate::polar::errors::{self, ErrorResponse};
 use crate::polar::page;
@@ -23,7 +24,7 @@ pub(super) async fn me(call: Call) -> Result<Response, ErrorResponse> {
 
 pub(super) async fn update_me(call: Call) -> Result<Response, ErrorResponse> {
     call.app.visitor(&call.requester()).await?.check_billing()?;
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let body = input.body();
     let body: PortalCustomerUpdateBody = input.finish(body)?;
     let PortalCustomerUpdateBody { billing_name, billing_address, tax_id, default_payment_method_id } = body;
@@ -41,7 +42,7 @@ pub(super) async fn update_me(call: Call) -> Result<Response, ErrorResponse> {
 
 pub(super) async fn payment_methods(call: Call) -> Result<Response, ErrorResponse> {
     call.app.visitor(&call.requester()).await?.check_billing()?;
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let page = page::read(&mut input);
     let page = input.finish(page)?;
     Ok(page::answer(&Paged::<()> { items: Vec::new(), total: 0 }, page, |()| ()))

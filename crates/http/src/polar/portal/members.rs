@@ -11,8 +11,9 @@ use tenantry_core::ids::MemberId;
 use tenantry_core::member::{Member, MemberChange, MemberRole};
 
 use crate::api::call::Call;
+use crate::api::input::Input;
 use crate::api::response;
-use crate::api::response::written;
+use crate::api::response::to_stored;
 use crate::polar::errors::ErrorResponse;
 use crate::polar::members::wire::RoleName;
 use crate::polar::page;
@@ -85,7 +86,7 @@ async fn check(call: &Call) -> Result<(), ErrorResponse> {
 
 pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
     check(&call).await?;
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let page = page::read(&mut input);
     let page = input.finish(page)?;
     let members = call.app.portal_members(&call.requester(), page).await?;
@@ -94,7 +95,7 @@ pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
 
 pub(super) async fn add(call: Call) -> Result<Response, ErrorResponse> {
     check(&call).await?;
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let body = input.body();
     let PortalMemberCreateBody { email, name, role } = input.finish(body)?;
     let add = PortalMemberAdd {
@@ -103,13 +104,13 @@ pub(super) async fn add(call: Call) -> Result<Response, ErrorResponse> {
         name: name.and_then(|name| name.0),
         role: role.0.map_or(MemberRole::Member, |role| role.0),
     };
-    let added = |member: &Member| written(StatusCode::CREATED, &PortalMemberView::from(member));
+    let added = |member: &Member| to_stored(StatusCode::CREATED, &PortalMemberView::from(member));
     Ok(call.write_once(add, added).await?)
 }
 
 pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     check(&call).await?;
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let id = input.path::<AnyUuid>("id");
     let body = input.body();
     let (id, body) = input.finish(id.zip(body))?;
@@ -123,7 +124,7 @@ pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
 
 pub(super) async fn remove(call: Call) -> Result<Response, ErrorResponse> {
     check(&call).await?;
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let id = input.path::<AnyUuid>("id");
     let id = MemberId::new(input.finish(id)?.0);
     call.app.write(PortalMemberRemove { by: call.requester(), id }).await?;

@@ -4,8 +4,9 @@ use super::wire::{
     OrganizationMemberAdd, OrganizationMemberInvite, OrganizationMemberUpdate, OrganizationMemberView, ROLES,
 };
 use crate::api::call::Call;
+use crate::api::input::Input;
 use crate::api::response;
-use crate::api::response::written;
+use crate::api::response::to_stored;
 use crate::polar::errors::ErrorResponse;
 use crate::polar::page;
 use crate::wire::{AnyUuid, Uuid4};
@@ -17,7 +18,7 @@ use tenantry_core::team::{NewTeamMember, TeamMember, TeamRole};
 use tenantry_core::values::EmailAddress;
 
 fn organization(call: &Call) -> Result<OrganizationId, ErrorResponse> {
-    let mut input = call.input();
+    let mut input = Input::new(call);
     let id = input.path::<Uuid4>("id");
     Ok(OrganizationId::new(input.finish(id)?.0))
 }
@@ -40,13 +41,13 @@ async fn join(
     let invite = TeamMemberInvite { by: call.requester(), organization, new };
     let joined = |(member, email, is_new): &(TeamMember, EmailAddress, bool)| {
         let status = if *is_new { StatusCode::CREATED } else { StatusCode::OK };
-        written(status, &OrganizationMemberView::new(member, email))
+        to_stored(status, &OrganizationMemberView::new(member, email))
     };
     Ok(call.write_once(invite, joined).await?)
 }
 
 pub(super) async fn invite(call: Call) -> Result<Response, ErrorResponse> {
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let id = input.path::<Uuid4>("id");
     let body = input.body::<OrganizationMemberInvite>();
     let (id, OrganizationMemberInvite { email }) = input.finish(id.zip(body))?;
@@ -55,7 +56,7 @@ pub(super) async fn invite(call: Call) -> Result<Response, ErrorResponse> {
 }
 
 pub(super) async fn add(call: Call) -> Result<Response, ErrorResponse> {
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let id = input.path::<Uuid4>("id");
     let body = input.body::<OrganizationMemberAdd>();
     let (id, OrganizationMemberAdd { email, name, role }) = input.finish(id.zip(body))?;
@@ -65,7 +66,7 @@ pub(super) async fn add(call: Call) -> Result<Response, ErrorResponse> {
 }
 
 pub(super) async fn set_role(call: Call) -> Result<Response, ErrorResponse> {
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let id = input.path::<Uuid4>("id");
     let user = input.path::<AnyUuid>("user_id");
     let body = input.body::<OrganizationMemberUpdate>();
@@ -77,7 +78,7 @@ pub(super) async fn set_role(call: Call) -> Result<Response, ErrorResponse> {
 }
 
 pub(super) async fn remove(call: Call) -> Result<Response, ErrorResponse> {
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let id = input.path::<Uuid4>("id");
     let user = input.path::<AnyUuid>("user_id");
     let (id, user) = input.finish(id.zip(user))?;

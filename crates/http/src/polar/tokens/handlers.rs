@@ -4,8 +4,9 @@ use super::wire::{
     AccessTokenCreated, AccessTokenView, OrganizationAccessTokenCreate, OrganizationAccessTokenUpdate, scopes,
 };
 use crate::api::call::Call;
+use crate::api::input::Input;
 use crate::api::response;
-use crate::api::response::written;
+use crate::api::response::to_stored;
 use crate::polar::errors::ErrorResponse;
 use crate::polar::page;
 use crate::wire::Uuid4;
@@ -25,7 +26,7 @@ pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
         ("last_used_at", AccessTokenKey::LastUsedAt),
         ("organization_id", AccessTokenKey::Organization),
     ];
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let wanted = input.query_list::<Uuid4>("organization_id");
     let page = page::read(&mut input);
     let order = page::sorting(&mut input, KEYS);
@@ -36,7 +37,7 @@ pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
 }
 
 pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let body = input.body();
     let OrganizationAccessTokenCreate { organization_id, comment, scopes: given, expires_in } =
         input.finish(body)?;
@@ -54,13 +55,13 @@ pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
     let shown = |issued: &IssuedToken<AccessToken>| {
         let organization_access_token = AccessTokenView::from(&issued.token);
         let token = issued.secret.expose();
-        written(StatusCode::CREATED, &AccessTokenCreated { organization_access_token, token })
+        to_stored(StatusCode::CREATED, &AccessTokenCreated { organization_access_token, token })
     };
     Ok(call.write_once(operation, shown).await?)
 }
 
 pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let id = input.path::<Uuid4>("id");
     let body = input.body();
     let (id, OrganizationAccessTokenUpdate { comment, scopes: given }) = input.finish(id.zip(body))?;
@@ -71,7 +72,7 @@ pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
 }
 
 pub(super) async fn delete(call: Call) -> Result<Response, ErrorResponse> {
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let id = input.path::<Uuid4>("id");
     let id = TokenId::new(input.finish(id)?.0);
     call.app.write(AccessTokenDelete { by: call.requester(), id }).await?;

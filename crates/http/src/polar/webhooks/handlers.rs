@@ -2,8 +2,9 @@
 
 use super::view::{DeliveryView, EndpointView};
 use crate::api::call::Call;
+use crate::api::input::Input;
 use crate::api::response;
-use crate::api::response::written;
+use crate::api::response::to_stored;
 use crate::polar::errors::ErrorResponse;
 use crate::polar::page;
 use crate::polar::webhooks::wire::{
@@ -32,13 +33,13 @@ fn manageable(call: &Call) -> Vec<OrganizationId> {
 }
 
 fn endpoint_id(call: &Call) -> Result<WebhookEndpointId, ErrorResponse> {
-    let mut input = call.input();
+    let mut input = Input::new(call);
     let id = input.path::<Uuid4>("id");
     Ok(WebhookEndpointId::new(input.finish(id)?.0))
 }
 
 pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let wanted = input.query_list::<Uuid4>("organization_id");
     let page = page::read(&mut input);
     let (wanted, page) = input.finish(wanted.zip(page))?;
@@ -49,7 +50,7 @@ pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
 }
 
 pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let body = input.body::<EndpointCreateBody>();
     let EndpointCreateBody { url, name, format, events, secret, organization_id } = input.finish(body)?;
     let new = NewEndpoint {
@@ -61,7 +62,7 @@ pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
     };
     let organization = organization_id.map(|id| OrganizationId::new(id.0));
     let operation = WebhookEndpointCreate { by: call.requester(), organization, new };
-    Ok(call.write_once(operation, |made| written(StatusCode::CREATED, &EndpointView::open(made))).await?)
+    Ok(call.write_once(operation, |made| to_stored(StatusCode::CREATED, &EndpointView::open(made))).await?)
 }
 
 pub(super) async fn get(call: Call) -> Result<Response, ErrorResponse> {
@@ -71,7 +72,7 @@ pub(super) async fn get(call: Call) -> Result<Response, ErrorResponse> {
 }
 
 pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let id = input.path::<Uuid4>("id");
     let body = input.body::<EndpointUpdateBody>();
     let (id, body) = input.finish(id.zip(body))?;
@@ -104,7 +105,7 @@ pub(super) async fn reset_secret(call: Call) -> Result<Response, ErrorResponse> 
 }
 
 pub(super) async fn deliveries(call: Call) -> Result<Response, ErrorResponse> {
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let endpoints = input.query_list::<Uuid4>("endpoint_id");
     let after = input.query::<Instant>("start_timestamp");
     let before = input.query::<Instant>("end_timestamp");
@@ -129,9 +130,9 @@ pub(super) async fn deliveries(call: Call) -> Result<Response, ErrorResponse> {
 }
 
 pub(super) async fn redeliver(call: Call) -> Result<Response, ErrorResponse> {
-    let mut input = call.input();
+    let mut input = Input::new(&call);
     let id = input.path::<Uuid4>("id");
     let id = WebhookEventId::new(input.finish(id)?.0);
     let operation = WebhookRedeliver { by: call.requester(), id };
-    Ok(call.write_once(operation, |()| written(StatusCode::ACCEPTED, &())).await?)
+    Ok(call.write_once(operation, |()| to_stored(StatusCode::ACCEPTED, &())).await?)
 }
