@@ -82,12 +82,14 @@ impl RenderedError {
         self
     }
 
-    /// The error in the form in which it is stored for an idempotency key: without headers, and without the `input`
-    /// of violations, which repeats the request.
+    /// The error in the form in which it is stored for an idempotency key: without headers, and with `null` as the
+    /// `input` of violations, which otherwise repeats the request.
     pub(crate) fn to_stored(mut self) -> Result<StoredResponse, Error> {
         let violations = self.body.get_mut("detail").and_then(Value::as_array_mut);
         for violation in violations.into_iter().flatten().filter_map(Value::as_object_mut) {
-            violation.shift_remove("input");
+            if let Some(input) = violation.get_mut("input") {
+                *input = Value::Null;
+            }
         }
         to_stored(self.status, &self.body)
     }
