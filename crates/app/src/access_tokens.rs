@@ -1,5 +1,5 @@
-//! Access tokens as the people, and the tokens, that manage an organization see them: list, make, change,
-//! revoke; and when each was last used. The operator's way to them is [`crate::tokens`].
+//! Access tokens of an organization, as its managers see them: list, create, update, revoke, last use. The operator
+//! manages tokens in [`crate::tokens`].
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -11,19 +11,19 @@ use tenantry_core::token::{
 use tenantry_core::{ExecutionContext, Timestamp};
 use tenantry_store::{AccessTokenKey, Order, Page, Paged, StoreError, TokenUse, Tx, UseCase};
 
-use crate::tokens::{IssuedToken, record};
-use crate::{App, Error, HashKey, Requester, TeamPermission, limits};
+use crate::tokens::IssuedToken;
+use crate::{App, Error, HashKey, Requester, TeamPermission, changes, limits};
 
-/// Makes a token of an organization for somebody who may; it can do no more than its maker.
+/// Creates an access token. It gets no scope that the requester lacks.
 #[derive(Clone)]
 pub struct AccessTokenCreate {
-    /// On whose behalf.
+    /// The requester.
     pub by: Requester,
-    /// Whose; a person names it, an organization's token does not.
+    /// The organization, if the requester is a person. An organization's token has its own.
     pub organization: Option<OrganizationId>,
-    /// What it is made of.
+    /// The new token's data.
     pub new: NewAccessToken,
-    /// The key its secret is hashed with.
+    /// The key that hashes its secret.
     pub hash_key: HashKey,
 }
 
@@ -32,7 +32,7 @@ impl UseCase for AccessTokenCreate {
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(
@@ -48,19 +48,19 @@ impl UseCase for AccessTokenCreate {
         let token = token::create(facts, new.clone(), id, context.now())?;
         let secret = Secret::generate(SecretKind::OrganizationToken, context);
         tx.access_token_insert(&token, &hash_key.hash(secret.expose())).await?;
-        record(tx, context, by, "access_token.created", None, Some(&token)).await?;
+        changes::created(tx, context, by, "access_token.created", &token).await?;
         Ok(IssuedToken { token, secret })
     }
 }
 
-/// Changes what a token is for and what it may do.
+/// Updates the label and scopes of a token.
 #[derive(Debug, Clone)]
 pub struct AccessTokenUpdate {
-    /// On whose behalf.
+    /// The requester.
     pub by: Requester,
-    /// Which.
+    /// The token.
     pub id: TokenId,
-    /// How.
+    /// The change.
     pub change: TokenChange,
 }
 
@@ -69,7 +69,7 @@ impl UseCase for AccessTokenUpdate {
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<AccessToken, Error> {
@@ -78,18 +78,18 @@ impl UseCase for AccessTokenUpdate {
         let after = token::update(&before, change.clone(), &by.scopes(), context.now())?;
         if after != before {
             tx.access_token_update(&after).await?;
-            record(tx, context, by, "access_token.updated", Some(&before), Some(&after)).await?;
+            changes::updated(tx, context, by, "access_token.updated", (&before, &after)).await?;
         }
         Ok(after)
     }
 }
 
-/// Revokes a token: its next use finds it dead.
+/// Revokes a token. Its next use is refused.
 #[derive(Debug, Clone)]
 pub struct AccessTokenDelete {
-    /// On whose behalf.
+    /// The requester.
     pub by: Requester,
-    /// Which.
+    /// The token.
     pub id: TokenId,
 }
 
@@ -98,14 +98,14 @@ impl UseCase for AccessTokenDelete {
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
         let Self { by, id } = self;
         let token = find(tx, by, *id).await?;
         tx.access_token_delete(token.organization, *id, context.now()).await?;
-        record(tx, context, by, "access_token.deleted", Some(&token), None).await
+        changes::deleted(tx, context, by, "access_token.deleted", &token).await
     }
 }
 
@@ -119,8 +119,8 @@ async fn find(tx: &mut Tx<'_>, by: &Requester, id: TokenId) -> Result<AccessToke
     Err(Error::TokenNotFound)
 }
 
-/// Uses of tokens that are not stored yet. A token is noted here only when the use that the database knows
-/// of is stale, so that a token in constant use costs one write in five minutes.
+/// Last uses of tokens that are not stored yet. A use is noted only when the stored one is stale, so that a token in
+/// constant use costs one write in [`LAST_USE_KEPT_S`](tenantry_core::token::LAST_USE_KEPT_S).
 #[derive(Default)]
 pub(crate) struct TokenUses(Mutex<HashMap<TokenId, TokenUse>>);
 
@@ -130,7 +130,7 @@ impl TokenUses {
             return;
         }
         let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if uses.len() < limits::CREDENTIALS_REMEMBERED || uses.contains_key(&token.id) {
+        if uses.len() < limits::CREDENTIAL_CACHE_ENTRIES || uses.contains_key(&token.id) {
             uses.insert(token.id, TokenUse { organization: token.organization, token: token.id, at: now });
         }
     }
@@ -141,10 +141,10 @@ impl TokenUses {
     }
 }
 
-/// Stores uses of tokens.
-struct TokenUsesStore(Vec<TokenUse>);
+/// Stores last uses of tokens.
+struct StoreTokenUses(Vec<TokenUse>);
 
-impl UseCase for TokenUsesStore {
+impl UseCase for StoreTokenUses {
     type Output = ();
     type Error = StoreError;
     const IS_LONG: bool = true;
@@ -158,11 +158,11 @@ impl UseCase for TokenUsesStore {
 }
 
 impl App {
-    /// A part of the list of the tokens that the requester manages; with `wanted`, of these organizations
-    /// alone.
+    /// A page of the list of tokens that the requester manages. If `wanted` is not empty, only of these
+    /// organizations.
     ///
     /// # Errors
-    /// A fault.
+    /// When the database fails.
     pub async fn access_tokens(
         &self,
         by: &Requester,
@@ -176,17 +176,16 @@ impl App {
         Ok(self.store.reader()?.tx()?.access_tokens(&shown, order, page).await?)
     }
 
-    /// Stores when tokens were last used, as far as that is not known yet. What cannot be stored is noted
-    /// again at the token's next use.
+    /// Stores the noted last uses of tokens. If that fails they are lost, and the next use is noted again.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn store_token_uses(&self) -> Result<(), StoreError> {
         let mut uses = self.token_uses.take();
-        // Another node may store uses of the same tokens: both in one order.
+        // Sorted, so that two nodes lock the same tokens in one order.
         uses.sort_unstable_by_key(|used| (used.organization, used.token));
-        for uses in uses.chunks(limits::TOKEN_USES_STORED) {
-            self.store.write(TokenUsesStore(uses.to_vec())).await?;
+        for uses in uses.chunks(limits::TOKEN_USES_PER_TRANSACTION) {
+            self.store.write(StoreTokenUses(uses.to_vec())).await?;
         }
         Ok(())
     }

@@ -1,18 +1,18 @@
-//! Whose rows an operation is about: the caller's own account's, or those of one of its sub-accounts.
+//! The account that a request is about: the caller's own account, or one of its sub-accounts.
 
 use tenantry_core::ids::OrganizationId;
 use tenantry_store::Tx;
 
 use crate::{Error, Requester, TeamPermission, sub_accounts};
 
-/// The account that an operation is about, and how the caller reaches it.
+/// The account that a request is about, and the account through which the caller has access to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccountPath {
-    /// An account of the caller's.
+    /// An account that the caller has access to itself.
     Own(OrganizationId),
-    /// A sub-account, through the account above it.
+    /// A sub-account of an account that the caller has access to.
     Sub {
-        /// The account of the caller's.
+        /// The caller's account.
         parent: OrganizationId,
         /// The sub-account.
         child: OrganizationId,
@@ -20,18 +20,18 @@ pub enum AccountPath {
 }
 
 impl AccountPath {
-    /// The account that is named, whether the caller reaches it or not.
+    /// The account that is named. Access is not checked.
     #[must_use]
     pub const fn account(self) -> OrganizationId {
         let (Self::Own(account) | Self::Sub { child: account, .. }) = self;
         account
     }
 
-    /// The account, when the requester manages it or the one above it.
+    /// The account, if the requester may manage it or its parent.
     ///
     /// # Errors
     /// [`Error::OrganizationNotFound`], [`Error::NotPermitted`], [`Error::SubAccount`],
-    /// [`Error::SubAccountNotFound`], or a fault.
+    /// [`Error::SubAccountNotFound`], or a store error.
     pub(crate) async fn resolve(self, tx: &mut Tx<'_>, by: &Requester) -> Result<OrganizationId, Error> {
         match self {
             Self::Own(own) => managed(by, own),
@@ -43,10 +43,10 @@ impl AccountPath {
         }
     }
 
-    /// The same before something is changed: a sub-account's row is held until the transaction ends.
+    /// As [`AccountPath::resolve`], and locks the row of a sub-account until the transaction ends.
     ///
     /// # Errors
-    /// The same.
+    /// Those of [`AccountPath::resolve`].
     pub(crate) async fn resolve_for_update(
         self,
         tx: &mut Tx<'_>,
@@ -63,7 +63,7 @@ impl AccountPath {
 }
 
 fn managed(by: &Requester, own: OrganizationId) -> Result<OrganizationId, Error> {
-    if !by.reaches(own) {
+    if !by.has_access(own) {
         return Err(Error::OrganizationNotFound);
     }
     by.check(own, TeamPermission::ManageOrganization)?;

@@ -1,7 +1,7 @@
-//! API keys: the access tokens of an account, as the account itself or the one above it manages them. The
-//! tokens are those of [`crate::access_tokens`]; what differs is who is asked for, and how they change.
+//! API keys: the access tokens of an account, managed by the account itself or by its parent. The rows are those of
+//! [`crate::access_tokens`]; the rules of change and the form of the list differ.
 //!
-//! Whoever looks after an account is told when the addresses change from which a key of it may be used.
+//! The owner and the administrators of an account get a mail when the network allow list of a key changes.
 
 use std::net::IpAddr;
 
@@ -16,19 +16,19 @@ use tenantry_core::token::{
 use tenantry_store::{Keyset, KeysetPage, Tx, UseCase};
 
 use crate::mails::{self, NewMail};
-use crate::tokens::{IssuedToken, record};
-use crate::{AccountPath, App, Error, HashKey, Requester, limits};
+use crate::tokens::IssuedToken;
+use crate::{AccountPath, App, Error, HashKey, Requester, changes, limits};
 
-/// Makes a key; it can do no more than its maker.
+/// Creates a key. It gets no scope that the requester lacks.
 #[derive(Clone)]
 pub struct ApiKeyCreate {
-    /// On whose behalf.
+    /// The requester.
     pub by: Requester,
-    /// Whose.
+    /// The account.
     pub account: AccountPath,
-    /// What it is made of.
+    /// The new key's data.
     pub new: NewAccessToken,
-    /// The key its secret is hashed with.
+    /// The key that hashes its secret.
     pub hash_key: HashKey,
 }
 
@@ -37,7 +37,7 @@ impl UseCase for ApiKeyCreate {
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(
@@ -52,26 +52,26 @@ impl UseCase for ApiKeyCreate {
         let token = token::create(facts, new.clone(), id, context.now())?;
         let secret = Secret::generate(SecretKind::ApiKey, context);
         tx.api_key_insert(&token, &hash_key.hash(secret.expose())).await?;
-        record(tx, context, by, "access_token.created", None, Some(&token)).await?;
+        changes::created(tx, context, by, "access_token.created", &token).await?;
         if !token.ip_allow_list.is_empty() {
-            tell(tx, context, &token).await?;
+            notify(tx, context, &token).await?;
         }
         Ok(IssuedToken { token, secret })
     }
 }
 
-/// Changes a key.
+/// Updates a key.
 #[derive(Debug, Clone)]
 pub struct ApiKeyUpdate {
-    /// On whose behalf.
+    /// The requester.
     pub by: Requester,
-    /// Whose.
+    /// The account.
     pub account: AccountPath,
-    /// Which.
+    /// The key.
     pub id: TokenId,
-    /// How.
+    /// The change.
     pub change: ApiKeyChange,
-    /// Where the request comes from.
+    /// The network address of the request.
     pub from: IpAddr,
 }
 
@@ -80,7 +80,7 @@ impl UseCase for ApiKeyUpdate {
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<AccessToken, Error> {
@@ -91,22 +91,22 @@ impl UseCase for ApiKeyUpdate {
         let facts = ApiKeyFacts { held: by.scopes(), own_address };
         let after = token::update_api_key(&before, change.clone(), &facts, context.now())?;
         tx.access_token_update(&after).await?;
-        record(tx, context, by, "access_token.updated", Some(&before), Some(&after)).await?;
+        changes::updated(tx, context, by, "access_token.updated", (&before, &after)).await?;
         if after.ip_allow_list != before.ip_allow_list {
-            tell(tx, context, &after).await?;
+            notify(tx, context, &after).await?;
         }
         Ok(after)
     }
 }
 
-/// Revokes a key: its next use finds it dead. A key may end itself.
+/// Revokes a key. Its next use is refused. A key may revoke itself.
 #[derive(Debug, Clone)]
 pub struct ApiKeyDelete {
-    /// On whose behalf.
+    /// The requester.
     pub by: Requester,
-    /// Whose.
+    /// The account.
     pub account: AccountPath,
-    /// Which.
+    /// The key.
     pub id: TokenId,
 }
 
@@ -115,7 +115,7 @@ impl UseCase for ApiKeyDelete {
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<AccessToken, Error> {
@@ -123,7 +123,7 @@ impl UseCase for ApiKeyDelete {
         let organization = account.resolve_for_update(tx, by).await?;
         let token = find(tx, organization, *id).await?;
         tx.access_token_delete(organization, *id, context.now()).await?;
-        record(tx, context, by, "access_token.deleted", Some(&token), None).await?;
+        changes::deleted(tx, context, by, "access_token.deleted", &token).await?;
         Ok(token)
     }
 }
@@ -132,18 +132,20 @@ async fn find(tx: &mut Tx<'_>, organization: OrganizationId, id: TokenId) -> Res
     tx.access_token_for_update(organization, id).await?.ok_or(Error::TokenNotFound)
 }
 
-/// Writes to the owner and the administrators of an account that the addresses have changed from which a key
-/// of it may be used; nothing more while many such letters wait.
-async fn tell(tx: &mut Tx<'_>, context: &mut ExecutionContext, token: &AccessToken) -> Result<(), Error> {
+/// Queues a mail about the changed allow list to the owner and the administrators. Queues none while the account has
+/// [`limits::PENDING_NOTICES_PER_ORGANIZATION`] pending mails.
+async fn notify(tx: &mut Tx<'_>, context: &mut ExecutionContext, token: &AccessToken) -> Result<(), Error> {
     let AccessToken { organization, label, .. } = token;
-    if tx.mails_pending(*organization, limits::MAILS_WAITING).await? >= limits::MAILS_WAITING {
+    if tx.mails_pending(*organization, limits::PENDING_NOTICES_PER_ORGANIZATION).await?
+        >= limits::PENDING_NOTICES_PER_ORGANIZATION
+    {
         return Ok(());
     }
     let account = tx.organization(*organization).await?.ok_or(Error::OrganizationNotFound)?;
-    let looks_after = |role| matches!(role, TeamRole::Owner | TeamRole::Administrator);
+    let is_manager = |role| matches!(role, TeamRole::Owner | TeamRole::Administrator);
     let people = tx.team_people(*organization).await?;
-    let told = people.into_iter().filter(|(member, _)| looks_after(member.role));
-    for (_, to) in told.take(limits::TOLD_OF_KEYS) {
+    let recipients = people.into_iter().filter(|(member, _)| is_manager(member.role));
+    for (_, to) in recipients.take(limits::API_KEY_NOTICE_RECIPIENTS) {
         let content =
             MailContent::ApiKeyAllowList { organization: account.name.to_string(), label: label.clone() };
         let mail = NewMail { organization: *organization, to, content, expires_at: None, secret: None };
@@ -153,10 +155,10 @@ async fn tell(tx: &mut Tx<'_>, context: &mut ExecutionContext, token: &AccessTok
 }
 
 impl App {
-    /// A part of the list of an account's keys, newest first.
+    /// A page of the list of an account's keys, newest first.
     ///
     /// # Errors
-    /// Those of [`AccountPath`], or a fault.
+    /// Those of [`AccountPath`], or a store error.
     pub async fn api_keys(
         &self,
         by: &Requester,
@@ -169,10 +171,10 @@ impl App {
         Ok(tx.access_tokens_by_cursor(organization, keyset).await?)
     }
 
-    /// A key of an account.
+    /// One key of an account.
     ///
     /// # Errors
-    /// Those of [`AccountPath`], [`Error::TokenNotFound`], or a fault.
+    /// Those of [`AccountPath`], [`Error::TokenNotFound`], or a store error.
     pub async fn api_key(
         &self,
         by: &Requester,

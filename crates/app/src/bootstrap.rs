@@ -1,4 +1,4 @@
-//! The first start: an organization to try things on, in an empty database.
+//! The first start on an empty database: creates an organization to try the API with.
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::customer::{Customer, CustomerKind, NewCustomer};
@@ -10,12 +10,12 @@ use tenantry_core::values::{EmailAddress, Metadata, OrganizationName, Slug};
 use tenantry_store::{Tx, UseCase};
 
 use crate::customers::CustomerCreate;
-use crate::organizations::{OrganizationCreate, Owner};
+use crate::organizations::{OrganizationCreate, OwnerRef};
 use crate::tokens::{IssuedToken, TokenCreate};
 use crate::{App, Error, HashKey, Requester};
 
-/// Creates a first organization with an owner, a team customer and an all-scopes token, unless there is an
-/// organization already.
+/// Creates an organization with an owner, a team customer and a token with all scopes, unless there is an organization
+/// already.
 #[derive(Clone)]
 pub struct Bootstrap {
     /// The organization's name.
@@ -26,11 +26,11 @@ pub struct Bootstrap {
     pub owner_email: EmailAddress,
     /// The customer's address.
     pub customer_email: EmailAddress,
-    /// The key the token's secret is hashed with.
+    /// The key that hashes the token's secret.
     pub hash_key: HashKey,
 }
 
-/// What the first start created.
+/// The rows that the first start created.
 #[derive(Debug, Clone)]
 pub struct Bootstrapped {
     /// The organization.
@@ -56,7 +56,7 @@ impl UseCase for Bootstrap {
         let by = Requester::system();
         let organization = OrganizationCreate {
             by: by.clone(),
-            owner: Owner::Email(self.owner_email.clone()),
+            owner: OwnerRef::Email(self.owner_email.clone()),
             new: NewOrganization {
                 name: self.name.clone(),
                 slug: self.slug.clone(),
@@ -95,14 +95,14 @@ impl UseCase for Bootstrap {
 }
 
 impl App {
-    /// Creates what the first start creates; nothing when there is an organization, or another node that starts
-    /// at the same time is faster.
+    /// Creates the rows of the first start. `None` if there is an organization, or if another node that starts at the
+    /// same time is faster.
     ///
     /// # Errors
     /// When it cannot be created.
     pub async fn bootstrap(&self, first: Bootstrap) -> Result<Option<Bootstrapped>, Error> {
         match self.write(first.clone()).await {
-            // Whoever has the slug has committed by now, and is found.
+            // The other node has committed its slug by now, so that the second attempt finds its organization.
             Err(Error::OrganizationInvalid(_)) => self.write(first).await,
             outcome => outcome,
         }

@@ -1,6 +1,7 @@
-//! Who sent a request, and how far their arm reaches.
+//! The authenticated caller of a request, and the authority of a use case.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use tenantry_core::Timestamp;
 use tenantry_core::audit::Actor;
@@ -13,25 +14,25 @@ use tenantry_store::CredentialOwner;
 
 use crate::{Error, TeamPermission};
 
-/// Whom a credential acts for.
+/// The party that a credential acts for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Principal {
     /// An organization.
     Organization {
-        /// Which.
+        /// Its id.
         organization: OrganizationId,
-        /// By which token.
+        /// The access token.
         token: TokenId,
-        /// The person who made the token, where one did.
-        made_by: Option<UserId>,
+        /// The person who created the token, if a person did.
+        created_by: Option<UserId>,
     },
     /// A person.
     User {
-        /// Who.
+        /// Their id.
         user: UserId,
-        /// By which token.
+        /// The user token.
         token: UserTokenId,
-        /// Their organizations, and their role in each.
+        /// Their role in each organization whose team they are in.
         roles: Vec<(OrganizationId, TeamRole)>,
     },
     /// A customer in the portal.
@@ -40,11 +41,11 @@ pub enum Principal {
     Member(CustomerSession),
 }
 
-/// The sender of a request, known by a credential.
+/// The authenticated sender of a request, and its access.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// Whom the credential acts for.
-    pub subject: Principal,
+    /// The party that the credential acts for.
+    pub principal: Principal,
     scopes: Scopes,
     expires_at: Option<Timestamp>,
     organizations: Vec<OrganizationId>,
@@ -53,17 +54,17 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The caller that a credential acts for; nothing where its organization lets nobody in.
-    pub(crate) fn of(owner: CredentialOwner) -> Option<Self> {
+    /// The caller of a credential. `None` if its organization is suspended for everybody.
+    pub(crate) fn from_owner(owner: CredentialOwner) -> Option<Self> {
         let is_suspended = matches!(owner, CredentialOwner::SuspendedOrganization(_));
         let caller = match owner {
             CredentialOwner::Suspended => return None,
             CredentialOwner::Organization(token) | CredentialOwner::SuspendedOrganization(token) => Self {
                 is_suspended,
-                subject: Principal::Organization {
+                principal: Principal::Organization {
                     organization: token.organization,
                     token: token.id,
-                    made_by: token.created_by,
+                    created_by: token.created_by,
                 },
                 scopes: token.grants.into_scopes(),
                 expires_at: token.expires_at,
@@ -71,20 +72,20 @@ impl Caller {
                 ip_allow_list: token.ip_allow_list,
             },
             CredentialOwner::CustomerSession(session) => Self {
-                // A session reaches its own customer through the portal, and no organization.
+                // A portal session has access to its own customer alone.
                 organizations: Vec::new(),
                 scopes: Scopes::portal(),
                 is_suspended,
                 ip_allow_list: IpAllowList::default(),
                 expires_at: Some(session.expires_at),
-                subject: match session.member {
+                principal: match session.member {
                     Some(_) => Principal::Member(session),
                     None => Principal::Customer(session),
                 },
             },
             CredentialOwner::User(token, roles) => Self {
                 organizations: roles.iter().map(|(organization, _)| *organization).collect(),
-                subject: Principal::User { user: token.user, token: token.id, roles },
+                principal: Principal::User { user: token.user, token: token.id, roles },
                 scopes: token.scopes,
                 is_suspended,
                 expires_at: token.expires_at,
@@ -94,13 +95,13 @@ impl Caller {
         Some(caller)
     }
 
-    /// Whether the organization is suspended: it administers its sub-accounts, and does nothing else.
+    /// Whether the organization is suspended. It may then administer its sub-accounts and do nothing else.
     #[must_use]
     pub const fn is_suspended(&self) -> bool {
         self.is_suspended
     }
 
-    /// Whether the credential's scopes allow it.
+    /// Whether the credential's scopes grant a permission.
     #[must_use]
     pub fn allows(&self, permission: RequiredScope) -> bool {
         self.scopes.allow(permission)
@@ -112,46 +113,46 @@ impl Caller {
         &self.scopes
     }
 
-    /// Whether the credential has not expired at `now`.
+    /// Whether the credential is not expired at `now`.
     #[must_use]
-    pub fn is_live(&self, now: Timestamp) -> bool {
+    pub fn is_valid_at(&self, now: Timestamp) -> bool {
         self.expires_at.is_none_or(|expires_at| expires_at > now)
     }
 
-    /// Whether the credential may be used from there.
+    /// Whether the credential may be used from this network address.
     #[must_use]
-    pub fn may_come_from(&self, address: IpAddr) -> bool {
+    pub fn allows_address(&self, address: IpAddr) -> bool {
         self.ip_allow_list.covers(address)
     }
 
-    /// The organizations within reach.
+    /// The organizations that the caller has access to.
     #[must_use]
     pub fn organizations(&self) -> &[OrganizationId] {
         &self.organizations
     }
 }
 
-/// On whose behalf an operation runs: the caller, or the operator, in one request.
+/// The actor and authority with which a use case runs: a caller, the operator, or the server itself.
 #[derive(Debug, Clone)]
 pub struct Requester {
     actor: Actor,
-    reach: Reach,
-    /// Names the request in the audit log.
+    authority: Authority,
+    /// The id of the HTTP request, for the audit log.
     pub request_id: Option<String>,
 }
 
 #[derive(Debug, Clone)]
-enum Reach {
-    Nothing,
-    Everything,
-    Own(std::sync::Arc<Caller>),
+enum Authority {
+    None,
+    All,
+    Caller(Arc<Caller>),
 }
 
 impl Requester {
-    /// A caller, in the request of this id.
+    /// An authenticated caller.
     #[must_use]
-    pub fn caller(caller: &std::sync::Arc<Caller>, request_id: Option<String>) -> Self {
-        let actor = match &caller.subject {
+    pub fn caller(caller: &Arc<Caller>, request_id: Option<String>) -> Self {
+        let actor = match &caller.principal {
             Principal::Organization { token, .. } => Actor::Token(*token),
             Principal::User { user, token, .. } => Actor::User(*user, *token),
             Principal::Customer(session) => Actor::Customer(session.customer),
@@ -159,122 +160,122 @@ impl Requester {
                 session.member.map_or(Actor::Customer(session.customer), Actor::Member)
             }
         };
-        Self { actor, reach: Reach::Own(std::sync::Arc::clone(caller)), request_id }
+        Self { actor, authority: Authority::Caller(Arc::clone(caller)), request_id }
     }
 
-    /// Somebody unknown, who reaches nothing.
+    /// An unauthenticated caller, without access to anything.
     #[must_use]
-    pub const fn nobody(request_id: Option<String>) -> Self {
-        Self { actor: Actor::System, reach: Reach::Nothing, request_id }
+    pub const fn anonymous(request_id: Option<String>) -> Self {
+        Self { actor: Actor::System, authority: Authority::None, request_id }
     }
 
-    /// Somebody who proved in the request itself who they are, and reaches nothing beyond it.
+    /// An actor whose identity a secret in the request proves, for this use case alone.
     #[must_use]
-    pub(crate) const fn proven(actor: Actor, request_id: Option<String>) -> Self {
-        Self { actor, reach: Reach::Nothing, request_id }
+    pub(crate) const fn verified(actor: Actor, request_id: Option<String>) -> Self {
+        Self { actor, authority: Authority::None, request_id }
     }
 
-    /// The operator, at the command line.
+    /// The operator at the command line, with access to everything.
     #[must_use]
     pub const fn operator() -> Self {
-        Self { actor: Actor::Operator, reach: Reach::Everything, request_id: None }
+        Self { actor: Actor::Operator, authority: Authority::All, request_id: None }
     }
 
-    /// The server itself.
+    /// The server itself, with access to everything.
     #[must_use]
     pub const fn system() -> Self {
-        Self { actor: Actor::System, reach: Reach::Everything, request_id: None }
+        Self { actor: Actor::System, authority: Authority::All, request_id: None }
     }
 
-    /// Who it is, for the audit log.
+    /// The actor, for the audit log.
     #[must_use]
     pub const fn actor(&self) -> Actor {
         self.actor
     }
 
-    /// The person behind the request, where there is one.
+    /// The person behind the request: the user, or the creator of the organization's token.
     #[must_use]
     pub fn person(&self) -> Option<UserId> {
-        match &self.reach {
-            Reach::Everything | Reach::Nothing => None,
-            Reach::Own(caller) => match &caller.subject {
-                Principal::Organization { made_by, .. } => *made_by,
+        match &self.authority {
+            Authority::All | Authority::None => None,
+            Authority::Caller(caller) => match &caller.principal {
+                Principal::Organization { created_by, .. } => *created_by,
                 Principal::User { user, .. } => Some(*user),
                 Principal::Customer(_) | Principal::Member(_) => None,
             },
         }
     }
 
-    /// The portal's session behind the request, where there is one.
+    /// The portal session of the request, if it has one.
     #[must_use]
     pub fn session(&self) -> Option<&CustomerSession> {
-        match &self.reach {
-            Reach::Everything | Reach::Nothing => None,
-            Reach::Own(caller) => match &caller.subject {
+        match &self.authority {
+            Authority::All | Authority::None => None,
+            Authority::Caller(caller) => match &caller.principal {
                 Principal::Customer(session) | Principal::Member(session) => Some(session),
                 Principal::Organization { .. } | Principal::User { .. } => None,
             },
         }
     }
 
-    /// The organizations within reach; the operator names each one.
+    /// The organizations that the caller has access to. Empty for the operator, which has access to all of them.
     #[must_use]
     pub fn organizations(&self) -> &[OrganizationId] {
-        match &self.reach {
-            Reach::Everything | Reach::Nothing => &[],
-            Reach::Own(caller) => caller.organizations(),
+        match &self.authority {
+            Authority::All | Authority::None => &[],
+            Authority::Caller(caller) => caller.organizations(),
         }
     }
 
-    /// The organization that is acted in, where there is but one: a hint, not a right.
-    pub(crate) fn near(&self) -> Option<OrganizationId> {
+    /// The caller's organization if it has exactly one. Chooses a writer; grants nothing.
+    pub(crate) fn single_organization(&self) -> Option<OrganizationId> {
         if let [only] = self.organizations() { Some(*only) } else { None }
     }
 
-    /// The organizations within reach in which the caller has a right.
+    /// The caller's organizations in which it has a right.
     pub fn organizations_with(&self, permission: TeamPermission) -> impl Iterator<Item = OrganizationId> {
         let organizations = self.organizations().iter().copied();
         organizations.filter(move |organization| self.check(*organization, permission).is_ok())
     }
 
-    /// The scopes that the requester holds, and so can give.
+    /// The scopes that the requester holds and may therefore grant.
     #[must_use]
     pub fn scopes(&self) -> Scopes {
-        match &self.reach {
-            Reach::Everything => Scopes::everything(),
-            Reach::Nothing => Scopes::default(),
-            Reach::Own(caller) => caller.scopes().clone(),
+        match &self.authority {
+            Authority::All => Scopes::everything(),
+            Authority::None => Scopes::default(),
+            Authority::Caller(caller) => caller.scopes().clone(),
         }
     }
 
-    /// The person who sent the request themselves, not by a token that they made for an organization.
+    /// The person who sent the request with their own token, not with one of an organization.
     #[must_use]
     pub fn user(&self) -> Option<UserId> {
-        let Reach::Own(caller) = &self.reach else { return None };
-        match &caller.subject {
+        let Authority::Caller(caller) = &self.authority else { return None };
+        match &caller.principal {
             Principal::User { user, .. } => Some(*user),
             Principal::Organization { .. } | Principal::Customer(_) | Principal::Member(_) => None,
         }
     }
 
-    /// Whether an organization is within reach.
+    /// Whether the requester has access to an organization.
     #[must_use]
-    pub fn reaches(&self, organization: OrganizationId) -> bool {
-        matches!(self.reach, Reach::Everything) || self.organizations().contains(&organization)
+    pub fn has_access(&self, organization: OrganizationId) -> bool {
+        matches!(self.authority, Authority::All) || self.organizations().contains(&organization)
     }
 
-    /// Whether the person's role in the organization gives a right. An organization's own token has all
-    /// that its scopes allow.
+    /// Checks that the person's role in the organization grants a right. An organization's own token needs no role;
+    /// its scopes are checked before.
     ///
     /// # Errors
     /// [`Error::NotPermitted`].
     pub fn check(&self, organization: OrganizationId, permission: TeamPermission) -> Result<(), Error> {
-        let caller = match &self.reach {
-            Reach::Everything => return Ok(()),
-            Reach::Nothing => return Err(Error::NotPermitted(permission)),
-            Reach::Own(caller) => caller,
+        let caller = match &self.authority {
+            Authority::All => return Ok(()),
+            Authority::None => return Err(Error::NotPermitted(permission)),
+            Authority::Caller(caller) => caller,
         };
-        let roles = match &caller.subject {
+        let roles = match &caller.principal {
             Principal::Organization { .. } => return Ok(()),
             Principal::User { roles, .. } => roles,
             Principal::Customer(_) | Principal::Member(_) => return Err(Error::NotPermitted(permission)),
@@ -287,23 +288,23 @@ impl Requester {
         }
     }
 
-    /// The organization that a new row belongs to: the token's own, or the one that a person names.
+    /// The organization of a new row: that of the token, or the one that a person's request names.
     ///
     /// # Errors
-    /// When an organization's token names one, or a person names none or another's.
+    /// [`Error::OrganizationNotAccepted`], [`Error::OrganizationRequired`], [`Error::UnknownOrganization`].
     pub fn organization_for(&self, named: Option<OrganizationId>) -> Result<OrganizationId, Error> {
-        match (&self.reach, named) {
-            (Reach::Everything | Reach::Nothing, named) => named.ok_or(Error::OrganizationNeeded),
-            (Reach::Own(caller), named) => match (&caller.subject, named) {
+        match (&self.authority, named) {
+            (Authority::All | Authority::None, named) => named.ok_or(Error::OrganizationRequired),
+            (Authority::Caller(caller), named) => match (&caller.principal, named) {
                 (Principal::Organization { organization, .. }, None) => Ok(*organization),
-                (Principal::Organization { .. }, Some(named)) => Err(Error::OrganizationGiven(named)),
-                (Principal::User { .. }, Some(named)) if self.reaches(named) => Ok(named),
-                (Principal::User { .. }, Some(named)) => Err(Error::OrganizationUnknown(named)),
+                (Principal::Organization { .. }, Some(named)) => Err(Error::OrganizationNotAccepted(named)),
+                (Principal::User { .. }, Some(named)) if self.has_access(named) => Ok(named),
+                (Principal::User { .. }, Some(named)) => Err(Error::UnknownOrganization(named)),
                 (Principal::User { .. } | Principal::Customer(_) | Principal::Member(_), None) => {
-                    Err(Error::OrganizationNeeded)
+                    Err(Error::OrganizationRequired)
                 }
                 (Principal::Customer(_) | Principal::Member(_), Some(named)) => {
-                    Err(Error::OrganizationUnknown(named))
+                    Err(Error::UnknownOrganization(named))
                 }
             },
         }

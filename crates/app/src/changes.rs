@@ -1,5 +1,5 @@
-//! Writing down a change in the transaction that makes it: its audit entry, and the events that webhook
-//! endpoints are told. Every change passes here, so that neither can be forgotten; a no-op never comes here.
+//! Records a change in the transaction that makes it: one audit entry, and one event for each webhook endpoint
+//! that listens. Every change of a row passes through here; a request that changes nothing does not.
 
 use serde::Serialize;
 use tenantry_core::audit::{AuditEntry, image};
@@ -17,66 +17,167 @@ use uuid::Uuid;
 
 use crate::{Error, Requester};
 
-/// Stands for the organization in entries about people, who belong to none.
-pub(crate) const INSTALLATION: OrganizationId = OrganizationId::new(Uuid::nil());
+/// The organization of audit entries about users, who belong to no organization.
+const INSTALLATION: OrganizationId = OrganizationId::new(Uuid::nil());
 
-/// What changed: nothing before means created, nothing after means deleted.
-pub(crate) struct Change<'a, T> {
-    pub(crate) organization: OrganizationId,
-    pub(crate) action: &'static str,
-    pub(crate) subject: Uuid,
-    pub(crate) before: Option<&'a T>,
-    pub(crate) after: Option<&'a T>,
-}
+/// A row whose changes are recorded.
+pub(crate) trait Audited: Serialize + Sync {
+    /// The organization in whose audit log the change appears.
+    fn organization(&self) -> OrganizationId;
 
-/// A row whose changes are written down.
-pub(crate) trait Recorded: Serialize + Sync {
-    /// The row as webhooks tell of it; nothing where they tell of no such row. `deleted_at` is set when this
-    /// is the row before its deletion.
-    fn told(&self, _deleted_at: Option<Timestamp>) -> Option<EventData> {
+    /// The id of the row.
+    fn subject(&self) -> Uuid;
+
+    /// The data of the webhook event about this row. `None` if webhooks have no events about such rows.
+    /// `deleted_at` is set when this is the row before its deletion.
+    fn event_data(&self, _deleted_at: Option<Timestamp>) -> Option<EventData> {
         None
     }
 }
 
-impl Recorded for Customer {
-    fn told(&self, deleted_at: Option<Timestamp>) -> Option<EventData> {
+impl Audited for Customer {
+    fn organization(&self) -> OrganizationId {
+        self.organization
+    }
+
+    fn subject(&self) -> Uuid {
+        self.id.uuid()
+    }
+
+    fn event_data(&self, deleted_at: Option<Timestamp>) -> Option<EventData> {
         Some(EventData::Customer(Box::new(Self { deleted_at, ..self.clone() })))
     }
 }
 
-impl Recorded for Member {
-    fn told(&self, _: Option<Timestamp>) -> Option<EventData> {
+impl Audited for Member {
+    fn organization(&self) -> OrganizationId {
+        self.organization
+    }
+
+    fn subject(&self) -> Uuid {
+        self.id.uuid()
+    }
+
+    fn event_data(&self, _: Option<Timestamp>) -> Option<EventData> {
         Some(EventData::Member(Box::new(self.clone())))
     }
 }
 
-impl Recorded for Organization {
-    fn told(&self, _: Option<Timestamp>) -> Option<EventData> {
+impl Audited for Organization {
+    fn organization(&self) -> OrganizationId {
+        self.id
+    }
+
+    fn subject(&self) -> Uuid {
+        self.id.uuid()
+    }
+
+    fn event_data(&self, _: Option<Timestamp>) -> Option<EventData> {
         Some(EventData::Organization(Box::new(self.clone())))
     }
 }
 
-impl Recorded for TeamMember {}
-impl Recorded for AccessToken {}
-impl Recorded for User {}
-impl Recorded for UserToken {}
-impl Recorded for WebhookEndpoint {}
+impl Audited for TeamMember {
+    fn organization(&self) -> OrganizationId {
+        self.organization
+    }
 
-/// Writes a change down. Its event has the name of its action, where there is such an event.
-pub(crate) async fn record<T: Recorded>(
+    fn subject(&self) -> Uuid {
+        self.user.uuid()
+    }
+}
+
+impl Audited for AccessToken {
+    fn organization(&self) -> OrganizationId {
+        self.organization
+    }
+
+    fn subject(&self) -> Uuid {
+        self.id.uuid()
+    }
+}
+
+impl Audited for WebhookEndpoint {
+    fn organization(&self) -> OrganizationId {
+        self.organization
+    }
+
+    fn subject(&self) -> Uuid {
+        self.id.uuid()
+    }
+}
+
+impl Audited for User {
+    fn organization(&self) -> OrganizationId {
+        INSTALLATION
+    }
+
+    fn subject(&self) -> Uuid {
+        self.id.uuid()
+    }
+}
+
+impl Audited for UserToken {
+    fn organization(&self) -> OrganizationId {
+        INSTALLATION
+    }
+
+    fn subject(&self) -> Uuid {
+        self.id.uuid()
+    }
+}
+
+/// Records that a row was created.
+pub(crate) async fn created<T: Audited>(
     tx: &mut Tx<'_>,
     context: &mut ExecutionContext,
     by: &Requester,
-    change: Change<'_, T>,
+    action: &'static str,
+    after: &T,
 ) -> Result<(), Error> {
-    let Change { organization, action, subject, before, after } = change;
+    record(tx, context, by, action, None, Some(after), after).await
+}
+
+/// Records that a row was changed.
+pub(crate) async fn updated<T: Audited>(
+    tx: &mut Tx<'_>,
+    context: &mut ExecutionContext,
+    by: &Requester,
+    action: &'static str,
+    (before, after): (&T, &T),
+) -> Result<(), Error> {
+    record(tx, context, by, action, Some(before), Some(after), after).await
+}
+
+/// Records that a row was deleted.
+pub(crate) async fn deleted<T: Audited>(
+    tx: &mut Tx<'_>,
+    context: &mut ExecutionContext,
+    by: &Requester,
+    action: &'static str,
+    before: &T,
+) -> Result<(), Error> {
+    record(tx, context, by, action, Some(before), None, before).await
+}
+
+/// Appends the audit entry, and the webhook events of the same name as the action, if there is such an event.
+async fn record<T: Audited>(
+    tx: &mut Tx<'_>,
+    context: &mut ExecutionContext,
+    by: &Requester,
+    action: &'static str,
+    before: Option<&T>,
+    after: Option<&T>,
+    row: &T,
+) -> Result<(), Error> {
+    let organization = row.organization();
     let entry = AuditEntry {
         id: AuditId::new(context.uuid()),
         organization,
         at: context.now(),
         actor: by.actor(),
         action,
-        subject,
+        subject: row.subject(),
         before: before.map(image).transpose()?,
         after: after.map(image).transpose()?,
         request_id: by.request_id.clone(),
@@ -84,26 +185,27 @@ pub(crate) async fn record<T: Recorded>(
     tx.audit_append(&entry).await?;
     let Some(event_type) = EventType::from_name(action) else { return Ok(()) };
     let deleted_at = after.is_none().then(|| context.now());
-    match after.or(before).and_then(|row| row.told(deleted_at)) {
-        Some(data) => tell(tx, context, organization, event_type, &data).await,
+    match row.event_data(deleted_at) {
+        Some(data) => insert_events(tx, context, organization, event_type, &data).await,
         None => Ok(()),
     }
 }
 
-/// Tells what a customer has, after everything that changed about it. `deleted` says that it is gone.
-pub(crate) async fn state_changed(
+/// Inserts the event `customer.state_changed`, which follows every other event about a customer. `is_deleted` says
+/// that the customer is deleted now.
+pub(crate) async fn customer_state_changed(
     tx: &mut Tx<'_>,
     context: &mut ExecutionContext,
     customer: &Customer,
-    deleted: bool,
+    is_deleted: bool,
 ) -> Result<(), Error> {
-    let deleted_at = deleted.then(|| context.now());
+    let deleted_at = is_deleted.then(|| context.now());
     let state = EventData::CustomerState(Box::new(Customer { deleted_at, ..customer.clone() }));
-    tell(tx, context, customer.organization, EventType::CustomerStateChanged, &state).await
+    insert_events(tx, context, customer.organization, EventType::CustomerStateChanged, &state).await
 }
 
-/// Writes an event for each endpoint of the organization that listens to its type.
-async fn tell(
+/// Inserts one event for each endpoint of the organization that listens to its type.
+async fn insert_events(
     tx: &mut Tx<'_>,
     context: &mut ExecutionContext,
     organization: OrganizationId,

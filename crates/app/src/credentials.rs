@@ -1,9 +1,16 @@
-//! Who a bearer is. A credential that the database confirmed is believed for a moment, so that not every
-//! request asks for it.
+//! Authentication of bearer tokens, with a cache of verified credentials.
 //!
-//! Invariants: a credential is believed for at most [`limits::CREDENTIAL_TRUST_MS`], and on this node no
-//! longer than until something could have changed it ([`tenantry_store::Generation`]). The secret itself is
-//! not kept, only its hash.
+//! | state of an entry | condition | effect |
+//! |---|---|---|
+//! | fresh | same generation as the store, younger than [`limits::CREDENTIAL_CACHE_TTL_MS`] | used without a query |
+//! | outdated | a credential or team changed since: the store's generation is higher | loaded again |
+//! | old | older than the limit | loaded again |
+//! | expired | the credential's own `expires_at` has passed | refused |
+//!
+//! [`tenantry_store::Generation`] rises with each commit on this node that may change a credential, and with each
+//! notice of such a commit on another node. A lost notice therefore costs at most the time limit. Generation and
+//! clock are read before the database, so that a change during the query makes the new entry outdated. The cache
+//! holds hashes of secrets, never secrets.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -14,74 +21,74 @@ use tenantry_store::{CredentialOwner, StoreError};
 
 use crate::{App, Caller, limits};
 
-/// Why a bearer is nobody.
+/// The reason why a bearer token is refused.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum AuthenticationError {
-    /// It is unknown, mistyped, revoked or expired.
-    #[error("the token is not alive")]
+    /// The token is malformed, unknown, revoked or expired.
+    #[error("the token is unknown, revoked or expired")]
     Unknown,
-    /// Its organization is suspended, or that one's parent is shut out.
+    /// Its organization or that organization's parent is suspended.
     #[error("the organization is suspended")]
     Suspended,
-    /// Nobody knows: the database failed.
+    /// The database failed, so that the token could not be checked.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 #[derive(Default)]
-pub(crate) struct Credentials {
-    known: RwLock<HashMap<TokenHash, Known>>,
+pub(crate) struct CredentialCache {
+    entries: RwLock<HashMap<TokenHash, CachedCredential>>,
 }
 
-struct Known {
+struct CachedCredential {
     caller: Arc<Caller>,
     generation: u64,
-    confirmed: Instant,
+    verified_at: Instant,
 }
 
-impl Credentials {
+impl CredentialCache {
     fn get(&self, hash: &TokenHash, generation: u64) -> Option<Arc<Caller>> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let found = known.get(hash)?;
-        let trusted = Duration::from_millis(limits::CREDENTIAL_TRUST_MS);
-        (found.generation == generation && found.confirmed.elapsed() < trusted)
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        let found = entries.get(hash)?;
+        let ttl = Duration::from_millis(limits::CREDENTIAL_CACHE_TTL_MS);
+        (found.generation == generation && found.verified_at.elapsed() < ttl)
             .then(|| Arc::clone(&found.caller))
     }
 
-    fn insert(&self, hash: TokenHash, caller: &Arc<Caller>, generation: u64, confirmed: Instant) {
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= limits::CREDENTIALS_REMEMBERED {
-            known.clear();
+    fn insert(&self, hash: TokenHash, caller: &Arc<Caller>, generation: u64, verified_at: Instant) {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        if entries.len() >= limits::CREDENTIAL_CACHE_ENTRIES {
+            entries.clear();
         }
-        known.insert(hash, Known { caller: Arc::clone(caller), generation, confirmed });
+        entries.insert(hash, CachedCredential { caller: Arc::clone(caller), generation, verified_at });
     }
 }
 
 impl App {
-    /// Whom a bearer token acts for.
+    /// The caller of a bearer token.
     ///
     /// # Errors
-    /// When it is nobody's, or when the database fails.
+    /// When the token is refused, or when the database fails.
     pub async fn authenticate(&self, bearer: &str) -> Result<Arc<Caller>, AuthenticationError> {
         if !Secret::recognize(bearer).is_some_and(SecretKind::is_credential) {
             return Err(AuthenticationError::Unknown);
         }
         let hash = self.hash_key.hash(bearer);
-        // Both are read before the database is: what changes after that is not missed.
+        // Read before the database: a change during the query makes the new entry outdated.
         let generation = self.store.generation().current();
-        let asked = Instant::now();
+        let started = Instant::now();
         let now = self.now();
         if let Some(caller) = self.credentials.get(&hash, generation) {
-            return Some(caller).filter(|caller| caller.is_live(now)).ok_or(AuthenticationError::Unknown);
+            return Some(caller).filter(|caller| caller.is_valid_at(now)).ok_or(AuthenticationError::Unknown);
         }
         let owner = self.store.reader()?.tx()?.credential_owner(&hash, now).await?;
         let owner = owner.ok_or(AuthenticationError::Unknown)?;
         if let CredentialOwner::Organization(token) = &owner {
-            // Here and not at every request: what is remembered is asked again within a moment.
+            // Cache misses suffice: an entry is loaded again within CREDENTIAL_CACHE_TTL_MS.
             self.token_uses.note(token, now);
         }
-        let caller = Arc::new(Caller::of(owner).ok_or(AuthenticationError::Suspended)?);
-        self.credentials.insert(hash, &caller, generation, asked);
+        let caller = Arc::new(Caller::from_owner(owner).ok_or(AuthenticationError::Suspended)?);
+        self.credentials.insert(hash, &caller, generation, started);
         Ok(caller)
     }
 }

@@ -1,7 +1,12 @@
-//! A customer's change of address: asked for in the portal, proved by a secret that is mailed to the new
-//! address, done with it.
+//! Change of a customer's e-mail address in the portal.
 //!
-//! The secret can be used once, whatever comes of it; the change ends every session of the customer.
+//! | step | effect |
+//! |---|---|
+//! | request | an `email_updates` row with the hash of a secret, a mail with the secret to the new address |
+//! | another request | replaces the row: the earlier secret is void |
+//! | verify | the secret is used up, also when the change is refused |
+//! | success | the address changes, a mail goes to the former address, every session of the customer ends |
+//! | expiry | after [`EMAIL_UPDATE_MINUTES`] the secret is void, and the sweep deletes the row |
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::audit::Actor;
@@ -17,17 +22,17 @@ use tenantry_store::{Tx, UseCase};
 
 use crate::mails::{self, NewMail};
 use crate::organizations::is_open;
-use crate::sessions::{self, visitor};
+use crate::sessions::{self, portal_caller};
 use crate::{App, Error, HashKey, Requester, customers};
 
-/// Asks for another address of the visitor's customer.
+/// Requests another address for the portal caller's customer.
 #[derive(Clone)]
 pub struct EmailUpdateRequest {
-    /// The visitor.
+    /// The portal caller.
     pub by: Requester,
     /// The new address.
     pub email: EmailAddress,
-    /// The key the secret is hashed and sealed with.
+    /// The key that hashes and seals the secret.
     pub hash_key: HashKey,
 }
 
@@ -36,14 +41,14 @@ impl UseCase for EmailUpdateRequest {
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
         let Self { by, email, hash_key } = self;
-        let visitor = visitor(tx, by).await?;
-        visitor.check_billing()?;
-        let customer = visitor.customer;
+        let caller = portal_caller(tx, by).await?;
+        caller.check_billing()?;
+        let customer = caller.customer;
         let tenant = tx.organization(customer.organization).await?.ok_or(PortalError::SessionOver)?;
         portal::allow_email_change(&tenant)?;
         portal::check_new_email(&customer, email)?;
@@ -74,30 +79,30 @@ impl UseCase for EmailUpdateRequest {
     }
 }
 
-/// Uses up the proof of a new address, and changes the address.
+/// Uses up the secret that proves a new address, and changes the address.
 #[derive(Clone)]
 pub struct EmailUpdateVerify {
-    /// The proof.
+    /// The secret.
     pub token: String,
-    /// Names the request in the audit log.
+    /// The id of the HTTP request, for the audit log.
     pub request_id: Option<String>,
-    /// The key secrets are hashed with.
+    /// The key that hashes secrets.
     pub hash_key: HashKey,
 }
 
-/// What became of the proof. It is used up in either case, so both are kept.
-type Outcome = Result<Secret, PortalError>;
+/// The secret of a new session, or the reason why the address stays. Both are committed: the secret is used up.
+type VerifyOutcome = Result<Secret, PortalError>;
 
 impl UseCase for EmailUpdateVerify {
-    type Output = Outcome;
+    type Output = VerifyOutcome;
     type Error = Error;
 
-    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Outcome, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<VerifyOutcome, Error> {
         let Self { token, request_id, hash_key } = self;
-        let Some(update) = found(tx, token, hash_key, context.now()).await? else {
+        let Some(update) = find(tx, token, hash_key, context.now()).await? else {
             return Ok(Err(PortalError::EmailUpdateInvalid));
         };
-        // The customer first, as everybody does who changes what is theirs; then the wish may be gone.
+        // The customer is locked first, as in every other change, so that two transactions cannot deadlock.
         let before = tx.customer_for_update(update.organization, update.customer).await?;
         if !tx.email_update_consume(&update).await? {
             return Ok(Err(PortalError::EmailUpdateInvalid));
@@ -113,16 +118,16 @@ impl UseCase for EmailUpdateVerify {
         let allowed =
             portal::allow_email_change(&tenant).and_then(|()| portal::check_new_email(&before, &email));
         if let Err(error) = allowed {
-            // What was asked for is no longer there to be done.
-            let over = matches!(error, PortalError::TeamEmailFixed(_) | PortalError::EmailUnchanged(_));
-            return Ok(Err(if over { PortalError::EmailUpdateInvalid } else { error }));
+            // The customer changed since the request, so that the secret is void.
+            let is_void = matches!(error, PortalError::TeamEmailFixed(_) | PortalError::EmailUnchanged(_));
+            return Ok(Err(if is_void { PortalError::EmailUpdateInvalid } else { error }));
         }
         if tx.customer_email_taken(organization, &email, Some(customer)).await? {
             return Ok(Err(PortalError::EmailTaken));
         }
-        let by = Requester::proven(Actor::Customer(customer), request_id.clone());
+        let by = Requester::verified(Actor::Customer(customer), request_id.clone());
         let after = customer::confirm_email(&before, email, context.now());
-        customers::store(tx, context, &by, &before, &after).await?;
+        customers::save(tx, context, &by, &before, &after).await?;
         notify(tx, context, tenant.name.to_string(), &before, &after).await?;
         tx.customer_sessions_delete(organization, customer, None).await?;
         let facts = SessionFacts {
@@ -134,11 +139,11 @@ impl UseCase for EmailUpdateVerify {
         };
         let id = SessionId::new(context.uuid());
         let StartedSession { session, .. } = portal::start_session(facts, None, id, context.now())?;
-        Ok(Ok(sessions::store(tx, context, &session, hash_key).await?))
+        Ok(Ok(sessions::insert(tx, context, &session, hash_key).await?))
     }
 }
 
-/// Tells the former address.
+/// Queues the notice to the former address.
 async fn notify(
     tx: &mut Tx<'_>,
     context: &mut ExecutionContext,
@@ -152,7 +157,8 @@ async fn notify(
     mails::queue(tx, context, mail).await
 }
 
-async fn found(
+/// The pending change of a secret.
+async fn find(
     tx: &mut Tx<'_>,
     token: &str,
     hash_key: &HashKey,
@@ -165,20 +171,20 @@ async fn found(
 }
 
 impl App {
-    /// Whether a proof of a new address could be used.
+    /// Checks that the secret of a new address can be used, without using it.
     ///
     /// # Errors
-    /// [`PortalError::EmailUpdateInvalid`] when it could not, or a fault.
+    /// [`PortalError::EmailUpdateInvalid`], or a store error.
     pub async fn email_update_check(&self, token: &str) -> Result<(), Error> {
         let now = self.now();
-        let found = found(&mut self.store.reader()?.tx()?, token, &self.hash_key, now).await?;
+        let found = find(&mut self.store.reader()?.tx()?, token, &self.hash_key, now).await?;
         found.map(drop).ok_or_else(|| PortalError::EmailUpdateInvalid.into())
     }
 
-    /// Uses up a proof of a new address; answers a new session of the customer.
+    /// Uses up the secret of a new address, and returns the secret of a new session of the customer.
     ///
     /// # Errors
-    /// Why the address stays, or a fault.
+    /// The reason why the address stays, or a store error.
     pub async fn email_update_verify(
         &self,
         token: String,

@@ -1,4 +1,4 @@
-//! Why a use case failed. A dialect turns each into its own status and words.
+//! Errors of use cases. Each dialect translates them into its own status codes and messages.
 
 use tenantry_core::customer::CustomerError;
 use tenantry_core::ids::OrganizationId;
@@ -10,73 +10,75 @@ use tenantry_core::token::TokenError;
 use tenantry_core::webhook::WebhookError;
 use tenantry_store::StoreError;
 
-/// Why a use case failed.
+/// The error of a use case.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
-    /// About a member of a customer.
+    /// A rule about members of customers.
     #[error(transparent)]
     Member(#[from] MemberError),
-    /// About a customer.
+    /// A rule about customers.
     #[error(transparent)]
     Customer(#[from] CustomerError),
-    /// About a team.
+    /// A rule about teams.
     #[error(transparent)]
     Team(#[from] TeamError),
-    /// About webhooks.
+    /// A rule about webhooks.
     #[error(transparent)]
     Webhook(#[from] WebhookError),
-    /// About a token.
+    /// A rule about tokens.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// About a sub-account.
+    /// A rule about sub-accounts.
     #[error(transparent)]
     SubAccount(#[from] SubAccountError),
-    /// About the customer portal.
+    /// A rule about the customer portal.
     #[error(transparent)]
     Portal(#[from] PortalError),
-    /// No such organization for the caller.
+    /// No organization of this id, or none that the caller may access.
     #[error("organization not found")]
     OrganizationNotFound,
-    /// No such sub-account of the caller's organization.
+    /// The caller's organization has no sub-account of this id.
     #[error("sub account not found")]
     SubAccountNotFound,
-    /// An organization breaks these rules.
-    #[error("{} rules are broken", .0.len())]
+    /// The organization would violate these rules.
+    #[error("the organization violates {} rules", .0.len())]
     OrganizationInvalid(Vec<OrganizationViolation>),
-    /// No such token.
+    /// No token of this id.
     #[error("token not found")]
     TokenNotFound,
-    /// The person's role in the organization does not allow it.
+    /// The person's role in the organization lacks this right.
     #[error("the caller's role does not allow this")]
     NotPermitted(TeamPermission),
-    /// Customers of several of the caller's organizations share the external id.
-    #[error("several customers share this external id")]
+    /// The external id belongs to customers of several organizations of the caller.
+    #[error("the external id matches customers of several organizations")]
     AmbiguousCustomer,
-    /// An organization's token names an organization where it must not.
-    #[error("the organization is the token's own")]
-    OrganizationGiven(OrganizationId),
-    /// The organization named is none of the caller's.
-    #[error("no such organization")]
-    OrganizationUnknown(OrganizationId),
-    /// The caller has several organizations and names none.
-    #[error("the organization must be named")]
-    OrganizationNeeded,
-    /// Another request with the same idempotency key is still running.
+    /// The request names an organization, which an organization's token must not do.
+    #[error("an organization token must not name an organization")]
+    OrganizationNotAccepted(OrganizationId),
+    /// The caller is not in the team of the organization that the request names.
+    #[error("organization not found")]
+    UnknownOrganization(OrganizationId),
+    /// A person's request must name an organization.
+    #[error("an organization id is required")]
+    OrganizationRequired,
+    /// Another request with this idempotency key is still running.
     #[error("a request with this idempotency key is in progress")]
-    InProgress {
-        /// Seconds until it is worth trying again.
+    IdempotencyInProgress {
+        /// Seconds after which the caller should retry.
         retry_after_s: u64,
     },
-    /// The idempotency key was used for another request.
-    #[error("the idempotency key was used with another request")]
-    KeyReused,
-    /// The request with this idempotency key was answered with a secret that is no longer kept.
-    #[error("the answer to this idempotency key held a secret and is no longer kept")]
-    AnswerForgotten,
-    /// What was answered once may not be shown again: the caller no longer reaches what it is about.
+    /// The idempotency key belongs to a request with another path or body.
+    #[error("the idempotency key was used for a different request")]
+    IdempotencyKeyReused,
+    /// The stored response held a secret and is deleted after [`limits::SECRET_RESPONSE_RETENTION_S`].
+    ///
+    /// [`limits::SECRET_RESPONSE_RETENTION_S`]: crate::limits::SECRET_RESPONSE_RETENTION_S
+    #[error("the stored response held a secret and was deleted")]
+    StoredResponseExpired,
+    /// The stored response is not replayed: the caller could not run the request now, for this reason.
     #[error(transparent)]
-    Lost(Box<Error>),
-    /// The database.
+    ReplayNotPermitted(Box<Error>),
+    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -88,16 +90,16 @@ impl From<serde_json::Error> for Error {
 }
 
 impl Error {
-    /// Whether the fault is the server's: nothing is kept of such an answer.
+    /// Whether the server failed. Such a response is not stored for the idempotency key.
     #[must_use]
-    pub const fn is_fault(&self) -> bool {
+    pub const fn is_server_error(&self) -> bool {
         matches!(self, Self::Store(_))
     }
 
-    /// Whether it is the outcome of a request, kept for its idempotency key. It is not when the caller may
-    /// not ask at all, or when it is about the key itself.
+    /// Whether the response is stored for the idempotency key. It is not when the caller lacks the right, or when
+    /// the error is about the key itself.
     #[must_use]
-    pub const fn is_outcome(&self) -> bool {
+    pub const fn is_storable(&self) -> bool {
         !matches!(
             self,
             Self::NotPermitted(_)
@@ -106,27 +108,27 @@ impl Error {
                         | PortalError::BillingNotAllowed
                         | PortalError::MemberManagementNotAllowed
                 )
-                | Self::InProgress { .. }
-                | Self::KeyReused
-                | Self::AnswerForgotten
-                | Self::Lost(_)
+                | Self::IdempotencyInProgress { .. }
+                | Self::IdempotencyKeyReused
+                | Self::StoredResponseExpired
+                | Self::ReplayNotPermitted(_)
                 | Self::Store(_)
         )
     }
 
-    /// Whether it can mean that the caller does not reach what they ask about.
+    /// Whether the error can mean that the caller has no access to the subject of the request.
     #[must_use]
-    pub const fn is_out_of_reach(&self) -> bool {
+    pub const fn denies_access(&self) -> bool {
         match self {
             Self::OrganizationNotFound
             | Self::SubAccountNotFound
             | Self::TokenNotFound
             | Self::NotPermitted(_)
             | Self::Token(_)
-            | Self::OrganizationGiven(_)
-            | Self::OrganizationUnknown(_)
-            | Self::OrganizationNeeded
-            | Self::Lost(_) => true,
+            | Self::OrganizationNotAccepted(_)
+            | Self::UnknownOrganization(_)
+            | Self::OrganizationRequired
+            | Self::ReplayNotPermitted(_) => true,
             Self::Member(error) => matches!(error, MemberError::CustomerNotFound | MemberError::NotFound),
             Self::Customer(error) => matches!(error, CustomerError::NotFound),
             Self::Team(error) => matches!(error, TeamError::OrganizationNotFound | TeamError::NotFound),
@@ -141,9 +143,9 @@ impl Error {
             Self::OrganizationInvalid(_)
             | Self::SubAccount(_)
             | Self::AmbiguousCustomer
-            | Self::InProgress { .. }
-            | Self::KeyReused
-            | Self::AnswerForgotten
+            | Self::IdempotencyInProgress { .. }
+            | Self::IdempotencyKeyReused
+            | Self::StoredResponseExpired
             | Self::Store(_) => false,
         }
     }

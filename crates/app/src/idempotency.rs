@@ -6,12 +6,12 @@
 //!
 //! | state of the key | next request with the key | response |
 //! |---|---|---|
-//! | free, or expired after [`limits::IDEMPOTENCY_KEPT_S`] | runs the use case | its own |
-//! | running on this node, same request | is refused at once | [`Error::InProgress`] |
+//! | free, or expired after [`limits::IDEMPOTENCY_RETENTION_S`] | runs the use case | its own |
+//! | running on this node, same request | is refused at once | [`Error::IdempotencyInProgress`] |
 //! | running on another node | waits for that transaction | as if it had ended |
-//! | used by another method, path or body | is refused | [`Error::KeyReused`] |
+//! | used by another method, path or body | is refused | [`Error::IdempotencyKeyReused`] |
 //! | response stored | does not run | the stored one |
-//! | response with a secret expired after [`limits::SECRET_ANSWER_KEPT_S`] | does not run | [`Error::AnswerForgotten`] |
+//! | response with a secret expired after [`limits::SECRET_RESPONSE_RETENTION_S`] | does not run | [`Error::StoredResponseExpired`] |
 //!
 //! | outcome of the use case | the key afterwards |
 //! |---|---|
@@ -64,7 +64,7 @@ impl IdempotencyAttempt {
         let space = account.map_or_else(|| namespace_of(caller), IdempotencyNamespace::from);
         let (method, path, body) = request;
         let claim = IdempotencyClaim { space, key, fingerprint: fingerprint(method, path, body) };
-        let rechecks = returns_secret || !matches!(caller.subject, Principal::Organization { .. });
+        let rechecks = returns_secret || !matches!(caller.principal, Principal::Organization { .. });
         Self { claim, returns_secret, rechecks }
     }
 
@@ -85,7 +85,7 @@ impl IdempotencyAttempt {
 
 /// The owner of a caller's keys where the path names no account.
 fn namespace_of(caller: &Caller) -> IdempotencyNamespace {
-    match &caller.subject {
+    match &caller.principal {
         Principal::Organization { organization, .. } => (*organization).into(),
         Principal::User { user, .. } => (*user).into(),
         Principal::Customer(session) | Principal::Member(session) => {
@@ -137,7 +137,7 @@ where
             return Ok(IdempotentResponse { response, replayed: true });
         }
         let (response, is_success) = self.run_in_savepoint(tx, context).await?;
-        let secret_until = context.now().plus_seconds(limits::SECRET_ANSWER_KEPT_S);
+        let secret_until = context.now().plus_seconds(limits::SECRET_RESPONSE_RETENTION_S);
         let secret_until = (is_success && attempt.returns_secret).then_some(secret_until);
         tx.idempotency_store_response(&attempt.claim, &response, secret_until).await?;
         Ok(IdempotentResponse { response, replayed: false })
@@ -165,7 +165,7 @@ where
                 tx.end_savepoint(true).await?;
                 Ok(((self.render)(&output)?, true))
             }
-            Err(error) if error.is_outcome() => {
+            Err(error) if error.is_storable() => {
                 tx.end_savepoint(false).await?;
                 Ok(((self.render_refusal)(&error)?, false))
             }
@@ -181,14 +181,14 @@ async fn claim(
     claim: &IdempotencyClaim,
 ) -> Result<Option<StoredResponse>, Error> {
     let now = context.now();
-    let expires_at = now.plus_seconds(limits::IDEMPOTENCY_KEPT_S);
+    let expires_at = now.plus_seconds(limits::IDEMPOTENCY_RETENTION_S);
     if tx.idempotency_claim(claim, now, expires_at).await? {
         return Ok(None);
     }
     match tx.idempotency_state(claim, now).await? {
         Some(IdempotencyState::Answered(response)) => Ok(Some(response)),
-        Some(IdempotencyState::Forgotten) => Err(Error::AnswerForgotten),
-        Some(IdempotencyState::OtherRequest) => Err(Error::KeyReused),
+        Some(IdempotencyState::Forgotten) => Err(Error::StoredResponseExpired),
+        Some(IdempotencyState::OtherRequest) => Err(Error::IdempotencyKeyReused),
         None => Err(StoreError::Unavailable("an idempotency key expired just now".into()).into()),
     }
 }
@@ -205,9 +205,11 @@ async fn recheck<U: UseCase<Error = Error>>(
     let outcome = use_case.run(tx, context).await;
     tx.end_savepoint(false).await?;
     match outcome {
-        Err(error) if error.is_fault() => Err(error),
-        Err(error) if !error.is_outcome() => Err(Error::Lost(Box::new(error))),
-        Err(error) if response.status < 400 && error.is_out_of_reach() => Err(Error::Lost(Box::new(error))),
+        Err(error) if error.is_server_error() => Err(error),
+        Err(error) if !error.is_storable() => Err(Error::ReplayNotPermitted(Box::new(error))),
+        Err(error) if response.status < 400 && error.denies_access() => {
+            Err(Error::ReplayNotPermitted(Box::new(error)))
+        }
         Ok(_) | Err(_) => Ok(()),
     }
 }
@@ -226,8 +228,10 @@ impl InFlight {
     fn start(&self, claim: &IdempotencyClaim) -> Result<InFlightKey<'_>, Error> {
         let key = (claim.space, claim.key.clone());
         match self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()) {
-            Entry::Occupied(other) if *other.get() != claim.fingerprint => Err(Error::KeyReused),
-            Entry::Occupied(_) => Err(Error::InProgress { retry_after_s: limits::IDEMPOTENCY_RETRY_S }),
+            Entry::Occupied(other) if *other.get() != claim.fingerprint => Err(Error::IdempotencyKeyReused),
+            Entry::Occupied(_) => {
+                Err(Error::IdempotencyInProgress { retry_after_s: limits::IDEMPOTENCY_RETRY_AFTER_S })
+            }
             Entry::Vacant(free) => {
                 free.insert(claim.fingerprint);
                 Ok(InFlightKey { in_flight: self, key })
@@ -251,7 +255,7 @@ impl UseCase for Forget {
     const IS_LONG: bool = true;
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<usize, StoreError> {
-        tx.idempotency_delete_sealed_responses(context.now(), limits::SWEPT).await
+        tx.idempotency_delete_sealed_responses(context.now(), limits::EXPIRED_ROWS_PER_TRANSACTION).await
     }
 }
 
@@ -264,7 +268,7 @@ impl UseCase for Sweep {
     const IS_LONG: bool = true;
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<usize, StoreError> {
-        tx.idempotency_delete_expired(context.now(), limits::SWEPT).await
+        tx.idempotency_delete_expired(context.now(), limits::EXPIRED_ROWS_PER_TRANSACTION).await
     }
 }
 
@@ -274,8 +278,8 @@ impl App {
     /// `render_refusal` renders an error that [`Error::is_outcome`] for storage.
     ///
     /// # Errors
-    /// An error of the use case that is not stored, which leaves the key free; [`Error::InProgress`],
-    /// [`Error::KeyReused`], [`Error::AnswerForgotten`] or [`Error::Lost`].
+    /// An error of the use case that is not stored, which leaves the key free; [`Error::IdempotencyInProgress`],
+    /// [`Error::IdempotencyKeyReused`], [`Error::StoredResponseExpired`] or [`Error::ReplayNotPermitted`].
     pub async fn write_once<U: UseCase<Error = Error>>(
         &self,
         attempt: IdempotencyAttempt,
@@ -297,8 +301,8 @@ impl App {
         while self.store.write(Forget).await? > 0 {}
         self.store_token_uses().await?;
         while self.store.write(Sweep).await? > 0 {}
-        while self.store.write(crate::webhooks::Archive).await? > 0 {}
-        while self.store.write(crate::sessions::Sweep).await? > 0 {}
+        while self.store.write(crate::webhooks::DropOldPayloads).await? > 0 {}
+        while self.store.write(crate::sessions::DeleteExpiredSessions).await? > 0 {}
         Ok(())
     }
 }

@@ -1,13 +1,12 @@
-//! The use cases of Tenantry: one [`UseCase`] each, a file a noun.
+//! The use cases of Tenantry, one [`UseCase`] each, grouped in one file or folder for each noun.
 //!
-//! An operation loads the facts, lets the core decide, stores what follows and writes the change down (audit
-//! entry and webhook events), all in one transaction. Nothing leaves the process before the commit.
+//! A use case loads facts, lets `tenantry_core` decide, and stores the result, its audit entry and its webhook
+//! events in one transaction. Mail and webhooks are sent by the worker after the commit.
 //!
-//! [`App`] is what a dialect holds: the store, the clock, and what is known of credentials.
+//! [`App`] holds the store, the clock and the caches that all dialects share.
 
 pub mod access_tokens;
 mod account_path;
-mod anonymize;
 pub mod api_keys;
 pub mod archive;
 pub mod bootstrap;
@@ -30,6 +29,7 @@ pub mod sub_accounts;
 pub mod suspension;
 pub mod team;
 pub mod tokens;
+mod users;
 pub mod webhooks;
 
 pub use account_path::AccountPath;
@@ -47,25 +47,25 @@ use tenantry_core::{ExecutionContext, Timestamp};
 use tenantry_store::{ListQuery, Store, StoreError, Tx, UseCase};
 
 use access_tokens::TokenUses;
-use credentials::Credentials;
+use credentials::CredentialCache;
 use idempotency::InFlight;
 
-/// Tells the time.
+/// A source of the current time. Tests replace it.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// Hosts that the operator lets webhooks reach by plain HTTP, with their port where it is not the usual one.
+/// Hosts to which webhooks may be sent by plain HTTP, as `host` or `host:port` (default port 80). Set by the operator.
 pub type PlainHttpHosts = Arc<[String]>;
 
-/// Tenantry without its wire: what every dialect calls.
+/// The application without a wire format. Every dialect calls it.
 pub struct App {
     store: Store,
     clock: Clock,
     hash_key: HashKey,
-    credentials: Credentials,
+    credentials: CredentialCache,
     in_flight: InFlight,
     plain_http_hosts: PlainHttpHosts,
     token_uses: TokenUses,
-    clock_off_ms: AtomicU64,
+    clock_skew_ms: AtomicU64,
 }
 
 impl App {
@@ -77,114 +77,118 @@ impl App {
             store,
             clock,
             hash_key,
-            credentials: Credentials::default(),
+            credentials: CredentialCache::default(),
             in_flight: InFlight::default(),
             token_uses: TokenUses::default(),
-            clock_off_ms: AtomicU64::new(0),
+            clock_skew_ms: AtomicU64::new(0),
             plain_http_hosts: PlainHttpHosts::default(),
         }
     }
 
-    /// The same with hosts that webhooks may reach by plain HTTP.
+    /// Allows plain HTTP webhooks to these hosts.
     #[must_use]
     pub fn with_plain_http_hosts(self, hosts: &[String]) -> Self {
         Self { plain_http_hosts: hosts.into(), ..self }
     }
 
-    /// Hosts that webhooks may reach by plain HTTP.
+    /// Hosts to which webhooks may be sent by plain HTTP.
     #[must_use]
     pub const fn plain_http_hosts(&self) -> &PlainHttpHosts {
         &self.plain_http_hosts
     }
 
-    /// The time.
+    /// The current time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         (self.clock)()
     }
 
-    /// The database, for reading.
+    /// The database.
     #[must_use]
     pub const fn store(&self) -> &Store {
         &self.store
     }
 
-    /// The key that secrets are hashed with.
+    /// The key of secret hashes and seals.
     #[must_use]
     pub const fn hash_key(&self) -> &HashKey {
         &self.hash_key
     }
 
-    /// Runs an operation that changes something. When this returns `Ok`, the change is on disk.
+    /// Runs a use case in a write transaction. `Ok` means that the commit is on disk.
     ///
     /// # Errors
-    /// The operation's own.
-    pub async fn write<O: UseCase<Error = Error>>(&self, operation: O) -> Result<O::Output, Error> {
-        self.store.write(operation).await
+    /// Those of the use case.
+    pub async fn write<U: UseCase<Error = Error>>(&self, use_case: U) -> Result<U::Output, Error> {
+        self.store.write(use_case).await
     }
 
-    /// Looks for something: among the requests that look at few rows, or apart from them.
-    async fn look<S: ListQuery>(&self, search: S, is_narrow: bool) -> Result<S::Output, Error> {
-        if is_narrow {
-            return Ok(search.run(&mut self.store.reader()?.tx()?).await?);
+    /// Runs a list query: directly when its filter is selective, else within the limits for list queries.
+    async fn run_list<Q: ListQuery>(&self, query: Q, is_selective: bool) -> Result<Q::Output, Error> {
+        if is_selective {
+            return Ok(query.run(&mut self.store.reader()?.tx()?).await?);
         }
-        Ok(self.store.run_list_query(search).await?)
+        Ok(self.store.run_list_query(query).await?)
     }
 
-    /// Whether the database takes a write, and keeps it. `tries` tells what happens meanwhile.
+    /// Commits a write, to prove that the database accepts writes. `attempts` counts the tries, also while this
+    /// still waits.
     ///
     /// # Errors
-    /// When it does not.
-    pub async fn ready(&self, tries: &WriteAttempts) -> Result<(), StoreError> {
-        self.store.write(Probe(tries.clone())).await
+    /// When the write is not committed.
+    pub async fn ready(&self, attempts: &WriteAttempts) -> Result<(), StoreError> {
+        self.store.write(ReadinessProbe(attempts.clone())).await
     }
 
-    /// Compares the clock with the database's, where that has one; answers how far they are apart at least.
+    /// Measures the difference between this node's clock and the database's. Returns a lower bound; zero for an
+    /// engine without a clock of its own.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn check_clock(&self) -> Result<Duration, StoreError> {
         let before = self.now().as_micros();
-        let Some(theirs) = self.store.time().await? else { return Ok(Duration::ZERO) };
+        let Some(database) = self.store.time().await? else { return Ok(Duration::ZERO) };
         let after = self.now().as_micros();
-        // The answer is from some time between the two.
-        let off = before.saturating_sub(theirs.as_micros()).max(theirs.as_micros().saturating_sub(after));
-        let off = Duration::from_micros(u64::try_from(off).unwrap_or(0));
-        self.clock_off_ms.store(u64::try_from(off.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
-        Ok(off)
+        // The database read its clock at some time between `before` and `after`.
+        let database = database.as_micros();
+        let skew = before.saturating_sub(database).max(database.saturating_sub(after));
+        let skew = Duration::from_micros(u64::try_from(skew).unwrap_or(0));
+        self.clock_skew_ms.store(u64::try_from(skew.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        Ok(skew)
     }
 
-    /// Whether what is held until then can be held for as long as `needed`: what was taken slowly is left to
-    /// whoever takes it next.
+    /// Whether a lease lasts for at least `needed` from now. A worker drops a lease that it got too late; another
+    /// worker takes it after its end.
     #[must_use]
-    pub fn has_time(&self, held_until: Timestamp, needed: Duration) -> bool {
+    pub fn lease_outlasts(&self, leased_until: Timestamp, needed: Duration) -> bool {
         let needed = i64::try_from(needed.as_micros()).unwrap_or(i64::MAX);
-        held_until.as_micros().saturating_sub(self.now().as_micros()) >= needed
+        leased_until.as_micros().saturating_sub(self.now().as_micros()) >= needed
     }
 
-    /// How far the clock was from the database's when they were compared last.
+    /// The clock difference that [`App::check_clock`] measured last.
     #[must_use]
-    pub fn clock_off(&self) -> Duration {
-        Duration::from_millis(self.clock_off_ms.load(Ordering::Relaxed))
+    pub fn clock_skew(&self) -> Duration {
+        Duration::from_millis(self.clock_skew_ms.load(Ordering::Relaxed))
     }
 }
 
-/// How often a write was tried.
+/// Counts the attempts of the readiness write.
 #[derive(Debug, Clone, Default)]
 pub struct WriteAttempts(Arc<AtomicU32>);
 
 impl WriteAttempts {
-    /// Whether it fails again and again. Twice may be: with others, and then alone.
+    /// Whether the write was attempted more than twice. Two attempts are normal: one in a batch, then one isolated
+    /// retry.
     #[must_use]
-    pub fn are_many(&self) -> bool {
+    pub fn is_repeated_failure(&self) -> bool {
         self.0.load(Ordering::Relaxed) > 2
     }
 }
 
-/// A write that changes nothing but the time of the last one.
-struct Probe(WriteAttempts);
+/// Stores the time of the last readiness check.
+struct ReadinessProbe(WriteAttempts);
 
-impl UseCase for Probe {
+impl UseCase for ReadinessProbe {
     type Output = ();
     type Error = StoreError;
 

@@ -1,58 +1,63 @@
-//! The limits of the use cases. Those of the wire stand in the `http` crate's file of the same name.
+//! The limits of the use cases. The limits of the wire are in the `http` crate's `limits.rs`.
 
-/// Milliseconds for which a credential is believed without asking the database: the longest that another
-/// node, or a command of this program, can leave a revoked token alive. On the node that revokes it a token
-/// is dead at once.
-pub const CREDENTIAL_TRUST_MS: u64 = 500;
-/// Credentials remembered at the most.
-pub const CREDENTIALS_REMEMBERED: usize = 20_000;
-/// Seconds for which an answer is kept for its idempotency key.
-pub const IDEMPOTENCY_KEPT_S: i64 = 24 * 60 * 60;
-/// Seconds for which an answer that shows a secret is kept for it.
-pub const SECRET_ANSWER_KEPT_S: i64 = 5 * 60;
-/// Seconds after which a request whose key is in use may try again.
-pub const IDEMPOTENCY_RETRY_S: u64 = 1;
-/// Seconds for which whoever sends a webhook holds its queue: after that another takes over. Twice what a
-/// request may take.
+/// Milliseconds for which a verified credential is used without asking the database. A token that another node
+/// or a command revokes works for at most this long; on the revoking node it stops at once.
+pub const CREDENTIAL_CACHE_TTL_MS: u64 = 500;
+/// Credentials in the cache, at most.
+pub const CREDENTIAL_CACHE_ENTRIES: usize = 20_000;
+
+/// Seconds for which a response is stored for its idempotency key.
+pub const IDEMPOTENCY_RETENTION_S: i64 = 24 * 60 * 60;
+/// Seconds for which a response that shows a secret is stored for its idempotency key.
+pub const SECRET_RESPONSE_RETENTION_S: i64 = 5 * 60;
+/// Seconds after which a request should be retried whose idempotency key is in use.
+pub const IDEMPOTENCY_RETRY_AFTER_S: u64 = 1;
+
+/// Seconds for which a worker holds the lease of a delivery queue: twice the time-out of one webhook request.
 pub const WEBHOOK_LEASE_S: i64 = 20;
-/// Webhook requests of one organization that are under way at once, as far as one node knows: its slow
-/// endpoints delay no other's.
-pub const WEBHOOK_SHARE: usize = 32;
-/// Lanes taken in one transaction, which holds them all until its end.
-pub const WEBHOOK_TAKEN: usize = 8;
-/// Times that queues are looked for before whoever asks is told that there are none for now.
-pub const WEBHOOK_LOOKS: usize = 16;
-/// Seconds for which a queue, or a mail, is left alone that cannot be read: by a program that does not know yet
-/// what a newer one wrote, or with another key.
-pub const PUT_OFF_S: i64 = 60;
-/// Events of an endpoint that is switched off which are given up in one transaction.
-pub const WEBHOOK_SKIPPED: usize = 500;
-/// Seconds for which what an event told is kept; the event itself and its deliveries stay.
-pub const WEBHOOK_PAYLOAD_KEPT_S: i64 = 90 * 24 * 60 * 60;
-/// Events whose payload is forgotten in one transaction.
-pub const WEBHOOK_ARCHIVED: i64 = 500;
+/// Webhook requests of one organization that are under way at once, as far as one node knows, so that its slow
+/// endpoints delay no other organization.
+pub const WEBHOOK_DELIVERIES_PER_ORGANIZATION: usize = 32;
+/// Delivery queues leased in one transaction, which locks all of them until its end.
+pub const WEBHOOK_LEASES_PER_TRANSACTION: usize = 8;
+/// Rounds of looking for due delivery queues before a worker goes idle. A round fails when other workers were
+/// faster.
+pub const WEBHOOK_LEASE_ROUNDS: usize = 16;
+/// Seconds for which a delivery queue or mail is skipped that this program cannot read, for example because a
+/// newer version wrote it or because the key differs.
+pub const UNREADABLE_RETRY_S: i64 = 60;
+/// Pending events of a disabled or deleted endpoint that one transaction marks as skipped.
+pub const WEBHOOK_EVENTS_SKIPPED_PER_TRANSACTION: usize = 500;
+/// Seconds for which the payload of an event is stored. The event and its deliveries stay.
+pub const WEBHOOK_PAYLOAD_RETENTION_S: i64 = 90 * 24 * 60 * 60;
+/// Event payloads that one transaction deletes.
+pub const WEBHOOK_PAYLOADS_DROPPED_PER_TRANSACTION: i64 = 500;
+
 /// Rows of an export that are in memory at once.
-pub const EXPORT_ROWS: i64 = 500;
-/// Audit entries that are scrubbed at once.
-pub const AUDIT_SCRUBBED: i64 = 500;
-/// People who are written to about one change of an API key.
-pub const TOLD_OF_KEYS: usize = 50;
-/// Mails about one account that wait to be sent, past which nobody is told of another such change: the others'
-/// mail waits behind them.
-pub const MAILS_WAITING: i64 = 100;
-/// Uses of tokens that are stored in one transaction.
-pub const TOKEN_USES_STORED: usize = 500;
-/// Live sub-accounts of one parent.
-pub const SUB_ACCOUNTS: i64 = 1_000;
-/// Expired rows of a kind deleted in one transaction.
-pub const SWEPT: i64 = 500;
-/// Mails taken at once.
-pub const MAILS_TAKEN: i64 = 8;
-/// Seconds for which a taken mail is left alone: longer than handing one over can last.
-pub const MAIL_HELD_S: i64 = 20;
-/// Rows of a table that are moved at once, when all data is.
-pub const MOVED_ROWS: i64 = 500;
-/// Bytes of rows that are stored in one transaction, when all data is moved.
-pub const MOVED_BYTES: usize = 4 << 20;
-/// Bytes of a line of a backup at the most.
-pub const BACKUP_LINE: u64 = 256 << 20;
+pub const EXPORT_PAGE_ROWS: i64 = 500;
+/// Audit entries that are read at once while personal data is removed from them.
+pub const AUDIT_ENTRIES_PER_BATCH: i64 = 500;
+
+/// Recipients of one notice about an API key, at most.
+pub const API_KEY_NOTICE_RECIPIENTS: usize = 50;
+/// Pending mails of one organization above which no further notice is queued, so that the mails of other
+/// organizations are not delayed.
+pub const PENDING_NOTICES_PER_ORGANIZATION: i64 = 100;
+/// Mails leased in one transaction.
+pub const MAIL_LEASES_PER_TRANSACTION: i64 = 8;
+/// Seconds for which a worker holds the lease of a mail. Handing a mail to the relay takes less.
+pub const MAIL_LEASE_S: i64 = 20;
+
+/// Last uses of tokens that one transaction stores.
+pub const TOKEN_USES_PER_TRANSACTION: usize = 500;
+/// Sub-accounts of one parent that are not deleted, at most.
+pub const SUB_ACCOUNTS_PER_PARENT: i64 = 1_000;
+/// Expired rows of one table that one transaction deletes.
+pub const EXPIRED_ROWS_PER_TRANSACTION: i64 = 500;
+
+/// Rows that a backup, restore or copy reads or writes at once.
+pub const ARCHIVE_BATCH_ROWS: i64 = 500;
+/// Bytes of rows above which a restore or copy writes a batch early.
+pub const ARCHIVE_BATCH_BYTES: usize = 4 << 20;
+/// Bytes of one line of a backup, at most.
+pub const BACKUP_LINE_MAX_BYTES: u64 = 256 << 20;

@@ -1,6 +1,16 @@
-//! Mail that waits to be sent: written in the transaction of the change that it tells of, taken by a worker.
+//! Outgoing mail: queued in the transaction of the change, sent by a worker after the commit.
 //!
-//! A secret that a letter carries stands in its row sealed, for as long as the row is there.
+//! | state of a row in `mails` | condition | next |
+//! |---|---|---|
+//! | pending | `due_at` is reached | a worker leases it |
+//! | leased | `due_at` = end of the lease, [`limits::MAIL_LEASE_S`] after it was taken | sent, postponed or given up |
+//! | postponed | `due_at` = the next attempt | pending |
+//! | unreadable | `due_at` = [`limits::UNREADABLE_RETRY_S`] later | pending |
+//! | sent, expired or given up | the row is deleted | |
+//!
+//! `due_at` is the lease: a worker reschedules a mail only if `due_at` is still the end of its own lease. A worker
+//! that crashes leaves the mail leased; after the lease another one takes it. A mail can therefore be sent twice.
+//! The secret of a mail is sealed in its row, bound to the id, and deleted with the row.
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::Timestamp;
@@ -12,7 +22,7 @@ use tenantry_store::{StoreError, Tx, UseCase};
 
 use crate::{App, Error, HashKey, limits};
 
-/// A mail to be written.
+/// A mail to be queued.
 pub(crate) struct NewMail<'a> {
     pub(crate) organization: OrganizationId,
     pub(crate) to: EmailAddress,
@@ -21,6 +31,7 @@ pub(crate) struct NewMail<'a> {
     pub(crate) secret: Option<(&'a Secret, &'a HashKey)>,
 }
 
+/// Queues a mail, due now.
 pub(crate) async fn queue(
     tx: &mut Tx<'_>,
     context: &mut ExecutionContext,
@@ -28,13 +39,16 @@ pub(crate) async fn queue(
 ) -> Result<(), Error> {
     let NewMail { organization, to, content, expires_at, secret } = new;
     let id = MailId::new(context.uuid());
-    let sealed = match secret {
-        Some((secret, key)) => {
-            let sealed = key.seal(id.uuid().as_bytes(), secret.expose().as_bytes(), context);
-            Some(sealed.ok_or_else(|| StoreError::Unexpected("a secret could not be sealed".into()))?)
-        }
-        None => None,
-    };
+    let sealed =
+        match secret {
+            Some((secret, key)) => {
+                let sealed = key.seal(id.uuid().as_bytes(), secret.expose().as_bytes(), context);
+                Some(sealed.ok_or_else(|| {
+                    StoreError::Unexpected("the secret of a mail could not be sealed".into())
+                })?)
+            }
+            None => None,
+        };
     let created_at = context.now();
     let due_at = created_at;
     let mail =
@@ -42,10 +56,10 @@ pub(crate) async fn queue(
     Ok(tx.mail_insert(&mail).await?)
 }
 
-/// Takes what is due, for [`limits::MAIL_HELD_S`] seconds.
-struct Take;
+/// Leases mails that are due.
+struct LeaseMails;
 
-impl UseCase for Take {
+impl UseCase for LeaseMails {
     type Output = Vec<QueuedMail>;
     type Error = StoreError;
     const IS_LONG: bool = true;
@@ -56,15 +70,16 @@ impl UseCase for Take {
         context: &mut ExecutionContext,
     ) -> Result<Vec<QueuedMail>, StoreError> {
         let now = context.now();
-        let until = [limits::MAIL_HELD_S, limits::PUT_OFF_S].map(|seconds| now.plus_seconds(seconds));
-        tx.mails_lease(now, until, limits::MAILS_TAKEN).await
+        let until =
+            [limits::MAIL_LEASE_S, limits::UNREADABLE_RETRY_S].map(|seconds| now.plus_seconds(seconds));
+        tx.mails_lease(now, until, limits::MAIL_LEASES_PER_TRANSACTION).await
     }
 }
 
-/// Lets a mail wait for its next attempt, or gives it up; answers when it is tried again.
-struct Postpone(QueuedMail);
+/// Reschedules a mail after a failed attempt, or gives it up. Returns the time of the next attempt.
+struct PostponeMail(QueuedMail);
 
-impl UseCase for Postpone {
+impl UseCase for PostponeMail {
     type Output = Option<Timestamp>;
     type Error = StoreError;
 
@@ -84,13 +99,13 @@ impl UseCase for Postpone {
     }
 }
 
-/// Forgets a mail.
-struct Forget {
+/// Deletes a mail.
+struct DeleteMail {
     organization: OrganizationId,
     id: MailId,
 }
 
-impl UseCase for Forget {
+impl UseCase for DeleteMail {
     type Output = ();
     type Error = StoreError;
 
@@ -100,39 +115,39 @@ impl UseCase for Forget {
 }
 
 impl App {
-    /// Takes mails that are due, a few, to send them.
+    /// Leases mails that are due, up to [`limits::MAIL_LEASES_PER_TRANSACTION`].
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn mails_lease(&self) -> Result<Vec<QueuedMail>, StoreError> {
-        self.store.write(Take).await
+    pub async fn lease_mails(&self) -> Result<Vec<QueuedMail>, StoreError> {
+        self.store.write(LeaseMails).await
     }
 
-    /// Lets a mail that could not be sent wait; answers until when, or nothing when it is given up.
+    /// Reschedules a mail that could not be sent. Returns the time of the next attempt, or `None` if it is given up.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn mail_postpone(&self, mail: QueuedMail) -> Result<Option<Timestamp>, StoreError> {
-        self.store.write(Postpone(mail)).await
+    pub async fn postpone_mail(&self, mail: QueuedMail) -> Result<Option<Timestamp>, StoreError> {
+        self.store.write(PostponeMail(mail)).await
     }
 
-    /// Forgets a mail that was sent, or never will be.
+    /// Deletes a mail that was sent or has expired.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn mail_forget(&self, mail: &QueuedMail) -> Result<(), StoreError> {
-        self.store.write(Forget { organization: mail.organization, id: mail.id }).await
+    pub async fn delete_mail(&self, mail: &QueuedMail) -> Result<(), StoreError> {
+        self.store.write(DeleteMail { organization: mail.organization, id: mail.id }).await
     }
 
-    /// When the next mail is due, if any waits.
+    /// The time when the next mail is due. `None` without pending mail.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn mail_next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+    pub async fn next_mail_due(&self) -> Result<Option<Timestamp>, StoreError> {
         self.store.reader()?.tx()?.mail_next_due().await
     }
 
-    /// The secret that a mail carries; nothing when it carries none, or was sealed with another key.
+    /// The secret of a mail. `None` if it has none, or if another key sealed it.
     #[must_use]
     pub fn mail_secret(&self, mail: &QueuedMail) -> Option<String> {
         let opened = self.hash_key.open(mail.id.uuid().as_bytes(), mail.sealed.as_deref()?)?;

@@ -1,4 +1,4 @@
-//! Members of customers: see, add, change, remove.
+//! Members of customers: read, list, add, update, remove.
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::customer::Customer;
@@ -10,80 +10,79 @@ use tenantry_core::member::{
 use tenantry_core::values::ExternalId;
 use tenantry_store::{ListQuery, MemberConflicts, MemberFilter, Page, Paged, StoreError, Tx, UseCase};
 
-use crate::changes::{self, Change};
-use crate::{App, Error, Requester, TeamPermission};
+use crate::{App, Error, Requester, TeamPermission, changes};
 
-/// How a request names a customer.
+/// A customer as a request names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CustomerName {
+pub enum CustomerRef {
     /// By id.
     Id(CustomerId),
-    /// By the id in the organization's own system.
+    /// By the id in the organization's own system, compared as stored.
     External(String),
 }
 
-/// How a request names a member.
+/// A member as a request names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MemberName {
+pub enum MemberRef {
     /// By id.
     Id(MemberId),
     /// By id, within a customer.
-    OfCustomer(CustomerName, MemberId),
+    OfCustomer(CustomerRef, MemberId),
     /// By the id in the organization's own system, within a customer.
-    External(CustomerName, String),
+    External(CustomerRef, String),
 }
 
-/// Whether a row that was found may change under the reader's eyes.
+/// The lock that a query takes on the rows it returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Hold {
-    /// It may: nothing is decided by it.
-    No,
-    /// It may not until the transaction ends.
-    Yes,
+pub(crate) enum Lock {
+    /// No lock, for reads that decide nothing.
+    None,
+    /// An update lock until the transaction ends.
+    ForUpdate,
 }
 
-/// The customer of that name within the requester's reach. An id is found in one organization alone; an
-/// external id may be in several.
+/// The customer, among the organizations that the requester may read. An external id may match in several
+/// organizations, which is [`Error::AmbiguousCustomer`].
 pub(crate) async fn customer(
     tx: &mut Tx<'_>,
     by: &Requester,
-    name: &CustomerName,
-    hold: Hold,
+    name: &CustomerRef,
+    lock: Lock,
 ) -> Result<Option<Customer>, Error> {
     let mut found = None;
     for organization in by.organizations_with(TeamPermission::ReadCustomers) {
         let id = match name {
-            CustomerName::Id(id) => Some(*id),
-            CustomerName::External(external_id) => {
+            CustomerRef::Id(id) => Some(*id),
+            CustomerRef::External(external_id) => {
                 tx.customer_by_external_id(organization, external_id).await?
             }
         };
         let Some(id) = id else { continue };
-        let customer = match hold {
-            Hold::No => tx.customer(organization, id).await?,
-            Hold::Yes => tx.customer_for_update(organization, id).await?,
+        let customer = match lock {
+            Lock::None => tx.customer(organization, id).await?,
+            Lock::ForUpdate => tx.customer_for_update(organization, id).await?,
         };
         match (name, customer) {
             (_, None) => {}
-            (CustomerName::Id(_), Some(customer)) => return Ok(Some(customer)),
-            (CustomerName::External(_), Some(_)) if found.is_some() => return Err(Error::AmbiguousCustomer),
-            (CustomerName::External(_), Some(customer)) => found = Some(customer),
+            (CustomerRef::Id(_), Some(customer)) => return Ok(Some(customer)),
+            (CustomerRef::External(_), Some(_)) if found.is_some() => return Err(Error::AmbiguousCustomer),
+            (CustomerRef::External(_), Some(customer)) => found = Some(customer),
         }
     }
     Ok(found)
 }
 
-/// The member of that name within the requester's reach.
-async fn find(tx: &mut Tx<'_>, by: &Requester, name: &MemberName) -> Result<Member, Error> {
+/// The member, among the organizations of the requester.
+async fn find(tx: &mut Tx<'_>, by: &Requester, name: &MemberRef) -> Result<Member, Error> {
     let found = match name {
-        MemberName::Id(id) => find_by_id(tx, by, *id).await?,
-        MemberName::OfCustomer(customer_name, id) => {
-            let of = customer(tx, by, customer_name, Hold::No).await?;
+        MemberRef::Id(id) => find_by_id(tx, by, *id).await?,
+        MemberRef::OfCustomer(customer_name, id) => {
+            let of = customer(tx, by, customer_name, Lock::None).await?;
             let member = find_by_id(tx, by, *id).await?;
             member.filter(|member| of.is_some_and(|customer| customer.id == member.customer_id))
         }
-        MemberName::External(customer_name, external_id) => {
-            match customer(tx, by, customer_name, Hold::No).await? {
+        MemberRef::External(customer_name, external_id) => {
+            match customer(tx, by, customer_name, Lock::None).await? {
                 Some(of) => tx.member_by_external_id(of.organization, of.id, external_id).await?,
                 None => None,
             }
@@ -104,11 +103,11 @@ async fn find_by_id(tx: &mut Tx<'_>, by: &Requester, id: MemberId) -> Result<Opt
 /// Adds a member to a customer.
 #[derive(Debug, Clone)]
 pub struct MemberCreate {
-    /// On whose behalf.
+    /// The requester.
     pub by: Requester,
-    /// To which customer.
-    pub customer: CustomerName,
-    /// Whom.
+    /// The customer.
+    pub customer: CustomerRef,
+    /// The new member's data.
     pub new: NewMember,
 }
 
@@ -117,18 +116,18 @@ impl UseCase for MemberCreate {
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Member, Error> {
         let Self { by, customer: name, new } = self;
-        let customer = customer(tx, by, name, Hold::Yes).await?.ok_or(MemberError::CustomerNotFound)?;
+        let customer = customer(tx, by, name, Lock::ForUpdate).await?.ok_or(MemberError::CustomerNotFound)?;
         by.check(customer.organization, TeamPermission::ManageCustomers)?;
         add(tx, context, by, customer, new).await
     }
 }
 
-/// Adds a member to a customer that is held.
+/// Adds a member to a customer whose row is locked.
 pub(crate) async fn add(
     tx: &mut Tx<'_>,
     context: &mut ExecutionContext,
@@ -138,29 +137,29 @@ pub(crate) async fn add(
 ) -> Result<Member, Error> {
     let organization = customer.organization;
     let external_id = new.external_id.as_ref().map(ExternalId::as_str);
-    let room = tx.member_conflicts(organization, customer.id, &new.email, external_id).await?;
+    let conflicts = tx.member_conflicts(organization, customer.id, &new.email, external_id).await?;
     let MemberConflicts { members_enabled, same_email, external_id_taken } =
-        room.ok_or(Error::OrganizationNotFound)?;
+        conflicts.ok_or(Error::OrganizationNotFound)?;
     let facts = CreateFacts { members_enabled, same_email, external_id_taken, customer };
     let id = MemberId::new(context.uuid());
     match member::create(facts, new.clone(), id, context.now())? {
         Created::Existing(member) => Ok(member),
         Created::New(member) => {
-            tx.member_insert(&member).await.map_err(|error| taken(error, &member))?;
-            record(tx, context, by, "member.created", None, Some(&member)).await?;
+            tx.member_insert(&member).await.map_err(|error| conflict(error, &member))?;
+            changes::created(tx, context, by, "member.created", &member).await?;
             Ok(member)
         }
     }
 }
 
-/// Changes a member; the role `owner` transfers ownership.
+/// Updates a member. The role `owner` transfers ownership.
 #[derive(Debug, Clone)]
 pub struct MemberUpdate {
-    /// On whose behalf.
+    /// The requester.
     pub by: Requester,
-    /// Whom.
-    pub member: MemberName,
-    /// How.
+    /// The member.
+    pub member: MemberRef,
+    /// The change.
     pub change: MemberChange,
 }
 
@@ -169,18 +168,18 @@ impl UseCase for MemberUpdate {
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Member, Error> {
         let Self { by, member: name, change } = self;
-        let (before, customer) = held(tx, by, name).await?;
-        self::change(tx, context, by, before, &customer, change).await
+        let (before, customer) = lock(tx, by, name).await?;
+        update(tx, context, by, before, &customer, change).await
     }
 }
 
-/// Changes a member of a customer that is held.
-pub(crate) async fn change(
+/// Updates a member of a customer whose row is locked.
+pub(crate) async fn update(
     tx: &mut Tx<'_>,
     context: &mut ExecutionContext,
     by: &Requester,
@@ -207,13 +206,13 @@ pub(crate) async fn change(
         email_taken,
     };
     let Updated { demoted, member, changed } = member::update(facts, change.clone(), context.now())?;
-    if let Some(demoted) = &demoted {
+    if let Some((owner, demoted)) = owner.as_ref().zip(demoted.as_ref()) {
         tx.member_update(demoted).await?;
-        record(tx, context, by, "member.updated", owner.as_ref(), Some(demoted)).await?;
+        changes::updated(tx, context, by, "member.updated", (owner, demoted)).await?;
     }
     if changed {
-        tx.member_update(&member).await.map_err(|error| taken(error, &member))?;
-        record(tx, context, by, "member.updated", Some(&before), Some(&member)).await?;
+        tx.member_update(&member).await.map_err(|error| conflict(error, &member))?;
+        changes::updated(tx, context, by, "member.updated", (&before, &member)).await?;
     }
     Ok(member)
 }
@@ -221,10 +220,10 @@ pub(crate) async fn change(
 /// Removes a member.
 #[derive(Debug, Clone)]
 pub struct MemberDelete {
-    /// On whose behalf.
+    /// The requester.
     pub by: Requester,
-    /// Whom.
-    pub member: MemberName,
+    /// The member.
+    pub member: MemberRef,
 }
 
 impl UseCase for MemberDelete {
@@ -232,17 +231,17 @@ impl UseCase for MemberDelete {
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
         let Self { by, member: name } = self;
-        let (member, _) = held(tx, by, name).await?;
+        let (member, _) = lock(tx, by, name).await?;
         remove(tx, context, by, &member).await
     }
 }
 
-/// Removes a member of a customer that is held.
+/// Removes a member of a customer whose row is locked.
 pub(crate) async fn remove(
     tx: &mut Tx<'_>,
     context: &mut ExecutionContext,
@@ -251,12 +250,12 @@ pub(crate) async fn remove(
 ) -> Result<(), Error> {
     member::delete(DeleteFacts { id: member.id, role: member.role })?;
     tx.member_delete(member, context.now()).await?;
-    record(tx, context, by, "member.deleted", Some(member), None).await
+    changes::deleted(tx, context, by, "member.deleted", member).await
 }
 
-/// The member of that name as it is once nobody else can change it: the customer is held, and the member
-/// read again.
-async fn held(tx: &mut Tx<'_>, by: &Requester, name: &MemberName) -> Result<(Member, Customer), Error> {
+/// The member and its customer, whose row is locked. The member is read again after the lock, because it may have
+/// changed before.
+async fn lock(tx: &mut Tx<'_>, by: &Requester, name: &MemberRef) -> Result<(Member, Customer), Error> {
     let found = find(tx, by, name).await?;
     let customer = tx.customer_for_update(found.organization, found.customer_id).await?;
     let customer = customer.ok_or(MemberError::NotFound)?;
@@ -265,9 +264,9 @@ async fn held(tx: &mut Tx<'_>, by: &Requester, name: &MemberName) -> Result<(Mem
     Ok((member, customer))
 }
 
-/// A race for what must be unique ends as a sequence would have.
-fn taken(error: StoreError, member: &Member) -> Error {
-    let lost = if error.is_violation_of("members_email") {
+/// Translates a violated constraint, which a concurrent request causes, to the error of sequential requests.
+fn conflict(error: StoreError, member: &Member) -> Error {
+    let conflict = if error.is_violation_of("members_email") {
         Some(MemberError::EmailTaken(member.email.clone()))
     } else if error.is_violation_of("members_external_id") {
         member.external_id.clone().map(MemberError::ExternalIdTaken)
@@ -278,29 +277,16 @@ fn taken(error: StoreError, member: &Member) -> Error {
     } else {
         None
     };
-    lost.map_or(Error::Store(error), Error::Member)
+    conflict.map_or(Error::Store(error), Error::Member)
 }
 
-pub(crate) async fn record(
-    tx: &mut Tx<'_>,
-    context: &mut ExecutionContext,
-    by: &Requester,
-    action: &'static str,
-    before: Option<&Member>,
-    after: Option<&Member>,
-) -> Result<(), Error> {
-    let Some(Member { organization, id, .. }) = after.or(before) else { return Ok(()) };
-    let (organization, subject) = (*organization, id.uuid());
-    changes::record(tx, context, by, Change { organization, action, subject, before, after }).await
-}
-
-/// A list that may have to look at every member.
-struct CursorPage {
+/// A list that may scan every member of the organizations.
+struct MemberList {
     filter: MemberFilter,
     page: Page,
 }
 
-impl ListQuery for CursorPage {
+impl ListQuery for MemberList {
     type Output = Paged<Member>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Paged<Member>, StoreError> {
@@ -313,20 +299,20 @@ impl ListQuery for CursorPage {
 }
 
 impl App {
-    /// The member of that name.
+    /// One member.
     ///
     /// # Errors
-    /// [`MemberError::NotFound`], or a fault.
-    pub async fn member(&self, by: &Requester, name: &MemberName) -> Result<Member, Error> {
+    /// [`MemberError::NotFound`], or a store error.
+    pub async fn member(&self, by: &Requester, name: &MemberRef) -> Result<Member, Error> {
         find(&mut self.store.reader()?.tx()?, by, name).await
     }
 
-    /// A part of the list of members within reach.
+    /// A page of the list of members.
     ///
     /// # Errors
-    /// A fault.
+    /// When the database fails.
     pub async fn members(&self, filter: &MemberFilter, page: Page) -> Result<Paged<Member>, Error> {
-        let is_narrow = filter.is_narrow() && page.is_near();
-        self.look(CursorPage { filter: filter.clone(), page }, is_narrow).await
+        let is_selective = filter.is_selective() && page.is_near_start();
+        self.run_list(MemberList { filter: filter.clone(), page }, is_selective).await
     }
 }

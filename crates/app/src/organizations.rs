@@ -1,4 +1,4 @@
-//! Organizations: see, create, change.
+//! Organizations: read, list, create, update.
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::ids::{OrganizationId, UserId};
@@ -7,32 +7,30 @@ use tenantry_core::organization::{
     OrganizationViolation,
 };
 use tenantry_core::team::{TeamMember, TeamRole};
-use tenantry_core::user::User;
-use tenantry_core::values::{EmailAddress, PersonName};
+use tenantry_core::values::EmailAddress;
 use tenantry_store::{OrganizationFilter, Page, Paged, Tx, UseCase};
 
-use crate::changes::{self, Change};
-use crate::{App, Error, Requester, TeamPermission};
+use crate::{App, Error, Requester, TeamPermission, changes, team, users};
 
-/// Who will own a new organization.
+/// The owner of a new organization, as a request names them.
 #[derive(Debug, Clone)]
-pub enum Owner {
-    /// A person who is known.
+pub enum OwnerRef {
+    /// A user by id.
     User(UserId),
-    /// The person with this address, known or not.
+    /// The user with this address. Created if there is none.
     Email(EmailAddress),
 }
 
 /// Creates an organization with its owner.
 #[derive(Debug, Clone)]
 pub struct OrganizationCreate {
-    /// On whose behalf.
+    /// The requester.
     pub by: Requester,
-    /// Who owns it.
-    pub owner: Owner,
-    /// What it is made of.
+    /// The owner.
+    pub owner: OwnerRef,
+    /// The new organization's data.
     pub new: NewOrganization,
-    /// Where it comes from.
+    /// The source of its creation, and its defaults.
     pub initial: InitialState,
 }
 
@@ -41,7 +39,7 @@ impl UseCase for OrganizationCreate {
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Organization, Error> {
@@ -50,8 +48,8 @@ impl UseCase for OrganizationCreate {
             return Err(slug_taken(new));
         }
         let owner = match owner {
-            Owner::User(id) => *id,
-            Owner::Email(email) => person(tx, context, by, email, None).await?.id,
+            OwnerRef::User(id) => *id,
+            OwnerRef::Email(email) => users::find_or_create(tx, context, by, email, None).await?.id,
         };
         let id = OrganizationId::new(context.uuid());
         let organization = organization::create(new.clone(), initial.clone(), id, owner, context.now())
@@ -59,14 +57,7 @@ impl UseCase for OrganizationCreate {
         tx.organization_insert(&organization).await.map_err(|error| {
             if error.is_violation_of("organization_slugs_pkey") { slug_taken(new) } else { error.into() }
         })?;
-        let created = Change {
-            organization: id,
-            action: "organization.created",
-            subject: id.uuid(),
-            before: None,
-            after: Some(&organization),
-        };
-        changes::record(tx, context, by, created).await?;
+        changes::created(tx, context, by, "organization.created", &organization).await?;
         let membership = TeamMember {
             organization: id,
             user: owner,
@@ -74,12 +65,12 @@ impl UseCase for OrganizationCreate {
             created_at: context.now(),
             modified_at: context.now(),
         };
-        crate::team::join(tx, context, by, &membership).await?;
+        team::insert(tx, context, by, &membership).await?;
         Ok(organization)
     }
 }
 
-/// Whether an organization lets its people in: it does, and so does its parent, where it has one.
+/// Whether an organization and its parent, if it has one, are open: neither suspended, blocked nor deleted.
 pub(crate) async fn is_open(tx: &mut Tx<'_>, organization: &Organization) -> Result<bool, Error> {
     Ok(organization.is_open()
         && match organization.parent {
@@ -92,36 +83,14 @@ fn slug_taken(new: &NewOrganization) -> Error {
     Error::OrganizationInvalid(vec![OrganizationViolation::SlugTaken(new.slug.clone())])
 }
 
-/// The person with this address, made when there is none.
-pub(crate) async fn person(
-    tx: &mut Tx<'_>,
-    context: &mut ExecutionContext,
-    by: &Requester,
-    email: &EmailAddress,
-    name: Option<&PersonName>,
-) -> Result<User, Error> {
-    if let Some(user) = tx.user_by_email(email).await? {
-        return Ok(user);
-    }
-    let id = UserId::new(context.uuid());
-    let new = User { id, created_at: context.now(), email: email.clone(), name: name.cloned() };
-    let user = tx.user_insert(&new).await?;
-    if user.id == id {
-        let (organization, subject) = (changes::INSTALLATION, id.uuid());
-        let made = Change { organization, action: "user.created", subject, before: None, after: Some(&user) };
-        changes::record(tx, context, by, made).await?;
-    }
-    Ok(user)
-}
-
-/// Changes an organization.
+/// Updates an organization.
 #[derive(Debug, Clone)]
 pub struct OrganizationUpdate {
-    /// On whose behalf.
+    /// The requester.
     pub by: Requester,
-    /// Which.
+    /// The organization.
     pub id: OrganizationId,
-    /// How.
+    /// The change.
     pub change: OrganizationChange,
 }
 
@@ -130,26 +99,19 @@ impl UseCase for OrganizationUpdate {
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Organization, Error> {
         let Self { by, id, change } = self;
-        let before = if by.reaches(*id) { tx.organization_for_update(*id).await? } else { None };
+        let before = if by.has_access(*id) { tx.organization_for_update(*id).await? } else { None };
         let before = before.ok_or(Error::OrganizationNotFound)?;
         by.check(*id, TeamPermission::ManageOrganization)?;
         let after = organization::update(&before, change.clone(), context.now())
             .map_err(Error::OrganizationInvalid)?;
         if after != before {
             tx.organization_update(&after).await?;
-            let updated = Change {
-                organization: *id,
-                action: "organization.updated",
-                subject: id.uuid(),
-                before: Some(&before),
-                after: Some(&after),
-            };
-            changes::record(tx, context, by, updated).await?;
+            changes::updated(tx, context, by, "organization.updated", (&before, &after)).await?;
         }
         Ok(after)
     }
@@ -159,18 +121,18 @@ impl App {
     /// The organization of this id.
     ///
     /// # Errors
-    /// [`Error::OrganizationNotFound`], or a fault.
+    /// [`Error::OrganizationNotFound`], or a store error.
     pub async fn organization(&self, by: &Requester, id: OrganizationId) -> Result<Organization, Error> {
-        let found = if by.reaches(id) { self.store.reader()?.tx()?.organization(id).await? } else { None };
+        let found = if by.has_access(id) { self.store.reader()?.tx()?.organization(id).await? } else { None };
         found
             .filter(|organization| organization.status != OrganizationStatus::Blocked)
             .ok_or(Error::OrganizationNotFound)
     }
 
-    /// A part of the list of organizations within reach.
+    /// A page of the list of organizations that the filter selects.
     ///
     /// # Errors
-    /// A fault.
+    /// When the database fails.
     pub async fn organizations(
         &self,
         filter: &OrganizationFilter,

@@ -1,5 +1,5 @@
-//! What customers and their members do for themselves in the portal. What changes there is a change like
-//! any other: the same rules, the same audit entries.
+//! Self-service of customers and their members in the portal. The rules and audit entries are those of the same
+//! changes elsewhere.
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::customer::{Customer, CustomerChange};
@@ -11,15 +11,15 @@ use tenantry_core::values::{EmailAddress, PersonName};
 use tenantry_store::{Page, Paged, Tx, UseCase};
 
 use crate::organizations::is_open;
-use crate::sessions::visitor;
+use crate::sessions::portal_caller;
 use crate::{App, Error, Requester, customers, members};
 
-/// Changes what invoices need of the visitor's customer.
+/// Updates the billing data of the portal caller's customer.
 #[derive(Debug, Clone)]
 pub struct BillingUpdate {
-    /// The visitor.
+    /// The portal caller.
     pub by: Requester,
-    /// How.
+    /// The change.
     pub change: CustomerChange,
 }
 
@@ -28,21 +28,21 @@ impl UseCase for BillingUpdate {
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Customer, Error> {
         let Self { by, change } = self;
-        let visitor = visitor(tx, by).await?;
-        visitor.check_billing()?;
-        customers::change(tx, context, by, visitor.customer, change).await
+        let caller = portal_caller(tx, by).await?;
+        caller.check_billing()?;
+        customers::update(tx, context, by, caller.customer, change).await
     }
 }
 
-/// Adds a member to the visitor's customer.
+/// Adds a member to the portal caller's customer.
 #[derive(Debug, Clone)]
 pub struct PortalMemberAdd {
-    /// The visitor.
+    /// The portal caller.
     pub by: Requester,
     /// Address.
     pub email: EmailAddress,
@@ -57,31 +57,31 @@ impl UseCase for PortalMemberAdd {
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Member, Error> {
         let Self { by, email, name, role } = self;
-        let visitor = visitor(tx, by).await?;
-        visitor.manager()?;
+        let caller = portal_caller(tx, by).await?;
+        caller.manager()?;
         let role = match role {
             MemberRole::Member => InitialRole::Member,
             MemberRole::BillingManager => InitialRole::BillingManager,
             MemberRole::Owner => return Err(PortalError::OwnerExists.into()),
         };
         let new = NewMember { email: email.clone(), name: name.clone(), external_id: None, role };
-        members::add(tx, context, by, visitor.customer, &new).await
+        members::add(tx, context, by, caller.customer, &new).await
     }
 }
 
-/// Changes a member of the visitor's customer.
+/// Changes a member of the portal caller's customer.
 #[derive(Debug, Clone)]
 pub struct PortalMemberUpdate {
-    /// The visitor.
+    /// The portal caller.
     pub by: Requester,
-    /// Whom.
+    /// The member.
     pub id: MemberId,
-    /// How; an address is not changed here.
+    /// The change. The portal does not change addresses.
     pub change: MemberChange,
 }
 
@@ -90,25 +90,25 @@ impl UseCase for PortalMemberUpdate {
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Member, Error> {
         let Self { by, id, change } = self;
-        let visitor = visitor(tx, by).await?;
-        let actor = visitor.manager()?;
-        let target = of_customer(tx, &visitor.customer, *id).await?;
+        let caller = portal_caller(tx, by).await?;
+        let actor = caller.manager()?;
+        let target = of_customer(tx, &caller.customer, *id).await?;
         portal::change_member(actor, &target, change.role)?;
-        members::change(tx, context, by, target, &visitor.customer, change).await
+        members::update(tx, context, by, target, &caller.customer, change).await
     }
 }
 
-/// Removes a member from the visitor's customer.
+/// Removes a member from the portal caller's customer.
 #[derive(Debug, Clone)]
 pub struct PortalMemberRemove {
-    /// The visitor.
+    /// The portal caller.
     pub by: Requester,
-    /// Whom.
+    /// The member.
     pub id: MemberId,
 }
 
@@ -117,14 +117,14 @@ impl UseCase for PortalMemberRemove {
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
         let Self { by, id } = self;
-        let visitor = visitor(tx, by).await?;
-        portal::remove_member(visitor.manager()?, *id)?;
-        let target = of_customer(tx, &visitor.customer, *id).await?;
+        let caller = portal_caller(tx, by).await?;
+        portal::remove_member(caller.manager()?, *id)?;
+        let target = of_customer(tx, &caller.customer, *id).await?;
         members::remove(tx, context, by, &target).await
     }
 }
@@ -136,22 +136,22 @@ async fn of_customer(tx: &mut Tx<'_>, customer: &Customer, id: MemberId) -> Resu
 }
 
 impl App {
-    /// A part of the members of the visitor's customer, by address.
+    /// A page of the members of the portal caller's customer, ordered by address.
     ///
     /// # Errors
-    /// When the visitor may not manage them, or a fault.
+    /// When the caller may not manage members, or a store error.
     pub async fn portal_members(&self, by: &Requester, page: Page) -> Result<Paged<Member>, Error> {
         let mut reader = self.store.reader()?;
         let mut tx = reader.tx()?;
-        let visitor = visitor(&mut tx, by).await?;
-        visitor.manager()?;
-        Ok(tx.members_by_email(visitor.customer.organization, visitor.customer.id, page).await?)
+        let caller = portal_caller(&mut tx, by).await?;
+        caller.manager()?;
+        Ok(tx.members_by_email(caller.customer.organization, caller.customer.id, page).await?)
     }
 
-    /// The organization of this slug, for its public page.
+    /// The organization of this slug, for its public page. A suspended organization has none.
     ///
     /// # Errors
-    /// [`Error::OrganizationNotFound`], or a fault.
+    /// [`Error::OrganizationNotFound`], or a store error.
     pub async fn public_organization(&self, slug: &str) -> Result<Organization, Error> {
         let mut reader = self.store.reader()?;
         let mut tx = reader.tx()?;

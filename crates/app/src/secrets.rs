@@ -1,4 +1,4 @@
-//! Keyed hashes of secrets, secrets sealed until they are sent, and randomness from the operating system.
+//! Keyed hashes of secrets, seals (authenticated encryption), and randomness from the operating system.
 
 use std::sync::Arc;
 
@@ -12,13 +12,13 @@ use tenantry_store::{Moments, Tx, UseCase, Vault};
 
 use crate::{Clock, Error};
 
-/// The key that secrets are hashed with before they are stored: who reads the database alone can neither
-/// use a token nor test a guess.
+/// The key that hashes and seals secrets in the database. Without it, a copy of the database neither reveals a token
+/// nor lets anybody test a guess.
 #[derive(Clone)]
 pub struct HashKey([u8; 32]);
 
 impl HashKey {
-    /// This key.
+    /// A key from its bytes.
     #[must_use]
     pub const fn new(key: [u8; 32]) -> Self {
         Self(key)
@@ -30,7 +30,7 @@ impl HashKey {
         Self(random())
     }
 
-    /// The key in hexadecimal, to be kept where only the server reads it.
+    /// The key in hexadecimal. Store it where only the server can read it.
     #[must_use]
     pub fn to_hex(&self) -> String {
         self.0.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -52,7 +52,7 @@ impl HashKey {
     /// HMAC-SHA-256 of a secret's text.
     #[must_use]
     pub fn hash(&self, secret: &str) -> TokenHash {
-        // A key shorter than the hash's block counts as filled up with zeros (RFC 2104).
+        // RFC 2104 pads a key that is shorter than the hash's block with zeros.
         let mut block = [0; 64];
         for (to, from) in block.iter_mut().zip(self.0) {
             *to = from;
@@ -63,30 +63,30 @@ impl HashKey {
     }
 }
 
-/// Bytes of the nonce before a sealed text; drawn at random, so long that no two meet.
-const NONCE: usize = 24;
-/// What the key of seals is derived with, so that a seal and a hash never share a key.
-const SEALS: &str = "tenantry seals, version 1";
+/// Bytes of the random nonce in front of a sealed text. At this length two random nonces practically never collide.
+const NONCE_BYTES: usize = 24;
+/// The text from which the encryption key is derived, so that hashes and seals use different keys.
+const SEAL_KEY_DERIVATION: &str = "tenantry seals, version 1";
 
 impl HashKey {
-    /// `text` so that only this key reads it, and only as what was sealed for `about`.
+    /// Encrypts `text`. Opening it needs this key and the same `about` (associated data).
     pub(crate) fn seal(&self, about: &[u8], text: &[u8], context: &mut ExecutionContext) -> Option<Vec<u8>> {
         self.seal_by(about, text, context.random_bytes())
     }
 
-    fn seal_by(&self, about: &[u8], text: &[u8], nonce: [u8; NONCE]) -> Option<Vec<u8>> {
+    fn seal_by(&self, about: &[u8], text: &[u8], nonce: [u8; NONCE_BYTES]) -> Option<Vec<u8>> {
         let sealed = self.cipher().encrypt(&XNonce::from(nonce), Payload { msg: text, aad: about }).ok()?;
         Some([&nonce, sealed.as_slice()].concat())
     }
 
-    /// What was sealed for `about` with this key; nothing when it was not, or was tampered with.
+    /// Decrypts a sealed text. `None` if the key or `about` differ, or if the text was changed.
     pub(crate) fn open(&self, about: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
-        let (nonce, sealed) = sealed.split_first_chunk::<NONCE>()?;
+        let (nonce, sealed) = sealed.split_first_chunk::<NONCE_BYTES>()?;
         self.cipher().decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad: about }).ok()
     }
 
     fn cipher(&self) -> XChaCha20Poly1305 {
-        let TokenHash(key) = self.hash(SEALS);
+        let TokenHash(key) = self.hash(SEAL_KEY_DERIVATION);
         XChaCha20Poly1305::new(&key.into())
     }
 }
@@ -102,7 +102,7 @@ impl Vault for HashKey {
     }
 }
 
-/// Whether the key is the one that this database's secrets are hashed with; a new database takes it.
+/// Checks that the key is the one of this database. A new database adopts the key.
 #[derive(Clone)]
 pub struct KeyCheck {
     /// The key.
@@ -110,10 +110,10 @@ pub struct KeyCheck {
 }
 
 impl KeyCheck {
-    /// What the check is kept under.
+    /// The name of the check value in `installation`.
     pub const NAME: &'static str = "hash_key_check";
 
-    /// What is kept there: it tells the key from any other, and nothing of it.
+    /// The check value: a hash that identifies the key without revealing it.
     #[must_use]
     pub fn value(&self) -> [u8; 32] {
         self.hash_key.hash("tenantry key check").0
@@ -130,7 +130,7 @@ impl UseCase for KeyCheck {
     }
 }
 
-/// SHA-256 of a request: method, path and body, each told apart from the next.
+/// SHA-256 of a request: method, path and body, with separators.
 pub(crate) fn fingerprint(method: &str, path: &str, body: &[u8]) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in [method.as_bytes(), path.as_bytes()] {
@@ -141,7 +141,7 @@ pub(crate) fn fingerprint(method: &str, path: &str, body: &[u8]) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// Makes the moment of each transaction from the clock and the operating system's randomness.
+/// The source of each transaction's time and randomness: the clock and the operating system.
 #[must_use]
 pub fn moments(clock: Clock) -> Moments {
     Arc::new(move || ExecutionContext::new(clock(), random()))
@@ -151,7 +151,7 @@ pub fn moments(clock: Clock) -> Moments {
 fn random() -> [u8; 32] {
     let mut bytes = [0; 32];
     if getrandom::fill(&mut bytes).is_err() {
-        // Without randomness every secret could be guessed: there is nothing safe left to do.
+        // Without randomness every new secret could be guessed, so the process must not go on.
         std::process::abort();
     }
     bytes
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seal_is_opened_by_its_key_for_its_purpose_alone() {
+    fn a_seal_opens_with_its_key_and_associated_data_alone() {
         let (key, other) = (HashKey::new([1; 32]), HashKey::new([2; 32]));
         let sealed = key.seal(b"mail 1", b"a secret", &mut context()).unwrap();
         assert_eq!(key.open(b"mail 1", &sealed).unwrap(), b"a secret");
@@ -178,19 +178,19 @@ mod tests {
     }
 
     #[test]
-    fn a_seal_that_was_touched_is_not_opened() {
+    fn a_changed_seal_does_not_open() {
         let key = HashKey::new([1; 32]);
         let sealed = key.seal(b"", b"a secret", &mut context()).unwrap();
         for index in 0..sealed.len() {
-            let mut touched = sealed.clone();
-            touched[index] ^= 1;
-            assert_eq!(key.open(b"", &touched), None, "{index}");
+            let mut changed = sealed.clone();
+            changed[index] ^= 1;
+            assert_eq!(key.open(b"", &changed), None, "{index}");
             assert_eq!(key.open(b"", &sealed[..index]), None, "{index}");
         }
     }
 
     #[test]
-    fn no_two_seals_are_alike() {
+    fn two_seals_of_one_text_differ() {
         let (key, mut context) = (HashKey::new([1; 32]), context());
         let seals = [(); 2].map(|()| key.seal(b"", b"a secret", &mut context).unwrap());
         assert_ne!(seals[0], seals[1]);

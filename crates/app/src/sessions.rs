@@ -1,4 +1,4 @@
-//! Sessions of the customer portal: begin one, and who stands behind one.
+//! Customer sessions of the portal: create one, load its customer and member.
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::customer::Customer;
@@ -11,25 +11,25 @@ use tenantry_core::token::{Secret, SecretKind};
 use tenantry_core::values::{EmailAddress, HttpUrl};
 use tenantry_store::{Tx, UseCase};
 
-use crate::members::{self, CustomerName, Hold};
+use crate::members::{self, CustomerRef, Lock};
 use crate::{App, Error, HashKey, Requester, TeamPermission, limits};
 
-/// Begins a session for a customer, or for one of its members.
+/// Creates a session for a customer or for one of its members.
 #[derive(Clone)]
 pub struct SessionCreate {
-    /// On whose behalf.
+    /// The requester.
     pub by: Requester,
-    /// For which customer.
-    pub customer: CustomerName,
-    /// For which of its members.
+    /// The customer.
+    pub customer: CustomerRef,
+    /// The member, if the session is one of a member.
     pub member: Option<MemberSelector>,
-    /// Where the portal's way back leads.
+    /// The URL to which the portal links back.
     pub return_url: Option<HttpUrl>,
-    /// The key its secret is hashed with.
+    /// The key that hashes its secret.
     pub hash_key: HashKey,
 }
 
-/// A session that began, with its secret, which is shown once.
+/// A new session, and its secret, which is shown once.
 #[derive(Debug, Clone)]
 pub struct SessionCreated {
     /// The session.
@@ -40,7 +40,7 @@ pub struct SessionCreated {
     pub customer: Customer,
     /// The organization's name in URLs.
     pub slug: String,
-    /// The address of whom the session is for, where there is one.
+    /// The address of the member or customer, if known.
     pub email: Option<EmailAddress>,
 }
 
@@ -49,13 +49,13 @@ impl UseCase for SessionCreate {
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<SessionCreated, Error> {
         let Self { by, customer: name, member: named, return_url, hash_key } = self;
-        let customer = members::customer(tx, by, name, Hold::Yes).await?;
-        let customer = customer.ok_or_else(|| PortalError::CustomerUnknown(named_as(name)))?;
+        let customer = members::customer(tx, by, name, Lock::ForUpdate).await?;
+        let customer = customer.ok_or_else(|| PortalError::CustomerUnknown(selector(name)))?;
         let organization = customer.organization;
         by.check(organization, TeamPermission::ManageCustomers)?;
         let tenant = tx.organization(organization).await?.ok_or(Error::OrganizationNotFound)?;
@@ -76,20 +76,20 @@ impl UseCase for SessionCreate {
         let id = SessionId::new(context.uuid());
         let StartedSession { session, email } =
             portal::start_session(facts, return_url.clone(), id, context.now())?;
-        let secret = store(tx, context, &session, hash_key).await?;
+        let secret = insert(tx, context, &session, hash_key).await?;
         Ok(SessionCreated { session, secret, customer, slug: tenant.slug.to_string(), email })
     }
 }
 
-fn named_as(name: &CustomerName) -> CustomerSelector {
+fn selector(name: &CustomerRef) -> CustomerSelector {
     match name {
-        CustomerName::Id(id) => CustomerSelector::Id(*id),
-        CustomerName::External(id) => CustomerSelector::External(id.clone()),
+        CustomerRef::Id(id) => CustomerSelector::Id(*id),
+        CustomerRef::External(id) => CustomerSelector::External(id.clone()),
     }
 }
 
-/// Stores a session under a new secret.
-pub(crate) async fn store(
+/// Stores a session with a new secret.
+pub(crate) async fn insert(
     tx: &mut Tx<'_>,
     context: &mut ExecutionContext,
     session: &CustomerSession,
@@ -104,7 +104,7 @@ pub(crate) async fn store(
     Ok(secret)
 }
 
-/// Who is in the portal: the session, its customer, and its member where it is one's.
+/// The caller of a portal request: the session, its customer, and its member if the session is one of a member.
 #[derive(Debug, Clone)]
 pub struct PortalCaller {
     /// The session.
@@ -116,18 +116,18 @@ pub struct PortalCaller {
 }
 
 impl PortalCaller {
-    /// Whether the visitor reaches billing.
+    /// Checks that the caller may see and change billing data.
     ///
     /// # Errors
-    /// When their role does not.
+    /// [`PortalError::BillingNotAllowed`].
     pub fn check_billing(&self) -> Result<(), Error> {
         Ok(portal::manage_billing(self.member.as_ref().map(|member| member.role))?)
     }
 
-    /// The visitor as a member who may manage the members of their customer.
+    /// The caller as a member who may manage the members of the customer.
     ///
     /// # Errors
-    /// When they may not.
+    /// [`PortalError::SessionOver`] for a session without a member, [`PortalError::MemberManagementNotAllowed`].
     pub fn manager(&self) -> Result<&Member, Error> {
         let member = self.member.as_ref().ok_or(PortalError::SessionOver)?;
         portal::manage_members(portal::MemberManagementFacts {
@@ -138,8 +138,8 @@ impl PortalCaller {
     }
 }
 
-/// Who stands behind the requester's session, held until the transaction ends.
-pub(crate) async fn visitor(tx: &mut Tx<'_>, by: &Requester) -> Result<PortalCaller, Error> {
+/// The portal caller of the requester's session. Locks the customer until the transaction ends.
+pub(crate) async fn portal_caller(tx: &mut Tx<'_>, by: &Requester) -> Result<PortalCaller, Error> {
     let session = by.session().ok_or(PortalError::SessionOver)?.clone();
     let customer = tx.customer_for_update(session.organization, session.customer).await?;
     let customer = customer.ok_or(PortalError::SessionOver)?;
@@ -154,10 +154,11 @@ pub(crate) async fn visitor(tx: &mut Tx<'_>, by: &Requester) -> Result<PortalCal
     Ok(PortalCaller { session, customer, member })
 }
 
-/// Deletes a few sessions and wishes that are over; answers how many.
-pub(crate) struct Sweep;
+/// Deletes expired sessions and e-mail updates, up to [`limits::EXPIRED_ROWS_PER_TRANSACTION`] of each. Returns how
+/// many.
+pub(crate) struct DeleteExpiredSessions;
 
-impl UseCase for Sweep {
+impl UseCase for DeleteExpiredSessions {
     type Output = usize;
     type Error = tenantry_store::StoreError;
     const IS_LONG: bool = true;
@@ -167,16 +168,16 @@ impl UseCase for Sweep {
         tx: &mut Tx<'_>,
         context: &mut ExecutionContext,
     ) -> Result<usize, tenantry_store::StoreError> {
-        tx.portal_delete_expired(context.now(), limits::SWEPT).await
+        tx.portal_delete_expired(context.now(), limits::EXPIRED_ROWS_PER_TRANSACTION).await
     }
 }
 
 impl App {
-    /// Who stands behind the requester's session.
+    /// The portal caller of the requester's session.
     ///
     /// # Errors
-    /// [`PortalError::SessionOver`], or a fault.
-    pub async fn visitor(&self, by: &Requester) -> Result<PortalCaller, Error> {
-        visitor(&mut self.store.reader()?.tx()?, by).await
+    /// [`PortalError::SessionOver`], or a store error.
+    pub async fn portal_caller(&self, by: &Requester) -> Result<PortalCaller, Error> {
+        portal_caller(&mut self.store.reader()?.tx()?, by).await
     }
 }

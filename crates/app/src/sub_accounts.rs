@@ -1,5 +1,5 @@
-//! Sub-accounts, as who manages their parent sees them: list, make, change, suspend, delete. A parent that is
-//! let in reaches its children whatever their state; what is not its child does not exist.
+//! Sub-accounts, administered by their parent: list, create, update, suspend, delete. The parent has access to its
+//! sub-accounts in any state, also suspended ones. To it, other organizations' sub-accounts do not exist.
 
 use tenantry_core::ids::OrganizationId;
 use tenantry_core::organization::{
@@ -11,15 +11,14 @@ use tenantry_core::values::{Slug, SuspensionReason};
 use tenantry_core::{ExecutionContext, Timestamp};
 use tenantry_store::{Keyset, KeysetPage, StoreError, Tx, UseCase};
 
-use crate::changes::{self, Change};
-use crate::{App, Error, Requester, TeamPermission, limits, suspension, team};
+use crate::{App, Error, Requester, TeamPermission, changes, limits, suspension, team};
 
-/// A sub-account and what its parent is told of it.
+/// A sub-account as its parent sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubAccount {
     /// The organization.
     pub organization: Organization,
-    /// How it stands.
+    /// Its status, which a suspension of the parent affects.
     pub status: SubAccountStatus,
     /// People in its team.
     pub members: u64,
@@ -31,15 +30,16 @@ impl SubAccount {
     }
 }
 
-/// The parent, when the requester may administer its sub-accounts and it can have any.
+/// The parent, if the requester may administer its sub-accounts. With `lock` its row is locked until the transaction
+/// ends.
 pub(crate) async fn parent(
     tx: &mut Tx<'_>,
     by: &Requester,
     id: OrganizationId,
-    hold: bool,
+    lock: bool,
 ) -> Result<Organization, Error> {
-    let found = match by.reaches(id) {
-        true if hold => tx.organization_for_update(id).await?,
+    let found = match by.has_access(id) {
+        true if lock => tx.organization_for_update(id).await?,
         true => tx.organization(id).await?,
         false => None,
     };
@@ -49,7 +49,7 @@ pub(crate) async fn parent(
     Ok(parent)
 }
 
-/// A sub-account, held until the transaction ends.
+/// A sub-account. Its row is locked until the transaction ends.
 pub(crate) async fn child(
     tx: &mut Tx<'_>,
     parent: OrganizationId,
@@ -59,32 +59,19 @@ pub(crate) async fn child(
     found.ok_or(Error::SubAccountNotFound)
 }
 
-async fn shown(tx: &mut Tx<'_>, parent: &Organization, child: Organization) -> Result<SubAccount, Error> {
+async fn view(tx: &mut Tx<'_>, parent: &Organization, child: Organization) -> Result<SubAccount, Error> {
     let members = tx.team_size(child.id).await?;
     Ok(SubAccount::of(parent, child, members))
 }
 
-async fn record(
-    tx: &mut Tx<'_>,
-    context: &mut ExecutionContext,
-    by: &Requester,
-    action: &'static str,
-    before: Option<&Organization>,
-    after: Option<&Organization>,
-) -> Result<(), Error> {
-    let Some(Organization { id, .. }) = after.or(before) else { return Ok(()) };
-    let (organization, subject) = (*id, id.uuid());
-    changes::record(tx, context, by, Change { organization, action, subject, before, after }).await
-}
-
-/// Makes a sub-account. The parent's owner owns it.
+/// Creates a sub-account. Its owner is the parent's owner.
 #[derive(Debug, Clone)]
 pub struct SubAccountCreate {
-    /// On whose behalf.
+    /// The requester.
     pub by: Requester,
     /// The parent.
     pub parent: OrganizationId,
-    /// What it is made of.
+    /// The new sub-account's data.
     pub new: NewSubAccount,
 }
 
@@ -93,14 +80,14 @@ impl UseCase for SubAccountCreate {
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<SubAccount, Error> {
         let Self { by, parent: id, new } = self;
         let parent = parent(tx, by, *id, true).await?;
         let count = tx.sub_account_count(parent.id).await?;
-        let facts = SubAccountFacts { parent: parent.clone(), count, limit: limits::SUB_ACCOUNTS };
+        let facts = SubAccountFacts { parent: parent.clone(), count, limit: limits::SUB_ACCOUNTS_PER_PARENT };
         let slug = Slug::derive(new.name.as_str(), context.random_bytes());
         let id = OrganizationId::new(context.uuid());
         let child = create_sub_account(facts, new.clone(), slug, id, context.now())?;
@@ -112,14 +99,14 @@ impl UseCase for SubAccountCreate {
             }
         })?;
         tx.organization_insert(&child).await.map_err(|error| {
-            // The next attempt draws another one.
+            // Slugs are random: a retry draws another one.
             if error.is_violation_of("organization_slugs_pkey") {
-                StoreError::Unavailable("a slug was drawn that is taken".into())
+                StoreError::Unavailable("the random slug of a sub-account is taken".into())
             } else {
                 error
             }
         })?;
-        record(tx, context, by, "organization.created", None, Some(&child)).await?;
+        changes::created(tx, context, by, "organization.created", &child).await?;
         let now = context.now();
         let owner = TeamMember {
             organization: id,
@@ -128,21 +115,21 @@ impl UseCase for SubAccountCreate {
             created_at: now,
             modified_at: now,
         };
-        team::join(tx, context, by, &owner).await?;
-        shown(tx, &parent, child).await
+        team::insert(tx, context, by, &owner).await?;
+        view(tx, &parent, child).await
     }
 }
 
-/// Changes a sub-account.
+/// Updates a sub-account.
 #[derive(Debug, Clone)]
 pub struct SubAccountUpdate {
-    /// On whose behalf.
+    /// The requester.
     pub by: Requester,
     /// The parent.
     pub parent: OrganizationId,
-    /// Which.
+    /// The sub-account.
     pub id: OrganizationId,
-    /// How.
+    /// The change.
     pub change: SubAccountChange,
 }
 
@@ -151,7 +138,7 @@ impl UseCase for SubAccountUpdate {
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<SubAccount, Error> {
@@ -160,21 +147,21 @@ impl UseCase for SubAccountUpdate {
         let before = child(tx, *of, *id).await?;
         let after = update_sub_account(&before, change.clone(), context.now())?;
         tx.organization_update(&after).await?;
-        record(tx, context, by, "organization.updated", Some(&before), Some(&after)).await?;
-        shown(tx, &parent, after).await
+        changes::updated(tx, context, by, "organization.updated", (&before, &after)).await?;
+        view(tx, &parent, after).await
     }
 }
 
 /// Suspends a sub-account.
 #[derive(Debug, Clone)]
 pub struct SubAccountSuspend {
-    /// On whose behalf.
+    /// The requester.
     pub by: Requester,
     /// The parent.
     pub parent: OrganizationId,
-    /// Which.
+    /// The sub-account.
     pub id: OrganizationId,
-    /// Why.
+    /// The reason.
     pub reason: SuspensionReason,
 }
 
@@ -183,7 +170,7 @@ impl UseCase for SubAccountSuspend {
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<SubAccount, Error> {
@@ -191,19 +178,19 @@ impl UseCase for SubAccountSuspend {
         let parent = parent(tx, by, *of, false).await?;
         let before = child(tx, *of, *id).await?;
         let after = organization::suspend(&before, reason.clone(), context.now());
-        suspension::store(tx, context, by, &before, &after).await?;
-        shown(tx, &parent, after).await
+        suspension::save(tx, context, by, &before, &after).await?;
+        view(tx, &parent, after).await
     }
 }
 
 /// Ends the suspension of a sub-account.
 #[derive(Debug, Clone)]
 pub struct SubAccountUnsuspend {
-    /// On whose behalf.
+    /// The requester.
     pub by: Requester,
     /// The parent.
     pub parent: OrganizationId,
-    /// Which.
+    /// The sub-account.
     pub id: OrganizationId,
 }
 
@@ -212,7 +199,7 @@ impl UseCase for SubAccountUnsuspend {
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<SubAccount, Error> {
@@ -220,19 +207,19 @@ impl UseCase for SubAccountUnsuspend {
         let parent = parent(tx, by, *of, false).await?;
         let before = child(tx, *of, *id).await?;
         let after = organization::unsuspend(&before, context.now());
-        suspension::store(tx, context, by, &before, &after).await?;
-        shown(tx, &parent, after).await
+        suspension::save(tx, context, by, &before, &after).await?;
+        view(tx, &parent, after).await
     }
 }
 
-/// Deletes a sub-account: nothing of it is seen any more, and its tokens, sessions and webhooks are dead.
+/// Deletes a sub-account. Its tokens, sessions and webhooks stop working, and no list shows it.
 #[derive(Debug, Clone)]
 pub struct SubAccountDelete {
-    /// On whose behalf.
+    /// The requester.
     pub by: Requester,
     /// The parent.
     pub parent: OrganizationId,
-    /// Which.
+    /// The sub-account.
     pub id: OrganizationId,
 }
 
@@ -242,7 +229,7 @@ impl UseCase for SubAccountDelete {
     const IS_LONG: bool = true;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
@@ -251,17 +238,17 @@ impl UseCase for SubAccountDelete {
         let before = child(tx, *of, *id).await?;
         tx.organization_delete(*id, context.now()).await?;
         tx.sub_account_count_add(*of, -1).await?;
-        record(tx, context, by, "organization.deleted", Some(&before), None).await
+        changes::deleted(tx, context, by, "organization.deleted", &before).await
     }
 }
 
-/// What a parent and its sub-accounts used in a month. Nothing here sends messages, so nobody used any: who
-/// is asked after is all there is to tell.
+/// The usage of a parent and its sub-accounts in a month. The dialect reports sent messages; this server sends
+/// none, so that the numbers are all zero.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Usage {
-    /// The month: its beginning, and that of the next.
+    /// The start of the month, and of the next month.
     pub period: (Timestamp, Timestamp),
-    /// The live sub-accounts, oldest first: their ids and names.
+    /// The ids and names of the sub-accounts that are not deleted, oldest first.
     pub sub_accounts: Vec<(OrganizationId, String)>,
 }
 
@@ -269,7 +256,8 @@ impl App {
     /// The sub-account of this id.
     ///
     /// # Errors
-    /// When the requester may not administer the parent's sub-accounts, when there is none, or a fault.
+    /// When the requester may not administer the parent's sub-accounts, [`Error::SubAccountNotFound`], or a store
+    /// error.
     pub async fn sub_account(
         &self,
         by: &Requester,
@@ -283,10 +271,10 @@ impl App {
         Ok(SubAccount::of(&parent, child, members))
     }
 
-    /// A part of the list of a parent's sub-accounts, newest first.
+    /// A page of the list of a parent's sub-accounts, newest first.
     ///
     /// # Errors
-    /// When the requester may not administer them, or a fault.
+    /// When the requester may not administer them, or a store error.
     pub async fn sub_accounts(
         &self,
         by: &Requester,
@@ -301,10 +289,10 @@ impl App {
         Ok(KeysetPage { items: items.collect(), newer, older })
     }
 
-    /// What a parent and its sub-accounts used in this month.
+    /// The usage of a parent and its sub-accounts in the current month.
     ///
     /// # Errors
-    /// When the requester may not administer them, or a fault.
+    /// When the requester may not administer them, or a store error.
     pub async fn sub_accounts_usage(&self, by: &Requester, of: OrganizationId) -> Result<Usage, Error> {
         let mut reader = self.store.reader()?;
         let mut tx = reader.tx()?;

@@ -1,5 +1,4 @@
-//! Suspending any organization, which the operator may; a parent suspends its sub-accounts
-//! ([`crate::sub_accounts`]).
+//! Suspension of any organization by the operator. A parent suspends its sub-accounts in [`crate::sub_accounts`].
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::ids::OrganizationId;
@@ -7,16 +6,15 @@ use tenantry_core::organization::{self, Organization};
 use tenantry_core::values::SuspensionReason;
 use tenantry_store::{Tx, UseCase};
 
-use crate::changes::{self, Change};
-use crate::{Error, Requester};
+use crate::{Error, Requester, changes};
 
-/// Suspends an organization, for the operator: until that ends its children's tokens are dead, and its own
-/// are for administering the children alone.
+/// Suspends an organization. Meanwhile the tokens of its sub-accounts are refused, and its own tokens may administer
+/// the sub-accounts alone.
 #[derive(Debug, Clone)]
 pub struct OrganizationSuspend {
-    /// Which.
+    /// The organization.
     pub id: OrganizationId,
-    /// Why.
+    /// The reason.
     pub reason: SuspensionReason,
 }
 
@@ -31,15 +29,15 @@ impl UseCase for OrganizationSuspend {
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Organization, Error> {
         let before = tx.organization_for_update(self.id).await?.ok_or(Error::OrganizationNotFound)?;
         let after = organization::suspend(&before, self.reason.clone(), context.now());
-        store(tx, context, &Requester::operator(), &before, &after).await?;
+        save(tx, context, &Requester::operator(), &before, &after).await?;
         Ok(after)
     }
 }
 
-/// Ends an organization's suspension, for the operator.
+/// Ends the suspension of an organization.
 #[derive(Debug, Clone)]
 pub struct OrganizationUnsuspend {
-    /// Which.
+    /// The organization.
     pub id: OrganizationId,
 }
 
@@ -54,13 +52,13 @@ impl UseCase for OrganizationUnsuspend {
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Organization, Error> {
         let before = tx.organization_for_update(self.id).await?.ok_or(Error::OrganizationNotFound)?;
         let after = organization::unsuspend(&before, context.now());
-        store(tx, context, &Requester::operator(), &before, &after).await?;
+        save(tx, context, &Requester::operator(), &before, &after).await?;
         Ok(after)
     }
 }
 
-/// Stores what a suspension, or its end, made of an organization, if anything.
-pub(crate) async fn store(
+/// Stores the suspension of an organization or its end, if that changes it.
+pub(crate) async fn save(
     tx: &mut Tx<'_>,
     context: &mut ExecutionContext,
     by: &Requester,
@@ -71,13 +69,7 @@ pub(crate) async fn store(
         return Ok(());
     }
     tx.organization_update_suspension(after).await?;
-    let suspended = after.suspended.is_some();
-    let change = Change {
-        organization: after.id,
-        action: if suspended { "organization.suspended" } else { "organization.unsuspended" },
-        subject: after.id.uuid(),
-        before: Some(before),
-        after: Some(after),
-    };
-    changes::record(tx, context, by, change).await
+    let is_suspended = after.suspended.is_some();
+    let action = if is_suspended { "organization.suspended" } else { "organization.unsuspended" };
+    changes::updated(tx, context, by, action, (before, after)).await
 }

@@ -1,4 +1,4 @@
-//! The team that runs an organization: see, add, change a role, remove, leave.
+//! The team of an organization: list, add, change a role, remove, leave.
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::ids::{OrganizationId, UserId};
@@ -7,19 +7,17 @@ use tenantry_core::team::{self, NewTeamMember, RoleChange, TeamError, TeamFacts,
 use tenantry_core::values::EmailAddress;
 use tenantry_store::{StoreError, Tx, UseCase};
 
-use crate::changes::{self, Change};
 use crate::mails::{self, NewMail};
-use crate::organizations::person;
-use crate::{App, Error, Requester, TeamPermission};
+use crate::{App, Error, Requester, TeamPermission, changes, users};
 
-/// Adds a person to the team; who is not known by that address becomes a user.
+/// Adds a person to the team. Creates the user if no user has the address. Fails if the person is in the team.
 #[derive(Debug, Clone)]
 pub struct TeamMemberAdd {
-    /// On whose behalf.
+    /// The requester.
     pub by: Requester,
-    /// Whose team.
+    /// The organization.
     pub organization: OrganizationId,
-    /// Whom.
+    /// The person and their role.
     pub new: NewTeamMember,
 }
 
@@ -28,44 +26,50 @@ impl UseCase for TeamMemberAdd {
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<TeamMember, Error> {
         let Self { by, organization, new } = self;
         by.check(*organization, TeamPermission::ManageTeam)?;
-        match add(tx, context, by, *organization, new).await? {
-            (member, _, true) => Ok(member),
-            (_, _, false) => Err(TeamError::AlreadyMember.into()),
-        }
+        let invited = add(tx, context, by, *organization, new).await?;
+        if invited.is_new { Ok(invited.member) } else { Err(TeamError::AlreadyMember.into()) }
     }
 }
 
-/// A person's part in a team, their address, and whether they are new in it.
-pub type MembershipOutcome = (TeamMember, EmailAddress, bool);
+/// A team member after an invitation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvitedMember {
+    /// The membership.
+    pub member: TeamMember,
+    /// The person's address.
+    pub email: EmailAddress,
+    /// Whether the invitation added the person. Otherwise they were in the team, and keep their role.
+    pub is_new: bool,
+}
 
 /// Adds a person to the team, or finds them in it.
 #[derive(Debug, Clone)]
 pub struct TeamMemberInvite {
-    /// On whose behalf.
+    /// The requester.
     pub by: Requester,
-    /// Whose team.
+    /// The organization.
     pub organization: OrganizationId,
-    /// Whom; the role is for who is new in the team.
+    /// The person, and the role that they get if they are not in the team.
     pub new: NewTeamMember,
 }
 
 impl UseCase for TeamMemberInvite {
-    type Output = MembershipOutcome;
+    type Output = InvitedMember;
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<MembershipOutcome, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<InvitedMember, Error> {
         let Self { by, organization, new } = self;
-        reached(by, *organization)?;
+        check_access(by, *organization)?;
         by.check(*organization, TeamPermission::ManageTeam)?;
         add(tx, context, by, *organization, new).await
     }
@@ -77,35 +81,35 @@ async fn add(
     by: &Requester,
     organization: OrganizationId,
     new: &NewTeamMember,
-) -> Result<MembershipOutcome, Error> {
+) -> Result<InvitedMember, Error> {
     let now = context.now();
-    // Held, so that who is added twice at once is found in the team the second time.
+    // Locked, so that of two concurrent additions the second finds the first.
     tx.organization_for_update(organization).await?.ok_or(TeamError::OrganizationNotFound)?;
-    let user = person(tx, context, by, &new.email, new.name.as_ref()).await?;
+    let user = users::find_or_create(tx, context, by, &new.email, new.name.as_ref()).await?;
     if let Some(member) = tx.team_member(organization, user.id).await? {
-        return Ok((member, user.email, false));
+        return Ok(InvitedMember { member, email: user.email, is_new: false });
     }
     let member =
         TeamMember { organization, user: user.id, role: new.role, created_at: now, modified_at: now };
-    join(tx, context, by, &member).await?;
-    tell(tx, context, by, &member, new).await?;
-    Ok((member, user.email, true))
+    insert(tx, context, by, &member).await?;
+    notify(tx, context, by, &member, new).await?;
+    Ok(InvitedMember { member, email: user.email, is_new: true })
 }
 
-/// Another organization's team does not exist for the requester.
-fn reached(by: &Requester, organization: OrganizationId) -> Result<(), Error> {
-    if by.reaches(organization) { Ok(()) } else { Err(Error::OrganizationNotFound) }
+/// Refuses an organization that the requester has no access to as one that does not exist.
+fn check_access(by: &Requester, organization: OrganizationId) -> Result<(), Error> {
+    if by.has_access(organization) { Ok(()) } else { Err(Error::OrganizationNotFound) }
 }
 
-/// What is known of one person's part in a team, which is held until the transaction ends.
+/// The facts about one membership. Locks the organization until the transaction ends.
 async fn facts(tx: &mut Tx<'_>, organization: OrganizationId, user: UserId) -> Result<TeamFacts, Error> {
     tx.organization_for_update(organization).await?.ok_or(Error::OrganizationNotFound)?;
     let member = tx.team_member(organization, user).await?.ok_or(TeamError::NotFound)?;
     Ok(TeamFacts::of(member, &tx.team(organization).await?))
 }
 
-/// Writes to the person what they are part of now.
-async fn tell(
+/// Queues the mail that tells a person about their new membership.
+async fn notify(
     tx: &mut Tx<'_>,
     context: &mut ExecutionContext,
     by: &Requester,
@@ -128,8 +132,8 @@ async fn tell(
     mails::queue(tx, context, mail).await
 }
 
-/// Stores a new part in a team.
-pub(crate) async fn join(
+/// Stores a new membership.
+pub(crate) async fn insert(
     tx: &mut Tx<'_>,
     context: &mut ExecutionContext,
     by: &Requester,
@@ -142,19 +146,19 @@ pub(crate) async fn join(
             Error::from(error)
         }
     })?;
-    record(tx, context, by, "team_member.created", None, Some(member)).await
+    changes::created(tx, context, by, "team_member.created", member).await
 }
 
 /// Removes a person from the team.
 #[derive(Debug, Clone)]
 pub struct TeamMemberRemove {
-    /// On whose behalf.
+    /// The requester.
     pub by: Requester,
-    /// Whose team.
+    /// The organization.
     pub organization: OrganizationId,
-    /// Whom.
+    /// The person.
     pub user: UserId,
-    /// Whether a person may name themselves, and so leaves.
+    /// Whether requesters may remove themselves.
     pub may_leave: bool,
 }
 
@@ -163,25 +167,25 @@ impl UseCase for TeamMemberRemove {
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
         let Self { by, organization, user, may_leave } = self;
-        reached(by, *organization)?;
+        check_access(by, *organization)?;
         by.check(*organization, TeamPermission::ManageTeam)?;
         let facts = facts(tx, *organization, *user).await?;
         team::remove(&facts, by.person().filter(|_| !may_leave))?;
-        part(tx, context, by, &facts.member).await
+        delete(tx, context, by, &facts.member).await
     }
 }
 
-/// A person leaves a team themselves.
+/// Removes the requester from a team.
 #[derive(Debug, Clone)]
 pub struct TeamMemberLeave {
-    /// Who.
+    /// The requester, a person.
     pub by: Requester,
-    /// Whose team.
+    /// The organization.
     pub organization: OrganizationId,
 }
 
@@ -190,39 +194,39 @@ impl UseCase for TeamMemberLeave {
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
         let Self { by, organization } = self;
-        reached(by, *organization)?;
+        check_access(by, *organization)?;
         let user = by.user().ok_or(TeamError::NotFound)?;
         let facts = facts(tx, *organization, user).await?;
         team::leave(&facts)?;
-        part(tx, context, by, &facts.member).await
+        delete(tx, context, by, &facts.member).await
     }
 }
 
-async fn part(
+async fn delete(
     tx: &mut Tx<'_>,
     context: &mut ExecutionContext,
     by: &Requester,
     member: &TeamMember,
 ) -> Result<(), Error> {
     tx.team_delete(member.organization, member.user).await?;
-    record(tx, context, by, "team_member.deleted", Some(member), None).await
+    changes::deleted(tx, context, by, "team_member.deleted", member).await
 }
 
-/// Gives a person in the team another role.
+/// Changes the role of a person in the team.
 #[derive(Debug, Clone)]
 pub struct TeamMemberSetRole {
-    /// On whose behalf.
+    /// The requester.
     pub by: Requester,
-    /// Whose team.
+    /// The organization.
     pub organization: OrganizationId,
-    /// Whom.
+    /// The person.
     pub user: UserId,
-    /// Which.
+    /// The new role.
     pub change: RoleChange,
 }
 
@@ -231,7 +235,7 @@ impl UseCase for TeamMemberSetRole {
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(
@@ -240,53 +244,40 @@ impl UseCase for TeamMemberSetRole {
         context: &mut ExecutionContext,
     ) -> Result<(TeamMember, EmailAddress), Error> {
         let Self { by, organization, user, change } = self;
-        reached(by, *organization)?;
+        check_access(by, *organization)?;
         by.check(*organization, TeamPermission::ManageTeam)?;
         let facts = facts(tx, *organization, *user).await?;
         let before = facts.member.clone();
         let after = team::set_role(facts, *change, context.now())?;
         if after != before {
             tx.team_update(&after).await?;
-            record(tx, context, by, "team_member.updated", Some(&before), Some(&after)).await?;
+            changes::updated(tx, context, by, "team_member.updated", (&before, &after)).await?;
         }
         let user = tx.user(*user).await?.ok_or(TeamError::NotFound)?;
         Ok((after, user.email))
     }
 }
 
-async fn record(
-    tx: &mut Tx<'_>,
-    context: &mut ExecutionContext,
-    by: &Requester,
-    action: &'static str,
-    before: Option<&TeamMember>,
-    after: Option<&TeamMember>,
-) -> Result<(), Error> {
-    let Some(TeamMember { organization, user, .. }) = after.or(before) else { return Ok(()) };
-    let (organization, subject) = (*organization, user.uuid());
-    changes::record(tx, context, by, Change { organization, action, subject, before, after }).await
-}
-
 impl App {
-    /// The whole team of an organization, newest first.
+    /// The whole team of an organization, newest membership first.
     ///
     /// # Errors
-    /// [`Error::NotPermitted`], or a fault.
+    /// [`Error::NotPermitted`], or a store error.
     pub async fn team(&self, by: &Requester, organization: OrganizationId) -> Result<Vec<TeamMember>, Error> {
         by.check(organization, TeamPermission::ReadTeam)?;
         Ok(self.store.reader()?.tx()?.team(organization).await?)
     }
 
-    /// The whole team of an organization with each person's address, longest in the team first.
+    /// The whole team of an organization with each person's address, oldest membership first.
     ///
     /// # Errors
-    /// [`Error::OrganizationNotFound`], [`Error::NotPermitted`], or a fault.
+    /// [`Error::OrganizationNotFound`], [`Error::NotPermitted`], or a store error.
     pub async fn team_people(
         &self,
         by: &Requester,
         organization: OrganizationId,
     ) -> Result<Vec<(TeamMember, EmailAddress)>, Error> {
-        reached(by, organization)?;
+        check_access(by, organization)?;
         by.check(organization, TeamPermission::ReadTeam)?;
         Ok(self.store.reader()?.tx()?.team_people(organization).await?)
     }

@@ -1,4 +1,5 @@
-//! Tokens: make and revoke.
+//! Tokens of organizations and users, as the operator manages them: create, revoke. People manage the tokens of
+//! their organizations in [`crate::access_tokens`].
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::ids::{OrganizationId, TokenId, UserTokenId};
@@ -7,9 +8,7 @@ use tenantry_core::values::{EmailAddress, IpAllowList};
 use tenantry_store::{Tx, UseCase};
 use uuid::Uuid;
 
-use crate::changes::{self, Change};
-use crate::organizations::person;
-use crate::{Error, HashKey, Requester};
+use crate::{Error, HashKey, Requester, changes, users};
 
 /// A new token with its secret, which is shown once.
 #[derive(Debug, Clone)]
@@ -20,20 +19,20 @@ pub struct IssuedToken<T> {
     pub secret: Secret,
 }
 
-/// Makes a token of an organization.
+/// Creates an access token of an organization.
 #[derive(Clone)]
 pub struct TokenCreate {
-    /// On whose behalf.
+    /// The requester.
     pub by: Requester,
-    /// Whose.
+    /// The organization.
     pub organization: OrganizationId,
-    /// What it is for.
+    /// Its description.
     pub label: String,
-    /// What it may do.
+    /// Its scopes.
     pub scopes: Scopes,
-    /// Seconds until it stops working.
+    /// Seconds until it expires. `None` never expires.
     pub expires_in_s: Option<i64>,
-    /// The key its secret is hashed with.
+    /// The key that hashes its secret.
     pub hash_key: HashKey,
 }
 
@@ -42,7 +41,7 @@ impl UseCase for TokenCreate {
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(
@@ -66,17 +65,17 @@ impl UseCase for TokenCreate {
         };
         let secret = Secret::generate(SecretKind::OrganizationToken, context);
         tx.access_token_insert(&token, &hash_key.hash(secret.expose())).await?;
-        record(tx, context, by, "access_token.created", None, Some(&token)).await?;
+        changes::created(tx, context, by, "access_token.created", &token).await?;
         Ok(IssuedToken { token, secret })
     }
 }
 
-/// Revokes the token of this id, of whichever organization or person: for the operator.
+/// Revokes the token of this id, of any organization or user.
 #[derive(Debug, Clone)]
 pub struct TokenRevoke {
-    /// On whose behalf.
+    /// The requester.
     pub by: Requester,
-    /// Which.
+    /// The token.
     pub id: Uuid,
 }
 
@@ -85,7 +84,7 @@ impl UseCase for TokenRevoke {
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
@@ -94,27 +93,27 @@ impl UseCase for TokenRevoke {
             let id = TokenId::new(*id);
             let token = tx.access_token_for_update(organization, id).await?.ok_or(Error::TokenNotFound)?;
             tx.access_token_delete(organization, id, context.now()).await?;
-            return record(tx, context, by, "access_token.deleted", Some(&token), None).await;
+            return changes::deleted(tx, context, by, "access_token.deleted", &token).await;
         }
         let id = UserTokenId::new(*id);
         let token = tx.user_token(id).await?.ok_or(Error::TokenNotFound)?;
         tx.user_token_delete(id, context.now()).await?;
-        record_of_person(tx, context, by, "user_token.deleted", Some(&token), None).await
+        changes::deleted(tx, context, by, "user_token.deleted", &token).await
     }
 }
 
-/// Makes a token of a person, who becomes a user when not known by that address.
+/// Creates a token of a user. Creates the user if no user has the address.
 #[derive(Clone)]
 pub struct UserTokenCreate {
-    /// On whose behalf.
+    /// The requester.
     pub by: Requester,
     /// The person's address.
     pub email: EmailAddress,
-    /// What it may do.
+    /// Its scopes.
     pub scopes: Scopes,
-    /// Seconds until it stops working.
+    /// Seconds until it expires. `None` never expires.
     pub expires_in_s: Option<i64>,
-    /// The key its secret is hashed with.
+    /// The key that hashes its secret.
     pub hash_key: HashKey,
 }
 
@@ -123,7 +122,7 @@ impl UseCase for UserTokenCreate {
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(
@@ -132,7 +131,7 @@ impl UseCase for UserTokenCreate {
         context: &mut ExecutionContext,
     ) -> Result<IssuedToken<UserToken>, Error> {
         let Self { by, email, scopes, expires_in_s, hash_key } = self;
-        let user = person(tx, context, by, email, None).await?;
+        let user = users::find_or_create(tx, context, by, email, None).await?;
         let token = UserToken {
             id: UserTokenId::new(context.uuid()),
             user: user.id,
@@ -142,33 +141,7 @@ impl UseCase for UserTokenCreate {
         };
         let secret = Secret::generate(SecretKind::UserToken, context);
         tx.user_token_insert(&token, &hash_key.hash(secret.expose())).await?;
-        record_of_person(tx, context, by, "user_token.created", None, Some(&token)).await?;
+        changes::created(tx, context, by, "user_token.created", &token).await?;
         Ok(IssuedToken { token, secret })
     }
-}
-
-pub(crate) async fn record(
-    tx: &mut Tx<'_>,
-    context: &mut ExecutionContext,
-    by: &Requester,
-    action: &'static str,
-    before: Option<&AccessToken>,
-    after: Option<&AccessToken>,
-) -> Result<(), Error> {
-    let Some(AccessToken { organization, id, .. }) = after.or(before) else { return Ok(()) };
-    let (organization, subject) = (*organization, id.uuid());
-    changes::record(tx, context, by, Change { organization, action, subject, before, after }).await
-}
-
-async fn record_of_person(
-    tx: &mut Tx<'_>,
-    context: &mut ExecutionContext,
-    by: &Requester,
-    action: &'static str,
-    before: Option<&UserToken>,
-    after: Option<&UserToken>,
-) -> Result<(), Error> {
-    let Some(UserToken { id, .. }) = after.or(before) else { return Ok(()) };
-    let (organization, subject) = (changes::INSTALLATION, id.uuid());
-    changes::record(tx, context, by, Change { organization, action, subject, before, after }).await
 }

@@ -103,12 +103,12 @@ impl Health {
     async fn probe(&self) -> Readiness {
         let attempts = WriteAttempts::default();
         match tokio::time::timeout(limits::READY_COMMIT, self.app.ready(&attempts)).await {
-            Ok(Ok(())) => check_clock(self.app.clock_off()),
+            Ok(Ok(())) => check_clock(self.app.clock_skew()),
             Ok(Err(error)) => {
                 tracing::warn!(%error, "database refused the readiness write");
                 Readiness::Unavailable
             }
-            Err(_) if attempts.are_many() => {
+            Err(_) if attempts.is_repeated_failure() => {
                 tracing::warn!("database refuses every attempt of the readiness write");
                 Readiness::Unavailable
             }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tenantry_app::archive::ArchiveError;
-use tenantry_app::limits::CREDENTIAL_TRUST_MS;
-use tenantry_app::organizations::{OrganizationCreate, Owner};
+use tenantry_app::limits::CREDENTIAL_CACHE_TTL_MS;
+use tenantry_app::organizations::{OrganizationCreate, OwnerRef};
 use tenantry_app::suspension::{OrganizationSuspend, OrganizationUnsuspend};
 use tenantry_app::tokens::{IssuedToken, TokenCreate, TokenRevoke, UserTokenCreate};
 use tenantry_app::{App, Error, Requester};
@@ -165,7 +165,7 @@ async fn organization(app: &App, command: Organization) -> Result<(), CommandErr
             let owner_email = owner_email.unwrap_or_else(|| format!("owner@{slug}.invalid"));
             let create = OrganizationCreate {
                 by: Requester::operator(),
-                owner: Owner::Email(argument("owner-email", EmailAddress::parse(&owner_email))?),
+                owner: OwnerRef::Email(argument("owner-email", EmailAddress::parse(&owner_email))?),
                 new: NewOrganization {
                     name: argument("name", OrganizationName::parse(&name))?,
                     slug,
@@ -182,7 +182,7 @@ async fn organization(app: &App, command: Organization) -> Result<(), CommandErr
             let id = find(app, &organization).await?;
             let suspended = app.write(OrganizationSuspend { id, reason }).await?;
             // As with a revoked token: when this command ends, the tokens are dead everywhere.
-            tokio::time::sleep(Duration::from_millis(CREDENTIAL_TRUST_MS)).await;
+            tokio::time::sleep(Duration::from_millis(CREDENTIAL_CACHE_TTL_MS)).await;
             shown(json, &suspended, "is suspended")
         }
         Organization::Unsuspend { organization, json } => {
@@ -263,7 +263,7 @@ async fn token(app: &App, command: Token) -> Result<(), CommandError> {
             let id = argument("id", parse_uuid(&id))?;
             app.write(TokenRevoke { by: Requester::operator(), id }).await?;
             // A running server may believe the token for as long: when this command ends, it is dead everywhere.
-            tokio::time::sleep(Duration::from_millis(CREDENTIAL_TRUST_MS)).await;
+            tokio::time::sleep(Duration::from_millis(CREDENTIAL_CACHE_TTL_MS)).await;
             print(json, &json!({"id": id}), &[format!("token {id} is revoked")])
         }
     }

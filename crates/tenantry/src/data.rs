@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
-use tenantry_app::archive::{self, ArchiveError, Written};
+use tenantry_app::archive::{self, ArchiveError, BackupSummary};
 use tenantry_app::moments;
 use tenantry_store::Store;
 use tenantry_store::doctor::{self, Finding};
@@ -32,7 +32,7 @@ pub(crate) async fn backup(settings: &Settings, command: Backup) -> Result<(), C
         backup_file(&store, &command.file).await
     };
     store.close().await;
-    let Written { rows, sha256 } = written?;
+    let BackupSummary { rows, sha256 } = written?;
     // Standard output may be the backup.
     say(&[
         format!("{rows} rows, SHA-256 {sha256}"),
@@ -46,7 +46,7 @@ fn say(lines: &[String]) -> Result<(), CommandError> {
     Ok(())
 }
 
-async fn write_backup(store: &Store, out: impl Write) -> Result<Written, CommandError> {
+async fn write_backup(store: &Store, out: impl Write) -> Result<BackupSummary, CommandError> {
     let mut shown = Shown::new();
     let now = installation::clock()();
     let written =
@@ -56,7 +56,7 @@ async fn write_backup(store: &Store, out: impl Write) -> Result<Written, Command
 }
 
 /// Writes under another name first: under the file's name there is never half a backup.
-async fn backup_file(store: &Store, path: &Path) -> Result<Written, CommandError> {
+async fn backup_file(store: &Store, path: &Path) -> Result<BackupSummary, CommandError> {
     match fs::symlink_metadata(path) {
         Ok(there) if !there.is_file() => {
             let what = "is there, and no file that a backup could take the place of; - is standard output";
@@ -124,7 +124,7 @@ pub(crate) async fn restore(settings: &Settings, command: Restore) -> Result<(),
     let about = |error: ArchiveError| CommandError::Config(format!("{}: {error}", file.display()));
     let database = Database::parse(&settings.database)?;
     let mut shown = Shown::new();
-    let checked = archive::check(&file, &mut |progress| shown.show(progress)).map_err(about)?;
+    let checked = archive::verify(&file, &mut |progress| shown.show(progress)).map_err(about)?;
     shown.clear();
     if checked.needs_key() {
         let path = installation::key_path(settings, &database)?;

@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tenantry_app::archive::UNFINISHED;
+use tenantry_app::archive::UNFINISHED_LOAD;
 use tenantry_app::{App, Clock, HashKey, KeyCheck, moments};
 use tenantry_core::Timestamp;
 use tenantry_store::Store;
@@ -85,7 +85,7 @@ fn another(key: &Path) -> CommandError {
 }
 
 async fn refuse_half(database: &Database, store: &Store) -> Result<(), CommandError> {
-    if store.reader()?.tx()?.installation_has_value(UNFINISHED).await? {
+    if store.reader()?.tx()?.installation_has_value(UNFINISHED_LOAD).await? {
         let half = format!(
             "{database} is half full: a restore or a copy into it did not finish; begin again with a new, empty \
              database"

@@ -32,15 +32,15 @@ impl Shown {
     /// Shows it, unless something was shown a moment ago.
     pub(crate) fn show(&mut self, progress: Progress<'_>) {
         let every = if self.is_terminal { PERSON } else { LOG };
-        let begins = self.last.is_none_or(|(doing, _)| doing != progress.doing);
-        let is_last = progress.of.is_some_and(|of| progress.rows >= of);
+        let begins = self.last.is_none_or(|(phase, _)| phase != progress.phase);
+        let is_last = progress.total_rows.is_some_and(|of| progress.rows >= of);
         let is_due = self.last.is_none_or(|(_, at)| at.elapsed() >= every);
         if !(begins || is_last || is_due) {
             return;
         }
         let at =
             if begins || is_due { Instant::now() } else { self.last.map_or_else(Instant::now, |(_, at)| at) };
-        self.last = Some((progress.doing, at));
+        self.last = Some((progress.phase, at));
         let line = line(progress, self.is_terminal);
         // Nobody misses a bar that cannot be shown.
         let _ = if self.is_terminal {
@@ -58,15 +58,15 @@ impl Shown {
     }
 }
 
-fn line(Progress { doing, table, rows, of }: Progress<'_>, with_bar: bool) -> String {
-    match of {
-        None => format!("{doing}: {rows} rows, {table}"),
+fn line(Progress { phase, table, rows, total_rows }: Progress<'_>, with_bar: bool) -> String {
+    match total_rows {
+        None => format!("{phase}: {rows} rows, {table}"),
         Some(of) if with_bar => {
             let full = rows.saturating_mul(WIDTH).checked_div(of).unwrap_or(WIDTH).min(WIDTH);
             let bar: String = (0..WIDTH).map(|place| if place < full { '#' } else { '.' }).collect();
-            format!("{doing} [{bar}] {}% {rows} of {of} rows, {table}", percent(rows, of))
+            format!("{phase} [{bar}] {}% {rows} of {of} rows, {table}", percent(rows, of))
         }
-        Some(of) => format!("{doing}: {}%, {rows} of {of} rows, {table}", percent(rows, of)),
+        Some(of) => format!("{phase}: {}%, {rows} of {of} rows, {table}", percent(rows, of)),
     }
 }
 
@@ -81,11 +81,14 @@ mod tests {
     #[test]
     fn a_bar_is_as_full_as_the_work_is_done() {
         let bar = |rows, of| {
-            line(Progress { doing: "copying", table: "users", rows, of: Some(of) }, true).matches('#').count()
+            line(Progress { phase: "copying", table: "users", rows, total_rows: Some(of) }, true)
+                .matches('#')
+                .count()
         };
         assert_eq!([bar(0, 10), bar(5, 10), bar(10, 10), bar(11, 10), bar(0, 0)], [0, 15, 30, 30, 30]);
-        let shown =
-            |with_bar| line(Progress { doing: "copying", table: "users", rows: 2, of: Some(8) }, with_bar);
+        let shown = |with_bar| {
+            line(Progress { phase: "copying", table: "users", rows: 2, total_rows: Some(8) }, with_bar)
+        };
         assert!(shown(true).contains("] 25% 2 of 8 rows"));
         assert_eq!(shown(false), "copying: 25%, 2 of 8 rows, users");
     }

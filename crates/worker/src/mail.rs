@@ -70,7 +70,7 @@ impl MailWorker {
 
     /// Sends a few of the mails that are due, at once; answers whether there were any.
     async fn send_some(&self) -> Result<bool, StoreError> {
-        let taken = self.app.mails_lease().await?;
+        let taken = self.app.lease_mails().await?;
         let any = !taken.is_empty();
         let mut attempts = JoinSet::new();
         for mail in taken {
@@ -85,34 +85,34 @@ impl MailWorker {
 
     /// How long nothing will be due, as far as is known.
     async fn until_next(&self) -> Result<Duration, StoreError> {
-        let next = self.app.mail_next_due().await?;
+        let next = self.app.next_mail_due().await?;
         let now = self.app.now();
         Ok(next.map_or(LONGEST_SLEEP, |due| Duration::from_secs(now.seconds_until(due)).min(LONGEST_SLEEP)))
     }
 
     async fn attempt(&self, mail: QueuedMail) -> Result<(), StoreError> {
         let (id, to) = (mail.id, mail.to.clone());
-        if !self.app.has_time(mail.due_at, SMTP_TIMEOUT) {
+        if !self.app.lease_outlasts(mail.due_at, SMTP_TIMEOUT) {
             tracing::warn!(%id, "taking a mail lasted so long that another may send it");
             return Ok(());
         }
         if mail.expires_at.is_some_and(|expires_at| expires_at <= self.app.now()) {
             tracing::warn!(%id, %to, "a mail was not sent in time");
-            return self.app.mail_forget(&mail).await;
+            return self.app.delete_mail(&mail).await;
         }
         let sent = match self.message(&mail) {
             Ok(message) => self.mailer.send(&id.to_string(), &message, &self.from).await,
             Err(error) => Err(error),
         };
         match sent {
-            Ok(()) => self.app.mail_forget(&mail).await,
+            Ok(()) => self.app.delete_mail(&mail).await,
             Err(error) if error.permanent => {
                 tracing::error!(%id, %to, %error, "a mail cannot be sent");
-                self.app.mail_forget(&mail).await
+                self.app.delete_mail(&mail).await
             }
             Err(error) => {
                 let attempts = mail.attempts;
-                match self.app.mail_postpone(mail).await? {
+                match self.app.postpone_mail(mail).await? {
                     Some(due) => {
                         tracing::warn!(%id, %to, %error, attempts, %due, "a mail will be tried again")
                     }

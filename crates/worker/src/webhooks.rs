@@ -10,7 +10,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tenantry_app::webhooks::{DeliveryAttempt, Recorded};
+use tenantry_app::webhooks::{DeliveryAttempt, DeliveryRecord};
 use tenantry_app::{App, Error};
 use tenantry_core::webhook::{DeliveryOutcome, Event};
 use tenantry_outbound::webhook::resolve::Resolve;
@@ -96,7 +96,7 @@ impl<R: Resolve + 'static> Webhooks<R> {
     async fn start(self: &Arc<Self>, in_flight: &mut JoinSet<()>) -> Result<(), StoreError> {
         loop {
             let free = IN_FLIGHT.saturating_sub(in_flight.len());
-            let claims = if free == 0 { Vec::new() } else { self.app.webhook_claim(free).await? };
+            let claims = if free == 0 { Vec::new() } else { self.app.lease_webhook_deliveries(free).await? };
             if claims.is_empty() {
                 return Ok(());
             }
@@ -110,7 +110,7 @@ impl<R: Resolve + 'static> Webhooks<R> {
     /// How long nothing else will be due.
     async fn until_next(&self) -> Result<Duration, StoreError> {
         let now = self.app.now();
-        let Some(due) = self.app.webhook_next_due().await? else { return Ok(LOOK_EVERY) };
+        let Some(due) = self.app.next_webhook_due().await? else { return Ok(LOOK_EVERY) };
         let micros = due.as_micros().saturating_sub(now.as_micros());
         Ok(Duration::from_micros(u64::try_from(micros).unwrap_or(0)).min(LOOK_EVERY))
     }
@@ -118,12 +118,12 @@ impl<R: Resolve + 'static> Webhooks<R> {
     /// One attempt, from the text to its place in the database.
     async fn deliver(&self, claim: LeasedDelivery) {
         let (event, endpoint) = (claim.event.id, claim.endpoint.id);
-        if !self.app.has_time(claim.leased_until, self.sender.timeout()) {
+        if !self.app.lease_outlasts(claim.leased_until, self.sender.timeout()) {
             tracing::warn!(%event, %endpoint, "taking a webhook lasted so long that another may send it");
             return;
         }
         match self.attempt(claim).await {
-            Ok(Recorded { state, disabled }) => {
+            Ok(DeliveryRecord { state, disabled }) => {
                 tracing::debug!(%event, %endpoint, ?state, "a webhook was tried");
                 if disabled {
                     tracing::warn!(%endpoint, "a webhook endpoint was disabled: its last events all failed");
@@ -134,7 +134,7 @@ impl<R: Resolve + 'static> Webhooks<R> {
         }
     }
 
-    async fn attempt(&self, claim: LeasedDelivery) -> Result<Recorded, Error> {
+    async fn attempt(&self, claim: LeasedDelivery) -> Result<DeliveryRecord, Error> {
         let payload = self.payload(&claim)?;
         let (event, endpoint) = (&claim.event, &claim.endpoint);
         let now = self.app.now().as_seconds();

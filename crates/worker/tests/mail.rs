@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use tenantry_app::customers::CustomerCreate;
 use tenantry_app::email_updates::EmailUpdateRequest;
-use tenantry_app::members::CustomerName;
-use tenantry_app::organizations::{OrganizationCreate, OrganizationUpdate, Owner};
+use tenantry_app::members::CustomerRef;
+use tenantry_app::organizations::{OrganizationCreate, OrganizationUpdate, OwnerRef};
 use tenantry_app::sessions::SessionCreate;
 use tenantry_app::team::TeamMemberAdd;
 use tenantry_app::tokens::TokenCreate;
@@ -69,7 +69,7 @@ impl World {
         let app = open(&database, &clock);
         let create = OrganizationCreate {
             by: Requester::operator(),
-            owner: Owner::Email(email("owner@x.dev")),
+            owner: OwnerRef::Email(email("owner@x.dev")),
             new: NewOrganization {
                 name: OrganizationName::parse("Acme").unwrap(),
                 slug: Slug::parse("acme").unwrap(),
@@ -139,7 +139,7 @@ impl World {
             owner: None,
         };
         let create = CustomerCreate { by: by.clone(), organization: None, new };
-        let customer = CustomerName::Id(self.app.write(create).await.unwrap().id);
+        let customer = CustomerRef::Id(self.app.write(create).await.unwrap().id);
         let begin =
             SessionCreate { by, customer, member: None, return_url: None, hash_key: hash_key.clone() };
         let session = self.app.write(begin).await.unwrap();
@@ -173,7 +173,7 @@ impl World {
     }
 
     async fn waiting(&self) -> bool {
-        self.app.mail_next_due().await.unwrap().is_some()
+        self.app.next_mail_due().await.unwrap().is_some()
     }
 }
 
@@ -203,12 +203,12 @@ async fn what_cannot_be_sent_is_tried_again_later() {
     world.block();
     let sleep = world.worker().send_due().await.unwrap();
     assert!(sleep <= Duration::from_secs(5) && world.waiting().await);
-    let first = world.app.mail_next_due().await.unwrap();
+    let first = world.app.next_mail_due().await.unwrap();
     world.unblock();
     // Not before its time.
     world.worker().send_due().await.unwrap();
     assert!(world.sent().is_empty());
-    assert_eq!(world.app.mail_next_due().await.unwrap(), first);
+    assert_eq!(world.app.next_mail_due().await.unwrap(), first);
     world.advance(40);
     world.worker().send_due().await.unwrap();
     assert_eq!(world.sent().len(), 1);
@@ -223,7 +223,7 @@ async fn waits_grow_and_end() {
     let mut waits = Vec::new();
     loop {
         world.worker().send_due().await.unwrap();
-        let Some(due) = world.app.mail_next_due().await.unwrap() else { break };
+        let Some(due) = world.app.next_mail_due().await.unwrap() else { break };
         let wait = world.app.now().seconds_until(due);
         waits.push(wait);
         world.advance(i64::try_from(wait).unwrap());
@@ -238,7 +238,7 @@ async fn waits_grow_and_end() {
 async fn mail_survives_the_process_and_its_death_while_sending() {
     let mut world = World::new().await;
     world.add("jo@x.dev").await;
-    let taken = world.app.mails_lease().await.unwrap();
+    let taken = world.app.lease_mails().await.unwrap();
     let id = taken[0].id;
     world.app.store().close().await;
     world.app = open(&world.database, &world.clock);
@@ -260,12 +260,12 @@ async fn a_mail_that_was_taken_and_never_tried_has_all_its_attempts() {
     let world = World::new().await;
     world.add("jo@x.dev").await;
     for _ in 0..12 {
-        assert_eq!(world.app.mails_lease().await.unwrap().len(), 1);
+        assert_eq!(world.app.lease_mails().await.unwrap().len(), 1);
         world.advance(20);
     }
     world.block();
     world.worker().send_due().await.unwrap();
-    assert_eq!(world.app.now().seconds_until(world.app.mail_next_due().await.unwrap().unwrap()) / 10, 3);
+    assert_eq!(world.app.now().seconds_until(world.app.next_mail_due().await.unwrap().unwrap()) / 10, 3);
 }
 
 #[tokio::test]
@@ -287,12 +287,12 @@ async fn a_mail_that_was_taken_slowly_is_left_to_whoever_takes_it_next() {
 async fn whoever_has_lost_a_mail_decides_nothing_about_it() {
     let world = World::new().await;
     world.add("jo@x.dev").await;
-    let mut lost = world.app.mails_lease().await.unwrap();
+    let mut lost = world.app.lease_mails().await.unwrap();
     world.advance(20);
-    assert_eq!(world.app.mails_lease().await.unwrap().len(), 1, "by another");
-    let held = world.app.mail_next_due().await.unwrap();
-    world.app.mail_postpone(lost.remove(0)).await.unwrap();
-    assert_eq!(world.app.mail_next_due().await.unwrap(), held);
+    assert_eq!(world.app.lease_mails().await.unwrap().len(), 1, "by another");
+    let held = world.app.next_mail_due().await.unwrap();
+    world.app.postpone_mail(lost.remove(0)).await.unwrap();
+    assert_eq!(world.app.next_mail_due().await.unwrap(), held);
 }
 
 #[tokio::test]

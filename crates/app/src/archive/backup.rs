@@ -1,4 +1,4 @@
-//! Writing a backup.
+//! Writes a backup file.
 
 use std::io::Write;
 
@@ -6,30 +6,30 @@ use tenantry_core::Timestamp;
 use tenantry_store::{Catalog, Store};
 
 use super::format::{FORMAT, Header, Sum, TableEnd, TableHead, VERSION, Writer, row_line};
-use super::{ArchiveError, Progress, Report, each_part, total, whole};
+use super::{ArchiveError, Progress, ReportProgress, complete_snapshot, count_rows, for_each_batch};
 
-/// What was written.
+/// The size and checksum of a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Written {
+pub struct BackupSummary {
     /// Rows of all tables.
     pub rows: u64,
-    /// The SHA-256 of everything but the last line, which holds it.
+    /// The SHA-256 of all lines but the last one, which contains it.
     pub sha256: String,
 }
 
-/// Writes all data, as they are at one moment, to `out`. Others may write meanwhile.
+/// Writes one consistent snapshot of all data to `out`. The server may keep running.
 ///
 /// # Errors
-/// When the database or the output fails, or the database was not filled to its end.
+/// When the database or the output fails, or a restore into the database did not finish.
 pub async fn backup(
     store: &Store,
     out: impl Write,
     now: Timestamp,
     program: &str,
-    report: Report<'_>,
-) -> Result<Written, ArchiveError> {
+    report: ReportProgress<'_>,
+) -> Result<BackupSummary, ArchiveError> {
     let catalogue = Catalog::now()?;
-    let mut snapshot = whole(store).await?;
+    let mut snapshot = complete_snapshot(store).await?;
     let mut writer = Writer::new(out);
     writer.json(&Header {
         format: FORMAT.to_owned(),
@@ -38,18 +38,23 @@ pub async fn backup(
         created_at: now.as_micros(),
         program: program.to_owned(),
     })?;
-    let of = total(&mut snapshot, &catalogue.tables).await?;
+    let of = count_rows(&mut snapshot, &catalogue.tables).await?;
     let mut rows = 0;
     for table in &catalogue.tables {
         writer.json(&TableHead::of(table))?;
         let mut sum = Sum::default();
-        each_part(&mut snapshot, table, async |part| {
+        for_each_batch(&mut snapshot, table, async |part| {
             for row in &part {
                 let line = row_line(row);
                 writer.line(&line)?;
                 sum.add(&line);
             }
-            report(Progress { doing: "writing", table: &table.name, rows: rows + sum.rows, of: Some(of) });
+            report(Progress {
+                phase: "writing",
+                table: &table.name,
+                rows: rows + sum.rows,
+                total_rows: Some(of),
+            });
             Ok(())
         })
         .await?;
@@ -57,5 +62,5 @@ pub async fn backup(
         writer.json(&TableEnd { end: table.name.clone(), rows: sum.rows, sha256: sum.hex() })?;
     }
     let sha256 = writer.end(catalogue.tables.len() as u64, rows)?;
-    Ok(Written { rows, sha256 })
+    Ok(BackupSummary { rows, sha256 })
 }

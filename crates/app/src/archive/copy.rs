@@ -1,19 +1,22 @@
-//! Copying one database into another, empty one, of whichever engine.
+//! Copies one database into another, empty one. The engines may differ.
 
 use tenantry_store::{Catalog, Snapshot, Store};
 
 use super::format::{Sum, row_line};
-use super::load::Loading;
-use super::{ArchiveError, Progress, Report, Sums, difference, each_part, sums, total, whole};
+use super::load::DatabaseLoad;
+use super::{
+    ArchiveError, Progress, ReportProgress, Sums, complete_snapshot, count_rows, difference, for_each_batch,
+    sums,
+};
 
-/// Copies all data; answers how many rows. What waits to be sent will be sent from the copy, so the source
-/// must stand still from the beginning on, for good; that it did while it was copied is looked at.
+/// Copies all data and returns the number of rows. The copy sends the pending mail and webhooks, so that no server may
+/// use the source any more. Changes of the source during the copy are detected by a second checksum.
 ///
 /// # Errors
-/// When the target is not empty, the source changed, or anything fails; the target is empty again then.
-pub async fn copy(from: &Store, to: &Store, report: Report<'_>) -> Result<u64, ArchiveError> {
-    let mut snapshot = whole(from).await?;
-    let mut loading = Loading::begin(to).await?;
+/// When the target is not empty, the source changed, or a database fails. The target is emptied then.
+pub async fn copy(from: &Store, to: &Store, report: ReportProgress<'_>) -> Result<u64, ArchiveError> {
+    let mut snapshot = complete_snapshot(from).await?;
+    let mut loading = DatabaseLoad::begin(to).await?;
     let outcome = load(from, &mut snapshot, &mut loading, report).await;
     loading.end(outcome).await
 }
@@ -21,20 +24,25 @@ pub async fn copy(from: &Store, to: &Store, report: Report<'_>) -> Result<u64, A
 async fn load(
     from: &Store,
     snapshot: &mut Snapshot<'_>,
-    loading: &mut Loading<'_>,
-    report: Report<'_>,
+    loading: &mut DatabaseLoad<'_>,
+    report: ReportProgress<'_>,
 ) -> Result<u64, ArchiveError> {
     let tables = Catalog::now()?.tables;
-    let of = total(snapshot, &tables).await?;
+    let of = count_rows(snapshot, &tables).await?;
     let (mut copied, mut rows) = (Sums::new(), 0);
     for table in &tables {
         let mut sum = Sum::default();
-        each_part(snapshot, table, async |part| {
+        for_each_batch(snapshot, table, async |part| {
             for row in part {
                 sum.add(&row_line(&row));
                 loading.row(table, row).await?;
             }
-            report(Progress { doing: "copying", table: &table.name, rows: rows + sum.rows, of: Some(of) });
+            report(Progress {
+                phase: "copying",
+                table: &table.name,
+                rows: rows + sum.rows,
+                total_rows: Some(of),
+            });
             Ok(())
         })
         .await?;
@@ -44,7 +52,7 @@ async fn load(
     }
     loading.verify(&copied, report).await?;
     let now = sums(&mut from.snapshot().await?, tables, |table, rows| {
-        report(Progress { doing: "looking at the source again", table: &table.name, rows, of: Some(of) });
+        report(Progress { phase: "checking the source", table: &table.name, rows, total_rows: Some(of) });
     })
     .await?;
     match difference(&copied, &now) {

@@ -1,4 +1,4 @@
-//! The text of a backup: JSON, a value a line. `docs/OPERATIONS.md` describes it.
+//! The format of a backup: one JSON value a line. `docs/OPERATIONS.md` describes it.
 
 use std::io::{BufRead, Read, Write};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::limits;
 
 /// The format's name.
 pub const FORMAT: &str = "tenantry-backup";
-/// The format's version: who reads it refuses every other.
+/// The format's version. A reader refuses every other version.
 pub const VERSION: u32 = 1;
 
 /// The first line.
@@ -28,7 +28,7 @@ pub(super) struct Header {
     pub version: u32,
     /// The number of the database's newest migration.
     pub schema: i64,
-    /// When the data were read, in microseconds.
+    /// The time of the snapshot, in microseconds since 1970.
     pub created_at: i64,
     /// The version of the program that wrote it.
     pub program: String,
@@ -57,8 +57,8 @@ pub(super) struct FileEnd {
     pub(super) sha256: String,
 }
 
-/// How many rows, and the sum of the SHA-256 of their lines as numbers of 256 bits: the order of the rows
-/// does not count, because engines sort text differently.
+/// The checksum of a table: the number of rows, and the sum of the SHA-256 of their lines as 256-bit numbers. It does
+/// not depend on the order of the rows, because engines sort text differently.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Sum {
     pub(super) rows: u64,
@@ -107,7 +107,7 @@ pub(super) fn row_line(row: &[ColumnValue]) -> String {
     Value::Array(values.collect()).to_string()
 }
 
-/// The row that a line holds; nothing when it is none of this table's.
+/// The row in a line. `None` if the line is not a row of this table, exactly as this program writes it.
 fn row(line: &str, table: &Table) -> Option<RowValues> {
     let values: Vec<Value> = serde_json::from_str(line).ok()?;
     if values.len() != table.columns.len() {
@@ -123,12 +123,12 @@ fn row(line: &str, table: &Table) -> Option<RowValues> {
         _ => None,
     });
     let fields: RowValues = fields.collect::<Option<_>>()?;
-    // What is read back is compared with this line: it must be as this program writes it. No text has U+0000.
+    // The database is compared with this line later, so that the spelling must match. No text has U+0000.
     let has_nul = fields.iter().any(|field| matches!(field, ColumnValue::Text(text) if text.contains('\0')));
     (!has_nul && row_line(&fields) == line).then_some(fields)
 }
 
-/// Writes lines and sums them up.
+/// Writes lines and their SHA-256.
 pub(super) struct Writer<W> {
     out: W,
     digest: Sha256,
@@ -140,8 +140,8 @@ impl<W: Write> Writer<W> {
     }
 
     pub(super) fn line(&mut self, line: &str) -> Result<(), ArchiveError> {
-        if line.len() as u64 >= limits::BACKUP_LINE {
-            return Err(ArchiveError::Unsupported("a row is too long for a backup to be restored".into()));
+        if line.len() as u64 >= limits::BACKUP_LINE_MAX_BYTES {
+            return Err(ArchiveError::Unsupported("a row is longer than a backup line may be".into()));
         }
         for part in [line.as_bytes(), b"\n"] {
             self.digest.update(part);
@@ -155,7 +155,7 @@ impl<W: Write> Writer<W> {
         self.line(&line)
     }
 
-    /// Writes the last line; answers its digest.
+    /// Writes the last line, and returns the digest in it.
     pub(super) fn end(mut self, tables: u64, rows: u64) -> Result<String, ArchiveError> {
         let sha256 = hex(&self.digest.clone().finalize());
         self.json(&FileEnd { tables, rows, sha256: sha256.clone() })?;
@@ -164,21 +164,21 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// What stands in a backup, piece by piece.
-pub(super) enum Piece {
-    /// A table begins.
+/// An item of a backup.
+pub(super) enum BackupItem {
+    /// The start of a table.
     Table(Arc<Table>),
     /// One of its rows.
     Row(RowValues),
-    /// It ends.
+    /// The end of a table.
     End(Arc<Table>, Sum),
 }
 
-/// Reads a backup and checks all that can be checked on the way.
+/// Reads a backup, and checks counts, checksums and order on the way.
 pub(super) struct Reader<R> {
     input: R,
-    /// Bytes of a line at the most.
-    longest: u64,
+    /// Bytes of a line, at most.
+    max_line_bytes: u64,
     digest: Sha256,
     line: u64,
     header: Header,
@@ -188,17 +188,17 @@ pub(super) struct Reader<R> {
 }
 
 impl<R: BufRead> Reader<R> {
-    /// Reads the header. A format, version or schema that this program does not know is refused.
+    /// Reads the header. Refuses an unknown format, version or schema.
     pub(super) fn new(input: R) -> Result<Self, ArchiveError> {
-        Self::of_lines(input, limits::BACKUP_LINE)
+        Self::with_line_limit(input, limits::BACKUP_LINE_MAX_BYTES)
     }
 
-    fn of_lines(input: R, longest: u64) -> Result<Self, ArchiveError> {
+    fn with_line_limit(input: R, max_line_bytes: u64) -> Result<Self, ArchiveError> {
         let header =
             Header { format: String::new(), version: 0, schema: 0, created_at: 0, program: String::new() };
         let mut reader = Self {
             input,
-            longest,
+            max_line_bytes,
             digest: Sha256::new(),
             line: 0,
             header,
@@ -206,7 +206,7 @@ impl<R: BufRead> Reader<R> {
             open: None,
             ended: (0, 0),
         };
-        let foreign = || ArchiveError::Unsupported("this is not a backup of Tenantry".into());
+        let foreign = || ArchiveError::Unsupported("this file is not a Tenantry backup".into());
         let line = match reader.next_line() {
             Err(ArchiveError::Damaged { .. }) => return Err(foreign()),
             line => line?.unwrap_or_default(),
@@ -218,7 +218,8 @@ impl<R: BufRead> Reader<R> {
         let named = named.ok_or_else(foreign)?;
         if named.get("version").is_none_or(|version| *version != VERSION) {
             let version = named.get("version").cloned().unwrap_or_default();
-            let what = format!("a backup of format version {version}; this program reads version {VERSION}");
+            let what =
+                format!("the backup has format version {version}, this program reads version {VERSION}");
             return Err(ArchiveError::Unsupported(what));
         }
         reader.header = reader.parse(&line)?;
@@ -235,50 +236,50 @@ impl<R: BufRead> Reader<R> {
     }
 
     fn parse<T: for<'de> Deserialize<'de>>(&self, line: &str) -> Result<T, ArchiveError> {
-        serde_json::from_str(line).map_err(|_| self.damaged("this is not what must stand here"))
+        serde_json::from_str(line).map_err(|_| self.damaged("another kind of line is expected here"))
     }
 
-    /// The next line without its end; nothing after the last.
+    /// The next line without its line break. `None` at the end of the file.
     fn next_line(&mut self) -> Result<Option<String>, ArchiveError> {
         self.line += 1;
         let mut line = Vec::new();
-        let read = (&mut self.input).take(self.longest).read_until(b'\n', &mut line)?;
+        let read = (&mut self.input).take(self.max_line_bytes).read_until(b'\n', &mut line)?;
         if read == 0 {
             return Ok(None);
         }
-        if read as u64 == self.longest && line.last() != Some(&b'\n') {
-            return Err(self.damaged(format!("this line is longer than {} bytes", self.longest)));
+        if read as u64 == self.max_line_bytes && line.last() != Some(&b'\n') {
+            return Err(self.damaged(format!("the line is longer than {} bytes", self.max_line_bytes)));
         }
         if line.pop() != Some(b'\n') {
             return Err(self.damaged("the file ends within a line"));
         }
-        let line = String::from_utf8(line).map_err(|_| self.damaged("this is not UTF-8"))?;
+        let line = String::from_utf8(line).map_err(|_| self.damaged("the line is not UTF-8"))?;
         Ok(Some(line))
     }
 
-    /// The next piece; nothing once the whole file was read and found to be whole.
-    pub(super) fn next(&mut self) -> Result<Option<Piece>, ArchiveError> {
-        let line = self.next_line()?.ok_or_else(|| self.damaged("the file ends before its end"))?;
+    /// The next item. `None` after the last line, when the file is complete and matches its checksum.
+    pub(super) fn next(&mut self) -> Result<Option<BackupItem>, ArchiveError> {
+        let line = self.next_line()?.ok_or_else(|| self.damaged("the file ends before its last line"))?;
         let before = self.digest.clone();
         self.digest.update(line.as_bytes());
         self.digest.update(b"\n");
         match self.open.take() {
             Some((table, mut sum)) if line.starts_with('[') => {
                 let fields = row(&line, &table)
-                    .ok_or_else(|| self.damaged(format!("this is no row of table {}", table.name)))?;
+                    .ok_or_else(|| self.damaged(format!("the line is not a row of table {}", table.name)))?;
                 sum.add(&line);
                 self.open = Some((table, sum));
-                Ok(Some(Piece::Row(fields)))
+                Ok(Some(BackupItem::Row(fields)))
             }
             Some((table, sum)) => {
                 let end: TableEnd = self.parse(&line)?;
                 if (end.end.as_str(), end.rows, end.sha256) != (table.name.as_str(), sum.rows, sum.hex()) {
                     return Err(
-                        self.damaged(format!("the rows of table {} are not as they were", table.name))
+                        self.damaged(format!("the rows of table {} do not match their checksum", table.name))
                     );
                 }
                 self.ended = (self.ended.0 + 1, self.ended.1 + sum.rows);
-                Ok(Some(Piece::End(table, sum)))
+                Ok(Some(BackupItem::End(table, sum)))
             }
             None => match self.tables.next() {
                 Some(table) => self.begin(&line, table).map(Some),
@@ -287,42 +288,47 @@ impl<R: BufRead> Reader<R> {
         }
     }
 
-    fn begin(&mut self, line: &str, table: Arc<Table>) -> Result<Piece, ArchiveError> {
+    fn begin(&mut self, line: &str, table: Arc<Table>) -> Result<BackupItem, ArchiveError> {
         let (head, expected) = (self.parse::<TableHead>(line)?, TableHead::of(&table));
         if (head.table.as_str(), &head.columns) != (expected.table.as_str(), &expected.columns) {
             let what = format!("table {} with its columns was expected, not {}", table.name, head.table);
             return Err(self.damaged(what));
         }
         self.open = Some((Arc::clone(&table), Sum::default()));
-        Ok(Piece::Table(table))
+        Ok(BackupItem::Table(table))
     }
 
     fn finish(&mut self, line: &str, digest: &str) -> Result<(), ArchiveError> {
         let end: FileEnd = self.parse(line)?;
         if (end.tables, end.rows, end.sha256.as_str()) != (self.ended.0, self.ended.1, digest) {
-            return Err(self.damaged("the file is not as it was written"));
+            return Err(self.damaged("the file does not match its checksum"));
         }
         match self.next_line()? {
             None => Ok(()),
-            Some(_) => Err(self.damaged("the file goes on after its end")),
+            Some(_) => Err(self.damaged("the file continues after its last line")),
         }
     }
 }
 
-/// The tables of a schema whose data this program can take.
+/// The tables of a schema version that this program can restore.
 fn tables(schema: i64) -> Result<Vec<Arc<Table>>, ArchiveError> {
     let now = Catalog::now()?;
     if schema > now.schema {
-        let what = format!("a backup of schema {schema}; this program knows {}: use a newer one", now.schema);
+        let what = format!(
+            "the backup has schema {schema}, this program knows schema {}: use a newer program",
+            now.schema
+        );
         return Err(ArchiveError::Unsupported(what));
     }
     if schema < 1 {
-        return Err(ArchiveError::Unsupported(format!("a backup of schema {schema}, which there never was")));
+        return Err(ArchiveError::Unsupported(format!(
+            "the backup has schema {schema}, which does not exist"
+        )));
     }
     if schema < now.rewritten {
         let what = format!(
-            "a backup of schema {schema}, before schema {}, which changed rows: restore it with the program \
-             that made it, and let this one migrate that",
+            "the backup has schema {schema}, and schema {} changed rows: restore it with the program that wrote it, \
+             then start this program to migrate the database",
             now.rewritten
         );
         return Err(ArchiveError::Unsupported(what));
@@ -335,7 +341,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sum_does_not_depend_on_the_order_and_counts_doubles() {
+    fn a_checksum_ignores_the_order_and_counts_duplicates() {
         let sum = |lines: &[&str]| {
             let mut sum = Sum::default();
             lines.iter().for_each(|line| sum.add(line));
@@ -348,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_is_read_as_it_was_written() {
+    fn a_row_survives_writing_and_reading() {
         let kinds = [
             ("i", ColumnKind::Id),
             ("b", ColumnKind::Bytes),
@@ -374,7 +380,7 @@ mod tests {
         assert_eq!(row(&line, &table), Some(fields));
         assert_eq!(row("[1, 2]", &table), None);
         let id = Uuid::from_u128(7);
-        let spoilt = [
+        let damaged = [
             ("true", "\"true\""),
             ("true", "1"),
             ("true", "true "),
@@ -385,20 +391,20 @@ mod tests {
             (&id.to_string(), "x"),
             (&id.to_string(), &id.simple().to_string()),
         ];
-        for (from, to) in spoilt {
+        for (from, to) in damaged {
             assert!(line.contains(from), "{from}");
             assert_eq!(row(&line.replace(from, to), &table), None, "{to}");
         }
     }
 
     #[test]
-    fn a_line_takes_no_more_memory_than_it_may() {
+    fn a_line_above_the_limit_is_refused() {
         let header = format!(
             "{{\"format\":\"{FORMAT}\",\"version\":{VERSION},\"schema\":1,\"created_at\":5,\"program\":\"0\"}}\n"
         );
         let endless = std::io::BufReader::new(header.as_bytes().chain(std::io::repeat(b'[')));
-        let mut reader = Reader::of_lines(endless, 1_000).unwrap();
-        let told = reader.next().err().unwrap().to_string();
-        assert_eq!(told, "line 2: this line is longer than 1000 bytes");
+        let mut reader = Reader::with_line_limit(endless, 1_000).unwrap();
+        let message = reader.next().err().unwrap().to_string();
+        assert_eq!(message, "line 2: the line is longer than 1000 bytes");
     }
 }

@@ -1,5 +1,16 @@
-//! Filling an empty database. It bears a mark from before its first row until all rows were read back; who
-//! fails on the way takes the rows away again, and the mark last.
+//! Fills an empty database, for a restore or a copy.
+//!
+//! | state | row `unfinished_load` in `installation` | other rows |
+//! |---|---|---|
+//! | empty | no | none |
+//! | loading | yes | some, in batches that are committed one by one |
+//! | verified | yes | all, read back and compared |
+//! | done | no | all |
+//! | failed | yes, deleted last | deleted in batches |
+//!
+//! No server starts on a database with the mark, and no load begins on one. So a process that crashes while loading
+//! leaves a database that cannot be used by mistake. If the commit that removes the mark is in doubt, the database
+//! is left as it is: it is either `verified` or `done`.
 
 use std::sync::Arc;
 
@@ -7,17 +18,17 @@ use tenantry_core::ExecutionContext;
 use tenantry_store::{Catalog, ColumnValue, RowValues, Store, StoreError, Table, Tx, UseCase};
 
 use super::format::Sum;
-use super::{ArchiveError, Progress, Report, Sums, UNFINISHED, difference, sums};
+use super::{ArchiveError, Progress, ReportProgress, Sums, UNFINISHED_LOAD, difference, sums};
 use crate::limits;
 
-/// A database that is being filled.
-pub(super) struct Loading<'a> {
+/// A load in progress.
+pub(super) struct DatabaseLoad<'a> {
     store: &'a Store,
-    waiting: Vec<RowValues>,
+    batch: Vec<RowValues>,
     bytes: usize,
 }
 
-/// Puts the mark into a database that has no row.
+/// Sets the mark in a database without rows.
 struct Begin(Catalog);
 
 impl UseCase for Begin {
@@ -25,7 +36,7 @@ impl UseCase for Begin {
     type Error = ArchiveError;
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), ArchiveError> {
-        if tx.installation_has_value(UNFINISHED).await? {
+        if tx.installation_has_value(UNFINISHED_LOAD).await? {
             return Err(ArchiveError::Unfinished);
         }
         for table in &self.0.tables {
@@ -34,7 +45,7 @@ impl UseCase for Begin {
             }
         }
         let mine = context.uuid();
-        let mark = tx.installation_value_ensure(UNFINISHED, mine.as_bytes()).await?;
+        let mark = tx.installation_value_ensure(UNFINISHED_LOAD, mine.as_bytes()).await?;
         if mark == mine.as_bytes() { Ok(()) } else { Err(ArchiveError::Unfinished) }
     }
 }
@@ -54,7 +65,7 @@ impl UseCase for Insert {
     }
 }
 
-/// Deletes a part of a table's rows; answers how many.
+/// Deletes up to [`limits::ARCHIVE_BATCH_ROWS`] rows of a table. Returns how many.
 struct Clear(Arc<Table>);
 
 impl UseCase for Clear {
@@ -63,14 +74,14 @@ impl UseCase for Clear {
     const IS_LONG: bool = true;
 
     async fn run(&self, tx: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<usize, ArchiveError> {
-        Ok(tx.rows_delete(&self.0, limits::MOVED_ROWS).await?)
+        Ok(tx.rows_delete(&self.0, limits::ARCHIVE_BATCH_ROWS).await?)
     }
 }
 
-/// Has the database look over a table that was filled.
-struct LookOver(Arc<Table>);
+/// Updates the database's statistics of a table.
+struct AnalyzeTable(Arc<Table>);
 
-impl UseCase for LookOver {
+impl UseCase for AnalyzeTable {
     type Output = ();
     type Error = ArchiveError;
     const IS_LONG: bool = true;
@@ -80,7 +91,7 @@ impl UseCase for LookOver {
     }
 }
 
-/// Takes the mark away.
+/// Removes the mark.
 struct Finish;
 
 impl UseCase for Finish {
@@ -89,32 +100,32 @@ impl UseCase for Finish {
     const IS_LONG: bool = true;
 
     async fn run(&self, tx: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<(), ArchiveError> {
-        Ok(tx.installation_value_delete(UNFINISHED).await?)
+        Ok(tx.installation_value_delete(UNFINISHED_LOAD).await?)
     }
 }
 
-impl<'a> Loading<'a> {
-    /// Begins with a database that has no rows.
+impl<'a> DatabaseLoad<'a> {
+    /// Starts a load into a database without rows.
     pub(super) async fn begin(store: &'a Store) -> Result<Self, ArchiveError> {
         store.write(Begin(Catalog::now()?)).await?;
-        Ok(Self { store, waiting: Vec::new(), bytes: 0 })
+        Ok(Self { store, batch: Vec::new(), bytes: 0 })
     }
 
-    /// Stores a row, now or with the next.
+    /// Adds a row to the batch, and stores the batch when it is full.
     pub(super) async fn row(&mut self, table: &Arc<Table>, row: RowValues) -> Result<(), ArchiveError> {
         self.bytes += row.iter().map(ColumnValue::size).sum::<usize>();
-        self.waiting.push(row);
-        let full = i64::try_from(self.waiting.len()).is_ok_and(|rows| rows >= limits::MOVED_ROWS);
-        if full || self.bytes >= limits::MOVED_BYTES { self.flush(table).await } else { Ok(()) }
+        self.batch.push(row);
+        let full = i64::try_from(self.batch.len()).is_ok_and(|rows| rows >= limits::ARCHIVE_BATCH_ROWS);
+        if full || self.bytes >= limits::ARCHIVE_BATCH_BYTES { self.flush(table).await } else { Ok(()) }
     }
 
-    /// Stores the rows of `table` that wait.
+    /// Stores the batch, whose rows belong to `table`.
     pub(super) async fn flush(&mut self, table: &Arc<Table>) -> Result<(), ArchiveError> {
-        if self.waiting.is_empty() {
+        if self.batch.is_empty() {
             return Ok(());
         }
         self.bytes = 0;
-        let rows = std::mem::take(&mut self.waiting);
+        let rows = std::mem::take(&mut self.batch);
         let stored = self.store.write(Insert { table: Arc::clone(table), rows }).await;
         stored.map_err(|error| match error {
             ArchiveError::Store(why @ (StoreError::Violated(_) | StoreError::Unexpected(_))) => {
@@ -124,22 +135,26 @@ impl<'a> Loading<'a> {
         })
     }
 
-    /// Reads everything back.
-    pub(super) async fn verify(&self, expected: &Sums, report: Report<'_>) -> Result<(), ArchiveError> {
+    /// Reads all rows back and compares their checksums.
+    pub(super) async fn verify(
+        &self,
+        expected: &Sums,
+        report: ReportProgress<'_>,
+    ) -> Result<(), ArchiveError> {
         let of: u64 = expected.iter().map(|(_, Sum { rows, .. })| rows).sum();
         let mut snapshot = self.store.snapshot().await?;
         let tables = expected.iter().map(|(table, _)| Arc::clone(table));
         let stored = sums(&mut snapshot, tables, |table, rows| {
-            report(Progress { doing: "verifying", table: &table.name, rows, of: Some(of) });
+            report(Progress { phase: "verifying", table: &table.name, rows, total_rows: Some(of) });
         })
         .await?;
         match difference(expected, &stored) {
             None => Ok(()),
-            Some(table) => Err(ArchiveError::Different(table.to_owned())),
+            Some(table) => Err(ArchiveError::ChecksumMismatch(table.to_owned())),
         }
     }
 
-    /// Ends it one way or the other: the mark is taken away, with every row when it failed.
+    /// Ends the load. After a success the mark is removed, after a failure all rows and then the mark.
     pub(super) async fn end<T>(self, outcome: Result<T, ArchiveError>) -> Result<T, ArchiveError> {
         let outcome = match outcome {
             Ok(output) => self.finish().await.map(|()| output),
@@ -147,11 +162,13 @@ impl<'a> Loading<'a> {
         };
         match outcome {
             Ok(output) => Ok(output),
-            // The mark may be gone, and others at work with what is here.
+            // The mark may be removed, and a server may already use the database.
             Err(cause @ ArchiveError::InDoubt(_)) => Err(cause),
             Err(cause) => match self.clear().await {
                 Ok(()) => Err(cause),
-                Err(left) => Err(ArchiveError::Left { cause: Box::new(cause), left: Box::new(left) }),
+                Err(cleanup) => {
+                    Err(ArchiveError::CleanupFailed { cause: Box::new(cause), cleanup: Box::new(cleanup) })
+                }
             },
         }
     }
@@ -159,12 +176,12 @@ impl<'a> Loading<'a> {
     async fn finish(&self) -> Result<(), ArchiveError> {
         for table in Catalog::now()?.tables {
             let name = table.name.clone();
-            if let Err(error) = self.store.write(LookOver(table)).await {
-                tracing::warn!(%error, name, "the database did not look over a table; it will by itself");
+            if let Err(error) = self.store.write(AnalyzeTable(table)).await {
+                tracing::warn!(%error, name, "statistics of a table were not updated, the database will do that itself");
             }
         }
         match self.store.write(Finish).await {
-            // It may have happened, or happen yet: who does it again waits for that, and finds nothing to do then.
+            // The first commit may have happened or still happen. Removing the mark twice does no harm.
             Err(ArchiveError::Store(StoreError::InDoubt(_))) => {
                 self.store.write(Finish).await.map_err(|unknown| match unknown {
                     ArchiveError::Store(unknown) => ArchiveError::InDoubt(unknown),
@@ -176,7 +193,7 @@ impl<'a> Loading<'a> {
     }
 
     async fn clear(&self) -> Result<(), ArchiveError> {
-        // The mark is a row of `installation`: it goes last.
+        // The mark is a row of `installation`, so that table is cleared last.
         let (marked, others): (Vec<_>, Vec<_>) =
             Catalog::now()?.tables.into_iter().partition(|table| table.name == "installation");
         for table in others.into_iter().chain(marked) {

@@ -1,20 +1,20 @@
-//! All data at once: written to a backup, restored from one, copied from one database to another.
+//! Backup, restore and copy of all data.
 //!
-//! What is moved is whole rows, known by the store's [`Catalog`](tenantry_store::Catalog): ids, hashes,
-//! outboxes, everything but the key that secrets are hashed with. A database that is being filled bears a
-//! mark ([`UNFINISHED`]) until all of it is there and was read back; no server starts on one that does.
+//! Whole rows are moved, as the store's [`Catalog`](tenantry_store::Catalog) describes them: ids, hashes, outboxes,
+//! everything but the key of hashes and seals. A database that is being filled has a mark ([`UNFINISHED_LOAD`])
+//! until all rows are stored and compared. No server starts on a database with the mark.
 
 mod backup;
 mod copy;
 mod format;
 mod load;
+mod pending;
 mod restore;
-mod unsent;
 
-pub use backup::{Written, backup};
+pub use backup::{BackupSummary, backup};
 pub use copy::copy;
 pub use format::{FORMAT, VERSION};
-pub use restore::{Checked, Restored, check, restore};
+pub use restore::{RestoreSummary, VerifiedBackup, restore, verify};
 
 use std::io;
 use std::sync::Arc;
@@ -24,37 +24,38 @@ use tenantry_store::{ColumnValue, RowValues, Snapshot, StoreError, Table};
 use crate::limits;
 use format::{Sum, row_line};
 
-/// What a database that is being filled keeps in `installation`.
-pub const UNFINISHED: &str = "unfinished_load";
+/// The name of the mark, a row in `installation`.
+pub const UNFINISHED_LOAD: &str = "unfinished_load";
 
-/// How far it has come.
+/// The progress of a backup, restore or copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress<'a> {
-    /// What is being done: `copying`, ...
-    pub doing: &'static str,
-    /// With which table.
+    /// The current phase, for example `copying`.
+    pub phase: &'static str,
+    /// The current table.
     pub table: &'a str,
     /// Rows done, of all tables.
     pub rows: u64,
-    /// Rows there are, where that is known.
-    pub of: Option<u64>,
+    /// Rows of all tables in total, if known.
+    pub total_rows: Option<u64>,
 }
 
-/// Hears how far it has come.
-pub type Report<'a> = &'a mut (dyn FnMut(Progress<'_>) + Send);
+/// A function that is called with each progress.
+pub type ReportProgress<'a> = &'a mut (dyn FnMut(Progress<'_>) + Send);
 
-/// Why data was not moved. The target of a restore or a copy is empty then, unless it says otherwise.
+/// The error of a backup, restore or copy. The target database is emptied, except after
+/// [`ArchiveError::InDoubt`] and [`ArchiveError::CleanupFailed`].
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
-    /// The file is no backup, or damaged.
+    /// The file is damaged.
     #[error("line {line}: {what}")]
     Damaged {
-        /// Where.
+        /// The line number.
         line: u64,
-        /// What is wrong.
+        /// The problem.
         what: String,
     },
-    /// The backup is of another kind than this program reads.
+    /// This program cannot read this kind of file.
     #[error("{0}")]
     Unsupported(String),
     /// The target has rows.
@@ -63,46 +64,46 @@ pub enum ArchiveError {
     /// An earlier restore or copy into the database did not finish.
     #[error("an earlier restore or copy into this database did not finish: start with a new, empty database")]
     Unfinished,
-    /// A row cannot be stored.
-    #[error("a row of table {table} is refused: {why}")]
+    /// The database refuses a row.
+    #[error("the database refuses a row of table {table}: {why}")]
     Refused {
         /// The table.
         table: String,
-        /// By which constraint, or why else.
+        /// The violated constraint, or another error.
         why: StoreError,
     },
-    /// What was stored is not what was read.
-    #[error("table {0} is not as it was read")]
-    Different(String),
-    /// The source was written to.
-    #[error("table {0} of the source changed meanwhile: stop every server on it first")]
+    /// The stored rows do not match the rows that were read.
+    #[error("table {0} differs from what was read")]
+    ChecksumMismatch(String),
+    /// The source changed during the copy.
+    #[error("table {0} of the source changed during the copy: stop every server that uses it first")]
     SourceChanged(String),
-    /// Everything is stored; whether the last step was done, nobody can tell now.
+    /// All rows are stored, but it is unknown whether the mark was removed.
     #[error(
-        "everything is stored, but the database does not say whether it may be used: {0}: `tenantry doctor` will"
+        "all rows are stored, but the last commit is in doubt ({0}): `tenantry doctor` tells whether the database is complete"
     )]
     InDoubt(StoreError),
-    /// Nothing was left in the target, or could not be taken away again.
-    #[error("{cause}; and what was stored could not be removed: {left}: start with a new, empty database")]
-    Left {
-        /// Why it failed.
+    /// The load failed, and its rows could not be removed.
+    #[error("{cause}; the stored rows could not be removed ({cleanup}): start with a new, empty database")]
+    CleanupFailed {
+        /// The error of the load.
         cause: Box<ArchiveError>,
-        /// Why it could not be removed.
-        left: Box<ArchiveError>,
+        /// The error of the removal.
+        cleanup: Box<ArchiveError>,
     },
-    /// The database.
+    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The file.
+    /// The file could not be read or written.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
-/// Rows and their sum, a table each.
+/// The checksum of each table.
 type Sums = Vec<(Arc<Table>, Sum)>;
 
-/// Rows of all tables.
-async fn total(snapshot: &mut Snapshot<'_>, tables: &[Arc<Table>]) -> Result<u64, ArchiveError> {
+/// The number of rows of all tables.
+async fn count_rows(snapshot: &mut Snapshot<'_>, tables: &[Arc<Table>]) -> Result<u64, ArchiveError> {
     let mut rows = 0;
     for table in tables {
         rows += u64::try_from(snapshot.tx()?.rows_count(table).await?).unwrap_or(0);
@@ -110,17 +111,17 @@ async fn total(snapshot: &mut Snapshot<'_>, tables: &[Arc<Table>]) -> Result<u64
     Ok(rows)
 }
 
-/// Reads a table to its end, in parts, without the mark of a database that is being filled.
-async fn each_part(
+/// Reads a table in batches, without the mark.
+async fn for_each_batch(
     snapshot: &mut Snapshot<'_>,
     table: &Table,
     mut take: impl AsyncFnMut(Vec<RowValues>) -> Result<(), ArchiveError>,
 ) -> Result<(), ArchiveError> {
     let mut after: Option<RowValues> = None;
     loop {
-        let mut rows = snapshot.tx()?.rows_after(table, after.as_deref(), limits::MOVED_ROWS).await?;
+        let mut rows = snapshot.tx()?.rows_after(table, after.as_deref(), limits::ARCHIVE_BATCH_ROWS).await?;
         let Some(last) = rows.last() else { return Ok(()) };
-        let ended = i64::try_from(rows.len()).is_ok_and(|count| count < limits::MOVED_ROWS);
+        let ended = i64::try_from(rows.len()).is_ok_and(|count| count < limits::ARCHIVE_BATCH_ROWS);
         after = Some(table.key_of(last));
         rows.retain(|row| !is_mark(table, row));
         take(rows).await?;
@@ -132,24 +133,24 @@ async fn each_part(
 
 fn is_mark(table: &Table, row: &[ColumnValue]) -> bool {
     table.name == "installation"
-        && matches!(table.position("name").and_then(|place| row.get(place)), Some(ColumnValue::Text(name)) if name == UNFINISHED)
+        && matches!(table.position("name").and_then(|position| row.get(position)), Some(ColumnValue::Text(name)) if name == UNFINISHED_LOAD)
 }
 
-/// The sum of each table as it is in the snapshot.
+/// The checksum of each table in the snapshot.
 async fn sums(
     snapshot: &mut Snapshot<'_>,
     tables: impl IntoIterator<Item = Arc<Table>>,
-    mut reached: impl FnMut(&Table, u64),
+    mut report: impl FnMut(&Table, u64),
 ) -> Result<Sums, ArchiveError> {
     let (mut sums, mut rows) = (Sums::new(), 0);
     for table in tables {
         let mut sum = Sum::default();
-        each_part(snapshot, &table, async |part| {
-            for row in &part {
+        for_each_batch(snapshot, &table, async |rows_read| {
+            for row in &rows_read {
                 sum.add(&row_line(row));
             }
-            rows += part.len() as u64;
-            reached(&table, rows);
+            rows += rows_read.len() as u64;
+            report(&table, rows);
             Ok(())
         })
         .await?;
@@ -158,16 +159,16 @@ async fn sums(
     Ok(sums)
 }
 
-/// The first table whose sum is another.
+/// The first table with another checksum.
 fn difference<'a>(some: &'a Sums, others: &Sums) -> Option<&'a str> {
     let differing = some.iter().zip(others).find(|((_, one), (_, other))| one != other);
     differing.map(|((table, _), _)| table.name.as_str())
 }
 
-/// The snapshot of a database that is all there.
-async fn whole(store: &tenantry_store::Store) -> Result<Snapshot<'_>, ArchiveError> {
+/// A snapshot of a database without the mark.
+async fn complete_snapshot(store: &tenantry_store::Store) -> Result<Snapshot<'_>, ArchiveError> {
     let mut snapshot = store.snapshot().await?;
-    if snapshot.tx()?.installation_has_value(UNFINISHED).await? {
+    if snapshot.tx()?.installation_has_value(UNFINISHED_LOAD).await? {
         return Err(ArchiveError::Unfinished);
     }
     Ok(snapshot)

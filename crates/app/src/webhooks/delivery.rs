@@ -1,4 +1,19 @@
-//! What whoever delivers webhooks asks of the database: what to send next, and writing down what came of it.
+//! Webhook delivery: leasing due queues, and recording the result of an attempt.
+//!
+//! An endpoint has two queues, for first attempts and for retries. Each sends one event at a time.
+//!
+//! | state of a queue | condition | next |
+//! |---|---|---|
+//! | idle | no pending event | due with the next event |
+//! | due | the next event's time is reached | a worker leases it |
+//! | leased | the lease lasts [`limits::WEBHOOK_LEASE_S`] | the attempt is recorded: due or idle |
+//! | expired | the lease is over, nothing is recorded | due: another worker leases it |
+//! | unreadable | an error while leasing | due again after [`limits::UNREADABLE_RETRY_S`] |
+//!
+//! A worker records an attempt and releases its lease in one transaction. A release names the end of the lease, so
+//! that a slow worker does not release the lease of its successor. A worker that crashes between request and commit
+//! causes a second request with the same event id and payload: delivery is at least once. Queues are always locked
+//! before events, and several queues in their sort order, so that transactions do not deadlock.
 
 use std::collections::BTreeSet;
 
@@ -11,11 +26,10 @@ use tenantry_store::{DueQueue, LeasedDelivery, StoreError, Tx, UseCase, WebhookD
 
 use crate::{App, Error, Requester, limits};
 
-/// Takes those of the queues that are still free, and answers with what is to be sent in each. Each is held for
-/// [`limits::WEBHOOK_LEASE_S`]; when nothing is written down until then, somebody else takes it.
-struct Lease(Vec<DueQueue>);
+/// Leases those of the queues that are still free. Returns the next event of each.
+struct LeaseQueues(Vec<DueQueue>);
 
-impl UseCase for Lease {
+impl UseCase for LeaseQueues {
     type Output = Vec<LeasedDelivery>;
     type Error = StoreError;
     const IS_LONG: bool = true;
@@ -38,7 +52,9 @@ impl UseCase for Lease {
                 continue;
             };
             if endpoint.secret.is_none() {
-                return Err(StoreError::Unexpected("a webhook secret that cannot be opened".into()));
+                return Err(StoreError::Unexpected(
+                    "the signing secret of an endpoint cannot be opened with this key".into(),
+                ));
             }
             let Some(event) = tx.webhook_queue_next_event(queue, now).await? else {
                 tx.webhook_queues_reschedule(queue.organization, queue.endpoint, now).await?;
@@ -51,10 +67,10 @@ impl UseCase for Lease {
     }
 }
 
-/// Leaves a queue alone for [`limits::PUT_OFF_S`].
-struct PutOff(DueQueue);
+/// Postpones a queue that cannot be read, for [`limits::UNREADABLE_RETRY_S`].
+struct PostponeQueue(DueQueue);
 
-impl UseCase for PutOff {
+impl UseCase for PostponeQueue {
     type Output = ();
     type Error = StoreError;
 
@@ -64,48 +80,48 @@ impl UseCase for PutOff {
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), StoreError> {
         let now = context.now();
-        tx.webhook_queue_postpone(self.0, now, now.plus_seconds(limits::PUT_OFF_S)).await
+        tx.webhook_queue_postpone(self.0, now, now.plus_seconds(limits::UNREADABLE_RETRY_S)).await
     }
 }
 
-/// What came of an attempt.
+/// Records the result of an attempt.
 #[derive(Debug, Clone)]
 pub struct DeliveryAttempt {
-    /// What was tried.
+    /// The lease with the event.
     pub claim: LeasedDelivery,
-    /// The text that was sent.
+    /// The body that was sent.
     pub payload: String,
-    /// How it ended.
+    /// The result.
     pub attempt: DeliveryOutcome,
-    /// The status it was answered with.
+    /// The status code of the response.
     pub http_code: Option<u16>,
-    /// The beginning of the answer, or why there is none.
+    /// The beginning of the response body, or the reason why there is no response.
     pub response: Option<String>,
-    /// Milliseconds until the next attempt, should one be needed; nothing when this was the last.
+    /// Milliseconds until the next attempt if this one failed. `None` after the last attempt.
     pub retry_after_ms: Option<i64>,
 }
 
-/// What writing an attempt down led to.
+/// The effect of a recorded attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Recorded {
-    /// The event's state now.
+pub struct DeliveryRecord {
+    /// The new state of the event.
     pub state: EventState,
-    /// Whether the endpoint was switched off.
+    /// Whether the endpoint was disabled, after too many failed events.
     pub disabled: bool,
 }
 
 impl UseCase for DeliveryAttempt {
-    type Output = Recorded;
+    type Output = DeliveryRecord;
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
         Some(self.claim.queue.organization)
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Recorded, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<DeliveryRecord, Error> {
         let now = context.now();
         let LeasedDelivery { queue, leased_until, event, .. } = &self.claim;
-        // An event that is written meanwhile waits for the end of this.
+        // Locked, so that events inserted meanwhile are scheduled after this transaction.
         tx.webhook_queues_lock(queue.organization, queue.endpoint).await?;
         tx.webhook_queue_release(*queue, *leased_until).await?;
         let stored = tx.webhook_event(event.organization, event.id).await?;
@@ -115,7 +131,7 @@ impl UseCase for DeliveryAttempt {
         let next = webhook::event_after_attempt(DeliveryFacts { state: before, retry_at }, self.attempt);
         event.state = next.state;
         event.attempts = event.attempts.saturating_add(1);
-        // What was to be told may have been taken back, or told otherwise, while it was sent.
+        // The event may have been anonymized while it was sent: then this payload must not be stored.
         if event.data == self.claim.event.data {
             event.payload = Some(self.payload.clone());
         }
@@ -134,12 +150,12 @@ impl UseCase for DeliveryAttempt {
         let failed_now = before == EventState::Pending && event.state == EventState::Failed;
         let disabled = failed_now && self.disable(tx, context).await?;
         tx.webhook_queues_reschedule(event.organization, event.endpoint, now).await?;
-        Ok(Recorded { state: event.state, disabled })
+        Ok(DeliveryRecord { state: event.state, disabled })
     }
 }
 
 impl DeliveryAttempt {
-    /// Switches the endpoint off when too many events in a row have failed.
+    /// Disables the endpoint when its last [`FAILURES_TO_DISABLE`] events failed.
     async fn disable(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<bool, Error> {
         let LeasedDelivery { queue, .. } = &self.claim;
         let found = tx.webhook_endpoint(queue.organization, queue.endpoint).await?;
@@ -148,7 +164,7 @@ impl DeliveryAttempt {
         match webhook::auto_disable(&endpoint, &completed, context.now()) {
             None => Ok(false),
             Some(disabled) => {
-                super::store(tx, context, &Requester::system(), &endpoint, &disabled).await?;
+                super::save(tx, context, &Requester::system(), &endpoint, &disabled).await?;
                 Ok(true)
             }
         }
@@ -159,43 +175,46 @@ const fn plus_ms(at: Timestamp, ms: i64) -> Timestamp {
     Timestamp::from_micros(at.as_micros().saturating_add(ms.saturating_mul(1_000)))
 }
 
-/// Forgets what a few old events told; answers how many.
+/// Deletes the payloads of old events, up to [`limits::WEBHOOK_PAYLOADS_DROPPED_PER_TRANSACTION`]. Returns how many.
 #[derive(Debug, Clone, Copy)]
-pub struct Archive;
+pub struct DropOldPayloads;
 
-impl UseCase for Archive {
+impl UseCase for DropOldPayloads {
     type Output = usize;
     type Error = StoreError;
     const IS_LONG: bool = true;
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<usize, StoreError> {
-        let before = context.now().plus_seconds(-limits::WEBHOOK_PAYLOAD_KEPT_S);
-        tx.webhook_events_archive(before, limits::WEBHOOK_ARCHIVED).await
+        let before = context.now().plus_seconds(-limits::WEBHOOK_PAYLOAD_RETENTION_S);
+        tx.webhook_events_archive(before, limits::WEBHOOK_PAYLOADS_DROPPED_PER_TRANSACTION).await
     }
 }
 
 impl App {
-    /// Takes queues that have something to do: up to `limit`, and a few at a time.
+    /// Leases due queues: up to `limit`, and at most [`limits::WEBHOOK_LEASES_PER_TRANSACTION`].
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn webhook_claim(&self, limit: usize) -> Result<Vec<LeasedDelivery>, StoreError> {
-        let limit = limit.min(limits::WEBHOOK_TAKEN);
-        let mut passed = BTreeSet::new();
-        for _ in 0..limits::WEBHOOK_LOOKS {
-            let wanted = limit.saturating_add(passed.len());
+    pub async fn lease_webhook_deliveries(&self, limit: usize) -> Result<Vec<LeasedDelivery>, StoreError> {
+        let limit = limit.min(limits::WEBHOOK_LEASES_PER_TRANSACTION);
+        let mut tried = BTreeSet::new();
+        for _ in 0..limits::WEBHOOK_LEASE_ROUNDS {
+            let wanted = limit.saturating_add(tried.len());
             let mut reader = self.store.reader()?;
-            let due = reader.tx()?.webhook_queues_due(self.now(), wanted, limits::WEBHOOK_SHARE).await?;
+            let due = reader
+                .tx()?
+                .webhook_queues_due(self.now(), wanted, limits::WEBHOOK_DELIVERIES_PER_ORGANIZATION)
+                .await?;
             let mut queues: Vec<_> =
-                due.into_iter().filter(|queue| !passed.contains(queue)).take(limit).collect();
+                due.into_iter().filter(|queue| !tried.contains(queue)).take(limit).collect();
             if queues.is_empty() {
                 break;
             }
-            // Whoever holds several takes them in this order.
+            // Every transaction locks several queues in this order.
             queues.sort_unstable();
-            passed.extend(queues.iter().copied());
-            let claims = self.webhook_take(queues).await?;
-            // Otherwise another was faster, or there was nothing to send in them.
+            tried.extend(queues.iter().copied());
+            let claims = self.lease_queues(queues).await?;
+            // Empty if other workers were faster, or if the queues had nothing to send.
             if !claims.is_empty() {
                 return Ok(claims);
             }
@@ -203,26 +222,27 @@ impl App {
         Ok(Vec::new())
     }
 
-    /// Takes these queues. One that cannot be read keeps no other back.
-    async fn webhook_take(&self, queues: Vec<DueQueue>) -> Result<Vec<LeasedDelivery>, StoreError> {
-        match self.store.write(Lease(queues.clone())).await {
+    /// Leases these queues. If one cannot be read, each is leased in a transaction of its own, so that it holds up no
+    /// other.
+    async fn lease_queues(&self, queues: Vec<DueQueue>) -> Result<Vec<LeasedDelivery>, StoreError> {
+        match self.store.write(LeaseQueues(queues.clone())).await {
             Err(StoreError::Unexpected(_)) => {}
             taken => return taken,
         }
         let mut claims = Vec::new();
         for queue in queues {
-            match self.store.write(Lease(vec![queue])).await {
+            match self.store.write(LeaseQueues(vec![queue])).await {
                 Ok(mut taken) => claims.append(&mut taken),
                 Err(error @ StoreError::Unexpected(_)) => {
                     let DueQueue { organization, endpoint, .. } = queue;
-                    tracing::error!(%error, %organization, %endpoint, "webhooks are put off");
-                    if let Err(error) = self.store.write(PutOff(queue)).await {
-                        tracing::error!(%error, %organization, %endpoint, "webhooks could not be put off");
+                    tracing::error!(%error, %organization, %endpoint, "a webhook queue cannot be read, it is skipped for UNREADABLE_RETRY_S");
+                    if let Err(error) = self.store.write(PostponeQueue(queue)).await {
+                        tracing::error!(%error, %organization, %endpoint, "a webhook queue could not be postponed");
                     }
                 }
                 Err(error) if claims.is_empty() => return Err(error),
                 Err(error) => {
-                    tracing::warn!(%error, "some webhooks wait");
+                    tracing::warn!(%error, "not all webhook queues were leased, the rest is tried again");
                     break;
                 }
             }
@@ -230,11 +250,11 @@ impl App {
         Ok(claims)
     }
 
-    /// When there will be something to send next, as far as is known now.
+    /// The time when the next queue is due. `None` if all are idle.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn webhook_next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+    pub async fn next_webhook_due(&self) -> Result<Option<Timestamp>, StoreError> {
         self.store.reader()?.tx()?.webhook_next_due(self.now()).await
     }
 }

@@ -1,8 +1,8 @@
-//! Webhook endpoints: see, create, change, delete; their deliveries, and delivering once more by hand.
+//! Webhook endpoints: read, list, create, update, delete. Deliveries: list, redeliver.
 
 mod delivery;
 
-pub use delivery::{Archive, DeliveryAttempt, Recorded};
+pub use delivery::{DeliveryAttempt, DeliveryRecord, DropOldPayloads};
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::ids::{OrganizationId, WebhookEndpointId, WebhookEventId};
@@ -13,17 +13,16 @@ use tenantry_store::{
     ListQuery, Page, Paged, StoreError, Tx, UseCase, WebhookDeliveryDetails, WebhookDeliveryFilter,
 };
 
-use crate::changes::{self, Change};
-use crate::{App, Error, PlainHttpHosts, Requester, TeamPermission, limits};
+use crate::{App, Error, PlainHttpHosts, Requester, TeamPermission, changes, limits};
 
 /// Creates an endpoint.
 #[derive(Debug, Clone)]
 pub struct WebhookEndpointCreate {
-    /// On whose behalf.
+    /// The requester.
     pub by: Requester,
-    /// In which organization; a person names it, an organization's token does not.
+    /// The organization, if the requester is a person. An organization's token has its own.
     pub organization: Option<OrganizationId>,
-    /// Which.
+    /// The new endpoint's data.
     pub new: NewEndpoint,
 }
 
@@ -32,7 +31,7 @@ impl UseCase for WebhookEndpointCreate {
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<WebhookEndpoint, Error> {
@@ -42,21 +41,21 @@ impl UseCase for WebhookEndpointCreate {
         let (id, secret) = (WebhookEndpointId::new(context.uuid()), SigningSecret::generate(context));
         let endpoint = webhook::create(organization, new.clone(), id, secret, context.now());
         tx.webhook_endpoint_insert(&endpoint).await?;
-        record(tx, context, by, "webhook_endpoint.created", None, Some(&endpoint)).await?;
+        changes::created(tx, context, by, "webhook_endpoint.created", &endpoint).await?;
         Ok(endpoint)
     }
 }
 
-/// Changes an endpoint. What is pending for one that is switched off is skipped.
+/// Updates an endpoint. The pending events of an endpoint that is disabled are skipped.
 #[derive(Debug, Clone)]
 pub struct WebhookEndpointUpdate {
-    /// On whose behalf.
+    /// The requester.
     pub by: Requester,
-    /// Which.
+    /// The endpoint.
     pub id: WebhookEndpointId,
-    /// How.
+    /// The change.
     pub change: EndpointChange,
-    /// Where plain HTTP may go.
+    /// Hosts to which webhooks may be sent by plain HTTP.
     pub plain_http_hosts: PlainHttpHosts,
 }
 
@@ -65,26 +64,26 @@ impl UseCase for WebhookEndpointUpdate {
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<WebhookEndpoint, Error> {
         let Self { by, id, change, plain_http_hosts } = self;
-        let before = held(tx, by, *id).await?;
+        let before = lock(tx, by, *id).await?;
         let after = webhook::update(&before, change.clone(), plain_http_hosts, context.now())?;
         if after != before {
-            store(tx, context, by, &before, &after).await?;
+            save(tx, context, by, &before, &after).await?;
         }
         Ok(after)
     }
 }
 
-/// Gives an endpoint a new secret.
+/// Replaces the signing secret of an endpoint.
 #[derive(Debug, Clone)]
 pub struct WebhookSecretReset {
-    /// On whose behalf.
+    /// The requester.
     pub by: Requester,
-    /// Which.
+    /// The endpoint.
     pub id: WebhookEndpointId,
 }
 
@@ -93,24 +92,24 @@ impl UseCase for WebhookSecretReset {
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<WebhookEndpoint, Error> {
         let Self { by, id } = self;
-        let before = held(tx, by, *id).await?;
+        let before = lock(tx, by, *id).await?;
         let after = webhook::reset_secret(&before, SigningSecret::generate(context), context.now());
-        store(tx, context, by, &before, &after).await?;
+        save(tx, context, by, &before, &after).await?;
         Ok(after)
     }
 }
 
-/// Deletes an endpoint; what is pending for it is skipped.
+/// Deletes an endpoint. Its pending events are skipped.
 #[derive(Debug, Clone)]
 pub struct WebhookEndpointDelete {
-    /// On whose behalf.
+    /// The requester.
     pub by: Requester,
-    /// Which.
+    /// The endpoint.
     pub id: WebhookEndpointId,
 }
 
@@ -120,25 +119,25 @@ impl UseCase for WebhookEndpointDelete {
     const IS_LONG: bool = true;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
         let Self { by, id } = self;
-        let endpoint = held(tx, by, *id).await?;
+        let endpoint = lock(tx, by, *id).await?;
         tx.webhook_endpoint_delete(endpoint.organization, *id, context.now()).await?;
         skip(tx, context, endpoint.organization, *id).await?;
-        record(tx, context, by, "webhook_endpoint.deleted", Some(&endpoint), None).await
+        changes::deleted(tx, context, by, "webhook_endpoint.deleted", &endpoint).await
     }
 }
 
-/// Has an event sent once more. Nothing is sent when its endpoint is disabled or deleted, or the event
-/// archived.
+/// Schedules an event for another delivery. Does nothing if the endpoint is disabled or deleted, or if the event's
+/// payload is deleted.
 #[derive(Debug, Clone)]
 pub struct WebhookRedeliver {
-    /// On whose behalf.
+    /// The requester.
     pub by: Requester,
-    /// Which.
+    /// The event.
     pub id: WebhookEventId,
 }
 
@@ -147,7 +146,7 @@ impl UseCase for WebhookRedeliver {
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
@@ -161,10 +160,10 @@ impl UseCase for WebhookRedeliver {
         }
         let mut event = found.ok_or(WebhookError::EventNotFound)?;
         let endpoint = tx.webhook_endpoint(event.organization, event.endpoint).await?;
-        let tells = endpoint.is_some_and(|endpoint| endpoint.enabled) && event.data.is_some();
-        // What waits for its first attempt is sent in its turn.
-        let waits = event.state == webhook::EventState::Pending && event.attempts == 0;
-        if tells && !waits {
+        let can_send = endpoint.is_some_and(|endpoint| endpoint.enabled) && event.data.is_some();
+        // An event before its first attempt keeps its place in the queue.
+        let is_queued = event.state == webhook::EventState::Pending && event.attempts == 0;
+        if can_send && !is_queued {
             event.state = webhook::redeliver(event.state);
             tx.webhook_event_redeliver(&event, context.now()).await?;
         }
@@ -172,8 +171,9 @@ impl UseCase for WebhookRedeliver {
     }
 }
 
-/// The endpoint of this id that the requester may manage, held until the transaction ends: its queues first.
-async fn held(tx: &mut Tx<'_>, by: &Requester, id: WebhookEndpointId) -> Result<WebhookEndpoint, Error> {
+/// The endpoint, if the requester may manage it. Locks its delivery queues first, then its row, until the transaction
+/// ends.
+async fn lock(tx: &mut Tx<'_>, by: &Requester, id: WebhookEndpointId) -> Result<WebhookEndpoint, Error> {
     for organization in by.organizations_with(TeamPermission::ManageOrganization) {
         if tx.webhook_queues_lock(organization, id).await?
             && let Some(endpoint) = tx.webhook_endpoint(organization, id).await?
@@ -184,7 +184,7 @@ async fn held(tx: &mut Tx<'_>, by: &Requester, id: WebhookEndpointId) -> Result<
     Err(WebhookError::NotFound.into())
 }
 
-/// The endpoint of this id that the requester may manage.
+/// The endpoint, if the requester may manage it.
 async fn find(tx: &mut Tx<'_>, by: &Requester, id: WebhookEndpointId) -> Result<WebhookEndpoint, Error> {
     for organization in by.organizations_with(TeamPermission::ManageOrganization) {
         if let Some(endpoint) = tx.webhook_endpoint(organization, id).await? {
@@ -194,8 +194,8 @@ async fn find(tx: &mut Tx<'_>, by: &Requester, id: WebhookEndpointId) -> Result<
     Err(WebhookError::NotFound.into())
 }
 
-/// Stores a changed endpoint; what is pending for one that was switched off is skipped.
-async fn store(
+/// Stores a changed endpoint. The pending events of one that was disabled are skipped.
+async fn save(
     tx: &mut Tx<'_>,
     context: &mut ExecutionContext,
     by: &Requester,
@@ -206,45 +206,39 @@ async fn store(
     if before.enabled && !after.enabled {
         skip(tx, context, after.organization, after.id).await?;
     }
-    record(tx, context, by, "webhook_endpoint.updated", Some(before), Some(after)).await
+    changes::updated(tx, context, by, "webhook_endpoint.updated", (before, after)).await
 }
 
-/// Gives up what is pending for an endpoint that is told nothing more: as much as one transaction should. Whoever
-/// delivers its queues gives up the rest. The queues of one that is deleted go with their last event.
+/// Skips the pending events of a disabled or deleted endpoint, up to
+/// [`limits::WEBHOOK_EVENTS_SKIPPED_PER_TRANSACTION`]. The worker that leases its queues skips the rest. The queues of
+/// a deleted endpoint are deleted with the last event.
 async fn skip(
     tx: &mut Tx<'_>,
     context: &mut ExecutionContext,
     organization: OrganizationId,
     endpoint: WebhookEndpointId,
 ) -> Result<(), StoreError> {
-    let is_all =
-        tx.webhook_events_skip(organization, endpoint, context.now(), limits::WEBHOOK_SKIPPED).await?;
+    let is_all = tx
+        .webhook_events_skip(
+            organization,
+            endpoint,
+            context.now(),
+            limits::WEBHOOK_EVENTS_SKIPPED_PER_TRANSACTION,
+        )
+        .await?;
     if is_all && tx.webhook_endpoint_is_deleted(organization, endpoint).await? {
         tx.webhook_queues_delete(organization, endpoint).await?;
     }
     Ok(())
 }
 
-async fn record(
-    tx: &mut Tx<'_>,
-    context: &mut ExecutionContext,
-    by: &Requester,
-    action: &'static str,
-    before: Option<&WebhookEndpoint>,
-    after: Option<&WebhookEndpoint>,
-) -> Result<(), Error> {
-    let Some(WebhookEndpoint { organization, id, .. }) = after.or(before) else { return Ok(()) };
-    let (organization, subject) = (*organization, id.uuid());
-    changes::record(tx, context, by, Change { organization, action, subject, before, after }).await
-}
-
-/// A list of attempts. They are kept for good and counted each time, so that no list of them is short.
-struct CursorPage {
+/// A list of deliveries. It counts all of them, so that even a short page is an expensive query.
+struct WebhookDeliveryList {
     filter: WebhookDeliveryFilter,
     page: Page,
 }
 
-impl ListQuery for CursorPage {
+impl ListQuery for WebhookDeliveryList {
     type Output = Paged<WebhookDeliveryDetails>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Paged<WebhookDeliveryDetails>, StoreError> {
@@ -257,10 +251,10 @@ impl ListQuery for CursorPage {
 }
 
 impl App {
-    /// The endpoint of this id.
+    /// One endpoint.
     ///
     /// # Errors
-    /// [`WebhookError::NotFound`], or a fault.
+    /// [`WebhookError::NotFound`], or a store error.
     pub async fn webhook_endpoint(
         &self,
         by: &Requester,
@@ -269,10 +263,10 @@ impl App {
         find(&mut self.store.reader()?.tx()?, by, id).await
     }
 
-    /// A part of the list of endpoints of these organizations.
+    /// A page of the list of endpoints of these organizations.
     ///
     /// # Errors
-    /// A fault.
+    /// When the database fails.
     pub async fn webhook_endpoints(
         &self,
         organizations: &[OrganizationId],
@@ -281,15 +275,15 @@ impl App {
         Ok(self.store.reader()?.tx()?.webhook_endpoints(organizations, page).await?)
     }
 
-    /// A part of the list of attempts to deliver.
+    /// A page of the list of deliveries.
     ///
     /// # Errors
-    /// A fault.
+    /// When the database fails.
     pub async fn webhook_deliveries(
         &self,
         filter: &WebhookDeliveryFilter,
         page: Page,
     ) -> Result<Paged<WebhookDeliveryDetails>, Error> {
-        self.look(CursorPage { filter: filter.clone(), page }, false).await
+        self.run_list(WebhookDeliveryList { filter: filter.clone(), page }, false).await
     }
 }

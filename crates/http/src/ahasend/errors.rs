@@ -136,16 +136,16 @@ fn of(error: &Error) -> RenderedError {
             (StatusCode::BAD_REQUEST, violations.first().map_or(text, ToString::to_string))
         }
         Error::SubAccount(SubAccountError::NoFieldGiven | SubAccountError::NoChange)
-        | Error::OrganizationGiven(_)
-        | Error::OrganizationUnknown(_)
-        | Error::OrganizationNeeded => (StatusCode::BAD_REQUEST, text),
+        | Error::OrganizationNotAccepted(_)
+        | Error::UnknownOrganization(_)
+        | Error::OrganizationRequired => (StatusCode::BAD_REQUEST, text),
         Error::Team(TeamError::AlreadyMember)
         | Error::AmbiguousCustomer
-        | Error::AnswerForgotten
+        | Error::StoredResponseExpired
         | Error::Token(TokenError::ExcludesCaller) => (StatusCode::CONFLICT, text),
-        Error::Lost(error) => return of(error),
-        Error::InProgress { retry_after_s } => return in_progress(*retry_after_s),
-        Error::KeyReused => (
+        Error::ReplayNotPermitted(error) => return of(error),
+        Error::IdempotencyInProgress { retry_after_s } => return in_progress(*retry_after_s),
+        Error::IdempotencyKeyReused => (
             StatusCode::UNPROCESSABLE_ENTITY,
             "idempotency key was already used with a different request payload".to_owned(),
         ),

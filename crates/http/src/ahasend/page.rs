@@ -6,7 +6,7 @@ use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
-use tenantry_app::cursors::CursorPage;
+use tenantry_app::cursors::CursorScope;
 use tenantry_store::{Edge, Keyset, KeysetPage};
 
 use crate::ahasend::errors::ErrorResponse;
@@ -70,7 +70,7 @@ pub(crate) struct ListOf<V> {
 }
 
 /// Reads which part of a list is wanted.
-pub(super) fn read(call: &Call, of: CursorPage) -> Result<Keyset, ErrorResponse> {
+pub(super) fn read(call: &Call, of: CursorScope) -> Result<Keyset, ErrorResponse> {
     let bounds = 1..=limits::PAGE_ROWS;
     let limit = match call.query_value("limit") {
         None => limits::PAGE_ROWS,
@@ -81,7 +81,7 @@ pub(super) fn read(call: &Call, of: CursorPage) -> Result<Keyset, ErrorResponse>
             .ok_or(ErrorResponse::Bad("limit must be between 1 and 100"))?,
     };
     let place = |name, refused| {
-        let read = |cursor| call.app.cursor_read(of, cursor).ok_or(ErrorResponse::Bad(refused));
+        let read = |cursor| call.app.open_cursor(of, cursor).ok_or(ErrorResponse::Bad(refused));
         call.query_value(name).map(read).transpose()
     };
     let after = match place("after", "after is no cursor of this list")? {
@@ -100,7 +100,7 @@ pub(super) fn read(call: &Call, of: CursorPage) -> Result<Keyset, ErrorResponse>
 /// Shows a part of a list, each row as a `V`.
 pub(super) fn show<'a, R, V>(
     call: &Call,
-    of: CursorPage,
+    of: CursorScope,
     part: &'a KeysetPage<R>,
 ) -> Result<Response, ErrorResponse>
 where

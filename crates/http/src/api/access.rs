@@ -49,7 +49,7 @@ impl Access {
             return Ok(None);
         }
         let caller = caller.ok_or(Rejection::Unauthorized)?;
-        if !self.admits(&caller.subject) {
+        if !self.admits(&caller.principal) {
             return Err(Rejection::Unauthorized);
         }
         match self {
@@ -58,7 +58,7 @@ impl Access {
             | Self::UserScoped(permissions)
             | Self::Portal(permissions)
             | Self::PortalMember(permissions) => any_of(permissions, caller)?,
-            Self::BySubject { user, organization } => match caller.subject {
+            Self::BySubject { user, organization } => match caller.principal {
                 Principal::User { .. } => any_of(user, caller)?,
                 _ => any_of(organization, caller)?,
             },

@@ -45,7 +45,7 @@ impl Call {
         let request_id = Some(self.request_id.clone());
         match &self.caller {
             Some(caller) => Requester::caller(caller, request_id),
-            None => Requester::nobody(request_id),
+            None => Requester::anonymous(request_id),
         }
     }
 

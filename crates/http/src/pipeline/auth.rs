@@ -42,7 +42,7 @@ pub(crate) async fn authenticate(
     if caller.is_suspended() && !matches!(access, Access::Parent(_)) {
         return Err(Rejection::Suspended);
     }
-    if caller.may_come_from(address) { Ok(Some(caller)) } else { Err(Rejection::AddressNotAllowed) }
+    if caller.allows_address(address) { Ok(Some(caller)) } else { Err(Rejection::AddressNotAllowed) }
 }
 
 /// Authenticates and authorizes a call again. A request that takes long may outlive its caller's rights.

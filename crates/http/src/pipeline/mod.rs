@@ -129,7 +129,7 @@ fn apply_rate_limit(
 /// organization. A token that is refused counts for the client's address.
 fn rate_limit_key(caller: &Result<Option<Arc<Caller>>, Rejection>, address: IpAddr) -> RateLimitKey {
     let Ok(Some(caller)) = caller else { return RateLimitKey::at(address) };
-    RateLimitKey::Known(match &caller.subject {
+    RateLimitKey::Known(match &caller.principal {
         Principal::Organization { organization, .. } => organization.uuid(),
         Principal::User { user, .. } => user.uuid(),
         Principal::Customer(session) | Principal::Member(session) => session.customer.uuid(),

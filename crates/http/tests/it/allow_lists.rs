@@ -111,13 +111,13 @@ async fn a_session_that_a_key_began_is_the_visitors() {
 async fn told(one: &One) -> Vec<String> {
     let mut told = Vec::new();
     loop {
-        let taken = one.app.use_cases().mails_lease().await.unwrap();
+        let taken = one.app.use_cases().lease_mails().await.unwrap();
         if taken.is_empty() {
             told.sort();
             return told;
         }
         for mail in taken {
-            one.app.use_cases().mail_forget(&mail).await.unwrap();
+            one.app.use_cases().delete_mail(&mail).await.unwrap();
             if let MailContent::ApiKeyAllowList { organization, label } = &mail.content {
                 told.push(format!("{} {organization} {label}", mail.to));
             }

@@ -10,7 +10,7 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, Request};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use tenantry_app::organizations::{OrganizationCreate, Owner};
+use tenantry_app::organizations::{OrganizationCreate, OwnerRef};
 use tenantry_app::tokens::{TokenCreate, UserTokenCreate};
 use tenantry_app::{App, Clock, HashKey, Requester, moments};
 use tenantry_core::Timestamp;
@@ -110,7 +110,7 @@ impl World {
     pub(crate) async fn tenant(&self, slug: &str, features: FeatureSettings) -> Tenant<'_> {
         let create = OrganizationCreate {
             by: Requester::operator(),
-            owner: Owner::Email(email(&format!("owner@{slug}.example"))),
+            owner: OwnerRef::Email(email(&format!("owner@{slug}.example"))),
             new: NewOrganization {
                 name: OrganizationName::parse(slug).unwrap(),
                 slug: Slug::parse(slug).unwrap(),
@@ -182,12 +182,12 @@ impl World {
     pub(crate) async fn mail(&self) -> Vec<QueuedMail> {
         let mut mails = Vec::new();
         loop {
-            let taken = self.app.mails_lease().await.unwrap();
+            let taken = self.app.lease_mails().await.unwrap();
             if taken.is_empty() {
                 return mails;
             }
             for mail in &taken {
-                self.app.mail_forget(mail).await.unwrap();
+                self.app.delete_mail(mail).await.unwrap();
             }
             mails.extend(taken);
         }

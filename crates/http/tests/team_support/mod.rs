@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request};
 use http_body_util::BodyExt;
 use serde_json::Value;
-use tenantry_app::organizations::{OrganizationCreate, Owner};
+use tenantry_app::organizations::{OrganizationCreate, OwnerRef};
 use tenantry_app::tokens::{TokenCreate, UserTokenCreate};
 use tenantry_app::{App, Clock, HashKey, Requester, moments};
 use tenantry_core::Timestamp;
@@ -90,7 +90,7 @@ impl World {
     pub(crate) async fn organization(&self, slug: &str, owner: &str) -> OrganizationId {
         let create = OrganizationCreate {
             by: Requester::operator(),
-            owner: Owner::Email(EmailAddress::parse(owner).unwrap()),
+            owner: OwnerRef::Email(EmailAddress::parse(owner).unwrap()),
             new: NewOrganization {
                 name: OrganizationName::parse(slug).unwrap(),
                 slug: Slug::parse(slug).unwrap(),

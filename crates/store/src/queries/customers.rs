@@ -79,7 +79,7 @@ pub struct CustomerFilter {
 impl CustomerFilter {
     /// Whether an index answers it: nothing but one address, in the order of creation.
     #[must_use]
-    pub fn is_narrow(&self) -> bool {
+    pub fn is_selective(&self) -> bool {
         let by_age = self.order.iter().all(|order| order.by == CustomerKey::CreatedAt);
         self.query.is_none() && self.metadata.is_empty() && by_age
     }

@@ -63,7 +63,7 @@ pub struct MemberConflicts {
 impl MemberFilter {
     /// Whether an index and kept counts answer it.
     #[must_use]
-    pub const fn is_narrow(&self) -> bool {
+    pub const fn is_selective(&self) -> bool {
         self.external_customer.is_none() && self.role.is_none()
     }
 }

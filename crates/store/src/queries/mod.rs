@@ -57,7 +57,7 @@ const NEAR: u64 = 10_000;
 impl Page {
     /// Whether it is near the beginning: all rows before it are looked at.
     #[must_use]
-    pub const fn is_near(self) -> bool {
+    pub const fn is_near_start(self) -> bool {
         self.offset <= NEAR
     }
 

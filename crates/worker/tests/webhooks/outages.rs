@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tenantry_app::limits::{WEBHOOK_SHARE, WEBHOOK_TAKEN};
+use tenantry_app::limits::{WEBHOOK_DELIVERIES_PER_ORGANIZATION, WEBHOOK_LEASES_PER_TRANSACTION};
 use tenantry_core::ExecutionContext;
 use tenantry_core::ids::{CustomerId, OrganizationId};
 use tenantry_store::{StoreError, Tx, UseCase};
@@ -14,7 +14,7 @@ use super::webhook_support::World;
 use super::{connected, customer, deliveries, rename, subscribe, text, worker};
 
 /// More than there are queues.
-const IN_ONE_LOOK: usize = 4 * WEBHOOK_SHARE;
+const IN_ONE_LOOK: usize = 4 * WEBHOOK_DELIVERIES_PER_ORGANIZATION;
 /// Longer than the longest pause between two attempts.
 const PAUSE_S: i64 = 1201;
 
@@ -111,7 +111,7 @@ async fn what_a_worker_took_and_never_wrote_down_is_sent_again() {
     let (world, mut receiver, _) = connected().await;
     rename(&world, "Once").await;
     rename(&world, "Twice").await;
-    let lost = world.app.webhook_claim(10).await.unwrap();
+    let lost = world.app.lease_webhook_deliveries(10).await.unwrap();
     assert_eq!(lost.len(), 1, "one at a time");
 
     let worker = worker(&world);
@@ -355,18 +355,18 @@ async fn an_address_that_is_not_public_is_refused_at_once() {
 async fn an_organization_takes_no_more_than_its_share() {
     let receiver = Receiver::start().await;
     let world = World::new(std::slice::from_ref(&receiver.host)).await;
-    for _ in 0..WEBHOOK_SHARE + 3 {
+    for _ in 0..WEBHOOK_DELIVERIES_PER_ORGANIZATION + 3 {
         subscribe(&world, &receiver).await;
     }
     rename(&world, "Name").await;
     let mut taken = 0;
     loop {
-        let claims = world.app.webhook_claim(IN_ONE_LOOK).await.unwrap();
-        assert!(claims.len() <= WEBHOOK_TAKEN);
+        let claims = world.app.lease_webhook_deliveries(IN_ONE_LOOK).await.unwrap();
+        assert!(claims.len() <= WEBHOOK_LEASES_PER_TRANSACTION);
         taken += claims.len();
         if claims.is_empty() {
             break;
         }
     }
-    assert_eq!(taken, WEBHOOK_SHARE, "what is under way counts");
+    assert_eq!(taken, WEBHOOK_DELIVERIES_PER_ORGANIZATION, "what is under way counts");
 }

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use tenantry_app::limits::{PUT_OFF_S, WEBHOOK_LEASE_S, WEBHOOK_SHARE, WEBHOOK_SKIPPED, WEBHOOK_TAKEN};
+use tenantry_app::limits::{
+    UNREADABLE_RETRY_S, WEBHOOK_DELIVERIES_PER_ORGANIZATION, WEBHOOK_EVENTS_SKIPPED_PER_TRANSACTION,
+    WEBHOOK_LEASE_S, WEBHOOK_LEASES_PER_TRANSACTION,
+};
 use tenantry_app::webhooks::DeliveryAttempt;
 use tenantry_core::ExecutionContext;
 use tenantry_core::ids::{OrganizationId, WebhookEndpointId};
@@ -47,7 +50,7 @@ async fn an_event_of_a_newer_program_holds_up_no_other_endpoint() {
     // It is not tried all the time, and sent once it can be read.
     rename_type("organization.invented", "organization.updated");
     assert_eq!(worker.deliver_due().await.unwrap(), 0);
-    world.clock.advance_s(PUT_OFF_S);
+    world.clock.advance_s(UNREADABLE_RETRY_S);
     assert_eq!(worker.deliver_due().await.unwrap(), 1);
     assert_eq!(spoilt.next().await.json()["data"]["name"], "Told");
 }
@@ -73,7 +76,7 @@ async fn an_endpoint_whose_secret_does_not_open_is_mended_or_deleted() {
     assert_eq!(named["secret"], shown["secret"], "which says that there is none");
     let mended = world.expect(200, "PATCH", &format!("{path}/secret"), None).await;
     assert!(text(&mended["secret"]).starts_with("whsec_"), "{mended}");
-    world.clock.advance_s(PUT_OFF_S);
+    world.clock.advance_s(UNREADABLE_RETRY_S);
     assert_eq!(worker.deliver_due().await.unwrap(), 1);
     assert_eq!(spoilt.next().await.json()["data"]["name"], "Told");
 
@@ -89,7 +92,7 @@ async fn an_endpoint_whose_secret_does_not_open_is_mended_or_deleted() {
 async fn endpoints_that_cannot_be_read_take_nobodys_turn_however_many_they_are() {
     let (spoilt, mut whole) = (Receiver::start().await, Receiver::start().await);
     let world = World::new(&[spoilt.host.clone(), whole.host.clone()]).await;
-    for _ in 0..WEBHOOK_SHARE + 8 {
+    for _ in 0..WEBHOOK_DELIVERIES_PER_ORGANIZATION + 8 {
         subscribe(&world, &spoilt).await;
     }
     // Behind all of them.
@@ -105,7 +108,7 @@ async fn endpoints_that_cannot_be_read_take_nobodys_turn_however_many_they_are()
         rename(&world, name).await;
         assert_eq!(worker.deliver_due().await.unwrap(), 1);
         assert_eq!(whole.next().await.json()["data"]["name"], name);
-        world.clock.advance_s(PUT_OFF_S);
+        world.clock.advance_s(UNREADABLE_RETRY_S);
     }
 }
 
@@ -137,7 +140,7 @@ async fn lanes_that_somebody_is_busy_with_keep_no_other_waiting() {
     let receiver = Receiver::start().await;
     let world = World::new(std::slice::from_ref(&receiver.host)).await;
     let mut endpoints = Vec::new();
-    for _ in 0..=WEBHOOK_TAKEN {
+    for _ in 0..=WEBHOOK_LEASES_PER_TRANSACTION {
         let endpoint = subscribe(&world, &receiver).await;
         endpoints.push(WebhookEndpointId::new(text(&endpoint["id"]).parse().unwrap()));
     }
@@ -150,11 +153,14 @@ async fn lanes_that_somebody_is_busy_with_keep_no_other_waiting() {
     let (app, mut holding) = (Arc::clone(&world.app), JoinSet::new());
     holding.spawn(async move { app.store().write(hold).await });
     drop(held.acquire().await);
-    let claims = world.app.webhook_claim(WEBHOOK_TAKEN).await.unwrap();
+    let claims = world.app.lease_webhook_deliveries(WEBHOOK_LEASES_PER_TRANSACTION).await.unwrap();
     assert_eq!(claims.iter().map(|claim| claim.endpoint.id).collect::<Vec<_>>(), [free]);
     gate.add_permits(1);
     holding.join_next().await.unwrap().unwrap().unwrap();
-    assert_eq!(world.app.webhook_claim(WEBHOOK_TAKEN).await.unwrap().len(), WEBHOOK_TAKEN);
+    assert_eq!(
+        world.app.lease_webhook_deliveries(WEBHOOK_LEASES_PER_TRANSACTION).await.unwrap().len(),
+        WEBHOOK_LEASES_PER_TRANSACTION
+    );
 }
 
 #[tokio::test]
@@ -191,7 +197,7 @@ async fn an_endpoint_that_listens_to_what_is_unknown_keeps_listening_to_it() {
 #[tokio::test]
 async fn what_is_pending_for_an_endpoint_is_given_up_in_portions() {
     let (world, receiver, endpoint) = connected().await;
-    for number in 0..=WEBHOOK_SKIPPED {
+    for number in 0..=WEBHOOK_EVENTS_SKIPPED_PER_TRANSACTION {
         rename(&world, &format!("Name {number}")).await;
     }
     let pending = || world.texts("SELECT state FROM webhook_events WHERE state = 'pending'").len();
@@ -207,7 +213,7 @@ async fn what_is_pending_for_an_endpoint_is_given_up_in_portions() {
 async fn a_name_that_is_forgotten_while_it_is_sent_does_not_come_back() {
     let (world, receiver, _) = connected().await;
     let one = customer(&world, "individual", "forgotten@acme.dev").await;
-    let claim = world.app.webhook_claim(1).await.unwrap().remove(0);
+    let claim = world.app.lease_webhook_deliveries(1).await.unwrap().remove(0);
     let payload = tenantry_http::webhook_payload(&claim.event.event().unwrap()).unwrap();
     assert!(payload.contains("forgotten@acme.dev"));
     let path = format!("/v1/customers/{}?anonymize=true", text(&one["id"]));

@@ -5,7 +5,7 @@ use axum::response::Response;
 use serde_json::json;
 use tenantry_app::AccountPath;
 use tenantry_app::api_keys::{ApiKeyCreate, ApiKeyDelete, ApiKeyUpdate};
-use tenantry_app::cursors::CursorPage;
+use tenantry_app::cursors::CursorScope;
 use tenantry_app::tokens::IssuedToken;
 use tenantry_core::ids::TokenId;
 use tenantry_core::token::{AccessToken, NewAccessToken};
@@ -35,7 +35,7 @@ fn key(call: &Call) -> Result<(AccountPath, TokenId), ErrorResponse> {
 
 pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
     let account = account_path(&call)?;
-    let of = CursorPage { organization: account.account(), list: "api-keys" };
+    let of = CursorScope { organization: account.account(), list: "api-keys" };
     let keyset = page::read(&call, of)?;
     let part = call.app.api_keys(&call.requester(), account, keyset).await?;
     page::show::<_, ApiKeyView<'_>>(&call, of, &part)

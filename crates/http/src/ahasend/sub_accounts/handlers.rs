@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::json;
-use tenantry_app::cursors::CursorPage;
+use tenantry_app::cursors::CursorScope;
 use tenantry_app::sub_accounts::{
     SubAccount, SubAccountCreate, SubAccountDelete, SubAccountSuspend, SubAccountUnsuspend, SubAccountUpdate,
 };
@@ -22,7 +22,7 @@ use crate::api::response::to_stored;
 
 pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
     let parent = account(&call)?;
-    let of = CursorPage { organization: parent, list: "sub-accounts" };
+    let of = CursorScope { organization: parent, list: "sub-accounts" };
     let part = call.app.sub_accounts(&call.requester(), parent, page::read(&call, of)?).await?;
     page::show::<_, SubAccountView>(&call, of, &part)
 }

@@ -12,7 +12,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use tenantry_app::TeamPermission;
 use tenantry_app::customers::{CustomerCreate, CustomerDelete, CustomerUpdate};
-use tenantry_app::members::CustomerName;
+use tenantry_app::members::CustomerRef;
 use tenantry_core::Patch;
 use tenantry_core::customer::{self};
 use tenantry_core::ids::{CustomerId, OrganizationId};
@@ -20,13 +20,13 @@ use tenantry_core::values::email_key;
 use tenantry_store::{CustomerFilter, CustomerKey, Paged};
 
 /// How the path names a customer.
-pub(super) fn named(call: &Call) -> Result<CustomerName, ErrorResponse> {
+pub(super) fn named(call: &Call) -> Result<CustomerRef, ErrorResponse> {
     if call.has_path_parameter("external_id") {
-        return Ok(CustomerName::External(call.path_parameter("external_id").to_owned()));
+        return Ok(CustomerRef::External(call.path_parameter("external_id").to_owned()));
     }
     let mut input = Input::new(call);
     let id = input.path::<Uuid4>("id");
-    Ok(CustomerName::Id(CustomerId::new(input.finish(id)?.0)))
+    Ok(CustomerRef::Id(CustomerId::new(input.finish(id)?.0)))
 }
 
 pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
@@ -98,12 +98,12 @@ pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     let (id, body) = input.finish(id.zip(body))?;
     let mut change = body.change();
     let customer = match id {
-        Some(id) => CustomerName::Id(CustomerId::new(id.0)),
+        Some(id) => CustomerRef::Id(CustomerId::new(id.0)),
         None => {
             // By external id, neither it nor the kind can be changed.
             change.external_id = Patch::Absent;
             change.kind = Patch::Absent;
-            CustomerName::External(call.path_parameter("external_id").to_owned())
+            CustomerRef::External(call.path_parameter("external_id").to_owned())
         }
     };
     let customer = call.app.write(CustomerUpdate { by: call.requester(), customer, change }).await?;

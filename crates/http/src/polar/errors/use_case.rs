@@ -56,39 +56,39 @@ pub(super) fn of(error: &Error) -> RenderedError {
             "Customers in more than one of your organizations have this external ID. Name the customer by its \
              ID, or use a token of one organization.",
         ),
-        Error::OrganizationGiven(id) => rule(
+        Error::OrganizationNotAccepted(id) => rule(
             "organization_token",
             &["body", "organization_id"],
             "An organization token acts in its own organization: leave organization_id out.",
             Value::from(id.to_string()),
         ),
-        Error::OrganizationUnknown(id) => rule(
+        Error::UnknownOrganization(id) => rule(
             "value_error",
             &["body", "organization_id"],
             "Organization not found.",
             Value::from(id.to_string()),
         ),
-        Error::OrganizationNeeded => {
+        Error::OrganizationRequired => {
             rule("missing", &["body", "organization_id"], "organization_id is required.", Value::Null)
         }
-        Error::InProgress { retry_after_s } => {
+        Error::IdempotencyInProgress { retry_after_s } => {
             let detail = "A request with this idempotency key is in progress.";
             plain(StatusCode::CONFLICT, "IdempotencyConflict", detail)
                 .with(RETRY_AFTER, retry_after_s.to_string())
                 .with(IDEMPOTENT_REPLAYED, "false")
         }
-        Error::KeyReused => rule(
+        Error::IdempotencyKeyReused => rule(
             "idempotency_key_reused",
             &["header", "Idempotency-Key"],
             "The idempotency key was used with another request.",
             Value::Null,
         ),
-        Error::AnswerForgotten => plain(
+        Error::StoredResponseExpired => plain(
             StatusCode::CONFLICT,
             "IdempotencyAnswerForgotten",
             "This request was answered with a secret, which is no longer kept.",
         ),
-        Error::Lost(error) => of(error),
+        Error::ReplayNotPermitted(error) => of(error),
         Error::Store(error) => {
             tracing::error!(%error, "use case failed");
             failed(fault_status(error))

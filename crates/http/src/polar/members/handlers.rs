@@ -13,13 +13,13 @@ use crate::wire::{AnyUuid, Uuid4, Violation};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::Value;
-use tenantry_app::members::{CustomerName, MemberCreate, MemberDelete, MemberName, MemberUpdate};
+use tenantry_app::members::{CustomerRef, MemberCreate, MemberDelete, MemberRef, MemberUpdate};
 use tenantry_core::ids::{CustomerId, MemberId};
 use tenantry_core::member::{MemberChange, NewMember};
 use tenantry_core::values::parse_uuid;
 use tenantry_store::MemberFilter;
 
-async fn add(call: &Call, customer: CustomerName, new: NewMember) -> Result<Response, ErrorResponse> {
+async fn add(call: &Call, customer: CustomerRef, new: NewMember) -> Result<Response, ErrorResponse> {
     let operation = MemberCreate { by: call.requester(), customer, new };
     Ok(call.write_once(operation, |member| to_stored(StatusCode::CREATED, &MemberView::from(member))).await?)
 }
@@ -28,7 +28,7 @@ pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = Input::new(&call);
     let body = input.body();
     let MemberCreateBody { customer_id, email, name, external_id, role } = input.finish(body)?;
-    let customer = CustomerName::Id(CustomerId::new(customer_id.0));
+    let customer = CustomerRef::Id(CustomerId::new(customer_id.0));
     add(&call, customer, new_member(email, name, external_id, role)).await
 }
 
@@ -38,7 +38,7 @@ pub(super) async fn create_of_customer(call: Call) -> Result<Response, ErrorResp
     let body = input.body();
     let (customer, body) = input.finish(customer.zip(body))?;
     let CustomerMemberCreateBody { email, name, external_id, role } = body;
-    let customer = CustomerName::Id(CustomerId::new(customer.0));
+    let customer = CustomerRef::Id(CustomerId::new(customer.0));
     add(&call, customer, new_member(email, name, external_id, role)).await
 }
 
@@ -46,7 +46,7 @@ pub(super) async fn create_of_external(call: Call) -> Result<Response, ErrorResp
     let mut input = Input::new(&call);
     let body = input.body();
     let CustomerMemberCreateBody { email, name, external_id, role } = input.finish(body)?;
-    let customer = CustomerName::External(call.path_parameter("external_id").to_owned());
+    let customer = CustomerRef::External(call.path_parameter("external_id").to_owned());
     add(&call, customer, new_member(email, name, external_id, role)).await
 }
 
@@ -74,40 +74,40 @@ pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
 }
 
 /// How the path, and for the deprecated external routes the query, name a member.
-fn named(call: &Call) -> Result<MemberName, ErrorResponse> {
+fn named(call: &Call) -> Result<MemberRef, ErrorResponse> {
     let has = |name: &str| call.has_path_parameter(name);
     let mut input = Input::new(call);
     let name = if has("member_external_id") {
-        let customer = CustomerName::External(call.path_parameter("external_id").to_owned());
-        Some(MemberName::External(customer, call.path_parameter("member_external_id").to_owned()))
+        let customer = CustomerRef::External(call.path_parameter("external_id").to_owned());
+        Some(MemberRef::External(customer, call.path_parameter("member_external_id").to_owned()))
     } else if has("member_id") {
         let customer = input.path::<Uuid4>("id");
         let member = input.path::<AnyUuid>("member_id");
         customer.zip(member).map(|(customer, member)| {
-            MemberName::OfCustomer(CustomerName::Id(CustomerId::new(customer.0)), MemberId::new(member.0))
+            MemberRef::OfCustomer(CustomerRef::Id(CustomerId::new(customer.0)), MemberId::new(member.0))
         })
     } else if has("external_id") {
         let customer = customer_of_query(call)?;
-        Some(MemberName::External(customer, call.path_parameter("external_id").to_owned()))
+        Some(MemberRef::External(customer, call.path_parameter("external_id").to_owned()))
     } else {
-        input.path::<AnyUuid>("id").map(|id| MemberName::Id(MemberId::new(id.0)))
+        input.path::<AnyUuid>("id").map(|id| MemberRef::Id(MemberId::new(id.0)))
     };
     Ok(input.finish(name)?)
 }
 
 /// The customer that the deprecated external routes name in the query: by one id, and only one.
-fn customer_of_query(call: &Call) -> Result<CustomerName, ErrorResponse> {
+fn customer_of_query(call: &Call) -> Result<CustomerRef, ErrorResponse> {
     let rule = |kind, msg| ErrorResponse::Rules(vec![Violation::rule(kind, &["query"], msg, Value::Null)]);
     match (call.query_value("customer_id"), call.query_value("external_customer_id")) {
         (None, None) => Err(rule("missing", "One of customer_id and external_customer_id is needed.")),
         (Some(_), Some(_)) => {
             Err(rule("value_error", "Only one of customer_id and external_customer_id can be given."))
         }
-        (None, Some(external_id)) => Ok(CustomerName::External(external_id.to_owned())),
+        (None, Some(external_id)) => Ok(CustomerRef::External(external_id.to_owned())),
         (Some(_), None) => {
             let mut input = Input::new(call);
             let id = input.query::<AnyUuid>("customer_id").flatten();
-            Ok(CustomerName::Id(CustomerId::new(input.finish(id)?.0)))
+            Ok(CustomerRef::Id(CustomerId::new(input.finish(id)?.0)))
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::wire::Uuid4;
 use axum::http::StatusCode;
 use axum::response::Response;
 use tenantry_app::Principal;
-use tenantry_app::organizations::{OrganizationCreate, OrganizationUpdate, Owner};
+use tenantry_app::organizations::{OrganizationCreate, OrganizationUpdate, OwnerRef};
 use tenantry_core::ids::OrganizationId;
 use tenantry_core::organization::{self, InitialState, Organization};
 use tenantry_store::{OrganizationFilter, OrganizationKey};
@@ -44,8 +44,8 @@ pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
     let body = input.body::<OrganizationCreateBody>();
     let (name, slug, change) = input.finish(body)?.split();
     let by = call.requester();
-    let owner = match call.caller.as_ref().map(|caller| &caller.subject) {
-        Some(Principal::User { user, .. }) => Owner::User(*user),
+    let owner = match call.caller.as_ref().map(|caller| &caller.principal) {
+        Some(Principal::User { user, .. }) => OwnerRef::User(*user),
         _ => return Err(crate::api::rejection::Rejection::Unauthorized.into()),
     };
     let new = organization::NewOrganization { name, slug, change };

@@ -57,7 +57,7 @@ pub(crate) struct VerifiedView<'a> {
 }
 
 pub(super) async fn request(call: Call) -> Result<Response, ErrorResponse> {
-    call.app.visitor(&call.requester()).await?.check_billing()?;
+    call.app.portal_caller(&call.requester()).await?.check_billing()?;
     let mut input = Input::new(&call);
     let body = input.body();
     let EmailUpdateRequestBody { email } = input.finish(body)?;

@@ -18,12 +18,12 @@ use tenantry_core::values::HttpUrl;
 use tenantry_store::Paged;
 
 pub(super) async fn me(call: Call) -> Result<Response, ErrorResponse> {
-    let visitor = call.app.visitor(&call.requester()).await?;
+    let visitor = call.app.portal_caller(&call.requester()).await?;
     Ok(response::json(StatusCode::OK, &PortalCustomerView::from(&visitor.customer)))
 }
 
 pub(super) async fn update_me(call: Call) -> Result<Response, ErrorResponse> {
-    call.app.visitor(&call.requester()).await?.check_billing()?;
+    call.app.portal_caller(&call.requester()).await?.check_billing()?;
     let mut input = Input::new(&call);
     let body = input.body();
     let body: PortalCustomerUpdateBody = input.finish(body)?;
@@ -41,7 +41,7 @@ pub(super) async fn update_me(call: Call) -> Result<Response, ErrorResponse> {
 }
 
 pub(super) async fn payment_methods(call: Call) -> Result<Response, ErrorResponse> {
-    call.app.visitor(&call.requester()).await?.check_billing()?;
+    call.app.portal_caller(&call.requester()).await?.check_billing()?;
     let mut input = Input::new(&call);
     let page = page::read(&mut input);
     let page = input.finish(page)?;
@@ -49,13 +49,13 @@ pub(super) async fn payment_methods(call: Call) -> Result<Response, ErrorRespons
 }
 
 pub(super) async fn introspect(call: Call) -> Result<Response, ErrorResponse> {
-    let session = call.app.visitor(&call.requester()).await?.session;
+    let session = call.app.portal_caller(&call.requester()).await?.session;
     let return_url = session.return_url.as_ref().map(HttpUrl::as_str);
     Ok(response::json(StatusCode::OK, &SessionView { expires_at: session.expires_at, return_url }))
 }
 
 pub(super) async fn user(call: Call) -> Result<Response, ErrorResponse> {
-    let visitor = call.app.visitor(&call.requester()).await?;
+    let visitor = call.app.portal_caller(&call.requester()).await?;
     let customer = &visitor.customer;
     let view = match &visitor.member {
         Some(member) => PortalUserView {

@@ -80,7 +80,7 @@ impl<'a> From<&'a Member> for PortalMemberView<'a> {
 
 /// Whether the caller may manage members at all: said before anything of what they sent is looked at.
 async fn check(call: &Call) -> Result<(), ErrorResponse> {
-    call.app.visitor(&call.requester()).await?.manager()?;
+    call.app.portal_caller(&call.requester()).await?.manager()?;
     Ok(())
 }
 

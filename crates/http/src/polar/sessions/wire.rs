@@ -5,7 +5,7 @@ use crate::wire::{At, Field, HttpUrlText, PlainText, Uuid4, Wire, inline_schema,
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use tenantry_app::members::CustomerName;
+use tenantry_app::members::CustomerRef;
 use tenantry_app::sessions::SessionCreated;
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{CustomerId, MemberId, SessionId};
@@ -15,7 +15,7 @@ use tenantry_core::values::HttpUrl;
 /// A session to begin: for a customer by one of its ids, for a member by one of theirs.
 #[derive(Debug, Clone)]
 pub(crate) struct SessionCreateBody {
-    pub(super) customer: CustomerName,
+    pub(super) customer: CustomerRef,
     pub(super) member: Option<MemberSelector>,
     pub(super) return_url: Option<HttpUrl>,
 }
@@ -66,15 +66,15 @@ impl Wire for SessionCreateBody {
 }
 
 /// The customer by whichever id is given and sound; `customer_id` wins.
-pub(super) fn customer(object: &Map<String, Value>, at: &mut At) -> Option<CustomerName> {
+pub(super) fn customer(object: &Map<String, Value>, at: &mut At) -> Option<CustomerRef> {
     const ID: &str = "customer_id";
     const EXTERNAL: &str = "external_customer_id";
     let given = |name: &str| object.get(name).filter(|value| !value.is_null());
     let by_id = |value: &Value, at: &mut At| {
-        at.within(ID, |at| Uuid4::read(value, at)).map(|id| CustomerName::Id(CustomerId::new(id.0)))
+        at.within(ID, |at| Uuid4::read(value, at)).map(|id| CustomerRef::Id(CustomerId::new(id.0)))
     };
     let by_external = |value: &Value, at: &mut At| {
-        at.within(EXTERNAL, |at| PlainText::read(value, at)).map(CustomerName::External)
+        at.within(EXTERNAL, |at| PlainText::read(value, at)).map(CustomerRef::External)
     };
     match (given(ID), given(EXTERNAL).or_else(|| given("customer_external_id"))) {
         (Some(id), None) => by_id(id, at),

@@ -12,10 +12,11 @@ use crate::polar::page;
 use crate::wire::{AnyUuid, Uuid4};
 use axum::http::StatusCode;
 use axum::response::Response;
-use tenantry_app::team::{TeamMemberInvite, TeamMemberLeave, TeamMemberRemove, TeamMemberSetRole};
+use tenantry_app::team::{
+    InvitedMember, TeamMemberInvite, TeamMemberLeave, TeamMemberRemove, TeamMemberSetRole,
+};
 use tenantry_core::ids::{OrganizationId, UserId};
-use tenantry_core::team::{NewTeamMember, TeamMember, TeamRole};
-use tenantry_core::values::EmailAddress;
+use tenantry_core::team::{NewTeamMember, TeamRole};
 
 fn organization(call: &Call) -> Result<OrganizationId, ErrorResponse> {
     let mut input = Input::new(call);
@@ -39,7 +40,8 @@ async fn join(
     new: NewTeamMember,
 ) -> Result<Response, ErrorResponse> {
     let invite = TeamMemberInvite { by: call.requester(), organization, new };
-    let joined = |(member, email, is_new): &(TeamMember, EmailAddress, bool)| {
+    let joined = |invited: &InvitedMember| {
+        let InvitedMember { member, email, is_new } = invited;
         let status = if *is_new { StatusCode::CREATED } else { StatusCode::OK };
         to_stored(status, &OrganizationMemberView::new(member, email))
     };

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tenantry_app::organizations::{OrganizationCreate, Owner};
+use tenantry_app::organizations::{OrganizationCreate, OwnerRef};
 use tenantry_app::sub_accounts::SubAccountCreate;
 use tenantry_app::tokens::{TokenCreate, UserTokenCreate};
 use tenantry_app::{App as UseCases, Clock, Error, HashKey, Requester};
@@ -106,7 +106,7 @@ impl App {
         let owner = format!("owner@{slug}.example.com");
         let created = self.use_cases().write(OrganizationCreate {
             by: Requester::operator(),
-            owner: Owner::Email(EmailAddress::parse(&owner).unwrap()),
+            owner: OwnerRef::Email(EmailAddress::parse(&owner).unwrap()),
             new: NewOrganization {
                 name: OrganizationName::parse(slug).unwrap(),
                 slug: Slug::parse(slug).unwrap(),

@@ -1,4 +1,6 @@
-//! Customers: see, create, change, delete.
+//! Customers: read, list, export, create, update, delete, anonymize.
+
+mod anonymize;
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::customer::{
@@ -8,19 +10,18 @@ use tenantry_core::customer::{
 use tenantry_core::ids::{CustomerId, MemberId, OrganizationId};
 use tenantry_store::{CustomerFilter, ListQuery, Page, Paged, StoreError, Tx, UseCase};
 
-use crate::anonymize::anonymize;
-use crate::changes::{self, Change};
-use crate::members::{self, CustomerName, Hold};
-use crate::{App, Error, Requester, TeamPermission, limits};
+use crate::members::{self, CustomerRef, Lock};
+use crate::{App, Error, Requester, TeamPermission, changes, limits};
+use anonymize::anonymize;
 
 /// Creates a customer and its owner.
 #[derive(Debug, Clone)]
 pub struct CustomerCreate {
-    /// On whose behalf.
+    /// The requester.
     pub by: Requester,
-    /// In which organization; a person names it, an organization's token does not.
+    /// The organization, if the requester is a person. An organization's token has its own.
     pub organization: Option<OrganizationId>,
-    /// Whom.
+    /// The new customer's data.
     pub new: NewCustomer,
 }
 
@@ -29,7 +30,7 @@ impl UseCase for CustomerCreate {
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Customer, Error> {
@@ -47,23 +48,23 @@ impl UseCase for CustomerCreate {
         let facts = CreateFacts { organization, email_taken, external_id_taken };
         let (id, owner_id) = (CustomerId::new(context.uuid()), MemberId::new(context.uuid()));
         let Created { customer, owner } = customer::create(facts, new.clone(), id, owner_id, context.now())?;
-        tx.customer_insert(&customer).await.map_err(|error| taken(error, &customer))?;
-        record(tx, context, by, "customer.created", None, Some(&customer)).await?;
+        tx.customer_insert(&customer).await.map_err(|error| conflict(error, &customer))?;
+        changes::created(tx, context, by, "customer.created", &customer).await?;
         tx.member_insert(&owner).await?;
-        members::record(tx, context, by, "member.created", None, Some(&owner)).await?;
-        changes::state_changed(tx, context, &customer, false).await?;
+        changes::created(tx, context, by, "member.created", &owner).await?;
+        changes::customer_state_changed(tx, context, &customer, false).await?;
         Ok(customer)
     }
 }
 
-/// Changes a customer. The owner of an individual customer keeps the customer's address.
+/// Updates a customer. The owner of an individual customer gets the customer's new address as well.
 #[derive(Debug, Clone)]
 pub struct CustomerUpdate {
-    /// On whose behalf.
+    /// The requester.
     pub by: Requester,
-    /// Whom.
-    pub customer: CustomerName,
-    /// How.
+    /// The customer.
+    pub customer: CustomerRef,
+    /// The change.
     pub change: CustomerChange,
 }
 
@@ -72,19 +73,20 @@ impl UseCase for CustomerUpdate {
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Customer, Error> {
         let Self { by, customer: name, change } = self;
-        let before = members::customer(tx, by, name, Hold::Yes).await?.ok_or(CustomerError::NotFound)?;
+        let before =
+            members::customer(tx, by, name, Lock::ForUpdate).await?.ok_or(CustomerError::NotFound)?;
         by.check(before.organization, TeamPermission::ManageCustomers)?;
-        self::change(tx, context, by, before, change).await
+        update(tx, context, by, before, change).await
     }
 }
 
-/// Changes a customer that is held.
-pub(crate) async fn change(
+/// Updates a customer whose row is locked.
+pub(crate) async fn update(
     tx: &mut Tx<'_>,
     context: &mut ExecutionContext,
     by: &Requester,
@@ -106,38 +108,38 @@ pub(crate) async fn change(
     let facts = UpdateFacts { customer: before.clone(), email_taken, external_id_taken };
     let after = customer::update(facts, change.clone(), context.now())?;
     if after != before {
-        store(tx, context, by, &before, &after).await?;
+        save(tx, context, by, &before, &after).await?;
     }
     Ok(after)
 }
 
-/// Stores a customer that changed; its owner follows where it must.
-pub(crate) async fn store(
+/// Stores a changed customer. The owner's address follows that of an individual customer.
+pub(crate) async fn save(
     tx: &mut Tx<'_>,
     context: &mut ExecutionContext,
     by: &Requester,
     before: &Customer,
     after: &Customer,
 ) -> Result<(), Error> {
-    tx.customer_update(before, after).await.map_err(|error| taken(error, after))?;
-    record(tx, context, by, "customer.updated", Some(before), Some(after)).await?;
+    tx.customer_update(before, after).await.map_err(|error| conflict(error, after))?;
+    changes::updated(tx, context, by, "customer.updated", (before, after)).await?;
     if let Some(owner) = tx.customer_owner(before.organization, before.id).await?
         && let Some(followed) = customer::owner_with_customer_email(before, after, &owner)
     {
         tx.member_update(&followed).await?;
-        members::record(tx, context, by, "member.updated", Some(&owner), Some(&followed)).await?;
+        changes::updated(tx, context, by, "member.updated", (&owner, &followed)).await?;
     }
-    changes::state_changed(tx, context, after, false).await
+    changes::customer_state_changed(tx, context, after, false).await
 }
 
 /// Deletes a customer and its members.
 #[derive(Debug, Clone)]
 pub struct CustomerDelete {
-    /// On whose behalf.
+    /// The requester.
     pub by: Requester,
-    /// Whom.
-    pub customer: CustomerName,
-    /// Whether to forget as well who they were. A customer that was deleted without that can be forgotten
+    /// The customer.
+    pub customer: CustomerRef,
+    /// Whether to remove the personal data as well. A customer that was deleted without this can be anonymized
     /// later, by its id.
     pub anonymize: bool,
 }
@@ -148,37 +150,41 @@ impl UseCase for CustomerDelete {
     const IS_LONG: bool = true;
 
     fn organization(&self) -> Option<OrganizationId> {
-        self.by.near()
+        self.by.single_organization()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
-        let Self { by, customer: name, anonymize: forget } = self;
-        let Some(customer) = members::customer(tx, by, name, Hold::Yes).await? else {
-            let gone = if *forget { deleted(tx, by, name).await? } else { None };
-            let gone = gone.ok_or(CustomerError::NotFound)?;
-            by.check(gone.organization, TeamPermission::ManageCustomers)?;
-            return anonymize(tx, context, by, &gone).await;
+        let Self { by, customer: name, anonymize: with_personal_data } = self;
+        let Some(customer) = members::customer(tx, by, name, Lock::ForUpdate).await? else {
+            let deleted = if *with_personal_data { find_deleted(tx, by, name).await? } else { None };
+            let deleted = deleted.ok_or(CustomerError::NotFound)?;
+            by.check(deleted.organization, TeamPermission::ManageCustomers)?;
+            return anonymize(tx, context, by, &deleted).await;
         };
         by.check(customer.organization, TeamPermission::ManageCustomers)?;
         let now = context.now();
         let members = tx.members_of_customer(customer.organization, customer.id).await?;
         tx.members_delete(customer.organization, customer.id, members.len(), now).await?;
         for member in members {
-            members::record(tx, context, by, "member.deleted", Some(&member), None).await?;
+            changes::deleted(tx, context, by, "member.deleted", &member).await?;
         }
         tx.customer_delete(&customer, now).await?;
-        record(tx, context, by, "customer.deleted", Some(&customer), None).await?;
-        changes::state_changed(tx, context, &customer, true).await?;
-        if *forget {
+        changes::deleted(tx, context, by, "customer.deleted", &customer).await?;
+        changes::customer_state_changed(tx, context, &customer, true).await?;
+        if *with_personal_data {
             anonymize(tx, context, by, &customer).await?;
         }
         Ok(())
     }
 }
 
-/// The deleted customer of that name that still says who it was.
-async fn deleted(tx: &mut Tx<'_>, by: &Requester, name: &CustomerName) -> Result<Option<Customer>, Error> {
-    let CustomerName::Id(id) = name else { return Ok(None) };
+/// The deleted customer that is not anonymized yet.
+async fn find_deleted(
+    tx: &mut Tx<'_>,
+    by: &Requester,
+    name: &CustomerRef,
+) -> Result<Option<Customer>, Error> {
+    let CustomerRef::Id(id) = name else { return Ok(None) };
     for organization in by.organizations_with(TeamPermission::ReadCustomers) {
         if let Some(customer) = tx.deleted_customer(organization, *id).await? {
             return Ok(Some(customer));
@@ -187,8 +193,8 @@ async fn deleted(tx: &mut Tx<'_>, by: &Requester, name: &CustomerName) -> Result
     Ok(None)
 }
 
-/// A race for what must be unique ends as a sequence would have.
-fn taken(error: StoreError, customer: &Customer) -> Error {
+/// Translates a violated unique constraint, which a concurrent request causes, to the error of sequential requests.
+fn conflict(error: StoreError, customer: &Customer) -> Error {
     let violation = if error.is_violation_of("customers_email") {
         customer.email.clone().map(CustomerViolation::EmailTaken)
     } else if error.is_violation_of("customers_external_id") {
@@ -199,26 +205,13 @@ fn taken(error: StoreError, customer: &Customer) -> Error {
     violation.map_or(Error::Store(error), |violation| CustomerError::Invalid(vec![violation]).into())
 }
 
-pub(crate) async fn record(
-    tx: &mut Tx<'_>,
-    context: &mut ExecutionContext,
-    by: &Requester,
-    action: &'static str,
-    before: Option<&Customer>,
-    after: Option<&Customer>,
-) -> Result<(), Error> {
-    let Some(Customer { organization, id, .. }) = after.or(before) else { return Ok(()) };
-    let (organization, subject) = (*organization, id.uuid());
-    changes::record(tx, context, by, Change { organization, action, subject, before, after }).await
-}
-
-/// A list that may have to look at every customer.
-struct CursorPage {
+/// A list that may scan every customer of the organizations.
+struct CustomerList {
     filter: CustomerFilter,
     page: Page,
 }
 
-impl ListQuery for CursorPage {
+impl ListQuery for CustomerList {
     type Output = Paged<Customer>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Paged<Customer>, StoreError> {
@@ -231,35 +224,34 @@ impl ListQuery for CursorPage {
 }
 
 impl App {
-    /// The customer of that name.
+    /// One customer.
     ///
     /// # Errors
-    /// [`CustomerError::NotFound`], [`Error::AmbiguousCustomer`], or a fault.
-    pub async fn customer(&self, by: &Requester, name: &CustomerName) -> Result<Customer, Error> {
-        let found = members::customer(&mut self.store.reader()?.tx()?, by, name, Hold::No).await?;
+    /// [`CustomerError::NotFound`], [`Error::AmbiguousCustomer`], or a store error.
+    pub async fn customer(&self, by: &Requester, name: &CustomerRef) -> Result<Customer, Error> {
+        let found = members::customer(&mut self.store.reader()?.tx()?, by, name, Lock::None).await?;
         found.ok_or_else(|| CustomerError::NotFound.into())
     }
 
-    /// The next customers of an export: organization after organization, in each the oldest first. Nothing
-    /// follows the last of them.
+    /// The next customers of an organization's export, oldest first. Empty after the last one.
     ///
     /// # Errors
-    /// A fault.
+    /// When the database fails.
     pub async fn customers_after(
         &self,
         organization: OrganizationId,
         after: Option<CustomerId>,
     ) -> Result<Vec<Customer>, Error> {
         let mut reader = self.store.reader()?;
-        Ok(reader.tx()?.customers_after(organization, after, limits::EXPORT_ROWS).await?)
+        Ok(reader.tx()?.customers_after(organization, after, limits::EXPORT_PAGE_ROWS).await?)
     }
 
-    /// A part of the list of customers within reach.
+    /// A page of the list of customers.
     ///
     /// # Errors
-    /// A fault.
+    /// When the database fails.
     pub async fn customers(&self, filter: &CustomerFilter, page: Page) -> Result<Paged<Customer>, Error> {
-        let is_narrow = filter.is_narrow() && page.is_near();
-        self.look(CursorPage { filter: filter.clone(), page }, is_narrow).await
+        let is_selective = filter.is_selective() && page.is_near_start();
+        self.run_list(CustomerList { filter: filter.clone(), page }, is_selective).await
     }
 }

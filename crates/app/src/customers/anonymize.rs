@@ -1,4 +1,5 @@
-//! Forgetting who a deleted customer and its members were: in their rows, and in the audit entries about them.
+//! Removes personal data of a deleted customer and its members from their rows, the audit entries and the webhook
+//! events about them. Each gets a random pseudonym, so that entries about one member still belong together.
 
 use std::collections::HashMap;
 
@@ -10,10 +11,10 @@ use tenantry_core::webhook::EventData;
 use tenantry_store::Tx;
 use uuid::Uuid;
 
-use crate::{Error, Requester, customers, limits};
+use crate::{Error, Requester, changes, limits};
 
-/// Anonymizes a deleted customer. Its members are deleted as well by now.
-pub(crate) async fn anonymize(
+/// Anonymizes a deleted customer, whose members are deleted.
+pub(super) async fn anonymize(
     tx: &mut Tx<'_>,
     context: &mut ExecutionContext,
     by: &Requester,
@@ -31,33 +32,33 @@ pub(crate) async fn anonymize(
     let after = anonymize_customer(customer, &identity);
     tx.customer_anonymize(customer, &after, context.now()).await?;
     scrub(tx, organization, customer.id.uuid(), &identity).await?;
-    customers::record(tx, context, by, "customer.anonymized", None, Some(&after)).await?;
-    // Last: who holds events waits for no queue any more.
-    retell(tx, customer, &identity, &members).await
+    changes::created(tx, context, by, "customer.anonymized", &after).await?;
+    // Last: a delivery locks its queue before its event. Waiting for a queue while holding events could deadlock.
+    anonymize_events(tx, customer, &identity, &members).await
 }
 
-/// Events that were sent forget what they told; those that wait tell it without names.
-async fn retell(
+/// Deletes the payload of events that were sent, and the names in events that are pending.
+async fn anonymize_events(
     tx: &mut Tx<'_>,
     customer: &Customer,
     identity: &AnonymousIdentity,
     members: &HashMap<MemberId, AnonymousIdentity>,
 ) -> Result<(), Error> {
     let organization = customer.organization;
-    // All are held first: one whose attempt ends meanwhile would be neither among these nor among those.
+    // Locked first: an event whose delivery ends between the two statements would be missed by both.
     let pending = tx.webhook_events_lock(organization, customer.id).await?;
     tx.webhook_events_delete_data(organization, customer.id).await?;
     for (id, data) in pending {
         let data = match data {
-            EventData::Customer(told) => EventData::Customer(Box::new(anonymize_customer(&told, identity))),
-            EventData::CustomerState(told) => {
-                EventData::CustomerState(Box::new(anonymize_customer(&told, identity)))
+            EventData::Customer(row) => EventData::Customer(Box::new(anonymize_customer(&row, identity))),
+            EventData::CustomerState(row) => {
+                EventData::CustomerState(Box::new(anonymize_customer(&row, identity)))
             }
-            EventData::Member(told) => {
-                let known_as = members.get(&told.id).unwrap_or(identity);
-                EventData::Member(Box::new(anonymize_member(&told, known_as)))
+            EventData::Member(row) => {
+                let identity = members.get(&row.id).unwrap_or(identity);
+                EventData::Member(Box::new(anonymize_member(&row, identity)))
             }
-            EventData::Organization(told) => EventData::Organization(told),
+            EventData::Organization(row) => EventData::Organization(row),
         };
         tx.webhook_event_replace_data(organization, id, &data).await?;
     }
@@ -72,7 +73,7 @@ async fn scrub(
 ) -> Result<(), Error> {
     let mut last = None;
     loop {
-        let entries = tx.audit_images(organization, subject, last, limits::AUDIT_SCRUBBED).await?;
+        let entries = tx.audit_images(organization, subject, last, limits::AUDIT_ENTRIES_PER_BATCH).await?;
         let Some((id, ..)) = entries.last() else { return Ok(()) };
         last = Some(*id);
         for (id, before, after) in entries {

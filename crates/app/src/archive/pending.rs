@@ -1,5 +1,5 @@
-//! Ending what waits to be sent. After a restore nobody knows what was sent since the backup: a webhook is
-//! shown as failed and can be redelivered, a mail is dropped.
+//! Ends pending mail and webhooks after a restore, because they may have been sent since the backup. A webhook event is
+//! marked as failed and can be redelivered; a mail is deleted.
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::ids::WebhookDeliveryId;
@@ -8,10 +8,10 @@ use tenantry_store::{PendingEvent, Store, StoreError, Tx, UseCase, WebhookDelive
 use super::ArchiveError;
 use crate::limits;
 
-/// What the list of deliveries shows of an event that was not sent.
-const WHY: &str = "not sent: the database was restored from a backup, and it may have been sent since";
+/// The response text of these events in the list of deliveries.
+const RESPONSE: &str = "not sent: the database was restored from a backup, and it may have been sent since";
 
-/// Ends a few events that wait, after the event `.0`; answers them.
+/// Marks pending events after `.0` as failed, up to [`limits::ARCHIVE_BATCH_ROWS`]. Returns them.
 struct EndEvents(Option<PendingEvent>);
 
 impl UseCase for EndEvents {
@@ -24,8 +24,8 @@ impl UseCase for EndEvents {
         tx: &mut Tx<'_>,
         context: &mut ExecutionContext,
     ) -> Result<Vec<PendingEvent>, StoreError> {
-        let waiting = tx.webhook_events_pending(self.0, limits::MOVED_ROWS).await?;
-        for event in &waiting {
+        let pending = tx.webhook_events_pending(self.0, limits::ARCHIVE_BATCH_ROWS).await?;
+        for event in &pending {
             tx.webhook_event_fail_pending(*event, context.now()).await?;
             tx.webhook_delivery_append(&WebhookDelivery {
                 id: WebhookDeliveryId::new(context.uuid()),
@@ -35,18 +35,18 @@ impl UseCase for EndEvents {
                 created_at: context.now(),
                 succeeded: false,
                 http_code: None,
-                response: Some(WHY.to_owned()),
+                response: Some(RESPONSE.to_owned()),
             })
             .await?;
         }
-        Ok(waiting)
+        Ok(pending)
     }
 }
 
-/// Has no queue do anything, and drops the mails; answers how many.
-struct EndRest;
+/// Makes all delivery queues idle, and deletes the mails. Returns how many mails.
+struct EndQueuesAndMails;
 
-impl UseCase for EndRest {
+impl UseCase for EndQueuesAndMails {
     type Output = usize;
     type Error = StoreError;
     const IS_LONG: bool = true;
@@ -57,7 +57,7 @@ impl UseCase for EndRest {
     }
 }
 
-/// Ends all that waits; answers how many events and mails.
+/// Ends all pending events and mails. Returns how many of each.
 pub(super) async fn end_all(store: &Store) -> Result<(u64, u64), ArchiveError> {
     let (mut events, mut last) = (0, None);
     loop {
@@ -68,6 +68,6 @@ pub(super) async fn end_all(store: &Store) -> Result<(u64, u64), ArchiveError> {
             None => break,
         }
     }
-    let mails = store.write(EndRest).await?;
+    let mails = store.write(EndQueuesAndMails).await?;
     Ok((events, mails as u64))
 }

@@ -1,4 +1,4 @@
-//! Backups that this program did not write.
+//! Backup files written by hand, as the documented format says.
 
 use sha2::{Digest, Sha256};
 use tenantry_store::Catalog;
@@ -26,12 +26,12 @@ pub(crate) fn sum(rows: &[&str]) -> String {
     hex(&sum)
 }
 
-/// A backup of schema `schema`: these rows of `users`, and no others.
-pub(crate) fn written(schema: i64, users: &[&str]) -> String {
+/// A backup of schema `schema` with these rows of `users` alone.
+pub(crate) fn backup_of_users(schema: i64, users: &[&str]) -> String {
     edited(schema, users, |_| {})
 }
 
-/// The same, its lines changed before the last one is put behind them, which is right in any case.
+/// The same, with lines edited before the last line with the right checksum is added.
 pub(crate) fn edited(schema: i64, users: &[&str], edit: impl FnOnce(&mut Vec<String>)) -> String {
     let mut lines = vec![format!(
         r#"{{"format":"tenantry-backup","version":1,"schema":{schema},"created_at":5,"program":"0"}}"#

@@ -1,12 +1,4 @@
-//! All data at once: a backup restores to what was backed up, a copy is the same, and whoever fails leaves
-//! an empty database.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on has failed"
-)]
+//! Backup, restore and copy: the result equals the source, and a failure leaves an empty database.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tempfile::TempDir;
-use tenantry_app::archive::{self, ArchiveError, Checked, Restored};
+use tenantry_app::archive::{self, ArchiveError, RestoreSummary, VerifiedBackup};
 use tenantry_app::bootstrap::Bootstrap;
 use tenantry_app::webhooks::WebhookEndpointCreate;
 use tenantry_app::{App, Error, HashKey, KeyCheck, Requester};
@@ -26,12 +18,12 @@ use tenantry_core::{ExecutionContext, Timestamp};
 use tenantry_store::{Catalog, Store, Tx, UseCase, doctor};
 use tenantry_testkit::Database as Stored;
 
-mod by_hand;
+mod handwritten;
 mod hostile;
 
-use by_hand::{JANE, JANET, written};
+use handwritten::{JANE, JANET, backup_of_users};
 
-/// A database of one test on the engine that the environment names, and a folder, gone with it.
+/// The database of one test, and a temporary folder.
 struct Database {
     stored: Stored,
     folder: TempDir,
@@ -67,18 +59,18 @@ impl Database {
         }
     }
 
-    /// Has nobody take the mark away while this is so.
-    fn keep_mark(&self, so: &str) {
+    /// Makes the database refuse to delete the mark while `condition` holds.
+    fn keep_mark(&self, condition: &str) {
         match &self.stored {
             Stored::Sqlite(_) => self.sql(&format!(
                 "DROP TRIGGER IF EXISTS keep;
                  CREATE TRIGGER keep BEFORE DELETE ON installation WHEN old.name = 'unfinished_load'
-                 BEGIN SELECT RAISE(ABORT, 'kept') {so}; END"
+                 BEGIN SELECT RAISE(ABORT, 'kept') {condition}; END"
             )),
             Stored::Postgres(_) => self.sql(&format!(
                 "DROP TRIGGER IF EXISTS keep ON installation;
                  CREATE OR REPLACE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-                    IF old.name = 'unfinished_load' AND (SELECT count(*) FROM (SELECT 1 {so}) AS found) > 0
+                    IF old.name = 'unfinished_load' AND (SELECT count(*) FROM (SELECT 1 {condition}) AS found) > 0
                     THEN RAISE EXCEPTION 'kept'; END IF;
                     RETURN old; END $$;
                  CREATE TRIGGER keep BEFORE DELETE ON installation FOR EACH ROW EXECUTE FUNCTION keep()"
@@ -86,21 +78,21 @@ impl Database {
         }
     }
 
-    fn count(&self, what: &str) -> i64 {
-        self.stored.texts(&format!("SELECT CAST(count(*) AS text) FROM {what}"))[0].parse().unwrap()
+    fn count(&self, rows: &str) -> i64 {
+        self.stored.texts(&format!("SELECT CAST(count(*) AS text) FROM {rows}"))[0].parse().unwrap()
     }
 
-    /// Every row of every table that is moved.
+    /// Every row of every table that an archive contains.
     fn dump(&self) -> Vec<String> {
         let rows = self.stored.rows().into_iter();
         rows.filter(|row| !row.starts_with("schema_migrations")).collect()
     }
 }
 
-/// Keeps something in `installation`.
-struct Keep(&'static str);
+/// Stores a value in `installation`.
+struct StoreValue(&'static str);
 
-impl UseCase for Keep {
+impl UseCase for StoreValue {
     type Output = ();
     type Error = Error;
 
@@ -139,7 +131,7 @@ impl UseCase for Mail {
     }
 }
 
-/// An organization with a customer, a token, an endpoint, events and a mail that wait.
+/// Fills the database: an organization with a customer, a token, an endpoint, pending events and a pending mail.
 async fn fill(database: &Database) -> App {
     let app = App::new(database.open(), Arc::new(|| Timestamp::from_micros(9_000_000)), key());
     assert!(app.write(KeyCheck { hash_key: key() }).await.unwrap());
@@ -191,19 +183,23 @@ async fn backup(store: &Store) -> Vec<u8> {
     out
 }
 
-fn checked(database: &Database, data: &[u8]) -> Result<Checked, ArchiveError> {
+fn verified(database: &Database, data: &[u8]) -> Result<VerifiedBackup, ArchiveError> {
     let path = database.file("backup.jsonl");
     fs::write(&path, data).unwrap();
-    archive::check(&path, &mut |_| ())
+    archive::verify(&path, &mut |_| ())
 }
 
-async fn restore(store: &Store, checked: &Checked, keep_pending: bool) -> Result<Restored, ArchiveError> {
-    archive::restore(store, checked, keep_pending, &mut |_| ()).await
+async fn restore(
+    store: &Store,
+    verified: &VerifiedBackup,
+    keep_pending: bool,
+) -> Result<RestoreSummary, ArchiveError> {
+    archive::restore(store, verified, keep_pending, &mut |_| ()).await
 }
 
-/// The message of what failed.
-fn told<T>(outcome: Result<T, ArchiveError>) -> String {
-    outcome.err().expect("it is refused").to_string()
+/// The message of a failure.
+fn message<T>(outcome: Result<T, ArchiveError>) -> String {
+    outcome.err().expect("a failure").to_string()
 }
 
 async fn findings(app: &App) -> Vec<doctor::Finding> {
@@ -214,66 +210,66 @@ async fn findings(app: &App) -> Vec<doctor::Finding> {
 }
 
 #[tokio::test]
-async fn a_restored_database_is_the_one_that_was_backed_up() {
+async fn a_restored_database_equals_the_source() {
     let (from, to) = (Database::new(), Database::new());
     let app = fill(&from).await;
-    let checked = checked(&to, &backup(app.store()).await).unwrap();
-    assert!(checked.needs_key() && checked.has_key(&key()) && !checked.has_key(&HashKey::new([8; 32])));
-    let restored = restore(&to.open(), &checked, true).await.unwrap();
-    assert_eq!((restored.rows, restored.webhook_events_ended), (checked.rows(), 0));
+    let verified = verified(&to, &backup(app.store()).await).unwrap();
+    assert!(verified.needs_key() && verified.has_key(&key()) && !verified.has_key(&HashKey::new([8; 32])));
+    let restored = restore(&to.open(), &verified, true).await.unwrap();
+    assert_eq!((restored.rows, restored.webhook_events_ended), (verified.rows(), 0));
     assert_eq!(to.dump(), from.dump());
     assert_eq!(findings(&App::new(to.open(), Arc::new(|| Timestamp::from_micros(1)), key())).await, []);
 }
 
 #[tokio::test]
-async fn what_waited_is_not_sent_by_a_restored_database() {
+async fn a_restored_database_does_not_send_pending_mail_and_webhooks() {
     let (from, to) = (Database::new(), Database::new());
     let app = fill(&from).await;
-    let checked = checked(&to, &backup(app.store()).await).unwrap();
-    let restored = restore(&to.open(), &checked, false).await.unwrap();
+    let verified = verified(&to, &backup(app.store()).await).unwrap();
+    let restored = restore(&to.open(), &verified, false).await.unwrap();
     assert_eq!((restored.webhook_events_ended, restored.mails_dropped), (3, 1));
     let app = App::new(to.open(), Arc::new(|| Timestamp::from_micros(99_000_000)), key());
-    assert!(app.webhook_claim(10).await.unwrap().is_empty());
-    assert_eq!(app.webhook_next_due().await.unwrap(), None);
-    assert_eq!(app.mail_next_due().await.unwrap(), None);
+    assert!(app.lease_webhook_deliveries(10).await.unwrap().is_empty());
+    assert_eq!(app.next_webhook_due().await.unwrap(), None);
+    assert_eq!(app.next_mail_due().await.unwrap(), None);
     assert_eq!(to.count("webhook_events WHERE state = 'failed' AND completed_at IS NULL"), 3);
     assert_eq!(to.count("webhook_deliveries WHERE NOT succeeded"), 3);
     assert_eq!(findings(&app).await, []);
 }
 
 #[tokio::test]
-async fn a_deleted_endpoint_whose_events_were_being_given_up_leaves_nothing() {
+async fn a_restore_completes_the_deletion_of_an_endpoint() {
     let (from, to) = (Database::new(), Database::new());
     let app = fill(&from).await;
     from.sql("UPDATE webhook_endpoints SET deleted_at = 9000000");
-    assert_eq!(findings(&app).await, [], "they are given up in portions");
-    let checked = checked(&to, &backup(app.store()).await).unwrap();
-    restore(&to.open(), &checked, false).await.unwrap();
+    assert_eq!(findings(&app).await, [], "a deletion in batches is not a finding");
+    let verified = verified(&to, &backup(app.store()).await).unwrap();
+    restore(&to.open(), &verified, false).await.unwrap();
     assert_eq!(to.count("webhook_queues"), 0);
     let app = App::new(to.open(), Arc::new(|| Timestamp::from_micros(1)), key());
     assert_eq!(findings(&app).await, []);
 }
 
 #[tokio::test]
-async fn a_damaged_file_is_refused_wherever_it_is_damaged() {
+async fn a_file_damaged_at_any_place_is_refused() {
     let (from, to) = (Database::new(), Database::new());
     let app = fill(&from).await;
     let whole = backup(app.store()).await;
-    assert!(checked(&to, &whole).is_ok());
+    assert!(verified(&to, &whole).is_ok());
     for at in (0..whole.len()).step_by(101) {
         let mut damaged = whole.clone();
         damaged[at] ^= 4;
-        assert!(checked(&to, &damaged).is_err(), "byte {at}");
-        assert!(checked(&to, &whole[..at]).is_err(), "cut at {at}");
+        assert!(verified(&to, &damaged).is_err(), "byte {at}");
+        assert!(verified(&to, &whole[..at]).is_err(), "cut at {at}");
     }
-    assert!(checked(&to, &whole[..whole.len() - 1]).is_err());
+    assert!(verified(&to, &whole[..whole.len() - 1]).is_err());
     let lines: Vec<&[u8]> = whole.split_inclusive(|byte| *byte == b'\n').collect();
     for at in 0..lines.len() {
         let (mut without, mut twice) = (lines.clone(), lines.clone());
         without.remove(at);
         twice.insert(at, lines[at]);
-        assert!(checked(&to, &without.concat()).is_err(), "without line {at}");
-        assert!(checked(&to, &twice.concat()).is_err(), "line {at} twice");
+        assert!(verified(&to, &without.concat()).is_err(), "without line {at}");
+        assert!(verified(&to, &twice.concat()).is_err(), "line {at} twice");
     }
 }
 
@@ -282,24 +278,24 @@ async fn other_formats_and_newer_schemas_are_refused() {
     let database = Database::new();
     let text = String::from_utf8(backup(&database.open()).await).unwrap();
     let schema = format!("\"schema\":{}", Catalog::now().unwrap().schema);
-    for (from, to, says) in [
-        ("tenantry-backup", "other", "not a backup"),
+    for (from, to, expected) in [
+        ("tenantry-backup", "other", "not a Tenantry backup"),
         ("\"version\":1", "\"version\":2", "version 2"),
-        (schema.as_str(), "\"schema\":9999", "use a newer one"),
+        (schema.as_str(), "\"schema\":9999", "use a newer program"),
     ] {
-        let message = told(checked(&database, text.replacen(from, to, 1).as_bytes()));
-        assert!(message.contains(says), "{message}");
+        let text = message(verified(&database, text.replacen(from, to, 1).as_bytes()));
+        assert!(text.contains(expected), "{text}");
     }
-    assert!(told(checked(&database, b"")).contains("not a backup"));
-    assert!(told(checked(&database, &[0xff; 100])).contains("not a backup"));
+    assert!(message(verified(&database, b"")).contains("not a Tenantry backup"));
+    assert!(message(verified(&database, &[0xff; 100])).contains("not a Tenantry backup"));
 }
 
 #[tokio::test]
-async fn the_format_is_the_documented_one_and_an_older_schema_is_filled_up() {
+async fn a_handwritten_backup_of_an_older_schema_is_restored() {
     let database = Database::new();
-    let checked = checked(&database, written(1, &[JANE]).as_bytes()).unwrap();
-    assert_eq!((checked.schema(), checked.rows(), checked.needs_key()), (1, 1, false));
-    restore(&database.open(), &checked, false).await.unwrap();
+    let verified = verified(&database, backup_of_users(1, &[JANE]).as_bytes()).unwrap();
+    assert_eq!((verified.schema(), verified.rows(), verified.needs_key()), (1, 1, false));
+    restore(&database.open(), &verified, false).await.unwrap();
     assert_eq!(database.count("users WHERE email = 'jane@example.com'"), 1);
 }
 
@@ -307,95 +303,99 @@ async fn the_format_is_the_documented_one_and_an_older_schema_is_filled_up() {
 async fn a_restore_that_fails_leaves_an_empty_database() {
     let database = Database::new();
     let store = database.open();
-    let bad = checked(&database, written(1, &[JANE, JANET]).as_bytes()).unwrap();
-    let message = told(restore(&store, &bad, false).await);
-    assert!(message.contains("users_email"), "{message}");
+    let bad = verified(&database, backup_of_users(1, &[JANE, JANET]).as_bytes()).unwrap();
+    let text = message(restore(&store, &bad, false).await);
+    assert!(text.contains("users_email"), "{text}");
     assert_eq!(database.dump(), Vec::<String>::new());
-    // A file that is exchanged after it was checked.
-    let good = checked(&database, written(1, &[JANE]).as_bytes()).unwrap();
-    fs::write(database.file("backup.jsonl"), written(1, &[])).unwrap();
-    assert!(told(restore(&store, &good, false).await).contains("users"));
+    // The file is replaced after it was verified.
+    let good = verified(&database, backup_of_users(1, &[JANE]).as_bytes()).unwrap();
+    fs::write(database.file("backup.jsonl"), backup_of_users(1, &[])).unwrap();
+    assert!(message(restore(&store, &good, false).await).contains("users"));
     assert_eq!(database.dump(), Vec::<String>::new());
-    let good = checked(&database, written(1, &[JANE]).as_bytes()).unwrap();
+    let good = verified(&database, backup_of_users(1, &[JANE]).as_bytes()).unwrap();
     restore(&store, &good, false).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_database_with_rows_or_half_full_is_refused_and_left_alone() {
+async fn a_database_with_rows_or_with_the_mark_is_refused_and_unchanged() {
     let (from, to) = (Database::new(), Database::new());
     let app = fill(&from).await;
-    let checked = checked(&to, &backup(app.store()).await).unwrap();
+    let verified = verified(&to, &backup(app.store()).await).unwrap();
     let store = to.open();
-    App::new(store.clone(), Arc::new(|| Timestamp::from_micros(1)), key()).write(Keep("x")).await.unwrap();
+    App::new(store.clone(), Arc::new(|| Timestamp::from_micros(1)), key())
+        .write(StoreValue("x"))
+        .await
+        .unwrap();
     let before = to.dump();
-    assert!(told(restore(&store, &checked, false).await).contains("table installation has rows"));
+    assert!(message(restore(&store, &verified, false).await).contains("table installation has rows"));
     assert!(
-        told(archive::copy(app.store(), &store, &mut |_| ()).await).contains("table installation has rows")
+        message(archive::copy(app.store(), &store, &mut |_| ()).await)
+            .contains("table installation has rows")
     );
     assert_eq!(to.dump(), before);
     to.sql("UPDATE installation SET name = 'unfinished_load'");
-    assert!(told(restore(&store, &checked, false).await).contains("did not finish"));
+    assert!(message(restore(&store, &verified, false).await).contains("did not finish"));
     assert!(
-        told(archive::copy(&store, &Database::new().open(), &mut |_| ()).await).contains("did not finish")
+        message(archive::copy(&store, &Database::new().open(), &mut |_| ()).await).contains("did not finish")
     );
     let half = archive::backup(&store, Vec::new(), Timestamp::from_micros(5), "test", &mut |_| ()).await;
-    assert!(told(half).contains("did not finish"));
+    assert!(message(half).contains("did not finish"));
 }
 
 #[tokio::test]
-async fn what_cannot_be_ended_is_taken_away_or_said_to_be_left() {
+async fn a_load_that_cannot_end_is_removed_or_reported() {
     let (from, to) = (Database::new(), Database::new());
     let app = fill(&from).await;
-    let checked = checked(&to, &backup(app.store()).await).unwrap();
+    let verified = verified(&to, &backup(app.store()).await).unwrap();
     let store = to.open();
-    // The mark stays as long as there are users, then for good.
+    // The mark cannot be deleted: first while there are users, then at all.
     to.keep_mark("WHERE EXISTS (SELECT 1 FROM users)");
-    let message = told(restore(&store, &checked, false).await);
-    assert!(!message.contains("could not be removed"), "{message}");
+    let text = message(restore(&store, &verified, false).await);
+    assert!(!text.contains("could not be removed"), "{text}");
     assert_eq!(to.dump(), Vec::<String>::new());
     to.keep_mark("");
-    let message = told(restore(&store, &checked, false).await);
-    assert!(message.contains("could not be removed") && message.contains("new, empty database"), "{message}");
-    assert!(told(restore(&store, &checked, false).await).contains("did not finish"));
+    let text = message(restore(&store, &verified, false).await);
+    assert!(text.contains("could not be removed") && text.contains("new, empty database"), "{text}");
+    assert!(message(restore(&store, &verified, false).await).contains("did not finish"));
 }
 
 #[tokio::test]
-async fn a_copy_is_the_same_and_tells_how_far_it_has_come() {
+async fn a_copy_equals_the_source_and_reports_progress() {
     let (from, to) = (Database::new(), Database::new());
     let app = fill(&from).await;
     let (mut steps, mut last) = (Vec::new(), None);
     let rows = archive::copy(app.store(), &to.open(), &mut |progress| {
-        if steps.last() != Some(&progress.doing) {
-            steps.push(progress.doing);
+        if steps.last() != Some(&progress.phase) {
+            steps.push(progress.phase);
         }
-        last = Some((progress.rows, progress.of));
+        last = Some((progress.rows, progress.total_rows));
     })
     .await
     .unwrap();
     assert_eq!(to.dump(), from.dump());
-    assert_eq!(steps, ["copying", "verifying", "looking at the source again"]);
+    assert_eq!(steps, ["copying", "verifying", "checking the source"]);
     assert_eq!(last, Some((rows, Some(rows))));
     assert_eq!(rows, from.dump().len() as u64);
 }
 
 #[tokio::test]
-async fn a_source_that_does_not_stand_still_is_noticed() {
+async fn a_source_that_changes_during_the_copy_is_detected() {
     let (from, to) = (Database::new(), Database::new());
     let app = fill(&from).await;
-    let mut told_once = false;
+    let mut has_changed = false;
     let outcome = archive::copy(app.store(), &to.open(), &mut |progress| {
-        if progress.doing == "verifying" && !told_once {
-            told_once = true;
+        if progress.phase == "verifying" && !has_changed {
+            has_changed = true;
             from.sql("UPDATE members SET name = 'Somebody'");
         }
     })
     .await;
-    assert!(told(outcome).contains("members of the source changed"));
+    assert!(message(outcome).contains("members of the source changed"));
     assert_eq!(to.dump(), Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn a_backup_is_of_one_moment() {
+async fn a_backup_is_a_consistent_snapshot() {
     let from = Database::new();
     let app = fill(&from).await;
     let mut begun = false;
