@@ -1,39 +1,78 @@
-//! The OpenAPI documents and the page that shows them.
+//! The OpenAPI documents, and the API reference at `/docs` that shows them.
+//!
+//! The reference is Swagger UI, vendored in `assets/docs`. The page loads nothing from another origin. Its assets carry a
+//! hash of their content in the path, so browsers may keep them for good.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use axum::Router;
-use axum::body::Body;
-use axum::http::StatusCode;
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::body::{Body, Bytes};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::{HeaderName, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
 use serde_json::Value;
 
 use crate::api::response;
 
-const PAGE: &str = include_str!("../assets/docs.html");
-/// The page loads nothing but the two documents of this server.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'none'";
+const PAGE: &str = include_str!("../assets/docs/reference.html");
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const CONTENT_TYPE_OPTIONS: HeaderName = HeaderName::from_static("x-content-type-options");
 
-/// Serves each document at its path, and the page at `/docs`.
+const CSS: &str = "text/css; charset=utf-8";
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+
+/// Name, content type and text of each asset.
+const ASSETS: [(&str, &str, &str); 4] = [
+    ("swagger-ui.css", CSS, include_str!("../assets/docs/swagger-ui/swagger-ui.css")),
+    ("swagger-ui-bundle.js", JAVASCRIPT, include_str!("../assets/docs/swagger-ui/swagger-ui-bundle.js")),
+    ("reference.css", CSS, include_str!("../assets/docs/reference.css")),
+    ("reference.js", JAVASCRIPT, include_str!("../assets/docs/reference.js")),
+];
+
+/// The page's path with a slash at its end. The gateway leaves it as it is, because the page's links are relative.
+pub(crate) const PATH_WITH_SLASH: &str = "/docs/";
+
+/// Serves each document at its path, the page at `/docs`, and the page's assets.
 pub(crate) fn router(documents: impl IntoIterator<Item = (&'static str, Value)>) -> Router {
-    documents
-        .into_iter()
-        .fold(Router::new(), |router, (path, document)| {
-            let text = document.to_string().into_bytes();
-            router.route(
-                path,
-                get(move || {
-                    let text = text.clone();
-                    async move { response::rendered(StatusCode::OK, text) }
-                }),
-            )
-        })
-        .route("/docs", get(async || page()))
+    let router = documents.into_iter().fold(Router::new(), |router, (path, document)| {
+        let text = Bytes::from(document.to_string());
+        router.route(path, get(async move || response::rendered(StatusCode::OK, text.to_vec())))
+    });
+    let folder = format!("assets/{:016x}", hash_of_assets());
+    let (page, page_with_slash) = (page_with(&format!("docs/{folder}")), page_with(&folder));
+    let router = router
+        .route("/docs", get(async move || html(page.clone())))
+        .route(PATH_WITH_SLASH, get(async move || html(page_with_slash.clone())));
+    ASSETS.iter().fold(router, |router, (name, content_type, text)| {
+        router.route(&format!("/docs/{folder}/{name}"), get(async move || asset(content_type, text)))
+    })
 }
 
-fn page() -> Response {
-    let mut response = Response::new(Body::from(PAGE));
+/// The page, whose links to its assets begin with `folder`.
+fn page_with(folder: &str) -> Bytes {
+    Bytes::from(PAGE.replace("ASSETS", folder))
+}
+
+fn hash_of_assets() -> u64 {
+    let mut hasher = DefaultHasher::new();
+    ASSETS.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn html(page: Bytes) -> Response {
+    let mut response = Response::new(Body::from(page));
     response::set(&mut response, CONTENT_TYPE, "text/html; charset=utf-8");
     response::set(&mut response, CONTENT_SECURITY_POLICY, POLICY);
+    response::set(&mut response, CONTENT_TYPE_OPTIONS, "nosniff");
+    response::set(&mut response, CACHE_CONTROL, "no-cache");
+    response
+}
+
+fn asset(content_type: &str, text: &'static str) -> Response {
+    let mut response = Response::new(Body::from(text));
+    response::set(&mut response, CONTENT_TYPE, content_type);
+    response::set(&mut response, CONTENT_TYPE_OPTIONS, "nosniff");
+    response::set(&mut response, CACHE_CONTROL, "public, max-age=31536000, immutable");
     response
 }

@@ -104,6 +104,15 @@ pub(crate) fn document<'a>(dialect: Dialect, endpoints: impl IntoIterator<Item =
     })
 }
 
+/// The group under which a viewer shows an endpoint: the noun of its path. In `/v2` everything stands below an account.
+fn tag(path: &str) -> &str {
+    let mut nouns = path.split('/').skip(2).filter(|segment| !segment.starts_with('{'));
+    match (nouns.next().unwrap_or(path), nouns.next()) {
+        ("accounts", Some(noun)) => noun,
+        (noun, _) => noun,
+    }
+}
+
 fn describe(dialect: Dialect, endpoint: &Endpoint, generator: &mut SchemaGenerator) -> Value {
     let mut responses = Map::new();
     let content =
@@ -148,6 +157,7 @@ fn describe(dialect: Dialect, endpoint: &Endpoint, generator: &mut SchemaGenerat
     }
     let mut described = json!({
         "operationId": endpoint.id,
+        "tags": [tag(endpoint.path)],
         "summary": endpoint.summary,
         "parameters": parameters(endpoint),
         "responses": responses,

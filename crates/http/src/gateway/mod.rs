@@ -227,7 +227,8 @@ fn normalize_path(uri: &mut Uri) -> bool {
     let path = uri.path();
     let moved = path == "/api/v1" || path.starts_with("/api/v1/");
     let normal = if moved { path.trim_start_matches("/api") } else { path };
-    let normal = if normal.len() > 1 { normal.strip_suffix('/').unwrap_or(normal) } else { normal };
+    let keeps_slash = normal.len() == 1 || normal == docs::PATH_WITH_SLASH;
+    let normal = if keeps_slash { normal } else { normal.strip_suffix('/').unwrap_or(normal) };
     if normal.len() == path.len() {
         return false;
     }
