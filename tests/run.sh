@@ -14,6 +14,7 @@ golden() { "$python" -m pytest -q -p no:cacheprovider golden && "$python" golden
 python() { "$python" -m pytest -q -p no:cacheprovider clients/python; }
 python10() { "$tests/.cache/venv_1_0/bin/python" -m pytest -q -p no:cacheprovider clients/python_1_0; }
 node_tests() { node --test clients/node/*/*.test.mjs; }
+browser() { "$tests/.cache/venv_browser/bin/python" -m pytest -q -p no:cacheprovider browser; }
 schemathesis() { "$tests/.cache/venv_schemathesis/bin/python" -m pytest -q -p no:cacheprovider schemathesis; }
 go_tests() { (cd clients/go && go vet ./... && go test -count=1 ./...); }
 crash() { "$python" crash/crash.py; }
@@ -63,14 +64,14 @@ run() {
 
 for suite in "${@:-all}"; do
   case "$suite" in
-    golden | python | python10 | schemathesis | crash | race | storm | backup | cluster | long) run "$suite" ;;
+    golden | python | python10 | browser | schemathesis | crash | race | storm | backup | cluster | long) run "$suite" ;;
     go) run go go_tests ;;
     postgres) run postgres on_postgres ;;
     node) run node node_tests ;;
     all)
-      run golden; run python; run python10; run node node_tests; run go go_tests; run schemathesis; run crash; run race; run storm; run backup
+      run golden; run python; run python10; run node node_tests; run go go_tests; run browser; run schemathesis; run crash; run race; run storm; run backup
       run postgres on_postgres; run cluster ;;
-    *) echo "usage: run.sh [golden|python|python10|node|go|schemathesis|crash|race|storm|backup|cluster|postgres|all|long]..." >&2; exit 2 ;;
+    *) echo "usage: run.sh [golden|python|python10|node|go|browser|schemathesis|crash|race|storm|backup|cluster|postgres|all|long]..." >&2; exit 2 ;;
   esac
 done
 exit "$status"
