@@ -1,75 +1,76 @@
-//! The limits of the wire. Those an operator would change are fields of [`Limits`].
+//! The limits of the wire. [`Limits`] has those that an operator may change.
 
 use std::time::Duration;
 
-/// Rows of a page at the most; a client that asks for more gets this many.
+/// Most rows of a page. A client that asks for more gets this many.
 pub(crate) const PAGE_ROWS: u64 = 100;
-/// Rows of a page unless the client says.
-pub(crate) const PAGE_ROWS_USUAL: u64 = 10;
-/// Social links, featured things and the like.
+/// Rows of a page when the client names no number.
+pub(crate) const PAGE_ROWS_DEFAULT: u64 = 10;
+/// Most items of a list in a body, such as social links.
 pub(crate) const LIST: usize = 100;
-/// Requests a minute, and at once, of a caller that make the server write to an address of their choice.
-pub(crate) const MAIL_BURST: u32 = 6;
-/// Characters of free text.
+/// Most characters of free text.
 pub(crate) const TEXT: usize = 10_000;
-/// Scopes of a token.
+/// Most scopes of a token.
 pub(crate) const SCOPES: usize = 500;
-/// Characters of a scope's name: the longest has the name of a domain in it.
+/// Most characters of a scope. The longest scopes contain a domain name.
 pub(crate) const SCOPE: usize = 300;
-/// Entries of a list of networks as it is sent; those that differ are counted by the core.
+/// Most entries of an IP allow list in a body. The core limits the number of different networks.
 pub(crate) const NETWORKS_SENT: usize = 1_000;
-/// Characters of a network.
+/// Most characters of a network.
 pub(crate) const NETWORK: usize = 64;
-/// Characters of an API key's label (docs/contracts/ahasend.md, 1.6).
+/// Most characters of an API key's label (docs/contracts/ahasend.md, 1.6).
 pub(crate) const KEY_LABEL: usize = 255;
-/// How often nodes tell each other what callers took.
-pub(crate) const SHARE_EVERY: Duration = Duration::from_millis(200);
-/// Callers whose requests are counted for the other nodes in that time; those of more are not told.
-pub(crate) const SHARED_CALLERS: usize = 10_000;
-/// Texts in which a node tells it; more callers than they hold are not told, those who took least.
-pub(crate) const SHARE_REPORTS: usize = 16;
-/// How long `/readyz` waits for a commit.
-pub(crate) const READY_COMMIT: Duration = Duration::from_millis(1_300);
-/// How long it waits for a read after that.
-pub(crate) const READY_READ: Duration = Duration::from_millis(500);
-/// How far the clock may be from the database's before `/readyz` says so: leases and expiries of other nodes are
-/// held against it.
-pub(crate) const CLOCK_OFF: Duration = Duration::from_secs(5);
-/// Query parameters looked at.
-pub(crate) const QUERY_PARAMETERS: usize = 200;
-/// Characters of an idempotency key (docs/contracts/founding-operations.md, 2).
+/// Most characters of an idempotency key (docs/contracts/founding-operations.md, 2).
 pub(crate) const IDEMPOTENCY_KEY: usize = 255;
-/// Violations told of one request.
+/// Most query parameters that are read.
+pub(crate) const QUERY_PARAMETERS: usize = 200;
+/// Most violations that a response lists.
 pub(crate) const VIOLATIONS: usize = 100;
-/// Nodes of a value that is shown in a violation; a larger one is left out.
+/// Most JSON nodes of a value that a violation repeats. A larger value is left out.
 pub(crate) const ECHO_NODES: usize = 100;
-/// Bytes of text shown in a violation.
+/// Most bytes of text that a violation repeats.
 pub(crate) const ECHO_BYTES: usize = 4 << 10;
-/// Bytes of a bearer token looked at.
+/// Most bytes of a bearer token.
 pub(crate) const BEARER: usize = 512;
-/// Headers of a request.
+/// Most headers of a request.
 pub(crate) const HEADERS: usize = 100;
-/// Bytes of a request's line and headers together.
+/// Most bytes of a request line and headers together.
 pub(crate) const HEAD: usize = 64 << 10;
 
-/// What an operator may set.
+/// Requests a minute, and at once, by which one caller sends mail to addresses of its choice.
+pub(crate) const MAIL_BURST: u32 = 6;
+/// Interval in which a node publishes the requests that it admitted.
+pub(crate) const SHARE_EVERY: Duration = Duration::from_millis(200);
+/// Most callers that a node counts for its peers in that interval.
+pub(crate) const SHARED_CALLERS: usize = 10_000;
+/// Most reports that a node publishes in that interval. The callers with the fewest requests are left out.
+pub(crate) const SHARE_REPORTS: usize = 16;
+
+/// Time in which the write of a readiness probe must commit.
+pub(crate) const READY_COMMIT: Duration = Duration::from_millis(1_300);
+/// Time in which the read must succeed that follows a write that was too slow.
+pub(crate) const READY_READ: Duration = Duration::from_millis(500);
+/// Largest difference between this clock and the database's. Leases and expiries depend on both.
+pub(crate) const CLOCK_OFF: Duration = Duration::from_secs(5);
+
+/// Limits that an operator may change.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Bytes of a request's body.
+    /// Most bytes of a body.
     pub body: usize,
-    /// How long a client may take to send its headers.
+    /// Time in which a client must send the headers of a request.
     pub head_timeout: Duration,
-    /// How long a request may take, from its last header to the answer.
+    /// Time for a request, from its last header to the head of the response.
     pub request_timeout: Duration,
-    /// Requests that are worked on at once; one more is answered 503. Those that write get three quarters of it.
+    /// Most requests in progress. Another one is answered 503. Writes may take three quarters of it.
     pub in_flight: usize,
-    /// How long what `/readyz` said is said again, without asking the database.
+    /// Time for which the result of a readiness probe is served again.
     pub ready_kept: Duration,
-    /// Connections that are open at once; one more waits to be accepted.
+    /// Most open connections. Another one waits to be accepted.
     pub connections: usize,
-    /// How long the server goes on, saying that it is not ready, once it is told to stop.
+    /// Time between the signal to stop and the end of accepting, with `/readyz` answering 503.
     pub drain_delay: Duration,
-    /// How long running requests may take to end when the server stops.
+    /// Time for the requests in progress to end when the server stops.
     pub drain_timeout: Duration,
 }
 

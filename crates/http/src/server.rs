@@ -1,4 +1,4 @@
-//! The server: accepts connections until it is told to stop, then lets what runs come to its end.
+//! The HTTP/1.1 server: accepts connections until it is stopped, then drains them.
 //!
 //! It speaks HTTP/1.1. TLS, and newer versions with it, are the business of a proxy before it.
 
@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 use crate::gateway::Gateway;
 use crate::limits;
 
-/// How long nothing is accepted after the system refused to: it is out of files, most likely.
+/// Pause after a failed accept. The likely cause is a lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves `gateway` on `listener` until `stop` comes to pass; then accepts nothing more, and waits for what

@@ -15,7 +15,7 @@ use crate::api::endpoint::Parameter;
 use crate::api::response;
 use crate::limits;
 
-/// What the document says of the parameters of every list.
+/// The query parameters of every list.
 pub(super) const PARAMETERS: &[Parameter] = &[
     Parameter {
         name: "limit",
@@ -27,13 +27,13 @@ pub(super) const PARAMETERS: &[Parameter] = &[
         name: "after",
         location: "query",
         schema: || json!({"type": "string"}),
-        description: "What follows: the `next_cursor` of another part. Not together with `before`.",
+        description: "What follows: the `next_cursor` of another page. Not together with `before`.",
     },
     Parameter {
         name: "before",
         location: "query",
         schema: || json!({"type": "string"}),
-        description: "What comes just before: the `previous_cursor` of another part.",
+        description: "What comes just before: the `previous_cursor` of another page.",
     },
     Parameter {
         name: "cursor",
@@ -43,21 +43,21 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     },
 ];
 
-/// Where a part of a list has its neighbours.
+/// Cursors to the neighbouring pages.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "PaginationInfo")]
 pub(crate) struct Pagination {
-    /// Whether there is anything after the last row.
+    /// Whether there is a next page.
     has_more: bool,
-    /// To be sent as `after` for what follows; absent when nothing does.
+    /// The `after` of the next page. Absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
-    /// To be sent as `before` for what comes just before; absent when nothing does.
+    /// The `before` of the previous page. Absent on the first one.
     #[serde(skip_serializing_if = "Option::is_none")]
     previous_cursor: Option<String>,
 }
 
-/// A part of a list, newest first.
+/// A page of a list, newest first.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Paginated{V}sResponse")]
 pub(crate) struct ListOf<V> {
@@ -65,11 +65,11 @@ pub(crate) struct ListOf<V> {
     object: &'static str,
     /// The rows.
     data: Vec<V>,
-    /// Where its neighbours are.
+    /// Cursors to the neighbouring pages.
     pagination: Pagination,
 }
 
-/// Reads which part of a list is wanted.
+/// Reads the page that the request asks for.
 pub(super) fn read(call: &Call, of: CursorScope) -> Result<Keyset, ErrorResponse> {
     let bounds = 1..=limits::PAGE_ROWS;
     let limit = match call.query_value("limit") {
@@ -97,21 +97,21 @@ pub(super) fn read(call: &Call, of: CursorScope) -> Result<Keyset, ErrorResponse
     Ok(Keyset { edge, limit: usize::try_from(limit).unwrap_or(usize::MAX) })
 }
 
-/// Shows a part of a list, each row as a `V`.
-pub(super) fn show<'a, R, V>(
+/// The response with a page of a list, each row as a `V`.
+pub(super) fn response<'a, R, V>(
     call: &Call,
     of: CursorScope,
-    part: &'a KeysetPage<R>,
+    page: &'a KeysetPage<R>,
 ) -> Result<Response, ErrorResponse>
 where
     V: From<&'a R> + Serialize,
 {
     let cursor = |at: Option<uuid::Uuid>| at.map(|at| call.app.cursor(of, at)).transpose();
     let pagination = Pagination {
-        has_more: part.older.is_some(),
-        next_cursor: cursor(part.older)?,
-        previous_cursor: cursor(part.newer)?,
+        has_more: page.older.is_some(),
+        next_cursor: cursor(page.older)?,
+        previous_cursor: cursor(page.newer)?,
     };
-    let data: Vec<V> = part.items.iter().map(V::from).collect();
+    let data: Vec<V> = page.items.iter().map(V::from).collect();
     Ok(response::json(StatusCode::OK, &ListOf { object: "list", data, pagination }))
 }

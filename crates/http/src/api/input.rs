@@ -6,17 +6,17 @@ use axum::http::header::CONTENT_TYPE;
 use serde_json::Value;
 
 use super::call::Call;
-use crate::wire::{At, Body, Violation, Wire, read_json};
+use crate::wire::{Body, Validation, Violation, Wire, read_json};
 
 /// Reads the parts of a request and collects the faults of all of them.
 pub(crate) struct Input<'a> {
     pub(crate) call: &'a Call,
-    pub(crate) at: At,
+    pub(crate) at: Validation,
 }
 
 impl<'a> Input<'a> {
     pub(crate) fn new(call: &'a Call) -> Self {
-        Self { call, at: At::naming(Arc::clone(call.app.plain_http_hosts())) }
+        Self { call, at: Validation::naming(Arc::clone(call.app.plain_http_hosts())) }
     }
 
     /// A path parameter.
@@ -47,7 +47,7 @@ impl<'a> Input<'a> {
     /// The required body, read by its content type. A fault in its JSON replaces all other faults.
     pub(crate) fn body<T: Wire>(&mut self) -> Option<T> {
         let content_type = self.call.header(CONTENT_TYPE);
-        let mut json_at = At::default();
+        let mut json_at = Validation::default();
         let read = json_at.within("body", |at| read_json(content_type, &self.call.body, at));
         let Some(body) = read else {
             self.at = json_at;

@@ -181,7 +181,7 @@ fn insert(object: &mut Value, name: &str, value: Value) {
     }
 }
 
-/// What a key's answer says of itself.
+/// The response header `Idempotent-Replayed`.
 fn replayed(value: &str) -> Value {
     let description = match value {
         "true" => "There when the answer was given before.",

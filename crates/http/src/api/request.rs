@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 use axum::http::request::Parts;
+use tenantry_core::ids::OrganizationId;
 
 /// The id of a request. It is a header of the response and a field of the log and of audit entries.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +31,15 @@ impl ClientAddress {
         let unknown = Self(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
         parts.extensions.get::<Self>().copied().unwrap_or(unknown).0.to_canonical()
     }
+}
+
+/// Facts for the log that only the pipeline knows. An extension of the response.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RequestLog {
+    /// The declared path of the endpoint.
+    pub(crate) route: &'static str,
+    /// The account in the path, or the organization of the token.
+    pub(crate) organization: Option<OrganizationId>,
 }
 
 /// Marks the response to a request whose body was read to its end.

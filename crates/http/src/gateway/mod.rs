@@ -30,7 +30,7 @@ use tokio::sync::Semaphore;
 use tokio::time::MissedTickBehavior;
 use tower::ServiceExt;
 
-use crate::api::request::{BodyRead, ClientAddress, RequestId};
+use crate::api::request::{BodyRead, ClientAddress, RequestId, RequestLog};
 use crate::api::response;
 use crate::health::{self, Health};
 use crate::limits::{Limits, SHARE_EVERY};
@@ -51,7 +51,7 @@ pub struct Config {
     pub trusted_origins: Vec<String>,
     /// Rate limits of callers. Absent when callers are not limited.
     pub rates: Option<Rates>,
-    /// Proxies whose `X-Forwarded-For` is believed.
+    /// Proxies that report the client's address in `X-Forwarded-For`.
     pub trusted_proxies: IpAllowList,
     /// The base URL of the portal's pages.
     pub portal_url: String,
@@ -167,7 +167,7 @@ impl Gateway {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response::set(&mut response, REQUEST_ID, &id.to_string());
-        log(id, &method, &path, response.status(), begun);
+        log(id, address, &method, &path, &mut response, begun);
         response
     }
 
@@ -264,12 +264,23 @@ fn unavailable(uri: &Uri, status: StatusCode) -> Response {
     if uri.path().starts_with("/v2") { ahasend::unavailable(status) } else { polar::unavailable(status) }
 }
 
-fn log(id: RequestId, method: &Method, path: &str, status: StatusCode, begun: Instant) {
-    let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-    let status = status.as_u16();
+/// Logs the event `request finished`. `route` is the declared path of the endpoint; a path without parameters stands
+/// for itself, and is empty where there is no such path.
+fn log(id: RequestId, address: IpAddr, method: &Method, path: &str, response: &mut Response, begun: Instant) {
+    let log = response.extensions_mut().remove::<RequestLog>();
+    let unmatched = if response.status() == StatusCode::NOT_FOUND { "" } else { path };
+    let route = log.map_or(unmatched, |log| log.route);
+    let organization_id = log.and_then(|log| log.organization).map(tracing::field::display);
+    let duration_ms = (begun.elapsed().as_secs_f64() * 1e6).round() / 1e3;
+    let status = response.status().as_u16();
+    let (request_id, client_address) = (id, address);
     if status >= 500 {
-        tracing::error!(request_id = %id, %method, path, status, micros, "answered");
+        tracing::error!(
+            %method, route, status, duration_ms, %request_id, organization_id, %client_address, "request finished"
+        );
     } else {
-        tracing::info!(request_id = %id, %method, path, status, micros, "answered");
+        tracing::info!(
+            %method, route, status, duration_ms, %request_id, organization_id, %client_address, "request finished"
+        );
     }
 }

@@ -24,11 +24,12 @@ use axum::routing::on;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tenantry_app::{Caller, Principal};
+use tenantry_core::ids::OrganizationId;
 
 use crate::api::call::{Call, query_pairs};
 use crate::api::endpoint::Endpoint;
 use crate::api::rejection::{ErrorShapes, Rejection};
-use crate::api::request::{BodyRead, ClientAddress, RequestId};
+use crate::api::request::{BodyRead, ClientAddress, RequestId, RequestLog};
 use crate::state::AppState;
 use rate_limit::{RateLimitKey, RateLimitState};
 
@@ -47,8 +48,8 @@ async fn serve(
     errors: ErrorShapes,
     request: Request,
 ) -> Response {
-    let mut rate_limit = None;
-    let mut response = match prepare(&state, endpoint, errors, request, &mut rate_limit).await {
+    let mut seen = Seen::default();
+    let mut response = match prepare(&state, endpoint, errors, request, &mut seen).await {
         Ok(call) => {
             let mut response = (endpoint.handler)(call).await;
             response.extensions_mut().insert(BodyRead);
@@ -56,19 +57,27 @@ async fn serve(
         }
         Err(rejection) => (errors.reject)(rejection),
     };
-    if let Some(rate_limit) = rate_limit {
+    if let Some(rate_limit) = seen.rate_limit {
         rate_limit.set_headers(&mut response);
     }
+    response.extensions_mut().insert(RequestLog { route: endpoint.path, organization: seen.organization });
     response
 }
 
-/// Runs every step before the handler. `rate_limit` is set as soon as the rate limit was applied.
+/// Facts about a request that are needed even if a later step refuses it.
+#[derive(Default)]
+struct Seen {
+    rate_limit: Option<RateLimitState>,
+    organization: Option<OrganizationId>,
+}
+
+/// Runs every step before the handler.
 async fn prepare(
     state: &AppState,
     endpoint: &Endpoint,
     errors: ErrorShapes,
     request: Request,
-    rate_limit: &mut Option<RateLimitState>,
+    seen: &mut Seen,
 ) -> Result<Call, Rejection> {
     let (mut parts, body) = request.into_parts();
     let path_parameters = match RawPathParams::from_request_parts(&mut parts, &()).await {
@@ -77,7 +86,8 @@ async fn prepare(
     };
     let address = ClientAddress::of(&parts);
     let caller = auth::authenticate(&state.app, endpoint.access, &parts.headers, address).await;
-    apply_rate_limit(state, endpoint, &caller, address, rate_limit)?;
+    seen.organization = caller.as_ref().ok().and_then(Option::as_ref).and_then(|caller| organization(caller));
+    apply_rate_limit(state, endpoint, &caller, address, &mut seen.rate_limit)?;
     let mut call = Call {
         app: Arc::clone(&state.app),
         portal_url: Arc::clone(&state.portal_url),
@@ -94,6 +104,7 @@ async fn prepare(
         render_refusal: errors.render_refusal,
     };
     call.account = call.access.authorize(call.caller.as_deref(), call.path_parameter("account_id"))?;
+    seen.organization = call.account.or(seen.organization);
     if !body.is_end_stream() {
         call.body = read_body(body, state.limits.body).await?;
         auth::renew(&mut call).await?;
@@ -102,8 +113,7 @@ async fn prepare(
     Ok(call)
 }
 
-/// Takes the request out of the caller's buckets. A request whose caller could not be looked up counts for
-/// nobody.
+/// Takes the request out of the caller's buckets. A request is not counted when the look-up of its caller failed.
 fn apply_rate_limit(
     state: &AppState,
     endpoint: &Endpoint,
@@ -123,6 +133,15 @@ fn apply_rate_limit(
         limiters.take_mail(key).check()?;
     }
     Ok(())
+}
+
+/// The organization that a caller acts for. A user may act for several.
+const fn organization(caller: &Caller) -> Option<OrganizationId> {
+    match &caller.principal {
+        Principal::Organization { organization, .. } => Some(*organization),
+        Principal::Customer(session) | Principal::Member(session) => Some(session.organization),
+        Principal::User { .. } => None,
+    }
 }
 
 /// The bucket of a request. A customer session has its customer's bucket, so that it cannot use up that of its

@@ -12,13 +12,13 @@ use crate::api::endpoint::Parameter;
 use crate::api::input::Input;
 use crate::api::response;
 use crate::limits;
-use crate::wire::{At, Wire};
+use crate::wire::{Validation, Wire};
 
 /// A whole number above 0.
 struct Positive(u64);
 
 impl Wire for Positive {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let number = i64::read(value, at)?;
         let positive = u64::try_from(number).ok().filter(|number| *number > 0);
         if positive.is_none() {
@@ -28,7 +28,7 @@ impl Wire for Positive {
     }
 }
 
-/// What the document says of `page`.
+/// The query parameter `page`.
 pub(super) const PAGE: Parameter = Parameter {
     name: "page",
     location: "query",
@@ -36,20 +36,20 @@ pub(super) const PAGE: Parameter = Parameter {
     description: "The page, counted from 1.",
 };
 
-/// What the document says of `limit`.
+/// The query parameter `limit`.
 pub(super) const LIMIT: Parameter = Parameter {
     name: "limit",
     location: "query",
-    schema: || json!({"type": "integer", "exclusiveMinimum": 0, "default": limits::PAGE_ROWS_USUAL}),
+    schema: || json!({"type": "integer", "exclusiveMinimum": 0, "default": limits::PAGE_ROWS_DEFAULT}),
     description: "Rows of a page; more than 100 count as 100.",
 };
 
-/// Reads which part of a list is wanted.
+/// Reads the page that the request asks for.
 pub(super) fn read(input: &mut Input<'_>) -> Option<Page> {
     let page = input.query::<Positive>("page");
     let limit = input.query::<Positive>("limit");
     let page = page?.map_or(1, |page| page.0);
-    let limit = limit?.map_or(limits::PAGE_ROWS_USUAL, |limit| limit.0.min(limits::PAGE_ROWS));
+    let limit = limit?.map_or(limits::PAGE_ROWS_DEFAULT, |limit| limit.0.min(limits::PAGE_ROWS));
     Some(Page { offset: (page - 1).saturating_mul(limit), limit })
 }
 
@@ -60,13 +60,13 @@ pub(super) fn sorting<K: Copy>(
 ) -> Option<Vec<Order<K>>> {
     let values: Vec<String> = input.call.query_values("sorting").map(str::to_owned).collect();
     let mut order = Vec::new();
-    let mut sound = true;
+    let mut is_valid = true;
     for (index, value) in values.iter().enumerate() {
         let (name, descending) = value.strip_prefix('-').map_or((value.as_str(), false), |name| (name, true));
         match keys.iter().find(|(key, _)| *key == name) {
             Some((_, key)) => order.push(Order { by: *key, descending }),
             None => {
-                sound = false;
+                is_valid = false;
                 let names: Vec<String> =
                     keys.iter().flat_map(|(key, _)| [(*key).to_owned(), format!("-{key}")]).collect();
                 let expected = one_of(&names.iter().map(String::as_str).collect::<Vec<_>>());
@@ -86,7 +86,7 @@ pub(super) fn sorting<K: Copy>(
             }
         }
     }
-    sound.then_some(order)
+    is_valid.then_some(order)
 }
 
 /// A page of a list.
@@ -95,11 +95,11 @@ pub(super) fn sorting<K: Copy>(
 pub(crate) struct ListResource<T> {
     /// The rows of this page.
     items: Vec<T>,
-    /// How long the whole list is.
+    /// Length of the whole list.
     pagination: Pagination,
 }
 
-/// How long a list is.
+/// Length of a list.
 #[derive(Serialize, JsonSchema)]
 struct Pagination {
     /// Rows of the whole list.
@@ -108,8 +108,8 @@ struct Pagination {
     max_page: u64,
 }
 
-/// The answer that shows a list which has one page.
-pub(super) fn whole<'a, R, T: Serialize>(rows: &'a [R], show: impl Fn(&'a R) -> T) -> Response {
+/// The response with a list that has one page.
+pub(super) fn single<'a, R, T: Serialize>(rows: &'a [R], show: impl Fn(&'a R) -> T) -> Response {
     let items: Vec<T> = rows.iter().map(show).collect();
     let total_count = u64::try_from(items.len()).unwrap_or(u64::MAX);
     response::json(
@@ -118,8 +118,8 @@ pub(super) fn whole<'a, R, T: Serialize>(rows: &'a [R], show: impl Fn(&'a R) -> 
     )
 }
 
-/// The answer that shows a part of a list.
-pub(super) fn answer<'a, R, T: Serialize>(
+/// The response with one page of a list.
+pub(super) fn response<'a, R, T: Serialize>(
     paged: &'a Paged<R>,
     page: Page,
     show: impl Fn(&'a R) -> T,

@@ -5,14 +5,14 @@ use tenantry_core::values::{
     self, Address, AddressInput, Country, Currency, ExternalId, Locale, Metadata, PersonName,
 };
 
-use crate::wire::{At, Wire, inline_schema, object_of};
+use crate::wire::{Validation, Wire, inline_schema, object_of};
 
 /// A name, trimmed; blank is nothing.
 #[derive(Debug, Clone)]
 pub(crate) struct NameText(pub(super) Option<PersonName>);
 
 impl Wire for NameText {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let text = string(value, at)?;
         at.accept(PersonName::parse(text), value).map(Self)
     }
@@ -23,7 +23,7 @@ impl Wire for NameText {
 pub(crate) struct ExternalIdText(pub(super) Option<ExternalId>);
 
 impl Wire for ExternalIdText {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let text = string(value, at)?;
         at.accept(ExternalId::parse(text), value).map(Self)
     }
@@ -34,7 +34,7 @@ impl Wire for ExternalIdText {
 pub(crate) struct LocaleText(pub(super) Locale);
 
 impl Wire for LocaleText {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let text = string(value, at)?;
         at.accept(Locale::parse(text), value).map(Self)
     }
@@ -45,7 +45,7 @@ impl Wire for LocaleText {
 pub(crate) struct TaxIdText(pub(super) Option<String>);
 
 impl Wire for TaxIdText {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let text = String::read(value, at)?;
         let typed = text.trim();
         Some(Self((!typed.is_empty()).then(|| typed.to_owned())))
@@ -57,7 +57,7 @@ impl Wire for TaxIdText {
 pub(crate) struct CountryText(pub(super) Country);
 
 impl Wire for CountryText {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let parsed = Country::parse_input(value.as_str().unwrap_or_default());
         at.accept(parsed, value).map(Self)
     }
@@ -68,17 +68,17 @@ impl Wire for CountryText {
 pub(crate) struct CurrencyText(pub(super) Currency);
 
 impl Wire for CurrencyText {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         at.accept(Currency::parse(value.as_str().unwrap_or_default()), value).map(Self)
     }
 }
 
-/// Notes: an object of scalars.
+/// Metadata: an object of scalars.
 #[derive(Debug, Clone)]
 pub(crate) struct MetadataObject(pub(super) Metadata);
 
 impl Wire for MetadataObject {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let Some(object) = value.as_object() else {
             at.violate("dict_type", "Input should be a valid dictionary", value, None);
             return None;
@@ -102,7 +102,7 @@ impl Wire for MetadataObject {
     }
 }
 
-fn step_down(at: &mut At, path: &[String], note: impl FnOnce(&mut At)) {
+fn step_down(at: &mut Validation, path: &[String], note: impl FnOnce(&mut Validation)) {
     match path.split_first() {
         None => note(at),
         Some((step, rest)) => at.within(step.clone(), |at| step_down(at, rest, note)),
@@ -114,7 +114,7 @@ fn step_down(at: &mut At, path: &[String], note: impl FnOnce(&mut At)) {
 pub(crate) struct AddressObject(pub(super) Address);
 
 impl Wire for AddressObject {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let object = object_of(value, at)?;
         let mut line = |name: &'static str| match object.get(name) {
             None | Some(Value::Null) => Some(None),
@@ -156,7 +156,7 @@ impl Wire for AddressObject {
 }
 
 /// Text, before a parser of the core looks at it.
-fn string<'a>(value: &'a Value, at: &mut At) -> Option<&'a str> {
+fn string<'a>(value: &'a Value, at: &mut Validation) -> Option<&'a str> {
     let text = value.as_str();
     if text.is_none() {
         at.violate("string_type", "Input should be a valid string", value, None);

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::At;
+use super::Validation;
 
-/// What a request's body turned out to be.
+/// The body of a request.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Body {
     /// No body, or `null`.
@@ -16,7 +16,7 @@ pub(crate) enum Body {
 }
 
 /// Reads a body by its content type; notes what is wrong with its JSON.
-pub(crate) fn read_json(content_type: Option<&str>, body: &[u8], at: &mut At) -> Option<Body> {
+pub(crate) fn read_json(content_type: Option<&str>, body: &[u8], at: &mut Validation) -> Option<Body> {
     if body.is_empty() {
         return Some(Body::Nothing);
     }
@@ -42,8 +42,8 @@ fn is_json(content_type: &str) -> bool {
     essence.strip_prefix("application/").is_some_and(|kind| kind == "json" || kind.ends_with("+json"))
 }
 
-/// Where JSON goes wrong, in characters from the start, and how. Clients of the original are told the
-/// position that its parser reports; another parser's would be another number.
+/// The position of a syntax error, in characters from the start, and its message. Both are those of the original's
+/// parser, which differ from those of `serde_json`.
 fn fault(text: &str) -> Option<(usize, String)> {
     let mut scanner = Scanner { text: text.chars().collect(), position: 0, depth: 0 };
     let fault = scanner.document().err()?;

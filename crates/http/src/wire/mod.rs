@@ -9,12 +9,12 @@ mod scalars;
 mod violation;
 
 pub(crate) use json::{Body, read_json};
-pub(crate) use object::{Given, object_of, wire_object};
+pub(crate) use object::{Optional, object_of, wire_object};
 pub(crate) use scalars::{
-    AnyUuid, Between, BoundedText, Email, Exact, HttpUrlText, List, PlainText, Uuid4, choice, inline_schema,
+    AnyUuid, Between, BoundedText, Email, HttpUrlText, List, PlainText, Strict, Uuid4, choice, inline_schema,
     name_list,
 };
-pub(crate) use violation::{At, Violation};
+pub(crate) use violation::{Validation, Violation};
 
 use std::borrow::Cow;
 
@@ -25,17 +25,17 @@ use tenantry_core::Patch;
 /// A type that is read from a JSON value.
 pub(crate) trait Wire: Sized {
     /// Reads `value`; notes at `at` what is wrong with it.
-    fn read(value: &Value, at: &mut At) -> Option<Self>;
+    fn read(value: &Value, at: &mut Validation) -> Option<Self>;
 }
 
 /// A field of a JSON object: required, optional or three-state, as its type says.
 pub(crate) trait Field: Sized {
     /// Reads the field `name` of `object`.
-    fn read_field(object: &Map<String, Value>, name: &'static str, at: &mut At) -> Option<Self>;
+    fn read_field(object: &Map<String, Value>, name: &'static str, at: &mut Validation) -> Option<Self>;
 }
 
 impl<T: Wire> Field for T {
-    fn read_field(object: &Map<String, Value>, name: &'static str, at: &mut At) -> Option<Self> {
+    fn read_field(object: &Map<String, Value>, name: &'static str, at: &mut Validation) -> Option<Self> {
         match object.get(name) {
             Some(value) => at.within(name, |at| T::read(value, at)),
             None => {
@@ -48,7 +48,7 @@ impl<T: Wire> Field for T {
 
 /// Absent and `null` are the same: nothing.
 impl<T: Wire> Field for Option<T> {
-    fn read_field(object: &Map<String, Value>, name: &'static str, at: &mut At) -> Option<Self> {
+    fn read_field(object: &Map<String, Value>, name: &'static str, at: &mut Validation) -> Option<Self> {
         match object.get(name) {
             None | Some(Value::Null) => Some(None),
             Some(value) => at.within(name, |at| T::read(value, at)).map(Some),
@@ -58,10 +58,10 @@ impl<T: Wire> Field for Option<T> {
 
 /// Absent, `null` and a value are three things.
 #[derive(Debug, Clone)]
-pub(crate) struct Three<T>(pub(crate) Patch<T>);
+pub(crate) struct PatchField<T>(pub(crate) Patch<T>);
 
-impl<T: Wire> Field for Three<T> {
-    fn read_field(object: &Map<String, Value>, name: &'static str, at: &mut At) -> Option<Self> {
+impl<T: Wire> Field for PatchField<T> {
+    fn read_field(object: &Map<String, Value>, name: &'static str, at: &mut Validation) -> Option<Self> {
         match object.get(name) {
             None => Some(Self(Patch::Absent)),
             Some(Value::Null) => Some(Self(Patch::Null)),
@@ -70,7 +70,7 @@ impl<T: Wire> Field for Three<T> {
     }
 }
 
-impl<T: JsonSchema> JsonSchema for Three<T> {
+impl<T: JsonSchema> JsonSchema for PatchField<T> {
     fn inline_schema() -> bool {
         true
     }

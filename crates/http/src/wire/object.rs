@@ -3,14 +3,14 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value};
 
-use super::{At, Field, Wire};
+use super::{Field, Validation, Wire};
 
 /// A field that may be absent but not `null`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Given<T>(pub(crate) Option<T>);
+pub(crate) struct Optional<T>(pub(crate) Option<T>);
 
-impl<T: Wire> Field for Given<T> {
-    fn read_field(object: &Map<String, Value>, name: &'static str, at: &mut At) -> Option<Self> {
+impl<T: Wire> Field for Optional<T> {
+    fn read_field(object: &Map<String, Value>, name: &'static str, at: &mut Validation) -> Option<Self> {
         match object.get(name) {
             None => Some(Self(None)),
             Some(value) => at.within(name, |at| T::read(value, at)).map(|value| Self(Some(value))),
@@ -18,7 +18,7 @@ impl<T: Wire> Field for Given<T> {
     }
 }
 
-impl<T: JsonSchema> JsonSchema for Given<T> {
+impl<T: JsonSchema> JsonSchema for Optional<T> {
     fn inline_schema() -> bool {
         true
     }
@@ -37,7 +37,7 @@ impl<T: JsonSchema> JsonSchema for Given<T> {
 }
 
 /// The object that a type is read from.
-pub(crate) fn object_of<'a>(value: &'a Value, at: &mut At) -> Option<&'a Map<String, Value>> {
+pub(crate) fn object_of<'a>(value: &'a Value, at: &mut Validation) -> Option<&'a Map<String, Value>> {
     let object = value.as_object();
     if object.is_none() {
         let msg = "Input should be a valid dictionary or object to extract fields from";
@@ -56,7 +56,7 @@ macro_rules! wire_object {
         }
 
         impl $crate::wire::Wire for $name {
-            fn read(value: &serde_json::Value, at: &mut $crate::wire::At) -> Option<Self> {
+            fn read(value: &serde_json::Value, at: &mut $crate::wire::Validation) -> Option<Self> {
                 let object = $crate::wire::object_of(value, at)?;
                 $(let $field = <$type as $crate::wire::Field>::read_field(object, stringify!($field), at);)+
                 Some(Self { $($field: $field?),+ })

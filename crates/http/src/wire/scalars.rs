@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tenantry_core::values::{EmailAddress, HttpUrl, one_of, parse_uuid, parse_uuid4, reject_nul};
 use uuid::Uuid;
 
-use super::{At, Wire};
+use super::{Validation, Wire};
 use crate::limits;
 
 /// Implements `JsonSchema` for types whose schema is written in place.
@@ -31,7 +31,7 @@ macro_rules! inline_schema {
 
 pub(crate) use inline_schema;
 
-fn text<'a>(value: &'a Value, at: &mut At) -> Option<&'a str> {
+fn text<'a>(value: &'a Value, at: &mut Validation) -> Option<&'a str> {
     let text = value.as_str();
     if text.is_none() {
         at.violate("string_type", "Input should be a valid string", value, None);
@@ -40,7 +40,7 @@ fn text<'a>(value: &'a Value, at: &mut At) -> Option<&'a str> {
 }
 
 impl Wire for String {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         BoundedText::<0, { limits::TEXT }>::read(value, at).map(|text| text.0)
     }
 }
@@ -53,7 +53,7 @@ pub(crate) type PlainText = String;
 pub(crate) struct BoundedText<const MIN: usize, const MAX: usize>(pub(crate) String);
 
 impl<const MIN: usize, const MAX: usize> Wire for BoundedText<MIN, MAX> {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let text = text(value, at)?;
         let length = text.chars().count();
         let unit = |bound: usize| if bound == 1 { "character" } else { "characters" };
@@ -95,7 +95,7 @@ impl<const MIN: usize, const MAX: usize> JsonSchema for BoundedText<MIN, MAX> {
 pub(crate) struct Uuid4(pub(crate) Uuid);
 
 impl Wire for Uuid4 {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let text = uuid_text(value, at)?;
         at.accept(parse_uuid4(text), value).map(Self)
     }
@@ -108,7 +108,7 @@ inline_schema! { Uuid4 => {"type": "string", "format": "uuid4"} }
 pub(crate) struct AnyUuid(pub(crate) Uuid);
 
 impl Wire for AnyUuid {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let text = uuid_text(value, at)?;
         at.accept(parse_uuid(text), value).map(Self)
     }
@@ -116,7 +116,7 @@ impl Wire for AnyUuid {
 
 inline_schema! { AnyUuid => {"type": "string", "format": "uuid"} }
 
-fn uuid_text<'a>(value: &'a Value, at: &mut At) -> Option<&'a str> {
+fn uuid_text<'a>(value: &'a Value, at: &mut Validation) -> Option<&'a str> {
     let text = value.as_str();
     if text.is_none() {
         at.violate("uuid_type", "UUID input should be a string, bytes or UUID object", value, None);
@@ -129,7 +129,7 @@ fn uuid_text<'a>(value: &'a Value, at: &mut At) -> Option<&'a str> {
 pub(crate) struct Email(pub(crate) EmailAddress);
 
 impl Wire for Email {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let text = text(value, at)?;
         at.accept(EmailAddress::parse(text), value).map(Self)
     }
@@ -142,7 +142,7 @@ inline_schema! { Email => {"type": "string", "format": "email"} }
 pub(crate) struct HttpUrlText(pub(crate) HttpUrl);
 
 impl Wire for HttpUrlText {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let Some(text) = value.as_str() else {
             at.violate("url_type", "URL input should be a string or URL", value, None);
             return None;
@@ -153,7 +153,7 @@ impl Wire for HttpUrlText {
 
 inline_schema! { HttpUrlText => {"type": "string", "format": "uri", "minLength": 1, "maxLength": 2083} }
 
-/// What `true` and `false` may be written as, besides themselves.
+/// The boolean that a text stands for.
 fn read_bool(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" | "t" | "y" => Some(true),
@@ -163,7 +163,7 @@ fn read_bool(text: &str) -> Option<bool> {
 }
 
 impl Wire for bool {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let read = match value {
             Value::Bool(value) => Some(*value),
             Value::String(text) => read_bool(text),
@@ -195,7 +195,7 @@ fn read_integer(text: &str) -> Option<i64> {
 }
 
 impl Wire for i64 {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         match value {
             Value::Number(number) => {
                 // A whole number that came as a float is exact up to 2^53.
@@ -241,7 +241,7 @@ impl Wire for i64 {
 pub(crate) struct Between<const MIN: i64, const MAX: i64>(pub(crate) i64);
 
 impl<const MIN: i64, const MAX: i64> Wire for Between<MIN, MAX> {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let number = i64::read(value, at)?;
         if number < MIN {
             let msg = format!("Input should be greater than or equal to {MIN}");
@@ -273,10 +273,10 @@ impl<const MIN: i64, const MAX: i64> JsonSchema for Between<MIN, MAX> {
 
 /// A scalar of its own JSON type: no number or truth value written as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Exact<T>(pub(crate) T);
+pub(crate) struct Strict<T>(pub(crate) T);
 
-impl Wire for Exact<bool> {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+impl Wire for Strict<bool> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let read = value.as_bool();
         if read.is_none() {
             at.violate("bool_type", "Input should be a valid boolean", value, None);
@@ -285,8 +285,8 @@ impl Wire for Exact<bool> {
     }
 }
 
-impl<const MIN: i64, const MAX: i64> Wire for Exact<Between<MIN, MAX>> {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+impl<const MIN: i64, const MAX: i64> Wire for Strict<Between<MIN, MAX>> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         if value.is_number() {
             return Between::read(value, at).map(Self);
         }
@@ -295,7 +295,7 @@ impl<const MIN: i64, const MAX: i64> Wire for Exact<Between<MIN, MAX>> {
     }
 }
 
-impl<T: JsonSchema> JsonSchema for Exact<T> {
+impl<T: JsonSchema> JsonSchema for Strict<T> {
     fn inline_schema() -> bool {
         true
     }
@@ -314,7 +314,7 @@ impl<T: JsonSchema> JsonSchema for Exact<T> {
 pub(crate) struct List<T, const MAX: usize>(pub(crate) Vec<T>);
 
 impl<T: Wire, const MAX: usize> Wire for List<T, MAX> {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let Some(values) = value.as_array() else {
             at.violate("list_type", "Input should be a valid list", value, None);
             return None;
@@ -353,7 +353,7 @@ pub(crate) fn choice<T>(
     names: &[&str],
     from_name: impl FnOnce(&str) -> Option<T>,
     value: &Value,
-    at: &mut At,
+    at: &mut Validation,
 ) -> Option<T> {
     let chosen = value.as_str().and_then(from_name);
     if chosen.is_none() {
@@ -372,7 +372,7 @@ macro_rules! name_list {
         pub(crate) struct $name(pub(crate) $inner);
 
         impl $crate::wire::Wire for $name {
-            fn read(value: &serde_json::Value, at: &mut $crate::wire::At) -> Option<Self> {
+            fn read(value: &serde_json::Value, at: &mut $crate::wire::Validation) -> Option<Self> {
                 $crate::wire::choice($kind, $names, $from_name, value, at).map(Self)
             }
         }

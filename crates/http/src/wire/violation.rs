@@ -1,4 +1,4 @@
-//! One thing that is wrong with a request, and where.
+//! Faults of a request and their locations.
 
 use std::borrow::Cow;
 
@@ -45,19 +45,19 @@ impl From<usize> for Loc {
     }
 }
 
-/// One thing that is wrong with a request.
+/// A fault of a request.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Violation {
-    /// What kind of thing, for programs.
+    /// Kind of the fault, for programs.
     #[serde(rename = "type")]
     pub(crate) kind: Cow<'static, str>,
-    /// Where.
+    /// Location of the value.
     pub(crate) loc: Vec<Loc>,
-    /// What, for people.
+    /// Message, for people.
     pub(crate) msg: Cow<'static, str>,
-    /// What was sent there.
+    /// The value at that location.
     pub(crate) input: Value,
-    /// The bounds that were broken.
+    /// The bounds that the value violates.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ctx: Option<Value>,
 }
@@ -77,35 +77,35 @@ impl Violation {
 
 /// A place in a request, and all that was found wrong so far.
 #[derive(Debug, Default)]
-pub(crate) struct At {
+pub(crate) struct Validation {
     path: Vec<Loc>,
     found: Vec<Violation>,
     plain_http_hosts: PlainHttpHosts,
 }
 
-/// How much of what was sent is shown again: an answer must not be much larger than the fault it tells of.
-struct Room {
+/// The part of the input that a violation may still repeat. It keeps responses small.
+struct EchoBudget {
     nodes: usize,
     bytes: usize,
 }
 
-impl Room {
+impl EchoBudget {
     const fn new() -> Self {
         Self { nodes: limits::ECHO_NODES, bytes: limits::ECHO_BYTES }
     }
 
-    fn takes(&mut self, value: &Value) -> bool {
-        let room = take(&mut self.nodes, 1);
-        room && match value {
+    fn admits(&mut self, value: &Value) -> bool {
+        let fits = take(&mut self.nodes, 1);
+        fits && match value {
             Value::Null | Value::Bool(_) | Value::Number(_) => true,
             Value::String(text) => take(&mut self.bytes, text.len()),
-            Value::Array(items) => items.iter().all(|item| self.takes(item)),
-            Value::Object(fields) => self.takes_object(fields),
+            Value::Array(items) => items.iter().all(|item| self.admits(item)),
+            Value::Object(fields) => self.admits_object(fields),
         }
     }
 
-    fn takes_object(&mut self, fields: &Map<String, Value>) -> bool {
-        fields.iter().all(|(key, value)| take(&mut self.bytes, key.len()) && self.takes(value))
+    fn admits_object(&mut self, fields: &Map<String, Value>) -> bool {
+        fields.iter().all(|(key, value)| take(&mut self.bytes, key.len()) && self.admits(value))
     }
 }
 
@@ -115,7 +115,7 @@ fn take(left: &mut usize, wanted: usize) -> bool {
     enough
 }
 
-impl At {
+impl Validation {
     /// The beginning of a request whose addresses may name these hosts though they are not public.
     pub(crate) fn naming(plain_http_hosts: PlainHttpHosts) -> Self {
         Self { plain_http_hosts, ..Self::default() }
@@ -143,7 +143,7 @@ impl At {
         ctx: Option<Value>,
     ) {
         if self.found.len() < limits::VIOLATIONS {
-            let input = if Room::new().takes(input) { input.clone() } else { Value::Null };
+            let input = if EchoBudget::new().admits(input) { input.clone() } else { Value::Null };
             self.found.push(Violation {
                 kind: kind.into(),
                 loc: self.path.clone(),
@@ -161,7 +161,7 @@ impl At {
 
     /// Notes that a field of `object` is missing here.
     pub(crate) fn missing_in(&mut self, object: &Map<String, Value>) {
-        let fits = Room::new().takes_object(object);
+        let fits = EchoBudget::new().admits_object(object);
         self.missing(&if fits { Value::Object(object.clone()) } else { Value::Null });
     }
 
@@ -180,7 +180,7 @@ impl At {
         self.violate(kind, message, input, ctx);
     }
 
-    /// What a parser of the core made of the text here.
+    /// The parsed value, or nothing and a violation.
     pub(crate) fn accept<T>(&mut self, parsed: Result<T, InvalidValue>, input: &Value) -> Option<T> {
         parsed.map_err(|refusal| self.refuse(refusal, input)).ok()
     }

@@ -103,8 +103,8 @@ async fn a_session_that_a_key_began_is_the_visitors() {
     let customer = one.client().get("/v1/customers/external/team").await.expect(200).id();
     let members = one.client().get(&format!("/v1/members?customer_id={customer}")).await.expect(200);
     let owner = json!({"customer_id": customer, "member_id": members["items"][0]["id"]});
-    let visitor = session(&key.at("203.0.113.1"), &owner).await;
-    one.app.bearer(&visitor).get("/v1/customer-portal/customers/me").await.expect(200);
+    let portal_caller = session(&key.at("203.0.113.1"), &owner).await;
+    one.app.bearer(&portal_caller).get("/v1/customer-portal/customers/me").await.expect(200);
 }
 
 /// Takes the letters that wait, and answers to whom they are, about what.

@@ -415,7 +415,7 @@ async fn strangers_reach_nothing(app: &App, estate: &Estate, strangers: &[(Whose
             } else if operation.path.contains('{') || operation.id == "members:create_member" {
                 Some(not_found(&answer))
             } else if operation.path.starts_with("/v1/customer-portal/") {
-                // All else in the portal is about the visitor. A team's address is not changed there.
+                // All else in the portal is about the portal_caller. A team's address is not changed there.
                 let own = *whose == Whose::Customer
                     || operation.id != "customer_portal:customers:request_email_update";
                 Some((answer.status < 300) == own)

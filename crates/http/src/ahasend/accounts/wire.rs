@@ -1,6 +1,8 @@
 //! Wire types of accounts.
 
-use crate::wire::{AnyUuid, At, Between, BoundedText, Exact, HttpUrlText, PlainText, Wire, wire_object};
+use crate::wire::{
+    AnyUuid, Between, BoundedText, HttpUrlText, PlainText, Strict, Validation, Wire, wire_object,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -15,7 +17,7 @@ use tenantry_core::{Patch, Timestamp};
 pub(crate) struct AccountName(#[schemars(with = "BoundedText<1, 255>")] pub(crate) OrganizationName);
 
 impl Wire for AccountName {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let BoundedText(text) = BoundedText::<1, 255>::read(value, at)?;
         at.accept(OrganizationName::parse(text.trim()), value).map(Self)
     }
@@ -27,7 +29,7 @@ impl Wire for AccountName {
 pub(crate) struct Website(#[schemars(with = "String")] pub(super) Option<HttpUrl>);
 
 impl Wire for Website {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         if value.as_str().is_some_and(str::is_empty) {
             return Some(Self(None));
         }
@@ -45,17 +47,17 @@ wire_object! {
         /// Free text.
         about: Option<PlainText>,
         /// Whether opens are tracked unless a message says otherwise.
-        track_opens: Option<Exact<bool>>,
+        track_opens: Option<Strict<bool>>,
         /// Whether clicks are tracked unless a message says otherwise.
-        track_clicks: Option<Exact<bool>>,
+        track_clicks: Option<Strict<bool>>,
         /// Whether known bad addresses are refused.
-        reject_bad_recipients: Option<Exact<bool>>,
+        reject_bad_recipients: Option<Strict<bool>>,
         /// Whether mistyped domains are refused.
-        reject_mistyped_recipients: Option<Exact<bool>>,
+        reject_mistyped_recipients: Option<Strict<bool>>,
         /// Days that a message's metadata is kept.
-        message_metadata_retention: Option<Exact<Between<1, 30>>>,
+        message_metadata_retention: Option<Strict<Between<1, 30>>>,
         /// Days that a message is kept.
-        message_data_retention: Option<Exact<Between<0, 30>>>,
+        message_data_retention: Option<Strict<Between<0, 30>>>,
     }
 }
 
@@ -114,7 +116,7 @@ pub(crate) struct AccountView<'a> {
     pub(super) message_metadata_retention: i64,
     /// Days that a message is kept.
     pub(super) message_data_retention: i64,
-    /// The person who holds the account.
+    /// The user that owns the account.
     #[schemars(with = "AnyUuid")]
     pub(super) owner_id: UserId,
 }
@@ -143,7 +145,7 @@ impl<'a> From<&'a Organization> for AccountView<'a> {
     }
 }
 
-/// A text for people.
+/// A message for people.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "SuccessResponse")]
 pub(crate) struct Message {

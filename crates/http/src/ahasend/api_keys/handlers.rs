@@ -19,7 +19,7 @@ use crate::api::input::Input;
 use crate::api::response;
 use crate::api::response::to_stored;
 
-/// The account that the path names: the caller's, or a sub-account of it.
+/// The account in the path: the caller's own, or one of its sub-accounts.
 fn account_path(call: &Call) -> Result<AccountPath, ErrorResponse> {
     let own = account(call)?;
     if !call.has_path_parameter("sub_account_id") {
@@ -37,8 +37,8 @@ pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
     let account = account_path(&call)?;
     let of = CursorScope { organization: account.account(), list: "api-keys" };
     let keyset = page::read(&call, of)?;
-    let part = call.app.api_keys(&call.requester(), account, keyset).await?;
-    page::show::<_, ApiKeyView<'_>>(&call, of, &part)
+    let page = call.app.api_keys(&call.requester(), account, keyset).await?;
+    page::response::<_, ApiKeyView<'_>>(&call, of, &page)
 }
 
 pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {

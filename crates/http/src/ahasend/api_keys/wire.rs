@@ -11,37 +11,37 @@ use tenantry_core::values::{IpAllowList, time_ordered_uuid};
 use uuid::Uuid;
 
 use crate::limits;
-use crate::wire::{AnyUuid, At, BoundedText, List, Wire, inline_schema, wire_object};
+use crate::wire::{AnyUuid, BoundedText, List, Validation, Wire, inline_schema, wire_object};
 
 /// A scope of either dialect.
 #[derive(Debug, Clone)]
 pub(crate) struct ScopeName(pub(super) Scope);
 
 impl Wire for ScopeName {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let BoundedText(name) = BoundedText::<1, { limits::SCOPE }>::read(value, at)?;
         at.accept(name.parse(), value).map(Self)
     }
 }
 
-/// What a key may do.
+/// The scopes of a key.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyScopes(pub(super) Scopes);
 
 impl Wire for KeyScopes {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let List(names) = List::<ScopeName, { limits::SCOPES }>::read(value, at)?;
         let scopes = names.into_iter().map(|name| name.0).collect();
         at.accept(Scopes::for_api_key(scopes), value).map(Self)
     }
 }
 
-/// From where a key may be used.
+/// The networks from which a key may be used.
 #[derive(Debug, Clone)]
 pub(crate) struct Networks(pub(super) IpAllowList);
 
 impl Wire for Networks {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let List(entries) =
             List::<BoundedText<1, { limits::NETWORK }>, { limits::NETWORKS_SENT }>::read(value, at)?;
         at.accept(IpAllowList::parse(entries.iter().map(|entry| entry.0.as_str())), value).map(Self)
@@ -56,9 +56,9 @@ inline_schema! {
 wire_object! {
     /// A new key.
     CreateAPIKeyRequest {
-        /// What it is for.
+        /// The label, for people.
         label: BoundedText<1, { limits::KEY_LABEL }>,
-        /// What it may do; no more than who makes it.
+        /// The scopes. The caller must hold each of them.
         scopes: KeyScopes,
         /// Networks (CIDR) or addresses from which it may be used, at most 100; from everywhere when there are
         /// none.
@@ -69,11 +69,11 @@ wire_object! {
 wire_object! {
     /// A change of a key: something must be given, and differ. Absent and `null` leave a field as it is.
     UpdateAPIKeyRequest {
-        /// What it is for.
+        /// The label, for people.
         label: Option<BoundedText<1, { limits::KEY_LABEL }>>,
-        /// What it may do, in place of what it might.
+        /// The new scopes, in place of the old ones.
         scopes: Option<KeyScopes>,
-        /// From where it may be used, in place of what was; the empty list means from everywhere.
+        /// The networks from which it may be used, in place of the old ones. An empty list lifts the restriction.
         ip_allow_list: Option<Networks>,
     }
 }
@@ -89,17 +89,17 @@ impl From<UpdateAPIKeyRequest> for ApiKeyChange {
     }
 }
 
-/// One thing that a key may do.
+/// A scope that is granted to a key.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "APIKeyScope", transform = crate::api::openapi::all_fields_required)]
 pub(crate) struct GrantView<'a> {
-    /// Its id; another one when it is granted again later.
+    /// Its id. A scope that is granted again later has another one.
     #[schemars(with = "AnyUuid")]
     pub(super) id: Uuid,
     /// When it was granted.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub(super) created_at: Timestamp,
-    /// The same: what is granted does not change.
+    /// Equals `created_at`: a grant does not change.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub(super) updated_at: Timestamp,
     /// The key.
@@ -126,7 +126,7 @@ impl<'a> GrantView<'a> {
     }
 }
 
-/// Names the grant of a scope: the same as long as the key has it, and no other grant's.
+/// The id of a grant. It is stable while the key keeps the scope, and unique.
 pub(super) fn grant_id(key: TokenId, scope: &Scope, since: Timestamp) -> Uuid {
     let mut hash = Sha256::new();
     hash.update(key.uuid().as_bytes());
@@ -157,11 +157,11 @@ pub(crate) struct ApiKeyView<'a> {
     /// The account.
     #[schemars(with = "AnyUuid")]
     pub(super) account_id: OrganizationId,
-    /// What it is for.
+    /// The label, for people.
     pub(super) label: &'a str,
-    /// Names the key, and opens nothing.
+    /// Public name of the key. It does not authenticate.
     pub(super) public_key: String,
-    /// What it may do, sorted.
+    /// The scopes, sorted.
     pub(super) scopes: Vec<GrantView<'a>>,
     /// The networks from which it may be used; from everywhere when there are none.
     #[schemars(with = "Vec<String>")]
@@ -196,7 +196,7 @@ impl<'a> From<&'a AccessToken> for ApiKeyView<'a> {
     }
 }
 
-/// A new key and its secret, which is never shown again.
+/// A new key with its secret, which no other response contains.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "APIKeyCreated", transform = crate::api::openapi::all_fields_required)]
 pub(crate) struct ApiKeyCreated<'a> {

@@ -8,7 +8,7 @@ use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::team::{TeamMember, TeamRole};
 use tenantry_core::values::PersonName;
 
-use crate::wire::{AnyUuid, At, Email, Wire, name_list, wire_object};
+use crate::wire::{AnyUuid, Email, Validation, Wire, name_list, wire_object};
 
 pub(super) const ROLES: &[&str] = &["Administrator", "Developer", "Analyst", "Billing Manager"];
 
@@ -39,35 +39,35 @@ pub(super) const fn role_name(role: TeamRole) -> &'static str {
 pub(crate) struct DisplayName(#[schemars(with = "String")] pub(super) Option<PersonName>);
 
 impl Wire for DisplayName {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let text = String::read(value, at)?;
         at.accept(PersonName::parse(&text), value).map(Self)
     }
 }
 
 wire_object! {
-    /// A person who is to join the team.
+    /// A user to add to the team.
     AddMemberRequest {
-        /// The person's address.
+        /// E-mail address of the user.
         email: Email,
-        /// The person's display name, when they are new.
+        /// Display name of a new user. Ignored for a known one.
         name: Option<DisplayName>,
         /// The role.
         role: RoleName,
     }
 }
 
-/// A person's part in the team of an account.
+/// A membership in the team of an account.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "UserAccount")]
 pub(crate) struct UserAccount {
-    /// When the person joined.
+    /// When the user joined.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub(super) created_at: Timestamp,
     /// When the role last changed.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub(super) updated_at: Timestamp,
-    /// The person.
+    /// The user.
     #[schemars(with = "AnyUuid")]
     pub(super) user_id: UserId,
     /// The account.

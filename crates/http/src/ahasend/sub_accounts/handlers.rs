@@ -10,7 +10,7 @@ use tenantry_app::sub_accounts::{
 
 use super::wire::{
     CreateSubAccountRequest, SubAccountView, SuspendSubAccountRequest, UpdateSubAccountRequest, UsageView,
-    show, shown,
+    stored, view,
 };
 use crate::ahasend::errors::ErrorResponse;
 use crate::ahasend::page;
@@ -23,8 +23,8 @@ use crate::api::response::to_stored;
 pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
     let parent = account(&call)?;
     let of = CursorScope { organization: parent, list: "sub-accounts" };
-    let part = call.app.sub_accounts(&call.requester(), parent, page::read(&call, of)?).await?;
-    page::show::<_, SubAccountView>(&call, of, &part)
+    let page = call.app.sub_accounts(&call.requester(), parent, page::read(&call, of)?).await?;
+    page::response::<_, SubAccountView>(&call, of, &page)
 }
 
 pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
@@ -45,7 +45,7 @@ pub(super) async fn usage(call: Call) -> Result<Response, ErrorResponse> {
 
 pub(super) async fn get(call: Call) -> Result<Response, ErrorResponse> {
     let (parent, id) = (account(&call)?, sub_account(&call)?);
-    Ok(show(&call.app.sub_account(&call.requester(), parent, id).await?))
+    Ok(view(&call.app.sub_account(&call.requester(), parent, id).await?))
 }
 
 pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
@@ -53,7 +53,7 @@ pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = Input::new(&call);
     let body = input.json_body::<UpdateSubAccountRequest>();
     let change = input.finish(body)?.into();
-    Ok(show(&call.app.write(SubAccountUpdate { by: call.requester(), parent, id, change }).await?))
+    Ok(view(&call.app.write(SubAccountUpdate { by: call.requester(), parent, id, change }).await?))
 }
 
 pub(super) async fn delete(call: Call) -> Result<Response, ErrorResponse> {
@@ -67,11 +67,11 @@ pub(super) async fn suspend(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = Input::new(&call);
     let body = input.json_body::<SuspendSubAccountRequest>();
     let reason = input.finish(body)?.reason.0;
-    Ok(call.write_once(SubAccountSuspend { by: call.requester(), parent, id, reason }, shown).await?)
+    Ok(call.write_once(SubAccountSuspend { by: call.requester(), parent, id, reason }, stored).await?)
 }
 
 /// A body is neither needed nor looked at.
 pub(super) async fn unsuspend(call: Call) -> Result<Response, ErrorResponse> {
     let (parent, id) = (account(&call)?, sub_account(&call)?);
-    Ok(call.write_once(SubAccountUnsuspend { by: call.requester(), parent, id }, shown).await?)
+    Ok(call.write_once(SubAccountUnsuspend { by: call.requester(), parent, id }, stored).await?)
 }

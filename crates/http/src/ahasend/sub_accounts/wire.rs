@@ -3,7 +3,7 @@
 use crate::ahasend::accounts::wire::AccountName;
 use crate::api::response;
 use crate::api::response::to_stored;
-use crate::wire::{AnyUuid, At, Between, Exact, PlainText, Wire, inline_schema, wire_object};
+use crate::wire::{AnyUuid, Between, PlainText, Strict, Validation, Wire, inline_schema, wire_object};
 use axum::http::StatusCode;
 use axum::response::Response;
 use schemars::JsonSchema;
@@ -22,7 +22,7 @@ use tenantry_store::StoredResponse;
 pub(crate) struct Website(values::Website);
 
 impl Wire for Website {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let text = PlainText::read(value, at)?;
         at.accept(values::Website::parse(&text), value).map(Self)
     }
@@ -33,7 +33,7 @@ impl Wire for Website {
 pub(crate) struct Reason(pub(super) SuspensionReason);
 
 impl Wire for Reason {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let text = PlainText::read(value, at)?;
         at.accept(SuspensionReason::parse(&text), value).map(Self)
     }
@@ -45,7 +45,7 @@ inline_schema! {
 }
 
 /// US cents a month, or whatever the parent counts in; 0 for no cap.
-pub(super) type MonthlyCredit = Exact<Between<0, 1_000_000_000>>;
+pub(super) type MonthlyCredit = Strict<Between<0, 1_000_000_000>>;
 
 wire_object! {
     /// A sub-account that is to be made.
@@ -74,7 +74,7 @@ wire_object! {
 wire_object! {
     /// Why a sub-account is suspended.
     SuspendSubAccountRequest {
-        /// Shown to who manages the parent.
+        /// Shown to the parent.
         reason: Reason,
     }
 }
@@ -163,15 +163,15 @@ pub(crate) struct BillingPeriod {
     pub(super) end: Timestamp,
 }
 
-/// What somebody used.
+/// Usage of an account.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "SubAccountUsageBreakdown")]
 pub(crate) struct Used {
-    /// Whose usage, where it is one account's.
+    /// The account. Absent in sums of several.
     #[schemars(with = "Option<AnyUuid>")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) account_id: Option<OrganizationId>,
-    /// The sub-account's name, where it is one's.
+    /// The sub-account's name. Absent for the parent and in sums.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) name: Option<String>,
     /// Messages received.
@@ -186,7 +186,7 @@ impl Used {
     }
 }
 
-/// What an account and its sub-accounts used this month.
+/// Usage of an account and its sub-accounts this month.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "SubAccountUsageResponse", transform = crate::api::openapi::all_fields_required)]
 pub(crate) struct UsageView {
@@ -196,15 +196,15 @@ pub(crate) struct UsageView {
     pub(super) currency: &'static str,
     /// Always `proportional`.
     pub(super) allocation_method: &'static str,
-    /// What the costs mean.
+    /// Explains the costs.
     pub(super) allocation_note: &'static str,
     /// The account itself.
     pub(super) parent: Used,
-    /// Each of its sub-accounts.
+    /// One entry for each sub-account.
     pub(super) sub_accounts: Vec<Used>,
-    /// Those deleted this month, together.
+    /// The sum of the sub-accounts deleted this month.
     pub(super) removed_sub_accounts: Used,
-    /// All together.
+    /// The sum of everything.
     pub(super) total: Used,
 }
 
@@ -225,10 +225,12 @@ impl UsageView {
     }
 }
 
-pub(super) fn show(sub_account: &SubAccount) -> Response {
+/// The response with a sub-account.
+pub(super) fn view(sub_account: &SubAccount) -> Response {
     response::json(StatusCode::OK, &SubAccountView::from(sub_account))
 }
 
-pub(super) fn shown(sub_account: &SubAccount) -> Result<StoredResponse, Error> {
+/// The same response, to be stored for an idempotency key.
+pub(super) fn stored(sub_account: &SubAccount) -> Result<StoredResponse, Error> {
     to_stored(StatusCode::OK, &SubAccountView::from(sub_account))
 }

@@ -1,9 +1,7 @@
-//! Budgets that several nodes share: what callers took here, for the others to hear, and what they took
-//! there, to be taken out of the buckets here.
+//! Counts of requests that nodes publish to each other.
 //!
-//! A report is `rates` and, for each bucket, a letter for its kind, the caller
-//! and the number of requests: `rates k0190..=12 u192.0.2.1=3 mk0190..=1`. What this version cannot read in
-//! it is passed over.
+//! A report is `rates` and one entry for each bucket: a letter for its kind, its key and the number of requests, such as
+//! `rates k0190..=12 u192.0.2.1=3 mk0190..=1`. An entry that this version cannot read is skipped.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -26,45 +24,46 @@ impl Counts {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts requests, up to so many; those of a caller too many are not counted.
-    pub(crate) fn add(&self, kind: BucketKind, who: RateLimitKey, more: u32, at_most: u32) {
+    /// Adds requests, up to `at_most` for the bucket. Once [`limits::SHARED_CALLERS`] buckets are counted, requests of
+    /// others are not.
+    pub(crate) fn add(&self, kind: BucketKind, key: RateLimitKey, more: u32, at_most: u32) {
         let mut counts = self.lock();
         let room = counts.len() < limits::SHARED_CALLERS;
-        if let Some(count) = counts.get_mut(&(kind, who)) {
+        if let Some(count) = counts.get_mut(&(kind, key)) {
             *count = count.saturating_add(more).min(at_most);
         } else if room && more > 0 {
-            counts.insert((kind, who), more.min(at_most));
+            counts.insert((kind, key), more.min(at_most));
         }
     }
 
-    /// Lowers a count by what `pay` makes of it; what is left.
-    pub(crate) fn settle(&self, kind: BucketKind, who: RateLimitKey, pay: impl FnOnce(u32) -> u32) -> u32 {
+    /// Lowers a count by the number that `pay` returns for it. Returns the rest.
+    pub(crate) fn pay(&self, kind: BucketKind, key: RateLimitKey, pay: impl FnOnce(u32) -> u32) -> u32 {
         let mut counts = self.lock();
-        let Some(count) = counts.get_mut(&(kind, who)) else { return 0 };
+        let Some(count) = counts.get_mut(&(kind, key)) else { return 0 };
         let left = count.saturating_sub(pay(*count));
         *count = left;
         if left == 0 {
-            counts.remove(&(kind, who));
+            counts.remove(&(kind, key));
         }
         left
     }
 
-    /// Lowers every count in the same way.
-    pub(crate) fn settle_all(&self, mut pay: impl FnMut(BucketKind, RateLimitKey, u32) -> u32) {
-        self.lock().retain(|(kind, who), count| {
-            *count = count.saturating_sub(pay(*kind, *who, *count));
+    /// Lowers every count by the number that `pay` returns for it.
+    pub(crate) fn pay_all(&self, mut pay: impl FnMut(BucketKind, RateLimitKey, u32) -> u32) {
+        self.lock().retain(|(kind, key), count| {
+            *count = count.saturating_sub(pay(*kind, *key, *count));
             *count > 0
         });
     }
 
-    /// What was counted since this was asked last, in texts of at most so many bytes; the highest counts
-    /// when that would be too many texts.
+    /// Takes all counts, as reports of at most `bytes` bytes. The highest counts come first, and the lowest are dropped
+    /// when there would be more than [`limits::SHARE_REPORTS`].
     pub(crate) fn reports(&self, bytes: usize) -> Vec<String> {
         let mut counts: Vec<_> = std::mem::take(&mut *self.lock()).into_iter().collect();
         counts.sort_unstable_by_key(|(_, count)| std::cmp::Reverse(*count));
         let mut reports: Vec<String> = Vec::new();
-        for ((kind, who), count) in counts {
-            let entry = entry(kind, who, count);
+        for ((kind, key), count) in counts {
+            let entry = entry(kind, key, count);
             let is_full = reports.last().is_none_or(|report| report.len() + entry.len() > bytes);
             if is_full && reports.len() == limits::SHARE_REPORTS {
                 break;
@@ -80,17 +79,17 @@ impl Counts {
     }
 }
 
-fn entry(kind: BucketKind, who: RateLimitKey, count: u32) -> String {
+fn entry(kind: BucketKind, key: RateLimitKey, count: u32) -> String {
     let mut text = String::from(if kind == BucketKind::Mail { " m" } else { " " });
-    // Writing to a text cannot fail.
-    let _ = match who {
+    // Writing to a string cannot fail.
+    let _ = match key {
         RateLimitKey::Known(id) => write!(text, "k{}={count}", id.simple()),
         RateLimitKey::Unknown(address) => write!(text, "u{address}={count}"),
     };
     text
 }
 
-/// What a report says, as far as it can be read; nothing for a text that is no report.
+/// The entries of a report that can be read.
 pub(super) fn read_report(text: &str) -> impl Iterator<Item = (BucketKind, RateLimitKey, u32)> {
     let entries = text.strip_prefix(SUBJECT).filter(|entries| entries.starts_with(' ')).unwrap_or_default();
     entries.split_ascii_whitespace().filter_map(read_entry)
@@ -98,15 +97,15 @@ pub(super) fn read_report(text: &str) -> impl Iterator<Item = (BucketKind, RateL
 
 fn read_entry(entry: &str) -> Option<(BucketKind, RateLimitKey, u32)> {
     let (bucket, count) = entry.split_once('=')?;
-    let mailed = bucket.strip_prefix('m');
-    let who = mailed.unwrap_or(bucket);
-    let who = if let Some(id) = who.strip_prefix('k') {
+    let mail = bucket.strip_prefix('m');
+    let key = mail.unwrap_or(bucket);
+    let key = if let Some(id) = key.strip_prefix('k') {
         RateLimitKey::Known(Uuid::try_parse(id).ok()?)
     } else {
-        RateLimitKey::Unknown(who.strip_prefix('u')?.parse::<IpAddr>().ok()?)
+        RateLimitKey::Unknown(key.strip_prefix('u')?.parse::<IpAddr>().ok()?)
     };
-    let kind = if mailed.is_some() { BucketKind::Mail } else { BucketKind::of(who) };
-    Some((kind, who, count.parse().ok()?))
+    let kind = if mail.is_some() { BucketKind::Mail } else { BucketKind::of(key) };
+    Some((kind, key, count.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -118,18 +117,18 @@ mod tests {
         let counts = Counts::default();
         let (known, unknown) =
             (RateLimitKey::Known(Uuid::from_u128(7)), RateLimitKey::at("2001:db8::1".parse().unwrap()));
-        for (kind, who) in [
+        for (kind, key) in [
             (BucketKind::Known, known),
             (BucketKind::Unknown, unknown),
             (BucketKind::Mail, known),
             (BucketKind::Known, known),
         ] {
-            counts.add(kind, who, 1, u32::MAX);
+            counts.add(kind, key, 1, u32::MAX);
         }
         let reports = counts.reports(7_000);
         assert_eq!(reports.len(), 1);
-        let mut said: Vec<_> = read_report(&reports[0]).collect();
-        said.sort_unstable_by_key(|(kind, ..)| *kind as u8);
+        let mut entries: Vec<_> = read_report(&reports[0]).collect();
+        entries.sort_unstable_by_key(|(kind, ..)| *kind as u8);
         assert_eq!(
             said,
             [(BucketKind::Known, known, 2), (BucketKind::Unknown, unknown, 1), (BucketKind::Mail, known, 1)]

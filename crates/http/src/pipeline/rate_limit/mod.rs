@@ -39,9 +39,9 @@ use key::BucketKind;
 pub(crate) use key::RateLimitKey;
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-const LEFT: HeaderName = HeaderName::from_static("ratelimit");
+const STATE: HeaderName = HeaderName::from_static("ratelimit");
 
-/// How often, and how many at once.
+/// A sustained rate and a burst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     /// Requests a second in the long run.
@@ -50,12 +50,12 @@ pub struct Rate {
     pub burst: NonZeroU32,
 }
 
-/// What an operator may set.
+/// Limits that an operator may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rates {
-    /// For each organization, shared by all its tokens, and for each person.
+    /// For each organization, shared by all its tokens, for each user and for each customer.
     pub known: Rate,
-    /// For each address that sends no token, or one that is not alive.
+    /// For each address that sends no valid token.
     pub unknown: Rate,
 }
 
@@ -72,21 +72,21 @@ impl Default for Rates {
 type Governor =
     RateLimiter<RateLimitKey, DefaultKeyedStateStore<RateLimitKey>, DefaultClock, StateInformationMiddleware>;
 
-/// One kind of caller's buckets.
+/// The buckets of one kind.
 struct Buckets {
     name: &'static str,
     rate: Rate,
-    /// Until one more request is in a bucket.
-    each: Duration,
+    /// Time in which a bucket refills by one request.
+    refill_interval: Duration,
     limiter: Governor,
 }
 
-/// What nodes share.
+/// Counts that nodes exchange.
 #[derive(Default)]
 struct SharedCounts {
-    /// Taken here, and not told yet.
+    /// Admitted here and not published yet.
     taken: Counts,
-    /// Taken elsewhere, and not out of the buckets here yet.
+    /// Admitted by other nodes and not taken out of the buckets here yet.
     owed: Counts,
 }
 
@@ -95,17 +95,17 @@ pub(crate) struct RateLimiters {
     known: Buckets,
     unknown: Buckets,
     mail: Buckets,
-    /// Nothing where no other node can be told.
+    /// Absent on an engine for a single node.
     shared: Option<SharedCounts>,
 }
 
-/// What is left in a caller's bucket.
+/// The state of a caller's bucket after a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RateLimitState {
     name: &'static str,
     rate: Rate,
     remaining: u32,
-    /// How long until the next request has a chance; nothing while there is something left.
+    /// Time until the next request can be admitted. Absent when this one was.
     pub(crate) wait: Option<Duration>,
 }
 
@@ -116,28 +116,28 @@ impl Buckets {
 
     fn with(name: &'static str, rate: Rate, quota: Quota) -> Self {
         let limiter = RateLimiter::keyed(quota).with_middleware::<StateInformationMiddleware>();
-        Self { name, rate, each: quota.replenish_interval(), limiter }
+        Self { name, rate, refill_interval: quota.replenish_interval(), limiter }
     }
 
-    fn take(&self, who: RateLimitKey) -> RateLimitState {
-        let (remaining, wait) = match self.limiter.check_key(&who) {
+    fn take(&self, key: RateLimitKey) -> RateLimitState {
+        let (remaining, wait) = match self.limiter.check_key(&key) {
             Ok(snapshot) => (snapshot.remaining_burst_capacity(), None),
             Err(not_until) => (0, Some(not_until.wait_time_from(DefaultClock::default().now()))),
         };
         RateLimitState { name: self.name, rate: self.rate, remaining, wait }
     }
 
-    /// What is left when so many are owed and the bucket is empty.
-    fn nothing_but(&self, owed: u32) -> RateLimitState {
-        let wait = self.each.saturating_mul(owed.saturating_add(1));
+    /// The state of an empty bucket that owes this many requests.
+    fn exhausted(&self, owed: u32) -> RateLimitState {
+        let wait = self.refill_interval.saturating_mul(owed.saturating_add(1));
         RateLimitState { name: self.name, rate: self.rate, remaining: 0, wait: Some(wait) }
     }
 
-    /// Takes as many of these out as there are; how many.
-    fn pay(&self, who: RateLimitKey, owed: u32) -> u32 {
+    /// Takes up to `owed` requests out of a bucket. Returns how many.
+    fn pay(&self, key: RateLimitKey, owed: u32) -> u32 {
         let (mut paid, mut part) = (0, owed.min(self.rate.burst.get()));
         while let Some(some) = NonZeroU32::new(part.min(owed.saturating_sub(paid))) {
-            match self.limiter.check_key_n(&who, some) {
+            match self.limiter.check_key_n(&key, some) {
                 Ok(Ok(_)) => paid = paid.saturating_add(some.get()),
                 _ => part = some.get() / 2,
             }
@@ -147,7 +147,7 @@ impl Buckets {
 }
 
 impl RateLimiters {
-    /// `shared`: whether other nodes are told what is taken here, by [`RateLimiters::reports`].
+    /// `shared` says that [`RateLimiters::reports`] goes to other nodes.
     pub(crate) fn new(rates: Rates, shared: bool) -> Self {
         let once = NonZeroU32::MIN;
         let burst = once.saturating_add(limits::MAIL_BURST - 1);
@@ -166,51 +166,51 @@ impl RateLimiters {
     }
 
     /// Takes one request out of a caller's bucket.
-    pub(crate) fn take(&self, who: RateLimitKey) -> RateLimitState {
-        self.take_of(BucketKind::of(who), who)
+    pub(crate) fn take(&self, key: RateLimitKey) -> RateLimitState {
+        self.take_of(BucketKind::of(key), key)
     }
 
-    /// Takes one request that sends a mail out of a caller's bucket for those.
-    pub(crate) fn take_mail(&self, who: RateLimitKey) -> RateLimitState {
-        self.take_of(BucketKind::Mail, who)
+    /// Takes one request that sends mail out of a caller's bucket for mail.
+    pub(crate) fn take_mail(&self, key: RateLimitKey) -> RateLimitState {
+        self.take_of(BucketKind::Mail, key)
     }
 
-    fn take_of(&self, kind: BucketKind, who: RateLimitKey) -> RateLimitState {
+    fn take_of(&self, kind: BucketKind, key: RateLimitKey) -> RateLimitState {
         let buckets = self.buckets(kind);
-        let Some(shared) = &self.shared else { return buckets.take(who) };
-        let owed = shared.owed.settle(kind, who, |owed| buckets.pay(who, owed));
+        let Some(shared) = &self.shared else { return buckets.take(key) };
+        let owed = shared.owed.pay(kind, key, |owed| buckets.pay(key, owed));
         if owed > 0 {
-            return buckets.nothing_but(owed);
+            return buckets.exhausted(owed);
         }
-        let left = buckets.take(who);
+        let left = buckets.take(key);
         if left.allows() {
-            shared.taken.add(kind, who, 1, u32::MAX);
+            shared.taken.add(kind, key, 1, u32::MAX);
         }
         left
     }
 
-    /// What was taken here since this was asked last, in texts of at most so many bytes for the other nodes.
+    /// The requests that were admitted here since the last call, as reports of at most `bytes` bytes.
     pub(crate) fn reports(&self, bytes: usize) -> Vec<String> {
         self.shared.as_ref().map(|shared| shared.taken.reports(bytes)).unwrap_or_default()
     }
 
-    /// Takes out here what another node reports; what does not fit is owed, up to a whole bucket.
+    /// Takes the requests of another node's report out of the buckets here. The rest is owed, up to a full bucket.
     pub(crate) fn apply_report(&self, report: &str) {
         let Some(shared) = &self.shared else { return };
-        for (kind, who, count) in exchange::read_report(report) {
-            shared.owed.add(kind, who, count, self.buckets(kind).rate.burst.get());
-            shared.owed.settle(kind, who, |owed| self.buckets(kind).pay(who, owed));
+        for (kind, key, count) in exchange::read_report(report) {
+            shared.owed.add(kind, key, count, self.buckets(kind).rate.burst.get());
+            shared.owed.pay(kind, key, |owed| self.buckets(kind).pay(key, owed));
         }
     }
 
-    /// Pays what is owed by callers who do not ask meanwhile.
+    /// Takes owed requests out of the buckets of callers that send none.
     pub(crate) fn pay_debts(&self) {
         if let Some(shared) = &self.shared {
-            shared.owed.settle_all(|kind, who, owed| self.buckets(kind).pay(who, owed));
+            shared.owed.pay_all(|kind, key, owed| self.buckets(kind).pay(key, owed));
         }
     }
 
-    /// Forgets callers whose bucket is full again.
+    /// Drops the buckets that are full again.
     pub(crate) fn sweep(&self) {
         for buckets in [&self.known, &self.unknown, &self.mail] {
             buckets.limiter.retain_recent();
@@ -229,23 +229,23 @@ impl RateLimitState {
         }
     }
 
-    /// Whether the request may go on.
+    /// Whether the request was admitted.
     pub(crate) const fn allows(&self) -> bool {
         self.wait.is_none()
     }
 
-    /// Whole seconds until the next request has a chance, at least 1.
+    /// Whole seconds until the next request can be admitted, at least 1.
     pub(crate) fn retry_after_s(&self) -> u64 {
         let wait = self.wait.unwrap_or_default();
         (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
     }
 
-    /// Tells the caller what is left.
+    /// Sets the headers that report the bucket.
     pub(crate) fn set_headers(&self, response: &mut Response) {
         let Self { name, rate, .. } = self;
         let window = rate.burst.get().div_ceil(rate.per_second.get());
         set(response, POLICY, &format!("\"{name}\";q={};w={window}", rate.burst));
-        set(response, LEFT, &self.to_string());
+        set(response, STATE, &self.to_string());
     }
 }
 
@@ -290,37 +290,37 @@ mod tests {
         }
     }
 
-    fn taken(node: &RateLimiters, who: RateLimitKey, asked: u32) -> u32 {
-        u32::try_from((0..asked).filter(|_| node.take(who).allows()).count()).unwrap()
+    fn taken(node: &RateLimiters, key: RateLimitKey, asked: u32) -> u32 {
+        u32::try_from((0..asked).filter(|_| node.take(key).allows()).count()).unwrap()
     }
 
     #[test]
     fn nodes_share_one_budget() {
         let (one, two) = (limiters(1, 100), limiters(1, 100));
-        let who = RateLimitKey::Known(Uuid::from_u128(1));
-        assert_eq!(taken(&one, who, 60), 60);
+        let key = RateLimitKey::Known(Uuid::from_u128(1));
+        assert_eq!(taken(&one, key, 60), 60);
         exchange(&[&one, &two]);
-        assert!((39..45).contains(&two.take(who).remaining));
+        assert!((39..45).contains(&two.take(key).remaining));
         exchange(&[&one, &two]);
         // The bucket fills a little meanwhile.
-        assert!((39..45).contains(&taken(&one, who, 100)));
+        assert!((39..45).contains(&taken(&one, key, 100)));
         exchange(&[&one, &two]);
-        assert!(taken(&two, who, 100) < 5);
+        assert!(taken(&two, key, 100) < 5);
         let mails = limits::MAIL_BURST;
-        assert!((0..mails).all(|_| one.take_mail(who).allows()));
+        assert!((0..mails).all(|_| one.take_mail(key).allows()));
         exchange(&[&one, &two]);
-        assert!(!two.take_mail(who).allows());
+        assert!(!two.take_mail(key).allows());
     }
 
     #[test]
     fn what_was_given_twice_is_paid_back() {
         let nodes = [limiters(1, 50), limiters(1, 50)];
-        let who = RateLimitKey::at("192.0.2.1".parse().unwrap());
+        let key = RateLimitKey::at("192.0.2.1".parse().unwrap());
         // Both give all they have before either hears of the other.
-        assert!(nodes.iter().all(|node| taken(node, who, 50) == 50));
+        assert!(nodes.iter().all(|node| taken(node, key, 50) == 50));
         exchange(&[&nodes[0], &nodes[1]]);
         for node in &nodes {
-            let refused = node.take(who);
+            let refused = node.take(key);
             assert!(!refused.allows());
             assert!(refused.retry_after_s() > 45, "{}", refused.retry_after_s());
         }
@@ -339,10 +339,10 @@ mod tests {
     #[test]
     fn mail_is_rarer_than_requests() {
         let limiters = limiters(100, 200);
-        let who = RateLimitKey::Known(Uuid::from_u128(1));
-        assert!((0..limits::MAIL_BURST).all(|_| limiters.take_mail(who).allows()));
-        assert!(!limiters.take_mail(who).allows());
-        assert!(limiters.take(who).allows());
+        let key = RateLimitKey::Known(Uuid::from_u128(1));
+        assert!((0..limits::MAIL_BURST).all(|_| limiters.take_mail(key).allows()));
+        assert!(!limiters.take_mail(key).allows());
+        assert!(limiters.take(key).allows());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use tenantry_core::customer::Customer;
 use tenantry_core::ids::{CustomerId, OrganizationId};
 use tenantry_core::values::{Address, EmailAddress, TaxId};
 
-use super::handlers::readable;
+use super::handlers::readable_organizations;
 use crate::api::call::Call;
 use crate::api::input::Input;
 use crate::api::rejection::Rejection;
@@ -28,7 +28,7 @@ use crate::wire::Uuid4;
 const HEADER: [&str; 13] = [
     "ID",
     "External ID",
-    "Created At",
+    "Created Validation",
     "Email",
     "Name",
     "Tax ID",
@@ -43,14 +43,14 @@ const HEADER: [&str; 13] = [
 
 type Reading = Pin<Box<dyn Future<Output = Result<(Call, Vec<Customer>), Error>> + Send>>;
 
-/// The table, part by part. Each customer occurs once; one that is made or changed meanwhile is in it as it
-/// was when its part was read. Each part is for who may see it when it is read.
+/// The body of an export: a chunk of customers at a time, until every organization is done. Each chunk is read only if
+/// the caller may still see it. Each customer occurs once, in the state in which its chunk was read.
 struct Export {
-    /// What asks for it; while a part is read, that has it.
+    /// The call. Absent while a chunk is read, which then owns it.
     call: Option<Call>,
     header: Option<Bytes>,
     organizations: IntoIter<OrganizationId>,
-    /// What is being read, and after whom.
+    /// The organization that is being read, and the last customer sent of it.
     current: Option<(OrganizationId, Option<CustomerId>)>,
     reading: Option<Reading>,
 }
@@ -90,14 +90,14 @@ impl hyper::body::Body for Export {
     }
 }
 
-/// The customers after this one, as long as whoever asks may see them.
+/// The next customers, if the caller may still read them.
 async fn part(
     mut call: Call,
     organization: OrganizationId,
     after: Option<CustomerId>,
 ) -> Result<(Call, Vec<Customer>), Error> {
     match auth::renew(&mut call).await {
-        Ok(()) if readable(&call, &[]).contains(&organization) => {}
+        Ok(()) if readable_organizations(&call, &[]).contains(&organization) => {}
         Err(Rejection::Store(error)) => return Err(error.into()),
         _ => return Err(Error::NotPermitted(TeamPermission::ReadCustomers)),
     }
@@ -139,7 +139,7 @@ pub(super) async fn export(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = Input::new(&call);
     let wanted = input.query_list::<Uuid4>("organization_id");
     let wanted = input.finish(wanted)?;
-    let mut organizations = readable(&call, &wanted);
+    let mut organizations = readable_organizations(&call, &wanted);
     organizations.sort_unstable();
     let mut header = String::new();
     csv::line(&mut header, HEADER);

@@ -19,8 +19,8 @@ use tenantry_core::ids::{CustomerId, OrganizationId};
 use tenantry_core::values::email_key;
 use tenantry_store::{CustomerFilter, CustomerKey, Paged};
 
-/// How the path names a customer.
-pub(super) fn named(call: &Call) -> Result<CustomerRef, ErrorResponse> {
+/// The customer in the path: by id, or by external id.
+pub(super) fn customer_name(call: &Call) -> Result<CustomerRef, ErrorResponse> {
     if call.has_path_parameter("external_id") {
         return Ok(CustomerRef::External(call.path_parameter("external_id").to_owned()));
     }
@@ -40,7 +40,7 @@ pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
 }
 
 pub(super) async fn get(call: Call) -> Result<Response, ErrorResponse> {
-    let name = named(&call)?;
+    let name = customer_name(&call)?;
     let customer = call.app.customer(&call.requester(), &name).await?;
     Ok(response::json(StatusCode::OK, &CustomerView::from(&customer)))
 }
@@ -60,7 +60,7 @@ fn metadata_filter(call: &Call) -> Vec<(String, Vec<String>)> {
 }
 
 /// The organizations whose customers the caller may see; with `wanted`, of these alone.
-pub(super) fn readable(call: &Call, wanted: &[Uuid4]) -> Vec<OrganizationId> {
+pub(super) fn readable_organizations(call: &Call, wanted: &[Uuid4]) -> Vec<OrganizationId> {
     let visible =
         |id: &OrganizationId| wanted.is_empty() || wanted.iter().any(|wanted| wanted.0 == id.uuid());
     call.requester().organizations_with(TeamPermission::ReadCustomers).filter(visible).collect()
@@ -75,19 +75,19 @@ pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
     let page = page::read(&mut input);
     let order = page::sorting(&mut input, KEYS);
     let (((wanted, active), page), order) = input.finish(wanted.zip(active).zip(page).zip(order))?;
-    // Nobody has a subscription here: no customer is active, and every one is inactive.
+    // Tenantry holds no subscriptions, so every customer is inactive.
     if active == Some(true) {
-        return Ok(page::answer(&Paged { items: Vec::new(), total: 0 }, page, CustomerView::from));
+        return Ok(page::response(&Paged { items: Vec::new(), total: 0 }, page, CustomerView::from));
     }
     let filter = CustomerFilter {
-        organizations: readable(&call, &wanted),
+        organizations: readable_organizations(&call, &wanted),
         email_key: call.query_value("email").map(email_key),
         query: call.query_value("query").filter(|query| !query.is_empty()).map(str::to_owned),
         metadata: metadata_filter(&call),
         order,
     };
     let customers = call.app.customers(&filter, page).await?;
-    Ok(page::answer(&customers, page, CustomerView::from))
+    Ok(page::response(&customers, page, CustomerView::from))
 }
 
 pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
@@ -111,7 +111,7 @@ pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
 }
 
 pub(super) async fn delete(call: Call) -> Result<Response, ErrorResponse> {
-    let customer = named(&call)?;
+    let customer = customer_name(&call)?;
     let mut input = Input::new(&call);
     let anonymize = input.query::<bool>("anonymize");
     let anonymize = input.finish(anonymize)?.unwrap_or(false);

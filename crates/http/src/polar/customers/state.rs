@@ -1,5 +1,5 @@
-//! What a customer has, beside what it is (docs/contracts/polar/customers.md, 5.5 and 5.6). Tenantry holds neither
-//! subscriptions nor payments: those lists are empty, and the rest is what was written last.
+//! The state of a customer and its payment methods (docs/contracts/polar/customers.md, 5.5 and 5.6). Tenantry holds
+//! neither subscriptions nor payments, so those lists are empty.
 
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use tenantry_core::customer::Customer;
 use tenantry_store::Paged;
 
-use super::handlers::named;
+use super::handlers::customer_name;
 use super::wire::CustomerView;
 use crate::api::call::Call;
 use crate::api::input::Input;
@@ -43,17 +43,17 @@ impl<'a> From<&'a Customer> for CustomerStateView<'a> {
 }
 
 pub(super) async fn get(call: Call) -> Result<Response, ErrorResponse> {
-    let name = named(&call)?;
+    let name = customer_name(&call)?;
     let customer = call.app.customer(&call.requester(), &name).await?;
     let state = CustomerStateView::from(&customer);
     Ok(response::json(StatusCode::OK, &state))
 }
 
 pub(super) async fn payment_methods(call: Call) -> Result<Response, ErrorResponse> {
-    let name = named(&call)?;
+    let name = customer_name(&call)?;
     let mut input = Input::new(&call);
     let page = page::read(&mut input);
     let page = input.finish(page)?;
     call.app.customer(&call.requester(), &name).await?;
-    Ok(page::answer(&Paged { items: Vec::new(), total: 0 }, page, |method: &Value| method.clone()))
+    Ok(page::response(&Paged { items: Vec::new(), total: 0 }, page, |method: &Value| method.clone()))
 }

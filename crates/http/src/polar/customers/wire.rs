@@ -1,7 +1,9 @@
 //! Wire types of customers.
 
 use crate::polar::values::{AddressObject, ExternalIdText, LocaleText, MetadataObject, NameText, TaxIdText};
-use crate::wire::{At, Email, Field, Given, Three, Uuid4, Wire, name_list, object_of, wire_object};
+use crate::wire::{
+    Email, Field, Optional, PatchField, Uuid4, Validation, Wire, name_list, object_of, wire_object,
+};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -48,9 +50,9 @@ wire_object! {
         tax_id: Option<TaxIdText>,
         /// Language.
         locale: Option<LocaleText>,
-        /// Your own notes.
-        metadata: Given<MetadataObject>,
-        /// The organization; for tokens of a person alone.
+        /// Your own metadata.
+        metadata: Optional<MetadataObject>,
+        /// The organization. Only for tokens of users.
         organization_id: Option<Uuid4>,
         /// The owner, where it is not the customer.
         owner: Option<OwnerCreate>,
@@ -73,9 +75,9 @@ wire_object! {
         tax_id: Option<TaxIdText>,
         /// Language.
         locale: Option<LocaleText>,
-        /// Your own notes.
-        metadata: Given<MetadataObject>,
-        /// The organization; for tokens of a person alone.
+        /// Your own metadata.
+        metadata: Optional<MetadataObject>,
+        /// The organization. Only for tokens of users.
         organization_id: Option<Uuid4>,
         /// The owner, where it is not the customer.
         owner: Option<OwnerCreate>,
@@ -103,7 +105,7 @@ pub(crate) enum CustomerCreateBody {
 }
 
 impl Wire for CustomerCreateBody {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         match object_of(value, at)?.get("type") {
             None => at.within("individual", |at| IndividualCreate::read(value, at)).map(Self::Individual),
             Some(Value::String(kind)) if kind == "individual" => {
@@ -185,19 +187,19 @@ wire_object! {
     /// A partial update of a customer; an absent field stays as it is.
     CustomerUpdateBody {
         /// New address; `null` leaves it.
-        email: Three<Email>,
+        email: PatchField<Email>,
         /// New name.
-        name: Three<NameText>,
+        name: PatchField<NameText>,
         /// New address on invoices; cannot be removed.
-        billing_address: Three<AddressObject>,
+        billing_address: PatchField<AddressObject>,
         /// New tax number.
-        tax_id: Three<TaxIdText>,
+        tax_id: PatchField<TaxIdText>,
         /// New language.
-        locale: Three<LocaleText>,
-        /// New notes, in place of all of the old.
-        metadata: Given<MetadataObject>,
+        locale: PatchField<LocaleText>,
+        /// New metadata. It replaces all of the old.
+        metadata: Optional<MetadataObject>,
         /// The customer's id in your system; can be set once.
-        external_id: Three<ExternalIdText>,
+        external_id: PatchField<ExternalIdText>,
         /// New kind: `team` alone.
         #[serde(rename = "type")]
         kind: KindPatch,
@@ -206,7 +208,7 @@ wire_object! {
 
 /// The field `type` of an update.
 #[derive(Debug, Clone)]
-pub(crate) struct KindPatch(pub(super) Three<KindName>);
+pub(crate) struct KindPatch(pub(super) PatchField<KindName>);
 
 impl JsonSchema for KindPatch {
     fn inline_schema() -> bool {
@@ -214,11 +216,11 @@ impl JsonSchema for KindPatch {
     }
 
     fn schema_name() -> Cow<'static, str> {
-        Three::<KindName>::schema_name()
+        PatchField::<KindName>::schema_name()
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        Three::<KindName>::json_schema(generator)
+        PatchField::<KindName>::json_schema(generator)
     }
 
     fn _schemars_private_is_option() -> bool {
@@ -227,8 +229,12 @@ impl JsonSchema for KindPatch {
 }
 
 impl Field for KindPatch {
-    fn read_field(object: &serde_json::Map<String, Value>, _: &'static str, at: &mut At) -> Option<Self> {
-        Three::read_field(object, "type", at).map(Self)
+    fn read_field(
+        object: &serde_json::Map<String, Value>,
+        _: &'static str,
+        at: &mut Validation,
+    ) -> Option<Self> {
+        PatchField::read_field(object, "type", at).map(Self)
     }
 }
 
@@ -262,14 +268,14 @@ pub(crate) struct CustomerView<'a> {
     /// When the customer last changed.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub(super) modified_at: Option<Timestamp>,
-    /// Your own notes.
+    /// Your own metadata.
     #[schemars(with = "MetadataObject")]
     pub(super) metadata: &'a Metadata,
     /// The customer's id in your system.
     pub(super) external_id: Option<&'a str>,
     /// The customer's address.
     pub(super) email: Option<&'a str>,
-    /// Whether the customer has shown that they read mail there.
+    /// Whether the customer has verified this address.
     pub(super) email_verified: bool,
     /// One person or several.
     #[serde(rename = "type")]
@@ -293,7 +299,7 @@ pub(crate) struct CustomerView<'a> {
     /// Always `null`: Tenantry holds no payments.
     #[schemars(with = "Option<Uuid4>")]
     pub(super) default_payment_method_id: (),
-    /// When the customer was deleted; set in webhooks alone.
+    /// When the customer was deleted. Set in webhooks only.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub(super) deleted_at: Option<Timestamp>,
     /// Always `null`: Tenantry holds no usage events.

@@ -1,4 +1,4 @@
-//! How the portal, and what begins its sessions, says no (docs/contracts/polar/portal.md, 7 and 8).
+//! Errors of the customer portal and of customer sessions (docs/contracts/polar/portal.md, 7 and 8).
 
 use crate::api::response::RenderedError;
 use axum::http::StatusCode;

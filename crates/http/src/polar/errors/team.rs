@@ -7,7 +7,7 @@ use tenantry_core::team::TeamError;
 use super::body::plain;
 
 /// The answer to a team that could not be changed.
-pub(super) fn refusal(error: TeamError) -> RenderedError {
+pub(super) fn of_team(error: TeamError) -> RenderedError {
     let forbidden = |detail: &str| plain(StatusCode::FORBIDDEN, "NotPermitted", detail);
     match error {
         TeamError::OrganizationNotFound | TeamError::NotFound => {

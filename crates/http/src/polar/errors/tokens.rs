@@ -9,7 +9,7 @@ use super::body::{invalid, plain};
 use crate::wire::Violation;
 
 /// The answer to a token that could not be made or changed.
-pub(super) fn refusal(error: &TokenError) -> RenderedError {
+pub(super) fn of_token(error: &TokenError) -> RenderedError {
     let excess = match error {
         TokenError::ScopesExceed(excess) => excess,
         // Of changes of API keys, which this dialect does not make.

@@ -47,8 +47,8 @@ pub(super) fn of(error: &Error) -> RenderedError {
             invalid("PolarRequestValidationError", &violations)
         }
         Error::OrganizationInvalid(violations) => organizations::of_organization(violations),
-        Error::Team(error) => team::refusal(*error),
-        Error::Token(error) => tokens::refusal(error),
+        Error::Team(error) => team::of_team(*error),
+        Error::Token(error) => tokens::of_token(error),
         Error::NotPermitted(right) => plain(StatusCode::FORBIDDEN, "NotPermitted", not_permitted(*right)),
         Error::AmbiguousCustomer => plain(
             StatusCode::CONFLICT,

@@ -70,11 +70,11 @@ pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
         oldest_first: sorting.first().is_some_and(|order| !order.descending),
     };
     let members = call.app.members(&filter, page).await?;
-    Ok(page::answer(&members, page, MemberView::from))
+    Ok(page::response(&members, page, MemberView::from))
 }
 
-/// How the path, and for the deprecated external routes the query, name a member.
-fn named(call: &Call) -> Result<MemberRef, ErrorResponse> {
+/// The member in the path. The deprecated external routes name its customer in the query.
+fn member_name(call: &Call) -> Result<MemberRef, ErrorResponse> {
     let has = |name: &str| call.has_path_parameter(name);
     let mut input = Input::new(call);
     let name = if has("member_external_id") {
@@ -113,7 +113,7 @@ fn customer_of_query(call: &Call) -> Result<CustomerRef, ErrorResponse> {
 }
 
 pub(super) async fn get(call: Call) -> Result<Response, ErrorResponse> {
-    let name = named(&call)?;
+    let name = member_name(&call)?;
     let member = call.app.member(&call.requester(), &name).await?;
     Ok(response::json(StatusCode::OK, &MemberView::from(&member)))
 }
@@ -123,7 +123,7 @@ pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     let body = input.body();
     let read = input.finish(body);
     // Faults of the path come first, then those of the body, in one list.
-    let (name, body) = match (named(&call), read) {
+    let (name, body) = match (member_name(&call), read) {
         (Ok(name), Ok(body)) => (name, body),
         (Err(ErrorResponse::Malformed(mut path)), Err(body))
             if body.iter().all(|found| found.kind != "json_invalid") =>
@@ -145,7 +145,7 @@ pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
 }
 
 pub(super) async fn delete(call: Call) -> Result<Response, ErrorResponse> {
-    let member = named(&call)?;
+    let member = member_name(&call)?;
     call.app.write(MemberDelete { by: call.requester(), member }).await?;
     Ok(response::empty(StatusCode::NO_CONTENT))
 }

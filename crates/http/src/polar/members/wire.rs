@@ -1,7 +1,7 @@
 //! Wire types of members.
 
 use crate::polar::values::{ExternalIdText, NameText};
-use crate::wire::{Email, Given, Uuid4, name_list, wire_object};
+use crate::wire::{Email, Optional, Uuid4, name_list, wire_object};
 use schemars::JsonSchema;
 use serde::Serialize;
 use tenantry_core::Timestamp;
@@ -36,7 +36,7 @@ wire_object! {
         /// The member's id in your system, unique within the customer.
         external_id: Option<ExternalIdText>,
         /// The member's role; ownership passes by an update.
-        role: Given<InitialRoleName>,
+        role: Optional<InitialRoleName>,
     }
 }
 
@@ -50,7 +50,7 @@ wire_object! {
         /// The member's id in your system, unique within the customer.
         external_id: Option<ExternalIdText>,
         /// The member's role; ownership passes by an update.
-        role: Given<InitialRoleName>,
+        role: Optional<InitialRoleName>,
     }
 }
 
@@ -115,7 +115,7 @@ pub(super) fn new_member(
     email: Email,
     name: Option<NameText>,
     external_id: Option<ExternalIdText>,
-    role: Given<InitialRoleName>,
+    role: Optional<InitialRoleName>,
 ) -> NewMember {
     NewMember {
         email: email.0,

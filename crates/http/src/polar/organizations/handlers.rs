@@ -36,7 +36,7 @@ pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
         order,
     };
     let organizations = call.app.organizations(&filter, page).await?;
-    Ok(page::answer(&organizations, page, OrganizationView::from))
+    Ok(page::response(&organizations, page, OrganizationView::from))
 }
 
 pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {

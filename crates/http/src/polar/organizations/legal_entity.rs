@@ -1,10 +1,10 @@
-//! Who stands behind a new organization before the law (docs/contracts/polar/organizations.md, 2.2).
+//! The legal entity of a new organization (docs/contracts/polar/organizations.md, 2.2).
 
 use serde_json::{Value, json};
 use tenantry_core::organization::LegalEntity;
 use tenantry_core::values::one_of;
 
-use crate::wire::{At, Field, PlainText, Wire, inline_schema, object_of};
+use crate::wire::{Field, PlainText, Validation, Wire, inline_schema, object_of};
 
 const KINDS: &[&str] = &["individual", "company"];
 
@@ -13,7 +13,7 @@ const KINDS: &[&str] = &["individual", "company"];
 pub(crate) struct LegalEntityObject(pub(super) LegalEntity);
 
 impl Wire for LegalEntityObject {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let object = object_of(value, at)?;
         match object.get("type") {
             None => {

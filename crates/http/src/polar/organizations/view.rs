@@ -16,7 +16,7 @@ use tenantry_core::organization::{
 };
 use tenantry_core::values::{Country, Currency, EmailAddress, EmbedHost, HttpUrl};
 
-/// What the organization may do.
+/// Capabilities of the organization.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Capabilities {
     pub(super) checkout_payments: bool,
@@ -104,7 +104,7 @@ pub(crate) struct OrganizationView<'a> {
     /// Profiles elsewhere.
     #[schemars(with = "Vec<SocialLinkObject>")]
     pub(super) socials: &'a [SocialLink],
-    /// How far the organization has come.
+    /// Status of the organization.
     pub(super) status: &'static str,
     /// When the details were first given.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
@@ -120,27 +120,27 @@ pub(crate) struct OrganizationView<'a> {
     /// Whether prices include tax.
     #[schemars(with = "TaxBehaviorName")]
     pub(super) default_tax_behavior: TaxBehavior,
-    /// What is switched on.
+    /// Features that are on.
     #[schemars(with = "Option<FeatureSettingsObject>")]
     pub(super) feature_settings: &'a FeatureSettings,
-    /// How subscriptions behave.
+    /// Settings of subscriptions.
     #[schemars(with = "SubscriptionSettingsObject")]
     pub(super) subscription_settings: &'a SubscriptionSettings,
-    /// Which mails customers get.
+    /// Mails that customers get.
     #[schemars(with = "CustomerEmailSettingsObject")]
     pub(super) customer_email_settings: &'a CustomerEmailSettings,
-    /// What customers may do for themselves.
+    /// Settings of the customer portal.
     #[schemars(with = "CustomerPortalSettingsObject")]
     pub(super) customer_portal_settings: &'a CustomerPortalSettings,
-    /// How disputes are met.
+    /// Settings of disputes.
     #[schemars(with = "Value")]
     pub(super) dispute_settings: &'a DisputeSettings,
-    /// Where checkouts may be embedded.
+    /// Hosts that may embed checkouts.
     #[schemars(with = "Vec<String>")]
     pub(super) embed_hosts: &'a [EmbedHost],
     /// Always true.
     pub(super) embed_hosts_enforced: bool,
-    /// Where the business is.
+    /// Country of the business.
     #[schemars(with = "Option<String>")]
     pub(super) country: Option<Country>,
     /// The same as `id`: Tenantry holds no payment accounts.
@@ -149,7 +149,7 @@ pub(crate) struct OrganizationView<'a> {
     /// Always `null`.
     #[schemars(with = "Option<Uuid4>")]
     pub(super) payout_account_id: (),
-    /// What the organization may do.
+    /// Capabilities of the organization.
     pub(super) capabilities: Capabilities,
     /// Which notices the team gets.
     pub(super) notification_settings: NotificationSettings,

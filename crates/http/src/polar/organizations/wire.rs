@@ -1,5 +1,5 @@
-//! What the dialect sends of an organization: the fields of the 2025 page (docs/contracts/founding-operations.md, 3)
-//! and of the 2026-04 document together, so that clients of both generations are understood.
+//! Request types of organizations. They have the fields of 2025 (docs/contracts/founding-operations.md, 3) and of
+//! 2026-04, so that clients of both versions work.
 
 use serde_json::{Map, Value};
 use tenantry_core::Patch;
@@ -14,12 +14,12 @@ use crate::limits;
 use crate::polar::organizations::legal_entity::LegalEntityObject;
 use crate::polar::values::{CountryText, CurrencyText};
 use crate::wire::{
-    At, Between, BoundedText, Email, Field, Given, HttpUrlText, List, PlainText, Three, Uuid4, Wire, choice,
-    inline_schema, name_list, object_of, wire_object,
+    Between, BoundedText, Email, Field, HttpUrlText, List, Optional, PatchField, PlainText, Uuid4,
+    Validation, Wire, choice, inline_schema, name_list, object_of, wire_object,
 };
 
 name_list! {
-    /// What a change of a subscription does to the amount due.
+    /// Effect of a changed subscription on the amount due.
     ProrationName(ProrationBehavior) as "literal_error" of ProrationBehavior::NAMES, by ProrationBehavior::from_name
 }
 
@@ -38,7 +38,7 @@ name_list! {
 pub(crate) struct OrganizationNameText(pub(super) OrganizationName);
 
 impl Wire for OrganizationNameText {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let BoundedText(text) = BoundedText::<3, 0>::read(value, at)?;
         at.accept(OrganizationName::parse(&text), value).map(Self)
     }
@@ -49,7 +49,7 @@ impl Wire for OrganizationNameText {
 pub(crate) struct NewNameText(pub(super) OrganizationName);
 
 impl Wire for NewNameText {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let BoundedText(text) = BoundedText::<3, 0>::read(value, at)?;
         at.accept(OrganizationName::parse_new(&text), value).map(Self)
     }
@@ -60,7 +60,7 @@ impl Wire for NewNameText {
 pub(crate) struct SlugText(pub(super) Slug);
 
 impl Wire for SlugText {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let text = PlainText::read(value, at)?;
         at.accept(Slug::parse(&text), value).map(Self)
     }
@@ -71,7 +71,7 @@ impl Wire for SlugText {
 pub(crate) struct AvatarUrl(pub(super) Option<HttpUrl>);
 
 impl Wire for AvatarUrl {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let HttpUrlText(url) = HttpUrlText::read(value, at)?;
         let host = url.host();
         let generated = host == "logo.dev" || host.ends_with(".logo.dev");
@@ -84,7 +84,7 @@ impl Wire for AvatarUrl {
 pub(crate) struct SocialLinkObject(pub(super) SocialLink);
 
 impl Wire for SocialLinkObject {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let object = object_of(value, at)?;
         let has_url = object.get("url").and_then(Value::as_str).is_some_and(|url| !url.is_empty());
         if !has_url {
@@ -102,24 +102,24 @@ const PLATFORMS: &[&str] =
     &["x", "github", "facebook", "instagram", "youtube", "tiktok", "linkedin", "threads", "discord", "other"];
 
 wire_object! {
-    /// What a business does. Kept, shown by no public operation.
+    /// Details about a business. Stored, and shown by no endpoint.
     DetailsObject {
         /// About the business.
         about: Option<PlainText>,
         /// About the product.
         product_description: Option<PlainText>,
-        /// What is sold.
-        selling_categories: Given<List<PlainText, { limits::LIST }>>,
-        /// How it is priced.
-        pricing_models: Given<List<PlainText, { limits::LIST }>>,
-        /// What it is for.
+        /// Products and services that are sold.
+        selling_categories: Optional<List<PlainText, { limits::LIST }>>,
+        /// Pricing models.
+        pricing_models: Optional<List<PlainText, { limits::LIST }>>,
+        /// The label, for people.
         intended_use: Option<PlainText>,
-        /// Where customers come from.
-        customer_acquisition: Given<List<PlainText, { limits::LIST }>>,
+        /// Channels by which customers are won.
+        customer_acquisition: Optional<List<PlainText, { limits::LIST }>>,
         /// Revenue expected in a year.
         future_annual_revenue: Option<Between<0, { i64::MAX }>>,
         /// Whether the business comes from another product.
-        switching: Given<bool>,
+        switching: Optional<bool>,
         /// Which one.
         switching_from: Option<SwitchingFromName>,
         /// Revenue in the last year.
@@ -130,7 +130,7 @@ wire_object! {
 impl From<DetailsObject> for Details {
     fn from(object: DetailsObject) -> Self {
         let texts =
-            |list: Given<List<PlainText, { limits::LIST }>>| list.0.map(|list| list.0).unwrap_or_default();
+            |list: Optional<List<PlainText, { limits::LIST }>>| list.0.map(|list| list.0).unwrap_or_default();
         Self {
             about: object.about,
             product_description: object.product_description,
@@ -151,7 +151,7 @@ impl From<DetailsObject> for Details {
 pub(crate) struct Metrics(pub(super) Option<Vec<String>>);
 
 impl Wire for Metrics {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         if value.is_boolean() {
             return Some(Self(None));
         }
@@ -187,13 +187,13 @@ impl From<FeatureSettingsObject> for FeatureSettingsChange {
     }
 }
 
-/// How subscriptions behave. All five fields are needed, but a client of 2025 knows three, and is taken at
-/// its word when it sends those.
+/// Settings of subscriptions. All five fields are required, except that a client of 2025 sends the three that it
+/// knows.
 #[derive(Debug, Clone)]
 pub(crate) struct SubscriptionSettingsObject(pub(super) SubscriptionSettingsChange);
 
 impl Wire for SubscriptionSettingsObject {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let object = object_of(value, at)?;
         let known_in_2025 = ["allow_multiple_subscriptions", "allow_customer_updates", "proration_behavior"];
         let of_2025 = known_in_2025.iter().all(|name| object.contains_key(*name));
@@ -217,7 +217,7 @@ fn later<T: Wire>(
     object: &Map<String, Value>,
     name: &'static str,
     may_lack: bool,
-    at: &mut At,
+    at: &mut Validation,
 ) -> Option<Option<T>> {
     if may_lack && !object.contains_key(name) {
         Some(None)
@@ -282,7 +282,7 @@ impl From<CustomerEmailSettingsObject> for CustomerEmailSettings {
 }
 
 wire_object! {
-    /// What customers see of their usage.
+    /// Usage in the customer portal.
     PortalUsageObject {
         /// Whether it is shown.
         show: bool,
@@ -290,34 +290,34 @@ wire_object! {
 }
 
 wire_object! {
-    /// What customers may change of their subscription.
+    /// Changes that customers may make to their subscription.
     PortalSubscriptionObject {
         /// The number of seats.
         update_seats: bool,
         /// The plan.
         update_plan: bool,
         /// Whether they may pause it.
-        pause: Given<bool>,
+        pause: Optional<bool>,
     }
 }
 
 wire_object! {
-    /// What customers may change of themselves.
+    /// Changes that customers may make to themselves.
     PortalCustomerObject {
         /// Their address.
-        allow_email_change: Given<bool>,
+        allow_email_change: Optional<bool>,
     }
 }
 
 wire_object! {
-    /// What customers may do for themselves; replaces what was set.
+    /// Settings of the customer portal. They replace the old ones.
     CustomerPortalSettingsObject {
-        /// What they see of their usage.
+        /// Usage in the customer portal.
         usage: PortalUsageObject,
-        /// What they may change of their subscription.
+        /// Changes that customers may make to their subscription.
         subscription: PortalSubscriptionObject,
-        /// What they may change of themselves.
-        customer: Given<PortalCustomerObject>,
+        /// Changes that customers may make to themselves.
+        customer: Optional<PortalCustomerObject>,
     }
 }
 
@@ -335,19 +335,19 @@ impl From<CustomerPortalSettingsObject> for CustomerPortalSettings {
 }
 
 wire_object! {
-    /// How disputes are met; merged into what was set.
+    /// Settings of disputes. They are merged into the old ones.
     DisputeSettingsObject {
         /// Disputes below this many US cents are accepted unseen; `null` for none.
-        auto_accept_below_amount: Three<Between<1, 10_000>>,
+        auto_accept_below_amount: PatchField<Between<1, 10_000>>,
     }
 }
 
-/// Where checkouts may be embedded.
+/// Hosts that may embed checkouts.
 #[derive(Debug, Clone)]
 pub(crate) struct EmbedHostList(pub(super) Vec<EmbedHost>);
 
 impl Wire for EmbedHostList {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let texts = List::<PlainText, { limits::LIST }>::read(value, at)?.0;
         at.accept(EmbedHost::parse_list(texts.iter().map(String::as_str)), value).map(Self)
     }
@@ -357,11 +357,11 @@ wire_object! {
     /// The box for subscribing on a profile page.
     ProfileSubscribeObject {
         /// Whether it is promoted.
-        promote: Given<bool>,
+        promote: Optional<bool>,
         /// Whether the number of subscribers is shown.
-        show_count: Given<bool>,
+        show_count: Optional<bool>,
         /// Whether those who do not pay count.
-        count_free: Given<bool>,
+        count_free: Optional<bool>,
     }
 }
 
@@ -369,25 +369,25 @@ wire_object! {
     /// The public profile page; merged into what was set.
     ProfileSettingsObject {
         /// Whether there is one.
-        enabled: Three<bool>,
+        enabled: PatchField<bool>,
         /// Text.
-        description: Three<BoundedText<0, 160>>,
+        description: PatchField<BoundedText<0, 160>>,
         /// Ids of projects shown.
-        featured_projects: Three<List<Uuid4, { limits::LIST }>>,
+        featured_projects: PatchField<List<Uuid4, { limits::LIST }>>,
         /// Ids of organizations shown.
-        featured_organizations: Three<List<Uuid4, { limits::LIST }>>,
+        featured_organizations: PatchField<List<Uuid4, { limits::LIST }>>,
         /// Links shown.
-        links: Three<List<HttpUrlText, { limits::LIST }>>,
+        links: PatchField<List<HttpUrlText, { limits::LIST }>>,
         /// The box for subscribing.
-        subscribe: Three<ProfileSubscribeObject>,
+        subscribe: PatchField<ProfileSubscribeObject>,
         /// Colour.
-        accent_color: Three<BoundedText<0, 64>>,
+        accent_color: PatchField<BoundedText<0, 64>>,
     }
 }
 
 impl From<ProfileSettingsObject> for ProfileSettingsChange {
     fn from(object: ProfileSettingsObject) -> Self {
-        let ids = |list: Three<List<Uuid4, { limits::LIST }>>| {
+        let ids = |list: PatchField<List<Uuid4, { limits::LIST }>>| {
             list.0.map(|list| list.0.into_iter().map(|id| id.0).collect())
         };
         let text = |text: String| (!text.trim().is_empty()).then_some(text);
@@ -416,7 +416,7 @@ wire_object! {
         slug: SlugText,
         /// Picture.
         avatar_url: Option<AvatarUrl>,
-        /// Who stands behind it before the law; kept, shown by no operation.
+        /// The legal entity. Stored, and shown by no endpoint.
         legal_entity: Option<LegalEntityObject>,
         /// Address for support.
         email: Option<Email>,
@@ -424,17 +424,17 @@ wire_object! {
         website: Option<HttpUrlText>,
         /// Profiles elsewhere.
         socials: Option<List<SocialLinkObject, { limits::LIST }>>,
-        /// What the business does.
+        /// Details about the business.
         details: Option<DetailsObject>,
-        /// Where the business is.
+        /// Country of the business.
         country: Option<CountryText>,
         /// Features; members and seats are on from the start.
         feature_settings: Option<FeatureSettingsObject>,
-        /// How subscriptions behave.
+        /// Settings of subscriptions.
         subscription_settings: Option<SubscriptionSettingsObject>,
-        /// Which mails customers get.
+        /// Mails that customers get.
         customer_email_settings: Option<CustomerEmailSettingsObject>,
-        /// What customers may do for themselves.
+        /// Settings of the customer portal.
         customer_portal_settings: Option<CustomerPortalSettingsObject>,
         /// Currency that prices are shown in.
         default_presentment_currency: Option<CurrencyText>,
@@ -474,53 +474,53 @@ wire_object! {
     /// leaves the rest.
     OrganizationUpdateBody {
         /// Display name.
-        name: Three<OrganizationNameText>,
+        name: PatchField<OrganizationNameText>,
         /// Picture.
-        avatar_url: Three<AvatarUrl>,
+        avatar_url: PatchField<AvatarUrl>,
         /// Address for support.
-        email: Three<Email>,
+        email: PatchField<Email>,
         /// Home page.
-        website: Three<HttpUrlText>,
+        website: PatchField<HttpUrlText>,
         /// Profiles elsewhere.
-        socials: Three<List<SocialLinkObject, { limits::LIST }>>,
-        /// What the business does.
-        details: Three<DetailsObject>,
-        /// Where the business is.
-        country: Three<CountryText>,
+        socials: PatchField<List<SocialLinkObject, { limits::LIST }>>,
+        /// Details about the business.
+        details: PatchField<DetailsObject>,
+        /// Country of the business.
+        country: PatchField<CountryText>,
         /// Features.
-        feature_settings: Three<FeatureSettingsObject>,
-        /// How subscriptions behave.
-        subscription_settings: Three<SubscriptionSettingsObject>,
-        /// Which mails customers get.
-        customer_email_settings: Three<CustomerEmailSettingsObject>,
-        /// What customers may do for themselves.
-        customer_portal_settings: Three<CustomerPortalSettingsObject>,
-        /// How disputes are met.
+        feature_settings: PatchField<FeatureSettingsObject>,
+        /// Settings of subscriptions.
+        subscription_settings: PatchField<SubscriptionSettingsObject>,
+        /// Mails that customers get.
+        customer_email_settings: PatchField<CustomerEmailSettingsObject>,
+        /// Settings of the customer portal.
+        customer_portal_settings: PatchField<CustomerPortalSettingsObject>,
+        /// Settings of disputes.
         dispute_settings: Option<DisputeSettingsObject>,
-        /// Where checkouts may be embedded.
-        embed_hosts: Three<EmbedHostList>,
+        /// Hosts that may embed checkouts.
+        embed_hosts: PatchField<EmbedHostList>,
         /// Currency that prices are shown in.
-        default_presentment_currency: Three<CurrencyText>,
+        default_presentment_currency: PatchField<CurrencyText>,
         /// Whether prices include tax.
-        default_tax_behavior: Three<TaxBehaviorName>,
+        default_tax_behavior: PatchField<TaxBehaviorName>,
         /// Whether people must sign in through the organization's own identity provider.
-        sso_enforced: Three<bool>,
+        sso_enforced: PatchField<bool>,
         /// Least pledge in US cents; deprecated.
-        pledge_minimum_amount: Three<i64>,
+        pledge_minimum_amount: PatchField<i64>,
         /// Whether the badge shows the sum pledged; deprecated.
-        pledge_badge_show_amount: Three<bool>,
+        pledge_badge_show_amount: PatchField<bool>,
         /// Contributors' share in per cent; deprecated.
-        default_upfront_split_to_contributors: Three<Between<0, 100>>,
+        default_upfront_split_to_contributors: PatchField<Between<0, 100>>,
         /// Address for bills, not checked; deprecated.
-        billing_email: Three<BoundedText<0, 120>>,
+        billing_email: PatchField<BoundedText<0, 120>>,
         /// Text of the badge; deprecated.
-        default_badge_custom_content: Three<PlainText>,
+        default_badge_custom_content: PatchField<PlainText>,
         /// US cents a month; deprecated.
-        total_monthly_spending_limit: Three<i64>,
+        total_monthly_spending_limit: PatchField<i64>,
         /// US cents a month and person, at most the limit in total; deprecated.
-        per_user_monthly_spending_limit: Three<i64>,
+        per_user_monthly_spending_limit: PatchField<i64>,
         /// The public profile page; deprecated.
-        profile_settings: Three<ProfileSettingsObject>,
+        profile_settings: PatchField<ProfileSettingsObject>,
     }
 }
 

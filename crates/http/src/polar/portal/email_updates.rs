@@ -12,7 +12,7 @@ use crate::api::input::Input;
 use crate::api::response;
 use crate::api::response::to_stored;
 use crate::polar::errors::ErrorResponse;
-use crate::wire::{At, Email, Wire, inline_schema, wire_object};
+use crate::wire::{Email, Validation, Wire, inline_schema, wire_object};
 
 wire_object! {
     /// A new address; mail must be read there.
@@ -27,7 +27,7 @@ wire_object! {
 pub(crate) struct ProofText(String);
 
 impl Wire for ProofText {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let text = String::read(value, at)?;
         if !text.is_ascii() {
             let msg = "Value error, a token has only ASCII characters";

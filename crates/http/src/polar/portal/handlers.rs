@@ -18,8 +18,8 @@ use tenantry_core::values::HttpUrl;
 use tenantry_store::Paged;
 
 pub(super) async fn me(call: Call) -> Result<Response, ErrorResponse> {
-    let visitor = call.app.portal_caller(&call.requester()).await?;
-    Ok(response::json(StatusCode::OK, &PortalCustomerView::from(&visitor.customer)))
+    let portal_caller = call.app.portal_caller(&call.requester()).await?;
+    Ok(response::json(StatusCode::OK, &PortalCustomerView::from(&portal_caller.customer)))
 }
 
 pub(super) async fn update_me(call: Call) -> Result<Response, ErrorResponse> {
@@ -45,7 +45,7 @@ pub(super) async fn payment_methods(call: Call) -> Result<Response, ErrorRespons
     let mut input = Input::new(&call);
     let page = page::read(&mut input);
     let page = input.finish(page)?;
-    Ok(page::answer(&Paged::<()> { items: Vec::new(), total: 0 }, page, |()| ()))
+    Ok(page::response(&Paged::<()> { items: Vec::new(), total: 0 }, page, |()| ()))
 }
 
 pub(super) async fn introspect(call: Call) -> Result<Response, ErrorResponse> {
@@ -55,9 +55,9 @@ pub(super) async fn introspect(call: Call) -> Result<Response, ErrorResponse> {
 }
 
 pub(super) async fn user(call: Call) -> Result<Response, ErrorResponse> {
-    let visitor = call.app.portal_caller(&call.requester()).await?;
-    let customer = &visitor.customer;
-    let view = match &visitor.member {
+    let portal_caller = call.app.portal_caller(&call.requester()).await?;
+    let customer = &portal_caller.customer;
+    let view = match &portal_caller.member {
         Some(member) => PortalUserView {
             kind: "member",
             name: member.name.as_ref().map(|name| name.as_str()),

@@ -18,17 +18,17 @@ use crate::polar::errors::ErrorResponse;
 use crate::polar::members::wire::RoleName;
 use crate::polar::page;
 use crate::polar::values::NameText;
-use crate::wire::{AnyUuid, Email, Given, Uuid4, wire_object};
+use crate::wire::{AnyUuid, Email, Optional, Uuid4, wire_object};
 
 wire_object! {
-    /// A new member of the visitor's customer.
+    /// A new member of the portal_caller's customer.
     PortalMemberCreateBody {
         /// The member's address.
         email: Email,
         /// The member's name.
         name: Option<NameText>,
         /// The member's role: any but `owner`.
-        role: Given<RoleName>,
+        role: Optional<RoleName>,
     }
 }
 
@@ -42,7 +42,7 @@ wire_object! {
     }
 }
 
-/// A member, as the others see them.
+/// A member in the portal.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "CustomerPortalMember", transform = crate::api::openapi::all_fields_required)]
 pub(crate) struct PortalMemberView<'a> {
@@ -78,7 +78,7 @@ impl<'a> From<&'a Member> for PortalMemberView<'a> {
     }
 }
 
-/// Whether the caller may manage members at all: said before anything of what they sent is looked at.
+/// Refuses a caller that may not manage members, before the input is read.
 async fn check(call: &Call) -> Result<(), ErrorResponse> {
     call.app.portal_caller(&call.requester()).await?.manager()?;
     Ok(())
@@ -90,7 +90,7 @@ pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
     let page = page::read(&mut input);
     let page = input.finish(page)?;
     let members = call.app.portal_members(&call.requester(), page).await?;
-    Ok(page::answer(&members, page, PortalMemberView::from))
+    Ok(page::response(&members, page, PortalMemberView::from))
 }
 
 pub(super) async fn add(call: Call) -> Result<Response, ErrorResponse> {

@@ -3,7 +3,7 @@
 use crate::polar::errors::ErrorResponse;
 use crate::polar::organizations::wire::{CustomerPortalSettingsObject, ProrationName};
 use crate::polar::values::{AddressObject, NameText, TaxIdText};
-use crate::wire::{Three, Uuid4, Violation, wire_object};
+use crate::wire::{PatchField, Uuid4, Violation, wire_object};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -14,7 +14,7 @@ use tenantry_core::organization::{CustomerPortalSettings, Organization, Proratio
 use tenantry_core::values::{Address, EmailAddress, HttpUrl, TaxId};
 use tenantry_core::{Patch, Timestamp};
 
-/// A customer, as they see themselves.
+/// A customer in its own portal.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "CustomerPortalCustomer", transform = crate::api::openapi::all_fields_required)]
 pub(crate) struct PortalCustomerView<'a> {
@@ -29,7 +29,7 @@ pub(crate) struct PortalCustomerView<'a> {
     pub(super) id: CustomerId,
     /// The customer's address.
     pub(super) email: Option<&'a str>,
-    /// Whether the customer has shown that they read mail there.
+    /// Whether the customer has verified this address.
     pub(super) email_verified: bool,
     /// The customer's name.
     pub(super) name: Option<&'a str>,
@@ -76,16 +76,16 @@ impl<'a> From<&'a Customer> for PortalCustomerView<'a> {
 }
 
 wire_object! {
-    /// What a customer changes for their invoices; an absent field stays as it is.
+    /// A customer's change of its invoice details. An absent field stays as it is.
     PortalCustomerUpdateBody {
         /// Name on invoices; `null` or blank makes it the customer's name.
-        billing_name: Three<NameText>,
+        billing_name: PatchField<NameText>,
         /// Address on invoices; cannot be removed.
-        billing_address: Three<AddressObject>,
+        billing_address: PatchField<AddressObject>,
         /// Tax number; `null` or blank removes it.
-        tax_id: Three<TaxIdText>,
+        tax_id: PatchField<TaxIdText>,
         /// Refused: Tenantry holds no payments.
-        default_payment_method_id: Three<Uuid4>,
+        default_payment_method_id: PatchField<Uuid4>,
     }
 }
 
@@ -108,11 +108,11 @@ pub(crate) struct SessionView<'a> {
     /// When it ends.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub(super) expires_at: Timestamp,
-    /// Where the portal's way back leads.
+    /// Target of the portal's back link.
     pub(super) return_url: Option<&'a str>,
 }
 
-/// Who is in the portal.
+/// The authenticated customer or member.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "PortalAuthenticatedUser", transform = crate::api::openapi::all_fields_required)]
 pub(crate) struct PortalUserView<'a> {
@@ -133,7 +133,7 @@ pub(crate) struct PortalUserView<'a> {
     pub(super) role: Option<&'static str>,
 }
 
-/// What is switched on that the portal looks different with.
+/// Features that change the portal's appearance.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct PublicFeatures {
     /// Whether customers have members.
@@ -142,7 +142,7 @@ pub(super) struct PublicFeatures {
     pub(super) checkout_localization_enabled: bool,
 }
 
-/// An organization, as anybody may see it.
+/// The public view of an organization.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "CustomerOrganization", transform = crate::api::openapi::all_fields_required)]
 pub(super) struct PublicOrganization<'a> {
@@ -162,19 +162,19 @@ pub(super) struct PublicOrganization<'a> {
     /// Picture.
     #[schemars(with = "Option<String>")]
     pub(super) avatar_url: Option<&'a HttpUrl>,
-    /// How a changed plan is charged.
+    /// Effect of a changed plan on the amount due.
     #[schemars(with = "ProrationName")]
     pub(super) proration_behavior: ProrationBehavior,
     /// Whether customers may change their plan.
     pub(super) allow_customer_updates: bool,
-    /// What customers may do for themselves.
+    /// Settings of the customer portal.
     #[schemars(with = "CustomerPortalSettingsObject")]
     pub(super) customer_portal_settings: &'a CustomerPortalSettings,
-    /// What the portal looks different with.
+    /// Features that change the portal's appearance.
     pub(super) organization_features: PublicFeatures,
 }
 
-/// An organization's public page.
+/// The public page of an organization.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "CustomerOrganizationData", transform = crate::api::openapi::all_fields_required)]
 pub(crate) struct PublicOrganizationData<'a> {

@@ -1,7 +1,7 @@
 //! Wire types of customer sessions.
 
 use crate::polar::customers::wire::CustomerView;
-use crate::wire::{At, Field, HttpUrlText, PlainText, Uuid4, Wire, inline_schema, object_of};
+use crate::wire::{Field, HttpUrlText, PlainText, Uuid4, Validation, Wire, inline_schema, object_of};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -12,7 +12,7 @@ use tenantry_core::ids::{CustomerId, MemberId, SessionId};
 use tenantry_core::portal::MemberSelector;
 use tenantry_core::values::HttpUrl;
 
-/// A session to begin: for a customer by one of its ids, for a member by one of theirs.
+/// A session to create, for a customer or for one of its members.
 #[derive(Debug, Clone)]
 pub(crate) struct SessionCreateBody {
     pub(super) customer: CustomerRef,
@@ -50,7 +50,7 @@ inline_schema! {
 }
 
 impl Wire for SessionCreateBody {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let object = object_of(value, at)?;
         let customer = customer(object, at);
         let member_id = <Option<Uuid4>>::read_field(object, "member_id", at);
@@ -65,22 +65,22 @@ impl Wire for SessionCreateBody {
     }
 }
 
-/// The customer by whichever id is given and sound; `customer_id` wins.
-pub(super) fn customer(object: &Map<String, Value>, at: &mut At) -> Option<CustomerRef> {
+/// The customer by the id that is given and valid. `customer_id` wins.
+pub(super) fn customer(object: &Map<String, Value>, at: &mut Validation) -> Option<CustomerRef> {
     const ID: &str = "customer_id";
     const EXTERNAL: &str = "external_customer_id";
     let given = |name: &str| object.get(name).filter(|value| !value.is_null());
-    let by_id = |value: &Value, at: &mut At| {
+    let by_id = |value: &Value, at: &mut Validation| {
         at.within(ID, |at| Uuid4::read(value, at)).map(|id| CustomerRef::Id(CustomerId::new(id.0)))
     };
-    let by_external = |value: &Value, at: &mut At| {
+    let by_external = |value: &Value, at: &mut Validation| {
         at.within(EXTERNAL, |at| PlainText::read(value, at)).map(CustomerRef::External)
     };
     match (given(ID), given(EXTERNAL).or_else(|| given("customer_external_id"))) {
         (Some(id), None) => by_id(id, at),
         (None, Some(external)) => by_external(external, at),
         (Some(id), Some(external)) => {
-            let mut unheard = At::default();
+            let mut unheard = Validation::default();
             let found = by_id(id, &mut unheard).or_else(|| by_external(external, &mut unheard));
             found.or_else(|| by_id(id, at))
         }
@@ -93,7 +93,7 @@ pub(super) fn customer(object: &Map<String, Value>, at: &mut At) -> Option<Custo
     }
 }
 
-/// A session of the portal; its token is shown here and never again.
+/// A customer session with its token, which no other response contains.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "CustomerSession", transform = crate::api::openapi::all_fields_required)]
 pub(crate) struct CustomerSessionView<'a> {
@@ -111,7 +111,7 @@ pub(crate) struct CustomerSessionView<'a> {
     /// When it ends.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub(super) expires_at: Timestamp,
-    /// Where the portal's way back leads.
+    /// Target of the portal's back link.
     pub(super) return_url: Option<&'a str>,
     /// The portal, opened with this session.
     pub(super) customer_portal_url: String,
@@ -139,7 +139,7 @@ impl<'a> CustomerSessionView<'a> {
     }
 }
 
-/// The page of the portal with the token, and the address of whom it is for where there is one.
+/// The URL of the portal with the session's token, and with the e-mail address of the customer or member.
 pub(super) fn page_url(created: &SessionCreated, portal_url: &str) -> String {
     let SessionCreated { secret, slug, email, .. } = created;
     let mut query = form_urlencoded::Serializer::new(String::new());

@@ -26,7 +26,7 @@ fn organization(call: &Call) -> Result<OrganizationId, ErrorResponse> {
 
 pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
     let people = call.app.team_people(&call.requester(), organization(&call)?).await?;
-    Ok(page::whole(&people, |(member, email)| OrganizationMemberView::new(member, email)))
+    Ok(page::single(&people, |(member, email)| OrganizationMemberView::new(member, email)))
 }
 
 pub(super) async fn roles(call: Call) -> Result<Response, ErrorResponse> {

@@ -16,7 +16,7 @@ use wire::{
 
 const ORGANIZATIONS_READ: Access =
     Access::Scoped(&[RequiredScope::new("organizations:read"), RequiredScope::new("organizations:write")]);
-/// What a person does for themselves, or to another person.
+/// Endpoints for users alone.
 const TEAM_PERSON: Access = Access::UserScoped(&[RequiredScope::new("organizations:write")]);
 /// For an organization's token, `members:write` is about the members of customers.
 const TEAM_ROLE: Access = Access::BySubject {

@@ -40,19 +40,19 @@ pub(super) const fn role_name(role: TeamRole) -> &'static str {
 }
 
 wire_object! {
-    /// A person who is to join the team.
+    /// A user to add to the team.
     OrganizationMemberInvite {
-        /// The person's address.
+        /// E-mail address of the user.
         email: Email,
     }
 }
 
 wire_object! {
-    /// A person who is to join the team, with their role.
+    /// A user to add to the team, with a role.
     OrganizationMemberAdd {
-        /// The person's address.
+        /// E-mail address of the user.
         email: Email,
-        /// The person's display name, when they are new.
+        /// Display name of a new user. Ignored for a known one.
         name: Option<NameText>,
         /// The role; `member` unless it is given.
         role: Option<AssignableRole>,
@@ -67,17 +67,17 @@ wire_object! {
     }
 }
 
-/// A person in the team of an organization.
+/// A member of the team of an organization.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "OrganizationMember", transform = crate::api::openapi::all_fields_required)]
 pub(crate) struct OrganizationMemberView<'a> {
-    /// The person.
+    /// The user.
     #[schemars(with = "AnyUuid")]
     pub(super) user_id: UserId,
-    /// When the person joined.
+    /// When the user joined.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub(super) created_at: Timestamp,
-    /// The person's address.
+    /// E-mail address of the user.
     pub(super) email: &'a str,
     /// Always `null`: Tenantry keeps no pictures of people.
     pub(super) avatar_url: Option<&'a str>,
@@ -105,7 +105,7 @@ impl<'a> OrganizationMemberView<'a> {
 pub(crate) struct RoleView {
     /// The role's name.
     pub(super) id: &'static str,
-    /// What it may do, sorted.
+    /// The scopes, sorted.
     pub(super) permissions: &'static [&'static str],
 }
 

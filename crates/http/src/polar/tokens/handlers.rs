@@ -33,7 +33,7 @@ pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
     let ((wanted, page), order) = input.finish(wanted.zip(page).zip(order))?;
     let wanted: Vec<OrganizationId> = wanted.iter().map(|id| OrganizationId::new(id.0)).collect();
     let tokens = call.app.access_tokens(&call.requester(), &wanted, &order, page).await?;
-    Ok(page::answer(&tokens, page, AccessTokenView::from))
+    Ok(page::response(&tokens, page, AccessTokenView::from))
 }
 
 pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {

@@ -1,7 +1,7 @@
 //! Wire types of access tokens.
 
 use crate::limits;
-use crate::wire::{At, List, PlainText, Three, Uuid4, Wire, inline_schema, wire_object};
+use crate::wire::{List, PatchField, PlainText, Uuid4, Validation, Wire, inline_schema, wire_object};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use tenantry_core::values::{Lifetime, one_of};
 pub(crate) struct ScopeText(pub(super) Scope);
 
 impl Wire for ScopeText {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let scope = value.as_str().and_then(|name| name.parse().ok());
         if scope.is_none() {
             let expected = one_of(Scope::POLAR);
@@ -26,12 +26,12 @@ impl Wire for ScopeText {
     }
 }
 
-/// How long a token works: seconds, or a duration of ISO 8601.
+/// Lifetime of a token: seconds, or a duration of ISO 8601.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ExpiresIn(pub(super) Lifetime);
 
 impl Wire for ExpiresIn {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let lifetime = match value {
             Value::String(text) => Lifetime::parse(text),
             Value::Number(number) => Lifetime::from_seconds(whole_seconds(number)),
@@ -54,13 +54,13 @@ pub(super) fn whole_seconds(number: &serde_json::Number) -> i64 {
 wire_object! {
     /// A new token.
     OrganizationAccessTokenCreate {
-        /// The organization; for tokens of a person alone.
+        /// The organization. Only for tokens of users.
         organization_id: Option<Uuid4>,
-        /// What it is for.
+        /// The label, for people.
         comment: PlainText,
-        /// What it may do; no more than who makes it.
+        /// The scopes. The caller must hold each of them.
         scopes: List<ScopeText, { limits::SCOPES }>,
-        /// How long it works; for good unless this is given.
+        /// Lifetime. Without it the token does not expire.
         expires_in: Option<ExpiresIn>,
     }
 }
@@ -68,10 +68,10 @@ wire_object! {
 wire_object! {
     /// A partial update of a token; absent and `null` leave a field as it is.
     OrganizationAccessTokenUpdate {
-        /// What it is for.
-        comment: Three<PlainText>,
-        /// What it may do, in place of what it might.
-        scopes: Three<List<ScopeText, { limits::SCOPES }>>,
+        /// The label, for people.
+        comment: PatchField<PlainText>,
+        /// The new scopes, in place of the old ones.
+        scopes: PatchField<List<ScopeText, { limits::SCOPES }>>,
     }
 }
 
@@ -92,12 +92,12 @@ pub(crate) struct AccessTokenView<'a> {
     /// Its id.
     #[schemars(with = "Uuid4")]
     pub(super) id: TokenId,
-    /// What it may do in this dialect, sorted.
+    /// The scopes that this dialect knows, sorted.
     pub(super) scopes: Vec<&'a str>,
-    /// When it stops working.
+    /// Time of expiry.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub(super) expires_at: Option<Timestamp>,
-    /// What it is for.
+    /// The label, for people.
     pub(super) comment: &'a str,
     /// When it was last used, to within five minutes.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
@@ -125,7 +125,7 @@ impl<'a> From<&'a AccessToken> for AccessTokenView<'a> {
     }
 }
 
-/// A new token and its secret, which is never shown again.
+/// A new token with its secret, which no other response contains.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "OrganizationAccessTokenCreateResponse", transform = crate::api::openapi::all_fields_required)]
 pub(crate) struct AccessTokenCreated<'a> {

@@ -8,7 +8,7 @@ use crate::api::response::to_stored;
 use crate::polar::errors::ErrorResponse;
 use crate::polar::page;
 use crate::polar::webhooks::wire::{
-    CodeClass, EndpointCreateBody, EndpointUpdateBody, EventTypeName, Instant, event_types,
+    CodeClass, EndpointCreateBody, EndpointUpdateBody, EventTypeName, ZonedTimestamp, event_types,
 };
 use crate::wire::Uuid4;
 use axum::http::StatusCode;
@@ -28,7 +28,7 @@ fn shows_secret(call: &Call) -> bool {
 }
 
 /// The organizations whose webhooks the caller may manage.
-fn manageable(call: &Call) -> Vec<OrganizationId> {
+fn manageable_organizations(call: &Call) -> Vec<OrganizationId> {
     call.requester().organizations_with(TeamPermission::ManageOrganization).collect()
 }
 
@@ -43,10 +43,10 @@ pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
     let wanted = input.query_list::<Uuid4>("organization_id");
     let page = page::read(&mut input);
     let (wanted, page) = input.finish(wanted.zip(page))?;
-    let mut organizations = manageable(&call);
+    let mut organizations = manageable_organizations(&call);
     organizations.retain(|id| wanted.is_empty() || wanted.iter().any(|wanted| wanted.0 == id.uuid()));
     let endpoints = call.app.webhook_endpoints(&organizations, page).await?;
-    Ok(page::answer(&endpoints, page, |endpoint| EndpointView::new(endpoint, shows_secret(&call))))
+    Ok(page::response(&endpoints, page, |endpoint| EndpointView::new(endpoint, shows_secret(&call))))
 }
 
 pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
@@ -107,8 +107,8 @@ pub(super) async fn reset_secret(call: Call) -> Result<Response, ErrorResponse> 
 pub(super) async fn deliveries(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = Input::new(&call);
     let endpoints = input.query_list::<Uuid4>("endpoint_id");
-    let after = input.query::<Instant>("start_timestamp");
-    let before = input.query::<Instant>("end_timestamp");
+    let after = input.query::<ZonedTimestamp>("start_timestamp");
+    let before = input.query::<ZonedTimestamp>("end_timestamp");
     let succeeded = input.query::<bool>("succeeded");
     let class = input.query::<CodeClass>("http_code_class");
     let kinds = input.query_list::<EventTypeName>("event_type");
@@ -116,17 +116,17 @@ pub(super) async fn deliveries(call: Call) -> Result<Response, ErrorResponse> {
     let parts = endpoints.zip(after).zip(before).zip(succeeded).zip(class).zip(kinds).zip(page);
     let ((((((endpoints, after), before), succeeded), class), kinds), page) = input.finish(parts)?;
     let filter = WebhookDeliveryFilter {
-        organizations: manageable(&call),
+        organizations: manageable_organizations(&call),
         endpoints: endpoints.into_iter().map(|id| WebhookEndpointId::new(id.0)).collect(),
-        after: after.map(|instant| instant.0),
-        before: before.map(|instant| instant.0),
+        after: after.map(|timestamp| timestamp.0),
+        before: before.map(|timestamp| timestamp.0),
         succeeded,
         http_code_from: class.map(|class| class.0),
         event_types: kinds.into_iter().map(|kind| kind.0).collect(),
         query: call.query_value("query").filter(|query| !query.is_empty()).map(str::to_owned),
     };
     let deliveries = call.app.webhook_deliveries(&filter, page).await?;
-    Ok(page::answer(&deliveries, page, DeliveryView::from))
+    Ok(page::response(&deliveries, page, DeliveryView::from))
 }
 
 pub(super) async fn redeliver(call: Call) -> Result<Response, ErrorResponse> {

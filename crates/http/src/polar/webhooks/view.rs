@@ -10,7 +10,7 @@ use tenantry_core::ids::{OrganizationId, WebhookDeliveryId, WebhookEndpointId, W
 use tenantry_core::webhook::{EventState, EventType, WebhookEndpoint};
 use tenantry_store::WebhookDeliveryDetails;
 
-/// What stands in place of a secret for who may not write.
+/// Shown in place of a secret to callers without `webhooks:write`.
 pub(super) const MASKED: &str = "whsec_********";
 
 /// A webhook endpoint.
@@ -26,26 +26,26 @@ pub(crate) struct EndpointView<'a> {
     /// The endpoint's id.
     #[schemars(with = "Uuid4")]
     pub(super) id: WebhookEndpointId,
-    /// Where requests go.
+    /// URL that deliveries go to.
     pub(super) url: &'a str,
     /// Display name.
     pub(super) name: Option<&'a str>,
-    /// What requests look like.
+    /// Format of deliveries.
     #[schemars(with = "FormatName")]
     pub(super) format: &'static str,
-    /// What requests are signed with; masked for tokens without `webhooks:write`.
+    /// Signing secret. Masked for tokens without `webhooks:write`.
     pub(super) secret: &'a str,
     /// The organization.
     #[schemars(with = "Uuid4")]
     pub(super) organization_id: OrganizationId,
-    /// What it is told of.
+    /// Types of the events that are delivered.
     #[schemars(with = "Vec<EventTypeName>")]
     pub(super) events: &'a [EventType],
-    /// Whether it is told anything.
+    /// Whether events are delivered.
     pub(super) enabled: bool,
-    /// Why the server switched it off, when it did.
+    /// Reason why the server disabled it.
     pub(super) disabled_reason: Option<&'a str>,
-    /// The version of the API that requests speak.
+    /// API version of deliveries.
     pub(super) api_version: &'static str,
     /// Always true.
     pub(super) uses_standard_webhook_signature: bool,
@@ -85,27 +85,27 @@ pub(super) struct EventView<'a> {
     /// When it happened.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub(super) created_at: Timestamp,
-    /// When its delivery last came further.
+    /// When its delivery state last changed.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub(super) modified_at: Option<Timestamp>,
     /// The event's id, also in the header `webhook-id`.
     #[schemars(with = "Uuid4")]
     pub(super) id: WebhookEventId,
-    /// The status that the last attempt was answered with.
+    /// HTTP status of the last attempt.
     pub(super) last_http_code: Option<u16>,
-    /// Whether the receiver took it; `null` until that is settled.
+    /// Whether the event was delivered. `null` while deliveries are pending.
     pub(super) succeeded: Option<bool>,
-    /// Whether it was given up because its endpoint was disabled or deleted.
+    /// Whether the delivery was abandoned because its endpoint was disabled or deleted.
     pub(super) skipped: bool,
-    /// What was sent; `null` once it is archived.
+    /// The payload. `null` once it is archived.
     pub(super) payload: Option<&'a str>,
-    /// What happened.
+    /// Type of the event.
     #[serde(rename = "type")]
     #[schemars(with = "EventTypeName")]
     pub(super) event_type: EventType,
-    /// Whether what was sent is no longer there.
+    /// Whether the payload was archived.
     pub(super) is_archived: bool,
-    /// The version of the API that it speaks.
+    /// API version of the payload.
     pub(super) api_version: &'static str,
 }
 
@@ -122,11 +122,11 @@ pub(crate) struct DeliveryView<'a> {
     /// The attempt's id.
     #[schemars(with = "Uuid4")]
     pub(super) id: WebhookDeliveryId,
-    /// Whether the receiver took the event.
+    /// Whether the attempt succeeded.
     pub(super) succeeded: bool,
-    /// The status it answered.
+    /// HTTP status of the response.
     pub(super) http_code: Option<u16>,
-    /// The beginning of its answer, or why there is none.
+    /// The beginning of the response body, or the error.
     pub(super) response: Option<&'a str>,
     /// The event.
     pub(super) webhook_event: EventView<'a>,

@@ -1,4 +1,4 @@
-//! What clients send about webhooks (docs/contracts/polar/webhooks.md, 9).
+//! Request types of webhook endpoints (docs/contracts/polar/webhooks.md, 9).
 
 use schemars::JsonSchema;
 use serde_json::Value;
@@ -6,22 +6,24 @@ use tenantry_core::Timestamp;
 use tenantry_core::webhook::{EndpointUrl, EventType, SigningSecret, WebhookFormat};
 
 use crate::limits;
-use crate::wire::{At, List, PlainText, Three, Uuid4, Wire, choice, inline_schema, name_list, wire_object};
+use crate::wire::{
+    List, PatchField, PlainText, Uuid4, Validation, Wire, choice, inline_schema, name_list, wire_object,
+};
 
 const FORMATS: &[&str] = &["raw", "discord", "slack"];
 /// Classes of statuses that a list can be narrowed to.
 pub(super) const CODE_CLASSES: &[&str] = &["2xx", "3xx", "4xx", "5xx"];
 name_list! {
-    /// What requests look like.
+    /// Format of deliveries.
     FormatName(WebhookFormat) as "enum" of FORMATS, by WebhookFormat::from_name
 }
 
-/// What an event is about.
+/// The type of an event.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EventTypeName(pub(super) EventType);
 
 impl Wire for EventTypeName {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         choice("enum", EventType::NAMES, EventType::from_name, value, at).map(Self)
     }
 }
@@ -36,12 +38,12 @@ impl JsonSchema for EventTypeName {
     }
 }
 
-/// Where requests go.
+/// URL that deliveries go to.
 #[derive(Debug, Clone)]
 pub(crate) struct UrlText(pub(super) EndpointUrl);
 
 impl Wire for UrlText {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let Some(text) = value.as_str() else {
             at.violate("url_type", "URL input should be a string or URL", value, None);
             return None;
@@ -51,12 +53,12 @@ impl Wire for UrlText {
     }
 }
 
-/// What requests are signed with.
+/// A signing secret.
 #[derive(Debug, Clone)]
 pub(crate) struct SecretText(pub(super) SigningSecret);
 
 impl Wire for SecretText {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let text = String::read(value, at)?;
         let secret = SigningSecret::parse(&text);
         if secret.is_err() {
@@ -73,23 +75,23 @@ inline_schema! {
     SecretText => {"type": "string", "minLength": 32},
 }
 
-/// Types of events, as given.
+/// Event types in a request.
 pub(crate) type EventTypes = List<EventTypeName, { limits::LIST }>;
 
 wire_object! {
     /// A new webhook endpoint.
     EndpointCreateBody {
-        /// Where requests go: `https`, at a public host.
+        /// URL that deliveries go to: `https`, at a public host.
         url: UrlText,
         /// Display name.
         name: Option<PlainText>,
-        /// What requests look like.
+        /// Format of deliveries.
         format: FormatName,
-        /// What it wants to be told of.
+        /// Types of the events to deliver.
         events: EventTypes,
-        /// What requests are signed with; made here when absent.
+        /// Signing secret. Generated when absent.
         secret: Option<SecretText>,
-        /// The organization; for tokens of a person alone.
+        /// The organization. Only for tokens of users.
         organization_id: Option<Uuid4>,
     }
 }
@@ -100,23 +102,23 @@ wire_object! {
         /// New address.
         url: Option<UrlText>,
         /// New display name.
-        name: Three<PlainText>,
-        /// New secret; the old one signs nothing more.
+        name: PatchField<PlainText>,
+        /// New signing secret. The old one is no longer used.
         secret: Option<SecretText>,
-        /// New format, of events that were not tried before.
+        /// New format, for events without an attempt so far.
         format: Option<FormatName>,
-        /// New list of what it wants to be told of.
+        /// New list of event types to deliver.
         events: Option<EventTypes>,
-        /// Whether it is told anything.
+        /// Whether events are delivered.
         enabled: Option<bool>,
     }
 }
 
-/// A point in time that says its time zone.
-pub(super) struct Instant(pub(super) Timestamp);
+/// A timestamp with a time zone.
+pub(super) struct ZonedTimestamp(pub(super) Timestamp);
 
-impl Wire for Instant {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+impl Wire for ZonedTimestamp {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         // A plus sign in a query that was not escaped has become a space.
         let text = value.as_str().unwrap_or_default().replace(' ', "+");
         let read = serde_json::from_value::<Timestamp>(Value::String(text.clone())).ok();
@@ -132,11 +134,11 @@ impl Wire for Instant {
     }
 }
 
-/// A class of statuses, by its first.
+/// A class of statuses, by its first status.
 pub(super) struct CodeClass(pub(super) i64);
 
 impl Wire for CodeClass {
-    fn read(value: &Value, at: &mut At) -> Option<Self> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let first = |name: &str| match name {
             "2xx" => Some(200),
             "3xx" => Some(300),
@@ -148,7 +150,7 @@ impl Wire for CodeClass {
     }
 }
 
-/// The types themselves.
+/// The event types of a request.
 pub(super) fn event_types(List(names): EventTypes) -> Vec<EventType> {
     names.into_iter().map(|name| name.0).collect()
 }
