@@ -1,7 +1,18 @@
-//! Tests over the wire: every request goes through the real front to a real database in a directory of its
-//! own, and every answer is held against the published contracts (`support::contract`).
+//! Tests of the HTTP API: each request goes through the real router to a database of its own, and each response
+//! is validated against the published contracts (`tenantry_testkit::contract`).
 //!
-//! One program for all of them, so that they are linked once; one file a path and verb group.
+//! | folder | operations |
+//! |---|---|
+//! | `accounts` | `/v2/ping`, `/v2/accounts` and everything below: members, API keys, sub-accounts, suspension |
+//! | `organizations` | `/v1/organizations`, their team, and `/v1/organization-access-tokens` |
+//! | `customers` | `/v1/customers` |
+//! | `members` | `/v1/members` and `/v1/customers/{id}/members` |
+//! | `portal` | `/v1/customer-sessions` and `/v1/customer-portal` |
+//! | `webhooks` | `/v1/webhooks` (`crates/worker/tests` tests deliveries) |
+//! | `gateway` | behaviour before the operations: paths, versions, browsers, limits, malformed input, OpenAPI |
+//! | `rules` | rules over all operations: authorization, idempotency keys, audit, both dialects on one row |
+//!
+//! One binary, so that the tests are linked once.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -10,30 +21,12 @@
     reason = "a test that cannot go on fails"
 )]
 
-mod account_members;
 mod accounts;
-mod allow_lists;
-mod api_keys;
-mod api_keys_change;
-mod audit;
-mod authorization;
-mod bootstrap;
-mod customers_change;
-mod customers_create;
-mod customers_list;
-mod front;
-mod fuzz;
-mod hostile;
-mod idempotency;
-mod meanwhile;
+mod customers;
+mod gateway;
 mod members;
-mod members_nested;
-mod openapi;
 mod organizations;
-mod organizations_update;
-mod pages;
-mod sub_account_api_keys;
-mod sub_accounts;
+mod portal;
+mod rules;
 mod support;
-mod suspension;
-mod two_dialects;
+mod webhooks;

@@ -41,7 +41,7 @@ impl Database {
     /// Spreads its tables, unless that is done; answers which were spread now.
     pub(crate) async fn spread(&self) -> Vec<String> {
         let Engine::Postgres(database) = &self.engine else { panic!("not a server") };
-        database.allow_spreading();
+        database.allow_sharding();
         let store = self.open().await;
         let spread = store.distribute_tables().await.unwrap();
         store.close().await;
@@ -168,7 +168,7 @@ impl Database {
     /// Ends the database with everybody in it.
     pub(crate) fn take_away(&self) {
         let Engine::Postgres(database) = &self.engine else { panic!("not a server") };
-        database.take_away();
+        database.drop_database();
     }
 
     /// Notes a migration of a later program.

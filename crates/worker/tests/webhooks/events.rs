@@ -8,29 +8,31 @@ use tenantry_core::customer::{CustomerKind, NewCustomer};
 use tenantry_core::values::{EmailAddress, Metadata};
 use tenantry_store::{Tx, UseCase};
 
+use tenantry_testkit::ReceivedWebhook;
+
 use super::{connected, customer, rename, text, worker};
 
 #[tokio::test]
 async fn a_customers_events_come_in_causal_order() {
-    let (world, mut receiver, _) = connected().await;
-    let worker = worker(&world);
-    let one = customer(&world, "individual", "one@acme.dev").await;
+    let (acme, mut receiver, _) = connected().await;
+    let worker = worker(&acme);
+    let one = customer(&acme, "individual", "one@acme.dev").await;
     let path = format!("/v1/customers/{}", text(&one["id"]));
     worker.deliver_due().await.unwrap();
     assert_eq!(receiver.kinds(), ["customer.created", "member.created", "customer.state_changed"]);
 
-    world.expect(200, "PATCH", &path, Some(json!({"email": "other@acme.dev"}))).await;
+    acme.client().patch(&path, json!({"email": "other@acme.dev"})).await.expect(200).body;
     worker.deliver_due().await.unwrap();
     assert_eq!(receiver.kinds(), ["customer.updated", "member.updated", "customer.state_changed"]);
 
-    world.expect(200, "PATCH", &path, Some(json!({"name": "Else"}))).await;
+    acme.client().patch(&path, json!({"name": "Else"})).await.expect(200).body;
     worker.deliver_due().await.unwrap();
     assert_eq!(receiver.kinds(), ["customer.updated", "customer.state_changed"]);
 
-    world.expect(204, "DELETE", &path, None).await;
+    acme.client().delete(&path).await.expect(204);
     worker.deliver_due().await.unwrap();
     let told = receiver.all();
-    let kinds: Vec<String> = told.iter().map(super::receiver::Received::kind).collect();
+    let kinds: Vec<String> = told.iter().map(ReceivedWebhook::kind).collect();
     assert_eq!(kinds, ["member.deleted", "customer.deleted", "customer.state_changed"]);
     assert!(told[1].json()["data"]["deleted_at"].is_string());
     assert!(told[2].json()["data"]["deleted_at"].is_string());
@@ -38,13 +40,14 @@ async fn a_customers_events_come_in_causal_order() {
 
 #[tokio::test]
 async fn data_is_what_the_api_shows() {
-    let (world, mut receiver, endpoint) = connected().await;
+    let (acme, mut receiver, endpoint) = connected().await;
     let new = json!({"type": "team", "name": "Team", "external_id": "x/1", "metadata": {"a": 1.0, "b": "c"},
         "owner": {"email": "owner@team.dev"}, "billing_address": {"country": "FR"}, "tax_id": "FR61954506077"});
-    let team = world.expect(201, "POST", "/v1/customers", Some(new)).await;
-    rename(&world, "Renamed").await;
-    let organization = world.get(&format!("/v1/organizations/{}", world.organization)).await;
-    worker(&world).deliver_due().await.unwrap();
+    let team = acme.client().post("/v1/customers", new).await.expect(201).body;
+    rename(&acme, "Renamed").await;
+    let organization =
+        acme.client().get(&format!("/v1/organizations/{}", acme.organization.id)).await.expect(200).body;
+    worker(&acme).deliver_due().await.unwrap();
     let told = receiver.all();
 
     // The text itself, so that the order of its keys is seen.
@@ -78,16 +81,16 @@ async fn data_is_what_the_api_shows() {
 
 #[tokio::test]
 async fn a_transfer_of_ownership_tells_of_both() {
-    let (world, mut receiver, _) = connected().await;
-    let team = customer(&world, "team", "team@acme.dev").await;
+    let (acme, mut receiver, _) = connected().await;
+    let team = customer(&acme, "team", "team@acme.dev").await;
     let members = format!("/v1/customers/{}/members", text(&team["id"]));
-    let heir = world.expect(201, "POST", &members, Some(json!({"email": "heir@acme.dev"}))).await;
-    let worker = worker(&world);
+    let heir = acme.client().post(&members, json!({"email": "heir@acme.dev"})).await.expect(201);
+    let worker = worker(&acme);
     worker.deliver_due().await.unwrap();
     receiver.all();
 
     let path = format!("{members}/{}", text(&heir["id"]));
-    world.expect(200, "PATCH", &path, Some(json!({"role": "owner"}))).await;
+    acme.client().patch(&path, json!({"role": "owner"})).await.expect(200).body;
     worker.deliver_due().await.unwrap();
     let told = receiver.all();
     let roles: Vec<_> = told.iter().map(|told| (told.kind(), told.json()["data"]["role"].clone())).collect();
@@ -97,48 +100,52 @@ async fn a_transfer_of_ownership_tells_of_both() {
 
 #[tokio::test]
 async fn a_change_of_nothing_tells_nothing() {
-    let (world, mut receiver, _) = connected().await;
-    let one = customer(&world, "individual", "one@acme.dev").await;
-    let worker = worker(&world);
+    let (acme, mut receiver, _) = connected().await;
+    let one = customer(&acme, "individual", "one@acme.dev").await;
+    let worker = worker(&acme);
     worker.deliver_due().await.unwrap();
     receiver.all();
 
     let path = format!("/v1/customers/{}", text(&one["id"]));
     for body in [json!({}), json!({"name": "Someone"}), json!({"email": "ONE@acme.dev"})] {
-        world.expect(200, "PATCH", &path, Some(body)).await;
+        acme.client().patch(&path, body).await.expect(200).body;
     }
-    world.expect(200, "PATCH", &format!("/v1/organizations/{}", world.organization), Some(json!({}))).await;
-    let team = customer(&world, "team", "team@acme.dev").await;
+    acme.client()
+        .patch(&format!("/v1/organizations/{}", acme.organization.id), json!({}))
+        .await
+        .expect(200)
+        .body;
+    let team = customer(&acme, "team", "team@acme.dev").await;
     worker.deliver_due().await.unwrap();
     receiver.all();
     let again = json!({"customer_id": team["id"], "email": "team@acme.dev"});
-    world.expect(201, "POST", "/v1/members", Some(again)).await;
+    acme.client().post("/v1/members", again).await.expect(201);
     assert_eq!(worker.deliver_due().await.unwrap(), 0);
     assert!(receiver.all().is_empty());
 }
 
 #[tokio::test]
 async fn only_what_was_asked_for_is_told() {
-    let (world, mut receiver, endpoint) = connected().await;
+    let (acme, mut receiver, endpoint) = connected().await;
     let path = format!("/v1/webhooks/endpoints/{}", text(&endpoint["id"]));
-    world.expect(200, "PATCH", &path, Some(json!({"events": ["member.created"]}))).await;
-    customer(&world, "individual", "one@acme.dev").await;
-    worker(&world).deliver_due().await.unwrap();
+    acme.client().patch(&path, json!({"events": ["member.created"]})).await.expect(200).body;
+    customer(&acme, "individual", "one@acme.dev").await;
+    worker(&acme).deliver_due().await.unwrap();
     assert_eq!(receiver.kinds(), ["member.created"]);
 }
 
 #[tokio::test]
 async fn notices_for_chat_rooms() {
-    let (world, mut receiver, endpoint) = connected().await;
+    let (acme, mut receiver, endpoint) = connected().await;
     let path = format!("/v1/webhooks/endpoints/{}", text(&endpoint["id"]));
-    let worker = worker(&world);
+    let worker = worker(&acme);
     for (format, shown) in [("discord", "content"), ("slack", "text")] {
-        world.expect(200, "PATCH", &path, Some(json!({"format": format}))).await;
-        rename(&world, &format!("For {format}")).await;
+        acme.client().patch(&path, json!({"format": format})).await.expect(200).body;
+        rename(&acme, &format!("For {format}")).await;
         worker.deliver_due().await.unwrap();
         let notice = receiver.next().await.json();
         assert_eq!(notice[shown], "organization.updated");
-        assert!(notice.to_string().contains(&world.organization.to_string()));
+        assert!(notice.to_string().contains(&acme.organization.id.to_string()));
         assert!(notice.to_string().contains(&format!("For {format}")));
     }
 }
@@ -176,8 +183,8 @@ impl UseCase for Undone {
 
 #[tokio::test]
 async fn nothing_is_told_of_what_did_not_happen() {
-    let (world, mut receiver, _) = connected().await;
-    world.app.write(Undone).await.unwrap_err();
-    assert_eq!(worker(&world).deliver_due().await.unwrap(), 0);
+    let (acme, mut receiver, _) = connected().await;
+    acme.world.app.write(Undone).await.unwrap_err();
+    assert_eq!(worker(&acme).deliver_due().await.unwrap(), 0);
     assert!(receiver.all().is_empty());
 }

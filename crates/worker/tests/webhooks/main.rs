@@ -1,60 +1,72 @@
 //! Webhooks from the change to the receiver: events are made through the API and delivered over loopback.
 
-#![allow(missing_docs, unreachable_pub, reason = "nobody else uses a test")]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by a panic")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
 mod events;
 mod outages;
-mod receiver;
 mod spoilt;
-#[path = "../../../http/tests/webhook_support/mod.rs"]
-mod webhook_support;
 
 use std::sync::Arc;
 
-use receiver::Receiver;
 use serde_json::{Value, json};
 use tenantry_core::webhook::EventType;
 use tenantry_outbound::webhook::{Policy, Sender};
+use tenantry_testkit::{Acme, Settings, WebhookReceiver, World};
 use tenantry_worker::webhooks::Webhooks;
-use webhook_support::World;
 
-/// A worker of that world.
-fn worker(world: &World) -> Arc<Webhooks> {
-    let policy = Policy { plain_http_hosts: world.hosts.clone(), ..Policy::default() };
+/// An organization whose webhooks may be sent to these receivers.
+async fn acme_sending_to(receivers: &[&WebhookReceiver]) -> Acme {
+    let plain_http_hosts = receivers.iter().map(|receiver| receiver.host.clone()).collect();
+    Acme::within(World::with(Settings { plain_http_hosts, ..Settings::default() })).await
+}
+
+/// A worker that delivers the organization's webhooks.
+fn worker(acme: &Acme) -> Arc<Webhooks> {
+    worker_allowing(acme, &acme.world.settings().plain_http_hosts)
+}
+
+/// The same, where the operator allows these hosts to be called over plain HTTP.
+fn worker_allowing(acme: &Acme, plain_http_hosts: &[String]) -> Arc<Webhooks> {
+    let policy = Policy { plain_http_hosts: plain_http_hosts.to_vec(), ..Policy::default() };
     let sender = Sender::new(policy).unwrap();
-    Arc::new(Webhooks::new(Arc::clone(&world.app), sender, tenantry_http::webhook_payload))
+    Arc::new(Webhooks::new(Arc::clone(&acme.world.app), sender, tenantry_http::webhook_payload))
 }
 
-/// An endpoint at the receiver that is told everything; answers with it as the API shows it.
-async fn subscribe(world: &World, receiver: &Receiver) -> Value {
+/// The same organization after a restart; from then on every write lasts so many seconds.
+async fn restart_with_slow_writes(acme: Acme, write_duration_s: i64) -> Acme {
+    let settings = Settings { write_duration_s, ..acme.world.settings().clone() };
+    acme.restart_with(settings).await
+}
+
+/// Creates an endpoint at the receiver for every event. Returns it as the API shows it.
+async fn subscribe(acme: &Acme, receiver: &WebhookReceiver) -> Value {
     let new = json!({"url": receiver.url(), "format": "raw", "events": EventType::NAMES});
-    world.expect(201, "POST", "/v1/webhooks/endpoints", Some(new)).await
+    acme.client().post("/v1/webhooks/endpoints", new).await.expect(201).body
 }
 
-/// A world, a receiver, and an endpoint that leads from one to the other.
-async fn connected() -> (World, Receiver, Value) {
-    let receiver = Receiver::start().await;
-    let world = World::new(std::slice::from_ref(&receiver.host)).await;
-    let endpoint = subscribe(&world, &receiver).await;
-    (world, receiver, endpoint)
+/// An organization, a receiver, and an endpoint of the one at the other.
+async fn connected() -> (Acme, WebhookReceiver, Value) {
+    let receiver = WebhookReceiver::start().await;
+    let acme = acme_sending_to(&[&receiver]).await;
+    let endpoint = subscribe(&acme, &receiver).await;
+    (acme, receiver, endpoint)
 }
 
-/// A new customer with this address, and the type `individual` or `team`.
-async fn customer(world: &World, kind: &str, email: &str) -> Value {
+/// Creates a customer of the type `individual` or `team`.
+async fn customer(acme: &Acme, kind: &str, email: &str) -> Value {
     let new = json!({"type": kind, "email": email, "name": "Someone"});
-    world.expect(201, "POST", "/v1/customers", Some(new)).await
+    acme.client().post("/v1/customers", new).await.expect(201).body
 }
 
-/// One event: the organization's name changes.
-async fn rename(world: &World, name: &str) {
-    let path = format!("/v1/organizations/{}", world.organization);
-    world.expect(200, "PATCH", &path, Some(json!({"name": name}))).await;
+/// Renames the organization, which is one event.
+async fn rename(acme: &Acme, name: &str) {
+    let path = format!("/v1/organizations/{}", acme.organization.id);
+    acme.client().patch(&path, json!({"name": name})).await.expect(200).body;
 }
 
-/// The attempts to deliver, newest first.
-async fn deliveries(world: &World) -> Vec<Value> {
-    let list = world.get("/v1/webhooks/deliveries?limit=100").await;
+/// The deliveries, newest first.
+async fn deliveries(acme: &Acme) -> Vec<Value> {
+    let list = acme.client().get("/v1/webhooks/deliveries?limit=100").await.expect(200).body;
     list["items"].as_array().unwrap().clone()
 }
 

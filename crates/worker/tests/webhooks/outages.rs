@@ -9,9 +9,11 @@ use tenantry_core::ids::{CustomerId, OrganizationId};
 use tenantry_store::{StoreError, Tx, UseCase};
 use tokio::sync::oneshot;
 
-use super::receiver::{Received, Receiver};
-use super::webhook_support::World;
-use super::{connected, customer, deliveries, rename, subscribe, text, worker};
+use tenantry_testkit::{ReceivedWebhook, WebhookReceiver};
+
+use super::{
+    acme_sending_to, connected, customer, deliveries, rename, subscribe, text, worker, worker_allowing,
+};
 
 /// More than there are queues.
 const IN_ONE_LOOK: usize = 4 * WEBHOOK_DELIVERIES_PER_ORGANIZATION;
@@ -20,68 +22,68 @@ const PAUSE_S: i64 = 1201;
 
 #[tokio::test]
 async fn a_failed_event_is_tried_ten_times_unchanged_and_holds_nothing_back() {
-    let (world, mut receiver, endpoint) = connected().await;
-    receiver.answers(500);
-    let worker = worker(&world);
-    rename(&world, "First").await;
+    let (acme, mut receiver, endpoint) = connected().await;
+    receiver.answer_with(500);
+    let worker = worker(&acme);
+    rename(&acme, "First").await;
     worker.deliver_due().await.unwrap();
     let first = receiver.next().await;
 
-    receiver.answers(204);
-    rename(&world, "Second").await;
+    receiver.answer_with(204);
+    rename(&acme, "Second").await;
     worker.deliver_due().await.unwrap();
     assert_eq!(receiver.next().await.json()["data"]["name"], "Second", "before the first is tried again");
 
     // What is sent again is the same text, though the endpoint wants another now.
     let path = format!("/v1/webhooks/endpoints/{}", text(&endpoint["id"]));
-    world.expect(200, "PATCH", &path, Some(json!({"format": "slack"}))).await;
-    receiver.answers(302);
+    acme.client().patch(&path, json!({"format": "slack"})).await.expect(200).body;
+    receiver.answer_with(302);
     for attempt in 2..=10 {
         assert_eq!(worker.deliver_due().await.unwrap(), 0, "too early for attempt {attempt}");
-        world.clock.advance_s(PAUSE_S);
+        acme.world.advance_s(PAUSE_S);
         assert_eq!(worker.deliver_due().await.unwrap(), 1, "attempt {attempt}");
         let again = receiver.next().await;
         assert_eq!(again.text, first.text);
         assert_eq!(again.header("webhook-id"), first.header("webhook-id"));
         assert_ne!(again.header("webhook-timestamp"), first.header("webhook-timestamp"));
     }
-    world.clock.advance_s(PAUSE_S);
+    acme.world.advance_s(PAUSE_S);
     assert_eq!(worker.deliver_due().await.unwrap(), 0, "ten attempts are enough");
-    let attempts = deliveries(&world).await;
+    let attempts = deliveries(&acme).await;
     let (last, event) = (&attempts[0], &attempts[0]["webhook_event"]);
     assert_eq!((attempts.len(), &last["http_code"], &last["response"]), (11, &json!(302), &json!("noted")));
     assert_eq!((&event["succeeded"], &event["skipped"]), (&json!(false), &json!(false)));
     assert_eq!(event["payload"], first.text);
-    assert!(world.get(&path).await["enabled"].as_bool().unwrap());
+    assert!(acme.client().get(&path).await.expect(200).body["enabled"].as_bool().unwrap());
 }
 
 #[tokio::test]
 async fn first_attempts_keep_their_order_even_when_the_clock_does_not() {
-    let (world, mut receiver, _) = connected().await;
+    let (acme, mut receiver, _) = connected().await;
     for round in 0..20 {
-        rename(&world, &format!("Name {round}")).await;
-        world.clock.advance_s(if round % 3 == 0 { -5 } else { 1 });
+        rename(&acme, &format!("Name {round}")).await;
+        acme.world.advance_s(if round % 3 == 0 { -5 } else { 1 });
     }
-    world.clock.advance_s(100);
-    worker(&world).deliver_due().await.unwrap();
+    acme.world.advance_s(100);
+    worker(&acme).deliver_due().await.unwrap();
     let names: Vec<Value> = receiver.all().iter().map(|told| told.json()["data"]["name"].clone()).collect();
     assert_eq!(names, (0..20).map(|round| json!(format!("Name {round}"))).collect::<Vec<_>>());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_endpoint_delays_no_other_and_a_commit_wakes() {
-    let (mut slow, mut quick) = (Receiver::start().await, Receiver::start().await);
-    let world = World::new(&[slow.host.clone(), quick.host.clone()]).await;
-    subscribe(&world, &slow).await;
-    subscribe(&world, &quick).await;
+    let (mut slow, mut quick) = (WebhookReceiver::start().await, WebhookReceiver::start().await);
+    let acme = acme_sending_to(&[&slow, &quick]).await;
+    subscribe(&acme, &slow).await;
+    subscribe(&acme, &quick).await;
     slow.hold(true);
     let (stop, stopped) = oneshot::channel::<()>();
-    let running = worker(&world).run(async {
+    let running = worker(&acme).run(async {
         let _ = stopped.await;
     });
     let asking = async {
         for round in 0..10 {
-            rename(&world, &format!("Name {round}")).await;
+            rename(&acme, &format!("Name {round}")).await;
             // Sooner than the worker would look by itself.
             let told = tokio::time::timeout(Duration::from_secs(4), quick.next()).await.unwrap();
             assert_eq!(told.json()["data"]["name"], format!("Name {round}"));
@@ -99,25 +101,25 @@ async fn a_slow_endpoint_delays_no_other_and_a_commit_wakes() {
 
 #[tokio::test]
 async fn what_is_not_delivered_survives_a_restart() {
-    let (world, mut receiver, _) = connected().await;
-    customer(&world, "individual", "one@acme.dev").await;
-    let world = world.restart().await;
-    worker(&world).deliver_due().await.unwrap();
+    let (acme, mut receiver, _) = connected().await;
+    customer(&acme, "individual", "one@acme.dev").await;
+    let acme = acme.restart().await;
+    worker(&acme).deliver_due().await.unwrap();
     assert_eq!(receiver.kinds(), ["customer.created", "member.created", "customer.state_changed"]);
 }
 
 #[tokio::test]
 async fn what_a_worker_took_and_never_wrote_down_is_sent_again() {
-    let (world, mut receiver, _) = connected().await;
-    rename(&world, "Once").await;
-    rename(&world, "Twice").await;
-    let lost = world.app.lease_webhook_deliveries(10).await.unwrap();
+    let (acme, mut receiver, _) = connected().await;
+    rename(&acme, "Once").await;
+    rename(&acme, "Twice").await;
+    let lost = acme.world.app.lease_webhook_deliveries(10).await.unwrap();
     assert_eq!(lost.len(), 1, "one at a time");
 
-    let worker = worker(&world);
-    world.clock.advance_s(19);
+    let worker = worker(&acme);
+    acme.world.advance_s(19);
     assert_eq!(worker.deliver_due().await.unwrap(), 0, "somebody may still be sending it");
-    world.clock.advance_s(1);
+    acme.world.advance_s(1);
     assert_eq!(worker.deliver_due().await.unwrap(), 2);
     let told = receiver.all();
     assert_eq!(told[0].header("webhook-id"), lost[0].event.id.to_string());
@@ -126,134 +128,138 @@ async fn what_a_worker_took_and_never_wrote_down_is_sent_again() {
 
 #[tokio::test]
 async fn ten_events_that_fail_switch_the_endpoint_off() {
-    let (world, mut receiver, endpoint) = connected().await;
+    let (acme, mut receiver, endpoint) = connected().await;
     let path = format!("/v1/webhooks/endpoints/{}", text(&endpoint["id"]));
-    let worker = worker(&world);
-    receiver.answers(500);
+    let worker = worker(&acme);
+    receiver.answer_with(500);
     let fail = async |count: usize| {
         for round in 0..count {
-            rename(&world, &format!("DeliveryError {round}")).await;
-            world.clock.advance_s(1);
+            rename(&acme, &format!("DeliveryError {round}")).await;
+            acme.world.advance_s(1);
         }
         for _ in 0..10 {
             worker.deliver_due().await.unwrap();
-            world.clock.advance_s(PAUSE_S);
+            acme.world.advance_s(PAUSE_S);
         }
     };
     fail(9).await;
-    assert_eq!(world.get(&path).await["enabled"], true, "nine are not ten");
-    receiver.answers(200);
-    rename(&world, "Success").await;
+    assert_eq!(acme.client().get(&path).await.expect(200).body["enabled"], true, "nine are not ten");
+    receiver.answer_with(200);
+    rename(&acme, "Success").await;
     worker.deliver_due().await.unwrap();
-    receiver.answers(500);
+    receiver.answer_with(500);
     fail(9).await;
-    assert_eq!(world.get(&path).await["enabled"], true, "a success among them");
+    assert_eq!(acme.client().get(&path).await.expect(200).body["enabled"], true, "a success among them");
 
     // The tenth fails with another one pending, that was tried once.
-    rename(&world, "Tenth").await;
+    rename(&acme, "Tenth").await;
     for _ in 0..8 {
         worker.deliver_due().await.unwrap();
-        world.clock.advance_s(PAUSE_S);
+        acme.world.advance_s(PAUSE_S);
     }
     worker.deliver_due().await.unwrap();
-    rename(&world, "Pending").await;
+    rename(&acme, "Pending").await;
     worker.deliver_due().await.unwrap();
-    world.clock.advance_s(PAUSE_S);
+    acme.world.advance_s(PAUSE_S);
     assert_eq!(worker.deliver_due().await.unwrap(), 2);
-    let disabled = world.get(&path).await;
+    let disabled = acme.client().get(&path).await.expect(200).body;
     assert_eq!(disabled["enabled"], false);
     assert!(text(&disabled["disabled_reason"]).contains("10 events"));
-    let tried = deliveries(&world).await;
+    let tried = deliveries(&acme).await;
     let of = |name| {
         tried.iter().map(|shown| &shown["webhook_event"]).find(|event| text(&event["payload"]).contains(name))
     };
     assert_eq!(of("Tenth").unwrap()["succeeded"], false);
     assert_eq!(of("Pending").unwrap()["skipped"], true);
-    rename(&world, "Unheard").await;
-    world.clock.advance_s(PAUSE_S);
+    rename(&acme, "Unheard").await;
+    acme.world.advance_s(PAUSE_S);
     assert_eq!(worker.deliver_due().await.unwrap(), 0);
 
     // Switched on again, the streak begins anew.
-    let on = world.expect(200, "PATCH", &path, Some(json!({"enabled": true}))).await;
+    let on = acme.client().patch(&path, json!({"enabled": true})).await.expect(200).body;
     assert_eq!((&on["enabled"], &on["disabled_reason"]), (&json!(true), &json!(null)));
     fail(1).await;
-    assert_eq!(world.get(&path).await["enabled"], true);
+    assert_eq!(acme.client().get(&path).await.expect(200).body["enabled"], true);
     receiver.all();
 }
 
 #[tokio::test]
 async fn by_hand_an_event_is_sent_once_more() {
-    let (world, mut receiver, endpoint) = connected().await;
-    let worker = worker(&world);
-    rename(&world, "Sent").await;
+    let (acme, mut receiver, endpoint) = connected().await;
+    let worker = worker(&acme);
+    rename(&acme, "Sent").await;
     worker.deliver_due().await.unwrap();
     let first = receiver.next().await;
     let path = format!("/v1/webhooks/events/{}/redeliver", first.header("webhook-id"));
 
-    world.clock.advance_s(60);
-    assert_eq!(world.expect(202, "POST", &path, None).await, Value::Null);
-    receiver.answers(500);
+    acme.world.advance_s(60);
+    assert_eq!(acme.client().call("POST", &path, None).await.expect(202).body, Value::Null);
+    receiver.answer_with(500);
     assert_eq!(worker.deliver_due().await.unwrap(), 1);
     let again = receiver.next().await;
     assert_eq!((&again.text, again.header("webhook-id")), (&first.text, first.header("webhook-id")));
     assert_ne!(again.header("webhook-timestamp"), first.header("webhook-timestamp"));
-    let shown = &deliveries(&world).await[0];
+    let shown = &deliveries(&acme).await[0];
     assert_eq!((&shown["succeeded"], &shown["webhook_event"]["succeeded"]), (&json!(false), &json!(true)));
-    world.clock.advance_s(PAUSE_S);
+    acme.world.advance_s(PAUSE_S);
     assert_eq!(worker.deliver_due().await.unwrap(), 0, "a success is not taken back");
 
-    world.expect(204, "DELETE", &format!("/v1/webhooks/endpoints/{}", text(&endpoint["id"])), None).await;
-    world.expect(202, "POST", &path, None).await;
+    acme.client().delete(&format!("/v1/webhooks/endpoints/{}", text(&endpoint["id"]))).await.expect(204);
+    acme.client().call("POST", &path, None).await.expect(202);
     assert_eq!(worker.deliver_due().await.unwrap(), 0, "a deleted endpoint is told nothing");
-    world
-        .expect(404, "POST", "/v1/webhooks/events/00000000-0000-4000-8000-000000000000/redeliver", None)
-        .await;
+    acme.client()
+        .call("POST", "/v1/webhooks/events/00000000-0000-4000-8000-000000000000/redeliver", None)
+        .await
+        .expect(404);
 }
 
 #[tokio::test]
 async fn a_disabled_or_deleted_endpoint_is_told_nothing_more() {
-    let (world, mut receiver, endpoint) = connected().await;
+    let (acme, mut receiver, endpoint) = connected().await;
     let path = format!("/v1/webhooks/endpoints/{}", text(&endpoint["id"]));
-    let worker = worker(&world);
-    receiver.answers(500);
-    rename(&world, "Tried once").await;
+    let worker = worker(&acme);
+    receiver.answer_with(500);
+    rename(&acme, "Tried once").await;
     worker.deliver_due().await.unwrap();
-    rename(&world, "Never tried").await;
-    world.expect(200, "PATCH", &path, Some(json!({"enabled": false}))).await;
-    world.clock.advance_s(PAUSE_S);
+    rename(&acme, "Never tried").await;
+    acme.client().patch(&path, json!({"enabled": false})).await.expect(200).body;
+    acme.world.advance_s(PAUSE_S);
     assert_eq!(worker.deliver_due().await.unwrap(), 0);
-    assert_eq!(deliveries(&world).await[0]["webhook_event"]["skipped"], true);
+    assert_eq!(deliveries(&acme).await[0]["webhook_event"]["skipped"], true);
     assert_eq!(receiver.all().len(), 1);
 
     // By hand one of them is pending again, once the endpoint is switched on.
-    world.expect(200, "PATCH", &path, Some(json!({"enabled": true}))).await;
-    let event = deliveries(&world).await[0]["webhook_event"]["id"].clone();
-    receiver.answers(200);
-    world.expect(202, "POST", &format!("/v1/webhooks/events/{}/redeliver", text(&event)), None).await;
+    acme.client().patch(&path, json!({"enabled": true})).await.expect(200).body;
+    let event = deliveries(&acme).await[0]["webhook_event"]["id"].clone();
+    receiver.answer_with(200);
+    acme.client()
+        .call("POST", &format!("/v1/webhooks/events/{}/redeliver", text(&event)), None)
+        .await
+        .expect(202);
     assert_eq!(worker.deliver_due().await.unwrap(), 1);
-    assert_eq!(deliveries(&world).await[0]["webhook_event"]["succeeded"], true);
+    assert_eq!(deliveries(&acme).await[0]["webhook_event"]["succeeded"], true);
 
-    rename(&world, "Too late").await;
-    world.expect(204, "DELETE", &path, None).await;
+    rename(&acme, "Too late").await;
+    acme.client().delete(&path).await.expect(204);
     assert_eq!(worker.deliver_due().await.unwrap(), 0);
-    assert_eq!(deliveries(&world).await.len(), 2, "what was tried stays visible");
+    assert_eq!(deliveries(&acme).await.len(), 2, "what was tried stays visible");
     let narrowed = format!("/v1/webhooks/deliveries?endpoint_id={}", text(&endpoint["id"]));
-    assert_eq!(world.get(&narrowed).await["pagination"]["total_count"], 0);
+    assert_eq!(acme.client().get(&narrowed).await.expect(200).body["pagination"]["total_count"], 0);
 }
 
 #[tokio::test]
 async fn the_list_of_deliveries_is_narrowed() {
-    let (world, mut receiver, endpoint) = connected().await;
-    let worker = worker(&world);
-    receiver.answers(503);
-    rename(&world, "Refused").await;
+    let (acme, mut receiver, endpoint) = connected().await;
+    let worker = worker(&acme);
+    receiver.answer_with(503);
+    rename(&acme, "Refused").await;
     worker.deliver_due().await.unwrap();
     let refused = receiver.next().await;
-    world.clock.advance_s(1);
-    receiver.answers(201);
-    customer(&world, "individual", "one@acme.dev").await;
+    acme.world.advance_s(1);
+    receiver.answer_with(201);
+    customer(&acme, "individual", "one@acme.dev").await;
     worker.deliver_due().await.unwrap();
-    let all = deliveries(&world).await;
+    let all = deliveries(&acme).await;
     assert_eq!(all.len(), 4);
     let id = text(&endpoint["id"]);
     let between = text(&all[3]["created_at"]);
@@ -275,7 +281,7 @@ async fn the_list_of_deliveries_is_narrowed() {
         ("query=zzz".to_owned(), 0),
         ("succeeded=true&http_code_class=5xx".to_owned(), 0),
     ] {
-        let list = world.get(&format!("/v1/webhooks/deliveries?{query}")).await;
+        let list = acme.client().get(&format!("/v1/webhooks/deliveries?{query}")).await.expect(200).body;
         if query.starts_with("query=5") {
             // Digits of a status may also stand in an id.
             assert!(list["pagination"]["total_count"].as_u64().unwrap() >= found, "{query}");
@@ -290,22 +296,22 @@ async fn the_list_of_deliveries_is_narrowed() {
 
 #[tokio::test]
 async fn what_was_told_is_forgotten_in_time() {
-    let (world, mut receiver, _) = connected().await;
-    rename(&world, "Old").await;
-    worker(&world).deliver_due().await.unwrap();
+    let (acme, mut receiver, _) = connected().await;
+    rename(&acme, "Old").await;
+    worker(&acme).deliver_due().await.unwrap();
     let event = receiver.next().await;
-    world.clock.advance_s(90 * 24 * 60 * 60 + 60);
-    rename(&world, "New").await;
-    worker(&world).deliver_due().await.unwrap();
-    world.app.sweep().await.unwrap();
-    let shown = deliveries(&world).await;
+    acme.world.advance_s(90 * 24 * 60 * 60 + 60);
+    rename(&acme, "New").await;
+    worker(&acme).deliver_due().await.unwrap();
+    acme.world.app.sweep().await.unwrap();
+    let shown = deliveries(&acme).await;
     let (new, old) = (&shown[0]["webhook_event"], &shown[1]["webhook_event"]);
     assert_eq!((&old["payload"], &old["is_archived"]), (&Value::Null, &json!(true)));
     assert_eq!((new["payload"].is_string(), &new["is_archived"]), (true, &json!(false)));
     let path = format!("/v1/webhooks/events/{}/redeliver", event.header("webhook-id"));
-    world.expect(202, "POST", &path, None).await;
+    acme.client().call("POST", &path, None).await.expect(202);
     receiver.all();
-    assert_eq!(worker(&world).deliver_due().await.unwrap(), 0, "nothing is left to send");
+    assert_eq!(worker(&acme).deliver_due().await.unwrap(), 0, "nothing is left to send");
 }
 
 /// Forgets what was told of a customer.
@@ -322,14 +328,14 @@ impl UseCase for Forget {
 
 #[tokio::test]
 async fn what_was_told_of_a_customer_can_be_forgotten() {
-    let (world, mut receiver, _) = connected().await;
-    let one = customer(&world, "individual", "one@acme.dev").await;
-    customer(&world, "individual", "two@acme.dev").await;
-    worker(&world).deliver_due().await.unwrap();
+    let (acme, mut receiver, _) = connected().await;
+    let one = customer(&acme, "individual", "one@acme.dev").await;
+    customer(&acme, "individual", "two@acme.dev").await;
+    worker(&acme).deliver_due().await.unwrap();
     assert_eq!(receiver.all().len(), 6);
     let customer = CustomerId::new(text(&one["id"]).parse().unwrap());
-    assert_eq!(world.app.store().write(Forget(world.organization, customer)).await.unwrap(), 3);
-    let shown = deliveries(&world).await;
+    assert_eq!(acme.world.app.store().write(Forget(acme.organization.id, customer)).await.unwrap(), 3);
+    let shown = deliveries(&acme).await;
     let told = shown.iter().filter(|shown| shown["webhook_event"]["payload"].is_string()).count();
     assert_eq!((shown.len(), told), (6, 3));
     assert!(!json!(shown).to_string().contains("one@acme.dev"));
@@ -337,31 +343,31 @@ async fn what_was_told_of_a_customer_can_be_forgotten() {
 
 #[tokio::test]
 async fn an_address_that_is_not_public_is_refused_at_once() {
-    let (mut world, mut receiver, _) = connected().await;
-    // The operator has taken the host back.
-    world.hosts.clear();
-    rename(&world, "Private").await;
-    assert_eq!(worker(&world).deliver_due().await.unwrap(), 1);
-    world.clock.advance_s(PAUSE_S);
-    assert_eq!(worker(&world).deliver_due().await.unwrap(), 0);
-    let attempts = deliveries(&world).await;
+    let (acme, mut receiver, _) = connected().await;
+    // The operator no longer allows the host.
+    let worker = worker_allowing(&acme, &[]);
+    rename(&acme, "Private").await;
+    assert_eq!(worker.deliver_due().await.unwrap(), 1);
+    acme.world.advance_s(PAUSE_S);
+    assert_eq!(worker.deliver_due().await.unwrap(), 0);
+    let attempts = deliveries(&acme).await;
     assert_eq!(attempts[0]["http_code"], Value::Null);
     assert!(text(&attempts[0]["response"]).starts_with("refused: "));
     assert_eq!(attempts[0]["webhook_event"]["succeeded"], false);
-    assert_eq!(receiver.all().iter().map(Received::kind).count(), 0);
+    assert_eq!(receiver.all().iter().map(ReceivedWebhook::kind).count(), 0);
 }
 
 #[tokio::test]
 async fn an_organization_takes_no_more_than_its_share() {
-    let receiver = Receiver::start().await;
-    let world = World::new(std::slice::from_ref(&receiver.host)).await;
+    let receiver = WebhookReceiver::start().await;
+    let acme = acme_sending_to(&[&receiver]).await;
     for _ in 0..WEBHOOK_DELIVERIES_PER_ORGANIZATION + 3 {
-        subscribe(&world, &receiver).await;
+        subscribe(&acme, &receiver).await;
     }
-    rename(&world, "Name").await;
+    rename(&acme, "Name").await;
     let mut taken = 0;
     loop {
-        let claims = world.app.lease_webhook_deliveries(IN_ONE_LOOK).await.unwrap();
+        let claims = acme.world.app.lease_webhook_deliveries(IN_ONE_LOOK).await.unwrap();
         assert!(claims.len() <= WEBHOOK_LEASES_PER_TRANSACTION);
         taken += claims.len();
         if claims.is_empty() {

@@ -1,0 +1,6 @@
+//! Customers of `/v1`.
+
+mod create;
+mod get_update_delete;
+mod list;
+mod state_and_export;

@@ -1,0 +1,129 @@
+//! What changes between a request's first byte and its last: who loses their token on the way does nothing
+//! more with it; and who cannot be asked for has done nothing wrong.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroU32;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::http::Request;
+use http_body_util::BodyExt;
+use hyper::body::Frame;
+use serde_json::json;
+use tenantry_app::tokens::TokenRevoke;
+use tenantry_app::{App, Requester};
+use tenantry_http::{Config, Gateway, Limits, Rate, Rates};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use tenantry_testkit::Acme;
+
+const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+async fn revoke(app: Arc<App>, id: Uuid) {
+    app.write(TokenRevoke { by: Requester::operator(), id }).await.unwrap();
+}
+
+/// A body that is sent after something else has happened.
+struct After(Pin<Box<dyn Future<Output = ()> + Send>>, Option<Bytes>);
+
+impl HttpBody for After {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if self.1.is_some() {
+            ready!(self.0.as_mut().poll(context));
+        }
+        Poll::Ready(self.1.take().map(|bytes| Ok(Frame::data(bytes))))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_revoked_while_the_body_arrives_writes_nothing() {
+    let acme = Acme::new().await;
+    let token = acme.world.token(&acme.organization, "*").await;
+    let body = Bytes::from(json!({"email": "late@example.com"}).to_string());
+    let revoked = revoke(Arc::clone(&acme.world.app), token.actor());
+    let request = Request::post("/v1/customers")
+        .header("authorization", format!("Bearer {}", token.secret()))
+        .header("content-type", "application/json")
+        .body(Body::new(After(Box::pin(revoked), Some(body))))
+        .unwrap();
+    assert_eq!(acme.world.gateway.answer(request, PEER).await.status(), 401);
+    assert_eq!(acme.client().get("/v1/customers").await.each("email"), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_ends_with_the_right_to_it() {
+    let acme = Acme::new().await;
+    for number in 0..501 {
+        let body = json!({"email": format!("c{number}@example.com")});
+        acme.client().post("/v1/customers", body).await.expect(201);
+    }
+    let token = acme.world.token(&acme.organization, "*").await;
+    let request = Request::get("/v1/customers/export")
+        .header("authorization", format!("Bearer {}", token.secret()))
+        .body(Body::empty())
+        .unwrap();
+    let mut body = acme.world.gateway.answer(request, PEER).await.into_body();
+    for part in ["its head", "the first customers"] {
+        assert!(body.frame().await.unwrap().is_ok(), "{part}");
+    }
+    revoke(Arc::clone(&acme.world.app), token.actor()).await;
+    assert!(body.frame().await.unwrap().is_err(), "the last customer");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_cannot_be_looked_up_is_not_taken_for_a_stranger() {
+    let acme = Acme::new().await;
+    let rate = Rate { per_second: NonZeroU32::MIN, burst: NonZeroU32::MIN };
+    let rates = Some(Rates { known: rate, unknown: rate });
+    let gateway = Gateway::new(Arc::clone(&acme.world.app), Config { rates, ..Config::default() });
+    let token = acme.world.token(&acme.organization, "*").await;
+    let ask = async || {
+        let bearer = format!("Bearer {}", token.secret());
+        let request = Request::get("/v1/customers").header("authorization", bearer);
+        gateway.answer(request.body(Body::empty()).unwrap(), PEER).await.status().as_u16()
+    };
+    acme.world.database().execute("ALTER TABLE credentials RENAME TO mislaid");
+    for _ in 0..3 {
+        assert_eq!(ask().await, 500);
+    }
+    acme.world.database().execute("ALTER TABLE mislaid RENAME TO credentials");
+    assert_eq!(ask().await, 200);
+}
+
+#[tokio::test]
+async fn writes_that_wait_leave_room_for_reads() {
+    let acme = Acme::new().await;
+    let limits = Limits { in_flight: 4, ..Limits::default() };
+    let gateway = Gateway::new(Arc::clone(&acme.world.app), Config { limits, ..Config::default() });
+    let bearer = format!("Bearer {}", acme.client().secret());
+    let request = |method: &str, body: Body| {
+        let request = Request::builder().method(method).uri("/v1/customers").header("authorization", &bearer);
+        request.header("content-type", "application/json").body(body).unwrap()
+    };
+    let customer = || Bytes::from(json!({"email": "waits@example.com"}).to_string());
+    let mut waiting = JoinSet::new();
+    for _ in 0..3 {
+        let (begun, has_begun) = tokio::sync::oneshot::channel();
+        let body = async move {
+            begun.send(()).unwrap();
+            std::future::pending().await
+        };
+        let (gateway, request) =
+            (gateway.clone(), request("POST", Body::new(After(Box::pin(body), Some(customer())))));
+        waiting.spawn(async move { gateway.answer(request, PEER).await });
+        has_begun.await.unwrap();
+    }
+    assert_eq!(gateway.answer(request("POST", customer().into()), PEER).await.status(), 503);
+    assert_eq!(gateway.answer(request("GET", Body::empty()), PEER).await.status(), 200);
+    waiting.shutdown().await;
+    assert_eq!(gateway.answer(request("POST", customer().into()), PEER).await.status(), 201);
+}

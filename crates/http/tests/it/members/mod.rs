@@ -1,0 +1,4 @@
+//! Members of customers.
+
+mod by_member;
+mod of_customer;

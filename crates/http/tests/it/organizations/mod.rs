@@ -1,0 +1,6 @@
+//! Organizations of `/v1`, their team and their access tokens.
+
+mod access_tokens;
+mod create_and_get;
+mod team;
+mod update;

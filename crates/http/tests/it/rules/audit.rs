@@ -1,0 +1,116 @@
+//! Every change is written down once a row, in its own transaction; what changes nothing leaves no trace.
+
+use serde_json::{Value, json};
+
+use tenantry_testkit::{Acme, Client, Response};
+
+/// Sends a request and compares what was written down of it: `action` and the row, in order.
+async fn writes(
+    acme: &Acme,
+    by: &Client<'_>,
+    request: impl AsyncFnOnce() -> Response,
+    expected: &[&str],
+) -> Response {
+    let before = acme.world.audit(&acme.organization).await.len();
+    let answer = request().await;
+    let log = acme.world.audit(&acme.organization).await;
+    let mut actions: Vec<&str> = log[before..].iter().map(|line| line.action.as_str()).collect();
+    let (mut expected, times) = (expected.to_vec(), log[before..].iter().map(|line| line.at));
+    actions.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(actions, expected, "{answer}");
+    let times: Vec<_> = times.collect();
+    assert!(times.windows(2).all(|pair| pair[0] == pair[1]), "one transaction has one time");
+    for line in &log[before..] {
+        assert_eq!(line.request_id.as_deref(), Some(answer.request_id()));
+        assert_eq!(line.actor, Some(by.actor()));
+    }
+    let mut rows: Vec<_> = log[before..].iter().map(|line| (line.action.as_str(), line.subject)).collect();
+    rows.sort_unstable();
+    assert!(rows.windows(2).all(|pair| pair[0] != pair[1]), "one entry a row");
+    if let (Some(modified), Some(at)) =
+        (answer.body.get("modified_at").and_then(Value::as_str), times.first())
+    {
+        assert_eq!(modified, at.to_string(), "the entry is of the change's own time");
+    }
+    answer
+}
+
+#[tokio::test]
+async fn customers_and_members() {
+    let acme = Acme::new().await;
+    let client = acme.world.token(&acme.organization, "*").await;
+    let json = async |method: &str, path: &str, body: Value, expected: &[&str]| {
+        writes(&acme, &client, async || client.json(method, path, &body).await, expected).await
+    };
+    let born: &[&str] = &["customer.created", "member.created"];
+    let team =
+        json("POST", "/v1/customers", json!({"type": "team", "email": "t@example.com"}), born).await.id();
+    let solo = json("POST", "/v1/customers", json!({"email": "s@example.com"}), born).await.id();
+    json("POST", "/v1/customers", json!({"email": "s@example.com"}), &[]).await.expect(422);
+    let (team, solo) = (format!("/v1/customers/{team}"), format!("/v1/customers/{solo}"));
+    json("PATCH", &team, json!({"name": "T"}), &["customer.updated"]).await.expect(200);
+    json("PATCH", &team, json!({"name": " T "}), &[]).await.expect(200);
+    json("PATCH", &team, json!({}), &[]).await.expect(200);
+    json("PATCH", &solo, json!({"email": "new@example.com"}), &["customer.updated", "member.updated"]).await;
+    let members = format!("{team}/members");
+    let new = json!({"email": "m@example.com", "external_id": "m"});
+    let member = json("POST", &members, new.clone(), &["member.created"]).await.id();
+    json("POST", &members, new, &[]).await.expect(201);
+    let taken = json!({"email": "n@example.com", "external_id": "m"});
+    json("POST", &members, taken, &[]).await.expect(422);
+    let path = format!("{members}/{member}");
+    json("PATCH", &path, json!({"role": "member"}), &[]).await.expect(200);
+    json("PATCH", &path, json!({"role": "owner"}), &["member.updated", "member.updated"]).await.expect(200);
+    json("PATCH", &path, json!({"role": "member"}), &[]).await.expect(422);
+    writes(&acme, &client, async || client.delete(&path).await, &[]).await.expect(422);
+    let former =
+        client.get("/v1/members?role=billing_manager").await["items"][0]["id"].as_str().unwrap().to_owned();
+    let former = format!("{members}/{former}");
+    writes(&acme, &client, async || client.delete(&former).await, &["member.deleted"]).await.expect(204);
+    writes(&acme, &client, async || client.delete(&former).await, &[]).await.expect(404);
+    let all = &["customer.deleted", "member.deleted"];
+    writes(&acme, &client, async || client.delete(&team).await, all).await.expect(204);
+    for path in ["/v1/customers", "/v1/members", &acme.path_v1(), &acme.path_v2()] {
+        writes(&acme, &client, async || client.get(path).await, &[]).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn organizations_accounts_and_teams() {
+    let acme = Acme::new().await;
+    let client = acme.world.token(&acme.organization, "*").await;
+    let json = async |method: &str, path: &str, body: Value, expected: &[&str]| {
+        writes(&acme, &client, async || client.json(method, path, &body).await, expected).await
+    };
+    let (organization, account) = (acme.path_v1(), acme.path_v2());
+    let updated: &[&str] = &["organization.updated"];
+    json("PATCH", &organization, json!({"name": "Acme"}), updated).await.expect(200);
+    json("PATCH", &organization, json!({"name": "Acme", "email": null}), &[]).await.expect(200);
+    json("PATCH", &organization, json!({"sso_enforced": true, "name": "x y z"}), &[]).await.expect(403);
+    json("PUT", &account, json!({"about": "x"}), updated).await.expect(200);
+    json("PUT", &account, json!({"about": "x"}), &[]).await.expect(200);
+    json("PUT", &account, json!({"about": 1}), &[]).await.expect(400);
+    let members = format!("{account}/members");
+    let new = json!({"email": "a@example.com", "role": "Developer"});
+    let added = json("POST", &members, new.clone(), &["team_member.created"]).await.expect(201);
+    json("POST", &members, new.clone(), &[]).await.expect(409);
+    let keyed = client.key("k");
+    let other = json!({"email": "b@example.com", "role": "Analyst"});
+    writes(&acme, &client, async || keyed.post(&members, other.clone()).await, &["team_member.created"])
+        .await;
+    writes(&acme, &client, async || keyed.post(&members, other).await, &[]).await.expect(201);
+    writes(&acme, &client, async || keyed.post(&members, new).await, &[]).await.expect(422);
+    let path = format!("{members}/{}", added["user_id"].as_str().unwrap());
+    writes(&acme, &client, async || client.delete(&path).await, &["team_member.deleted"]).await.expect(200);
+    writes(&acme, &client, async || client.delete(&path).await, &[]).await.expect(404);
+}
+
+#[tokio::test]
+async fn a_person_is_named_as_one() {
+    let acme = Acme::new().await;
+    let owner = acme.world.user(&acme.organization.owner, "*").await;
+    let rename = async || owner.patch(&acme.path_v1(), json!({"name": "Acme"})).await;
+    writes(&acme, &owner, rename, &["organization.updated"]).await.expect(200);
+    assert_eq!(acme.world.audit(&acme.organization).await.last().unwrap().actor_kind, "user");
+}

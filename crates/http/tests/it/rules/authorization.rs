@@ -1,0 +1,565 @@
+//! Every operation that the two documents name, sent by everybody who must not reach what it is about.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use tenantry_app::suspension::OrganizationSuspend;
+use tenantry_core::ids::OrganizationId;
+use tenantry_core::organization::FeatureSettings;
+use tenantry_core::values::SuspensionReason;
+use uuid::Uuid;
+
+use tenantry_testkit::{Client, Organization, Response, World, portal_session};
+
+/// Whose token a request has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Whose {
+    Organization,
+    Person,
+    Customer,
+    Member,
+}
+
+/// Acme operation of a document.
+pub(crate) struct Served {
+    pub(crate) id: String,
+    pub(crate) method: String,
+    path: String,
+    /// Whose tokens reach it, by one of which scopes; nobody's for what is public.
+    pub(crate) open: BTreeMap<Whose, Vec<String>>,
+}
+
+impl Served {
+    fn read(method: &str, path: &str, operation: &Value) -> Self {
+        let mut open = BTreeMap::new();
+        for alternative in operation["security"].as_array().unwrap() {
+            for (scheme, scopes) in alternative.as_object().unwrap() {
+                let whose: &[Whose] = match scheme.as_str() {
+                    "bearer" => &[Whose::Organization, Whose::Person],
+                    "organization" => &[Whose::Organization],
+                    "user" => &[Whose::Person],
+                    "customer_session" => &[Whose::Customer],
+                    "member_session" => &[Whose::Member],
+                    other => panic!("tokens of {other}"),
+                };
+                let scopes = scopes.as_array().unwrap().iter();
+                let scopes: Vec<String> = scopes.map(|scope| scope.as_str().unwrap().to_owned()).collect();
+                open.extend(whose.iter().map(|whose| (*whose, scopes.clone())));
+            }
+        }
+        let id = operation["operationId"].as_str().unwrap().to_owned();
+        Self { id, method: method.to_uppercase(), path: path.to_owned(), open }
+    }
+
+    pub(crate) fn is_public(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// What a token gets that is alive and has none of the operation's scopes.
+    fn without_scope(&self, whose: Whose) -> u16 {
+        match self.open.get(&whose) {
+            None => 401,
+            Some(scopes) if scopes.is_empty() => 200,
+            Some(_) => 403,
+        }
+    }
+}
+
+pub(crate) async fn served(world: &World) -> Vec<Served> {
+    let mut all = Vec::new();
+    for document in ["/v1/openapi.json", "/v2/openapi.json"] {
+        let document = world.anonymous().get(document).await.expect(200);
+        for (path, methods) in document["paths"].as_object().unwrap() {
+            let methods = methods.as_object().unwrap();
+            all.extend(methods.iter().map(|(method, operation)| Served::read(method, path, operation)));
+        }
+    }
+    all
+}
+
+/// A tenant with a row of every kind, named alike wherever names are free.
+pub(crate) struct Estate {
+    pub(crate) tenant: Organization,
+    slug: String,
+    customer: String,
+    member: String,
+    teammate: String,
+    endpoint: String,
+    event: String,
+    token: String,
+    /// A sub-account, and a key of it.
+    child: OrganizationId,
+    child_key: String,
+    /// A session of an individual customer, begun before customers had members.
+    customer_session: String,
+    /// A session of an individual customer's owner.
+    member_session: String,
+    /// A session of the team customer's owner.
+    owner_session: String,
+}
+
+/// The address of the teammate.
+const TEAMMATE: &str = "t@example.com";
+
+pub(crate) async fn estate(world: &World, slug: &str) -> Estate {
+    let features = FeatureSettings { member_model_enabled: false, ..FeatureSettings::for_new_organization() };
+    let tenant = world.organization_with(slug, features).await;
+    let child = world.sub_account(&tenant, &format!("{slug}-child")).await;
+    let client = world.token(&tenant, "*").await;
+    let keys = format!("/v2/accounts/{}/sub-accounts/{child}/api-keys", tenant.id);
+    let child_key = client.post(&keys, json!({"label": "child", "scopes": ["*"]})).await.expect(201).id();
+    furnish(world, tenant, slug, child, child_key).await
+}
+
+/// A tenant with a row of every other kind.
+async fn furnish(
+    world: &World,
+    tenant: Organization,
+    slug: &str,
+    child: OrganizationId,
+    child_key: String,
+) -> Estate {
+    let client = world.token(&tenant, "*").await;
+    let endpoint =
+        json!({"url": "https://hooks.example.com", "format": "raw", "events": ["customer.created"]});
+    let endpoint = client.post("/v1/webhooks/endpoints", endpoint).await.expect(201).id();
+    let solo = client.post("/v1/customers", json!({"email": "solo@example.com"})).await.expect(201).id();
+    let customer_session = portal_session(&client, &json!({"customer_id": solo})).await;
+    let settings = json!({
+        "feature_settings": {"member_model_enabled": true},
+        "customer_portal_settings": {
+            "usage": {"show": true},
+            "subscription": {"update_seats": true, "update_plan": true},
+            "customer": {"allow_email_change": true}
+        }
+    });
+    client.patch(&format!("/v1/organizations/{}", tenant.id), settings).await.expect(200);
+    let member_session = portal_session(&client, &json!({"customer_id": solo})).await;
+    let customer = json!({"type": "team", "email": "c@example.com", "external_id": "cus"});
+    let customer = client.post("/v1/customers", customer).await.expect(201).id();
+    let event = world.pending_event(&tenant, &customer).await;
+    let owner = client.get(&format!("/v1/members?customer_id={customer}")).await.expect(200);
+    let owner = json!({"customer_id": customer, "member_id": owner["items"][0]["id"]});
+    let owner_session = portal_session(&client, &owner).await;
+    let member = json!({"email": "m@example.com", "external_id": "mem"});
+    let member = client.post(&format!("/v1/customers/{customer}/members"), member).await.expect(201).id();
+    let teammate = json!({"email": TEAMMATE, "role": "Developer"});
+    let members = format!("/v2/accounts/{}/members", tenant.id);
+    let teammate = client.post(&members, teammate).await.expect(201)["user_id"].as_str().unwrap().to_owned();
+    let token = json!({"comment": "another", "scopes": []});
+    let token = client.post("/v1/organization-access-tokens", token).await.expect(201);
+    let token = token["organization_access_token"]["id"].as_str().unwrap().to_owned();
+    let slug = slug.to_owned();
+    Estate {
+        tenant,
+        slug,
+        customer,
+        member,
+        teammate,
+        endpoint,
+        event,
+        token,
+        child,
+        child_key,
+        customer_session,
+        member_session,
+        owner_session,
+    }
+}
+
+impl Estate {
+    /// The path of an operation, about the rows of the estate.
+    pub(crate) fn path(&self, operation: &Served) -> String {
+        let path = &operation.path;
+        let mut steps = path.split('/').skip(2);
+        let id = match (steps.next(), steps.next()) {
+            (Some("organizations"), _) => self.tenant.id.to_string(),
+            (Some("customers"), _) => self.customer.clone(),
+            (Some("webhooks"), Some("endpoints")) => self.endpoint.clone(),
+            (Some("webhooks"), Some("events")) => self.event.clone(),
+            (Some("organization-access-tokens"), _) => self.token.clone(),
+            _ => self.member.clone(),
+        };
+        let external = if path.starts_with("/v1/customers") { "cus" } else { "mem" };
+        let filled = path
+            .replace("{id}", &id)
+            .replace("{member_id}", &self.member)
+            .replace("{external_id}", external)
+            .replace("{member_external_id}", "mem")
+            .replace("{account_id}", &self.tenant.id.to_string())
+            .replace("{user_id}", &self.teammate)
+            .replace("{sub_account_id}", &self.child.to_string())
+            .replace("{key_id}", if path.contains("sub-accounts") { &self.child_key } else { &self.token })
+            .replace("{slug}", &self.slug);
+        assert!(!filled.contains('{'), "{path}");
+        match operation.id.as_str() {
+            "customer_portal:customers:check_email_update" => format!("{filled}?token=nothing"),
+            _ if path == "/v1/members/external/{external_id}" => {
+                format!("{filled}?customer_id={}", self.customer)
+            }
+            _ => filled,
+        }
+    }
+
+    /// A body that the operation would take. A person names the organization, another caller has acme.
+    fn body(&self, whose: Whose, operation: &str) -> Value {
+        let mut body = match operation {
+            "members:create_member" => json!({"customer_id": self.customer, "email": "new@example.com"}),
+            "addAccountMember" => json!({"email": "new@example.com", "role": "Developer"}),
+            "createSubAccount" => json!({"name": "New", "website": "new.example.com"}),
+            "suspendSubAccount" => json!({"reason": "late"}),
+            "createAPIKey" => json!({"label": "new", "scopes": ["api-keys:write"]}),
+            "createSubAccountAPIKey" => json!({"label": "new", "scopes": ["sub-account-api-keys:write"]}),
+            "updateAPIKey" | "updateSubAccountAPIKey" => json!({"label": "changed"}),
+            "organizations:create" => {
+                return json!({"name": "Another", "slug": format!("{}-another", self.slug)});
+            }
+            "organizations:members:add" | "organizations:members:invite" => {
+                json!({"email": "new@example.com"})
+            }
+            "organizations:members:set_role" => json!({"role": "finance"}),
+            "organization_access_tokens:create" => json!({"comment": "new", "scopes": []}),
+            "organization_access_tokens:update" => json!({"comment": "changed"}),
+            "webhooks:create_webhook_endpoint" => {
+                json!({"url": "https://hooks.example.com/new", "format": "raw", "events": []})
+            }
+            "customer-sessions:create" => json!({"customer_id": self.customer, "member_id": self.member}),
+            "customer_portal:customers:update" => json!({"billing_name": "Changed"}),
+            "customer_portal:customers:verify_email_update" => json!({"token": "nothing"}),
+            "customer_portal:customers:request_email_update" | "customer_portal:members:add_member" => {
+                json!({"email": "new@example.com"})
+            }
+            creation if creation.contains("create") => json!({"email": "new@example.com"}),
+            _ => json!({"name": "Changed"}),
+        };
+        if whose == Whose::Person && NAMING.contains(&operation) {
+            body["organization_id"] = json!(self.tenant.id);
+        }
+        body
+    }
+
+    pub(crate) async fn send(&self, client: &Client<'_>, whose: Whose, operation: &Served) -> Response {
+        let path = self.path(operation);
+        match operation.method.as_str() {
+            "GET" | "DELETE" => client.send(&operation.method, &path, None, "").await,
+            method => client.json(method, &path, &self.body(whose, &operation.id)).await,
+        }
+    }
+
+    /// A client whom the estate lets do the operation, with that scope alone where scopes can be chosen.
+    pub(crate) async fn client<'a>(
+        &self,
+        world: &'a World,
+        whose: Whose,
+        scope: &str,
+        operation: &Served,
+    ) -> Client<'a> {
+        match whose {
+            Whose::Organization => world.token(&self.tenant, scope).await,
+            // The owner stays: anybody else may leave.
+            Whose::Person if operation.id == "organizations:members:leave" => {
+                world.user(TEAMMATE, scope).await
+            }
+            Whose::Person => world.user(&self.tenant.owner, scope).await,
+            Whose::Customer => world.bearer(&self.customer_session),
+            Whose::Member if operation.path.starts_with("/v1/customer-portal/members") => {
+                world.bearer(&self.owner_session)
+            }
+            Whose::Member => world.bearer(&self.member_session),
+        }
+    }
+
+    /// Whether an answer tells anything of the estate.
+    fn is_in(&self, answer: &Response) -> bool {
+        let (tenant, child) = (self.tenant.id.to_string(), self.child.to_string());
+        let team = [&tenant, &self.teammate, &self.token, &child, &self.child_key];
+        let rows = [&self.customer, &self.member, &self.endpoint, &self.event];
+        team.into_iter().chain(rows).any(|id| answer.text.contains(id.as_str()))
+    }
+}
+
+/// Creations whose body names the organization when a person sends it.
+const NAMING: [&str; 3] =
+    ["customers:create", "organization_access_tokens:create", "webhooks:create_webhook_endpoint"];
+
+/// Operations about no row in particular, and what a token of somewhere else gets: its own, or a refusal of
+/// what it names.
+fn about_nothing(whose: Whose, operation: &str, answer: &Response) -> Option<bool> {
+    let of_nobody = || answer["items"].as_array().is_some_and(Vec::is_empty);
+    match operation {
+        "ping" | "organizations:list" => Some(answer.status == 200),
+        "members:list_members"
+        | "customers:list"
+        | "webhooks:list_webhook_endpoints"
+        | "webhooks:list_webhook_deliveries" => Some(answer.status == 200 && of_nobody()),
+        "organization_access_tokens:list" => {
+            let own = whose == Whose::Organization;
+            Some(answer.status == 200 && own != of_nobody())
+        }
+        "customers:export" => Some(answer.status == 200 && answer.text.lines().count() == 1),
+        "customer-sessions:create" => Some(answer.status == 422),
+        creation if NAMING.contains(&creation) => Some(answer.status == 422),
+        // A person may have an organization of their own.
+        "organizations:create" => Some(answer.status == 201),
+        _ => None,
+    }
+}
+
+/// What anybody gets of a public operation that names the estate, or a secret which nobody was sent.
+fn in_public(operation: &str) -> u16 {
+    match operation {
+        "customer_portal:organizations:get" => 200,
+        "customer_portal:customers:check_email_update" | "customer_portal:customers:verify_email_update" => {
+            401
+        }
+        other => panic!("{other} is public"),
+    }
+}
+
+fn not_found(answer: &Response) -> bool {
+    answer.status == 404 && answer["error"] == json!("ResourceNotFound")
+}
+
+#[tokio::test]
+async fn nobody_is_let_in_without_a_token_of_the_right_kind_and_scope() {
+    let world = World::new();
+    let estate = estate(&world, "estate").await;
+    let unknown = [
+        ("no token", world.anonymous()),
+        ("garbage", world.bearer("garbage")),
+        ("mistyped", world.bearer("polar_oat_0000000000000000000000000000000000000000000")),
+        ("no session", world.bearer("tenantry_mst_0000000000000000000000000000000000000000000")),
+        ("expired", world.expired_token(&estate.tenant).await),
+    ];
+    let known = [
+        (Whose::Organization, world.token(&estate.tenant, "openid").await),
+        (Whose::Person, world.user(&estate.tenant.owner, "openid").await),
+    ];
+    // With every scope that there is.
+    let all_scopes = [
+        (Whose::Organization, world.token(&estate.tenant, "*").await),
+        (Whose::Person, world.user(&estate.tenant.owner, "*").await),
+        (Whose::Customer, world.bearer(&estate.customer_session)),
+        (Whose::Member, world.bearer(&estate.member_session)),
+        (Whose::Member, world.bearer(&estate.owner_session)),
+    ];
+    let before = world.audit(&estate.tenant).await.len();
+    let (mut public, mut kinds) = (0, 0);
+    for operation in served(&world).await {
+        if operation.is_public() {
+            public += 1;
+            let first = estate.send(&unknown[0].1, Whose::Person, &operation).await;
+            assert_eq!(first.status, in_public(&operation.id), "{first}");
+            let others = unknown.iter().map(|(_, client)| client);
+            for client in others.chain(all_scopes.iter().map(|(_, client)| client)) {
+                let answer = estate.send(client, Whose::Person, &operation).await;
+                assert_eq!((answer.status, &answer.text), (first.status, &first.text), "{answer}");
+            }
+            continue;
+        }
+        for (who, client) in &unknown {
+            let answer = estate.send(client, Whose::Person, &operation).await;
+            assert_eq!(answer.status, 401, "{who}: {answer}");
+            assert!(answer.header("www-authenticate").is_some(), "{who}: {answer}");
+        }
+        for (whose, client) in &known {
+            let answer = estate.send(client, *whose, &operation).await;
+            assert_eq!(answer.status, operation.without_scope(*whose), "{whose:?} without scope: {answer}");
+        }
+        for (whose, client) in all_scopes.iter().filter(|(whose, _)| !operation.open.contains_key(whose)) {
+            kinds += 1;
+            let answer = estate.send(client, *whose, &operation).await;
+            assert_eq!(answer.status, 401, "{whose:?}: {answer}");
+        }
+    }
+    assert!(public == 3 && kinds > 150, "{public} {kinds}");
+    assert_eq!(world.audit(&estate.tenant).await.len(), before, "nothing changed");
+}
+
+#[tokio::test]
+async fn nobody_reaches_what_is_not_theirs() {
+    let world = World::new();
+    let estate = estate(&world, "estate").await;
+    let other = world.organization("other").await;
+    let elsewhere = self::estate(&world, "elsewhere").await;
+    let strangers = [
+        (Whose::Organization, world.token(&other, "*").await),
+        (Whose::Person, world.user("stranger@example.com", "*").await),
+        (Whose::Customer, world.bearer(&elsewhere.customer_session)),
+        (Whose::Member, world.bearer(&elsewhere.owner_session)),
+    ];
+    strangers_reach_nothing(&world, &estate, &strangers).await;
+}
+
+/// A parent administers its sub-account through itself; neither's token opens the other.
+#[tokio::test]
+async fn neither_a_parent_nor_a_sub_account_reaches_into_the_other() {
+    let world = World::new();
+    let nobody = OrganizationId::new(Uuid::from_u128(1));
+    // The sub-account sees itself; all else of the estate is its parent's.
+    let parent = estate(&world, "parent").await;
+    let child = Organization { id: parent.child, slug: String::new(), owner: parent.tenant.owner.clone() };
+    let parent = Estate { child: nobody, child_key: nobody.to_string(), ..parent };
+    let strangers = [(Whose::Organization, world.token(&child, "*").await)];
+    strangers_reach_nothing(&world, &parent, &strangers).await;
+
+    let root = world.organization("root").await;
+    let child =
+        Organization { id: world.sub_account(&root, "Furnished").await, slug: String::new(), ..root.clone() };
+    let child = furnish(&world, child, "furnished", nobody, nobody.to_string()).await;
+    let strangers = [(Whose::Organization, world.token(&root, "*").await)];
+    strangers_reach_nothing(&world, &child, &strangers).await;
+}
+
+async fn strangers_reach_nothing(world: &World, estate: &Estate, strangers: &[(Whose, Client<'_>)]) {
+    let before = world.audit(&estate.tenant).await.len();
+    let mut uncovered = BTreeSet::new();
+    for operation in served(world).await.iter().filter(|operation| !operation.is_public()) {
+        for (whose, client) in strangers.iter().filter(|(whose, _)| operation.open.contains_key(whose)) {
+            // As a person does, everybody names the estate wherever an organization can be named.
+            let answer = estate.send(client, Whose::Person, operation).await;
+            assert!(answer.status >= 300 || !estate.is_in(&answer), "{}: {answer}", operation.id);
+            let refused = if operation.path.starts_with("/v2/accounts/{account_id}") {
+                Some(answer.status == 401 && answer.body == json!({"message": "invalid API key"}))
+            } else if operation.path.contains('{') || operation.id == "members:create_member" {
+                Some(not_found(&answer))
+            } else if operation.path.starts_with("/v1/customer-portal/") {
+                // All else in the portal is about the customer of the session. A team's address is not changed there.
+                let own = *whose == Whose::Customer
+                    || operation.id != "customer_portal:customers:request_email_update";
+                Some((answer.status < 300) == own)
+            } else {
+                about_nothing(*whose, &operation.id, &answer)
+            };
+            match refused {
+                Some(refused) => assert!(refused, "{}: {answer}", operation.id),
+                None => drop(uncovered.insert(operation.id.clone())),
+            }
+        }
+    }
+    assert_eq!(uncovered, BTreeSet::new(), "operations that this test does not know");
+    assert_eq!(world.audit(&estate.tenant).await.len(), before, "nothing changed");
+}
+
+#[tokio::test]
+async fn a_key_used_from_elsewhere_reaches_nothing() {
+    let world = World::new();
+    let estate = estate(&world, "estate").await;
+    let keys = format!("/v2/accounts/{}/api-keys", estate.tenant.id);
+    let listed = json!({"label": "listed", "scopes": ["*"], "ip_allow_list": ["203.0.113.0/24"]});
+    let made = world.token(&estate.tenant, "*").await.post(&keys, listed).await.expect(201);
+    let key = world.bearer(made["secret_key"].as_str().unwrap());
+    let before = world.audit(&estate.tenant).await.len();
+    for operation in served(&world).await.iter().filter(|operation| !operation.is_public()) {
+        let answer = estate.send(&key, Whose::Organization, operation).await;
+        let is_said = if operation.path.starts_with("/v2/") {
+            answer.message().contains("may not be used from this IP address")
+        } else {
+            answer["error"] == json!("NotPermitted")
+        };
+        assert!(answer.status == 403 && is_said, "{}: {answer}", operation.id);
+    }
+    assert_eq!(world.audit(&estate.tenant).await.len(), before, "nothing changed");
+}
+
+#[tokio::test]
+async fn a_suspended_account_reaches_its_sub_accounts_alone_and_they_reach_nothing() {
+    let world = World::new();
+    let parent = estate(&world, "parent").await;
+    let child = Organization { id: parent.child, slug: String::new(), owner: parent.tenant.owner.clone() };
+    let clients = [world.token(&parent.tenant, "*").await, world.token(&child, "*").await];
+    let sessions = [world.bearer(&parent.customer_session), world.bearer(&parent.owner_session)];
+    for client in &clients {
+        client.get("/v2/ping").await.expect(200);
+    }
+    let reason = SuspensionReason::parse("late").unwrap();
+    let suspend = OrganizationSuspend { id: parent.tenant.id, reason };
+    world.app.write(suspend).await.unwrap();
+    let before = world.audit(&parent.tenant).await.len();
+    for operation in served(&world).await.iter().filter(|operation| !operation.is_public()) {
+        let administers = operation.path.starts_with("/v2/accounts/{account_id}/sub-accounts");
+        for client in &clients[usize::from(administers)..] {
+            let answer = parent.send(client, Whose::Organization, operation).await;
+            let is_said = operation.path.starts_with("/v1/") || answer.message() == "Account is suspended";
+            assert!(answer.status == 401 && is_said, "{}: {answer}", operation.id);
+        }
+        for session in &sessions {
+            let answer = parent.send(session, Whose::Customer, operation).await;
+            assert_eq!(answer.status, 401, "{}: {answer}", operation.id);
+        }
+    }
+    assert_eq!(world.audit(&parent.tenant).await.len(), before, "nothing changed");
+}
+
+#[tokio::test]
+async fn the_scope_that_is_documented_is_enough() {
+    let world = World::new();
+    let mut estates = 0;
+    for operation in &served(&world).await {
+        for (whose, scopes) in &operation.open {
+            for scope in scopes {
+                // Nothing is left of what the others did.
+                estates += 1;
+                let estate = estate(&world, &format!("estate-{estates}")).await;
+                let client = estate.client(&world, *whose, scope, operation).await;
+                let answer = estate.send(&client, *whose, operation).await;
+                assert!(answer.status < 300, "{whose:?} {scope}: {answer}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn all_other_scopes_together_are_not_enough() {
+    let world = World::new();
+    let estate = estate(&world, "estate").await;
+    let operations = served(&world).await;
+    let all: BTreeSet<&String> =
+        operations.iter().flat_map(|operation| operation.open.values()).flatten().collect();
+    for operation in operations.iter().filter(|operation| !operation.is_public()) {
+        for whose in [Whose::Organization, Whose::Person] {
+            let needed = operation.open.get(&whose).map(Vec::as_slice).unwrap_or_default();
+            let others: Vec<&str> =
+                all.iter().filter(|scope| !needed.contains(scope)).map(|scope| scope.as_str()).collect();
+            let client = estate.client(&world, whose, &others.join(" "), operation).await;
+            let answer = estate.send(&client, whose, operation).await;
+            assert_eq!(answer.status, operation.without_scope(whose), "{whose:?}: {answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_tenants_row_looks_like_none() {
+    let world = World::new();
+    let (theirs, elsewhere) = (estate(&world, "estate").await, estate(&world, "elsewhere").await);
+    let other = world.organization("other").await;
+    let clients = [
+        (Whose::Organization, world.token(&other, "*").await),
+        (Whose::Person, world.user("stranger@example.com", "*").await),
+        (Whose::Member, world.bearer(&elsewhere.owner_session)),
+    ];
+    let nothing = "0b0f7bb4-6e1c-4c1b-9c56-52bfe2ad9a3e".to_owned();
+    let id = OrganizationId::new(nothing.parse().unwrap());
+    let nowhere = Estate {
+        tenant: Organization { id, slug: "nowhere".to_owned(), owner: String::new() },
+        slug: "nowhere".to_owned(),
+        customer: nothing.clone(),
+        member: nothing.clone(),
+        teammate: nothing.clone(),
+        endpoint: nothing.clone(),
+        event: nothing.clone(),
+        token: nothing.clone(),
+        child: id,
+        child_key: nothing,
+        customer_session: String::new(),
+        member_session: String::new(),
+        owner_session: String::new(),
+    };
+    for operation in served(&world).await.iter().filter(|operation| operation.path.contains('{')) {
+        for (whose, client) in clients.iter().filter(|(whose, _)| operation.open.contains_key(whose)) {
+            let seen = theirs.send(client, *whose, operation).await;
+            let unseen = nowhere.send(client, *whose, operation).await;
+            assert_eq!((seen.status, &seen.text), (unseen.status, &unseen.text), "{}", operation.id);
+        }
+    }
+}

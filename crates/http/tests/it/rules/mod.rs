@@ -1,0 +1,8 @@
+//! Rules over all operations.
+
+mod audit;
+pub(crate) mod authorization;
+mod bootstrap;
+mod both_dialects;
+mod idempotency;
+mod ip_allow_lists;

@@ -1,0 +1,36 @@
+//! Two operations at once: a writer that is kept busy, and the first of two responses.
+
+use std::sync::Mutex;
+use std::sync::mpsc::Receiver;
+
+use tenantry_app::Error;
+use tenantry_core::ExecutionContext;
+use tenantry_core::ids::OrganizationId;
+use tenantry_store::{Tx, UseCase};
+
+/// Keeps the writer of an organization busy until the receiver gets a value.
+pub(crate) struct BusyWriter(pub(crate) OrganizationId, pub(crate) Mutex<Receiver<()>>);
+
+impl UseCase for BusyWriter {
+    type Output = ();
+    type Error = Error;
+
+    fn organization(&self) -> Option<OrganizationId> {
+        Some(self.0)
+    }
+
+    async fn run(&self, _: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<(), Error> {
+        // Where the writer is a task, the runtime moves its other tasks to another thread.
+        tokio::task::block_in_place(|| self.1.lock().unwrap().recv().unwrap());
+        Ok(())
+    }
+}
+
+/// The output of the future that completes first, and the other future.
+pub(crate) async fn first_of<T: Unpin + Future>([mut one, mut two]: [T; 2]) -> (T::Output, T) {
+    tokio::select! {
+        biased;
+        done = &mut one => (done, two),
+        done = &mut two => (done, one),
+    }
+}
