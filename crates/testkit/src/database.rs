@@ -216,7 +216,7 @@ impl Postgres {
     /// Opens it.
     ///
     /// # Errors
-    /// As `postgres::open`.
+    /// As `Store::open_postgres`.
     pub async fn open(&self, moments: Moments) -> Result<Store, StoreError> {
         let target = postgres::Target::parse(&self.url()).expect("a URL");
         Store::open_postgres(target, postgres::Migrate::Yes, moments).await
