@@ -124,10 +124,10 @@ async fn compare() -> Result<(), Error> {
         println!("{}", scenario.table());
         scenarios.push(scenario);
     }
-    let mut wrong: Vec<String> = scenarios.iter().filter_map(Scenario::failure).collect();
-    wrong.extend(options.floors.iter().filter_map(|floor| floor.miss(&scenarios)));
-    if !wrong.is_empty() {
-        return Err(wrong.join("\n").into());
+    let mut faults: Vec<String> = scenarios.iter().filter_map(Scenario::failure).collect();
+    faults.extend(options.floors.iter().filter_map(|floor| floor.miss(&scenarios)));
+    if !faults.is_empty() {
+        return Err(faults.join("\n").into());
     }
     if let Some(path) = &options.save {
         let json = report::json(&scenarios, options.load, options.rounds, options.members);

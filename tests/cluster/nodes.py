@@ -56,20 +56,20 @@ def main():
                 node.start()
             load.wait_for_writes(options.writes)
         attempts = balancer.attempts()
-        wrong = [f"before a node was killed: {failure}" for failure in journal.failures
+        unexplained = [f"before a node was killed: {failure}" for failure in journal.failures
                  if failure.ended < kills[0][1] - DETECTION_S]
         for (node, killed), (_, following) in zip(kills, kills[1:] + [(None, float("inf"))]):
             after_kill = [failure for failure in journal.failures if killed - DETECTION_S <= failure.ended < following - DETECTION_S]
-            wrong += avoidable(after_kill, node, killed, attempts)
+            unexplained += avoidable(after_kill, node, killed, attempts)
             # Each client has at most one request in flight.
             if len(after_kill) > WRITERS + READERS:
-                wrong.append(f"{len(after_kill)} failed attempts after one kill of {WRITERS + READERS} clients")
+                unexplained.append(f"{len(after_kill)} failed attempts after one kill of {WRITERS + READERS} clients")
         states = Counter(attempts.get(failure.attempt, ("", "not logged"))[1] for failure in journal.failures)
         figures = {"kills": len(kills), **journal.figures(), "failed attempts by HAProxy termination state": dict(states),
                    "longest gap between two answered writes after each kill, seconds": gaps}
         name = "nodes through PgBouncer" if options.pooler else "nodes"
         return report(name, [("no write is lost or done twice", faults(balancer.base, tenants, journal, rows_of(postgres))),
-                             ("only requests in flight on the killed node fail", wrong)], figures)
+                             ("only requests in flight on the killed node fail", unexplained)], figures)
 
 
 if __name__ == "__main__":

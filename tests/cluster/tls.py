@@ -84,26 +84,26 @@ def main():
         root, other_root = authority(files, "root"), authority(files, "other-root")
         hosts, checks = "DNS:localhost,IP:127.0.0.1", []
         servers = []
-        for name, certified in (("right", hosts), ("wrong", f"DNS:{OTHER_HOST}")):
+        for name, certified in (("matching", hosts), ("other", f"DNS:{OTHER_HOST}")):
             server = cluster.postgres(name).create()
             enable_tls(server, *certify(files, root, f"{name}.server", certified))
             url = server.start().create_database("tenantry")
             require_tls(server)
             servers.append(url)
-        right, wrong = servers
+        matching, other = servers
         full = f"sslmode=verify-full&sslrootcert={root}"
-        checks.append(("verify-full with the root of the certificate", serves(cluster, "full", f"{right}?{full}")))
-        by_name = right.replace("127.0.0.1", "localhost")
+        checks.append(("verify-full with the root of the certificate", serves(cluster, "full", f"{matching}?{full}")))
+        by_name = matching.replace("127.0.0.1", "localhost")
         checks.append(("verify-full with a host name", serves(cluster, "name", f"{by_name}?{full}")))
-        checks.append(("require", serves(cluster, "require", f"{right}?sslmode=require")))
-        checks.append(("no sslmode, which means prefer", serves(cluster, "prefer", right)))
-        checks.append(("disable is refused", fails(cluster, f"{right}?sslmode=disable", "no encryption")))
+        checks.append(("require", serves(cluster, "require", f"{matching}?sslmode=require")))
+        checks.append(("no sslmode, which means prefer", serves(cluster, "prefer", matching)))
+        checks.append(("disable is refused", fails(cluster, f"{matching}?sslmode=disable", "no encryption")))
         checks.append(("another root is refused", fails(
-            cluster, f"{right}?sslmode=verify-full&sslrootcert={other_root}", "UnknownIssuer", "BadSignature")))
-        checks.append(("the system's roots are not enough", fails(cluster, f"{right}?sslmode=verify-full", "UnknownIssuer")))
+            cluster, f"{matching}?sslmode=verify-full&sslrootcert={other_root}", "UnknownIssuer", "BadSignature")))
+        checks.append(("the system's roots are not enough", fails(cluster, f"{matching}?sslmode=verify-full", "UnknownIssuer")))
         checks.append(("another host's certificate is refused", fails(
-            cluster, f"{wrong}?{full}", "not valid for name")))
-        checks.append(("require accepts another host's certificate", serves(cluster, "any", f"{wrong}?sslmode=require")))
+            cluster, f"{other}?{full}", "not valid for name")))
+        checks.append(("require accepts another host's certificate", serves(cluster, "any", f"{other}?sslmode=require")))
         return report("tls", checks, {"servers": len(servers)})
 
 
