@@ -69,21 +69,31 @@ def distribute_fails_without_citus(database):
     return []
 
 
+def last_migration(folder):
+    """Finds the last entry in the list of migrations below a source folder; returns its file and the match."""
+    entry = r'Migration \{ number: (?P<number>\d+), name: "\w+", text: include_str!\("(?P<folder>[^"]*/)\w+\.sql"\) \}'
+    for path in folder.rglob("*.rs"):
+        entries = list(re.finditer(entry, path.read_text("utf-8")))
+        if entries:
+            return path, max(entries, key=lambda match: int(match["number"]))
+    raise RuntimeError(f"{folder} has no list of migrations")
+
+
 def build_next(directory):
     """Builds these sources with one more migration and returns the path of the program."""
     sources = directory / "next"
     sources.mkdir()
     for name in ("Cargo.toml", "Cargo.lock", "clippy.toml"):
         shutil.copy(ROOT / name, sources / name)
-    shutil.copytree(ROOT / "crates", sources / "crates")
-    folder = sources / "crates" / "store"
-    path = folder / "src" / "migrations.rs"
-    text = path.read_text("utf-8")
-    number = 1 + max(map(int, re.findall(r"Migration \{ number: (\d+),", text)))
+    for name in ("crates", "xtask"):
+        shutil.copytree(ROOT / name, sources / name)
+    store = sources / "crates" / "store"
+    path, last = last_migration(store / "src")
+    number = 1 + int(last["number"])
     file = f"{number:04}_later.sql"
-    (folder / "migrations" / file).write_text(LATER_MIGRATION, "utf-8")
-    step = f'    Migration {{ number: {number}, name: "later", text: include_str!("../migrations/{file}") }},\n];'
-    path.write_text(text.replace("\n];", f"\n{step}", 1), "utf-8")
+    (store / "migrations" / file).write_text(LATER_MIGRATION, "utf-8")
+    step = f', Migration {{ number: {number}, name: "later", text: include_str!("{last["folder"]}{file}") }}'
+    path.write_text(last.string[:last.end()] + step + last.string[last.end():], "utf-8")
     # This target directory already has the dependencies. Its own program may be under test, so it is put back.
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     built, program, saved = target / "debug" / "tenantry", directory / "tenantry-next", directory / "tenantry-saved"
