@@ -1,10 +1,10 @@
-//! What leaves the process: webhook requests and mail.
+//! Sends webhook requests and mail.
 //!
-//! - [`webhook`]: how a request is signed, shaped, timed and sent, to public addresses only;
-//! - [`mail`]: the few letters that the product writes, and the ways to hand them over.
+//! - [`webhook`]: signs, formats, schedules and sends webhook requests, to public addresses only;
+//! - [`mail`]: renders the product's mails and hands them to a mail server, a directory or the log.
 //!
-//! Nothing here reads the store or decides what to send: a worker calls this after the commit that
-//! recorded the work, and records the outcome. The time, ids and randomness of a webhook are arguments.
+//! This crate neither reads the store nor decides when to send. A worker calls it after the commit that
+//! queued the work, and records the outcome. Time, ids and randomness of a webhook request are arguments.
 
 pub mod mail;
 pub mod webhook;

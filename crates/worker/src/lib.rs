@@ -1,8 +1,7 @@
-//! What the server does besides answering: it delivers webhooks ([`webhooks`]) and sends mail
-//! ([`mail`]).
+//! The background workers of the server: they deliver webhooks ([`webhooks`]) and send mail ([`mail`]).
 //!
-//! A worker reads what a commit left it to do, acts on the world, and writes down what came of it. It holds
-//! nothing that a restart would miss.
+//! A worker leases the work that a commit queued, sends it, and records the outcome. It keeps no state of its
+//! own, so that a restart loses nothing.
 
 pub mod mail;
 pub mod webhooks;

@@ -1,8 +1,22 @@
-//! Sends the mail that waits.
+//! Sends queued mail.
 //!
-//! Invariants: a mail is tried until it is taken, refused for good, out of time or out of attempts; while one
-//! worker tries it no other does, unless that one died; every attempt carries the same Message-ID, so that a
-//! mail sent twice after a crash can be told to be one. Called by the server, for as long as it runs.
+//! A mail is a row of the table `mails`. A worker leases a few due rows at a time.
+//!
+//! | state | means | next |
+//! |---|---|---|
+//! | queued | `due_at` is the time of the first attempt | leased |
+//! | leased | `due_at` is the end of the lease, `MAIL_LEASE_S` after it began | sent, retried or given up |
+//! | lease expired | the worker stopped or crashed before it recorded an outcome | leased by any worker |
+//! | retried | a transient error; the pauses grow from 30 s to an hour, with jitter | leased |
+//! | given up | a permanent error, `ATTEMPTS` transient errors, or `expires_at` passed | the row is deleted |
+//! | sent | the mail server accepted the mail | the row is deleted |
+//!
+//! - While a lease lasts, no other worker sends the mail. A worker whose lease is too short for another
+//!   attempt leaves the mail to the next lease.
+//! - Every attempt has the same Message-ID, so that a mail server can recognise a mail that was sent twice
+//!   because the worker crashed between sending and recording.
+//!
+//! Caller: the server, for as long as it runs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,12 +31,12 @@ use tenantry_store::StoreError;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// How long the worker sleeps at the most: mail that another process left is found by then.
-const LONGEST_SLEEP: Duration = Duration::from_secs(5);
-/// How long it sleeps when the database does not answer.
-const AFTER_FAULT: Duration = Duration::from_secs(5);
+/// The longest pause between two queries for due mail; mail that another process queued is found by then.
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
+/// The pause after a failed query.
+const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(5);
 
-/// Sends the mail that waits.
+/// Sends queued mail.
 #[derive(Clone)]
 pub struct MailWorker {
     app: Arc<App>,
@@ -32,48 +46,48 @@ pub struct MailWorker {
 }
 
 impl MailWorker {
-    /// A worker that hands mail to `mailer`, in the name of `from`. With the address of a portal, letters
-    /// carry links to its pages; without one, the bare secret.
+    /// A worker that sends with `mailer`, from the address `from`. With a portal URL, mails contain links to
+    /// its pages; without one, they contain the bare token.
     #[must_use]
     pub fn new(app: Arc<App>, mailer: Mailer, from: &str, portal: Option<HttpUrl>) -> Self {
         Self { app, mailer, from: from.into(), portal }
     }
 
-    /// Sends what is due whenever something is, until told to stop; what is being sent then comes to its end.
+    /// Sends due mail until `stopped` is true. Attempts under way are completed first.
     pub async fn run(&self, mut stopped: watch::Receiver<bool>) {
         while !*stopped.borrow() {
-            let sleep = match self.send_some().await {
+            let pause = match self.send_batch().await {
                 Ok(true) => continue,
                 Ok(false) => self.until_next().await,
                 Err(error) => Err(error),
             };
-            let sleep = sleep.unwrap_or_else(|error| {
-                tracing::warn!(%error, "mail waits: the database does not answer");
-                AFTER_FAULT
+            let pause = pause.unwrap_or_else(|error| {
+                tracing::warn!(%error, retry_after_ms = PAUSE_AFTER_ERROR.as_millis(), "mail queue failed");
+                PAUSE_AFTER_ERROR
             });
             tokio::select! {
                 _ = stopped.wait_for(|stopped| *stopped) => return,
                 () = self.app.store().mail_signal().notified() => {}
-                () = tokio::time::sleep(sleep) => {}
+                () = tokio::time::sleep(pause) => {}
             }
         }
     }
 
-    /// Sends everything that is due now; answers how long nothing will be.
+    /// Sends all due mail and returns the time until the next mail is due.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn send_due(&self) -> Result<Duration, StoreError> {
-        while self.send_some().await? {}
+        while self.send_batch().await? {}
         self.until_next().await
     }
 
-    /// Sends a few of the mails that are due, at once; answers whether there were any.
-    async fn send_some(&self) -> Result<bool, StoreError> {
-        let taken = self.app.lease_mails().await?;
-        let any = !taken.is_empty();
+    /// Leases a few due mails and sends them concurrently. Returns whether there were any.
+    async fn send_batch(&self) -> Result<bool, StoreError> {
+        let leased = self.app.lease_mails().await?;
+        let any = !leased.is_empty();
         let mut attempts = JoinSet::new();
-        for mail in taken {
+        for mail in leased {
             let worker = self.clone();
             attempts.spawn(async move { worker.attempt(mail).await });
         }
@@ -83,40 +97,48 @@ impl MailWorker {
         Ok(any)
     }
 
-    /// How long nothing will be due, as far as is known.
+    /// The time until the next mail is due, at most [`POLL_INTERVAL`].
     async fn until_next(&self) -> Result<Duration, StoreError> {
         let next = self.app.next_mail_due().await?;
         let now = self.app.now();
-        Ok(next.map_or(LONGEST_SLEEP, |due| Duration::from_secs(now.seconds_until(due)).min(LONGEST_SLEEP)))
+        Ok(next.map_or(POLL_INTERVAL, |due| Duration::from_secs(now.seconds_until(due)).min(POLL_INTERVAL)))
     }
 
     async fn attempt(&self, mail: QueuedMail) -> Result<(), StoreError> {
-        let (id, to) = (mail.id, mail.to.clone());
+        let (id, organization, to) = (mail.id, mail.organization, mail.to.clone());
         if !self.app.lease_outlasts(mail.due_at, SMTP_TIMEOUT) {
-            tracing::warn!(%id, "taking a mail lasted so long that another may send it");
+            tracing::warn!(mail_id = %id, organization_id = %organization, "mail lease too short");
             return Ok(());
         }
         if mail.expires_at.is_some_and(|expires_at| expires_at <= self.app.now()) {
-            tracing::warn!(%id, %to, "a mail was not sent in time");
+            tracing::warn!(mail_id = %id, organization_id = %organization, %to, "mail expired");
             return self.app.delete_mail(&mail).await;
         }
         let sent = match self.message(&mail) {
             Ok(message) => self.mailer.send(&id.to_string(), &message, &self.from).await,
             Err(error) => Err(error),
         };
+        let attempt = mail.attempts;
         match sent {
-            Ok(()) => self.app.delete_mail(&mail).await,
+            Ok(()) => {
+                tracing::info!(mail_id = %id, organization_id = %organization, %to, attempt, "mail sent");
+                self.app.delete_mail(&mail).await
+            }
             Err(error) if error.permanent => {
-                tracing::error!(%id, %to, %error, "a mail cannot be sent");
+                tracing::error!(
+                    mail_id = %id, organization_id = %organization, %to, attempt, %error, "mail given up"
+                );
                 self.app.delete_mail(&mail).await
             }
             Err(error) => {
-                let attempts = mail.attempts;
                 match self.app.postpone_mail(mail).await? {
-                    Some(due) => {
-                        tracing::warn!(%id, %to, %error, attempts, %due, "a mail will be tried again")
-                    }
-                    None => tracing::error!(%id, %to, %error, attempts, "a mail is given up"),
+                    Some(due) => tracing::warn!(
+                        mail_id = %id, organization_id = %organization, %to, attempt, %error,
+                        retry_at = %due, "mail attempt failed"
+                    ),
+                    None => tracing::error!(
+                        mail_id = %id, organization_id = %organization, %to, attempt, %error, "mail given up"
+                    ),
                 }
                 Ok(())
             }
@@ -127,11 +149,11 @@ impl MailWorker {
         let to = mail.to.clone();
         match &mail.content {
             MailContent::EmailChangeRequest { organization, slug, minutes } => {
-                let unreadable = || MailError {
+                let sealed_with_another_key = || MailError {
                     permanent: true,
-                    reason: "its secret was sealed with another key".to_owned(),
+                    reason: "the token of the mail was sealed with another key".to_owned(),
                 };
-                let secret = self.app.mail_secret(mail).ok_or_else(unreadable)?;
+                let secret = self.app.mail_secret(mail).ok_or_else(sealed_with_another_key)?;
                 let link = self.portal.as_ref().and_then(|portal| {
                     let base = portal.as_str().trim_end_matches('/');
                     HttpUrl::parse(&format!("{base}/{slug}/portal/email-update?token={secret}")).ok()
@@ -146,13 +168,13 @@ impl MailWorker {
                 templates::api_key_allow_list(to, organization, label)
             }
             MailContent::TeamMemberAdded { organization, role, inviter } => {
-                templates::team_member_added(to, organization, role_words(*role), inviter.as_deref())
+                templates::team_member_added(to, organization, role_name(*role), inviter.as_deref())
             }
         }
     }
 }
 
-const fn role_words(role: TeamRole) -> &'static str {
+const fn role_name(role: TeamRole) -> &'static str {
     match role {
         TeamRole::Owner => "Owner",
         TeamRole::Administrator => "Administrator",

@@ -1,9 +1,24 @@
-//! Delivers webhook events: takes queues that have something to do, sends one request in each, and writes
-//! down what came of it.
+//! Delivers webhook events.
 //!
-//! Invariants: nothing is sent that is not committed; in one queue of an endpoint one request is on its way at
-//! a time, so that first attempts keep their order and a slow endpoint takes no more than its two places; a
-//! queue whose holder is gone is taken over when its lease ends, so that an event is delivered at least once.
+//! Each endpoint has two delivery queues: one for first attempts, in the order of the events, and one for
+//! retries, by due time. A worker leases a queue, sends its next event, records the outcome and releases the
+//! lease. At most one request of a queue is under way, so that first attempts keep their order and a slow
+//! endpoint uses at most two of the `MAX_IN_FLIGHT` places of a node.
+//!
+//! | state of an event | means | next |
+//! |---|---|---|
+//! | pending, first attempt | committed with the change that caused it | leased |
+//! | leased | a worker sends it; the lease ends after `WEBHOOK_LEASE_S` | one of the following |
+//! | lease expired | the worker stopped or crashed before it recorded an outcome | leased by any worker |
+//! | pending, retry | no 2xx status; due after the pause of `outbound::webhook::schedule` | leased |
+//! | succeeded | a 2xx status | none |
+//! | failed | `MAX_ATTEMPTS` attempts, or a permanent error | `FAILURES_TO_DISABLE` in a row disable the endpoint |
+//! | skipped | the endpoint was disabled or deleted | none |
+//!
+//! - Delivery is at least once: an event whose outcome was not recorded is sent again, with the same
+//!   `webhook-id` and the same body.
+//! - A worker whose lease is too short for another request leaves the event to the next lease.
+//! - A queue whose row cannot be read is retried after `UNREADABLE_RETRY_S`, and delays no other queue.
 
 use std::future::Future;
 use std::pin::pin;
@@ -16,67 +31,67 @@ use tenantry_core::webhook::{DeliveryOutcome, Event};
 use tenantry_outbound::webhook::resolve::Resolve;
 use tenantry_outbound::webhook::schedule::delay;
 use tenantry_outbound::webhook::{
-    Answer, DeliveryError, Images, Notice, Sender, SystemResolver, body, headers,
+    DeliveryError, Images, Notice, Sender, SystemResolver, WebhookResponse, body, sign,
 };
 use tenantry_store::{LeasedDelivery, StoreError};
 use tokio::task::JoinSet;
 
-/// Requests on their way at once. Each endpoint takes at most two of these places.
-const IN_FLIGHT: usize = 512;
-/// The longest time without a look at the database: what another process wrote, or stopped to send.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// How long requests that are on their way may take to end when the server stops.
-const DRAIN: Duration = Duration::from_secs(12);
+/// Requests of one node that are under way at once.
+const MAX_IN_FLIGHT: usize = 512;
+/// The longest pause between two queries for due queues; events of other processes are found by then.
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
+/// The time that requests under way get to end when the server stops.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// Makes the text of an event.
-pub type Render = fn(&Event) -> Result<String, serde_json::Error>;
+/// Builds the JSON payload of an event.
+pub type RenderPayload = fn(&Event) -> Result<String, serde_json::Error>;
 
-/// Whoever delivers webhooks.
-pub struct Webhooks<R = SystemResolver> {
+/// Delivers webhook events.
+pub struct WebhookWorker<R = SystemResolver> {
     app: Arc<App>,
     sender: Sender<R>,
-    render: Render,
+    render: RenderPayload,
     images: Images,
 }
 
-impl<R: Resolve + 'static> Webhooks<R> {
-    /// One that sends with `sender` what `render` makes of events.
+impl<R: Resolve + 'static> WebhookWorker<R> {
+    /// A worker that builds payloads with `render` and sends them with `sender`.
     #[must_use]
-    pub fn new(app: Arc<App>, sender: Sender<R>, render: Render) -> Self {
+    pub fn new(app: Arc<App>, sender: Sender<R>, render: RenderPayload) -> Self {
         Self { app, sender, render, images: Images::default() }
     }
 
-    /// Delivers until `stop` comes to pass; then takes nothing new, and lets requests that are on their way
-    /// come to their end for a while. Those that do not are made again by whoever takes over.
+    /// Delivers until `stop` completes. Then it leases nothing more and waits [`DRAIN_TIMEOUT`] for requests
+    /// under way; those that are cancelled are sent again once their lease ends.
     pub async fn run(self: Arc<Self>, stop: impl Future<Output = ()>) {
         let mut stop = pin!(stop);
         let mut in_flight = JoinSet::new();
         loop {
-            let looked = match self.start(&mut in_flight).await {
+            let next = match self.start(&mut in_flight).await {
                 Ok(()) => self.until_next().await,
                 Err(error) => Err(error),
             };
-            let wait = looked.unwrap_or_else(|error| {
-                tracing::warn!(%error, "webhooks wait");
-                LOOK_EVERY
+            let pause = next.unwrap_or_else(|error| {
+                tracing::warn!(%error, retry_after_ms = POLL_INTERVAL.as_millis(), "webhook queue failed");
+                POLL_INTERVAL
             });
             tokio::select! {
                 () = &mut stop => break,
                 () = self.app.store().webhook_signal().notified() => {}
                 Some(_) = in_flight.join_next() => {}
-                () = tokio::time::sleep(wait) => {}
+                () = tokio::time::sleep(pause) => {}
             }
-            // One look for all that have ended.
+            // One query serves all requests that have ended.
             while in_flight.try_join_next().is_some() {}
         }
         let drained = async { while in_flight.join_next().await.is_some() {} };
-        if tokio::time::timeout(DRAIN, drained).await.is_err() {
-            tracing::warn!("some webhooks were cut off: they will be sent again");
+        if tokio::time::timeout(DRAIN_TIMEOUT, drained).await.is_err() {
+            tracing::warn!(cancelled = in_flight.len(), "webhook drain timed out");
         }
         in_flight.shutdown().await;
     }
 
-    /// Delivers everything that is due, until nothing is; answers how many requests that took.
+    /// Delivers all due events and returns the number of requests.
     ///
     /// # Errors
     /// When the database fails.
@@ -92,10 +107,10 @@ impl<R: Resolve + 'static> Webhooks<R> {
         }
     }
 
-    /// Starts the requests that are due, as far as there are places.
+    /// Leases due queues while there are free places, and starts a request for each of them.
     async fn start(self: &Arc<Self>, in_flight: &mut JoinSet<()>) -> Result<(), StoreError> {
         loop {
-            let free = IN_FLIGHT.saturating_sub(in_flight.len());
+            let free = MAX_IN_FLIGHT.saturating_sub(in_flight.len());
             let claims = if free == 0 { Vec::new() } else { self.app.lease_webhook_deliveries(free).await? };
             if claims.is_empty() {
                 return Ok(());
@@ -107,49 +122,68 @@ impl<R: Resolve + 'static> Webhooks<R> {
         }
     }
 
-    /// How long nothing else will be due.
+    /// The time until the next queue is due, at most [`POLL_INTERVAL`].
     async fn until_next(&self) -> Result<Duration, StoreError> {
         let now = self.app.now();
-        let Some(due) = self.app.next_webhook_due().await? else { return Ok(LOOK_EVERY) };
+        let Some(due) = self.app.next_webhook_due().await? else { return Ok(POLL_INTERVAL) };
         let micros = due.as_micros().saturating_sub(now.as_micros());
-        Ok(Duration::from_micros(u64::try_from(micros).unwrap_or(0)).min(LOOK_EVERY))
+        Ok(Duration::from_micros(u64::try_from(micros).unwrap_or(0)).min(POLL_INTERVAL))
     }
 
-    /// One attempt, from the text to its place in the database.
+    /// Sends one event and records the outcome.
     async fn deliver(&self, claim: LeasedDelivery) {
-        let (event, endpoint) = (claim.event.id, claim.endpoint.id);
+        let (event, endpoint, organization) = (claim.event.id, claim.endpoint.id, claim.event.organization);
         if !self.app.lease_outlasts(claim.leased_until, self.sender.timeout()) {
-            tracing::warn!(%event, %endpoint, "taking a webhook lasted so long that another may send it");
+            tracing::warn!(
+                organization_id = %organization, endpoint_id = %endpoint, event_id = %event,
+                "webhook lease too short"
+            );
             return;
         }
-        match self.attempt(claim).await {
-            Ok(DeliveryRecord { state, disabled }) => {
-                tracing::debug!(%event, %endpoint, ?state, "a webhook was tried");
-                if disabled {
-                    tracing::warn!(%endpoint, "a webhook endpoint was disabled: its last events all failed");
-                }
-            }
-            // The lease ends, and the event is sent again.
-            Err(error) => tracing::error!(%error, %event, %endpoint, "a webhook was not written down"),
+        // Without a record the lease ends, and the event is sent again.
+        if let Err(error) = self.attempt(claim).await {
+            tracing::error!(
+                organization_id = %organization, endpoint_id = %endpoint, event_id = %event, %error,
+                "webhook attempt not recorded"
+            );
         }
     }
 
-    async fn attempt(&self, claim: LeasedDelivery) -> Result<DeliveryRecord, Error> {
+    async fn attempt(&self, claim: LeasedDelivery) -> Result<(), Error> {
         let payload = self.payload(&claim)?;
         let (event, endpoint) = (&claim.event, &claim.endpoint);
         let now = self.app.now().as_seconds();
         let secret = endpoint.secret.as_ref();
-        let secret = secret.ok_or_else(|| StoreError::Unexpected("a webhook without secret".into()))?;
-        let headers = headers(secret.as_str(), &event.id.to_string(), now, payload.as_bytes());
-        let outcome = self.sender.post(endpoint.url.as_str(), &headers, payload.clone().into()).await;
-        let attempts = event.attempts.saturating_add(1);
-        let retry_after = delay(attempts, spread(&claim));
-        let retry_after_ms = retry_after.map(|pause| i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
-        let (attempt, http_code, response) = ended(outcome);
-        self.app.write(DeliveryAttempt { claim, payload, attempt, http_code, response, retry_after_ms }).await
+        let secret =
+            secret.ok_or_else(|| StoreError::Unexpected("a webhook endpoint without a secret".into()))?;
+        let headers = sign(secret.as_str(), &event.id.to_string(), now, payload.as_bytes());
+        let result = self.sender.post(endpoint.url.as_str(), &headers, payload.clone().into()).await;
+        let attempt = event.attempts.saturating_add(1);
+        let pause = delay(attempt, jitter(&claim));
+        let retry_after_ms = pause.map(|pause| i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
+        let (event_id, endpoint_id, organization_id) = (event.id, endpoint.id, event.organization);
+        let (outcome, http_code, response) = outcome(result);
+        let error = if http_code.is_none() { response.clone() } else { None };
+        let record =
+            DeliveryAttempt { claim, payload, attempt: outcome, http_code, response, retry_after_ms };
+        let DeliveryRecord { state, disabled } = self.app.write(record).await?;
+        if outcome == DeliveryOutcome::Succeeded {
+            tracing::info!(
+                %organization_id, %endpoint_id, %event_id, attempt, status = http_code, "webhook delivered"
+            );
+        } else {
+            tracing::info!(
+                %organization_id, %endpoint_id, %event_id, attempt, status = http_code, error, ?state,
+                "webhook attempt failed"
+            );
+        }
+        if disabled {
+            tracing::warn!(%organization_id, %endpoint_id, "webhook endpoint disabled");
+        }
+        Ok(())
     }
 
-    /// What is sent: what was sent before, or else what the dialect and the endpoint's format make of it.
+    /// The stored payload of an earlier attempt, or a new one in the endpoint's format.
     fn payload(&self, claim: &LeasedDelivery) -> Result<String, Error> {
         if let Some(payload) = &claim.event.payload {
             return Ok(payload.clone());
@@ -165,25 +199,25 @@ impl<R: Resolve + 'static> Webhooks<R> {
     }
 }
 
-/// A number that differs from event to event and from attempt to attempt, so that retries spread out.
-fn spread(claim: &LeasedDelivery) -> u64 {
+/// A number that differs for each event and attempt, so that retries do not arrive together.
+fn jitter(claim: &LeasedDelivery) -> u64 {
     let (_, low) = claim.event.id.uuid().as_u64_pair();
     low.rotate_left(claim.event.attempts.wrapping_mul(11))
 }
 
-/// How an attempt ended: the status, and what is shown of the answer.
-fn ended(outcome: Result<Answer, DeliveryError>) -> (DeliveryOutcome, Option<u16>, Option<String>) {
-    match outcome {
-        Ok(answer) => {
-            let attempt =
-                if answer.is_success() { DeliveryOutcome::Succeeded } else { DeliveryOutcome::Failed };
-            let excerpt = Some(answer.excerpt).filter(|excerpt| !excerpt.is_empty());
-            (attempt, Some(answer.status), excerpt)
+/// The outcome of an attempt, its status, and the beginning of the response or the error.
+fn outcome(result: Result<WebhookResponse, DeliveryError>) -> (DeliveryOutcome, Option<u16>, Option<String>) {
+    match result {
+        Ok(response) => {
+            let outcome =
+                if response.is_success() { DeliveryOutcome::Succeeded } else { DeliveryOutcome::Failed };
+            let excerpt = Some(response.excerpt).filter(|excerpt| !excerpt.is_empty());
+            (outcome, Some(response.status), excerpt)
         }
-        Err(failure) => {
-            let attempt =
-                if failure.is_permanent() { DeliveryOutcome::Refused } else { DeliveryOutcome::Failed };
-            (attempt, None, Some(failure.to_string()))
+        Err(error) => {
+            let outcome =
+                if error.is_permanent() { DeliveryOutcome::Refused } else { DeliveryOutcome::Failed };
+            (outcome, None, Some(error.to_string()))
         }
     }
 }

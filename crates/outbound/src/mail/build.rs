@@ -1,7 +1,7 @@
-//! From a message to the text that travels (RFC 5322): headers, encodings, identity.
+//! Builds the mail text (RFC 5322) of a message: headers, encodings, Message-ID.
 //!
-//! Whatever becomes a header is reduced to one line first. Domains travel in ASCII. The `Date` and the
-//! boundary between the two forms of the body are the mail library's own.
+//! Every header value is reduced to one line first, so that no name can add a header. Domains are written in
+//! ASCII. The mail library sets the `Date` and the boundary between the text and HTML parts.
 
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
@@ -11,13 +11,13 @@ use tenantry_core::values::EmailAddress;
 use super::templates::one_line;
 use super::{MailError, Message};
 
-/// Characters of an id, which becomes a file name and half of the Message-ID.
+/// The longest id in characters; the id becomes a file name and the local part of the Message-ID.
 const MAX_ID_CHARS: usize = 128;
 
-/// The mail for the work `id`, or a permanent error: nothing about it changes by waiting.
+/// Builds the mail of the job `id`. All its errors are permanent.
 pub(super) fn build(id: &str, message: &Message, from: &str) -> Result<Mail, MailError> {
     if !is_plain(id) {
-        return Err(MailError::permanent("the id of a mail may hold only letters, digits, - and _"));
+        return Err(MailError::permanent("the id of a mail may contain only letters, digits, - and _"));
     }
     let from = sender(from)?;
     let message_id = format!("<{id}@{}>", from.email.domain());
@@ -33,7 +33,7 @@ pub(super) fn build(id: &str, message: &Message, from: &str) -> Result<Mail, Mai
                 .singlepart(part(ContentType::TEXT_PLAIN, &message.text))
                 .singlepart(part(ContentType::TEXT_HTML, &message.html)),
         )
-        .map_err(|error| MailError::permanent(format!("the mail cannot be written: {error}")))
+        .map_err(|error| MailError::permanent(format!("cannot build the mail: {error}")))
 }
 
 fn part(content: ContentType, body: &str) -> SinglePart {
@@ -46,8 +46,8 @@ fn is_plain(id: &str) -> bool {
 }
 
 pub(super) fn sender(from: &str) -> Result<Mailbox, MailError> {
-    let unusable = |_| MailError::permanent("the sender is not a mail address");
-    let Mailbox { name, email } = one_line(from).parse().map_err(unusable)?;
+    let invalid = |_| MailError::permanent("the sender is not a mail address");
+    let Mailbox { name, email } = one_line(from).parse().map_err(invalid)?;
     Ok(Mailbox::new(name, address(email.user(), email.domain())?))
 }
 
@@ -55,9 +55,9 @@ fn recipient(to: &EmailAddress) -> Result<Mailbox, MailError> {
     Ok(Mailbox::new(None, address(to.local(), to.domain())?))
 }
 
-/// An address as it travels: the domain in ASCII, so that only a non-ASCII local part needs SMTPUTF8.
+/// An address with its domain in ASCII, so that only a non-ASCII local part needs SMTPUTF8.
 fn address(local: &str, domain: &str) -> Result<Address, MailError> {
-    let unusable = || MailError::permanent("an address cannot be used in SMTP");
-    let domain = idna::domain_to_ascii(domain).map_err(|_| unusable())?;
-    Address::new(local, domain).map_err(|_| unusable())
+    let invalid = || MailError::permanent("an address cannot be written in SMTP");
+    let domain = idna::domain_to_ascii(domain).map_err(|_| invalid())?;
+    Address::new(local, domain).map_err(|_| invalid())
 }

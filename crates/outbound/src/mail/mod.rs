@@ -1,8 +1,8 @@
-//! Mail: the message, the ways to hand it over, and why that can fail.
+//! Sends mail: the message, the mailers, and their errors.
 //!
-//! A message has one recipient, a text and an HTML form. Its Message-ID follows from the id of the work
-//! that caused it, so a message sent twice after a crash can be recognised as one. No header takes a line
-//! break, whatever a name contains. Caller: the mail worker; the words are those of [`templates`].
+//! A message has one recipient, a text part and an HTML part. Its Message-ID is derived from the id of the
+//! queued mail, so that a mail server can recognise a message that is sent twice after a crash. No header
+//! contains a line break. Caller: the mail worker; [`templates`] writes the messages.
 
 mod build;
 pub mod templates;
@@ -12,20 +12,24 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
+use lettre::transport::smtp::extension::ClientId;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
+use rustls::pki_types::CertificateDer;
 use tenantry_core::values::EmailAddress;
 use tokio::io::AsyncWriteExt;
+use url::Url;
 
-/// The time that one message may take, from the connection to the server's word. Well within that for which the
-/// worker holds a mail.
+/// The timeout of one SMTP transaction, from the connection to the server's final reply. It is shorter than
+/// the lease of a mail.
 pub const SMTP_TIMEOUT: Duration = Duration::from_secs(15);
-/// SMTP replies that complain about the operator's account, not about the message (RFC 4954 section 6).
+/// SMTP replies about the operator's account, not about the message (RFC 4954 section 6): retried.
 const ACCOUNT_REPLIES: [u16; 4] = [530, 534, 535, 538];
 
-/// A message to one person.
+/// A message to one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// Who gets it.
+    /// The recipient.
     pub to: EmailAddress,
     /// The subject, one line.
     pub subject: String,
@@ -35,24 +39,39 @@ pub struct Message {
     pub html: String,
 }
 
-/// A way to hand messages over.
+/// A destination of outgoing mail.
 #[derive(Clone)]
 pub enum Mailer {
-    /// To a mail server.
+    /// A mail server.
     Smtp(Box<AsyncSmtpTransport<Tokio1Executor>>),
-    /// Into a directory, one `.eml` file per message, named by its id.
+    /// A directory, with one `.eml` file per message, named by the mail's id.
     Directory(PathBuf),
-    /// To nobody: only the recipient and the subject are logged.
+    /// The log alone: it records the recipient and the subject, and the message is not sent.
     Log,
 }
 
-/// Why a message was not handed over.
+/// The options of a mail server.
+#[derive(Clone, Copy)]
+pub struct SmtpOptions<'a> {
+    /// `smtp://NAME:PASSWORD@HOST:PORT?tls=required` or `smtps://...`. Without `tls=required` or `smtps` the
+    /// connection is not encrypted. A path is the name for `EHLO`.
+    pub url: &'a str,
+    /// The sender, `name@host` or `Name <name@host>`.
+    pub from: &'a str,
+    /// The name for `EHLO`. Without it, and without a path in the URL, the domain of the sender is the name:
+    /// relays reject a name that is not a fully qualified domain.
+    pub ehlo: Option<&'a str>,
+    /// Certificate authorities that are trusted besides the public ones.
+    pub roots: &'a [CertificateDer<'static>],
+}
+
+/// Why a message was not sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct MailError {
     /// Whether a further attempt is pointless.
     pub permanent: bool,
-    /// The cause, for a log; without the content of the message and without credentials.
+    /// The cause, for the log; without the content of the message and without credentials.
     pub reason: String,
 }
 
@@ -67,13 +86,25 @@ impl MailError {
 }
 
 impl Mailer {
-    /// The server of an address like `smtp://name:password@host:587?tls=required` or `smtps://host`.
-    ///
-    /// Without `tls=required` or `smtps` the connection is not encrypted; a path is the name to greet with.
-    pub fn smtp(url: &str) -> Result<Self, MailError> {
-        // The library's own message could repeat the address, and with it the password.
-        let unusable = |_| MailError::permanent("the SMTP address cannot be used");
-        let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url).map_err(unusable)?;
+    /// A mail server.
+    pub fn smtp(options: &SmtpOptions<'_>) -> Result<Self, MailError> {
+        let SmtpOptions { url, from, ehlo, roots } = options;
+        // The errors of the libraries could repeat the URL, and with it the password.
+        let invalid = |_| {
+            MailError::permanent("the SMTP URL is not valid: use smtp://NAME:PASSWORD@HOST:PORT?tls=required")
+        };
+        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url).map_err(invalid)?;
+        let parsed = Url::parse(url).map_err(|_| MailError::permanent("the SMTP URL is not valid"))?;
+        if let Some(tls) = tls_with_roots(&parsed, roots)? {
+            builder = builder.tls(tls);
+        }
+        let in_url = parsed.path().trim_matches('/');
+        let name = match ehlo {
+            Some(name) => (*name).to_owned(),
+            None if !in_url.is_empty() => in_url.to_owned(),
+            None => build::sender(from)?.email.domain().to_owned(),
+        };
+        let builder = builder.hello_name(ClientId::Domain(name));
         Ok(Self::Smtp(Box::new(builder.timeout(Some(SMTP_TIMEOUT)).build())))
     }
 
@@ -83,21 +114,21 @@ impl Mailer {
         build::sender(from).is_ok()
     }
 
-    /// Hands a message over; `id` names the work that caused it, `from` is `name@host` or `Name <name@host>`.
+    /// Sends a message. `id` is the id of the queued mail, `from` is `name@host` or `Name <name@host>`.
     pub async fn send(&self, id: &str, message: &Message, from: &str) -> Result<(), MailError> {
         let built = build::build(id, message, from)?;
         match self {
             Self::Smtp(server) => {
                 let sent = tokio::time::timeout(SMTP_TIMEOUT, server.send(built)).await;
-                let late = |_| MailError::transient("the mail server took too long");
+                let late = |_| MailError::transient("the mail server did not answer in time");
                 sent.map_err(late)?.map(drop).map_err(|error| smtp_error(&error))
             }
             Self::Directory(directory) => write(directory, id, &built.formatted())
                 .await
-                .map_err(|error| MailError::transient(format!("the mail cannot be written: {error}"))),
+                .map_err(|error| MailError::transient(format!("{}: {error}", directory.display()))),
             Self::Log => {
                 let subject = templates::one_line(&message.subject);
-                tracing::info!(to = %message.to, subject, "mail goes nowhere: no mailer is configured");
+                tracing::info!(mail_id = id, to = %message.to, subject, "mail logged instead of sent");
                 Ok(())
             }
         }
@@ -114,13 +145,36 @@ impl std::fmt::Debug for Mailer {
     }
 }
 
-/// A refusal of the message is final; one of the operator's account, or a broken line, is not.
+/// The TLS mode of the URL, with additional certificate authorities; `None` if the library's default fits.
+fn tls_with_roots(url: &Url, roots: &[CertificateDer<'static>]) -> Result<Option<Tls>, MailError> {
+    let failed = |_| MailError::permanent("cannot set up TLS for the mail server");
+    let mode = url.query_pairs().find(|(name, _)| name == "tls").map(|(_, value)| value);
+    let wrap = match (url.scheme(), mode.as_deref()) {
+        ("smtps", _) => Tls::Wrapper,
+        ("smtp", Some("required")) => Tls::Required,
+        ("smtp", Some("opportunistic")) => Tls::Opportunistic,
+        _ => return Ok(None),
+    };
+    if roots.is_empty() {
+        return Ok(None);
+    }
+    let mut parameters = TlsParameters::builder(url.host_str().unwrap_or_default().to_owned());
+    for root in roots {
+        let certificate = Certificate::from_der(root.to_vec()).map_err(failed)?;
+        parameters = parameters.add_root_certificate(certificate);
+    }
+    Ok(Some(wrap(parameters.build().map_err(failed)?)))
+}
+
+/// A reply that rejects the message is permanent. One about the operator's account, or a failed connection,
+/// is not.
 fn smtp_error(error: &lettre::transport::smtp::Error) -> MailError {
     let account = error.status().is_some_and(|code| ACCOUNT_REPLIES.contains(&u16::from(code)));
     MailError { permanent: error.is_permanent() && !account, reason: error.to_string() }
 }
 
-/// Writes a file that is either absent or complete; only its owner may read it, as mail carries tokens.
+/// Writes the file under a temporary name and renames it, so that a file is never incomplete. Mail carries
+/// tokens, so only the owner can read the file.
 async fn write(directory: &Path, id: &str, mail: &[u8]) -> std::io::Result<()> {
     tokio::fs::create_dir_all(directory).await?;
     let unfinished = directory.join(format!(".{id}.tmp"));

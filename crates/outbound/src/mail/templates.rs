@@ -1,18 +1,18 @@
-//! The letters that the product writes, as messages ready to be sent.
+//! Renders the product's mails.
 //!
-//! Every text has a plain and an HTML form under `templates/`; HTML is escaped by its file name. Names
-//! come from people, so each one is reduced to a single visible line before it meets a subject or body.
+//! Each mail has a text and an HTML template under `templates/`; the extension `.html` switches escaping on.
+//! Names are user input, so each of them is reduced to one line before it enters a subject or body.
 
 use askama::Template;
 use tenantry_core::values::{EmailAddress, HttpUrl};
 
 use super::{MailError, Message};
 
-/// Defines a letter: its facts, and the two files that they are put into.
-macro_rules! letter {
-    ($name:ident, $text:tt, $html:tt, { $($fact:ident: $kind:ty),+ }) => {
+/// Defines the template of a mail: its two files and the values that both of them show.
+macro_rules! mail_template {
+    ($name:ident, $text:tt, $html:tt, { $($value:ident: $kind:ty),+ }) => {
         struct $name<'a> {
-            $($fact: $kind),+
+            $($value: $kind),+
         }
 
         impl $name<'_> {
@@ -20,48 +20,48 @@ macro_rules! letter {
                 #[derive(Template)]
                 #[template(path = $text)]
                 struct Text<'a> {
-                    $($fact: $kind),+
+                    $($value: $kind),+
                 }
                 #[derive(Template)]
                 #[template(path = $html)]
                 struct Html<'a> {
-                    $($fact: $kind),+
+                    $($value: $kind),+
                 }
-                let Self { $($fact),+ } = self;
-                let text = Text { $($fact),+ }.render().map_err(unrendered)?;
-                let html = Html { $($fact),+ }.render().map_err(unrendered)?;
+                let Self { $($value),+ } = self;
+                let text = Text { $($value),+ }.render().map_err(unrendered)?;
+                let html = Html { $($value),+ }.render().map_err(unrendered)?;
                 Ok(Message { to, subject: one_line(&subject), text, html })
             }
         }
     };
 }
 
-letter!(EmailChangeRequest, "email_change_request.txt", "email_change_request.html", {
+mail_template!(EmailChangeRequest, "email_change_request.txt", "email_change_request.html", {
     organization: &'a str, link: Option<&'a str>, token: &'a str, minutes: u32
 });
-letter!(EmailChangedNotice, "email_changed_notice.txt", "email_changed_notice.html", {
+mail_template!(EmailChangedNotice, "email_changed_notice.txt", "email_changed_notice.html", {
     organization: &'a str, masked: &'a str
 });
-letter!(TeamMemberAdded, "team_member_added.txt", "team_member_added.html", {
+mail_template!(TeamMemberAdded, "team_member_added.txt", "team_member_added.html", {
     organization: &'a str, role: &'a str, inviter: Option<&'a str>
 });
-letter!(ApiKeyAllowList, "api_key_allow_list.txt", "api_key_allow_list.html", {
+mail_template!(ApiKeyAllowList, "api_key_allow_list.txt", "api_key_allow_list.html", {
     organization: &'a str, label: &'a str
 });
-letter!(WebhookEndpointDisabled, "webhook_endpoint_disabled.txt", "webhook_endpoint_disabled.html", {
+mail_template!(WebhookEndpointDisabled, "webhook_endpoint_disabled.txt", "webhook_endpoint_disabled.html", {
     organization: &'a str, url: &'a str, reason: &'a str
 });
 
-/// How the owner of a new address proves that mail reaches it.
+/// The secret with which a recipient confirms a new e-mail address.
 #[derive(Debug, Clone, Copy)]
 pub enum Proof<'a> {
-    /// By opening a page.
+    /// A link to the page that confirms.
     Link(&'a HttpUrl),
-    /// By giving this token to the page or program that asked for it.
+    /// A token to enter where the change was requested.
     Token(&'a str),
 }
 
-/// To a new address: confirm that it is yours, within so many minutes.
+/// Asks the owner of a new address to confirm it within `minutes`.
 pub fn email_change_request(
     to: EmailAddress,
     organization: &str,
@@ -77,7 +77,7 @@ pub fn email_change_request(
         .message(to, format!("Confirm your new e-mail address for {organization}"))
 }
 
-/// To the former address: the account uses another one now, of which only a hint is shown.
+/// Informs the former address of a change of address. The new address is masked.
 pub fn email_changed_notice(
     to: EmailAddress,
     organization: &str,
@@ -88,7 +88,7 @@ pub fn email_changed_notice(
         .message(to, format!("Your e-mail address for {organization} was changed"))
 }
 
-/// To somebody who was made a member of an organization's team.
+/// Informs a new team member of an organization.
 pub fn team_member_added(
     to: EmailAddress,
     organization: &str,
@@ -101,14 +101,14 @@ pub fn team_member_added(
         .message(to, format!("You are now on the team of {organization}"))
 }
 
-/// To those who look after an organization: the addresses have changed from which a key of it may be used.
+/// Informs the administrators of an organization that the IP allow list of an API key changed.
 pub fn api_key_allow_list(to: EmailAddress, organization: &str, label: &str) -> Result<Message, MailError> {
     let organization = &one_line(organization);
     ApiKeyAllowList { organization, label: &one_line(label) }
         .message(to, format!("Allowed addresses of an API key of {organization}"))
 }
 
-/// To those who look after an organization: nothing is delivered to this endpoint any more.
+/// Informs the administrators of an organization that a webhook endpoint was disabled.
 pub fn webhook_endpoint_disabled(
     to: EmailAddress,
     organization: &str,
@@ -120,8 +120,8 @@ pub fn webhook_endpoint_disabled(
         .message(to, format!("A webhook endpoint of {organization} was disabled"))
 }
 
-/// Text on one line: runs of control characters, line separators and spaces become one space, and
-/// marks that turn the direction of writing are dropped.
+/// The text on one line: runs of control characters, line separators and spaces become one space, and
+/// marks that change the direction of writing are dropped.
 pub(super) fn one_line(text: &str) -> String {
     let visible: String = text
         .chars()
@@ -131,7 +131,7 @@ pub(super) fn one_line(text: &str) -> String {
     visible.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Enough of an address for its owner to recognise it.
+/// The first character of the local part and the domain: `a***@x.dev`.
 fn masked(address: &EmailAddress) -> String {
     let first: String = address.local().chars().take(1).collect();
     format!("{first}***@{}", address.domain())
@@ -151,11 +151,11 @@ mod tests {
         EmailAddress::parse("ada@x.dev").unwrap()
     }
 
-    const NASTY: &str = "A&B <b>\"x\"</b>\r\nBcc: eve@x.dev";
+    const HOSTILE: &str = "A&B <b>\"x\"</b>\r\nBcc: eve@x.dev";
     const LINE: &str = "A&B <b>\"x\"</b> Bcc: eve@x.dev";
     const ESCAPED: &str = "A&#38;B &#60;b&#62;&#34;x&#34;&#60;/b&#62; Bcc: eve@x.dev";
 
-    /// Every letter, with the same text in each place that a person or program fills.
+    /// Every mail, with the same text for each value that is user input.
     fn all(name: &str) -> Vec<Message> {
         let link = HttpUrl::parse("https://x.dev/confirm?token=a&b=c").unwrap();
         let new = EmailAddress::parse("grace@y.dev").unwrap();
@@ -174,8 +174,8 @@ mod tests {
     }
 
     #[test]
-    fn names_are_escaped_in_html_only_and_stay_on_their_line() {
-        for message in all(NASTY) {
+    fn names_are_escaped_in_html_alone_and_stay_on_one_line() {
+        for message in all(HOSTILE) {
             assert!(message.html.contains(ESCAPED), "{}", message.html);
             assert!(!message.html.contains("<b>"), "{}", message.html);
             assert!(message.text.contains(LINE), "{}", message.text);
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_one_in_both_forms() {
+    fn both_parts_contain_the_link() {
         let link = HttpUrl::parse("https://x.dev/confirm?token=a&b=\"").unwrap();
         let message = email_change_request(to(), "Acme", Proof::Link(&link), 1).unwrap();
         assert!(message.text.contains("https://x.dev/confirm?token=a&b=%22\n"), "{}", message.text);
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_stands_by_itself() {
+    fn both_parts_contain_the_token_on_its_own() {
         let message = email_change_request(to(), "Acme", Proof::Token("tok_123"), 30).unwrap();
         assert!(message.text.contains("\n    tok_123\n"), "{}", message.text);
         assert!(message.html.contains("<code>tok_123</code>"), "{}", message.html);
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn the_new_address_is_only_hinted_at() {
+    fn the_notice_masks_the_new_address() {
         let new = EmailAddress::parse("grace.hopper@y.dev").unwrap();
         let message = email_changed_notice(to(), "Acme", &new).unwrap();
         assert!(message.text.contains("g***@y.dev") && message.html.contains("g***@y.dev"));
@@ -216,17 +216,17 @@ mod tests {
     }
 
     #[test]
-    fn the_inviter_may_be_unknown() {
-        let by = team_member_added(to(), "Acme", "admin", Some("Grace")).unwrap().text;
-        assert!(by.contains("Grace added you to the team of Acme"), "{by}");
-        for nobody in [None, Some(" \n")] {
-            let text = team_member_added(to(), "Acme", "admin", nobody).unwrap().text;
+    fn the_name_of_the_inviter_is_optional() {
+        let text = team_member_added(to(), "Acme", "admin", Some("Grace")).unwrap().text;
+        assert!(text.contains("Grace added you to the team of Acme"), "{text}");
+        for inviter in [None, Some(" \n")] {
+            let text = team_member_added(to(), "Acme", "admin", inviter).unwrap().text;
             assert!(text.contains("You were added to the team of Acme"), "{text}");
         }
     }
 
     #[test]
-    fn facts_reach_both_forms() {
+    fn both_parts_contain_every_value() {
         let message =
             webhook_endpoint_disabled(to(), "Acme", "https://x.dev/in", "ten events failed").unwrap();
         for body in [&message.text, &message.html] {
@@ -240,7 +240,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn one_line_is_one_line(text in any::<String>()) {
+        fn one_line_has_no_line_break_and_is_stable(text in any::<String>()) {
             let line = one_line(&text);
             let breaks = line.chars().filter(|c| c.is_control() || (c.is_whitespace() && *c != ' '));
             prop_assert_eq!(breaks.count(), 0);

@@ -1,7 +1,7 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, BufReader};
 use tokio::net::TcpListener;
 
 use super::*;
@@ -25,7 +25,7 @@ async fn written(id: &str, message: &Message, from: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_file_holds_the_whole_mail_under_a_lasting_identity() {
+async fn a_file_contains_the_whole_mail_with_a_stable_message_id() {
     let mail = written("0190a3c2-7b1e", &message("Ada@bücher.example", "Hello"), FROM).await;
     let head = mail.split_once("\r\n\r\n").unwrap().0;
     for line in [
@@ -45,7 +45,7 @@ async fn a_file_holds_the_whole_mail_under_a_lasting_identity() {
 }
 
 #[tokio::test]
-async fn no_name_can_add_a_header() {
+async fn a_line_break_in_a_name_adds_no_header() {
     for subject in
         ["Hi\r\nBcc: eve@x.dev", "Hi\nBcc: eve@x.dev", "Hi\rBcc: eve@x.dev", "Hé\r\nBcc: eve@x.dev\r\n"]
     {
@@ -58,7 +58,7 @@ async fn no_name_can_add_a_header() {
 }
 
 #[tokio::test]
-async fn a_file_is_replaced_as_a_whole_and_private() {
+async fn a_file_is_replaced_atomically_and_readable_by_its_owner_alone() {
     let directory = tempfile::tempdir().unwrap();
     let mailer = Mailer::Directory(directory.path().to_path_buf());
     for subject in ["First and longer", "Second"] {
@@ -77,7 +77,7 @@ async fn a_file_is_replaced_as_a_whole_and_private() {
 }
 
 #[tokio::test]
-async fn what_cannot_become_a_mail_fails_for_good() {
+async fn an_invalid_id_or_sender_is_a_permanent_error() {
     let directory = tempfile::tempdir().unwrap();
     let mailer = Mailer::Directory(directory.path().join("out"));
     let long = "a".repeat(129);
@@ -93,7 +93,7 @@ async fn what_cannot_become_a_mail_fails_for_good() {
 }
 
 #[tokio::test]
-async fn a_directory_that_cannot_be_written_may_be_mended() {
+async fn an_unwritable_directory_is_a_transient_error() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let mailer = Mailer::Directory(file.path().join("out"));
     assert!(!mailer.send("a", &message("ada@x.dev", "Hi"), FROM).await.unwrap_err().permanent);
@@ -113,7 +113,7 @@ impl Write for Written {
 }
 
 #[tokio::test]
-async fn the_log_names_recipient_and_subject_and_nothing_else() {
+async fn the_log_contains_recipient_and_subject_alone() {
     let log = Written::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
@@ -125,17 +125,20 @@ async fn the_log_names_recipient_and_subject_and_nothing_else() {
     assert!(!text.contains("tok_123"), "{text}");
 }
 
-/// A mail server that gives one reply of its own, and what it was told.
+/// A mail server that answers `command` with `reply`; returns the lines that it received.
 async fn server(listener: TcpListener, command: &str, reply: &str) -> Vec<String> {
-    let (stream, _) = listener.accept().await.unwrap();
+    serve(listener.accept().await.unwrap().0, command, reply).await
+}
+
+async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, command: &str, reply: &str) -> Vec<String> {
     let mut stream = BufReader::new(stream);
-    let mut told = Vec::new();
+    let mut received = Vec::new();
     let mut in_data = false;
     stream.write_all(b"220 mail.test\r\n").await.unwrap();
     loop {
         let mut line = String::new();
         if stream.read_line(&mut line).await.unwrap_or(0) == 0 {
-            return told;
+            return received;
         }
         let line = line.trim_end().to_owned();
         let answer = match line.split(' ').next().unwrap() {
@@ -154,28 +157,33 @@ async fn server(listener: TcpListener, command: &str, reply: &str) -> Vec<String
             "QUIT" => "221 bye",
             _ => "250 ok",
         };
-        told.push(line);
-        // The client may have left with an error already.
+        received.push(line);
+        // The client closes the connection after an error.
         if !answer.is_empty() && stream.write_all(format!("{answer}\r\n").as_bytes()).await.is_err() {
-            return told;
+            return received;
         }
     }
+}
+
+/// A mailer for the URL, without other options.
+fn smtp(url: &str) -> Result<Mailer, MailError> {
+    Mailer::smtp(&SmtpOptions { url, from: FROM, ehlo: None, roots: &[] })
 }
 
 /// Sends one message to a server that answers `command` with `reply`.
 async fn sent(query: &str, command: &str, reply: &str) -> (Result<(), MailError>, Vec<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let mailer = Mailer::smtp(&format!("smtp://ada:p%40ss@127.0.0.1:{port}{query}")).unwrap();
+    let mailer = smtp(&format!("smtp://ada:p%40ss@127.0.0.1:{port}{query}")).unwrap();
     let message = message("ada@bücher.example", "Hi");
     tokio::join!(mailer.send("id-1", &message, FROM), server(listener, command, reply))
 }
 
 #[tokio::test]
-async fn smtp_hands_the_mail_over() {
-    let (outcome, told) = sent("/tenantry.test", "", "").await;
+async fn smtp_sends_the_mail() {
+    let (outcome, received) = sent("/tenantry.test", "", "").await;
     assert_eq!(outcome, Ok(()));
-    assert_eq!(told[0], "EHLO tenantry.test");
+    assert_eq!(received[0], "EHLO tenantry.test");
     for line in [
         "AUTH PLAIN AGFkYQBwQHNz",
         "MAIL FROM:<no-reply@xn--bcher-kva.example>",
@@ -183,12 +191,12 @@ async fn smtp_hands_the_mail_over() {
         "Message-ID: <id-1@xn--bcher-kva.example>",
         "..",
     ] {
-        assert!(told.iter().any(|found| found.starts_with(line)), "{line} in {told:#?}");
+        assert!(received.iter().any(|found| found.starts_with(line)), "{line} in {received:#?}");
     }
 }
 
 #[tokio::test]
-async fn a_refusal_is_final_only_when_it_is_about_the_message() {
+async fn a_rejection_of_the_message_alone_is_permanent() {
     for (command, reply, permanent) in [
         ("RCPT", "550 no such person", true),
         ("RCPT", "451 later", false),
@@ -205,18 +213,72 @@ async fn a_refusal_is_final_only_when_it_is_about_the_message() {
 }
 
 #[tokio::test]
-async fn required_encryption_is_required() {
-    let (outcome, told) = sent("?tls=required", "", "").await;
+async fn nothing_is_sent_when_required_encryption_is_missing() {
+    let (outcome, received) = sent("?tls=required", "", "").await;
     assert!(!outcome.unwrap_err().permanent);
-    assert!(!told.iter().any(|line| line.starts_with("AUTH") || line.starts_with("MAIL")), "{told:?}");
+    assert!(
+        !received.iter().any(|line| line.starts_with("AUTH") || line.starts_with("MAIL")),
+        "{received:?}"
+    );
 }
 
 #[test]
-fn an_unusable_server_address_is_not_repeated() {
+fn the_error_of_an_invalid_url_does_not_repeat_the_url() {
     for url in ["http://ada:secret@host", "smtp://ada:secret@host?tls=maybe", "ada:secret@host", ""] {
-        let error = Mailer::smtp(url).unwrap_err();
+        let error = smtp(url).unwrap_err();
         assert!(error.permanent && !error.reason.contains("secret"), "{error:?}");
     }
-    let mailer = Mailer::smtp("smtps://ada:secret@host").unwrap();
+    let mailer = smtp("smtps://ada:secret@host").unwrap();
     assert_eq!(format!("{mailer:?}"), "Smtp");
+}
+
+/// The name in the EHLO command of a mailer with these options.
+async fn greeting(path: &str, ehlo: Option<&str>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("smtp://127.0.0.1:{}{path}", listener.local_addr().unwrap().port());
+    let mailer = Mailer::smtp(&SmtpOptions { url: &url, from: FROM, ehlo, roots: &[] }).unwrap();
+    let message = message("ada@x.dev", "Hi");
+    let (outcome, received) = tokio::join!(mailer.send("id-1", &message, FROM), server(listener, "", ""));
+    outcome.unwrap();
+    received[0].clone()
+}
+
+#[tokio::test]
+async fn the_name_for_ehlo_is_the_option_the_path_or_the_domain_of_the_sender() {
+    assert_eq!(greeting("", None).await, "EHLO xn--bcher-kva.example");
+    assert_eq!(greeting("/path.test", None).await, "EHLO path.test");
+    assert_eq!(greeting("/path.test", Some("option.test")).await, "EHLO option.test");
+}
+
+/// Sends one message over `smtps` to a server with a private certificate.
+async fn send_encrypted(trusts_the_server: bool) -> Result<(), MailError> {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let certificate = made.cert.der().clone();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.clone()], key)
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("smtps://localhost:{}", listener.local_addr().unwrap().port());
+    let roots = if trusts_the_server { vec![certificate] } else { Vec::new() };
+    let mailer = Mailer::smtp(&SmtpOptions { url: &url, from: FROM, ehlo: None, roots: &roots }).unwrap();
+    let message = message("ada@x.dev", "Hi");
+    let serving = async {
+        if let Ok(stream) = acceptor.accept(listener.accept().await.unwrap().0).await {
+            serve(stream, "", "").await;
+        }
+    };
+    tokio::join!(mailer.send("id-1", &message, FROM), serving).0
+}
+
+#[tokio::test]
+async fn a_private_certificate_authority_is_trusted_when_it_is_given() {
+    assert_eq!(send_encrypted(true).await, Ok(()));
+    let error = send_encrypted(false).await.unwrap_err();
+    assert!(error.reason.contains("certificate"), "{error}");
 }

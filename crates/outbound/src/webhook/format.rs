@@ -1,8 +1,8 @@
-//! What stands in the body of a webhook request, for each of the three formats.
+//! Builds the body of a webhook request in each of the three formats.
 //!
-//! `raw` is the payload as it was stored. Discord and Slack get a short notice with the same keys, in the
-//! same order and with the same spacing that Polar sends (docs/contracts/polar/webhooks.md, 9.3); images are the
-//! operator's, and their keys are absent where none is set, because both services refuse empty ones.
+//! `raw` is the stored payload. Discord and Slack get a short notice with the keys, order and spacing that
+//! Polar sends (docs/contracts/polar/webhooks.md, 9.3). The operator sets the image URLs; without them their
+//! keys are absent, because both services reject empty ones.
 
 use std::io;
 
@@ -10,12 +10,12 @@ use serde_json::ser::Formatter;
 use serde_json::{Value, json};
 use tenantry_core::webhook::WebhookFormat;
 
-/// The name that a notice shows as its sender.
+/// The sender's name in a notice.
 const PRODUCT: &str = "Tenantry";
-/// The stripe of a Discord notice, as an RGB number.
+/// The colour of a Discord notice, as an RGB number.
 const COLOUR: u32 = 25_343;
 
-/// The facts that a Discord or Slack notice shows.
+/// The content of a Discord or Slack notice.
 #[derive(Debug, Clone, Copy)]
 pub struct Notice<'a> {
     /// The event type, for example `member.created`.
@@ -26,12 +26,12 @@ pub struct Notice<'a> {
     pub organization_name: &'a str,
 }
 
-/// Addresses of the operator's pictures.
+/// The image URLs of notices.
 #[derive(Debug, Clone, Default)]
 pub struct Images {
-    /// A small square picture beside the product's name.
+    /// A small square image beside the product's name.
     pub icon_url: Option<String>,
-    /// A picture in the corner of a Discord notice.
+    /// An image in the corner of a Discord notice.
     pub thumbnail_url: Option<String>,
 }
 
@@ -93,7 +93,7 @@ fn powered_by() -> String {
     format!("Powered by {PRODUCT}")
 }
 
-/// Text in which Slack sees neither links nor mentions of a whole channel.
+/// The text with Slack's control characters escaped, so that it contains no links or channel mentions.
 fn literal(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
@@ -103,7 +103,7 @@ fn spaced(value: &Value) -> String {
     let mut bytes = Vec::new();
     let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, Spaced);
     let written = serde::Serialize::serialize(value, &mut serializer).is_ok();
-    // Writing a value into memory does not fail; if it ever did, other spacing is better than no body.
+    // Serializing into memory does not fail; if it did, other spacing is better than no body.
     String::from_utf8(bytes).ok().filter(|_| written).unwrap_or_else(|| value.to_string())
 }
 
@@ -130,7 +130,7 @@ mod tests {
     const NOTICE: Notice<'_> =
         Notice { event_type: "member.created", object_id: "0190a3c2", organization_name: "Zoë, \"Ltd\"" };
 
-    fn pictures() -> Images {
+    fn images() -> Images {
         Images {
             icon_url: Some("https://x.dev/i.png".into()),
             thumbnail_url: Some("https://x.dev/t.png".into()),
@@ -140,13 +140,13 @@ mod tests {
     #[test]
     fn raw_is_the_stored_payload() {
         let payload = "{\"type\":\"member.created\" ,\"data\":{}}";
-        assert_eq!(body(WebhookFormat::Raw, payload, &NOTICE, &pictures()), payload);
+        assert_eq!(body(WebhookFormat::Raw, payload, &NOTICE, &images()), payload);
     }
 
     #[test]
     fn discord_has_every_key_in_order() {
         assert_eq!(
-            body(WebhookFormat::Discord, "{}", &NOTICE, &pictures()),
+            body(WebhookFormat::Discord, "{}", &NOTICE, &images()),
             concat!(
                 r#"{"content": "member.created", "embeds": [{"color": 25343, "#,
                 r#""author": {"name": "Tenantry", "icon_url": "https://x.dev/i.png"}, "#,
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn slack_has_every_key_in_order() {
         assert_eq!(
-            body(WebhookFormat::Slack, "{}", &NOTICE, &pictures()),
+            body(WebhookFormat::Slack, "{}", &NOTICE, &images()),
             concat!(
                 r#"{"text": "member.created", "blocks": [{"type": "section", "#,
                 r#""text": {"type": "mrkdwn", "text": "member.created"}, "#,
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn without_pictures_their_keys_are_absent() {
+    fn without_images_their_keys_are_absent() {
         let discord = body(WebhookFormat::Discord, "{}", &NOTICE, &Images::default());
         assert!(discord.contains(r#""author": {"name": "Tenantry"}, "footer""#), "{discord}");
         let slack = body(WebhookFormat::Slack, "{}", &NOTICE, &Images::default());

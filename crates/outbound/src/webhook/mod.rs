@@ -1,11 +1,11 @@
-//! Webhook requests: signature, body, retries and the sending itself.
+//! Webhook requests: signature, body, retry schedule and sending.
 //!
-//! Invariants: a request goes only to an address that was judged public in the same call (or to a host
-//! that the operator named), it never follows a redirect, and it ends within the policy's time. Source:
+//! Invariants: a request connects only to an address that the same call checked to be public, or to a host
+//! that the operator listed. It never follows a redirect, and it ends within the policy's timeout. Source:
 //! docs/contracts/polar/webhooks.md, 9.3 and 9.5; the differences are rows 17 to 19 of
-//! docs/contracts/polar/differences.md, 10.
-//! Caller: the delivery worker.
+//! docs/contracts/polar/differences.md, 10. Caller: the webhook worker.
 
+pub mod error;
 pub mod format;
 pub mod resolve;
 pub mod schedule;
@@ -13,7 +13,8 @@ pub mod sender;
 pub mod signature;
 mod target;
 
+pub use error::DeliveryError;
 pub use format::{Images, Notice, body};
 pub use resolve::{Resolve, SystemResolver};
-pub use sender::{Answer, DeliveryError, Policy, Sender, SetupError};
-pub use signature::{Headers, headers};
+pub use sender::{Policy, Sender, SetupError, WebhookResponse};
+pub use signature::{SignatureHeaders, sign};

@@ -1,19 +1,19 @@
-//! When a webhook is tried again, as a pure function of the attempts made and a random number.
+//! The retry schedule of webhooks: a pure function of the attempts made and a random number.
 //!
-//! Attempt `n` is followed by a pause between `2 s * 2^n` and twice that, the upper end never beyond 20
-//! minutes: 4 to 8 s after the first, 10 to 20 min after the ninth (docs/contracts/polar/webhooks.md, 9.5). The
-//! spread stays half of the upper end even at the cap, so that receivers are not hit in step.
+//! Attempt `n` is followed by a pause between `2 s * 2^n` and twice that, with an upper bound of 20 minutes: 4
+//! to 8 s after the first attempt, 10 to 20 min after the ninth (docs/contracts/polar/webhooks.md, 9.5). The
+//! jitter stays half of the upper bound even at the cap, so that retries do not arrive together.
 
 use std::time::Duration;
 
-/// Attempts that an event gets in all, redeliveries included.
+/// The attempts of an event in all, redeliveries included.
 pub const MAX_ATTEMPTS: u32 = 10;
 /// The longest pause, in milliseconds.
 const CAP_MS: u64 = 20 * 60 * 1000;
-/// The upper end of the pause before the first doubling, in milliseconds.
+/// The upper bound of the pause before the first doubling, in milliseconds.
 const BASE_MS: u64 = 4000;
 
-/// The pause after `attempts_made` failed attempts, or `None` when there shall be no further one.
+/// The pause after `attempts_made` failed attempts, or `None` after the last attempt.
 #[must_use]
 pub fn delay(attempts_made: u32, random: u64) -> Option<Duration> {
     if attempts_made >= MAX_ATTEMPTS {
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn grows_from_seconds_to_minutes_and_ends() {
+    fn pauses_grow_from_seconds_to_minutes_and_end() {
         let range = |n| {
             let half = delay(n, 0).unwrap().as_secs();
             (half, delay(n, half * 1000).unwrap().as_secs())
@@ -58,7 +58,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn stays_within_once_and_twice_the_doubled_base(n in 1..MAX_ATTEMPTS, random in any::<u64>()) {
+        fn a_pause_is_between_once_and_twice_the_doubled_base(n in 1..MAX_ATTEMPTS, random in any::<u64>()) {
             let base = Duration::from_secs(2 << n);
             let cap = Duration::from_secs(1200);
             let pause = delay(n, random).unwrap();
@@ -67,7 +67,7 @@ mod tests {
         }
 
         #[test]
-        fn gives_up_after_ten(n in MAX_ATTEMPTS.., random in any::<u64>()) {
+        fn there_is_no_attempt_after_the_last(n in MAX_ATTEMPTS.., random in any::<u64>()) {
             prop_assert_eq!(delay(n, random), None);
         }
     }

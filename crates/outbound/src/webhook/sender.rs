@@ -1,11 +1,11 @@
-//! Sends one webhook request and reports what came of it.
+//! Sends one webhook request and returns its response.
 //!
-//! One call is one connection: looked up, judged, connected to the judged address, spoken HTTP/1.1 on,
-//! closed. There is no pool, no proxy, no redirect and no task left behind; dropping the future ends it.
-//! As soon as a status line has arrived the receiver has answered, even if its body never ends.
+//! Each call looks the host up, checks its addresses, connects to a checked address, sends one HTTP/1.1
+//! request and closes the connection. It uses no connection pool, no proxy and no background task, and
+//! follows no redirect. Dropping the future cancels the request. A status line is a response, even if the
+//! body never ends.
 
 use std::convert::Infallible;
-use std::error::Error;
 use std::future::pending;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,24 +25,25 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use url::Host;
 
+use super::error::DeliveryError;
 use super::resolve::{Resolve, SystemResolver, addresses};
-use super::signature::Headers;
+use super::signature::SignatureHeaders;
 use super::target::Target;
 
 #[cfg(test)]
 mod tests;
 
-/// Octets of response headers that are buffered at most.
+/// The longest response head in octets.
 const MAX_HEAD_OCTETS: usize = 64 * 1024;
 
-/// What the operator allows a delivery to do.
+/// The limits of a delivery.
 #[derive(Debug, Clone)]
 pub struct Policy {
-    /// Hosts, written as in an address (`localhost:9000`), that may be plain `http` and not public.
+    /// Hosts (`localhost:9000`) that may use plain `http` and have addresses that are not public.
     pub plain_http_hosts: Vec<String>,
-    /// The time for everything, from the lookup to the end of the body.
+    /// The timeout of the whole request, from the lookup to the end of the response body.
     pub timeout: Duration,
-    /// Octets of the response body that are read and kept.
+    /// The octets of the response body that are read and stored.
     pub excerpt_bytes: usize,
 }
 
@@ -52,72 +53,56 @@ impl Default for Policy {
     }
 }
 
-/// What a receiver answered.
+/// The response of a receiver.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// The HTTP status, whatever it is.
+pub struct WebhookResponse {
+    /// The HTTP status.
     pub status: u16,
-    /// The beginning of the body, fit to be stored as text.
+    /// The beginning of the body, as text that the store accepts.
     pub excerpt: String,
 }
 
-impl Answer {
-    /// Whether the receiver took the event: any 2xx, and nothing else.
+impl WebhookResponse {
+    /// Whether the receiver accepted the event: only a 2xx status does.
     #[must_use]
     pub const fn is_success(&self) -> bool {
         self.status >= 200 && self.status < 300
     }
 }
 
-/// Why there is no answer.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DeliveryError {
-    /// The request may not or cannot be made, now or later.
-    #[error("refused: {0}")]
-    Refused(String),
-    /// The receiver could not be reached, or broke off before a status.
-    #[error("{0}")]
-    Transport(String),
-    /// The time ran out before a status.
-    #[error("timed out")]
-    TimedOut,
-}
-
-impl DeliveryError {
-    /// Whether a further attempt is pointless.
-    #[must_use]
-    pub const fn is_permanent(&self) -> bool {
-        matches!(self, Self::Refused(_))
-    }
-}
-
-/// The TLS library refused its own defaults or a given root certificate.
+/// The sender of webhooks could not be built.
 #[derive(Debug, thiserror::Error)]
-#[error("TLS for webhooks cannot be set up: {0}")]
-pub struct SetupError(#[from] rustls::Error);
+pub enum SetupError {
+    /// The TLS library rejects its defaults or a root certificate.
+    #[error("cannot set up TLS for webhooks: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The resolver cannot be built.
+    #[error("cannot set up name resolution for webhooks: {0}")]
+    Resolver(#[from] std::io::Error),
+}
 
-/// Delivers webhook requests under one policy.
+/// Sends webhook requests under one policy.
 pub struct Sender<R = SystemResolver> {
     policy: Policy,
     resolver: R,
     tls: TlsConnector,
 }
 
-/// What has arrived of an answer.
-struct Received {
+/// The part of a response that has arrived.
+struct PartialResponse {
     status: u16,
     body: Vec<u8>,
 }
 
 impl Sender {
-    /// A sender that trusts the web's certificate authorities and asks the system's resolver.
+    /// A sender with the public certificate authorities and the system's resolver.
     pub fn new(policy: Policy) -> Result<Self, SetupError> {
-        Self::with(policy, SystemResolver, &[])
+        Self::with(policy, SystemResolver::new()?, &[])
     }
 }
 
 impl<R: Resolve> Sender<R> {
-    /// A sender with another resolver, and with certificate authorities beside those of the web.
+    /// A sender with another resolver, and with more certificate authorities than the public ones.
     pub fn with(policy: Policy, resolver: R, more_roots: &[CertificateDer<'_>]) -> Result<Self, SetupError> {
         let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         for root in more_roots {
@@ -132,20 +117,25 @@ impl<R: Resolve> Sender<R> {
         Ok(Self { policy, resolver, tls: TlsConnector::from(Arc::new(config)) })
     }
 
-    /// How long a request may take.
+    /// The timeout of one request.
     pub const fn timeout(&self) -> Duration {
         self.policy.timeout
     }
 
-    /// Posts a signed JSON body. Any status is an answer, a redirect too.
-    pub async fn post(&self, url: &str, headers: &Headers, body: Bytes) -> Result<Answer, DeliveryError> {
+    /// Posts a signed JSON body. Every status is a response, that of a redirect too.
+    pub async fn post(
+        &self,
+        url: &str,
+        headers: &SignatureHeaders,
+        body: Bytes,
+    ) -> Result<WebhookResponse, DeliveryError> {
         let target = Target::parse(url, &self.policy.plain_http_hosts)?;
         let request = target.request(headers, body)?;
         let mut received = None;
         let outcome = timeout(self.policy.timeout, self.exchange(&target, request, &mut received)).await;
         match (received, outcome) {
-            (Some(received), _) => Ok(self.answer(received)),
-            (None, Ok(Err(failure))) => Err(failure),
+            (Some(received), _) => Ok(self.response(received)),
+            (None, Ok(Err(error))) => Err(error),
             (None, _) => Err(DeliveryError::TimedOut),
         }
     }
@@ -154,36 +144,38 @@ impl<R: Resolve> Sender<R> {
         &self,
         target: &Target,
         request: Request<Full<Bytes>>,
-        received: &mut Option<Received>,
+        received: &mut Option<PartialResponse>,
     ) -> Result<(), DeliveryError> {
         let allowed = addresses(target, &self.resolver).await?;
         let stream = self.connect(&allowed).await?;
         let limit = self.policy.excerpt_bytes;
         if !target.tls {
-            return converse(stream, request, received, limit).await;
+            return send_request(stream, request, received, limit).await;
         }
         let name = server_name(&target.host)?;
-        let encrypted = self.tls.connect(name, stream).await.map_err(|error| broken(&error))?;
-        converse(encrypted, request, received, limit).await
+        let encrypted =
+            self.tls.connect(name, stream).await.map_err(|error| DeliveryError::transport(&error))?;
+        send_request(encrypted, request, received, limit).await
     }
 
-    /// Tries the addresses in order; each may use its share of the time, so that a dead one costs no more.
+    /// Tries the addresses in order. Each gets an equal share of the timeout, so that an address that does
+    /// not answer leaves time for the next.
     async fn connect(&self, allowed: &[SocketAddr]) -> Result<TcpStream, DeliveryError> {
         let share = self.policy.timeout / u32::try_from(allowed.len()).unwrap_or(u32::MAX).max(1);
-        let mut failure = DeliveryError::Transport("the host has no address".to_owned());
+        let mut last_error = DeliveryError::Transport("the host has no address".to_owned());
         for address in allowed {
-            failure = match timeout(share, TcpStream::connect(address)).await {
+            last_error = match timeout(share, TcpStream::connect(address)).await {
                 Ok(Ok(stream)) => return Ok(stream),
-                Ok(Err(error)) => broken(&error),
+                Ok(Err(error)) => DeliveryError::transport(&error),
                 Err(_) => DeliveryError::TimedOut,
             };
         }
-        Err(failure)
+        Err(last_error)
     }
 
-    fn answer(&self, received: Received) -> Answer {
+    fn response(&self, received: PartialResponse) -> WebhookResponse {
         let cut = received.body.len() >= self.policy.excerpt_bytes;
-        Answer { status: received.status, excerpt: excerpt(&received.body, cut) }
+        WebhookResponse { status: received.status, excerpt: excerpt(&received.body, cut) }
     }
 }
 
@@ -193,65 +185,48 @@ impl<R> std::fmt::Debug for Sender<R> {
     }
 }
 
-/// An error and what caused it, in one line.
-pub(super) fn described(error: &dyn Error) -> String {
-    let mut parts = vec![error.to_string()];
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let text = cause.to_string();
-        if !parts.iter().any(|part| part.ends_with(&text)) {
-            parts.push(text);
-        }
-        source = cause.source();
-    }
-    parts.join(": ")
-}
-
-fn broken(error: &dyn Error) -> DeliveryError {
-    DeliveryError::Transport(described(error))
-}
-
-/// The name that the certificate must carry.
+/// The name for which the certificate must be valid.
 fn server_name(host: &Host<String>) -> Result<ServerName<'static>, DeliveryError> {
     match host {
         Host::Ipv4(ip) => Ok(ServerName::IpAddress(TlsIp::from(std::net::IpAddr::V4(*ip)))),
         Host::Ipv6(ip) => Ok(ServerName::IpAddress(TlsIp::from(std::net::IpAddr::V6(*ip)))),
         Host::Domain(name) => ServerName::try_from(name.clone())
-            .map_err(|_| DeliveryError::Refused("no certificate can be for such a host".to_owned())),
+            .map_err(|_| DeliveryError::Refused("a certificate cannot contain such a host name".to_owned())),
     }
 }
 
-/// One request and the beginning of its answer, on an open stream.
-async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
+/// Sends one request on an open stream and reads the beginning of its response.
+async fn send_request<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     request: Request<Full<Bytes>>,
-    received: &mut Option<Received>,
+    received: &mut Option<PartialResponse>,
     limit: usize,
 ) -> Result<(), DeliveryError> {
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(MAX_HEAD_OCTETS)
         .handshake(TokioIo::new(stream))
         .await
-        .map_err(|error| broken(&error))?;
-    // The connection must be polled for anything to move; its own end says nothing, the exchange's does.
-    let driven = async {
+        .map_err(|error| DeliveryError::transport(&error))?;
+    // The connection only moves bytes: the request's result carries every error.
+    let driver = async {
         let _ = connection.await;
         pending::<Infallible>().await
     };
     let exchange = async {
-        let response = sender.send_request(request).await.map_err(|error| broken(&error))?;
+        let response =
+            sender.send_request(request).await.map_err(|error| DeliveryError::transport(&error))?;
         let status = response.status().as_u16();
-        let received = received.insert(Received { status, body: Vec::new() });
+        let received = received.insert(PartialResponse { status, body: Vec::new() });
         read(response.into_body(), &mut received.body, limit).await;
         Ok(())
     };
     tokio::select! {
         outcome = exchange => outcome,
-        never = driven => match never {},
+        never = driver => match never {},
     }
 }
 
-/// Reads until the limit, the end or a failure: the status is known, so none of them matters.
+/// Reads the body to the limit, its end or an error. The status is known, so an error is ignored.
 async fn read(mut body: Incoming, into: &mut Vec<u8>, limit: usize) {
     while into.len() < limit
         && let Some(Ok(frame)) = body.frame().await
@@ -262,7 +237,7 @@ async fn read(mut body: Incoming, into: &mut Vec<u8>, limit: usize) {
     }
 }
 
-/// Text without NULs, which no store takes; a character that the limit cut is dropped.
+/// The body as text without NUL characters, which PostgreSQL rejects. A character cut by the limit is dropped.
 fn excerpt(body: &[u8], cut: bool) -> String {
     let mut text = String::with_capacity(body.len());
     let mut chunks = body.utf8_chunks().peekable();
@@ -277,7 +252,7 @@ fn excerpt(body: &[u8], cut: bool) -> String {
     text
 }
 
-/// Whether the octets could have become a character with those that follow.
+/// Whether the octets are the beginning of a character.
 fn is_beginning(invalid: &[u8]) -> bool {
     std::str::from_utf8(invalid).is_err_and(|error| error.error_len().is_none())
 }

@@ -1,9 +1,9 @@
 //! Signatures of the Standard Webhooks scheme, version `v1`: HMAC-SHA-256 over `id.timestamp.body`.
 //!
-//! Two readers of a secret exist. Stock verifiers drop `whsec_` and decode the rest as base64; the
-//! published Polar SDKs key with the whole text. Every request therefore carries both signatures, and a
-//! verifier accepts it when it finds the one it knows (docs/contracts/polar/webhooks.md, 9.5,
-//! and docs/contracts/polar/differences.md, 10, row 17).
+//! Verifiers read a secret in two ways. Standard Webhooks libraries drop `whsec_` and decode the rest as
+//! base64; the published Polar SDKs use the whole text as the key. Every request therefore carries both
+//! signatures, and a verifier accepts it if one of them matches (docs/contracts/polar/webhooks.md, 9.5, and
+//! docs/contracts/polar/differences.md, 10, row 17).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,13 +12,13 @@ use hmac::digest::Output;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-/// What stands before the base64 text of a generated secret.
+/// The prefix of a generated secret, before its base64 text.
 const PREFIX: &str = "whsec_";
-/// Octets below which decoded text is no key: an empty one would let anybody sign.
+/// The shortest decoded key in octets: with an empty key everybody could sign.
 const MIN_KEY_OCTETS: usize = 16;
-/// Octets that the hash works on at a time; a longer key is hashed first (RFC 2104).
+/// The block size of SHA-256 in octets; a longer key is hashed first (RFC 2104).
 const BLOCK_OCTETS: usize = 64;
-/// Base64 as verifiers read it: some of them want the padding, some forbid it.
+/// Base64 with or without padding: some verifiers require it, others reject it.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new()
@@ -26,10 +26,10 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// The three headers by which a receiver recognises, dates and verifies a request.
+/// The three headers that identify, date and authenticate a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Headers {
-    /// `webhook-id`: the id of the event, the same at every attempt.
+pub struct SignatureHeaders {
+    /// `webhook-id`: the id of the event, the same for every attempt.
     pub webhook_id: String,
     /// `webhook-timestamp`: the time of this attempt, in Unix seconds.
     pub webhook_timestamp: String,
@@ -37,21 +37,21 @@ pub struct Headers {
     pub webhook_signature: String,
 }
 
-/// Signs one attempt: first as stock verifiers expect, if the secret decodes, then with its whole text.
+/// Signs one attempt: first with the decoded secret, if it decodes, then with its whole text.
 #[must_use]
-pub fn headers(secret: &str, event_id: &str, timestamp_s: i64, body: &[u8]) -> Headers {
+pub fn sign(secret: &str, event_id: &str, timestamp_s: i64, body: &[u8]) -> SignatureHeaders {
     let signed = [format!("{event_id}.{timestamp_s}.").as_bytes(), body].concat();
     let keys = decoded(secret).into_iter().chain([secret.as_bytes().to_vec()]);
     let signatures: Vec<String> =
         keys.map(|key| format!("v1,{}", STANDARD.encode(mac(&key, &signed)))).collect();
-    Headers {
+    SignatureHeaders {
         webhook_id: event_id.to_owned(),
         webhook_timestamp: timestamp_s.to_string(),
         webhook_signature: signatures.join(" "),
     }
 }
 
-/// The key that a stock verifier reads in the secret; it takes the prefix as optional.
+/// The key that a Standard Webhooks library reads from the secret; the prefix is optional.
 fn decoded(secret: &str) -> Option<Vec<u8>> {
     let text = secret.strip_prefix(PREFIX).unwrap_or(secret);
     LENIENT.decode(text).ok().filter(|key| key.len() >= MIN_KEY_OCTETS)
@@ -89,14 +89,14 @@ mod tests {
     const LONG: &str = "v1,5YFpsCEcRrvsd3g8HKls1ORiA11uXwia0Aw8UiM20lU=";
 
     fn signature(secret: &str, id: &str, timestamp_s: i64, body: &[u8]) -> String {
-        headers(secret, id, timestamp_s, body).webhook_signature
+        sign(secret, id, timestamp_s, body).webhook_signature
     }
 
     #[test]
-    fn a_generated_secret_signs_for_both_readers() {
+    fn a_generated_secret_gives_both_signatures() {
         let random = std::array::from_fn(|i| u8::try_from(i).unwrap());
         assert_eq!(SigningSecret::from_random(random).as_str(), SECRET);
-        let signed = headers(SECRET, EVENT, 1_775_044_800, BODY.as_bytes());
+        let signed = sign(SECRET, EVENT, 1_775_044_800, BODY.as_bytes());
         assert_eq!(signed.webhook_id, EVENT);
         assert_eq!(signed.webhook_timestamp, "1775044800");
         assert_eq!(
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn agrees_with_the_example_of_the_reference_libraries() {
+    fn the_example_of_the_reference_libraries_gives_their_signature() {
         let signed = signature(
             "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
             "msg_p5jXN8AQM9LWM0D4loKWxJek",
@@ -117,13 +117,13 @@ mod tests {
     }
 
     #[test]
-    fn other_text_signs_as_a_whole_only() {
+    fn a_secret_that_is_not_base64_gives_one_signature() {
         let chosen = "a secret of the caller's own choice!";
         assert_eq!(signature(chosen, "evt_1", 1, b""), "v1,orm2LcPo9GGIN2vhW6mgjWVbbVTP9CbfI2E3mEohuCY=");
     }
 
     #[test]
-    fn padding_may_be_missing_and_a_long_secret_is_a_key_too() {
+    fn padding_is_optional_and_a_long_secret_is_hashed_to_a_key() {
         let unpadded = "whsec_+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/s";
         assert_eq!(
             signature(unpadded, "evt_2", -1, b"\x00\xff"),
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_signed_with_an_empty_key_beside_the_secret() {
+    fn a_secret_that_decodes_to_a_short_key_gives_one_signature() {
         for short in ["whsec_", "", "whsec_AAAA", "AAAA"] {
             assert!(!signature(short, "evt", 1, b"").contains(' '), "{short}");
         }

@@ -1,8 +1,8 @@
-//! Where a webhook address leads, and the request to send there. Nothing here touches the network.
+//! Parses a webhook URL and builds the request to it. Nothing here uses the network.
 //!
-//! Only `https` passes, save for hosts that the operator named; those are also the only ones that may be
-//! inside. Everything written into the request is checked by the HTTP library, so that no id, host or
-//! path adds a header of its own. Caller: the sender.
+//! A URL must be `https`, except for the hosts that the operator listed. Only listed hosts may have addresses
+//! that are not public. The HTTP library validates every part of the request, so that no id, host or path can
+//! add a header. Caller: the sender.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,19 +13,19 @@ use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, USER_AGENT};
 use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
-use super::sender::DeliveryError;
-use super::signature::Headers;
+use super::error::DeliveryError;
+use super::signature::SignatureHeaders;
 
-/// A webhook address taken apart.
+/// A parsed webhook URL.
 #[derive(Debug)]
 pub(super) struct Target {
-    /// What is looked up, and what a certificate must be for.
+    /// The host to look up, for which the certificate must be valid.
     pub(super) host: Host<String>,
-    /// The port, also where the address leaves it out.
+    /// The port, or the scheme's default.
     pub(super) port: u16,
     /// Whether the connection is encrypted.
     pub(super) tls: bool,
-    /// Whether the operator allowed this host to be inside, and unencrypted.
+    /// Whether the operator listed this host: it may be unencrypted and have addresses that are not public.
     pub(super) trusted: bool,
     authority: String,
     path_and_query: String,
@@ -33,13 +33,13 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Reads an address; `trusted_hosts` are written as in one, with the port unless it is the default.
+    /// Parses a URL. `trusted_hosts` are `HOST` or `HOST:PORT`, the former for the scheme's default port.
     pub(super) fn parse(text: &str, trusted_hosts: &[String]) -> Result<Self, DeliveryError> {
-        let url =
-            Url::parse(text).map_err(|error| DeliveryError::Refused(format!("not an address: {error}")))?;
+        let url = Url::parse(text)
+            .map_err(|error| DeliveryError::Refused(format!("the URL is not valid: {error}")))?;
         let refused = |reason: &str| DeliveryError::Refused(reason.to_owned());
-        let host = url.host().ok_or_else(|| refused("the address has no host"))?.to_owned();
-        let port = url.port_or_known_default().ok_or_else(|| refused("the address has no port"))?;
+        let host = url.host().ok_or_else(|| refused("the URL has no host"))?.to_owned();
+        let port = url.port_or_known_default().ok_or_else(|| refused("the URL has no port"))?;
         let authority = match url.port() {
             Some(port) => format!("{host}:{port}"),
             None => host.to_string(),
@@ -51,7 +51,7 @@ impl Target {
         let tls = match url.scheme() {
             "https" => true,
             "http" if trusted => false,
-            _ => return Err(refused("only https is allowed")),
+            _ => return Err(refused("only https is allowed, except for hosts of --webhook-http-host")),
         };
         let path_and_query = match url.query() {
             Some(query) => format!("{}?{query}", url.path()),
@@ -60,10 +60,10 @@ impl Target {
         Ok(Self { host, port, tls, trusted, authority, path_and_query, authorization: basic(&url) })
     }
 
-    /// The request with its fixed headers; the connection ends with its answer.
+    /// Builds the request. The connection closes after the response.
     pub(super) fn request(
         &self,
-        headers: &Headers,
+        headers: &SignatureHeaders,
         body: Bytes,
     ) -> Result<Request<Full<Bytes>>, DeliveryError> {
         let mut request = Request::post(&self.path_and_query)
@@ -77,12 +77,12 @@ impl Target {
         if let Some(value) = &self.authorization {
             request = request.header(AUTHORIZATION, value);
         }
-        let invalid = |error| DeliveryError::Refused(format!("the request cannot be written: {error}"));
+        let invalid = |error| DeliveryError::Refused(format!("cannot build the request: {error}"));
         request.body(Full::new(body)).map_err(invalid)
     }
 }
 
-/// The name and password of an address as Basic credentials, as HTTP clients commonly send them.
+/// The user name and password of a URL as an `Authorization: Basic` value.
 fn basic(url: &Url) -> Option<String> {
     if url.username().is_empty() && url.password().is_none() {
         return None;
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn only_named_hosts_may_be_unencrypted_or_inside() {
+    fn only_listed_hosts_may_be_unencrypted_or_private() {
         for (text, tls, trusted) in [
             ("https://x.dev/a", true, false),
             ("https://localhost:9000/", true, true),
@@ -132,10 +132,10 @@ mod tests {
     }
 
     #[test]
-    fn the_request_names_host_path_and_credentials() {
+    fn the_request_contains_host_path_and_credentials() {
         let target = Target::parse("https://a%40b:c%3Ad@X.dev:8443/p%20q?r=s#t", &[]).unwrap();
         assert_eq!((target.port, target.host.to_string().as_str()), (8443, "x.dev"));
-        let signed = super::super::headers("secret", "id", 7, b"{}");
+        let signed = super::super::sign("secret", "id", 7, b"{}");
         let request = target.request(&signed, Bytes::from_static(b"{}")).unwrap();
         assert_eq!(request.uri(), "/p%20q?r=s");
         let header = |name| request.headers().get(name).unwrap().to_str().unwrap().to_owned();
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn an_id_cannot_add_a_header() {
         let target = Target::parse("https://x.dev/", &[]).unwrap();
-        let signed = super::super::headers("secret", "id\r\nx: y", 7, b"");
+        let signed = super::super::sign("secret", "id\r\nx: y", 7, b"");
         assert!(matches!(target.request(&signed, Bytes::new()), Err(DeliveryError::Refused(_))));
     }
 }

@@ -1,10 +1,8 @@
 //! Webhooks from the change to the receiver: events are made through the API and delivered over loopback.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
-
 mod events;
 mod outages;
-mod spoilt;
+mod unreadable;
 
 use std::sync::Arc;
 
@@ -12,7 +10,7 @@ use serde_json::{Value, json};
 use tenantry_core::webhook::EventType;
 use tenantry_outbound::webhook::{Policy, Sender};
 use tenantry_testkit::{Acme, Settings, WebhookReceiver, World};
-use tenantry_worker::webhooks::Webhooks;
+use tenantry_worker::webhooks::WebhookWorker;
 
 /// An organization whose webhooks may be sent to these receivers.
 async fn acme_sending_to(receivers: &[&WebhookReceiver]) -> Acme {
@@ -21,15 +19,15 @@ async fn acme_sending_to(receivers: &[&WebhookReceiver]) -> Acme {
 }
 
 /// A worker that delivers the organization's webhooks.
-fn worker(acme: &Acme) -> Arc<Webhooks> {
+fn worker(acme: &Acme) -> Arc<WebhookWorker> {
     worker_allowing(acme, &acme.world.settings().plain_http_hosts)
 }
 
 /// The same, where the operator allows these hosts to be called over plain HTTP.
-fn worker_allowing(acme: &Acme, plain_http_hosts: &[String]) -> Arc<Webhooks> {
+fn worker_allowing(acme: &Acme, plain_http_hosts: &[String]) -> Arc<WebhookWorker> {
     let policy = Policy { plain_http_hosts: plain_http_hosts.to_vec(), ..Policy::default() };
     let sender = Sender::new(policy).unwrap();
-    Arc::new(Webhooks::new(Arc::clone(&acme.world.app), sender, tenantry_http::webhook_payload))
+    Arc::new(WebhookWorker::new(Arc::clone(&acme.world.app), sender, tenantry_http::webhook_payload))
 }
 
 /// The same organization after a restart; from then on every write lasts so many seconds.

@@ -1,4 +1,4 @@
-//! Which events a change makes, in which order, and what they say.
+//! The events of a change: their types, their order and their content.
 
 use serde_json::json;
 use tenantry_app::customers::CustomerCreate;
@@ -13,7 +13,7 @@ use tenantry_testkit::ReceivedWebhook;
 use super::{connected, customer, rename, text, worker};
 
 #[tokio::test]
-async fn a_customers_events_come_in_causal_order() {
+async fn the_events_of_a_customer_arrive_in_causal_order() {
     let (acme, mut receiver, _) = connected().await;
     let worker = worker(&acme);
     let one = customer(&acme, "individual", "one@acme.dev").await;
@@ -31,15 +31,15 @@ async fn a_customers_events_come_in_causal_order() {
 
     acme.client().delete(&path).await.expect(204);
     worker.deliver_due().await.unwrap();
-    let told = receiver.all();
-    let kinds: Vec<String> = told.iter().map(ReceivedWebhook::kind).collect();
+    let received = receiver.all();
+    let kinds: Vec<String> = received.iter().map(ReceivedWebhook::kind).collect();
     assert_eq!(kinds, ["member.deleted", "customer.deleted", "customer.state_changed"]);
-    assert!(told[1].json()["data"]["deleted_at"].is_string());
-    assert!(told[2].json()["data"]["deleted_at"].is_string());
+    assert!(received[1].json()["data"]["deleted_at"].is_string());
+    assert!(received[2].json()["data"]["deleted_at"].is_string());
 }
 
 #[tokio::test]
-async fn data_is_what_the_api_shows() {
+async fn the_data_of_an_event_equals_the_response_of_the_api() {
     let (acme, mut receiver, endpoint) = connected().await;
     let new = json!({"type": "team", "name": "Team", "external_id": "x/1", "metadata": {"a": 1.0, "b": "c"},
         "owner": {"email": "owner@team.dev"}, "billing_address": {"country": "FR"}, "tax_id": "FR61954506077"});
@@ -48,10 +48,10 @@ async fn data_is_what_the_api_shows() {
     let organization =
         acme.client().get(&format!("/v1/organizations/{}", acme.organization.id)).await.expect(200).body;
     worker(&acme).deliver_due().await.unwrap();
-    let told = receiver.all();
+    let received = receiver.all();
 
-    // The text itself, so that the order of its keys is seen.
-    let created = &told[0];
+    // The text itself, to compare the order of its keys.
+    let created = &received[0];
     let timestamp = &created.json()["timestamp"];
     assert_eq!(timestamp, &team["created_at"]);
     assert_eq!(
@@ -60,17 +60,21 @@ async fn data_is_what_the_api_shows() {
             "{{\"type\":\"customer.created\",\"timestamp\":{timestamp},\"data\":{team},\"api_version\":\"2026-04\"}}"
         )
     );
-    assert!(team["avatar_url"].is_string(), "the owner's address stands for the team's");
+    assert!(team["avatar_url"].is_string(), "the avatar of a team is that of its owner's address");
     let mut state = team.clone();
     for list in ["active_subscriptions", "granted_benefits", "active_meters"] {
         state[list] = json!([]);
     }
-    assert_eq!(told[2].json()["data"].to_string(), state.to_string());
-    assert_eq!(told[3].json()["data"].to_string(), organization.to_string());
+    assert_eq!(received[2].json()["data"].to_string(), state.to_string());
+    assert_eq!(received[3].json()["data"].to_string(), organization.to_string());
 
     assert_eq!(created.header("content-type"), "application/json");
-    assert_eq!(created.header("webhook-signature").split(' ').count(), 2, "for both readers of a secret");
-    let signed = tenantry_outbound::webhook::headers(
+    assert_eq!(
+        created.header("webhook-signature").split(' ').count(),
+        2,
+        "one signature for each reading of the secret"
+    );
+    let signed = tenantry_outbound::webhook::sign(
         text(&endpoint["secret"]),
         created.header("webhook-id"),
         created.header("webhook-timestamp").parse().unwrap(),
@@ -80,7 +84,7 @@ async fn data_is_what_the_api_shows() {
 }
 
 #[tokio::test]
-async fn a_transfer_of_ownership_tells_of_both() {
+async fn a_transfer_of_ownership_sends_an_event_for_both_members() {
     let (acme, mut receiver, _) = connected().await;
     let team = customer(&acme, "team", "team@acme.dev").await;
     let members = format!("/v1/customers/{}/members", text(&team["id"]));
@@ -92,14 +96,15 @@ async fn a_transfer_of_ownership_tells_of_both() {
     let path = format!("{members}/{}", text(&heir["id"]));
     acme.client().patch(&path, json!({"role": "owner"})).await.expect(200).body;
     worker.deliver_due().await.unwrap();
-    let told = receiver.all();
-    let roles: Vec<_> = told.iter().map(|told| (told.kind(), told.json()["data"]["role"].clone())).collect();
+    let received = receiver.all();
+    let roles: Vec<_> =
+        received.iter().map(|received| (received.kind(), received.json()["data"]["role"].clone())).collect();
     let updated = |role: &str| ("member.updated".to_owned(), json!(role));
     assert_eq!(roles, [updated("billing_manager"), updated("owner")]);
 }
 
 #[tokio::test]
-async fn a_change_of_nothing_tells_nothing() {
+async fn a_request_that_changes_nothing_sends_no_event() {
     let (acme, mut receiver, _) = connected().await;
     let one = customer(&acme, "individual", "one@acme.dev").await;
     let worker = worker(&acme);
@@ -125,7 +130,7 @@ async fn a_change_of_nothing_tells_nothing() {
 }
 
 #[tokio::test]
-async fn only_what_was_asked_for_is_told() {
+async fn only_subscribed_event_types_are_sent() {
     let (acme, mut receiver, endpoint) = connected().await;
     let path = format!("/v1/webhooks/endpoints/{}", text(&endpoint["id"]));
     acme.client().patch(&path, json!({"events": ["member.created"]})).await.expect(200).body;
@@ -135,7 +140,7 @@ async fn only_what_was_asked_for_is_told() {
 }
 
 #[tokio::test]
-async fn notices_for_chat_rooms() {
+async fn discord_and_slack_endpoints_receive_notices() {
     let (acme, mut receiver, endpoint) = connected().await;
     let path = format!("/v1/webhooks/endpoints/{}", text(&endpoint["id"]));
     let worker = worker(&acme);
@@ -151,16 +156,16 @@ async fn notices_for_chat_rooms() {
 }
 
 /// Creates a customer and then fails.
-struct Undone;
+struct RolledBack;
 
-impl UseCase for Undone {
+impl UseCase for RolledBack {
     type Output = ();
     type Error = Error;
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
         let new = NewCustomer {
             kind: CustomerKind::Individual,
-            email: Some(EmailAddress::parse("undone@acme.dev").unwrap()),
+            email: Some(EmailAddress::parse("rolled-back@acme.dev").unwrap()),
             name: None,
             external_id: None,
             metadata: Metadata::default(),
@@ -182,9 +187,9 @@ impl UseCase for Undone {
 }
 
 #[tokio::test]
-async fn nothing_is_told_of_what_did_not_happen() {
+async fn a_rolled_back_change_sends_no_event() {
     let (acme, mut receiver, _) = connected().await;
-    acme.world.app.write(Undone).await.unwrap_err();
+    acme.world.app.write(RolledBack).await.unwrap_err();
     assert_eq!(worker(&acme).deliver_due().await.unwrap(), 0);
     assert!(receiver.all().is_empty());
 }

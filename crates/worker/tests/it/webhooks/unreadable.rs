@@ -1,4 +1,4 @@
-//! What cannot be read, is too much at once, or was taken back keeps nothing else from being delivered.
+//! Rows that cannot be read, locked queues and large backlogs delay no other delivery.
 
 use std::sync::Arc;
 
@@ -21,26 +21,26 @@ use super::{
     acme_sending_to, connected, customer, rename, restart_with_slow_writes, subscribe, text, worker,
 };
 
-/// A acme with an endpoint at each of two receivers.
+/// An organization with an endpoint at each of two receivers.
 async fn two() -> (Acme, WebhookReceiver, WebhookReceiver) {
-    let (spoilt, whole) = (WebhookReceiver::start().await, WebhookReceiver::start().await);
-    let acme = acme_sending_to(&[&spoilt, &whole]).await;
-    subscribe(&acme, &spoilt).await;
-    subscribe(&acme, &whole).await;
-    (acme, spoilt, whole)
+    let (unreadable, readable) = (WebhookReceiver::start().await, WebhookReceiver::start().await);
+    let acme = acme_sending_to(&[&unreadable, &readable]).await;
+    subscribe(&acme, &unreadable).await;
+    subscribe(&acme, &readable).await;
+    (acme, unreadable, readable)
 }
 
-/// Which endpoint leads to the receiver, as a part of a query.
+/// A subquery for the id of the endpoint at the receiver.
 fn at(receiver: &WebhookReceiver) -> String {
     format!("(SELECT id FROM webhook_endpoints WHERE url = '{}')", receiver.url())
 }
 
 #[tokio::test]
-async fn an_event_of_a_newer_program_holds_up_no_other_endpoint() {
-    let (acme, mut spoilt, mut whole) = two().await;
-    rename(&acme, "Told").await;
+async fn an_event_of_a_newer_version_delays_no_other_endpoint() {
+    let (acme, mut unreadable, mut readable) = two().await;
+    rename(&acme, "Sent").await;
     let rename_type = |from: &str, to: &str| {
-        let queue = at(&spoilt);
+        let queue = at(&unreadable);
         acme.world.database().execute(&format!(
             "UPDATE webhook_events SET type = '{to}' WHERE type = '{from}' AND endpoint_id = {queue}"
         ));
@@ -48,39 +48,40 @@ async fn an_event_of_a_newer_program_holds_up_no_other_endpoint() {
     rename_type("organization.updated", "organization.invented");
     let worker = worker(&acme);
     assert_eq!(worker.deliver_due().await.unwrap(), 1);
-    assert_eq!(whole.next().await.json()["data"]["name"], "Told");
-    // It is not tried all the time, and sent once it can be read.
+    assert_eq!(readable.next().await.json()["data"]["name"], "Sent");
+    // The queue is retried after PUT_OFF_S, and sends the event once it can be read.
     rename_type("organization.invented", "organization.updated");
     assert_eq!(worker.deliver_due().await.unwrap(), 0);
     acme.world.advance_s(UNREADABLE_RETRY_S);
     assert_eq!(worker.deliver_due().await.unwrap(), 1);
-    assert_eq!(spoilt.next().await.json()["data"]["name"], "Told");
+    assert_eq!(unreadable.next().await.json()["data"]["name"], "Sent");
 }
 
 #[tokio::test]
-async fn an_endpoint_whose_secret_does_not_open_is_mended_or_deleted() {
-    let (acme, mut spoilt, mut whole) = two().await;
-    let (one, other) = (at(&spoilt), at(&whole));
-    // Sealed for the other one.
+async fn an_endpoint_with_an_unreadable_secret_gets_a_new_one_or_is_deleted() {
+    let (acme, mut unreadable, mut readable) = two().await;
+    let (one, other) = (at(&unreadable), at(&readable));
+    // This secret is sealed for the other endpoint.
     acme.world.database().execute(&format!(
         "UPDATE webhook_endpoints SET secret = (SELECT secret FROM webhook_endpoints WHERE id = {other})
          WHERE id = {one}"
     ));
-    rename(&acme, "Told").await;
+    rename(&acme, "Sent").await;
     let worker = worker(&acme);
     assert_eq!(worker.deliver_due().await.unwrap(), 1);
-    assert_eq!(whole.next().await.json()["data"]["name"], "Told");
+    assert_eq!(readable.next().await.json()["data"]["name"], "Sent");
 
     let list = acme.client().get("/v1/webhooks/endpoints").await.expect(200).body;
-    let shown = list["items"].as_array().unwrap().iter().find(|shown| shown["url"] == spoilt.url()).unwrap();
+    let shown =
+        list["items"].as_array().unwrap().iter().find(|shown| shown["url"] == unreadable.url()).unwrap();
     let path = format!("/v1/webhooks/endpoints/{}", text(&shown["id"]));
-    let named = acme.client().patch(&path, json!({"name": "Spoilt"})).await.expect(200).body;
-    assert_eq!(named["secret"], shown["secret"], "which says that there is none");
+    let named = acme.client().patch(&path, json!({"name": "Unreadable"})).await.expect(200).body;
+    assert_eq!(named["secret"], shown["secret"], "an empty secret");
     let mended = acme.client().call("PATCH", &format!("{path}/secret"), None).await.expect(200).body;
     assert!(text(&mended["secret"]).starts_with("whsec_"), "{mended}");
     acme.world.advance_s(UNREADABLE_RETRY_S);
     assert_eq!(worker.deliver_due().await.unwrap(), 1);
-    assert_eq!(spoilt.next().await.json()["data"]["name"], "Told");
+    assert_eq!(unreadable.next().await.json()["data"]["name"], "Sent");
 
     acme.world.database().execute(&format!(
         "UPDATE webhook_endpoints SET secret = (SELECT secret FROM webhook_endpoints WHERE id = {other})
@@ -91,25 +92,25 @@ async fn an_endpoint_whose_secret_does_not_open_is_mended_or_deleted() {
 }
 
 #[tokio::test]
-async fn endpoints_that_cannot_be_read_take_nobodys_turn_however_many_they_are() {
-    let (spoilt, mut whole) = (WebhookReceiver::start().await, WebhookReceiver::start().await);
-    let acme = acme_sending_to(&[&spoilt, &whole]).await;
+async fn many_unreadable_endpoints_delay_no_other_endpoint() {
+    let (unreadable, mut readable) = (WebhookReceiver::start().await, WebhookReceiver::start().await);
+    let acme = acme_sending_to(&[&unreadable, &readable]).await;
     for _ in 0..WEBHOOK_DELIVERIES_PER_ORGANIZATION + 8 {
-        subscribe(&acme, &spoilt).await;
+        subscribe(&acme, &unreadable).await;
     }
-    // Behind all of them.
-    subscribe(&acme, &whole).await;
-    let other = at(&whole);
+    // This endpoint is the last in the order of queues.
+    subscribe(&acme, &readable).await;
+    let other = at(&readable);
     acme.world.database().execute(&format!(
         "UPDATE webhook_endpoints SET secret = (SELECT secret FROM webhook_endpoints WHERE id = {other})
          WHERE url = '{}'",
-        spoilt.url()
+        unreadable.url()
     ));
     let worker = worker(&acme);
-    for name in ["Told", "Told again", "Told once more"] {
+    for name in ["Sent", "Sent again", "Sent once more"] {
         rename(&acme, name).await;
         assert_eq!(worker.deliver_due().await.unwrap(), 1);
-        assert_eq!(whole.next().await.json()["data"]["name"], name);
+        assert_eq!(readable.next().await.json()["data"]["name"], name);
         acme.world.advance_s(UNREADABLE_RETRY_S);
     }
 }
@@ -117,7 +118,7 @@ async fn endpoints_that_cannot_be_read_take_nobodys_turn_however_many_they_are()
 /// Holds the queues of these endpoints until the second opens, and opens the first when it does.
 struct Hold(OrganizationId, Vec<WebhookEndpointId>, [Arc<Semaphore>; 2]);
 
-impl UseCase for Hold {
+impl UseCase for LockQueues {
     type Output = ();
     type Error = StoreError;
     const IS_LONG: bool = true;
@@ -133,9 +134,9 @@ impl UseCase for Hold {
     }
 }
 
-/// SQLite has one writer: there nobody else is busy.
+/// PostgreSQL only: SQLite has one writer, so that no lock is ever waited for.
 #[tokio::test(flavor = "multi_thread")]
-async fn lanes_that_somebody_is_busy_with_keep_no_other_waiting() {
+async fn locked_queues_delay_no_other_queue() {
     if std::env::var("TENANTRY_TEST_ENGINE").as_deref() != Ok("postgres") {
         return;
     }
@@ -146,12 +147,12 @@ async fn lanes_that_somebody_is_busy_with_keep_no_other_waiting() {
         let endpoint = subscribe(&acme, &receiver).await;
         endpoints.push(WebhookEndpointId::new(text(&endpoint["id"]).parse().unwrap()));
     }
-    rename(&acme, "Told").await;
-    // What is due at the same time is taken in this order.
+    rename(&acme, "Sent").await;
+    // Queues that are due at the same time are leased in this order.
     endpoints.sort_unstable();
     let free = endpoints.pop().unwrap();
     let [held, gate] = [(); 2].map(|()| Arc::new(Semaphore::new(0)));
-    let hold = Hold(acme.organization.id, endpoints, [Arc::clone(&held), Arc::clone(&gate)]);
+    let hold = LockQueues(acme.organization.id, endpoints, [Arc::clone(&held), Arc::clone(&gate)]);
     let (app, mut holding) = (Arc::clone(&acme.world.app), JoinSet::new());
     holding.spawn(async move { app.store().write(hold).await });
     drop(held.acquire().await);
@@ -166,9 +167,9 @@ async fn lanes_that_somebody_is_busy_with_keep_no_other_waiting() {
 }
 
 #[tokio::test]
-async fn a_webhook_that_was_taken_slowly_is_left_to_whoever_takes_it_next() {
+async fn an_event_is_left_to_the_next_lease_when_too_little_of_the_lease_is_left() {
     let (acme, mut receiver, _) = connected().await;
-    rename(&acme, "Told").await;
+    rename(&acme, "Sent").await;
     acme.world.advance_s(60);
     // A request may take 10 s, and the lease is 20 s long.
     let acme = restart_with_slow_writes(acme, 11).await;
@@ -177,18 +178,18 @@ async fn a_webhook_that_was_taken_slowly_is_left_to_whoever_takes_it_next() {
     acme.world.advance_s(WEBHOOK_LEASE_S);
     let acme = restart_with_slow_writes(acme, 9).await;
     worker(&acme).deliver_due().await.unwrap();
-    assert_eq!(receiver.next().await.json()["data"]["name"], "Told");
+    assert_eq!(receiver.next().await.json()["data"]["name"], "Sent");
 }
 
 #[tokio::test]
-async fn an_endpoint_that_listens_to_what_is_unknown_keeps_listening_to_it() {
+async fn an_endpoint_keeps_its_subscription_to_an_unknown_event_type() {
     let (acme, mut receiver, endpoint) = connected().await;
     acme.world.database().execute(
         "UPDATE webhook_endpoints SET events = '[\"organization.invented\",\"organization.updated\"]'",
     );
-    rename(&acme, "Told").await;
+    rename(&acme, "Sent").await;
     assert_eq!(worker(&acme).deliver_due().await.unwrap(), 1);
-    assert_eq!(receiver.next().await.json()["data"]["name"], "Told");
+    assert_eq!(receiver.next().await.json()["data"]["name"], "Sent");
     let path = format!("/v1/webhooks/endpoints/{}", text(&endpoint["id"]));
     let named = acme.client().patch(&path, json!({"name": "Named"})).await.expect(200).body;
     assert_eq!(named["events"], json!(["organization.updated"]));
@@ -197,7 +198,7 @@ async fn an_endpoint_that_listens_to_what_is_unknown_keeps_listening_to_it() {
 }
 
 #[tokio::test]
-async fn what_is_pending_for_an_endpoint_is_given_up_in_portions() {
+async fn the_pending_events_of_a_deleted_endpoint_are_skipped_in_batches() {
     let (acme, receiver, endpoint) = connected().await;
     for number in 0..=WEBHOOK_EVENTS_SKIPPED_PER_TRANSACTION {
         rename(&acme, &format!("Name {number}")).await;
@@ -213,15 +214,15 @@ async fn what_is_pending_for_an_endpoint_is_given_up_in_portions() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_forgotten_while_it_is_sent_does_not_come_back() {
+async fn a_customer_anonymized_during_a_delivery_leaves_no_payload() {
     let (acme, receiver, _) = connected().await;
-    let one = customer(&acme, "individual", "forgotten@acme.dev").await;
+    let one = customer(&acme, "individual", "anonymized@acme.dev").await;
     let claim = acme.world.app.lease_webhook_deliveries(1).await.unwrap().remove(0);
     let payload = tenantry_http::webhook_payload(&claim.event.event().unwrap()).unwrap();
-    assert!(payload.contains("forgotten@acme.dev"));
+    assert!(payload.contains("anonymized@acme.dev"));
     let path = format!("/v1/customers/{}?anonymize=true", text(&one["id"]));
     acme.client().delete(&path).await.expect(204);
-    assert!(!acme.world.database().holds("forgotten@acme.dev"));
+    assert!(!acme.world.database().holds("anonymized@acme.dev"));
     let attempt = DeliveryOutcome::Failed;
     let attempted = DeliveryAttempt {
         claim,
@@ -232,6 +233,6 @@ async fn a_name_that_is_forgotten_while_it_is_sent_does_not_come_back() {
         retry_after_ms: Some(1_000),
     };
     acme.world.app.write(attempted).await.unwrap();
-    assert!(!acme.world.database().holds("forgotten@acme.dev"), "neither sent again nor shown");
+    assert!(!acme.world.database().holds("anonymized@acme.dev"), "the payload is neither stored nor shown");
     drop(receiver);
 }

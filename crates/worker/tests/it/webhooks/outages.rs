@@ -1,4 +1,4 @@
-//! What happens when a receiver, or the server, is not there.
+//! Outages of a receiver or of the server: retries, leases, disabled endpoints, redelivery.
 
 use std::time::Duration;
 
@@ -17,11 +17,11 @@ use super::{
 
 /// More than there are queues.
 const IN_ONE_LOOK: usize = 4 * WEBHOOK_DELIVERIES_PER_ORGANIZATION;
-/// Longer than the longest pause between two attempts.
+/// Seconds, longer than the longest pause between two attempts.
 const PAUSE_S: i64 = 1201;
 
 #[tokio::test]
-async fn a_failed_event_is_tried_ten_times_unchanged_and_holds_nothing_back() {
+async fn a_failed_event_is_sent_ten_times_unchanged_and_delays_no_other() {
     let (acme, mut receiver, endpoint) = connected().await;
     receiver.answer_with(500);
     let worker = worker(&acme);
@@ -32,9 +32,9 @@ async fn a_failed_event_is_tried_ten_times_unchanged_and_holds_nothing_back() {
     receiver.answer_with(204);
     rename(&acme, "Second").await;
     worker.deliver_due().await.unwrap();
-    assert_eq!(receiver.next().await.json()["data"]["name"], "Second", "before the first is tried again");
+    assert_eq!(receiver.next().await.json()["data"]["name"], "Second", "before the retry of the first");
 
-    // What is sent again is the same text, though the endpoint wants another now.
+    // A retry sends the same text, even after the endpoint's format has changed.
     let path = format!("/v1/webhooks/endpoints/{}", text(&endpoint["id"]));
     acme.client().patch(&path, json!({"format": "slack"})).await.expect(200).body;
     receiver.answer_with(302);
@@ -48,7 +48,7 @@ async fn a_failed_event_is_tried_ten_times_unchanged_and_holds_nothing_back() {
         assert_ne!(again.header("webhook-timestamp"), first.header("webhook-timestamp"));
     }
     acme.world.advance_s(PAUSE_S);
-    assert_eq!(worker.deliver_due().await.unwrap(), 0, "ten attempts are enough");
+    assert_eq!(worker.deliver_due().await.unwrap(), 0, "there is no eleventh attempt");
     let attempts = deliveries(&acme).await;
     let (last, event) = (&attempts[0], &attempts[0]["webhook_event"]);
     assert_eq!((attempts.len(), &last["http_code"], &last["response"]), (11, &json!(302), &json!("noted")));
@@ -58,7 +58,7 @@ async fn a_failed_event_is_tried_ten_times_unchanged_and_holds_nothing_back() {
 }
 
 #[tokio::test]
-async fn first_attempts_keep_their_order_even_when_the_clock_does_not() {
+async fn first_attempts_keep_their_order_when_the_clock_goes_back() {
     let (acme, mut receiver, _) = connected().await;
     for round in 0..20 {
         rename(&acme, &format!("Name {round}")).await;
@@ -66,12 +66,13 @@ async fn first_attempts_keep_their_order_even_when_the_clock_does_not() {
     }
     acme.world.advance_s(100);
     worker(&acme).deliver_due().await.unwrap();
-    let names: Vec<Value> = receiver.all().iter().map(|told| told.json()["data"]["name"].clone()).collect();
+    let names: Vec<Value> =
+        receiver.all().iter().map(|received| received.json()["data"]["name"].clone()).collect();
     assert_eq!(names, (0..20).map(|round| json!(format!("Name {round}"))).collect::<Vec<_>>());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_slow_endpoint_delays_no_other_and_a_commit_wakes() {
+async fn a_slow_endpoint_delays_no_other_and_a_commit_wakes_the_worker() {
     let (mut slow, mut quick) = (WebhookReceiver::start().await, WebhookReceiver::start().await);
     let acme = acme_sending_to(&[&slow, &quick]).await;
     subscribe(&acme, &slow).await;
@@ -84,12 +85,12 @@ async fn a_slow_endpoint_delays_no_other_and_a_commit_wakes() {
     let asking = async {
         for round in 0..10 {
             rename(&acme, &format!("Name {round}")).await;
-            // Sooner than the worker would look by itself.
-            let told = tokio::time::timeout(Duration::from_secs(4), quick.next()).await.unwrap();
-            assert_eq!(told.json()["data"]["name"], format!("Name {round}"));
+            // Sooner than the worker polls.
+            let received = tokio::time::timeout(Duration::from_secs(4), quick.next()).await.unwrap();
+            assert_eq!(received.json()["data"]["name"], format!("Name {round}"));
         }
         assert_eq!(slow.next().await.json()["data"]["name"], "Name 0");
-        assert!(slow.all().is_empty(), "one at a time");
+        assert!(slow.all().is_empty(), "one request of a queue at a time");
         slow.hold(false);
         for round in 1..10 {
             assert_eq!(slow.next().await.json()["data"]["name"], format!("Name {round}"));
@@ -100,7 +101,7 @@ async fn a_slow_endpoint_delays_no_other_and_a_commit_wakes() {
 }
 
 #[tokio::test]
-async fn what_is_not_delivered_survives_a_restart() {
+async fn a_pending_event_is_delivered_after_a_restart() {
     let (acme, mut receiver, _) = connected().await;
     customer(&acme, "individual", "one@acme.dev").await;
     let acme = acme.restart().await;
@@ -109,25 +110,25 @@ async fn what_is_not_delivered_survives_a_restart() {
 }
 
 #[tokio::test]
-async fn what_a_worker_took_and_never_wrote_down_is_sent_again() {
+async fn an_event_whose_outcome_was_not_recorded_is_sent_again() {
     let (acme, mut receiver, _) = connected().await;
     rename(&acme, "Once").await;
     rename(&acme, "Twice").await;
     let lost = acme.world.app.lease_webhook_deliveries(10).await.unwrap();
-    assert_eq!(lost.len(), 1, "one at a time");
+    assert_eq!(lost.len(), 1, "one request of a queue at a time");
 
     let worker = worker(&acme);
     acme.world.advance_s(19);
-    assert_eq!(worker.deliver_due().await.unwrap(), 0, "somebody may still be sending it");
+    assert_eq!(worker.deliver_due().await.unwrap(), 0, "the lease has not ended");
     acme.world.advance_s(1);
     assert_eq!(worker.deliver_due().await.unwrap(), 2);
-    let told = receiver.all();
-    assert_eq!(told[0].header("webhook-id"), lost[0].event.id.to_string());
-    assert_eq!(told[1].json()["data"]["name"], "Twice");
+    let received = receiver.all();
+    assert_eq!(received[0].header("webhook-id"), lost[0].event.id.to_string());
+    assert_eq!(received[1].json()["data"]["name"], "Twice");
 }
 
 #[tokio::test]
-async fn ten_events_that_fail_switch_the_endpoint_off() {
+async fn ten_failed_events_in_a_row_disable_the_endpoint() {
     let (acme, mut receiver, endpoint) = connected().await;
     let path = format!("/v1/webhooks/endpoints/{}", text(&endpoint["id"]));
     let worker = worker(&acme);
@@ -151,7 +152,7 @@ async fn ten_events_that_fail_switch_the_endpoint_off() {
     fail(9).await;
     assert_eq!(acme.client().get(&path).await.expect(200).body["enabled"], true, "a success among them");
 
-    // The tenth fails with another one pending, that was tried once.
+    // The tenth event fails while another one is pending after one attempt.
     rename(&acme, "Tenth").await;
     for _ in 0..8 {
         worker.deliver_due().await.unwrap();
@@ -171,11 +172,11 @@ async fn ten_events_that_fail_switch_the_endpoint_off() {
     };
     assert_eq!(of("Tenth").unwrap()["succeeded"], false);
     assert_eq!(of("Pending").unwrap()["skipped"], true);
-    rename(&acme, "Unheard").await;
+    rename(&acme, "Not sent").await;
     acme.world.advance_s(PAUSE_S);
     assert_eq!(worker.deliver_due().await.unwrap(), 0);
 
-    // Switched on again, the streak begins anew.
+    // Enabling the endpoint resets the count.
     let on = acme.client().patch(&path, json!({"enabled": true})).await.expect(200).body;
     assert_eq!((&on["enabled"], &on["disabled_reason"]), (&json!(true), &json!(null)));
     fail(1).await;
@@ -184,7 +185,7 @@ async fn ten_events_that_fail_switch_the_endpoint_off() {
 }
 
 #[tokio::test]
-async fn by_hand_an_event_is_sent_once_more() {
+async fn a_redelivery_sends_an_event_once_more() {
     let (acme, mut receiver, endpoint) = connected().await;
     let worker = worker(&acme);
     rename(&acme, "Sent").await;
@@ -202,11 +203,15 @@ async fn by_hand_an_event_is_sent_once_more() {
     let shown = &deliveries(&acme).await[0];
     assert_eq!((&shown["succeeded"], &shown["webhook_event"]["succeeded"]), (&json!(false), &json!(true)));
     acme.world.advance_s(PAUSE_S);
-    assert_eq!(worker.deliver_due().await.unwrap(), 0, "a success is not taken back");
+    assert_eq!(
+        worker.deliver_due().await.unwrap(),
+        0,
+        "a failed redelivery of a delivered event is not retried"
+    );
 
     acme.client().delete(&format!("/v1/webhooks/endpoints/{}", text(&endpoint["id"]))).await.expect(204);
     acme.client().call("POST", &path, None).await.expect(202);
-    assert_eq!(worker.deliver_due().await.unwrap(), 0, "a deleted endpoint is told nothing");
+    assert_eq!(worker.deliver_due().await.unwrap(), 0, "a deleted endpoint receives nothing");
     acme.client()
         .call("POST", "/v1/webhooks/events/00000000-0000-4000-8000-000000000000/redeliver", None)
         .await
@@ -214,7 +219,7 @@ async fn by_hand_an_event_is_sent_once_more() {
 }
 
 #[tokio::test]
-async fn a_disabled_or_deleted_endpoint_is_told_nothing_more() {
+async fn a_disabled_or_deleted_endpoint_receives_nothing_more() {
     let (acme, mut receiver, endpoint) = connected().await;
     let path = format!("/v1/webhooks/endpoints/{}", text(&endpoint["id"]));
     let worker = worker(&acme);
@@ -228,7 +233,7 @@ async fn a_disabled_or_deleted_endpoint_is_told_nothing_more() {
     assert_eq!(deliveries(&acme).await[0]["webhook_event"]["skipped"], true);
     assert_eq!(receiver.all().len(), 1);
 
-    // By hand one of them is pending again, once the endpoint is switched on.
+    // Once the endpoint is enabled, a redelivery makes an event pending again.
     acme.client().patch(&path, json!({"enabled": true})).await.expect(200).body;
     let event = deliveries(&acme).await[0]["webhook_event"]["id"].clone();
     receiver.answer_with(200);
@@ -242,13 +247,13 @@ async fn a_disabled_or_deleted_endpoint_is_told_nothing_more() {
     rename(&acme, "Too late").await;
     acme.client().delete(&path).await.expect(204);
     assert_eq!(worker.deliver_due().await.unwrap(), 0);
-    assert_eq!(deliveries(&acme).await.len(), 2, "what was tried stays visible");
-    let narrowed = format!("/v1/webhooks/deliveries?endpoint_id={}", text(&endpoint["id"]));
+    assert_eq!(deliveries(&acme).await.len(), 2, "recorded attempts stay visible");
+    let filtered = format!("/v1/webhooks/deliveries?endpoint_id={}", text(&endpoint["id"]));
     assert_eq!(acme.client().get(&narrowed).await.expect(200).body["pagination"]["total_count"], 0);
 }
 
 #[tokio::test]
-async fn the_list_of_deliveries_is_narrowed() {
+async fn the_list_of_deliveries_is_filtered() {
     let (acme, mut receiver, endpoint) = connected().await;
     let worker = worker(&acme);
     receiver.answer_with(503);
@@ -283,7 +288,7 @@ async fn the_list_of_deliveries_is_narrowed() {
     ] {
         let list = acme.client().get(&format!("/v1/webhooks/deliveries?{query}")).await.expect(200).body;
         if query.starts_with("query=5") {
-            // Digits of a status may also stand in an id.
+            // An id may contain the digits of a status too.
             assert!(list["pagination"]["total_count"].as_u64().unwrap() >= found, "{query}");
         } else {
             assert_eq!(list["pagination"]["total_count"], found, "{query}");
@@ -295,7 +300,7 @@ async fn the_list_of_deliveries_is_narrowed() {
 }
 
 #[tokio::test]
-async fn what_was_told_is_forgotten_in_time() {
+async fn old_payloads_are_deleted() {
     let (acme, mut receiver, _) = connected().await;
     rename(&acme, "Old").await;
     worker(&acme).deliver_due().await.unwrap();
@@ -311,13 +316,13 @@ async fn what_was_told_is_forgotten_in_time() {
     let path = format!("/v1/webhooks/events/{}/redeliver", event.header("webhook-id"));
     acme.client().call("POST", &path, None).await.expect(202);
     receiver.all();
-    assert_eq!(worker(&acme).deliver_due().await.unwrap(), 0, "nothing is left to send");
+    assert_eq!(worker(&acme).deliver_due().await.unwrap(), 0, "an event without payload is not sent");
 }
 
-/// Forgets what was told of a customer.
-struct Forget(OrganizationId, CustomerId);
+/// Deletes the payloads of a customer's events.
+struct DeletePayloads(OrganizationId, CustomerId);
 
-impl UseCase for Forget {
+impl UseCase for DeletePayloads {
     type Output = usize;
     type Error = StoreError;
 
@@ -327,22 +332,25 @@ impl UseCase for Forget {
 }
 
 #[tokio::test]
-async fn what_was_told_of_a_customer_can_be_forgotten() {
+async fn the_payloads_of_a_customers_events_can_be_deleted() {
     let (acme, mut receiver, _) = connected().await;
     let one = customer(&acme, "individual", "one@acme.dev").await;
     customer(&acme, "individual", "two@acme.dev").await;
     worker(&acme).deliver_due().await.unwrap();
     assert_eq!(receiver.all().len(), 6);
     let customer = CustomerId::new(text(&one["id"]).parse().unwrap());
-    assert_eq!(acme.world.app.store().write(Forget(acme.organization.id, customer)).await.unwrap(), 3);
+    assert_eq!(
+        acme.world.app.store().write(DeletePayloads(acme.organization.id, customer)).await.unwrap(),
+        3
+    );
     let shown = deliveries(&acme).await;
-    let told = shown.iter().filter(|shown| shown["webhook_event"]["payload"].is_string()).count();
-    assert_eq!((shown.len(), told), (6, 3));
+    let received = shown.iter().filter(|shown| shown["webhook_event"]["payload"].is_string()).count();
+    assert_eq!((shown.len(), received), (6, 3));
     assert!(!json!(shown).to_string().contains("one@acme.dev"));
 }
 
 #[tokio::test]
-async fn an_address_that_is_not_public_is_refused_at_once() {
+async fn an_address_that_is_not_public_is_refused_without_a_retry() {
     let (acme, mut receiver, _) = connected().await;
     // The operator no longer allows the host.
     let worker = worker_allowing(&acme, &[]);
@@ -358,7 +366,7 @@ async fn an_address_that_is_not_public_is_refused_at_once() {
 }
 
 #[tokio::test]
-async fn an_organization_takes_no_more_than_its_share() {
+async fn an_organization_uses_no_more_than_its_share() {
     let receiver = WebhookReceiver::start().await;
     let acme = acme_sending_to(&[&receiver]).await;
     for _ in 0..WEBHOOK_DELIVERIES_PER_ORGANIZATION + 3 {
@@ -374,5 +382,5 @@ async fn an_organization_takes_no_more_than_its_share() {
             break;
         }
     }
-    assert_eq!(taken, WEBHOOK_DELIVERIES_PER_ORGANIZATION, "what is under way counts");
+    assert_eq!(taken, WEBHOOK_DELIVERIES_PER_ORGANIZATION, "requests under way count");
 }

@@ -1,12 +1,5 @@
 //! The mail worker on a real database, with a directory as its mail server and a clock set by hand.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on has failed"
-)]
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,8 +71,8 @@ impl Mailing {
         Requester::caller(&self.app().authenticate(secret).await.unwrap(), None)
     }
 
-    /// A customer asks for another address.
-    async fn ask_for_address(&self, address: &str) {
+    /// A customer requests another e-mail address.
+    async fn request_address(&self, address: &str) {
         let (organization, hash_key) = (self.acme.organization.id, self.app().hash_key().clone());
         let by = self.by(&self.acme.client().secret()).await;
         let allowed = PortalCustomer { allow_email_change: Some(true) };
@@ -110,12 +103,12 @@ impl Mailing {
         self.app().write(EmailUpdateRequest { by, email: email(address), hash_key }).await.unwrap();
     }
 
-    /// The mails that were handed over, by file name.
+    /// The sent mails, by file name.
     fn sent(&self) -> Vec<(String, String)> {
         let Ok(files) = std::fs::read_dir(self.directory.path().join("mail")) else { return Vec::new() };
         let mut mails: Vec<(String, String)> = files
             .map(|file| file.unwrap())
-            // A mail that is being written has another name until it is whole.
+            // A mail that is being written has another extension.
             .filter(|file| file.path().extension().is_some_and(|kind| kind == "eml"))
             .map(|file| {
                 let name = file.file_name().to_string_lossy().into_owned();
@@ -126,7 +119,7 @@ impl Mailing {
         mails
     }
 
-    /// Stands where the directory should: nothing can be handed over.
+    /// Puts a file in the place of the directory, so that sending fails.
     fn block(&self) {
         std::fs::write(self.directory.path().join("mail"), "").unwrap();
     }
@@ -135,13 +128,13 @@ impl Mailing {
         std::fs::remove_file(self.directory.path().join("mail")).unwrap();
     }
 
-    async fn waiting(&self) -> bool {
+    async fn has_queued(&self) -> bool {
         self.app().next_mail_due().await.unwrap().is_some()
     }
 }
 
 #[tokio::test]
-async fn what_waits_is_sent_once_and_forgotten() {
+async fn a_queued_mail_is_sent_once_and_deleted() {
     let mailing = Mailing::new().await;
     for number in 0..20 {
         mailing.add(&format!("jo{number}@x.dev")).await;
@@ -153,33 +146,33 @@ async fn what_waits_is_sent_once_and_forgotten() {
     let id = name.strip_suffix(".eml").unwrap();
     assert!(mail.contains(&format!("Message-ID: <{id}@x.dev>")), "{mail}");
     assert!(mail.contains("acme") && mail.contains("Billing Manager"), "{mail}");
-    assert!(!mailing.waiting().await);
+    assert!(!mailing.has_queued().await);
     std::fs::remove_dir_all(mailing.directory.path().join("mail")).unwrap();
     mailing.worker().send_due().await.unwrap();
     assert!(mailing.sent().is_empty());
 }
 
 #[tokio::test]
-async fn what_cannot_be_sent_is_tried_again_later() {
+async fn a_failed_mail_is_retried_when_it_is_due() {
     let mailing = Mailing::new().await;
     mailing.add("jo@x.dev").await;
     mailing.block();
     let sleep = mailing.worker().send_due().await.unwrap();
-    assert!(sleep <= Duration::from_secs(5) && mailing.waiting().await);
+    assert!(sleep <= Duration::from_secs(5) && mailing.has_queued().await);
     let first = mailing.app().next_mail_due().await.unwrap();
     mailing.unblock();
-    // Not before its time.
+    // The retry is not due yet.
     mailing.worker().send_due().await.unwrap();
     assert!(mailing.sent().is_empty());
     assert_eq!(mailing.app().next_mail_due().await.unwrap(), first);
     mailing.advance_s(40);
     mailing.worker().send_due().await.unwrap();
     assert_eq!(mailing.sent().len(), 1);
-    assert!(!mailing.waiting().await);
+    assert!(!mailing.has_queued().await);
 }
 
 #[tokio::test]
-async fn waits_grow_and_end() {
+async fn pauses_grow_and_end() {
     let mailing = Mailing::new().await;
     mailing.add("jo@x.dev").await;
     mailing.block();
@@ -198,18 +191,18 @@ async fn waits_grow_and_end() {
 }
 
 #[tokio::test]
-async fn mail_survives_the_process_and_its_death_while_sending() {
+async fn a_mail_leased_by_a_crashed_process_is_sent_when_the_lease_ends() {
     let mailing = Mailing::new().await;
     mailing.add("jo@x.dev").await;
     let taken = mailing.app().lease_mails().await.unwrap();
     let id = taken[0].id;
     let mailing = mailing.restart_with_slow_writes(0).await;
-    // Whoever took it may still be at it.
+    // The lease of the closed process has not ended.
     mailing.worker().send_due().await.unwrap();
-    assert!(mailing.sent().is_empty() && mailing.waiting().await);
+    assert!(mailing.sent().is_empty() && mailing.has_queued().await);
     mailing.advance_s(19);
     mailing.worker().send_due().await.unwrap();
-    assert!(mailing.sent().is_empty() && mailing.waiting().await);
+    assert!(mailing.sent().is_empty() && mailing.has_queued().await);
     mailing.advance_s(1);
     mailing.worker().send_due().await.unwrap();
     let sent = mailing.sent();
@@ -218,7 +211,7 @@ async fn mail_survives_the_process_and_its_death_while_sending() {
 }
 
 #[tokio::test]
-async fn a_mail_that_was_taken_and_never_tried_has_all_its_attempts() {
+async fn a_lease_without_an_attempt_does_not_count_as_one() {
     let mailing = Mailing::new().await;
     mailing.add("jo@x.dev").await;
     for _ in 0..12 {
@@ -234,11 +227,11 @@ async fn a_mail_that_was_taken_and_never_tried_has_all_its_attempts() {
 }
 
 #[tokio::test]
-async fn a_mail_that_was_taken_slowly_is_left_to_whoever_takes_it_next() {
+async fn a_mail_is_left_to_the_next_lease_when_too_little_of_the_lease_is_left() {
     let mut mailing = Mailing::new().await;
     mailing.add("jo@x.dev").await;
     mailing.advance_s(60);
-    // Handing one over may take 15 s, and it is held for 20 s.
+    // An attempt may take 15 s, and the lease lasts 20 s.
     for (seconds, sent) in [(6, 0), (4, 1)] {
         mailing = mailing.restart_with_slow_writes(seconds).await;
         mailing.worker().send_due().await.unwrap();
@@ -248,19 +241,19 @@ async fn a_mail_that_was_taken_slowly_is_left_to_whoever_takes_it_next() {
 }
 
 #[tokio::test]
-async fn whoever_has_lost_a_mail_decides_nothing_about_it() {
+async fn a_worker_whose_lease_has_ended_changes_nothing() {
     let mailing = Mailing::new().await;
     mailing.add("jo@x.dev").await;
     let mut lost = mailing.app().lease_mails().await.unwrap();
     mailing.advance_s(20);
-    assert_eq!(mailing.app().lease_mails().await.unwrap().len(), 1, "by another");
-    let held = mailing.app().next_mail_due().await.unwrap();
+    assert_eq!(mailing.app().lease_mails().await.unwrap().len(), 1, "by another worker");
+    let lease_end = mailing.app().next_mail_due().await.unwrap();
     mailing.app().postpone_mail(lost.remove(0)).await.unwrap();
-    assert_eq!(mailing.app().next_mail_due().await.unwrap(), held);
+    assert_eq!(mailing.app().next_mail_due().await.unwrap(), lease_end);
 }
 
 #[tokio::test]
-async fn a_letter_of_a_newer_program_holds_up_no_other() {
+async fn a_mail_of_a_newer_version_delays_no_other() {
     let mailing = Mailing::new().await;
     mailing.add("jo@x.dev").await;
     mailing.add("mo@x.dev").await;
@@ -275,33 +268,33 @@ async fn a_letter_of_a_newer_program_holds_up_no_other() {
     assert!(mailing.sent()[0].1.contains("To: mo@x.dev"));
     rewrite("team_member_invented", "team_member_added");
     mailing.worker().send_due().await.unwrap();
-    assert_eq!(mailing.sent().len(), 1, "it is not tried all the time");
+    assert_eq!(mailing.sent().len(), 1, "an unreadable mail is retried after PUT_OFF_S");
     mailing.advance_s(60);
     mailing.worker().send_due().await.unwrap();
     assert_eq!(mailing.sent().len(), 2);
-    assert!(!mailing.waiting().await);
+    assert!(!mailing.has_queued().await);
 }
 
 #[tokio::test]
-async fn a_mail_that_nobody_can_get_is_given_up() {
+async fn a_mail_with_a_permanent_error_is_given_up() {
     let mailing = Mailing::new().await;
     mailing.add("jo@x.dev").await;
     let mailer = Mailer::Directory(mailing.directory.path().join("mail"));
     let worker = MailWorker::new(Arc::clone(mailing.app()), mailer, "no sender", None);
     worker.send_due().await.unwrap();
-    assert!(mailing.sent().is_empty() && !mailing.waiting().await);
+    assert!(mailing.sent().is_empty() && !mailing.has_queued().await);
 }
 
 #[tokio::test]
-async fn the_worker_wakes_for_each_mail_and_stops_when_told() {
+async fn a_commit_wakes_the_worker_and_the_stop_signal_ends_it() {
     let mailing = Mailing::new().await;
     let (stop, stopped) = watch::channel(false);
     let worker = mailing.worker();
     let work = async {
         for number in 1..=10 {
             mailing.add(&format!("jo{number}@x.dev")).await;
-            // The signal of the commit wakes the worker: alone it would look too seldom to be done in time.
-            while mailing.sent().len() < number || mailing.waiting().await {
+            // Only the signal of the commit is fast enough: polling would exceed the timeout below.
+            while mailing.sent().len() < number || mailing.has_queued().await {
                 tokio::task::yield_now().await;
             }
         }
@@ -312,13 +305,13 @@ async fn the_worker_wakes_for_each_mail_and_stops_when_told() {
     assert_eq!(mailing.sent().len(), 10);
 }
 
-/// The plain text of a mail as people read it: soft line breaks and their like undone.
-fn readable(mail: &str) -> String {
+/// The mail with the quoted-printable line breaks and equals signs decoded.
+fn decoded(mail: &str) -> String {
     mail.replace("=\r\n", "").replace("=3D", "=")
 }
 
 #[tokio::test]
-async fn a_secret_reaches_its_reader_as_a_token_or_a_link() {
+async fn a_mail_contains_the_token_or_a_link_with_it() {
     for (portal, form) in [
         (None, "\r\n    tenantry_cev_"),
         (
@@ -327,21 +320,21 @@ async fn a_secret_reaches_its_reader_as_a_token_or_a_link() {
         ),
     ] {
         let mailing = Mailing::new().await;
-        mailing.ask_for_address("new@x.dev").await;
+        mailing.request_address("new@x.dev").await;
         assert!(!mailing.acme.world.database().traces("tenantry_cev_"));
         mailing.worker_with(portal).send_due().await.unwrap();
         let sent = mailing.sent();
         assert_eq!(sent.len(), 1);
         assert!(sent[0].1.contains("To: new@x.dev"));
-        assert!(readable(&sent[0].1).contains(form), "{}", sent[0].1);
+        assert!(decoded(&sent[0].1).contains(form), "{}", sent[0].1);
     }
 }
 
 #[tokio::test]
-async fn a_secret_that_lapsed_is_not_sent() {
+async fn an_expired_mail_is_not_sent() {
     let mailing = Mailing::new().await;
-    mailing.ask_for_address("new@x.dev").await;
+    mailing.request_address("new@x.dev").await;
     mailing.advance_s(30 * 60);
     mailing.worker().send_due().await.unwrap();
-    assert!(mailing.sent().is_empty() && !mailing.waiting().await);
+    assert!(mailing.sent().is_empty() && !mailing.has_queued().await);
 }

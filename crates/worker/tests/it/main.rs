@@ -1,0 +1,11 @@
+//! The workers on a real database: webhooks over loopback, mail into a directory, a clock set by the test.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod mail;
+mod webhooks;
