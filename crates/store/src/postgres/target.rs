@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use rustls::ClientConfig;
+use rustls::pki_types::CertificateDer;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
@@ -13,7 +14,7 @@ use super::limits::{
     WRITERS,
 };
 use super::reach::each_host;
-use super::tls::{self, Verify};
+use super::tls::{self, TlsParameters};
 
 /// Why a URL names no database.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,52 +48,28 @@ impl Target {
         url.starts_with("postgres://") || url.starts_with("postgresql://")
     }
 
-    /// Reads `postgres://USER:PASSWORD@HOST:PORT,HOST:PORT/DATABASE?..`. Beside the parameters that
-    /// `tokio_postgres` knows: `sslmode=verify-full`, `sslrootcert=FILE`, `pooler=transaction`, and the numbers
-    /// `readers`, `writers` and `batch`.
+    /// Parses `postgres://USER:PASSWORD@HOST:PORT,HOST:PORT/DATABASE?...` with the public certificate authorities.
     ///
     /// # Errors
-    /// What is wrong with it, without repeating it: it may hold a password.
+    /// As [`Self::parse_with_roots`].
     pub fn parse(url: &str) -> Result<Self, UrlError> {
-        let (base, query) = url.split_once('?').unwrap_or((url, ""));
-        let (mut kept, mut pooled, mut mode, mut root) = (Vec::new(), false, None, None);
-        let (mut readers, mut writers, mut batch) = (READERS, WRITERS, BATCH);
-        for part in query.split('&').filter(|part| !part.is_empty()) {
-            match part.split_once('=').unwrap_or((part, "")) {
-                ("pooler", "transaction") => pooled = true,
-                ("pooler", "session" | "none") => pooled = false,
-                ("pooler", _) => return Err(UrlError("pooler is transaction, session or none".into())),
-                (name @ "readers", value) => readers = number(name, value, MOST_CONNECTIONS)?,
-                (name @ "writers", value) => writers = number(name, value, MOST_CONNECTIONS)?,
-                (name @ "batch", value) => batch = number(name, value, MOST_BATCH)?,
-                ("sslmode", value) => mode = Some(value.to_owned()),
-                ("sslrootcert", file) => root = Some(decoded(file)?),
-                _ => kept.push(part),
-            }
-        }
-        let mut config: Config = format!("{base}?{}", kept.join("&"))
-            .parse()
-            .map_err(|error: tokio_postgres::Error| UrlError(described(&error)))?;
-        let (ssl, verify) = match (mode.as_deref().unwrap_or("prefer"), &root) {
-            ("disable", _) => (SslMode::Disable, Verify::Nothing),
-            ("prefer", None) => (SslMode::Prefer, Verify::Nothing),
-            ("require", None) => (SslMode::Require, Verify::Nothing),
-            ("prefer" | "require" | "verify-full", _) => {
-                (SslMode::Require, Verify::Everything(root.as_deref()))
-            }
-            _ => return Err(UrlError("sslmode is disable, prefer, require or verify-full".into())),
-        };
-        config.ssl_mode(ssl);
-        // The rest of a password, which would be shown as the host's name.
-        if config.get_hosts().iter().any(|host| matches!(host, Host::Tcp(name) if name.contains('@'))) {
-            return Err(UrlError("an @ in the user's name or password is written %40".into()));
-        }
-        if config.get_hosts().is_empty() {
-            return Err(UrlError("the URL names no host".into()));
-        }
-        if config.get_dbname().is_none_or(str::is_empty) {
-            return Err(UrlError("the URL names no database: postgres://HOST/DATABASE".into()));
-        }
+        Self::parse_with_roots(url, &[])
+    }
+
+    /// Parses a URL. `roots` are certificate authorities that are trusted besides the public ones where the URL
+    /// has no `sslrootcert`.
+    ///
+    /// The parameters are those of `tokio_postgres`; libpq's `sslmode`, `sslrootcert`, `sslcert`, `sslkey` and
+    /// `gssencmode`; and `pooler=transaction`, `readers`, `writers` and `batch`.
+    ///
+    /// # Errors
+    /// The URL is not valid. The message does not repeat it, because it can contain a password.
+    pub fn parse_with_roots(url: &str, roots: &[CertificateDer<'static>]) -> Result<Self, UrlError> {
+        let Parameters { rest, pooled, readers, writers, batch, tls } = Parameters::of(url)?;
+        let mut config: Config =
+            rest.parse().map_err(|error: tokio_postgres::Error| UrlError(described(&error)))?;
+        config.ssl_mode(tls.encryption()?);
+        check_names(&config)?;
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(ADDRESS);
         }
@@ -107,9 +84,88 @@ impl Target {
         if config.get_tcp_user_timeout().is_none() {
             config.tcp_user_timeout(ANSWER);
         }
-        let tls = Arc::new(tls::client(verify).map_err(UrlError)?);
+        let tls = Arc::new(tls::client(&tls, roots).map_err(UrlError)?);
         let (hosts, last, silence) = (each_host(&config).into(), Arc::default(), Arc::default());
         Ok(Self { hosts, last, silence, tls, pooled, readers, writers, batch })
+    }
+}
+
+/// The parameters of a URL that `tokio_postgres` does not know.
+struct Parameters {
+    /// The URL with the other parameters.
+    rest: String,
+    pooled: bool,
+    readers: usize,
+    writers: usize,
+    batch: usize,
+    tls: TlsParameters,
+}
+
+impl Parameters {
+    fn of(url: &str) -> Result<Self, UrlError> {
+        let (base, query) = url.split_once('?').unwrap_or((url, ""));
+        let (mut kept, mut pooled, mut tls) = (Vec::new(), false, TlsParameters::default());
+        let (mut readers, mut writers, mut batch) = (READERS, WRITERS, BATCH);
+        for part in query.split('&').filter(|part| !part.is_empty()) {
+            match part.split_once('=').unwrap_or((part, "")) {
+                ("pooler", "transaction") => pooled = true,
+                ("pooler", "session" | "none") => pooled = false,
+                ("pooler", _) => return Err(UrlError("pooler is transaction, session or none".into())),
+                (name @ "readers", value) => readers = number(name, value, MOST_CONNECTIONS)?,
+                (name @ "writers", value) => writers = number(name, value, MOST_CONNECTIONS)?,
+                (name @ "batch", value) => batch = number(name, value, MOST_BATCH)?,
+                ("sslmode", value) => tls.mode = Some(value.to_owned()),
+                ("sslrootcert", file) => tls.root = Some(decoded(file)?),
+                ("sslcert", file) => tls.certificate = Some(decoded(file)?),
+                ("sslkey", file) => tls.key = Some(decoded(file)?),
+                // Encryption by GSSAPI is never possible, so that `prefer` means to do without it.
+                ("gssencmode", "disable" | "prefer") => {}
+                ("gssencmode", _) => {
+                    let why =
+                        "gssencmode is disable or prefer: GSSAPI is not supported, use sslmode=verify-full";
+                    return Err(UrlError(why.into()));
+                }
+                _ => kept.push(part),
+            }
+        }
+        let rest = format!("{base}?{}", kept.join("&"));
+        Ok(Self { rest, pooled, readers, writers, batch, tls })
+    }
+}
+
+fn check_names(config: &Config) -> Result<(), UrlError> {
+    // The rest of a password, which would be shown as the host's name.
+    if config.get_hosts().iter().any(|host| matches!(host, Host::Tcp(name) if name.contains('@'))) {
+        return Err(UrlError("an @ in the user's name or password is written %40".into()));
+    }
+    if config.get_hosts().is_empty() {
+        return Err(UrlError("the URL names no host".into()));
+    }
+    if config.get_dbname().is_none_or(str::is_empty) {
+        return Err(UrlError("the URL names no database: postgres://HOST/DATABASE".into()));
+    }
+    Ok(())
+}
+
+impl TlsParameters {
+    /// Whether a connection is encrypted: always, if possible, or never.
+    fn encryption(&self) -> Result<SslMode, UrlError> {
+        let wrong = |why: &str| Err(UrlError(why.into()));
+        if self.certificate.is_some() != self.key.is_some() {
+            return wrong("sslcert and sslkey belong together: give both or neither");
+        }
+        let mode = match self.mode() {
+            "disable" => SslMode::Disable,
+            "prefer" if self.root.is_none() => SslMode::Prefer,
+            "prefer" | "require" | "verify-ca" | "verify-full" => SslMode::Require,
+            _ => return wrong("sslmode is disable, prefer, require, verify-ca or verify-full"),
+        };
+        match self.root.as_deref() {
+            Some("system") if self.mode() != "verify-full" => {
+                wrong("sslrootcert=system is for sslmode=verify-full")
+            }
+            _ => Ok(mode),
+        }
     }
 }
 
@@ -187,10 +243,17 @@ mod tests {
         assert_eq!(target.hosts[0].get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
         assert!(!Target::parse("postgresql://h/t").unwrap().pooled);
         assert!(Target::parse("postgres:///t?host=/tmp").is_ok());
+        for mode in ["verify-ca", "verify-full", "require&gssencmode=disable", "disable&gssencmode=prefer"] {
+            assert!(Target::parse(&format!("postgres://h/t?sslmode={mode}")).is_ok(), "{mode}");
+        }
         let sized = Target::parse("postgres://h/t?readers=1&writers=64&batch=512").unwrap();
         assert_eq!((sized.readers, sized.writers, sized.batch), (1, 64, 512));
         for (wrong, why) in [
-            ("postgres://u:secret@h/t?sslmode=verify-ca", "sslmode is"),
+            ("postgres://u:secret@h/t?sslmode=allow", "verify-ca or verify-full"),
+            ("postgres://u:secret@h/t?sslmode=require&sslrootcert=system", "is for sslmode=verify-full"),
+            ("postgres://u:secret@h/t?sslcert=/c", "sslcert and sslkey belong together"),
+            ("postgres://u:secret@h/t?sslmode=verify-full&sslcert=/no/cert&sslkey=/no/key", "/no/cert"),
+            ("postgres://u:secret@h/t?gssencmode=require", "gssencmode is"),
             ("postgres://u:secret@h/t?pooler=x", "pooler is"),
             ("postgres://u:secret@h/t?nonsense=1", "nonsense"),
             ("postgres://u:secret@h/t?readers=0", "readers is a number from 1 to 64"),
