@@ -17,6 +17,12 @@ pub enum StoreError {
     /// A stored row or the result of a query is not what the program expects. This is a defect.
     #[error("unexpected database content or result: {0}")]
     Unexpected(String),
+    /// The PostgreSQL database has another encoding than UTF8.
+    #[error(
+        "the database is encoded as {0}: create another one, CREATE DATABASE name ENCODING 'UTF8' LOCALE 'C.UTF-8' \
+         TEMPLATE template0"
+    )]
+    WrongEncoding(String),
     /// The schema of the database is newer than this program.
     #[error("the database has schema {found}, this program knows up to {known}: run a newer version of it")]
     NewerSchema {

@@ -53,6 +53,7 @@ pub(crate) const fn fault_status(error: &StoreError) -> StatusCode {
         StoreError::InDoubt(_) => StatusCode::GATEWAY_TIMEOUT,
         StoreError::Violated(_)
         | StoreError::Unexpected(_)
+        | StoreError::WrongEncoding(_)
         | StoreError::NewerSchema { .. }
         | StoreError::OlderSchema { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }

@@ -50,7 +50,8 @@ async fn encoding(connection: &Connection) -> Result<(), StoreError> {
     let rows = connection.rows(sql, &[]).await.map_err(|(error, _)| error)?;
     match rows.first().map(|row| value(row, 0)).transpose()? {
         Some(Value::Text("UTF8")) => Ok(()),
-        other => Err(unexpected(format!("the database is encoded as {other:?}, not as UTF8"))),
+        Some(Value::Text(name)) => Err(StoreError::WrongEncoding(name.to_owned())),
+        _ => Err(unexpected("a database without an encoding")),
     }
 }
 
