@@ -199,7 +199,7 @@ fn breaches() -> impl Iterator<Item = (&'static str, &'static str, String)> {
         let changes = changes.into_iter().take(if *of_one { 3 } else { 2 });
         changes.map(move |change| {
             let sql = format!("UPDATE audit_entries SET {change} WHERE action = '{action}'");
-            (*table, "nothing tells of its creation", sql)
+            (*table, "no audit entry of its creation", sql)
         })
     });
     BREACHES.iter().map(|(table, says, sql)| (*table, *says, (*sql).to_owned())).chain(told)
@@ -428,7 +428,7 @@ async fn findings_come_from_every_part(database: Database) {
     .unwrap();
     let mut found = findings(&store).await;
     // Nothing was written down here.
-    found.retain(|finding| finding.check != "written down");
+    found.retain(|finding| finding.check != "audit entry");
     assert!(found.iter().all(|finding| finding.check == "one owner"), "{found:?}");
     let keys: BTreeSet<String> = found.iter().map(ToString::to_string).collect();
     assert_eq!((found.len(), keys.len()), (1_201, 1_201));

@@ -1,4 +1,4 @@
-//! What is left of what is not there, what opens the wrong thing, and what was never written down. Rows that
+//! What is left of what is not there, what opens the wrong thing, and changes without an audit entry. Rows that
 //! may lie on other shards than `t` are read once (`EXCEPT`), not looked for one by one.
 
 use super::queries::{Check, check};
@@ -33,32 +33,32 @@ pub(super) const CHECKS: &[Check] = &[
             EXCEPT SELECT o.id FROM organizations AS o EXCEPT SELECT u.id FROM users AS u
             EXCEPT SELECT c.id FROM customers AS c EXCEPT SELECT m.id FROM members AS m)"),
     // What was made.
-    check("written down", "users", "nothing tells of its creation",
+    check("audit entry", "users", "no audit entry of its creation",
         "t.id IN (SELECT u.id FROM users AS u
             EXCEPT SELECT a.subject_id FROM audit_entries AS a WHERE a.action = 'user.created')"),
-    check("written down", "user_tokens", "nothing tells of its creation",
+    check("audit entry", "user_tokens", "no audit entry of its creation",
         "t.id IN (SELECT u.id FROM user_tokens AS u
             EXCEPT SELECT a.subject_id FROM audit_entries AS a WHERE a.action = 'user_token.created')"),
-    check("written down", "organizations", "nothing tells of its creation",
+    check("audit entry", "organizations", "no audit entry of its creation",
         "NOT EXISTS (SELECT 1 FROM audit_entries AS a
             WHERE a.organization_id = t.id AND a.subject_id = t.id AND a.action = 'organization.created')"),
-    check("written down", "team_members", "nothing tells of its creation",
+    check("audit entry", "team_members", "no audit entry of its creation",
         "NOT EXISTS (SELECT 1 FROM audit_entries AS a
             WHERE a.organization_id = t.organization_id AND a.subject_id = t.user_id
                 AND a.action = 'team_member.created')"),
-    check("written down", "access_tokens", "nothing tells of its creation",
+    check("audit entry", "access_tokens", "no audit entry of its creation",
         "NOT EXISTS (SELECT 1 FROM audit_entries AS a
             WHERE a.organization_id = t.organization_id AND a.subject_id = t.id
                 AND a.action = 'access_token.created')"),
-    check("written down", "customers", "nothing tells of its creation",
+    check("audit entry", "customers", "no audit entry of its creation",
         "NOT EXISTS (SELECT 1 FROM audit_entries AS a
             WHERE a.organization_id = t.organization_id AND a.subject_id = t.id
                 AND a.action = 'customer.created')"),
-    check("written down", "members", "nothing tells of its creation",
+    check("audit entry", "members", "no audit entry of its creation",
         "NOT EXISTS (SELECT 1 FROM audit_entries AS a
             WHERE a.organization_id = t.organization_id AND a.subject_id = t.id
                 AND a.action = 'member.created')"),
-    check("written down", "webhook_endpoints", "nothing tells of its creation",
+    check("audit entry", "webhook_endpoints", "no audit entry of its creation",
         "NOT EXISTS (SELECT 1 FROM audit_entries AS a
             WHERE a.organization_id = t.organization_id AND a.subject_id = t.id
                 AND a.action = 'webhook_endpoint.created')"),
