@@ -25,6 +25,13 @@ impl EndpointUrl {
         };
         match HttpUrl::parse(text.trim()) {
             Ok(url) if is_permitted(url.as_str(), plain_http_hosts) => Ok(Self(url.as_str().to_owned())),
+            Ok(url) if url.as_str().starts_with("http://") => Err(InvalidValue {
+                message: format!(
+                    "{}, unless the operator lists the host with --webhook-http-host",
+                    refusal.message
+                ),
+                ..refusal
+            }),
             _ => Err(refusal),
         }
     }
