@@ -1,4 +1,4 @@
-//! The OpenAPI documents, and the API reference at `/docs` that shows them.
+//! The OpenAPI documents, the API reference at `/docs` that shows them, and an overview of both at `/`.
 //!
 //! The reference is Swagger UI, vendored in `assets/docs`. The page loads nothing from another origin. Its assets carry a
 //! hash of their content in the path, so browsers may keep them for good.
@@ -11,7 +11,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::http::{HeaderName, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::api::response;
 
@@ -33,7 +33,7 @@ const ASSETS: [(&str, &str, &str); 4] = [
 /// The page's path with a slash at its end. The gateway leaves it as it is, because the page's links are relative.
 pub(crate) const PATH_WITH_SLASH: &str = "/docs/";
 
-/// Serves each document at its path, the page at `/docs`, and the page's assets.
+/// Serves each document at its path, the page at `/docs`, the page's assets, and the overview at `/`.
 pub(crate) fn router(documents: impl IntoIterator<Item = (&'static str, Value)>) -> Router {
     let router = documents.into_iter().fold(Router::new(), |router, (path, document)| {
         let text = Bytes::from(document.to_string());
@@ -42,11 +42,28 @@ pub(crate) fn router(documents: impl IntoIterator<Item = (&'static str, Value)>)
     let folder = format!("assets/{:016x}", hash_of_assets());
     let (page, page_with_slash) = (page_with(&format!("docs/{folder}")), page_with(&folder));
     let router = router
+        .route("/", get(async || response::rendered(StatusCode::OK, overview())))
         .route("/docs", get(async move || html(page.clone())))
         .route(PATH_WITH_SLASH, get(async move || html(page_with_slash.clone())));
     ASSETS.iter().fold(router, |router, (name, content_type, text)| {
         router.route(&format!("/docs/{folder}/{name}"), get(async move || asset(content_type, text)))
     })
+}
+
+/// The APIs of the server and the paths of their documents.
+fn overview() -> Vec<u8> {
+    json!({
+        "service": "tenantry",
+        "docs": "/docs",
+        "apis": {
+            "polar": {"path": "/v1", "openapi": "/v1/openapi.json"},
+            "ahasend": {"path": "/v2", "openapi": "/v2/openapi.json"},
+        },
+        "health": "/healthz",
+        "readiness": "/readyz",
+    })
+    .to_string()
+    .into_bytes()
 }
 
 /// The page, whose links to its assets begin with `folder`.
