@@ -1,6 +1,6 @@
-//! `tenantry backup`, `restore`, `copy` and `doctor`: moving all data, and looking whether they are sound.
+//! `tenantry backup`, `restore`, `copy` and `doctor`: move all data, and check the invariants.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -15,17 +15,17 @@ use tenantry_store::postgres::Migrate;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::commands::CommandError;
-use crate::config::Settings;
-use crate::data_cli::{Backup, Copy, Doctor, Restore};
+use crate::cli::{Backup, Copy, Doctor, Restore};
+use crate::error::CommandError;
 use crate::installation::{self, Database};
-use crate::progress::Shown;
-use crate::stop::{Signals, told};
+use crate::key;
+use crate::progress::ProgressPrinter;
+use crate::stop::{StopSignals, until_stopped};
 
 const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 
-pub(crate) async fn backup(settings: &Settings, command: Backup) -> Result<(), CommandError> {
-    let store = Database::parse(&settings.database)?.open_existing().await?;
+pub(crate) async fn backup(command: &Backup) -> Result<(), CommandError> {
+    let store = Database::from_options(&command.database)?.open_existing().await?;
     let written = if command.file == Path::new("-") {
         write_backup(&store, io::stdout().lock()).await
     } else {
@@ -33,47 +33,54 @@ pub(crate) async fn backup(settings: &Settings, command: Backup) -> Result<(), C
     };
     store.close().await;
     let BackupSummary { rows, sha256 } = written?;
-    // Standard output may be the backup.
-    say(&[
+    report(&[
         format!("{rows} rows, SHA-256 {sha256}"),
-        "the key file is not in it: keep that as well, apart from it".to_owned(),
+        "the backup does not contain the key file: back it up too, apart from the backup".to_owned(),
     ])
 }
 
-fn say(lines: &[String]) -> Result<(), CommandError> {
+/// Prints lines on standard error, because standard output can be the backup.
+fn report(lines: &[String]) -> Result<(), CommandError> {
     let mut out = io::stderr().lock();
     lines.iter().try_for_each(|line| writeln!(out, "{line}"))?;
     Ok(())
 }
 
 async fn write_backup(store: &Store, out: impl Write) -> Result<BackupSummary, CommandError> {
-    let mut shown = Shown::new();
+    let mut printer = ProgressPrinter::new();
     let now = installation::clock()();
     let written =
-        archive::backup(store, BufWriter::new(out), now, PROGRAM, &mut |progress| shown.show(progress)).await;
-    shown.clear();
+        archive::backup(store, BufWriter::new(out), now, PROGRAM, &mut |progress| printer.show(progress))
+            .await;
+    printer.clear();
     Ok(written?)
 }
 
-/// Writes under another name first: under the file's name there is never half a backup.
+/// Writes the backup under a temporary name and renames it, so that a file is never an incomplete backup.
 async fn backup_file(store: &Store, path: &Path) -> Result<BackupSummary, CommandError> {
     match fs::symlink_metadata(path) {
-        Ok(there) if !there.is_file() => {
-            let what = "is there, and no file that a backup could take the place of; - is standard output";
-            return Err(CommandError::Config(format!("{} {what}", path.display())));
+        Ok(found) if !found.is_file() => {
+            let what = "exists and is not a regular file, so that a backup does not replace it; use - for \
+                standard output";
+            return Err(CommandError::Message(format!("{} {what}", path.display())));
         }
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            return Err(CommandError::Config(format!("{}: {error}", path.display())));
-        }
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(CommandError::file(path, &error)),
         _ => {}
     }
-    let name =
-        path.file_name().ok_or_else(|| CommandError::Config(format!("{}: no file", path.display())))?;
-    let mut signals = Signals::new()?;
-    // A name that nobody has: what a killed backup left is in nobody's way.
+    let name = path
+        .file_name()
+        .ok_or_else(|| CommandError::Message(format!("{}: not the name of a file", path.display())))?;
+    let mut signals = StopSignals::new()?;
+    // A unique name: the unfinished file of a killed backup is not in the way.
     let unique = moments(installation::clock())().uuid().simple();
     let draft = path.with_file_name(format!(".{}.{unique}", name.to_string_lossy()));
-    let about = |error: io::Error| CommandError::Config(format!("{}: {error}", draft.display()));
+    let about = |error: io::Error| match error.kind() {
+        ErrorKind::NotFound => CommandError::Message(format!(
+            "{}: the directory does not exist: create it first",
+            path.display()
+        )),
+        _ => CommandError::file(&draft, &error),
+    };
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).map_err(about)?;
     let (stop, stopped) = watch::channel(false);
     let mut listening = JoinSet::new();
@@ -82,28 +89,28 @@ async fn backup_file(store: &Store, path: &Path) -> Result<BackupSummary, Comman
         stop.send_replace(true);
     });
     let written = tokio::select! {
-        () = told(stopped.clone()) => Err(told_to_stop().into()),
+        () = until_stopped(stopped.clone()) => Err(stopped_by_signal().into()),
         written = write_backup(store, Stoppable { out: &file, stopped: stopped.clone() }) => written,
     };
     let kept = written.and_then(|written| {
         file.sync_all()?;
         fs::rename(&draft, path)?;
-        installation::sync_folder_of(path)?;
+        key::sync_directory_of(path)?;
         Ok(written)
     });
     if kept.is_err() {
-        // It may be there no longer.
+        // After the rename the draft no longer exists.
         drop(fs::remove_file(&draft));
     }
     kept
 }
 
-fn told_to_stop() -> io::Error {
-    io::Error::other("told to stop")
+fn stopped_by_signal() -> io::Error {
+    io::Error::other("stopped by a signal")
 }
 
-/// Fails once the program is told to stop. A file's rows are read without ever waiting, so nobody else would
-/// notice.
+/// A writer that fails after the stop signal. Reading rows from a file never yields to the task that waits for
+/// the signal, so that writing has to check it.
 struct Stoppable<W> {
     out: W,
     stopped: watch::Receiver<bool>,
@@ -111,7 +118,7 @@ struct Stoppable<W> {
 
 impl<W: Write> Write for Stoppable<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if *self.stopped.borrow() { Err(told_to_stop()) } else { self.out.write(bytes) }
+        if *self.stopped.borrow() { Err(stopped_by_signal()) } else { self.out.write(bytes) }
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -119,82 +126,106 @@ impl<W: Write> Write for Stoppable<W> {
     }
 }
 
-pub(crate) async fn restore(settings: &Settings, command: Restore) -> Result<(), CommandError> {
-    let Restore { file, keep_pending } = command;
-    let about = |error: ArchiveError| CommandError::Config(format!("{}: {error}", file.display()));
-    let database = Database::parse(&settings.database)?;
-    let mut shown = Shown::new();
-    let checked = archive::verify(&file, &mut |progress| shown.show(progress)).map_err(about)?;
-    shown.clear();
+pub(crate) async fn restore(command: &Restore) -> Result<(), CommandError> {
+    if command.file != Path::new("-") {
+        return restore_file(command, &command.file, &command.file).await;
+    }
+    // A backup is read twice: to check it, and to load it.
+    let mut copied = tempfile::NamedTempFile::new()?;
+    io::copy(&mut io::stdin().lock(), &mut copied)?;
+    restore_file(command, copied.path(), Path::new("standard input")).await
+}
+
+/// Restores the backup in `file`, which error messages call `name`.
+async fn restore_file(command: &Restore, file: &Path, name: &Path) -> Result<(), CommandError> {
+    let about = |error: ArchiveError| CommandError::Message(format!("{}: {error}", name.display()));
+    let database = Database::from_options(&command.database.database)?;
+    let mut printer = ProgressPrinter::new();
+    let checked = archive::verify(file, &mut |progress| printer.show(progress));
+    printer.clear();
+    let checked = checked.map_err(about)?;
     if checked.needs_key() {
-        let path = installation::key_path(settings, &database)?;
-        let key = installation::read_key(&path).map_err(|error| {
-            let what =
-                "the key file of the installation that was backed up is needed, and is not in a backup";
-            CommandError::Config(format!("{}: {error}; {what}", path.display()))
+        let path = installation::key_path(&command.database, &database)?;
+        let key = key::read(&path).map_err(|error| {
+            CommandError::Message(format!(
+                "{}: {error}; restore needs the key file of the backed-up installation, which is not in the backup",
+                path.display()
+            ))
         })?;
         if !checked.has_key(&key) {
-            let what = "does not hold the key of the installation that was backed up";
-            return Err(CommandError::Config(format!("{} {what}", path.display())));
+            let what = "does not contain the key of the backed-up installation";
+            return Err(CommandError::Message(format!("{} {what}", path.display())));
         }
     }
     let store = database.open(Migrate::Yes).await?;
     let restored =
-        archive::restore(&store, &checked, keep_pending, &mut |progress| shown.show(progress)).await;
+        archive::restore(&store, &checked, command.keep_pending, &mut |progress| printer.show(progress))
+            .await;
     store.close().await;
-    shown.clear();
+    printer.clear();
     let restored = restored?;
-    let mut lines = vec![format!("{} rows restored and read back", restored.rows)];
-    if !keep_pending {
+    let mut lines = vec![format!("restored and verified {} rows", restored.rows)];
+    if !command.keep_pending {
         lines.push(format!(
-            "not sent: {} webhook events, which are shown as failed and can be redelivered, and {} mails",
+            "not sent: {} pending webhook events, which are marked failed and can be redelivered, and {} pending \
+             mails",
             restored.webhook_events_ended, restored.mails_dropped
         ));
     }
-    say(&lines)
+    report(&lines)
 }
 
-pub(crate) async fn copy(command: Copy) -> Result<(), CommandError> {
-    let Copy { from, to } = command;
-    let (from, to) = (Database::of("from", &from)?, Database::of("to", &to)?);
+pub(crate) async fn copy(command: &Copy) -> Result<(), CommandError> {
+    let roots = installation::roots(command.ca_file.as_deref())?;
+    let from = Database::parse("--from", &command.from, &roots)?;
+    let to = Database::parse("--to", &command.to, &roots)?;
     let source = from.open_existing().await?;
     let copied = copy_into(&source, &to).await;
     source.close().await;
     let rows = copied?;
-    say(&[
-        format!("{rows} rows copied and read back"),
-        "start the server on the copy with the same key file (--secret-key-file), and never again on the source"
+    report(&[
+        format!("copied and verified {rows} rows"),
+        "start servers on the copy with the same key file (--secret-key-file), and never again on the source"
             .to_owned(),
     ])
 }
 
 async fn copy_into(source: &Store, to: &Database) -> Result<u64, CommandError> {
     let target = to.open(Migrate::Yes).await?;
-    let mut shown = Shown::new();
-    let copied = archive::copy(source, &target, &mut |progress| shown.show(progress)).await;
+    let mut printer = ProgressPrinter::new();
+    let copied = archive::copy(source, &target, &mut |progress| printer.show(progress)).await;
     target.close().await;
-    shown.clear();
+    printer.clear();
     Ok(copied?)
 }
 
-pub(crate) async fn doctor(settings: &Settings, command: Doctor) -> Result<(), CommandError> {
-    let app = installation::open_to_read(settings).await?;
-    let found = look(app.store(), command.json).await;
+pub(crate) async fn doctor(command: &Doctor) -> Result<(), CommandError> {
+    let app = installation::open_to_read(&command.database).await?;
+    let found = check_all(app.store(), command.json).await;
     app.store().close().await;
     match found? {
         0 if command.json => Ok(()),
-        0 => {
-            let names: BTreeSet<&str> = doctor::rules().map(|rule| rule.check).collect();
-            let names: Vec<&str> = names.into_iter().collect();
-            writeln!(io::stdout(), "nothing found; looked at: {}", names.join(", "))?;
-            Ok(())
-        }
+        0 => print_rules(),
         findings => Err(CommandError::Findings(findings)),
     }
 }
 
-/// Prints each finding; answers how many.
-async fn look(store: &Store, as_json: bool) -> Result<u64, CommandError> {
+/// Prints each rule with the number of its checks.
+fn print_rules() -> Result<(), CommandError> {
+    let mut rules: BTreeMap<&str, usize> = BTreeMap::new();
+    for rule in doctor::rules() {
+        *rules.entry(rule.check).or_default() += 1;
+    }
+    let mut out = io::stdout().lock();
+    for (name, checks) in &rules {
+        writeln!(out, "ok  {name} ({checks} {})", if *checks == 1 { "check" } else { "checks" })?;
+    }
+    writeln!(out, "no findings: {} checks of {} rules", rules.values().sum::<usize>(), rules.len())?;
+    Ok(())
+}
+
+/// Prints the findings of all checks and returns their number.
+async fn check_all(store: &Store, as_json: bool) -> Result<u64, CommandError> {
     let (mut findings, mut printed) = (0, Ok(()));
     let mut snapshot = store.snapshot().await?;
     let mut tx = snapshot.tx()?;
@@ -225,7 +256,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_written_once_the_program_is_to_stop() {
+    fn nothing_is_written_after_the_stop_signal() {
         let (stop, stopped) = watch::channel(false);
         let mut out = Stoppable { out: Vec::new(), stopped };
         out.write_all(b"before").unwrap();

@@ -1,29 +1,31 @@
-//! The database and the key beside it: what a command opens before it does anything.
+//! Opens the database and the key of an installation, before a command uses them.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use tenantry_app::archive::UNFINISHED_LOAD;
 use tenantry_app::{App, Clock, HashKey, KeyCheck, moments};
 use tenantry_core::Timestamp;
 use tenantry_store::Store;
 use tenantry_store::postgres::{Migrate, Target};
 
-use crate::commands::CommandError;
-use crate::config::Settings;
+use crate::cli::{DatabaseOptions, KeyedDatabaseOptions};
+use crate::error::CommandError;
+use crate::key;
 
-/// Opens the database that the settings name, migrates it unless told otherwise, and reads its key. A file is
-/// made and migrated in any case: no other program runs on it.
-pub(crate) async fn open(settings: &Settings, migrate: Migrate) -> Result<App, CommandError> {
-    let database = Database::parse(&settings.database)?;
-    let key_path = key_path(settings, &database)?;
+/// Opens the database and its key. A missing SQLite file and a missing key are created. An SQLite file is
+/// always migrated, because no other program runs on it.
+pub(crate) async fn open(options: &KeyedDatabaseOptions, migrate: Migrate) -> Result<App, CommandError> {
+    let database = Database::from_options(&options.database)?;
+    let key_path = key_path(options, &database)?;
     let store = database.open(migrate).await?;
-    let opened = match refuse_half(&database, &store).await {
+    let opened = match refuse_unfinished(&database, &store).await {
         Ok(()) => with_key(&store, &key_path).await,
-        Err(half) => Err(half),
+        Err(error) => Err(error),
     };
     if opened.is_err() {
         store.close().await;
@@ -34,103 +36,115 @@ pub(crate) async fn open(settings: &Settings, migrate: Migrate) -> Result<App, C
 async fn with_key(store: &Store, path: &Path) -> Result<App, CommandError> {
     let hash_key = match known_key(store, path).await? {
         Some(key) => key,
-        None => make_or_read_key(path).map_err(|error| about(path, &error))?,
+        None => key::read_or_generate(path).map_err(|error| CommandError::file(path, &error))?,
     };
     let app = App::new(store.clone(), clock(), hash_key.clone());
-    // Another node may have been first with another key.
-    if app.write(KeyCheck { hash_key }).await? { Ok(app) } else { Err(another(path)) }
+    // Another node may have recorded another key meanwhile.
+    if app.write(KeyCheck { hash_key }).await? { Ok(app) } else { Err(wrong_key(path)) }
 }
 
-/// Opens the database that the settings name with its key; neither is made or changed.
-pub(crate) async fn open_to_read(settings: &Settings) -> Result<App, CommandError> {
-    let database = Database::parse(&settings.database)?;
-    let key_path = key_path(settings, &database)?;
+/// Opens the database and its key without creating or changing either.
+pub(crate) async fn open_to_read(options: &KeyedDatabaseOptions) -> Result<App, CommandError> {
+    let database = Database::from_options(&options.database)?;
+    let key_path = key_path(options, &database)?;
     let store = database.open_existing().await?;
-    let key = match refuse_half(&database, &store).await {
+    let key = match refuse_unfinished(&database, &store).await {
         Ok(()) => known_key(&store, &key_path).await,
-        Err(half) => Err(half),
+        Err(error) => Err(error),
     };
     match key {
         Ok(key) => Ok(App::new(store, clock(), key.unwrap_or_else(HashKey::generate))),
-        Err(failure) => {
+        Err(error) => {
             store.close().await;
-            Err(failure)
+            Err(error)
         }
     }
 }
 
-/// The key in the file, if it can be this database's. `None` when there is no file, and nothing was hashed or
-/// sealed yet.
+/// The key in the file, if the database was used with it. Returns `None` if there is no file and the database
+/// was used with no key yet.
 async fn known_key(store: &Store, path: &Path) -> Result<Option<HashKey>, CommandError> {
-    let kept = store.reader()?.tx()?.installation_value(KeyCheck::NAME).await?;
-    match (read_key(path), kept) {
+    let recorded = store.reader()?.tx()?.installation_value(KeyCheck::NAME).await?;
+    match (key::read(path), recorded) {
         (Err(error), None) if error.kind() == ErrorKind::NotFound => Ok(None),
-        (Err(error), Some(_)) if error.kind() == ErrorKind::NotFound => Err(CommandError::Config(format!(
-            "{} is missing: it holds the key of the tokens in this database",
+        (Err(error), Some(_)) if error.kind() == ErrorKind::NotFound => Err(CommandError::Message(format!(
+            "{} is missing: it contains the key of the tokens in this database; restore it from your backup",
             path.display()
         ))),
-        (Err(error), _) => Err(about(path, &error)),
-        (Ok(key), Some(kept)) if kept != KeyCheck { hash_key: key.clone() }.value() => Err(another(path)),
+        (Err(error), _) => Err(CommandError::file(path, &error)),
+        (Ok(key), Some(recorded)) if recorded != KeyCheck { hash_key: key.clone() }.value() => {
+            Err(wrong_key(path))
+        }
         (Ok(key), _) => Ok(Some(key)),
     }
 }
 
-fn about(path: &Path, error: &io::Error) -> CommandError {
-    CommandError::Config(format!("{}: {error}", path.display()))
+fn wrong_key(path: &Path) -> CommandError {
+    CommandError::Message(format!(
+        "{} contains another key than the one of the tokens in this database",
+        path.display()
+    ))
 }
 
-fn another(key: &Path) -> CommandError {
-    let what = "does not hold the key that the tokens in this database were made with";
-    CommandError::Config(format!("{} {what}", key.display()))
-}
-
-async fn refuse_half(database: &Database, store: &Store) -> Result<(), CommandError> {
+/// Refuses a database that a restore or a copy filled only in part.
+async fn refuse_unfinished(database: &Database, store: &Store) -> Result<(), CommandError> {
     if store.reader()?.tx()?.installation_has_value(UNFINISHED_LOAD).await? {
-        let half = format!(
-            "{database} is half full: a restore or a copy into it did not finish; begin again with a new, empty \
+        return Err(CommandError::Message(format!(
+            "{database} is incomplete: a restore or a copy into it did not finish; repeat it with a new, empty \
              database"
-        );
-        return Err(CommandError::Config(half));
+        )));
     }
     Ok(())
 }
 
-/// The file with the key that secrets are hashed with.
-pub(crate) fn key_path(settings: &Settings, database: &Database) -> Result<PathBuf, CommandError> {
-    match (&settings.secret_key_file, database) {
+/// The path of the key file.
+pub(crate) fn key_path(options: &KeyedDatabaseOptions, database: &Database) -> Result<PathBuf, CommandError> {
+    match (&options.secret_key_file, database) {
         (Some(path), _) => Ok(path.clone()),
-        (None, Database::Sqlite(path)) => Ok(beside(path)),
+        (None, Database::Sqlite(path)) => Ok(key::beside(path)),
         (None, Database::Postgres(_)) => {
-            let why = "a database on a server needs a key file, the same for every node";
-            Err(CommandError::Argument("secret-key-file", why.to_owned()))
+            let why = "a PostgreSQL database needs a key file, the same one on every node: create it once with \
+                `tenantry key generate FILE`";
+            Err(CommandError::Argument("--secret-key-file", why.to_owned()))
         }
     }
 }
 
-/// The key in a file that must be there.
-pub(crate) fn read_key(path: &Path) -> io::Result<HashKey> {
-    HashKey::from_hex(fs::read_to_string(path)?.trim())
-        .ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "a key has 64 hexadecimal digits"))
+/// The certificate authorities in the file of `--ca-file`.
+pub(crate) fn roots(ca_file: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, CommandError> {
+    let Some(path) = ca_file else { return Ok(Vec::new()) };
+    let wrong = |why: String| CommandError::Argument("--ca-file", format!("{}: {why}", path.display()));
+    let certificates = CertificateDer::pem_file_iter(path).map_err(|error| wrong(error.to_string()))?;
+    let roots = certificates.collect::<Result<Vec<_>, _>>().map_err(|error| wrong(error.to_string()))?;
+    if roots.is_empty() {
+        return Err(wrong("the file contains no certificate in PEM form".to_owned()));
+    }
+    Ok(roots)
 }
 
-/// A database as its URL names it.
+/// A parsed database URL.
 pub(crate) enum Database {
-    /// A file.
+    /// An SQLite file.
     Sqlite(PathBuf),
-    /// A server.
+    /// A PostgreSQL database.
     Postgres(Box<Target>),
 }
 
 impl Database {
-    /// Reads `sqlite:PATH` or `postgres://..`. What was typed may hold a password: it is not repeated.
-    pub(crate) fn parse(url: &str) -> Result<Self, CommandError> {
-        Self::of("database", url)
+    /// The database of `--database`.
+    pub(crate) fn from_options(options: &DatabaseOptions) -> Result<Self, CommandError> {
+        Self::parse("--database", &options.database, &roots(options.ca_file.as_deref())?)
     }
 
-    /// The same of the argument `name`.
-    pub(crate) fn of(name: &'static str, url: &str) -> Result<Self, CommandError> {
+    /// Parses the URL of the option `name`. Errors do not repeat the URL, which can contain a password.
+    pub(crate) fn parse(
+        name: &'static str,
+        url: &str,
+        roots: &[CertificateDer<'static>],
+    ) -> Result<Self, CommandError> {
+        let url = url.trim();
         if Target::is_named_by(url) {
-            let target = Target::parse(url);
+            let target = Target::parse_with_roots(url, roots);
             let target = target.map_err(|error| CommandError::Argument(name, error.to_string()))?;
             return Ok(Self::Postgres(Box::new(target)));
         }
@@ -144,28 +158,55 @@ impl Database {
         }
     }
 
-    /// Opens it to be read: it must be there, with this program's schema.
+    /// Opens an existing database with this version's schema, to read it.
     pub(crate) async fn open_existing(&self) -> Result<Store, CommandError> {
         match self {
             Self::Sqlite(path) => match fs::metadata(path) {
-                Ok(_) => Ok(Store::open_existing_sqlite(path, moments(clock()))?),
+                Ok(_) => Store::open_existing_sqlite(path, moments(clock()))
+                    .map_err(|error| explained(path, error)),
                 Err(error) if error.kind() == ErrorKind::NotFound => {
-                    Err(CommandError::Config(format!("{self}: there is no such database")))
+                    Err(CommandError::Message(format!("{self}: the database does not exist")))
                 }
-                Err(error) => Err(about(path, &error)),
+                Err(error) => Err(CommandError::file(path, &error)),
             },
             Self::Postgres(_) => self.open(Migrate::No).await,
         }
     }
 
-    /// Opens it; a file is made and migrated where needed.
+    /// Opens the database. An SQLite file is created and migrated if necessary.
     pub(crate) async fn open(&self, migrate: Migrate) -> Result<Store, CommandError> {
         match self {
-            Self::Sqlite(path) => Ok(Store::open_sqlite(path, moments(clock()))?),
+            Self::Sqlite(path) => {
+                Store::open_sqlite(path, moments(clock())).map_err(|error| explained(path, error))
+            }
             Self::Postgres(target) => {
                 Ok(Store::open_postgres((**target).clone(), migrate, moments(clock())).await?)
             }
         }
+    }
+}
+
+/// Adds the cause that SQLite does not name when it cannot open a file.
+fn explained(path: &Path, error: tenantry_store::StoreError) -> CommandError {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let cause = match fs::metadata(parent) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Some(format!("the directory {} does not exist: create it first", parent.display()))
+        }
+        Err(error) => Some(format!("{}: {error}", parent.display())),
+        Ok(found) if !found.is_dir() => Some(format!("{} is not a directory", parent.display())),
+        Ok(_) if path.is_dir() => Some("it is a directory, not a database file".to_owned()),
+        Ok(_) => match tempfile::tempfile_in(parent) {
+            Err(error) => Some(format!(
+                "cannot create files in {}: {error}; SQLite needs that for its log",
+                parent.display()
+            )),
+            Ok(_) => fs::OpenOptions::new().read(true).write(true).open(path).err().map(|e| e.to_string()),
+        },
+    };
+    match cause {
+        Some(cause) => CommandError::Message(format!("{}: {cause}", path.display())),
+        None => CommandError::Store(error),
     }
 }
 
@@ -178,77 +219,64 @@ impl std::fmt::Display for Database {
     }
 }
 
-/// The clock.
+/// The system clock.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
 pub(crate) fn clock() -> Clock {
     Arc::new(|| Timestamp::from_micros(jiff::Timestamp::now().as_microsecond()))
-}
-
-fn beside(database: &Path) -> PathBuf {
-    let mut name = database.as_os_str().to_owned();
-    name.push(".key");
-    PathBuf::from(name)
-}
-
-/// Makes a new key in a file that is not there yet.
-pub(crate) fn make_key(path: &Path) -> Result<(), CommandError> {
-    let wrong = |error: io::Error| about(path, &error);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(wrong)?;
-    writeln!(file, "{}", HashKey::generate().to_hex()).and_then(|()| file.sync_all()).map_err(wrong)
-}
-
-/// Makes a new key in the file, for the owner's eyes alone, unless one is there by now: two processes that
-/// start at once end with the same key.
-fn make_or_read_key(path: &Path) -> io::Result<HashKey> {
-    let draft = path.with_file_name(format!(
-        "{}.{}",
-        path.file_name().unwrap_or_default().to_string_lossy(),
-        std::process::id()
-    ));
-    let written = write_key(&draft).and_then(|()| fs::hard_link(&draft, path));
-    // It may never have been made.
-    drop(fs::remove_file(&draft));
-    match written {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
-        _ => {
-            sync_folder_of(path)?;
-            read_key(path)
-        }
-    }
-}
-
-/// Has the names in a file's folder survive a power cut.
-pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
-}
-
-fn write_key(path: &Path) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    writeln!(file, "{}", HashKey::generate().to_hex())?;
-    file.sync_all()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn sqlite_at(path: &Path) -> Database {
+        Database::Sqlite(path.to_owned())
+    }
+
     #[tokio::test]
-    async fn a_key_that_cannot_be_read_is_not_missing() {
+    async fn a_key_that_cannot_be_read_is_an_error_and_not_a_missing_key() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Database::Sqlite(folder.path().join("t.db")).open(Migrate::Yes).await.unwrap();
+        let store = sqlite_at(&folder.path().join("t.db")).open(Migrate::Yes).await.unwrap();
         let key = folder.path().join("t.db.key");
         assert!(known_key(&store, &key).await.unwrap().is_none());
         with_key(&store, &key).await.unwrap();
         assert!(known_key(&store, &key).await.unwrap().is_some());
-        // Nobody can look behind a file, not even root.
-        for (path, why) in [(key.join("key"), "Not a directory"), (folder.path().join("none"), "is missing")]
+        // A path below a file fails for root too.
+        for (path, cause) in
+            [(key.join("key"), "Not a directory"), (folder.path().join("none"), "is missing")]
         {
-            for told in [known_key(&store, &path).await.err(), with_key(&store, &path).await.err()] {
-                let told = told.unwrap().to_string();
-                assert!(told.contains(why), "{told}");
+            for error in [known_key(&store, &path).await.err(), with_key(&store, &path).await.err()] {
+                let message = error.unwrap().to_string();
+                assert!(message.contains(cause), "{message}");
             }
         }
         store.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_database_that_cannot_be_opened_names_the_cause() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "x").unwrap();
+        for (path, cause) in [
+            (folder.path().join("none").join("t.db"), "does not exist: create it first"),
+            (file.join("t.db"), "is not a directory"),
+            (folder.path().to_owned(), "it is a directory"),
+        ] {
+            let message = sqlite_at(&path).open(Migrate::Yes).await.err().unwrap().to_string();
+            assert!(message.contains(cause), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_ca_file_without_a_certificate_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.pem");
+        fs::write(&path, "nothing").unwrap();
+        for (path, cause) in [(&path, "no certificate"), (&folder.path().join("none"), "none")] {
+            let message = roots(Some(path)).unwrap_err().to_string();
+            assert!(message.starts_with("--ca-file: ") && message.contains(cause), "{message}");
+        }
+        assert!(roots(None).unwrap().is_empty());
     }
 }

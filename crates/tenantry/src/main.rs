@@ -4,26 +4,45 @@ mod cli;
 mod commands;
 mod config;
 mod data;
-mod data_cli;
+mod error;
+mod first_start;
 mod installation;
+mod key;
+mod log;
 mod progress;
 mod serve;
 mod stop;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use config::OptionsError;
+use error::CommandError;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let arguments = cli::Arguments::parse();
-    match commands::run(arguments) {
+    let line: Vec<_> = std::env::args_os().collect();
+    let outcome = match config::resolve(&line) {
+        Ok(arguments) => {
+            log::init(&arguments.global);
+            commands::run(arguments.command)
+        }
+        Err(OptionsError::CommandLine(error)) => error.exit(),
+        Err(OptionsError::File(error)) => Err(error),
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is_closed_output() => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("tenantry: {error}");
+            report(&error);
             error.status()
         }
     }
+}
+
+/// Prints an error. A closed standard error is ignored, because there is no other place for the message.
+fn report(error: &CommandError) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "tenantry: {error}");
 }

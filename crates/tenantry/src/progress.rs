@@ -1,37 +1,37 @@
-//! How far a long command has come, on standard error: a bar for people, lines for a log.
+//! The progress of a long command on standard error: a bar on a terminal, lines elsewhere.
 
 use std::io::{self, IsTerminal, Stderr, Write};
 use std::time::{Duration, Instant};
 
 use tenantry_app::archive::Progress;
 
-/// Between two looks of a person.
-const PERSON: Duration = Duration::from_millis(100);
-/// Between two lines of a log.
-const LOG: Duration = Duration::from_secs(10);
-/// Empties the line; what does not fit on it is cut off, not shown on the next.
+/// The pause between two updates of the bar.
+const BAR_INTERVAL: Duration = Duration::from_millis(100);
+/// The pause between two lines.
+const LINE_INTERVAL: Duration = Duration::from_secs(10);
+/// Clears the line and switches line wrapping off.
 const LINE_BEGIN: &str = "\r\x1b[2K\x1b[?7l";
-/// From here on lines are as they were.
+/// Switches line wrapping on again.
 const LINE_END: &str = "\x1b[?7h";
-/// Characters of a bar.
+/// The width of the bar in characters.
 const WIDTH: u64 = 30;
 
-/// Shows how far it has come.
-pub(crate) struct Shown {
+/// Prints the progress.
+pub(crate) struct ProgressPrinter {
     out: Stderr,
     is_terminal: bool,
     last: Option<(&'static str, Instant)>,
 }
 
-impl Shown {
+impl ProgressPrinter {
     pub(crate) fn new() -> Self {
         let out = io::stderr();
         Self { is_terminal: out.is_terminal(), out, last: None }
     }
 
-    /// Shows it, unless something was shown a moment ago.
+    /// Prints the progress, unless the last output is more recent than the interval.
     pub(crate) fn show(&mut self, progress: Progress<'_>) {
-        let every = if self.is_terminal { PERSON } else { LOG };
+        let every = if self.is_terminal { BAR_INTERVAL } else { LINE_INTERVAL };
         let begins = self.last.is_none_or(|(phase, _)| phase != progress.phase);
         let is_last = progress.total_rows.is_some_and(|of| progress.rows >= of);
         let is_due = self.last.is_none_or(|(_, at)| at.elapsed() >= every);
@@ -42,7 +42,7 @@ impl Shown {
             if begins || is_due { Instant::now() } else { self.last.map_or_else(Instant::now, |(_, at)| at) };
         self.last = Some((progress.phase, at));
         let line = line(progress, self.is_terminal);
-        // Nobody misses a bar that cannot be shown.
+        // A failure to print the progress does not stop the command.
         let _ = if self.is_terminal {
             write!(self.out, "{LINE_BEGIN}{line}{LINE_END}")
         } else {
@@ -50,7 +50,7 @@ impl Shown {
         };
     }
 
-    /// Leaves the line to what is said next.
+    /// Clears the bar, so that the next output starts on an empty line.
     pub(crate) fn clear(&mut self) {
         if self.is_terminal && self.last.is_some() {
             let _ = write!(self.out, "{LINE_BEGIN}{LINE_END}");
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bar_is_as_full_as_the_work_is_done() {
+    fn the_bar_shows_the_share_of_rows_that_are_done() {
         let bar = |rows, of| {
             line(Progress { phase: "copying", table: "users", rows, total_rows: Some(of) }, true)
                 .matches('#')

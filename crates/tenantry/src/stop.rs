@@ -1,23 +1,23 @@
-//! Being told to stop.
+//! The stop signals of the process.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-/// The signals that end a program in order.
-pub(crate) struct Signals {
+/// SIGINT and SIGTERM.
+pub(crate) struct StopSignals {
     interrupt: Signal,
     terminate: Signal,
 }
 
-impl Signals {
-    /// From now on they end nothing by themselves.
+impl StopSignals {
+    /// Takes over the signals, which then no longer end the process by themselves.
     pub(crate) fn new() -> io::Result<Self> {
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    /// Comes to pass with the next of them.
+    /// Waits for the next signal.
     pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
@@ -26,8 +26,7 @@ impl Signals {
     }
 }
 
-/// Comes to pass when the program is told to stop.
-pub(crate) async fn told(mut stopped: watch::Receiver<bool>) {
-    // An error means that nobody is left who could tell: that is a stop as well.
+/// Waits until `stopped` is true. A dropped sender counts as a stop.
+pub(crate) async fn until_stopped(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }

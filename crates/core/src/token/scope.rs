@@ -138,6 +138,13 @@ impl Scope {
     /// The scopes of the Polar dialect, in the contract's order.
     pub const POLAR: &'static [&'static str] = POLAR;
 
+    /// The names of all scopes; a dynamic one with the suffix `:all`.
+    pub fn names() -> impl Iterator<Item = String> {
+        let fixed = POLAR.iter().chain(AHASEND).map(|name| (*name).to_owned());
+        let dynamic = AHASEND_DYNAMIC.iter().map(|stem| format!("{stem}:all"));
+        fixed.chain(dynamic).chain([EVERYTHING.to_owned()])
+    }
+
     /// The name of the scope.
     #[must_use]
     pub fn as_str(&self) -> &str {

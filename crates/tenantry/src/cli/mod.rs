@@ -1,0 +1,150 @@
+//! The command line. Each option can also be set by the environment variable `TENANTRY_` and its name. The
+//! options of `serve` can also be set in a file ([`crate::config`]).
+
+mod data;
+mod organization;
+mod serve;
+mod values;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use data::{Backup, Copy, Doctor, Restore};
+pub(crate) use organization::{Organization, Token, UserToken};
+pub(crate) use serve::Serve;
+pub(crate) use values::{List, LogFilter, reason};
+
+/// The tenant layer of a SaaS business in one binary.
+#[derive(Debug, Parser)]
+#[command(name = "tenantry", version, about)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The options of all commands.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// The configuration file [default: tenantry.toml, if it exists]
+    #[arg(long, global = true, env = "TENANTRY_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The format of the log on standard error
+    #[arg(long, global = true, env = "TENANTRY_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    pub(crate) log_format: LogFormat,
+    /// The lowest level that is logged: error, warn, info, debug, trace or off; MODULE=LEVEL after a comma sets
+    /// that of a module
+    #[arg(long, global = true, env = "TENANTRY_LOG_LEVEL", value_name = "LEVEL", default_value = "info",
+        value_parser = values::log_filter)]
+    pub(crate) log_level: LogFilter,
+}
+
+/// The database of a command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Database options")]
+pub(crate) struct DatabaseOptions {
+    /// The database: sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/NAME
+    #[arg(
+        long,
+        env = "TENANTRY_DATABASE",
+        hide_env_values = true,
+        value_name = "URL",
+        default_value = "sqlite:tenantry.db"
+    )]
+    pub(crate) database: String,
+    /// A PEM file with certificate authorities that are trusted besides the public ones, for PostgreSQL, the
+    /// mail server and webhooks
+    #[arg(long, env = "TENANTRY_CA_FILE", value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+}
+
+/// The database of a command and the key of its secrets.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Database options")]
+pub(crate) struct KeyedDatabaseOptions {
+    #[command(flatten)]
+    pub(crate) database: DatabaseOptions,
+    /// The file with the installation's key, which hashes and seals secrets [default: PATH.key for sqlite:PATH;
+    /// required with postgres]
+    #[arg(long, env = "TENANTRY_SECRET_KEY_FILE", value_name = "FILE")]
+    pub(crate) secret_key_file: Option<PathBuf>,
+}
+
+/// The format of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// A line of text for each event.
+    Text,
+    /// A JSON object for each event.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the server
+    Serve(Box<Serve>),
+    /// Manage organizations
+    #[command(subcommand)]
+    Organization(Organization),
+    /// Manage tokens of organizations
+    #[command(subcommand)]
+    Token(Token),
+    /// Manage tokens of users
+    #[command(subcommand)]
+    UserToken(UserToken),
+    /// Print the OpenAPI document of an API
+    Openapi {
+        /// The API
+        dialect: Dialect,
+    },
+    /// Update the database schema
+    Migrate {
+        #[command(flatten)]
+        database: DatabaseOptions,
+        /// Distribute the tables over the shards of PostgreSQL with Citus too
+        #[arg(long)]
+        distribute: bool,
+    },
+    /// Write all data to a file; servers may run meanwhile
+    Backup(Backup),
+    /// Fill an empty database from a backup
+    Restore(Restore),
+    /// Copy a database into an empty one; no server may run on either
+    Copy(Copy),
+    /// Check that the data satisfy all invariants; exit status 3 with findings, 1 if a check fails to run
+    Doctor(Doctor),
+    /// Manage the installation's key
+    #[command(subcommand)]
+    Key(Key),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Key {
+    /// Write a new key to a file that only its owner can read
+    Generate {
+        /// The file, which must not exist
+        path: PathBuf,
+    },
+}
+
+/// The name of an API.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Dialect {
+    Polar,
+    Ahasend,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,120 @@
+//! The command line of the commands that manage organizations and tokens.
+
+use clap::Subcommand;
+use tenantry_core::token::Scope;
+
+use super::KeyedDatabaseOptions;
+use super::values::{List, feature_names, features, scope_names, scopes, switch};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Organization {
+    /// Create an organization
+    Create {
+        /// The display name
+        #[arg(long, env = "TENANTRY_NAME")]
+        name: String,
+        /// The name in URLs
+        #[arg(long, env = "TENANTRY_SLUG")]
+        slug: String,
+        /// The e-mail address of the owner [default: owner@SLUG.invalid]
+        #[arg(long, env = "TENANTRY_OWNER_EMAIL", value_name = "EMAIL")]
+        owner_email: Option<String>,
+        /// A feature to enable; can be repeated
+        #[arg(long = "feature", env = "TENANTRY_FEATURES", value_name = "FEATURE", value_parser = features,
+            long_help = format!("A feature to enable; can be repeated. The features: {}", feature_names()))]
+        features: Vec<List<String>>,
+        /// Print JSON
+        #[arg(long, env = "TENANTRY_JSON", value_parser = switch)]
+        json: bool,
+        #[command(flatten)]
+        database: KeyedDatabaseOptions,
+    },
+    /// Suspend an organization and its sub-accounts; its tokens can still manage the sub-accounts
+    Suspend {
+        /// The organization, by slug or id
+        organization: String,
+        /// The reason, for the audit log
+        #[arg(long, env = "TENANTRY_REASON")]
+        reason: String,
+        /// Print JSON
+        #[arg(long, env = "TENANTRY_JSON", value_parser = switch)]
+        json: bool,
+        #[command(flatten)]
+        database: KeyedDatabaseOptions,
+    },
+    /// End the suspension of an organization
+    Unsuspend {
+        /// The organization, by slug or id
+        organization: String,
+        /// Print JSON
+        #[arg(long, env = "TENANTRY_JSON", value_parser = switch)]
+        json: bool,
+        #[command(flatten)]
+        database: KeyedDatabaseOptions,
+    },
+    /// List the organizations
+    List {
+        /// Print JSON
+        #[arg(long, env = "TENANTRY_JSON", value_parser = switch)]
+        json: bool,
+        #[command(flatten)]
+        database: KeyedDatabaseOptions,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Token {
+    /// Create a token of an organization and print it, once
+    Create {
+        /// The organization, by slug or id
+        #[arg(long, env = "TENANTRY_ORGANIZATION")]
+        organization: String,
+        /// The purpose of the token, for people
+        #[arg(long, env = "TENANTRY_LABEL", default_value = "", hide_default_value = true)]
+        label: String,
+        /// A permission of the token, such as members:read; can be repeated (--help lists all)
+        #[arg(long = "scope", env = "TENANTRY_SCOPES", value_name = "SCOPE", value_parser = scopes,
+            required_unless_present = "all_scopes",
+            long_help = format!("A permission of the token; can be repeated. The scopes: {}", scope_names()))]
+        scopes: Vec<List<Scope>>,
+        /// Grant all scopes
+        #[arg(long, env = "TENANTRY_ALL_SCOPES", value_parser = switch, conflicts_with = "scopes")]
+        all_scopes: bool,
+        /// The lifetime: 90s, 15m, 12h or 30d [default: no expiry]
+        #[arg(long, env = "TENANTRY_EXPIRES_IN", value_name = "TIME", value_parser = super::values::lifetime_s)]
+        expires_in: Option<i64>,
+        /// Print JSON
+        #[arg(long, env = "TENANTRY_JSON", value_parser = switch)]
+        json: bool,
+        #[command(flatten)]
+        database: KeyedDatabaseOptions,
+    },
+    /// Revoke a token of an organization or a user
+    Revoke {
+        /// The id of the token, as printed by `token create`
+        id: String,
+        /// Print JSON
+        #[arg(long, env = "TENANTRY_JSON", value_parser = switch)]
+        json: bool,
+        #[command(flatten)]
+        database: KeyedDatabaseOptions,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserToken {
+    /// Create a token of a user and print it, once
+    Create {
+        /// The e-mail address of the user
+        #[arg(long, env = "TENANTRY_EMAIL")]
+        email: String,
+        /// The lifetime: 90s, 15m, 12h or 30d [default: no expiry]
+        #[arg(long, env = "TENANTRY_EXPIRES_IN", value_name = "TIME", value_parser = super::values::lifetime_s)]
+        expires_in: Option<i64>,
+        /// Print JSON
+        #[arg(long, env = "TENANTRY_JSON", value_parser = switch)]
+        json: bool,
+        #[command(flatten)]
+        database: KeyedDatabaseOptions,
+    },
+}

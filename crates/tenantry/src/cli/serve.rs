@@ -1,0 +1,116 @@
+//! The command line of `tenantry serve`. The configuration file takes the same names.
+
+use std::num::NonZeroU32;
+
+use clap::Args;
+use clap::builder::RangedU64ValueParser;
+use tenantry_core::values::HttpUrl;
+
+use super::KeyedDatabaseOptions;
+use super::values::{self, List, switch};
+
+/// The highest value of a size or count.
+const MOST: u64 = 1 << 30;
+/// Seconds of a day, the longest timeout.
+const DAY_S: u64 = 24 * 60 * 60;
+/// Seconds of an hour, the longest drain delay.
+const HOUR_S: u64 = 60 * 60;
+
+/// A parser of a size or count.
+fn count() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=MOST)
+}
+
+/// A parser of a timeout in seconds.
+fn timeout_s() -> RangedU64ValueParser<u64> {
+    RangedU64ValueParser::new().range(1..=DAY_S)
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// The address to listen on; port 0 takes a free port
+    #[arg(long, env = "TENANTRY_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:8080",
+        value_parser = values::listen_address)]
+    pub(crate) listen: String,
+    /// Create a first organization and token in an empty database: on or off
+    #[arg(long, env = "TENANTRY_BOOTSTRAP", value_name = "ON|OFF", default_value = "on",
+        action = clap::ArgAction::Set, value_parser = switch)]
+    pub(crate) bootstrap: bool,
+    /// Update the schema of a PostgreSQL database at start, or refuse to start on an old one: on or off
+    #[arg(long, env = "TENANTRY_MIGRATE", value_name = "ON|OFF", default_value = "on",
+        action = clap::ArgAction::Set, value_parser = switch)]
+    pub(crate) migrate: bool,
+    /// Limit the request rate of callers: on or off
+    #[arg(long, env = "TENANTRY_RATE_LIMIT", value_name = "ON|OFF", default_value = "on",
+        action = clap::ArgAction::Set, value_parser = switch)]
+    pub(crate) rate_limit: bool,
+    /// Requests a second of one organization
+    #[arg(long, env = "TENANTRY_RATE_PER_SECOND", value_name = "COUNT", default_value = "100")]
+    pub(crate) rate_per_second: NonZeroU32,
+    /// Requests at once of one organization
+    #[arg(long, env = "TENANTRY_RATE_BURST", value_name = "COUNT", default_value = "200")]
+    pub(crate) rate_burst: NonZeroU32,
+    /// Requests a second of one address without a valid token
+    #[arg(long, env = "TENANTRY_UNKNOWN_RATE_PER_SECOND", value_name = "COUNT", default_value = "5")]
+    pub(crate) unknown_rate_per_second: NonZeroU32,
+    /// Requests at once of one address without a valid token
+    #[arg(long, env = "TENANTRY_UNKNOWN_RATE_BURST", value_name = "COUNT", default_value = "60")]
+    pub(crate) unknown_rate_burst: NonZeroU32,
+    /// A proxy, by address or network, whose X-Forwarded-For header is trusted; can be repeated
+    #[arg(long = "trusted-proxy", env = "TENANTRY_TRUSTED_PROXIES", value_name = "NETWORK",
+        value_parser = values::networks)]
+    pub(crate) trusted_proxies: Vec<List<String>>,
+    /// An origin of browser applications that may send credentials, such as https://app.example.com; can be
+    /// repeated
+    #[arg(long = "trusted-origin", env = "TENANTRY_TRUSTED_ORIGINS", value_name = "ORIGIN",
+        value_parser = values::origins)]
+    pub(crate) trusted_origins: Vec<List<String>>,
+    /// A host to which webhooks may be sent by plain HTTP and in private networks, such as localhost:9000; can be
+    /// repeated
+    #[arg(long = "webhook-http-host", env = "TENANTRY_WEBHOOK_HTTP_HOSTS", value_name = "HOST[:PORT]",
+        value_parser = values::plain_http_hosts)]
+    pub(crate) webhook_http_hosts: Vec<List<String>>,
+    /// The URL of the customer portal, with which links to its pages begin [default: the server's own URL]
+    #[arg(long, env = "TENANTRY_PORTAL_URL", value_name = "URL", value_parser = values::portal_url)]
+    pub(crate) portal_url: Option<HttpUrl>,
+    /// The destination of mail: log, dir:PATH, smtp://NAME:PASSWORD@HOST:PORT?tls=required or smtps://...
+    #[arg(long, env = "TENANTRY_MAIL", hide_env_values = true, value_name = "MAILER", default_value = "log")]
+    pub(crate) mail: String,
+    /// The sender of mail, ADDRESS or NAME <ADDRESS>; required with smtp [default: tenantry@localhost]
+    #[arg(long, env = "TENANTRY_MAIL_FROM", value_name = "SENDER", value_parser = values::mail_sender)]
+    pub(crate) mail_from: Option<String>,
+    /// The host name that the server sends to the mail server in EHLO [default: the domain of --mail-from]
+    #[arg(long, env = "TENANTRY_MAIL_EHLO", value_name = "HOST", value_parser = values::host_name)]
+    pub(crate) mail_ehlo: Option<String>,
+    /// The longest request body in bytes
+    #[arg(long, env = "TENANTRY_MAX_BODY_BYTES", value_name = "BYTES", default_value = "1048576",
+        value_parser = count())]
+    pub(crate) max_body_bytes: usize,
+    /// The timeout in seconds for a client to send the request headers
+    #[arg(long, env = "TENANTRY_HEAD_TIMEOUT_S", value_name = "SECONDS", default_value = "10",
+        value_parser = timeout_s())]
+    pub(crate) head_timeout_s: u64,
+    /// The timeout in seconds of a request
+    #[arg(long, env = "TENANTRY_REQUEST_TIMEOUT_S", value_name = "SECONDS", default_value = "30",
+        value_parser = timeout_s())]
+    pub(crate) request_timeout_s: u64,
+    /// The most requests that are handled at once
+    #[arg(long, env = "TENANTRY_MAX_IN_FLIGHT", value_name = "COUNT", default_value = "1024",
+        value_parser = count())]
+    pub(crate) max_in_flight: usize,
+    /// The most connections that are open at once
+    #[arg(long, env = "TENANTRY_MAX_CONNECTIONS", value_name = "COUNT", default_value = "8192",
+        value_parser = count())]
+    pub(crate) max_connections: usize,
+    /// Seconds between the stop signal and the moment that the server stops to accept connections, in which
+    /// /readyz answers 503
+    #[arg(long, env = "TENANTRY_DRAIN_DELAY_S", value_name = "SECONDS", default_value = "0",
+        value_parser = RangedU64ValueParser::<u64>::new().range(0..=HOUR_S))]
+    pub(crate) drain_delay_s: u64,
+    /// Seconds that running requests get to end when the server stops
+    #[arg(long, env = "TENANTRY_DRAIN_TIMEOUT_S", value_name = "SECONDS", default_value = "30",
+        value_parser = timeout_s())]
+    pub(crate) drain_timeout_s: u64,
+    #[command(flatten)]
+    pub(crate) database: KeyedDatabaseOptions,
+}

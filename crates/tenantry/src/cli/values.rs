@@ -1,0 +1,368 @@
+//! Parsers of option values. Each accepts every spelling that can work, and refuses the others with a message
+//! that says which value would be accepted.
+
+use std::net::Ipv6Addr;
+
+use tenantry_core::organization::FeatureSettings;
+use tenantry_core::token::Scope;
+use tenantry_core::values::{HttpUrl, InvalidValue, IpAllowList};
+use tenantry_outbound::mail::Mailer;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use url::Url;
+
+/// The longest lifetime of a token in seconds: a hundred years.
+const LONGEST_LIFETIME_S: i64 = 100 * 366 * 24 * 60 * 60;
+
+/// Values separated by commas; an option that can be repeated takes a list each time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct List<T>(Vec<T>);
+
+impl<T: Clone> List<T> {
+    /// All values of an option that was given several times.
+    pub(crate) fn joined(lists: &[Self]) -> Vec<T> {
+        lists.iter().flat_map(|list| list.0.iter().cloned()).collect()
+    }
+
+    fn parse(text: &str, one: impl Fn(&str) -> Result<T, String>) -> Result<Self, String> {
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        parts.map(one).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// The message of an invalid value without the prefix that the Polar API requires.
+pub(crate) fn reason(invalid: &InvalidValue) -> &str {
+    invalid.message.strip_prefix("Value error, ").unwrap_or(&invalid.message)
+}
+
+/// `on` or `off`.
+pub(crate) fn switch(text: &str) -> Result<bool, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "on" | "true" | "yes" | "1" => Ok(true),
+        "off" | "false" | "no" | "0" => Ok(false),
+        _ => Err("use on or off".to_owned()),
+    }
+}
+
+/// The levels of the log, by module.
+#[derive(Debug, Clone)]
+pub(crate) struct LogFilter(pub(crate) Targets);
+
+/// `LEVEL`, and `MODULE=LEVEL` after commas. Modules that are not named log at `LEVEL`, or at `info` without it.
+pub(crate) fn log_filter(text: &str) -> Result<LogFilter, String> {
+    let mut targets = Targets::new().with_default(LevelFilter::INFO);
+    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        targets = match part.split_once('=') {
+            None => targets.with_default(level(part)?),
+            Some((module, name)) if is_module(module.trim()) => {
+                targets.with_target(module.trim(), level(name.trim())?)
+            }
+            Some((module, _)) => return Err(format!("{module:?} is not a module, such as tenantry_http")),
+        };
+    }
+    Ok(LogFilter(targets))
+}
+
+fn level(name: &str) -> Result<LevelFilter, String> {
+    match name.to_ascii_lowercase().as_str() {
+        "off" => Ok(LevelFilter::OFF),
+        "error" => Ok(LevelFilter::ERROR),
+        "warn" | "warning" => Ok(LevelFilter::WARN),
+        "info" => Ok(LevelFilter::INFO),
+        "debug" => Ok(LevelFilter::DEBUG),
+        "trace" => Ok(LevelFilter::TRACE),
+        _ => Err(format!("{name:?} is not a level: use error, warn, info, debug, trace or off")),
+    }
+}
+
+fn is_module(text: &str) -> bool {
+    text.split("::")
+        .all(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'))
+}
+
+/// `HOST:PORT`.
+pub(crate) fn listen_address(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let is_valid = text.rsplit_once(':').is_some_and(|(host, port)| {
+        let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+            Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+            None => is_host_name(host),
+        };
+        port.parse::<u16>().is_ok() && is_host
+    });
+    if is_valid { Ok(text.to_owned()) } else { Err("use HOST:PORT, such as 127.0.0.1:8080".to_owned()) }
+}
+
+/// Addresses or networks of proxies.
+pub(crate) fn networks(text: &str) -> Result<List<String>, String> {
+    List::parse(text, |network| match IpAllowList::parse([network]) {
+        Ok(_) => Ok(network.to_owned()),
+        Err(_) => Err(format!("{network:?} is not an address or a network: use 10.0.0.10 or 10.0.0.0/8")),
+    })
+}
+
+/// Origins, in the form in which browsers send them.
+pub(crate) fn origins(text: &str) -> Result<List<String>, String> {
+    List::parse(text, origin)
+}
+
+fn origin(text: &str) -> Result<String, String> {
+    let wrong = || format!("{text:?} is not an origin: use https://HOST or https://HOST:PORT");
+    let url = Url::parse(text).map_err(|_| {
+        if is_host_name(text) { format!("{text:?} has no scheme: use https://{text}") } else { wrong() }
+    })?;
+    let is_origin = matches!(url.scheme(), "http" | "https")
+        && url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none();
+    if is_origin { Ok(url.origin().ascii_serialization()) } else { Err(wrong()) }
+}
+
+/// Hosts, with a port where it is not the default one.
+pub(crate) fn plain_http_hosts(text: &str) -> Result<List<String>, String> {
+    List::parse(text, plain_http_host)
+}
+
+fn plain_http_host(text: &str) -> Result<String, String> {
+    let wrong = || format!("{text:?} is not a host: use HOST or HOST:PORT, such as localhost:9000");
+    if text.contains("://") {
+        let host = Url::parse(text).ok().and_then(|url| {
+            let host = url.host_str()?.to_owned();
+            Some(url.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}")))
+        });
+        return Err(host.map_or_else(wrong, |host| format!("{text:?} is a URL: use {host}")));
+    }
+    if IpAllowList::parse([text]).is_ok() && text.contains('/') {
+        return Err(format!("{text:?} is a network: list each host, such as 10.0.0.7 or 10.0.0.7:9000"));
+    }
+    let bracketed = if text.parse::<Ipv6Addr>().is_ok() { format!("[{text}]") } else { text.to_owned() };
+    let url = Url::parse(&format!("http://{bracketed}/")).map_err(|_| wrong())?;
+    let is_host = url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none()
+        && !bracketed.contains(['/', '?', '#', '@', '*']);
+    let host = url.host_str().filter(|_| is_host).ok_or_else(wrong)?;
+    Ok(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+}
+
+/// A URL to which paths can be appended.
+pub(crate) fn portal_url(text: &str) -> Result<HttpUrl, String> {
+    let url = HttpUrl::parse(text.trim()).map_err(|invalid| reason(&invalid).to_owned())?;
+    if url.as_str().contains(['?', '#']) {
+        return Err("use a URL without ? and #, such as https://portal.example.com".to_owned());
+    }
+    Ok(url)
+}
+
+/// `ADDRESS` or `NAME <ADDRESS>`.
+pub(crate) fn mail_sender(text: &str) -> Result<String, String> {
+    if Mailer::can_send_as(text) {
+        return Ok(text.trim().to_owned());
+    }
+    Err("use ADDRESS or NAME <ADDRESS>, such as Acme <no-reply@example.com>".to_owned())
+}
+
+/// A host name.
+pub(crate) fn host_name(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if is_host_name(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("use a host name, such as mail.example.com".to_owned())
+    }
+}
+
+fn is_host_name(text: &str) -> bool {
+    text.len() <= 253
+        && text.split('.').all(|label| {
+            (1..=63).contains(&label.len())
+                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        })
+}
+
+/// Scopes by name.
+pub(crate) fn scopes(text: &str) -> Result<List<Scope>, String> {
+    List::parse(text, |name| {
+        name.parse().map_err(|_| format!("{name:?} is not a scope: use {}", scope_names()))
+    })
+}
+
+/// The names of all scopes, as a list for people.
+pub(crate) fn scope_names() -> String {
+    Scope::names().collect::<Vec<_>>().join(", ")
+}
+
+/// Features by name.
+pub(crate) fn features(text: &str) -> Result<List<String>, String> {
+    let known = all_features();
+    List::parse(text, |name| match known.iter().any(|feature| feature == name) {
+        true => Ok(name.to_owned()),
+        false => Err(format!("{name:?} is not a feature: use {}", known.join(", "))),
+    })
+}
+
+/// The names of all features, as a list for people.
+pub(crate) fn feature_names() -> String {
+    all_features().join(", ")
+}
+
+fn all_features() -> Vec<String> {
+    let Ok(serde_json::Value::Object(features)) = serde_json::to_value(FeatureSettings::default()) else {
+        return Vec::new();
+    };
+    features.into_iter().filter(|(_, value)| value.is_boolean()).map(|(name, _)| name).collect()
+}
+
+/// A lifetime such as `30d`, in seconds.
+pub(crate) fn lifetime_s(text: &str) -> Result<i64, String> {
+    let wrong = || "use 90s, 15m, 12h or 30d, at most 36600d".to_owned();
+    let text = text.trim();
+    let unit = match text.chars().last() {
+        Some('s') => 1,
+        Some('m') => 60,
+        Some('h') => 60 * 60,
+        Some('d') => 24 * 60 * 60,
+        _ => return Err(wrong()),
+    };
+    let count: i64 = text.get(..text.len() - 1).and_then(|digits| digits.parse().ok()).ok_or_else(wrong)?;
+    let seconds = count.checked_mul(unit).filter(|seconds| (1..=LONGEST_LIFETIME_S).contains(seconds));
+    seconds.ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepts<T: PartialEq + std::fmt::Debug>(parse: fn(&str) -> Result<T, String>, cases: &[(&str, T)]) {
+        for (text, expected) in cases {
+            assert_eq!(parse(text).as_ref(), Ok(expected), "{text}");
+        }
+    }
+
+    fn refuses<T: std::fmt::Debug>(parse: fn(&str) -> Result<T, String>, cases: &[(&str, &str)]) {
+        for (text, expected) in cases {
+            let message = parse(text).unwrap_err();
+            assert!(message.contains(expected), "{text}: {message}");
+        }
+    }
+
+    fn list(values: &[&str]) -> List<String> {
+        List(values.iter().map(|value| (*value).to_owned()).collect())
+    }
+
+    #[test]
+    fn a_level_is_a_name_and_nothing_else() {
+        let shown = |text: &str| log_filter(text).unwrap().0.to_string();
+        assert_eq!(shown("WARNING"), "warn");
+        assert_eq!(shown(" debug "), "debug");
+        for text in ["tenantry_http=debug", "info, tenantry_http = DEBUG"] {
+            let filter = log_filter(text).unwrap().0;
+            assert!(filter.would_enable("tenantry_http::x", &tracing::Level::DEBUG), "{text}");
+            assert!(filter.would_enable("tenantry_app", &tracing::Level::INFO), "{text}");
+            assert!(!filter.would_enable("tenantry_app", &tracing::Level::DEBUG), "{text}");
+        }
+        refuses(
+            log_filter,
+            &[
+                ("inof", "use error"),
+                ("tenantry_http", "use error"),
+                ("a=b", "use error"),
+                ("=info", "not a module"),
+                ("[span]=info", "not a module"),
+            ],
+        );
+    }
+
+    #[test]
+    fn an_origin_has_the_form_in_which_browsers_send_it() {
+        accepts(
+            origins,
+            &[
+                ("https://a.example, https://b.example", list(&["https://a.example", "https://b.example"])),
+                ("https://a.example/", list(&["https://a.example"])),
+                (" HTTPS://A.example:443 ,", list(&["https://a.example"])),
+                ("http://localhost:3000", list(&["http://localhost:3000"])),
+                ("https://bücher.example", list(&["https://xn--bcher-kva.example"])),
+            ],
+        );
+        refuses(
+            origins,
+            &[
+                ("a.example.com", "use https://a.example.com"),
+                ("https://a.example/app", "https://HOST"),
+                ("https://a.example?x", "https://HOST"),
+                ("ftp://a.example", "https://HOST"),
+                ("*", "https://HOST"),
+                ("null", "use https://null"),
+                ("localhost:3000", "https://HOST"),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_plain_http_host_is_a_host_with_an_optional_port() {
+        accepts(
+            plain_http_hosts,
+            &[
+                ("localhost:9000, hooks.internal", list(&["localhost:9000", "hooks.internal"])),
+                ("LocalHost:80", list(&["localhost"])),
+                ("10.0.0.7", list(&["10.0.0.7"])),
+                ("::1", list(&["[::1]"])),
+                ("[::1]:9000", list(&["[::1]:9000"])),
+            ],
+        );
+        refuses(
+            plain_http_hosts,
+            &[
+                ("http://x", "use x"),
+                ("http://x:9000/hook", "use x:9000"),
+                ("10.0.0.0/8", "list each host"),
+                ("x/", "HOST:PORT"),
+                ("*.internal", "HOST:PORT"),
+                ("a b", "HOST:PORT"),
+                ("x:99999", "HOST:PORT"),
+            ],
+        );
+    }
+
+    #[test]
+    fn other_values_are_trimmed_and_checked() {
+        accepts(switch, &[("on", true), (" OFF ", false), ("true", true), ("no", false)]);
+        refuses(switch, &[("maybe", "on or off"), ("", "on or off")]);
+        accepts(networks, &[("10.0.0.1, 10.1.0.0/16", list(&["10.0.0.1", "10.1.0.0/16"]))]);
+        refuses(networks, &[("proxy.internal", "10.0.0.10"), ("10.0.0.1:80", "10.0.0.10")]);
+        accepts(
+            listen_address,
+            &[
+                ("127.0.0.1:0", "127.0.0.1:0".to_owned()),
+                ("[::]:8080", "[::]:8080".to_owned()),
+                (" localhost:80 ", "localhost:80".to_owned()),
+            ],
+        );
+        refuses(
+            listen_address,
+            &[
+                ("8080", "HOST:PORT"),
+                (":8080", "HOST:PORT"),
+                ("http://127.0.0.1:8080", "HOST:PORT"),
+                ("127.0.0.1", "HOST:PORT"),
+            ],
+        );
+        refuses(portal_url, &[("https://a.example/?x=1", "without ?"), ("a.example", "")]);
+        refuses(mail_sender, &[("nobody", "NAME <ADDRESS>")]);
+        refuses(host_name, &[("[127.0.0.1]", "host name"), ("a b", "host name"), ("a..b", "host name")]);
+        accepts(lifetime_s, &[("90s", 90), ("12h", 43_200), ("30d", 2_592_000)]);
+        refuses(lifetime_s, &[("0s", "30d"), ("1w", "30d"), ("-1d", "30d"), ("99999d", "30d"), ("d", "30d")]);
+    }
+
+    #[test]
+    fn an_unknown_scope_or_feature_gets_the_names_of_all() {
+        refuses(scopes, &[("members:raed", "members:read, "), ("x", "messages:send:all"), ("x", "*")]);
+        refuses(features, &[("member_model", "member_model_enabled"), ("overview_metrics", "sso_enabled")]);
+        assert_eq!(scopes("members:read, *").unwrap().0.len(), 2);
+    }
+}

@@ -1,0 +1,115 @@
+//! The settings of the server, from the options of `serve`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rustls::pki_types::CertificateDer;
+use tenantry_core::values::{HttpUrl, IpAllowList};
+use tenantry_http::{Config, Limits, Rate, Rates};
+use tenantry_outbound::mail::{Mailer, SmtpOptions};
+use tenantry_store::postgres::Migrate;
+
+use crate::cli::{List, Serve};
+use crate::error::CommandError;
+
+/// The sender without `--mail-from`.
+const LOCAL_SENDER: &str = "tenantry@localhost";
+
+/// The settings of the server.
+#[derive(Debug)]
+pub(crate) struct ServerSettings {
+    pub(crate) listen: String,
+    pub(crate) bootstrap: bool,
+    pub(crate) http: Config,
+    pub(crate) webhook_http_hosts: Vec<String>,
+    /// The URL of the customer portal, if it is not the server's own.
+    pub(crate) portal: Option<HttpUrl>,
+    pub(crate) mail: MailSettings,
+}
+
+/// The settings of outgoing mail.
+#[derive(Debug)]
+pub(crate) struct MailSettings {
+    pub(crate) mailer: Mailer,
+    pub(crate) from: String,
+}
+
+impl MailSettings {
+    fn new(serve: &Serve, roots: &[CertificateDer<'static>]) -> Result<Self, CommandError> {
+        let wrong = |text: String| CommandError::Argument("--mail", text);
+        let to = serve.mail.trim();
+        let from = serve.mail_from.as_deref();
+        let mailer = match to.split_once(':') {
+            None if to == "log" => Mailer::Log,
+            Some(("dir", path)) if !path.is_empty() => directory(path)?,
+            Some(("smtp" | "smtps", _)) => {
+                let from = from.ok_or_else(|| {
+                    let why = "smtp needs a sender, such as Acme <no-reply@example.com>";
+                    CommandError::Argument("--mail-from", why.to_owned())
+                })?;
+                let options = SmtpOptions { url: to, from, ehlo: serve.mail_ehlo.as_deref(), roots };
+                Mailer::smtp(&options).map_err(|error| wrong(error.to_string()))?
+            }
+            // The value can contain a password, so that the message does not repeat it.
+            _ => return Err(wrong("use log, dir:PATH, smtp://HOST or smtps://HOST".to_owned())),
+        };
+        Ok(Self { mailer, from: from.unwrap_or(LOCAL_SENDER).to_owned() })
+    }
+}
+
+/// A directory that exists and can be written to.
+fn directory(path: &str) -> Result<Mailer, CommandError> {
+    let wrong =
+        |error: std::io::Error| CommandError::Argument("--mail", format!("cannot write to {path}: {error}"));
+    std::fs::create_dir_all(path).map_err(wrong)?;
+    tempfile::tempfile_in(path).map_err(wrong)?;
+    Ok(Mailer::Directory(PathBuf::from(path)))
+}
+
+impl ServerSettings {
+    /// The settings that the options make. `roots` are the certificate authorities of `--ca-file`.
+    pub(crate) fn new(serve: &Serve, roots: &[CertificateDer<'static>]) -> Result<Self, CommandError> {
+        let trusted_proxies = IpAllowList::parse(List::joined(&serve.trusted_proxies))
+            .map_err(|invalid| CommandError::invalid("--trusted-proxy", &invalid))?;
+        let http = Config {
+            limits: limits(serve),
+            trusted_origins: List::joined(&serve.trusted_origins),
+            rates: serve.rate_limit.then(|| rates(serve)),
+            trusted_proxies,
+            portal_url: String::new(),
+        };
+        Ok(Self {
+            listen: serve.listen.clone(),
+            bootstrap: serve.bootstrap,
+            http,
+            webhook_http_hosts: List::joined(&serve.webhook_http_hosts),
+            portal: serve.portal_url.clone(),
+            mail: MailSettings::new(serve, roots)?,
+        })
+    }
+}
+
+/// Whether `serve` updates the schema.
+pub(crate) const fn migrate(serve: &Serve) -> Migrate {
+    if serve.migrate { Migrate::Yes } else { Migrate::No }
+}
+
+fn limits(serve: &Serve) -> Limits {
+    Limits {
+        body: serve.max_body_bytes,
+        head_timeout: Duration::from_secs(serve.head_timeout_s),
+        request_timeout: Duration::from_secs(serve.request_timeout_s),
+        in_flight: serve.max_in_flight,
+        connections: serve.max_connections,
+        drain_delay: Duration::from_secs(serve.drain_delay_s),
+        drain_timeout: Duration::from_secs(serve.drain_timeout_s),
+        ..Limits::default()
+    }
+}
+
+fn rates(serve: &Serve) -> Rates {
+    Rates {
+        known: Rate { per_second: serve.rate_per_second, burst: serve.rate_burst },
+        unknown: Rate { per_second: serve.unknown_rate_per_second, burst: serve.unknown_rate_burst },
+    }
+}

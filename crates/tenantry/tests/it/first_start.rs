@@ -1,0 +1,89 @@
+//! The first start of the server, and the one after it.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Child, Command, Stdio};
+
+use crate::program::Site;
+
+/// A running server, which ends with the test.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts the server and returns the text on standard output up to its address, and the address.
+fn start(site: &Site) -> (Server, String, String) {
+    let log = File::create(site.path().join("log")).unwrap();
+    let mut command: Command = site.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let mut server = Server(command.stdout(Stdio::piped()).stderr(log).spawn().unwrap());
+    let mut text = String::new();
+    for line in BufReader::new(server.0.stdout.take().unwrap()).lines() {
+        let line = line.unwrap();
+        if let Some(url) = line.strip_prefix("listening on http://") {
+            return (server, text, url.to_owned());
+        }
+        text = text + &line + "\n";
+    }
+    panic!("{text}{}", log_of(site));
+}
+
+fn log_of(site: &Site) -> String {
+    fs::read_to_string(site.path().join("log")).unwrap()
+}
+
+/// The response to a GET request.
+fn get(address: &str, path: &str, token: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let head = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    write!(stream, "{head}Authorization: Bearer {token}\r\n\r\n").unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    response
+}
+
+#[test]
+fn the_first_token_goes_to_a_private_file_when_the_output_is_no_terminal() {
+    let site = Site::new();
+    let (server, text, address) = start(&site);
+    let path = site.path().join("tenantry.db.first-token");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let token = fs::read_to_string(&path).unwrap().trim().to_owned();
+    assert!(get(&address, "/v1/organizations/", &token).starts_with("HTTP/1.1 200"), "{token}");
+    assert!(!text.contains(&token) && !log_of(&site).contains(&token), "{text}");
+    for expected in ["tenantry.db.first-token", "/docs", "tenantry.db.key", "tenantry backup", "token create"]
+    {
+        assert!(text.contains(expected), "{expected} in {text}");
+    }
+    assert_eq!(log_of(&site).matches("server listening").count(), 1);
+    drop(server);
+    // The second start says how to create another token.
+    let (_server, text, address) = start(&site);
+    assert_eq!(text, "");
+    assert!(log_of(&site).contains("tenantry token create --organization"), "{}", log_of(&site));
+    let root = get(&address, "/", &token);
+    assert!(root.starts_with("HTTP/1.1 200") && root.contains("/docs") && root.contains("/v2"), "{root}");
+}
+
+#[test]
+fn the_address_is_printed_once_when_output_and_log_are_the_same() {
+    let site = Site::new();
+    let both = File::create(site.path().join("log")).unwrap();
+    let mut command = site.command(&["serve", "--listen", "127.0.0.1:0", "--bootstrap", "off"]);
+    let mut server = Server(command.stdout(both.try_clone().unwrap()).stderr(both).spawn().unwrap());
+    while !log_of(&site).contains("server listening") {
+        assert!(server.0.try_wait().unwrap().is_none(), "{}", log_of(&site));
+        std::thread::yield_now();
+    }
+    // SIGTERM ends the server in order, so that everything it prints is there.
+    let pid = server.0.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert!(server.0.wait().unwrap().success());
+    assert!(!log_of(&site).contains("listening on"), "{}", log_of(&site));
+}

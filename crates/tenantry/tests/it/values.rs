@@ -1,0 +1,105 @@
+//! Values that cannot work are refused, with the values that would be accepted.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::program::{Site, finished};
+
+#[test]
+fn values_that_cannot_work_are_refused_at_start() {
+    let site = Site::new();
+    for (option, value, expected) in [
+        ("--log-level", "inof", "use error, warn, info, debug, trace or off"),
+        ("--trusted-origin", "a.example.com", "use https://a.example.com"),
+        ("--trusted-origin", "https://a.example/app", "use https://HOST"),
+        ("--webhook-http-host", "http://x", "use x"),
+        ("--webhook-http-host", "10.0.0.0/8", "list each host"),
+        ("--trusted-proxy", "proxy.internal", "use 10.0.0.10 or 10.0.0.0/8"),
+        ("--listen", "8080", "use HOST:PORT"),
+        ("--portal-url", "portal.example.com", "--portal-url"),
+        ("--mail", "sendmail", "use log, dir:PATH, smtp://HOST or smtps://HOST"),
+        ("--mail", "smtp://mail.example.com", "--mail-from"),
+        ("--mail-from", "nobody", "use ADDRESS or NAME <ADDRESS>"),
+        ("--mail-ehlo", "[127.0.0.1]", "use a host name"),
+        ("--bootstrap", "maybe", "use on or off"),
+        ("--rate-burst", "0", "--rate-burst"),
+        ("--drain-timeout-s", "0", "1..=86400"),
+        ("--max-body-bytes", "0", "--max-body-bytes"),
+        ("--database", "tenantry.db", "use sqlite:PATH or postgres://HOST/DATABASE"),
+        ("--ca-file", "none.pem", "none.pem"),
+    ] {
+        let message = site.fail(&["serve", option, value]);
+        assert!(message.contains(expected), "{option} {value}: {message}");
+    }
+    assert_eq!(fs::read_dir(site.path()).unwrap().count(), 0, "nothing was created");
+}
+
+#[test]
+fn an_empty_variable_counts_as_not_set() {
+    let site = Site::new();
+    let mut command = site.command(&["migrate"]);
+    let outcome = finished(command.env("TENANTRY_DATABASE", "").env("TENANTRY_LOG_LEVEL", " "));
+    assert_eq!(outcome.status, 0, "{}", outcome.err);
+    assert!(site.path().join("tenantry.db").exists());
+}
+
+#[test]
+fn a_switch_is_on_or_off_in_the_environment_too() {
+    let site = Site::new();
+    site.succeed(&["migrate"]);
+    for (value, is_json) in [("on", true), ("1", true), ("off", false)] {
+        let mut command = site.command(&["organization", "list"]);
+        let outcome = finished(command.env("TENANTRY_JSON", value));
+        assert_eq!((outcome.status, outcome.out.starts_with('{')), (0, is_json), "{value}: {}", outcome.err);
+    }
+}
+
+#[test]
+fn an_error_in_the_configuration_file_does_not_print_the_password() {
+    let site = Site::new();
+    fs::write(site.path().join("tenantry.toml"), "database = postgres://u:hunter2@h/t\n").unwrap();
+    let message = site.fail(&["serve"]);
+    assert!(message.contains("tenantry.toml: line 1"), "{message}");
+    assert!(!message.contains("hunter2"), "{message}");
+}
+
+#[test]
+fn a_key_file_that_others_can_read_is_refused() {
+    let site = Site::new();
+    site.succeed(&["key", "generate", "tenantry.db.key"]);
+    let key = site.path().join("tenantry.db.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    let message = site.fail(&["organization", "create", "--name", "Acme", "--slug", "acme"]);
+    assert!(message.contains("run chmod 600 tenantry.db.key"), "{message}");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
+    site.succeed(&["organization", "create", "--name", "Acme", "--slug", "acme"]);
+}
+
+#[test]
+fn messages_name_the_argument_and_what_would_be_accepted() {
+    let site = Site::new();
+    let organization = ["--organization", "acme"];
+    site.succeed(&["organization", "create", "--name", "Acme", "--slug", "acme"]);
+    for (arguments, expected) in [
+        (vec!["token", "revoke", "foo"], "ID: \"foo\" is not an id"),
+        (vec!["organization", "create", "--name", "A", "--slug", "no slug"], "--slug: "),
+        (vec!["organization", "suspend", "nobody", "--reason", "x"], "tenantry organization list"),
+        (vec!["user-token", "create", "--email", "nobody"], "--email: "),
+        ([&["token", "create", "--scope", "members:raed"], &organization[..]].concat(), "members:read, "),
+        ([&["token", "create", "--all-scopes", "--expires-in", "1w"], &organization[..]].concat(), "30d"),
+        (vec!["organization", "create", "--name", "B", "--slug", "b", "--feature", "x"], "sso_enabled"),
+        (vec!["backup", "none/b.jsonl"], "the directory does not exist: create it first"),
+        (vec!["key", "generate", "none/t.key"], "the directory does not exist: create it first"),
+        (
+            vec!["migrate", "--database", "sqlite:none/t.db"],
+            "the directory none does not exist: create it first",
+        ),
+        (vec!["doctor", "--database", "sqlite:none.db"], "none.db: the database does not exist"),
+        (vec!["doctor", "--database", "postgres://h/t"], "tenantry key generate FILE"),
+    ] {
+        let message = site.fail(&arguments);
+        assert!(message.contains(expected), "{arguments:?}: {message}");
+    }
+    assert!(site.succeed(&["organization", "suspend", "acme", "--reason", "x"]).contains("is suspended"));
+    assert!(site.succeed(&["organization", "unsuspend", "acme"]).contains("is active"));
+}
