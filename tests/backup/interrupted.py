@@ -109,7 +109,7 @@ def read_only_faults(tenantry, targets, file):
     mistyped = f"sqlite:{folder}/mistyped.db"
     for arguments in [("doctor",), ("backup", folder / "mistyped.jsonl"), ("organization", "list")]:
         result = tenantry(*arguments, "--database", mistyped)
-        if result.returncode != 1 or "no such database" not in result.stderr:
+        if result.returncode != 1 or "does not exist" not in result.stderr:
             faults.append(f"{arguments[0]} on a missing database: exit status {result.returncode} {result.stderr[:300]}")
         if list(folder.glob("mistyped*")):
             faults.append(f"{arguments[0]} on a missing database created a file")
@@ -209,7 +209,7 @@ def progress_faults(targets, source):
     bar, _, rest = shown.rpartition("\x1b[?7h")
     if status != 0 or "100%" not in bar or "[####" not in bar or "\n" in bar or " of " not in bar:
         faults.append(f"on a terminal: exit status {status}, {shown[:300]!r}")
-    if "rows copied" not in rest:
+    if "copied and verified" not in rest:
         faults.append(f"after the progress bar: {rest[:300]!r}")
     _, _, target = targets.create("log")
     process = start("copy", "--from", source, "--to", target)
