@@ -1,5 +1,5 @@
 //! API keys: the access tokens of an account, managed by the account itself or by its parent. The rows are those of
-//! [`crate::access_tokens`]; the rules of change and the form of the list differ.
+//! [`crate::access_tokens`], but keys are changed by other rules, and listed by cursor rather than by page number.
 //!
 //! The owner and the administrators of an account get a mail when the network allow list of a key changes.
 
@@ -28,7 +28,7 @@ pub struct ApiKeyCreate {
     pub account: AccountPath,
     /// The new key's data.
     pub new: NewAccessToken,
-    /// The key that hashes its secret.
+    /// The installation's key, with which the new secret is hashed.
     pub hash_key: HashKey,
 }
 

@@ -37,7 +37,7 @@ impl UseCase for TeamMemberAdd {
     }
 }
 
-/// A team member after an invitation.
+/// The result of an invitation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvitedMember {
     /// The membership.
@@ -96,7 +96,8 @@ async fn add(
     Ok(InvitedMember { member, email: user.email, is_new: true })
 }
 
-/// Refuses an organization that the requester has no access to as one that does not exist.
+/// Returns [`Error::OrganizationNotFound`] if the requester has no access, so that an outsider cannot find out whether
+/// the organization exists.
 fn check_access(by: &Requester, organization: OrganizationId) -> Result<(), Error> {
     if by.has_access(organization) { Ok(()) } else { Err(Error::OrganizationNotFound) }
 }

@@ -19,7 +19,7 @@ use anonymize::anonymize;
 pub struct CustomerCreate {
     /// The requester.
     pub by: Requester,
-    /// The organization, if the requester is a person. An organization's token has its own.
+    /// The organization of the new customer, if the requester is a person. A token determines it otherwise.
     pub organization: Option<OrganizationId>,
     /// The new customer's data.
     pub new: NewCustomer,
@@ -178,7 +178,7 @@ impl UseCase for CustomerDelete {
     }
 }
 
-/// The deleted customer that is not anonymized yet.
+/// The deleted customer with this id, unless it is anonymized already.
 async fn find_deleted(
     tx: &mut Tx<'_>,
     by: &Requester,
@@ -193,7 +193,7 @@ async fn find_deleted(
     Ok(None)
 }
 
-/// Translates a violated unique constraint, which a concurrent request causes, to the error of sequential requests.
+/// Maps a violated unique constraint, the result of a race, to the error that sequential requests get.
 fn conflict(error: StoreError, customer: &Customer) -> Error {
     let violation = if error.is_violation_of("customers_email") {
         customer.email.clone().map(CustomerViolation::EmailTaken)

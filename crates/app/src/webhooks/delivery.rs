@@ -26,7 +26,7 @@ use tenantry_store::{DueQueue, LeasedDelivery, StoreError, Tx, UseCase, WebhookD
 
 use crate::{App, Error, Requester, limits};
 
-/// Leases those of the queues that are still free. Returns the next event of each.
+/// Leases the queues that no other worker has leased meanwhile. Returns the next event of each.
 struct LeaseQueues(Vec<DueQueue>);
 
 impl UseCase for LeaseQueues {
@@ -222,8 +222,8 @@ impl App {
         Ok(Vec::new())
     }
 
-    /// Leases these queues. If one cannot be read, each is leased in a transaction of its own, so that it holds up no
-    /// other.
+    /// Leases these queues in one transaction. If that fails because a queue cannot be read, leases each in its own
+    /// transaction, so that the unreadable queue blocks no other.
     async fn lease_queues(&self, queues: Vec<DueQueue>) -> Result<Vec<LeasedDelivery>, StoreError> {
         match self.store.write(LeaseQueues(queues.clone())).await {
             Err(StoreError::Unexpected(_)) => {}

@@ -43,7 +43,7 @@ impl MemberRole {
         }
     }
 
-    /// The role of that name.
+    /// The role with this name, if there is one.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.as_str() == name)

@@ -16,7 +16,7 @@ use crate::organization::Organization;
 pub enum EventData {
     /// A customer.
     Customer(Box<Customer>),
-    /// A customer, for the event that carries the customer's state.
+    /// A customer, for `customer.state_changed`. Its payload is the customer's state.
     CustomerState(Box<Customer>),
     /// A member of a customer.
     Member(Box<Member>),

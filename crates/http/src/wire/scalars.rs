@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{Validation, Wire};
 use crate::limits;
 
-/// Implements `JsonSchema` for types whose schema is written in place.
+/// Implements `JsonSchema` with a schema that is inlined where the type is used, not referenced by name.
 macro_rules! inline_schema {
     ($($type:ty => $schema:tt),+ $(,)?) => {$(
         impl schemars::JsonSchema for $type {
@@ -183,7 +183,7 @@ impl Wire for bool {
     }
 }
 
-/// A whole number as text may hold it: `1`, `1.0`.
+/// Parses a whole number. A fraction of zeros is accepted: `1`, `1.0`.
 fn read_integer(text: &str) -> Option<i64> {
     let text = text.trim();
     let whole = match text.split_once('.') {
@@ -198,7 +198,7 @@ impl Wire for i64 {
     fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         match value {
             Value::Number(number) => {
-                // A whole number that came as a float is exact up to 2^53.
+                // Up to 2^53 a float holds every whole number exactly.
                 let whole = |float: f64| float.fract() == 0.0 && float.abs() <= 9_007_199_254_740_992.0;
                 let float = number.as_f64().filter(|float| whole(*float));
                 let integer =
@@ -271,7 +271,7 @@ impl<const MIN: i64, const MAX: i64> JsonSchema for Between<MIN, MAX> {
     }
 }
 
-/// A scalar of its own JSON type: no number or truth value written as text.
+/// A scalar that must have its own JSON type: a number or boolean inside a string is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Strict<T>(pub(crate) T);
 
@@ -347,7 +347,7 @@ impl<T: JsonSchema, const MAX: usize> JsonSchema for List<T, MAX> {
     }
 }
 
-/// A value by its name. `kind` is what the contract calls a name that is none of `names`.
+/// Reads a value by its name. `kind` is the violation's type for a name that is not one of `names`.
 pub(crate) fn choice<T>(
     kind: &'static str,
     names: &[&str],
@@ -364,7 +364,7 @@ pub(crate) fn choice<T>(
     chosen
 }
 
-/// Declares a type that is read from one of several names.
+/// Declares a wire type whose value is one name of a list.
 macro_rules! name_list {
     ($(#[$doc:meta])* $name:ident($inner:ty) as $kind:literal of $names:expr, by $from_name:expr) => {
         $(#[$doc])*
