@@ -1,4 +1,4 @@
-//! What the tests of several crates share.
+//! Test support that several crates share.
 //!
 //! - [`Database`] and [`Postgres`]: an empty database for one test, dropped with its value.
 //! - With the feature `world`: a whole Tenantry without a socket, with a clock set by hand and seeded

@@ -10,7 +10,7 @@ use tenantry_store::{Moments, StoreError};
 
 use crate::database::{Postgres, on_own_thread, run_sql};
 
-/// How tables are distributed.
+/// The way in which tables are distributed.
 pub(crate) enum Sharding {
     /// Not at all.
     No,
