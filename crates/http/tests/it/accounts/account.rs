@@ -18,7 +18,7 @@ async fn ping_answers_any_live_key() {
 }
 
 #[tokio::test]
-async fn an_account_as_it_begins() {
+async fn a_new_account() {
     let acme = Acme::new().await;
     let seen = acme.client().get(&acme.path_v2()).await;
     assert_snapshot!(seen.transcript(), @r#"
@@ -119,7 +119,7 @@ async fn a_refusal_names_the_field_and_its_bound() {
 }
 
 #[tokio::test]
-async fn which_account_the_path_may_name() {
+async fn the_path_must_name_an_account_of_the_caller() {
     let world = World::new();
     let (mine, other) = (world.organization("mine").await, world.organization("other").await);
     let client = world.token(&mine, "accounts:read").await;

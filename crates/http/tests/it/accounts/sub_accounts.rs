@@ -1,11 +1,12 @@
-//! `/v2/accounts/{account_id}/sub-accounts`: list, make, change, delete, usage. Suspension is next door.
+//! `/v2/accounts/{account_id}/sub-accounts`: list, create, update, delete, usage. `suspension.rs` has
+//! the tests of suspension.
 
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
 use tenantry_testkit::{Acme, Client, Organization, Response, World};
 
-/// A body that makes a sub-account.
+/// The body of a request that creates a sub-account.
 fn new(name: &str) -> Value {
     json!({"name": name, "website": "acme.example.com"})
 }
@@ -14,14 +15,14 @@ fn of(acme: &Acme) -> String {
     format!("{}/sub-accounts", acme.path_v2())
 }
 
-/// A sub-account of this answer as a tenant, to make tokens of.
+/// The created sub-account as an organization of the test world, so that tokens of it can be created.
 fn tenant(made: &Response, parent: &Organization) -> Organization {
     let id = tenantry_core::ids::OrganizationId::new(made.id().parse().unwrap());
     Organization { id, slug: String::new(), owner: parent.owner.clone() }
 }
 
 #[tokio::test]
-async fn a_sub_account_as_it_begins() {
+async fn a_new_sub_account() {
     let acme = Acme::new().await;
     let body = json!({"name": " Acme Subsidiary ", "website": " acme.example.com ", "x": 1});
     let made = acme.client().post(&of(&acme), body).await;
@@ -74,7 +75,7 @@ async fn a_child_is_a_full_organization_in_both_dialects() {
     client.post(&members, json!({"email": "d@example.com", "role": "Developer"})).await.expect(201);
     let path = format!("{}/{}", of(&acme), child.id);
     assert_eq!(acme.client().get(&path).await["member_count"], json!(2));
-    // The parent's owner reaches it by themselves; the parent's token does not.
+    // The owner of the parent may use the sub-account's own path. A token of the parent may not.
     let owner = acme.world.user(&acme.organization.owner, "*").await;
     owner.get(&format!("/v2/accounts/{}", child.id)).await.expect(200);
     acme.client().get(&format!("/v2/accounts/{}", child.id)).await.expect(401);
@@ -95,7 +96,7 @@ async fn a_child_is_a_full_organization_in_both_dialects() {
 }
 
 #[tokio::test]
-async fn what_a_sub_account_cannot_be() {
+async fn invalid_input_is_refused() {
     let acme = Acme::new().await;
     let path =
         format!("{}/{}", of(&acme), acme.client().post(&of(&acme), new("Child")).await.expect(201).id());
@@ -165,7 +166,7 @@ async fn each_field_changes_alone() {
 }
 
 #[tokio::test]
-async fn a_key_makes_one() {
+async fn an_idempotency_key_creates_one_sub_account() {
     let acme = Acme::new().await;
     let keyed = acme.client().key("k");
     let first = keyed.post(&of(&acme), new("Child")).await.expect(201);
@@ -200,7 +201,7 @@ async fn there_is_one_level() {
 }
 
 #[tokio::test]
-async fn a_deleted_one_is_gone_with_all_that_opened_it() {
+async fn deletion_revokes_every_credential() {
     let acme = Acme::new().await;
     let made = acme.client().post(&of(&acme), new("Child")).await.expect(201);
     let (child, path) = (tenant(&made, &acme.organization), format!("{}/{}", of(&acme), made.id()));
@@ -229,7 +230,7 @@ async fn a_deleted_one_is_gone_with_all_that_opened_it() {
 }
 
 #[tokio::test]
-async fn the_list_is_read_in_parts() {
+async fn the_list_has_pages() {
     let acme = Acme::new().await;
     for number in 1..=5 {
         acme.client().post(&of(&acme), new(&format!("{number}"))).await.expect(201);
@@ -248,7 +249,7 @@ async fn the_list_is_read_in_parts() {
     for bad in ["limit=0", "limit=101", "after=nope", "after=a&before=b"] {
         list(bad).await.expect(400);
     }
-    // A cursor of another account's list is none of this one's.
+    // A cursor of another account's list is refused.
     let other = acme.world.organization("other").await;
     let path = format!("/v2/accounts/{}/sub-accounts?after={}", other.id, cursor(&first, "next_cursor"));
     acme.world.token(&other, "*").await.get(&path).await.expect(400);
@@ -301,13 +302,13 @@ async fn usage_is_of_this_month_and_nothing() {
 }
 
 #[tokio::test]
-async fn who_may_administer_them() {
+async fn only_the_parent_and_its_managers_administer_a_sub_account() {
     let world = World::new();
     let (mine, other) = (world.organization("mine").await, world.organization("other").await);
     let (client, stranger) = (world.token(&mine, "*").await, world.token(&other, "*").await);
     let sub_accounts = format!("/v2/accounts/{}/sub-accounts", mine.id);
     let child = client.post(&sub_accounts, new("Child")).await.expect(201).id();
-    // Another parent's child looks like none; neither is a sub-account of itself, nor the parent.
+    // Not found: a sub-account of another parent, an unknown id, and the account itself.
     let elsewhere = |id: &str| format!("/v2/accounts/{}/sub-accounts/{id}", other.id);
     for id in [child.as_str(), "0b0f7bb4-6e1c-4c1b-9c56-52bfe2ad9a3e", &other.id.to_string()] {
         assert_eq!(stranger.get(&elsewhere(id)).await.expect(404).message(), "sub account not found");
@@ -317,7 +318,7 @@ async fn who_may_administer_them() {
         client.get(&format!("{sub_accounts}/nope")).await.expect(400).message(),
         "invalid sub_account_id"
     );
-    // Of the people, those who manage the parent.
+    // Of the users, only managers of the parent administer its sub-accounts.
     let team = format!("/v2/accounts/{}/members", mine.id);
     for (role, status) in
         [("Administrator", 201), ("Developer", 403), ("Analyst", 403), ("Billing Manager", 403)]

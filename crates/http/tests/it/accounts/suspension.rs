@@ -1,4 +1,4 @@
-//! What is suspended is dead in both dialects, at once, and only until it is not.
+//! Suspension of an account: both dialects refuse its tokens at once, until the suspension ends.
 
 use serde_json::json;
 use tenantry_app::suspension::{OrganizationSuspend, OrganizationUnsuspend};
@@ -7,7 +7,7 @@ use tenantry_core::values::SuspensionReason;
 
 use tenantry_testkit::{Acme, Client, Organization, Response, portal_session};
 
-/// A parent with a child, and everything that opens the child.
+/// A parent account with a sub-account, and the credentials of the sub-account.
 struct Family {
     acme: Acme,
     child: Organization,
@@ -82,7 +82,7 @@ impl Family {
 }
 
 #[tokio::test]
-async fn a_suspended_child_is_dead_and_its_parent_still_administers_it() {
+async fn a_suspended_sub_account_is_refused_and_its_parent_still_administers_it() {
     let family = family().await;
     let parent = family.acme.client();
     let owner = family.acme.world.user(&family.child.owner, "*").await;
@@ -93,7 +93,7 @@ async fn a_suspended_child_is_dead_and_its_parent_still_administers_it() {
     owner.get(&family.account()).await.expect(401);
     owner.get(&format!("/v1/organizations/{}", family.child.id)).await.expect(404);
     assert_eq!(owner.get("/v1/organizations").await.each("slug"), ["acme"]);
-    // The parent sees, changes and finally opens it.
+    // The parent sees the sub-account, changes it, and ends the suspension.
     assert_eq!(parent.get(&family.path).await.expect(200)["status"], json!("suspended"));
     let changed = parent.put(&family.path, json!({"name": "Renamed"})).await.expect(200);
     assert_eq!((&changed["name"], &changed["status"]), (&json!("Renamed"), &json!("suspended")));
@@ -104,7 +104,7 @@ async fn a_suspended_child_is_dead_and_its_parent_still_administers_it() {
 }
 
 #[tokio::test]
-async fn a_suspended_one_can_be_deleted() {
+async fn a_suspended_sub_account_can_be_deleted() {
     let family = family().await;
     family.suspend().await.expect(200);
     family.acme.client().delete(&family.path).await.expect(200);
@@ -113,7 +113,7 @@ async fn a_suspended_one_can_be_deleted() {
 }
 
 #[tokio::test]
-async fn once_is_enough() {
+async fn a_second_suspension_changes_nothing() {
     let family = family().await;
     let parent = family.acme.client();
     let entries = async || family.acme.world.audit(&family.child).await.len();
@@ -128,7 +128,7 @@ async fn once_is_enough() {
     let log = family.acme.world.audit(&family.child).await;
     let actions: Vec<&str> = log[before..].iter().map(|line| line.action.as_str()).collect();
     assert_eq!(actions, ["organization.suspended", "organization.unsuspended"]);
-    // A body is not looked at.
+    // The body is ignored.
     let odd = parent.raw("POST", &format!("{}/unsuspend", family.path), "{").await;
     odd.expect(200);
 }
@@ -154,7 +154,7 @@ async fn a_suspension_has_a_reason() {
 }
 
 #[tokio::test]
-async fn a_suspended_parent_takes_its_children_with_it() {
+async fn a_suspended_parent_suspends_its_sub_accounts() {
     let family = family().await;
     let id = family.acme.organization.id;
     let owner = family.acme.world.user(&family.child.owner, "*").await;
@@ -164,7 +164,7 @@ async fn a_suspended_parent_takes_its_children_with_it() {
     family.check_shut().await;
     let refused = family.acme.client().get(&family.acme.path_v2()).await.expect(401);
     assert_eq!(refused.message(), "Account is suspended");
-    // The parent still administers its child, which stays shut whatever the parent does.
+    // The parent still administers its sub-account, but cannot end the suspension that it passes on.
     let client = family.acme.client();
     let status = async || client.get(&family.path).await.expect(200)["status"].clone();
     assert_eq!(status().await, json!("parent-suspended"));
@@ -180,7 +180,7 @@ async fn a_suspended_parent_takes_its_children_with_it() {
     assert_eq!(owner.get("/v1/organizations").await.each("slug"), Vec::<&str>::new());
     family.acme.world.app.write(OrganizationUnsuspend { id }).await.unwrap();
     family.check_open().await;
-    // A child's own suspension outlives its parent's.
+    // A sub-account's own suspension stays when that of its parent ends.
     family.operator_suspends(family.child.id).await;
     family.operator_suspends(id).await;
     family.acme.world.app.write(OrganizationUnsuspend { id }).await.unwrap();
@@ -190,7 +190,7 @@ async fn a_suspended_parent_takes_its_children_with_it() {
 }
 
 #[tokio::test]
-async fn a_suspended_account_is_told_so_before_it_is_asked_from_where() {
+async fn suspension_is_checked_before_the_ip_allow_list() {
     let family = family().await;
     let body = json!({"label": "office", "scopes": ["*"], "ip_allow_list": ["203.0.113.0/24"]});
     let made = family.acme.client().post(&family.acme.api_keys(), body).await.expect(201);
@@ -202,7 +202,7 @@ async fn a_suspended_account_is_told_so_before_it_is_asked_from_where() {
         elsewhere.get(path).await.expect(401);
         inside.get(path).await.expect(401);
     }
-    // Its list still holds where its token is let in.
+    // The IP allow list still applies to the paths that a suspended account may use.
     elsewhere.get(&family.path).await.expect(403);
     inside.get(&family.path).await.expect(200);
 }

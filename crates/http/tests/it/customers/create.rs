@@ -61,7 +61,7 @@ async fn an_individual_with_everything() {
 }
 
 #[tokio::test]
-async fn a_customer_is_born_with_its_owner() {
+async fn a_customer_is_created_with_its_owner() {
     let acme = Acme::new().await;
     let client = acme.client();
     let owner = async |body: Value| {
@@ -94,7 +94,7 @@ async fn a_customer_is_born_with_its_owner() {
 }
 
 #[tokio::test]
-async fn what_a_new_customer_cannot_be() {
+async fn invalid_input_is_refused() {
     let acme = Acme::new().await;
     let faults = async |body: Value| acme.client().post(PATH, body).await.violations();
     assert_eq!(faults(json!({})).await, ["missing body.individual.email"]);
@@ -184,7 +184,7 @@ async fn concurrent_duplicates_end_with_one() {
 }
 
 #[tokio::test]
-async fn which_organization_it_belongs_to() {
+async fn a_person_names_the_organization_and_a_token_must_not() {
     let world = World::new();
     let (first, second) = (world.organization("first").await, world.organization("second").await);
     let body = |organization: &dyn ToString| json!({"email": "c@example.com", "organization_id": organization.to_string()});

@@ -43,7 +43,7 @@ async fn filters() {
         ("unknown=1", vec!["USR_3", "usr_2", "usr_1"]),
         ("organization_id=0b0f7bb4-6e1c-4c1b-9c56-52bfe2ad9a3e", vec![]),
     ] {
-        // A lone `_` is in no address or name, but begins no external id either: it is text, not a pattern.
+        // `_` is text, not a pattern. No address or name contains it, and no external id begins with it.
         let found = if query == "query=_" { vec![] } else { found };
         let answer = acme.client().get(&format!("/v1/customers?{query}")).await.expect(200);
         assert_eq!(answer.each("external_id"), found, "{query}");
@@ -78,7 +78,7 @@ async fn sorting_and_pages() {
 }
 
 #[tokio::test]
-async fn what_a_query_cannot_be() {
+async fn invalid_queries_are_refused() {
     let acme = Acme::new().await;
     for (query, faults) in [
         ("page=0&limit=-1", vec!["greater_than query.page", "greater_than query.limit"]),

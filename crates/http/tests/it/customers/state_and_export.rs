@@ -1,4 +1,4 @@
-//! What surrounds customers: state, payment methods, export, forgetting, and several organizations at once.
+//! Customers: state, payment methods, export, anonymization, and callers with several organizations.
 
 use serde_json::{Value, json};
 use tenantry_testkit::{Organization, World};
@@ -29,7 +29,7 @@ impl Shop {
             .await
     }
 
-    /// A person's token, in this team with a role.
+    /// Adds a person to the team with this role. Returns a token of the person.
     async fn person(&self, email: &str, role: &str) -> String {
         let path = format!("/v1/organizations/{}/members", self.organization.id);
         self.world.bearer(&self.token).post(&path, json!({"email": email, "role": role})).await.expect(201);
@@ -60,7 +60,7 @@ async fn the_state_is_the_customer_and_three_empty_lists() {
         }
         assert_eq!(state.to_string(), expected.to_string());
     }
-    // Fresh right after a write.
+    // The response after a write shows the new state.
     shop.world.bearer(&shop.token).patch(&path, json!({"name": "Ada L."})).await.expect(200);
     let state = shop.world.bearer(&shop.token).get(&format!("{path}/state")).await.expect(200).body;
     assert_eq!(state["name"], "Ada L.");
@@ -126,7 +126,7 @@ async fn the_export_holds_plain_values() {
 #[tokio::test]
 async fn the_export_is_as_long_as_the_list_and_ordered() {
     let shop = shop().await;
-    // Two whole parts and a rest.
+    // Two full batches of the export and a partial one.
     for number in 0..1_003 {
         shop.customer(json!({"email": format!("c{number}@example.com")})).await;
     }
@@ -195,14 +195,14 @@ async fn secretive(shop: &Shop) -> (String, Value) {
 }
 
 #[tokio::test]
-async fn forgetting_leaves_nothing_of_the_people() {
+async fn anonymization_removes_all_personal_data() {
     let shop = shop().await;
     let (path, customer) = secretive(&shop).await;
     shop.world.bearer(&shop.token).delete(&format!("{path}?anonymize=perhaps")).await.expect(422);
     shop.world.bearer(&shop.token).delete(&format!("{path}?anonymize=true")).await.expect(204);
     assert!(!stored(&shop, "hidden"));
     assert!(stored(&shop, "kept-1") && stored(&shop, "kept-2"));
-    // It is gone, and asked for again it still is.
+    // The customer is not found, and a second anonymization changes nothing.
     shop.world.bearer(&shop.token).delete(&format!("{path}?anonymize=true")).await.expect(404);
     shop.world.bearer(&shop.token).get(&path).await.expect(404);
     let mut reader = shop.world.app.store().reader().unwrap();
@@ -210,13 +210,13 @@ async fn forgetting_leaves_nothing_of_the_people() {
     let count =
         reader.tx().unwrap().audit_count(shop.organization.id, "customer.anonymized", subject).await.unwrap();
     assert_eq!(count, 1);
-    // Address and external id are free for somebody else.
+    // A new customer can use the address and the external id.
     let again = json!({"email": "hidden.new@example.com", "external_id": "kept-1"});
     shop.customer(again).await;
 }
 
 #[tokio::test]
-async fn a_plain_deletion_keeps_the_names_until_they_are_to_be_forgotten() {
+async fn a_deleted_customer_keeps_its_names_until_it_is_anonymized() {
     let shop = shop().await;
     let (path, _) = secretive(&shop).await;
     shop.world.bearer(&shop.token).delete(&path).await.expect(204);
@@ -244,7 +244,7 @@ async fn a_company_keeps_its_name_and_tax_number() {
     shop.world.bearer(&shop.token).delete("/v1/customers/external/firm?anonymize=true").await.expect(204);
     assert!(!stored(&shop, "hidden"));
     assert!(stored(&shop, "FR61954506077") && stored(&shop, "Visible Works"));
-    // By external id, what is deleted is not found: the id may be another's by now.
+    // A deleted customer is not found by external id, because a new customer can have the same one.
     shop.world.bearer(&shop.token).delete("/v1/customers/external/firm?anonymize=true").await.expect(404);
 }
 
@@ -283,7 +283,7 @@ async fn an_external_id_of_two_organizations_is_ambiguous_everywhere() {
 }
 
 #[tokio::test]
-async fn a_role_without_customers_only_looks() {
+async fn a_role_without_the_permission_cannot_change_customers() {
     let shop = shop().await;
     let customer = shop.named("ada").await;
     let path = format!("/v1/customers/{}", text(&customer["id"]));
@@ -344,7 +344,7 @@ async fn an_organization_is_made_by_a_person_with_its_legal_entity() {
     for (slug, entity) in [("new-firm-2", json!({"type": "individual"})), ("new-firm-3", json!(null))] {
         shop.world.bearer(&person).post("/v1/organizations/", body(entity, slug)).await.expect(201);
     }
-    // The maker owns it.
+    // The creator is the owner.
     let team = format!("/v1/organizations/{}/members", text(&made["id"]));
     assert_eq!(shop.world.bearer(&person).get(&team).await.expect(200)["items"][0]["role"], "owner");
     // A change does not touch it.
@@ -397,7 +397,7 @@ async fn organizations_are_those_of_the_caller() {
 }
 
 #[tokio::test]
-async fn customers_are_listed_by_what_is_known_of_them() {
+async fn customers_are_filtered_by_their_fields() {
     let shop = shop().await;
     let first = json!({"email": "one@example.com", "external_id": "ext-1", "metadata": {"user_id": "a"}});
     let second =

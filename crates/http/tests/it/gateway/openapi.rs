@@ -19,7 +19,7 @@ fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
         .map_or(value, |pointer| document.pointer(pointer).unwrap_or_else(|| panic!("nothing at {pointer}")))
 }
 
-/// Every schema written anywhere in the document.
+/// Collects the target of every `$ref`.
 fn references(value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(fields) => {
@@ -31,21 +31,21 @@ fn references(value: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Operations that answer 201 for who is new and 200 for who is there already.
+/// Operations that answer 201 when they add a team member, and 200 when the person is in the team already.
 const JOINS: [&str; 2] = ["organizations:members:add", "organizations:members:invite"];
 
-/// Operations that change something and take no body: the contract has none either.
+/// Operations that change something and take no body, in the contract as well.
 const BODILESS: [&str; 3] =
     ["webhooks:reset_webhook_endpoint_secret", "webhooks:redeliver_webhook_event", "unsuspendSubAccount"];
 
-/// What is open to anybody at all; the contract says the same of each.
+/// Operations that need no token, in the contract as well.
 const PUBLIC: [&str; 3] = [
     "customer_portal:customers:check_email_update",
     "customer_portal:customers:verify_email_update",
     "customer_portal:organizations:get",
 ];
 
-/// Each operation says whose tokens it takes, of kinds that the document explains.
+/// Each operation declares the kinds of tokens that it accepts, and the document describes each kind.
 fn check_security(document: &Value, operation: &Value) {
     let alternatives = operation["security"].as_array().unwrap();
     let public = PUBLIC.contains(&operation["operationId"].as_str().unwrap());
@@ -125,7 +125,7 @@ async fn what_is_documented_is_served_and_nothing_else() {
     }
 }
 
-/// Whose tokens an operation takes, and with which scopes, in the words of the document that is served.
+/// The kinds of tokens that an operation accepts, each with its scopes, by the names of the served document.
 fn whose(operation: &Value) -> BTreeSet<(String, Vec<String>)> {
     let mut whose = BTreeSet::new();
     for alternative in operation["security"].as_array().into_iter().flatten() {

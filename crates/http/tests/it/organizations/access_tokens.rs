@@ -1,4 +1,4 @@
-//! Access tokens of an organization: who makes them, what they can do, and what is remembered of them.
+//! Access tokens of an organization: creation, permissions, and the time of the last use.
 
 use serde_json::{Value, json};
 use tenantry_testkit::{Organization, World};
@@ -83,7 +83,7 @@ async fn a_token_is_made_and_its_secret_shown_once() {
 }
 
 #[tokio::test]
-async fn an_expired_token_is_dead() {
+async fn an_expired_token_is_refused() {
     let tokens = tokens().await;
     let body = json!({"comment": "", "scopes": ["customers:read"], "expires_in": "PT1M"});
     let made = tokens.world.bearer(&tokens.token).post(PATH, body).await.expect(201).body;
@@ -94,7 +94,7 @@ async fn an_expired_token_is_dead() {
 }
 
 #[tokio::test]
-async fn what_is_sent_must_be_right() {
+async fn invalid_input_is_refused() {
     let tokens = tokens().await;
     let good = json!({"comment": "x", "scopes": ["customers:read"]});
     let faulty = |name: &str, value: Value| {
@@ -143,7 +143,7 @@ async fn what_is_sent_must_be_right() {
 }
 
 #[tokio::test]
-async fn nobody_gives_a_scope_that_they_do_not_hold() {
+async fn a_caller_grants_only_scopes_that_it_holds() {
     let tokens = tokens().await;
     let narrow = ["organization_access_tokens:write", "customers:read", "messages:send:all"];
     let (_, narrow) = tokens.make(&tokens.owner, &narrow).await;
@@ -155,7 +155,7 @@ async fn nobody_gives_a_scope_that_they_do_not_hold() {
     let (id, _) = tokens.make(&narrow, &["customers:read", "messages:send:{a.example}"]).await;
     let path = format!("{PATH}{id}");
     tokens.world.bearer(&narrow).patch(&path, json!({"scopes": ["members:read"]})).await.expect(422);
-    // What another has given may stay, or go.
+    // A scope that another caller granted can be kept or removed.
     tokens
         .world
         .bearer(&tokens.token)
@@ -196,7 +196,7 @@ async fn a_change_shows_at_once_and_null_leaves() {
 }
 
 #[tokio::test]
-async fn a_revoked_token_is_dead_at_once() {
+async fn a_revoked_token_is_refused_at_once() {
     let tokens = tokens().await;
     let (id, secret) = tokens.make(&tokens.token, &["customers:read"]).await;
     tokens.world.bearer(&secret).get("/v1/customers/").await.expect(200);
@@ -221,7 +221,7 @@ async fn everything_is_shown_by_name_and_can_be_sent_back() {
     let path = format!("{PATH}{}", all["id"].as_str().unwrap());
     let sent_back = json!({"scopes": names, "comment": "same"});
     tokens.world.bearer(&tokens.token).patch(&path, sent_back).await.expect(200);
-    // It still is everything, in the other dialect too.
+    // The token still has every scope, in the other dialect as well.
     tokens
         .world
         .bearer(&tokens.token)
@@ -231,7 +231,7 @@ async fn everything_is_shown_by_name_and_can_be_sent_back() {
 }
 
 #[tokio::test]
-async fn only_who_manages_the_organization_sees_its_tokens() {
+async fn only_managers_of_the_organization_see_its_tokens() {
     let tokens = tokens().await;
     let team = format!("/v1/organizations/{}/members", tokens.organization.id);
     for (email, role) in
@@ -258,7 +258,7 @@ async fn only_who_manages_the_organization_sees_its_tokens() {
     let admin = tokens.world.user("a@example.com", "*").await.secret();
     assert_eq!(tokens.world.bearer(&admin).get(PATH).await.expect(200)["pagination"]["total_count"], 2);
     tokens.world.bearer(&admin).post(PATH, body.clone()).await.expect(201);
-    // Another organization's token finds nothing of it.
+    // A token of another organization does not find it.
     let other = tokens.world.organization_owned_by("other-team", "other@example.com").await;
     let other = tokens.world.token(&other, "*").await.secret();
     tokens.world.bearer(&other).delete(&path).await.expect(404);
@@ -307,7 +307,7 @@ async fn the_list_is_ordered_and_paged() {
 }
 
 #[tokio::test]
-async fn the_last_use_is_noted_without_a_write_for_each() {
+async fn the_last_use_is_stored_without_a_write_for_each_request() {
     let tokens = tokens().await;
     let (id, secret) = tokens.make(&tokens.token, &["customers:read"]).await;
     let noted = || async { tokens.find(&id).await.unwrap()["last_used_at"].clone() };
@@ -316,7 +316,7 @@ async fn the_last_use_is_noted_without_a_write_for_each() {
     tokens.world.app.sweep().await.unwrap();
     let first = noted().await;
     assert!(first.is_string());
-    // What is remembered of a token is believed for a moment; a revocation of any token ends that.
+    // A verified token is cached for a moment. The revocation of any token invalidates the cache.
     let forget = || async {
         let (other, _) = tokens.make(&tokens.token, &[]).await;
         tokens.world.bearer(&tokens.token).delete(&format!("{PATH}{other}")).await.expect(204);

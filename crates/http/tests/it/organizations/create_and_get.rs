@@ -8,7 +8,7 @@ use tenantry_testkit::{Acme, World};
 const PATH: &str = "/v1/organizations";
 
 #[tokio::test]
-async fn an_organization_as_it_begins() {
+async fn a_new_organization() {
     let acme = Acme::new().await;
     let seen = acme.client().get(&acme.path_v1()).await.expect(200);
     let short: Vec<String> = seen
@@ -54,7 +54,7 @@ async fn an_organization_as_it_begins() {
 }
 
 #[tokio::test]
-async fn the_list_shows_what_is_the_callers() {
+async fn the_list_shows_the_organizations_of_the_caller() {
     let world = World::new();
     let (first, second) = (world.organization("first").await, world.organization("second").await);
     let token = world.token(&first, "organizations:read").await;
@@ -122,7 +122,7 @@ async fn a_person_creates_an_organization() {
 }
 
 #[tokio::test]
-async fn what_a_new_organization_cannot_be() {
+async fn invalid_input_is_refused() {
     let world = World::new();
     let user = world.user("jane@example.com", "*").await;
     user.post(PATH, json!({"name": "Acme", "slug": "acme"})).await.expect(201);
@@ -144,7 +144,7 @@ async fn what_a_new_organization_cannot_be() {
 }
 
 #[tokio::test]
-async fn an_organization_out_of_reach_is_not_there() {
+async fn an_organization_without_access_is_not_found() {
     let world = World::new();
     let (mine, other) = (world.organization("mine").await, world.organization("other").await);
     let token = world.token(&mine, "*").await;

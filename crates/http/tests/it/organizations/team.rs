@@ -25,7 +25,7 @@ async fn team() -> Team {
 }
 
 impl Team {
-    /// Adds a person with a role of this dialect; their id and a token of theirs.
+    /// Adds a person with a role of `/v1`. Returns the id of the person and a token.
     async fn with(&self, email: &str, role: &str) -> (String, String) {
         let body = json!({"email": email, "role": role});
         let added = self.world.bearer(&self.owner).post(&self.path, body).await.expect(201).body;
@@ -33,7 +33,7 @@ impl Team {
         (added["user_id"].as_str().unwrap().to_owned(), self.world.user(email, "*").await.secret())
     }
 
-    /// The same with a role of the other dialect.
+    /// The same with a role of `/v2`.
     async fn with_v2(&self, email: &str, role: &str) -> (String, String) {
         let path = format!("/v2/accounts/{}/members", self.organization.id);
         let added = self
@@ -74,7 +74,7 @@ async fn the_list_shows_the_whole_team_longest_in_it_first() {
 }
 
 #[tokio::test]
-async fn who_may_see_the_team() {
+async fn the_team_is_visible_to_callers_with_the_permission() {
     let team = team().await;
     let (_, finance) = team.with("bob@example.com", "finance").await;
     let (_, member) = team.with("cy@example.com", "member").await;
@@ -102,7 +102,7 @@ async fn an_invited_person_is_in_the_team_at_once() {
     let body = json!({"email": "ada@example.com"});
     let first = team.world.bearer(&team.owner).post(&invite, body.clone()).await.expect(201).body;
     assert_eq!(first["role"], "member");
-    // Again, in other letters: who is in the team already is shown, and stays what they are.
+    // The same address in other letters: the response shows the team member, with the unchanged role.
     let again = team
         .world
         .bearer(&team.owner)
@@ -113,7 +113,7 @@ async fn an_invited_person_is_in_the_team_at_once() {
     assert_eq!(again, first);
     let violations = team.world.bearer(&team.owner).post(&invite, json!({"email": "x"})).await.violations();
     assert!(violations.len() == 1 && violations[0].ends_with(" body.email"), "{violations:?}");
-    // Only a person invites.
+    // Only users can invite.
     assert_eq!(
         team.world.bearer(&team.token).post(&invite, body.clone()).await.expect(401)["error"],
         "Unauthorized"
@@ -217,14 +217,14 @@ async fn people_leave_and_are_removed() {
     let (bob, bob_token) = team.with("bob@example.com", "member").await;
     team.world.bearer(&bob_token).delete(&format!("{}/{ada}", team.path)).await.expect(403);
     team.world.bearer(&bob_token).delete(&format!("{}/leave", team.path)).await.expect(204);
-    // Who has left has nothing there any more.
+    // A person who left has no access any more.
     team.world.bearer(&bob_token).get(&team.path).await.expect(404);
     team.world.bearer(&bob_token).delete(&format!("{}/leave", team.path)).await.expect(404);
     team.world.bearer(&team.owner).delete(&format!("{}/{bob}", team.path)).await.expect(404);
-    // Removing oneself is leaving.
+    // Users who remove themselves leave the team.
     team.world.bearer(&ada_token).delete(&format!("{}/{ada}", team.path)).await.expect(204);
     assert_eq!(team.roles().await, [(OWNER.to_owned(), "owner".to_owned())]);
-    // Who comes back is new.
+    // A person who is added again is a new team member.
     let back = team
         .world
         .bearer(&team.owner)
@@ -299,7 +299,7 @@ async fn an_analyst_is_shown_as_a_member_and_stays_one() {
         let items = listed["data"].as_array().unwrap().clone();
         items.into_iter().find(|item| item["user_id"] == dee).unwrap()["role"].clone()
     };
-    // What was read is written back: no right comes of it.
+    // Writing back the role that was read grants no permission.
     assert_eq!(
         team.world.bearer(&team.owner).patch(&path, json!({"role": "member"})).await.expect(200)["role"],
         "member"

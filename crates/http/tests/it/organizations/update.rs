@@ -5,7 +5,7 @@ use tenantry_core::organization::FeatureSettings;
 
 use tenantry_testkit::{Acme, Client, World, changed_fields};
 
-/// Sends the change; answers what it changed besides the time of the change.
+/// Sends the change. Returns the changed fields, without the time of the change.
 async fn change(client: &Client<'_>, path: &str, body: Value) -> Value {
     let before = client.get(path).await.expect(200);
     let after = client.patch(path, body).await.expect(200);

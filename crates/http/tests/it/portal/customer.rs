@@ -1,5 +1,5 @@
-//! What customers see and change of themselves (docs/contracts/polar/portal.md, 8.1 to 8.5 and 8.7,
-//! and docs/contracts/polar/cases.md, 11.5).
+//! The portal of a customer: read and update the customer's own data (docs/contracts/polar/portal.md, 8.1 to
+//! 8.5 and 8.7, and docs/contracts/polar/cases.md, 11.5).
 
 use serde_json::{Value, json};
 use tenantry_core::mail::MailContent;
@@ -46,7 +46,7 @@ async fn both_kinds_of_session_see_the_customer() {
 }
 
 #[tokio::test]
-async fn neither_side_opens_the_other() {
+async fn portal_sessions_and_other_tokens_are_not_interchangeable() {
     let world = World::new();
     let acme = tenant(&world, "acme", both()).await;
     let person = world.user("owner@acme.example.com", "*").await.secret();
@@ -70,7 +70,7 @@ async fn neither_side_opens_the_other() {
 }
 
 #[tokio::test]
-async fn billing_is_for_who_manages_it() {
+async fn only_billing_roles_manage_billing() {
     let world = World::new();
     let acme = tenant(&world, "acme", both()).await;
     let team = acme.team("team@x.dev").await;
@@ -106,7 +106,7 @@ async fn what_invoices_need_can_be_changed() {
     assert_eq!(me["tax_id"], json!(["FR61954506077", "eu_vat"]));
     assert_eq!(me["billing_name"], "Ada SARL");
     assert_eq!(me["billing_address"]["country"], "FR");
-    // The two must fit each other, whichever is sent.
+    // Address and tax id must match, whichever of the two is sent.
     world
         .bearer(token)
         .patch(ME, json!({"tax_id": "nonsense"}))
@@ -140,7 +140,7 @@ async fn what_invoices_need_can_be_changed() {
         let refused = world.bearer(token).patch(ME, json!({"default_payment_method_id": method})).await;
         refused.assert_violations(&[&format!("{kind} body.default_payment_method_id")]);
     }
-    // Name and address are not the customer's to change here.
+    // This endpoint does not change the name and the e-mail address.
     let same =
         world.bearer(token).patch(ME, json!({"name": "Eve", "email": "eve@x.dev"})).await.expect(200).body;
     assert_eq!((&same["name"], &same["email"]), (&json!("Ada"), &json!("ada@x.dev")));
@@ -178,13 +178,13 @@ async fn a_change_of_address_is_asked_for() {
     assert!(matches!(&mail.content, MailContent::EmailChangeRequest { minutes: 30, .. }));
     let secret = world.app.mail_secret(mail).unwrap();
     assert!(secret.starts_with("tenantry_cev_"), "{secret}");
-    // It opens nothing but this door, and stands nowhere in clear.
+    // The secret authorizes no other endpoint, and is nowhere stored in clear.
     world.bearer(&secret).get(ME).await.assert_error(401, "invalid_token");
     assert!(!format!("{mail:?}").contains(&secret));
     assert!(!mail.sealed.as_ref().unwrap().windows(8).any(|part| part == &secret.as_bytes()[..8]));
 }
 
-/// Asks for an address; the secret that is mailed there.
+/// Requests a change to this address. Returns the secret from the mail.
 async fn ask(world: &World, token: &str, email: &str) -> String {
     world.bearer(token).post(REQUEST, json!({"email": email})).await.expect(202);
     let mail = world.mail().await;
@@ -227,7 +227,7 @@ async fn a_proved_address_replaces_the_old_one() {
         assert_eq!(notice.to.as_str(), "ada@x.dev");
         assert!(matches!(&notice.content, MailContent::EmailChanged { .. }));
         assert_eq!(notice.sealed, None);
-        // Once is all.
+        // The secret works once.
         world.anonymous().get(&check(&secret)).await.assert_error(401, "InvalidCustomerEmailUpdate");
         world
             .anonymous()
@@ -283,7 +283,7 @@ async fn a_proof_lapses() {
 }
 
 #[tokio::test]
-async fn what_is_no_proof_is_said_so() {
+async fn an_invalid_proof_is_refused() {
     let world = World::new();
     world.anonymous().get(CHECK).await.assert_violations(&["missing query.token"]);
     world.anonymous().get(&format!("{CHECK}?token=x")).await.assert_error(401, "InvalidCustomerEmailUpdate");

@@ -122,7 +122,7 @@ async fn managers_add_members() {
         .await
         .assert_violations(&["value_error body.email"]);
     world.bearer(&team.owner.1).post(MEMBERS, json!({})).await.assert_violations(&["missing body.email"]);
-    // What is added here is a member like any other.
+    // A member that is added in the portal is a member in the API as well.
     let id = new["id"].as_str().unwrap();
     let seen = world.bearer(&acme.token).get(&format!("/v1/members/{id}")).await.expect(200).body;
     assert_eq!(seen["email"], "new@x.dev");
@@ -157,7 +157,7 @@ async fn members_are_changed_within_bounds() {
         world.bearer(token).patch(&other, json!({"name": "Jo", "role": null})).await.expect(200).body;
     assert_eq!((&renamed["name"], &renamed["role"]), (&json!("Jo"), &json!("billing_manager")));
     assert_schema("CustomerPortalMember", &renamed);
-    // An address is not changed here.
+    // This endpoint does not change the address.
     let same = world.bearer(token).patch(&other, json!({"email": "other@x.dev"})).await.expect(200).body;
     assert_eq!(same, renamed);
 
@@ -191,7 +191,7 @@ async fn the_owner_hands_the_team_over() {
             role("team@x.dev", "billing_manager")
         ]
     );
-    // A session goes on with the role that its member has now.
+    // A running session has the current role of its member.
     world.bearer(&team.member.1).get(MEMBERS).await.expect(200);
     world
         .bearer(&team.owner.1)
@@ -212,7 +212,7 @@ async fn members_are_removed_and_their_sessions_with_them() {
     world.bearer(&team.manager.1).delete(&at(&team.member.0)).await.expect(204);
     world.bearer(&team.member.1).get(me).await.assert_error(401, "invalid_token");
     world.bearer(&team.manager.1).delete(&at(&team.member.0)).await.assert_error(404, "ResourceNotFound");
-    // Removed by the organization itself, it is the same.
+    // The session also ends when the organization removes the member.
     world.bearer(&team.manager.1).get(me).await.expect(200);
     world.bearer(&acme.token).delete(&format!("/v1/members/{}", team.manager.0)).await.expect(204);
     world.bearer(&team.manager.1).get(me).await.assert_error(401, "invalid_token");

@@ -1,4 +1,4 @@
-//! Every operation that the two documents name, sent by everybody who must not reach what it is about.
+//! Every operation of the two OpenAPI documents, sent by every kind of caller that has no access to its subject.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use tenantry_testkit::{Client, Organization, Response, World, portal_session};
 
-/// Whose token a request has.
+/// The kind of the token of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Whose {
     Organization,
@@ -20,12 +20,12 @@ pub(crate) enum Whose {
     Member,
 }
 
-/// Acme operation of a document.
+/// An operation of a served document.
 pub(crate) struct Served {
     pub(crate) id: String,
     pub(crate) method: String,
     path: String,
-    /// Whose tokens reach it, by one of which scopes; nobody's for what is public.
+    /// The accepted kinds of tokens. Each needs one of its scopes. Empty for a public operation.
     pub(crate) open: BTreeMap<Whose, Vec<String>>,
 }
 
@@ -55,7 +55,7 @@ impl Served {
         self.open.is_empty()
     }
 
-    /// What a token gets that is alive and has none of the operation's scopes.
+    /// The status for a valid token of this kind that has none of the operation's scopes.
     fn without_scope(&self, whose: Whose) -> u16 {
         match self.open.get(&whose) {
             None => 401,
@@ -77,7 +77,7 @@ pub(crate) async fn served(world: &World) -> Vec<Served> {
     all
 }
 
-/// A tenant with a row of every kind, named alike wherever names are free.
+/// A tenant with a row of every kind. Rows of two estates have equal names wherever names need not be unique.
 pub(crate) struct Estate {
     pub(crate) tenant: Organization,
     slug: String,
@@ -168,7 +168,7 @@ async fn furnish(
 }
 
 impl Estate {
-    /// The path of an operation, about the rows of the estate.
+    /// The path of an operation with the ids of the estate's rows.
     pub(crate) fn path(&self, operation: &Served) -> String {
         let path = &operation.path;
         let mut steps = path.split('/').skip(2);
@@ -201,7 +201,7 @@ impl Estate {
         }
     }
 
-    /// A body that the operation would take. A person names the organization, another caller has acme.
+    /// A valid body. It names the organization only if the caller is a person: other callers have one.
     fn body(&self, whose: Whose, operation: &str) -> Value {
         let mut body = match operation {
             "members:create_member" => json!({"customer_id": self.customer, "email": "new@example.com"}),
@@ -246,7 +246,7 @@ impl Estate {
         }
     }
 
-    /// A client whom the estate lets do the operation, with that scope alone where scopes can be chosen.
+    /// A client of the estate that may do the operation. Its token has this scope alone, if it has scopes.
     pub(crate) async fn client<'a>(
         &self,
         world: &'a World,
@@ -256,7 +256,7 @@ impl Estate {
     ) -> Client<'a> {
         match whose {
             Whose::Organization => world.token(&self.tenant, scope).await,
-            // The owner stays: anybody else may leave.
+            // The owner cannot leave a team, so another person does.
             Whose::Person if operation.id == "organizations:members:leave" => {
                 world.user(TEAMMATE, scope).await
             }
@@ -269,7 +269,7 @@ impl Estate {
         }
     }
 
-    /// Whether an answer tells anything of the estate.
+    /// Whether a response contains data of the estate.
     fn is_in(&self, answer: &Response) -> bool {
         let (tenant, child) = (self.tenant.id.to_string(), self.child.to_string());
         let team = [&tenant, &self.teammate, &self.token, &child, &self.child_key];
@@ -282,8 +282,8 @@ impl Estate {
 const NAMING: [&str; 3] =
     ["customers:create", "organization_access_tokens:create", "webhooks:create_webhook_endpoint"];
 
-/// Operations about no row in particular, and what a token of somewhere else gets: its own, or a refusal of
-/// what it names.
+/// Whether an operation that names no single row gave a foreign token the right response: its own rows, or a refusal
+/// of the organization that it names. `None` for the other operations.
 fn about_nothing(whose: Whose, operation: &str, answer: &Response) -> Option<bool> {
     let of_nobody = || answer["items"].as_array().is_some_and(Vec::is_empty);
     match operation {
@@ -305,7 +305,7 @@ fn about_nothing(whose: Whose, operation: &str, answer: &Response) -> Option<boo
     }
 }
 
-/// What anybody gets of a public operation that names the estate, or a secret which nobody was sent.
+/// The status of a public operation, for the slug of the estate or for a secret that was never issued.
 fn in_public(operation: &str) -> u16 {
     match operation {
         "customer_portal:organizations:get" => 200,
@@ -321,7 +321,7 @@ fn not_found(answer: &Response) -> bool {
 }
 
 #[tokio::test]
-async fn nobody_is_let_in_without_a_token_of_the_right_kind_and_scope() {
+async fn every_operation_needs_a_token_of_the_right_kind_and_scope() {
     let world = World::new();
     let estate = estate(&world, "estate").await;
     let unknown = [
@@ -335,7 +335,7 @@ async fn nobody_is_let_in_without_a_token_of_the_right_kind_and_scope() {
         (Whose::Organization, world.token(&estate.tenant, "openid").await),
         (Whose::Person, world.user(&estate.tenant.owner, "openid").await),
     ];
-    // With every scope that there is.
+    // Tokens with every scope.
     let all_scopes = [
         (Whose::Organization, world.token(&estate.tenant, "*").await),
         (Whose::Person, world.user(&estate.tenant.owner, "*").await),
@@ -377,7 +377,7 @@ async fn nobody_is_let_in_without_a_token_of_the_right_kind_and_scope() {
 }
 
 #[tokio::test]
-async fn nobody_reaches_what_is_not_theirs() {
+async fn no_caller_has_access_to_another_tenant() {
     let world = World::new();
     let estate = estate(&world, "estate").await;
     let other = world.organization("other").await;
@@ -391,12 +391,12 @@ async fn nobody_reaches_what_is_not_theirs() {
     strangers_reach_nothing(&world, &estate, &strangers).await;
 }
 
-/// A parent administers its sub-account through itself; neither's token opens the other.
+/// A parent administers a sub-account under its own path. A token of one is not accepted for the other.
 #[tokio::test]
 async fn neither_a_parent_nor_a_sub_account_reaches_into_the_other() {
     let world = World::new();
     let nobody = OrganizationId::new(Uuid::from_u128(1));
-    // The sub-account sees itself; all else of the estate is its parent's.
+    // The sub-account sees itself. The other rows of the estate belong to its parent.
     let parent = estate(&world, "parent").await;
     let child = Organization { id: parent.child, slug: String::new(), owner: parent.tenant.owner.clone() };
     let parent = Estate { child: nobody, child_key: nobody.to_string(), ..parent };
@@ -416,7 +416,7 @@ async fn strangers_reach_nothing(world: &World, estate: &Estate, strangers: &[(W
     let mut uncovered = BTreeSet::new();
     for operation in served(world).await.iter().filter(|operation| !operation.is_public()) {
         for (whose, client) in strangers.iter().filter(|(whose, _)| operation.open.contains_key(whose)) {
-            // As a person does, everybody names the estate wherever an organization can be named.
+            // Every caller names the estate's organization where a body can name one, as a person does.
             let answer = estate.send(client, Whose::Person, operation).await;
             assert!(answer.status >= 300 || !estate.is_in(&answer), "{}: {answer}", operation.id);
             let refused = if operation.path.starts_with("/v2/accounts/{account_id}") {
@@ -424,7 +424,7 @@ async fn strangers_reach_nothing(world: &World, estate: &Estate, strangers: &[(W
             } else if operation.path.contains('{') || operation.id == "members:create_member" {
                 Some(not_found(&answer))
             } else if operation.path.starts_with("/v1/customer-portal/") {
-                // All else in the portal is about the customer of the session. A team's address is not changed there.
+                // Portal operations are about the session's own customer. A team's address cannot change there.
                 let own = *whose == Whose::Customer
                     || operation.id != "customer_portal:customers:request_email_update";
                 Some((answer.status < 300) == own)
@@ -498,7 +498,7 @@ async fn the_scope_that_is_documented_is_enough() {
     for operation in &served(&world).await {
         for (whose, scopes) in &operation.open {
             for scope in scopes {
-                // Nothing is left of what the others did.
+                // Each operation runs in a fresh estate.
                 estates += 1;
                 let estate = estate(&world, &format!("estate-{estates}")).await;
                 let client = estate.client(&world, *whose, scope, operation).await;

@@ -1,5 +1,5 @@
-//! `Idempotency-Key`: every POST of both dialects, whose a key is, and answers that show a secret.
-//! (The states of one key in `/v2` are told in `account_members`.)
+//! `Idempotency-Key`: every POST of both dialects, the owner of a key, and responses that contain a secret.
+//! `accounts/members.rs` tests the states of one key in `/v2`.
 
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
@@ -11,9 +11,9 @@ use tenantry_testkit::{Acme, Client, Response, World};
 
 use crate::support::{BusyWriter, first_of};
 
-/// What was answered before, and says so.
+/// The headers of a replayed response.
 const AGAIN: (Option<&str>, Option<&str>) = (Some("true"), None);
-/// An answer that says nothing of a key.
+/// The headers of a response that is no replay.
 const FRESH: (Option<&str>, Option<&str>) = (None, None);
 
 async fn posts(world: &World) -> Vec<Served> {
@@ -21,12 +21,12 @@ async fn posts(world: &World) -> Vec<Served> {
     all.into_iter().filter(|operation| operation.method == "POST" && !operation.is_public()).collect()
 }
 
-/// Names an estate after what is done in it.
+/// A slug for the estate of one operation and one kind of caller.
 fn slug(operation: &Served, whose: Whose) -> String {
     format!("{}-{whose:?}", operation.id.replace([':', '_'], "-")).to_lowercase()
 }
 
-/// What is stored, besides the keys.
+/// All stored rows, except those of idempotency keys.
 fn effects(world: &World) -> Vec<String> {
     world.database().rows().into_iter().filter(|row| !row.starts_with("idempotency_records")).collect()
 }
@@ -43,7 +43,7 @@ async fn every_post_has_one_effect_and_one_answer_for_its_key() {
             let before = effects(&world);
             let first = estate.send(&client.key("once"), *whose, operation).await;
             assert!(first.status < 300 && first.replayed() == FRESH, "{}: {first}", operation.id);
-            // The event waits for its first attempt, and so is sent anyway; the sub-account is not suspended.
+            // These two have no effect here: the event is pending already, and the sub-account is not suspended.
             let happens =
                 !["webhooks:redeliver_webhook_event", "unsuspendSubAccount"].contains(&operation.id.as_str());
             assert_eq!(before != effects(&world), happens, "{}", operation.id);
@@ -54,7 +54,7 @@ async fn every_post_has_one_effect_and_one_answer_for_its_key() {
             assert_eq!(again.header("content-type"), first.header("content-type"));
             assert_eq!(world.database().rows(), after, "{}: it happened again", operation.id);
             let unnamed = estate.send(&client, *whose, operation).await;
-            assert_eq!(unnamed.replayed(), FRESH, "{}: no key, no changed_fields", operation.id);
+            assert_eq!(unnamed.replayed(), FRESH, "{}: no key, no replay", operation.id);
         }
     }
 }
@@ -78,7 +78,7 @@ async fn every_post_leaves_its_key_free_when_the_input_is_invalid() {
     }
 }
 
-/// A path that makes an operation without a body refuse as well.
+/// A path that an operation without a body refuses.
 fn wrong_path(estate: &Estate, operation: &Served) -> String {
     match operation.id.as_str() {
         "webhooks:redeliver_webhook_event" => "/v1/webhooks/events/nothing/redeliver".to_owned(),
@@ -156,7 +156,7 @@ async fn a_merchants_own_ids_differ_by_case() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_none_is_refused_by_name() {
+async fn a_malformed_key_is_refused_with_the_reason() {
     let acme = Acme::new().await;
     let (v1, v2) = ("/v1/customers".to_owned(), format!("{}/members", acme.path_v2()));
     let twice = acme.client().key("a").key("b");
@@ -176,7 +176,7 @@ async fn a_key_that_is_none_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn a_key_in_use_is_told_so_in_the_polar_dialect() {
+async fn a_key_in_use_is_refused_in_the_polar_dialect() {
     let acme = Acme::new().await;
     let keyed = acme.client().key("k");
     let (release, held) = channel();
@@ -184,7 +184,7 @@ async fn a_key_in_use_is_told_so_in_the_polar_dialect() {
         biased;
         acme.world.app.write(BusyWriter(acme.organization.id, Mutex::new(held))),
         async {
-            // Whichever comes first waits for the writer; the other one is told so.
+            // The first of the two waits for the writer. The second is refused because the key is in use.
             let both = [(); 2].map(|()| Box::pin(keyed.post("/v1/customers", member("a@example.com"))));
             let (second, first) = first_of(both).await;
             // Neither a malformed body nor another payload waits.
@@ -205,7 +205,7 @@ async fn a_key_in_use_is_told_so_in_the_polar_dialect() {
 }
 
 #[tokio::test]
-async fn a_key_is_its_organizations_its_persons_its_members() {
+async fn keys_of_organizations_people_and_members_are_separate() {
     let acme = Acme::new().await;
     acme.create_team("team").await;
     let portal = acme.world.bearer(&acme.owner_session("team").await).key("k");
@@ -218,14 +218,14 @@ async fn a_key_is_its_organizations_its_persons_its_members() {
     let made = first.post("/v1/customers", body.clone()).await.expect(201);
     let shared = other.post("/v1/customers", body.clone()).await.expect(201);
     assert_eq!((&shared.text, shared.replayed()), (&made.text, AGAIN), "tokens of one account share keys");
-    // A person names the organization; that it is the same request would be no matter.
+    // A person has keys of their own. The 422 is no replay: a person must name the organization.
     assert_eq!(person.post("/v1/customers", body.clone()).await.expect(422).replayed(), FRESH);
     assert_eq!(elsewhere.post("/v1/customers", body.clone()).await.expect(201).replayed(), FRESH);
     let members = "/v1/customer-portal/members";
     let added = portal.post(members, body.clone()).await.expect(201);
     assert_eq!(added.replayed(), FRESH);
     assert_eq!(portal.post(members, body.clone()).await.expect(201).replayed(), AGAIN);
-    // In /v2 the account's keys are one space, whoever calls.
+    // In `/v2` all callers share the keys of an account.
     let joined = json!({"email": "b@example.com", "role": "Analyst"});
     let path = format!("{}/members", acme.path_v2());
     let client = |client: &Client<'_>| acme.world.bearer(&client.secret()).key("v2");
@@ -234,7 +234,7 @@ async fn a_key_is_its_organizations_its_persons_its_members() {
     assert_eq!(client(&person).post(&path, joined).await.expect(201).replayed(), AGAIN);
 }
 
-/// A new administrator of the organization, and their client.
+/// A client of a new administrator of the organization, and the path of the administrator's membership.
 async fn administrator<'a>(acme: &'a Acme, email: &str) -> (Client<'a>, String) {
     let body = json!({"email": email, "role": "admin"});
     let path = format!("{}/members", acme.path_v1());
@@ -244,7 +244,7 @@ async fn administrator<'a>(acme: &'a Acme, email: &str) -> (Client<'a>, String) 
 }
 
 #[tokio::test]
-async fn who_lost_the_right_is_shown_nothing_again() {
+async fn a_caller_that_lost_the_permission_gets_no_replay() {
     let acme = Acme::new().await;
     let team = acme.create_team("team").await;
     let (admin, path) = administrator(&acme, "admin@example.com").await;
@@ -264,16 +264,16 @@ async fn who_lost_the_right_is_shown_nothing_again() {
         let answer = nobody.post("/v1/members", nowhere.clone()).await.expect(404);
         assert_eq!(answer.replayed(), replayed, "what was not there may be said again");
     }
-    // Another role, that may do neither.
+    // A role that permits neither operation.
     acme.client().patch(&path, json!({"role": "finance"})).await.expect(200);
     let refused = person.post(&members, member("a@example.com")).await.expect(403);
     assert_eq!((refused.replayed(), &refused["error"]), (FRESH, &json!("NotPermitted")));
     assert_eq!(keyed.post(&added, joined.clone()).await.expect(403).replayed(), FRESH);
     assert_eq!(told.post(&added, taken).await.expect(403).replayed(), FRESH, "a refusal tells something too");
-    // The right comes back, and the answer with it.
+    // With the permission, the replay is possible again.
     acme.client().patch(&path, json!({"role": "admin"})).await.expect(200);
     assert_eq!(person.post(&members, member("a@example.com")).await.expect(201).replayed(), AGAIN);
-    // Out of the team altogether.
+    // Removed from the team.
     acme.client().delete(&path).await.expect(204);
     let gone = person.post(&members, member("a@example.com")).await.expect(404);
     assert_eq!(gone.replayed(), FRESH);
@@ -281,7 +281,7 @@ async fn who_lost_the_right_is_shown_nothing_again() {
 }
 
 #[tokio::test]
-async fn who_may_not_is_told_each_time_anew() {
+async fn missing_permission_is_not_stored_for_the_key() {
     let acme = Acme::new().await;
     let team = acme.create_team("team").await;
     let (person, path) = administrator(&acme, "admin@example.com").await;
@@ -296,7 +296,7 @@ async fn who_may_not_is_told_each_time_anew() {
 }
 
 #[tokio::test]
-async fn a_member_of_the_portal_who_lost_the_role_is_shown_nothing_again() {
+async fn a_portal_member_that_lost_the_role_gets_no_replay() {
     let acme = Acme::new().await;
     let team = acme.create_team("team").await;
     let owner = acme.world.bearer(&acme.owner_session("team").await).key("k");
@@ -312,7 +312,7 @@ async fn a_member_of_the_portal_who_lost_the_role_is_shown_nothing_again() {
     assert_eq!(refused.replayed(), FRESH);
 }
 
-/// The body of a new token, and its request with a key.
+/// Requests a new token with this idempotency key.
 async fn token(client: &Client<'_>, key: &str) -> Response {
     let body = json!({"comment": "c", "scopes": ["customers:read"]});
     client.key(key).post("/v1/organization-access-tokens", body).await
@@ -335,7 +335,7 @@ async fn a_secret_is_shown_again_for_five_minutes_and_never_after() {
     };
     let tokens = rows(&acme.world);
     for _ in 0..3 {
-        // The first time, the sweep has not come by.
+        // In the first round the sweep has not run yet.
         let gone = token(&client, "k").await.expect(409);
         assert_eq!((gone.replayed(), &gone["error"]), (FRESH, &json!("IdempotencyAnswerForgotten")));
         acme.world.app.sweep().await.unwrap();
@@ -350,7 +350,7 @@ async fn a_secret_is_shown_again_for_five_minutes_and_never_after() {
 
 #[tokio::test]
 async fn an_answer_without_a_secret_is_kept_as_it_is() {
-    // What `stores` looks for would be found.
+    // `traces` finds a text that is stored in clear.
     let acme = Acme::new().await;
     let body = json!({"email": "plain@example.com", "name": "Somebody Unusual"});
     let made = acme.client().key("k").post("/v1/customers", body).await.expect(201);
@@ -404,7 +404,7 @@ async fn a_secret_is_not_shown_to_a_token_that_could_not_have_made_it() {
 }
 
 #[tokio::test]
-async fn nobody_has_no_keys() {
+async fn the_key_of_an_anonymous_request_is_ignored() {
     let world = World::new();
     let path = "/v1/customer-portal/customers/me/email-update/verify";
     for key in ["k".to_owned(), "k".repeat(300)] {
