@@ -71,8 +71,8 @@ pub struct ApiKeyUpdate {
     pub id: TokenId,
     /// The change.
     pub change: ApiKeyChange,
-    /// The network address of the request.
-    pub from: IpAddr,
+    /// The address of the request. Absent when it is unknown.
+    pub from: Option<IpAddr>,
 }
 
 impl UseCase for ApiKeyUpdate {
@@ -87,7 +87,12 @@ impl UseCase for ApiKeyUpdate {
         let Self { by, account, id, change, from } = self;
         let organization = account.resolve_for_update(tx, by).await?;
         let before = find(tx, organization, *id).await?;
-        let own_address = (by.actor() == Actor::Token(*id)).then_some(*from);
+        let is_own = by.actor() == Actor::Token(*id);
+        // An unknown address is in no list, so every list excludes the caller.
+        if is_own && from.is_none() && change.ip_allow_list.as_ref().is_some_and(|list| !list.is_empty()) {
+            return Err(token::TokenError::ExcludesCaller.into());
+        }
+        let own_address = from.filter(|_| is_own);
         let facts = ApiKeyFacts { held: by.scopes(), own_address };
         let after = token::update_api_key(&before, change.clone(), &facts, context.now())?;
         tx.access_token_update(&after).await?;

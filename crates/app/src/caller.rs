@@ -119,10 +119,10 @@ impl Caller {
         self.expires_at.is_none_or(|expires_at| expires_at > now)
     }
 
-    /// Whether the credential may be used from this network address.
+    /// Whether the credential may be used from this address. An unknown address is in no allow list.
     #[must_use]
-    pub fn allows_address(&self, address: IpAddr) -> bool {
-        self.ip_allow_list.covers(address)
+    pub fn allows_address(&self, address: Option<IpAddr>) -> bool {
+        self.ip_allow_list.is_empty() || address.is_some_and(|address| self.ip_allow_list.covers(address))
     }
 
     /// The organizations that the caller has access to.

@@ -37,6 +37,15 @@ pub(crate) const HEADERS: usize = 100;
 /// Most bytes of a request line and headers together.
 pub(crate) const HEAD: usize = 64 << 10;
 
+/// Most bytes of a body where no token is needed.
+pub(crate) const PUBLIC_BODY: usize = 16 << 10;
+/// Bytes of a body that earn its client one more second.
+pub(crate) const BODY_RATE: u64 = 32 << 10;
+/// Bytes of responses that a client must take within [`Limits::write_timeout`].
+pub(crate) const WRITE_PROGRESS: usize = 16 << 10;
+/// Most connections that wait to be accepted.
+pub(crate) const BACKLOG: u32 = 4_096;
+
 /// Requests a minute, and at once, by which one caller sends mail to addresses of its choice.
 pub(crate) const MAIL_BURST: u32 = 6;
 /// Interval in which a node publishes the requests that it admitted.
@@ -58,6 +67,10 @@ pub(crate) const CLOCK_OFF: Duration = Duration::from_secs(5);
 pub struct Limits {
     /// Most bytes of a body.
     pub body: usize,
+    /// Most bytes of bodies in memory. One caller may have an eighth of it.
+    pub body_memory: usize,
+    /// Time in which a client must send a small body. A larger one has more, in proportion to what has arrived.
+    pub body_grace: Duration,
     /// Time in which a client must send the headers of a request.
     pub head_timeout: Duration,
     /// Time for a request, from its last header to the head of the response.
@@ -68,6 +81,10 @@ pub struct Limits {
     pub ready_kept: Duration,
     /// Most open connections. Another one waits to be accepted.
     pub connections: usize,
+    /// Most open connections of one address that is no trusted proxy. Another one is closed.
+    pub connections_per_address: usize,
+    /// Time in which a client must take a part of the responses that wait for it.
+    pub write_timeout: Duration,
     /// Time between the signal to stop and the end of accepting, with `/readyz` answering 503.
     pub drain_delay: Duration,
     /// Time for the requests in progress to end when the server stops.
@@ -78,11 +95,15 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body: 1 << 20,
+            body_memory: 64 << 20,
+            body_grace: Duration::from_secs(5),
             head_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
             in_flight: 1_024,
             ready_kept: Duration::from_millis(500),
             connections: 8_192,
+            connections_per_address: 1_024,
+            write_timeout: Duration::from_secs(20),
             drain_delay: Duration::ZERO,
             drain_timeout: Duration::from_secs(30),
         }

@@ -6,6 +6,8 @@ use tenantry_app::App;
 
 use crate::health::Health;
 use crate::limits::Limits;
+use crate::pipeline::body::BodyBudget;
+use crate::pipeline::places::Places;
 use crate::pipeline::rate_limit::RateLimiters;
 
 /// State that every request shares.
@@ -14,6 +16,8 @@ pub(crate) struct AppState {
     pub(crate) limits: Limits,
     /// Absent when callers are not limited.
     pub(crate) rate_limiters: Option<RateLimiters>,
+    pub(crate) bodies: Arc<BodyBudget>,
+    pub(crate) places: Places,
     pub(crate) health: Arc<Health>,
     /// The base URL of the portal's pages.
     pub(crate) portal_url: Arc<str>,

@@ -13,7 +13,6 @@ use tenantry_http::{Gateway, server, webhook_payload};
 use tenantry_outbound::webhook::{Policy, Sender, SetupError, SystemResolver};
 use tenantry_worker::mail::MailWorker;
 use tenantry_worker::webhooks::WebhookWorker;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::config::ServerSettings;
@@ -48,7 +47,7 @@ pub(crate) async fn serve(
     let policy = Policy { plain_http_hosts: webhook_http_hosts, ..Policy::default() };
     let sender = Sender::with(policy, SystemResolver::new().map_err(SetupError::Resolver)?, roots)?;
     let webhooks = Arc::new(WebhookWorker::new(Arc::clone(&app), sender, webhook_payload));
-    let listener = TcpListener::bind(&listen)
+    let listener = server::listen(&listen)
         .await
         .map_err(|error| CommandError::Argument("--listen", format!("cannot listen on {listen}: {error}")))?;
     let address = listener.local_addr()?;

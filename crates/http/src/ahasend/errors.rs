@@ -11,6 +11,7 @@ use tenantry_core::token::{Scope, TokenError};
 
 use crate::api::rejection::{ErrorShapes, Rejection, fault_status};
 use crate::api::response::{IDEMPOTENT_REPLAYED, RenderedError};
+use crate::limits;
 use crate::wire::Violation;
 
 /// The error of a handler.
@@ -181,11 +182,21 @@ fn of_rejection(rejection: Rejection) -> RenderedError {
             message(StatusCode::PAYLOAD_TOO_LARGE, &format!("request body is larger than {limit} bytes"))
         }
         Rejection::RateLimited { retry_after_s } => {
-            message(StatusCode::TOO_MANY_REQUESTS, "Too many requests, rate limited.")
-                .with(RETRY_AFTER, retry_after_s.to_string())
+            // A published client leaves the body unread, and a connection with an unread body is lost to it.
+            RenderedError::empty(StatusCode::TOO_MANY_REQUESTS).with(RETRY_AFTER, retry_after_s.to_string())
         }
         Rejection::BadKey(text) => message(StatusCode::BAD_REQUEST, text),
         Rejection::BrokenBody => message(StatusCode::BAD_REQUEST, "invalid request body"),
+        Rejection::SlowBody => message(StatusCode::REQUEST_TIMEOUT, "the request body arrived too slowly"),
+        Rejection::EncodedBody => message(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported Content-Encoding: send the request body without it",
+        ),
+        Rejection::TooManyParameters => message(
+            StatusCode::BAD_REQUEST,
+            &format!("a query has at most {} parameters", limits::QUERY_PARAMETERS),
+        ),
+        Rejection::Busy => failed(StatusCode::SERVICE_UNAVAILABLE),
         Rejection::Store(error) => {
             tracing::error!(%error, "token lookup failed");
             failed(fault_status(&error))

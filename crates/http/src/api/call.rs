@@ -26,8 +26,8 @@ pub(crate) struct Call {
     pub(crate) access: Access,
     /// The account in the path, which the caller may use. Present where [`Access`] names an account.
     pub(crate) account: Option<OrganizationId>,
-    /// The client's address.
-    pub(crate) address: IpAddr,
+    /// The client's address. Absent when a trusted proxy did not report it.
+    pub(crate) address: Option<IpAddr>,
     pub(crate) request_id: String,
     pub(crate) path_parameters: Vec<(String, String)>,
     pub(crate) query: Vec<(String, String)>,
@@ -94,8 +94,12 @@ impl Call {
     }
 }
 
-/// The pairs of a query string, at most [`limits::QUERY_PARAMETERS`].
-pub(crate) fn query_pairs(query: Option<&str>) -> Vec<(String, String)> {
+/// The pairs of a query string. Nothing when there are more than [`limits::QUERY_PARAMETERS`].
+pub(crate) fn query_pairs(query: Option<&str>) -> Option<Vec<(String, String)>> {
     let pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
-    pairs.take(limits::QUERY_PARAMETERS).map(|(key, value)| (key.into_owned(), value.into_owned())).collect()
+    let pairs: Vec<_> = pairs
+        .take(limits::QUERY_PARAMETERS + 1)
+        .map(|(key, value)| (key.into_owned(), value.into_owned()))
+        .collect();
+    (pairs.len() <= limits::QUERY_PARAMETERS).then_some(pairs)
 }

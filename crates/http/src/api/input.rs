@@ -6,7 +6,7 @@ use axum::http::header::CONTENT_TYPE;
 use serde_json::Value;
 
 use super::call::Call;
-use crate::wire::{Body, Validation, Violation, Wire, read_json};
+use crate::wire::{Body, Validation, Violation, Wire, read_json, to_utf8};
 
 /// Reads the parts of a request and collects the faults of all of them.
 pub(crate) struct Input<'a> {
@@ -48,7 +48,7 @@ impl<'a> Input<'a> {
     pub(crate) fn body<T: Wire>(&mut self) -> Option<T> {
         let content_type = self.call.header(CONTENT_TYPE);
         let mut json_at = Validation::default();
-        let read = json_at.within("body", |at| read_json(content_type, &self.call.body, at));
+        let read = json_at.within("body", |at| read_json(content_type, &to_utf8(&self.call.body), at));
         let Some(body) = read else {
             self.at = json_at;
             return None;

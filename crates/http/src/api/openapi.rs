@@ -153,6 +153,10 @@ fn describe(dialect: Dialect, endpoint: &Endpoint, generator: &mut SchemaGenerat
             let headers = json!({"Idempotent-Replayed": replayed("false"), "Retry-After": wait});
             insert(&mut refusal, "headers", headers);
         }
+        if status == 429 {
+            // It has no body.
+            refusal = json!({"description": reason(status), "headers": {"Retry-After": {"schema": {"type": "integer"}}}});
+        }
         responses.insert(status.to_string(), refusal);
     }
     let mut described = json!({
@@ -262,6 +266,7 @@ const fn reason(status: u16) -> &'static str {
         404 => "There is nothing there for this token.",
         409 => "It conflicts with what is there.",
         422 => "What was sent is not valid.",
+        429 => "The caller has used up its rate limit; try again later.",
         503 => "The server cannot answer now; try again.",
         _ => "The server failed.",
     }

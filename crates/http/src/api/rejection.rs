@@ -27,6 +27,14 @@ pub(crate) enum Rejection {
     TooLarge(usize),
     /// The body ended before it was complete.
     BrokenBody,
+    /// The body arrived too slowly.
+    SlowBody,
+    /// The body is compressed.
+    EncodedBody,
+    /// The query has more than [`crate::limits::QUERY_PARAMETERS`] parameters.
+    TooManyParameters,
+    /// The server has no place, or no memory, for the request now.
+    Busy,
     /// The caller has used up its rate limit.
     RateLimited {
         /// Seconds until the next request can be admitted.

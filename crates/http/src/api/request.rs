@@ -1,7 +1,7 @@
 //! Facts about a request that the gateway establishes before routing.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use axum::http::request::Parts;
 use tenantry_core::ids::OrganizationId;
@@ -21,15 +21,15 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// The address of the client: the peer's, or the one that a trusted proxy reports.
+/// The address of the client: the peer's, or the one that a trusted proxy reports. Absent when such a proxy reports
+/// none.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct ClientAddress(pub(crate) IpAddr);
+pub(crate) struct ClientAddress(pub(crate) Option<IpAddr>);
 
 impl ClientAddress {
     /// The client's address in canonical form: an IPv4 address is never written as IPv6.
-    pub(crate) fn of(parts: &Parts) -> IpAddr {
-        let unknown = Self(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
-        parts.extensions.get::<Self>().copied().unwrap_or(unknown).0.to_canonical()
+    pub(crate) fn of(parts: &Parts) -> Option<IpAddr> {
+        parts.extensions.get::<Self>()?.0.map(|address| address.to_canonical())
     }
 }
 

@@ -76,6 +76,11 @@ impl RenderedError {
         Self { status, body, headers: Vec::new() }
     }
 
+    /// An error without a body.
+    pub(crate) const fn empty(status: StatusCode) -> Self {
+        Self::new(status, Value::Null)
+    }
+
     /// The same error with one more header.
     pub(crate) fn with(mut self, name: HeaderName, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
@@ -97,7 +102,8 @@ impl RenderedError {
 
 impl From<RenderedError> for Response {
     fn from(error: RenderedError) -> Self {
-        let mut response = json(error.status, &error.body);
+        let mut response =
+            if error.body.is_null() { empty(error.status) } else { json(error.status, &error.body) };
         for (name, value) in error.headers {
             set(&mut response, name, &value);
         }

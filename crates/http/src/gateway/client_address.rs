@@ -1,60 +1,107 @@
 //! The address of the client behind trusted proxies.
+//!
+//! A trusted proxy appends the address of its own client to `X-Forwarded-For`. The header is read from its end: entries
+//! of trusted proxies are skipped, and the first other entry is the client. Entries may have a port, and IPv6 addresses
+//! may have brackets: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:80`.
+//!
+//! An entry that is no address, such as `unknown` or an obfuscated identifier, makes the client's address unknown. It is
+//! never taken for the proxy's: an IP allow list may contain the proxy. `Forwarded` (RFC 7239) is not read.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::Once;
 
 use axum::http::{HeaderMap, HeaderValue};
 use tenantry_core::values::IpAllowList;
 
-/// The client's address: the peer's, unless the peer is a trusted proxy. Then it is the last address in
-/// `X-Forwarded-For` that is not a trusted proxy itself.
-pub(super) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &IpAllowList) -> IpAddr {
+/// The client's address. Nothing when a trusted proxy reports something that is no address.
+pub(super) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &IpAllowList) -> Option<IpAddr> {
     if trusted.is_empty() || !trusted.covers(peer) {
-        return peer;
+        return Some(peer);
     }
     // Read as bytes: a client must not hide a proxy's entry behind text that is not UTF-8.
     let lines = headers.get_all("x-forwarded-for").iter().rev().map(HeaderValue::as_bytes);
     let mut address = peer;
-    for hop in lines.flat_map(|line| line.rsplit(|octet| *octet == b',')) {
-        let hop = str::from_utf8(hop).ok().and_then(|hop| hop.trim().parse().ok());
-        let Some(hop) = hop else { break };
+    for entry in lines.flat_map(|line| line.rsplit(|octet| *octet == b',')) {
+        let Some(hop) = parse(entry) else {
+            warn_once(peer);
+            return None;
+        };
         address = hop;
         if !trusted.covers(hop) {
             break;
         }
     }
-    address
+    Some(address)
+}
+
+fn parse(entry: &[u8]) -> Option<IpAddr> {
+    let entry = str::from_utf8(entry).ok()?.trim();
+    let bracketed = || entry.strip_prefix('[')?.strip_suffix(']')?.parse::<Ipv6Addr>().ok().map(IpAddr::V6);
+    let with_port = || entry.parse::<SocketAddr>().ok().map(|address| address.ip());
+    entry.parse().ok().or_else(with_port).or_else(bracketed)
+}
+
+/// Logs the first such entry of the process. A client can send as many as it likes.
+fn warn_once(peer: IpAddr) {
+    static WARNED: Once = Once::new();
+    WARNED.call_once(|| {
+        tracing::warn!(
+            proxy = %peer,
+            "X-Forwarded-For has an entry that is no IP address: such clients are in no IP allow list and share one \
+             rate limit"
+        );
+    });
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn only_trusted_proxies_say_for_whom_they_ask() {
-        let trusted = IpAllowList::parse(["10.0.0.0/8"]).unwrap();
+    fn client(peer: &str, lines: &[&[u8]], trusted: &IpAllowList) -> Option<String> {
         let mut headers = HeaderMap::new();
-        headers.append("x-forwarded-for", HeaderValue::from_static("203.0.113.7, 198.51.100.9"));
-        headers.append("x-forwarded-for", HeaderValue::from_static("10.1.1.1"));
-        let from = |peer: &str, trusted: &IpAllowList| {
-            client_address(peer.parse().unwrap(), &headers, trusted).to_string()
-        };
-        assert_eq!(from("10.2.2.2", &trusted), "198.51.100.9");
-        assert_eq!(from("192.0.2.1", &trusted), "192.0.2.1");
-        assert_eq!(from("10.2.2.2", &IpAllowList::default()), "10.2.2.2");
+        for line in lines {
+            headers.append("x-forwarded-for", HeaderValue::from_bytes(line).unwrap());
+        }
+        client_address(peer.parse().unwrap(), &headers, trusted).map(|address| address.to_string())
     }
 
     #[test]
-    fn what_a_client_sends_hides_nothing_that_a_proxy_writes() {
+    fn only_trusted_proxies_report_the_client() {
         let trusted = IpAllowList::parse(["10.0.0.0/8"]).unwrap();
-        let mut headers = HeaderMap::new();
-        headers.append("x-forwarded-for", HeaderValue::from_static("203.0.113.7"));
-        let appended = b"\xff, 198.51.100.9, 10.1.1.1";
-        headers.append("x-forwarded-for", HeaderValue::from_bytes(appended).unwrap());
-        let address = client_address("10.2.2.2".parse().unwrap(), &headers, &trusted);
-        assert_eq!(address.to_string(), "198.51.100.9");
-        // Nor is anything believed that stands in front of what is no address.
-        headers.append("x-forwarded-for", HeaderValue::from_bytes(b"\xff, 10.1.1.1").unwrap());
-        let address = client_address("10.2.2.2".parse().unwrap(), &headers, &trusted);
-        assert_eq!(address.to_string(), "10.1.1.1");
+        let lines: &[&[u8]] = &[b"203.0.113.7, 198.51.100.9", b"10.1.1.1"];
+        assert_eq!(client("10.2.2.2", lines, &trusted).as_deref(), Some("198.51.100.9"));
+        assert_eq!(client("192.0.2.1", lines, &trusted).as_deref(), Some("192.0.2.1"));
+        assert_eq!(client("10.2.2.2", lines, &IpAllowList::default()).as_deref(), Some("10.2.2.2"));
+        assert_eq!(client("10.2.2.2", &[], &trusted).as_deref(), Some("10.2.2.2"));
+    }
+
+    #[test]
+    fn an_entry_may_have_a_port_and_brackets() {
+        let trusted = IpAllowList::parse(["10.0.0.0/8"]).unwrap();
+        for (entry, address) in [
+            ("198.51.100.66:1234", "198.51.100.66"),
+            ("[2001:db8::1]:443", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("198.51.100.66:1, 10.0.0.1:2", "198.51.100.66"),
+        ] {
+            assert_eq!(
+                client("10.2.2.2", &[entry.as_bytes()], &trusted).as_deref(),
+                Some(address),
+                "{entry}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_entry_that_is_no_address_hides_the_client_and_is_never_the_proxy() {
+        let trusted = IpAllowList::parse(["10.0.0.0/8"]).unwrap();
+        for entry in ["unknown", "_hidden", "198.51.100.66:x", "[::1", "", "203.0.113.7, _x, 10.1.1.1"] {
+            assert_eq!(client("10.2.2.2", &[entry.as_bytes()], &trusted), None, "{entry}");
+        }
+        assert_eq!(client("10.2.2.2", &[b"\xff, 10.1.1.1"], &trusted), None);
+        // Text before the proxy's own entry comes from the client, and changes nothing.
+        let lines: &[&[u8]] = &[b"203.0.113.7", b"\xff, 198.51.100.9, 10.1.1.1"];
+        assert_eq!(client("10.2.2.2", lines, &trusted).as_deref(), Some("198.51.100.9"));
     }
 }

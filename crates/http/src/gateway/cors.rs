@@ -23,6 +23,10 @@ const HEADERS: [&str; 7] = [
     "Polar-Version",
 ];
 
+/// Response headers that a browser shows to its page. The original exposes the first alone.
+const EXPOSED: &str =
+    "Polar-Version, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id, Idempotent-Replayed";
+
 /// The origins that browsers may send credentials from.
 pub(super) struct CorsPolicy {
     trusted_origins: Vec<String>,
@@ -71,11 +75,12 @@ impl Cors {
             Self::SameOrigin => {}
             Self::Public => {
                 headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-                headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Polar-Version"));
+                headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
             }
             Self::Trusted(origin) => {
                 headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
                 headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+                headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
                 headers.insert(VARY, HeaderValue::from_static("Origin"));
             }
         }

@@ -1,9 +1,9 @@
 //! The steps before routing, for every request:
 //!
 //! 1. assign the request id and find the client's address,
-//! 2. normalize the path,
-//! 3. in the Polar dialect, negotiate the version and answer CORS preflights,
-//! 4. take a place for a request in flight,
+//! 2. refuse a request with several `Host` headers,
+//! 3. normalize the path,
+//! 4. in the Polar dialect, negotiate the version and answer CORS preflights,
 //! 5. route under the request time-out.
 //!
 //! On the way back the gateway adds the headers that every response of the dialect carries, and logs.
@@ -20,13 +20,15 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::body::{Body, HttpBody};
-use axum::http::header::{CACHE_CONTROL, CONNECTION, HeaderName};
+use axum::http::header::{
+    CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, HOST, HeaderName, X_CONTENT_TYPE_OPTIONS,
+};
 use axum::http::{HeaderValue, Method, Request, StatusCode, Uri};
 use axum::response::Response;
+use serde_json::json;
 use tenantry_app::App;
 use tenantry_core::values::IpAllowList;
 use tenantry_store::PeerChannel;
-use tokio::sync::Semaphore;
 use tokio::time::MissedTickBehavior;
 use tower::ServiceExt;
 
@@ -34,12 +36,16 @@ use crate::api::request::{BodyRead, ClientAddress, RequestId, RequestLog};
 use crate::api::response;
 use crate::health::{self, Health};
 use crate::limits::{Limits, SHARE_EVERY};
+use crate::pipeline::body::BodyBudget;
+use crate::pipeline::places::Places;
 use crate::pipeline::rate_limit::{RateLimiters, Rates};
 use crate::state::AppState;
 use crate::{ahasend, docs, polar};
 use client_address::client_address;
 use cors::{Cors, CorsPolicy};
 
+/// Responses are data: a browser shows them in no frame and loads nothing for them.
+const POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Configuration of the gateway.
@@ -64,10 +70,6 @@ pub struct Gateway {
     router: Router,
     cors: Arc<CorsPolicy>,
     trusted_proxies: Arc<IpAllowList>,
-    /// Places for requests in flight.
-    places: Arc<Semaphore>,
-    /// Places for those of them that write.
-    write_places: Arc<Semaphore>,
     start: u64,
     requests: Arc<AtomicU64>,
 }
@@ -77,14 +79,13 @@ impl Gateway {
     #[must_use]
     pub fn new(app: Arc<App>, config: Config) -> Self {
         let Config { limits, trusted_origins, rates, trusted_proxies, portal_url } = config;
-        let places = Arc::new(Semaphore::new(limits.in_flight));
-        // Reads go on while every write waits.
-        let write_places = Arc::new(Semaphore::new(limits.in_flight - limits.in_flight / 4));
         let has_peers = app.store().peers().is_some();
         let start = u64::try_from(app.now().as_micros()).unwrap_or(0) >> 4 & 0xffff_ffff_ffff;
         let health = Arc::new(Health::new(Arc::clone(&app), limits.ready_kept));
         let state = Arc::new(AppState {
             app,
+            bodies: Arc::new(BodyBudget::new(&limits)),
+            places: Places::new(limits.in_flight),
             limits,
             rate_limiters: rates.map(|rates| RateLimiters::new(rates, has_peers)),
             health: Arc::clone(&health),
@@ -99,7 +100,7 @@ impl Gateway {
             .method_not_allowed_fallback(|uri: Uri| async move { method_not_allowed(&uri) });
         let cors = Arc::new(CorsPolicy::new(trusted_origins));
         let trusted_proxies = Arc::new(trusted_proxies);
-        Self { state, router, cors, trusted_proxies, places, write_places, start, requests: Arc::default() }
+        Self { state, router, cors, trusted_proxies, start, requests: Arc::default() }
     }
 
     /// The limits in force.
@@ -112,6 +113,11 @@ impl Gateway {
     #[must_use]
     pub fn app(&self) -> &Arc<App> {
         &self.state.app
+    }
+
+    /// Whether this peer is a trusted proxy.
+    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
+        !self.trusted_proxies.is_empty() && self.trusted_proxies.covers(peer)
     }
 
     /// Marks the server as about to stop: `/readyz` answers 503, and every response closes its connection.
@@ -160,13 +166,23 @@ impl Gateway {
         let begun = Instant::now();
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let has_body = !request.body().is_end_stream();
-        let mut response = self.dispatch(request).await;
+        let mut response = if request.headers().get_all(HOST).iter().nth(1).is_some() {
+            response::json(
+                StatusCode::BAD_REQUEST,
+                &json!({"message": "Host is sent more than once. Send one."}),
+            )
+        } else {
+            self.dispatch(request).await
+        };
         let body_is_left = has_body && response.extensions_mut().remove::<BodyRead>().is_none();
         if body_is_left || self.state.health.is_draining() {
             // The rest of the body may still arrive, or the server is about to stop.
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response::set(&mut response, REQUEST_ID, &id.to_string());
+        let headers = response.headers_mut();
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(POLICY));
         log(id, address, &method, &path, &mut response, begun);
         response
     }
@@ -201,16 +217,6 @@ impl Gateway {
     }
 
     async fn route(&self, request: Request<Body>) -> Response {
-        // Taken first, so that a refused write does not take the place of a read.
-        let write_place = (!request.method().is_safe()).then(|| self.write_places.try_acquire());
-        if matches!(write_place, Some(Err(_))) {
-            return busy(request.uri());
-        }
-        let place = self.places.try_acquire();
-        // A busy server is healthy, and its peers may be as busy.
-        if place.is_err() && !matches!(request.uri().path(), "/healthz" | "/readyz") {
-            return busy(request.uri());
-        }
         let uri = request.uri().clone();
         let response = self.router.clone().oneshot(request);
         match tokio::time::timeout(self.state.limits.request_timeout, response).await {
@@ -250,37 +256,37 @@ fn method_not_allowed(uri: &Uri) -> Response {
     if uri.path().starts_with("/v2") { ahasend::method_not_allowed() } else { polar::method_not_allowed() }
 }
 
-/// The response when no place is free. Nothing was done.
-fn busy(uri: &Uri) -> Response {
-    unavailable(uri, StatusCode::SERVICE_UNAVAILABLE)
-}
-
 /// The response to a request that took too long. Its effect may have happened.
 fn timed_out(uri: &Uri) -> Response {
-    unavailable(uri, StatusCode::GATEWAY_TIMEOUT)
-}
-
-fn unavailable(uri: &Uri, status: StatusCode) -> Response {
+    let status = StatusCode::GATEWAY_TIMEOUT;
     if uri.path().starts_with("/v2") { ahasend::unavailable(status) } else { polar::unavailable(status) }
 }
 
 /// Logs the event `request finished`. `route` is the declared path of the endpoint; a path without parameters stands
 /// for itself, and is empty where there is no such path.
-fn log(id: RequestId, address: IpAddr, method: &Method, path: &str, response: &mut Response, begun: Instant) {
+fn log(
+    id: RequestId,
+    address: Option<IpAddr>,
+    method: &Method,
+    path: &str,
+    response: &mut Response,
+    begun: Instant,
+) {
     let log = response.extensions_mut().remove::<RequestLog>();
     let unmatched = if response.status() == StatusCode::NOT_FOUND { "" } else { path };
     let route = log.map_or(unmatched, |log| log.route);
     let organization_id = log.and_then(|log| log.organization).map(tracing::field::display);
     let duration_ms = (begun.elapsed().as_secs_f64() * 1e6).round() / 1e3;
     let status = response.status().as_u16();
-    let (request_id, client_address) = (id, address);
+    let request_id = id;
+    let client_address = address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
     if status >= 500 {
         tracing::error!(
-            %method, route, status, duration_ms, %request_id, organization_id, %client_address, "request finished"
+            %method, route, status, duration_ms, %request_id, organization_id, client_address, "request finished"
         );
     } else {
         tracing::info!(
-            %method, route, status, duration_ms, %request_id, organization_id, %client_address, "request finished"
+            %method, route, status, duration_ms, %request_id, organization_id, client_address, "request finished"
         );
     }
 }

@@ -28,7 +28,7 @@ pub(crate) async fn authenticate(
     app: &App,
     access: Access,
     headers: &HeaderMap,
-    address: IpAddr,
+    address: Option<IpAddr>,
 ) -> Result<Option<Arc<Caller>>, Rejection> {
     if matches!(access, Access::Public) {
         return Ok(None);

@@ -1,36 +1,44 @@
 //! The steps between the router and a handler, in this order:
 //!
-//! 1. decode the path parameters,
+//! 1. take a place ([`places`]) and decode the path and the query,
 //! 2. authenticate the bearer token ([`auth`]),
 //! 3. take the request out of the caller's rate limit ([`rate_limit`]),
 //! 4. check permissions ([`crate::api::access`]),
-//! 5. read the body up to its limit, then repeat 2 and 4: an upload may outlive the caller's rights,
-//! 6. read the idempotency key ([`idempotency`]).
+//! 5. give the place back, read the body within its bounds ([`body`]), and take a place again,
+//! 6. repeat 2 and 4, since an upload may outlive the caller's rights,
+//! 7. read the idempotency key ([`idempotency`]).
 //!
 //! The first step that fails answers the request with a [`Rejection`], which the dialect renders.
 
 pub(crate) mod auth;
+pub(crate) mod body;
 mod idempotency;
+pub(crate) mod places;
 pub(crate) mod rate_limit;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, HttpBody};
+use axum::body::HttpBody;
 use axum::extract::{FromRequestParts, RawPathParams, Request};
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_ENCODING;
 use axum::response::Response;
 use axum::routing::on;
 use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tenantry_app::{Caller, Principal};
 use tenantry_core::ids::OrganizationId;
 
+use crate::api::access::Access;
 use crate::api::call::{Call, query_pairs};
 use crate::api::endpoint::Endpoint;
 use crate::api::rejection::{ErrorShapes, Rejection};
 use crate::api::request::{BodyRead, ClientAddress, RequestId, RequestLog};
+use crate::limits;
 use crate::state::AppState;
+use body::BodyBytes;
+use places::Place;
 use rate_limit::{RateLimitKey, RateLimitState};
 
 /// A router that serves these endpoints.
@@ -50,7 +58,7 @@ async fn serve(
 ) -> Response {
     let mut seen = Seen::default();
     let mut response = match prepare(&state, endpoint, errors, request, &mut seen).await {
-        Ok(call) => {
+        Ok((call, _held)) => {
             let mut response = (endpoint.handler)(call).await;
             response.extensions_mut().insert(BodyRead);
             response
@@ -71,6 +79,12 @@ struct Seen {
     organization: Option<OrganizationId>,
 }
 
+/// Shares of the server's resources that a request holds until its handler ends.
+struct Held {
+    _place: Place,
+    _bytes: Option<BodyBytes>,
+}
+
 /// Runs every step before the handler.
 async fn prepare(
     state: &AppState,
@@ -78,16 +92,20 @@ async fn prepare(
     errors: ErrorShapes,
     request: Request,
     seen: &mut Seen,
-) -> Result<Call, Rejection> {
+) -> Result<(Call, Held), Rejection> {
     let (mut parts, body) = request.into_parts();
+    let writes = !parts.method.is_safe();
+    let mut held = Held { _place: state.places.take(writes)?, _bytes: None };
     let path_parameters = match RawPathParams::from_request_parts(&mut parts, &()).await {
         Ok(params) => params.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
         Err(_) => return Err(Rejection::NoSuchPath),
     };
+    let query = query_pairs(parts.uri.query()).ok_or(Rejection::TooManyParameters)?;
     let address = ClientAddress::of(&parts);
     let caller = auth::authenticate(&state.app, endpoint.access, &parts.headers, address).await;
     seen.organization = caller.as_ref().ok().and_then(Option::as_ref).and_then(|caller| organization(caller));
-    apply_rate_limit(state, endpoint, &caller, address, &mut seen.rate_limit)?;
+    let key = rate_limit_key(&caller, address);
+    apply_rate_limit(state, endpoint, &caller, key, &mut seen.rate_limit)?;
     let mut call = Call {
         app: Arc::clone(&state.app),
         portal_url: Arc::clone(&state.portal_url),
@@ -97,7 +115,7 @@ async fn prepare(
         address,
         request_id: parts.extensions.get::<RequestId>().map(ToString::to_string).unwrap_or_default(),
         path_parameters,
-        query: query_pairs(parts.uri.query()),
+        query,
         headers: parts.headers,
         body: Bytes::new(),
         idempotency: None,
@@ -106,11 +124,25 @@ async fn prepare(
     call.account = call.access.authorize(call.caller.as_deref(), call.path_parameter("account_id"))?;
     seen.organization = call.account.or(seen.organization);
     if !body.is_end_stream() {
-        call.body = read_body(body, state.limits.body).await?;
+        if is_encoded(&call.headers) {
+            return Err(Rejection::EncodedBody);
+        }
+        drop(held);
+        let is_public = matches!(endpoint.access, Access::Public);
+        let size = if is_public { state.limits.body.min(limits::PUBLIC_BODY) } else { state.limits.body };
+        let (body, bytes) = body::read(body, size, state.limits.body_grace, &state.bodies, key).await?;
+        call.body = body;
+        held = Held { _place: state.places.take(writes)?, _bytes: Some(bytes) };
         auth::renew(&mut call).await?;
     }
     call.idempotency = idempotency::attempt(endpoint, &call, parts.uri.path())?;
-    Ok(call)
+    Ok((call, held))
+}
+
+/// Whether a body is compressed, or encoded otherwise.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let mut encodings = headers.get_all(CONTENT_ENCODING).iter();
+    encodings.any(|encoding| !encoding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity"))
 }
 
 /// Takes the request out of the caller's buckets. A request is not counted when the look-up of its caller failed.
@@ -118,14 +150,13 @@ fn apply_rate_limit(
     state: &AppState,
     endpoint: &Endpoint,
     caller: &Result<Option<Arc<Caller>>, Rejection>,
-    address: IpAddr,
+    key: RateLimitKey,
     rate_limit: &mut Option<RateLimitState>,
 ) -> Result<(), Rejection> {
     let Some(limiters) = &state.rate_limiters else { return Ok(()) };
     if matches!(caller, Err(Rejection::Store(_))) {
         return Ok(());
     }
-    let key = rate_limit_key(caller, address);
     let taken = limiters.take(key);
     *rate_limit = Some(taken);
     taken.check()?;
@@ -146,19 +177,11 @@ const fn organization(caller: &Caller) -> Option<OrganizationId> {
 
 /// The bucket of a request. A customer session has its customer's bucket, so that it cannot use up that of its
 /// organization. A token that is refused counts for the client's address.
-fn rate_limit_key(caller: &Result<Option<Arc<Caller>>, Rejection>, address: IpAddr) -> RateLimitKey {
+fn rate_limit_key(caller: &Result<Option<Arc<Caller>>, Rejection>, address: Option<IpAddr>) -> RateLimitKey {
     let Ok(Some(caller)) = caller else { return RateLimitKey::at(address) };
     RateLimitKey::Known(match &caller.principal {
         Principal::Organization { organization, .. } => organization.uuid(),
         Principal::User { user, .. } => user.uuid(),
         Principal::Customer(session) | Principal::Member(session) => session.customer.uuid(),
     })
-}
-
-async fn read_body(body: Body, limit: usize) -> Result<Bytes, Rejection> {
-    match Limited::new(body, limit).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Rejection::TooLarge(limit)),
-        Err(_) => Err(Rejection::BrokenBody),
-    }
 }

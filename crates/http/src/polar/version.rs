@@ -25,7 +25,7 @@ pub(crate) fn negotiate(headers: &HeaderMap) -> Result<Version, Box<Response>> {
         None | Some("") => Some(DEFAULT),
         Some(asked) => VERSIONS.into_iter().find(|known| *known == asked),
     };
-    version.map(Version).ok_or_else(|| Box::new(errors::not_found()))
+    version.map(Version).ok_or_else(|| Box::new(errors::unknown_version(&VERSIONS)))
 }
 
 impl Version {

@@ -1,5 +1,7 @@
 //! The body of a request, as JSON.
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 
 use super::Validation;
@@ -34,6 +36,24 @@ pub(crate) fn read_json(content_type: Option<&str>, body: &[u8], at: &mut Valida
             });
             None
         }
+    }
+}
+
+/// The body as UTF-8. As in the original, JSON may begin with a byte order mark and may be UTF-16.
+pub(crate) fn to_utf8(body: &[u8]) -> Cow<'_, [u8]> {
+    let (order, text): (fn([u8; 2]) -> u16, _) = match body {
+        [0xef, 0xbb, 0xbf, text @ ..] => return Cow::Borrowed(text),
+        [0xff, 0xfe, text @ ..] => (u16::from_le_bytes, text),
+        [0xfe, 0xff, text @ ..] => (u16::from_be_bytes, text),
+        [0, other, ..] if *other != 0 => (u16::from_be_bytes, body),
+        [other, 0, ..] if *other != 0 => (u16::from_le_bytes, body),
+        _ => return Cow::Borrowed(body),
+    };
+    let (units, rest) = text.as_chunks::<2>();
+    let decoded: Result<String, _> = char::decode_utf16(units.iter().map(|unit| order(*unit))).collect();
+    match decoded {
+        Ok(decoded) if rest.is_empty() => Cow::Owned(decoded.into_bytes()),
+        _ => Cow::Borrowed(body),
     }
 }
 

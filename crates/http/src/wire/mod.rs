@@ -8,7 +8,7 @@ mod object;
 mod scalars;
 mod violation;
 
-pub(crate) use json::{Body, read_json};
+pub(crate) use json::{Body, read_json, to_utf8};
 pub(crate) use object::{Optional, object_of, wire_object};
 pub(crate) use scalars::{
     AnyUuid, Between, BoundedText, Email, HttpUrlText, List, PlainText, Strict, Uuid4, choice, inline_schema,

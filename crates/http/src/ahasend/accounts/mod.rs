@@ -12,6 +12,7 @@ use wire::{AccountView, Message, UpdateAccountRequest};
 pub(super) static ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         response: Some(schema::<Message>),
+        errors: &[400, 429, 500],
         ..endpoint(
             Method::Get,
             "/v2/ping",

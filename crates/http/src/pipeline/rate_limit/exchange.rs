@@ -85,6 +85,7 @@ fn entry(kind: BucketKind, key: RateLimitKey, count: u32) -> String {
     let _ = match key {
         RateLimitKey::Known(id) => write!(text, "k{}={count}", id.simple()),
         RateLimitKey::Unknown(address) => write!(text, "u{address}={count}"),
+        RateLimitKey::Unidentified => write!(text, "x={count}"),
     };
     text
 }
@@ -101,6 +102,8 @@ fn read_entry(entry: &str) -> Option<(BucketKind, RateLimitKey, u32)> {
     let key = mail.unwrap_or(bucket);
     let key = if let Some(id) = key.strip_prefix('k') {
         RateLimitKey::Known(Uuid::try_parse(id).ok()?)
+    } else if key == "x" {
+        RateLimitKey::Unidentified
     } else {
         RateLimitKey::Unknown(key.strip_prefix('u')?.parse::<IpAddr>().ok()?)
     };
@@ -116,7 +119,7 @@ mod tests {
     fn a_report_says_what_was_counted_since_the_last() {
         let counts = Counts::default();
         let (known, unknown) =
-            (RateLimitKey::Known(Uuid::from_u128(7)), RateLimitKey::at("2001:db8::1".parse().unwrap()));
+            (RateLimitKey::Known(Uuid::from_u128(7)), RateLimitKey::at("2001:db8::1".parse().ok()));
         for (kind, key) in [
             (BucketKind::Known, known),
             (BucketKind::Unknown, unknown),
@@ -160,7 +163,7 @@ mod tests {
             assert_eq!(read_report(text).count(), 0, "{text}");
         }
         let one = "k00000000000000000000000000000001";
-        let strange = format!("rates k1=1 {one} {one}=-1 x=1 m=1 ux=1 {one}=99999999999 {one}=3");
+        let strange = format!("rates k1=1 {one} {one}=-1 y=1 m=1 ux=1 {one}=99999999999 {one}=3");
         assert_eq!(read_report(&strange).map(|(.., count)| count).collect::<Vec<_>>(), [3]);
     }
 }

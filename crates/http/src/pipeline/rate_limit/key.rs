@@ -11,11 +11,14 @@ pub(crate) enum RateLimitKey {
     Known(Uuid),
     /// A client's address. IPv6 addresses share the bucket of their /64 network: one host has all of it.
     Unknown(IpAddr),
+    /// Clients whose address a trusted proxy did not report.
+    Unidentified,
 }
 
 impl RateLimitKey {
-    /// The bucket of a client's address.
-    pub(crate) fn at(address: IpAddr) -> Self {
+    /// The bucket of a client's address. Clients whose address is unknown share one.
+    pub(crate) fn at(address: Option<IpAddr>) -> Self {
+        let Some(address) = address else { return Self::Unidentified };
         match address.to_canonical() {
             IpAddr::V6(address) => {
                 let network = address.to_bits() & (u128::MAX << 64);
@@ -42,7 +45,7 @@ impl BucketKind {
     pub(super) const fn of(key: RateLimitKey) -> Self {
         match key {
             RateLimitKey::Known(_) => Self::Known,
-            RateLimitKey::Unknown(_) => Self::Unknown,
+            RateLimitKey::Unknown(_) | RateLimitKey::Unidentified => Self::Unknown,
         }
     }
 }

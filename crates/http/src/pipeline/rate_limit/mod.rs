@@ -315,7 +315,7 @@ mod tests {
     #[test]
     fn what_was_given_twice_is_paid_back() {
         let nodes = [limiters(1, 50), limiters(1, 50)];
-        let key = RateLimitKey::at("192.0.2.1".parse().unwrap());
+        let key = RateLimitKey::at("192.0.2.1".parse().ok());
         // Both give all they have before either hears of the other.
         assert!(nodes.iter().all(|node| taken(node, key, 50) == 50));
         exchange(&[&nodes[0], &nodes[1]]);
@@ -347,7 +347,7 @@ mod tests {
 
     #[test]
     fn an_ipv6_caller_counts_by_its_network() {
-        let at = |text: &str| RateLimitKey::at(text.parse().unwrap());
+        let at = |text: &str| RateLimitKey::at(text.parse().ok());
         assert_eq!(at("2001:db8:1:2::3"), at("2001:db8:1:2:ffff::9"));
         assert_ne!(at("2001:db8:1:2::3"), at("2001:db8:1:3::3"));
         assert_eq!(at("::ffff:192.0.2.1"), at("192.0.2.1"));

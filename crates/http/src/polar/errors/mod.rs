@@ -81,6 +81,11 @@ pub(super) const SHAPES: ErrorShapes = ErrorShapes {
     render_refusal: |error| use_case::of(error).to_stored(),
 };
 
+/// The response to an unknown version of the API.
+pub(super) fn unknown_version(served: &[&str]) -> Response {
+    rejection::unknown_version(served).into()
+}
+
 /// The response for a path that no endpoint has.
 pub(crate) fn not_found() -> Response {
     rejection::not_found().into()

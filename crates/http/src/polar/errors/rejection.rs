@@ -7,6 +7,7 @@ use serde_json::json;
 use super::body::{failed, invalid_token, oauth, plain};
 use crate::api::rejection::{Rejection, fault_status};
 use crate::api::response::RenderedError;
+use crate::limits;
 
 /// Renders a rejection.
 pub(super) fn of_rejection(rejection: Rejection) -> RenderedError {
@@ -32,18 +33,37 @@ pub(super) fn of_rejection(rejection: Rejection) -> RenderedError {
             &format!("A request body has at most {limit} bytes."),
         ),
         Rejection::RateLimited { retry_after_s } => {
-            plain(StatusCode::TOO_MANY_REQUESTS, "RateLimited", "Too many requests. Try again later.")
-                .with(RETRY_AFTER, retry_after_s.to_string())
+            RenderedError::empty(StatusCode::TOO_MANY_REQUESTS).with(RETRY_AFTER, retry_after_s.to_string())
         }
         Rejection::BadKey(detail) => plain(StatusCode::BAD_REQUEST, "IdempotencyKeyInvalid", detail),
         Rejection::BrokenBody => {
             plain(StatusCode::BAD_REQUEST, "BadRequest", "The request body did not arrive whole.")
         }
+        Rejection::SlowBody => {
+            plain(StatusCode::REQUEST_TIMEOUT, "RequestTimeout", "The request body arrived too slowly.")
+        }
+        Rejection::EncodedBody => plain(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "UnsupportedContentEncoding",
+            "Send the request body without Content-Encoding.",
+        ),
+        Rejection::TooManyParameters => plain(
+            StatusCode::BAD_REQUEST,
+            "TooManyQueryParameters",
+            &format!("A query has at most {} parameters.", limits::QUERY_PARAMETERS),
+        ),
+        Rejection::Busy => failed(StatusCode::SERVICE_UNAVAILABLE),
         Rejection::Store(error) => {
             tracing::error!(%error, "token lookup failed");
             failed(fault_status(&error))
         }
     }
+}
+
+/// The response to an unknown `Polar-Version`. Its status is that of the original.
+pub(super) fn unknown_version(served: &[&str]) -> RenderedError {
+    let detail = format!("Unknown Polar-Version. This server serves {}.", served.join(" and "));
+    RenderedError::new(StatusCode::NOT_FOUND, json!({"detail": detail}))
 }
 
 /// The response for a path that no endpoint has.

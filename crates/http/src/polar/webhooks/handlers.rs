@@ -52,7 +52,8 @@ pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
 pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = Input::new(&call);
     let body = input.body::<EndpointCreateBody>();
-    let EndpointCreateBody { url, name, format, events, secret, organization_id } = input.finish(body)?;
+    let EndpointCreateBody { url, name, format, events, secret, organization_id, api_version: _ } =
+        input.finish(body)?;
     let new = NewEndpoint {
         url: url.0,
         name,
@@ -76,7 +77,7 @@ pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     let id = input.path::<Uuid4>("id");
     let body = input.body::<EndpointUpdateBody>();
     let (id, body) = input.finish(id.zip(body))?;
-    let EndpointUpdateBody { url, name, secret, format, events, enabled } = body;
+    let EndpointUpdateBody { url, name, secret, format, events, enabled, api_version: _ } = body;
     let change = EndpointChange {
         url: url.map(|url| url.0),
         name: name.0,

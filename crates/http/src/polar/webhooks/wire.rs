@@ -6,6 +6,7 @@ use tenantry_core::Timestamp;
 use tenantry_core::webhook::{EndpointUrl, EventType, SigningSecret, WebhookFormat};
 
 use crate::limits;
+use crate::polar::version;
 use crate::wire::{
     List, PatchField, PlainText, Uuid4, Validation, Wire, choice, inline_schema, name_list, wire_object,
 };
@@ -16,6 +17,17 @@ pub(super) const CODE_CLASSES: &[&str] = &["2xx", "3xx", "4xx", "5xx"];
 name_list! {
     /// Format of deliveries.
     FormatName(WebhookFormat) as "enum" of FORMATS, by WebhookFormat::from_name
+}
+
+/// The API version of deliveries. Payloads exist in the default version alone.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ApiVersion;
+
+impl Wire for ApiVersion {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
+        let from_name = |name: &str| (name == version::DEFAULT).then_some(Self);
+        choice("enum", &[version::DEFAULT], from_name, value, at)
+    }
 }
 
 /// The type of an event.
@@ -71,6 +83,7 @@ impl Wire for SecretText {
 }
 
 inline_schema! {
+    ApiVersion => {"type": "string", "enum": [version::DEFAULT]},
     UrlText => {"type": "string", "format": "uri", "minLength": 1, "maxLength": 2083},
     SecretText => {"type": "string", "minLength": 32},
 }
@@ -91,6 +104,9 @@ wire_object! {
         events: EventTypes,
         /// Signing secret. Generated when absent.
         secret: Option<SecretText>,
+        /// API version of deliveries.
+        #[expect(dead_code, reason = "there is one version, and reading the field checks it")]
+        api_version: Option<ApiVersion>,
         /// The organization. Only for tokens of users.
         organization_id: Option<Uuid4>,
     }
@@ -111,6 +127,9 @@ wire_object! {
         events: Option<EventTypes>,
         /// Whether events are delivered.
         enabled: Option<bool>,
+        /// API version of deliveries.
+        #[expect(dead_code, reason = "there is one version, and reading the field checks it")]
+        api_version: Option<ApiVersion>,
     }
 }
 

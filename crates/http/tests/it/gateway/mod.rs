@@ -4,4 +4,5 @@ mod invalid_input;
 mod openapi;
 mod random_requests;
 mod requests;
+mod resource_limits;
 mod slow_bodies;

@@ -4,7 +4,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, Bytes, HttpBody};
@@ -15,10 +16,16 @@ use serde_json::json;
 use tenantry_app::tokens::TokenRevoke;
 use tenantry_app::{App, Requester};
 use tenantry_http::{Config, Gateway, Limits, Rate, Rates};
-use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use tenantry_testkit::Acme;
+
+use crate::support::BusyWriter;
+
+/// Polls a future once.
+async fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    std::future::poll_fn(|context| Poll::Ready(Pin::new(&mut *future).poll(context))).await
+}
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -110,20 +117,20 @@ async fn writes_that_wait_leave_room_for_reads() {
         request.header("content-type", "application/json").body(body).unwrap()
     };
     let customer = || Bytes::from(json!({"email": "waits@example.com"}).to_string());
-    let mut waiting = JoinSet::new();
-    for _ in 0..3 {
-        let (begun, has_begun) = tokio::sync::oneshot::channel();
-        let body = async move {
-            begun.send(()).unwrap();
-            std::future::pending().await
-        };
-        let (gateway, request) =
-            (gateway.clone(), request("POST", Body::new(After(Box::pin(body), Some(customer())))));
-        waiting.spawn(async move { gateway.answer(request, PEER).await });
-        has_begun.await.unwrap();
+    let (release, held) = channel();
+    let busy = BusyWriter(acme.organization.id, Mutex::new(held));
+    let mut busy = Box::pin(acme.world.app.write(busy));
+    assert!(poll_once(&mut busy).await.is_pending());
+    // Each is polled until it waits for the writer.
+    let mut waiting: Vec<_> =
+        (0..3).map(|_| Box::pin(gateway.answer(request("POST", customer().into()), PEER))).collect();
+    for request in &mut waiting {
+        assert!(poll_once(request).await.is_pending());
     }
     assert_eq!(gateway.answer(request("POST", customer().into()), PEER).await.status(), 503);
     assert_eq!(gateway.answer(request("GET", Body::empty()), PEER).await.status(), 200);
-    waiting.shutdown().await;
+    drop(waiting);
+    release.send(()).unwrap();
+    busy.await.unwrap();
     assert_eq!(gateway.answer(request("POST", customer().into()), PEER).await.status(), 201);
 }

@@ -1,6 +1,17 @@
-//! The HTTP/1.1 server: accepts connections until it is stopped, then drains them.
+//! The HTTP/1.1 server: accepts connections until it is stopped, then drains them. A proxy in front of it provides TLS
+//! and newer versions of HTTP.
 //!
-//! It speaks HTTP/1.1. TLS, and newer versions with it, are the business of a proxy before it.
+//! A client cannot hold a connection for as long as it likes:
+//!
+//! | phase | bound |
+//! |---|---|
+//! | between requests, and the head of a request | [`Limits::head_timeout`](crate::Limits) |
+//! | body of a request | `pipeline::body` |
+//! | response | [`progress`]: [`limits::WRITE_PROGRESS`] bytes within [`Limits::write_timeout`](crate::Limits) |
+//! | connections of one address | [`peers`]: [`Limits::connections_per_address`](crate::Limits) |
+
+mod peers;
+mod progress;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -16,18 +27,43 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
 use crate::gateway::Gateway;
 use crate::limits;
+use peers::Peers;
+use progress::ProgressStream;
 
 /// Pause after a failed accept. The likely cause is a lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves `gateway` on `listener` until `stop` comes to pass; then accepts nothing more, and waits for what
-/// runs, at most for the drain time-out. Answers whether everything came to its end.
+/// Listens on an address, `HOST:PORT`, with a queue of [`limits::BACKLOG`] connections that wait to be accepted. The
+/// kernel lowers it to `net.core.somaxconn`.
+///
+/// # Errors
+/// When the host is unknown or none of its addresses can be listened on.
+pub async fn listen(address: &str) -> io::Result<TcpListener> {
+    let mut failed = io::Error::new(io::ErrorKind::AddrNotAvailable, "the host has no address");
+    for address in lookup_host(address).await? {
+        match listen_on(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
+}
+
+fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(limits::BACKLOG)
+}
+
+/// Serves `gateway` on `listener` until `stop` completes. Then it accepts nothing more and waits for requests in
+/// progress, at most for the drain time-out. Returns whether all of them ended.
 pub async fn serve(listener: TcpListener, gateway: Gateway, stop: impl Future<Output = ()>) -> bool {
     let mut builder = http1::Builder::new();
     builder
@@ -37,6 +73,7 @@ pub async fn serve(listener: TcpListener, gateway: Gateway, stop: impl Future<Ou
         .max_buf_size(limits::HEAD);
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(gateway.limits().connections));
+    let peers = Peers::new(gateway.limits().connections_per_address);
     let mut connections = JoinSet::new();
     let mut stop = pin!(stop);
     let mut refused = false;
@@ -45,7 +82,7 @@ pub async fn serve(listener: TcpListener, gateway: Gateway, stop: impl Future<Ou
             accepted = accept(&listener, &places) => accepted,
             () = &mut stop => break,
         };
-        let (stream, peer, place) = match accepted {
+        let (stream, address, place) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 if !std::mem::replace(&mut refused, true) {
@@ -59,17 +96,24 @@ pub async fn serve(listener: TcpListener, gateway: Gateway, stop: impl Future<Ou
         };
         refused = false;
         while connections.try_join_next().is_some() {}
+        // A trusted proxy has the connections of all its clients.
+        let peer = (!gateway.trusts(address.ip())).then(|| peers.admit(address.ip()));
+        if matches!(peer, Some(None)) {
+            tracing::debug!(peer = %address.ip(), "connection refused: the address has its share");
+            continue;
+        }
+        let stream = ProgressStream::new(stream, gateway.limits().write_timeout);
         let gateway = gateway.clone();
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let gateway = gateway.clone();
-            async move { Ok::<_, Infallible>(gateway.answer(request.map(Body::new), peer.ip()).await) }
+            async move { Ok::<_, Infallible>(gateway.answer(request.map(Body::new), address.ip()).await) }
         });
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
         connections.spawn(async move {
             if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended early");
+                tracing::debug!(%error, "connection ended early");
             }
-            drop(place);
+            drop((place, peer));
         });
     }
     drop(listener);

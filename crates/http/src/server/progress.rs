@@ -1,0 +1,102 @@
+//! Connections whose client must read what it asked for.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::limits;
+
+/// A connection that fails when its client does not take [`limits::WRITE_PROGRESS`] bytes within the time-out.
+///
+/// The time-out runs while a write waits. It begins again with each such amount, and ends when everything is written.
+pub(super) struct ProgressStream {
+    stream: TcpStream,
+    timeout: Duration,
+    /// The end of the current period, while a write waits.
+    deadline: Option<Pin<Box<Sleep>>>,
+    /// Bytes written in the current period.
+    written: usize,
+}
+
+impl ProgressStream {
+    pub(super) const fn new(stream: TcpStream, timeout: Duration) -> Self {
+        Self { stream, timeout, deadline: None, written: 0 }
+    }
+
+    fn restart(&mut self) {
+        self.deadline = None;
+        self.written = 0;
+    }
+
+    /// Bounds a write: starts the period when it waits, and restarts it on progress.
+    fn bound(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        match written {
+            Poll::Ready(Ok(bytes)) => {
+                self.written = self.written.saturating_add(bytes);
+                if self.written >= limits::WRITE_PROGRESS {
+                    self.restart();
+                }
+                Poll::Ready(Ok(bytes))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => {
+                let end = || Box::pin(sleep_until(Instant::now() + self.timeout));
+                let deadline = self.deadline.get_or_insert_with(end);
+                ready!(deadline.as_mut().poll(context));
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read")))
+            }
+        }
+    }
+}
+
+impl AsyncRead for ProgressStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for ProgressStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, buffer);
+        self.bound(context, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffers: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, buffers);
+        self.bound(context, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.restart();
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,331 @@
+//! Resources that one client cannot hold for as long as it likes: places, memory and connections. And requests that are
+//! refused before a handler sees them.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::http::Request;
+use axum::response::Response;
+use http_body_util::BodyExt;
+use hyper::body::{Frame, SizeHint};
+use serde_json::{Value, json};
+use tenantry_core::values::IpAllowList;
+use tenantry_http::{Config, Gateway, Limits, server};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use tenantry_testkit::Acme;
+
+const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// Longer than anything here takes. What lasts longer hangs.
+const HANGS: Duration = Duration::from_secs(20);
+
+/// A body whose beginning arrives, and whose rest never does.
+struct Stalled {
+    beginning: Option<Bytes>,
+    announced: Option<u64>,
+    stalls: Option<oneshot::Sender<()>>,
+}
+
+impl HttpBody for Stalled {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if let Some(beginning) = self.beginning.take() {
+            return Poll::Ready(Some(Ok(Frame::data(beginning))));
+        }
+        if let Some(stalls) = self.stalls.take() {
+            stalls.send(()).unwrap();
+        }
+        Poll::Pending
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.announced.map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
+
+fn gateway(acme: &Acme, limits: Limits) -> Gateway {
+    Gateway::new(Arc::clone(acme.world.app), Config { limits, ..Config::default() })
+}
+
+fn post(secret: &str, body: Body) -> Request<Body> {
+    Request::post("/v1/customers")
+        .header("authorization", format!("Bearer {secret}"))
+        .header("content-type", "application/json")
+        .body(body)
+        .unwrap()
+}
+
+fn customer(email: &str) -> Body {
+    Body::from(json!({"email": email}).to_string())
+}
+
+/// Sends a request whose body stalls after `beginning`, and returns once it does.
+async fn stall(gateway: &Gateway, secret: &str, beginning: &'static str) -> JoinHandle<Response> {
+    let (stalls, has_stalled) = oneshot::channel();
+    let body = Stalled { beginning: Some(Bytes::from(beginning)), announced: None, stalls: Some(stalls) };
+    let (gateway, request) = (gateway.clone(), post(secret, Body::new(body)));
+    let request = tokio::spawn(async move { gateway.answer(request, PEER).await });
+    has_stalled.await.unwrap();
+    request
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_arrive_holds_no_place() {
+    let acme = Acme::new().await;
+    let gateway = gateway(&acme, Limits { in_flight: 1, ..Limits::default() });
+    let secret = acme.client().secret();
+    let stalled = [stall(&gateway, &secret, "{").await, stall(&gateway, &secret, "{").await];
+    let response = gateway.answer(post(&secret, customer("a@example.com")), PEER).await;
+    assert_eq!(response.status(), 201);
+    stalled.iter().for_each(JoinHandle::abort);
+}
+
+#[tokio::test]
+async fn a_body_that_arrives_too_slowly_is_refused_with_408() {
+    let acme = Acme::new().await;
+    let gateway = gateway(&acme, Limits { body_grace: Duration::from_millis(20), ..Limits::default() });
+    let stalled = stall(&gateway, &acme.client().secret(), "{").await;
+    let response = tokio::time::timeout(HANGS, stalled).await.unwrap().unwrap();
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()["connection"]),
+        (408, &"close".parse().unwrap())
+    );
+}
+
+#[tokio::test]
+async fn unfinished_bodies_have_a_share_of_the_memory_each_and_a_bound_together() {
+    let acme = Acme::new().await;
+    let other = acme.world.organization("other").await;
+    let other = acme.world.token(&other, "*").await.secret();
+    let gateway = gateway(&acme, Limits { body: 100, body_memory: 100, ..Limits::default() });
+    let secret = acme.client().secret();
+    const NINETY: &str =
+        "                                                                                          ";
+    let stalled = stall(&gateway, &secret, NINETY).await;
+    let status = async |secret: &str, email: &str| {
+        gateway.answer(post(secret, customer(email)), PEER).await.status().as_u16()
+    };
+    assert_eq!(status(&secret, "a@example.com").await, 429, "the caller has its share");
+    assert_eq!(status(&other, "a@example.com").await, 503, "all callers together have theirs");
+    stalled.abort();
+    assert!(stalled.await.unwrap_err().is_cancelled());
+    assert_eq!(status(&secret, "a@example.com").await, 201);
+    assert_eq!(status(&other, "a@example.com").await, 201);
+}
+
+#[tokio::test]
+async fn a_content_length_over_the_limit_is_refused_at_once() {
+    let acme = Acme::new().await;
+    let gateway = gateway(&acme, Limits::default());
+    let announced = Stalled { beginning: None, announced: Some((1 << 20) + 1), stalls: None };
+    let request = post(&acme.client().secret(), Body::new(announced));
+    let response = tokio::time::timeout(HANGS / 10, gateway.answer(request, PEER)).await.unwrap();
+    assert_eq!(response.status(), 413);
+    // Without a token a body is small.
+    let path = "/v1/customer-portal/customers/me/email-update/verify";
+    acme.world.anonymous().post(path, json!({"token": "x".repeat(17 << 10)})).await.expect(413);
+    acme.world.anonymous().post(path, json!({"token": "x".repeat(8 << 10)})).await.expect(401);
+}
+
+/// Serves on a free port.
+async fn serve(gateway: Gateway) -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(server::serve(listener, gateway, std::future::pending()));
+    address
+}
+
+/// Whether the connection answers a request. One that was closed does not.
+async fn is_served(stream: &mut TcpStream) -> bool {
+    let mut first = [0; 12];
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.is_ok()
+        && tokio::time::timeout(HANGS, stream.read_exact(&mut first)).await.unwrap().is_ok()
+        && &first == b"HTTP/1.1 200"
+}
+
+#[tokio::test]
+async fn an_address_has_a_share_of_the_connections() {
+    let acme = Acme::new().await;
+    let address = serve(gateway(&acme, Limits { connections_per_address: 2, ..Limits::default() })).await;
+    let mut open = Vec::new();
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        assert!(is_served(&mut stream).await);
+        open.push(stream);
+    }
+    let mut refused = TcpStream::connect(address).await.unwrap();
+    assert!(!is_served(&mut refused).await);
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    assert!(
+        is_served(&mut socket.connect(address).await.unwrap()).await,
+        "another address has its own share"
+    );
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_has_all_connections() {
+    let acme = Acme::new().await;
+    let trusted_proxies = IpAllowList::parse(["127.0.0.1"]).unwrap();
+    let limits = Limits { connections_per_address: 1, ..Limits::default() };
+    let config = Config { limits, trusted_proxies, ..Config::default() };
+    let address = serve(Gateway::new(Arc::clone(acme.world.app), config)).await;
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        assert!(is_served(&mut stream).await);
+        open.push(stream);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_its_responses_loses_its_connection() {
+    let acme = Acme::new().await;
+    let limits = Limits { connections: 1, write_timeout: Duration::from_millis(100), ..Limits::default() };
+    let address = serve(gateway(&acme, limits)).await;
+    let mut silent = TcpStream::connect(address).await.unwrap();
+    let requests = "GET /v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n".repeat(60);
+    silent.write_all(requests.as_bytes()).await.unwrap();
+    // The only connection is taken until the server closes the silent acme.
+    let mut next = TcpStream::connect(address).await.unwrap();
+    assert!(is_served(&mut next).await);
+    drop(silent);
+}
+
+#[tokio::test]
+async fn many_connections_may_wait_to_be_accepted() {
+    let listener = server::listen("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let most = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+    let waiting = most.trim().parse::<usize>().unwrap().min(500);
+    let mut open = Vec::new();
+    for _ in 0..waiting {
+        open.push(tokio::time::timeout(HANGS / 4, TcpStream::connect(address)).await.unwrap().unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_forwarded_address_with_a_port_is_the_clients_and_an_unknown_one_is_in_no_allow_list() {
+    let acme = Acme::new().await;
+    let body = json!({"label": "local", "scopes": ["*"], "ip_allow_list": ["127.0.0.0/8", "2001:db8::/32"]});
+    let made = acme.client().post(&acme.api_keys(), body).await.expect(201);
+    let trusted_proxies = IpAllowList::parse(["127.0.0.1"]).unwrap();
+    let config = Config { trusted_proxies, ..Config::default() };
+    let gateway = Gateway::new(Arc::clone(acme.world.app), config);
+    let bearer = format!("Bearer {}", made["secret_key"].as_str().unwrap());
+    for (forwarded, status) in [
+        ("198.51.100.66", 403),
+        ("198.51.100.66:1234", 403),
+        ("unknown", 403),
+        ("_hidden, 127.0.0.1", 403),
+        ("127.0.0.9:1234", 200),
+        ("[2001:db8::1]:443", 200),
+    ] {
+        let request = Request::get("/v2/ping").header("authorization", &bearer);
+        let request = request.header("x-forwarded-for", forwarded).body(Body::empty()).unwrap();
+        assert_eq!(gateway.answer(request, PEER).await.status(), status, "{forwarded}");
+    }
+}
+
+#[tokio::test]
+async fn every_response_forbids_frames_and_content_sniffing() {
+    let acme = Acme::new().await;
+    for path in
+        ["/v1/customers", "/v2/ping", "/v1/nothing", "/nothing", "/docs", "/healthz", "/v1/openapi.json"]
+    {
+        let response = acme.client().get(path).await;
+        assert_eq!(response.header("x-content-type-options"), Some("nosniff"), "{path}");
+        let policy = response.header("content-security-policy").unwrap();
+        assert!(policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_with_two_hosts_is_refused() {
+    let acme = Acme::new().await;
+    for path in ["/v1/customers", "/v2/ping"] {
+        let client = acme.client().with("host", "a.example");
+        client.get(path).await.expect(200);
+        client.with("host", "b.example").get(path).await.expect(400);
+    }
+}
+
+#[tokio::test]
+async fn a_query_with_too_many_parameters_is_refused() {
+    let acme = Acme::new().await;
+    let accounts = format!("{}/api-keys", acme.path_v2());
+    for path in ["/v1/customers", accounts.as_str()] {
+        let query = |count: usize| format!("{path}?{}", vec!["x=1"; count].join("&"));
+        acme.client().get(&query(200)).await.expect(200);
+        let refused = acme.client().get(&query(201)).await.expect(400);
+        assert!(refused.text.contains("200"), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_compressed_body_is_refused_with_415() {
+    let acme = Acme::new().await;
+    for (method, path) in [("POST", "/v1/customers".to_owned()), ("PUT", acme.path_v2())] {
+        let gzip = acme.client().with("content-encoding", "gzip");
+        gzip.raw(method, &path, b"\x1f\x8b\x08\x00".to_vec()).await.expect(415);
+    }
+    let identity = acme.client().with("content-encoding", "identity");
+    identity.post("/v1/customers", json!({"email": "a@example.com"})).await.expect(201);
+}
+
+#[tokio::test]
+async fn polar_json_may_have_a_byte_order_mark_or_be_utf_16() {
+    let acme = Acme::new().await;
+    let text = json!({"name": "Acmé"}).to_string();
+    let utf16 = |order: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(order).collect::<Vec<u8>>();
+    for body in [
+        [b"\xef\xbb\xbf", text.as_bytes()].concat(),
+        utf16(u16::to_le_bytes),
+        utf16(u16::to_be_bytes),
+        [b"\xff\xfe".to_vec(), utf16(u16::to_le_bytes)].concat(),
+        [b"\xfe\xff".to_vec(), utf16(u16::to_be_bytes)].concat(),
+    ] {
+        let changed = acme.client().raw("PATCH", &acme.path_v1(), body.clone()).await.expect(200);
+        assert_eq!(changed["name"], "Acmé");
+        acme.client().raw("PUT", &acme.path_v2(), body).await.expect(400);
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_endpoint_speaks_the_version_that_is_served() {
+    let acme = Acme::new().await;
+    let endpoint = |version: Value| json!({"url": "https://hooks.example.com", "format": "raw", "events": [], "api_version": version});
+    let path = "/v1/webhooks/endpoints";
+    let made = acme.client().post(path, endpoint(json!("2026-04"))).await.expect(201);
+    assert_eq!(made["api_version"], "2026-04");
+    acme.client().post(path, endpoint(Value::Null)).await.expect(201);
+    for unknown in [json!("2026-10"), json!("banana"), json!(7)] {
+        let refused = acme.client().post(path, endpoint(unknown.clone())).await.expect(422);
+        assert_eq!(refused.faults(), ["enum body.api_version"]);
+        let path = format!("{path}/{}", made.id());
+        acme.client().patch(&path, json!({"api_version": unknown})).await.expect(422);
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_by_rate_limit_has_no_body() {
+    let acme = Acme::new().await;
+    let gateway = gateway(&acme, Limits { body: 10, body_memory: 10, ..Limits::default() });
+    let stalled = stall(&gateway, &acme.client().secret(), "{        ").await;
+    let refused = gateway.answer(post(&acme.client().secret(), Body::from("{    }")), PEER).await;
+    assert_eq!((refused.status().as_u16(), &refused.headers()["retry-after"]), (429, &"1".parse().unwrap()));
+    assert_eq!(refused.into_body().collect().await.unwrap().to_bytes().len(), 0);
+    stalled.abort();
+}
