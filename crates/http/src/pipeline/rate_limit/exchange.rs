@@ -133,7 +133,7 @@ mod tests {
         let mut entries: Vec<_> = read_report(&reports[0]).collect();
         entries.sort_unstable_by_key(|(kind, ..)| *kind as u8);
         assert_eq!(
-            said,
+            entries,
             [(BucketKind::Known, known, 2), (BucketKind::Unknown, unknown, 1), (BucketKind::Mail, known, 1)]
         );
         assert!(counts.reports(7_000).is_empty());

@@ -56,7 +56,7 @@ impl HttpBody for Stalled {
 }
 
 fn gateway(acme: &Acme, limits: Limits) -> Gateway {
-    Gateway::new(Arc::clone(acme.world.app), Config { limits, ..Config::default() })
+    Gateway::new(Arc::clone(&acme.world.app), Config { limits, ..Config::default() })
 }
 
 fn post(secret: &str, body: Body) -> Request<Body> {
@@ -181,7 +181,7 @@ async fn a_trusted_proxy_has_all_connections() {
     let trusted_proxies = IpAllowList::parse(["127.0.0.1"]).unwrap();
     let limits = Limits { connections_per_address: 1, ..Limits::default() };
     let config = Config { limits, trusted_proxies, ..Config::default() };
-    let address = serve(Gateway::new(Arc::clone(acme.world.app), config)).await;
+    let address = serve(Gateway::new(Arc::clone(&acme.world.app), config)).await;
     let mut open = Vec::new();
     for _ in 0..3 {
         let mut stream = TcpStream::connect(address).await.unwrap();
@@ -223,7 +223,7 @@ async fn a_forwarded_address_with_a_port_is_the_clients_and_an_unknown_one_is_in
     let made = acme.client().post(&acme.api_keys(), body).await.expect(201);
     let trusted_proxies = IpAllowList::parse(["127.0.0.1"]).unwrap();
     let config = Config { trusted_proxies, ..Config::default() };
-    let gateway = Gateway::new(Arc::clone(acme.world.app), config);
+    let gateway = Gateway::new(Arc::clone(&acme.world.app), config);
     let bearer = format!("Bearer {}", made["secret_key"].as_str().unwrap());
     for (forwarded, status) in [
         ("198.51.100.66", 403),
@@ -313,7 +313,7 @@ async fn a_webhook_endpoint_speaks_the_version_that_is_served() {
     acme.client().post(path, endpoint(Value::Null)).await.expect(201);
     for unknown in [json!("2026-10"), json!("banana"), json!(7)] {
         let refused = acme.client().post(path, endpoint(unknown.clone())).await.expect(422);
-        assert_eq!(refused.faults(), ["enum body.api_version"]);
+        assert_eq!(refused.violations(), ["enum body.api_version"]);
         let path = format!("{path}/{}", made.id());
         acme.client().patch(&path, json!({"api_version": unknown})).await.expect(422);
     }
