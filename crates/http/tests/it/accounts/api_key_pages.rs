@@ -1,4 +1,4 @@
-//! Lists of `/v2` in parts (docs/contracts/ahasend.md, 1.9), by the example of the API keys.
+//! Pages of the lists of `/v2` (docs/contracts/ahasend.md, 1.9), by the example of the API keys.
 
 use serde_json::{Value, json};
 
@@ -26,7 +26,7 @@ fn previous(part: &Response) -> Option<&str> {
 }
 
 #[tokio::test]
-async fn a_list_is_walked_there_and_back_again() {
+async fn pages_forward_and_back_show_each_row_once() {
     let acme = seven().await;
     let (client, keys) = (acme.client(), acme.api_keys());
     let whole = client.get(&keys).await.expect(200);
@@ -38,7 +38,7 @@ async fn a_list_is_walked_there_and_back_again() {
         assert_eq!(previous(&parts[0]), None);
         while let Some(cursor) = next(parts.last().unwrap()) {
             let part = client.get(&format!("{keys}?limit={limit}&after={cursor}")).await.expect(200);
-            // The former name means the same.
+            // `cursor` is the former name of `after`.
             let same = client.get(&format!("{keys}?limit={limit}&cursor={cursor}")).await.expect(200);
             assert_eq!(same["data"], part["data"]);
             parts.push(part);
@@ -57,11 +57,11 @@ async fn a_list_is_walked_there_and_back_again() {
 }
 
 #[tokio::test]
-async fn what_comes_and_goes_moves_nothing() {
+async fn created_and_deleted_rows_shift_no_page() {
     let acme = seven().await;
     let (client, keys) = (acme.client(), acme.api_keys());
     let first = client.get(&format!("{keys}?limit=3")).await.expect(200);
-    // The row at the edge goes, another one comes.
+    // The last row of the page is deleted, and another row is created.
     let edge = first["data"][2]["id"].as_str().unwrap();
     client.delete(&format!("{keys}/{edge}")).await.expect(200);
     client.post(&keys, json!({"label": "8", "scopes": ["*"]})).await.expect(201);
@@ -73,7 +73,7 @@ async fn what_comes_and_goes_moves_nothing() {
 }
 
 #[tokio::test]
-async fn limits_that_are_none() {
+async fn invalid_limits_are_refused() {
     let acme = Acme::new().await;
     for limit in ["0", "101", "-1", "x", "", "1.0", "99999999999999999999"] {
         let refused = acme.client().get(&format!("{}?limit={limit}", acme.api_keys())).await.expect(400);
@@ -83,7 +83,7 @@ async fn limits_that_are_none() {
 }
 
 #[tokio::test]
-async fn a_cursor_works_for_its_list_alone() {
+async fn a_cursor_works_for_its_own_list_only() {
     let acme = seven().await;
     let (client, keys) = (acme.client(), acme.api_keys());
     let part = client.get(&format!("{keys}?limit=2")).await.expect(200);
@@ -106,7 +106,7 @@ async fn a_cursor_works_for_its_list_alone() {
 }
 
 #[tokio::test]
-async fn a_cursor_says_nothing() {
+async fn a_cursor_reveals_nothing() {
     let world = World::new();
     let tenant = world.organization("acme").await;
     let client = world.token(&tenant, "*").await;

@@ -1,16 +1,16 @@
-//! `PUT /v2/accounts/{account_id}/api-keys/{key_id}`: what is given replaces what was there.
+//! `PUT /v2/accounts/{account_id}/api-keys/{key_id}`: the fields in the body are replaced.
 
 use serde_json::{Value, json};
 
 use tenantry_testkit::{Acme, changed_fields};
 
-/// The grant of a scope, as it is shown.
+/// The grant of a scope in a response.
 fn grant<'a>(key: &'a Value, scope: &str) -> &'a Value {
     key["scopes"].as_array().unwrap().iter().find(|grant| grant["scope"] == json!(scope)).unwrap()
 }
 
 #[tokio::test]
-async fn only_what_is_given_changes() {
+async fn only_fields_in_the_body_change() {
     let acme = Acme::new().await;
     let client = acme.client();
     let (id, _) = acme.create_api_key(&["accounts:read"]).await;
@@ -44,7 +44,7 @@ async fn a_scope_that_stays_is_the_same_grant() {
     assert_eq!(grant(&third.body, "accounts:read"), grant(&first.body, "accounts:read"));
     let again = (grant(&third.body, "accounts:write"), grant(&first.body, "accounts:write"));
     assert!(again.0["id"] != again.1["id"] && again.0["created_at"] != again.1["created_at"]);
-    // A change in the other dialect leaves them alone as well.
+    // A change in the other dialect keeps the grants as well.
     let renamed = format!("/v1/organization-access-tokens/{id}");
     client.patch(&renamed, json!({"comment": "renamed"})).await.expect(200);
     assert_eq!(client.get(&path).await["scopes"], third["scopes"]);
@@ -53,7 +53,7 @@ async fn a_scope_that_stays_is_the_same_grant() {
 }
 
 #[tokio::test]
-async fn a_change_of_nothing_is_refused() {
+async fn a_body_without_a_change_is_refused() {
     let acme = Acme::new().await;
     let client = acme.client();
     let (id, _) = acme.create_api_key(&["accounts:read", "messages:send:all"]).await;
@@ -85,7 +85,7 @@ async fn a_change_of_nothing_is_refused() {
 }
 
 #[tokio::test]
-async fn what_a_key_has_may_stay_and_no_more_can_be_given() {
+async fn a_scope_that_the_caller_lacks_can_stay_but_not_be_added() {
     let acme = Acme::new().await;
     let (id, _) = acme.create_api_key(&["accounts:read", "accounts:write"]).await;
     let path = format!("{}/{id}", acme.api_keys());
@@ -97,7 +97,7 @@ async fn what_a_key_has_may_stay_and_no_more_can_be_given() {
 }
 
 #[tokio::test]
-async fn a_change_counts_at_once() {
+async fn a_change_takes_effect_at_once() {
     let acme = Acme::new().await;
     let (id, key) = acme.create_api_key(&["accounts:read"]).await;
     let path = format!("{}/{id}", acme.api_keys());

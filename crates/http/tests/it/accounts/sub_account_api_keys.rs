@@ -1,11 +1,12 @@
-//! `/v2/accounts/{account_id}/sub-accounts/{sub_account_id}/api-keys`: a parent manages its child's keys.
+//! `/v2/accounts/{account_id}/sub-accounts/{sub_account_id}/api-keys`: a parent manages the keys of a
+//! sub-account.
 
 use serde_json::json;
 use tenantry_core::ids::OrganizationId;
 
 use tenantry_testkit::{Acme, Client};
 
-/// An account, a sub-account of it, and where the parent finds the child's keys.
+/// An account, a sub-account of it, and the path under which the parent manages the sub-account's keys.
 async fn family() -> (Acme, OrganizationId, String) {
     let acme = Acme::new().await;
     let child = acme.world.sub_account(&acme.organization, "child").await;
@@ -13,7 +14,7 @@ async fn family() -> (Acme, OrganizationId, String) {
     (acme, child, keys)
 }
 
-/// A new key of the child, and a client with it.
+/// A new key of the sub-account, and a client with it.
 async fn child_key<'a>(acme: &'a Acme, keys: &str, scopes: &[&str]) -> (String, Client<'a>) {
     let made = acme.client().post(keys, json!({"label": "child", "scopes": scopes})).await.expect(201);
     (made.id(), acme.world.bearer(made["secret_key"].as_str().unwrap()))
@@ -28,7 +29,7 @@ async fn a_childs_key_is_made_listed_changed_and_deleted_by_the_parent() {
     assert_eq!(shown["account_id"], json!(child));
     assert!(shown["secret_key"].is_null());
     assert_eq!(client.get(&keys).await.expect(200).each("id"), [id.as_str()]);
-    // In the child's own eyes it is a key like any other; in the parent's own list it is not.
+    // The sub-account's own list shows the key. The list of the parent's keys does not.
     let own = format!("/v2/accounts/{child}/api-keys");
     assert_eq!(key.get(&own).await.expect(200)["data"][0]["id"], json!(id));
     assert!(!client.get(&acme.api_keys()).await.each("id").contains(&id.as_str()));
@@ -43,13 +44,13 @@ async fn a_childs_key_is_made_listed_changed_and_deleted_by_the_parent() {
 }
 
 #[tokio::test]
-async fn only_the_parents_own_children_are_there() {
+async fn only_sub_accounts_of_the_parent_are_found() {
     let (acme, _, keys) = family().await;
     let other = acme.world.organization("other").await;
     let theirs = acme.world.sub_account(&other, "theirs").await;
     let (id, _) = child_key(&acme, &keys, &["accounts:read"]).await;
     let nothing = "0b0f7bb4-6e1c-4c1b-9c56-52bfe2ad9a3e".to_owned();
-    // Another's child, another account, the account itself, and nothing at all look alike.
+    // The same 404 for another account's sub-account, another account, the account itself and an unknown id.
     for child in [theirs.to_string(), other.id.to_string(), acme.organization.id.to_string(), nothing] {
         let keys = format!("{}/sub-accounts/{child}/api-keys", acme.path_v2());
         for answer in [
@@ -72,7 +73,7 @@ async fn only_the_parents_own_children_are_there() {
 }
 
 #[tokio::test]
-async fn a_child_does_not_reach_up() {
+async fn a_sub_account_has_no_access_to_its_parent() {
     let (acme, child, keys) = family().await;
     let (_, key) = child_key(&acme, &keys, &["*"]).await;
     assert_eq!(key.get(&acme.path_v2()).await.expect(401).message(), "invalid API key");
@@ -83,23 +84,23 @@ async fn a_child_does_not_reach_up() {
     for answer in [key.get(&sideways).await, key.post(&sideways, body).await] {
         assert_eq!(answer.expect(403).message(), "a sub account cannot have sub accounts");
     }
-    // Nor does the parent's key reach down but by the path through the parent.
+    // The parent's key has access to a sub-account only by the path below the parent.
     acme.client().get(&format!("/v2/accounts/{child}/api-keys")).await.expect(401);
 }
 
 #[tokio::test]
-async fn the_parent_gives_what_it_holds() {
+async fn the_parent_grants_only_scopes_that_it_holds() {
     let (acme, _, keys) = family().await;
     let (_, maker) = acme.create_api_key(&["sub-account-api-keys:write", "accounts:read"]).await;
     maker.post(&keys, json!({"label": "x", "scopes": ["accounts:read"]})).await.expect(201);
     let refused = maker.post(&keys, json!({"label": "x", "scopes": ["accounts:write"]})).await.expect(403);
     assert_eq!(refused.message(), "the caller does not hold these scopes: accounts:write");
-    // The scope for one's own keys is another one.
+    // The account's own keys need another scope.
     maker.post(&acme.api_keys(), json!({"label": "x", "scopes": ["accounts:read"]})).await.expect(403);
 }
 
 #[tokio::test]
-async fn a_childs_list_is_the_parents_to_set() {
+async fn the_parent_sets_the_ip_allow_list_of_a_sub_account() {
     let (acme, _, keys) = family().await;
     let (id, key) = child_key(&acme, &keys, &["*"]).await;
     let elsewhere = json!({"ip_allow_list": ["203.0.113.0/24"]});
@@ -109,7 +110,7 @@ async fn a_childs_list_is_the_parents_to_set() {
 }
 
 #[tokio::test]
-async fn a_creation_sent_again_makes_no_second_key() {
+async fn a_repeated_creation_makes_no_second_key() {
     let (acme, _, keys) = family().await;
     let keyed = acme.client().key("k");
     let body = json!({"label": "x", "scopes": ["accounts:read"]});
@@ -121,7 +122,7 @@ async fn a_creation_sent_again_makes_no_second_key() {
 }
 
 #[tokio::test]
-async fn parts_of_a_childs_list() {
+async fn the_list_of_a_sub_account_has_pages() {
     let (acme, child, keys) = family().await;
     for label in ["a", "b", "c"] {
         acme.client().post(&keys, json!({"label": label, "scopes": ["*"]})).await.expect(201);

@@ -60,7 +60,7 @@ async fn each_field_absent_null_and_given() {
 }
 
 #[tokio::test]
-async fn what_is_another_customers_cannot_be_taken() {
+async fn the_address_and_external_id_of_another_customer_are_refused() {
     let acme = Acme::new().await;
     let client = acme.client();
     client.post("/v1/customers", json!({"email": "a@example.com", "external_id": "a"})).await.expect(201);
@@ -108,7 +108,7 @@ async fn by_external_id_two_fields_cannot_change() {
 }
 
 #[tokio::test]
-async fn deletion_takes_the_members_along() {
+async fn deletion_deletes_the_members() {
     let acme = Acme::new().await;
     let client = acme.client();
     let customer = acme.create_team("t").await;

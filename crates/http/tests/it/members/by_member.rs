@@ -62,7 +62,7 @@ async fn roles_names_and_external_ids() {
 }
 
 #[tokio::test]
-async fn every_fault_of_a_creation_is_named() {
+async fn every_violation_of_a_creation_is_reported() {
     let acme = Acme::new().await;
     let answer =
         acme.client().post("/v1/members", json!({"customer_id": "no", "name": 1, "role": "king"})).await;
@@ -100,7 +100,7 @@ async fn the_same_address_finds_the_member_who_has_it() {
 }
 
 #[tokio::test]
-async fn where_a_member_cannot_be_added() {
+async fn customers_that_accept_no_member() {
     let acme = Acme::new().await;
     let new = |customer: &str| json!({"customer_id": customer, "email": "a@example.com"});
     let unknown = acme.client().post("/v1/members", new("0b0f7bb4-6e1c-4c1b-9c56-52bfe2ad9a3e")).await;

@@ -84,7 +84,7 @@ async fn an_external_id_in_two_organizations_is_ambiguous_for_a_person() {
 }
 
 #[tokio::test]
-async fn what_a_persons_role_allows() {
+async fn the_role_of_a_user_decides_what_is_permitted() {
     let world = World::new();
     let tenant = world.organization("acme").await;
     let client = world.token(&tenant, "*").await;

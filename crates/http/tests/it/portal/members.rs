@@ -54,7 +54,7 @@ async fn only_a_manager_of_a_team_comes_in() {
     let seats = tenant(&world, "seats", seats_only()).await;
     let customer = seats.team("team@x.dev").await;
     let customer = seats.session(json!({"customer_id": customer["id"]})).await;
-    // Before anything that was sent is looked at: all of it is nonsense here.
+    // Permissions are checked before the input, which is invalid in each of these requests.
     for (method, path) in [
         ("GET", format!("{MEMBERS}?page=x")),
         ("POST", MEMBERS.into()),

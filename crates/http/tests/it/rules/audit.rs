@@ -1,10 +1,10 @@
-//! Every change is written down once a row, in its own transaction; what changes nothing leaves no trace.
+//! The audit log: a change appends one entry for each changed row, in its own transaction. A no-op appends none.
 
 use serde_json::{Value, json};
 
 use tenantry_testkit::{Acme, Client, Response};
 
-/// Sends a request and compares what was written down of it: `action` and the row, in order.
+/// Sends a request and compares its audit entries, as action and row, with `expected`.
 async fn writes(
     acme: &Acme,
     by: &Client<'_>,
@@ -107,7 +107,7 @@ async fn organizations_accounts_and_teams() {
 }
 
 #[tokio::test]
-async fn a_person_is_named_as_one() {
+async fn the_actor_of_a_users_change_is_the_user() {
     let acme = Acme::new().await;
     let owner = acme.world.user(&acme.organization.owner, "*").await;
     let rename = async || owner.patch(&acme.path_v1(), json!({"name": "Acme"})).await;

@@ -1,4 +1,4 @@
-//! Acme organization, seen through both dialects.
+//! One organization, read and changed in both dialects.
 
 use serde_json::json;
 
@@ -51,9 +51,9 @@ async fn an_organization_made_in_one_has_an_account_in_the_other() {
     assert_eq!(account["parent_account_id"], json!(null));
 }
 
-/// The whole way of one organization, each step in the other dialect than the one before.
+/// Each step uses the other dialect than the step before.
 #[tokio::test]
-async fn what_one_dialect_makes_the_other_shows_and_obeys() {
+async fn a_token_of_one_dialect_is_shown_and_changed_by_the_other() {
     let acme = Acme::new().await;
     let client = acme.client();
     let tokens = "/v1/organization-access-tokens";
