@@ -5,7 +5,9 @@
 -- * The primary key and every unique index of a tenant's table begin with the tenant.
 -- * A secondary index of a tenant's table has a condition on its second column (IS NOT NULL). A query that does
 --   not compare that column cannot use the index, so no plan reads all rows of a tenant through it, whatever
---   statistics there are. Unique indexes stand last: of two that cost the same, PostgreSQL takes the youngest.
+--   statistics there are. For the same reason a list says coalesce(deleted_at, 0) = 0 and a look-up by a unique key
+--   deleted_at IS NULL: neither can use the other's index. Unique indexes stand last, since PostgreSQL takes the
+--   youngest of two that cost the same.
 -- * A foreign key stays within a tenant. Members, customers and counters have none: docs/adr/0010-foreign-keys.md.
 
 -- Values of the whole installation, such as a check of the key that secrets are hashed with.
@@ -81,7 +83,7 @@ CREATE TABLE organizations (
     CONSTRAINT organizations_one_level CHECK (parent_id IS NULL OR sub_account_count = 0)
 ) {{table}};
 CREATE INDEX organizations_by_parent ON organizations (parent_id, id)
-    WHERE parent_id IS NOT NULL AND deleted_at IS NULL;
+    WHERE parent_id IS NOT NULL AND coalesce(deleted_at, 0) = 0;
 
 CREATE TABLE team_members (
     organization_id {{id}} NOT NULL,
@@ -168,7 +170,7 @@ CREATE TABLE members (
     CONSTRAINT members_role CHECK (role IN ('owner', 'billing_manager', 'member'))
 ) {{table}};
 CREATE INDEX members_by_customer ON members (organization_id, customer_id, id)
-    WHERE deleted_at IS NULL AND customer_id IS NOT NULL;
+    WHERE coalesce(deleted_at, 0) = 0 AND customer_id IS NOT NULL;
 CREATE INDEX members_deleted ON members (organization_id, customer_id, id)
     WHERE deleted_at IS NOT NULL AND customer_id IS NOT NULL;
 CREATE UNIQUE INDEX members_owner ON members (organization_id, customer_id)
@@ -292,7 +294,7 @@ CREATE INDEX webhook_events_retries ON webhook_events (organization_id, endpoint
     WHERE due_at IS NOT NULL AND endpoint_id IS NOT NULL;
 CREATE INDEX webhook_events_completed ON webhook_events (organization_id, endpoint_id, sequence)
     WHERE completed_at IS NOT NULL AND endpoint_id IS NOT NULL;
-CREATE INDEX webhook_events_by_subject ON webhook_events (organization_id, subject_id)
+CREATE INDEX webhook_events_by_subject ON webhook_events (organization_id, subject_id, id)
     WHERE data IS NOT NULL AND subject_id IS NOT NULL;
 CREATE INDEX webhook_events_by_age ON webhook_events (created_at)
     WHERE data IS NOT NULL AND created_at IS NOT NULL;

@@ -21,6 +21,8 @@ mod admin;
 mod error;
 mod list_query_limiter;
 mod peers;
+#[cfg(test)]
+mod plan_tests;
 pub mod postgres;
 mod queries;
 mod reader;

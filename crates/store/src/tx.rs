@@ -66,6 +66,8 @@ impl<'c> Tx<'c> {
         params: &[Param<'_>],
         mut map: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
+        #[cfg(test)]
+        crate::plan_tests::record(sql, params);
         let mut found = Vec::new();
         match &mut self.engine {
             Engine::Sqlite(connection) => sqlite::rows(connection, sql, params, |row| {
@@ -88,6 +90,8 @@ impl<'c> Tx<'c> {
         params: &[Param<'_>],
         map: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
+        #[cfg(test)]
+        crate::plan_tests::record(sql, params);
         match &mut self.engine {
             Engine::Sqlite(connection) => {
                 let (mut found, mut map) = (None, Some(map));
@@ -122,6 +126,8 @@ impl<'c> Tx<'c> {
 
     /// Changes rows; answers how many. Fails outside of a transaction.
     pub(crate) async fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<usize, StoreError> {
+        #[cfg(test)]
+        crate::plan_tests::record(sql, params);
         match &mut self.engine {
             Engine::Sqlite(connection) => sqlite::execute(connection, sql, params),
             Engine::Postgres(session) => session.execute(sql, params).await,
@@ -135,6 +141,8 @@ impl<'c> Tx<'c> {
         sql: &str,
         params: &[Param<'_>],
     ) -> Result<(), StoreError> {
+        #[cfg(test)]
+        crate::plan_tests::record(sql, params);
         match &mut self.engine {
             Engine::Sqlite(connection) => sqlite::execute(connection, sql, params).map(|_| ()),
             Engine::Postgres(session) => session.execute_unawaited(sql, params).await,

@@ -29,11 +29,21 @@ DECLARE
     shards text[];
     one record;
     made text;
+    references_again text[] := '{}';
 BEGIN
     IF colocate_with NOT IN ('none', 'default')
         AND NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = colocate_with::regclass) THEN
         RAISE EXCEPTION 'relation % is not distributed', colocate_with;
     END IF;
+    -- Foreign keys from and to the table are made again once it is partitioned.
+    FOR one IN SELECT conrelid::regclass::text AS referrer, conname AS name, pg_get_constraintdef(oid) AS key
+        FROM pg_constraint
+        WHERE contype = 'f' AND conparentid = 0 AND (conrelid = spread OR confrelid = spread)
+    LOOP
+        references_again := references_again
+            || format('ALTER TABLE %I ADD CONSTRAINT %I %s', one.referrer, one.name, one.key);
+        EXECUTE format('ALTER TABLE %I DROP CONSTRAINT %I', one.referrer, one.name);
+    END LOOP;
     EXECUTE format('ALTER TABLE %I RENAME TO %I', whole, before);
     EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING CONSTRAINTS) PARTITION BY HASH (%I)',
         whole, before, by_column);
@@ -63,5 +73,8 @@ BEGIN
     END LOOP;
     EXECUTE format('INSERT INTO %I SELECT * FROM %I', whole, before);
     EXECUTE format('DROP TABLE %I', before);
+    FOREACH made IN ARRAY references_again LOOP
+        EXECUTE made;
+    END LOOP;
     INSERT INTO pg_dist_partition VALUES (whole::regclass, 'h', 'c', colocate_with);
 END $$;

@@ -193,10 +193,8 @@ impl<'a> DatabaseLoad<'a> {
     }
 
     async fn clear(&self) -> Result<(), ArchiveError> {
-        // The mark is a row of `installation`, so that table is cleared last.
-        let (marked, others): (Vec<_>, Vec<_>) =
-            Catalog::now()?.tables.into_iter().partition(|table| table.name == "installation");
-        for table in others.into_iter().chain(marked) {
+        // A row is deleted before the row that it refers to, and the mark, which is a row of the first table, last.
+        for table in Catalog::now()?.tables.into_iter().rev() {
             while self.store.write(Clear(Arc::clone(&table))).await? > 0 {}
         }
         Ok(())

@@ -29,6 +29,11 @@ pub(super) type Sent = Pin<Box<dyn Future<Output = Result<(), Failed>> + Send>>;
 /// What goes before a statement, in this order; nothing where it is empty.
 pub(super) type Messages = [String; 3];
 
+/// Settings that make a plan right for a table of any size. A statement is planned once, perhaps while its table is
+/// empty, and its plan must hold when the table has grown. So a sequential scan is the last resort: every query of a
+/// request has an index. Without its cost nothing reaches the threshold of the just-in-time compiler but such a scan.
+pub(crate) const PLANNING: &str = "SET enable_seqscan = off; SET jit = off;";
+
 /// A connection. Several may ask at once: the questions follow each other without waiting for answers.
 pub(super) struct Connection {
     client: Client,
@@ -137,6 +142,7 @@ impl Connection {
         let settings = format!(
             "SET statement_timeout = {STATEMENT_MS}; SET lock_timeout = {LOCK_MS};
              SET idle_in_transaction_session_timeout = {IDLE_MS};
+             {PLANNING}
              SET citus.max_adaptive_executor_pool_size = 1;"
         );
         let look = "SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'citus'";

@@ -50,6 +50,8 @@ use readers::Readers;
 use session::{Mode, NotCommitted, Session};
 use shared::Shared;
 
+#[cfg(test)]
+pub(crate) use connection::PLANNING;
 pub(crate) use snapshot::Snapshot;
 pub use target::{Target, UrlError};
 

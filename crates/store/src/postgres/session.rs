@@ -85,6 +85,10 @@ impl Transaction {
                  SET LOCAL idle_in_transaction_session_timeout = {idle_ms}"
             ));
         }
+        if matches!(mode, Mode::Snapshot) {
+            // It reads whole tables: see `connection::PLANNING`.
+            before.push_str("; SET LOCAL enable_seqscan = on");
+        }
         let opening = (connection.is_spread() && matches!(mode, Mode::Alone | Mode::Shared)).then(|| {
             let begin = std::mem::take(&mut before);
             [
@@ -347,14 +351,14 @@ impl Session<'_> {
 
     pub(crate) const fn for_update_skip_locked(&self) -> &'static str {
         match self {
-            Self::Writing(_) => " FOR UPDATE SKIP LOCKED",
+            Self::Writing(_) => " FOR NO KEY UPDATE SKIP LOCKED",
             Self::Reading(_) | Self::Searching(_) => "",
         }
     }
 
     pub(crate) const fn for_update(&self) -> &'static str {
         match self {
-            Self::Writing(_) => " FOR UPDATE",
+            Self::Writing(_) => " FOR NO KEY UPDATE",
             Self::Reading(_) | Self::Searching(_) => "",
         }
     }

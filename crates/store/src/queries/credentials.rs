@@ -170,7 +170,7 @@ impl Tx<'_> {
         }
         let mut query = Query::new(
             "SELECT m.organization_id, m.role, o.parent_id
-             FROM team_members AS m JOIN organizations AS o ON o.id = m.organization_id WHERE ",
+             FROM team_members AS m CROSS JOIN organizations AS o WHERE o.id = m.organization_id AND ",
         );
         query.organizations("m.organization_id", &mine);
         let user = query.param(token.user);

@@ -47,16 +47,20 @@ impl Tx<'_> {
         id: SessionId,
         now: Timestamp,
     ) -> Result<Option<(CustomerSession, Tenant)>, StoreError> {
+        // PostgreSQL may turn EXISTS into a join with all customers of the organization. It cannot do so with a
+        // sub-query that has a value.
         let sql = format!(
             "SELECT organization_id, id, customer_id, member_id, created_at, expires_at, return_url,
                 tenant_parent_id, tenant_suspended_at
              FROM customer_sessions CROSS JOIN {TENANT}
-             WHERE organization_id = ?1 AND id = ?2 AND expires_at > ?3
-               AND EXISTS (SELECT 1 FROM customers
-                           WHERE organization_id = ?1 AND id = customer_sessions.customer_id AND deleted_at IS NULL)
-               AND (member_id IS NULL OR EXISTS (
-                           SELECT 1 FROM members
-                           WHERE organization_id = ?1 AND id = customer_sessions.member_id AND deleted_at IS NULL))"
+             WHERE organization_id = ?1 AND id = ?2 AND coalesce(expires_at, 0) > ?3
+               AND (SELECT id FROM customers
+                    WHERE organization_id = ?1 AND id = customer_sessions.customer_id AND deleted_at IS NULL)
+                   IS NOT NULL
+               AND (member_id IS NULL OR (
+                    SELECT id FROM members
+                    WHERE organization_id = ?1 AND id = customer_sessions.member_id AND deleted_at IS NULL)
+                   IS NOT NULL)"
         );
         self.first(&sql, &[organization.into(), id.into(), now.into()], |row| {
             Ok((session(row)?, Tenant::read(row, 7)?))
@@ -162,7 +166,7 @@ impl Tx<'_> {
             .await?;
         let Some((organization, id)) = found else { return Ok(None) };
         let sql = "SELECT organization_id, customer_id, id, created_at, expires_at, email, email_key
-             FROM email_updates WHERE organization_id = ?1 AND id = ?2 AND expires_at > ?3";
+             FROM email_updates WHERE organization_id = ?1 AND id = ?2 AND coalesce(expires_at, 0) > ?3";
         self.first(sql, &[organization.into(), id.into(), now.into()], email_update).await
     }
 

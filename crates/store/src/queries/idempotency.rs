@@ -226,7 +226,8 @@ impl Tx<'_> {
             forgotten += self
                 .execute(
                     "UPDATE idempotency_records SET status = ?4, body = ?5, response_expires_at = NULL
-                     WHERE organization_id = ?1 AND idempotency_key = ?2 AND response_expires_at <= ?3",
+                     WHERE organization_id = ?1 AND idempotency_key = ?2
+                        AND coalesce(response_expires_at, 9223372036854775807) <= ?3",
                     &[space.into(), key.into(), now.into(), FORGOTTEN.into(), Param::Bytes(&[])],
                 )
                 .await?;
@@ -250,7 +251,7 @@ impl Tx<'_> {
             swept += self
                 .execute(
                     "DELETE FROM idempotency_records
-                     WHERE organization_id = ?1 AND idempotency_key = ?2 AND expires_at <= ?3",
+                     WHERE organization_id = ?1 AND idempotency_key = ?2 AND coalesce(expires_at, 0) <= ?3",
                     &[space.into(), key.into(), now.into()],
                 )
                 .await?;

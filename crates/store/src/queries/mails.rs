@@ -79,7 +79,7 @@ impl Tx<'_> {
             let until = if mail.is_ok() { held_until } else { put_off_until };
             let held = self
                 .execute(
-                    "UPDATE mails SET due_at = ?3 WHERE organization_id = ?1 AND id = ?2 AND due_at <= ?4",
+                    "UPDATE mails SET due_at = ?3 WHERE organization_id = ?1 AND id = ?2 AND coalesce(due_at, 0) <= ?4",
                     &[organization.into(), id.into(), until.into(), now.into()],
                 )
                 .await?;
@@ -104,7 +104,7 @@ impl Tx<'_> {
     pub async fn mail_postpone(&mut self, mail: &QueuedMail, due: Timestamp) -> Result<(), StoreError> {
         let QueuedMail { organization, id, due_at, attempts, .. } = mail;
         self.execute_unawaited(
-            "UPDATE mails SET due_at = ?4, attempts = ?5 WHERE organization_id = ?1 AND id = ?2 AND due_at = ?3",
+            "UPDATE mails SET due_at = ?4, attempts = ?5 WHERE organization_id = ?1 AND id = ?2 AND coalesce(due_at, 0) = ?3",
             &[
                 (*organization).into(),
                 (*id).into(),
@@ -123,7 +123,7 @@ impl Tx<'_> {
     pub async fn mail_delete_leased(&mut self, mail: &QueuedMail) -> Result<(), StoreError> {
         let QueuedMail { organization, id, due_at, .. } = mail;
         self.execute_unawaited(
-            "DELETE FROM mails WHERE organization_id = ?1 AND id = ?2 AND due_at = ?3",
+            "DELETE FROM mails WHERE organization_id = ?1 AND id = ?2 AND coalesce(due_at, 0) = ?3",
             &[(*organization).into(), (*id).into(), (*due_at).into()],
         )
         .await
@@ -161,6 +161,9 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn mail_next_due(&mut self) -> Result<Option<Timestamp>, StoreError> {
-        self.first("SELECT due_at FROM mails ORDER BY due_at LIMIT 1", &[], |row| row.get(0)).await
+        self.first("SELECT due_at FROM mails WHERE due_at >= 0 ORDER BY due_at LIMIT 1", &[], |row| {
+            row.get(0)
+        })
+        .await
     }
 }

@@ -6,7 +6,7 @@ use tenantry_core::member::{Member, MemberRole};
 use tenantry_core::values::{EmailAddress, ExternalId, PersonName};
 
 use super::row_counters::Counter;
-use super::{Page, Paged, Query, count};
+use super::{LISTED, Page, Paged, Query, count};
 use crate::error::unexpected;
 use crate::row::Row;
 use crate::{StoreError, Tx};
@@ -182,7 +182,7 @@ impl Tx<'_> {
     ) -> Result<Vec<Member>, StoreError> {
         let sql = format!(
             "SELECT {COLUMNS} FROM members
-             WHERE organization_id = ?1 AND customer_id = ?2 AND deleted_at IS NULL ORDER BY id"
+             WHERE organization_id = ?1 AND customer_id = ?2 AND {LISTED} ORDER BY id"
         );
         self.all(&sql, &[organization.into(), customer.into()], member).await
     }
@@ -194,7 +194,7 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn members(&mut self, filter: &MemberFilter, page: Page) -> Result<Paged<Member>, StoreError> {
         let MemberFilter { organizations, customer, external_customer, role, oldest_first } = filter;
-        let mut query = Query::new("FROM members WHERE deleted_at IS NULL AND ");
+        let mut query = Query::new(format!("FROM members WHERE {LISTED} AND "));
         query.organizations("organization_id", organizations);
         if let Some(customer) = customer {
             let customer = query.param(*customer);
@@ -318,7 +318,7 @@ impl Tx<'_> {
     ) -> Result<Paged<Member>, StoreError> {
         let sql = format!(
             "SELECT {COLUMNS} FROM members
-             WHERE organization_id = ?1 AND customer_id = ?2 AND deleted_at IS NULL
+             WHERE organization_id = ?1 AND customer_id = ?2 AND email_key >= '' AND deleted_at IS NULL
              ORDER BY email_key LIMIT ?3 OFFSET ?4"
         );
         let [limit, offset] = page.params();
@@ -338,8 +338,10 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.execute_unawaited(
-            "UPDATE members SET deleted_at = ?3
-             WHERE organization_id = ?1 AND customer_id = ?2 AND deleted_at IS NULL",
+            &format!(
+                "UPDATE members SET deleted_at = ?3
+                 WHERE organization_id = ?1 AND customer_id = ?2 AND {LISTED}"
+            ),
             &[organization.into(), customer.into(), now.into()],
         )
         .await?;

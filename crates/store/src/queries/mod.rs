@@ -42,7 +42,11 @@ use crate::row::Row;
 use crate::value::Param;
 use crate::{StoreError, Tx};
 
-/// Which part of a list is wanted.
+/// The condition for the rows of a list. A look-up says `deleted_at IS NULL` instead: the index of the list is partial
+/// by this condition and the index of the look-up by the other, so neither query can use the other's index.
+const LISTED: &str = "coalesce(deleted_at, 0) = 0";
+
+/// A page of a list, by the number of rows before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Page {
     /// Rows to skip.
@@ -143,12 +147,12 @@ impl Tx<'_> {
             Edge::Newest => (None, last.filter(|_| more)),
             Edge::After(edge) => {
                 let (than, at) = first.map_or((">=", edge), |first| (">", first));
-                let any = self.any(from, than, at).await?;
+                let any = self.any_row(from, than, at).await?;
                 (any.then(|| first.unwrap_or(Uuid::nil())), last.filter(|_| more))
             }
             Edge::Before(edge) => {
                 let (than, at) = last.map_or(("<=", edge), |last| ("<", last));
-                let any = self.any(from, than, at).await?;
+                let any = self.any_row(from, than, at).await?;
                 (first.filter(|_| more), any.then(|| last.unwrap_or(Uuid::max())))
             }
         };
@@ -156,7 +160,7 @@ impl Tx<'_> {
     }
 
     /// Whether the list has a row whose id is `than` this one.
-    async fn any(&mut self, from: &Query<'_>, than: &str, id: Uuid) -> Result<bool, StoreError> {
+    async fn any_row(&mut self, from: &Query<'_>, than: &str, id: Uuid) -> Result<bool, StoreError> {
         let mut query = from.selecting("id");
         let id = query.param(id);
         query.push(&format!(" AND id {than} {id} LIMIT 1"));

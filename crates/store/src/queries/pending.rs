@@ -50,7 +50,7 @@ impl Tx<'_> {
     ) -> Result<(), StoreError> {
         self.execute_unawaited(
             "UPDATE webhook_events
-             SET state = CASE state WHEN 'pending' THEN 'failed' ELSE state END, due_at = NULL, modified_at = ?3
+             SET state = CASE WHEN state = 'pending' THEN 'failed' ELSE state END, due_at = NULL, modified_at = ?3
              WHERE organization_id = ?1 AND id = ?2",
             &[event.organization.into(), event.id.into(), now.into()],
         )

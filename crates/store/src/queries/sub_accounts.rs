@@ -7,7 +7,7 @@ use tenantry_core::ids::OrganizationId;
 use tenantry_core::organization::Organization;
 
 use super::organizations::{COLUMNS, organization};
-use super::{Keyset, KeysetPage, Query, count};
+use super::{Keyset, KeysetPage, LISTED, Query, count};
 use crate::{StoreError, Tx};
 
 impl Tx<'_> {
@@ -67,7 +67,7 @@ impl Tx<'_> {
     ) -> Result<KeysetPage<(Organization, u64)>, StoreError> {
         let mut query = Query::new("FROM organizations WHERE parent_id = ");
         let parent = query.param(parent);
-        query.push(&format!("{parent} AND deleted_at IS NULL"));
+        query.push(&format!("{parent} AND {LISTED}"));
         let KeysetPage { items, newer, older } =
             self.keyset_page(COLUMNS, &query, keyset, organization, |child| child.id.uuid()).await?;
         let ids: Vec<OrganizationId> = items.iter().map(|child| child.id).collect();
@@ -102,9 +102,8 @@ impl Tx<'_> {
         &mut self,
         parent: OrganizationId,
     ) -> Result<Vec<(OrganizationId, String)>, StoreError> {
-        let sql =
-            "SELECT id, name FROM organizations WHERE parent_id = ?1 AND deleted_at IS NULL ORDER BY id";
-        self.all(sql, &[parent.into()], |row| Ok((row.get(0)?, row.get(1)?))).await
+        let sql = format!("SELECT id, name FROM organizations WHERE parent_id = ?1 AND {LISTED} ORDER BY id");
+        self.all(&sql, &[parent.into()], |row| Ok((row.get(0)?, row.get(1)?))).await
     }
 
     /// How many live sub-accounts a parent has.

@@ -58,9 +58,11 @@ impl Tx<'_> {
         organization: OrganizationId,
     ) -> Result<Vec<(TeamMember, EmailAddress)>, StoreError> {
         self.all(
-            "SELECT organization_id, user_id, role, team_members.created_at, modified_at, email, email_key
-             FROM team_members JOIN users ON users.id = user_id
-             WHERE organization_id = ?1 ORDER BY team_members.created_at, user_id",
+            // A join may begin with all users of the installation.
+            "SELECT organization_id, user_id, role, created_at, modified_at,
+                (SELECT email FROM users WHERE users.id = user_id),
+                (SELECT email_key FROM users WHERE users.id = user_id)
+             FROM team_members WHERE organization_id = ?1 ORDER BY created_at, user_id",
             &[organization.into()],
             |row| {
                 let email = row.email(5, 6)?.ok_or_else(|| unexpected("a user without address"))?;

@@ -1,5 +1,7 @@
 //! The attempts to deliver events, appended to and shown.
 
+use std::collections::HashMap;
+
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{OrganizationId, WebhookDeliveryId, WebhookEndpointId, WebhookEventId};
 use tenantry_core::webhook::{EventState, EventType};
@@ -72,34 +74,67 @@ pub struct WebhookDeliveryFilter {
     pub query: Option<String>,
 }
 
-const COLUMNS: &str = "d.organization_id, d.id, d.endpoint_id, d.event_id, d.created_at, d.succeeded,
-    d.http_code, d.response, e.created_at, e.modified_at, e.last_http_code, e.state, e.payload, e.type,
-    e.data IS NULL";
+const COLUMNS: &str =
+    "d.organization_id, d.id, d.endpoint_id, d.event_id, d.created_at, d.succeeded, d.http_code,
+    d.response";
 
 fn code(row: &Row<'_>, index: usize) -> Result<Option<u16>, StoreError> {
     Ok(row.get::<Option<i64>>(index)?.and_then(|code| u16::try_from(code).ok()))
 }
 
-fn shown(row: &Row<'_>) -> Result<WebhookDeliveryDetails, StoreError> {
-    Ok(WebhookDeliveryDetails {
-        delivery: WebhookDelivery {
-            organization: row.get(0)?,
-            id: row.get(1)?,
-            endpoint: row.get(2)?,
-            event: row.get(3)?,
-            created_at: row.get(4)?,
-            succeeded: row.get(5)?,
-            http_code: code(row, 6)?,
-            response: row.get(7)?,
-        },
-        event_created_at: row.get(8)?,
-        event_modified_at: row.get(9)?,
-        last_http_code: code(row, 10)?,
-        state: row.named(11, EventState::from_name)?,
-        payload: row.get(12)?,
-        event_type: row.named(13, EventType::from_name)?,
-        is_archived: row.get(14)?,
+fn delivery(row: &Row<'_>) -> Result<WebhookDelivery, StoreError> {
+    Ok(WebhookDelivery {
+        organization: row.get(0)?,
+        id: row.get(1)?,
+        endpoint: row.get(2)?,
+        event: row.get(3)?,
+        created_at: row.get(4)?,
+        succeeded: row.get(5)?,
+        http_code: code(row, 6)?,
+        response: row.get(7)?,
     })
+}
+
+/// The part of [`WebhookDeliveryDetails`] that is the event's.
+#[derive(Clone)]
+struct EventDetails {
+    created_at: Timestamp,
+    modified_at: Option<Timestamp>,
+    last_http_code: Option<u16>,
+    state: EventState,
+    payload: Option<String>,
+    event_type: EventType,
+    is_archived: bool,
+}
+
+const EVENT_COLUMNS: &str = "id, created_at, modified_at, last_http_code, state, payload, type, data IS NULL";
+
+fn event_details(row: &Row<'_>) -> Result<(WebhookEventId, EventDetails), StoreError> {
+    let details = EventDetails {
+        created_at: row.get(1)?,
+        modified_at: row.get(2)?,
+        last_http_code: code(row, 3)?,
+        state: row.named(4, EventState::from_name)?,
+        payload: row.get(5)?,
+        event_type: row.named(6, EventType::from_name)?,
+        is_archived: row.get(7)?,
+    };
+    Ok((row.get(0)?, details))
+}
+
+fn with_event(delivery: WebhookDelivery, event: EventDetails) -> WebhookDeliveryDetails {
+    let EventDetails { created_at, modified_at, last_http_code, state, payload, event_type, is_archived } =
+        event;
+    WebhookDeliveryDetails {
+        delivery,
+        event_created_at: created_at,
+        event_modified_at: modified_at,
+        last_http_code,
+        state,
+        payload,
+        event_type,
+        is_archived,
+    }
 }
 
 /// `column IN (?, ..)`, or nothing when there is nothing to narrow by.
@@ -126,12 +161,8 @@ fn filtered<'a>(filter: &'a WebhookDeliveryFilter, [id, event_id]: [String; 2]) 
         event_types,
         query: text,
     } = filter;
-    let mut query = Query::new(
-        "FROM webhook_deliveries AS d JOIN webhook_events AS e
-            ON e.organization_id = d.organization_id AND e.id = d.event_id WHERE ",
-    );
+    let mut query = Query::new("FROM webhook_deliveries AS d WHERE ");
     query.organizations("d.organization_id", organizations);
-    query.push(&format!(" AND e.organization_id {}", query.tenants));
     narrow(&mut query, "d.endpoint_id", endpoints.iter().map(|id| (*id).into()));
     if !endpoints.is_empty() {
         query.push(&format!(
@@ -141,7 +172,12 @@ fn filtered<'a>(filter: &'a WebhookDeliveryFilter, [id, event_id]: [String; 2]) 
             tenants = query.tenants
         ));
     }
-    narrow(&mut query, "e.type", event_types.iter().map(|kind| kind.as_str().into()));
+    let type_of_event = format!(
+        "(SELECT e.type FROM webhook_events AS e
+          WHERE e.organization_id {} AND e.organization_id = d.organization_id AND e.id = d.event_id)",
+        query.tenants
+    );
+    narrow(&mut query, &type_of_event, event_types.iter().map(|kind| kind.as_str().into()));
     let bounds: [(&str, Option<Param<'_>>); 3] = [
         ("d.created_at >", after.map(Into::into)),
         ("d.created_at <", before.map(Into::into)),
@@ -194,7 +230,7 @@ impl Tx<'_> {
         .await
     }
 
-    /// A part of the list of attempts, newest first.
+    /// A page of the list of attempts, newest first. Two round trips.
     ///
     /// # Errors
     /// When the database fails.
@@ -210,7 +246,29 @@ impl Tx<'_> {
         query = query.selecting(COLUMNS);
         query.push(" ORDER BY d.id DESC");
         query.page(page);
-        let items = self.all(&query.sql, &query.params, shown).await?;
-        Ok(Paged { items, total: count(total.unwrap_or(0)) })
+        let found = self.all(&query.sql, &query.params, delivery).await?;
+        let events = self.event_details(&filter.organizations, &found).await?;
+        let items = found.into_iter().filter_map(|delivery| {
+            let event = events.get(&delivery.event)?.clone();
+            Some(with_event(delivery, event))
+        });
+        Ok(Paged { items: items.collect(), total: count(total.unwrap_or(0)) })
+    }
+
+    /// The events of these attempts. A query of their own: PostgreSQL may begin a join of both tables with all events
+    /// of the organization.
+    async fn event_details(
+        &mut self,
+        organizations: &[OrganizationId],
+        deliveries: &[WebhookDelivery],
+    ) -> Result<HashMap<WebhookEventId, EventDetails>, StoreError> {
+        if deliveries.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let mut query = Query::new(format!("SELECT {EVENT_COLUMNS} FROM webhook_events WHERE "));
+        query.organizations("organization_id", organizations);
+        let ids: Vec<String> = deliveries.iter().map(|delivery| query.param(delivery.event)).collect();
+        query.push(&format!(" AND id IN ({})", ids.join(", ")));
+        Ok(self.all(&query.sql, &query.params, event_details).await?.into_iter().collect())
     }
 }

@@ -240,16 +240,27 @@ impl Tx<'_> {
         for which in
             ["state = 'pending' AND due_at IS NULL ORDER BY sequence", "due_at IS NOT NULL ORDER BY due_at"]
         {
-            let sql = format!(
-                "UPDATE webhook_events
-                 SET state = CASE state WHEN 'pending' THEN 'skipped' ELSE state END, due_at = NULL,
-                     modified_at = ?3
-                 WHERE organization_id = ?1 AND id IN (
-                    SELECT id FROM webhook_events
-                    WHERE organization_id = ?1 AND endpoint_id = ?2 AND {which} LIMIT ?4)"
+            // The ids first: a sub-query in the UPDATE would have PostgreSQL read every event of the organization.
+            let found = format!(
+                "SELECT id FROM webhook_events
+                 WHERE organization_id = ?1 AND endpoint_id = ?2 AND {which} LIMIT ?3"
             );
-            let params = [organization.into(), endpoint.into(), now.into(), most.into()];
-            is_all &= self.execute(&sql, &params).await? < limit;
+            let found = self
+                .all(&found, &[organization.into(), endpoint.into(), most.into()], |row| {
+                    row.get::<WebhookEventId>(0)
+                })
+                .await?;
+            is_all &= found.len() < limit;
+            for id in found {
+                self.execute_unawaited(
+                    "UPDATE webhook_events
+                     SET state = CASE WHEN state = 'pending' THEN 'skipped' ELSE state END, due_at = NULL,
+                         modified_at = ?3
+                     WHERE organization_id = ?1 AND id = ?2",
+                    &[organization.into(), id.into(), now.into()],
+                )
+                .await?;
+            }
         }
         self.webhook_queues_reschedule(organization, endpoint, now).await?;
         Ok(is_all)
@@ -295,7 +306,7 @@ impl Tx<'_> {
         customer: CustomerId,
     ) -> Result<Vec<(WebhookEventId, EventData)>, StoreError> {
         let sql = format!(
-            "SELECT id, CASE state WHEN 'pending' THEN data END FROM webhook_events
+            "SELECT id, CASE WHEN state = 'pending' THEN data END FROM webhook_events
              WHERE organization_id = ?1 AND subject_id = ?2 AND data IS NOT NULL ORDER BY id{}",
             self.for_update()
         );

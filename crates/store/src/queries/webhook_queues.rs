@@ -188,7 +188,7 @@ impl Tx<'_> {
             .execute(
                 "UPDATE webhook_queues SET leased_until = ?4
                  WHERE organization_id = ?1 AND endpoint_id = ?2 AND queue = ?3
-                    AND due_at <= ?5 AND (leased_until IS NULL OR leased_until <= ?5)",
+                    AND coalesce(due_at, 9223372036854775807) <= ?5 AND (leased_until IS NULL OR leased_until <= ?5)",
                 &[organization.into(), endpoint.into(), queue.as_str().into(), until.into(), now.into()],
             )
             .await?;
@@ -209,7 +209,7 @@ impl Tx<'_> {
         self.execute_unawaited(
             "UPDATE webhook_queues SET due_at = ?4
              WHERE organization_id = ?1 AND endpoint_id = ?2 AND queue = ?3
-                AND due_at <= ?5 AND (leased_until IS NULL OR leased_until <= ?5)",
+                AND coalesce(due_at, 9223372036854775807) <= ?5 AND (leased_until IS NULL OR leased_until <= ?5)",
             &[organization.into(), endpoint.into(), queue.as_str().into(), until.into(), now.into()],
         )
         .await

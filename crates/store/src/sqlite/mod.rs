@@ -15,6 +15,8 @@ mod snapshot;
 mod writer;
 
 pub(crate) use readers::Reader;
+#[cfg(test)]
+pub(crate) use schema::migrate;
 pub(crate) use snapshot::Snapshot;
 
 use std::any::type_name;

@@ -34,7 +34,7 @@ pub(super) fn check(connection: &Connection) -> Result<(), StoreError> {
 
 /// Brings the schema up to date, all steps in one transaction. Two processes that start at once take
 /// turns.
-pub(super) fn migrate(connection: &mut Connection, moments: &Moments) -> Result<(), StoreError> {
+pub(crate) fn migrate(connection: &mut Connection, moments: &Moments) -> Result<(), StoreError> {
     let transaction = connection
         .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
         .map_err(|error| StoreError::Unavailable(error.to_string()))?;

@@ -164,6 +164,8 @@ async fn a_customer_external_id_occurs_once_in_an_organization(database: Databas
 
 async fn a_person_is_in_a_team_once(database: Database) {
     let store = database.open().await;
+    add_organization(&store, 1).await;
+    add_organization(&store, 2).await;
     let join = |role| team_member(1, 1, role);
     run!(store, join(TeamRole::Analyst), |new, tx, _| Ok(tx.team_insert(new).await?)).unwrap();
     let again = run!(store, join(TeamRole::Developer), |new, tx, _| Ok(tx.team_insert(new).await?));
@@ -175,6 +177,8 @@ async fn a_person_is_in_a_team_once(database: Database) {
 
 async fn a_team_has_one_owner(database: Database) {
     let store = database.open().await;
+    add_organization(&store, 1).await;
+    add_organization(&store, 2).await;
     let owner = |organization, user| team_member(organization, user, TeamRole::Owner);
     run!(store, owner(1, 1), |new, tx, _| Ok(tx.team_insert(new).await?)).unwrap();
     let second = run!(store, owner(1, 2), |new, tx, _| Ok(tx.team_insert(new).await?));
@@ -259,6 +263,8 @@ async fn an_id_is_given_once(database: Database) {
 
 async fn a_secret_is_known_once(database: Database) {
     let store = database.open().await;
+    add_organization(&store, 1).await;
+    add_organization(&store, 2).await;
     let both = [access_token(1, 1), access_token(2, 2)];
     let outcome = run!(store, both, |both, tx, _| {
         tx.access_token_insert(&both[0], &hash(1)).await?;

@@ -33,7 +33,6 @@ const BREACHES: &[(&str, &str, &str)] = &[
     ("user_organizations", "the team does not have the person", "DELETE FROM team_members"),
     ("team_members", "the person is not known to be in the team", "DELETE FROM user_organizations"),
     ("team_members", "its person is not there", "DELETE FROM users"),
-    ("team_members", "its organization is not there", "DELETE FROM organizations"),
     ("organizations", "its team does not have exactly one owner", "UPDATE team_members SET role = 'developer'"),
     ("organizations", "its owner does not own its team", "UPDATE organizations SET owner_user_id = id"),
     ("organization_slugs", "its organization is not there", "DELETE FROM organizations"),
@@ -46,7 +45,6 @@ const BREACHES: &[(&str, &str, &str)] = &[
     ("credentials", "the person's token that it opens is not there", "DELETE FROM user_tokens"),
     ("credentials", "the session that it opens is not there", "DELETE FROM customer_sessions"),
     ("credentials", "the wish for another address that it proves is not there", "DELETE FROM email_updates"),
-    ("access_tokens", "its organization is not there", "DELETE FROM organizations"),
     ("access_tokens", "no secret opens it", "DELETE FROM credentials"),
     ("user_tokens", "no secret opens it", "DELETE FROM credentials"),
     ("customer_sessions", "no secret opens it", "DELETE FROM credentials"),
@@ -76,7 +74,6 @@ const BREACHES: &[(&str, &str, &str)] = &[
         "DROP INDEX members_external_id; UPDATE members SET external_id = 'x'"),
     ("customers", "it is anonymized and not deleted", "UPDATE customers SET anonymized_at = 5"),
     ("customer_metadata", "its customer is gone", "UPDATE customers SET deleted_at = 5"),
-    ("webhook_endpoints", "its organization is not there", "DELETE FROM organizations"),
     ("webhook_endpoints", "it does not have its two queues", "DELETE FROM webhook_queues WHERE queue = 'retries'"),
     ("webhook_queues", "its endpoint is gone",
         "UPDATE webhook_endpoints SET deleted_at = 5; UPDATE webhook_queues SET due_at = NULL"),
@@ -89,8 +86,6 @@ const BREACHES: &[(&str, &str, &str)] = &[
     ("webhook_events", "it waits for another attempt, and its queue does not know",
         "UPDATE webhook_events SET due_at = 5"),
     ("webhook_events", "it waits, and what it tells is not there", "UPDATE webhook_events SET data = NULL"),
-    ("webhook_events", "its endpoint is not there", "DELETE FROM webhook_endpoints"),
-    ("webhook_deliveries", "its event is not there", "DELETE FROM webhook_events"),
     ("idempotency_records", "its request was neither answered nor is the answer forgotten",
         "UPDATE idempotency_records SET status = 1"),
     ("users", "its address has another key", "UPDATE users SET email = 'somebody@else.example'"),
@@ -173,8 +168,6 @@ const BREACHES: &[(&str, &str, &str)] = &[
     ("organizations", "it has a time of suspension without a reason, or the reverse",
         "UPDATE organizations SET suspension_reason = 'x'"),
     ("row_counters", "its organization is not there",
-        "DELETE FROM organizations"),
-    ("mails", "its organization is not there",
         "DELETE FROM organizations"),
     ("idempotency_records", "whose key it is is not there",
         "DELETE FROM organizations"),
@@ -403,8 +396,10 @@ async fn every_broken_rule_is_found(database: Database) {
         let is_it = |finding: &Finding| finding.table == table && finding.says == says;
         assert!(found.iter().any(is_it), "{sql}: {found:#?}");
         run!(store, rows.clone(), |rows, tx, _| {
-            for (table, rows) in rows {
+            for (table, _) in rows.iter().rev() {
                 tx.rows_delete(table, 1_000).await?;
+            }
+            for (table, rows) in rows {
                 tx.rows_insert(table, rows).await?;
             }
             Ok(())
@@ -441,7 +436,7 @@ async fn what_sqlite_finds_wrong_with_its_file_is_told() {
     sound(&store).await;
     // The index has rows that it should not have, and lacks others.
     database.sql(
-        "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, 'IS NULL', 'IS NOT NULL')
+        "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, ' = 0', ' <> 0')
          WHERE name = 'members_by_customer'",
     );
     store.close().await;

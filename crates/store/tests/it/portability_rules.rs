@@ -113,6 +113,9 @@ pub(super) fn fault(sql: &str) -> Option<&'static str> {
     if sql.contains("INSERT INTO") && sql.contains("SELECT") {
         return Some("a query within an INSERT");
     }
+    if sql.match_indices("CASE ").any(|(at, word)| !sql[at + word.len()..].trim_start().starts_with("WHEN")) {
+        return Some("CASE x WHEN, which Citus rewrites wrongly in a prepared statement: CASE WHEN x = ..");
+    }
     MOVING.iter().any(|word| sql.contains(word)).then_some("a value that is another on every node")
 }
 
@@ -195,10 +198,12 @@ mod tests {
         for bad in [
             "INSERT INTO mails (id) VALUES ((SELECT max(id) FROM mails WHERE organization_id = ?1))",
             "UPDATE mails SET due_at = now() WHERE organization_id = ?1",
+            "UPDATE mails SET content = CASE content WHEN 'a' THEN 'b' END WHERE organization_id = ?1",
         ] {
             assert!(fault(bad).is_some(), "{bad}");
         }
         assert!(fault("INSERT INTO mails (id) VALUES (?1)").is_none());
+        assert!(fault("UPDATE mails SET content = CASE\n WHEN content = ?1 THEN ?2 END").is_none());
     }
 
     #[test]

@@ -178,6 +178,7 @@ async fn a_person(database: Database) {
 
 async fn a_team(database: Database) {
     let store = database.open().await;
+    add_organization(&store, 1).await;
     let team: Vec<TeamMember> =
         (1..).zip(TeamRole::ALL).map(|(user, role)| team_member(1, user, role)).collect();
     run!(store, team.clone(), |team, tx, _| {
@@ -324,9 +325,14 @@ async fn an_access_token(database: Database) {
     .unwrap();
     assert_eq!(read!(store, credential_owner(&hash(1), at(99))), None);
     assert_eq!(read!(store, access_token(token.organization, token.id)), None);
-    // A token of an organization that is not there is dead too.
+    // A token of a deleted organization is refused.
+    add_organization(&store, 2).await;
     let orphan = (access_token(2, 2), hash(2));
-    run!(store, orphan, |(token, hash), tx, _| Ok(tx.access_token_insert(token, hash).await?)).unwrap();
+    run!(store, orphan, |(token, hash), tx, _| {
+        tx.access_token_insert(token, hash).await?;
+        Ok(tx.organization_delete(organization_id(2), at(1)).await?)
+    })
+    .unwrap();
     assert_eq!(read!(store, credential_owner(&hash(2), at(1))), None);
 }
 
@@ -365,8 +371,9 @@ async fn a_persons_token(database: Database) {
     let store = database.open().await;
     add_organization(&store, 1).await;
     add_organization(&store, 2).await;
+    add_organization(&store, 3).await;
     let token = UserToken { expires_at: Some(at(100)), ..user_token(1, 1) };
-    // The third organization is gone: a part in it is none.
+    // The third organization is deleted, so its membership is left out.
     let parts = [
         team_member(1, 1, TeamRole::Owner),
         team_member(2, 1, TeamRole::Analyst),
@@ -376,6 +383,7 @@ async fn a_persons_token(database: Database) {
         for part in parts {
             tx.team_insert(part).await?;
         }
+        tx.organization_delete(organization_id(3), at(1)).await?;
         Ok(tx.user_token_insert(token, &hash(1)).await?)
     })
     .unwrap();

@@ -51,7 +51,20 @@ async fn nothing_stands_in_the_way_of_sharding() {
     postgres.open().await.close().await;
     let unwanted = "SELECT relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
          WHERE n.nspname = 'public' AND relkind NOT IN ('r', 'i')
-         UNION ALL SELECT tgname FROM pg_trigger WHERE NOT tgisinternal
-         UNION ALL SELECT conname FROM pg_constraint WHERE contype = 'f'";
+         UNION ALL SELECT tgname FROM pg_trigger WHERE NOT tgisinternal";
     assert_eq!(postgres.query(unwanted), Vec::<Vec<Option<String>>>::new());
+}
+
+#[tokio::test]
+async fn a_foreign_key_stays_within_a_tenant() {
+    let Some(postgres) = Database::postgres() else { return };
+    postgres.open().await.close().await;
+    let all = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'f'";
+    let all: Vec<String> = postgres.query(all).into_iter().flatten().flatten().collect();
+    assert!(all.len() >= 10, "{all:?}");
+    for key in all {
+        let (from, to) = key.split_once(" REFERENCES ").unwrap();
+        assert!(from.starts_with("FOREIGN KEY (organization_id"), "{key}");
+        assert!(to.contains("(organization_id, ") || to == "organizations(id)", "{key}");
+    }
 }

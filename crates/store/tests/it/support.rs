@@ -96,13 +96,16 @@ impl Database {
         rows
     }
 
-    /// Does what no part of the program does.
+    /// Runs statements that no part of the program runs. Foreign keys are not checked.
     pub(crate) fn sql(&self, sql: &str) {
         match &self.engine {
             Engine::Sqlite(directory) => {
-                rusqlite::Connection::open(file(directory)).unwrap().execute_batch(sql).unwrap();
+                let connection = rusqlite::Connection::open(file(directory)).unwrap();
+                connection.execute_batch(&format!("PRAGMA foreign_keys = OFF; {sql}")).unwrap();
             }
-            Engine::Postgres(database) => drop(database.query(sql)),
+            Engine::Postgres(database) => {
+                drop(database.query(&format!("SET session_replication_role = replica; {sql}")));
+            }
         }
     }
 

@@ -38,8 +38,6 @@ pub(super) const CHECKS: &[Check] = &[
             WHERE m.user_id = t.user_id AND m.organization_id = t.organization_id)"),
     check("whole rows", "team_members", "its person is not there",
         "NOT EXISTS (SELECT 1 FROM users AS u WHERE u.id = t.user_id)"),
-    check("whole rows", "team_members", "its organization is not there",
-        "NOT EXISTS (SELECT 1 FROM organizations AS o WHERE o.id = t.organization_id)"),
     check("a team has its owner", "organizations", "its team does not have exactly one owner",
         "t.deleted_at IS NULL AND (SELECT count(*) FROM team_members AS m
             WHERE m.organization_id = t.id AND m.role = 'owner') <> 1"),
@@ -82,8 +80,6 @@ pub(super) const CHECKS: &[Check] = &[
         "t.kind = 'email_change' AND t.secret_hash IN (SELECT lost.secret_hash FROM (
             SELECT c.secret_hash, c.organization_id, c.subject_id FROM credentials AS c
             EXCEPT SELECT e.secret_hash, e.organization_id, e.id FROM email_updates AS e) AS lost)"),
-    check("whole rows", "access_tokens", "its organization is not there",
-        "NOT EXISTS (SELECT 1 FROM organizations AS o WHERE o.id = t.organization_id)"),
     check("known by what they open", "access_tokens", "no secret opens it",
         "t.id IN (SELECT a.id FROM access_tokens AS a WHERE a.deleted_at IS NULL
             EXCEPT SELECT c.subject_id FROM credentials AS c)"),
@@ -155,8 +151,6 @@ pub(super) const CHECKS: &[Check] = &[
         "NOT EXISTS (SELECT 1 FROM customers AS c
             WHERE c.organization_id = t.organization_id AND c.id = t.customer_id AND c.deleted_at IS NULL)"),
     // Webhooks.
-    check("whole rows", "webhook_endpoints", "its organization is not there",
-        "NOT EXISTS (SELECT 1 FROM organizations AS o WHERE o.id = t.organization_id)"),
     check("told in order", "webhook_endpoints", "it does not have its two queues",
         "t.deleted_at IS NULL AND (SELECT count(*) FROM webhook_queues AS l
             WHERE l.organization_id = t.organization_id AND l.endpoint_id = t.id) <> 2"),
@@ -185,13 +179,6 @@ pub(super) const CHECKS: &[Check] = &[
                 AND l.queue = 'retries' AND l.due_at IS NOT NULL)"),
     check("told at least once", "webhook_events", "it waits, and what it tells is not there",
         "t.state = 'pending' AND t.data IS NULL AND t.payload IS NULL"),
-    check("whole rows", "webhook_events", "its endpoint is not there",
-        "NOT EXISTS (SELECT 1 FROM webhook_endpoints AS e
-            WHERE e.organization_id = t.organization_id AND e.id = t.endpoint_id)"),
-    check("whole rows", "webhook_deliveries", "its event is not there",
-        "NOT EXISTS (SELECT 1 FROM webhook_events AS e
-            WHERE e.organization_id = t.organization_id AND e.id = t.event_id
-                AND e.endpoint_id = t.endpoint_id)"),
     // Answers.
     check("once", "idempotency_records", "its request was neither answered nor is the answer forgotten",
         "(t.status <> 0 OR t.response_expires_at IS NOT NULL) AND t.status NOT BETWEEN 100 AND 599"),

@@ -26,8 +26,6 @@ pub(super) const CHECKS: &[Check] = &[
     // What belongs to nobody.
     check("whole rows", "row_counters", "its organization is not there",
         "NOT EXISTS (SELECT 1 FROM organizations AS o WHERE o.id = t.organization_id)"),
-    check("whole rows", "mails", "its organization is not there",
-        "NOT EXISTS (SELECT 1 FROM organizations AS o WHERE o.id = t.organization_id)"),
     check("whole rows", "idempotency_records", "whose key it is is not there",
         "t.organization_id IN (SELECT r.organization_id FROM idempotency_records AS r
             EXCEPT SELECT o.id FROM organizations AS o EXCEPT SELECT u.id FROM users AS u

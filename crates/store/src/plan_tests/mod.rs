@@ -1,0 +1,272 @@
+//! The plan of every query, whatever statistics there are.
+//!
+//! A request must cost the same while its database grows, so every statement of the store must be planned with the
+//! index that is meant for it. On PostgreSQL that holds whether statistics are missing, were gathered from an empty or a
+//! small database, or from one that a single tenant fills; SQLite has none. The test calls every query on SQLite
+//! ([`calls`]), records the texts, and has both engines explain each. `plans.txt` holds the intended indexes with the columns that
+//! they are searched by: a line for each statement, with the engine where the two differ. To write the file anew, run
+//! the tests on PostgreSQL with `TENANTRY_WRITE_PLANS=1`, and read what has changed.
+
+mod calls;
+mod engines;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::schema::migrations;
+use crate::value::{Param, ParamType};
+use crate::{Catalog, Tx, Vault};
+
+/// A statement that a query ran, with the types of its parameters.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Statement {
+    method: &'static str,
+    sql: String,
+    types: Vec<&'static str>,
+}
+
+thread_local! {
+    static CALLED: RefCell<Option<(&'static str, BTreeSet<Statement>)>> = const { RefCell::new(None) };
+}
+
+/// Says which query the next statements belong to.
+fn called(name: &'static str) {
+    CALLED.with_borrow_mut(|called| {
+        if let Some((method, _)) = called {
+            *method = name;
+        }
+    });
+}
+
+/// Records a statement of this thread, where the test has begun here.
+pub(crate) fn record(sql: &str, params: &[Param<'_>]) {
+    CALLED.with_borrow_mut(|called| {
+        let Some((method, statements)) = called else { return };
+        let name = |param: &Param<'_>| match param.param_type() {
+            ParamType::Bool => "boolean",
+            ParamType::Int => "bigint",
+            ParamType::Text => "text",
+            ParamType::Bytes => "bytea",
+            ParamType::Id => "uuid",
+        };
+        let types = params.iter().map(name).collect();
+        let sql = sql.split_whitespace().collect::<Vec<_>>().join(" ");
+        statements.insert(Statement { method, sql, types });
+    });
+}
+
+/// Prepends the context to the text.
+struct Prepend;
+
+impl Vault for Prepend {
+    fn seal(&self, context: &[u8], text: &[u8]) -> Option<Vec<u8>> {
+        Some([context, text].concat())
+    }
+
+    fn open(&self, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        sealed.strip_prefix(context).map(<[u8]>::to_vec)
+    }
+}
+
+/// Every statement of every query.
+async fn statements() -> BTreeSet<Statement> {
+    let mut connection = engines::sqlite();
+    connection.execute_batch("BEGIN").unwrap();
+    CALLED.set(Some(("", BTreeSet::new())));
+    calls::all(&mut Tx::sqlite(&mut connection, Some(&Prepend))).await;
+    let (_, statements) = CALLED.take().unwrap();
+    assert!(statements.len() > 150, "{}", statements.len());
+    statements
+}
+
+/// The key columns of each index, by its name.
+fn indexes() -> BTreeMap<String, Vec<String>> {
+    let columns = |list: &str| -> Vec<String> {
+        let list = list.split_once('(').unwrap().1.split_once(')').unwrap().0;
+        list.split(',').map(|column| column.trim().to_owned()).collect()
+    };
+    let mut found = BTreeMap::new();
+    for table in Catalog::now().unwrap().tables {
+        let key = table.key_columns().map(|column| column.name.clone()).collect();
+        found.insert(format!("{}_pkey", table.name), key);
+    }
+    for statement in migrations::texts().flat_map(|(_, text)| migrations::statements(text)) {
+        let Some((_, rest)) = statement.split_once("INDEX ") else { continue };
+        found.insert(rest.split(' ').next().unwrap().to_owned(), columns(rest));
+    }
+    found
+}
+
+/// One search of a table in a plan.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Access {
+    /// All rows of the table.
+    Scan(String),
+    /// An index, and the condition that it is searched by.
+    Index(String, String),
+}
+
+impl Access {
+    /// The index and its leading columns that the condition binds.
+    fn shown(&self, indexes: &BTreeMap<String, Vec<String>>) -> String {
+        match self {
+            Self::Scan(table) => format!("SCAN {table}"),
+            Self::Index(index, condition) => {
+                let words: BTreeSet<&str> =
+                    condition.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+                let columns = indexes.get(index).unwrap_or_else(|| panic!("no index {index}"));
+                let bound: Vec<&str> =
+                    columns.iter().map(String::as_str).take_while(|column| words.contains(column)).collect();
+                format!("{index}({})", bound.join(", "))
+            }
+        }
+    }
+
+    /// Whether it may read many rows: all of a table, or all of a tenant.
+    fn is_wide(&self, indexes: &BTreeMap<String, Vec<String>>) -> bool {
+        let shown = self.shown(indexes);
+        let Self::Index(index, _) = self else { return true };
+        shown.ends_with("()") || indexes[index].len() > 1 && !shown.contains(", ")
+    }
+}
+
+/// Queries that may read all rows of a tenant, or of a table, and why.
+const WIDE: &[(&str, &str)] = &[
+    ("access_tokens", "list of a tenant, in any order"),
+    ("access_tokens_by_cursor", "list of a tenant, by its primary key"),
+    ("any_organization", "the first row of a table"),
+    ("audit_log", "list of a tenant, in tests"),
+    ("customer_sessions_delete", "all sessions of a customer"),
+    ("customers", "list of a tenant, in any order"),
+    ("customers_after", "list of a tenant, by its primary key"),
+    ("mail_next_due", "the first row of an index"),
+    ("mails_delete_all", "a restored database"),
+    ("mails_pending", "counts up to a limit"),
+    ("members", "list of a tenant, by its primary key"),
+    ("organization_of_token", "a command of the operator"),
+    ("organizations", "list of a person"),
+    ("sub_account", "the size of a team"),
+    ("sub_account_names", "list of a parent"),
+    ("sub_accounts_by_cursor", "list of a parent; sizes of teams"),
+    ("team", "list of a tenant"),
+    ("team_people", "list of a tenant"),
+    ("team_size", "the size of a team"),
+    ("user_organizations", "list of a person"),
+    ("credential_owner", "list of a person"),
+    ("webhook_deliveries", "list of a tenant, by its primary key"),
+    ("webhook_endpoints", "list of a tenant, by its primary key"),
+    ("webhook_endpoints_subscribed", "the endpoints of a tenant"),
+    ("webhook_events_pending", "a restored database"),
+    ("webhook_queues_clear", "a restored database"),
+    ("webhook_queues_due", "the leased queues of a tenant"),
+];
+
+/// Plans that are as good where all rows are of one tenant and one endpoint.
+const ALSO: &[&str] = &[
+    "webhook_deliveries: webhook_deliveries_pkey(organization_id) + webhook_endpoints_pkey(organization_id, id)",
+];
+
+fn plans_file() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/plan_tests/plans.txt")
+}
+
+/// The lines of the file for these plans of one engine.
+fn lines(plans: &BTreeMap<Statement, BTreeSet<Access>>) -> BTreeSet<String> {
+    let indexes = indexes();
+    let shown = plans.iter().filter(|(_, accesses)| !accesses.is_empty()).map(|(statement, accesses)| {
+        let accesses: BTreeSet<String> = accesses.iter().map(|access| access.shown(&indexes)).collect();
+        format!("{}: {}", statement.method, accesses.into_iter().collect::<Vec<_>>().join(" + "))
+    });
+    shown.collect()
+}
+
+/// The intended lines of an engine.
+fn intended(engine: &str) -> BTreeSet<String> {
+    let other = if engine == "sqlite" { "[postgres] " } else { "[sqlite] " };
+    let own = format!("[{engine}] ");
+    let text = fs::read_to_string(plans_file()).unwrap_or_default();
+    let lines = text.lines().filter(|line| !line.starts_with(other));
+    lines.map(|line| line.strip_prefix(&own).unwrap_or(line).to_owned()).collect()
+}
+
+/// Fails where a plan is not the intended one, or may read too much.
+fn check(engine: &str, statistics: &str, plans: &BTreeMap<Statement, BTreeSet<Access>>) {
+    let (indexes, intended) = (indexes(), intended(engine));
+    let mut faults = Vec::new();
+    for (statement, accesses) in plans.iter().filter(|(_, accesses)| !accesses.is_empty()) {
+        let is_wide = accesses.iter().any(|access| access.is_wide(&indexes));
+        let may_be_wide = WIDE.iter().any(|(method, _)| *method == statement.method);
+        let one = BTreeMap::from([(statement.clone(), accesses.clone())]);
+        let line = lines(&one).into_iter().next().unwrap_or_default();
+        if !intended.contains(&line) && !ALSO.contains(&line.as_str()) || is_wide && !may_be_wide {
+            faults.push(format!("{line}\n    {}", statement.sql));
+        }
+    }
+    assert!(faults.is_empty(), "{engine}, statistics {statistics}:\n{}", faults.join("\n"));
+}
+
+#[test]
+fn every_query_is_called() {
+    let calls = include_str!("calls.rs");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/queries");
+    let mut count = 0;
+    for file in fs::read_dir(folder).unwrap() {
+        let text = fs::read_to_string(file.unwrap().path()).unwrap();
+        for (_, rest) in
+            text.match_indices("pub async fn ").map(|(at, found)| text.split_at(at + found.len()))
+        {
+            let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            assert!(calls.contains(&format!("tx.{name}(")), "{name} has no plan in `calls`");
+            count += 1;
+        }
+    }
+    assert!(count > 100, "{count}");
+}
+
+/// SQLite has no other statistics: see `sqlite::driver`.
+#[tokio::test]
+async fn sqlite_plans_without_statistics() {
+    let statements = statements().await;
+    check("sqlite", "missing", &engines::explained_by_sqlite(&engines::sqlite(), &statements));
+}
+
+#[tokio::test]
+async fn statistics_of_another_program_are_deleted() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tenantry.db");
+    let open = || crate::Store::open_sqlite(&path, engines::moments()).unwrap();
+    open().close().await;
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("INSERT INTO installation VALUES ('a', x'00'); ANALYZE").unwrap();
+    assert!(other.table_exists(None, "sqlite_stat1").unwrap());
+    drop(other);
+    open().close().await;
+    let other = rusqlite::Connection::open(&path).unwrap();
+    assert!(!other.table_exists(None, "sqlite_stat1").unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_plans_depend_on_no_statistics() {
+    let statements = statements().await;
+    for steps in [engines::STATISTICS, engines::OUTDATED_STATISTICS] {
+        let Some(database) = engines::postgres().await else { return };
+        if std::env::var_os("TENANTRY_WRITE_PLANS").is_some() {
+            write_plans(&database, &statements);
+        }
+        for statistics in steps {
+            statistics.prepare(&database);
+            check("postgres", statistics.name, &engines::explained_by_postgres(&database, &statements));
+        }
+    }
+}
+
+fn write_plans(database: &tenantry_testkit::Postgres, statements: &BTreeSet<Statement>) {
+    let sqlite = lines(&engines::explained_by_sqlite(&engines::sqlite(), statements));
+    let postgres = lines(&engines::explained_by_postgres(database, statements));
+    let mut text: Vec<String> = sqlite.intersection(&postgres).cloned().collect();
+    text.extend(sqlite.difference(&postgres).map(|line| format!("[sqlite] {line}")));
+    text.extend(postgres.difference(&sqlite).map(|line| format!("[postgres] {line}")));
+    fs::write(plans_file(), text.join("\n") + "\n").unwrap();
+}
