@@ -163,9 +163,10 @@ const WIDE: &[(&str, &str)] = &[
     ("webhook_queues_due", "the leased queues of a tenant"),
 ];
 
-/// Plans that are as good where all rows are of one tenant and one endpoint.
+/// Plans that serve as well: where all rows are of one tenant and one endpoint, and for a restored database.
 const ALSO: &[&str] = &[
     "webhook_deliveries: webhook_deliveries_pkey(organization_id) + webhook_endpoints_pkey(organization_id, id)",
+    "webhook_queues_clear: webhook_endpoints_pkey() + webhook_queues_pkey()",
 ];
 
 fn plans_file() -> PathBuf {
