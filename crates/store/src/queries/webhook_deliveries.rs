@@ -174,8 +174,8 @@ fn filtered<'a>(filter: &'a WebhookDeliveryFilter, [id, event_id]: [String; 2]) 
     }
     let type_of_event = format!(
         "(SELECT e.type FROM webhook_events AS e
-          WHERE e.organization_id {} AND e.organization_id = d.organization_id AND e.id = d.event_id)",
-        query.tenants
+          WHERE e.organization_id {tenants} AND e.organization_id = d.organization_id AND e.id = d.event_id)",
+        tenants = query.tenants
     );
     narrow(&mut query, &type_of_event, event_types.iter().map(|kind| kind.as_str().into()));
     let bounds: [(&str, Option<Param<'_>>); 3] = [
