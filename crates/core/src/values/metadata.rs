@@ -15,6 +15,11 @@ const MAX_KEYS: usize = 50;
 const MAX_KEY_CHARS: usize = 40;
 /// Maximum characters of a text value.
 const MAX_TEXT_CHARS: usize = 500;
+/// Exclusive limit of the absolute value of a number. The JSON parser turns an integer that does not fit into 64 bits into
+/// a float without its last digits; the limit refuses it, so that no number is stored with other digits than sent.
+const MAX_FLOAT: f64 = 1.8e19;
+/// [`MAX_FLOAT`] as error texts show it.
+const MAX_FLOAT_TEXT: &str = "1.8e19";
 
 /// Path element for a violation of the key itself, as opposed to its value.
 const KEY: &str = "[key]";
@@ -156,9 +161,8 @@ fn check_value(key: &str, value: &Value) -> Vec<InvalidMetadata> {
     let branches = match value {
         Value::Bool(_) => return Vec::new(),
         Value::Number(number) => match number.as_f64() {
-            // A whole number past 64 bits has lost its digits when it arrives here.
-            Some(float) if is_integer(number) || float.abs() < 1.8e19 => return Vec::new(),
-            _ => not_finite(),
+            Some(float) if is_integer(number) || float.abs() < MAX_FLOAT => return Vec::new(),
+            float => out_of_range(float.is_some_and(f64::is_sign_negative)),
         },
         Value::String(text) => match check_text(text) {
             Ok(()) => return Vec::new(),
@@ -186,11 +190,27 @@ fn check_text(text: &str) -> Result<(), InvalidValue> {
     Ok(())
 }
 
-fn not_finite() -> [(&'static str, InvalidValue); 4] {
+/// The violations of a number outside the accepted range, one for each of the four types.
+fn out_of_range(is_negative: bool) -> [(&'static str, InvalidValue); 4] {
+    let (integer, float) = if is_negative {
+        let integer = format!("Input should be greater than or equal to {}", i64::MIN);
+        let float = format!("Input should be greater than -{MAX_FLOAT_TEXT}");
+        (
+            InvalidValue::with("greater_than_equal", integer, "ge", i64::MIN.to_string()),
+            InvalidValue::with("greater_than", float, "gt", format!("-{MAX_FLOAT_TEXT}")),
+        )
+    } else {
+        let integer = format!("Input should be less than or equal to {}", u64::MAX);
+        let float = format!("Input should be less than {MAX_FLOAT_TEXT}");
+        (
+            InvalidValue::with("less_than_equal", integer, "le", u64::MAX.to_string()),
+            InvalidValue::with("less_than", float, "lt", MAX_FLOAT_TEXT.to_owned()),
+        )
+    };
     [
         (TEXT, plain("string_type", "Input should be a valid string")),
-        (INTEGER, plain("finite_number", "Input should be a finite number")),
-        (FLOAT, plain("finite_number", "Input should be a finite number")),
+        (INTEGER, integer),
+        (FLOAT, float),
         (BOOLEAN, plain("bool_type", "Input should be a valid boolean")),
     ]
 }
@@ -292,6 +312,32 @@ mod tests {
         assert_eq!(check(json!({"k": "x".repeat(501)})).unwrap_err()[0].1, "string_too_long");
         assert_eq!(check(json!({"k": "a\0"})).unwrap_err()[0].1, "value_error");
         assert!(check(json!({"k": "é".repeat(500)})).is_ok());
+    }
+
+    #[test]
+    fn a_number_out_of_range_is_refused_with_the_limits() {
+        for (number, integer, float) in [
+            (
+                json!(1e20),
+                "Input should be less than or equal to 18446744073709551615",
+                "Input should be less than 1.8e19",
+            ),
+            (
+                json!(-1e20),
+                "Input should be greater than or equal to -9223372036854775808",
+                "Input should be greater than -1.8e19",
+            ),
+        ] {
+            let Value::Object(object) = json!({"k": number}) else { panic!("not an object") };
+            let violations = Metadata::check(&object).unwrap_err();
+            let messages: Vec<&str> =
+                violations.iter().map(|violation| violation.refusal.message.as_str()).collect();
+            assert_eq!(
+                messages,
+                ["Input should be a valid string", integer, float, "Input should be a valid boolean"]
+            );
+        }
+        assert!(check(json!({"k": 1.7e19, "i": u64::MAX, "n": i64::MIN})).is_ok());
     }
 
     proptest! {

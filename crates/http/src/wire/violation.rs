@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Number, Value, json};
 use tenantry_app::PlainHttpHosts;
 use tenantry_core::values::InvalidValue;
 
@@ -170,7 +170,11 @@ impl Validation {
         let InvalidValue { kind, message, context } = refusal;
         let ctx = match context {
             Some((key, text)) => {
-                let number = text.parse::<i64>().ok().filter(|_| key != "error" && key != "reason");
+                let number = match key {
+                    "gt" | "ge" | "lt" | "le" => text.parse::<Number>().ok(),
+                    "error" | "reason" => None,
+                    _ => text.parse::<i64>().ok().map(Number::from),
+                };
                 let value = number.map_or_else(|| Value::from(text), Value::from);
                 Some(Value::Object(Map::from_iter([(key.to_owned(), value)])))
             }

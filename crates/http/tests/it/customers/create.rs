@@ -154,6 +154,16 @@ async fn metadata_has_bounds() {
         let faults = post(bad.clone()).await.violations();
         assert!(faults.iter().all(|fault| fault.contains(" body.team.metadata.")), "{bad}: {faults:?}");
     }
+    let out_of_range = post(json!({"k": 1e20})).await.expect(422);
+    let violations: Vec<(&Value, &Value)> =
+        out_of_range["detail"].as_array().unwrap().iter().map(|each| (&each["type"], &each["msg"])).collect();
+    assert_eq!(
+        violations[1..3],
+        [
+            (&json!("less_than_equal"), &json!("Input should be less than or equal to 18446744073709551615")),
+            (&json!("less_than"), &json!("Input should be less than 1.8e19")),
+        ]
+    );
     let kept = json!({"text": "true", "truth": true, "one": 1, "float": 1.0});
     assert_eq!(post(kept.clone()).await.expect(201)["metadata"].to_string(), kept.to_string());
 }
