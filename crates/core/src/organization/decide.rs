@@ -194,13 +194,15 @@ pub struct AccountChange {
     pub message_metadata_retention: Option<i64>,
     /// Days, 0 to 30.
     pub message_data_retention: Option<i64>,
+    /// The text of a new website as the client sent it. The website itself is [`OrganizationChange::website`].
+    pub website_as_sent: Option<String>,
 }
 
-/// Changes an organization. What comes back equals the organization before when nothing changed. The first
-/// change of all is one even when it is empty: it is noted when it was.
+/// Changes an organization. Without an effective change the result equals `before`. The first effective change sets
+/// `onboarded_at`.
 ///
 /// # Errors
-/// The rules that the change breaks.
+/// Every rule that the change violates.
 pub fn update(
     before: &Organization,
     change: OrganizationChange,
@@ -411,7 +413,11 @@ fn apply_account(account: &mut AccountSettings, change: AccountChange) {
         reject_mistyped_recipients,
         message_metadata_retention,
         message_data_retention,
+        website_as_sent,
     } = change;
+    if website_as_sent.is_some() {
+        account.website_as_sent = website_as_sent;
+    }
     account.about = about.unwrap_or_else(|| std::mem::take(&mut account.about));
     let set = |field: &mut bool, value: Option<bool>| *field = value.unwrap_or(*field);
     set(&mut account.track_opens, track_opens);

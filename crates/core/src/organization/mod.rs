@@ -26,8 +26,8 @@ pub use settings::{
 };
 
 pub use sub_account::{
-    NewSubAccount, SubAccountChange, SubAccountError, SubAccountFacts, SubAccountStatus, check_parent,
-    create_sub_account, sub_account_status, sub_account_website, update_sub_account,
+    NewSubAccount, SubAccountChange, SubAccountError, SubAccountFacts, SubAccountStatus, account_website,
+    check_parent, create_sub_account, sub_account_status, sub_account_website, update_sub_account,
 };
 pub use suspension::{Suspension, suspend, unsuspend};
 

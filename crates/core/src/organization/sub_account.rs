@@ -10,7 +10,7 @@ use crate::Timestamp;
 use crate::ids::OrganizationId;
 use crate::values::{HttpUrl, OrganizationName, Slug, Website};
 
-/// Characters of a website as it is shown.
+/// Maximum characters of a sub-account's website as it is shown.
 const WEBSITE_MAX: usize = 255;
 
 /// The fields of a new sub-account.
@@ -169,20 +169,39 @@ pub fn update_sub_account(
 
 fn set_website(profile: &mut Profile, website: &Website) {
     profile.website = Some(website.url().clone());
-    profile.account.website_as_sent = Some(website.written().to_owned());
+    profile.account.website_as_sent = Some(website.as_sent().to_owned());
 }
 
-/// The website of a sub-account: as its parent wrote it while it still means the organization's website, else
-/// the address, or its host alone where the whole is too long to be shown; empty for none.
+/// The website of an account as AhaSend shows it. It is the text that a client sent, while it is a URL and still means
+/// the organization's website. Otherwise it is the normalized URL. Empty when the organization has no website.
+#[must_use]
+pub fn account_website(organization: &Organization) -> &str {
+    let Some(url) = &organization.profile.website else { return "" };
+    as_sent(organization, url).filter(|text| text.contains("://")).unwrap_or_else(|| url.as_str())
+}
+
+/// The website of a sub-account as its parent sees it. It is the text that a client sent, a URL or a host name, while it
+/// still means the organization's website and has at most 255 characters. Otherwise it is the normalized URL, or the
+/// host alone when the URL is longer. Empty when the organization has no website.
 #[must_use]
 pub fn sub_account_website(child: &Organization) -> &str {
     let Some(url) = &child.profile.website else { return "" };
-    let written = child.profile.account.website_as_sent.as_deref();
-    let means_it = |text: &&str| Website::parse(text).is_ok_and(|website| website.url() == url);
-    written.filter(means_it).unwrap_or_else(|| short(url))
+    as_sent(child, url).filter(|text| !is_too_long(text)).unwrap_or_else(|| short(url))
+}
+
+/// The website as a client sent it, unless the organization has a different website by now.
+fn as_sent<'a>(organization: &'a Organization, url: &HttpUrl) -> Option<&'a str> {
+    let text = organization.profile.account.website_as_sent.as_deref()?;
+    let meant =
+        if text.contains("://") { HttpUrl::parse(text) } else { HttpUrl::parse(&format!("https://{text}/")) };
+    meant.is_ok_and(|meant| meant == *url).then_some(text)
+}
+
+fn is_too_long(text: &str) -> bool {
+    text.chars().nth(WEBSITE_MAX).is_some()
 }
 
 fn short(url: &HttpUrl) -> &str {
     let text = url.as_str();
-    if text.chars().nth(WEBSITE_MAX).is_some() { url.host() } else { text }
+    if is_too_long(text) { url.host() } else { text }
 }

@@ -13,36 +13,36 @@ const MAX_HOST: usize = 253;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Website {
     url: HttpUrl,
-    written: String,
+    as_sent: String,
 }
 
 impl Website {
     /// Parses a host name, or an `http` or `https` URL, of at most 255 characters. The text is trimmed.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         reject_nul(text)?;
-        let written = text.trim();
-        if written.is_empty() {
+        let as_sent = text.trim();
+        if as_sent.is_empty() {
             return Err(InvalidValue::too_short(1));
         }
-        if written.chars().nth(MAX_CHARS).is_some() {
+        if as_sent.chars().nth(MAX_CHARS).is_some() {
             return Err(InvalidValue::too_long(MAX_CHARS));
         }
         // The URL parser drops tabs and line breaks, so the URL would differ from the text.
-        if written.contains(|letter: char| letter.is_whitespace() || letter.is_control()) {
+        if as_sent.contains(|letter: char| letter.is_whitespace() || letter.is_control()) {
             return Err(InvalidValue::value_error("a website has no spaces"));
         }
-        let url = if written.contains("://") {
-            HttpUrl::parse(written)?
-        } else if written.contains(['/', '\\', '?', '#', '@', ':', '%']) {
+        let url = if as_sent.contains("://") {
+            HttpUrl::parse(as_sent)?
+        } else if as_sent.contains(['/', '\\', '?', '#', '@', ':', '%']) {
             return Err(InvalidValue::value_error("a website is a host name, or an http or https URL"));
         } else {
-            HttpUrl::parse(&format!("https://{written}/"))?
+            HttpUrl::parse(&format!("https://{as_sent}/"))?
         };
         let host = url.host().strip_suffix('.').unwrap_or_else(|| url.host());
         if !host.contains('.') || host.len() > MAX_HOST || check_labels(host).is_err() {
             return Err(InvalidValue::value_error("the host of a website must be a full domain name"));
         }
-        Ok(Self { written: written.to_owned(), url })
+        Ok(Self { as_sent: as_sent.to_owned(), url })
     }
 
     /// The URL. It is an `https` URL when only a host name was sent.
@@ -53,8 +53,8 @@ impl Website {
 
     /// The text as sent, trimmed.
     #[must_use]
-    pub fn written(&self) -> &str {
-        &self.written
+    pub fn as_sent(&self) -> &str {
+        &self.as_sent
     }
 }
 
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_website_is_a_url_and_the_text_as_sent() {
-        for (text, written, url) in [
+        for (text, as_sent, url) in [
             (" acme.example.com ", "acme.example.com", "https://acme.example.com/"),
             ("Acme.Example", "Acme.Example", "https://acme.example/"),
             ("acme.example.", "acme.example.", "https://acme.example./"),
@@ -79,7 +79,7 @@ mod tests {
             ),
         ] {
             let website = Website::parse(text).expect(text);
-            assert_eq!((website.written(), website.url().as_str()), (written, url));
+            assert_eq!((website.as_sent(), website.url().as_str()), (as_sent, url));
         }
     }
 
@@ -118,7 +118,7 @@ mod tests {
         #[test]
         fn the_text_as_sent_parses_to_the_same_website(text in "(https?://)?[a-zé.-]{1,12}\\.[a-z]{2,3}(/\\PC{0,5})?") {
             if let Ok(website) = Website::parse(&text) {
-                prop_assert_eq!(Website::parse(website.written()).unwrap(), website);
+                prop_assert_eq!(Website::parse(website.as_sent()).unwrap(), website);
             }
         }
     }

@@ -111,6 +111,7 @@ fn everything() -> OrganizationChange {
             reject_mistyped_recipients: Some(false),
             message_metadata_retention: Some(9),
             message_data_retention: Some(0),
+            website_as_sent: Some("https://www.example".to_owned()),
         },
     }
 }
@@ -203,7 +204,7 @@ fn creation_takes_every_field_and_an_empty_change_keeps_every_field() {
     let times = ["/modified_at", "/profile/details_submitted_at", "/profile/onboarded_at"];
     assert_eq!(different, times, "creation and update mean the same by a field");
     let changed = differences(&image(&with(all_features())), &image(&updated));
-    assert_eq!(changed.len(), 46, "every field has a value that no default has: {changed:#?}");
+    assert_eq!(changed.len(), 47, "every field has a value that no default has: {changed:#?}");
     assert_eq!(effect(OrganizationChange::default()), nothing());
 }
 
@@ -396,6 +397,7 @@ fn account_fields_are_taken_one_by_one() {
         reject_mistyped_recipients,
         message_metadata_retention,
         message_data_retention,
+        website_as_sent,
     } = account;
     let none = AccountChange::default;
     let each = [
@@ -406,8 +408,10 @@ fn account_fields_are_taken_one_by_one() {
         ("reject_mistyped_recipients", AccountChange { reject_mistyped_recipients, ..none() }),
         ("message_metadata_retention", AccountChange { message_metadata_retention, ..none() }),
         ("message_data_retention", AccountChange { message_data_retention, ..none() }),
+        ("website_as_sent", AccountChange { website_as_sent, ..none() }),
     ];
-    let before = update(&usual(), OrganizationChange::default(), FIRST).unwrap();
+    let named = OrganizationChange { name: everything().name, ..OrganizationChange::default() };
+    let before = update(&usual(), named, FIRST).unwrap();
     for (key, account) in each {
         let change = OrganizationChange { account, ..OrganizationChange::default() };
         let after = update(&before, change, LATER).unwrap();

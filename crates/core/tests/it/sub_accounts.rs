@@ -5,8 +5,8 @@ use tenantry_core::Timestamp;
 use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::organization::{
     FeatureSettings, InitialState, NewOrganization, NewSubAccount, Organization, OrganizationStatus,
-    SubAccountChange, SubAccountError, SubAccountFacts, SubAccountStatus, create, create_sub_account,
-    sub_account_status, sub_account_website, suspend, unsuspend, update_sub_account,
+    SubAccountChange, SubAccountError, SubAccountFacts, SubAccountStatus, account_website, create,
+    create_sub_account, sub_account_status, sub_account_website, suspend, unsuspend, update_sub_account,
 };
 use tenantry_core::values::{Slug, SuspensionReason, Website};
 use uuid::Uuid;
@@ -88,6 +88,15 @@ fn a_website_is_shown_as_sent_while_it_means_the_same_url() {
     assert_eq!(sub_account_website(&child), "");
     child.profile.website = Some("https://child.example/".parse().unwrap());
     assert_eq!(sub_account_website(&child), "child.example");
+    // An account's website is a URL, also where a host name was sent.
+    assert_eq!(account_website(&child), "https://child.example/");
+    for (sent, url) in
+        [("https://Go.example", "https://go.example/"), ("http://127.0.0.1", "http://127.0.0.1/")]
+    {
+        child.profile.website = Some(url.parse().unwrap());
+        child.profile.account.website_as_sent = Some(sent.to_owned());
+        assert_eq!((account_website(&child), sub_account_website(&child)), (sent, sent));
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use tenantry_core::ids::{OrganizationId, UserId};
-use tenantry_core::organization::{AccountChange, Organization, OrganizationChange};
+use tenantry_core::organization::{AccountChange, Organization, OrganizationChange, account_website};
 use tenantry_core::values::{HttpUrl, OrganizationName};
 use tenantry_core::{Patch, Timestamp};
 
@@ -23,17 +23,22 @@ impl Wire for AccountName {
     }
 }
 
-/// A URL; empty for none.
+/// A URL and the text that was sent for it; an empty text is none.
 #[derive(Debug, Clone, JsonSchema)]
 #[schemars(transparent)]
-pub(crate) struct Website(#[schemars(with = "String")] pub(super) Option<HttpUrl>);
+pub(crate) struct Website(#[schemars(with = "String")] pub(super) Option<(HttpUrl, String)>);
 
 impl Wire for Website {
     fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         if value.as_str().is_some_and(str::is_empty) {
             return Some(Self(None));
         }
-        HttpUrlText::read(value, at).map(|url| Self(Some(url.0)))
+        let HttpUrlText(url) = HttpUrlText::read(value, at)?;
+        let text = value.as_str().unwrap_or_default().trim();
+        // The URL parser drops tabs and line breaks. A text with these is not shown again.
+        let is_plain = !text.contains(|letter: char| letter.is_whitespace() || letter.is_control());
+        let text = if is_plain { text } else { url.as_str() }.to_owned();
+        Some(Self(Some((url, text))))
     }
 }
 
@@ -63,9 +68,14 @@ wire_object! {
 
 impl From<UpdateAccountRequest> for OrganizationChange {
     fn from(request: UpdateAccountRequest) -> Self {
+        let (website, website_as_sent) = match request.website {
+            None => (Patch::Absent, None),
+            Some(Website(None)) => (Patch::Null, None),
+            Some(Website(Some((url, text)))) => (Patch::Value(url), Some(text)),
+        };
         Self {
             name: request.name.map_or(Patch::Absent, |name| Patch::Value(name.0)),
-            website: request.website.map_or(Patch::Absent, |website| Patch::Value(website.0)).flatten(),
+            website,
             account: AccountChange {
                 about: request.about,
                 track_opens: request.track_opens.map(|on| on.0),
@@ -74,6 +84,7 @@ impl From<UpdateAccountRequest> for OrganizationChange {
                 reject_mistyped_recipients: request.reject_mistyped_recipients.map(|on| on.0),
                 message_metadata_retention: request.message_metadata_retention.map(|days| days.0.0),
                 message_data_retention: request.message_data_retention.map(|days| days.0.0),
+                website_as_sent,
             },
             ..Self::default()
         }
@@ -132,7 +143,7 @@ impl<'a> From<&'a Organization> for AccountView<'a> {
             created_at: *created_at,
             updated_at: modified_at.unwrap_or(*created_at),
             name: name.as_str(),
-            website: profile.website.as_ref().map_or("", HttpUrl::as_str),
+            website: account_website(organization),
             about: &account.about,
             track_opens: account.track_opens,
             track_clicks: account.track_clicks,

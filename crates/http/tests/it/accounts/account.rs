@@ -51,7 +51,8 @@ async fn each_field_is_kept_and_the_rest_stays() {
     for (field, sent, kept) in [
         ("name", json!(" Acme "), json!("Acme")),
         ("name", json!("é".repeat(255)), json!("é".repeat(255))),
-        ("website", json!("https://acme.example"), json!("https://acme.example/")),
+        ("website", json!("https://Go.example.com"), json!("https://Go.example.com")),
+        ("website", json!("http://acme.example/a?b#c"), json!("http://acme.example/a?b#c")),
         ("website", json!(""), json!("")),
         ("about", json!("We make anvils."), json!("We make anvils.")),
         ("track_opens", json!(false), json!(false)),

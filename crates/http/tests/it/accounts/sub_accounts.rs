@@ -64,7 +64,7 @@ async fn a_child_is_a_full_organization_in_both_dialects() {
     let client = acme.world.token(&child, "*").await;
     let account = client.get(&format!("/v2/accounts/{}", child.id)).await.expect(200);
     assert_eq!(account["parent_account_id"], json!(acme.organization.id));
-    assert_eq!(account["website"], json!("https://acme.example/"));
+    assert_eq!(account["website"], json!("https://Acme.example"));
     assert_eq!(account["owner_id"], acme.client().get(&acme.path_v2()).await["owner_id"]);
     let organization = client.get(&format!("/v1/organizations/{}", child.id)).await.expect(200);
     assert_eq!(organization["website"], json!("https://acme.example/"));
