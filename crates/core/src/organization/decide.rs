@@ -213,8 +213,8 @@ pub fn update(
     if !violations.is_empty() {
         return Err(violations);
     }
-    after.profile.onboarded_at.get_or_insert(now);
     if after != *before {
+        after.profile.onboarded_at.get_or_insert(now);
         after.modified_at = Some(now);
     }
     Ok(after)

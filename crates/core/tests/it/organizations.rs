@@ -421,12 +421,25 @@ fn account_fields_are_taken_one_by_one() {
 }
 
 #[test]
-fn the_first_change_is_noted_even_when_it_is_empty() {
+fn an_update_without_a_change_changes_nothing() {
     let new = usual();
-    assert_eq!((new.profile.onboarded_at, new.modified_at), (None, None));
-    let first = update(&new, OrganizationChange::default(), FIRST).unwrap();
+    let same_name =
+        OrganizationChange { name: Patch::Value(new.name.clone()), ..OrganizationChange::default() };
+    for change in [OrganizationChange::default(), same_name] {
+        assert_eq!(update(&new, change, FIRST), Ok(new.clone()));
+    }
+}
+
+#[test]
+fn the_first_change_sets_the_time_of_onboarding() {
+    let named = |name: &str| OrganizationChange {
+        name: Patch::Value(name.parse().unwrap()),
+        ..OrganizationChange::default()
+    };
+    let first = update(&usual(), named("Acme Two"), FIRST).unwrap();
     assert_eq!((first.profile.onboarded_at, first.modified_at), (Some(FIRST), Some(FIRST)));
-    assert_eq!(update(&first, OrganizationChange::default(), LATER), Ok(first));
+    let second = update(&first, named("Acme Three"), LATER).unwrap();
+    assert_eq!((second.profile.onboarded_at, second.modified_at), (Some(FIRST), Some(LATER)));
 }
 
 #[test]

@@ -85,6 +85,10 @@ async fn organizations_accounts_and_teams() {
     };
     let (organization, account) = (acme.path_v1(), acme.path_v2());
     let updated: &[&str] = &["organization.updated"];
+    let unchanged = json("PATCH", &organization, json!({}), &[]).await.expect(200);
+    assert_eq!(unchanged["modified_at"], Value::Null, "the first empty update changes nothing");
+    let unchanged = json("PUT", &account, json!({}), &[]).await.expect(200);
+    assert_eq!(unchanged["updated_at"], unchanged["created_at"]);
     json("PATCH", &organization, json!({"name": "Acme"}), updated).await.expect(200);
     json("PATCH", &organization, json!({"name": "Acme", "email": null}), &[]).await.expect(200);
     json("PATCH", &organization, json!({"sso_enforced": true, "name": "x y z"}), &[]).await.expect(403);
