@@ -76,6 +76,12 @@ impl EmailAddress {
         Self { text, key, at }
     }
 
+    /// The key of the address that a look-up names, in any spelling that [`Self::parse`] accepts: for example a domain
+    /// in Punycode, or `Name <address>`. A text that is no address has a key as well, which no address equals.
+    pub fn lookup_key(text: &str) -> String {
+        Self::parse(text).map_or_else(|_| email_key(text), |address| address.key)
+    }
+
     /// The normalized address.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -332,6 +338,20 @@ mod tests {
             let key = email_key(&format!("a{c}b"));
             assert_eq!(email_key(&key), key, "U+{:04X}", u32::from(c));
         }
+    }
+
+    #[test]
+    fn a_lookup_accepts_every_spelling_that_a_write_accepts() {
+        let key = EmailAddress::parse("Zo\u{eb}@b\u{fc}cher.example").unwrap().key;
+        for text in [
+            "zo\u{eb}@b\u{fc}cher.example",
+            " ZO\u{cb}@B\u{dc}CHER.example ",
+            "Zoe\u{308}@xn--bcher-kva.example",
+            "Zo\u{eb} <Zo\u{eb}@XN--BCHER-KVA.EXAMPLE>",
+        ] {
+            assert_eq!(EmailAddress::lookup_key(text), key, "{text}");
+        }
+        assert_eq!(EmailAddress::lookup_key(" Not An Address "), "not an address");
     }
 
     proptest! {

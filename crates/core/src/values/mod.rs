@@ -47,6 +47,7 @@ pub mod locale;
 pub mod metadata;
 pub mod public_address;
 pub mod slug;
+pub mod search;
 pub mod tax_id;
 mod tax_id_formats;
 pub mod text;
@@ -66,6 +67,7 @@ pub use metadata::{InvalidMetadata, Metadata, MetadataValue};
 pub use public_address::is_public;
 pub use slug::{OrganizationName, Slug};
 pub use tax_id::TaxId;
+pub use search::{search_key, search_term};
 pub use text::{ExternalId, PersonName, SuspensionReason, reject_nul};
 pub use website::Website;
 

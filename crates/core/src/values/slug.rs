@@ -68,9 +68,14 @@ const NAME_MAX: usize = 1000;
 pub struct Slug(String);
 
 impl Slug {
+    /// The form in which a slug is stored: lower case. Every look-up compares this form.
+    pub fn key(text: &str) -> String {
+        text.to_lowercase()
+    }
+
     /// Parses the slug of a new organization. Upper case is converted to lower case.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
-        let slug = text.to_lowercase();
+        let slug = Self::key(text);
         check_length(&slug, SLUG_MIN, SLUG_MAX)?;
         let is_group = |group: &str| {
             !group.is_empty() && group.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())

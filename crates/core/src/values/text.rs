@@ -46,10 +46,16 @@ impl ExternalId {
     /// Parses an id. A blank text is no id.
     pub fn parse(text: &str) -> Result<Option<Self>, InvalidValue> {
         reject_nul(text)?;
-        let id = text.trim();
+        let id = Self::key(text);
         if id.chars().nth(EXTERNAL_ID_MAX).is_some() {
             return Err(InvalidValue::too_long(EXTERNAL_ID_MAX));
         }
+    /// The form in which an id is stored: trimmed. Every look-up compares this form, so that an id is found in each
+    /// spelling in which a write accepts it.
+    pub fn key(text: &str) -> &str {
+        text.trim()
+    }
+
         Ok((!id.is_empty()).then(|| Self(id.to_owned())))
     }
 
@@ -138,6 +144,9 @@ mod tests {
                 let json = serde_json::to_string(&name).unwrap();
                 prop_assert_eq!(serde_json::from_str::<PersonName>(&json).unwrap(), name);
             }
+        for text in ["Cus_1", " Cus_1", "\tCus_1\u{a0}\n"] {
+            assert_eq!(ExternalId::key(text), ExternalId::parse(text).unwrap().unwrap().as_str());
+        }
         }
     }
 }

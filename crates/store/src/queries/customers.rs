@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use tenantry_core::Timestamp;
 use tenantry_core::customer::{Customer, CustomerKind};
 use tenantry_core::ids::{CustomerId, OrganizationId};
-use tenantry_core::values::{Address, EmailAddress, ExternalId, Locale, Metadata, PersonName, TaxId};
+use tenantry_core::values::{
+    Address, EmailAddress, ExternalId, Locale, Metadata, PersonName, TaxId, search_key, search_term,
+};
 
 use super::row_counters::Counter;
 use super::{Order, Page, Paged, Query, contains, count};
@@ -151,7 +153,7 @@ impl Tx<'_> {
     ) -> Result<Option<CustomerId>, StoreError> {
         self.first(
             "SELECT id FROM customers WHERE organization_id = ?1 AND external_id = ?2 AND deleted_at IS NULL",
-            &[organization.into(), external_id.into()],
+            &[organization.into(), ExternalId::key(external_id).into()],
             |row| row.get(0),
         )
         .await
@@ -348,10 +350,11 @@ fn narrowed(filter: &CustomerFilter) -> Query<'_> {
         let key = query.param(key.as_str());
         query.push(&format!(" AND email_key = {key}"));
     }
-    if filter.query.as_ref().is_some_and(|text| text.chars().nth(SEARCHED).is_some()) {
+    let term = filter.query.as_deref().map(search_term);
+    if term.as_ref().is_some_and(|term| term.chars().nth(SEARCHED).is_some()) {
         query.push(" AND 1 = 0");
-    } else if let Some(text) = &filter.query {
-        let (part, start) = (query.param(contains(&text.to_lowercase())), query.param(text.as_str()));
+    } else if let (Some(term), Some(text)) = (term, &filter.query) {
+        let (part, start) = (query.param(contains(&term)), query.param(ExternalId::key(text)));
         query.push(&format!(
             " AND (search_text LIKE {part} ESCAPE '\\' OR substr(external_id, 1, length({start})) = {start})"
         ));
@@ -374,7 +377,7 @@ fn narrowed(filter: &CustomerFilter) -> Query<'_> {
 /// What a customer is looked for by.
 pub(crate) fn search_text(email: Option<&str>, name: Option<&str>, billing_name: Option<&str>) -> String {
     let searched = [email, name, billing_name];
-    searched.into_iter().flatten().collect::<Vec<_>>().join("\n").to_lowercase()
+    searched.into_iter().flatten().map(search_key).collect::<Vec<_>>().join("\n")
 }
 
 /// The name in the stored JSON of what invoices need.

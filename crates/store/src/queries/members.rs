@@ -119,7 +119,8 @@ impl Tx<'_> {
              WHERE organization_id = ?1 AND customer_id = ?2 AND external_id = ?3 AND deleted_at IS NULL
                AND external_id IS NOT NULL"
         );
-        self.first(&sql, &[organization.into(), customer.into(), external_id.into()], member).await
+        self.first(&sql, &[organization.into(), customer.into(), ExternalId::key(external_id).into()], member)
+            .await
     }
 
     /// What stands in the way of a new member with this address and this external id; nothing when there is
@@ -201,7 +202,7 @@ impl Tx<'_> {
             query.push(&format!(" AND customer_id = {customer}"));
         }
         if let Some(external_customer) = external_customer {
-            let external_id = query.param(external_customer.as_str());
+            let external_id = query.param(ExternalId::key(external_customer));
             query.push(&format!(
                 " AND customer_id IN (SELECT id FROM customers
                     WHERE organization_id {tenants} AND organization_id = members.organization_id

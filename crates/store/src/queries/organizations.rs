@@ -89,7 +89,7 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn organization_by_slug(&mut self, slug: &str) -> Result<Option<OrganizationId>, StoreError> {
-        let slug = slug.to_lowercase();
+        let slug = Slug::key(slug);
         self.first(
             "SELECT organization_id FROM organization_slugs WHERE slug = ?1",
             &[slug.as_str().into()],
@@ -118,7 +118,7 @@ impl Tx<'_> {
         page: Page,
     ) -> Result<Paged<Organization>, StoreError> {
         let OrganizationFilter { visible, slug, order } = filter;
-        let slug = slug.as_ref().map(|slug| slug.to_lowercase());
+        let slug = slug.as_ref().map(|slug| Slug::key(slug));
         let mut query = Query::new("FROM organizations WHERE deleted_at IS NULL AND status <> 'blocked'");
         if let Some(visible) = visible {
             query.push(" AND ");

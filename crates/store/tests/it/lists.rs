@@ -19,6 +19,8 @@ on_every_engine!(
     customers_by_what_their_texts_contain,
     a_very_long_query_finds_nothing,
     customers_by_address,
+    every_spelling_of_a_text_finds_it,
+    every_spelling_of_an_external_id_finds_it,
     the_lists_of_several_organizations,
     members_by_customer_and_role,
     counts_stay_true,
@@ -205,6 +207,61 @@ async fn customers_by_address(database: Database) {
     let with = |email_key: &str| CustomerFilter { email_key: Some(email_key.to_owned()), ..filter() };
     assert_eq!(found(&store, with("customer2@example.com")).await, [2]);
     assert_eq!(found(&store, with("customer%")).await, NOBODY);
+}
+
+async fn every_spelling_of_a_text_finds_it(database: Database) {
+    let store = database.open().await;
+    let new = Customer {
+        name: Some("Zoe\u{308} \u{39f}\u{394}\u{39f}\u{3a3}".parse().unwrap()),
+        billing_name: Some("Stra\u{df}e AG".parse().unwrap()),
+        external_id: Some("Cus 1".parse().unwrap()),
+        email: Some("ada@b\u{fc}cher.example".parse().unwrap()),
+        ..customer(1, 1)
+    };
+    add_customer(&store, &new).await;
+    add_customer(&store, &customer(1, 2)).await;
+    for query in [
+        "zo\u{eb}",
+        "ZOE\u{308}",
+        " Zo\u{cb} ",
+        "\u{3bf}\u{3b4}\u{3bf}\u{3c2}",
+        "\u{3bf}\u{3b4}\u{3bf}\u{3c3}",
+        "strasse",
+        "STRA\u{1e9e}E",
+        "Cus",
+        " Cus 1 ",
+        "B\u{dc}CHER",
+        "bu\u{308}cher",
+        "ada@xn--bcher-kva.example",
+    ] {
+        let filter = CustomerFilter { query: Some(query.to_owned()), ..filter() };
+        assert_eq!(found(&store, filter).await, [1], "{query:?}");
+    }
+}
+
+async fn every_spelling_of_an_external_id_finds_it(database: Database) {
+    let store = database.open().await;
+    let a = Customer { external_id: Some(" u1 ".parse().unwrap()), ..customer(1, 1) };
+    add_customer(&store, &a).await;
+    let owner = Member { external_id: Some(" m1".parse().unwrap()), ..member(&a, 1, MemberRole::Owner) };
+    add_member(&store, &owner).await;
+    for (customer, member) in [("u1", "m1"), (" u1", " m1"), ("u1 ", "m1\t"), ("\u{a0}u1\n", "\u{3000}m1 ")] {
+        assert_eq!(
+            read!(store, customer_by_external_id(a.organization, customer)),
+            Some(a.id),
+            "{customer:?}"
+        );
+        let found = read!(store, member_by_external_id(a.organization, a.id, member));
+        assert_eq!(found.map(|found| found.id), Some(owner.id), "{member:?}");
+        let filter = MemberFilter {
+            organizations: vec![a.organization],
+            external_customer: Some(customer.to_owned()),
+            ..MemberFilter::default()
+        };
+        assert_eq!(read!(store, members(&filter, PAGE)).total, 1, "{customer:?}");
+    }
+    assert_eq!(read!(store, customer_by_external_id(a.organization, " ")), None);
+    assert_eq!(read!(store, customer_by_external_id(a.organization, "U1")), None);
 }
 
 async fn the_lists_of_several_organizations(database: Database) {

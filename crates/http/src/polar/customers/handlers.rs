@@ -16,7 +16,7 @@ use tenantry_app::members::CustomerRef;
 use tenantry_core::Patch;
 use tenantry_core::customer::{self};
 use tenantry_core::ids::{CustomerId, OrganizationId};
-use tenantry_core::values::email_key;
+use tenantry_core::values::EmailAddress;
 use tenantry_store::{CustomerFilter, CustomerKey, Paged};
 
 /// The customer in the path: by id, or by external id.
@@ -81,8 +81,8 @@ pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
     }
     let filter = CustomerFilter {
         organizations: readable_organizations(&call, &wanted),
-        email_key: call.query_value("email").map(email_key),
-        query: call.query_value("query").filter(|query| !query.is_empty()).map(str::to_owned),
+        email_key: call.query_value("email").map(EmailAddress::lookup_key),
+        query: call.query_value("query").filter(|query| !query.trim().is_empty()).map(str::to_owned),
         metadata: metadata_filter(&call),
         order,
     };

@@ -3,4 +3,5 @@
 mod create;
 mod get_update_delete;
 mod list;
+mod lookups;
 mod state_and_export;
