@@ -3,7 +3,7 @@
 //! A slug is converted to lower case before it is validated, and it never changes after creation. Blocked words
 //! are refused in new slugs and new names only: a stored name must stay readable when the list grows.
 
-use super::{InvalidValue, reject_nul};
+use super::{InvalidValue, check_name, reject_nul};
 
 /// Slugs that are refused because they are paths of the product itself.
 const RESERVED: [&str; 24] = [
@@ -125,8 +125,15 @@ text_value!(Slug, Slug::parse);
 pub struct OrganizationName(String);
 
 impl OrganizationName {
-    /// Parses the name of an existing organization, also for a change of name.
+    /// Parses the new name of an existing organization, see [`check_name`].
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
+        let name = Self::parse_stored(text)?;
+        check_name(&name.0)?;
+        Ok(name)
+    }
+
+    /// Parses a stored name. The rule for characters does not apply: it may be stricter than when the name was stored.
+    pub fn parse_stored(text: &str) -> Result<Self, InvalidValue> {
         reject_nul(text)?;
         check_length(text, 1, NAME_MAX)?;
         Ok(Self(text.to_owned()))
@@ -146,7 +153,7 @@ impl OrganizationName {
     }
 }
 
-text_value!(OrganizationName, OrganizationName::parse);
+text_value!(OrganizationName, OrganizationName::parse_stored);
 
 fn check_length(text: &str, min: usize, max: usize) -> Result<(), InvalidValue> {
     let count = text.chars().take(max + 1).count();
@@ -218,6 +225,8 @@ mod tests {
         assert_eq!(OrganizationName::parse("a\0bc").unwrap_err().kind, "value_error");
         assert_eq!(OrganizationName::parse(&"é".repeat(1001)).unwrap_err().kind, "string_too_long");
         assert!(OrganizationName::parse("Sex Shop").is_ok());
+        assert_eq!(OrganizationName::parse("   ").unwrap_err().kind, "value_error");
+        assert!(OrganizationName::parse_stored("\u{3164}").is_ok());
         assert!(OrganizationName::parse_new("Sex Shop").is_err());
         assert!(OrganizationName::parse_new("Essex Cakes").is_ok());
     }

@@ -3,20 +3,27 @@
 //! Every text is trimmed. A blank name or external id means "no value"
 //! (docs/contracts/polar/http.md, 1.13), so their `parse` returns an option. Lengths count characters.
 
-use super::InvalidValue;
+use super::{InvalidValue, check_name};
 
 /// Maximum characters of a name. The limit applies before trimming, so surrounding spaces count.
 const NAME_MAX: usize = 256;
 /// Maximum characters of an external id after trimming. Tenantry's own limit: an id must fit into an index row.
 const EXTERNAL_ID_MAX: usize = 1024;
 
-/// The name of a person or of a customer's business: 1..=256 characters, trimmed.
+/// The name of a person or of a customer: 1..=256 characters, trimmed, see [`check_name`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PersonName(String);
 
 impl PersonName {
-    /// Parses a name. A blank text is no name.
+    /// Parses a name in a request. A blank text is no name.
     pub fn parse(text: &str) -> Result<Option<Self>, InvalidValue> {
+        let name = Self::parse_stored(text)?;
+        name.as_ref().map_or(Ok(()), |name| check_name(name.as_str()))?;
+        Ok(name)
+    }
+
+    /// Parses a stored name. The rule for characters does not apply: it may be stricter than when the name was stored.
+    pub fn parse_stored(text: &str) -> Result<Option<Self>, InvalidValue> {
         reject_nul(text)?;
         if text.chars().nth(NAME_MAX).is_some() {
             return Err(InvalidValue::too_long(NAME_MAX));
@@ -26,7 +33,7 @@ impl PersonName {
     }
 
     fn required(text: &str) -> Result<Self, InvalidValue> {
-        Self::parse(text)?.ok_or_else(|| InvalidValue::too_short(1))
+        Self::parse_stored(text)?.ok_or_else(|| InvalidValue::too_short(1))
     }
 
     /// The name, trimmed.
@@ -43,6 +50,12 @@ text_value!(PersonName, PersonName::required);
 pub struct ExternalId(String);
 
 impl ExternalId {
+    /// The form in which an id is stored: trimmed. Every look-up compares this form, so that an id is found in each
+    /// spelling in which a write accepts it.
+    pub fn key(text: &str) -> &str {
+        text.trim()
+    }
+
     /// Parses an id. A blank text is no id.
     pub fn parse(text: &str) -> Result<Option<Self>, InvalidValue> {
         reject_nul(text)?;
@@ -50,12 +63,6 @@ impl ExternalId {
         if id.chars().nth(EXTERNAL_ID_MAX).is_some() {
             return Err(InvalidValue::too_long(EXTERNAL_ID_MAX));
         }
-    /// The form in which an id is stored: trimmed. Every look-up compares this form, so that an id is found in each
-    /// spelling in which a write accepts it.
-    pub fn key(text: &str) -> &str {
-        text.trim()
-    }
-
         Ok((!id.is_empty()).then(|| Self(id.to_owned())))
     }
 
@@ -120,6 +127,8 @@ mod tests {
     fn names() {
         assert_eq!(PersonName::parse("  Zoë 🚀  ").unwrap().unwrap().as_str(), "Zoë 🚀");
         assert_eq!(PersonName::parse("   ").unwrap(), None);
+        assert_eq!(PersonName::parse("\u{3164}").unwrap_err().kind, "value_error");
+        assert!(PersonName::parse_stored("\u{3164}").unwrap().is_some());
         assert!(PersonName::parse(&"é".repeat(256)).is_ok());
         assert_eq!(PersonName::parse(&" ".repeat(257)).unwrap_err().kind, "string_too_long");
         assert_eq!(
@@ -135,18 +144,18 @@ mod tests {
         assert!(ExternalId::parse(&format!(" {} ", "x".repeat(1024))).is_ok());
         assert_eq!(ExternalId::parse(&"x".repeat(1025)).unwrap_err().kind, "string_too_long");
         assert!("  ".parse::<ExternalId>().is_err());
+        for text in ["Cus_1", " Cus_1", "\tCus_1\u{a0}\n"] {
+            assert_eq!(ExternalId::key(text), ExternalId::parse(text).unwrap().unwrap().as_str());
+        }
     }
 
     proptest! {
         #[test]
         fn a_serialized_name_parses_to_the_same_name(s in "\\PC{0,30}") {
-            if let Some(name) = PersonName::parse(&s).unwrap() {
+            if let Some(name) = PersonName::parse_stored(&s).unwrap() {
                 let json = serde_json::to_string(&name).unwrap();
                 prop_assert_eq!(serde_json::from_str::<PersonName>(&json).unwrap(), name);
             }
-        for text in ["Cus_1", " Cus_1", "\tCus_1\u{a0}\n"] {
-            assert_eq!(ExternalId::key(text), ExternalId::parse(text).unwrap().unwrap().as_str());
-        }
         }
     }
 }

@@ -128,7 +128,7 @@ mod tests {
         let new = NewCustomer {
             kind: if owned { CustomerKind::Team } else { CustomerKind::Individual },
             email: (!owned).then_some(email),
-            name: name.and_then(|name| PersonName::parse(&name).unwrap()),
+            name: name.and_then(|name| PersonName::parse_stored(&name).unwrap()),
             external_id: external_id.and_then(|id| ExternalId::parse(&id).unwrap()),
             metadata: Metadata::check(notes.as_object().unwrap()).unwrap(),
             billing_address: None,

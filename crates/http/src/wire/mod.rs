@@ -11,8 +11,8 @@ mod violation;
 pub(crate) use json::{Body, read_json, to_utf8};
 pub(crate) use object::{Optional, object_of, wire_object};
 pub(crate) use scalars::{
-    AnyUuid, Between, BoundedText, Email, HttpUrlText, List, PlainText, Strict, Uuid4, choice, inline_schema,
-    name_list,
+    AnyUuid, Between, BoundedText, Email, HttpUrlText, List, PlainText, Strict, Uuid4, VisibleText, choice,
+    inline_schema, name_list,
 };
 pub(crate) use violation::{Validation, Violation};
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
-use tenantry_core::values::{EmailAddress, HttpUrl, one_of, parse_uuid, parse_uuid4, reject_nul};
+use tenantry_core::values::{EmailAddress, HttpUrl, check_name, one_of, parse_uuid, parse_uuid4, reject_nul};
 use uuid::Uuid;
 
 use super::{Validation, Wire};
@@ -86,6 +86,37 @@ impl<const MIN: usize, const MAX: usize> JsonSchema for BoundedText<MIN, MAX> {
             json_schema!({"type": "string", "minLength": MIN, "maxLength": MAX})
         } else {
             json_schema!({"type": "string", "minLength": MIN})
+        }
+    }
+}
+
+/// A name: text of `MIN` to `MAX` characters without invisible characters ([`check_name`]).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct VisibleText<const MIN: usize, const MAX: usize>(pub(crate) String);
+
+impl<const MIN: usize, const MAX: usize> Wire for VisibleText<MIN, MAX> {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
+        let BoundedText(text) = BoundedText::<MIN, MAX>::read(value, at)?;
+        at.accept(check_name(&text), value)?;
+        Some(Self(text))
+    }
+}
+
+impl<const MIN: usize, const MAX: usize> JsonSchema for VisibleText<MIN, MAX> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        BoundedText::<MIN, MAX>::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        // Without a minimum the type stands for free text, whose limit is not in the published documents.
+        if MIN == 0 {
+            String::json_schema(generator)
+        } else {
+            BoundedText::<MIN, MAX>::json_schema(generator)
         }
     }
 }

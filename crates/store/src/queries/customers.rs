@@ -52,7 +52,7 @@ pub(super) fn customer(row: &Row<'_>) -> Result<Customer, StoreError> {
         kind: row.named(5, CustomerKind::from_name)?,
         email: row.email(6, 13)?,
         email_verified: row.get(7)?,
-        name: row.parse_optional(8, PersonName::parse)?.flatten(),
+        name: row.parse_optional(8, PersonName::parse_stored)?.flatten(),
         external_id: row.parse_optional(9, ExternalId::parse)?.flatten(),
         metadata: row.parse(10, |text| serde_json::from_str::<Metadata>(text))?,
         billing_name: billing.name,

@@ -28,7 +28,7 @@ pub(super) fn member(row: &Row<'_>) -> Result<Member, StoreError> {
         created_at: row.get(3)?,
         modified_at: row.get(4)?,
         email: row.email(5, 9)?.ok_or_else(|| unexpected("a member without address"))?,
-        name: row.parse_optional(6, PersonName::parse)?.flatten(),
+        name: row.parse_optional(6, PersonName::parse_stored)?.flatten(),
         external_id: row.parse_optional(7, ExternalId::parse)?.flatten(),
         role: row.named(8, MemberRole::from_name)?,
     })

@@ -20,7 +20,7 @@ pub(super) fn organization(row: &Row<'_>) -> Result<Organization, StoreError> {
         parent: row.get(1)?,
         created_at: row.get(2)?,
         modified_at: row.get(3)?,
-        name: row.parse(4, OrganizationName::parse)?,
+        name: row.parse(4, OrganizationName::parse_stored)?,
         slug: Slug::from_stored(row.get(5)?),
         status: row.named(6, OrganizationStatus::from_name)?,
         owner: row.get(7)?,

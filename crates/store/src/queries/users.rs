@@ -15,7 +15,7 @@ fn user(row: &Row<'_>) -> Result<User, StoreError> {
         id: row.get(0)?,
         created_at: row.get(1)?,
         email: row.email(2, 4)?.ok_or_else(|| unexpected("a user without address"))?,
-        name: row.parse_optional(3, PersonName::parse)?.flatten(),
+        name: row.parse_optional(3, PersonName::parse_stored)?.flatten(),
     })
 }
 

@@ -11,7 +11,7 @@ use tenantry_core::values::{IpAllowList, time_ordered_uuid};
 use uuid::Uuid;
 
 use crate::limits;
-use crate::wire::{AnyUuid, BoundedText, List, Validation, Wire, inline_schema, wire_object};
+use crate::wire::{AnyUuid, BoundedText, List, Validation, VisibleText, Wire, inline_schema, wire_object};
 
 /// A scope of either dialect.
 #[derive(Debug, Clone)]
@@ -57,7 +57,7 @@ wire_object! {
     /// A new key.
     CreateAPIKeyRequest {
         /// The label, for people.
-        label: BoundedText<1, { limits::KEY_LABEL }>,
+        label: VisibleText<1, { limits::KEY_LABEL }>,
         /// The scopes. The caller must hold each of them.
         scopes: KeyScopes,
         /// Networks (CIDR) or addresses from which it may be used, at most 100; from everywhere when there are
@@ -70,7 +70,7 @@ wire_object! {
     /// A change of a key: something must be given, and differ. Absent and `null` leave a field as it is.
     UpdateAPIKeyRequest {
         /// The label, for people.
-        label: Option<BoundedText<1, { limits::KEY_LABEL }>>,
+        label: Option<VisibleText<1, { limits::KEY_LABEL }>>,
         /// The new scopes, in place of the old ones.
         scopes: Option<KeyScopes>,
         /// The networks from which it may be used, in place of the old ones. An empty list lifts the restriction.

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use tenantry_core::organization::LegalEntity;
 use tenantry_core::values::one_of;
 
-use crate::wire::{Field, PlainText, Validation, Wire, inline_schema, object_of};
+use crate::limits;
+use crate::wire::{Field, Validation, VisibleText, Wire, inline_schema, object_of};
 
 const KINDS: &[&str] = &["individual", "company"];
 
@@ -23,9 +24,9 @@ impl Wire for LegalEntityObject {
             }
             Some(Value::String(kind)) if kind == "individual" => Some(Self(LegalEntity::Individual)),
             Some(Value::String(kind)) if kind == "company" => {
-                let registered_name =
-                    at.within("company", |at| PlainText::read_field(object, "registered_name", at))?;
-                Some(Self(LegalEntity::Company { registered_name }))
+                type Name = VisibleText<0, { limits::TEXT }>;
+                let name = at.within("company", |at| Name::read_field(object, "registered_name", at))?;
+                Some(Self(LegalEntity::Company { registered_name: name.0 }))
             }
             Some(other) => {
                 let tag = other.as_str().map_or_else(|| other.to_string(), str::to_owned);

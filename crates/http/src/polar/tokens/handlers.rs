@@ -45,7 +45,7 @@ pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
         by: call.requester(),
         organization: organization_id.map(|id| OrganizationId::new(id.0)),
         new: NewAccessToken {
-            label: comment,
+            label: comment.0,
             scopes: scopes(given),
             ip_allow_list: IpAllowList::default(),
             lifetime: expires_in.map(|expires_in| expires_in.0),
@@ -65,7 +65,7 @@ pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     let id = input.path::<Uuid4>("id");
     let body = input.body();
     let (id, OrganizationAccessTokenUpdate { comment, scopes: given }) = input.finish(id.zip(body))?;
-    let change = TokenChange { label: comment.0, scopes: given.0.map(scopes) };
+    let change = TokenChange { label: comment.0.map(|comment| comment.0), scopes: given.0.map(scopes) };
     let operation = AccessTokenUpdate { by: call.requester(), id: TokenId::new(id.0), change };
     let token = call.app.write(operation).await?;
     Ok(response::json(StatusCode::OK, &AccessTokenView::from(&token)))

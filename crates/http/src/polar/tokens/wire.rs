@@ -1,7 +1,7 @@
 //! Wire types of access tokens.
 
 use crate::limits;
-use crate::wire::{List, PatchField, PlainText, Uuid4, Validation, Wire, inline_schema, wire_object};
+use crate::wire::{List, PatchField, Uuid4, Validation, VisibleText, Wire, inline_schema, wire_object};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -57,7 +57,7 @@ wire_object! {
         /// The organization. Only for tokens of users.
         organization_id: Option<Uuid4>,
         /// The label, for people.
-        comment: PlainText,
+        comment: VisibleText<0, { limits::TEXT }>,
         /// The scopes. The caller must hold each of them.
         scopes: List<ScopeText, { limits::SCOPES }>,
         /// Lifetime. Without it the token does not expire.
@@ -69,7 +69,7 @@ wire_object! {
     /// A partial update of a token; absent and `null` leave a field as it is.
     OrganizationAccessTokenUpdate {
         /// The label, for people.
-        comment: PatchField<PlainText>,
+        comment: PatchField<VisibleText<0, { limits::TEXT }>>,
         /// The new scopes, in place of the old ones.
         scopes: PatchField<List<ScopeText, { limits::SCOPES }>>,
     }

@@ -56,7 +56,7 @@ pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
         input.finish(body)?;
     let new = NewEndpoint {
         url: url.0,
-        name,
+        name: name.map(|name| name.0),
         format: format.0,
         secret: secret.map(|secret| secret.0),
         events: event_types(events),
@@ -80,7 +80,7 @@ pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     let EndpointUpdateBody { url, name, secret, format, events, enabled, api_version: _ } = body;
     let change = EndpointChange {
         url: url.map(|url| url.0),
-        name: name.0,
+        name: name.0.map(|name| name.0),
         format: format.map(|format| format.0),
         secret: secret.map(|secret| secret.0),
         events: events.map(event_types),

@@ -8,7 +8,7 @@ use tenantry_core::webhook::{EndpointUrl, EventType, SigningSecret, WebhookForma
 use crate::limits;
 use crate::polar::version;
 use crate::wire::{
-    List, PatchField, PlainText, Uuid4, Validation, Wire, choice, inline_schema, name_list, wire_object,
+    List, PatchField, Uuid4, Validation, VisibleText, Wire, choice, inline_schema, name_list, wire_object,
 };
 
 const FORMATS: &[&str] = &["raw", "discord", "slack"];
@@ -97,7 +97,7 @@ wire_object! {
         /// URL that deliveries go to: `https`, at a public host.
         url: UrlText,
         /// Display name.
-        name: Option<PlainText>,
+        name: Option<VisibleText<0, { limits::TEXT }>>,
         /// Format of deliveries.
         format: FormatName,
         /// Types of the events to deliver.
@@ -118,7 +118,7 @@ wire_object! {
         /// New address.
         url: Option<UrlText>,
         /// New display name.
-        name: PatchField<PlainText>,
+        name: PatchField<VisibleText<0, { limits::TEXT }>>,
         /// New signing secret. The old one is no longer used.
         secret: Option<SecretText>,
         /// New format, for events without an attempt so far.

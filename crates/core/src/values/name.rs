@@ -1,0 +1,175 @@
+//! The rule for the characters of names: of people, organizations, customers, tokens and webhook endpoints.
+//!
+//! Readers of a list, a mail or a log must be able to see a name and to tell it from another. Therefore a name has at
+//! least one visible character, and these characters are refused: control characters and line separators, format
+//! characters (general category Cf), and characters with the property `Default_Ignorable_Code_Point`.
+//!
+//! Some scripts and emoji need such characters inside a word. These are accepted:
+//!
+//! | character | where |
+//! |---|---|
+//! | U+200C, U+200D (joiners) | between two visible characters, neither of a script that has no use for them |
+//! | variation selectors | after a visible character, unless its script has no use for them |
+//! | U+E0020 to U+E007F (tags) | in an emoji flag of a region, after U+1F3F4 |
+//!
+//! The rule applies to requests. Stored names are read without it.
+
+use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory, Script};
+use icu_properties::{CodePointMapData, CodePointSetData};
+
+use super::InvalidValue;
+
+/// The black flag, which begins the emoji flag of a region.
+const FLAG: char = '\u{1F3F4}';
+/// The empty Braille pattern: a symbol without ink.
+const BRAILLE_BLANK: char = '\u{2800}';
+
+/// Checks the characters of a name. An empty text is accepted: the length of a name is another rule.
+///
+/// # Errors
+/// When the text has a character that is refused, or no visible character.
+pub fn check_name(text: &str) -> Result<(), InvalidValue> {
+    let mut before = None;
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        let after = characters.peek().copied();
+        if is_ignorable(character) && !is_needed(before, character, after) {
+            let code = u32::from(character);
+            let reason = format!("a name cannot contain the invisible character U+{code:04X} here");
+            return Err(InvalidValue::value_error(&reason));
+        }
+        before = Some(character);
+    }
+    if !text.is_empty() && !text.chars().any(is_visible) {
+        return Err(InvalidValue::value_error("a name needs at least one visible character"));
+    }
+    Ok(())
+}
+
+fn is_ignorable(character: char) -> bool {
+    let category = CodePointMapData::<GeneralCategory>::new().get(character);
+    matches!(
+        category,
+        GeneralCategory::Control
+            | GeneralCategory::Format
+            | GeneralCategory::LineSeparator
+            | GeneralCategory::ParagraphSeparator
+    ) || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character)
+}
+
+fn is_visible(character: char) -> bool {
+    !is_ignorable(character) && !character.is_whitespace() && character != BRAILLE_BLANK
+}
+
+/// Whether an ignorable character has an effect between these two characters.
+fn is_needed(before: Option<char>, character: char, after: Option<char>) -> bool {
+    let Some(before) = before else { return false };
+    match character {
+        '\u{200C}' | '\u{200D}' => {
+            let is_joined = |side: char| is_visible(side) && !is_script_without_joiners(side);
+            (is_joined(before) || is_variation_selector(before)) && after.is_some_and(is_joined)
+        }
+        '\u{E0020}'..='\u{E007F}' => before == FLAG || matches!(before, '\u{E0020}'..='\u{E007E}'),
+        _ => is_variation_selector(character) && is_visible(before) && !is_script_without_variations(before),
+    }
+}
+
+const fn is_variation_selector(character: char) -> bool {
+    matches!(
+        character,
+        '\u{180B}'..='\u{180D}' | '\u{180F}' | '\u{FE00}'..='\u{FE0F}' | '\u{E0100}'..='\u{E01EF}'
+    )
+}
+
+fn is_script_without_variations(character: char) -> bool {
+    matches!(
+        CodePointMapData::<Script>::new().get(character),
+        Script::Latin
+            | Script::Greek
+            | Script::Cyrillic
+            | Script::Hangul
+            | Script::Hiragana
+            | Script::Katakana
+    )
+}
+
+fn is_script_without_joiners(character: char) -> bool {
+    is_script_without_variations(character)
+        || character.is_ascii()
+        || CodePointMapData::<Script>::new().get(character) == Script::Han
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn names_of_many_scripts_and_emoji_are_accepted() {
+        for name in [
+            "",
+            "Zo\u{eb} M\u{fc}ller-L\u{fc}denscheidt, Inc. (\u{2122})",
+            "\u{516c}\u{53f8}",
+            "\u{8fbb}\u{E0100}\u{3055}\u{3093}",
+            "\u{0645}\u{06cc}\u{200c}\u{062e}\u{0648}\u{0627}\u{0647}\u{0645}",
+            "\u{0915}\u{094d}\u{200d}\u{0937}",
+            "\u{2764}\u{fe0f}\u{200d}\u{1f525}",
+            "\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467} Family",
+            "1\u{fe0f}\u{20e3} First",
+            "\u{1f3f4}\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e0074}\u{e007f} Tours",
+            "\u{1f680} 100 %",
+        ] {
+            assert_eq!(check_name(name), Ok(()), "{name}");
+        }
+    }
+
+    #[test]
+    fn invisible_characters_are_refused() {
+        for name in [
+            "\u{3164}",
+            "\u{fe0f}",
+            "\u{200b}",
+            "\u{2800}",
+            "   ",
+            "\u{3000}\u{2800}",
+            "\u{115f}\u{1160}",
+            "\u{ffa0}a",
+            "a\u{200b}b",
+            "a\u{200d}b",
+            "Acme\u{fe0f}",
+            "\u{516c}\u{200d}\u{53f8}",
+            "a\u{ad}b",
+            "a\u{feff}",
+            "\u{202e}emcA",
+            "a\u{2066}b\u{2069}",
+            "a\u{200e}",
+            "a\tb",
+            "a\r\nb",
+            "a\u{2028}b",
+            "a\u{7f}",
+            "a\u{0}",
+            "a\u{34f}b",
+            "\u{645}\u{200c}",
+            "\u{200d}\u{1f525}",
+            "\u{1f525}\u{200d}\u{200d}\u{1f525}",
+            "\u{8fbb}\u{e0100}\u{e0100}",
+            "a\u{e0067}",
+            "\u{e0001}a",
+        ] {
+            let refused = check_name(name).expect_err(name);
+            assert_eq!(refused.kind, "value_error", "{name}");
+        }
+        let message = check_name("a\u{200b}").unwrap_err().message;
+        assert_eq!(message, "Value error, a name cannot contain the invisible character U+200B here");
+    }
+
+    proptest! {
+        #[test]
+        fn an_accepted_name_shows_something(text in "\\PC{1,8}|[ \u{200b}-\u{200f}\u{fe0f}\u{3164}\u{2800}]{1,4}") {
+            if check_name(&text).is_ok() {
+                prop_assert!(text.chars().any(is_visible));
+            }
+        }
+    }
+}
