@@ -4,6 +4,7 @@
 //! It reads in parts and keeps nothing, so its memory does not grow with the database. It looks across all
 //! tenants, in one snapshot.
 
+mod check;
 mod forgotten;
 mod metadata;
 mod queries;
