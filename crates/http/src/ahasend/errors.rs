@@ -188,10 +188,9 @@ fn of_rejection(rejection: Rejection) -> RenderedError {
         Rejection::BadKey(text) => message(StatusCode::BAD_REQUEST, text),
         Rejection::BrokenBody => message(StatusCode::BAD_REQUEST, "invalid request body"),
         Rejection::SlowBody => message(StatusCode::REQUEST_TIMEOUT, "the request body arrived too slowly"),
-        Rejection::EncodedBody => message(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported Content-Encoding: send the request body without it",
-        ),
+        Rejection::EncodedBody => {
+            message(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the request body without Content-Encoding")
+        }
         Rejection::TooManyParameters => message(
             StatusCode::BAD_REQUEST,
             &format!("a query has at most {} parameters", limits::QUERY_PARAMETERS),

@@ -167,10 +167,7 @@ impl Gateway {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let has_body = !request.body().is_end_stream();
         let mut response = if request.headers().get_all(HOST).iter().nth(1).is_some() {
-            response::json(
-                StatusCode::BAD_REQUEST,
-                &json!({"message": "Host is sent more than once. Send one."}),
-            )
+            several_hosts(request.uri())
         } else {
             self.dispatch(request).await
         };
@@ -254,6 +251,17 @@ fn not_found(uri: &Uri) -> Response {
 
 fn method_not_allowed(uri: &Uri) -> Response {
     if uri.path().starts_with("/v2") { ahasend::method_not_allowed() } else { polar::method_not_allowed() }
+}
+
+/// The response to a request with several `Host` headers.
+fn several_hosts(uri: &Uri) -> Response {
+    let text = "Host is sent more than once. Send one.";
+    let body = if uri.path().starts_with("/v2") {
+        json!({"message": text})
+    } else {
+        json!({"error": "BadRequest", "detail": text})
+    };
+    response::json(StatusCode::BAD_REQUEST, &body)
 }
 
 /// The response to a request that took too long. Its effect may have happened.

@@ -1,4 +1,4 @@
-//! Lists: their rows, their order and their totals.
+//! Lists: who is in them, in which order, and how long they are.
 
 use tenantry_core::customer::{Customer, CustomerKind};
 use tenantry_core::member::{Member, MemberRole};
@@ -35,7 +35,7 @@ fn by(by: CustomerKey, descending: bool) -> Order<CustomerKey> {
     Order { by, descending }
 }
 
-/// The result of a filter that matches no row.
+/// What a filter finds that nobody fits.
 const NOBODY: [u32; 0] = [];
 
 /// The numbers of the customers, in order.

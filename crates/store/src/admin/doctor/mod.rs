@@ -4,7 +4,6 @@
 //! It reads in parts and keeps nothing, so its memory does not grow with the database. It looks across all
 //! tenants, in one snapshot.
 
-mod check;
 mod forgotten;
 mod metadata;
 mod queries;

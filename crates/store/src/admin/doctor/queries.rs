@@ -3,11 +3,26 @@
 //! Rows that may lie on other shards than `t` are not looked for one by one, which a sharding engine cannot:
 //! both sides are read once, and what the one has and the other lacks (`EXCEPT`) is compared with `t`.
 
-use super::check::{Check, check};
 use super::{Finding, Parts, traces};
 use crate::error::unexpected;
 use crate::schema::Catalog;
 use crate::{StoreError, Tx};
+
+pub(super) struct Check {
+    pub(super) name: &'static str,
+    pub(super) table: &'static str,
+    fault: &'static str,
+    pub(super) says: &'static str,
+}
+
+pub(super) const fn check(
+    name: &'static str,
+    table: &'static str,
+    says: &'static str,
+    fault: &'static str,
+) -> Check {
+    Check { name, table, fault, says }
+}
 
 /// In the order of the tables.
 #[rustfmt::skip]

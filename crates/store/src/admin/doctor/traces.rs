@@ -1,7 +1,7 @@
 //! What is left of what is not there, what opens the wrong thing, and changes without an audit entry. Rows that
 //! may lie on other shards than `t` are read once (`EXCEPT`), not looked for one by one.
 
-use super::check::{Check, check};
+use super::queries::{Check, check};
 
 /// In the order of the tables.
 #[rustfmt::skip]
