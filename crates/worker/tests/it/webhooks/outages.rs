@@ -249,7 +249,7 @@ async fn a_disabled_or_deleted_endpoint_receives_nothing_more() {
     assert_eq!(worker.deliver_due().await.unwrap(), 0);
     assert_eq!(deliveries(&acme).await.len(), 2, "recorded attempts stay visible");
     let filtered = format!("/v1/webhooks/deliveries?endpoint_id={}", text(&endpoint["id"]));
-    assert_eq!(acme.client().get(&narrowed).await.expect(200).body["pagination"]["total_count"], 0);
+    assert_eq!(acme.client().get(&filtered).await.expect(200).body["pagination"]["total_count"], 0);
 }
 
 #[tokio::test]

@@ -116,7 +116,7 @@ async fn many_unreadable_endpoints_delay_no_other_endpoint() {
 }
 
 /// Holds the queues of these endpoints until the second opens, and opens the first when it does.
-struct Hold(OrganizationId, Vec<WebhookEndpointId>, [Arc<Semaphore>; 2]);
+struct LockQueues(OrganizationId, Vec<WebhookEndpointId>, [Arc<Semaphore>; 2]);
 
 impl UseCase for LockQueues {
     type Output = ();
