@@ -51,7 +51,7 @@ impl From<ErrorResponse> for Response {
 /// The error shapes of the dialect.
 pub(super) const SHAPES: ErrorShapes = ErrorShapes {
     reject: |rejection| of_rejection(rejection).into(),
-    render_refusal: |error| of(error).to_stored(),
+    render_refusal: |error| of(error).into_stored(),
 };
 
 /// The response for a path that no endpoint has.

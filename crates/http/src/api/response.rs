@@ -89,7 +89,7 @@ impl RenderedError {
 
     /// The error in the form in which it is stored for an idempotency key: without headers, and with `null` as the
     /// `input` of violations, which otherwise repeats the request.
-    pub(crate) fn to_stored(mut self) -> Result<StoredResponse, Error> {
+    pub(crate) fn into_stored(mut self) -> Result<StoredResponse, Error> {
         let violations = self.body.get_mut("detail").and_then(Value::as_array_mut);
         for violation in violations.into_iter().flatten().filter_map(Value::as_object_mut) {
             if let Some(input) = violation.get_mut("input") {

@@ -78,7 +78,7 @@ impl From<ErrorResponse> for Response {
 /// The error shapes of the dialect.
 pub(super) const SHAPES: ErrorShapes = ErrorShapes {
     reject: |rejection| rejection::of_rejection(rejection).into(),
-    render_refusal: |error| use_case::of(error).to_stored(),
+    render_refusal: |error| use_case::of(error).into_stored(),
 };
 
 /// The response to an unknown version of the API.

@@ -72,6 +72,7 @@ fn customer(email: &str) -> Body {
 }
 
 /// Sends a request whose body stalls after `beginning`, and returns once it does.
+#[expect(clippy::disallowed_methods, reason = "the runtime of the test ends the task")]
 async fn stall(gateway: &Gateway, secret: &str, beginning: &'static str) -> JoinHandle<Response> {
     let (stalls, has_stalled) = oneshot::channel();
     let body = Stalled { beginning: Some(Bytes::from(beginning)), announced: None, stalls: Some(stalls) };
@@ -140,6 +141,7 @@ async fn a_content_length_over_the_limit_is_refused_at_once() {
 }
 
 /// Serves on a free port.
+#[expect(clippy::disallowed_methods, reason = "the runtime of the test ends the task")]
 async fn serve(gateway: Gateway) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
