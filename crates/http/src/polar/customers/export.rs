@@ -28,7 +28,7 @@ use crate::wire::Uuid4;
 const HEADER: [&str; 13] = [
     "ID",
     "External ID",
-    "Created Validation",
+    "Created At",
     "Email",
     "Name",
     "Tax ID",
