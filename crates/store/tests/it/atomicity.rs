@@ -17,7 +17,7 @@ use crate::support::{Database, Failure};
 on_every_engine!(
     an_error_after_any_step_leaves_nothing,
     a_refusal_after_any_step_leaves_nothing,
-    an_operation_sees_its_own_changes_and_nobody_else_does,
+    a_use_case_alone_sees_its_uncommitted_changes,
     failures_do_not_disturb_their_neighbours,
     a_panic_is_undone_and_the_writer_lives_on,
     an_operation_that_waits_for_something_else_is_undone,
@@ -75,7 +75,7 @@ impl UseCase for Steps {
     }
 }
 
-/// What creating, changing and deleting a customer and its members makes of the store, and more.
+/// Steps that create, change and delete a customer and its members, among others.
 fn story() -> Vec<Step> {
     let team = Customer { metadata: serde_json::from_str(r#"{"a":1,"b":2}"#).unwrap(), ..customer(7, 70) };
     let renamed = Customer {
@@ -151,7 +151,7 @@ async fn a_refusal_after_any_step_leaves_nothing(database: Database) {
     }
 }
 
-async fn an_operation_sees_its_own_changes_and_nobody_else_does(database: Database) {
+async fn a_use_case_alone_sees_its_uncommitted_changes(database: Database) {
     let store = database.open().await;
     let outside = store.clone();
     run!(store, (customer(1, 1), outside), |(new, outside), tx, _| {
@@ -221,8 +221,9 @@ async fn a_panic_is_undone_and_the_writer_lives_on(database: Database) {
     assert_eq!(customers_total(&store, 1).await, 1);
 }
 
-/// The writer serves everybody: who waits for anything but the database is turned away.
+/// The writer serves all callers, so a use case that awaits anything but the database is rolled back.
 /// PostgreSQL notices after a while, and SQLite at once: there a debug build panics with the use case's name.
+#[expect(clippy::disallowed_methods, reason = "the panic of the task is the outcome under test")]
 async fn an_operation_that_waits_for_something_else_is_undone(database: Database) {
     let store = database.open().await;
     let writing = store.clone();

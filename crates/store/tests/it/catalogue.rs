@@ -1,4 +1,4 @@
-//! What moves all data knows every table and column there is; and rows go in as they came out.
+//! The catalog that backup and copy use knows every table and column, and rows are inserted exactly as they were read.
 
 use tenantry_core::member::MemberRole;
 use tenantry_store::{Catalog, ColumnValue};
@@ -11,7 +11,7 @@ use crate::support::Database;
 on_every_engine!(
     the_catalogue_is_the_schema,
     rows_are_read_in_parts_and_stored_again,
-    a_snapshot_does_not_see_what_is_written_after_it,
+    a_snapshot_does_not_see_later_writes,
     nothing_is_changed_through_a_snapshot,
 );
 
@@ -70,7 +70,7 @@ async fn rows_are_read_in_parts_and_stored_again(database: Database) {
     assert!(data(other.dump()).is_empty());
 }
 
-async fn a_snapshot_does_not_see_what_is_written_after_it(database: Database) {
+async fn a_snapshot_does_not_see_later_writes(database: Database) {
     let store = database.open().await;
     add_organization(&store, 1).await;
     let mut snapshot = store.snapshot().await.unwrap();

@@ -1,4 +1,4 @@
-//! Every rule of uniqueness is the database's as well, and is told by its name.
+//! Every uniqueness rule is a database constraint as well, and its violation is reported by the constraint's name.
 
 use tenantry_core::customer::{Customer, CustomerKind};
 use tenantry_core::member::{Member, MemberRole};
@@ -20,7 +20,7 @@ on_every_engine!(
     a_team_has_one_owner,
     a_slug_is_given_once,
     a_child_has_no_children,
-    who_makes_children_at_once_leaves_one_level,
+    concurrent_creation_of_sub_accounts_leaves_one_level,
     an_id_is_given_once,
     a_secret_is_known_once,
     a_refused_statement_does_not_end_the_operation,
@@ -216,15 +216,15 @@ async fn a_child_has_no_children(database: Database) {
     assert_eq!(read!(store, sub_account_count(organization_id(1))), 2);
     assert_eq!(violated(make_child(&store, 2, 4).await), "organizations_one_level");
     assert_eq!(read!(store, organization(organization_id(4))), None);
-    // Nor does who was emptied of children become one by being counted anew.
+    // An organization whose children were removed may have children again, but its child may not.
     run!(store, (), |(), tx, _| Ok(tx.sub_account_count_add(organization_id(1), -2).await?)).unwrap();
     make_child(&store, 1, 5).await.unwrap();
     assert_eq!(violated(make_child(&store, 5, 6).await), "organizations_one_level");
 }
 
-/// Nobody here looks whether the parent has a parent: each makes a child of the root, and one of another's new
-/// child, all at once.
-async fn who_makes_children_at_once_leaves_one_level(database: Database) {
+/// These use cases do not check the parent's level: each creates a child of the root and a child of another's new
+/// child, all at once, so that only the constraint can hold the rule.
+async fn concurrent_creation_of_sub_accounts_leaves_one_level(database: Database) {
     let store = database.open().await;
     add_organization(&store, 1).await;
     let mut tasks = tokio::task::JoinSet::new();

@@ -26,7 +26,7 @@ use crate::support::Database;
 
 on_every_engine!(sound_data_break_no_rule, every_broken_rule_is_found, findings_come_from_every_part);
 
-/// The table of a rule, what is said of it, and what breaks it.
+/// For each rule: its table, the text of its finding, and a statement that breaks it.
 #[rustfmt::skip]
 const BREACHES: &[(&str, &str, &str)] = &[
     ("user_tokens", "its person is not there", "DELETE FROM users"),
@@ -430,7 +430,7 @@ async fn findings_come_from_every_part(database: Database) {
 }
 
 #[tokio::test]
-async fn what_sqlite_finds_wrong_with_its_file_is_told() {
+async fn findings_of_sqlites_own_check_are_reported() {
     let database = Database::sqlite();
     let store = with_vault(&database).await;
     sound(&store).await;

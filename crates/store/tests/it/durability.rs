@@ -1,4 +1,4 @@
-//! What was answered is there: after a restart, a power cut, and beside another process.
+//! An answered write is durable: after a restart, after a power cut, and beside another process.
 
 use std::sync::Barrier;
 use std::sync::mpsc::channel;
@@ -14,19 +14,19 @@ use crate::fixtures::*;
 use crate::support::{Database, Failure, write};
 
 on_every_engine!(
-    what_was_written_survives_a_restart,
-    what_was_answered_survives_a_power_cut,
-    what_is_queued_is_finished_before_closing,
+    a_write_survives_a_restart,
+    an_answered_write_survives_a_power_cut,
+    queued_use_cases_finish_before_closing,
     a_closed_store_takes_no_writes,
     opening_again_changes_nothing,
     a_newer_schema_is_refused,
     two_stores_see_each_other,
     two_stores_lose_no_update,
     many_stores_may_open_a_new_database_at_once,
-    the_generation_counts_what_may_take_rights_away,
+    the_generation_counts_changes_that_may_revoke_rights,
 );
 
-async fn what_was_written_survives_a_restart(database: Database) {
+async fn a_write_survives_a_restart(database: Database) {
     for number in 1..=3 {
         let store = database.open().await;
         add_customer(&store, &customer(1, number)).await;
@@ -38,7 +38,7 @@ async fn what_was_written_survives_a_restart(database: Database) {
     assert_eq!(read!(store, customers(&filter, PAGE)).items, expected);
 }
 
-async fn what_was_answered_survives_a_power_cut(database: Database) {
+async fn an_answered_write_survives_a_power_cut(database: Database) {
     let store = database.open().await;
     for number in 1..=5 {
         add_customer(&store, &customer(1, number)).await;
@@ -47,7 +47,7 @@ async fn what_was_answered_survives_a_power_cut(database: Database) {
     }
 }
 
-async fn what_is_queued_is_finished_before_closing(database: Database) {
+async fn queued_use_cases_finish_before_closing(database: Database) {
     let store = database.open().await;
     let mut tasks = JoinSet::new();
     for number in 1..=50 {
@@ -173,7 +173,7 @@ async fn many_stores_may_open_a_new_database_at_once(database: Database) {
     assert_eq!(customers_total(&stores[0], 1).await, 6);
 }
 
-async fn the_generation_counts_what_may_take_rights_away(database: Database) {
+async fn the_generation_counts_changes_that_may_revoke_rights(database: Database) {
     let store = database.open().await;
     let count = || store.generation().current();
     assert_eq!(count(), 0);

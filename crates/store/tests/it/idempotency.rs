@@ -11,7 +11,7 @@ use crate::support::{Database, Failure};
 on_every_engine!(
     a_claim_and_its_answer,
     a_claim_that_is_rolled_back_never_was,
-    whose_a_key_is,
+    a_key_belongs_to_its_namespace,
     a_sealed_answer_is_shown_until_its_end,
     a_sealed_answer_is_read_by_its_own_request_alone,
     sealed_answers_are_taken_away_a_few_at_a_time,
@@ -98,7 +98,7 @@ async fn a_claim_that_is_rolled_back_never_was(database: Database) {
     assert!(claimed(&store, claim(1, "k"), 0, 9).await);
 }
 
-async fn whose_a_key_is(database: Database) {
+async fn a_key_belongs_to_its_namespace(database: Database) {
     let store = database.open().await;
     let member = IdempotencyClaim { space: MemberId::new(user_id(1).uuid()).into(), ..claim(1, "k") };
     let person = IdempotencyClaim { space: user_id(2).into(), ..claim(1, "k") };

@@ -1,4 +1,4 @@
-//! Lists: who is in them, in which order, and how long they are.
+//! Lists: their rows, their order and their totals.
 
 use tenantry_core::customer::{Customer, CustomerKind};
 use tenantry_core::member::{Member, MemberRole};
@@ -35,7 +35,7 @@ fn by(by: CustomerKey, descending: bool) -> Order<CustomerKey> {
     Order { by, descending }
 }
 
-/// What a filter finds that nobody fits.
+/// The result of a filter that matches no row.
 const NOBODY: [u32; 0] = [];
 
 /// The numbers of the customers, in order.

@@ -1,4 +1,4 @@
-//! What every engine must do. The tests speak through `Store`, `UseCase` and `Tx` alone; what differs
+//! The behaviour that every engine must have. The tests use `Store`, `UseCase` and `Tx` alone; what differs
 //! between engines stands in [`support`]. A second engine is a second module in `on_every_engine!`.
 #![allow(
     clippy::unwrap_used,
@@ -57,7 +57,7 @@ macro_rules! run {
     };
 }
 
-/// What a method of `Tx` answers outside of a transaction.
+/// Calls a method of `Tx` outside of a transaction.
 macro_rules! read {
     ($store:expr, $method:ident($($argument:expr),* $(,)?)) => {
         $store.reader().unwrap().tx().unwrap().$method($($argument),*).await.unwrap()

@@ -1,11 +1,11 @@
-//! A program of the release before runs on the schema while nodes are exchanged, so a migration only adds
-//! to it: expand first, contract in a later release, with a mark that says why nobody needs it any more.
+//! The previous release runs on the schema while nodes are replaced, so a migration only adds to it: expand first,
+//! contract in a later release, under a mark that says why the removed part is unused.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-/// The newest migration of the first release. Up to it nobody runs on a schema in between.
+/// The newest migration of the first release. No release runs on an earlier schema.
 const BASELINE: u32 = 1;
 /// The first line of a migration that is one index, built while others write.
 const CONCURRENTLY: &str = "-- concurrently";
@@ -55,7 +55,7 @@ fn name(word: &str) -> &str {
     word.split('(').next().unwrap()
 }
 
-/// What an older program on the schema would stumble over, or wait for; nothing when the statement only adds.
+/// The part of a statement that an older program on the schema could not bear; `None` when the statement only adds.
 fn takes_away(statement: &str, made_here: &BTreeSet<String>, concurrently: bool) -> Option<&'static str> {
     let upper = statement.to_uppercase();
     let words: Vec<&str> = upper.split_whitespace().collect();
@@ -90,7 +90,7 @@ fn is_reason(mark: &str, number: u32) -> bool {
     })
 }
 
-/// What is wrong with a migration.
+/// The faults of a migration.
 fn faults(number: u32, text: &str) -> Vec<String> {
     let concurrently = text.lines().next() == Some(CONCURRENTLY);
     let (mut faults, mut made_here) = (Vec::new(), BTreeSet::new());
@@ -121,7 +121,7 @@ fn a_migration_only_adds_to_the_schema_unless_it_says_why() {
 }
 
 #[test]
-fn what_the_program_before_would_stumble_over_is_refused() {
+fn a_migration_that_breaks_the_previous_release_is_refused() {
     for bad in [
         "UPDATE customers SET name = ''",
         "DELETE FROM mails",
@@ -150,7 +150,7 @@ fn what_the_program_before_would_stumble_over_is_refused() {
 }
 
 #[test]
-fn what_only_adds_is_not() {
+fn a_migration_that_only_adds_is_accepted() {
     for good in [
         "CREATE TABLE a (x {{id}} NOT NULL, CONSTRAINT a_pkey PRIMARY KEY (x), CONSTRAINT a_x CHECK (x <> 5)) {{table}};
          CREATE UNIQUE INDEX a_x ON a (x); CREATE INDEX a_y ON a(x)",

@@ -229,7 +229,7 @@ async fn apply(model: &mut Model, store: &Store, command: Command) -> Result<(),
     Ok(())
 }
 
-/// Everything that can be asked of the store, compared with the model.
+/// Compares the result of every query of the store with the model.
 fn compare(model: &Model, store: &Store) -> Result<(), TestCaseError> {
     let runtime = Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
@@ -313,14 +313,14 @@ fn random_commands(database: fn() -> Option<Database>) {
 
 mod sqlite {
     #[test]
-    fn random_commands_leave_what_the_model_has() {
+    fn random_commands_agree_with_the_model() {
         super::random_commands(|| Some(crate::support::Database::sqlite()));
     }
 }
 
 mod postgres {
     #[test]
-    fn random_commands_leave_what_the_model_has() {
+    fn random_commands_agree_with_the_model() {
         super::random_commands(crate::support::Database::postgres);
     }
 }

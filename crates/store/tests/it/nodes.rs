@@ -139,7 +139,7 @@ pub(crate) async fn operations_that_block_each_other(database: Database) {
 }
 
 #[tokio::test]
-async fn a_server_that_is_gone_is_unavailable() {
+async fn a_lost_server_is_unavailable() {
     let Some(database) = Database::postgres() else { return };
     let store = database.open().await;
     drop(database.query("SELECT 1"));
@@ -168,7 +168,7 @@ async fn a_snapshot_holds_one_transaction_until_it_is_dropped() {
     until(|| open() == 0).await;
 }
 
-/// Begins something that goes on beside the test, and is given up when it is dropped.
+/// Starts work beside the test; dropping the result cancels it.
 fn begin<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinSet<T> {
     let mut tasks = JoinSet::new();
     tasks.spawn(work);
@@ -318,7 +318,7 @@ async fn tables_may_change_under_a_node() {
 }
 
 #[tokio::test]
-async fn what_is_given_up_is_not_tried_again() {
+async fn a_cancelled_use_case_is_not_retried() {
     let Some(database) = Database::postgres() else { return };
     let (one, two) = (database.open().await, database.open().await);
     add_organization(&one, 1).await;
@@ -365,7 +365,7 @@ async fn hold_row(
 }
 
 #[tokio::test]
-async fn nobody_waits_behind_who_waits_for_another_nodes_row() {
+async fn a_row_lock_of_another_node_delays_no_other_use_case() {
     let Some(database) = Database::postgres() else { return };
     let (one, two) = (database.open().await, database.open_at(|url| url + "&writers=1").await);
     for number in [1, 2] {
@@ -417,7 +417,7 @@ impl UseCase for Touch {
 }
 
 #[tokio::test]
-async fn who_waits_for_one_organizations_row_keeps_no_other_and_nothing_long_waiting() {
+async fn waits_for_one_organizations_row_delay_neither_others_nor_long_use_cases() {
     // For longer than a writer does.
     const WAITING: &str = "wait_event_type = 'Lock' AND query_start < clock_timestamp() - interval '0.1 s'";
     let Some(database) = Database::postgres() else { return };
@@ -453,8 +453,8 @@ async fn who_waits_for_one_organizations_row_keeps_no_other_and_nothing_long_wai
 }
 
 /// PostgreSQL plans by what it knows of a table. Of one that was filled a moment ago it knows nothing.
-/// Hosts that take connections and never say a word keep nobody from the next one: all of them are asked while
-/// the first is still waited for.
+/// Hosts that accept connections and never answer do not delay host selection: the next hosts are asked while the
+/// first is still pending.
 #[tokio::test]
 async fn a_silent_host_is_not_waited_for() {
     let Some(database) = Database::postgres() else { return };
@@ -474,7 +474,7 @@ async fn a_silent_host_is_not_waited_for() {
         for host in &silent {
             asked.push(host.accept().await.unwrap().0);
         }
-        // Who had given up the first before the last was asked would have hung up there.
+        // A client that had given up the first host before it asked the last would have closed that connection.
         let waits = asked.iter().map(|first| {
             let mut sent = [0; 64];
             loop {
@@ -494,9 +494,9 @@ async fn a_silent_host_is_not_waited_for() {
     assert!(read!(store, organization(organization_id(1))).is_some());
 }
 
-/// What a change did nobody waits for, unless it is refused: then it is as if everybody had.
+/// A use case does not await a submitted change; a rejected change still fails at its own call.
 #[tokio::test]
-async fn a_refusal_is_told_where_it_happened() {
+async fn a_rejected_change_fails_at_its_own_call() {
     let Some(database) = Database::postgres() else { return };
     // One writer: what it has prepared is sent without waiting.
     let store = database.open_at(|url| url + "&writers=1").await;

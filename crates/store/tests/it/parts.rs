@@ -8,10 +8,10 @@ use crate::fixtures::*;
 use crate::support::Database;
 
 on_every_engine!(
-    parts_are_slices_of_the_whole,
-    neighbours_are_told_exactly,
+    keyset_pages_are_slices_of_the_whole,
+    a_keyset_page_knows_its_neighbours,
     an_edge_outlives_its_row,
-    a_walk_sees_what_stays_once,
+    a_walk_through_pages_sees_each_remaining_row_once,
     a_part_is_of_one_tenant,
 );
 
@@ -49,7 +49,7 @@ fn id(number: u32) -> uuid::Uuid {
     access_token(1, number).id.uuid()
 }
 
-async fn parts_are_slices_of_the_whole(database: Database) {
+async fn keyset_pages_are_slices_of_the_whole(database: Database) {
     let store = with(&database, 1..=7).await;
     let whole: Vec<u32> = (1..=7).rev().collect();
     for limit in 1..=8 {
@@ -75,7 +75,7 @@ async fn parts_are_slices_of_the_whole(database: Database) {
     }
 }
 
-async fn neighbours_are_told_exactly(database: Database) {
+async fn a_keyset_page_knows_its_neighbours(database: Database) {
     let store = with(&database, 1..=5).await;
     let told = |items: &[u32], newer: Option<u32>, older: Option<u32>| KeysetPage {
         items: items.to_vec(),
@@ -112,7 +112,7 @@ async fn an_edge_outlives_its_row(database: Database) {
 }
 
 /// After each part a row is made and another deleted, so that rows of every place come and go.
-async fn a_walk_sees_what_stays_once(database: Database) {
+async fn a_walk_through_pages_sees_each_remaining_row_once(database: Database) {
     let store = with(&database, (1..=10).map(|number| 2 * number)).await;
     walk(&store, Edge::Newest, |number| 2 * number).await;
     for number in 1..=100 {

@@ -1,5 +1,5 @@
-//! The SQL stays portable to engines that speak PostgreSQL's protocol and spread tenants over shards: read
-//! from the texts of the migrations and of the queries.
+//! The SQL stays portable to engines that speak PostgreSQL's protocol and shard by tenant. The test reads the texts of
+//! the migrations and of the queries.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,7 +13,7 @@ use rules::{names_tenant, tenant_column, unheld};
 const OF_NO_TENANT: [&str; 6] =
     ["installation", "users", "user_tokens", "user_organizations", "organization_slugs", "credentials"];
 
-/// What not every one of those engines has, or what ties tenants together.
+/// Features that some of those engines lack, or that tie tenants together.
 const FOREIGN: [&str; 10] = [
     "ADVISORY",
     "SERIAL",
@@ -124,7 +124,7 @@ fn literals(body: &str) -> Vec<&str> {
 
 const SECTION: &str = "## Queries over several tenants";
 
-/// The functions with a query that looks at more than one tenant's rows, as the operator is told.
+/// The functions with a query over several tenants, as `docs/OPERATIONS.md` lists them.
 fn documented() -> BTreeSet<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/OPERATIONS.md");
     let text = fs::read_to_string(path).unwrap();
@@ -159,7 +159,7 @@ fn queries_name_the_tenant_at_every_level_except_those_that_are_documented() {
 }
 
 #[test]
-fn queries_are_what_a_sharding_engine_takes() {
+fn queries_have_the_forms_that_a_sharding_engine_accepts() {
     let documented = documented();
     for (file, text) in texts("src/queries", "rs") {
         for (name, body) in functions(&text) {

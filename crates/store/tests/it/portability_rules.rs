@@ -1,16 +1,16 @@
-//! What a text must keep to so that Citus takes it, each rule with a text that breaks it.
+//! The rules that SQL must follow to run on Citus, each with a text that breaks it.
 //!
 //! Citus sends a query to one shard when each table in it, at every level, is compared with the tenant there; it
-//! does not look through a comparison with an outer row. What it sends to several shards it takes in fewer forms:
-//! nothing is held in it, and best nothing is asked within it.
+//! does not look through a comparison with an outer row. A query over several shards is accepted in fewer forms: it
+//! locks no row and should have no sub-query.
 
-/// What is compared with the tenant: a parameter, several, or what `Query::organizations` has put together.
+/// The comparisons that fix the tenant: a parameter, several, or the list that `Query::organizations` builds.
 const HELD: [&str; 3] = [" = ?", " IN (?", " {tenants}"];
 
 /// The shortest name to which PostgreSQL's 63 bytes leave no room for a shard's number.
 const TOO_LONG: usize = 43;
 
-/// Whose value is not the same on every node, or at every time.
+/// Functions whose value differs between nodes or over time.
 const MOVING: [&str; 7] = [
     "now()",
     "random()",
@@ -46,7 +46,7 @@ pub(super) fn levels(sql: &str) -> Vec<String> {
     [vec![own], inner].concat()
 }
 
-/// Where the parenthesis that is open ends; the end of the text where it does not.
+/// The position at which the open parenthesis closes, or the end of the text.
 fn closing(text: &str) -> usize {
     let mut depth = 1;
     for (at, letter) in text.char_indices() {
@@ -91,7 +91,7 @@ pub(super) fn unheld<'t>(sql: &str, tables: &'t [String], but_the_first: bool) -
     open.collect()
 }
 
-/// What is wrong with a query of several tenants.
+/// The fault of a query over several tenants.
 pub(super) fn fault_over_several(sql: &str) -> Option<&'static str> {
     for level in levels(sql) {
         let columns = level.split(" FROM ").next().unwrap_or_default();
@@ -108,7 +108,7 @@ pub(super) fn fault_over_several(sql: &str) -> Option<&'static str> {
     None
 }
 
-/// What is wrong with any query.
+/// The fault of a query, whatever its tenants.
 pub(super) fn fault(sql: &str) -> Option<&'static str> {
     if sql.contains("INSERT INTO") && sql.contains("SELECT") {
         return Some("a query within an INSERT");
@@ -119,7 +119,7 @@ pub(super) fn fault(sql: &str) -> Option<&'static str> {
     MOVING.iter().any(|word| sql.contains(word)).then_some("a value that is another on every node")
 }
 
-/// What is wrong with the name of a table, a constraint or an index.
+/// The fault of the name of a table, a constraint or an index.
 pub(super) fn fault_of_name(name: &str) -> Option<&'static str> {
     if name.len() >= TOO_LONG {
         return Some("no room for a shard's number");
@@ -128,7 +128,7 @@ pub(super) fn fault_of_name(name: &str) -> Option<&'static str> {
     (whole != name && whole.ends_with('_')).then_some("it ends like the name of a shard")
 }
 
-/// What is wrong with a statement of a migration.
+/// The fault of a statement of a migration.
 pub(super) fn fault_of_migration(statement: &str) -> Option<&'static str> {
     let clauses = [" ADD ", " DROP ", " ALTER "].iter().map(|word| statement.matches(word).count());
     if statement.starts_with("ALTER TABLE") && clauses.sum::<usize>() > 1 {

@@ -1,4 +1,4 @@
-//! What is stored is read back as it was, by every way that leads to it.
+//! A stored row is read back unchanged, by every look-up that finds it.
 
 use tenantry_core::customer::{Customer, CustomerKind};
 use tenantry_core::member::{Member, MemberRole};
@@ -16,7 +16,7 @@ on_every_engine!(
     an_organization,
     a_suspension,
     a_sub_account,
-    whom_a_suspension_shuts_out,
+    a_suspension_shuts_out_its_callers,
     a_person,
     a_team,
     a_customer,
@@ -123,7 +123,7 @@ async fn a_sub_account(database: Database) {
     assert_eq!(read!(store, sub_account_names(parent)), [(children[0].id, "Organization 3".to_owned())]);
 }
 
-async fn whom_a_suspension_shuts_out(database: Database) {
+async fn a_suspension_shuts_out_its_callers(database: Database) {
     let store = database.open().await;
     let parent = organization(1);
     let child = Organization { parent: Some(parent.id), ..organization(2) };
@@ -169,7 +169,7 @@ async fn a_person(database: Database) {
     assert_eq!(stored, new);
     let other_spelling = "ZOË@example.com".parse().unwrap();
     assert_eq!(read!(store, user_by_email(&other_spelling)), Some(new.clone()));
-    // Who comes second is told who came first.
+    // The second insert returns the first row.
     let second = User { email: other_spelling, ..user(2) };
     let stored = run!(store, insert(&second), |new, tx, _| Ok(tx.user_insert(new).await?)).unwrap();
     assert_eq!(stored, new);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::support::Database;
 
-/// What a tenant's row is found by before its tenant is known: not keyed by the organization.
+/// Tables that lead to a tenant's row before the tenant is known; they are not keyed by the organization.
 const LOOKUPS: [&str; 3] = ["user_organizations", "organization_slugs", "credentials"];
 
 async fn catalog(database: &Database) -> BTreeSet<String> {

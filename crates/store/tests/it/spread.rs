@@ -8,7 +8,7 @@ use crate::nodes::operations_that_block_each_other;
 use crate::support::Database;
 
 #[tokio::test]
-async fn tables_are_spread_once_with_what_they_hold() {
+async fn tables_are_distributed_once_with_their_rows() {
     let Some(database) = Database::postgres() else { return };
     let store = database.open().await;
     let (team, owner) = (customer(1, 1), member(&customer(1, 1), 1, MemberRole::Owner));
@@ -28,7 +28,7 @@ async fn tables_are_spread_once_with_what_they_hold() {
     assert_eq!(read!(store, customer(team.organization, team.id)).map(|found| found.id), Some(team.id));
 }
 
-/// What waits for a row of another transaction leaves its batch, on every node.
+/// A use case that waits for another transaction's row leaves its batch, on every node.
 #[tokio::test]
 async fn operations_that_block_each_other_all_happen_once() {
     let Some(database) = Database::postgres() else { return };

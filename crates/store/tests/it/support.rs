@@ -1,4 +1,4 @@
-//! What differs between engines, and how a test says what an operation does.
+//! The differences between engines, and macros with which a test writes a use case.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -151,7 +151,7 @@ impl Database {
         self.dump().iter().any(|row| row.contains(&shown))
     }
 
-    /// What statements find on PostgreSQL, as text.
+    /// The rows that statements return on PostgreSQL, as text.
     pub(crate) fn query(&self, sql: &str) -> Vec<Vec<Option<String>>> {
         let Engine::Postgres(database) = &self.engine else { panic!("not a server") };
         database.query(sql)

@@ -10,7 +10,7 @@ use crate::support::Database;
 
 on_every_engine!(nothing_is_found_by_another_tenant, nothing_is_changed_by_another_tenant);
 
-/// A customer with everything that can be looked for, and its owner, in organization 1.
+/// A customer of organization 1 with every searchable value, and its owner.
 async fn with_customer(database: &Database) -> (tenantry_store::Store, Customer, Member) {
     let store = database.open().await;
     for number in [1, 2] {
@@ -36,7 +36,7 @@ async fn with_customer(database: &Database) -> (tenantry_store::Store, Customer,
 async fn nothing_is_found_by_another_tenant(database: Database) {
     let (store, theirs, owner) = with_customer(&database).await;
     let email = theirs.email.clone().unwrap();
-    // Each question is asked by the owner of the row as well: it can be answered.
+    // The row's own organization asks each question too, which proves that it has an answer.
     for (number, own) in [(1, true), (2, false)] {
         let id = organization_id(number);
         assert_eq!(read!(store, customer(id, theirs.id)).is_some(), own);

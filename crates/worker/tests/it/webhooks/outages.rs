@@ -36,7 +36,7 @@ async fn a_failed_event_is_sent_ten_times_unchanged_and_delays_no_other() {
 
     // A retry sends the same text, even after the endpoint's format has changed.
     let path = format!("/v1/webhooks/endpoints/{}", text(&endpoint["id"]));
-    acme.client().patch(&path, json!({"format": "slack"})).await.expect(200).body;
+    acme.client().patch(&path, json!({"format": "slack"})).await.expect(200);
     receiver.answer_with(302);
     for attempt in 2..=10 {
         assert_eq!(worker.deliver_due().await.unwrap(), 0, "too early for attempt {attempt}");
@@ -227,14 +227,14 @@ async fn a_disabled_or_deleted_endpoint_receives_nothing_more() {
     rename(&acme, "Tried once").await;
     worker.deliver_due().await.unwrap();
     rename(&acme, "Never tried").await;
-    acme.client().patch(&path, json!({"enabled": false})).await.expect(200).body;
+    acme.client().patch(&path, json!({"enabled": false})).await.expect(200);
     acme.world.advance_s(PAUSE_S);
     assert_eq!(worker.deliver_due().await.unwrap(), 0);
     assert_eq!(deliveries(&acme).await[0]["webhook_event"]["skipped"], true);
     assert_eq!(receiver.all().len(), 1);
 
     // Once the endpoint is enabled, a redelivery makes an event pending again.
-    acme.client().patch(&path, json!({"enabled": true})).await.expect(200).body;
+    acme.client().patch(&path, json!({"enabled": true})).await.expect(200);
     let event = deliveries(&acme).await[0]["webhook_event"]["id"].clone();
     receiver.answer_with(200);
     acme.client()
