@@ -43,7 +43,12 @@ impl UseCase for AccessTokenCreate {
         let Self { by, organization, new, hash_key } = self;
         let organization = by.organization_for(*organization)?;
         by.check(organization, TeamPermission::ManageOrganization)?;
-        let facts = CreateFacts { organization, held: by.scopes(), created_by: by.person() };
+        let facts = CreateFacts {
+            organization,
+            held: by.scopes(),
+            caller_networks: by.networks(),
+            created_by: by.person(),
+        };
         let id = TokenId::new(context.uuid());
         let token = token::create(facts, new.clone(), id, context.now())?;
         let secret = Secret::generate(SecretKind::OrganizationToken, context);
@@ -53,7 +58,7 @@ impl UseCase for AccessTokenCreate {
     }
 }
 
-/// Updates the label and scopes of a token.
+/// Updates the label and scopes of a token whose scopes the requester holds.
 #[derive(Debug, Clone)]
 pub struct AccessTokenUpdate {
     /// The requester.
@@ -84,7 +89,7 @@ impl UseCase for AccessTokenUpdate {
     }
 }
 
-/// Revokes a token. Its next use is refused.
+/// Revokes a token whose scopes the requester holds. Its next use is refused.
 #[derive(Debug, Clone)]
 pub struct AccessTokenDelete {
     /// The requester.
@@ -104,6 +109,7 @@ impl UseCase for AccessTokenDelete {
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
         let Self { by, id } = self;
         let token = find(tx, by, *id).await?;
+        token::check_target(&token, &by.scopes())?;
         tx.access_token_delete(token.organization, *id, context.now()).await?;
         changes::deleted(tx, context, by, "access_token.deleted", &token).await
     }

@@ -47,7 +47,12 @@ impl UseCase for ApiKeyCreate {
     ) -> Result<IssuedToken<AccessToken>, Error> {
         let Self { by, account, new, hash_key } = self;
         let organization = account.resolve_for_update(tx, by).await?;
-        let facts = CreateFacts { organization, held: by.scopes(), created_by: by.person() };
+        let facts = CreateFacts {
+            organization,
+            held: by.scopes(),
+            caller_networks: by.networks(),
+            created_by: by.person(),
+        };
         let id = TokenId::new(context.uuid());
         let token = token::create(facts, new.clone(), id, context.now())?;
         let secret = Secret::generate(SecretKind::ApiKey, context);
@@ -60,7 +65,7 @@ impl UseCase for ApiKeyCreate {
     }
 }
 
-/// Updates a key.
+/// Updates a key whose scopes the requester holds.
 #[derive(Debug, Clone)]
 pub struct ApiKeyUpdate {
     /// The requester.
@@ -93,7 +98,7 @@ impl UseCase for ApiKeyUpdate {
             return Err(token::TokenError::ExcludesCaller.into());
         }
         let own_address = from.filter(|_| is_own);
-        let facts = ApiKeyFacts { held: by.scopes(), own_address };
+        let facts = ApiKeyFacts { held: by.scopes(), caller_networks: by.networks(), own_address };
         let after = token::update_api_key(&before, change.clone(), &facts, context.now())?;
         tx.access_token_update(&after).await?;
         changes::updated(tx, context, by, "access_token.updated", (&before, &after)).await?;
@@ -104,7 +109,7 @@ impl UseCase for ApiKeyUpdate {
     }
 }
 
-/// Revokes a key. Its next use is refused. A key may revoke itself.
+/// Revokes a key whose scopes the requester holds. Its next use is refused. A key may revoke itself.
 #[derive(Debug, Clone)]
 pub struct ApiKeyDelete {
     /// The requester.
@@ -127,6 +132,7 @@ impl UseCase for ApiKeyDelete {
         let Self { by, account, id } = self;
         let organization = account.resolve_for_update(tx, by).await?;
         let token = find(tx, organization, *id).await?;
+        token::check_target(&token, &by.scopes())?;
         tx.access_token_delete(organization, *id, context.now()).await?;
         changes::deleted(tx, context, by, "access_token.deleted", &token).await?;
         Ok(token)
@@ -148,11 +154,12 @@ async fn notify(tx: &mut Tx<'_>, context: &mut ExecutionContext, token: &AccessT
     }
     let account = tx.organization(*organization).await?.ok_or(Error::OrganizationNotFound)?;
     let is_manager = |role| matches!(role, TeamRole::Owner | TeamRole::Administrator);
-    let people = tx.team_people(*organization).await?;
-    let recipients = people.into_iter().filter(|(member, _)| is_manager(member.role));
-    for (_, to) in recipients.take(limits::API_KEY_NOTICE_RECIPIENTS) {
+    let people = tx.team_oldest_first(*organization).await?;
+    let recipients = people.into_iter().filter(|member| is_manager(member.role));
+    for member in recipients.take(limits::API_KEY_NOTICE_RECIPIENTS) {
         let content =
             MailContent::ApiKeyAllowList { organization: account.name.to_string(), label: label.clone() };
+        let to = member.email.normalized();
         let mail = NewMail { organization: *organization, to, content, expires_at: None, secret: None };
         mails::queue(tx, context, mail).await?;
     }

@@ -11,6 +11,7 @@ use tenantry_core::team::TeamRole;
 use tenantry_core::token::{RequiredScope, Scopes};
 use tenantry_core::values::IpAllowList;
 use tenantry_store::CredentialOwner;
+use uuid::Uuid;
 
 use crate::{Error, TeamPermission};
 
@@ -51,16 +52,19 @@ pub struct Caller {
     organizations: Vec<OrganizationId>,
     ip_allow_list: IpAllowList,
     is_suspended: bool,
+    limited_as: Uuid,
 }
 
 impl Caller {
     /// The caller of a credential. `None` if its organization is suspended for everybody.
     pub(crate) fn from_owner(owner: CredentialOwner) -> Option<Self> {
-        let is_suspended = matches!(owner, CredentialOwner::SuspendedOrganization(_));
+        let is_suspended = matches!(owner, CredentialOwner::SuspendedOrganization(..));
         let caller = match owner {
             CredentialOwner::Suspended => return None,
-            CredentialOwner::Organization(token) | CredentialOwner::SuspendedOrganization(token) => Self {
+            CredentialOwner::Organization(token, owner)
+            | CredentialOwner::SuspendedOrganization(token, owner) => Self {
                 is_suspended,
+                limited_as: owner.uuid(),
                 principal: Principal::Organization {
                     organization: token.organization,
                     token: token.id,
@@ -72,6 +76,7 @@ impl Caller {
                 ip_allow_list: token.ip_allow_list,
             },
             CredentialOwner::CustomerSession(session) => Self {
+                limited_as: session.customer.uuid(),
                 // A portal session has access to its own customer alone.
                 organizations: Vec::new(),
                 scopes: Scopes::portal(),
@@ -84,6 +89,7 @@ impl Caller {
                 },
             },
             CredentialOwner::User(token, roles) => Self {
+                limited_as: token.user.uuid(),
                 organizations: roles.iter().map(|(organization, _)| *organization).collect(),
                 principal: Principal::User { user: token.user, token: token.id, roles },
                 scopes: token.scopes,
@@ -99,6 +105,13 @@ impl Caller {
     #[must_use]
     pub const fn is_suspended(&self) -> bool {
         self.is_suspended
+    }
+
+    /// The id under which the caller's use of shared resources is counted. All organizations of one owner, among them
+    /// sub-accounts, and the owner's own tokens count together, so that limits do not multiply.
+    #[must_use]
+    pub const fn limited_as(&self) -> Uuid {
+        self.limited_as
     }
 
     /// Whether the credential's scopes grant a permission.
@@ -187,6 +200,12 @@ impl Requester {
         Self { actor: Actor::System, authority: Authority::All, request_id: None }
     }
 
+    /// The server itself, which continues the work of a request.
+    #[must_use]
+    pub(crate) const fn continuing(request_id: Option<String>) -> Self {
+        Self { actor: Actor::System, authority: Authority::All, request_id }
+    }
+
     /// The actor, for the audit log.
     #[must_use]
     pub const fn actor(&self) -> Actor {
@@ -248,6 +267,15 @@ impl Requester {
         }
     }
 
+    /// The networks from which the caller may send requests. Empty without a restriction.
+    #[must_use]
+    pub fn networks(&self) -> IpAllowList {
+        match &self.authority {
+            Authority::All | Authority::None => IpAllowList::default(),
+            Authority::Caller(caller) => caller.ip_allow_list.clone(),
+        }
+    }
+
     /// The person who sent the request with their own token, not with one of an organization.
     #[must_use]
     pub fn user(&self) -> Option<UserId> {
@@ -286,6 +314,23 @@ impl Requester {
         } else {
             Err(Error::NotPermitted(permission))
         }
+    }
+
+    /// Checks that the requester may give somebody a role. An administrator may do everything, so that an organization's
+    /// token needs every scope to make one.
+    ///
+    /// # Errors
+    /// [`Error::NotPermitted`].
+    pub(crate) fn check_role_grant(&self, role: TeamRole) -> Result<(), Error> {
+        let Authority::Caller(caller) = &self.authority else { return Ok(()) };
+        let is_token = matches!(caller.principal, Principal::Organization { .. });
+        if matches!(role, TeamRole::Owner | TeamRole::Administrator)
+            && is_token
+            && !caller.scopes.cover(&Scopes::everything())
+        {
+            return Err(Error::NotPermitted(TeamPermission::ManageTeam));
+        }
+        Ok(())
     }
 
     /// The organization of a new row: that of the token, or the one that a person's request names.

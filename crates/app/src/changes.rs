@@ -1,7 +1,11 @@
 //! Records a change in the transaction that makes it: one audit entry, and one event for each webhook endpoint
 //! that listens. Every change of a row passes through here; a request that changes nothing does not.
+//!
+//! The audit entry of a creation or deletion holds the row. The entry of an update holds the fields that differ, before
+//! and after, also within objects such as metadata, so that its size follows the change and not the row.
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 use tenantry_core::audit::{AuditEntry, image};
 use tenantry_core::customer::Customer;
 use tenantry_core::ids::{AuditId, OrganizationId, WebhookEventId};
@@ -171,6 +175,13 @@ async fn record<T: Audited>(
     row: &T,
 ) -> Result<(), Error> {
     let organization = row.organization();
+    let (old, new) = match (before.map(image).transpose()?, after.map(image).transpose()?) {
+        (Some(old), Some(new)) => {
+            let (old, new) = changed_fields(&old, &new)?;
+            (Some(old), Some(new))
+        }
+        images => images,
+    };
     let entry = AuditEntry {
         id: AuditId::new(context.uuid()),
         organization,
@@ -178,8 +189,8 @@ async fn record<T: Audited>(
         actor: by.actor(),
         action,
         subject: row.subject(),
-        before: before.map(image).transpose()?,
-        after: after.map(image).transpose()?,
+        before: old,
+        after: new,
         request_id: by.request_id.clone(),
     };
     tx.audit_append(&entry).await?;
@@ -189,6 +200,27 @@ async fn record<T: Audited>(
         Some(data) => insert_events(tx, context, organization, event_type, &data).await,
         None => Ok(()),
     }
+}
+
+/// The fields of two JSON objects that differ.
+fn changed_fields(before: &str, after: &str) -> serde_json::Result<(String, String)> {
+    let (mut before, mut after): (Map<String, Value>, Map<String, Value>) =
+        (serde_json::from_str(before)?, serde_json::from_str(after)?);
+    remove_equal(&mut before, &mut after);
+    Ok((serde_json::to_string(&before)?, serde_json::to_string(&after)?))
+}
+
+fn remove_equal(before: &mut Map<String, Value>, after: &mut Map<String, Value>) {
+    before.retain(|key, old| {
+        if after.get(key) == Some(old) {
+            after.remove(key);
+            return false;
+        }
+        if let (Value::Object(old), Some(Value::Object(new))) = (old, after.get_mut(key)) {
+            remove_equal(old, new);
+        }
+        true
+    });
 }
 
 /// Inserts the event `customer.state_changed`, which follows every other event about a customer. `is_deleted` says
@@ -219,4 +251,21 @@ async fn insert_events(
         tx.webhook_event_insert(&event).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_update_records_the_fields_that_differ() {
+        let before = r#"{"id":1,"name":"a","metadata":{"x":1,"y":2},"tax_id":null}"#;
+        let after = r#"{"id":1,"name":"b","metadata":{"x":1,"y":3,"z":4},"tax_id":null}"#;
+        let (before, after) = changed_fields(before, after).unwrap();
+        let value = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        assert_eq!(value(&before), json!({"metadata": {"y": 2}, "name": "a"}));
+        assert_eq!(value(&after), json!({"metadata": {"y": 3, "z": 4}, "name": "b"}));
+    }
 }

@@ -83,7 +83,7 @@ impl App {
         }
         let owner = self.store.reader()?.tx()?.credential_owner(&hash, now).await?;
         let owner = owner.ok_or(AuthenticationError::Unknown)?;
-        if let CredentialOwner::Organization(token) = &owner {
+        if let CredentialOwner::Organization(token, _) = &owner {
             // Cache misses suffice: an entry is loaded again within CREDENTIAL_CACHE_TTL_MS.
             self.token_uses.note(token, now);
         }

@@ -300,6 +300,9 @@ impl App {
         // Secrets first, so that no other work delays their end.
         while self.store.write(Forget).await? > 0 {}
         self.store_token_uses().await?;
+        if let Err(error) = self.continue_deletions().await {
+            tracing::warn!(%error, "deletions of customers are not finished");
+        }
         while self.store.write(Sweep).await? > 0 {}
         while self.store.write(crate::webhooks::DropOldPayloads).await? > 0 {}
         while self.store.write(crate::sessions::DeleteExpiredSessions).await? > 0 {}

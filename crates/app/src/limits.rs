@@ -1,5 +1,7 @@
 //! The limits of the use cases. The limits of the wire are in the `http` crate's `limits.rs`.
 
+use std::time::Duration;
+
 /// Milliseconds for which a verified credential is used without asking the database. A token that another node
 /// or a command revokes works for at most this long; on the revoking node it stops at once.
 pub const CREDENTIAL_CACHE_TTL_MS: u64 = 500;
@@ -15,6 +17,9 @@ pub const IDEMPOTENCY_RETRY_AFTER_S: u64 = 1;
 
 /// Seconds for which a worker holds the lease of a delivery queue: twice the time-out of one webhook request.
 pub const WEBHOOK_LEASE_S: i64 = 20;
+/// Webhook endpoints of one organization that are not deleted, at most. Every change of a customer inserts one or two
+/// events for each.
+pub const WEBHOOK_ENDPOINTS_PER_ORGANIZATION: u64 = 50;
 /// Webhook requests of one organization that are under way at once, as far as one node knows, so that its slow
 /// endpoints delay no other organization.
 pub const WEBHOOK_DELIVERIES_PER_ORGANIZATION: usize = 32;
@@ -35,8 +40,12 @@ pub const WEBHOOK_PAYLOADS_DROPPED_PER_TRANSACTION: i64 = 500;
 
 /// Rows of an export that are in memory at once.
 pub const EXPORT_PAGE_ROWS: i64 = 500;
-/// Audit entries that are read at once while personal data is removed from them.
-pub const AUDIT_ENTRIES_PER_BATCH: i64 = 500;
+/// Rows that one transaction of a customer's deletion writes. SQLite takes less than 50 ms for them.
+pub const CUSTOMER_DELETION_ROWS_PER_TRANSACTION: i64 = 250;
+/// Time for which the request waits for a deletion that takes several transactions.
+pub const CUSTOMER_DELETION_WAIT: Duration = Duration::from_secs(5);
+/// Unfinished deletions that one sweep continues.
+pub const CUSTOMER_DELETIONS_PER_SWEEP: i64 = 1_000;
 
 /// Recipients of one notice about an API key, at most.
 pub const API_KEY_NOTICE_RECIPIENTS: usize = 50;

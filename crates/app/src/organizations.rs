@@ -47,9 +47,14 @@ impl UseCase for OrganizationCreate {
         if tx.organization_by_slug(new.slug.as_str()).await?.is_some() {
             return Err(slug_taken(new));
         }
-        let owner = match owner {
-            OwnerRef::User(id) => *id,
-            OwnerRef::Email(email) => users::find_or_create(tx, context, by, email, None).await?.id,
+        let (owner, email) = match owner {
+            OwnerRef::User(id) => (
+                *id,
+                tx.user(*id).await?.ok_or(Error::NotPermitted(TeamPermission::ManageOrganization))?.email,
+            ),
+            OwnerRef::Email(email) => {
+                (users::find_or_create(tx, context, by, email).await?.id, email.clone())
+            }
         };
         let id = OrganizationId::new(context.uuid());
         let organization = organization::create(new.clone(), initial.clone(), id, owner, context.now())
@@ -61,6 +66,8 @@ impl UseCase for OrganizationCreate {
         let membership = TeamMember {
             organization: id,
             user: owner,
+            email,
+            name: None,
             role: TeamRole::Owner,
             created_at: context.now(),
             modified_at: context.now(),

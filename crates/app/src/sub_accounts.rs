@@ -6,7 +6,7 @@ use tenantry_core::organization::{
     self, NewSubAccount, Organization, SubAccountChange, SubAccountError, SubAccountFacts, SubAccountStatus,
     check_parent, create_sub_account, sub_account_status, update_sub_account,
 };
-use tenantry_core::team::{TeamMember, TeamRole};
+use tenantry_core::team::{TeamError, TeamMember, TeamRole};
 use tenantry_core::values::{Slug, SuspensionReason};
 use tenantry_core::{ExecutionContext, Timestamp};
 use tenantry_store::{Keyset, KeysetPage, StoreError, Tx, UseCase};
@@ -108,12 +108,13 @@ impl UseCase for SubAccountCreate {
         })?;
         changes::created(tx, context, by, "organization.created", &child).await?;
         let now = context.now();
+        let in_parent = tx.team_member(parent.id, child.owner).await?.ok_or(TeamError::NotFound)?;
         let owner = TeamMember {
             organization: id,
-            user: child.owner,
             role: TeamRole::Owner,
             created_at: now,
             modified_at: now,
+            ..in_parent
         };
         team::insert(tx, context, by, &owner).await?;
         view(tx, &parent, child).await

@@ -4,7 +4,6 @@ use tenantry_core::ExecutionContext;
 use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::mail::MailContent;
 use tenantry_core::team::{self, NewTeamMember, RoleChange, TeamError, TeamFacts, TeamMember};
-use tenantry_core::values::EmailAddress;
 use tenantry_store::{StoreError, Tx, UseCase};
 
 use crate::mails::{self, NewMail};
@@ -42,8 +41,6 @@ impl UseCase for TeamMemberAdd {
 pub struct InvitedMember {
     /// The membership.
     pub member: TeamMember,
-    /// The person's address.
-    pub email: EmailAddress,
     /// Whether the invitation added the person. Otherwise they were in the team, and keep their role.
     pub is_new: bool,
 }
@@ -82,18 +79,26 @@ async fn add(
     organization: OrganizationId,
     new: &NewTeamMember,
 ) -> Result<InvitedMember, Error> {
+    by.check_role_grant(new.role)?;
     let now = context.now();
     // Locked, so that of two concurrent additions the second finds the first.
     tx.organization_for_update(organization).await?.ok_or(TeamError::OrganizationNotFound)?;
-    let user = users::find_or_create(tx, context, by, &new.email, new.name.as_ref()).await?;
+    let user = users::find_or_create(tx, context, by, &new.email).await?;
     if let Some(member) = tx.team_member(organization, user.id).await? {
-        return Ok(InvitedMember { member, email: user.email, is_new: false });
+        return Ok(InvitedMember { member, is_new: false });
     }
-    let member =
-        TeamMember { organization, user: user.id, role: new.role, created_at: now, modified_at: now };
+    let member = TeamMember {
+        organization,
+        user: user.id,
+        email: new.email.clone(),
+        name: new.name.clone(),
+        role: new.role,
+        created_at: now,
+        modified_at: now,
+    };
     insert(tx, context, by, &member).await?;
     notify(tx, context, by, &member, new).await?;
-    Ok(InvitedMember { member, email: user.email, is_new: true })
+    Ok(InvitedMember { member, is_new: true })
 }
 
 /// Returns [`Error::OrganizationNotFound`] if the requester has no access, so that an outsider cannot find out whether
@@ -119,18 +124,26 @@ async fn notify(
 ) -> Result<(), Error> {
     let tenant = tx.organization(member.organization).await?.ok_or(TeamError::OrganizationNotFound)?;
     let inviter = match by.person() {
-        Some(id) => tx.user(id).await?,
+        Some(id) => inviter(tx, member.organization, id).await?,
         None => None,
     };
-    let content = MailContent::TeamMemberAdded {
-        organization: tenant.name.to_string(),
-        role: member.role,
-        inviter: inviter
-            .map(|user| user.name.map_or_else(|| user.email.to_string(), |name| name.to_string())),
-    };
-    let (organization, to) = (member.organization, new.email.clone());
+    let content =
+        MailContent::TeamMemberAdded { organization: tenant.name.to_string(), role: member.role, inviter };
+    let (organization, to) = (member.organization, new.email.normalized());
     let mail = NewMail { organization, to, content, expires_at: None, secret: None };
     mails::queue(tx, context, mail).await
+}
+
+/// The name of the inviting person as their own organization spells it, or their address.
+async fn inviter(
+    tx: &mut Tx<'_>,
+    organization: OrganizationId,
+    user: UserId,
+) -> Result<Option<String>, StoreError> {
+    if let Some(member) = tx.team_member(organization, user).await? {
+        return Ok(Some(member.name.map_or_else(|| member.email.to_string(), |name| name.to_string())));
+    }
+    Ok(tx.user(user).await?.map(|user| user.email.to_string()))
 }
 
 /// Stores a new membership.
@@ -232,21 +245,18 @@ pub struct TeamMemberSetRole {
 }
 
 impl UseCase for TeamMemberSetRole {
-    type Output = (TeamMember, EmailAddress);
+    type Output = TeamMember;
     type Error = Error;
 
     fn organization(&self) -> Option<OrganizationId> {
         self.by.single_organization()
     }
 
-    async fn run(
-        &self,
-        tx: &mut Tx<'_>,
-        context: &mut ExecutionContext,
-    ) -> Result<(TeamMember, EmailAddress), Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<TeamMember, Error> {
         let Self { by, organization, user, change } = self;
         check_access(by, *organization)?;
         by.check(*organization, TeamPermission::ManageTeam)?;
+        by.check_role_grant(change.to)?;
         let facts = facts(tx, *organization, *user).await?;
         let before = facts.member.clone();
         let after = team::set_role(facts, *change, context.now())?;
@@ -254,8 +264,7 @@ impl UseCase for TeamMemberSetRole {
             tx.team_update(&after).await?;
             changes::updated(tx, context, by, "team_member.updated", (&before, &after)).await?;
         }
-        let user = tx.user(*user).await?.ok_or(TeamError::NotFound)?;
-        Ok((after, user.email))
+        Ok(after)
     }
 }
 
@@ -269,17 +278,17 @@ impl App {
         Ok(self.store.reader()?.tx()?.team(organization).await?)
     }
 
-    /// The whole team of an organization with each person's address, oldest membership first.
+    /// The whole team of an organization, oldest membership first.
     ///
     /// # Errors
     /// [`Error::OrganizationNotFound`], [`Error::NotPermitted`], or a store error.
-    pub async fn team_people(
+    pub async fn team_oldest_first(
         &self,
         by: &Requester,
         organization: OrganizationId,
-    ) -> Result<Vec<(TeamMember, EmailAddress)>, Error> {
+    ) -> Result<Vec<TeamMember>, Error> {
         check_access(by, organization)?;
         by.check(organization, TeamPermission::ReadTeam)?;
-        Ok(self.store.reader()?.tx()?.team_people(organization).await?)
+        Ok(self.store.reader()?.tx()?.team_oldest_first(organization).await?)
     }
 }

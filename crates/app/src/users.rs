@@ -1,10 +1,16 @@
 //! Users: persons, known by their e-mail address in the whole installation.
+//!
+//! Several organizations share a user, so that no organization may decide how the person appears to the others. The
+//! user's row therefore has the normalized address and no name; the spelling and the name are those of the membership
+//! ([`tenantry_core::team::TeamMember`]). The user's id is random, unlike other ids: it does not contain the time at
+//! which another organization first added the person.
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::ids::UserId;
 use tenantry_core::user::User;
-use tenantry_core::values::{EmailAddress, PersonName};
+use tenantry_core::values::EmailAddress;
 use tenantry_store::Tx;
+use uuid::Builder;
 
 use crate::{Error, Requester, changes};
 
@@ -14,13 +20,12 @@ pub(crate) async fn find_or_create(
     context: &mut ExecutionContext,
     by: &Requester,
     email: &EmailAddress,
-    name: Option<&PersonName>,
 ) -> Result<User, Error> {
     if let Some(user) = tx.user_by_email(email).await? {
         return Ok(user);
     }
-    let id = UserId::new(context.uuid());
-    let new = User { id, created_at: context.now(), email: email.clone(), name: name.cloned() };
+    let id = UserId::new(Builder::from_random_bytes(context.random_bytes()).into_uuid());
+    let new = User { id, created_at: context.now(), email: email.normalized(), name: None };
     let user = tx.user_insert(&new).await?;
     // Another transaction may have inserted the address first: then `user` is its row.
     if user.id == id {

@@ -15,6 +15,6 @@ pub struct User {
     pub created_at: Timestamp,
     /// E-mail address. Its key ([`EmailAddress::key`]) identifies the user.
     pub email: EmailAddress,
-    /// Display name.
+    /// Display name, once the person has proved the address. Organizations name their members themselves.
     pub name: Option<PersonName>,
 }

@@ -85,12 +85,16 @@ CREATE TABLE organizations (
 CREATE INDEX organizations_by_parent ON organizations (parent_id, id)
     WHERE parent_id IS NOT NULL AND coalesce(deleted_at, 0) = 0;
 
+-- email and name are as this organization spells them. They say nothing about other organizations of the user.
 CREATE TABLE team_members (
     organization_id {{id}} NOT NULL,
     user_id {{id}} NOT NULL,
     created_at {{time}} NOT NULL,
     modified_at {{time}} NOT NULL,
     role {{text}} NOT NULL,
+    email {{text}} NOT NULL,
+    email_key {{text}} NOT NULL,
+    name {{text}},
     CONSTRAINT team_members_pkey PRIMARY KEY (organization_id, user_id),
     CONSTRAINT team_members_organization FOREIGN KEY (organization_id) REFERENCES organizations (id)
 ) {{table}};
@@ -179,6 +183,26 @@ CREATE UNIQUE INDEX members_external_id ON members (organization_id, customer_id
     WHERE deleted_at IS NULL AND external_id IS NOT NULL;
 CREATE UNIQUE INDEX members_email ON members (organization_id, customer_id, email_key)
     WHERE deleted_at IS NULL AND email_key IS NOT NULL;
+
+-- Deletions of customers that take more than one transaction. step is the next step of the work, member_id and
+-- entry_id are the last member and the last audit entry or event that it has finished. seed makes the names that
+-- replace personal data.
+CREATE TABLE customer_deletions (
+    organization_id {{id}} NOT NULL,
+    customer_id {{id}} NOT NULL,
+    created_at {{time}} NOT NULL,
+    request_id {{text}},
+    step {{text}} NOT NULL,
+    anonymize {{bool}} NOT NULL,
+    seed {{bytes}} NOT NULL,
+    member_id {{id}},
+    entry_id {{id}},
+    CONSTRAINT customer_deletions_pkey PRIMARY KEY (organization_id, customer_id),
+    CONSTRAINT customer_deletions_step CHECK (step IN ('members', 'member_data', 'customer_data', 'events')),
+    CONSTRAINT customer_deletions_customer FOREIGN KEY (organization_id, customer_id)
+        REFERENCES customers (organization_id, id)
+) {{table}};
+CREATE INDEX customer_deletions_by_age ON customer_deletions (created_at) WHERE created_at IS NOT NULL;
 
 -- The number of live rows that an organization has, for each counter ('customers', 'members') in several buckets,
 -- so that concurrent writers update different rows.

@@ -40,11 +40,11 @@ pub use admin::{ColumnValue, RowValues, Snapshot, doctor};
 pub use error::StoreError;
 pub use peers::PeerChannel;
 pub use queries::{
-    AccessTokenKey, AuditImages, AuditRecord, CredentialOwner, CustomerFilter, CustomerKey, DeliveryQueue,
-    DueQueue, Edge, IdempotencyClaim, IdempotencyNamespace, IdempotencyState, Keyset, KeysetPage,
-    LeasedDelivery, MemberConflicts, MemberFilter, Order, OrganizationFilter, OrganizationKey, Page, Paged,
-    PendingEvent, StoredResponse, TokenUse, WebhookDelivery, WebhookDeliveryDetails, WebhookDeliveryFilter,
-    WebhookEventRow,
+    AccessTokenKey, AuditImages, AuditRecord, CredentialOwner, CustomerDeletion, CustomerEvent,
+    CustomerFilter, CustomerKey, DeletionStep, DeliveryQueue, DueQueue, Edge, IdempotencyClaim,
+    IdempotencyNamespace, IdempotencyState, Keyset, KeysetPage, LeasedDelivery, MemberConflicts,
+    MemberFilter, Order, OrganizationFilter, OrganizationKey, Page, Paged, PendingEvent, StoredResponse,
+    TokenUse, WebhookDelivery, WebhookDeliveryDetails, WebhookDeliveryFilter, WebhookEventRow,
 };
 pub use reader::Reader;
 pub use schema::{Catalog, Column, ColumnKind, Table};

@@ -1,6 +1,8 @@
 //! Customers: read, list, export, create, update, delete, anonymize.
 
-mod anonymize;
+mod deletion;
+
+use std::time::Instant;
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::customer::{
@@ -8,11 +10,13 @@ use tenantry_core::customer::{
     UpdateFacts,
 };
 use tenantry_core::ids::{CustomerId, MemberId, OrganizationId};
-use tenantry_store::{CustomerFilter, ListQuery, Page, Paged, StoreError, Tx, UseCase};
+use tenantry_store::{
+    CustomerDeletion, CustomerFilter, DeletionStep, ListQuery, Page, Paged, StoreError, Tx, UseCase,
+};
 
 use crate::members::{self, CustomerRef, Lock};
 use crate::{App, Error, Requester, TeamPermission, changes, limits};
-use anonymize::anonymize;
+use deletion::Work;
 
 /// Creates a customer and its owner.
 #[derive(Debug, Clone)]
@@ -132,7 +136,8 @@ pub(crate) async fn save(
     changes::customer_state_changed(tx, context, after, false).await
 }
 
-/// Deletes a customer and its members.
+/// Deletes a customer and its members. Returns the customer if the work needs further transactions
+/// ([`App::delete_customer`] runs them).
 #[derive(Debug, Clone)]
 pub struct CustomerDelete {
     /// The requester.
@@ -145,7 +150,7 @@ pub struct CustomerDelete {
 }
 
 impl UseCase for CustomerDelete {
-    type Output = ();
+    type Output = Option<(OrganizationId, CustomerId)>;
     type Error = Error;
     const IS_LONG: bool = true;
 
@@ -153,29 +158,53 @@ impl UseCase for CustomerDelete {
         self.by.single_organization()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
-        let Self { by, customer: name, anonymize: with_personal_data } = self;
-        let Some(customer) = members::customer(tx, by, name, Lock::ForUpdate).await? else {
-            let deleted = if *with_personal_data { find_deleted(tx, by, name).await? } else { None };
-            let deleted = deleted.ok_or(CustomerError::NotFound)?;
-            by.check(deleted.organization, TeamPermission::ManageCustomers)?;
-            return anonymize(tx, context, by, &deleted).await;
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Self::Output, Error> {
+        let Self { by, customer: name, anonymize } = self;
+        let live = members::customer(tx, by, name, Lock::ForUpdate).await?;
+        let work = match live {
+            Some(customer) => delete(tx, context, by, &customer, *anonymize).await?,
+            None if *anonymize => anonymize_deleted(tx, context, by, name).await?,
+            None => return Err(CustomerError::NotFound.into()),
         };
-        by.check(customer.organization, TeamPermission::ManageCustomers)?;
-        let now = context.now();
-        let members = tx.members_of_customer(customer.organization, customer.id).await?;
-        tx.members_delete(customer.organization, customer.id, members.len(), now).await?;
-        for member in members {
-            changes::deleted(tx, context, by, "member.deleted", &member).await?;
-        }
-        tx.customer_delete(&customer, now).await?;
-        changes::deleted(tx, context, by, "customer.deleted", &customer).await?;
-        changes::customer_state_changed(tx, context, &customer, true).await?;
-        if *with_personal_data {
-            anonymize(tx, context, by, &customer).await?;
-        }
-        Ok(())
+        let unfinished = (work.deletion.organization, work.deletion.customer);
+        Ok((!work.run(tx, context).await?).then_some(unfinished))
     }
+}
+
+/// Deletes a customer whose row is locked, and some of its members.
+async fn delete<'a>(
+    tx: &mut Tx<'_>,
+    context: &mut ExecutionContext,
+    by: &'a Requester,
+    customer: &Customer,
+    anonymize: bool,
+) -> Result<Work<'a>, Error> {
+    by.check(customer.organization, TeamPermission::ManageCustomers)?;
+    let id = (customer.organization, customer.id);
+    let mut work = Work::new(by, deletion::new(context, by, id, DeletionStep::Members, anonymize));
+    work.delete_members(tx, context).await?;
+    tx.customer_delete(customer, context.now()).await?;
+    let shown = work.shown(customer);
+    changes::deleted(tx, context, by, "customer.deleted", &shown).await?;
+    changes::customer_state_changed(tx, context, &shown, true).await?;
+    Ok(work)
+}
+
+/// Requests the anonymization of a customer that is deleted, or whose deletion is in progress.
+async fn anonymize_deleted<'a>(
+    tx: &mut Tx<'_>,
+    context: &mut ExecutionContext,
+    by: &'a Requester,
+    name: &CustomerRef,
+) -> Result<Work<'a>, Error> {
+    let customer = find_deleted(tx, by, name).await?.ok_or(CustomerError::NotFound)?;
+    by.check(customer.organization, TeamPermission::ManageCustomers)?;
+    let id = (customer.organization, customer.id);
+    let deletion = match tx.customer_deletion(customer.organization, customer.id).await? {
+        Some(in_progress) => CustomerDeletion { anonymize: true, ..in_progress },
+        None => deletion::new(context, by, id, DeletionStep::MemberData, true),
+    };
+    Ok(Work::new(by, deletion))
 }
 
 /// The deleted customer with this id, unless it is anonymized already.
@@ -231,6 +260,20 @@ impl App {
     pub async fn customer(&self, by: &Requester, name: &CustomerRef) -> Result<Customer, Error> {
         let found = members::customer(&mut self.store.reader()?.tx()?, by, name, Lock::None).await?;
         found.ok_or_else(|| CustomerError::NotFound.into())
+    }
+
+    /// Deletes a customer. A large customer needs several transactions. The first one deletes the customer itself. This
+    /// waits for the others for up to [`limits::CUSTOMER_DELETION_WAIT`]; then the sweep runs them.
+    ///
+    /// # Errors
+    /// [`CustomerError::NotFound`], [`Error::AmbiguousCustomer`], [`Error::NotPermitted`], or a store error.
+    pub async fn delete_customer(&self, delete: CustomerDelete) -> Result<(), Error> {
+        let Some(unfinished) = self.write(delete).await? else { return Ok(()) };
+        let until = Instant::now() + limits::CUSTOMER_DELETION_WAIT;
+        if let Err(error) = self.continue_deletion(unfinished, Some(until)).await {
+            tracing::warn!(%error, "a customer's deletion is not finished, the sweep continues it");
+        }
+        Ok(())
     }
 
     /// The next customers of an organization's export, oldest first. Empty after the last one.

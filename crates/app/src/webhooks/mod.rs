@@ -15,7 +15,7 @@ use tenantry_store::{
 
 use crate::{App, Error, PlainHttpHosts, Requester, TeamPermission, changes, limits};
 
-/// Creates an endpoint.
+/// Creates an endpoint, up to [`limits::WEBHOOK_ENDPOINTS_PER_ORGANIZATION`].
 #[derive(Debug, Clone)]
 pub struct WebhookEndpointCreate {
     /// The requester.
@@ -38,6 +38,11 @@ impl UseCase for WebhookEndpointCreate {
         let Self { by, organization, new } = self;
         let organization = by.organization_for(*organization)?;
         by.check(organization, TeamPermission::ManageOrganization)?;
+        // Locked, so that concurrent creations do not exceed the limit.
+        tx.organization_for_update(organization).await?.ok_or(Error::OrganizationNotFound)?;
+        if tx.webhook_endpoint_count(organization).await? >= limits::WEBHOOK_ENDPOINTS_PER_ORGANIZATION {
+            return Err(WebhookError::LimitReached(limits::WEBHOOK_ENDPOINTS_PER_ORGANIZATION).into());
+        }
         let (id, secret) = (WebhookEndpointId::new(context.uuid()), SigningSecret::generate(context));
         let endpoint = webhook::create(organization, new.clone(), id, secret, context.now());
         tx.webhook_endpoint_insert(&endpoint).await?;

@@ -8,3 +8,5 @@
 )]
 
 mod archive;
+mod deletion;
+mod isolation;

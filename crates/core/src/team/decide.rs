@@ -122,7 +122,15 @@ mod tests {
     fn person(number: u64, role: TeamRole) -> TeamMember {
         let created_at = Timestamp::from_micros(0);
         let organization = OrganizationId::new(Uuid::from_u64_pair(2, 2));
-        TeamMember { organization, user: user(number), role, created_at, modified_at: created_at }
+        TeamMember {
+            organization,
+            user: user(number),
+            email: format!("user{number}@example.com").parse().unwrap(),
+            name: None,
+            role,
+            created_at,
+            modified_at: created_at,
+        }
     }
 
     fn any_role() -> impl Strategy<Value = TeamRole> {

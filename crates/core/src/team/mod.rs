@@ -110,6 +110,10 @@ pub struct TeamMember {
     pub organization: OrganizationId,
     /// The user.
     pub user: UserId,
+    /// Address in the spelling of this organization.
+    pub email: EmailAddress,
+    /// Display name in this organization.
+    pub name: Option<PersonName>,
     /// Role.
     pub role: TeamRole,
     /// Time of joining.

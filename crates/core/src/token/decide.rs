@@ -1,4 +1,5 @@
-//! The rules for creating and changing access tokens. A caller can grant only scopes that the caller holds.
+//! The rules for creating and changing access tokens. A caller can grant only scopes that the caller holds, and can
+//! change or revoke only a token whose scopes the caller holds.
 
 use super::{AccessToken, LAST_USE_RESOLUTION_S, Scope, ScopeGrants, Scopes};
 use crate::ids::{OrganizationId, TokenId, UserId};
@@ -12,6 +13,8 @@ pub struct CreateFacts {
     pub organization: OrganizationId,
     /// The scopes of the caller. The operator holds every scope.
     pub held: Scopes,
+    /// The networks from which the caller may send requests.
+    pub caller_networks: IpAllowList,
     /// The user who sends the request, if it is a user.
     pub created_by: Option<UserId>,
 }
@@ -44,6 +47,12 @@ pub enum TokenError {
     /// The request grants these scopes, which the caller does not hold.
     #[error("the caller does not hold {} of the scopes", .0.len())]
     ScopesExceed(Vec<Scope>),
+    /// The token to be changed or revoked holds these scopes, which the caller does not hold.
+    #[error("the token holds {} scopes that the caller does not hold", .0.len())]
+    TargetExceeds(Vec<Scope>),
+    /// The caller is restricted to networks, and the token would be usable from others.
+    #[error("ip_allow_list must lie within the networks to which the calling token is restricted")]
+    NetworksExceed,
     /// The change of an API key has no field.
     #[error("one of label, scopes and ip_allow_list must be given")]
     NoFieldGiven,
@@ -55,19 +64,24 @@ pub enum TokenError {
     ExcludesCaller,
 }
 
-/// Creates a token.
+/// Creates a token. Without a list of networks it gets that of the caller.
 ///
 /// # Errors
-/// [`TokenError::ScopesExceed`] when it would get a scope that the caller does not hold.
+/// [`TokenError::ScopesExceed`] when it would get a scope that the caller does not hold,
+/// [`TokenError::NetworksExceed`] when it would be usable from a network that the caller may not use.
 pub fn create(
     facts: CreateFacts,
     new: NewAccessToken,
     id: TokenId,
     now: Timestamp,
 ) -> Result<AccessToken, TokenError> {
-    let CreateFacts { organization, held, created_by } = facts;
+    let CreateFacts { organization, held, caller_networks, created_by } = facts;
     let NewAccessToken { label, scopes, ip_allow_list, lifetime } = new;
     refuse_excess(held.not_covered(&scopes))?;
+    let ip_allow_list = if ip_allow_list.is_empty() { caller_networks.clone() } else { ip_allow_list };
+    if !caller_networks.covers_list(&ip_allow_list) {
+        return Err(TokenError::NetworksExceed);
+    }
     Ok(AccessToken {
         id,
         organization,
@@ -84,19 +98,21 @@ pub fn create(
 
 /// Changes a token. Without an effective change the result equals `before`.
 ///
-/// The token can keep scopes that it has; a scope that it gains must be in `held`. Polar shows only a part of the
+/// The caller must hold every scope of the token, and every scope that it gains. Polar shows only a part of the
 /// scopes, see [`Scopes::polar_names`]. A request with exactly the scopes that are shown therefore changes nothing,
 /// so that a client can send back what it read. A request with an empty list removes all scopes, including those
 /// that are not shown.
 ///
 /// # Errors
-/// [`TokenError::ScopesExceed`] when it would gain a scope that the caller does not hold.
+/// [`TokenError::TargetExceeds`] or [`TokenError::ScopesExceed`] when the token has or would gain a scope that the
+/// caller does not hold.
 pub fn update(
     before: &AccessToken,
     change: TokenChange,
     held: &Scopes,
     now: Timestamp,
 ) -> Result<AccessToken, TokenError> {
+    check_target(before, held)?;
     let TokenChange { label, scopes } = change;
     let mut after = before.clone();
     label.apply_required(&mut after.label);
@@ -109,6 +125,16 @@ pub fn update(
         after.modified_at = Some(now);
     }
     Ok(after)
+}
+
+/// Checks that the caller may change or revoke a token: `held` must cover its scopes. Otherwise a weak token could
+/// disarm a strong one, for example by removing its network restriction.
+///
+/// # Errors
+/// [`TokenError::TargetExceeds`].
+pub fn check_target(token: &AccessToken, held: &Scopes) -> Result<(), TokenError> {
+    let excess = held.not_covered(token.scopes());
+    if excess.is_empty() { Ok(()) } else { Err(TokenError::TargetExceeds(excess)) }
 }
 
 /// The grants of the token with `wanted` in place of its scopes. A scope that it gains must be in `held`.
@@ -164,7 +190,8 @@ mod tests {
 
     fn made(scopes: Scopes, held: Scopes, lifetime: Option<Lifetime>) -> Result<AccessToken, TokenError> {
         let organization = OrganizationId::new(Uuid::from_u64_pair(1, 1));
-        let facts = CreateFacts { organization, held, created_by: None };
+        let facts =
+            CreateFacts { organization, held, caller_networks: IpAllowList::default(), created_by: None };
         let ip_allow_list = IpAllowList::default();
         let new = NewAccessToken { label: "x".into(), scopes, ip_allow_list, lifetime };
         create(facts, new, TokenId::new(Uuid::from_u64_pair(1, 2)), NOW)
@@ -184,13 +211,11 @@ mod tests {
         }
 
         #[test]
-        fn a_change_adds_only_scopes_that_the_caller_holds(first in any_scopes(), wanted in any_scopes(), held in any_scopes()) {
+        fn a_change_needs_the_scopes_before_and_after(first in any_scopes(), wanted in any_scopes(), held in any_scopes()) {
             let before = made(first, Scopes::everything(), None).unwrap();
             let change = TokenChange { scopes: Patch::Value(wanted), label: Patch::Null };
             if let Ok(after) = update(&before, change, &held, NOW) {
-                let either: Vec<Scope> =
-                    before.scopes().as_slice().iter().chain(held.as_slice()).cloned().collect();
-                prop_assert!(Scopes::new(either).cover(after.scopes()));
+                prop_assert!(held.cover(before.scopes()) && held.cover(after.scopes()));
                 prop_assert_eq!(after.modified_at.is_some(), after.scopes() != before.scopes());
             }
         }
@@ -202,7 +227,7 @@ mod tests {
                 before.scopes().polar_names().iter().map(|name| name.parse().unwrap()).collect();
             let (none, nothing) = (shown.is_empty(), Scopes::default());
             let change = TokenChange { scopes: Patch::Value(Scopes::new(shown)), label: Patch::Absent };
-            let after = update(&before, change, &Scopes::default(), NOW).unwrap();
+            let after = update(&before, change, &Scopes::everything(), NOW).unwrap();
             prop_assert_eq!(after.scopes(), if none { &nothing } else { before.scopes() });
         }
     }

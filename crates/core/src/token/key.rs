@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use super::decide::replace_scopes;
+use super::decide::{check_target, replace_scopes};
 use super::{AccessToken, Scopes, TokenError};
 use crate::Timestamp;
 use crate::values::IpAllowList;
@@ -26,6 +26,8 @@ pub struct ApiKeyChange {
 pub struct ApiKeyFacts {
     /// The scopes of the caller.
     pub held: Scopes,
+    /// The networks from which the caller may send requests.
+    pub caller_networks: IpAllowList,
     /// The address of the request, when the key changes itself; otherwise none.
     pub own_address: Option<IpAddr>,
 }
@@ -34,6 +36,8 @@ pub struct ApiKeyFacts {
 ///
 /// # Errors
 /// - [`TokenError::NoFieldGiven`] when the request has no field.
+/// - [`TokenError::TargetExceeds`] when the key has a scope that the caller does not hold.
+/// - [`TokenError::NetworksExceed`] when the key would be usable from a network that the caller may not use.
 /// - [`TokenError::ScopesExceed`] when the key would gain a scope that the caller does not hold.
 /// - [`TokenError::ExcludesCaller`] when the key changes itself and excludes the address of the request.
 /// - [`TokenError::NoChange`] when every value equals the current one.
@@ -47,6 +51,7 @@ pub fn update_api_key(
     if label.is_none() && scopes.is_none() && ip_allow_list.is_none() {
         return Err(TokenError::NoFieldGiven);
     }
+    check_target(before, &facts.held)?;
     let mut after = before.clone();
     if let Some(label) = label {
         after.label = label;
@@ -57,6 +62,9 @@ pub fn update_api_key(
     if let Some(list) = ip_allow_list.filter(|list| !list.is_same(&before.ip_allow_list)) {
         if facts.own_address.is_some_and(|address| !list.covers(address)) {
             return Err(TokenError::ExcludesCaller);
+        }
+        if !facts.caller_networks.covers_list(&list) {
+            return Err(TokenError::NetworksExceed);
         }
         after.ip_allow_list = list;
     }
@@ -74,7 +82,7 @@ mod tests {
 
     use super::*;
     use crate::ids::{OrganizationId, TokenId};
-    use crate::token::{Scope, ScopeGrants};
+    use crate::token::ScopeGrants;
 
     const NOW: Timestamp = Timestamp::from_micros(2_000_000);
 
@@ -118,9 +126,10 @@ mod tests {
     proptest! {
         #[test]
         fn a_change_sets_the_given_fields_or_is_refused(
-            before in any_key(), change in any_change(), held in any_scopes(), own_address in address(),
+            (before, change) in (any_key(), any_change()),
+            (held, caller_networks, own_address) in (any_scopes(), any_list(), address()),
         ) {
-            let facts = ApiKeyFacts { held: held.clone(), own_address };
+            let facts = ApiKeyFacts { held: held.clone(), caller_networks: caller_networks.clone(), own_address };
             let ApiKeyChange { label, scopes, ip_allow_list } = change.clone();
             match update_api_key(&before, change.clone(), &facts, NOW) {
                 Ok(after) => {
@@ -128,9 +137,9 @@ mod tests {
                     prop_assert_eq!(&after.label, label.as_ref().unwrap_or(&before.label));
                     prop_assert_eq!(after.scopes(), scopes.as_ref().unwrap_or(before.scopes()));
                     prop_assert!(after.ip_allow_list.is_same(ip_allow_list.as_ref().unwrap_or(&before.ip_allow_list)));
-                    let either: Vec<Scope> =
-                        before.scopes().as_slice().iter().chain(held.as_slice()).cloned().collect();
-                    prop_assert!(Scopes::new(either).cover(after.scopes()));
+                    prop_assert!(held.cover(before.scopes()) && held.cover(after.scopes()));
+                    let is_same = after.ip_allow_list.is_same(&before.ip_allow_list);
+                    prop_assert!(is_same || caller_networks.covers_list(&after.ip_allow_list));
                     let again = update_api_key(&after, change, &facts, NOW);
                     prop_assert_eq!(again, Err(TokenError::NoChange));
                 }
@@ -143,6 +152,10 @@ mod tests {
                 Err(TokenError::ScopesExceed(excess)) => {
                     prop_assert!(excess.iter().all(|scope| !held.cover(&Scopes::new(vec![scope.clone()]))));
                 }
+                Err(TokenError::TargetExceeds(_)) => prop_assert!(!held.cover(before.scopes())),
+                Err(TokenError::NetworksExceed) => {
+                    prop_assert!(!caller_networks.covers_list(&ip_allow_list.unwrap()));
+                }
                 Err(TokenError::ExcludesCaller) => {
                     prop_assert!(!ip_allow_list.unwrap().covers(own_address.unwrap()));
                 }
@@ -153,7 +166,9 @@ mod tests {
         fn a_key_never_excludes_its_own_request(before in any_key(), list in any_list(), own_address in address()) {
             prop_assume!(own_address.is_none_or(|address| before.ip_allow_list.covers(address)));
             let change = ApiKeyChange { ip_allow_list: Some(list), ..ApiKeyChange::default() };
-            let facts = ApiKeyFacts { held: Scopes::default(), own_address };
+            let facts = ApiKeyFacts {
+                held: Scopes::everything(), caller_networks: IpAllowList::default(), own_address,
+            };
             if let Ok(after) = update_api_key(&before, change, &facts, NOW) {
                 prop_assert!(own_address.is_none_or(|address| after.ip_allow_list.covers(address)));
             }

@@ -12,7 +12,9 @@ mod key;
 mod scope;
 mod secret;
 
-pub use decide::{CreateFacts, NewAccessToken, TokenChange, TokenError, create, last_use_is_stale, update};
+pub use decide::{
+    CreateFacts, NewAccessToken, TokenChange, TokenError, check_target, create, last_use_is_stale, update,
+};
 pub use grants::ScopeGrants;
 pub use key::{ApiKeyChange, ApiKeyFacts, update_api_key};
 pub use scope::{RequiredScope, Scope, Scopes};

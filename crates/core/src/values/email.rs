@@ -82,6 +82,12 @@ impl EmailAddress {
         Self::parse(text).map_or_else(|_| email_key(text), |address| address.key)
     }
 
+    /// The address that all spellings of one account share: its key. Mail to a person goes to it.
+    #[must_use]
+    pub fn normalized(&self) -> Self {
+        Self::from_stored(self.key.clone(), self.key.clone())
+    }
+
     /// The normalized address.
     pub fn as_str(&self) -> &str {
         &self.text

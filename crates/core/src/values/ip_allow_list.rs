@@ -50,6 +50,12 @@ impl IpAllowList {
         self.0.is_empty() || self.0.iter().any(|network| network.contains(&peer))
     }
 
+    /// Whether every address that `other` permits is permitted by this list too.
+    pub fn covers_list(&self, other: &Self) -> bool {
+        let is_within = |network: &IpNet| self.0.iter().any(|own| own.contains(network));
+        self.is_empty() || (!other.is_empty() && other.0.iter().all(is_within))
+    }
+
     /// The entries as CIDR blocks in canonical text.
     pub fn entries(&self) -> impl Iterator<Item = String> {
         self.0.iter().map(ToString::to_string)

@@ -127,6 +127,9 @@ pub enum WebhookError {
     /// The caller's organizations have no endpoint with this id.
     #[error("webhook endpoint not found")]
     NotFound,
+    /// The organization has as many endpoints as one may have.
+    #[error("an organization has at most {0} webhook endpoints: delete one first")]
+    LimitReached(u64),
     /// The caller's organizations have no event with this id.
     #[error("webhook event not found")]
     EventNotFound,

@@ -8,7 +8,8 @@ use url::Url;
 use crate::values::{HttpUrl, HttpsUrl, InvalidValue};
 
 /// The URL of an endpoint: `https` with a public host, or `http` or `https` with a host that the operator permitted in
-/// the configuration. A stored URL can become invalid when the configuration changes.
+/// the configuration. It has no user name and password, because every reader of the endpoint sees its URL. A stored URL
+/// can become invalid when the configuration changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndpointUrl(String);
 
@@ -17,8 +18,12 @@ impl EndpointUrl {
     /// the default port of the scheme.
     ///
     /// # Errors
-    /// When the text is not a URL, or the URL is not a permitted target.
+    /// When the text is not a URL, the URL contains a user name or password, or it is not a permitted target.
     pub fn parse(text: &str, plain_http_hosts: &[String]) -> Result<Self, InvalidValue> {
+        if Url::parse(text.trim()).is_ok_and(|url| !url.username().is_empty() || url.password().is_some()) {
+            let message = "URL must not contain a user name or password: verify the signature of the request";
+            return Err(InvalidValue { kind: "value_error", message: message.to_owned(), context: None });
+        }
         let refusal = match HttpsUrl::parse(text) {
             Ok(url) => return Ok(Self(url.as_str().to_owned())),
             Err(refusal) => refusal,
@@ -103,6 +108,9 @@ mod tests {
             "https://10.0.0.5/x",
             "https://localhost/x",
             "ftp://hooks.internal/",
+            "https://user:secret@x.dev/",
+            "https://user@x.dev/",
+            "https://:secret@hooks.internal/",
             "",
         ] {
             assert!(!valid(text), "{text}");

@@ -12,6 +12,8 @@ fn team_member(role: TeamRole) -> TeamMember {
     TeamMember {
         organization: OrganizationId::new(Uuid::from_u128(1)),
         user: UserId::new(Uuid::from_u128(2)),
+        email: "jane@example.com".parse().unwrap(),
+        name: None,
         role,
         created_at: Timestamp::from_micros(1),
         modified_at: Timestamp::from_micros(1),

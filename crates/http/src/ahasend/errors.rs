@@ -112,7 +112,7 @@ fn of(error: &Error) -> RenderedError {
     let (status, text) = match error {
         Error::OrganizationNotFound => (StatusCode::NOT_FOUND, "account not found".to_owned()),
         Error::TokenNotFound => (StatusCode::NOT_FOUND, "api key not found".to_owned()),
-        Error::Token(TokenError::ScopesExceed(scopes)) => {
+        Error::Token(TokenError::ScopesExceed(scopes) | TokenError::TargetExceeds(scopes)) => {
             let names: Vec<&str> = scopes.iter().map(Scope::as_str).collect();
             (StatusCode::FORBIDDEN, format!("the caller does not hold these scopes: {}", names.join(", ")))
         }
@@ -132,6 +132,7 @@ fn of(error: &Error) -> RenderedError {
             | TeamError::LastManager,
         )
         | Error::SubAccount(SubAccountError::Nested | SubAccountError::LimitReached(_))
+        | Error::Token(TokenError::NetworksExceed)
         | Error::NotPermitted(_) => (StatusCode::FORBIDDEN, text),
         Error::OrganizationInvalid(violations) => {
             (StatusCode::BAD_REQUEST, violations.first().map_or(text, ToString::to_string))

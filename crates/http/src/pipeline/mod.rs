@@ -175,13 +175,10 @@ const fn organization(caller: &Caller) -> Option<OrganizationId> {
     }
 }
 
-/// The bucket of a request. A customer session has its customer's bucket, so that it cannot use up that of its
+/// The bucket of a request. All organizations of one owner share a bucket, so that rates do not multiply. A customer
+/// session has its customer's bucket, so that it cannot use up that of its
 /// organization. A token that is refused counts for the client's address.
 fn rate_limit_key(caller: &Result<Option<Arc<Caller>>, Rejection>, address: Option<IpAddr>) -> RateLimitKey {
     let Ok(Some(caller)) = caller else { return RateLimitKey::at(address) };
-    RateLimitKey::Known(match &caller.principal {
-        Principal::Organization { organization, .. } => organization.uuid(),
-        Principal::User { user, .. } => user.uuid(),
-        Principal::Customer(session) | Principal::Member(session) => session.customer.uuid(),
-    })
+    RateLimitKey::Known(caller.limited_as())
 }

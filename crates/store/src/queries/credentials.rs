@@ -1,7 +1,7 @@
 //! Tokens and what they are found by: the keyed hash of their secret.
 
 use tenantry_core::Timestamp;
-use tenantry_core::ids::{OrganizationId, SessionId, TokenId, UserTokenId};
+use tenantry_core::ids::{OrganizationId, SessionId, TokenId, UserId, UserTokenId};
 use tenantry_core::portal::CustomerSession;
 use tenantry_core::team::TeamRole;
 use tenantry_core::token::{AccessToken, ScopeGrants, Scopes, SecretKind, TokenHash, UserToken};
@@ -15,10 +15,10 @@ use crate::{StoreError, Tx};
 /// Whom a live credential acts for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CredentialOwner {
-    /// An organization.
-    Organization(AccessToken),
-    /// An organization that is suspended and may have sub-accounts, which it still administers.
-    SuspendedOrganization(AccessToken),
+    /// An organization, and the user who owns it.
+    Organization(AccessToken, UserId),
+    /// A suspended organization that may have sub-accounts, which it still administers, and the user who owns it.
+    SuspendedOrganization(AccessToken, UserId),
     /// A person, with their part in each organization that is not shut out.
     User(UserToken, Vec<(OrganizationId, TeamRole)>),
     /// A customer in the portal, or one of its members.
@@ -28,20 +28,22 @@ pub enum CredentialOwner {
 }
 
 /// What is joined to a row of a tenant to know whether the tenant lets it in: the columns of [`Tenant`].
-pub(super) const TENANT: &str = "(SELECT parent_id AS tenant_parent_id, suspended_at AS tenant_suspended_at
+pub(super) const TENANT: &str = "(SELECT parent_id AS tenant_parent_id, suspended_at AS tenant_suspended_at,
+        owner_user_id AS tenant_owner_id
     FROM organizations WHERE id = ?1 AND deleted_at IS NULL AND status <> 'blocked') AS tenant";
 
 /// The tenant of a credential, which is neither blocked nor gone.
 pub(super) struct Tenant {
     parent: Option<OrganizationId>,
     suspended: bool,
+    owner: UserId,
 }
 
 impl Tenant {
     /// Reads the columns of [`TENANT`], the first of which is `index`.
     pub(super) fn read(row: &Row<'_>, index: usize) -> Result<Self, StoreError> {
         let suspended_at: Option<Timestamp> = row.get(index + 1)?;
-        Ok(Self { parent: row.get(index)?, suspended: suspended_at.is_some() })
+        Ok(Self { parent: row.get(index)?, suspended: suspended_at.is_some(), owner: row.get(index + 2)? })
     }
 }
 
@@ -106,7 +108,8 @@ impl Tx<'_> {
             Some((SecretKind::UserToken, _, id)) => self.user_token_active(UserTokenId::new(id), now).await,
             Some((SecretKind::CustomerSession | SecretKind::MemberSession, Some(organization), id)) => {
                 let found = self.customer_session_active(organization, SessionId::new(id), now).await?;
-                self.admitted(found, CredentialOwner::CustomerSession, |_| CredentialOwner::Suspended).await
+                let owner = |session, _| CredentialOwner::CustomerSession(session);
+                self.admitted(found, owner, |_, _| CredentialOwner::Suspended).await
             }
             Some((SecretKind::EmailChange, _, _)) => Ok(None),
             Some((_, None, _)) => Err(unexpected("a token without organization")),
@@ -118,18 +121,20 @@ impl Tx<'_> {
     async fn admitted<T>(
         &mut self,
         found: Option<(T, Tenant)>,
-        owner: fn(T) -> CredentialOwner,
-        suspended_owner: fn(T) -> CredentialOwner,
+        admitted: fn(T, UserId) -> CredentialOwner,
+        suspended_owner: fn(T, UserId) -> CredentialOwner,
     ) -> Result<Option<CredentialOwner>, StoreError> {
-        let Some((row, Tenant { parent, suspended })) = found else { return Ok(None) };
+        let Some((row, Tenant { parent, suspended, owner })) = found else { return Ok(None) };
         Ok(Some(match (suspended, parent) {
-            (false, None) => owner(row),
-            (false, Some(parent)) if self.organization_is_open(parent).await? => owner(row),
-            (true, None) => suspended_owner(row),
+            (false, None) => admitted(row, owner),
+            (false, Some(parent)) if self.organization_is_open(parent).await? => admitted(row, owner),
+            (true, None) => suspended_owner(row, owner),
             (_, Some(_)) => CredentialOwner::Suspended,
         }))
     }
 
+    /// The token if it is neither revoked nor expired, and if the person who created it still manages the
+    /// organization or its parent.
     async fn access_token_active(
         &mut self,
         organization: OrganizationId,
@@ -137,16 +142,34 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<Option<(AccessToken, Tenant)>, StoreError> {
         let sql = format!(
-            "SELECT {ACCESS_TOKEN}, tenant_parent_id, tenant_suspended_at
+            "SELECT {ACCESS_TOKEN}, tenant_parent_id, tenant_suspended_at, tenant_owner_id,
+                created_by_user_id IS NULL OR EXISTS (SELECT 1 FROM team_members
+                    WHERE team_members.organization_id = ?1 AND user_id = created_by_user_id
+                      AND role IN ('owner', 'administrator'))
              FROM access_tokens CROSS JOIN {TENANT}
-             WHERE organization_id = ?1 AND id = ?2 AND deleted_at IS NULL
+             WHERE access_tokens.organization_id = ?1 AND id = ?2 AND deleted_at IS NULL
                AND (expires_at IS NULL OR expires_at > ?3)"
         );
         let columns = ACCESS_TOKEN.split(',').count();
-        self.first(&sql, &[organization.into(), id.into(), now.into()], |row| {
-            Ok((access_token(row)?, Tenant::read(row, columns)?))
-        })
-        .await
+        let found = self
+            .first(&sql, &[organization.into(), id.into(), now.into()], |row| {
+                Ok((access_token(row)?, Tenant::read(row, columns)?, row.get::<bool>(columns + 3)?))
+            })
+            .await?;
+        let Some((token, tenant, creator_manages)) = found else { return Ok(None) };
+        let is_active = creator_manages
+            || match (tenant.parent, token.created_by) {
+                (Some(parent), Some(creator)) => self.manages(parent, creator).await?,
+                _ => false,
+            };
+        Ok(is_active.then_some((token, tenant)))
+    }
+
+    /// Whether a user is owner or administrator of an organization.
+    async fn manages(&mut self, organization: OrganizationId, user: UserId) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM team_members
+             WHERE organization_id = ?1 AND user_id = ?2 AND role IN ('owner', 'administrator')";
+        Ok(self.first(sql, &[organization.into(), user.into()], |row| row.get::<i64>(0)).await?.is_some())
     }
 
     async fn user_token_active(

@@ -51,7 +51,7 @@ impl Tx<'_> {
         // sub-query that has a value.
         let sql = format!(
             "SELECT organization_id, id, customer_id, member_id, created_at, expires_at, return_url,
-                tenant_parent_id, tenant_suspended_at
+                tenant_parent_id, tenant_suspended_at, tenant_owner_id
              FROM customer_sessions CROSS JOIN {TENANT}
              WHERE organization_id = ?1 AND id = ?2 AND coalesce(expires_at, 0) > ?3
                AND (SELECT id FROM customers

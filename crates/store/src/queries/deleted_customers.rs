@@ -2,7 +2,7 @@
 
 use tenantry_core::Timestamp;
 use tenantry_core::customer::Customer;
-use tenantry_core::ids::{CustomerId, OrganizationId};
+use tenantry_core::ids::{CustomerId, MemberId, OrganizationId};
 use tenantry_core::member::Member;
 
 use super::{customers, members};
@@ -46,7 +46,7 @@ impl Tx<'_> {
         self.first(&sql, &[organization.into(), id.into()], customers::customer).await
     }
 
-    /// The deleted members of a customer, oldest first.
+    /// The next deleted members of a customer after `after`, oldest first.
     ///
     /// # Errors
     /// When the database fails.
@@ -54,13 +54,18 @@ impl Tx<'_> {
         &mut self,
         organization: OrganizationId,
         customer: CustomerId,
+        after: Option<MemberId>,
+        limit: i64,
     ) -> Result<Vec<Member>, StoreError> {
+        let after = after.map_or(uuid::Uuid::nil(), MemberId::uuid);
         let sql = format!(
             "SELECT {} FROM members
-             WHERE organization_id = ?1 AND customer_id = ?2 AND deleted_at IS NOT NULL ORDER BY id",
+             WHERE organization_id = ?1 AND customer_id = ?2 AND deleted_at IS NOT NULL AND id > ?3
+             ORDER BY id LIMIT ?4",
             members::COLUMNS
         );
-        self.all(&sql, &[organization.into(), customer.into()], members::member).await
+        let params = [organization.into(), customer.into(), after.into(), limit.into()];
+        self.all(&sql, &params, members::member).await
     }
 
     /// Stores a deleted customer without what said who it was, and when that was taken away.

@@ -56,7 +56,8 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Takes at most `limit` mails that are due at `now`, of every organization, and holds them until
+    /// Takes at most `limit` mails that are due at `now`, in turns by organization, so that many mails of one do not
+    /// delay those of others. Holds them until
     /// `held_until`: who does not say by then what became of them has died. What cannot be read keeps the
     /// others waiting no longer: it is looked at again at `put_off_until`.
     ///
@@ -68,7 +69,11 @@ impl Tx<'_> {
         [held_until, put_off_until]: [Timestamp; 2],
         limit: i64,
     ) -> Result<Vec<QueuedMail>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM mails WHERE due_at <= ?1 ORDER BY due_at, id LIMIT ?2");
+        let sql = format!(
+            "SELECT {COLUMNS} FROM (SELECT {COLUMNS}, row_number() OVER (
+                PARTITION BY organization_id ORDER BY due_at, id) AS turn
+             FROM mails WHERE due_at <= ?1) AS due ORDER BY turn, due_at, id LIMIT ?2"
+        );
         let due = self
             .all(&sql, &[now.into(), limit.into()], |row| {
                 Ok((row.get::<OrganizationId>(0)?, row.get::<MailId>(1)?, mail(row)))

@@ -188,6 +188,23 @@ impl Tx<'_> {
         self.all(&sql, &[organization.into(), customer.into()], member).await
     }
 
+    /// The first `limit` members of a customer, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn first_members_of_customer(
+        &mut self,
+        organization: OrganizationId,
+        customer: CustomerId,
+        limit: i64,
+    ) -> Result<Vec<Member>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM members
+             WHERE organization_id = ?1 AND customer_id = ?2 AND {LISTED} ORDER BY id LIMIT ?3"
+        );
+        self.all(&sql, &[organization.into(), customer.into(), limit.into()], member).await
+    }
+
     /// A part of a list of members. The length of a whole organization's or customer's list is kept, not
     /// counted.
     ///
@@ -327,7 +344,7 @@ impl Tx<'_> {
         Ok(Paged { items, total: self.member_count(&[organization], customer).await? })
     }
 
-    /// Marks all members of a customer as deleted and counts them out; `count` is how many there are.
+    /// Marks the first `count` members of a customer as deleted, up to the member `last`.
     ///
     /// # Errors
     /// When the database fails.
@@ -335,15 +352,15 @@ impl Tx<'_> {
         &mut self,
         organization: OrganizationId,
         customer: CustomerId,
-        count: usize,
+        (count, last): (usize, MemberId),
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.execute_unawaited(
             &format!(
                 "UPDATE members SET deleted_at = ?3
-                 WHERE organization_id = ?1 AND customer_id = ?2 AND {LISTED}"
+                 WHERE organization_id = ?1 AND customer_id = ?2 AND {LISTED} AND id <= ?4"
             ),
-            &[organization.into(), customer.into(), now.into()],
+            &[organization.into(), customer.into(), now.into(), last.into()],
         )
         .await?;
         let gone = i64::try_from(count).map_err(unexpected)?;

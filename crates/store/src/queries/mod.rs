@@ -3,6 +3,7 @@
 mod access_tokens;
 mod audit;
 mod credentials;
+mod customer_deletions;
 mod customer_sessions;
 mod customers;
 mod deleted_customers;
@@ -24,6 +25,7 @@ mod webhook_queues;
 pub use access_tokens::{AccessTokenKey, TokenUse};
 pub use audit::{AuditImages, AuditRecord};
 pub use credentials::CredentialOwner;
+pub use customer_deletions::{CustomerDeletion, CustomerEvent, DeletionStep};
 pub use customers::{CustomerFilter, CustomerKey};
 pub(crate) use customers::{billing_name, search_text};
 pub(crate) use idempotency::sealed_for;

@@ -2,13 +2,13 @@
 
 use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::team::{TeamMember, TeamRole};
-use tenantry_core::values::EmailAddress;
+use tenantry_core::values::PersonName;
 
 use crate::error::unexpected;
 use crate::row::Row;
 use crate::{StoreError, Tx};
 
-const COLUMNS: &str = "organization_id, user_id, role, created_at, modified_at";
+const COLUMNS: &str = "organization_id, user_id, role, created_at, modified_at, email, email_key, name";
 
 fn team_member(row: &Row<'_>) -> Result<TeamMember, StoreError> {
     Ok(TeamMember {
@@ -17,6 +17,8 @@ fn team_member(row: &Row<'_>) -> Result<TeamMember, StoreError> {
         role: row.named(2, TeamRole::from_name)?,
         created_at: row.get(3)?,
         modified_at: row.get(4)?,
+        email: row.email(5, 6)?.ok_or_else(|| unexpected("a team member without address"))?,
+        name: row.parse_optional(7, PersonName::parse)?.flatten(),
     })
 }
 
@@ -49,27 +51,18 @@ impl Tx<'_> {
         self.all(&sql, &[organization.into()], team_member).await
     }
 
-    /// The whole team with each person's address, longest in the team first.
+    /// The whole team, oldest membership first.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn team_people(
+    pub async fn team_oldest_first(
         &mut self,
         organization: OrganizationId,
-    ) -> Result<Vec<(TeamMember, EmailAddress)>, StoreError> {
-        self.all(
-            // A join may begin with all users of the installation.
-            "SELECT organization_id, user_id, role, created_at, modified_at,
-                (SELECT email FROM users WHERE users.id = user_id),
-                (SELECT email_key FROM users WHERE users.id = user_id)
-             FROM team_members WHERE organization_id = ?1 ORDER BY created_at, user_id",
-            &[organization.into()],
-            |row| {
-                let email = row.email(5, 6)?.ok_or_else(|| unexpected("a user without address"))?;
-                Ok((team_member(row)?, email))
-            },
-        )
-        .await
+    ) -> Result<Vec<TeamMember>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM team_members WHERE organization_id = ?1 ORDER BY created_at, user_id"
+        );
+        self.all(&sql, &[organization.into()], team_member).await
     }
 
     /// Stores a person's part in an organization as it is now.
@@ -93,16 +86,20 @@ impl Tx<'_> {
     /// [`StoreError::Violated`] `team_members_pkey` when the person is in the team already,
     /// `team_members_owner` when there is an owner already.
     pub async fn team_insert(&mut self, new: &TeamMember) -> Result<(), StoreError> {
-        let TeamMember { organization, user, role, created_at, modified_at } = new;
+        let TeamMember { organization, user, role, created_at, modified_at, email, name } = new;
         self.execute_unawaited(
-            "INSERT INTO team_members (organization_id, user_id, role, created_at, modified_at)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO team_members (organization_id, user_id, role, created_at, modified_at,
+                email, email_key, name)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             &[
                 (*organization).into(),
                 (*user).into(),
                 role.as_str().into(),
                 (*created_at).into(),
                 (*modified_at).into(),
+                email.as_str().into(),
+                email.key().into(),
+                name.as_ref().map(PersonName::as_str).into(),
             ],
         )
         .await?;

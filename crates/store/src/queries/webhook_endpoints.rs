@@ -65,6 +65,16 @@ impl Tx<'_> {
         self.first(&sql, &[organization.into(), id.into()], |row| endpoint(row, vault)).await
     }
 
+    /// The number of endpoints of an organization that are not deleted.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_endpoint_count(&mut self, organization: OrganizationId) -> Result<u64, StoreError> {
+        let sql = "SELECT count(*) FROM webhook_endpoints
+             WHERE organization_id = ?1 AND deleted_at IS NULL";
+        Ok(count(self.first(sql, &[organization.into()], |row| row.get(0)).await?.unwrap_or(0)))
+    }
+
     /// The endpoints of an organization that are told of such an event.
     ///
     /// # Errors

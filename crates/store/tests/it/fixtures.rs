@@ -66,6 +66,8 @@ pub(crate) fn team_member(organization: u32, user: u32, role: TeamRole) -> TeamM
     TeamMember {
         organization: organization_id(organization),
         user: user_id(user),
+        email: format!("user{user}@example.com").parse().unwrap(),
+        name: None,
         role,
         created_at: at(i64::from(user)),
         modified_at: at(i64::from(user)),

@@ -312,8 +312,15 @@ async fn an_access_token(database: Database) {
     };
     let insert = (token.clone(), hash(1));
     run!(store, insert, |(token, hash), tx, _| Ok(tx.access_token_insert(token, hash).await?)).unwrap();
-    let live = Some(CredentialOwner::Organization(token.clone()));
+    assert_eq!(read!(store, credential_owner(&hash(1), at(99))), None, "its creator is not in the team");
+    let creator = team_member(1, 1, TeamRole::Administrator);
+    run!(store, creator.clone(), |new, tx, _| Ok(tx.team_insert(new).await?)).unwrap();
+    let live = Some(CredentialOwner::Organization(token.clone(), user_id(1)));
     assert_eq!(read!(store, credential_owner(&hash(1), at(99))), live);
+    let demoted = TeamMember { role: TeamRole::Developer, ..creator.clone() };
+    run!(store, demoted, |changed, tx, _| Ok(tx.team_update(changed).await?)).unwrap();
+    assert_eq!(read!(store, credential_owner(&hash(1), at(99))), None, "its creator is no administrator");
+    run!(store, creator, |changed, tx, _| Ok(tx.team_update(changed).await?)).unwrap();
     assert_eq!(read!(store, credential_owner(&hash(1), at(100))), None, "it has expired");
     assert_eq!(read!(store, credential_owner(&hash(2), at(99))), None);
     assert_eq!(read!(store, access_token(token.organization, token.id)), Some(token.clone()));
@@ -343,7 +350,7 @@ async fn an_api_key(database: Database) {
     let key = AccessToken { ip_allow_list: list, ..access_token(1, 1) };
     let insert = (key.clone(), hash(1));
     run!(store, insert, |(key, hash), tx, _| Ok(tx.api_key_insert(key, hash).await?)).unwrap();
-    let live = |key: &AccessToken| Some(CredentialOwner::Organization(key.clone()));
+    let live = |key: &AccessToken| Some(CredentialOwner::Organization(key.clone(), user_id(1)));
     assert_eq!(read!(store, credential_owner(&hash(1), at(1))), live(&key));
     let scopes = ["*", "customers:read"].map(|name| name.parse().unwrap());
     let changed = AccessToken {
@@ -390,6 +397,10 @@ async fn a_persons_token(database: Database) {
     let roles = vec![(organization_id(1), TeamRole::Owner), (organization_id(2), TeamRole::Analyst)];
     let live = CredentialOwner::User(token.clone(), roles);
     assert_eq!(read!(store, credential_owner(&hash(1), at(99))), Some(live));
+    let demoted = TeamMember { role: TeamRole::Developer, ..creator.clone() };
+    run!(store, demoted, |changed, tx, _| Ok(tx.team_update(changed).await?)).unwrap();
+    assert_eq!(read!(store, credential_owner(&hash(1), at(99))), None, "its creator is no administrator");
+    run!(store, creator, |changed, tx, _| Ok(tx.team_update(changed).await?)).unwrap();
     assert_eq!(read!(store, credential_owner(&hash(1), at(100))), None, "it has expired");
     run!(store, (), |(), tx, _| Ok(tx.team_delete(organization_id(1), user_id(1)).await?)).unwrap();
     let left = CredentialOwner::User(token, vec![(organization_id(2), TeamRole::Analyst)]);

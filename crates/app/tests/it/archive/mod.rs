@@ -24,14 +24,14 @@ mod hostile;
 use handwritten::{JANE, JANET, backup_of_users};
 
 /// The database of one test, and a temporary folder.
-struct Database {
+pub(crate) struct Database {
     stored: Stored,
     folder: TempDir,
     ticks: Arc<AtomicU64>,
 }
 
 impl Database {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { stored: Stored::of_environment(), folder: tempfile::tempdir().unwrap(), ticks: Arc::default() }
     }
 
@@ -39,7 +39,7 @@ impl Database {
         self.folder.path().join(name)
     }
 
-    fn open(&self) -> Store {
+    pub(crate) fn open(&self) -> Store {
         let ticks = Arc::clone(&self.ticks);
         self.stored.open(Arc::new(move || {
             let tick = ticks.fetch_add(1, Ordering::Relaxed);
@@ -49,7 +49,7 @@ impl Database {
         }))
     }
 
-    fn sql(&self, sql: &str) {
+    pub(crate) fn sql(&self, sql: &str) {
         match &self.stored {
             Stored::Sqlite(directory) => {
                 let file = directory.path().join("tenantry.db");
@@ -78,12 +78,12 @@ impl Database {
         }
     }
 
-    fn count(&self, rows: &str) -> i64 {
+    pub(crate) fn count(&self, rows: &str) -> i64 {
         self.stored.texts(&format!("SELECT CAST(count(*) AS text) FROM {rows}"))[0].parse().unwrap()
     }
 
     /// Every row of every table that an archive contains.
-    fn dump(&self) -> Vec<String> {
+    pub(crate) fn dump(&self) -> Vec<String> {
         let rows = self.stored.rows().into_iter();
         rows.filter(|row| !row.starts_with("schema_migrations")).collect()
     }
@@ -101,11 +101,11 @@ impl UseCase for StoreValue {
     }
 }
 
-fn key() -> HashKey {
+pub(crate) fn key() -> HashKey {
     HashKey::new([7; 32])
 }
 
-struct Mail(OrganizationId);
+pub(crate) struct Mail(pub(crate) OrganizationId);
 
 impl UseCase for Mail {
     type Output = ();
@@ -202,7 +202,7 @@ fn message<T>(outcome: Result<T, ArchiveError>) -> String {
     outcome.err().expect("a failure").to_string()
 }
 
-async fn findings(app: &App) -> Vec<doctor::Finding> {
+pub(crate) async fn findings(app: &App) -> Vec<doctor::Finding> {
     let mut found = Vec::new();
     let mut snapshot = app.store().snapshot().await.unwrap();
     doctor::inspect(&mut snapshot.tx().unwrap(), |finding| found.push(finding)).await.unwrap();

@@ -80,7 +80,7 @@ pub(crate) struct UserAccount {
 
 impl From<&TeamMember> for UserAccount {
     fn from(member: &TeamMember) -> Self {
-        let TeamMember { organization, user, role, created_at, modified_at } = member;
+        let TeamMember { organization, user, role, created_at, modified_at, .. } = member;
         Self {
             created_at: *created_at,
             updated_at: *modified_at,

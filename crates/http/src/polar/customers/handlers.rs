@@ -115,6 +115,6 @@ pub(super) async fn delete(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = Input::new(&call);
     let anonymize = input.query::<bool>("anonymize");
     let anonymize = input.finish(anonymize)?.unwrap_or(false);
-    call.app.write(CustomerDelete { by: call.requester(), customer, anonymize }).await?;
+    call.app.delete_customer(CustomerDelete { by: call.requester(), customer, anonymize }).await?;
     Ok(response::empty(StatusCode::NO_CONTENT))
 }

@@ -12,6 +12,9 @@ use crate::wire::Violation;
 pub(super) fn of_token(error: &TokenError) -> RenderedError {
     let excess = match error {
         TokenError::ScopesExceed(excess) => excess,
+        TokenError::TargetExceeds(_) | TokenError::NetworksExceed => {
+            return plain(StatusCode::FORBIDDEN, "NotPermitted", &error.to_string());
+        }
         // Of changes of API keys, which this dialect does not make.
         TokenError::NoFieldGiven | TokenError::NoChange | TokenError::ExcludesCaller => {
             return plain(StatusCode::BAD_REQUEST, "BadRequest", &error.to_string());

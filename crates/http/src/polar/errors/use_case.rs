@@ -36,6 +36,9 @@ pub(super) fn of(error: &Error) -> RenderedError {
         | Error::TokenNotFound
         | Error::SubAccount(_)
         | Error::Webhook(WebhookError::NotFound | WebhookError::EventNotFound) => not_found("Not found"),
+        Error::Webhook(error @ WebhookError::LimitReached(_)) => {
+            plain(StatusCode::FORBIDDEN, "NotPermitted", &error.to_string())
+        }
         Error::Webhook(WebhookError::UrlInvalid) => rule(
             "value_error",
             &["body", "enabled"],

@@ -25,8 +25,8 @@ fn organization(call: &Call) -> Result<OrganizationId, ErrorResponse> {
 }
 
 pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
-    let people = call.app.team_people(&call.requester(), organization(&call)?).await?;
-    Ok(page::single(&people, |(member, email)| OrganizationMemberView::new(member, email)))
+    let people = call.app.team_oldest_first(&call.requester(), organization(&call)?).await?;
+    Ok(page::single(&people, OrganizationMemberView::new))
 }
 
 pub(super) async fn roles(call: Call) -> Result<Response, ErrorResponse> {
@@ -41,9 +41,9 @@ async fn join(
 ) -> Result<Response, ErrorResponse> {
     let invite = TeamMemberInvite { by: call.requester(), organization, new };
     let joined = |invited: &InvitedMember| {
-        let InvitedMember { member, email, is_new } = invited;
+        let InvitedMember { member, is_new } = invited;
         let status = if *is_new { StatusCode::CREATED } else { StatusCode::OK };
-        to_stored(status, &OrganizationMemberView::new(member, email))
+        to_stored(status, &OrganizationMemberView::new(member))
     };
     Ok(call.write_once(invite, joined).await?)
 }
@@ -75,8 +75,8 @@ pub(super) async fn set_role(call: Call) -> Result<Response, ErrorResponse> {
     let ((id, user), OrganizationMemberUpdate { role }) = input.finish(id.zip(user).zip(body))?;
     let (organization, user) = (OrganizationId::new(id.0), UserId::new(user.0));
     let operation = TeamMemberSetRole { by: call.requester(), organization, user, change: role.0 };
-    let (member, email) = call.app.write(operation).await?;
-    Ok(response::json(StatusCode::OK, &OrganizationMemberView::new(&member, &email)))
+    let member = call.app.write(operation).await?;
+    Ok(response::json(StatusCode::OK, &OrganizationMemberView::new(&member)))
 }
 
 pub(super) async fn remove(call: Call) -> Result<Response, ErrorResponse> {

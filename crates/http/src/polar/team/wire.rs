@@ -7,7 +7,6 @@ use serde::Serialize;
 use tenantry_core::Timestamp;
 use tenantry_core::ids::UserId;
 use tenantry_core::team::{RoleChange, TeamMember, TeamRole};
-use tenantry_core::values::EmailAddress;
 
 /// Roles that can be given, in the contract's order.
 pub(super) const ASSIGNABLE: &[&str] = &["admin", "finance", "member"];
@@ -52,7 +51,7 @@ wire_object! {
     OrganizationMemberAdd {
         /// E-mail address of the user.
         email: Email,
-        /// Display name of a new user. Ignored for a known one.
+        /// Display name in this organization. Ignored for a user in the team.
         name: Option<NameText>,
         /// The role; `member` unless it is given.
         role: Option<AssignableRole>,
@@ -77,7 +76,7 @@ pub(crate) struct OrganizationMemberView<'a> {
     /// When the user joined.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub(super) created_at: Timestamp,
-    /// E-mail address of the user.
+    /// E-mail address of the user, as this organization spells it.
     pub(super) email: &'a str,
     /// Always `null`: Tenantry keeps no pictures of people.
     pub(super) avatar_url: Option<&'a str>,
@@ -87,8 +86,8 @@ pub(crate) struct OrganizationMemberView<'a> {
 }
 
 impl<'a> OrganizationMemberView<'a> {
-    pub(super) fn new(member: &TeamMember, email: &'a EmailAddress) -> Self {
-        let TeamMember { user, role, created_at, .. } = member;
+    pub(super) fn new(member: &'a TeamMember) -> Self {
+        let TeamMember { user, role, created_at, email, .. } = member;
         Self {
             user_id: *user,
             created_at: *created_at,

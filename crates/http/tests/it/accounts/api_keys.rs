@@ -252,3 +252,45 @@ async fn ids_that_are_none_and_keys_of_others() {
     theirs.get("/v2/ping").await.expect(200);
     assert_eq!(ours.get(&keys(&first)).await.each("id"), [ours.actor().to_string()]);
 }
+
+#[tokio::test]
+async fn a_weak_key_neither_changes_nor_revokes_a_strong_one() {
+    let acme = Acme::new().await;
+    let body = json!({"label": "strong", "scopes": ["*"], "ip_allow_list": ["203.0.113.0/24"]});
+    let strong = acme.client().post(&acme.api_keys(), body).await.expect(201);
+    let path = format!("{}/{}", acme.api_keys(), strong["id"].as_str().unwrap());
+    let (_, weak) = acme.create_api_key(&["api-keys:write", "api-keys:delete"]).await;
+    for change in [json!({"ip_allow_list": []}), json!({"label": "x"}), json!({"scopes": ["api-keys:write"]})]
+    {
+        let refused = weak.put(&path, change).await.expect(403);
+        assert_eq!(refused.message(), "the caller does not hold these scopes: *");
+    }
+    weak.delete(&path).await.expect(403);
+    let polar = format!("/v1/organization-access-tokens/{}", strong["id"].as_str().unwrap());
+    let weak = acme.world.token(&acme.organization, "organization_access_tokens:write").await;
+    assert_eq!(weak.patch(&polar, json!({"comment": "x"})).await.expect(403)["error"], json!("NotPermitted"));
+    assert_eq!(weak.delete(&polar).await.expect(403)["error"], json!("NotPermitted"));
+    let kept = acme.client().get(&path).await.expect(200);
+    assert_eq!((&kept["label"], &kept["ip_allow_list"]), (&json!("strong"), &json!(["203.0.113.0/24"])));
+    acme.client().delete(&path).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_restricted_key_makes_no_key_for_other_networks() {
+    let acme = Acme::new().await;
+    let body =
+        json!({"label": "office", "scopes": ["*"], "ip_allow_list": ["127.0.0.0/8", "203.0.113.0/24"]});
+    let made = acme.client().post(&acme.api_keys(), body).await.expect(201);
+    let office = acme.world.bearer(made["secret_key"].as_str().unwrap());
+    let create = async |list: Value| {
+        office.post(&acme.api_keys(), json!({"label": "x", "scopes": ["*"], "ip_allow_list": list})).await
+    };
+    assert_eq!(create(json!(["203.0.113.7"])).await.expect(201)["ip_allow_list"], json!(["203.0.113.7/32"]));
+    let inherited = create(json!([])).await.expect(201);
+    assert_eq!(inherited["ip_allow_list"], made["ip_allow_list"], "the list of the calling key");
+    for wider in [json!(["203.0.112.0/20"]), json!(["127.0.0.1", "198.51.100.1"])] {
+        create(wider.clone()).await.expect(403);
+        let path = format!("{}/{}", acme.api_keys(), inherited["id"].as_str().unwrap());
+        office.put(&path, json!({"ip_allow_list": wider})).await.expect(403);
+    }
+}

@@ -213,3 +213,21 @@ async fn a_key_in_use_is_told_so_at_once() {
     assert_eq!(other.expect(422).replayed(), (None, None));
     assert_eq!(keyed.post(&members, developer("a@example.com")).await.expect(201).replayed().0, Some("true"));
 }
+
+#[tokio::test]
+async fn a_token_without_every_scope_makes_no_administrator() {
+    let acme = Acme::new().await;
+    let members = format!("{}/members", acme.path_v2());
+    let weak = acme.world.token(&acme.organization, "accounts:members:add organizations:write").await;
+    let admin = json!({"email": "admin@example.com", "role": "Administrator"});
+    weak.post(&members, admin.clone()).await.expect(403);
+    let developer =
+        weak.post(&members, json!({"email": "dev@example.com", "role": "Developer"})).await.expect(201);
+    let polar = format!(
+        "/v1/organizations/{}/members/{}",
+        acme.organization.id,
+        developer["user_id"].as_str().unwrap()
+    );
+    weak.patch(&polar, json!({"role": "admin"})).await.expect(403);
+    acme.client().post(&members, admin).await.expect(201);
+}

@@ -54,9 +54,10 @@ async fn a_key_does_not_lock_its_own_caller_out() {
     let kept = key.get(&path).await.expect(200);
     assert_eq!((&kept["label"], &kept["ip_allow_list"]), (&json!("key"), &json!([])), "nothing was saved");
     key.put(&path, json!({"ip_allow_list": ["127.0.0.0/8"]})).await.expect(200);
-    key.put(&path, json!({"ip_allow_list": []})).await.expect(200);
-    // Another key's list is not its business, nor is a person's own address.
-    let (other, _) = acme.create_api_key(&["accounts:read"]).await;
+    key.put(&path, json!({"ip_allow_list": []})).await.expect(403);
+    acme.client().put(&path, json!({"ip_allow_list": []})).await.expect(200);
+    // The list of another key need not contain the caller's address, nor need a list that a person sets.
+    let (other, _) = acme.create_api_key(&["api-keys:read"]).await;
     key.put(&format!("{}/{other}", acme.api_keys()), elsewhere.clone()).await.expect(200);
     let owner = acme.world.user(&acme.organization.owner, "*").await;
     owner.put(&path, elsewhere).await.expect(200);

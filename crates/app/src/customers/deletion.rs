@@ -1,0 +1,289 @@
+//! Deletion of a customer with its members, and removal of their personal data, in bounded transactions.
+//!
+//! | step | work | next |
+//! |---|---|---|
+//! | `Members` | deletes members, with their audit entries and events | `MemberData`, or done without anonymization |
+//! | `MemberData` | replaces names in the rows and audit entries of the members | `CustomerData` |
+//! | `CustomerData` | replaces names in the audit entries of the customer | `Events` |
+//! | `Events` | replaces names in pending events, deletes the data of others | the customer's row is anonymized: done |
+//!
+//! The transaction of the request deletes the customer and does the first
+//! [`limits::CUSTOMER_DELETION_ROWS_PER_TRANSACTION`] rows of the work. If rows remain, it stores the progress in
+//! `customer_deletions`. The request continues in further transactions for up to
+//! [`limits::CUSTOMER_DELETION_WAIT`], then the sweep does, also after a crash. The names that replace personal data
+//! derive from the stored seed, so that a step can be repeated. The seed is deleted at the end, so that the names
+//! cannot be derived again. A large customer's deletion therefore lets other organizations write between its parts.
+
+use std::time::Instant;
+
+use sha2::{Digest, Sha256};
+use tenantry_core::ExecutionContext;
+use tenantry_core::audit::anonymize_image;
+use tenantry_core::customer::{AnonymousIdentity, Customer, anonymize_customer, anonymize_member};
+use tenantry_core::ids::{AuditId, CustomerId, OrganizationId, WebhookEventId};
+use tenantry_core::webhook::{EventData, EventType};
+use tenantry_store::{CustomerDeletion, DeletionStep, StoreError, Tx, UseCase};
+use uuid::Uuid;
+
+use crate::{App, Error, Requester, changes, limits};
+
+/// A deletion, and the rows that its transaction may still write.
+pub(super) struct Work<'a> {
+    pub(super) by: &'a Requester,
+    pub(super) deletion: CustomerDeletion,
+    rows_left: i64,
+}
+
+/// A new deletion.
+pub(super) fn new(
+    context: &mut ExecutionContext,
+    by: &Requester,
+    (organization, customer): (OrganizationId, CustomerId),
+    step: DeletionStep,
+    anonymize: bool,
+) -> CustomerDeletion {
+    CustomerDeletion {
+        organization,
+        customer,
+        created_at: context.now(),
+        request_id: by.request_id.clone(),
+        step,
+        anonymize,
+        seed: context.random_bytes::<32>().to_vec(),
+        member: None,
+        entry: None,
+    }
+}
+
+impl<'a> Work<'a> {
+    pub(super) const fn new(by: &'a Requester, deletion: CustomerDeletion) -> Self {
+        Self { by, deletion, rows_left: limits::CUSTOMER_DELETION_ROWS_PER_TRANSACTION }
+    }
+
+    /// Works until everything is done or the transaction is large enough. Returns whether everything is done.
+    pub(super) async fn run(
+        mut self,
+        tx: &mut Tx<'_>,
+        context: &mut ExecutionContext,
+    ) -> Result<bool, Error> {
+        let (organization, customer) = (self.deletion.organization, self.deletion.customer);
+        loop {
+            let is_complete = match self.deletion.step {
+                DeletionStep::Members => self.delete_members(tx, context).await?,
+                DeletionStep::MemberData => self.anonymize_members(tx, context).await?,
+                DeletionStep::CustomerData => self.anonymize_entries(tx, customer.uuid()).await?,
+                DeletionStep::Events => self.anonymize_events(tx).await?,
+            };
+            if !is_complete {
+                tx.customer_deletion_save(&self.deletion).await?;
+                return Ok(false);
+            }
+            (self.deletion.member, self.deletion.entry) = (None, None);
+            self.deletion.step = match self.deletion.step {
+                DeletionStep::Members if self.deletion.anonymize => DeletionStep::MemberData,
+                DeletionStep::MemberData => DeletionStep::CustomerData,
+                DeletionStep::CustomerData => DeletionStep::Events,
+                DeletionStep::Members => break,
+                DeletionStep::Events => {
+                    self.anonymize_row(tx, context).await?;
+                    break;
+                }
+            };
+        }
+        tx.customer_deletion_finish(organization, customer).await?;
+        Ok(true)
+    }
+
+    /// The customer as its last events and audit entries show it: without personal data if that is to be removed.
+    pub(super) fn shown(&self, customer: &Customer) -> Customer {
+        match self.deletion.anonymize {
+            true => anonymize_customer(customer, &self.identity(customer.id.uuid())),
+            false => customer.clone(),
+        }
+    }
+
+    /// Deletes some of the members. Returns whether none is left.
+    pub(super) async fn delete_members(
+        &mut self,
+        tx: &mut Tx<'_>,
+        context: &mut ExecutionContext,
+    ) -> Result<bool, Error> {
+        let CustomerDeletion { organization, customer, anonymize, .. } = self.deletion;
+        let endpoints = tx.webhook_endpoints_subscribed(organization, EventType::MemberDeleted).await?.len();
+        // A member costs its row, its audit entry, and an event and a queue for each endpoint.
+        let rows_each = 2 + 2 * i64::try_from(endpoints).unwrap_or(i64::MAX / 4);
+        let limit = (self.rows_left / rows_each).max(1);
+        let members = tx.first_members_of_customer(organization, customer, limit).await?;
+        let Some(last) = members.last() else { return Ok(true) };
+        tx.members_delete(organization, customer, (members.len(), last.id), context.now()).await?;
+        for member in &members {
+            let shown = match anonymize {
+                true => anonymize_member(member, &self.identity(member.id.uuid())),
+                false => member.clone(),
+            };
+            changes::deleted(tx, context, self.by, "member.deleted", &shown).await?;
+        }
+        let deleted = i64::try_from(members.len()).unwrap_or(i64::MAX);
+        self.rows_left = self.rows_left.saturating_sub(deleted.saturating_mul(rows_each));
+        Ok(deleted < limit)
+    }
+
+    /// Replaces names in the rows and audit entries of some members. Returns whether all are done.
+    async fn anonymize_members(&mut self, tx: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<bool, Error> {
+        let CustomerDeletion { organization, customer, .. } = self.deletion;
+        while self.rows_left > 0 {
+            let limit = self.rows_left;
+            let members = tx.deleted_members(organization, customer, self.deletion.member, limit).await?;
+            let is_last = i64::try_from(members.len()).is_ok_and(|count| count < limit);
+            for member in members {
+                let identity = self.identity(member.id.uuid());
+                tx.member_update(&anonymize_member(&member, &identity)).await?;
+                self.rows_left -= 1;
+                if !self.anonymize_entries(tx, member.id.uuid()).await? {
+                    return Ok(false);
+                }
+                (self.deletion.member, self.deletion.entry) = (Some(member.id), None);
+            }
+            if is_last {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Replaces names in some audit entries about a customer or member. Returns whether all are done.
+    async fn anonymize_entries(&mut self, tx: &mut Tx<'_>, subject: Uuid) -> Result<bool, Error> {
+        let (organization, identity) = (self.deletion.organization, self.identity(subject));
+        while self.rows_left > 0 {
+            let limit = self.rows_left;
+            let after = self.deletion.entry.map(AuditId::new);
+            let entries = tx.audit_images(organization, subject, after, limit).await?;
+            let count = i64::try_from(entries.len()).unwrap_or(i64::MAX);
+            for (id, before, after) in entries {
+                let image =
+                    |image: Option<String>| image.map(|image| anonymize_image(&image, &identity)).transpose();
+                tx.audit_images_replace(organization, (id, image(before)?, image(after)?)).await?;
+                self.deletion.entry = Some(id.uuid());
+            }
+            self.rows_left = self.rows_left.saturating_sub(count);
+            if count < limit {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Replaces names in some pending events, and deletes the data of events that were sent. Returns whether all are
+    /// done. This is the last step, because a delivery locks its queue before its event.
+    async fn anonymize_events(&mut self, tx: &mut Tx<'_>) -> Result<bool, Error> {
+        let CustomerDeletion { organization, customer, .. } = self.deletion;
+        while self.rows_left > 0 {
+            let limit = self.rows_left;
+            let events = tx.customer_events(organization, customer, self.deletion.entry, limit).await?;
+            let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
+            for (id, data) in events {
+                self.anonymize_event(tx, id, data).await?;
+                self.deletion.entry = Some(id.uuid());
+            }
+            self.rows_left = self.rows_left.saturating_sub(count);
+            if count < limit {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn anonymize_event(
+        &self,
+        tx: &mut Tx<'_>,
+        id: WebhookEventId,
+        data: Option<EventData>,
+    ) -> Result<(), StoreError> {
+        let organization = self.deletion.organization;
+        let Some(data) = data else { return tx.webhook_event_delete_data(organization, id).await };
+        let identity = |subject: Uuid| self.identity(subject);
+        let data = match data {
+            EventData::Customer(row) => {
+                EventData::Customer(Box::new(anonymize_customer(&row, &identity(row.id.uuid()))))
+            }
+            EventData::CustomerState(row) => {
+                EventData::CustomerState(Box::new(anonymize_customer(&row, &identity(row.id.uuid()))))
+            }
+            EventData::Member(row) => {
+                EventData::Member(Box::new(anonymize_member(&row, &identity(row.id.uuid()))))
+            }
+            EventData::Organization(row) => EventData::Organization(row),
+        };
+        tx.webhook_event_replace_data(organization, id, &data).await
+    }
+
+    /// Replaces names in the customer's row, which marks it as anonymized.
+    async fn anonymize_row(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
+        let CustomerDeletion { organization, customer, .. } = self.deletion;
+        let Some(before) = tx.deleted_customer(organization, customer).await? else { return Ok(()) };
+        let after = anonymize_customer(&before, &self.identity(customer.uuid()));
+        tx.customer_anonymize(&before, &after, context.now()).await?;
+        changes::created(tx, context, self.by, "customer.anonymized", &after).await
+    }
+
+    /// The name and address that replace those of a customer or member.
+    fn identity(&self, subject: Uuid) -> AnonymousIdentity {
+        let seed =
+            Sha256::new().chain_update(&self.deletion.seed).chain_update(subject.as_bytes()).finalize();
+        AnonymousIdentity::generate(&mut ExecutionContext::new(self.deletion.created_at, seed.into()))
+    }
+}
+
+/// Continues a deletion. Returns whether it is done.
+struct ContinueDeletion {
+    organization: OrganizationId,
+    customer: CustomerId,
+}
+
+impl UseCase for ContinueDeletion {
+    type Output = bool;
+    type Error = Error;
+    const IS_LONG: bool = true;
+
+    fn organization(&self) -> Option<OrganizationId> {
+        Some(self.organization)
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<bool, Error> {
+        let Self { organization, customer } = *self;
+        // The customer is locked first, as by the request.
+        tx.deleted_customer(organization, customer).await?;
+        let Some(deletion) = tx.customer_deletion(organization, customer).await? else { return Ok(true) };
+        let by = Requester::continuing(deletion.request_id.clone());
+        Work::new(&by, deletion).run(tx, context).await
+    }
+}
+
+impl App {
+    /// Continues the deletion of a customer, one transaction after the other, until it is done or `until` is reached.
+    pub(super) async fn continue_deletion(
+        &self,
+        (organization, customer): (OrganizationId, CustomerId),
+        until: Option<Instant>,
+    ) -> Result<(), Error> {
+        while until.is_none_or(|until| Instant::now() < until) {
+            if self.store.write(ContinueDeletion { organization, customer }).await? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Continues the deletions that their requests did not finish, for example because the process crashed.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn continue_deletions(&self) -> Result<(), Error> {
+        let pending =
+            self.store.reader()?.tx()?.customer_deletions(limits::CUSTOMER_DELETIONS_PER_SWEEP).await?;
+        for deletion in pending {
+            self.continue_deletion(deletion, None).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,63 @@
+//! Isolation of organizations from each other: shared users, and the order of mails.
+
+use tenantry_app::organizations::{OrganizationCreate, OwnerRef};
+use tenantry_app::team::TeamMemberAdd;
+use tenantry_app::{App, Requester};
+use tenantry_core::ids::OrganizationId;
+use tenantry_core::organization::{FeatureSettings, InitialState, NewOrganization, OrganizationChange};
+use tenantry_core::team::{NewTeamMember, TeamRole};
+
+use crate::archive::{Database, Mail};
+use crate::deletion::organization;
+
+async fn second_organization(app: &App) -> OrganizationId {
+    let create = OrganizationCreate {
+        by: Requester::operator(),
+        owner: OwnerRef::Email("second@example.com".parse().unwrap()),
+        new: NewOrganization {
+            name: "Second".parse().unwrap(),
+            slug: "second".parse().unwrap(),
+            change: OrganizationChange::default(),
+        },
+        initial: InitialState::for_operator(FeatureSettings::for_new_organization()),
+    };
+    app.write(create).await.unwrap().id
+}
+
+#[tokio::test]
+async fn an_organization_does_not_decide_how_a_person_appears_to_others() {
+    let database = Database::new();
+    let (app, first, _) = organization(&database).await;
+    let second = second_organization(&app).await;
+    let add = async |organization, email: &str, name: Option<&str>| {
+        let new = NewTeamMember {
+            email: email.parse().unwrap(),
+            name: name.map(|name| name.parse().unwrap()),
+            role: TeamRole::Developer,
+        };
+        app.write(TeamMemberAdd { by: Requester::operator(), organization, new }).await.unwrap()
+    };
+    let (odd, plain) = ("\u{ff23}\u{ff26}\u{ff2f}@bank.example", "cfo@bank.example");
+    let in_first = add(first, odd, Some("EVIL NAME")).await;
+    let in_second = add(second, plain, None).await;
+    assert_eq!(in_first.user, in_second.user, "one person");
+    let shown = app.team_oldest_first(&Requester::operator(), second).await.unwrap();
+    let shown = shown.iter().find(|member| member.user == in_second.user).unwrap();
+    assert_eq!((shown.email.as_str(), &shown.name), (plain, &None));
+    let mails = app.lease_mails().await.unwrap();
+    let recipients: Vec<&str> = mails.iter().map(|mail| mail.to.as_str()).collect();
+    assert_eq!(recipients, [plain, plain], "mail goes to the normalized address");
+}
+
+#[tokio::test]
+async fn many_mails_of_one_organization_do_not_delay_those_of_another() {
+    let database = Database::new();
+    let (app, first, _) = organization(&database).await;
+    let second = second_organization(&app).await;
+    for _ in 0..20 {
+        app.write(Mail(first)).await.unwrap();
+    }
+    app.write(Mail(second)).await.unwrap();
+    let leased = app.lease_mails().await.unwrap();
+    assert!(leased.iter().any(|mail| mail.organization == second));
+}
