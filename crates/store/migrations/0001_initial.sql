@@ -202,7 +202,7 @@ CREATE TABLE customer_deletions (
     CONSTRAINT customer_deletions_customer FOREIGN KEY (organization_id, customer_id)
         REFERENCES customers (organization_id, id)
 ) {{table}};
-CREATE INDEX customer_deletions_by_age ON customer_deletions (created_at) WHERE created_at IS NOT NULL;
+CREATE INDEX customer_deletions_by_age ON customer_deletions (created_at);
 
 -- The number of live rows that an organization has, for each counter ('customers', 'members') in several buckets,
 -- so that concurrent writers update different rows.

@@ -139,6 +139,8 @@ async fn organizations(tx: &mut Tx<'_>) {
         let new = TeamMember {
             organization,
             user: USER,
+            email: member().email,
+            name: None,
             role: TeamRole::Owner,
             created_at: at(1),
             modified_at: at(1),
@@ -148,7 +150,7 @@ async fn organizations(tx: &mut Tx<'_>) {
     }
     call!(tx.team_member(ORGANIZATION, USER));
     call!(tx.team(ORGANIZATION));
-    call!(tx.team_people(ORGANIZATION));
+    call!(tx.team_oldest_first(ORGANIZATION));
     call!(tx.team_size(ORGANIZATION));
     call!(tx.user_organizations(USER));
     let entry = AuditEntry {
@@ -243,7 +245,23 @@ async fn customers(tx: &mut Tx<'_>) {
     }
     call!(tx.customers_after(ORGANIZATION, None, 10));
     call!(tx.deleted_customer(ORGANIZATION, CUSTOMER));
-    call!(tx.deleted_members(ORGANIZATION, CUSTOMER));
+    call!(tx.deleted_members(ORGANIZATION, CUSTOMER, None, 10));
+    call!(tx.first_members_of_customer(ORGANIZATION, CUSTOMER, 10));
+    let deletion = CustomerDeletion {
+        organization: ORGANIZATION,
+        customer: CUSTOMER,
+        created_at: at(1),
+        request_id: None,
+        step: DeletionStep::Members,
+        anonymize: true,
+        seed: vec![1; 32],
+        member: None,
+        entry: None,
+    };
+    call!(tx.customer_deletion_save(&deletion));
+    call!(tx.customer_deletion(ORGANIZATION, CUSTOMER));
+    call!(tx.customer_deletions(10));
+    call!(tx.customer_deletion_finish(ORGANIZATION, CUSTOMER));
 }
 
 async fn members(tx: &mut Tx<'_>) {
@@ -341,6 +359,7 @@ async fn webhooks(tx: &mut Tx<'_>) {
     call!(tx.webhook_endpoint_insert(&endpoint));
     call!(tx.webhook_endpoint(ORGANIZATION, ENDPOINT));
     call!(tx.webhook_endpoints_subscribed(ORGANIZATION, EventType::CustomerCreated));
+    call!(tx.webhook_endpoint_count(ORGANIZATION));
     for organizations in [vec![ORGANIZATION], vec![ORGANIZATION, CHILD]] {
         call!(tx.webhook_endpoints(&organizations, PAGE));
     }
@@ -409,6 +428,9 @@ async fn webhooks(tx: &mut Tx<'_>) {
     call!(tx.webhook_event_replace_data(ORGANIZATION, EVENT, &event.data));
     call!(tx.webhook_events_delete_data(ORGANIZATION, CUSTOMER));
     call!(tx.webhook_event_replace_data(ORGANIZATION, EVENT, &event.data));
+    call!(tx.customer_events(ORGANIZATION, CUSTOMER, None, 10));
+    call!(tx.webhook_event_delete_data(ORGANIZATION, EVENT));
+    call!(tx.webhook_event_replace_data(ORGANIZATION, EVENT, &event.data));
     call!(tx.webhook_events_archive(at(100), 10));
     call!(tx.webhook_events_pending(None, 10));
     let pending = PendingEvent { organization: ORGANIZATION, id: EVENT, endpoint: ENDPOINT };
@@ -437,7 +459,7 @@ async fn installation(tx: &mut Tx<'_>) {
 async fn deletions(tx: &mut Tx<'_>) {
     call!(tx.webhook_queues_delete(ORGANIZATION, ENDPOINT));
     call!(tx.webhook_endpoint_delete(ORGANIZATION, ENDPOINT, at(9)));
-    call!(tx.members_delete(ORGANIZATION, CUSTOMER, 0, at(9)));
+    call!(tx.members_delete(ORGANIZATION, CUSTOMER, (0, MEMBER), at(9)));
     call!(tx.member_delete(&member(), at(9)));
     call!(tx.customer_delete(&customer(), at(9)));
     call!(tx.customer_anonymize(&customer(), &customer(), at(10)));

@@ -153,7 +153,7 @@ impl Tx<'_> {
         limit: i64,
     ) -> Result<Vec<(OrganizationId, CustomerId)>, StoreError> {
         let sql = "SELECT organization_id, customer_id FROM customer_deletions
-             WHERE created_at IS NOT NULL ORDER BY created_at LIMIT ?1";
+             ORDER BY created_at LIMIT ?1";
         self.all(sql, &[limit.into()], |row| Ok((row.get(0)?, row.get(1)?))).await
     }
 
