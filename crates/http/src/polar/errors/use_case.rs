@@ -34,17 +34,8 @@ pub(super) fn of(error: &Error) -> RenderedError {
         | Error::OrganizationNotFound
         | Error::SubAccountNotFound
         | Error::TokenNotFound
-        | Error::SubAccount(_)
-        | Error::Webhook(WebhookError::NotFound | WebhookError::EventNotFound) => not_found("Not found"),
-        Error::Webhook(error @ WebhookError::LimitReached(_)) => {
-            plain(StatusCode::FORBIDDEN, "NotPermitted", &error.to_string())
-        }
-        Error::Webhook(WebhookError::UrlInvalid) => rule(
-            "value_error",
-            &["body", "enabled"],
-            "The endpoint's URL may not be called: change it in the same request, or before.",
-            Value::Bool(true),
-        ),
+        | Error::SubAccount(_) => not_found("Not found"),
+        Error::Webhook(error) => of_webhook(error),
         Error::Customer(CustomerError::Invalid(violations)) => {
             let violations: Vec<Violation> = violations.iter().map(customers::customer_violation).collect();
             invalid("PolarRequestValidationError", &violations)
@@ -96,5 +87,20 @@ pub(super) fn of(error: &Error) -> RenderedError {
             tracing::error!(%error, "use case failed");
             failed(fault_status(error))
         }
+    }
+}
+
+fn of_webhook(error: &WebhookError) -> RenderedError {
+    match error {
+        WebhookError::NotFound | WebhookError::EventNotFound => {
+            plain(StatusCode::NOT_FOUND, "ResourceNotFound", "Not found")
+        }
+        WebhookError::LimitReached(_) => plain(StatusCode::FORBIDDEN, "NotPermitted", &error.to_string()),
+        WebhookError::UrlInvalid => rule(
+            "value_error",
+            &["body", "enabled"],
+            "The endpoint's URL may not be called: change it in the same request, or before.",
+            Value::Bool(true),
+        ),
     }
 }
