@@ -155,7 +155,7 @@ async fn a_caller_grants_only_scopes_that_it_holds() {
     let (id, _) = tokens.make(&narrow, &["customers:read", "messages:send:{a.example}"]).await;
     let path = format!("{PATH}{id}");
     tokens.world.bearer(&narrow).patch(&path, json!({"scopes": ["members:read"]})).await.expect(422);
-    // A scope that another caller granted can be kept or removed.
+    // A token with a scope that the caller lacks is not changed, not even to less.
     tokens
         .world
         .bearer(&tokens.token)
@@ -163,8 +163,10 @@ async fn a_caller_grants_only_scopes_that_it_holds() {
         .await
         .expect(200);
     let change = json!({"scopes": ["members:read", "messages:send:{b.example}"]});
-    tokens.world.bearer(&narrow).patch(&path, change).await.expect(200);
-    let changed = tokens.world.bearer(&narrow).patch(&path, json!({"scopes": []})).await.expect(200).body;
+    tokens.world.bearer(&narrow).patch(&path, change).await.expect(403);
+    tokens.world.bearer(&narrow).patch(&path, json!({"scopes": []})).await.expect(403);
+    let changed =
+        tokens.world.bearer(&tokens.token).patch(&path, json!({"scopes": []})).await.expect(200).body;
     assert_eq!(changed["scopes"], json!([]));
     tokens.world.bearer(&narrow).patch(&path, json!({"scopes": ["members:read"]})).await.expect(422);
 }
