@@ -124,6 +124,7 @@ fn value(table: &str, column: &str, kind: ColumnKind, is_one_tenant: bool) -> St
         (_, "state") => "'succeeded'",
         (_, "format") => "'raw'",
         (_, "queue") => "'retries'",
+        (_, "step") => "'members'",
         (_, "member_count" | "sub_account_count") => "0",
         _ => "",
     };

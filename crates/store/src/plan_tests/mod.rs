@@ -167,8 +167,10 @@ const WIDE: &[(&str, &str)] = &[
     ("webhook_queues_due", "the leased queues of a tenant"),
 ];
 
-/// Plans that serve as well: where all rows are of one tenant and one endpoint, and for a restored database.
+/// Plans that serve as well: where all rows are of one tenant and one endpoint, for an outbox of which nearly all mails
+/// are due, and for a restored database.
 const ALSO: &[&str] = &[
+    "mails_lease: mails_pkey()",
     "webhook_deliveries: webhook_deliveries_pkey(organization_id) + webhook_endpoints_pkey(organization_id, id)",
     "webhook_queues_clear: webhook_endpoints_pkey() + webhook_queues_pkey()",
 ];

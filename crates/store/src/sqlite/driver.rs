@@ -6,10 +6,11 @@
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OpenFlags, ToSql};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql};
 
 use crate::StoreError;
 use crate::error::unexpected;
@@ -22,6 +23,8 @@ pub(crate) const FOR_UPDATE: &str = "";
 const STATEMENTS: usize = 256;
 /// The time that a connection waits for a lock of another process, such as a command of this program.
 const BUSY: Duration = Duration::from_secs(30);
+/// The pause before the log mode is set again.
+const WAL_RETRY: Duration = Duration::from_millis(5);
 /// The size of the write-ahead log, in pages of 4 KiB, at which the writer stops to write it back: its bound.
 const LOG_LIMIT_PAGES: u32 = 65_536;
 /// The page cache of a connection, in KiB.
@@ -62,7 +65,7 @@ pub(super) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Store
     let connect = || -> rusqlite::Result<Connection> {
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(BUSY)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
+        enable_wal(&connection)?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "wal_autocheckpoint", LOG_LIMIT_PAGES)?;
@@ -72,6 +75,22 @@ pub(super) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Store
         Ok(connection)
     };
     connect().map_err(|error| StoreError::Unavailable(format!("{}: {error}", path.display())))
+}
+
+/// Switches the file to a write-ahead log. SQLite does not wait while another process switches the same new file, so
+/// this tries again for as long as a connection waits for any other lock.
+fn enable_wal(connection: &Connection) -> rusqlite::Result<()> {
+    let begun = Instant::now();
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && begun.elapsed() < BUSY =>
+            {
+                thread::sleep(WAL_RETRY);
+            }
+            outcome => return outcome,
+        }
+    }
 }
 
 /// Hands each row of a result to `take`, until it returns false.

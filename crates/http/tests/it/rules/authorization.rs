@@ -105,9 +105,12 @@ pub(crate) async fn estate(world: &World, slug: &str) -> Estate {
     let features = FeatureSettings { member_model_enabled: false, ..FeatureSettings::for_new_organization() };
     let tenant = world.organization_with(slug, features).await;
     let child = world.sub_account(&tenant, &format!("{slug}-child")).await;
-    let client = world.token(&tenant, "*").await;
-    let keys = format!("/v2/accounts/{}/sub-accounts/{child}/api-keys", tenant.id);
-    let child_key = client.post(&keys, json!({"label": "child", "scopes": ["*"]})).await.expect(201).id();
+    // A key without scopes, which any caller with the operation's own scope may change or delete.
+    let child_organization = Organization { id: child, slug: String::new(), ..tenant.clone() };
+    let weak = json!({"comment": "child", "scopes": []});
+    let client = world.token(&child_organization, "*").await;
+    let child_key = client.post("/v1/organization-access-tokens", weak).await.expect(201);
+    let child_key = child_key["organization_access_token"]["id"].as_str().unwrap().to_owned();
     furnish(world, tenant, slug, child, child_key).await
 }
 

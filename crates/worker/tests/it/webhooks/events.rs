@@ -66,7 +66,7 @@ async fn the_data_of_an_event_equals_the_response_of_the_api() {
         state[list] = json!([]);
     }
     assert_eq!(received[2].json()["data"].to_string(), state.to_string());
-    assert_eq!(received[3].json()["data"].to_string(), organization.to_string());
+    assert_eq!(received[3].json()["data"].to_string(), organization.body.to_string());
 
     assert_eq!(created.header("content-type"), "application/json");
     assert_eq!(
