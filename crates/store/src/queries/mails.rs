@@ -1,5 +1,8 @@
-//! Mail that waits to be sent. A worker takes what is due, and holds it by moving its time on: that time tells
-//! whether it is still the same worker that has it.
+//! Pending mail.
+//!
+//! A worker leases a mail by moving its `due_at` to the end of the lease. The stored `due_at` identifies the
+//! lease: a worker postpones or gives up a mail only while `due_at` has the value that the worker wrote. When
+//! a worker crashes, its mail is due again at the end of the lease, and another worker sends it.
 
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{MailId, OrganizationId};
@@ -27,7 +30,7 @@ fn mail(row: &Row<'_>) -> Result<QueuedMail, StoreError> {
 }
 
 impl Tx<'_> {
-    /// Stores a mail that is to be sent, and wakes the worker when the transaction is committed.
+    /// Inserts a pending mail, and wakes the worker after the commit.
     ///
     /// # Errors
     /// When the database fails.
@@ -56,10 +59,10 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Takes at most `limit` mails that are due at `now`, in turns by organization, so that many mails of one do not
-    /// delay those of others. Holds them until
-    /// `held_until`: who does not say by then what became of them has died. What cannot be read keeps the
-    /// others waiting no longer: it is looked at again at `put_off_until`.
+    /// Leases at most `limit` mails that are due at `now` until `held_until`. It takes them in turns by
+    /// organization, so that many mails of one organization do not delay the mails of others. A mail that
+    /// cannot be read becomes due again at `put_off_until`, so that it does not block the others. One round
+    /// trip more for each mail.
     ///
     /// # Errors
     /// When the database fails.
@@ -89,7 +92,7 @@ impl Tx<'_> {
                 )
                 .await?;
             match mail {
-                // Another node may have been faster.
+                // Another node leased it first.
                 _ if held == 0 => {}
                 Ok(mail) => {
                     let attempts = mail.attempts.saturating_add(1);
@@ -101,8 +104,7 @@ impl Tx<'_> {
         Ok(taken)
     }
 
-    /// Counts the attempt that was made with a mail, and lets it wait until `due`, unless somebody else has
-    /// taken it by now.
+    /// Counts an attempt and makes the mail due at `due`, unless another worker has leased it since.
     ///
     /// # Errors
     /// When the database fails.
@@ -121,7 +123,7 @@ impl Tx<'_> {
         .await
     }
 
-    /// Gives a mail up, unless somebody else has taken it by now.
+    /// Deletes a mail, unless another worker has leased it since.
     ///
     /// # Errors
     /// When the database fails.
@@ -134,7 +136,7 @@ impl Tx<'_> {
         .await
     }
 
-    /// Forgets a mail that was sent, or never will be: also when somebody else has taken it meanwhile.
+    /// Deletes a mail that was sent, or can never be sent, even if another worker has leased it since.
     ///
     /// # Errors
     /// When the database fails.
@@ -146,7 +148,7 @@ impl Tx<'_> {
         .await
     }
 
-    /// How many mails about an organization wait, counted up to `limit`.
+    /// The number of pending mails of an organization, counted up to `limit`.
     ///
     /// # Errors
     /// When the database fails.
@@ -161,7 +163,7 @@ impl Tx<'_> {
         Ok(waiting.unwrap_or(0))
     }
 
-    /// When the next mail is due, if any waits.
+    /// The earliest time at which a mail is due; nothing when no mail is pending.
     ///
     /// # Errors
     /// When the database fails.

@@ -1,23 +1,24 @@
-//! What waits to be sent, taken out of the way: in a database that was restored, it may have been sent since.
+//! Removes pending events and mails after a restore: the server may have sent them after the backup was made.
 
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{OrganizationId, WebhookEndpointId, WebhookEventId};
 
 use crate::{StoreError, Tx};
 
-/// An event that waits for an attempt.
+/// An event that has an attempt to make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PendingEvent {
     /// The tenant.
     pub organization: OrganizationId,
     /// The event.
     pub id: WebhookEventId,
-    /// Whom it would be told.
+    /// The endpoint that receives it.
     pub endpoint: WebhookEndpointId,
 }
 
 impl Tx<'_> {
-    /// A few events of all organizations that wait for an attempt, after the event `after`.
+    /// The next `limit` events after `after` that have an attempt to make, of all organizations, ordered by
+    /// organization and id.
     ///
     /// # Errors
     /// When the database fails.
@@ -26,7 +27,7 @@ impl Tx<'_> {
         after: Option<PendingEvent>,
         limit: i64,
     ) -> Result<Vec<PendingEvent>, StoreError> {
-        // No id is all zeros but the installation's, which has no events.
+        // The only id of zeros is the installation's, which has no events.
         let nil = uuid::Uuid::nil();
         let (organization, id) = after.map_or((nil, nil), |last| (last.organization.uuid(), last.id.uuid()));
         self.all(
@@ -39,7 +40,7 @@ impl Tx<'_> {
         .await
     }
 
-    /// Has an event wait no longer: one that was pending has failed, without counting as an attempt.
+    /// Cancels the next attempt of an event. A pending event becomes failed, without a counted attempt.
     ///
     /// # Errors
     /// When the database fails.
@@ -57,7 +58,7 @@ impl Tx<'_> {
         .await
     }
 
-    /// Has no queue of any organization do anything: nothing waits in them. Those of a deleted endpoint go.
+    /// Makes no queue of any organization due and ends every lease. Deletes the queues of deleted endpoints.
     ///
     /// # Errors
     /// When the database fails.
@@ -73,7 +74,7 @@ impl Tx<'_> {
         self.execute_unawaited("UPDATE webhook_queues SET due_at = NULL, leased_until = NULL", &[]).await
     }
 
-    /// Forgets every mail that waits; answers how many.
+    /// Deletes every pending mail; answers how many.
     ///
     /// # Errors
     /// When the database fails.

@@ -1,4 +1,4 @@
-//! The attempts to deliver events, appended to and shown.
+//! The attempts to deliver webhook events. Rows are only appended and listed.
 
 use std::collections::HashMap;
 
@@ -11,24 +11,24 @@ use crate::row::Row;
 use crate::value::Param;
 use crate::{StoreError, Tx};
 
-/// One attempt.
+/// One attempt to deliver an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookDelivery {
     /// Id.
     pub id: WebhookDeliveryId,
     /// The tenant.
     pub organization: OrganizationId,
-    /// Where to.
+    /// The endpoint that received it.
     pub endpoint: WebhookEndpointId,
-    /// What.
+    /// The event that was sent.
     pub event: WebhookEventId,
-    /// When the attempt had ended.
+    /// The time at which the attempt ended.
     pub created_at: Timestamp,
-    /// Whether the receiver took the event.
+    /// Whether the receiver accepted the event.
     pub succeeded: bool,
-    /// The status it answered.
+    /// The HTTP status of the receiver's response.
     pub http_code: Option<u16>,
-    /// The beginning of its answer, or why there is none.
+    /// The beginning of the response body, or the reason why there is no response.
     pub response: Option<String>,
 }
 
@@ -37,40 +37,40 @@ pub struct WebhookDelivery {
 pub struct WebhookDeliveryDetails {
     /// The attempt.
     pub delivery: WebhookDelivery,
-    /// When the event happened.
+    /// The time of the event.
     pub event_created_at: Timestamp,
-    /// When the event last changed.
+    /// The time of the event's last change.
     pub event_modified_at: Option<Timestamp>,
-    /// The status that the last attempt was answered with.
+    /// The HTTP status of the response to the event's last attempt.
     pub last_http_code: Option<u16>,
-    /// How far the event has come.
+    /// The state of the event's delivery.
     pub state: EventState,
-    /// What was sent; nothing once it is archived.
+    /// The body that was sent; nothing once the event is archived.
     pub payload: Option<String>,
-    /// What happened.
+    /// The type of the event.
     pub event_type: EventType,
-    /// Whether what was sent is no longer there.
+    /// Whether the event is archived: its data and payload are deleted.
     pub is_archived: bool,
 }
 
-/// What a list of attempts can be narrowed by.
+/// The filters of a list of attempts.
 #[derive(Debug, Clone, Default)]
 pub struct WebhookDeliveryFilter {
     /// The organizations that the caller may see.
     pub organizations: Vec<OrganizationId>,
-    /// Attempts to these endpoints, unless they are deleted; every one when empty.
+    /// Attempts to these endpoints, deleted ones left out; attempts to every endpoint when empty.
     pub endpoints: Vec<WebhookEndpointId>,
     /// Attempts after this time.
     pub after: Option<Timestamp>,
     /// Attempts before this time.
     pub before: Option<Timestamp>,
-    /// Attempts that succeeded, or did not.
+    /// `true`: attempts that succeeded. `false`: attempts that failed.
     pub succeeded: Option<bool>,
-    /// Attempts answered with a status from this to 99 more.
+    /// Attempts with a response status from this one to this plus 99.
     pub http_code_from: Option<i64>,
-    /// Attempts for events of these types; every one when empty.
+    /// Attempts for events of these types; for every type when empty.
     pub event_types: Vec<EventType>,
-    /// Attempts with this in their id, their event's id or their status.
+    /// Attempts whose id, event id or status contains this text.
     pub query: Option<String>,
 }
 
@@ -95,7 +95,7 @@ fn delivery(row: &Row<'_>) -> Result<WebhookDelivery, StoreError> {
     })
 }
 
-/// The part of [`WebhookDeliveryDetails`] that is the event's.
+/// The fields of [`WebhookDeliveryDetails`] that come from the event.
 #[derive(Clone)]
 struct EventDetails {
     created_at: Timestamp,
@@ -137,7 +137,7 @@ fn with_event(delivery: WebhookDelivery, event: EventDetails) -> WebhookDelivery
     }
 }
 
-/// `column IN (?, ..)`, or nothing when there is nothing to narrow by.
+/// Adds `AND column IN (?, ..)`, unless there are no values.
 fn narrow<'a>(query: &mut Query<'a>, column: &str, values: impl Iterator<Item = Param<'a>>) {
     let names: Vec<String> = values.map(|value| query.param(value)).collect();
     if !names.is_empty() {
@@ -145,7 +145,7 @@ fn narrow<'a>(query: &mut Query<'a>, column: &str, values: impl Iterator<Item = 
     }
 }
 
-/// A pattern for what contains `text`, in which `%` and `_` stand for others, as callers may mean them to.
+/// A `LIKE` pattern for values that contain `text`. The caller may use `%` and `_` as wildcards.
 fn pattern(text: &str) -> String {
     format!("%{}%", text.replace('\\', "\\\\"))
 }
@@ -255,8 +255,8 @@ impl Tx<'_> {
         Ok(Paged { items: items.collect(), total: count(total.unwrap_or(0)) })
     }
 
-    /// The events of these attempts. A query of their own: PostgreSQL may begin a join of both tables with all events
-    /// of the organization.
+    /// The events of these attempts, in a query of their own: PostgreSQL may start a join of both tables with
+    /// all events of the organization.
     async fn event_details(
         &mut self,
         organizations: &[OrganizationId],

@@ -33,14 +33,15 @@ pub(super) fn endpoint(row: &Row<'_>, vault: &dyn Vault) -> Result<WebhookEndpoi
     })
 }
 
-/// What an endpoint listens to, without what this program does not know: a newer one may write to the same
-/// database.
+/// The event types that an endpoint subscribes to. Types that this program does not know are left out: a
+/// newer version may write to the same database.
 fn events(row: &Row<'_>, index: usize) -> Result<Vec<EventType>, StoreError> {
     let names = row.parse(index, |text| serde_json::from_str::<Vec<String>>(text))?;
     Ok(names.iter().filter_map(|name| EventType::from_name(name)).collect())
 }
 
-/// The secret of an endpoint, sealed for it; nothing where it has none that opens.
+/// The endpoint's signing secret, sealed and bound to the endpoint's id; nothing when the stored secret could
+/// not be opened.
 fn sealed(endpoint: &WebhookEndpoint, vault: &dyn Vault) -> Result<Option<Vec<u8>>, StoreError> {
     let Some(secret) = &endpoint.secret else { return Ok(None) };
     let sealed = vault.seal(endpoint.id.uuid().as_bytes(), secret.as_str().as_bytes());
@@ -48,7 +49,7 @@ fn sealed(endpoint: &WebhookEndpoint, vault: &dyn Vault) -> Result<Option<Vec<u8
 }
 
 impl Tx<'_> {
-    /// The endpoint of this id, held until the transaction ends.
+    /// The endpoint of this id, locked until the transaction ends.
     ///
     /// # Errors
     /// When the database fails.
@@ -75,7 +76,7 @@ impl Tx<'_> {
         Ok(count(self.first(sql, &[organization.into()], |row| row.get(0)).await?.unwrap_or(0)))
     }
 
-    /// The endpoints of an organization that are told of such an event.
+    /// The enabled endpoints of an organization that subscribe to this type of event.
     ///
     /// # Errors
     /// When the database fails.
@@ -93,7 +94,7 @@ impl Tx<'_> {
         Ok(listening.map(|(id, _)| id).collect())
     }
 
-    /// A part of the list of endpoints, newest first.
+    /// A page of the list of endpoints, newest first. Two round trips.
     ///
     /// # Errors
     /// When the database fails.
@@ -114,7 +115,7 @@ impl Tx<'_> {
         Ok(Paged { items, total: count(total.unwrap_or(0)) })
     }
 
-    /// Stores a new endpoint and its queues.
+    /// Inserts an endpoint and its queues.
     ///
     /// # Errors
     /// When the database fails.
@@ -152,7 +153,8 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Stores an endpoint as it is now. What cannot be read of it stays as it is, unless it was changed.
+    /// Saves an endpoint. The stored secret stays when the caller could not read it, and the stored event
+    /// types stay when the caller did not change them.
     ///
     /// # Errors
     /// When the database fails.
@@ -203,7 +205,7 @@ impl Tx<'_> {
         .await
     }
 
-    /// Whether an endpoint was deleted.
+    /// Whether an endpoint is deleted or does not exist.
     ///
     /// # Errors
     /// When the database fails.

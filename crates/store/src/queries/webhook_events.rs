@@ -11,21 +11,21 @@ use crate::{DeliveryQueue, DueQueue, StoreError, Tx};
 /// An event as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookEventRow {
-    /// The event; nothing of what happened is left once it is archived.
+    /// The id of the event.
     pub id: WebhookEventId,
     /// The tenant.
     pub organization: OrganizationId,
-    /// Whom it is told.
+    /// The endpoint that receives it.
     pub endpoint: WebhookEndpointId,
-    /// When it happened.
+    /// The time of the event.
     pub created_at: Timestamp,
-    /// What happened.
+    /// The type of the event.
     pub event_type: EventType,
-    /// To what.
+    /// The data of the event; nothing once it is archived or its customer is anonymized.
     pub data: Option<EventData>,
-    /// The text that is sent, once there was an attempt.
+    /// The body that is sent, from the first attempt on.
     pub payload: Option<String>,
-    /// How far it has come.
+    /// The state of the delivery.
     pub state: EventState,
     /// Attempts made.
     pub attempts: u32,
@@ -58,7 +58,8 @@ fn event(row: &Row<'_>) -> Result<WebhookEventRow, StoreError> {
 }
 
 impl Tx<'_> {
-    /// Stores an event, last in its endpoint's order, and has its first attempt made.
+    /// Inserts a pending event with the endpoint's next sequence number, and makes the queue of first
+    /// attempts due. Nothing is inserted when the endpoint is deleted.
     ///
     /// # Errors
     /// When the database fails.
@@ -78,7 +79,7 @@ impl Tx<'_> {
                 |row| row.get::<i64>(0),
             )
             .await?;
-        // Without a queue the endpoint was deleted meanwhile.
+        // A deleted endpoint has no queue.
         let Some(sequence) = sequence else { return Ok(()) };
         self.execute_unawaited(
             "INSERT INTO webhook_events
@@ -100,7 +101,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// The event of this id, held until the transaction ends.
+    /// The event of this id, locked until the transaction ends.
     ///
     /// # Errors
     /// When the database fails.
@@ -115,7 +116,7 @@ impl Tx<'_> {
         self.first(&sql, &[organization.into(), id.into()], event).await
     }
 
-    /// Whose event this is, where it is there.
+    /// The endpoint that receives this event; nothing when there is no such event.
     ///
     /// # Errors
     /// When the database fails.
@@ -150,7 +151,7 @@ impl Tx<'_> {
         self.first(&sql, &[queue.organization.into(), queue.endpoint.into(), now.into()], event).await
     }
 
-    /// Stores what an attempt made of an event.
+    /// Saves the outcome of an attempt: state, number of attempts, status and the time of a retry.
     ///
     /// # Errors
     /// When the database fails.
@@ -183,7 +184,7 @@ impl Tx<'_> {
         .await
     }
 
-    /// Has an event sent once more, now.
+    /// Makes an event due now for one more attempt.
     ///
     /// # Errors
     /// When the database fails.
@@ -200,7 +201,8 @@ impl Tx<'_> {
         self.webhook_queues_reschedule(event.organization, event.endpoint, now).await
     }
 
-    /// The states of the events of an endpoint that came to an end since `since`, the newest event first.
+    /// The final states of up to `limit` events that completed since the endpoint was last enabled, newest
+    /// event first.
     ///
     /// # Errors
     /// When the database fails.
@@ -222,8 +224,8 @@ impl Tx<'_> {
         .await
     }
 
-    /// Gives up at most `limit` of the events of an endpoint that are still to be sent, and as many of those
-    /// that are to be sent again; answers whether none is left.
+    /// Cancels the first attempts of at most `limit` events of an endpoint, and the retries of as many;
+    /// answers whether none is left. A pending event becomes skipped, a completed one keeps its state.
     ///
     /// # Errors
     /// When the database fails.
@@ -240,7 +242,8 @@ impl Tx<'_> {
         for which in
             ["state = 'pending' AND due_at IS NULL ORDER BY sequence", "due_at IS NOT NULL ORDER BY due_at"]
         {
-            // The ids first: a sub-query in the UPDATE would have PostgreSQL read every event of the organization.
+            // The ids are read first: with a sub-query in the `UPDATE`, PostgreSQL would read every event of
+            // the organization.
             let found = format!(
                 "SELECT id FROM webhook_events
                  WHERE organization_id = ?1 AND endpoint_id = ?2 AND {which} LIMIT ?3"
@@ -266,7 +269,8 @@ impl Tx<'_> {
         Ok(is_all)
     }
 
-    /// Forgets what a few events of all organizations told that happened before `before`; answers how many.
+    /// Archives at most `limit` events of all organizations that happened before `before`: deletes their data
+    /// and payload. Answers how many it archived.
     ///
     /// # Errors
     /// When the database fails.
@@ -295,8 +299,8 @@ impl Tx<'_> {
         Ok(archived)
     }
 
-    /// Holds all events that tell of a customer or its members until the transaction ends: none is sent
-    /// meanwhile, or sent once more. Answers what those tell that are still to be sent.
+    /// Locks all events about a customer or its members until the transaction ends, so that no event is sent
+    /// meanwhile. Answers with the pending ones and their data.
     ///
     /// # Errors
     /// When the database fails.
@@ -320,8 +324,8 @@ impl Tx<'_> {
         Ok(held.await?.into_iter().flatten().collect())
     }
 
-    /// Forgets what events told of a customer, its members included, once nothing more is sent of them;
-    /// answers how many that were.
+    /// Deletes the data and payload of the events about a customer and its members that are not pending, and
+    /// cancels their retries; answers how many events it changed.
     ///
     /// # Errors
     /// When the database fails.
@@ -338,7 +342,7 @@ impl Tx<'_> {
         .await
     }
 
-    /// Has an event that is still to be sent tell something else.
+    /// Replaces the data of a pending event. Its payload is made anew at the next attempt.
     ///
     /// # Errors
     /// When the database fails.

@@ -1,7 +1,16 @@
 //! The queues in which the events of webhook endpoints are delivered.
 //!
-//! A queue is taken with a lease before anything is sent, and its row is changed before its events are, so
-//! that an event written meanwhile is not overlooked. `docs/ARCHITECTURE.md` has the order of locks.
+//! A worker leases a queue before it sends anything. A transaction changes the queue's row before it changes
+//! the events of that queue, so that it sees an event that another transaction writes at the same time.
+//!
+//! | rows of `webhook_queues` | meaning |
+//! |---|---|
+//! | `due_at` | the time from which a worker may lease the queue; null while there is nothing to deliver |
+//! | `leased_until` | the end of the lease; null or in the past while the queue is free |
+//!
+//! An endpoint has one queue of each [`DeliveryQueue`]. The end of a lease also identifies it: a worker
+//! releases a queue only while `leased_until` still has the worker's own value. `docs/ARCHITECTURE.md` has
+//! the order of locks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,23 +21,22 @@ use tenantry_core::webhook::WebhookEndpoint;
 use super::{Query, webhook_endpoints};
 use crate::{StoreError, Tx, WebhookEventRow};
 
-/// Lanes that are looked at at once to find those to take.
+/// Due queues that one query reads.
 const WAITING: usize = 256;
 
-/// The same organizations, some of them several times, so that there are few lengths: a query is prepared for
-/// each.
+/// Repeats some organizations until their number is a power of two. Each number of parameters is another
+/// statement to prepare, so this keeps the number of statements small.
 fn filled(organizations: &BTreeSet<OrganizationId>) -> Vec<OrganizationId> {
     let length = if organizations.is_empty() { 0 } else { organizations.len().next_power_of_two() };
     organizations.iter().copied().cycle().take(length).collect()
 }
 
-/// Which of an endpoint's events a request belongs to. They are in the order of their names, as the database
-/// has them.
+/// One of the two queues of a webhook endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DeliveryQueue {
-    /// Repeated attempts, each at its time.
+    /// Repeated attempts, each due at a time of its own.
     Retries,
-    /// First attempts, in the order of the events.
+    /// First attempts, in the order of the events' sequence numbers.
     FirstAttempts,
 }
 
@@ -47,35 +55,35 @@ impl DeliveryQueue {
     }
 }
 
-/// A queue that has something to do.
+/// The queue of an endpoint that has an attempt to make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DueQueue {
     /// The tenant.
     pub organization: OrganizationId,
-    /// Whose queue.
+    /// The endpoint that receives the events.
     pub endpoint: WebhookEndpointId,
-    /// Which of the two.
+    /// The endpoint's queue.
     pub queue: DeliveryQueue,
 }
 
-/// What must be known to make one attempt.
+/// A leased queue and the data of its next attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeasedDelivery {
-    /// The queue that is held for it.
+    /// The leased queue.
     pub queue: DueQueue,
-    /// Until when it is held.
+    /// The end of the lease.
     pub leased_until: Timestamp,
-    /// What is sent.
+    /// The event to send.
     pub event: WebhookEventRow,
-    /// Where to.
+    /// The receiver.
     pub endpoint: WebhookEndpoint,
-    /// The organization's name, which a notice shows.
+    /// The organization's name, for the mail about a disabled endpoint.
     pub organization_name: String,
 }
 
 impl Tx<'_> {
-    /// Lanes of all organizations that have something to do and that nobody holds, the longest due first; none
-    /// of those organizations that have `share` queues under way, and of each no more than are left of that.
+    /// The queues that a worker can lease now, of all organizations, the one that has been due longest first.
+    /// An organization gets at most `share` queues, those that are leased already included.
     ///
     /// # Errors
     /// When the database fails.
@@ -85,8 +93,9 @@ impl Tx<'_> {
         limit: usize,
         share: usize,
     ) -> Result<Vec<DueQueue>, StoreError> {
-        // Nodes that look at the same time do not see what the others take, so that a share can be exceeded
-        // for the length of a lease. No row is held here: over several shards nobody could.
+        // Nodes that run this at the same time do not see each other's choice, so an organization can exceed
+        // its share for the length of a lease. Locks cannot prevent this: PostgreSQL cannot lock rows of
+        // several shards.
         let (mut due, mut full) = (Vec::new(), BTreeSet::new());
         loop {
             let waiting = self.webhook_queues_due_page(now, &full).await?;
@@ -105,14 +114,15 @@ impl Tx<'_> {
                 due.truncate(limit);
                 return Ok(due);
             }
-            // Those who have more than their share may stand before everybody else. Who is behind them?
+            // Organizations above their share may fill the whole page. The next page leaves them out.
             free.retain(|queue| busy.contains_key(&queue.organization));
             due.append(&mut free);
             full.extend(busy.into_keys());
         }
     }
 
-    /// A part of the queues that are due and that nobody holds, of organizations other than these.
+    /// The first [`WAITING`] queues that are due and free, except the queues of the organizations in
+    /// `others`.
     async fn webhook_queues_due_page(
         &mut self,
         now: Timestamp,
@@ -136,7 +146,7 @@ impl Tx<'_> {
         .await
     }
 
-    /// How many queues of each of these organizations are held.
+    /// The number of leased queues of each of these organizations.
     async fn webhook_queues_leased(
         &mut self,
         now: Timestamp,
@@ -155,7 +165,7 @@ impl Tx<'_> {
         Ok(held.await?.into_iter().collect())
     }
 
-    /// When a queue of any organization next has something to do that has nothing at `now`.
+    /// The earliest time after `now` at which a queue of any organization becomes due.
     ///
     /// # Errors
     /// When the database fails.
@@ -168,8 +178,9 @@ impl Tx<'_> {
         Ok(due.flatten())
     }
 
-    /// Holds a queue that is due until `until`; answers whether it was still free. The endpoint's other queue is
-    /// held as well, until the transaction ends. Nobody is waited for: what somebody else holds is not free.
+    /// Leases a queue until `until`, if it is due and free; answers whether it did. The rows of both queues
+    /// of the endpoint stay locked until the transaction ends. This never waits: a queue whose row another
+    /// transaction has locked counts as leased.
     ///
     /// # Errors
     /// When the database fails.
@@ -195,7 +206,7 @@ impl Tx<'_> {
         Ok(held > 0)
     }
 
-    /// Leaves a queue that is due and free alone until `until`.
+    /// Makes a queue due at `until` and not before, if it is due and free now.
     ///
     /// # Errors
     /// When the database fails.
@@ -215,7 +226,7 @@ impl Tx<'_> {
         .await
     }
 
-    /// Gives a queue back, unless somebody else holds it by now.
+    /// Ends a lease, unless it has expired and another worker has leased the queue.
     ///
     /// # Errors
     /// When the database fails.
@@ -237,8 +248,9 @@ impl Tx<'_> {
         .await
     }
 
-    /// Holds both queues of an endpoint until the transaction ends: no event is written for it meanwhile, and
-    /// none taken. Whoever changes the endpoint or its events does this first. Answers whether it has queues.
+    /// Locks both queues of an endpoint until the transaction ends; answers whether the endpoint has queues.
+    /// Meanwhile no transaction adds an event for the endpoint or leases its queues. A transaction that
+    /// changes the endpoint or its events calls this first.
     ///
     /// # Errors
     /// When the database fails.
@@ -250,21 +262,21 @@ impl Tx<'_> {
         Ok(self.webhook_queues_select(organization, endpoint, self.for_update()).await? > 0)
     }
 
-    /// How many of an endpoint's queues are there for who holds them in this way.
+    /// The number of an endpoint's queues that a `SELECT` with the locking clause `hold` finds.
     async fn webhook_queues_select(
         &mut self,
         organization: OrganizationId,
         endpoint: WebhookEndpointId,
         hold: &str,
     ) -> Result<usize, StoreError> {
-        // Always in the same order, so that two who hold them do not wait for each other.
+        // Always in the same order, so that two transactions that lock them do not deadlock.
         let sql = format!(
             "SELECT queue FROM webhook_queues WHERE organization_id = ?1 AND endpoint_id = ?2 ORDER BY queue{hold}"
         );
         Ok(self.all(&sql, &[organization.into(), endpoint.into()], |_| Ok(())).await?.len())
     }
 
-    /// Takes an endpoint's queues away: it is told nothing more.
+    /// Deletes an endpoint's queues. The endpoint gets no more events.
     ///
     /// # Errors
     /// When the database fails.
@@ -280,8 +292,9 @@ impl Tx<'_> {
         .await
     }
 
-    /// Sets when an endpoint's queues next have something to do: what waits for its first attempt is due
-    /// `now`, behind every other endpoint that is due already, unless it was put off.
+    /// Sets the due time of an endpoint's queues from its events. The queue of first attempts is due `now`
+    /// where an event is pending, so it is leased after the queues that are due already. If it was postponed,
+    /// it stays postponed. The queue of retries is due at its earliest retry.
     ///
     /// # Errors
     /// When the database fails.
@@ -291,8 +304,8 @@ impl Tx<'_> {
         endpoint: WebhookEndpointId,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        // A statement that waited for a queue would look for events as they were before it waited, and
-        // overlook the one whose writer it waited for.
+        // The locks come first. An `UPDATE` that waits for a lock reads the events as they were before the
+        // wait, and misses an event that the other transaction wrote.
         self.webhook_queues_lock(organization, endpoint).await?;
         self.execute_unawaited(
             "UPDATE webhook_queues SET due_at = CASE
@@ -313,7 +326,8 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// The endpoint and the organization's name that an event is sent with, where both are there and want it.
+    /// The endpoint of a queue and the name of its organization; nothing when one of them is deleted, or the
+    /// endpoint is disabled.
     ///
     /// # Errors
     /// When the database fails.
