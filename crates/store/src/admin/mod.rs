@@ -1,4 +1,4 @@
-//! Work of the operator's commands: snapshots, whole rows to back up and restore, and the doctor.
+//! Database access for the operator's commands: snapshots, raw rows for backup and restore, and the doctor.
 
 pub mod doctor;
 mod rows;

@@ -1,5 +1,5 @@
-//! Whole rows of any table of the [`Catalog`](crate::Catalog), for moving and checking data. Here alone
-//! a query names no organization: it sees every tenant's rows.
+//! Reads and writes raw rows of any table of the [`Catalog`](crate::Catalog), for backup, restore and the doctor.
+//! Only these queries are not limited to one organization: they see every tenant's rows.
 
 use std::fmt::Write;
 
@@ -10,16 +10,16 @@ use crate::schema::{Column, ColumnKind, Table};
 use crate::value::Param;
 use crate::{StoreError, Tx};
 
-/// A value of a row.
+/// The value of one column in one row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ColumnValue {
-    /// Nothing.
+    /// SQL `NULL`.
     Null,
     /// A UUID.
     Id(Uuid),
     /// Bytes.
     Bytes(Vec<u8>),
-    /// A number, or a time in microseconds.
+    /// An integer, or a time in microseconds since the Unix epoch.
     Int(i64),
     /// True or false.
     Bool(bool),
@@ -55,7 +55,7 @@ impl ColumnValue {
         }
     }
 
-    /// Bytes of memory, about.
+    /// The approximate size in memory, in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
         match self {
@@ -66,17 +66,17 @@ impl ColumnValue {
     }
 }
 
-/// A row, its values in the order of the table's columns.
+/// The values of one row, in the order of the table's columns.
 pub type RowValues = Vec<ColumnValue>;
 
-/// Rows that one `INSERT` takes.
+/// Rows per `INSERT` statement.
 const ROWS_AT_ONCE: usize = 32;
 
 fn names<'a>(columns: impl Iterator<Item = &'a Column>) -> String {
     columns.map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-/// `(?1, ?2), (?3, ?4)`
+/// The placeholders of a `VALUES` list, such as `(?1, ?2), (?3, ?4)`.
 fn places(rows: usize, columns: usize) -> String {
     let mut sql = String::new();
     for number in 0..rows * columns {
@@ -101,7 +101,7 @@ impl Table {
 }
 
 impl Tx<'_> {
-    /// The next rows of a table after the one with the primary key `after`, in the order of the key.
+    /// Reads at most `limit` rows of a table in the order of the primary key, beginning after the key `after`.
     ///
     /// # Errors
     /// When the database fails.
@@ -114,7 +114,7 @@ impl Tx<'_> {
         self.rows_after_where(table, "1 = 1", after, limit).await
     }
 
-    /// The same of the rows, called `t`, that `which` is true of.
+    /// Like [`Self::rows_after`], but only rows for which the SQL condition `which` is true. It calls the table `t`.
     pub(crate) async fn rows_after_where(
         &mut self,
         table: &Table,
@@ -146,13 +146,13 @@ impl Tx<'_> {
         .await
     }
 
-    /// Stores rows of a table.
+    /// Inserts rows into a table.
     ///
     /// # Errors
-    /// When the database fails, or a constraint refuses one.
+    /// When the database fails, or a row violates a constraint.
     pub async fn rows_insert(&mut self, table: &Table, rows: &[RowValues]) -> Result<(), StoreError> {
         let (chunks, rest) = rows.as_chunks::<ROWS_AT_ONCE>();
-        // Two texts of a statement for each table, whatever the number of rows.
+        // Only two statement texts for each table, so that both stay prepared whatever the number of rows.
         for chunk in chunks.iter().map(<[RowValues; ROWS_AT_ONCE]>::as_slice).chain(rest.chunks(1)) {
             let sql = format!(
                 "INSERT INTO {} ({}) VALUES {}",
@@ -177,7 +177,7 @@ impl Tx<'_> {
         Ok(self.first(&sql, &[], |row| row.get::<i64>(0)).await?.is_some())
     }
 
-    /// How many rows a table has.
+    /// The number of rows in a table.
     ///
     /// # Errors
     /// When the database fails.
@@ -186,7 +186,7 @@ impl Tx<'_> {
         Ok(self.first(&sql, &[], |row| row.get::<i64>(0)).await?.unwrap_or(0))
     }
 
-    /// Has the database look how a table's rows are spread, so that it plans queries on it well from now on.
+    /// Gathers the planner's statistics of a table (`ANALYZE`), as after a restore.
     ///
     /// # Errors
     /// When the database fails.
@@ -194,14 +194,14 @@ impl Tx<'_> {
         self.analyze(&table.name).await
     }
 
-    /// Deletes at most `limit` rows of a table; answers how many.
+    /// Deletes at most `limit` rows of a table and returns their number.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn rows_delete(&mut self, table: &Table, limit: i64) -> Result<usize, StoreError> {
         let (key, name) = (names(table.key_columns()), &table.name);
         let kinds: Vec<ColumnKind> = table.key_columns().map(|column| column.kind).collect();
-        // Looked for apart: nothing is asked within a change of several shards.
+        // A separate query: Citus does not accept a subquery in a DELETE on several shards.
         let last = format!("SELECT {key} FROM {name} ORDER BY {key} LIMIT 1 OFFSET ?1");
         let last = self
             .first(&last, &[limit.saturating_sub(1).into()], |row| {

@@ -1,4 +1,4 @@
-//! The database as it is at one moment, for reading all of it while others write.
+//! A consistent view of the whole database at one moment. Other connections can write meanwhile.
 
 use crate::{StoreError, Tx, postgres, sqlite};
 
@@ -7,11 +7,11 @@ pub(crate) enum Engine<'a> {
     Postgres(postgres::Snapshot<'a>),
 }
 
-/// Reads the database as it was when this was made, however long that lasts. Nothing can be changed through it.
+/// A read-only transaction that sees the database as it was when the snapshot began. It has no time limit.
 pub struct Snapshot<'a>(pub(crate) Engine<'a>);
 
 impl Snapshot<'_> {
-    /// The database at that moment.
+    /// A query interface that reads this snapshot.
     ///
     /// # Errors
     /// Never while the snapshot is alive.

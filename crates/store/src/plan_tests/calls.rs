@@ -1,4 +1,4 @@
-//! Calls every query of the store, with every shape that its text can have.
+//! Calls every query of the store, in every variant of its SQL text.
 #![expect(clippy::too_many_lines, reason = "each function is a list of calls, one for each query of a noun")]
 
 use tenantry_core::Timestamp;
@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::called;
 use crate::*;
 
-/// Calls a method, which must succeed, and labels its statements with its name.
+/// Calls a method, requires success, and records its statements under its name.
 macro_rules! call {
     ($tx:ident.$method:ident($($argument:expr),* $(,)?)) => {{
         called(stringify!($method));
@@ -92,7 +92,7 @@ fn member() -> Member {
     }
 }
 
-/// Calls every query once, in an order in which each finds its rows. Rows remain.
+/// Calls every query in an order in which each finds rows. The rows are kept.
 pub(super) async fn all(tx: &mut Tx<'_>) {
     organizations(tx).await;
     credentials(tx).await;

@@ -1,4 +1,4 @@
-//! Databases with statistics of several kinds, and the plans that the engines make in them.
+//! Test databases with several kinds of statistics, and the plans that the engines choose in them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -41,7 +41,7 @@ pub(super) fn explained_by_sqlite(connection: &Connection, statements: &BTreeSet
 fn sqlite_access(detail: &str) -> Option<Access> {
     let rest = detail.strip_prefix("SEARCH ").or_else(|| detail.strip_prefix("SCAN "))?;
     let Some((_, rest)) = rest.split_once(" INDEX ") else {
-        // A subquery, or the list of an IN, is no table.
+        // Subqueries and the list of an IN are not tables.
         let is_table = !rest.starts_with('(') && !rest.contains("CONSTANT") && !rest.contains("waiting");
         return is_table.then(|| Access::Scan(rest.to_owned()));
     };
@@ -53,7 +53,7 @@ fn sqlite_access(detail: &str) -> Option<Access> {
     ))
 }
 
-/// A migrated database whose statistics change only when the test says so.
+/// A migrated database without autovacuum, so that only the test changes its statistics.
 pub(super) async fn postgres() -> Option<Postgres> {
     let database = Postgres::new()?;
     database.open(moments()).await.unwrap().close().await;
@@ -64,22 +64,22 @@ pub(super) async fn postgres() -> Option<Postgres> {
     Some(database)
 }
 
-/// A step that changes what PostgreSQL knows of the tables.
+/// A step that adds rows or gathers statistics.
 pub(super) struct Statistics {
     pub(super) name: &'static str,
-    /// Rows that are added to each table, each of a tenant of its own, or all of one.
+    /// The number of rows to add to each table, and whether they all belong to one tenant.
     rows: (usize, bool),
     is_analyzed: bool,
 }
 
-/// In this order, each upon the one before.
+/// The steps, applied one after another to the same database.
 pub(super) const STATISTICS: &[Statistics] = &[
     Statistics { name: "missing", rows: (0, false), is_analyzed: false },
     Statistics { name: "missing, one tenant with 30,000 rows", rows: (30_000, true), is_analyzed: false },
     Statistics { name: "of one large tenant", rows: (0, true), is_analyzed: true },
 ];
 
-/// The same for a database whose statistics are older than its rows.
+/// Steps for a database whose statistics are older than its rows.
 pub(super) const OUTDATED_STATISTICS: &[Statistics] = &[
     Statistics { name: "of an empty database", rows: (0, false), is_analyzed: true },
     Statistics { name: "of three tenants", rows: (3, false), is_analyzed: true },

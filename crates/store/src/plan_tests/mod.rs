@@ -1,4 +1,4 @@
-//! The plan of every query, whatever statistics there are.
+//! Tests of the plan of every query, under several kinds of statistics.
 //!
 //! A request must cost the same while its database grows, so every statement of the store must be planned with the
 //! index that is meant for it. On PostgreSQL that holds whether statistics are missing, were gathered from an empty or a
@@ -31,7 +31,7 @@ thread_local! {
     static CALLED: RefCell<Option<(&'static str, BTreeSet<Statement>)>> = const { RefCell::new(None) };
 }
 
-/// Says which query the next statements belong to.
+/// Sets the query that the next recorded statements belong to.
 fn called(name: &'static str) {
     CALLED.with_borrow_mut(|called| {
         if let Some((method, _)) = called {
@@ -40,7 +40,7 @@ fn called(name: &'static str) {
     });
 }
 
-/// Records a statement of this thread, where the test has begun here.
+/// Records a statement, if the test records on this thread.
 pub(crate) fn record(sql: &str, params: &[Param<'_>]) {
     CALLED.with_borrow_mut(|called| {
         let Some((method, statements)) = called else { return };
@@ -99,17 +99,17 @@ fn indexes() -> BTreeMap<String, Vec<String>> {
     found
 }
 
-/// One search of a table in a plan.
+/// One table access in a plan.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Access {
     /// All rows of the table.
     Scan(String),
-    /// An index, and the condition that it is searched by.
+    /// The name of an index, and the condition on it.
     Index(String, String),
 }
 
 impl Access {
-    /// The index and its leading columns that the condition binds.
+    /// The index and those of its leading columns that the condition binds, as in the file.
     fn shown(&self, indexes: &BTreeMap<String, Vec<String>>) -> String {
         match self {
             Self::Scan(table) => format!("SCAN {table}"),
@@ -124,7 +124,7 @@ impl Access {
         }
     }
 
-    /// Whether it may read many rows: all of a table, or all of a tenant.
+    /// Whether the access can read all rows of a table or of a tenant.
     fn is_wide(&self, indexes: &BTreeMap<String, Vec<String>>) -> bool {
         let shown = self.shown(indexes);
         let Self::Index(index, _) = self else { return true };
@@ -167,8 +167,8 @@ const WIDE: &[(&str, &str)] = &[
     ("webhook_queues_due", "the leased queues of a tenant"),
 ];
 
-/// Plans that serve as well: where all rows are of one tenant and one endpoint, for an outbox of which nearly all mails
-/// are due, and for a restored database.
+/// Alternative plans that are accepted. They occur when one tenant and one endpoint own all rows, when nearly all mails
+/// of the outbox are due, and in a restored database.
 const ALSO: &[&str] = &[
     "mails_lease: mails_pkey()",
     "webhook_deliveries: webhook_deliveries_pkey(organization_id) + webhook_endpoints_pkey(organization_id, id)",
@@ -179,7 +179,7 @@ fn plans_file() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src/plan_tests/plans.txt")
 }
 
-/// The lines of the file for these plans of one engine.
+/// The plans of one engine as lines of the file.
 fn lines(plans: &BTreeMap<Statement, BTreeSet<Access>>) -> BTreeSet<String> {
     let indexes = indexes();
     let shown = plans.iter().filter(|(_, accesses)| !accesses.is_empty()).map(|(statement, accesses)| {
@@ -189,7 +189,7 @@ fn lines(plans: &BTreeMap<Statement, BTreeSet<Access>>) -> BTreeSet<String> {
     shown.collect()
 }
 
-/// The intended lines of an engine.
+/// The lines of `plans.txt` that apply to an engine.
 fn intended(engine: &str) -> BTreeSet<String> {
     let other = if engine == "sqlite" { "[postgres] " } else { "[sqlite] " };
     let own = format!("[{engine}] ");
@@ -198,7 +198,7 @@ fn intended(engine: &str) -> BTreeSet<String> {
     lines.map(|line| line.strip_prefix(&own).unwrap_or(line).to_owned()).collect()
 }
 
-/// Fails where a plan is not the intended one, or may read too much.
+/// Fails if a plan is not the intended one, or is wide and not listed in [`WIDE`].
 fn check(engine: &str, statistics: &str, plans: &BTreeMap<Statement, BTreeSet<Access>>) {
     let (indexes, intended) = (indexes(), intended(engine));
     let mut faults = Vec::new();
@@ -232,7 +232,7 @@ fn every_query_is_called() {
     assert!(count > 100, "{count}");
 }
 
-/// SQLite has no other statistics: see `sqlite::driver`.
+/// The only case for SQLite, which never has statistics: see `sqlite::driver`.
 #[tokio::test]
 async fn sqlite_plans_without_statistics() {
     let statements = statements().await;

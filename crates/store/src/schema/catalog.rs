@@ -1,5 +1,7 @@
-//! Every table and column there is, read from the text of the migrations, so that none can be forgotten
-//! when data is moved. A migration that this does not understand is an error, which a test finds.
+//! The catalog: every table and column, parsed from the text of the migrations.
+//!
+//! Backup, restore and the doctor go through the catalog, so they cover a new table without a change. A migration
+//! that the parser does not know is an error, which a test detects.
 
 use std::sync::Arc;
 
@@ -7,7 +9,7 @@ use super::migrations;
 use crate::StoreError;
 use crate::error::unexpected;
 
-/// What a column holds: the placeholder that the migrations name its type by.
+/// The type of a column. Migrations write it as a placeholder, such as `{{id}}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColumnKind {
     /// A UUID.
@@ -16,7 +18,7 @@ pub enum ColumnKind {
     Bytes,
     /// Microseconds since the Unix epoch.
     Time,
-    /// A number.
+    /// An integer.
     Int,
     /// True or false.
     Bool,
@@ -51,7 +53,7 @@ impl ColumnKind {
 pub struct Column {
     /// Its name.
     pub name: String,
-    /// What it holds.
+    /// Its type.
     pub kind: ColumnKind,
 }
 
@@ -62,12 +64,12 @@ pub struct Table {
     pub name: String,
     /// Its columns, in the order in which they were added.
     pub columns: Vec<Column>,
-    /// Which of the columns are the primary key, by their place, in its order.
+    /// The columns of the primary key in its order, as positions in `columns`.
     pub key: Vec<usize>,
 }
 
 impl Table {
-    /// The place of a column.
+    /// The position of a column in `columns`.
     #[must_use]
     pub fn position(&self, column: &str) -> Option<usize> {
         self.columns.iter().position(|one| one.name == column)
@@ -79,15 +81,15 @@ impl Table {
     }
 }
 
-/// The tables as one schema has them, in the order in which they were made.
+/// The tables of one schema version, in the order of their creation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Catalog {
     /// The number of the newest migration.
     pub schema: i64,
     /// The tables.
     pub tables: Vec<Arc<Table>>,
-    /// The newest migration that changed rows, not only the schema; 0 when none did. Data of a schema before
-    /// it cannot be put into one after it.
+    /// The newest migration that changes rows, not only the schema; 0 if none does. Rows of an older schema version
+    /// cannot be restored into this one.
     pub rewritten: i64,
 }
 
@@ -95,7 +97,7 @@ impl Catalog {
     /// The tables of this program's schema.
     ///
     /// # Errors
-    /// When a migration cannot be understood: a defect.
+    /// When the parser does not know a statement of a migration, which is a defect.
     pub fn now() -> Result<Self, StoreError> {
         Self::at(i64::MAX)
     }
@@ -103,7 +105,7 @@ impl Catalog {
     /// The tables as they were after migration `schema`.
     ///
     /// # Errors
-    /// When a migration cannot be understood: a defect.
+    /// When the parser does not know a statement of a migration, which is a defect.
     pub fn at(schema: i64) -> Result<Self, StoreError> {
         let (mut tables, mut number, mut rewritten) = (Vec::new(), 0, 0);
         for (step, text) in migrations::texts().filter(|(step, _)| *step <= schema) {
@@ -119,14 +121,14 @@ impl Catalog {
         Ok(Self { schema: number, tables: tables.into_iter().map(Arc::new).collect(), rewritten })
     }
 
-    /// The table of that name.
+    /// The table with that name.
     #[must_use]
     pub fn table(&self, name: &str) -> Option<&Arc<Table>> {
         self.tables.iter().find(|table| table.name == name)
     }
 }
 
-/// Does to the tables what a migration does; answers whether it changes rows.
+/// Applies a migration to `tables`. Returns whether the migration changes rows.
 fn apply(tables: &mut Vec<Table>, text: &str) -> Result<bool, StoreError> {
     let mut rewrites = false;
     for statement in &migrations::statements(text) {
@@ -173,7 +175,7 @@ fn new_column(name: &str, placeholder: &str) -> Result<Column, StoreError> {
     Ok(Column { name: name.to_owned(), kind })
 }
 
-/// The parts of `body` between commas that stand in no parentheses.
+/// Splits `body` at the commas outside parentheses.
 fn items(body: &str) -> Vec<&str> {
     let mut depth = 0;
     body.split(|letter| {

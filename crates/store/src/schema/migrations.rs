@@ -1,12 +1,12 @@
-//! The migrations of the schema. Each is one text for both engines: placeholders such as `{{id}}` stand for the types
-//! that they name differently, so their schemas cannot drift apart.
+//! The migrations of the schema. Both engines share one text for each, so their schemas cannot differ. Placeholders
+//! such as `{{id}}` stand for the types whose names differ.
 
 use crate::StoreError;
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-/// One step of the schema.
+/// One migration.
 pub(crate) struct Migration {
     pub(crate) number: i64,
     pub(crate) name: &'static str,
@@ -17,20 +17,20 @@ pub(crate) struct Migration {
 pub(crate) const ALL: &[Migration] =
     &[Migration { number: 1, name: "initial", text: include_str!("../../migrations/0001_initial.sql") }];
 
-/// The first line of a migration that builds one index while others write.
+/// The first line of a migration that builds one index without blocking writers.
 pub(crate) const CONCURRENTLY: &str = "-- concurrently\n";
 
 /// Pairs of a placeholder and the engine's name for it.
 pub(crate) type TypeNames = [(&'static str, &'static str)];
 
 impl Migration {
-    /// The text with an engine's names for the placeholders.
+    /// The text, with the placeholders replaced by an engine's type names.
     pub(crate) fn sql(&self, names: &TypeNames) -> String {
         names.iter().fold(self.text.to_owned(), |sql, (from, to)| sql.replace(from, to))
     }
 
-    /// The index and its table, where the migration is marked with [`CONCURRENTLY`]: the table may be large, and its
-    /// writers must not wait.
+    /// The index and its table if the migration begins with [`CONCURRENTLY`]. Building the index of a large table must
+    /// not block its writers.
     pub(crate) fn builds_concurrently(&self) -> Option<(&'static str, &'static str)> {
         let statement = self.text.strip_prefix(CONCURRENTLY)?;
         let mut words = statement.split([' ', '\n', '(']).filter(|word| !word.is_empty());
@@ -45,14 +45,14 @@ impl Migration {
     }
 }
 
-/// The statements of a text, without comments. Citus accepts one at a time.
+/// Splits a text into statements and drops the comments. Citus accepts one statement per message.
 pub(crate) fn statements(text: &str) -> Vec<String> {
     let code: Vec<&str> = text.lines().map(|line| line.split("--").next().unwrap_or_default()).collect();
     let code = code.join("\n");
     code.split(';').map(str::trim).filter(|statement| !statement.is_empty()).map(str::to_owned).collect()
 }
 
-/// The names of all constraints and unique indexes, each of which can refuse a change.
+/// The names of all constraints and unique indexes: everything that a change can violate.
 pub(crate) fn constraints() -> &'static BTreeSet<String> {
     static NAMES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
         let words: Vec<String> = texts()
@@ -72,7 +72,7 @@ pub(crate) fn constraints() -> &'static BTreeSet<String> {
 /// The migrations after number `found`.
 ///
 /// # Errors
-/// When `found` is newer than every migration.
+/// [`StoreError::NewerSchema`] when `found` is newer than every migration.
 pub(crate) fn after(found: i64) -> Result<impl Iterator<Item = &'static Migration>, StoreError> {
     after_in(ALL, found)
 }

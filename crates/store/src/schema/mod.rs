@@ -1,4 +1,4 @@
-//! The schema: its migrations, and the tables that they make.
+//! The schema: its migrations, and the catalog of the tables that they create.
 
 mod catalog;
 pub(crate) mod migrations;

@@ -1,7 +1,7 @@
-//! Connections to the file, and values in and out of SQLite.
+//! Connections to the file, and the conversion of values to and from SQLite.
 //!
-//! No plan depends on statistics: none are gathered, and those that somebody gathered with another program are
-//! deleted when the database is opened ([`delete_statistics`]).
+//! Query plans never depend on statistics. The store gathers none, and opening a database deletes those that another
+//! program gathered ([`delete_statistics`]).
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
@@ -16,16 +16,17 @@ use crate::StoreError;
 use crate::error::unexpected;
 use crate::value::{Param, Value};
 
-/// A `SELECT` locks no rows: there is one writer.
+/// Empty: with a single writer, a `SELECT` needs no row locks.
 pub(crate) const FOR_UPDATE: &str = "";
 
-/// Statements that a connection keeps prepared.
+/// The capacity of a connection's cache of prepared statements.
 const STATEMENTS: usize = 256;
-/// The time that a connection waits for a lock of another process, such as a command of this program.
+/// The time that a connection waits for a lock of another process, such as an operator's command.
 const BUSY: Duration = Duration::from_secs(30);
 /// The pause before the log mode is set again.
 const WAL_RETRY: Duration = Duration::from_millis(5);
-/// The size of the write-ahead log, in pages of 4 KiB, at which the writer stops to write it back: its bound.
+/// The size of the write-ahead log, in pages of 4 KiB, at which the writer itself runs a checkpoint: 256 MiB. This
+/// bounds the log.
 const LOG_LIMIT_PAGES: u32 = 65_536;
 /// The page cache of a connection, in KiB.
 const CACHE_KIB: i32 = 65_536;
@@ -56,10 +57,10 @@ pub(crate) fn value<'a>(row: &'a rusqlite::Row<'a>, index: usize) -> Result<Valu
     })
 }
 
-/// Opens a connection. A file that this creates can be read and written by its owner alone.
+/// Opens a connection. A new file is readable and writable by its owner alone.
 pub(super) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     if flags.contains(OpenFlags::SQLITE_OPEN_CREATE) {
-        // SQLite gives its other files the same mode. It reports what is wrong with the path.
+        // SQLite gives the log the same mode. If the path is wrong, SQLite reports it when it opens the file.
         drop(OpenOptions::new().write(true).create_new(true).mode(0o600).open(path));
     }
     let connect = || -> rusqlite::Result<Connection> {
@@ -93,7 +94,7 @@ fn enable_wal(connection: &Connection) -> rusqlite::Result<()> {
     }
 }
 
-/// Hands each row of a result to `take`, until it returns false.
+/// Passes each row of a result to `take`, until `take` returns false.
 pub(crate) fn rows(
     connection: &Connection,
     sql: &str,
@@ -111,20 +112,20 @@ pub(crate) fn rows(
     Ok(())
 }
 
-/// Changes rows; answers how many. Fails outside of a transaction.
+/// Executes a statement and returns the number of changed rows. Fails outside a transaction.
 pub(crate) fn execute(connection: &Connection, sql: &str, params: &[Param<'_>]) -> Result<usize, StoreError> {
     require_transaction(connection)?;
     let mut statement = connection.prepare_cached(sql).map_err(|error| failure(connection, error))?;
     statement.execute(rusqlite::params_from_iter(params)).map_err(|error| failure(connection, error))
 }
 
-/// The expression for the hexadecimal digits of an id, in capitals.
+/// The SQL expression for an id's hexadecimal digits in upper case.
 pub(crate) fn id_digits(column: &str) -> String {
     format!("hex({column})")
 }
 
-/// Fails where the transaction has ended. A full or failing disk makes SQLite roll all of it back, not only the
-/// statement that met it; a savepoint or a statement after that would be a transaction of its own.
+/// Fails if the transaction has ended. On a full or failing disk SQLite rolls back the whole transaction, not only the
+/// failed statement. A later statement or savepoint would then run in a transaction of its own.
 pub(super) fn require_transaction(connection: &Connection) -> Result<(), StoreError> {
     if connection.is_autocommit() {
         return Err(StoreError::Unavailable("the transaction has ended, as after a full disk".into()));
@@ -132,7 +133,7 @@ pub(super) fn require_transaction(connection: &Connection) -> Result<(), StoreEr
     Ok(())
 }
 
-/// The meaning of an error of SQLite. A violated constraint is reported by the name of its index.
+/// Converts an SQLite error. A violated constraint is reported by name.
 pub(super) fn failure(connection: &Connection, error: rusqlite::Error) -> StoreError {
     use rusqlite::ErrorCode;
     let rusqlite::Error::SqliteFailure(code, Some(message)) = &error else { return unexpected(error) };

@@ -1,8 +1,8 @@
 //! SQLite, embedded: the default engine.
 //!
-//! One thread writes ([`writer`]): it commits many use cases at once, so one `fsync` serves the whole queue. Reads
-//! use a pool of connections on the threads that ask ([`readers`]). A third thread writes the log back into the file
-//! ([`checkpoint`]), so that no request waits for it.
+//! One thread writes ([`writer`]). It commits many use cases in one transaction, so one `fsync` serves a whole batch.
+//! Reads run on the threads of their callers and use a pool of connections ([`readers`]). A checkpoint thread copies
+//! the write-ahead log into the database file ([`checkpoint`]), so that no request waits for it.
 //!
 //! Invariants: the change of an answered write is on disk (`synchronous=FULL`); a use case that fails leaves no change
 //! and does not disturb the others of its batch.
@@ -36,9 +36,9 @@ use driver::connect;
 use readers::Readers;
 use writer::Job;
 
-/// Use cases that may wait for the writer; one more is refused.
+/// Use cases that can be queued for the writer. A further one fails as unavailable.
 const QUEUE: usize = 8_192;
-/// The time that a list query may take.
+/// The time limit of a list query.
 const LIST_QUERY: Duration = Duration::from_secs(5);
 
 /// An open SQLite database.
@@ -154,7 +154,7 @@ impl Sqlite {
         found.unwrap_or_else(|foreign_await| Err(foreign_await.report()))
     }
 
-    /// Runs what is queued, then ends the threads and closes every connection.
+    /// Runs the queued use cases, then ends the threads and closes every connection.
     pub(crate) async fn close(&self) {
         drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
         self.readers.close();

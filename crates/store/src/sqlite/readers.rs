@@ -1,4 +1,4 @@
-//! The pool of connections that read. A reader runs on the thread that asks.
+//! The pool of read connections. A query runs on the thread of its caller.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -12,7 +12,7 @@ use crate::{StoreError, Tx, Vault};
 /// Steps of SQLite's virtual machine between two calls of a progress handler.
 const PROGRESS_STEPS: i32 = 10_000;
 
-/// Idle connections that read. There are as many as were ever used at the same time.
+/// A pool of read connections. It grows to the largest number that were in use at the same time.
 pub(crate) struct Readers {
     path: PathBuf,
     vault: Arc<OnceLock<Arc<dyn Vault>>>,
@@ -44,7 +44,7 @@ impl Readers {
     }
 }
 
-/// A connection that reads. Dropping it returns the connection to the pool.
+/// A read connection from the pool. Dropping it returns the connection.
 pub(crate) struct Reader<'a> {
     pool: &'a Readers,
     connection: Option<Connection>,
@@ -55,7 +55,7 @@ impl Reader<'_> {
         self.connection.as_ref().ok_or_else(|| unexpected("a reader without connection"))
     }
 
-    /// Calls `interrupt` now and then while a query runs, and ends the query when it returns true.
+    /// Calls `interrupt` every [`PROGRESS_STEPS`] steps of a query, and interrupts the query when it returns true.
     pub(super) fn set_interrupt<F>(&mut self, interrupt: Option<F>) -> Result<(), StoreError>
     where
         F: FnMut() -> bool + Send + 'static,
@@ -64,7 +64,7 @@ impl Reader<'_> {
         connection.progress_handler(PROGRESS_STEPS, interrupt).map_err(unexpected)
     }
 
-    /// The database as it is committed at each query.
+    /// A query interface without a transaction: each query sees the newest committed state.
     pub(crate) fn tx(&mut self) -> Result<Tx<'_>, StoreError> {
         let connection = self.connection.as_mut().ok_or_else(|| unexpected("a reader without connection"))?;
         Ok(Tx::sqlite(connection, self.pool.vault.get().map(AsRef::as_ref)))

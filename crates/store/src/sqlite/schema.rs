@@ -16,12 +16,12 @@ const TYPES: &TypeNames = &[
     ("{{table}}", "STRICT"),
 ];
 
-/// The newest migration that the database has had.
+/// The number of the newest applied migration.
 fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row("SELECT coalesce(max(number), 0) FROM schema_migrations", [], |row| row.get(0))
 }
 
-/// Looks whether the schema is the one that this program knows.
+/// Checks that the schema has the version of this program.
 pub(super) fn check(connection: &Connection) -> Result<(), StoreError> {
     let there = connection.table_exists(None, "schema_migrations");
     let found = there.and_then(|there| if there { version(connection) } else { Ok(0) });
@@ -32,8 +32,7 @@ pub(super) fn check(connection: &Connection) -> Result<(), StoreError> {
     }
 }
 
-/// Brings the schema up to date, all steps in one transaction. Two processes that start at once take
-/// turns.
+/// Applies the missing migrations, all in one transaction. Its write lock serializes processes that start at once.
 pub(crate) fn migrate(connection: &mut Connection, moments: &Moments) -> Result<(), StoreError> {
     let transaction = connection
         .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
@@ -52,6 +51,6 @@ pub(crate) fn migrate(connection: &mut Connection, moments: &Moments) -> Result<
         });
         done.map_err(|error| failure(&transaction, error))?;
     }
-    // What is not committed is undone when the transaction is dropped.
+    // On an error, dropping the transaction rolls it back.
     transaction.execute_batch("COMMIT").map_err(|error| failure(&transaction, error))
 }

@@ -1,11 +1,11 @@
-//! One read transaction on a connection of its own.
+//! A snapshot: one read transaction on its own connection.
 
 use super::Sqlite;
 use super::driver::failure;
 use super::readers::Reader;
 use crate::{StoreError, Tx};
 
-/// The page cache of a snapshot, in KiB. It reads everything once, so few pages are needed again.
+/// The page cache of a snapshot, in KiB. A snapshot reads each page once, so a small cache is enough.
 const CACHE_KIB: i64 = 8_192;
 
 /// A read transaction. Dropping it closes the connection, which ends the transaction.

@@ -1,4 +1,4 @@
-//! The writer when the database cannot go on: faults that no public call can cause.
+//! The writer after faults that no public call can cause, such as a full disk.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -40,7 +40,7 @@ impl UseCase for Append {
     }
 }
 
-/// A writer without its thread: the test decides when it runs, and prepares its faults.
+/// A writer without its thread, so that the test can prepare a fault and then run one batch.
 struct Writer {
     connection: Connection,
     sqlite: Sqlite,
@@ -103,7 +103,7 @@ impl Writer {
         reader.query_row("SELECT count(*) FROM audit_entries", [], |row| row.get(0)).unwrap()
     }
 
-    /// Lets the database grow by this many pages of 4 KiB, as a disk that is nearly full would.
+    /// Limits the growth of the database to this many pages of 4 KiB, like a disk that is nearly full.
     fn leave_room(&self, pages: i64) {
         let used: i64 = self.connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
         let sql = format!("PRAGMA max_page_count = {}", used + pages);
@@ -130,15 +130,15 @@ async fn a_full_disk_fails_every_use_case_whose_changes_it_lost() {
     assert!(writer.batch([small(), small()]).await.iter().all(Result::is_ok));
     writer.leave_room(16);
     let outcomes = writer.batch([small(), large(), small(), small(), large(), small()]).await;
-    // SQLite undoes the transaction with all that shared it. What comes after has one of its own: it is
-    // neither answered as failed and kept, nor as done and lost.
+    // SQLite rolls back the transaction of the whole batch, so every use case in it fails. The last use case runs
+    // in the next transaction and succeeds.
     let told: Vec<bool> = outcomes.iter().map(Result::is_ok).collect();
     assert_eq!(told, [false, false, false, false, false, true], "{outcomes:?}");
     assert!(outcomes.iter().take(5).all(unavailable), "{outcomes:?}");
     assert_eq!(writer.entries(), 3);
 }
 
-/// Goes on after an error as if nothing had happened.
+/// Ignores errors and returns success.
 struct Careless(Append);
 
 impl UseCase for Careless {

@@ -8,7 +8,7 @@
 //! | then each caller has its result | | |
 //!
 //! A full or failing disk makes SQLite roll back the whole transaction. The batch then ends at once, and each of its
-//! use cases fails, also those that had succeeded. A use case whose caller has gone before it runs is left out.
+//! use cases fails, also those that had succeeded. A use case is skipped if its caller stops waiting before it runs.
 
 use std::any::type_name;
 use std::future::Future;
@@ -26,12 +26,12 @@ use crate::error::unexpected;
 use crate::signals::{Changes, Signals};
 use crate::{Moments, StoreError, Tx, UseCase, Vault};
 
-/// Use cases that one commit may serve.
+/// The maximum number of use cases in one transaction.
 const BATCH: usize = 512;
 
 /// Sends a use case's result to its caller, once the commit has succeeded or failed.
 type Reply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
-/// Runs a use case in the open transaction. Without one, it only has a failure to reply.
+/// Runs a use case in the open transaction. With `None`, no transaction could begin, and the use case fails.
 pub(super) type Job = Box<dyn FnOnce(Option<&mut Connection>) -> Reply + Send>;
 
 /// A use case or list query awaited something other than the database.
@@ -71,14 +71,14 @@ pub(super) fn job<U: UseCase>(
         Box::new(move |committed| {
             signals.send(changes, committed.is_ok());
             let outcome = outcome.map(|outcome| committed.map_err(U::Error::from).and(outcome));
-            // A caller that has gone since gets no result; its change stays committed.
+            // The change stays committed even if the caller no longer waits for the result.
             drop(sender.send(outcome));
         })
     });
     (job, receiver)
 }
 
-/// Runs one use case so that all of its changes remain, or none.
+/// Runs one use case in a savepoint, so that either all of its changes remain or none.
 fn run_in_savepoint<U: UseCase>(
     connection: &mut Connection,
     use_case: &U,
@@ -113,7 +113,7 @@ fn run_in_savepoint<U: UseCase>(
     }
 }
 
-/// The output of a future that awaits SQLite alone, which is ready when it is first polled.
+/// The output of a future that awaits only SQLite. Such a future is ready on its first poll.
 pub(super) fn poll_once<F: Future>(name: &'static str, future: F) -> Result<F::Output, ForeignAwait> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => Ok(output),
@@ -121,7 +121,7 @@ pub(super) fn poll_once<F: Future>(name: &'static str, future: F) -> Result<F::O
     }
 }
 
-/// Runs what is queued until the queue is closed and empty.
+/// Runs queued jobs in batches until the queue is closed and empty.
 pub(super) fn write_all(connection: &mut Connection, jobs: &Receiver<Job>) {
     let mut replies = Vec::with_capacity(BATCH);
     while let Ok(first) = jobs.recv() {

@@ -1,4 +1,4 @@
-//! What was written down and told about customers that are forgotten names nobody.
+//! Checks that audit entries and webhook events contain no personal data of an anonymized customer.
 
 use serde_json::{Map, Value};
 use tenantry_core::customer::AnonymousIdentity;
@@ -9,13 +9,13 @@ use crate::error::unexpected;
 use crate::schema::Catalog;
 use crate::{StoreError, Tx};
 
-/// A table with texts that may be about a forgotten customer.
+/// A table with JSON texts that can describe an anonymized customer.
 struct Told {
     rule: Rule,
-    /// Whether a row `t` is about one.
+    /// The SQL condition for a row `t` about an anonymized customer or one of its members.
     which: &'static str,
     columns: [&'static str; 2],
-    /// Under which of its keys a text has the row that it is about; nothing when it is that row.
+    /// For each column, the key of the JSON object that holds the customer; `None` if the text is the customer.
     within: [Option<&'static str>; 2],
 }
 
@@ -80,7 +80,7 @@ pub(super) async fn inspect(
 
 fn names_somebody(field: &ColumnValue, within: Option<&str>) -> bool {
     let ColumnValue::Text(text) = field else { return false };
-    // A text in another form, for people, is not looked into.
+    // Only JSON objects are inspected. Payloads in other formats are plain messages for people.
     let Ok(Value::Object(whole)) = serde_json::from_str(text) else { return false };
     match within.map(|key| whole.get(key)) {
         None => says_who(&whole),
@@ -89,7 +89,7 @@ fn names_somebody(field: &ColumnValue, within: Option<&str>) -> bool {
     }
 }
 
-/// Whether a customer or a member as JSON says who it is; a company's name may stay.
+/// Whether a customer or member, as JSON, contains personal data. The name of a company is not personal data.
 fn says_who(row: &Map<String, Value>) -> bool {
     let is_company = row.get("tax_id").is_some_and(|tax_id| !tax_id.is_null());
     row.iter().any(|(key, value)| match (key.as_str(), value) {
@@ -102,7 +102,7 @@ fn says_who(row: &Map<String, Value>) -> bool {
     })
 }
 
-/// Whether the values of a customer's row, where it is anonymized, say who it was.
+/// Whether the row of an anonymized customer still contains personal data.
 pub(super) fn row_says_who(email: &ColumnValue, name: &ColumnValue, billing: &ColumnValue) -> bool {
     let mut row = match billing {
         ColumnValue::Text(text) => serde_json::from_str::<Map<String, Value>>(text).unwrap_or_default(),

@@ -1,4 +1,5 @@
-//! A customer's metadata stand twice: as it is shown, and a row a key, to be found by.
+//! Checks that both copies of a customer's metadata agree. One is the JSON that responses show, the other has a row
+//! for each key, for filters.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -38,7 +39,7 @@ pub(super) async fn inspect(
         let mut stored = tx.customer_metadata_between(first, last).await?;
         for row in &rows {
             let rows_of_it = names(row).and_then(|names| stored.remove(&names)).unwrap_or_default();
-            // What cannot be read is found elsewhere.
+            // Metadata that cannot be parsed is a finding of `values`.
             let shown = field(row, metadata).and_then(shown);
             if shown.is_some_and(|shown| shown != rows_of_it) {
                 found(Finding::new(RULE.check, table, row, RULE.says));
@@ -59,7 +60,7 @@ fn shown(field: &ColumnValue) -> Option<Pairs> {
 }
 
 impl Tx<'_> {
-    /// The rows of the metadata of the customers from `first` to `last`, in the order of their names.
+    /// The metadata rows of the customers from `first` to `last` in the order of their primary keys.
     async fn customer_metadata_between(
         &mut self,
         first: Names,

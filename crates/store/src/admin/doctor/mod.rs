@@ -1,8 +1,10 @@
-//! Whether what must always hold does: `docs/ARCHITECTURE.md` names the invariants, this looks for rows that
-//! break them. The program keeps them; this finds a defect of it, a damaged file, or a hand in the database.
+//! The doctor: finds rows that break an invariant of `docs/ARCHITECTURE.md`.
 //!
-//! It reads in parts and keeps nothing, so its memory does not grow with the database. It looks across all
-//! tenants, in one snapshot.
+//! The program maintains the invariants. A finding therefore means a defect in the program, a damaged file, or a
+//! change that was made directly in the database.
+//!
+//! The doctor reads all tenants' rows in one snapshot. It reads `ROWS` rows at a time and keeps none of them, so
+//! its memory does not grow with the database.
 
 mod forgotten;
 mod metadata;
@@ -16,19 +18,19 @@ use crate::admin::rows::{ColumnValue, RowValues};
 use crate::schema::{Catalog, Table};
 use crate::{StoreError, Tx};
 
-/// Rows read at once.
+/// Rows per query.
 const ROWS: i64 = 500;
 
-/// A row that is not what it must be.
+/// A row that breaks an invariant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// The invariant that it breaks.
+    /// The name of the invariant.
     pub check: &'static str,
-    /// Its table.
+    /// The table of the row.
     pub table: String,
-    /// Its primary key, by column.
+    /// The names and values of the row's primary key; empty for a finding about the file.
     pub key: Vec<(String, ColumnValue)>,
-    /// What is wrong with it.
+    /// The description of the fault, as shown to the operator.
     pub says: String,
 }
 
@@ -63,7 +65,7 @@ impl fmt::Display for ColumnValue {
             Self::Int(value) => value.fmt(f),
             Self::Bool(value) => value.fmt(f),
             Self::Text(text) => text.chars().try_for_each(|letter| match letter {
-                // A finding is one line.
+                // A finding is printed on one line.
                 letter if letter.is_control() => f.write_char('?'),
                 letter => f.write_char(letter),
             }),
@@ -71,18 +73,18 @@ impl fmt::Display for ColumnValue {
     }
 }
 
-/// One thing that is looked at.
+/// One check of the doctor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rule {
-    /// The invariant.
+    /// The name of the invariant.
     pub check: &'static str,
-    /// The table whose rows are looked at.
+    /// The table whose rows are checked.
     pub table: &'static str,
-    /// What is said of a row that breaks it.
+    /// The description of a row that breaks the invariant.
     pub says: &'static str,
 }
 
-/// Everything that is looked at.
+/// Every check of the doctor.
 pub fn rules() -> impl Iterator<Item = Rule> {
     let queries = queries::CHECKS.iter().chain(traces::CHECKS);
     let values = values::CHECKS.iter();
@@ -93,13 +95,13 @@ pub fn rules() -> impl Iterator<Item = Rule> {
         .chain(forgotten::rules())
 }
 
-/// Looks at everything and hands each finding to `found`; `tx` is that of a snapshot, with its vault.
+/// Runs every check and passes each finding to `found`. `tx` belongs to a snapshot and has a vault.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn inspect(tx: &mut Tx<'_>, mut found: impl FnMut(Finding)) -> Result<(), StoreError> {
     let catalogue = Catalog::now()?;
-    // What the engine says of its file; the rows may tell nothing of it.
+    // The engine's own check of its file: damage need not show in the rows.
     for says in tx.file_faults().await? {
         let (check, table) = ("a whole file", "the file".to_owned());
         found(Finding { check, table, key: Vec::new(), says });
@@ -110,7 +112,7 @@ pub async fn inspect(tx: &mut Tx<'_>, mut found: impl FnMut(Finding)) -> Result<
     forgotten::inspect(tx, &catalogue, &mut found).await
 }
 
-/// The rows of a table that `which` is true of, in parts.
+/// Reads the rows of a table for which the SQL condition `which` is true, [`ROWS`] at a time.
 struct Parts<'a> {
     table: &'a Table,
     which: &'a str,
@@ -123,7 +125,7 @@ impl<'a> Parts<'a> {
         Self { table, which, after: None, done: false }
     }
 
-    /// The next part; nothing after the last.
+    /// The next rows, or `None` after the last.
     async fn next(&mut self, tx: &mut Tx<'_>) -> Result<Option<Vec<RowValues>>, StoreError> {
         if self.done {
             return Ok(None);

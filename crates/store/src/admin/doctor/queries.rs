@@ -1,7 +1,7 @@
-//! Invariants between rows, each as a condition that no row `t` of its table may meet.
+//! Invariants between rows. Each is an SQL condition that is true for a row `t` that breaks the invariant.
 //!
-//! Rows that may lie on other shards than `t` are not looked for one by one, which a sharding engine cannot:
-//! both sides are read once, and what the one has and the other lacks (`EXCEPT`) is compared with `t`.
+//! A sharding engine cannot run a correlated subquery on rows of other shards than that of `t`. Such a check
+//! compares both sets of keys with `EXCEPT` instead.
 
 use super::{Finding, Parts, traces};
 use crate::error::unexpected;
@@ -24,7 +24,7 @@ pub(super) const fn check(
     Check { name, table, fault, says }
 }
 
-/// In the order of the tables.
+/// The checks, in the order of the tables.
 #[rustfmt::skip]
 pub(super) const CHECKS: &[Check] = &[
     // People and teams.
@@ -154,7 +154,7 @@ pub(super) const CHECKS: &[Check] = &[
     check("told in order", "webhook_endpoints", "it does not have its two queues",
         "t.deleted_at IS NULL AND (SELECT count(*) FROM webhook_queues AS l
             WHERE l.organization_id = t.organization_id AND l.endpoint_id = t.id) <> 2"),
-    // While events of a deleted endpoint are given up, in portions, one of its queues says that there are some.
+    // A queue with a due time is exempt: the worker is still giving up the events of the deleted endpoint, in batches.
     check("told in order", "webhook_queues", "its endpoint is gone",
         "NOT EXISTS (SELECT 1 FROM webhook_queues AS o
             WHERE o.organization_id = t.organization_id AND o.endpoint_id = t.endpoint_id
@@ -179,7 +179,7 @@ pub(super) const CHECKS: &[Check] = &[
                 AND l.queue = 'retries' AND l.due_at IS NOT NULL)"),
     check("told at least once", "webhook_events", "it waits, and what it tells is not there",
         "t.state = 'pending' AND t.data IS NULL AND t.payload IS NULL"),
-    // Answers.
+    // Stored responses.
     check("once", "idempotency_records", "its request was neither answered nor is the answer forgotten",
         "(t.status <> 0 OR t.response_expires_at IS NOT NULL) AND t.status NOT BETWEEN 100 AND 599"),
 ];

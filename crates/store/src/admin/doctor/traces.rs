@@ -1,9 +1,9 @@
-//! What is left of what is not there, what opens the wrong thing, and changes without an audit entry. Rows that
-//! may lie on other shards than `t` are read once (`EXCEPT`), not looked for one by one.
+//! More invariants between rows: rows whose owner does not exist, credentials for the wrong subject, and changes
+//! without an audit entry. Rows of other shards are compared with `EXCEPT`, as in [`super::queries`].
 
 use super::queries::{Check, check};
 
-/// In the order of the tables.
+/// The checks, in the order of the tables.
 #[rustfmt::skip]
 pub(super) const CHECKS: &[Check] = &[
     // Credentials.
@@ -17,20 +17,20 @@ pub(super) const CHECKS: &[Check] = &[
             FROM customer_sessions AS s)"),
     check("suspended is dead", "organizations", "it has a time of suspension without a reason, or the reverse",
         "(t.suspended_at IS NULL) <> (t.suspension_reason IS NULL)"),
-    // Forgotten customers.
+    // Anonymized customers.
     check("forgotten", "members", "its customer is anonymized, and it says who it was",
         "(t.email NOT LIKE '%@anonymized.invalid' OR t.name || '@anonymized.invalid' <> t.email)
          AND EXISTS (SELECT 1 FROM customers AS c
             WHERE c.organization_id = t.organization_id AND c.id = t.customer_id
                 AND c.anonymized_at IS NOT NULL)"),
-    // What belongs to nobody.
+    // Rows without an owner.
     check("whole rows", "row_counters", "its organization is not there",
         "NOT EXISTS (SELECT 1 FROM organizations AS o WHERE o.id = t.organization_id)"),
     check("whole rows", "idempotency_records", "whose key it is is not there",
         "t.organization_id IN (SELECT r.organization_id FROM idempotency_records AS r
             EXCEPT SELECT o.id FROM organizations AS o EXCEPT SELECT u.id FROM users AS u
             EXCEPT SELECT c.id FROM customers AS c EXCEPT SELECT m.id FROM members AS m)"),
-    // What was made.
+    // Creations without an audit entry.
     check("audit entry", "users", "no audit entry of its creation",
         "t.id IN (SELECT u.id FROM users AS u
             EXCEPT SELECT a.subject_id FROM audit_entries AS a WHERE a.action = 'user.created')"),

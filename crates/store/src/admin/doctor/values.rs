@@ -1,4 +1,4 @@
-//! Invariants within a row that SQL cannot tell: what its values mean.
+//! Invariants within one row that SQL cannot check: whether its values can be parsed, opened and derived again.
 
 use std::fmt::Display;
 
@@ -20,7 +20,7 @@ use crate::queries::{billing_name, sealed_for, search_text};
 use crate::schema::{Catalog, Table};
 use crate::{StoreError, Tx, Vault};
 
-/// A check of some values of a row: those of `columns`.
+/// A check of the values of `columns` in one row.
 pub(super) struct Check {
     pub(super) name: &'static str,
     pub(super) table: &'static str,
@@ -33,7 +33,7 @@ const ADDRESS: &str = "its address has another key";
 const SEALED: &str = "a secret in it cannot be opened with the key";
 const UNREADABLE: &str = "a value of it is none that this program knows";
 
-/// What an image of a row is.
+/// The JSON form of a row in an audit entry.
 type Object = serde_json::Map<String, serde_json::Value>;
 
 type Columns = &'static [&'static str];
@@ -108,7 +108,7 @@ fn reads<T, E: Display>(parsed: Result<T, E>) -> bool {
     parsed.is_ok()
 }
 
-/// Nothing is what any column may hold that may be null; the database sees to that.
+/// Checks one text with `holds`. `NULL` passes: the schema declares which columns can be null.
 fn text(row: &[&ColumnValue], holds: impl FnOnce(&str) -> bool) -> bool {
     match row {
         [ColumnValue::Null] => true,
@@ -135,7 +135,7 @@ fn searched(row: &[&ColumnValue], _: &dyn Vault) -> bool {
         [_, _, ColumnValue::Text(billing), _] => billing_name(billing),
         _ => Ok(None),
     };
-    // What cannot be read is found elsewhere.
+    // Billing data that cannot be parsed is a finding of its own check.
     billing.is_err()
         || billing.is_ok_and(|billing| {
             let (email, name) = (known(email), known(name));
