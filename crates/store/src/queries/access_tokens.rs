@@ -1,5 +1,5 @@
-//! The access tokens of organizations, as those who manage them see them. How a token is found by its
-//! secret stands in `credentials`.
+//! The access tokens of organizations: lists, changes and their last use. The module `credentials` looks up a
+//! token by its secret.
 
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{OrganizationId, TokenId};
@@ -9,12 +9,12 @@ use super::credentials::{ACCESS_TOKEN, access_token};
 use super::{Keyset, KeysetPage, Order, Page, Paged, Query, count};
 use crate::{StoreError, Tx};
 
-/// What access tokens can be ordered by.
+/// The criteria that a list of access tokens can be ordered by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccessTokenKey {
     /// Time of creation.
     CreatedAt,
-    /// What it is for.
+    /// Label.
     Label,
     /// Last use.
     LastUsedAt,
@@ -40,12 +40,13 @@ pub struct TokenUse {
     pub organization: OrganizationId,
     /// The token.
     pub token: TokenId,
-    /// When.
+    /// The time of the use.
     pub at: Timestamp,
 }
 
 impl Tx<'_> {
-    /// A part of the list of the tokens of these organizations; oldest first unless `order` says otherwise.
+    /// A page of the list of the tokens of these organizations, oldest first unless `order` says otherwise.
+    /// Two round trips.
     ///
     /// # Errors
     /// When the database fails.
@@ -71,7 +72,7 @@ impl Tx<'_> {
         Ok(Paged { items, total })
     }
 
-    /// A part of the list of the tokens of an organization, newest first.
+    /// A page of the list of an organization's tokens, newest first.
     ///
     /// # Errors
     /// When the database fails.
@@ -85,7 +86,7 @@ impl Tx<'_> {
         self.keyset_page(ACCESS_TOKEN, &query, keyset, access_token, |token| token.id.uuid()).await
     }
 
-    /// Stores a token as it is now.
+    /// Saves a token's label, scopes and allowed addresses.
     ///
     /// # Errors
     /// When the database fails.
@@ -108,7 +109,8 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Notes the last use of a token, unless one is noted that is still fresh. No right changes by this.
+    /// Records the last use of a token, unless the recorded one is less than [`LAST_USE_RESOLUTION_S`]
+    /// seconds older. Cached credentials stay valid, since no right changes.
     ///
     /// # Errors
     /// When the database fails.

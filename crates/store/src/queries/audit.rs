@@ -1,5 +1,5 @@
-//! The audit log: appended to. An entry changes in one case alone: its images are scrubbed when a customer
-//! is anonymized.
+//! The audit log. Entries are only appended, with one exception: the images of an entry are replaced when a
+//! customer is anonymized.
 
 use tenantry_core::Timestamp;
 use tenantry_core::audit::AuditEntry;
@@ -8,24 +8,24 @@ use uuid::Uuid;
 
 use crate::{StoreError, Tx};
 
-/// An entry of the audit log as it is read back, without the images of the row.
+/// An entry of the audit log without the images of the row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditRecord {
-    /// When.
+    /// The time of the action.
     pub at: Timestamp,
     /// The kind of actor.
     pub actor_kind: String,
     /// The actor, where it has an id.
     pub actor: Option<Uuid>,
-    /// What was done.
+    /// The action.
     pub action: String,
     /// The row that changed.
     pub subject: Uuid,
-    /// The request that asked for it.
+    /// The id of the request that made the change.
     pub request_id: Option<String>,
 }
 
-/// What an entry shows of its row: before, and after.
+/// The id of an entry and the images of its row: before and after the change.
 pub type AuditImages = (AuditId, Option<String>, Option<String>);
 
 impl Tx<'_> {
@@ -50,7 +50,7 @@ impl Tx<'_> {
         .await
     }
 
-    /// Replaces the images of an entry by scrubbed ones.
+    /// Replaces the images of an entry by images without personal data.
     ///
     /// # Errors
     /// When the database fails.
@@ -92,8 +92,8 @@ impl Tx<'_> {
         .await
     }
 
-    /// How many entries an organization has of an action on a subject. For checks that a change was written
-    /// down.
+    /// The number of an organization's entries of an action on a subject, for tests that a change has its
+    /// audit entry.
     ///
     /// # Errors
     /// When the database fails.

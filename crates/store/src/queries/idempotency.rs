@@ -1,5 +1,13 @@
-//! Answers kept for a second request with the same idempotency key. One that shows a secret is sealed,
-//! bound to its key and request, and kept for less long than the key.
+//! Stored responses, for a repeated request with the same idempotency key.
+//!
+//! | state of the key | record | a request with the key |
+//! |---|---|---|
+//! | free | none, or expired | claims the key, and stores its response in the same transaction |
+//! | used | fingerprint, status and body | gets the stored response, or an error when its fingerprint differs |
+//! | used, response deleted | fingerprint and status 0 | gets an error: the response held a secret that is no longer stored |
+//!
+//! A claim waits for another transaction that claims the same key. A response that contains a secret is
+//! sealed, bound to the key and the request, and stored for a shorter time than the key.
 
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{CustomerId, MemberId, OrganizationId, UserId};
@@ -10,10 +18,10 @@ use crate::row::Row;
 use crate::value::Param;
 use crate::{StoreError, Tx, Vault};
 
-/// The status of an answer that is forgotten.
+/// The status of a record without a response.
 const FORGOTTEN: i64 = 0;
 
-/// An answer as it went over the wire.
+/// A response as it was sent to the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredResponse {
     /// HTTP status.
@@ -22,7 +30,8 @@ pub struct StoredResponse {
     pub body: Vec<u8>,
 }
 
-/// Whose keys they are: no two share one, whatever they call it.
+/// The owner of a key: an account or a principal. Two owners can use the same text as a key without a
+/// conflict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct IdempotencyNamespace(Uuid);
 
@@ -38,10 +47,10 @@ macro_rules! space_of {
 
 space_of!(OrganizationId, UserId, CustomerId, MemberId);
 
-/// What a request with a key claims.
+/// A request's claim to an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyClaim {
-    /// Whose key it is.
+    /// The owner of the key.
     pub space: IdempotencyNamespace,
     /// The client's key.
     pub key: String,
@@ -49,7 +58,7 @@ pub struct IdempotencyClaim {
     pub fingerprint: [u8; 32],
 }
 
-/// What the answer to a request with a key is sealed for.
+/// The vault's context for the response to a request with a key.
 pub(crate) fn sealed_for(space: Uuid, fingerprint: &[u8], key: &str) -> Vec<u8> {
     [space.as_bytes().as_slice(), fingerprint, key.as_bytes()].concat()
 }
@@ -59,20 +68,20 @@ impl IdempotencyClaim {
         [self.space.0.into(), self.key.as_str().into()]
     }
 
-    /// What a sealed answer is bound to.
+    /// The vault's context for the response to this claim.
     fn about(&self) -> Vec<u8> {
         sealed_for(self.space.0, &self.fingerprint, &self.key)
     }
 }
 
-/// What became of the request that used a key first.
+/// The state of a used key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IdempotencyState {
-    /// It was another request.
+    /// The key was used with another request.
     OtherRequest,
-    /// It was answered with a secret that is no longer kept.
+    /// The response contained a secret and is no longer stored.
     Forgotten,
-    /// It was answered so.
+    /// The response to the first request with the key.
     Answered(StoredResponse),
 }
 
@@ -109,16 +118,16 @@ impl Kept {
     }
 }
 
-/// What a record is found by.
+/// The primary key of a record.
 fn name(row: &Row<'_>) -> Result<(Uuid, String), StoreError> {
     Ok((row.get(0)?, row.get(1)?))
 }
 
 impl Tx<'_> {
-    /// What is known of a key that is claimed.
+    /// The state of a claimed key; nothing when the key has no record.
     ///
     /// # Errors
-    /// When the database fails, or a sealed answer cannot be opened.
+    /// When the database fails, or a sealed response cannot be opened.
     pub async fn idempotency_state(
         &mut self,
         claim: &IdempotencyClaim,
@@ -139,8 +148,8 @@ impl Tx<'_> {
         kept.map(|kept| kept.shown(claim, now, vault)).transpose()
     }
 
-    /// Claims a key until `expires_at`, in place of an expired record; answers whether it was free. Another
-    /// transaction that claims it at the same time is waited for.
+    /// Claims a key until `expires_at`; answers whether it was free. The claim replaces an expired record. It
+    /// waits for another transaction that claims the same key.
     ///
     /// # Errors
     /// When the database fails.
@@ -176,11 +185,11 @@ impl Tx<'_> {
         Ok(changed > 0)
     }
 
-    /// Keeps the answer to the request that claimed a key; sealed, and shown no longer than that, when it
-    /// has an end of its own.
+    /// Stores the response to the request that claimed the key. With `shown_until`, the response contains a
+    /// secret: it is sealed, and not shown from that time on.
     ///
     /// # Errors
-    /// When the database fails, or the answer cannot be sealed.
+    /// When the database fails, or the response cannot be sealed.
     pub async fn idempotency_store_response(
         &mut self,
         claim: &IdempotencyClaim,
@@ -209,7 +218,8 @@ impl Tx<'_> {
         .await
     }
 
-    /// Takes away at most `limit` sealed answers whose end has come; answers how many.
+    /// Deletes at most `limit` sealed responses whose time has passed; answers how many. Their keys stay
+    /// used. One round trip more for each response.
     ///
     /// # Errors
     /// When the database fails.
@@ -235,7 +245,7 @@ impl Tx<'_> {
         Ok(forgotten)
     }
 
-    /// Deletes at most `limit` expired records; answers how many.
+    /// Deletes at most `limit` expired records; answers how many. One round trip more for each record.
     ///
     /// # Errors
     /// When the database fails.

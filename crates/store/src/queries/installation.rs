@@ -1,4 +1,4 @@
-//! What is true of the whole installation.
+//! Values of the whole installation, by name.
 
 use tenantry_core::Timestamp;
 
@@ -6,7 +6,7 @@ use crate::value::Param;
 use crate::{StoreError, Tx};
 
 impl Tx<'_> {
-    /// The value kept under `name`; `value` is kept there when there is none yet.
+    /// The value of `name`. When it has none, `value` is stored first.
     ///
     /// # Errors
     /// When the database fails.
@@ -23,7 +23,7 @@ impl Tx<'_> {
         Ok(self.installation_value(name).await?.unwrap_or_default())
     }
 
-    /// The value kept under `name`.
+    /// The value of `name`.
     ///
     /// # Errors
     /// When the database fails.
@@ -31,7 +31,7 @@ impl Tx<'_> {
         self.first("SELECT value FROM installation WHERE name = ?1", &[name.into()], |row| row.get(0)).await
     }
 
-    /// Whether anything is kept under `name`.
+    /// Whether `name` has a value.
     ///
     /// # Errors
     /// When the database fails.
@@ -40,7 +40,7 @@ impl Tx<'_> {
         Ok(self.first(sql, &[name.into()], |row| row.get::<i64>(0)).await?.is_some())
     }
 
-    /// Keeps nothing under `name` any more.
+    /// Deletes the value of `name`.
     ///
     /// # Errors
     /// When the database fails.
@@ -48,7 +48,7 @@ impl Tx<'_> {
         self.execute_unawaited("DELETE FROM installation WHERE name = ?1", &[name.into()]).await
     }
 
-    /// Notes that the database could be written to at `now`.
+    /// Stores `now` as the time of the last successful write.
     ///
     /// # Errors
     /// When the database fails.

@@ -1,4 +1,5 @@
-//! The queries, a file a noun, as methods of [`crate::Tx`]. Each is one round trip unless it says otherwise.
+//! The queries, one file for each kind of row, as methods of [`crate::Tx`]. Each is one round trip unless its
+//! comment says otherwise. A query that "locks" rows holds the locks until the transaction ends.
 
 mod access_tokens;
 mod audit;
@@ -44,24 +45,25 @@ use crate::row::Row;
 use crate::value::Param;
 use crate::{StoreError, Tx};
 
-/// The condition for the rows of a list. A look-up says `deleted_at IS NULL` instead: the index of the list is partial
-/// by this condition and the index of the look-up by the other, so neither query can use the other's index.
+/// The condition for the rows of a list. A look-up has `deleted_at IS NULL` instead. The index of the list is
+/// partial by this condition and the index of the look-up by the other, so neither query can use the other's
+/// index.
 const LISTED: &str = "coalesce(deleted_at, 0) = 0";
 
-/// A page of a list, by the number of rows before it.
+/// A request for one page by number: the page begins after `offset` rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Page {
     /// Rows to skip.
     pub offset: u64,
-    /// Rows at the most.
+    /// The greatest number of rows.
     pub limit: u64,
 }
 
-/// Rows that a list may skip among the requests that look at few.
+/// The greatest offset, in rows, of a list that runs outside the limits of a [`crate::ListQuery`].
 const NEAR: u64 = 10_000;
 
 impl Page {
-    /// Whether it is near the beginning: all rows before it are looked at.
+    /// Whether the page is near the beginning of the list. The database reads all rows before a page.
     #[must_use]
     pub const fn is_near_start(self) -> bool {
         self.offset <= NEAR
@@ -73,51 +75,51 @@ impl Page {
     }
 }
 
-/// A part of a list, and how long the whole is.
+/// A page of a list and the length of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paged<T> {
-    /// The rows of this part.
+    /// The rows of this page.
     pub items: Vec<T>,
-    /// The rows of the whole.
+    /// The number of rows of the whole list.
     pub total: u64,
 }
 
-/// Where a part of a list begins or ends. Lists of this kind are in the order of their ids, newest first.
+/// The bound of a page by keyset. These lists are ordered by id, newest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Edge {
-    /// At the newest row.
+    /// The page begins at the newest row.
     Newest,
-    /// Behind this id: what is older.
+    /// The page holds the next rows that are older than this id.
     After(Uuid),
-    /// In front of this id: what is newer, as far as it adjoins.
+    /// The page holds the next rows that are newer than this id.
     Before(Uuid),
 }
 
-/// Which part of a list is wanted, by an id and not by a number of rows: what is made or deleted meanwhile
-/// moves no row to another part. The id need not be there any more.
+/// A request for one page by keyset. An id bounds the page, not a number of rows, so an inserted or deleted
+/// row moves no other row to another page. The row with that id may be deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keyset {
-    /// Where.
+    /// The bound of the page.
     pub edge: Edge,
-    /// Rows at the most.
+    /// The greatest number of rows.
     pub limit: usize,
 }
 
-/// A part of a list, newest first, and where its neighbours are.
+/// A page by keyset, newest row first, with the bounds of its neighbours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeysetPage<T> {
     /// The rows.
     pub items: Vec<T>,
-    /// The [`Edge::Before`] of the part in front of this one; nothing when there is none. The part that
+    /// The id for [`Edge::Before`] that gives the page of newer rows; nothing when there is none. A page that
     /// begins at [`Edge::Newest`] has none.
     pub newer: Option<Uuid>,
-    /// The [`Edge::After`] of the part behind this one; nothing when there is none.
+    /// The id for [`Edge::After`] that gives the page of older rows; nothing when there is none.
     pub older: Option<Uuid>,
 }
 
 impl Tx<'_> {
-    /// A part of the list that `from` (`FROM .. WHERE ..`) describes, whose rows have their place by `id`.
-    /// Two round trips, unless it begins at the newest row.
+    /// A page of the list that `from` (`FROM .. WHERE ..`) describes, ordered by `id`. Two round trips,
+    /// unless the page begins at the newest row.
     async fn keyset_page<T>(
         &mut self,
         columns: &str,
@@ -134,7 +136,7 @@ impl Tx<'_> {
             Edge::Before(edge) => format!(" AND id > {} ORDER BY id", query.param(edge)),
         };
         query.push(&bound);
-        // One more tells whether there are more.
+        // One row more than the limit shows whether there is a further page.
         let asked = query.param(i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX));
         query.push(&format!(" LIMIT {asked}"));
         let mut items = self.all(&query.sql, &query.params, read).await?;
@@ -144,7 +146,7 @@ impl Tx<'_> {
             items.reverse();
         }
         let (first, last) = (items.first().map(&id), items.last().map(&id));
-        // A part without rows has its neighbour at the other end of the list.
+        // An empty page lies beyond one end of the list: its only neighbour is the page at that end.
         let (newer, older) = match edge {
             Edge::Newest => (None, last.filter(|_| more)),
             Edge::After(edge) => {
@@ -161,7 +163,7 @@ impl Tx<'_> {
         Ok(KeysetPage { items, newer, older })
     }
 
-    /// Whether the list has a row whose id is `than` this one.
+    /// Whether the list has a row whose id compares to `id` by the operator `than`.
     async fn any_row(&mut self, from: &Query<'_>, than: &str, id: Uuid) -> Result<bool, StoreError> {
         let mut query = from.selecting("id");
         let id = query.param(id);
@@ -170,22 +172,22 @@ impl Tx<'_> {
     }
 }
 
-/// One criterion of a list's order. Every list ends with its id, so that no two rows are equal.
+/// One criterion of a list's order. Each list uses the id as its last criterion, so that the order is total.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Order<K> {
-    /// What to order by.
+    /// The column.
     pub by: K,
-    /// From the greatest to the least.
+    /// Whether the greatest value comes first.
     pub descending: bool,
 }
 
-/// A query put together from parts that are known when it runs.
+/// A query that is built at run time.
 #[derive(Clone)]
 struct Query<'a> {
     sql: String,
     params: Vec<Param<'a>>,
-    /// What the column of a tenant is compared with, for every further table that the query looks at: a
-    /// sharding engine sends a query to one shard when each of its tables is held to the tenant.
+    /// The comparison with the tenants (`= ?1` or `IN (..)`), for every further table of the query. A
+    /// sharding engine sends a query to one shard only when it restricts each of its tables to the tenant.
     tenants: String,
 }
 
@@ -194,12 +196,12 @@ impl<'a> Query<'a> {
         Self { sql: sql.into(), params: Vec::new(), tenants: String::new() }
     }
 
-    /// The rows that this one, which begins with `FROM`, describes.
+    /// A query for `columns` of the rows that this one, which begins with `FROM`, describes.
     fn selecting(&self, columns: &str) -> Self {
         Self { sql: format!("SELECT {columns} {}", self.sql), ..self.clone() }
     }
 
-    /// The placeholder of a new parameter.
+    /// Adds a parameter; answers with its placeholder.
     fn param(&mut self, param: impl Into<Param<'a>>) -> String {
         self.params.push(param.into());
         format!("?{}", self.params.len())
@@ -209,7 +211,8 @@ impl<'a> Query<'a> {
         self.sql.push_str(sql);
     }
 
-    /// `column = ?` for one organization, `column IN (?, ..)` for several, nothing for none.
+    /// Adds `column = ?` for one organization, `column IN (?, ..)` for several, and a condition that no row
+    /// meets for none.
     fn organizations(&mut self, column: &str, organizations: &[OrganizationId]) {
         let names: Vec<String> = organizations.iter().map(|id| self.param(*id)).collect();
         self.tenants = match names.as_slice() {
@@ -228,7 +231,8 @@ impl<'a> Query<'a> {
     }
 }
 
-/// A pattern for what contains `text`. The engines fold case differently: both sides are of one case.
+/// A `LIKE` pattern for values that contain `text`. The engines fold case differently, so the caller passes
+/// text in the case of the column.
 fn contains(text: &str) -> String {
     let mut pattern = String::from("%");
     for letter in text.chars() {
@@ -241,7 +245,7 @@ fn contains(text: &str) -> String {
     pattern
 }
 
-/// Turns a count of the database into a count.
+/// A count that the database answered; 0 when it is negative.
 fn count(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
 }

@@ -1,4 +1,5 @@
-//! Kept counts: the length of a tenant's lists without counting them.
+//! Counters of a tenant's rows: they give the length of a list without counting its rows. A counter is the
+//! sum of [`BUCKETS`] rows, so that transactions of one tenant rarely wait for the same row.
 
 use tenantry_core::ids::OrganizationId;
 use uuid::Uuid;
@@ -6,10 +7,10 @@ use uuid::Uuid;
 use super::{Query, count};
 use crate::{StoreError, Tx};
 
-/// Buckets a count is spread over.
+/// Rows of one counter.
 const BUCKETS: u8 = 16;
 
-/// What is counted.
+/// The kind of row that is counted.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Counter {
     Customers,
@@ -26,7 +27,7 @@ impl Counter {
 }
 
 impl Tx<'_> {
-    /// Adds `change` to a count, in the bucket that `near` falls into.
+    /// Adds `change` to a counter, in the bucket of the id `near`.
     pub(super) async fn row_counter_add(
         &mut self,
         organization: OrganizationId,
@@ -43,7 +44,7 @@ impl Tx<'_> {
         .await
     }
 
-    /// A count over these organizations.
+    /// The sum of the counters of these organizations.
     pub(super) async fn row_counter(
         &mut self,
         organizations: &[OrganizationId],

@@ -1,5 +1,5 @@
-//! Sub-accounts: organizations as their parent sees them. A parent's row counts its live children, which
-//! keeps a child from having any (`organizations_one_level`).
+//! Sub-accounts: organizations that have a parent. The parent's row counts its sub-accounts. The constraint
+//! `organizations_one_level` uses the count so that a sub-account has none of its own.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use super::{Keyset, KeysetPage, LISTED, Query, count};
 use crate::{StoreError, Tx};
 
 impl Tx<'_> {
-    /// The sub-account of this id under this parent, and how many people its team has.
+    /// The sub-account of this id of this parent, and the size of its team.
     ///
     /// # Errors
     /// When the database fails.
@@ -28,7 +28,7 @@ impl Tx<'_> {
             .await
     }
 
-    /// The same without its team, held until the transaction ends.
+    /// The sub-account of this id of this parent, locked until the transaction ends.
     ///
     /// # Errors
     /// When the database fails.
@@ -45,7 +45,7 @@ impl Tx<'_> {
         self.first(&sql, &[id.into(), parent.into()], organization).await
     }
 
-    /// How many people the team of an organization has.
+    /// The number of people in an organization's team.
     ///
     /// # Errors
     /// When the database fails.
@@ -55,8 +55,8 @@ impl Tx<'_> {
         Ok(count(size.unwrap_or(0)))
     }
 
-    /// A part of the list of the live sub-accounts of a parent, newest first, with the sizes of their teams.
-    /// One more round trip than other parts: sizes and rows of several tenants are asked for apart.
+    /// A page of the list of a parent's sub-accounts, newest first, with the sizes of their teams. One round
+    /// trip more than other pages by keyset, for the sizes of the teams.
     ///
     /// # Errors
     /// When the database fails.
@@ -79,7 +79,7 @@ impl Tx<'_> {
         Ok(KeysetPage { items: sized.collect(), newer, older })
     }
 
-    /// How many people the teams of these organizations have.
+    /// The number of people in the team of each of these organizations.
     async fn team_sizes(
         &mut self,
         organizations: &[OrganizationId],
@@ -94,7 +94,7 @@ impl Tx<'_> {
         Ok(sizes.into_iter().collect())
     }
 
-    /// The live sub-accounts of a parent, oldest first: their ids and names.
+    /// The ids and names of a parent's sub-accounts, oldest first.
     ///
     /// # Errors
     /// When the database fails.
@@ -106,7 +106,7 @@ impl Tx<'_> {
         self.all(&sql, &[parent.into()], |row| Ok((row.get(0)?, row.get(1)?))).await
     }
 
-    /// How many live sub-accounts a parent has.
+    /// The number of sub-accounts of a parent.
     ///
     /// # Errors
     /// When the database fails.
@@ -115,7 +115,7 @@ impl Tx<'_> {
         Ok(self.first(sql, &[parent.into()], |row| row.get(0)).await?.unwrap_or(0))
     }
 
-    /// Counts `more` sub-accounts of a parent, whose row is held.
+    /// Adds `more` to the number of a parent's sub-accounts. The caller has locked the parent's row.
     ///
     /// # Errors
     /// [`StoreError::Violated`] `organizations_one_level` when the parent is a sub-account itself.

@@ -1,4 +1,4 @@
-//! The teams that run organizations.
+//! The teams that administer organizations.
 
 use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::team::{TeamMember, TeamRole};
@@ -23,7 +23,7 @@ fn team_member(row: &Row<'_>) -> Result<TeamMember, StoreError> {
 }
 
 impl Tx<'_> {
-    /// A person's part in an organization, held until the transaction ends.
+    /// A person's membership in an organization's team, locked until the transaction ends.
     ///
     /// # Errors
     /// When the database fails.
@@ -65,7 +65,7 @@ impl Tx<'_> {
         self.all(&sql, &[organization.into()], team_member).await
     }
 
-    /// Stores a person's part in an organization as it is now.
+    /// Saves the role of a member of the team.
     ///
     /// # Errors
     /// When the database fails.
@@ -80,7 +80,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Stores a new part in an organization.
+    /// Adds a person to an organization's team.
     ///
     /// # Errors
     /// [`StoreError::Violated`] `team_members_pkey` when the person is in the team already,

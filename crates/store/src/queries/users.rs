@@ -1,4 +1,4 @@
-//! People.
+//! People with an account.
 
 use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::user::User;
@@ -20,7 +20,7 @@ fn user(row: &Row<'_>) -> Result<User, StoreError> {
 }
 
 impl Tx<'_> {
-    /// The person with this address, by its key.
+    /// The person whose e-mail address has the same comparison key.
     ///
     /// # Errors
     /// When the database fails.
@@ -38,7 +38,8 @@ impl Tx<'_> {
         self.first(&sql, &[id.into()], user).await
     }
 
-    /// Stores a new person, unless one with this address was stored meanwhile: answers who has it now.
+    /// Inserts a person; answers with the person that has the e-mail address then. When another transaction
+    /// has inserted one with this address, that is the other person.
     ///
     /// # Errors
     /// When the database fails.
@@ -59,7 +60,7 @@ impl Tx<'_> {
         self.user_by_email(email).await?.ok_or_else(|| unexpected("a user vanished"))
     }
 
-    /// The organizations that a person helps to run.
+    /// The organizations whose team a person is in.
     ///
     /// # Errors
     /// When the database fails.

@@ -77,7 +77,7 @@ pub struct LeasedDelivery {
     pub event: WebhookEventRow,
     /// The receiver.
     pub endpoint: WebhookEndpoint,
-    /// The organization's name, for the mail about a disabled endpoint.
+    /// The organization's name, which the chat formats show.
     pub organization_name: String,
 }
 
