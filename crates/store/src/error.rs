@@ -2,19 +2,20 @@
 
 use std::fmt::Display;
 
-/// The reason why the database did not do what it was asked.
+/// The reason for a failed operation of the store.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// The constraint of this name refused the change.
+    /// The change violates the constraint of this name.
     #[error("constraint {0} violated")]
     Violated(String),
-    /// The database cannot answer now. Nothing was changed, and the same call may succeed later.
+    /// The database is not available. Nothing was changed, and the same call may succeed later.
     #[error("the database is not available: {0}")]
     Unavailable(String),
     /// The connection broke during the commit, so the change may have been committed or not.
     #[error("the outcome of the commit is unknown: {0}")]
     InDoubt(String),
-    /// A stored row or the result of a query is not what the program expects. This is a defect.
+    /// A stored row or the result of a query is not what the program expects. This is a bug or a damaged
+    /// database.
     #[error("unexpected database content or result: {0}")]
     Unexpected(String),
     /// The PostgreSQL database has another encoding than UTF8.
@@ -31,7 +32,7 @@ pub enum StoreError {
         /// The newest migration that this program has.
         known: i64,
     },
-    /// The database lacks a migration of this program, and may not be migrated now.
+    /// The database lacks a migration of this program, and the caller did not allow migrations.
     #[error("the database has schema {found}, this program needs {needed}: run `tenantry migrate`")]
     OlderSchema {
         /// The newest migration that was applied to the database.
@@ -42,7 +43,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the constraint `name` refused the change.
+    /// Whether the change violates the constraint `name`.
     #[must_use]
     pub fn is_violation_of(&self, name: &str) -> bool {
         matches!(self, Self::Violated(violated) if violated == name)

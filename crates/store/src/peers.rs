@@ -1,13 +1,14 @@
 //! Messages between the nodes on one database.
 //!
-//! A message may be lost: while the connection is down, or when a receiver is too slow. It serves what makes nodes
-//! agree sooner (rate limits), never what they must know (revocations are also polled).
+//! A message may be lost while the connection is down, or when a receiver is too slow. Use messages only to
+//! make nodes agree sooner (rate limits). State that every node needs, such as revocations, is polled as
+//! well.
 
 use std::sync::Arc;
 
 use tokio::sync::{broadcast, mpsc};
 
-/// Messages that may wait to be sent, and to be received; more are lost.
+/// Messages that wait to be sent, and messages that wait to be received. Further messages are lost.
 const CAPACITY: usize = 256;
 
 /// Sends messages to the other nodes, and receives theirs.
@@ -46,7 +47,7 @@ pub(crate) struct PeerBroadcast {
 }
 
 impl PeerBroadcast {
-    /// Answers with the messages to be sent as well.
+    /// Returns the broadcast and the queue of messages to send.
     pub(crate) fn new() -> (Self, mpsc::Receiver<String>) {
         let (outgoing, queued) = mpsc::channel(CAPACITY);
         (Self { outgoing, incoming: broadcast::Sender::new(CAPACITY) }, queued)

@@ -9,7 +9,7 @@ pub(crate) enum Engine<'a> {
     Postgres(&'a Readers),
 }
 
-/// Reads what is committed. Dropping it returns its connection to the pool.
+/// A connection that reads committed rows. Dropping it returns the connection to the pool.
 pub struct Reader<'a>(pub(crate) Engine<'a>);
 
 impl Reader<'_> {

@@ -1,4 +1,4 @@
-//! A row of a result, whichever engine it comes from.
+//! A row of a result, from either engine.
 
 use std::fmt::Display;
 

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Notify;
 
-/// Counts the changes that can revoke a right of a credential. A cache keeps the count beside each credential that
-/// it read, and reads it again when the count has moved.
+/// Counts the changes that can revoke a right of a credential. A cache stores the count with each credential
+/// that it read, and reads the credential again when the count has changed.
 #[derive(Debug, Default)]
 pub struct Generation(AtomicU64);
 
@@ -21,7 +21,7 @@ impl Generation {
     }
 }
 
-/// The kinds of rows that one transaction changed, as far as others must be told.
+/// The changes of one transaction that other parts of the process act on.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Changes {
     /// Whether a right of a credential may have been revoked.
@@ -41,9 +41,9 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Sends the signals of one transaction, before its caller has the result: a caller that is told of a
-    /// revocation finds the credential refused. The count of credentials moves even where the commit failed, since
-    /// its outcome may be unknown.
+    /// Sends the signals of one transaction before its caller has the result, so that a credential is refused
+    /// once its revocation has returned. The count of credential changes also advances after a failed commit,
+    /// since its outcome may be unknown.
     pub(crate) fn send(&self, changes: Changes, is_committed: bool) {
         if changes.credentials {
             self.generation.advance();

@@ -1,4 +1,4 @@
-//! The database behind one interface, whichever engine it is.
+//! The database behind one interface for both engines.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -44,10 +44,11 @@ impl Store {
         Ok(Self { engine: Engine::Sqlite(Arc::new(Sqlite::open_existing(path, moments)?)) })
     }
 
-    /// Opens a PostgreSQL database, and migrates it if `migrate` says so.
+    /// Opens a PostgreSQL database, and migrates it where `migrate` allows it.
     ///
     /// # Errors
-    /// When it cannot be reached, or its schema is newer than this program, or older and not to be migrated.
+    /// When the database cannot be reached, its schema is newer than this program, or it is older and
+    /// `migrate` does not allow a migration.
     pub async fn open_postgres(
         target: Target,
         migrate: Migrate,
@@ -79,10 +80,10 @@ impl Store {
         }))
     }
 
-    /// Runs a list query. A few run at a time, none for longer than a few seconds.
+    /// Runs a list query. The number that run at a time and their duration are limited.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when it takes too long, or too many wait already.
+    /// [`StoreError::Unavailable`] when the query takes too long, or too many queries are running or waiting.
     pub async fn run_list_query<Q: ListQuery>(&self, query: Q) -> Result<Q::Output, StoreError> {
         match &self.engine {
             Engine::Sqlite(sqlite) => Arc::clone(sqlite).run_list_query(query).await,
@@ -90,8 +91,8 @@ impl Store {
         }
     }
 
-    /// The database as it is now, to be read for as long as that takes. Versions of rows that are changed meanwhile
-    /// are kept for it, so a snapshot should be short.
+    /// A snapshot of the database. The database keeps old versions of changed rows while the snapshot is
+    /// open, so it should be short.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when no connection can be opened.
@@ -113,7 +114,7 @@ impl Store {
         }
     }
 
-    /// Whether the database answers and accepts writes, as far as this shows without a write.
+    /// Whether the database answers and appears to accept writes. This check writes nothing.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -124,7 +125,7 @@ impl Store {
         }
     }
 
-    /// The count of changes to credentials that this process made or was told of.
+    /// The count of credential changes that this process made, or that another node reported.
     #[must_use]
     pub fn generation(&self) -> &Generation {
         &self.signals().generation

@@ -108,8 +108,8 @@ impl<'c> Tx<'c> {
         }
     }
 
-    /// The faults that SQLite finds in its file and its foreign keys. PostgreSQL is not asked: its server checks
-    /// its own files.
+    /// The faults that SQLite finds in its file and its foreign keys. None for PostgreSQL, whose server
+    /// checks its own files.
     pub(crate) async fn file_faults(&mut self) -> Result<Vec<String>, StoreError> {
         if matches!(self.engine, Engine::Postgres(_)) {
             return Ok(Vec::new());
@@ -134,8 +134,8 @@ impl<'c> Tx<'c> {
         }
     }
 
-    /// Changes rows without an answer. PostgreSQL does not wait for the result: where the change fails, the use
-    /// case runs again with every result waited for, and the failure is reported here.
+    /// Changes rows without waiting for the result on PostgreSQL. Where the change fails, the use case runs
+    /// again and waits for every result, so that the failure is reported here.
     pub(crate) async fn execute_unawaited(
         &mut self,
         sql: &str,
@@ -149,7 +149,7 @@ impl<'c> Tx<'c> {
         }
     }
 
-    /// Has PostgreSQL gather the statistics of a table. SQLite has none: see `sqlite::driver`.
+    /// Makes PostgreSQL gather the statistics of a table. SQLite uses none: see `sqlite::driver`.
     pub(crate) async fn analyze(&mut self, table: &str) -> Result<(), StoreError> {
         match &mut self.engine {
             Engine::Sqlite(_) => Ok(()),
@@ -165,7 +165,7 @@ impl<'c> Tx<'c> {
         }
     }
 
-    /// The clause that locks those rows of a `SELECT` that are not locked, and leaves out the others.
+    /// The clause that locks the rows of a `SELECT` and leaves out those that another transaction has locked.
     pub(crate) const fn for_update_skip_locked(&self) -> &'static str {
         match &self.engine {
             Engine::Sqlite(_) => sqlite::FOR_UPDATE,

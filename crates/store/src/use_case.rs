@@ -1,4 +1,4 @@
-//! The traits that the application implements: what runs in a transaction, and what lists rows.
+//! The traits that the application implements: a use case runs in a transaction, a list query reads rows.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -18,8 +18,8 @@ pub trait UseCase: Send + Sync + 'static {
     type Output: Send + 'static;
     /// The reason for a failure, which rolls the changes back.
     type Error: From<StoreError> + Send + 'static;
-    /// Whether it may change very many rows, or lock some for long. PostgreSQL runs such a use case on a
-    /// connection of its own. The result is the same.
+    /// Whether the use case may change many rows, or lock some rows for long. PostgreSQL runs such a use case
+    /// on a connection of its own. The result is the same.
     const IS_LONG: bool = false;
 
     /// Reads and changes the database through `tx`; `moment` is the only source of time and randomness.
@@ -36,7 +36,7 @@ pub trait UseCase: Send + Sync + 'static {
     }
 }
 
-/// A query of a list that may look at many rows. It runs apart from the requests that look at few.
+/// A query of a list that may read many rows. It runs apart from requests that read few.
 pub trait ListQuery: Send + Sync + 'static {
     /// The result.
     type Output: Send + 'static;

@@ -1,4 +1,4 @@
-//! Tokens and what they are found by: the keyed hash of their secret.
+//! Credentials: tokens and sessions, looked up by the keyed hash of their secret.
 
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{OrganizationId, SessionId, TokenId, UserId, UserTokenId};
@@ -12,27 +12,30 @@ use crate::row::Row;
 use crate::value::Param;
 use crate::{StoreError, Tx};
 
-/// Whom a live credential acts for.
+/// The principal of a valid credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CredentialOwner {
-    /// An organization, and the user who owns it.
+    /// An organization, and the id of its owner.
     Organization(AccessToken, UserId),
-    /// A suspended organization that may have sub-accounts, which it still administers, and the user who owns it.
+    /// A suspended organization without a parent, and the id of its owner. It still administers its
+    /// sub-accounts.
     SuspendedOrganization(AccessToken, UserId),
-    /// A person, with their part in each organization that is not shut out.
+    /// A person, with the role in each organization that grants access: neither it nor its parent is blocked,
+    /// suspended or deleted.
     User(UserToken, Vec<(OrganizationId, TeamRole)>),
-    /// A customer in the portal, or one of its members.
+    /// A customer in the portal, or a member of a customer.
     CustomerSession(CustomerSession),
-    /// Somebody else of an organization that is suspended, or whose parent is shut out.
+    /// Any other principal of a suspended organization, or of one whose parent denies access.
     Suspended,
 }
 
-/// What is joined to a row of a tenant to know whether the tenant lets it in: the columns of [`Tenant`].
+/// The sub-query for the columns of [`Tenant`]. It has no row for an organization that is deleted or blocked,
+/// so a query that joins it finds no credential of that organization.
 pub(super) const TENANT: &str = "(SELECT parent_id AS tenant_parent_id, suspended_at AS tenant_suspended_at,
         owner_user_id AS tenant_owner_id
     FROM organizations WHERE id = ?1 AND deleted_at IS NULL AND status <> 'blocked') AS tenant";
 
-/// The tenant of a credential, which is neither blocked nor gone.
+/// The organization of a credential. It is neither blocked nor deleted.
 pub(super) struct Tenant {
     parent: Option<OrganizationId>,
     suspended: bool,
@@ -40,7 +43,7 @@ pub(super) struct Tenant {
 }
 
 impl Tenant {
-    /// Reads the columns of [`TENANT`], the first of which is `index`.
+    /// Reads the columns of [`TENANT`]. The first one has the number `index`.
     pub(super) fn read(row: &Row<'_>, index: usize) -> Result<Self, StoreError> {
         let suspended_at: Option<Timestamp> = row.get(index + 1)?;
         Ok(Self { parent: row.get(index)?, suspended: suspended_at.is_some(), owner: row.get(index + 2)? })
@@ -77,9 +80,9 @@ fn user_token(row: &Row<'_>) -> Result<UserToken, StoreError> {
 }
 
 impl Tx<'_> {
-    /// Whom the secret with this hash acts for at `now`; nothing when it is unknown, revoked, expired, or
-    /// whom it acts for is gone. Two round trips for an organization's token or a session; a third where the
-    /// organization has a parent.
+    /// The principal of the secret with this hash at `now`; nothing when the secret is unknown, revoked or
+    /// expired, or its principal is deleted. Two round trips for an organization's token or a session, and at
+    /// most two more when the organization has a parent.
     ///
     /// # Errors
     /// When the database fails.
@@ -116,8 +119,8 @@ impl Tx<'_> {
         }
     }
 
-    /// Whom a credential acts for, if its tenant lets anybody in. The parent is looked up by itself: it may be
-    /// stored elsewhere.
+    /// The principal of a credential, by the state of its organization and of the parent. The parent has a
+    /// query of its own, since it may be on another shard.
     async fn admitted<T>(
         &mut self,
         found: Option<(T, Tenant)>,
@@ -133,8 +136,8 @@ impl Tx<'_> {
         }))
     }
 
-    /// The token if it is neither revoked nor expired, and if the person who created it still manages the
-    /// organization or its parent.
+    /// The token, if it is neither revoked nor expired, and its creator is still owner or administrator of
+    /// the organization or its parent.
     async fn access_token_active(
         &mut self,
         organization: OrganizationId,
@@ -186,7 +189,7 @@ impl Tx<'_> {
             )
             .await?;
         let Some(token) = token else { return Ok(None) };
-        // Found first, so that a person with one organization is looked for on one shard.
+        // These ids restrict the next query to the shards of the person's organizations.
         let mine = self.user_organizations(token.user).await?;
         if mine.is_empty() {
             return Ok(Some(CredentialOwner::User(token, Vec::new())));
@@ -220,7 +223,7 @@ impl Tx<'_> {
         Ok(Some(CredentialOwner::User(token, parts)))
     }
 
-    /// Stores a new token of an organization.
+    /// Inserts a token of an organization.
     ///
     /// # Errors
     /// When the database fails.
@@ -232,7 +235,7 @@ impl Tx<'_> {
         self.token_insert(token, SecretKind::OrganizationToken, hash).await
     }
 
-    /// Stores a new token of an organization that was made as an API key.
+    /// Inserts a token of an organization that was made as an API key.
     ///
     /// # Errors
     /// When the database fails.
@@ -276,7 +279,7 @@ impl Tx<'_> {
         self.credential_insert(hash, kind, Some(*organization), id.uuid()).await
     }
 
-    /// Stores a new token of a person.
+    /// Inserts a token of a person.
     ///
     /// # Errors
     /// When the database fails.
@@ -310,7 +313,7 @@ impl Tx<'_> {
         .await
     }
 
-    /// The organization's token of this id, where it is not revoked.
+    /// The organization's token of this id; nothing when it is revoked.
     ///
     /// # Errors
     /// When the database fails.
@@ -326,7 +329,7 @@ impl Tx<'_> {
         self.first(&sql, &[organization.into(), id.into()], access_token).await
     }
 
-    /// The same, held until the transaction ends.
+    /// The organization's token of this id, locked until the transaction ends; nothing when it is revoked.
     ///
     /// # Errors
     /// When the database fails.
@@ -343,7 +346,7 @@ impl Tx<'_> {
         self.first(&sql, &[organization.into(), id.into()], access_token).await
     }
 
-    /// The organization of the token with this id, for the operator, who knows the id alone.
+    /// The organization of the token with this id, also of a revoked one. The operator knows only the id.
     ///
     /// # Errors
     /// When the database fails.
@@ -352,7 +355,7 @@ impl Tx<'_> {
             .await
     }
 
-    /// Revokes a token of an organization: its secret finds nothing any more.
+    /// Revokes a token of an organization. Its secret is refused from then on.
     ///
     /// # Errors
     /// When the database fails.
@@ -371,7 +374,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// The person's token of this id, where it is not revoked.
+    /// The person's token of this id, locked until the transaction ends; nothing when it is revoked.
     ///
     /// # Errors
     /// When the database fails.
@@ -384,7 +387,7 @@ impl Tx<'_> {
         self.first(&sql, &[id.into()], user_token).await
     }
 
-    /// Revokes a token of a person: its secret finds nothing any more.
+    /// Revokes a token of a person. Its secret is refused from then on.
     ///
     /// # Errors
     /// When the database fails.

@@ -1,4 +1,5 @@
-//! The portal's sessions, and wishes for another address: both are found by a secret's hash.
+//! Sessions of the portal and requested changes of an e-mail address. Both are looked up by the hash of a
+//! secret.
 
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{CustomerId, EmailUpdateId, MemberId, OrganizationId, SessionId};
@@ -37,7 +38,8 @@ fn email_update(row: &Row<'_>) -> Result<EmailUpdate, StoreError> {
 }
 
 impl Tx<'_> {
-    /// The session of this id, where it lasts at `now`, and its customer, member and organization are there.
+    /// The session of this id, if it has not expired at `now` and its customer and member are not deleted.
+    /// The organization must be neither deleted nor blocked.
     ///
     /// # Errors
     /// When the database fails.
@@ -47,8 +49,8 @@ impl Tx<'_> {
         id: SessionId,
         now: Timestamp,
     ) -> Result<Option<(CustomerSession, Tenant)>, StoreError> {
-        // PostgreSQL may turn EXISTS into a join with all customers of the organization. It cannot do so with a
-        // sub-query that has a value.
+        // PostgreSQL may turn `EXISTS` into a join with all customers of the organization. It cannot do so
+        // with a sub-query that has a value.
         let sql = format!(
             "SELECT organization_id, id, customer_id, member_id, created_at, expires_at, return_url,
                 tenant_parent_id, tenant_suspended_at, tenant_owner_id
@@ -68,7 +70,7 @@ impl Tx<'_> {
         .await
     }
 
-    /// Stores a new session under its secret's hash.
+    /// Inserts a session and the hash of its secret.
     ///
     /// # Errors
     /// When the database fails.
@@ -98,7 +100,7 @@ impl Tx<'_> {
         self.credential_insert(hash, kind, Some(*organization), id.uuid()).await
     }
 
-    /// Ends the sessions of a customer, or those of one of its members.
+    /// Deletes the sessions of a customer, or only the sessions of one of its members.
     ///
     /// # Errors
     /// When the database fails.
@@ -118,7 +120,7 @@ impl Tx<'_> {
         self.execute_unawaited(&format!("DELETE FROM customer_sessions WHERE {WHICH}"), &which).await
     }
 
-    /// Stores a wish for another address in place of the customer's earlier one.
+    /// Stores a requested change of a customer's address in place of the customer's earlier one.
     ///
     /// # Errors
     /// When the database fails.
@@ -148,7 +150,8 @@ impl Tx<'_> {
         self.credential_insert(hash, SecretKind::EmailChange, Some(*organization), id.uuid()).await
     }
 
-    /// The wish that the secret with this hash proves, where it has not lapsed at `now`. Two round trips.
+    /// The requested change of an address with the secret of this hash; nothing when it has expired at `now`.
+    /// Two round trips.
     ///
     /// # Errors
     /// When the database fails.
@@ -170,7 +173,8 @@ impl Tx<'_> {
         self.first(sql, &[organization.into(), id.into(), now.into()], email_update).await
     }
 
-    /// Forgets this wish for another address; answers whether it was still there. Who asks holds the customer.
+    /// Deletes a requested change of an address; answers whether it was still there. The caller has locked
+    /// the customer.
     ///
     /// # Errors
     /// When the database fails.
@@ -183,7 +187,7 @@ impl Tx<'_> {
         Ok(used > 0)
     }
 
-    /// Forgets a customer's wish for another address.
+    /// Deletes a customer's requested change of an address.
     ///
     /// # Errors
     /// When the database fails.
@@ -199,7 +203,8 @@ impl Tx<'_> {
         self.execute_unawaited(&format!("DELETE FROM email_updates WHERE {WHICH}"), &which).await
     }
 
-    /// Deletes at most `limit` sessions, and as many wishes, that are over; answers how many of both.
+    /// Deletes at most `limit` expired sessions, and as many expired changes of an address; answers how many
+    /// of both.
     ///
     /// # Errors
     /// When the database fails.
@@ -227,8 +232,8 @@ impl Tx<'_> {
         Ok(swept)
     }
 
-    /// Forgets the secrets that a query finds; answers how many. They may be stored elsewhere than what they
-    /// open, so they are read first.
+    /// Deletes the credentials whose hashes the query `found` selects; answers how many. The hashes are read
+    /// first, since a credential may be on another shard than its session.
     async fn credentials_delete(&mut self, found: &str, which: &[Param<'_>]) -> Result<usize, StoreError> {
         let mut forgotten = 0;
         for hash in self.all(found, which, |row| row.get::<Vec<u8>>(0)).await? {

@@ -25,12 +25,12 @@ pub(super) const COLUMNS: &str =
         WHERE organization_id = ?1 AND customer_id = customers.id AND role = 'owner'
           AND deleted_at IS NULL) END";
 
-/// The same without the owner's address, for several organizations.
+/// The columns of a customer without the owner's address, for lists over several organizations.
 const COLUMNS_OF_SEVERAL: &str =
     "organization_id, id, created_at, modified_at, deleted_at, kind, email, email_verified,
     name, external_id, metadata, billing, locale, email_key, CAST(NULL AS TEXT)";
 
-/// What invoices need, stored as one JSON object; nothing when all of it is unset.
+/// The data for invoices, stored as one JSON object; null when all of it is unset.
 #[derive(Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Billing {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,23 +63,23 @@ pub(super) fn customer(row: &Row<'_>) -> Result<Customer, StoreError> {
     })
 }
 
-/// What a list of customers can be narrowed and ordered by.
+/// The filters and the order of a list of customers.
 #[derive(Debug, Clone, Default)]
 pub struct CustomerFilter {
     /// The organizations that the caller may see.
     pub organizations: Vec<OrganizationId>,
-    /// The customer with the address of this key.
+    /// The customer whose e-mail address has this comparison key.
     pub email_key: Option<String>,
-    /// Customers whose address, name or billing name has this in it, or whose external id begins with it.
+    /// Customers whose address, name or billing name contains this text, or whose external id begins with it.
     pub query: Option<String>,
-    /// Customers with each of these metadata keys, at one of its values.
+    /// Customers that have each of these metadata keys, with one of the key's values.
     pub metadata: Vec<(String, Vec<String>)>,
     /// The order; newest first when empty.
     pub order: Vec<Order<CustomerKey>>,
 }
 
 impl CustomerFilter {
-    /// Whether an index answers it: nothing but one address, in the order of creation.
+    /// Whether an index answers the list: the only filter is an address, and the order is that of creation.
     #[must_use]
     pub fn is_selective(&self) -> bool {
         let by_age = self.order.iter().all(|order| order.by == CustomerKey::CreatedAt);
@@ -87,7 +87,7 @@ impl CustomerFilter {
     }
 }
 
-/// What customers can be ordered by.
+/// The criteria that a list of customers can be ordered by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CustomerKey {
     /// Time of creation.
@@ -124,8 +124,8 @@ impl Tx<'_> {
         self.first(&sql, &[organization.into(), id.into()], customer).await
     }
 
-    /// The same, held until the transaction ends: whoever changes the customer's members takes this first,
-    /// so that decisions about one customer happen one after the other.
+    /// The customer of this id, locked until the transaction ends. A transaction that changes the customer's
+    /// members calls this first, so that changes of one customer run one after the other.
     ///
     /// # Errors
     /// When the database fails.
@@ -159,7 +159,7 @@ impl Tx<'_> {
         .await
     }
 
-    /// Whether a customer other than `besides` has the address.
+    /// Whether a customer other than `besides` has this e-mail address.
     ///
     /// # Errors
     /// When the database fails.
@@ -180,7 +180,8 @@ impl Tx<'_> {
         Ok(found.is_some_and(|id| Some(id) != besides))
     }
 
-    /// A part of a list of customers. The length of a whole organization's list is kept, not counted.
+    /// A page of a list of customers. The length of a whole organization's list comes from its counter. Two
+    /// round trips, and one more for the addresses of owners where customers have none.
     ///
     /// # Errors
     /// When the database fails.
@@ -210,7 +211,7 @@ impl Tx<'_> {
         Ok(Paged { items, total })
     }
 
-    /// Looks for the owners' addresses where customers have none of their own.
+    /// Reads the owner's address of each customer that has no address of its own.
     async fn owner_emails(
         &mut self,
         organizations: &[OrganizationId],
@@ -236,10 +237,11 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Stores a new customer and counts it.
+    /// Inserts a customer and counts it.
     ///
     /// # Errors
-    /// [`StoreError::Violated`] `customers_email` or `customers_external_id` when another has it.
+    /// [`StoreError::Violated`] `customers_email` or `customers_external_id` when another customer has the
+    /// value.
     pub async fn customer_insert(&mut self, new: &Customer) -> Result<(), StoreError> {
         let [email, email_key, name, external_id, metadata, billing, locale, search_text] = texts(new)?;
         self.execute_unawaited(
@@ -268,10 +270,11 @@ impl Tx<'_> {
         self.row_counter_add(new.organization, Counter::Customers, new.id.uuid(), 1).await
     }
 
-    /// Stores a customer as it is now.
+    /// Saves a customer, and its metadata where that changed.
     ///
     /// # Errors
-    /// [`StoreError::Violated`] `customers_email` or `customers_external_id` when another has it.
+    /// [`StoreError::Violated`] `customers_email` or `customers_external_id` when another customer has the
+    /// value.
     pub async fn customer_update(&mut self, before: &Customer, now: &Customer) -> Result<(), StoreError> {
         let [email, email_key, name, external_id, metadata, billing, locale, search_text] = texts(now)?;
         self.execute_unawaited(
@@ -302,7 +305,8 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Marks a customer as deleted, ends its sessions and counts it out. Its members are deleted by the caller.
+    /// Marks a customer as deleted, deletes its sessions and decrements the counter. The caller deletes the
+    /// members.
     ///
     /// # Errors
     /// When the database fails.
@@ -339,7 +343,8 @@ impl Tx<'_> {
     }
 }
 
-/// Characters: more than any text that is searched has. SQLite refuses a pattern of 50,000 bytes.
+/// The longest search term, in characters. No text that is searched is longer, and SQLite refuses a pattern
+/// of more than 50,000 bytes.
 const SEARCHED: usize = 4_096;
 
 /// `FROM customers WHERE ..` for a filter.
@@ -362,7 +367,8 @@ fn narrowed(filter: &CustomerFilter) -> Query<'_> {
     for (key, values) in &filter.metadata {
         let key = query.param(key.as_str());
         let values: Vec<String> = values.iter().map(|value| query.param(value.as_str())).collect();
-        // Compared with the row as well, or PostgreSQL would plan a join of as many tables as there are keys.
+        // The sub-query also compares its rows with the customer. Without this, PostgreSQL plans a join of as
+        // many tables as there are keys.
         query.push(&format!(
             " AND id IN (SELECT customer_id FROM customer_metadata
                 WHERE organization_id {tenants} AND organization_id = customers.organization_id
@@ -374,13 +380,13 @@ fn narrowed(filter: &CustomerFilter) -> Query<'_> {
     query
 }
 
-/// What a customer is looked for by.
+/// The value of `search_text`: the search keys of the address, the name and the billing name, one a line.
 pub(crate) fn search_text(email: Option<&str>, name: Option<&str>, billing_name: Option<&str>) -> String {
     let searched = [email, name, billing_name];
     searched.into_iter().flatten().map(search_key).collect::<Vec<_>>().join("\n")
 }
 
-/// The name in the stored JSON of what invoices need.
+/// The billing name in the stored JSON of the data for invoices.
 pub(crate) fn billing_name(stored: &str) -> Result<Option<String>, StoreError> {
     let Billing { name, .. } = serde_json::from_str(stored)?;
     Ok(name.map(|name| name.as_str().to_owned()))

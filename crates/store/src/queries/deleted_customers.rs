@@ -1,4 +1,4 @@
-//! Customers as a whole tenant's export reads them, and what is left of a deleted one.
+//! Customers for the export of a tenant, and deleted customers that are to be anonymized.
 
 use tenantry_core::Timestamp;
 use tenantry_core::customer::Customer;
@@ -28,7 +28,7 @@ impl Tx<'_> {
         self.all(&sql, &[organization.into(), after.into(), limit.into()], customers::customer).await
     }
 
-    /// A deleted customer that still says who it was, held until the transaction ends.
+    /// A deleted customer that is not anonymized, locked until the transaction ends.
     ///
     /// # Errors
     /// When the database fails.
@@ -68,7 +68,7 @@ impl Tx<'_> {
         self.all(&sql, &params, members::member).await
     }
 
-    /// Stores a deleted customer without what said who it was, and when that was taken away.
+    /// Saves a deleted customer without personal data, and the time of its anonymization.
     ///
     /// # Errors
     /// When the database fails.

@@ -3,8 +3,8 @@
 //! | state of the key | record | a request with the key |
 //! |---|---|---|
 //! | free | none, or expired | claims the key, and stores its response in the same transaction |
-//! | used | fingerprint, status and body | gets the stored response, or an error when its fingerprint differs |
-//! | used, response deleted | fingerprint and status 0 | gets an error: the response held a secret that is no longer stored |
+//! | used | fingerprint, status and body | gets the response, or an error when its fingerprint differs |
+//! | used, response deleted | fingerprint and status 0 | gets an error: the response contained a secret |
 //!
 //! A claim waits for another transaction that claims the same key. A response that contains a secret is
 //! sealed, bound to the key and the request, and stored for a shorter time than the key.

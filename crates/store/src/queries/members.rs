@@ -11,7 +11,7 @@ use crate::error::unexpected;
 use crate::row::Row;
 use crate::{StoreError, Tx};
 
-/// The columns that [`member`] reads, for texts that are put together when they are compiled.
+/// The columns that [`member`] reads, as a literal for constant queries.
 macro_rules! columns {
     () => {
         "organization_id, id, customer_id, created_at, modified_at, email, name, external_id, role, email_key"
@@ -34,7 +34,7 @@ pub(super) fn member(row: &Row<'_>) -> Result<Member, StoreError> {
     })
 }
 
-/// What a list of members can be narrowed and ordered by.
+/// The filters and the order of a list of members.
 #[derive(Debug, Clone, Default)]
 pub struct MemberFilter {
     /// The organizations that the caller may see.
@@ -45,23 +45,23 @@ pub struct MemberFilter {
     pub external_customer: Option<String>,
     /// The members with this role.
     pub role: Option<MemberRole>,
-    /// Oldest first instead of newest first.
+    /// Whether the oldest member comes first instead of the newest.
     pub oldest_first: bool,
 }
 
-/// What decides whether a member can be added to a customer.
+/// The reasons that keep a new member from being added to a customer.
 #[derive(Debug, Clone)]
 pub struct MemberConflicts {
-    /// Whether members can be added to the customers of the organization.
+    /// Whether the organization allows members.
     pub members_enabled: bool,
-    /// The member of the customer who has the address already.
+    /// The member of the customer with the same e-mail address.
     pub same_email: Option<Member>,
-    /// Whether a member of the customer has the external id already.
+    /// Whether a member of the customer has the same external id.
     pub external_id_taken: bool,
 }
 
 impl MemberFilter {
-    /// Whether an index and kept counts answer it.
+    /// Whether an index and a counter answer the list.
     #[must_use]
     pub const fn is_selective(&self) -> bool {
         self.external_customer.is_none() && self.role.is_none()
@@ -86,7 +86,7 @@ impl Tx<'_> {
         self.first(SQL, &[organization.into(), id.into()], member).await
     }
 
-    /// The member of a customer with this address, by its key.
+    /// The member of a customer whose e-mail address has the same comparison key.
     ///
     /// # Errors
     /// When the database fails.
@@ -123,8 +123,8 @@ impl Tx<'_> {
             .await
     }
 
-    /// What stands in the way of a new member with this address and this external id; nothing when there is
-    /// no such organization.
+    /// The conflicts of a new member with this address and this external id; nothing when the organization
+    /// does not exist.
     ///
     /// # Errors
     /// When the database fails.
@@ -205,8 +205,8 @@ impl Tx<'_> {
         self.all(&sql, &[organization.into(), customer.into(), limit.into()], member).await
     }
 
-    /// A part of a list of members. The length of a whole organization's or customer's list is kept, not
-    /// counted.
+    /// A page of a list of members. The length of a whole organization's or customer's list comes from a
+    /// counter. Two round trips.
     ///
     /// # Errors
     /// When the database fails.
@@ -258,11 +258,12 @@ impl Tx<'_> {
         Ok(count(self.first(&query.sql, &query.params, |row| row.get(0)).await?.unwrap_or(0)))
     }
 
-    /// Stores a new member and counts it.
+    /// Inserts a member and counts it.
     ///
     /// # Errors
-    /// [`StoreError::Violated`] `members_email`, `members_external_id` or `members_owner` when another has
-    /// what must be unique; `customers_individual_has_one_member` when an individual has a member.
+    /// [`StoreError::Violated`] `members_email`, `members_external_id` or `members_owner` when another member
+    /// has the value that must be unique. `customers_individual_has_one_member` when an individual has a
+    /// member already.
     pub async fn member_insert(&mut self, new: &Member) -> Result<(), StoreError> {
         let Member { id, organization, created_at, modified_at, customer_id, email, name, external_id, role } =
             new;
@@ -287,10 +288,11 @@ impl Tx<'_> {
         self.member_count_add(*organization, *customer_id, 1).await
     }
 
-    /// Stores a member as it is now.
+    /// Saves a member.
     ///
     /// # Errors
-    /// [`StoreError::Violated`] `members_email` or `members_owner` when another has what must be unique.
+    /// [`StoreError::Violated`] `members_email` or `members_owner` when another member has the value that
+    /// must be unique.
     pub async fn member_update(&mut self, changed: &Member) -> Result<(), StoreError> {
         let Member { id, organization, modified_at, email, name, role, .. } = changed;
         self.execute_unawaited(
@@ -309,7 +311,7 @@ impl Tx<'_> {
         .await
     }
 
-    /// Marks a member as deleted, ends their sessions and counts them out.
+    /// Marks a member as deleted, deletes its sessions and decrements the counters.
     ///
     /// # Errors
     /// When the database fails.
@@ -323,8 +325,8 @@ impl Tx<'_> {
         self.member_count_add(member.organization, member.customer_id, -1).await
     }
 
-    /// A part of a customer's members by their address, as people look for one another. The length of the
-    /// whole is kept, not counted.
+    /// A page of a customer's members, ordered by e-mail address. The length of the list comes from a
+    /// counter. Two round trips.
     ///
     /// # Errors
     /// When the database fails.
@@ -344,7 +346,8 @@ impl Tx<'_> {
         Ok(Paged { items, total: self.member_count(&[organization], customer).await? })
     }
 
-    /// Marks the first `count` members of a customer as deleted, up to the member `last`.
+    /// Marks the first `count` members of a customer as deleted: the members up to the id `last`.
+    /// [`Tx::customer_delete`] has deleted their sessions.
     ///
     /// # Errors
     /// When the database fails.

@@ -1,4 +1,4 @@
-//! Organizations, and the slugs that they are found by.
+//! Organizations and their slugs.
 
 use tenantry_core::Timestamp;
 use tenantry_core::ids::OrganizationId;
@@ -29,18 +29,18 @@ pub(super) fn organization(row: &Row<'_>) -> Result<Organization, StoreError> {
     })
 }
 
-/// What a list of organizations can be narrowed and ordered by.
+/// The filters and the order of a list of organizations.
 #[derive(Debug, Clone, Default)]
 pub struct OrganizationFilter {
-    /// The organizations that the caller may see; nothing means every one, for the operator.
+    /// The organizations that the caller may see; nothing for the operator, who sees every organization.
     pub visible: Option<Vec<OrganizationId>>,
-    /// The one with this slug, in any case.
+    /// The organization with this slug, in any case.
     pub slug: Option<String>,
-    /// The order; the time of creation when empty.
+    /// The order; oldest first when empty.
     pub order: Vec<Order<OrganizationKey>>,
 }
 
-/// What organizations can be ordered by.
+/// The criteria that a list of organizations can be ordered by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OrganizationKey {
     /// Time of creation.
@@ -71,7 +71,7 @@ impl Tx<'_> {
         self.first(&sql, &[id.into()], organization).await
     }
 
-    /// The same, held until the transaction ends.
+    /// The organization of this id, locked until the transaction ends.
     ///
     /// # Errors
     /// When the database fails.
@@ -84,7 +84,7 @@ impl Tx<'_> {
         self.first(&sql, &[id.into()], organization).await
     }
 
-    /// The id of the organization with this slug.
+    /// The id of the organization that owns this slug. A deleted organization still owns its slug.
     ///
     /// # Errors
     /// When the database fails.
@@ -98,7 +98,7 @@ impl Tx<'_> {
         .await
     }
 
-    /// Whether there is any organization at all.
+    /// Whether any organization exists or existed.
     ///
     /// # Errors
     /// When the database fails.
@@ -108,7 +108,7 @@ impl Tx<'_> {
         Ok(found.is_some())
     }
 
-    /// A part of the list of organizations.
+    /// A page of the list of organizations. Two round trips.
     ///
     /// # Errors
     /// When the database fails.
@@ -142,10 +142,11 @@ impl Tx<'_> {
         Ok(Paged { items, total: count(total.unwrap_or(0)) })
     }
 
-    /// Stores a new organization.
+    /// Inserts an organization and its slug.
     ///
     /// # Errors
-    /// [`StoreError::Violated`] `organization_slugs_pkey` when the slug is, or was, another's.
+    /// [`StoreError::Violated`] `organization_slugs_pkey` when the slug belongs, or belonged, to another
+    /// organization.
     pub async fn organization_insert(&mut self, new: &Organization) -> Result<(), StoreError> {
         let Organization {
             id,
@@ -187,7 +188,7 @@ impl Tx<'_> {
         .await
     }
 
-    /// Stores an organization as it is now.
+    /// Saves an organization's name and profile.
     ///
     /// # Errors
     /// When the database fails.
@@ -206,7 +207,7 @@ impl Tx<'_> {
         .await
     }
 
-    /// Stores whether an organization is suspended now.
+    /// Saves whether an organization is suspended, and why.
     ///
     /// # Errors
     /// When the database fails.
@@ -226,7 +227,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Deletes an organization: it is seen by nothing but the audit log, and its slug stays taken.
+    /// Marks an organization as deleted. Only the audit log still shows it, and its slug stays taken.
     ///
     /// # Errors
     /// When the database fails.
@@ -241,7 +242,8 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Whether an organization is there and lets its people in, as far as it depends on itself alone.
+    /// Whether an organization exists and is neither blocked nor suspended. The state of its parent does not
+    /// matter here.
     ///
     /// # Errors
     /// When the database fails.
