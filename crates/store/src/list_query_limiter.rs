@@ -6,7 +6,8 @@
 //! | running or waiting, of all organizations | [`ADMITTED`] | a query is refused |
 //! | running or waiting, of one organization | [`ADMITTED_EACH`] | a query is refused |
 //!
-//! A query that waits occupies a place of the gateway, which other requests need.
+//! A query that waits occupies one of the gateway's request slots, which other requests need. So the number
+//! of waiting queries has a limit too.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -51,7 +52,8 @@ impl ListQueryLimiter {
     /// Waits until a list query of that organization may run.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when too many are admitted already, or it waits longer than [`WAIT`].
+    /// [`StoreError::Unavailable`] when too many queries are admitted already, or this one waits longer than
+    /// [`WAIT`].
     pub(crate) async fn admit(
         &self,
         organization: Option<OrganizationId>,

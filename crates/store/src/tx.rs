@@ -1,7 +1,7 @@
 //! A connection inside a transaction, or reading outside of one. Every query goes through it.
 //!
-//! The methods are `async` for PostgreSQL. SQLite has the result when the call returns, so a future that awaits
-//! nothing else is ready when it is first polled.
+//! The methods are `async` for PostgreSQL. SQLite has the result when the call returns, so a future that
+//! awaits only these methods is ready at its first poll.
 
 use rusqlite::Connection;
 

@@ -10,9 +10,9 @@ use crate::{StoreError, Tx};
 
 /// A use case: everything that happens in one transaction.
 ///
-/// An engine may run it again after a conflict, so it holds its input and changes nothing but the database. It
-/// awaits the methods of [`Tx`] alone. SQLite polls it once, on the thread that writes; a future that is then not
-/// ready fails the use case, and panics in a debug build.
+/// An engine may run a use case again after a conflict, so `run` changes nothing but the database. It awaits
+/// only methods of [`Tx`]. SQLite polls the future once, on the writer thread. A future that is not ready
+/// then fails the use case, and panics in a debug build.
 pub trait UseCase: Send + Sync + 'static {
     /// The result.
     type Output: Send + 'static;
@@ -22,15 +22,15 @@ pub trait UseCase: Send + Sync + 'static {
     /// on a connection of its own. The result is the same.
     const IS_LONG: bool = false;
 
-    /// Reads and changes the database through `tx`; `moment` is the only source of time and randomness.
+    /// Reads and changes the database through `tx`. `context` is the only source of time and randomness.
     fn run(
         &self,
         tx: &mut Tx<'_>,
         context: &mut ExecutionContext,
     ) -> impl Future<Output = Result<Self::Output, Self::Error>> + Send;
 
-    /// The organization whose rows it changes, where that is known before it runs. PostgreSQL runs the use cases
-    /// of one organization one after the other on a node. The result is the same.
+    /// The organization whose rows the use case changes, if that is known before it runs. On each node,
+    /// PostgreSQL runs the use cases of one organization one after the other. The result is the same.
     fn organization(&self) -> Option<OrganizationId> {
         None
     }

@@ -392,7 +392,7 @@ pub(crate) fn billing_name(stored: &str) -> Result<Option<String>, StoreError> {
     Ok(name.map(|name| name.as_str().to_owned()))
 }
 
-/// The columns that hold text, in the order of the queries above.
+/// The values of the text columns, in the order of the queries above.
 fn texts(customer: &Customer) -> Result<[Param<'_>; 8], StoreError> {
     let email = customer.email.as_ref();
     let billing = Billing {
