@@ -1,6 +1,16 @@
-//! Operations that others' rows kept waiting. Each runs in a transaction of its own and, after a conflict,
-//! again. They have connections of their own, so that a writer's other operations wait for none of them; those
-//! of one organization have a part of these, so that who holds its rows makes nobody else wait.
+//! Isolated retries: runs each use case that met a lock conflict in a transaction of its own.
+//!
+//! | event | action |
+//! |---|---|
+//! | a use case leaves a writer's batch | it is queued here, at most [`QUEUE`] of them |
+//! | a connection is idle, of [`WAITING`] | the first eligible use case runs on it |
+//! | [`WAITING_EACH`] use cases of an organization run | its others stay queued, and those of other organizations run |
+//! | a conflict, or a lost connection before `COMMIT` | it runs again after the next of [`PAUSES`] |
+//! | [`PAUSES`] are used up, or [`ALONE_FOR`] has passed | it fails as unavailable |
+//! | its caller stops waiting | it is dropped before its next attempt |
+//!
+//! The separate connections keep a long lock wait from delaying the writers. The limit per organization keeps a lock
+//! on the rows of one organization from delaying the others.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -18,7 +28,7 @@ use super::values::Fault;
 use super::writer::{Once, Writer};
 use crate::StoreError;
 
-/// Runs what is queued until nothing more can come.
+/// Runs queued jobs until the queue is closed and empty.
 pub(super) async fn run_all(shared: Arc<Shared>, mut queue: Receiver<Left>) {
     let mut idle: Vec<Writer> = (0..WAITING).map(|_| Writer::new(Arc::clone(&shared))).collect();
     let (mut waiting, mut is_open) = (VecDeque::new(), true);
@@ -56,8 +66,8 @@ pub(super) async fn run_all(shared: Arc<Shared>, mut queue: Receiver<Left>) {
     }
 }
 
-/// The place of the first that may run: not more than a part of one organization's do. Those of none are nobody's
-/// to have too many of.
+/// The position of the first job that can run: its organization runs fewer than [`WAITING_EACH`] jobs. Jobs without
+/// an organization are not limited.
 fn next(waiting: &VecDeque<Left>, running: &HashMap<Id, Option<OrganizationId>>) -> Option<usize> {
     waiting.iter().position(|left| {
         let of = left.job.organization();
@@ -65,7 +75,7 @@ fn next(waiting: &VecDeque<Left>, running: &HashMap<Id, Option<OrganizationId>>)
     })
 }
 
-/// Runs one operation, again after each conflict.
+/// Runs one job and repeats it after each conflict.
 async fn run(writer: &mut Writer, left: Left) {
     let Left { mut job, mut is_strict } = left;
     let begun = Instant::now();
@@ -74,7 +84,7 @@ async fn run(writer: &mut Writer, left: Left) {
         if !pause.is_zero() {
             tokio::time::sleep(pause).await;
         }
-        // It may have waited long for others' rows, here or behind another operation.
+        // The caller can have stopped waiting during a long lock wait or in the queue.
         if job.is_given_up() {
             return;
         }

@@ -1,4 +1,4 @@
-//! Stops what the database does for a connection.
+//! Cancel requests: they stop the running statement of a connection.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,8 +12,8 @@ use tokio_postgres::{CancelToken, Config};
 use super::limits::ADDRESS;
 use super::tls::{Stream, Tls};
 
-/// Tells the host of a connection to stop what was asked there. Other than `tokio_postgres`, it hangs up only
-/// after the host has: a pooler forgets the wish of who does not wait.
+/// Sends cancel requests to the host of a connection. Unlike `tokio_postgres`, it waits until the host closes the
+/// request's connection: a pooler drops the request of a client that disconnects first.
 pub(super) struct Cancel {
     pub(super) host: Config,
     pub(super) token: CancelToken,
@@ -21,7 +21,7 @@ pub(super) struct Cancel {
 }
 
 impl Cancel {
-    /// Tells it; nobody answers whether anything was stopped.
+    /// Sends one cancel request. PostgreSQL does not report whether it stopped a statement.
     pub(super) async fn ask(&self) -> io::Result<()> {
         let port = self.host.get_ports().first().copied().unwrap_or(5432);
         let addresses: Vec<SocketAddr> =
@@ -32,7 +32,7 @@ impl Cancel {
                         .tell(UnixStream::connect(folder.join(format!(".s.PGSQL.{port}"))).await?)
                         .await;
                 }
-                // The connection leads to one of them; no other knows what is meant.
+                // The connection uses one of these addresses. A host at another address ignores the unknown key.
                 (None, Some(Host::Tcp(name))) => lookup_host((name.as_str(), port)).await?.collect(),
                 (None, None) => Vec::new(),
             };

@@ -1,4 +1,4 @@
-//! One connection to the database, with the statements that are prepared on it.
+//! One connection to the database, with its prepared statements and its response watchdog.
 
 use std::future::{poll_fn, ready};
 use std::pin::Pin;
@@ -22,40 +22,41 @@ use super::values::{Fault, failure, is_outdated, type_of};
 use crate::StoreError;
 use crate::value::Param;
 
-/// Why a request to the database failed, and what that leaves of the connection.
+/// The error of a statement, and its effect on the transaction and the connection.
 pub(super) type Failed = (StoreError, Option<Fault>);
-/// The answer to a statement that is on its way.
+/// The pending result of a statement that was sent.
 pub(super) type Sent = Pin<Box<dyn Future<Output = Result<(), Failed>> + Send>>;
-/// What goes before a statement, in this order; nothing where it is empty.
+/// Messages to send before a statement, in this order. Empty ones are skipped.
 pub(super) type Messages = [String; 3];
 
-/// Settings that make a plan right for a table of any size. A statement is planned once, perhaps while its table is
-/// empty, and its plan must hold when the table has grown. So a sequential scan is the last resort: every query of a
-/// request has an index. Without its cost nothing reaches the threshold of the just-in-time compiler but such a scan.
+/// Planner settings that suit a table of any size. A statement can be planned while its table is empty, and the plan
+/// is kept when the table grows. Every query of a request has an index, so sequential scans are disabled. This adds a
+/// high cost to the remaining scans, which would trigger the just-in-time compiler, so that is disabled too.
 pub(crate) const PLANNING: &str = "SET enable_seqscan = off; SET jit = off;";
 
-/// A connection. Several may ask at once: the questions follow each other without waiting for answers.
+/// A connection. Several callers can use it at once: statements are pipelined.
 pub(super) struct Connection {
     client: Client,
-    /// Nothing where a pooler may hand the next transaction to another connection.
+    /// The cache of prepared statements. `None` behind a pooler, which can assign another server connection to the
+    /// next transaction.
     statements: Option<Mutex<LruCache<String, Statement>>>,
     /// Whether the database has the extension Citus.
     is_spread: bool,
-    /// Whether it was given up.
+    /// Whether [`Self::give_up`] was called.
     lost: AtomicBool,
-    /// Tells whoever carries its questions so.
+    /// Signals [`carry`] that the connection is given up.
     give_up: Mutex<Option<oneshot::Sender<()>>>,
     answer: Duration,
     runtime: Handle,
     opened: Instant,
-    /// Here alone.
+    /// The response watchdog of this connection.
     silence: Mutex<Silence>,
     /// [`Target::silence`].
     last_silence: Arc<Mutex<Option<Instant>>>,
 }
 
-/// The outcome of `work`, unless it takes longer than `limit`. The clock is that of `runtime`: whoever waits
-/// need not have one. The work stands first: what is asked goes out when it is first polled.
+/// The output of `work`, or `None` after `limit`. The timer runs on `runtime`, because the caller's runtime may have
+/// none. Each poll polls `work` first, so that the first poll sends the statement.
 pub(super) async fn within<T>(runtime: &Handle, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
     let late = {
         let _inside = runtime.enter();
@@ -68,9 +69,11 @@ pub(super) async fn within<T>(runtime: &Handle, limit: Duration, work: impl Futu
     }
 }
 
-/// Carries questions and answers until the client is dropped and has no answer to come, or the connection is
-/// given up. The database would not notice by itself that nobody listens any more: it is told to stop what is
-/// under way. It stays connected until it has answered, for a while, as a pooler stops nothing for who is gone.
+/// Drives a connection until its client is dropped and no result is pending, or the connection is given up.
+///
+/// PostgreSQL does not notice a lost client while it runs a statement. So this cancels the running statement of a
+/// connection that is given up. It keeps the connection open until the database has answered, for [`HOST`] at most: a
+/// pooler does not cancel the statement of a client that disconnected.
 async fn carry(carrier: Carrier, given_up: oneshot::Receiver<()>, cancel: Cancel) {
     let mut carrier = Box::pin(carrier);
     tokio::select! {
@@ -87,7 +90,8 @@ async fn carry(carrier: Carrier, given_up: oneshot::Receiver<()>, cancel: Cancel
         let _ = tokio::time::timeout(HOST, carrier).await;
         drop(carries);
     };
-    // Whoever began to tell a pooler to stop has to hear it out. The next question is stopped by itself.
+    // A cancel request that has begun is completed, as poolers require. Each request cancels one statement, so it is
+    // repeated for the statements behind it.
     let stopped = async {
         loop {
             let _ = tokio::time::timeout(HOST, cancel.ask()).await;
@@ -99,7 +103,7 @@ async fn carry(carrier: Carrier, given_up: oneshot::Receiver<()>, cancel: Cancel
     tokio::join!(carried, stopped);
 }
 
-/// Who waits for an answer, or does so no more.
+/// A caller that waits for a result. Creating and dropping it updates the response watchdog.
 struct Asker<'c> {
     connection: &'c Connection,
     is_answered: bool,
@@ -137,8 +141,8 @@ impl Connection {
             silence: Mutex::default(),
             last_silence: Arc::clone(&target.silence),
         };
-        // Over one connection to each worker a transaction sees what it changed there, and one moment. A
-        // PostgreSQL without Citus takes the setting and knows nothing of it.
+        // With a single connection to each Citus worker, a transaction sees its own changes and one snapshot there.
+        // PostgreSQL without Citus accepts the setting and ignores it.
         let settings = format!(
             "SET statement_timeout = {STATEMENT_MS}; SET lock_timeout = {LOCK_MS};
              SET idle_in_transaction_session_timeout = {IDLE_MS};
@@ -152,13 +156,16 @@ impl Connection {
         Ok(opened)
     }
 
-    /// Has the database take as long as that to answer.
+    /// The same connection with another time limit for results.
     pub(super) fn answers_within(self, answer: Duration) -> Self {
         Self { answer, ..self }
     }
 
-    /// Whether it can still be asked. One that has not answered for long cannot, though whoever asked may be
-    /// gone by now; nor can one that is older than another's silence: both may lead to a host that hangs.
+    /// Whether the connection must not be used again.
+    ///
+    /// That is so after it was closed or given up, and after the response watchdog has expired, even if the callers
+    /// have stopped waiting. It is also so if the watchdog of another connection expired after this one was opened:
+    /// both can lead to the same unresponsive host.
     pub(super) fn is_lost(&self) -> bool {
         if self.lost.load(Ordering::Acquire) || self.client.is_closed() {
             return true;
@@ -175,22 +182,22 @@ impl Connection {
         self.silence.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether what is set on it stays.
+    /// Whether a transaction pooler is in between, so that session settings and prepared statements do not last.
     pub(super) const fn is_pooled(&self) -> bool {
         self.statements.is_none()
     }
 
-    /// Whether the rows that it changes may lie on other nodes, which do not have its settings.
+    /// Whether the database has the extension Citus. Rows can then be on other nodes, without this session's settings.
     pub(super) const fn is_spread(&self) -> bool {
         self.is_spread
     }
 
-    /// Ends it, whatever is under way. Who waits for an answer is told once the database has stopped, and soon
-    /// where it says nothing.
+    /// Closes the connection and cancels its running statement. Callers that wait for a result get an error once the
+    /// database has stopped, or after [`HOST`] if it does not respond.
     pub(super) fn give_up(&self) {
         self.lost.store(true, Ordering::Release);
         if let Some(give_up) = self.give_up.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            // Nobody hears it where the connection has ended by itself.
+            // Fails if the connection has already ended.
             let _ = give_up.send(());
         }
     }
@@ -211,14 +218,15 @@ impl Connection {
         let answer = within(&self.runtime, limit, asked).await;
         asker.is_answered = answer.is_some();
         let failed = match answer {
-            // Of a question that was stopped, perhaps: a commit is then told to be done that nobody else has.
+            // The statement can have been canceled. A COMMIT that is canceled while it waits for a synchronous standby
+            // reports success, although the standby does not have it.
             Some(_) if self.lost.load(Ordering::Acquire) => {
                 (StoreError::Unavailable("the connection was given up".into()), Some(Fault::Lost))
             }
             Some(Ok(answer)) => return Ok(answer),
             Some(Err(error)) => failure(&error),
             None => {
-                // Who was answered meanwhile stood before this one: the host is slow, not silent.
+                // If earlier statements got results meanwhile, the host is slow, not unresponsive.
                 if self.silence().length(Instant::now()) >= limit {
                     *self.last_silence.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
                 }
@@ -231,7 +239,7 @@ impl Connection {
         Err(failed)
     }
 
-    /// Runs messages of statements without parameters, sending all before any is answered.
+    /// Runs messages of statements without parameters. It sends all of them before it awaits a result.
     pub(super) async fn run_each(&self, messages: &Messages) -> Result<(), Failed> {
         let [first, second, third] = messages;
         let run = async |message: &str| if message.is_empty() { Ok(()) } else { self.run(message).await };
@@ -239,12 +247,12 @@ impl Connection {
         first.and(second).and(third)
     }
 
-    /// Runs statements without parameters and answers.
+    /// Runs statements without parameters and results.
     pub(super) async fn run(&self, sql: &str) -> Result<(), Failed> {
         self.answer(self.client.batch_execute(sql)).await
     }
 
-    /// The same for statements that may take as long as that.
+    /// Like [`Self::run`], with another time limit.
     pub(super) async fn run_within(&self, limit: Duration, sql: &str) -> Result<(), Failed> {
         self.answer_within(limit, self.client.batch_execute(sql)).await
     }
@@ -271,7 +279,7 @@ impl Connection {
         .await
     }
 
-    /// Whether a statement can be sent without a question before it.
+    /// Whether a statement can be sent without a round trip to prepare it.
     pub(super) fn is_prepared(&self, sql: &str) -> bool {
         let known = |statements: &Mutex<LruCache<String, _>>| {
             statements.lock().unwrap_or_else(PoisonError::into_inner).contains(sql)
@@ -279,11 +287,11 @@ impl Connection {
         self.statements.as_ref().is_none_or(known)
     }
 
-    /// Sends a statement that is prepared, after others without parameters. What is answered need not be
-    /// looked at.
+    /// Sends the messages `before` and then a prepared statement, and returns the pending result. Dropping the result
+    /// does not stop the statement.
     ///
     /// # Errors
-    /// When it cannot be sent.
+    /// When sending fails.
     pub(super) async fn send(
         self: &Arc<Self>,
         before: Messages,
@@ -297,14 +305,14 @@ impl Connection {
             let (first, second) = tokio::join!(biased; connection.run_each(&before), changed);
             first.and(second.map(|_| ()))
         });
-        // It goes out when it is first asked how it went: see `within`.
+        // The first poll sends the messages: see `within`.
         match poll_fn(|cx| Poll::Ready(sent.as_mut().poll(cx))).await {
             Poll::Pending => Ok(sent),
             Poll::Ready(outcome) => outcome.map(|()| Box::pin(ready(Ok(()))) as Sent),
         }
     }
 
-    /// Forgets a statement that a migration put out of use: it is prepared anew when it is next needed.
+    /// Removes a statement from the cache if a migration has invalidated it. Its next use prepares it again.
     fn look_at<T>(
         &self,
         sql: &str,
@@ -318,8 +326,7 @@ impl Connection {
         answer
     }
 
-    /// A statement as the connection has it, at the price of a question the first time; nothing where nothing
-    /// is prepared.
+    /// The prepared statement, from the cache or with one round trip. `None` behind a pooler.
     async fn prepared(
         &self,
         sql: &str,
@@ -332,13 +339,13 @@ impl Connection {
         }
         let types: Vec<Type> = params.iter().map(type_of).collect();
         let statement = self.client.prepare_typed(&numbered(sql), &types).await?;
-        // Lists have many shapes: those that are shown rarely push out one another.
+        // List queries have many texts. The cache evicts those that are used rarely.
         statements.lock().unwrap_or_else(PoisonError::into_inner).put(sql.to_owned(), statement.clone());
         Ok(Some(statement))
     }
 }
 
-/// `$1` for `?1`.
+/// Replaces the placeholders `?1` by PostgreSQL's `$1`.
 fn numbered(sql: &str) -> String {
     sql.replace('?', "$")
 }

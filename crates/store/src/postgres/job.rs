@@ -1,4 +1,4 @@
-//! An operation on its way through a writer: run as often as needed, answered once.
+//! A job: a use case in a writer's queue. It can run several times, and its caller gets one result.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
@@ -19,29 +19,29 @@ use crate::error::unexpected;
 use crate::signals::Changes;
 use crate::{StoreError, Tx, UseCase};
 
-/// Whether an operation did what it was to do.
+/// A run of a use case. The output is whether the use case returned success.
 pub(super) type Ran<'a> = Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
 
-/// An operation whose type is of no concern.
+/// A use case without its type.
 pub(super) trait Job: Send {
     /// [`UseCase::organization`].
     fn organization(&self) -> Option<OrganizationId>;
 
-    /// Whether nobody waits for it any more.
+    /// Whether the caller has stopped waiting for the result.
     fn is_given_up(&self) -> bool;
 
-    /// Runs it, and remembers how it ended.
+    /// Runs the use case and keeps its result.
     fn run<'a>(&'a mut self, transaction: &'a mut Transaction) -> Ran<'a>;
 
-    /// What it changes when it last ran.
+    /// The changes of the last run.
     fn changes(&self) -> Changes;
 
-    /// Answers who waits: with the operation's own outcome when its transaction ended well.
+    /// Sends the result to the caller: that of the use case if its transaction was committed, or else the error.
     fn settle(&mut self, committed: Result<(), StoreError>);
 }
 
 type Outcome<O> = Result<<O as UseCase>::Output, <O as UseCase>::Error>;
-/// A job of any operation.
+/// A boxed job.
 pub(super) type AnyJob = Box<dyn Job>;
 
 struct Typed<O: UseCase> {
@@ -52,7 +52,7 @@ struct Typed<O: UseCase> {
     reply: Option<oneshot::Sender<Outcome<O>>>,
 }
 
-/// A job, and where its answer comes.
+/// A job for `operation`, and the receiver of its result.
 pub(super) fn job<O: UseCase>(shared: &Arc<Shared>, operation: O) -> (AnyJob, oneshot::Receiver<Outcome<O>>) {
     let (reply, answer) = oneshot::channel();
     let job = Typed {
@@ -98,26 +98,26 @@ impl<O: UseCase> Job for Typed<O> {
             (Err(error), _) => Err(error.into()),
         };
         if let Some(reply) = self.reply.take() {
-            // Nobody listens when the request was given up meanwhile; what it did stays done.
+            // The change stays committed even if the caller no longer waits for the result.
             drop(reply.send(outcome));
         }
     }
 }
 
-/// An operation that has to run alone.
+/// A job that left its batch for an isolated retry.
 pub(super) struct Left {
     pub(super) job: AnyJob,
-    /// Whether it waits for every answer.
+    /// Whether the retry awaits the result of each statement.
     pub(super) is_strict: bool,
 }
 
 impl Left {
-    /// After a fault, unless it only has to be judged.
+    /// A job to retry after `fault`. `None` means that a statement failed although the use case returned success.
     pub(super) fn after(job: AnyJob, fault: Option<Fault>) -> Self {
         Self { job, is_strict: fault == Some(Fault::Late) }
     }
 
-    /// Queues it; answers it when there is no place.
+    /// Queues the job for an isolated retry, or fails it if that queue is full.
     pub(super) fn hand_to(self, alone: &Sender<Self>) {
         if let Err(TrySendError::Full(mut left) | TrySendError::Closed(mut left)) = alone.try_send(self) {
             left.job.settle(Err(StoreError::Unavailable("too many writes are waiting".into())));
@@ -125,7 +125,7 @@ impl Left {
     }
 }
 
-/// The outcome of an operation that may panic, or wait for something that never comes.
+/// The result of a use case. A panic, and [`OPERATION_IDLE`] without a statement in progress, become errors.
 async fn guarded<O: UseCase, F: Future<Output = Outcome<O>>>(
     operation: F,
     progress: &AtomicU64,
@@ -141,7 +141,7 @@ async fn guarded<O: UseCase, F: Future<Output = Outcome<O>>>(
             biased;
             outcome = &mut caught => return outcome,
             () = tokio::time::sleep(OPERATION_IDLE) => {
-                // Even: the database has answered all that it was asked.
+                // An even number means that no statement is in progress.
                 if seen.is_multiple_of(2) && progress.load(Ordering::Acquire) == seen {
                     let name = std::any::type_name::<O>();
                     let text = format!("{name} awaited something other than the database");

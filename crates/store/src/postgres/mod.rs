@@ -1,11 +1,14 @@
-//! PostgreSQL: the engine of many nodes.
+//! PostgreSQL: the engine for several nodes.
 //!
-//! Reads are sent down a few shared connections without waiting for each other's answers. Writes are queued
-//! for a few writers (`writer`), each with a connection of its own. Transactions are READ COMMITTED: what
-//! must not change under a decision is held with `FOR UPDATE`, and constraints hold the rest.
+//! Reads share a few connections and are pipelined on them ([`readers`]). Writes are queued for a few writers, each
+//! with its own connection (`writer`). A use case that meets a lock conflict leaves its batch for an isolated retry
+//! (`alone`). Transactions are `READ COMMITTED`: use cases lock the rows that a decision depends on, and constraints
+//! protect the rest.
 //!
-//! Invariants: an answered write is committed; an operation whose commit may have happened is never run
-//! again; nothing that one transaction sets is left on a connection that a pooler shares.
+//! Invariants:
+//! - A write whose caller got a success is committed.
+//! - A use case never runs again if its commit may have happened.
+//! - Behind a pooler, no setting outlasts its transaction.
 
 mod alone;
 mod cancel;
@@ -55,23 +58,23 @@ pub(crate) use connection::PLANNING;
 pub(crate) use snapshot::Snapshot;
 pub use target::{Target, UrlError};
 
-/// What is done about a schema that is not up to date.
+/// The handling of an outdated schema when a database is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Migrate {
-    /// It is brought up to date.
+    /// Apply the missing migrations.
     Yes,
-    /// The database is not opened.
+    /// Fail to open the database.
     No,
 }
 
-/// Where operations wait.
+/// The queues of the writers.
 struct Queues {
     /// One for each writer.
     writers: Vec<mpsc::Sender<AnyJob>>,
     long: mpsc::Sender<AnyJob>,
 }
 
-/// Begins to write.
+/// Starts the tasks of the writers and of the isolated retries.
 fn writing(shared: &Arc<Shared>) -> (Queues, Vec<JoinHandle<()>>) {
     let (alone, left) = mpsc::channel(limits::QUEUE);
     let mut tasks = vec![shared.runtime.spawn(alone::run_all(Arc::clone(shared), left))];
@@ -103,8 +106,8 @@ pub(crate) struct Postgres {
     _own_runtime: Option<OwnRuntime>,
 }
 
-/// A search that is not over. When it is given up, it keeps its place until the database has done with it:
-/// who asks and leaves, again and again, gets no more of the database than who waits.
+/// A list query in progress. If its caller stops waiting, it keeps its permit until the database has ended its
+/// transaction. So a caller that cancels and repeats queries cannot exceed the limit.
 struct UnderWay(Option<(session::Transaction, ListQueryPermit)>, Handle);
 
 impl Drop for UnderWay {
@@ -118,7 +121,7 @@ impl Drop for UnderWay {
     }
 }
 
-/// A runtime that can be dropped by another one's task.
+/// A runtime that can be dropped inside a task of another runtime.
 struct OwnRuntime(Option<Runtime>);
 
 impl Drop for OwnRuntime {
@@ -139,16 +142,17 @@ impl Postgres {
     /// Opens a database.
     ///
     /// # Errors
-    /// When it cannot be reached, or its schema is newer than this program, or older and not to be migrated.
+    /// When no host can be reached, or the schema is newer than this program, or older and `migrate` is
+    /// [`Migrate::No`].
     pub(crate) async fn open(target: Target, migrate: Migrate, moments: Moments) -> Result<Self, StoreError> {
-        // A runtime with one thread may be blocked by the one who waits for the database: it gets company.
+        // On a single-threaded runtime, a caller that blocks would also stop the connections: they get their own.
         let outer = Handle::try_current().ok();
         let outer = outer.filter(|outer| outer.runtime_flavor() == RuntimeFlavor::MultiThread);
         let own_runtime = if outer.is_none() { Some(runtime()?) } else { None };
         let runtime =
             own_runtime.as_ref().and_then(|own| own.0.as_ref()).map(|own| own.handle().clone()).or(outer);
         let runtime = runtime.ok_or_else(|| unexpected("no runtime"))?;
-        // Two nodes with one name would overhear each other, for half a second at the most.
+        // Nodes ignore notices with their own name. Should two share one, their caches expire after 500 ms anyway.
         let node = format!("{:016x}", RandomState::new().build_hasher().finish());
         let (gossip, told) = PeerBroadcast::new();
         let shared = Arc::new(Shared {
@@ -200,7 +204,7 @@ impl Postgres {
         &self.readers
     }
 
-    /// Nothing behind a pooler, where a connection cannot listen.
+    /// The channel to the other nodes. `None` behind a pooler, where `LISTEN` does not work.
     pub(crate) fn peers(&self) -> Option<PeerChannel> {
         self.listener.as_ref().map(|_| self.shared.gossip.channel())
     }
@@ -226,8 +230,8 @@ impl Postgres {
         answer.await.unwrap_or_else(|_| Err(StoreError::Unavailable("it is closed".into()).into()))
     }
 
-    /// The queue of one writer: the same for all of one organization, whose operations then do not wait for
-    /// each other's rows.
+    /// The queue of one writer. All use cases of an organization go to the same writer, so that they do not wait for
+    /// each other's row locks.
     fn writer<'q>(
         &self,
         writers: &'q [mpsc::Sender<AnyJob>],
@@ -251,7 +255,7 @@ impl Postgres {
         micros.map(Timestamp::from_micros).ok_or_else(|| unexpected("the database server has no time"))
     }
 
-    /// Whether it takes writes: no standby does, nor a database that is set to be read only.
+    /// Whether the database accepts writes. A standby or a read-only database does not.
     pub(crate) async fn is_writable(&self) -> Result<bool, StoreError> {
         let sql = "SELECT current_setting('transaction_read_only')";
         Ok(self.tx().first(sql, &[], |row| row.get::<String>(0)).await?.as_deref() == Some("off"))
@@ -277,7 +281,7 @@ impl Postgres {
         {
             connection.give_up();
         }
-        // A search that was given up never comes here: its connection is not in a state to be used again.
+        // Not reached if the caller stopped waiting: that connection is not reused.
         if !connection.is_lost() {
             self.list_connections.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
         }

@@ -1,9 +1,16 @@
-//! A transaction on one connection, and what [`crate::Tx`] asks through.
+//! A transaction on one connection, and the session through which [`crate::Tx`] runs statements.
 //!
-//! What begins and ends a transaction or a part of it is not sent by itself but before the next question, so
-//! that it costs no round trip. Nor does a change whose number of rows nobody asks for: it is sent, and its
-//! answer is looked at with that of the next question. When such a change fails, the operation is run again
-//! with each answer waited for, so that it meets the failure where it happened.
+//! Statements are pipelined to save round trips:
+//!
+//! | statement | sent | result awaited |
+//! |---|---|---|
+//! | `BEGIN`, `SAVEPOINT`, `RELEASE`, `ROLLBACK TO` | with the next statement | with that statement |
+//! | a change whose number of rows is not needed | at once | with the next statement, or after [`limits::SENT`] |
+//! | a query, or a change whose number of rows is needed | at once | at once |
+//! | `COMMIT` | at once | at once |
+//!
+//! If a change fails whose result was not awaited, the use case has already gone on ([`Fault::Late`]). The isolated
+//! retry then runs it in strict mode, which awaits each result, so that the use case gets the error of that change.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -19,45 +26,46 @@ use crate::StoreError;
 use crate::error::unexpected;
 use crate::value::Param;
 
-/// How long a transaction may wait for others and for itself.
+/// The kind of a transaction, which sets its isolation level and its timeouts.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Mode {
-    /// Of one operation.
+    /// One use case.
     Alone,
-    /// Of several operations, none of which may keep the others waiting.
+    /// A batch of use cases. The lock timeout is short, because a lock wait delays the whole batch.
     Shared,
-    /// Of a search, which changes nothing.
+    /// A list query: read-only.
     ListQuery,
-    /// Of who reads all data as they are at one moment, for as long as it takes.
+    /// A snapshot of the whole database: read-only, `REPEATABLE READ`, without a time limit.
     Snapshot,
 }
 
 /// A transaction from its first statement to its end.
 pub(crate) struct Transaction {
     connection: Arc<Connection>,
-    /// Where rows lie on other nodes: what begins it, and a setting that those nodes are told of, a message each.
-    /// Citus hands on the message in which a setting stands, as a whole.
+    /// With Citus: `BEGIN`, and a setting for the workers, as two messages. Citus forwards the whole message that
+    /// contains the setting, so it must be alone in its message.
     opening: Option<[String; 2]>,
-    /// Statements that go before the next one.
+    /// Statements to send before the next one.
     before: String,
-    /// Whether anything was sent.
+    /// Whether any message was sent.
     begun: bool,
-    /// Whether a statement failed: nothing works until the part, or the transaction, is undone.
+    /// Whether a statement failed. PostgreSQL then refuses every statement until the savepoint or the transaction is
+    /// rolled back.
     failed: bool,
     fault: Option<Fault>,
-    /// Changes that were sent, in their order, and not looked at yet.
+    /// The pending results of changes, in the order in which they were sent.
     sent: Vec<Sent>,
-    /// Whether every answer is waited for.
+    /// Whether each result is awaited (strict mode).
     is_strict: bool,
-    /// Odd while a question is being answered.
+    /// A counter that is odd while a statement is in progress.
     progress: Arc<AtomicU64>,
 }
 
-/// How a commit failed.
+/// The failure of a commit.
 pub(super) enum NotCommitted {
-    /// Nothing was changed.
+    /// The transaction was rolled back.
     Undone(StoreError, Option<Fault>),
-    /// Nobody can tell.
+    /// The transaction may have been committed.
     Unknown(StoreError),
 }
 
@@ -109,7 +117,7 @@ impl Transaction {
         }
     }
 
-    /// The same, waiting for every answer.
+    /// The same transaction in strict mode, which awaits each result.
     pub(super) fn strict(self) -> Self {
         Self { is_strict: true, ..self }
     }
@@ -118,12 +126,12 @@ impl Transaction {
         Arc::clone(&self.progress)
     }
 
-    /// What others or the network did to the operation that runs.
+    /// The conflict or connection fault of the running use case.
     pub(super) const fn fault(&self) -> Option<Fault> {
         self.fault
     }
 
-    /// Whether a statement failed, so that nothing of the operation can be kept.
+    /// Whether a statement failed, so that the use case must be rolled back.
     pub(super) const fn has_failed(&self) -> bool {
         self.failed
     }
@@ -133,12 +141,12 @@ impl Transaction {
         self.before.push_str(sql);
     }
 
-    /// Begins an operation that can be undone alone.
+    /// Begins the savepoint of a use case.
     pub(super) fn begin_operation(&mut self) {
         self.then("SAVEPOINT operation");
     }
 
-    /// Ends it: keeps its changes, or undoes them.
+    /// Ends the savepoint of a use case: keeps its changes or rolls them back.
     pub(super) fn end_operation(&mut self, keep: bool) {
         if !keep {
             self.then("ROLLBACK TO operation");
@@ -151,13 +159,13 @@ impl Transaction {
         self.then("RELEASE operation");
     }
 
-    /// Has the operations that follow wait for nobody's rows, after one that waited in vain.
+    /// Reduces the lock timeout to [`limits::LOCK_AFTER_MS`] for the rest of a batch, after the first lock conflict.
     pub(super) async fn wait_no_more(&mut self) {
         let [.., undo] = self.take_before();
-        // A message of its own, as in `opening`.
+        // The setting is alone in its message, as in `opening`.
         let set = format!("SET LOCAL lock_timeout = {}", limits::LOCK_AFTER_MS);
         if self.connection.run_each(&[undo, set, String::new()]).await.is_err() {
-            // What the others did cannot be kept, nor told apart.
+            // The state of the transaction is unknown, so nothing in it can be committed.
             self.fault = Some(Fault::Lost);
             self.connection.give_up();
         }
@@ -175,7 +183,7 @@ impl Transaction {
         self.go_on()?;
         let (before, sent) = (self.take_before(), std::mem::take(&mut self.sent));
         self.progress.fetch_add(1, Ordering::AcqRel);
-        // All are sent before any is answered; the later ones fail where an earlier one did.
+        // All are sent before a result is awaited. After a failure, PostgreSQL refuses the statements behind it.
         let connection = Arc::clone(&self.connection);
         let (heard, first, second) =
             tokio::join!(biased; heard(sent), connection.run_each(&before), question);
@@ -183,7 +191,7 @@ impl Transaction {
         self.note(heard.and(first).and(second))
     }
 
-    /// Fails once something happened that the transaction does not survive.
+    /// Fails if a fault has ended the transaction.
     fn go_on(&self) -> Result<(), StoreError> {
         match self.fault {
             None => Ok(()),
@@ -191,7 +199,7 @@ impl Transaction {
         }
     }
 
-    /// What is to be sent now, before anything else.
+    /// Takes the messages that must be sent before the next statement.
     fn take_before(&mut self) -> Messages {
         self.begun = true;
         let [begin, set] = self.opening.take().unwrap_or_default();
@@ -199,15 +207,15 @@ impl Transaction {
         [begin, set, before.trim_start_matches("; ").to_owned()]
     }
 
-    /// Waits for the answers to what was sent.
+    /// Awaits all pending results.
     pub(super) async fn hear(&mut self) -> Result<(), StoreError> {
         let heard = heard(std::mem::take(&mut self.sent)).await;
         self.note(heard)
     }
 
-    /// Changes rows without waiting for the answer.
+    /// Sends a change without awaiting its result.
     async fn send(&mut self, sql: &str, params: &[Param<'_>]) -> Result<(), StoreError> {
-        // What must be prepared first is waited for: it would be refused before what stands in `before` is sent.
+        // Preparing a statement takes a round trip, so an unprepared statement is awaited.
         if self.is_strict || !self.connection.is_prepared(sql) {
             return self.change(sql, params).await.map(|_| ());
         }
@@ -239,7 +247,7 @@ impl Transaction {
         self.ask(connection.change(sql, params)).await
     }
 
-    /// Commits; `notice` is sent along, for whoever listens on another node.
+    /// Commits. The statement `notice`, which notifies the other nodes, is sent right behind the `COMMIT`.
     pub(super) async fn commit(mut self, notice: Option<&str>) -> Result<(), NotCommitted> {
         if !self.begun {
             return Ok(());
@@ -267,7 +275,7 @@ impl Transaction {
             Err((error, Some(Fault::Lost))) => Err(in_doubt(&error)),
             Err((error, fault)) => {
                 self.roll_back().await;
-                // What cannot be read as a refusal is none.
+                // Only a known error proves that the database refused the commit.
                 let is_refused = !matches!(error, StoreError::Unexpected(_));
                 Err(if is_refused { NotCommitted::Undone(error, fault) } else { in_doubt(&error) })
             }
@@ -281,7 +289,7 @@ impl Transaction {
     }
 }
 
-/// How it went with what was sent; what follows a failure has failed too.
+/// Awaits pending results in order. The first failure counts: it makes the later statements fail too.
 async fn heard(sent: Vec<Sent>) -> Result<(), Failed> {
     for answer in sent {
         answer.await.map_err(late)?;
@@ -289,7 +297,7 @@ async fn heard(sent: Vec<Sent>) -> Result<(), Failed> {
     Ok(())
 }
 
-/// A failure that comes too late for who caused it.
+/// Marks a failure that was detected after the use case had gone on.
 fn late((error, fault): Failed) -> Failed {
     (error, fault.or(Some(Fault::Late)))
 }
@@ -298,13 +306,13 @@ fn in_doubt(error: &StoreError) -> NotCommitted {
     NotCommitted::Unknown(StoreError::InDoubt(error.to_string()))
 }
 
-/// Where a query of [`crate::Tx`] goes.
+/// The target of the statements of a [`crate::Tx`].
 pub(crate) enum Session<'c> {
-    /// To any connection for reading.
+    /// Any read connection, without a transaction.
     Reading(&'c Readers),
-    /// To a transaction that changes nothing.
+    /// A read-only transaction.
     Searching(&'c mut Transaction),
-    /// To a transaction.
+    /// A transaction that can change rows.
     Writing(&'c mut Transaction),
 }
 
@@ -339,7 +347,7 @@ impl Session<'_> {
         }
     }
 
-    /// The transaction in which rows are changed, where these can be stored.
+    /// The transaction for a change. Fails if there is none, or if a parameter contains U+0000.
     fn changing(&mut self, params: &[Param<'_>]) -> Result<&mut Transaction, StoreError> {
         let transaction = self.writing()?;
         if params.iter().any(has_nul) {
@@ -394,8 +402,8 @@ fn has_nul(param: &Param<'_>) -> bool {
     text_of(param).is_some_and(|text| text.contains('\0'))
 }
 
-/// PostgreSQL has no U+0000, and no stored text has it: what is looked for with it is looked for with a
-/// character that nobody may use either, and so not found.
+/// Replaces U+0000 in the parameters of a query. PostgreSQL does not accept this character, so no stored text contains
+/// it. The replacement U+10FFFF occurs in no stored text either, so the query finds nothing, as it must.
 fn without_nul<'a, 'p>(params: &'a [Param<'p>]) -> Cow<'a, [Param<'p>]> {
     if !params.iter().any(has_nul) {
         return Cow::Borrowed(params);

@@ -1,9 +1,14 @@
-//! The writers: each runs what is queued for it, many operations in one transaction.
+//! The writers: each runs the use cases of its queue in batches, one transaction for each batch.
 //!
-//! Each operation has a savepoint of its own in a transaction that is committed once; all are answered after
-//! that. An operation that fails is undone alone. One that would wait for another transaction's row leaves
-//! the others and runs alone ([`super::alone`]), so that nobody waits for it here. When the whole transaction
-//! fails, each of its operations runs again, alone.
+//! | event | action |
+//! |---|---|
+//! | a use case begins | `SAVEPOINT` |
+//! | it succeeds | `RELEASE`; its caller waits for the commit |
+//! | it returns an error | `ROLLBACK TO` its savepoint; the others go on |
+//! | a row lock outlasts `LOCK_SHARED_MS` | `ROLLBACK TO`, and an isolated retry ([`super::alone`]) |
+//! | `COMMIT` succeeds | every caller gets its result |
+//! | the transaction fails as a whole | an isolated retry for each of its use cases |
+//! | the outcome of `COMMIT` is unknown | every caller gets [`StoreError::InDoubt`]; nothing runs again |
 
 use std::sync::Arc;
 
@@ -20,7 +25,7 @@ use crate::error::unexpected;
 
 type Jobs = Vec<AnyJob>;
 
-/// Writes until nothing more can come; what has to run alone is handed to `alone`.
+/// Runs queued jobs in batches until the queue is closed. Jobs for an isolated retry go to `alone`.
 pub(super) async fn write_all(shared: Arc<Shared>, mut queue: Receiver<AnyJob>, alone: Sender<Left>) {
     let most = shared.target.batch;
     let mut writer = Writer::new(shared);
@@ -31,7 +36,7 @@ pub(super) async fn write_all(shared: Arc<Shared>, mut queue: Receiver<AnyJob>, 
         {
             jobs.push(next);
         }
-        // A request that was given up while it waited must not happen after all.
+        // A job must not run if its caller stopped waiting while it was queued.
         jobs.retain(|job| !job.is_given_up());
         let left = match jobs.pop() {
             Some(job) if jobs.is_empty() => writer.single(job).await,
@@ -48,7 +53,7 @@ pub(super) async fn write_all(shared: Arc<Shared>, mut queue: Receiver<AnyJob>, 
     }
 }
 
-/// Runs long operations one by one, beside others that do the same, until nothing more can come.
+/// Runs long use cases one by one until the queue is closed. Several tasks share the queue.
 pub(super) async fn write_long(shared: Arc<Shared>, queue: Arc<Turn<Receiver<AnyJob>>>, alone: Sender<Left>) {
     let mut writer = Writer::new(shared);
     loop {
@@ -64,22 +69,22 @@ pub(super) async fn write_long(shared: Arc<Shared>, queue: Arc<Turn<Receiver<Any
     }
 }
 
-/// Runs an operation; answers whether it did what it was to do. One that believed in a change that was
-/// refused has a fault, whatever it made of it.
+/// Runs a use case and awaits its pending results. Returns whether it succeeded. A change that failed after the use
+/// case went on is a fault of the transaction, whatever the use case returned.
 async fn run(job: &mut AnyJob, transaction: &mut Transaction) -> bool {
     let done = job.run(transaction).await;
     transaction.hear().await.is_ok() && done
 }
 
-/// What came of an operation that ran once, in a transaction of its own.
+/// The outcome of one run in a separate transaction.
 pub(super) enum Once {
-    /// It is answered.
+    /// The caller has its result.
     Answered,
-    /// It can be tried again.
+    /// The job can run again after this fault.
     Again(AnyJob, Fault, StoreError),
 }
 
-/// Who writes, on a connection that it keeps.
+/// A writer and its connection, which it keeps between transactions.
 pub(super) struct Writer {
     shared: Arc<Shared>,
     connection: Option<Arc<Connection>>,
@@ -90,7 +95,7 @@ impl Writer {
         Self { shared, connection: None }
     }
 
-    /// Lets a connection that was given up go at once: what it holds is in everybody's way.
+    /// Drops a lost connection at once, because its row locks block other transactions.
     pub(super) fn let_go(&mut self) {
         self.connection.take_if(|connection| connection.is_lost());
     }
@@ -105,7 +110,7 @@ impl Writer {
         Ok(Transaction::new(connection, mode))
     }
 
-    /// Runs one operation; answers with it when it has to run alone.
+    /// Runs one job. Returns it if it needs an isolated retry.
     async fn single(&mut self, job: AnyJob) -> Vec<Left> {
         match self.once(job, Mode::Shared, false).await {
             Once::Answered => Vec::new(),
@@ -113,7 +118,7 @@ impl Writer {
         }
     }
 
-    /// Runs the operations in one transaction; answers with those that have to run alone.
+    /// Runs the jobs in one transaction. Returns those that need an isolated retry.
     async fn together(&mut self, jobs: Jobs) -> Vec<Left> {
         let mut transaction = match self.begin(Mode::Shared).await {
             Ok(transaction) => transaction,
@@ -134,7 +139,7 @@ impl Writer {
             transaction.begin_operation();
             let done = run(&mut job, &mut transaction).await;
             let fault = transaction.fault();
-            // What failed although the operation says that it did not is judged when it runs alone.
+            // A use case that returned success after a failed statement gets its result from the isolated retry.
             let alone = fault.is_some() || (done && transaction.has_failed());
             transaction.end_operation(done && !alone);
             if fault == Some(Fault::Conflict) && is_patient && jobs.len() > 0 {
@@ -153,7 +158,7 @@ impl Writer {
         left
     }
 
-    /// Runs one operation in a transaction of its own.
+    /// Runs one job in a transaction of its own.
     pub(super) async fn once(&mut self, mut job: AnyJob, mode: Mode, is_strict: bool) -> Once {
         let mut transaction = match self.begin(mode).await {
             Ok(transaction) if is_strict => transaction.strict(),
