@@ -1,8 +1,12 @@
-//! Spreads the tenants over the shards of a PostgreSQL with the extension Citus.
+//! Sharding: distributes the tables over the nodes of a PostgreSQL database with the extension Citus.
 //!
-//! A tenant's rows lie together: every tenant's table is spread by the tenant, beside `organizations`. What is
-//! found without knowing the organization is copied to every node, but for credentials, of which there are
-//! too many: they are spread by what they are found by.
+//! | tables | distribution |
+//! |---|---|
+//! | with rows of tenants | sharded by organization, colocated with `organizations` |
+//! | queried without an organization, small | reference tables: a copy on every node |
+//! | `credentials`: queried without an organization, large | sharded by the hash of the secret |
+//!
+//! So all rows of one tenant are on one node.
 
 use super::connection::Connection;
 use super::limits::MIGRATION_MS;
@@ -12,15 +16,15 @@ use crate::error::unexpected;
 use crate::schema::{Catalog, Table};
 use crate::value::{Param, Value};
 
-/// Small tables that are the same on every node.
+/// The reference tables: small, with a copy on every node.
 const COPIED: [&str; 5] =
     ["installation", "users", "user_tokens", "user_organizations", "organization_slugs"];
-/// What the other tenants' tables lie beside.
+/// The table with which the other tenant tables are colocated.
 const FIRST: &str = "organizations";
-/// The table that is spread by itself.
+/// The table that is sharded by its own key, not by organization.
 const ALONE: &str = "credentials";
 
-/// How a table is spread.
+/// The distribution of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sharding<'a> {
     Copied,
@@ -36,14 +40,14 @@ fn spread(table: &Table) -> Option<Sharding<'_>> {
     Some(Sharding::By { column, beside })
 }
 
-/// What is done to the tables, in order.
+/// The distribution of each table, in the order in which it must be applied.
 fn plan(catalogue: &Catalog) -> Vec<(&str, Sharding<'_>)> {
     let first = catalogue.tables.iter().filter(|table| table.name == FIRST);
     let others = catalogue.tables.iter().filter(|table| table.name != FIRST);
     first.chain(others).filter_map(|table| Some((table.name.as_str(), spread(table)?))).collect()
 }
 
-/// Spreads every table that is not spread yet; answers with their names.
+/// Distributes every table that is not distributed yet. Returns their names.
 pub(super) async fn distribute(connection: &Connection) -> Result<Vec<String>, StoreError> {
     let catalogue = Catalog::now()?;
     if !found(connection, "SELECT 1 FROM pg_catalog.pg_extension WHERE extname = ?1", "citus").await? {
@@ -55,7 +59,7 @@ pub(super) async fn distribute(connection: &Connection) -> Result<Vec<String>, S
     }
     let mut done = Vec::new();
     for (table, spread) in plan(&catalogue) {
-        // A table that Citus merely knows of, on this node alone, is in this list as well.
+        // The catalog also lists local tables that Citus manages, which are not distributed.
         let is_spread = "SELECT 1 FROM pg_catalog.pg_dist_partition
             WHERE logicalrelid = to_regclass(?1) AND (partmethod = 'h' OR repmodel = 't')";
         if found(connection, is_spread, table).await? {

@@ -1,63 +1,61 @@
-//! The limits of the PostgreSQL engine: one node's share of the database.
+//! The limits of the PostgreSQL engine. Each applies to one node.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-/// Connections that are read from, unless the URL says otherwise; each is shared, and asked again before it
-/// has answered.
+/// The default number of read connections. Queries share them and are pipelined.
 pub(super) const READERS: usize = 4;
-/// Connections that are written to, unless the URL says otherwise; each runs one transaction at a time, for
-/// many operations.
+/// The default number of writers. Each has one connection and runs one batch at a time.
 pub(super) const WRITERS: usize = 6;
-/// Connections of operations that are long.
+/// Connections for long use cases.
 pub(super) const LONG: usize = 2;
-/// Connections of operations that others' rows kept waiting.
+/// Connections for isolated retries.
 pub(super) const WAITING: usize = 4;
-/// How many of these one organization may have.
+/// Isolated retries of one organization that run at the same time.
 pub(super) const WAITING_EACH: usize = 2;
-/// Connections that a URL may ask for, for reading and for writing each.
+/// The maximum of the URL parameters `readers` and `writers`, each.
 pub(super) const MOST_CONNECTIONS: usize = 64;
-/// Operations that may wait for one writer; one more is refused.
+/// Use cases that can be queued for one writer. A further one fails as unavailable.
 pub(super) const QUEUE: usize = 2_048;
-/// Operations that one commit may serve, unless the URL says otherwise.
+/// The default maximum of use cases in one transaction.
 pub(super) const BATCH: usize = 32;
-/// What a URL may ask for of these.
+/// The maximum of the URL parameter `batch`.
 pub(super) const MOST_BATCH: usize = 512;
-/// Statements that a transaction may have sent without having looked at the answers.
+/// Pending results that a transaction can have before it awaits them.
 pub(super) const SENT: usize = 64;
-/// Statements that a connection keeps prepared: 512.
+/// The capacity of a connection's cache of prepared statements: 512.
 pub(super) const STATEMENTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(511);
-/// How long an address may take to accept a connection, unless the URL says otherwise.
+/// The default time limit for connecting to one address (`connect_timeout`).
 pub(super) const ADDRESS: Duration = Duration::from_secs(2);
-/// How long a host may take until the connection can be used.
+/// The time limit for a host to complete a connection, including TLS and authentication.
 pub(super) const HOST: Duration = Duration::from_secs(5);
-/// How long a host that does not answer is waited for before the next one is asked as well.
+/// The time after which the next host is tried in parallel to one that does not respond.
 pub(super) const HOST_PAUSE: Duration = Duration::from_secs(1);
-/// Connections that are made at the same time.
+/// Connections that can be in the process of opening at the same time.
 pub(super) const CONNECTING: usize = 8;
-/// How long nobody tries to connect after it failed.
+/// The time after a failed attempt to connect in which further attempts fail at once with the same error.
 pub(super) const CONNECT_PAUSE: Duration = Duration::from_millis(250);
-/// How long the database may take to answer before the connection is given up.
+/// The time limit of the response watchdog. A connection without a result for this long is given up.
 pub(super) const ANSWER: Duration = Duration::from_secs(15);
-/// How long after the database was told to stop what a connection asked that was given up, it is told again.
+/// The interval of the cancel requests for a connection that is given up.
 pub(super) const CANCEL_AGAIN: Duration = Duration::from_secs(1);
-/// Milliseconds that a statement may run in the database.
+/// The statement timeout, in milliseconds.
 pub(super) const STATEMENT_MS: u64 = 10_000;
-/// Milliseconds that an operation waits for a row that another transaction holds. Then it is tried again.
+/// The lock timeout of a use case in a transaction of its own, in milliseconds. After it, the use case is retried.
 pub(super) const LOCK_MS: u64 = 5_000;
-/// The same while other operations share its transaction: it leaves them rather than let them wait.
+/// The lock timeout in a batch, in milliseconds. After it, the use case leaves the batch for an isolated retry.
 pub(super) const LOCK_SHARED_MS: u64 = 20;
-/// The same once one has left: a transaction of many waits once.
+/// The lock timeout in a batch after its first lock conflict, in milliseconds, so that a batch waits only once.
 pub(super) const LOCK_AFTER_MS: u64 = 1;
-/// Milliseconds after which the database ends a transaction in which nothing happens.
+/// The time after which the database ends an idle transaction, in milliseconds.
 pub(super) const IDLE_MS: u64 = 20_000;
-/// How long an operation may wait for something besides the database.
+/// The time that a use case can await something other than the database before it fails.
 pub(super) const OPERATION_IDLE: Duration = Duration::from_secs(5);
-/// How long the database may take to answer one question of who reads all data. Nothing else waits for it.
+/// The limit of the response watchdog for a snapshot, which reads whole tables. No request waits for it.
 pub(super) const SNAPSHOT_ANSWER: Duration = Duration::from_secs(3_600);
-/// Milliseconds that a search may take.
+/// The statement timeout of a list query, in milliseconds.
 pub(super) const SEARCH_MS: u64 = 5_000;
-/// Waits before an operation is tried again after a conflict; when they are used up it has failed.
+/// The pauses before each attempt of an isolated retry. After the last attempt the use case fails.
 pub(super) const PAUSES: [Duration; 6] = [
     Duration::ZERO,
     Duration::from_millis(2),
@@ -66,26 +64,26 @@ pub(super) const PAUSES: [Duration; 6] = [
     Duration::from_millis(160),
     Duration::from_millis(500),
 ];
-/// Milliseconds that a statement of a migration may run.
+/// The statement timeout of a migration, in milliseconds.
 pub(super) const MIGRATION_MS: u64 = 600_000;
-/// Milliseconds that a migration waits at once for a table that it changes, and for another node's migration:
-/// as long at the most do others wait behind it.
+/// The lock timeout of one attempt of a migration, in milliseconds. Other statements queue behind its lock request,
+/// so this bounds their delay.
 pub(super) const MIGRATION_LOCK_MS: u64 = 1_000;
-/// How long a step of a migration is tried again.
+/// The time for which a migration is retried after conflicts.
 pub(super) const MIGRATION_PATIENCE: Duration = Duration::from_secs(600);
-/// The first pause between two tries; each is twice as long as the one before it.
+/// The first pause between two attempts of a migration. Each further pause is twice as long.
 pub(super) const MIGRATION_PAUSE: Duration = Duration::from_millis(50);
-/// The longest pause between two tries.
+/// The longest pause between two attempts of a migration.
 pub(super) const MIGRATION_PAUSE_MOST: Duration = Duration::from_secs(5);
-/// Milliseconds that building an index may take while others write.
+/// The statement timeout of `CREATE INDEX CONCURRENTLY`, in milliseconds.
 pub(super) const BUILD_MS: u64 = 3_500_000;
-/// How long the database may take to answer a statement that changes tables: they may be large.
+/// The limit of the response watchdog for a statement of a migration, because tables can be large.
 pub(super) const MIGRATION_ANSWER: Duration = Duration::from_secs(3_600);
-/// How long an operation that runs alone is tried again.
+/// The time after which an isolated retry begins no further attempt.
 pub(super) const ALONE_FOR: Duration = Duration::from_secs(10);
-/// How often a connection that is idle says that it is there.
+/// The idle time before the first TCP keepalive probe.
 pub(super) const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
-/// How long after that it says so again, and a third time, before it is given up.
+/// The interval of the TCP keepalive probes. After three without a response the connection is closed.
 pub(super) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
-/// How long after a lost connection the channel between nodes is opened again.
+/// The pause before the channel between nodes connects again.
 pub(super) const LISTEN_AGAIN: Duration = Duration::from_secs(1);

@@ -1,8 +1,8 @@
-//! The connection on which nodes hear each other: that a credential may have lost a right, and what
-//! [`crate::PeerChannel`] tells.
+//! The channel between nodes: one connection with `LISTEN` and `NOTIFY`.
 //!
-//! A node that hears nothing believes what it remembers for half a second only, so that the channel makes a
-//! revocation faster and never decides it.
+//! It carries two kinds of notices: that credentials may have lost a right, and the texts of [`crate::PeerChannel`].
+//! Correctness does not depend on it. A node trusts its cache of credentials for at most 500 ms, so a lost notice only
+//! delays a revocation up to that limit.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Weak};
@@ -18,12 +18,12 @@ use super::shared::Shared;
 use super::target::{Target, described};
 use crate::StoreError;
 
-/// Tells that a credential may have lost a right; the payload is the name of the node that took it away.
+/// The channel for revocations. The payload is the name of the sending node.
 pub(super) const CHANNEL: &str = "tenantry_credentials";
-/// Tells other things; the payload is a node's name and what it says.
+/// The channel for the texts of [`crate::PeerChannel`]. The payload is the name of the sending node, then the text.
 const TALK: &str = "tenantry_talk";
 
-/// Listens until the store is dropped. Answers once the first attempt to connect has ended.
+/// Starts the listener, which runs until the store is dropped. Returns after its first attempt to connect.
 pub(super) async fn start(shared: &Arc<Shared>, told: mpsc::Receiver<String>) -> JoinHandle<()> {
     let (ready, begun) = oneshot::channel();
     let (target, node) = (shared.target.clone(), shared.node.clone());
@@ -57,7 +57,7 @@ impl Listener {
 
     async fn listen(&mut self) -> Result<(), StoreError> {
         let (client, mut connection, _) = self.target.connect().await?;
-        // What could not be told while the channel was down is old news.
+        // Texts that were queued while the channel was down are outdated.
         while self.told.try_recv().is_ok() {}
         let (shared, node) = (self.shared.clone(), self.node.clone());
         tokio::select! {
@@ -66,12 +66,12 @@ impl Listener {
         }
     }
 
-    /// Begins to listen, and tells the others what is to be told.
+    /// Begins to listen, then publishes the queued texts until the store is dropped.
     async fn talk(&mut self, client: Client) -> Result<(), StoreError> {
         say(&client, &format!("LISTEN {CHANNEL}; LISTEN {TALK}")).await?;
         match self.ready.take() {
             Some(ready) => drop(ready.send(())),
-            // What was said while the channel was down was not heard.
+            // Notices were lost while the channel was down, so this node's caches are invalidated.
             None => drop(self.shared.upgrade().map(|shared| shared.signals.generation.advance())),
         }
         while let Some(text) = self.told.recv().await {
@@ -82,7 +82,7 @@ impl Listener {
     }
 }
 
-/// Says something to the database, which answers in time or is given up.
+/// Runs a statement. Fails after [`limits::ANSWER`].
 async fn say(client: &Client, sql: &str) -> Result<(), StoreError> {
     let said = tokio::time::timeout(limits::ANSWER, client.batch_execute(sql)).await;
     said.map_err(unavailable)?.map_err(unavailable)
@@ -92,7 +92,7 @@ fn unavailable(error: impl std::error::Error) -> StoreError {
     StoreError::Unavailable(described(&error))
 }
 
-/// Hears what comes until the connection, or the store, is gone.
+/// Receives notices until the connection is closed or the store is dropped.
 async fn hear_all(
     connection: &mut Carrier,
     shared: &Weak<Shared>,

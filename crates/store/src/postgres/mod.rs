@@ -1,6 +1,6 @@
 //! PostgreSQL: the engine for several nodes.
 //!
-//! Reads share a few connections and are pipelined on them ([`readers`]). Writes are queued for a few writers, each
+//! Reads share a few connections and are pipelined on them (`readers`). Writes are queued for a few writers, each
 //! with its own connection (`writer`). A use case that meets a lock conflict leaves its batch for an isolated retry
 //! (`alone`). Transactions are `READ COMMITTED`: use cases lock the rows that a decision depends on, and constraints
 //! protect the rest.

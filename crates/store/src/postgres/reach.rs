@@ -1,7 +1,8 @@
-//! Which of a database's hosts is connected to: the one that takes writes, however silent the others are.
+//! Host selection and failover: connects to the host that accepts writes.
 //!
-//! The host that answered last is asked first. Whoever does not answer soon gets company: the next host is
-//! asked as well, and the first that will do is taken.
+//! The host of the last connection is tried first. The next host is tried as soon as one fails, or in parallel if one
+//! does not respond within [`HOST_PAUSE`]. The first suitable connection is used. If every host fails, the error
+//! names the reason of each.
 
 use std::slice;
 use std::sync::atomic::Ordering;
@@ -16,18 +17,18 @@ use super::target::{Target, described, shown};
 use super::tls::{Encrypted, Tls};
 use crate::StoreError;
 
-/// What carries a client's questions and their answers, while it is polled.
+/// The future that drives a client's connection. Statements are sent and results arrive only while it is polled.
 pub(super) type Carrier = Connection<Socket, Encrypted<Socket>>;
-/// A client, what must be polled for it, and what stops what it asks.
+/// A client, the future that drives its connection, and its cancel requests.
 pub(super) type Connected = (Client, Carrier, Cancel);
 
-/// What a URL says, once for each of its hosts.
+/// Splits the configuration of a URL into one for each host.
 pub(super) fn each_host(all: &Config) -> Vec<Config> {
     let count = all.get_hosts().len().max(all.get_hostaddrs().len());
     (0..count).map(|index| only(all, index)).collect()
 }
 
-/// The same for one host alone.
+/// The configuration for the host at `index`.
 fn only(all: &Config, index: usize) -> Config {
     let mut one = Config::new();
     match all.get_hosts().get(index) {
@@ -38,7 +39,7 @@ fn only(all: &Config, index: usize) -> Config {
     if let Some(address) = all.get_hostaddrs().get(index) {
         one.hostaddr(*address);
     }
-    // One port for all, or one for each.
+    // A URL has one port for all hosts, or one for each.
     if let Some(port) = all.get_ports().get(index).or(all.get_ports().first()) {
         one.port(*port);
     }
@@ -79,7 +80,7 @@ fn only(all: &Config, index: usize) -> Config {
     one
 }
 
-/// One host's answer.
+/// Connects to one host.
 async fn ask(config: Config, tls: Tls) -> Result<Connected, String> {
     let connected = tokio::time::timeout(HOST, config.connect(tls.clone())).await;
     let connected = connected.map_err(|_| "no answer in time".to_owned());
@@ -90,7 +91,7 @@ async fn ask(config: Config, tls: Tls) -> Result<Connected, String> {
 }
 
 impl Target {
-    /// Connects to a host that will do.
+    /// Connects to the first suitable host.
     pub(super) async fn connect(&self) -> Result<Connected, StoreError> {
         let last = self.last.load(Ordering::Relaxed);
         let each = || self.hosts.iter().enumerate();

@@ -22,7 +22,7 @@ pub(crate) struct Readers {
 }
 
 impl Readers {
-    /// As many connections as the target says; `first` is open already.
+    /// A pool with the target's number of connections. `first` is already open, the others open on first use.
     pub(super) fn new(shared: Arc<Shared>, first: Arc<Connection>) -> Self {
         let mut readers: Vec<_> = (1..shared.target.readers).map(|_| Turn::default()).collect();
         readers.push(Turn::new(Some(first)));
@@ -33,7 +33,7 @@ impl Readers {
         self.shared.vault()
     }
 
-    /// Asks on one of the connections for reading; once more on another when that one is lost.
+    /// Runs a query on one of the connections, and again on another if that connection is lost.
     pub(super) async fn rows(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
         let connection = self.reader().await?;
         match connection.rows(sql, params).await {
@@ -41,7 +41,7 @@ impl Readers {
                 let connection = self.reader().await?;
                 connection.rows(sql, params).await.map_err(|(error, _)| error)
             }
-            // A migration changed what was prepared.
+            // A migration has invalidated the prepared statement.
             Err((_, Some(Fault::Conflict))) => connection.rows(sql, params).await.map_err(|(error, _)| error),
             answer => answer.map_err(|(error, _)| error),
         }

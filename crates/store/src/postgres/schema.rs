@@ -1,4 +1,12 @@
-//! Brings the schema of a PostgreSQL database up to date, or looks whether it is.
+//! Migrates the schema of a PostgreSQL database, or checks that it is up to date.
+//!
+//! | migration | locks | on failure |
+//! |---|---|---|
+//! | changes tables | one transaction, with the row number 0 of `schema_migrations` locked | rolled back |
+//! | builds an index without blocking writers | none while it builds | an incomplete index is dropped and built again |
+//!
+//! After a conflict a migration is retried for [`MIGRATION_PATIENCE`]. Each attempt waits for a lock for at most
+//! [`MIGRATION_LOCK_MS`], because other statements queue behind its lock request.
 
 use std::time::Instant;
 
@@ -13,11 +21,12 @@ use crate::schema::migrations::{self, Migration, TypeNames};
 use crate::value::{Param, Value};
 use crate::{Moments, StoreError};
 
-/// Why no index is built through a pooler: its time could not be set, and what is cut leaves half an index.
+/// The error of an index migration behind a pooler. There the statement timeout cannot be raised, and a build that
+/// times out leaves an incomplete index.
 const PAST_THE_POOLER: &str = "an index has to be built for longer than a pooler lets a statement run: run \
     `tenantry migrate` once with the URL of the database itself, without `pooler=transaction`";
 
-/// Text is compared by its bytes, as SQLite does.
+/// The type names of PostgreSQL. The collation `C` compares text by bytes, as SQLite does.
 const TYPES: &TypeNames = &[
     ("{{id}}", "uuid"),
     ("{{bytes}}", "bytea"),
@@ -28,9 +37,9 @@ const TYPES: &TypeNames = &[
     ("{{table}}", ""),
 ];
 
-/// The newest migration that the database has had; 0 when it has had none.
+/// The number of the newest applied migration, or 0.
 async fn version(connection: &Connection) -> Result<i64, StoreError> {
-    // A table that is not there is no error.
+    // Before the first migration the table does not exist.
     let there = "SELECT count(*) FROM pg_catalog.pg_class WHERE oid = to_regclass('schema_migrations')";
     if number(connection, there).await? == 0 {
         return Ok(0);
@@ -55,7 +64,7 @@ async fn encoding(connection: &Connection) -> Result<(), StoreError> {
     }
 }
 
-/// Warns where nothing would end a statement: behind a pooler a read has no transaction to set a limit in.
+/// Warns if the role has no statement timeout. Behind a pooler, a read outside a transaction cannot set one.
 pub(super) async fn look_at_limits(connection: &Connection) -> Result<(), StoreError> {
     let sql = "SELECT current_setting('statement_timeout')";
     let rows = connection.rows(sql, &[]).await.map_err(|(error, _)| error)?;
@@ -67,7 +76,7 @@ pub(super) async fn look_at_limits(connection: &Connection) -> Result<(), StoreE
     Ok(())
 }
 
-/// Looks whether the schema is the one that this program knows.
+/// Checks that the schema has the version of this program.
 pub(super) async fn check(connection: &Connection) -> Result<(), StoreError> {
     encoding(connection).await?;
     let found = version(connection).await?;
@@ -77,16 +86,16 @@ pub(super) async fn check(connection: &Connection) -> Result<(), StoreError> {
     }
 }
 
-/// Brings the schema up to date, each step in a transaction of its own, so that what it holds is held for
-/// short. Nodes that start at once take turns: they hold the row with number 0. No lock is taken that some
-/// engine of PostgreSQL's family lacks.
+/// Applies the missing migrations, each in a transaction of its own, so that locks are held briefly. Nodes that start
+/// at the same time take turns: each locks the row with number 0. A row lock works on every engine that speaks
+/// PostgreSQL's protocol; advisory locks do not.
 pub(super) async fn migrate(connection: &Connection, moments: &Moments) -> Result<(), StoreError> {
     encoding(connection).await?;
     take(connection, migrations::ALL, moments).await
 }
 
-/// Takes those of the steps that the database lacks. A table that somebody reads for long, as a backup does,
-/// is waited for in parts: everybody else's questions wait behind who waits for a table.
+/// Applies the missing migrations of `steps`. A table can be in use for long, for example by a backup. A migration
+/// then waits for its lock in short attempts, because other statements queue behind its lock request.
 async fn take(connection: &Connection, steps: &[Migration], moments: &Moments) -> Result<(), StoreError> {
     let (mut since, mut pause) = (Instant::now(), MIGRATION_PAUSE);
     while let Some(step) = migrations::after_in(steps, version(connection).await?)?.next() {
@@ -102,7 +111,7 @@ async fn take(connection: &Connection, steps: &[Migration], moments: &Moments) -
         if connection.run("ROLLBACK").await.is_err() {
             return Err(error);
         }
-        // Who creates the first table at the same moment as another meets its name as taken.
+        // If two nodes create the first table at once, the later one violates a constraint of the system catalog.
         let others =
             fault == Some(Fault::Conflict) || (matches!(error, StoreError::Violated(_)) && step.number == 1);
         if !others || since.elapsed() > MIGRATION_PATIENCE {
@@ -115,7 +124,7 @@ async fn take(connection: &Connection, steps: &[Migration], moments: &Moments) -
     Ok(())
 }
 
-/// Begins a transaction that no other node's migration goes on beside; answers whether the step is lacking.
+/// Begins a transaction that excludes the migrations of other nodes. Returns whether `step` is still missing.
 async fn hold(connection: &Connection, step: &Migration) -> Result<bool, Failed> {
     let begin = format!(
         "BEGIN ISOLATION LEVEL READ COMMITTED;
@@ -133,7 +142,7 @@ async fn hold(connection: &Connection, step: &Migration) -> Result<bool, Failed>
 
 async fn in_transaction(connection: &Connection, step: &Migration, moments: &Moments) -> Result<(), Failed> {
     if hold(connection, step).await? {
-        // One at a time: Citus takes no more of them in a message.
+        // Citus accepts one such statement per message.
         for statement in migrations::statements(&step.sql(TYPES)) {
             connection.run_within(MIGRATION_ANSWER, &statement).await?;
             if let Some(table) = tenant_table(&statement) {
@@ -145,16 +154,16 @@ async fn in_transaction(connection: &Connection, step: &Migration, moments: &Mom
     connection.run("COMMIT").await
 }
 
-/// The name of the tenant's table that a statement creates.
+/// The name of the table, if a statement creates one with a tenant column.
 fn tenant_table(statement: &str) -> Option<&str> {
     let rest = statement.strip_prefix("CREATE TABLE ")?;
     rest.contains("organization_id uuid NOT NULL").then(|| rest.split([' ', '(']).next())?
 }
 
-/// Has the planner assume that all rows of a table belong to one tenant.
+/// The statement that makes the planner assume that all rows of a table belong to one tenant.
 ///
-/// It would otherwise believe the statistics: gathered while each tenant had one row, they make the primary key's first
-/// column look as selective as a whole unique key, and a plan with that column alone reads every row of a large tenant.
+/// Statistics that were gathered while each tenant had one row make the tenant column look as selective as a unique
+/// key. The planner would then choose an index by this column alone and read every row of a large tenant.
 fn assume_one_tenant(table: &str) -> String {
     format!("ALTER TABLE {table} ALTER COLUMN organization_id SET (n_distinct = 1)")
 }
@@ -166,15 +175,15 @@ async fn note(connection: &Connection, step: &Migration, moments: &Moments) -> R
     connection.change(sql, &params).await.map(|_| ())
 }
 
-/// Builds an index while others write. It can be begun again at any point, by several nodes at once: who
-/// comes later waits for the table, finds the index there, and looks whether it is whole.
+/// Builds an index without blocking writers. The build can be interrupted at any point, and several nodes can begin it
+/// at once. A later node waits for the table lock, finds the index, and checks that it is complete.
 async fn build(
     connection: &Connection,
     step: &Migration,
     (index, table): (&str, &str),
     moments: &Moments,
 ) -> Result<(), Failed> {
-    // What is unfinished while nobody else holds the table so is a leftover of who died.
+    // A build holds this lock. So an incomplete index was left behind by a node that crashed.
     let begin = format!(
         "BEGIN; SET LOCAL lock_timeout = {MIGRATION_LOCK_MS};
          LOCK TABLE {table} IN SHARE UPDATE EXCLUSIVE MODE"
@@ -184,7 +193,7 @@ async fn build(
         connection.run(&format!("DROP INDEX {index}")).await?;
     }
     connection.run("COMMIT").await?;
-    // Nobody's questions wait for this, however long it waits itself.
+    // No statement waits for this build, so it needs no lock timeout.
     connection.run(&format!("SET statement_timeout = {BUILD_MS}; SET lock_timeout = 0")).await?;
     let sql = step.sql(TYPES).replacen(" INDEX ", " INDEX CONCURRENTLY IF NOT EXISTS ", 1);
     let built = connection.run_within(MIGRATION_ANSWER, &sql).await;
@@ -201,7 +210,7 @@ async fn build(
     connection.run("COMMIT").await
 }
 
-/// Whether an index was built to its end; nothing when there is none of that name.
+/// Whether an index is complete, or `None` if it does not exist.
 async fn is_whole(connection: &Connection, index: &str) -> Result<Option<bool>, Failed> {
     let sql = "SELECT indisvalid FROM pg_catalog.pg_index WHERE indexrelid = to_regclass(?1)";
     let rows = connection.rows(sql, &[Param::Text(index)]).await?;

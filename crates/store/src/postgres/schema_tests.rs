@@ -1,4 +1,4 @@
-//! Migrations of tests: those of the program do not show what later ones may meet.
+//! Tests with their own migrations, for cases that the program's migrations do not cover.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ async fn connect(database: &Postgres) -> Connection {
     Connection::open(&Handle::current(), &Target::parse(&database.url()).unwrap()).await.unwrap()
 }
 
-/// Takes the steps on a connection of its own.
+/// Applies the migrations on a separate connection, in a task.
 fn taking(database: &Postgres, steps: &'static [Migration]) -> JoinSet<Result<(), StoreError>> {
     let (url, mut tasks) = (database.url(), JoinSet::new());
     tasks.spawn(async move {
@@ -56,7 +56,7 @@ async fn who_reads_for_long_makes_a_migration_wait_and_nobody_else() {
     backup.run("BEGIN; SELECT x FROM a").await.unwrap();
     let mut migrating = taking(&database, &[FIRST, COLUMN]);
     somebody_waits(&database).await;
-    // Its patience for a lock is 5 s: less than the migration's, more than the migration waits at once.
+    // The lock timeout of this connection is 5 s: longer than that of one attempt of the migration.
     node.run("SELECT x FROM a").await.unwrap();
     node.run("INSERT INTO a (x) VALUES (1)").await.unwrap();
     assert_eq!(numbers(&database), ["1"]);
@@ -73,7 +73,7 @@ async fn a_step_that_fails_leaves_those_before_it_and_nothing_of_itself() {
     assert!(matches!(refused, Err(StoreError::Unexpected(_))), "{refused:?}");
     assert_eq!(numbers(&database), ["1"]);
     assert!(database.query("SELECT 1 FROM pg_class WHERE relname = 'b'").is_empty());
-    // It is to be mended, and the program run again.
+    // After the cause is removed, the program can run again.
     take(&node, &[FIRST, COLUMN], &moments()).await.unwrap();
     assert_eq!(numbers(&database), ["1", "2"]);
 }
@@ -111,7 +111,7 @@ async fn an_index_of_who_died_is_built_anew() {
     let Some(database) = Postgres::new() else { return };
     let node = connect(&database).await;
     take(&node, &[FIRST], &moments()).await.unwrap();
-    // As a build leaves it that is broken off.
+    // An interrupted build leaves an index in this state.
     node.run("INSERT INTO a (x, y) VALUES (1, 1), (1, 1)").await.unwrap();
     let broken = node.run("CREATE UNIQUE INDEX CONCURRENTLY a_by_y ON a (y)").await;
     assert!(matches!(broken, Err((StoreError::Violated(_), _))), "{broken:?}");

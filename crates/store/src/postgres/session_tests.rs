@@ -1,4 +1,4 @@
-//! What a transaction of many operations keeps of each.
+//! Savepoints of several use cases in one transaction.
 
 use tenantry_testkit::Postgres as Database;
 use tokio::runtime::Handle;
@@ -9,7 +9,7 @@ use crate::value::Value;
 
 const INSERT: &str = "INSERT INTO a (x) VALUES (?1)";
 
-/// Connections to a database with a row, 1.
+/// Connections to a database with a table that contains the row 1.
 async fn connect<const N: usize>(database: &Database) -> [Arc<Connection>; N] {
     let target = Target::parse(&database.url()).unwrap();
     drop(database.query("CREATE TABLE a (x bigint PRIMARY KEY); INSERT INTO a VALUES (1)"));
@@ -38,7 +38,7 @@ async fn what_is_sent_after_an_operation_that_failed_keeps_its_place() {
     assert!(matches!(refused, Err(StoreError::Violated(_))), "{refused:?}");
     transaction.end_operation(false);
     for x in [2, 3] {
-        // The first is not prepared yet.
+        // On the first pass the statement is not prepared yet.
         transaction.begin_operation();
         transaction.send(INSERT, &[Param::Int(x)]).await.unwrap();
         transaction.hear().await.unwrap();
@@ -57,7 +57,7 @@ async fn a_transaction_that_failed_is_not_said_to_be_committed() {
     transaction.begin_operation();
     transaction.change(INSERT, &[Param::Int(2)]).await.unwrap();
     transaction.end_operation(true);
-    // Outside of every operation, as what goes on between two of them.
+    // A statement between two use cases, outside their savepoints.
     transaction.change("INSERT INTO a (x) VALUES (1)", &[]).await.unwrap_err();
     assert!(matches!(transaction.commit(None).await, Err(NotCommitted::Undone(..))));
     assert_eq!(database.query("SELECT x FROM a").len(), 1);

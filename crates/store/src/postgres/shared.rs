@@ -1,4 +1,4 @@
-//! The state that the writers, the readers and the listener share.
+//! The state that the writers, the read connections and the listener share.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
@@ -17,17 +17,17 @@ use crate::{Moments, StoreError, Vault};
 /// Shared by the tasks of one store.
 pub(super) struct Shared {
     pub(super) target: Target,
-    /// Where connections live. Whoever asks may be on another runtime, or on one that is blocked.
+    /// The runtime that drives the connections. Callers can be on another runtime, or on one that is blocked.
     pub(super) runtime: Handle,
     pub(super) moments: Moments,
     pub(super) gossip: PeerBroadcast,
     pub(super) signals: Signals,
     pub(super) vault: OnceLock<Arc<dyn Vault>>,
-    /// When connecting failed, and why: nobody waits for the same failure right after.
+    /// The time and error of the last failed attempt to connect, for [`limits::CONNECT_PAUSE`].
     pub(super) failed: Mutex<Option<(Instant, StoreError)>>,
-    /// Places for who connects, whether or not anybody still waits for the connection.
+    /// Limits the connections that are being opened. An attempt keeps its permit even if its caller stops waiting.
     pub(super) connecting: Arc<Semaphore>,
-    /// Names this node in notices to others.
+    /// The name of this node in notices to the others.
     pub(super) node: String,
     pub(super) notice: String,
 }
@@ -37,7 +37,7 @@ impl Shared {
         self.vault.get().map(AsRef::as_ref)
     }
 
-    /// Connects, unless that failed just now.
+    /// Opens a connection. Fails at once within [`limits::CONNECT_PAUSE`] after a failed attempt.
     pub(super) async fn connect(self: &Arc<Self>) -> Result<Connection, StoreError> {
         self.look_for_failure()?;
         let place = Arc::clone(&self.connecting).acquire_owned().await.map_err(unexpected)?;

@@ -1,34 +1,42 @@
-//! How long a connection has left everybody without an answer.
+//! The response watchdog: measures for how long a connection has delivered no result although callers wait.
+//!
+//! | event | measured time |
+//! |---|---|
+//! | a caller waits, and no result arrives | grows |
+//! | a result arrives for any caller | returns to zero |
+//! | a caller stops waiting without a result | is kept |
+//! | no caller waits | stands still |
+//!
+//! So an unresponsive connection is detected even if each caller has a shorter time limit than the watchdog. A slow
+//! connection with many pending results, and an idle one, are not suspected.
 
 use std::time::{Duration, Instant};
 
-/// The time in which somebody waited and nobody was answered. Who gives up waiting leaves it as it is: a
-/// connection that hangs is found out even where nobody has the patience to wait for that; one that nobody asks
-/// is not suspected.
+/// The state of the response watchdog of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Silence {
-    /// How many wait.
+    /// The number of callers that wait.
     askers: usize,
-    /// Since when they do, nobody having been answered or having left.
+    /// The time of the last event, if a caller has been waiting since then.
     since: Option<Instant>,
-    /// What had come together before.
+    /// The time measured up to `since`.
     before: Duration,
 }
 
 impl Silence {
-    /// Somebody begins to wait.
+    /// A caller begins to wait.
     pub(super) fn ask(&mut self, now: Instant) {
         self.before = self.length(now);
         self.go_on(now, self.askers.saturating_add(1));
     }
 
-    /// Somebody is answered.
+    /// A caller gets its result.
     pub(super) fn hear(&mut self, now: Instant) {
         self.before = Duration::ZERO;
         self.go_on(now, self.askers.saturating_sub(1));
     }
 
-    /// Somebody leaves without an answer.
+    /// A caller stops waiting without a result.
     pub(super) fn leave(&mut self, now: Instant) {
         self.before = self.length(now);
         self.go_on(now, self.askers.saturating_sub(1));
@@ -56,11 +64,11 @@ mod tests {
         silence.ask(begun);
         silence.ask(begun + second);
         assert_eq!(silence.length(begun + 2 * second), 2 * second);
-        // One is answered, and the other still waits.
+        // One caller has its result, the other still waits.
         silence.hear(begun + 3 * second);
         assert_eq!(silence.length(begun + 5 * second), 2 * second);
         silence.leave(begun + 5 * second);
-        // Nobody waits: that is not held against it.
+        // No caller waits, so the time stands still.
         assert_eq!(silence.length(begun + 900 * second), 2 * second);
         silence.ask(begun + 1_000 * second);
         silence.leave(begun + 1_004 * second);

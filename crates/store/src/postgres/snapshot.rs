@@ -1,4 +1,4 @@
-//! One read transaction on a connection of its own.
+//! A snapshot: one read transaction on its own connection.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::{Postgres, limits};
 use crate::error::unexpected;
 use crate::{StoreError, Tx};
 
-/// A transaction that sees one moment; it ends when this is dropped.
+/// A transaction that sees the database at one moment. Dropping it ends the transaction.
 pub(crate) struct Snapshot<'a> {
     pool: &'a Postgres,
     transaction: Option<Transaction>,
@@ -22,8 +22,8 @@ impl Postgres {
         let transaction = Transaction::new(Arc::new(connection), Mode::Snapshot);
         let runtime = self.shared.runtime.clone();
         let mut snapshot = Snapshot { pool: self, transaction: Some(transaction), runtime };
-        // What is seen is what is there at the first look; where tables are spread, at the first look into each
-        // node: this one looks into all.
+        // PostgreSQL takes its snapshot at the first query, and with Citus at the first query on each node. This query
+        // reads from every node, so that all snapshots are taken now.
         let look = "SELECT id FROM organizations LIMIT 1";
         snapshot.tx()?.first(look, &[], |row| row.get::<uuid::Uuid>(0)).await?;
         Ok(snapshot)
@@ -39,7 +39,7 @@ impl Snapshot<'_> {
 
 impl Drop for Snapshot<'_> {
     fn drop(&mut self) {
-        // The connection ends with it; a pooler would otherwise have to end its own.
+        // The connection closes afterwards. The rollback lets a pooler reuse its server connection.
         if let Some(transaction) = self.transaction.take() {
             self.runtime.spawn(transaction.roll_back());
         }

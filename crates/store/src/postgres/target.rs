@@ -1,4 +1,4 @@
-//! Which database, as its URL says.
+//! The database that a URL names, with the parameters of its connections.
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
@@ -16,28 +16,29 @@ use super::limits::{
 use super::reach::each_host;
 use super::tls::{self, TlsParameters};
 
-/// Why a URL names no database.
+/// A database URL is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct UrlError(String);
 
-/// A PostgreSQL database and how it is reached. Prints no password.
+/// A PostgreSQL database and its connection parameters. Its text form contains no password.
 #[derive(Clone)]
 pub struct Target {
-    /// What the URL says, once for each of its hosts.
+    /// One configuration for each host of the URL.
     pub(super) hosts: Arc<[Config]>,
-    /// The place of the host that answered last.
+    /// The index of the host of the last connection.
     pub(super) last: Arc<AtomicUsize>,
-    /// When a connection was last given up for its silence.
+    /// The last time at which a response watchdog expired.
     pub(super) silence: Arc<Mutex<Option<Instant>>>,
     pub(super) tls: Arc<ClientConfig>,
-    /// A pooler hands out a connection for a transaction only: nothing may be left on it.
+    /// Whether a transaction pooler is in between. It assigns a server connection for one transaction only, so session
+    /// settings and prepared statements do not last.
     pub(super) pooled: bool,
-    /// Connections that are read from.
+    /// The number of read connections.
     pub(super) readers: usize,
-    /// Connections that are written to.
+    /// The number of writers, with one connection each.
     pub(super) writers: usize,
-    /// Operations that one commit may serve.
+    /// The maximum number of use cases in one transaction.
     pub(super) batch: usize,
 }
 
@@ -76,7 +77,7 @@ impl Target {
         if config.get_application_name().is_none() {
             config.application_name("tenantry");
         }
-        // One of several hosts is the primary; a write must find it.
+        // One of several hosts is the primary, and writes need it.
         if config.get_hosts().len() > 1 && config.get_target_session_attrs() == TargetSessionAttrs::Any {
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
@@ -118,7 +119,7 @@ impl Parameters {
                 ("sslrootcert", file) => tls.root = Some(decoded(file)?),
                 ("sslcert", file) => tls.certificate = Some(decoded(file)?),
                 ("sslkey", file) => tls.key = Some(decoded(file)?),
-                // Encryption by GSSAPI is never possible, so that `prefer` means to do without it.
+                // GSSAPI encryption is not supported, so `prefer` means a connection without it.
                 ("gssencmode", "disable" | "prefer") => {}
                 ("gssencmode", _) => {
                     let why =
@@ -134,7 +135,7 @@ impl Parameters {
 }
 
 fn check_names(config: &Config) -> Result<(), UrlError> {
-    // The rest of a password, which would be shown as the host's name.
+    // The host's name contains the end of the password, which messages would then show.
     if config.get_hosts().iter().any(|host| matches!(host, Host::Tcp(name) if name.contains('@'))) {
         return Err(UrlError("an @ in the user's name or password is written %40".into()));
     }
@@ -148,7 +149,7 @@ fn check_names(config: &Config) -> Result<(), UrlError> {
 }
 
 impl TlsParameters {
-    /// Whether a connection is encrypted: always, if possible, or never.
+    /// The encryption of a connection: always, if the server supports it, or never.
     fn encryption(&self) -> Result<SslMode, UrlError> {
         let wrong = |why: &str| Err(UrlError(why.into()));
         if self.certificate.is_some() != self.key.is_some() {
@@ -175,7 +176,7 @@ impl std::fmt::Display for Target {
     }
 }
 
-/// A URL of some of a database's hosts, for people.
+/// A URL of these hosts without user and password, for messages.
 pub(super) fn shown(hosts: &[Config]) -> String {
     let name = |config: &Config| match (config.get_hosts().first(), config.get_ports().first()) {
         (Some(Host::Tcp(name)), Some(port)) => format!("{name}:{port}"),
@@ -188,13 +189,13 @@ pub(super) fn shown(hosts: &[Config]) -> String {
     format!("postgres://{}/{database}", names.join(","))
 }
 
-/// The value of a parameter that is a number from 1 to `most`.
+/// Parses a parameter that is a number from 1 to `most`.
 fn number(name: &str, value: &str, most: usize) -> Result<usize, UrlError> {
     let number = value.parse().ok().filter(|number| (1..=most).contains(number));
     number.ok_or_else(|| UrlError(format!("{name} is a number from 1 to {most}")))
 }
 
-/// `%2F` and the like.
+/// Decodes percent-encoding, such as `%2F`.
 fn decoded(text: &str) -> Result<String, UrlError> {
     let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
     while let Some((&first, after)) = rest.split_first() {
@@ -212,7 +213,7 @@ fn decoded(text: &str) -> Result<String, UrlError> {
     String::from_utf8(bytes).map_err(|_| UrlError("a parameter is not UTF-8".into()))
 }
 
-/// An error with what caused it.
+/// The text of an error and of its causes.
 pub(super) fn described(error: &dyn std::error::Error) -> String {
     let (mut text, mut cause) = (error.to_string(), error.source());
     while let Some(error) = cause {

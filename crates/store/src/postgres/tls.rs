@@ -29,7 +29,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_rustls::TlsConnector;
 
-/// The parameters of a URL about encryption.
+/// The TLS parameters of a URL.
 #[derive(Debug, Default)]
 pub(super) struct TlsParameters {
     /// `sslmode`.
@@ -111,7 +111,7 @@ fn roots(file: Option<&str>, more: &[CertificateDer<'static>]) -> Result<RootCer
             return Ok(roots);
         }
         Some("system") => {
-            // Some of a system's authorities are too old to parse: they are left out.
+            // Certificates that are too old to parse are skipped.
             roots.add_parsable_certificates(certificates(&system_file()?)?);
             return Ok(roots);
         }
@@ -242,13 +242,13 @@ impl Tls {
         Self { config: Arc::clone(config), is_patient: false }
     }
 
-    /// The same for streams that the other side ends.
+    /// The same for streams that end only when the server closes them.
     pub(super) fn patient(&self) -> Self {
         Self { config: Arc::clone(&self.config), is_patient: true }
     }
 }
 
-/// The same for one host.
+/// Makes the encrypted stream to one host.
 pub(super) struct TlsTo {
     connector: TlsConnector,
     host: Option<ServerName<'static>>,
@@ -264,7 +264,7 @@ where
     type Error = io::Error;
 
     fn make_tls_connect(&mut self, domain: &str) -> io::Result<TlsTo> {
-        // A socket in the file system has no name, and is never asked for encryption.
+        // A Unix socket has no host name and is never encrypted.
         let host = ServerName::try_from(domain.to_owned()).ok();
         let connector = TlsConnector::from(Arc::clone(&self.config));
         Ok(TlsTo { connector, host, is_patient: self.is_patient })
@@ -288,10 +288,10 @@ where
     }
 }
 
-/// A stream as `tokio_postgres` takes it.
+/// A stream with the interface that `tokio_postgres` needs.
 pub(super) struct Stream<S> {
     inner: S,
-    /// Whether it is the other side that ends it.
+    /// Whether the stream stays open until the server closes it.
     is_patient: bool,
 }
 
@@ -299,7 +299,7 @@ pub(super) struct Stream<S> {
 pub(super) type Encrypted<S> = Stream<Box<tokio_rustls::client::TlsStream<S>>>;
 
 impl<S> Stream<S> {
-    /// One that the other side ends.
+    /// A stream that stays open until the server closes it.
     pub(super) const fn patient(inner: S) -> Self {
         Self { inner, is_patient: true }
     }

@@ -1,4 +1,4 @@
-//! Values as PostgreSQL takes and gives them.
+//! The conversion of values to and from PostgreSQL, and of its errors.
 
 use std::error::Error;
 
@@ -12,7 +12,7 @@ use crate::StoreError;
 use crate::error::unexpected;
 use crate::value::{Param, ParamType, Value};
 
-/// The hexadecimal digits of an id, in capitals, as an expression.
+/// The SQL expression for an id's hexadecimal digits in upper case.
 pub(crate) fn id_digits(column: &str) -> String {
     format!("upper(replace(CAST({column} AS text), '-', ''))")
 }
@@ -42,7 +42,7 @@ impl ToSql for Param<'_> {
         Ok(IsNull::No)
     }
 
-    /// Every query is prepared with the types of its parameters.
+    /// Accepts every type, because each statement is prepared with the types of its parameters.
     fn accepts(_: &Type) -> bool {
         true
     }
@@ -71,35 +71,35 @@ impl<'a> FromSql<'a> for Value<'a> {
     }
 }
 
-/// The value of a row's column.
+/// The value of a column, counted from 0.
 pub(crate) fn value(row: &Row, index: usize) -> Result<Value<'_>, StoreError> {
     row.try_get(index).map_err(|error| unexpected(described(&error)))
 }
 
-/// What an error leaves of the transaction and its connection.
+/// The effect of an error on the transaction and its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// Others were in the way: the same may succeed when it is tried again.
+    /// A conflict with another transaction: a retry can succeed.
     Conflict,
-    /// A statement failed whose answer nobody waited for: the same is tried again with each one waited for.
+    /// A statement failed whose result was not awaited. The retry awaits each result.
     Late,
-    /// The connection is of no use any more.
+    /// The connection cannot be used any more.
     Lost,
 }
 
-/// Whether a statement that was prepared before its tables changed cannot be used any more.
+/// Whether the error says that a migration has invalidated a prepared statement.
 pub(super) fn is_outdated(error: &tokio_postgres::Error) -> bool {
     error.as_db_error().is_some_and(|refusal| refusal.routine() == Some("RevalidateCachedQuery"))
 }
 
-/// What an error means here, and for the connection.
+/// Converts an error of `tokio_postgres`, with its effect on the connection.
 pub(super) fn failure(error: &tokio_postgres::Error) -> (StoreError, Option<Fault>) {
     let told = described(error);
     let Some(refusal) = error.as_db_error() else {
         if error.is_closed() || caused_by_io(error) {
             return (StoreError::Unavailable(told), Some(Fault::Lost));
         }
-        // A value that does not fit, or an answer that cannot be read.
+        // A parameter of the wrong type, or a result that cannot be parsed.
         return (unexpected(told), None);
     };
     let code = refusal.code();
@@ -109,7 +109,7 @@ pub(super) fn failure(error: &tokio_postgres::Error) -> (StoreError, Option<Faul
             let name = named.or(refusal.constraint()).or(refusal.column()).unwrap_or(refusal.message());
             (StoreError::Violated(name.to_owned()), None)
         }
-        // Some engines of the family cannot always tell whether a commit happened.
+        // With this code, some compatible engines report that the outcome of a commit is unknown.
         _ if *code == SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN => {
             (StoreError::Unavailable(told), Some(Fault::Lost))
         }
@@ -118,7 +118,7 @@ pub(super) fn failure(error: &tokio_postgres::Error) -> (StoreError, Option<Faul
         _ if is_outdated(error) => (StoreError::Unavailable(told), Some(Fault::Conflict)),
         _ if *code == SqlState::LOCK_NOT_AVAILABLE => (StoreError::Unavailable(told), Some(Fault::Conflict)),
         _ if *code == SqlState::QUERY_CANCELED => (StoreError::Unavailable("it took too long".into()), None),
-        // Ended from outside, or a primary that became a standby.
+        // The session was terminated, or the server shuts down.
         "57" => (StoreError::Unavailable(told), Some(Fault::Lost)),
         _ if *code == SqlState::READ_ONLY_SQL_TRANSACTION
             || *code == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT =>
@@ -132,8 +132,8 @@ pub(super) fn failure(error: &tokio_postgres::Error) -> (StoreError, Option<Faul
     }
 }
 
-/// What Citus says, mostly without a code of its own, when a worker was lost, and when two connections to one
-/// worker cannot see what the other did.
+/// Recognizes two errors of Citus by their messages, as most have no code of their own: a worker was lost
+/// ([`Fault::Lost`]), or two connections to one worker cannot see each other's changes ([`Fault::Conflict`]).
 fn spread_fault(code: &SqlState, message: &str) -> Option<Fault> {
     const LOST: [&str; 4] = [
         "connection marked as essential",

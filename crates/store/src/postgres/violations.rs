@@ -1,19 +1,18 @@
-//! Which constraint refused a change.
+//! Finds the constraint that a change violated.
 //!
-//! PostgreSQL names it in a field of its own. Citus stores a table in shards and its unique indexes under names
-//! with the shard's number behind (`members_email_102030`), and hands on the message of a worker's refusal
-//! without that field. What is quoted in a message, and how, depends on the server's language; a name of this
-//! schema in it does not.
+//! PostgreSQL names it in a field of the error. Citus appends the number of a shard to the names of unique indexes
+//! (`members_email_102030`), and forwards the error of a worker as a message without that field. The language and
+//! the quotes of a message depend on the server, so this searches the message for names of this schema.
 
 use crate::schema::migrations::constraints;
 
-/// The constraint of this schema that a refusal names, by its field or in its message.
+/// The constraint of this schema that an error names in its field or in its message.
 pub(super) fn constraint(field: Option<&str>, message: &str) -> Option<&'static str> {
     let words = message.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
     field.into_iter().chain(words).find_map(known)
 }
 
-/// The constraint of that name, which may have a shard's number behind it.
+/// The constraint with this name, which can have the number of a shard appended.
 fn known(name: &str) -> Option<&'static str> {
     let all = constraints();
     let whole = name.trim_end_matches(|letter: char| letter.is_ascii_digit()).strip_suffix('_');
