@@ -44,7 +44,7 @@ pub(super) struct Connection {
     is_spread: bool,
     /// Whether [`Self::give_up`] was called.
     lost: AtomicBool,
-    /// Signals [`carry`] that the connection is given up.
+    /// Signals [`carry`] that the connection is abandoned.
     give_up: Mutex<Option<oneshot::Sender<()>>>,
     answer: Duration,
     runtime: Handle,
@@ -69,10 +69,10 @@ pub(super) async fn within<T>(runtime: &Handle, limit: Duration, work: impl Futu
     }
 }
 
-/// Drives a connection until its client is dropped and no result is pending, or the connection is given up.
+/// Drives a connection until its client is dropped and no result is pending, or the connection is abandoned.
 ///
 /// PostgreSQL does not notice a lost client while it runs a statement. So this cancels the running statement of a
-/// connection that is given up. It keeps the connection open until the database has answered, for [`HOST`] at most: a
+/// connection that is abandoned. It keeps the connection open until the database has answered, for [`HOST`] at most: a
 /// pooler does not cancel the statement of a client that disconnected.
 async fn carry(carrier: Carrier, given_up: oneshot::Receiver<()>, cancel: Cancel) {
     let mut carrier = Box::pin(carrier);
@@ -163,7 +163,7 @@ impl Connection {
 
     /// Whether the connection must not be used again.
     ///
-    /// That is so after it was closed or given up, and after the response watchdog has expired, even if the callers
+    /// That is so after it was closed or abandoned, and after the response watchdog has expired, even if the callers
     /// have stopped waiting. It is also so if the watchdog of another connection expired after this one was opened:
     /// both can lead to the same unresponsive host.
     pub(super) fn is_lost(&self) -> bool {

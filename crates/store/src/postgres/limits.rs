@@ -35,9 +35,9 @@ pub(super) const HOST_PAUSE: Duration = Duration::from_secs(1);
 pub(super) const CONNECTING: usize = 8;
 /// The time after a failed attempt to connect in which further attempts fail at once with the same error.
 pub(super) const CONNECT_PAUSE: Duration = Duration::from_millis(250);
-/// The time limit of the response watchdog. A connection without a result for this long is given up.
+/// The time limit of the response watchdog. A connection without a result for this long is abandoned.
 pub(super) const ANSWER: Duration = Duration::from_secs(15);
-/// The interval of the cancel requests for a connection that is given up.
+/// The interval of the cancel requests for a connection that is abandoned.
 pub(super) const CANCEL_AGAIN: Duration = Duration::from_secs(1);
 /// The statement timeout, in milliseconds.
 pub(super) const STATEMENT_MS: u64 = 10_000;

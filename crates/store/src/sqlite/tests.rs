@@ -76,7 +76,7 @@ impl Writer {
         Self { connection, sqlite, directory }
     }
 
-    /// Queues the use cases, lets the writer run them as one batch, and answers with the outcome of each.
+    /// Queues the use cases, runs them as one batch, and returns the result of each.
     async fn batch<O, const N: usize>(&mut self, operations: [O; N]) -> [Result<(), StoreError>; N]
     where
         O: UseCase<Output = (), Error = StoreError>,
