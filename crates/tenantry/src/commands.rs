@@ -25,7 +25,7 @@ use crate::cli::{
 };
 use crate::config::{self, ServerSettings};
 use crate::error::CommandError;
-use crate::{data, installation, key, serve};
+use crate::{data, first_start, installation, key, serve};
 
 /// Runs a command to its end.
 pub(crate) fn run(command: Command) -> Result<(), CommandError> {
@@ -51,7 +51,7 @@ async fn run_server(options: &Serve) -> Result<(), CommandError> {
     let roots = installation::roots(options.database.database.ca_file.as_deref())?;
     let settings = ServerSettings::new(options, &roots)?;
     let database = installation::Database::from_options(&options.database.database)?;
-    let files = serve::Files {
+    let files = first_start::Files {
         database: database.to_string(),
         key: installation::key_path(&options.database, &database)?,
     };

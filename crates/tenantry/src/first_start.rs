@@ -13,7 +13,6 @@ use tenantry_core::values::{EmailAddress, InvalidValue, OrganizationName, Slug};
 
 use crate::error::CommandError;
 use crate::key;
-use crate::serve::Files;
 
 /// The slug of the first organization.
 const SLUG: &str = "my-organization";
@@ -29,6 +28,12 @@ pub(crate) async fn create(app: &App) -> Result<Option<Bootstrapped>, CommandErr
         hash_key: app.hash_key().clone(),
     };
     Ok(app.bootstrap(bootstrap).await?)
+}
+
+/// The files of the installation, as shown to the operator.
+pub(crate) struct Files {
+    pub(crate) database: String,
+    pub(crate) key: PathBuf,
 }
 
 /// Prints the first steps. The token is in the text if standard output is a terminal, and in a file otherwise.

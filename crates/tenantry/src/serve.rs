@@ -3,7 +3,6 @@
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ use tokio::sync::watch;
 
 use crate::config::ServerSettings;
 use crate::error::CommandError;
-use crate::first_start;
+use crate::first_start::{self, Files};
 use crate::stop::{StopSignals, until_stopped};
 
 /// The pause between two deletions of expired rows.
@@ -28,12 +27,6 @@ const CLOCK_CHECK_INTERVAL: Duration = Duration::from_secs(10);
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(1);
 /// The command that creates a token, for an operator who has none.
 const NEW_TOKEN: &str = "tenantry token create --organization SLUG_OR_ID --all-scopes";
-
-/// The files of the installation, as shown to the operator.
-pub(crate) struct Files {
-    pub(crate) database: String,
-    pub(crate) key: PathBuf,
-}
 
 /// Serves until a stop signal, then closes the database. `roots` are additional certificate authorities.
 pub(crate) async fn serve(

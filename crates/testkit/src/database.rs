@@ -1,14 +1,12 @@
 //! Databases for tests, each dropped with its value: a file of SQLite, or a database on a PostgreSQL server.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use tempfile::TempDir;
 use tenantry_store::{Moments, Store, StoreError, postgres};
-use tokio::runtime::Builder;
-use tokio_postgres::{NoTls, SimpleQueryMessage};
 
+use crate::server::{Server, on_own_thread, run_sql};
 use crate::sharding::Sharding;
 use crate::template;
 
@@ -138,22 +136,9 @@ fn sqlite_texts(file: &Path, sql: &str) -> Vec<String> {
 /// The name of the database that [`Postgres::migrated`] copies.
 static TEMPLATE: OnceLock<String> = OnceLock::new();
 
-/// The server's URL. Without one a test fails in CI, and elsewhere this says that nothing is tested.
-fn server() -> Option<String> {
-    let server = std::env::var("TENANTRY_TEST_POSTGRES").ok();
-    if server.is_none() {
-        let missing = "PostgreSQL is not tested: TENANTRY_TEST_POSTGRES is not set";
-        assert!(std::env::var("CI").is_err(), "{missing}");
-        let test = std::thread::current().name().unwrap_or("a test").to_owned();
-        // Written to the stream itself: what the print macros write is shown for failed tests alone.
-        let _ = writeln!(std::io::stderr(), "{test}: {missing}; run `tests/postgres.sh cargo test`");
-    }
-    server
-}
-
 /// A database on the server of `TENANTRY_TEST_POSTGRES`.
 pub struct Postgres {
-    server: String,
+    server: Server,
     name: String,
     sharding: Sharding,
 }
@@ -165,9 +150,9 @@ impl Postgres {
     /// and elsewhere it passes and says on standard error that it tested nothing.
     #[must_use]
     pub fn new() -> Option<Self> {
-        let database = Self::named(server()?);
-        database.on_server(&format!("CREATE DATABASE {}", database.name));
-        database.sharding.prepare(&database);
+        let database = Self::named(Server::of_environment()?);
+        database.server.run(&format!("CREATE DATABASE {}", database.name));
+        database.sharding.prepare(&database.server, &database.name);
         Some(database)
     }
 
@@ -177,13 +162,13 @@ impl Postgres {
         if !matches!(Sharding::of_environment(), Sharding::No) {
             return Self::new();
         }
-        let database = Self::named(server()?);
-        let template = TEMPLATE.get_or_init(|| template::create(&database));
-        database.on_server(&format!("CREATE DATABASE {} TEMPLATE {template}", database.name));
+        let database = Self::named(Server::of_environment()?);
+        let template = TEMPLATE.get_or_init(|| template::create(&database.server));
+        database.server.run(&format!("CREATE DATABASE {} TEMPLATE {template}", database.name));
         Some(database)
     }
 
-    fn named(server: String) -> Self {
+    fn named(server: Server) -> Self {
         #[expect(clippy::disallowed_methods, reason = "a name that no other test process draws")]
         let name = format!("test_{}", uuid::Uuid::new_v4().simple());
         Self { server, name, sharding: Sharding::of_environment() }
@@ -192,25 +177,14 @@ impl Postgres {
     /// Installs what distributed tables need, without distributing them: the stand-in where there is no Citus.
     pub fn allow_sharding(&self) {
         if self.query("SELECT 1 FROM pg_extension WHERE extname = 'citus'").is_empty() {
-            Sharding::StandIn.make(self);
+            Sharding::StandIn.make(&self.server, &self.name);
         }
-    }
-
-    /// Its name.
-    pub(crate) fn name(&self) -> &str {
-        &self.name
     }
 
     /// Its URL.
     #[must_use]
     pub fn url(&self) -> String {
-        self.url_of(&self.name)
-    }
-
-    pub(crate) fn url_of(&self, database: &str) -> String {
-        let (base, query) = self.server.split_once('?').unwrap_or((&self.server, ""));
-        let mark = if query.is_empty() { "" } else { "?" };
-        format!("{}/{database}{mark}{query}", base.trim_end_matches('/'))
+        self.server.url(&self.name)
     }
 
     /// Opens it.
@@ -254,12 +228,8 @@ impl Postgres {
 
     /// Drops the database and ends its connections.
     pub fn drop_database(&self) {
-        self.on_server(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+        self.server.run(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
         self.sharding.drop_database(&self.name);
-    }
-
-    fn on_server(&self, sql: &str) {
-        let _ = run_sql(&self.url_of("postgres"), sql);
     }
 }
 
@@ -267,38 +237,4 @@ impl Drop for Postgres {
     fn drop(&mut self) {
         self.drop_database();
     }
-}
-
-/// Runs `work` on a thread and a runtime of its own, since the caller may be on one.
-pub(crate) fn on_own_thread<T: Send>(work: impl Future<Output = T> + Send) -> T {
-    let run = || Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(work);
-    std::thread::scope(|scope| scope.spawn(run).join().expect("no panic"))
-}
-
-/// The rows of one statement, as text.
-type Found = Vec<Vec<Option<String>>>;
-
-/// Runs statements on a connection of their own. Returns the rows of each.
-pub(crate) fn run_sql(url: &str, sql: &str) -> Vec<Found> {
-    let asking = async {
-        let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("a connection");
-        let asked = async {
-            let answer = client.simple_query(sql).await;
-            drop(client);
-            answer
-        };
-        let (answer, _) = tokio::join!(asked, connection);
-        answer.unwrap_or_else(|error| panic!("{sql}: {error:?}"))
-    };
-    let (mut answers, mut found) = (Vec::new(), Found::new());
-    for message in on_own_thread(asking) {
-        match message {
-            SimpleQueryMessage::Row(row) => {
-                found.push((0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect());
-            }
-            SimpleQueryMessage::CommandComplete(_) => answers.push(std::mem::take(&mut found)),
-            _ => {}
-        }
-    }
-    answers
 }

@@ -21,6 +21,7 @@
 )]
 
 mod database;
+mod server;
 mod sharding;
 mod template;
 

@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use tenantry_core::{ExecutionContext, Timestamp};
-use tenantry_store::{Moments, StoreError};
+use tenantry_store::{Moments, Store, StoreError, postgres};
 
-use crate::database::{Postgres, on_own_thread, run_sql};
+use crate::server::{Server, on_own_thread, run_sql};
 
 /// The way in which tables are distributed.
 pub(crate) enum Sharding {
@@ -35,22 +35,23 @@ impl Sharding {
     }
 
     /// Creates what must exist beside a database before its tables can be distributed.
-    pub(crate) fn make(&self, database: &Postgres) {
+    pub(crate) fn make(&self, server: &Server, database: &str) {
         match self {
             Self::No => {}
-            Self::StandIn => drop(database.query(include_str!("stand_in.sql"))),
-            Self::Citus(workers) => join(database, workers),
+            Self::StandIn => drop(run_sql(&server.url(database), include_str!("stand_in.sql"))),
+            Self::Citus(workers) => join(server, database, workers),
         }
     }
 
     /// Does the same, and distributes the tables of a new, empty database.
-    pub(crate) fn prepare(&self, database: &Postgres) {
+    pub(crate) fn prepare(&self, server: &Server, database: &str) {
         if matches!(self, Self::No) {
             return;
         }
-        self.make(database);
+        self.make(server, database);
         let distributed: Result<Vec<String>, StoreError> = on_own_thread(async {
-            let store = database.open(beginning()).await?;
+            let target = postgres::Target::parse(&server.url(database)).expect("a URL");
+            let store = Store::open_postgres(target, postgres::Migrate::Yes, beginning()).await?;
             let done = store.distribute_tables().await;
             store.close().await;
             done
@@ -82,16 +83,17 @@ impl Worker {
 }
 
 /// Creates the database on each worker, and joins the workers to the coordinator.
-fn join(database: &Postgres, workers: &[Worker]) {
-    let name = database.name();
+fn join(server: &Server, database: &str, workers: &[Worker]) {
     for worker in workers {
-        drop(run_sql(&worker.url("postgres"), &format!("CREATE DATABASE {name}")));
-        drop(run_sql(&worker.url(name), "CREATE EXTENSION citus"));
+        drop(run_sql(&worker.url("postgres"), &format!("CREATE DATABASE {database}")));
+        drop(run_sql(&worker.url(database), "CREATE EXTENSION citus"));
     }
-    drop(database.query("CREATE EXTENSION citus"));
-    drop(database.query("SELECT citus_set_coordinator_host('127.0.0.1', current_setting('port')::int)"));
+    let coordinator = server.url(database);
+    drop(run_sql(&coordinator, "CREATE EXTENSION citus"));
+    let itself = "SELECT citus_set_coordinator_host('127.0.0.1', current_setting('port')::int)";
+    drop(run_sql(&coordinator, itself));
     for Worker { host, port } in workers {
-        drop(database.query(&format!("SELECT citus_add_node('{host}', {port})")));
+        drop(run_sql(&coordinator, &format!("SELECT citus_add_node('{host}', {port})")));
     }
 }
 

@@ -15,21 +15,20 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use tenantry_store::{Store, postgres};
 use tokio_postgres::{Client, NoTls};
 
-use crate::Postgres;
-use crate::database::on_own_thread;
+use crate::server::{Server, on_own_thread};
 use crate::sharding::beginning;
 
 /// The key of the advisory lock: any number that no other program takes on a test server.
 const LOCK: i64 = 7_462_391_105;
 
-/// Creates the template on the server of `database`, unless it is there. Returns its name.
-pub(crate) fn create(database: &Postgres) -> String {
+/// Creates the template on the server, unless it is there. Returns its name.
+pub(crate) fn create(server: &Server) -> String {
     let name = name();
     on_own_thread(async {
-        let url = database.url_of("postgres");
+        let url = server.url("postgres");
         let (client, connection) = tokio_postgres::connect(&url, NoTls).await.expect("a connection");
         let created = async {
-            create_locked(&client, &name, &database.url_of(&name)).await;
+            create_locked(&client, &name, &server.url(&name)).await;
             drop(client);
         };
         let ((), closed) = tokio::join!(created, connection);

@@ -14,6 +14,7 @@ mod alone;
 mod cancel;
 mod connection;
 mod distribute;
+mod hosts;
 mod job;
 mod limits;
 mod listen;

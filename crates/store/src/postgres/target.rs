@@ -9,11 +9,11 @@ use rustls::pki_types::CertificateDer;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
+use super::hosts::each_host;
 use super::limits::{
     ADDRESS, ANSWER, BATCH, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, MOST_BATCH, MOST_CONNECTIONS, READERS,
     WRITERS,
 };
-use super::reach::each_host;
 use super::tls::{self, TlsParameters};
 
 /// A database URL is not valid.

@@ -6,6 +6,7 @@
 //! The doctor reads all tenants' rows in one snapshot. It reads `ROWS` rows at a time and keeps none of them, so
 //! its memory does not grow with the database.
 
+mod check;
 mod forgotten;
 mod metadata;
 mod queries;

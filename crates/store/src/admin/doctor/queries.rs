@@ -3,26 +3,11 @@
 //! A sharding engine cannot run a correlated subquery on rows of other shards than that of `t`. Such a check
 //! compares both sets of keys with `EXCEPT` instead.
 
+use super::check::{Check, check};
 use super::{Finding, Parts, traces};
 use crate::error::unexpected;
 use crate::schema::Catalog;
 use crate::{StoreError, Tx};
-
-pub(super) struct Check {
-    pub(super) name: &'static str,
-    pub(super) table: &'static str,
-    fault: &'static str,
-    pub(super) says: &'static str,
-}
-
-pub(super) const fn check(
-    name: &'static str,
-    table: &'static str,
-    says: &'static str,
-    fault: &'static str,
-) -> Check {
-    Check { name, table, fault, says }
-}
 
 /// The checks, in the order of the tables.
 #[rustfmt::skip]

@@ -1,7 +1,7 @@
 //! More invariants between rows: rows whose owner does not exist, credentials for the wrong subject, and changes
 //! without an audit entry. Rows of other shards are compared with `EXCEPT`, as in [`super::queries`].
 
-use super::queries::{Check, check};
+use super::check::{Check, check};
 
 /// The checks, in the order of the tables.
 #[rustfmt::skip]
