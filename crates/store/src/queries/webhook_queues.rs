@@ -31,7 +31,8 @@ fn filled(organizations: &BTreeSet<OrganizationId>) -> Vec<OrganizationId> {
     organizations.iter().copied().cycle().take(length).collect()
 }
 
-/// One of the two queues of a webhook endpoint.
+/// One of the two queues of a webhook endpoint. The order of the variants is the order in which they are locked; in SQL
+/// it is the descending order of their names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DeliveryQueue {
     /// Repeated attempts, each due at a time of its own.
@@ -135,7 +136,7 @@ impl Tx<'_> {
             let other = query.param(other);
             query.push(&format!(" AND organization_id <> {other}"));
         }
-        query.push(&format!(" ORDER BY due_at, organization_id, endpoint_id, queue LIMIT {WAITING}"));
+        query.push(&format!(" ORDER BY due_at, organization_id, endpoint_id, queue DESC LIMIT {WAITING}"));
         self.all(&query.sql, &query.params, |row| {
             Ok(DueQueue {
                 organization: row.get(0)?,
@@ -271,7 +272,7 @@ impl Tx<'_> {
     ) -> Result<usize, StoreError> {
         // Always in the same order, so that two transactions that lock them do not deadlock.
         let sql = format!(
-            "SELECT queue FROM webhook_queues WHERE organization_id = ?1 AND endpoint_id = ?2 ORDER BY queue{hold}"
+            "SELECT queue FROM webhook_queues WHERE organization_id = ?1 AND endpoint_id = ?2 ORDER BY queue DESC{hold}"
         );
         Ok(self.all(&sql, &[organization.into(), endpoint.into()], |_| Ok(())).await?.len())
     }
