@@ -26,6 +26,7 @@ from harness import Server  # noqa: E402
 STORM_SECONDS = 180  # the storm fails when it is not over by then
 MAX_COPIES = 5  # how often one request is sent at the most, besides the repeats after a failure
 
+OWNER = "owner@example.com"
 
 @dataclass
 class Request:
@@ -132,7 +133,9 @@ def make_requests(count, organization, customer):
             return f"/v2/accounts/{organization}/members", {"email": email, "role": "Developer"}, 201
         if kind == "token":
             return "/v1/organization-access-tokens/", {"comment": name, "scopes": ["customers:read"]}, 201
-        return f"/v2/accounts/{organization}/members", {"email": email, "role": "Emperor"}, 400
+        # Refused by a rule about the data, so that the refusal is stored: the owner is a member already. The name makes
+        # each request another one.
+        return f"/v2/accounts/{organization}/members", {"email": OWNER, "role": "Developer", "name": name}, 409
 
     kinds = ["customer", "member", "team_member", "token"] * 5 + ["refused"]
     for number in range(count):
@@ -261,7 +264,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="tenantry-storm-") as directory:
         server = Server(directory).start()
         try:
-            organization = server.cli.create_organization("storm", owner_email="owner@example.com")["id"]
+            organization = server.cli.create_organization("storm", owner_email=OWNER)["id"]
             token = server.cli.create_token(organization)["token"]
             with closing(server.connect(token)) as connection:
                 team = {"type": "team", "name": "Storm", "email": "storm@example.com"}
