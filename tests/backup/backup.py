@@ -66,6 +66,7 @@ class Targets:
         else:
             database = f"sqlite:{folder}/{name}.db"
         (folder / "secret.key").write_bytes(self.key.read_bytes())
+        (folder / "secret.key").chmod(0o600)  # no other user may read a key
         return folder, ["--database", database, "--secret-key-file", folder / "secret.key"], database
 
 
@@ -243,6 +244,7 @@ def refused_restore_faults(targets, file, directory, dice):
         faults.append(f"a restore into a database with rows was not refused: {result.stderr[:300]}")
     folder, options, _ = targets.create("other-key")
     (folder / "secret.key").write_text("ab" * 32 + "\n")
+    (folder / "secret.key").chmod(0o600)  # no other user may read a key
     result = tenantry("restore", file, *options)
     if result.returncode == 0 or "key" not in result.stderr:
         faults.append(f"a restore with another secret key was not refused: {result.stderr[:300]}")

@@ -85,6 +85,7 @@ def read_only_faults(tenantry, targets, file):
         mode = oct((folder / "empty.db").stat().st_mode & 0o777)
         faults += [] if mode == "0o600" else [f"the database file has mode {mode}"]
     (folder / "secret.key").write_bytes(targets.key.read_bytes())
+    (folder / "secret.key").chmod(0o600)  # no other user may read a key
     result = tenantry("restore", file, *options)
     if result.returncode != 0:
         faults.append(f"a restore after the doctor: {result.stderr[:300]}")
