@@ -28,6 +28,7 @@ MAX_COPIES = 5  # how often one request is sent at the most, besides the repeats
 
 OWNER = "owner@example.com"
 
+
 @dataclass
 class Request:
     """One request with its idempotency key, however often it is sent."""

@@ -9,7 +9,7 @@
 //! | 503 | `unavailable` | The database answers neither. |
 //! | 503 | `draining` | The server is about to stop. |
 //!
-//! Anybody may ask, so one probe serves every request of [`Limits::ready_kept`].
+//! Anybody may ask, so one probe serves every request of [`Limits::ready_kept`](crate::Limits::ready_kept).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -20,9 +20,7 @@ use tenantry_http::openapi_document;
 use tenantry_store::postgres::Migrate;
 use tenantry_store::{OrganizationFilter, Page};
 
-use crate::cli::{
-    Command, DatabaseOptions, Dialect, Key, KeyedDatabaseOptions, List, Organization, Serve, Token, UserToken,
-};
+use crate::cli::{Command, DatabaseOptions, Dialect, Key, List, Organization, Serve, Token, UserToken};
 use crate::config::{self, ServerSettings};
 use crate::error::CommandError;
 use crate::{data, first_start, installation, key, serve};
@@ -48,9 +46,9 @@ pub(crate) fn run(command: Command) -> Result<(), CommandError> {
 }
 
 async fn run_server(options: &Serve) -> Result<(), CommandError> {
-    let roots = installation::roots(options.database.database.ca_file.as_deref())?;
+    let roots = installation::roots(options.database.ca_file.as_deref())?;
     let settings = ServerSettings::new(options, &roots)?;
-    let database = installation::Database::from_options(&options.database.database)?;
+    let database = installation::Database::from_options(&options.database)?;
     let files = first_start::Files {
         database: database.to_string(),
         key: installation::key_path(&options.database, &database)?,
@@ -62,7 +60,7 @@ async fn run_server(options: &Serve) -> Result<(), CommandError> {
 /// Opens the installation without migrating a PostgreSQL schema, which nodes of the previous version may use,
 /// runs `command` and closes it.
 async fn with_app<T>(
-    options: &KeyedDatabaseOptions,
+    options: &DatabaseOptions,
     command: impl AsyncFnOnce(&App) -> Result<T, CommandError>,
 ) -> Result<T, CommandError> {
     let app = installation::open(options, Migrate::No).await?;

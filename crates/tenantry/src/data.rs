@@ -139,7 +139,7 @@ pub(crate) async fn restore(command: &Restore) -> Result<(), CommandError> {
 /// Restores the backup in `file`, which error messages call `name`.
 async fn restore_file(command: &Restore, file: &Path, name: &Path) -> Result<(), CommandError> {
     let about = |error: ArchiveError| CommandError::Message(format!("{}: {error}", name.display()));
-    let database = Database::from_options(&command.database.database)?;
+    let database = Database::from_options(&command.database)?;
     let mut printer = ProgressPrinter::new();
     let checked = archive::verify(file, &mut |progress| printer.show(progress));
     printer.clear();

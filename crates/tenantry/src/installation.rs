@@ -13,14 +13,14 @@ use tenantry_core::Timestamp;
 use tenantry_store::Store;
 use tenantry_store::postgres::{Migrate, Target};
 
-use crate::cli::{DatabaseOptions, KeyedDatabaseOptions};
+use crate::cli::DatabaseOptions;
 use crate::error::CommandError;
 use crate::key;
 
 /// Opens the database and its key. A missing SQLite file and a missing key are created. An SQLite file is
 /// always migrated, because no other program runs on it.
-pub(crate) async fn open(options: &KeyedDatabaseOptions, migrate: Migrate) -> Result<App, CommandError> {
-    let database = Database::from_options(&options.database)?;
+pub(crate) async fn open(options: &DatabaseOptions, migrate: Migrate) -> Result<App, CommandError> {
+    let database = Database::from_options(options)?;
     let key_path = key_path(options, &database)?;
     let store = database.open(migrate).await?;
     let opened = match refuse_unfinished(&database, &store).await {
@@ -44,8 +44,8 @@ async fn with_key(store: &Store, path: &Path) -> Result<App, CommandError> {
 }
 
 /// Opens the database and its key without creating or changing either.
-pub(crate) async fn open_to_read(options: &KeyedDatabaseOptions) -> Result<App, CommandError> {
-    let database = Database::from_options(&options.database)?;
+pub(crate) async fn open_to_read(options: &DatabaseOptions) -> Result<App, CommandError> {
+    let database = Database::from_options(options)?;
     let key_path = key_path(options, &database)?;
     let store = database.open_existing().await?;
     let key = match refuse_unfinished(&database, &store).await {
@@ -98,7 +98,7 @@ async fn refuse_unfinished(database: &Database, store: &Store) -> Result<(), Com
 }
 
 /// The path of the key file.
-pub(crate) fn key_path(options: &KeyedDatabaseOptions, database: &Database) -> Result<PathBuf, CommandError> {
+pub(crate) fn key_path(options: &DatabaseOptions, database: &Database) -> Result<PathBuf, CommandError> {
     match (&options.secret_key_file, database) {
         (Some(path), _) => Ok(path.clone()),
         (None, Database::Sqlite(path)) => Ok(key::beside(path)),

@@ -7,8 +7,8 @@
 //! |---|---|
 //! | between requests, and the head of a request | [`Limits::head_timeout`](crate::Limits) |
 //! | body of a request | `pipeline::body` |
-//! | response | [`progress`]: [`limits::WRITE_PROGRESS`] bytes within [`Limits::write_timeout`](crate::Limits) |
-//! | connections of one address | [`peers`]: [`Limits::connections_per_address`](crate::Limits) |
+//! | response | `progress`: `limits::WRITE_PROGRESS` bytes within [`Limits::write_timeout`](crate::Limits) |
+//! | connections of one address | `peers`: [`Limits::connections_per_address`](crate::Limits) |
 
 mod peers;
 mod progress;
@@ -39,7 +39,7 @@ use progress::ProgressStream;
 /// Pause after a failed accept. The likely cause is a lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Listens on an address, `HOST:PORT`, with a queue of [`limits::BACKLOG`] connections that wait to be accepted. The
+/// Listens on an address, `HOST:PORT`, with a queue of `limits::BACKLOG` connections that wait to be accepted. The
 /// kernel lowers it to `net.core.somaxconn`.
 ///
 /// # Errors

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::DatabaseOptions;
 use super::values::switch;
-use super::{DatabaseOptions, KeyedDatabaseOptions};
 
 #[derive(Debug, Args)]
 pub(crate) struct Backup {
@@ -24,7 +24,7 @@ pub(crate) struct Restore {
     #[arg(long, env = "TENANTRY_KEEP_PENDING", value_parser = switch)]
     pub(crate) keep_pending: bool,
     #[command(flatten)]
-    pub(crate) database: KeyedDatabaseOptions,
+    pub(crate) database: DatabaseOptions,
 }
 
 #[derive(Debug, Args)]
@@ -46,5 +46,5 @@ pub(crate) struct Doctor {
     #[arg(long, env = "TENANTRY_JSON", value_parser = switch)]
     pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) database: KeyedDatabaseOptions,
+    pub(crate) database: DatabaseOptions,
 }

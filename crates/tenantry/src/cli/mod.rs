@@ -42,7 +42,8 @@ pub(crate) struct Global {
     pub(crate) log_level: LogFilter,
 }
 
-/// The database of a command.
+/// The database of a command and the key of its secrets. Every command on one database takes all of these options,
+/// whether it needs the key or not, so that a script can give the same ones to each.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Database options")]
 pub(crate) struct DatabaseOptions {
@@ -59,14 +60,6 @@ pub(crate) struct DatabaseOptions {
     /// mail server and webhooks
     #[arg(long, env = "TENANTRY_CA_FILE", value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
-}
-
-/// The database of a command and the key of its secrets.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Database options")]
-pub(crate) struct KeyedDatabaseOptions {
-    #[command(flatten)]
-    pub(crate) database: DatabaseOptions,
     /// The file with the installation's key, which hashes and seals secrets [default: PATH.key for sqlite:PATH;
     /// required with postgres]
     #[arg(long, env = "TENANTRY_SECRET_KEY_FILE", value_name = "FILE")]

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use tenantry_core::token::Scope;
 
-use super::KeyedDatabaseOptions;
+use super::DatabaseOptions;
 use super::values::{List, feature_names, features, scope_names, scopes, switch};
 
 #[derive(Debug, Subcommand)]
@@ -27,7 +27,7 @@ pub(crate) enum Organization {
         #[arg(long, env = "TENANTRY_JSON", value_parser = switch)]
         json: bool,
         #[command(flatten)]
-        database: KeyedDatabaseOptions,
+        database: DatabaseOptions,
     },
     /// Suspend an organization and its sub-accounts; its tokens can still manage the sub-accounts
     Suspend {
@@ -40,7 +40,7 @@ pub(crate) enum Organization {
         #[arg(long, env = "TENANTRY_JSON", value_parser = switch)]
         json: bool,
         #[command(flatten)]
-        database: KeyedDatabaseOptions,
+        database: DatabaseOptions,
     },
     /// End the suspension of an organization
     Unsuspend {
@@ -50,7 +50,7 @@ pub(crate) enum Organization {
         #[arg(long, env = "TENANTRY_JSON", value_parser = switch)]
         json: bool,
         #[command(flatten)]
-        database: KeyedDatabaseOptions,
+        database: DatabaseOptions,
     },
     /// List the organizations
     List {
@@ -58,7 +58,7 @@ pub(crate) enum Organization {
         #[arg(long, env = "TENANTRY_JSON", value_parser = switch)]
         json: bool,
         #[command(flatten)]
-        database: KeyedDatabaseOptions,
+        database: DatabaseOptions,
     },
 }
 
@@ -87,7 +87,7 @@ pub(crate) enum Token {
         #[arg(long, env = "TENANTRY_JSON", value_parser = switch)]
         json: bool,
         #[command(flatten)]
-        database: KeyedDatabaseOptions,
+        database: DatabaseOptions,
     },
     /// Revoke a token of an organization or a user
     Revoke {
@@ -97,7 +97,7 @@ pub(crate) enum Token {
         #[arg(long, env = "TENANTRY_JSON", value_parser = switch)]
         json: bool,
         #[command(flatten)]
-        database: KeyedDatabaseOptions,
+        database: DatabaseOptions,
     },
 }
 
@@ -115,6 +115,6 @@ pub(crate) enum UserToken {
         #[arg(long, env = "TENANTRY_JSON", value_parser = switch)]
         json: bool,
         #[command(flatten)]
-        database: KeyedDatabaseOptions,
+        database: DatabaseOptions,
     },
 }

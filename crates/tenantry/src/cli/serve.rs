@@ -6,7 +6,7 @@ use clap::Args;
 use clap::builder::RangedU64ValueParser;
 use tenantry_core::values::HttpUrl;
 
-use super::KeyedDatabaseOptions;
+use super::DatabaseOptions;
 use super::values::{self, List, switch};
 
 /// The highest value of a size or count.
@@ -112,5 +112,5 @@ pub(crate) struct Serve {
         value_parser = timeout_s())]
     pub(crate) drain_timeout_s: u64,
     #[command(flatten)]
-    pub(crate) database: KeyedDatabaseOptions,
+    pub(crate) database: DatabaseOptions,
 }

@@ -124,7 +124,7 @@ mod tests {
         );
         let arguments = resolve(&line(&["serve", "--config", &path, "--max-in-flight", "4"]));
         let Ok(Arguments { command: Subcommand::Serve(serve), global }) = arguments else { panic!() };
-        assert_eq!(serve.database.database.database, "sqlite:a.db");
+        assert_eq!(serve.database.database, "sqlite:a.db");
         assert_eq!(global.log_level.0.to_string(), "debug");
         assert_eq!((serve.rate_burst.get(), serve.bootstrap, serve.max_in_flight), (7, false, 4));
         assert_eq!(List::joined(&serve.trusted_origins), ["https://a.example", "https://b.example"]);
