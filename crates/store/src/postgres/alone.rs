@@ -6,6 +6,7 @@
 //! | a connection is idle, of [`WAITING`] | the first eligible use case runs on it |
 //! | [`WAITING_EACH`] use cases of an organization run | its others stay queued, and those of other organizations run |
 //! | a conflict, or a lost connection before `COMMIT` | it runs again after the next of [`PAUSES`] |
+//! | a worker of the database is lost for the second time | it fails as unavailable |
 //! | [`PAUSES`] are used up, or [`ALONE_FOR`] has passed | it fails as unavailable |
 //! | its caller stops waiting | it is dropped before its next attempt |
 //!
@@ -79,6 +80,7 @@ fn next(waiting: &VecDeque<Left>, running: &HashMap<Id, Option<OrganizationId>>)
 async fn run(writer: &mut Writer, left: Left) {
     let Left { mut job, mut is_strict } = left;
     let begun = Instant::now();
+    let mut has_lost_worker = false;
     let mut last = StoreError::Unavailable("others were in the way too often".into());
     for pause in PAUSES {
         if !pause.is_zero() {
@@ -95,6 +97,10 @@ async fn run(writer: &mut Writer, left: Left) {
             Once::Again(again, fault, error) => {
                 is_strict |= fault == Fault::Late;
                 (job, last) = (again, error);
+                // The first failure can be a connection of the database that its worker has closed long ago.
+                if fault == Fault::Worker && std::mem::replace(&mut has_lost_worker, true) {
+                    break;
+                }
             }
         }
         if begun.elapsed() > ALONE_FOR {

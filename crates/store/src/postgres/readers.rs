@@ -41,8 +41,8 @@ impl Readers {
                 let connection = self.reader().await?;
                 connection.rows(sql, params).await.map_err(|(error, _)| error)
             }
-            // A migration has invalidated the prepared statement.
-            Err((_, Some(Fault::Conflict))) => connection.rows(sql, params).await.map_err(|(error, _)| error),
+            // A migration has invalidated the prepared statement, or the database's connection to a worker was lost.
+            Err((_, Some(Fault::Conflict | Fault::Worker))) => connection.rows(sql, params).await.map_err(|(error, _)| error),
             answer => answer.map_err(|(error, _)| error),
         }
     }

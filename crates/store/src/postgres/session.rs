@@ -273,6 +273,8 @@ impl Transaction {
         match outcome {
             Ok(()) => Ok(()),
             Err((error, Some(Fault::Lost))) => Err(in_doubt(&error)),
+            // Citus reports a lost worker before it commits anywhere. Another engine may report it later.
+            Err((error, Some(Fault::Worker))) if !self.connection.is_spread() => Err(in_doubt(&error)),
             Err((error, fault)) => {
                 self.roll_back().await;
                 // Only a known error proves that the database refused the commit.

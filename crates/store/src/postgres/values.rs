@@ -4,7 +4,8 @@ use std::error::Error;
 
 use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
-use tokio_postgres::{Row, error::SqlState};
+use tokio_postgres::Row;
+use tokio_postgres::error::{DbError, Severity, SqlState};
 
 use super::target::described;
 use super::violations;
@@ -83,6 +84,8 @@ pub(super) enum Fault {
     Conflict,
     /// A statement failed whose result was not awaited. The retry awaits each result.
     Late,
+    /// A server behind the database does not work, such as a worker of Citus. The connection itself is sound.
+    Worker,
     /// The connection cannot be used any more.
     Lost,
 }
@@ -114,6 +117,7 @@ pub(super) fn failure(error: &tokio_postgres::Error) -> (StoreError, Option<Faul
             (StoreError::Unavailable(told), Some(Fault::Lost))
         }
         "40" => (StoreError::Unavailable(told), Some(Fault::Conflict)),
+        _ if is_of_worker(refusal) => (StoreError::Unavailable(told), Some(Fault::Worker)),
         "08" | "53" | "58" => (StoreError::Unavailable(told), Some(Fault::Lost)),
         _ if is_outdated(error) => (StoreError::Unavailable(told), Some(Fault::Conflict)),
         _ if *code == SqlState::LOCK_NOT_AVAILABLE => (StoreError::Unavailable(told), Some(Fault::Conflict)),
@@ -132,17 +136,32 @@ pub(super) fn failure(error: &tokio_postgres::Error) -> (StoreError, Option<Faul
     }
 }
 
-/// Recognizes two errors of Citus by their messages, as most have no code of their own: a worker was lost
-/// ([`Fault::Lost`]), or two connections to one worker cannot see each other's changes ([`Fault::Conflict`]).
+/// Whether an error comes from a server behind this one. An error of severity `ERROR` leaves the session open, so with
+/// a code for a lost connection or a server that stops, it is about another connection or server. Citus names the
+/// worker in the context of an error that it forwards; such an error keeps the worker's code.
+fn is_of_worker(refusal: &DbError) -> bool {
+    let class = refusal.code().code().get(..2).unwrap_or_default();
+    let is_forwarded = refusal.where_().is_some_and(|context| context.contains("while executing command on"));
+    refusal.parsed_severity() == Some(Severity::Error)
+        && *refusal.code() != SqlState::QUERY_CANCELED
+        && (matches!(class, "08" | "53" | "57" | "58")
+            || (is_forwarded && *refusal.code() == SqlState::READ_ONLY_SQL_TRANSACTION))
+}
+
+/// Recognizes errors of Citus by their messages, as most have no code of their own: a worker was lost
+/// ([`Fault::Worker`]), perhaps after a commit ([`Fault::Lost`]), or two connections to one worker cannot see each
+/// other's changes ([`Fault::Conflict`]).
 fn spread_fault(code: &SqlState, message: &str) -> Option<Fault> {
-    const LOST: [&str; 4] = [
+    const WORKER: [&str; 3] = [
         "connection marked as essential",
-        "could not commit transaction",
         "could not establish any connections",
         "failed to execute task",
     ];
-    if *code == SqlState::INTERNAL_ERROR && LOST.iter().any(|words| message.contains(words)) {
+    if *code == SqlState::INTERNAL_ERROR && message.contains("could not commit transaction") {
         return Some(Fault::Lost);
+    }
+    if *code == SqlState::INTERNAL_ERROR && WORKER.iter().any(|words| message.contains(words)) {
+        return Some(Fault::Worker);
     }
     message.contains("modified over multiple connections").then_some(Fault::Conflict)
 }
@@ -164,11 +183,11 @@ mod tests {
 
     #[test]
     fn a_worker_that_is_lost_is_no_defect() {
-        for message in [
-            "failure on connection marked as essential: 10.0.0.12:5432",
-            "could not commit transaction for shard 102008 on at least one active node",
+        for (message, fault) in [
+            ("failure on connection marked as essential: 10.0.0.12:5432", Fault::Worker),
+            ("could not commit transaction for shard 102008 on at least one active node", Fault::Lost),
         ] {
-            assert_eq!(spread_fault(&SqlState::INTERNAL_ERROR, message), Some(Fault::Lost), "{message}");
+            assert_eq!(spread_fault(&SqlState::INTERNAL_ERROR, message), Some(fault), "{message}");
         }
         let apart = "cannot perform query with placements that were modified over multiple connections";
         assert_eq!(spread_fault(&SqlState::ACTIVE_SQL_TRANSACTION, apart), Some(Fault::Conflict));

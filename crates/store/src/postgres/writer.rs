@@ -173,8 +173,11 @@ impl Writer {
             if fault != Fault::Lost {
                 transaction.roll_back().await;
             }
-            let error = StoreError::Unavailable("others were in the way too often".into());
-            return Once::Again(job, fault, error);
+            let reason = match fault {
+                Fault::Worker => "a server behind the database does not work",
+                _ => "others were in the way too often",
+            };
+            return Once::Again(job, fault, StoreError::Unavailable(reason.into()));
         }
         if !done || transaction.has_failed() {
             transaction.roll_back().await;

@@ -1,7 +1,8 @@
 //! Several nodes on one server.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use tenantry_core::ExecutionContext;
@@ -83,6 +84,58 @@ async fn connections_that_are_cut_are_made_again() {
     }
 }
 
+/// What the coordinator of a Citus says about the rows of the first organization when their worker is lost.
+const LOST_WORKER: &str = "
+    CREATE FUNCTION reach(organization uuid) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN
+        IF organization = 'FIRST' THEN
+            RAISE 'connection to the remote node u@10.0.0.12:5432 failed' USING ERRCODE = '08006';
+        END IF;
+        RETURN true;
+    END $$;
+    ALTER TABLE customers RENAME TO customers_of_workers;
+    CREATE VIEW customers AS SELECT * FROM customers_of_workers WHERE reach(organization_id)
+        WITH CHECK OPTION";
+
+#[tokio::test]
+async fn a_lost_worker_costs_no_connection_and_no_other_tenant() {
+    let Some(database) = Database::postgres().filter(|database| !database.is_distributed()) else { return };
+    let store = database.open_with("readers=1&writers=1").await;
+    for number in [1, 2] {
+        add_organization(&store, number).await;
+        add_customer(&store, &customer(number, number)).await;
+    }
+    drop(database.query(&LOST_WORKER.replace("FIRST", &organization_id(1).to_string())));
+    let connections = || {
+        let sql = "SELECT pid FROM pg_stat_activity
+            WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
+        database.query(sql).into_iter().flatten().flatten().collect::<BTreeSet<_>>()
+    };
+    let before = connections();
+
+    let mut tasks = JoinSet::new();
+    for turn in 0..20 {
+        let (store, number) = (store.clone(), 1 + turn % 2);
+        tasks.spawn(async move {
+            let new = customer(number, 100 + turn);
+            let found = store.reader().unwrap().tx().unwrap().customer(new.organization, customer_id(number)).await;
+            let added = run!(store, new, |new, tx, _| Ok(tx.customer_insert(new).await?));
+            (number, found.map(|found| found.is_some()), added)
+        });
+    }
+    while let Some(ended) = tasks.join_next().await {
+        let (number, found, added) = ended.unwrap();
+        if number == 1 {
+            assert!(matches!(found, Err(StoreError::Unavailable(_))), "{found:?}");
+            assert!(matches!(added, Err(Failure::Store(StoreError::Unavailable(_)))), "{added:?}");
+        } else {
+            assert!(matches!(found, Ok(true)), "{found:?}");
+            assert!(added.is_ok(), "{added:?}");
+        }
+    }
+    let after = connections();
+    assert!(before.is_subset(&after), "{before:?} became {after:?}");
+}
+
 /// Adds one to each of two counts, in one order or the other.
 async fn count_both(store: &Store, numbers: [u32; 2]) -> Result<(), Failure> {
     write(store, numbers, |numbers, tx, _| {
@@ -135,6 +188,44 @@ pub(crate) async fn operations_that_block_each_other(database: Database) {
     assert!(done > 0);
     for number in [1, 2] {
         assert_eq!(counted(organization_id(number)).await - before, done);
+    }
+}
+
+/// A use case that changes two organizations, which can be on different nodes, is in a snapshot as a whole or not at all.
+#[tokio::test]
+async fn a_snapshot_has_no_half_of_a_use_case() {
+    const SNAPSHOTS: usize = 20;
+    let Some(database) = Database::postgres() else { return };
+    database.spread().await;
+    let store = database.open().await;
+    let pairs = [[1, 2], [3, 4], [5, 6]];
+    for number in pairs.as_flattened() {
+        add_organization(&store, *number).await;
+    }
+    let (stop, mut writing) = (Arc::new(AtomicBool::new(false)), JoinSet::new());
+    for pair in pairs {
+        let (store, stop) = (store.clone(), Arc::clone(&stop));
+        writing.spawn(async move {
+            while !stop.load(Ordering::Relaxed) {
+                count_both(&store, pair).await.unwrap();
+            }
+        });
+    }
+    for _ in 0..SNAPSHOTS {
+        let mut snapshot = store.snapshot().await.unwrap();
+        let mut tx = snapshot.tx().unwrap();
+        for pair in pairs {
+            let mut counts = Vec::new();
+            for number in pair {
+                let found = tx.organization(organization_id(number)).await.unwrap().unwrap();
+                counts.push(found.profile.legacy.pledge_minimum_amount);
+            }
+            assert_eq!(counts[0], counts[1], "of {pair:?}");
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    while let Some(ended) = writing.join_next().await {
+        ended.unwrap();
     }
 }
 
@@ -367,7 +458,7 @@ async fn hold_row(
 #[tokio::test]
 async fn a_row_lock_of_another_node_delays_no_other_use_case() {
     let Some(database) = Database::postgres() else { return };
-    let (one, two) = (database.open().await, database.open_at(|url| url + "&writers=1").await);
+    let (one, two) = (database.open().await, database.open_with("writers=1").await);
     for number in [1, 2] {
         add_organization(&one, number).await;
     }
@@ -464,10 +555,13 @@ async fn a_silent_host_is_not_waited_for() {
     }
     let ports: Vec<_> = silent.iter().map(|host| host.local_addr().unwrap().port()).collect();
     let all = |url: String| {
-        let (base, host) = url.split_once("?host=").unwrap();
-        let (user, name) = base.split_once("@/").unwrap();
         let silent: String = ports.iter().map(|port| format!("127.0.0.1:{port},")).collect();
-        format!("{user}@{silent}{host}:5432/{name}")
+        let (user, at) = url.split_once('@').unwrap();
+        // The server is on a socket, which the URL names as its last parameter, or on a port.
+        match at.split_once("?host=") {
+            Some((name, host)) => format!("{user}@{silent}{host}:5432{name}"),
+            None => format!("{user}@{silent}{at}"),
+        }
     };
     let asked = begin(async move {
         let mut asked = Vec::new();
@@ -499,7 +593,7 @@ async fn a_silent_host_is_not_waited_for() {
 async fn a_rejected_change_fails_at_its_own_call() {
     let Some(database) = Database::postgres() else { return };
     // One writer: what it has prepared is sent without waiting.
-    let store = database.open_at(|url| url + "&writers=1").await;
+    let store = database.open_with("writers=1").await;
     add_organization(&store, 1).await;
     add_customer(&store, &customer(1, 1)).await;
     let runs = Arc::new(AtomicU32::new(0));

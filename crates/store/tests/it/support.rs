@@ -48,6 +48,11 @@ impl Database {
         spread
     }
 
+    /// Whether its tables are distributed before a test begins.
+    pub(crate) fn is_distributed(&self) -> bool {
+        std::env::var("TENANTRY_TEST_CITUS").is_ok_and(|how| !how.is_empty())
+    }
+
     /// Another of the same engine.
     pub(crate) fn another(&self) -> Self {
         match &self.engine {
@@ -83,6 +88,11 @@ impl Database {
         let Engine::Postgres(database) = &self.engine else { panic!("not a server") };
         let target = postgres::Target::parse(&url(database.url())).unwrap();
         Store::open_postgres(target, postgres::Migrate::Yes, self.moments()).await.unwrap()
+    }
+
+    /// Opens one of PostgreSQL's with more parameters in its URL.
+    pub(crate) async fn open_with(&self, parameters: &str) -> Store {
+        self.open_at(|url| format!("{url}{}{parameters}", if url.contains('?') { '&' } else { '?' })).await
     }
 
     /// Every row of every table, as text.
