@@ -5,7 +5,7 @@
 //! | status | body | meaning |
 //! |---|---|---|
 //! | 200 | `ok` | The database commits a write. |
-//! | 200 | `degraded` | Reads work. Writes wait, or the clock is off. |
+//! | 200 | `degraded` | Reads work. Writes wait, a server behind the database is lost, or the clock is off. |
 //! | 503 | `unavailable` | The database answers neither. |
 //! | 503 | `draining` | The server is about to stop. |
 //!
@@ -103,7 +103,7 @@ impl Health {
     async fn probe(&self) -> Readiness {
         let attempts = WriteAttempts::default();
         match tokio::time::timeout(limits::READY_COMMIT, self.app.ready(&attempts)).await {
-            Ok(Ok(())) => check_clock(self.app.clock_skew()),
+            Ok(Ok(())) => self.probe_servers().await,
             Ok(Err(error)) => {
                 tracing::warn!(%error, "database refused the readiness write");
                 Readiness::Unavailable
@@ -113,6 +113,18 @@ impl Health {
                 Readiness::Unavailable
             }
             Err(_) => self.probe_reads().await,
+        }
+    }
+
+    /// Probes the servers behind the database after a write was committed. Every node misses a lost one alike, and the
+    /// tenants of the others are served.
+    async fn probe_servers(&self) -> Readiness {
+        match tokio::time::timeout(limits::READY_READ, self.app.store().lost_servers()).await {
+            Ok(Ok(0)) => check_clock(self.app.clock_skew()),
+            lost => {
+                tracing::warn!(?lost, "servers behind the database do not answer");
+                Readiness::Degraded("a server behind the database does not answer".to_owned())
+            }
         }
     }
 

@@ -57,7 +57,8 @@ pub(crate) const SHARE_REPORTS: usize = 16;
 
 /// Time in which the write of a readiness probe must commit.
 pub(crate) const READY_COMMIT: Duration = Duration::from_millis(1_300);
-/// Time in which the read must succeed that follows a write that was too slow.
+/// Time in which the read must succeed that follows a write that was too slow, or the servers behind the database must
+/// answer after one that was not.
 pub(crate) const READY_READ: Duration = Duration::from_millis(500);
 /// Largest difference between this clock and the database's. Leases and expiries depend on both.
 pub(crate) const CLOCK_OFF: Duration = Duration::from_secs(5);

@@ -125,6 +125,17 @@ impl Store {
         }
     }
 
+    /// The number of servers behind the database that do not answer: workers of Citus. Always 0 without Citus.
+    ///
+    /// # Errors
+    /// When the database does not answer, or a worker neither answers nor refuses.
+    pub async fn lost_servers(&self) -> Result<usize, StoreError> {
+        match &self.engine {
+            Engine::Sqlite(_) => Ok(0),
+            Engine::Postgres(postgres) => postgres.lost_servers().await,
+        }
+    }
+
     /// The count of credential changes that this process made, or that another node reported.
     #[must_use]
     pub fn generation(&self) -> &Generation {

@@ -90,6 +90,10 @@ fn join(server: &Server, database: &str, workers: &[Worker]) {
     }
     let coordinator = server.url(database);
     drop(run_sql(&coordinator, "CREATE EXTENSION citus"));
+    // Adding a node writes the roles of the worker, which all databases share: one at a time.
+    let path = std::env::var_os("TENANTRY_TEST_CITUS_LOCK").expect("TENANTRY_TEST_CITUS_LOCK");
+    let lock = std::fs::File::create(path).expect("a file");
+    lock.lock().expect("the lock");
     let itself = "SELECT citus_set_coordinator_host('127.0.0.1', current_setting('port')::int)";
     drop(run_sql(&coordinator, itself));
     for Worker { host, port } in workers {

@@ -9,15 +9,25 @@ VALUES (16383, 'citus', 10, 2200, false, 'a stand-in');
 CREATE TABLE pg_catalog.pg_dist_partition (
     logicalrelid regclass PRIMARY KEY, partmethod "char" NOT NULL, repmodel "char" NOT NULL, beside text);
 
-CREATE FUNCTION pg_catalog.create_reference_table(spread regclass) RETURNS void LANGUAGE plpgsql AS $$
+-- The workers that answer.
+CREATE TABLE pg_catalog.stand_in_workers (port int PRIMARY KEY, is_alive bool NOT NULL);
+INSERT INTO pg_catalog.stand_in_workers VALUES (1, true), (2, true);
+
+CREATE FUNCTION pg_catalog.run_command_on_workers(
+    command text, OUT nodename text, OUT nodeport int, OUT success bool, OUT result text)
+RETURNS SETOF record LANGUAGE sql AS $$
+    SELECT 'worker', port, is_alive, '1' FROM pg_catalog.stand_in_workers
+$$;
+
+CREATE FUNCTION pg_catalog.citus_add_local_table_to_metadata(spread regclass) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     one record;
 BEGIN
-    -- The coordinator has a copy itself, whose refusals name the shard in their field.
+    -- The table becomes a shard on the coordinator, whose refusals name the shard in their field.
     FOR one IN SELECT indexrelid::regclass::text AS name FROM pg_index WHERE indrelid = spread AND indisunique LOOP
         EXECUTE format('ALTER INDEX %I RENAME TO %I', one.name, one.name || '_102007');
     END LOOP;
-    INSERT INTO pg_dist_partition VALUES (spread, 'n', 't');
+    INSERT INTO pg_dist_partition VALUES (spread, 'n', 's');
 END $$;
 
 CREATE FUNCTION pg_catalog.create_distributed_table(

@@ -14,7 +14,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement};
 
 use super::cancel::Cancel;
-use super::limits::{ANSWER, CANCEL_AGAIN, HOST, IDLE_MS, LOCK_MS, STATEMENT_MS, STATEMENTS};
+use super::limits::{ANSWER, CANCEL_AGAIN, HOST, IDLE_MS, LOCK_MS, STATEMENT_MS, STATEMENTS, WORKER_CONNECT_MS};
 use super::reach::Carrier;
 use super::silence::Silence;
 use super::target::{Target, described};
@@ -147,7 +147,8 @@ impl Connection {
             "SET statement_timeout = {STATEMENT_MS}; SET lock_timeout = {LOCK_MS};
              SET idle_in_transaction_session_timeout = {IDLE_MS};
              {PLANNING}
-             SET citus.max_adaptive_executor_pool_size = 1;"
+             SET citus.max_adaptive_executor_pool_size = 1;
+             SET citus.node_connection_timeout = {WORKER_CONNECT_MS};"
         );
         let look = "SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'citus'";
         let look = if target.pooled { look.to_owned() } else { format!("{settings} {look}") };

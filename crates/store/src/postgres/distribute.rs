@@ -3,10 +3,11 @@
 //! | tables | distribution |
 //! |---|---|
 //! | with rows of tenants | sharded by organization, colocated with `organizations` |
-//! | queried without an organization, small | reference tables: a copy on every node |
-//! | `credentials`: queried without an organization, large | sharded by the hash of the secret |
+//! | queried without an organization | one shard each, on the coordinator |
 //!
-//! So all rows of one tenant are on one node.
+//! So all rows of one tenant are on one node, and a request involves the coordinator and that node alone: a lost worker
+//! stops its own tenants. No query of a request joins tables of both kinds. The tables on the coordinator are known to
+//! Citus, so that a transaction that changes one of them and a tenant is committed in two phases.
 
 use super::connection::Connection;
 use super::limits::MIGRATION_MS;
@@ -16,27 +17,25 @@ use crate::error::unexpected;
 use crate::schema::{Catalog, Table};
 use crate::value::{Param, Value};
 
-/// The reference tables: small, with a copy on every node.
-const COPIED: [&str; 5] =
-    ["installation", "users", "user_tokens", "user_organizations", "organization_slugs"];
+/// The tables that are queried without an organization.
+const CENTRAL: [&str; 6] =
+    ["installation", "users", "user_tokens", "user_organizations", "organization_slugs", "credentials"];
 /// The table with which the other tenant tables are colocated.
 const FIRST: &str = "organizations";
-/// The table that is sharded by its own key, not by organization.
-const ALONE: &str = "credentials";
 
 /// The distribution of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sharding<'a> {
-    Copied,
+    Central,
     By { column: &'a str, beside: &'a str },
 }
 
 fn spread(table: &Table) -> Option<Sharding<'_>> {
-    if COPIED.contains(&table.name.as_str()) {
-        return Some(Sharding::Copied);
+    if CENTRAL.contains(&table.name.as_str()) {
+        return Some(Sharding::Central);
     }
     let column = table.key_columns().next()?.name.as_str();
-    let beside = if [FIRST, ALONE].contains(&table.name.as_str()) { "none" } else { FIRST };
+    let beside = if table.name == FIRST { "none" } else { FIRST };
     Some(Sharding::By { column, beside })
 }
 
@@ -59,10 +58,11 @@ pub(super) async fn distribute(connection: &Connection) -> Result<Vec<String>, S
     }
     let mut done = Vec::new();
     for (table, spread) in plan(&catalogue) {
-        // The catalog also lists local tables that Citus manages, which are not distributed.
-        let is_spread = "SELECT 1 FROM pg_catalog.pg_dist_partition
-            WHERE logicalrelid = to_regclass(?1) AND (partmethod = 'h' OR repmodel = 't')";
-        if found(connection, is_spread, table).await? {
+        let is_spread = "SELECT 1 FROM pg_catalog.pg_dist_partition WHERE logicalrelid = to_regclass(?1)";
+        // Citus also lists tables that it took into its care for another's foreign key; they are not distributed yet.
+        let of_tenants = format!("{is_spread} AND partmethod = 'h'");
+        let is_done = if spread == Sharding::Central { is_spread } else { &of_tenants };
+        if found(connection, is_done, table).await? {
             continue;
         }
         let begin = format!(
@@ -70,8 +70,9 @@ pub(super) async fn distribute(connection: &Connection) -> Result<Vec<String>, S
         );
         connection.run(&begin).await.map_err(|(error, _)| error)?;
         match spread {
-            Sharding::Copied => {
-                ask(connection, "SELECT create_reference_table(CAST(?1 AS regclass))", &[table]).await?
+            Sharding::Central => {
+                let sql = "SELECT citus_add_local_table_to_metadata(CAST(?1 AS regclass))";
+                ask(connection, sql, &[table]).await?;
             }
             Sharding::By { column, beside } => {
                 let sql = "SELECT create_distributed_table(CAST(?1 AS regclass), ?2, colocate_with => ?3)";
@@ -108,8 +109,7 @@ mod tests {
         assert_eq!(plan[0], (FIRST, Sharding::By { column: "id", beside: "none" }));
         for (table, spread) in &plan[1..] {
             match spread {
-                Sharding::Copied => assert!(COPIED.contains(table)),
-                Sharding::By { column, .. } if *table == ALONE => assert_eq!(*column, "secret_hash"),
+                Sharding::Central => assert!(CENTRAL.contains(table)),
                 Sharding::By { column, beside } => {
                     assert_eq!((*column, *beside), ("organization_id", FIRST), "{table}");
                 }

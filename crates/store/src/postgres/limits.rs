@@ -53,8 +53,18 @@ pub(super) const IDLE_MS: u64 = 20_000;
 pub(super) const OPERATION_IDLE: Duration = Duration::from_secs(5);
 /// The limit of the response watchdog for a snapshot, which reads whole tables. No request waits for it.
 pub(super) const SNAPSHOT_ANSWER: Duration = Duration::from_secs(3_600);
+/// The lock timeout of one attempt to hold all writes for a snapshot of several nodes, in milliseconds.
+pub(super) const SNAPSHOT_LOCK_MS: u64 = 500;
+/// The attempts to hold all writes.
+pub(super) const SNAPSHOT_LOCKS: usize = 30;
+/// The pause between two of these attempts.
+pub(super) const SNAPSHOT_LOCK_PAUSE: Duration = Duration::from_millis(500);
 /// The statement timeout of a list query, in milliseconds.
 pub(super) const SEARCH_MS: u64 = 5_000;
+/// The time in which a worker of Citus must accept a connection of the coordinator, in milliseconds.
+pub(super) const WORKER_CONNECT_MS: u64 = 2_000;
+/// The time in which the workers of Citus must answer a readiness probe, in milliseconds.
+pub(super) const WORKERS_MS: u64 = 400;
 /// The pauses before each attempt of an isolated retry. After the last attempt the use case fails.
 pub(super) const PAUSES: [Duration; 6] = [
     Duration::ZERO,

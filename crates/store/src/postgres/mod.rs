@@ -29,6 +29,7 @@ mod target;
 mod tls;
 pub(crate) mod values;
 mod violations;
+mod workers;
 mod writer;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -102,6 +103,7 @@ pub(crate) struct Postgres {
     readers: Readers,
     list_queries: ListQueryLimiter,
     list_connections: Mutex<Vec<Arc<Connection>>>,
+    workers: workers::WorkerProbe,
     writers: Mutex<Vec<JoinHandle<()>>>,
     listener: Option<JoinHandle<()>>,
     _own_runtime: Option<OwnRuntime>,
@@ -191,6 +193,7 @@ impl Postgres {
             readers,
             list_queries: ListQueryLimiter::new(),
             list_connections: Mutex::default(),
+            workers: workers::WorkerProbe::default(),
             writers: Mutex::new(writers),
             listener,
             _own_runtime: own_runtime,
@@ -260,6 +263,11 @@ impl Postgres {
     pub(crate) async fn is_writable(&self) -> Result<bool, StoreError> {
         let sql = "SELECT current_setting('transaction_read_only')";
         Ok(self.tx().first(sql, &[], |row| row.get::<String>(0)).await?.as_deref() == Some("off"))
+    }
+
+    /// The number of workers of Citus that do not answer.
+    pub(crate) async fn lost_servers(&self) -> Result<usize, StoreError> {
+        self.workers.lost(&self.shared).await
     }
 
     pub(crate) async fn run_list_query<Q: ListQuery>(&self, query: &Q) -> Result<Q::Output, StoreError> {

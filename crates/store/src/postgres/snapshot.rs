@@ -1,12 +1,19 @@
 //! A snapshot: one read transaction on its own connection.
+//!
+//! PostgreSQL takes a snapshot at the first query of a transaction, and with Citus at the first query on each node. So
+//! that no transaction is committed between the snapshots of two nodes, all writes wait while they are taken: a second
+//! connection locks the tables on the coordinator, where every write holds a lock until it is committed everywhere.
 
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
+use super::connection::Connection;
 use super::session::{Mode, Session, Transaction};
+use super::values::Fault;
 use super::{Postgres, limits};
 use crate::error::unexpected;
+use crate::schema::Catalog;
 use crate::{StoreError, Tx};
 
 /// A transaction that sees the database at one moment. Dropping it ends the transaction.
@@ -19,14 +26,40 @@ pub(crate) struct Snapshot<'a> {
 impl Postgres {
     pub(crate) async fn snapshot(&self) -> Result<Snapshot<'_>, StoreError> {
         let connection = self.shared.connect().await?.answers_within(limits::SNAPSHOT_ANSWER);
+        let gate = if connection.is_spread() { Some(self.hold_writes().await?) } else { None };
         let transaction = Transaction::new(Arc::new(connection), Mode::Snapshot);
         let runtime = self.shared.runtime.clone();
         let mut snapshot = Snapshot { pool: self, transaction: Some(transaction), runtime };
-        // PostgreSQL takes its snapshot at the first query, and with Citus at the first query on each node. This query
-        // reads from every node, so that all snapshots are taken now.
+        // This query reads from every node, so that all snapshots are taken now.
         let look = "SELECT id FROM organizations LIMIT 1";
-        snapshot.tx()?.first(look, &[], |row| row.get::<uuid::Uuid>(0)).await?;
+        let looked = snapshot.tx()?.first(look, &[], |row| row.get::<uuid::Uuid>(0)).await;
+        if let Some(gate) = gate {
+            gate.run("ROLLBACK").await.map_err(|(error, _)| error)?;
+        }
+        looked?;
         Ok(snapshot)
+    }
+
+    /// Locks every table, and returns the connection whose transaction holds the locks. New writes wait for it. It gives
+    /// up and repeats its request while writes that have begun take longer, so that others do not queue up behind it.
+    async fn hold_writes(&self) -> Result<Connection, StoreError> {
+        let connection = self.shared.connect().await?;
+        let catalog = Catalog::now()?;
+        let tables: Vec<_> = catalog.tables.iter().map(|table| table.name.as_str()).collect();
+        let begin = format!("BEGIN; SET LOCAL lock_timeout = {}", limits::SNAPSHOT_LOCK_MS);
+        let lock = format!("LOCK TABLE {} IN SHARE MODE", tables.join(", "));
+        let mut last = StoreError::Unavailable("writes are in the way".into());
+        for _ in 0..limits::SNAPSHOT_LOCKS {
+            connection.run(&begin).await.map_err(|(error, _)| error)?;
+            match connection.run(&lock).await {
+                Ok(()) => return Ok(connection),
+                Err((error, Some(Fault::Conflict))) => last = error,
+                Err((error, _)) => return Err(error),
+            }
+            connection.run("ROLLBACK").await.map_err(|(error, _)| error)?;
+            tokio::time::sleep(limits::SNAPSHOT_LOCK_PAUSE).await;
+        }
+        Err(last)
     }
 }
 

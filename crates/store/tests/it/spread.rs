@@ -28,6 +28,23 @@ async fn tables_are_distributed_once_with_their_rows() {
     assert_eq!(read!(store, customer(team.organization, team.id)).map(|found| found.id), Some(team.id));
 }
 
+/// A worker that does not answer is counted, and writes that involve no worker go on.
+#[tokio::test]
+async fn lost_workers_are_counted() {
+    let Some(database) = Database::postgres().filter(|database| !database.is_distributed()) else { return };
+    let alone = database.open().await;
+    assert_eq!(alone.lost_servers().await.unwrap(), 0, "a database without workers");
+    alone.close().await;
+
+    database.spread().await;
+    let store = database.open().await;
+    assert_eq!(store.lost_servers().await.unwrap(), 0);
+    database.sql("UPDATE pg_catalog.stand_in_workers SET is_alive = false WHERE port = 2");
+    assert_eq!(store.lost_servers().await.unwrap(), 1);
+    database.sql("UPDATE pg_catalog.stand_in_workers SET is_alive = true");
+    assert_eq!(store.lost_servers().await.unwrap(), 0);
+}
+
 /// A use case that waits for another transaction's row leaves its batch, on every node.
 #[tokio::test]
 async fn operations_that_block_each_other_all_happen_once() {

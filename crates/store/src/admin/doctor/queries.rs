@@ -19,10 +19,10 @@ pub(super) const CHECKS: &[Check] = &[
         "(t.user_id, t.organization_id) IN (SELECT u.user_id, u.organization_id FROM user_organizations AS u
             EXCEPT SELECT m.user_id, m.organization_id FROM team_members AS m)"),
     check("both ways", "team_members", "the person is not known to be in the team",
-        "NOT EXISTS (SELECT 1 FROM user_organizations AS m
-            WHERE m.user_id = t.user_id AND m.organization_id = t.organization_id)"),
+        "(t.user_id, t.organization_id) IN (SELECT m.user_id, m.organization_id FROM team_members AS m
+            EXCEPT SELECT u.user_id, u.organization_id FROM user_organizations AS u)"),
     check("whole rows", "team_members", "its person is not there",
-        "NOT EXISTS (SELECT 1 FROM users AS u WHERE u.id = t.user_id)"),
+        "t.user_id IN (SELECT m.user_id FROM team_members AS m EXCEPT SELECT u.id FROM users AS u)"),
     check("a team has its owner", "organizations", "its team does not have exactly one owner",
         "t.deleted_at IS NULL AND (SELECT count(*) FROM team_members AS m
             WHERE m.organization_id = t.id AND m.role = 'owner') <> 1"),
@@ -34,8 +34,8 @@ pub(super) const CHECKS: &[Check] = &[
         "t.organization_id IN (SELECT s.organization_id FROM organization_slugs AS s
             EXCEPT SELECT o.id FROM organizations AS o)"),
     check("slugs stay", "organizations", "its slug does not lead to it",
-        "NOT EXISTS (SELECT 1 FROM organization_slugs AS s
-            WHERE s.slug = t.slug AND s.organization_id = t.id)"),
+        "(t.slug, t.id) IN (SELECT o.slug, o.id FROM organizations AS o
+            EXCEPT SELECT s.slug, s.organization_id FROM organization_slugs AS s)"),
     check("one level", "organizations", "its parent is not there",
         "t.deleted_at IS NULL AND t.parent_id IN (
             SELECT c.parent_id FROM organizations AS c WHERE c.parent_id IS NOT NULL AND c.deleted_at IS NULL

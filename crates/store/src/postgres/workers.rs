@@ -1,0 +1,57 @@
+//! The health of the workers of Citus, which the readiness probe reports.
+//!
+//! The probe has a connection of its own, because a worker that hangs delays every statement behind it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::Mutex as Turn;
+
+use super::connection::{Connection, Failed};
+use super::limits::WORKERS_MS;
+use super::shared::Shared;
+use super::values::value;
+use crate::StoreError;
+use crate::error::unexpected;
+use crate::value::Value;
+
+/// The connection of the probe.
+#[derive(Default)]
+pub(super) struct WorkerProbe {
+    connection: Turn<Option<Connection>>,
+    /// Whether the database was found to have no workers.
+    has_none: AtomicBool,
+}
+
+impl WorkerProbe {
+    /// The number of workers that do not answer. A worker that hangs is an error, after [`WORKERS_MS`].
+    pub(super) async fn lost(&self, shared: &Arc<Shared>) -> Result<usize, StoreError> {
+        if self.has_none.load(Ordering::Relaxed) {
+            return Ok(0);
+        }
+        let mut slot = self.connection.lock().await;
+        // A failed or cancelled probe leaves the slot empty, and its connection is closed.
+        let connection = match slot.take().filter(|known| !known.is_lost()) {
+            Some(connection) => connection,
+            None => shared.connect().await?,
+        };
+        if !connection.is_spread() {
+            self.has_none.store(true, Ordering::Relaxed);
+            return Ok(0);
+        }
+        let lost = count(&connection).await.map_err(|(error, _)| error)?;
+        *slot = Some(connection);
+        usize::try_from(lost).map_err(unexpected)
+    }
+}
+
+async fn count(connection: &Connection) -> Result<i64, Failed> {
+    connection.run(&format!("BEGIN; SET LOCAL statement_timeout = {WORKERS_MS}")).await?;
+    let sql = "SELECT count(*) FROM run_command_on_workers('SELECT 1') WHERE NOT success";
+    let rows = connection.rows(sql, &[]).await?;
+    connection.run("COMMIT").await?;
+    match rows.first().map(|row| value(row, 0)) {
+        Some(Ok(Value::Int(lost))) => Ok(lost),
+        _ => Err((unexpected("no count of workers"), None)),
+    }
+}
