@@ -36,7 +36,7 @@ cluster() {
   local status=0 background
   # These three mostly wait for timeouts, so they run beside the others.
   cluster_scripts failover stall budgets & background=$!
-  cluster_scripts nodes rolling move webhooks revocation tls races || status=1
+  cluster_scripts nodes rolling move webhooks revocation tls races workers || status=1
   wait "$background" || status=1
   return "$status"
 }

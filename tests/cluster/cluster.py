@@ -15,6 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 from balancer import Balancer  # noqa: E402
+from citus import Citus  # noqa: E402
 from harness import CommandLine, Connection, Server, eventually  # noqa: E402
 from pooler import Pooler  # noqa: E402
 from postgres import Postgres, free_port  # noqa: E402
@@ -48,6 +49,10 @@ class Cluster:
         server = Postgres(self.folder(name), **settings)
         self._stack.callback(server.stop)
         return server
+
+    def citus(self, workers=2):
+        """Starts a coordinator and workers."""
+        return Citus(self.postgres, workers)
 
     def synchronous_standby(self, primary):
         """Starts a standby of a running primary; from then on every commit waits for it."""

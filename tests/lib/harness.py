@@ -3,6 +3,7 @@
 There are no fixed sleeps: a server is ready when it prints its address, and `eventually` polls a condition until
 a deadline. Needs Python 3.11 or later and the standard library alone.
 """
+import fcntl
 import http.client
 import json
 import os
@@ -140,9 +141,12 @@ class Database:
             self._psql("CREATE EXTENSION citus", database=self._name, server=server)
         self._psql("CREATE EXTENSION citus", database=self._name)
         port = "current_setting('port')::int"
-        self._psql(f"SELECT citus_set_coordinator_host('127.0.0.1', {port})", database=self._name)
-        for host, _, port in (worker.rpartition(":") for worker in self._workers()):
-            self._psql(f"SELECT citus_add_node('{host}', {port})", database=self._name)
+        # Adding a node writes the roles of the worker, which all databases share: one at a time.
+        with open(os.environ["TENANTRY_TEST_CITUS_LOCK"], "w", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._psql(f"SELECT citus_set_coordinator_host('127.0.0.1', {port})", database=self._name)
+            for host, _, port in (worker.rpartition(":") for worker in self._workers()):
+                self._psql(f"SELECT citus_add_node('{host}', {port})", database=self._name)
 
     def rows(self, sql):
         """Runs a query directly on the database and returns its rows, each value as text."""

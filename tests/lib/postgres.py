@@ -179,6 +179,12 @@ class Postgres:
         self._process.send_signal(signal.SIGSTOP)
         self._signal_children(signal.SIGSTOP)
 
+    def thaw(self):
+        """Lets a suspended server go on."""
+        self._is_frozen = False
+        self._signal_children(signal.SIGCONT)
+        self._process.send_signal(signal.SIGCONT)
+
     def kill(self):
         """Kills the server and its processes at once. Without this the processes would end by themselves, later."""
         self._process.send_signal(signal.SIGSTOP)  # it must not start another process meanwhile

@@ -111,12 +111,10 @@ func database(directory string) []string {
 	if os.Getenv("TENANTRY_TEST_ENGINE") != "postgres" {
 		return []string{"--database", "sqlite:" + filepath.Join(directory, "tenantry.db")}
 	}
-	name := fmt.Sprintf("test_go_%d_%d", os.Getpid(), time.Now().UnixNano())
-	url := func(database string) string {
-		return strings.Replace(os.Getenv("TENANTRY_TEST_POSTGRES"), "/?", "/"+database+"?", 1)
-	}
-	must(exec.Command("psql", "-qX", "-v", "ON_ERROR_STOP=1", "-c", "CREATE DATABASE "+name, url("postgres")).Run())
-	return []string{"--database", url(name), "--secret-key-file", filepath.Join(directory, "tenantry.key")}
+	output, err := exec.Command("python3", "../../lib/new_database.py").Output()
+	must(err)
+	url := strings.TrimSpace(string(output))
+	return []string{"--database", url, "--secret-key-file", filepath.Join(directory, "tenantry.key")}
 }
 
 func createOrganizations() {

@@ -1,6 +1,6 @@
 // Starts and stops a real tenantry server for one test file, and runs its administrative commands.
 import { execFileSync, spawn } from "node:child_process";
-import { randomUUID, webcrypto } from "node:crypto";
+import { webcrypto } from "node:crypto";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -27,10 +27,8 @@ function binary() {
  */
 function database(directory) {
   if (process.env.TENANTRY_TEST_ENGINE !== "postgres") return ["--database", `sqlite:${join(directory, "tenantry.db")}`];
-  const name = `test_${randomUUID().replaceAll("-", "")}`;
-  const url = (database) => process.env.TENANTRY_TEST_POSTGRES.replace("/?", `/${database}?`);
-  execFileSync("psql", ["-qX", "-v", "ON_ERROR_STOP=1", "-c", `CREATE DATABASE ${name}`, url("postgres")]);
-  return ["--database", url(name), "--secret-key-file", join(directory, "tenantry.key")];
+  const url = execFileSync("python3", [join(here, "../../../lib/new_database.py")], { encoding: "utf8" }).trim();
+  return ["--database", url, "--secret-key-file", join(directory, "tenantry.key")];
 }
 
 /** The administrative commands, on one database. */
