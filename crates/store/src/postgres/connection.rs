@@ -14,7 +14,9 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement};
 
 use super::cancel::Cancel;
-use super::limits::{ANSWER, CANCEL_AGAIN, HOST, IDLE_MS, LOCK_MS, STATEMENT_MS, STATEMENTS, WORKER_CONNECT_MS};
+use super::limits::{
+    ANSWER, CANCEL_AGAIN, HOST, IDLE_MS, LOCK_MS, STATEMENT_MS, STATEMENTS, WORKER_CONNECT_MS,
+};
 use super::reach::Carrier;
 use super::silence::Silence;
 use super::target::{Target, described};

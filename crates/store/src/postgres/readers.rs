@@ -42,7 +42,9 @@ impl Readers {
                 connection.rows(sql, params).await.map_err(|(error, _)| error)
             }
             // A migration has invalidated the prepared statement, or the database's connection to a worker was lost.
-            Err((_, Some(Fault::Conflict | Fault::Worker))) => connection.rows(sql, params).await.map_err(|(error, _)| error),
+            Err((_, Some(Fault::Conflict | Fault::Worker))) => {
+                connection.rows(sql, params).await.map_err(|(error, _)| error)
+            }
             answer => answer.map_err(|(error, _)| error),
         }
     }

@@ -2,10 +2,10 @@
 
 use std::error::Error;
 
-use tokio_postgres::types::private::BytesMut;
-use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::Row;
 use tokio_postgres::error::{DbError, Severity, SqlState};
+use tokio_postgres::types::private::BytesMut;
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
 use super::target::described;
 use super::violations;
@@ -152,11 +152,8 @@ fn is_of_worker(refusal: &DbError) -> bool {
 /// ([`Fault::Worker`]), perhaps after a commit ([`Fault::Lost`]), or two connections to one worker cannot see each
 /// other's changes ([`Fault::Conflict`]).
 fn spread_fault(code: &SqlState, message: &str) -> Option<Fault> {
-    const WORKER: [&str; 3] = [
-        "connection marked as essential",
-        "could not establish any connections",
-        "failed to execute task",
-    ];
+    const WORKER: [&str; 3] =
+        ["connection marked as essential", "could not establish any connections", "failed to execute task"];
     if *code == SqlState::INTERNAL_ERROR && message.contains("could not commit transaction") {
         return Some(Fault::Lost);
     }

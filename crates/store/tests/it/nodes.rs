@@ -117,7 +117,8 @@ async fn a_lost_worker_costs_no_connection_and_no_other_tenant() {
         let (store, number) = (store.clone(), 1 + turn % 2);
         tasks.spawn(async move {
             let new = customer(number, 100 + turn);
-            let found = store.reader().unwrap().tx().unwrap().customer(new.organization, customer_id(number)).await;
+            let found =
+                store.reader().unwrap().tx().unwrap().customer(new.organization, customer_id(number)).await;
             let added = run!(store, new, |new, tx, _| Ok(tx.customer_insert(new).await?));
             (number, found.map(|found| found.is_some()), added)
         });
