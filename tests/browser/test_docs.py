@@ -31,6 +31,19 @@ def test_the_reference_shows_every_operation(page, server, dialect, title):
     assert {tuple(one) for one in shown} == operations(server, dialect)
 
 
+@pytest.mark.parametrize(("dialect", "path"), [("v1", "/v1/customers/export"), ("v1", "/v1/customers/{id}"),
+                                               ("v1", "/v1/customers/"), ("v2", "/v2/accounts/{account_id}/api-keys")])
+def test_an_operation_opens_with_its_answers(page, dialect, path):
+    """Opens each method of a path. The page fails the test when its console has a warning."""
+    open_reference(page, dialect)
+    blocks = page.locator(".opblock", has=page.locator(f"[data-path='{path}']"))
+    for index in range(blocks.count()):
+        block = blocks.nth(index)
+        block.locator(".opblock-summary-control").click()
+        block.locator(".responses-table .response-col_status").first.wait_for()
+    assert blocks.count() > 0
+
+
 def test_the_reference_answers_with_a_slash_at_the_end_of_its_path(page):
     open_reference(page, "v2", "/docs/")
 

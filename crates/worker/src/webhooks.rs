@@ -61,7 +61,7 @@ impl<R: Resolve + 'static> WebhookWorker<R> {
         Self { app, sender, render, images: Images::default() }
     }
 
-    /// Delivers until `stop` completes. Then it leases nothing more and waits [`DRAIN_TIMEOUT`] for requests
+    /// Delivers until `stop` completes. Then it leases nothing more and waits `DRAIN_TIMEOUT` for requests
     /// under way; those that are cancelled are sent again once their lease ends.
     pub async fn run(self: Arc<Self>, stop: impl Future<Output = ()>) {
         let mut stop = pin!(stop);

@@ -11,7 +11,14 @@ dark.addEventListener("change", followScheme);
 
 document.querySelector(`nav a[href="?dialect=${dialect}"]`).setAttribute("aria-current", "page");
 document.getElementById("reference").dataset.dialect = dialect;
+// Swagger UI edits the items of an array by a component for their format, and warns where it has none.
+const itemFormats = ["date-time", "email", "uri", "uuid", "uuid4"];
+const withItemFormats = ({ React, getComponent }) => {
+  const asText = (properties) => React.createElement(getComponent("JsonSchema_string"), properties);
+  return { components: Object.fromEntries(itemFormats.map((format) => [`JsonSchema_string_${format}`, asText])) };
+};
 SwaggerUIBundle({
+  plugins: [withItemFormats],
   url: new URL(`${dialect}/openapi.json`, root).href,
   dom_id: "#reference",
   deepLinking: true,
