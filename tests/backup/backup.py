@@ -358,8 +358,8 @@ def run_pair(directory, from_postgres, to_postgres, dice):
             ("writes continue during the backup", write_faults),
             ("the backup shows one moment", moment_faults(file, source.members_before, source.members)),
             ("only its owner can read the file", [] if mode == "0o600" else [f"mode {mode}"]),
-            ("the restore tells how much was pending", [] if "0 webhook events" not in restore.stderr
-             and "and 1 mails" in restore.stderr else [restore.stderr[-300:]]),
+            ("the restore tells how much was pending", [] if "not sent: 0 pending" not in restore.stderr
+             and "and 1 pending mails" in restore.stderr else [restore.stderr[-300:]]),
             ("the restored server", restored_faults(folder, database, sql, restore_options, source, receiver)),
             ("restores that must be refused", refused_restore_faults(targets, file, directory, dice)),
             ("a killed restore and a killed copy", killed_faults(tenantry, targets, file, server.database)),

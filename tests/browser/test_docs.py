@@ -31,8 +31,9 @@ def test_the_reference_shows_every_operation(page, server, dialect, title):
     assert {tuple(one) for one in shown} == operations(server, dialect)
 
 
+@pytest.mark.parametrize("page", ["light"], indirect=True)
 @pytest.mark.parametrize(("dialect", "path"), [("v1", "/v1/customers/export"), ("v1", "/v1/customers/{id}"),
-                                               ("v1", "/v1/customers/"), ("v2", "/v2/accounts/{account_id}/api-keys")])
+                                               ("v2", "/v2/accounts/{account_id}/api-keys")])
 def test_an_operation_opens_with_its_answers(page, dialect, path):
     """Opens each method of a path. The page fails the test when its console has a warning."""
     open_reference(page, dialect)
