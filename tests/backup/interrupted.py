@@ -151,7 +151,7 @@ def doctor_status_faults(tenantry, targets, file):
     Sql(targets.postgres, database)("UPDATE row_counters SET row_count = row_count + 1")
     faults = []
     result = tenantry("doctor", *options)
-    if result.returncode != 3 or "counts are kept" not in result.stdout:
+    if result.returncode != 3 or "exact counters" not in result.stdout:
         faults.append(f"with a finding: exit status {result.returncode} {result.stdout[:300]}{result.stderr[:300]}")
     (folder / "secret.key").unlink()
     result = tenantry("doctor", *options)

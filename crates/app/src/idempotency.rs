@@ -186,8 +186,8 @@ async fn claim(
         return Ok(None);
     }
     match tx.idempotency_state(claim, now).await? {
-        Some(IdempotencyState::Answered(response)) => Ok(Some(response)),
-        Some(IdempotencyState::Forgotten) => Err(Error::StoredResponseExpired),
+        Some(IdempotencyState::Response(response)) => Ok(Some(response)),
+        Some(IdempotencyState::ResponseDeleted) => Err(Error::StoredResponseExpired),
         Some(IdempotencyState::OtherRequest) => Err(Error::IdempotencyKeyReused),
         None => Err(StoreError::Unavailable("an idempotency key expired just now".into()).into()),
     }

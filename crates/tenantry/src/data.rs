@@ -205,22 +205,27 @@ pub(crate) async fn doctor(command: &Doctor) -> Result<(), CommandError> {
     app.store().close().await;
     match found? {
         0 if command.json => Ok(()),
-        0 => print_rules(),
+        0 => print_invariants(),
         findings => Err(CommandError::Findings(findings)),
     }
 }
 
-/// Prints each rule with the number of its checks.
-fn print_rules() -> Result<(), CommandError> {
-    let mut rules: BTreeMap<&str, usize> = BTreeMap::new();
+/// Prints each invariant with the number of its checks.
+fn print_invariants() -> Result<(), CommandError> {
+    let mut invariants: BTreeMap<&str, usize> = BTreeMap::new();
     for rule in doctor::rules() {
-        *rules.entry(rule.check).or_default() += 1;
+        *invariants.entry(rule.invariant).or_default() += 1;
     }
     let mut out = io::stdout().lock();
-    for (name, checks) in &rules {
+    for (name, checks) in &invariants {
         writeln!(out, "ok  {name} ({checks} {})", if *checks == 1 { "check" } else { "checks" })?;
     }
-    writeln!(out, "no findings: {} checks of {} rules", rules.values().sum::<usize>(), rules.len())?;
+    writeln!(
+        out,
+        "no findings: {} checks of {} invariants",
+        invariants.values().sum::<usize>(),
+        invariants.len()
+    )?;
     Ok(())
 }
 
@@ -244,10 +249,10 @@ async fn check_all(store: &Store, as_json: bool) -> Result<u64, CommandError> {
 fn object(finding: &Finding) -> Value {
     let key = finding.key.iter().map(|(column, value)| (column.clone(), Value::from(value.to_string())));
     json!({
-        "check": finding.check,
+        "invariant": finding.invariant,
         "table": finding.table,
         "key": key.collect::<Map<_, _>>(),
-        "finding": finding.says,
+        "finding": finding.description,
     })
 }
 

@@ -1,4 +1,4 @@
-//! The published contracts as data, and the check that a response keeps them.
+//! The published contracts as data, and the check that a response conforms to them.
 
 use std::sync::{LazyLock, OnceLock};
 
@@ -16,22 +16,22 @@ macro_rules! fact {
 
 const DOCUMENTS: [(&str, &str); 3] = [fact!("seeds"), fact!("polar-2026-04"), fact!("ahasend-v2")];
 
-/// Names of the documents that Tenantry serves itself: its responses keep those as well.
+/// Names of the documents that Tenantry serves itself: its responses must conform to those as well.
 pub const OWN: [&str; 2] = ["served v1", "served v2"];
 
 const JSON: &str = "application/json";
 
-/// Texts of refusals that Tenantry alone makes, whatever the operation.
+/// Texts of refusals that only Tenantry sends, for any operation.
 const BEFORE_ROUTING: [&str; 3] =
     ["A query has at most", "Host is sent more than once", "without Content-Encoding"];
 
-/// Statuses that the framework behind the original API sends and its contract does not list.
+/// Statuses that the framework of the original API sends although its contract does not list them.
 const FRAMEWORK: [u16; 7] = [401, 403, 404, 405, 413, 422, 503];
 
-/// An error beyond the contract, on purpose: customers of several organizations of the caller have the external id.
+/// A deliberate addition to the contract: customers of several organizations of the caller have the external id.
 const AMBIGUOUS: (u16, &str) = (409, "AmbiguousExternalCustomerID");
 
-/// Statuses of idempotency keys, beyond the contract: the original ignores keys when it suspends sub-accounts.
+/// Statuses of idempotency keys, a deliberate addition: the original ignores keys when it suspends sub-accounts.
 const KEYED: [u16; 2] = [409, 422];
 
 /// The contracts, each schema compiled once.
@@ -136,7 +136,8 @@ impl Fact {
             assert!(silent, "{document} has no such status: {response}");
             return;
         };
-        // Bodies of errors are contract in /v2; in /v1 their schemas are looser than docs/contracts/polar/http.md, 1.6.
+        // Bodies of errors must conform in /v2. In /v1 the contract's schemas are looser than
+        // docs/contracts/polar/http.md, 1.6.
         if response.status >= 300 && !document.ends_with("v2") {
             return;
         }
@@ -221,7 +222,7 @@ fn check_error_shape(path: &str, response: &Response) {
 
 fn compile(root: &Value, schema: &Value) -> Validator {
     let schema = json!({"allOf": [schema], "components": root["components"]});
-    // docs/contracts/ahasend.md, 1.4, stands above its document: an account without a website has "".
+    // docs/contracts/ahasend.md, 1.4, overrides its document: an account without a website has "".
     let uri = |text: &str| text.is_empty() || text.contains("://");
     jsonschema::options().should_validate_formats(true).with_format("uri", uri).build(&schema).unwrap()
 }

@@ -81,7 +81,7 @@ impl Database {
         rows
     }
 
-    /// Runs a statement, without the application's knowledge.
+    /// Runs a statement directly on the database.
     pub fn execute(&self, sql: &str) {
         let _ = self.texts(sql);
     }

@@ -10,14 +10,14 @@ use tokio_postgres::{NoTls, SimpleQueryMessage};
 pub(crate) struct Server(String);
 
 impl Server {
-    /// The server. Without one a test fails in CI, and elsewhere this says that nothing is tested.
+    /// The server. Without one, a test fails in CI; elsewhere this prints that nothing is tested.
     pub(crate) fn of_environment() -> Option<Self> {
         let server = std::env::var("TENANTRY_TEST_POSTGRES").ok();
         if server.is_none() {
             let missing = "PostgreSQL is not tested: TENANTRY_TEST_POSTGRES is not set";
             assert!(std::env::var("CI").is_err(), "{missing}");
             let test = std::thread::current().name().unwrap_or("a test").to_owned();
-            // Written to the stream itself: the output of the print macros is shown for failed tests alone.
+            // Written to the stream itself, because the output of print macros is shown for failed tests only.
             let _ = writeln!(std::io::stderr(), "{test}: {missing}; run `tests/postgres.sh cargo test`");
         }
         server.map(Self)

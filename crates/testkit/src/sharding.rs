@@ -101,7 +101,7 @@ fn join(server: &Server, database: &str, workers: &[Worker]) {
     }
 }
 
-/// The time of the migration, on which nothing depends.
+/// The time of the migration. No test depends on it.
 pub(crate) fn beginning() -> Moments {
     Arc::new(|| ExecutionContext::new(Timestamp::from_micros(0), [0; 32]))
 }

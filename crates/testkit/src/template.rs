@@ -18,7 +18,7 @@ use tokio_postgres::{Client, NoTls};
 use crate::server::{Server, on_own_thread};
 use crate::sharding::beginning;
 
-/// The key of the advisory lock: any number that no other program takes on a test server.
+/// The key of the advisory lock. No other program takes it on a test server.
 const LOCK: i64 = 7_462_391_105;
 
 /// Creates the template on the server, unless it is there. Returns its name.

@@ -1,4 +1,4 @@
-//! A whole Tenantry over a database of its own, asked without a socket.
+//! A whole Tenantry over a database of its own, called without a socket.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

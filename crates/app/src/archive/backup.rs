@@ -28,23 +28,23 @@ pub async fn backup(
     program: &str,
     report: ReportProgress<'_>,
 ) -> Result<BackupSummary, ArchiveError> {
-    let catalogue = Catalog::now()?;
+    let catalog = Catalog::now()?;
     let mut snapshot = complete_snapshot(store).await?;
     let mut writer = Writer::new(out);
     writer.json(&Header {
         format: FORMAT.to_owned(),
         version: VERSION,
-        schema: catalogue.schema,
+        schema: catalog.schema,
         created_at: now.as_micros(),
         program: program.to_owned(),
     })?;
-    let of = count_rows(&mut snapshot, &catalogue.tables).await?;
+    let total_rows = count_rows(&mut snapshot, &catalog.tables).await?;
     let mut rows = 0;
-    for table in &catalogue.tables {
+    for table in &catalog.tables {
         writer.json(&TableHead::of(table))?;
         let mut sum = Sum::default();
-        for_each_batch(&mut snapshot, table, async |part| {
-            for row in &part {
+        for_each_batch(&mut snapshot, table, async |batch| {
+            for row in &batch {
                 let line = row_line(row);
                 writer.line(&line)?;
                 sum.add(&line);
@@ -53,7 +53,7 @@ pub async fn backup(
                 phase: "writing",
                 table: &table.name,
                 rows: rows + sum.rows,
-                total_rows: Some(of),
+                total_rows: Some(total_rows),
             });
             Ok(())
         })
@@ -61,6 +61,6 @@ pub async fn backup(
         rows += sum.rows;
         writer.json(&TableEnd { end: table.name.clone(), rows: sum.rows, sha256: sum.hex() })?;
     }
-    let sha256 = writer.end(catalogue.tables.len() as u64, rows)?;
+    let sha256 = writer.end(catalog.tables.len() as u64, rows)?;
     Ok(BackupSummary { rows, sha256 })
 }

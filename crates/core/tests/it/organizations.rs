@@ -381,7 +381,7 @@ fn the_public_profile_is_merged_key_by_key_and_cleared_by_null() {
     let colour =
         ProfileSettingsChange { accent_color: Patch::Value("blue".to_owned()), ..Default::default() };
     assert_eq!(effect(change(Patch::Value(colour.clone()))), one(&path("accent_color"), json!("blue")));
-    // Where there was no profile, the first key makes one.
+    // The first key of a change creates the profile page.
     let made = update(&usual(), change(Patch::Value(colour)), FIRST).unwrap();
     assert_eq!(made.profile.legacy.profile_settings.unwrap().accent_color.as_deref(), Some("blue"));
 }

@@ -52,7 +52,7 @@ fn a_sub_account_has_its_parents_owner_and_no_sub_accounts() {
     assert_eq!(child.profile.account.monthly_credit, 7);
     assert_eq!(made(&child, 0), Err(SubAccountError::Nested));
     assert_eq!(made(&parent, 3), Err(SubAccountError::LimitReached(3)));
-    // The sub-account of an organization that is not reviewed is not reviewed either.
+    // A sub-account has the review status of its parent.
     let unreviewed = Organization { status: OrganizationStatus::Created, ..parent };
     assert_eq!(made(&unreviewed, 0).unwrap().status, OrganizationStatus::Created);
 }
@@ -88,7 +88,7 @@ fn a_website_is_shown_as_sent_while_it_means_the_same_url() {
     assert_eq!(sub_account_website(&child), "");
     child.profile.website = Some("https://child.example/".parse().unwrap());
     assert_eq!(sub_account_website(&child), "child.example");
-    // An account's website is a URL, also where a host name was sent.
+    // An account's website is shown as a URL, even if a host name was sent.
     assert_eq!(account_website(&child), "https://child.example/");
     for (sent, url) in
         [("https://Go.example", "https://go.example/"), ("http://127.0.0.1", "http://127.0.0.1/")]

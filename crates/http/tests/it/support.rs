@@ -1,4 +1,4 @@
-//! Two operations at once: a writer that is kept busy, and the first of two responses.
+//! Support of tests with concurrent requests.
 
 use std::sync::Mutex;
 use std::sync::mpsc::Receiver;
@@ -20,13 +20,13 @@ impl UseCase for BusyWriter {
     }
 
     async fn run(&self, _: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<(), Error> {
-        // Where the writer is a task, the runtime moves its other tasks to another thread.
+        // On PostgreSQL the writer is a task. Its other tasks move to another thread meanwhile.
         tokio::task::block_in_place(|| self.1.lock().unwrap().recv().unwrap());
         Ok(())
     }
 }
 
-/// The output of the future that completes first, and the other future.
+/// Waits for the first of two futures. Returns its output and the other future.
 pub(crate) async fn first_of<T: Unpin + Future>([mut one, mut two]: [T; 2]) -> (T::Output, T) {
     tokio::select! {
         biased;

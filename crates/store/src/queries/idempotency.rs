@@ -80,9 +80,9 @@ pub enum IdempotencyState {
     /// The key was used with another request.
     OtherRequest,
     /// The response contained a secret and is no longer stored.
-    Forgotten,
+    ResponseDeleted,
     /// The response to the first request with the key.
-    Answered(StoredResponse),
+    Response(StoredResponse),
 }
 
 struct Kept {
@@ -103,18 +103,18 @@ impl Kept {
             return Ok(IdempotencyState::OtherRequest);
         }
         if self.status == FORGOTTEN || self.shown_until.is_some_and(|until| until <= now) {
-            return Ok(IdempotencyState::Forgotten);
+            return Ok(IdempotencyState::ResponseDeleted);
         }
         let body = match self.shown_until {
             None => self.body,
             Some(_) => {
                 let vault = vault.ok_or_else(|| unexpected("the store has no vault"))?;
                 let opened = vault.open(&claim.about(), &self.body);
-                opened.ok_or_else(|| unexpected("a kept answer that cannot be opened"))?
+                opened.ok_or_else(|| unexpected("a stored response that cannot be opened"))?
             }
         };
         let status = u16::try_from(self.status).map_err(unexpected)?;
-        Ok(IdempotencyState::Answered(StoredResponse { status, body }))
+        Ok(IdempotencyState::Response(StoredResponse { status, body }))
     }
 }
 
@@ -200,7 +200,7 @@ impl Tx<'_> {
             None => None,
             Some(_) => {
                 let sealed = self.vault()?.seal(&claim.about(), &answer.body);
-                Some(sealed.ok_or_else(|| unexpected("an answer that cannot be sealed"))?)
+                Some(sealed.ok_or_else(|| unexpected("a response that cannot be sealed"))?)
             }
         };
         let [space, key] = claim.place();

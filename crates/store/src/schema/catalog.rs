@@ -142,14 +142,14 @@ fn apply(tables: &mut Vec<Table>, text: &str) -> Result<bool, StoreError> {
             }
             ["CREATE", "INDEX", ..] | ["CREATE", "UNIQUE", "INDEX", ..] | ["DROP", "INDEX", ..] => {}
             ["UPDATE" | "INSERT" | "DELETE", ..] => rewrites = true,
-            _ => return Err(unexpected(format!("the catalogue does not know what this does: {statement}"))),
+            _ => return Err(unexpected(format!("the catalog does not know what this does: {statement}"))),
         }
     }
     Ok(rewrites)
 }
 
 fn created(name: &str, statement: &str) -> Result<Table, StoreError> {
-    let wrong = || unexpected(format!("the catalogue cannot read {statement}"));
+    let wrong = || unexpected(format!("the catalog cannot read {statement}"));
     let body = statement.split_once('(').and_then(|(_, rest)| rest.rsplit_once(')')).ok_or_else(wrong)?.0;
     let mut table = Table { name: name.to_owned(), columns: Vec::new(), key: Vec::new() };
     for item in items(body) {

@@ -1,4 +1,4 @@
-//! An operation leaves everything or nothing, and its neighbours do not notice.
+//! Use cases are atomic: a failed one leaves nothing and does not disturb the others of its batch.
 
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
@@ -18,14 +18,14 @@ on_every_engine!(
     an_error_after_any_step_leaves_nothing,
     a_refusal_after_any_step_leaves_nothing,
     a_use_case_alone_sees_its_uncommitted_changes,
-    failures_do_not_disturb_their_neighbours,
-    a_panic_is_undone_and_the_writer_lives_on,
-    an_operation_that_waits_for_something_else_is_undone,
-    a_part_is_kept_or_undone_alone,
-    an_unfinished_part_goes_with_its_operation,
+    failures_do_not_disturb_their_batch,
+    a_panic_is_rolled_back_and_the_writer_continues,
+    a_use_case_that_awaits_something_else_is_rolled_back,
+    a_savepoint_is_kept_or_rolled_back_by_itself,
+    an_unfinished_savepoint_ends_with_its_use_case,
 );
 
-/// One store call of a longer operation.
+/// One store call of a use case.
 #[derive(Debug, Clone)]
 enum Step {
     CustomerInsert(Customer),
@@ -43,7 +43,7 @@ enum Step {
     Panic,
 }
 
-/// Steps, one after the other.
+/// A use case that runs these steps in order.
 struct Steps(Vec<Step>);
 
 impl UseCase for Steps {
@@ -75,7 +75,7 @@ impl UseCase for Steps {
     }
 }
 
-/// Steps that create, change and delete a customer and its members, among others.
+/// Steps that create, change and delete a customer and its members, among other rows.
 fn story() -> Vec<Step> {
     let team = Customer { metadata: serde_json::from_str(r#"{"a":1,"b":2}"#).unwrap(), ..customer(7, 70) };
     let renamed = Customer {
@@ -105,7 +105,7 @@ fn story() -> Vec<Step> {
     ]
 }
 
-/// A database that is not empty, so that there is something to spoil.
+/// A database with rows that a failed use case could damage.
 async fn with_rows(database: &Database) -> tenantry_store::Store {
     let store = database.open().await;
     add_organization(&store, 1).await;
@@ -132,7 +132,7 @@ async fn an_error_after_any_step_leaves_nothing(database: Database) {
             assert_eq!((customers_total(&store, 7).await, members_total(&store, 7, None).await), (1, 1));
         }
     }
-    // The whole story is possible: the failures above were those that were wanted.
+    // Without the failure all steps succeed, so the failures above were the intended ones.
     store.write(Steps(story())).await.unwrap();
     assert_ne!(database.dump(), before);
     assert_eq!((customers_total(&store, 7).await, members_total(&store, 7, None).await), (1, 1));
@@ -164,7 +164,7 @@ async fn a_use_case_alone_sees_its_uncommitted_changes(database: Database) {
     assert!(read!(store, customer(organization_id(1), customer_id(1))).is_some());
 }
 
-/// Holds the writer until the test lets go, so that everything queued meanwhile is one batch.
+/// Blocks the writer until the test sends a value, so that the use cases queued meanwhile form one batch.
 struct Hold(Mutex<Receiver<()>>);
 
 impl UseCase for Hold {
@@ -177,7 +177,7 @@ impl UseCase for Hold {
     }
 }
 
-async fn failures_do_not_disturb_their_neighbours(database: Database) {
+async fn failures_do_not_disturb_their_batch(database: Database) {
     let store = Arc::new(database.open().await);
     let (go, held) = channel();
     let mut tasks = JoinSet::new();
@@ -195,7 +195,7 @@ async fn failures_do_not_disturb_their_neighbours(database: Database) {
         }
         tasks.spawn(async move { (number, store.write(Steps(steps)).await.is_ok()) });
     }
-    // Every task has been polled once, and so queued its operation, before this one runs again.
+    // Every task has been polled once, and so has queued its use case, before this task runs again.
     tokio::task::yield_now().await;
     go.send(()).unwrap();
     while let Some(done) = tasks.join_next().await {
@@ -209,7 +209,7 @@ async fn failures_do_not_disturb_their_neighbours(database: Database) {
     assert_eq!((found.total, members_total(&store, 1, None).await), (100, 100));
 }
 
-async fn a_panic_is_undone_and_the_writer_lives_on(database: Database) {
+async fn a_panic_is_rolled_back_and_the_writer_continues(database: Database) {
     let store = database.open().await;
     for number in 1..=3 {
         let steps = vec![Step::CustomerInsert(customer(1, number)), Step::Panic];
@@ -221,10 +221,10 @@ async fn a_panic_is_undone_and_the_writer_lives_on(database: Database) {
     assert_eq!(customers_total(&store, 1).await, 1);
 }
 
-/// The writer serves all callers, so a use case that awaits anything but the database is rolled back.
-/// PostgreSQL notices after a while, and SQLite at once: there a debug build panics with the use case's name.
+/// The writer serves all callers, so a use case that awaits anything but the database is rolled back. SQLite detects
+/// it at once, and a debug build panics with the use case's name. PostgreSQL detects it after a timeout.
 #[expect(clippy::disallowed_methods, reason = "the panic of the task is the outcome under test")]
-async fn an_operation_that_waits_for_something_else_is_undone(database: Database) {
+async fn a_use_case_that_awaits_something_else_is_rolled_back(database: Database) {
     let store = database.open().await;
     let writing = store.clone();
     let outcome = tokio::spawn(async move {
@@ -244,14 +244,14 @@ async fn an_operation_that_waits_for_something_else_is_undone(database: Database
     add_customer(&store, &customer(1, 1)).await;
 }
 
-async fn a_part_is_kept_or_undone_alone(database: Database) {
+async fn a_savepoint_is_kept_or_rolled_back_by_itself(database: Database) {
     let store = database.open().await;
     run!(store, (), |(), tx, _| {
         tx.customer_insert(&customer(1, 1)).await?;
         for (number, keep) in [(2, false), (3, true), (4, false), (5, true)] {
             tx.begin_savepoint().await?;
             tx.customer_insert(&customer(1, number)).await?;
-            // What fails in a part is undone with it: it cannot be kept.
+            // A savepoint with a failed statement can only be rolled back.
             if !keep {
                 assert!(tx.customer_insert(&customer(1, 1)).await.is_err());
             }
@@ -267,7 +267,7 @@ async fn a_part_is_kept_or_undone_alone(database: Database) {
     assert_eq!(found.total, 4);
 }
 
-async fn an_unfinished_part_goes_with_its_operation(database: Database) {
+async fn an_unfinished_savepoint_ends_with_its_use_case(database: Database) {
     let store = database.open().await;
     let outcome = run!(store, (), |(), tx, _| {
         tx.begin_savepoint().await?;

@@ -18,21 +18,21 @@ on_every_engine!(
     a_customer_external_id_occurs_once_in_an_organization,
     a_person_is_in_a_team_once,
     a_team_has_one_owner,
-    a_slug_is_given_once,
+    a_slug_is_unique,
     a_child_has_no_children,
     concurrent_creation_of_sub_accounts_leaves_one_level,
-    an_id_is_given_once,
-    a_secret_is_known_once,
-    a_refused_statement_does_not_end_the_operation,
+    an_id_is_unique,
+    a_secret_is_unique,
+    a_violation_in_a_savepoint_does_not_end_the_use_case,
 );
 
-on_spread_tables!(
+on_distributed_tables!(
     a_member_address_occurs_once_in_a_customer,
     an_individual_has_one_member,
-    a_slug_is_given_once,
+    a_slug_is_unique,
     a_child_has_no_children,
-    a_secret_is_known_once,
-    a_refused_statement_does_not_end_the_operation,
+    a_secret_is_unique,
+    a_violation_in_a_savepoint_does_not_end_the_use_case,
 );
 
 async fn with_team(database: &Database) -> (Store, Customer, Member) {
@@ -70,7 +70,7 @@ async fn a_member_address_occurs_once_in_a_customer(database: Database) {
     let other = member(&team, 3, MemberRole::Member);
     add_member(&store, &other).await;
     assert_eq!(update_member(&store, &Member { email: owner.email, ..other.clone() }).await, "members_email");
-    // Another customer may have it, and so may a successor.
+    // The address is free in another customer, and again after the deletion of its member.
     let elsewhere = customer(1, 2);
     add_customer(&store, &elsewhere).await;
     add_member(&store, &Member { customer_id: elsewhere.id, ..same.clone() }).await;
@@ -86,7 +86,7 @@ async fn a_member_external_id_occurs_once_in_a_customer(database: Database) {
     add_member(&store, &named).await;
     let same = Member { external_id: named.external_id.clone(), ..member(&team, 3, MemberRole::Member) };
     assert_eq!(insert_member(&store, &same).await, "members_external_id");
-    // Two without one do not clash; case makes a difference; a deleted one frees it.
+    // Members without an external id do not conflict. Case matters. A deleted member frees its external id.
     add_member(&store, &member(&team, 4, MemberRole::Member)).await;
     let upper = Member { external_id: Some("E".parse().unwrap()), ..member(&team, 5, MemberRole::Member) };
     add_member(&store, &upper).await;
@@ -103,7 +103,7 @@ async fn a_customer_has_one_owner(database: Database) {
     add_member(&store, &heir).await;
     let promoted = Member { role: MemberRole::Owner, ..heir };
     assert_eq!(update_member(&store, &promoted).await, "members_owner");
-    // Demotion before promotion passes.
+    // The owner is demoted before the next one is promoted.
     let both = (Member { role: MemberRole::BillingManager, ..owner }, promoted.clone());
     run!(store, both, |(demoted, promoted), tx, _| {
         tx.member_update(demoted).await?;
@@ -121,7 +121,7 @@ async fn an_individual_has_one_member(database: Database) {
     let second = member(&person, 2, MemberRole::Member);
     assert_eq!(insert_member(&store, &second).await, "customers_individual_has_one_member");
     assert_eq!(members_total(&store, 1, Some(person.id)).await, 1);
-    // A team of two is not an individual.
+    // The individual becomes a team, which may have two members and cannot become an individual again.
     let team = Customer { kind: CustomerKind::Team, ..person.clone() };
     let both = (person.clone(), team.clone());
     run!(store, both, |(before, after), tx, _| Ok(tx.customer_update(before, after).await?)).unwrap();
@@ -139,7 +139,8 @@ async fn a_customer_address_occurs_once_in_an_organization(database: Database) {
     add_customer(&store, &third).await;
     let taken = Customer { email: first.email.clone(), ..third.clone() };
     assert_eq!(update_customer(&store, &third, &taken).await, "customers_email");
-    // Another organization may have it; so may a successor; none is not an address.
+    // The address is free in another organization, and again after the deletion of its customer. Customers without an
+    // address do not conflict.
     add_customer(&store, &Customer { organization: organization_id(2), ..second.clone() }).await;
     delete_customer(&store, &first).await;
     add_customer(&store, &second).await;
@@ -187,7 +188,7 @@ async fn a_team_has_one_owner(database: Database) {
     assert_eq!(read!(store, team(organization_id(1))), [owner(1, 1)]);
 }
 
-async fn a_slug_is_given_once(database: Database) {
+async fn a_slug_is_unique(database: Database) {
     let store = database.open().await;
     add_organization(&store, 1).await;
     let mut second = organization(2);
@@ -197,7 +198,7 @@ async fn a_slug_is_given_once(database: Database) {
     assert_eq!(read!(store, organization(organization_id(2))), None);
 }
 
-/// Makes `child` a child of `parent`, as whoever found nothing against it does.
+/// Creates `child` as a sub-account of `parent` without checking the parent's level.
 async fn make_child(store: &Store, parent: u32, child: u32) -> Result<(), crate::support::Failure> {
     let new = Organization { parent: Some(organization_id(parent)), ..organization(child) };
     run!(store, new, |new, tx, _| {
@@ -216,14 +217,14 @@ async fn a_child_has_no_children(database: Database) {
     assert_eq!(read!(store, sub_account_count(organization_id(1))), 2);
     assert_eq!(violated(make_child(&store, 2, 4).await), "organizations_one_level");
     assert_eq!(read!(store, organization(organization_id(4))), None);
-    // An organization whose children were removed may have children again, but its child may not.
+    // An organization without sub-accounts may get new ones, but a sub-account may not.
     run!(store, (), |(), tx, _| Ok(tx.sub_account_count_add(organization_id(1), -2).await?)).unwrap();
     make_child(&store, 1, 5).await.unwrap();
     assert_eq!(violated(make_child(&store, 5, 6).await), "organizations_one_level");
 }
 
-/// These use cases do not check the parent's level: each creates a child of the root and a child of another's new
-/// child, all at once, so that only the constraint can hold the rule.
+/// These use cases do not check the parent's level. Each creates a sub-account of the root and a sub-account of
+/// another new sub-account, all concurrently, so that only the constraint can enforce the rule.
 async fn concurrent_creation_of_sub_accounts_leaves_one_level(database: Database) {
     let store = database.open().await;
     add_organization(&store, 1).await;
@@ -248,7 +249,7 @@ async fn concurrent_creation_of_sub_accounts_leaves_one_level(database: Database
     assert!(children >= 19, "{children}");
 }
 
-async fn an_id_is_given_once(database: Database) {
+async fn an_id_is_unique(database: Database) {
     let (store, team, owner) = with_team(&database).await;
     let twin = Customer { email: None, ..team.clone() };
     assert_eq!(insert_customer(&store, &twin).await, "customers_pkey");
@@ -261,7 +262,7 @@ async fn an_id_is_given_once(database: Database) {
     assert_eq!(violated(outcome), "organizations_pkey");
 }
 
-async fn a_secret_is_known_once(database: Database) {
+async fn a_secret_is_unique(database: Database) {
     let store = database.open().await;
     add_organization(&store, 1).await;
     add_organization(&store, 2).await;
@@ -273,8 +274,8 @@ async fn a_secret_is_known_once(database: Database) {
     assert_eq!(violated(outcome), "credentials_pkey");
 }
 
-/// An operation may look at a refusal and go on, where it asked in a part: what it did before is still there.
-async fn a_refused_statement_does_not_end_the_operation(database: Database) {
+/// A use case can handle a violated constraint inside a savepoint: its earlier changes remain.
+async fn a_violation_in_a_savepoint_does_not_end_the_use_case(database: Database) {
     let (store, team, owner) = with_team(&database).await;
     let others = [member(&team, 2, MemberRole::Member), member(&team, 3, MemberRole::Member)];
     run!(store, (owner, others), |(owner, others), tx, _| {

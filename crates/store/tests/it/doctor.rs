@@ -1,6 +1,8 @@
-//! Every rule is broken on purpose, and the breach is found.
+//! Breaks each rule of the doctor, and expects its finding.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 
 use tenantry_core::Timestamp;
 use tenantry_core::audit::AuditEntry;
@@ -21,159 +23,159 @@ use tenantry_store::{Catalog, Store, Vault, WebhookDelivery};
 use uuid::Uuid;
 
 use crate::fixtures::*;
-use crate::idempotency::{Around, answered, claim, with_vault};
+use crate::idempotency::{InvertingVault, claim, store_response, with_vault};
 use crate::support::Database;
 
-on_every_engine!(sound_data_break_no_rule, every_broken_rule_is_found, findings_come_from_every_part);
+on_every_engine!(sound_data_break_no_rule, every_broken_rule_is_found, findings_come_from_every_batch);
 
 /// For each rule: its table, the text of its finding, and a statement that breaks it.
 #[rustfmt::skip]
 const BREACHES: &[(&str, &str, &str)] = &[
-    ("user_tokens", "its person is not there", "DELETE FROM users"),
-    ("user_organizations", "the team does not have the person", "DELETE FROM team_members"),
-    ("team_members", "the person is not known to be in the team", "DELETE FROM user_organizations"),
-    ("team_members", "its person is not there", "DELETE FROM users"),
+    ("user_tokens", "its user does not exist", "DELETE FROM users"),
+    ("user_organizations", "the team has no such member", "DELETE FROM team_members"),
+    ("team_members", "user_organizations lacks the membership", "DELETE FROM user_organizations"),
+    ("team_members", "its user does not exist", "DELETE FROM users"),
     ("organizations", "its team does not have exactly one owner", "UPDATE team_members SET role = 'developer'"),
-    ("organizations", "its owner does not own its team", "UPDATE organizations SET owner_user_id = id"),
-    ("organization_slugs", "its organization is not there", "DELETE FROM organizations"),
-    ("organizations", "its slug does not lead to it", "DELETE FROM organization_slugs"),
-    ("organizations", "its parent is not there", "UPDATE organizations SET parent_id = owner_user_id"),
+    ("organizations", "owner_user_id is not the owner of its team", "UPDATE organizations SET owner_user_id = id"),
+    ("organization_slugs", "its organization does not exist", "DELETE FROM organizations"),
+    ("organizations", "organization_slugs does not map its slug to it", "DELETE FROM organization_slugs"),
+    ("organizations", "its parent does not exist", "UPDATE organizations SET parent_id = owner_user_id"),
     ("organizations", "its parent has a parent", "UPDATE organizations SET parent_id = id"),
-    ("organizations", "its count of sub-accounts is not how many there are",
+    ("organizations", "sub_account_count differs from the number of its sub-accounts",
         "UPDATE organizations SET sub_account_count = 1"),
-    ("credentials", "the token that it opens is not there", "DELETE FROM access_tokens"),
-    ("credentials", "the person's token that it opens is not there", "DELETE FROM user_tokens"),
-    ("credentials", "the session that it opens is not there", "DELETE FROM customer_sessions"),
-    ("credentials", "the wish for another address that it proves is not there", "DELETE FROM email_updates"),
-    ("access_tokens", "no secret opens it", "DELETE FROM credentials"),
-    ("user_tokens", "no secret opens it", "DELETE FROM credentials"),
-    ("customer_sessions", "no secret opens it", "DELETE FROM credentials"),
-    ("email_updates", "no secret proves it", "DELETE FROM credentials"),
-    ("customer_sessions", "its customer is gone", "UPDATE customers SET deleted_at = 5"),
-    ("customer_sessions", "its member is gone", "UPDATE members SET deleted_at = 5"),
-    ("email_updates", "its customer is gone", "UPDATE customers SET deleted_at = 5"),
-    ("customers", "its organization is not there", "DELETE FROM organizations"),
+    ("credentials", "its access token does not exist", "DELETE FROM access_tokens"),
+    ("credentials", "its user token does not exist", "DELETE FROM user_tokens"),
+    ("credentials", "its customer session does not exist", "DELETE FROM customer_sessions"),
+    ("credentials", "its e-mail update does not exist", "DELETE FROM email_updates"),
+    ("access_tokens", "it has no credential", "DELETE FROM credentials"),
+    ("user_tokens", "it has no credential", "DELETE FROM credentials"),
+    ("customer_sessions", "it has no credential", "DELETE FROM credentials"),
+    ("email_updates", "it has no credential", "DELETE FROM credentials"),
+    ("customer_sessions", "its customer does not exist or is deleted", "UPDATE customers SET deleted_at = 5"),
+    ("customer_sessions", "its member does not exist or is deleted", "UPDATE members SET deleted_at = 5"),
+    ("email_updates", "its customer does not exist or is deleted", "UPDATE customers SET deleted_at = 5"),
+    ("customers", "its organization does not exist", "DELETE FROM organizations"),
     ("customers", "it does not have exactly one owner", "UPDATE members SET role = 'member'"),
-    ("customers", "an individual, it does not have exactly one member",
+    ("customers", "it is an individual without exactly one member",
         "UPDATE members SET customer_id = (SELECT id FROM customers WHERE kind = 'individual') WHERE role = 'member'"),
-    ("customers", "its count of members is not how many there are",
+    ("customers", "member_count differs from the number of its members",
         "UPDATE customers SET member_count = member_count + 1 WHERE kind = 'team'"),
-    ("organizations", "its count of customers is not how many there are",
+    ("organizations", "row_counters differ from the number of its customers",
         "UPDATE row_counters SET row_count = row_count + 1 WHERE counter = 'customers'"),
-    ("organizations", "its count of members is not how many there are",
+    ("organizations", "row_counters differ from the number of its members",
         "UPDATE row_counters SET row_count = row_count - 1 WHERE counter = 'members'"),
-    ("members", "its customer is gone", "UPDATE customers SET deleted_at = 5"),
-    ("customers", "another of the organization has its address",
+    ("members", "its customer does not exist or is deleted", "UPDATE customers SET deleted_at = 5"),
+    ("customers", "another customer of the organization has its address",
         "DROP INDEX customers_email; UPDATE customers SET email_key = 'x'"),
-    ("members", "another of the customer has their address",
+    ("members", "another member of the customer has its address",
         "DROP INDEX members_email; UPDATE members SET email_key = 'x'"),
-    ("users", "another has their address", "DROP INDEX users_email; UPDATE users SET email_key = 'x'"),
-    ("customers", "another of the organization has its external id",
+    ("users", "another user has its address", "DROP INDEX users_email; UPDATE users SET email_key = 'x'"),
+    ("customers", "another customer of the organization has its external id",
         "DROP INDEX customers_external_id; UPDATE customers SET external_id = 'x'"),
-    ("members", "another of the customer has their external id",
+    ("members", "another member of the customer has its external id",
         "DROP INDEX members_external_id; UPDATE members SET external_id = 'x'"),
     ("customers", "it is anonymized and not deleted", "UPDATE customers SET anonymized_at = 5"),
-    ("customer_metadata", "its customer is gone", "UPDATE customers SET deleted_at = 5"),
+    ("customer_metadata", "its customer does not exist or is deleted", "UPDATE customers SET deleted_at = 5"),
     ("webhook_endpoints", "it does not have its two queues", "DELETE FROM webhook_queues WHERE queue = 'retries'"),
-    ("webhook_queues", "its endpoint is gone",
+    ("webhook_queues", "its endpoint does not exist or is deleted",
         "UPDATE webhook_endpoints SET deleted_at = 5; UPDATE webhook_queues SET due_at = NULL"),
-    ("webhook_events", "its endpoint's queue has not come to its number",
+    ("webhook_events", "its sequence number is above that of its endpoint's queue",
         "UPDATE webhook_queues SET last_sequence = 1"),
-    ("webhook_events", "another of the endpoint has its number",
+    ("webhook_events", "another event of the endpoint has its sequence number",
         "DROP INDEX webhook_events_sequence; UPDATE webhook_events SET sequence = 1"),
-    ("webhook_events", "it waits for its first attempt, and its queue does not know",
+    ("webhook_events", "its first attempt is pending, but its queue is not due",
         "UPDATE webhook_queues SET due_at = NULL"),
-    ("webhook_events", "it waits for another attempt, and its queue does not know",
+    ("webhook_events", "its retry is pending, but its queue is not due",
         "UPDATE webhook_events SET due_at = 5"),
-    ("webhook_events", "it waits, and what it tells is not there", "UPDATE webhook_events SET data = NULL"),
-    ("idempotency_records", "its request was neither answered nor is the answer forgotten",
+    ("webhook_events", "it is pending and has no data", "UPDATE webhook_events SET data = NULL"),
+    ("idempotency_records", "it has neither a response nor the mark of a deleted one",
         "UPDATE idempotency_records SET status = 1"),
-    ("users", "its address has another key", "UPDATE users SET email = 'somebody@else.example'"),
-    ("customers", "its address has another key", "UPDATE customers SET email = 'somebody@else.example'"),
-    ("members", "its address has another key", "UPDATE members SET email = 'somebody@else.example'"),
-    ("email_updates", "its address has another key", "UPDATE email_updates SET email = 'somebody@else.example'"),
-    ("mails", "its address has another key", "UPDATE mails SET recipient = 'somebody@else.example'"),
-    ("webhook_endpoints", "a secret in it cannot be opened with the key",
+    ("users", "its e-mail key does not match its address", "UPDATE users SET email = 'somebody@else.example'"),
+    ("customers", "its e-mail key does not match its address", "UPDATE customers SET email = 'somebody@else.example'"),
+    ("members", "its e-mail key does not match its address", "UPDATE members SET email = 'somebody@else.example'"),
+    ("email_updates", "its e-mail key does not match its address", "UPDATE email_updates SET email = 'somebody@else.example'"),
+    ("mails", "its e-mail key does not match its address", "UPDATE mails SET recipient = 'somebody@else.example'"),
+    ("webhook_endpoints", "its secret cannot be opened with the key",
         "UPDATE webhook_endpoints SET secret = (SELECT secret_hash FROM credentials ORDER BY secret_hash LIMIT 1)"),
-    ("mails", "a secret in it cannot be opened with the key",
+    ("mails", "its secret cannot be opened with the key",
         "UPDATE mails SET sealed_secret = (SELECT secret_hash FROM credentials ORDER BY secret_hash LIMIT 1)"),
-    ("idempotency_records", "a secret in it cannot be opened with the key",
+    ("idempotency_records", "its secret cannot be opened with the key",
         "UPDATE idempotency_records SET idempotency_key = 'another' WHERE response_expires_at IS NOT NULL"),
-    ("organizations", "a value of it is none that this program knows", "UPDATE organizations SET status = 'x'"),
-    ("organizations", "a value of it is none that this program knows", "UPDATE organizations SET profile = 'x'"),
-    ("team_members", "a value of it is none that this program knows", "UPDATE team_members SET role = 'x'"),
-    ("credentials", "a value of it is none that this program knows", "UPDATE credentials SET kind = 'x'"),
-    ("access_tokens", "a value of it is none that this program knows", "UPDATE access_tokens SET scopes = 'x'"),
-    ("access_tokens", "a value of it is none that this program knows",
+    ("organizations", "one of its values does not parse", "UPDATE organizations SET status = 'x'"),
+    ("organizations", "one of its values does not parse", "UPDATE organizations SET profile = 'x'"),
+    ("team_members", "one of its values does not parse", "UPDATE team_members SET role = 'x'"),
+    ("credentials", "one of its values does not parse", "UPDATE credentials SET kind = 'x'"),
+    ("access_tokens", "one of its values does not parse", "UPDATE access_tokens SET scopes = 'x'"),
+    ("access_tokens", "one of its values does not parse",
         "UPDATE access_tokens SET ip_allow_list = 'x'"),
-    ("user_tokens", "a value of it is none that this program knows", "UPDATE user_tokens SET scopes = 'x'"),
-    ("customers", "a value of it is none that this program knows", "UPDATE customers SET metadata = 'x'"),
-    ("webhook_endpoints", "a value of it is none that this program knows",
+    ("user_tokens", "one of its values does not parse", "UPDATE user_tokens SET scopes = 'x'"),
+    ("customers", "one of its values does not parse", "UPDATE customers SET metadata = 'x'"),
+    ("webhook_endpoints", "one of its values does not parse",
         "UPDATE webhook_endpoints SET events = 'x'"),
-    ("webhook_events", "a value of it is none that this program knows", "UPDATE webhook_events SET type = 'x'"),
-    ("webhook_events", "a value of it is none that this program knows", "UPDATE webhook_events SET data = 'x'"),
-    ("mails", "a value of it is none that this program knows", "UPDATE mails SET content = 'x'"),
-    ("customers", "its metadata are not those that it is found by", "UPDATE customer_metadata SET value = 'x'"),
-    ("customers", "its metadata are not those that it is found by", "DELETE FROM customer_metadata"),
-    ("organizations", "a value of it is none that this program knows",
+    ("webhook_events", "one of its values does not parse", "UPDATE webhook_events SET type = 'x'"),
+    ("webhook_events", "one of its values does not parse", "UPDATE webhook_events SET data = 'x'"),
+    ("mails", "one of its values does not parse", "UPDATE mails SET content = 'x'"),
+    ("customers", "customer_metadata differ from its metadata", "UPDATE customer_metadata SET value = 'x'"),
+    ("customers", "customer_metadata differ from its metadata", "DELETE FROM customer_metadata"),
+    ("organizations", "one of its values does not parse",
         "UPDATE organizations SET name = (SELECT replace(replace('aaaaaaaaaaaaaaaaaaaa', 'a', 'bbbbbbbbbb'), 'b', 'cccccccccc'))"),
-    ("organizations", "a value of it is none that this program knows",
+    ("organizations", "one of its values does not parse",
         "UPDATE organizations SET suspension_reason = (SELECT replace(replace('aaaaaaaaaaaaaaaaaaaa', 'a', 'bbbbbbbbbb'), 'b', 'cccccccccc'))"),
-    ("users", "a value of it is none that this program knows",
+    ("users", "one of its values does not parse",
         "UPDATE users SET name = (SELECT replace(replace('aaaaaaaaaaaaaaaaaaaa', 'a', 'bbbbbbbbbb'), 'b', 'cccccccccc'))"),
-    ("customers", "a value of it is none that this program knows",
+    ("customers", "one of its values does not parse",
         "UPDATE customers SET name = (SELECT replace(replace('aaaaaaaaaaaaaaaaaaaa', 'a', 'bbbbbbbbbb'), 'b', 'cccccccccc'))"),
-    ("customers", "a value of it is none that this program knows",
+    ("customers", "one of its values does not parse",
         "UPDATE customers SET external_id = (SELECT replace(replace('aaaaaaaaaaaaaaaaaaaa', 'a', 'bbbbbbbbbb'), 'b', 'cccccccccc')) WHERE kind = 'individual'"),
-    ("members", "a value of it is none that this program knows",
+    ("members", "one of its values does not parse",
         "UPDATE members SET name = (SELECT replace(replace('aaaaaaaaaaaaaaaaaaaa', 'a', 'bbbbbbbbbb'), 'b', 'cccccccccc'))"),
-    ("members", "a value of it is none that this program knows",
+    ("members", "one of its values does not parse",
         "UPDATE members SET external_id = (SELECT replace(replace('aaaaaaaaaaaaaaaaaaaa', 'a', 'bbbbbbbbbb'), 'b', 'cccccccccc')) WHERE role = 'owner'"),
-    ("customers", "a value of it is none that this program knows",
+    ("customers", "one of its values does not parse",
         "UPDATE customers SET billing = 'x'"),
-    ("customers", "a value of it is none that this program knows",
+    ("customers", "one of its values does not parse",
         "UPDATE customers SET locale = '???'"),
-    ("members", "a value of it is none that this program knows",
+    ("members", "one of its values does not parse",
         "UPDATE members SET email = 'x'"),
-    ("customer_sessions", "a value of it is none that this program knows",
+    ("customer_sessions", "one of its values does not parse",
         "UPDATE customer_sessions SET return_url = 'x'"),
-    ("audit_entries", "a value of it is none that this program knows",
+    ("audit_entries", "one of its values does not parse",
         "UPDATE audit_entries SET before = 'x'"),
-    ("audit_entries", "a value of it is none that this program knows",
+    ("audit_entries", "one of its values does not parse",
         "UPDATE audit_entries SET after = '[]'"),
-    ("customers", "what it is looked for by is not what it is called",
+    ("customers", "search_text does not match its address and names",
         "UPDATE customers SET search_text = 'x'"),
-    ("customers", "what it is looked for by is not what it is called",
+    ("customers", "search_text does not match its address and names",
         "UPDATE customers SET name = 'x'"),
-    ("customers", "it is anonymized, and says who it was",
+    ("customers", "it is anonymized and contains personal data",
         "UPDATE customers SET anonymized_at = 5 WHERE deleted_at IS NOT NULL"),
-    ("members", "its customer is anonymized, and it says who it was",
+    ("members", "its customer is anonymized, but it contains personal data",
         "UPDATE customers SET anonymized_at = 5 WHERE deleted_at IS NOT NULL"),
-    ("audit_entries", "it is about who is forgotten, and says who that was",
+    ("audit_entries", "it contains personal data of an anonymized customer",
         "UPDATE customers SET anonymized_at = 5 WHERE deleted_at IS NOT NULL; UPDATE audit_entries SET before = '{\"email\":\"a@b.example\"}'"),
-    ("audit_entries", "it is about who is forgotten, and says who that was",
+    ("audit_entries", "it contains personal data of an anonymized customer",
         "UPDATE customers SET anonymized_at = 5 WHERE deleted_at IS NOT NULL; UPDATE audit_entries SET after = '{\"tax_id\":\"x\",\"name\":\"A\",\"owner_email\":\"a@b.example\"}'"),
-    ("webhook_events", "it is about who is forgotten, and says who that was",
+    ("webhook_events", "it contains personal data of an anonymized customer",
         "UPDATE customers SET anonymized_at = 5"),
-    ("webhook_events", "it is about who is forgotten, and says who that was",
+    ("webhook_events", "it contains personal data of an anonymized customer",
         "UPDATE customers SET anonymized_at = 5; UPDATE webhook_events SET data = NULL, payload = '{\"data\":{\"billing_address\":{}}}'"),
-    ("credentials", "another secret opens the same",
+    ("credentials", "its subject has another credential",
         "UPDATE credentials SET subject_id = (SELECT id FROM access_tokens)"),
-    ("credentials", "a person's, it names an organization",
+    ("credentials", "it is of a user token and names an organization",
         "UPDATE credentials SET organization_id = (SELECT id FROM organizations)"),
-    ("credentials", "it opens a session of the other kind",
+    ("credentials", "its kind is not that of its session",
         "UPDATE customer_sessions SET member_id = NULL"),
-    ("organizations", "it has a time of suspension without a reason, or the reverse",
+    ("organizations", "it has only one of suspended_at and suspension_reason",
         "UPDATE organizations SET suspended_at = 5"),
-    ("organizations", "it has a time of suspension without a reason, or the reverse",
+    ("organizations", "it has only one of suspended_at and suspension_reason",
         "UPDATE organizations SET suspension_reason = 'x'"),
-    ("row_counters", "its organization is not there",
+    ("row_counters", "its organization does not exist",
         "DELETE FROM organizations"),
-    ("idempotency_records", "whose key it is is not there",
+    ("idempotency_records", "the owner of its key does not exist",
         "DELETE FROM organizations"),
 ];
 
-/// Tables whose rows' creation is written down, and by what entry; whether that one names the organization.
+/// Tables whose rows have an audit entry of their creation, its action, and whether the entry names the organization.
 const CREATED: &[(&str, &str, bool)] = &[
     ("users", "user.created", false),
     ("user_tokens", "user_token.created", false),
@@ -185,24 +187,27 @@ const CREATED: &[(&str, &str, bool)] = &[
     ("webhook_endpoints", "webhook_endpoint.created", true),
 ];
 
-/// All breaches: an entry that is about another, done otherwise, or elsewhere tells of no creation.
+/// All breaches, among them audit entries with another subject, action or organization.
 fn breaches() -> impl Iterator<Item = (&'static str, &'static str, String)> {
-    let told = CREATED.iter().flat_map(|(table, action, of_one)| {
+    let unaudited = CREATED.iter().flat_map(|(table, action, names_organization)| {
         let changes = ["subject_id = id", "action = 'customer.updated'", "organization_id = id"];
-        let changes = changes.into_iter().take(if *of_one { 3 } else { 2 });
+        let changes = changes.into_iter().take(if *names_organization { 3 } else { 2 });
         changes.map(move |change| {
             let sql = format!("UPDATE audit_entries SET {change} WHERE action = '{action}'");
-            (*table, "no audit entry of its creation", sql)
+            (*table, "it has no audit entry of its creation", sql)
         })
     });
-    BREACHES.iter().map(|(table, says, sql)| (*table, *says, (*sql).to_owned())).chain(told)
+    BREACHES
+        .iter()
+        .map(|(table, description, sql)| (*table, *description, (*sql).to_owned()))
+        .chain(unaudited)
 }
 
 fn id(number: u128) -> Uuid {
     Uuid::from_u128(0x4000 << 64 | 1 << 63 | number)
 }
 
-/// One of each kind of row, as the program would have made them.
+/// Inserts a row of each kind, as the program does.
 pub(crate) async fn sound(store: &Store) {
     add_organization(store, 1).await;
     run!(store.clone(), (), |(), tx, _| {
@@ -234,13 +239,13 @@ pub(crate) async fn sound(store: &Store) {
     delete_customer(store, &gone).await;
     portal(store).await;
     webhooks(store, &team).await;
-    answered(store, claim(1, "shown"), 201, Some(1_000)).await.unwrap();
-    answered(store, claim(1, "plain"), 201, None).await.unwrap();
-    written_down(store).await;
+    store_response(store, claim(1, "shown"), 201, Some(1_000)).await.unwrap();
+    store_response(store, claim(1, "plain"), 201, None).await.unwrap();
+    append_audit_entries(store).await;
 }
 
-/// That all of these were made.
-async fn written_down(store: &Store) {
+/// Appends the audit entries of the rows that [`sound`] inserts.
+async fn append_audit_entries(store: &Store) {
     let (organization, installation) = (organization_id(1), OrganizationId::new(Uuid::nil()));
     let mut made = vec![
         (organization, "organization.created", organization.uuid()),
@@ -286,7 +291,7 @@ async fn portal(store: &Store) {
         member: Some(member_id(2)),
         return_url: None,
     };
-    let wish = EmailUpdate {
+    let email_update = EmailUpdate {
         id: EmailUpdateId::new(id(2)),
         organization,
         customer: customer_id(1),
@@ -306,13 +311,13 @@ async fn portal(store: &Store) {
             role: TeamRole::Developer,
             inviter: None,
         },
-        sealed: Around.seal(mail.uuid().as_bytes(), b"a secret"),
+        sealed: InvertingVault.seal(mail.uuid().as_bytes(), b"a secret"),
         due_at: at(1),
         attempts: 0,
     };
-    run!(store.clone(), (session, wish, mail), |(session, wish, mail), tx, _| {
+    run!(store.clone(), (session, email_update, mail), |(session, email_update, mail), tx, _| {
         tx.customer_session_insert(session, &hash(3)).await?;
-        tx.email_update_replace(wish, &hash(4)).await?;
+        tx.email_update_replace(email_update, &hash(4)).await?;
         Ok(tx.mail_insert(mail).await?)
     })
     .unwrap();
@@ -370,6 +375,17 @@ async fn findings(store: &Store) -> Vec<Finding> {
     found
 }
 
+#[test]
+fn every_invariant_of_a_rule_is_documented() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/ARCHITECTURE.md");
+    let text = fs::read_to_string(path).unwrap();
+    let section = text.split("## Invariants").nth(1).unwrap().split("\n## ").next().unwrap();
+    let documented: BTreeSet<&str> =
+        section.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next()).collect();
+    let invariants: BTreeSet<&str> = rules().map(|rule| rule.invariant).collect();
+    assert_eq!(invariants.difference(&documented).collect::<Vec<_>>(), Vec::<&&str>::new());
+}
+
 async fn sound_data_break_no_rule(database: Database) {
     let store = with_vault(&database).await;
     assert_eq!(findings(&store).await, []);
@@ -378,8 +394,9 @@ async fn sound_data_break_no_rule(database: Database) {
 }
 
 async fn every_broken_rule_is_found(database: Database) {
-    let known: BTreeSet<(&str, &str)> = rules().map(|rule| (rule.table, rule.says)).collect();
-    let broken: BTreeSet<(&str, &str)> = breaches().map(|(table, says, _)| (table, says)).collect();
+    let known: BTreeSet<(&str, &str)> = rules().map(|rule| (rule.table, rule.description)).collect();
+    let broken: BTreeSet<(&str, &str)> =
+        breaches().map(|(table, description, _)| (table, description)).collect();
     assert_eq!(known, broken, "every rule is broken once");
     let store = with_vault(&database).await;
     sound(&store).await;
@@ -390,10 +407,10 @@ async fn every_broken_rule_is_found(database: Database) {
         rows.push((table, of_it));
     }
     drop(snapshot);
-    for (table, says, sql) in breaches() {
+    for (table, description, sql) in breaches() {
         database.sql(&sql);
         let found = findings(&store).await;
-        let is_it = |finding: &Finding| finding.table == table && finding.says == says;
+        let is_it = |finding: &Finding| finding.table == table && finding.description == description;
         assert!(found.iter().any(is_it), "{sql}: {found:#?}");
         run!(store, rows.clone(), |rows, tx, _| {
             for (table, _) in rows.iter().rev() {
@@ -409,7 +426,7 @@ async fn every_broken_rule_is_found(database: Database) {
     }
 }
 
-async fn findings_come_from_every_part(database: Database) {
+async fn findings_come_from_every_batch(database: Database) {
     let store = with_vault(&database).await;
     add_organization(&store, 1).await;
     run!(store, (), |(), tx, _| {
@@ -422,9 +439,9 @@ async fn findings_come_from_every_part(database: Database) {
     })
     .unwrap();
     let mut found = findings(&store).await;
-    // Nothing was written down here.
-    found.retain(|finding| finding.check != "audit entry");
-    assert!(found.iter().all(|finding| finding.check == "one owner"), "{found:?}");
+    // The test appended no audit entries.
+    found.retain(|finding| finding.invariant != "audited");
+    assert!(found.iter().all(|finding| finding.invariant == "one owner of a customer"), "{found:?}");
     let keys: BTreeSet<String> = found.iter().map(ToString::to_string).collect();
     assert_eq!((found.len(), keys.len()), (1_201, 1_201));
 }
@@ -434,12 +451,12 @@ async fn findings_of_sqlites_own_check_are_reported() {
     let database = Database::sqlite();
     let store = with_vault(&database).await;
     sound(&store).await;
-    // The index has rows that it should not have, and lacks others.
+    // Under its new condition the index has rows that do not belong into it, and lacks others.
     database.sql(
         "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, ' = 0', ' <> 0')
          WHERE name = 'members_by_customer'",
     );
     store.close().await;
     let found = findings(&with_vault(&database).await).await;
-    assert!(found.iter().any(|finding| finding.check == "a whole file"), "{found:?}");
+    assert!(found.iter().any(|finding| finding.invariant == "intact file"), "{found:?}");
 }

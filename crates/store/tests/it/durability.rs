@@ -1,4 +1,5 @@
-//! An answered write is durable: after a restart, after a power cut, and beside another process.
+//! A write that was answered is durable: after a restart, after a power failure, and while another process uses the
+//! database.
 
 use std::sync::Barrier;
 use std::sync::mpsc::channel;
@@ -54,7 +55,7 @@ async fn queued_use_cases_finish_before_closing(database: Database) {
         let store = store.clone();
         tasks.spawn(async move { add_customer(&store, &customer(1, number)).await });
     }
-    // Every task has been polled once, and so queued its operation, before this one runs again.
+    // Every task has been polled once, and so has queued its use case, before this task runs again.
     tokio::task::yield_now().await;
     store.close().await;
     while let Some(done) = tasks.join_next().await {
@@ -114,7 +115,7 @@ fn on_a_thread_of_its_own<T: Send>(work: impl Future<Output = T> + Send) -> T {
     Builder::new_current_thread().build().unwrap().block_on(work)
 }
 
-/// Reads a count, adds one, and stores it.
+/// Reads a number in an organization's profile, adds one, and saves it.
 async fn count_up(store: &Store) -> Result<(), Failure> {
     write(store, (), |(), tx, _| {
         Box::pin(async move {

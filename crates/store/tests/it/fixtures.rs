@@ -1,4 +1,4 @@
-//! Rows to store. Numbers make them different; nothing else does.
+//! Rows for tests. Rows of one kind differ only in what is derived from their numbers.
 
 use tenantry_core::Timestamp;
 use tenantry_core::audit::{Actor, AuditEntry};
@@ -74,7 +74,7 @@ pub(crate) fn team_member(organization: u32, user: u32, role: TeamRole) -> TeamM
     }
 }
 
-/// A team without anything that is not needed.
+/// A team customer without optional fields.
 pub(crate) fn customer(organization: u32, number: u32) -> Customer {
     Customer {
         id: customer_id(number),
@@ -174,7 +174,7 @@ pub(crate) async fn delete_customer(store: &Store, gone: &Customer) {
         .unwrap();
 }
 
-/// The length of a list of members: of an organization, or of one of its customers.
+/// The number of members of an organization, or of one of its customers.
 pub(crate) async fn members_total(store: &Store, organization: u32, customer: Option<CustomerId>) -> u64 {
     let organizations = vec![organization_id(organization)];
     let filter = MemberFilter { organizations, customer, ..MemberFilter::default() };

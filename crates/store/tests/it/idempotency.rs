@@ -1,4 +1,4 @@
-//! Idempotency keys: claims, answers, sealed ones, and what the sweep takes away.
+//! Idempotency keys: claims, stored responses, sealed responses, and their deletion.
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use crate::fixtures::*;
 use crate::support::{Database, Failure};
 
 on_every_engine!(
-    a_claim_and_its_answer,
-    a_claim_that_is_rolled_back_never_was,
+    a_claim_and_its_response,
+    a_claim_is_rolled_back_with_its_use_case,
     a_key_belongs_to_its_namespace,
-    a_sealed_answer_is_shown_until_its_end,
-    a_sealed_answer_is_read_by_its_own_request_alone,
-    sealed_answers_are_taken_away_a_few_at_a_time,
+    a_sealed_response_is_shown_until_it_expires,
+    a_sealed_response_opens_for_its_own_request_only,
+    sealed_responses_are_deleted_in_batches,
     expired_records_are_swept,
 );
 
@@ -26,27 +26,27 @@ pub(crate) fn claim(organization: u32, key: &str) -> IdempotencyClaim {
     }
 }
 
-fn answer(status: u16) -> StoredResponse {
+fn response(status: u16) -> StoredResponse {
     StoredResponse { status, body: b"{\"secret\":\"s-3-c-r-3-t\"}".to_vec() }
 }
 
-/// Seals by turning every byte, and what it is for, around.
-pub(crate) struct Around;
+/// A stand-in for encryption: inverts every byte of the context and the text.
+pub(crate) struct InvertingVault;
 
-impl Vault for Around {
-    fn seal(&self, about: &[u8], text: &[u8]) -> Option<Vec<u8>> {
-        Some([about, text].concat().iter().map(|byte| !byte).collect())
+impl Vault for InvertingVault {
+    fn seal(&self, context: &[u8], text: &[u8]) -> Option<Vec<u8>> {
+        Some([context, text].concat().iter().map(|byte| !byte).collect())
     }
 
-    fn open(&self, about: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+    fn open(&self, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
         let text: Vec<u8> = sealed.iter().map(|byte| !byte).collect();
-        text.strip_prefix(about).map(<[u8]>::to_vec)
+        text.strip_prefix(context).map(<[u8]>::to_vec)
     }
 }
 
 pub(crate) async fn with_vault(database: &Database) -> Store {
     let store = database.open().await;
-    store.set_vault(Arc::new(Around));
+    store.set_vault(Arc::new(InvertingVault));
     store
 }
 
@@ -57,30 +57,30 @@ async fn claimed(store: &Store, claim: IdempotencyClaim, now: i64, until: i64) -
     .unwrap()
 }
 
-/// Claims a key and answers it.
-pub(crate) async fn answered(
+/// Claims a key and stores a response for it.
+pub(crate) async fn store_response(
     store: &Store,
     claim: IdempotencyClaim,
     status: u16,
     shown_until: Option<i64>,
 ) -> Result<(), Failure> {
-    run!(store, (claim, answer(status), shown_until), |(claim, answer, until), tx, _| {
+    run!(store, (claim, response(status), shown_until), |(claim, response, until), tx, _| {
         assert!(tx.idempotency_claim(claim, at(0), at(100)).await?);
-        Ok(tx.idempotency_store_response(claim, answer, until.map(at)).await?)
+        Ok(tx.idempotency_store_response(claim, response, until.map(at)).await?)
     })
 }
 
-async fn a_claim_and_its_answer(database: Database) {
+async fn a_claim_and_its_response(database: Database) {
     let store = database.open().await;
     for (status, from, until) in [(201, 1, 10), (409, 10, 20)] {
         assert!(claimed(&store, claim(1, "k"), from, until).await, "it is free, or its record has expired");
-        assert!(!claimed(&store, claim(1, "k"), until - 1, until + 5).await, "taken until its last context");
-        run!(store, answer(status), |answer, tx, _| {
-            Ok(tx.idempotency_store_response(&claim(1, "k"), answer, None).await?)
+        assert!(!claimed(&store, claim(1, "k"), until - 1, until + 5).await, "it is in use until it expires");
+        run!(store, response(status), |response, tx, _| {
+            Ok(tx.idempotency_store_response(&claim(1, "k"), response, None).await?)
         })
         .unwrap();
         let found = read!(store, idempotency_state(&claim(1, "k"), at(until - 1)));
-        assert_eq!(found, Some(IdempotencyState::Answered(answer(status))));
+        assert_eq!(found, Some(IdempotencyState::Response(response(status))));
     }
     let other = IdempotencyClaim { fingerprint: [8; 32], ..claim(1, "k") };
     assert_eq!(read!(store, idempotency_state(&other, at(0))), Some(IdempotencyState::OtherRequest));
@@ -88,7 +88,7 @@ async fn a_claim_and_its_answer(database: Database) {
     assert_eq!(read!(store, idempotency_state(&claim(2, "k"), at(0))), None);
 }
 
-async fn a_claim_that_is_rolled_back_never_was(database: Database) {
+async fn a_claim_is_rolled_back_with_its_use_case(database: Database) {
     let store = database.open().await;
     let failed = run!(store, (), |(), tx, _| {
         assert!(tx.idempotency_claim(&claim(1, "k"), at(0), at(9)).await?);
@@ -108,55 +108,55 @@ async fn a_key_belongs_to_its_namespace(database: Database) {
     }
 }
 
-async fn a_sealed_answer_is_shown_until_its_end(database: Database) {
+async fn a_sealed_response_is_shown_until_it_expires(database: Database) {
     let store = with_vault(&database).await;
-    answered(&store, claim(1, "k"), 201, Some(5)).await.unwrap();
+    store_response(&store, claim(1, "k"), 201, Some(5)).await.unwrap();
     let shown = async |now| read!(store, idempotency_state(&claim(1, "k"), at(now)));
-    assert_eq!(shown(4).await, Some(IdempotencyState::Answered(answer(201))));
-    assert_eq!(shown(5).await, Some(IdempotencyState::Forgotten), "whether the sweep came by or not");
-    assert!(!claimed(&store, claim(1, "k"), 99, 200).await, "the key is taken all the same");
-    // A new claim of the key begins anew.
+    assert_eq!(shown(4).await, Some(IdempotencyState::Response(response(201))));
+    assert_eq!(shown(5).await, Some(IdempotencyState::ResponseDeleted), "even before the sweep");
+    assert!(!claimed(&store, claim(1, "k"), 99, 200).await, "the key stays in use");
+    // An expired key can be claimed again.
     assert!(claimed(&store, claim(1, "k"), 100, 200).await);
-    run!(store, answer(202), |answer, tx, _| {
-        Ok(tx.idempotency_store_response(&claim(1, "k"), answer, None).await?)
+    run!(store, response(202), |response, tx, _| {
+        Ok(tx.idempotency_store_response(&claim(1, "k"), response, None).await?)
     })
     .unwrap();
-    assert_eq!(shown(150).await, Some(IdempotencyState::Answered(answer(202))));
-    assert!(database.holds(&answer(202).body));
+    assert_eq!(shown(150).await, Some(IdempotencyState::Response(response(202))));
+    assert!(database.holds(&response(202).body));
 }
 
-async fn a_sealed_answer_is_read_by_its_own_request_alone(database: Database) {
+async fn a_sealed_response_opens_for_its_own_request_only(database: Database) {
     let store = with_vault(&database).await;
-    answered(&store, claim(1, "k"), 201, Some(5)).await.unwrap();
-    assert!(!database.holds(&answer(201).body), "the secret is in the database");
+    store_response(&store, claim(1, "k"), 201, Some(5)).await.unwrap();
+    assert!(!database.holds(&response(201).body), "the secret is in the database");
     let without = database.open().await;
     let mut reader = without.reader().unwrap();
     let refused = reader.tx().unwrap().idempotency_state(&claim(1, "k"), at(1)).await;
     assert!(matches!(refused, Err(StoreError::Unexpected(_))), "{refused:?}");
-    let refused = answered(&without, claim(1, "l"), 201, Some(5)).await;
+    let refused = store_response(&without, claim(1, "l"), 201, Some(5)).await;
     assert!(matches!(refused, Err(Failure::Store(StoreError::Unexpected(_)))), "nothing is stored unsealed");
     let other = IdempotencyClaim { fingerprint: [8; 32], ..claim(1, "k") };
     assert_eq!(read!(store, idempotency_state(&other, at(1))), Some(IdempotencyState::OtherRequest));
 }
 
-async fn sealed_answers_are_taken_away_a_few_at_a_time(database: Database) {
+async fn sealed_responses_are_deleted_in_batches(database: Database) {
     let store = with_vault(&database).await;
     for end in 1..=10 {
-        answered(&store, claim(1, &format!("k{end}")), 201, Some(end)).await.unwrap();
+        store_response(&store, claim(1, &format!("k{end}")), 201, Some(end)).await.unwrap();
     }
-    answered(&store, claim(1, "open"), 201, None).await.unwrap();
+    store_response(&store, claim(1, "open"), 201, None).await.unwrap();
     for (now, expected) in [(0, 0), (7, 3), (7, 3), (7, 1), (7, 0)] {
-        let taken =
+        let deleted =
             run!(store, at(now), |now, tx, _| Ok(tx.idempotency_delete_sealed_responses(*now, 3).await?))
                 .unwrap();
-        assert_eq!(taken, expected);
+        assert_eq!(deleted, expected);
     }
     for end in 1..=10 {
         let found = read!(store, idempotency_state(&claim(1, &format!("k{end}")), at(0)));
-        assert_eq!(found == Some(IdempotencyState::Forgotten), end <= 7, "{end}");
+        assert_eq!(found == Some(IdempotencyState::ResponseDeleted), end <= 7, "{end}");
     }
     let open = read!(store, idempotency_state(&claim(1, "open"), at(99)));
-    assert_eq!(open, Some(IdempotencyState::Answered(answer(201))));
+    assert_eq!(open, Some(IdempotencyState::Response(response(201))));
 }
 
 async fn expired_records_are_swept(database: Database) {

@@ -16,14 +16,14 @@ on_every_engine!(
     ties_are_broken_by_id,
     pages_are_slices_of_the_whole,
     customers_by_metadata,
-    customers_by_what_their_texts_contain,
+    customers_by_text,
     a_very_long_query_finds_nothing,
     customers_by_address,
     every_spelling_of_a_text_finds_it,
     every_spelling_of_an_external_id_finds_it,
     the_lists_of_several_organizations,
     members_by_customer_and_role,
-    counts_stay_true,
+    counters_equal_the_number_of_rows,
     organizations_in_order,
 );
 
@@ -49,7 +49,7 @@ async fn found(store: &Store, filter: CustomerFilter) -> Vec<u32> {
     numbers(&paged.items)
 }
 
-/// Names of customers 1, 2, ..; nothing for none.
+/// Adds customers 1, 2, .. with these names. An empty text means no name.
 async fn add_named(store: &Store, names: &[&str]) {
     for (number, name) in (1..).zip(names) {
         let name = (!name.is_empty()).then(|| name.parse().unwrap());
@@ -66,7 +66,7 @@ async fn customers_are_newest_first_unless_ordered(database: Database) {
     assert_eq!(found(&store, ordered(vec![by(CustomerKey::CreatedAt, true)])).await, [3, 2, 1]);
     assert_eq!(found(&store, ordered(vec![by(CustomerKey::Email, true)])).await, [3, 2, 1]);
     assert_eq!(found(&store, ordered(vec![by(CustomerKey::Email, false)])).await, [1, 2, 3]);
-    // By code point: capitals before small letters.
+    // Texts sort by code point: capitals before small letters.
     assert_eq!(found(&store, ordered(vec![by(CustomerKey::Name, false)])).await, [3, 2, 1]);
 }
 
@@ -140,7 +140,7 @@ async fn customers_by_metadata(database: Database) {
     assert_eq!(found(&store, with(&[("plan", &["Pro"])])).await, NOBODY);
     assert_eq!(found(&store, with(&[("PLAN", &["pro"])])).await, NOBODY);
     assert_eq!(found(&store, with(&[("plan", &["%"])])).await, NOBODY);
-    // Replaced notes are found by the new ones alone; a deleted customer by none.
+    // A customer is found by its new metadata only, and not at all once it is deleted.
     let before = read!(store, customer(organization_id(1), customer_id(1))).unwrap();
     let after = Customer { metadata: serde_json::from_str(r#"{"plan":"free"}"#).unwrap(), ..before.clone() };
     run!(store, (before, after), |(before, after), tx, _| Ok(tx.customer_update(before, after).await?))
@@ -151,7 +151,7 @@ async fn customers_by_metadata(database: Database) {
     assert_eq!(found(&store, with(&[("seats", &["3"])])).await, [4]);
 }
 
-async fn customers_by_what_their_texts_contain(database: Database) {
+async fn customers_by_text(database: Database) {
     let store = database.open().await;
     let texts = [
         ("50% off", "", ""),
@@ -321,8 +321,8 @@ async fn members_by_customer_and_role(database: Database) {
     }
 }
 
-/// Enough rows to fall into every bucket that a count is spread over.
-async fn counts_stay_true(database: Database) {
+/// Enough rows for every bucket of a counter.
+async fn counters_equal_the_number_of_rows(database: Database) {
     let store = database.open().await;
     let teams: Vec<Customer> = (1..=40).map(|number| customer(1, number)).collect();
     for (number, team) in (1..).zip(&teams) {
@@ -346,7 +346,7 @@ async fn counts_stay_true(database: Database) {
     }
     assert_eq!((customers_total(&store, 1).await, members_total(&store, 1, None).await), (20, 27));
     assert_eq!((customers_total(&store, 2).await, members_total(&store, 2, None).await), (0, 0));
-    // A kind does not count.
+    // The kind of a customer does not matter for the count.
     let person = Customer { kind: CustomerKind::Individual, ..customer(1, 99) };
     add_customer(&store, &person).await;
     assert_eq!(customers_total(&store, 1).await, 21);

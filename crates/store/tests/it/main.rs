@@ -1,5 +1,5 @@
-//! The behaviour that every engine must have. The tests use `Store`, `UseCase` and `Tx` alone; what differs
-//! between engines stands in [`support`]. A second engine is a second module in `on_every_engine!`.
+//! The conformance suite: behaviour that both engines share. The tests use `Store`, `UseCase` and `Tx` only;
+//! [`support`] has the differences between the engines. A third engine would be another module in `on_every_engine!`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -23,7 +23,7 @@ macro_rules! on_every_engine {
             $(
                 #[tokio::test]
                 async fn $test() {
-                    // Where there is no server the kit says so.
+                    // Without a server the test kit reports it.
                     if let Some(database) = crate::support::Database::postgres() {
                         super::$test(database).await;
                     }
@@ -33,15 +33,15 @@ macro_rules! on_every_engine {
     };
 }
 
-/// Runs some of these tests on PostgreSQL once more, with tables that are spread by Citus or its stand-in.
-macro_rules! on_spread_tables {
+/// Runs some of these tests on PostgreSQL once more, with tables distributed by Citus or its stand-in.
+macro_rules! on_distributed_tables {
     ($($test:ident),+ $(,)?) => {
-        mod spread {
+        mod distributed {
             $(
                 #[tokio::test]
                 async fn $test() {
                     if let Some(database) = crate::support::Database::postgres() {
-                        database.spread().await;
+                        database.distribute().await;
                         super::$test(database).await;
                     }
                 }
@@ -50,7 +50,7 @@ macro_rules! on_spread_tables {
     };
 }
 
-/// `run!(store, input, |input, tx, moment| ..)`: one operation that does what the block says.
+/// `run!(store, input, |input, tx, context| ..)`: runs the block as a use case.
 macro_rules! run {
     ($store:expr, $input:expr, |$given:pat_param, $tx:pat_param, $context:pat_param| $body:expr) => {
         crate::support::write(&$store, $input, |$given, $tx, $context| Box::pin(async move { $body })).await
@@ -65,21 +65,21 @@ macro_rules! read {
 }
 
 mod atomicity;
-mod catalogue;
+mod catalog;
 mod constraints;
+mod distributed;
 mod doctor;
 mod durability;
 mod fixtures;
 mod idempotency;
+mod keyset_pages;
 mod lists;
 mod migrations;
 mod model;
 mod nodes;
-mod parts;
 mod portability;
 mod portability_rules;
 mod rows;
 mod schema;
-mod spread;
 mod support;
 mod tenants;

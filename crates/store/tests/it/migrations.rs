@@ -1,5 +1,5 @@
-//! The previous release runs on the schema while nodes are replaced, so a migration only adds to it: expand first,
-//! contract in a later release, under a mark that says why the removed part is unused.
+//! A migration only adds to the schema, because nodes of the previous release run on it during an upgrade. A later
+//! release removes a part, with a mark that says why the part is unused.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,10 +7,10 @@ use std::path::Path;
 
 /// The newest migration of the first release. No release runs on an earlier schema.
 const BASELINE: u32 = 1;
-/// The first line of a migration that is one index, built while others write.
+/// The first line of a migration that builds one index while others write.
 const CONCURRENTLY: &str = "-- concurrently";
-/// Before a statement that takes something away: `-- contract: since N: REASON`. Since the program that has
-/// migration N nothing needs it any more.
+/// Comes before a statement that removes something: `-- contract: since N: REASON`. The program with migration N and
+/// later programs do not need the removed part.
 const CONTRACT: &str = "-- contract: since ";
 
 /// The migrations, by number.
@@ -50,12 +50,12 @@ fn statements(text: &str) -> Vec<(Option<&str>, String)> {
     found
 }
 
-/// A table's name as it stands in a statement, with what is glued to it.
+/// A table's name in a statement, without the characters that follow it directly.
 fn name(word: &str) -> &str {
     word.split('(').next().unwrap()
 }
 
-/// The part of a statement that an older program on the schema could not bear; `None` when the statement only adds.
+/// The part of a statement that breaks an older program on the schema; `None` if the statement only adds.
 fn takes_away(statement: &str, made_here: &BTreeSet<String>, concurrently: bool) -> Option<&'static str> {
     let upper = statement.to_uppercase();
     let words: Vec<&str> = upper.split_whitespace().collect();

@@ -1,4 +1,4 @@
-//! Random commands, compared with a model that fits in the head: after each, both say the same.
+//! Random commands on the store and on a simple model in memory: after each, both give the same results.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use tokio::runtime::Builder;
 use crate::fixtures::*;
 use crate::support::{Database, Failure};
 
-/// Few values, so that commands meet each other.
+/// Few distinct values, so that commands conflict often.
 #[derive(Debug, Clone)]
 struct Shape {
     organization: u32,
@@ -63,7 +63,7 @@ fn command() -> impl Strategy<Value = Command> {
 }
 
 impl Shape {
-    /// Addresses 1 and 2 are one account in two spellings.
+    /// Addresses 1 and 2 are two spellings of one account.
     fn email(&self) -> Option<&'static str> {
         ["", "ann@example.com", "ANN@example.com", "bob@example.com"]
             .get(usize::from(self.email))
@@ -109,7 +109,7 @@ impl Model {
         self.members.iter().filter(|member| member.customer_id == customer.id)
     }
 
-    /// The constraints that storing this customer would break.
+    /// The constraints that saving this customer violates.
     fn broken_by_customer(&self, new: &Customer) -> BTreeSet<&'static str> {
         let mut broken = BTreeSet::new();
         let others = self
@@ -131,7 +131,7 @@ impl Model {
         broken
     }
 
-    /// The constraints that storing this member would break.
+    /// The constraints that saving this member violates.
     fn broken_by_member(&self, of: &Customer, new: &Member) -> BTreeSet<&'static str> {
         let mut broken = BTreeSet::new();
         for other in self.members_of(of).filter(|other| other.id != new.id) {
@@ -152,7 +152,7 @@ impl Model {
     }
 }
 
-/// Whether the store did what it should: refused by one of the broken constraints, or done with none.
+/// Checks that the store refused the command by one of the violated constraints, or accepted it if there are none.
 fn agrees(outcome: Result<(), Failure>, broken: &BTreeSet<&'static str>) -> Result<bool, TestCaseError> {
     match outcome {
         Ok(()) => {
@@ -301,7 +301,7 @@ fn random_commands(database: fn() -> Option<Database>) {
     if database().is_none() {
         return;
     }
-    // What fails is printed whole; a file of seeds would not say which schema it failed on.
+    // A failing sequence is printed whole. A file of seeds would not name the engine.
     let config = ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() };
     let commands = prop::collection::vec(command(), 1..48);
     let checked =

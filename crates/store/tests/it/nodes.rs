@@ -1,4 +1,4 @@
-//! Several nodes on one server.
+//! Several nodes on one PostgreSQL server.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::fixtures::*;
 use crate::idempotency::with_vault;
 use crate::support::{Database, Failure, write};
 
-/// Waits until something is so; a test that waits for what never comes is ended by its runner.
+/// Waits until `so` returns true. The test runner ends a test that waits forever.
 async fn until(mut so: impl FnMut() -> bool) {
     while !so() {
         tokio::task::yield_now().await;
@@ -29,7 +29,7 @@ async fn until(mut so: impl FnMut() -> bool) {
 }
 
 #[tokio::test]
-async fn a_node_hears_that_another_took_a_right_away() {
+async fn a_node_is_notified_of_a_revoked_right() {
     let Some(database) = Database::postgres() else { return };
     let (one, two) = (database.open().await, database.open().await);
     add_organization(&one, 1).await;
@@ -37,7 +37,7 @@ async fn a_node_hears_that_another_took_a_right_away() {
     run!(one, team_member(1, 1, TeamRole::Analyst), |join, tx, _| Ok(tx.team_insert(join).await?)).unwrap();
     assert_eq!(one.generation().current(), 1, "a node counts its own changes once");
     until(|| two.generation().current() > before).await;
-    // The channel is cut: what was missed meanwhile counts as a change.
+    // The channel is disconnected. A reconnected node counts one change, because it may have missed messages.
     let before = [one.generation().current(), two.generation().current()];
     drop(database.query(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -53,7 +53,7 @@ async fn a_message_reaches_the_other_nodes() {
     let (mut first, mut second) = (one.peers().unwrap(), two.peers().unwrap());
     assert!(first.publish("hello: 2001:db8::1=5".to_owned()));
     assert_eq!(second.receive().await.as_deref(), Some("hello: 2001:db8::1=5"));
-    // What a node told itself would have come before this.
+    // A node does not receive its own message: it would have arrived before this one.
     assert!(second.publish("answer".to_owned()));
     assert_eq!(first.receive().await.as_deref(), Some("answer"));
     for unfit in
@@ -71,7 +71,7 @@ async fn sqlite_has_no_peers() {
 }
 
 #[tokio::test]
-async fn connections_that_are_cut_are_made_again() {
+async fn broken_connections_are_replaced() {
     let Some(database) = Database::postgres() else { return };
     let store = database.open().await;
     for number in 1..=5 {
@@ -84,7 +84,7 @@ async fn connections_that_are_cut_are_made_again() {
     }
 }
 
-/// What the coordinator of a Citus says about the rows of the first organization when their worker is lost.
+/// Makes every query of a customer of the first organization fail as it does when Citus has lost its worker.
 const LOST_WORKER: &str = "
     CREATE FUNCTION reach(organization uuid) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN
         IF organization = 'FIRST' THEN
@@ -137,7 +137,7 @@ async fn a_lost_worker_costs_no_connection_and_no_other_tenant() {
     assert!(before.is_subset(&after), "{before:?} became {after:?}");
 }
 
-/// Adds one to each of two counts, in one order or the other.
+/// Adds one to a number in each of two organizations, in the given order.
 async fn count_both(store: &Store, numbers: [u32; 2]) -> Result<(), Failure> {
     write(store, numbers, |numbers, tx, _| {
         Box::pin(async move {
@@ -154,13 +154,13 @@ async fn count_both(store: &Store, numbers: [u32; 2]) -> Result<(), Failure> {
 }
 
 #[tokio::test]
-async fn operations_that_block_each_other_all_happen_once() {
+async fn deadlocking_use_cases_all_take_effect_once() {
     if let Some(database) = Database::postgres() {
-        operations_that_block_each_other(database).await;
+        run_deadlocking_use_cases(database).await;
     }
 }
 
-pub(crate) async fn operations_that_block_each_other(database: Database) {
+pub(crate) async fn run_deadlocking_use_cases(database: Database) {
     const EACH: u32 = 4;
     let nodes = [database.open().await, database.open().await];
     for number in [1, 2] {
@@ -181,7 +181,7 @@ pub(crate) async fn operations_that_block_each_other(database: Database) {
     while let Some(ended) = tasks.join_next().await {
         match ended.unwrap().1 {
             Ok(()) => done += 1,
-            // Given up after many tries: nothing of it happened.
+            // The use case was given up after several attempts. It changed nothing.
             Err(Failure::Store(StoreError::Unavailable(_))) => {}
             Err(other) => panic!("{other:?}"),
         }
@@ -197,7 +197,7 @@ pub(crate) async fn operations_that_block_each_other(database: Database) {
 async fn a_snapshot_has_no_half_of_a_use_case() {
     const SNAPSHOTS: usize = 20;
     let Some(database) = Database::postgres() else { return };
-    database.spread().await;
+    database.distribute().await;
     let store = database.open().await;
     let pairs = [[1, 2], [3, 4], [5, 6]];
     for number in pairs.as_flattened() {
@@ -235,7 +235,7 @@ async fn a_lost_server_is_unavailable() {
     let Some(database) = Database::postgres() else { return };
     let store = database.open().await;
     drop(database.query("SELECT 1"));
-    database.take_away();
+    database.drop_database();
     let outcome = run!(store, customer(1, 1), |new, tx, _| Ok(tx.customer_insert(new).await?));
     assert!(matches!(outcome, Err(Failure::Store(StoreError::Unavailable(_)))), "{outcome:?}");
     let closed = tokio::time::timeout(Duration::from_secs(60), store.close()).await;
@@ -260,7 +260,7 @@ async fn a_snapshot_holds_one_transaction_until_it_is_dropped() {
     until(|| open() == 0).await;
 }
 
-/// Starts work beside the test; dropping the result cancels it.
+/// Runs work concurrently with the test. Dropping the result cancels it.
 fn begin<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinSet<T> {
     let mut tasks = JoinSet::new();
     tasks.spawn(work);
@@ -288,7 +288,7 @@ fn endpoint() -> WebhookEndpoint {
     }
 }
 
-/// Writes an event, and goes on once `gate` opens.
+/// Inserts an event, and commits once `gate` opens.
 async fn write_slowly(
     store: &Store,
     gate: &Arc<Semaphore>,
@@ -322,7 +322,7 @@ async fn rescheduling_a_queue_sees_an_event_that_was_being_written() {
     let (one, two) = (with_vault(&database).await, with_vault(&database).await);
     let gate = Arc::new(Semaphore::new(0));
     let writing = write_slowly(&one, &gate, &database).await;
-    let settling = begin(async move {
+    let rescheduling = begin(async move {
         run!(two, endpoint(), |of, tx, _| Ok(tx
             .webhook_queues_reschedule(of.organization, of.id, at(7))
             .await?))
@@ -330,7 +330,7 @@ async fn rescheduling_a_queue_sees_an_event_that_was_being_written() {
     until(|| !in_state(&database, "wait_event_type = 'Lock'").is_empty()).await;
     gate.add_permits(1);
     ended(writing).await.unwrap();
-    ended(settling).await.unwrap();
+    ended(rescheduling).await.unwrap();
     let due = read!(one, webhook_queues_due(at(10), 10, 10));
     assert_eq!(due.iter().map(|queue| queue.queue).collect::<Vec<_>>(), [DeliveryQueue::FirstAttempts]);
 }
@@ -343,26 +343,26 @@ async fn a_lease_does_not_wait_for_a_locked_queue() {
     let of = endpoint();
     let queue =
         DueQueue { organization: of.organization, endpoint: of.id, queue: DeliveryQueue::FirstAttempts };
-    let take = async || {
+    let lease = async || {
         run!(two.clone(), queue, |queue, tx, _| Ok(tx.webhook_queue_lease(*queue, at(2), at(20)).await?))
             .unwrap()
     };
     let writing = write_slowly(&one, &gate, &database).await;
-    assert!(!take().await);
+    assert!(!lease().await);
     gate.add_permits(1);
     ended(writing).await.unwrap();
-    assert!(take().await);
+    assert!(lease().await);
 }
 
-/// The sessions of the database that this is true of.
-fn in_state(database: &Database, which: &str) -> Vec<Vec<Option<String>>> {
+/// The sessions of the database that meet the condition.
+fn in_state(database: &Database, condition: &str) -> Vec<Vec<Option<String>>> {
     database.query(&format!(
         "SELECT pid FROM pg_stat_activity
-         WHERE datname = current_database() AND pid <> pg_backend_pid() AND {which}"
+         WHERE datname = current_database() AND pid <> pg_backend_pid() AND {condition}"
     ))
 }
 
-/// A search that does not end.
+/// A list query that does not end.
 struct Endless;
 
 impl ListQuery for Endless {
@@ -375,12 +375,12 @@ impl ListQuery for Endless {
 }
 
 #[tokio::test]
-async fn searches_that_are_given_up_leave_nothing_open() {
+async fn cancelled_list_queries_leave_no_transaction_open() {
     let Some(database) = Database::postgres() else { return };
     let store = database.open().await;
     for _ in 0..3 {
-        let searching = store.clone();
-        let search = begin(async move { searching.run_list_query(Endless).await });
+        let reader = store.clone();
+        let search = begin(async move { reader.run_list_query(Endless).await });
         until(|| !in_state(&database, "state = 'idle in transaction'").is_empty()).await;
         drop(search);
         until(|| in_state(&database, "state = 'idle in transaction'").is_empty()).await;
@@ -395,7 +395,7 @@ async fn tables_may_change_under_a_node() {
     let store = database.open().await;
     add_organization(&store, 1).await;
     let organization = async || read!(store, organization(organization_id(1))).unwrap();
-    // Every connection has prepared what it asks.
+    // Every connection has prepared these statements now.
     for _ in 0..8 {
         organization().await;
         count_both(&store, [1, 1]).await.unwrap();
@@ -432,7 +432,7 @@ async fn a_cancelled_use_case_is_not_retried() {
     assert_eq!(read!(one, organization(organization_id(1))).unwrap(), before);
 }
 
-/// Holds the row of organization 1 until `gate` opens.
+/// Locks the row of organization 1 until `gate` opens.
 async fn hold(store: &Store, gate: &Arc<Semaphore>, database: &Database) -> JoinSet<Result<(), Failure>> {
     hold_row(store, 1, gate, database).await
 }
@@ -468,7 +468,7 @@ async fn a_row_lock_of_another_node_delays_no_other_use_case() {
     let waiter = two.clone();
     let waiting = begin(async move { count_both(&waiter, [1, 1]).await });
     until(|| !in_state(&database, "wait_event_type = 'Lock'").is_empty()).await;
-    // The node has one writer, and its operation still waits.
+    // The node has one writer, and the use case of organization 1 still waits for the lock.
     for _ in 0..3 {
         count_both(&two, [2, 2]).await.unwrap();
     }
@@ -478,7 +478,7 @@ async fn a_row_lock_of_another_node_delays_no_other_use_case() {
     ended(waiting).await.unwrap();
 }
 
-/// An operation that is long and does next to nothing.
+/// A use case that is marked as long.
 struct Long;
 
 impl UseCase for Long {
@@ -492,7 +492,7 @@ impl UseCase for Long {
     const IS_LONG: bool = true;
 }
 
-/// Takes an organization's row, and says that it is that one's.
+/// Locks an organization's row, and names that organization to the store.
 struct Touch(u32);
 
 impl UseCase for Touch {
@@ -510,7 +510,7 @@ impl UseCase for Touch {
 
 #[tokio::test]
 async fn waits_for_one_organizations_row_delay_neither_others_nor_long_use_cases() {
-    // For longer than a writer does.
+    // Longer than a writer waits for a lock before it runs the use case isolated.
     const WAITING: &str = "wait_event_type = 'Lock' AND query_start < clock_timestamp() - interval '0.1 s'";
     let Some(database) = Database::postgres() else { return };
     let (one, two) = (database.open().await, database.open().await);
@@ -526,7 +526,7 @@ async fn waits_for_one_organizations_row_delay_neither_others_nor_long_use_cases
     }
     until(|| in_state(&database, WAITING).len() == 2).await;
     two.write(Long).await.unwrap();
-    // Another organization's operation waits as well, and goes on while those of the first still wait.
+    // A use case of another organization waits as well, and continues while those of the first still wait.
     let other = Arc::new(Semaphore::new(0));
     let holding_other = hold_row(&one, 2, &other, &database).await;
     let waiter = two.clone();
@@ -544,11 +544,10 @@ async fn waits_for_one_organizations_row_delay_neither_others_nor_long_use_cases
     }
 }
 
-/// PostgreSQL plans by what it knows of a table. Of one that was filled a moment ago it knows nothing.
 /// Hosts that accept connections and never answer do not delay host selection: the next hosts are asked while the
 /// first is still pending.
 #[tokio::test]
-async fn a_silent_host_is_not_waited_for() {
+async fn a_silent_host_does_not_delay_host_selection() {
     let Some(database) = Database::postgres() else { return };
     let mut silent = Vec::new();
     for _ in 0..3 {
@@ -569,7 +568,7 @@ async fn a_silent_host_is_not_waited_for() {
         for host in &silent {
             asked.push(host.accept().await.unwrap().0);
         }
-        // A client that had given up the first host before it asked the last would have closed that connection.
+        // A client that gave up the first host before it tried the last would have closed this connection.
         let waits = asked.iter().map(|first| {
             let mut sent = [0; 64];
             loop {
@@ -589,11 +588,11 @@ async fn a_silent_host_is_not_waited_for() {
     assert!(read!(store, organization(organization_id(1))).is_some());
 }
 
-/// A use case does not await a submitted change; a rejected change still fails at its own call.
+/// `execute_unawaited` does not wait for the result of a change. A rejected change still fails at its own call.
 #[tokio::test]
 async fn a_rejected_change_fails_at_its_own_call() {
     let Some(database) = Database::postgres() else { return };
-    // One writer: what it has prepared is sent without waiting.
+    // With one writer, the statements are prepared and are sent without waiting.
     let store = database.open_with("writers=1").await;
     add_organization(&store, 1).await;
     add_customer(&store, &customer(1, 1)).await;

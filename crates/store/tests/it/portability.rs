@@ -1,5 +1,5 @@
-//! The SQL stays portable to engines that speak PostgreSQL's protocol and shard by tenant. The test reads the texts of
-//! the migrations and of the queries.
+//! The SQL stays portable to engines that speak PostgreSQL's protocol and shard by tenant. The tests parse the texts
+//! of the migrations and of the queries.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 use crate::portability_rules as rules;
 
-use rules::{names_tenant, tenant_column, unheld};
+use rules::{names_tenant, tenant_column, unrestricted};
 
-/// Tables whose rows are found without knowing the organization.
-const OF_NO_TENANT: [&str; 6] =
+/// Tables that are read without knowing the organization.
+const WITHOUT_TENANT: [&str; 6] =
     ["installation", "users", "user_tokens", "user_organizations", "organization_slugs", "credentials"];
 
-/// Features that some of those engines lack, or that tie tenants together.
-const FOREIGN: [&str; 10] = [
+/// Features that some of those engines lack, or that depend on rows of several tenants.
+const NOT_PORTABLE: [&str; 10] = [
     "ADVISORY",
     "SERIAL",
     "CREATE SEQUENCE",
@@ -62,15 +62,15 @@ fn after<'a>(statement: &'a str, keyword: &str) -> Option<(&'a str, &'a str)> {
 fn tenant_tables() -> BTreeSet<String> {
     let made = statements();
     let tables = made.iter().filter_map(|statement| after(statement, "CREATE TABLE"));
-    tables.map(|(name, _)| name.to_owned()).filter(|name| !OF_NO_TENANT.contains(&name.as_str())).collect()
+    tables.map(|(name, _)| name.to_owned()).filter(|name| !WITHOUT_TENANT.contains(&name.as_str())).collect()
 }
 
 #[test]
 fn migrations_use_nothing_that_only_one_engine_has() {
     for statement in statements() {
         let words = format!("{} ", statement.to_uppercase());
-        for foreign in FOREIGN {
-            assert!(!words.contains(foreign), "{foreign} in: {statement}");
+        for feature in NOT_PORTABLE {
+            assert!(!words.contains(feature), "{feature} in: {statement}");
         }
     }
 }
@@ -81,7 +81,7 @@ fn the_primary_key_of_a_tenants_table_begins_with_the_tenant() {
     for (table, columns) in made.iter().filter_map(|statement| after(statement, "CREATE TABLE")) {
         let key = columns.split("PRIMARY KEY (").nth(1).unwrap_or_else(|| panic!("{table} has no key"));
         let first = key.split([',', ')']).next().unwrap();
-        if !OF_NO_TENANT.contains(&table) {
+        if !WITHOUT_TENANT.contains(&table) {
             assert_eq!(first, tenant_column(table), "{table}");
         }
         assert!(columns.contains(&format!("CONSTRAINT {table}_pkey PRIMARY KEY")), "{table} names its key");
@@ -94,7 +94,7 @@ fn a_unique_index_of_a_tenants_table_begins_with_the_tenant() {
     for statement in statements() {
         let Some((index, rest)) = after(&statement, "CREATE UNIQUE INDEX") else { continue };
         let (table, columns) = after(rest, "ON").unwrap();
-        if OF_NO_TENANT.contains(&table) {
+        if WITHOUT_TENANT.contains(&table) {
             continue;
         }
         let first = columns.trim_start_matches('(').split([',', ')']).next().unwrap();
@@ -104,7 +104,7 @@ fn a_unique_index_of_a_tenants_table_begins_with_the_tenant() {
     assert!(seen > 5, "{seen}");
 }
 
-/// The functions of a file of queries, by name; what stands before the first has none.
+/// The functions of a file of queries, by name. The text before the first function has an empty name.
 fn functions(text: &str) -> Vec<(String, &str)> {
     let starts: Vec<usize> = text.match_indices("fn ").map(|(at, _)| at).collect();
     let ends = starts.iter().skip(1).copied().chain([text.len()]);
@@ -117,7 +117,7 @@ fn functions(text: &str) -> Vec<(String, &str)> {
     [(String::new(), head)].into_iter().chain(named).collect()
 }
 
-/// The texts in quotation marks.
+/// The string literals of a function.
 fn literals(body: &str) -> Vec<&str> {
     body.split('"').skip(1).step_by(2).collect()
 }
@@ -140,14 +140,15 @@ fn queries_name_the_tenant_at_every_level_except_those_that_are_documented() {
     let (mut over, mut seen) = (BTreeSet::new(), 0);
     for text in texts("src/queries", "rs").values() {
         for (name, body) in functions(text) {
-            // What is put together from parts is held to the tenants that it is given.
-            let is_held =
+            // A query that is built at run time is restricted to tenants by `Query::organizations`, or by the
+            // constant WHICH.
+            let is_restricted =
                 body.contains("query.organizations(") || (body.contains("{WHICH}") && names_tenant(body, ""));
             for query in literals(body) {
-                seen += usize::from(tables.iter().any(|table| rules::asks(query, table)));
-                // A table whose name is put in may be any.
-                let is_open = !unheld(query, &tables, is_held).is_empty()
-                    || (query.contains("FROM {table}") && !names_tenant(query, "") && !is_held);
+                seen += usize::from(tables.iter().any(|table| rules::uses_table(query, table)));
+                // A query with a variable table name may read any table.
+                let is_open = !unrestricted(query, &tables, is_restricted).is_empty()
+                    || (query.contains("FROM {table}") && !names_tenant(query, "") && !is_restricted);
                 if is_open {
                     over.insert(name.clone());
                 }
@@ -172,7 +173,7 @@ fn queries_have_the_forms_that_a_sharding_engine_accepts() {
             }
             assert!(
                 !several || !body.contains("for_update()"),
-                "{file}, {name} holds rows of several tenants"
+                "{file}, {name} locks rows of several tenants"
             );
         }
     }
@@ -196,6 +197,6 @@ fn names_leave_room_for_a_shard() {
     for name in tables.iter().chain(&others) {
         assert_eq!(rules::fault_of_name(name), None, "{name}");
     }
-    // A refusal is known by the name in its message, which names the table as well.
+    // A violated constraint is recognised by its name in the message, which contains the table's name as well.
     assert_eq!(tables.intersection(&others).next(), None);
 }

@@ -1,17 +1,18 @@
 //! The rules that SQL must follow to run on Citus, each with a text that breaks it.
 //!
-//! Citus sends a query to one shard when each table in it, at every level, is compared with the tenant there; it
-//! does not look through a comparison with an outer row. A query over several shards is accepted in fewer forms: it
-//! locks no row and should have no sub-query.
+//! Citus sends a query to one shard when each table in it, at every level, is compared with the tenant at that level;
+//! a comparison with an outer row is not enough. A query over several shards is accepted in fewer forms: it must not
+//! lock rows, and should have no sub-query.
 
-/// The comparisons that fix the tenant: a parameter, several, or the list that `Query::organizations` builds.
-const HELD: [&str; 3] = [" = ?", " IN (?", " {tenants}"];
+/// The comparisons that restrict a query to tenants: one parameter, several, or the list that `Query::organizations`
+/// builds.
+const RESTRICTIONS: [&str; 3] = [" = ?", " IN (?", " {tenants}"];
 
-/// The shortest name to which PostgreSQL's 63 bytes leave no room for a shard's number.
+/// The length from which a name leaves no room for a shard's number within PostgreSQL's 63 bytes.
 const TOO_LONG: usize = 43;
 
 /// Functions whose value differs between nodes or over time.
-const MOVING: [&str; 7] = [
+const VOLATILE: [&str; 7] = [
     "now()",
     "random()",
     "CURRENT_TIMESTAMP",
@@ -26,7 +27,7 @@ pub(super) fn tenant_column(table: &str) -> &'static str {
     if table == "organizations" { "id" } else { "organization_id" }
 }
 
-/// The levels of a query: itself, and every query within it. In each, `(_)` stands for a query within.
+/// The levels of a query: the query itself, and every sub-query. In each level `(_)` stands for a sub-query.
 pub(super) fn levels(sql: &str) -> Vec<String> {
     let (mut own, mut inner, mut rest) = (String::new(), Vec::new(), sql);
     while let Some(at) = rest.find('(') {
@@ -62,8 +63,8 @@ fn closing(text: &str) -> usize {
     text.len()
 }
 
-/// Whether a level of a query is about a table.
-pub(super) fn asks(level: &str, table: &str) -> bool {
+/// Whether a level of a query reads or writes a table.
+pub(super) fn uses_table(level: &str, table: &str) -> bool {
     ["FROM", "INTO", "UPDATE", "JOIN"].iter().any(|word| {
         level.match_indices(&format!("{word} {table}")).any(|(at, found)| {
             let next = level[at + found.len()..].chars().next();
@@ -72,54 +73,59 @@ pub(super) fn asks(level: &str, table: &str) -> bool {
     })
 }
 
-/// Whether a level of a query is held to one tenant or to given ones, or writes a tenant's row.
+/// Whether a level of a query is restricted to given tenants, or inserts a tenant's row.
 pub(super) fn names_tenant(level: &str, table: &str) -> bool {
     let column = tenant_column(table);
     // `parent_id` is not `id`.
     let is_whole = |at: usize| !level[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
-    HELD.iter().any(|held| level.match_indices(&format!("{column}{held}")).any(|(at, _)| is_whole(at)))
+    RESTRICTIONS
+        .iter()
+        .any(|restriction| level.match_indices(&format!("{column}{restriction}")).any(|(at, _)| is_whole(at)))
         || level.contains("INSERT INTO")
 }
 
-/// The tables of `tables` that a level of the query is about without being held to a tenant.
-pub(super) fn unheld<'t>(sql: &str, tables: &'t [String], but_the_first: bool) -> Vec<&'t str> {
+/// The tables of `tables` that a level of the query uses without a restriction to tenants.
+pub(super) fn unrestricted<'t>(sql: &str, tables: &'t [String], but_the_first: bool) -> Vec<&'t str> {
     let levels = levels(sql);
     let levels = levels.iter().skip(usize::from(but_the_first));
     let open = levels.flat_map(|level| {
-        tables.iter().filter(|table| asks(level, table) && !names_tenant(level, table)).map(String::as_str)
+        tables
+            .iter()
+            .filter(|table| uses_table(level, table) && !names_tenant(level, table))
+            .map(String::as_str)
     });
     open.collect()
 }
 
-/// The fault of a query over several tenants.
+/// The fault of a query over several tenants, if it has one.
 pub(super) fn fault_over_several(sql: &str) -> Option<&'static str> {
     for level in levels(sql) {
         let columns = level.split(" FROM ").next().unwrap_or_default();
         if columns.starts_with("SELECT") && columns.contains("(_)") {
-            return Some("a query among the columns");
+            return Some("a sub-query among the columns");
         }
         if ["UPDATE", "DELETE"].iter().any(|word| level.starts_with(word)) && level.contains("(_)") {
-            return Some("a query within a change");
+            return Some("a sub-query in an UPDATE or DELETE");
         }
         if level.contains("FOR UPDATE") || level.contains("{hold}") {
-            return Some("rows of several tenants are held");
+            return Some("rows of several tenants are locked");
         }
     }
     None
 }
 
-/// The fault of a query, whatever its tenants.
+/// The fault of a query of any kind, if it has one.
 pub(super) fn fault(sql: &str) -> Option<&'static str> {
     if sql.contains("INSERT INTO") && sql.contains("SELECT") {
-        return Some("a query within an INSERT");
+        return Some("a sub-query in an INSERT");
     }
     if sql.match_indices("CASE ").any(|(at, word)| !sql[at + word.len()..].trim_start().starts_with("WHEN")) {
         return Some("CASE x WHEN, which Citus rewrites wrongly in a prepared statement: CASE WHEN x = ..");
     }
-    MOVING.iter().any(|word| sql.contains(word)).then_some("a value that is another on every node")
+    VOLATILE.iter().any(|word| sql.contains(word)).then_some("a function whose value differs between nodes")
 }
 
-/// The fault of the name of a table, a constraint or an index.
+/// The fault of the name of a table, a constraint or an index, if it has one.
 pub(super) fn fault_of_name(name: &str) -> Option<&'static str> {
     if name.len() >= TOO_LONG {
         return Some("no room for a shard's number");
@@ -128,7 +134,7 @@ pub(super) fn fault_of_name(name: &str) -> Option<&'static str> {
     (whole != name && whole.ends_with('_')).then_some("it ends like the name of a shard")
 }
 
-/// The fault of a statement of a migration.
+/// The fault of a statement of a migration, if it has one.
 pub(super) fn fault_of_migration(statement: &str) -> Option<&'static str> {
     let clauses = [" ADD ", " DROP ", " ALTER "].iter().map(|word| statement.matches(word).count());
     if statement.starts_with("ALTER TABLE") && clauses.sum::<usize>() > 1 {
@@ -148,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_is_taken_apart() {
+    fn a_query_is_split_into_levels() {
         let sql = "SELECT a, (SELECT b FROM c WHERE (d, e) IN (SELECT f FROM g)) FROM h WHERE lower(i) = ?1";
         assert_eq!(
             levels(sql),
@@ -161,25 +167,25 @@ mod tests {
     }
 
     #[test]
-    fn every_level_is_held_to_the_tenant() {
+    fn every_level_is_restricted_to_the_tenant() {
         let outer = "SELECT id FROM customers WHERE organization_id = ?1 AND EXISTS (SELECT 1 FROM members";
         let by_row = format!("{outer} WHERE organization_id = customers.organization_id)");
-        assert_eq!(unheld(&by_row, &tables(), false), ["members"]);
+        assert_eq!(unrestricted(&by_row, &tables(), false), ["members"]);
         let by_name = format!("{outer} WHERE organization_id = ?1)");
-        assert!(unheld(&by_name, &tables(), false).is_empty());
+        assert!(unrestricted(&by_name, &tables(), false).is_empty());
         let by_several = format!("{outer} WHERE organization_id {{tenants}})");
-        assert!(unheld(&by_several, &tables(), false).is_empty());
+        assert!(unrestricted(&by_several, &tables(), false).is_empty());
         assert_eq!(
-            unheld("SELECT 1 FROM organizations WHERE parent_id = ?1", &tables(), false),
+            unrestricted("SELECT 1 FROM organizations WHERE parent_id = ?1", &tables(), false),
             ["organizations"]
         );
         let piece =
             "FROM members WHERE role = ?1 AND customer_id IN (SELECT id FROM customers WHERE id = ?2)";
-        assert_eq!(unheld(piece, &tables(), true), ["customers"]);
+        assert_eq!(unrestricted(piece, &tables(), true), ["customers"]);
     }
 
     #[test]
-    fn several_tenants_are_asked_in_a_simple_way() {
+    fn queries_over_several_tenants_are_simple() {
         for bad in [
             "SELECT id, (SELECT count(*) FROM members WHERE organization_id = t.id) FROM organizations AS t",
             "SELECT id FROM organizations WHERE parent_id = ?1 FOR UPDATE",
@@ -194,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_is_stored_from_values_that_are_known() {
+    fn values_are_computed_by_the_program() {
         for bad in [
             "INSERT INTO mails (id) VALUES ((SELECT max(id) FROM mails WHERE organization_id = ?1))",
             "UPDATE mails SET due_at = now() WHERE organization_id = ?1",
@@ -214,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_migration_changes_one_thing_at_a_time_and_names_what_refuses() {
+    fn a_migration_changes_one_thing_at_a_time_and_names_its_constraints() {
         for bad in [
             "ALTER TABLE a ADD COLUMN b {{int}}, ADD COLUMN c {{int}}",
             "ALTER TABLE a ADD COLUMN b {{int}} CHECK (b > 0)",

@@ -1,4 +1,4 @@
-//! A stored row is read back unchanged, by every look-up that finds it.
+//! A stored row is read back unchanged by every query that finds it.
 
 use tenantry_core::customer::{Customer, CustomerKind};
 use tenantry_core::member::{Member, MemberRole};
@@ -82,7 +82,7 @@ async fn a_suspension(database: Database) {
     assert!(!read!(store, organization_is_open(open.id)));
     assert_eq!(read!(store, organization(open.id)), None);
     assert_eq!(read!(store, organization_by_slug("organization-1")), Some(open.id), "the slug stays taken");
-    // One that is stored suspended is read back so.
+    // The suspension of a new organization is read back too.
     let born_shut = suspended(organization(2));
     run!(store, born_shut.clone(), |new, tx, _| Ok(tx.organization_insert(new).await?)).unwrap();
     assert_eq!(read!(store, organization(born_shut.id)), Some(born_shut));

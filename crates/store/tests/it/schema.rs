@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::support::Database;
 
-/// Tables that lead to a tenant's row before the tenant is known; they are not keyed by the organization.
+/// Tables that are read before the tenant is known. Their keys do not begin with the organization.
 const LOOKUPS: [&str; 3] = ["user_organizations", "organization_slugs", "credentials"];
 
 async fn catalog(database: &Database) -> BTreeSet<String> {

@@ -1,4 +1,4 @@
-//! The differences between engines, and macros with which a test writes a use case.
+//! The differences between engines, and the functions with which a test writes a use case.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ use tenantry_core::{ExecutionContext, Timestamp};
 use tenantry_store::{ColumnKind, Moments, Store, StoreError, Tx, UseCase, postgres};
 use tenantry_testkit::{Postgres, sqlite_rows};
 
-/// A table's columns, with the kinds that their type may stand for, and the columns of its primary key.
+/// A table's columns, each with the kinds that its type may stand for, and the columns of its primary key.
 pub(crate) type TableSeen = (Vec<(String, Vec<ColumnKind>)>, Vec<String>);
 
 enum Engine {
@@ -22,7 +22,7 @@ enum Engine {
     Postgres(Postgres),
 }
 
-/// A database of one test, gone with it.
+/// The database of one test, dropped with its value.
 pub(crate) struct Database {
     engine: Engine,
     ticks: Arc<AtomicU64>,
@@ -33,19 +33,19 @@ impl Database {
         Self { engine: Engine::Sqlite(tempfile::tempdir().unwrap()), ticks: Arc::default() }
     }
 
-    /// Nothing where there is no server to test with.
+    /// A database on the test server; `None` without a server.
     pub(crate) fn postgres() -> Option<Self> {
         Some(Self { engine: Engine::Postgres(Postgres::new()?), ticks: Arc::default() })
     }
 
-    /// Spreads its tables, unless that is done; answers which were spread now.
-    pub(crate) async fn spread(&self) -> Vec<String> {
+    /// Distributes its tables, unless they are distributed already. Returns the tables that it distributed.
+    pub(crate) async fn distribute(&self) -> Vec<String> {
         let Engine::Postgres(database) = &self.engine else { panic!("not a server") };
         database.allow_sharding();
         let store = self.open().await;
-        let spread = store.distribute_tables().await.unwrap();
+        let distributed = store.distribute_tables().await.unwrap();
         store.close().await;
-        spread
+        distributed
     }
 
     /// Whether its tables are distributed before a test begins.
@@ -53,7 +53,7 @@ impl Database {
         std::env::var("TENANTRY_TEST_CITUS").is_ok_and(|how| !how.is_empty())
     }
 
-    /// Another of the same engine.
+    /// Another database of the same engine.
     pub(crate) fn another(&self) -> Self {
         match &self.engine {
             Engine::Sqlite(_) => Self::sqlite(),
@@ -61,7 +61,7 @@ impl Database {
         }
     }
 
-    /// Time goes on by a microsecond an operation; no two operations have the same randomness.
+    /// Each use case is one microsecond later than the last one and has another seed.
     fn moments(&self) -> Moments {
         let ticks = Arc::clone(&self.ticks);
         Arc::new(move || {
@@ -83,7 +83,7 @@ impl Database {
         self.try_open().await.unwrap()
     }
 
-    /// Opens one of PostgreSQL's by another URL than its own.
+    /// Opens a PostgreSQL database by a changed URL.
     pub(crate) async fn open_at(&self, url: impl FnOnce(String) -> String) -> Store {
         let Engine::Postgres(database) = &self.engine else { panic!("not a server") };
         let target = postgres::Target::parse(&url(database.url())).unwrap();
@@ -106,7 +106,7 @@ impl Database {
         rows
     }
 
-    /// Runs statements that no part of the program runs. Foreign keys are not checked.
+    /// Runs statements directly on the database, without checking foreign keys.
     pub(crate) fn sql(&self, sql: &str) {
         match &self.engine {
             Engine::Sqlite(directory) => {
@@ -119,7 +119,7 @@ impl Database {
         }
     }
 
-    /// Every table but that of the migrations: its columns with their kinds, and its primary key.
+    /// Every table except that of the migrations: its columns with their kinds, and its primary key.
     pub(crate) fn tables(&self) -> BTreeMap<String, TableSeen> {
         let seen = match &self.engine {
             Engine::Sqlite(directory) => columns_of_sqlite(&file(directory)),
@@ -152,7 +152,7 @@ impl Database {
         tables
     }
 
-    /// Whether a column has these bytes in it.
+    /// Whether any column contains these bytes.
     pub(crate) fn holds(&self, bytes: &[u8]) -> bool {
         let shown = match &self.engine {
             Engine::Sqlite(_) => format!("{bytes:?}").trim_matches(['[', ']']).to_owned(),
@@ -167,7 +167,7 @@ impl Database {
         database.query(sql)
     }
 
-    /// The tables' columns, indexes and checks, a line each, alike on both engines.
+    /// The columns, indexes and checks of all tables, one a line, in the same form on both engines.
     pub(crate) fn catalog(&self) -> Vec<String> {
         match &self.engine {
             Engine::Sqlite(directory) => catalog_of_sqlite(&file(directory)),
@@ -178,26 +178,26 @@ impl Database {
         }
     }
 
-    /// Ends the database with everybody in it.
-    pub(crate) fn take_away(&self) {
+    /// Drops the database and ends every connection to it.
+    pub(crate) fn drop_database(&self) {
         let Engine::Postgres(database) = &self.engine else { panic!("not a server") };
         database.drop_database();
     }
 
-    /// Notes a migration of a later program.
+    /// Records a migration that a later version of the program would have applied.
     pub(crate) fn pretend_migration(&self, number: i64) {
         let sql =
             format!("INSERT INTO schema_migrations (number, name, applied_at) VALUES ({number}, 'later', 0)");
         self.sql(&sql);
     }
 
-    /// The files as another machine would find them if this one lost its power now; nothing where they are
-    /// not ours to copy.
+    /// A copy of the files as they would be on disk after a power failure at this moment; `None` for PostgreSQL,
+    /// whose files the test cannot copy.
     pub(crate) fn after_a_power_cut(&self) -> Option<Self> {
         let Engine::Sqlite(directory) = &self.engine else { return None };
         let copy = tempfile::tempdir().unwrap();
         for file in fs::read_dir(directory.path()).unwrap().map(Result::unwrap) {
-            // The index of the log is memory, not disk.
+            // The index of the write-ahead log is in memory, not on disk.
             if !file.path().to_string_lossy().ends_with("-shm") {
                 fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
             }
@@ -210,7 +210,7 @@ fn file(directory: &TempDir) -> PathBuf {
     directory.path().join("tenantry.db")
 }
 
-/// Table, column, type, and the place in the primary key, from 1; 0 outside of it.
+/// Table, column, type, and the position in the primary key: from 1, or 0 outside of it.
 const COLUMNS_OF_POSTGRES: &str = "
     SELECT t.relname, a.attname, format_type(a.atttypid, NULL),
         coalesce(array_position(CAST(x.indkey AS smallint[]), a.attnum) + 1, 0)
@@ -275,12 +275,12 @@ fn catalog_of_sqlite(file: &Path) -> Vec<String> {
     lines
 }
 
-/// Why an operation of a test failed.
+/// The error of a test's use case.
 #[derive(Debug, Clone)]
 pub(crate) enum Failure {
     /// The store failed.
     Store(StoreError),
-    /// The test wanted it.
+    /// The use case failed intentionally.
     OnPurpose,
 }
 
@@ -290,7 +290,7 @@ impl From<StoreError> for Failure {
     }
 }
 
-/// The name of the constraint that refused.
+/// The name of the violated constraint.
 pub(crate) fn violated<T: std::fmt::Debug>(outcome: Result<T, Failure>) -> String {
     match outcome {
         Err(Failure::Store(StoreError::Violated(name))) => name,
@@ -298,7 +298,7 @@ pub(crate) fn violated<T: std::fmt::Debug>(outcome: Result<T, Failure>) -> Strin
     }
 }
 
-/// An operation's work, as a closure makes it.
+/// The body of a use case, as a closure returns it.
 pub(crate) type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>;
 
 struct Do<I, T, F> {

@@ -1,4 +1,4 @@
-//! A row of another tenant is not found, whatever asks for it.
+//! No query finds a row of another tenant.
 
 use tenantry_core::customer::Customer;
 use tenantry_core::member::{Member, MemberRole};
@@ -36,7 +36,7 @@ async fn with_customer(database: &Database) -> (tenantry_store::Store, Customer,
 async fn nothing_is_found_by_another_tenant(database: Database) {
     let (store, theirs, owner) = with_customer(&database).await;
     let email = theirs.email.clone().unwrap();
-    // The row's own organization asks each question too, which proves that it has an answer.
+    // The row's own organization runs each query too, which proves that the row can be found.
     for (number, own) in [(1, true), (2, false)] {
         let id = organization_id(number);
         assert_eq!(read!(store, customer(id, theirs.id)).is_some(), own);

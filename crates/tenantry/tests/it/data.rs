@@ -22,13 +22,13 @@ fn restore_reads_standard_input() {
 }
 
 #[test]
-fn doctor_prints_a_line_for_each_rule() {
+fn doctor_prints_a_line_for_each_invariant() {
     let site = Site::new();
     site.succeed(&["organization", "create", "--name", "Acme", "--slug", "acme"]);
     let report = site.succeed(&["doctor"]);
     let (last, rules) = report.trim_end().rsplit_once('\n').map(|(rules, last)| (last, rules)).unwrap();
     assert!(rules.lines().count() > 10, "{report}");
     assert!(rules.lines().all(|line| line.starts_with("ok  ") && line.contains(" check")), "{report}");
-    assert!(rules.contains("ok  audit entry ("), "{report}");
+    assert!(rules.contains("ok  audited ("), "{report}");
     assert!(last.starts_with("no findings: "), "{report}");
 }

@@ -59,7 +59,7 @@ impl Database {
         }
     }
 
-    /// Makes the database refuse to delete the mark while `condition` holds.
+    /// Makes the database refuse to delete the mark of an unfinished load while a row meets `condition`.
     fn keep_mark(&self, condition: &str) {
         match &self.stored {
             Stored::Sqlite(_) => self.sql(&format!(

@@ -71,7 +71,7 @@ async fn a_key_is_made_and_shows_its_secret_once() {
     made.body.as_object_mut().unwrap().remove("secret_key");
     assert_eq!(shown.body, made.body, "all but the secret");
     assert_eq!(client.get(&keys).await.expect(200)["data"][0], shown.body);
-    // The public key opens nothing.
+    // The public key authenticates nothing.
     acme.world.bearer(public.as_str().unwrap()).get("/v2/ping").await.expect(401);
     acme.world.bearer(secret.as_str().unwrap()).at("203.0.113.77").get("/v2/ping").await.expect(200);
 }
@@ -160,7 +160,7 @@ async fn a_domain_beside_all_of_them_is_dropped() {
 }
 
 #[tokio::test]
-async fn nobody_gives_what_they_do_not_hold() {
+async fn no_caller_grants_a_scope_that_it_lacks() {
     let acme = Acme::new().await;
     let (_, maker) = acme.create_api_key(&["api-keys:write", "messages:send:all", "customers:read"]).await;
     let held = json!(["messages:send:{a.dev}", "api-keys:write", "customers:read"]);
@@ -184,7 +184,7 @@ async fn a_key_is_the_other_dialects_token() {
     let token = tokens["items"].as_array().unwrap().iter().find(|token| token["id"] == json!(id)).unwrap();
     assert_eq!((&token["comment"], &token["scopes"]), (&json!("key"), &json!(["customers:read"])));
     key.get("/v1/customers").await.expect(200);
-    // And the other way round.
+    // The same for a token of /v1.
     let body = json!({"comment": "made in v1", "scopes": ["customers:read"]});
     let made = client.post("/v1/organization-access-tokens", body).await.expect(201);
     let (id, secret) = (&made["organization_access_token"]["id"], made["token"].as_str().unwrap());

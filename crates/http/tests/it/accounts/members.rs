@@ -188,7 +188,7 @@ async fn who_may_not_ask_claims_nothing() {
 }
 
 #[tokio::test]
-async fn a_key_in_use_is_told_so_at_once() {
+async fn a_key_in_use_is_refused_at_once() {
     let acme = Acme::new().await;
     let (keyed, members) = (acme.client().key("k"), format!("{}/members", acme.path_v2()));
     let (release, held) = channel();
@@ -196,7 +196,8 @@ async fn a_key_in_use_is_told_so_at_once() {
         biased;
         acme.world.app.write(BusyWriter(acme.organization.id, Mutex::new(held))),
         async {
-            // Whichever comes first waits for the writer; the other one is told so.
+            // The first of the two requests waits for the writer. The other one is refused, because the key is in
+            // use.
             let both = [(); 2].map(|()| Box::pin(keyed.post(&members, developer("a@example.com"))));
             let (second, first) = first_of(both).await;
             let other = keyed.post(&members, developer("b@example.com")).await;

@@ -79,7 +79,8 @@ async fn a_child_is_a_full_organization_in_both_dialects() {
     let owner = acme.world.user(&acme.organization.owner, "*").await;
     owner.get(&format!("/v2/accounts/{}", child.id)).await.expect(200);
     acme.client().get(&format!("/v2/accounts/{}", child.id)).await.expect(401);
-    // What another dialect makes of the website is shown; what was sent comes back when it is meant again.
+    // A website changed in the other dialect is shown in its new form. The text as sent is shown again once it means
+    // the same URL.
     let patch = async |website: Value| {
         client.patch(&format!("/v1/organizations/{}", child.id), json!({"website": website})).await
     };

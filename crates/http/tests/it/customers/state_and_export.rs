@@ -347,7 +347,7 @@ async fn an_organization_is_made_by_a_person_with_its_legal_entity() {
     // The creator is the owner.
     let team = format!("/v1/organizations/{}/members", text(&made["id"]));
     assert_eq!(shop.world.bearer(&person).get(&team).await.expect(200)["items"][0]["role"], "owner");
-    // A change does not touch it.
+    // An update does not change the owner.
     let path = format!("/v1/organizations/{}", text(&made["id"]));
     shop.world.bearer(&person).patch(&path, json!({"legal_entity": {"type": "club"}})).await.expect(200);
     assert!(stored(&shop, "New Firm Holding Ltd"));

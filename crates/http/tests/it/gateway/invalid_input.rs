@@ -1,10 +1,10 @@
-//! What no honest client sends: told apart from what is valid, never a fault of the server.
+//! Malformed input: each request is refused with the right violation, and none causes a 5xx.
 
 use serde_json::{Value, json};
 
 use tenantry_testkit::Acme;
 
-/// A request of each dialect that takes a body, with a text field in it.
+/// A request of each dialect with a body, and the name of a text field in it.
 async fn writable(acme: &Acme) -> Vec<(&'static str, String, &'static str)> {
     let customer = acme.create_team("t").await;
     let member = acme.create_member(&customer, "m").await;
@@ -23,7 +23,7 @@ async fn writable(acme: &Acme) -> Vec<(&'static str, String, &'static str)> {
 }
 
 #[tokio::test]
-async fn where_json_goes_wrong() {
+async fn json_errors_name_their_position() {
     let acme = Acme::new().await;
     for (body, position) in [
         ("{", 1),
@@ -50,7 +50,7 @@ async fn where_json_goes_wrong() {
 }
 
 #[tokio::test]
-async fn nothing_and_other_things_in_place_of_an_object() {
+async fn a_body_that_is_no_object_is_refused() {
     let acme = Acme::new().await;
     let patch =
         async |kind: Option<&str>, body: &str| acme.client().send("PATCH", &acme.path_v1(), kind, body).await;

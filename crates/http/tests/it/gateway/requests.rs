@@ -1,4 +1,4 @@
-//! What stands before the operations: health, documentation, versions, browsers, paths and limits.
+//! Health, documentation, API versions, CORS, paths and limits: everything that the gateway decides before routing.
 
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -26,7 +26,7 @@ async fn health_and_documents_need_no_token() {
     }
 }
 
-/// Writes, and does not come to its end until it is let go.
+/// Writes, signals that it has written, and then waits for the receiver before it commits.
 struct Holding(Mutex<Receiver<()>>, Mutex<Option<Sender<()>>>);
 
 impl UseCase for Holding {
@@ -35,7 +35,8 @@ impl UseCase for Holding {
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), StoreError> {
         tx.installation_write_heartbeat(context.now()).await?;
-        // What is sent is there once something is read.
+        // On PostgreSQL a write may be sent together with the next read, so this read makes sure that the row
+        // is written.
         tx.any_organization().await?;
         drop(self.1.lock().unwrap().take());
         tokio::task::block_in_place(|| self.0.lock().unwrap().recv().unwrap());
@@ -68,7 +69,7 @@ async fn a_server_that_cannot_write_is_not_ready_and_one_whose_clock_is_off_says
     assert_eq!(world.anonymous().get("/readyz").await.expect(503).body, json!({"status": "unavailable"}));
     world.database().execute("ALTER TABLE mislaid RENAME TO installation");
     assert_eq!(world.anonymous().get("/readyz").await.expect(200).body, json!({"status": "ok"}));
-    // The fixture's clock is far off. With SQLite there is no other.
+    // The test clock differs from PostgreSQL's clock by years. SQLite has no clock of its own.
     let off = world.app.check_clock().await.unwrap();
     let is_off = off > Duration::from_secs(5);
     let ready = world.anonymous().get("/readyz").await.expect(200);
@@ -78,7 +79,7 @@ async fn a_server_that_cannot_write_is_not_ready_and_one_whose_clock_is_off_says
 }
 
 #[tokio::test]
-async fn who_asks_often_whether_the_server_is_ready_does_not_ask_the_database() {
+async fn a_readiness_result_is_reused() {
     let world = World::with(Settings::with_limits(Limits {
         ready_kept: Duration::from_secs(3_600),
         ..Limits::default()
@@ -125,7 +126,7 @@ async fn every_answer_names_its_request() {
 }
 
 #[tokio::test]
-async fn the_version_gate() {
+async fn api_versions() {
     let acme = Acme::new().await;
     let path = acme.path_v1();
     for (asked, version) in [("", "2026-04"), ("2026-04", "2026-04"), ("2026-10", "2026-10")] {
@@ -148,7 +149,7 @@ async fn the_version_gate() {
 }
 
 #[tokio::test]
-async fn what_an_answer_carries() {
+async fn response_headers() {
     let acme = Acme::new().await;
     let scopeless = acme.world.token(&acme.organization, "openid").await;
     for (answer, cache) in [
@@ -168,7 +169,7 @@ async fn what_an_answer_carries() {
 }
 
 #[tokio::test]
-async fn how_a_token_is_refused() {
+async fn refused_tokens() {
     let acme = Acme::new().await;
     let path = "/v1/members";
     let none = acme.world.anonymous().get(path).await.expect(401);
@@ -192,7 +193,7 @@ async fn how_a_token_is_refused() {
 }
 
 #[tokio::test]
-async fn browsers_from_anywhere_and_from_trusted_places() {
+async fn cors_headers_by_origin() {
     let acme = Acme::new().await;
     let anywhere = acme.client().with("origin", "https://a.example").get("/v1/members").await.expect(200);
     assert_eq!(anywhere.header("access-control-allow-origin"), Some("*"));
@@ -208,7 +209,7 @@ async fn browsers_from_anywhere_and_from_trusted_places() {
 }
 
 #[tokio::test]
-async fn a_browsers_question() {
+async fn cors_preflights() {
     let world = World::new();
     let ask = async |origin: &str, headers: &str| {
         let client = world.anonymous().with("origin", origin).with("access-control-request-method", "PATCH");
@@ -268,7 +269,7 @@ async fn the_old_root_of_the_api() {
 }
 
 #[tokio::test]
-async fn paths_that_are_not_there() {
+async fn unknown_paths() {
     let acme = Acme::new().await;
     for path in
         ["/nowhere", "/v1", "/v1/", "/v1/nowhere", "/v3/ping", "/V1/members", "/v1/customers/external"]
@@ -284,7 +285,7 @@ async fn paths_that_are_not_there() {
 }
 
 #[tokio::test]
-async fn methods_that_are_not_there() {
+async fn unknown_methods() {
     let acme = Acme::new().await;
     for (method, path, allowed) in [
         ("PUT", "/v1/customers", "GET,POST"),

@@ -1,5 +1,5 @@
-//! Resources that one client cannot hold for as long as it likes: places, memory and connections. And requests that are
-//! refused before a handler sees them.
+//! Bounds on the request slots, memory and connections that one client can hold, and requests that are refused before
+//! a handler runs.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
@@ -23,10 +23,10 @@ use tokio::task::JoinHandle;
 use tenantry_testkit::Acme;
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-/// Longer than anything here takes. What lasts longer hangs.
+/// A test that waits for longer than this has hung.
 const HANGS: Duration = Duration::from_secs(20);
 
-/// A body whose beginning arrives, and whose rest never does.
+/// A body that sends its beginning and then nothing more.
 struct Stalled {
     beginning: Option<Bytes>,
     announced: Option<u64>,
@@ -83,7 +83,7 @@ async fn stall(gateway: &Gateway, secret: &str, beginning: &'static str) -> Join
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_arrive_holds_no_place() {
+async fn a_body_that_does_not_arrive_holds_no_slot() {
     let acme = Acme::new().await;
     let gateway = gateway(&acme, Limits { in_flight: 1, ..Limits::default() });
     let secret = acme.client().secret();
@@ -134,7 +134,7 @@ async fn a_content_length_over_the_limit_is_refused_at_once() {
     let request = post(&acme.client().secret(), Body::new(announced));
     let response = tokio::time::timeout(HANGS / 10, gateway.answer(request, PEER)).await.unwrap();
     assert_eq!(response.status(), 413);
-    // Without a token a body is small.
+    // Endpoints without a token accept only small bodies.
     let path = "/v1/customer-portal/customers/me/email-update/verify";
     acme.world.anonymous().post(path, json!({"token": "x".repeat(17 << 10)})).await.expect(413);
     acme.world.anonymous().post(path, json!({"token": "x".repeat(8 << 10)})).await.expect(401);
@@ -149,7 +149,7 @@ async fn serve(gateway: Gateway) -> SocketAddr {
     address
 }
 
-/// Whether the connection answers a request. One that was closed does not.
+/// Whether the connection answers a request. A closed connection does not.
 async fn is_served(stream: &mut TcpStream) -> bool {
     let mut first = [0; 12];
     stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.is_ok()
@@ -200,7 +200,7 @@ async fn a_client_that_does_not_read_its_responses_loses_its_connection() {
     let mut silent = TcpStream::connect(address).await.unwrap();
     let requests = "GET /v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n".repeat(60);
     silent.write_all(requests.as_bytes()).await.unwrap();
-    // The only connection is taken until the server closes the silent acme.
+    // The server has one connection slot. It is free again once the server closes the silent client's connection.
     let mut next = TcpStream::connect(address).await.unwrap();
     assert!(is_served(&mut next).await);
     drop(silent);

@@ -1,5 +1,5 @@
-//! What changes between a request's first byte and its last: who loses their token on the way does nothing
-//! more with it; and who cannot be asked for has done nothing wrong.
+//! Changes while a request is under way: a token that is revoked during the upload authorizes nothing, and a failed
+//! look-up of a token does not count against the client's address.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
@@ -34,7 +34,7 @@ async fn revoke(app: Arc<App>, id: Uuid) {
     app.write(TokenRevoke { by: Requester::operator(), id }).await.unwrap();
 }
 
-/// A body that is sent after something else has happened.
+/// A body that arrives only after another future has completed.
 struct After(Pin<Box<dyn Future<Output = ()> + Send>>, Option<Bytes>);
 
 impl HttpBody for After {
@@ -88,7 +88,7 @@ async fn an_export_ends_with_the_right_to_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_cannot_be_looked_up_is_not_taken_for_a_stranger() {
+async fn a_failed_token_look_up_does_not_count_against_the_address() {
     let acme = Acme::new().await;
     let rate = Rate { per_second: NonZeroU32::MIN, burst: NonZeroU32::MIN };
     let rates = Some(Rates { known: rate, unknown: rate });
@@ -123,7 +123,7 @@ async fn writes_that_wait_leave_room_for_reads() {
     let busy = BusyWriter(acme.organization.id, Mutex::new(held));
     let mut busy = Box::pin(acme.world.app.write(busy));
     assert!(poll_once(&mut busy).await.is_pending());
-    // Writes may take three of the four places: of four, one is refused.
+    // Writes may take three of the four slots: of four writes, one is refused.
     let mut writes: JoinSet<u16> = (0..4)
         .map(|number| ask("POST", json!({"email": format!("waits-{number}@example.com")}).to_string().into()))
         .collect();

@@ -183,7 +183,7 @@ async fn roles_move_between_the_assignable_ones() {
             .await
             .assert_violations(&["uuid_parsing path.user_id"]);
     }
-    // The scope for a person is another than for an organization's token, where it is about customers' members.
+    // For the members of customers, a user's token and an organization's token need different scopes.
     let narrow = team.world.user(OWNER, "members:write").await.secret();
     team.world.bearer(&narrow).patch(&path, json!({"role": "admin"})).await.expect(200);
     let narrow = team.world.token(&team.organization, "members:write").await.secret();

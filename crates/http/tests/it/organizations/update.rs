@@ -184,7 +184,7 @@ async fn a_field_of_another_form_is_refused() {
 }
 
 #[tokio::test]
-async fn the_platform_is_told_by_the_url() {
+async fn the_url_determines_the_platform() {
     let acme = Acme::new().await;
     for (url, platform) in [
         ("https://x.com/a", "x"),

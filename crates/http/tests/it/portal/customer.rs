@@ -147,7 +147,7 @@ async fn what_invoices_need_can_be_changed() {
 }
 
 #[tokio::test]
-async fn a_change_of_address_is_asked_for() {
+async fn a_change_of_address_is_requested() {
     let world = World::new();
     let acme = tenant(&world, "acme", both()).await;
     let customer = acme.individual("ada@x.dev").await;

@@ -148,7 +148,7 @@ async fn without_the_member_model_it_is_the_customers_session() {
 }
 
 #[tokio::test]
-async fn what_is_malformed_is_said_at_its_field() {
+async fn malformed_fields_are_reported_at_their_locations() {
     let world = World::new();
     let acme = tenant(&world, "acme", both()).await;
     let both = ["missing body.customer_id", "missing body.external_customer_id"];

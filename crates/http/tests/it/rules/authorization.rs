@@ -466,7 +466,7 @@ async fn a_key_used_from_elsewhere_reaches_nothing() {
 }
 
 #[tokio::test]
-async fn a_suspended_account_reaches_its_sub_accounts_alone_and_they_reach_nothing() {
+async fn a_suspended_account_only_administers_its_sub_accounts() {
     let world = World::new();
     let parent = estate(&world, "parent").await;
     let child = Organization { id: parent.child, slug: String::new(), owner: parent.tenant.owner.clone() };

@@ -1,4 +1,4 @@
-//! A key that may be used from certain addresses alone: in both dialects, before anything else is looked at.
+//! API keys with an IP allow list: both dialects check the address before anything else.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tenantry_testkit::{Acme, portal_session};
 const NOT_HERE: &str = "this API key may not be used from this IP address";
 
 #[tokio::test]
-async fn a_key_is_refused_from_elsewhere_whatever_it_asks() {
+async fn a_key_is_refused_from_other_networks_before_anything_else() {
     let acme = Acme::new().await;
     let body =
         json!({"label": "office", "scopes": ["*"], "ip_allow_list": ["203.0.113.0/24", "2001:db8::/32"]});
@@ -31,7 +31,7 @@ async fn a_key_is_refused_from_elsewhere_whatever_it_asks() {
         assert_eq!(key.get(&acme.path_v2()).await.expect(403).message(), NOT_HERE);
         let refused = key.get("/v1/organizations").await.expect(403);
         assert_eq!(refused["error"], json!("NotPermitted"));
-        // Neither the path, nor the scope, nor the body, nor the key of the request is looked at.
+        // The address is checked before the path, the scopes, the body and the idempotency key.
         assert_eq!(key.get("/v2/accounts/nope").await.expect(403).message(), NOT_HERE);
         assert_eq!(key.raw("POST", &acme.api_keys(), "{").await.expect(403).message(), NOT_HERE);
         let keyed = key.key("k").raw("POST", &acme.api_keys(), "{").await.expect(403);
@@ -56,7 +56,7 @@ async fn a_key_does_not_lock_its_own_caller_out() {
     key.put(&path, json!({"ip_allow_list": ["127.0.0.0/8"]})).await.expect(200);
     key.put(&path, json!({"ip_allow_list": []})).await.expect(403);
     acme.client().put(&path, json!({"ip_allow_list": []})).await.expect(200);
-    // The list of another key need not contain the caller's address, nor need a list that a person sets.
+    // The rule applies only to a key that changes itself: not to another key, and not to a list that a person sets.
     let (other, _) = acme.create_api_key(&["api-keys:read"]).await;
     key.put(&format!("{}/{other}", acme.api_keys()), elsewhere.clone()).await.expect(200);
     let owner = acme.world.user(&acme.organization.owner, "*").await;
@@ -93,7 +93,7 @@ async fn the_other_dialect_keeps_the_list() {
 }
 
 #[tokio::test]
-async fn a_session_that_a_key_began_is_the_visitors() {
+async fn a_session_does_not_inherit_the_list_of_its_creator() {
     let acme = Acme::new().await;
     acme.create_team("team").await;
     let (id, key) = acme.create_api_key(&["*"]).await;
@@ -108,7 +108,7 @@ async fn a_session_that_a_key_began_is_the_visitors() {
     acme.world.bearer(&portal_caller).get("/v1/customer-portal/customers/me").await.expect(200);
 }
 
-/// Takes the letters that wait, and answers to whom they are, about what.
+/// Takes all pending mails about allow lists, each as `recipient organization label`, sorted.
 async fn told(acme: &Acme) -> Vec<String> {
     let mut told = Vec::new();
     loop {
@@ -144,7 +144,7 @@ async fn a_list_that_changes_all_the_time_does_not_fill_the_outbox() {
 }
 
 #[tokio::test]
-async fn who_looks_after_the_account_is_told() {
+async fn administrators_get_a_mail_about_a_changed_list() {
     let acme = Acme::new().await;
     let members = format!("{}/members", acme.path_v2());
     for (email, role) in [("admin@example.com", "Administrator"), ("dev@example.com", "Developer")] {
@@ -168,7 +168,7 @@ async fn who_looks_after_the_account_is_told() {
 }
 
 #[tokio::test]
-async fn who_is_refused_takes_nothing_from_the_account() {
+async fn refused_addresses_do_not_use_the_accounts_rate() {
     let acme = Acme::new().await;
     let body = json!({"label": "office", "scopes": ["*"], "ip_allow_list": ["203.0.113.0/24"]});
     let made = acme.client().post(&acme.api_keys(), body).await.expect(201);

@@ -1,18 +1,18 @@
 //! One check of the doctor: a condition on the rows of a table.
 
+use super::Rule;
+
 pub(super) struct Check {
-    pub(super) name: &'static str,
-    pub(super) table: &'static str,
-    /// The condition that a faulty row `t` meets.
+    pub(super) rule: Rule,
+    /// The SQL condition that a faulty row `t` meets.
     pub(super) fault: &'static str,
-    pub(super) says: &'static str,
 }
 
 pub(super) const fn check(
-    name: &'static str,
+    invariant: &'static str,
     table: &'static str,
-    says: &'static str,
+    description: &'static str,
     fault: &'static str,
 ) -> Check {
-    Check { name, table, fault, says }
+    Check { rule: Rule { invariant, table, description }, fault }
 }

@@ -6,51 +6,52 @@ use std::collections::{BTreeMap, HashMap};
 use tenantry_core::values::Metadata;
 use uuid::Uuid;
 
-use super::{Finding, Parts, Rule};
+use super::{Batches, Finding, Rule};
 use crate::admin::rows::ColumnValue;
 use crate::error::unexpected;
 use crate::schema::Catalog;
 use crate::{StoreError, Tx};
 
 pub(super) const RULE: Rule = Rule {
-    check: "found by its metadata",
+    invariant: "searchable customers",
     table: "customers",
-    says: "its metadata are not those that it is found by",
+    description: "customer_metadata differ from its metadata",
 };
 
 type Pairs = BTreeMap<String, String>;
-type Names = (Uuid, Uuid);
+/// Organization and id of a customer.
+type CustomerRowKey = (Uuid, Uuid);
 
 pub(super) async fn inspect(
     tx: &mut Tx<'_>,
-    catalogue: &Catalog,
+    catalog: &Catalog,
     found: &mut impl FnMut(Finding),
 ) -> Result<(), StoreError> {
-    let table = catalogue.table("customers").ok_or_else(|| unexpected("no table customers"))?;
+    let table = catalog.table("customers").ok_or_else(|| unexpected("no table customers"))?;
     let [organization, id, metadata] = ["organization_id", "id", "metadata"].map(|name| table.position(name));
-    let mut parts = Parts::new(table, "t.deleted_at IS NULL");
-    while let Some(rows) = parts.next(tx).await? {
-        let names = |row: &[ColumnValue]| match (field(row, organization), field(row, id)) {
+    let mut batches = Batches::new(table, "t.deleted_at IS NULL");
+    while let Some(rows) = batches.next(tx).await? {
+        let key_of = |row: &[ColumnValue]| match (field(row, organization), field(row, id)) {
             (Some(ColumnValue::Id(organization)), Some(ColumnValue::Id(id))) => Some((*organization, *id)),
             _ => None,
         };
-        let ends = rows.first().and_then(|row| names(row)).zip(rows.last().and_then(|row| names(row)));
+        let ends = rows.first().and_then(|row| key_of(row)).zip(rows.last().and_then(|row| key_of(row)));
         let Some((first, last)) = ends else { continue };
         let mut stored = tx.customer_metadata_between(first, last).await?;
         for row in &rows {
-            let rows_of_it = names(row).and_then(|names| stored.remove(&names)).unwrap_or_default();
+            let indexed = key_of(row).and_then(|key| stored.remove(&key)).unwrap_or_default();
             // Metadata that cannot be parsed is a finding of `values`.
             let shown = field(row, metadata).and_then(shown);
-            if shown.is_some_and(|shown| shown != rows_of_it) {
-                found(Finding::new(RULE.check, table, row, RULE.says));
+            if shown.is_some_and(|shown| shown != indexed) {
+                found(Finding::new(&RULE, table, row));
             }
         }
     }
     Ok(())
 }
 
-fn field(row: &[ColumnValue], place: Option<usize>) -> Option<&ColumnValue> {
-    row.get(place?)
+fn field(row: &[ColumnValue], position: Option<usize>) -> Option<&ColumnValue> {
+    row.get(position?)
 }
 
 fn shown(field: &ColumnValue) -> Option<Pairs> {
@@ -63,9 +64,9 @@ impl Tx<'_> {
     /// The metadata rows of the customers from `first` to `last` in the order of their primary keys.
     async fn customer_metadata_between(
         &mut self,
-        first: Names,
-        last: Names,
-    ) -> Result<HashMap<Names, Pairs>, StoreError> {
+        first: CustomerRowKey,
+        last: CustomerRowKey,
+    ) -> Result<HashMap<CustomerRowKey, Pairs>, StoreError> {
         let rows = self
             .all(
                 "SELECT organization_id, customer_id, key, value FROM customer_metadata
@@ -74,9 +75,9 @@ impl Tx<'_> {
                 |row| Ok(((row.get(0)?, row.get(1)?), row.get::<String>(2)?, row.get::<String>(3)?)),
             )
             .await?;
-        let mut found: HashMap<Names, Pairs> = HashMap::new();
-        for (names, key, value) in rows {
-            found.entry(names).or_default().insert(key, value);
+        let mut found: HashMap<CustomerRowKey, Pairs> = HashMap::new();
+        for (customer, key, value) in rows {
+            found.entry(customer).or_default().insert(key, value);
         }
         Ok(found)
     }

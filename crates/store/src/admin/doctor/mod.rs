@@ -6,11 +6,11 @@
 //! The doctor reads all tenants' rows in one snapshot. It reads `ROWS` rows at a time and keeps none of them, so
 //! its memory does not grow with the database.
 
+mod anonymized;
+mod audit;
 mod check;
-mod forgotten;
 mod metadata;
 mod queries;
-mod traces;
 mod values;
 
 use std::fmt::{self, Write};
@@ -25,35 +25,35 @@ const ROWS: i64 = 500;
 /// A row that breaks an invariant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// The name of the invariant.
-    pub check: &'static str,
+    /// The name of the invariant in `docs/ARCHITECTURE.md`.
+    pub invariant: &'static str,
     /// The table of the row.
     pub table: String,
     /// The names and values of the row's primary key; empty for a finding about the file.
     pub key: Vec<(String, ColumnValue)>,
     /// The description of the fault, as shown to the operator.
-    pub says: String,
+    pub description: String,
 }
 
 impl Finding {
-    fn new(check: &'static str, table: &Table, row: &[ColumnValue], says: impl Into<String>) -> Self {
+    fn new(rule: &Rule, table: &Table, row: &[ColumnValue]) -> Self {
         let names = table.key_columns().map(|column| column.name.clone());
         Self {
-            check,
+            invariant: rule.invariant,
             table: table.name.clone(),
             key: names.zip(table.key_of(row)).collect(),
-            says: says.into(),
+            description: rule.description.to_owned(),
         }
     }
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.check, self.table)?;
+        write!(f, "{}: {}", self.invariant, self.table)?;
         for (column, value) in &self.key {
             write!(f, " {column}={value}")?;
         }
-        write!(f, ": {}", self.says)
+        write!(f, ": {}", self.description)
     }
 }
 
@@ -77,23 +77,19 @@ impl fmt::Display for ColumnValue {
 /// One check of the doctor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rule {
-    /// The name of the invariant.
-    pub check: &'static str,
+    /// The name of the invariant in `docs/ARCHITECTURE.md`.
+    pub invariant: &'static str,
     /// The table whose rows are checked.
     pub table: &'static str,
     /// The description of a row that breaks the invariant.
-    pub says: &'static str,
+    pub description: &'static str,
 }
 
 /// Every check of the doctor.
 pub fn rules() -> impl Iterator<Item = Rule> {
-    let queries = queries::CHECKS.iter().chain(traces::CHECKS);
-    let values = values::CHECKS.iter();
-    queries
-        .map(|one| Rule { check: one.name, table: one.table, says: one.says })
-        .chain(values.map(|one| Rule { check: one.name, table: one.table, says: one.says }))
-        .chain([metadata::RULE])
-        .chain(forgotten::rules())
+    let queries = queries::CHECKS.iter().chain(audit::CHECKS).map(|check| check.rule);
+    let values = values::CHECKS.iter().map(|check| check.rule);
+    queries.chain(values).chain([metadata::RULE]).chain(anonymized::rules())
 }
 
 /// Runs every check and passes each finding to `found`. `tx` belongs to a snapshot and has a vault.
@@ -101,29 +97,29 @@ pub fn rules() -> impl Iterator<Item = Rule> {
 /// # Errors
 /// When the database fails.
 pub async fn inspect(tx: &mut Tx<'_>, mut found: impl FnMut(Finding)) -> Result<(), StoreError> {
-    let catalogue = Catalog::now()?;
-    // The engine's own check of its file: damage need not show in the rows.
-    for says in tx.file_faults().await? {
-        let (check, table) = ("a whole file", "the file".to_owned());
-        found(Finding { check, table, key: Vec::new(), says });
+    let catalog = Catalog::now()?;
+    // SQLite's own check of its file, because damage need not show in the rows.
+    for description in tx.file_faults().await? {
+        let (invariant, table) = ("intact file", "the file".to_owned());
+        found(Finding { invariant, table, key: Vec::new(), description });
     }
-    queries::inspect(tx, &catalogue, &mut found).await?;
-    values::inspect(tx, &catalogue, &mut found).await?;
-    metadata::inspect(tx, &catalogue, &mut found).await?;
-    forgotten::inspect(tx, &catalogue, &mut found).await
+    queries::inspect(tx, &catalog, &mut found).await?;
+    values::inspect(tx, &catalog, &mut found).await?;
+    metadata::inspect(tx, &catalog, &mut found).await?;
+    anonymized::inspect(tx, &catalog, &mut found).await
 }
 
-/// Reads the rows of a table for which the SQL condition `which` is true, [`ROWS`] at a time.
-struct Parts<'a> {
+/// Reads the rows of a table that meet an SQL condition, [`ROWS`] at a time.
+struct Batches<'a> {
     table: &'a Table,
-    which: &'a str,
+    condition: &'a str,
     after: Option<RowValues>,
     done: bool,
 }
 
-impl<'a> Parts<'a> {
-    const fn new(table: &'a Table, which: &'a str) -> Self {
-        Self { table, which, after: None, done: false }
+impl<'a> Batches<'a> {
+    const fn new(table: &'a Table, condition: &'a str) -> Self {
+        Self { table, condition, after: None, done: false }
     }
 
     /// The next rows, or `None` after the last.
@@ -131,7 +127,7 @@ impl<'a> Parts<'a> {
         if self.done {
             return Ok(None);
         }
-        let rows = tx.rows_after_where(self.table, self.which, self.after.as_deref(), ROWS).await?;
+        let rows = tx.rows_after_where(self.table, self.condition, self.after.as_deref(), ROWS).await?;
         self.done = i64::try_from(rows.len()).is_ok_and(|count| count < ROWS);
         self.after = rows.last().map(|row| self.table.key_of(row));
         Ok((!rows.is_empty()).then_some(rows))

@@ -4,7 +4,7 @@
 //! compares both sets of keys with `EXCEPT` instead.
 
 use super::check::{Check, check};
-use super::{Finding, Parts, traces};
+use super::{Batches, Finding, audit};
 use crate::error::unexpected;
 use crate::schema::Catalog;
 use crate::{StoreError, Tx};
@@ -13,172 +13,194 @@ use crate::{StoreError, Tx};
 #[rustfmt::skip]
 pub(super) const CHECKS: &[Check] = &[
     // People and teams.
-    check("whole rows", "user_tokens", "its person is not there",
+    check("complete rows", "user_tokens", "its user does not exist",
         "NOT EXISTS (SELECT 1 FROM users AS u WHERE u.id = t.user_id)"),
-    check("both ways", "user_organizations", "the team does not have the person",
+    check("listed memberships", "user_organizations", "the team has no such member",
         "(t.user_id, t.organization_id) IN (SELECT u.user_id, u.organization_id FROM user_organizations AS u
             EXCEPT SELECT m.user_id, m.organization_id FROM team_members AS m)"),
-    check("both ways", "team_members", "the person is not known to be in the team",
+    check("listed memberships", "team_members", "user_organizations lacks the membership",
         "(t.user_id, t.organization_id) IN (SELECT m.user_id, m.organization_id FROM team_members AS m
             EXCEPT SELECT u.user_id, u.organization_id FROM user_organizations AS u)"),
-    check("whole rows", "team_members", "its person is not there",
+    check("complete rows", "team_members", "its user does not exist",
         "t.user_id IN (SELECT m.user_id FROM team_members AS m EXCEPT SELECT u.id FROM users AS u)"),
-    check("a team has its owner", "organizations", "its team does not have exactly one owner",
+    check("one owner of an organization", "organizations", "its team does not have exactly one owner",
         "t.deleted_at IS NULL AND (SELECT count(*) FROM team_members AS m
             WHERE m.organization_id = t.id AND m.role = 'owner') <> 1"),
-    check("a team has its owner", "organizations", "its owner does not own its team",
+    check("one owner of an organization", "organizations", "owner_user_id is not the owner of its team",
         "t.deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM team_members AS m
             WHERE m.organization_id = t.id AND m.user_id = t.owner_user_id AND m.role = 'owner')"),
     // Organizations.
-    check("slugs stay", "organization_slugs", "its organization is not there",
+    check("permanent slugs", "organization_slugs", "its organization does not exist",
         "t.organization_id IN (SELECT s.organization_id FROM organization_slugs AS s
             EXCEPT SELECT o.id FROM organizations AS o)"),
-    check("slugs stay", "organizations", "its slug does not lead to it",
+    check("permanent slugs", "organizations", "organization_slugs does not map its slug to it",
         "(t.slug, t.id) IN (SELECT o.slug, o.id FROM organizations AS o
             EXCEPT SELECT s.slug, s.organization_id FROM organization_slugs AS s)"),
-    check("one level", "organizations", "its parent is not there",
+    check("one level", "organizations", "its parent does not exist",
         "t.deleted_at IS NULL AND t.parent_id IN (
             SELECT c.parent_id FROM organizations AS c WHERE c.parent_id IS NOT NULL AND c.deleted_at IS NULL
             EXCEPT SELECT p.id FROM organizations AS p WHERE p.deleted_at IS NULL)"),
     check("one level", "organizations", "its parent has a parent",
         "t.parent_id IN (SELECT p.id FROM organizations AS p WHERE p.parent_id IS NOT NULL)"),
-    check("counts are kept", "organizations", "its count of sub-accounts is not how many there are",
+    check("exact counters", "organizations", "sub_account_count differs from the number of its sub-accounts",
         "(t.id, t.sub_account_count) IN (
             SELECT o.id, o.sub_account_count FROM organizations AS o WHERE o.sub_account_count <> 0
             EXCEPT SELECT c.parent_id, count(*) FROM organizations AS c WHERE c.deleted_at IS NULL
             GROUP BY c.parent_id)
          OR t.sub_account_count = 0 AND t.id IN (SELECT c.parent_id FROM organizations AS c
             WHERE c.parent_id IS NOT NULL AND c.deleted_at IS NULL)"),
+    check("suspension shuts out", "organizations", "it has only one of suspended_at and suspension_reason",
+        "(t.suspended_at IS NULL) <> (t.suspension_reason IS NULL)"),
+    check("complete rows", "row_counters", "its organization does not exist",
+        "NOT EXISTS (SELECT 1 FROM organizations AS o WHERE o.id = t.organization_id)"),
     // Credentials.
-    check("known by what they open", "credentials", "the token that it opens is not there",
+    check("one credential each", "credentials", "its subject has another credential",
+        "t.subject_id IN (SELECT c.subject_id FROM credentials AS c GROUP BY c.subject_id HAVING count(*) > 1)"),
+    check("one credential each", "credentials", "it is of a user token and names an organization",
+        "t.kind = 'user_token' AND t.organization_id IS NOT NULL"),
+    check("one credential each", "credentials", "its kind is not that of its session",
+        "t.kind IN ('customer_session', 'member_session') AND (t.subject_id, t.kind) IN (
+            SELECT s.id, CASE WHEN s.member_id IS NULL THEN 'member_session' ELSE 'customer_session' END
+            FROM customer_sessions AS s)"),
+    check("one credential each", "credentials", "its access token does not exist",
         "t.kind NOT IN ('user_token', 'customer_session', 'member_session', 'email_change')
          AND (t.organization_id IS NULL OR (t.organization_id, t.subject_id) IN (
             SELECT c.organization_id, c.subject_id FROM credentials AS c
             EXCEPT SELECT a.organization_id, a.id FROM access_tokens AS a))"),
-    check("known by what they open", "credentials", "the person's token that it opens is not there",
+    check("one credential each", "credentials", "its user token does not exist",
         "t.kind = 'user_token' AND NOT EXISTS (SELECT 1 FROM user_tokens AS u WHERE u.id = t.subject_id)"),
-    check("known by what they open", "credentials", "the session that it opens is not there",
+    check("one credential each", "credentials", "its customer session does not exist",
         "t.kind IN ('customer_session', 'member_session') AND t.secret_hash IN (SELECT lost.secret_hash FROM (
             SELECT c.secret_hash, c.organization_id, c.subject_id FROM credentials AS c
             EXCEPT SELECT s.secret_hash, s.organization_id, s.id FROM customer_sessions AS s) AS lost)"),
-    check("known by what they open", "credentials", "the wish for another address that it proves is not there",
+    check("one credential each", "credentials", "its e-mail update does not exist",
         "t.kind = 'email_change' AND t.secret_hash IN (SELECT lost.secret_hash FROM (
             SELECT c.secret_hash, c.organization_id, c.subject_id FROM credentials AS c
             EXCEPT SELECT e.secret_hash, e.organization_id, e.id FROM email_updates AS e) AS lost)"),
-    check("known by what they open", "access_tokens", "no secret opens it",
+    check("one credential each", "access_tokens", "it has no credential",
         "t.id IN (SELECT a.id FROM access_tokens AS a WHERE a.deleted_at IS NULL
             EXCEPT SELECT c.subject_id FROM credentials AS c)"),
-    check("known by what they open", "user_tokens", "no secret opens it",
+    check("one credential each", "user_tokens", "it has no credential",
         "t.id IN (SELECT a.id FROM user_tokens AS a WHERE a.deleted_at IS NULL
             EXCEPT SELECT c.subject_id FROM credentials AS c)"),
-    check("known by what they open", "customer_sessions", "no secret opens it",
+    check("one credential each", "customer_sessions", "it has no credential",
         "t.secret_hash IN (SELECT lost.secret_hash FROM (SELECT s.secret_hash, s.id FROM customer_sessions AS s
             EXCEPT SELECT c.secret_hash, c.subject_id FROM credentials AS c) AS lost)"),
-    check("known by what they open", "email_updates", "no secret proves it",
+    check("one credential each", "email_updates", "it has no credential",
         "t.secret_hash IN (SELECT lost.secret_hash FROM (SELECT s.secret_hash, s.id FROM email_updates AS s
             EXCEPT SELECT c.secret_hash, c.subject_id FROM credentials AS c) AS lost)"),
-    check("sessions end", "customer_sessions", "its customer is gone",
+    check("ending sessions", "customer_sessions", "its customer does not exist or is deleted",
         "NOT EXISTS (SELECT 1 FROM customers AS c
             WHERE c.organization_id = t.organization_id AND c.id = t.customer_id AND c.deleted_at IS NULL)"),
-    check("sessions end", "customer_sessions", "its member is gone",
+    check("ending sessions", "customer_sessions", "its member does not exist or is deleted",
         "t.member_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM members AS m
             WHERE m.organization_id = t.organization_id AND m.id = t.member_id
                 AND m.customer_id = t.customer_id AND m.deleted_at IS NULL)"),
-    check("sessions end", "email_updates", "its customer is gone",
+    check("ending sessions", "email_updates", "its customer does not exist or is deleted",
         "NOT EXISTS (SELECT 1 FROM customers AS c
             WHERE c.organization_id = t.organization_id AND c.id = t.customer_id AND c.deleted_at IS NULL)"),
     // Customers and members.
-    check("whole rows", "customers", "its organization is not there",
+    check("complete rows", "customers", "its organization does not exist",
         "NOT EXISTS (SELECT 1 FROM organizations AS o WHERE o.id = t.organization_id)"),
-    check("one owner", "customers", "it does not have exactly one owner",
+    check("one owner of a customer", "customers", "it does not have exactly one owner",
         "t.deleted_at IS NULL AND (SELECT count(*) FROM members AS m
             WHERE m.organization_id = t.organization_id AND m.customer_id = t.id AND m.deleted_at IS NULL
                 AND m.role = 'owner') <> 1"),
-    check("one owner", "customers", "an individual, it does not have exactly one member",
+    check("one owner of a customer", "customers", "it is an individual without exactly one member",
         "t.deleted_at IS NULL AND t.kind = 'individual' AND (SELECT count(*) FROM members AS m
             WHERE m.organization_id = t.organization_id AND m.customer_id = t.id
                 AND m.deleted_at IS NULL) <> 1"),
-    check("counts are kept", "customers", "its count of members is not how many there are",
+    check("exact counters", "customers", "member_count differs from the number of its members",
         "t.member_count <> (SELECT count(*) FROM members AS m
             WHERE m.organization_id = t.organization_id AND m.customer_id = t.id AND m.deleted_at IS NULL)"),
-    check("counts are kept", "organizations", "its count of customers is not how many there are",
+    check("exact counters", "organizations", "row_counters differ from the number of its customers",
         "(SELECT coalesce(sum(k.row_count), 0) FROM row_counters AS k
             WHERE k.organization_id = t.id AND k.counter = 'customers')
          <> (SELECT count(*) FROM customers AS c WHERE c.organization_id = t.id AND c.deleted_at IS NULL)"),
-    check("counts are kept", "organizations", "its count of members is not how many there are",
+    check("exact counters", "organizations", "row_counters differ from the number of its members",
         "(SELECT coalesce(sum(k.row_count), 0) FROM row_counters AS k
             WHERE k.organization_id = t.id AND k.counter = 'members')
          <> (SELECT count(*) FROM members AS m WHERE m.organization_id = t.id AND m.deleted_at IS NULL)"),
-    check("whole rows", "members", "its customer is gone",
+    check("complete rows", "members", "its customer does not exist or is deleted",
         "t.deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM customers AS c
             WHERE c.organization_id = t.organization_id AND c.id = t.customer_id AND c.deleted_at IS NULL)"),
-    check("one address", "customers", "another of the organization has its address",
+    check("one address", "customers", "another customer of the organization has its address",
         "t.deleted_at IS NULL AND EXISTS (SELECT 1 FROM customers AS o
             WHERE o.organization_id = t.organization_id AND o.email_key = t.email_key AND o.id <> t.id
                 AND o.deleted_at IS NULL)"),
-    check("one address", "members", "another of the customer has their address",
+    check("one address", "members", "another member of the customer has its address",
         "t.deleted_at IS NULL AND EXISTS (SELECT 1 FROM members AS o
             WHERE o.organization_id = t.organization_id AND o.customer_id = t.customer_id
                 AND o.email_key = t.email_key AND o.id <> t.id AND o.deleted_at IS NULL)"),
-    check("one person", "users", "another has their address",
+    check("one person", "users", "another user has its address",
         "EXISTS (SELECT 1 FROM users AS o WHERE o.email_key = t.email_key AND o.id <> t.id)"),
-    check("one external id", "customers", "another of the organization has its external id",
+    check("one external id", "customers", "another customer of the organization has its external id",
         "t.deleted_at IS NULL AND EXISTS (SELECT 1 FROM customers AS o
             WHERE o.organization_id = t.organization_id AND o.external_id = t.external_id AND o.id <> t.id
                 AND o.deleted_at IS NULL)"),
-    check("one external id", "members", "another of the customer has their external id",
+    check("one external id", "members", "another member of the customer has its external id",
         "t.deleted_at IS NULL AND EXISTS (SELECT 1 FROM members AS o
             WHERE o.organization_id = t.organization_id AND o.customer_id = t.customer_id
                 AND o.external_id = t.external_id AND o.id <> t.id AND o.deleted_at IS NULL)"),
-    check("forgotten", "customers", "it is anonymized and not deleted",
+    check("anonymized", "customers", "it is anonymized and not deleted",
         "t.anonymized_at IS NOT NULL AND t.deleted_at IS NULL"),
-    check("found by its metadata", "customer_metadata", "its customer is gone",
+    check("anonymized", "members", "its customer is anonymized, but it contains personal data",
+        "(t.email NOT LIKE '%@anonymized.invalid' OR t.name || '@anonymized.invalid' <> t.email)
+         AND EXISTS (SELECT 1 FROM customers AS c
+            WHERE c.organization_id = t.organization_id AND c.id = t.customer_id
+                AND c.anonymized_at IS NOT NULL)"),
+    check("searchable customers", "customer_metadata", "its customer does not exist or is deleted",
         "NOT EXISTS (SELECT 1 FROM customers AS c
             WHERE c.organization_id = t.organization_id AND c.id = t.customer_id AND c.deleted_at IS NULL)"),
     // Webhooks.
-    check("told in order", "webhook_endpoints", "it does not have its two queues",
+    check("ordered events", "webhook_endpoints", "it does not have its two queues",
         "t.deleted_at IS NULL AND (SELECT count(*) FROM webhook_queues AS l
             WHERE l.organization_id = t.organization_id AND l.endpoint_id = t.id) <> 2"),
     // A queue with a due time is exempt: the worker is still giving up the events of the deleted endpoint, in batches.
-    check("told in order", "webhook_queues", "its endpoint is gone",
+    check("ordered events", "webhook_queues", "its endpoint does not exist or is deleted",
         "NOT EXISTS (SELECT 1 FROM webhook_queues AS o
             WHERE o.organization_id = t.organization_id AND o.endpoint_id = t.endpoint_id
                 AND o.due_at IS NOT NULL)
          AND NOT EXISTS (SELECT 1 FROM webhook_endpoints AS e
             WHERE e.organization_id = t.organization_id AND e.id = t.endpoint_id AND e.deleted_at IS NULL)"),
-    check("told in order", "webhook_events", "its endpoint's queue has not come to its number",
+    check("ordered events", "webhook_events", "its sequence number is above that of its endpoint's queue",
         "EXISTS (SELECT 1 FROM webhook_queues AS l
             WHERE l.organization_id = t.organization_id AND l.endpoint_id = t.endpoint_id
                 AND l.queue = 'first_attempts' AND l.last_sequence < t.sequence)"),
-    check("told in order", "webhook_events", "another of the endpoint has its number",
+    check("ordered events", "webhook_events", "another event of the endpoint has its sequence number",
         "EXISTS (SELECT 1 FROM webhook_events AS o
             WHERE o.organization_id = t.organization_id AND o.endpoint_id = t.endpoint_id
                 AND o.sequence = t.sequence AND o.id <> t.id)"),
-    check("told at least once", "webhook_events", "it waits for its first attempt, and its queue does not know",
+    check("at-least-once delivery", "webhook_events", "its first attempt is pending, but its queue is not due",
         "t.state = 'pending' AND t.due_at IS NULL AND NOT EXISTS (SELECT 1 FROM webhook_queues AS l
             WHERE l.organization_id = t.organization_id AND l.endpoint_id = t.endpoint_id
                 AND l.queue = 'first_attempts' AND l.due_at IS NOT NULL)"),
-    check("told at least once", "webhook_events", "it waits for another attempt, and its queue does not know",
+    check("at-least-once delivery", "webhook_events", "its retry is pending, but its queue is not due",
         "t.due_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM webhook_queues AS l
             WHERE l.organization_id = t.organization_id AND l.endpoint_id = t.endpoint_id
                 AND l.queue = 'retries' AND l.due_at IS NOT NULL)"),
-    check("told at least once", "webhook_events", "it waits, and what it tells is not there",
+    check("at-least-once delivery", "webhook_events", "it is pending and has no data",
         "t.state = 'pending' AND t.data IS NULL AND t.payload IS NULL"),
     // Stored responses.
-    check("once", "idempotency_records", "its request was neither answered nor is the answer forgotten",
+    check("complete rows", "idempotency_records", "the owner of its key does not exist",
+        "t.organization_id IN (SELECT r.organization_id FROM idempotency_records AS r
+            EXCEPT SELECT o.id FROM organizations AS o EXCEPT SELECT u.id FROM users AS u
+            EXCEPT SELECT c.id FROM customers AS c EXCEPT SELECT m.id FROM members AS m)"),
+    check("idempotent POST", "idempotency_records", "it has neither a response nor the mark of a deleted one",
         "(t.status <> 0 OR t.response_expires_at IS NOT NULL) AND t.status NOT BETWEEN 100 AND 599"),
 ];
 
 pub(super) async fn inspect(
     tx: &mut Tx<'_>,
-    catalogue: &Catalog,
+    catalog: &Catalog,
     found: &mut impl FnMut(Finding),
 ) -> Result<(), StoreError> {
-    for Check { name, table, fault, says } in CHECKS.iter().chain(traces::CHECKS) {
-        let table = catalogue.table(table).ok_or_else(|| unexpected(format!("no table {table}")))?;
-        let mut parts = Parts::new(table, fault);
-        while let Some(rows) = parts.next(tx).await? {
-            rows.iter().for_each(|row| found(Finding::new(name, table, row, *says)));
+    for Check { rule, fault } in CHECKS.iter().chain(audit::CHECKS) {
+        let table =
+            catalog.table(rule.table).ok_or_else(|| unexpected(format!("no table {}", rule.table)))?;
+        let mut batches = Batches::new(table, fault);
+        while let Some(rows) = batches.next(tx).await? {
+            rows.iter().for_each(|row| found(Finding::new(rule, table, row)));
         }
     }
     Ok(())

@@ -13,8 +13,8 @@ use tenantry_core::values::{
 };
 use tenantry_core::webhook::{EventData, EventType};
 
-use super::forgotten::row_says_who;
-use super::{Finding, Parts};
+use super::anonymized::row_has_personal_data;
+use super::{Batches, Finding, Rule};
 use crate::admin::rows::ColumnValue;
 use crate::queries::{billing_name, sealed_for, search_text};
 use crate::schema::{Catalog, Table};
@@ -22,24 +22,22 @@ use crate::{StoreError, Tx, Vault};
 
 /// A check of the values of `columns` in one row.
 pub(super) struct Check {
-    pub(super) name: &'static str,
-    pub(super) table: &'static str,
+    pub(super) rule: Rule,
     columns: &'static [&'static str],
     holds: fn(&[&ColumnValue], &dyn Vault) -> bool,
-    pub(super) says: &'static str,
 }
 
-const ADDRESS: &str = "its address has another key";
-const SEALED: &str = "a secret in it cannot be opened with the key";
-const UNREADABLE: &str = "a value of it is none that this program knows";
+const ADDRESS: &str = "its e-mail key does not match its address";
+const SEALED: &str = "its secret cannot be opened with the key";
+const UNREADABLE: &str = "one of its values does not parse";
 
 /// The JSON form of a row in an audit entry.
 type Object = serde_json::Map<String, serde_json::Value>;
 
 type Columns = &'static [&'static str];
 
-const fn address(name: &'static str, table: &'static str, columns: Columns) -> Check {
-    Check { name, table, columns, holds: keyed, says: ADDRESS }
+const fn address(invariant: &'static str, table: &'static str, columns: Columns) -> Check {
+    Check { rule: Rule { invariant, table, description: ADDRESS }, columns, holds: keyed }
 }
 
 const fn sealed(
@@ -47,7 +45,7 @@ const fn sealed(
     columns: Columns,
     holds: fn(&[&ColumnValue], &dyn Vault) -> bool,
 ) -> Check {
-    Check { name: "sealed on the way", table, columns, holds, says: SEALED }
+    Check { rule: Rule { invariant: "readable values", table, description: SEALED }, columns, holds }
 }
 
 const fn readable(
@@ -55,9 +53,10 @@ const fn readable(
     columns: Columns,
     holds: fn(&[&ColumnValue], &dyn Vault) -> bool,
 ) -> Check {
-    Check { name: "readable", table, columns, holds, says: UNREADABLE }
+    Check { rule: Rule { invariant: "readable values", table, description: UNREADABLE }, columns, holds }
 }
 
+/// The checks, in the order of the tables.
 #[rustfmt::skip]
 pub(super) const CHECKS: &[Check] = &[
     address("one person", "users", &["email", "email_key"]),
@@ -68,43 +67,47 @@ pub(super) const CHECKS: &[Check] = &[
     sealed("webhook_endpoints", &["id", "secret"], opens),
     sealed("mails", &["id", "sealed_secret"], opens),
     sealed("idempotency_records",
-        &["organization_id", "fingerprint", "idempotency_key", "response_expires_at", "body"], answer_opens),
+        &["organization_id", "fingerprint", "idempotency_key", "response_expires_at", "body"], response_opens),
     readable("organizations", &["status"], |row, _| text(row, |text| OrganizationStatus::from_name(text).is_some())),
-    readable("organizations", &["profile"], |row, _| text(row, |text| reads(serde_json::from_str::<Profile>(text)))),
+    readable("organizations", &["profile"], |row, _| text(row, |text| parses(serde_json::from_str::<Profile>(text)))),
     readable("team_members", &["role"], |row, _| text(row, |text| TeamRole::from_name(text).is_some())),
     readable("credentials", &["kind"], |row, _| text(row, |text| SecretKind::from_name(text).is_some())),
     readable("access_tokens", &["scopes"],
-        |row, _| text(row, |text| reads(ScopeGrants::from_stored(text, Timestamp::from_micros(0))))),
+        |row, _| text(row, |text| parses(ScopeGrants::from_stored(text, Timestamp::from_micros(0))))),
     readable("access_tokens", &["ip_allow_list"],
-        |row, _| text(row, |text| reads(serde_json::from_str::<IpAllowList>(text)))),
-    readable("user_tokens", &["scopes"], |row, _| text(row, |text| reads(serde_json::from_str::<Scopes>(text)))),
-    readable("customers", &["metadata"], |row, _| text(row, |text| reads(serde_json::from_str::<Metadata>(text)))),
-    readable("organizations", &["name"], |row, _| text(row, |text| reads(OrganizationName::parse_stored(text)))),
+        |row, _| text(row, |text| parses(serde_json::from_str::<IpAllowList>(text)))),
+    readable("user_tokens", &["scopes"], |row, _| text(row, |text| parses(serde_json::from_str::<Scopes>(text)))),
+    readable("customers", &["metadata"], |row, _| text(row, |text| parses(serde_json::from_str::<Metadata>(text)))),
+    readable("organizations", &["name"], |row, _| text(row, |text| parses(OrganizationName::parse_stored(text)))),
     readable("organizations", &["suspension_reason"],
-        |row, _| text(row, |text| reads(SuspensionReason::parse(text)))),
-    readable("users", &["name"], |row, _| text(row, |text| reads(PersonName::parse_stored(text)))),
-    readable("customers", &["name"], |row, _| text(row, |text| reads(PersonName::parse_stored(text)))),
-    readable("customers", &["external_id"], |row, _| text(row, |text| reads(ExternalId::parse(text)))),
+        |row, _| text(row, |text| parses(SuspensionReason::parse(text)))),
+    readable("users", &["name"], |row, _| text(row, |text| parses(PersonName::parse_stored(text)))),
+    readable("customers", &["name"], |row, _| text(row, |text| parses(PersonName::parse_stored(text)))),
+    readable("customers", &["external_id"], |row, _| text(row, |text| parses(ExternalId::parse(text)))),
     readable("customers", &["billing"], |row, _| text(row, |text| billing_name(text).is_ok())),
-    readable("customers", &["locale"], |row, _| text(row, |text| reads(Locale::parse(text)))),
-    readable("members", &["email"], |row, _| text(row, |text| reads(EmailAddress::parse(text)))),
-    readable("members", &["name"], |row, _| text(row, |text| reads(PersonName::parse_stored(text)))),
-    readable("members", &["external_id"], |row, _| text(row, |text| reads(ExternalId::parse(text)))),
-    readable("customer_sessions", &["return_url"], |row, _| text(row, |text| reads(HttpUrl::parse(text)))),
-    readable("audit_entries", &["before"], |row, _| text(row, |text| reads(serde_json::from_str::<Object>(text)))),
-    readable("audit_entries", &["after"], |row, _| text(row, |text| reads(serde_json::from_str::<Object>(text)))),
-    Check { name: "found by its names", table: "customers", columns: &["email", "name", "billing", "search_text"],
-        holds: searched, says: "what it is looked for by is not what it is called" },
-    Check { name: "forgotten", table: "customers", columns: &["anonymized_at", "email", "name", "billing"],
-        holds: forgotten, says: "it is anonymized, and says who it was" },
+    readable("customers", &["locale"], |row, _| text(row, |text| parses(Locale::parse(text)))),
+    readable("members", &["email"], |row, _| text(row, |text| parses(EmailAddress::parse(text)))),
+    readable("members", &["name"], |row, _| text(row, |text| parses(PersonName::parse_stored(text)))),
+    readable("members", &["external_id"], |row, _| text(row, |text| parses(ExternalId::parse(text)))),
+    readable("customer_sessions", &["return_url"], |row, _| text(row, |text| parses(HttpUrl::parse(text)))),
+    readable("audit_entries", &["before"], |row, _| text(row, |text| parses(serde_json::from_str::<Object>(text)))),
+    readable("audit_entries", &["after"], |row, _| text(row, |text| parses(serde_json::from_str::<Object>(text)))),
+    Check {
+        rule: Rule { invariant: "searchable customers", table: "customers",
+            description: "search_text does not match its address and names" },
+        columns: &["email", "name", "billing", "search_text"], holds: searched },
+    Check {
+        rule: Rule { invariant: "anonymized", table: "customers",
+            description: "it is anonymized and contains personal data" },
+        columns: &["anonymized_at", "email", "name", "billing"], holds: anonymized },
     readable("webhook_endpoints", &["events"],
-        |row, _| text(row, |text| reads(serde_json::from_str::<Vec<EventType>>(text)))),
+        |row, _| text(row, |text| parses(serde_json::from_str::<Vec<EventType>>(text)))),
     readable("webhook_events", &["type"], |row, _| text(row, |text| EventType::from_name(text).is_some())),
-    readable("webhook_events", &["data"], |row, _| text(row, |text| reads(EventData::from_image(text)))),
-    readable("mails", &["content"], |row, _| text(row, |text| reads(serde_json::from_str::<MailContent>(text)))),
+    readable("webhook_events", &["data"], |row, _| text(row, |text| parses(EventData::from_image(text)))),
+    readable("mails", &["content"], |row, _| text(row, |text| parses(serde_json::from_str::<MailContent>(text)))),
 ];
 
-fn reads<T, E: Display>(parsed: Result<T, E>) -> bool {
+fn parses<T, E: Display>(parsed: Result<T, E>) -> bool {
     parsed.is_ok()
 }
 
@@ -126,10 +129,10 @@ fn keyed(row: &[&ColumnValue], _: &dyn Vault) -> bool {
 }
 
 fn searched(row: &[&ColumnValue], _: &dyn Vault) -> bool {
-    let [email, name, ColumnValue::Null | ColumnValue::Text(_), ColumnValue::Text(found_by)] = row else {
+    let [email, name, ColumnValue::Null | ColumnValue::Text(_), ColumnValue::Text(stored)] = row else {
         return false;
     };
-    let known =
+    let text_of =
         |field: &ColumnValue| if let ColumnValue::Text(text) = field { Some(text.clone()) } else { None };
     let billing = match row {
         [_, _, ColumnValue::Text(billing), _] => billing_name(billing),
@@ -138,15 +141,15 @@ fn searched(row: &[&ColumnValue], _: &dyn Vault) -> bool {
     // Billing data that cannot be parsed is a finding of its own check.
     billing.is_err()
         || billing.is_ok_and(|billing| {
-            let (email, name) = (known(email), known(name));
-            search_text(email.as_deref(), name.as_deref(), billing.as_deref()) == *found_by
+            let (email, name) = (text_of(email), text_of(name));
+            search_text(email.as_deref(), name.as_deref(), billing.as_deref()) == *stored
         })
 }
 
-fn forgotten(row: &[&ColumnValue], _: &dyn Vault) -> bool {
+fn anonymized(row: &[&ColumnValue], _: &dyn Vault) -> bool {
     match row {
         [ColumnValue::Null, ..] => true,
-        [_, email, name, billing] => !row_says_who(email, name, billing),
+        [_, email, name, billing] => !row_has_personal_data(email, name, billing),
         _ => false,
     }
 }
@@ -159,7 +162,7 @@ fn opens(row: &[&ColumnValue], vault: &dyn Vault) -> bool {
     }
 }
 
-fn answer_opens(row: &[&ColumnValue], vault: &dyn Vault) -> bool {
+fn response_opens(row: &[&ColumnValue], vault: &dyn Vault) -> bool {
     match row {
         [_, _, _, ColumnValue::Null, _] => true,
         [
@@ -175,20 +178,20 @@ fn answer_opens(row: &[&ColumnValue], vault: &dyn Vault) -> bool {
 
 pub(super) async fn inspect(
     tx: &mut Tx<'_>,
-    catalogue: &Catalog,
+    catalog: &Catalog,
     found: &mut impl FnMut(Finding),
 ) -> Result<(), StoreError> {
     let vault = tx.vault()?;
-    for table in &catalogue.tables {
-        let checks: Vec<&Check> = CHECKS.iter().filter(|check| check.table == table.name).collect();
+    for table in &catalog.tables {
+        let checks: Vec<&Check> = CHECKS.iter().filter(|check| check.rule.table == table.name).collect();
         if checks.is_empty() {
             continue;
         }
-        let mut parts = Parts::new(table, "1 = 1");
-        while let Some(rows) = parts.next(tx).await? {
+        let mut batches = Batches::new(table, "1 = 1");
+        while let Some(rows) = batches.next(tx).await? {
             for row in &rows {
                 let broken = checks.iter().filter(|check| !check.holds_for(table, row, vault));
-                broken.for_each(|check| found(Finding::new(check.name, table, row, check.says)));
+                broken.for_each(|check| found(Finding::new(&check.rule, table, row)));
             }
         }
     }
@@ -198,7 +201,7 @@ pub(super) async fn inspect(
 impl Check {
     fn holds_for(&self, table: &Table, row: &[ColumnValue], vault: &dyn Vault) -> bool {
         let fields =
-            self.columns.iter().map(|column| table.position(column).and_then(|place| row.get(place)));
+            self.columns.iter().map(|column| table.position(column).and_then(|position| row.get(position)));
         fields.collect::<Option<Vec<_>>>().is_some_and(|fields| (self.holds)(&fields, vault))
     }
 }

@@ -1,10 +1,10 @@
-//! Tables that are spread over the nodes of a Citus, or over partitions by a stand-in where there is none.
+//! Distributed tables: on the nodes of a Citus cluster, or on partitions by a stand-in where there is no Citus.
 
 use tenantry_core::member::MemberRole;
 use tenantry_store::Catalog;
 
 use crate::fixtures::*;
-use crate::nodes::operations_that_block_each_other;
+use crate::nodes::run_deadlocking_use_cases;
 use crate::support::Database;
 
 #[tokio::test]
@@ -17,12 +17,12 @@ async fn tables_are_distributed_once_with_their_rows() {
     let refused = store.distribute_tables().await;
     store.close().await;
 
-    let spread = database.spread().await;
+    let distributed = database.distribute().await;
     if let Err(error) = refused {
         assert!(error.to_string().contains("with the extension Citus only"), "{error}");
-        assert_eq!(spread.len(), Catalog::now().unwrap().tables.len());
+        assert_eq!(distributed.len(), Catalog::now().unwrap().tables.len());
     }
-    assert_eq!(database.spread().await, Vec::<String>::new());
+    assert_eq!(database.distribute().await, Vec::<String>::new());
     let store = database.open().await;
     assert_eq!(read!(store, member(team.organization, owner.id)).as_ref(), Some(&owner));
     assert_eq!(read!(store, customer(team.organization, team.id)).map(|found| found.id), Some(team.id));
@@ -32,11 +32,11 @@ async fn tables_are_distributed_once_with_their_rows() {
 #[tokio::test]
 async fn lost_workers_are_counted() {
     let Some(database) = Database::postgres().filter(|database| !database.is_distributed()) else { return };
-    let alone = database.open().await;
-    assert_eq!(alone.lost_servers().await.unwrap(), 0, "a database without workers");
-    alone.close().await;
+    let undistributed = database.open().await;
+    assert_eq!(undistributed.lost_servers().await.unwrap(), 0, "a database without workers");
+    undistributed.close().await;
 
-    database.spread().await;
+    database.distribute().await;
     let store = database.open().await;
     assert_eq!(store.lost_servers().await.unwrap(), 0);
     database.sql("UPDATE pg_catalog.stand_in_workers SET is_alive = false WHERE port = 2");
@@ -45,10 +45,10 @@ async fn lost_workers_are_counted() {
     assert_eq!(store.lost_servers().await.unwrap(), 0);
 }
 
-/// A use case that waits for another transaction's row leaves its batch, on every node.
+/// A use case that waits for a row of another transaction leaves its batch, on every node.
 #[tokio::test]
-async fn operations_that_block_each_other_all_happen_once() {
+async fn deadlocking_use_cases_all_take_effect_once() {
     let Some(database) = Database::postgres() else { return };
-    database.spread().await;
-    operations_that_block_each_other(database).await;
+    database.distribute().await;
+    run_deadlocking_use_cases(database).await;
 }

@@ -9,20 +9,20 @@ use crate::idempotency::with_vault;
 use crate::support::Database;
 
 on_every_engine!(
-    the_catalogue_is_the_schema,
-    rows_are_read_in_parts_and_stored_again,
+    the_catalog_equals_the_schema,
+    rows_are_read_in_batches_and_inserted_again,
     a_snapshot_does_not_see_later_writes,
     nothing_is_changed_through_a_snapshot,
 );
 
-async fn the_catalogue_is_the_schema(database: Database) {
+async fn the_catalog_equals_the_schema(database: Database) {
     database.open().await.close().await;
-    let (catalogue, schema) = (Catalog::now().unwrap(), database.tables());
+    let (catalog, schema) = (Catalog::now().unwrap(), database.tables());
     let known: Vec<&str> = schema.keys().map(String::as_str).collect();
-    let mut named: Vec<&str> = catalogue.tables.iter().map(|table| table.name.as_str()).collect();
+    let mut named: Vec<&str> = catalog.tables.iter().map(|table| table.name.as_str()).collect();
     named.sort_unstable();
     assert_eq!(named, known);
-    for table in &catalogue.tables {
+    for table in &catalog.tables {
         let (columns, key) = &schema[&table.name];
         let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
         assert_eq!(
@@ -39,7 +39,7 @@ async fn the_catalogue_is_the_schema(database: Database) {
     }
 }
 
-async fn rows_are_read_in_parts_and_stored_again(database: Database) {
+async fn rows_are_read_in_batches_and_inserted_again(database: Database) {
     let (store, other) = (with_vault(&database).await, database.another());
     sound(&store).await;
     let target = other.open().await;
@@ -63,7 +63,7 @@ async fn rows_are_read_in_parts_and_stored_again(database: Database) {
         dump.into_iter().filter(|row| !row.starts_with("schema_migrations")).collect()
     };
     assert_eq!(data(database.dump()), data(other.dump()));
-    // A row goes before the row that it refers to.
+    // A row is deleted before the row that it refers to.
     for table in Catalog::now().unwrap().tables.into_iter().rev() {
         while run!(target, table.clone(), |table, tx, _| Ok(tx.rows_delete(table, 2).await?)).unwrap() > 0 {}
     }

@@ -3,30 +3,30 @@
 use serde_json::{Map, Value};
 use tenantry_core::customer::AnonymousIdentity;
 
-use super::{Finding, Parts, Rule};
+use super::{Batches, Finding, Rule};
 use crate::admin::rows::ColumnValue;
 use crate::error::unexpected;
 use crate::schema::Catalog;
 use crate::{StoreError, Tx};
 
 /// A table with JSON texts that can describe an anonymized customer.
-struct Told {
+struct TextTable {
     rule: Rule,
     /// The SQL condition for a row `t` about an anonymized customer or one of its members.
-    which: &'static str,
+    condition: &'static str,
     columns: [&'static str; 2],
     /// For each column, the key of the JSON object that holds the customer; `None` if the text is the customer.
-    within: [Option<&'static str>; 2],
+    object_key: [Option<&'static str>; 2],
 }
 
-const TOLD: [Told; 2] = [
-    Told {
+const TABLES: [TextTable; 2] = [
+    TextTable {
         rule: Rule {
-            check: "forgotten",
+            invariant: "anonymized",
             table: "audit_entries",
-            says: "it is about who is forgotten, and says who that was",
+            description: "it contains personal data of an anonymized customer",
         },
-        which: "EXISTS (SELECT 1 FROM customers AS c
+        condition: "EXISTS (SELECT 1 FROM customers AS c
                 WHERE c.organization_id = t.organization_id AND c.id = t.subject_id
                     AND c.anonymized_at IS NOT NULL)
              OR EXISTS (SELECT 1 FROM members AS m JOIN customers AS c
@@ -34,43 +34,43 @@ const TOLD: [Told; 2] = [
                 WHERE m.organization_id = t.organization_id AND m.id = t.subject_id
                     AND c.anonymized_at IS NOT NULL)",
         columns: ["before", "after"],
-        within: [None, None],
+        object_key: [None, None],
     },
-    Told {
+    TextTable {
         rule: Rule {
-            check: "forgotten",
+            invariant: "anonymized",
             table: "webhook_events",
-            says: "it is about who is forgotten, and says who that was",
+            description: "it contains personal data of an anonymized customer",
         },
-        which: "(t.data IS NOT NULL OR t.payload IS NOT NULL) AND EXISTS (SELECT 1 FROM customers AS c
+        condition: "(t.data IS NOT NULL OR t.payload IS NOT NULL) AND EXISTS (SELECT 1 FROM customers AS c
                 WHERE c.organization_id = t.organization_id AND c.id = t.subject_id
                     AND c.anonymized_at IS NOT NULL)",
         columns: ["data", "payload"],
-        within: [Some("row"), Some("data")],
+        object_key: [Some("row"), Some("data")],
     },
 ];
 
 pub(super) fn rules() -> impl Iterator<Item = Rule> {
-    TOLD.iter().map(|told| told.rule)
+    TABLES.iter().map(|table| table.rule)
 }
 
 pub(super) async fn inspect(
     tx: &mut Tx<'_>,
-    catalogue: &Catalog,
+    catalog: &Catalog,
     found: &mut impl FnMut(Finding),
 ) -> Result<(), StoreError> {
-    for Told { rule, which, columns, within } in &TOLD {
-        let table = catalogue.table(rule.table).ok_or_else(|| unexpected("no such table"))?;
-        let places = columns.map(|column| table.position(column));
-        let mut parts = Parts::new(table, which);
-        while let Some(rows) = parts.next(tx).await? {
+    for TextTable { rule, condition, columns, object_key } in &TABLES {
+        let table = catalog.table(rule.table).ok_or_else(|| unexpected("no such table"))?;
+        let positions = columns.map(|column| table.position(column));
+        let mut batches = Batches::new(table, condition);
+        while let Some(rows) = batches.next(tx).await? {
             for row in rows {
-                let texts = places.iter().map(|place| place.and_then(|place| row.get(place)));
+                let texts = positions.iter().map(|position| position.and_then(|index| row.get(index)));
                 if texts
-                    .zip(within)
-                    .any(|(text, within)| text.is_some_and(|text| names_somebody(text, *within)))
+                    .zip(object_key)
+                    .any(|(text, object_key)| text.is_some_and(|text| is_personal(text, *object_key)))
                 {
-                    found(Finding::new(rule.check, table, &row, rule.says));
+                    found(Finding::new(rule, table, &row));
                 }
             }
         }
@@ -78,19 +78,19 @@ pub(super) async fn inspect(
     Ok(())
 }
 
-fn names_somebody(field: &ColumnValue, within: Option<&str>) -> bool {
+fn is_personal(field: &ColumnValue, object_key: Option<&str>) -> bool {
     let ColumnValue::Text(text) = field else { return false };
     // Only JSON objects are inspected. Payloads in other formats are plain messages for people.
     let Ok(Value::Object(whole)) = serde_json::from_str(text) else { return false };
-    match within.map(|key| whole.get(key)) {
-        None => says_who(&whole),
-        Some(Some(Value::Object(row))) => says_who(row),
+    match object_key.map(|key| whole.get(key)) {
+        None => has_personal_data(&whole),
+        Some(Some(Value::Object(row))) => has_personal_data(row),
         Some(_) => false,
     }
 }
 
 /// Whether a customer or member, as JSON, contains personal data. The name of a company is not personal data.
-fn says_who(row: &Map<String, Value>) -> bool {
+fn has_personal_data(row: &Map<String, Value>) -> bool {
     let is_company = row.get("tax_id").is_some_and(|tax_id| !tax_id.is_null());
     row.iter().any(|(key, value)| match (key.as_str(), value) {
         (_, Value::Null) => false,
@@ -103,7 +103,7 @@ fn says_who(row: &Map<String, Value>) -> bool {
 }
 
 /// Whether the row of an anonymized customer still contains personal data.
-pub(super) fn row_says_who(email: &ColumnValue, name: &ColumnValue, billing: &ColumnValue) -> bool {
+pub(super) fn row_has_personal_data(email: &ColumnValue, name: &ColumnValue, billing: &ColumnValue) -> bool {
     let mut row = match billing {
         ColumnValue::Text(text) => serde_json::from_str::<Map<String, Value>>(text).unwrap_or_default(),
         _ => Map::new(),
@@ -118,5 +118,5 @@ pub(super) fn row_says_who(email: &ColumnValue, name: &ColumnValue, billing: &Co
             row.insert(key.to_owned(), Value::from(text.as_str()));
         }
     }
-    says_who(&row)
+    has_personal_data(&row)
 }

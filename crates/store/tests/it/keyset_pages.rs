@@ -1,4 +1,5 @@
-//! Lists in parts: whoever walks through one sees each row once, whatever is made and deleted meanwhile.
+//! Pages by keyset: a client that walks through a list sees each remaining row once, whatever is inserted and deleted
+//! meanwhile.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,7 @@ on_every_engine!(
     a_keyset_page_knows_its_neighbours,
     an_edge_outlives_its_row,
     a_walk_through_pages_sees_each_remaining_row_once,
-    a_part_is_of_one_tenant,
+    a_page_has_rows_of_one_tenant,
 );
 
 async fn add(store: &Store, organization: u32, number: u32) {
@@ -23,14 +24,14 @@ async fn add(store: &Store, organization: u32, number: u32) {
 }
 
 async fn delete(store: &Store, number: u32) {
-    run!(store, access_token(1, number), |gone, tx, context| Ok(tx
-        .access_token_delete(gone.organization, gone.id, context.now())
+    run!(store, access_token(1, number), |token, tx, context| Ok(tx
+        .access_token_delete(token.organization, token.id, context.now())
         .await?))
     .unwrap();
 }
 
-/// A part of organization 1's tokens, as their numbers.
-async fn part(store: &Store, edge: Edge, limit: usize) -> KeysetPage<u32> {
+/// A page of organization 1's tokens, as their numbers.
+async fn page(store: &Store, edge: Edge, limit: usize) -> KeysetPage<u32> {
     let found = read!(store, access_tokens_by_cursor(organization_id(1), Keyset { edge, limit }));
     let numbers = found.items.iter().map(|token| u32::try_from(token.created_at.as_micros()).unwrap());
     KeysetPage { items: numbers.collect(), newer: found.newer, older: found.older }
@@ -55,7 +56,7 @@ async fn keyset_pages_are_slices_of_the_whole(database: Database) {
     for limit in 1..=8 {
         let (mut walked, mut starts, mut edge) = (Vec::new(), Vec::new(), Edge::Newest);
         loop {
-            let found = part(&store, edge, limit).await;
+            let found = page(&store, edge, limit).await;
             assert!(found.items.len() == limit || found.older.is_none());
             walked.extend(found.items.clone());
             starts.push(found.items);
@@ -65,10 +66,10 @@ async fn keyset_pages_are_slices_of_the_whole(database: Database) {
             }
         }
         assert_eq!(walked, whole, "{limit}");
-        // And back again, in the same order.
+        // Walks back in the same order.
         let mut back = starts.pop().unwrap();
         while let Some(before) = back.first().copied().filter(|first| *first != 7) {
-            let found = part(&store, Edge::Before(id(before)), limit).await;
+            let found = page(&store, Edge::Before(id(before)), limit).await;
             assert_eq!(found.items, starts.pop().unwrap(), "{limit}");
             back = found.items;
         }
@@ -77,41 +78,41 @@ async fn keyset_pages_are_slices_of_the_whole(database: Database) {
 
 async fn a_keyset_page_knows_its_neighbours(database: Database) {
     let store = with(&database, 1..=5).await;
-    let told = |items: &[u32], newer: Option<u32>, older: Option<u32>| KeysetPage {
+    let expected = |items: &[u32], newer: Option<u32>, older: Option<u32>| KeysetPage {
         items: items.to_vec(),
         newer: newer.map(id),
         older: older.map(id),
     };
-    assert_eq!(part(&store, Edge::Newest, 5).await, told(&[5, 4, 3, 2, 1], None, None));
-    assert_eq!(part(&store, Edge::Newest, 4).await, told(&[5, 4, 3, 2], None, Some(2)));
-    assert_eq!(part(&store, Edge::After(id(4)), 2).await, told(&[3, 2], Some(3), Some(2)));
-    assert_eq!(part(&store, Edge::After(id(3)), 2).await, told(&[2, 1], Some(2), None));
-    assert_eq!(part(&store, Edge::Before(id(2)), 2).await, told(&[4, 3], Some(4), Some(3)));
-    assert_eq!(part(&store, Edge::Before(id(3)), 2).await, told(&[5, 4], None, Some(4)));
-    assert_eq!(part(&store, Edge::Before(id(4)), 2).await, told(&[5], None, Some(5)));
-    // Behind the end, and in front of the beginning: the way back leads to the nearest part.
-    let behind = part(&store, Edge::After(id(1)), 2).await;
-    assert_eq!((behind.items.len(), behind.older), (0, None));
-    assert_eq!(part(&store, Edge::Before(behind.newer.unwrap()), 2).await.items, [2, 1]);
-    let in_front = part(&store, Edge::Before(id(5)), 2).await;
-    assert_eq!((in_front.items.len(), in_front.newer), (0, None));
-    assert_eq!(part(&store, Edge::After(in_front.older.unwrap()), 2).await.items, [5, 4]);
+    assert_eq!(page(&store, Edge::Newest, 5).await, expected(&[5, 4, 3, 2, 1], None, None));
+    assert_eq!(page(&store, Edge::Newest, 4).await, expected(&[5, 4, 3, 2], None, Some(2)));
+    assert_eq!(page(&store, Edge::After(id(4)), 2).await, expected(&[3, 2], Some(3), Some(2)));
+    assert_eq!(page(&store, Edge::After(id(3)), 2).await, expected(&[2, 1], Some(2), None));
+    assert_eq!(page(&store, Edge::Before(id(2)), 2).await, expected(&[4, 3], Some(4), Some(3)));
+    assert_eq!(page(&store, Edge::Before(id(3)), 2).await, expected(&[5, 4], None, Some(4)));
+    assert_eq!(page(&store, Edge::Before(id(4)), 2).await, expected(&[5], None, Some(5)));
+    // Pages beyond either end are empty, and lead back to the nearest page.
+    let past_end = page(&store, Edge::After(id(1)), 2).await;
+    assert_eq!((past_end.items.len(), past_end.older), (0, None));
+    assert_eq!(page(&store, Edge::Before(past_end.newer.unwrap()), 2).await.items, [2, 1]);
+    let before_start = page(&store, Edge::Before(id(5)), 2).await;
+    assert_eq!((before_start.items.len(), before_start.newer), (0, None));
+    assert_eq!(page(&store, Edge::After(before_start.older.unwrap()), 2).await.items, [5, 4]);
 }
 
 async fn an_edge_outlives_its_row(database: Database) {
     let store = with(&database, 1..=4).await;
     delete(&store, 3).await;
-    assert_eq!(part(&store, Edge::After(id(3)), 2).await.items, [2, 1]);
-    assert_eq!(part(&store, Edge::Before(id(3)), 2).await.items, [4]);
+    assert_eq!(page(&store, Edge::After(id(3)), 2).await.items, [2, 1]);
+    assert_eq!(page(&store, Edge::Before(id(3)), 2).await.items, [4]);
     for number in [1, 2, 4] {
         delete(&store, number).await;
     }
     for edge in [Edge::Newest, Edge::After(id(3)), Edge::Before(id(3))] {
-        assert_eq!(part(&store, edge, 2).await, KeysetPage { items: vec![], newer: None, older: None });
+        assert_eq!(page(&store, edge, 2).await, KeysetPage { items: vec![], newer: None, older: None });
     }
 }
 
-/// After each part a row is made and another deleted, so that rows of every place come and go.
+/// After each page a row is inserted and another deleted, so that rows everywhere in the list come and go.
 async fn a_walk_through_pages_sees_each_remaining_row_once(database: Database) {
     let store = with(&database, (1..=10).map(|number| 2 * number)).await;
     walk(&store, Edge::Newest, |number| 2 * number).await;
@@ -124,41 +125,41 @@ async fn a_walk_through_pages_sees_each_remaining_row_once(database: Database) {
     walk(&store, Edge::Before(uuid::Uuid::nil()), |number| 100 + 2 * number).await;
 }
 
-/// Walks through rows 1 to 10, whose numbers are `of`, from the edge.
+/// Walks through rows 1 to 10 from the edge. `of` maps them to the numbers of their tokens.
 async fn walk(store: &Store, mut edge: Edge, of: impl Fn(u32) -> u32) {
-    let (mut seen, mut gone) = (Vec::new(), BTreeSet::new());
+    let (mut seen, mut deleted) = (Vec::new(), BTreeSet::new());
     for round in 0..10 {
-        let found = part(store, edge, 3).await;
+        let found = page(store, edge, 3).await;
         seen.extend(found.items);
         add(store, 1, of(10 - round) - 1).await;
-        let lost = of(1 + (round * 7) % 10);
-        delete(store, lost).await;
-        gone.insert(lost);
+        let number = of(1 + (round * 7) % 10);
+        delete(store, number).await;
+        deleted.insert(number);
         edge = match (edge, found.newer, found.older) {
             (Edge::Before(_), Some(newer), _) => Edge::Before(newer),
             (Edge::Newest | Edge::After(_), _, Some(older)) => Edge::After(older),
             _ => break,
         };
     }
-    let stayed: Vec<u32> = (1..=10).map(of).filter(|number| !gone.contains(number)).collect();
-    assert!(stayed.len() >= 4, "{stayed:?}");
-    for number in stayed {
+    let remaining: Vec<u32> = (1..=10).map(of).filter(|number| !deleted.contains(number)).collect();
+    assert!(remaining.len() >= 4, "{remaining:?}");
+    for number in remaining {
         assert!(seen.contains(&number), "{number} is not in {seen:?}");
     }
     let distinct: BTreeSet<u32> = seen.iter().copied().collect();
-    assert_eq!(distinct.len(), seen.len(), "nothing twice: {seen:?}");
+    assert_eq!(distinct.len(), seen.len(), "no row twice: {seen:?}");
 }
 
-async fn a_part_is_of_one_tenant(database: Database) {
+async fn a_page_has_rows_of_one_tenant(database: Database) {
     let store = with(&database, [2, 4]).await;
     add_organization(&store, 2).await;
     for number in [1, 3, 5] {
         add(&store, 2, number).await;
     }
     assert_eq!(
-        part(&store, Edge::Newest, 9).await,
+        page(&store, Edge::Newest, 9).await,
         KeysetPage { items: vec![4, 2], newer: None, older: None }
     );
-    assert_eq!(part(&store, Edge::After(id(4)), 1).await.older, None);
-    assert_eq!(part(&store, Edge::Before(id(2)), 1).await.newer, None);
+    assert_eq!(page(&store, Edge::After(id(4)), 1).await.older, None);
+    assert_eq!(page(&store, Edge::Before(id(2)), 1).await.newer, None);
 }
