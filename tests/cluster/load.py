@@ -321,7 +321,7 @@ class Load:
         if answer is None:
             return
         # A failed attempt may have made the change; the repeat then has nothing to change, which is a 400.
-        was_done_before = bool(failed) and answer.status == 400 and "nothing of what is given differs" in answer.text
+        was_done_before = bool(failed) and answer.status == 400 and "at least one value must differ" in answer.text
         if not was_done_before and (answer.status != 200 or count_in(created, answer.json()) != value):
             self._fault(f"{created.label}, {value}: {answer.status} {answer.text[:200]}")
             return

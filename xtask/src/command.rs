@@ -64,17 +64,17 @@ impl Command {
         self
     }
 
-    /// The command with the output of test binaries that ran no test left out. No test at all is a failure:
-    /// a misspelt name would pass otherwise.
+    /// The command without the output of test binaries that ran no test. If no test ran at all, the command fails,
+    /// because the name may be misspelt.
     pub(crate) fn counting_tests(mut self) -> Self {
         self.counts_tests = true;
         self
     }
 
-    /// What the command prints.
+    /// Returns the standard output of the command.
     ///
     /// # Errors
-    /// Why it did not succeed.
+    /// The reason why the command failed.
     pub(crate) fn output(&self) -> Result<String, String> {
         let output = self.process().stderr(Stdio::inherit()).output();
         let output = output.map_err(|error| format!("cannot start {}: {error}", self.program))?;
@@ -93,7 +93,7 @@ impl Command {
     /// Runs the command to its end.
     ///
     /// # Errors
-    /// Why it did not succeed.
+    /// The reason why the command failed.
     fn run(&self) -> Result<(), String> {
         let mut command = self.process();
         if self.counts_tests {

@@ -1,4 +1,4 @@
-//! `cargo xtask COMMAND`: the commands of everyday work, each of which prints the commands that it runs.
+//! `cargo xtask COMMAND`: the commands of everyday work. Each prints the commands that it runs.
 //!
 //! Every cargo command selects the whole workspace. A build of one package would give its dependencies other
 //! features, and so compile most of them a second time.

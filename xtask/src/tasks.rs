@@ -126,9 +126,9 @@ fn names(arguments: &[String]) -> Result<&[String], String> {
     if arguments.is_empty() { Err("NAME is missing".to_owned()) } else { Ok(arguments) }
 }
 
-/// The unit and integration tests, of which only those with one of `names` in their path where there are names.
+/// The unit and integration tests: those with one of `names` in their path, or all without names.
 fn rust_tests(names: &[String], engine: &str) -> Command {
-    // By kind, which leaves out the examples in documentation: there are none, and to look for them takes seconds.
+    // Selected by kind, which leaves out doc tests: there are none, and looking for them takes seconds.
     let mut arguments = vec!["test", "--workspace", "--locked", "--lib", "--bins", "--tests"];
     if !names.is_empty() {
         arguments.push("--");

@@ -126,7 +126,7 @@ async fn find(tx: &mut Tx<'_>, by: &Requester, id: TokenId) -> Result<AccessToke
 }
 
 /// Last uses of tokens that are not stored yet. A use is noted only when the stored one is stale, so that a token in
-/// constant use costs one write in [`LAST_USE_KEPT_S`](tenantry_core::token::LAST_USE_KEPT_S).
+/// constant use costs one write in [`LAST_USE_RESOLUTION_S`](tenantry_core::token::LAST_USE_RESOLUTION_S).
 #[derive(Default)]
 pub(crate) struct TokenUses(Mutex<HashMap<TokenId, TokenUse>>);
 

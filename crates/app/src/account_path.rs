@@ -20,7 +20,7 @@ pub enum AccountPath {
 }
 
 impl AccountPath {
-    /// The account that is named. Access is not checked.
+    /// The named account. Access to it is not checked.
     #[must_use]
     pub const fn account(self) -> OrganizationId {
         let (Self::Own(account) | Self::Sub { child: account, .. }) = self;
@@ -46,7 +46,7 @@ impl AccountPath {
     /// As [`AccountPath::resolve`], and locks the row of a sub-account until the transaction ends.
     ///
     /// # Errors
-    /// Those of [`AccountPath::resolve`].
+    /// The same as of [`AccountPath::resolve`].
     pub(crate) async fn resolve_for_update(
         self,
         tx: &mut Tx<'_>,

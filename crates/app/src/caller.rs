@@ -316,7 +316,7 @@ impl Requester {
         }
     }
 
-    /// Checks that the requester may give somebody a role. An administrator may do everything, so that an organization's
+    /// Checks that the requester may give a user a role. An administrator has every permission, so an organization's
     /// token needs every scope to make one.
     ///
     /// # Errors

@@ -1,5 +1,4 @@
-//! Pagination cursors: a position in a list, encrypted and authenticated. A cursor works for the list alone that it
-//! was made for.
+//! Pagination cursors: a position in a list, encrypted and authenticated. A cursor works only for its own list.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

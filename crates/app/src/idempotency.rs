@@ -16,7 +16,8 @@
 //! | outcome of the use case | the key afterwards |
 //! |---|---|
 //! | success | stored; encrypted when the response contains a secret |
-//! | a rule about the data refuses it ([`Error::is_outcome`]) | stored without the input; free when a secret was asked for |
+//! | a rule about the data refuses it ([`Error::is_storable`]) | stored without the input; free if the request asks
+//! for a secret |
 //! | the caller may not do it, or the database fails | free |
 //! | the input was refused before the use case | never claimed |
 //!
@@ -275,7 +276,7 @@ impl UseCase for Sweep {
 impl App {
     /// Runs a use case once for its key. Every request with the key gets the same response.
     ///
-    /// `render_refusal` renders an error that [`Error::is_outcome`] for storage.
+    /// `render_refusal` renders an error that [`Error::is_storable`] for storage.
     ///
     /// # Errors
     /// An error of the use case that is not stored, which leaves the key free; [`Error::IdempotencyInProgress`],

@@ -118,7 +118,7 @@ impl App {
     /// Runs a use case in a write transaction. `Ok` means that the commit is on disk.
     ///
     /// # Errors
-    /// Those of the use case.
+    /// The errors of the use case.
     pub async fn write<U: UseCase<Error = Error>>(&self, use_case: U) -> Result<U::Output, Error> {
         self.store.write(use_case).await
     }

@@ -1,5 +1,5 @@
-//! Self-service of customers and their members in the portal. The rules and audit entries are those of the same
-//! changes elsewhere.
+//! Self-service of customers and their members in the portal. The rules and audit entries are those of the
+//! organization's own use cases.
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::customer::{Customer, CustomerChange};

@@ -124,7 +124,7 @@ impl PortalCaller {
         Ok(portal::manage_billing(self.member.as_ref().map(|member| member.role))?)
     }
 
-    /// The caller as a member who may manage the members of the customer.
+    /// The caller as a member with the permission to manage the members of the customer.
     ///
     /// # Errors
     /// [`PortalError::SessionOver`] for a session without a member, [`PortalError::MemberManagementNotAllowed`].

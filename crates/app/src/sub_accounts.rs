@@ -1,5 +1,5 @@
 //! Sub-accounts, administered by their parent: list, create, update, suspend, delete. The parent has access to its
-//! sub-accounts in any state, also suspended ones. To it, other organizations' sub-accounts do not exist.
+//! sub-accounts in any state, also suspended ones, and finds no other organization's sub-accounts.
 
 use tenantry_core::ids::OrganizationId;
 use tenantry_core::organization::{

@@ -43,7 +43,7 @@ impl ExecutionContext {
         time_ordered_uuid(self.now.as_micros(), (count << RANDOM_BITS | random).to_be_bytes())
     }
 
-    /// `N` random octets, suitable for a secret.
+    /// `N` random bytes, suitable for a secret.
     pub fn random_bytes<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];
         self.random.fill_bytes(&mut bytes);

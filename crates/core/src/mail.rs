@@ -72,17 +72,17 @@ pub struct QueuedMail {
     pub attempts: u32,
 }
 
-/// Number of attempts after which a mail is dropped.
+/// Number of attempts after which a mail is given up.
 pub const ATTEMPTS: u32 = 10;
 /// Seconds between the first and the second attempt. Each further wait is twice as long.
 const FIRST_WAIT_S: i64 = 30;
 /// Longest wait between two attempts, in seconds.
 const LONGEST_WAIT_S: i64 = 60 * 60;
 
-/// Time of the next attempt to send a mail after a failure. `jitter`, a random octet, adds up to a quarter of
-/// the wait, so that mails that failed together are not retried together.
+/// Time of the next attempt to send a mail after a failure. `jitter`, a random byte, adds up to a quarter of the
+/// wait, so that mails that failed together are not retried together.
 ///
-/// Returns `None` when the mail is dropped: after [`ATTEMPTS`] attempts, or when the next one would come after
+/// Returns `None` when the mail is given up: after [`ATTEMPTS`] attempts, or when the next one would come after
 /// `expires_at`.
 #[must_use]
 pub fn next_attempt(mail: &QueuedMail, now: Timestamp, jitter: u8) -> Option<Timestamp> {

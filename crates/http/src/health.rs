@@ -9,7 +9,8 @@
 //! | 503 | `unavailable` | The database answers neither. |
 //! | 503 | `draining` | The server is about to stop. |
 //!
-//! Anybody may ask, so one probe serves every request of [`Limits::ready_kept`](crate::Limits::ready_kept).
+//! These endpoints need no token, so the result of one probe serves all requests within
+//! [`Limits::ready_kept`](crate::Limits::ready_kept).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,7 +39,7 @@ enum Readiness {
 /// The health of this node.
 pub(crate) struct Health {
     app: Arc<App>,
-    /// For this long a probe's result is served again.
+    /// The time for which a probe's result is reused.
     ready_kept: Duration,
     draining: AtomicBool,
     last: Mutex<Option<(Instant, Readiness)>>,
@@ -116,8 +117,8 @@ impl Health {
         }
     }
 
-    /// Probes the servers behind the database after a write was committed. Every node misses a lost one alike, and the
-    /// tenants of the others are served.
+    /// Probes the servers behind the database after a write was committed. A lost one affects all nodes alike, and
+    /// the tenants of the others are served.
     async fn probe_servers(&self) -> Readiness {
         match tokio::time::timeout(limits::READY_READ, self.app.store().lost_servers()).await {
             Ok(Ok(0)) => check_clock(self.app.clock_skew()),
@@ -128,8 +129,8 @@ impl Health {
         }
     }
 
-    /// Probes reads after a write did not finish in time. A commit that waits for a standby makes every node
-    /// wait, and reads still work.
+    /// Probes reads after a write did not finish in time. While commits wait for a standby, no node can write, but
+    /// all can read.
     async fn probe_reads(&self) -> Readiness {
         match tokio::time::timeout(limits::READY_READ, self.app.store().is_writable()).await {
             Ok(Ok(true)) => {
@@ -148,8 +149,8 @@ fn draining() -> Response {
     response::json(StatusCode::SERVICE_UNAVAILABLE, &json!({"status": "draining"}))
 }
 
-/// Degraded when the clock is further than [`limits::CLOCK_OFF`] from the database's. If the database's clock is
-/// the wrong one every node differs, so the node stays in service.
+/// Degraded when the clock differs from the database's by more than [`limits::CLOCK_OFF`]. The node stays in service,
+/// because the database's clock may be the wrong one.
 fn check_clock(off: Duration) -> Readiness {
     if off <= limits::CLOCK_OFF {
         return Readiness::Ok;

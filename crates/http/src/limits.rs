@@ -2,57 +2,57 @@
 
 use std::time::Duration;
 
-/// Most rows of a page. A client that asks for more gets this many.
+/// Maximum rows of a page. A client that asks for more gets this many.
 pub(crate) const PAGE_ROWS: u64 = 100;
-/// Rows of a page when the client names no number.
+/// Rows of a page when the client asks for no number.
 pub(crate) const PAGE_ROWS_DEFAULT: u64 = 10;
-/// Most items of a list in a body, such as social links.
+/// Maximum items of a list in a body, such as social links.
 pub(crate) const LIST: usize = 100;
-/// Most characters of free text.
+/// Maximum characters of free text.
 pub(crate) const TEXT: usize = 10_000;
-/// Most scopes of a token.
+/// Maximum scopes of a token.
 pub(crate) const SCOPES: usize = 500;
-/// Most characters of a scope. The longest scopes contain a domain name.
+/// Maximum characters of a scope. The longest scopes contain a domain name.
 pub(crate) const SCOPE: usize = 300;
-/// Most entries of an IP allow list in a body. The core limits the number of different networks.
+/// Maximum entries of an IP allow list in a body. The core limits the number of different networks.
 pub(crate) const NETWORKS_SENT: usize = 1_000;
-/// Most characters of a network.
+/// Maximum characters of a network.
 pub(crate) const NETWORK: usize = 64;
-/// Most characters of an API key's label (docs/contracts/ahasend.md, 1.6).
+/// Maximum characters of an API key's label (docs/contracts/ahasend.md, 1.6).
 pub(crate) const KEY_LABEL: usize = 255;
-/// Most characters of an idempotency key (docs/contracts/founding-operations.md, 2).
+/// Maximum characters of an idempotency key (docs/contracts/founding-operations.md, 2).
 pub(crate) const IDEMPOTENCY_KEY: usize = 255;
-/// Most query parameters that are read.
+/// Maximum query parameters of a request.
 pub(crate) const QUERY_PARAMETERS: usize = 200;
-/// Most violations that a response lists.
+/// Maximum violations in a response.
 pub(crate) const VIOLATIONS: usize = 100;
-/// Most JSON nodes of a value that a violation repeats. A larger value is left out.
+/// Maximum JSON nodes of a value that a violation repeats. A larger value is left out.
 pub(crate) const ECHO_NODES: usize = 100;
-/// Most bytes of text that a violation repeats.
+/// Maximum bytes of text that a violation repeats.
 pub(crate) const ECHO_BYTES: usize = 4 << 10;
-/// Most bytes of a bearer token.
+/// Maximum bytes of a bearer token.
 pub(crate) const BEARER: usize = 512;
-/// Most headers of a request.
+/// Maximum headers of a request.
 pub(crate) const HEADERS: usize = 100;
-/// Most bytes of a request line and headers together.
+/// Maximum bytes of a request line and headers together.
 pub(crate) const HEAD: usize = 64 << 10;
 
-/// Most bytes of a body where no token is needed.
+/// Maximum bytes of a body where no token is needed.
 pub(crate) const PUBLIC_BODY: usize = 16 << 10;
 /// Bytes of a body that earn its client one more second.
 pub(crate) const BODY_RATE: u64 = 32 << 10;
 /// Bytes of responses that a client must take within [`Limits::write_timeout`].
 pub(crate) const WRITE_PROGRESS: usize = 16 << 10;
-/// Most connections that wait to be accepted.
+/// Maximum connections that wait to be accepted.
 pub(crate) const BACKLOG: u32 = 4_096;
 
 /// Requests a minute, and at once, by which one caller sends mail to addresses of its choice.
 pub(crate) const MAIL_BURST: u32 = 6;
 /// Interval in which a node publishes the requests that it admitted.
 pub(crate) const SHARE_EVERY: Duration = Duration::from_millis(200);
-/// Most callers that a node counts for its peers in that interval.
+/// Maximum callers that a node counts for its peers in that interval.
 pub(crate) const SHARED_CALLERS: usize = 10_000;
-/// Most reports that a node publishes in that interval. The callers with the fewest requests are left out.
+/// Maximum reports that a node publishes in that interval. The callers with the fewest requests are left out.
 pub(crate) const SHARE_REPORTS: usize = 16;
 
 /// Time in which the write of a readiness probe must commit.
@@ -66,9 +66,9 @@ pub(crate) const CLOCK_OFF: Duration = Duration::from_secs(5);
 /// Limits that an operator may change.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Most bytes of a body.
+    /// Maximum bytes of a body.
     pub body: usize,
-    /// Most bytes of bodies in memory. One caller may have an eighth of it.
+    /// Maximum bytes of bodies in memory. One caller may have an eighth of it.
     pub body_memory: usize,
     /// Time in which a client must send a small body. A larger one has more, in proportion to what has arrived.
     pub body_grace: Duration,
@@ -76,15 +76,15 @@ pub struct Limits {
     pub head_timeout: Duration,
     /// Time for a request, from its last header to the head of the response.
     pub request_timeout: Duration,
-    /// Most requests in progress. Another one is answered 503. Writes may take three quarters of it.
+    /// Maximum requests in progress. A further one is answered 503. Writes may take three quarters of them.
     pub in_flight: usize,
-    /// Time for which the result of a readiness probe is served again.
+    /// Time for which the result of a readiness probe is reused.
     pub ready_kept: Duration,
-    /// Most open connections. Another one waits to be accepted.
+    /// Maximum open connections. A further one waits to be accepted.
     pub connections: usize,
-    /// Most open connections of one address that is no trusted proxy. Another one is closed.
+    /// Maximum open connections of one address, unless it is a trusted proxy. A further one is closed.
     pub connections_per_address: usize,
-    /// Time in which a client must take a part of the responses that wait for it.
+    /// Time in which a client must take [`WRITE_PROGRESS`] bytes of the responses that wait for it.
     pub write_timeout: Duration,
     /// Time between the signal to stop and the end of accepting, with `/readyz` answering 503.
     pub drain_delay: Duration,

@@ -7,7 +7,7 @@ use tenantry_app::App;
 use crate::health::Health;
 use crate::limits::Limits;
 use crate::pipeline::body::BodyBudget;
-use crate::pipeline::places::Places;
+use crate::pipeline::slots::Slots;
 use crate::pipeline::rate_limit::RateLimiters;
 
 /// State that every request shares.
@@ -17,7 +17,7 @@ pub(crate) struct AppState {
     /// Absent when callers are not limited.
     pub(crate) rate_limiters: Option<RateLimiters>,
     pub(crate) bodies: Arc<BodyBudget>,
-    pub(crate) places: Places,
+    pub(crate) slots: Slots,
     pub(crate) health: Arc<Health>,
     /// The base URL of the portal's pages.
     pub(crate) portal_url: Arc<str>,

@@ -1,4 +1,4 @@
-//! Limits the list queries that run at a time.
+//! Limits the number of list queries that run concurrently.
 //!
 //! | state | limit | beyond it |
 //! |---|---|---|

@@ -21,7 +21,7 @@ impl PeerChannel {
     /// The longest message, in bytes.
     pub const BYTES: usize = 7_000;
 
-    /// Queues a message for the other nodes; answers whether it was queued. A message is printable ASCII without
+    /// Queues a message for the other nodes; returns whether it was queued. A message is printable ASCII without
     /// quotes and backslashes.
     pub fn publish(&self, text: String) -> bool {
         let plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'\'' | b'\\');

@@ -57,7 +57,7 @@ impl Store {
         Ok(Self { engine: Engine::Postgres(Arc::new(Postgres::open(target, migrate, moments).await?)) })
     }
 
-    /// Runs a use case in a transaction. When this returns `Ok`, the change is on disk.
+    /// Runs a use case in a transaction. `Ok` means that the change is on disk.
     ///
     /// # Errors
     /// The use case's own, [`StoreError::Unavailable`] when the database cannot take the change now, or
@@ -178,7 +178,7 @@ impl Store {
         }
     }
 
-    /// Distributes the tables over the shards of a Citus cluster, where they are not yet; answers with the tables
+    /// Distributes the tables over the shards of a Citus cluster, where they are not yet; returns the tables
     /// that it distributed.
     ///
     /// # Errors

@@ -124,7 +124,7 @@ impl<'c> Tx<'c> {
         Ok(found)
     }
 
-    /// Changes rows; answers how many. Fails outside of a transaction.
+    /// Changes rows; returns how many. Fails outside of a transaction.
     pub(crate) async fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<usize, StoreError> {
         #[cfg(test)]
         crate::plan_tests::record(sql, params);

@@ -1,6 +1,6 @@
--- What of Citus a test can do without: the names that `tenantry migrate --distribute` asks for, in one database.
--- A spread table becomes a partitioned one, and a shard a partition: its indexes have the shard's number behind
--- their names, as on a worker, and a row whose distribution column changes would have to move.
+-- A stand-in for Citus in one database: the functions and the catalog that `tenantry migrate --distribute` uses. A
+-- distributed table becomes a partitioned one, and a shard a partition. The names of a shard's indexes end with the
+-- shard's number, as on a worker. A row whose distribution column changes would have to move.
 SET allow_system_table_mods = on;
 
 INSERT INTO pg_catalog.pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion)
@@ -9,7 +9,7 @@ VALUES (16383, 'citus', 10, 2200, false, 'a stand-in');
 CREATE TABLE pg_catalog.pg_dist_partition (
     logicalrelid regclass PRIMARY KEY, partmethod "char" NOT NULL, repmodel "char" NOT NULL, beside text);
 
--- The workers that answer.
+-- The workers, and whether they answer.
 CREATE TABLE pg_catalog.stand_in_workers (port int PRIMARY KEY, is_alive bool NOT NULL);
 INSERT INTO pg_catalog.stand_in_workers VALUES (1, true), (2, true);
 
@@ -19,22 +19,22 @@ RETURNS SETOF record LANGUAGE sql AS $$
     SELECT 'worker', port, is_alive, '1' FROM pg_catalog.stand_in_workers
 $$;
 
-CREATE FUNCTION pg_catalog.citus_add_local_table_to_metadata(spread regclass) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_catalog.citus_add_local_table_to_metadata(target regclass) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     one record;
 BEGIN
-    -- The table becomes a shard on the coordinator, whose refusals name the shard in their field.
-    FOR one IN SELECT indexrelid::regclass::text AS name FROM pg_index WHERE indrelid = spread AND indisunique LOOP
+    -- The table becomes a shard on the coordinator, whose violations name the shard in the constraint's name.
+    FOR one IN SELECT indexrelid::regclass::text AS name FROM pg_index WHERE indrelid = target AND indisunique LOOP
         EXECUTE format('ALTER INDEX %I RENAME TO %I', one.name, one.name || '_102007');
     END LOOP;
-    INSERT INTO pg_dist_partition VALUES (spread, 'n', 's');
+    INSERT INTO pg_dist_partition VALUES (target, 'n', 's');
 END $$;
 
 CREATE FUNCTION pg_catalog.create_distributed_table(
-    spread regclass, by_column text, distribution_type text DEFAULT 'hash', colocate_with text DEFAULT 'default',
+    target regclass, by_column text, distribution_type text DEFAULT 'hash', colocate_with text DEFAULT 'default',
     shard_count int DEFAULT 4) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    whole text := spread::text;
+    whole text := target::text;
     before text := whole || '_whole';
     shards text[];
     one record;
@@ -45,10 +45,10 @@ BEGIN
         AND NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = colocate_with::regclass) THEN
         RAISE EXCEPTION 'relation % is not distributed', colocate_with;
     END IF;
-    -- Foreign keys from and to the table are made again once it is partitioned.
+    -- Foreign keys from and to the table are created again after it is partitioned.
     FOR one IN SELECT conrelid::regclass::text AS referrer, conname AS name, pg_get_constraintdef(oid) AS key
         FROM pg_constraint
-        WHERE contype = 'f' AND conparentid = 0 AND (conrelid = spread OR confrelid = spread)
+        WHERE contype = 'f' AND conparentid = 0 AND (conrelid = target OR confrelid = target)
     LOOP
         references_again := references_again
             || format('ALTER TABLE %I ADD CONSTRAINT %I %s', one.referrer, one.name, one.key);
@@ -69,7 +69,7 @@ BEGIN
         WHERE indrelid = before::regclass
     LOOP
         EXECUTE format('ALTER INDEX %I RENAME TO %I', one.name, one.name || '_whole');
-        -- Those of the shards first: the whole table's finds them and takes them for its own.
+        -- The indexes of the shards come first: the index of the whole table adopts them.
         FOREACH made IN ARRAY shards || whole LOOP
             IF one.indisprimary THEN
                 EXECUTE format('ALTER TABLE %I ADD CONSTRAINT %I %s', made,

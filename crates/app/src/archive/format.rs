@@ -66,7 +66,7 @@ pub(super) struct Sum {
 }
 
 impl Sum {
-    /// Adds the line of a row, without its end.
+    /// Adds the line of a row, without its line break.
     pub(super) fn add(&mut self, line: &str) {
         let hash: [u8; 32] = Sha256::digest(line.as_bytes()).into();
         let mut carry = 0;
@@ -94,7 +94,7 @@ impl TableHead {
     }
 }
 
-/// A row as a line, without its end.
+/// A row as a line, without its line break.
 pub(super) fn row_line(row: &[ColumnValue]) -> String {
     let values = row.iter().map(|field| match field {
         ColumnValue::Null => Value::Null,
@@ -107,7 +107,7 @@ pub(super) fn row_line(row: &[ColumnValue]) -> String {
     Value::Array(values.collect()).to_string()
 }
 
-/// The row in a line. `None` if the line is not a row of this table, exactly as this program writes it.
+/// Parses a line as a row of this table. `None` if it is not exactly the line that this program writes for the row.
 fn row(line: &str, table: &Table) -> Option<RowValues> {
     let values: Vec<Value> = serde_json::from_str(line).ok()?;
     if values.len() != table.columns.len() {
@@ -123,7 +123,7 @@ fn row(line: &str, table: &Table) -> Option<RowValues> {
         _ => None,
     });
     let fields: RowValues = fields.collect::<Option<_>>()?;
-    // The database is compared with this line later, so that the spelling must match. No text has U+0000.
+    // The stored rows are compared with these lines later, so the spelling must be exact. No text contains U+0000.
     let has_nul = fields.iter().any(|field| matches!(field, ColumnValue::Text(text) if text.contains('\0')));
     (!has_nul && row_line(&fields) == line).then_some(fields)
 }
@@ -141,7 +141,7 @@ impl<W: Write> Writer<W> {
 
     pub(super) fn line(&mut self, line: &str) -> Result<(), ArchiveError> {
         if line.len() as u64 >= limits::BACKUP_LINE_MAX_BYTES {
-            return Err(ArchiveError::Unsupported("a row is longer than a backup line may be".into()));
+            return Err(ArchiveError::Unsupported("a row is too long for a line of a backup".into()));
         }
         for part in [line.as_bytes(), b"\n"] {
             self.digest.update(part);
@@ -177,13 +177,18 @@ pub(super) enum BackupItem {
 /// Reads a backup, and checks counts, checksums and order on the way.
 pub(super) struct Reader<R> {
     input: R,
-    /// Bytes of a line, at most.
+    /// Maximum bytes of a line.
     max_line_bytes: u64,
+    /// The digest of all lines so far.
     digest: Sha256,
+    /// The number of the current line, from 1.
     line: u64,
     header: Header,
+    /// The tables that have not begun.
     tables: std::vec::IntoIter<Arc<Table>>,
+    /// The table that has begun and not ended, with the checksum of its rows so far.
     open: Option<(Arc<Table>, Sum)>,
+    /// The numbers of tables that ended, and of their rows.
     ended: (u64, u64),
 }
 
@@ -213,11 +218,11 @@ impl<R: BufRead> Reader<R> {
         };
         reader.digest.update(line.as_bytes());
         reader.digest.update(b"\n");
-        let named: Option<Value> = serde_json::from_str(&line).ok();
-        let named = named.filter(|header| header.get("format").is_some_and(|format| format == FORMAT));
-        let named = named.ok_or_else(foreign)?;
-        if named.get("version").is_none_or(|version| *version != VERSION) {
-            let version = named.get("version").cloned().unwrap_or_default();
+        let header: Option<Value> = serde_json::from_str(&line).ok();
+        let header = header.filter(|header| header.get("format").is_some_and(|format| format == FORMAT));
+        let header = header.ok_or_else(foreign)?;
+        if header.get("version").is_none_or(|version| *version != VERSION) {
+            let version = header.get("version").cloned().unwrap_or_default();
             let what =
                 format!("the backup has format version {version}, this program reads version {VERSION}");
             return Err(ArchiveError::Unsupported(what));
@@ -236,7 +241,7 @@ impl<R: BufRead> Reader<R> {
     }
 
     fn parse<T: for<'de> Deserialize<'de>>(&self, line: &str) -> Result<T, ArchiveError> {
-        serde_json::from_str(line).map_err(|_| self.damaged("another kind of line is expected here"))
+        serde_json::from_str(line).map_err(|_| self.damaged("the line is not of the expected kind"))
     }
 
     /// The next line without its line break. `None` at the end of the file.
@@ -257,7 +262,7 @@ impl<R: BufRead> Reader<R> {
         Ok(Some(line))
     }
 
-    /// The next item. `None` after the last line, when the file is complete and matches its checksum.
+    /// The next item. `None` after the last line, if the file is complete and matches its checksum.
     pub(super) fn next(&mut self) -> Result<Option<BackupItem>, ArchiveError> {
         let line = self.next_line()?.ok_or_else(|| self.damaged("the file ends before its last line"))?;
         let before = self.digest.clone();
@@ -288,6 +293,7 @@ impl<R: BufRead> Reader<R> {
         }
     }
 
+    /// Begins the next table.
     fn begin(&mut self, line: &str, table: Arc<Table>) -> Result<BackupItem, ArchiveError> {
         let (head, expected) = (self.parse::<TableHead>(line)?, TableHead::of(&table));
         if (head.table.as_str(), &head.columns) != (expected.table.as_str(), &expected.columns) {
@@ -298,6 +304,7 @@ impl<R: BufRead> Reader<R> {
         Ok(BackupItem::Table(table))
     }
 
+    /// Checks the last line and that nothing follows it. `digest` is that of all other lines.
     fn finish(&mut self, line: &str, digest: &str) -> Result<(), ArchiveError> {
         let end: FileEnd = self.parse(line)?;
         if (end.tables, end.rows, end.sha256.as_str()) != (self.ended.0, self.ended.1, digest) {

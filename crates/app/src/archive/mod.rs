@@ -73,14 +73,14 @@ pub enum ArchiveError {
         why: StoreError,
     },
     /// The stored rows do not match the rows that were read.
-    #[error("table {0} differs from what was read")]
+    #[error("table {0} differs from the rows that were read")]
     ChecksumMismatch(String),
     /// The source changed during the copy.
     #[error("table {0} of the source changed during the copy: stop every server that uses it first")]
     SourceChanged(String),
     /// All rows are stored, but it is unknown whether the mark was removed.
     #[error(
-        "all rows are stored, but the last commit is in doubt ({0}): `tenantry doctor` tells whether the database is complete"
+        "all rows are stored, but the last commit is in doubt ({0}): run `tenantry doctor` to see whether the database is complete"
     )]
     InDoubt(StoreError),
     /// The load failed, and its rows could not be removed.

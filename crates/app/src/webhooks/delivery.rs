@@ -235,7 +235,7 @@ impl App {
                 Ok(mut taken) => claims.append(&mut taken),
                 Err(error @ StoreError::Unexpected(_)) => {
                     let DueQueue { organization, endpoint, .. } = queue;
-                    tracing::error!(%error, %organization, %endpoint, "a webhook queue cannot be read, it is skipped for UNREADABLE_RETRY_S");
+                    tracing::error!(%error, %organization, %endpoint, "a webhook queue cannot be read, it is postponed");
                     if let Err(error) = self.store.write(PostponeQueue(queue)).await {
                         tracing::error!(%error, %organization, %endpoint, "a webhook queue could not be postponed");
                     }

@@ -28,7 +28,7 @@ pub enum OrganizationViolation {
     #[error("the slug is taken")]
     SlugTaken(Slug),
     /// Seat-based pricing cannot be disabled again.
-    #[error("seat-based pricing cannot be switched off")]
+    #[error("seat-based pricing cannot be disabled")]
     SeatsCannotBeDisabled,
     /// Seat-based pricing needs the member model.
     #[error("seat-based pricing needs the member model")]
@@ -37,16 +37,16 @@ pub enum OrganizationViolation {
     #[error("the proration behaviour 'reset' is not enabled for this organization")]
     ResetNotEnabled,
     /// A limit per user needs a total limit.
-    #[error("a limit per user needs a limit in total")]
+    #[error("a limit per user needs a total limit")]
     LimitNeedsTotal,
     /// A limit per user cannot exceed the total limit.
-    #[error("a limit per user is at most the limit in total")]
+    #[error("a limit per user cannot exceed the total limit")]
     LimitAboveTotal,
     /// Automatic acceptance of disputes needs its two features.
-    #[error("accepting disputes unseen is not enabled for this organization")]
+    #[error("automatic acceptance of disputes is not enabled for this organization")]
     DisputeAutoAcceptNotEnabled,
     /// Single sign-on can be enforced only from a session that was signed in through it.
-    #[error("single sign-on can be enforced only by somebody who signed in through it")]
+    #[error("single sign-on can be enforced only from a session that was signed in through it")]
     SsoNotVerified,
 }
 

@@ -66,7 +66,7 @@ pub enum SubAccountError {
 /// The status of a sub-account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SubAccountStatus {
-    /// It is admitted.
+    /// It is open.
     Active,
     /// It is suspended or blocked itself.
     Suspended,

@@ -24,7 +24,7 @@ pub const SESSION_DURATION_S: i64 = 60 * 60;
 /// Minutes until an unconfirmed change of address expires.
 pub const EMAIL_UPDATE_MINUTES: u32 = 30;
 
-/// A session of the customer portal (table `sessions`).
+/// A session of the customer portal (table `customer_sessions`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CustomerSession {
     /// Id.

@@ -57,7 +57,7 @@ pub enum TokenError {
     #[error("one of label, scopes and ip_allow_list must be given")]
     NoFieldGiven,
     /// The change of an API key equals the current values.
-    #[error("nothing of what is given differs from what the key has")]
+    #[error("at least one value must differ from the current one")]
     NoChange,
     /// The change of an API key by itself would exclude the address of the request.
     #[error("ip_allow_list does not cover the address that this request comes from")]

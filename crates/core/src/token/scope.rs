@@ -252,7 +252,7 @@ impl Scopes {
         }
         let mut pairs = sorted.iter().zip(sorted.iter().skip(1));
         if let Some((twice, _)) = pairs.find(|(scope, next)| scope == next) {
-            let message = format!("scope {:?} is there twice", twice.0);
+            let message = format!("scope {:?} occurs twice", twice.0);
             return Err(InvalidValue { kind: "value_error", message, context: None });
         }
         let for_all = |scope: &&Scope| scope.0.ends_with(":all");

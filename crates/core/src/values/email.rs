@@ -33,11 +33,11 @@ const ROLES: [&str; 15] = [
     "uucp",
     "ftp",
 ];
-/// Maximum octets of an address: the path limit of RFC 5321 without its two brackets.
+/// Maximum bytes of an address: the path limit of RFC 5321 without its two brackets.
 const MAX_OCTETS: usize = 254;
-/// Maximum octets of a local part (RFC 5321, 4.5.3.1.1).
+/// Maximum bytes of a local part (RFC 5321, 4.5.3.1.1).
 const MAX_LOCAL_OCTETS: usize = 64;
-/// Maximum octets of the input, including a display name.
+/// Maximum bytes of the input, including a display name.
 const MAX_INPUT_OCTETS: usize = 2048;
 
 /// A syntactically valid, normalized e-mail address. Equality, order and hash are those of the text, not of
@@ -53,7 +53,7 @@ impl EmailAddress {
     /// Parses an address, either alone or in the form `Name <address>`. Surrounding spaces are dropped.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         if text.len() > MAX_INPUT_OCTETS {
-            return Err(refuse("it is far longer than any address can be"));
+            return Err(refuse("it is too long for an address"));
         }
         let bare = without_display_name(text.trim())?;
         let (local, domain) =
@@ -237,7 +237,7 @@ fn normalize_domain(domain: &str) -> Result<(String, usize), InvalidValue> {
         return Err(refuse("nothing stands after the @"));
     }
     if domain.starts_with('[') {
-        return Err(refuse("an IP address in brackets cannot stand for a domain"));
+        return Err(refuse("an IP address in brackets is not accepted as the domain"));
     }
     check_dots(domain, "after")?;
     if let Some(bad) = domain.chars().find(|c| c.is_whitespace() || c.is_control() || is_invisible(*c)) {

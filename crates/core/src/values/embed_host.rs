@@ -129,7 +129,7 @@ fn app_origin(scheme: &str, rest: &str) -> Result<String, &'static str> {
 
 fn host_and_port(text: &str) -> Result<(String, Option<u16>), &'static str> {
     if text.contains(['/', '\\', '?', '#', '@']) {
-        return Err("only a host and a port may stand here, without path, query or user");
+        return Err("only a host and a port are accepted, without path, query or user");
     }
     if let Ok(ip) = text.parse::<Ipv6Addr>() {
         return Ok((format!("[{ip}]"), None));
@@ -140,7 +140,7 @@ fn host_and_port(text: &str) -> Result<(String, Option<u16>), &'static str> {
         let port = match rest.strip_prefix(':') {
             Some(port) => Some(port_number(port)?),
             None if rest.is_empty() => None,
-            None => return Err("something other than a port follows the bracket"),
+            None => return Err("only a port can follow the bracket"),
         };
         return Ok((format!("[{ip}]"), port));
     }
@@ -164,7 +164,7 @@ fn name_or_v4(text: &str) -> Result<String, &'static str> {
         None => ("", text),
     };
     if name.contains('*') {
-        return Err("a wildcard may only stand for the whole first label");
+        return Err("a wildcard can only be the whole first label");
     }
     let name = if name.is_ascii() {
         name.to_owned()
@@ -173,7 +173,7 @@ fn name_or_v4(text: &str) -> Result<String, &'static str> {
     };
     check_labels(&name)?;
     if !wildcard.is_empty() && is_registry_suffix(&name) {
-        return Err("a wildcard over a whole registry would admit everyone");
+        return Err("a wildcard below a registry's suffix would include every registrant");
     }
     if wildcard.len() + name.len() > MAX_HOST_OCTETS {
         return Err("it is longer than 253 characters");

@@ -102,7 +102,7 @@ fn unparsable(reason: &str) -> InvalidValue {
     InvalidValue::with("url_parsing", message, "error", reason.to_owned())
 }
 
-/// Whether DNS can resolve the host: every label has 1..=63 octets, the name at most 253. A final dot is allowed.
+/// Whether DNS can resolve the host: every label has 1..=63 bytes, the name at most 253. A final dot is allowed.
 fn is_resolvable(url: &Url) -> bool {
     let Some(Host::Domain(name)) = url.host() else { return true };
     let name = name.strip_suffix('.').unwrap_or(name);

@@ -78,7 +78,7 @@ impl IpAllowList {
     }
 }
 
-/// Parses an IP address or a CIDR block. The parser of `ipnet` is not used here: it accepts leading zeros.
+/// Parses an IP address or a CIDR block. The parser of `ipnet` is not used, because it accepts leading zeros.
 fn parse_network(entry: &str) -> Result<IpNet, InvalidValue> {
     let invalid = |reason: &str| {
         let quoted: String = entry.chars().take(MAX_QUOTED_CHARS).collect();

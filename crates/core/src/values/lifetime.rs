@@ -37,7 +37,7 @@ impl Lifetime {
         let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
         let span = text.parse::<jiff::Span>().ok().filter(|_| unsigned.starts_with(['P', 'p']));
         let span = span.ok_or_else(|| {
-            let reason = "it is no duration of ISO 8601".to_owned();
+            let reason = "it is not an ISO 8601 duration".to_owned();
             let message = format!("Input should be a valid timedelta, {reason}");
             InvalidValue::with("time_delta_parsing", message, "error", reason)
         })?;

@@ -11,7 +11,7 @@ use oxilangtag::LanguageTag;
 
 use super::InvalidValue;
 
-/// Maximum octets of a tag: far longer than any real one.
+/// Maximum bytes of a tag: far longer than any real one.
 const MAX_OCTETS: usize = 255;
 
 /// A canonical language tag such as `en-US` or `zh-Hant-TW`.

@@ -148,7 +148,7 @@ fn check_key(key: &str) -> Option<InvalidMetadata> {
     } else if let Err(refusal) = reject_nul(key) {
         refusal
     } else if key.starts_with("__") {
-        InvalidValue::value_error("keys that begin with two underscores are kept for the server")
+        InvalidValue::value_error("keys that begin with two underscores are reserved for the server")
     } else {
         return None;
     };

@@ -85,7 +85,7 @@ impl Slug {
             return Err(InvalidValue::value_error(reason));
         }
         if RESERVED.contains(&slug.as_str()) {
-            return Err(InvalidValue::value_error("this slug belongs to the service itself"));
+            return Err(InvalidValue::value_error("this slug is reserved for the service"));
         }
         check_words(&slug)?;
         Ok(Self(slug))
@@ -98,7 +98,7 @@ impl Slug {
     }
 
     /// A slug for an organization that was created without one: the ASCII letters and digits of its name, and
-    /// the octets of `unique` in hexadecimal. Without a usable name it begins with `account`.
+    /// the bytes of `unique` in hexadecimal. Without a usable name it begins with `account`.
     #[must_use]
     pub fn derive(name: &str, unique: [u8; 6]) -> Self {
         let lower = name.to_lowercase();

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::tax_id_formats::{self, Format};
 use super::{Country, InvalidValue};
 
-/// Maximum octets of the input: more than any identifier with separators has.
+/// Maximum bytes of the input: more than any identifier with separators has.
 const MAX_OCTETS: usize = 64;
 
 /// A tax identifier and the type it was recognised as.

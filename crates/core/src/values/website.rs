@@ -6,7 +6,7 @@ use super::{HttpUrl, InvalidValue, reject_nul};
 
 /// Maximum characters after trimming.
 const MAX_CHARS: usize = 255;
-/// Maximum octets of a host name.
+/// Maximum bytes of a host name.
 const MAX_HOST: usize = 253;
 
 /// A website on a full domain name, as a URL and as the client wrote it.

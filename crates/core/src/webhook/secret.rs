@@ -29,7 +29,7 @@ impl SigningSecret {
         Self::from_random(context.random_bytes())
     }
 
-    /// A secret of 32 random octets: `whsec_` and their base64 text, as Standard Webhooks defines it.
+    /// A secret of 32 random bytes: `whsec_` and their base64 text, as Standard Webhooks defines it.
     #[must_use]
     pub fn from_random(random: [u8; 32]) -> Self {
         Self(format!("{PREFIX}{}", STANDARD.encode(random)))

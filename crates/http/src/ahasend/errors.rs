@@ -54,17 +54,17 @@ pub(super) const SHAPES: ErrorShapes = ErrorShapes {
     render_refusal: |error| of(error).into_stored(),
 };
 
-/// The response for a path that no endpoint has.
+/// The response for a path without an endpoint.
 pub(crate) fn not_found() -> Response {
     no_such_path().into()
 }
 
-/// The response for a path that no endpoint has with this method.
+/// The response for a path without an endpoint of this method.
 pub(crate) fn method_not_allowed() -> Response {
     message(StatusCode::METHOD_NOT_ALLOWED, "method not allowed").into()
 }
 
-/// The response of a server that cannot answer.
+/// The response to a request that the server cannot process.
 pub(crate) fn unavailable(status: StatusCode) -> Response {
     failed(status).into()
 }
@@ -73,8 +73,8 @@ fn message(status: StatusCode, text: &str) -> RenderedError {
     RenderedError::new(status, json!({"message": text}))
 }
 
-/// The response of a server that cannot answer: 503 when a retry is worth it, 504 when the outcome is unknown, or
-/// 500.
+/// The response to a request that the server cannot process: 503 when a retry can succeed, 504 when the outcome is
+/// unknown, or 500.
 fn failed(status: StatusCode) -> RenderedError {
     match status {
         StatusCode::SERVICE_UNAVAILABLE => {
@@ -89,17 +89,17 @@ fn no_such_path() -> RenderedError {
     message(StatusCode::NOT_FOUND, "not found")
 }
 
-/// The first violation with its place: `role: Input should be ..`.
+/// The text of the first violation, with its location: `role: Input should be ..`.
 fn malformed(violations: &[Violation]) -> RenderedError {
     let text = violations.first().map_or_else(
         || "invalid request body".to_owned(),
         |Violation { loc, msg, .. }| {
-            let place: Vec<String> = loc.iter().skip(1).map(String::from).collect();
+            let location: Vec<String> = loc.iter().skip(1).map(String::from).collect();
             let unreadable = violations.iter().any(|violation| violation.kind == "json_invalid");
-            if unreadable || place.is_empty() {
+            if unreadable || location.is_empty() {
                 format!("invalid request body: {msg}")
             } else {
-                format!("{}: {msg}", place.join("."))
+                format!("{}: {msg}", location.join("."))
             }
         },
     );
@@ -183,7 +183,7 @@ fn of_rejection(rejection: Rejection) -> RenderedError {
             message(StatusCode::PAYLOAD_TOO_LARGE, &format!("request body is larger than {limit} bytes"))
         }
         Rejection::RateLimited { retry_after_s } => {
-            // A published client leaves the body unread, and a connection with an unread body is lost to it.
+            // A published client does not read this body. It could not reuse a connection with an unread body.
             RenderedError::empty(StatusCode::TOO_MANY_REQUESTS).with(RETRY_AFTER, retry_after_s.to_string())
         }
         Rejection::BadKey(text) => message(StatusCode::BAD_REQUEST, text),

@@ -1,4 +1,4 @@
-//! Lists in parts: `limit`, `after` and `before` in, `data` and `pagination` out
+//! Pages of lists: the request has `limit`, `after` and `before`, the response `data` and `pagination`
 //! (docs/contracts/ahasend.md, 1.9).
 
 use axum::http::StatusCode;
@@ -21,19 +21,19 @@ pub(super) const PARAMETERS: &[Parameter] = &[
         name: "limit",
         location: "query",
         schema: || json!({"type": "integer", "minimum": 1, "maximum": limits::PAGE_ROWS, "default": limits::PAGE_ROWS}),
-        description: "Rows at the most.",
+        description: "Maximum number of rows.",
     },
     Parameter {
         name: "after",
         location: "query",
         schema: || json!({"type": "string"}),
-        description: "What follows: the `next_cursor` of another page. Not together with `before`.",
+        description: "The `next_cursor` of a page: returns the rows after it. Not together with `before`.",
     },
     Parameter {
         name: "before",
         location: "query",
         schema: || json!({"type": "string"}),
-        description: "What comes just before: the `previous_cursor` of another page.",
+        description: "The `previous_cursor` of a page: returns the rows before it.",
     },
     Parameter {
         name: "cursor",
@@ -80,15 +80,15 @@ pub(super) fn read(call: &Call, of: CursorScope) -> Result<Keyset, ErrorResponse
             .filter(|limit| bounds.contains(limit))
             .ok_or(ErrorResponse::Bad("limit must be between 1 and 100"))?,
     };
-    let place = |name, refused| {
+    let position = |name, refused| {
         let read = |cursor| call.app.open_cursor(of, cursor).ok_or(ErrorResponse::Bad(refused));
         call.query_value(name).map(read).transpose()
     };
-    let after = match place("after", "after is no cursor of this list")? {
+    let after = match position("after", "after is not a cursor of this list")? {
         Some(after) => Some(after),
-        None => place("cursor", "cursor is no cursor of this list")?,
+        None => position("cursor", "cursor is not a cursor of this list")?,
     };
-    let edge = match (after, place("before", "before is no cursor of this list")?) {
+    let edge = match (after, position("before", "before is not a cursor of this list")?) {
         (None, None) => Edge::Newest,
         (Some(after), None) => Edge::After(after),
         (None, Some(before)) => Edge::Before(before),

@@ -32,7 +32,7 @@ pub(crate) enum Access {
     Portal(&'static [RequiredScope]),
     /// A customer session of a member with one of these permissions.
     PortalMember(&'static [RequiredScope]),
-    /// Everybody. A token is not looked at.
+    /// Any caller. A token is ignored.
     Public,
 }
 

@@ -74,9 +74,9 @@ impl Call {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// Runs the use case of a POST, once for its idempotency key where it has one.
+    /// Runs the use case of a POST, once for its idempotency key if it has one.
     ///
-    /// This is the one place that renders and stores the outcome of a keyed request. Without a key the response is
+    /// Only this function renders and stores the outcome of a request with a key. Without a key, the response is
     /// rendered after the transaction.
     pub(crate) async fn write_once<U: UseCase<Error = Error>>(
         &self,

@@ -90,7 +90,7 @@ pub(crate) struct Endpoint {
     pub(crate) body: Option<SchemaOf>,
     /// The status of success.
     pub(crate) success: u16,
-    /// A second status of success with the same body, where nothing had to change.
+    /// A second status of success with the same body, for a request that changes nothing.
     pub(crate) unchanged: Option<u16>,
     /// The content type of the response.
     pub(crate) content_type: &'static str,

@@ -1,4 +1,4 @@
-//! Reading of path, query and body, with every fault collected.
+//! Reads path, query and body, and collects every violation.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::call::Call;
 use crate::wire::{Body, Validation, Violation, Wire, read_json, to_utf8};
 
-/// Reads the parts of a request and collects the faults of all of them.
+/// Reads the parts of a request and collects the violations of all of them.
 pub(crate) struct Input<'a> {
     pub(crate) call: &'a Call,
     pub(crate) at: Validation,
@@ -44,7 +44,7 @@ impl<'a> Input<'a> {
         read.into_iter().collect()
     }
 
-    /// The required body, read by its content type. A fault in its JSON replaces all other faults.
+    /// The required body, read according to its content type. A violation of its JSON replaces all others.
     pub(crate) fn body<T: Wire>(&mut self) -> Option<T> {
         let content_type = self.call.header(CONTENT_TYPE);
         let mut json_at = Validation::default();
@@ -74,7 +74,7 @@ impl<'a> Input<'a> {
         })
     }
 
-    /// The parts that were read, or every fault.
+    /// The parts that were read, or every violation.
     pub(crate) fn finish<T>(self, parts: Option<T>) -> Result<T, Vec<Violation>> {
         match parts {
             Some(parts) if self.at.is_clean() => Ok(parts),

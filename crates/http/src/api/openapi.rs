@@ -104,7 +104,8 @@ pub(crate) fn document<'a>(dialect: Dialect, endpoints: impl IntoIterator<Item =
     })
 }
 
-/// The group under which a viewer shows an endpoint: the noun of its path. In `/v2` everything stands below an account.
+/// The group under which a viewer shows an endpoint: the noun of its path. In `/v2` all paths but one begin with the
+/// account.
 fn tag(path: &str) -> &str {
     let mut nouns = path.split('/').skip(2).filter(|segment| !segment.starts_with('{'));
     match (nouns.next().unwrap_or(path), nouns.next()) {
@@ -128,9 +129,9 @@ fn describe(dialect: Dialect, endpoint: &Endpoint, generator: &mut SchemaGenerat
         done
     };
     if let Some(also) = endpoint.unchanged {
-        responses.insert(also.to_string(), done("It was so already."));
+        responses.insert(also.to_string(), done("Nothing had to change."));
     }
-    responses.insert(endpoint.success.to_string(), done("Done."));
+    responses.insert(endpoint.success.to_string(), done("Success."));
     let mut errors = endpoint.errors.to_vec();
     errors.push(503);
     if endpoint.takes_idempotency_key() {
@@ -148,7 +149,7 @@ fn describe(dialect: Dialect, endpoint: &Endpoint, generator: &mut SchemaGenerat
         if endpoint.takes_idempotency_key() && status == 409 {
             let wait = json!({
                 "schema": {"type": "integer", "minimum": 1},
-                "description": "Seconds, when a request with the same key is in progress."
+                "description": "Seconds after which to retry, when a request with the same key is in progress."
             });
             let headers = json!({"Idempotent-Replayed": replayed("false"), "Retry-After": wait});
             insert(&mut refusal, "headers", headers);
@@ -188,9 +189,9 @@ fn insert(object: &mut Value, name: &str, value: Value) {
 /// The response header `Idempotent-Replayed`.
 fn replayed(value: &str) -> Value {
     let description = match value {
-        "true" => "There when the answer was given before.",
+        "true" => "Present when the response is a replay.",
         _ => {
-            "`false` when a request with the same key is in progress, `true` when this refusal was given before."
+            "`false` when a request with the same key is in progress, `true` when the response is a replay."
         }
     };
     json!({"schema": {"type": "string"}, "description": description})
@@ -198,7 +199,7 @@ fn replayed(value: &str) -> Value {
 
 fn parameters(endpoint: &Endpoint) -> Vec<Value> {
     let names = endpoint.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-    let of_path = names.map(|name| {
+    let path_parameters = names.map(|name| {
         let schema = if name.ends_with("external_id") || name == "slug" {
             json!({"type": "string"})
         } else {
@@ -215,23 +216,23 @@ fn parameters(endpoint: &Endpoint) -> Vec<Value> {
             "in": "header",
             "required": false,
             "schema": {"type": "string", "maxLength": limits::IDEMPOTENCY_KEY},
-            "description": "Names the request: sent again with the same key within 24 hours, it has one \
-                            effect and one answer."
+            "description": "A request that is repeated with the same key within 24 hours has one effect \
+                            and one response."
         })
     });
-    of_path.chain(others).chain(key).collect()
+    path_parameters.chain(others).chain(key).collect()
 }
 
 /// The schemes that each endpoint is open to. All are bearer tokens; what differs is whose.
 fn schemes(dialect: Dialect) -> Value {
-    let of = |whose: &str| json!({"type": "http", "scheme": "bearer", "description": format!("A token of {whose}.")});
+    let bearer = |caller: &str| json!({"type": "http", "scheme": "bearer", "description": format!("A token of {caller}.")});
     let mut schemes = Map::new();
-    schemes.insert("bearer".into(), of("an organization or a person"));
+    schemes.insert("bearer".into(), bearer("an organization or a user"));
     if dialect == Dialect::Polar {
-        schemes.insert("organization".into(), of("an organization"));
-        schemes.insert("user".into(), of("a person"));
-        schemes.insert("customer_session".into(), of("a customer's session in the portal"));
-        schemes.insert("member_session".into(), of("a member's session in the portal"));
+        schemes.insert("organization".into(), bearer("an organization"));
+        schemes.insert("user".into(), bearer("a user"));
+        schemes.insert("customer_session".into(), bearer("a customer's session in the portal"));
+        schemes.insert("member_session".into(), bearer("a member's session in the portal"));
     }
     schemes.into()
 }
@@ -261,13 +262,13 @@ fn security(access: Access) -> Value {
 const fn reason(status: u16) -> &'static str {
     match status {
         400 => "The request cannot be read.",
-        401 => "There is no token, or it is not alive.",
-        403 => "The token, or the person, may not do this.",
-        404 => "There is nothing there for this token.",
-        409 => "It conflicts with what is there.",
-        422 => "What was sent is not valid.",
-        429 => "The caller has used up its rate limit; try again later.",
-        503 => "The server cannot answer now; try again.",
+        401 => "The token is missing, unknown, expired or revoked.",
+        403 => "The token's scopes or the user's role do not permit this.",
+        404 => "The token has access to no such object.",
+        409 => "The request conflicts with the stored data.",
+        422 => "The input is not valid.",
+        429 => "The caller has used up its rate limit. Retry later.",
+        503 => "The server cannot process the request now. Retry.",
         _ => "The server failed.",
     }
 }

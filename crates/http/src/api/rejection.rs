@@ -6,10 +6,10 @@ use tenantry_app::idempotency::RenderRefusal;
 use tenantry_core::token::RequiredScope;
 use tenantry_store::StoreError;
 
-/// The reason why a request does not get to its handler. Each dialect renders it in its own shape.
+/// The reason why a request does not reach its handler. Each dialect renders it in its own shape.
 #[derive(Debug)]
 pub(crate) enum Rejection {
-    /// There is no token, or the endpoint is not for tokens of this kind.
+    /// There is no token, or the endpoint does not admit tokens of this kind.
     Unauthorized,
     /// The token is unknown, expired or revoked.
     InvalidToken,
@@ -33,7 +33,7 @@ pub(crate) enum Rejection {
     EncodedBody,
     /// The query has more than [`crate::limits::QUERY_PARAMETERS`] parameters.
     TooManyParameters,
-    /// The server has no place, or no memory, for the request now.
+    /// The server has no free slot, or not enough memory, for the request now.
     Busy,
     /// The caller has used up its rate limit.
     RateLimited {

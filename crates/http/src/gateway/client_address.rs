@@ -41,7 +41,7 @@ fn parse(entry: &[u8]) -> Option<IpAddr> {
     entry.parse().ok().or_else(with_port).or_else(bracketed)
 }
 
-/// Logs the first such entry of the process. A client can send as many as it likes.
+/// Logs only the first such entry of the process, because a client can send any number of them.
 fn warn_once(peer: IpAddr) {
     static WARNED: Once = Once::new();
     WARNED.call_once(|| {

@@ -61,14 +61,14 @@ impl CorsPolicy {
 }
 
 impl Cors {
-    /// Whether a request is a browser's question whether it may send another one.
+    /// Whether a request is a CORS preflight.
     pub(super) fn is_preflight(&self, request: &Request<Body>) -> bool {
         request.method() == Method::OPTIONS
             && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD)
             && !matches!(self, Self::SameOrigin)
     }
 
-    /// Adds the headers by which a browser lets its page read the response.
+    /// Adds the headers that let a page read the response.
     pub(super) fn set_headers(&self, response: &mut Response) {
         let headers = response.headers_mut();
         match self {

@@ -37,14 +37,14 @@ use crate::api::response;
 use crate::health::{self, Health};
 use crate::limits::{Limits, SHARE_EVERY};
 use crate::pipeline::body::BodyBudget;
-use crate::pipeline::places::Places;
+use crate::pipeline::slots::Slots;
 use crate::pipeline::rate_limit::{RateLimiters, Rates};
 use crate::state::AppState;
 use crate::{ahasend, docs, polar};
 use client_address::client_address;
 use cors::{Cors, CorsPolicy};
 
-/// Responses are data: a browser shows them in no frame and loads nothing for them.
+/// Responses are data: a browser must not show them in a frame, nor load anything for them.
 const POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -85,7 +85,7 @@ impl Gateway {
         let state = Arc::new(AppState {
             app,
             bodies: Arc::new(BodyBudget::new(&limits)),
-            places: Places::new(limits.in_flight),
+            slots: Slots::new(limits.in_flight),
             limits,
             rate_limiters: rates.map(|rates| RateLimiters::new(rates, has_peers)),
             health: Arc::clone(&health),

@@ -45,7 +45,7 @@ pub(crate) async fn authenticate(
     if caller.allows_address(address) { Ok(Some(caller)) } else { Err(Rejection::AddressNotAllowed) }
 }
 
-/// Authenticates and authorizes a call again. A request that takes long may outlive its caller's rights.
+/// Authenticates and authorizes a call again, because the caller's rights may have ended during a long request.
 pub(crate) async fn renew(call: &mut Call) -> Result<(), Rejection> {
     call.caller = authenticate(&call.app, call.access, &call.headers, call.address).await?;
     call.account = call.access.authorize(call.caller.as_deref(), call.path_parameter("account_id"))?;

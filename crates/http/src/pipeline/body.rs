@@ -7,8 +7,8 @@
 //! | bytes in memory of one caller | an eighth of [`Limits::body_memory`] | 429 |
 //! | bytes in memory of all callers | [`Limits::body_memory`] | 503 |
 //!
-//! A body is read before its request takes a place, so a slow upload holds nothing but its connection and the bytes that
-//! it has sent. The bytes count until the request ends.
+//! A body is read before its request takes a slot, so a slow upload holds only its connection and the bytes that it
+//! has sent. The bytes count until the request ends.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

@@ -14,7 +14,7 @@ use crate::limits;
 /// The request header that carries the key.
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// The claim on the idempotency key of the request. Nothing when it has none.
+/// The idempotency key of the request. Nothing when it has none.
 pub(crate) fn attempt(
     endpoint: &Endpoint,
     call: &Call,

@@ -1,10 +1,10 @@
 //! The steps between the router and a handler, in this order:
 //!
-//! 1. take a place ([`places`]) and decode the path and the query,
+//! 1. take a slot ([`slots`]) and decode the path and the query,
 //! 2. authenticate the bearer token ([`auth`]),
-//! 3. take the request out of the caller's rate limit ([`rate_limit`]),
+//! 3. count the request against the caller's rate limit ([`rate_limit`]),
 //! 4. check permissions ([`crate::api::access`]),
-//! 5. give the place back, read the body within its bounds ([`body`]), and take a place again,
+//! 5. release the slot, read the body within its bounds ([`body`]), and take a slot again,
 //! 6. repeat 2 and 4, since an upload may outlive the caller's rights,
 //! 7. read the idempotency key ([`idempotency`]).
 //!
@@ -13,7 +13,7 @@
 pub(crate) mod auth;
 pub(crate) mod body;
 mod idempotency;
-pub(crate) mod places;
+pub(crate) mod slots;
 pub(crate) mod rate_limit;
 
 use std::net::IpAddr;
@@ -38,7 +38,7 @@ use crate::api::request::{BodyRead, ClientAddress, RequestId, RequestLog};
 use crate::limits;
 use crate::state::AppState;
 use body::BodyBytes;
-use places::Place;
+use slots::Slot;
 use rate_limit::{RateLimitKey, RateLimitState};
 
 /// A router that serves these endpoints.
@@ -81,7 +81,7 @@ struct Seen {
 
 /// Shares of the server's resources that a request holds until its handler ends.
 struct Held {
-    _place: Place,
+    _slot: Slot,
     _bytes: Option<BodyBytes>,
 }
 
@@ -95,7 +95,7 @@ async fn prepare(
 ) -> Result<(Call, Held), Rejection> {
     let (mut parts, body) = request.into_parts();
     let writes = !parts.method.is_safe();
-    let mut held = Held { _place: state.places.take(writes)?, _bytes: None };
+    let mut held = Held { _slot: state.slots.take(writes)?, _bytes: None };
     let path_parameters = match RawPathParams::from_request_parts(&mut parts, &()).await {
         Ok(params) => params.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
         Err(_) => return Err(Rejection::NoSuchPath),
@@ -132,7 +132,7 @@ async fn prepare(
         let size = if is_public { state.limits.body.min(limits::PUBLIC_BODY) } else { state.limits.body };
         let (body, bytes) = body::read(body, size, state.limits.body_grace, &state.bodies, key).await?;
         call.body = body;
-        held = Held { _place: state.places.take(writes)?, _bytes: Some(bytes) };
+        held = Held { _slot: state.slots.take(writes)?, _bytes: Some(bytes) };
         auth::renew(&mut call).await?;
     }
     call.idempotency = idempotency::attempt(endpoint, &call, parts.uri.path())?;
@@ -145,7 +145,7 @@ fn is_encoded(headers: &HeaderMap) -> bool {
     encodings.any(|encoding| !encoding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity"))
 }
 
-/// Takes the request out of the caller's buckets. A request is not counted when the look-up of its caller failed.
+/// Counts the request against the caller's buckets. It is not counted when the look-up of its caller failed.
 fn apply_rate_limit(
     state: &AppState,
     endpoint: &Endpoint,
@@ -176,8 +176,8 @@ const fn organization(caller: &Caller) -> Option<OrganizationId> {
 }
 
 /// The bucket of a request. All organizations of one owner share a bucket, so that rates do not multiply. A customer
-/// session has its customer's bucket, so that it cannot use up that of its
-/// organization. A token that is refused counts for the client's address.
+/// session has its customer's bucket, so that it cannot use up that of its organization. A refused token counts for
+/// the client's address.
 fn rate_limit_key(caller: &Result<Option<Arc<Caller>>, Rejection>, address: Option<IpAddr>) -> RateLimitKey {
     let Ok(Some(caller)) = caller else { return RateLimitKey::at(address) };
     RateLimitKey::Known(caller.limited_as())

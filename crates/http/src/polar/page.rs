@@ -1,4 +1,5 @@
-//! Lists: `page` and `limit` in, `items` and `pagination` out (docs/contracts/polar/http.md, 1.12).
+//! Pages of lists: the request has `page` and `limit`, the response `items` and `pagination`
+//! (docs/contracts/polar/http.md, 1.12).
 
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -33,7 +34,7 @@ pub(super) const PAGE: Parameter = Parameter {
     name: "page",
     location: "query",
     schema: || json!({"type": "integer", "exclusiveMinimum": 0, "default": 1}),
-    description: "The page, counted from 1.",
+    description: "Number of the page, from 1.",
 };
 
 /// The query parameter `limit`.
@@ -41,7 +42,7 @@ pub(super) const LIMIT: Parameter = Parameter {
     name: "limit",
     location: "query",
     schema: || json!({"type": "integer", "exclusiveMinimum": 0, "default": limits::PAGE_ROWS_DEFAULT}),
-    description: "Rows of a page; more than 100 count as 100.",
+    description: "Number of rows of a page. More than 100 count as 100.",
 };
 
 /// Reads the page that the request asks for.
@@ -53,7 +54,7 @@ pub(super) fn read(input: &mut Input<'_>) -> Option<Page> {
     Some(Page { offset: (page - 1).saturating_mul(limit), limit })
 }
 
-/// Reads the order of a list: `sorting`, repeated, each a key or its negation.
+/// Reads the order of a list: `sorting`, repeatable, each a key, with `-` in front of it for descending order.
 pub(super) fn sorting<K: Copy>(
     input: &mut Input<'_>,
     keys: &'static [(&'static str, K)],

@@ -7,7 +7,7 @@ use tenantry_core::values::{
 
 use crate::wire::{Validation, Wire, inline_schema, object_of};
 
-/// A name, trimmed; blank is nothing.
+/// A name, trimmed. A blank one means none.
 #[derive(Debug, Clone)]
 pub(crate) struct NameText(pub(super) Option<PersonName>);
 
@@ -18,7 +18,7 @@ impl Wire for NameText {
     }
 }
 
-/// An id in the organization's own system, trimmed; blank is nothing.
+/// An id in the organization's own system, trimmed. A blank one means none.
 #[derive(Debug, Clone)]
 pub(crate) struct ExternalIdText(pub(super) Option<ExternalId>);
 
@@ -40,7 +40,7 @@ impl Wire for LocaleText {
     }
 }
 
-/// A tax number as typed.
+/// A tax number as sent.
 #[derive(Debug, Clone)]
 pub(crate) struct TaxIdText(pub(super) Option<String>);
 
@@ -73,7 +73,7 @@ impl Wire for CurrencyText {
     }
 }
 
-/// Metadata: an object of scalars.
+/// Metadata: a flat JSON object.
 #[derive(Debug, Clone)]
 pub(crate) struct MetadataObject(pub(super) Metadata);
 
@@ -155,7 +155,7 @@ impl Wire for AddressObject {
     }
 }
 
-/// Text, before a parser of the core looks at it.
+/// A text that a parser of the core validates.
 fn string<'a>(value: &'a Value, at: &mut Validation) -> Option<&'a str> {
     let text = value.as_str();
     if text.is_none() {

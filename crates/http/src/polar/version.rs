@@ -7,7 +7,7 @@ use axum::response::Response;
 
 use super::errors;
 
-/// The version of webhooks, and of requests that name none.
+/// The version of webhooks, and of requests that name no version.
 pub(crate) const DEFAULT: &str = "2026-04";
 
 const VERSIONS: [&str; 2] = [DEFAULT, "2026-10"];

@@ -72,17 +72,17 @@ pub async fn serve(listener: TcpListener, gateway: Gateway, stop: impl Future<Ou
         .max_headers(limits::HEADERS)
         .max_buf_size(limits::HEAD);
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(gateway.limits().connections));
+    let slots = Arc::new(Semaphore::new(gateway.limits().connections));
     let peers = Peers::new(gateway.limits().connections_per_address);
     let mut connections = JoinSet::new();
     let mut stop = pin!(stop);
     let mut refused = false;
     loop {
         let accepted = tokio::select! {
-            accepted = accept(&listener, &places) => accepted,
+            accepted = accept(&listener, &slots) => accepted,
             () = &mut stop => break,
         };
-        let (stream, address, place) = match accepted {
+        let (stream, address, slot) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 if !std::mem::replace(&mut refused, true) {
@@ -99,7 +99,7 @@ pub async fn serve(listener: TcpListener, gateway: Gateway, stop: impl Future<Ou
         // A trusted proxy has the connections of all its clients.
         let peer = (!gateway.trusts(address.ip())).then(|| peers.admit(address.ip()));
         if matches!(peer, Some(None)) {
-            tracing::debug!(peer = %address.ip(), "connection refused: the address has its share");
+            tracing::debug!(peer = %address.ip(), "connection refused: too many connections of the address");
             continue;
         }
         let stream = ProgressStream::new(stream, gateway.limits().write_timeout);
@@ -113,7 +113,7 @@ pub async fn serve(listener: TcpListener, gateway: Gateway, stop: impl Future<Ou
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "connection ended early");
             }
-            drop((place, peer));
+            drop((slot, peer));
         });
     }
     drop(listener);
@@ -122,13 +122,13 @@ pub async fn serve(listener: TcpListener, gateway: Gateway, stop: impl Future<Ou
     drained.is_ok()
 }
 
-/// The next connection, once there is a place for it.
+/// The next connection, once a connection slot is free.
 async fn accept(
     listener: &TcpListener,
-    places: &Arc<Semaphore>,
+    slots: &Arc<Semaphore>,
 ) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
+    let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
     let (stream, peer) = listener.accept().await?;
     stream.set_nodelay(true)?;
-    Ok((stream, peer, place))
+    Ok((stream, peer, slot))
 }

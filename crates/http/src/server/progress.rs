@@ -1,4 +1,4 @@
-//! Connections whose client must read what it asked for.
+//! Closes connections whose client does not read its responses.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -13,7 +13,7 @@ use crate::limits;
 
 /// A connection that fails when its client does not take [`limits::WRITE_PROGRESS`] bytes within the time-out.
 ///
-/// The time-out runs while a write waits. It begins again with each such amount, and ends when everything is written.
+/// The time-out runs while a write waits. It restarts with each such amount, and ends when everything is written.
 pub(super) struct ProgressStream {
     stream: TcpStream,
     timeout: Duration,

@@ -13,11 +13,11 @@ pub(crate) enum Body {
     Nothing,
     /// JSON.
     Json(Value),
-    /// Something else: the content type is not JSON.
+    /// A body with another content type.
     Text(String),
 }
 
-/// Reads a body by its content type; notes what is wrong with its JSON.
+/// Reads a body according to its content type. Records a violation if its JSON is malformed.
 pub(crate) fn read_json(content_type: Option<&str>, body: &[u8], at: &mut Validation) -> Option<Body> {
     if body.is_empty() {
         return Some(Body::Nothing);
@@ -70,7 +70,7 @@ fn fault(text: &str) -> Option<(usize, String)> {
     Some((fault.0, fault.1.to_owned()))
 }
 
-/// Nesting beyond which a document is refused.
+/// Maximum nesting of a document.
 const DEPTH: usize = 128;
 
 struct Scanner {

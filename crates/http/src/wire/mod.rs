@@ -1,7 +1,7 @@
-//! Reading what a client sent: every fault is found, each with the place it is at, and nothing is taken
-//! that has one. Both dialects read with this and render the violations in their own shape.
+//! Reads what a client sent. It collects every violation with its location, and returns no value while there is one.
+//! Both dialects use it and render the violations in their own shape.
 //!
-//! The kinds, places and most templates of violations are those of docs/contracts/polar/http.md, 1.6.
+//! The kinds, locations and most texts of violations are those of docs/contracts/polar/http.md, 1.6.
 
 mod json;
 mod object;
@@ -24,7 +24,7 @@ use tenantry_core::Patch;
 
 /// A type that is read from a JSON value.
 pub(crate) trait Wire: Sized {
-    /// Reads `value`; notes at `at` what is wrong with it.
+    /// Reads `value`. Records a violation at `at` if it is not valid.
     fn read(value: &Value, at: &mut Validation) -> Option<Self>;
 }
 
@@ -46,7 +46,7 @@ impl<T: Wire> Field for T {
     }
 }
 
-/// Absent and `null` are the same: nothing.
+/// Absent and `null` both mean no value.
 impl<T: Wire> Field for Option<T> {
     fn read_field(object: &Map<String, Value>, name: &'static str, at: &mut Validation) -> Option<Self> {
         match object.get(name) {
@@ -56,7 +56,7 @@ impl<T: Wire> Field for Option<T> {
     }
 }
 
-/// Absent, `null` and a value are three things.
+/// Absent, `null` and a value are three states.
 #[derive(Debug, Clone)]
 pub(crate) struct PatchField<T>(pub(crate) Patch<T>);
 

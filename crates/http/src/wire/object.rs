@@ -1,4 +1,4 @@
-//! JSON objects as types: each field is declared once, and read with all others before any is used.
+//! JSON objects as types: each field is declared once, and every field is read before any is used.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value};

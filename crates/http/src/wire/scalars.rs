@@ -1,4 +1,4 @@
-//! Scalars and lists as they are read from JSON.
+//! Scalars and lists, as they are read from JSON.
 
 use std::borrow::Cow;
 

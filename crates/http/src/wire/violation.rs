@@ -1,4 +1,4 @@
-//! Faults of a request and their locations.
+//! Violations of a request and their locations.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use tenantry_core::values::InvalidValue;
 
 use crate::limits;
 
-/// A step of the way to a value.
+/// A step of the path to a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Loc {
     /// A field of an object, or the part of the request: `path`, `query`, `body`.
@@ -45,10 +45,10 @@ impl From<usize> for Loc {
     }
 }
 
-/// A fault of a request.
+/// A violation of a request.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Violation {
-    /// Kind of the fault, for programs.
+    /// Kind of the violation, for programs.
     #[serde(rename = "type")]
     pub(crate) kind: Cow<'static, str>,
     /// Location of the value.
@@ -63,7 +63,7 @@ pub(crate) struct Violation {
 }
 
 impl Violation {
-    /// A broken rule of the business: no context.
+    /// A violation of a business rule. It has no context.
     pub(crate) fn rule(
         kind: &'static str,
         loc: &[&'static str],
@@ -75,7 +75,7 @@ impl Violation {
     }
 }
 
-/// A place in a request, and all that was found wrong so far.
+/// The current location in a request, and all violations found so far.
 #[derive(Debug, Default)]
 pub(crate) struct Validation {
     path: Vec<Loc>,
@@ -83,7 +83,7 @@ pub(crate) struct Validation {
     plain_http_hosts: PlainHttpHosts,
 }
 
-/// The part of the input that a violation may still repeat. It keeps responses small.
+/// The remaining amount of input that violations may repeat. It keeps responses small.
 struct EchoBudget {
     nodes: usize,
     bytes: usize,
@@ -116,17 +116,17 @@ fn take(left: &mut usize, wanted: usize) -> bool {
 }
 
 impl Validation {
-    /// The beginning of a request whose addresses may name these hosts though they are not public.
+    /// The start of a request. URLs may point to `plain_http_hosts` although those are not public.
     pub(crate) fn naming(plain_http_hosts: PlainHttpHosts) -> Self {
         Self { plain_http_hosts, ..Self::default() }
     }
 
-    /// Hosts that an address may name though they are not public.
+    /// Hosts to which URLs may point although they are not public.
     pub(crate) fn plain_http_hosts(&self) -> &[String] {
         &self.plain_http_hosts
     }
 
-    /// Goes one step down for the time of `read`.
+    /// Moves one step down while `read` runs.
     pub(crate) fn within<T>(&mut self, step: impl Into<Loc>, read: impl FnOnce(&mut Self) -> T) -> T {
         self.path.push(step.into());
         let result = read(self);
@@ -134,7 +134,7 @@ impl Validation {
         result
     }
 
-    /// Notes a violation here.
+    /// Records a violation at the current location.
     pub(crate) fn violate(
         &mut self,
         kind: &'static str,
@@ -154,18 +154,18 @@ impl Validation {
         }
     }
 
-    /// Notes that a value is missing here.
+    /// Records that the value at the current location is missing.
     pub(crate) fn missing(&mut self, input: &Value) {
         self.violate("missing", "Field required", input, None);
     }
 
-    /// Notes that a field of `object` is missing here.
+    /// Records that a field of `object` is missing.
     pub(crate) fn missing_in(&mut self, object: &Map<String, Value>) {
         let fits = EchoBudget::new().admits_object(object);
         self.missing(&if fits { Value::Object(object.clone()) } else { Value::Null });
     }
 
-    /// Notes why the core refused the value here.
+    /// Records the reason why the core refused the value at the current location.
     pub(crate) fn refuse(&mut self, refusal: InvalidValue, input: &Value) {
         let InvalidValue { kind, message, context } = refusal;
         let ctx = match context {
@@ -184,17 +184,17 @@ impl Validation {
         self.violate(kind, message, input, ctx);
     }
 
-    /// The parsed value, or nothing and a violation.
+    /// The parsed value. Nothing, with a violation recorded, if it is not valid.
     pub(crate) fn accept<T>(&mut self, parsed: Result<T, InvalidValue>, input: &Value) -> Option<T> {
         parsed.map_err(|refusal| self.refuse(refusal, input)).ok()
     }
 
-    /// Everything found.
+    /// All violations.
     pub(crate) fn into_found(self) -> Vec<Violation> {
         self.found
     }
 
-    /// Whether nothing was found.
+    /// Whether there is no violation.
     pub(crate) const fn is_clean(&self) -> bool {
         self.found.is_empty()
     }

@@ -48,10 +48,6 @@ mail_template!(TeamMemberAdded, "team_member_added.txt", "team_member_added.html
 mail_template!(ApiKeyAllowList, "api_key_allow_list.txt", "api_key_allow_list.html", {
     organization: &'a str, label: &'a str
 });
-mail_template!(WebhookEndpointDisabled, "webhook_endpoint_disabled.txt", "webhook_endpoint_disabled.html", {
-    organization: &'a str, url: &'a str, reason: &'a str
-});
-
 /// The secret with which a recipient confirms a new e-mail address.
 #[derive(Debug, Clone, Copy)]
 pub enum Proof<'a> {
@@ -108,18 +104,6 @@ pub fn api_key_allow_list(to: EmailAddress, organization: &str, label: &str) -> 
         .message(to, format!("Allowed addresses of an API key of {organization}"))
 }
 
-/// Informs the administrators of an organization that a webhook endpoint was disabled.
-pub fn webhook_endpoint_disabled(
-    to: EmailAddress,
-    organization: &str,
-    url: &str,
-    reason: &str,
-) -> Result<Message, MailError> {
-    let organization = &one_line(organization);
-    WebhookEndpointDisabled { organization, url: &one_line(url), reason: &one_line(reason) }
-        .message(to, format!("A webhook endpoint of {organization} was disabled"))
-}
-
 /// The text on one line: runs of control characters, line separators and spaces become one space, and
 /// marks that change the direction of writing are dropped.
 pub(super) fn one_line(text: &str) -> String {
@@ -166,7 +150,6 @@ mod tests {
             team_member_added(to(), name, name, Some(name)),
             team_member_added(to(), name, name, None),
             api_key_allow_list(to(), name, name),
-            webhook_endpoint_disabled(to(), name, name, name),
         ]
         .into_iter()
         .collect::<Result<_, _>>()
@@ -227,11 +210,6 @@ mod tests {
 
     #[test]
     fn both_parts_contain_every_value() {
-        let message =
-            webhook_endpoint_disabled(to(), "Acme", "https://x.dev/in", "ten events failed").unwrap();
-        for body in [&message.text, &message.html] {
-            assert!(body.contains("https://x.dev/in") && body.contains("ten events failed"), "{body}");
-        }
         let message = api_key_allow_list(to(), "Acme", "CI").unwrap();
         for body in [&message.text, &message.html] {
             assert!(body.contains("CI") && body.contains("Acme"), "{body}");

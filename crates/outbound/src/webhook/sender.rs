@@ -33,7 +33,7 @@ use super::target::Target;
 #[cfg(test)]
 mod tests;
 
-/// The longest response head in octets.
+/// The longest response head in bytes.
 const MAX_HEAD_OCTETS: usize = 64 * 1024;
 
 /// The limits of a delivery.
@@ -43,7 +43,7 @@ pub struct Policy {
     pub plain_http_hosts: Vec<String>,
     /// The timeout of the whole request, from the lookup to the end of the response body.
     pub timeout: Duration,
-    /// The octets of the response body that are read and stored.
+    /// The bytes of the response body that are read and stored.
     pub excerpt_bytes: usize,
 }
 
@@ -252,7 +252,7 @@ fn excerpt(body: &[u8], cut: bool) -> String {
     text
 }
 
-/// Whether the octets are the beginning of a character.
+/// Whether the bytes are the beginning of a character.
 fn is_beginning(invalid: &[u8]) -> bool {
     std::str::from_utf8(invalid).is_err_and(|error| error.error_len().is_none())
 }

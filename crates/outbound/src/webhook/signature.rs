@@ -14,9 +14,9 @@ use sha2::{Digest, Sha256};
 
 /// The prefix of a generated secret, before its base64 text.
 const PREFIX: &str = "whsec_";
-/// The shortest decoded key in octets: with an empty key everybody could sign.
+/// The shortest decoded key in bytes: with an empty key everybody could sign.
 const MIN_KEY_OCTETS: usize = 16;
-/// The block size of SHA-256 in octets; a longer key is hashed first (RFC 2104).
+/// The block size of SHA-256 in bytes; a longer key is hashed first (RFC 2104).
 const BLOCK_OCTETS: usize = 64;
 /// Base64 with or without padding: some verifiers require it, others reject it.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(

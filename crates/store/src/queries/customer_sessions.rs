@@ -110,14 +110,14 @@ impl Tx<'_> {
         customer: CustomerId,
         member: Option<MemberId>,
     ) -> Result<(), StoreError> {
-        const WHICH: &str = "organization_id = ?1 AND customer_id = ?2 AND (?3 IS NULL OR member_id = ?3)";
-        let which = [organization.into(), customer.into(), member.into()];
-        let ended = format!("SELECT secret_hash FROM customer_sessions WHERE {WHICH}");
-        if self.credentials_delete(&ended, &which).await? == 0 {
+        const CONDITION: &str = "organization_id = ?1 AND customer_id = ?2 AND (?3 IS NULL OR member_id = ?3)";
+        let parameters = [organization.into(), customer.into(), member.into()];
+        let ended = format!("SELECT secret_hash FROM customer_sessions WHERE {CONDITION}");
+        if self.credentials_delete(&ended, &parameters).await? == 0 {
             return Ok(());
         }
         self.mark_credentials_changed();
-        self.execute_unawaited(&format!("DELETE FROM customer_sessions WHERE {WHICH}"), &which).await
+        self.execute_unawaited(&format!("DELETE FROM customer_sessions WHERE {CONDITION}"), &parameters).await
     }
 
     /// Stores a requested change of a customer's address in place of the customer's earlier one.
@@ -173,17 +173,17 @@ impl Tx<'_> {
         self.first(sql, &[organization.into(), id.into(), now.into()], email_update).await
     }
 
-    /// Deletes a requested change of an address; answers whether it was still there. The caller has locked
+    /// Deletes a requested change of an address; returns whether it was still there. The caller has locked
     /// the customer.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn email_update_consume(&mut self, update: &EmailUpdate) -> Result<bool, StoreError> {
-        const WHICH: &str = "organization_id = ?1 AND customer_id = ?2 AND id = ?3";
-        let which = [update.organization.into(), update.customer.into(), update.id.into()];
-        self.credentials_delete(&format!("SELECT secret_hash FROM email_updates WHERE {WHICH}"), &which)
+        const CONDITION: &str = "organization_id = ?1 AND customer_id = ?2 AND id = ?3";
+        let parameters = [update.organization.into(), update.customer.into(), update.id.into()];
+        self.credentials_delete(&format!("SELECT secret_hash FROM email_updates WHERE {CONDITION}"), &parameters)
             .await?;
-        let used = self.execute(&format!("DELETE FROM email_updates WHERE {WHICH}"), &which).await?;
+        let used = self.execute(&format!("DELETE FROM email_updates WHERE {CONDITION}"), &parameters).await?;
         Ok(used > 0)
     }
 
@@ -196,50 +196,50 @@ impl Tx<'_> {
         organization: OrganizationId,
         customer: CustomerId,
     ) -> Result<(), StoreError> {
-        const WHICH: &str = "organization_id = ?1 AND customer_id = ?2";
-        let which = [organization.into(), customer.into()];
-        self.credentials_delete(&format!("SELECT secret_hash FROM email_updates WHERE {WHICH}"), &which)
+        const CONDITION: &str = "organization_id = ?1 AND customer_id = ?2";
+        let parameters = [organization.into(), customer.into()];
+        self.credentials_delete(&format!("SELECT secret_hash FROM email_updates WHERE {CONDITION}"), &parameters)
             .await?;
-        self.execute_unawaited(&format!("DELETE FROM email_updates WHERE {WHICH}"), &which).await
+        self.execute_unawaited(&format!("DELETE FROM email_updates WHERE {CONDITION}"), &parameters).await
     }
 
-    /// Deletes at most `limit` expired sessions, and as many expired changes of an address; answers how many
+    /// Deletes at most `limit` expired sessions, and as many expired changes of an address; returns how many
     /// of both.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn portal_delete_expired(&mut self, now: Timestamp, limit: i64) -> Result<usize, StoreError> {
-        let mut swept = 0;
+        let mut deleted = 0;
         for (table, key) in [("customer_sessions", "id"), ("email_updates", "customer_id")] {
-            let over = format!(
+            let expired = format!(
                 "SELECT organization_id, {key}, secret_hash FROM {table}
                  WHERE expires_at <= ?1 ORDER BY expires_at, organization_id, {key} LIMIT ?2"
             );
             let row =
                 format!("DELETE FROM {table} WHERE organization_id = ?1 AND {key} = ?2 AND secret_hash = ?3");
-            let over = self
-                .all(&over, &[now.into(), limit.into()], |row| {
+            let expired = self
+                .all(&expired, &[now.into(), limit.into()], |row| {
                     Ok((row.get::<OrganizationId>(0)?, row.get::<Uuid>(1)?, row.get::<Vec<u8>>(2)?))
                 })
                 .await?;
-            for (organization, id, hash) in over {
+            for (organization, id, hash) in expired {
                 let hash = hash.as_slice();
                 self.execute_unawaited("DELETE FROM credentials WHERE secret_hash = ?1", &[hash.into()])
                     .await?;
-                swept += self.execute(&row, &[organization.into(), id.into(), hash.into()]).await?;
+                deleted += self.execute(&row, &[organization.into(), id.into(), hash.into()]).await?;
             }
         }
-        Ok(swept)
+        Ok(deleted)
     }
 
-    /// Deletes the credentials whose hashes the query `found` selects; answers how many. The hashes are read
-    /// first, since a credential may be on another shard than its session.
-    async fn credentials_delete(&mut self, found: &str, which: &[Param<'_>]) -> Result<usize, StoreError> {
-        let mut forgotten = 0;
-        for hash in self.all(found, which, |row| row.get::<Vec<u8>>(0)).await? {
-            let forget = "DELETE FROM credentials WHERE secret_hash = ?1";
-            forgotten += self.execute(forget, &[hash.as_slice().into()]).await?;
+    /// Deletes the credentials whose hashes the query `hashes` selects; returns how many. The hashes are read first,
+    /// since a credential may be on another shard than its session.
+    async fn credentials_delete(&mut self, hashes: &str, parameters: &[Param<'_>]) -> Result<usize, StoreError> {
+        const DELETE: &str = "DELETE FROM credentials WHERE secret_hash = ?1";
+        let mut deleted = 0;
+        for hash in self.all(hashes, parameters, |row| row.get::<Vec<u8>>(0)).await? {
+            deleted += self.execute(DELETE, &[hash.as_slice().into()]).await?;
         }
-        Ok(forgotten)
+        Ok(deleted)
     }
 }

@@ -310,16 +310,16 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn customer_delete(&mut self, gone: &Customer, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn customer_delete(&mut self, deleted: &Customer, now: Timestamp) -> Result<(), StoreError> {
         self.execute_unawaited(
             "UPDATE customers SET deleted_at = ?3 WHERE organization_id = ?1 AND id = ?2",
-            &[gone.organization.into(), gone.id.into(), now.into()],
+            &[deleted.organization.into(), deleted.id.into(), now.into()],
         )
         .await?;
-        self.metadata_delete(gone).await?;
-        self.customer_sessions_delete(gone.organization, gone.id, None).await?;
-        self.email_update_delete(gone.organization, gone.id).await?;
-        self.row_counter_add(gone.organization, Counter::Customers, gone.id.uuid(), -1).await
+        self.metadata_delete(deleted).await?;
+        self.customer_sessions_delete(deleted.organization, deleted.id, None).await?;
+        self.email_update_delete(deleted.organization, deleted.id).await?;
+        self.row_counter_add(deleted.organization, Counter::Customers, deleted.id.uuid(), -1).await
     }
 
     async fn metadata_insert(&mut self, customer: &Customer) -> Result<(), StoreError> {

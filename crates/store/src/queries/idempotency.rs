@@ -19,7 +19,7 @@ use crate::value::Param;
 use crate::{StoreError, Tx, Vault};
 
 /// The status of a record without a response.
-const FORGOTTEN: i64 = 0;
+const RESPONSE_DELETED: i64 = 0;
 
 /// A response as it was sent to the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,7 +102,7 @@ impl Kept {
         if self.fingerprint != claim.fingerprint {
             return Ok(IdempotencyState::OtherRequest);
         }
-        if self.status == FORGOTTEN || self.shown_until.is_some_and(|until| until <= now) {
+        if self.status == RESPONSE_DELETED || self.shown_until.is_some_and(|until| until <= now) {
             return Ok(IdempotencyState::ResponseDeleted);
         }
         let body = match self.shown_until {
@@ -148,7 +148,7 @@ impl Tx<'_> {
         kept.map(|kept| kept.shown(claim, now, vault)).transpose()
     }
 
-    /// Claims a key until `expires_at`; answers whether it was free. The claim replaces an expired record. It
+    /// Claims a key until `expires_at`; returns whether it was free. The claim replaces an expired record. It
     /// waits for another transaction that claims the same key.
     ///
     /// # Errors
@@ -177,7 +177,7 @@ impl Tx<'_> {
                     Param::Bytes(&claim.fingerprint),
                     now.into(),
                     expires_at.into(),
-                    FORGOTTEN.into(),
+                    RESPONSE_DELETED.into(),
                     Param::Bytes(&[]),
                 ],
             )
@@ -193,13 +193,13 @@ impl Tx<'_> {
     pub async fn idempotency_store_response(
         &mut self,
         claim: &IdempotencyClaim,
-        answer: &StoredResponse,
+        response: &StoredResponse,
         shown_until: Option<Timestamp>,
     ) -> Result<(), StoreError> {
         let sealed = match shown_until {
             None => None,
             Some(_) => {
-                let sealed = self.vault()?.seal(&claim.about(), &answer.body);
+                let sealed = self.vault()?.seal(&claim.about(), &response.body);
                 Some(sealed.ok_or_else(|| unexpected("a response that cannot be sealed"))?)
             }
         };
@@ -210,15 +210,15 @@ impl Tx<'_> {
             &[
                 space,
                 key,
-                i64::from(answer.status).into(),
-                Param::Bytes(sealed.as_deref().unwrap_or(&answer.body)),
+                i64::from(response.status).into(),
+                Param::Bytes(sealed.as_deref().unwrap_or(&response.body)),
                 shown_until.into(),
             ],
         )
         .await
     }
 
-    /// Deletes at most `limit` sealed responses whose time has passed; answers how many. Their keys stay
+    /// Deletes at most `limit` sealed responses whose time has passed; returns how many. Their keys stay
     /// used. One round trip more for each response.
     ///
     /// # Errors
@@ -228,24 +228,24 @@ impl Tx<'_> {
         now: Timestamp,
         limit: i64,
     ) -> Result<usize, StoreError> {
-        const OVER: &str = "SELECT organization_id, idempotency_key FROM idempotency_records
+        const EXPIRED: &str = "SELECT organization_id, idempotency_key FROM idempotency_records
             WHERE response_expires_at <= ?1
             ORDER BY response_expires_at, organization_id, idempotency_key LIMIT ?2";
-        let mut forgotten = 0;
-        for (space, key) in self.all(OVER, &[now.into(), limit.into()], name).await? {
-            forgotten += self
+        let mut deleted = 0;
+        for (space, key) in self.all(EXPIRED, &[now.into(), limit.into()], name).await? {
+            deleted += self
                 .execute(
                     "UPDATE idempotency_records SET status = ?4, body = ?5, response_expires_at = NULL
                      WHERE organization_id = ?1 AND idempotency_key = ?2
                         AND coalesce(response_expires_at, 9223372036854775807) <= ?3",
-                    &[space.into(), key.into(), now.into(), FORGOTTEN.into(), Param::Bytes(&[])],
+                    &[space.into(), key.into(), now.into(), RESPONSE_DELETED.into(), Param::Bytes(&[])],
                 )
                 .await?;
         }
-        Ok(forgotten)
+        Ok(deleted)
     }
 
-    /// Deletes at most `limit` expired records; answers how many. One round trip more for each record.
+    /// Deletes at most `limit` expired records; returns how many. One round trip more for each record.
     ///
     /// # Errors
     /// When the database fails.
@@ -254,11 +254,11 @@ impl Tx<'_> {
         now: Timestamp,
         limit: i64,
     ) -> Result<usize, StoreError> {
-        const OVER: &str = "SELECT organization_id, idempotency_key FROM idempotency_records
+        const EXPIRED: &str = "SELECT organization_id, idempotency_key FROM idempotency_records
             WHERE expires_at <= ?1 ORDER BY expires_at, organization_id, idempotency_key LIMIT ?2";
-        let mut swept = 0;
-        for (space, key) in self.all(OVER, &[now.into(), limit.into()], name).await? {
-            swept += self
+        let mut deleted = 0;
+        for (space, key) in self.all(EXPIRED, &[now.into(), limit.into()], name).await? {
+            deleted += self
                 .execute(
                     "DELETE FROM idempotency_records
                      WHERE organization_id = ?1 AND idempotency_key = ?2 AND coalesce(expires_at, 0) <= ?3",
@@ -266,6 +266,6 @@ impl Tx<'_> {
                 )
                 .await?;
         }
-        Ok(swept)
+        Ok(deleted)
     }
 }

@@ -366,8 +366,8 @@ impl Tx<'_> {
             &[organization.into(), customer.into(), now.into(), last.into()],
         )
         .await?;
-        let gone = i64::try_from(count).map_err(unexpected)?;
-        self.member_count_add(organization, customer, -gone).await
+        let deleted = i64::try_from(count).map_err(unexpected)?;
+        self.member_count_add(organization, customer, -deleted).await
     }
 
     async fn member_count_add(

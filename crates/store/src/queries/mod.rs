@@ -201,7 +201,7 @@ impl<'a> Query<'a> {
         Self { sql: format!("SELECT {columns} {}", self.sql), ..self.clone() }
     }
 
-    /// Adds a parameter; answers with its placeholder.
+    /// Adds a parameter; returns its placeholder.
     fn param(&mut self, param: impl Into<Param<'a>>) -> String {
         self.params.push(param.into());
         format!("?{}", self.params.len())
@@ -245,7 +245,7 @@ fn contains(text: &str) -> String {
     pattern
 }
 
-/// A count that the database answered; 0 when it is negative.
+/// A count that the database returned; 0 when it is negative.
 fn count(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
 }

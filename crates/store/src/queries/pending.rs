@@ -74,7 +74,7 @@ impl Tx<'_> {
         self.execute_unawaited("UPDATE webhook_queues SET due_at = NULL, leased_until = NULL", &[]).await
     }
 
-    /// Deletes every pending mail; answers how many.
+    /// Deletes every pending mail; returns how many.
     ///
     /// # Errors
     /// When the database fails.

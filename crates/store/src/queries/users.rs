@@ -38,7 +38,7 @@ impl Tx<'_> {
         self.first(&sql, &[id.into()], user).await
     }
 
-    /// Inserts a person; answers with the person that has the e-mail address then. When another transaction
+    /// Inserts a person; returns the person that has the e-mail address then. When another transaction
     /// has inserted one with this address, that is the other person.
     ///
     /// # Errors

@@ -225,7 +225,7 @@ impl Tx<'_> {
     }
 
     /// Cancels the first attempts of at most `limit` events of an endpoint, and the retries of as many;
-    /// answers whether none is left. A pending event becomes skipped, a completed one keeps its state.
+    /// returns whether none is left. A pending event becomes skipped, a completed one keeps its state.
     ///
     /// # Errors
     /// When the database fails.
@@ -270,7 +270,7 @@ impl Tx<'_> {
     }
 
     /// Archives at most `limit` events of all organizations that happened before `before`: deletes their data
-    /// and payload. Answers how many it archived.
+    /// and payload. Returns how many it archived.
     ///
     /// # Errors
     /// When the database fails.
@@ -300,7 +300,7 @@ impl Tx<'_> {
     }
 
     /// Locks all events about a customer or its members until the transaction ends, so that no event is sent
-    /// meanwhile. Answers with the pending ones and their data.
+    /// meanwhile. Returns the pending ones and their data.
     ///
     /// # Errors
     /// When the database fails.
@@ -325,7 +325,7 @@ impl Tx<'_> {
     }
 
     /// Deletes the data and payload of the events about a customer and its members that are not pending, and
-    /// cancels their retries; answers how many events it changed.
+    /// cancels their retries; returns how many events it changed.
     ///
     /// # Errors
     /// When the database fails.

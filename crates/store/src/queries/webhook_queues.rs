@@ -179,7 +179,7 @@ impl Tx<'_> {
         Ok(due.flatten())
     }
 
-    /// Leases a queue until `until`, if it is due and free; answers whether it did. The rows of both queues
+    /// Leases a queue until `until`, if it is due and free; returns whether it did. The rows of both queues
     /// of the endpoint stay locked until the transaction ends. This never waits: a queue whose row another
     /// transaction has locked counts as leased.
     ///
@@ -249,7 +249,7 @@ impl Tx<'_> {
         .await
     }
 
-    /// Locks both queues of an endpoint until the transaction ends; answers whether the endpoint has queues.
+    /// Locks both queues of an endpoint until the transaction ends; returns whether the endpoint has queues.
     /// Meanwhile no transaction adds an event for the endpoint or leases its queues. A transaction that
     /// changes the endpoint or its events calls this first.
     ///

@@ -132,8 +132,8 @@ async fn a_full_disk_fails_every_use_case_whose_changes_it_lost() {
     let outcomes = writer.batch([small(), large(), small(), small(), large(), small()]).await;
     // SQLite rolls back the transaction of the whole batch, so every use case in it fails. The last use case runs
     // in the next transaction and succeeds.
-    let told: Vec<bool> = outcomes.iter().map(Result::is_ok).collect();
-    assert_eq!(told, [false, false, false, false, false, true], "{outcomes:?}");
+    let succeeded: Vec<bool> = outcomes.iter().map(Result::is_ok).collect();
+    assert_eq!(succeeded, [false, false, false, false, false, true], "{outcomes:?}");
     assert!(outcomes.iter().take(5).all(unavailable), "{outcomes:?}");
     assert_eq!(writer.entries(), 3);
 }

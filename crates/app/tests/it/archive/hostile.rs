@@ -30,7 +30,7 @@ async fn lines_with_other_content_are_refused() {
         ("with its columns", r#"["email_key","text"]"#, r#"["password","text"]"#),
         ("with its columns", r#"["email_key","text"]"#, r#"["email_key","int"]"#),
         ("users do not match", r#""users","rows":1"#, r#""users","rows":1000000000000000000"#),
-        ("another kind of line", r#""users","rows":1"#, r#""users","rows":99999999999999999999999"#),
+        ("not of the expected kind", r#""users","rows":1"#, r#""users","rows":99999999999999999999999"#),
         ("users do not match", &sum, &another),
     ] {
         refused(expected, |lines| replace_first(lines, from, to));
@@ -47,7 +47,7 @@ async fn surplus_and_missing_lines_are_refused() {
     });
     refused("expected, not user_tokens", |lines| drop(lines.drain(place(lines, USERS)..=place(lines, END))));
     for more in ["{}".to_owned(), String::new(), "{\"a\":".repeat(100_000)] {
-        refused("another kind of line", |lines| lines.insert(3, more));
+        refused("not of the expected kind", |lines| lines.insert(3, more));
     }
     refused("not a row of table", |lines| lines.insert(place(lines, END), "[".repeat(100_000)));
 }
@@ -101,7 +101,7 @@ async fn a_truncated_or_extended_file_is_refused() {
         ("\"version\":1", "\"version\":1.5", "version 1.5"),
         ("\"schema\":1", "\"schema\":0", "does not exist"),
         ("\"schema\":1", "\"schema\":-1", "does not exist"),
-        ("\"schema\":1", "\"schema\":\"1\"", "another kind of line"),
+        ("\"schema\":1", "\"schema\":\"1\"", "not of the expected kind"),
         ("\"schema\":1", "\"schema\":9223372036854775807", "use a newer program"),
     ] {
         let text = message(verified(&database, whole.replacen(from, to, 1).as_bytes()));

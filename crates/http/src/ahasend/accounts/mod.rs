@@ -1,4 +1,4 @@
-//! Accounts, and the question whether a key works (docs/contracts/ahasend.md, 1.4).
+//! Accounts, and `/v2/ping`, which checks a key (docs/contracts/ahasend.md, 1.4).
 
 mod handlers;
 pub(super) mod wire;
@@ -17,7 +17,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             Method::Get,
             "/v2/ping",
             "ping",
-            "Ask whether the key works",
+            "Check the API key",
             Access::AnyToken,
             handler!(handlers::ping),
         )

@@ -23,7 +23,7 @@ impl Wire for AccountName {
     }
 }
 
-/// A URL and the text that was sent for it; an empty text is none.
+/// A URL with the text that was sent for it. An empty text means no URL.
 #[derive(Debug, Clone, JsonSchema)]
 #[schemars(transparent)]
 pub(crate) struct Website(#[schemars(with = "String")] pub(super) Option<(HttpUrl, String)>);
@@ -43,7 +43,7 @@ impl Wire for Website {
 }
 
 wire_object! {
-    /// A partial update of an account; an absent field stays.
+    /// A partial update of an account. An absent field keeps its value.
     UpdateAccountRequest {
         /// Display name.
         name: Option<AccountName>,
@@ -51,11 +51,11 @@ wire_object! {
         website: Option<Website>,
         /// Free text.
         about: Option<PlainText>,
-        /// Whether opens are tracked unless a message says otherwise.
+        /// Whether opens are tracked by default.
         track_opens: Option<Strict<bool>>,
-        /// Whether clicks are tracked unless a message says otherwise.
+        /// Whether clicks are tracked by default.
         track_clicks: Option<Strict<bool>>,
-        /// Whether known bad addresses are refused.
+        /// Whether addresses that are known to be undeliverable are refused.
         reject_bad_recipients: Option<Strict<bool>>,
         /// Whether mistyped domains are refused.
         reject_mistyped_recipients: Option<Strict<bool>>,
@@ -106,7 +106,7 @@ pub(crate) struct AccountView<'a> {
     /// When the account was created.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub(super) created_at: Timestamp,
-    /// When it last changed; the time of creation until then.
+    /// When it last changed. Until the first change, the time of creation.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub(super) updated_at: Timestamp,
     /// Display name.
@@ -115,11 +115,11 @@ pub(crate) struct AccountView<'a> {
     pub(super) website: &'a str,
     /// Free text.
     pub(super) about: &'a str,
-    /// Whether opens are tracked unless a message says otherwise.
+    /// Whether opens are tracked by default.
     pub(super) track_opens: bool,
-    /// Whether clicks are tracked unless a message says otherwise.
+    /// Whether clicks are tracked by default.
     pub(super) track_clicks: bool,
-    /// Whether known bad addresses are refused.
+    /// Whether addresses that are known to be undeliverable are refused.
     pub(super) reject_bad_recipients: bool,
     /// Whether mistyped domains are refused.
     pub(super) reject_mistyped_recipients: bool,
@@ -156,7 +156,7 @@ impl<'a> From<&'a Organization> for AccountView<'a> {
     }
 }
 
-/// A message for people.
+/// A message for a person.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "SuccessResponse")]
 pub(crate) struct Message {

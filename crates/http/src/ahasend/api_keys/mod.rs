@@ -1,5 +1,5 @@
-//! API keys of an account, and of its sub-accounts (docs/contracts/ahasend.md, 1.6 and 1.7). A key is an
-//! access token of the organization, whichever dialect made it.
+//! API keys of an account and of its sub-accounts (docs/contracts/ahasend.md, 1.6 and 1.7). A key is an access token
+//! of the organization. Both dialects show the same rows.
 
 mod handlers;
 pub(super) mod wire;
@@ -34,7 +34,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             Method::Post,
             "/v2/accounts/{account_id}/api-keys",
             "createAPIKey",
-            "Make an API key of an account",
+            "Create an API key of an account",
             account("api-keys:write"),
             handler!(handlers::create),
         )
@@ -59,7 +59,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             Method::Put,
             "/v2/accounts/{account_id}/api-keys/{key_id}",
             "updateAPIKey",
-            "Change an API key of an account",
+            "Update an API key of an account",
             account("api-keys:write"),
             handler!(handlers::update),
         )
@@ -99,7 +99,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             Method::Post,
             "/v2/accounts/{account_id}/sub-accounts/{sub_account_id}/api-keys",
             "createSubAccountAPIKey",
-            "Make an API key of a sub-account",
+            "Create an API key of a sub-account",
             parent("sub-account-api-keys:write"),
             handler!(handlers::create),
         )
@@ -124,7 +124,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             Method::Put,
             "/v2/accounts/{account_id}/sub-accounts/{sub_account_id}/api-keys/{key_id}",
             "updateSubAccountAPIKey",
-            "Change an API key of a sub-account",
+            "Update an API key of a sub-account",
             parent("sub-account-api-keys:write"),
             handler!(handlers::update),
         )

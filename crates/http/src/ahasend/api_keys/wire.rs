@@ -60,20 +60,21 @@ wire_object! {
         label: VisibleText<1, { limits::KEY_LABEL }>,
         /// The scopes. The caller must hold each of them.
         scopes: KeyScopes,
-        /// Networks (CIDR) or addresses from which it may be used, at most 100; from everywhere when there are
-        /// none.
+        /// Networks (CIDR) or addresses from which the key may be used, at most 100. Empty means no restriction.
         ip_allow_list: Option<Networks>,
     }
 }
 
 wire_object! {
-    /// A change of a key: something must be given, and differ. Absent and `null` leave a field as it is.
+    /// A change of a key. At least one value must be given and differ from the current one. Absent and `null` keep
+    /// the value.
     UpdateAPIKeyRequest {
         /// The label, for people.
         label: Option<VisibleText<1, { limits::KEY_LABEL }>>,
-        /// The new scopes, in place of the old ones.
+        /// The new scopes. They replace the old ones.
         scopes: Option<KeyScopes>,
-        /// The networks from which it may be used, in place of the old ones. An empty list lifts the restriction.
+        /// The networks from which the key may be used. They replace the old ones; an empty list means no
+        /// restriction.
         ip_allow_list: Option<Networks>,
     }
 }
@@ -93,7 +94,7 @@ impl From<UpdateAPIKeyRequest> for ApiKeyChange {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "APIKeyScope", transform = crate::api::openapi::all_fields_required)]
 pub(crate) struct GrantView<'a> {
-    /// Its id. A scope that is granted again later has another one.
+    /// Its id. A scope that is granted again later gets another id.
     #[schemars(with = "AnyUuid")]
     pub(super) id: Uuid,
     /// When it was granted.
@@ -107,7 +108,7 @@ pub(crate) struct GrantView<'a> {
     pub(super) api_key_id: TokenId,
     /// The scope.
     pub(super) scope: &'a str,
-    /// Always `null`: there are no domains.
+    /// Always `null`: Tenantry has no domains.
     #[schemars(with = "Option<AnyUuid>")]
     pub(super) domain_id: Option<Uuid>,
 }
@@ -145,13 +146,13 @@ pub(crate) struct ApiKeyView<'a> {
     /// Its id.
     #[schemars(with = "AnyUuid")]
     pub(super) id: TokenId,
-    /// When it was made.
+    /// When it was created.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub(super) created_at: Timestamp,
-    /// When it last changed; the time of creation until then.
+    /// When it last changed. Until the first change, the time of creation.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub(super) updated_at: Timestamp,
-    /// When it was last used, to within six minutes.
+    /// When it was last used, accurate to six minutes.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub(super) last_used_at: Option<Timestamp>,
     /// The account.
@@ -159,11 +160,11 @@ pub(crate) struct ApiKeyView<'a> {
     pub(super) account_id: OrganizationId,
     /// The label, for people.
     pub(super) label: &'a str,
-    /// Public name of the key. It does not authenticate.
+    /// Public name of the key. It authenticates nothing.
     pub(super) public_key: String,
     /// The scopes, sorted.
     pub(super) scopes: Vec<GrantView<'a>>,
-    /// The networks from which it may be used; from everywhere when there are none.
+    /// The networks from which the key may be used. Empty means no restriction.
     #[schemars(with = "Vec<String>")]
     pub(super) ip_allow_list: &'a IpAllowList,
 }

@@ -23,7 +23,7 @@ name_list! {
     }
 }
 
-/// The role's name here. The dialect has no owner: it shows one as an administrator.
+/// The role's name here. The dialect has no owner: it shows the owner as an administrator.
 pub(super) const fn role_name(role: TeamRole) -> &'static str {
     match role {
         TeamRole::Owner | TeamRole::Administrator => "Administrator",
@@ -33,7 +33,7 @@ pub(super) const fn role_name(role: TeamRole) -> &'static str {
     }
 }
 
-/// A display name; blank is none.
+/// A display name. Blank means none.
 #[derive(Debug, Clone, JsonSchema)]
 #[schemars(transparent)]
 pub(crate) struct DisplayName(#[schemars(with = "String")] pub(super) Option<PersonName>);
@@ -50,7 +50,7 @@ wire_object! {
     AddMemberRequest {
         /// E-mail address of the user.
         email: Email,
-        /// Display name of a new user. Ignored for a known one.
+        /// Display name of a new user. Ignored for an existing user.
         name: Option<DisplayName>,
         /// The role.
         role: RoleName,

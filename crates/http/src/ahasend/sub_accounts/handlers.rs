@@ -70,7 +70,7 @@ pub(super) async fn suspend(call: Call) -> Result<Response, ErrorResponse> {
     Ok(call.write_once(SubAccountSuspend { by: call.requester(), parent, id, reason }, stored).await?)
 }
 
-/// A body is neither needed nor looked at.
+/// The body is optional and ignored.
 pub(super) async fn unsuspend(call: Call) -> Result<Response, ErrorResponse> {
     let (parent, id) = (account(&call)?, sub_account(&call)?);
     Ok(call.write_once(SubAccountUnsuspend { by: call.requester(), parent, id }, stored).await?)

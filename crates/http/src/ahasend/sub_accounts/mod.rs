@@ -50,7 +50,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             Method::Get,
             "/v2/accounts/{account_id}/sub-accounts/usage",
             "getSubAccountsUsage",
-            "Get what an account and its sub-accounts used",
+            "Get the usage of an account and its sub-accounts",
             parent("sub-accounts:usage"),
             handler!(handlers::usage),
         )
@@ -112,7 +112,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             Method::Post,
             "/v2/accounts/{account_id}/sub-accounts/{sub_account_id}/unsuspend",
             "unsuspendSubAccount",
-            "End the suspension of a sub-account",
+            "Unsuspend a sub-account",
             parent("sub-accounts:suspend"),
             handler!(handlers::unsuspend),
         )

@@ -28,7 +28,7 @@ impl Wire for Website {
     }
 }
 
-/// Why a sub-account is suspended.
+/// The reason for a suspension.
 #[derive(Debug, Clone)]
 pub(crate) struct Reason(pub(super) SuspensionReason);
 
@@ -44,37 +44,38 @@ inline_schema! {
     Reason => {"type": "string", "minLength": 1, "maxLength": 500},
 }
 
-/// US cents a month, or whatever the parent counts in; 0 for no cap.
+/// The monthly limit of messages; 0 means no limit.
 pub(super) type MonthlyCredit = Strict<Between<0, 1_000_000_000>>;
 
 wire_object! {
-    /// A sub-account that is to be made.
+    /// A new sub-account.
     CreateSubAccountRequest {
         /// Display name.
         name: AccountName,
         /// Home page: a full domain name, or an http or https URL.
         website: Website,
-        /// Cap a month; 0 for none.
+        /// Limit of messages a month; 0 means no limit.
         monthly_credit: Option<MonthlyCredit>,
     }
 }
 
 wire_object! {
-    /// A partial update of a sub-account; an absent field stays. Something must be given, and be different.
+    /// A partial update of a sub-account. An absent field keeps its value. At least one value must be given and
+    /// differ from the current one.
     UpdateSubAccountRequest {
         /// Display name.
         name: Option<AccountName>,
         /// Home page: a full domain name, or an http or https URL.
         website: Option<Website>,
-        /// Cap a month; 0 for none.
+        /// Limit of messages a month; 0 means no limit.
         monthly_credit: Option<MonthlyCredit>,
     }
 }
 
 wire_object! {
-    /// Why a sub-account is suspended.
+    /// A suspension.
     SuspendSubAccountRequest {
-        /// Shown to the parent.
+        /// The reason, shown to the parent.
         reason: Reason,
     }
 }
@@ -113,22 +114,22 @@ pub(crate) struct SubAccountView {
     /// The account that administers it.
     #[schemars(with = "Option<AnyUuid>")]
     pub(super) parent_account_id: Option<OrganizationId>,
-    /// When it was made.
+    /// When it was created.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub(super) created_at: Timestamp,
     /// Display name.
     pub(super) name: String,
-    /// Home page, as it was sent; empty for none.
+    /// Home page, as it was sent; empty when there is none.
     pub(super) website: String,
     /// `active`, `suspended`, or `parent-suspended`.
     pub(super) status: &'static str,
-    /// Cap a month; 0 for none.
+    /// Limit of messages a month; 0 means no limit.
     pub(super) monthly_credit: i64,
-    /// Domains it has: none are kept here.
+    /// Always 0: Tenantry has no domains.
     pub(super) domain_count: i64,
     /// People in its team.
     pub(super) member_count: u64,
-    /// When it last sent a message: none are sent here.
+    /// Always `null`: Tenantry sends no messages.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub(super) last_activity_at: Option<Timestamp>,
 }
@@ -155,10 +156,10 @@ impl From<&SubAccount> for SubAccountView {
 /// A span of time.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct BillingPeriod {
-    /// Its first instant.
+    /// Its start.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub(super) start: Timestamp,
-    /// The first instant after it.
+    /// The start of the next one.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub(super) end: Timestamp,
 }
@@ -167,7 +168,7 @@ pub(crate) struct BillingPeriod {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "SubAccountUsageBreakdown")]
 pub(crate) struct Used {
-    /// The account. Absent in sums of several.
+    /// The account. Absent in sums over several accounts.
     #[schemars(with = "Option<AnyUuid>")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) account_id: Option<OrganizationId>,
@@ -216,7 +217,7 @@ impl UsageView {
             billing_period: BillingPeriod { start, end },
             currency: "usd",
             allocation_method: "proportional",
-            allocation_note: "No messages are sent from here, so there is no cost to share: every figure is 0.",
+            allocation_note: "Tenantry sends no messages, so every figure is 0.",
             parent: Used::nothing(Some(parent), None),
             sub_accounts: each.collect(),
             removed_sub_accounts: Used::nothing(None, None),

@@ -281,7 +281,7 @@ mod tests {
         assert!(limiters.take(other).allows());
     }
 
-    /// Each hears what the others took.
+    /// Each node receives the counts of the others.
     fn exchange(nodes: &[&RateLimiters]) {
         let reports: Vec<_> = nodes.iter().map(|node| node.reports(7_000)).collect();
         for (at, node) in nodes.iter().enumerate() {
@@ -302,7 +302,7 @@ mod tests {
         exchange(&[&one, &two]);
         assert!((39..45).contains(&two.take(key).remaining));
         exchange(&[&one, &two]);
-        // The bucket fills a little meanwhile.
+        // The bucket refills a little meanwhile.
         assert!((39..45).contains(&taken(&one, key, 100)));
         exchange(&[&one, &two]);
         assert!(taken(&two, key, 100) < 5);
@@ -316,7 +316,7 @@ mod tests {
     fn what_was_given_twice_is_paid_back() {
         let nodes = [limiters(1, 50), limiters(1, 50)];
         let key = RateLimitKey::at("192.0.2.1".parse().ok());
-        // Both give all they have before either hears of the other.
+        // Both nodes admit a full burst before either receives the other's report.
         assert!(nodes.iter().all(|node| taken(node, key, 50) == 50));
         exchange(&[&nodes[0], &nodes[1]]);
         for node in &nodes {
@@ -324,7 +324,7 @@ mod tests {
             assert!(!refused.allows());
             assert!(refused.retry_after_s() > 45, "{}", refused.retry_after_s());
         }
-        // What was refused was not taken.
+        // A refused request is not counted.
         assert!(nodes.iter().all(|node| node.reports(7_000).is_empty()));
     }
 

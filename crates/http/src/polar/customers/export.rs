@@ -1,5 +1,5 @@
-//! All customers as a table (docs/contracts/polar/customers.md, 5.6), sent while it is read: a part of it is in
-//! memory at a time, however long it is and however slow its reader.
+//! The export of all customers as a CSV table (docs/contracts/polar/customers.md, 5.6). It is sent while it is read:
+//! only one chunk is in memory at a time.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -80,7 +80,7 @@ impl hyper::body::Body for Export {
             let read = ready!(reading.as_mut().poll(context));
             self.reading = None;
             let (call, customers) =
-                read.inspect_err(|error| tracing::warn!(%error, "an export broke off"))?;
+                read.inspect_err(|error| tracing::warn!(%error, "customer export failed"))?;
             self.call = Some(call);
             self.current = customers.last().map(|last| (organization, Some(last.id)));
             if !customers.is_empty() {

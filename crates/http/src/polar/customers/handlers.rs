@@ -100,7 +100,7 @@ pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     let customer = match id {
         Some(id) => CustomerRef::Id(CustomerId::new(id.0)),
         None => {
-            // By external id, neither it nor the kind can be changed.
+            // The routes by external id can change neither the external id nor the kind.
             change.external_id = Patch::Absent;
             change.kind = Patch::Absent;
             CustomerRef::External(call.path_parameter("external_id").to_owned())

@@ -18,7 +18,7 @@ use wire::{CustomerCreateBody, CustomerUpdateBody, CustomerView};
 const ANONYMIZE: Parameter = Parameter::query(
     "anonymize",
     || json!({"type": "boolean", "default": false}),
-    "Whether to forget as well who the customer and its members were.",
+    "Whether to replace the personal data of the customer and its members as well.",
 );
 const CUSTOMERS_READ: Access =
     Access::Scoped(&[RequiredScope::new("customers:read"), RequiredScope::new("customers:write")]);
@@ -26,7 +26,7 @@ const CUSTOMERS_WRITE: Access = Access::Scoped(&[RequiredScope::new("customers:w
 const ORGANIZATIONS: Parameter = Parameter::query(
     "organization_id",
     || json!({"type": "array", "items": {"type": "string", "format": "uuid4"}}),
-    "Those of these organizations.",
+    "Only customers of these organizations.",
 );
 
 /// The endpoints on this noun.
@@ -38,27 +38,27 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             Parameter::query(
                 "organization_id",
                 || json!({"type": "array", "items": {"type": "string", "format": "uuid4"}}),
-                "Customers of these organizations.",
+                "Only customers of these organizations.",
             ),
             Parameter::query(
                 "email",
                 || json!({"type": "string"}),
-                "The customer with this address, in any case.",
+                "Only the customer with this address, compared without case.",
             ),
             Parameter::query(
                 "query",
                 || json!({"type": "string"}),
-                "Customers with this in their address or name, or whose external id begins with it.",
+                "Only customers whose address or name contains this text, or whose external id begins with it.",
             ),
             Parameter::query(
                 "active",
                 || json!({"type": "boolean"}),
-                "Customers with, or without, a subscription.",
+                "Only customers with a subscription (`true`) or without one (`false`).",
             ),
             Parameter::query(
                 "metadata",
                 || json!({"type": "object", "additionalProperties": {"type": "string"}}),
-                "Customers with these notes: `metadata[key]=value`.",
+                "Only customers with this metadata: `metadata[key]=value`.",
             ),
             Parameter::query(
                 "sorting",
@@ -176,7 +176,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             Method::Get,
             "/v1/customers/export",
             "customers:export",
-            "All customers as a table of comma-separated values",
+            "Export all customers as CSV",
             CUSTOMERS_READ,
             handler!(export::export),
         )
@@ -188,7 +188,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             Method::Get,
             "/v1/customers/{id}/state",
             "customers:get_state",
-            "Get a customer and what it has",
+            "Get a customer with its subscriptions, benefits and meters",
             CUSTOMERS_READ,
             handler!(state::get),
         )
@@ -200,7 +200,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             Method::Get,
             "/v1/customers/external/{external_id}/state",
             "customers:get_state_external",
-            "Get a customer by external id, and what it has",
+            "Get a customer by external id with its subscriptions, benefits and meters",
             CUSTOMERS_READ,
             handler!(state::get),
         )
@@ -213,7 +213,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             Method::Get,
             "/v1/customers/{id}/payment-methods",
             "customers:list_payment_methods",
-            "List a customer's payment methods: always none",
+            "List a customer's payment methods (always empty)",
             CUSTOMERS_READ,
             handler!(state::payment_methods),
         )
@@ -226,7 +226,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             Method::Get,
             "/v1/customers/external/{external_id}/payment-methods",
             "customers:list_payment_methods_external",
-            "List a customer's payment methods by external id: always none",
+            "List a customer's payment methods by external id (always empty)",
             CUSTOMERS_READ,
             handler!(state::payment_methods),
         )

@@ -23,7 +23,7 @@ name_list! {
 }
 
 wire_object! {
-    /// The person who will own a new customer.
+    /// The owner of a new customer.
     OwnerCreate {
         /// The owner's address.
         email: Email,
@@ -40,7 +40,7 @@ wire_object! {
     IndividualCreate {
         /// The customer's address, unique within the organization.
         email: Email,
-        /// The customer's id in your system, unique within the organization; written once.
+        /// The customer's id in your system, unique within the organization. It can be set once.
         external_id: Option<ExternalIdText>,
         /// The customer's name.
         name: Option<NameText>,
@@ -54,7 +54,7 @@ wire_object! {
         metadata: Optional<MetadataObject>,
         /// The organization. Only for tokens of users.
         organization_id: Option<Uuid4>,
-        /// The owner, where it is not the customer.
+        /// The owner, if it differs from the customer.
         owner: Option<OwnerCreate>,
     }
 }
@@ -63,9 +63,9 @@ wire_object! {
     /// A new customer that is several people.
     #[schemars(transform = |schema: &mut Schema| tag(schema, "team", true))]
     TeamCreate {
-        /// The customer's address, unique within the organization; without one, `owner` is needed.
+        /// The customer's address, unique within the organization. Without it, `owner` is needed.
         email: Option<Email>,
-        /// The customer's id in your system, unique within the organization; written once.
+        /// The customer's id in your system, unique within the organization. It can be set once.
         external_id: Option<ExternalIdText>,
         /// The customer's name.
         name: Option<NameText>,
@@ -79,12 +79,12 @@ wire_object! {
         metadata: Optional<MetadataObject>,
         /// The organization. Only for tokens of users.
         organization_id: Option<Uuid4>,
-        /// The owner, where it is not the customer.
+        /// The owner, if it differs from the customer.
         owner: Option<OwnerCreate>,
     }
 }
 
-/// Documents the field that says which kind of customer it is; it is read before the others.
+/// Documents the field that names the kind of a customer. It is read before the other fields.
 pub(super) fn tag(schema: &mut Schema, kind: &str, needed: bool) {
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
         properties.insert("type".to_owned(), json!({"type": "string", "const": kind}));
@@ -94,7 +94,7 @@ pub(super) fn tag(schema: &mut Schema, kind: &str, needed: bool) {
     }
 }
 
-/// A new customer: `type` says which of the two it is, and is `individual` when absent.
+/// A new customer. `type` names its kind, which is `individual` when absent.
 #[derive(Debug, Clone, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum CustomerCreateBody {
@@ -184,23 +184,23 @@ impl CustomerCreateBody {
 }
 
 wire_object! {
-    /// A partial update of a customer; an absent field stays as it is.
+    /// A partial update of a customer. An absent field keeps its value.
     CustomerUpdateBody {
-        /// New address; `null` leaves it.
+        /// New address; `null` keeps the old one.
         email: PatchField<Email>,
         /// New name.
         name: PatchField<NameText>,
-        /// New address on invoices; cannot be removed.
+        /// New address on invoices. It cannot be removed.
         billing_address: PatchField<AddressObject>,
         /// New tax number.
         tax_id: PatchField<TaxIdText>,
         /// New language.
         locale: PatchField<LocaleText>,
-        /// New metadata. It replaces all of the old.
+        /// New metadata. It replaces the old metadata as a whole.
         metadata: Optional<MetadataObject>,
         /// The customer's id in your system; can be set once.
         external_id: PatchField<ExternalIdText>,
-        /// New kind: `team` alone.
+        /// New kind. Only `team` is accepted.
         #[serde(rename = "type")]
         kind: KindPatch,
     }
@@ -305,7 +305,7 @@ pub(crate) struct CustomerView<'a> {
     /// Always `null`: Tenantry holds no usage events.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub(super) first_user_event_at: (),
-    /// Picture, by the address of the customer or its owner.
+    /// Picture for the address of the customer or its owner.
     pub(super) avatar_url: Option<String>,
 }
 
@@ -335,7 +335,7 @@ impl<'a> From<&'a customer::Customer> for CustomerView<'a> {
     }
 }
 
-/// The picture that stands for an address: SHA-256 of its lower-case form.
+/// The picture of an address. Its name is the SHA-256 of the address in lower case.
 pub(super) fn avatar_url(email: &EmailAddress) -> String {
     let digest = Sha256::digest(email.as_str().to_lowercase().as_bytes());
     let mut url = String::from("https://www.gravatar.com/avatar/");

@@ -28,7 +28,7 @@ pub(super) fn rule(
     invalid("PolarRequestValidationError", &[Violation::rule(kind, loc, msg, input)])
 }
 
-/// The response to a token that does not work.
+/// The response to a token that does not authenticate.
 pub(super) fn invalid_token() -> RenderedError {
     oauth(
         StatusCode::UNAUTHORIZED,
@@ -55,8 +55,8 @@ pub(super) fn oauth(
         .with(PRAGMA, "no-cache")
 }
 
-/// The response of a server that cannot answer: 503 when a retry is worth it, 504 when the outcome is unknown, or
-/// 500.
+/// The response to a request that the server cannot process: 503 when a retry can succeed, 504 when the outcome is
+/// unknown, or 500.
 pub(super) fn failed(status: StatusCode) -> RenderedError {
     match status {
         StatusCode::SERVICE_UNAVAILABLE => {

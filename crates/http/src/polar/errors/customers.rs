@@ -47,7 +47,7 @@ pub(super) fn customer_violation(violation: &CustomerViolation) -> Violation {
         CustomerViolation::TaxIdNeedsCountry => Violation::rule(
             "missing",
             &["body", "billing_address"],
-            "A tax ID is checked by country: a billing address is needed.",
+            "A tax ID needs a billing address, because its country determines the valid forms.",
             Value::Null,
         ),
         CustomerViolation::TaxIdInvalid(typed) => {

@@ -86,17 +86,17 @@ pub(super) fn unknown_version(served: &[&str]) -> Response {
     rejection::unknown_version(served).into()
 }
 
-/// The response for a path that no endpoint has.
+/// The response for a path without an endpoint.
 pub(crate) fn not_found() -> Response {
     rejection::not_found().into()
 }
 
-/// The response for a path that no endpoint has with this method.
+/// The response for a path without an endpoint of this method.
 pub(crate) fn method_not_allowed() -> Response {
     rejection::method_not_allowed().into()
 }
 
-/// The response of a server that cannot answer.
+/// The response to a request that the server cannot process.
 pub(crate) fn unavailable(status: StatusCode) -> Response {
     body::failed(status).into()
 }

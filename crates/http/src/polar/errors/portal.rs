@@ -12,7 +12,7 @@ use super::body::{invalid_token, plain, rule};
 use super::customers::customer_violation;
 use crate::wire::Violation;
 
-/// The answer to a refusal of the portal's rules.
+/// Renders an error of the portal's rules.
 pub(super) fn of_portal(error: &PortalError) -> RenderedError {
     let invalid = |loc, msg, input| rule("value_error", loc, msg, input);
     match error {
@@ -23,7 +23,7 @@ pub(super) fn of_portal(error: &PortalError) -> RenderedError {
         | PortalError::MemberSessionsDisabled(_) => of_session(error),
         PortalError::MemberSessionRequired => {
             let msg =
-                "A team customer without an email is visited by its members: begin a session with member_id.";
+                "A team customer without an email needs a member's session: send member_id.";
             invalid(&["body"], msg, Value::Null)
         }
         PortalError::BillingNotAllowed => forbidden("Billing is for the owner and billing managers."),
@@ -33,11 +33,11 @@ pub(super) fn of_portal(error: &PortalError) -> RenderedError {
             forbidden("Customers of this organization cannot change their email.")
         }
         PortalError::OwnerExists => {
-            let msg = "A customer has one owner: add the member, then make them the owner.";
+            let msg = "A new member cannot be the owner: add the member first, then change its role.";
             invalid(&["body", "role"], msg, Value::from("owner"))
         }
         PortalError::CannotChangeOwnRole(id) => {
-            invalid(&["path", "id"], "Your own role is not yours to change.", Value::from(id.to_string()))
+            invalid(&["path", "id"], "You cannot change your own role.", Value::from(id.to_string()))
         }
         PortalError::CannotRemoveSelf(id) => {
             invalid(&["path", "id"], "You cannot remove yourself.", Value::from(id.to_string()))
@@ -53,15 +53,15 @@ pub(super) fn of_portal(error: &PortalError) -> RenderedError {
             Value::from(email.as_str()),
         ),
         PortalError::EmailUnchanged(email) => {
-            invalid(&["body", "email"], "This is the current email already.", Value::from(email.as_str()))
+            invalid(&["body", "email"], "The new email equals the current one.", Value::from(email.as_str()))
         }
         PortalError::EmailUpdateInvalid => plain(
             StatusCode::UNAUTHORIZED,
             "InvalidCustomerEmailUpdate",
-            "There is no such email update, or it is over.",
+            "The email update is unknown, expired or already used.",
         ),
         PortalError::EmailTaken => {
-            invalid(&["body", "token"], "This email address was taken meanwhile.", Value::Null)
+            invalid(&["body", "token"], "Another customer has taken this email address in the meantime.", Value::Null)
         }
     }
 }
@@ -70,7 +70,7 @@ fn forbidden(detail: &str) -> RenderedError {
     plain(StatusCode::FORBIDDEN, "NotPermitted", detail)
 }
 
-/// The answer to a session that cannot begin, at the field that names whom it is for.
+/// Renders the error of a session that cannot start, at the field that names its customer or member.
 fn of_session(error: &PortalError) -> RenderedError {
     let (loc, msg, input): (&[&'static str], _, _) = match error {
         PortalError::CustomerUnknown(CustomerSelector::Id(id)) => {
@@ -80,26 +80,26 @@ fn of_session(error: &PortalError) -> RenderedError {
             (&["body", "external_customer_id"], "Customer does not exist.", Value::from(id.as_str()))
         }
         PortalError::MemberUnknown(named) => {
-            let (loc, input) = place(named);
+            let (loc, input) = location(named);
             (loc, "The customer has no such member.", input)
         }
         PortalError::MemberSessionsDisabled(named) => {
-            let (loc, input) = place(named);
-            (loc, "This organization has no member sessions: member_model_enabled is off.", input)
+            let (loc, input) = location(named);
+            (loc, "This organization has no member sessions: its feature member_model_enabled is disabled.", input)
         }
         _ => (&["body", "member_id"], "member_id is needed for a team customer.", Value::Null),
     };
     rule("value_error", loc, msg, input)
 }
 
-fn place(named: &MemberSelector) -> (&'static [&'static str], Value) {
+fn location(named: &MemberSelector) -> (&'static [&'static str], Value) {
     match named {
         MemberSelector::Id(id) => (&["body", "member_id"], Value::from(id.to_string())),
         MemberSelector::External(id) => (&["body", "external_member_id"], Value::from(id.as_str())),
     }
 }
 
-/// A refused change of what invoices need: what may not be removed counts as missing here.
+/// Renders the error of a billing update. A field that cannot be removed counts as missing here.
 pub(crate) fn of_billing(error: Error) -> ErrorResponse {
     let Error::Customer(CustomerError::Invalid(violations)) = error else { return error.into() };
     let show = |violation: &CustomerViolation| {

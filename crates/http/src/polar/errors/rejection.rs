@@ -1,4 +1,4 @@
-//! Responses to requests that do not get to a handler.
+//! Responses to requests that do not reach a handler.
 
 use axum::http::StatusCode;
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
@@ -30,14 +30,14 @@ pub(super) fn of_rejection(rejection: Rejection) -> RenderedError {
         Rejection::TooLarge(limit) => plain(
             StatusCode::PAYLOAD_TOO_LARGE,
             "RequestBodyTooLarge",
-            &format!("A request body has at most {limit} bytes."),
+            &format!("A request body can have at most {limit} bytes."),
         ),
         Rejection::RateLimited { retry_after_s } => {
             RenderedError::empty(StatusCode::TOO_MANY_REQUESTS).with(RETRY_AFTER, retry_after_s.to_string())
         }
         Rejection::BadKey(detail) => plain(StatusCode::BAD_REQUEST, "IdempotencyKeyInvalid", detail),
         Rejection::BrokenBody => {
-            plain(StatusCode::BAD_REQUEST, "BadRequest", "The request body did not arrive whole.")
+            plain(StatusCode::BAD_REQUEST, "BadRequest", "The request body ended before it was complete.")
         }
         Rejection::SlowBody => {
             plain(StatusCode::REQUEST_TIMEOUT, "RequestTimeout", "The request body arrived too slowly.")
@@ -50,7 +50,7 @@ pub(super) fn of_rejection(rejection: Rejection) -> RenderedError {
         Rejection::TooManyParameters => plain(
             StatusCode::BAD_REQUEST,
             "TooManyQueryParameters",
-            &format!("A query has at most {} parameters.", limits::QUERY_PARAMETERS),
+            &format!("A query can have at most {} parameters.", limits::QUERY_PARAMETERS),
         ),
         Rejection::Busy => failed(StatusCode::SERVICE_UNAVAILABLE),
         Rejection::Store(error) => {
@@ -66,12 +66,12 @@ pub(super) fn unknown_version(served: &[&str]) -> RenderedError {
     RenderedError::new(StatusCode::NOT_FOUND, json!({"detail": detail}))
 }
 
-/// The response for a path that no endpoint has.
+/// The response for a path without an endpoint.
 pub(super) fn not_found() -> RenderedError {
     RenderedError::new(StatusCode::NOT_FOUND, json!({"detail": "Not Found"}))
 }
 
-/// The response for a path that no endpoint has with this method.
+/// The response for a path without an endpoint of this method.
 pub(super) fn method_not_allowed() -> RenderedError {
     RenderedError::new(StatusCode::METHOD_NOT_ALLOWED, json!({"detail": "Method Not Allowed"}))
 }

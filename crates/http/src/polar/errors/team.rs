@@ -6,7 +6,7 @@ use tenantry_core::team::TeamError;
 
 use super::body::plain;
 
-/// The answer to a team that could not be changed.
+/// Renders an error of a team's rules.
 pub(super) fn of_team(error: TeamError) -> RenderedError {
     let forbidden = |detail: &str| plain(StatusCode::FORBIDDEN, "NotPermitted", detail);
     match error {
@@ -14,17 +14,17 @@ pub(super) fn of_team(error: TeamError) -> RenderedError {
             plain(StatusCode::NOT_FOUND, "ResourceNotFound", "Not found")
         }
         TeamError::AlreadyMember => {
-            plain(StatusCode::CONFLICT, "ResourceAlreadyExists", "This person is in the team already.")
+            plain(StatusCode::CONFLICT, "ResourceAlreadyExists", "This user is already in the team.")
         }
         TeamError::CannotRemoveOwner => forbidden("The owner of an organization cannot be removed."),
-        TeamError::CannotRemoveSelf => forbidden("Nobody can remove themselves: leave instead."),
-        TeamError::OwnerRoleFixed => forbidden("The owner of an organization keeps that role."),
+        TeamError::CannotRemoveSelf => forbidden("You cannot remove yourself: leave the organization instead."),
+        TeamError::OwnerRoleFixed => forbidden("The role of an organization's owner cannot change."),
         TeamError::OwnerCannotLeave => forbidden("The owner of an organization cannot leave it."),
-        TeamError::OnlyMember => forbidden("The only person in the team cannot leave."),
+        TeamError::OnlyMember => forbidden("The only member of the team cannot leave."),
         TeamError::LastManager => plain(
             StatusCode::FORBIDDEN,
             "OrganizationWouldHaveNoAdmins",
-            "Somebody must be left in the team who manages the organization.",
+            "The team needs at least one member who can manage the organization.",
         ),
     }
 }

@@ -8,20 +8,20 @@ use tenantry_core::token::{Scope, TokenError};
 use super::body::{invalid, plain};
 use crate::wire::Violation;
 
-/// The answer to a token that could not be made or changed.
+/// Renders an error of the rules of tokens.
 pub(super) fn of_token(error: &TokenError) -> RenderedError {
     let excess = match error {
         TokenError::ScopesExceed(excess) => excess,
         TokenError::TargetExceeds(_) | TokenError::NetworksExceed => {
             return plain(StatusCode::FORBIDDEN, "NotPermitted", &error.to_string());
         }
-        // Of changes of API keys, which this dialect does not make.
+        // These errors are about changes of API keys, which this dialect does not have.
         TokenError::NoFieldGiven | TokenError::NoChange | TokenError::ExcludesCaller => {
             return plain(StatusCode::BAD_REQUEST, "BadRequest", &error.to_string());
         }
     };
     let excess: Vec<&str> = excess.iter().map(Scope::as_str).collect();
-    let msg = "Nobody can give a scope that they do not hold.";
+    let msg = "You cannot grant a scope that you do not hold.";
     let violation = Violation::rule("value_error", &["body", "scopes"], msg, Value::from(excess));
     invalid("PolarRequestValidationError", &[violation])
 }

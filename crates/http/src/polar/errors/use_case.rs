@@ -79,8 +79,8 @@ pub(super) fn of(error: &Error) -> RenderedError {
         ),
         Error::StoredResponseExpired => plain(
             StatusCode::CONFLICT,
-            "IdempotencyAnswerForgotten",
-            "This request was answered with a secret, which is no longer kept.",
+            "IdempotencyResponseExpired",
+            "The stored response contained a secret and was deleted. Send the request with a new key.",
         ),
         Error::ReplayNotPermitted(error) => of(error),
         Error::Store(error) => {
@@ -99,7 +99,7 @@ fn of_webhook(error: &WebhookError) -> RenderedError {
         WebhookError::UrlInvalid => rule(
             "value_error",
             &["body", "enabled"],
-            "The endpoint's URL may not be called: change it in the same request, or before.",
+            "The endpoint's URL is not a permitted target. Change the URL first, or in the same request.",
             Value::Bool(true),
         ),
     }

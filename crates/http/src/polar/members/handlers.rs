@@ -59,7 +59,7 @@ pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
     let customer = match call.query_value("customer_id").map(parse_uuid) {
         None => None,
         Some(Ok(id)) => Some(CustomerId::new(id)),
-        // Recorded so (tests/golden/recording.jsonl, exchange 218), unlike any other malformed id.
+        // The original differs here from other malformed ids (tests/golden/recording.jsonl, exchange 218).
         Some(Err(_)) => return Err(ErrorResponse::NotFound("Invalid customer ID format")),
     };
     let filter = MemberFilter {
@@ -95,7 +95,7 @@ fn member_name(call: &Call) -> Result<MemberRef, ErrorResponse> {
     Ok(input.finish(name)?)
 }
 
-/// The customer that the deprecated external routes name in the query: by one id, and only one.
+/// The customer that the deprecated external routes name in the query, by exactly one id.
 fn customer_of_query(call: &Call) -> Result<CustomerRef, ErrorResponse> {
     let rule = |kind, msg| ErrorResponse::Rules(vec![Violation::rule(kind, &["query"], msg, Value::Null)]);
     match (call.query_value("customer_id"), call.query_value("external_customer_id")) {
@@ -122,7 +122,7 @@ pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = Input::new(&call);
     let body = input.body();
     let read = input.finish(body);
-    // Faults of the path come first, then those of the body, in one list.
+    // Violations of the path come first, then those of the body, in one list.
     let (name, body) = match (member_name(&call), read) {
         (Ok(name), Ok(body)) => (name, body),
         (Err(ErrorResponse::Malformed(mut path)), Err(body))

@@ -34,7 +34,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             Parameter::query(
                 "role",
                 || json!({"type": "string", "enum": ["owner", "billing_manager", "member"]}),
-                "Members with this role.",
+                "Only members with this role.",
             ),
             Parameter::query(
                 "sorting",

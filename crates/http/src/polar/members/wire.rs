@@ -11,7 +11,7 @@ use tenantry_core::member::{self, InitialRole, MemberRole, NewMember};
 pub(super) const ROLES: &[&str] = &["owner", "billing_manager", "member"];
 
 name_list! {
-    /// A role that a member can be given at once.
+    /// A role that a new member can have.
     InitialRoleName(InitialRole) as "literal_error" of &["member", "billing_manager"], by |name| match name {
         "member" => Some(InitialRole::Member),
         "billing_manager" => Some(InitialRole::BillingManager),
@@ -35,7 +35,7 @@ wire_object! {
         name: Option<NameText>,
         /// The member's id in your system, unique within the customer.
         external_id: Option<ExternalIdText>,
-        /// The member's role; ownership passes by an update.
+        /// The member's role. Ownership is transferred by an update.
         role: Optional<InitialRoleName>,
     }
 }
@@ -49,13 +49,13 @@ wire_object! {
         name: Option<NameText>,
         /// The member's id in your system, unique within the customer.
         external_id: Option<ExternalIdText>,
-        /// The member's role; ownership passes by an update.
+        /// The member's role. Ownership is transferred by an update.
         role: Optional<InitialRoleName>,
     }
 }
 
 wire_object! {
-    /// A partial update of a member; absent and `null` leave a field as it is.
+    /// A partial update of a member. Absent and `null` keep the value.
     MemberUpdateBody {
         /// The member's new name.
         name: Option<NameText>,

@@ -22,7 +22,7 @@ pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
         ("created_at", OrganizationKey::CreatedAt),
         ("slug", OrganizationKey::Slug),
         ("name", OrganizationKey::Name),
-        // The original's reviews do not exist here: these two keys order by age.
+        // These two keys order by age, because Tenantry has no reviews.
         ("next_review_threshold", OrganizationKey::CreatedAt),
         ("days_in_status", OrganizationKey::CreatedAt),
     ];

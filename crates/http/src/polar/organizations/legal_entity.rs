@@ -9,7 +9,7 @@ use crate::wire::{Field, Validation, VisibleText, Wire, inline_schema, object_of
 
 const KINDS: &[&str] = &["individual", "company"];
 
-/// A person or a company: `type` says which of the two.
+/// A person or a company, as `type` says.
 #[derive(Debug, Clone)]
 pub(crate) struct LegalEntityObject(pub(super) LegalEntity);
 

@@ -25,7 +25,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         parameters: &[
             PAGE,
             LIMIT,
-            Parameter::query("slug", || json!({"type": "string"}), "The organization with this slug."),
+            Parameter::query("slug", || json!({"type": "string"}), "Only the organization with this slug."),
             Parameter::query(
                 "sorting",
                 || json!({"type": "array", "items": {"type": "string"}}),

@@ -45,7 +45,7 @@ impl From<OrganizationStatus> for Capabilities {
     }
 }
 
-/// Which notices the team gets; deprecated, and the same for everyone.
+/// The notices that the team gets. Deprecated, and the same for every organization.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct NotificationSettings {
     pub(super) new_order: bool,
@@ -106,7 +106,7 @@ pub(crate) struct OrganizationView<'a> {
     pub(super) socials: &'a [SocialLink],
     /// Status of the organization.
     pub(super) status: &'static str,
-    /// When the details were first given.
+    /// When the details were first set.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub(super) details_submitted_at: Option<Timestamp>,
     /// Always `null`.
@@ -120,7 +120,7 @@ pub(crate) struct OrganizationView<'a> {
     /// Whether prices include tax.
     #[schemars(with = "TaxBehaviorName")]
     pub(super) default_tax_behavior: TaxBehavior,
-    /// Features that are on.
+    /// Features that are enabled.
     #[schemars(with = "Option<FeatureSettingsObject>")]
     pub(super) feature_settings: &'a FeatureSettings,
     /// Settings of subscriptions.
@@ -151,7 +151,7 @@ pub(crate) struct OrganizationView<'a> {
     pub(super) payout_account_id: (),
     /// Capabilities of the organization.
     pub(super) capabilities: Capabilities,
-    /// Which notices the team gets.
+    /// The notices that the team gets.
     pub(super) notification_settings: NotificationSettings,
     /// The public profile page.
     #[schemars(with = "Option<Value>", extend("deprecated" = true))]

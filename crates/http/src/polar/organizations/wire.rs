@@ -29,11 +29,11 @@ name_list! {
 }
 
 name_list! {
-    /// The product that a business comes from.
+    /// The product that a business used before.
     SwitchingFromName(SwitchingFrom) as "literal_error" of SwitchingFrom::NAMES, by SwitchingFrom::from_name
 }
 
-/// Names that an organization can have: at least three characters here.
+/// A name of an organization, here with at least three characters.
 #[derive(Debug, Clone)]
 pub(crate) struct OrganizationNameText(pub(super) OrganizationName);
 
@@ -44,7 +44,7 @@ impl Wire for OrganizationNameText {
     }
 }
 
-/// The same for a new organization, where some words are refused.
+/// The name of a new organization. Some words are refused.
 #[derive(Debug, Clone)]
 pub(crate) struct NewNameText(pub(super) OrganizationName);
 
@@ -66,7 +66,7 @@ impl Wire for SlugText {
     }
 }
 
-/// A picture; one of the logo service's own is none.
+/// The URL of a picture. A URL of the logo service means no picture, because the original generates those.
 #[derive(Debug, Clone)]
 pub(crate) struct AvatarUrl(pub(super) Option<HttpUrl>);
 
@@ -79,7 +79,7 @@ impl Wire for AvatarUrl {
     }
 }
 
-/// A link to a profile elsewhere. The platform sent does not matter once there is a URL to tell it by.
+/// A link to a profile in a social network. Where there is a URL, it determines the platform, not the platform sent.
 #[derive(Debug, Clone)]
 pub(crate) struct SocialLinkObject(pub(super) SocialLink);
 
@@ -102,7 +102,7 @@ const PLATFORMS: &[&str] =
     &["x", "github", "facebook", "instagram", "youtube", "tiktok", "linkedin", "threads", "discord", "other"];
 
 wire_object! {
-    /// Details about a business. Stored, and shown by no endpoint.
+    /// Details about a business. They are stored, and no endpoint shows them.
     DetailsObject {
         /// About the business.
         about: Option<PlainText>,
@@ -114,15 +114,15 @@ wire_object! {
         pricing_models: Optional<List<PlainText, { limits::LIST }>>,
         /// The label, for people.
         intended_use: Option<PlainText>,
-        /// Channels by which customers are won.
+        /// Channels of customer acquisition.
         customer_acquisition: Optional<List<PlainText, { limits::LIST }>>,
-        /// Revenue expected in a year.
+        /// Expected revenue of a year.
         future_annual_revenue: Option<Between<0, { i64::MAX }>>,
-        /// Whether the business comes from another product.
+        /// Whether the business moves from another product.
         switching: Optional<bool>,
-        /// Which one.
+        /// The other product.
         switching_from: Option<SwitchingFromName>,
-        /// Revenue in the last year.
+        /// Revenue of the last year.
         previous_annual_revenue: Option<Between<0, { i64::MAX }>>,
     }
 }
@@ -146,7 +146,7 @@ impl From<DetailsObject> for Details {
     }
 }
 
-/// A list of figures; a boolean, of an older generation, is none.
+/// A list of names of metrics. A boolean, which older clients send, means none.
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics(pub(super) Option<Vec<String>>);
 
@@ -160,17 +160,17 @@ impl Wire for Metrics {
 }
 
 wire_object! {
-    /// The features that an organization switches itself; an absent or `null` one stays.
+    /// The features that an organization can change itself. An absent or `null` one keeps its value.
     FeatureSettingsObject {
-        /// Funding of issues, of the 2024 document.
+        /// Funding of issues, from the document of 2024.
         issue_funding_enabled: Option<bool>,
-        /// Seats; once on, never off.
+        /// Seat-based pricing. It cannot be disabled again.
         seat_based_pricing_enabled: Option<bool>,
         /// Members of customers.
         member_model_enabled: Option<bool>,
         /// Checkout in the buyer's language.
         checkout_localization_enabled: Option<bool>,
-        /// Figures on the overview page.
+        /// Metrics on the overview page.
         overview_metrics: Option<Metrics>,
     }
 }
@@ -187,8 +187,8 @@ impl From<FeatureSettingsObject> for FeatureSettingsChange {
     }
 }
 
-/// Settings of subscriptions. All five fields are required, except that a client of 2025 sends the three that it
-/// knows.
+/// Settings of subscriptions. All five fields are required, except that clients of 2025 send only the three that they
+/// know.
 #[derive(Debug, Clone)]
 pub(crate) struct SubscriptionSettingsObject(pub(super) SubscriptionSettingsChange);
 
@@ -212,7 +212,7 @@ impl Wire for SubscriptionSettingsObject {
     }
 }
 
-/// A field that is needed unless the client is older than it.
+/// A required field that clients of 2025 do not know and may leave out.
 fn later<T: Wire>(
     object: &Map<String, Value>,
     name: &'static str,
@@ -227,7 +227,7 @@ fn later<T: Wire>(
 }
 
 wire_object! {
-    /// Which mails customers get; every one must be named.
+    /// The mails that customers get. Every one must be given.
     CustomerEmailSettingsObject {
         /// After an order.
         order_confirmation: bool,
@@ -296,7 +296,7 @@ wire_object! {
         update_seats: bool,
         /// The plan.
         update_plan: bool,
-        /// Whether they may pause it.
+        /// Whether they can pause it.
         pause: Optional<bool>,
     }
 }
@@ -310,7 +310,7 @@ wire_object! {
 }
 
 wire_object! {
-    /// Settings of the customer portal. They replace the old ones.
+    /// Settings of the customer portal. They replace the old ones as a whole.
     CustomerPortalSettingsObject {
         /// Usage in the customer portal.
         usage: PortalUsageObject,
@@ -335,9 +335,9 @@ impl From<CustomerPortalSettingsObject> for CustomerPortalSettings {
 }
 
 wire_object! {
-    /// Settings of disputes. They are merged into the old ones.
+    /// Settings of disputes. They are merged with the old ones.
     DisputeSettingsObject {
-        /// Disputes below this many US cents are accepted unseen; `null` for none.
+        /// Disputes below this amount in US cents are accepted automatically; `null` disables this.
         auto_accept_below_amount: PatchField<Between<1, 10_000>>,
     }
 }
@@ -354,33 +354,33 @@ impl Wire for EmbedHostList {
 }
 
 wire_object! {
-    /// The box for subscribing on a profile page.
+    /// The subscription box of a profile page.
     ProfileSubscribeObject {
         /// Whether it is promoted.
         promote: Optional<bool>,
         /// Whether the number of subscribers is shown.
         show_count: Optional<bool>,
-        /// Whether those who do not pay count.
+        /// Whether subscribers who do not pay are counted.
         count_free: Optional<bool>,
     }
 }
 
 wire_object! {
-    /// The public profile page; merged into what was set.
+    /// The public profile page. It is merged with the old one.
     ProfileSettingsObject {
-        /// Whether there is one.
+        /// Whether the page is public.
         enabled: PatchField<bool>,
         /// Text.
         description: PatchField<BoundedText<0, 160>>,
-        /// Ids of projects shown.
+        /// Ids of the projects on the page.
         featured_projects: PatchField<List<Uuid4, { limits::LIST }>>,
-        /// Ids of organizations shown.
+        /// Ids of the organizations on the page.
         featured_organizations: PatchField<List<Uuid4, { limits::LIST }>>,
-        /// Links shown.
+        /// Links on the page.
         links: PatchField<List<HttpUrlText, { limits::LIST }>>,
-        /// The box for subscribing.
+        /// The subscription box.
         subscribe: PatchField<ProfileSubscribeObject>,
-        /// Colour.
+        /// Accent colour.
         accent_color: PatchField<BoundedText<0, 64>>,
     }
 }
@@ -412,23 +412,23 @@ wire_object! {
     OrganizationCreateBody {
         /// Display name.
         name: NewNameText,
-        /// Name in URLs; cannot change.
+        /// Name in URLs. It cannot change.
         slug: SlugText,
         /// Picture.
         avatar_url: Option<AvatarUrl>,
-        /// The legal entity. Stored, and shown by no endpoint.
+        /// The legal entity. It is stored, and no endpoint shows it.
         legal_entity: Option<LegalEntityObject>,
         /// Address for support.
         email: Option<Email>,
         /// Home page.
         website: Option<HttpUrlText>,
-        /// Profiles elsewhere.
+        /// Profiles in social networks.
         socials: Option<List<SocialLinkObject, { limits::LIST }>>,
         /// Details about the business.
         details: Option<DetailsObject>,
         /// Country of the business.
         country: Option<CountryText>,
-        /// Features; members and seats are on from the start.
+        /// Features. Members and seats are enabled from the start.
         feature_settings: Option<FeatureSettingsObject>,
         /// Settings of subscriptions.
         subscription_settings: Option<SubscriptionSettingsObject>,
@@ -444,7 +444,7 @@ wire_object! {
 }
 
 impl OrganizationCreateBody {
-    /// Name, slug, and what else was given, as a change of a bare organization.
+    /// Name, slug, and the other fields as a change of an organization without them.
     pub(super) fn split(self) -> (OrganizationName, Slug, OrganizationChange) {
         fn given<T, U>(value: Option<T>, into: impl FnOnce(T) -> U) -> Patch<U> {
             value.map_or(Patch::Absent, |value| Patch::Value(into(value)))
@@ -470,8 +470,8 @@ impl OrganizationCreateBody {
 }
 
 wire_object! {
-    /// A partial update of an organization. An absent field stays; `null` clears what can be cleared and
-    /// leaves the rest.
+    /// A partial update of an organization. An absent field keeps its value. `null` clears a field that can be
+    /// cleared, and keeps the others.
     OrganizationUpdateBody {
         /// Display name.
         name: PatchField<OrganizationNameText>,
@@ -481,7 +481,7 @@ wire_object! {
         email: PatchField<Email>,
         /// Home page.
         website: PatchField<HttpUrlText>,
-        /// Profiles elsewhere.
+        /// Profiles in social networks.
         socials: PatchField<List<SocialLinkObject, { limits::LIST }>>,
         /// Details about the business.
         details: PatchField<DetailsObject>,
@@ -505,19 +505,19 @@ wire_object! {
         default_tax_behavior: PatchField<TaxBehaviorName>,
         /// Whether people must sign in through the organization's own identity provider.
         sso_enforced: PatchField<bool>,
-        /// Least pledge in US cents; deprecated.
+        /// Minimum pledge in US cents; deprecated.
         pledge_minimum_amount: PatchField<i64>,
         /// Whether the badge shows the sum pledged; deprecated.
         pledge_badge_show_amount: PatchField<bool>,
         /// Contributors' share in per cent; deprecated.
         default_upfront_split_to_contributors: PatchField<Between<0, 100>>,
-        /// Address for bills, not checked; deprecated.
+        /// E-mail address for invoices, not validated; deprecated.
         billing_email: PatchField<BoundedText<0, 120>>,
         /// Text of the badge; deprecated.
         default_badge_custom_content: PatchField<PlainText>,
         /// US cents a month; deprecated.
         total_monthly_spending_limit: PatchField<i64>,
-        /// US cents a month and person, at most the limit in total; deprecated.
+        /// US cents a month for each user, at most the total limit; deprecated.
         per_user_monthly_spending_limit: PatchField<i64>,
         /// The public profile page; deprecated.
         profile_settings: PatchField<ProfileSettingsObject>,
@@ -573,7 +573,7 @@ inline_schema! {
         "type": "object",
         "required": ["platform", "url"],
         "properties": {
-            "platform": {"type": "string", "description": "Told by the URL's host."},
+            "platform": {"type": "string", "description": "Determined by the URL's host."},
             "url": {"type": "string", "format": "uri", "maxLength": 2083}
         }
     },

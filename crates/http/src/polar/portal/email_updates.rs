@@ -15,7 +15,7 @@ use crate::polar::errors::ErrorResponse;
 use crate::wire::{Email, Validation, Wire, inline_schema, wire_object};
 
 wire_object! {
-    /// A new address; mail must be read there.
+    /// A new address. The customer must be able to read mail there.
     EmailUpdateRequestBody {
         /// The address.
         email: Email,
@@ -41,14 +41,14 @@ impl Wire for ProofText {
 inline_schema! { ProofText => {"type": "string"} }
 
 wire_object! {
-    /// The proof that mail is read at the new address.
+    /// The proof that the customer reads mail at the new address.
     EmailUpdateVerifyBody {
-        /// The secret that was mailed there.
+        /// The secret from the mail.
         token: ProofText,
     }
 }
 
-/// The session that follows a change of address.
+/// The session that begins after a change of address.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "CustomerEmailUpdateVerifyResponse")]
 pub(crate) struct VerifiedView<'a> {

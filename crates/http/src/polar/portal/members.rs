@@ -21,23 +21,23 @@ use crate::polar::values::NameText;
 use crate::wire::{AnyUuid, Email, Optional, Uuid4, wire_object};
 
 wire_object! {
-    /// A new member of the portal_caller's customer.
+    /// A new member of the caller's customer.
     PortalMemberCreateBody {
         /// The member's address.
         email: Email,
         /// The member's name.
         name: Option<NameText>,
-        /// The member's role: any but `owner`.
+        /// The member's role: any except `owner`.
         role: Optional<RoleName>,
     }
 }
 
 wire_object! {
-    /// A partial update of a member; absent and `null` leave a field as it is.
+    /// A partial update of a member. Absent and `null` keep the value.
     PortalMemberUpdateBody {
         /// The member's new name.
         name: Option<NameText>,
-        /// The member's new role; `owner` is the owner's to give, who becomes a billing manager.
+        /// The member's new role. Only the owner can give the role `owner`, and then becomes a billing manager.
         role: Option<RoleName>,
     }
 }

@@ -1,5 +1,5 @@
-//! The portal for customers themselves: who they are, what invoices need, their session, and the public
-//! page of the organization (docs/contracts/polar/portal.md, 8.1, 8.2, 8.4, 8.7).
+//! The customer portal: the customer's own data, its billing details, the session, and the public page of the
+//! organization (docs/contracts/polar/portal.md, 8.1, 8.2, 8.4, 8.7).
 
 mod email_updates;
 mod handlers;
@@ -33,7 +33,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             Method::Get,
             "/v1/customer-portal/customers/me",
             "customer_portal:customers:get",
-            "See yourself as a customer",
+            "Get the customer of the session",
             PORTAL_READ,
             handler!(handlers::me),
         )
@@ -46,7 +46,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             Method::Patch,
             "/v1/customer-portal/customers/me",
             "customer_portal:customers:update",
-            "Change what your invoices need",
+            "Update the customer's billing details",
             PORTAL_WRITE,
             handler!(handlers::update_me),
         )
@@ -59,7 +59,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             Method::Get,
             "/v1/customer-portal/customers/me/payment-methods",
             "customer_portal:customers:list_payment_methods",
-            "List your payment methods: always none",
+            "List the customer's payment methods (always empty)",
             PORTAL_READ,
             handler!(handlers::payment_methods),
         )
@@ -74,7 +74,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             Method::Post,
             "/v1/customer-portal/customers/me/email-update/request",
             "customer_portal:customers:request_email_update",
-            "Ask for another address",
+            "Request a change of the e-mail address",
             PORTAL_WRITE,
             handler!(email_updates::request),
         )
@@ -83,7 +83,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         parameters: &[Parameter::query(
             "token",
             || json!({"type": "string"}),
-            "The secret that was mailed; needed.",
+            "The secret from the mail. Required.",
         )],
         success: 204,
         errors: &[401, 422],
@@ -91,7 +91,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             Method::Get,
             "/v1/customer-portal/customers/me/email-update/check",
             "customer_portal:customers:check_email_update",
-            "See whether a change of address can be proved",
+            "Check the secret of a change of address",
             Access::Public,
             handler!(email_updates::check),
         )
@@ -104,7 +104,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             Method::Post,
             "/v1/customer-portal/customers/me/email-update/verify",
             "customer_portal:customers:verify_email_update",
-            "Prove a change of address",
+            "Verify a change of address",
             Access::Public,
             handler!(email_updates::verify),
         )
@@ -115,7 +115,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             Method::Get,
             "/v1/customer-portal/customer-session/introspect",
             "customer_portal:customer-session:introspect",
-            "See your session",
+            "Get the session",
             PORTAL_READ,
             handler!(handlers::introspect),
         )
@@ -127,7 +127,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             Method::Get,
             "/v1/customer-portal/customer-session/user",
             "customer_portal:customer-session:get_authenticated_user",
-            "See who you are",
+            "Get the customer or member of the session",
             PORTAL_READ,
             handler!(handlers::user),
         )
@@ -140,7 +140,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             Method::Get,
             "/v1/customer-portal/members",
             "customer_portal:members:list_members",
-            "List the members of your team",
+            "List the members of the customer",
             MEMBERS,
             handler!(members::list),
         )
@@ -154,7 +154,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             Method::Post,
             "/v1/customer-portal/members",
             "customer_portal:members:add_member",
-            "Add a member to your team",
+            "Add a member to the customer",
             MEMBERS,
             handler!(members::add),
         )
@@ -167,7 +167,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             Method::Patch,
             "/v1/customer-portal/members/{id}",
             "customer_portal:members:update_member",
-            "Change a member of your team, or hand it over",
+            "Update a member of the customer, or transfer ownership",
             MEMBERS,
             handler!(members::update),
         )
@@ -179,7 +179,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             Method::Delete,
             "/v1/customer-portal/members/{id}",
             "customer_portal:members:remove_member",
-            "Remove a member from your team",
+            "Remove a member from the customer",
             MEMBERS,
             handler!(members::remove),
         )
@@ -191,7 +191,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             Method::Get,
             "/v1/customer-portal/organizations/{slug}",
             "customer_portal:organizations:get",
-            "See an organization's public page",
+            "Get an organization's public page",
             Access::Public,
             handler!(handlers::organization),
         )

@@ -41,7 +41,7 @@ pub(crate) struct PortalCustomerView<'a> {
     /// The tax number and its format.
     #[schemars(with = "Option<(String, String)>")]
     pub(super) tax_id: Option<&'a TaxId>,
-    /// Always empty: Tenantry links no accounts elsewhere.
+    /// Always empty: Tenantry links no accounts of other services.
     #[schemars(with = "BTreeMap<String, Value>")]
     pub(super) oauth_accounts: BTreeMap<&'static str, ()>,
     /// Always `null`: Tenantry holds no payments.
@@ -76,20 +76,20 @@ impl<'a> From<&'a Customer> for PortalCustomerView<'a> {
 }
 
 wire_object! {
-    /// A customer's change of its invoice details. An absent field stays as it is.
+    /// A change of a customer's billing details. An absent field keeps its value.
     PortalCustomerUpdateBody {
-        /// Name on invoices; `null` or blank makes it the customer's name.
+        /// Name on invoices. `null` or blank means the customer's name.
         billing_name: PatchField<NameText>,
         /// Address on invoices; cannot be removed.
         billing_address: PatchField<AddressObject>,
-        /// Tax number; `null` or blank removes it.
+        /// Tax number. `null` or blank removes it.
         tax_id: PatchField<TaxIdText>,
         /// Refused: Tenantry holds no payments.
         default_payment_method_id: PatchField<Uuid4>,
     }
 }
 
-/// There is no payment method to make the default.
+/// Tenantry holds no payment methods, so none can be the default.
 pub(super) fn check_payment_method(given: Patch<Uuid4>) -> Result<(), ErrorResponse> {
     let (kind, msg, input) = match given {
         Patch::Absent => return Ok(()),
@@ -138,7 +138,7 @@ pub(crate) struct PortalUserView<'a> {
 pub(super) struct PublicFeatures {
     /// Whether customers have members.
     pub(super) member_model_enabled: bool,
-    /// Whether checkouts speak the customer's language.
+    /// Whether checkouts use the customer's language.
     pub(super) checkout_localization_enabled: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Sessions of the customer portal, as the organization begins them (docs/contracts/polar/portal.md, 7).
+//! Sessions of the customer portal, created by the organization (docs/contracts/polar/portal.md, 7).
 
 mod handlers;
 pub(super) mod wire;
@@ -22,7 +22,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[Endpoint {
         Method::Post,
         "/v1/customer-sessions",
         "customer-sessions:create",
-        "Begin a session of the customer portal",
+        "Create a session of the customer portal",
         SESSIONS_WRITE,
         handler!(handlers::create),
     )

@@ -28,22 +28,22 @@ inline_schema! {
             "customer_id": {"type": "string", "format": "uuid4", "description": "The customer."},
             "external_customer_id": {
                 "type": "string",
-                "description": "The customer by its id in your system; `customer_external_id` is another name for it."
+                "description": "The customer, by its id in your system. `customer_external_id` is another name of this field."
             },
             "member_id": {
                 "type": ["string", "null"],
                 "format": "uuid4",
-                "description": "The member whose session it is; needed for a team customer."
+                "description": "The member of the session. Required for a team customer."
             },
             "external_member_id": {
                 "type": ["string", "null"],
-                "description": "The member by their id in your system."
+                "description": "The member, by its id in your system."
             },
             "return_url": {
                 "type": ["string", "null"],
                 "format": "uri",
                 "maxLength": 2083,
-                "description": "Where the portal's way back leads."
+                "description": "Target of the portal's back link."
             }
         }
     }
@@ -65,7 +65,7 @@ impl Wire for SessionCreateBody {
     }
 }
 
-/// The customer by the id that is given and valid. `customer_id` wins.
+/// The customer, by the first valid id. `customer_id` takes precedence.
 pub(super) fn customer(object: &Map<String, Value>, at: &mut Validation) -> Option<CustomerRef> {
     const ID: &str = "customer_id";
     const EXTERNAL: &str = "external_customer_id";

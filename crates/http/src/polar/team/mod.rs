@@ -16,9 +16,9 @@ use wire::{
 
 const ORGANIZATIONS_READ: Access =
     Access::Scoped(&[RequiredScope::new("organizations:read"), RequiredScope::new("organizations:write")]);
-/// Endpoints for users alone.
+/// Endpoints for users only.
 const TEAM_PERSON: Access = Access::UserScoped(&[RequiredScope::new("organizations:write")]);
-/// For an organization's token, `members:write` is about the members of customers.
+/// For an organization's token, `members:write` is a scope on the members of customers.
 const TEAM_ROLE: Access = Access::BySubject {
     user: &[RequiredScope::new("members:write")],
     organization: &[RequiredScope::new("organizations:write")],

@@ -16,8 +16,8 @@ name_list! {
     AssignableRole(RoleChange) as "literal_error" of ASSIGNABLE, by role_change
 }
 
-/// The role of that name. An analyst, whom the dialect cannot name, counts as a member: who writes back the
-/// role that they read changes nothing.
+/// The role of that name. The dialect shows an analyst as a member, so a client that sends back the role that it read
+/// changes nothing.
 pub(super) fn role_change(name: &str) -> Option<RoleChange> {
     let (to, satisfied_by): (TeamRole, &'static [TeamRole]) = match name {
         "admin" => (TeamRole::Administrator, &[]),
@@ -53,7 +53,7 @@ wire_object! {
         email: Email,
         /// Display name in this organization. Ignored for a user in the team.
         name: Option<NameText>,
-        /// The role; `member` unless it is given.
+        /// The role; by default `member`.
         role: Option<AssignableRole>,
     }
 }
@@ -78,7 +78,7 @@ pub(crate) struct OrganizationMemberView<'a> {
     pub(super) created_at: Timestamp,
     /// E-mail address of the user, as this organization spells it.
     pub(super) email: &'a str,
-    /// Always `null`: Tenantry keeps no pictures of people.
+    /// Always `null`: Tenantry stores no pictures of users.
     pub(super) avatar_url: Option<&'a str>,
     /// The role.
     #[schemars(extend("enum" = ["owner", "admin", "finance", "member"]))]
@@ -98,7 +98,7 @@ impl<'a> OrganizationMemberView<'a> {
     }
 }
 
-/// A role and what it may do.
+/// A role and its permissions.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "OrganizationRole", transform = crate::api::openapi::all_fields_required)]
 pub(crate) struct RoleView {
@@ -127,8 +127,8 @@ pub(super) const EVERYTHING: &[&str] = &[
     "sales:read",
 ];
 
-/// The roles in the contract's order. Of the permissions, Tenantry enforces those on the organization, its
-/// members and its customers; the others are of things it does not hold.
+/// The roles in the contract's order. Tenantry enforces the permissions on the organization, its members and its
+/// customers. The others are about objects that it does not have.
 pub(super) const ROLES: [RoleView; 4] = [
     RoleView {
         id: "member",
@@ -183,7 +183,7 @@ mod tests {
             let published = ROLES.iter().find(|published| published.id == role_name(role)).unwrap();
             for (right, permission) in rights {
                 let shown = published.permissions.contains(&permission);
-                // An analyst is shown as a member and has less than one.
+                // An analyst is shown as a member and has fewer permissions than a member.
                 let less = role == TeamRole::Analyst && right == TeamPermission::ManageCustomers;
                 assert_eq!(role.grants(right), shown && !less, "{role:?} {right:?}");
             }

@@ -16,7 +16,7 @@ use wire::{
 const ORGANIZATIONS: Parameter = Parameter::query(
     "organization_id",
     || json!({"type": "array", "items": {"type": "string", "format": "uuid4"}}),
-    "Those of these organizations.",
+    "Only tokens of these organizations.",
 );
 const TOKENS_READ: Access = Access::Scoped(&[
     RequiredScope::new("organization_access_tokens:read"),
@@ -58,7 +58,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             Method::Post,
             "/v1/organization-access-tokens",
             "organization_access_tokens:create",
-            "Make an access token; its secret is shown here alone",
+            "Create an access token; only this response contains its secret",
             TOKENS_WRITE,
             handler!(handlers::create),
         )

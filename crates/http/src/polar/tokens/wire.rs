@@ -44,7 +44,7 @@ impl Wire for ExpiresIn {
     }
 }
 
-/// A part of a second counts as a whole one; what is beyond all bounds is as far as a number goes.
+/// A fraction of a second is rounded up. A duration that is out of range becomes the largest number.
 pub(super) fn whole_seconds(number: &serde_json::Number) -> i64 {
     let float = number.as_f64().unwrap_or(f64::MAX).ceil();
     let within = format!("{float:.0}").parse().ok();
@@ -66,11 +66,11 @@ wire_object! {
 }
 
 wire_object! {
-    /// A partial update of a token; absent and `null` leave a field as it is.
+    /// A partial update of a token. Absent and `null` keep the value.
     OrganizationAccessTokenUpdate {
         /// The label, for people.
         comment: PatchField<VisibleText<0, { limits::TEXT }>>,
-        /// The new scopes, in place of the old ones.
+        /// The new scopes. They replace the old ones.
         scopes: PatchField<List<ScopeText, { limits::SCOPES }>>,
     }
 }
@@ -83,7 +83,7 @@ pub(super) fn scopes(list: List<ScopeText, { limits::SCOPES }>) -> Scopes {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "OrganizationAccessToken", transform = crate::api::openapi::all_fields_required)]
 pub(crate) struct AccessTokenView<'a> {
-    /// When it was made.
+    /// When it was created.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub(super) created_at: Timestamp,
     /// When it last changed.
@@ -99,7 +99,7 @@ pub(crate) struct AccessTokenView<'a> {
     pub(super) expires_at: Option<Timestamp>,
     /// The label, for people.
     pub(super) comment: &'a str,
-    /// When it was last used, to within five minutes.
+    /// When it was last used, accurate to six minutes.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub(super) last_used_at: Option<Timestamp>,
     /// The organization.

@@ -25,28 +25,28 @@ const DELIVERIES: &[Parameter] = &[
     Parameter::query(
         "start_timestamp",
         || json!({"type": "string", "format": "date-time"}),
-        "After this time.",
+        "Only attempts after this time.",
     ),
     Parameter::query(
         "end_timestamp",
         || json!({"type": "string", "format": "date-time"}),
-        "Before this time.",
+        "Only attempts before this time.",
     ),
-    Parameter::query("succeeded", || json!({"type": "boolean"}), "Successful ones, or failed ones."),
+    Parameter::query("succeeded", || json!({"type": "boolean"}), "Only successful attempts (`true`) or failed ones (`false`)."),
     Parameter::query(
         "http_code_class",
         || json!({"type": "string", "enum": CODE_CLASSES}),
-        "Attempts answered with a status of this class.",
+        "Only attempts whose response has a status of this class.",
     ),
     Parameter::query(
         "event_type",
         || json!({"type": "array", "items": {"type": "string"}}),
-        "For events of these types.",
+        "Only attempts for events of these types.",
     ),
     Parameter::query(
         "query",
         || json!({"type": "string"}),
-        "With this in their id, their event's id or their status.",
+        "Only attempts whose id, event id or status contains this text.",
     ),
 ];
 const WEBHOOKS_OF: Parameter = Parameter::query(
@@ -132,7 +132,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             Method::Patch,
             "/v1/webhooks/endpoints/{id}/secret",
             "webhooks:reset_webhook_endpoint_secret",
-            "Give a webhook endpoint a new secret",
+            "Reset the secret of a webhook endpoint",
             WEBHOOKS_WRITE,
             handler!(handlers::reset_secret),
         )
@@ -158,7 +158,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             Method::Post,
             "/v1/webhooks/events/{id}/redeliver",
             "webhooks:redeliver_webhook_event",
-            "Deliver a webhook event once more",
+            "Redeliver a webhook event",
             WEBHOOKS_WRITE,
             handler!(handlers::redeliver),
         )

@@ -1,4 +1,4 @@
-//! The text of a webhook: the same objects that the API shows (docs/contracts/polar/webhooks.md, 9.3).
+//! The payload of a webhook: the same objects that the API shows (docs/contracts/polar/webhooks.md, 9.3).
 
 use serde::Serialize;
 use tenantry_core::Timestamp;
@@ -16,14 +16,14 @@ struct Payload<T> {
     event_type: &'static str,
     timestamp: Timestamp,
     data: T,
-    /// Clients of version 1.0 read nothing without it.
+    /// Clients of version 1.0 refuse an event without it.
     api_version: &'static str,
 }
 
-/// The body of a request that tells of an event.
+/// The body of the request that delivers an event.
 ///
 /// # Errors
-/// When the event cannot be written as JSON.
+/// When the event cannot be serialized as JSON.
 pub fn webhook_payload(event: &Event) -> Result<String, serde_json::Error> {
     match &event.data {
         EventData::Customer(customer) => written(event, CustomerView::from(customer.as_ref())),

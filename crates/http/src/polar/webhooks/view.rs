@@ -43,7 +43,7 @@ pub(crate) struct EndpointView<'a> {
     pub(super) events: &'a [EventType],
     /// Whether events are delivered.
     pub(super) enabled: bool,
-    /// Reason why the server disabled it.
+    /// The reason, if the server disabled it.
     pub(super) disabled_reason: Option<&'a str>,
     /// API version of deliveries.
     pub(super) api_version: &'static str,

@@ -12,14 +12,14 @@ use crate::wire::{
 };
 
 const FORMATS: &[&str] = &["raw", "discord", "slack"];
-/// Classes of statuses that a list can be narrowed to.
+/// The classes of statuses by which a list can be filtered.
 pub(super) const CODE_CLASSES: &[&str] = &["2xx", "3xx", "4xx", "5xx"];
 name_list! {
     /// Format of deliveries.
     FormatName(WebhookFormat) as "enum" of FORMATS, by WebhookFormat::from_name
 }
 
-/// The API version of deliveries. Payloads exist in the default version alone.
+/// The API version of deliveries. Payloads exist only in the default version.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ApiVersion;
 
@@ -113,7 +113,7 @@ wire_object! {
 }
 
 wire_object! {
-    /// A partial update of a webhook endpoint; `null` clears the name and leaves every other field as it is.
+    /// A partial update of a webhook endpoint. `null` clears the name and keeps every other field.
     EndpointUpdateBody {
         /// New address.
         url: Option<UrlText>,
@@ -142,7 +142,7 @@ impl Wire for ZonedTimestamp {
         let text = value.as_str().unwrap_or_default().replace(' ', "+");
         let read = serde_json::from_value::<Timestamp>(Value::String(text.clone())).ok();
         if read.is_none() {
-            // The same text in UTC tells a missing zone from what is no time at all.
+            // If the text parses with `Z` appended, only its time zone is missing.
             if serde_json::from_value::<Timestamp>(Value::String(format!("{text}Z"))).is_ok() {
                 at.violate("timezone_aware", "Input should have timezone info", value, None);
             } else {

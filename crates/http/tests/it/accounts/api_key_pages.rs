@@ -96,7 +96,7 @@ async fn a_cursor_works_for_its_own_list_only() {
     for forged in ["", "x", id, "eyJpZCI6MTIzNH0=", &cursor[1..], &format!("{cursor}A")] {
         for name in ["after", "before", "cursor"] {
             let refused = client.get(&format!("{keys}?{name}={forged}")).await.expect(400);
-            assert_eq!(refused.message(), format!("{name} is no cursor of this list"));
+            assert_eq!(refused.message(), format!("{name} is not a cursor of this list"));
         }
     }
     let other = acme.world.organization("other").await;

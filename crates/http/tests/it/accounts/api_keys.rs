@@ -125,7 +125,7 @@ async fn what_a_new_key_cannot_be() {
         (json!({"label": "x", "scopes": ["messages:send:{nodot}"]}), "scopes.0: unknown scope"),
         (
             json!({"label": "x", "scopes": ["messages:send:{a.dev}", "messages:send:{A.dev.}"]}),
-            "scopes: scope \"messages:send:{a.dev}\" is there twice",
+            "scopes: scope \"messages:send:{a.dev}\" occurs twice",
         ),
         (json!({"label": "x", "scopes": vec!["*"; 501]}), "scopes: List should have at most 500 items"),
         (json!({"label": "x", "scopes": ["*"], "ip_allow_list": "::1"}), "ip_allow_list: "),

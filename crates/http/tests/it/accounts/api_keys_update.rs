@@ -73,7 +73,7 @@ async fn a_body_without_a_change_is_refused() {
         json!({"label": "key", "scopes": null, "ip_allow_list": ["10.0.0.0/8", "192.0.2.1"]}),
     ] {
         let refused = client.put(&path, same).await.expect(400);
-        assert_eq!(refused.message(), "nothing of what is given differs from what the key has");
+        assert_eq!(refused.message(), "at least one value must differ from the current one");
     }
     let refused = client.put(&path, json!({"scopes": []})).await.expect(400);
     assert!(refused.message().starts_with("scopes: List should have at least 1 item"), "{refused}");

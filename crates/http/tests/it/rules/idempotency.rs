@@ -337,7 +337,7 @@ async fn a_secret_is_shown_again_for_five_minutes_and_never_after() {
     for _ in 0..3 {
         // In the first round the sweep has not run yet.
         let gone = token(&client, "k").await.expect(409);
-        assert_eq!((gone.replayed(), &gone["error"]), (FRESH, &json!("IdempotencyAnswerForgotten")));
+        assert_eq!((gone.replayed(), &gone["error"]), (FRESH, &json!("IdempotencyResponseExpired")));
         acme.world.app.sweep().await.unwrap();
     }
     let other = json!({"comment": "other", "scopes": []});
