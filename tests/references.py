@@ -6,6 +6,9 @@ Checked in every text file under version control:
 - sections such as docs/contracts/ahasend.md, 1.8 and 1.9: the file has a heading for each number
 - exchanges such as tests/golden/recording.jsonl, exchange 78: the recording has that exchange
 - Markdown links to files and to headings
+
+Also checked: docs/GLOSSARY.md names every public type of the crates. The lint unreachable_pub makes sure that `pub`
+means exported.
 """
 import json
 import re
@@ -31,6 +34,8 @@ LINKED_CITATION = re.compile(rf"\]\(([\w./-]+\.md)\),{GAP}({LIST})")
 EXCHANGE = re.compile(rf"tests/golden/recording\.jsonl,{GAP}exchanges?{GAP}({LIST})")
 LINK = re.compile(r"\]\((?!https?:|mailto:)([^)\s#]*)(?:#([^)\s]+))?\)")
 HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)
+PUBLIC_TYPE = re.compile(r"^ *pub (?:struct|enum|trait|type) (\w+)", re.MULTILINE)
+UNIT_TESTS = re.compile(r"^#\[cfg\(test\)\]\nmod tests \{.*", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 
 
@@ -128,11 +133,21 @@ def dangling_links(path, text):
             yield from ((match.start(), fault) for fault in missing_sections(target, match[2]))
 
 
+def unnamed_types(path, text, glossary):
+    """Pairs of offset and fault: public types of a library crate that the glossary does not name."""
+    parts = path.relative_to(ROOT).parts
+    if path.suffix == ".rs" and parts[0] == "crates" and parts[1] != "testkit" and parts[2] == "src":
+        for match in PUBLIC_TYPE.finditer(UNIT_TESTS.sub("", text)):
+            if match[1] not in glossary:
+                yield match.start(1), f"{match[1]} is public and not in docs/GLOSSARY.md"
+
+
 def main():
     faults = []
+    glossary = set(re.findall(r"\w+", " ".join(re.findall(r"`[^`]*`", (ROOT / "docs/GLOSSARY.md").read_text("utf-8")))))
     for path in tracked():
         text = path.read_text("utf-8")
-        for offset, fault in dangling(path, text):
+        for offset, fault in [*dangling(path, text), *unnamed_types(path, text, glossary)]:
             line = text.count("\n", 0, offset) + 1
             faults.append(f"{path.relative_to(ROOT)}:{line}: {fault}")
     for fault in dict.fromkeys(faults):
