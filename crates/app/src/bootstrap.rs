@@ -6,7 +6,7 @@ use tenantry_core::organization::{
     FeatureSettings, InitialState, NewOrganization, Organization, OrganizationChange,
 };
 use tenantry_core::token::{AccessToken, Scopes};
-use tenantry_core::values::{EmailAddress, Metadata, OrganizationName, Slug};
+use tenantry_core::values::{EmailAddress, OrganizationName, Slug};
 use tenantry_store::{Tx, UseCase};
 
 use crate::customers::CustomerCreate;
@@ -68,17 +68,7 @@ impl UseCase for Bootstrap {
         let customer = CustomerCreate {
             by: by.clone(),
             organization: Some(organization.id),
-            new: NewCustomer {
-                kind: CustomerKind::Team,
-                email: Some(self.customer_email.clone()),
-                name: None,
-                external_id: None,
-                metadata: Metadata::default(),
-                billing_address: None,
-                tax_id: None,
-                locale: None,
-                owner: None,
-            },
+            new: NewCustomer::new(CustomerKind::Team, self.customer_email.clone()),
         };
         let customer = customer.run(tx, context).await?;
         let token = TokenCreate {

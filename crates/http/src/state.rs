@@ -7,8 +7,8 @@ use tenantry_app::App;
 use crate::health::Health;
 use crate::limits::Limits;
 use crate::pipeline::body::BodyBudget;
-use crate::pipeline::slots::Slots;
 use crate::pipeline::rate_limit::RateLimiters;
+use crate::pipeline::slots::Slots;
 
 /// State that every request shares.
 pub(crate) struct AppState {

@@ -33,17 +33,7 @@ fn endpoint(organization: OrganizationId) -> WebhookEndpointCreate {
 }
 
 async fn large_customer(app: &App, by: &Requester) -> Customer {
-    let new = NewCustomer {
-        kind: CustomerKind::Team,
-        email: Some("secret@large.example".parse().unwrap()),
-        name: None,
-        external_id: None,
-        metadata: serde_json::from_str("{}").unwrap(),
-        billing_address: None,
-        tax_id: None,
-        locale: None,
-        owner: None,
-    };
+    let new = NewCustomer::new(CustomerKind::Team, "secret@large.example".parse().unwrap());
     let create = CustomerCreate { by: by.clone(), organization: None, new };
     let customer = app.write(create).await.unwrap();
     for number in 0..MEMBERS {

@@ -128,6 +128,24 @@ pub struct NewCustomer {
     pub owner: Option<NewOwner>,
 }
 
+impl NewCustomer {
+    /// A customer with an address and without any other field.
+    #[must_use]
+    pub fn new(kind: CustomerKind, email: EmailAddress) -> Self {
+        Self {
+            kind,
+            email: Some(email),
+            name: None,
+            external_id: None,
+            metadata: Metadata::default(),
+            billing_address: None,
+            tax_id: None,
+            locale: None,
+            owner: None,
+        }
+    }
+}
+
 /// A partial update of a customer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CustomerChange {

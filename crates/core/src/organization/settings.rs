@@ -157,7 +157,7 @@ pub struct FeatureSettingsChange {
 settings! {
     /// Settings of subscriptions.
     SubscriptionSettings {
-        /// Whether a customer may hold several.
+        /// Whether a customer may hold several subscriptions.
         allow_multiple_subscriptions: bool = false,
         /// Treatment of the amount due when a subscription changes.
         proration_behavior: ProrationBehavior = ProrationBehavior::Prorate,
@@ -174,7 +174,7 @@ settings! {
 /// value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubscriptionSettingsChange {
-    /// Whether a customer may hold several.
+    /// Whether a customer may hold several subscriptions.
     pub allow_multiple_subscriptions: bool,
     /// Treatment of the amount due when a subscription changes.
     pub proration_behavior: ProrationBehavior,

@@ -143,17 +143,7 @@ fn update(before: &Customer, change: CustomerChange, micros: i64) -> Result<Cust
 }
 
 fn plain(kind: CustomerKind) -> NewCustomer {
-    NewCustomer {
-        kind,
-        email: Some("ann@example.com".parse().unwrap()),
-        name: None,
-        external_id: None,
-        metadata: Metadata::default(),
-        billing_address: None,
-        tax_id: None,
-        locale: None,
-        owner: None,
-    }
+    NewCustomer::new(kind, "ann@example.com".parse().unwrap())
 }
 
 /// A valid customer of any shape.

@@ -9,7 +9,7 @@ use tenantry_core::member::{
     self, CreateFacts, Created, DeleteFacts, InitialRole, Member, MemberChange, MemberError, MemberRole,
     NewMember, UpdateFacts, Updated,
 };
-use tenantry_core::values::{EmailAddress, ExternalId, Metadata, PersonName};
+use tenantry_core::values::{EmailAddress, ExternalId, PersonName};
 use uuid::Uuid;
 
 #[derive(Debug, Clone)]
@@ -73,17 +73,7 @@ struct World {
 
 impl World {
     fn new(kind: CustomerKind, members_enabled: bool) -> Self {
-        let new = NewCustomer {
-            kind,
-            email: Some("ann@example.com".parse().unwrap()),
-            name: None,
-            external_id: None,
-            metadata: Metadata::default(),
-            billing_address: None,
-            tax_id: None,
-            locale: None,
-            owner: None,
-        };
+        let new = NewCustomer::new(kind, "ann@example.com".parse().unwrap());
         let facts = customer::CreateFacts {
             organization: OrganizationId::new(Uuid::from_u128(1)),
             email_taken: false,

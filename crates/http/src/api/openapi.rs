@@ -190,9 +190,7 @@ fn insert(object: &mut Value, name: &str, value: Value) {
 fn replayed(value: &str) -> Value {
     let description = match value {
         "true" => "Present when the response is a replay.",
-        _ => {
-            "`false` when a request with the same key is in progress, `true` when the response is a replay."
-        }
+        _ => "`false` when a request with the same key is in progress, `true` when the response is a replay.",
     };
     json!({"schema": {"type": "string"}, "description": description})
 }

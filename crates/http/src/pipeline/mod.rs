@@ -13,8 +13,8 @@
 pub(crate) mod auth;
 pub(crate) mod body;
 mod idempotency;
-pub(crate) mod slots;
 pub(crate) mod rate_limit;
+pub(crate) mod slots;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -38,8 +38,8 @@ use crate::api::request::{BodyRead, ClientAddress, RequestId, RequestLog};
 use crate::limits;
 use crate::state::AppState;
 use body::BodyBytes;
-use slots::Slot;
 use rate_limit::{RateLimitKey, RateLimitState};
+use slots::Slot;
 
 /// A router that serves these endpoints.
 pub(crate) fn router(state: &Arc<AppState>, endpoints: &'static [Endpoint], errors: ErrorShapes) -> Router {

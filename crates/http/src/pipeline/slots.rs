@@ -35,8 +35,9 @@ impl Slots {
 
     /// Takes a slot for a request. Fails at once when none is free.
     pub(super) fn take(&self, writes: bool) -> Result<Slot, Rejection> {
-        let take =
-            |semaphore: &Arc<Semaphore>| Arc::clone(semaphore).try_acquire_owned().map_err(|_| Rejection::Busy);
+        let take = |semaphore: &Arc<Semaphore>| {
+            Arc::clone(semaphore).try_acquire_owned().map_err(|_| Rejection::Busy)
+        };
         // Taken first, so that a refused write does not take the slot of a read.
         let write = writes.then(|| take(&self.writes)).transpose()?;
         Ok(Slot { _all: take(&self.all)?, _write: write })

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Number, Value, json};
 use tenantry_app::PlainHttpHosts;
-use tenantry_core::values::InvalidValue;
+use tenantry_core::values::{InvalidValue, one_of};
 
 use crate::limits;
 
@@ -152,6 +152,15 @@ impl Validation {
                 ctx,
             });
         }
+    }
+
+    /// Records that the tag of a union, the value of its field `type`, is not one of `names`.
+    pub(crate) fn unknown_tag(&mut self, tag: &Value, names: &[&str], value: &Value) {
+        let tag = tag.as_str().map_or_else(|| tag.to_string(), str::to_owned);
+        let expected = one_of(names);
+        let msg = format!("Input tag '{tag}' found using 'type' is none of the expected tags: {expected}");
+        let ctx = json!({"discriminator": "'type'", "tag": tag, "expected_tags": expected});
+        self.violate("union_tag_invalid", msg, value, Some(ctx));
     }
 
     /// Records that the value at the current location is missing.

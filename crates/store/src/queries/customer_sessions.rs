@@ -110,7 +110,8 @@ impl Tx<'_> {
         customer: CustomerId,
         member: Option<MemberId>,
     ) -> Result<(), StoreError> {
-        const CONDITION: &str = "organization_id = ?1 AND customer_id = ?2 AND (?3 IS NULL OR member_id = ?3)";
+        const CONDITION: &str =
+            "organization_id = ?1 AND customer_id = ?2 AND (?3 IS NULL OR member_id = ?3)";
         let parameters = [organization.into(), customer.into(), member.into()];
         let ended = format!("SELECT secret_hash FROM customer_sessions WHERE {CONDITION}");
         if self.credentials_delete(&ended, &parameters).await? == 0 {
@@ -181,8 +182,11 @@ impl Tx<'_> {
     pub async fn email_update_consume(&mut self, update: &EmailUpdate) -> Result<bool, StoreError> {
         const CONDITION: &str = "organization_id = ?1 AND customer_id = ?2 AND id = ?3";
         let parameters = [update.organization.into(), update.customer.into(), update.id.into()];
-        self.credentials_delete(&format!("SELECT secret_hash FROM email_updates WHERE {CONDITION}"), &parameters)
-            .await?;
+        self.credentials_delete(
+            &format!("SELECT secret_hash FROM email_updates WHERE {CONDITION}"),
+            &parameters,
+        )
+        .await?;
         let used = self.execute(&format!("DELETE FROM email_updates WHERE {CONDITION}"), &parameters).await?;
         Ok(used > 0)
     }
@@ -198,8 +202,11 @@ impl Tx<'_> {
     ) -> Result<(), StoreError> {
         const CONDITION: &str = "organization_id = ?1 AND customer_id = ?2";
         let parameters = [organization.into(), customer.into()];
-        self.credentials_delete(&format!("SELECT secret_hash FROM email_updates WHERE {CONDITION}"), &parameters)
-            .await?;
+        self.credentials_delete(
+            &format!("SELECT secret_hash FROM email_updates WHERE {CONDITION}"),
+            &parameters,
+        )
+        .await?;
         self.execute_unawaited(&format!("DELETE FROM email_updates WHERE {CONDITION}"), &parameters).await
     }
 
@@ -234,7 +241,11 @@ impl Tx<'_> {
 
     /// Deletes the credentials whose hashes the query `hashes` selects; returns how many. The hashes are read first,
     /// since a credential may be on another shard than its session.
-    async fn credentials_delete(&mut self, hashes: &str, parameters: &[Param<'_>]) -> Result<usize, StoreError> {
+    async fn credentials_delete(
+        &mut self,
+        hashes: &str,
+        parameters: &[Param<'_>],
+    ) -> Result<usize, StoreError> {
         const DELETE: &str = "DELETE FROM credentials WHERE secret_hash = ?1";
         let mut deleted = 0;
         for hash in self.all(hashes, parameters, |row| row.get::<Vec<u8>>(0)).await? {

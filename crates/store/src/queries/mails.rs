@@ -98,7 +98,9 @@ impl Tx<'_> {
                     let attempts = mail.attempts.saturating_add(1);
                     taken.push(QueuedMail { due_at: until, attempts, ..mail });
                 }
-                Err(error) => tracing::error!(%error, %organization, %id, "a mail cannot be read, it is postponed"),
+                Err(error) => {
+                    tracing::error!(%error, %organization, %id, "a mail cannot be read, it is postponed")
+                }
             }
         }
         Ok(taken)

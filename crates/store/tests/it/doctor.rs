@@ -8,16 +8,13 @@ use tenantry_core::Timestamp;
 use tenantry_core::audit::AuditEntry;
 use tenantry_core::customer::CustomerKind;
 use tenantry_core::ids::{
-    AuditId, EmailUpdateId, MailId, OrganizationId, SessionId, WebhookDeliveryId, WebhookEndpointId,
-    WebhookEventId,
+    AuditId, EmailUpdateId, MailId, OrganizationId, SessionId, WebhookDeliveryId, WebhookEventId,
 };
 use tenantry_core::mail::{MailContent, QueuedMail};
 use tenantry_core::member::MemberRole;
 use tenantry_core::portal::{CustomerSession, EmailUpdate};
 use tenantry_core::team::TeamRole;
-use tenantry_core::webhook::{
-    EndpointUrl, Event, EventData, EventType, SigningSecret, WebhookEndpoint, WebhookFormat,
-};
+use tenantry_core::webhook::{Event, EventData, EventType};
 use tenantry_store::doctor::{Finding, inspect, rules};
 use tenantry_store::{Catalog, Store, Vault, WebhookDelivery};
 use uuid::Uuid;
@@ -325,20 +322,7 @@ async fn portal(store: &Store) {
 
 async fn webhooks(store: &Store, about: &tenantry_core::customer::Customer) {
     let organization = organization_id(1);
-    let endpoint = WebhookEndpoint {
-        id: WebhookEndpointId::new(id(4)),
-        organization,
-        created_at: at(1),
-        modified_at: None,
-        url: EndpointUrl::from_stored("https://hooks.example.com/".to_owned()),
-        name: None,
-        format: WebhookFormat::Raw,
-        secret: Some(SigningSecret::from_stored("0123456789abcdef0123456789abcdef".to_owned())),
-        events: vec![EventType::CustomerCreated],
-        enabled: true,
-        enabled_since: at(1),
-        disabled_reason: None,
-    };
+    let endpoint = webhook_endpoint(id(4));
     let event = |number| Event {
         id: WebhookEventId::new(id(number)),
         organization,

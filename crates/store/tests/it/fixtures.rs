@@ -3,13 +3,16 @@
 use tenantry_core::Timestamp;
 use tenantry_core::audit::{Actor, AuditEntry};
 use tenantry_core::customer::{Customer, CustomerKind};
-use tenantry_core::ids::{AuditId, CustomerId, MemberId, OrganizationId, TokenId, UserId, UserTokenId};
+use tenantry_core::ids::{
+    AuditId, CustomerId, MemberId, OrganizationId, TokenId, UserId, UserTokenId, WebhookEndpointId,
+};
 use tenantry_core::member::{Member, MemberRole};
 use tenantry_core::organization::{FeatureSettings, InitialState, NewOrganization, Organization, create};
 use tenantry_core::team::{TeamMember, TeamRole};
 use tenantry_core::token::{AccessToken, ScopeGrants, Scopes, TokenHash, UserToken};
 use tenantry_core::user::User;
 use tenantry_core::values::Metadata;
+use tenantry_core::webhook::{EndpointUrl, EventType, SigningSecret, WebhookEndpoint, WebhookFormat};
 use tenantry_store::{CustomerFilter, MemberFilter, Page, Store};
 use uuid::Uuid;
 
@@ -136,6 +139,24 @@ pub(crate) fn user_token(user: u32, number: u32) -> UserToken {
         created_at: at(i64::from(number)),
         scopes: Scopes::everything(),
         expires_at: None,
+    }
+}
+
+/// An enabled endpoint of organization 1 for `customer.created`.
+pub(crate) fn webhook_endpoint(id: Uuid) -> WebhookEndpoint {
+    WebhookEndpoint {
+        id: WebhookEndpointId::new(id),
+        organization: organization_id(1),
+        created_at: at(1),
+        modified_at: None,
+        url: EndpointUrl::from_stored("https://hooks.example.com/".to_owned()),
+        name: None,
+        format: WebhookFormat::Raw,
+        secret: Some(SigningSecret::from_stored("0123456789abcdef0123456789abcdef".to_owned())),
+        events: vec![EventType::CustomerCreated],
+        enabled: true,
+        enabled_since: at(1),
+        disabled_reason: None,
     }
 }
 

@@ -6,12 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use tenantry_core::ExecutionContext;
-use tenantry_core::ids::{OrganizationId, WebhookEndpointId, WebhookEventId};
+use tenantry_core::ids::{OrganizationId, WebhookEventId};
 use tenantry_core::organization::Organization;
 use tenantry_core::team::TeamRole;
-use tenantry_core::webhook::{
-    EndpointUrl, Event, EventData, EventType, SigningSecret, WebhookEndpoint, WebhookFormat,
-};
+use tenantry_core::webhook::{Event, EventData, EventType, WebhookEndpoint};
 use tenantry_store::{DeliveryQueue, DueQueue, ListQuery, PeerChannel, Store, StoreError, Tx, UseCase};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -272,20 +270,7 @@ async fn ended<T: 'static>(mut task: JoinSet<T>) -> T {
 }
 
 fn endpoint() -> WebhookEndpoint {
-    WebhookEndpoint {
-        id: WebhookEndpointId::new(Uuid::from_u128(4)),
-        organization: organization_id(1),
-        created_at: at(1),
-        modified_at: None,
-        url: EndpointUrl::from_stored("https://hooks.example.com/".to_owned()),
-        name: None,
-        format: WebhookFormat::Raw,
-        secret: Some(SigningSecret::from_stored("0123456789abcdef0123456789abcdef".to_owned())),
-        events: vec![EventType::CustomerCreated],
-        enabled: true,
-        enabled_since: at(1),
-        disabled_reason: None,
-    }
+    webhook_endpoint(Uuid::from_u128(4))
 }
 
 /// Inserts an event, and commits once `gate` opens.

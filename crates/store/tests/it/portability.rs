@@ -142,8 +142,8 @@ fn queries_name_the_tenant_at_every_level_except_those_that_are_documented() {
         for (name, body) in functions(text) {
             // A query that is built at run time is restricted to tenants by `Query::organizations`, or by the
             // constant CONDITION.
-            let is_restricted =
-                body.contains("query.organizations(") || (body.contains("{CONDITION}") && names_tenant(body, ""));
+            let is_restricted = body.contains("query.organizations(")
+                || (body.contains("{CONDITION}") && names_tenant(body, ""));
             for query in literals(body) {
                 seen += usize::from(tables.iter().any(|table| rules::uses_table(query, table)));
                 // A query with a variable table name may read any table.

@@ -14,7 +14,7 @@ use tenantry_core::Patch;
 use tenantry_core::customer::{CustomerKind, NewCustomer};
 use tenantry_core::organization::{CustomerPortalSettings, OrganizationChange, PortalCustomer};
 use tenantry_core::team::{NewTeamMember, TeamRole};
-use tenantry_core::values::{EmailAddress, HttpUrl, Metadata};
+use tenantry_core::values::{EmailAddress, HttpUrl};
 use tenantry_outbound::mail::Mailer;
 use tenantry_testkit::{Acme, Clock, Settings, World};
 use tenantry_worker::mail::MailWorker;
@@ -83,17 +83,7 @@ impl Mailing {
             ..OrganizationChange::default()
         };
         self.app().write(OrganizationUpdate { by: by.clone(), id: organization, change }).await.unwrap();
-        let new = NewCustomer {
-            kind: CustomerKind::Individual,
-            email: Some(email("ada@x.dev")),
-            name: None,
-            external_id: None,
-            metadata: Metadata::default(),
-            billing_address: None,
-            tax_id: None,
-            locale: None,
-            owner: None,
-        };
+        let new = NewCustomer::new(CustomerKind::Individual, email("ada@x.dev"));
         let create = CustomerCreate { by: by.clone(), organization: None, new };
         let customer = CustomerRef::Id(self.app().write(create).await.unwrap().id);
         let begin =

@@ -160,15 +160,11 @@ async fn fill(database: &Database) -> App {
             by: Requester::operator(),
             organization: Some(organization),
             new: tenantry_core::customer::NewCustomer {
-                kind: tenantry_core::customer::CustomerKind::Team,
-                email: Some(format!("customer{number}@example.com").parse().unwrap()),
-                name: None,
-                external_id: None,
                 metadata: serde_json::from_str(r#"{"plan": "gold \" \u2028", "seats": 3}"#).unwrap(),
-                billing_address: None,
-                tax_id: None,
-                locale: None,
-                owner: None,
+                ..tenantry_core::customer::NewCustomer::new(
+                    tenantry_core::customer::CustomerKind::Team,
+                    format!("customer{number}@example.com").parse().unwrap(),
+                )
             },
         };
         app.write(new).await.unwrap();

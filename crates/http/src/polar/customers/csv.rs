@@ -1,4 +1,4 @@
-//! Tables as text (RFC 4180) with lines that end in CR LF.
+//! CSV text (RFC 4180) with lines that end in CR LF.
 //!
 //! A spreadsheet evaluates a cell that begins like a formula. Such a cell gets an apostrophe in front, which makes it
 //! text.

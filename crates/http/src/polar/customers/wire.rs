@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 use tenantry_core::customer::{self, CustomerChange, CustomerKind, NewCustomer, NewOwner};
 use tenantry_core::ids::{CustomerId, OrganizationId};
-use tenantry_core::values::{Address, EmailAddress, Metadata, TaxId, one_of};
+use tenantry_core::values::{Address, EmailAddress, Metadata, TaxId};
 use tenantry_core::{Patch, Timestamp};
 
 pub(super) const KINDS: &[&str] = &["individual", "team"];
@@ -120,12 +120,7 @@ impl Wire for CustomerCreateBody {
                 Some(Self::Team(team))
             }
             Some(other) => {
-                let tag = other.as_str().map_or_else(|| other.to_string(), str::to_owned);
-                let expected = one_of(KINDS);
-                let msg =
-                    format!("Input tag '{tag}' found using 'type' is none of the expected tags: {expected}");
-                let ctx = json!({"discriminator": "'type'", "tag": tag, "expected_tags": expected});
-                at.violate("union_tag_invalid", msg, value, Some(ctx));
+                at.unknown_tag(other, KINDS, value);
                 None
             }
         }

@@ -22,8 +22,7 @@ pub(super) fn of_portal(error: &PortalError) -> RenderedError {
         | PortalError::MemberUnknown(_)
         | PortalError::MemberSessionsDisabled(_) => of_session(error),
         PortalError::MemberSessionRequired => {
-            let msg =
-                "A team customer without an email needs a member's session: send member_id.";
+            let msg = "A team customer without an email needs a member's session: send member_id.";
             invalid(&["body"], msg, Value::Null)
         }
         PortalError::BillingNotAllowed => forbidden("Billing is for the owner and billing managers."),
@@ -60,9 +59,11 @@ pub(super) fn of_portal(error: &PortalError) -> RenderedError {
             "InvalidCustomerEmailUpdate",
             "The email update is unknown, expired or already used.",
         ),
-        PortalError::EmailTaken => {
-            invalid(&["body", "token"], "Another customer has taken this email address in the meantime.", Value::Null)
-        }
+        PortalError::EmailTaken => invalid(
+            &["body", "token"],
+            "Another customer has taken this email address in the meantime.",
+            Value::Null,
+        ),
     }
 }
 
@@ -85,7 +86,11 @@ fn of_session(error: &PortalError) -> RenderedError {
         }
         PortalError::MemberSessionsDisabled(named) => {
             let (loc, input) = location(named);
-            (loc, "This organization has no member sessions: its feature member_model_enabled is disabled.", input)
+            (
+                loc,
+                "This organization has no member sessions: its feature member_model_enabled is disabled.",
+                input,
+            )
         }
         _ => (&["body", "member_id"], "member_id is needed for a team customer.", Value::Null),
     };

@@ -17,7 +17,9 @@ pub(super) fn of_team(error: TeamError) -> RenderedError {
             plain(StatusCode::CONFLICT, "ResourceAlreadyExists", "This user is already in the team.")
         }
         TeamError::CannotRemoveOwner => forbidden("The owner of an organization cannot be removed."),
-        TeamError::CannotRemoveSelf => forbidden("You cannot remove yourself: leave the organization instead."),
+        TeamError::CannotRemoveSelf => {
+            forbidden("You cannot remove yourself: leave the organization instead.")
+        }
         TeamError::OwnerRoleFixed => forbidden("The role of an organization's owner cannot change."),
         TeamError::OwnerCannotLeave => forbidden("The owner of an organization cannot leave it."),
         TeamError::OnlyMember => forbidden("The only member of the team cannot leave."),

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 use tenantry_core::organization::LegalEntity;
-use tenantry_core::values::one_of;
 
 use crate::limits;
 use crate::wire::{Field, Validation, VisibleText, Wire, inline_schema, object_of};
@@ -29,12 +28,7 @@ impl Wire for LegalEntityObject {
                 Some(Self(LegalEntity::Company { registered_name: name.0 }))
             }
             Some(other) => {
-                let tag = other.as_str().map_or_else(|| other.to_string(), str::to_owned);
-                let expected = one_of(KINDS);
-                let msg =
-                    format!("Input tag '{tag}' found using 'type' is none of the expected tags: {expected}");
-                let ctx = json!({"discriminator": "'type'", "tag": tag, "expected_tags": expected});
-                at.violate("union_tag_invalid", msg, value, Some(ctx));
+                at.unknown_tag(other, KINDS, value);
                 None
             }
         }

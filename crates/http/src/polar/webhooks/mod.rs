@@ -32,7 +32,11 @@ const DELIVERIES: &[Parameter] = &[
         || json!({"type": "string", "format": "date-time"}),
         "Only attempts before this time.",
     ),
-    Parameter::query("succeeded", || json!({"type": "boolean"}), "Only successful attempts (`true`) or failed ones (`false`)."),
+    Parameter::query(
+        "succeeded",
+        || json!({"type": "boolean"}),
+        "Only successful attempts (`true`) or failed ones (`false`).",
+    ),
     Parameter::query(
         "http_code_class",
         || json!({"type": "string", "enum": CODE_CLASSES}),

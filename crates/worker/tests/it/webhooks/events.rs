@@ -5,7 +5,7 @@ use tenantry_app::customers::CustomerCreate;
 use tenantry_app::{Error, Requester};
 use tenantry_core::ExecutionContext;
 use tenantry_core::customer::{CustomerKind, NewCustomer};
-use tenantry_core::values::{EmailAddress, Metadata};
+use tenantry_core::values::EmailAddress;
 use tenantry_store::{Tx, UseCase};
 
 use tenantry_testkit::ReceivedWebhook;
@@ -159,17 +159,8 @@ impl UseCase for RolledBack {
     type Error = Error;
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
-        let new = NewCustomer {
-            kind: CustomerKind::Individual,
-            email: Some(EmailAddress::parse("rolled-back@acme.dev").unwrap()),
-            name: None,
-            external_id: None,
-            metadata: Metadata::default(),
-            billing_address: None,
-            tax_id: None,
-            locale: None,
-            owner: None,
-        };
+        let new =
+            NewCustomer::new(CustomerKind::Individual, EmailAddress::parse("rolled-back@acme.dev").unwrap());
         let organizations = tx
             .organizations(
                 &tenantry_store::OrganizationFilter::default(),
