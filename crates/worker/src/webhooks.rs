@@ -3,7 +3,7 @@
 //! Each endpoint has two delivery queues: one for first attempts, in the order of the events, and one for
 //! retries, by due time. A worker leases a queue, sends its next event, records the outcome and releases the
 //! lease. At most one request of a queue is under way, so that first attempts keep their order and a slow
-//! endpoint uses at most two of the `MAX_IN_FLIGHT` places of a node.
+//! endpoint uses at most two of the `MAX_IN_FLIGHT` slots of a node.
 //!
 //! | state of an event | means | next |
 //! |---|---|---|
@@ -107,7 +107,7 @@ impl<R: Resolve + 'static> WebhookWorker<R> {
         }
     }
 
-    /// Leases due queues while there are free places, and starts a request for each of them.
+    /// Leases due queues while there are free slots, and starts a request for each of them.
     async fn start(self: &Arc<Self>, in_flight: &mut JoinSet<()>) -> Result<(), StoreError> {
         loop {
             let free = MAX_IN_FLIGHT.saturating_sub(in_flight.len());
