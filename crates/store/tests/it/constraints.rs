@@ -223,7 +223,7 @@ async fn a_child_has_no_children(database: Database) {
     assert_eq!(violated(make_child(&store, 5, 6).await), "organizations_one_level");
 }
 
-/// These use cases do not check the parent's level. Each creates a sub-account of the root and a sub-account of
+/// The use cases of this test do not check the parent's level. Each creates a sub-account of the root and a sub-account of
 /// another new sub-account, all concurrently, so that only the constraint can enforce the rule.
 async fn concurrent_creation_of_sub_accounts_leaves_one_level(database: Database) {
     let store = database.open().await;
