@@ -24,8 +24,10 @@ fn commands_without_a_database_list_no_database_options() {
         let help = site.succeed(&[command.as_slice(), &["--help"]].concat());
         assert!(!help.contains("--database") && !help.contains("--secret-key-file"), "{help}");
     }
-    let help = site.succeed(&["backup", "--help"]);
-    assert!(help.contains("--database") && !help.contains("--secret-key-file"), "{help}");
+    for command in ["migrate", "backup", "doctor"] {
+        let help = site.succeed(&[command, "--help"]);
+        assert!(help.contains("--database") && help.contains("--secret-key-file"), "{help}");
+    }
 }
 
 #[test]

@@ -275,7 +275,7 @@ async fn usage_is_of_this_month_and_nothing() {
       },
       "currency": "usd",
       "allocation_method": "proportional",
-      "allocation_note": "No messages are sent from here, so there is no cost to share: every figure is 0.",
+      "allocation_note": "Tenantry sends no messages, so every figure is 0.",
       "parent": {
         "account_id": "<id 1>",
         "reception_count": 0,
