@@ -170,7 +170,7 @@ impl App {
     /// A page of the list of an account's keys, newest first.
     ///
     /// # Errors
-    /// The errors of [`AccountPath::resolve`], or a store error.
+    /// The errors of `AccountPath::resolve`, or a store error.
     pub async fn api_keys(
         &self,
         by: &Requester,
@@ -186,7 +186,7 @@ impl App {
     /// One key of an account.
     ///
     /// # Errors
-    /// The errors of [`AccountPath::resolve`], [`Error::TokenNotFound`], or a store error.
+    /// The errors of `AccountPath::resolve`, [`Error::TokenNotFound`], or a store error.
     pub async fn api_key(
         &self,
         by: &Requester,

@@ -1,5 +1,11 @@
 //! Tenantry: the tenant layer of a SaaS business in one binary.
 
+#[allow(
+    rustdoc::bare_urls,
+    rustdoc::broken_intra_doc_links,
+    rustdoc::invalid_html_tags,
+    reason = "its comments are help texts, which clap shows as they are"
+)]
 mod cli;
 mod commands;
 mod config;
