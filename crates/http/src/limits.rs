@@ -84,7 +84,7 @@ pub struct Limits {
     pub connections: usize,
     /// Maximum open connections of one address, unless it is a trusted proxy. A further one is closed.
     pub connections_per_address: usize,
-    /// Time in which a client must take [`WRITE_PROGRESS`] bytes of the responses that wait for it.
+    /// Time in which a client must take `WRITE_PROGRESS` bytes of the responses that wait for it.
     pub write_timeout: Duration,
     /// Time between the signal to stop and the end of accepting, with `/readyz` answering 503.
     pub drain_delay: Duration,
