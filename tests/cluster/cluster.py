@@ -86,7 +86,7 @@ class Cluster:
         return balancer
 
 
-def _get(base, path):
+def get(base, path):
     """Returns the answer to a GET without a token, or None when there is none."""
     connection = Connection(base)
     try:
@@ -99,13 +99,13 @@ def _get(base, path):
 
 def takes_writes(base):
     """Whether /readyz says that the node is ready and not degraded, that is, that it can write."""
-    answer = _get(base, "/readyz")
+    answer = get(base, "/readyz")
     return answer is not None and answer.status == 200 and "degraded" not in answer.text
 
 
 def answers(base, path):
     """Whether a GET is answered with 200."""
-    answer = _get(base, path)
+    answer = get(base, path)
     return answer is not None and answer.status == 200
 
 

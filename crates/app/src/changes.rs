@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::{Error, Requester};
 
-/// The organization of audit entries about users, who belong to no organization.
+/// The organization of audit entries about users whom no organization added.
 const INSTALLATION: OrganizationId = OrganizationId::new(Uuid::nil());
 
 /// A row whose changes are recorded.
@@ -111,13 +111,25 @@ impl Audited for WebhookEndpoint {
     }
 }
 
-impl Audited for User {
+/// A new user, and the organization that adds it.
+///
+/// The audit entry of a change is beside the other rows of the change: with Citus, a worker that is lost then stops no
+/// organization on another one.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub(crate) struct AddedUser<'a> {
+    pub(crate) user: &'a User,
+    #[serde(skip)]
+    pub(crate) organization: Option<OrganizationId>,
+}
+
+impl Audited for AddedUser<'_> {
     fn organization(&self) -> OrganizationId {
-        INSTALLATION
+        self.organization.unwrap_or(INSTALLATION)
     }
 
     fn subject(&self) -> Uuid {
-        self.id.uuid()
+        self.user.id.uuid()
     }
 }
 

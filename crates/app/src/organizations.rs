@@ -53,7 +53,7 @@ impl UseCase for OrganizationCreate {
                 tx.user(*id).await?.ok_or(Error::NotPermitted(TeamPermission::ManageOrganization))?.email,
             ),
             OwnerRef::Email(email) => {
-                (users::find_or_create(tx, context, by, email).await?.id, email.clone())
+                (users::find_or_create(tx, context, by, None, email).await?.id, email.clone())
             }
         };
         let id = OrganizationId::new(context.uuid());

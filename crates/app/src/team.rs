@@ -83,7 +83,7 @@ async fn add(
     let now = context.now();
     // Locked, so that of two concurrent additions the second finds the first.
     tx.organization_for_update(organization).await?.ok_or(TeamError::OrganizationNotFound)?;
-    let user = users::find_or_create(tx, context, by, &new.email).await?;
+    let user = users::find_or_create(tx, context, by, Some(organization), &new.email).await?;
     if let Some(member) = tx.team_member(organization, user.id).await? {
         return Ok(InvitedMember { member, is_new: false });
     }

@@ -131,7 +131,7 @@ impl UseCase for UserTokenCreate {
         context: &mut ExecutionContext,
     ) -> Result<IssuedToken<UserToken>, Error> {
         let Self { by, email, scopes, expires_in_s, hash_key } = self;
-        let user = users::find_or_create(tx, context, by, email).await?;
+        let user = users::find_or_create(tx, context, by, None, email).await?;
         let token = UserToken {
             id: UserTokenId::new(context.uuid()),
             user: user.id,

@@ -6,19 +6,22 @@
 //! which another organization first added the person.
 
 use tenantry_core::ExecutionContext;
-use tenantry_core::ids::UserId;
+use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::user::User;
 use tenantry_core::values::EmailAddress;
 use tenantry_store::Tx;
 use uuid::Builder;
 
+use crate::changes::AddedUser;
 use crate::{Error, Requester, changes};
 
-/// The user with this address. Creates one if there is none.
+/// The user with this address. Creates one if there is none, with an audit entry in the log of `organization`, which
+/// adds the user. The operator alone reads audit logs.
 pub(crate) async fn find_or_create(
     tx: &mut Tx<'_>,
     context: &mut ExecutionContext,
     by: &Requester,
+    organization: Option<OrganizationId>,
     email: &EmailAddress,
 ) -> Result<User, Error> {
     if let Some(user) = tx.user_by_email(email).await? {
@@ -29,7 +32,7 @@ pub(crate) async fn find_or_create(
     let user = tx.user_insert(&new).await?;
     // Another transaction may have inserted the address first: then `user` is its row.
     if user.id == id {
-        changes::created(tx, context, by, "user.created", &user).await?;
+        changes::created(tx, context, by, "user.created", &AddedUser { user: &user, organization }).await?;
     }
     Ok(user)
 }

@@ -382,6 +382,10 @@ async fn every_broken_rule_is_found(database: Database) {
     let broken: BTreeSet<(&str, &str)> =
         breaches().map(|(table, description, _)| (table, description)).collect();
     assert_eq!(known, broken, "every rule is broken once");
+    // Foreign keys are switched off to break some of them, which Citus does not do on its workers.
+    if database.skips_test() {
+        return;
+    }
     let store = with_vault(&database).await;
     sound(&store).await;
     let tables = Catalog::now().unwrap().tables;

@@ -303,7 +303,7 @@ async fn write_slowly(
 
 #[tokio::test]
 async fn rescheduling_a_queue_sees_an_event_that_was_being_written() {
-    let Some(database) = Database::postgres() else { return };
+    let Some(database) = Database::on_one_server() else { return };
     let (one, two) = (with_vault(&database).await, with_vault(&database).await);
     let gate = Arc::new(Semaphore::new(0));
     let writing = write_slowly(&one, &gate, &database).await;
@@ -396,7 +396,7 @@ async fn tables_may_change_under_a_node() {
 
 #[tokio::test]
 async fn a_cancelled_use_case_is_not_retried() {
-    let Some(database) = Database::postgres() else { return };
+    let Some(database) = Database::on_one_server() else { return };
     let (one, two) = (database.open().await, database.open().await);
     add_organization(&one, 1).await;
     let before = read!(one, organization(organization_id(1))).unwrap();
@@ -443,7 +443,7 @@ async fn hold_row(
 
 #[tokio::test]
 async fn a_row_lock_of_another_node_delays_no_other_use_case() {
-    let Some(database) = Database::postgres() else { return };
+    let Some(database) = Database::on_one_server() else { return };
     let (one, two) = (database.open().await, database.open_with("writers=1").await);
     for number in [1, 2] {
         add_organization(&one, number).await;
@@ -497,7 +497,7 @@ impl UseCase for Touch {
 async fn waits_for_one_organizations_row_delay_neither_others_nor_long_use_cases() {
     // Longer than a writer waits for a lock before it runs the use case isolated.
     const WAITING: &str = "wait_event_type = 'Lock' AND query_start < clock_timestamp() - interval '0.1 s'";
-    let Some(database) = Database::postgres() else { return };
+    let Some(database) = Database::on_one_server() else { return };
     let (one, two) = (database.open().await, database.open().await);
     for number in [1, 2] {
         add_organization(&one, number).await;
@@ -600,7 +600,7 @@ async fn a_rejected_change_fails_at_its_own_call() {
 
 #[tokio::test]
 async fn a_commit_that_breaks_is_in_doubt_and_not_repeated() {
-    let Some(database) = Database::postgres() else { return };
+    let Some(database) = Database::on_one_server() else { return };
     let store = database.open().await;
     add_organization(&store, 1).await;
     drop(database.query(

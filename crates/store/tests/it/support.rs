@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::future::Future;
+use std::io::Write;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -36,6 +37,23 @@ impl Database {
     /// A database on the test server; `None` without a server.
     pub(crate) fn postgres() -> Option<Self> {
         Some(Self { engine: Engine::Postgres(Postgres::new()?), ticks: Arc::default() })
+    }
+
+    /// Whether Citus has its rows on several servers. A test that changes or watches the one server that has all rows
+    /// then says that it is skipped.
+    pub(crate) fn skips_test(&self) -> bool {
+        let is_citus = std::env::var("TENANTRY_TEST_CITUS").is_ok_and(|workers| workers.contains(':'));
+        let skips = is_citus && matches!(self.engine, Engine::Postgres(_));
+        if skips {
+            let test = std::thread::current().name().unwrap_or("a test").to_owned();
+            let _ = writeln!(std::io::stderr(), "{test}: skipped, since Citus has the rows on several servers");
+        }
+        skips
+    }
+
+    /// Like [`Self::postgres`], for a test that is skipped on Citus.
+    pub(crate) fn on_one_server() -> Option<Self> {
+        Self::postgres().filter(|database| !database.skips_test())
     }
 
     /// Distributes its tables, unless they are distributed already. Returns the tables that it distributed.

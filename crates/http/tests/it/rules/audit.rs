@@ -97,12 +97,12 @@ async fn organizations_accounts_and_teams() {
     json("PUT", &account, json!({"about": 1}), &[]).await.expect(400);
     let members = format!("{account}/members");
     let new = json!({"email": "a@example.com", "role": "Developer"});
-    let added = json("POST", &members, new.clone(), &["team_member.created"]).await.expect(201);
+    let new_person: &[&str] = &["team_member.created", "user.created"];
+    let added = json("POST", &members, new.clone(), new_person).await.expect(201);
     json("POST", &members, new.clone(), &[]).await.expect(409);
     let keyed = client.key("k");
     let other = json!({"email": "b@example.com", "role": "Analyst"});
-    writes(&acme, &client, async || keyed.post(&members, other.clone()).await, &["team_member.created"])
-        .await;
+    writes(&acme, &client, async || keyed.post(&members, other.clone()).await, new_person).await;
     writes(&acme, &client, async || keyed.post(&members, other).await, &[]).await.expect(201);
     writes(&acme, &client, async || keyed.post(&members, new).await, &[]).await.expect(422);
     let path = format!("{members}/{}", added["user_id"].as_str().unwrap());
