@@ -62,7 +62,7 @@ pub(super) const SNAPSHOT_LOCK_PAUSE: Duration = Duration::from_millis(500);
 /// The statement timeout of a list query, in milliseconds.
 pub(super) const SEARCH_MS: u64 = 5_000;
 /// The time in which a worker of Citus must accept a connection of the coordinator, in milliseconds.
-pub(super) const WORKER_CONNECT_MS: u64 = 2_000;
+pub(super) const WORKER_CONNECT_MS: u64 = 1_000;
 /// The time in which the workers of Citus must answer a readiness probe, in milliseconds.
 pub(super) const WORKERS_MS: u64 = 400;
 /// The pauses before each attempt of an isolated retry. After the last attempt the use case fails.

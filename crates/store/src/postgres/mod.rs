@@ -261,6 +261,10 @@ impl Postgres {
 
     /// Whether the database accepts writes. A standby or a read-only database does not.
     pub(crate) async fn is_writable(&self) -> Result<bool, StoreError> {
+        // With Citus, a worker that hangs can delay the shared connections.
+        if let Some(is_writable) = self.workers.is_writable(&self.shared).await? {
+            return Ok(is_writable);
+        }
         let sql = "SELECT current_setting('transaction_read_only')";
         Ok(self.tx().first(sql, &[], |row| row.get::<String>(0)).await?.as_deref() == Some("off"))
     }

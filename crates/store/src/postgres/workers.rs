@@ -26,22 +26,41 @@ pub(super) struct WorkerProbe {
 impl WorkerProbe {
     /// The number of workers that do not answer. A worker that hangs is an error, after [`WORKERS_MS`].
     pub(super) async fn lost(&self, shared: &Arc<Shared>) -> Result<usize, StoreError> {
-        if self.has_none.load(Ordering::Relaxed) {
-            return Ok(0);
-        }
         let mut slot = self.connection.lock().await;
-        // A failed or cancelled probe leaves the slot empty, and its connection is closed.
+        let Some(connection) = self.take(&mut slot, shared).await? else { return Ok(0) };
+        let lost = count(&connection).await.map_err(|(error, _)| error)?;
+        *slot = Some(connection);
+        usize::try_from(lost).map_err(unexpected)
+    }
+
+    /// Whether the coordinator accepts writes. `None` without workers.
+    pub(super) async fn is_writable(&self, shared: &Arc<Shared>) -> Result<Option<bool>, StoreError> {
+        let mut slot = self.connection.lock().await;
+        let Some(connection) = self.take(&mut slot, shared).await? else { return Ok(None) };
+        let sql = "SELECT current_setting('transaction_read_only')";
+        let rows = connection.rows(sql, &[]).await.map_err(|(error, _)| error)?;
+        *slot = Some(connection);
+        Ok(Some(rows.first().is_some_and(|row| matches!(value(row, 0), Ok(Value::Text("off"))))))
+    }
+
+    /// The connection, which is not put back after a failed or cancelled question. `None` without workers.
+    async fn take(
+        &self,
+        slot: &mut Option<Connection>,
+        shared: &Arc<Shared>,
+    ) -> Result<Option<Connection>, StoreError> {
+        if self.has_none.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
         let connection = match slot.take().filter(|known| !known.is_lost()) {
             Some(connection) => connection,
             None => shared.connect().await?,
         };
-        if !connection.is_spread() {
-            self.has_none.store(true, Ordering::Relaxed);
-            return Ok(0);
+        if connection.is_spread() {
+            return Ok(Some(connection));
         }
-        let lost = count(&connection).await.map_err(|(error, _)| error)?;
-        *slot = Some(connection);
-        usize::try_from(lost).map_err(unexpected)
+        self.has_none.store(true, Ordering::Relaxed);
+        Ok(None)
     }
 }
 

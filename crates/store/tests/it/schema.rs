@@ -14,7 +14,7 @@ async fn catalog(database: &Database) -> BTreeSet<String> {
 
 #[tokio::test]
 async fn both_engines_have_one_schema() {
-    let Some(postgres) = Database::postgres() else { return };
+    let Some(postgres) = Database::on_one_server() else { return };
     let (sqlite, postgres) = (catalog(&Database::sqlite()).await, catalog(&postgres).await);
     let only = |one: &BTreeSet<String>, other: &BTreeSet<String>| -> Vec<String> {
         one.difference(other).cloned().collect()
@@ -47,7 +47,7 @@ async fn a_tenants_keys_begin_with_the_tenant() {
 
 #[tokio::test]
 async fn nothing_stands_in_the_way_of_sharding() {
-    let Some(postgres) = Database::postgres() else { return };
+    let Some(postgres) = Database::on_one_server() else { return };
     postgres.open().await.close().await;
     let unwanted = "SELECT relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
          WHERE n.nspname = 'public' AND relkind NOT IN ('r', 'i')
@@ -57,7 +57,7 @@ async fn nothing_stands_in_the_way_of_sharding() {
 
 #[tokio::test]
 async fn a_foreign_key_stays_within_a_tenant() {
-    let Some(postgres) = Database::postgres() else { return };
+    let Some(postgres) = Database::on_one_server() else { return };
     postgres.open().await.close().await;
     let all = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'f'";
     let all: Vec<String> = postgres.query(all).into_iter().flatten().flatten().collect();
