@@ -46,7 +46,8 @@ impl Database {
         let skips = is_citus && matches!(self.engine, Engine::Postgres(_));
         if skips {
             let test = std::thread::current().name().unwrap_or("a test").to_owned();
-            let _ = writeln!(std::io::stderr(), "{test}: skipped, since Citus has the rows on several servers");
+            let _ =
+                writeln!(std::io::stderr(), "{test}: skipped, since Citus has the rows on several servers");
         }
         skips
     }
