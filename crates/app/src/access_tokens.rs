@@ -9,9 +9,12 @@ use tenantry_core::token::{
     self, AccessToken, CreateFacts, NewAccessToken, Secret, SecretKind, TokenChange, last_use_is_stale,
 };
 use tenantry_core::{ExecutionContext, Timestamp};
-use tenantry_store::{AccessTokenKey, Order, Page, Paged, StoreError, TokenUse, Tx, UseCase};
+use tenantry_store::{
+    AccessTokenKey, ListQuery, Order, Page, Paged, RowKey, StoreError, TokenUse, Tx, UseCase,
+};
+use uuid::Uuid;
 
-use crate::tokens::IssuedToken;
+use crate::tokens::{self, IssuedToken};
 use crate::{App, Error, HashKey, Requester, TeamPermission, changes, limits};
 
 /// Creates an access token. It gets no scope that the requester lacks.
@@ -43,6 +46,7 @@ impl UseCase for AccessTokenCreate {
         let Self { by, organization, new, hash_key } = self;
         let organization = by.organization_for(*organization)?;
         by.check(organization, TeamPermission::ManageOrganization)?;
+        tokens::check_count(tx, organization).await?;
         let facts = CreateFacts {
             organization,
             held: by.scopes(),
@@ -117,7 +121,8 @@ impl UseCase for AccessTokenDelete {
 
 /// The token of this id in one of the organizations that the requester manages.
 async fn find(tx: &mut Tx<'_>, by: &Requester, id: TokenId) -> Result<AccessToken, Error> {
-    for organization in by.organizations_with(TeamPermission::ManageOrganization) {
+    let managed = by.organizations_with(TeamPermission::ManageOrganization).collect();
+    for organization in tx.organizations_with_row(RowKey::AccessToken(id.uuid()), managed).await? {
         if let Some(token) = tx.access_token_for_update(organization, id).await? {
             return Ok(token);
         }
@@ -163,6 +168,26 @@ impl UseCase for StoreTokenUses {
     }
 }
 
+/// A list that reads every token of the organizations.
+struct AccessTokenList {
+    organizations: Vec<OrganizationId>,
+    order: Vec<Order<AccessTokenKey>>,
+    page: Page,
+    limited_as: Option<Uuid>,
+}
+
+impl ListQuery for AccessTokenList {
+    type Output = Paged<AccessToken>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Paged<AccessToken>, StoreError> {
+        tx.access_tokens(&self.organizations, &self.order, self.page).await
+    }
+
+    fn limited_as(&self) -> Option<Uuid> {
+        self.limited_as
+    }
+}
+
 impl App {
     /// A page of the list of tokens that the requester manages. If `wanted` is not empty, only of these
     /// organizations.
@@ -179,7 +204,10 @@ impl App {
         let managed = by.organizations_with(TeamPermission::ManageOrganization);
         let shown: Vec<OrganizationId> =
             managed.filter(|organization| wanted.is_empty() || wanted.contains(organization)).collect();
-        Ok(self.store.reader()?.tx()?.access_tokens(&shown, order, page).await?)
+        let is_selective = shown.len() <= limits::ORGANIZATIONS_READ_DIRECTLY;
+        let limited_as = by.limited_as();
+        let list = AccessTokenList { organizations: shown, order: order.to_vec(), page, limited_as };
+        self.run_list(list, is_selective).await
     }
 
     /// Stores the noted last uses of tokens. If that fails they are lost, and the next use is noted again.

@@ -16,7 +16,7 @@ use tenantry_core::token::{
 use tenantry_store::{Keyset, KeysetPage, Tx, UseCase};
 
 use crate::mails::{self, NewMail};
-use crate::tokens::IssuedToken;
+use crate::tokens::{self, IssuedToken};
 use crate::{AccountPath, App, Error, HashKey, Requester, changes, limits};
 
 /// Creates a key. It gets no scope that the requester lacks.
@@ -47,6 +47,7 @@ impl UseCase for ApiKeyCreate {
     ) -> Result<IssuedToken<AccessToken>, Error> {
         let Self { by, account, new, hash_key } = self;
         let organization = account.resolve_for_update(tx, by).await?;
+        tokens::check_count(tx, organization).await?;
         let facts = CreateFacts {
             organization,
             held: by.scopes(),
@@ -147,7 +148,8 @@ async fn find(tx: &mut Tx<'_>, organization: OrganizationId, id: TokenId) -> Res
 /// [`limits::PENDING_NOTICES_PER_ORGANIZATION`] pending mails.
 async fn notify(tx: &mut Tx<'_>, context: &mut ExecutionContext, token: &AccessToken) -> Result<(), Error> {
     let AccessToken { organization, label, .. } = token;
-    if tx.mails_pending(*organization, limits::PENDING_NOTICES_PER_ORGANIZATION).await?
+    let mail_account = tx.mail_account(*organization).await?.ok_or(Error::OrganizationNotFound)?;
+    if tx.mails_pending(mail_account, limits::PENDING_NOTICES_PER_ORGANIZATION).await?
         >= limits::PENDING_NOTICES_PER_ORGANIZATION
     {
         return Ok(());

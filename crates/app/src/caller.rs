@@ -225,6 +225,15 @@ impl Requester {
         }
     }
 
+    /// The id under which the caller's use of shared resources is counted. `None` for the operator.
+    #[must_use]
+    pub fn limited_as(&self) -> Option<Uuid> {
+        match &self.authority {
+            Authority::All | Authority::None => None,
+            Authority::Caller(caller) => Some(caller.limited_as()),
+        }
+    }
+
     /// The portal session of the request, if it has one.
     #[must_use]
     pub fn session(&self) -> Option<&CustomerSession> {

@@ -10,9 +10,29 @@ use tenantry_core::token::TokenError;
 use tenantry_core::webhook::WebhookError;
 use tenantry_store::StoreError;
 
+/// A number of rows that a tenant has reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LimitReached {
+    /// People in the team of an organization.
+    #[error("an organization has at most {0} people in its team")]
+    TeamMembers(u64),
+    /// Organizations whose team a person is in. The number is not told, because it concerns other tenants too.
+    #[error("this person is in the teams of too many organizations")]
+    Organizations,
+    /// Access tokens of an organization.
+    #[error("an organization has at most {0} access tokens: delete one that is not used or has expired")]
+    AccessTokens(u64),
+    /// Sessions of a customer.
+    #[error("a customer has at most {0} sessions at a time: use one that exists, or wait until one ends")]
+    Sessions(u64),
+}
+
 /// The error of a use case.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
+    /// There may be no more rows of this kind.
+    #[error(transparent)]
+    LimitReached(#[from] LimitReached),
     /// A rule about members of customers.
     #[error(transparent)]
     Member(#[from] MemberError),
@@ -140,7 +160,8 @@ impl Error {
                     | PortalError::MemberManagementNotAllowed
                     | PortalError::CustomerUnknown(_)
             ),
-            Self::OrganizationInvalid(_)
+            Self::LimitReached(_)
+            | Self::OrganizationInvalid(_)
             | Self::SubAccount(_)
             | Self::AmbiguousCustomer
             | Self::IdempotencyInProgress { .. }

@@ -305,8 +305,9 @@ impl App {
             tracing::warn!(%error, "deletions of customers are not finished");
         }
         while self.store.write(Sweep).await? > 0 {}
-        while self.store.write(crate::webhooks::DropOldPayloads).await? > 0 {}
+        self.delete_old_rows().await?;
         while self.store.write(crate::sessions::DeleteExpiredSessions).await? > 0 {}
+        while self.store.write(crate::mails::DeleteFullBudgets).await? > 0 {}
         Ok(())
     }
 }

@@ -23,6 +23,7 @@ mod mails;
 pub mod members;
 pub mod organizations;
 pub mod portal;
+mod retention;
 mod secrets;
 pub mod sessions;
 pub mod sub_accounts;
@@ -35,7 +36,8 @@ pub mod webhooks;
 pub use account_path::AccountPath;
 pub use caller::{Caller, Principal, Requester};
 pub use credentials::AuthenticationError;
-pub use error::Error;
+pub use error::{Error, LimitReached};
+pub use retention::Retention;
 pub use secrets::{HashKey, KeyCheck, moments};
 pub use tenantry_core::team::TeamPermission;
 
@@ -43,12 +45,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use tenantry_core::mail::MailLimits;
 use tenantry_core::{ExecutionContext, Timestamp};
 use tenantry_store::{ListQuery, Store, StoreError, Tx, UseCase};
 
 use access_tokens::TokenUses;
 use credentials::CredentialCache;
 use idempotency::InFlight;
+use retention::AuditSweep;
 
 /// A source of the current time. Tests replace it.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -64,6 +68,9 @@ pub struct App {
     credentials: CredentialCache,
     in_flight: InFlight,
     plain_http_hosts: PlainHttpHosts,
+    mail_limits: MailLimits,
+    retention: Retention,
+    audit_sweep: AuditSweep,
     token_uses: TokenUses,
     clock_skew_ms: AtomicU64,
 }
@@ -82,6 +89,9 @@ impl App {
             token_uses: TokenUses::default(),
             clock_skew_ms: AtomicU64::new(0),
             plain_http_hosts: PlainHttpHosts::default(),
+            mail_limits: MailLimits::default(),
+            retention: Retention::default(),
+            audit_sweep: AuditSweep::default(),
         }
     }
 
@@ -89,6 +99,18 @@ impl App {
     #[must_use]
     pub fn with_plain_http_hosts(self, hosts: &[String]) -> Self {
         Self { plain_http_hosts: hosts.into(), ..self }
+    }
+
+    /// Sends at most these numbers of mails.
+    #[must_use]
+    pub fn with_mail_limits(self, mail_limits: MailLimits) -> Self {
+        Self { mail_limits, ..self }
+    }
+
+    /// Keeps old rows for these times.
+    #[must_use]
+    pub fn with_retention(self, retention: Retention) -> Self {
+        Self { retention, ..self }
     }
 
     /// Hosts to which webhooks may be sent by plain HTTP.

@@ -20,9 +20,9 @@ pub const WEBHOOK_LEASE_S: i64 = 20;
 /// Webhook endpoints of one organization that are not deleted, at most. Every change of a customer inserts one or two
 /// events for each.
 pub const WEBHOOK_ENDPOINTS_PER_ORGANIZATION: u64 = 50;
-/// Webhook requests of one organization that are under way at once, as far as one node knows, so that its slow
-/// endpoints delay no other organization.
-pub const WEBHOOK_DELIVERIES_PER_ORGANIZATION: usize = 32;
+/// Webhook requests of the organizations of one owner that are under way at once, as far as one node knows, so that
+/// their slow endpoints delay no other organization.
+pub const WEBHOOK_DELIVERIES_PER_OWNER: usize = 32;
 /// Delivery queues leased in one transaction, which locks all of them until its end.
 pub const WEBHOOK_LEASES_PER_TRANSACTION: usize = 8;
 /// Rounds of looking for due delivery queues before a worker goes idle. A round fails when other workers were
@@ -33,10 +33,12 @@ pub const WEBHOOK_LEASE_ROUNDS: usize = 16;
 pub const UNREADABLE_RETRY_S: i64 = 60;
 /// Pending events of a disabled or deleted endpoint that one transaction marks as skipped.
 pub const WEBHOOK_EVENTS_SKIPPED_PER_TRANSACTION: usize = 500;
-/// Seconds for which the payload of an event is stored. The event and its deliveries stay.
-pub const WEBHOOK_PAYLOAD_RETENTION_S: i64 = 90 * 24 * 60 * 60;
-/// Event payloads that one transaction deletes.
-pub const WEBHOOK_PAYLOADS_DROPPED_PER_TRANSACTION: i64 = 500;
+/// Event payloads that one transaction deletes, and audit entries that one looks at.
+pub const OLD_ROWS_PER_TRANSACTION: i64 = 500;
+/// Old events that one transaction deletes with their deliveries.
+pub const OLD_EVENTS_PER_TRANSACTION: i64 = 100;
+/// Transactions in which one sweep looks for old audit entries. The next sweep goes on there.
+pub const AUDIT_TRANSACTIONS_PER_SWEEP: usize = 100;
 
 /// Rows of an export that are in memory at once.
 pub const EXPORT_PAGE_ROWS: i64 = 500;
@@ -52,11 +54,26 @@ pub const API_KEY_NOTICE_RECIPIENTS: usize = 50;
 /// Pending mails of one organization above which no further notice is queued, so that the mails of other
 /// organizations are not delayed.
 pub const PENDING_NOTICES_PER_ORGANIZATION: i64 = 100;
+/// Pending mails of one account, an organization with its sub-accounts, above which a further mail is dropped.
+pub const PENDING_MAILS_PER_ACCOUNT: i64 = 1_000;
 /// Mails leased in one transaction.
 pub const MAIL_LEASES_PER_TRANSACTION: i64 = 8;
 /// Seconds for which a worker holds the lease of a mail. Handing a mail to the relay takes less.
 pub const MAIL_LEASE_S: i64 = 20;
 
+/// People in the team of one organization, at most. Rules read the whole team, and no list of it has pages.
+pub const TEAM_MEMBERS_PER_ORGANIZATION: u64 = 1_000;
+/// Organizations whose team one person is in, at most. Their token is authenticated with all of them.
+pub const ORGANIZATIONS_PER_PERSON: u64 = 1_500;
+/// Organizations of one person above which a list of their rows is a list query: it may read many rows.
+pub const ORGANIZATIONS_READ_DIRECTLY: usize = 20;
+/// Organizations of one person above which nobody else adds them to a team, so that strangers do not keep a person from
+/// creating organizations.
+pub const ORGANIZATIONS_PER_PERSON_BY_OTHERS: u64 = 1_200;
+/// Access tokens of one organization that are not deleted, at most.
+pub const TOKENS_PER_ORGANIZATION: u64 = 1_000;
+/// Sessions of one customer at a time, at most. A change of the customer's address ends all of them at once.
+pub const SESSIONS_PER_CUSTOMER: u64 = 500;
 /// Last uses of tokens that one transaction stores.
 pub const TOKEN_USES_PER_TRANSACTION: usize = 500;
 /// Sub-accounts of one parent that are not deleted, at most.

@@ -6,19 +6,31 @@
 //! | leased | `due_at` = end of the lease, [`limits::MAIL_LEASE_S`] after it was taken | sent, postponed or given up |
 //! | postponed | `due_at` = the next attempt | pending |
 //! | unreadable | `due_at` = [`limits::UNREADABLE_RETRY_S`] later | pending |
-//! | sent, expired or given up | the row is deleted | |
+//! | sent, expired, given up or dropped | the row is deleted | |
 //!
 //! `due_at` is the lease: a worker reschedules a mail only if `due_at` is still the end of its own lease. A worker
 //! that crashes leaves the mail leased; after the lease another one takes it. A mail can therefore be sent twice.
 //! The secret of a mail is sealed in its row, bound to the id, and deleted with the row.
+//!
+//! Limits ([`MailLimits`]) are applied when a mail is leased for the first time, never when it is queued, so that the
+//! change that causes a mail neither fails nor waits. Each limit is a budget in the database, shared by all nodes:
+//!
+//! | budget | empty |
+//! |---|---|
+//! | of an account: an organization with its sub-accounts | its mails wait |
+//! | of one kind from an account to a recipient | the mail is dropped |
+//! | to a recipient, from all accounts | the mail is dropped |
+//!
+//! A mail is also dropped when it is queued while [`limits::PENDING_MAILS_PER_ACCOUNT`] others of its account wait.
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{MailId, OrganizationId};
-use tenantry_core::mail::{self, MailContent, QueuedMail};
-use tenantry_core::token::Secret;
+use tenantry_core::mail::{self, MailBudget, MailContent, MailLimits, QueuedMail};
+use tenantry_core::token::{Secret, TokenHash};
 use tenantry_core::values::EmailAddress;
 use tenantry_store::{StoreError, Tx, UseCase};
+use uuid::Uuid;
 
 use crate::{App, Error, HashKey, limits};
 
@@ -31,13 +43,19 @@ pub(crate) struct NewMail<'a> {
     pub(crate) secret: Option<(&'a Secret, &'a HashKey)>,
 }
 
-/// Queues a mail, due now.
+/// Queues a mail, due now. Drops it while too many others of the account wait.
 pub(crate) async fn queue(
     tx: &mut Tx<'_>,
     context: &mut ExecutionContext,
     new: NewMail<'_>,
 ) -> Result<(), Error> {
     let NewMail { organization, to, content, expires_at, secret } = new;
+    let account = tx.mail_account(organization).await?.ok_or(Error::OrganizationNotFound)?;
+    let pending = limits::PENDING_MAILS_PER_ACCOUNT;
+    if tx.mails_pending(account, pending).await? >= pending {
+        tracing::warn!(organization_id = %account, %to, limit = "pending", "mail dropped");
+        return Ok(());
+    }
     let id = MailId::new(context.uuid());
     let sealed =
         match secret {
@@ -51,28 +69,121 @@ pub(crate) async fn queue(
         };
     let created_at = context.now();
     let due_at = created_at;
-    let mail =
-        QueuedMail { id, organization, created_at, expires_at, to, content, sealed, due_at, attempts: 0 };
+    let mail = QueuedMail {
+        id,
+        organization: account,
+        created_at,
+        expires_at,
+        to,
+        content,
+        sealed,
+        due_at,
+        attempts: 0,
+        is_counted: false,
+    };
     Ok(tx.mail_insert(&mail).await?)
 }
 
-/// Leases mails that are due.
-struct LeaseMails;
+/// Mails that a worker leased.
+struct Leased {
+    mails: Vec<QueuedMail>,
+    /// Mails over a limit, with its name. They were deleted.
+    dropped: Vec<(QueuedMail, &'static str)>,
+}
+
+/// Leases mails that are due and within the limits.
+struct LeaseMails {
+    limits: MailLimits,
+    hash_key: HashKey,
+}
 
 impl UseCase for LeaseMails {
-    type Output = Vec<QueuedMail>;
+    type Output = Leased;
     type Error = StoreError;
     const IS_LONG: bool = true;
 
-    async fn run(
-        &self,
-        tx: &mut Tx<'_>,
-        context: &mut ExecutionContext,
-    ) -> Result<Vec<QueuedMail>, StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Leased, StoreError> {
         let now = context.now();
         let until =
             [limits::MAIL_LEASE_S, limits::UNREADABLE_RETRY_S].map(|seconds| now.plus_seconds(seconds));
-        tx.mails_lease(now, until, limits::MAIL_LEASES_PER_TRANSACTION).await
+        let leased = tx.mails_lease(now, until, limits::MAIL_LEASES_PER_TRANSACTION).await?;
+        let (mut mails, new): (Vec<_>, Vec<_>) = leased.into_iter().partition(|mail| mail.is_counted);
+        let MailLimits { of_account, to_recipient, of_account_to_recipient } = self.limits;
+        let by_account = |mail: &QueuedMail| (mail.organization, self.hash(&["account"]));
+        let (new, waiting) = take(tx, now, MailBudget::hourly(of_account), new, by_account).await?;
+        let by_both = |mail: &QueuedMail| {
+            (mail.organization, self.hash(&["account and recipient", mail.content.kind(), mail.to.key()]))
+        };
+        let budget = MailBudget::daily(of_account_to_recipient);
+        let (new, over_both) = take(tx, now, budget, new, by_both).await?;
+        let by_recipient = |mail: &QueuedMail| {
+            let hash = self.hash(&["recipient", mail.to.key()]);
+            (namespace(&hash), hash)
+        };
+        let (new, over_recipient) = take(tx, now, MailBudget::daily(to_recipient), new, by_recipient).await?;
+        for mail in new {
+            tx.mail_mark_counted(&mail).await?;
+            mails.push(mail);
+        }
+        let dropped = [("account and recipient", over_both), ("recipient", over_recipient)];
+        let dropped: Vec<_> = dropped
+            .into_iter()
+            .flat_map(|(limit, over)| over.into_iter().map(move |(mail, _)| (mail, limit)))
+            .collect();
+        for (mail, _) in &dropped {
+            tx.mail_delete(mail.organization, mail.id, now).await?;
+        }
+        // Last, because the deletions reschedule the queues.
+        for (mail, free_at) in &waiting {
+            tx.mail_return(mail, now, *free_at).await?;
+        }
+        Ok(Leased { mails, dropped })
+    }
+}
+
+impl LeaseMails {
+    fn hash(&self, parts: &[&str]) -> TokenHash {
+        self.hash_key.hash(&format!("mail budget\0{}", parts.join("\0")))
+    }
+}
+
+/// The namespace of a budget that no account owns.
+fn namespace(TokenHash(hash): &TokenHash) -> OrganizationId {
+    let bytes = hash.first_chunk().copied().unwrap_or_default();
+    OrganizationId::new(Uuid::from_bytes(bytes))
+}
+
+/// Takes each mail out of a budget. Returns the mails for which there was room, and the others with the time at which
+/// there is room again. Budgets are locked in the order of their keys, so that two workers do not deadlock.
+async fn take(
+    tx: &mut Tx<'_>,
+    now: Timestamp,
+    budget: MailBudget,
+    mails: Vec<QueuedMail>,
+    key: impl Fn(&QueuedMail) -> (OrganizationId, TokenHash),
+) -> Result<(Vec<QueuedMail>, Vec<(QueuedMail, Timestamp)>), StoreError> {
+    let mut keyed: Vec<_> = mails.into_iter().map(|mail| (key(&mail), mail)).collect();
+    keyed.sort_by_key(|((account, hash), mail)| (*account, hash.0, mail.created_at, mail.id));
+    let (mut within, mut over) = (Vec::new(), Vec::new());
+    for (key, mail) in keyed {
+        match tx.mail_budget_take(key, budget, now).await? {
+            None => within.push(mail),
+            Some(free_at) => over.push((mail, free_at)),
+        }
+    }
+    Ok((within, over))
+}
+
+/// Deletes some of the budgets that are full again. Returns how many.
+pub(crate) struct DeleteFullBudgets;
+
+impl UseCase for DeleteFullBudgets {
+    type Output = usize;
+    type Error = StoreError;
+    const IS_LONG: bool = true;
+
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<usize, StoreError> {
+        tx.mail_budgets_delete_full(context.now(), limits::EXPIRED_ROWS_PER_TRANSACTION).await
     }
 }
 
@@ -92,8 +203,8 @@ impl UseCase for PostponeMail {
         let [chance] = context.random_bytes();
         let next = mail::next_attempt(mail, context.now(), chance);
         match next {
-            Some(due) => tx.mail_postpone(mail, due).await?,
-            None => tx.mail_delete_leased(mail).await?,
+            Some(due) => tx.mail_postpone(mail, due, context.now()).await?,
+            None => tx.mail_delete_leased(mail, context.now()).await?,
         }
         Ok(next)
     }
@@ -109,18 +220,29 @@ impl UseCase for DeleteMail {
     type Output = ();
     type Error = StoreError;
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<(), StoreError> {
-        tx.mail_delete(self.organization, self.id).await
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), StoreError> {
+        tx.mail_delete(self.organization, self.id, context.now()).await
     }
 }
 
 impl App {
-    /// Leases mails that are due, up to [`limits::MAIL_LEASES_PER_TRANSACTION`].
+    /// Leases mails that are due and within the limits, up to [`limits::MAIL_LEASES_PER_TRANSACTION`]. Mails over a limit
+    /// are dropped, or stay queued.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn lease_mails(&self) -> Result<Vec<QueuedMail>, StoreError> {
-        self.store.write(LeaseMails).await
+        loop {
+            let lease = LeaseMails { limits: self.mail_limits, hash_key: self.hash_key.clone() };
+            let Leased { mails, dropped } = self.store.write(lease).await?;
+            for (mail, limit) in &dropped {
+                let QueuedMail { id, organization, to, .. } = mail;
+                tracing::warn!(mail_id = %id, organization_id = %organization, %to, limit, "mail dropped");
+            }
+            if !mails.is_empty() || dropped.is_empty() {
+                return Ok(mails);
+            }
+        }
     }
 
     /// Reschedules a mail that could not be sent. Returns the time of the next attempt, or `None` if it is given up.

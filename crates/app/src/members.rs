@@ -8,7 +8,10 @@ use tenantry_core::member::{
     UpdateFacts, Updated,
 };
 use tenantry_core::values::ExternalId;
-use tenantry_store::{ListQuery, MemberConflicts, MemberFilter, Page, Paged, StoreError, Tx, UseCase};
+use tenantry_store::{
+    ListQuery, MemberConflicts, MemberFilter, Page, Paged, RowKey, StoreError, Tx, UseCase,
+};
+use uuid::Uuid;
 
 use crate::{App, Error, Requester, TeamPermission, changes};
 
@@ -50,7 +53,12 @@ pub(crate) async fn customer(
     lock: Lock,
 ) -> Result<Option<Customer>, Error> {
     let mut found = None;
-    for organization in by.organizations_with(TeamPermission::ReadCustomers) {
+    let key = match name {
+        CustomerRef::Id(id) => RowKey::Customer(id.uuid()),
+        CustomerRef::External(external_id) => RowKey::CustomerExternalId(external_id),
+    };
+    let readable = by.organizations_with(TeamPermission::ReadCustomers).collect();
+    for organization in tx.organizations_with_row(key, readable).await? {
         let id = match name {
             CustomerRef::Id(id) => Some(*id),
             CustomerRef::External(external_id) => {
@@ -92,8 +100,9 @@ async fn find(tx: &mut Tx<'_>, by: &Requester, name: &MemberRef) -> Result<Membe
 }
 
 async fn find_by_id(tx: &mut Tx<'_>, by: &Requester, id: MemberId) -> Result<Option<Member>, Error> {
-    for organization in by.organizations() {
-        if let Some(member) = tx.member(*organization, id).await? {
+    let organizations = by.organizations().to_vec();
+    for organization in tx.organizations_with_row(RowKey::Member(id.uuid()), organizations).await? {
+        if let Some(member) = tx.member(organization, id).await? {
             return Ok(Some(member));
         }
     }
@@ -284,6 +293,7 @@ fn conflict(error: StoreError, member: &Member) -> Error {
 struct MemberList {
     filter: MemberFilter,
     page: Page,
+    limited_as: Option<Uuid>,
 }
 
 impl ListQuery for MemberList {
@@ -293,8 +303,8 @@ impl ListQuery for MemberList {
         tx.members(&self.filter, self.page).await
     }
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.filter.organizations.first().copied()
+    fn limited_as(&self) -> Option<Uuid> {
+        self.limited_as
     }
 }
 
@@ -311,8 +321,14 @@ impl App {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn members(&self, filter: &MemberFilter, page: Page) -> Result<Paged<Member>, Error> {
+    pub async fn members(
+        &self,
+        by: &Requester,
+        filter: &MemberFilter,
+        page: Page,
+    ) -> Result<Paged<Member>, Error> {
         let is_selective = filter.is_selective() && page.is_near_start();
-        self.run_list(MemberList { filter: filter.clone(), page }, is_selective).await
+        let limited_as = by.limited_as();
+        self.run_list(MemberList { filter: filter.clone(), page, limited_as }, is_selective).await
     }
 }

@@ -12,7 +12,7 @@ use tenantry_core::values::{EmailAddress, HttpUrl};
 use tenantry_store::{Tx, UseCase};
 
 use crate::members::{self, CustomerRef, Lock};
-use crate::{App, Error, HashKey, Requester, TeamPermission, limits};
+use crate::{App, Error, HashKey, LimitReached, Requester, TeamPermission, limits};
 
 /// Creates a session for a customer or for one of its members.
 #[derive(Clone)]
@@ -58,6 +58,10 @@ impl UseCase for SessionCreate {
         let customer = customer.ok_or_else(|| PortalError::CustomerUnknown(selector(name)))?;
         let organization = customer.organization;
         by.check(organization, TeamPermission::ManageCustomers)?;
+        let most = limits::SESSIONS_PER_CUSTOMER;
+        if tx.customer_session_count(organization, customer.id, context.now()).await? >= most {
+            return Err(LimitReached::Sessions(most).into());
+        }
         let tenant = tx.organization(organization).await?.ok_or(Error::OrganizationNotFound)?;
         let member = match named {
             Some(MemberSelector::Id(id)) => tx.member(organization, *id).await?,

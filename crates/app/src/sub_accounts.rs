@@ -213,7 +213,7 @@ impl UseCase for SubAccountUnsuspend {
     }
 }
 
-/// Deletes a sub-account. Its tokens, sessions and webhooks stop working, and no list shows it.
+/// Deletes a sub-account with its team. Its tokens, sessions and webhooks stop working, and no list shows it.
 #[derive(Debug, Clone)]
 pub struct SubAccountDelete {
     /// The requester.
@@ -238,6 +238,9 @@ impl UseCase for SubAccountDelete {
         parent(tx, by, *of, true).await?;
         let before = child(tx, *of, *id).await?;
         tx.organization_delete(*id, context.now()).await?;
+        for member in tx.team(*id).await? {
+            tx.team_delete(*id, member.user).await?;
+        }
         tx.sub_account_count_add(*of, -1).await?;
         changes::deleted(tx, context, by, "organization.deleted", &before).await
     }

@@ -3,11 +3,11 @@
 use tenantry_core::ExecutionContext;
 use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::mail::MailContent;
-use tenantry_core::team::{self, NewTeamMember, RoleChange, TeamError, TeamFacts, TeamMember};
+use tenantry_core::team::{self, NewTeamMember, RoleChange, TeamError, TeamFacts, TeamMember, TeamRole};
 use tenantry_store::{StoreError, Tx, UseCase};
 
 use crate::mails::{self, NewMail};
-use crate::{App, Error, Requester, TeamPermission, changes, users};
+use crate::{App, Error, LimitReached, Requester, TeamPermission, changes, limits, users};
 
 /// Adds a person to the team. Creates the user if no user has the address. Fails if the person is in the team.
 #[derive(Debug, Clone)]
@@ -87,6 +87,9 @@ async fn add(
     if let Some(member) = tx.team_member(organization, user.id).await? {
         return Ok(InvitedMember { member, is_new: false });
     }
+    if tx.team_size(organization).await? >= limits::TEAM_MEMBERS_PER_ORGANIZATION {
+        return Err(LimitReached::TeamMembers(limits::TEAM_MEMBERS_PER_ORGANIZATION).into());
+    }
     let member = TeamMember {
         organization,
         user: user.id,
@@ -146,13 +149,21 @@ async fn inviter(
     Ok(tx.user(user).await?.map(|user| user.email.to_string()))
 }
 
-/// Stores a new membership.
+/// Stores a new membership, if the person is not in too many teams.
 pub(crate) async fn insert(
     tx: &mut Tx<'_>,
     context: &mut ExecutionContext,
     by: &Requester,
     member: &TeamMember,
 ) -> Result<(), Error> {
+    let most = match member.role {
+        TeamRole::Owner => limits::ORGANIZATIONS_PER_PERSON,
+        _ => limits::ORGANIZATIONS_PER_PERSON_BY_OTHERS,
+    };
+    // Locked, so that concurrent additions to several teams do not exceed the limit.
+    if tx.user_organization_count_for_update(member.user).await? >= most {
+        return Err(LimitReached::Organizations.into());
+    }
     tx.team_insert(member).await.map_err(|error: StoreError| {
         if error.is_violation_of("team_members_pkey") {
             TeamError::AlreadyMember.into()

@@ -8,7 +8,7 @@ use tenantry_core::values::{EmailAddress, IpAllowList};
 use tenantry_store::{Tx, UseCase};
 use uuid::Uuid;
 
-use crate::{Error, HashKey, Requester, changes, users};
+use crate::{Error, HashKey, LimitReached, Requester, changes, limits, users};
 
 /// A new token with its secret, which is shown once.
 #[derive(Debug, Clone)]
@@ -17,6 +17,17 @@ pub struct IssuedToken<T> {
     pub token: T,
     /// Its secret.
     pub secret: Secret,
+}
+
+/// Checks that an organization may have another access token. Locks the organization until the transaction ends, so that
+/// concurrent creations do not exceed the limit.
+pub(crate) async fn check_count(tx: &mut Tx<'_>, organization: OrganizationId) -> Result<(), Error> {
+    tx.organization_for_update(organization).await?.ok_or(Error::OrganizationNotFound)?;
+    let most = limits::TOKENS_PER_ORGANIZATION;
+    if tx.access_token_count(organization).await? >= most {
+        return Err(LimitReached::AccessTokens(most).into());
+    }
+    Ok(())
 }
 
 /// Creates an access token of an organization.
@@ -50,7 +61,7 @@ impl UseCase for TokenCreate {
         context: &mut ExecutionContext,
     ) -> Result<IssuedToken<AccessToken>, Error> {
         let Self { by, organization, label, scopes, expires_in_s, hash_key } = self;
-        tx.organization(*organization).await?.ok_or(Error::OrganizationNotFound)?;
+        check_count(tx, *organization).await?;
         let token = AccessToken {
             id: TokenId::new(context.uuid()),
             organization: *organization,

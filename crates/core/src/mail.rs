@@ -4,6 +4,8 @@
 //! a template and sends the mail. A secret, such as the proof of an address, is stored encrypted beside the
 //! content, never inside it.
 
+use std::num::NonZeroU32;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
@@ -49,12 +51,25 @@ pub enum MailContent {
     },
 }
 
+impl MailContent {
+    /// The name of the kind. Mails of different kinds use different budgets.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::EmailChangeRequest { .. } => "email_change_request",
+            Self::EmailChanged { .. } => "email_changed",
+            Self::ApiKeyAllowList { .. } => "api_key_allow_list",
+            Self::TeamMemberAdded { .. } => "team_member_added",
+        }
+    }
+}
+
 /// A mail in the outbox (table `mails`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueuedMail {
     /// Id. Every attempt sends the mail under this id.
     pub id: MailId,
-    /// The tenant that the mail is about.
+    /// The account whose limits the mail counts for: the organization that the mail is about, or its parent.
     pub organization: OrganizationId,
     /// When the mail was queued.
     pub created_at: Timestamp,
@@ -70,6 +85,74 @@ pub struct QueuedMail {
     pub due_at: Timestamp,
     /// Number of attempts so far, including a running one.
     pub attempts: u32,
+    /// Whether the mail was taken out of its budgets. A retry is not counted again.
+    pub is_counted: bool,
+}
+
+/// The numbers of mails that are sent. An operator may change them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MailLimits {
+    /// Mails of one account an hour. Further mails wait.
+    pub of_account: NonZeroU32,
+    /// Mails to one recipient a day, from all accounts. Further mails are dropped.
+    pub to_recipient: NonZeroU32,
+    /// Mails of one kind from one account to one recipient a day. Further mails are dropped.
+    pub of_account_to_recipient: NonZeroU32,
+}
+
+impl Default for MailLimits {
+    fn default() -> Self {
+        let at_least_one = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+        Self {
+            of_account: at_least_one(200),
+            to_recipient: at_least_one(50),
+            of_account_to_recipient: at_least_one(10),
+        }
+    }
+}
+
+/// A number of mails in a period. The budget is full at first, and refills evenly.
+///
+/// It is stored as the time at which it is full again. Each mail moves this time by [`Self::interval`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MailBudget {
+    mails: NonZeroU32,
+    period_s: i64,
+}
+
+impl MailBudget {
+    /// A number of mails an hour.
+    #[must_use]
+    pub const fn hourly(mails: NonZeroU32) -> Self {
+        Self { mails, period_s: 60 * 60 }
+    }
+
+    /// A number of mails a day.
+    #[must_use]
+    pub const fn daily(mails: NonZeroU32) -> Self {
+        Self { mails, period_s: 24 * 60 * 60 }
+    }
+
+    /// The time in microseconds in which the budget refills by one mail.
+    #[must_use]
+    pub fn interval(&self) -> i64 {
+        self.period_s.saturating_mul(1_000_000) / i64::from(self.mails.get())
+    }
+
+    /// The latest time at which a budget may be full again that has room for another mail at `now`.
+    #[must_use]
+    pub fn last_full_at(&self, now: Timestamp) -> Timestamp {
+        let others = i64::from(self.mails.get()).saturating_sub(1);
+        Timestamp::from_micros(now.as_micros().saturating_add(self.interval().saturating_mul(others)))
+    }
+
+    /// The time from which an empty budget has room again that is full at `full_at`.
+    #[must_use]
+    pub fn free_at(&self, full_at: Timestamp) -> Timestamp {
+        let now = Timestamp::from_micros(0);
+        let ahead = self.last_full_at(now).as_micros();
+        Timestamp::from_micros(full_at.as_micros().saturating_sub(ahead))
+    }
 }
 
 /// Number of attempts after which a mail is given up.
@@ -116,7 +199,19 @@ mod tests {
             sealed: None,
             due_at: Timestamp::from_micros(0),
             attempts,
+            is_counted: false,
         }
+    }
+
+    #[test]
+    fn an_empty_budget_has_room_after_one_interval() {
+        let now = Timestamp::from_micros(7);
+        let budget = MailBudget::hourly(NonZeroU32::new(4).unwrap());
+        assert_eq!(budget.interval(), 15 * 60 * 1_000_000);
+        let full_at = Timestamp::from_micros(now.as_micros() + 4 * budget.interval());
+        assert!(full_at > budget.last_full_at(now));
+        assert_eq!(budget.free_at(full_at).as_micros() - now.as_micros(), budget.interval());
+        assert_eq!(budget.last_full_at(budget.free_at(full_at)), full_at);
     }
 
     #[test]

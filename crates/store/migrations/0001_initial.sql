@@ -273,11 +273,13 @@ CREATE TABLE webhook_endpoints (
 
 -- An endpoint has two delivery queues: first attempts in the order of the events, and retries by their time. Each
 -- sends one request at a time; the sender holds the queue until leased_until. due_at is null while the queue has
--- nothing to send. last_sequence numbers the events of the endpoint.
+-- nothing to send. last_sequence numbers the events of the endpoint. owner_user_id is the organization's owner: the
+-- requests under way are limited by owner.
 CREATE TABLE webhook_queues (
     organization_id {{id}} NOT NULL,
     endpoint_id {{id}} NOT NULL,
     queue {{text}} NOT NULL,
+    owner_user_id {{id}} NOT NULL,
     due_at {{time}},
     leased_until {{time}},
     last_sequence {{int}} NOT NULL,
@@ -287,6 +289,7 @@ CREATE TABLE webhook_queues (
         REFERENCES webhook_endpoints (organization_id, id)
 ) {{table}};
 CREATE INDEX webhook_queues_by_due ON webhook_queues (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX webhook_queues_leased ON webhook_queues (owner_user_id, leased_until) WHERE leased_until IS NOT NULL;
 
 -- One row for each endpoint that an event is sent to. data is the changed row, payload the text that is sent, which
 -- the first attempt stores. subject_id is the customer or organization that both are about. A pending event without
@@ -322,6 +325,8 @@ CREATE INDEX webhook_events_by_subject ON webhook_events (organization_id, subje
     WHERE data IS NOT NULL AND subject_id IS NOT NULL;
 CREATE INDEX webhook_events_by_age ON webhook_events (created_at)
     WHERE data IS NOT NULL AND created_at IS NOT NULL;
+CREATE INDEX webhook_events_archived ON webhook_events (created_at)
+    WHERE data IS NULL AND created_at IS NOT NULL;
 CREATE UNIQUE INDEX webhook_events_sequence ON webhook_events (organization_id, endpoint_id, sequence)
     WHERE sequence IS NOT NULL;
 
@@ -382,7 +387,8 @@ CREATE TABLE email_updates (
 CREATE INDEX email_updates_by_expiry ON email_updates (expires_at) WHERE expires_at IS NOT NULL;
 CREATE UNIQUE INDEX email_updates_id ON email_updates (organization_id, id) WHERE id IS NOT NULL;
 
--- A row is deleted once its mail is sent or abandoned. due_at is also the end of the sender's lease.
+-- A row is deleted once its mail is sent or abandoned. due_at is also the end of the sender's lease. organization_id is
+-- the account that the mail counts for: the organization that it is about, or its parent.
 CREATE TABLE mails (
     organization_id {{id}} NOT NULL,
     id {{id}} NOT NULL,
@@ -394,7 +400,29 @@ CREATE TABLE mails (
     recipient_key {{text}} NOT NULL,
     content {{text}} NOT NULL,
     sealed_secret {{bytes}},
+    is_counted {{bool}} NOT NULL,
     CONSTRAINT mails_pkey PRIMARY KEY (organization_id, id),
     CONSTRAINT mails_organization FOREIGN KEY (organization_id) REFERENCES organizations (id)
 ) {{table}};
-CREATE INDEX mails_by_due ON mails (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX mails_by_due ON mails (organization_id, due_at, id) WHERE due_at IS NOT NULL;
+
+-- The time at which an account has mail to send; null when it has none. Workers serve accounts in the order of this
+-- time, so that the mails of one account do not delay those of others.
+CREATE TABLE mail_queues (
+    organization_id {{id}} NOT NULL,
+    due_at {{time}},
+    CONSTRAINT mail_queues_pkey PRIMARY KEY (organization_id),
+    CONSTRAINT mail_queues_organization FOREIGN KEY (organization_id) REFERENCES organizations (id)
+) {{table}};
+CREATE INDEX mail_queues_by_due ON mail_queues (due_at) WHERE due_at IS NOT NULL;
+
+-- Limits of mail: the time at which a budget is full again. A full budget has no row. organization_id is the namespace
+-- of the budget: the account, or an id that is made from the recipient's address. budget_hash is a keyed hash, so that
+-- the table tells nobody's address.
+CREATE TABLE mail_budgets (
+    organization_id {{id}} NOT NULL,
+    budget_hash {{bytes}} NOT NULL,
+    full_at {{time}} NOT NULL,
+    CONSTRAINT mail_budgets_pkey PRIMARY KEY (organization_id, budget_hash)
+) {{table}};
+CREATE INDEX mail_budgets_by_time ON mail_budgets (full_at) WHERE full_at IS NOT NULL;

@@ -43,8 +43,9 @@ pub use queries::{
     AccessTokenKey, AuditImages, AuditRecord, CredentialOwner, CustomerDeletion, CustomerEvent,
     CustomerFilter, CustomerKey, DeletionStep, DeliveryQueue, DueQueue, Edge, IdempotencyClaim,
     IdempotencyNamespace, IdempotencyState, Keyset, KeysetPage, LeasedDelivery, MemberConflicts,
-    MemberFilter, Order, OrganizationFilter, OrganizationKey, Page, Paged, PendingEvent, StoredResponse,
-    TokenUse, WebhookDelivery, WebhookDeliveryDetails, WebhookDeliveryFilter, WebhookEventRow,
+    MemberFilter, OldAuditEntry, Order, OrganizationFilter, OrganizationKey, Page, Paged, PendingEvent,
+    RowKey, StoredResponse, TokenUse, WebhookDelivery, WebhookDeliveryDetails, WebhookDeliveryFilter,
+    WebhookEventRow,
 };
 pub use reader::Reader;
 pub use schema::{Catalog, Column, ColumnKind, Table};

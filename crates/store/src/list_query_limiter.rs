@@ -3,8 +3,11 @@
 //! | state | limit | beyond it |
 //! |---|---|---|
 //! | running | [`RUNNING`] | a query waits, at most [`WAIT`] |
-//! | running or waiting, of all organizations | [`ADMITTED`] | a query is refused |
-//! | running or waiting, of one organization | [`ADMITTED_EACH`] | a query is refused |
+//! | running or waiting, of all parties | [`ADMITTED`] | a query is refused |
+//! | running or waiting, of one party | [`ADMITTED_EACH`] | a query is refused |
+//!
+//! A party is an owner with all its organizations, or a person, so that an owner of many organizations has no more places
+//! than others.
 //!
 //! A query that waits occupies one of the gateway's request slots, which other requests need. So the number
 //! of waiting queries has a limit too.
@@ -13,8 +16,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tenantry_core::ids::OrganizationId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use uuid::Uuid;
 
 use crate::StoreError;
 use crate::error::unexpected;
@@ -24,7 +27,7 @@ const ADMITTED: usize = 24;
 const ADMITTED_EACH: usize = 6;
 const WAIT: Duration = Duration::from_secs(5);
 
-type Counts = HashMap<Option<OrganizationId>, usize>;
+type Counts = HashMap<Option<Uuid>, usize>;
 
 /// Admits list queries.
 pub(crate) struct ListQueryLimiter {
@@ -34,7 +37,7 @@ pub(crate) struct ListQueryLimiter {
 
 /// The count of one query that runs or waits.
 struct Admission {
-    organization: Option<OrganizationId>,
+    party: Option<Uuid>,
     admitted: Arc<Mutex<Counts>>,
 }
 
@@ -49,30 +52,26 @@ impl ListQueryLimiter {
         Self { running: Arc::new(Semaphore::new(RUNNING)), admitted: Arc::default() }
     }
 
-    /// Waits until a list query of that organization may run.
+    /// Waits until a list query of that party may run.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when too many queries are admitted already, or this one waits longer than
     /// [`WAIT`].
-    pub(crate) async fn admit(
-        &self,
-        organization: Option<OrganizationId>,
-    ) -> Result<ListQueryPermit, StoreError> {
-        let admission = self.count(organization)?;
+    pub(crate) async fn admit(&self, party: Option<Uuid>) -> Result<ListQueryPermit, StoreError> {
+        let admission = self.count(party)?;
         let waited = tokio::time::timeout(WAIT, Arc::clone(&self.running).acquire_owned()).await;
         let permit = waited.map_err(|_| too_many())?.map_err(unexpected)?;
         Ok(ListQueryPermit { _permit: permit, _admission: admission })
     }
 
-    fn count(&self, organization: Option<OrganizationId>) -> Result<Admission, StoreError> {
+    fn count(&self, party: Option<Uuid>) -> Result<Admission, StoreError> {
         let mut admitted = self.admitted.lock().unwrap_or_else(PoisonError::into_inner);
-        let (all, own) =
-            (admitted.values().sum::<usize>(), admitted.get(&organization).copied().unwrap_or(0));
+        let (all, own) = (admitted.values().sum::<usize>(), admitted.get(&party).copied().unwrap_or(0));
         if all >= ADMITTED || own >= ADMITTED_EACH {
             return Err(too_many());
         }
-        admitted.insert(organization, own.saturating_add(1));
-        Ok(Admission { organization, admitted: Arc::clone(&self.admitted) })
+        admitted.insert(party, own.saturating_add(1));
+        Ok(Admission { party, admitted: Arc::clone(&self.admitted) })
     }
 }
 
@@ -83,9 +82,9 @@ fn too_many() -> StoreError {
 impl Drop for Admission {
     fn drop(&mut self) {
         let mut admitted = self.admitted.lock().unwrap_or_else(PoisonError::into_inner);
-        match admitted.get_mut(&self.organization) {
+        match admitted.get_mut(&self.party) {
             Some(count) if *count > 1 => *count = count.saturating_sub(1),
-            _ => drop(admitted.remove(&self.organization)),
+            _ => drop(admitted.remove(&self.party)),
         }
     }
 }
@@ -94,34 +93,34 @@ impl Drop for Admission {
 mod tests {
     use super::*;
 
-    fn organization(number: usize) -> Option<OrganizationId> {
-        Some(OrganizationId::new(uuid::Uuid::from_u128(number as u128)))
+    fn party(number: usize) -> Option<Uuid> {
+        Some(Uuid::from_u128(number as u128))
     }
 
     #[tokio::test(start_paused = true)]
     async fn refuses_more_than_are_admitted_and_ends_a_long_wait() {
         let limiter = Arc::new(ListQueryLimiter::new());
-        let running = [limiter.admit(organization(0)).await.unwrap(), limiter.admit(None).await.unwrap()];
+        let running = [limiter.admit(party(0)).await.unwrap(), limiter.admit(None).await.unwrap()];
         let mut waiting = tokio::task::JoinSet::new();
         let begin = |waiting: &mut tokio::task::JoinSet<_>, of| {
             let limiter = Arc::clone(&limiter);
             waiting.spawn(async move { limiter.admit(of).await.map(|_| ()) });
         };
-        (1..ADMITTED_EACH).for_each(|_| begin(&mut waiting, organization(0)));
+        (1..ADMITTED_EACH).for_each(|_| begin(&mut waiting, party(0)));
         tokio::task::yield_now().await;
-        assert!(limiter.admit(organization(0)).await.is_err(), "one organization's are enough");
+        assert!(limiter.admit(party(0)).await.is_err(), "those of one party are enough");
         for number in 1..=ADMITTED - ADMITTED_EACH - 1 {
-            begin(&mut waiting, organization(number));
+            begin(&mut waiting, party(number));
         }
         tokio::task::yield_now().await;
-        assert!(limiter.admit(organization(ADMITTED)).await.is_err(), "all together are enough");
+        assert!(limiter.admit(party(ADMITTED)).await.is_err(), "all together are enough");
         assert_eq!(waiting.len(), ADMITTED - 2);
         // The waiting ones are refused after a while.
         while let Some(waited) = waiting.join_next().await {
             assert!(waited.unwrap().is_err());
         }
         drop(running);
-        assert!(limiter.admit(organization(0)).await.is_ok());
+        assert!(limiter.admit(party(0)).await.is_ok());
         assert!(limiter.admitted.lock().unwrap().is_empty());
     }
 }

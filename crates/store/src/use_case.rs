@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::ids::OrganizationId;
+use uuid::Uuid;
 
 use crate::{StoreError, Tx};
 
@@ -44,9 +45,8 @@ pub trait ListQuery: Send + Sync + 'static {
     /// Reads the database through `tx`.
     fn run(&self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Self::Output, StoreError>> + Send;
 
-    /// The organization whose list it is, or the first of several: one organization has a limited number of list
-    /// queries at a time.
-    fn organization(&self) -> Option<OrganizationId> {
+    /// The party that the query is counted for: one party has a limited number of list queries at a time.
+    fn limited_as(&self) -> Option<Uuid> {
         None
     }
 }

@@ -156,7 +156,7 @@ async fn organization(command: Organization) -> Result<(), CommandError> {
         Organization::List { json, database } => {
             let app = installation::open_to_read(&database).await?;
             let page = Page { offset: 0, limit: u64::MAX };
-            let found = app.organizations(&OrganizationFilter::default(), page).await;
+            let found = app.organizations(&Requester::operator(), &OrganizationFilter::default(), page).await;
             app.store().close().await;
             let found = found?.items;
             let items: Vec<Value> = found

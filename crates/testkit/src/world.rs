@@ -7,10 +7,10 @@ use std::time::Duration;
 use tenantry_app::organizations::{OrganizationCreate, OwnerRef};
 use tenantry_app::sub_accounts::SubAccountCreate;
 use tenantry_app::tokens::{TokenCreate, UserTokenCreate};
-use tenantry_app::{App, HashKey, Requester};
+use tenantry_app::{App, HashKey, Requester, Retention};
 use tenantry_core::ExecutionContext;
 use tenantry_core::ids::{CustomerId, OrganizationId};
-use tenantry_core::mail::QueuedMail;
+use tenantry_core::mail::{MailLimits, QueuedMail};
 use tenantry_core::organization::{
     FeatureSettings, InitialState, NewOrganization, NewSubAccount, OrganizationChange,
 };
@@ -33,6 +33,10 @@ pub struct Settings {
     pub limits: Limits,
     /// Hosts that webhooks may be sent to over plain HTTP.
     pub plain_http_hosts: Vec<String>,
+    /// The numbers of mails that are sent.
+    pub mail_limits: MailLimits,
+    /// The times for which old rows are kept.
+    pub retention: Retention,
     /// The clock.
     pub clock: Clock,
     /// The duration of every write by the clock, in seconds.
@@ -42,7 +46,14 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         let limits = Limits { body: BODY_LIMIT, ready_kept: Duration::ZERO, ..Limits::default() };
-        Self { limits, plain_http_hosts: Vec::new(), clock: Clock::default(), write_duration_s: 0 }
+        Self {
+            limits,
+            plain_http_hosts: Vec::new(),
+            mail_limits: MailLimits::default(),
+            retention: Retention::default(),
+            clock: Clock::default(),
+            write_duration_s: 0,
+        }
     }
 }
 
@@ -277,7 +288,9 @@ fn open(database: &Database, settings: &Settings, seeds: &Arc<AtomicU64>) -> Arc
         ExecutionContext::new(began(), seed)
     });
     let app = App::new(database.open(moments), settings.clock.reading(), HashKey::new([7; 32]));
-    Arc::new(app.with_plain_http_hosts(&settings.plain_http_hosts))
+    let app = app.with_plain_http_hosts(&settings.plain_http_hosts).with_mail_limits(settings.mail_limits);
+    let app = app.with_retention(settings.retention);
+    Arc::new(app)
 }
 
 fn parse_scopes(names: &str) -> Scopes {

@@ -11,8 +11,9 @@ use tenantry_core::customer::{
 };
 use tenantry_core::ids::{CustomerId, MemberId, OrganizationId};
 use tenantry_store::{
-    CustomerDeletion, CustomerFilter, DeletionStep, ListQuery, Page, Paged, StoreError, Tx, UseCase,
+    CustomerDeletion, CustomerFilter, DeletionStep, ListQuery, Page, Paged, RowKey, StoreError, Tx, UseCase,
 };
+use uuid::Uuid;
 
 use crate::members::{self, CustomerRef, Lock};
 use crate::{App, Error, Requester, TeamPermission, changes, limits};
@@ -214,7 +215,8 @@ async fn find_deleted(
     name: &CustomerRef,
 ) -> Result<Option<Customer>, Error> {
     let CustomerRef::Id(id) = name else { return Ok(None) };
-    for organization in by.organizations_with(TeamPermission::ReadCustomers) {
+    let readable = by.organizations_with(TeamPermission::ReadCustomers).collect();
+    for organization in tx.organizations_with_row(RowKey::Customer(id.uuid()), readable).await? {
         if let Some(customer) = tx.deleted_customer(organization, *id).await? {
             return Ok(Some(customer));
         }
@@ -238,6 +240,7 @@ fn conflict(error: StoreError, customer: &Customer) -> Error {
 struct CustomerList {
     filter: CustomerFilter,
     page: Page,
+    limited_as: Option<Uuid>,
 }
 
 impl ListQuery for CustomerList {
@@ -247,8 +250,8 @@ impl ListQuery for CustomerList {
         tx.customers(&self.filter, self.page).await
     }
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.filter.organizations.first().copied()
+    fn limited_as(&self) -> Option<Uuid> {
+        self.limited_as
     }
 }
 
@@ -293,8 +296,14 @@ impl App {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn customers(&self, filter: &CustomerFilter, page: Page) -> Result<Paged<Customer>, Error> {
+    pub async fn customers(
+        &self,
+        by: &Requester,
+        filter: &CustomerFilter,
+        page: Page,
+    ) -> Result<Paged<Customer>, Error> {
         let is_selective = filter.is_selective() && page.is_near_start();
-        self.run_list(CustomerList { filter: filter.clone(), page }, is_selective).await
+        let limited_as = by.limited_as();
+        self.run_list(CustomerList { filter: filter.clone(), page, limited_as }, is_selective).await
     }
 }

@@ -175,21 +175,6 @@ const fn plus_ms(at: Timestamp, ms: i64) -> Timestamp {
     Timestamp::from_micros(at.as_micros().saturating_add(ms.saturating_mul(1_000)))
 }
 
-/// Deletes the payloads of old events, up to [`limits::WEBHOOK_PAYLOADS_DROPPED_PER_TRANSACTION`]. Returns how many.
-#[derive(Debug, Clone, Copy)]
-pub struct DropOldPayloads;
-
-impl UseCase for DropOldPayloads {
-    type Output = usize;
-    type Error = StoreError;
-    const IS_LONG: bool = true;
-
-    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<usize, StoreError> {
-        let before = context.now().plus_seconds(-limits::WEBHOOK_PAYLOAD_RETENTION_S);
-        tx.webhook_events_archive(before, limits::WEBHOOK_PAYLOADS_DROPPED_PER_TRANSACTION).await
-    }
-}
-
 impl App {
     /// Leases due queues: up to `limit`, and at most [`limits::WEBHOOK_LEASES_PER_TRANSACTION`].
     ///
@@ -203,7 +188,7 @@ impl App {
             let mut reader = self.store.reader()?;
             let due = reader
                 .tx()?
-                .webhook_queues_due(self.now(), wanted, limits::WEBHOOK_DELIVERIES_PER_ORGANIZATION)
+                .webhook_queues_due(self.now(), wanted, limits::WEBHOOK_DELIVERIES_PER_OWNER)
                 .await?;
             let mut queues: Vec<_> =
                 due.into_iter().filter(|queue| !tried.contains(queue)).take(limit).collect();

@@ -2,7 +2,7 @@
 
 mod delivery;
 
-pub use delivery::{DeliveryAttempt, DeliveryRecord, DropOldPayloads};
+pub use delivery::{DeliveryAttempt, DeliveryRecord};
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::ids::{OrganizationId, WebhookEndpointId, WebhookEventId};
@@ -10,8 +10,9 @@ use tenantry_core::webhook::{
     self, EndpointChange, NewEndpoint, SigningSecret, WebhookEndpoint, WebhookError,
 };
 use tenantry_store::{
-    ListQuery, Page, Paged, StoreError, Tx, UseCase, WebhookDeliveryDetails, WebhookDeliveryFilter,
+    ListQuery, Page, Paged, RowKey, StoreError, Tx, UseCase, WebhookDeliveryDetails, WebhookDeliveryFilter,
 };
+use uuid::Uuid;
 
 use crate::{App, Error, PlainHttpHosts, Requester, TeamPermission, changes, limits};
 
@@ -39,13 +40,13 @@ impl UseCase for WebhookEndpointCreate {
         let organization = by.organization_for(*organization)?;
         by.check(organization, TeamPermission::ManageOrganization)?;
         // Locked, so that concurrent creations do not exceed the limit.
-        tx.organization_for_update(organization).await?.ok_or(Error::OrganizationNotFound)?;
+        let tenant = tx.organization_for_update(organization).await?.ok_or(Error::OrganizationNotFound)?;
         if tx.webhook_endpoint_count(organization).await? >= limits::WEBHOOK_ENDPOINTS_PER_ORGANIZATION {
             return Err(WebhookError::LimitReached(limits::WEBHOOK_ENDPOINTS_PER_ORGANIZATION).into());
         }
         let (id, secret) = (WebhookEndpointId::new(context.uuid()), SigningSecret::generate(context));
         let endpoint = webhook::create(organization, new.clone(), id, secret, context.now());
-        tx.webhook_endpoint_insert(&endpoint).await?;
+        tx.webhook_endpoint_insert(&endpoint, tenant.owner).await?;
         changes::created(tx, context, by, "webhook_endpoint.created", &endpoint).await?;
         Ok(endpoint)
     }
@@ -157,7 +158,8 @@ impl UseCase for WebhookRedeliver {
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
         let Self { by, id } = self;
         let mut found = None;
-        for organization in by.organizations_with(TeamPermission::ManageOrganization) {
+        let managed = by.organizations_with(TeamPermission::ManageOrganization).collect();
+        for organization in tx.organizations_with_row(RowKey::WebhookEvent(id.uuid()), managed).await? {
             let Some(endpoint) = tx.webhook_event_endpoint(organization, *id).await? else { continue };
             tx.webhook_queues_lock(organization, endpoint).await?;
             found = tx.webhook_event(organization, *id).await?;
@@ -179,7 +181,8 @@ impl UseCase for WebhookRedeliver {
 /// The endpoint, if the requester may manage it. Locks its delivery queues first, then its row, until the transaction
 /// ends.
 async fn lock(tx: &mut Tx<'_>, by: &Requester, id: WebhookEndpointId) -> Result<WebhookEndpoint, Error> {
-    for organization in by.organizations_with(TeamPermission::ManageOrganization) {
+    let managed = by.organizations_with(TeamPermission::ManageOrganization).collect();
+    for organization in tx.organizations_with_row(RowKey::WebhookEndpoint(id.uuid()), managed).await? {
         if tx.webhook_queues_lock(organization, id).await?
             && let Some(endpoint) = tx.webhook_endpoint(organization, id).await?
         {
@@ -191,7 +194,8 @@ async fn lock(tx: &mut Tx<'_>, by: &Requester, id: WebhookEndpointId) -> Result<
 
 /// The endpoint, if the requester may manage it.
 async fn find(tx: &mut Tx<'_>, by: &Requester, id: WebhookEndpointId) -> Result<WebhookEndpoint, Error> {
-    for organization in by.organizations_with(TeamPermission::ManageOrganization) {
+    let managed = by.organizations_with(TeamPermission::ManageOrganization).collect();
+    for organization in tx.organizations_with_row(RowKey::WebhookEndpoint(id.uuid()), managed).await? {
         if let Some(endpoint) = tx.webhook_endpoint(organization, id).await? {
             return Ok(endpoint);
         }
@@ -241,6 +245,7 @@ async fn skip(
 struct WebhookDeliveryList {
     filter: WebhookDeliveryFilter,
     page: Page,
+    limited_as: Option<Uuid>,
 }
 
 impl ListQuery for WebhookDeliveryList {
@@ -250,8 +255,27 @@ impl ListQuery for WebhookDeliveryList {
         tx.webhook_deliveries(&self.filter, self.page).await
     }
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.filter.organizations.first().copied()
+    fn limited_as(&self) -> Option<Uuid> {
+        self.limited_as
+    }
+}
+
+/// A list that reads every endpoint of the organizations.
+struct WebhookEndpointList {
+    organizations: Vec<OrganizationId>,
+    page: Page,
+    limited_as: Option<Uuid>,
+}
+
+impl ListQuery for WebhookEndpointList {
+    type Output = Paged<WebhookEndpoint>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Paged<WebhookEndpoint>, StoreError> {
+        tx.webhook_endpoints(&self.organizations, self.page).await
+    }
+
+    fn limited_as(&self) -> Option<Uuid> {
+        self.limited_as
     }
 }
 
@@ -274,10 +298,13 @@ impl App {
     /// When the database fails.
     pub async fn webhook_endpoints(
         &self,
+        by: &Requester,
         organizations: &[OrganizationId],
         page: Page,
     ) -> Result<Paged<WebhookEndpoint>, Error> {
-        Ok(self.store.reader()?.tx()?.webhook_endpoints(organizations, page).await?)
+        let is_selective = organizations.len() <= limits::ORGANIZATIONS_READ_DIRECTLY;
+        let (organizations, limited_as) = (organizations.to_vec(), by.limited_as());
+        self.run_list(WebhookEndpointList { organizations, page, limited_as }, is_selective).await
     }
 
     /// A page of the list of deliveries.
@@ -286,9 +313,11 @@ impl App {
     /// When the database fails.
     pub async fn webhook_deliveries(
         &self,
+        by: &Requester,
         filter: &WebhookDeliveryFilter,
         page: Page,
     ) -> Result<Paged<WebhookDeliveryDetails>, Error> {
-        self.run_list(WebhookDeliveryList { filter: filter.clone(), page }, false).await
+        let limited_as = by.limited_as();
+        self.run_list(WebhookDeliveryList { filter: filter.clone(), page, limited_as }, false).await
     }
 }

@@ -2,10 +2,12 @@
 
 use tenantry_app::organizations::{OrganizationCreate, OwnerRef};
 use tenantry_app::team::TeamMemberAdd;
-use tenantry_app::{App, Requester};
+use tenantry_app::{App, Error, Requester};
+use tenantry_core::ExecutionContext;
 use tenantry_core::ids::OrganizationId;
 use tenantry_core::organization::{FeatureSettings, InitialState, NewOrganization, OrganizationChange};
 use tenantry_core::team::{NewTeamMember, TeamRole};
+use tenantry_store::{Tx, UseCase};
 
 use crate::archive::{Database, Mail};
 use crate::deletion::organization;
@@ -49,6 +51,33 @@ async fn an_organization_does_not_decide_how_a_person_appears_to_others() {
     assert_eq!(recipients, [plain, plain], "mail goes to the normalized address");
 }
 
+/// A thousand mails.
+struct Mails(OrganizationId);
+
+impl UseCase for Mails {
+    type Output = ();
+    type Error = Error;
+
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
+        for _ in 0..1_000 {
+            Mail(self.0).run(tx, context).await?;
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn mails_that_nobody_sends_do_not_pile_up_and_fail_no_change() {
+    let database = Database::new();
+    let (app, first, _) = organization(&database).await;
+    app.write(Mails(first)).await.unwrap();
+    let new =
+        NewTeamMember { email: "jo@example.com".parse().unwrap(), name: None, role: TeamRole::Developer };
+    app.write(TeamMemberAdd { by: Requester::operator(), organization: first, new }).await.unwrap();
+    let mut reader = app.store().reader().unwrap();
+    assert_eq!(reader.tx().unwrap().mails_pending(first, 2_000).await.unwrap(), 1_000);
+}
+
 #[tokio::test]
 async fn many_mails_of_one_organization_do_not_delay_those_of_another() {
     let database = Database::new();
@@ -60,4 +89,9 @@ async fn many_mails_of_one_organization_do_not_delay_those_of_another() {
     app.write(Mail(second)).await.unwrap();
     let leased = app.lease_mails().await.unwrap();
     assert!(leased.iter().any(|mail| mail.organization == second));
+    // Also one that is queued later, while the first is being served.
+    app.write(Mail(second)).await.unwrap();
+    let leased = app.lease_mails().await.unwrap();
+    assert!(leased.iter().any(|mail| mail.organization == second));
+    assert!(leased.iter().any(|mail| mail.organization == first));
 }

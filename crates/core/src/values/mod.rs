@@ -65,7 +65,7 @@ pub use ip_allow_list::IpAllowList;
 pub use lifetime::Lifetime;
 pub use locale::Locale;
 pub use metadata::{InvalidMetadata, Metadata, MetadataValue};
-pub use name::check_name;
+pub use name::{check_name, one_line, unlinked};
 pub use public_address::is_public;
 pub use search::{search_key, search_term};
 pub use slug::{OrganizationName, Slug};

@@ -16,6 +16,7 @@
 
 use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory, Script};
 use icu_properties::{CodePointMapData, CodePointSetData};
+use unicode_normalization::UnicodeNormalization;
 
 use super::InvalidValue;
 
@@ -45,6 +46,51 @@ pub fn check_name(text: &str) -> Result<(), InvalidValue> {
         return Err(InvalidValue::value_error("a name needs at least one visible character"));
     }
     Ok(())
+}
+
+/// The text on one line, without the characters that [`check_name`] refuses: runs of control characters, line separators
+/// and spaces become one space, and other invisible characters are left out.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        let before = line.chars().next_back();
+        if character.is_whitespace() || character.is_control() {
+            if before.is_some_and(|before| before != ' ') {
+                line.push(' ');
+            }
+        } else if !is_ignorable(character) || is_needed(before, character, characters.peek().copied()) {
+            line.push(character);
+        }
+    }
+    line.truncate(line.trim_end().len());
+    line
+}
+
+/// A name of user input as a mail shows it: on one line, at most `length` characters, and with nothing in it that a mail
+/// program turns into a link. A space follows each dot, colon, at sign and backslash inside a word, in all forms that
+/// Unicode's compatibility mapping knows. So `evil.example/x` is shown as `evil. example/x`.
+#[must_use]
+pub fn unlinked(text: &str, length: usize) -> String {
+    let line = one_line(text);
+    let mut shown = String::with_capacity(line.len());
+    let mut characters = line.chars().take(length).peekable();
+    while let Some(character) = characters.next() {
+        shown.push(character);
+        if makes_links(character) && characters.peek().is_some_and(|next| *next != ' ') {
+            shown.push(' ');
+        }
+    }
+    if line.chars().nth(length).is_some() {
+        shown.push('\u{2026}');
+    }
+    shown
+}
+
+/// Whether a link can contain the character between other characters.
+fn makes_links(character: char) -> bool {
+    [character].into_iter().nfkc().any(|plain| matches!(plain, '.' | '\u{3002}' | ':' | '@' | '\\'))
 }
 
 fn is_ignorable(character: char) -> bool {
@@ -165,7 +211,45 @@ mod tests {
         assert_eq!(message, "Value error, a name cannot contain the invisible character U+200B here");
     }
 
+    #[test]
+    fn a_name_in_a_mail_has_no_link() {
+        for (name, shown) in [
+            ("Visit https://evil.example now", "Visit https: //evil. example now"),
+            ("evil.example/x", "evil. example/x"),
+            ("www.evil.example", "www. evil. example"),
+            ("mailto:eve@evil.example", "mailto: eve@ evil. example"),
+            ("http://[::1]/ 10.0.0.1", "http: //[: : 1]/ 10. 0. 0. 1"),
+            ("evil\u{3002}example evil\u{ff0e}example", "evil\u{3002} example evil\u{ff0e} example"),
+            ("evil\u{ff61}example evil\u{2024}example", "evil\u{ff61} example evil\u{2024} example"),
+            ("https\u{ff1a}//evil", "https\u{ff1a} //evil"),
+            ("\\\\evil\\x", "\\ \\ evil\\ x"),
+            ("evil\u{200b}.\u{200b}example", "evil. example"),
+            ("\u{202e}emcA\u{2066}\r\nBcc: x", "emcA Bcc: x"),
+            ("Acme Inc. & Co: 5", "Acme Inc. & Co: 5"),
+            ("\u{0915}\u{094d}\u{200d}\u{0937}", "\u{0915}\u{094d}\u{200d}\u{0937}"),
+        ] {
+            assert_eq!(unlinked(name, 100), shown);
+        }
+        assert_eq!(unlinked("abcdef", 3), "abc\u{2026}");
+    }
+
     proptest! {
+        #[test]
+        fn one_line_has_no_line_break_and_is_stable(text in any::<String>()) {
+            let line = one_line(&text);
+            let breaks = line.chars().filter(|c| c.is_control() || (c.is_whitespace() && *c != ' '));
+            prop_assert_eq!(breaks.count(), 0);
+            prop_assert_eq!(one_line(&line), line);
+        }
+
+        #[test]
+        fn nothing_follows_what_makes_links(text in "[a-c.:@/\u{3002}\u{ff0e}\u{2025}\u{200b}\u{fe0f} ]{0,20}") {
+            let shown: Vec<char> = unlinked(&text, 12).chars().collect();
+            for pair in shown.windows(2) {
+                prop_assert!(!makes_links(pair[0]) || matches!(pair[1], ' ' | '\u{2026}'), "{shown:?}");
+            }
+        }
+
         #[test]
         fn an_accepted_name_is_visible_unless_it_is_spaces(text in "\\PC{1,8}|[ \u{200b}-\u{200f}\u{fe0f}\u{3164}\u{2800}]{1,4}") {
             if check_name(&text).is_ok() {

@@ -133,6 +133,7 @@ fn of(error: &Error) -> RenderedError {
         )
         | Error::SubAccount(SubAccountError::Nested | SubAccountError::LimitReached(_))
         | Error::Token(TokenError::NetworksExceed)
+        | Error::LimitReached(_)
         | Error::NotPermitted(_) => (StatusCode::FORBIDDEN, text),
         Error::OrganizationInvalid(violations) => {
             (StatusCode::BAD_REQUEST, violations.first().map_or(text, ToString::to_string))

@@ -6,9 +6,8 @@
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
 use lettre::{Address, Message as Mail};
-use tenantry_core::values::EmailAddress;
+use tenantry_core::values::{EmailAddress, one_line};
 
-use super::templates::one_line;
 use super::{MailError, Message};
 
 /// The longest id in characters; the id becomes a file name and the local part of the Message-ID.

@@ -16,7 +16,7 @@ use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use rustls::pki_types::CertificateDer;
-use tenantry_core::values::EmailAddress;
+use tenantry_core::values::{EmailAddress, one_line};
 use tokio::io::AsyncWriteExt;
 use url::Url;
 
@@ -127,7 +127,7 @@ impl Mailer {
                 .await
                 .map_err(|error| MailError::transient(format!("{}: {error}", directory.display()))),
             Self::Log => {
-                let subject = templates::one_line(&message.subject);
+                let subject = one_line(&message.subject);
                 tracing::info!(mail_id = id, to = %message.to, subject, "mail logged instead of sent");
                 Ok(())
             }

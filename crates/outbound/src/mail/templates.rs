@@ -1,12 +1,16 @@
 //! Renders the product's mails.
 //!
 //! Each mail has a text and an HTML template under `templates/`; the extension `.html` switches escaping on.
-//! Names are user input, so each of them is reduced to one line before it enters a subject or body.
+//! Names are user input, so each of them passes through [`name`] before it enters a subject or body: no name makes a
+//! link or a line of its own.
 
 use askama::Template;
-use tenantry_core::values::{EmailAddress, HttpUrl};
+use tenantry_core::values::{EmailAddress, HttpUrl, one_line, unlinked};
 
 use super::{MailError, Message};
+
+/// The characters of a name that a mail shows.
+const NAME_CHARS: usize = 100;
 
 /// Defines the template of a mail: its two files and the values that both of them show.
 macro_rules! mail_template {
@@ -64,7 +68,7 @@ pub fn email_change_request(
     proof: Proof<'_>,
     minutes: u32,
 ) -> Result<Message, MailError> {
-    let organization = &one_line(organization);
+    let organization = &name(organization);
     let (link, token) = match proof {
         Proof::Link(url) => (Some(url.as_str()), ""),
         Proof::Token(token) => (None, token),
@@ -79,7 +83,7 @@ pub fn email_changed_notice(
     organization: &str,
     new_address: &EmailAddress,
 ) -> Result<Message, MailError> {
-    let organization = &one_line(organization);
+    let organization = &name(organization);
     EmailChangedNotice { organization, masked: &masked(new_address) }
         .message(to, format!("Your e-mail address for {organization} was changed"))
 }
@@ -91,34 +95,28 @@ pub fn team_member_added(
     role: &str,
     inviter: Option<&str>,
 ) -> Result<Message, MailError> {
-    let organization = &one_line(organization);
-    let inviter = inviter.map(one_line).filter(|name| !name.is_empty());
-    TeamMemberAdded { organization, role: &one_line(role), inviter: inviter.as_deref() }
+    let organization = &name(organization);
+    let inviter = inviter.map(name).filter(|name| !name.is_empty());
+    TeamMemberAdded { organization, role: &name(role), inviter: inviter.as_deref() }
         .message(to, format!("You are now on the team of {organization}"))
 }
 
 /// Informs the administrators of an organization that the IP allow list of an API key changed.
 pub fn api_key_allow_list(to: EmailAddress, organization: &str, label: &str) -> Result<Message, MailError> {
-    let organization = &one_line(organization);
-    ApiKeyAllowList { organization, label: &one_line(label) }
+    let organization = &name(organization);
+    ApiKeyAllowList { organization, label: &name(label) }
         .message(to, format!("Allowed addresses of an API key of {organization}"))
 }
 
-/// The text on one line: runs of control characters, line separators and spaces become one space, and
-/// marks that change the direction of writing are dropped.
-pub(super) fn one_line(text: &str) -> String {
-    let visible: String = text
-        .chars()
-        .filter(|c| !matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}'))
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    visible.split_whitespace().collect::<Vec<_>>().join(" ")
+/// User input as a mail shows it.
+fn name(text: &str) -> String {
+    unlinked(text, NAME_CHARS)
 }
 
 /// The first character of the local part and the domain: `a***@x.dev`.
 fn masked(address: &EmailAddress) -> String {
     let first: String = address.local().chars().take(1).collect();
-    format!("{first}***@{}", address.domain())
+    name(&format!("{first}***@{}", address.domain()))
 }
 
 fn unrendered(error: askama::Error) -> MailError {
@@ -127,8 +125,6 @@ fn unrendered(error: askama::Error) -> MailError {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     fn to() -> EmailAddress {
@@ -136,8 +132,8 @@ mod tests {
     }
 
     const HOSTILE: &str = "A&B <b>\"x\"</b>\r\nBcc: eve@x.dev";
-    const LINE: &str = "A&B <b>\"x\"</b> Bcc: eve@x.dev";
-    const ESCAPED: &str = "A&#38;B &#60;b&#62;&#34;x&#34;&#60;/b&#62; Bcc: eve@x.dev";
+    const LINE: &str = "A&B <b>\"x\"</b> Bcc: eve@ x. dev";
+    const ESCAPED: &str = "A&#38;B &#60;b&#62;&#34;x&#34;&#60;/b&#62; Bcc: eve@ x. dev";
 
     /// Every mail, with the same text for each value that is user input.
     fn all(name: &str) -> Vec<Message> {
@@ -194,7 +190,7 @@ mod tests {
     fn the_notice_masks_the_new_address() {
         let new = EmailAddress::parse("grace.hopper@y.dev").unwrap();
         let message = email_changed_notice(to(), "Acme", &new).unwrap();
-        assert!(message.text.contains("g***@y.dev") && message.html.contains("g***@y.dev"));
+        assert!(message.text.contains("g***@ y. dev") && message.html.contains("g***@ y. dev"));
         assert!(!message.text.contains("grace") && !message.html.contains("grace"));
     }
 
@@ -216,13 +212,16 @@ mod tests {
         }
     }
 
-    proptest! {
-        #[test]
-        fn one_line_has_no_line_break_and_is_stable(text in any::<String>()) {
-            let line = one_line(&text);
-            let breaks = line.chars().filter(|c| c.is_control() || (c.is_whitespace() && *c != ' '));
-            prop_assert_eq!(breaks.count(), 0);
-            prop_assert_eq!(one_line(&line), line);
+    #[test]
+    fn no_name_makes_a_link() {
+        let hostile = "https://evil.example/x www.evil.example mailto:eve@evil.example evil\u{3002}example";
+        for message in all(hostile) {
+            let texts = [&message.subject, &message.text, &message.html];
+            for text in texts.map(|text| text.replace("https://x.dev/confirm", "").replace(hostile, "")) {
+                for link in ["://", "evil.e", "www.e", "mailto:e", "@evil", "evil\u{3002}e"] {
+                    assert!(!text.contains(link), "{link}: {text}");
+                }
+            }
         }
     }
 }

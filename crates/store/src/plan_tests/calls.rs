@@ -1,11 +1,13 @@
 //! Calls every query of the store, in every variant of its SQL text.
 #![expect(clippy::too_many_lines, reason = "each function is a list of calls, one for each query of a noun")]
 
+use std::num::NonZeroU32;
+
 use tenantry_core::Timestamp;
 use tenantry_core::audit::{Actor, AuditEntry};
 use tenantry_core::customer::{Customer, CustomerKind};
 use tenantry_core::ids::*;
-use tenantry_core::mail::{MailContent, QueuedMail};
+use tenantry_core::mail::{MailBudget, MailContent, QueuedMail};
 use tenantry_core::member::{Member, MemberRole};
 use tenantry_core::organization::{FeatureSettings, InitialState, NewOrganization, Organization, create};
 use tenantry_core::portal::{CustomerSession, EmailUpdate};
@@ -153,6 +155,8 @@ async fn organizations(tx: &mut Tx<'_>) {
     call!(tx.team_oldest_first(ORGANIZATION));
     call!(tx.team_size(ORGANIZATION));
     call!(tx.user_organizations(USER));
+    call!(tx.user_organization_count_for_update(USER));
+    call!(tx.access_token_count(ORGANIZATION));
     let entry = AuditEntry {
         id: AuditId::new(Uuid::from_u128(13)),
         organization: ORGANIZATION,
@@ -169,6 +173,18 @@ async fn organizations(tx: &mut Tx<'_>) {
     call!(tx.audit_images_replace(ORGANIZATION, (entry.id, None, None)));
     call!(tx.audit_count(ORGANIZATION, "member.created", MEMBER.uuid()));
     call!(tx.audit_log(ORGANIZATION));
+    call!(tx.audit_entries_after(None, 10));
+    for key in [
+        RowKey::AccessToken(TOKEN.uuid()),
+        RowKey::Customer(CUSTOMER.uuid()),
+        RowKey::CustomerExternalId("c1"),
+        RowKey::Member(MEMBER.uuid()),
+        RowKey::WebhookEndpoint(ENDPOINT.uuid()),
+        RowKey::WebhookEvent(EVENT.uuid()),
+    ] {
+        call!(tx.organizations_with_row(key, vec![ORGANIZATION, CHILD]));
+    }
+    call!(tx.audit_entry_delete(CHILD, AuditId::new(Uuid::from_u128(1))));
 }
 
 async fn credentials(tx: &mut Tx<'_>) {
@@ -313,6 +329,7 @@ async fn portal(tx: &mut Tx<'_>) {
     call!(tx.email_update_replace(&update, &TokenHash([5; 32])));
     call!(tx.email_update_delete(ORGANIZATION, CUSTOMER));
     call!(tx.email_update_replace(&update, &TokenHash([5; 32])));
+    call!(tx.customer_session_count(ORGANIZATION, CUSTOMER, at(1)));
     call!(tx.customer_sessions_delete(ORGANIZATION, CUSTOMER, Some(MEMBER)));
     call!(tx.customer_session_insert(&session, &TokenHash([4; 32])));
     call!(tx.portal_delete_expired(at(2_000), 10));
@@ -330,14 +347,22 @@ async fn portal(tx: &mut Tx<'_>) {
         sealed: None,
         due_at: at(1),
         attempts: 0,
+        is_counted: false,
     };
     call!(tx.mail_insert(&mail));
     call!(tx.mails_lease(at(5), [at(10), at(20)], 10));
-    call!(tx.mail_postpone(&mail, at(30)));
-    call!(tx.mail_delete_leased(&mail));
+    call!(tx.mail_account(ORGANIZATION));
+    call!(tx.mail_mark_counted(&mail));
+    call!(tx.mail_return(&mail, at(5), at(6)));
+    let budget = MailBudget::daily(NonZeroU32::MIN);
+    call!(tx.mail_budget_take((ORGANIZATION, TokenHash([6; 32])), budget, at(5)));
+    assert!(call!(tx.mail_budget_take((ORGANIZATION, TokenHash([6; 32])), budget, at(5))).is_some());
+    call!(tx.mail_budgets_delete_full(at(100_000_000_000), 10));
+    call!(tx.mail_postpone(&mail, at(30), at(5)));
+    call!(tx.mail_delete_leased(&mail, at(5)));
     call!(tx.mails_pending(ORGANIZATION, 10));
     call!(tx.mail_next_due());
-    call!(tx.mail_delete(ORGANIZATION, MAIL));
+    call!(tx.mail_delete(ORGANIZATION, MAIL, at(5)));
     call!(tx.mails_delete_all());
 }
 
@@ -356,7 +381,7 @@ async fn webhooks(tx: &mut Tx<'_>) {
         enabled_since: at(1),
         disabled_reason: None,
     };
-    call!(tx.webhook_endpoint_insert(&endpoint));
+    call!(tx.webhook_endpoint_insert(&endpoint, USER));
     call!(tx.webhook_endpoint(ORGANIZATION, ENDPOINT));
     call!(tx.webhook_endpoints_subscribed(ORGANIZATION, EventType::CustomerCreated));
     call!(tx.webhook_endpoint_count(ORGANIZATION));
@@ -432,6 +457,7 @@ async fn webhooks(tx: &mut Tx<'_>) {
     call!(tx.webhook_event_delete_data(ORGANIZATION, EVENT));
     call!(tx.webhook_event_replace_data(ORGANIZATION, EVENT, &event.data));
     call!(tx.webhook_events_archive(at(100), 10));
+    call!(tx.webhook_events_delete_archived(at(0), 10));
     call!(tx.webhook_events_pending(None, 10));
     let pending = PendingEvent { organization: ORGANIZATION, id: EVENT, endpoint: ENDPOINT };
     call!(tx.webhook_event_fail_pending(pending, at(10)));

@@ -275,7 +275,7 @@ impl Postgres {
     }
 
     pub(crate) async fn run_list_query<Q: ListQuery>(&self, query: &Q) -> Result<Q::Output, StoreError> {
-        let place = self.list_queries.admit(query.organization()).await?;
+        let place = self.list_queries.admit(query.limited_as()).await?;
         let known = self.list_connections.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = match known.filter(|known| !known.is_lost()) {
             Some(connection) => connection,

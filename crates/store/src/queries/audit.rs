@@ -1,5 +1,5 @@
-//! The audit log. Entries are only appended, with one exception: the images of an entry are replaced when a
-//! customer is anonymized.
+//! The audit log. Entries are appended. The images of an entry are replaced when a customer is anonymized, and old entries
+//! are deleted where the operator wishes it.
 
 use tenantry_core::Timestamp;
 use tenantry_core::audit::AuditEntry;
@@ -23,6 +23,21 @@ pub struct AuditRecord {
     pub subject: Uuid,
     /// The id of the request that made the change.
     pub request_id: Option<String>,
+}
+
+/// An entry of the audit log, as the sweep needs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OldAuditEntry {
+    /// The tenant.
+    pub organization: OrganizationId,
+    /// The entry.
+    pub id: AuditId,
+    /// The time of the action.
+    pub at: Timestamp,
+    /// Whether the row was created. The doctor looks for such an entry of each row.
+    pub is_of_creation: bool,
+    /// Whether the entry has an image of the row.
+    pub has_image: bool,
 }
 
 /// The id of an entry and the images of its row: before and after the change.
@@ -62,6 +77,50 @@ impl Tx<'_> {
         self.execute_unawaited(
             "UPDATE audit_entries SET before = ?3, after = ?4 WHERE organization_id = ?1 AND id = ?2",
             &[organization.into(), id.into(), before.into(), after.into()],
+        )
+        .await
+    }
+
+    /// The next entries after a place, of all organizations, ordered by organization and id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn audit_entries_after(
+        &mut self,
+        after: Option<(OrganizationId, AuditId)>,
+        limit: i64,
+    ) -> Result<Vec<OldAuditEntry>, StoreError> {
+        let nil = Uuid::nil();
+        let (organization, id) = after.map_or((nil, nil), |(of, id)| (of.uuid(), id.uuid()));
+        self.all(
+            "SELECT organization_id, id, created_at, action, before IS NOT NULL OR after IS NOT NULL
+             FROM audit_entries WHERE (organization_id, id) > (?1, ?2) ORDER BY organization_id, id LIMIT ?3",
+            &[organization.into(), id.into(), limit.into()],
+            |row| {
+                Ok(OldAuditEntry {
+                    organization: row.get(0)?,
+                    id: row.get(1)?,
+                    at: row.get(2)?,
+                    is_of_creation: row.get::<String>(3)?.ends_with(".created"),
+                    has_image: row.get(4)?,
+                })
+            },
+        )
+        .await
+    }
+
+    /// Deletes an entry.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn audit_entry_delete(
+        &mut self,
+        organization: OrganizationId,
+        id: AuditId,
+    ) -> Result<(), StoreError> {
+        self.execute_unawaited(
+            "DELETE FROM audit_entries WHERE organization_id = ?1 AND id = ?2",
+            &[organization.into(), id.into()],
         )
         .await
     }

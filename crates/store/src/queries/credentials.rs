@@ -7,6 +7,7 @@ use tenantry_core::team::TeamRole;
 use tenantry_core::token::{AccessToken, ScopeGrants, Scopes, SecretKind, TokenHash, UserToken};
 
 use super::Query;
+use super::row_counters::Counter;
 use crate::error::unexpected;
 use crate::row::Row;
 use crate::value::Param;
@@ -276,7 +277,16 @@ impl Tx<'_> {
             ],
         )
         .await?;
+        self.row_counter_add(*organization, Counter::AccessTokens, id.uuid(), 1).await?;
         self.credential_insert(hash, kind, Some(*organization), id.uuid()).await
+    }
+
+    /// The number of an organization's tokens that are not revoked, expired ones included.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn access_token_count(&mut self, organization: OrganizationId) -> Result<u64, StoreError> {
+        self.row_counter(&[organization], Counter::AccessTokens).await
     }
 
     /// Inserts a token of a person.
@@ -355,7 +365,7 @@ impl Tx<'_> {
             .await
     }
 
-    /// Revokes a token of an organization. Its secret is refused from then on.
+    /// Revokes a token of an organization that is not revoked yet. Its secret is refused from then on.
     ///
     /// # Errors
     /// When the database fails.
@@ -370,6 +380,7 @@ impl Tx<'_> {
             &[organization.into(), id.into(), now.into()],
         )
         .await?;
+        self.row_counter_add(organization, Counter::AccessTokens, id.uuid(), -1).await?;
         self.mark_credentials_changed();
         Ok(())
     }

@@ -8,6 +8,7 @@ use tenantry_core::token::{SecretKind, TokenHash};
 use tenantry_core::values::HttpUrl;
 use uuid::Uuid;
 
+use super::count;
 use super::credentials::{TENANT, Tenant};
 use crate::error::unexpected;
 use crate::row::Row;
@@ -98,6 +99,22 @@ impl Tx<'_> {
         .await?;
         let kind = if member.is_some() { SecretKind::MemberSession } else { SecretKind::CustomerSession };
         self.credential_insert(hash, kind, Some(*organization), id.uuid()).await
+    }
+
+    /// The number of a customer's sessions that have not expired at `now`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn customer_session_count(
+        &mut self,
+        organization: OrganizationId,
+        customer: CustomerId,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let sql = "SELECT count(*) FROM customer_sessions
+             WHERE organization_id = ?1 AND customer_id = ?2 AND coalesce(expires_at, 0) > ?3";
+        let which = [organization.into(), customer.into(), now.into()];
+        Ok(count(self.first(sql, &which, |row| row.get(0)).await?.unwrap_or(0)))
     }
 
     /// Deletes the sessions of a customer, or only the sessions of one of its members.

@@ -1,8 +1,18 @@
 //! Pending mail.
 //!
-//! A worker leases a mail by moving its `due_at` to the end of the lease. The stored `due_at` identifies the
-//! lease: a worker postpones or gives up a mail only while `due_at` has the value that the worker wrote. When
-//! a worker crashes, its mail is due again at the end of the lease, and another worker sends it.
+//! | row | meaning of `due_at` |
+//! |---|---|
+//! | `mails` | the next attempt, or the end of the lease of the worker that sends the mail |
+//! | `mail_queues` | the time at which the account has a mail to send; null when it has none |
+//!
+//! A worker takes the accounts whose queue has been due longest, a few mails of each, and reschedules the queue behind
+//! those that are due already. So the work for one mail does not grow with the number of pending mails, and accounts
+//! take turns. A transaction locks the queue before it changes the mails of the account, so that it sees a mail that
+//! another transaction writes at the same time.
+//!
+//! The stored `due_at` of a mail identifies the lease: a worker postpones or gives up a mail only while `due_at` has
+//! the value that the worker wrote. When a worker crashes, its mail is due again at the end of the lease, and another
+//! worker sends it.
 
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{MailId, OrganizationId};
@@ -13,7 +23,7 @@ use crate::row::Row;
 use crate::{StoreError, Tx};
 
 const COLUMNS: &str = "organization_id, id, created_at, expires_at, recipient, recipient_key, content,
-    sealed_secret, due_at, attempts";
+    sealed_secret, due_at, attempts, is_counted";
 
 fn mail(row: &Row<'_>) -> Result<QueuedMail, StoreError> {
     Ok(QueuedMail {
@@ -26,21 +36,44 @@ fn mail(row: &Row<'_>) -> Result<QueuedMail, StoreError> {
         sealed: row.get(7)?,
         due_at: row.get(8)?,
         attempts: u32::try_from(row.get::<i64>(9)?).unwrap_or(u32::MAX),
+        is_counted: row.get(10)?,
     })
 }
 
 impl Tx<'_> {
+    /// The account that the mails of an organization count for: its parent, or itself.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn mail_account(
+        &mut self,
+        organization: OrganizationId,
+    ) -> Result<Option<OrganizationId>, StoreError> {
+        let sql = "SELECT coalesce(parent_id, id) FROM organizations WHERE id = ?1";
+        self.first(sql, &[organization.into()], |row| row.get(0)).await
+    }
+
     /// Inserts a pending mail, and wakes the worker after the commit.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn mail_insert(&mut self, new: &QueuedMail) -> Result<(), StoreError> {
-        let QueuedMail { id, organization, created_at, expires_at, to, content, sealed, due_at, attempts } =
-            new;
+        let QueuedMail {
+            id,
+            organization,
+            created_at,
+            expires_at,
+            to,
+            content,
+            sealed,
+            due_at,
+            attempts,
+            is_counted,
+        } = new;
         self.execute_unawaited(
             "INSERT INTO mails (organization_id, id, created_at, expires_at, due_at, attempts, recipient,
-                recipient_key, content, sealed_secret)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                recipient_key, content, sealed_secret, is_counted)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             &[
                 (*organization).into(),
                 (*id).into(),
@@ -52,7 +85,15 @@ impl Tx<'_> {
                 to.key().into(),
                 serde_json::to_string(content)?.into(),
                 sealed.as_deref().into(),
+                (*is_counted).into(),
             ],
+        )
+        .await?;
+        self.execute_unawaited(
+            "INSERT INTO mail_queues (organization_id, due_at) VALUES (?1, ?2)
+             ON CONFLICT (organization_id) DO UPDATE SET due_at = CASE
+                WHEN mail_queues.due_at <= excluded.due_at THEN mail_queues.due_at ELSE excluded.due_at END",
+            &[(*organization).into(), (*due_at).into()],
         )
         .await?;
         self.mark_mail_due();
@@ -60,9 +101,9 @@ impl Tx<'_> {
     }
 
     /// Leases at most `limit` mails that are due at `now` until `held_until`. It takes them in turns by
-    /// organization, so that many mails of one organization do not delay the mails of others. A mail that
-    /// cannot be read becomes due again at `put_off_until`, so that it does not block the others. One round
-    /// trip more for each mail.
+    /// account, so that many mails of one account do not delay the mails of others. A mail that
+    /// cannot be read becomes due again at `put_off_until`, so that it does not block the others. Three round
+    /// trips more for each account, and one for each mail.
     ///
     /// # Errors
     /// When the database fails.
@@ -72,46 +113,144 @@ impl Tx<'_> {
         [held_until, put_off_until]: [Timestamp; 2],
         limit: i64,
     ) -> Result<Vec<QueuedMail>, StoreError> {
+        let sql = "SELECT organization_id FROM mail_queues WHERE due_at <= ?1
+             ORDER BY due_at, organization_id LIMIT ?2";
+        let mut accounts =
+            self.all(sql, &[now.into(), limit.into()], |row| row.get::<OrganizationId>(0)).await?;
+        let share = limit / i64::try_from(accounts.len().max(1)).unwrap_or(limit);
+        accounts.sort_unstable();
+        let mut taken = Vec::new();
+        for account in accounts {
+            if self.mail_queue_is_due(account, now).await? {
+                let until = [held_until, put_off_until];
+                taken.extend(self.mails_lease_of(account, now, until, share.max(1)).await?);
+                self.mail_queue_reschedule(account, now).await?;
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Locks a queue until the transaction ends, if it is due and no other transaction has locked it. Answers
+    /// whether it did.
+    async fn mail_queue_is_due(
+        &mut self,
+        account: OrganizationId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM (SELECT {COLUMNS}, row_number() OVER (
-                PARTITION BY organization_id ORDER BY due_at, id) AS turn
-             FROM mails WHERE due_at <= ?1) AS due ORDER BY turn, due_at, id LIMIT ?2"
+            "SELECT due_at FROM mail_queues
+             WHERE organization_id = ?1 AND coalesce(due_at, 9223372036854775807) <= ?2{}",
+            self.for_update_skip_locked()
+        );
+        Ok(self.first(&sql, &[account.into(), now.into()], |_| Ok(())).await?.is_some())
+    }
+
+    async fn mails_lease_of(
+        &mut self,
+        account: OrganizationId,
+        now: Timestamp,
+        [held_until, put_off_until]: [Timestamp; 2],
+        limit: i64,
+    ) -> Result<Vec<QueuedMail>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM mails WHERE organization_id = ?1 AND due_at <= ?2 ORDER BY due_at, id LIMIT ?3"
         );
         let due = self
-            .all(&sql, &[now.into(), limit.into()], |row| {
-                Ok((row.get::<OrganizationId>(0)?, row.get::<MailId>(1)?, mail(row)))
+            .all(&sql, &[account.into(), now.into(), limit.into()], |row| {
+                Ok((row.get::<MailId>(1)?, mail(row)))
             })
             .await?;
         let mut taken = Vec::new();
-        for (organization, id, mail) in due {
+        for (id, mail) in due {
             let until = if mail.is_ok() { held_until } else { put_off_until };
-            let held = self
-                .execute(
-                    "UPDATE mails SET due_at = ?3 WHERE organization_id = ?1 AND id = ?2 AND coalesce(due_at, 0) <= ?4",
-                    &[organization.into(), id.into(), until.into(), now.into()],
-                )
-                .await?;
+            self.execute_unawaited(
+                "UPDATE mails SET due_at = ?3 WHERE organization_id = ?1 AND id = ?2",
+                &[account.into(), id.into(), until.into()],
+            )
+            .await?;
             match mail {
-                // Another node leased it first.
-                _ if held == 0 => {}
                 Ok(mail) => {
                     let attempts = mail.attempts.saturating_add(1);
                     taken.push(QueuedMail { due_at: until, attempts, ..mail });
                 }
                 Err(error) => {
-                    tracing::error!(%error, %organization, %id, "a mail cannot be read, it is postponed")
+                    tracing::error!(%error, organization_id = %account, mail_id = %id, "mail unreadable");
                 }
             }
         }
         Ok(taken)
     }
 
+    /// Locks the queue of an account until the transaction ends.
+    async fn mail_queue_lock(&mut self, account: OrganizationId) -> Result<(), StoreError> {
+        let sql = format!("SELECT due_at FROM mail_queues WHERE organization_id = ?1{}", self.for_update());
+        self.all(&sql, &[account.into()], |_| Ok(())).await.map(drop)
+    }
+
+    /// Makes the queue of an account due when its next mail is, or `now` if that has passed. The queue is locked.
+    async fn mail_queue_reschedule(
+        &mut self,
+        account: OrganizationId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.execute_unawaited(
+            "UPDATE mail_queues SET due_at = (
+                SELECT CASE WHEN mails.due_at < ?2 THEN ?2 ELSE mails.due_at END FROM mails
+                WHERE organization_id = ?1 AND mails.due_at IS NOT NULL ORDER BY mails.due_at LIMIT 1)
+             WHERE organization_id = ?1",
+            &[account.into(), now.into()],
+        )
+        .await
+    }
+
+    /// Makes a leased mail due again at `now`, as if it were not leased, and the queue of its account due at
+    /// `free_at`: the account has sent as many mails as it may.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn mail_return(
+        &mut self,
+        mail: &QueuedMail,
+        now: Timestamp,
+        free_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let account = mail.organization;
+        self.execute_unawaited(
+            "UPDATE mails SET due_at = ?3 WHERE organization_id = ?1 AND id = ?2",
+            &[account.into(), mail.id.into(), now.into()],
+        )
+        .await?;
+        self.execute_unawaited(
+            "UPDATE mail_queues SET due_at = ?2 WHERE organization_id = ?1",
+            &[account.into(), free_at.into()],
+        )
+        .await
+    }
+
+    /// Records that a mail was taken out of its budgets.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn mail_mark_counted(&mut self, mail: &QueuedMail) -> Result<(), StoreError> {
+        self.execute_unawaited(
+            "UPDATE mails SET is_counted = ?3 WHERE organization_id = ?1 AND id = ?2",
+            &[mail.organization.into(), mail.id.into(), true.into()],
+        )
+        .await
+    }
+
     /// Counts an attempt and makes the mail due at `due`, unless another worker has leased it since.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn mail_postpone(&mut self, mail: &QueuedMail, due: Timestamp) -> Result<(), StoreError> {
+    pub async fn mail_postpone(
+        &mut self,
+        mail: &QueuedMail,
+        due: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let QueuedMail { organization, id, due_at, attempts, .. } = mail;
+        self.mail_queue_lock(*organization).await?;
         self.execute_unawaited(
             "UPDATE mails SET due_at = ?4, attempts = ?5 WHERE organization_id = ?1 AND id = ?2 AND coalesce(due_at, 0) = ?3",
             &[
@@ -122,46 +261,52 @@ impl Tx<'_> {
                 i64::from(*attempts).into(),
             ],
         )
-        .await
+        .await?;
+        self.mail_queue_reschedule(*organization, now).await
     }
 
     /// Deletes a mail, unless another worker has leased it since.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn mail_delete_leased(&mut self, mail: &QueuedMail) -> Result<(), StoreError> {
+    pub async fn mail_delete_leased(&mut self, mail: &QueuedMail, now: Timestamp) -> Result<(), StoreError> {
         let QueuedMail { organization, id, due_at, .. } = mail;
+        self.mail_queue_lock(*organization).await?;
         self.execute_unawaited(
             "DELETE FROM mails WHERE organization_id = ?1 AND id = ?2 AND coalesce(due_at, 0) = ?3",
             &[(*organization).into(), (*id).into(), (*due_at).into()],
         )
-        .await
+        .await?;
+        self.mail_queue_reschedule(*organization, now).await
     }
 
-    /// Deletes a mail that was sent, or can never be sent, even if another worker has leased it since.
+    /// Deletes a mail that was sent, or is not to be sent, even if another worker has leased it since.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn mail_delete(&mut self, organization: OrganizationId, id: MailId) -> Result<(), StoreError> {
+    pub async fn mail_delete(
+        &mut self,
+        organization: OrganizationId,
+        id: MailId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.mail_queue_lock(organization).await?;
         self.execute_unawaited(
             "DELETE FROM mails WHERE organization_id = ?1 AND id = ?2",
             &[organization.into(), id.into()],
         )
-        .await
+        .await?;
+        self.mail_queue_reschedule(organization, now).await
     }
 
-    /// The number of pending mails of an organization, counted up to `limit`.
+    /// The number of pending mails of an account, counted up to `limit`.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn mails_pending(
-        &mut self,
-        organization: OrganizationId,
-        limit: i64,
-    ) -> Result<i64, StoreError> {
+    pub async fn mails_pending(&mut self, account: OrganizationId, limit: i64) -> Result<i64, StoreError> {
         let sql =
             "SELECT count(*) FROM (SELECT id FROM mails WHERE organization_id = ?1 LIMIT ?2) AS waiting";
-        let waiting = self.first(sql, &[organization.into(), limit.into()], |row| row.get(0)).await?;
+        let waiting = self.first(sql, &[account.into(), limit.into()], |row| row.get(0)).await?;
         Ok(waiting.unwrap_or(0))
     }
 
@@ -170,7 +315,7 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn mail_next_due(&mut self) -> Result<Option<Timestamp>, StoreError> {
-        self.first("SELECT due_at FROM mails WHERE due_at >= 0 ORDER BY due_at LIMIT 1", &[], |row| {
+        self.first("SELECT due_at FROM mail_queues WHERE due_at >= 0 ORDER BY due_at LIMIT 1", &[], |row| {
             row.get(0)
         })
         .await

@@ -79,6 +79,8 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn mails_delete_all(&mut self) -> Result<usize, StoreError> {
-        self.execute("DELETE FROM mails", &[]).await
+        let deleted = self.execute("DELETE FROM mails", &[]).await?;
+        self.execute_unawaited("UPDATE mail_queues SET due_at = NULL", &[]).await?;
+        Ok(deleted)
     }
 }

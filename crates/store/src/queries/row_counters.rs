@@ -13,6 +13,7 @@ const BUCKETS: u8 = 16;
 /// The kind of row that is counted.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Counter {
+    AccessTokens,
     Customers,
     Members,
 }
@@ -20,6 +21,7 @@ pub(super) enum Counter {
 impl Counter {
     const fn as_str(self) -> &'static str {
         match self {
+            Self::AccessTokens => "access_tokens",
             Self::Customers => "customers",
             Self::Members => "members",
         }

@@ -4,6 +4,7 @@ use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::user::User;
 use tenantry_core::values::{EmailAddress, PersonName};
 
+use super::count;
 use crate::error::unexpected;
 use crate::row::Row;
 use crate::{StoreError, Tx};
@@ -58,6 +59,18 @@ impl Tx<'_> {
         )
         .await?;
         self.user_by_email(email).await?.ok_or_else(|| unexpected("a user vanished"))
+    }
+
+    /// The number of organizations whose team a person is in. Locks the person's row until the transaction ends, so
+    /// that another transaction that counts waits for this one. Two round trips.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn user_organization_count_for_update(&mut self, user: UserId) -> Result<u64, StoreError> {
+        let sql = format!("SELECT id FROM users WHERE id = ?1{}", self.for_update());
+        self.all(&sql, &[user.into()], |_| Ok(())).await?;
+        let sql = "SELECT count(*) FROM user_organizations WHERE user_id = ?1";
+        Ok(count(self.first(sql, &[user.into()], |row| row.get(0)).await?.unwrap_or(0)))
     }
 
     /// The organizations whose team a person is in.

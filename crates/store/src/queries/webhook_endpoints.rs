@@ -1,7 +1,7 @@
 //! Webhook endpoints of organizations.
 
 use tenantry_core::Timestamp;
-use tenantry_core::ids::{OrganizationId, WebhookEndpointId};
+use tenantry_core::ids::{OrganizationId, UserId, WebhookEndpointId};
 use tenantry_core::webhook::{EndpointUrl, EventType, SigningSecret, WebhookEndpoint, WebhookFormat};
 
 use super::{Page, Paged, Query, count};
@@ -115,11 +115,15 @@ impl Tx<'_> {
         Ok(Paged { items, total: count(total.unwrap_or(0)) })
     }
 
-    /// Inserts an endpoint and its queues.
+    /// Inserts an endpoint and its queues. `owner` is the owner of the organization.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn webhook_endpoint_insert(&mut self, new: &WebhookEndpoint) -> Result<(), StoreError> {
+    pub async fn webhook_endpoint_insert(
+        &mut self,
+        new: &WebhookEndpoint,
+        owner: UserId,
+    ) -> Result<(), StoreError> {
         let WebhookEndpoint { id, organization, created_at, .. } = new;
         let secret = sealed(new, self.vault()?)?.ok_or_else(|| unexpected("an endpoint without secret"))?;
         self.execute_unawaited(
@@ -144,9 +148,9 @@ impl Tx<'_> {
         .await?;
         for queue in DeliveryQueue::ALL {
             self.execute_unawaited(
-                "INSERT INTO webhook_queues (organization_id, endpoint_id, queue, last_sequence)
-                 VALUES (?1, ?2, ?3, 0)",
-                &[(*organization).into(), (*id).into(), queue.as_str().into()],
+                "INSERT INTO webhook_queues (organization_id, endpoint_id, queue, owner_user_id, last_sequence)
+                 VALUES (?1, ?2, ?3, ?4, 0)",
+                &[(*organization).into(), (*id).into(), queue.as_str().into(), owner.into()],
             )
             .await?;
         }

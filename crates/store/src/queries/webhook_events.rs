@@ -299,6 +299,35 @@ impl Tx<'_> {
         Ok(archived)
     }
 
+    /// Deletes at most `limit` archived events of all organizations that happened before `before`, and their
+    /// deliveries. Answers how many events it deleted.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_events_delete_archived(
+        &mut self,
+        before: Timestamp,
+        limit: i64,
+    ) -> Result<usize, StoreError> {
+        const OLD: &str = "SELECT organization_id, id FROM webhook_events
+            WHERE data IS NULL AND created_at < ?1 AND due_at IS NULL AND state <> 'pending'
+            ORDER BY created_at LIMIT ?2";
+        let old = self
+            .all(OLD, &[before.into(), limit.into()], |row| {
+                Ok((row.get::<OrganizationId>(0)?, row.get::<WebhookEventId>(1)?))
+            })
+            .await?;
+        for (organization, id) in &old {
+            for sql in [
+                "DELETE FROM webhook_deliveries WHERE organization_id = ?1 AND event_id = ?2",
+                "DELETE FROM webhook_events WHERE organization_id = ?1 AND id = ?2",
+            ] {
+                self.execute_unawaited(sql, &[(*organization).into(), (*id).into()]).await?;
+            }
+        }
+        Ok(old.len())
+    }
+
     /// Locks all events about a customer or its members until the transaction ends, so that no event is sent
     /// meanwhile. Returns the pending ones and their data.
     ///

@@ -15,7 +15,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tenantry_core::Timestamp;
-use tenantry_core::ids::{OrganizationId, WebhookEndpointId};
+use tenantry_core::ids::{OrganizationId, UserId, WebhookEndpointId};
 use tenantry_core::webhook::WebhookEndpoint;
 
 use super::{Query, webhook_endpoints};
@@ -24,11 +24,11 @@ use crate::{StoreError, Tx, WebhookEventRow};
 /// Due queues that one query reads.
 const WAITING: usize = 256;
 
-/// Repeats some organizations until their number is a power of two. Each number of parameters is another
+/// Repeats some owners until their number is a power of two. Each number of parameters is another
 /// statement to prepare, so this keeps the number of statements small.
-fn filled(organizations: &BTreeSet<OrganizationId>) -> Vec<OrganizationId> {
-    let length = if organizations.is_empty() { 0 } else { organizations.len().next_power_of_two() };
-    organizations.iter().copied().cycle().take(length).collect()
+fn filled(owners: &BTreeSet<UserId>) -> Vec<UserId> {
+    let length = if owners.is_empty() { 0 } else { owners.len().next_power_of_two() };
+    owners.iter().copied().cycle().take(length).collect()
 }
 
 /// One of the two queues of a webhook endpoint. The order of the variants is the order in which they are locked; in SQL
@@ -84,7 +84,7 @@ pub struct LeasedDelivery {
 
 impl Tx<'_> {
     /// The queues that a worker can lease now, of all organizations, the one that has been due longest first.
-    /// An organization gets at most `share` queues, those that are leased already included.
+    /// The organizations of one owner get at most `share` queues together, those that are leased already included.
     ///
     /// # Errors
     /// When the database fails.
@@ -94,74 +94,78 @@ impl Tx<'_> {
         limit: usize,
         share: usize,
     ) -> Result<Vec<DueQueue>, StoreError> {
-        // Nodes that run this at the same time do not see each other's choice, so an organization can exceed
+        // Nodes that run this at the same time do not see each other's choice, so an owner can exceed
         // its share for the length of a lease. Locks cannot prevent this: PostgreSQL cannot lock rows of
         // several shards.
         let (mut due, mut full) = (Vec::new(), BTreeSet::new());
         loop {
             let waiting = self.webhook_queues_due_page(now, &full).await?;
             let is_all = waiting.len() < WAITING;
-            let of: BTreeSet<_> = waiting.iter().map(|queue| queue.organization).collect();
+            let of: BTreeSet<_> = waiting.iter().map(|(_, owner)| *owner).collect();
             let mut busy = self.webhook_queues_leased(now, &of).await?;
             let mut free = waiting;
-            free.retain(|queue| {
-                let busy = busy.entry(queue.organization).or_default();
+            free.retain(|(_, owner)| {
+                let busy = busy.entry(*owner).or_default();
                 *busy = busy.saturating_add(1);
                 *busy <= share
             });
             busy.retain(|_, busy| *busy > share);
             if is_all || busy.is_empty() || due.len().saturating_add(free.len()) >= limit {
-                due.append(&mut free);
+                due.extend(free.into_iter().map(|(queue, _)| queue));
                 due.truncate(limit);
                 return Ok(due);
             }
-            // Organizations above their share may fill the whole page. The next page leaves them out.
-            free.retain(|queue| busy.contains_key(&queue.organization));
-            due.append(&mut free);
+            // Owners above their share may fill the whole page. The next page leaves them out.
+            free.retain(|(_, owner)| busy.contains_key(owner));
+            due.extend(free.into_iter().map(|(queue, _)| queue));
             full.extend(busy.into_keys());
         }
     }
 
-    /// The first [`WAITING`] queues that are due and free, except the queues of the organizations in
-    /// `others`.
+    /// The first [`WAITING`] queues that are due and free, with the owners of their organizations, except the queues of
+    /// the owners in `others`.
     async fn webhook_queues_due_page(
         &mut self,
         now: Timestamp,
-        others: &BTreeSet<OrganizationId>,
-    ) -> Result<Vec<DueQueue>, StoreError> {
-        let mut query = Query::new("SELECT organization_id, endpoint_id, queue FROM webhook_queues WHERE ");
+        others: &BTreeSet<UserId>,
+    ) -> Result<Vec<(DueQueue, UserId)>, StoreError> {
+        let mut query = Query::new(
+            "SELECT organization_id, endpoint_id, queue, owner_user_id FROM webhook_queues WHERE ",
+        );
         let now = query.param(now);
         query.push(&format!("due_at <= {now} AND (leased_until IS NULL OR leased_until <= {now})"));
         for other in filled(others) {
             let other = query.param(other);
-            query.push(&format!(" AND organization_id <> {other}"));
+            query.push(&format!(" AND owner_user_id <> {other}"));
         }
         query.push(&format!(" ORDER BY due_at, organization_id, endpoint_id, queue DESC LIMIT {WAITING}"));
         self.all(&query.sql, &query.params, |row| {
-            Ok(DueQueue {
+            let queue = DueQueue {
                 organization: row.get(0)?,
                 endpoint: row.get(1)?,
                 queue: row.named(2, DeliveryQueue::from_name)?,
-            })
+            };
+            Ok((queue, row.get(3)?))
         })
         .await
     }
 
-    /// The number of leased queues of each of these organizations.
+    /// The number of leased queues of each of these owners.
     async fn webhook_queues_leased(
         &mut self,
         now: Timestamp,
-        organizations: &BTreeSet<OrganizationId>,
-    ) -> Result<BTreeMap<OrganizationId, usize>, StoreError> {
-        if organizations.is_empty() {
+        owners: &BTreeSet<UserId>,
+    ) -> Result<BTreeMap<UserId, usize>, StoreError> {
+        if owners.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let mut query = Query::new("SELECT organization_id, count(*) FROM webhook_queues WHERE ");
-        query.organizations("organization_id", &filled(organizations));
+        let mut query =
+            Query::new("SELECT owner_user_id, count(*) FROM webhook_queues WHERE leased_until > ");
         let now = query.param(now);
-        query.push(&format!(" AND leased_until > {now} GROUP BY organization_id"));
+        let owners: Vec<String> = filled(owners).into_iter().map(|owner| query.param(owner)).collect();
+        query.push(&format!("{now} AND owner_user_id IN ({}) GROUP BY owner_user_id", owners.join(", ")));
         let held = self.all(&query.sql, &query.params, |row| {
-            Ok((row.get::<OrganizationId>(0)?, usize::try_from(row.get::<i64>(1)?).unwrap_or(usize::MAX)))
+            Ok((row.get::<UserId>(0)?, usize::try_from(row.get::<i64>(1)?).unwrap_or(usize::MAX)))
         });
         Ok(held.await?.into_iter().collect())
     }

@@ -135,7 +135,7 @@ impl Sqlite {
         self: Arc<Self>,
         query: Q,
     ) -> Result<Q::Output, StoreError> {
-        let permit = self.list_queries.admit(query.organization()).await?;
+        let permit = self.list_queries.admit(query.limited_as()).await?;
         // The query keeps its permit until it ends, whether or not its caller still waits.
         let running = tokio::task::spawn_blocking(move || {
             let found = self.run_within_limit(&query);

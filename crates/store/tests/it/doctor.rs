@@ -57,6 +57,8 @@ const BREACHES: &[(&str, &str, &str)] = &[
         "UPDATE members SET customer_id = (SELECT id FROM customers WHERE kind = 'individual') WHERE role = 'member'"),
     ("customers", "member_count differs from the number of its members",
         "UPDATE customers SET member_count = member_count + 1 WHERE kind = 'team'"),
+    ("organizations", "row_counters differ from the number of its access tokens",
+        "UPDATE row_counters SET row_count = row_count + 1 WHERE counter = 'access_tokens'"),
     ("organizations", "row_counters differ from the number of its customers",
         "UPDATE row_counters SET row_count = row_count + 1 WHERE counter = 'customers'"),
     ("organizations", "row_counters differ from the number of its members",
@@ -76,6 +78,8 @@ const BREACHES: &[(&str, &str, &str)] = &[
     ("webhook_endpoints", "it does not have its two queues", "DELETE FROM webhook_queues WHERE queue = 'retries'"),
     ("webhook_queues", "its endpoint does not exist or is deleted",
         "UPDATE webhook_endpoints SET deleted_at = 5; UPDATE webhook_queues SET due_at = NULL"),
+    ("webhook_queues", "owner_user_id is not the owner of its organization",
+        "UPDATE webhook_queues SET owner_user_id = endpoint_id"),
     ("webhook_events", "its sequence number is above that of its endpoint's queue",
         "UPDATE webhook_queues SET last_sequence = 1"),
     ("webhook_events", "another event of the endpoint has its sequence number",
@@ -85,6 +89,7 @@ const BREACHES: &[(&str, &str, &str)] = &[
     ("webhook_events", "its retry is pending, but its queue is not due",
         "UPDATE webhook_events SET due_at = 5"),
     ("webhook_events", "it is pending and has no data", "UPDATE webhook_events SET data = NULL"),
+    ("mails", "it is pending, but the queue of its account is not due", "UPDATE mail_queues SET due_at = NULL"),
     ("idempotency_records", "it has neither a response nor the mark of a deleted one",
         "UPDATE idempotency_records SET status = 1"),
     ("users", "its e-mail key does not match its address", "UPDATE users SET email = 'somebody@else.example'"),
@@ -311,6 +316,7 @@ async fn portal(store: &Store) {
         sealed: InvertingVault.seal(mail.uuid().as_bytes(), b"a secret"),
         due_at: at(1),
         attempts: 0,
+        is_counted: false,
     };
     run!(store.clone(), (session, email_update, mail), |(session, email_update, mail), tx, _| {
         tx.customer_session_insert(session, &hash(3)).await?;
@@ -343,7 +349,7 @@ async fn webhooks(store: &Store, about: &tenantry_core::customer::Customer) {
     };
     let events = [event(5), event(6)];
     run!(store.clone(), (endpoint, events, delivery), |(endpoint, events, delivery), tx, _| {
-        tx.webhook_endpoint_insert(endpoint).await?;
+        tx.webhook_endpoint_insert(endpoint, user_id(1)).await?;
         for event in events {
             tx.webhook_event_insert(event).await?;
         }

@@ -280,7 +280,8 @@ async fn write_slowly(
     database: &Database,
 ) -> JoinSet<Result<(), Failure>> {
     add_organization(store, 1).await;
-    run!(store.clone(), endpoint(), |new, tx, _| Ok(tx.webhook_endpoint_insert(new).await?)).unwrap();
+    run!(store.clone(), endpoint(), |new, tx, _| Ok(tx.webhook_endpoint_insert(new, user_id(1)).await?))
+        .unwrap();
     let event = Event {
         id: WebhookEventId::new(Uuid::from_u128(5)),
         organization: organization_id(1),

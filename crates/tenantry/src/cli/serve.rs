@@ -82,6 +82,29 @@ pub(crate) struct Serve {
     /// The host name that the server sends to the mail server in EHLO [default: the domain of --mail-from]
     #[arg(long, env = "TENANTRY_MAIL_EHLO", value_name = "HOST", value_parser = values::host_name)]
     pub(crate) mail_ehlo: Option<String>,
+    /// Mails an hour that one account sends with its sub-accounts; further ones wait
+    #[arg(long, env = "TENANTRY_MAILS_PER_HOUR", value_name = "COUNT", default_value = "200")]
+    pub(crate) mails_per_hour: NonZeroU32,
+    /// Mails a day to one recipient; further ones are dropped
+    #[arg(long, env = "TENANTRY_MAILS_PER_RECIPIENT", value_name = "COUNT", default_value = "50")]
+    pub(crate) mails_per_recipient: NonZeroU32,
+    /// Mails of one kind a day from one account to one recipient; further ones are dropped
+    #[arg(
+        long,
+        env = "TENANTRY_MAILS_PER_ACCOUNT_AND_RECIPIENT",
+        value_name = "COUNT",
+        default_value = "10"
+    )]
+    pub(crate) mails_per_account_and_recipient: NonZeroU32,
+    /// Days for which the payloads of webhook events are kept
+    #[arg(long, env = "TENANTRY_WEBHOOK_PAYLOAD_DAYS", value_name = "DAYS", default_value = "90")]
+    pub(crate) webhook_payload_days: NonZeroU32,
+    /// Days for which webhook events without payload and their deliveries are kept
+    #[arg(long, env = "TENANTRY_WEBHOOK_EVENT_DAYS", value_name = "DAYS", default_value = "180")]
+    pub(crate) webhook_event_days: NonZeroU32,
+    /// Days for which audit entries are kept [default: for good]
+    #[arg(long, env = "TENANTRY_AUDIT_DAYS", value_name = "DAYS")]
+    pub(crate) audit_days: Option<NonZeroU32>,
     /// The longest request body in bytes
     #[arg(long, env = "TENANTRY_MAX_BODY_BYTES", value_name = "BYTES", default_value = "1048576",
         value_parser = count())]

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
+use tenantry_app::Retention;
+use tenantry_core::mail::MailLimits;
 use tenantry_core::values::{HttpUrl, IpAllowList};
 use tenantry_http::{Config, Limits, Rate, Rates};
 use tenantry_outbound::mail::{Mailer, SmtpOptions};
@@ -25,6 +27,7 @@ pub(crate) struct ServerSettings {
     /// The URL of the customer portal, if it is not the server's own.
     pub(crate) portal: Option<HttpUrl>,
     pub(crate) mail: MailSettings,
+    pub(crate) retention: Retention,
 }
 
 /// The settings of outgoing mail.
@@ -32,6 +35,7 @@ pub(crate) struct ServerSettings {
 pub(crate) struct MailSettings {
     pub(crate) mailer: Mailer,
     pub(crate) from: String,
+    pub(crate) limits: MailLimits,
 }
 
 impl MailSettings {
@@ -53,7 +57,12 @@ impl MailSettings {
             // The value can contain a password, so that the message does not repeat it.
             _ => return Err(wrong("use log, dir:PATH, smtp://HOST or smtps://HOST".to_owned())),
         };
-        Ok(Self { mailer, from: from.unwrap_or(LOCAL_SENDER).to_owned() })
+        let limits = MailLimits {
+            of_account: serve.mails_per_hour,
+            to_recipient: serve.mails_per_recipient,
+            of_account_to_recipient: serve.mails_per_account_and_recipient,
+        };
+        Ok(Self { mailer, from: from.unwrap_or(LOCAL_SENDER).to_owned(), limits })
     }
 }
 
@@ -85,6 +94,11 @@ impl ServerSettings {
             webhook_http_hosts: List::joined(&serve.webhook_http_hosts),
             portal: serve.portal_url.clone(),
             mail: MailSettings::new(serve, roots)?,
+            retention: Retention {
+                payload_days: serve.webhook_payload_days,
+                event_days: serve.webhook_event_days,
+                audit_days: serve.audit_days,
+            },
         })
     }
 }

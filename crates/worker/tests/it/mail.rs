@@ -1,5 +1,6 @@
 //! The mail worker on a real database, with a directory as its mail server and a clock set by hand.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,10 +9,12 @@ use tenantry_app::email_updates::EmailUpdateRequest;
 use tenantry_app::members::CustomerRef;
 use tenantry_app::organizations::OrganizationUpdate;
 use tenantry_app::sessions::SessionCreate;
-use tenantry_app::team::TeamMemberAdd;
+use tenantry_app::team::{TeamMemberAdd, TeamMemberRemove};
 use tenantry_app::{App, Requester};
 use tenantry_core::Patch;
 use tenantry_core::customer::{CustomerKind, NewCustomer};
+use tenantry_core::ids::{OrganizationId, UserId};
+use tenantry_core::mail::MailLimits;
 use tenantry_core::organization::{CustomerPortalSettings, OrganizationChange, PortalCustomer};
 use tenantry_core::team::{NewTeamMember, TeamRole};
 use tenantry_core::values::{EmailAddress, HttpUrl};
@@ -32,7 +35,11 @@ fn email(text: &str) -> EmailAddress {
 
 impl Mailing {
     async fn new() -> Self {
-        let world = World::with(Settings { clock: Clock::stopped(), ..Settings::default() });
+        Self::with_limits(MailLimits::default()).await
+    }
+
+    async fn with_limits(mail_limits: MailLimits) -> Self {
+        let world = World::with(Settings { clock: Clock::stopped(), mail_limits, ..Settings::default() });
         Self { acme: Acme::within(world).await, directory: tempfile::tempdir().unwrap() }
     }
 
@@ -51,9 +58,20 @@ impl Mailing {
     }
 
     async fn add(&self, address: &str) {
+        self.add_to(self.acme.organization.id, address).await;
+    }
+
+    async fn add_to(&self, organization: OrganizationId, address: &str) -> UserId {
         let new = NewTeamMember { email: email(address), name: None, role: TeamRole::BillingManager };
-        let add = TeamMemberAdd { by: Requester::operator(), organization: self.acme.organization.id, new };
-        self.app().write(add).await.unwrap();
+        let add = TeamMemberAdd { by: Requester::operator(), organization, new };
+        self.app().write(add).await.unwrap().user
+    }
+
+    /// Sends what is due; answers how many mails there were.
+    async fn send(&self) -> usize {
+        let before = self.sent().len();
+        self.worker().send_due().await.unwrap();
+        self.sent().len() - before
     }
 
     fn worker(&self) -> MailWorker {
@@ -327,4 +345,97 @@ async fn an_expired_mail_is_not_sent() {
     mailing.advance_s(30 * 60);
     mailing.worker().send_due().await.unwrap();
     assert!(mailing.sent().is_empty() && !mailing.has_queued().await);
+}
+
+fn mails(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).unwrap()
+}
+
+#[tokio::test]
+async fn an_address_that_is_added_again_and_again_gets_a_few_mails() {
+    let mailing = Mailing::new().await;
+    let organization = mailing.acme.organization.id;
+    let add_and_remove = async |mailing: &Mailing| {
+        let user = mailing.add_to(organization, "jo@x.dev").await;
+        let by = Requester::operator();
+        let remove = TeamMemberRemove { by, organization, user, may_leave: false };
+        mailing.app().write(remove).await.unwrap();
+    };
+    for _ in 0..60 {
+        add_and_remove(&mailing).await;
+    }
+    assert_eq!(mailing.send().await, 10);
+    assert!(!mailing.has_queued().await, "the others are dropped");
+    // The limit outlasts a restart, is of this recipient alone, and refills over a day.
+    let mailing = mailing.restart_with_slow_writes(0).await;
+    add_and_remove(&mailing).await;
+    assert_eq!(mailing.send().await, 0);
+    mailing.add("mo@x.dev").await;
+    assert_eq!(mailing.send().await, 1);
+    mailing.advance_s(24 * 60 * 60 / 10);
+    add_and_remove(&mailing).await;
+    add_and_remove(&mailing).await;
+    assert_eq!(mailing.send().await, 1);
+}
+
+#[tokio::test]
+async fn the_mails_of_an_account_over_its_limit_wait_and_delay_no_other() {
+    let limits = MailLimits { of_account: mails(6), ..MailLimits::default() };
+    let mailing = Mailing::with_limits(limits).await;
+    for number in 0..20 {
+        mailing.add(&format!("jo{number}@x.dev")).await;
+    }
+    assert_eq!(mailing.send().await, 6);
+    assert!(mailing.has_queued().await);
+    let other = mailing.acme.world.organization("other").await;
+    mailing.add_to(other.id, "mo@x.dev").await;
+    assert_eq!(mailing.send().await, 1);
+    for _ in 0..14 {
+        mailing.advance_s(9 * 60);
+        assert_eq!(mailing.send().await, 0);
+        mailing.advance_s(60);
+        assert_eq!(mailing.send().await, 1);
+    }
+    assert!(!mailing.has_queued().await);
+}
+
+#[tokio::test]
+async fn the_mails_of_sub_accounts_count_for_their_parent() {
+    let limits = MailLimits { of_account: mails(5), ..MailLimits::default() };
+    let mailing = Mailing::with_limits(limits).await;
+    for number in 0..10 {
+        let world = &mailing.acme.world;
+        let child = world.sub_account(&mailing.acme.organization, &format!("child {number}")).await;
+        mailing.add_to(child, &format!("jo{number}@x.dev")).await;
+    }
+    assert_eq!(mailing.send().await, 5);
+}
+
+#[tokio::test]
+async fn a_recipient_gets_a_few_mails_from_all_accounts_together() {
+    let limits = MailLimits { to_recipient: mails(3), ..MailLimits::default() };
+    let mailing = Mailing::with_limits(limits).await;
+    for (number, spelling) in ["jo@x.dev", "JO@x.dev", "Jo@X.dev", "jO@x.dev", "jo@X.DEV"].iter().enumerate()
+    {
+        let other = mailing.acme.world.organization(&format!("other-{number}")).await;
+        mailing.add_to(other.id, spelling).await;
+    }
+    assert_eq!(mailing.send().await, 3);
+    assert!(!mailing.has_queued().await);
+    mailing.advance_s(24 * 60 * 60);
+    mailing.app().sweep().await.unwrap();
+    let kept = mailing.acme.world.database().texts("SELECT 'kept' FROM mail_budgets");
+    assert_eq!(kept, [""; 0], "a budget that is full again is not kept");
+}
+
+#[tokio::test]
+async fn a_retry_is_not_counted_again() {
+    let limits = MailLimits { of_account_to_recipient: mails(1), ..MailLimits::default() };
+    let mailing = Mailing::with_limits(limits).await;
+    mailing.add("jo@x.dev").await;
+    mailing.block();
+    mailing.worker().send_due().await.unwrap();
+    mailing.unblock();
+    mailing.advance_s(40);
+    assert_eq!(mailing.send().await, 1);
 }

@@ -126,6 +126,7 @@ impl UseCase for Mail {
             sealed: None,
             due_at: context.now(),
             attempts: 0,
+            is_counted: false,
         };
         Ok(tx.mail_insert(&mail).await?)
     }

@@ -86,7 +86,7 @@ pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
         metadata: metadata_filter(&call),
         order,
     };
-    let customers = call.app.customers(&filter, page).await?;
+    let customers = call.app.customers(&call.requester(), &filter, page).await?;
     Ok(page::response(&customers, page, CustomerView::from))
 }
 

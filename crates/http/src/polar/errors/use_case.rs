@@ -43,6 +43,7 @@ pub(super) fn of(error: &Error) -> RenderedError {
         Error::OrganizationInvalid(violations) => organizations::of_organization(violations),
         Error::Team(error) => team::of_team(*error),
         Error::Token(error) => tokens::of_token(error),
+        Error::LimitReached(limit) => plain(StatusCode::FORBIDDEN, "NotPermitted", &limit.to_string()),
         Error::NotPermitted(right) => plain(StatusCode::FORBIDDEN, "NotPermitted", not_permitted(*right)),
         Error::AmbiguousCustomer => plain(
             StatusCode::CONFLICT,

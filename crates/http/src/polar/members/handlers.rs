@@ -69,7 +69,7 @@ pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
         role: role.map(|role| role.0),
         oldest_first: sorting.first().is_some_and(|order| !order.descending),
     };
-    let members = call.app.members(&filter, page).await?;
+    let members = call.app.members(&call.requester(), &filter, page).await?;
     Ok(page::response(&members, page, MemberView::from))
 }
 

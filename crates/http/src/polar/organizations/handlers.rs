@@ -35,7 +35,7 @@ pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
         slug: call.query_value("slug").map(str::to_owned),
         order,
     };
-    let organizations = call.app.organizations(&filter, page).await?;
+    let organizations = call.app.organizations(&call.requester(), &filter, page).await?;
     Ok(page::response(&organizations, page, OrganizationView::from))
 }
 

@@ -45,7 +45,7 @@ pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
     let (wanted, page) = input.finish(wanted.zip(page))?;
     let mut organizations = manageable_organizations(&call);
     organizations.retain(|id| wanted.is_empty() || wanted.iter().any(|wanted| wanted.0 == id.uuid()));
-    let endpoints = call.app.webhook_endpoints(&organizations, page).await?;
+    let endpoints = call.app.webhook_endpoints(&call.requester(), &organizations, page).await?;
     Ok(page::response(&endpoints, page, |endpoint| EndpointView::new(endpoint, shows_secret(&call))))
 }
 
@@ -126,7 +126,7 @@ pub(super) async fn deliveries(call: Call) -> Result<Response, ErrorResponse> {
         event_types: kinds.into_iter().map(|kind| kind.0).collect(),
         query: call.query_value("query").filter(|query| !query.is_empty()).map(str::to_owned),
     };
-    let deliveries = call.app.webhook_deliveries(&filter, page).await?;
+    let deliveries = call.app.webhook_deliveries(&call.requester(), &filter, page).await?;
     Ok(page::response(&deliveries, page, DeliveryView::from))
 }
 

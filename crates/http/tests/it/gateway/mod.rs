@@ -2,6 +2,7 @@
 
 mod invalid_input;
 mod openapi;
+mod owners;
 mod random_requests;
 mod requests;
 mod resource_limits;

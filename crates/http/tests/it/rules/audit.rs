@@ -1,8 +1,12 @@
 //! The audit log: a change appends one entry for each changed row, in its own transaction. A no-op appends none.
 
-use serde_json::{Value, json};
+use std::num::NonZeroU32;
 
-use tenantry_testkit::{Acme, Client, Response};
+use serde_json::{Value, json};
+use tenantry_app::Retention;
+use tenantry_store::{AuditRecord, doctor};
+
+use tenantry_testkit::{Acme, Client, Response, Settings, World};
 
 /// Sends a request and compares its audit entries, as action and row, with `expected`.
 async fn writes(
@@ -117,4 +121,47 @@ async fn the_actor_of_a_users_change_is_the_user() {
     let rename = async || owner.patch(&acme.path_v1(), json!({"name": "Acme"})).await;
     writes(&acme, &owner, rename, &["organization.updated"]).await.expect(200);
     assert_eq!(acme.world.audit(&acme.organization).await.last().unwrap().actor_kind, "user");
+}
+
+/// Every row that breaks an invariant.
+async fn findings(world: &World) -> Vec<String> {
+    let mut snapshot = world.app.store().snapshot().await.unwrap();
+    let mut found = Vec::new();
+    doctor::inspect(&mut snapshot.tx().unwrap(), |finding| found.push(finding.to_string())).await.unwrap();
+    found
+}
+
+#[tokio::test]
+async fn old_audit_entries_are_deleted_where_the_operator_says_so() {
+    let retention = Retention { audit_days: NonZeroU32::new(30), ..Retention::default() };
+    let acme = Acme::within(World::with(Settings { retention, ..Settings::default() })).await;
+    let customer = acme.create_team("crew").await;
+    let rename = async |name: &str| {
+        acme.client().patch(&format!("/v1/customers/{customer}"), json!({"name": name})).await.expect(200)
+    };
+    for number in 0..600 {
+        rename(&format!("Name {number}")).await;
+    }
+    acme.world.advance_s(31 * 24 * 60 * 60);
+    rename("New name").await;
+    let before = acme.world.audit(&acme.organization).await;
+    acme.world.app.sweep().await.unwrap();
+    let after = acme.world.audit(&acme.organization).await;
+    let is_kept = |entry: &&AuditRecord| entry.action.ends_with(".created");
+    let mut kept: Vec<_> = before.iter().filter(is_kept).cloned().collect();
+    kept.extend(before.last().cloned());
+    assert_eq!(after, kept);
+    let images = "SELECT action FROM audit_entries WHERE before IS NOT NULL OR after IS NOT NULL";
+    assert_eq!(acme.world.database().texts(images), ["customer.updated"]);
+    assert_eq!(findings(&acme.world).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn audit_entries_are_kept_by_default() {
+    let acme = Acme::new().await;
+    acme.create_team("crew").await;
+    let before = acme.world.audit(&acme.organization).await;
+    acme.world.advance_s(10 * 365 * 24 * 60 * 60);
+    acme.world.app.sweep().await.unwrap();
+    assert_eq!(acme.world.audit(&acme.organization).await, before);
 }

@@ -6,3 +6,4 @@ mod bootstrap;
 mod both_dialects;
 mod idempotency;
 mod ip_allow_lists;
+mod limits;

@@ -113,6 +113,10 @@ pub(super) const CHECKS: &[Check] = &[
     check("exact counters", "customers", "member_count differs from the number of its members",
         "t.member_count <> (SELECT count(*) FROM members AS m
             WHERE m.organization_id = t.organization_id AND m.customer_id = t.id AND m.deleted_at IS NULL)"),
+    check("exact counters", "organizations", "row_counters differ from the number of its access tokens",
+        "(SELECT coalesce(sum(k.row_count), 0) FROM row_counters AS k
+            WHERE k.organization_id = t.id AND k.counter = 'access_tokens')
+         <> (SELECT count(*) FROM access_tokens AS a WHERE a.organization_id = t.id AND a.deleted_at IS NULL)"),
     check("exact counters", "organizations", "row_counters differ from the number of its customers",
         "(SELECT coalesce(sum(k.row_count), 0) FROM row_counters AS k
             WHERE k.organization_id = t.id AND k.counter = 'customers')
@@ -163,6 +167,9 @@ pub(super) const CHECKS: &[Check] = &[
                 AND o.due_at IS NOT NULL)
          AND NOT EXISTS (SELECT 1 FROM webhook_endpoints AS e
             WHERE e.organization_id = t.organization_id AND e.id = t.endpoint_id AND e.deleted_at IS NULL)"),
+    check("fair delivery", "webhook_queues", "owner_user_id is not the owner of its organization",
+        "NOT EXISTS (SELECT 1 FROM organizations AS o
+            WHERE o.id = t.organization_id AND o.owner_user_id = t.owner_user_id)"),
     check("ordered events", "webhook_events", "its sequence number is above that of its endpoint's queue",
         "EXISTS (SELECT 1 FROM webhook_queues AS l
             WHERE l.organization_id = t.organization_id AND l.endpoint_id = t.endpoint_id
@@ -181,6 +188,10 @@ pub(super) const CHECKS: &[Check] = &[
                 AND l.queue = 'retries' AND l.due_at IS NOT NULL)"),
     check("at-least-once delivery", "webhook_events", "it is pending and has no data",
         "t.state = 'pending' AND t.data IS NULL AND t.payload IS NULL"),
+    // Mail.
+    check("fair mail", "mails", "it is pending, but the queue of its account is not due",
+        "NOT EXISTS (SELECT 1 FROM mail_queues AS q
+            WHERE q.organization_id = t.organization_id AND q.due_at IS NOT NULL)"),
     // Stored responses.
     check("complete rows", "idempotency_records", "the owner of its key does not exist",
         "t.organization_id IN (SELECT r.organization_id FROM idempotency_records AS r

@@ -180,3 +180,26 @@ async fn a_rolled_back_change_sends_no_event() {
     assert_eq!(worker(&acme).deliver_due().await.unwrap(), 0);
     assert!(receiver.all().is_empty());
 }
+
+#[tokio::test]
+async fn old_payloads_and_then_old_events_are_deleted() {
+    const DAY_S: i64 = 24 * 60 * 60;
+    let (acme, _receiver, _) = connected().await;
+    let worker = worker(&acme);
+    let rows = |sql: &str| acme.world.database().texts(sql).len();
+    for number in 0..120 {
+        rename(&acme, &format!("Name {number}")).await;
+    }
+    worker.deliver_due().await.unwrap();
+    acme.world.advance_s(91 * DAY_S);
+    rename(&acme, "Later").await;
+    worker.deliver_due().await.unwrap();
+    acme.world.app.sweep().await.unwrap();
+    assert_eq!(rows("SELECT 'one' FROM webhook_events WHERE data IS NOT NULL"), 1);
+    assert_eq!(rows("SELECT 'one' FROM webhook_events"), 121);
+    assert_eq!(rows("SELECT 'one' FROM webhook_deliveries"), 121);
+    acme.world.advance_s(90 * DAY_S);
+    acme.world.app.sweep().await.unwrap();
+    assert_eq!(rows("SELECT 'one' FROM webhook_events"), 1);
+    assert_eq!(rows("SELECT 'one' FROM webhook_deliveries"), 1);
+}

@@ -3,20 +3,20 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tenantry_app::limits::{WEBHOOK_DELIVERIES_PER_ORGANIZATION, WEBHOOK_LEASES_PER_TRANSACTION};
+use tenantry_app::limits::{WEBHOOK_DELIVERIES_PER_OWNER, WEBHOOK_LEASES_PER_TRANSACTION};
 use tenantry_core::ExecutionContext;
 use tenantry_core::ids::{CustomerId, OrganizationId};
 use tenantry_store::{StoreError, Tx, UseCase};
 use tokio::sync::oneshot;
 
-use tenantry_testkit::{ReceivedWebhook, WebhookReceiver};
+use tenantry_testkit::{Organization, ReceivedWebhook, WebhookReceiver};
 
 use super::{
     acme_sending_to, connected, customer, deliveries, rename, subscribe, text, worker, worker_allowing,
 };
 
 /// More than there are queues.
-const IN_ONE_LOOK: usize = 4 * WEBHOOK_DELIVERIES_PER_ORGANIZATION;
+const IN_ONE_LOOK: usize = 4 * WEBHOOK_DELIVERIES_PER_OWNER;
 /// Seconds, longer than the longest pause between two attempts.
 const PAUSE_S: i64 = 1201;
 
@@ -369,7 +369,7 @@ async fn an_address_that_is_not_public_is_refused_without_a_retry() {
 async fn an_organization_uses_no_more_than_its_share() {
     let receiver = WebhookReceiver::start().await;
     let acme = acme_sending_to(&[&receiver]).await;
-    for _ in 0..WEBHOOK_DELIVERIES_PER_ORGANIZATION + 3 {
+    for _ in 0..WEBHOOK_DELIVERIES_PER_OWNER + 3 {
         subscribe(&acme, &receiver).await;
     }
     rename(&acme, "Name").await;
@@ -382,5 +382,38 @@ async fn an_organization_uses_no_more_than_its_share() {
             break;
         }
     }
-    assert_eq!(taken, WEBHOOK_DELIVERIES_PER_ORGANIZATION, "requests under way count");
+    assert_eq!(taken, WEBHOOK_DELIVERIES_PER_OWNER, "requests under way count");
+}
+
+#[tokio::test]
+async fn organizations_of_one_owner_share_one_share() {
+    let receiver = WebhookReceiver::start().await;
+    let acme = acme_sending_to(&[&receiver]).await;
+    let world = &acme.world;
+    let child = world.sub_account(&acme.organization, "Child").await;
+    let second = world.organization_owned_by("second", &acme.organization.owner).await;
+    let stranger = world.organization("stranger").await;
+    let of_child = Organization { id: child, ..second.clone() };
+    // Each has more endpoints than half a share.
+    for organization in [&acme.organization, &of_child, &second, &stranger] {
+        let client = world.token(organization, "*").await;
+        for _ in 0..WEBHOOK_DELIVERIES_PER_OWNER / 2 + 2 {
+            let new = json!({"url": receiver.url(), "format": "raw", "events": ["organization.updated"]});
+            client.post("/v1/webhooks/endpoints", new).await.expect(201);
+        }
+        let path = format!("/v1/organizations/{}", organization.id);
+        client.patch(&path, json!({"name": "Another name"})).await.expect(200);
+    }
+    let (mut of_owner, mut of_stranger) = (0, 0);
+    loop {
+        let claims = world.app.lease_webhook_deliveries(IN_ONE_LOOK).await.unwrap();
+        if claims.is_empty() {
+            break;
+        }
+        let others = claims.iter().filter(|claim| claim.queue.organization == stranger.id).count();
+        of_stranger += others;
+        of_owner += claims.len() - others;
+    }
+    assert_eq!(of_owner, WEBHOOK_DELIVERIES_PER_OWNER);
+    assert_eq!(of_stranger, WEBHOOK_DELIVERIES_PER_OWNER / 2 + 2);
 }

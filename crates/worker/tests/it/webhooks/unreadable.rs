@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use tenantry_app::limits::{
-    UNREADABLE_RETRY_S, WEBHOOK_DELIVERIES_PER_ORGANIZATION, WEBHOOK_EVENTS_SKIPPED_PER_TRANSACTION,
+    UNREADABLE_RETRY_S, WEBHOOK_DELIVERIES_PER_OWNER, WEBHOOK_EVENTS_SKIPPED_PER_TRANSACTION,
     WEBHOOK_LEASE_S, WEBHOOK_LEASES_PER_TRANSACTION,
 };
 use tenantry_app::webhooks::DeliveryAttempt;
@@ -95,7 +95,7 @@ async fn an_endpoint_with_an_unreadable_secret_gets_a_new_one_or_is_deleted() {
 async fn many_unreadable_endpoints_delay_no_other_endpoint() {
     let (unreadable, mut readable) = (WebhookReceiver::start().await, WebhookReceiver::start().await);
     let acme = acme_sending_to(&[&unreadable, &readable]).await;
-    for _ in 0..WEBHOOK_DELIVERIES_PER_ORGANIZATION + 8 {
+    for _ in 0..WEBHOOK_DELIVERIES_PER_OWNER + 8 {
         subscribe(&acme, &unreadable).await;
     }
     // This endpoint is the last in the order of queues.

@@ -1,0 +1,77 @@
+//! Limits of mail: how many mails an account may still send, and a recipient still get.
+//!
+//! A row holds the time at which a budget is full again. Taking a mail out moves this time on; where it is too far
+//! ahead, the budget is empty. Rows whose time has passed are deleted by the sweep.
+
+use tenantry_core::Timestamp;
+use tenantry_core::ids::OrganizationId;
+use tenantry_core::mail::MailBudget;
+use tenantry_core::token::TokenHash;
+
+use crate::value::Param;
+use crate::{StoreError, Tx};
+
+impl Tx<'_> {
+    /// Takes one mail out of a budget. Returns the time at which there is room again, if the budget is empty. The row
+    /// stays locked until the transaction ends. One round trip more for an empty budget.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn mail_budget_take(
+        &mut self,
+        (account, hash): (OrganizationId, TokenHash),
+        budget: MailBudget,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let interval = budget.interval();
+        let first = Timestamp::from_micros(now.as_micros().saturating_add(interval));
+        let taken = self
+            .execute(
+                "INSERT INTO mail_budgets (organization_id, budget_hash, full_at) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (organization_id, budget_hash) DO UPDATE SET full_at = CASE
+                    WHEN mail_budgets.full_at > ?4 THEN mail_budgets.full_at + ?5 ELSE ?3 END
+                 WHERE mail_budgets.full_at <= ?6",
+                &[
+                    account.into(),
+                    Param::Bytes(&hash.0),
+                    first.into(),
+                    now.into(),
+                    interval.into(),
+                    budget.last_full_at(now).into(),
+                ],
+            )
+            .await?;
+        if taken > 0 {
+            return Ok(None);
+        }
+        let sql = "SELECT full_at FROM mail_budgets WHERE organization_id = ?1 AND budget_hash = ?2";
+        let full_at = self.first(sql, &[account.into(), Param::Bytes(&hash.0)], |row| row.get(0)).await?;
+        Ok(Some(full_at.map_or(now, |full_at| budget.free_at(full_at))))
+    }
+
+    /// Deletes up to `limit` budgets that are full at `now`. Returns how many. One round trip more for each.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn mail_budgets_delete_full(
+        &mut self,
+        now: Timestamp,
+        limit: i64,
+    ) -> Result<usize, StoreError> {
+        let sql = "SELECT organization_id, budget_hash FROM mail_budgets WHERE full_at <= ?1
+             ORDER BY full_at LIMIT ?2";
+        let full = self
+            .all(sql, &[now.into(), limit.into()], |row| {
+                Ok((row.get::<OrganizationId>(0)?, row.get::<Vec<u8>>(1)?))
+            })
+            .await?;
+        for (account, hash) in &full {
+            self.execute_unawaited(
+                "DELETE FROM mail_budgets WHERE organization_id = ?1 AND budget_hash = ?2 AND coalesce(full_at, 0) <= ?3",
+                &[(*account).into(), Param::Bytes(hash), now.into()],
+            )
+            .await?;
+        }
+        Ok(full.len())
+    }
+}
