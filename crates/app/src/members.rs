@@ -53,12 +53,12 @@ pub(crate) async fn customer(
     lock: Lock,
 ) -> Result<Option<Customer>, Error> {
     let mut found = None;
-    let key = match name {
-        CustomerRef::Id(id) => RowKey::Customer(id.uuid()),
-        CustomerRef::External(external_id) => RowKey::CustomerExternalId(external_id),
-    };
     let readable = by.organizations_with(TeamPermission::ReadCustomers).collect();
-    for organization in tx.organizations_with_row(key, readable).await? {
+    let organizations = match name {
+        CustomerRef::Id(id) => tx.organizations_with_row(RowKey::Customer(id.uuid()), readable).await?,
+        CustomerRef::External(_) => readable,
+    };
+    for organization in organizations {
         let id = match name {
             CustomerRef::Id(id) => Some(*id),
             CustomerRef::External(external_id) => {

@@ -1,7 +1,6 @@
 //! The organization of a row that a request names by its id alone.
 
 use tenantry_core::ids::OrganizationId;
-use tenantry_core::values::ExternalId;
 use uuid::Uuid;
 
 use super::Query;
@@ -9,13 +8,11 @@ use crate::{StoreError, Tx};
 
 /// A key by which a request names a row without its organization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RowKey<'a> {
+pub enum RowKey {
     /// An access token, by id.
     AccessToken(Uuid),
     /// A customer, by id.
     Customer(Uuid),
-    /// A customer that is not deleted, by the id in the organization's own system.
-    CustomerExternalId(&'a str),
     /// A member of a customer, by id.
     Member(Uuid),
     /// A webhook endpoint, by id.
@@ -32,7 +29,7 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn organizations_with_row(
         &mut self,
-        key: RowKey<'_>,
+        key: RowKey,
         organizations: Vec<OrganizationId>,
     ) -> Result<Vec<OrganizationId>, StoreError> {
         if organizations.len() <= 1 {
@@ -41,7 +38,6 @@ impl Tx<'_> {
         let (select, id) = match key {
             RowKey::AccessToken(id) => ("SELECT organization_id FROM access_tokens WHERE ", id),
             RowKey::Customer(id) => ("SELECT organization_id FROM customers WHERE ", id),
-            RowKey::CustomerExternalId(_) => ("SELECT organization_id FROM customers WHERE ", Uuid::nil()),
             RowKey::Member(id) => ("SELECT organization_id FROM members WHERE ", id),
             RowKey::WebhookEndpoint(id) => ("SELECT organization_id FROM webhook_endpoints WHERE ", id),
             RowKey::WebhookEvent(id) => ("SELECT organization_id FROM webhook_events WHERE ", id),
@@ -51,16 +47,8 @@ impl Tx<'_> {
         let length = organizations.len().next_power_of_two();
         let filled: Vec<_> = organizations.iter().copied().cycle().take(length).collect();
         query.organizations("organization_id", &filled);
-        match key {
-            RowKey::CustomerExternalId(text) => {
-                let text = query.param(ExternalId::key(text));
-                query.push(&format!(" AND external_id = {text} AND deleted_at IS NULL"));
-            }
-            _ => {
-                let id = query.param(id);
-                query.push(&format!(" AND id = {id}"));
-            }
-        }
+        let id = query.param(id);
+        query.push(&format!(" AND id = {id}"));
         let found: Vec<OrganizationId> = self.all(&query.sql, &query.params, |row| row.get(0)).await?;
         Ok(organizations.into_iter().filter(|organization| found.contains(organization)).collect())
     }

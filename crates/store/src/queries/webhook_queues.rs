@@ -242,7 +242,7 @@ impl Tx<'_> {
     ) -> Result<(), StoreError> {
         self.execute_unawaited(
             "UPDATE webhook_queues SET leased_until = NULL
-             WHERE organization_id = ?1 AND endpoint_id = ?2 AND queue = ?3 AND leased_until = ?4",
+             WHERE organization_id = ?1 AND endpoint_id = ?2 AND queue = ?3 AND coalesce(leased_until, 0) = ?4",
             &[
                 queue.organization.into(),
                 queue.endpoint.into(),
