@@ -1,7 +1,7 @@
 //! Renders the product's mails.
 //!
 //! Each mail has a text and an HTML template under `templates/`; the extension `.html` switches escaping on.
-//! Names are user input, so each of them passes through [`name`] before it enters a subject or body: no name makes a
+//! Names are user input, so each of them passes through `name` before it enters a subject or body: no name makes a
 //! link or a line of its own.
 
 use askama::Template;
