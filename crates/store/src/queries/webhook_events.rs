@@ -270,7 +270,8 @@ impl Tx<'_> {
     }
 
     /// Archives at most `limit` events of all organizations that happened before `before`: deletes their data
-    /// and payload. Returns how many it archived.
+    /// and payload. An event that is pending or to be retried keeps both, because its request is still to be sent. Returns
+    /// how many it archived.
     ///
     /// # Errors
     /// When the database fails.
@@ -280,7 +281,8 @@ impl Tx<'_> {
         limit: i64,
     ) -> Result<usize, StoreError> {
         const OLD: &str = "SELECT organization_id, id FROM webhook_events
-            WHERE data IS NOT NULL AND created_at < ?1 ORDER BY created_at, organization_id, id LIMIT ?2";
+            WHERE data IS NOT NULL AND created_at < ?1 AND due_at IS NULL AND state <> 'pending'
+            ORDER BY created_at, organization_id, id LIMIT ?2";
         let old = self
             .all(OLD, &[before.into(), limit.into()], |row| {
                 Ok((row.get::<OrganizationId>(0)?, row.get::<WebhookEventId>(1)?))
@@ -291,7 +293,8 @@ impl Tx<'_> {
             archived += self
                 .execute(
                     "UPDATE webhook_events SET data = NULL, payload = NULL
-                     WHERE organization_id = ?1 AND id = ?2 AND data IS NOT NULL",
+                     WHERE organization_id = ?1 AND id = ?2 AND data IS NOT NULL
+                        AND due_at IS NULL AND state <> 'pending'",
                     &[organization.into(), id.into()],
                 )
                 .await?;
@@ -300,7 +303,7 @@ impl Tx<'_> {
     }
 
     /// Deletes at most `limit` archived events of all organizations that happened before `before`, and their
-    /// deliveries. Answers how many events it deleted.
+    /// deliveries. Returns how many events it deleted.
     ///
     /// # Errors
     /// When the database fails.
@@ -311,7 +314,7 @@ impl Tx<'_> {
     ) -> Result<usize, StoreError> {
         const OLD: &str = "SELECT organization_id, id FROM webhook_events
             WHERE data IS NULL AND created_at < ?1 AND due_at IS NULL AND state <> 'pending'
-            ORDER BY created_at LIMIT ?2";
+            ORDER BY created_at, organization_id, id LIMIT ?2";
         let old = self
             .all(OLD, &[before.into(), limit.into()], |row| {
                 Ok((row.get::<OrganizationId>(0)?, row.get::<WebhookEventId>(1)?))

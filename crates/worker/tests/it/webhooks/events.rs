@@ -182,6 +182,17 @@ async fn a_rolled_back_change_sends_no_event() {
 }
 
 #[tokio::test]
+async fn an_old_event_that_is_pending_keeps_its_payload() {
+    const DAY_S: i64 = 24 * 60 * 60;
+    let (acme, mut receiver, _) = connected().await;
+    rename(&acme, "Late").await;
+    acme.world.advance_s(91 * DAY_S);
+    acme.world.app.sweep().await.unwrap();
+    worker(&acme).deliver_due().await.unwrap();
+    assert_eq!(receiver.kinds(), ["organization.updated"]);
+}
+
+#[tokio::test]
 async fn old_payloads_and_then_old_events_are_deleted() {
     const DAY_S: i64 = 24 * 60 * 60;
     let (acme, _receiver, _) = connected().await;
