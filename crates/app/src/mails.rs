@@ -107,7 +107,10 @@ impl UseCase for LeaseMails {
         let until =
             [limits::MAIL_LEASE_S, limits::UNREADABLE_RETRY_S].map(|seconds| now.plus_seconds(seconds));
         let leased = tx.mails_lease(now, until, limits::MAIL_LEASES_PER_TRANSACTION).await?;
-        let (mut mails, new): (Vec<_>, Vec<_>) = leased.into_iter().partition(|mail| mail.is_counted);
+        // A retry is not counted again. The worker deletes an expired mail unsent, so it uses no budget.
+        let has_expired = |mail: &QueuedMail| mail.expires_at.is_some_and(|expires_at| expires_at <= now);
+        let (mut mails, new): (Vec<_>, Vec<_>) =
+            leased.into_iter().partition(|mail| mail.is_counted || has_expired(mail));
         let MailLimits { of_account, to_recipient, of_account_to_recipient } = self.limits;
         let by_account = |mail: &QueuedMail| (mail.organization, self.hash(&["account"]));
         let (new, waiting) = take(tx, now, MailBudget::hourly(of_account), new, by_account).await?;

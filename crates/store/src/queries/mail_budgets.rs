@@ -59,7 +59,7 @@ impl Tx<'_> {
         limit: i64,
     ) -> Result<usize, StoreError> {
         let sql = "SELECT organization_id, budget_hash FROM mail_budgets WHERE full_at <= ?1
-             ORDER BY full_at LIMIT ?2";
+             ORDER BY full_at, organization_id, budget_hash LIMIT ?2";
         let full = self
             .all(sql, &[now.into(), limit.into()], |row| {
                 Ok((row.get::<OrganizationId>(0)?, row.get::<Vec<u8>>(1)?))
