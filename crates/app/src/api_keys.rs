@@ -145,12 +145,12 @@ async fn find(tx: &mut Tx<'_>, organization: OrganizationId, id: TokenId) -> Res
 }
 
 /// Queues a mail about the changed allow list to the owner and the administrators. Queues none while the account has
-/// [`limits::PENDING_NOTICES_PER_ORGANIZATION`] pending mails.
+/// [`limits::PENDING_NOTICES_PER_ACCOUNT`] pending mails.
 async fn notify(tx: &mut Tx<'_>, context: &mut ExecutionContext, token: &AccessToken) -> Result<(), Error> {
     let AccessToken { organization, label, .. } = token;
     let mail_account = tx.mail_account(*organization).await?.ok_or(Error::OrganizationNotFound)?;
-    if tx.mails_pending(mail_account, limits::PENDING_NOTICES_PER_ORGANIZATION).await?
-        >= limits::PENDING_NOTICES_PER_ORGANIZATION
+    if tx.mails_pending(mail_account, limits::PENDING_NOTICES_PER_ACCOUNT).await?
+        >= limits::PENDING_NOTICES_PER_ACCOUNT
     {
         return Ok(());
     }

@@ -10,7 +10,7 @@ use tenantry_core::token::TokenError;
 use tenantry_core::webhook::WebhookError;
 use tenantry_store::StoreError;
 
-/// A number of rows that a tenant has reached.
+/// The limit of rows that a use case would exceed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LimitReached {
     /// People in the team of an organization.
@@ -30,7 +30,7 @@ pub enum LimitReached {
 /// The error of a use case.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
-    /// There may be no more rows of this kind.
+    /// A limit of rows.
     #[error(transparent)]
     LimitReached(#[from] LimitReached),
     /// A rule about members of customers.

@@ -51,10 +51,10 @@ pub const CUSTOMER_DELETIONS_PER_SWEEP: i64 = 1_000;
 
 /// Recipients of one notice about an API key, at most.
 pub const API_KEY_NOTICE_RECIPIENTS: usize = 50;
-/// Pending mails of one organization above which no further notice is queued, so that the mails of other
-/// organizations are not delayed.
-pub const PENDING_NOTICES_PER_ORGANIZATION: i64 = 100;
-/// Pending mails of one account, an organization with its sub-accounts, above which a further mail is dropped.
+/// Pending mails of one account, an organization with its sub-accounts, above which no further notice about an API key
+/// is queued, so that notices leave room for other mails.
+pub const PENDING_NOTICES_PER_ACCOUNT: i64 = 100;
+/// Pending mails of one account above which a further mail is dropped. Concurrent changes can exceed it by a few.
 pub const PENDING_MAILS_PER_ACCOUNT: i64 = 1_000;
 /// Mails leased in one transaction.
 pub const MAIL_LEASES_PER_TRANSACTION: i64 = 8;
@@ -67,8 +67,9 @@ pub const TEAM_MEMBERS_PER_ORGANIZATION: u64 = 1_000;
 pub const ORGANIZATIONS_PER_PERSON: u64 = 1_500;
 /// Organizations of one person above which a list of their rows is a list query: it may read many rows.
 pub const ORGANIZATIONS_READ_DIRECTLY: usize = 20;
-/// Organizations of one person above which nobody else adds them to a team, so that strangers do not keep a person from
-/// creating organizations.
+/// Organizations of one person above which nobody adds the person to the team of another one, so that strangers do not
+/// keep the person from creating organizations. The owner of a new organization or sub-account has the limit
+/// [`ORGANIZATIONS_PER_PERSON`].
 pub const ORGANIZATIONS_PER_PERSON_BY_OTHERS: u64 = 1_200;
 /// Access tokens of one organization that are not deleted, at most.
 pub const TOKENS_PER_ORGANIZATION: u64 = 1_000;

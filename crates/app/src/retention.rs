@@ -1,4 +1,5 @@
-//! Retention: how long rows are kept that requests make without end. The sweep deletes older ones in bounded parts.
+//! Retention: how long the server keeps rows whose number grows with every request. The sweep deletes older ones in
+//! bounded parts. Events that are pending or to be retried stay, whatever their age.
 
 use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};

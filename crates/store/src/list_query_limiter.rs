@@ -108,12 +108,12 @@ mod tests {
         };
         (1..ADMITTED_EACH).for_each(|_| begin(&mut waiting, party(0)));
         tokio::task::yield_now().await;
-        assert!(limiter.admit(party(0)).await.is_err(), "those of one party are enough");
+        assert!(limiter.admit(party(0)).await.is_err(), "one party has no further place");
         for number in 1..=ADMITTED - ADMITTED_EACH - 1 {
             begin(&mut waiting, party(number));
         }
         tokio::task::yield_now().await;
-        assert!(limiter.admit(party(ADMITTED)).await.is_err(), "all together are enough");
+        assert!(limiter.admit(party(ADMITTED)).await.is_err(), "there is no further place");
         assert_eq!(waiting.len(), ADMITTED - 2);
         // The waiting ones are refused after a while.
         while let Some(waited) = waiting.join_next().await {

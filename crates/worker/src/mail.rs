@@ -4,7 +4,7 @@
 //!
 //! | state | means | next |
 //! |---|---|---|
-//! | queued | `due_at` is the time of the first attempt | leased |
+//! | queued | `due_at` is the time of the first attempt | leased; over a limit of mails, it waits or its row is deleted |
 //! | leased | `due_at` is the end of the lease, `MAIL_LEASE_S` after it began | sent, retried or given up |
 //! | lease expired | the worker stopped or crashed before it recorded an outcome | leased by any worker |
 //! | retried | a transient error; the pauses grow from 30 s to an hour, with jitter | leased |

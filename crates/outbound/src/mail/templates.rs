@@ -113,7 +113,7 @@ fn name(text: &str) -> String {
     unlinked(text, NAME_CHARS)
 }
 
-/// The first character of the local part and the domain: `a***@x.dev`.
+/// The first character of the local part and the domain, as a mail shows it: `a***@ x. dev`.
 fn masked(address: &EmailAddress) -> String {
     let first: String = address.local().chars().take(1).collect();
     name(&format!("{first}***@{}", address.domain()))

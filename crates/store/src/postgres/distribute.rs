@@ -59,7 +59,8 @@ pub(super) async fn distribute(connection: &Connection) -> Result<Vec<String>, S
     let mut done = Vec::new();
     for (table, spread) in plan(&catalogue) {
         let is_spread = "SELECT 1 FROM pg_catalog.pg_dist_partition WHERE logicalrelid = to_regclass(?1)";
-        // Citus also lists tables that it took into its care for another's foreign key; they are not distributed yet.
+        // Citus also lists tables that it registered because of another table's foreign key. They are not yet
+        // distributed.
         let of_tenants = format!("{is_spread} AND partmethod = 'h'");
         let is_done = if spread == Sharding::Central { is_spread } else { &of_tenants };
         if found(connection, is_done, table).await? {

@@ -22,8 +22,8 @@ pub enum RowKey {
 }
 
 impl Tx<'_> {
-    /// Those of the organizations that have the row, in their order. A single organization is returned without a query:
-    /// the caller looks for the row there anyway.
+    /// The organizations that have the row, in the given order. A single organization is returned without a query,
+    /// because the caller looks for the row there anyway.
     ///
     /// # Errors
     /// When the database fails.
@@ -43,7 +43,7 @@ impl Tx<'_> {
             RowKey::WebhookEvent(id) => ("SELECT organization_id FROM webhook_events WHERE ", id),
         };
         let mut query = Query::new(select);
-        // Some are repeated, so that there are few statements to prepare.
+        // Each number of parameters is another statement to prepare. Repeated organizations keep that number small.
         let length = organizations.len().next_power_of_two();
         let filled: Vec<_> = organizations.iter().copied().cycle().take(length).collect();
         query.organizations("organization_id", &filled);

@@ -99,7 +99,7 @@ pub(crate) struct Serve {
     /// Days for which the payloads of webhook events are kept
     #[arg(long, env = "TENANTRY_WEBHOOK_PAYLOAD_DAYS", value_name = "DAYS", default_value = "90")]
     pub(crate) webhook_payload_days: NonZeroU32,
-    /// Days for which webhook events without payload and their deliveries are kept
+    /// Days for which webhook events and their deliveries are kept, at least as long as the payloads
     #[arg(long, env = "TENANTRY_WEBHOOK_EVENT_DAYS", value_name = "DAYS", default_value = "180")]
     pub(crate) webhook_event_days: NonZeroU32,
     /// Days for which audit entries are kept [default: for good]
