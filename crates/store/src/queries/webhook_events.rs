@@ -270,8 +270,8 @@ impl Tx<'_> {
     }
 
     /// Archives at most `limit` events of all organizations that happened before `before`: deletes their data
-    /// and payload. An event that is pending or to be retried keeps both, because its request is still to be sent. Returns
-    /// how many it archived.
+    /// and payload. An event that is pending or to be retried keeps both, because its request is still to be sent.
+    /// Returns how many it archived.
     ///
     /// # Errors
     /// When the database fails.
