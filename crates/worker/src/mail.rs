@@ -35,6 +35,8 @@ use tokio::task::JoinSet;
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
 /// The pause after a failed query.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(5);
+/// The shortest pause between two looks for due mails that found none.
+const MIN_PAUSE: Duration = Duration::from_millis(20);
 
 /// Sends queued mail.
 #[derive(Clone)]
@@ -65,6 +67,8 @@ impl MailWorker {
                 tracing::warn!(%error, retry_after_ms = PAUSE_AFTER_ERROR.as_millis(), "mail queue failed");
                 PAUSE_AFTER_ERROR
             });
+            // Due mails whose queue another node has locked are no reason to ask again at once.
+            let pause = pause.max(MIN_PAUSE);
             tokio::select! {
                 _ = stopped.wait_for(|stopped| *stopped) => return,
                 () = self.app.store().mail_signal().notified() => {}

@@ -456,7 +456,7 @@ async fn webhooks(tx: &mut Tx<'_>) {
     call!(tx.webhook_event_delete_data(ORGANIZATION, EVENT));
     call!(tx.webhook_event_replace_data(ORGANIZATION, EVENT, &event.data));
     call!(tx.webhook_events_archive(at(100), 10));
-    call!(tx.webhook_events_delete_archived(at(0), 10));
+    call!(tx.webhook_events_delete_archived(at(100), 10));
     call!(tx.webhook_events_pending(None, 10));
     let pending = PendingEvent { organization: ORGANIZATION, id: EVENT, endpoint: ENDPOINT };
     call!(tx.webhook_event_fail_pending(pending, at(10)));
