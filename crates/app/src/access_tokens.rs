@@ -84,7 +84,7 @@ impl UseCase for AccessTokenUpdate {
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<AccessToken, Error> {
         let Self { by, id, change } = self;
         let before = find(tx, by, *id).await?;
-        let after = token::update(&before, change.clone(), &by.scopes(), context.now())?;
+        let after = token::update(&before, change.clone(), &by.scopes(), &by.networks(), context.now())?;
         if after != before {
             tx.access_token_update(&after).await?;
             changes::updated(tx, context, by, "access_token.updated", (&before, &after)).await?;

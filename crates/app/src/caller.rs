@@ -325,12 +325,12 @@ impl Requester {
         }
     }
 
-    /// Checks that the requester may give a user a role. An administrator has every permission, so an organization's
-    /// token needs every scope to make one.
+    /// Checks that the requester may give a role to a user, or take it away. An administrator has every permission, and
+    /// the tokens that an administrator made stop with the role, so an organization's token needs every scope for it.
     ///
     /// # Errors
     /// [`Error::NotPermitted`].
-    pub(crate) fn check_role_grant(&self, role: TeamRole) -> Result<(), Error> {
+    pub(crate) fn check_role_change(&self, role: TeamRole) -> Result<(), Error> {
         let Authority::Caller(caller) = &self.authority else { return Ok(()) };
         let is_token = matches!(caller.principal, Principal::Organization { .. });
         if matches!(role, TeamRole::Owner | TeamRole::Administrator)

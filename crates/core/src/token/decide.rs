@@ -105,11 +105,13 @@ pub fn create(
 ///
 /// # Errors
 /// [`TokenError::TargetExceeds`] or [`TokenError::ScopesExceed`] when the token has or would gain a scope that the
-/// caller does not hold.
+/// caller does not hold. [`TokenError::NetworksExceed`] when it would gain a scope and is usable from a network that
+/// the caller may not use.
 pub fn update(
     before: &AccessToken,
     change: TokenChange,
     held: &Scopes,
+    caller_networks: &IpAllowList,
     now: Timestamp,
 ) -> Result<AccessToken, TokenError> {
     check_target(before, held)?;
@@ -120,6 +122,9 @@ pub fn update(
         && (wanted.as_slice().is_empty() || !is_as_shown(&wanted, before))
     {
         after.grants = replace_scopes(before, wanted, held, now)?;
+        if !before.scopes().cover(after.scopes()) && !caller_networks.covers_list(&after.ip_allow_list) {
+            return Err(TokenError::NetworksExceed);
+        }
     }
     if after != *before {
         after.modified_at = Some(now);
@@ -214,7 +219,7 @@ mod tests {
         fn a_change_needs_the_scopes_before_and_after(first in any_scopes(), wanted in any_scopes(), held in any_scopes()) {
             let before = made(first, Scopes::everything(), None).unwrap();
             let change = TokenChange { scopes: Patch::Value(wanted), label: Patch::Null };
-            if let Ok(after) = update(&before, change, &held, NOW) {
+            if let Ok(after) = update(&before, change, &held, &IpAllowList::default(), NOW) {
                 prop_assert!(held.cover(before.scopes()) && held.cover(after.scopes()));
                 prop_assert_eq!(after.modified_at.is_some(), after.scopes() != before.scopes());
             }
@@ -227,7 +232,8 @@ mod tests {
                 before.scopes().polar_names().iter().map(|name| name.parse().unwrap()).collect();
             let (none, nothing) = (shown.is_empty(), Scopes::default());
             let change = TokenChange { scopes: Patch::Value(Scopes::new(shown)), label: Patch::Absent };
-            let after = update(&before, change, &Scopes::everything(), NOW).unwrap();
+            let after =
+                update(&before, change, &Scopes::everything(), &IpAllowList::default(), NOW).unwrap();
             prop_assert_eq!(after.scopes(), if none { &nothing } else { before.scopes() });
         }
     }

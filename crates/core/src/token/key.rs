@@ -37,7 +37,8 @@ pub struct ApiKeyFacts {
 /// # Errors
 /// - [`TokenError::NoFieldGiven`] when the request has no field.
 /// - [`TokenError::TargetExceeds`] when the key has a scope that the caller does not hold.
-/// - [`TokenError::NetworksExceed`] when the key would be usable from a network that the caller may not use.
+/// - [`TokenError::NetworksExceed`] when the key would gain a scope or get another list, and be usable from a network
+///   that the caller may not use.
 /// - [`TokenError::ScopesExceed`] when the key would gain a scope that the caller does not hold.
 /// - [`TokenError::ExcludesCaller`] when the key changes itself and excludes the address of the request.
 /// - [`TokenError::NoChange`] when every value equals the current one.
@@ -63,10 +64,11 @@ pub fn update_api_key(
         if facts.own_address.is_some_and(|address| !list.covers(address)) {
             return Err(TokenError::ExcludesCaller);
         }
-        if !facts.caller_networks.covers_list(&list) {
-            return Err(TokenError::NetworksExceed);
-        }
         after.ip_allow_list = list;
+    }
+    let gains = !before.scopes().cover(after.scopes()) || !after.ip_allow_list.is_same(&before.ip_allow_list);
+    if gains && !facts.caller_networks.covers_list(&after.ip_allow_list) {
+        return Err(TokenError::NetworksExceed);
     }
     if after == *before {
         return Err(TokenError::NoChange);
@@ -139,7 +141,8 @@ mod tests {
                     prop_assert!(after.ip_allow_list.is_same(ip_allow_list.as_ref().unwrap_or(&before.ip_allow_list)));
                     prop_assert!(held.cover(before.scopes()) && held.cover(after.scopes()));
                     let is_same = after.ip_allow_list.is_same(&before.ip_allow_list);
-                    prop_assert!(is_same || caller_networks.covers_list(&after.ip_allow_list));
+                    let gains = !is_same || !before.scopes().cover(after.scopes());
+                    prop_assert!(!gains || caller_networks.covers_list(&after.ip_allow_list));
                     let again = update_api_key(&after, change, &facts, NOW);
                     prop_assert_eq!(again, Err(TokenError::NoChange));
                 }
@@ -154,7 +157,8 @@ mod tests {
                 }
                 Err(TokenError::TargetExceeds(_)) => prop_assert!(!held.cover(before.scopes())),
                 Err(TokenError::NetworksExceed) => {
-                    prop_assert!(!caller_networks.covers_list(&ip_allow_list.unwrap()));
+                    let list = ip_allow_list.unwrap_or_else(|| before.ip_allow_list.clone());
+                    prop_assert!(!caller_networks.covers_list(&list));
                 }
                 Err(TokenError::ExcludesCaller) => {
                     prop_assert!(!ip_allow_list.unwrap().covers(own_address.unwrap()));

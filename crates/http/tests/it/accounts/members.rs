@@ -232,3 +232,19 @@ async fn a_token_without_every_scope_makes_no_administrator() {
     weak.patch(&polar, json!({"role": "admin"})).await.expect(403);
     acme.client().post(&members, admin).await.expect(201);
 }
+
+#[tokio::test]
+async fn a_token_without_every_scope_ends_no_administrator_and_so_no_token_of_theirs() {
+    let acme = Acme::new().await;
+    let members = format!("{}/members", acme.path_v2());
+    let admin = json!({"email": "admin@example.com", "role": "Administrator"});
+    let admin = acme.client().post(&members, admin).await.expect(201)["user_id"].as_str().unwrap().to_owned();
+    let scopes = "accounts:members:remove accounts:members:read organizations:write organizations:read";
+    let weak = acme.world.token(&acme.organization, scopes).await;
+    let polar = format!("/v1/organizations/{}/members/{admin}", acme.organization.id);
+    weak.patch(&polar, json!({"role": "member"})).await.expect(403);
+    weak.delete(&polar).await.expect(403);
+    weak.delete(&format!("{members}/{admin}")).await.expect(403);
+    acme.client().patch(&polar, json!({"role": "member"})).await.expect(200);
+    weak.delete(&format!("{members}/{admin}")).await.expect(200);
+}

@@ -93,6 +93,23 @@ async fn the_other_dialect_keeps_the_list() {
 }
 
 #[tokio::test]
+async fn a_caller_gives_no_scope_to_a_key_of_other_networks() {
+    let acme = Acme::new().await;
+    let (weak, _) = acme.create_api_key(&["customers:read"]).await;
+    let (id, key) = acme.create_api_key(&["*"]).await;
+    let restricted = key.at("203.0.113.1");
+    let here = json!({"ip_allow_list": ["203.0.113.1"]});
+    acme.client().put(&format!("{}/{id}", acme.api_keys()), here.clone()).await.expect(200);
+    let path = format!("{}/{weak}", acme.api_keys());
+    restricted.put(&path, json!({"scopes": ["*"]})).await.expect(403);
+    let token = format!("/v1/organization-access-tokens/{weak}");
+    restricted.patch(&token, json!({"scopes": ["customers:read", "customers:write"]})).await.expect(403);
+    restricted.put(&path, json!({"label": "renamed"})).await.expect(200);
+    restricted.put(&path, here).await.expect(200);
+    restricted.put(&path, json!({"scopes": ["*"]})).await.expect(200);
+}
+
+#[tokio::test]
 async fn a_session_does_not_inherit_the_list_of_its_creator() {
     let acme = Acme::new().await;
     acme.create_team("team").await;
