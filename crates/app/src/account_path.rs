@@ -46,7 +46,7 @@ impl AccountPath {
     /// As [`AccountPath::resolve`], and locks the row of a sub-account until the transaction ends.
     ///
     /// # Errors
-    /// The same as of [`AccountPath::resolve`].
+    /// The errors of [`AccountPath::resolve`].
     pub(crate) async fn resolve_for_update(
         self,
         tx: &mut Tx<'_>,

@@ -16,8 +16,7 @@
 //! | outcome of the use case | the key afterwards |
 //! |---|---|
 //! | success | stored; encrypted when the response contains a secret |
-//! | a rule about the data refuses it ([`Error::is_storable`]) | stored without the input; free if the request asks
-//! for a secret |
+//! | a rule about the data refuses it ([`Error::is_storable`]) | stored without the input; free if a secret was asked for |
 //! | the caller may not do it, or the database fails | free |
 //! | the input was refused before the use case | never claimed |
 //!

@@ -21,7 +21,7 @@ async fn ping(gateway: &Gateway, secret: &str) -> u16 {
     gateway.answer(request, "192.0.2.1".parse().unwrap()).await.status().as_u16()
 }
 
-/// How many of the secrets get a request through, one each.
+/// The number of requests that are admitted, one with each secret.
 async fn admitted(gateway: &Gateway, secrets: &[String]) -> usize {
     let mut admitted = 0;
     for secret in secrets {
