@@ -269,6 +269,16 @@ impl Tx<'_> {
         Ok(is_all)
     }
 
+    /// The ids that `sql` selects of at most `limit` events that happened before `before`.
+    async fn webhook_events_before(
+        &mut self,
+        sql: &str,
+        before: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<(OrganizationId, WebhookEventId)>, StoreError> {
+        self.all(sql, &[before.into(), limit.into()], |row| Ok((row.get(0)?, row.get(1)?))).await
+    }
+
     /// Archives at most `limit` events of all organizations that happened before `before`: deletes their data
     /// and payload. An event that is pending or to be retried keeps both, because its request is still to be sent.
     /// Returns how many it archived.
@@ -283,11 +293,7 @@ impl Tx<'_> {
         const OLD: &str = "SELECT organization_id, id FROM webhook_events
             WHERE data IS NOT NULL AND created_at < ?1 AND due_at IS NULL AND state <> 'pending'
             ORDER BY created_at, organization_id, id LIMIT ?2";
-        let old = self
-            .all(OLD, &[before.into(), limit.into()], |row| {
-                Ok((row.get::<OrganizationId>(0)?, row.get::<WebhookEventId>(1)?))
-            })
-            .await?;
+        let old = self.webhook_events_before(OLD, before, limit).await?;
         let mut archived = 0;
         for (organization, id) in old {
             archived += self
@@ -315,11 +321,7 @@ impl Tx<'_> {
         const OLD: &str = "SELECT organization_id, id FROM webhook_events
             WHERE data IS NULL AND created_at < ?1 AND due_at IS NULL AND state <> 'pending'
             ORDER BY created_at, organization_id, id LIMIT ?2";
-        let old = self
-            .all(OLD, &[before.into(), limit.into()], |row| {
-                Ok((row.get::<OrganizationId>(0)?, row.get::<WebhookEventId>(1)?))
-            })
-            .await?;
+        let old = self.webhook_events_before(OLD, before, limit).await?;
         for (organization, id) in &old {
             for sql in [
                 "DELETE FROM webhook_deliveries WHERE organization_id = ?1 AND event_id = ?2",
