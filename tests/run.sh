@@ -53,6 +53,9 @@ on_postgres() {
   return "$status"
 }
 
+# Runs the suites that use one server again, with its tables on the shards of a Citus; says so where it is not installed.
+on_citus() { TENANTRY_TEST_ENGINE=postgres ./citus.sh ./run.sh golden python python10 node go crash race storm; }
+
 status=0
 # run NAME [FUNCTION]: runs a suite and prints its duration.
 run() {
@@ -74,6 +77,7 @@ all() {
   cat "$output"
   rm "$output"
   run cluster
+  run citus on_citus
 }
 
 for suite in "${@:-all}"; do
@@ -81,9 +85,10 @@ for suite in "${@:-all}"; do
     golden | python | python10 | browser | schemathesis | crash | race | storm | backup | cluster | long) run "$suite" ;;
     go) run go go_tests ;;
     postgres) run postgres on_postgres ;;
+    citus) run citus on_citus ;;
     node) run node node_tests ;;
     all) all ;;
-    *) echo "usage: run.sh [golden|python|python10|node|go|browser|schemathesis|crash|race|storm|backup|cluster|postgres|all|long]..." >&2; exit 2 ;;
+    *) echo "usage: run.sh [golden|python|python10|node|go|browser|schemathesis|crash|race|storm|backup|cluster|postgres|citus|all|long]..." >&2; exit 2 ;;
   esac
 done
 exit "$status"

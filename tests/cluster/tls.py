@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Connects nodes to a PostgreSQL that accepts encrypted connections only, with each `sslmode`."""
+"""Connects nodes to a PostgreSQL that accepts encrypted connections only, with each `sslmode`, and to one in LATIN1."""
 import os
 import shutil
 import subprocess
@@ -104,6 +104,14 @@ def main():
         checks.append(("another host's certificate is refused", fails(
             cluster, f"{other}?{full}", "not valid for name")))
         checks.append(("require accepts another host's certificate", serves(cluster, "any", f"{other}?sslmode=require")))
+        authority_only = f"sslmode=verify-ca&sslrootcert={root}"
+        checks.append(("verify-ca accepts another host's certificate", serves(cluster, "ca", f"{other}?{authority_only}")))
+        checks.append(("verify-ca refuses another root", fails(
+            cluster, f"{matching}?sslmode=verify-ca&sslrootcert={other_root}", "UnknownIssuer", "BadSignature")))
+        latin = cluster.postgres("latin").create().start()
+        latin.sql("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+        checks.append(("a database in another encoding is refused in words", fails(
+            cluster, latin.url("latin"), "the database is encoded as LATIN1")))
         return report("tls", checks, {"servers": len(servers)})
 
 
