@@ -2,36 +2,53 @@
 
 use super::check::{Check, check};
 
+/// The check of a tenant's table. `$tenant` and `$subject` are the columns of the row's organization and of its id in the
+/// audit log.
+macro_rules! audited {
+    ($table:literal, $tenant:literal, $subject:literal, $action:literal) => {
+        check(
+            "audited",
+            $table,
+            "it has no audit entry of its creation",
+            concat!(
+                "NOT EXISTS (SELECT 1 FROM audit_entries AS a WHERE a.organization_id = t.",
+                $tenant,
+                " AND a.subject_id = t.",
+                $subject,
+                " AND a.action = '",
+                $action,
+                "')"
+            ),
+        )
+    };
+}
+
+/// The check of a table that is read without knowing the organization.
+macro_rules! audited_somewhere {
+    ($table:literal, $action:literal) => {
+        check(
+            "audited",
+            $table,
+            "it has no audit entry of its creation",
+            concat!(
+                "t.id IN (SELECT r.id FROM ",
+                $table,
+                " AS r EXCEPT SELECT a.subject_id FROM audit_entries AS a WHERE a.action = '",
+                $action,
+                "')"
+            ),
+        )
+    };
+}
+
 /// The checks, in the order of the tables.
-#[rustfmt::skip]
 pub(super) const CHECKS: &[Check] = &[
-    check("audited", "users", "it has no audit entry of its creation",
-        "t.id IN (SELECT u.id FROM users AS u
-            EXCEPT SELECT a.subject_id FROM audit_entries AS a WHERE a.action = 'user.created')"),
-    check("audited", "user_tokens", "it has no audit entry of its creation",
-        "t.id IN (SELECT u.id FROM user_tokens AS u
-            EXCEPT SELECT a.subject_id FROM audit_entries AS a WHERE a.action = 'user_token.created')"),
-    check("audited", "organizations", "it has no audit entry of its creation",
-        "NOT EXISTS (SELECT 1 FROM audit_entries AS a
-            WHERE a.organization_id = t.id AND a.subject_id = t.id AND a.action = 'organization.created')"),
-    check("audited", "team_members", "it has no audit entry of its creation",
-        "NOT EXISTS (SELECT 1 FROM audit_entries AS a
-            WHERE a.organization_id = t.organization_id AND a.subject_id = t.user_id
-                AND a.action = 'team_member.created')"),
-    check("audited", "access_tokens", "it has no audit entry of its creation",
-        "NOT EXISTS (SELECT 1 FROM audit_entries AS a
-            WHERE a.organization_id = t.organization_id AND a.subject_id = t.id
-                AND a.action = 'access_token.created')"),
-    check("audited", "customers", "it has no audit entry of its creation",
-        "NOT EXISTS (SELECT 1 FROM audit_entries AS a
-            WHERE a.organization_id = t.organization_id AND a.subject_id = t.id
-                AND a.action = 'customer.created')"),
-    check("audited", "members", "it has no audit entry of its creation",
-        "NOT EXISTS (SELECT 1 FROM audit_entries AS a
-            WHERE a.organization_id = t.organization_id AND a.subject_id = t.id
-                AND a.action = 'member.created')"),
-    check("audited", "webhook_endpoints", "it has no audit entry of its creation",
-        "NOT EXISTS (SELECT 1 FROM audit_entries AS a
-            WHERE a.organization_id = t.organization_id AND a.subject_id = t.id
-                AND a.action = 'webhook_endpoint.created')"),
+    audited_somewhere!("users", "user.created"),
+    audited_somewhere!("user_tokens", "user_token.created"),
+    audited!("organizations", "id", "id", "organization.created"),
+    audited!("team_members", "organization_id", "user_id", "team_member.created"),
+    audited!("access_tokens", "organization_id", "id", "access_token.created"),
+    audited!("customers", "organization_id", "id", "customer.created"),
+    audited!("members", "organization_id", "id", "member.created"),
+    audited!("webhook_endpoints", "organization_id", "id", "webhook_endpoint.created"),
 ];
