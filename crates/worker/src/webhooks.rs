@@ -12,7 +12,7 @@
 //! | lease expired | the worker stopped or crashed before it recorded an outcome | leased by any worker |
 //! | pending, retry | no 2xx status; due after the pause of `outbound::webhook::schedule` | leased |
 //! | succeeded | a 2xx status | none |
-//! | failed | `MAX_ATTEMPTS` attempts, or a permanent error | `FAILURES_TO_DISABLE` in a row disable the endpoint |
+//! | failed | `MAX_ATTEMPTS` attempts, or a permanent error, or an event without data | `FAILURES_TO_DISABLE` in a row disable the endpoint |
 //! | skipped | the endpoint was disabled or deleted | none |
 //!
 //! - Delivery is at least once: an event whose outcome was not recorded is sent again, with the same
@@ -151,18 +151,15 @@ impl<R: Resolve + 'static> WebhookWorker<R> {
 
     async fn attempt(&self, claim: LeasedDelivery) -> Result<(), Error> {
         let payload = self.payload(&claim)?;
+        let (outcome, http_code, response) = match &payload {
+            Some(payload) => outcome(self.send(&claim, payload).await?),
+            None => (DeliveryOutcome::Refused, None, Some("the event has no data".to_owned())),
+        };
         let (event, endpoint) = (&claim.event, &claim.endpoint);
-        let now = self.app.now().as_seconds();
-        let secret = endpoint.secret.as_ref();
-        let secret =
-            secret.ok_or_else(|| StoreError::Unexpected("a webhook endpoint without a secret".into()))?;
-        let headers = sign(secret.as_str(), &event.id.to_string(), now, payload.as_bytes());
-        let result = self.sender.post(endpoint.url.as_str(), &headers, payload.clone().into()).await;
         let attempt = event.attempts.saturating_add(1);
         let pause = delay(attempt, jitter(&claim));
         let retry_after_ms = pause.map(|pause| i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
         let (event_id, endpoint_id, organization_id) = (event.id, endpoint.id, event.organization);
-        let (outcome, http_code, response) = outcome(result);
         let error = if http_code.is_none() { response.clone() } else { None };
         let record =
             DeliveryAttempt { claim, payload, attempt: outcome, http_code, response, retry_after_ms };
@@ -183,19 +180,35 @@ impl<R: Resolve + 'static> WebhookWorker<R> {
         Ok(())
     }
 
-    /// The stored payload of an earlier attempt, or a new one in the endpoint's format.
-    fn payload(&self, claim: &LeasedDelivery) -> Result<String, Error> {
+    /// Sends the payload to the endpoint.
+    async fn send(
+        &self,
+        claim: &LeasedDelivery,
+        payload: &str,
+    ) -> Result<Result<WebhookResponse, DeliveryError>, StoreError> {
+        let (event, endpoint) = (&claim.event, &claim.endpoint);
+        let now = self.app.now().as_seconds();
+        let secret = endpoint.secret.as_ref();
+        let secret =
+            secret.ok_or_else(|| StoreError::Unexpected("a webhook endpoint without a secret".into()))?;
+        let headers = sign(secret.as_str(), &event.id.to_string(), now, payload.as_bytes());
+        Ok(self.sender.post(endpoint.url.as_str(), &headers, payload.to_owned().into()).await)
+    }
+
+    /// The stored payload of an earlier attempt, or a new one in the endpoint's format. Nothing when the event has
+    /// neither payload nor data.
+    fn payload(&self, claim: &LeasedDelivery) -> Result<Option<String>, Error> {
         if let Some(payload) = &claim.event.payload {
-            return Ok(payload.clone());
+            return Ok(Some(payload.clone()));
         }
-        let Some(event) = claim.event.event() else { return Ok(String::new()) };
+        let Some(event) = claim.event.event() else { return Ok(None) };
         let raw = (self.render)(&event)?;
         let notice = Notice {
             event_type: event.event_type.as_str(),
             object_id: &event.data.subject().to_string(),
             organization_name: &claim.organization_name,
         };
-        Ok(body(claim.endpoint.format, &raw, &notice, &self.images))
+        Ok(Some(body(claim.endpoint.format, &raw, &notice, &self.images)))
     }
 }
 

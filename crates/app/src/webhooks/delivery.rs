@@ -89,8 +89,8 @@ impl UseCase for PostponeQueue {
 pub struct DeliveryAttempt {
     /// The lease with the event.
     pub claim: LeasedDelivery,
-    /// The body that was sent.
-    pub payload: String,
+    /// The body that was sent. `None` if the event has no data, so that nothing was sent.
+    pub payload: Option<String>,
     /// The result.
     pub attempt: DeliveryOutcome,
     /// The status code of the response.
@@ -133,7 +133,7 @@ impl UseCase for DeliveryAttempt {
         event.attempts = event.attempts.saturating_add(1);
         // The event may have been anonymized while it was sent: then this payload must not be stored.
         if event.data == self.claim.event.data {
-            event.payload = Some(self.payload.clone());
+            event.payload.clone_from(&self.payload);
         }
         tx.webhook_delivery_append(&WebhookDelivery {
             id: WebhookDeliveryId::new(context.uuid()),

@@ -115,7 +115,8 @@ pub enum DeliveryOutcome {
     Succeeded,
     /// The receiver did not accept the event. A later attempt may succeed.
     Failed,
-    /// The request is not permitted, now or later, for example because the address is private.
+    /// The request is not permitted, now or later, for example because the address is private. Or there is nothing to
+    /// send, because the event has no data.
     Refused,
 }
 

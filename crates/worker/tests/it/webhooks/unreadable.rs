@@ -18,7 +18,8 @@ use tokio::task::JoinSet;
 use tenantry_testkit::{Acme, WebhookReceiver};
 
 use super::{
-    acme_sending_to, connected, customer, rename, restart_with_slow_writes, subscribe, text, worker,
+    acme_sending_to, connected, customer, deliveries, rename, restart_with_slow_writes, subscribe, text,
+    worker,
 };
 
 /// An organization with an endpoint at each of two receivers.
@@ -113,6 +114,20 @@ async fn many_unreadable_endpoints_delay_no_other_endpoint() {
         assert_eq!(readable.next().await.json()["data"]["name"], name);
         acme.world.advance_s(UNREADABLE_RETRY_S);
     }
+}
+
+#[tokio::test]
+async fn an_event_without_data_fails_and_is_not_sent() {
+    let (acme, mut receiver, _) = connected().await;
+    rename(&acme, "Lost").await;
+    acme.world.database().execute("UPDATE webhook_events SET data = NULL");
+    worker(&acme).deliver_due().await.unwrap();
+    assert!(receiver.all().is_empty());
+    assert_eq!(acme.world.database().texts("SELECT state FROM webhook_events"), ["failed"]);
+    assert_eq!(deliveries(&acme).await[0]["response"], "the event has no data");
+    rename(&acme, "Sent").await;
+    assert_eq!(worker(&acme).deliver_due().await.unwrap(), 1);
+    assert_eq!(receiver.next().await.json()["data"]["name"], "Sent");
 }
 
 /// Holds the queues of these endpoints until the second opens, and opens the first when it does.
@@ -226,7 +241,7 @@ async fn a_customer_anonymized_during_a_delivery_leaves_no_payload() {
     let attempt = DeliveryOutcome::Failed;
     let attempted = DeliveryAttempt {
         claim,
-        payload,
+        payload: Some(payload),
         attempt,
         http_code: None,
         response: None,
