@@ -121,8 +121,8 @@ impl UseCase for AccessTokenDelete {
 
 /// The token of this id in one of the organizations that the requester manages.
 async fn find(tx: &mut Tx<'_>, by: &Requester, id: TokenId) -> Result<AccessToken, Error> {
-    let managed = by.organizations_with(TeamPermission::ManageOrganization).collect();
-    for organization in tx.organizations_with_row(RowKey::AccessToken(id.uuid()), managed).await? {
+    let key = RowKey::AccessToken(id.uuid());
+    for organization in by.organizations_with_row(tx, TeamPermission::ManageOrganization, key).await? {
         if let Some(token) = tx.access_token_for_update(organization, id).await? {
             return Ok(token);
         }

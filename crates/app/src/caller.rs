@@ -10,7 +10,7 @@ use tenantry_core::portal::CustomerSession;
 use tenantry_core::team::TeamRole;
 use tenantry_core::token::{RequiredScope, Scopes};
 use tenantry_core::values::IpAllowList;
-use tenantry_store::CredentialOwner;
+use tenantry_store::{CredentialOwner, RowKey, StoreError, Tx};
 use uuid::Uuid;
 
 use crate::{Error, TeamPermission};
@@ -262,8 +262,27 @@ impl Requester {
 
     /// The caller's organizations in which it has a right.
     pub fn organizations_with(&self, permission: TeamPermission) -> impl Iterator<Item = OrganizationId> {
-        let organizations = self.organizations().iter().copied();
-        organizations.filter(move |organization| self.check(*organization, permission).is_ok())
+        let roles = match &self.authority {
+            Authority::Caller(caller) => match &caller.principal {
+                Principal::User { roles, .. } => Some(roles),
+                Principal::Organization { .. } | Principal::Customer(_) | Principal::Member(_) => None,
+            },
+            Authority::All | Authority::None => None,
+        };
+        // A person may have many organizations: their roles are read once, not searched for each organization.
+        let of_person = roles.into_iter().flatten().filter(move |(_, role)| role.grants(permission));
+        let of_token = if roles.is_some() { &[] } else { self.organizations() };
+        of_person.map(|(organization, _)| *organization).chain(of_token.iter().copied())
+    }
+
+    /// The caller's organizations that have the row and in which it has a right, so that a look-up asks these alone.
+    pub(crate) async fn organizations_with_row(
+        &self,
+        tx: &mut Tx<'_>,
+        permission: TeamPermission,
+        key: RowKey<'_>,
+    ) -> Result<Vec<OrganizationId>, StoreError> {
+        tx.organizations_with_row(key, self.organizations_with(permission).collect()).await
     }
 
     /// The scopes that the requester holds and may therefore grant.

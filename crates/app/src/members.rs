@@ -53,12 +53,11 @@ pub(crate) async fn customer(
     lock: Lock,
 ) -> Result<Option<Customer>, Error> {
     let mut found = None;
-    let readable = by.organizations_with(TeamPermission::ReadCustomers).collect();
-    let organizations = match name {
-        CustomerRef::Id(id) => tx.organizations_with_row(RowKey::Customer(id.uuid()), readable).await?,
-        CustomerRef::External(_) => readable,
+    let key = match name {
+        CustomerRef::Id(id) => RowKey::Customer(id.uuid()),
+        CustomerRef::External(external_id) => RowKey::CustomerExternalId(external_id),
     };
-    for organization in organizations {
+    for organization in by.organizations_with_row(tx, TeamPermission::ReadCustomers, key).await? {
         let id = match name {
             CustomerRef::Id(id) => Some(*id),
             CustomerRef::External(external_id) => {

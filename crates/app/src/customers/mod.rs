@@ -215,8 +215,8 @@ async fn find_deleted(
     name: &CustomerRef,
 ) -> Result<Option<Customer>, Error> {
     let CustomerRef::Id(id) = name else { return Ok(None) };
-    let readable = by.organizations_with(TeamPermission::ReadCustomers).collect();
-    for organization in tx.organizations_with_row(RowKey::Customer(id.uuid()), readable).await? {
+    let key = RowKey::Customer(id.uuid());
+    for organization in by.organizations_with_row(tx, TeamPermission::ReadCustomers, key).await? {
         if let Some(customer) = tx.deleted_customer(organization, *id).await? {
             return Ok(Some(customer));
         }

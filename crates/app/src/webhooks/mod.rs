@@ -158,8 +158,8 @@ impl UseCase for WebhookRedeliver {
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
         let Self { by, id } = self;
         let mut found = None;
-        let managed = by.organizations_with(TeamPermission::ManageOrganization).collect();
-        for organization in tx.organizations_with_row(RowKey::WebhookEvent(id.uuid()), managed).await? {
+        let key = RowKey::WebhookEvent(id.uuid());
+        for organization in by.organizations_with_row(tx, TeamPermission::ManageOrganization, key).await? {
             let Some(endpoint) = tx.webhook_event_endpoint(organization, *id).await? else { continue };
             tx.webhook_queues_lock(organization, endpoint).await?;
             found = tx.webhook_event(organization, *id).await?;
@@ -181,8 +181,8 @@ impl UseCase for WebhookRedeliver {
 /// The endpoint, if the requester may manage it. Locks its delivery queues first, then its row, until the transaction
 /// ends.
 async fn lock(tx: &mut Tx<'_>, by: &Requester, id: WebhookEndpointId) -> Result<WebhookEndpoint, Error> {
-    let managed = by.organizations_with(TeamPermission::ManageOrganization).collect();
-    for organization in tx.organizations_with_row(RowKey::WebhookEndpoint(id.uuid()), managed).await? {
+    let key = RowKey::WebhookEndpoint(id.uuid());
+    for organization in by.organizations_with_row(tx, TeamPermission::ManageOrganization, key).await? {
         if tx.webhook_queues_lock(organization, id).await?
             && let Some(endpoint) = tx.webhook_endpoint(organization, id).await?
         {
@@ -194,8 +194,8 @@ async fn lock(tx: &mut Tx<'_>, by: &Requester, id: WebhookEndpointId) -> Result<
 
 /// The endpoint, if the requester may manage it.
 async fn find(tx: &mut Tx<'_>, by: &Requester, id: WebhookEndpointId) -> Result<WebhookEndpoint, Error> {
-    let managed = by.organizations_with(TeamPermission::ManageOrganization).collect();
-    for organization in tx.organizations_with_row(RowKey::WebhookEndpoint(id.uuid()), managed).await? {
+    let key = RowKey::WebhookEndpoint(id.uuid());
+    for organization in by.organizations_with_row(tx, TeamPermission::ManageOrganization, key).await? {
         if let Some(endpoint) = tx.webhook_endpoint(organization, id).await? {
             return Ok(endpoint);
         }

@@ -6,8 +6,8 @@ use tenantry_core::portal::CustomerSession;
 use tenantry_core::team::TeamRole;
 use tenantry_core::token::{AccessToken, ScopeGrants, Scopes, SecretKind, TokenHash, UserToken};
 
-use super::Query;
 use super::row_counters::Counter;
+use super::{Query, repeated};
 use crate::error::unexpected;
 use crate::row::Row;
 use crate::value::Param;
@@ -199,7 +199,7 @@ impl Tx<'_> {
             "SELECT m.organization_id, m.role, o.parent_id
              FROM team_members AS m CROSS JOIN organizations AS o WHERE o.id = m.organization_id AND ",
         );
-        query.organizations("m.organization_id", &mine);
+        query.organizations("m.organization_id", &repeated(mine.iter().copied()));
         let user = query.param(token.user);
         query.push(&format!(
             " AND o.id {} AND m.user_id = {user} AND o.deleted_at IS NULL AND o.status <> 'blocked'
@@ -212,14 +212,8 @@ impl Tx<'_> {
                 Ok((part, row.get::<Option<OrganizationId>>(2)?))
             })
             .await?;
-        let mut parents: Vec<OrganizationId> = parts.iter().filter_map(|(_, parent)| *parent).collect();
-        parents.sort_unstable();
-        parents.dedup();
-        for shut in parents {
-            if !self.organization_is_open(shut).await? {
-                parts.retain(|(_, parent)| *parent != Some(shut));
-            }
-        }
+        let open = self.organizations_open(&parts.iter().filter_map(|(_, parent)| *parent).collect()).await?;
+        parts.retain(|(_, parent)| parent.is_none_or(|parent| open.contains(&parent)));
         let parts = parts.into_iter().map(|(part, _)| part).collect();
         Ok(Some(CredentialOwner::User(token, parts)))
     }

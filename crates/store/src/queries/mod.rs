@@ -234,6 +234,13 @@ impl<'a> Query<'a> {
     }
 }
 
+/// Repeats some values until their number is a power of two. Each number of parameters is another statement to prepare,
+/// so this keeps the number of statements small.
+fn repeated<T>(values: impl ExactSizeIterator<Item = T> + Clone) -> Vec<T> {
+    let length = if values.len() == 0 { 0 } else { values.len().next_power_of_two() };
+    values.cycle().take(length).collect()
+}
+
 /// A `LIKE` pattern for values that contain `text`. The engines fold case differently, so the caller passes
 /// text in the case of the column.
 fn contains(text: &str) -> String {

@@ -1,11 +1,13 @@
 //! Organizations and their slugs.
 
+use std::collections::BTreeSet;
+
 use tenantry_core::Timestamp;
 use tenantry_core::ids::OrganizationId;
 use tenantry_core::organization::{Organization, OrganizationStatus, Profile, Suspension};
 use tenantry_core::values::{OrganizationName, Slug, SuspensionReason};
 
-use super::{Order, Page, Paged, Query, count};
+use super::{Order, Page, Paged, Query, count, repeated};
 use crate::row::Row;
 use crate::{StoreError, Tx};
 
@@ -251,5 +253,23 @@ impl Tx<'_> {
         let sql = "SELECT 1 FROM organizations
             WHERE id = ?1 AND deleted_at IS NULL AND status <> 'blocked' AND suspended_at IS NULL";
         Ok(self.first(sql, &[id.into()], |_| Ok(())).await?.is_some())
+    }
+
+    /// Those of these organizations that exist and are neither blocked nor suspended. The states of their parents do
+    /// not matter here.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn organizations_open(
+        &mut self,
+        ids: &BTreeSet<OrganizationId>,
+    ) -> Result<BTreeSet<OrganizationId>, StoreError> {
+        if ids.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let mut query = Query::new("SELECT id FROM organizations WHERE ");
+        query.organizations("id", &repeated(ids.iter().copied()));
+        query.push(" AND deleted_at IS NULL AND status <> 'blocked' AND suspended_at IS NULL");
+        Ok(self.all(&query.sql, &query.params, |row| row.get(0)).await?.into_iter().collect())
     }
 }

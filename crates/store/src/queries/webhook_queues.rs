@@ -18,18 +18,11 @@ use tenantry_core::Timestamp;
 use tenantry_core::ids::{OrganizationId, UserId, WebhookEndpointId};
 use tenantry_core::webhook::WebhookEndpoint;
 
-use super::{Query, webhook_endpoints};
+use super::{Query, repeated, webhook_endpoints};
 use crate::{StoreError, Tx, WebhookEventRow};
 
 /// Due queues that one query reads.
 const WAITING: usize = 256;
-
-/// Repeats some owners until their number is a power of two. Each number of parameters is another
-/// statement to prepare, so this keeps the number of statements small.
-fn filled(owners: &BTreeSet<UserId>) -> Vec<UserId> {
-    let length = if owners.is_empty() { 0 } else { owners.len().next_power_of_two() };
-    owners.iter().copied().cycle().take(length).collect()
-}
 
 /// One of the two queues of a webhook endpoint. The order of the variants is the order in which they are locked; in SQL
 /// it is the descending order of their names.
@@ -134,7 +127,7 @@ impl Tx<'_> {
         );
         let now = query.param(now);
         query.push(&format!("due_at <= {now} AND (leased_until IS NULL OR leased_until <= {now})"));
-        for other in filled(others) {
+        for other in repeated(others.iter().copied()) {
             let other = query.param(other);
             query.push(&format!(" AND owner_user_id <> {other}"));
         }
@@ -162,7 +155,8 @@ impl Tx<'_> {
         let mut query =
             Query::new("SELECT owner_user_id, count(*) FROM webhook_queues WHERE leased_until > ");
         let now = query.param(now);
-        let owners: Vec<String> = filled(owners).into_iter().map(|owner| query.param(owner)).collect();
+        let owners: Vec<String> =
+            repeated(owners.iter().copied()).into_iter().map(|owner| query.param(owner)).collect();
         query.push(&format!("{now} AND owner_user_id IN ({}) GROUP BY owner_user_id", owners.join(", ")));
         let held = self.all(&query.sql, &query.params, |row| {
             Ok((row.get::<UserId>(0)?, usize::try_from(row.get::<i64>(1)?).unwrap_or(usize::MAX)))

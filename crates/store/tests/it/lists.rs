@@ -4,7 +4,8 @@ use tenantry_core::customer::{Customer, CustomerKind};
 use tenantry_core::member::{Member, MemberRole};
 use tenantry_core::organization::OrganizationStatus;
 use tenantry_store::{
-    CustomerFilter, CustomerKey, MemberFilter, Order, OrganizationFilter, OrganizationKey, Page, Store,
+    CustomerFilter, CustomerKey, MemberFilter, Order, OrganizationFilter, OrganizationKey, Page, RowKey,
+    Store,
 };
 
 use crate::fixtures::*;
@@ -250,6 +251,9 @@ async fn every_spelling_of_an_external_id_finds_it(database: Database) {
             Some(a.id),
             "{customer:?}"
         );
+        let several = (1..=3).map(organization_id).collect();
+        let holders = read!(store, organizations_with_row(RowKey::CustomerExternalId(customer), several));
+        assert_eq!(holders, [a.organization], "{customer:?}");
         let found = read!(store, member_by_external_id(a.organization, a.id, member));
         assert_eq!(found.map(|found| found.id), Some(owner.id), "{member:?}");
         let filter = MemberFilter {
