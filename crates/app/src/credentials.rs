@@ -16,8 +16,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use tenantry_core::Timestamp;
 use tenantry_core::token::{Secret, SecretKind, TokenHash};
-use tenantry_store::{CredentialOwner, StoreError};
+use tenantry_store::{CredentialOwner, ListQuery, StoreError, Tx};
 
 use crate::{App, Caller, limits};
 
@@ -64,15 +65,28 @@ impl CredentialCache {
     }
 }
 
+/// The look-up of a person's token. It reads the person's role in each of their organizations, which may be many.
+struct PersonQuery {
+    hash: TokenHash,
+    now: Timestamp,
+}
+
+impl ListQuery for PersonQuery {
+    type Output = Option<CredentialOwner>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<CredentialOwner>, StoreError> {
+        tx.credential_owner(&self.hash, self.now).await
+    }
+}
+
 impl App {
     /// The caller of a bearer token.
     ///
     /// # Errors
     /// When the token is refused, or when the database fails.
     pub async fn authenticate(&self, bearer: &str) -> Result<Arc<Caller>, AuthenticationError> {
-        if !Secret::recognize(bearer).is_some_and(SecretKind::is_credential) {
-            return Err(AuthenticationError::Unknown);
-        }
+        let kind = Secret::recognize(bearer).filter(|kind| kind.is_credential());
+        let kind = kind.ok_or(AuthenticationError::Unknown)?;
         let hash = self.hash_key.hash(bearer);
         // Read before the database: a change during the query makes the new entry outdated.
         let generation = self.store.generation().current();
@@ -81,7 +95,11 @@ impl App {
         if let Some(caller) = self.credentials.get(&hash, generation) {
             return Some(caller).filter(|caller| caller.is_valid_at(now)).ok_or(AuthenticationError::Unknown);
         }
-        let owner = self.store.reader()?.tx()?.credential_owner(&hash, now).await?;
+        let owner = if kind == SecretKind::UserToken {
+            self.store.run_large_read(PersonQuery { hash, now }).await?
+        } else {
+            self.store.reader()?.tx()?.credential_owner(&hash, now).await?
+        };
         let owner = owner.ok_or(AuthenticationError::Unknown)?;
         if let CredentialOwner::Organization(token, _) = &owner {
             // Cache misses suffice: an entry is loaded again within CREDENTIAL_CACHE_TTL_MS.

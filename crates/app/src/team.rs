@@ -4,7 +4,7 @@ use tenantry_core::ExecutionContext;
 use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::mail::MailContent;
 use tenantry_core::team::{self, NewTeamMember, RoleChange, TeamError, TeamFacts, TeamMember, TeamRole};
-use tenantry_store::{StoreError, Tx, UseCase};
+use tenantry_store::{ListQuery, StoreError, Tx, UseCase};
 
 use crate::mails::{self, NewMail};
 use crate::{App, Error, LimitReached, Requester, TeamPermission, changes, limits, users};
@@ -233,7 +233,7 @@ impl UseCase for TeamMemberLeave {
     }
 }
 
-async fn delete(
+pub(crate) async fn delete(
     tx: &mut Tx<'_>,
     context: &mut ExecutionContext,
     by: &Requester,
@@ -281,6 +281,23 @@ impl UseCase for TeamMemberSetRole {
     }
 }
 
+/// The list of a whole team.
+struct TeamQuery {
+    organization: OrganizationId,
+    is_oldest_first: bool,
+}
+
+impl ListQuery for TeamQuery {
+    type Output = Vec<TeamMember>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<TeamMember>, StoreError> {
+        match self.is_oldest_first {
+            true => tx.team_oldest_first(self.organization).await,
+            false => tx.team(self.organization).await,
+        }
+    }
+}
+
 impl App {
     /// The whole team of an organization, newest membership first.
     ///
@@ -288,7 +305,7 @@ impl App {
     /// [`Error::NotPermitted`], or a store error.
     pub async fn team(&self, by: &Requester, organization: OrganizationId) -> Result<Vec<TeamMember>, Error> {
         by.check(organization, TeamPermission::ReadTeam)?;
-        Ok(self.store.reader()?.tx()?.team(organization).await?)
+        Ok(self.store.run_large_read(TeamQuery { organization, is_oldest_first: false }).await?)
     }
 
     /// The whole team of an organization, oldest membership first.
@@ -302,6 +319,6 @@ impl App {
     ) -> Result<Vec<TeamMember>, Error> {
         check_access(by, organization)?;
         by.check(organization, TeamPermission::ReadTeam)?;
-        Ok(self.store.reader()?.tx()?.team_oldest_first(organization).await?)
+        Ok(self.store.run_large_read(TeamQuery { organization, is_oldest_first: true }).await?)
     }
 }

@@ -91,6 +91,18 @@ impl Store {
         }
     }
 
+    /// Runs a read of one person or one organization that may take some milliseconds. On SQLite it runs on a thread of
+    /// its own, so that it does not delay the requests that share the threads of the runtime.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn run_large_read<Q: ListQuery>(&self, query: Q) -> Result<Q::Output, StoreError> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => Arc::clone(sqlite).run_large_read(query).await,
+            Engine::Postgres(_) => query.run(&mut self.reader()?.tx()?).await,
+        }
+    }
+
     /// A snapshot of the database. The database keeps old versions of changed rows while the snapshot is
     /// open, so it should be short.
     ///

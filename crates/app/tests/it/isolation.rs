@@ -1,12 +1,18 @@
 //! Isolation of organizations from each other: shared users, and the order of mails.
 
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Waker};
+
 use tenantry_app::organizations::{OrganizationCreate, OwnerRef};
 use tenantry_app::team::TeamMemberAdd;
+use tenantry_app::tokens::UserTokenCreate;
 use tenantry_app::{App, Error, Requester};
 use tenantry_core::ExecutionContext;
 use tenantry_core::ids::OrganizationId;
 use tenantry_core::organization::{FeatureSettings, InitialState, NewOrganization, OrganizationChange};
 use tenantry_core::team::{NewTeamMember, TeamRole};
+use tenantry_core::token::Scopes;
 use tenantry_store::{Tx, UseCase};
 
 use crate::archive::{Database, Mail};
@@ -49,6 +55,38 @@ async fn an_organization_does_not_decide_how_a_person_appears_to_others() {
     let mails = app.lease_mails().await.unwrap();
     let recipients: Vec<&str> = mails.iter().map(|mail| mail.to.as_str()).collect();
     assert_eq!(recipients, [plain, plain], "mail goes to the normalized address");
+}
+
+/// SQLite reads on the thread of its caller. The single thread for other work is taken here, so a read that needs it
+/// cannot end.
+#[test]
+fn reads_of_a_person_leave_the_threads_of_requests_free() {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build().unwrap();
+    runtime.block_on(async {
+        let database = Database::new();
+        let (app, organization, _) = organization(&database).await;
+        let issued = app.write(UserTokenCreate {
+            by: Requester::operator(),
+            email: "cfo@bank.example".parse().unwrap(),
+            scopes: Scopes::everything(),
+            expires_in_s: None,
+            hash_key: app.hash_key().clone(),
+        });
+        let secret = issued.await.unwrap().secret;
+        let (free, taken) = std::sync::mpsc::channel::<()>();
+        let other_work = tokio::task::spawn_blocking(move || taken.recv());
+        let operator = Requester::operator();
+        let mut authenticate = pin!(app.authenticate(secret.expose()));
+        let mut team = pin!(app.team(&operator, organization));
+        let context = &mut Context::from_waker(Waker::noop());
+        assert!(authenticate.as_mut().poll(context).is_pending());
+        assert!(team.as_mut().poll(context).is_pending());
+        drop(free);
+        authenticate.await.unwrap();
+        assert_eq!(team.await.unwrap().len(), 1);
+        assert!(other_work.await.unwrap().is_err());
+    });
 }
 
 /// A thousand mails.

@@ -1,7 +1,8 @@
 //! SQLite, embedded: the default engine.
 //!
 //! One thread writes ([`writer`]). It commits many use cases in one transaction, so one `fsync` serves a whole batch.
-//! Reads run on the threads of their callers and use a pool of connections ([`readers`]). A checkpoint thread copies
+//! Reads run on the threads of their callers and use a pool of connections ([`readers`]), except those that may take
+//! some milliseconds: they run on threads of their own. A checkpoint thread copies
 //! the write-ahead log into the database file ([`checkpoint`]), so that no request waits for it.
 //!
 //! Invariants: the change of an answered write is on disk (`synchronous=FULL`); a use case that fails leaves no change
@@ -27,6 +28,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
+use tokio::sync::Semaphore;
 
 use crate::error::unexpected;
 use crate::list_query_limiter::ListQueryLimiter;
@@ -38,7 +40,9 @@ use writer::Job;
 
 /// Use cases that can be queued for the writer. A further one fails as unavailable.
 const QUEUE: usize = 8_192;
-/// The time limit of a list query.
+/// Large reads that run at once. Each has a connection with a cache of its own; a further one waits.
+const LARGE_READS: usize = 8;
+/// The time limit of a list query or large read.
 const LIST_QUERY: Duration = Duration::from_secs(5);
 
 /// An open SQLite database.
@@ -49,6 +53,7 @@ pub(crate) struct Sqlite {
     readers: Readers,
     threads: Mutex<Vec<JoinHandle<()>>>,
     list_queries: ListQueryLimiter,
+    large_reads: Arc<Semaphore>,
     vault: Arc<OnceLock<Arc<dyn Vault>>>,
 }
 
@@ -90,6 +95,7 @@ impl Sqlite {
             readers: Readers::new(path.to_owned(), Arc::clone(&vault)),
             threads: Mutex::new(threads),
             list_queries: ListQueryLimiter::new(),
+            large_reads: Arc::new(Semaphore::new(LARGE_READS)),
             vault,
         })
     }
@@ -137,6 +143,19 @@ impl Sqlite {
     ) -> Result<Q::Output, StoreError> {
         let permit = self.list_queries.admit(query.limited_as()).await?;
         // The query keeps its permit until it ends, whether or not its caller still waits.
+        let running = tokio::task::spawn_blocking(move || {
+            let found = self.run_within_limit(&query);
+            drop(permit);
+            found
+        });
+        running.await.map_err(unexpected)?
+    }
+
+    pub(crate) async fn run_large_read<Q: ListQuery>(
+        self: Arc<Self>,
+        query: Q,
+    ) -> Result<Q::Output, StoreError> {
+        let permit = Arc::clone(&self.large_reads).acquire_owned().await.map_err(unexpected)?;
         let running = tokio::task::spawn_blocking(move || {
             let found = self.run_within_limit(&query);
             drop(permit);

@@ -71,6 +71,7 @@ impl Writer {
             readers: Readers::new(path, Arc::clone(&vault)),
             threads: Mutex::default(),
             list_queries: ListQueryLimiter::new(),
+            large_reads: Arc::new(tokio::sync::Semaphore::new(1)),
             vault,
         };
         Self { connection, sqlite, directory }
