@@ -213,19 +213,17 @@ impl UseCase for SubAccountUnsuspend {
     }
 }
 
-/// Deletes a sub-account with its team. Its tokens, sessions and webhooks stop working, and no list shows it.
+/// Removes people from the team of a sub-account, up to [`limits::TEAM_MEMBERS_REMOVED_PER_TRANSACTION`], the owner last.
+/// Deletes the sub-account with the last of them. Returns whether it did.
 #[derive(Debug, Clone)]
-pub struct SubAccountDelete {
-    /// The requester.
-    pub by: Requester,
-    /// The parent.
-    pub parent: OrganizationId,
-    /// The sub-account.
-    pub id: OrganizationId,
+struct SubAccountDelete {
+    by: Requester,
+    parent: OrganizationId,
+    id: OrganizationId,
 }
 
 impl UseCase for SubAccountDelete {
-    type Output = ();
+    type Output = bool;
     type Error = Error;
     const IS_LONG: bool = true;
 
@@ -233,16 +231,23 @@ impl UseCase for SubAccountDelete {
         self.by.single_organization()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<bool, Error> {
         let Self { by, parent: of, id } = self;
         parent(tx, by, *of, true).await?;
         let before = child(tx, *of, *id).await?;
-        tx.organization_delete(*id, context.now()).await?;
-        for member in tx.team(*id).await? {
-            tx.team_delete(*id, member.user).await?;
+        let mut people = tx.team(*id).await?;
+        people.sort_by_key(|member| member.role == TeamRole::Owner);
+        let is_last = people.len() <= limits::TEAM_MEMBERS_REMOVED_PER_TRANSACTION;
+        people.truncate(limits::TEAM_MEMBERS_REMOVED_PER_TRANSACTION);
+        for member in &people {
+            team::delete(tx, context, by, member).await?;
         }
-        tx.sub_account_count_add(*of, -1).await?;
-        changes::deleted(tx, context, by, "organization.deleted", &before).await
+        if is_last {
+            tx.organization_delete(*id, context.now()).await?;
+            tx.sub_account_count_add(*of, -1).await?;
+            changes::deleted(tx, context, by, "organization.deleted", &before).await?;
+        }
+        Ok(is_last)
     }
 }
 
@@ -257,6 +262,24 @@ pub struct Usage {
 }
 
 impl App {
+    /// Deletes a sub-account with its team. Its tokens, sessions and webhooks stop working, and no list shows it. A large
+    /// team takes several transactions: a deletion that is interrupted leaves a sub-account with a part of its team, and
+    /// the owner, until it is repeated.
+    ///
+    /// # Errors
+    /// When the requester may not administer the parent's sub-accounts, [`Error::SubAccountNotFound`], or a store
+    /// error.
+    pub async fn delete_sub_account(
+        &self,
+        by: Requester,
+        parent: OrganizationId,
+        id: OrganizationId,
+    ) -> Result<(), Error> {
+        let deletion = SubAccountDelete { by, parent, id };
+        while !self.write(deletion.clone()).await? {}
+        Ok(())
+    }
+
     /// The sub-account of this id.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use axum::response::Response;
 use serde_json::json;
 use tenantry_app::cursors::CursorScope;
 use tenantry_app::sub_accounts::{
-    SubAccount, SubAccountCreate, SubAccountDelete, SubAccountSuspend, SubAccountUnsuspend, SubAccountUpdate,
+    SubAccount, SubAccountCreate, SubAccountSuspend, SubAccountUnsuspend, SubAccountUpdate,
 };
 
 use super::wire::{
@@ -58,7 +58,7 @@ pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
 
 pub(super) async fn delete(call: Call) -> Result<Response, ErrorResponse> {
     let (parent, id) = (account(&call)?, sub_account(&call)?);
-    call.app.write(SubAccountDelete { by: call.requester(), parent, id }).await?;
+    call.app.delete_sub_account(call.requester(), parent, id).await?;
     Ok(response::json(StatusCode::OK, &json!({"message": "sub account deleted"})))
 }
 
