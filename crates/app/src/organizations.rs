@@ -48,16 +48,16 @@ impl UseCase for OrganizationCreate {
         if tx.organization_by_slug(new.slug.as_str()).await?.is_some() {
             return Err(slug_taken(new));
         }
+        let id = OrganizationId::new(context.uuid());
         let (owner, email) = match owner {
             OwnerRef::User(id) => (
                 *id,
                 tx.user(*id).await?.ok_or(Error::NotPermitted(TeamPermission::ManageOrganization))?.email,
             ),
             OwnerRef::Email(email) => {
-                (users::find_or_create(tx, context, by, None, email).await?.id, email.clone())
+                (users::find_or_create(tx, context, by, Some(id), email).await?.id, email.clone())
             }
         };
-        let id = OrganizationId::new(context.uuid());
         let organization = organization::create(new.clone(), initial.clone(), id, owner, context.now())
             .map_err(Error::OrganizationInvalid)?;
         tx.organization_insert(&organization).await.map_err(|error| {
