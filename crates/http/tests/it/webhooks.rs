@@ -24,6 +24,16 @@ fn path(endpoint: &Value) -> String {
 }
 
 #[tokio::test]
+async fn a_refused_plain_http_url_names_the_option_that_allows_it() {
+    let acme = acme().await;
+    for url in ["http://localhost:3000/hook", "http://127.0.0.1/", "http://example.com"] {
+        let body = json!({"url": url, "format": "raw", "events": ["member.created"]});
+        let answer = acme.client().post(ENDPOINTS, body).await.expect(422);
+        assert!(answer.body.to_string().contains("--webhook-http-host"), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn an_endpoint_is_created_shown_updated_and_deleted() {
     let acme = acme().await;
     let created = create(&acme, simple()).await;

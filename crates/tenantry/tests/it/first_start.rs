@@ -6,6 +6,8 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 
+use serde_json::Value;
+
 use crate::program::Site;
 
 /// A running server, which ends with the test.
@@ -20,8 +22,14 @@ impl Drop for Server {
 
 /// Starts the server and returns the text on standard output up to its address, and the address.
 fn start(site: &Site) -> (Server, String, String) {
+    start_with(site, &[])
+}
+
+/// The same with further options.
+fn start_with(site: &Site, options: &[&str]) -> (Server, String, String) {
     let log = File::create(site.path().join("log")).unwrap();
     let mut command: Command = site.command(&["serve", "--listen", "127.0.0.1:0"]);
+    command.args(options);
     let mut server = Server(command.stdout(Stdio::piped()).stderr(log).spawn().unwrap());
     let mut text = String::new();
     for line in BufReader::new(server.0.stdout.take().unwrap()).lines() {
@@ -69,6 +77,34 @@ fn the_first_token_goes_to_a_private_file_when_the_output_is_no_terminal() {
     assert!(log_of(&site).contains("tenantry token create --organization"), "{}", log_of(&site));
     let root = get(&address, "/", &token);
     assert!(root.starts_with("HTTP/1.1 200") && root.contains("/docs") && root.contains("/v2"), "{root}");
+}
+
+#[test]
+fn each_request_is_logged_with_its_fields_and_without_secrets() {
+    let site = Site::new();
+    let (server, _, address) = start_with(&site, &["--log-format", "json", "--log-level", "debug"]);
+    let token = fs::read_to_string(site.path().join("tenantry.db.first-token")).unwrap().trim().to_owned();
+    let answer = get(&address, "/v1/organizations/?limit=1&email=ada%40example.com", &token);
+    let id = answer.lines().find_map(|line| line.strip_prefix("x-request-id: ")).unwrap();
+    drop(server);
+    let log = log_of(&site);
+    let line = log.lines().find(|line| line.contains("request finished")).unwrap();
+    let fields: Value = serde_json::from_str(line).unwrap();
+    for (name, value) in [
+        ("message", "request finished"),
+        ("method", "GET"),
+        ("route", "/v1/organizations"),
+        ("request_id", id),
+        ("client_address", "127.0.0.1"),
+    ] {
+        assert_eq!(fields[name], value, "{line}");
+    }
+    assert_eq!(fields["status"], 200);
+    assert!(fields["duration_ms"].is_f64() && fields["organization_id"].is_string(), "{line}");
+    let key = fs::read_to_string(site.path().join("tenantry.db.key")).unwrap();
+    for secret in [token.as_str(), key.trim(), "ada"] {
+        assert!(!log.contains(secret), "{log}");
+    }
 }
 
 #[test]
