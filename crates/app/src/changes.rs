@@ -2,10 +2,12 @@
 //! that listens. Every change of a row passes through here; a request that changes nothing does not.
 //!
 //! The audit entry of a creation or deletion holds the row. The entry of an update holds the fields that differ, before
-//! and after, also within objects such as metadata, so that its size follows the change and not the row.
+//! and after, also within objects such as metadata, so that its size follows the change and not the row. Of a long field it
+//! holds the length and the SHA-256 of its JSON.
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 use tenantry_core::audit::{AuditEntry, image};
 use tenantry_core::customer::Customer;
 use tenantry_core::ids::{AuditId, OrganizationId, WebhookEventId};
@@ -19,7 +21,7 @@ use tenantry_core::{ExecutionContext, Timestamp};
 use tenantry_store::Tx;
 use uuid::Uuid;
 
-use crate::{Error, Requester};
+use crate::{Error, Requester, limits};
 
 /// The organization of audit entries about users whom no organization added.
 const INSTALLATION: OrganizationId = OrganizationId::new(Uuid::nil());
@@ -194,6 +196,7 @@ async fn record<T: Audited>(
         }
         images => images,
     };
+    let (old, new) = (old.map(shortened).transpose()?, new.map(shortened).transpose()?);
     let entry = AuditEntry {
         id: AuditId::new(context.uuid()),
         organization,
@@ -212,6 +215,23 @@ async fn record<T: Audited>(
         Some(data) => insert_events(tx, context, organization, event_type, &data).await,
         None => Ok(()),
     }
+}
+
+/// The image with each field of more than [`limits::AUDIT_FIELD_BYTES`] replaced by its length and hash, so that the
+/// audit log does not grow by the size of what callers send.
+fn shortened(image: String) -> serde_json::Result<String> {
+    if image.len() <= limits::AUDIT_FIELD_BYTES {
+        return Ok(image);
+    }
+    let mut fields: Map<String, Value> = serde_json::from_str(&image)?;
+    for value in fields.values_mut() {
+        let text = value.to_string();
+        if text.len() > limits::AUDIT_FIELD_BYTES {
+            let hash: String = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
+            *value = json!({"bytes": text.len(), "sha256": hash});
+        }
+    }
+    serde_json::to_string(&fields)
 }
 
 /// The fields of two JSON objects that differ.

@@ -52,7 +52,6 @@ use tenantry_store::{ListQuery, Store, StoreError, Tx, UseCase};
 use access_tokens::TokenUses;
 use credentials::CredentialCache;
 use idempotency::InFlight;
-use retention::AuditSweep;
 
 /// A source of the current time. Tests replace it.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -70,7 +69,6 @@ pub struct App {
     plain_http_hosts: PlainHttpHosts,
     mail_limits: MailLimits,
     retention: Retention,
-    audit_sweep: AuditSweep,
     token_uses: TokenUses,
     clock_skew_ms: AtomicU64,
 }
@@ -91,7 +89,6 @@ impl App {
             plain_http_hosts: PlainHttpHosts::default(),
             mail_limits: MailLimits::default(),
             retention: Retention::default(),
-            audit_sweep: AuditSweep::default(),
         }
     }
 

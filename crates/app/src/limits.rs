@@ -33,12 +33,12 @@ pub const WEBHOOK_LEASE_ROUNDS: usize = 16;
 pub const UNREADABLE_RETRY_S: i64 = 60;
 /// Pending events of a disabled or deleted endpoint that one transaction marks as skipped.
 pub const WEBHOOK_EVENTS_SKIPPED_PER_TRANSACTION: usize = 500;
-/// Event payloads that one transaction deletes, and audit entries that one looks at.
+/// Event payloads and audit entries that one transaction deletes.
 pub const OLD_ROWS_PER_TRANSACTION: i64 = 500;
 /// Old events that one transaction deletes with their deliveries.
 pub const OLD_EVENTS_PER_TRANSACTION: i64 = 100;
-/// Transactions in which one sweep looks for old audit entries. The next sweep goes on there.
-pub const AUDIT_TRANSACTIONS_PER_SWEEP: usize = 100;
+/// Bytes of a changed field, as JSON, above which an audit entry keeps its length and hash instead.
+pub const AUDIT_FIELD_BYTES: usize = 2_048;
 
 /// Rows of an export that are in memory at once.
 pub const EXPORT_PAGE_ROWS: i64 = 500;
@@ -63,6 +63,8 @@ pub const MAIL_LEASE_S: i64 = 20;
 
 /// People in the team of one organization, at most. Rules read the whole team, and no list of it has pages.
 pub const TEAM_MEMBERS_PER_ORGANIZATION: u64 = 1_000;
+/// People that one transaction of a sub-account's deletion removes from its team.
+pub const TEAM_MEMBERS_REMOVED_PER_TRANSACTION: usize = 80;
 /// Organizations whose team one person is in, at most. Their token is authenticated with all of them.
 pub const ORGANIZATIONS_PER_PERSON: u64 = 1_500;
 /// Organizations of one person above which a list of their rows is a list query: it may read many rows.

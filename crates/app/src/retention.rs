@@ -2,12 +2,9 @@
 //! bounded parts. Events that are pending or to be retried stay, whatever their age.
 
 use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
 
-use tenantry_core::ids::{AuditId, OrganizationId};
 use tenantry_core::{ExecutionContext, Timestamp};
 use tenantry_store::{StoreError, Tx, UseCase};
-use uuid::Uuid;
 
 use crate::{App, limits};
 
@@ -61,50 +58,26 @@ impl UseCase for DeleteOldEvents {
     }
 }
 
-/// The last audit entry that the sweep has looked at.
-pub(crate) type AuditPlace = (OrganizationId, AuditId);
-
-/// Looks at the audit entries after a place and deletes the old ones. Returns the next place, if there are more.
-struct DeleteOldAuditEntries {
-    after: Option<AuditPlace>,
-    days: NonZeroU32,
-}
+/// Deletes old audit entries, and of those about a creation only the image. Returns how many.
+struct DeleteOldAuditEntries(NonZeroU32);
 
 impl UseCase for DeleteOldAuditEntries {
-    type Output = Option<AuditPlace>;
+    type Output = usize;
     type Error = StoreError;
     const IS_LONG: bool = true;
 
-    async fn run(
-        &self,
-        tx: &mut Tx<'_>,
-        context: &mut ExecutionContext,
-    ) -> Result<Option<AuditPlace>, StoreError> {
-        let before = before(context.now(), self.days);
-        let limit = limits::OLD_ROWS_PER_TRANSACTION;
-        let entries = tx.audit_entries_after(self.after, limit).await?;
-        let is_last = i64::try_from(entries.len()).is_ok_and(|count| count < limit);
-        let mut last = None;
-        for entry in entries {
-            let (organization, id) = (entry.organization, entry.id);
-            if entry.at >= before {
-                // The entries of an organization are ordered by time, so that all others are newer still.
-                return Ok(Some((organization, AuditId::new(Uuid::max()))));
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<usize, StoreError> {
+        let before = before(context.now(), self.0);
+        let entries = tx.audit_entries_before(before, limits::OLD_ROWS_PER_TRANSACTION).await?;
+        for entry in &entries {
+            match entry.is_of_creation {
+                true => tx.audit_images_replace(entry.organization, (entry.id, None, None)).await?,
+                false => tx.audit_entry_delete(entry.organization, entry.id).await?,
             }
-            match (entry.is_of_creation, entry.has_image) {
-                (true, true) => tx.audit_images_replace(organization, (id, None, None)).await?,
-                (true, false) => {}
-                (false, _) => tx.audit_entry_delete(organization, id).await?,
-            }
-            last = Some((organization, id));
         }
-        Ok(last.filter(|_| !is_last))
+        Ok(entries.len())
     }
 }
-
-/// The place at which the next sweep of audit entries goes on.
-#[derive(Default)]
-pub(crate) struct AuditSweep(Mutex<Option<AuditPlace>>);
 
 impl App {
     /// Deletes rows that are older than their retention.
@@ -113,14 +86,7 @@ impl App {
         while self.store.write(DropOldPayloads(payload_days)).await? > 0 {}
         while self.store.write(DeleteOldEvents(event_days)).await? > 0 {}
         let Some(days) = audit_days else { return Ok(()) };
-        for _ in 0..limits::AUDIT_TRANSACTIONS_PER_SWEEP {
-            let after = *self.audit_sweep.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let next = self.store.write(DeleteOldAuditEntries { after, days }).await?;
-            *self.audit_sweep.0.lock().unwrap_or_else(PoisonError::into_inner) = next;
-            if next.is_none() {
-                break;
-            }
-        }
+        while self.store.write(DeleteOldAuditEntries(days)).await? > 0 {}
         Ok(())
     }
 }

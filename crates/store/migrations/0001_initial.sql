@@ -232,7 +232,8 @@ CREATE INDEX idempotency_records_by_expiry ON idempotency_records (expires_at);
 CREATE INDEX idempotency_records_by_response_expiry ON idempotency_records (response_expires_at)
     WHERE response_expires_at IS NOT NULL;
 
--- before and after are images of the changed row, subject_id its id.
+-- before and after are images of the changed row, subject_id its id. An entry without image is an old one about a
+-- creation; the sweep of old entries does not read it again.
 CREATE TABLE audit_entries (
     organization_id {{id}} NOT NULL,
     id {{id}} NOT NULL,
@@ -246,6 +247,8 @@ CREATE TABLE audit_entries (
     request_id {{text}},
     CONSTRAINT audit_entries_pkey PRIMARY KEY (organization_id, id)
 ) {{table}};
+CREATE INDEX audit_entries_by_age ON audit_entries (created_at)
+    WHERE (before IS NOT NULL OR after IS NOT NULL) AND created_at IS NOT NULL;
 CREATE INDEX audit_entries_by_subject ON audit_entries (organization_id, subject_id, id)
     WHERE subject_id IS NOT NULL;
 
@@ -324,9 +327,9 @@ CREATE INDEX webhook_events_completed ON webhook_events (organization_id, endpoi
 CREATE INDEX webhook_events_by_subject ON webhook_events (organization_id, subject_id, id)
     WHERE data IS NOT NULL AND subject_id IS NOT NULL;
 CREATE INDEX webhook_events_by_age ON webhook_events (created_at)
-    WHERE data IS NOT NULL AND created_at IS NOT NULL;
+    WHERE data IS NOT NULL AND due_at IS NULL AND state <> 'pending' AND created_at IS NOT NULL;
 CREATE INDEX webhook_events_archived ON webhook_events (created_at)
-    WHERE data IS NULL AND created_at IS NOT NULL;
+    WHERE data IS NULL AND due_at IS NULL AND state <> 'pending' AND created_at IS NOT NULL;
 CREATE UNIQUE INDEX webhook_events_sequence ON webhook_events (organization_id, endpoint_id, sequence)
     WHERE sequence IS NOT NULL;
 

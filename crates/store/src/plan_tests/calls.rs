@@ -121,6 +121,7 @@ async fn organizations(tx: &mut Tx<'_>) {
     call!(tx.organization_update(&one));
     call!(tx.organization_update_suspension(&one));
     call!(tx.organization_is_open(ORGANIZATION));
+    call!(tx.organizations_open(&[ORGANIZATION, CHILD].into()));
     for (visible, slug) in [
         (Some(vec![ORGANIZATION]), None),
         (Some(vec![ORGANIZATION, CHILD]), None),
@@ -173,10 +174,11 @@ async fn organizations(tx: &mut Tx<'_>) {
     call!(tx.audit_images_replace(ORGANIZATION, (entry.id, None, None)));
     call!(tx.audit_count(ORGANIZATION, "member.created", MEMBER.uuid()));
     call!(tx.audit_log(ORGANIZATION));
-    call!(tx.audit_entries_after(None, 10));
+    call!(tx.audit_entries_before(at(1), 10));
     for key in [
         RowKey::AccessToken(TOKEN.uuid()),
         RowKey::Customer(CUSTOMER.uuid()),
+        RowKey::CustomerExternalId("c1"),
         RowKey::Member(MEMBER.uuid()),
         RowKey::WebhookEndpoint(ENDPOINT.uuid()),
         RowKey::WebhookEvent(EVENT.uuid()),

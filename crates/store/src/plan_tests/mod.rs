@@ -137,7 +137,6 @@ const WIDE: &[(&str, &str)] = &[
     ("access_tokens", "list of a tenant, in any order"),
     ("access_tokens_by_cursor", "list of a tenant"),
     ("any_organization", "the first row of a table"),
-    ("audit_entries_after", "the first rows of an index"),
     ("audit_log", "list of a tenant, in tests"),
     ("customer_sessions_delete", "all sessions of a customer"),
     ("user_organization_count_for_update", "list of a person"),

@@ -25,19 +25,15 @@ pub struct AuditRecord {
     pub request_id: Option<String>,
 }
 
-/// An entry of the audit log, as the sweep needs it.
+/// An old entry of the audit log that has an image of its row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OldAuditEntry {
     /// The tenant.
     pub organization: OrganizationId,
     /// The entry.
     pub id: AuditId,
-    /// The time of the action.
-    pub at: Timestamp,
     /// Whether the row was created. The doctor looks for such an entry of each row.
     pub is_of_creation: bool,
-    /// Whether the entry has an image of the row.
-    pub has_image: bool,
 }
 
 /// The id of an entry and the images of its row: before and after the change.
@@ -81,28 +77,25 @@ impl Tx<'_> {
         .await
     }
 
-    /// The next entries after a place, of all organizations, ordered by organization and id.
+    /// At most `limit` entries with an image of all organizations that are older than `before`, oldest first.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn audit_entries_after(
+    pub async fn audit_entries_before(
         &mut self,
-        after: Option<(OrganizationId, AuditId)>,
+        before: Timestamp,
         limit: i64,
     ) -> Result<Vec<OldAuditEntry>, StoreError> {
-        let nil = Uuid::nil();
-        let (organization, id) = after.map_or((nil, nil), |(of, id)| (of.uuid(), id.uuid()));
         self.all(
-            "SELECT organization_id, id, created_at, action, before IS NOT NULL OR after IS NOT NULL
-             FROM audit_entries WHERE (organization_id, id) > (?1, ?2) ORDER BY organization_id, id LIMIT ?3",
-            &[organization.into(), id.into(), limit.into()],
+            "SELECT organization_id, id, action FROM audit_entries
+             WHERE created_at < ?1 AND (before IS NOT NULL OR after IS NOT NULL)
+             ORDER BY created_at, organization_id, id LIMIT ?2",
+            &[before.into(), limit.into()],
             |row| {
                 Ok(OldAuditEntry {
                     organization: row.get(0)?,
                     id: row.get(1)?,
-                    at: row.get(2)?,
-                    is_of_creation: row.get::<String>(3)?.ends_with(".created"),
-                    has_image: row.get(4)?,
+                    is_of_creation: row.get::<String>(2)?.ends_with(".created"),
                 })
             },
         )

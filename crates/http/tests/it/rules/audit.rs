@@ -132,6 +132,35 @@ async fn findings(world: &World) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn the_log_of_an_organization_shows_that_its_owner_was_created() {
+    let acme = Acme::new().await;
+    let log = acme.world.audit(&acme.organization).await;
+    let of = |action: &str| log.iter().find(|entry| entry.action == action).map(|entry| entry.subject);
+    assert_eq!(of("user.created"), of("team_member.created"));
+    assert!(of("user.created").is_some());
+}
+
+#[tokio::test]
+async fn an_entry_keeps_the_length_and_hash_of_a_long_field() {
+    let acme = Acme::new().await;
+    let customer = acme.create_team("crew").await;
+    let path = format!("/v1/customers/{customer}");
+    for letter in ["a", "b"] {
+        let metadata: Value = (0..50).map(|key| (key.to_string(), json!(letter.repeat(500)))).collect();
+        acme.client().patch(&path, json!({"metadata": metadata})).await.expect(200);
+    }
+    let images = acme.world.database().texts("SELECT before FROM audit_entries WHERE before IS NOT NULL");
+    let image: Value = serde_json::from_str(images.iter().max_by_key(|image| image.len()).unwrap()).unwrap();
+    assert_eq!(image["metadata"]["bytes"], 50 * 500 + 50 * "\"\":\"\",".len() + 90 + 1);
+    assert_eq!(image["metadata"]["sha256"].as_str().unwrap().len(), 64);
+    acme.client().patch(&path, json!({"name": "N".repeat(200)})).await.expect(200);
+    let images = acme.world.database().texts("SELECT after FROM audit_entries WHERE after LIKE '%NNN%'");
+    assert_eq!(images.len(), 1, "a field of usual length is kept");
+    acme.client().delete(&format!("{path}?anonymize=true")).await.expect(204);
+    assert!(!acme.world.database().holds("NNN"));
+}
+
+#[tokio::test]
 async fn old_audit_entries_are_deleted_where_the_operator_says_so() {
     let retention = Retention { audit_days: NonZeroU32::new(30), ..Retention::default() };
     let acme = Acme::within(World::with(Settings { retention, ..Settings::default() })).await;
