@@ -280,7 +280,7 @@ impl Requester {
         &self,
         tx: &mut Tx<'_>,
         permission: TeamPermission,
-        key: RowKey<'_>,
+        key: RowKey,
     ) -> Result<Vec<OrganizationId>, StoreError> {
         tx.organizations_with_row(key, self.organizations_with(permission).collect()).await
     }

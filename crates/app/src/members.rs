@@ -53,11 +53,13 @@ pub(crate) async fn customer(
     lock: Lock,
 ) -> Result<Option<Customer>, Error> {
     let mut found = None;
-    let key = match name {
-        CustomerRef::Id(id) => RowKey::Customer(id.uuid()),
-        CustomerRef::External(external_id) => RowKey::CustomerExternalId(external_id),
+    let organizations = match name {
+        CustomerRef::Id(id) => {
+            by.organizations_with_row(tx, TeamPermission::ReadCustomers, RowKey::Customer(id.uuid())).await?
+        }
+        CustomerRef::External(_) => by.organizations_with(TeamPermission::ReadCustomers).collect(),
     };
-    for organization in by.organizations_with_row(tx, TeamPermission::ReadCustomers, key).await? {
+    for organization in organizations {
         let id = match name {
             CustomerRef::Id(id) => Some(*id),
             CustomerRef::External(external_id) => {

@@ -178,7 +178,6 @@ async fn organizations(tx: &mut Tx<'_>) {
     for key in [
         RowKey::AccessToken(TOKEN.uuid()),
         RowKey::Customer(CUSTOMER.uuid()),
-        RowKey::CustomerExternalId("c1"),
         RowKey::Member(MEMBER.uuid()),
         RowKey::WebhookEndpoint(ENDPOINT.uuid()),
         RowKey::WebhookEvent(EVENT.uuid()),
