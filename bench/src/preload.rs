@@ -18,8 +18,10 @@ pub fn members(path: &str, count: u64) -> Result<(), Error> {
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
     let mut copy = transaction.prepare(
-        "INSERT INTO members (organization_id, id, customer_id, created_at, email, email_key, role)
-         SELECT organization_id, ?2, customer_id, created_at, ?3, ?3, role FROM members WHERE rowid = ?1",
+        "INSERT INTO members (organization_id, id, customer_id, created_at, email, email_key, role,
+            is_of_individual)
+         SELECT organization_id, ?2, customer_id, created_at, ?3, ?3, role, is_of_individual
+         FROM members WHERE rowid = ?1",
     )?;
     for number in 1..=count {
         let earlier = u128::from_be_bytes(id) - (u128::from(number) << 80);
@@ -27,11 +29,12 @@ pub fn members(path: &str, count: u64) -> Result<(), Error> {
     }
     drop(copy);
     let counters = [
-        "UPDATE customers SET member_count = member_count + ?2
-         WHERE (organization_id, id) = (SELECT organization_id, customer_id FROM members WHERE rowid = ?1)",
         "UPDATE row_counters SET row_count = row_count + ?2
-         WHERE rowid = (SELECT row_counters.rowid FROM row_counters JOIN members USING (organization_id)
-                        WHERE members.rowid = ?1 AND counter = 'members' AND row_count > 0 LIMIT 1)",
+         WHERE counter = 'customer_members' AND bucket = 0
+             AND (organization_id, subject_id) = (SELECT organization_id, customer_id FROM members WHERE rowid = ?1)",
+        "UPDATE row_counters SET row_count = row_count + ?2
+         WHERE counter = 'members' AND bucket = 0
+             AND organization_id = (SELECT organization_id FROM members WHERE rowid = ?1)",
     ];
     for sql in counters {
         if transaction.execute(sql, params![row, i64::try_from(count)?])? != 1 {

@@ -40,7 +40,10 @@ pub enum MemberRef {
 pub(crate) enum Lock {
     /// No lock, for reads that decide nothing.
     None,
-    /// An update lock until the transaction ends.
+    /// A lock until the transaction ends that keeps the rows as they are for the decision. Other transactions can hold
+    /// it as well.
+    Share,
+    /// An exclusive lock until the transaction ends.
     ForUpdate,
 }
 
@@ -69,6 +72,7 @@ pub(crate) async fn customer(
         let Some(id) = id else { continue };
         let customer = match lock {
             Lock::None => tx.customer(organization, id).await?,
+            Lock::Share => tx.customer_for_share(organization, id).await?,
             Lock::ForUpdate => tx.customer_for_update(organization, id).await?,
         };
         match (name, customer) {
@@ -131,7 +135,7 @@ impl UseCase for MemberCreate {
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Member, Error> {
         let Self { by, customer: name, new } = self;
-        let customer = customer(tx, by, name, Lock::ForUpdate).await?.ok_or(MemberError::CustomerNotFound)?;
+        let customer = customer(tx, by, name, Lock::Share).await?.ok_or(MemberError::CustomerNotFound)?;
         by.check(customer.organization, TeamPermission::ManageCustomers)?;
         add(tx, context, by, customer, new).await
     }
@@ -150,12 +154,13 @@ pub(crate) async fn add(
     let conflicts = tx.member_conflicts(organization, customer.id, &new.email, external_id).await?;
     let MemberConflicts { members_enabled, same_email, external_id_taken } =
         conflicts.ok_or(Error::OrganizationNotFound)?;
+    let kind = customer.kind;
     let facts = CreateFacts { members_enabled, same_email, external_id_taken, customer };
     let id = MemberId::new(context.uuid());
     match member::create(facts, new.clone(), id, context.now())? {
         Created::Existing(member) => Ok(member),
         Created::New(member) => {
-            tx.member_insert(&member).await.map_err(|error| conflict(error, &member))?;
+            tx.member_insert(&member, kind).await.map_err(|error| conflict(error, &member))?;
             changes::created(tx, context, by, "member.created", &member).await?;
             Ok(member)
         }
@@ -282,7 +287,7 @@ fn conflict(error: StoreError, member: &Member) -> Error {
         member.external_id.clone().map(MemberError::ExternalIdTaken)
     } else if error.is_violation_of("members_owner") {
         Some(MemberError::OwnerRequired(member.role))
-    } else if error.is_violation_of("customers_individual_has_one_member") {
+    } else if error.is_violation_of("members_of_individual") {
         Some(MemberError::IndividualHasOneMember)
     } else {
         None

@@ -135,10 +135,8 @@ CREATE TABLE customers (
     billing {{text}},
     locale {{text}},
     search_text {{text}} NOT NULL,
-    member_count {{int}} NOT NULL,
     CONSTRAINT customers_pkey PRIMARY KEY (organization_id, id),
-    CONSTRAINT customers_kind CHECK (kind IN ('individual', 'team')),
-    CONSTRAINT customers_individual_has_one_member CHECK (kind = 'team' OR member_count <= 1)
+    CONSTRAINT customers_kind CHECK (kind IN ('individual', 'team'))
 ) {{table}};
 CREATE UNIQUE INDEX customers_email ON customers (organization_id, email_key)
     WHERE deleted_at IS NULL AND email_key IS NOT NULL;
@@ -158,6 +156,7 @@ CREATE TABLE customer_metadata (
 CREATE INDEX customer_metadata_by_value ON customer_metadata (organization_id, key, value)
     WHERE value IS NOT NULL;
 
+-- is_of_individual says that the customer is an individual, which has one member.
 CREATE TABLE members (
     organization_id {{id}} NOT NULL,
     id {{id}} NOT NULL,
@@ -170,6 +169,7 @@ CREATE TABLE members (
     name {{text}},
     external_id {{text}},
     role {{text}} NOT NULL,
+    is_of_individual {{bool}} NOT NULL,
     CONSTRAINT members_pkey PRIMARY KEY (organization_id, id),
     CONSTRAINT members_role CHECK (role IN ('owner', 'billing_manager', 'member'))
 ) {{table}};
@@ -179,6 +179,8 @@ CREATE INDEX members_deleted ON members (organization_id, customer_id, id)
     WHERE deleted_at IS NOT NULL AND customer_id IS NOT NULL;
 CREATE UNIQUE INDEX members_owner ON members (organization_id, customer_id)
     WHERE deleted_at IS NULL AND role = 'owner' AND customer_id IS NOT NULL;
+CREATE UNIQUE INDEX members_of_individual ON members (organization_id, customer_id)
+    WHERE deleted_at IS NULL AND is_of_individual AND customer_id IS NOT NULL;
 CREATE UNIQUE INDEX members_external_id ON members (organization_id, customer_id, external_id)
     WHERE deleted_at IS NULL AND external_id IS NOT NULL;
 CREATE UNIQUE INDEX members_email ON members (organization_id, customer_id, email_key)
@@ -204,14 +206,15 @@ CREATE TABLE customer_deletions (
 ) {{table}};
 CREATE INDEX customer_deletions_by_age ON customer_deletions (created_at);
 
--- The number of live rows that an organization has, for each counter ('customers', 'members') in several buckets,
--- so that concurrent writers update different rows.
+-- The number of live rows of a subject: of an organization ('access_tokens', 'customers', 'members') or of a customer
+-- ('customer_members'). It is the sum of several buckets, so that concurrent writers update different rows.
 CREATE TABLE row_counters (
     organization_id {{id}} NOT NULL,
     counter {{text}} NOT NULL,
+    subject_id {{id}} NOT NULL,
     bucket {{int}} NOT NULL,
     row_count {{int}} NOT NULL,
-    CONSTRAINT row_counters_pkey PRIMARY KEY (organization_id, counter, bucket)
+    CONSTRAINT row_counters_pkey PRIMARY KEY (organization_id, counter, subject_id, bucket)
 ) {{table}};
 
 -- organization_id is the namespace of the key: an organization or, where the caller acts for none, the user, the

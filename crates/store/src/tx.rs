@@ -14,6 +14,9 @@ use crate::sqlite::driver as sqlite;
 use crate::value::Param;
 use crate::{StoreError, Vault};
 
+/// The rows of one counter. Each writing connection of PostgreSQL adds to one of them: see `queries::row_counters`.
+pub(crate) const BUCKETS: usize = 16;
+
 enum Engine<'c> {
     Sqlite(&'c mut Connection),
     Postgres(Session<'c>),
@@ -162,6 +165,31 @@ impl<'c> Tx<'c> {
         match &self.engine {
             Engine::Sqlite(_) => sqlite::FOR_UPDATE,
             Engine::Postgres(session) => session.for_update(),
+        }
+    }
+
+    /// The clause that locks the rows of a `SELECT` until the transaction ends, also against [`Self::for_key_share`].
+    pub(crate) const fn for_exclusive_update(&self) -> &'static str {
+        match &self.engine {
+            Engine::Sqlite(_) => sqlite::FOR_UPDATE,
+            Engine::Postgres(session) => session.for_exclusive_update(),
+        }
+    }
+
+    /// The clause that keeps the rows of a `SELECT` from being deleted or locked by [`Self::for_exclusive_update`]
+    /// until the transaction ends. Any number of transactions can hold it at once.
+    pub(crate) const fn for_key_share(&self) -> &'static str {
+        match &self.engine {
+            Engine::Sqlite(_) => sqlite::FOR_UPDATE,
+            Engine::Postgres(session) => session.for_key_share(),
+        }
+    }
+
+    /// The bucket of each counter that this transaction adds to, below [`BUCKETS`]. SQLite has one writer.
+    pub(crate) const fn bucket(&self) -> i64 {
+        match &self.engine {
+            Engine::Sqlite(_) => 0,
+            Engine::Postgres(session) => session.bucket(),
         }
     }
 

@@ -55,7 +55,7 @@ impl UseCase for CustomerCreate {
         let Created { customer, owner } = customer::create(facts, new.clone(), id, owner_id, context.now())?;
         tx.customer_insert(&customer).await.map_err(|error| conflict(error, &customer))?;
         changes::created(tx, context, by, "customer.created", &customer).await?;
-        tx.member_insert(&owner).await?;
+        tx.member_insert(&owner, customer.kind).await?;
         changes::created(tx, context, by, "member.created", &owner).await?;
         changes::customer_state_changed(tx, context, &customer, false).await?;
         Ok(customer)

@@ -233,7 +233,8 @@ async fn credentials(tx: &mut Tx<'_>) {
 async fn customers(tx: &mut Tx<'_>) {
     let one = customer();
     call!(tx.customer_insert(&one));
-    call!(tx.member_insert(&member()));
+    call!(tx.member_insert(&member(), CustomerKind::Team));
+    call!(tx.customer_for_share(ORGANIZATION, CUSTOMER));
     call!(tx.customer(ORGANIZATION, CUSTOMER));
     call!(tx.customer_for_update(ORGANIZATION, CUSTOMER));
     call!(tx.customer_by_external_id(ORGANIZATION, "c1"));

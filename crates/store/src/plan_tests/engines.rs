@@ -125,7 +125,8 @@ fn value(table: &str, column: &str, kind: ColumnKind, is_one_tenant: bool) -> St
         (_, "format") => "'raw'",
         (_, "queue") => "'retries'",
         (_, "step") => "'members'",
-        (_, "member_count" | "sub_account_count") => "0",
+        (_, "sub_account_count") => "0",
+        ("members", "is_of_individual") => "false",
         _ => "",
     };
     if !fixed.is_empty() {

@@ -48,6 +48,8 @@ pub(super) struct Connection {
     lost: AtomicBool,
     /// Signals [`carry`] that the connection is abandoned.
     give_up: Mutex<Option<oneshot::Sender<()>>>,
+    /// The bucket of the counters that its transactions add to.
+    bucket: i64,
     answer: Duration,
     runtime: Handle,
     opened: Instant,
@@ -137,6 +139,7 @@ impl Connection {
             is_spread: false,
             lost: AtomicBool::new(false),
             give_up: Mutex::new(Some(give_up)),
+            bucket: target.next_bucket(),
             answer: ANSWER,
             runtime: runtime.clone(),
             opened: Instant::now(),
@@ -179,6 +182,10 @@ impl Connection {
         }
         let last = *self.last_silence.lock().unwrap_or_else(PoisonError::into_inner);
         last.is_some_and(|silence| silence > self.opened)
+    }
+
+    pub(super) const fn bucket(&self) -> i64 {
+        self.bucket
     }
 
     fn silence(&self) -> MutexGuard<'_, Silence> {

@@ -59,6 +59,8 @@ pub(crate) struct Transaction {
     is_strict: bool,
     /// A counter that is odd while a statement is in progress.
     progress: Arc<AtomicU64>,
+    /// [`Connection::bucket`].
+    bucket: i64,
 }
 
 /// The failure of a commit.
@@ -104,8 +106,10 @@ impl Transaction {
                 format!("SET LOCAL lock_timeout = {lock_ms}"),
             ]
         });
+        let bucket = connection.bucket();
         Self {
             connection,
+            bucket,
             opening,
             before,
             begun: false,
@@ -370,6 +374,28 @@ impl Session<'_> {
         match self {
             Self::Writing(_) => " FOR NO KEY UPDATE",
             Self::Reading(_) | Self::Searching(_) => "",
+        }
+    }
+
+    pub(crate) const fn for_exclusive_update(&self) -> &'static str {
+        match self {
+            Self::Writing(_) => " FOR UPDATE",
+            Self::Reading(_) | Self::Searching(_) => "",
+        }
+    }
+
+    pub(crate) const fn for_key_share(&self) -> &'static str {
+        match self {
+            Self::Writing(_) => " FOR KEY SHARE",
+            Self::Reading(_) | Self::Searching(_) => "",
+        }
+    }
+
+    /// The bucket of the counters to add to. Only a transaction that writes adds to one.
+    pub(crate) const fn bucket(&self) -> i64 {
+        match self {
+            Self::Writing(transaction) => transaction.bucket,
+            Self::Reading(_) | Self::Searching(_) => 0,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The database that a URL names, with the parameters of its connections.
 
-use std::sync::atomic::AtomicUsize;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -15,6 +16,7 @@ use super::limits::{
     WRITERS,
 };
 use super::tls::{self, TlsParameters};
+use crate::tx::BUCKETS;
 
 /// A database URL is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +36,8 @@ pub struct Target {
     /// Whether a transaction pooler is in between. It assigns a server connection for one transaction only, so session
     /// settings and prepared statements do not last.
     pub(super) pooled: bool,
+    /// The number of connections that were opened, from a random start. It chooses the bucket of each.
+    opened: Arc<AtomicUsize>,
     /// The number of read connections.
     pub(super) readers: usize,
     /// The number of writers, with one connection each.
@@ -87,7 +91,17 @@ impl Target {
         }
         let tls = Arc::new(tls::client(&tls, roots).map_err(UrlError)?);
         let (hosts, last, silence) = (each_host(&config).into(), Arc::default(), Arc::default());
-        Ok(Self { hosts, last, silence, tls, pooled, readers, writers, batch })
+        let opened =
+            Arc::new(AtomicUsize::new(usize::from(RandomState::new().hash_one(()).to_le_bytes()[0])));
+        Ok(Self { hosts, last, silence, opened, tls, pooled, readers, writers, batch })
+    }
+}
+
+impl Target {
+    /// The bucket of the counters for the next connection.
+    pub(super) fn next_bucket(&self) -> i64 {
+        let next = self.opened.fetch_add(1, Ordering::Relaxed) % BUCKETS;
+        i64::try_from(next).unwrap_or(0)
     }
 }
 

@@ -271,7 +271,7 @@ impl Tx<'_> {
             ],
         )
         .await?;
-        self.row_counter_add(*organization, Counter::AccessTokens, id.uuid(), 1).await?;
+        self.row_counter_add(*organization, Counter::AccessTokens, 1).await?;
         self.credential_insert(hash, kind, Some(*organization), id.uuid()).await
     }
 
@@ -374,7 +374,7 @@ impl Tx<'_> {
             &[organization.into(), id.into(), now.into()],
         )
         .await?;
-        self.row_counter_add(organization, Counter::AccessTokens, id.uuid(), -1).await?;
+        self.row_counter_add(organization, Counter::AccessTokens, -1).await?;
         self.mark_credentials_changed();
         Ok(())
     }

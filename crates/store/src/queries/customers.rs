@@ -11,7 +11,7 @@ use tenantry_core::values::{
 };
 
 use super::row_counters::Counter;
-use super::{Order, Page, Paged, Query, contains, count};
+use super::{LISTED, Order, Page, Paged, Query, contains, count};
 use crate::row::Row;
 use crate::value::Param;
 use crate::{StoreError, Tx};
@@ -124,8 +124,8 @@ impl Tx<'_> {
         self.first(&sql, &[organization.into(), id.into()], customer).await
     }
 
-    /// The customer of this id, locked until the transaction ends. A transaction that changes the customer's
-    /// members calls this first, so that changes of one customer run one after the other.
+    /// The customer of this id, locked until the transaction ends. A transaction that changes or deletes the customer
+    /// or one of its members calls this first, so that these changes run one after the other.
     ///
     /// # Errors
     /// When the database fails.
@@ -134,7 +134,29 @@ impl Tx<'_> {
         organization: OrganizationId,
         id: CustomerId,
     ) -> Result<Option<Customer>, StoreError> {
-        let hold = self.for_update();
+        self.customer_locked(organization, id, self.for_exclusive_update()).await
+    }
+
+    /// The customer of this id, with a shared lock until the transaction ends: [`Tx::customer_for_update`] waits, but
+    /// other transactions with a shared lock do not. A transaction that adds a member calls this first, so that the
+    /// customer stays, and stays of its kind.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn customer_for_share(
+        &mut self,
+        organization: OrganizationId,
+        id: CustomerId,
+    ) -> Result<Option<Customer>, StoreError> {
+        self.customer_locked(organization, id, self.for_key_share()).await
+    }
+
+    async fn customer_locked(
+        &mut self,
+        organization: OrganizationId,
+        id: CustomerId,
+        hold: &str,
+    ) -> Result<Option<Customer>, StoreError> {
         let sql = format!(
             "SELECT {COLUMNS} FROM customers
              WHERE organization_id = ?1 AND id = ?2 AND deleted_at IS NULL{hold}"
@@ -246,8 +268,8 @@ impl Tx<'_> {
         let [email, email_key, name, external_id, metadata, billing, locale, search_text] = texts(new)?;
         self.execute_unawaited(
             "INSERT INTO customers (organization_id, id, created_at, modified_at, kind, email_verified,
-                email, email_key, name, external_id, metadata, billing, locale, search_text, member_count)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 0)",
+                email, email_key, name, external_id, metadata, billing, locale, search_text)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
             &[
                 new.organization.into(),
                 new.id.into(),
@@ -267,14 +289,14 @@ impl Tx<'_> {
         )
         .await?;
         self.metadata_insert(new).await?;
-        self.row_counter_add(new.organization, Counter::Customers, new.id.uuid(), 1).await
+        self.row_counter_add(new.organization, Counter::Customers, 1).await
     }
 
-    /// Saves a customer, and its metadata where that changed.
+    /// Saves a customer. Its metadata and the kind that its members show are saved where they changed.
     ///
     /// # Errors
     /// [`StoreError::Violated`] `customers_email` or `customers_external_id` when another customer has the
-    /// value.
+    /// value. `members_of_individual` when a customer with several members becomes an individual.
     pub async fn customer_update(&mut self, before: &Customer, now: &Customer) -> Result<(), StoreError> {
         let [email, email_key, name, external_id, metadata, billing, locale, search_text] = texts(now)?;
         self.execute_unawaited(
@@ -298,6 +320,16 @@ impl Tx<'_> {
             ],
         )
         .await?;
+        if before.kind != now.kind {
+            self.execute_unawaited(
+                &format!(
+                    "UPDATE members SET is_of_individual = ?3
+                     WHERE organization_id = ?1 AND customer_id = ?2 AND {LISTED}"
+                ),
+                &[now.organization.into(), now.id.into(), (now.kind == CustomerKind::Individual).into()],
+            )
+            .await?;
+        }
         if before.metadata != now.metadata {
             self.metadata_delete(now).await?;
             self.metadata_insert(now).await?;
@@ -319,7 +351,7 @@ impl Tx<'_> {
         self.metadata_delete(deleted).await?;
         self.customer_sessions_delete(deleted.organization, deleted.id, None).await?;
         self.email_update_delete(deleted.organization, deleted.id).await?;
-        self.row_counter_add(deleted.organization, Counter::Customers, deleted.id.uuid(), -1).await
+        self.row_counter_add(deleted.organization, Counter::Customers, -1).await
     }
 
     async fn metadata_insert(&mut self, customer: &Customer) -> Result<(), StoreError> {

@@ -1,6 +1,7 @@
 //! Members of customers.
 
 use tenantry_core::Timestamp;
+use tenantry_core::customer::CustomerKind;
 use tenantry_core::ids::{CustomerId, MemberId, OrganizationId};
 use tenantry_core::member::{Member, MemberRole};
 use tenantry_core::values::{EmailAddress, ExternalId, PersonName};
@@ -233,7 +234,9 @@ impl Tx<'_> {
         }
         let total = match (customer, external_customer, role) {
             (None, None, None) => self.row_counter(organizations, Counter::Members).await?,
-            (Some(customer), None, None) => self.member_count(organizations, *customer).await?,
+            (Some(customer), None, None) => {
+                self.row_counter(organizations, Counter::CustomerMembers(*customer)).await?
+            }
             _ => {
                 let counted = format!("SELECT count(*) {}", query.sql);
                 count(self.first(&counted, &query.params, |row| row.get(0)).await?.unwrap_or(0))
@@ -246,31 +249,18 @@ impl Tx<'_> {
         Ok(Paged { items, total })
     }
 
-    async fn member_count(
-        &mut self,
-        organizations: &[OrganizationId],
-        customer: CustomerId,
-    ) -> Result<u64, StoreError> {
-        let mut query = Query::new("SELECT member_count FROM customers WHERE deleted_at IS NULL AND ");
-        query.organizations("organization_id", organizations);
-        let customer = query.param(customer);
-        query.push(&format!(" AND id = {customer}"));
-        Ok(count(self.first(&query.sql, &query.params, |row| row.get(0)).await?.unwrap_or(0)))
-    }
-
-    /// Inserts a member and counts it.
+    /// Inserts a member of a customer of this kind, and counts it. The caller has locked the customer, or creates it.
     ///
     /// # Errors
     /// [`StoreError::Violated`] `members_email`, `members_external_id` or `members_owner` when another member
-    /// has the value that must be unique. `customers_individual_has_one_member` when an individual has a
-    /// member already.
-    pub async fn member_insert(&mut self, new: &Member) -> Result<(), StoreError> {
+    /// has the value that must be unique. `members_of_individual` when an individual has a member already.
+    pub async fn member_insert(&mut self, new: &Member, of: CustomerKind) -> Result<(), StoreError> {
         let Member { id, organization, created_at, modified_at, customer_id, email, name, external_id, role } =
             new;
         self.execute_unawaited(
             "INSERT INTO members (organization_id, id, customer_id, created_at, modified_at, email, email_key,
-                name, external_id, role)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                name, external_id, role, is_of_individual)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             &[
                 (*organization).into(),
                 (*id).into(),
@@ -282,10 +272,11 @@ impl Tx<'_> {
                 name.as_ref().map(PersonName::as_str).into(),
                 external_id.as_ref().map(ExternalId::as_str).into(),
                 role.as_str().into(),
+                (of == CustomerKind::Individual).into(),
             ],
         )
         .await?;
-        self.member_count_add(*organization, *customer_id, 1).await
+        self.member_counters_add(*organization, *customer_id, 1).await
     }
 
     /// Saves a member.
@@ -322,7 +313,7 @@ impl Tx<'_> {
         )
         .await?;
         self.customer_sessions_delete(member.organization, member.customer_id, Some(member.id)).await?;
-        self.member_count_add(member.organization, member.customer_id, -1).await
+        self.member_counters_add(member.organization, member.customer_id, -1).await
     }
 
     /// A page of a customer's members, ordered by e-mail address. The length of the list comes from a
@@ -343,7 +334,10 @@ impl Tx<'_> {
         );
         let [limit, offset] = page.params();
         let items = self.all(&sql, &[organization.into(), customer.into(), limit, offset], member).await?;
-        Ok(Paged { items, total: self.member_count(&[organization], customer).await? })
+        Ok(Paged {
+            items,
+            total: self.row_counter(&[organization], Counter::CustomerMembers(customer)).await?,
+        })
     }
 
     /// Marks the first `count` members of a customer as deleted: the members up to the id `last`.
@@ -367,20 +361,6 @@ impl Tx<'_> {
         )
         .await?;
         let deleted = i64::try_from(count).map_err(unexpected)?;
-        self.member_count_add(organization, customer, -deleted).await
-    }
-
-    async fn member_count_add(
-        &mut self,
-        organization: OrganizationId,
-        customer: CustomerId,
-        change: i64,
-    ) -> Result<(), StoreError> {
-        self.execute_unawaited(
-            "UPDATE customers SET member_count = member_count + ?3 WHERE organization_id = ?1 AND id = ?2",
-            &[organization.into(), customer.into(), change.into()],
-        )
-        .await?;
-        self.row_counter_add(organization, Counter::Members, customer.uuid(), change).await
+        self.member_counters_add(organization, customer, -deleted).await
     }
 }

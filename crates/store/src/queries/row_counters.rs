@@ -1,14 +1,11 @@
-//! Counters of a tenant's rows: they give the length of a list without counting its rows. A counter is the
-//! sum of [`BUCKETS`] rows, so that transactions of one tenant rarely wait for the same row.
+//! Counters of rows: they give the length of a list without counting its rows. A counter is the sum of at most
+//! [`BUCKETS`](crate::tx::BUCKETS) rows. A transaction adds to the bucket of its connection, so that transactions on
+//! different connections do not wait for the same row.
 
-use tenantry_core::ids::OrganizationId;
-use uuid::Uuid;
+use tenantry_core::ids::{CustomerId, OrganizationId};
 
 use super::{Query, count};
 use crate::{StoreError, Tx};
-
-/// Rows of one counter.
-const BUCKETS: u8 = 16;
 
 /// The kind of row that is counted.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +13,7 @@ pub(super) enum Counter {
     AccessTokens,
     Customers,
     Members,
+    CustomerMembers(CustomerId),
 }
 
 impl Counter {
@@ -24,24 +22,50 @@ impl Counter {
             Self::AccessTokens => "access_tokens",
             Self::Customers => "customers",
             Self::Members => "members",
+            Self::CustomerMembers(_) => "customer_members",
         }
     }
 }
 
+/// The statement that adds these rows to the counters.
+macro_rules! upsert {
+    ($rows:literal) => {
+        concat!(
+            "INSERT INTO row_counters (organization_id, counter, subject_id, bucket, row_count) VALUES ",
+            $rows,
+            " ON CONFLICT (organization_id, counter, subject_id, bucket)
+              DO UPDATE SET row_count = row_counters.row_count + excluded.row_count"
+        )
+    };
+}
+
 impl Tx<'_> {
-    /// Adds `change` to a counter, in the bucket of the id `near`.
+    /// Adds `change` to a counter of an organization.
     pub(super) async fn row_counter_add(
         &mut self,
         organization: OrganizationId,
         counter: Counter,
-        near: Uuid,
         change: i64,
     ) -> Result<(), StoreError> {
-        let bucket = near.as_bytes().last().map_or(0, |byte| byte % BUCKETS);
+        let bucket = self.bucket();
         self.execute_unawaited(
-            "INSERT INTO row_counters (organization_id, counter, bucket, row_count) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (organization_id, counter, bucket) DO UPDATE SET row_count = row_counters.row_count + excluded.row_count",
-            &[organization.into(), counter.as_str().into(), i64::from(bucket).into(), change.into()],
+            upsert!("(?1, ?2, ?1, ?3, ?4)"),
+            &[organization.into(), counter.as_str().into(), bucket.into(), change.into()],
+        )
+        .await
+    }
+
+    /// Adds `change` to the number of members of an organization and of one of its customers.
+    pub(super) async fn member_counters_add(
+        &mut self,
+        organization: OrganizationId,
+        customer: CustomerId,
+        change: i64,
+    ) -> Result<(), StoreError> {
+        let bucket = self.bucket();
+        self.execute_unawaited(
+            upsert!("(?1, 'members', ?1, ?3, ?4), (?1, 'customer_members', ?2, ?3, ?4)"),
+            &[organization.into(), customer.into(), bucket.into(), change.into()],
         )
         .await
     }
@@ -55,8 +79,12 @@ impl Tx<'_> {
         let mut query =
             Query::new("SELECT CAST(coalesce(sum(row_count), 0) AS bigint) FROM row_counters WHERE ");
         query.organizations("organization_id", organizations);
-        let subject = query.param(counter.as_str());
-        query.push(&format!(" AND counter = {subject}"));
+        let name = query.param(counter.as_str());
+        query.push(&format!(" AND counter = {name}"));
+        if let Counter::CustomerMembers(customer) = counter {
+            let subject = query.param(customer);
+            query.push(&format!(" AND subject_id = {subject}"));
+        }
         let total = self.first(&query.sql, &query.params, |row| row.get::<i64>(0)).await?;
         Ok(count(total.unwrap_or(0)))
     }

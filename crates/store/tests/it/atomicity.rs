@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::audit::AuditEntry;
-use tenantry_core::customer::Customer;
+use tenantry_core::customer::{Customer, CustomerKind};
 use tenantry_core::member::{Member, MemberRole};
 use tenantry_core::team::TeamRole;
 use tenantry_store::{CustomerFilter, StoreError, Tx, UseCase};
@@ -56,7 +56,7 @@ impl UseCase for Steps {
                 Step::CustomerInsert(new) => tx.customer_insert(new).await?,
                 Step::CustomerUpdate(both) => tx.customer_update(&both[0], &both[1]).await?,
                 Step::CustomerDelete(gone) => tx.customer_delete(gone, context.now()).await?,
-                Step::MemberInsert(new) => tx.member_insert(new).await?,
+                Step::MemberInsert(new) => tx.member_insert(new, CustomerKind::Team).await?,
                 Step::MemberUpdate(changed) => tx.member_update(changed).await?,
                 Step::MemberDelete(gone) => tx.member_delete(gone, context.now()).await?,
                 Step::Audit(entry) => tx.audit_append(entry).await?,

@@ -45,7 +45,11 @@ async fn with_team(database: &Database) -> (Store, Customer, Member) {
 }
 
 async fn insert_member(store: &Store, new: &Member) -> String {
-    violated(run!(store, new.clone(), |new, tx, _| Ok(tx.member_insert(new).await?)))
+    insert_member_of(store, CustomerKind::Team, new).await
+}
+
+async fn insert_member_of(store: &Store, kind: CustomerKind, new: &Member) -> String {
+    violated(run!(store, (kind, new.clone()), |(kind, new), tx, _| Ok(tx.member_insert(new, *kind).await?)))
 }
 
 async fn update_member(store: &Store, changed: &Member) -> String {
@@ -117,16 +121,17 @@ async fn an_individual_has_one_member(database: Database) {
     let store = database.open().await;
     let person = Customer { kind: CustomerKind::Individual, ..customer(1, 1) };
     add_customer(&store, &person).await;
-    add_member(&store, &member(&person, 1, MemberRole::Owner)).await;
+    let owner = member(&person, 1, MemberRole::Owner);
+    run!(store, owner, |new, tx, _| Ok(tx.member_insert(new, CustomerKind::Individual).await?)).unwrap();
     let second = member(&person, 2, MemberRole::Member);
-    assert_eq!(insert_member(&store, &second).await, "customers_individual_has_one_member");
+    assert_eq!(insert_member_of(&store, CustomerKind::Individual, &second).await, "members_of_individual");
     assert_eq!(members_total(&store, 1, Some(person.id)).await, 1);
     // The individual becomes a team, which may have two members and cannot become an individual again.
     let team = Customer { kind: CustomerKind::Team, ..person.clone() };
     let both = (person.clone(), team.clone());
     run!(store, both, |(before, after), tx, _| Ok(tx.customer_update(before, after).await?)).unwrap();
     add_member(&store, &second).await;
-    assert_eq!(update_customer(&store, &team, &person).await, "customers_individual_has_one_member");
+    assert_eq!(update_customer(&store, &team, &person).await, "members_of_individual");
 }
 
 async fn a_customer_address_occurs_once_in_an_organization(database: Database) {
@@ -279,14 +284,14 @@ async fn a_violation_in_a_savepoint_does_not_end_the_use_case(database: Database
     let (store, team, owner) = with_team(&database).await;
     let others = [member(&team, 2, MemberRole::Member), member(&team, 3, MemberRole::Member)];
     run!(store, (owner, others), |(owner, others), tx, _| {
-        tx.member_insert(&others[0]).await?;
+        tx.member_insert(&others[0], CustomerKind::Team).await?;
         let same_address = Member { id: member_id(4), role: MemberRole::Member, ..owner.clone() };
         tx.begin_savepoint().await?;
-        let refused = tx.member_insert(&same_address).await.unwrap_err();
+        let refused = tx.member_insert(&same_address, CustomerKind::Team).await.unwrap_err();
         tx.end_savepoint(false).await?;
         assert!(refused.is_violation_of("members_email"), "{refused}");
         assert!(!refused.is_violation_of("members_owner"));
-        Ok(tx.member_insert(&others[1]).await?)
+        Ok(tx.member_insert(&others[1], CustomerKind::Team).await?)
     })
     .unwrap();
     assert_eq!(members_total(&store, 1, Some(team.id)).await, 3);

@@ -182,8 +182,9 @@ pub(crate) async fn add_customer(store: &Store, new: &Customer) {
     run!(store, new.clone(), |new, tx, _| Ok(tx.customer_insert(new).await?)).unwrap();
 }
 
+/// Inserts a member of a team.
 pub(crate) async fn add_member(store: &Store, new: &Member) {
-    run!(store, new.clone(), |new, tx, _| Ok(tx.member_insert(new).await?)).unwrap();
+    run!(store, new.clone(), |new, tx, _| Ok(tx.member_insert(new, CustomerKind::Team).await?)).unwrap();
 }
 
 pub(crate) async fn delete_member(store: &Store, gone: &Member) {

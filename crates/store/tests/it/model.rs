@@ -126,7 +126,7 @@ impl Model {
             }
         }
         if new.kind == CustomerKind::Individual && self.members_of(new).count() > 1 {
-            broken.insert("customers_individual_has_one_member");
+            broken.insert("members_of_individual");
         }
         broken
     }
@@ -145,7 +145,7 @@ impl Model {
                 broken.insert("members_owner");
             }
             if of.kind == CustomerKind::Individual {
-                broken.insert("customers_individual_has_one_member");
+                broken.insert("members_of_individual");
             }
         }
         broken
@@ -204,7 +204,8 @@ async fn apply(model: &mut Model, store: &Store, command: Command) -> Result<(),
         Command::MemberInsert(at, shape) if !model.customers.is_empty() => {
             let of = at.get(&model.customers).clone();
             let new = shape.member(&of, model.next());
-            let outcome = run!(store, new.clone(), |new, tx, _| Ok(tx.member_insert(new).await?));
+            let both = (new.clone(), of.kind);
+            let outcome = run!(store, both, |(new, kind), tx, _| Ok(tx.member_insert(new, *kind).await?));
             if agrees(outcome, &model.broken_by_member(&of, &new))? {
                 model.members.push(new);
             }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::ids::{OrganizationId, WebhookEventId};
+use tenantry_core::member::MemberRole;
 use tenantry_core::organization::Organization;
 use tenantry_core::team::TeamRole;
 use tenantry_core::webhook::{Event, EventData, EventType, WebhookEndpoint};
@@ -393,6 +394,47 @@ async fn tables_may_change_under_a_node() {
         count_both(&store, [1, 1]).await.unwrap();
     }
     assert_eq!(organization().await.profile.legacy.pledge_minimum_amount - before, 16);
+}
+
+/// Adds a member to customer 1 of organization 1.
+async fn add_beside_others(tx: &mut Tx<'_>, number: u32) -> Result<(), Failure> {
+    let team = customer(1, 1);
+    let found = tx.customer_for_share(team.organization, team.id).await?.unwrap();
+    Ok(tx.member_insert(&member(&team, number, MemberRole::Member), found.kind).await?)
+}
+
+#[tokio::test]
+async fn members_of_one_customer_are_added_side_by_side() {
+    let Some(database) = Database::on_one_server() else { return };
+    let store = database.open().await;
+    add_organization(&store, 1).await;
+    add_customer(&store, &customer(1, 1)).await;
+    let gate = Arc::new(Semaphore::new(0));
+    let (slow, wait) = (store.clone(), Arc::clone(&gate));
+    let adding = begin(async move {
+        run!(slow, wait, |wait, tx, _| {
+            add_beside_others(tx, 1).await?;
+            drop(wait.acquire().await);
+            Ok(())
+        })
+    });
+    let open = || in_state(&database, "state = 'idle in transaction'").len();
+    until(|| open() == 1).await;
+    run!(store, (), |(), tx, _| add_beside_others(tx, 2).await).unwrap();
+    assert_eq!(open(), 1);
+    // A transaction that changes the customer waits for the one that adds a member.
+    let changer = store.clone();
+    let changing = begin(async move {
+        run!(changer, customer(1, 1), |team, tx, context| {
+            let found = tx.customer_for_update(team.organization, team.id).await?;
+            Ok(tx.customer_delete(&found.unwrap(), context.now()).await?)
+        })
+    });
+    until(|| !in_state(&database, "wait_event_type = 'Lock'").is_empty()).await;
+    gate.add_permits(1);
+    ended(adding).await.unwrap();
+    ended(changing).await.unwrap();
+    assert_eq!(members_total(&store, 1, Some(customer_id(1))).await, 2);
 }
 
 #[tokio::test]

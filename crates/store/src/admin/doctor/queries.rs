@@ -110,8 +110,14 @@ pub(super) const CHECKS: &[Check] = &[
         "t.deleted_at IS NULL AND t.kind = 'individual' AND (SELECT count(*) FROM members AS m
             WHERE m.organization_id = t.organization_id AND m.customer_id = t.id
                 AND m.deleted_at IS NULL) <> 1"),
-    check("exact counters", "customers", "member_count differs from the number of its members",
-        "t.member_count <> (SELECT count(*) FROM members AS m
+    check("one owner of a customer", "members", "is_of_individual differs from the kind of its customer",
+        "t.deleted_at IS NULL AND EXISTS (SELECT 1 FROM customers AS c
+            WHERE c.organization_id = t.organization_id AND c.id = t.customer_id
+                AND t.is_of_individual <> (c.kind = 'individual'))"),
+    check("exact counters", "customers", "row_counters differ from the number of its members",
+        "(SELECT coalesce(sum(k.row_count), 0) FROM row_counters AS k
+            WHERE k.organization_id = t.organization_id AND k.counter = 'customer_members' AND k.subject_id = t.id)
+         <> (SELECT count(*) FROM members AS m
             WHERE m.organization_id = t.organization_id AND m.customer_id = t.id AND m.deleted_at IS NULL)"),
     check("exact counters", "organizations", "row_counters differ from the number of its access tokens",
         "(SELECT coalesce(sum(k.row_count), 0) FROM row_counters AS k
