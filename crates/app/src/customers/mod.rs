@@ -183,8 +183,8 @@ async fn delete<'a>(
     by.check(customer.organization, TeamPermission::ManageCustomers)?;
     let id = (customer.organization, customer.id);
     let mut work = Work::new(by, deletion::new(context, by, id, DeletionStep::Members, anonymize));
-    work.delete_members(tx, context).await?;
     tx.customer_delete(customer, context.now()).await?;
+    work.delete_members(tx, context).await?;
     let shown = work.shown(customer);
     changes::deleted(tx, context, by, "customer.deleted", &shown).await?;
     changes::customer_state_changed(tx, context, &shown, true).await?;
