@@ -156,7 +156,8 @@ CREATE TABLE customer_metadata (
 CREATE INDEX customer_metadata_by_value ON customer_metadata (organization_id, key, value)
     WHERE value IS NOT NULL;
 
--- is_of_individual says that the customer is an individual, which has one member.
+-- is_of_individual says that the customer is an individual, which has one member. The index on it names it as a column
+-- because SQLite reports a violated index by its columns.
 CREATE TABLE members (
     organization_id {{id}} NOT NULL,
     id {{id}} NOT NULL,
@@ -179,7 +180,7 @@ CREATE INDEX members_deleted ON members (organization_id, customer_id, id)
     WHERE deleted_at IS NOT NULL AND customer_id IS NOT NULL;
 CREATE UNIQUE INDEX members_owner ON members (organization_id, customer_id)
     WHERE deleted_at IS NULL AND role = 'owner' AND customer_id IS NOT NULL;
-CREATE UNIQUE INDEX members_of_individual ON members (organization_id, customer_id)
+CREATE UNIQUE INDEX members_of_individual ON members (organization_id, customer_id, is_of_individual)
     WHERE deleted_at IS NULL AND is_of_individual AND customer_id IS NOT NULL;
 CREATE UNIQUE INDEX members_external_id ON members (organization_id, customer_id, external_id)
     WHERE deleted_at IS NULL AND external_id IS NOT NULL;

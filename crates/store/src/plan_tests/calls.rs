@@ -239,7 +239,8 @@ async fn customers(tx: &mut Tx<'_>) {
     call!(tx.customer_for_update(ORGANIZATION, CUSTOMER));
     call!(tx.customer_by_external_id(ORGANIZATION, "c1"));
     call!(tx.customer_email_taken(ORGANIZATION, &member().email, None));
-    let changed = Customer { metadata: serde_json::from_str(r#"{"a":2}"#).unwrap(), ..one.clone() };
+    let metadata = serde_json::from_str(r#"{"a":2}"#).unwrap();
+    let changed = Customer { metadata, kind: CustomerKind::Individual, ..one.clone() };
     call!(tx.customer_update(&one, &changed));
     let of = |organizations: &[OrganizationId]| CustomerFilter {
         organizations: organizations.to_vec(),

@@ -42,7 +42,10 @@ fn sqlite_access(detail: &str) -> Option<Access> {
     let rest = detail.strip_prefix("SEARCH ").or_else(|| detail.strip_prefix("SCAN "))?;
     let Some((_, rest)) = rest.split_once(" INDEX ") else {
         // Subqueries and the list of an IN are not tables.
-        let is_table = !rest.starts_with('(') && !rest.contains("CONSTANT") && !rest.contains("waiting");
+        let is_table = !rest.starts_with('(')
+            && !rest.contains("CONSTANT")
+            && !rest.contains("waiting")
+            && !rest.contains("VALUES");
         return is_table.then(|| Access::Scan(rest.to_owned()));
     };
     let (index, condition) = rest.split_once(' ').unwrap_or((rest, ""));

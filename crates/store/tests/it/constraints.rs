@@ -122,7 +122,7 @@ async fn an_individual_has_one_member(database: Database) {
     let person = Customer { kind: CustomerKind::Individual, ..customer(1, 1) };
     add_customer(&store, &person).await;
     let owner = member(&person, 1, MemberRole::Owner);
-    run!(store, owner, |new, tx, _| Ok(tx.member_insert(new, CustomerKind::Individual).await?)).unwrap();
+    add_member_of(&store, CustomerKind::Individual, &owner).await;
     let second = member(&person, 2, MemberRole::Member);
     assert_eq!(insert_member_of(&store, CustomerKind::Individual, &second).await, "members_of_individual");
     assert_eq!(members_total(&store, 1, Some(person.id)).await, 1);

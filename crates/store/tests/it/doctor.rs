@@ -237,7 +237,7 @@ pub(crate) async fn sound(store: &Store) {
         (&individual, 3, MemberRole::Owner),
         (&gone, 4, MemberRole::Owner),
     ] {
-        add_member(store, &member(of, number, role)).await;
+        add_member_of(store, of.kind, &member(of, number, role)).await;
     }
     delete_member(store, &member(&gone, 4, MemberRole::Owner)).await;
     delete_customer(store, &gone).await;

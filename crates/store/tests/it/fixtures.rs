@@ -184,7 +184,11 @@ pub(crate) async fn add_customer(store: &Store, new: &Customer) {
 
 /// Inserts a member of a team.
 pub(crate) async fn add_member(store: &Store, new: &Member) {
-    run!(store, new.clone(), |new, tx, _| Ok(tx.member_insert(new, CustomerKind::Team).await?)).unwrap();
+    add_member_of(store, CustomerKind::Team, new).await;
+}
+
+pub(crate) async fn add_member_of(store: &Store, kind: CustomerKind, new: &Member) {
+    run!(store, (kind, new.clone()), |(kind, new), tx, _| Ok(tx.member_insert(new, *kind).await?)).unwrap();
 }
 
 pub(crate) async fn delete_member(store: &Store, gone: &Member) {
