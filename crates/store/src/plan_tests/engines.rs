@@ -39,6 +39,9 @@ pub(super) fn explained_by_sqlite(connection: &Connection, statements: &BTreeSet
 
 /// The access that a line such as `SEARCH m USING INDEX members_email (organization_id=?)` describes.
 fn sqlite_access(detail: &str) -> Option<Access> {
+    if detail.starts_with("USE TEMP B-TREE FOR ORDER BY") {
+        return Some(Access::Sort);
+    }
     let rest = detail.strip_prefix("SEARCH ").or_else(|| detail.strip_prefix("SCAN "))?;
     let Some((_, rest)) = rest.split_once(" INDEX ") else {
         // Subqueries and the list of an IN are not tables.
@@ -184,6 +187,8 @@ fn postgres_accesses(lines: &[String]) -> BTreeSet<Access> {
             && let Some(Access::Index(_, bound)) = found.last_mut()
         {
             condition.clone_into(bound);
+        } else if line.starts_with("Sort  (") {
+            found.push(Access::Sort);
         }
     }
     found.into_iter().collect()
