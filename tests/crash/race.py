@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Sends conflicting requests at the same moment; the result must be one that some order of them could give.
 
-A team customer always has exactly one owner. An e-mail address belongs to at most one member of a customer. An
+A team customer always has exactly one owner, and so has an organization. An e-mail address belongs to at most one member of a customer. An
 idempotency key has at most one effect.
 """
 import argparse
@@ -28,6 +28,7 @@ class Arena:
         self._servers = itertools.cycle([server, *others])
         self.organization = server.cli.create_organization("race", owner_email="owner@example.com")["id"]
         self._token = server.cli.create_token(self.organization)["token"]
+        self._cli = server.cli
         self._numbers = itertools.count(1)
 
     def call(self, method, path, payload=None, headers=None, token=None):
@@ -65,6 +66,14 @@ class Arena:
         return customer, owner, [
             self.create("/v1/members/", {"customer_id": customer, "email": self.unique("member")})
             for _ in range(member_count)]
+
+    def person(self, email, role="Administrator"):
+        """Adds a person to the team of the organization; returns their id and a token of theirs."""
+        path, token = f"/v2/accounts/{self.organization}/members", self._cli.create_user_token(email)
+        answer = self.call("POST", path, {"email": email, "role": role})
+        if answer.status not in (201, 409):
+            raise RuntimeError(f"POST {path}: {answer.status} {answer.text[:200]}")
+        return token["user_id"], token["token"]
 
     def members(self, customer):
         return self.call("GET", f"/v1/members/?customer_id={customer}&limit=100").json()["items"]
@@ -136,6 +145,33 @@ def mixed_actions_leave_one_owner(names):
     return run
 
 
+def team_requests(arena, people, dice):
+    """Returns requests of persons in the team: half of them transfer the ownership of the organization."""
+    path, requests = f"/v1/organizations/{arena.organization}", []
+    for number in range(TRANSFERS):
+        (target, _), (_, token) = dice.choice(people), dice.choice(people)
+        requests.append([
+            ("POST", f"{path}/transfer", {"user_id": target}, None, token),
+            ("POST", f"{path}/transfer", {"user_id": target}, None, token),
+            ("PATCH", f"{path}/members/{target}", {"role": dice.choice(["admin", "member"])}, None, token),
+            ("DELETE", f"{path}/members/{target}", None, None, token),
+        ][number % 4])
+    dice.shuffle(requests)
+    return requests
+
+
+def an_organization_has_one_owner(arena, dice):
+    people = [arena.person(f"owner{number or ''}@example.com") for number in range(8)]
+    # A person who was removed is not found. Only the owner may transfer, and only administrators change the team.
+    faults = unexpected(arena.at_once(team_requests(arena, people, dice)), {200, 204, 403, 404})
+    listed = arena.call("GET", f"/v1/organizations/{arena.organization}/members").json()["items"]
+    owners = [person["user_id"] for person in listed if person["role"] == "owner"]
+    account = arena.call("GET", f"/v2/accounts/{arena.organization}").json()
+    if owners != [account["owner_id"]]:
+        faults.append(f"the owners are {owners}, the account's owner is {account['owner_id']}")
+    return faults
+
+
 def one_key_is_one_effect(arena, dice):
     path = f"/v2/accounts/{arena.organization}/members"
     before = {row["user_id"] for row in arena.call("GET", path).json()["data"]}
@@ -165,6 +201,7 @@ def scenarios(rounds):
     """Yields each race: its title, its function, and how often it is run."""
     yield "one e-mail is one member", one_email_is_one_member, max(1, rounds // 4)
     yield "transfers leave one owner", transfers_leave_one_owner, max(1, rounds // 4)
+    yield "an organization has one owner", an_organization_has_one_owner, max(1, rounds // 4)
     for names in itertools.combinations_with_replacement(ACTIONS, 2):
         yield f"{' and '.join(names)} leave one owner or no customer", mixed_actions_leave_one_owner(names), rounds
     yield "one key is one effect", one_key_is_one_effect, max(1, rounds // 2)

@@ -344,6 +344,18 @@ impl Requester {
         }
     }
 
+    /// Checks that the requester is the owner of an organization, or the operator. The role that is cached with a
+    /// person's token can be older than `owner`.
+    ///
+    /// # Errors
+    /// [`Error::NotPermitted`].
+    pub(crate) fn check_ownership(&self, owner: UserId) -> Result<(), Error> {
+        if matches!(self.authority, Authority::All) || self.user() == Some(owner) {
+            return Ok(());
+        }
+        Err(Error::NotPermitted(TeamPermission::TransferOwnership))
+    }
+
     /// Checks that the requester may give a role to a user, or take it away. An administrator has every permission, and
     /// the tokens that an administrator made stop with the role, so an organization's token needs every scope for it.
     ///

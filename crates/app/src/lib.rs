@@ -22,6 +22,7 @@ pub mod limits;
 mod mails;
 pub mod members;
 pub mod organizations;
+pub mod ownership;
 pub mod portal;
 mod retention;
 mod secrets;

@@ -87,9 +87,7 @@ async fn add(
     if let Some(member) = tx.team_member(organization, user.id).await? {
         return Ok(InvitedMember { member, is_new: false });
     }
-    if tx.team_size(organization).await? >= limits::TEAM_MEMBERS_PER_ORGANIZATION {
-        return Err(LimitReached::TeamMembers(limits::TEAM_MEMBERS_PER_ORGANIZATION).into());
-    }
+    check_size(tx, organization).await?;
     let member = TeamMember {
         organization,
         user: user.id,
@@ -100,13 +98,22 @@ async fn add(
         modified_at: now,
     };
     insert(tx, context, by, &member).await?;
-    notify(tx, context, by, &member, new).await?;
+    notify(tx, context, by, &member).await?;
     Ok(InvitedMember { member, is_new: true })
+}
+
+/// Checks that another person may join a team. The caller has locked the organization.
+pub(crate) async fn check_size(tx: &mut Tx<'_>, organization: OrganizationId) -> Result<(), Error> {
+    let most = limits::TEAM_MEMBERS_PER_ORGANIZATION;
+    if tx.team_size(organization).await? >= most {
+        return Err(LimitReached::TeamMembers(most).into());
+    }
+    Ok(())
 }
 
 /// Returns [`Error::OrganizationNotFound`] if the requester has no access, so that an outsider cannot find out whether
 /// the organization exists.
-fn check_access(by: &Requester, organization: OrganizationId) -> Result<(), Error> {
+pub(crate) fn check_access(by: &Requester, organization: OrganizationId) -> Result<(), Error> {
     if by.has_access(organization) { Ok(()) } else { Err(Error::OrganizationNotFound) }
 }
 
@@ -118,12 +125,11 @@ async fn facts(tx: &mut Tx<'_>, organization: OrganizationId, user: UserId) -> R
 }
 
 /// Queues the mail that tells a person about their new membership.
-async fn notify(
+pub(crate) async fn notify(
     tx: &mut Tx<'_>,
     context: &mut ExecutionContext,
     by: &Requester,
     member: &TeamMember,
-    new: &NewTeamMember,
 ) -> Result<(), Error> {
     let tenant = tx.organization(member.organization).await?.ok_or(TeamError::OrganizationNotFound)?;
     let inviter = match by.person() {
@@ -132,7 +138,7 @@ async fn notify(
     };
     let content =
         MailContent::TeamMemberAdded { organization: tenant.name.to_string(), role: member.role, inviter };
-    let (organization, to) = (member.organization, new.email.normalized());
+    let (organization, to) = (member.organization, member.email.normalized());
     let mail = NewMail { organization, to, content, expires_at: None, secret: None };
     mails::queue(tx, context, mail).await
 }

@@ -17,7 +17,7 @@ use tenantry_core::organization::{
 use tenantry_core::token::{Scope, Scopes};
 use tenantry_core::values::{EmailAddress, OrganizationName, Slug, Website};
 use tenantry_http::{Config, Gateway, Limits};
-use tenantry_store::{AuditRecord, Moments};
+use tenantry_store::{AuditRecord, Moments, doctor};
 
 use crate::{Client, Clock, Database};
 
@@ -269,6 +269,15 @@ impl World {
         let mut tx = reader.tx().unwrap();
         let customer = CustomerId::new(customer.parse().unwrap());
         tx.webhook_events_lock(organization.id, customer).await.unwrap()[0].0.to_string()
+    }
+
+    /// Every row that breaks an invariant, as the doctor prints it.
+    pub async fn findings(&self) -> Vec<String> {
+        let mut snapshot = self.app.store().snapshot().await.unwrap();
+        let mut found = Vec::new();
+        let report = |finding: doctor::Finding| found.push(finding.to_string());
+        doctor::inspect(&mut snapshot.tx().unwrap(), report).await.unwrap();
+        found
     }
 
     /// The organization's audit entries, oldest first.

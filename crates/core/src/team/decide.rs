@@ -1,4 +1,4 @@
-//! The rules for changing roles in a team, for removing a member, and for leaving.
+//! The rules for changing roles in a team, for removing a member, for leaving, and for transferring the ownership.
 
 use super::{TeamError, TeamMember, TeamRole};
 use crate::Timestamp;
@@ -98,6 +98,24 @@ pub const fn leave(facts: &TeamFacts) -> Result<(), TeamError> {
     Ok(())
 }
 
+/// The two memberships after a transfer of the ownership.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transferred {
+    /// The former owner, who is an administrator now.
+    pub former: TeamMember,
+    /// The new owner.
+    pub owner: TeamMember,
+}
+
+/// Transfers the ownership of an organization from `owner` to `next`, another person in the team.
+#[must_use]
+pub fn transfer(owner: TeamMember, next: TeamMember, now: Timestamp) -> Transferred {
+    Transferred {
+        former: TeamMember { role: TeamRole::Administrator, modified_at: now, ..owner },
+        owner: TeamMember { role: TeamRole::Owner, modified_at: now, ..next },
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -113,6 +131,7 @@ mod tests {
         Remove(u64, Option<u64>),
         Leave(u64),
         SetRole(u64, TeamRole),
+        Transfer(u64),
     }
 
     fn user(number: u64) -> UserId {
@@ -133,6 +152,12 @@ mod tests {
         }
     }
 
+    /// The owner of a team. `None` unless there is exactly one.
+    fn owner_of(team: &[TeamMember]) -> Option<UserId> {
+        let mut owners = team.iter().filter(|member| member.role == TeamRole::Owner);
+        owners.next().filter(|_| owners.next().is_none()).map(|member| member.user)
+    }
+
     fn any_role() -> impl Strategy<Value = TeamRole> {
         prop::sample::select(TeamRole::ALL.to_vec())
     }
@@ -142,11 +167,15 @@ mod tests {
             (0..6_u64, prop::option::of(0..6_u64)).prop_map(|(whom, by)| Command::Remove(whom, by)),
             (0..6_u64).prop_map(Command::Leave),
             (0..6_u64, any_role()).prop_map(|(whom, role)| Command::SetRole(whom, role)),
+            (0..6_u64).prop_map(Command::Transfer),
         ]
     }
 
     fn apply(team: &mut Vec<TeamMember>, command: &Command) {
-        let (Command::Remove(whom, _) | Command::Leave(whom) | Command::SetRole(whom, _)) = command;
+        let (Command::Remove(whom, _)
+        | Command::Leave(whom)
+        | Command::SetRole(whom, _)
+        | Command::Transfer(whom)) = command;
         let Some(place) = team.iter().position(|member| member.user == user(*whom)) else { return };
         let facts = TeamFacts::of(team[place].clone(), team);
         let gone = match command {
@@ -159,6 +188,14 @@ mod tests {
                 }
                 false
             }
+            Command::Transfer(_) => {
+                let owner = team.iter().position(|member| member.role == TeamRole::Owner);
+                if let Some(owner) = owner.filter(|owner| *owner != place) {
+                    let after = transfer(team[owner].clone(), team[place].clone(), NOW);
+                    (team[owner], team[place]) = (after.former, after.owner);
+                }
+                false
+            }
         };
         if gone {
             team.remove(place);
@@ -167,7 +204,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_team_keeps_its_owner_through_any_sequence_of_commands(
+        fn a_team_has_one_owner_through_any_sequence_of_commands(
             others in prop::collection::vec(any_role(), 0..5),
             commands in prop::collection::vec(command(), 0..40),
         ) {
@@ -175,10 +212,14 @@ mod tests {
             team.extend((1..).zip(others).filter(|(_, role)| *role != TeamRole::Owner)
                 .map(|(number, role)| person(number, role)));
             for command in commands {
+                let owner = owner_of(&team);
+                let kept = !matches!(&command, Command::Transfer(whom) if team.iter().any(|m| m.user == user(*whom)));
                 apply(&mut team, &command);
-                let owners: Vec<UserId> = team.iter().filter(|member| member.role == TeamRole::Owner)
-                    .map(|member| member.user).collect();
-                prop_assert_eq!(owners, vec![user(0)]);
+                if kept {
+                    prop_assert_eq!(owner_of(&team), owner);
+                } else {
+                    prop_assert!(owner_of(&team).is_some());
+                }
             }
         }
 
@@ -225,10 +266,9 @@ mod tests {
             );
         }
         for permission in TeamPermission::ALL {
-            assert!(
-                TeamRole::Owner.grants(permission) && TeamRole::Administrator.grants(permission),
-                "{permission:?}"
-            );
+            let is_owners_alone = permission == TeamPermission::TransferOwnership;
+            assert!(TeamRole::Owner.grants(permission), "{permission:?}");
+            assert_eq!(TeamRole::Administrator.grants(permission), !is_owners_alone, "{permission:?}");
         }
     }
 }

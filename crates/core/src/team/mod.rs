@@ -2,12 +2,13 @@
 //! (docs/contracts/ahasend.md), Polar calls them organization members.
 //!
 //! Invariants:
-//! - An organization has exactly one owner. The owner's role cannot change, and the owner cannot leave or be removed.
+//! - An organization has exactly one owner. The owner cannot leave or be removed, and the owner's role changes only when
+//!   the ownership is transferred.
 //! - A team always has an owner or an administrator.
 
 mod decide;
 
-pub use decide::{RoleChange, TeamFacts, leave, remove, set_role};
+pub use decide::{RoleChange, TeamFacts, Transferred, leave, remove, set_role, transfer};
 
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +22,7 @@ use crate::values::{EmailAddress, PersonName};
 pub enum TeamRole {
     /// Owns the organization. There is exactly one. AhaSend shows the role as `Administrator`.
     Owner,
-    /// Has every permission. Cannot transfer ownership.
+    /// Has every permission except to transfer the ownership.
     Administrator,
     /// Manages customers and integrations.
     Developer,
@@ -67,6 +68,7 @@ impl TeamRole {
             TeamPermission::ManageTeam | TeamPermission::ManageOrganization => {
                 matches!(self, Self::Owner | Self::Administrator)
             }
+            TeamPermission::TransferOwnership => matches!(self, Self::Owner),
         }
     }
 
@@ -90,16 +92,19 @@ pub enum TeamPermission {
     ManageTeam,
     /// Change the organization and its tokens.
     ManageOrganization,
+    /// Make another person the owner.
+    TransferOwnership,
 }
 
 impl TeamPermission {
     /// Every permission.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::ReadCustomers,
         Self::ManageCustomers,
         Self::ReadTeam,
         Self::ManageTeam,
         Self::ManageOrganization,
+        Self::TransferOwnership,
     ];
 }
 

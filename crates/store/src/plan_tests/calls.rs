@@ -120,6 +120,7 @@ async fn organizations(tx: &mut Tx<'_>) {
     call!(tx.organization_by_slug("organization-1"));
     call!(tx.organization_update(&one));
     call!(tx.organization_update_suspension(&one));
+    call!(tx.organization_update_owner(&one));
     call!(tx.organization_is_open(ORGANIZATION));
     call!(tx.organizations_open(&[ORGANIZATION, CHILD].into()));
     for (visible, slug) in [

@@ -209,6 +209,22 @@ impl Tx<'_> {
         .await
     }
 
+    /// Saves the owner of an organization, for its delivery queues too. Locks these queues.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn organization_update_owner(&mut self, changed: &Organization) -> Result<(), StoreError> {
+        let Organization { id, modified_at, owner, .. } = changed;
+        self.execute_unawaited(
+            "UPDATE organizations SET modified_at = ?2, owner_user_id = ?3 WHERE id = ?1",
+            &[(*id).into(), (*modified_at).into(), (*owner).into()],
+        )
+        .await?;
+        self.webhook_queues_update_owner(*id, *owner).await?;
+        self.mark_credentials_changed();
+        Ok(())
+    }
+
     /// Saves whether an organization is suspended, and why.
     ///
     /// # Errors

@@ -164,6 +164,29 @@ impl Tx<'_> {
         Ok(held.await?.into_iter().collect())
     }
 
+    /// Counts the queues of an organization's endpoints for another owner. The rows stay locked until the transaction
+    /// ends.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(super) async fn webhook_queues_update_owner(
+        &mut self,
+        organization: OrganizationId,
+        owner: UserId,
+    ) -> Result<(), StoreError> {
+        // An UPDATE alone would lock the rows in an order of its own.
+        let sql = format!(
+            "SELECT 1 FROM webhook_queues WHERE organization_id = ?1 ORDER BY endpoint_id, queue DESC{}",
+            self.for_update()
+        );
+        self.all(&sql, &[organization.into()], |_| Ok(())).await?;
+        self.execute_unawaited(
+            "UPDATE webhook_queues SET owner_user_id = ?2 WHERE organization_id = ?1",
+            &[organization.into(), owner.into()],
+        )
+        .await
+    }
+
     /// The earliest time after `now` at which a queue of any organization becomes due.
     ///
     /// # Errors

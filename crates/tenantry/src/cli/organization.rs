@@ -29,6 +29,19 @@ pub(crate) enum Organization {
         #[command(flatten)]
         database: DatabaseOptions,
     },
+    /// Make another person the owner of an organization; the former owner becomes an administrator
+    Transfer {
+        /// The organization, by slug or id
+        organization: String,
+        /// The e-mail address of the new owner, who joins the team if necessary
+        #[arg(long, env = "TENANTRY_TO", value_name = "EMAIL")]
+        to: String,
+        /// Print JSON
+        #[arg(long, env = "TENANTRY_JSON", value_parser = switch)]
+        json: bool,
+        #[command(flatten)]
+        database: DatabaseOptions,
+    },
     /// Suspend an organization and its sub-accounts; its tokens can still manage the sub-accounts
     Suspend {
         /// The organization, by slug or id

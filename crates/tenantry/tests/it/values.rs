@@ -100,6 +100,20 @@ fn messages_name_the_argument_and_what_would_be_accepted() {
         let message = site.fail(&arguments);
         assert!(message.contains(expected), "{arguments:?}: {message}");
     }
+    let transfer = ["organization", "transfer", "acme", "--to"];
+    assert!(site.fail(&[&transfer[..], &["nobody"]].concat()).contains("--to: "));
+    assert!(site.succeed(&[&transfer[..], &["ada@example.com"]].concat()).contains("ada@example.com owns"));
     assert!(site.succeed(&["organization", "suspend", "acme", "--reason", "x"]).contains("is suspended"));
     assert!(site.succeed(&["organization", "unsuspend", "acme"]).contains("is active"));
+}
+
+#[test]
+fn an_organization_without_an_owners_address_warns_that_nobody_reads_notices() {
+    let site = Site::new();
+    let create = ["organization", "create", "--name", "Acme", "--slug"];
+    let outcome = site.run(&[&create[..], &["acme", "--json"]].concat());
+    assert!(outcome.status == 0 && outcome.out.starts_with('{'), "{}", outcome.out);
+    assert!(outcome.err.contains("organization transfer acme --to EMAIL"), "{}", outcome.err);
+    let outcome = site.run(&[&create[..], &["other", "--owner-email", "ada@example.com"]].concat());
+    assert_eq!((outcome.status, outcome.err.as_str()), (0, ""));
 }

@@ -16,12 +16,18 @@ pub(super) fn of_team(error: TeamError) -> RenderedError {
         TeamError::AlreadyMember => {
             plain(StatusCode::CONFLICT, "ResourceAlreadyExists", "This user is already in the team.")
         }
-        TeamError::CannotRemoveOwner => forbidden("The owner of an organization cannot be removed."),
+        TeamError::CannotRemoveOwner => {
+            forbidden("The owner of an organization cannot be removed: transfer the organization first.")
+        }
         TeamError::CannotRemoveSelf => {
             forbidden("You cannot remove yourself: leave the organization instead.")
         }
-        TeamError::OwnerRoleFixed => forbidden("The role of an organization's owner cannot change."),
-        TeamError::OwnerCannotLeave => forbidden("The owner of an organization cannot leave it."),
+        TeamError::OwnerRoleFixed => {
+            forbidden("The role of an organization's owner cannot change: transfer the organization first.")
+        }
+        TeamError::OwnerCannotLeave => {
+            forbidden("The owner of an organization cannot leave it: transfer the organization first.")
+        }
         TeamError::OnlyMember => forbidden("The only member of the team cannot leave."),
         TeamError::LastManager => plain(
             StatusCode::FORBIDDEN,

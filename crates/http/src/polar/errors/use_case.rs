@@ -20,6 +20,7 @@ const fn not_permitted(right: TeamPermission) -> &'static str {
         TeamPermission::ReadTeam => "You don't have permission to view members",
         TeamPermission::ManageTeam => "You don't have permission to manage members",
         TeamPermission::ManageCustomers => "You don't have permission to manage customers",
+        TeamPermission::TransferOwnership => "Only the owner can transfer the organization",
         TeamPermission::ManageOrganization => "You don't have permission to manage the organization",
     }
 }

@@ -1,7 +1,8 @@
 //! Handlers of the endpoints on teams.
 
 use super::wire::{
-    OrganizationMemberAdd, OrganizationMemberInvite, OrganizationMemberUpdate, OrganizationMemberView, ROLES,
+    OrganizationMemberAdd, OrganizationMemberInvite, OrganizationMemberUpdate, OrganizationMemberView,
+    OrganizationTransfer, ROLES,
 };
 use crate::api::call::Call;
 use crate::api::input::Input;
@@ -12,11 +13,13 @@ use crate::polar::page;
 use crate::wire::{AnyUuid, Uuid4};
 use axum::http::StatusCode;
 use axum::response::Response;
+use tenantry_app::organizations::OwnerRef;
+use tenantry_app::ownership;
 use tenantry_app::team::{
     InvitedMember, TeamMemberInvite, TeamMemberLeave, TeamMemberRemove, TeamMemberSetRole,
 };
 use tenantry_core::ids::{OrganizationId, UserId};
-use tenantry_core::team::{NewTeamMember, TeamRole};
+use tenantry_core::team::{NewTeamMember, TeamMember, TeamRole};
 
 fn organization(call: &Call) -> Result<OrganizationId, ErrorResponse> {
     let mut input = Input::new(call);
@@ -93,4 +96,18 @@ pub(super) async fn leave(call: Call) -> Result<Response, ErrorResponse> {
     let organization = organization(&call)?;
     call.app.write(TeamMemberLeave { by: call.requester(), organization }).await?;
     Ok(response::empty(StatusCode::NO_CONTENT))
+}
+
+pub(super) async fn transfer(call: Call) -> Result<Response, ErrorResponse> {
+    let mut input = Input::new(&call);
+    let id = input.path::<Uuid4>("id");
+    let body = input.body::<OrganizationTransfer>();
+    let (id, OrganizationTransfer { user_id }) = input.finish(id.zip(body))?;
+    let operation = ownership::OrganizationTransfer {
+        by: call.requester(),
+        organization: OrganizationId::new(id.0),
+        to: OwnerRef::User(UserId::new(user_id.0)),
+    };
+    let transferred = |owner: &TeamMember| to_stored(StatusCode::OK, &OrganizationMemberView::new(owner));
+    Ok(call.write_once(operation, transferred).await?)
 }

@@ -11,7 +11,7 @@ use crate::api::endpoint::{Endpoint, Method, handler, schema};
 use crate::polar::page::ListResource;
 use wire::{
     OrganizationMemberAdd, OrganizationMemberInvite, OrganizationMemberUpdate, OrganizationMemberView,
-    RoleView,
+    OrganizationTransfer, RoleView,
 };
 
 const ORGANIZATIONS_READ: Access =
@@ -104,6 +104,19 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             "Remove a person from the team of an organization",
             TEAM_WRITE,
             handler!(handlers::remove),
+        )
+    },
+    Endpoint {
+        body: Some(schema::<OrganizationTransfer>),
+        response: Some(schema::<OrganizationMemberView<'static>>),
+        errors: &[404, 422],
+        ..Endpoint::new(
+            Method::Post,
+            "/v1/organizations/{id}/transfer",
+            "organizations:transfer",
+            "Make another person of the team the owner of an organization",
+            TEAM_PERSON,
+            handler!(handlers::transfer),
         )
     },
     Endpoint {

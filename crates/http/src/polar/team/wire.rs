@@ -66,6 +66,14 @@ wire_object! {
     }
 }
 
+wire_object! {
+    /// A new owner.
+    OrganizationTransfer {
+        /// The user, who is in the team.
+        user_id: AnyUuid,
+    }
+}
+
 /// A member of the team of an organization.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "OrganizationMember", transform = crate::api::openapi::all_fields_required)]

@@ -2,5 +2,6 @@
 
 mod access_tokens;
 mod create_and_get;
+mod ownership;
 mod team;
 mod update;

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use serde_json::{Value, json};
 use tenantry_app::Retention;
-use tenantry_store::{AuditRecord, doctor};
+use tenantry_store::AuditRecord;
 
 use tenantry_testkit::{Acme, Client, Response, Settings, World};
 
@@ -123,14 +123,6 @@ async fn the_actor_of_a_users_change_is_the_user() {
     assert_eq!(acme.world.audit(&acme.organization).await.last().unwrap().actor_kind, "user");
 }
 
-/// Every row that breaks an invariant.
-async fn findings(world: &World) -> Vec<String> {
-    let mut snapshot = world.app.store().snapshot().await.unwrap();
-    let mut found = Vec::new();
-    doctor::inspect(&mut snapshot.tx().unwrap(), |finding| found.push(finding.to_string())).await.unwrap();
-    found
-}
-
 #[tokio::test]
 async fn the_log_of_an_organization_shows_that_its_owner_was_created() {
     let acme = Acme::new().await;
@@ -182,7 +174,7 @@ async fn old_audit_entries_are_deleted_where_the_operator_says_so() {
     assert_eq!(after, kept);
     let images = "SELECT action FROM audit_entries WHERE before IS NOT NULL OR after IS NOT NULL";
     assert_eq!(acme.world.database().texts(images), ["customer.updated"]);
-    assert_eq!(findings(&acme.world).await, [""; 0]);
+    assert_eq!(acme.world.findings().await, [""; 0]);
 }
 
 #[tokio::test]

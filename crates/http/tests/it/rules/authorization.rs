@@ -221,6 +221,7 @@ impl Estate {
                 json!({"email": "new@example.com"})
             }
             "organizations:members:set_role" => json!({"role": "finance"}),
+            "organizations:transfer" => json!({"user_id": self.teammate}),
             "organization_access_tokens:create" => json!({"comment": "new", "scopes": []}),
             "organization_access_tokens:update" => json!({"comment": "changed"}),
             "webhooks:create_webhook_endpoint" => {
