@@ -1,21 +1,16 @@
-//! Access tokens of an organization, as its managers see them: list, create, update, revoke, last use. The operator
-//! manages tokens in [`crate::tokens`].
-
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+//! Access tokens of an organization, as its managers see them: list, create, update, rotate, revoke. The operator manages
+//! tokens in [`crate::tokens`].
 
 use tenantry_core::ids::{OrganizationId, TokenId};
 use tenantry_core::token::{
-    self, AccessToken, CreateFacts, NewAccessToken, Secret, SecretKind, TokenChange, last_use_is_stale,
+    self, AccessToken, CreateFacts, NewAccessToken, Overlap, Secret, SecretKind, TokenChange,
 };
 use tenantry_core::{ExecutionContext, Timestamp};
-use tenantry_store::{
-    AccessTokenKey, ListQuery, Order, Page, Paged, RowKey, StoreError, TokenUse, Tx, UseCase,
-};
+use tenantry_store::{AccessTokenKey, ListQuery, Order, Page, Paged, RowKey, StoreError, Tx, UseCase};
 use uuid::Uuid;
 
 use crate::tokens::{self, IssuedToken};
-use crate::{App, Error, HashKey, Requester, TeamPermission, changes, limits};
+use crate::{App, Error, HashKey, Requester, TeamPermission, changes, limits, rotation};
 
 /// Creates an access token. It gets no scope that the requester lacks.
 #[derive(Clone)]
@@ -93,6 +88,38 @@ impl UseCase for AccessTokenUpdate {
     }
 }
 
+/// Gives a token whose scopes the requester holds a new secret.
+#[derive(Clone)]
+pub struct AccessTokenRotate {
+    /// The requester.
+    pub by: Requester,
+    /// The token.
+    pub id: TokenId,
+    /// The time for which the old secret works on.
+    pub overlap: Overlap,
+    /// The key that hashes the new secret.
+    pub hash_key: HashKey,
+}
+
+impl UseCase for AccessTokenRotate {
+    type Output = IssuedToken<AccessToken>;
+    type Error = Error;
+
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.single_organization()
+    }
+
+    async fn run(
+        &self,
+        tx: &mut Tx<'_>,
+        context: &mut ExecutionContext,
+    ) -> Result<IssuedToken<AccessToken>, Error> {
+        let Self { by, id, overlap, hash_key } = self;
+        let before = find(tx, by, *id).await?;
+        rotation::rotate(tx, context, by, &before, (*overlap, hash_key)).await
+    }
+}
+
 /// Revokes a token whose scopes the requester holds. Its next use is refused.
 #[derive(Debug, Clone)]
 pub struct AccessTokenDelete {
@@ -130,47 +157,10 @@ async fn find(tx: &mut Tx<'_>, by: &Requester, id: TokenId) -> Result<AccessToke
     Err(Error::TokenNotFound)
 }
 
-/// Last uses of tokens that are not stored yet. A use is noted only when the stored one is stale, so that a token in
-/// constant use costs one write in [`LAST_USE_RESOLUTION_S`](tenantry_core::token::LAST_USE_RESOLUTION_S).
-#[derive(Default)]
-pub(crate) struct TokenUses(Mutex<HashMap<TokenId, TokenUse>>);
-
-impl TokenUses {
-    pub(crate) fn note(&self, token: &AccessToken, now: Timestamp) {
-        if !last_use_is_stale(token.last_used_at, now) {
-            return;
-        }
-        let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if uses.len() < limits::CREDENTIAL_CACHE_ENTRIES || uses.contains_key(&token.id) {
-            uses.insert(token.id, TokenUse { organization: token.organization, token: token.id, at: now });
-        }
-    }
-
-    fn take(&self) -> Vec<TokenUse> {
-        let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *uses).into_values().collect()
-    }
-}
-
-/// Stores last uses of tokens.
-struct StoreTokenUses(Vec<TokenUse>);
-
-impl UseCase for StoreTokenUses {
-    type Output = ();
-    type Error = StoreError;
-    const IS_LONG: bool = true;
-
-    async fn run(&self, tx: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<(), StoreError> {
-        for used in &self.0 {
-            tx.access_token_record_use(used).await?;
-        }
-        Ok(())
-    }
-}
-
 /// A list that reads every token of the organizations.
 struct AccessTokenList {
     organizations: Vec<OrganizationId>,
+    expires_before: Option<Timestamp>,
     order: Vec<Order<AccessTokenKey>>,
     page: Page,
     limited_as: Option<Uuid>,
@@ -180,7 +170,7 @@ impl ListQuery for AccessTokenList {
     type Output = Paged<AccessToken>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Paged<AccessToken>, StoreError> {
-        tx.access_tokens(&self.organizations, &self.order, self.page).await
+        tx.access_tokens(&self.organizations, self.expires_before, &self.order, self.page).await
     }
 
     fn limited_as(&self) -> Option<Uuid> {
@@ -190,7 +180,7 @@ impl ListQuery for AccessTokenList {
 
 impl App {
     /// A page of the list of tokens that the requester manages. If `wanted` is not empty, only of these
-    /// organizations.
+    /// organizations. With `expires_before`, only tokens that expire before this time.
     ///
     /// # Errors
     /// When the database fails.
@@ -198,6 +188,7 @@ impl App {
         &self,
         by: &Requester,
         wanted: &[OrganizationId],
+        expires_before: Option<Timestamp>,
         order: &[Order<AccessTokenKey>],
         page: Page,
     ) -> Result<Paged<AccessToken>, Error> {
@@ -206,21 +197,8 @@ impl App {
             managed.filter(|organization| wanted.is_empty() || wanted.contains(organization)).collect();
         let is_selective = shown.len() <= limits::ORGANIZATIONS_READ_DIRECTLY;
         let limited_as = by.limited_as();
-        let list = AccessTokenList { organizations: shown, order: order.to_vec(), page, limited_as };
+        let order = order.to_vec();
+        let list = AccessTokenList { organizations: shown, expires_before, order, page, limited_as };
         self.run_list(list, is_selective).await
-    }
-
-    /// Stores the noted last uses of tokens. If that fails they are lost, and the next use is noted again.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn store_token_uses(&self) -> Result<(), StoreError> {
-        let mut uses = self.token_uses.take();
-        // Sorted, so that two nodes lock the same tokens in one order.
-        uses.sort_unstable_by_key(|used| (used.organization, used.token));
-        for uses in uses.chunks(limits::TOKEN_USES_PER_TRANSACTION) {
-            self.store.write(StoreTokenUses(uses.to_vec())).await?;
-        }
-        Ok(())
     }
 }

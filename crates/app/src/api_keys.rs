@@ -11,13 +11,13 @@ use tenantry_core::ids::{OrganizationId, TokenId};
 use tenantry_core::mail::MailContent;
 use tenantry_core::team::TeamRole;
 use tenantry_core::token::{
-    self, AccessToken, ApiKeyChange, ApiKeyFacts, CreateFacts, NewAccessToken, Secret, SecretKind,
+    self, AccessToken, ApiKeyChange, ApiKeyFacts, CreateFacts, NewAccessToken, Overlap, Secret, SecretKind,
 };
 use tenantry_store::{Keyset, KeysetPage, Tx, UseCase};
 
 use crate::mails::{self, NewMail};
 use crate::tokens::{self, IssuedToken};
-use crate::{AccountPath, App, Error, HashKey, Requester, changes, limits};
+use crate::{AccountPath, App, Error, HashKey, Requester, changes, limits, rotation};
 
 /// Creates a key. It gets no scope that the requester lacks.
 #[derive(Clone)]
@@ -107,6 +107,41 @@ impl UseCase for ApiKeyUpdate {
             notify(tx, context, &after).await?;
         }
         Ok(after)
+    }
+}
+
+/// Gives a key whose scopes the requester holds a new secret. A key may rotate itself.
+#[derive(Clone)]
+pub struct ApiKeyRotate {
+    /// The requester.
+    pub by: Requester,
+    /// The account.
+    pub account: AccountPath,
+    /// The key.
+    pub id: TokenId,
+    /// The time for which the old secret works on.
+    pub overlap: Overlap,
+    /// The installation's key, with which the new secret is hashed.
+    pub hash_key: HashKey,
+}
+
+impl UseCase for ApiKeyRotate {
+    type Output = IssuedToken<AccessToken>;
+    type Error = Error;
+
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.single_organization()
+    }
+
+    async fn run(
+        &self,
+        tx: &mut Tx<'_>,
+        context: &mut ExecutionContext,
+    ) -> Result<IssuedToken<AccessToken>, Error> {
+        let Self { by, account, id, overlap, hash_key } = self;
+        let organization = account.resolve_for_update(tx, by).await?;
+        let before = find(tx, organization, *id).await?;
+        rotation::rotate(tx, context, by, &before, (*overlap, hash_key)).await
     }
 }
 

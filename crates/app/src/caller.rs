@@ -61,6 +61,11 @@ impl Caller {
         let is_suspended = matches!(owner, CredentialOwner::SuspendedOrganization(..));
         let caller = match owner {
             CredentialOwner::Suspended => return None,
+            CredentialOwner::Previous(owner, until) => {
+                let caller = Self::from_owner(*owner)?;
+                let expires_at = caller.expires_at.map_or(until, |expires_at| expires_at.min(until));
+                return Some(Self { expires_at: Some(expires_at), ..caller });
+            }
             CredentialOwner::Organization(token, owner)
             | CredentialOwner::SuspendedOrganization(token, owner) => Self {
                 is_suspended,

@@ -101,10 +101,8 @@ impl App {
             self.store.reader()?.tx()?.credential_owner(&hash, now).await?
         };
         let owner = owner.ok_or(AuthenticationError::Unknown)?;
-        if let CredentialOwner::Organization(token, _) = &owner {
-            // Cache misses suffice: an entry is loaded again within CREDENTIAL_CACHE_TTL_MS.
-            self.token_uses.note(token, now);
-        }
+        // Cache misses suffice: an entry is loaded again within CREDENTIAL_CACHE_TTL_MS.
+        self.token_uses.note(&owner, now);
         let caller = Arc::new(Caller::from_owner(owner).ok_or(AuthenticationError::Suspended)?);
         self.credentials.insert(hash, &caller, generation, started);
         Ok(caller)

@@ -25,11 +25,13 @@ pub mod organizations;
 pub mod ownership;
 pub mod portal;
 mod retention;
+pub mod rotation;
 mod secrets;
 pub mod sessions;
 pub mod sub_accounts;
 pub mod suspension;
 pub mod team;
+mod token_uses;
 pub mod tokens;
 mod users;
 pub mod webhooks;
@@ -50,9 +52,9 @@ use tenantry_core::mail::MailLimits;
 use tenantry_core::{ExecutionContext, Timestamp};
 use tenantry_store::{ListQuery, Store, StoreError, Tx, UseCase};
 
-use access_tokens::TokenUses;
 use credentials::CredentialCache;
 use idempotency::InFlight;
+use token_uses::TokenUses;
 
 /// A source of the current time. Tests replace it.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;

@@ -1,14 +1,15 @@
-//! Tokens of organizations and users, as the operator manages them: create, revoke. People manage the tokens of
+//! Tokens of organizations and users, as the operator manages them: create, list, rotate, revoke. People manage the tokens of
 //! their organizations in [`crate::access_tokens`].
 
-use tenantry_core::ExecutionContext;
-use tenantry_core::ids::{OrganizationId, TokenId, UserTokenId};
-use tenantry_core::token::{AccessToken, ScopeGrants, Scopes, Secret, SecretKind, UserToken};
+use tenantry_core::ids::{OrganizationId, TokenId, UserId, UserTokenId};
+use tenantry_core::organization::Organization;
+use tenantry_core::token::{AccessToken, Overlap, ScopeGrants, Scopes, Secret, SecretKind, UserToken};
 use tenantry_core::values::{EmailAddress, IpAllowList};
-use tenantry_store::{Tx, UseCase};
+use tenantry_core::{ExecutionContext, Timestamp};
+use tenantry_store::{OrganizationFilter, Page, Tx, UseCase};
 use uuid::Uuid;
 
-use crate::{Error, HashKey, LimitReached, Requester, changes, limits, users};
+use crate::{App, Error, HashKey, LimitReached, Requester, changes, limits, rotation, users};
 
 /// A new token with its secret, which is shown once.
 #[derive(Debug, Clone)]
@@ -72,6 +73,7 @@ impl UseCase for TokenCreate {
             ip_allow_list: IpAllowList::default(),
             expires_at: expires_in_s.map(|seconds| context.now().plus_seconds(seconds)),
             last_used_at: None,
+            previous_secret: None,
             created_by: by.person(),
         };
         let secret = Secret::generate(SecretKind::OrganizationToken, context);
@@ -113,6 +115,102 @@ impl UseCase for TokenRevoke {
     }
 }
 
+/// A token of an organization or a user, with its new secret.
+#[derive(Debug, Clone)]
+pub enum RotatedToken {
+    /// A token of an organization.
+    Organization(IssuedToken<AccessToken>),
+    /// A token of a user.
+    User(IssuedToken<UserToken>),
+}
+
+/// Gives the token of this id, of any organization or user, a new secret.
+#[derive(Clone)]
+pub struct TokenRotate {
+    /// The requester.
+    pub by: Requester,
+    /// The token.
+    pub id: Uuid,
+    /// The time for which the old secret works on.
+    pub overlap: Overlap,
+    /// The key that hashes the new secret.
+    pub hash_key: HashKey,
+}
+
+impl UseCase for TokenRotate {
+    type Output = RotatedToken;
+    type Error = Error;
+
+    fn organization(&self) -> Option<OrganizationId> {
+        self.by.single_organization()
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<RotatedToken, Error> {
+        let Self { by, id, overlap, hash_key } = self;
+        if let Some(organization) = tx.organization_of_token(TokenId::new(*id)).await? {
+            let token = tx.access_token_for_update(organization, TokenId::new(*id)).await?;
+            let token = token.ok_or(Error::TokenNotFound)?;
+            let rotated = rotation::rotate(tx, context, by, &token, (*overlap, hash_key)).await?;
+            return Ok(RotatedToken::Organization(rotated));
+        }
+        let token = tx.user_token(UserTokenId::new(*id)).await?.ok_or(Error::TokenNotFound)?;
+        let rotated = rotation::rotate_user_token(tx, context, by, &token, (*overlap, hash_key)).await?;
+        Ok(RotatedToken::User(rotated))
+    }
+}
+
+impl App {
+    /// Passes the tokens of an organization, or of all organizations, to `each`. With `expires_before`, only tokens
+    /// that expire before this time. For the operator.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn each_access_token(
+        &self,
+        organization: Option<&Organization>,
+        expires_before: Option<Timestamp>,
+        mut each: impl FnMut(&Organization, AccessToken),
+    ) -> Result<(), Error> {
+        let all = Page { offset: 0, limit: u64::MAX };
+        let organizations = match organization {
+            Some(one) => vec![one.clone()],
+            None => {
+                self.organizations(&Requester::operator(), &OrganizationFilter::default(), all).await?.items
+            }
+        };
+        let mut reader = self.store.reader()?;
+        let mut tx = reader.tx()?;
+        for one in organizations {
+            for token in tx.access_tokens(&[one.id], expires_before, &[], all).await?.items {
+                each(&one, token);
+            }
+        }
+        Ok(())
+    }
+
+    /// Passes the tokens of a user, or of all users, to `each`, with the user's address. For the operator.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn each_user_token(
+        &self,
+        user: Option<UserId>,
+        mut each: impl FnMut(UserToken, String),
+    ) -> Result<(), Error> {
+        let mut reader = self.store.reader()?;
+        let mut tx = reader.tx()?;
+        let mut after = None;
+        loop {
+            let page = tx.user_tokens(user, after, limits::OLD_ROWS_PER_TRANSACTION).await?;
+            let Some((last, _)) = page.last() else { return Ok(()) };
+            after = Some(last.id);
+            for (token, email) in page {
+                each(token, email);
+            }
+        }
+    }
+}
+
 /// Creates a token of a user. Creates the user if no user has the address.
 #[derive(Clone)]
 pub struct UserTokenCreate {
@@ -149,6 +247,8 @@ impl UseCase for UserTokenCreate {
             created_at: context.now(),
             scopes: scopes.clone(),
             expires_at: expires_in_s.map(|seconds| context.now().plus_seconds(seconds)),
+            last_used_at: None,
+            previous_secret: None,
         };
         let secret = Secret::generate(SecretKind::UserToken, context);
         tx.user_token_insert(&token, &hash_key.hash(secret.expose())).await?;

@@ -29,15 +29,25 @@ CREATE TABLE users (
 ) {{table}};
 CREATE UNIQUE INDEX users_email ON users (email_key);
 
+-- A token has the secret of secret_hash and, after a rotation, the one before it until previous_secret_expires_at. Both
+-- are rows of credentials.
 CREATE TABLE user_tokens (
     id {{id}} NOT NULL,
     user_id {{id}} NOT NULL,
     created_at {{time}} NOT NULL,
     expires_at {{time}},
     deleted_at {{time}},
+    last_used_at {{time}},
     scopes {{text}} NOT NULL,
-    CONSTRAINT user_tokens_pkey PRIMARY KEY (id)
+    secret_hash {{bytes}} NOT NULL,
+    previous_secret_hash {{bytes}},
+    previous_secret_expires_at {{time}},
+    previous_secret_used_at {{time}},
+    CONSTRAINT user_tokens_pkey PRIMARY KEY (id),
+    CONSTRAINT user_tokens_previous_secret
+        CHECK ((previous_secret_hash IS NULL) = (previous_secret_expires_at IS NULL))
 ) {{table}};
+CREATE INDEX user_tokens_by_user ON user_tokens (user_id, id);
 
 CREATE TABLE user_organizations (
     user_id {{id}} NOT NULL,
@@ -101,7 +111,7 @@ CREATE TABLE team_members (
 CREATE UNIQUE INDEX team_members_owner ON team_members (organization_id) WHERE role = 'owner';
 
 -- scopes is an object of scopes and the times at which they were granted. ip_allow_list is a list of networks;
--- an empty one admits every address.
+-- an empty one admits every address. The secrets are those of user_tokens.
 CREATE TABLE access_tokens (
     organization_id {{id}} NOT NULL,
     id {{id}} NOT NULL,
@@ -114,7 +124,13 @@ CREATE TABLE access_tokens (
     scopes {{text}} NOT NULL,
     ip_allow_list {{text}} NOT NULL,
     created_by_user_id {{id}},
+    secret_hash {{bytes}} NOT NULL,
+    previous_secret_hash {{bytes}},
+    previous_secret_expires_at {{time}},
+    previous_secret_used_at {{time}},
     CONSTRAINT access_tokens_pkey PRIMARY KEY (organization_id, id),
+    CONSTRAINT access_tokens_previous_secret
+        CHECK ((previous_secret_hash IS NULL) = (previous_secret_expires_at IS NULL)),
     CONSTRAINT access_tokens_organization FOREIGN KEY (organization_id) REFERENCES organizations (id)
 ) {{table}};
 

@@ -44,8 +44,8 @@ pub use queries::{
     CustomerFilter, CustomerKey, DeletionStep, DeliveryQueue, DueQueue, Edge, IdempotencyClaim,
     IdempotencyNamespace, IdempotencyState, Keyset, KeysetPage, LeasedDelivery, MemberConflicts,
     MemberFilter, OldAuditEntry, Order, OrganizationFilter, OrganizationKey, Page, Paged, PendingEvent,
-    RowKey, StoredResponse, TokenUse, WebhookDelivery, WebhookDeliveryDetails, WebhookDeliveryFilter,
-    WebhookEventRow,
+    RowKey, SecretSubject, StoredResponse, TokenRef, TokenSecrets, TokenUse, WebhookDelivery,
+    WebhookDeliveryDetails, WebhookDeliveryFilter, WebhookEventRow,
 };
 pub use reader::Reader;
 pub use schema::{Catalog, Column, ColumnKind, Table};

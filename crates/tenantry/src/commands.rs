@@ -77,6 +77,14 @@ fn print(json: bool, object: &Value, lines: &[String]) -> Result<(), CommandErro
     Ok(())
 }
 
+/// A JSON object with the fields of another one too.
+fn with_fields(mut object: Value, more: Value) -> Value {
+    if let (Some(fields), Value::Object(more)) = (object.as_object_mut(), more) {
+        fields.extend(more);
+    }
+    object
+}
+
 fn openapi(dialect: Dialect) -> Result<(), CommandError> {
     let document = match dialect {
         Dialect::Polar => openapi_document(tenantry_http::Dialect::Polar),

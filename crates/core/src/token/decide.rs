@@ -53,6 +53,9 @@ pub enum TokenError {
     /// The caller is restricted to networks, and the token would be usable from others.
     #[error("ip_allow_list must lie within the networks to which the calling token is restricted")]
     NetworksExceed,
+    /// The token to be rotated has expired.
+    #[error("the token has expired")]
+    Expired,
     /// The change of an API key has no field.
     #[error("one of label, scopes and ip_allow_list must be given")]
     NoFieldGiven,
@@ -92,6 +95,7 @@ pub fn create(
         ip_allow_list,
         expires_at: lifetime.map(|lifetime| now.plus_seconds(lifetime.seconds())),
         last_used_at: None,
+        previous_secret: None,
         created_by,
     })
 }

@@ -116,6 +116,7 @@ mod tests {
             ip_allow_list,
             expires_at: None,
             last_used_at: None,
+            previous_secret: None,
             created_by: None,
         })
     }
@@ -146,6 +147,7 @@ mod tests {
                     let again = update_api_key(&after, change, &facts, NOW);
                     prop_assert_eq!(again, Err(TokenError::NoChange));
                 }
+                Err(TokenError::Expired) => prop_assert!(false),
                 Err(TokenError::NoFieldGiven) => prop_assert_eq!(change, ApiKeyChange::default()),
                 Err(TokenError::NoChange) => {
                     prop_assert!(label.is_none_or(|label| label == before.label));

@@ -1,7 +1,8 @@
 //! Access tokens: credentials of organizations and users.
 //!
 //! Invariants:
-//! - The secret is shown once, at creation. Only its keyed hash is stored.
+//! - A secret is shown once, when it is made. Only its keyed hash is stored.
+//! - A token has one secret, and after a rotation the one before it until its overlap ends.
 //! - A token authorizes exactly the operations of its scopes.
 //! - A token is refused once it is revoked or expired, or its organization is deleted or suspended.
 //! - A caller cannot give a token a scope that the caller does not hold.
@@ -9,6 +10,7 @@
 mod decide;
 mod grants;
 mod key;
+mod rotate;
 mod scope;
 mod secret;
 
@@ -17,6 +19,7 @@ pub use decide::{
 };
 pub use grants::ScopeGrants;
 pub use key::{ApiKeyChange, ApiKeyFacts, update_api_key};
+pub use rotate::{Overlap, PreviousSecret, RotateFacts, rotate, rotate_user_token};
 pub use scope::{RequiredScope, Scope, Scopes};
 pub use secret::{Secret, SecretKind, TokenHash, public_key};
 
@@ -50,7 +53,9 @@ pub struct AccessToken {
     /// does not belong in the audit log.
     #[serde(skip)]
     pub last_used_at: Option<Timestamp>,
-    /// The user who created it; none when a token of the organization or the operator did.
+    /// The secret before the last rotation. It may have ended.
+    pub previous_secret: Option<PreviousSecret>,
+    /// The user who created or rotated it; none when a token of the organization or the operator did.
     pub created_by: Option<UserId>,
 }
 
@@ -78,4 +83,9 @@ pub struct UserToken {
     pub scopes: Scopes,
     /// Time of expiry; none means never.
     pub expires_at: Option<Timestamp>,
+    /// Time of the last use, accurate to [`LAST_USE_RESOLUTION_S`]. Not serialized, because a use is no change.
+    #[serde(skip)]
+    pub last_used_at: Option<Timestamp>,
+    /// The secret before the last rotation. It may have ended.
+    pub previous_secret: Option<PreviousSecret>,
 }

@@ -145,7 +145,7 @@ fn of(error: &Error) -> RenderedError {
         Error::Team(TeamError::AlreadyMember)
         | Error::AmbiguousCustomer
         | Error::StoredResponseExpired
-        | Error::Token(TokenError::ExcludesCaller) => (StatusCode::CONFLICT, text),
+        | Error::Token(TokenError::ExcludesCaller | TokenError::Expired) => (StatusCode::CONFLICT, text),
         Error::ReplayNotPermitted(error) => return of(error),
         Error::IdempotencyInProgress { retry_after_s } => return in_progress(*retry_after_s),
         Error::IdempotencyKeyReused => (

@@ -79,6 +79,14 @@ pub(crate) fn all_fields_required(schema: &mut Schema) {
     }
 }
 
+/// As [`all_fields_required`], for a token, whose `previous_secret` is absent before its first rotation.
+pub(crate) fn token_fields_required(schema: &mut Schema) {
+    all_fields_required(schema);
+    if let Some(names) = schema.get_mut("required").and_then(Value::as_array_mut) {
+        names.retain(|name| name != "previous_secret");
+    }
+}
+
 /// The document of `endpoints`.
 pub(crate) fn document<'a>(dialect: Dialect, endpoints: impl IntoIterator<Item = &'a Endpoint>) -> Value {
     let mut settings = SchemaSettings::draft2020_12();

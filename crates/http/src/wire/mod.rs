@@ -5,11 +5,13 @@
 
 mod json;
 mod object;
+mod rotation;
 mod scalars;
 mod violation;
 
 pub(crate) use json::{Body, read_json, to_utf8};
 pub(crate) use object::{Optional, object_of, wire_object};
+pub(crate) use rotation::{PreviousSecretView, Time, TokenRevocation, TokenRotate};
 pub(crate) use scalars::{
     AnyUuid, Between, BoundedText, Email, HttpUrlText, List, PlainText, Strict, Uuid4, VisibleText, choice,
     inline_schema, name_list,

@@ -12,7 +12,9 @@ use tenantry_core::member::{Member, MemberRole};
 use tenantry_core::organization::{FeatureSettings, InitialState, NewOrganization, Organization, create};
 use tenantry_core::portal::{CustomerSession, EmailUpdate};
 use tenantry_core::team::{TeamMember, TeamRole};
-use tenantry_core::token::{AccessToken, ScopeGrants, Scopes, TokenHash, UserToken};
+use tenantry_core::token::{
+    AccessToken, PreviousSecret, ScopeGrants, Scopes, SecretKind, TokenHash, UserToken,
+};
 use tenantry_core::user::User;
 use tenantry_core::webhook::{
     EndpointUrl, Event, EventData, EventState, EventType, SigningSecret, WebhookEndpoint, WebhookFormat,
@@ -195,6 +197,7 @@ async fn credentials(tx: &mut Tx<'_>) {
         created_at: at(1),
         modified_at: None,
         last_used_at: None,
+        previous_secret: None,
         label: "token".to_owned(),
         grants: ScopeGrants::new(Scopes::everything(), at(1)),
         ip_allow_list: Default::default(),
@@ -211,6 +214,8 @@ async fn credentials(tx: &mut Tx<'_>) {
         created_at: at(1),
         scopes: Scopes::everything(),
         expires_at: None,
+        last_used_at: None,
+        previous_secret: None,
     };
     call!(tx.user_token_insert(&of_user, &TokenHash([3; 32])));
     for hash in [1, 2, 3] {
@@ -220,11 +225,29 @@ async fn credentials(tx: &mut Tx<'_>) {
     call!(tx.access_token_for_update(ORGANIZATION, TOKEN));
     call!(tx.organization_of_token(TOKEN));
     call!(tx.access_token_update(&token));
-    call!(tx.access_token_record_use(&TokenUse { organization: ORGANIZATION, token: TOKEN, at: at(2) }));
     call!(tx.user_token(USER_TOKEN));
+    for user in [None, Some(USER)] {
+        call!(tx.user_tokens(user, None, 10));
+    }
+    let previous = Some(PreviousSecret { expires_at: at(9), last_used_at: None });
+    for (token, kind, n) in [
+        (TokenRef::Organization(ORGANIZATION, TOKEN), SecretKind::OrganizationToken, 1),
+        (TokenRef::User(USER_TOKEN), SecretKind::UserToken, 3),
+    ] {
+        call!(tx.secret_subject(&TokenHash([n; 32])));
+        call!(tx.token_secrets(token));
+        call!(tx.token_secret_kind(token));
+        call!(tx.token_secret_replace(token, (kind, &TokenHash([20 + n; 32])), previous));
+        for is_previous in [false, true] {
+            call!(tx.token_record_use(&TokenUse { token, is_previous, at: at(2) }));
+        }
+        call!(tx.token_previous_secret_end(token, &TokenHash([n; 32])));
+    }
     for organizations in [vec![ORGANIZATION], vec![ORGANIZATION, CHILD]] {
         let order = [Order { by: AccessTokenKey::CreatedAt, descending: true }];
-        call!(tx.access_tokens(&organizations, &order, PAGE));
+        for expires_before in [None, Some(at(1))] {
+            call!(tx.access_tokens(&organizations, expires_before, &order, PAGE));
+        }
     }
     for edge in EDGES {
         call!(tx.access_tokens_by_cursor(ORGANIZATION, Keyset { edge, limit: 10 }));

@@ -1,9 +1,9 @@
-//! The access tokens of organizations: lists, changes and their last use. The module `credentials` looks up a
+//! The access tokens of organizations: lists and changes. The module `credentials` looks up a
 //! token by its secret.
 
 use tenantry_core::Timestamp;
-use tenantry_core::ids::{OrganizationId, TokenId};
-use tenantry_core::token::{AccessToken, LAST_USE_RESOLUTION_S};
+use tenantry_core::ids::OrganizationId;
+use tenantry_core::token::AccessToken;
 
 use super::credentials::{ACCESS_TOKEN, access_token};
 use super::{Keyset, KeysetPage, Order, Page, Paged, Query, count};
@@ -33,31 +33,25 @@ impl AccessTokenKey {
     }
 }
 
-/// A use of a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TokenUse {
-    /// The tenant.
-    pub organization: OrganizationId,
-    /// The token.
-    pub token: TokenId,
-    /// The time of the use.
-    pub at: Timestamp,
-}
-
 impl Tx<'_> {
-    /// A page of the list of the tokens of these organizations, oldest first unless `order` says otherwise.
-    /// Two round trips.
+    /// A page of the list of the tokens of these organizations, oldest first unless `order` says otherwise. With
+    /// `expires_before`, only tokens that expire before this time, expired ones included. Two round trips.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn access_tokens(
         &mut self,
         organizations: &[OrganizationId],
+        expires_before: Option<Timestamp>,
         order: &[Order<AccessTokenKey>],
         page: Page,
     ) -> Result<Paged<AccessToken>, StoreError> {
         let mut query = Query::new("FROM access_tokens WHERE deleted_at IS NULL AND ");
         query.organizations("organization_id", organizations);
+        if let Some(time) = expires_before {
+            let time = query.param(time);
+            query.push(&format!(" AND expires_at < {time}"));
+        }
         let counted = format!("SELECT count(*) {}", query.sql);
         let total = count(self.first(&counted, &query.params, |row| row.get(0)).await?.unwrap_or(0));
         query = query.selecting(ACCESS_TOKEN);
@@ -86,14 +80,16 @@ impl Tx<'_> {
         self.keyset_page(ACCESS_TOKEN, &query, keyset, access_token, |token| token.id.uuid()).await
     }
 
-    /// Saves a token's label, scopes and allowed addresses.
+    /// Saves a token's label, scopes, allowed addresses and creator.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn access_token_update(&mut self, changed: &AccessToken) -> Result<(), StoreError> {
-        let AccessToken { organization, id, modified_at, label, grants, ip_allow_list, .. } = changed;
+        let AccessToken { organization, id, modified_at, label, grants, ip_allow_list, created_by, .. } =
+            changed;
         self.execute_unawaited(
-            "UPDATE access_tokens SET modified_at = ?3, label = ?4, scopes = ?5, ip_allow_list = ?6
+            "UPDATE access_tokens SET modified_at = ?3, label = ?4, scopes = ?5, ip_allow_list = ?6,
+                created_by_user_id = ?7
              WHERE organization_id = ?1 AND id = ?2",
             &[
                 (*organization).into(),
@@ -102,30 +98,11 @@ impl Tx<'_> {
                 label.as_str().into(),
                 serde_json::to_string(grants)?.into(),
                 serde_json::to_string(ip_allow_list)?.into(),
+                (*created_by).into(),
             ],
         )
         .await?;
         self.mark_credentials_changed();
         Ok(())
-    }
-
-    /// Records the last use of a token, unless the recorded one is less than [`LAST_USE_RESOLUTION_S`]
-    /// seconds older. Cached credentials stay valid, since no right changes.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn access_token_record_use(&mut self, used: &TokenUse) -> Result<(), StoreError> {
-        let TokenUse { organization, token, at } = used;
-        self.execute_unawaited(
-            "UPDATE access_tokens SET last_used_at = ?3
-             WHERE organization_id = ?1 AND id = ?2 AND (last_used_at IS NULL OR last_used_at <= ?4)",
-            &[
-                (*organization).into(),
-                (*token).into(),
-                (*at).into(),
-                at.plus_seconds(-LAST_USE_RESOLUTION_S).into(),
-            ],
-        )
-        .await
     }
 }

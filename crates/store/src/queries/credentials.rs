@@ -7,6 +7,7 @@ use tenantry_core::team::TeamRole;
 use tenantry_core::token::{AccessToken, ScopeGrants, Scopes, SecretKind, TokenHash, UserToken};
 
 use super::row_counters::Counter;
+use super::token_secrets::previous_secret;
 use super::{Query, repeated};
 use crate::error::unexpected;
 use crate::row::Row;
@@ -26,6 +27,8 @@ pub enum CredentialOwner {
     User(UserToken, Vec<(OrganizationId, TeamRole)>),
     /// A customer in the portal, or a member of a customer.
     CustomerSession(CustomerSession),
+    /// The principal of a token's previous secret, which ends at this time.
+    Previous(Box<CredentialOwner>, Timestamp),
     /// Any other principal of a suspended organization, or of one whose parent denies access.
     Suspended,
 }
@@ -52,7 +55,8 @@ impl Tenant {
 }
 
 pub(super) const ACCESS_TOKEN: &str = "organization_id, id, created_at, label, scopes, expires_at,
-    created_by_user_id, modified_at, last_used_at, ip_allow_list";
+    created_by_user_id, modified_at, last_used_at, ip_allow_list, previous_secret_expires_at,
+    previous_secret_used_at";
 
 pub(super) fn access_token(row: &Row<'_>) -> Result<AccessToken, StoreError> {
     let created_at = row.get(2)?;
@@ -67,8 +71,13 @@ pub(super) fn access_token(row: &Row<'_>) -> Result<AccessToken, StoreError> {
         modified_at: row.get(7)?,
         last_used_at: row.get(8)?,
         ip_allow_list: row.parse(9, |text| serde_json::from_str(text))?,
+        previous_secret: previous_secret(row, 10)?,
     })
 }
+
+const USER_TOKEN: &str =
+    "id, user_id, created_at, scopes, expires_at, last_used_at, previous_secret_expires_at,
+    previous_secret_used_at";
 
 fn user_token(row: &Row<'_>) -> Result<UserToken, StoreError> {
     Ok(UserToken {
@@ -77,7 +86,19 @@ fn user_token(row: &Row<'_>) -> Result<UserToken, StoreError> {
         created_at: row.get(2)?,
         scopes: row.parse(3, |text| serde_json::from_str::<Scopes>(text))?,
         expires_at: row.get(4)?,
+        last_used_at: row.get(5)?,
+        previous_secret: previous_secret(row, 6)?,
     })
+}
+
+impl CredentialOwner {
+    /// The same, of a previous secret that ends at `until`.
+    fn until(self, until: Option<Timestamp>) -> Self {
+        match until {
+            Some(until) => Self::Previous(Box::new(self), until),
+            None => self,
+        }
+    }
 }
 
 impl Tx<'_> {
@@ -92,24 +113,24 @@ impl Tx<'_> {
         hash: &TokenHash,
         now: Timestamp,
     ) -> Result<Option<CredentialOwner>, StoreError> {
-        let found = self
-            .first(
-                "SELECT kind, organization_id, subject_id FROM credentials WHERE secret_hash = ?1",
-                &[Param::Bytes(&hash.0)],
-                |row| {
-                    let kind = row.named(0, SecretKind::from_name)?;
-                    Ok((kind, row.get::<Option<OrganizationId>>(1)?, row.get::<uuid::Uuid>(2)?))
-                },
-            )
-            .await?;
-        match found {
+        match self.credential(hash).await? {
             None => Ok(None),
             Some((SecretKind::OrganizationToken | SecretKind::ApiKey, Some(organization), id)) => {
-                let found = self.access_token_active(organization, TokenId::new(id), now).await?;
-                self.admitted(found, CredentialOwner::Organization, CredentialOwner::SuspendedOrganization)
-                    .await
+                let found = self.access_token_active((organization, TokenId::new(id)), hash, now).await?;
+                let Some((token, tenant, is_previous)) = found else { return Ok(None) };
+                let until = token.previous_secret.filter(|_| is_previous).map(|previous| previous.expires_at);
+                let owner = self
+                    .admitted(
+                        Some((token, tenant)),
+                        CredentialOwner::Organization,
+                        CredentialOwner::SuspendedOrganization,
+                    )
+                    .await?;
+                Ok(owner.map(|owner| owner.until(until)))
             }
-            Some((SecretKind::UserToken, _, id)) => self.user_token_active(UserTokenId::new(id), now).await,
+            Some((SecretKind::UserToken, _, id)) => {
+                self.user_token_active(UserTokenId::new(id), hash, now).await
+            }
             Some((SecretKind::CustomerSession | SecretKind::MemberSession, Some(organization), id)) => {
                 let found = self.customer_session_active(organization, SessionId::new(id), now).await?;
                 let owner = |session, _| CredentialOwner::CustomerSession(session);
@@ -118,6 +139,19 @@ impl Tx<'_> {
             Some((SecretKind::EmailChange, _, _)) => Ok(None),
             Some((_, None, _)) => Err(unexpected("a token without organization")),
         }
+    }
+
+    /// Kind, organization and subject of a credential.
+    pub(super) async fn credential(
+        &mut self,
+        hash: &TokenHash,
+    ) -> Result<Option<(SecretKind, Option<OrganizationId>, uuid::Uuid)>, StoreError> {
+        self.first(
+            "SELECT kind, organization_id, subject_id FROM credentials WHERE secret_hash = ?1",
+            &[Param::Bytes(&hash.0)],
+            |row| Ok((row.named(0, SecretKind::from_name)?, row.get(1)?, row.get(2)?)),
+        )
+        .await
     }
 
     /// The principal of a credential, by the state of its organization and of the parent. The parent has a
@@ -137,36 +171,39 @@ impl Tx<'_> {
         }))
     }
 
-    /// The token, if it is neither revoked nor expired, and its creator is still owner or administrator of
-    /// the organization or its parent.
+    /// The token, if neither it nor its secret is revoked or expired, and its creator is still owner or administrator
+    /// of the organization or its parent; and whether the secret is its previous one.
     async fn access_token_active(
         &mut self,
-        organization: OrganizationId,
-        id: TokenId,
+        (organization, id): (OrganizationId, TokenId),
+        hash: &TokenHash,
         now: Timestamp,
-    ) -> Result<Option<(AccessToken, Tenant)>, StoreError> {
+    ) -> Result<Option<(AccessToken, Tenant, bool)>, StoreError> {
         let sql = format!(
             "SELECT {ACCESS_TOKEN}, tenant_parent_id, tenant_suspended_at, tenant_owner_id,
                 created_by_user_id IS NULL OR EXISTS (SELECT 1 FROM team_members
                     WHERE team_members.organization_id = ?1 AND user_id = created_by_user_id
-                      AND role IN ('owner', 'administrator'))
+                      AND role IN ('owner', 'administrator')),
+                secret_hash <> ?4
              FROM access_tokens CROSS JOIN {TENANT}
              WHERE access_tokens.organization_id = ?1 AND id = ?2 AND deleted_at IS NULL
-               AND (expires_at IS NULL OR expires_at > ?3)"
+               AND (expires_at IS NULL OR expires_at > ?3)
+               AND (secret_hash = ?4 OR previous_secret_hash = ?4 AND previous_secret_expires_at > ?3)"
         );
         let columns = ACCESS_TOKEN.split(',').count();
         let found = self
-            .first(&sql, &[organization.into(), id.into(), now.into()], |row| {
-                Ok((access_token(row)?, Tenant::read(row, columns)?, row.get::<bool>(columns + 3)?))
+            .first(&sql, &[organization.into(), id.into(), now.into(), Param::Bytes(&hash.0)], |row| {
+                let token = (access_token(row)?, Tenant::read(row, columns)?);
+                Ok((token, row.get::<bool>(columns + 3)?, row.get::<bool>(columns + 4)?))
             })
             .await?;
-        let Some((token, tenant, creator_manages)) = found else { return Ok(None) };
+        let Some(((token, tenant), creator_manages, is_previous)) = found else { return Ok(None) };
         let is_active = creator_manages
             || match (tenant.parent, token.created_by) {
                 (Some(parent), Some(creator)) => self.manages(parent, creator).await?,
                 _ => false,
             };
-        Ok(is_active.then_some((token, tenant)))
+        Ok(is_active.then_some((token, tenant, is_previous)))
     }
 
     /// Whether a user is owner or administrator of an organization.
@@ -179,28 +216,39 @@ impl Tx<'_> {
     async fn user_token_active(
         &mut self,
         id: UserTokenId,
+        hash: &TokenHash,
         now: Timestamp,
     ) -> Result<Option<CredentialOwner>, StoreError> {
+        let sql = format!(
+            "SELECT {USER_TOKEN}, secret_hash <> ?3 FROM user_tokens
+             WHERE id = ?1 AND deleted_at IS NULL AND (expires_at IS NULL OR expires_at > ?2)
+               AND (secret_hash = ?3 OR previous_secret_hash = ?3 AND previous_secret_expires_at > ?2)"
+        );
+        let is_previous = USER_TOKEN.split(',').count();
         let token = self
-            .first(
-                "SELECT id, user_id, created_at, scopes, expires_at FROM user_tokens
-                 WHERE id = ?1 AND deleted_at IS NULL AND (expires_at IS NULL OR expires_at > ?2)",
-                &[id.into(), now.into()],
-                user_token,
-            )
+            .first(&sql, &[id.into(), now.into(), Param::Bytes(&hash.0)], |row| {
+                Ok((user_token(row)?, row.get::<bool>(is_previous)?))
+            })
             .await?;
-        let Some(token) = token else { return Ok(None) };
+        let Some((token, is_previous)) = token else { return Ok(None) };
+        let until = token.previous_secret.filter(|_| is_previous).map(|previous| previous.expires_at);
+        let roles = self.user_roles(token.user).await?;
+        Ok(Some(CredentialOwner::User(token, roles).until(until)))
+    }
+
+    /// The role of a user in each organization that grants access.
+    async fn user_roles(&mut self, user: UserId) -> Result<Vec<(OrganizationId, TeamRole)>, StoreError> {
         // These ids restrict the next query to the shards of the person's organizations.
-        let mine = self.user_organizations(token.user).await?;
+        let mine = self.user_organizations(user).await?;
         if mine.is_empty() {
-            return Ok(Some(CredentialOwner::User(token, Vec::new())));
+            return Ok(Vec::new());
         }
         let mut query = Query::new(
             "SELECT m.organization_id, m.role, o.parent_id
              FROM team_members AS m CROSS JOIN organizations AS o WHERE o.id = m.organization_id AND ",
         );
         query.organizations("m.organization_id", &repeated(mine.iter().copied()));
-        let user = query.param(token.user);
+        let user = query.param(user);
         query.push(&format!(
             " AND o.id {} AND m.user_id = {user} AND o.deleted_at IS NULL AND o.status <> 'blocked'
               AND o.suspended_at IS NULL ORDER BY m.organization_id",
@@ -214,8 +262,7 @@ impl Tx<'_> {
             .await?;
         let open = self.organizations_open(&parts.iter().filter_map(|(_, parent)| *parent).collect()).await?;
         parts.retain(|(_, parent)| parent.is_none_or(|parent| open.contains(&parent)));
-        let parts = parts.into_iter().map(|(part, _)| part).collect();
-        Ok(Some(CredentialOwner::User(token, parts)))
+        Ok(parts.into_iter().map(|(part, _)| part).collect())
     }
 
     /// Inserts a token of an organization.
@@ -257,8 +304,9 @@ impl Tx<'_> {
         } = token;
         self.execute_unawaited(
             "INSERT INTO access_tokens
-                (organization_id, id, created_at, label, scopes, expires_at, created_by_user_id, ip_allow_list)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                (organization_id, id, created_at, label, scopes, expires_at, created_by_user_id, ip_allow_list,
+                 secret_hash)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             &[
                 (*organization).into(),
                 (*id).into(),
@@ -268,6 +316,7 @@ impl Tx<'_> {
                 (*expires_at).into(),
                 (*created_by).into(),
                 serde_json::to_string(ip_allow_list)?.into(),
+                Param::Bytes(&hash.0),
             ],
         )
         .await?;
@@ -288,15 +337,17 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn user_token_insert(&mut self, token: &UserToken, hash: &TokenHash) -> Result<(), StoreError> {
-        let UserToken { id, user, created_at, scopes, expires_at } = token;
+        let UserToken { id, user, created_at, scopes, expires_at, .. } = token;
         self.execute_unawaited(
-            "INSERT INTO user_tokens (id, user_id, created_at, scopes, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO user_tokens (id, user_id, created_at, scopes, expires_at, secret_hash)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             &[
                 (*id).into(),
                 (*user).into(),
                 (*created_at).into(),
                 serde_json::to_string(scopes)?.into(),
                 (*expires_at).into(),
+                Param::Bytes(&hash.0),
             ],
         )
         .await?;
@@ -385,11 +436,36 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn user_token(&mut self, id: UserTokenId) -> Result<Option<UserToken>, StoreError> {
         let sql = format!(
-            "SELECT id, user_id, created_at, scopes, expires_at FROM user_tokens
-             WHERE id = ?1 AND deleted_at IS NULL{}",
+            "SELECT {USER_TOKEN} FROM user_tokens WHERE id = ?1 AND deleted_at IS NULL{}",
             self.for_update()
         );
         self.first(&sql, &[id.into()], user_token).await
+    }
+
+    /// Some tokens of persons that are not revoked, by id, each with its person's address: those after `after`, of one
+    /// person if `user` names one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn user_tokens(
+        &mut self,
+        user: Option<UserId>,
+        after: Option<UserTokenId>,
+        limit: i64,
+    ) -> Result<Vec<(UserToken, String)>, StoreError> {
+        let columns = USER_TOKEN.split(',').count();
+        let mut query = Query::new(format!(
+            "SELECT {USER_TOKEN}, (SELECT email FROM users WHERE users.id = user_tokens.user_id)
+             FROM user_tokens WHERE deleted_at IS NULL"
+        ));
+        if let Some(user) = user {
+            let user = query.param(user);
+            query.push(&format!(" AND user_id = {user}"));
+        }
+        let after = query.param(after.map_or(uuid::Uuid::nil(), UserTokenId::uuid));
+        let limit = query.param(limit);
+        query.push(&format!(" AND id > {after} ORDER BY id LIMIT {limit}"));
+        self.all(&query.sql, &query.params, |row| Ok((user_token(row)?, row.get(columns)?))).await
     }
 
     /// Revokes a token of a person. Its secret is refused from then on.

@@ -124,6 +124,7 @@ pub(crate) fn access_token(organization: u32, number: u32) -> AccessToken {
         created_at: at(i64::from(number)),
         modified_at: None,
         last_used_at: None,
+        previous_secret: None,
         label: format!("token {number}"),
         grants: ScopeGrants::new(Scopes::everything(), at(i64::from(number))),
         ip_allow_list: Default::default(),
@@ -139,6 +140,8 @@ pub(crate) fn user_token(user: u32, number: u32) -> UserToken {
         created_at: at(i64::from(number)),
         scopes: Scopes::everything(),
         expires_at: None,
+        last_used_at: None,
+        previous_secret: None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The command line of the commands that manage organizations and tokens.
 
 use clap::Subcommand;
-use tenantry_core::token::Scope;
+use tenantry_core::token::{Overlap, Scope};
 
 use super::DatabaseOptions;
 use super::values::{List, feature_names, features, scope_names, scopes, switch};
@@ -102,10 +102,40 @@ pub(crate) enum Token {
         #[command(flatten)]
         database: DatabaseOptions,
     },
-    /// Revoke a token of an organization or a user
-    Revoke {
+    /// List the tokens of one organization or of all
+    List {
+        /// The organization, by slug or id [default: all]
+        #[arg(long, env = "TENANTRY_ORGANIZATION")]
+        organization: Option<String>,
+        /// Only tokens that expire within this time, expired ones included: 90s, 15m, 12h or 30d
+        #[arg(long, env = "TENANTRY_EXPIRES_WITHIN", value_name = "TIME",
+            value_parser = super::values::lifetime_s)]
+        expires_within: Option<i64>,
+        /// Print JSON
+        #[arg(long, env = "TENANTRY_JSON", value_parser = switch)]
+        json: bool,
+        #[command(flatten)]
+        database: DatabaseOptions,
+    },
+    /// Give a token of an organization or a user a new secret and print it, once
+    Rotate {
         /// The id of the token, as printed by `token create`
         id: String,
+        /// The time for which the old secret works on: 0, 90s, 15m, 12h or 30d, at most 30d
+        #[arg(long, env = "TENANTRY_OVERLAP", value_name = "TIME", default_value = "24h",
+            value_parser = super::values::overlap)]
+        overlap: Overlap,
+        /// Print JSON
+        #[arg(long, env = "TENANTRY_JSON", value_parser = switch)]
+        json: bool,
+        #[command(flatten)]
+        database: DatabaseOptions,
+    },
+    /// Revoke a token of an organization or a user, by its id or by the secret itself
+    Revoke {
+        /// The id of the token, as printed by `token create`. Without it, the secret is read from standard input, so
+        /// that it is in no list of processes
+        id: Option<String>,
         /// Print JSON
         #[arg(long, env = "TENANTRY_JSON", value_parser = switch)]
         json: bool,
@@ -124,6 +154,21 @@ pub(crate) enum UserToken {
         /// The lifetime: 90s, 15m, 12h or 30d [default: no expiry]
         #[arg(long, env = "TENANTRY_EXPIRES_IN", value_name = "TIME", value_parser = super::values::lifetime_s)]
         expires_in: Option<i64>,
+        /// Print JSON
+        #[arg(long, env = "TENANTRY_JSON", value_parser = switch)]
+        json: bool,
+        #[command(flatten)]
+        database: DatabaseOptions,
+    },
+    /// List the tokens of one user or of all
+    List {
+        /// The e-mail address of the user [default: all]
+        #[arg(long, env = "TENANTRY_EMAIL")]
+        email: Option<String>,
+        /// Only tokens that expire within this time, expired ones included: 90s, 15m, 12h or 30d
+        #[arg(long, env = "TENANTRY_EXPIRES_WITHIN", value_name = "TIME",
+            value_parser = super::values::lifetime_s)]
+        expires_within: Option<i64>,
         /// Print JSON
         #[arg(long, env = "TENANTRY_JSON", value_parser = switch)]
         json: bool,

@@ -4,7 +4,7 @@
 use std::net::Ipv6Addr;
 
 use tenantry_core::organization::FeatureSettings;
-use tenantry_core::token::Scope;
+use tenantry_core::token::{Overlap, Scope};
 use tenantry_core::values::{HttpUrl, InvalidValue, IpAllowList};
 use tenantry_outbound::mail::Mailer;
 use tracing::level_filters::LevelFilter;
@@ -233,6 +233,12 @@ pub(crate) fn lifetime_s(text: &str) -> Result<i64, String> {
     seconds.ok_or_else(wrong)
 }
 
+/// The time for which an old secret works on, such as `24h`, or `0`.
+pub(crate) fn overlap(text: &str) -> Result<Overlap, String> {
+    let seconds = if text.trim() == "0" { 0 } else { lifetime_s(text)? };
+    Overlap::from_seconds(seconds).map_err(|_| "use 0, 90s, 15m, 12h or 30d, at most 30d".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -356,6 +362,8 @@ mod tests {
         refuses(mail_sender, &[("nobody", "NAME <ADDRESS>")]);
         refuses(host_name, &[("[127.0.0.1]", "host name"), ("a b", "host name"), ("a..b", "host name")]);
         accepts(lifetime_s, &[("90s", 90), ("12h", 43_200), ("30d", 2_592_000)]);
+        refuses(overlap, &[("31d", "at most 30d"), ("1w", "30d")]);
+        accepts(overlap, &[("0", Overlap::from_seconds(0).unwrap()), ("24h", Overlap::default())]);
         refuses(lifetime_s, &[("0s", "30d"), ("1w", "30d"), ("-1d", "30d"), ("99999d", "30d"), ("d", "30d")]);
     }
 

@@ -1,14 +1,22 @@
 //! The commands that manage tokens.
 
-use serde_json::json;
-use tenantry_app::Requester;
-use tenantry_app::tokens::{IssuedToken, TokenCreate, TokenRevoke, UserTokenCreate};
-use tenantry_core::token::Scopes;
-use tenantry_core::values::{EmailAddress, parse_uuid};
+use std::io::{self, BufRead, IsTerminal, Write};
 
-use super::{every_node_knows, find, print, valid, with_app};
-use crate::cli::{List, Token, UserToken};
+use serde_json::{Value, json};
+use tenantry_app::tokens::{
+    IssuedToken, RotatedToken, TokenCreate, TokenRevoke, TokenRotate, UserTokenCreate,
+};
+use tenantry_app::{App, Requester};
+use tenantry_core::Timestamp;
+use tenantry_core::organization::Organization;
+use tenantry_core::token::{AccessToken, Overlap, PreviousSecret, Scope, Scopes, UserToken as UsersToken};
+use tenantry_core::values::{EmailAddress, parse_uuid};
+use uuid::Uuid;
+
+use super::{every_node_knows, find, print, valid, with_app, with_fields};
+use crate::cli::{DatabaseOptions, List, Token, UserToken};
 use crate::error::CommandError;
+use crate::installation;
 
 /// Runs a command on the tokens of organizations to its end.
 pub(super) async fn run(command: Token) -> Result<(), CommandError> {
@@ -36,13 +44,12 @@ pub(super) async fn run(command: Token) -> Result<(), CommandError> {
             });
             print(json, &object, &[format!("token {}", token.id), secret.expose().to_owned()])
         }
-        Token::Revoke { id, json, database } => {
-            let not_an_id = |_| {
-                let why =
-                    format!("{id:?} is not an id: use the UUID that `token create` printed, not the token");
-                CommandError::Argument("ID", why)
-            };
-            let id = parse_uuid(&id).map_err(not_an_id)?;
+        Token::List { organization, expires_within, json, database } => {
+            list(organization.as_deref(), expires_within, json, &database).await
+        }
+        Token::Rotate { id, overlap, json, database } => rotate(&id, overlap, json, &database).await,
+        Token::Revoke { id: Some(id), json, database } => {
+            let id = token_id(&id)?;
             with_app(&database, async |app| {
                 app.write(TokenRevoke { by: Requester::operator(), id }).await?;
                 every_node_knows().await;
@@ -51,12 +58,201 @@ pub(super) async fn run(command: Token) -> Result<(), CommandError> {
             .await?;
             print(json, &json!({"id": id}), &[format!("token {id} is revoked")])
         }
+        Token::Revoke { id: None, json, database } => revoke_by_secret(json, &database).await,
+    }
+}
+
+fn token_id(id: &str) -> Result<Uuid, CommandError> {
+    parse_uuid(id).map_err(|_| {
+        let why = format!(
+            "{id:?} is not an id: use the UUID that `token create` printed. To revoke by the token itself, leave the \
+             id out and enter the token on standard input"
+        );
+        CommandError::Argument("ID", why)
+    })
+}
+
+/// Reads a secret from standard input. A terminal shows a prompt.
+fn read_secret() -> Result<String, CommandError> {
+    if io::stdin().is_terminal() {
+        write!(io::stderr().lock(), "the token to revoke: ")?;
+    }
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line)?;
+    Ok(line.trim().to_owned())
+}
+
+async fn revoke_by_secret(json: bool, database: &DatabaseOptions) -> Result<(), CommandError> {
+    let secret = read_secret()?;
+    let is_revoked = with_app(database, async |app| {
+        let is_revoked = app.revoke_secret(Some(Requester::operator()), None, &secret).await?;
+        every_node_knows().await;
+        Ok(is_revoked)
+    })
+    .await?;
+    if !is_revoked {
+        let why =
+            "standard input has no token that works here: it is mistyped, revoked or of another installation";
+        return Err(CommandError::Message(why.to_owned()));
+    }
+    print(json, &json!({"revoked": true}), &["the secret is revoked".to_owned()])
+}
+
+async fn rotate(
+    id: &str,
+    overlap: Overlap,
+    json: bool,
+    database: &DatabaseOptions,
+) -> Result<(), CommandError> {
+    let id = token_id(id)?;
+    let rotated = with_app(database, async |app| {
+        let hash_key = app.hash_key().clone();
+        Ok(app.write(TokenRotate { by: Requester::operator(), id, overlap, hash_key }).await?)
+    })
+    .await?;
+    let (secret, previous) = match rotated {
+        RotatedToken::Organization(IssuedToken { token, secret }) => (secret, token.previous_secret),
+        RotatedToken::User(IssuedToken { token, secret }) => (secret, token.previous_secret),
+    };
+    let until = previous.map(|previous| previous.expires_at);
+    let object = json!({"id": id, "token": secret.expose(), "previous_secret_expires_at": until});
+    let end = until.map_or_else(|| "has ended".to_owned(), |until| format!("works until {until}"));
+    print(json, &object, &[format!("token {id}, its old secret {end}"), secret.expose().to_owned()])
+}
+
+/// The time of an option such as `--expires-within`.
+fn before(app: &App, within_s: Option<i64>) -> Option<Timestamp> {
+    within_s.map(|seconds| app.now().plus_seconds(seconds))
+}
+
+async fn list(
+    organization: Option<&str>,
+    expires_within: Option<i64>,
+    json: bool,
+    database: &DatabaseOptions,
+) -> Result<(), CommandError> {
+    let app = installation::open_to_read(database).await?;
+    let mut listed = Listed::default();
+    let outcome: Result<(), CommandError> = async {
+        let one = match organization {
+            Some(name) => {
+                let id = find(&app, name).await?;
+                Some(app.organization(&Requester::operator(), id).await?)
+            }
+            None => None,
+        };
+        let each = |of: &Organization, token: AccessToken| listed.organization_token(of, &token);
+        Ok(app.each_access_token(one.as_ref(), before(&app, expires_within), each).await?)
+    }
+    .await;
+    app.store().close().await;
+    outcome?;
+    print(json, &json!({"items": listed.items}), &listed.lines)
+}
+
+async fn list_user_tokens(
+    email: Option<&str>,
+    expires_within: Option<i64>,
+    json: bool,
+    database: &DatabaseOptions,
+) -> Result<(), CommandError> {
+    let email = email.map(|email| valid("--email", EmailAddress::parse(email))).transpose()?;
+    let app = installation::open_to_read(database).await?;
+    let mut listed = Listed::default();
+    let outcome: Result<(), CommandError> = async {
+        let user = match &email {
+            Some(email) => {
+                let user = app.store().reader()?.tx()?.user_by_email(email).await?;
+                let missing = || CommandError::Message(format!("there is no user {email}"));
+                Some(user.ok_or_else(missing)?.id)
+            }
+            None => None,
+        };
+        let end = before(&app, expires_within);
+        let is_listed = |token: &UsersToken| {
+            end.is_none_or(|end| token.expires_at.is_some_and(|expires_at| expires_at < end))
+        };
+        let each = |token: UsersToken, email: String| {
+            if is_listed(&token) {
+                listed.user_token(&token, &email);
+            }
+        };
+        Ok(app.each_user_token(user, each).await?)
+    }
+    .await;
+    app.store().close().await;
+    outcome?;
+    print(json, &json!({"items": listed.items}), &listed.lines)
+}
+
+/// Tokens as JSON objects and as lines for people.
+#[derive(Default)]
+struct Listed {
+    items: Vec<Value>,
+    lines: Vec<String>,
+}
+
+impl Listed {
+    fn organization_token(&mut self, of: &Organization, token: &AccessToken) {
+        let object = json!({
+            "organization_id": of.id, "organization": of.slug, "label": token.label,
+            "ip_allow_list": token.ip_allow_list, "created_by": token.created_by,
+        });
+        let times = (token.created_at, token.last_used_at, token.expires_at, token.previous_secret);
+        self.add(object, (token.id.uuid(), of.slug.as_str()), token.scopes(), times);
+    }
+
+    fn user_token(&mut self, token: &UsersToken, email: &str) {
+        let object = json!({"user_id": token.user, "email": email});
+        let times = (token.created_at, token.last_used_at, token.expires_at, token.previous_secret);
+        self.add(object, (token.id.uuid(), email), &token.scopes, times);
+    }
+
+    fn add(
+        &mut self,
+        object: Value,
+        (id, owner): (Uuid, &str),
+        scopes: &Scopes,
+        (created_at, last_used_at, expires_at, previous): (
+            Timestamp,
+            Option<Timestamp>,
+            Option<Timestamp>,
+            Option<PreviousSecret>,
+        ),
+    ) {
+        let names: Vec<&str> = scopes.as_slice().iter().map(Scope::as_str).collect();
+        let time = |time: Option<Timestamp>| time.map_or_else(|| "never".to_owned(), |time| time.to_string());
+        let old = previous.map_or_else(String::new, |previous| {
+            let (end, used) = (previous.expires_at, time(previous.last_used_at));
+            format!("  old secret until {end}, used {used}")
+        });
+        self.lines.push(format!(
+            "{id}  {owner}  {}  created {created_at}  used {}  expires {}{old}",
+            names.join(","),
+            time(last_used_at),
+            time(expires_at)
+        ));
+        let more = json!({
+            "id": id,
+            "scopes": names,
+            "created_at": created_at,
+            "last_used_at": last_used_at,
+            "expires_at": expires_at,
+            "previous_secret_expires_at": previous.map(|previous| previous.expires_at),
+            "previous_secret_last_used_at": previous.and_then(|previous| previous.last_used_at),
+        });
+        self.items.push(with_fields(object, more));
     }
 }
 
 /// Runs a command on the tokens of users to its end.
 pub(super) async fn run_user(command: UserToken) -> Result<(), CommandError> {
-    let UserToken::Create { email, expires_in, json, database } = command;
+    let (email, expires_in, json, database) = match command {
+        UserToken::Create { email, expires_in, json, database } => (email, expires_in, json, database),
+        UserToken::List { email, expires_within, json, database } => {
+            return list_user_tokens(email.as_deref(), expires_within, json, &database).await;
+        }
+    };
     let email = valid("--email", EmailAddress::parse(&email))?;
     let IssuedToken { token, secret } = with_app(&database, async |app| {
         let create = UserTokenCreate {

@@ -1,6 +1,6 @@
 //! Values that cannot work are refused, with the values that would be accepted.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 
 use crate::program::{Site, finished};
@@ -82,6 +82,9 @@ fn messages_name_the_argument_and_what_would_be_accepted() {
     site.succeed(&["organization", "create", "--name", "Acme", "--slug", "acme"]);
     for (arguments, expected) in [
         (vec!["token", "revoke", "foo"], "ID: \"foo\" is not an id"),
+        (vec!["token", "revoke"], "standard input has no token that works here"),
+        (vec!["token", "rotate", "foo"], "ID: \"foo\" is not an id"),
+        (vec!["user-token", "list", "--email", "nobody@example.com"], "there is no user nobody@example.com"),
         (vec!["organization", "create", "--name", "A", "--slug", "no slug"], "--slug: "),
         (vec!["organization", "suspend", "nobody", "--reason", "x"], "tenantry organization list"),
         (vec!["user-token", "create", "--email", "nobody"], "--email: "),
@@ -116,4 +119,37 @@ fn an_organization_without_an_owners_address_warns_that_nobody_reads_notices() {
     assert!(outcome.err.contains("organization transfer acme --to EMAIL"), "{}", outcome.err);
     let outcome = site.run(&[&create[..], &["other", "--owner-email", "ada@example.com"]].concat());
     assert_eq!((outcome.status, outcome.err.as_str()), (0, ""));
+}
+
+#[test]
+fn tokens_are_listed_rotated_and_revoked_by_their_secret() {
+    let site = Site::new();
+    let email = ["--owner-email", "ada@example.com"];
+    site.succeed(&[&["organization", "create", "--name", "Acme", "--slug", "acme"][..], &email].concat());
+    let create =
+        ["token", "create", "--organization", "acme", "--scope", "members:read", "--expires-in", "20d"];
+    let made = site.succeed(&create);
+    let (id, secret) = made.strip_prefix("token ").and_then(|made| made.trim().split_once('\n')).unwrap();
+    let list = site.succeed(&["token", "list"]);
+    assert!(list.contains(&format!("{id}  acme  members:read  created ")), "{list}");
+    assert!(list.contains("used never") && !list.contains("old secret"), "{list}");
+    assert_eq!(site.succeed(&["token", "list", "--organization", "acme", "--expires-within", "1d"]), "");
+    let rotated = site.succeed(&["token", "rotate", id, "--overlap", "2h"]);
+    assert!(rotated.contains("its old secret works until "), "{rotated}");
+    assert!(site.succeed(&["token", "list", "--expires-within", "30d"]).contains("old secret until "));
+    // The secret comes from standard input. The old one ends alone, the new one ends the token.
+    for secret in [secret, rotated.trim().lines().last().unwrap()] {
+        fs::write(site.path().join("secret"), format!("{secret}\n")).unwrap();
+        let input = File::open(site.path().join("secret")).unwrap();
+        let outcome = finished(site.command(&["token", "revoke"]).stdin(input));
+        assert_eq!((outcome.status, outcome.out.trim()), (0, "the secret is revoked"), "{}", outcome.err);
+    }
+    assert_eq!(site.succeed(&["token", "list"]), "");
+    site.succeed(&["user-token", "create", "--email", "ada@example.com"]);
+    let list = site.succeed(&["user-token", "list", "--email", "ada@example.com", "--json"]);
+    assert!(
+        list.contains("\"email\":\"ada@example.com\"") && list.contains("\"last_used_at\":null"),
+        "{list}"
+    );
+    assert!(site.succeed(&["doctor"]).contains("no findings"));
 }

@@ -3,12 +3,13 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::json;
-use tenantry_app::AccountPath;
-use tenantry_app::api_keys::{ApiKeyCreate, ApiKeyDelete, ApiKeyUpdate};
+use tenantry_app::api_keys::{ApiKeyCreate, ApiKeyDelete, ApiKeyRotate, ApiKeyUpdate};
 use tenantry_app::cursors::CursorScope;
 use tenantry_app::tokens::IssuedToken;
+use tenantry_app::{AccountPath, Error};
 use tenantry_core::ids::TokenId;
 use tenantry_core::token::{AccessToken, NewAccessToken};
+use tenantry_store::StoredResponse;
 
 use super::wire::{ApiKeyCreated, ApiKeyView, CreateAPIKeyRequest, UpdateAPIKeyRequest};
 use crate::ahasend::errors::ErrorResponse;
@@ -18,6 +19,7 @@ use crate::api::call::Call;
 use crate::api::input::Input;
 use crate::api::response;
 use crate::api::response::to_stored;
+use crate::wire::TokenRotate;
 
 /// The account in the path: the caller's own, or one of its sub-accounts.
 fn account_path(call: &Call) -> Result<AccountPath, ErrorResponse> {
@@ -54,11 +56,25 @@ pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
     };
     let operation =
         ApiKeyCreate { by: call.requester(), account, new, hash_key: call.app.hash_key().clone() };
-    let created = |issued: &IssuedToken<AccessToken>| {
-        let key = ApiKeyView::from(&issued.token);
-        to_stored(StatusCode::CREATED, &ApiKeyCreated { key, secret_key: issued.secret.expose() })
-    };
+    let created = |issued: &IssuedToken<AccessToken>| with_secret(StatusCode::CREATED, issued);
     Ok(call.write_once(operation, created).await?)
+}
+
+/// The response that shows a key's new secret.
+fn with_secret(status: StatusCode, issued: &IssuedToken<AccessToken>) -> Result<StoredResponse, Error> {
+    let key = ApiKeyView::from(&issued.token);
+    to_stored(status, &ApiKeyCreated { key, secret_key: issued.secret.expose() })
+}
+
+pub(super) async fn rotate(call: Call) -> Result<Response, ErrorResponse> {
+    let (account, id) = key(&call)?;
+    let mut input = Input::new(&call);
+    let body = input.json_body::<TokenRotate>();
+    let overlap = input.finish(body)?.overlap();
+    let hash_key = call.app.hash_key().clone();
+    let operation = ApiKeyRotate { by: call.requester(), account, id, overlap, hash_key };
+    let rotated = |issued: &IssuedToken<AccessToken>| with_secret(StatusCode::OK, issued);
+    Ok(call.write_once(operation, rotated).await?)
 }
 
 pub(super) async fn get(call: Call) -> Result<Response, ErrorResponse> {

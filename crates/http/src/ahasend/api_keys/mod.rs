@@ -8,6 +8,7 @@ use crate::ahasend::accounts::wire::Message;
 use crate::ahasend::endpoint::{account, endpoint, parent};
 use crate::ahasend::page::{self, ListOf};
 use crate::api::endpoint::{Endpoint, Method, handler, schema};
+use crate::wire::TokenRotate;
 use wire::{ApiKeyCreated, ApiKeyView, CreateAPIKeyRequest, UpdateAPIKeyRequest};
 
 /// The endpoints on this noun.
@@ -62,6 +63,20 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             "Update an API key of an account",
             account("api-keys:write"),
             handler!(handlers::update),
+        )
+    },
+    Endpoint {
+        returns_secret: true,
+        body: Some(schema::<TokenRotate>),
+        response: Some(schema::<ApiKeyCreated<'static>>),
+        errors: &[400, 404, 409, 422, 500],
+        ..endpoint(
+            Method::Post,
+            "/v2/accounts/{account_id}/api-keys/{key_id}/rotate",
+            "rotateAPIKey",
+            "Give an API key of an account a new secret",
+            account("api-keys:write"),
+            handler!(handlers::rotate),
         )
     },
     Endpoint {
@@ -127,6 +142,20 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             "Update an API key of a sub-account",
             parent("sub-account-api-keys:write"),
             handler!(handlers::update),
+        )
+    },
+    Endpoint {
+        returns_secret: true,
+        body: Some(schema::<TokenRotate>),
+        response: Some(schema::<ApiKeyCreated<'static>>),
+        errors: &[400, 404, 409, 422, 500],
+        ..endpoint(
+            Method::Post,
+            "/v2/accounts/{account_id}/sub-accounts/{sub_account_id}/api-keys/{key_id}/rotate",
+            "rotateSubAccountAPIKey",
+            "Give an API key of a sub-account a new secret",
+            parent("sub-account-api-keys:write"),
+            handler!(handlers::rotate),
         )
     },
     Endpoint {

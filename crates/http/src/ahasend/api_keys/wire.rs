@@ -11,7 +11,9 @@ use tenantry_core::values::{IpAllowList, time_ordered_uuid};
 use uuid::Uuid;
 
 use crate::limits;
-use crate::wire::{AnyUuid, BoundedText, List, Validation, VisibleText, Wire, inline_schema, wire_object};
+use crate::wire::{
+    AnyUuid, BoundedText, List, PreviousSecretView, Validation, VisibleText, Wire, inline_schema, wire_object,
+};
 
 /// A scope of either dialect.
 #[derive(Debug, Clone)]
@@ -139,7 +141,7 @@ pub(super) fn grant_id(key: TokenId, scope: &Scope, since: Timestamp) -> Uuid {
 
 /// A key, without its secret.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "APIKey", transform = crate::api::openapi::all_fields_required)]
+#[schemars(rename = "APIKey", transform = crate::api::openapi::token_fields_required)]
 pub(crate) struct ApiKeyView<'a> {
     /// Always `api_key`.
     pub(super) object: &'static str,
@@ -167,6 +169,9 @@ pub(crate) struct ApiKeyView<'a> {
     /// The networks from which the key may be used. Empty means no restriction.
     #[schemars(with = "Vec<String>")]
     pub(super) ip_allow_list: &'a IpAllowList,
+    /// The secret before the last rotation. Absent if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) previous_secret: Option<PreviousSecretView>,
 }
 
 impl<'a> From<&'a AccessToken> for ApiKeyView<'a> {
@@ -180,6 +185,7 @@ impl<'a> From<&'a AccessToken> for ApiKeyView<'a> {
             grants,
             ip_allow_list,
             last_used_at,
+            previous_secret,
             ..
         } = token;
         Self {
@@ -193,13 +199,14 @@ impl<'a> From<&'a AccessToken> for ApiKeyView<'a> {
             public_key: public_key(*id),
             scopes: grants.iter().map(|(scope, since)| GrantView::new(*id, scope, since)).collect(),
             ip_allow_list,
+            previous_secret: previous_secret.map(Into::into),
         }
     }
 }
 
 /// A new key with its secret, which no other response contains.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "APIKeyCreated", transform = crate::api::openapi::all_fields_required)]
+#[schemars(rename = "APIKeyCreated", transform = crate::api::openapi::token_fields_required)]
 pub(crate) struct ApiKeyCreated<'a> {
     #[serde(flatten)]
     pub(super) key: ApiKeyView<'a>,

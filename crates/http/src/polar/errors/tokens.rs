@@ -15,6 +15,9 @@ pub(super) fn of_token(error: &TokenError) -> RenderedError {
         TokenError::TargetExceeds(_) | TokenError::NetworksExceed => {
             return plain(StatusCode::FORBIDDEN, "NotPermitted", &error.to_string());
         }
+        TokenError::Expired => {
+            return plain(StatusCode::CONFLICT, "TokenExpired", "The token has expired: create a new one.");
+        }
         // These errors are about changes of API keys, which this dialect does not have.
         TokenError::NoFieldGiven | TokenError::NoChange | TokenError::ExcludesCaller => {
             return plain(StatusCode::BAD_REQUEST, "BadRequest", &error.to_string());

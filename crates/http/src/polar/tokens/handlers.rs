@@ -9,15 +9,18 @@ use crate::api::response;
 use crate::api::response::to_stored;
 use crate::polar::errors::ErrorResponse;
 use crate::polar::page;
-use crate::wire::Uuid4;
+use crate::wire::{Time, TokenRevocation, TokenRotate, Uuid4};
 use axum::http::StatusCode;
 use axum::response::Response;
-use tenantry_app::access_tokens::{AccessTokenCreate, AccessTokenDelete, AccessTokenUpdate};
+use tenantry_app::Error;
+use tenantry_app::access_tokens::{
+    AccessTokenCreate, AccessTokenDelete, AccessTokenRotate, AccessTokenUpdate,
+};
 use tenantry_app::tokens::IssuedToken;
 use tenantry_core::ids::{OrganizationId, TokenId};
 use tenantry_core::token::{AccessToken, NewAccessToken, TokenChange};
 use tenantry_core::values::IpAllowList;
-use tenantry_store::AccessTokenKey;
+use tenantry_store::{AccessTokenKey, StoredResponse};
 
 pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
     const KEYS: &[(&str, AccessTokenKey)] = &[
@@ -28,11 +31,14 @@ pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
     ];
     let mut input = Input::new(&call);
     let wanted = input.query_list::<Uuid4>("organization_id");
+    let expires_before = input.query::<Time>("expires_before");
     let page = page::read(&mut input);
     let order = page::sorting(&mut input, KEYS);
-    let ((wanted, page), order) = input.finish(wanted.zip(page).zip(order))?;
+    let (((wanted, page), order), expires_before) =
+        input.finish(wanted.zip(page).zip(order).zip(expires_before))?;
     let wanted: Vec<OrganizationId> = wanted.iter().map(|id| OrganizationId::new(id.0)).collect();
-    let tokens = call.app.access_tokens(&call.requester(), &wanted, &order, page).await?;
+    let expires_before = expires_before.map(|time| time.0);
+    let tokens = call.app.access_tokens(&call.requester(), &wanted, expires_before, &order, page).await?;
     Ok(page::response(&tokens, page, AccessTokenView::from))
 }
 
@@ -52,12 +58,38 @@ pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
         },
         hash_key: call.app.hash_key().clone(),
     };
-    let shown = |issued: &IssuedToken<AccessToken>| {
-        let organization_access_token = AccessTokenView::from(&issued.token);
-        let token = issued.secret.expose();
-        to_stored(StatusCode::CREATED, &AccessTokenCreated { organization_access_token, token })
-    };
+    let shown = |issued: &IssuedToken<AccessToken>| with_secret(StatusCode::CREATED, issued);
     Ok(call.write_once(operation, shown).await?)
+}
+
+/// The response that shows a token's new secret.
+fn with_secret(status: StatusCode, issued: &IssuedToken<AccessToken>) -> Result<StoredResponse, Error> {
+    let organization_access_token = AccessTokenView::from(&issued.token);
+    let token = issued.secret.expose();
+    to_stored(status, &AccessTokenCreated { organization_access_token, token })
+}
+
+pub(super) async fn rotate(call: Call) -> Result<Response, ErrorResponse> {
+    let mut input = Input::new(&call);
+    let id = input.path::<Uuid4>("id");
+    let body = input.body::<TokenRotate>();
+    let (id, body) = input.finish(id.zip(body))?;
+    let operation = AccessTokenRotate {
+        by: call.requester(),
+        id: TokenId::new(id.0),
+        overlap: body.overlap(),
+        hash_key: call.app.hash_key().clone(),
+    };
+    let shown = |issued: &IssuedToken<AccessToken>| with_secret(StatusCode::OK, issued);
+    Ok(call.write_once(operation, shown).await?)
+}
+
+pub(super) async fn revoke(call: Call) -> Result<Response, ErrorResponse> {
+    let mut input = Input::new(&call);
+    let body = input.body::<TokenRevocation>();
+    let TokenRevocation { token } = input.finish(body)?;
+    call.app.revoke_secret(None, Some(call.request_id.clone()), token.trim()).await?;
+    Ok(response::empty(StatusCode::OK))
 }
 
 pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {

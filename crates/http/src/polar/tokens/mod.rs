@@ -9,6 +9,7 @@ use tenantry_core::token::RequiredScope;
 use crate::api::access::Access;
 use crate::api::endpoint::{Endpoint, Method, Parameter, handler, schema};
 use crate::polar::page::{LIMIT, ListResource, PAGE};
+use crate::wire::{TokenRevocation, TokenRotate};
 use wire::{
     AccessTokenCreated, AccessTokenView, OrganizationAccessTokenCreate, OrganizationAccessTokenUpdate,
 };
@@ -31,6 +32,11 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             PAGE,
             LIMIT,
             ORGANIZATIONS,
+            Parameter::query(
+                "expires_before",
+                || json!({"type": "string", "format": "date-time"}),
+                "Only tokens that expire before this time, expired ones included.",
+            ),
             Parameter::query(
                 "sorting",
                 || json!({"type": "array", "items": {"type": "string"}}),
@@ -74,6 +80,32 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             "Update an access token",
             TOKENS_WRITE,
             handler!(handlers::update),
+        )
+    },
+    Endpoint {
+        body: Some(schema::<TokenRotate>),
+        returns_secret: true,
+        response: Some(schema::<AccessTokenCreated<'static>>),
+        errors: &[404, 409, 422],
+        ..Endpoint::new(
+            Method::Post,
+            "/v1/organization-access-tokens/{id}/rotate",
+            "organization_access_tokens:rotate",
+            "Give an access token a new secret, which only this response contains",
+            TOKENS_WRITE,
+            handler!(handlers::rotate),
+        )
+    },
+    Endpoint {
+        body: Some(schema::<TokenRevocation>),
+        errors: &[422],
+        ..Endpoint::new(
+            Method::Post,
+            "/v1/tokens/revoke",
+            "tokens:revoke",
+            "End the secret in the body, whether it is known or not",
+            Access::Public,
+            handler!(handlers::revoke),
         )
     },
     Endpoint {

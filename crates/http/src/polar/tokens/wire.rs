@@ -1,7 +1,9 @@
 //! Wire types of access tokens.
 
 use crate::limits;
-use crate::wire::{List, PatchField, Uuid4, Validation, VisibleText, Wire, inline_schema, wire_object};
+use crate::wire::{
+    List, PatchField, PreviousSecretView, Uuid4, Validation, VisibleText, Wire, inline_schema, wire_object,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -81,7 +83,7 @@ pub(super) fn scopes(list: List<ScopeText, { limits::SCOPES }>) -> Scopes {
 
 /// An access token of an organization, without its secret.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "OrganizationAccessToken", transform = crate::api::openapi::all_fields_required)]
+#[schemars(rename = "OrganizationAccessToken", transform = crate::api::openapi::token_fields_required)]
 pub(crate) struct AccessTokenView<'a> {
     /// When it was created.
     #[schemars(with = "String", extend("format" = "date-time"))]
@@ -105,12 +107,23 @@ pub(crate) struct AccessTokenView<'a> {
     /// The organization.
     #[schemars(with = "Uuid4")]
     pub(super) organization_id: OrganizationId,
+    /// The secret before the last rotation. Absent if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) previous_secret: Option<PreviousSecretView>,
 }
 
 impl<'a> From<&'a AccessToken> for AccessTokenView<'a> {
     fn from(token: &'a AccessToken) -> Self {
         let AccessToken {
-            id, organization, created_at, modified_at, label, expires_at, last_used_at, ..
+            id,
+            organization,
+            created_at,
+            modified_at,
+            label,
+            expires_at,
+            last_used_at,
+            previous_secret,
+            ..
         } = token;
         Self {
             created_at: *created_at,
@@ -121,6 +134,7 @@ impl<'a> From<&'a AccessToken> for AccessTokenView<'a> {
             comment: label,
             last_used_at: *last_used_at,
             organization_id: *organization,
+            previous_secret: previous_secret.map(Into::into),
         }
     }
 }

@@ -39,7 +39,8 @@ const BODILESS: [&str; 3] =
     ["webhooks:reset_webhook_endpoint_secret", "webhooks:redeliver_webhook_event", "unsuspendSubAccount"];
 
 /// Operations that need no token, in the contract as well.
-const PUBLIC: [&str; 3] = [
+const PUBLIC: [&str; 4] = [
+    "tokens:revoke",
     "customer_portal:customers:check_email_update",
     "customer_portal:customers:verify_email_update",
     "customer_portal:organizations:get",

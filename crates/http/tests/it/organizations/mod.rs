@@ -3,5 +3,6 @@
 mod access_tokens;
 mod create_and_get;
 mod ownership;
+mod rotation;
 mod team;
 mod update;

@@ -54,8 +54,26 @@ pub(super) const CHECKS: &[Check] = &[
     check("complete rows", "row_counters", "its organization does not exist",
         "NOT EXISTS (SELECT 1 FROM organizations AS o WHERE o.id = t.organization_id)"),
     // Credentials.
-    check("one credential each", "credentials", "its subject has another credential",
-        "t.subject_id IN (SELECT c.subject_id FROM credentials AS c GROUP BY c.subject_id HAVING count(*) > 1)"),
+    check("one credential each", "credentials", "its session or e-mail update has another credential",
+        "t.kind IN ('customer_session', 'member_session', 'email_change')
+         AND t.subject_id IN (SELECT c.subject_id FROM credentials AS c GROUP BY c.subject_id HAVING count(*) > 1)"),
+    check("two secrets", "credentials", "it is neither the current nor the previous secret of its token",
+        "t.kind IN ('access_token', 'api_key', 'user_token') AND t.secret_hash IN (SELECT lost.secret_hash FROM (
+            SELECT c.secret_hash, c.subject_id FROM credentials AS c
+            EXCEPT SELECT a.secret_hash, a.id FROM access_tokens AS a
+            EXCEPT SELECT a.previous_secret_hash, a.id FROM access_tokens AS a
+            EXCEPT SELECT u.secret_hash, u.id FROM user_tokens AS u
+            EXCEPT SELECT u.previous_secret_hash, u.id FROM user_tokens AS u) AS lost)"),
+    check("two secrets", "access_tokens", "its previous secret has no credential",
+        "t.previous_secret_hash IN (SELECT lost.hash FROM (
+            SELECT a.previous_secret_hash AS hash, a.id FROM access_tokens AS a
+            WHERE a.previous_secret_hash IS NOT NULL
+            EXCEPT SELECT c.secret_hash, c.subject_id FROM credentials AS c) AS lost)"),
+    check("two secrets", "user_tokens", "its previous secret has no credential",
+        "t.previous_secret_hash IN (SELECT lost.hash FROM (
+            SELECT a.previous_secret_hash AS hash, a.id FROM user_tokens AS a
+            WHERE a.previous_secret_hash IS NOT NULL
+            EXCEPT SELECT c.secret_hash, c.subject_id FROM credentials AS c) AS lost)"),
     check("one credential each", "credentials", "it is of a user token and names an organization",
         "t.kind = 'user_token' AND t.organization_id IS NOT NULL"),
     check("one credential each", "credentials", "its kind is not that of its session",
@@ -78,11 +96,13 @@ pub(super) const CHECKS: &[Check] = &[
             SELECT c.secret_hash, c.organization_id, c.subject_id FROM credentials AS c
             EXCEPT SELECT e.secret_hash, e.organization_id, e.id FROM email_updates AS e) AS lost)"),
     check("one credential each", "access_tokens", "it has no credential",
-        "t.id IN (SELECT a.id FROM access_tokens AS a WHERE a.deleted_at IS NULL
-            EXCEPT SELECT c.subject_id FROM credentials AS c)"),
+        "t.deleted_at IS NULL AND t.secret_hash IN (SELECT lost.secret_hash FROM (
+            SELECT a.secret_hash, a.id FROM access_tokens AS a WHERE a.deleted_at IS NULL
+            EXCEPT SELECT c.secret_hash, c.subject_id FROM credentials AS c) AS lost)"),
     check("one credential each", "user_tokens", "it has no credential",
-        "t.id IN (SELECT a.id FROM user_tokens AS a WHERE a.deleted_at IS NULL
-            EXCEPT SELECT c.subject_id FROM credentials AS c)"),
+        "t.deleted_at IS NULL AND t.secret_hash IN (SELECT lost.secret_hash FROM (
+            SELECT a.secret_hash, a.id FROM user_tokens AS a WHERE a.deleted_at IS NULL
+            EXCEPT SELECT c.secret_hash, c.subject_id FROM credentials AS c) AS lost)"),
     check("one credential each", "customer_sessions", "it has no credential",
         "t.secret_hash IN (SELECT lost.secret_hash FROM (SELECT s.secret_hash, s.id FROM customer_sessions AS s
             EXCEPT SELECT c.secret_hash, c.subject_id FROM credentials AS c) AS lost)"),
