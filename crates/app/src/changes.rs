@@ -24,7 +24,7 @@ use uuid::Uuid;
 use crate::{Error, Requester, limits};
 
 /// The organization of audit entries about users whom no organization added.
-const INSTALLATION: OrganizationId = OrganizationId::new(Uuid::nil());
+pub(crate) const INSTALLATION: OrganizationId = OrganizationId::new(Uuid::nil());
 
 /// A row whose changes are recorded.
 pub(crate) trait Audited: Serialize + Sync {
@@ -113,7 +113,7 @@ impl Audited for WebhookEndpoint {
     }
 }
 
-/// A new user, and the organization that adds it.
+/// A user, and the organization that adds it.
 ///
 /// The audit entry of a change is beside the other rows of the change: with Citus, a worker that is lost then stops no
 /// organization on another one.

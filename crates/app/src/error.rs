@@ -7,6 +7,7 @@ use tenantry_core::organization::{OrganizationViolation, SubAccountError};
 use tenantry_core::portal::PortalError;
 use tenantry_core::team::{TeamError, TeamPermission};
 use tenantry_core::token::TokenError;
+use tenantry_core::user::UserError;
 use tenantry_core::webhook::WebhookError;
 use tenantry_store::StoreError;
 
@@ -42,6 +43,9 @@ pub enum Error {
     /// A rule about teams.
     #[error(transparent)]
     Team(#[from] TeamError),
+    /// A rule about users.
+    #[error(transparent)]
+    User(#[from] UserError),
     /// A rule about webhooks.
     #[error(transparent)]
     Webhook(#[from] WebhookError),
@@ -163,6 +167,7 @@ impl Error {
             Self::LimitReached(_)
             | Self::OrganizationInvalid(_)
             | Self::SubAccount(_)
+            | Self::User(_)
             | Self::AmbiguousCustomer
             | Self::IdempotencyInProgress { .. }
             | Self::IdempotencyKeyReused

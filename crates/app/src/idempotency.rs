@@ -303,6 +303,7 @@ impl App {
         if let Err(error) = self.continue_deletions().await {
             tracing::warn!(%error, "deletions of customers are not finished");
         }
+        self.continue_user_deletions().await?;
         while self.store.write(Sweep).await? > 0 {}
         self.delete_old_rows().await?;
         while self.store.write(crate::sessions::DeleteExpiredSessions).await? > 0 {}

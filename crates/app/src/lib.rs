@@ -23,6 +23,7 @@ mod mails;
 pub mod members;
 pub mod organizations;
 pub mod ownership;
+pub mod people;
 pub mod portal;
 mod retention;
 pub mod rotation;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+/// Audit entries that one transaction of a user's deletion changes.
+pub const USER_DELETION_ENTRIES_PER_TRANSACTION: i64 = 500;
 /// Milliseconds for which a verified credential is used without asking the database. A token that another node
 /// or a command revokes works for at most this long; on the revoking node it stops at once.
 pub const CREDENTIAL_CACHE_TTL_MS: u64 = 500;

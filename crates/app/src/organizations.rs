@@ -52,7 +52,10 @@ impl UseCase for OrganizationCreate {
         let (owner, email) = match owner {
             OwnerRef::User(id) => (
                 *id,
-                tx.user(*id).await?.ok_or(Error::NotPermitted(TeamPermission::ManageOrganization))?.email,
+                tx.user_for_update(*id)
+                    .await?
+                    .ok_or(Error::NotPermitted(TeamPermission::ManageOrganization))?
+                    .email,
             ),
             OwnerRef::Email(email) => {
                 (users::find_or_create(tx, context, by, Some(id), email).await?.id, email.clone())

@@ -1,7 +1,7 @@
 //! Tokens of organizations and users, as the operator manages them: create, list, rotate, revoke. People manage the tokens of
 //! their organizations in [`crate::access_tokens`].
 
-use tenantry_core::ids::{OrganizationId, TokenId, UserId, UserTokenId};
+use tenantry_core::ids::{OrganizationId, TokenId, UserTokenId};
 use tenantry_core::organization::Organization;
 use tenantry_core::token::{AccessToken, Overlap, ScopeGrants, Scopes, Secret, SecretKind, UserToken};
 use tenantry_core::values::{EmailAddress, IpAllowList};
@@ -188,20 +188,16 @@ impl App {
         Ok(())
     }
 
-    /// Passes the tokens of a user, or of all users, to `each`, with the user's address. For the operator.
+    /// Passes the tokens of all users to `each`, with the user's address. For the operator.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn each_user_token(
-        &self,
-        user: Option<UserId>,
-        mut each: impl FnMut(UserToken, String),
-    ) -> Result<(), Error> {
+    pub async fn each_user_token(&self, mut each: impl FnMut(UserToken, String)) -> Result<(), Error> {
         let mut reader = self.store.reader()?;
         let mut tx = reader.tx()?;
         let mut after = None;
         loop {
-            let page = tx.user_tokens(user, after, limits::OLD_ROWS_PER_TRANSACTION).await?;
+            let page = tx.user_tokens(after, limits::OLD_ROWS_PER_TRANSACTION).await?;
             let Some((last, _)) = page.last() else { return Ok(()) };
             after = Some(last.id);
             for (token, email) in page {

@@ -24,7 +24,8 @@ pub(crate) async fn find_or_create(
     organization: Option<OrganizationId>,
     email: &EmailAddress,
 ) -> Result<User, Error> {
-    if let Some(user) = tx.user_by_email(email).await? {
+    // Locked, so that the person is not deleted before the membership or token is stored.
+    if let Some(user) = tx.user_by_email_for_update(email).await? {
         return Ok(user);
     }
     let id = UserId::new(Builder::from_random_bytes(context.random_bytes()).into_uuid());

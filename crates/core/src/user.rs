@@ -18,3 +18,20 @@ pub struct User {
     /// Display name, once the person has proved the address. Organizations name their members themselves.
     pub name: Option<PersonName>,
 }
+
+/// A refused change of a user.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UserError {
+    /// No user has this id or address.
+    #[error("user not found")]
+    NotFound,
+    /// Another user has the new address.
+    #[error("another user has this address")]
+    AddressTaken,
+    /// The user owns the organizations with these slugs.
+    #[error(
+        "the user owns {}: make another person the owner with `tenantry organization transfer` first",
+        .0.join(", ")
+    )]
+    OwnsOrganizations(Vec<String>),
+}

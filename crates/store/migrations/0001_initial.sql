@@ -47,13 +47,32 @@ CREATE TABLE user_tokens (
     CONSTRAINT user_tokens_previous_secret
         CHECK ((previous_secret_hash IS NULL) = (previous_secret_expires_at IS NULL))
 ) {{table}};
-CREATE INDEX user_tokens_by_user ON user_tokens (user_id, id);
+CREATE INDEX user_tokens_by_user ON user_tokens (user_id) WHERE user_id IS NOT NULL;
 
 CREATE TABLE user_organizations (
     user_id {{id}} NOT NULL,
     organization_id {{id}} NOT NULL,
     CONSTRAINT user_organizations_pkey PRIMARY KEY (user_id, organization_id)
 ) {{table}};
+
+-- The organizations whose audit logs name a person who left their team, so that the deletion of the person finds the
+-- entries. The nil id stands for the log of the installation.
+CREATE TABLE former_team_members (
+    user_id {{id}} NOT NULL,
+    organization_id {{id}} NOT NULL,
+    CONSTRAINT former_team_members_pkey PRIMARY KEY (user_id, organization_id)
+) {{table}};
+
+-- Deletions of users whose audit entries are not finished. The next entries are those after entry_id in the first
+-- organization of former_team_members. seed makes the name that replaces personal data.
+CREATE TABLE user_deletions (
+    user_id {{id}} NOT NULL,
+    created_at {{time}} NOT NULL,
+    seed {{bytes}} NOT NULL,
+    entry_id {{id}},
+    CONSTRAINT user_deletions_pkey PRIMARY KEY (user_id)
+) {{table}};
+CREATE INDEX user_deletions_by_age ON user_deletions (created_at);
 
 CREATE TABLE organization_slugs (
     slug {{text}} NOT NULL,

@@ -44,7 +44,7 @@ pub use queries::{
     CustomerFilter, CustomerKey, DeletionStep, DeliveryQueue, DueQueue, Edge, IdempotencyClaim,
     IdempotencyNamespace, IdempotencyState, Keyset, KeysetPage, LeasedDelivery, MemberConflicts,
     MemberFilter, OldAuditEntry, Order, OrganizationFilter, OrganizationKey, Page, Paged, PendingEvent,
-    RowKey, SecretSubject, StoredResponse, TokenRef, TokenSecrets, TokenUse, WebhookDelivery,
+    RowKey, SecretSubject, StoredResponse, TokenRef, TokenSecrets, TokenUse, UserDeletion, WebhookDelivery,
     WebhookDeliveryDetails, WebhookDeliveryFilter, WebhookEventRow,
 };
 pub use reader::Reader;

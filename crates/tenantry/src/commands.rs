@@ -3,6 +3,7 @@
 
 mod organization;
 mod token;
+mod user;
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -36,6 +37,7 @@ pub(crate) fn run(command: Command) -> Result<(), CommandError> {
             Command::Organization(command) => organization::run(command).await,
             Command::Token(command) => token::run(command).await,
             Command::UserToken(command) => token::run_user(command).await,
+            Command::User(command) => user::run(command).await,
         }
     })
 }

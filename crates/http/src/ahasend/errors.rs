@@ -120,6 +120,7 @@ fn of(error: &Error) -> RenderedError {
         Error::Team(TeamError::NotFound | TeamError::OrganizationNotFound)
         | Error::SubAccountNotFound
         | Error::Member(_)
+        | Error::User(_)
         | Error::Webhook(_)
         | Error::Portal(_)
         | Error::Customer(_) => (StatusCode::NOT_FOUND, text),

@@ -115,6 +115,10 @@ async fn organizations(tx: &mut Tx<'_>) {
     call!(tx.user_insert(&user));
     call!(tx.user_by_email(&user.email));
     call!(tx.user(USER));
+    call!(tx.user_by_email_for_update(&user.email));
+    call!(tx.user_for_update(USER));
+    call!(tx.users(Some(&user.email), 10));
+    call!(tx.user_update_email(&user));
     call!(tx.organization_insert(&organization(ORGANIZATION, None)));
     call!(tx.organization_insert(&organization(CHILD, Some(ORGANIZATION))));
     call!(tx.organization(ORGANIZATION));
@@ -153,6 +157,7 @@ async fn organizations(tx: &mut Tx<'_>) {
         };
         call!(tx.team_insert(&new));
         call!(tx.team_update(&new));
+        call!(tx.team_update_person(&new));
     }
     call!(tx.team_member(ORGANIZATION, USER));
     call!(tx.team(ORGANIZATION));
@@ -226,9 +231,8 @@ async fn credentials(tx: &mut Tx<'_>) {
     call!(tx.organization_of_token(TOKEN));
     call!(tx.access_token_update(&token));
     call!(tx.user_token(USER_TOKEN));
-    for user in [None, Some(USER)] {
-        call!(tx.user_tokens(user, None, 10));
-    }
+    call!(tx.user_tokens(None, 10));
+    call!(tx.tokens_of_user(USER));
     let previous = Some(PreviousSecret { expires_at: at(9), last_used_at: None });
     for (token, kind, n) in [
         (TokenRef::Organization(ORGANIZATION, TOKEN), SecretKind::OrganizationToken, 1),
@@ -509,6 +513,16 @@ async fn installation(tx: &mut Tx<'_>) {
 }
 
 async fn deletions(tx: &mut Tx<'_>) {
+    let deletion = UserDeletion { user: USER, created_at: at(1), seed: vec![1], entry: None };
+    call!(tx.customer_session_delete(ORGANIZATION, SESSION, &TokenHash([4; 32])));
+    call!(tx.former_team_member_insert(USER, CHILD));
+    call!(tx.former_team_member_first(USER));
+    call!(tx.former_team_member_delete(USER, CHILD));
+    call!(tx.user_deletion_save(&deletion));
+    call!(tx.user_deletion(USER));
+    call!(tx.user_deletions(10));
+    call!(tx.user_deletion_finish(USER));
+    call!(tx.user_delete(USER));
     call!(tx.webhook_queues_delete(ORGANIZATION, ENDPOINT));
     call!(tx.webhook_endpoint_delete(ORGANIZATION, ENDPOINT, at(9)));
     call!(tx.members_delete(ORGANIZATION, CUSTOMER, (0, MEMBER), at(9)));

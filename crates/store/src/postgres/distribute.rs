@@ -18,8 +18,16 @@ use crate::schema::{Catalog, Table};
 use crate::value::{Param, Value};
 
 /// The tables that are queried without an organization.
-const CENTRAL: [&str; 6] =
-    ["installation", "users", "user_tokens", "user_organizations", "organization_slugs", "credentials"];
+const CENTRAL: [&str; 8] = [
+    "installation",
+    "users",
+    "user_tokens",
+    "user_organizations",
+    "former_team_members",
+    "user_deletions",
+    "organization_slugs",
+    "credentials",
+];
 /// The table with which the other tenant tables are colocated.
 const FIRST: &str = "organizations";
 

@@ -442,30 +442,34 @@ impl Tx<'_> {
         self.first(&sql, &[id.into()], user_token).await
     }
 
-    /// Some tokens of persons that are not revoked, by id, each with its person's address: those after `after`, of one
-    /// person if `user` names one.
+    /// Some tokens of persons that are not revoked, by id, each with its person's address: those after `after`.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn user_tokens(
         &mut self,
-        user: Option<UserId>,
         after: Option<UserTokenId>,
         limit: i64,
     ) -> Result<Vec<(UserToken, String)>, StoreError> {
         let columns = USER_TOKEN.split(',').count();
-        let mut query = Query::new(format!(
+        let sql = format!(
             "SELECT {USER_TOKEN}, (SELECT email FROM users WHERE users.id = user_tokens.user_id)
-             FROM user_tokens WHERE deleted_at IS NULL"
-        ));
-        if let Some(user) = user {
-            let user = query.param(user);
-            query.push(&format!(" AND user_id = {user}"));
-        }
-        let after = query.param(after.map_or(uuid::Uuid::nil(), UserTokenId::uuid));
-        let limit = query.param(limit);
-        query.push(&format!(" AND id > {after} ORDER BY id LIMIT {limit}"));
-        self.all(&query.sql, &query.params, |row| Ok((user_token(row)?, row.get(columns)?))).await
+             FROM user_tokens WHERE deleted_at IS NULL AND id > ?1 ORDER BY id LIMIT ?2"
+        );
+        let after = after.map_or(uuid::Uuid::nil(), UserTokenId::uuid);
+        let read = |row: &Row<'_>| Ok((user_token(row)?, row.get(columns)?));
+        self.all(&sql, &[after.into(), limit.into()], read).await
+    }
+
+    /// The tokens of a person that are not revoked.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn tokens_of_user(&mut self, user: UserId) -> Result<Vec<UserToken>, StoreError> {
+        let sql = format!("SELECT {USER_TOKEN} FROM user_tokens WHERE user_id = ?1 AND deleted_at IS NULL");
+        let mut tokens = self.all(&sql, &[user.into()], user_token).await?;
+        tokens.sort_unstable_by_key(|token| token.id);
+        Ok(tokens)
     }
 
     /// Revokes a token of a person. Its secret is refused from then on.

@@ -130,6 +130,28 @@ impl Tx<'_> {
             "DELETE FROM user_organizations WHERE user_id = ?1 AND organization_id = ?2",
             &[user.into(), organization.into()],
         )
+        .await?;
+        self.former_team_member_insert(user, organization).await
+    }
+
+    /// Saves the address and name of a member of the team.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn team_update_person(&mut self, changed: &TeamMember) -> Result<(), StoreError> {
+        let TeamMember { organization, user, modified_at, email, name, .. } = changed;
+        self.execute_unawaited(
+            "UPDATE team_members SET modified_at = ?3, email = ?4, email_key = ?5, name = ?6
+             WHERE organization_id = ?1 AND user_id = ?2",
+            &[
+                (*organization).into(),
+                (*user).into(),
+                (*modified_at).into(),
+                email.as_str().into(),
+                email.key().into(),
+                name.as_ref().map(PersonName::as_str).into(),
+            ],
+        )
         .await
     }
 }

@@ -21,6 +21,19 @@ fn user(row: &Row<'_>) -> Result<User, StoreError> {
 }
 
 impl Tx<'_> {
+    /// As [`Tx::user_by_email`], and locks the row until the transaction ends, so that the person is neither deleted nor
+    /// given another address meanwhile.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn user_by_email_for_update(
+        &mut self,
+        email: &EmailAddress,
+    ) -> Result<Option<User>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM users WHERE email_key = ?1{}", self.for_update());
+        self.first(&sql, &[email.key().into()], user).await
+    }
+
     /// The person whose e-mail address has the same comparison key.
     ///
     /// # Errors
@@ -37,6 +50,45 @@ impl Tx<'_> {
     pub async fn user(&mut self, id: UserId) -> Result<Option<User>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM users WHERE id = ?1");
         self.first(&sql, &[id.into()], user).await
+    }
+
+    /// As [`Tx::user`], and locks the row until the transaction ends.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn user_for_update(&mut self, id: UserId) -> Result<Option<User>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM users WHERE id = ?1{}", self.for_update());
+        self.first(&sql, &[id.into()], user).await
+    }
+
+    /// Some people ordered by the key of the address, those after `after`, each with the number of teams that the person
+    /// is in.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn users(
+        &mut self,
+        after: Option<&EmailAddress>,
+        limit: i64,
+    ) -> Result<Vec<(User, u64)>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS}, (SELECT count(*) FROM user_organizations WHERE user_id = users.id)
+             FROM users WHERE email_key > ?1 ORDER BY email_key LIMIT ?2"
+        );
+        let after = after.map_or("", EmailAddress::key);
+        self.all(&sql, &[after.into(), limit.into()], |row| Ok((user(row)?, count(row.get(5)?)))).await
+    }
+
+    /// Saves the address of a person.
+    ///
+    /// # Errors
+    /// [`StoreError::Violated`] `users_email` when another person has it.
+    pub async fn user_update_email(&mut self, changed: &User) -> Result<(), StoreError> {
+        self.execute_unawaited(
+            "UPDATE users SET email = ?2, email_key = ?3 WHERE id = ?1",
+            &[changed.id.into(), changed.email.as_str().into(), changed.email.key().into()],
+        )
+        .await
     }
 
     /// Inserts a person; returns the person that has the e-mail address then. When another transaction
@@ -58,7 +110,7 @@ impl Tx<'_> {
             ],
         )
         .await?;
-        self.user_by_email(email).await?.ok_or_else(|| unexpected("a user vanished"))
+        self.user_by_email_for_update(email).await?.ok_or_else(|| unexpected("a user vanished"))
     }
 
     /// The number of organizations whose team a person is in. Locks the person's row until the transaction ends, so

@@ -32,6 +32,14 @@ const BREACHES: &[(&str, &str, &str)] = &[
     ("user_organizations", "the team has no such member", "DELETE FROM team_members"),
     ("team_members", "user_organizations lacks the membership", "DELETE FROM user_organizations"),
     ("team_members", "its user does not exist", "DELETE FROM users"),
+    ("former_team_members", "its user does not exist",
+        "INSERT INTO former_team_members (user_id, organization_id) SELECT id, id FROM organizations"),
+    ("user_deletions", "its user exists",
+        "INSERT INTO user_deletions (user_id, created_at, seed)
+            SELECT u.id, 5, c.secret_hash FROM users AS u CROSS JOIN (SELECT secret_hash FROM credentials LIMIT 1) AS c"),
+    ("audit_entries", "it is about a deleted user and contains personal data",
+        "UPDATE audit_entries SET after = '{\"email\":\"a@b.example\"}' WHERE action = 'user.created';
+         DELETE FROM users"),
     ("organizations", "its team does not have exactly one owner", "UPDATE team_members SET role = 'developer'"),
     ("organizations", "owner_user_id is not the owner of its team", "UPDATE organizations SET owner_user_id = id"),
     ("organization_slugs", "its organization does not exist", "DELETE FROM organizations"),

@@ -10,8 +10,16 @@ use crate::portability_rules as rules;
 use rules::{names_tenant, tenant_column, unrestricted};
 
 /// Tables that are read without knowing the organization.
-const WITHOUT_TENANT: [&str; 6] =
-    ["installation", "users", "user_tokens", "user_organizations", "organization_slugs", "credentials"];
+const WITHOUT_TENANT: [&str; 8] = [
+    "installation",
+    "users",
+    "user_tokens",
+    "user_organizations",
+    "former_team_members",
+    "user_deletions",
+    "organization_slugs",
+    "credentials",
+];
 
 /// Features that some of those engines lack, or that depend on rows of several tenants.
 const NOT_PORTABLE: [&str; 10] = [

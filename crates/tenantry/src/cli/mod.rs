@@ -4,6 +4,7 @@
 mod data;
 mod organization;
 mod serve;
+mod user;
 mod values;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use data::{Backup, Copy, Doctor, Restore};
 pub(crate) use organization::{Organization, Token, UserToken};
 pub(crate) use serve::Serve;
+pub(crate) use user::User;
 pub(crate) use values::{List, LogFilter, reason};
 
 /// The tenant layer of a SaaS business in one binary.
@@ -88,6 +90,9 @@ pub(crate) enum Command {
     /// Manage tokens of users
     #[command(subcommand)]
     UserToken(UserToken),
+    /// Manage users, the people who administer organizations
+    #[command(subcommand)]
+    User(User),
     /// Print the OpenAPI document of an API
     Openapi {
         /// The API

@@ -160,24 +160,21 @@ async fn list_user_tokens(
     let app = installation::open_to_read(database).await?;
     let mut listed = Listed::default();
     let outcome: Result<(), CommandError> = async {
-        let user = match &email {
-            Some(email) => {
-                let user = app.store().reader()?.tx()?.user_by_email(email).await?;
-                let missing = || CommandError::Message(format!("there is no user {email}"));
-                Some(user.ok_or_else(missing)?.id)
-            }
-            None => None,
-        };
         let end = before(&app, expires_within);
-        let is_listed = |token: &UsersToken| {
-            end.is_none_or(|end| token.expires_at.is_some_and(|expires_at| expires_at < end))
-        };
-        let each = |token: UsersToken, email: String| {
-            if is_listed(&token) {
+        let mut each = |token: UsersToken, email: String| {
+            if end.is_none_or(|end| token.expires_at.is_some_and(|expires_at| expires_at < end)) {
                 listed.user_token(&token, &email);
             }
         };
-        Ok(app.each_user_token(user, each).await?)
+        let Some(email) = &email else { return Ok(app.each_user_token(each).await?) };
+        let mut reader = app.store().reader()?;
+        let mut tx = reader.tx()?;
+        let missing = || CommandError::Message(format!("there is no user {email}"));
+        let user = tx.user_by_email(email).await?.ok_or_else(missing)?;
+        for token in tx.tokens_of_user(user.id).await? {
+            each(token, user.email.to_string());
+        }
+        Ok(())
     }
     .await;
     app.store().close().await;

@@ -153,3 +153,25 @@ fn tokens_are_listed_rotated_and_revoked_by_their_secret() {
     );
     assert!(site.succeed(&["doctor"]).contains("no findings"));
 }
+
+#[test]
+fn users_are_listed_shown_renamed_and_deleted() {
+    let site = Site::new();
+    let create = ["organization", "create", "--name", "Acme", "--slug", "acme", "--owner-email"];
+    site.succeed(&[&create[..], &["ada@example.com"]].concat());
+    assert!(site.succeed(&["user", "list"]).contains("ada@example.com  created "));
+    site.succeed(&["user-token", "create", "--email", "ada@example.com"]);
+    let shown = site.succeed(&["user", "show", "ada@example.com"]);
+    assert!(shown.contains("team acme  owner  since ") && shown.contains("\ntoken "), "{shown}");
+    let owner = site.fail(&["user", "delete", "ada@example.com"]);
+    assert!(owner.contains("the user owns acme: make another person the owner"), "{owner}");
+    site.succeed(&["organization", "transfer", "acme", "--to", "bob@example.com"]);
+    let renamed = site.succeed(&["user", "set-email", "ada@example.com", "ada@new.example.com"]);
+    assert!(renamed.contains("has the address ada@new.example.com"), "{renamed}");
+    let taken = site.fail(&["user", "set-email", "bob@example.com", "ada@new.example.com"]);
+    assert!(taken.contains("another user has this address"), "{taken}");
+    assert!(site.succeed(&["user", "delete", "ada@new.example.com"]).contains("is deleted"));
+    assert!(site.fail(&["user", "show", "ada@new.example.com"]).contains("`tenantry user list` shows all"));
+    assert!(site.succeed(&["user", "list", "--json"]).matches("\"id\"").count() == 1);
+    assert!(site.succeed(&["doctor"]).contains("no findings"));
+}

@@ -35,6 +35,7 @@ pub(super) fn of(error: &Error) -> RenderedError {
         | Error::OrganizationNotFound
         | Error::SubAccountNotFound
         | Error::TokenNotFound
+        | Error::User(_)
         | Error::SubAccount(_) => not_found("Not found"),
         Error::Webhook(error) => of_webhook(error),
         Error::Customer(CustomerError::Invalid(violations)) => {

@@ -225,7 +225,7 @@ async fn the_operator_rotates_the_token_of_a_user() {
     let world = &acme.world;
     let person = world.user(&acme.organization.owner, "*").await.secret();
     let mut ids = Vec::new();
-    world.app.each_user_token(None, |token, _| ids.push(token.id)).await.unwrap();
+    world.app.each_user_token(|token, _| ids.push(token.id)).await.unwrap();
     let rotate = TokenRotate {
         by: Requester::operator(),
         id: ids[0].uuid(),
@@ -240,7 +240,7 @@ async fn the_operator_rotates_the_token_of_a_user() {
     assert!(!works(world, &person).await && works(world, issued.secret.expose()).await);
     world.app.store_token_uses().await.unwrap();
     let mut used = Vec::new();
-    world.app.each_user_token(None, |token, _| used.push(token)).await.unwrap();
+    world.app.each_user_token(|token, _| used.push(token)).await.unwrap();
     assert!(used[0].last_used_at > used[0].previous_secret.unwrap().last_used_at);
     assert_eq!(world.findings().await, [""; 0]);
 }

@@ -7,3 +7,4 @@ mod both_dialects;
 mod idempotency;
 mod ip_allow_lists;
 mod limits;
+mod people;

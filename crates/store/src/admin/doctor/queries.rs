@@ -29,6 +29,19 @@ pub(super) const CHECKS: &[Check] = &[
     check("one owner of an organization", "organizations", "owner_user_id is not the owner of its team",
         "t.deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM team_members AS m
             WHERE m.organization_id = t.id AND m.user_id = t.owner_user_id AND m.role = 'owner')"),
+    check("listed memberships", "former_team_members", "its user does not exist",
+        "NOT EXISTS (SELECT 1 FROM users AS u WHERE u.id = t.user_id)
+         AND NOT EXISTS (SELECT 1 FROM user_deletions AS d WHERE d.user_id = t.user_id)"),
+    check("deleted people", "user_deletions", "its user exists",
+        "EXISTS (SELECT 1 FROM users AS u WHERE u.id = t.user_id)"),
+    check("deleted people", "audit_entries", "it is about a deleted user and contains personal data",
+        "(t.action LIKE 'team_member.%' OR t.action LIKE 'user.%')
+         AND (t.before LIKE '%\"email\":\"%' AND t.before NOT LIKE '%@anonymized.invalid\"%'
+            OR t.after LIKE '%\"email\":\"%' AND t.after NOT LIKE '%@anonymized.invalid\"%')
+         AND t.subject_id IN (
+            SELECT a.subject_id FROM audit_entries AS a
+            WHERE a.action LIKE 'team_member.%' OR a.action LIKE 'user.%'
+            EXCEPT SELECT u.id FROM users AS u EXCEPT SELECT d.user_id FROM user_deletions AS d)"),
     // Organizations.
     check("permanent slugs", "organization_slugs", "its organization does not exist",
         "t.organization_id IN (SELECT s.organization_id FROM organization_slugs AS s
