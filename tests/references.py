@@ -7,7 +7,7 @@ Checked in every text file under version control:
 - exchanges such as tests/golden/recording.jsonl, exchange 78: the recording has that exchange
 - Markdown links to files and to headings
 
-Also checked: docs/GLOSSARY.md names every public type of the crates. The lint unreachable_pub makes sure that `pub`
+Also checked: the table under Logs in docs/OPERATIONS.md has every message that the program logs. docs/GLOSSARY.md names every public type of the crates. The lint unreachable_pub makes sure that `pub`
 means exported.
 """
 import json
@@ -36,6 +36,8 @@ LINK = re.compile(r"\]\((?!https?:|mailto:)([^)\s#]*)(?:#([^)\s]+))?\)")
 HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)
 PUBLIC_TYPE = re.compile(r"^ *pub (?:struct|enum|trait|type) (\w+)", re.MULTILINE)
 UNIT_TESTS = re.compile(r"^#\[cfg\(test\)\]\nmod tests \{.*", re.MULTILINE | re.DOTALL)
+LOG_CALL = re.compile(r"\btracing::(?:error|warn|info|debug|trace)!\s*\(")
+TEXT_LITERAL = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 
 
@@ -142,12 +144,45 @@ def unnamed_types(path, text, glossary):
                 yield match.start(1), f"{match[1]} is public and not in docs/GLOSSARY.md"
 
 
+def end_of_call(text, start):
+    """Offset of the parenthesis that closes the one before `start`. Parentheses inside texts do not count."""
+    depth, literals = 1, {match.start(): match.end() for match in TEXT_LITERAL.finditer(text, start)}
+    offset = start
+    while depth:
+        if offset in literals:
+            offset = literals[offset]
+            continue
+        depth += (text[offset] in "([{") - (text[offset] in ")]}")
+        offset += 1
+    return offset - 1
+
+
+def unlisted_messages(path, text, listed):
+    """Pairs of offset and fault: messages of the program's log that the table for operators does not have."""
+    parts = path.relative_to(ROOT).parts
+    is_program = path.suffix == ".rs" and parts[0] == "crates" and parts[1] != "testkit" and parts[2] == "src"
+    if not is_program or path.name == "tests.rs":
+        return
+    text = UNIT_TESTS.sub("", text)
+    for match in LOG_CALL.finditer(text):
+        texts = TEXT_LITERAL.findall(text, match.end(), end_of_call(text, match.end()))
+        message = re.sub(r"\\\n\s*", "", texts[-1]) if texts else "a message that is no text"
+        if f"`{message}`" not in listed:
+            yield match.start(), f"docs/OPERATIONS.md does not list the log message `{message}`"
+
+
+def log_table():
+    return (ROOT / "docs/OPERATIONS.md").read_text("utf-8").split("\n## Logs\n")[1].split("\n## ")[0]
+
+
 def main():
     faults = []
+    listed = log_table()
     glossary = set(re.findall(r"\w+", " ".join(re.findall(r"`[^`]*`", (ROOT / "docs/GLOSSARY.md").read_text("utf-8")))))
     for path in tracked():
         text = path.read_text("utf-8")
-        for offset, fault in [*dangling(path, text), *unnamed_types(path, text, glossary)]:
+        for offset, fault in [*dangling(path, text), *unnamed_types(path, text, glossary),
+                              *unlisted_messages(path, text, listed)]:
             line = text.count("\n", 0, offset) + 1
             faults.append(f"{path.relative_to(ROOT)}:{line}: {fault}")
     for fault in dict.fromkeys(faults):
