@@ -13,6 +13,7 @@ use tenantry_core::values::IpAllowList;
 use tenantry_store::{CredentialOwner, RowKey, StoreError, Tx};
 use uuid::Uuid;
 
+use crate::credentials::Verification;
 use crate::{Error, TeamPermission};
 
 /// The party that a credential acts for.
@@ -43,7 +44,7 @@ pub enum Principal {
 }
 
 /// The authenticated sender of a request, and its access.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Caller {
     /// The party that the credential acts for.
     pub principal: Principal,
@@ -53,11 +54,12 @@ pub struct Caller {
     ip_allow_list: IpAllowList,
     is_suspended: bool,
     limited_as: Uuid,
+    verification: Verification,
 }
 
 impl Caller {
     /// The caller of a credential. `None` if its organization is suspended for everybody.
-    pub(crate) fn from_owner(owner: CredentialOwner) -> Option<Self> {
+    pub(crate) fn from_owner(owner: CredentialOwner, verification: Verification) -> Option<Self> {
         let is_suspended = matches!(owner, CredentialOwner::SuspendedOrganization(..));
         let caller = match owner {
             CredentialOwner::Suspended => return None,
@@ -68,6 +70,7 @@ impl Caller {
             }
             CredentialOwner::Organization(token, owner)
             | CredentialOwner::SuspendedOrganization(token, owner) => Self {
+                verification,
                 is_suspended,
                 limited_as: owner.uuid(),
                 principal: Principal::Organization {
@@ -81,6 +84,7 @@ impl Caller {
                 ip_allow_list: token.ip_allow_list,
             },
             CredentialOwner::CustomerSession(session) => Self {
+                verification,
                 limited_as: session.customer.uuid(),
                 // A portal session has access to its own customer alone.
                 organizations: Vec::new(),
@@ -94,6 +98,7 @@ impl Caller {
                 },
             },
             CredentialOwner::User(token, roles) => Self {
+                verification,
                 limited_as: token.user.uuid(),
                 organizations: roles.iter().map(|(organization, _)| *organization).collect(),
                 principal: Principal::User { user: token.user, token: token.id, roles },
@@ -117,6 +122,29 @@ impl Caller {
     #[must_use]
     pub const fn limited_as(&self) -> Uuid {
         self.limited_as
+    }
+
+    /// The look-up that verified the credential.
+    pub(crate) const fn verification(&self) -> Verification {
+        self.verification
+    }
+
+    /// Whether this caller has every right of an earlier look-up of the same credential.
+    pub(crate) fn covers(&self, earlier: &Self) -> bool {
+        let principal = match (&self.principal, &earlier.principal) {
+            (Principal::User { roles, .. }, Principal::User { roles: before, .. }) => {
+                let grants = |known: &(OrganizationId, TeamRole)| {
+                    let now = roles.binary_search_by_key(&known.0, |(organization, _)| *organization);
+                    now.ok().and_then(|at| roles.get(at)).is_some_and(|(_, role)| role.covers(known.1))
+                };
+                roles == before || before.iter().all(grants)
+            }
+            (now, before) => now == before,
+        };
+        principal
+            && (earlier.is_suspended || !self.is_suspended)
+            && self.scopes.cover(&earlier.scopes)
+            && self.ip_allow_list == earlier.ip_allow_list
     }
 
     /// Whether the credential's scopes grant a permission.
@@ -209,6 +237,14 @@ impl Requester {
     #[must_use]
     pub(crate) const fn continuing(request_id: Option<String>) -> Self {
         Self { actor: Actor::System, authority: Authority::All, request_id }
+    }
+
+    /// The authenticated caller, if there is one.
+    pub(crate) const fn authenticated(&self) -> Option<&Arc<Caller>> {
+        match &self.authority {
+            Authority::Caller(caller) => Some(caller),
+            Authority::All | Authority::None => None,
+        }
     }
 
     /// The actor, for the audit log.

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use tenantry_core::Timestamp;
 use tenantry_core::token::{Secret, SecretKind, TokenHash};
-use tenantry_store::{CredentialOwner, ListQuery, StoreError, Tx};
+use tenantry_store::{CredentialOwner, Generation, ListQuery, StoreError, Tx};
 
 use crate::{App, Caller, limits};
 
@@ -38,30 +38,44 @@ pub enum AuthenticationError {
 
 #[derive(Default)]
 pub(crate) struct CredentialCache {
-    entries: RwLock<HashMap<TokenHash, CachedCredential>>,
+    entries: RwLock<HashMap<TokenHash, Arc<Caller>>>,
 }
 
-struct CachedCredential {
-    caller: Arc<Caller>,
-    generation: u64,
-    verified_at: Instant,
+/// A look-up of a credential: the state that it saw.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Verification {
+    pub(crate) hash: TokenHash,
+    /// The store's generation, read before the database.
+    pub(crate) generation: u64,
+    started: Instant,
+}
+
+impl Verification {
+    /// A look-up that starts now.
+    pub(crate) fn start(hash: TokenHash, generation: &Generation) -> Self {
+        Self { hash, generation: generation.current(), started: Instant::now() }
+    }
+
+    /// Whether so little time has passed that a lost notice from another node is accepted.
+    pub(crate) fn is_recent(&self) -> bool {
+        self.started.elapsed() < Duration::from_millis(limits::CREDENTIAL_CACHE_TTL_MS)
+    }
 }
 
 impl CredentialCache {
     fn get(&self, hash: &TokenHash, generation: u64) -> Option<Arc<Caller>> {
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
         let found = entries.get(hash)?;
-        let ttl = Duration::from_millis(limits::CREDENTIAL_CACHE_TTL_MS);
-        (found.generation == generation && found.verified_at.elapsed() < ttl)
-            .then(|| Arc::clone(&found.caller))
+        let verification = found.verification();
+        (verification.generation == generation && verification.is_recent()).then(|| Arc::clone(found))
     }
 
-    fn insert(&self, hash: TokenHash, caller: &Arc<Caller>, generation: u64, verified_at: Instant) {
+    fn insert(&self, caller: &Arc<Caller>) {
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         if entries.len() >= limits::CREDENTIAL_CACHE_ENTRIES {
             entries.clear();
         }
-        entries.insert(hash, CachedCredential { caller: Arc::clone(caller), generation, verified_at });
+        entries.insert(caller.verification().hash, Arc::clone(caller));
     }
 }
 
@@ -89,10 +103,9 @@ impl App {
         let kind = kind.ok_or(AuthenticationError::Unknown)?;
         let hash = self.hash_key.hash(bearer);
         // Read before the database: a change during the query makes the new entry outdated.
-        let generation = self.store.generation().current();
-        let started = Instant::now();
+        let verification = Verification::start(hash, self.store.generation());
         let now = self.now();
-        if let Some(caller) = self.credentials.get(&hash, generation) {
+        if let Some(caller) = self.credentials.get(&hash, verification.generation) {
             return Some(caller).filter(|caller| caller.is_valid_at(now)).ok_or(AuthenticationError::Unknown);
         }
         let owner = if kind == SecretKind::UserToken {
@@ -103,8 +116,8 @@ impl App {
         let owner = owner.ok_or(AuthenticationError::Unknown)?;
         // Cache misses suffice: an entry is loaded again within CREDENTIAL_CACHE_TTL_MS.
         self.token_uses.note(&owner, now);
-        let caller = Arc::new(Caller::from_owner(owner).ok_or(AuthenticationError::Suspended)?);
-        self.credentials.insert(hash, &caller, generation, started);
+        let caller = Arc::new(Caller::from_owner(owner, verification).ok_or(AuthenticationError::Suspended)?);
+        self.credentials.insert(&caller);
         Ok(caller)
     }
 }

@@ -85,6 +85,15 @@ pub enum Error {
     /// A person's request must name an organization.
     #[error("an organization id is required")]
     OrganizationRequired,
+    /// The caller's credential was revoked, or has expired, while the request waited.
+    #[error("the token is unknown, revoked or expired")]
+    CallerUnknown,
+    /// The caller's organization, or its parent, was suspended while the request waited.
+    #[error("the organization is suspended")]
+    CallerSuspended,
+    /// The caller lost a right while the request waited.
+    #[error("the caller's rights changed while the request waited: send it again")]
+    CallerReduced,
     /// Another request with this idempotency key is still running.
     #[error("a request with this idempotency key is in progress")]
     IdempotencyInProgress {
@@ -127,6 +136,9 @@ impl Error {
         !matches!(
             self,
             Self::NotPermitted(_)
+                | Self::CallerUnknown
+                | Self::CallerSuspended
+                | Self::CallerReduced
                 | Self::Portal(
                     PortalError::SessionOver
                         | PortalError::BillingNotAllowed
@@ -148,6 +160,9 @@ impl Error {
             | Self::SubAccountNotFound
             | Self::TokenNotFound
             | Self::NotPermitted(_)
+            | Self::CallerUnknown
+            | Self::CallerSuspended
+            | Self::CallerReduced
             | Self::Token(_)
             | Self::OrganizationNotAccepted(_)
             | Self::UnknownOrganization(_)

@@ -35,7 +35,7 @@ use tenantry_store::{
 };
 
 use crate::secrets::fingerprint;
-use crate::{App, Caller, Error, Principal, limits};
+use crate::{App, Caller, Error, Principal, Requester, limits};
 
 /// Renders a refusal for storage. The result must not repeat the caller's input.
 pub type RenderRefusal = fn(&Error) -> Result<StoredResponse, Error>;
@@ -282,13 +282,14 @@ impl App {
     /// [`Error::IdempotencyKeyReused`], [`Error::StoredResponseExpired`] or [`Error::ReplayNotPermitted`].
     pub async fn write_once<U: UseCase<Error = Error>>(
         &self,
+        by: &Requester,
         attempt: IdempotencyAttempt,
         use_case: U,
         render: impl Fn(&U::Output) -> Result<StoredResponse, Error> + Send + Sync + 'static,
         render_refusal: RenderRefusal,
     ) -> Result<IdempotentResponse, Error> {
         let _running = self.in_flight.start(&attempt.claim)?;
-        self.store.write(RunOnce { attempt, use_case, render, render_refusal }).await
+        self.write_as(by, RunOnce { attempt, use_case, render, render_refusal }).await
     }
 
     /// Runs the periodic clean-up, a few rows at a time: stores when tokens were last used, deletes what has expired

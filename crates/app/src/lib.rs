@@ -35,6 +35,7 @@ pub mod team;
 mod token_uses;
 pub mod tokens;
 mod users;
+mod verified;
 pub mod webhooks;
 
 pub use account_path::AccountPath;
@@ -52,6 +53,7 @@ use std::time::Duration;
 use tenantry_core::mail::MailLimits;
 use tenantry_core::{ExecutionContext, Timestamp};
 use tenantry_store::{ListQuery, Store, StoreError, Tx, UseCase};
+use verified::Verified;
 
 use credentials::CredentialCache;
 use idempotency::InFlight;
@@ -138,7 +140,23 @@ impl App {
         &self.hash_key
     }
 
-    /// Runs a use case in a write transaction. `Ok` means that the commit is on disk.
+    /// Runs a use case for its requester. It fails if the requester's credential lost a right before the commit, so
+    /// that a request that waited for the writer or for a lock does not act after a revocation was answered.
+    ///
+    /// # Errors
+    /// The errors of the use case, [`Error::CallerUnknown`], [`Error::CallerSuspended`] or [`Error::CallerReduced`].
+    pub async fn write_as<U: UseCase<Error = Error>>(
+        &self,
+        by: &Requester,
+        use_case: U,
+    ) -> Result<U::Output, Error> {
+        let Some(caller) = by.authenticated() else { return self.store.write(use_case).await };
+        let (caller, generation) = (Arc::clone(caller), Arc::clone(self.store.generation()));
+        self.store.write(Verified { use_case, caller, generation }).await
+    }
+
+    /// Runs a use case of the operator or of the server itself in a write transaction. `Ok` means that the commit is
+    /// on disk. A use case of a caller runs by [`App::write_as`].
     ///
     /// # Errors
     /// The errors of the use case.

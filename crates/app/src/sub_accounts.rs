@@ -276,7 +276,7 @@ impl App {
         id: OrganizationId,
     ) -> Result<(), Error> {
         let deletion = SubAccountDelete { by, parent, id };
-        while !self.write(deletion.clone()).await? {}
+        while !self.write_as(&deletion.by, deletion.clone()).await? {}
         Ok(())
     }
 

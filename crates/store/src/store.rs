@@ -150,7 +150,7 @@ impl Store {
 
     /// The count of credential changes that this process made, or that another node reported.
     #[must_use]
-    pub fn generation(&self) -> &Generation {
+    pub fn generation(&self) -> &Arc<Generation> {
         &self.signals().generation
     }
 

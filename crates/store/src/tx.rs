@@ -48,6 +48,12 @@ impl<'c> Tx<'c> {
         self.changes.credentials = true;
     }
 
+    /// Whether this use case may have revoked a right of a credential.
+    #[must_use]
+    pub const fn changes_credentials(&self) -> bool {
+        self.changes.credentials
+    }
+
     /// Records that this transaction leaves webhooks to deliver.
     pub(crate) fn mark_webhooks_due(&mut self) {
         self.changes.webhooks = true;

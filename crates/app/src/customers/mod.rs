@@ -271,7 +271,8 @@ impl App {
     /// # Errors
     /// [`CustomerError::NotFound`], [`Error::AmbiguousCustomer`], [`Error::NotPermitted`], or a store error.
     pub async fn delete_customer(&self, delete: CustomerDelete) -> Result<(), Error> {
-        let Some(unfinished) = self.write(delete).await? else { return Ok(()) };
+        let by = delete.by.clone();
+        let Some(unfinished) = self.write_as(&by, delete).await? else { return Ok(()) };
         let until = Instant::now() + limits::CUSTOMER_DELETION_WAIT;
         if let Err(error) = self.continue_deletion(unfinished, Some(until)).await {
             tracing::warn!(%error, "a customer's deletion is not finished, the sweep continues it");

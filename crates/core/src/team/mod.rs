@@ -55,6 +55,14 @@ impl TeamRole {
         Self::ALL.into_iter().find(|role| role.as_str() == name)
     }
 
+    /// Whether the role has every right of another one.
+    #[must_use]
+    pub fn covers(self, other: Self) -> bool {
+        self == other
+            || (other != Self::Owner
+                && TeamPermission::ALL.iter().all(|right| self.grants(*right) || !other.grants(*right)))
+    }
+
     /// Whether the role includes a permission. This applies to users only: the scopes of an organization's token alone
     /// decide what that token can do.
     #[must_use]

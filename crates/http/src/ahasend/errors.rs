@@ -135,6 +135,7 @@ fn of(error: &Error) -> RenderedError {
         | Error::SubAccount(SubAccountError::Nested | SubAccountError::LimitReached(_))
         | Error::Token(TokenError::NetworksExceed)
         | Error::LimitReached(_)
+        | Error::CallerReduced
         | Error::NotPermitted(_) => (StatusCode::FORBIDDEN, text),
         Error::OrganizationInvalid(violations) => {
             (StatusCode::BAD_REQUEST, violations.first().map_or(text, ToString::to_string))
@@ -147,6 +148,8 @@ fn of(error: &Error) -> RenderedError {
         | Error::AmbiguousCustomer
         | Error::StoredResponseExpired
         | Error::Token(TokenError::ExcludesCaller | TokenError::Expired) => (StatusCode::CONFLICT, text),
+        Error::CallerUnknown => return of_rejection(Rejection::InvalidToken),
+        Error::CallerSuspended => return of_rejection(Rejection::Suspended),
         Error::ReplayNotPermitted(error) => return of(error),
         Error::IdempotencyInProgress { retry_after_s } => return in_progress(*retry_after_s),
         Error::IdempotencyKeyReused => (

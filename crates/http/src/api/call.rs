@@ -74,6 +74,11 @@ impl Call {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
+    /// Runs the use case for the caller.
+    pub(crate) async fn write<U: UseCase<Error = Error>>(&self, use_case: U) -> Result<U::Output, Error> {
+        self.app.write_as(&self.requester(), use_case).await
+    }
+
     /// Runs the use case of a POST, once for its idempotency key if it has one.
     ///
     /// Only this function renders and stores the outcome of a request with a key. Without a key, the response is
@@ -85,10 +90,13 @@ impl Call {
     ) -> Result<Response, Error> {
         let outcome = match self.idempotency.clone() {
             None => {
-                let response = render(&self.app.write(use_case).await?)?;
+                let response = render(&self.write(use_case).await?)?;
                 IdempotentResponse { response, replayed: false }
             }
-            Some(attempt) => self.app.write_once(attempt, use_case, render, self.render_refusal).await?,
+            Some(attempt) => {
+                let by = self.requester();
+                self.app.write_once(&by, attempt, use_case, render, self.render_refusal).await?
+            }
         };
         Ok(idempotent(outcome))
     }

@@ -16,7 +16,7 @@ use super::session::{Session, Transaction};
 use super::shared::Shared;
 use super::values::Fault;
 use crate::error::unexpected;
-use crate::signals::Changes;
+use crate::signals::{Changes, CredentialChange};
 use crate::{StoreError, Tx, UseCase};
 
 /// A run of a use case. The output is whether the use case returned success.
@@ -36,7 +36,14 @@ pub(super) trait Job: Send {
     /// The changes of the last run.
     fn changes(&self) -> Changes;
 
+    /// The change of credentials of the last run, which ends when it is dropped.
+    fn take_credential_change(&mut self) -> Option<CredentialChange>;
+
     /// Sends the result to the caller: that of the use case if its transaction was committed, or else the error.
+    fn take_credential_change(&mut self) -> Option<CredentialChange> {
+        self.credential_change.take()
+    }
+
     fn settle(&mut self, committed: Result<(), StoreError>);
 }
 
@@ -49,6 +56,7 @@ struct Typed<O: UseCase> {
     shared: Arc<Shared>,
     outcome: Option<Outcome<O>>,
     changes: Changes,
+    credential_change: Option<CredentialChange>,
     reply: Option<oneshot::Sender<Outcome<O>>>,
 }
 
@@ -60,6 +68,7 @@ pub(super) fn job<O: UseCase>(shared: &Arc<Shared>, operation: O) -> (AnyJob, on
         shared: Arc::clone(shared),
         outcome: None,
         changes: Changes::default(),
+        credential_change: None,
         reply: Some(reply),
     };
     (Box::new(job), answer)
@@ -81,6 +90,8 @@ impl<O: UseCase> Job for Typed<O> {
             let mut context = (self.shared.moments)();
             let outcome = guarded::<O, _>(self.operation.run(&mut tx, &mut context), &progress).await;
             self.changes = if outcome.is_ok() { tx.changes() } else { Changes::default() };
+            // Begun before the commit, which lets transactions go on that wait for locks of this one.
+            self.credential_change = CredentialChange::of(self.changes, &self.shared.signals.generation);
             let done = outcome.is_ok();
             self.outcome = Some(outcome);
             done

@@ -204,9 +204,10 @@ fn notice<'s>(shared: &'s Shared, jobs: &[AnyJob]) -> Option<&'s str> {
 }
 
 /// Sends the signals of jobs whose transaction has ended, then their results.
-fn settle(shared: &Shared, jobs: Vec<AnyJob>, committed: &Result<(), StoreError>) {
-    for job in &jobs {
-        shared.signals.send(job.changes(), committed.is_ok());
+fn settle(shared: &Shared, mut jobs: Vec<AnyJob>, committed: &Result<(), StoreError>) {
+    for job in &mut jobs {
+        let change = job.take_credential_change();
+        shared.signals.send(job.changes(), change, committed.is_ok());
     }
     for mut job in jobs {
         job.settle(committed.clone());

@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 
 use super::driver::{failure, require_transaction};
 use crate::error::unexpected;
-use crate::signals::{Changes, Signals};
+use crate::signals::{Changes, CredentialChange, Signals};
 use crate::{Moments, StoreError, Tx, UseCase, Vault};
 
 /// The maximum number of use cases in one transaction.
@@ -68,8 +68,10 @@ pub(super) fn job<U: UseCase>(
                 (Ok(Err(error.into())), Changes::default())
             }
         };
+        // From here on, the next use case of the batch reads its credential again.
+        let change = CredentialChange::of(changes, &signals.generation);
         Box::new(move |committed| {
-            signals.send(changes, committed.is_ok());
+            signals.send(changes, change, committed.is_ok());
             let outcome = outcome.map(|outcome| committed.map_err(U::Error::from).and(outcome));
             // The change stays committed even if the caller no longer waits for the result.
             drop(sender.send(outcome));

@@ -188,13 +188,13 @@ async fn the_generation_counts_changes_that_may_revoke_rights(database: Database
     assert_eq!(count(), 0, "nothing of this takes a right away");
     let join = team_member(1, 1, TeamRole::Analyst);
     run!(store, join, |join, tx, _| Ok(tx.team_insert(join).await?)).unwrap();
-    assert_eq!(count(), 1);
-    run!(store, (), |(), tx, _| Ok(tx.team_delete(organization_id(1), user_id(1)).await?)).unwrap();
     assert_eq!(count(), 2);
+    run!(store, (), |(), tx, _| Ok(tx.team_delete(organization_id(1), user_id(1)).await?)).unwrap();
+    assert_eq!(count(), 4);
     let revoked = access_token(1, 1);
     run!(store, revoked, |token, tx, context| {
         Ok(tx.access_token_delete(token.organization, token.id, context.now()).await?)
     })
     .unwrap();
-    assert_eq!(count(), 3);
+    assert_eq!(count(), 6);
 }

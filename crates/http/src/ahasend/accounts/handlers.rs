@@ -25,6 +25,6 @@ pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = Input::new(&call);
     let body = input.json_body::<UpdateAccountRequest>();
     let change = input.finish(body)?.into();
-    let organization = call.app.write(OrganizationUpdate { by: call.requester(), id, change }).await?;
+    let organization = call.write(OrganizationUpdate { by: call.requester(), id, change }).await?;
     Ok(response::json(StatusCode::OK, &AccountView::from(&organization)))
 }

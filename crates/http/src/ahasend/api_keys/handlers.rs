@@ -89,14 +89,14 @@ pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     let body = input.json_body::<UpdateAPIKeyRequest>();
     let change = input.finish(body)?.into();
     let operation = ApiKeyUpdate { by: call.requester(), account, id, change, from: call.address };
-    let token = call.app.write(operation).await?;
+    let token = call.write(operation).await?;
     Ok(response::json(StatusCode::OK, &ApiKeyView::from(&token)))
 }
 
 pub(super) async fn delete(call: Call) -> Result<Response, ErrorResponse> {
     let (account, id) = key(&call)?;
     let AccessToken { id, label, .. } =
-        call.app.write(ApiKeyDelete { by: call.requester(), account, id }).await?;
+        call.write(ApiKeyDelete { by: call.requester(), account, id }).await?;
     let message = format!("api key {id} ({label}) deleted successfully");
     Ok(response::json(StatusCode::OK, &json!({"message": message})))
 }

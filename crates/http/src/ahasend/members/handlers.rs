@@ -35,6 +35,6 @@ pub(super) async fn add(call: Call) -> Result<Response, ErrorResponse> {
 pub(super) async fn remove(call: Call) -> Result<Response, ErrorResponse> {
     let organization = account(&call)?;
     let user = UserId::new(path::id(&call, "user_id", "invalid user_id")?);
-    call.app.write(TeamMemberRemove { by: call.requester(), organization, user, may_leave: false }).await?;
+    call.write(TeamMemberRemove { by: call.requester(), organization, user, may_leave: false }).await?;
     Ok(response::json(StatusCode::OK, &json!({"message": "member removed"})))
 }

@@ -53,7 +53,7 @@ pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = Input::new(&call);
     let body = input.json_body::<UpdateSubAccountRequest>();
     let change = input.finish(body)?.into();
-    Ok(view(&call.app.write(SubAccountUpdate { by: call.requester(), parent, id, change }).await?))
+    Ok(view(&call.write(SubAccountUpdate { by: call.requester(), parent, id, change }).await?))
 }
 
 pub(super) async fn delete(call: Call) -> Result<Response, ErrorResponse> {

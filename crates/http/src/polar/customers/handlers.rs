@@ -106,7 +106,7 @@ pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
             CustomerRef::External(call.path_parameter("external_id").to_owned())
         }
     };
-    let customer = call.app.write(CustomerUpdate { by: call.requester(), customer, change }).await?;
+    let customer = call.write(CustomerUpdate { by: call.requester(), customer, change }).await?;
     Ok(response::json(StatusCode::OK, &CustomerView::from(&customer)))
 }
 

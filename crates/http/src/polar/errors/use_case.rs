@@ -9,8 +9,9 @@ use tenantry_core::customer::CustomerError;
 use tenantry_core::webhook::WebhookError;
 
 use super::body::{failed, invalid, plain, rule};
+use super::rejection::of_rejection;
 use super::{customers, members, organizations, portal, team, tokens};
-use crate::api::rejection::fault_status;
+use crate::api::rejection::{Rejection, fault_status};
 use crate::api::response::IDEMPOTENT_REPLAYED;
 use crate::wire::Violation;
 
@@ -47,6 +48,13 @@ pub(super) fn of(error: &Error) -> RenderedError {
         Error::Token(error) => tokens::of_token(error),
         Error::LimitReached(limit) => plain(StatusCode::FORBIDDEN, "NotPermitted", &limit.to_string()),
         Error::NotPermitted(right) => plain(StatusCode::FORBIDDEN, "NotPermitted", not_permitted(*right)),
+        Error::CallerUnknown => of_rejection(Rejection::InvalidToken),
+        Error::CallerSuspended => of_rejection(Rejection::Suspended),
+        Error::CallerReduced => plain(
+            StatusCode::FORBIDDEN,
+            "NotPermitted",
+            "Your permissions changed while this request waited. Send it again.",
+        ),
         Error::AmbiguousCustomer => plain(
             StatusCode::CONFLICT,
             "AmbiguousExternalCustomerID",

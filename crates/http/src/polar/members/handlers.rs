@@ -140,12 +140,12 @@ pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
         email: email.map(|email| email.0),
         role: role.map(|role| role.0),
     };
-    let member = call.app.write(MemberUpdate { by: call.requester(), member: name, change }).await?;
+    let member = call.write(MemberUpdate { by: call.requester(), member: name, change }).await?;
     Ok(response::json(StatusCode::OK, &MemberView::from(&member)))
 }
 
 pub(super) async fn delete(call: Call) -> Result<Response, ErrorResponse> {
     let member = member_name(&call)?;
-    call.app.write(MemberDelete { by: call.requester(), member }).await?;
+    call.write(MemberDelete { by: call.requester(), member }).await?;
     Ok(response::empty(StatusCode::NO_CONTENT))
 }

@@ -69,6 +69,6 @@ pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     let (id, body) = input.finish(id.zip(body))?;
     let id = OrganizationId::new(id.0);
     let organization =
-        call.app.write(OrganizationUpdate { by: call.requester(), id, change: body.into() }).await?;
+        call.write(OrganizationUpdate { by: call.requester(), id, change: body.into() }).await?;
     Ok(response::json(StatusCode::OK, &OrganizationView::from(&organization)))
 }

@@ -35,7 +35,7 @@ pub(super) async fn update_me(call: Call) -> Result<Response, ErrorResponse> {
         tax_id: tax_id.0.map(|typed| typed.0).flatten(),
         ..CustomerChange::default()
     };
-    let changed = call.app.write(BillingUpdate { by: call.requester(), change }).await;
+    let changed = call.write(BillingUpdate { by: call.requester(), change }).await;
     let customer = changed.map_err(errors::of_billing)?;
     Ok(response::json(StatusCode::OK, &PortalCustomerView::from(&customer)))
 }

@@ -118,7 +118,7 @@ pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     let change =
         MemberChange { name: name.and_then(|name| name.0), email: None, role: role.map(|role| role.0) };
     let id = MemberId::new(id.0);
-    let member = call.app.write(PortalMemberUpdate { by: call.requester(), id, change }).await?;
+    let member = call.write(PortalMemberUpdate { by: call.requester(), id, change }).await?;
     Ok(response::json(StatusCode::OK, &PortalMemberView::from(&member)))
 }
 
@@ -127,6 +127,6 @@ pub(super) async fn remove(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = Input::new(&call);
     let id = input.path::<AnyUuid>("id");
     let id = MemberId::new(input.finish(id)?.0);
-    call.app.write(PortalMemberRemove { by: call.requester(), id }).await?;
+    call.write(PortalMemberRemove { by: call.requester(), id }).await?;
     Ok(response::empty(StatusCode::NO_CONTENT))
 }

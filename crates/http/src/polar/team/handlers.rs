@@ -78,7 +78,7 @@ pub(super) async fn set_role(call: Call) -> Result<Response, ErrorResponse> {
     let ((id, user), OrganizationMemberUpdate { role }) = input.finish(id.zip(user).zip(body))?;
     let (organization, user) = (OrganizationId::new(id.0), UserId::new(user.0));
     let operation = TeamMemberSetRole { by: call.requester(), organization, user, change: role.0 };
-    let member = call.app.write(operation).await?;
+    let member = call.write(operation).await?;
     Ok(response::json(StatusCode::OK, &OrganizationMemberView::new(&member)))
 }
 
@@ -88,13 +88,13 @@ pub(super) async fn remove(call: Call) -> Result<Response, ErrorResponse> {
     let user = input.path::<AnyUuid>("user_id");
     let (id, user) = input.finish(id.zip(user))?;
     let (organization, user) = (OrganizationId::new(id.0), UserId::new(user.0));
-    call.app.write(TeamMemberRemove { by: call.requester(), organization, user, may_leave: true }).await?;
+    call.write(TeamMemberRemove { by: call.requester(), organization, user, may_leave: true }).await?;
     Ok(response::empty(StatusCode::NO_CONTENT))
 }
 
 pub(super) async fn leave(call: Call) -> Result<Response, ErrorResponse> {
     let organization = organization(&call)?;
-    call.app.write(TeamMemberLeave { by: call.requester(), organization }).await?;
+    call.write(TeamMemberLeave { by: call.requester(), organization }).await?;
     Ok(response::empty(StatusCode::NO_CONTENT))
 }
 

@@ -99,7 +99,7 @@ pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     let (id, OrganizationAccessTokenUpdate { comment, scopes: given }) = input.finish(id.zip(body))?;
     let change = TokenChange { label: comment.0.map(|comment| comment.0), scopes: given.0.map(scopes) };
     let operation = AccessTokenUpdate { by: call.requester(), id: TokenId::new(id.0), change };
-    let token = call.app.write(operation).await?;
+    let token = call.write(operation).await?;
     Ok(response::json(StatusCode::OK, &AccessTokenView::from(&token)))
 }
 
@@ -107,6 +107,6 @@ pub(super) async fn delete(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = Input::new(&call);
     let id = input.path::<Uuid4>("id");
     let id = TokenId::new(input.finish(id)?.0);
-    call.app.write(AccessTokenDelete { by: call.requester(), id }).await?;
+    call.write(AccessTokenDelete { by: call.requester(), id }).await?;
     Ok(response::empty(StatusCode::NO_CONTENT))
 }

@@ -89,19 +89,19 @@ pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     let plain_http_hosts = std::sync::Arc::clone(call.app.plain_http_hosts());
     let id = WebhookEndpointId::new(id.0);
     let update = WebhookEndpointUpdate { by: call.requester(), id, change, plain_http_hosts };
-    let endpoint = call.app.write(update).await?;
+    let endpoint = call.write(update).await?;
     Ok(response::json(StatusCode::OK, &EndpointView::new(&endpoint, shows_secret(&call))))
 }
 
 pub(super) async fn delete(call: Call) -> Result<Response, ErrorResponse> {
     let id = endpoint_id(&call)?;
-    call.app.write(WebhookEndpointDelete { by: call.requester(), id }).await?;
+    call.write(WebhookEndpointDelete { by: call.requester(), id }).await?;
     Ok(response::empty(StatusCode::NO_CONTENT))
 }
 
 pub(super) async fn reset_secret(call: Call) -> Result<Response, ErrorResponse> {
     let id = endpoint_id(&call)?;
-    let endpoint = call.app.write(WebhookSecretReset { by: call.requester(), id }).await?;
+    let endpoint = call.write(WebhookSecretReset { by: call.requester(), id }).await?;
     Ok(response::json(StatusCode::OK, &EndpointView::new(&endpoint, shows_secret(&call))))
 }
 

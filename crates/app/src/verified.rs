@@ -1,0 +1,92 @@
+//! Verifies a caller's credential again inside the transaction of its use case.
+//!
+//! A use case decides by the scopes and roles that were read when its request came. It may then wait for the writer, or
+//! for a row that another transaction has locked, and the credential may be revoked meanwhile.
+//!
+//! | moment | the credential is read again when | it lost a right |
+//! |---|---|---|
+//! | the use case begins | credentials changed, or the last look-up is older than [`limits::CREDENTIAL_CACHE_TTL_MS`] | refused |
+//! | it has run, with all its locks | the same | rolled back and refused |
+//! | it has run, and changed credentials itself | credentials changed | rolled back, to be repeated: the change may be its own |
+//!
+//! Otherwise this costs no query. [`Generation`] counts a change before its transaction is committed, so a use case
+//! behind a revocation, in the same batch or at a lock, sees the count, and its read sees the revocation.
+//!
+//! [`limits::CREDENTIAL_CACHE_TTL_MS`]: crate::limits::CREDENTIAL_CACHE_TTL_MS
+
+use std::sync::Arc;
+
+use tenantry_core::ExecutionContext;
+use tenantry_core::ids::OrganizationId;
+use tenantry_store::{Generation, StoreError, Tx, UseCase};
+
+use crate::credentials::Verification;
+use crate::{Caller, Error};
+
+/// A use case of an authenticated caller.
+pub(crate) struct Verified<U> {
+    pub(crate) use_case: U,
+    pub(crate) caller: Arc<Caller>,
+    pub(crate) generation: Arc<Generation>,
+}
+
+impl<U: UseCase<Error = Error>> UseCase for Verified<U> {
+    type Output = U::Output;
+    type Error = Error;
+    const IS_LONG: bool = U::IS_LONG;
+
+    fn organization(&self) -> Option<OrganizationId> {
+        self.use_case.organization()
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<U::Output, Error> {
+        if !self.caller.is_valid_at(context.now()) {
+            return Err(Error::CallerUnknown);
+        }
+        let seen = self.verify(tx, context, self.caller.verification()).await?;
+        let output = self.use_case.run(tx, context).await?;
+        if !tx.changes_credentials() {
+            self.verify(tx, context, seen).await?;
+        } else if !self.generation.is_still(seen.generation)
+            && let Err(error) = self.read_again(tx, context, seen).await
+        {
+            // The use case may have revoked its own credential. The next attempt reads it before that.
+            return Err(if error.is_server_error() {
+                error
+            } else {
+                StoreError::Unavailable("the caller's credential changed meanwhile".into()).into()
+            });
+        }
+        Ok(output)
+    }
+}
+
+impl<U> Verified<U> {
+    /// Reads the credential again where what was `seen` of it is outdated. Returns the last look-up.
+    async fn verify(
+        &self,
+        tx: &mut Tx<'_>,
+        context: &ExecutionContext,
+        seen: Verification,
+    ) -> Result<Verification, Error> {
+        if self.generation.is_still(seen.generation) && seen.is_recent() {
+            return Ok(seen);
+        }
+        self.read_again(tx, context, seen).await
+    }
+
+    async fn read_again(
+        &self,
+        tx: &mut Tx<'_>,
+        context: &ExecutionContext,
+        seen: Verification,
+    ) -> Result<Verification, Error> {
+        let verification = Verification::start(seen.hash, &self.generation);
+        let owner = tx.credential_owner(&seen.hash, context.now()).await?.ok_or(Error::CallerUnknown)?;
+        let now = Caller::from_owner(owner, verification).ok_or(Error::CallerSuspended)?;
+        if now.is_suspended() && !self.caller.is_suspended() {
+            return Err(Error::CallerSuspended);
+        }
+        if now.covers(&self.caller) { Ok(verification) } else { Err(Error::CallerReduced) }
+    }
+}
