@@ -1,7 +1,7 @@
 //! The steps before routing, for every request:
 //!
 //! 1. assign the request id and find the client's address,
-//! 2. refuse a request with several `Host` headers,
+//! 2. refuse a request with several `Host` headers, or another malformed head ([`framing`]),
 //! 3. normalize the path,
 //! 4. in the Polar dialect, negotiate the version and answer CORS preflights,
 //! 5. route under the request time-out.
@@ -10,6 +10,7 @@
 
 mod client_address;
 mod cors;
+mod framing;
 
 use std::future::Future;
 use std::net::IpAddr;
@@ -21,7 +22,7 @@ use std::time::Instant;
 use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::http::header::{
-    CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, HOST, HeaderName, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, HeaderName, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderValue, Method, Request, StatusCode, Uri};
 use axum::response::Response;
@@ -43,6 +44,7 @@ use crate::state::AppState;
 use crate::{ahasend, docs, polar};
 use client_address::client_address;
 use cors::{Cors, CorsPolicy};
+use framing::Malformed;
 
 /// Responses are data: a browser must not show them in a frame, nor load anything for them.
 const POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
@@ -157,8 +159,24 @@ impl Gateway {
         }
     }
 
-    /// Answers a request from `peer`.
-    pub async fn answer(&self, mut request: Request<Body>, peer: IpAddr) -> Response {
+    /// Answers a request from `peer` that came over a connection.
+    pub(crate) async fn answer_received(&self, request: Request<Body>, peer: IpAddr) -> Response {
+        let malformed = framing::without_host(&request).or_else(|| framing::malformed(request.headers()));
+        self.answer_checked(request, peer, malformed).await
+    }
+
+    /// Answers a request from `peer`. It needs no `Host`.
+    pub async fn answer(&self, request: Request<Body>, peer: IpAddr) -> Response {
+        let malformed = framing::malformed(request.headers());
+        self.answer_checked(request, peer, malformed).await
+    }
+
+    async fn answer_checked(
+        &self,
+        mut request: Request<Body>,
+        peer: IpAddr,
+        malformed: Option<Malformed>,
+    ) -> Response {
         let id = RequestId { start: self.start, number: self.requests.fetch_add(1, Ordering::Relaxed) };
         request.extensions_mut().insert(id);
         let address = client_address(peer, request.headers(), &self.trusted_proxies);
@@ -166,14 +184,14 @@ impl Gateway {
         let begun = Instant::now();
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let has_body = !request.body().is_end_stream();
-        let mut response = if request.headers().get_all(HOST).iter().nth(1).is_some() {
-            several_hosts(request.uri())
-        } else {
-            self.dispatch(request).await
+        let closes = malformed.is_some();
+        let mut response = match malformed {
+            Some(malformed) => refuse(malformed, request.uri()),
+            None => self.dispatch(request).await,
         };
         let body_is_left = has_body && response.extensions_mut().remove::<BodyRead>().is_none();
-        if body_is_left || self.state.health.is_draining() {
-            // The rest of the body may still arrive, or the server is about to stop.
+        if closes || body_is_left || self.state.health.is_draining() {
+            // The end of the request is uncertain, the rest of its body may still arrive, or the server is about to stop.
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response::set(&mut response, REQUEST_ID, &id.to_string());
@@ -253,15 +271,15 @@ fn method_not_allowed(uri: &Uri) -> Response {
     if uri.path().starts_with("/v2") { ahasend::method_not_allowed() } else { polar::method_not_allowed() }
 }
 
-/// The response to a request with several `Host` headers.
-fn several_hosts(uri: &Uri) -> Response {
-    let text = "Host is sent more than once. Send one.";
+/// The response to a request with a malformed head.
+fn refuse(Malformed { status, text }: Malformed, uri: &Uri) -> Response {
+    let error = if status == StatusCode::NOT_IMPLEMENTED { "NotImplemented" } else { "BadRequest" };
     let body = if uri.path().starts_with("/v2") {
         json!({"message": text})
     } else {
-        json!({"error": "BadRequest", "detail": text})
+        json!({"error": error, "detail": text})
     };
-    response::json(StatusCode::BAD_REQUEST, &body)
+    response::json(status, &body)
 }
 
 /// The response to a request that took too long. Its effect may have happened.

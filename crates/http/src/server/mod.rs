@@ -106,7 +106,7 @@ pub async fn serve(listener: TcpListener, gateway: Gateway, stop: impl Future<Ou
         let gateway = gateway.clone();
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let gateway = gateway.clone();
-            async move { Ok::<_, Infallible>(gateway.answer(request.map(Body::new), address.ip()).await) }
+            async move { Ok::<_, Infallible>(gateway.answer_received(request.map(Body::new), address.ip()).await) }
         });
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
         connections.spawn(async move {

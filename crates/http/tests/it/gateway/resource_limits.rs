@@ -157,6 +157,42 @@ async fn is_served(stream: &mut TcpStream) -> bool {
         && &first == b"HTTP/1.1 200"
 }
 
+/// The status line of the response to these bytes, and whether the server then closed the connection.
+async fn status_and_end(address: SocketAddr, sent: &str) -> (String, bool) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(sent.as_bytes()).await.unwrap();
+    let mut all = Vec::new();
+    let ended = tokio::time::timeout(HANGS, stream.read_to_end(&mut all)).await.is_ok();
+    let text = String::from_utf8(all).unwrap();
+    (text.get(..12).unwrap_or_default().to_owned(), ended)
+}
+
+#[tokio::test]
+async fn a_request_that_two_programs_read_differently_is_refused() {
+    let acme = Acme::new().await;
+    let address = serve(gateway(&acme, Limits::default())).await;
+    let body = "2\r\n{}\r\n0\r\n\r\n";
+    for (status, head) in [
+        ("501", "Host: x\r\nTransfer-Encoding: gzip, chunked"),
+        ("501", "Host: x\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked"),
+        ("400", "Host: x\r\nTransfer-Encoding: chunked, chunked"),
+        ("400", "Host: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked"),
+        ("400", "Transfer-Encoding: chunked"),
+        ("400", "Host: x\r\nHost: y\r\nTransfer-Encoding: chunked"),
+    ] {
+        for path in ["/v1/customers", "/v2/ping"] {
+            let sent = format!("POST {path} HTTP/1.1\r\n{head}\r\n\r\n{body}");
+            let (answered, ended) = status_and_end(address, &sent).await;
+            assert_eq!((answered, ended), (format!("HTTP/1.1 {status}"), true), "{head}");
+        }
+    }
+    let plain = format!(
+        "POST /v2/none HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\nConnection: close\r\n\r\n{body}"
+    );
+    assert_eq!(status_and_end(address, &plain).await.0, "HTTP/1.1 404");
+    assert_eq!(status_and_end(address, "GET /healthz HTTP/1.0\r\n\r\n").await.0, "HTTP/1.0 200");
+}
+
 #[tokio::test]
 async fn an_address_has_a_share_of_the_connections() {
     let acme = Acme::new().await;

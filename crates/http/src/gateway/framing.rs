@@ -1,0 +1,34 @@
+//! Refuses heads of requests that two HTTP programs could read differently (RFC 9112, 3.2 and 6.1).
+
+use axum::http::header::{HOST, TRANSFER_ENCODING};
+use axum::http::{HeaderMap, Request, StatusCode, Version};
+
+/// The response to a malformed head. The connection is closed after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Malformed {
+    pub(super) status: StatusCode,
+    pub(super) text: &'static str,
+}
+
+/// The fault of a request over HTTP/1.1 that has no `Host`.
+pub(super) fn without_host<B>(request: &Request<B>) -> Option<Malformed> {
+    let lacks_host = request.version() == Version::HTTP_11 && !request.headers().contains_key(HOST);
+    lacks_host.then_some(Malformed { status: StatusCode::BAD_REQUEST, text: "Host is missing. Send one." })
+}
+
+/// The fault of a head, if it has one: several `Host` headers, or another transfer coding than one `chunked`.
+pub(super) fn malformed(headers: &HeaderMap) -> Option<Malformed> {
+    if headers.get_all(HOST).iter().nth(1).is_some() {
+        let text = "Host is sent more than once. Send one.";
+        return Some(Malformed { status: StatusCode::BAD_REQUEST, text });
+    }
+    let lines = headers.get_all(TRANSFER_ENCODING).iter();
+    let codings: Vec<&[u8]> =
+        lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii).collect();
+    if !codings.iter().all(|coding| coding.eq_ignore_ascii_case(b"chunked")) {
+        let text = "The server knows no transfer coding but chunked.";
+        return Some(Malformed { status: StatusCode::NOT_IMPLEMENTED, text });
+    }
+    let text = "Transfer-Encoding names chunked more than once. Send it once.";
+    (codings.len() > 1).then_some(Malformed { status: StatusCode::BAD_REQUEST, text })
+}
