@@ -1,6 +1,7 @@
 //! Builds the mail text (RFC 5322) of a message: headers, encodings, Message-ID.
 //!
-//! Every header value is reduced to one line first, so that no name can add a header. Domains are written in
+//! Every header value is reduced to one line first, so that no name can add a header, and a space breaks each `=?`, so
+//! that no name is read as an encoded word: a reader sees the text as it was written. Domains are written in
 //! ASCII. The mail library sets the `Date` and the boundary between the text and HTML parts.
 
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
@@ -24,7 +25,7 @@ pub(super) fn build(id: &str, message: &Message, from: &str) -> Result<Mail, Mai
     Mail::builder()
         .from(from)
         .to(recipient(&message.to)?)
-        .subject(one_line(&message.subject))
+        .subject(header_text(&message.subject))
         .message_id(Some(message_id))
         .raw_header(HeaderValue::new(automatic, "auto-generated".to_owned()))
         .multipart(
@@ -33,6 +34,11 @@ pub(super) fn build(id: &str, message: &Message, from: &str) -> Result<Mail, Mai
                 .singlepart(part(ContentType::TEXT_HTML, &message.html)),
         )
         .map_err(|error| MailError::permanent(format!("cannot build the mail: {error}")))
+}
+
+/// A text as the value of a header.
+fn header_text(text: &str) -> String {
+    one_line(text).replace("=?", "= ?")
 }
 
 fn part(content: ContentType, body: &str) -> SinglePart {
@@ -46,7 +52,7 @@ fn is_plain(id: &str) -> bool {
 
 pub(super) fn sender(from: &str) -> Result<Mailbox, MailError> {
     let invalid = |_| MailError::permanent("the sender is not a mail address");
-    let Mailbox { name, email } = one_line(from).parse().map_err(invalid)?;
+    let Mailbox { name, email } = header_text(from).parse().map_err(invalid)?;
     Ok(Mailbox::new(name, address(email.user(), email.domain())?))
 }
 

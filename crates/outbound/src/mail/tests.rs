@@ -58,6 +58,26 @@ async fn a_line_break_in_a_name_adds_no_header() {
 }
 
 #[tokio::test]
+async fn a_name_is_not_read_as_an_encoded_word() {
+    let word = "=?utf-8?b?aHR0cHM6Ly9ldmlsLmV4YW1wbGU=?=";
+    let hidden = "=\u{200b}?utf-8?q?https=3A//evil?=";
+    for subject in
+        [format!("Team of {word}"), format!("Team of Z\u{fc}rich {word} {word}"), hidden.to_owned()]
+    {
+        let from = format!("\"{word}\" <no-reply@x.dev>");
+        let mail = written("a", &message("ada@x.dev", &subject), &from).await;
+        let head = mail.split_once("\r\n\r\n").unwrap().0.replace("\r\n ", " ");
+        // What is encoded is what the mail library encoded itself: base64 of UTF-8.
+        let own = |rest: &str| {
+            let word = rest.split("?=").next().unwrap_or_default();
+            word.starts_with("utf-8?b?") && !word.contains("aHR0cHM6Ly9ldmls")
+        };
+        assert!(head.split("=?").skip(1).all(own), "{head}");
+        assert!(!head.contains("=?utf-8?q?"), "{head}");
+    }
+}
+
+#[tokio::test]
 async fn a_file_is_replaced_atomically_and_readable_by_its_owner_alone() {
     let directory = tempfile::tempdir().unwrap();
     let mailer = Mailer::Directory(directory.path().to_path_buf());
