@@ -199,6 +199,6 @@ impl App {
         let limited_as = by.limited_as();
         let order = order.to_vec();
         let list = AccessTokenList { organizations: shown, expires_before, order, page, limited_as };
-        self.run_list(list, is_selective).await
+        self.run_list(list, page, is_selective).await
     }
 }

@@ -64,7 +64,7 @@ impl Caller {
         let caller = match owner {
             CredentialOwner::Suspended => return None,
             CredentialOwner::Previous(owner, until) => {
-                let caller = Self::from_owner(*owner)?;
+                let caller = Self::from_owner(*owner, verification)?;
                 let expires_at = caller.expires_at.map_or(until, |expires_at| expires_at.min(until));
                 return Some(Self { expires_at: Some(expires_at), ..caller });
             }
@@ -122,6 +122,15 @@ impl Caller {
     #[must_use]
     pub const fn limited_as(&self) -> Uuid {
         self.limited_as
+    }
+
+    /// The id of the credential.
+    pub(crate) const fn credential(&self) -> Uuid {
+        match &self.principal {
+            Principal::Organization { token, .. } => token.uuid(),
+            Principal::User { token, .. } => token.uuid(),
+            Principal::Customer(session) | Principal::Member(session) => session.id.uuid(),
+        }
     }
 
     /// The look-up that verified the credential.

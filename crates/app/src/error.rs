@@ -17,9 +17,12 @@ pub enum LimitReached {
     /// People in the team of an organization.
     #[error("an organization has at most {0} people in its team")]
     TeamMembers(u64),
-    /// Organizations whose team a person is in. The number is not told, because it concerns other tenants too.
-    #[error("this person is in the teams of too many organizations")]
+    /// Organizations whose team a person is in. The text tells nothing about them, because they may be other tenants'.
+    #[error("this person cannot be added to another team")]
     Organizations,
+    /// Organizations of one owner whose team another person is in.
+    #[error("the organizations of one owner have the same person in at most {0} teams")]
+    OrganizationsOfOwner(u64),
     /// Access tokens of an organization.
     #[error("an organization has at most {0} access tokens: delete one that is not used or has expired")]
     AccessTokens(u64),
@@ -108,6 +111,17 @@ pub enum Error {
     /// [`limits::SECRET_RESPONSE_RETENTION_S`]: crate::limits::SECRET_RESPONSE_RETENTION_S
     #[error("the stored response held a secret and was deleted")]
     StoredResponseExpired,
+    /// Another credential sent the request with this key. Its response holds a secret, which is replayed to that
+    /// credential alone.
+    #[error(
+        "the idempotency key was used with another token, which alone gets the secret again: send a new key"
+    )]
+    SecretOfOtherCredential,
+    /// The caller owns a suspended organization.
+    #[error(
+        "an organization of yours is suspended: you cannot create another one until the operator reopens it"
+    )]
+    OwnerSuspended,
     /// The stored response is not replayed: the caller could not run the request now, for this reason.
     #[error(transparent)]
     ReplayNotPermitted(Box<Error>),
@@ -147,6 +161,8 @@ impl Error {
                 | Self::IdempotencyInProgress { .. }
                 | Self::IdempotencyKeyReused
                 | Self::StoredResponseExpired
+                | Self::SecretOfOtherCredential
+                | Self::OwnerSuspended
                 | Self::ReplayNotPermitted(_)
                 | Self::Store(_)
         )
@@ -163,6 +179,7 @@ impl Error {
             | Self::CallerUnknown
             | Self::CallerSuspended
             | Self::CallerReduced
+            | Self::OwnerSuspended
             | Self::Token(_)
             | Self::OrganizationNotAccepted(_)
             | Self::UnknownOrganization(_)
@@ -187,6 +204,7 @@ impl Error {
             | Self::IdempotencyInProgress { .. }
             | Self::IdempotencyKeyReused
             | Self::StoredResponseExpired
+            | Self::SecretOfOtherCredential
             | Self::Store(_) => false,
         }
     }

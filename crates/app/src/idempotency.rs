@@ -10,6 +10,7 @@
 //! | running on this node, same request | is refused at once | [`Error::IdempotencyInProgress`] |
 //! | running on another node | waits for that transaction | as if it had ended |
 //! | used by another method, path or body | is refused | [`Error::IdempotencyKeyReused`] |
+//! | used by another credential, for a secret | is refused | [`Error::SecretOfOtherCredential`] |
 //! | response stored | does not run | the stored one |
 //! | response with a secret expired after [`limits::SECRET_RESPONSE_RETENTION_S`] | does not run | [`Error::StoredResponseExpired`] |
 //!
@@ -34,7 +35,7 @@ use tenantry_store::{
     IdempotencyClaim, IdempotencyNamespace, IdempotencyState, StoreError, StoredResponse, Tx, UseCase,
 };
 
-use crate::secrets::fingerprint;
+use crate::secrets::{fingerprint, fingerprint_by};
 use crate::{App, Caller, Error, Principal, Requester, limits};
 
 /// Renders a refusal for storage. The result must not repeat the caller's input.
@@ -63,15 +64,19 @@ impl IdempotencyAttempt {
     ) -> Self {
         let space = account.map_or_else(|| namespace_of(caller), IdempotencyNamespace::from);
         let (method, path, body) = request;
-        let claim = IdempotencyClaim { space, key, fingerprint: fingerprint(method, path, body) };
+        let fingerprint = fingerprint(method, path, body);
+        let fingerprint =
+            if returns_secret { fingerprint_by(fingerprint, caller.credential()) } else { fingerprint };
+        let claim = IdempotencyClaim { space, key, fingerprint };
         let rechecks = returns_secret || !matches!(caller.principal, Principal::Organization { .. });
         Self { claim, returns_secret, rechecks }
     }
 
     /// Whether a replay first runs the use case again and rolls it back, to see whether the caller may still do it.
     ///
-    /// Roles of users and members change while their token stays the same, and a secret must not go to a weaker
-    /// token of the same account. For other tokens the scopes decide, and those were checked before.
+    /// Roles of users and members change while their token stays the same. A response with a secret is replayed to the
+    /// credential that made it alone, if it still may. For other tokens the scopes decide, and those were checked
+    /// before.
     #[must_use]
     pub const fn rechecks(&self) -> bool {
         self.rechecks
@@ -189,6 +194,7 @@ async fn claim(
         Some(IdempotencyState::Response(response)) => Ok(Some(response)),
         Some(IdempotencyState::ResponseDeleted) => Err(Error::StoredResponseExpired),
         Some(IdempotencyState::OtherRequest) => Err(Error::IdempotencyKeyReused),
+        Some(IdempotencyState::OtherCredential) => Err(Error::SecretOfOtherCredential),
         None => Err(StoreError::Unavailable("an idempotency key expired just now".into()).into()),
     }
 }
@@ -228,6 +234,9 @@ impl InFlight {
     fn start(&self, claim: &IdempotencyClaim) -> Result<InFlightKey<'_>, Error> {
         let key = (claim.space, claim.key.clone());
         match self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()) {
+            Entry::Occupied(other) if claim.is_by_other_credential(other.get()) => {
+                Err(Error::SecretOfOtherCredential)
+            }
             Entry::Occupied(other) if *other.get() != claim.fingerprint => Err(Error::IdempotencyKeyReused),
             Entry::Occupied(_) => {
                 Err(Error::IdempotencyInProgress { retry_after_s: limits::IDEMPOTENCY_RETRY_AFTER_S })
@@ -279,7 +288,8 @@ impl App {
     ///
     /// # Errors
     /// An error of the use case that is not stored, which leaves the key free; [`Error::IdempotencyInProgress`],
-    /// [`Error::IdempotencyKeyReused`], [`Error::StoredResponseExpired`] or [`Error::ReplayNotPermitted`].
+    /// [`Error::IdempotencyKeyReused`], [`Error::SecretOfOtherCredential`], [`Error::StoredResponseExpired`] or
+    /// [`Error::ReplayNotPermitted`].
     pub async fn write_once<U: UseCase<Error = Error>>(
         &self,
         by: &Requester,

@@ -52,7 +52,7 @@ use std::time::Duration;
 
 use tenantry_core::mail::MailLimits;
 use tenantry_core::{ExecutionContext, Timestamp};
-use tenantry_store::{ListQuery, Store, StoreError, Tx, UseCase};
+use tenantry_store::{ListQuery, Page, Store, StoreError, Tx, UseCase};
 use verified::Verified;
 
 use credentials::CredentialCache;
@@ -164,9 +164,15 @@ impl App {
         self.store.write(use_case).await
     }
 
-    /// Runs a list query: directly when its filter is selective, else within the limits for list queries.
-    async fn run_list<Q: ListQuery>(&self, query: Q, is_selective: bool) -> Result<Q::Output, Error> {
-        if is_selective {
+    /// Runs the query of a page of a list. It runs directly when its filter is selective and the page is near the
+    /// beginning, else within the limits for list queries. Every list with page numbers runs here.
+    async fn run_list<Q: ListQuery>(
+        &self,
+        query: Q,
+        page: Page,
+        is_selective: bool,
+    ) -> Result<Q::Output, Error> {
+        if is_selective && page.is_near_start() {
             return Ok(query.run(&mut self.store.reader()?.tx()?).await?);
         }
         Ok(self.store.run_list_query(query).await?)

@@ -75,6 +75,9 @@ pub const ORGANIZATIONS_READ_DIRECTLY: usize = 20;
 /// keep the person from creating organizations. The owner of a new organization or sub-account has the limit
 /// [`ORGANIZATIONS_PER_PERSON`].
 pub const ORGANIZATIONS_PER_PERSON_BY_OTHERS: u64 = 1_200;
+/// Organizations of one owner that have the same other person in their team, at most, so that no owner uses up
+/// [`ORGANIZATIONS_PER_PERSON_BY_OTHERS`] for somebody.
+pub const ORGANIZATIONS_PER_PERSON_BY_ONE_OWNER: u64 = 100;
 /// Access tokens of one organization that are not deleted, at most.
 pub const TOKENS_PER_ORGANIZATION: u64 = 1_000;
 /// Sessions of one customer at a time, at most. A change of the customer's address ends all of them at once.

@@ -333,8 +333,8 @@ impl App {
         filter: &MemberFilter,
         page: Page,
     ) -> Result<Paged<Member>, Error> {
-        let is_selective = filter.is_selective() && page.is_near_start();
+        let is_selective = filter.is_selective();
         let limited_as = by.limited_as();
-        self.run_list(MemberList { filter: filter.clone(), page, limited_as }, is_selective).await
+        self.run_list(MemberList { filter: filter.clone(), page, limited_as }, page, is_selective).await
     }
 }

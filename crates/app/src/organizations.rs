@@ -45,6 +45,11 @@ impl UseCase for OrganizationCreate {
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Organization, Error> {
         let Self { by, owner, new, initial } = self;
+        if let Some(person) = by.user()
+            && tx.user_organizations_of_owner(person, person).await?.suspended > 0
+        {
+            return Err(Error::OwnerSuspended);
+        }
         if tx.organization_by_slug(new.slug.as_str()).await?.is_some() {
             return Err(slug_taken(new));
         }
@@ -173,6 +178,6 @@ impl App {
         let is_few = |visible: &Vec<_>| visible.len() <= limits::ORGANIZATIONS_READ_DIRECTLY;
         let is_selective = filter.visible.as_ref().is_none_or(is_few);
         let list = OrganizationList { filter: filter.clone(), page, limited_as: by.limited_as() };
-        self.run_list(list, is_selective).await
+        self.run_list(list, page, is_selective).await
     }
 }

@@ -3,12 +3,13 @@
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::customer::{Customer, CustomerChange};
-use tenantry_core::ids::{MemberId, OrganizationId};
+use tenantry_core::ids::{CustomerId, MemberId, OrganizationId};
 use tenantry_core::member::{InitialRole, Member, MemberChange, MemberError, MemberRole, NewMember};
 use tenantry_core::organization::Organization;
 use tenantry_core::portal::{self, PortalError};
 use tenantry_core::values::{EmailAddress, PersonName};
-use tenantry_store::{Page, Paged, Tx, UseCase};
+use tenantry_store::{ListQuery, Page, Paged, StoreError, Tx, UseCase};
+use uuid::Uuid;
 
 use crate::organizations::is_open;
 use crate::sessions::portal_caller;
@@ -135,17 +136,37 @@ async fn of_customer(tx: &mut Tx<'_>, customer: &Customer, id: MemberId) -> Resu
     own.ok_or_else(|| MemberError::NotFound.into())
 }
 
+/// The list of the members of one customer.
+struct PortalMemberList {
+    organization: OrganizationId,
+    customer: CustomerId,
+    page: Page,
+    limited_as: Option<Uuid>,
+}
+
+impl ListQuery for PortalMemberList {
+    type Output = Paged<Member>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Paged<Member>, StoreError> {
+        tx.members_by_email(self.organization, self.customer, self.page).await
+    }
+
+    fn limited_as(&self) -> Option<Uuid> {
+        self.limited_as
+    }
+}
+
 impl App {
     /// A page of the members of the portal caller's customer, ordered by address.
     ///
     /// # Errors
     /// When the caller may not manage members, or a store error.
     pub async fn portal_members(&self, by: &Requester, page: Page) -> Result<Paged<Member>, Error> {
-        let mut reader = self.store.reader()?;
-        let mut tx = reader.tx()?;
-        let caller = portal_caller(&mut tx, by).await?;
+        let caller = self.portal_caller(by).await?;
         caller.manager()?;
-        Ok(tx.members_by_email(caller.customer.organization, caller.customer.id, page).await?)
+        let (organization, customer) = (caller.customer.organization, caller.customer.id);
+        let list = PortalMemberList { organization, customer, page, limited_as: by.limited_as() };
+        self.run_list(list, page, true).await
     }
 
     /// The organization of this slug, for its public page. A suspended organization has none.

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use tenantry_core::ExecutionContext;
 use tenantry_core::token::TokenHash;
 use tenantry_store::{Moments, Tx, UseCase, Vault};
+use uuid::Uuid;
 
 use crate::{Clock, Error};
 
@@ -139,6 +140,18 @@ pub(crate) fn fingerprint(method: &str, path: &str, body: &[u8]) -> [u8; 32] {
     }
     hash.update(body);
     hash.finalize().into()
+}
+
+/// The fingerprint of a request by one credential. The first half is that of the request.
+pub(crate) fn fingerprint_by(request: [u8; 32], credential: Uuid) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(request);
+    hash.update(credential.as_bytes());
+    let mut both: [u8; 32] = hash.finalize().into();
+    for (to, from) in both.iter_mut().zip(request).take(request.len() / 2) {
+        *to = from;
+    }
+    both
 }
 
 /// The source of each transaction's time and randomness: the clock and the operating system.

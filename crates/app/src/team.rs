@@ -167,8 +167,12 @@ pub(crate) async fn insert(
         _ => limits::ORGANIZATIONS_PER_PERSON_BY_OTHERS,
     };
     // Locked, so that concurrent additions to several teams do not exceed the limit.
-    if tx.user_organization_count_for_update(member.user).await? >= most {
+    let count = tx.user_organization_count_for_update(member.user).await?;
+    if count >= most {
         return Err(LimitReached::Organizations.into());
+    }
+    if member.role != TeamRole::Owner && count >= limits::ORGANIZATIONS_PER_PERSON_BY_ONE_OWNER {
+        check_share(tx, member).await?;
     }
     tx.team_insert(member).await.map_err(|error: StoreError| {
         if error.is_violation_of("team_members_pkey") {
@@ -178,6 +182,14 @@ pub(crate) async fn insert(
         }
     })?;
     changes::created(tx, context, by, "team_member.created", member).await
+}
+
+/// Checks that the organizations of the same owner have the person in few teams.
+async fn check_share(tx: &mut Tx<'_>, member: &TeamMember) -> Result<(), Error> {
+    let most = limits::ORGANIZATIONS_PER_PERSON_BY_ONE_OWNER;
+    let tenant = tx.organization(member.organization).await?.ok_or(TeamError::OrganizationNotFound)?;
+    let teams = tx.user_organizations_of_owner(member.user, tenant.owner).await?.number;
+    if teams < most { Ok(()) } else { Err(LimitReached::OrganizationsOfOwner(most).into()) }
 }
 
 /// Removes a person from the team.

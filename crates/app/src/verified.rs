@@ -6,7 +6,7 @@
 //! | moment | the credential is read again when | it lost a right |
 //! |---|---|---|
 //! | the use case begins | credentials changed, or the last look-up is older than [`limits::CREDENTIAL_CACHE_TTL_MS`] | refused |
-//! | it has run, with all its locks | the same | rolled back and refused |
+//! | it has run, with all its locks | the same; never on SQLite, where nothing else commits meanwhile | rolled back and refused |
 //! | it has run, and changed credentials itself | credentials changed | rolled back, to be repeated: the change may be its own |
 //!
 //! Otherwise this costs no query. [`Generation`] counts a change before its transaction is committed, so a use case
@@ -45,6 +45,9 @@ impl<U: UseCase<Error = Error>> UseCase for Verified<U> {
         }
         let seen = self.verify(tx, context, self.caller.verification()).await?;
         let output = self.use_case.run(tx, context).await?;
+        if tx.is_exclusive() {
+            return Ok(output);
+        }
         if !tx.changes_credentials() {
             self.verify(tx, context, seen).await?;
         } else if !self.generation.is_still(seen.generation)

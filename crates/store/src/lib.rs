@@ -43,9 +43,9 @@ pub use queries::{
     AccessTokenKey, AuditImages, AuditRecord, CredentialOwner, CustomerDeletion, CustomerEvent,
     CustomerFilter, CustomerKey, DeletionStep, DeliveryQueue, DueQueue, Edge, IdempotencyClaim,
     IdempotencyNamespace, IdempotencyState, Keyset, KeysetPage, LeasedDelivery, MemberConflicts,
-    MemberFilter, OldAuditEntry, Order, OrganizationFilter, OrganizationKey, Page, Paged, PendingEvent,
-    RowKey, SecretSubject, StoredResponse, TokenRef, TokenSecrets, TokenUse, UserDeletion, WebhookDelivery,
-    WebhookDeliveryDetails, WebhookDeliveryFilter, WebhookEventRow,
+    MemberFilter, OldAuditEntry, Order, OrganizationFilter, OrganizationKey, OwnedOrganizations, Page, Paged,
+    PendingEvent, RowKey, SecretSubject, StoredResponse, TokenRef, TokenSecrets, TokenUse, UserDeletion,
+    WebhookDelivery, WebhookDeliveryDetails, WebhookDeliveryFilter, WebhookEventRow,
 };
 pub use reader::Reader;
 pub use schema::{Catalog, Column, ColumnKind, Table};

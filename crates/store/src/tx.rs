@@ -54,6 +54,12 @@ impl<'c> Tx<'c> {
         self.changes.credentials
     }
 
+    /// Whether no other transaction can commit while this one runs.
+    #[must_use]
+    pub const fn is_exclusive(&self) -> bool {
+        matches!(self.engine, Engine::Sqlite(_))
+    }
+
     /// Records that this transaction leaves webhooks to deliver.
     pub(crate) fn mark_webhooks_due(&mut self) {
         self.changes.webhooks = true;

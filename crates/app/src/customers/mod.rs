@@ -303,8 +303,8 @@ impl App {
         filter: &CustomerFilter,
         page: Page,
     ) -> Result<Paged<Customer>, Error> {
-        let is_selective = filter.is_selective() && page.is_near_start();
+        let is_selective = filter.is_selective();
         let limited_as = by.limited_as();
-        self.run_list(CustomerList { filter: filter.clone(), page, limited_as }, is_selective).await
+        self.run_list(CustomerList { filter: filter.clone(), page, limited_as }, page, is_selective).await
     }
 }

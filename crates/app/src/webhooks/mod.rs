@@ -304,7 +304,7 @@ impl App {
     ) -> Result<Paged<WebhookEndpoint>, Error> {
         let is_selective = organizations.len() <= limits::ORGANIZATIONS_READ_DIRECTLY;
         let (organizations, limited_as) = (organizations.to_vec(), by.limited_as());
-        self.run_list(WebhookEndpointList { organizations, page, limited_as }, is_selective).await
+        self.run_list(WebhookEndpointList { organizations, page, limited_as }, page, is_selective).await
     }
 
     /// A page of the list of deliveries.
@@ -318,6 +318,6 @@ impl App {
         page: Page,
     ) -> Result<Paged<WebhookDeliveryDetails>, Error> {
         let limited_as = by.limited_as();
-        self.run_list(WebhookDeliveryList { filter: filter.clone(), page, limited_as }, false).await
+        self.run_list(WebhookDeliveryList { filter: filter.clone(), page, limited_as }, page, false).await
     }
 }

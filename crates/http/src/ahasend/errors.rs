@@ -136,6 +136,7 @@ fn of(error: &Error) -> RenderedError {
         | Error::Token(TokenError::NetworksExceed)
         | Error::LimitReached(_)
         | Error::CallerReduced
+        | Error::OwnerSuspended
         | Error::NotPermitted(_) => (StatusCode::FORBIDDEN, text),
         Error::OrganizationInvalid(violations) => {
             (StatusCode::BAD_REQUEST, violations.first().map_or(text, ToString::to_string))
@@ -147,6 +148,7 @@ fn of(error: &Error) -> RenderedError {
         Error::Team(TeamError::AlreadyMember)
         | Error::AmbiguousCustomer
         | Error::StoredResponseExpired
+        | Error::SecretOfOtherCredential
         | Error::Token(TokenError::ExcludesCaller | TokenError::Expired) => (StatusCode::CONFLICT, text),
         Error::CallerUnknown => return of_rejection(Rejection::InvalidToken),
         Error::CallerSuspended => return of_rejection(Rejection::Suspended),

@@ -164,6 +164,7 @@ async fn organizations(tx: &mut Tx<'_>) {
     call!(tx.team_oldest_first(ORGANIZATION));
     call!(tx.team_size(ORGANIZATION));
     call!(tx.user_organizations(USER));
+    call!(tx.user_organizations_of_owner(USER, USER));
     call!(tx.user_organization_count_for_update(USER));
     call!(tx.access_token_count(ORGANIZATION));
     let entry = AuditEntry {

@@ -176,6 +176,7 @@ const WIDE: &[(&str, &str)] = &[
     ("user_delete", "the tokens and stored responses of a person"),
     ("former_team_member_first", "the first row of an index"),
     ("organization_update_owner", "the queues of a tenant"),
+    ("user_organizations_of_owner", "list of a person"),
     ("credential_owner", "list of a person"),
     ("webhook_deliveries", "list of a tenant, by its primary key"),
     ("webhook_endpoints", "list of a tenant"),

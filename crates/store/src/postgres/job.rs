@@ -40,10 +40,6 @@ pub(super) trait Job: Send {
     fn take_credential_change(&mut self) -> Option<CredentialChange>;
 
     /// Sends the result to the caller: that of the use case if its transaction was committed, or else the error.
-    fn take_credential_change(&mut self) -> Option<CredentialChange> {
-        self.credential_change.take()
-    }
-
     fn settle(&mut self, committed: Result<(), StoreError>);
 }
 
@@ -102,6 +98,10 @@ impl<O: UseCase> Job for Typed<O> {
         self.changes
     }
 
+    fn take_credential_change(&mut self) -> Option<CredentialChange> {
+        self.credential_change.take()
+    }
+
     fn settle(&mut self, committed: Result<(), StoreError>) {
         let outcome = match (committed, self.outcome.take()) {
             (Ok(()), Some(outcome)) => outcome,
@@ -124,7 +124,8 @@ pub(super) struct Left {
 
 impl Left {
     /// A job to retry after `fault`. `None` means that a statement failed although the use case returned success.
-    pub(super) fn after(job: AnyJob, fault: Option<Fault>) -> Self {
+    pub(super) fn after(mut job: AnyJob, fault: Option<Fault>) -> Self {
+        drop(job.take_credential_change());
         Self { job, is_strict: fault == Some(Fault::Late) }
     }
 

@@ -54,7 +54,8 @@ pub struct IdempotencyClaim {
     pub space: IdempotencyNamespace,
     /// The client's key.
     pub key: String,
-    /// SHA-256 of method, path and body.
+    /// Identifies the request: method, path and body. Where the response contains a secret, the second half also
+    /// depends on the credential.
     pub fingerprint: [u8; 32],
 }
 
@@ -64,6 +65,13 @@ pub(crate) fn sealed_for(space: Uuid, fingerprint: &[u8], key: &str) -> Vec<u8> 
 }
 
 impl IdempotencyClaim {
+    /// Whether another fingerprint is that of the same request by another credential.
+    #[must_use]
+    pub fn is_by_other_credential(&self, other: &[u8]) -> bool {
+        let half = self.fingerprint.len() / 2;
+        other != self.fingerprint && other.get(..half) == self.fingerprint.get(..half)
+    }
+
     fn place(&self) -> [Param<'_>; 2] {
         [self.space.0.into(), self.key.as_str().into()]
     }
@@ -79,6 +87,8 @@ impl IdempotencyClaim {
 pub enum IdempotencyState {
     /// The key was used with another request.
     OtherRequest,
+    /// The key was used with this request by another credential, and the response contained a secret.
+    OtherCredential,
     /// The response contained a secret and is no longer stored.
     ResponseDeleted,
     /// The response to the first request with the key.
@@ -99,6 +109,9 @@ impl Kept {
         now: Timestamp,
         vault: Option<&dyn Vault>,
     ) -> Result<IdempotencyState, StoreError> {
+        if claim.is_by_other_credential(&self.fingerprint) {
+            return Ok(IdempotencyState::OtherCredential);
+        }
         if self.fingerprint != claim.fingerprint {
             return Ok(IdempotencyState::OtherRequest);
         }

@@ -41,6 +41,7 @@ pub use pending::PendingEvent;
 pub use row_organizations::RowKey;
 pub use token_secrets::{SecretSubject, TokenRef, TokenSecrets, TokenUse};
 pub use user_deletions::UserDeletion;
+pub use users::OwnedOrganizations;
 pub use webhook_deliveries::{WebhookDelivery, WebhookDeliveryDetails, WebhookDeliveryFilter};
 pub use webhook_events::WebhookEventRow;
 pub use webhook_queues::{DeliveryQueue, DueQueue, LeasedDelivery};

@@ -4,10 +4,19 @@ use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::user::User;
 use tenantry_core::values::{EmailAddress, PersonName};
 
-use super::count;
+use super::{Query, count};
 use crate::error::unexpected;
 use crate::row::Row;
 use crate::{StoreError, Tx};
+
+/// Organizations of one owner.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OwnedOrganizations {
+    /// All of them.
+    pub number: u64,
+    /// Those that the operator suspended. A parent suspends its sub-accounts, which do not count.
+    pub suspended: u64,
+}
 
 const COLUMNS: &str = "id, created_at, email, name, email_key";
 
@@ -123,6 +132,28 @@ impl Tx<'_> {
         self.all(&sql, &[user.into()], |_| Ok(())).await?;
         let sql = "SELECT count(*) FROM user_organizations WHERE user_id = ?1";
         Ok(count(self.first(sql, &[user.into()], |row| row.get(0)).await?.unwrap_or(0)))
+    }
+
+    /// The organizations of one owner whose team a person is in. Two round trips.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn user_organizations_of_owner(
+        &mut self,
+        user: UserId,
+        owner: UserId,
+    ) -> Result<OwnedOrganizations, StoreError> {
+        let mine = self.user_organizations(user).await?;
+        let mut query = Query::new(
+            "SELECT count(*), count(CASE WHEN parent_id IS NULL THEN suspended_at END) FROM organizations WHERE ",
+        );
+        query.organizations("id", &mine);
+        let owner = query.param(owner);
+        query.push(&format!(" AND owner_user_id = {owner} AND deleted_at IS NULL"));
+        let found = self.first(&query.sql, &query.params, |row| {
+            Ok(OwnedOrganizations { number: count(row.get(0)?), suspended: count(row.get(1)?) })
+        });
+        Ok(found.await?.unwrap_or_default())
     }
 
     /// The organizations whose team a person is in.

@@ -76,6 +76,22 @@ pub(super) fn of(error: &Error) -> RenderedError {
         Error::OrganizationRequired => {
             rule("missing", &["body", "organization_id"], "organization_id is required.", Value::Null)
         }
+        Error::IdempotencyInProgress { .. }
+        | Error::IdempotencyKeyReused
+        | Error::StoredResponseExpired
+        | Error::SecretOfOtherCredential => of_key(error),
+        Error::OwnerSuspended => plain(StatusCode::FORBIDDEN, "NotPermitted", &error.to_string()),
+        Error::ReplayNotPermitted(error) => of(error),
+        Error::Store(error) => {
+            tracing::error!(%error, "use case failed");
+            failed(fault_status(error))
+        }
+    }
+}
+
+/// Renders an error about the idempotency key.
+fn of_key(error: &Error) -> RenderedError {
+    match error {
         Error::IdempotencyInProgress { retry_after_s } => {
             let detail = "A request with this idempotency key is in progress.";
             plain(StatusCode::CONFLICT, "IdempotencyConflict", detail)
@@ -88,16 +104,16 @@ pub(super) fn of(error: &Error) -> RenderedError {
             "The idempotency key was used with another request.",
             Value::Null,
         ),
-        Error::StoredResponseExpired => plain(
+        Error::SecretOfOtherCredential => plain(
+            StatusCode::CONFLICT,
+            "IdempotencyKeyOfOtherToken",
+            "Another token used this idempotency key, and it alone gets the secret again. Send a new key.",
+        ),
+        _ => plain(
             StatusCode::CONFLICT,
             "IdempotencyResponseExpired",
             "The stored response contained a secret and was deleted. Send the request with a new key.",
         ),
-        Error::ReplayNotPermitted(error) => of(error),
-        Error::Store(error) => {
-            tracing::error!(%error, "use case failed");
-            failed(fault_status(error))
-        }
     }
 }
 

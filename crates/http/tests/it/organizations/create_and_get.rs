@@ -2,10 +2,34 @@
 
 use insta::assert_snapshot;
 use serde_json::{Value, json};
+use tenantry_app::suspension::{OrganizationSuspend, OrganizationUnsuspend};
+use tenantry_core::values::SuspensionReason;
 
 use tenantry_testkit::{Acme, World};
 
 const PATH: &str = "/v1/organizations";
+
+#[tokio::test]
+async fn the_owner_of_a_suspended_organization_creates_none() {
+    let acme = Acme::new().await;
+    let owner = acme.world.user(&acme.organization.owner, "*").await;
+    let create =
+        async |slug: &str| owner.post("/v1/organizations", json!({"name": slug, "slug": slug})).await;
+    // A sub-account that its parent suspends bars nobody.
+    let child = acme.world.sub_account(&acme.organization, "child").await;
+    let child = format!("{}/sub-accounts/{child}/suspend", acme.path_v2());
+    acme.client().post(&child, json!({"reason": "late"})).await.expect(200);
+    create("first").await.expect(201);
+    let reason = SuspensionReason::parse("unpaid").unwrap();
+    let suspend = OrganizationSuspend { id: acme.organization.id, reason };
+    acme.world.app.write(suspend).await.unwrap();
+    let refused = create("second").await.expect(403);
+    assert_eq!(refused["error"], json!("NotPermitted"));
+    assert!(refused["detail"].as_str().unwrap().contains("is suspended"), "{refused}");
+    let reopen = OrganizationUnsuspend { id: acme.organization.id };
+    acme.world.app.write(reopen).await.unwrap();
+    create("second").await.expect(201);
+}
 
 #[tokio::test]
 async fn a_new_organization() {

@@ -25,6 +25,8 @@ pub(crate) struct Served {
     pub(crate) id: String,
     pub(crate) method: String,
     path: String,
+    /// Whether the operation takes a page number.
+    pub(crate) has_pages: bool,
     /// The accepted kinds of tokens. Each needs one of its scopes. Empty for a public operation.
     pub(crate) open: BTreeMap<Whose, Vec<String>>,
 }
@@ -48,7 +50,8 @@ impl Served {
             }
         }
         let id = operation["operationId"].as_str().unwrap().to_owned();
-        Self { id, method: method.to_uppercase(), path: path.to_owned(), open }
+        let has_pages = operation["parameters"].as_array().unwrap().iter().any(|one| one["name"] == "page");
+        Self { id, method: method.to_uppercase(), path: path.to_owned(), has_pages, open }
     }
 
     pub(crate) fn is_public(&self) -> bool {

@@ -395,12 +395,30 @@ async fn a_secret_is_not_shown_to_a_token_that_could_not_have_made_it() {
     let body = json!({"comment": "c", "scopes": ["customers:write"]});
     let path = "/v1/organization-access-tokens";
     let first = strong.post(path, body.clone()).await.expect(201);
-    let refused = weak.post(path, body.clone()).await;
-    assert_eq!(
-        (refused.violations(), refused.replayed()),
-        (vec!["value_error body.scopes".to_owned()], FRESH)
-    );
+    let refused = weak.post(path, body.clone()).await.expect(409);
+    assert_eq!((&refused["error"], refused.replayed()), (&json!("IdempotencyKeyOfOtherToken"), FRESH));
     assert_eq!(strong.post(path, body).await.expect(201).text, first.text);
+}
+
+#[tokio::test]
+async fn a_secret_is_shown_again_to_the_token_that_made_it_alone() {
+    let acme = Acme::new().await;
+    let (strong, path) = (acme.client().key("k"), acme.api_keys());
+    let restricted = json!({"label": "r", "scopes": ["*"], "ip_allow_list": ["127.0.0.1"]});
+    let restricted = acme.client().post(&path, restricted).await.expect(201);
+    let restricted = acme.world.bearer(restricted["secret_key"].as_str().unwrap()).key("k");
+    let brief = acme.world.token(&acme.organization, "*").await.key("k");
+    let person = acme.world.user(&acme.organization.owner, "*").await.key("k");
+    let body = json!({"label": "k", "scopes": ["api-keys:write"]});
+    let first = strong.post(&path, body.clone()).await.expect(201);
+    for other in [&restricted, &brief, &person] {
+        let refused = other.post(&path, body.clone()).await.expect(409);
+        assert!(refused.replayed() == FRESH && refused.message().contains("send a new key"), "{refused}");
+        assert!(!refused.text.contains(first["secret_key"].as_str().unwrap()));
+    }
+    let different = json!({"label": "other", "scopes": ["api-keys:write"]});
+    restricted.post(&path, different).await.expect(422);
+    assert_eq!(strong.post(&path, body).await.expect(201).replayed(), AGAIN);
 }
 
 #[tokio::test]

@@ -4,19 +4,19 @@ use std::sync::Arc;
 
 use serde_json::json;
 use tenantry_app::limits::{
-    ORGANIZATIONS_PER_PERSON, ORGANIZATIONS_PER_PERSON_BY_OTHERS, SESSIONS_PER_CUSTOMER,
-    TEAM_MEMBERS_PER_ORGANIZATION, TOKENS_PER_ORGANIZATION,
+    ORGANIZATIONS_PER_PERSON, ORGANIZATIONS_PER_PERSON_BY_ONE_OWNER, ORGANIZATIONS_PER_PERSON_BY_OTHERS,
+    SESSIONS_PER_CUSTOMER, TEAM_MEMBERS_PER_ORGANIZATION, TOKENS_PER_ORGANIZATION,
 };
 use tenantry_app::members::CustomerRef;
 use tenantry_app::sessions::SessionCreate;
 use tenantry_app::team::TeamMemberAdd;
 use tenantry_app::tokens::TokenCreate;
 use tenantry_app::{Error, LimitReached, Requester};
-use tenantry_core::ids::CustomerId;
+use tenantry_core::ids::{CustomerId, OrganizationId};
 use tenantry_core::team::{NewTeamMember, TeamRole};
 use tenantry_core::token::Scopes;
 use tenantry_store::UseCase;
-use tenantry_testkit::{Acme, World};
+use tenantry_testkit::{Acme, Client, World};
 use tokio::task::JoinSet;
 
 /// Runs use cases at the same time; answers how many succeeded. The others must be refused by a limit.
@@ -145,6 +145,36 @@ async fn a_person_is_in_a_largest_number_of_organizations() {
     create("own-one").await.expect(201);
     join(world, "busy@example.com", ORGANIZATIONS_PER_PERSON - ORGANIZATIONS_PER_PERSON_BY_OTHERS - 1);
     create("own-two").await.expect(403);
+}
+
+#[tokio::test]
+async fn one_owner_uses_a_share_of_the_organizations_of_a_person() {
+    let acme = Acme::new().await;
+    let world = &acme.world;
+    let add = async |to: OrganizationId, by: &Client<'_>| {
+        let new = json!({"email": "target@example.com"});
+        by.post(&format!("/v1/organizations/{to}/members"), new).await
+    };
+    let owner = world.user(&acme.organization.owner, "*").await;
+    for number in 1..ORGANIZATIONS_PER_PERSON_BY_ONE_OWNER {
+        let slug = format!("copy-{number}");
+        let copy = world.organization_owned_by(&slug, &acme.organization.owner).await;
+        let email = "target@example.com".parse().unwrap();
+        let new = NewTeamMember { email, name: None, role: TeamRole::Analyst };
+        let add = TeamMemberAdd { by: Requester::operator(), organization: copy.id, new };
+        world.app.write(add).await.unwrap();
+    }
+    assert_eq!(add(acme.organization.id, &owner).await.status, 201);
+    let one_more = world.organization_owned_by("one-more", &acme.organization.owner).await;
+    let refused = add(one_more.id, &owner).await.expect(403);
+    let text = "the organizations of one owner have the same person in at most 100 teams";
+    assert_eq!(refused["detail"], text);
+    // Another owner may add the person, who may also create an organization.
+    let other = world.organization("other").await;
+    let other_owner = world.user(&other.owner, "*").await;
+    assert_eq!(add(other.id, &other_owner).await.status, 201);
+    let target = world.user("target@example.com", "*").await;
+    target.post("/v1/organizations", json!({"name": "Own", "slug": "own"})).await.expect(201);
 }
 
 #[tokio::test]

@@ -7,5 +7,6 @@ mod both_dialects;
 mod idempotency;
 mod ip_allow_lists;
 mod limits;
+mod lists;
 mod people;
 mod revocation;
