@@ -6,7 +6,7 @@ use tenantry_core::token::{
     self, AccessToken, CreateFacts, NewAccessToken, Overlap, Secret, SecretKind, TokenChange,
 };
 use tenantry_core::{ExecutionContext, Timestamp};
-use tenantry_store::{AccessTokenKey, ListQuery, Order, Page, Paged, RowKey, StoreError, Tx, UseCase};
+use tenantry_store::{AccessTokenKey, ListQuery, Order, Page, Paged, Party, RowKey, StoreError, Tx, UseCase};
 use uuid::Uuid;
 
 use crate::tokens::{self, IssuedToken};
@@ -29,8 +29,8 @@ impl UseCase for AccessTokenCreate {
     type Output = IssuedToken<AccessToken>;
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(
@@ -72,8 +72,8 @@ impl UseCase for AccessTokenUpdate {
     type Output = AccessToken;
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<AccessToken, Error> {
@@ -105,8 +105,8 @@ impl UseCase for AccessTokenRotate {
     type Output = IssuedToken<AccessToken>;
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(
@@ -133,8 +133,8 @@ impl UseCase for AccessTokenDelete {
     type Output = ();
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {

@@ -13,7 +13,7 @@ use tenantry_core::team::TeamRole;
 use tenantry_core::token::{
     self, AccessToken, ApiKeyChange, ApiKeyFacts, CreateFacts, NewAccessToken, Overlap, Secret, SecretKind,
 };
-use tenantry_store::{Keyset, KeysetPage, Tx, UseCase};
+use tenantry_store::{Keyset, KeysetPage, Party, Tx, UseCase};
 
 use crate::mails::{self, NewMail};
 use crate::tokens::{self, IssuedToken};
@@ -36,8 +36,8 @@ impl UseCase for ApiKeyCreate {
     type Output = IssuedToken<AccessToken>;
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(
@@ -85,8 +85,8 @@ impl UseCase for ApiKeyUpdate {
     type Output = AccessToken;
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<AccessToken, Error> {
@@ -129,8 +129,8 @@ impl UseCase for ApiKeyRotate {
     type Output = IssuedToken<AccessToken>;
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(
@@ -160,8 +160,8 @@ impl UseCase for ApiKeyDelete {
     type Output = AccessToken;
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<AccessToken, Error> {

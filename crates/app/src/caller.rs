@@ -10,7 +10,7 @@ use tenantry_core::portal::CustomerSession;
 use tenantry_core::team::TeamRole;
 use tenantry_core::token::{RequiredScope, Scopes};
 use tenantry_core::values::IpAllowList;
-use tenantry_store::{CredentialOwner, RowKey, StoreError, Tx};
+use tenantry_store::{CredentialOwner, Party, RowKey, StoreError, Tx};
 use uuid::Uuid;
 
 use crate::credentials::Verification;
@@ -305,9 +305,11 @@ impl Requester {
         }
     }
 
-    /// The caller's organization if it has exactly one. Chooses a writer; grants nothing.
-    pub(crate) fn single_organization(&self) -> Option<OrganizationId> {
-        if let [only] = self.organizations() { Some(*only) } else { None }
+    /// The party for which the use cases of the requester wait: the caller's organization if it has exactly one, and the
+    /// id that its use of the writer is counted under.
+    pub(crate) fn party(&self) -> Party {
+        let organization = if let [only] = self.organizations() { Some(*only) } else { None };
+        Party { organization, limited_as: self.limited_as() }
     }
 
     /// The caller's organizations in which it has a right.

@@ -11,14 +11,14 @@
 use tenantry_core::ExecutionContext;
 use tenantry_core::audit::Actor;
 use tenantry_core::customer::{self, Customer};
-use tenantry_core::ids::{EmailUpdateId, OrganizationId, SessionId};
+use tenantry_core::ids::{EmailUpdateId, SessionId};
 use tenantry_core::mail::MailContent;
 use tenantry_core::portal::{
     self, EMAIL_UPDATE_MINUTES, EmailUpdate, PortalError, SessionFacts, StartedSession,
 };
 use tenantry_core::token::{Secret, SecretKind};
 use tenantry_core::values::EmailAddress;
-use tenantry_store::{Tx, UseCase};
+use tenantry_store::{Party, Tx, UseCase};
 
 use crate::mails::{self, NewMail};
 use crate::organizations::is_open;
@@ -40,8 +40,8 @@ impl UseCase for EmailUpdateRequest {
     type Output = ();
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {

@@ -32,7 +32,7 @@ use std::sync::{Mutex, PoisonError};
 use tenantry_core::ExecutionContext;
 use tenantry_core::ids::OrganizationId;
 use tenantry_store::{
-    IdempotencyClaim, IdempotencyNamespace, IdempotencyState, StoreError, StoredResponse, Tx, UseCase,
+    IdempotencyClaim, IdempotencyNamespace, IdempotencyState, Party, StoreError, StoredResponse, Tx, UseCase,
 };
 
 use crate::secrets::{fingerprint, fingerprint_by};
@@ -125,8 +125,8 @@ where
     type Error = Error;
     const IS_LONG: bool = U::IS_LONG;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.use_case.organization()
+    fn party(&self) -> Party {
+        self.use_case.party()
     }
 
     async fn run(

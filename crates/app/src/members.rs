@@ -2,14 +2,14 @@
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::customer::Customer;
-use tenantry_core::ids::{CustomerId, MemberId, OrganizationId};
+use tenantry_core::ids::{CustomerId, MemberId};
 use tenantry_core::member::{
     self, CreateFacts, Created, DeleteFacts, Member, MemberChange, MemberError, MemberRole, NewMember,
     UpdateFacts, Updated,
 };
 use tenantry_core::values::ExternalId;
 use tenantry_store::{
-    ListQuery, MemberConflicts, MemberFilter, Page, Paged, RowKey, StoreError, Tx, UseCase,
+    ListQuery, MemberConflicts, MemberFilter, Page, Paged, Party, RowKey, StoreError, Tx, UseCase,
 };
 use uuid::Uuid;
 
@@ -129,8 +129,8 @@ impl UseCase for MemberCreate {
     type Output = Member;
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Member, Error> {
@@ -182,8 +182,8 @@ impl UseCase for MemberUpdate {
     type Output = Member;
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Member, Error> {
@@ -245,8 +245,8 @@ impl UseCase for MemberDelete {
     type Output = ();
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {

@@ -8,7 +8,7 @@ use tenantry_core::organization::{
 };
 use tenantry_core::team::{TeamMember, TeamRole};
 use tenantry_core::values::EmailAddress;
-use tenantry_store::{ListQuery, OrganizationFilter, Page, Paged, StoreError, Tx, UseCase};
+use tenantry_store::{ListQuery, OrganizationFilter, Page, Paged, Party, StoreError, Tx, UseCase};
 use uuid::Uuid;
 
 use crate::{App, Error, Requester, TeamPermission, changes, limits, team, users};
@@ -39,8 +39,8 @@ impl UseCase for OrganizationCreate {
     type Output = Organization;
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Organization, Error> {
@@ -114,8 +114,8 @@ impl UseCase for OrganizationUpdate {
     type Output = Organization;
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Organization, Error> {

@@ -7,7 +7,7 @@ use tenantry_core::ExecutionContext;
 use tenantry_core::ids::OrganizationId;
 use tenantry_core::organization::Organization;
 use tenantry_core::team::{self as rules, TeamError, TeamMember, TeamRole, Transferred};
-use tenantry_store::{Tx, UseCase};
+use tenantry_store::{Party, Tx, UseCase};
 
 use crate::organizations::OwnerRef;
 use crate::{Error, Requester, TeamPermission, changes, team, users};
@@ -28,8 +28,8 @@ impl UseCase for OrganizationTransfer {
     type Output = TeamMember;
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        Some(self.organization)
+    fn party(&self) -> Party {
+        Party { organization: Some(self.organization), ..self.by.party() }
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<TeamMember, Error> {

@@ -8,7 +8,7 @@ use tenantry_core::member::{InitialRole, Member, MemberChange, MemberError, Memb
 use tenantry_core::organization::Organization;
 use tenantry_core::portal::{self, PortalError};
 use tenantry_core::values::{EmailAddress, PersonName};
-use tenantry_store::{ListQuery, Page, Paged, StoreError, Tx, UseCase};
+use tenantry_store::{ListQuery, Page, Paged, Party, StoreError, Tx, UseCase};
 use uuid::Uuid;
 
 use crate::organizations::is_open;
@@ -28,8 +28,8 @@ impl UseCase for BillingUpdate {
     type Output = Customer;
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Customer, Error> {
@@ -57,8 +57,8 @@ impl UseCase for PortalMemberAdd {
     type Output = Member;
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Member, Error> {
@@ -90,8 +90,8 @@ impl UseCase for PortalMemberUpdate {
     type Output = Member;
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Member, Error> {
@@ -117,8 +117,8 @@ impl UseCase for PortalMemberRemove {
     type Output = ();
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {

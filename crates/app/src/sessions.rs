@@ -2,14 +2,14 @@
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::customer::Customer;
-use tenantry_core::ids::{OrganizationId, SessionId};
+use tenantry_core::ids::SessionId;
 use tenantry_core::member::Member;
 use tenantry_core::portal::{
     self, CustomerSelector, CustomerSession, MemberSelector, PortalError, SessionFacts, StartedSession,
 };
 use tenantry_core::token::{Secret, SecretKind};
 use tenantry_core::values::{EmailAddress, HttpUrl};
-use tenantry_store::{Tx, UseCase};
+use tenantry_store::{Party, Tx, UseCase};
 
 use crate::members::{self, CustomerRef, Lock};
 use crate::{App, Error, HashKey, LimitReached, Requester, TeamPermission, limits};
@@ -48,8 +48,8 @@ impl UseCase for SessionCreate {
     type Output = SessionCreated;
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<SessionCreated, Error> {

@@ -9,7 +9,7 @@ use tenantry_core::organization::{
 use tenantry_core::team::{TeamError, TeamMember, TeamRole};
 use tenantry_core::values::{Slug, SuspensionReason};
 use tenantry_core::{ExecutionContext, Timestamp};
-use tenantry_store::{Keyset, KeysetPage, StoreError, Tx, UseCase};
+use tenantry_store::{Keyset, KeysetPage, Party, StoreError, Tx, UseCase};
 
 use crate::{App, Error, Requester, TeamPermission, changes, limits, suspension, team};
 
@@ -79,8 +79,8 @@ impl UseCase for SubAccountCreate {
     type Output = SubAccount;
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<SubAccount, Error> {
@@ -138,8 +138,8 @@ impl UseCase for SubAccountUpdate {
     type Output = SubAccount;
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<SubAccount, Error> {
@@ -170,8 +170,8 @@ impl UseCase for SubAccountSuspend {
     type Output = SubAccount;
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<SubAccount, Error> {
@@ -199,8 +199,8 @@ impl UseCase for SubAccountUnsuspend {
     type Output = SubAccount;
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<SubAccount, Error> {
@@ -227,8 +227,8 @@ impl UseCase for SubAccountDelete {
     type Error = Error;
     const IS_LONG: bool = true;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<bool, Error> {

@@ -4,7 +4,7 @@ use tenantry_core::ExecutionContext;
 use tenantry_core::ids::OrganizationId;
 use tenantry_core::organization::{self, Organization};
 use tenantry_core::values::SuspensionReason;
-use tenantry_store::{Tx, UseCase};
+use tenantry_store::{Party, Tx, UseCase};
 
 use crate::{Error, Requester, changes};
 
@@ -22,8 +22,8 @@ impl UseCase for OrganizationSuspend {
     type Output = Organization;
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        Some(self.id)
+    fn party(&self) -> Party {
+        Party::organization(self.id)
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Organization, Error> {
@@ -45,8 +45,8 @@ impl UseCase for OrganizationUnsuspend {
     type Output = Organization;
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        Some(self.id)
+    fn party(&self) -> Party {
+        Party::organization(self.id)
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Organization, Error> {

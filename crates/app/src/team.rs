@@ -4,7 +4,7 @@ use tenantry_core::ExecutionContext;
 use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::mail::MailContent;
 use tenantry_core::team::{self, NewTeamMember, RoleChange, TeamError, TeamFacts, TeamMember, TeamRole};
-use tenantry_store::{ListQuery, StoreError, Tx, UseCase};
+use tenantry_store::{ListQuery, Party, StoreError, Tx, UseCase};
 
 use crate::mails::{self, NewMail};
 use crate::{App, Error, LimitReached, Requester, TeamPermission, changes, limits, users};
@@ -24,8 +24,8 @@ impl UseCase for TeamMemberAdd {
     type Output = TeamMember;
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<TeamMember, Error> {
@@ -60,8 +60,8 @@ impl UseCase for TeamMemberInvite {
     type Output = InvitedMember;
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<InvitedMember, Error> {
@@ -209,8 +209,8 @@ impl UseCase for TeamMemberRemove {
     type Output = ();
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
@@ -237,8 +237,8 @@ impl UseCase for TeamMemberLeave {
     type Output = ();
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
@@ -278,8 +278,8 @@ impl UseCase for TeamMemberSetRole {
     type Output = TeamMember;
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<TeamMember, Error> {

@@ -6,7 +6,7 @@ use tenantry_core::organization::Organization;
 use tenantry_core::token::{AccessToken, Overlap, ScopeGrants, Scopes, Secret, SecretKind, UserToken};
 use tenantry_core::values::{EmailAddress, IpAllowList};
 use tenantry_core::{ExecutionContext, Timestamp};
-use tenantry_store::{OrganizationFilter, Page, Tx, UseCase};
+use tenantry_store::{OrganizationFilter, Page, Party, Tx, UseCase};
 use uuid::Uuid;
 
 use crate::{App, Error, HashKey, LimitReached, Requester, changes, limits, rotation, users};
@@ -52,8 +52,8 @@ impl UseCase for TokenCreate {
     type Output = IssuedToken<AccessToken>;
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(
@@ -96,8 +96,8 @@ impl UseCase for TokenRevoke {
     type Output = ();
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
@@ -141,8 +141,8 @@ impl UseCase for TokenRotate {
     type Output = RotatedToken;
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<RotatedToken, Error> {
@@ -226,8 +226,8 @@ impl UseCase for UserTokenCreate {
     type Output = IssuedToken<UserToken>;
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(

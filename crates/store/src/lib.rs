@@ -7,7 +7,7 @@
 //!
 //! | module | content |
 //! |---|---|
-//! | `error`, `value`, `signals`, `peers`, `schema` | types without a connection |
+//! | `error`, `value`, `signals`, `peers`, `schema`, `turns` | types without a connection |
 //! | `sqlite::driver`, `postgres::session` | connections: a query goes in, rows come out |
 //! | `row`, `tx` | both drivers behind one interface |
 //! | `queries`, `admin` | SQL |
@@ -31,6 +31,7 @@ mod schema;
 mod signals;
 mod sqlite;
 mod store;
+mod turns;
 mod tx;
 mod use_case;
 mod value;
@@ -52,5 +53,5 @@ pub use schema::{Catalog, Column, ColumnKind, Table};
 pub use signals::Generation;
 pub use store::Store;
 pub use tx::Tx;
-pub use use_case::{ListQuery, Moments, UseCase};
+pub use use_case::{ListQuery, Moments, Party, UseCase};
 pub use vault::Vault;

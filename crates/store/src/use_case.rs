@@ -19,8 +19,8 @@ pub trait UseCase: Send + Sync + 'static {
     type Output: Send + 'static;
     /// The reason for a failure, which rolls the changes back.
     type Error: From<StoreError> + Send + 'static;
-    /// Whether the use case may change many rows, or lock some rows for long. PostgreSQL runs such a use case
-    /// on a connection of its own. The result is the same.
+    /// Whether the use case may change many rows, or lock some rows for long. SQLite lets the others run between two
+    /// of them, PostgreSQL runs them on connections of their own. The result is the same.
     const IS_LONG: bool = false;
 
     /// Reads and changes the database through `tx`. `context` is the only source of time and randomness.
@@ -30,10 +30,28 @@ pub trait UseCase: Send + Sync + 'static {
         context: &mut ExecutionContext,
     ) -> impl Future<Output = Result<Self::Output, Self::Error>> + Send;
 
-    /// The organization whose rows the use case changes, if that is known before it runs. On each node,
-    /// PostgreSQL runs the use cases of one organization one after the other. The result is the same.
-    fn organization(&self) -> Option<OrganizationId> {
-        None
+    /// The party that the use case runs for.
+    fn party(&self) -> Party {
+        Party::default()
+    }
+}
+
+/// The party that a use case runs for, as far as it is known before the use case runs. It decides when the use case
+/// runs, and never what it may do. The default is the server itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Party {
+    /// The organization whose rows the use case changes. On each node, PostgreSQL runs the use cases of one organization
+    /// one after the other.
+    pub organization: Option<OrganizationId>,
+    /// The id under which the use of the writer is counted: see [`ListQuery::limited_as`].
+    pub limited_as: Option<Uuid>,
+}
+
+impl Party {
+    /// An organization, for a use case that no caller asked for.
+    #[must_use]
+    pub const fn organization(organization: OrganizationId) -> Self {
+        Self { organization: Some(organization), limited_as: Some(organization.uuid()) }
     }
 }
 

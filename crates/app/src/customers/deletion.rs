@@ -22,7 +22,7 @@ use tenantry_core::audit::anonymize_image;
 use tenantry_core::customer::{AnonymousIdentity, Customer, anonymize_customer, anonymize_member};
 use tenantry_core::ids::{AuditId, CustomerId, OrganizationId, WebhookEventId};
 use tenantry_core::webhook::{EventData, EventType};
-use tenantry_store::{CustomerDeletion, DeletionStep, StoreError, Tx, UseCase};
+use tenantry_store::{CustomerDeletion, DeletionStep, Party, StoreError, Tx, UseCase};
 use uuid::Uuid;
 
 use crate::{App, Error, Requester, changes, limits};
@@ -238,6 +238,7 @@ impl<'a> Work<'a> {
 struct ContinueDeletion {
     organization: OrganizationId,
     customer: CustomerId,
+    party: Party,
 }
 
 impl UseCase for ContinueDeletion {
@@ -245,12 +246,12 @@ impl UseCase for ContinueDeletion {
     type Error = Error;
     const IS_LONG: bool = true;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        Some(self.organization)
+    fn party(&self) -> Party {
+        self.party
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<bool, Error> {
-        let Self { organization, customer } = *self;
+        let Self { organization, customer, .. } = *self;
         // The customer is locked first, as by the request.
         tx.deleted_customer(organization, customer).await?;
         let Some(deletion) = tx.customer_deletion(organization, customer).await? else { return Ok(true) };
@@ -260,14 +261,16 @@ impl UseCase for ContinueDeletion {
 }
 
 impl App {
-    /// Continues the deletion of a customer, one transaction after the other, until it is done or `until` is reached.
+    /// Continues the deletion of a customer for a party, one transaction after the other, until it is done or `until` is
+    /// reached.
     pub(super) async fn continue_deletion(
         &self,
+        party: Party,
         (organization, customer): (OrganizationId, CustomerId),
         until: Option<Instant>,
     ) -> Result<(), Error> {
         while until.is_none_or(|until| Instant::now() < until) {
-            if self.store.write(ContinueDeletion { organization, customer }).await? {
+            if self.store.write(ContinueDeletion { organization, customer, party }).await? {
                 break;
             }
         }
@@ -282,7 +285,7 @@ impl App {
         let pending =
             self.store.reader()?.tx()?.customer_deletions(limits::CUSTOMER_DELETIONS_PER_SWEEP).await?;
         for deletion in pending {
-            self.continue_deletion(deletion, None).await?;
+            self.continue_deletion(Party::organization(deletion.0), deletion, None).await?;
         }
         Ok(())
     }

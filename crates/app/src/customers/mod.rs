@@ -11,7 +11,8 @@ use tenantry_core::customer::{
 };
 use tenantry_core::ids::{CustomerId, MemberId, OrganizationId};
 use tenantry_store::{
-    CustomerDeletion, CustomerFilter, DeletionStep, ListQuery, Page, Paged, RowKey, StoreError, Tx, UseCase,
+    CustomerDeletion, CustomerFilter, DeletionStep, ListQuery, Page, Paged, Party, RowKey, StoreError, Tx,
+    UseCase,
 };
 use uuid::Uuid;
 
@@ -34,8 +35,8 @@ impl UseCase for CustomerCreate {
     type Output = Customer;
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Customer, Error> {
@@ -77,8 +78,8 @@ impl UseCase for CustomerUpdate {
     type Output = Customer;
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Customer, Error> {
@@ -155,8 +156,8 @@ impl UseCase for CustomerDelete {
     type Error = Error;
     const IS_LONG: bool = true;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Self::Output, Error> {
@@ -271,10 +272,10 @@ impl App {
     /// # Errors
     /// [`CustomerError::NotFound`], [`Error::AmbiguousCustomer`], [`Error::NotPermitted`], or a store error.
     pub async fn delete_customer(&self, delete: CustomerDelete) -> Result<(), Error> {
-        let by = delete.by.clone();
+        let (by, party) = (delete.by.clone(), delete.party());
         let Some(unfinished) = self.write_as(&by, delete).await? else { return Ok(()) };
         let until = Instant::now() + limits::CUSTOMER_DELETION_WAIT;
-        if let Err(error) = self.continue_deletion(unfinished, Some(until)).await {
+        if let Err(error) = self.continue_deletion(party, unfinished, Some(until)).await {
             tracing::warn!(%error, "a customer's deletion is not finished, the sweep continues it");
         }
         Ok(())

@@ -17,12 +17,12 @@
 
 use std::collections::BTreeSet;
 
-use tenantry_core::ids::{OrganizationId, WebhookDeliveryId};
+use tenantry_core::ids::WebhookDeliveryId;
 use tenantry_core::webhook::{
     self, DeliveryFacts, DeliveryOutcome, EventState, FAILURES_TO_DISABLE, WebhookError,
 };
 use tenantry_core::{ExecutionContext, Timestamp};
-use tenantry_store::{DueQueue, LeasedDelivery, StoreError, Tx, UseCase, WebhookDelivery};
+use tenantry_store::{DueQueue, LeasedDelivery, Party, StoreError, Tx, UseCase, WebhookDelivery};
 
 use crate::{App, Error, Requester, limits};
 
@@ -74,8 +74,8 @@ impl UseCase for PostponeQueue {
     type Output = ();
     type Error = StoreError;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        Some(self.0.organization)
+    fn party(&self) -> Party {
+        Party::organization(self.0.organization)
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), StoreError> {
@@ -114,8 +114,8 @@ impl UseCase for DeliveryAttempt {
     type Output = DeliveryRecord;
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        Some(self.claim.queue.organization)
+    fn party(&self) -> Party {
+        Party::organization(self.claim.queue.organization)
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<DeliveryRecord, Error> {

@@ -10,7 +10,8 @@ use tenantry_core::webhook::{
     self, EndpointChange, NewEndpoint, SigningSecret, WebhookEndpoint, WebhookError,
 };
 use tenantry_store::{
-    ListQuery, Page, Paged, RowKey, StoreError, Tx, UseCase, WebhookDeliveryDetails, WebhookDeliveryFilter,
+    ListQuery, Page, Paged, Party, RowKey, StoreError, Tx, UseCase, WebhookDeliveryDetails,
+    WebhookDeliveryFilter,
 };
 use uuid::Uuid;
 
@@ -31,8 +32,8 @@ impl UseCase for WebhookEndpointCreate {
     type Output = WebhookEndpoint;
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<WebhookEndpoint, Error> {
@@ -69,8 +70,8 @@ impl UseCase for WebhookEndpointUpdate {
     type Output = WebhookEndpoint;
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<WebhookEndpoint, Error> {
@@ -97,8 +98,8 @@ impl UseCase for WebhookSecretReset {
     type Output = WebhookEndpoint;
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<WebhookEndpoint, Error> {
@@ -124,8 +125,8 @@ impl UseCase for WebhookEndpointDelete {
     type Error = Error;
     const IS_LONG: bool = true;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
@@ -151,8 +152,8 @@ impl UseCase for WebhookRedeliver {
     type Output = ();
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.by.single_organization()
+    fn party(&self) -> Party {
+        self.by.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {

@@ -6,7 +6,7 @@ use std::sync::mpsc::Receiver;
 use tenantry_app::Error;
 use tenantry_core::ExecutionContext;
 use tenantry_core::ids::OrganizationId;
-use tenantry_store::{Tx, UseCase};
+use tenantry_store::{Party, Tx, UseCase};
 
 /// Keeps the writer of an organization busy until the receiver gets a value.
 pub(crate) struct BusyWriter(pub(crate) OrganizationId, pub(crate) Mutex<Receiver<()>>);
@@ -15,8 +15,8 @@ impl UseCase for BusyWriter {
     type Output = ();
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        Some(self.0)
+    fn party(&self) -> Party {
+        Party::organization(self.0)
     }
 
     async fn run(&self, _: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<(), Error> {

@@ -72,7 +72,7 @@ pub(super) fn job<O: UseCase>(shared: &Arc<Shared>, operation: O) -> (AnyJob, on
 
 impl<O: UseCase> Job for Typed<O> {
     fn organization(&self) -> Option<OrganizationId> {
-        self.operation.organization()
+        self.operation.party().organization
     }
 
     fn is_given_up(&self) -> bool {

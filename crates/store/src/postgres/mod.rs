@@ -220,7 +220,7 @@ impl Postgres {
     }
 
     pub(crate) async fn write<O: UseCase>(&self, operation: O) -> Result<O::Output, O::Error> {
-        let near = operation.organization();
+        let near = operation.party().organization;
         let (job, answer) = job::job(&self.shared, operation);
         {
             let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,6 +1,7 @@
 //! SQLite, embedded: the default engine.
 //!
 //! One thread writes ([`writer`]). It commits many use cases in one transaction, so one `fsync` serves a whole batch.
+//! Parties take turns, so that the work of one delays no other for long ([`crate::turns`]).
 //! Reads run on the threads of their callers and use a pool of connections ([`readers`]), except those that may take
 //! some milliseconds: they run on threads of their own. A checkpoint thread copies
 //! the write-ahead log into the database file ([`checkpoint`]), so that no request waits for it.
@@ -22,7 +23,7 @@ pub(crate) use snapshot::Snapshot;
 
 use std::any::type_name;
 use std::path::Path;
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -33,13 +34,12 @@ use tokio::sync::Semaphore;
 use crate::error::unexpected;
 use crate::list_query_limiter::ListQueryLimiter;
 use crate::signals::Signals;
+use crate::turns::{LineKey, TurnQueue};
 use crate::{ListQuery, Moments, StoreError, UseCase, Vault};
 use driver::connect;
 use readers::Readers;
 use writer::Job;
 
-/// Use cases that can be queued for the writer. A further one fails as unavailable.
-const QUEUE: usize = 8_192;
 /// Large reads that run at once. Each has a connection with a cache of its own; a further one waits.
 const LARGE_READS: usize = 8;
 /// The time limit of a list query or large read.
@@ -49,7 +49,7 @@ const LIST_QUERY: Duration = Duration::from_secs(5);
 pub(crate) struct Sqlite {
     moments: Moments,
     signals: Arc<Signals>,
-    queue: Mutex<Option<SyncSender<Job>>>,
+    queue: Arc<TurnQueue<Job>>,
     readers: Readers,
     threads: Mutex<Vec<JoinHandle<()>>>,
     list_queries: ListQueryLimiter,
@@ -74,7 +74,8 @@ impl Sqlite {
 
     fn start(path: &Path, mut writer: Connection, moments: Moments) -> Result<Self, StoreError> {
         driver::delete_statistics(&writer)?;
-        let (queue, jobs) = sync_channel::<Job>(QUEUE);
+        let queue = Arc::new(TurnQueue::default());
+        let jobs = Arc::clone(&queue);
         let (stop_checkpoints, stopped) = sync_channel::<()>(0);
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let log = path.with_file_name(format!("{name}-wal"));
@@ -91,7 +92,7 @@ impl Sqlite {
         Ok(Self {
             moments,
             signals: Arc::default(),
-            queue: Mutex::new(Some(queue)),
+            queue,
             readers: Readers::new(path.to_owned(), Arc::clone(&vault)),
             threads: Mutex::new(threads),
             list_queries: ListQueryLimiter::new(),
@@ -112,25 +113,15 @@ impl Sqlite {
 
     pub(crate) async fn write<U: UseCase>(&self, use_case: U) -> Result<U::Output, U::Error> {
         let vault = self.vault.get().map(Arc::clone);
+        let line = LineKey { party: use_case.party().limited_as, is_long: U::IS_LONG };
         let (job, outcome) =
             writer::job(use_case, Arc::clone(&self.moments), vault, Arc::clone(&self.signals));
-        self.enqueue(job)?;
+        self.queue.push(line, Instant::now(), job)?;
         match outcome.await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(foreign_await)) => Err(foreign_await.report().into()),
             Err(_) => Err(StoreError::Unavailable("the database is closed".into()).into()),
         }
-    }
-
-    fn enqueue(&self, job: Job) -> Result<(), StoreError> {
-        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(queue) = queue.as_ref() else {
-            return Err(StoreError::Unavailable("the database is closed".into()));
-        };
-        queue.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => StoreError::Unavailable("too many writes are waiting".into()),
-            TrySendError::Disconnected(_) => StoreError::Unavailable("the writer has stopped".into()),
-        })
     }
 
     pub(crate) fn reader(&self) -> Result<Reader<'_>, StoreError> {
@@ -175,7 +166,7 @@ impl Sqlite {
 
     /// Runs the queued use cases, then ends the threads and closes every connection.
     pub(crate) async fn close(&self) {
-        drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.queue.close();
         self.readers.close();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
@@ -183,6 +174,13 @@ impl Sqlite {
                 tracing::error!("a database thread panicked");
             }
         }
+    }
+}
+
+impl Drop for Sqlite {
+    /// The writer ends after the queued use cases, also when the database was not closed.
+    fn drop(&mut self) {
+        self.queue.close();
     }
 }
 

@@ -67,7 +67,7 @@ impl Writer {
         let sqlite = Sqlite {
             moments: moments(),
             signals: Arc::default(),
-            queue: Mutex::default(),
+            queue: Arc::default(),
             readers: Readers::new(path, Arc::clone(&vault)),
             threads: Mutex::default(),
             list_queries: ListQueryLimiter::new(),
@@ -83,14 +83,14 @@ impl Writer {
         O: UseCase<Output = (), Error = StoreError>,
     {
         let Self { connection, sqlite, .. } = self;
-        let (queue, jobs) = sync_channel(QUEUE);
-        *sqlite.queue.lock().unwrap() = Some(queue);
+        let queue = Arc::new(TurnQueue::default());
+        sqlite.queue = Arc::clone(&queue);
         let mut writes = operations.map(|operation| Box::pin(sqlite.write(operation)));
         for write in &mut writes {
             assert!(write.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         }
-        *sqlite.queue.lock().unwrap() = None;
-        writer::write_all(connection, &jobs);
+        queue.close();
+        writer::write_all(connection, &queue);
         let mut outcomes = [const { Ok(()) }; N];
         for (outcome, write) in outcomes.iter_mut().zip(writes) {
             *outcome = write.await;

@@ -4,19 +4,20 @@
 //! |---|---|---|
 //! | a batch begins with the first queued use case | `BEGIN IMMEDIATE` | the batch has one use case, which fails |
 //! | each use case runs | `SAVEPOINT`, its statements, `RELEASE` | `ROLLBACK TO` that savepoint: the others go on |
-//! | it ends at [`BATCH`] use cases, or an empty queue | `COMMIT`, one `fsync` | every use case of the batch fails |
+//! | it ends at [`BATCH`] use cases, after [`BATCH_TIME`], or with an empty queue | `COMMIT`, one `fsync` | every use case of the batch fails |
 //! | then each caller has its result | | |
 //!
 //! A full or failing disk makes SQLite roll back the whole transaction. The batch then ends at once, and each of its
-//! use cases fails, also those that had succeeded. A use case is skipped if its caller stops waiting before it runs.
+//! use cases fails, also those that had succeeded. A use case is skipped if its caller stops waiting before it runs. The
+//! queue decides which use case is next ([`crate::turns`]).
 
 use std::any::type_name;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -24,15 +25,18 @@ use tokio::sync::oneshot;
 use super::driver::{failure, require_transaction};
 use crate::error::unexpected;
 use crate::signals::{Changes, CredentialChange, Signals};
+use crate::turns::{LineKey, Taken, TurnQueue};
 use crate::{Moments, StoreError, Tx, UseCase, Vault};
 
 /// The maximum number of use cases in one transaction.
 const BATCH: usize = 512;
+/// The time after which a transaction takes no further use case, so that an answer does not wait long for its commit.
+const BATCH_TIME: Duration = Duration::from_millis(50);
 
 /// Sends a use case's result to its caller, once the commit has succeeded or failed.
 type Reply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
-/// Runs a use case in the open transaction. With `None`, no transaction could begin, and the use case fails.
-pub(super) type Job = Box<dyn FnOnce(Option<&mut Connection>) -> Reply + Send>;
+/// Runs a use case in the open transaction. With an error, it does not run and fails with that error.
+pub(super) type Job = Box<dyn FnOnce(Result<&mut Connection, StoreError>) -> Reply + Send>;
 
 /// A use case or list query awaited something other than the database.
 #[derive(Debug, Clone, Copy)]
@@ -62,11 +66,8 @@ pub(super) fn job<U: UseCase>(
             return Box::new(|_| {});
         }
         let (outcome, changes) = match connection {
-            Some(connection) => run_in_savepoint(connection, &use_case, &moments, vault.as_deref()),
-            None => {
-                let error = StoreError::Unavailable("no transaction could begin".into());
-                (Ok(Err(error.into())), Changes::default())
-            }
+            Ok(connection) => run_in_savepoint(connection, &use_case, &moments, vault.as_deref()),
+            Err(error) => (Ok(Err(error.into())), Changes::default()),
         };
         // From here on, the next use case of the batch reads its credential again.
         let change = CredentialChange::of(changes, &signals.generation);
@@ -123,22 +124,28 @@ pub(super) fn poll_once<F: Future>(name: &'static str, future: F) -> Result<F::O
     }
 }
 
+/// Abandons the queue when the writer ends, even by a panic, so that no caller waits for it.
+struct Ending<'a>(&'a TurnQueue<Job>);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
 /// Runs queued jobs in batches until the queue is closed and empty.
-pub(super) fn write_all(connection: &mut Connection, jobs: &Receiver<Job>) {
+pub(super) fn write_all(connection: &mut Connection, queue: &TurnQueue<Job>) {
+    let _ending = Ending(queue);
     let mut replies = Vec::with_capacity(BATCH);
-    while let Ok(first) = jobs.recv() {
-        let begun = begin(connection);
-        replies.push(first(begun.is_ok().then_some(&mut *connection)));
-        let committed = begun.and_then(|()| {
-            while replies.len() < BATCH
-                && require_transaction(connection).is_ok()
-                && let Ok(next) = jobs.try_recv()
-            {
-                replies.push(next(Some(connection)));
+    while let Some(taken) = queue.wait() {
+        let Some((line, first)) = runnable(taken) else { continue };
+        let committed = match begin(connection) {
+            Ok(()) => run_batch(connection, queue, (line, first), &mut replies),
+            Err(error) => {
+                replies.push(first(Err(error.clone())));
+                Err(error)
             }
-            require_transaction(connection)?;
-            connection.execute_batch("COMMIT").map_err(|error| failure(connection, error))
-        });
+        };
         if let Err(error) = &committed {
             tracing::error!(%error, "transaction not committed");
             // There may be nothing to roll back; the next BEGIN fails if this did.
@@ -146,6 +153,46 @@ pub(super) fn write_all(connection: &mut Connection, jobs: &Receiver<Job>) {
         }
         for reply in replies.drain(..) {
             reply(committed.clone());
+        }
+    }
+}
+
+/// Runs the first job and further ones in the open transaction, and commits it.
+fn run_batch(
+    connection: &mut Connection,
+    queue: &TurnQueue<Job>,
+    first: (LineKey, Job),
+    replies: &mut Vec<Reply>,
+) -> Result<(), StoreError> {
+    let begun = Instant::now();
+    let (mut next, mut started) = (Some(first), begun);
+    while let Some((line, job)) = next {
+        replies.push(job(Ok(connection)));
+        let now = Instant::now();
+        queue.charge(line, now.saturating_duration_since(started));
+        started = now;
+        let is_full = replies.len() >= BATCH || now.saturating_duration_since(begun) >= BATCH_TIME;
+        next = None;
+        while !is_full
+            && next.is_none()
+            && require_transaction(connection).is_ok()
+            && let Some(taken) = queue.take(now)
+        {
+            next = runnable(taken);
+        }
+    }
+    require_transaction(connection)?;
+    connection.execute_batch("COMMIT").map_err(|error| failure(connection, error))
+}
+
+/// A job to run. Refuses one that has waited for too long.
+fn runnable(taken: Taken<Job>) -> Option<(LineKey, Job)> {
+    match taken {
+        Taken::Run(line, job) => Some((line, job)),
+        Taken::Expired(job) => {
+            let waited = StoreError::Unavailable("the write has waited too long for its turn".into());
+            job(Err(waited))(Ok(()));
+            None
         }
     }
 }

@@ -11,7 +11,9 @@ use tenantry_core::member::MemberRole;
 use tenantry_core::organization::Organization;
 use tenantry_core::team::TeamRole;
 use tenantry_core::webhook::{Event, EventData, EventType, WebhookEndpoint};
-use tenantry_store::{DeliveryQueue, DueQueue, ListQuery, PeerChannel, Store, StoreError, Tx, UseCase};
+use tenantry_store::{
+    DeliveryQueue, DueQueue, ListQuery, Party, PeerChannel, Store, StoreError, Tx, UseCase,
+};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -535,8 +537,8 @@ impl UseCase for Touch {
         tx.organization_for_update(organization_id(self.0)).await.map(|_| ())
     }
 
-    fn organization(&self) -> Option<OrganizationId> {
-        Some(organization_id(self.0))
+    fn party(&self) -> Party {
+        Party::organization(organization_id(self.0))
     }
 }
 
