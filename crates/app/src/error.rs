@@ -122,6 +122,11 @@ pub enum Error {
         "an organization of yours is suspended: you cannot create another one until the operator reopens it"
     )]
     OwnerSuspended,
+    /// The owner has [`limits::EXPORTS_PER_OWNER`] exports in progress.
+    ///
+    /// [`limits::EXPORTS_PER_OWNER`]: crate::limits::EXPORTS_PER_OWNER
+    #[error("too many exports are in progress")]
+    TooManyExports,
     /// The stored response is not replayed: the caller could not run the request now, for this reason.
     #[error(transparent)]
     ReplayNotPermitted(Box<Error>),
@@ -163,6 +168,7 @@ impl Error {
                 | Self::StoredResponseExpired
                 | Self::SecretOfOtherCredential
                 | Self::OwnerSuspended
+                | Self::TooManyExports
                 | Self::ReplayNotPermitted(_)
                 | Self::Store(_)
         )
@@ -205,6 +211,7 @@ impl Error {
             | Self::IdempotencyKeyReused
             | Self::StoredResponseExpired
             | Self::SecretOfOtherCredential
+            | Self::TooManyExports
             | Self::Store(_) => false,
         }
     }

@@ -17,6 +17,7 @@ pub mod cursors;
 pub mod customers;
 pub mod email_updates;
 mod error;
+mod exports;
 pub mod idempotency;
 pub mod limits;
 mod mails;
@@ -42,6 +43,7 @@ pub use account_path::AccountPath;
 pub use caller::{Caller, Principal, Requester};
 pub use credentials::AuthenticationError;
 pub use error::{Error, LimitReached};
+pub use exports::ExportPlace;
 pub use retention::Retention;
 pub use secrets::{HashKey, KeyCheck, moments};
 pub use tenantry_core::team::TeamPermission;
@@ -56,6 +58,7 @@ use tenantry_store::{ListQuery, Page, Store, StoreError, Tx, UseCase};
 use verified::Verified;
 
 use credentials::CredentialCache;
+use exports::RunningExports;
 use idempotency::InFlight;
 use token_uses::TokenUses;
 
@@ -72,6 +75,7 @@ pub struct App {
     hash_key: HashKey,
     credentials: CredentialCache,
     in_flight: InFlight,
+    exports: RunningExports,
     plain_http_hosts: PlainHttpHosts,
     mail_limits: MailLimits,
     retention: Retention,
@@ -90,6 +94,7 @@ impl App {
             hash_key,
             credentials: CredentialCache::default(),
             in_flight: InFlight::default(),
+            exports: RunningExports::default(),
             token_uses: TokenUses::default(),
             clock_skew_ms: AtomicU64::new(0),
             plain_http_hosts: PlainHttpHosts::default(),

@@ -256,6 +256,25 @@ impl ListQuery for CustomerList {
     }
 }
 
+/// The next customers of an export.
+struct ExportChunk {
+    organization: OrganizationId,
+    after: Option<CustomerId>,
+    limited_as: Option<Uuid>,
+}
+
+impl ListQuery for ExportChunk {
+    type Output = Vec<Customer>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<Customer>, StoreError> {
+        tx.customers_after(self.organization, self.after, limits::EXPORT_PAGE_ROWS).await
+    }
+
+    fn limited_as(&self) -> Option<Uuid> {
+        self.limited_as
+    }
+}
+
 impl App {
     /// One customer.
     ///
@@ -284,14 +303,15 @@ impl App {
     /// The next customers of an organization's export, oldest first. Empty after the last one.
     ///
     /// # Errors
-    /// When the database fails.
+    /// When the database fails, or there is no place for a list query.
     pub async fn customers_after(
         &self,
+        by: &Requester,
         organization: OrganizationId,
         after: Option<CustomerId>,
-    ) -> Result<Vec<Customer>, Error> {
-        let mut reader = self.store.reader()?;
-        Ok(reader.tx()?.customers_after(organization, after, limits::EXPORT_PAGE_ROWS).await?)
+    ) -> Result<Vec<Customer>, StoreError> {
+        let limited_as = by.limited_as();
+        self.store.run_list_query(ExportChunk { organization, after, limited_as }).await
     }
 
     /// A page of the list of customers.

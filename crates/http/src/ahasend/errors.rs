@@ -152,6 +152,7 @@ fn of(error: &Error) -> RenderedError {
         | Error::Token(TokenError::ExcludesCaller | TokenError::Expired) => (StatusCode::CONFLICT, text),
         Error::CallerUnknown => return of_rejection(Rejection::InvalidToken),
         Error::CallerSuspended => return of_rejection(Rejection::Suspended),
+        Error::TooManyExports => return of_rejection(Rejection::RateLimited { retry_after_s: 1 }),
         Error::ReplayNotPermitted(error) => return of(error),
         Error::IdempotencyInProgress { retry_after_s } => return in_progress(*retry_after_s),
         Error::IdempotencyKeyReused => (

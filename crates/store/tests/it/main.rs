@@ -83,3 +83,4 @@ mod rows;
 mod schema;
 mod support;
 mod tenants;
+mod turns;

@@ -1,8 +1,10 @@
 //! The export of all customers as a CSV table (docs/contracts/polar/customers.md, 5.6). It is sent while it is read:
-//! only one chunk is in memory at a time.
+//! only one chunk is in memory at a time. A chunk is a list query, so that exports delay no other request, and waits while
+//! there is no place for it.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use std::vec::IntoIter;
 
 use axum::body::Body;
@@ -10,10 +12,11 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::Response;
 use bytes::Bytes;
 use hyper::body::Frame;
-use tenantry_app::{Error, TeamPermission};
+use tenantry_app::{Error, ExportPlace, TeamPermission};
 use tenantry_core::customer::Customer;
 use tenantry_core::ids::{CustomerId, OrganizationId};
 use tenantry_core::values::{Address, EmailAddress, TaxId};
+use tenantry_store::StoreError;
 
 use super::handlers::readable_organizations;
 use crate::api::call::Call;
@@ -24,6 +27,10 @@ use crate::pipeline::auth;
 use crate::polar::customers::csv;
 use crate::polar::errors::ErrorResponse;
 use crate::wire::Uuid4;
+
+/// Attempts to read a chunk, and the pause before another one. An attempt may wait for seconds itself.
+const ATTEMPTS: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(500);
 
 const HEADER: [&str; 13] = [
     "ID",
@@ -53,6 +60,7 @@ struct Export {
     /// The organization that is being read, and the last customer sent of it.
     current: Option<(OrganizationId, Option<CustomerId>)>,
     reading: Option<Reading>,
+    _place: ExportPlace,
 }
 
 impl hyper::body::Body for Export {
@@ -90,19 +98,26 @@ impl hyper::body::Body for Export {
     }
 }
 
-/// The next customers, if the caller may still read them.
+/// The next customers, if the caller may still read them. The response has begun, so that a refusal would cut it off: a
+/// chunk without a place is tried again.
 async fn part(
     mut call: Call,
     organization: OrganizationId,
     after: Option<CustomerId>,
 ) -> Result<(Call, Vec<Customer>), Error> {
-    match auth::renew(&mut call).await {
-        Ok(()) if readable_organizations(&call, &[]).contains(&organization) => {}
-        Err(Rejection::Store(error)) => return Err(error.into()),
-        _ => return Err(Error::NotPermitted(TeamPermission::ReadCustomers)),
+    let mut attempts = 1;
+    loop {
+        match auth::renew(&mut call).await {
+            Ok(()) if readable_organizations(&call, &[]).contains(&organization) => {}
+            Err(Rejection::Store(error)) => return Err(error.into()),
+            _ => return Err(Error::NotPermitted(TeamPermission::ReadCustomers)),
+        }
+        match call.app.customers_after(&call.requester(), organization, after).await {
+            Err(StoreError::Unavailable(_)) if attempts < ATTEMPTS => attempts += 1,
+            customers => return Ok((call, customers?)),
+        }
+        tokio::time::sleep(PAUSE).await;
     }
-    let customers = call.app.customers_after(organization, after).await?;
-    Ok((call, customers))
 }
 
 fn lines(customers: &[Customer]) -> Bytes {
@@ -141,6 +156,7 @@ pub(super) async fn export(call: Call) -> Result<Response, ErrorResponse> {
     let wanted = input.finish(wanted)?;
     let mut organizations = readable_organizations(&call, &wanted);
     organizations.sort_unstable();
+    let place = call.app.begin_export(&call.requester())?;
     let mut header = String::new();
     csv::line(&mut header, HEADER);
     let body = Export {
@@ -149,6 +165,7 @@ pub(super) async fn export(call: Call) -> Result<Response, ErrorResponse> {
         organizations: organizations.into_iter(),
         current: None,
         reading: None,
+        _place: place,
     };
     let mut response = Response::new(Body::new(body));
     response::set(&mut response, CONTENT_TYPE, "text/csv; charset=utf-8");

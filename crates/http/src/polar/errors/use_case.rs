@@ -81,6 +81,7 @@ pub(super) fn of(error: &Error) -> RenderedError {
         | Error::StoredResponseExpired
         | Error::SecretOfOtherCredential => of_key(error),
         Error::OwnerSuspended => plain(StatusCode::FORBIDDEN, "NotPermitted", &error.to_string()),
+        Error::TooManyExports => of_rejection(Rejection::RateLimited { retry_after_s: 1 }),
         Error::ReplayNotPermitted(error) => of(error),
         Error::Store(error) => {
             tracing::error!(%error, "use case failed");

@@ -1,6 +1,9 @@
 //! Customers: state, payment methods, export, anonymization, and callers with several organizations.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
+use tenantry_app::Requester;
 use tenantry_testkit::{Organization, World};
 
 const OWNER: &str = "owner@example.com";
@@ -121,6 +124,27 @@ async fn the_export_holds_plain_values() {
         format!("{},,{},,'@team,,,,,,,,", text(&team["id"]), created(&team)),
     ];
     assert_eq!(shop.export().await, expected);
+}
+
+#[tokio::test]
+async fn an_owner_runs_two_exports_at_once_over_all_organizations() {
+    let shop = shop().await;
+    let second = shop.world.organization_owned_by("second-team", OWNER).await;
+    let second = shop.world.token(&second, "*").await.secret();
+    let stranger = shop.world.organization_owned_by("other-team", "other@example.com").await;
+    let stranger = shop.world.token(&stranger, "*").await.secret();
+    let caller = Arc::new(shop.world.app.authenticate(&shop.token).await.unwrap());
+    let by = Requester::caller(&caller, None);
+    let running = [shop.world.app.begin_export(&by).unwrap(), shop.world.app.begin_export(&by).unwrap()];
+    for token in [&shop.token, &second] {
+        let refused = shop.world.bearer(token).get("/v1/customers/export").await;
+        assert_eq!((refused.status, refused.header("retry-after")), (429, Some("1")));
+    }
+    shop.world.bearer(&stranger).get("/v1/customers/export").await.expect(200);
+    drop(running);
+    for _ in 0..3 {
+        shop.world.bearer(&second).get("/v1/customers/export").await.expect(200);
+    }
 }
 
 #[tokio::test]
