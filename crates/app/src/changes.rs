@@ -276,13 +276,40 @@ async fn insert_events(
     event_type: EventType,
     data: &EventData,
 ) -> Result<(), Error> {
-    for endpoint in tx.webhook_endpoints_subscribed(organization, event_type).await? {
+    let endpoints = tx.webhook_endpoints_subscribed(organization, event_type).await?;
+    if !endpoints.is_empty() {
+        count_bytes(tx, organization, data.image()?.len().saturating_mul(endpoints.len()), context.now())
+            .await?;
+    }
+    for endpoint in endpoints {
         let id = WebhookEventId::new(context.uuid());
         let created_at = context.now();
         let event = Event { id, organization, endpoint, created_at, event_type, data: data.clone() };
         tx.webhook_event_insert(&event).await?;
     }
     Ok(())
+}
+
+/// Counts the bytes of large events against the budget of the organization, so that a small request cannot fill the
+/// disk: each endpoint has a copy of the data.
+async fn count_bytes(
+    tx: &mut Tx<'_>,
+    organization: OrganizationId,
+    bytes: usize,
+    now: Timestamp,
+) -> Result<(), Error> {
+    const HOUR_US: i64 = 60 * 60 * 1_000_000;
+    if bytes <= limits::WEBHOOK_BYTES_UNCOUNTED {
+        return Ok(());
+    }
+    let bytes = i64::try_from(bytes).unwrap_or(i64::MAX).min(limits::WEBHOOK_BYTES_PER_HOUR);
+    let cost_us = bytes.saturating_mul(HOUR_US) / limits::WEBHOOK_BYTES_PER_HOUR;
+    if tx.webhook_budget_take(organization, (cost_us, HOUR_US), now).await? {
+        return Ok(());
+    }
+    // The budget is never further ahead than an hour, so it has room once this cost has come back.
+    let retry_after_s = u64::try_from(cost_us / 1_000_000).unwrap_or(0).saturating_add(1);
+    Err(Error::WebhookBytes { retry_after_s })
 }
 
 #[cfg(test)]

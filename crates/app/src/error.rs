@@ -127,6 +127,16 @@ pub enum Error {
     /// [`limits::EXPORTS_PER_OWNER`]: crate::limits::EXPORTS_PER_OWNER
     #[error("too many exports are in progress")]
     TooManyExports,
+    /// The change would exceed [`limits::WEBHOOK_BYTES_PER_HOUR`].
+    ///
+    /// [`limits::WEBHOOK_BYTES_PER_HOUR`]: crate::limits::WEBHOOK_BYTES_PER_HOUR
+    #[error(
+        "the webhook events of large changes need too much space: wait, or use fewer endpoints or less metadata"
+    )]
+    WebhookBytes {
+        /// Seconds after which there is room for this change.
+        retry_after_s: u64,
+    },
     /// The stored response is not replayed: the caller could not run the request now, for this reason.
     #[error(transparent)]
     ReplayNotPermitted(Box<Error>),
@@ -169,6 +179,7 @@ impl Error {
                 | Self::SecretOfOtherCredential
                 | Self::OwnerSuspended
                 | Self::TooManyExports
+                | Self::WebhookBytes { .. }
                 | Self::ReplayNotPermitted(_)
                 | Self::Store(_)
         )
@@ -212,6 +223,7 @@ impl Error {
             | Self::StoredResponseExpired
             | Self::SecretOfOtherCredential
             | Self::TooManyExports
+            | Self::WebhookBytes { .. }
             | Self::Store(_) => false,
         }
     }

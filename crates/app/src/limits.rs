@@ -35,6 +35,10 @@ pub const WEBHOOK_LEASE_ROUNDS: usize = 16;
 pub const UNREADABLE_RETRY_S: i64 = 60;
 /// Pending events of a disabled or deleted endpoint that one transaction marks as skipped.
 pub const WEBHOOK_EVENTS_SKIPPED_PER_TRANSACTION: usize = 500;
+/// Bytes of the events of one change, over all endpoints, above which they count against the budget of the organization.
+pub const WEBHOOK_BYTES_UNCOUNTED: usize = 128 << 10;
+/// Bytes of such events that an organization may cause in an hour, and at once.
+pub const WEBHOOK_BYTES_PER_HOUR: i64 = 64 << 20;
 /// Event payloads and audit entries that one transaction deletes.
 pub const OLD_ROWS_PER_TRANSACTION: i64 = 500;
 /// Old events that one transaction deletes with their deliveries.

@@ -372,6 +372,13 @@ CREATE INDEX webhook_events_archived ON webhook_events (created_at)
 CREATE UNIQUE INDEX webhook_events_sequence ON webhook_events (organization_id, endpoint_id, sequence)
     WHERE sequence IS NOT NULL;
 
+-- The bytes of events that an organization may still cause: the time at which it may cause all of them again.
+CREATE TABLE webhook_budgets (
+    organization_id {{id}} NOT NULL,
+    full_at {{time}} NOT NULL,
+    CONSTRAINT webhook_budgets_pkey PRIMARY KEY (organization_id)
+) {{table}};
+
 CREATE TABLE webhook_deliveries (
     organization_id {{id}} NOT NULL,
     id {{id}} NOT NULL,

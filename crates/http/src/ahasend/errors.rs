@@ -153,6 +153,9 @@ fn of(error: &Error) -> RenderedError {
         Error::CallerUnknown => return of_rejection(Rejection::InvalidToken),
         Error::CallerSuspended => return of_rejection(Rejection::Suspended),
         Error::TooManyExports => return of_rejection(Rejection::RateLimited { retry_after_s: 1 }),
+        Error::WebhookBytes { retry_after_s } => {
+            return of_rejection(Rejection::RateLimited { retry_after_s: *retry_after_s });
+        }
         Error::ReplayNotPermitted(error) => return of(error),
         Error::IdempotencyInProgress { retry_after_s } => return in_progress(*retry_after_s),
         Error::IdempotencyKeyReused => (

@@ -34,6 +34,45 @@ async fn a_refused_plain_http_url_names_the_option_that_allows_it() {
 }
 
 #[tokio::test]
+async fn large_changes_with_many_endpoints_have_a_budget_of_bytes() {
+    let acme = acme().await;
+    let mut endpoints = Vec::new();
+    for _ in 0..50 {
+        let body = json!({"url": "https://hooks.acme.dev", "format": "raw", "events": ["customer.created"]});
+        endpoints.push(create(&acme, body).await);
+    }
+    let metadata: serde_json::Map<String, Value> =
+        (0..50).map(|number| (format!("key_{number}"), json!("x".repeat(500)))).collect();
+    let large = |number: i32| json!({"email": format!("large-{number}@example.com"), "metadata": metadata});
+    let small = |number: i32| json!({"email": format!("small-{number}@example.com")});
+    let mut refused = None;
+    for number in 0..100 {
+        let answer = acme.client().post("/v1/customers/", large(number)).await;
+        if answer.status != 201 {
+            refused = Some((number, answer.expect(429)));
+            break;
+        }
+    }
+    let (number, answer) = refused.expect("the budget ends");
+    assert!(number > 40, "only {number} changes");
+    let retry_after_s: i64 = answer.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=120).contains(&retry_after_s), "{retry_after_s}");
+    // Small changes, and those of other organizations, go on. Nothing of the refused one remains.
+    acme.client().post("/v1/customers/", small(0)).await.expect(201);
+    let other = acme.world.organization("other").await;
+    let other = acme.world.token(&other, "*").await;
+    other.post("/v1/customers/", large(number)).await.expect(201);
+    acme.world.advance_s(retry_after_s);
+    acme.client().post("/v1/customers/", large(number)).await.expect(201);
+    acme.client().post("/v1/customers/", large(number + 1)).await.expect(429);
+    // With fewer endpoints the same changes are free.
+    for endpoint in &endpoints[3..] {
+        acme.client().delete(&path(endpoint)).await.expect(204);
+    }
+    acme.client().post("/v1/customers/", large(number + 1)).await.expect(201);
+}
+
+#[tokio::test]
 async fn an_endpoint_is_created_shown_updated_and_deleted() {
     let acme = acme().await;
     let created = create(&acme, simple()).await;

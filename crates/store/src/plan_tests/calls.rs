@@ -386,6 +386,7 @@ async fn portal(tx: &mut Tx<'_>) {
     call!(tx.mail_mark_counted(&mail));
     call!(tx.mail_return(&mail, at(5), at(6)));
     let budget = MailBudget::daily(NonZeroU32::MIN);
+    call!(tx.webhook_budget_take(ORGANIZATION, (1, 10), at(5)));
     call!(tx.mail_budget_take((ORGANIZATION, TokenHash([6; 32])), budget, at(5)));
     assert!(call!(tx.mail_budget_take((ORGANIZATION, TokenHash([6; 32])), budget, at(5))).is_some());
     call!(tx.mail_budgets_delete_full(at(100_000_000_000), 10));

@@ -101,6 +101,37 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Takes a part of the budget of an organization for large events: `cost_us` is the time in which that part comes
+    /// back, `all_us` the time in which the whole budget does. Returns whether there was enough. The row stays locked
+    /// until the transaction ends.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_budget_take(
+        &mut self,
+        organization: OrganizationId,
+        (cost_us, all_us): (i64, i64),
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let after = |micros: i64| Timestamp::from_micros(now.as_micros().saturating_add(micros));
+        let taken = self
+            .execute(
+                "INSERT INTO webhook_budgets (organization_id, full_at) VALUES (?1, ?2)
+                 ON CONFLICT (organization_id) DO UPDATE SET full_at = CASE
+                    WHEN webhook_budgets.full_at > ?3 THEN webhook_budgets.full_at + ?4 ELSE ?2 END
+                 WHERE webhook_budgets.full_at <= ?5",
+                &[
+                    organization.into(),
+                    after(cost_us).into(),
+                    now.into(),
+                    cost_us.into(),
+                    after(all_us.saturating_sub(cost_us)).into(),
+                ],
+            )
+            .await?;
+        Ok(taken > 0)
+    }
+
     /// The event of this id, locked until the transaction ends.
     ///
     /// # Errors

@@ -82,6 +82,10 @@ pub(super) fn of(error: &Error) -> RenderedError {
         | Error::SecretOfOtherCredential => of_key(error),
         Error::OwnerSuspended => plain(StatusCode::FORBIDDEN, "NotPermitted", &error.to_string()),
         Error::TooManyExports => of_rejection(Rejection::RateLimited { retry_after_s: 1 }),
+        Error::WebhookBytes { retry_after_s } => {
+            plain(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", &error.to_string())
+                .with(RETRY_AFTER, retry_after_s.to_string())
+        }
         Error::ReplayNotPermitted(error) => of(error),
         Error::Store(error) => {
             tracing::error!(%error, "use case failed");
