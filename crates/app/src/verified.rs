@@ -17,8 +17,7 @@
 use std::sync::Arc;
 
 use tenantry_core::ExecutionContext;
-use tenantry_core::ids::OrganizationId;
-use tenantry_store::{Generation, StoreError, Tx, UseCase};
+use tenantry_store::{Generation, Party, StoreError, Tx, UseCase};
 
 use crate::credentials::Verification;
 use crate::{Caller, Error};
@@ -35,8 +34,8 @@ impl<U: UseCase<Error = Error>> UseCase for Verified<U> {
     type Error = Error;
     const IS_LONG: bool = U::IS_LONG;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.use_case.organization()
+    fn party(&self) -> Party {
+        self.use_case.party()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<U::Output, Error> {

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 
 use tenantry_core::ExecutionContext;
 use tenantry_store::{Party, Store, StoreError, Tx, UseCase};
@@ -44,7 +44,7 @@ type Queued<'a> = Pin<Box<dyn Future<Output = Result<(), StoreError>> + 'a>>;
 
 fn queue<'a, U: UseCase<Output = (), Error = StoreError>>(store: &'a Store, use_case: U) -> Queued<'a> {
     let mut write: Queued<'a> = Box::pin(store.write(use_case));
-    assert_eq!(write.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Pending);
+    assert!(write.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     write
 }
 

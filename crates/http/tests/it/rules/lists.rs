@@ -25,7 +25,8 @@ impl ListQuery for Endless {
 
     async fn run(&self, _: &mut Tx<'_>) -> Result<(), StoreError> {
         self.runs.lock().unwrap().send(()).unwrap();
-        tokio::task::block_in_place(|| drop(self.end.lock().unwrap().recv()));
+        // An error says that the sender is gone, which ends the query as well.
+        let _ended = tokio::task::block_in_place(|| self.end.lock().unwrap().recv());
         Ok(())
     }
 

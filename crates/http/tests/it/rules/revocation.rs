@@ -15,7 +15,7 @@ use tenantry_core::ExecutionContext;
 use tenantry_core::ids::{CustomerId, OrganizationId, UserId};
 use tenantry_core::team::{RoleChange, TeamRole};
 use tenantry_core::values::SuspensionReason;
-use tenantry_store::{Tx, UseCase};
+use tenantry_store::{Party, Tx, UseCase};
 use tenantry_testkit::{Acme, Client, Database, Organization, Response};
 use tokio::sync::oneshot;
 
@@ -33,8 +33,8 @@ impl<U: UseCase<Error = Error>> UseCase for Held<U> {
     type Output = ();
     type Error = Error;
 
-    fn organization(&self) -> Option<OrganizationId> {
-        self.writer_of
+    fn party(&self) -> Party {
+        Party { organization: self.writer_of, limited_as: None }
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
