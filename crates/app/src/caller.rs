@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use tenantry_core::Timestamp;
 use tenantry_core::audit::Actor;
-use tenantry_core::ids::{OrganizationId, TokenId, UserId, UserTokenId};
+use tenantry_core::ids::{CustomerId, OrganizationId, TokenId, UserId, UserTokenId};
 use tenantry_core::portal::CustomerSession;
 use tenantry_core::team::TeamRole;
-use tenantry_core::token::{RequiredScope, Scopes};
+use tenantry_core::token::{Grantor, RequiredScope, Scopes};
 use tenantry_core::values::IpAllowList;
 use tenantry_store::{CredentialOwner, RowKey, StoreError, Tx};
 use uuid::Uuid;
@@ -48,7 +48,10 @@ pub struct Caller {
     /// The party that the credential acts for.
     pub principal: Principal,
     scopes: Scopes,
+    /// The end of the token or session.
     expires_at: Option<Timestamp>,
+    /// The end of a previous secret of the token, which the caller uses.
+    secret_expires_at: Option<Timestamp>,
     organizations: Vec<OrganizationId>,
     ip_allow_list: IpAllowList,
     is_suspended: bool,
@@ -62,9 +65,7 @@ impl Caller {
         let caller = match owner {
             CredentialOwner::Suspended => return None,
             CredentialOwner::Previous(owner, until) => {
-                let caller = Self::from_owner(*owner)?;
-                let expires_at = caller.expires_at.map_or(until, |expires_at| expires_at.min(until));
-                return Some(Self { expires_at: Some(expires_at), ..caller });
+                return Some(Self { secret_expires_at: Some(until), ..Self::from_owner(*owner)? });
             }
             CredentialOwner::Organization(token, owner)
             | CredentialOwner::SuspendedOrganization(token, owner) => Self {
@@ -77,17 +78,19 @@ impl Caller {
                 },
                 scopes: token.grants.into_scopes(),
                 expires_at: token.expires_at,
+                secret_expires_at: None,
                 organizations: vec![token.organization],
                 ip_allow_list: token.ip_allow_list,
             },
-            CredentialOwner::CustomerSession(session) => Self {
-                limited_as: session.customer.uuid(),
+            CredentialOwner::CustomerSession(session, owner) => Self {
+                limited_as: owner.uuid(),
                 // A portal session has access to its own customer alone.
                 organizations: Vec::new(),
                 scopes: Scopes::portal(),
                 is_suspended,
                 ip_allow_list: IpAllowList::default(),
                 expires_at: Some(session.expires_at),
+                secret_expires_at: None,
                 principal: match session.member {
                     Some(_) => Principal::Member(session),
                     None => Principal::Customer(session),
@@ -100,6 +103,7 @@ impl Caller {
                 scopes: token.scopes,
                 is_suspended,
                 expires_at: token.expires_at,
+                secret_expires_at: None,
                 ip_allow_list: IpAllowList::default(),
             },
         };
@@ -113,10 +117,20 @@ impl Caller {
     }
 
     /// The id under which the caller's use of shared resources is counted. All organizations of one owner, among them
-    /// sub-accounts, and the owner's own tokens count together, so that limits do not multiply.
+    /// sub-accounts, and the owner's own tokens count together, so that limits do not multiply. The id of a portal
+    /// session is that of the organization's owner.
     #[must_use]
     pub const fn limited_as(&self) -> Uuid {
         self.limited_as
+    }
+
+    /// The customer of a portal session. `None` for every other credential.
+    #[must_use]
+    pub const fn portal_customer(&self) -> Option<CustomerId> {
+        match &self.principal {
+            Principal::Customer(session) | Principal::Member(session) => Some(session.customer),
+            Principal::Organization { .. } | Principal::User { .. } => None,
+        }
     }
 
     /// Whether the credential's scopes grant a permission.
@@ -134,7 +148,8 @@ impl Caller {
     /// Whether the credential is not expired at `now`.
     #[must_use]
     pub fn is_valid_at(&self, now: Timestamp) -> bool {
-        self.expires_at.is_none_or(|expires_at| expires_at > now)
+        let ends = [self.expires_at, self.secret_expires_at];
+        ends.into_iter().flatten().all(|expires_at| expires_at > now)
     }
 
     /// Whether the credential may be used from this address. An unknown address is in no allow list.
@@ -307,6 +322,20 @@ impl Requester {
             Authority::All | Authority::None => IpAllowList::default(),
             Authority::Caller(caller) => caller.ip_allow_list.clone(),
         }
+    }
+
+    /// Time of expiry of the token of an organization that sent the request. `None` when it does not expire, and for every
+    /// other requester: a person stands behind them, or they create no credentials.
+    #[must_use]
+    pub fn token_expires_at(&self) -> Option<Timestamp> {
+        let Authority::Caller(caller) = &self.authority else { return None };
+        matches!(caller.principal, Principal::Organization { .. }).then_some(caller.expires_at).flatten()
+    }
+
+    /// The rights that bound those of the tokens that the requester makes or changes.
+    #[must_use]
+    pub fn grantor(&self) -> Grantor {
+        Grantor { scopes: self.scopes(), networks: self.networks(), expires_at: self.token_expires_at() }
     }
 
     /// The person who sent the request with their own token, not with one of an organization.
