@@ -43,7 +43,7 @@ pub const OLD_EVENTS_PER_TRANSACTION: i64 = 100;
 pub const AUDIT_FIELD_BYTES: usize = 2_048;
 
 /// Rows of an export that are in memory at once.
-pub const EXPORT_PAGE_ROWS: i64 = 500;
+pub const EXPORT_PAGE_ROWS: i64 = 25;
 /// Rows that one transaction of a customer's deletion writes. SQLite takes less than 50 ms for them.
 pub const CUSTOMER_DELETION_ROWS_PER_TRANSACTION: i64 = 250;
 /// Time for which the request waits for a deletion that takes several transactions.

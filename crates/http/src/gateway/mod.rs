@@ -1,10 +1,10 @@
 //! The steps before routing, for every request:
 //!
 //! 1. assign the request id and find the client's address,
-//! 2. refuse a request with several `Host` headers,
+//! 2. refuse a request with several `Host` headers, or with a head that is too large,
 //! 3. normalize the path,
 //! 4. in the Polar dialect, negotiate the version and answer CORS preflights,
-//! 5. route under the request time-out.
+//! 5. route.
 //!
 //! On the way back the gateway adds the headers that every response of the dialect carries, and logs.
 
@@ -35,8 +35,8 @@ use tower::ServiceExt;
 use crate::api::request::{BodyRead, ClientAddress, RequestId, RequestLog};
 use crate::api::response;
 use crate::health::{self, Health};
-use crate::limits::{Limits, SHARE_EVERY};
-use crate::pipeline::body::BodyBudget;
+use crate::limits::{self, Limits, SHARE_EVERY};
+use crate::pipeline::memory::MemoryBudget;
 use crate::pipeline::rate_limit::{RateLimiters, Rates};
 use crate::pipeline::slots::Slots;
 use crate::state::AppState;
@@ -84,7 +84,8 @@ impl Gateway {
         let health = Arc::new(Health::new(Arc::clone(&app), limits.ready_kept));
         let state = Arc::new(AppState {
             app,
-            bodies: Arc::new(BodyBudget::new(&limits)),
+            bodies: MemoryBudget::new(limits.body_memory),
+            responses: MemoryBudget::new(limits.response_memory),
             slots: Slots::new(limits.in_flight),
             limits,
             rate_limiters: rates.map(|rates| RateLimiters::new(rates, has_peers)),
@@ -166,10 +167,9 @@ impl Gateway {
         let begun = Instant::now();
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let has_body = !request.body().is_end_stream();
-        let mut response = if request.headers().get_all(HOST).iter().nth(1).is_some() {
-            several_hosts(request.uri())
-        } else {
-            self.dispatch(request).await
+        let mut response = match refuse_head(&request) {
+            Some(refused) => refused,
+            None => self.dispatch(request).await,
         };
         let body_is_left = has_body && response.extensions_mut().remove::<BodyRead>().is_none();
         if body_is_left || self.state.health.is_draining() {
@@ -214,12 +214,9 @@ impl Gateway {
     }
 
     async fn route(&self, request: Request<Body>) -> Response {
-        let uri = request.uri().clone();
-        let response = self.router.clone().oneshot(request);
-        match tokio::time::timeout(self.state.limits.request_timeout, response).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(never)) => match never {},
-            Err(_) => timed_out(&uri),
+        match self.router.clone().oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
         }
     }
 }
@@ -253,21 +250,31 @@ fn method_not_allowed(uri: &Uri) -> Response {
     if uri.path().starts_with("/v2") { ahasend::method_not_allowed() } else { polar::method_not_allowed() }
 }
 
-/// The response to a request with several `Host` headers.
-fn several_hosts(uri: &Uri) -> Response {
-    let text = "Host is sent more than once. Send one.";
-    let body = if uri.path().starts_with("/v2") {
+/// The response to a request with several `Host` headers, or with a head over [`limits::HEAD`].
+fn refuse_head(request: &Request<Body>) -> Option<Response> {
+    let (status, error, text) = if request.headers().get_all(HOST).iter().nth(1).is_some() {
+        (StatusCode::BAD_REQUEST, "BadRequest", "Host is sent more than once. Send one.".to_owned())
+    } else if head_bytes(request) > limits::HEAD {
+        let text = format!("The request line and the headers can have at most {} bytes.", limits::HEAD);
+        (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "RequestHeadersTooLarge", text)
+    } else {
+        return None;
+    };
+    let body = if request.uri().path().starts_with("/v2") {
         json!({"message": text})
     } else {
-        json!({"error": "BadRequest", "detail": text})
+        json!({"error": error, "detail": text})
     };
-    response::json(StatusCode::BAD_REQUEST, &body)
+    Some(response::json(status, &body))
 }
 
-/// The response to a request that took too long. Its effect may have happened.
-fn timed_out(uri: &Uri) -> Response {
-    let status = StatusCode::GATEWAY_TIMEOUT;
-    if uri.path().starts_with("/v2") { ahasend::unavailable(status) } else { polar::unavailable(status) }
+/// The bytes of the request line and the headers. The server reads a little more than [`limits::HEAD`] at once.
+fn head_bytes(request: &Request<Body>) -> usize {
+    let uri = request.uri();
+    let line = request.method().as_str().len() + uri.path().len() + uri.query().unwrap_or_default().len();
+    let headers = request.headers().iter();
+    // A colon, a space and a line break.
+    headers.fold(line, |bytes, (name, value)| bytes + name.as_str().len() + value.len() + 4)
 }
 
 /// Logs the event `request finished`. `route` is the declared path of the endpoint; a path without parameters stands

@@ -8,7 +8,8 @@
 //! | between requests, and the head of a request | [`Limits::head_timeout`](crate::Limits) |
 //! | body of a request | `pipeline::body` |
 //! | response | `progress`: `limits::WRITE_PROGRESS` bytes within [`Limits::write_timeout`](crate::Limits) |
-//! | connections of one address | `peers`: [`Limits::connections_per_address`](crate::Limits) |
+//! | connections of one address | `peers`: an eighth of [`Limits::connections`](crate::Limits) |
+//! | connections of one address before their first request | `peers`: half of that |
 
 mod peers;
 mod progress;
@@ -73,7 +74,7 @@ pub async fn serve(listener: TcpListener, gateway: Gateway, stop: impl Future<Ou
         .max_buf_size(limits::HEAD);
     let graceful = GracefulShutdown::new();
     let slots = Arc::new(Semaphore::new(gateway.limits().connections));
-    let peers = Peers::new(gateway.limits().connections_per_address);
+    let peers = Peers::new(gateway.limits().connections_per_address());
     let mut connections = JoinSet::new();
     let mut stop = pin!(stop);
     let mut refused = false;
@@ -97,14 +98,19 @@ pub async fn serve(listener: TcpListener, gateway: Gateway, stop: impl Future<Ou
         refused = false;
         while connections.try_join_next().is_some() {}
         // A trusted proxy has the connections of all its clients.
-        let peer = (!gateway.trusts(address.ip())).then(|| peers.admit(address.ip()));
+        let peer = (!gateway.trusts(address.ip())).then(|| peers.admit(address.ip()).map(Arc::new));
         if matches!(peer, Some(None)) {
             tracing::debug!(peer = %address.ip(), "connection refused: too many connections of the address");
             continue;
         }
         let stream = ProgressStream::new(stream, gateway.limits().write_timeout);
         let gateway = gateway.clone();
+        let peer = peer.flatten();
+        let counted = peer.clone();
         let service = service_fn(move |request: hyper::Request<Incoming>| {
+            if let Some(peer) = &counted {
+                peer.sent_request();
+            }
             let gateway = gateway.clone();
             async move { Ok::<_, Infallible>(gateway.answer(request.map(Body::new), address.ip()).await) }
         });
