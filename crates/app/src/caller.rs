@@ -390,18 +390,29 @@ impl Requester {
         Err(Error::NotPermitted(TeamPermission::TransferOwnership))
     }
 
-    /// Checks that the requester may give a role to a user, or take it away. An administrator has every permission, and
-    /// the tokens that an administrator made stop with the role, so an organization's token needs every scope for it.
+    /// Checks that the requester may give a role to a user. An administrator has every permission, from everywhere and
+    /// without end, so an organization's token needs every scope for it, no expiry and no IP allow list.
     ///
     /// # Errors
     /// [`Error::NotPermitted`].
-    pub(crate) fn check_role_change(&self, role: TeamRole) -> Result<(), Error> {
+    pub(crate) fn check_role_grant(&self, role: TeamRole) -> Result<(), Error> {
+        self.check_role_loss(role)?;
+        let Grantor { networks, expires_at, .. } = self.grantor();
+        if role.can_manage_organization() && (expires_at.is_some() || !networks.is_empty()) {
+            return Err(Error::NotPermitted(TeamPermission::ManageTeam));
+        }
+        Ok(())
+    }
+
+    /// Checks that the requester may take a role away from a user. The tokens that an administrator made stop with the
+    /// role, so an organization's token needs every scope for it.
+    ///
+    /// # Errors
+    /// [`Error::NotPermitted`].
+    pub(crate) fn check_role_loss(&self, role: TeamRole) -> Result<(), Error> {
         let Authority::Caller(caller) = &self.authority else { return Ok(()) };
         let is_token = matches!(caller.principal, Principal::Organization { .. });
-        if matches!(role, TeamRole::Owner | TeamRole::Administrator)
-            && is_token
-            && !caller.scopes.cover(&Scopes::everything())
-        {
+        if role.can_manage_organization() && is_token && !caller.scopes.cover(&Scopes::everything()) {
             return Err(Error::NotPermitted(TeamPermission::ManageTeam));
         }
         Ok(())

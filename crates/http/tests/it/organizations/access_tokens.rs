@@ -353,7 +353,7 @@ async fn a_token_that_expires_makes_none_that_outlives_it() {
         short.post(&acme.api_keys(), json!({"label": "x", "scopes": ["customers:read"]})).await.expect(201);
     // A change by which a token gains something is a grant as well.
     let at =
-        |token: &Value| format!("{tokens}/{}", token["organization_access_token"]["id"].as_str().unwrap());
+        |token: &Response| format!("{tokens}/{}", token["organization_access_token"]["id"].as_str().unwrap());
     let more = json!({"scopes": ["customers:read", "customers:write"]});
     short.patch(&at(&lasting), more.clone()).await.expect(403);
     short.patch(&at(&lasting), json!({"comment": "renamed"})).await.expect(200);
@@ -368,4 +368,27 @@ async fn a_token_that_expires_makes_none_that_outlives_it() {
     let by_person =
         json!({"comment": "x", "scopes": ["customers:read"], "organization_id": acme.organization.id});
     owner.post(tokens, by_person).await.expect(201);
+}
+
+#[tokio::test]
+async fn a_token_that_expires_or_is_bound_to_networks_makes_no_administrator() {
+    let acme = Acme::new().await;
+    let expiring = acme.world.token_until(&acme.organization, "*", Some(3600)).await;
+    let bound = json!({"label": "office", "scopes": ["*"], "ip_allow_list": ["127.0.0.0/8"]});
+    let bound = acme.client().post(&acme.api_keys(), bound).await.expect(201);
+    let bound = acme.world.bearer(bound["secret_key"].as_str().unwrap());
+    let (v1, v2) = (
+        format!("/v1/organizations/{}/members", acme.organization.id),
+        format!("{}/members", acme.path_v2()),
+    );
+    for (number, client) in [expiring, bound].into_iter().enumerate() {
+        let person = |role: &str| json!({"email": format!("p{number}@example.com"), "role": role});
+        client.post(&v1, person("admin")).await.expect(403);
+        client.post(&v2, person("Administrator")).await.expect(403);
+        let developer = client.post(&v2, person("Developer")).await.expect(201);
+        let path = format!("{v1}/{}", developer["user_id"].as_str().unwrap());
+        client.patch(&path, json!({"role": "admin"})).await.expect(403);
+        acme.client().patch(&path, json!({"role": "admin"})).await.expect(200);
+        client.patch(&path, json!({"role": "member"})).await.expect(200);
+    }
 }
