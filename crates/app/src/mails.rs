@@ -149,7 +149,7 @@ impl UseCase for LeaseMails {
         }
         // Last, because the deletions reschedule the queues.
         for (mail, free_at) in &waiting {
-            tx.mail_return(mail, *free_at).await?;
+            tx.mail_return(mail, tried_again_at(mail, *free_at, now)).await?;
         }
         Ok(Leased { mails, dropped })
     }
@@ -159,6 +159,13 @@ impl LeaseMails {
     fn hash(&self, parts: &[&str]) -> TokenHash {
         self.hash_key.hash(&format!("mail budget\0{}", parts.join("\0")))
     }
+}
+
+/// When the queue of a mail over its owner's limit is tried again: the later, the longer the mail has waited. So the
+/// queues of an owner with many organizations do not all come back for each mail that the owner may send.
+fn tried_again_at(mail: &QueuedMail, free_at: Timestamp, now: Timestamp) -> Timestamp {
+    let waited = now.as_micros().saturating_sub(mail.created_at.as_micros());
+    free_at.max(Timestamp::from_micros(now.as_micros().saturating_add(waited / 16)))
 }
 
 /// The owner of each account, as text.
