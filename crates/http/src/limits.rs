@@ -91,6 +91,7 @@ pub struct Limits {
     pub ready_kept: Duration,
     /// Maximum open connections. A further one waits to be accepted. One address may have an eighth of them, and half of
     /// these before their first request, unless it is a trusted proxy. A further one of the address is closed.
+    /// Connections without a valid token have half of all: one more closes that which has been idle for the longest.
     pub connections: usize,
     /// Time in which a client must take `WRITE_PROGRESS` bytes of the responses that wait for it.
     pub write_timeout: Duration,

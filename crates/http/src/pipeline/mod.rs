@@ -41,6 +41,7 @@ use crate::api::endpoint::Endpoint;
 use crate::api::rejection::{ErrorShapes, Rejection};
 use crate::api::request::{BodyRead, ClientAddress, RequestId, RequestLog};
 use crate::limits;
+use crate::server::peers::Peer;
 use crate::state::AppState;
 use rate_limit::{RateLimitKey, RateLimitState};
 use slots::Slot;
@@ -150,6 +151,9 @@ async fn authorize(
     let query = query_pairs(parts.uri.query()).ok_or(Rejection::TooManyParameters)?;
     let address = ClientAddress::of(&parts);
     let caller = auth::authenticate(&state.app, endpoint.access, &parts.headers, address).await;
+    if let (Ok(Some(_)), Some(peer)) = (&caller, parts.extensions.get::<Arc<Peer>>()) {
+        peer.is_no_stranger();
+    }
     seen.organization = caller.as_ref().ok().and_then(Option::as_ref).and_then(|caller| organization(caller));
     let key = rate_limit_key(&caller, address);
     apply_rate_limit(state, endpoint, &caller, key, &mut seen.rate_limit)?;

@@ -20,7 +20,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::Sleep;
 
 use tenantry_testkit::Acme;
 
@@ -267,10 +266,11 @@ async fn an_owner_runs_few_exports_at_once() {
     assert_eq!(unread(&gateway, export, &secret).await.status(), 200);
 }
 
-/// A body that arrives once a timer has ended.
+/// A body that arrives after this time by the runtime's clock, which it moves.
 struct Late {
-    timer: Pin<Box<Sleep>>,
+    wait: Duration,
     text: Option<Bytes>,
+    moving: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl HttpBody for Late {
@@ -282,7 +282,15 @@ impl HttpBody for Late {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         if self.text.is_some() {
-            ready!(self.timer.as_mut().poll(context));
+            let wait = self.wait;
+            let moving = self.moving.get_or_insert_with(|| {
+                Box::pin(async move {
+                    tokio::time::pause();
+                    tokio::time::advance(wait).await;
+                    tokio::time::resume();
+                })
+            });
+            ready!(moving.as_mut().poll(context));
         }
         Poll::Ready(self.text.take().map(|text| Ok(Frame::data(text))))
     }
@@ -291,11 +299,11 @@ impl HttpBody for Late {
 #[tokio::test]
 async fn the_time_of_an_upload_does_not_count_as_that_of_the_request() {
     let acme = Acme::new().await;
-    let request_timeout = Duration::from_secs(2);
-    let gateway = gateway(&acme, Limits { request_timeout, ..Limits::default() });
-    let timer = Box::pin(tokio::time::sleep(request_timeout * 11 / 10));
-    let body = Late { timer, text: Some(json!({"email": "late@example.com"}).to_string().into()) };
-    let response = gateway.answer(post(&acme.client().secret(), Body::new(body)), PEER).await;
+    let body_grace = Duration::from_secs(500);
+    let gateway = gateway(&acme, Limits { body_grace, ..Limits::default() });
+    let text = Some(json!({"email": "late@example.com"}).to_string().into());
+    let body = Body::new(Late { wait: Duration::from_secs(400), text, moving: None });
+    let response = gateway.answer(post(&acme.client().secret(), body), PEER).await;
     assert_eq!(response.status(), 201);
 }
 
@@ -330,6 +338,13 @@ async fn is_served(stream: &mut TcpStream) -> bool {
         && &first == b"HTTP/1.1 200"
 }
 
+/// A connection from an address of its own.
+async fn connect_from(number: u8, address: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((Ipv4Addr::new(127, 0, 7, number), 0).into()).unwrap();
+    socket.connect(address).await.unwrap()
+}
+
 #[tokio::test]
 async fn an_address_has_a_share_of_the_connections() {
     let acme = Acme::new().await;
@@ -342,12 +357,7 @@ async fn an_address_has_a_share_of_the_connections() {
     }
     let mut refused = TcpStream::connect(address).await.unwrap();
     assert!(!is_served(&mut refused).await);
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
-    assert!(
-        is_served(&mut socket.connect(address).await.unwrap()).await,
-        "another address has its own share"
-    );
+    assert!(is_served(&mut connect_from(1, address).await).await, "another address has its own share");
 }
 
 #[tokio::test]
@@ -362,6 +372,40 @@ async fn connections_that_never_send_a_request_have_half_of_a_share() {
     let mut answered = [0; 12];
     silent[1].read_exact(&mut answered).await.unwrap();
     assert!(is_served(&mut TcpStream::connect(address).await.unwrap()).await);
+}
+
+#[tokio::test]
+async fn strangers_together_leave_connections_to_callers() {
+    let acme = Acme::new().await;
+    // Strangers may have eight connections together.
+    let limits = Limits { connections: 16, head_timeout: HANGS * 10, ..Limits::default() };
+    let address = serve(gateway(&acme, limits)).await;
+    let bearer = acme.client().secret();
+    let request = format!("GET /v2/ping HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {bearer}\r\n\r\n");
+    let mut caller = TcpStream::connect(address).await.unwrap();
+    let mut pings = async || {
+        caller.write_all(request.as_bytes()).await.unwrap();
+        let head = read_head(&mut caller).await;
+        read_body(&mut caller, &head).await;
+        head.starts_with("HTTP/1.1 200")
+    };
+    assert!(pings().await);
+    let mut strangers = Vec::new();
+    for number in 1..40 {
+        let mut stranger = connect_from(number, address).await;
+        match number % 3 {
+            0 => {}
+            1 => stranger.write_all(b"GET /v2/ping HTTP/1.1\r\nHost:").await.unwrap(),
+            _ => assert!(is_served(&mut stranger).await),
+        }
+        strangers.push(stranger);
+    }
+    assert!(pings().await, "the connection of a caller stays");
+    assert!(is_served(strangers.last_mut().unwrap()).await);
+    for stranger in &mut strangers[..20] {
+        let ended = async { while stranger.read_u8().await.is_ok() {} };
+        tokio::time::timeout(HANGS, ended).await.unwrap();
+    }
 }
 
 #[tokio::test]
