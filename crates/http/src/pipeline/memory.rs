@@ -257,9 +257,9 @@ mod tests {
         let owner = |number| RateLimitKey::Known(Uuid::from_u128(number));
         let held: Vec<_> = (0..16).flat_map(|number| fill(&budget, owner(number), 100)).collect();
         assert!(held.len() > 300);
-        assert!(fill(&budget, owner(99), 100).len() > 20);
+        assert!(fill(&budget, owner(99), 100).len() > 5);
         let address = |number: u32| RateLimitKey::at(Some(std::net::Ipv4Addr::from_bits(number).into()));
         let strangers: Vec<_> = (0..200).flat_map(|number| fill(&budget, address(number), 100)).collect();
-        assert!(fill(&budget, owner(100), 100).len() > 10, "{}", strangers.len());
+        assert!(fill(&budget, owner(100), 100).len() > 3, "{}", strangers.len());
     }
 }
