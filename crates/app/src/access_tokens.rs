@@ -42,12 +42,7 @@ impl UseCase for AccessTokenCreate {
         let organization = by.organization_for(*organization)?;
         by.check(organization, TeamPermission::ManageOrganization)?;
         tokens::check_count(tx, organization).await?;
-        let facts = CreateFacts {
-            organization,
-            held: by.scopes(),
-            caller_networks: by.networks(),
-            created_by: by.person(),
-        };
+        let facts = CreateFacts { organization, grantor: by.grantor(), created_by: by.person() };
         let id = TokenId::new(context.uuid());
         let token = token::create(facts, new.clone(), id, context.now())?;
         let secret = Secret::generate(SecretKind::OrganizationToken, context);
@@ -79,7 +74,7 @@ impl UseCase for AccessTokenUpdate {
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<AccessToken, Error> {
         let Self { by, id, change } = self;
         let before = find(tx, by, *id).await?;
-        let after = token::update(&before, change.clone(), &by.scopes(), &by.networks(), context.now())?;
+        let after = token::update(&before, change.clone(), &by.grantor(), context.now())?;
         if after != before {
             tx.access_token_update(&after).await?;
             changes::updated(tx, context, by, "access_token.updated", (&before, &after)).await?;

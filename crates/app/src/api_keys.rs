@@ -48,12 +48,7 @@ impl UseCase for ApiKeyCreate {
         let Self { by, account, new, hash_key } = self;
         let organization = account.resolve_for_update(tx, by).await?;
         tokens::check_count(tx, organization).await?;
-        let facts = CreateFacts {
-            organization,
-            held: by.scopes(),
-            caller_networks: by.networks(),
-            created_by: by.person(),
-        };
+        let facts = CreateFacts { organization, grantor: by.grantor(), created_by: by.person() };
         let id = TokenId::new(context.uuid());
         let token = token::create(facts, new.clone(), id, context.now())?;
         let secret = Secret::generate(SecretKind::ApiKey, context);
@@ -99,7 +94,7 @@ impl UseCase for ApiKeyUpdate {
             return Err(token::TokenError::ExcludesCaller.into());
         }
         let own_address = from.filter(|_| is_own);
-        let facts = ApiKeyFacts { held: by.scopes(), caller_networks: by.networks(), own_address };
+        let facts = ApiKeyFacts { grantor: by.grantor(), own_address };
         let after = token::update_api_key(&before, change.clone(), &facts, context.now())?;
         tx.access_token_update(&after).await?;
         changes::updated(tx, context, by, "access_token.updated", (&before, &after)).await?;

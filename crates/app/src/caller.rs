@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use tenantry_core::Timestamp;
 use tenantry_core::audit::Actor;
-use tenantry_core::ids::{OrganizationId, TokenId, UserId, UserTokenId};
+use tenantry_core::ids::{CustomerId, OrganizationId, TokenId, UserId, UserTokenId};
 use tenantry_core::portal::CustomerSession;
 use tenantry_core::team::TeamRole;
-use tenantry_core::token::{RequiredScope, Scopes};
+use tenantry_core::token::{Grantor, RequiredScope, Scopes};
 use tenantry_core::values::IpAllowList;
 use tenantry_store::{CredentialOwner, Party, RowKey, StoreError, Tx};
 use uuid::Uuid;
@@ -49,7 +49,10 @@ pub struct Caller {
     /// The party that the credential acts for.
     pub principal: Principal,
     scopes: Scopes,
+    /// The end of the token or session.
     expires_at: Option<Timestamp>,
+    /// The end of a previous secret of the token, which the caller uses.
+    secret_expires_at: Option<Timestamp>,
     organizations: Vec<OrganizationId>,
     ip_allow_list: IpAllowList,
     is_suspended: bool,
@@ -65,8 +68,7 @@ impl Caller {
             CredentialOwner::Suspended => return None,
             CredentialOwner::Previous(owner, until) => {
                 let caller = Self::from_owner(*owner, verification)?;
-                let expires_at = caller.expires_at.map_or(until, |expires_at| expires_at.min(until));
-                return Some(Self { expires_at: Some(expires_at), ..caller });
+                return Some(Self { secret_expires_at: Some(until), ..caller });
             }
             CredentialOwner::Organization(token, owner)
             | CredentialOwner::SuspendedOrganization(token, owner) => Self {
@@ -80,18 +82,20 @@ impl Caller {
                 },
                 scopes: token.grants.into_scopes(),
                 expires_at: token.expires_at,
+                secret_expires_at: None,
                 organizations: vec![token.organization],
                 ip_allow_list: token.ip_allow_list,
             },
-            CredentialOwner::CustomerSession(session) => Self {
+            CredentialOwner::CustomerSession(session, owner) => Self {
                 verification,
-                limited_as: session.customer.uuid(),
+                limited_as: owner.uuid(),
                 // A portal session has access to its own customer alone.
                 organizations: Vec::new(),
                 scopes: Scopes::portal(),
                 is_suspended,
                 ip_allow_list: IpAllowList::default(),
                 expires_at: Some(session.expires_at),
+                secret_expires_at: None,
                 principal: match session.member {
                     Some(_) => Principal::Member(session),
                     None => Principal::Customer(session),
@@ -105,6 +109,7 @@ impl Caller {
                 scopes: token.scopes,
                 is_suspended,
                 expires_at: token.expires_at,
+                secret_expires_at: None,
                 ip_allow_list: IpAllowList::default(),
             },
         };
@@ -118,7 +123,8 @@ impl Caller {
     }
 
     /// The id under which the caller's use of shared resources is counted. All organizations of one owner, among them
-    /// sub-accounts, and the owner's own tokens count together, so that limits do not multiply.
+    /// sub-accounts, and the owner's own tokens count together, so that limits do not multiply. The id of a portal
+    /// session is that of the organization's owner.
     #[must_use]
     pub const fn limited_as(&self) -> Uuid {
         self.limited_as
@@ -156,6 +162,15 @@ impl Caller {
             && self.ip_allow_list == earlier.ip_allow_list
     }
 
+    /// The customer of a portal session. `None` for every other credential.
+    #[must_use]
+    pub const fn portal_customer(&self) -> Option<CustomerId> {
+        match &self.principal {
+            Principal::Customer(session) | Principal::Member(session) => Some(session.customer),
+            Principal::Organization { .. } | Principal::User { .. } => None,
+        }
+    }
+
     /// Whether the credential's scopes grant a permission.
     #[must_use]
     pub fn allows(&self, permission: RequiredScope) -> bool {
@@ -171,7 +186,8 @@ impl Caller {
     /// Whether the credential is not expired at `now`.
     #[must_use]
     pub fn is_valid_at(&self, now: Timestamp) -> bool {
-        self.expires_at.is_none_or(|expires_at| expires_at > now)
+        let ends = [self.expires_at, self.secret_expires_at];
+        ends.into_iter().flatten().all(|expires_at| expires_at > now)
     }
 
     /// Whether the credential may be used from this address. An unknown address is in no allow list.
@@ -356,6 +372,20 @@ impl Requester {
         }
     }
 
+    /// Time of expiry of the token of an organization that sent the request. `None` when it does not expire, and for every
+    /// other requester: a person stands behind them, or they create no credentials.
+    #[must_use]
+    pub fn token_expires_at(&self) -> Option<Timestamp> {
+        let Authority::Caller(caller) = &self.authority else { return None };
+        matches!(caller.principal, Principal::Organization { .. }).then_some(caller.expires_at).flatten()
+    }
+
+    /// The rights that bound those of the tokens that the requester makes or changes.
+    #[must_use]
+    pub fn grantor(&self) -> Grantor {
+        Grantor { scopes: self.scopes(), networks: self.networks(), expires_at: self.token_expires_at() }
+    }
+
     /// The person who sent the request with their own token, not with one of an organization.
     #[must_use]
     pub fn user(&self) -> Option<UserId> {
@@ -408,18 +438,29 @@ impl Requester {
         Err(Error::NotPermitted(TeamPermission::TransferOwnership))
     }
 
-    /// Checks that the requester may give a role to a user, or take it away. An administrator has every permission, and
-    /// the tokens that an administrator made stop with the role, so an organization's token needs every scope for it.
+    /// Checks that the requester may give a role to a user. An administrator has every permission, from everywhere and
+    /// without end, so an organization's token needs every scope for it, no expiry and no IP allow list.
     ///
     /// # Errors
     /// [`Error::NotPermitted`].
-    pub(crate) fn check_role_change(&self, role: TeamRole) -> Result<(), Error> {
+    pub(crate) fn check_role_grant(&self, role: TeamRole) -> Result<(), Error> {
+        self.check_role_loss(role)?;
+        let Grantor { networks, expires_at, .. } = self.grantor();
+        if role.can_manage_organization() && (expires_at.is_some() || !networks.is_empty()) {
+            return Err(Error::NotPermitted(TeamPermission::ManageTeam));
+        }
+        Ok(())
+    }
+
+    /// Checks that the requester may take a role away from a user. The tokens that an administrator made stop with the
+    /// role, so an organization's token needs every scope for it.
+    ///
+    /// # Errors
+    /// [`Error::NotPermitted`].
+    pub(crate) fn check_role_loss(&self, role: TeamRole) -> Result<(), Error> {
         let Authority::Caller(caller) = &self.authority else { return Ok(()) };
         let is_token = matches!(caller.principal, Principal::Organization { .. });
-        if matches!(role, TeamRole::Owner | TeamRole::Administrator)
-            && is_token
-            && !caller.scopes.cover(&Scopes::everything())
-        {
+        if role.can_manage_organization() && is_token && !caller.scopes.cover(&Scopes::everything()) {
             return Err(Error::NotPermitted(TeamPermission::ManageTeam));
         }
         Ok(())

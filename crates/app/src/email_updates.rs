@@ -136,6 +136,7 @@ impl UseCase for EmailUpdateVerify {
             member: None,
             owner: tx.customer_owner(organization, customer).await?,
             customer: after,
+            caller_expires_at: None,
         };
         let id = SessionId::new(context.uuid());
         let StartedSession { session, .. } = portal::start_session(facts, None, id, context.now())?;

@@ -47,7 +47,7 @@ pub const OLD_EVENTS_PER_TRANSACTION: i64 = 100;
 pub const AUDIT_FIELD_BYTES: usize = 2_048;
 
 /// Rows of an export that are in memory at once.
-pub const EXPORT_PAGE_ROWS: i64 = 500;
+pub const EXPORT_PAGE_ROWS: i64 = 25;
 /// Exports of the organizations of one owner that run at once on one node.
 pub const EXPORTS_PER_OWNER: usize = 2;
 /// Rows that one transaction of a customer's deletion writes. SQLite takes less than 50 ms for them.

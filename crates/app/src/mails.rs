@@ -17,11 +17,17 @@
 //!
 //! | budget | empty |
 //! |---|---|
-//! | of an account: an organization with its sub-accounts | its mails wait |
-//! | of one kind from an account to a recipient | the mail is dropped |
-//! | to a recipient, from all accounts | the mail is dropped |
+//! | of an owner with all organizations: one for invitations, one for notices | its mails of that queue wait |
+//! | of one kind from an owner to a recipient | the mail is dropped |
+//! | to a recipient, from all owners: one for invitations, one for proofs of an address | the mail is dropped |
+//!
+//! A notice of a change is never dropped because of the mails of other owners. Addresses with a tag (`jo+news@x.dev`)
+//! count as the address without it. A retry has a queue of its own, and waits for no budget.
 //!
 //! A mail is also dropped when it is queued while [`limits::PENDING_MAILS_PER_ACCOUNT`] others of its account wait.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::Timestamp;
@@ -75,6 +81,7 @@ pub(crate) async fn queue(
         created_at,
         expires_at,
         to,
+        queue: content.queue(),
         content,
         sealed,
         due_at,
@@ -112,33 +119,37 @@ impl UseCase for LeaseMails {
         let (mut mails, new): (Vec<_>, Vec<_>) =
             leased.into_iter().partition(|mail| mail.is_counted || has_expired(mail));
         let MailLimits { of_account, to_recipient, of_account_to_recipient } = self.limits;
-        let by_account = |mail: &QueuedMail| (mail.organization, self.hash(&["account"]));
-        let (new, waiting) = take(tx, now, MailBudget::hourly(of_account), new, by_account).await?;
+        let owners = owners(tx, &new).await?;
+        let owner =
+            |mail: &QueuedMail| owners.get(&mail.organization).map(String::as_str).unwrap_or_default();
+        let by_owner = |mail: &QueuedMail| self.hash(&["owner", mail.queue.as_str(), owner(mail)]);
+        let (new, waiting) = take(tx, now, MailBudget::hourly(of_account), new, by_owner).await?;
         let by_both = |mail: &QueuedMail| {
-            (mail.organization, self.hash(&["account and recipient", mail.content.kind(), mail.to.key()]))
+            let recipient = mail.to.mailbox_key();
+            self.hash(&["owner and recipient", owner(mail), mail.content.kind(), &recipient])
         };
         let budget = MailBudget::daily(of_account_to_recipient);
         let (new, over_both) = take(tx, now, budget, new, by_both).await?;
-        let by_recipient = |mail: &QueuedMail| {
-            let hash = self.hash(&["recipient", mail.to.key()]);
-            (namespace(&hash), hash)
-        };
+        let by_recipient =
+            |mail: &QueuedMail| self.hash(&["recipient", mail.queue.as_str(), &mail.to.mailbox_key()]);
+        let (notices, new): (Vec<_>, Vec<_>) =
+            new.into_iter().partition(|mail| mail.content.reports_change());
         let (new, over_recipient) = take(tx, now, MailBudget::daily(to_recipient), new, by_recipient).await?;
-        for mail in new {
+        for mail in new.into_iter().chain(notices) {
             tx.mail_mark_counted(&mail).await?;
             mails.push(mail);
         }
-        let dropped = [("account and recipient", over_both), ("recipient", over_recipient)];
+        let dropped = [("owner and recipient", over_both), ("recipient", over_recipient)];
         let dropped: Vec<_> = dropped
             .into_iter()
             .flat_map(|(limit, over)| over.into_iter().map(move |(mail, _)| (mail, limit)))
             .collect();
         for (mail, _) in &dropped {
-            tx.mail_delete(mail.organization, mail.id, now).await?;
+            tx.mail_delete(mail, now).await?;
         }
         // Last, because the deletions reschedule the queues.
         for (mail, free_at) in &waiting {
-            tx.mail_return(mail, now, *free_at).await?;
+            tx.mail_return(mail, tried_again_at(mail, *free_at, now)).await?;
         }
         Ok(Leased { mails, dropped })
     }
@@ -150,7 +161,29 @@ impl LeaseMails {
     }
 }
 
-/// The namespace of a budget that no account owns.
+/// When the queue of a mail over its owner's limit is tried again: the later, the longer the mail has waited. So the
+/// queues of an owner with many organizations do not all come back for each mail that the owner may send.
+fn tried_again_at(mail: &QueuedMail, free_at: Timestamp, now: Timestamp) -> Timestamp {
+    let waited = now.as_micros().saturating_sub(mail.created_at.as_micros());
+    free_at.max(Timestamp::from_micros(now.as_micros().saturating_add(waited / 16)))
+}
+
+/// The owner of each account, as text.
+async fn owners(
+    tx: &mut Tx<'_>,
+    mails: &[QueuedMail],
+) -> Result<HashMap<OrganizationId, String>, StoreError> {
+    let mut owners = HashMap::new();
+    for account in mails.iter().map(|mail| mail.organization) {
+        if let Entry::Vacant(unknown) = owners.entry(account) {
+            let owner = tx.mail_owner(account).await?;
+            unknown.insert(owner.map_or_else(|| account.to_string(), |owner| owner.to_string()));
+        }
+    }
+    Ok(owners)
+}
+
+/// The namespace of a budget. It spreads budgets, which no organization owns.
 fn namespace(TokenHash(hash): &TokenHash) -> OrganizationId {
     let bytes = hash.first_chunk().copied().unwrap_or_default();
     OrganizationId::new(Uuid::from_bytes(bytes))
@@ -163,9 +196,10 @@ async fn take(
     now: Timestamp,
     budget: MailBudget,
     mails: Vec<QueuedMail>,
-    key: impl Fn(&QueuedMail) -> (OrganizationId, TokenHash),
+    hash: impl Fn(&QueuedMail) -> TokenHash,
 ) -> Result<(Vec<QueuedMail>, Vec<(QueuedMail, Timestamp)>), StoreError> {
-    let mut keyed: Vec<_> = mails.into_iter().map(|mail| (key(&mail), mail)).collect();
+    let key = |hash: TokenHash| (namespace(&hash), hash);
+    let mut keyed: Vec<_> = mails.into_iter().map(|mail| (key(hash(&mail)), mail)).collect();
     keyed.sort_by_key(|((account, hash), mail)| (*account, hash.0, mail.created_at, mail.id));
     let (mut within, mut over) = (Vec::new(), Vec::new());
     for (key, mail) in keyed {
@@ -214,17 +248,14 @@ impl UseCase for PostponeMail {
 }
 
 /// Deletes a mail.
-struct DeleteMail {
-    organization: OrganizationId,
-    id: MailId,
-}
+struct DeleteMail(QueuedMail);
 
 impl UseCase for DeleteMail {
     type Output = ();
     type Error = StoreError;
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), StoreError> {
-        tx.mail_delete(self.organization, self.id, context.now()).await
+        tx.mail_delete(&self.0, context.now()).await
     }
 }
 
@@ -261,7 +292,7 @@ impl App {
     /// # Errors
     /// When the database fails.
     pub async fn delete_mail(&self, mail: &QueuedMail) -> Result<(), StoreError> {
-        self.store.write(DeleteMail { organization: mail.organization, id: mail.id }).await
+        self.store.write(DeleteMail(mail.clone())).await
     }
 
     /// The time when the next mail is due. `None` without pending mail.

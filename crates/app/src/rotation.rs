@@ -22,7 +22,7 @@ pub(crate) async fn rotate(
     before: &AccessToken,
     (overlap, hash_key): (Overlap, &HashKey),
 ) -> Result<IssuedToken<AccessToken>, Error> {
-    let facts = RotateFacts { held: by.scopes(), caller_networks: by.networks(), rotated_by: by.person() };
+    let facts = RotateFacts { grantor: by.grantor(), rotated_by: by.person() };
     let after = token::rotate(before, &facts, overlap, context.now())?;
     let place = TokenRef::Organization(after.organization, after.id);
     let kind = tx.token_secret_kind(place).await?;

@@ -76,6 +76,7 @@ impl UseCase for SessionCreate {
             member,
             owner: tx.customer_owner(organization, customer.id).await?,
             customer: customer.clone(),
+            caller_expires_at: by.token_expires_at(),
         };
         let id = SessionId::new(context.uuid());
         let StartedSession { session, email } =

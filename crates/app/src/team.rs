@@ -79,7 +79,7 @@ async fn add(
     organization: OrganizationId,
     new: &NewTeamMember,
 ) -> Result<InvitedMember, Error> {
-    by.check_role_change(new.role)?;
+    by.check_role_grant(new.role)?;
     let now = context.now();
     // Locked, so that of two concurrent additions the second finds the first.
     tx.organization_for_update(organization).await?.ok_or(TeamError::OrganizationNotFound)?;
@@ -219,7 +219,7 @@ impl UseCase for TeamMemberRemove {
         by.check(*organization, TeamPermission::ManageTeam)?;
         let facts = facts(tx, *organization, *user).await?;
         team::remove(&facts, by.person().filter(|_| !may_leave))?;
-        by.check_role_change(facts.member.role)?;
+        by.check_role_loss(facts.member.role)?;
         delete(tx, context, by, &facts.member).await
     }
 }
@@ -286,9 +286,9 @@ impl UseCase for TeamMemberSetRole {
         let Self { by, organization, user, change } = self;
         check_access(by, *organization)?;
         by.check(*organization, TeamPermission::ManageTeam)?;
-        by.check_role_change(change.to)?;
+        by.check_role_grant(change.to)?;
         let facts = facts(tx, *organization, *user).await?;
-        by.check_role_change(facts.member.role)?;
+        by.check_role_loss(facts.member.role)?;
         let before = facts.member.clone();
         let after = team::set_role(facts, *change, context.now())?;
         if after != before {

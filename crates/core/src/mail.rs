@@ -51,7 +51,57 @@ pub enum MailContent {
     },
 }
 
+/// The queue of an account in which a mail waits (column `queue`). The mails of one queue are sent in the order in which
+/// they were written, and do not wait for those of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MailQueue {
+    /// First attempts of invitations to teams.
+    Invitations,
+    /// First attempts of mails that protect an account: proofs of an address, and notices of a change.
+    Notices,
+    /// Further attempts. They were taken out of their budgets before.
+    Retries,
+}
+
+impl MailQueue {
+    /// Every queue.
+    pub const ALL: [Self; 3] = [Self::Invitations, Self::Notices, Self::Retries];
+
+    /// The name in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Invitations => "invitations",
+            Self::Notices => "notices",
+            Self::Retries => "retries",
+        }
+    }
+
+    /// The queue of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|queue| queue.as_str() == name)
+    }
+}
+
 impl MailContent {
+    /// The queue of the first attempt.
+    #[must_use]
+    pub const fn queue(&self) -> MailQueue {
+        match self {
+            Self::TeamMemberAdded { .. } => MailQueue::Invitations,
+            Self::EmailChangeRequest { .. } | Self::EmailChanged { .. } | Self::ApiKeyAllowList { .. } => {
+                MailQueue::Notices
+            }
+        }
+    }
+
+    /// Whether the recipient is told of a change that has happened. Such a mail is never dropped for mails of others.
+    #[must_use]
+    pub const fn reports_change(&self) -> bool {
+        matches!(self, Self::EmailChanged { .. } | Self::ApiKeyAllowList { .. })
+    }
+
     /// The name of the kind. Mails of different kinds use different budgets.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
@@ -85,6 +135,8 @@ pub struct QueuedMail {
     pub due_at: Timestamp,
     /// Number of attempts so far, including a running one.
     pub attempts: u32,
+    /// The queue in which it waits.
+    pub queue: MailQueue,
     /// Whether the mail was taken out of its budgets. A retry is not counted again.
     pub is_counted: bool,
 }
@@ -92,11 +144,11 @@ pub struct QueuedMail {
 /// The numbers of mails that are sent. An operator may change them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MailLimits {
-    /// Mails of one account an hour. Further mails wait.
+    /// Invitations of one owner an hour, from all organizations, and as many notices. Further mails wait.
     pub of_account: NonZeroU32,
-    /// Mails to one recipient a day, from all accounts. Further mails are dropped.
+    /// Invitations to one recipient a day, from all owners, and as many proofs of an address. Further mails are dropped.
     pub to_recipient: NonZeroU32,
-    /// Mails of one kind from one account to one recipient a day. Further mails are dropped.
+    /// Mails of one kind from one owner to one recipient a day. Further mails are dropped.
     pub of_account_to_recipient: NonZeroU32,
 }
 
@@ -199,6 +251,7 @@ mod tests {
             sealed: None,
             due_at: Timestamp::from_micros(0),
             attempts,
+            queue: MailQueue::Notices,
             is_counted: false,
         }
     }

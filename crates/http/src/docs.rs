@@ -37,7 +37,7 @@ pub(crate) const PATH_WITH_SLASH: &str = "/docs/";
 pub(crate) fn router(documents: impl IntoIterator<Item = (&'static str, Value)>) -> Router {
     let router = documents.into_iter().fold(Router::new(), |router, (path, document)| {
         let text = Bytes::from(document.to_string());
-        router.route(path, get(async move || response::rendered(StatusCode::OK, text.to_vec())))
+        router.route(path, get(async move || response::rendered(StatusCode::OK, text.clone())))
     });
     let folder = format!("assets/{:016x}", hash_of_assets());
     let (page, page_with_slash) = (page_with(&format!("docs/{folder}")), page_with(&folder));

@@ -42,12 +42,18 @@ pub(crate) const PUBLIC_BODY: usize = 16 << 10;
 /// Bytes of a body that earn its client one more second.
 pub(crate) const BODY_RATE: u64 = 32 << 10;
 /// Bytes of responses that a client must take within [`Limits::write_timeout`].
-pub(crate) const WRITE_PROGRESS: usize = 16 << 10;
+pub(crate) const WRITE_PROGRESS: usize = 64 << 10;
+/// Maximum bytes of a response that does not count against [`Limits::response_memory`].
+pub(crate) const UNCOUNTED_RESPONSE: usize = 1 << 10;
+/// Bytes of [`Limits::response_memory`] that an export takes while it is read.
+pub(crate) const EXPORT_MEMORY: usize = 3 << 20;
 /// Maximum connections that wait to be accepted.
 pub(crate) const BACKLOG: u32 = 4_096;
 
 /// Requests a minute, and at once, by which one caller sends mail to addresses of its choice.
 pub(crate) const MAIL_BURST: u32 = 6;
+/// Requests a minute, and at once, by which the customers of one owner send mail from the portal.
+pub(crate) const PORTAL_MAIL_BURST: u32 = 30;
 /// Interval in which a node publishes the requests that it admitted.
 pub(crate) const SHARE_EVERY: Duration = Duration::from_millis(200);
 /// Maximum callers that a node counts for its peers in that interval.
@@ -68,22 +74,25 @@ pub(crate) const CLOCK_OFF: Duration = Duration::from_secs(5);
 pub struct Limits {
     /// Maximum bytes of a body.
     pub body: usize,
-    /// Maximum bytes of bodies in memory. One caller may have an eighth of it.
+    /// Maximum bytes of the bodies of requests in memory. One owner may have an eighth of it, all clients without a
+    /// valid token a quarter.
     pub body_memory: usize,
+    /// Maximum bytes of responses that clients have not taken yet. One owner may have an eighth of it.
+    pub response_memory: usize,
     /// Time in which a client must send a small body. A larger one has more, in proportion to what has arrived.
     pub body_grace: Duration,
     /// Time in which a client must send the headers of a request.
     pub head_timeout: Duration,
-    /// Time for a request, from its last header to the head of the response.
+    /// Time for a request, from its last header to the head of the response, without the time in which its body arrives.
     pub request_timeout: Duration,
     /// Maximum requests in progress. A further one is answered 503. Writes may take three quarters of them.
     pub in_flight: usize,
     /// Time for which the result of a readiness probe is reused.
     pub ready_kept: Duration,
-    /// Maximum open connections. A further one waits to be accepted.
+    /// Maximum open connections. A further one waits to be accepted. One address may have an eighth of them, and half of
+    /// these before their first request, unless it is a trusted proxy. A further one of the address is closed.
+    /// Connections without a valid token have half of all: one more closes that which has been idle for the longest.
     pub connections: usize,
-    /// Maximum open connections of one address, unless it is a trusted proxy. A further one is closed.
-    pub connections_per_address: usize,
     /// Time in which a client must take `WRITE_PROGRESS` bytes of the responses that wait for it.
     pub write_timeout: Duration,
     /// Time between the signal to stop and the end of accepting, with `/readyz` answering 503.
@@ -97,16 +106,23 @@ impl Default for Limits {
         Self {
             body: 1 << 20,
             body_memory: 64 << 20,
+            response_memory: 64 << 20,
             body_grace: Duration::from_secs(5),
             head_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
             in_flight: 1_024,
             ready_kept: Duration::from_millis(500),
             connections: 8_192,
-            connections_per_address: 1_024,
             write_timeout: Duration::from_secs(20),
             drain_delay: Duration::ZERO,
             drain_timeout: Duration::from_secs(30),
         }
+    }
+}
+
+impl Limits {
+    /// Maximum open connections of one address.
+    pub(crate) fn connections_per_address(&self) -> usize {
+        (self.connections / 8).max(1)
     }
 }

@@ -6,7 +6,7 @@ use tenantry_app::App;
 
 use crate::health::Health;
 use crate::limits::Limits;
-use crate::pipeline::body::BodyBudget;
+use crate::pipeline::memory::MemoryBudget;
 use crate::pipeline::rate_limit::RateLimiters;
 use crate::pipeline::slots::Slots;
 
@@ -16,7 +16,10 @@ pub(crate) struct AppState {
     pub(crate) limits: Limits,
     /// Absent when callers are not limited.
     pub(crate) rate_limiters: Option<RateLimiters>,
-    pub(crate) bodies: Arc<BodyBudget>,
+    /// Memory for the bodies of requests.
+    pub(crate) bodies: Arc<MemoryBudget>,
+    /// Memory for the bodies of responses.
+    pub(crate) responses: Arc<MemoryBudget>,
     pub(crate) slots: Slots,
     pub(crate) health: Arc<Health>,
     /// The base URL of the portal's pages.

@@ -437,7 +437,7 @@ CREATE INDEX email_updates_by_expiry ON email_updates (expires_at) WHERE expires
 CREATE UNIQUE INDEX email_updates_id ON email_updates (organization_id, id) WHERE id IS NOT NULL;
 
 -- A row is deleted once its mail is sent or abandoned. due_at is also the end of the sender's lease. organization_id is
--- the account that the mail counts for: the organization that it is about, or its parent.
+-- the account that sends the mail: the organization that it is about, or its parent.
 CREATE TABLE mails (
     organization_id {{id}} NOT NULL,
     id {{id}} NOT NULL,
@@ -450,23 +450,27 @@ CREATE TABLE mails (
     content {{text}} NOT NULL,
     sealed_secret {{bytes}},
     is_counted {{bool}} NOT NULL,
+    queue {{text}} NOT NULL,
     CONSTRAINT mails_pkey PRIMARY KEY (organization_id, id),
+    CONSTRAINT mails_queue CHECK (queue IN ('invitations', 'notices', 'retries')),
     CONSTRAINT mails_organization FOREIGN KEY (organization_id) REFERENCES organizations (id)
 ) {{table}};
-CREATE INDEX mails_by_due ON mails (organization_id, due_at, id) WHERE due_at IS NOT NULL;
+CREATE INDEX mails_by_due ON mails (organization_id, queue, due_at, id) WHERE due_at IS NOT NULL;
 
--- The time at which an account has mail to send; null when it has none. Workers serve accounts in the order of this
--- time, so that the mails of one account do not delay those of others.
+-- The time at which an account has mail to send in a queue; null when it has none. Workers serve queues in the order of
+-- this time, so that the mails of one account do not delay those of others.
 CREATE TABLE mail_queues (
     organization_id {{id}} NOT NULL,
+    queue {{text}} NOT NULL,
     due_at {{time}},
-    CONSTRAINT mail_queues_pkey PRIMARY KEY (organization_id),
+    CONSTRAINT mail_queues_pkey PRIMARY KEY (organization_id, queue),
+    CONSTRAINT mail_queues_queue CHECK (queue IN ('invitations', 'notices', 'retries')),
     CONSTRAINT mail_queues_organization FOREIGN KEY (organization_id) REFERENCES organizations (id)
 ) {{table}};
 CREATE INDEX mail_queues_by_due ON mail_queues (due_at) WHERE due_at IS NOT NULL;
 
 -- Limits of mail: the time at which a budget is full again. A full budget has no row. organization_id is the namespace
--- of the budget: the account, or an id that is made from the recipient's address. budget_hash is a keyed hash, so that
+-- of the budget, an id that is made from the hash. budget_hash is a keyed hash of owner and recipient, so that
 -- the table tells nobody's address.
 CREATE TABLE mail_budgets (
     organization_id {{id}} NOT NULL,

@@ -22,8 +22,12 @@ pub const OWN: [&str; 2] = ["served v1", "served v2"];
 const JSON: &str = "application/json";
 
 /// Texts of refusals that only Tenantry sends, for any operation.
-const BEFORE_ROUTING: [&str; 3] =
-    ["A query can have at most", "Host is sent more than once", "without Content-Encoding"];
+const BEFORE_ROUTING: [&str; 4] = [
+    "A query can have at most",
+    "Host is sent more than once",
+    "The request line and the headers",
+    "without Content-Encoding",
+];
 
 /// Statuses that the framework of the original API sends although its contract does not list them.
 const FRAMEWORK: [u16; 7] = [401, 403, 404, 405, 413, 422, 503];

@@ -205,7 +205,8 @@ impl World {
         self.token_until(organization, "*", Some(-1)).await
     }
 
-    async fn token_until(
+    /// A client with a token of the organization that expires after so many seconds, or never.
+    pub async fn token_until(
         &self,
         organization: &Organization,
         scopes: &str,

@@ -30,6 +30,8 @@ pub struct SessionFacts {
     pub member: Option<Member>,
     /// The customer's owner.
     pub owner: Option<Member>,
+    /// Time of expiry of the token that starts the session. None when it does not expire.
+    pub caller_expires_at: Option<Timestamp>,
 }
 
 /// A started session, with the address of its person.
@@ -42,7 +44,8 @@ pub struct StartedSession {
 }
 
 /// Starts a session. In an organization with the member model it is the session of a member, otherwise that of the
-/// customer. An individual customer's session without a named member is its owner's.
+/// customer. An individual customer's session without a named member is its owner's. It ends no later than the token that
+/// starts it.
 ///
 /// # Errors
 /// - [`PortalError::MemberRequired`] for a team customer without a named member.
@@ -54,7 +57,7 @@ pub fn start_session(
     id: SessionId,
     now: Timestamp,
 ) -> Result<StartedSession, PortalError> {
-    let SessionFacts { customer, member_model, named, member, owner } = facts;
+    let SessionFacts { customer, member_model, named, member, owner, caller_expires_at } = facts;
     let member = match (member_model, named) {
         (false, Some(named)) => return Err(PortalError::MemberSessionsDisabled(named)),
         (false, None) => None,
@@ -65,11 +68,12 @@ pub fn start_session(
         (true, None) if customer.kind == CustomerKind::Team => return Err(PortalError::MemberRequired),
         (true, None) => Some(owner.ok_or(PortalError::MemberRequired)?),
     };
+    let end = now.plus_seconds(SESSION_DURATION_S);
     let session = CustomerSession {
         id,
         organization: customer.organization,
         created_at: now,
-        expires_at: now.plus_seconds(SESSION_DURATION_S),
+        expires_at: caller_expires_at.map_or(end, |expires_at| end.min(expires_at)),
         customer: customer.id,
         member: member.as_ref().map(|member| member.id),
         return_url,

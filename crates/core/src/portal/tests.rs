@@ -53,11 +53,21 @@ fn facts(kind: CustomerKind, member_model: bool, named: Option<Member>) -> Sessi
         named: named.as_ref().map(|member| MemberSelector::Id(member.id)),
         member: named,
         owner: Some(member(10, MemberRole::Owner)),
+        caller_expires_at: None,
     }
 }
 
 fn begin(facts: SessionFacts) -> Result<StartedSession, PortalError> {
     start_session(facts, None, SessionId::new(Uuid::from_u128(3)), NOW)
+}
+
+#[test]
+fn a_session_ends_with_the_token_that_starts_it() {
+    for (token_s, session_s) in [(60, 60), (3600, 3600), (7200, 3600)] {
+        let caller_expires_at = Some(NOW.plus_seconds(token_s));
+        let facts = SessionFacts { caller_expires_at, ..facts(CustomerKind::Individual, true, None) };
+        assert_eq!(begin(facts).unwrap().session.expires_at, NOW.plus_seconds(session_s));
+    }
 }
 
 #[test]

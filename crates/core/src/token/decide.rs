@@ -6,15 +6,36 @@ use crate::ids::{OrganizationId, TokenId, UserId};
 use crate::values::{IpAllowList, Lifetime};
 use crate::{Patch, Timestamp};
 
+/// The rights of a caller, which bound those of the tokens that it makes or changes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Grantor {
+    /// The scopes of the caller. The operator holds every scope.
+    pub scopes: Scopes,
+    /// The networks from which the caller may send requests. Empty without a restriction.
+    pub networks: IpAllowList,
+    /// Time of expiry of the caller's token. None when it does not expire, or when a person stands behind the request:
+    /// the tokens that a person creates end with the person's role.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Grantor {
+    /// Checks that a token which gains something lasts no longer, and is usable from no other network, than the caller.
+    pub(super) fn check_gain(&self, token: &AccessToken) -> Result<(), TokenError> {
+        if !self.networks.covers_list(&token.ip_allow_list) {
+            return Err(TokenError::NetworksExceed);
+        }
+        let outlives = |end: Timestamp| token.expires_at.is_none_or(|expires_at| expires_at > end);
+        if self.expires_at.is_some_and(outlives) { Err(TokenError::ExpiryExceeds) } else { Ok(()) }
+    }
+}
+
 /// The facts needed to create a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreateFacts {
     /// The organization that the token belongs to.
     pub organization: OrganizationId,
-    /// The scopes of the caller. The operator holds every scope.
-    pub held: Scopes,
-    /// The networks from which the caller may send requests.
-    pub caller_networks: IpAllowList,
+    /// The rights of the caller.
+    pub grantor: Grantor,
     /// The user who sends the request, if it is a user.
     pub created_by: Option<UserId>,
 }
@@ -56,6 +77,9 @@ pub enum TokenError {
     /// The token to be rotated has expired.
     #[error("the token has expired")]
     Expired,
+    /// The caller's token expires, and the token would last longer.
+    #[error("the token must not last longer than the calling token, which expires")]
+    ExpiryExceeds,
     /// The change of an API key has no field.
     #[error("one of label, scopes and ip_allow_list must be given")]
     NoFieldGiven,
@@ -67,37 +91,36 @@ pub enum TokenError {
     ExcludesCaller,
 }
 
-/// Creates a token. Without a list of networks it gets that of the caller.
+/// Creates a token. Without a list of networks, or without a lifetime, it gets that of the caller.
 ///
 /// # Errors
 /// [`TokenError::ScopesExceed`] when it would get a scope that the caller does not hold,
-/// [`TokenError::NetworksExceed`] when it would be usable from a network that the caller may not use.
+/// [`TokenError::NetworksExceed`] when it would be usable from a network that the caller may not use,
+/// [`TokenError::ExpiryExceeds`] when it would last longer than the caller's token.
 pub fn create(
     facts: CreateFacts,
     new: NewAccessToken,
     id: TokenId,
     now: Timestamp,
 ) -> Result<AccessToken, TokenError> {
-    let CreateFacts { organization, held, caller_networks, created_by } = facts;
+    let CreateFacts { organization, grantor, created_by } = facts;
     let NewAccessToken { label, scopes, ip_allow_list, lifetime } = new;
-    refuse_excess(held.not_covered(&scopes))?;
-    let ip_allow_list = if ip_allow_list.is_empty() { caller_networks.clone() } else { ip_allow_list };
-    if !caller_networks.covers_list(&ip_allow_list) {
-        return Err(TokenError::NetworksExceed);
-    }
-    Ok(AccessToken {
+    refuse_excess(grantor.scopes.not_covered(&scopes))?;
+    let token = AccessToken {
         id,
         organization,
         created_at: now,
         modified_at: None,
         label,
         grants: ScopeGrants::new(scopes, now),
-        ip_allow_list,
-        expires_at: lifetime.map(|lifetime| now.plus_seconds(lifetime.seconds())),
+        ip_allow_list: if ip_allow_list.is_empty() { grantor.networks.clone() } else { ip_allow_list },
+        expires_at: lifetime.map(|lifetime| now.plus_seconds(lifetime.seconds())).or(grantor.expires_at),
         last_used_at: None,
         previous_secret: None,
         created_by,
-    })
+    };
+    grantor.check_gain(&token)?;
+    Ok(token)
 }
 
 /// Changes a token. Without an effective change the result equals `before`.
@@ -109,25 +132,24 @@ pub fn create(
 ///
 /// # Errors
 /// [`TokenError::TargetExceeds`] or [`TokenError::ScopesExceed`] when the token has or would gain a scope that the
-/// caller does not hold. [`TokenError::NetworksExceed`] when it would gain a scope and is usable from a network that
-/// the caller may not use.
+/// caller does not hold. [`TokenError::NetworksExceed`] or [`TokenError::ExpiryExceeds`] when it would gain a scope and
+/// is usable from a network that the caller may not use, or lasts longer than the caller's token.
 pub fn update(
     before: &AccessToken,
     change: TokenChange,
-    held: &Scopes,
-    caller_networks: &IpAllowList,
+    grantor: &Grantor,
     now: Timestamp,
 ) -> Result<AccessToken, TokenError> {
-    check_target(before, held)?;
+    check_target(before, &grantor.scopes)?;
     let TokenChange { label, scopes } = change;
     let mut after = before.clone();
     label.apply_required(&mut after.label);
     if let Patch::Value(wanted) = scopes
         && (wanted.as_slice().is_empty() || !is_as_shown(&wanted, before))
     {
-        after.grants = replace_scopes(before, wanted, held, now)?;
-        if !before.scopes().cover(after.scopes()) && !caller_networks.covers_list(&after.ip_allow_list) {
-            return Err(TokenError::NetworksExceed);
+        after.grants = replace_scopes(before, wanted, &grantor.scopes, now)?;
+        if !before.scopes().cover(after.scopes()) {
+            grantor.check_gain(&after)?;
         }
     }
     if after != *before {
@@ -199,8 +221,8 @@ mod tests {
 
     fn made(scopes: Scopes, held: Scopes, lifetime: Option<Lifetime>) -> Result<AccessToken, TokenError> {
         let organization = OrganizationId::new(Uuid::from_u64_pair(1, 1));
-        let facts =
-            CreateFacts { organization, held, caller_networks: IpAllowList::default(), created_by: None };
+        let grantor = Grantor { scopes: held, ..Grantor::default() };
+        let facts = CreateFacts { organization, grantor, created_by: None };
         let ip_allow_list = IpAllowList::default();
         let new = NewAccessToken { label: "x".into(), scopes, ip_allow_list, lifetime };
         create(facts, new, TokenId::new(Uuid::from_u64_pair(1, 2)), NOW)
@@ -223,7 +245,8 @@ mod tests {
         fn a_change_needs_the_scopes_before_and_after(first in any_scopes(), wanted in any_scopes(), held in any_scopes()) {
             let before = made(first, Scopes::everything(), None).unwrap();
             let change = TokenChange { scopes: Patch::Value(wanted), label: Patch::Null };
-            if let Ok(after) = update(&before, change, &held, &IpAllowList::default(), NOW) {
+            let grantor = Grantor { scopes: held.clone(), ..Grantor::default() };
+            if let Ok(after) = update(&before, change, &grantor, NOW) {
                 prop_assert!(held.cover(before.scopes()) && held.cover(after.scopes()));
                 prop_assert_eq!(after.modified_at.is_some(), after.scopes() != before.scopes());
             }
@@ -236,8 +259,8 @@ mod tests {
                 before.scopes().polar_names().iter().map(|name| name.parse().unwrap()).collect();
             let (none, nothing) = (shown.is_empty(), Scopes::default());
             let change = TokenChange { scopes: Patch::Value(Scopes::new(shown)), label: Patch::Absent };
-            let after =
-                update(&before, change, &Scopes::everything(), &IpAllowList::default(), NOW).unwrap();
+            let grantor = Grantor { scopes: Scopes::everything(), ..Grantor::default() };
+            let after = update(&before, change, &grantor, NOW).unwrap();
             prop_assert_eq!(after.scopes(), if none { &nothing } else { before.scopes() });
         }
     }
@@ -247,6 +270,36 @@ mod tests {
         let hour = Lifetime::from_seconds(3600).ok();
         let token = made(Scopes::default(), Scopes::default(), hour).unwrap();
         assert_eq!(token.expires_at, Some(NOW.plus_seconds(3600)));
+    }
+
+    #[test]
+    fn a_token_lasts_no_longer_than_the_one_that_makes_it() {
+        let end = NOW.plus_seconds(60);
+        let made = |seconds: Option<i64>, expires_at| {
+            let grantor = Grantor { scopes: Scopes::everything(), expires_at, ..Grantor::default() };
+            let organization = OrganizationId::new(Uuid::from_u64_pair(1, 1));
+            let facts = CreateFacts { organization, grantor, created_by: None };
+            let new = NewAccessToken {
+                label: "x".into(),
+                scopes: Scopes::default(),
+                ip_allow_list: IpAllowList::default(),
+                lifetime: seconds.map(|seconds| Lifetime::from_seconds(seconds).unwrap()),
+            };
+            create(facts, new, TokenId::new(Uuid::from_u64_pair(1, 2)), NOW)
+        };
+        assert_eq!(made(None, Some(end)).unwrap().expires_at, Some(end));
+        assert_eq!(made(Some(60), Some(end)).unwrap().expires_at, Some(end));
+        assert_eq!(made(Some(61), Some(end)), Err(TokenError::ExpiryExceeds));
+        let lasting = made(None, None).unwrap();
+        assert_eq!(lasting.expires_at, None);
+        let grantor = Grantor { scopes: Scopes::everything(), expires_at: Some(end), ..Grantor::default() };
+        let change = |scope: &str| TokenChange {
+            label: Patch::Value("y".into()),
+            scopes: Patch::Value(Scopes::new(vec![scope.parse().unwrap()])),
+        };
+        assert_eq!(update(&lasting, change("*"), &grantor, NOW), Err(TokenError::ExpiryExceeds));
+        let label = TokenChange { label: Patch::Value("y".into()), scopes: Patch::Absent };
+        assert!(update(&lasting, label, &grantor, NOW).is_ok());
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use super::decide::{check_target, replace_scopes};
-use super::{AccessToken, Scopes, TokenError};
+use super::{AccessToken, Grantor, Scopes, TokenError};
 use crate::Timestamp;
 use crate::values::IpAllowList;
 
@@ -24,10 +24,8 @@ pub struct ApiKeyChange {
 /// The facts needed to change an API key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKeyFacts {
-    /// The scopes of the caller.
-    pub held: Scopes,
-    /// The networks from which the caller may send requests.
-    pub caller_networks: IpAllowList,
+    /// The rights of the caller.
+    pub grantor: Grantor,
     /// The address of the request, when the key changes itself; otherwise none.
     pub own_address: Option<IpAddr>,
 }
@@ -39,6 +37,7 @@ pub struct ApiKeyFacts {
 /// - [`TokenError::TargetExceeds`] when the key has a scope that the caller does not hold.
 /// - [`TokenError::NetworksExceed`] when the key would gain a scope or get another list, and be usable from a network
 ///   that the caller may not use.
+/// - [`TokenError::ExpiryExceeds`] when it would gain these and last longer than the caller's token.
 /// - [`TokenError::ScopesExceed`] when the key would gain a scope that the caller does not hold.
 /// - [`TokenError::ExcludesCaller`] when the key changes itself and excludes the address of the request.
 /// - [`TokenError::NoChange`] when every value equals the current one.
@@ -52,13 +51,13 @@ pub fn update_api_key(
     if label.is_none() && scopes.is_none() && ip_allow_list.is_none() {
         return Err(TokenError::NoFieldGiven);
     }
-    check_target(before, &facts.held)?;
+    check_target(before, &facts.grantor.scopes)?;
     let mut after = before.clone();
     if let Some(label) = label {
         after.label = label;
     }
     if let Some(wanted) = scopes {
-        after.grants = replace_scopes(before, wanted, &facts.held, now)?;
+        after.grants = replace_scopes(before, wanted, &facts.grantor.scopes, now)?;
     }
     if let Some(list) = ip_allow_list.filter(|list| !list.is_same(&before.ip_allow_list)) {
         if facts.own_address.is_some_and(|address| !list.covers(address)) {
@@ -67,8 +66,8 @@ pub fn update_api_key(
         after.ip_allow_list = list;
     }
     let gains = !before.scopes().cover(after.scopes()) || !after.ip_allow_list.is_same(&before.ip_allow_list);
-    if gains && !facts.caller_networks.covers_list(&after.ip_allow_list) {
-        return Err(TokenError::NetworksExceed);
+    if gains {
+        facts.grantor.check_gain(&after)?;
     }
     if after == *before {
         return Err(TokenError::NoChange);
@@ -132,7 +131,8 @@ mod tests {
             (before, change) in (any_key(), any_change()),
             (held, caller_networks, own_address) in (any_scopes(), any_list(), address()),
         ) {
-            let facts = ApiKeyFacts { held: held.clone(), caller_networks: caller_networks.clone(), own_address };
+            let grantor = Grantor { scopes: held.clone(), networks: caller_networks.clone(), expires_at: None };
+            let facts = ApiKeyFacts { grantor, own_address };
             let ApiKeyChange { label, scopes, ip_allow_list } = change.clone();
             match update_api_key(&before, change.clone(), &facts, NOW) {
                 Ok(after) => {
@@ -158,6 +158,7 @@ mod tests {
                     prop_assert!(excess.iter().all(|scope| !held.cover(&Scopes::new(vec![scope.clone()]))));
                 }
                 Err(TokenError::TargetExceeds(_)) => prop_assert!(!held.cover(before.scopes())),
+                Err(TokenError::ExpiryExceeds) => prop_assert!(false, "the caller does not expire"),
                 Err(TokenError::NetworksExceed) => {
                     let list = ip_allow_list.unwrap_or_else(|| before.ip_allow_list.clone());
                     prop_assert!(!caller_networks.covers_list(&list));
@@ -172,9 +173,8 @@ mod tests {
         fn a_key_never_excludes_its_own_request(before in any_key(), list in any_list(), own_address in address()) {
             prop_assume!(own_address.is_none_or(|address| before.ip_allow_list.covers(address)));
             let change = ApiKeyChange { ip_allow_list: Some(list), ..ApiKeyChange::default() };
-            let facts = ApiKeyFacts {
-                held: Scopes::everything(), caller_networks: IpAllowList::default(), own_address,
-            };
+            let grantor = Grantor { scopes: Scopes::everything(), ..Grantor::default() };
+            let facts = ApiKeyFacts { grantor, own_address };
             if let Ok(after) = update_api_key(&before, change, &facts, NOW) {
                 prop_assert!(own_address.is_none_or(|address| after.ip_allow_list.covers(address)));
             }

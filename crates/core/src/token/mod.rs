@@ -6,6 +6,7 @@
 //! - A token authorizes exactly the operations of its scopes.
 //! - A token is refused once it is revoked or expired, or its organization is deleted or suspended.
 //! - A caller cannot give a token a scope that the caller does not hold.
+//! - A token that another token creates lasts no longer than that one.
 
 mod decide;
 mod grants;
@@ -15,7 +16,8 @@ mod scope;
 mod secret;
 
 pub use decide::{
-    CreateFacts, NewAccessToken, TokenChange, TokenError, check_target, create, last_use_is_stale, update,
+    CreateFacts, Grantor, NewAccessToken, TokenChange, TokenError, check_target, create, last_use_is_stale,
+    update,
 };
 pub use grants::ScopeGrants;
 pub use key::{ApiKeyChange, ApiKeyFacts, update_api_key};

@@ -6,10 +6,10 @@
 use serde::Serialize;
 
 use super::decide::check_target;
-use super::{AccessToken, Scopes, TokenError, UserToken};
+use super::{AccessToken, Grantor, TokenError, UserToken};
 use crate::Timestamp;
 use crate::ids::UserId;
-use crate::values::{InvalidValue, IpAllowList};
+use crate::values::InvalidValue;
 
 /// The time for which the old secret of a rotated token works on: none to thirty days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,10 +63,8 @@ impl PreviousSecret {
 /// The facts needed to rotate a token of an organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RotateFacts {
-    /// The scopes of the caller.
-    pub held: Scopes,
-    /// The networks from which the caller may send requests.
-    pub caller_networks: IpAllowList,
+    /// The rights of the caller.
+    pub grantor: Grantor,
     /// The person behind the request, if there is one.
     pub rotated_by: Option<UserId>,
 }
@@ -77,6 +75,7 @@ pub struct RotateFacts {
 /// # Errors
 /// - [`TokenError::TargetExceeds`] when the token has a scope that the caller does not hold.
 /// - [`TokenError::NetworksExceed`] when the token is usable from a network that the caller may not use.
+/// - [`TokenError::ExpiryExceeds`] when the token lasts longer than the caller's.
 /// - [`TokenError::Expired`] when the token has expired.
 pub fn rotate(
     before: &AccessToken,
@@ -84,10 +83,8 @@ pub fn rotate(
     overlap: Overlap,
     now: Timestamp,
 ) -> Result<AccessToken, TokenError> {
-    check_target(before, &facts.held)?;
-    if !facts.caller_networks.covers_list(&before.ip_allow_list) {
-        return Err(TokenError::NetworksExceed);
-    }
+    check_target(before, &facts.grantor.scopes)?;
+    facts.grantor.check_gain(before)?;
     check_expiry(before.expires_at, now)?;
     Ok(AccessToken {
         modified_at: Some(now),
@@ -121,7 +118,8 @@ mod tests {
 
     use super::*;
     use crate::ids::{OrganizationId, TokenId};
-    use crate::token::ScopeGrants;
+    use crate::token::{ScopeGrants, Scopes};
+    use crate::values::IpAllowList;
 
     const NOW: Timestamp = Timestamp::from_micros(1_000_000);
 
@@ -143,7 +141,7 @@ mod tests {
 
     fn facts(rotated_by: Option<u128>) -> RotateFacts {
         let rotated_by = rotated_by.map(|id| UserId::new(Uuid::from_u128(id)));
-        RotateFacts { held: Scopes::everything(), caller_networks: IpAllowList::default(), rotated_by }
+        RotateFacts { grantor: Grantor { scopes: Scopes::everything(), ..Grantor::default() }, rotated_by }
     }
 
     #[test]
@@ -167,12 +165,14 @@ mod tests {
 
     #[test]
     fn a_rotation_gives_nobody_more_than_they_hold() {
-        let weak = RotateFacts { held: Scopes::default(), ..facts(None) };
-        let refused = rotate(&token(), &weak, Overlap::default(), NOW);
-        assert!(matches!(refused, Err(TokenError::TargetExceeds(_))));
-        let caller_networks = IpAllowList::parse(["10.0.0.0/8"]).unwrap();
-        let narrow = RotateFacts { caller_networks, ..facts(None) };
-        assert_eq!(rotate(&token(), &narrow, Overlap::default(), NOW), Err(TokenError::NetworksExceed));
+        let rotated =
+            |grantor| rotate(&token(), &RotateFacts { grantor, rotated_by: None }, Overlap::default(), NOW);
+        assert!(matches!(rotated(Grantor::default()), Err(TokenError::TargetExceeds(_))));
+        let all = Grantor { scopes: Scopes::everything(), ..Grantor::default() };
+        let networks = IpAllowList::parse(["10.0.0.0/8"]).unwrap();
+        assert_eq!(rotated(Grantor { networks, ..all.clone() }), Err(TokenError::NetworksExceed));
+        let expires_at = Some(NOW.plus_seconds(60));
+        assert_eq!(rotated(Grantor { expires_at, ..all }), Err(TokenError::ExpiryExceeds));
         let expired = AccessToken { expires_at: Some(NOW), ..token() };
         assert_eq!(rotate(&expired, &facts(None), Overlap::default(), NOW), Err(TokenError::Expired));
     }

@@ -107,6 +107,17 @@ impl EmailAddress {
     pub fn key(&self) -> &str {
         &self.key
     }
+
+    /// The comparison key without a tag in the local part: `jo+news@x.dev` and `jo@x.dev` share a mailbox at most
+    /// providers. For limits alone: to some they are two people.
+    pub fn mailbox_key(&self) -> String {
+        let tagged =
+            self.key.rsplit_once('@').and_then(|(local, domain)| Some((local.split_once('+')?.0, domain)));
+        match tagged {
+            Some((local, domain)) if !local.is_empty() => format!("{local}@{domain}"),
+            _ => self.key.clone(),
+        }
+    }
 }
 
 text_value!(EmailAddress, EmailAddress::parse);

@@ -34,15 +34,20 @@ pub fn check_name(text: &str) -> Result<(), InvalidValue> {
     let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {
         let after = characters.peek().copied();
+        let code = u32::from(character);
         if is_ignorable(character) && !is_needed(before, character, after) {
-            let code = u32::from(character);
             let reason = format!("a name cannot contain the invisible character U+{code:04X} here");
+            return Err(InvalidValue::value_error(&reason));
+        }
+        if is_meaningless(character) {
+            let reason =
+                format!("a name cannot contain the character U+{code:04X}, which has no meaning of its own");
             return Err(InvalidValue::value_error(&reason));
         }
         before = Some(character);
     }
     // A name of plain spaces is accepted, as in tests/golden/recording.jsonl, exchange 326.
-    if !text.chars().all(|character| character == ' ') && !text.chars().any(is_visible) {
+    if !text.chars().all(|character| character == ' ') && !text.chars().any(is_visible_base) {
         return Err(InvalidValue::value_error("a name needs at least one visible character"));
     }
     Ok(())
@@ -60,7 +65,9 @@ pub fn one_line(text: &str) -> String {
             if before.is_some_and(|before| before != ' ') {
                 line.push(' ');
             }
-        } else if !is_ignorable(character) || is_needed(before, character, characters.peek().copied()) {
+        } else if !is_meaningless(character)
+            && (!is_ignorable(character) || is_needed(before, character, characters.peek().copied()))
+        {
             line.push(character);
         }
     }
@@ -102,6 +109,24 @@ fn is_ignorable(character: char) -> bool {
             | GeneralCategory::LineSeparator
             | GeneralCategory::ParagraphSeparator
     ) || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character)
+}
+
+/// Whether a character is for private use, no character at all, or stands for an object that the text does not have.
+fn is_meaningless(character: char) -> bool {
+    let category = CodePointMapData::<GeneralCategory>::new().get(character);
+    let is_noncharacter =
+        u32::from(character) & 0xFFFE == 0xFFFE || matches!(character, '\u{FDD0}'..='\u{FDEF}');
+    category == GeneralCategory::PrivateUse || is_noncharacter || character == '\u{FFFC}'
+}
+
+/// Whether a character is visible by itself. A combining mark is not.
+fn is_visible_base(character: char) -> bool {
+    let category = CodePointMapData::<GeneralCategory>::new().get(character);
+    let is_mark = matches!(
+        category,
+        GeneralCategory::NonspacingMark | GeneralCategory::SpacingMark | GeneralCategory::EnclosingMark
+    );
+    is_visible(character) && !is_mark
 }
 
 fn is_visible(character: char) -> bool {
@@ -203,6 +228,14 @@ mod tests {
             "\u{8fbb}\u{e0100}\u{e0100}",
             "a\u{e0067}",
             "\u{e0001}a",
+            "\u{300}",
+            " \u{300}\u{20dd}",
+            "a\u{fffc}",
+            "\u{e000}a",
+            "a\u{fdd0}",
+            "a\u{10ffff}",
+            "a\u{f0000}",
+            "a\u{1fffe}",
         ] {
             let refused = check_name(name).expect_err(name);
             assert_eq!(refused.kind, "value_error", "{name}");
@@ -253,7 +286,7 @@ mod tests {
         #[test]
         fn an_accepted_name_is_visible_unless_it_is_spaces(text in "\\PC{1,8}|[ \u{200b}-\u{200f}\u{fe0f}\u{3164}\u{2800}]{1,4}") {
             if check_name(&text).is_ok() {
-                prop_assert!(text.chars().any(is_visible) || text.chars().all(|letter| letter == ' '));
+                prop_assert!(text.chars().any(is_visible_base) || text.chars().all(|letter| letter == ' '));
             }
         }
     }

@@ -28,12 +28,29 @@ pub fn search_key(text: &str) -> String {
 }
 
 /// The search key of the term that a caller looks for, without surrounding whitespace. An e-mail address is normalized
-/// first, because addresses are stored normalized: its domain can be sent in Punycode.
+/// first, because addresses are stored normalized: its domain can be sent in Punycode. So can a part of an address.
 #[must_use]
 pub fn search_term(text: &str) -> String {
     let text = text.trim();
     let address = EmailAddress::parse(text).ok().filter(|_| !text.ends_with('>'));
-    search_key(address.as_ref().map_or(text, EmailAddress::as_str))
+    match address {
+        Some(address) => search_key(address.as_str()),
+        None => search_key(&without_punycode(text)),
+    }
+}
+
+/// The text with the labels of domains in Unicode that it has in Punycode.
+fn without_punycode(text: &str) -> String {
+    let ends_label = |letter: char| !letter.is_ascii_alphanumeric() && letter != '-';
+    let labels = text.split_inclusive(ends_label).map(|part| {
+        let (label, end) = part.split_at(part.trim_end_matches(ends_label).len());
+        let is_encoded = label.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("xn--"));
+        match idna::domain_to_unicode(label) {
+            (decoded, Ok(())) if is_encoded => decoded + end,
+            _ => part.to_owned(),
+        }
+    });
+    labels.collect()
 }
 
 #[cfg(test)]
@@ -53,6 +70,10 @@ mod tests {
             ("\u{ff21}\u{ff43}\u{ff4d}\u{ff45}", "acme"),
             ("a@b\u{fc}cher.example", "A@XN--BCHER-KVA.example"),
             ("a@b\u{fc}cher.example", "@B\u{dc}CHER"),
+            ("a@b\u{fc}cher.example", "@xn--bcher-kva"),
+            ("a@b\u{fc}cher.example", "XN--BCHER-KVA.ex"),
+            ("a@shop.b\u{fc}cher.example", "p.xn--bcher-kva."),
+            ("xn--zzzzzz", "xn--zzzzzz"),
         ] {
             assert!(search_key(text).contains(&search_term(term)), "{text} {term}");
         }

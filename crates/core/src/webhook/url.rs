@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Serialize, Serializer};
-use url::Url;
+use url::{Host, Url};
 
 use crate::values::{HttpUrl, HttpsUrl, InvalidValue};
 
@@ -22,6 +22,11 @@ impl EndpointUrl {
     pub fn parse(text: &str, plain_http_hosts: &[String]) -> Result<Self, InvalidValue> {
         if Url::parse(text.trim()).is_ok_and(|url| !url.username().is_empty() || url.password().is_some()) {
             let message = "URL must not contain a user name or password: verify the signature of the request";
+            return Err(InvalidValue { kind: "value_error", message: message.to_owned(), context: None });
+        }
+        if !is_plain(text.trim()) {
+            let message =
+                "URL must be written plainly: scheme, //, host, and no control character or backslash";
             return Err(InvalidValue { kind: "value_error", message: message.to_owned(), context: None });
         }
         let refusal = match HttpsUrl::parse(text) {
@@ -72,6 +77,20 @@ impl Serialize for EndpointUrl {
     }
 }
 
+/// Whether a URL is one for every reader. A parser of URLs also accepts texts that it then changes: it drops line breaks,
+/// reads a backslash as a slash and a number as an address, and adds missing slashes.
+fn is_plain(text: &str) -> bool {
+    let Ok(url) = Url::parse(text) else { return true };
+    let after_scheme = text.get(url.scheme().len()..).unwrap_or_default();
+    let has_authority = after_scheme.strip_prefix("://").is_some_and(|rest| !rest.starts_with('/'));
+    let is_address_as_sent = url.host().is_none_or(|host| match host {
+        Host::Ipv4(address) => text.contains(&address.to_string()),
+        Host::Domain(_) | Host::Ipv6(_) => true,
+    });
+    let is_http = matches!(url.scheme(), "http" | "https");
+    !is_http || (has_authority && is_address_as_sent && !text.contains(|c: char| c.is_control() || c == '\\'))
+}
+
 fn is_permitted(url: &str, hosts: &[String]) -> bool {
     let Ok(url) = Url::parse(url) else { return false };
     let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else { return false };
@@ -111,6 +130,14 @@ mod tests {
             "https://user:secret@x.dev/",
             "https://user@x.dev/",
             "https://:secret@hooks.internal/",
+            "https://x.dev/a\tb",
+            "https://x.\ndev/",
+            "https:\\\\x.dev\\a",
+            "https:/x.dev/",
+            "https:x.dev",
+            "https:///x.dev/",
+            "https://0x08080808/",
+            "https://134744072/",
             "",
         ] {
             assert!(!valid(text), "{text}");

@@ -64,11 +64,6 @@ pub(crate) fn method_not_allowed() -> Response {
     message(StatusCode::METHOD_NOT_ALLOWED, "method not allowed").into()
 }
 
-/// The response to a request that the server cannot process.
-pub(crate) fn unavailable(status: StatusCode) -> Response {
-    failed(status).into()
-}
-
 fn message(status: StatusCode, text: &str) -> RenderedError {
     RenderedError::new(status, json!({"message": text}))
 }
@@ -133,7 +128,7 @@ fn of(error: &Error) -> RenderedError {
             | TeamError::LastManager,
         )
         | Error::SubAccount(SubAccountError::Nested | SubAccountError::LimitReached(_))
-        | Error::Token(TokenError::NetworksExceed)
+        | Error::Token(TokenError::NetworksExceed | TokenError::ExpiryExceeds)
         | Error::LimitReached(_)
         | Error::CallerReduced
         | Error::OwnerSuspended
@@ -208,6 +203,7 @@ fn of_rejection(rejection: Rejection) -> RenderedError {
             &format!("a query has at most {} parameters", limits::QUERY_PARAMETERS),
         ),
         Rejection::Busy => failed(StatusCode::SERVICE_UNAVAILABLE),
+        Rejection::TimedOut => failed(StatusCode::GATEWAY_TIMEOUT),
         Rejection::Store(error) => {
             tracing::error!(%error, "token lookup failed");
             failed(fault_status(&error))

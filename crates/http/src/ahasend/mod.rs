@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use axum::Router;
 
-pub(crate) use errors::{method_not_allowed, not_found, unavailable};
+pub(crate) use errors::{method_not_allowed, not_found};
 
 use crate::api::endpoint::Endpoint;
 use crate::api::openapi::{self, Dialect};

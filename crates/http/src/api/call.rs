@@ -15,6 +15,7 @@ use tenantry_store::{StoredResponse, UseCase};
 use super::access::Access;
 use super::response::idempotent;
 use crate::limits;
+use crate::pipeline::memory::ReservedBytes;
 
 /// An authenticated and authorized request.
 pub(crate) struct Call {
@@ -37,6 +38,8 @@ pub(crate) struct Call {
     pub(crate) idempotency: Option<IdempotencyAttempt>,
     /// Renders a refusal that is stored for the key.
     pub(crate) render_refusal: RenderRefusal,
+    /// Memory of a response that is made while it is sent. Empty at first.
+    pub(crate) response_bytes: ReservedBytes,
 }
 
 impl Call {

@@ -40,6 +40,8 @@ pub(crate) enum Rejection {
         /// Seconds until the next request can be admitted.
         retry_after_s: u64,
     },
+    /// The request took longer than [`Limits::request_timeout`](crate::Limits). Its effect may have happened.
+    TimedOut,
     /// The idempotency key is malformed.
     BadKey(&'static str),
     /// The database failed.

@@ -5,21 +5,29 @@
 //! may have brackets: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:80`.
 //!
 //! An entry that is no address, such as `unknown` or an obfuscated identifier, makes the client's address unknown. It is
-//! never taken for the proxy's: an IP allow list may contain the proxy. `Forwarded` (RFC 7239) is not read.
+//! never taken for the proxy's: an IP allow list may contain the proxy. `Forwarded` (RFC 7239) is not read. A request
+//! that has it and no `X-Forwarded-For` comes from a proxy that must be configured otherwise, so the client is unknown.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Once;
 
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::header::FORWARDED;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use tenantry_core::values::IpAllowList;
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The client's address. Nothing when a trusted proxy reports something that is no address.
 pub(super) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &IpAllowList) -> Option<IpAddr> {
     if trusted.is_empty() || !trusted.covers(peer) {
         return Some(peer);
     }
+    if headers.contains_key(FORWARDED) && !headers.contains_key(X_FORWARDED_FOR) {
+        warn_once_about_forwarded(peer);
+        return None;
+    }
     // Read as bytes: a client must not hide a proxy's entry behind text that is not UTF-8.
-    let lines = headers.get_all("x-forwarded-for").iter().rev().map(HeaderValue::as_bytes);
+    let lines = headers.get_all(X_FORWARDED_FOR).iter().rev().map(HeaderValue::as_bytes);
     let mut address = peer;
     for entry in lines.flat_map(|line| line.rsplit(|octet| *octet == b',')) {
         let Some(hop) = parse(entry) else {
@@ -49,6 +57,18 @@ fn warn_once(peer: IpAddr) {
             proxy = %peer,
             "X-Forwarded-For has an entry that is no IP address: such clients are in no IP allow list and share one \
              rate limit"
+        );
+    });
+}
+
+/// Logs only the first such request of the process.
+fn warn_once_about_forwarded(peer: IpAddr) {
+    static WARNED: Once = Once::new();
+    WARNED.call_once(|| {
+        tracing::warn!(
+            proxy = %peer,
+            "the trusted proxy sends Forwarded, which is not read: configure it to send X-Forwarded-For. Until then its \
+             clients are in no IP allow list and share one rate limit"
         );
     });
 }

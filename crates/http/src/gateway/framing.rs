@@ -1,7 +1,9 @@
-//! Refuses heads of requests that two HTTP programs could read differently (RFC 9112, 3.2 and 6.1).
+//! Refuses heads of requests that are too large, or that two HTTP programs could read differently (RFC 9112, 3.2 and 6.1).
 
 use axum::http::header::{HOST, TRANSFER_ENCODING};
 use axum::http::{HeaderMap, Request, StatusCode, Version};
+
+use crate::limits;
 
 /// The response to a malformed head. The connection is closed after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,8 +18,17 @@ pub(super) fn without_host<B>(request: &Request<B>) -> Option<Malformed> {
     lacks_host.then_some(Malformed { status: StatusCode::BAD_REQUEST, text: "Host is missing. Send one." })
 }
 
-/// The fault of a head, if it has one: several `Host` headers, or another transfer coding than one `chunked`.
-pub(super) fn malformed(headers: &HeaderMap) -> Option<Malformed> {
+/// The fault of a head, if it has one: more than [`limits::HEAD`] bytes, several `Host` headers, or another transfer coding
+/// than one `chunked`.
+pub(super) fn malformed<B>(request: &Request<B>) -> Option<Malformed> {
+    if head_bytes(request) > limits::HEAD {
+        let text = "The request line and the headers can have at most 64 KiB.";
+        return Some(Malformed { status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, text });
+    }
+    ambiguous(request.headers())
+}
+
+fn ambiguous(headers: &HeaderMap) -> Option<Malformed> {
     if headers.get_all(HOST).iter().nth(1).is_some() {
         let text = "Host is sent more than once. Send one.";
         return Some(Malformed { status: StatusCode::BAD_REQUEST, text });
@@ -31,4 +42,13 @@ pub(super) fn malformed(headers: &HeaderMap) -> Option<Malformed> {
     }
     let text = "Transfer-Encoding names chunked more than once. Send it once.";
     (codings.len() > 1).then_some(Malformed { status: StatusCode::BAD_REQUEST, text })
+}
+
+/// The bytes of the request line and the headers. The server reads a little more than [`limits::HEAD`] at once.
+fn head_bytes<B>(request: &Request<B>) -> usize {
+    let uri = request.uri();
+    let line = request.method().as_str().len() + uri.path().len() + uri.query().unwrap_or_default().len();
+    let headers = request.headers().iter();
+    // A colon, a space and a line break.
+    headers.fold(line, |bytes, (name, value)| bytes + name.as_str().len() + value.len() + 4)
 }

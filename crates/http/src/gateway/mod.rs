@@ -1,10 +1,10 @@
 //! The steps before routing, for every request:
 //!
 //! 1. assign the request id and find the client's address,
-//! 2. refuse a request with several `Host` headers, or another malformed head ([`framing`]),
+//! 2. refuse a request with a malformed or too large head ([`framing`]),
 //! 3. normalize the path,
 //! 4. in the Polar dialect, negotiate the version and answer CORS preflights,
-//! 5. route under the request time-out.
+//! 5. route.
 //!
 //! On the way back the gateway adds the headers that every response of the dialect carries, and logs.
 
@@ -36,8 +36,8 @@ use tower::ServiceExt;
 use crate::api::request::{BodyRead, ClientAddress, RequestId, RequestLog};
 use crate::api::response;
 use crate::health::{self, Health};
-use crate::limits::{Limits, SHARE_EVERY};
-use crate::pipeline::body::BodyBudget;
+use crate::limits::{self, Limits, SHARE_EVERY};
+use crate::pipeline::memory::MemoryBudget;
 use crate::pipeline::rate_limit::{RateLimiters, Rates};
 use crate::pipeline::slots::Slots;
 use crate::state::AppState;
@@ -86,7 +86,8 @@ impl Gateway {
         let health = Arc::new(Health::new(Arc::clone(&app), limits.ready_kept));
         let state = Arc::new(AppState {
             app,
-            bodies: Arc::new(BodyBudget::new(&limits)),
+            bodies: MemoryBudget::new(limits.body_memory),
+            responses: MemoryBudget::new(limits.response_memory),
             slots: Slots::new(limits.in_flight),
             limits,
             rate_limiters: rates.map(|rates| RateLimiters::new(rates, has_peers)),
@@ -161,13 +162,13 @@ impl Gateway {
 
     /// Answers a request from `peer` that came over a connection.
     pub(crate) async fn answer_received(&self, request: Request<Body>, peer: IpAddr) -> Response {
-        let malformed = framing::without_host(&request).or_else(|| framing::malformed(request.headers()));
+        let malformed = framing::without_host(&request).or_else(|| framing::malformed(&request));
         self.answer_checked(request, peer, malformed).await
     }
 
     /// Answers a request from `peer`. It needs no `Host`.
     pub async fn answer(&self, request: Request<Body>, peer: IpAddr) -> Response {
-        let malformed = framing::malformed(request.headers());
+        let malformed = framing::malformed(&request);
         self.answer_checked(request, peer, malformed).await
     }
 
@@ -232,12 +233,9 @@ impl Gateway {
     }
 
     async fn route(&self, request: Request<Body>) -> Response {
-        let uri = request.uri().clone();
-        let response = self.router.clone().oneshot(request);
-        match tokio::time::timeout(self.state.limits.request_timeout, response).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(never)) => match never {},
-            Err(_) => timed_out(&uri),
+        match self.router.clone().oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
         }
     }
 }
@@ -273,19 +271,17 @@ fn method_not_allowed(uri: &Uri) -> Response {
 
 /// The response to a request with a malformed head.
 fn refuse(Malformed { status, text }: Malformed, uri: &Uri) -> Response {
-    let error = if status == StatusCode::NOT_IMPLEMENTED { "NotImplemented" } else { "BadRequest" };
+    let error = match status {
+        StatusCode::NOT_IMPLEMENTED => "NotImplemented",
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "RequestHeadersTooLarge",
+        _ => "BadRequest",
+    };
     let body = if uri.path().starts_with("/v2") {
         json!({"message": text})
     } else {
         json!({"error": error, "detail": text})
     };
     response::json(status, &body)
-}
-
-/// The response to a request that took too long. Its effect may have happened.
-fn timed_out(uri: &Uri) -> Response {
-    let status = StatusCode::GATEWAY_TIMEOUT;
-    if uri.path().starts_with("/v2") { ahasend::unavailable(status) } else { polar::unavailable(status) }
 }
 
 /// Logs the event `request finished`. `route` is the declared path of the endpoint; a path without parameters stands

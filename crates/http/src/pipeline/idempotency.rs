@@ -5,6 +5,8 @@
 
 use axum::http::HeaderName;
 use tenantry_app::idempotency::IdempotencyAttempt;
+use tenantry_core::values::ExternalId;
+use uuid::Uuid;
 
 use crate::api::call::Call;
 use crate::api::endpoint::Endpoint;
@@ -15,11 +17,7 @@ use crate::limits;
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The idempotency key of the request. Nothing when it has none.
-pub(crate) fn attempt(
-    endpoint: &Endpoint,
-    call: &Call,
-    path: &str,
-) -> Result<Option<IdempotencyAttempt>, Rejection> {
+pub(crate) fn attempt(endpoint: &Endpoint, call: &Call) -> Result<Option<IdempotencyAttempt>, Rejection> {
     let Some(caller) = call.caller.as_ref().filter(|_| endpoint.takes_idempotency_key()) else {
         return Ok(None);
     };
@@ -28,19 +26,31 @@ pub(crate) fn attempt(
     if sent.next().is_some() {
         return Err(Rejection::BadKey("Idempotency-Key is sent more than once. Send one"));
     }
-    let unfit = Rejection::BadKey("Idempotency-Key has characters that are not printable ASCII");
-    let key = key.to_str().map_err(|_| unfit)?;
+    let unfit = || Rejection::BadKey("Idempotency-Key has characters that are not printable ASCII");
+    let key = key.to_str().map_err(|_| unfit())?;
+    if key.contains('\t') {
+        return Err(unfit());
+    }
     if key.trim().is_empty() {
         return Err(Rejection::BadKey("Idempotency-Key is empty. Send 1 to 255 characters, or leave it out"));
     }
     if key.chars().count() > limits::IDEMPOTENCY_KEY {
         return Err(Rejection::BadKey("Idempotency-Key has more than 255 characters. Send 1 to 255"));
     }
-    // Ids are compared without case. An external id is not.
-    let by_id = !endpoint.path.contains("external_id");
-    let path = if by_id { path.to_lowercase() } else { path.to_owned() };
+    let path = path(endpoint, call);
     let request = (endpoint.method.as_str(), path.as_str(), call.body.as_ref());
     let attempt =
         IdempotencyAttempt::new(caller, call.account, key.to_owned(), endpoint.returns_secret, request);
     Ok(Some(attempt))
+}
+
+/// The path of the request in one spelling: the endpoint's, and each id as it is stored.
+fn path(endpoint: &Endpoint, call: &Call) -> String {
+    let mut path = endpoint.path.to_owned();
+    for (name, value) in &call.path_parameters {
+        let id = Uuid::try_parse(value).ok().filter(|_| !name.contains("external_id"));
+        path.push('\0');
+        path.push_str(&id.map_or_else(|| ExternalId::key(value).to_owned(), |id| id.to_string()));
+    }
+    path
 }

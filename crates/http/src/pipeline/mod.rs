@@ -8,11 +8,15 @@
 //! 6. repeat 2 and 4, since an upload may outlive the caller's rights,
 //! 7. read the idempotency key ([`idempotency`]).
 //!
+//! The response counts against the caller's share of memory until the client has taken it ([`memory`]). All steps but the
+//! reading of the body have [`Limits::request_timeout`](crate::Limits) together.
+//!
 //! The first step that fails answers the request with a [`Rejection`], which the dialect renders.
 
 pub(crate) mod auth;
 pub(crate) mod body;
 mod idempotency;
+pub(crate) mod memory;
 pub(crate) mod rate_limit;
 pub(crate) mod slots;
 
@@ -20,7 +24,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::HttpBody;
+use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequestParts, RawPathParams, Request};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_ENCODING;
@@ -29,6 +33,7 @@ use axum::routing::on;
 use bytes::Bytes;
 use tenantry_app::{Caller, Principal};
 use tenantry_core::ids::OrganizationId;
+use tokio::time::{Instant, timeout_at};
 
 use crate::api::access::Access;
 use crate::api::call::{Call, query_pairs};
@@ -36,8 +41,8 @@ use crate::api::endpoint::Endpoint;
 use crate::api::rejection::{ErrorShapes, Rejection};
 use crate::api::request::{BodyRead, ClientAddress, RequestId, RequestLog};
 use crate::limits;
+use crate::server::peers::Peer;
 use crate::state::AppState;
-use body::BodyBytes;
 use rate_limit::{RateLimitKey, RateLimitState};
 use slots::Slot;
 
@@ -57,16 +62,13 @@ async fn serve(
     request: Request,
 ) -> Response {
     let mut seen = Seen::default();
-    let mut response = match prepare(&state, endpoint, errors, request, &mut seen).await {
-        Ok((call, _held)) => {
-            let mut response = (endpoint.handler)(call).await;
-            response.extensions_mut().insert(BodyRead);
-            response
-        }
-        Err(rejection) => (errors.reject)(rejection),
-    };
+    let answered = answer(&state, endpoint, errors, request, &mut seen).await;
+    let mut response = answered.unwrap_or_else(errors.reject);
     if let Some(rate_limit) = seen.rate_limit {
         rate_limit.set_headers(&mut response);
+    }
+    if seen.body_read {
+        response.extensions_mut().insert(BodyRead);
     }
     response.extensions_mut().insert(RequestLog { route: endpoint.path, organization: seen.organization });
     response
@@ -77,25 +79,71 @@ async fn serve(
 struct Seen {
     rate_limit: Option<RateLimitState>,
     organization: Option<OrganizationId>,
+    /// Whether the handler ran, so that nothing of the body is left.
+    body_read: bool,
 }
 
-/// Shares of the server's resources that a request holds until its handler ends.
-struct Held {
-    _slot: Slot,
-    _bytes: Option<BodyBytes>,
+/// A request whose caller may send it.
+struct Authorized {
+    call: Call,
+    body: Body,
+    key: RateLimitKey,
+    slot: Slot,
 }
 
-/// Runs every step before the handler.
-async fn prepare(
+/// Runs every step. The time in which the client sends the body does not count for the time-out.
+async fn answer(
     state: &AppState,
     endpoint: &Endpoint,
     errors: ErrorShapes,
     request: Request,
     seen: &mut Seen,
-) -> Result<(Call, Held), Rejection> {
+) -> Result<Response, Rejection> {
+    let writes = !request.method().is_safe();
+    let deadline = Instant::now() + state.limits.request_timeout;
+    let authorizing = authorize(state, endpoint, errors, request, seen);
+    let authorized = timeout_at(deadline, authorizing).await.unwrap_or(Err(Rejection::TimedOut))?;
+    let Authorized { mut call, body, key, mut slot } = authorized;
+    if writes {
+        memory::check_unread(&state.responses, key)?;
+    }
+    let (mut bytes, mut deadline) = (None, deadline);
+    if !body.is_end_stream() {
+        if is_encoded(&call.headers) {
+            return Err(Rejection::EncodedBody);
+        }
+        drop(slot);
+        let begun = Instant::now();
+        let is_public = matches!(endpoint.access, Access::Public);
+        let size = if is_public { state.limits.body.min(limits::PUBLIC_BODY) } else { state.limits.body };
+        let (body, read) = body::read(body, size, state.limits.body_grace, state.bodies.open(key)).await?;
+        (call.body, bytes) = (body, Some(read));
+        deadline += begun.elapsed();
+        slot = state.slots.take(writes)?;
+    }
+    let handling = async {
+        if bytes.is_some() {
+            auth::renew(&mut call).await?;
+        }
+        call.idempotency = idempotency::attempt(endpoint, &call)?;
+        Ok((endpoint.handler)(call).await)
+    };
+    let response = timeout_at(deadline, handling).await.unwrap_or(Err(Rejection::TimedOut))?;
+    seen.body_read = true;
+    drop((slot, bytes));
+    memory::hold(&state.responses, key, writes, response)
+}
+
+/// Runs the steps before the body is read.
+async fn authorize(
+    state: &AppState,
+    endpoint: &Endpoint,
+    errors: ErrorShapes,
+    request: Request,
+    seen: &mut Seen,
+) -> Result<Authorized, Rejection> {
     let (mut parts, body) = request.into_parts();
-    let writes = !parts.method.is_safe();
-    let mut held = Held { _slot: state.slots.take(writes)?, _bytes: None };
+    let slot = state.slots.take(!parts.method.is_safe())?;
     let path_parameters = match RawPathParams::from_request_parts(&mut parts, &()).await {
         Ok(params) => params.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
         Err(_) => return Err(Rejection::NoSuchPath),
@@ -103,6 +151,9 @@ async fn prepare(
     let query = query_pairs(parts.uri.query()).ok_or(Rejection::TooManyParameters)?;
     let address = ClientAddress::of(&parts);
     let caller = auth::authenticate(&state.app, endpoint.access, &parts.headers, address).await;
+    if let (Ok(Some(_)), Some(peer)) = (&caller, parts.extensions.get::<Arc<Peer>>()) {
+        peer.is_no_stranger();
+    }
     seen.organization = caller.as_ref().ok().and_then(Option::as_ref).and_then(|caller| organization(caller));
     let key = rate_limit_key(&caller, address);
     apply_rate_limit(state, endpoint, &caller, key, &mut seen.rate_limit)?;
@@ -120,23 +171,11 @@ async fn prepare(
         body: Bytes::new(),
         idempotency: None,
         render_refusal: errors.render_refusal,
+        response_bytes: state.responses.open(key),
     };
     call.account = call.access.authorize(call.caller.as_deref(), call.path_parameter("account_id"))?;
     seen.organization = call.account.or(seen.organization);
-    if !body.is_end_stream() {
-        if is_encoded(&call.headers) {
-            return Err(Rejection::EncodedBody);
-        }
-        drop(held);
-        let is_public = matches!(endpoint.access, Access::Public);
-        let size = if is_public { state.limits.body.min(limits::PUBLIC_BODY) } else { state.limits.body };
-        let (body, bytes) = body::read(body, size, state.limits.body_grace, &state.bodies, key).await?;
-        call.body = body;
-        held = Held { _slot: state.slots.take(writes)?, _bytes: Some(bytes) };
-        auth::renew(&mut call).await?;
-    }
-    call.idempotency = idempotency::attempt(endpoint, &call, parts.uri.path())?;
-    Ok((call, held))
+    Ok(Authorized { call, body, key, slot })
 }
 
 /// Whether a body is compressed, or encoded otherwise.
@@ -175,10 +214,14 @@ const fn organization(caller: &Caller) -> Option<OrganizationId> {
     }
 }
 
-/// The bucket of a request. All organizations of one owner share a bucket, so that rates do not multiply. A customer
-/// session has its customer's bucket, so that it cannot use up that of its organization. A refused token counts for
-/// the client's address.
+/// The party that a request counts for. All organizations of one owner count together, so that limits do not multiply. A
+/// customer session counts for its customer and for the portals of the owner, so that customers cannot use up the limits
+/// of their organization. A refused token counts for the client's address.
 fn rate_limit_key(caller: &Result<Option<Arc<Caller>>, Rejection>, address: Option<IpAddr>) -> RateLimitKey {
     let Ok(Some(caller)) = caller else { return RateLimitKey::at(address) };
-    RateLimitKey::Known(caller.limited_as())
+    let owner = caller.limited_as();
+    match caller.portal_customer() {
+        Some(customer) => RateLimitKey::Customer { customer: customer.uuid(), owner },
+        None => RateLimitKey::Known(owner),
+    }
 }

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use axum::Router;
 
-pub(crate) use errors::{method_not_allowed, not_found, unavailable};
+pub(crate) use errors::{method_not_allowed, not_found};
 pub use webhooks::payload::webhook_payload;
 
 use crate::api::endpoint::Endpoint;

@@ -8,9 +8,11 @@
 //! | between requests, and the head of a request | [`Limits::head_timeout`](crate::Limits) |
 //! | body of a request | `pipeline::body` |
 //! | response | `progress`: `limits::WRITE_PROGRESS` bytes within [`Limits::write_timeout`](crate::Limits) |
-//! | connections of one address | `peers`: [`Limits::connections_per_address`](crate::Limits) |
+//! | connections of one address | `peers`: an eighth of [`Limits::connections`](crate::Limits) |
+//! | connections of one address before their first request | `peers`: half of that |
+//! | connections without a valid token | `peers`: half of all; one more closes another |
 
-mod peers;
+pub(crate) mod peers;
 mod progress;
 
 use std::convert::Infallible;
@@ -33,7 +35,7 @@ use tokio::task::JoinSet;
 
 use crate::gateway::Gateway;
 use crate::limits;
-use peers::Peers;
+use peers::{Peer, Peers};
 use progress::ProgressStream;
 
 /// Pause after a failed accept. The likely cause is a lack of file descriptors.
@@ -73,7 +75,7 @@ pub async fn serve(listener: TcpListener, gateway: Gateway, stop: impl Future<Ou
         .max_buf_size(limits::HEAD);
     let graceful = GracefulShutdown::new();
     let slots = Arc::new(Semaphore::new(gateway.limits().connections));
-    let peers = Peers::new(gateway.limits().connections_per_address);
+    let peers = Peers::new(gateway.limits());
     let mut connections = JoinSet::new();
     let mut stop = pin!(stop);
     let mut refused = false;
@@ -97,21 +99,32 @@ pub async fn serve(listener: TcpListener, gateway: Gateway, stop: impl Future<Ou
         refused = false;
         while connections.try_join_next().is_some() {}
         // A trusted proxy has the connections of all its clients.
-        let peer = (!gateway.trusts(address.ip())).then(|| peers.admit(address.ip()));
+        let peer = (!gateway.trusts(address.ip())).then(|| peers.admit(address.ip()).map(Arc::new));
         if matches!(peer, Some(None)) {
             tracing::debug!(peer = %address.ip(), "connection refused: too many connections of the address");
             continue;
         }
         let stream = ProgressStream::new(stream, gateway.limits().write_timeout);
         let gateway = gateway.clone();
-        let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let peer = peer.flatten();
+        let counted = peer.clone();
+        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+            if let Some(peer) = &counted {
+                peer.sent_request();
+                request.extensions_mut().insert(Arc::clone(peer));
+            }
             let gateway = gateway.clone();
             async move { Ok::<_, Infallible>(gateway.answer_received(request.map(Body::new), address.ip()).await) }
         });
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
         connections.spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "connection ended early");
+            tokio::select! {
+                ended = connection => if let Err(error) = ended {
+                    tracing::debug!(%error, "connection ended early");
+                },
+                () = has_to_close(peer.as_deref()) => {
+                    tracing::debug!(peer = %address.ip(), "connection closed: too many connections without a valid token");
+                }
             }
             drop((slot, peer));
         });
@@ -120,6 +133,14 @@ pub async fn serve(listener: TcpListener, gateway: Gateway, stop: impl Future<Ou
     let drained = tokio::time::timeout(gateway.limits().drain_timeout, graceful.shutdown()).await;
     connections.shutdown().await;
     drained.is_ok()
+}
+
+/// Waits until a connection has to make room for another. The connections of a trusted proxy never have to.
+async fn has_to_close(peer: Option<&Peer>) {
+    match peer {
+        Some(peer) => peer.has_to_close().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The next connection, once a connection slot is free.

@@ -7,7 +7,7 @@ use tenantry_core::Timestamp;
 use tenantry_core::audit::{Actor, AuditEntry};
 use tenantry_core::customer::{Customer, CustomerKind};
 use tenantry_core::ids::*;
-use tenantry_core::mail::{MailBudget, MailContent, QueuedMail};
+use tenantry_core::mail::{MailBudget, MailContent, MailQueue, QueuedMail};
 use tenantry_core::member::{Member, MemberRole};
 use tenantry_core::organization::{FeatureSettings, InitialState, NewOrganization, Organization, create};
 use tenantry_core::portal::{CustomerSession, EmailUpdate};
@@ -378,13 +378,15 @@ async fn portal(tx: &mut Tx<'_>) {
         sealed: None,
         due_at: at(1),
         attempts: 0,
+        queue: MailQueue::Invitations,
         is_counted: false,
     };
     call!(tx.mail_insert(&mail));
     call!(tx.mails_lease(at(5), [at(10), at(20)], 10));
     call!(tx.mail_account(ORGANIZATION));
+    call!(tx.mail_owner(ORGANIZATION));
     call!(tx.mail_mark_counted(&mail));
-    call!(tx.mail_return(&mail, at(5), at(6)));
+    call!(tx.mail_return(&mail, at(6)));
     let budget = MailBudget::daily(NonZeroU32::MIN);
     call!(tx.webhook_budget_take(ORGANIZATION, (1, 10), at(5)));
     call!(tx.mail_budget_take((ORGANIZATION, TokenHash([6; 32])), budget, at(5)));
@@ -394,7 +396,7 @@ async fn portal(tx: &mut Tx<'_>) {
     call!(tx.mail_delete_leased(&mail, at(5)));
     call!(tx.mails_pending(ORGANIZATION, 10));
     call!(tx.mail_next_due());
-    call!(tx.mail_delete(ORGANIZATION, MAIL, at(5)));
+    call!(tx.mail_delete(&mail, at(5)));
     call!(tx.mails_delete_all());
 }
 

@@ -25,10 +25,10 @@ pub enum CredentialOwner {
     /// A person, with the role in each organization that grants access: neither it nor its parent is blocked,
     /// suspended or deleted.
     User(UserToken, Vec<(OrganizationId, TeamRole)>),
-    /// A customer in the portal, or a member of a customer.
-    CustomerSession(CustomerSession),
     /// The principal of a token's previous secret, which ends at this time.
     Previous(Box<CredentialOwner>, Timestamp),
+    /// A customer in the portal, or a member of a customer, and the id of the organization's owner.
+    CustomerSession(CustomerSession, UserId),
     /// Any other principal of a suspended organization, or of one whose parent denies access.
     Suspended,
 }
@@ -133,8 +133,8 @@ impl Tx<'_> {
             }
             Some((SecretKind::CustomerSession | SecretKind::MemberSession, Some(organization), id)) => {
                 let found = self.customer_session_active(organization, SessionId::new(id), now).await?;
-                let owner = |session, _| CredentialOwner::CustomerSession(session);
-                self.admitted(found, owner, |_, _| CredentialOwner::Suspended).await
+                self.admitted(found, CredentialOwner::CustomerSession, |_, _| CredentialOwner::Suspended)
+                    .await
             }
             Some((SecretKind::EmailChange, _, _)) => Ok(None),
             Some((_, None, _)) => Err(unexpected("a token without organization")),

@@ -3,27 +3,27 @@
 //! | row | meaning of `due_at` |
 //! |---|---|
 //! | `mails` | the next attempt, or the end of the lease of the worker that sends the mail |
-//! | `mail_queues` | the time at which the account has a mail to send; null when it has none |
+//! | `mail_queues` | the time at which the account has a mail to send in this queue; null when it has none |
 //!
-//! A worker takes the accounts whose queue has been due longest, a few mails of each, and reschedules the queue behind
-//! those that are due already. So the work for one mail does not grow with the number of pending mails, and accounts
-//! take turns. A transaction locks the queue before it changes the mails of the account, so that it sees a mail that
-//! another transaction writes at the same time.
+//! An account has a queue for each [`MailQueue`]. A worker takes the queues that have been due longest, a few mails of
+//! each, and reschedules the queue behind those that are due already. So the work for one mail does not grow with the
+//! number of pending mails, and accounts take turns. A transaction locks the queue before it changes its mails, so that
+//! it sees a mail that another transaction writes at the same time. Several queues are locked by account and name.
 //!
 //! The stored `due_at` of a mail identifies the lease: a worker postpones or gives up a mail only while `due_at` has
 //! the value that the worker wrote. When a worker crashes, its mail is due again at the end of the lease, and another
 //! worker sends it.
 
 use tenantry_core::Timestamp;
-use tenantry_core::ids::{MailId, OrganizationId};
-use tenantry_core::mail::{MailContent, QueuedMail};
+use tenantry_core::ids::{MailId, OrganizationId, UserId};
+use tenantry_core::mail::{MailContent, MailQueue, QueuedMail};
 
 use crate::error::unexpected;
 use crate::row::Row;
 use crate::{StoreError, Tx};
 
 const COLUMNS: &str = "organization_id, id, created_at, expires_at, recipient, recipient_key, content,
-    sealed_secret, due_at, attempts, is_counted";
+    sealed_secret, due_at, attempts, is_counted, queue";
 
 fn mail(row: &Row<'_>) -> Result<QueuedMail, StoreError> {
     Ok(QueuedMail {
@@ -37,6 +37,7 @@ fn mail(row: &Row<'_>) -> Result<QueuedMail, StoreError> {
         due_at: row.get(8)?,
         attempts: u32::try_from(row.get::<i64>(9)?).unwrap_or(u32::MAX),
         is_counted: row.get(10)?,
+        queue: row.named(11, MailQueue::from_name)?,
     })
 }
 
@@ -51,6 +52,15 @@ impl Tx<'_> {
     ) -> Result<Option<OrganizationId>, StoreError> {
         let sql = "SELECT coalesce(parent_id, id) FROM organizations WHERE id = ?1";
         self.first(sql, &[organization.into()], |row| row.get(0)).await
+    }
+
+    /// The owner of an account. The limits of mails count by owner.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn mail_owner(&mut self, account: OrganizationId) -> Result<Option<UserId>, StoreError> {
+        let sql = "SELECT owner_user_id FROM organizations WHERE id = ?1";
+        self.first(sql, &[account.into()], |row| row.get(0)).await
     }
 
     /// Inserts a pending mail, and wakes the worker after the commit.
@@ -68,12 +78,13 @@ impl Tx<'_> {
             sealed,
             due_at,
             attempts,
+            queue,
             is_counted,
         } = new;
         self.execute_unawaited(
             "INSERT INTO mails (organization_id, id, created_at, expires_at, due_at, attempts, recipient,
-                recipient_key, content, sealed_secret, is_counted)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                recipient_key, content, sealed_secret, is_counted, queue)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             &[
                 (*organization).into(),
                 (*id).into(),
@@ -86,24 +97,35 @@ impl Tx<'_> {
                 serde_json::to_string(content)?.into(),
                 sealed.as_deref().into(),
                 (*is_counted).into(),
+                queue.as_str().into(),
             ],
         )
         .await?;
-        self.execute_unawaited(
-            "INSERT INTO mail_queues (organization_id, due_at) VALUES (?1, ?2)
-             ON CONFLICT (organization_id) DO UPDATE SET due_at = CASE
-                WHEN mail_queues.due_at <= excluded.due_at THEN mail_queues.due_at ELSE excluded.due_at END",
-            &[(*organization).into(), (*due_at).into()],
-        )
-        .await?;
+        self.mail_queue_wake(*organization, *queue, *due_at).await?;
         self.mark_mail_due();
         Ok(())
+    }
+
+    /// Makes a queue due at `due_at`, if it is not due before.
+    async fn mail_queue_wake(
+        &mut self,
+        account: OrganizationId,
+        queue: MailQueue,
+        due_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.execute_unawaited(
+            "INSERT INTO mail_queues (organization_id, queue, due_at) VALUES (?1, ?2, ?3)
+             ON CONFLICT (organization_id, queue) DO UPDATE SET due_at = CASE
+                WHEN mail_queues.due_at <= excluded.due_at THEN mail_queues.due_at ELSE excluded.due_at END",
+            &[account.into(), queue.as_str().into(), due_at.into()],
+        )
+        .await
     }
 
     /// Leases at most `limit` mails that are due at `now` until `held_until`. It takes them in turns by
     /// account, so that many mails of one account do not delay the mails of others. A mail that
     /// cannot be read becomes due again at `put_off_until`, so that it does not block the others. Three round
-    /// trips more for each account, and one for each mail.
+    /// trips more for each queue, and one for each mail.
     ///
     /// # Errors
     /// When the database fails.
@@ -113,18 +135,21 @@ impl Tx<'_> {
         [held_until, put_off_until]: [Timestamp; 2],
         limit: i64,
     ) -> Result<Vec<QueuedMail>, StoreError> {
-        let sql = "SELECT organization_id FROM mail_queues WHERE due_at <= ?1
-             ORDER BY due_at, organization_id LIMIT ?2";
-        let mut accounts =
-            self.all(sql, &[now.into(), limit.into()], |row| row.get::<OrganizationId>(0)).await?;
-        let share = limit / i64::try_from(accounts.len().max(1)).unwrap_or(limit);
-        accounts.sort_unstable();
+        let sql = "SELECT organization_id, queue FROM mail_queues WHERE due_at <= ?1
+             ORDER BY due_at, organization_id, queue LIMIT ?2";
+        let mut queues = self
+            .all(sql, &[now.into(), limit.into()], |row| {
+                Ok((row.get::<OrganizationId>(0)?, row.named(1, MailQueue::from_name)?))
+            })
+            .await?;
+        let share = limit / i64::try_from(queues.len().max(1)).unwrap_or(limit);
+        queues.sort_unstable();
         let mut taken = Vec::new();
-        for account in accounts {
-            if self.mail_queue_is_due(account, now).await? {
+        for queue in queues {
+            if self.mail_queue_is_due(queue, now).await? {
                 let until = [held_until, put_off_until];
-                taken.extend(self.mails_lease_of(account, now, until, share.max(1)).await?);
-                self.mail_queue_reschedule(account, now).await?;
+                taken.extend(self.mails_lease_of(queue, now, until, share.max(1)).await?);
+                self.mail_queue_reschedule(queue, now).await?;
             }
         }
         Ok(taken)
@@ -134,29 +159,31 @@ impl Tx<'_> {
     /// whether it did.
     async fn mail_queue_is_due(
         &mut self,
-        account: OrganizationId,
+        (account, queue): (OrganizationId, MailQueue),
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let sql = format!(
             "SELECT due_at FROM mail_queues
-             WHERE organization_id = ?1 AND coalesce(due_at, 9223372036854775807) <= ?2{}",
+             WHERE organization_id = ?1 AND queue = ?2 AND coalesce(due_at, 9223372036854775807) <= ?3{}",
             self.for_update_skip_locked()
         );
-        Ok(self.first(&sql, &[account.into(), now.into()], |_| Ok(())).await?.is_some())
+        let params = [account.into(), queue.as_str().into(), now.into()];
+        Ok(self.first(&sql, &params, |_| Ok(())).await?.is_some())
     }
 
     async fn mails_lease_of(
         &mut self,
-        account: OrganizationId,
+        (account, queue): (OrganizationId, MailQueue),
         now: Timestamp,
         [held_until, put_off_until]: [Timestamp; 2],
         limit: i64,
     ) -> Result<Vec<QueuedMail>, StoreError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM mails WHERE organization_id = ?1 AND due_at <= ?2 ORDER BY due_at, id LIMIT ?3"
+            "SELECT {COLUMNS} FROM mails WHERE organization_id = ?1 AND queue = ?2 AND due_at <= ?3
+             ORDER BY due_at, id LIMIT ?4"
         );
         let due = self
-            .all(&sql, &[account.into(), now.into(), limit.into()], |row| {
+            .all(&sql, &[account.into(), queue.as_str().into(), now.into(), limit.into()], |row| {
                 Ok((row.get::<MailId>(1)?, mail(row)))
             })
             .await?;
@@ -181,48 +208,48 @@ impl Tx<'_> {
         Ok(taken)
     }
 
-    /// Locks the queue of an account until the transaction ends.
-    async fn mail_queue_lock(&mut self, account: OrganizationId) -> Result<(), StoreError> {
-        let sql = format!("SELECT due_at FROM mail_queues WHERE organization_id = ?1{}", self.for_update());
-        self.all(&sql, &[account.into()], |_| Ok(())).await.map(drop)
+    /// Locks a queue until the transaction ends.
+    async fn mail_queue_lock(
+        &mut self,
+        (account, queue): (OrganizationId, MailQueue),
+    ) -> Result<(), StoreError> {
+        let hold = self.for_update();
+        let sql = format!("SELECT due_at FROM mail_queues WHERE organization_id = ?1 AND queue = ?2{hold}");
+        self.all(&sql, &[account.into(), queue.as_str().into()], |_| Ok(())).await.map(drop)
     }
 
-    /// Makes the queue of an account due when its next mail is, or `now` if that has passed. The queue is locked.
+    /// Makes a queue due when its next mail is, or `now` if that has passed. The queue is locked.
     async fn mail_queue_reschedule(
         &mut self,
-        account: OrganizationId,
+        (account, queue): (OrganizationId, MailQueue),
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.execute_unawaited(
             "UPDATE mail_queues SET due_at = (
-                SELECT CASE WHEN mails.due_at < ?2 THEN ?2 ELSE mails.due_at END FROM mails
-                WHERE organization_id = ?1 AND mails.due_at IS NOT NULL ORDER BY mails.due_at LIMIT 1)
-             WHERE organization_id = ?1",
-            &[account.into(), now.into()],
+                SELECT CASE WHEN mails.due_at < ?3 THEN ?3 ELSE mails.due_at END FROM mails
+                WHERE organization_id = ?1 AND queue = ?2 AND mails.due_at IS NOT NULL
+                ORDER BY mails.due_at LIMIT 1)
+             WHERE organization_id = ?1 AND queue = ?2",
+            &[account.into(), queue.as_str().into(), now.into()],
         )
         .await
     }
 
-    /// Makes a leased mail due again at `now`, as if it were not leased, and the queue of its account due at
-    /// `free_at`: the account has sent as many mails as it may.
+    /// Puts a leased mail back into its place in the queue, and makes the queue due at `free_at`: the owner has sent as
+    /// many mails as it may.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn mail_return(
-        &mut self,
-        mail: &QueuedMail,
-        now: Timestamp,
-        free_at: Timestamp,
-    ) -> Result<(), StoreError> {
+    pub async fn mail_return(&mut self, mail: &QueuedMail, free_at: Timestamp) -> Result<(), StoreError> {
         let account = mail.organization;
         self.execute_unawaited(
             "UPDATE mails SET due_at = ?3 WHERE organization_id = ?1 AND id = ?2",
-            &[account.into(), mail.id.into(), now.into()],
+            &[account.into(), mail.id.into(), mail.created_at.into()],
         )
         .await?;
         self.execute_unawaited(
-            "UPDATE mail_queues SET due_at = ?2 WHERE organization_id = ?1",
-            &[account.into(), free_at.into()],
+            "UPDATE mail_queues SET due_at = ?3 WHERE organization_id = ?1 AND queue = ?2",
+            &[account.into(), mail.queue.as_str().into(), free_at.into()],
         )
         .await
     }
@@ -239,7 +266,8 @@ impl Tx<'_> {
         .await
     }
 
-    /// Counts an attempt and makes the mail due at `due`, unless another worker has leased it since.
+    /// Counts an attempt and makes the mail due at `due` in the queue of retries, unless another worker has leased it
+    /// since.
     ///
     /// # Errors
     /// When the database fails.
@@ -249,10 +277,11 @@ impl Tx<'_> {
         due: Timestamp,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let QueuedMail { organization, id, due_at, attempts, .. } = mail;
-        self.mail_queue_lock(*organization).await?;
+        let QueuedMail { organization, id, due_at, attempts, queue, .. } = mail;
+        self.mail_queue_lock((*organization, *queue)).await?;
         self.execute_unawaited(
-            "UPDATE mails SET due_at = ?4, attempts = ?5 WHERE organization_id = ?1 AND id = ?2 AND coalesce(due_at, 0) = ?3",
+            "UPDATE mails SET due_at = ?4, attempts = ?5, queue = 'retries'
+             WHERE organization_id = ?1 AND id = ?2 AND coalesce(due_at, 0) = ?3",
             &[
                 (*organization).into(),
                 (*id).into(),
@@ -262,7 +291,8 @@ impl Tx<'_> {
             ],
         )
         .await?;
-        self.mail_queue_reschedule(*organization, now).await
+        self.mail_queue_reschedule((*organization, *queue), now).await?;
+        self.mail_queue_wake(*organization, MailQueue::Retries, due).await
     }
 
     /// Deletes a mail, unless another worker has leased it since.
@@ -270,33 +300,29 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn mail_delete_leased(&mut self, mail: &QueuedMail, now: Timestamp) -> Result<(), StoreError> {
-        let QueuedMail { organization, id, due_at, .. } = mail;
-        self.mail_queue_lock(*organization).await?;
+        let QueuedMail { organization, id, due_at, queue, .. } = mail;
+        self.mail_queue_lock((*organization, *queue)).await?;
         self.execute_unawaited(
             "DELETE FROM mails WHERE organization_id = ?1 AND id = ?2 AND coalesce(due_at, 0) = ?3",
             &[(*organization).into(), (*id).into(), (*due_at).into()],
         )
         .await?;
-        self.mail_queue_reschedule(*organization, now).await
+        self.mail_queue_reschedule((*organization, *queue), now).await
     }
 
     /// Deletes a mail that was sent, or is not to be sent, even if another worker has leased it since.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn mail_delete(
-        &mut self,
-        organization: OrganizationId,
-        id: MailId,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.mail_queue_lock(organization).await?;
+    pub async fn mail_delete(&mut self, mail: &QueuedMail, now: Timestamp) -> Result<(), StoreError> {
+        let QueuedMail { organization, id, queue, .. } = mail;
+        self.mail_queue_lock((*organization, *queue)).await?;
         self.execute_unawaited(
             "DELETE FROM mails WHERE organization_id = ?1 AND id = ?2",
-            &[organization.into(), id.into()],
+            &[(*organization).into(), (*id).into()],
         )
         .await?;
-        self.mail_queue_reschedule(organization, now).await
+        self.mail_queue_reschedule((*organization, *queue), now).await
     }
 
     /// The number of pending mails of an account, counted up to `limit`.

@@ -10,7 +10,7 @@ use tenantry_core::customer::CustomerKind;
 use tenantry_core::ids::{
     AuditId, EmailUpdateId, MailId, OrganizationId, SessionId, WebhookDeliveryId, WebhookEventId,
 };
-use tenantry_core::mail::{MailContent, QueuedMail};
+use tenantry_core::mail::{MailContent, MailQueue, QueuedMail};
 use tenantry_core::member::MemberRole;
 use tenantry_core::portal::{CustomerSession, EmailUpdate};
 use tenantry_core::team::TeamRole;
@@ -334,6 +334,7 @@ async fn portal(store: &Store) {
         sealed: InvertingVault.seal(mail.uuid().as_bytes(), b"a secret"),
         due_at: at(1),
         attempts: 0,
+        queue: MailQueue::Invitations,
         is_counted: false,
     };
     run!(store.clone(), (session, email_update, mail), |(session, email_update, mail), tx, _| {

@@ -21,6 +21,11 @@ fn count() -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..=MOST)
 }
 
+/// A parser of a number of connections. One address may have an eighth of them.
+fn connections() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(64..=MOST)
+}
+
 /// A parser of a timeout in seconds.
 fn timeout_s() -> RangedU64ValueParser<u64> {
     RangedU64ValueParser::new().range(1..=DAY_S)
@@ -82,13 +87,13 @@ pub(crate) struct Serve {
     /// The host name that the server sends to the mail server in EHLO [default: the domain of --mail-from]
     #[arg(long, env = "TENANTRY_MAIL_EHLO", value_name = "HOST", value_parser = values::host_name)]
     pub(crate) mail_ehlo: Option<String>,
-    /// Mails an hour that one account sends with its sub-accounts; further ones wait
+    /// Invitations an hour, and as many notices, from all organizations of one owner; further ones wait
     #[arg(long, env = "TENANTRY_MAILS_PER_HOUR", value_name = "COUNT", default_value = "200")]
     pub(crate) mails_per_hour: NonZeroU32,
-    /// Mails a day to one recipient; further ones are dropped
+    /// Invitations a day, and as many proofs of an address, to one recipient; further ones are dropped
     #[arg(long, env = "TENANTRY_MAILS_PER_RECIPIENT", value_name = "COUNT", default_value = "50")]
     pub(crate) mails_per_recipient: NonZeroU32,
-    /// Mails of one kind a day from one account to one recipient; further ones are dropped
+    /// Mails of one kind a day from one owner to one recipient; further ones are dropped
     #[arg(
         long,
         env = "TENANTRY_MAILS_PER_ACCOUNT_AND_RECIPIENT",
@@ -123,7 +128,7 @@ pub(crate) struct Serve {
     pub(crate) max_in_flight: usize,
     /// The most connections that are open at once
     #[arg(long, env = "TENANTRY_MAX_CONNECTIONS", value_name = "COUNT", default_value = "8192",
-        value_parser = count())]
+        value_parser = connections())]
     pub(crate) max_connections: usize,
     /// Seconds between the stop signal and the moment that the server stops to accept connections, in which
     /// /readyz answers 503

@@ -439,3 +439,77 @@ async fn a_retry_is_not_counted_again() {
     mailing.advance_s(40);
     assert_eq!(mailing.send().await, 1);
 }
+
+/// The recipients of the mails that are sent, one in each period of `wait_s` seconds.
+async fn recipients_in_turn(mailing: &Mailing, count: usize, wait_s: i64) -> Vec<String> {
+    let recipient = |mail: &str| mail.split_once("To: ").unwrap().1.split_once('\r').unwrap().0.to_owned();
+    let mut recipients: Vec<String> = mailing.sent().iter().map(|(_, mail)| recipient(mail)).collect();
+    for _ in 0..count {
+        mailing.advance_s(wait_s);
+        assert_eq!(mailing.send().await, 1);
+        let sent = mailing.sent().iter().map(|(_, mail)| recipient(mail)).collect::<Vec<_>>();
+        recipients.extend(sent.into_iter().find(|to| !recipients.contains(to)));
+    }
+    recipients
+}
+
+#[tokio::test]
+async fn mails_over_the_limit_keep_their_order() {
+    let limits = MailLimits { of_account: mails(1), ..MailLimits::default() };
+    let mailing = Mailing::with_limits(limits).await;
+    let expected: Vec<String> = (0..12).map(|number| format!("jo{number}@x.dev")).collect();
+    for address in &expected {
+        mailing.add(address).await;
+        mailing.send().await;
+        mailing.advance_s(1);
+    }
+    let others = recipients_in_turn(&mailing, 11, 60 * 60).await;
+    assert_eq!(others, expected);
+}
+
+#[tokio::test]
+async fn a_retry_does_not_wait_for_the_limit() {
+    let limits = MailLimits { of_account: mails(1), ..MailLimits::default() };
+    let mailing = Mailing::with_limits(limits).await;
+    mailing.add("jo@x.dev").await;
+    mailing.block();
+    mailing.worker().send_due().await.unwrap();
+    mailing.unblock();
+    for number in 0..12 {
+        mailing.add(&format!("mo{number}@x.dev")).await;
+    }
+    mailing.advance_s(40);
+    assert_eq!(mailing.send().await, 1);
+    assert!(mailing.sent()[0].1.contains("To: jo@x.dev"));
+}
+
+#[tokio::test]
+async fn organizations_of_one_owner_share_the_limit() {
+    let limits = MailLimits { of_account: mails(5), ..MailLimits::default() };
+    let mailing = Mailing::with_limits(limits).await;
+    let owner = mailing.acme.organization.owner.clone();
+    for number in 0..10 {
+        let world = &mailing.acme.world;
+        let other = world.organization_owned_by(&format!("other-{number}"), &owner).await;
+        mailing.add_to(other.id, &format!("jo{number}@x.dev")).await;
+    }
+    assert_eq!(mailing.send().await, 5);
+}
+
+#[tokio::test]
+async fn invitations_use_up_no_limit_of_proofs_and_notices() {
+    let one = MailLimits { of_account: mails(1), to_recipient: mails(3), ..MailLimits::default() };
+    let mailing = Mailing::with_limits(one).await;
+    for number in 0..5 {
+        let other = mailing.acme.world.organization(&format!("other-{number}")).await;
+        mailing.add_to(other.id, &format!("new+{number}@x.dev")).await;
+    }
+    assert_eq!(mailing.send().await, 3, "a tag makes no other recipient");
+    mailing.add("mo@x.dev").await;
+    mailing.add("so@x.dev").await;
+    assert_eq!(mailing.send().await, 1, "the account has its limit of invitations");
+    mailing.request_address("new@x.dev").await;
+    assert_eq!(mailing.send().await, 1);
+    let proof = mailing.sent().into_iter().find(|(_, mail)| mail.contains("To: new@x.dev"));
+    assert!(proof.is_some());
+}

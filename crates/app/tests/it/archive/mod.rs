@@ -11,7 +11,7 @@ use tenantry_app::bootstrap::Bootstrap;
 use tenantry_app::webhooks::WebhookEndpointCreate;
 use tenantry_app::{App, Error, HashKey, KeyCheck, Requester};
 use tenantry_core::ids::{MailId, OrganizationId};
-use tenantry_core::mail::{MailContent, QueuedMail};
+use tenantry_core::mail::{MailContent, MailQueue, QueuedMail};
 use tenantry_core::team::TeamRole;
 use tenantry_core::webhook::{EndpointUrl, EventType, NewEndpoint, WebhookFormat};
 use tenantry_core::{ExecutionContext, Timestamp};
@@ -126,6 +126,7 @@ impl UseCase for Mail {
             sealed: None,
             due_at: context.now(),
             attempts: 0,
+            queue: MailQueue::Invitations,
             is_counted: false,
         };
         Ok(tx.mail_insert(&mail).await?)

@@ -80,12 +80,18 @@ impl Counts {
 }
 
 fn entry(kind: BucketKind, key: RateLimitKey, count: u32) -> String {
-    let mut text = String::from(if kind == BucketKind::Mail { " m" } else { " " });
+    let is_mail = matches!(kind, BucketKind::Mail | BucketKind::PortalMail);
+    let mut text = String::from(if is_mail { " m" } else { " " });
     // Writing to a string cannot fail.
     let _ = match key {
         RateLimitKey::Known(id) => write!(text, "k{}={count}", id.simple()),
+        RateLimitKey::Portal(owner) => write!(text, "p{}={count}", owner.simple()),
+        RateLimitKey::Customer { customer, owner } => {
+            write!(text, "c{}.{}={count}", customer.simple(), owner.simple())
+        }
         RateLimitKey::Unknown(address) => write!(text, "u{address}={count}"),
         RateLimitKey::Unidentified => write!(text, "x={count}"),
+        RateLimitKey::Strangers => write!(text, "s={count}"),
     };
     text
 }
@@ -102,12 +108,22 @@ fn read_entry(entry: &str) -> Option<(BucketKind, RateLimitKey, u32)> {
     let key = mail.unwrap_or(bucket);
     let key = if let Some(id) = key.strip_prefix('k') {
         RateLimitKey::Known(Uuid::try_parse(id).ok()?)
+    } else if let Some(owner) = key.strip_prefix('p') {
+        RateLimitKey::Portal(Uuid::try_parse(owner).ok()?)
+    } else if let Some(ids) = key.strip_prefix('c') {
+        let (customer, owner) = ids.split_once('.')?;
+        RateLimitKey::Customer {
+            customer: Uuid::try_parse(customer).ok()?,
+            owner: Uuid::try_parse(owner).ok()?,
+        }
     } else if key == "x" {
         RateLimitKey::Unidentified
+    } else if key == "s" {
+        RateLimitKey::Strangers
     } else {
         RateLimitKey::Unknown(key.strip_prefix('u')?.parse::<IpAddr>().ok()?)
     };
-    let kind = if mail.is_some() { BucketKind::Mail } else { BucketKind::of(key) };
+    let kind = if mail.is_some() { BucketKind::of_mail(key) } else { BucketKind::of(key) };
     Some((kind, key, count.parse().ok()?))
 }
 

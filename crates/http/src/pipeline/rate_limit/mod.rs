@@ -1,8 +1,9 @@
 //! Rate limits of callers, kept in memory.
 //!
-//! Every organization, user and customer has a bucket, and every address without a valid token has one.
-//! Endpoints that send mail take from a second, smaller bucket. A bucket refills at a constant rate up to its
-//! burst.
+//! Every owner has a bucket for all organizations and tokens, and every address without a valid token has one. The
+//! portals of an owner have another bucket of the same size, and each customer has one of a quarter of it: a request in
+//! the portal takes from both. Endpoints that send mail take from a second, smaller bucket. A bucket refills at a
+//! constant rate up to its burst.
 //!
 //! Nodes share one budget:
 //!
@@ -50,10 +51,19 @@ pub struct Rate {
     pub burst: NonZeroU32,
 }
 
+impl Rate {
+    /// A quarter of the rate and of the burst, at least one request.
+    fn quarter(self) -> Self {
+        let quarter = |number: NonZeroU32| NonZeroU32::new(number.get() / 4).unwrap_or(NonZeroU32::MIN);
+        Self { per_second: quarter(self.per_second), burst: quarter(self.burst) }
+    }
+}
+
 /// Limits that an operator may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rates {
-    /// For each organization, shared by all its tokens, for each user and for each customer.
+    /// For each owner, shared by all organizations and tokens, and again for the portals of all of them. A customer
+    /// in a portal has a quarter.
     pub known: Rate,
     /// For each address that sends no valid token.
     pub unknown: Rate,
@@ -93,8 +103,10 @@ struct SharedCounts {
 /// The buckets of every caller.
 pub(crate) struct RateLimiters {
     known: Buckets,
+    customer: Buckets,
     unknown: Buckets,
     mail: Buckets,
+    portal_mail: Buckets,
     /// Absent on an engine for a single node.
     shared: Option<SharedCounts>,
 }
@@ -112,6 +124,13 @@ pub(crate) struct RateLimitState {
 impl Buckets {
     fn new(name: &'static str, rate: Rate) -> Self {
         Self::with(name, rate, Quota::per_second(rate.per_second).allow_burst(rate.burst))
+    }
+
+    /// Buckets for this many requests a minute, and at once.
+    fn a_minute(name: &'static str, requests: u32) -> Self {
+        let burst = NonZeroU32::new(requests).unwrap_or(NonZeroU32::MIN);
+        let rate = Rate { per_second: NonZeroU32::MIN, burst };
+        Self::with(name, rate, Quota::per_minute(burst).allow_burst(burst))
     }
 
     fn with(name: &'static str, rate: Rate, quota: Quota) -> Self {
@@ -149,30 +168,43 @@ impl Buckets {
 impl RateLimiters {
     /// `shared` says that [`RateLimiters::reports`] goes to other nodes.
     pub(crate) fn new(rates: Rates, shared: bool) -> Self {
-        let once = NonZeroU32::MIN;
-        let burst = once.saturating_add(limits::MAIL_BURST - 1);
-        let quota = Quota::per_minute(burst).allow_burst(burst);
-        let mail = Buckets::with("mail", Rate { per_second: once, burst }, quota);
-        let (known, unknown) = (Buckets::new("known", rates.known), Buckets::new("unknown", rates.unknown));
-        Self { known, unknown, mail, shared: shared.then(SharedCounts::default) }
+        Self {
+            known: Buckets::new("known", rates.known),
+            customer: Buckets::new("customer", rates.known.quarter()),
+            unknown: Buckets::new("unknown", rates.unknown),
+            mail: Buckets::a_minute("mail", limits::MAIL_BURST),
+            portal_mail: Buckets::a_minute("mail", limits::PORTAL_MAIL_BURST),
+            shared: shared.then(SharedCounts::default),
+        }
     }
 
     const fn buckets(&self, kind: BucketKind) -> &Buckets {
         match kind {
             BucketKind::Known => &self.known,
+            BucketKind::Customer => &self.customer,
             BucketKind::Unknown => &self.unknown,
             BucketKind::Mail => &self.mail,
+            BucketKind::PortalMail => &self.portal_mail,
         }
     }
 
-    /// Takes one request out of a caller's bucket.
+    /// Takes one request out of a caller's bucket, and of that of the portal.
     pub(crate) fn take(&self, key: RateLimitKey) -> RateLimitState {
-        self.take_of(BucketKind::of(key), key)
+        self.take_both(BucketKind::of, key)
     }
 
-    /// Takes one request that sends mail out of a caller's bucket for mail.
+    /// Takes one request that sends mail out of a caller's bucket for mail, and of that of the portal.
     pub(crate) fn take_mail(&self, key: RateLimitKey) -> RateLimitState {
-        self.take_of(BucketKind::Mail, key)
+        self.take_both(BucketKind::of_mail, key)
+    }
+
+    /// The state with less room of the two.
+    fn take_both(&self, kind: fn(RateLimitKey) -> BucketKind, key: RateLimitKey) -> RateLimitState {
+        let own = self.take_of(kind(key), key);
+        let group = key.group().filter(|group| matches!(group, RateLimitKey::Portal(_)) && own.allows());
+        let Some(group) = group else { return own };
+        let of_group = self.take_of(kind(group), group);
+        if of_group.allows() && own.remaining <= of_group.remaining { own } else { of_group }
     }
 
     fn take_of(&self, kind: BucketKind, key: RateLimitKey) -> RateLimitState {
@@ -212,7 +244,7 @@ impl RateLimiters {
 
     /// Drops the buckets that are full again.
     pub(crate) fn sweep(&self) {
-        for buckets in [&self.known, &self.unknown, &self.mail] {
+        for buckets in [&self.known, &self.customer, &self.unknown, &self.mail, &self.portal_mail] {
             buckets.limiter.retain_recent();
             buckets.limiter.shrink_to_fit();
         }

@@ -1,8 +1,10 @@
 //! The export of all customers as a CSV table (docs/contracts/polar/customers.md, 5.6). It is sent while it is read:
 //! only one chunk is in memory at a time. A chunk is a list query, so that exports delay no other request, and waits while
-//! there is no place for it.
+//! there is no place for it. An export takes [`limits::EXPORT_MEMORY`] of its owner's share of memory until the client has
+//! taken its last chunk.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use std::vec::IntoIter;
@@ -23,7 +25,9 @@ use crate::api::call::Call;
 use crate::api::input::Input;
 use crate::api::rejection::Rejection;
 use crate::api::response;
+use crate::limits;
 use crate::pipeline::auth;
+use crate::pipeline::memory::{self, ReservedBytes};
 use crate::polar::customers::csv;
 use crate::polar::errors::ErrorResponse;
 use crate::wire::Uuid4;
@@ -56,6 +60,7 @@ struct Export {
     /// The call. Absent while a chunk is read, which then owns it.
     call: Option<Call>,
     header: Option<Bytes>,
+    held: Arc<ReservedBytes>,
     organizations: IntoIter<OrganizationId>,
     /// The organization that is being read, and the last customer sent of it.
     current: Option<(OrganizationId, Option<CustomerId>)>,
@@ -92,7 +97,7 @@ impl hyper::body::Body for Export {
             self.call = Some(call);
             self.current = customers.last().map(|last| (organization, Some(last.id)));
             if !customers.is_empty() {
-                return Poll::Ready(Some(Ok(Frame::data(lines(&customers)))));
+                return Poll::Ready(Some(Ok(Frame::data(memory::chunk(lines(&customers), &self.held)))));
             }
         }
     }
@@ -150,16 +155,19 @@ fn lines(customers: &[Customer]) -> Bytes {
     Bytes::from(text)
 }
 
-pub(super) async fn export(call: Call) -> Result<Response, ErrorResponse> {
+pub(super) async fn export(mut call: Call) -> Result<Response, ErrorResponse> {
     let mut input = Input::new(&call);
     let wanted = input.query_list::<Uuid4>("organization_id");
     let wanted = input.finish(wanted)?;
+    call.response_bytes.grow(limits::EXPORT_MEMORY)?;
     let mut organizations = readable_organizations(&call, &wanted);
     organizations.sort_unstable();
     let place = call.app.begin_export(&call.requester())?;
     let mut header = String::new();
     csv::line(&mut header, HEADER);
+    let held = call.response_bytes.take();
     let body = Export {
+        held: Arc::new(held),
         call: Some(call),
         header: Some(Bytes::from(header)),
         organizations: organizations.into_iter(),

@@ -95,8 +95,3 @@ pub(crate) fn not_found() -> Response {
 pub(crate) fn method_not_allowed() -> Response {
     rejection::method_not_allowed().into()
 }
-
-/// The response to a request that the server cannot process.
-pub(crate) fn unavailable(status: StatusCode) -> Response {
-    body::failed(status).into()
-}

@@ -53,6 +53,7 @@ pub(super) fn of_rejection(rejection: Rejection) -> RenderedError {
             &format!("A query can have at most {} parameters.", limits::QUERY_PARAMETERS),
         ),
         Rejection::Busy => failed(StatusCode::SERVICE_UNAVAILABLE),
+        Rejection::TimedOut => failed(StatusCode::GATEWAY_TIMEOUT),
         Rejection::Store(error) => {
             tracing::error!(%error, "token lookup failed");
             failed(fault_status(&error))

@@ -12,7 +12,7 @@ use crate::wire::Violation;
 pub(super) fn of_token(error: &TokenError) -> RenderedError {
     let excess = match error {
         TokenError::ScopesExceed(excess) => excess,
-        TokenError::TargetExceeds(_) | TokenError::NetworksExceed => {
+        TokenError::TargetExceeds(_) | TokenError::NetworksExceed | TokenError::ExpiryExceeds => {
             return plain(StatusCode::FORBIDDEN, "NotPermitted", &error.to_string());
         }
         TokenError::Expired => {

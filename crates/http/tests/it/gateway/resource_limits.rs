@@ -2,9 +2,10 @@
 //! a handler runs.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
@@ -14,7 +15,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Frame, SizeHint};
 use serde_json::{Value, json};
 use tenantry_core::values::IpAllowList;
-use tenantry_http::{Config, Gateway, Limits, server};
+use tenantry_http::{Config, Gateway, Limits, Rate, Rates, server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::oneshot;
@@ -60,7 +61,11 @@ fn gateway(acme: &Acme, limits: Limits) -> Gateway {
 }
 
 fn post(secret: &str, body: Body) -> Request<Body> {
-    Request::post("/v1/customers")
+    post_to("/v1/customers", secret, body)
+}
+
+fn post_to(path: &str, secret: &str, body: Body) -> Request<Body> {
+    Request::post(path)
         .header("authorization", format!("Bearer {secret}"))
         .header("content-type", "application/json")
         .body(body)
@@ -72,14 +77,24 @@ fn customer(email: &str) -> Body {
 }
 
 /// Sends a request whose body stalls after `beginning`, and returns once it does.
-#[expect(clippy::disallowed_methods, reason = "the runtime of the test ends the task")]
 async fn stall(gateway: &Gateway, secret: &str, beginning: &'static str) -> JoinHandle<Response> {
+    let beginning = Bytes::from(beginning);
+    stall_at(gateway, |body| post(secret, body), beginning, PEER).await.unwrap()
+}
+
+/// The same for a request from `peer`. Nothing when it is refused before that.
+#[expect(clippy::disallowed_methods, reason = "the runtime of the test ends the task")]
+async fn stall_at(
+    gateway: &Gateway,
+    request: impl FnOnce(Body) -> Request<Body>,
+    beginning: Bytes,
+    peer: IpAddr,
+) -> Option<JoinHandle<Response>> {
     let (stalls, has_stalled) = oneshot::channel();
-    let body = Stalled { beginning: Some(Bytes::from(beginning)), announced: None, stalls: Some(stalls) };
-    let (gateway, request) = (gateway.clone(), post(secret, Body::new(body)));
-    let request = tokio::spawn(async move { gateway.answer(request, PEER).await });
-    has_stalled.await.unwrap();
-    request
+    let body = Stalled { beginning: Some(beginning), announced: None, stalls: Some(stalls) };
+    let (gateway, request) = (gateway.clone(), request(Body::new(body)));
+    let request = tokio::spawn(async move { gateway.answer(request, peer).await });
+    has_stalled.await.ok().map(|()| request)
 }
 
 #[tokio::test]
@@ -124,6 +139,172 @@ async fn unfinished_bodies_have_a_share_of_the_memory_each_and_a_bound_together(
     assert!(stalled.await.unwrap_err().is_cancelled());
     assert_eq!(status(&secret, "a@example.com").await, 201);
     assert_eq!(status(&other, "a@example.com").await, 201);
+}
+
+#[tokio::test]
+async fn customers_in_the_portal_cannot_fill_the_memory_for_bodies() {
+    let acme = Acme::new().await;
+    let other = acme.world.organization("other").await;
+    let other = acme.world.token(&other, "*").await.secret();
+    let gateway = gateway(&acme, Limits { body: 1_000, body_memory: 64_000, ..Limits::default() });
+    let mut stalled = Vec::new();
+    for number in 0..12 {
+        let name = format!("team-{number}");
+        acme.create_team(&name).await;
+        let session = acme.owner_session(&name).await;
+        for _ in 0..8 {
+            let request = |body| post_to("/v1/customer-portal/members", &session, body);
+            stalled.extend(stall_at(&gateway, request, vec![b' '; 900].into(), PEER).await);
+        }
+    }
+    assert!((2..=8).contains(&stalled.len()), "{} of 96 bodies are in memory", stalled.len());
+    let mut own = Vec::new();
+    for _ in 0..4 {
+        own.extend(
+            stall_at(&gateway, |body| post(&acme.client().secret(), body), vec![b' '; 900].into(), PEER)
+                .await,
+        );
+    }
+    assert_eq!(own.len(), 4, "the merchant has a share of its own");
+    assert_eq!(gateway.answer(post(&other, customer("a@example.com")), PEER).await.status(), 201);
+    stalled.iter().chain(&own).for_each(JoinHandle::abort);
+}
+
+#[tokio::test]
+async fn strangers_cannot_fill_the_memory_for_bodies() {
+    let acme = Acme::new().await;
+    let gateway = gateway(&acme, Limits { body: 1_000, body_memory: 64_000, ..Limits::default() });
+    let path = "/v1/customer-portal/customers/me/email-update/verify";
+    let mut stalled = Vec::new();
+    for number in 0..100_u32 {
+        let peer = IpAddr::V4(Ipv4Addr::from_bits(0xc000_0200 + number));
+        let request = |body| Request::post(path).body(body).unwrap();
+        stalled.extend(stall_at(&gateway, request, vec![b' '; 900].into(), peer).await);
+    }
+    assert!((10..=18).contains(&stalled.len()), "{} of 100 bodies are in memory", stalled.len());
+    let response = gateway.answer(post(&acme.client().secret(), customer("a@example.com")), PEER).await;
+    assert_eq!(response.status(), 201);
+    stalled.iter().for_each(JoinHandle::abort);
+}
+
+#[tokio::test]
+async fn customers_of_a_portal_share_a_rate_beside_their_merchant() {
+    let acme = Acme::new().await;
+    let rate = Rate { per_second: NonZeroU32::MIN, burst: NonZeroU32::new(8).unwrap() };
+    let rates = Some(Rates { known: rate, unknown: rate });
+    let gateway = Gateway::new(Arc::clone(&acme.world.app), Config { rates, ..Config::default() });
+    let get = async |path: &str, secret: &str| {
+        let request = Request::get(path).header("authorization", format!("Bearer {secret}"));
+        gateway.answer(request.body(Body::empty()).unwrap(), PEER).await.status()
+    };
+    let mut sessions = Vec::new();
+    for number in 0..12 {
+        let name = format!("team-{number}");
+        acme.create_team(&name).await;
+        sessions.push(acme.owner_session(&name).await);
+    }
+    let mut admitted = 0;
+    for session in sessions.iter().cycle().take(48) {
+        let status = get("/v1/customer-portal/customers/me", session).await;
+        admitted += usize::from(status != 429);
+    }
+    assert!((8..30).contains(&admitted), "{admitted} of 48");
+    assert_eq!(get("/v1/customers", &acme.client().secret()).await, 200);
+}
+
+/// Sends a GET whose response is not read yet.
+async fn unread(gateway: &Gateway, path: &str, secret: &str) -> Response {
+    let request = Request::get(path).header("authorization", format!("Bearer {secret}"));
+    gateway.answer(request.body(Body::empty()).unwrap(), PEER).await
+}
+
+#[tokio::test]
+async fn responses_that_nobody_reads_have_a_share_of_the_memory() {
+    let acme = Acme::new().await;
+    let other = acme.world.organization("other").await;
+    let other = acme.world.token(&other, "*").await.secret();
+    let secret = acme.client().secret();
+    for number in 0..10 {
+        let metadata = json!({"text": "x".repeat(500)});
+        let body = json!({"email": format!("c{number}@example.com"), "metadata": metadata});
+        acme.client().post("/v1/customers", body).await.expect(201);
+    }
+    let gateway = gateway(&acme, Limits { response_memory: 200_000, ..Limits::default() });
+    let mut held = Vec::new();
+    let refused = loop {
+        let response = unread(&gateway, "/v1/customers", &secret).await;
+        if response.status() != 200 {
+            break response;
+        }
+        held.push(response);
+        assert!(held.len() < 20, "unread responses have no bound");
+    };
+    assert_eq!(refused.status(), 429);
+    assert_eq!(unread(&gateway, "/v1/customers", &other).await.status(), 200);
+    let bytes = held.pop().unwrap().into_body().collect().await.unwrap().to_bytes();
+    assert!(bytes.len() > 5_000);
+    assert_eq!(
+        unread(&gateway, "/v1/customers", &secret).await.status(),
+        429,
+        "the bytes are still in memory"
+    );
+    drop(bytes);
+    assert_eq!(unread(&gateway, "/v1/customers", &secret).await.status(), 200);
+}
+
+#[tokio::test]
+async fn an_owner_runs_few_exports_at_once() {
+    let acme = Acme::new().await;
+    let gateway = gateway(&acme, Limits::default());
+    let secret = acme.client().secret();
+    let export = "/v1/customers/export";
+    let first = unread(&gateway, export, &secret).await;
+    let second = unread(&gateway, export, &secret).await;
+    assert_eq!((first.status().as_u16(), second.status().as_u16()), (200, 200));
+    assert_eq!(unread(&gateway, export, &secret).await.status(), 429);
+    assert!(first.into_body().collect().await.unwrap().to_bytes().starts_with(b"ID,"));
+    assert_eq!(unread(&gateway, export, &secret).await.status(), 200);
+}
+
+/// A body that arrives after this time by the runtime's clock, which it moves.
+struct Late {
+    wait: Duration,
+    text: Option<Bytes>,
+    moving: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+impl HttpBody for Late {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if self.text.is_some() {
+            let wait = self.wait;
+            let moving = self.moving.get_or_insert_with(|| {
+                Box::pin(async move {
+                    tokio::time::pause();
+                    tokio::time::advance(wait).await;
+                    tokio::time::resume();
+                })
+            });
+            ready!(moving.as_mut().poll(context));
+        }
+        Poll::Ready(self.text.take().map(|text| Ok(Frame::data(text))))
+    }
+}
+
+#[tokio::test]
+async fn the_time_of_an_upload_does_not_count_as_that_of_the_request() {
+    let acme = Acme::new().await;
+    let body_grace = Duration::from_secs(500);
+    let gateway = gateway(&acme, Limits { body_grace, ..Limits::default() });
+    let text = Some(json!({"email": "late@example.com"}).to_string().into());
+    let body = Body::new(Late { wait: Duration::from_secs(400), text, moving: None });
+    let response = gateway.answer(post(&acme.client().secret(), body), PEER).await;
+    assert_eq!(response.status(), 201);
 }
 
 #[tokio::test]
@@ -193,10 +374,17 @@ async fn a_request_that_two_programs_read_differently_is_refused() {
     assert_eq!(status_and_end(address, "GET /healthz HTTP/1.0\r\n\r\n").await.0, "HTTP/1.0 200");
 }
 
+/// A connection from an address of its own.
+async fn connect_from(number: u8, address: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((Ipv4Addr::new(127, 0, 7, number), 0).into()).unwrap();
+    socket.connect(address).await.unwrap()
+}
+
 #[tokio::test]
 async fn an_address_has_a_share_of_the_connections() {
     let acme = Acme::new().await;
-    let address = serve(gateway(&acme, Limits { connections_per_address: 2, ..Limits::default() })).await;
+    let address = serve(gateway(&acme, Limits { connections: 16, ..Limits::default() })).await;
     let mut open = Vec::new();
     for _ in 0..2 {
         let mut stream = TcpStream::connect(address).await.unwrap();
@@ -205,19 +393,104 @@ async fn an_address_has_a_share_of_the_connections() {
     }
     let mut refused = TcpStream::connect(address).await.unwrap();
     assert!(!is_served(&mut refused).await);
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
-    assert!(
-        is_served(&mut socket.connect(address).await.unwrap()).await,
-        "another address has its own share"
-    );
+    assert!(is_served(&mut connect_from(1, address).await).await, "another address has its own share");
+}
+
+#[tokio::test]
+async fn connections_that_never_send_a_request_have_half_of_a_share() {
+    let acme = Acme::new().await;
+    // One address may have four connections, two of them without a request.
+    let address = serve(gateway(&acme, Limits { connections: 32, ..Limits::default() })).await;
+    let mut silent = [TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap()];
+    silent[1].write_all(b"GET /healthz HTTP/1.1\r\n").await.unwrap();
+    assert!(!is_served(&mut TcpStream::connect(address).await.unwrap()).await);
+    silent[1].write_all(b"Host: x\r\n\r\n").await.unwrap();
+    let mut answered = [0; 12];
+    silent[1].read_exact(&mut answered).await.unwrap();
+    assert!(is_served(&mut TcpStream::connect(address).await.unwrap()).await);
+}
+
+#[tokio::test]
+async fn strangers_together_leave_connections_to_callers() {
+    let acme = Acme::new().await;
+    // Strangers may have eight connections together.
+    let limits = Limits { connections: 16, head_timeout: HANGS * 10, ..Limits::default() };
+    let address = serve(gateway(&acme, limits)).await;
+    let bearer = acme.client().secret();
+    let request = format!("GET /v2/ping HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {bearer}\r\n\r\n");
+    let mut caller = TcpStream::connect(address).await.unwrap();
+    let mut pings = async || {
+        caller.write_all(request.as_bytes()).await.unwrap();
+        let head = read_head(&mut caller).await;
+        read_body(&mut caller, &head).await;
+        head.starts_with("HTTP/1.1 200")
+    };
+    assert!(pings().await);
+    let mut strangers = Vec::new();
+    for number in 1..40 {
+        let mut stranger = connect_from(number, address).await;
+        match number % 3 {
+            0 => {}
+            1 => stranger.write_all(b"GET /v2/ping HTTP/1.1\r\nHost:").await.unwrap(),
+            _ => assert!(is_served(&mut stranger).await),
+        }
+        strangers.push(stranger);
+    }
+    assert!(pings().await, "the connection of a caller stays");
+    assert!(is_served(strangers.last_mut().unwrap()).await);
+    for stranger in &mut strangers[..20] {
+        let ended = async { while stranger.read_u8().await.is_ok() {} };
+        tokio::time::timeout(HANGS, ended).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_reads_no_refused_body_can_use_its_connection_again() {
+    let acme = Acme::new().await;
+    let rate = Rate { per_second: NonZeroU32::MIN, burst: NonZeroU32::MIN };
+    let rates = Some(Rates { known: rate, unknown: rate });
+    let config = Config { rates, ..Config::default() };
+    let address = serve(Gateway::new(Arc::clone(&acme.world.app), config)).await;
+    let secret = acme.client().secret();
+    for path in ["/v1/customers", "/v2/ping"] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {secret}\r\n\r\n");
+        let mut refused = 0;
+        for _ in 0..14 {
+            stream.write_all(request.as_bytes()).await.unwrap();
+            // The client reads the head alone. The next response begins right behind it.
+            let head = read_head(&mut stream).await;
+            if head.starts_with("HTTP/1.1 429") {
+                refused += 1;
+                assert!(head.contains("content-length: 0\r\n"), "{head}");
+            } else {
+                read_body(&mut stream, &head).await;
+            }
+        }
+        assert!(refused >= 12, "{refused}");
+    }
+}
+
+/// The head of a response.
+async fn read_head(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(tokio::time::timeout(HANGS, stream.read_u8()).await.unwrap().unwrap());
+    }
+    String::from_utf8(head).unwrap()
+}
+
+async fn read_body(stream: &mut TcpStream, head: &str) {
+    let length = head.split_once("content-length: ").unwrap().1.split_once('\r').unwrap().0;
+    let mut body = vec![0; length.parse().unwrap()];
+    stream.read_exact(&mut body).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_trusted_proxy_has_all_connections() {
     let acme = Acme::new().await;
     let trusted_proxies = IpAllowList::parse(["127.0.0.1"]).unwrap();
-    let limits = Limits { connections_per_address: 1, ..Limits::default() };
+    let limits = Limits { connections: 8, ..Limits::default() };
     let config = Config { limits, trusted_proxies, ..Config::default() };
     let address = serve(Gateway::new(Arc::clone(&acme.world.app), config)).await;
     let mut open = Vec::new();
@@ -275,6 +548,9 @@ async fn a_forwarded_address_with_a_port_is_the_clients_and_an_unknown_one_is_in
         let request = request.header("x-forwarded-for", forwarded).body(Body::empty()).unwrap();
         assert_eq!(gateway.answer(request, PEER).await.status(), status, "{forwarded}");
     }
+    let request = Request::get("/v2/ping").header("authorization", &bearer);
+    let request = request.header("forwarded", "for=127.0.0.9").body(Body::empty()).unwrap();
+    assert_eq!(gateway.answer(request, PEER).await.status(), 403, "Forwarded alone is not read");
 }
 
 #[tokio::test]
@@ -287,6 +563,15 @@ async fn every_response_forbids_frames_and_content_sniffing() {
         assert_eq!(response.header("x-content-type-options"), Some("nosniff"), "{path}");
         let policy = response.header("content-security-policy").unwrap();
         assert!(policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_over_64_kib_is_refused() {
+    let acme = Acme::new().await;
+    for path in ["/v1/customers", "/v2/ping"] {
+        acme.client().with("x-padding", "x".repeat(60_000)).get(path).await.expect(200);
+        acme.client().with("x-padding", "x".repeat(66_000)).get(path).await.expect(431);
     }
 }
 

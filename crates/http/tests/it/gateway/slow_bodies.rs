@@ -70,7 +70,7 @@ async fn a_token_that_is_revoked_while_the_body_arrives_writes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_export_ends_with_the_right_to_it() {
     let acme = Acme::new().await;
-    for number in 0..501 {
+    for number in 0..26 {
         let body = json!({"email": format!("c{number}@example.com")});
         acme.client().post("/v1/customers", body).await.expect(201);
     }

@@ -1,7 +1,7 @@
 //! Access tokens of an organization: creation, permissions, and the time of the last use.
 
 use serde_json::{Value, json};
-use tenantry_testkit::{Organization, World};
+use tenantry_testkit::{Acme, Organization, Response, World};
 
 const OWNER: &str = "owner@example.com";
 const PATH: &str = "/v1/organization-access-tokens/";
@@ -334,4 +334,61 @@ async fn the_last_use_is_stored_without_a_write_for_each_request() {
     tokens.world.app.sweep().await.unwrap();
     assert!(noted().await.as_str() > first.as_str());
     assert_eq!(tokens.find(&id).await.unwrap()["modified_at"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_token_that_expires_makes_none_that_outlives_it() {
+    let acme = Acme::new().await;
+    let tokens = "/v1/organization-access-tokens";
+    let short = acme.world.token_until(&acme.organization, "*", Some(3600)).await;
+    let body =
+        |expires_in: Value| json!({"comment": "x", "scopes": ["customers:read"], "expires_in": expires_in});
+    let inherited = short.post(tokens, body(Value::Null)).await.expect(201);
+    assert!(inherited["organization_access_token"]["expires_at"].is_string());
+    short.post(tokens, body(json!("PT2H"))).await.expect(403);
+    let sooner = short.post(tokens, body(json!("PT30M"))).await.expect(201);
+    let lasting = acme.client().post(tokens, body(Value::Null)).await.expect(201);
+    assert_eq!(lasting["organization_access_token"]["expires_at"], Value::Null);
+    let key =
+        short.post(&acme.api_keys(), json!({"label": "x", "scopes": ["customers:read"]})).await.expect(201);
+    // A change by which a token gains something is a grant as well.
+    let at =
+        |token: &Response| format!("{tokens}/{}", token["organization_access_token"]["id"].as_str().unwrap());
+    let more = json!({"scopes": ["customers:read", "customers:write"]});
+    short.patch(&at(&lasting), more.clone()).await.expect(403);
+    short.patch(&at(&lasting), json!({"comment": "renamed"})).await.expect(200);
+    short.patch(&at(&sooner), more.clone()).await.expect(200);
+    let lasting_key =
+        acme.client().post(&acme.api_keys(), json!({"label": "y", "scopes": ["customers:read"]})).await;
+    let lasting_key = format!("{}/{}", acme.api_keys(), lasting_key.expect(201).id());
+    short.put(&lasting_key, more.clone()).await.expect(403);
+    short.put(&format!("{}/{}", acme.api_keys(), key.id()), more).await.expect(200);
+    // A person is the stronger right: the tokens that a person makes end with the role.
+    let owner = acme.world.user(&acme.organization.owner, "*").await;
+    let by_person =
+        json!({"comment": "x", "scopes": ["customers:read"], "organization_id": acme.organization.id});
+    owner.post(tokens, by_person).await.expect(201);
+}
+
+#[tokio::test]
+async fn a_token_that_expires_or_is_bound_to_networks_makes_no_administrator() {
+    let acme = Acme::new().await;
+    let expiring = acme.world.token_until(&acme.organization, "*", Some(3600)).await;
+    let bound = json!({"label": "office", "scopes": ["*"], "ip_allow_list": ["127.0.0.0/8"]});
+    let bound = acme.client().post(&acme.api_keys(), bound).await.expect(201);
+    let bound = acme.world.bearer(bound["secret_key"].as_str().unwrap());
+    let (v1, v2) = (
+        format!("/v1/organizations/{}/members", acme.organization.id),
+        format!("{}/members", acme.path_v2()),
+    );
+    for (number, client) in [expiring, bound].into_iter().enumerate() {
+        let person = |role: &str| json!({"email": format!("p{number}@example.com"), "role": role});
+        client.post(&v1, person("admin")).await.expect(403);
+        client.post(&v2, person("Administrator")).await.expect(403);
+        let developer = client.post(&v2, person("Developer")).await.expect(201);
+        let path = format!("{v1}/{}", developer["user_id"].as_str().unwrap());
+        client.patch(&path, json!({"role": "admin"})).await.expect(403);
+        acme.client().patch(&path, json!({"role": "admin"})).await.expect(200);
+        client.patch(&path, json!({"role": "member"})).await.expect(200);
+    }
 }

@@ -433,3 +433,29 @@ async fn the_key_of_an_anonymous_request_is_ignored() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_key_belongs_to_the_ids_of_the_path_in_any_spelling() {
+    let acme = Acme::new().await;
+    let id = acme.organization.id.uuid();
+    let body = json!({"label": "key", "scopes": ["customers:read"]});
+    let path = |account: &str| format!("/v2/accounts/{account}/api-keys");
+    let first = acme.client().key("spelled").post(&path(&id.to_string()), body.clone()).await.expect(201);
+    let escaped = id.to_string().bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+    for spelled in [id.simple().to_string(), id.to_string().to_uppercase(), escaped] {
+        let again = acme.client().key("spelled").post(&path(&spelled), body.clone()).await.expect(201);
+        assert_eq!(
+            (again.id(), again.header("idempotent-replayed")),
+            (first.id(), Some("true")),
+            "{spelled}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_tab_is_no_character_of_a_key() {
+    let acme = Acme::new().await;
+    for (client, path) in [(acme.client(), "/v1/customers".to_owned()), (acme.client(), acme.api_keys())] {
+        client.key("a\tb").post(&path, json!({})).await.expect(400);
+    }
+}

@@ -230,7 +230,7 @@ pub(super) const CHECKS: &[Check] = &[
     // Mail.
     check("fair mail", "mails", "it is pending, but the queue of its account is not due",
         "NOT EXISTS (SELECT 1 FROM mail_queues AS q
-            WHERE q.organization_id = t.organization_id AND q.due_at IS NOT NULL)"),
+            WHERE q.organization_id = t.organization_id AND q.queue = t.queue AND q.due_at IS NOT NULL)"),
     // Stored responses.
     check("complete rows", "idempotency_records", "the owner of its key does not exist",
         "t.organization_id IN (SELECT r.organization_id FROM idempotency_records AS r
