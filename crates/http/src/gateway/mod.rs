@@ -42,7 +42,7 @@ use crate::pipeline::slots::Slots;
 use crate::state::AppState;
 use crate::{ahasend, docs, polar};
 use client_address::client_address;
-use cors::{Cors, CorsPolicy};
+use cors::CorsPolicy;
 
 /// Responses are data: a browser must not show them in a frame, nor load anything for them.
 const POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
@@ -209,7 +209,7 @@ impl Gateway {
         let mut response =
             if cors.is_preflight(&request) { cors.preflight(&request) } else { self.route(request).await };
         version.set_headers(&mut response, moved);
-        Cors::set_headers(&cors, &mut response);
+        self.cors.set_headers(&cors, &mut response);
         response
     }
 

@@ -39,6 +39,11 @@ pub(crate) fn attempt(
     // Ids are compared without case. An external id is not.
     let by_id = !endpoint.path.contains("external_id");
     let path = if by_id { path.to_lowercase() } else { path.to_owned() };
+    // The organization of the header decides what the request does.
+    let path = match caller.restricted_to() {
+        Some(organization) => format!("{path}?organization={organization}"),
+        None => path,
+    };
     let request = (endpoint.method.as_str(), path.as_str(), call.body.as_ref());
     let attempt =
         IdempotencyAttempt::new(caller, call.account, key.to_owned(), endpoint.returns_secret, request);

@@ -8,3 +8,4 @@ mod idempotency;
 mod ip_allow_lists;
 mod limits;
 mod people;
+mod organization_header;
