@@ -7,5 +7,5 @@ mod both_dialects;
 mod idempotency;
 mod ip_allow_lists;
 mod limits;
-mod people;
 mod organization_header;
+mod people;
