@@ -97,7 +97,7 @@ def read_only_faults(tenantry, targets, file):
                 ("organization", "list", *options)]
     if targets.postgres:
         # A command that writes migrates a SQLite file, but not a PostgreSQL database: older nodes may use it.
-        commands += [("user-token", "create", "--email", "a@b.example", *options),
+        commands += [("user-token", "create", "--create-user", "--email", "a@b.example", *options),
                      ("token", "revoke", "01a20011-44c7-4f64-8000-21a102c19d44", *options)]
     for arguments in commands:
         result = tenantry(*arguments)

@@ -212,7 +212,7 @@ class CommandLine:
         self.run("token", "revoke", token_id)
 
     def create_user_token(self, email):
-        return json.loads(self.run("user-token", "create", "--email", email, "--json"))
+        return json.loads(self.run("user-token", "create", "--create-user", "--email", email, "--json"))
 
 
 class Server:

@@ -35,6 +35,8 @@ pub struct Bootstrap {
 pub struct Bootstrapped {
     /// The organization.
     pub organization: Organization,
+    /// Its owner's address.
+    pub owner_email: EmailAddress,
     /// Its customer.
     pub customer: Customer,
     /// Its token.
@@ -80,7 +82,7 @@ impl UseCase for Bootstrap {
             hash_key: self.hash_key.clone(),
         };
         let issued = token.run(tx, context).await?;
-        Ok(Some(Bootstrapped { organization, customer, issued }))
+        Ok(Some(Bootstrapped { organization, owner_email: self.owner_email.clone(), customer, issued }))
     }
 }
 

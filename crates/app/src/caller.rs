@@ -54,6 +54,7 @@ pub struct Caller {
     /// The end of a previous secret of the token, which the caller uses.
     secret_expires_at: Option<Timestamp>,
     organizations: Vec<OrganizationId>,
+    restricted_to: Option<OrganizationId>,
     ip_allow_list: IpAllowList,
     is_suspended: bool,
     limited_as: Uuid,
@@ -84,6 +85,7 @@ impl Caller {
                 expires_at: token.expires_at,
                 secret_expires_at: None,
                 organizations: vec![token.organization],
+                restricted_to: None,
                 ip_allow_list: token.ip_allow_list,
             },
             CredentialOwner::CustomerSession(session, owner) => Self {
@@ -91,6 +93,7 @@ impl Caller {
                 limited_as: owner.uuid(),
                 // A portal session has access to its own customer alone.
                 organizations: Vec::new(),
+                restricted_to: None,
                 scopes: Scopes::portal(),
                 is_suspended,
                 ip_allow_list: IpAllowList::default(),
@@ -105,6 +108,7 @@ impl Caller {
                 verification,
                 limited_as: token.user.uuid(),
                 organizations: roles.iter().map(|(organization, _)| *organization).collect(),
+                restricted_to: None,
                 principal: Principal::User { user: token.user, token: token.id, roles },
                 scopes: token.scopes,
                 is_suspended,
@@ -114,6 +118,28 @@ impl Caller {
             },
         };
         Some(caller)
+    }
+
+    /// The same caller with access to this organization alone. `None` if it has no access to the organization.
+    #[must_use]
+    pub fn restrict(&self, to: OrganizationId) -> Option<Self> {
+        let mut caller = self.clone();
+        match &mut caller.principal {
+            Principal::Organization { organization, .. } => return (*organization == to).then_some(caller),
+            Principal::Customer(session) | Principal::Member(session) => {
+                return (session.organization == to).then_some(caller);
+            }
+            Principal::User { roles, .. } => roles.retain(|(organization, _)| *organization == to),
+        }
+        caller.organizations.retain(|organization| *organization == to);
+        caller.restricted_to = caller.organizations.first().copied();
+        caller.restricted_to.is_some().then_some(caller)
+    }
+
+    /// The organization that a person of several restricted the request to.
+    #[must_use]
+    pub const fn restricted_to(&self) -> Option<OrganizationId> {
+        self.restricted_to
     }
 
     /// Whether the organization is suspended. It may then administer its sub-accounts and do nothing else.
@@ -466,7 +492,8 @@ impl Requester {
         Ok(())
     }
 
-    /// The organization of a new row: that of the token, or the one that a person's request names.
+    /// The organization of a new row: that of the token, or the one that a person's request names or is restricted
+    /// to.
     ///
     /// # Errors
     /// [`Error::OrganizationNotAccepted`], [`Error::OrganizationRequired`], [`Error::UnknownOrganization`].
@@ -479,7 +506,7 @@ impl Requester {
                 (Principal::User { .. }, Some(named)) if self.has_access(named) => Ok(named),
                 (Principal::User { .. }, Some(named)) => Err(Error::UnknownOrganization(named)),
                 (Principal::User { .. } | Principal::Customer(_) | Principal::Member(_), None) => {
-                    Err(Error::OrganizationRequired)
+                    caller.restricted_to.ok_or(Error::OrganizationRequired)
                 }
                 (Principal::Customer(_) | Principal::Member(_), Some(named)) => {
                     Err(Error::UnknownOrganization(named))

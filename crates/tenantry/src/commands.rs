@@ -19,6 +19,7 @@ use tenantry_store::postgres::Migrate;
 use crate::cli::{Command, DatabaseOptions, Dialect, Key, Serve};
 use crate::config::{self, ServerSettings};
 use crate::error::CommandError;
+use crate::installation::Missing;
 use crate::{data, first_start, installation, key, serve};
 
 /// Runs a command to its end.
@@ -47,20 +48,30 @@ async fn run_server(options: &Serve) -> Result<(), CommandError> {
     let settings = ServerSettings::new(options, &roots)?;
     let database = installation::Database::from_options(&options.database)?;
     let files = first_start::Files {
-        database: database.to_string(),
+        database: first_start::place(&database),
         key: installation::key_path(&options.database, &database)?,
+        options: first_start::database_options(&options.database, &database)?,
     };
-    let app = installation::open(&options.database, config::migrate(options)).await?;
+    let app = installation::open(&options.database, config::migrate(options), Missing::Create).await?;
     serve::serve(app, settings, &roots, &files).await
 }
 
-/// Opens the installation without migrating a PostgreSQL schema, which nodes of the previous version may use,
-/// runs `command` and closes it.
+/// Opens an installation that exists, runs `command` and closes it.
 async fn with_app<T>(
     options: &DatabaseOptions,
     command: impl AsyncFnOnce(&App) -> Result<T, CommandError>,
 ) -> Result<T, CommandError> {
-    let app = installation::open(options, Migrate::No).await?;
+    with_opened(options, Missing::Refuse, command).await
+}
+
+/// Opens the installation without migrating a PostgreSQL schema, which nodes of the previous version may use,
+/// runs `command` and closes it.
+async fn with_opened<T>(
+    options: &DatabaseOptions,
+    missing: Missing,
+    command: impl AsyncFnOnce(&App) -> Result<T, CommandError>,
+) -> Result<T, CommandError> {
+    let app = installation::open(options, Migrate::No, missing).await?;
     let outcome = command(&app).await;
     app.store().close().await;
     outcome
@@ -126,8 +137,12 @@ async fn every_node_knows() {
 
 /// The organization with this slug or id.
 async fn find(app: &App, name: &str) -> Result<OrganizationId, CommandError> {
+    let name = name.trim();
     if let Ok(id) = parse_uuid(name) {
-        return Ok(OrganizationId::new(id));
+        let id = OrganizationId::new(id);
+        if app.store().reader()?.tx()?.organization(id).await?.is_some() {
+            return Ok(id);
+        }
     }
     let found = app.store().reader()?.tx()?.organization_by_slug(name).await?;
     found.ok_or_else(|| {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -138,7 +138,9 @@ pub(crate) async fn restore(command: &Restore) -> Result<(), CommandError> {
 
 /// Restores the backup in `file`, which error messages call `name`.
 async fn restore_file(command: &Restore, file: &Path, name: &Path) -> Result<(), CommandError> {
-    let about = |error: ArchiveError| CommandError::Message(format!("{}: {error}", name.display()));
+    let about = |error: ArchiveError| {
+        CommandError::Message(format!("{}: {error}{}", name.display(), hint(file).unwrap_or_default()))
+    };
     let database = Database::from_options(&command.database)?;
     let mut printer = ProgressPrinter::new();
     let checked = archive::verify(file, &mut |progress| printer.show(progress));
@@ -175,6 +177,20 @@ async fn restore_file(command: &Restore, file: &Path, name: &Path) -> Result<(),
     report(&lines)
 }
 
+/// A known cause for which a file is no backup, by its first bytes.
+fn hint(file: &Path) -> Option<&'static str> {
+    let mut first = [0; 4];
+    fs::File::open(file).ok()?.read_exact(&mut first).ok()?;
+    match first {
+        [0x1f, 0x8b, ..] => Some("; the file is compressed by gzip: decompress it first"),
+        [0x28, 0xb5, 0x2f, 0xfd] => Some("; the file is compressed by zstd: decompress it first"),
+        [0xef, 0xbb, 0xbf, _] | [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+            Some("; the file begins with a byte order mark: an editor changed it, use the original")
+        }
+        _ => None,
+    }
+}
+
 pub(crate) async fn copy(command: &Copy) -> Result<(), CommandError> {
     let roots = installation::roots(command.ca_file.as_deref())?;
     let from = Database::parse("--from", &command.from, &roots)?;
@@ -205,13 +221,13 @@ pub(crate) async fn doctor(command: &Doctor) -> Result<(), CommandError> {
     app.store().close().await;
     match found? {
         0 if command.json => Ok(()),
-        0 => print_invariants(),
+        0 => Ok(unless_closed(print_invariants())?),
         findings => Err(CommandError::Findings(findings)),
     }
 }
 
 /// Prints each invariant with the number of its checks.
-fn print_invariants() -> Result<(), CommandError> {
+fn print_invariants() -> io::Result<()> {
     let mut invariants: BTreeMap<&str, usize> = BTreeMap::new();
     for rule in doctor::rules() {
         *invariants.entry(rule.invariant).or_default() += 1;
@@ -225,8 +241,15 @@ fn print_invariants() -> Result<(), CommandError> {
         "no findings: {} checks of {} invariants",
         invariants.values().sum::<usize>(),
         invariants.len()
-    )?;
-    Ok(())
+    )
+}
+
+/// The outcome without the error of a closed output: what was found does not depend on who reads it.
+fn unless_closed(written: io::Result<()>) -> io::Result<()> {
+    match written {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
 }
 
 /// Prints the findings of all checks and returns their number.
@@ -242,7 +265,7 @@ async fn check_all(store: &Store, as_json: bool) -> Result<u64, CommandError> {
         }
     })
     .await?;
-    printed?;
+    unless_closed(printed)?;
     Ok(findings)
 }
 

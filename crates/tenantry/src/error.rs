@@ -21,30 +21,35 @@ pub(crate) enum CommandError {
     /// An option or argument, as it is written in the help, and what is wrong with it.
     #[error("{0}: {1}")]
     Argument(&'static str, String),
+    /// A complete message about the options.
+    #[error("{0}")]
+    Options(String),
     #[error("{}", use_case_message(.0))]
     App(#[from] Error),
     #[error("{0}")]
     Store(#[from] StoreError),
-    #[error("{0}")]
+    #[error("{}", archive_message(.0))]
     Archive(#[from] ArchiveError),
     #[error("{0} findings")]
     Findings(u64),
     #[error("{0}")]
     Webhooks(#[from] SetupError),
-    #[error("{0}")]
+    #[error("{}", io_message(.0))]
     Io(#[from] io::Error),
 }
 
 impl CommandError {
-    /// The exit status. clap exits with 2 when the arguments are wrong.
+    /// The exit status. clap exits with 2 too when the arguments are wrong.
     pub(crate) fn status(&self) -> ExitCode {
         match self {
+            Self::Argument(..) | Self::Options(_) => ExitCode::from(2),
             Self::Findings(_) => ExitCode::from(3),
             _ => ExitCode::FAILURE,
         }
     }
 
-    /// Whether the reader of the output closed it, as `head` does. That is not an error of the command.
+    /// Whether the reader of the output closed it, as `head` does. That is not an error of a command that only shows
+    /// something.
     pub(crate) fn is_closed_output(&self) -> bool {
         let (Self::Io(error) | Self::Archive(ArchiveError::Io(error))) = self else { return false };
         error.kind() == io::ErrorKind::BrokenPipe
@@ -58,6 +63,20 @@ impl CommandError {
     /// An argument that does not parse.
     pub(crate) fn invalid(name: &'static str, value: &InvalidValue) -> Self {
         Self::Argument(name, reason(value).to_owned())
+    }
+}
+
+fn archive_message(error: &ArchiveError) -> String {
+    match error {
+        ArchiveError::Io(error) => io_message(error),
+        other => other.to_string(),
+    }
+}
+
+fn io_message(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => "the output was closed before all of it was written".to_owned(),
+        _ => error.to_string(),
     }
 }
 

@@ -11,20 +11,28 @@ use tenantry_app::App;
 use tenantry_app::bootstrap::{Bootstrap, Bootstrapped};
 use tenantry_core::values::{EmailAddress, InvalidValue, OrganizationName, Slug};
 
+use crate::cli::DatabaseOptions;
 use crate::error::CommandError;
+use crate::installation::{self, Database, absolute};
 use crate::key;
 
 /// The slug of the first organization.
 const SLUG: &str = "my-organization";
 
 /// Fills an empty database. Returns `None` if the database is not empty.
-pub(crate) async fn create(app: &App) -> Result<Option<Bootstrapped>, CommandError> {
+pub(crate) async fn create(
+    app: &App,
+    owner: Option<EmailAddress>,
+) -> Result<Option<Bootstrapped>, CommandError> {
     let invalid = |value: InvalidValue| CommandError::Message(value.to_string());
     let bootstrap = Bootstrap {
         name: OrganizationName::parse("My Organization").map_err(invalid)?,
         slug: Slug::parse(SLUG).map_err(invalid)?,
-        owner_email: EmailAddress::parse("owner@example.com").map_err(invalid)?,
-        customer_email: EmailAddress::parse("team@example.com").map_err(invalid)?,
+        owner_email: match owner {
+            Some(owner) => owner,
+            None => EmailAddress::parse(&format!("owner@{SLUG}.invalid")).map_err(invalid)?,
+        },
+        customer_email: EmailAddress::parse(&format!("team@{SLUG}.invalid")).map_err(invalid)?,
         hash_key: app.hash_key().clone(),
     };
     Ok(app.bootstrap(bootstrap).await?)
@@ -34,6 +42,50 @@ pub(crate) async fn create(app: &App) -> Result<Option<Bootstrapped>, CommandErr
 pub(crate) struct Files {
     pub(crate) database: String,
     pub(crate) key: PathBuf,
+    /// The options that name the installation to another command.
+    pub(crate) options: String,
+}
+
+impl Files {
+    /// The command that creates a token of an organization, wherever it is started.
+    pub(crate) fn new_token(&self, organization: &str) -> String {
+        format!("{} token create --organization {organization} --all-scopes {}", program(), self.options)
+    }
+}
+
+/// The command by which this program was started.
+fn program() -> String {
+    std::env::args_os().next().map_or_else(|| "tenantry".to_owned(), |name| quoted(&name.to_string_lossy()))
+}
+
+/// The database as the operator sees it: the file from the root, or the server without a password.
+pub(crate) fn place(database: &Database) -> String {
+    match database {
+        Database::Sqlite(path) => absolute(path).display().to_string(),
+        Database::Postgres(_) => database.to_string(),
+    }
+}
+
+/// The options that name the database and its key. A URL with a password is not repeated.
+pub(crate) fn database_options(
+    options: &DatabaseOptions,
+    database: &Database,
+) -> Result<String, CommandError> {
+    let key = absolute(&installation::key_path(options, database)?);
+    let url = match database {
+        Database::Sqlite(_) => quoted(&format!("sqlite:{}", place(database))),
+        Database::Postgres(_) => "URL".to_owned(),
+    };
+    Ok(format!("--database {url} --secret-key-file {}", quoted(&key.display().to_string())))
+}
+
+/// A word of a shell command.
+fn quoted(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:@%+=,".contains(&byte);
+    if !word.is_empty() && word.bytes().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// Prints the first steps. The token is in the text if standard output is a terminal, and in a file otherwise.
@@ -41,11 +93,13 @@ pub(crate) fn print(url: &str, files: &Files, first: &Bootstrapped) -> io::Resul
     let out = io::stdout();
     let token = first.issued.secret.expose();
     let text = if out.is_terminal() {
-        first_steps(url, files, first, token)
+        first_steps(url, files, first, ("The token is not shown again.", token))
     } else {
-        let path = token_file(&files.key);
+        let path = absolute(&token_file(&files.key));
         write_token(&path, token)?;
-        first_steps(url, files, first, &format!("$(cat '{}')", path.display()))
+        let place = format!("The token is in {}.", path.display());
+        let token = format!("$(cat {})", quoted(&path.display().to_string()));
+        first_steps(url, files, first, (&place, &token))
     };
     write!(out.lock(), "{text}")
 }
@@ -64,21 +118,26 @@ fn write_token(path: &Path, token: &str) -> io::Result<()> {
     key::write_new(path, token)
 }
 
-/// The text. `token` is a shell expression.
-fn first_steps(url: &str, files: &Files, first: &Bootstrapped, token: &str) -> String {
+/// The text. The token is a sentence about its place, and a shell expression.
+fn first_steps(url: &str, files: &Files, first: &Bootstrapped, (place, token): (&str, &str)) -> String {
     let (organization, customer) = (first.organization.id, first.customer.id);
-    let (database, key) = (&files.database, files.key.display());
+    let (database, key) = (&files.database, absolute(&files.key));
+    let (key, owner, program) = (key.display(), &first.owner_email, program());
+    let new_token = files.new_token(SLUG);
     format!(
         "First start: the database was empty. Tenantry created the organization {organization}
-({SLUG}), a team customer and an access token, which is not shown again.
+({SLUG}), a team customer and an access token with all scopes. {place}
 
   documentation  {url}/docs
   database       {database}
   key file       {key}
+  owner          {owner}
 
-Back up both, apart from each other: the data with `tenantry backup FILE`, the key file by copying it. Without the
-key file no token works. To create another token:
-`tenantry token create --organization {SLUG} --all-scopes`
+The owner gets the organization's mails; --bootstrap-owner EMAIL names another one at the first start. Back up database
+and key file, apart from each other: the data with `{program} backup FILE`, the key file by copying it. Without the key
+file no token works. To create another token:
+
+{new_token}
 
 export TOKEN={token}
 

@@ -17,14 +17,29 @@ use crate::cli::DatabaseOptions;
 use crate::error::CommandError;
 use crate::key;
 
-/// Opens the database and its key. A missing SQLite file and a missing key are created. An SQLite file is
-/// always migrated, because no other program runs on it.
-pub(crate) async fn open(options: &DatabaseOptions, migrate: Migrate) -> Result<App, CommandError> {
+/// Whether a missing SQLite file and a missing key are created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// They are created.
+    Create,
+    /// They are an error: the command changes what is there, and was started in a wrong directory.
+    Refuse,
+}
+
+/// Opens the database and its key. An SQLite file is always migrated, because no other program runs on it.
+pub(crate) async fn open(
+    options: &DatabaseOptions,
+    migrate: Migrate,
+    missing: Missing,
+) -> Result<App, CommandError> {
     let database = Database::from_options(options)?;
     let key_path = key_path(options, &database)?;
+    if missing == Missing::Refuse {
+        database.check_exists()?;
+    }
     let store = database.open(migrate).await?;
     let opened = match refuse_unfinished(&database, &store).await {
-        Ok(()) => with_key(&store, &key_path).await,
+        Ok(()) => with_key(&store, &key_path, missing).await,
         Err(error) => Err(error),
     };
     if opened.is_err() {
@@ -33,9 +48,14 @@ pub(crate) async fn open(options: &DatabaseOptions, migrate: Migrate) -> Result<
     opened
 }
 
-async fn with_key(store: &Store, path: &Path) -> Result<App, CommandError> {
+async fn with_key(store: &Store, path: &Path, missing: Missing) -> Result<App, CommandError> {
     let hash_key = match known_key(store, path).await? {
         Some(key) => key,
+        None if missing == Missing::Refuse => {
+            let why = "does not exist, and the database was used with no key yet: `tenantry organization create` \
+                makes both";
+            return Err(CommandError::Message(format!("{} {why}", absolute(path).display())));
+        }
         None => key::read_or_generate(path).map_err(|error| CommandError::file(path, &error))?,
     };
     let app = App::new(store.clone(), clock(), hash_key.clone());
@@ -148,6 +168,10 @@ impl Database {
             let target = target.map_err(|error| CommandError::Argument(name, error.to_string()))?;
             return Ok(Self::Postgres(Box::new(target)));
         }
+        if url.starts_with("sqlite:") && url.contains('?') {
+            let why = "an SQLite database has no parameters: use sqlite:PATH, without a question mark";
+            return Err(CommandError::Argument(name, why.to_owned()));
+        }
         match url.split_once(':') {
             Some(("sqlite", path))
                 if !path.is_empty() && !path.starts_with(":memory:") && !path.starts_with("file:") =>
@@ -158,17 +182,29 @@ impl Database {
         }
     }
 
+    /// Refuses an SQLite file that does not exist.
+    fn check_exists(&self) -> Result<(), CommandError> {
+        let Self::Sqlite(path) = self else { return Ok(()) };
+        match fs::metadata(path) {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let path = absolute(path);
+                Err(CommandError::Message(format!(
+                    "{}: the database does not exist: name it by --database sqlite:PATH",
+                    path.display()
+                )))
+            }
+            Err(error) => Err(CommandError::file(path, &error)),
+        }
+    }
+
     /// Opens an existing database with this version's schema, to read it.
     pub(crate) async fn open_existing(&self) -> Result<Store, CommandError> {
+        self.check_exists()?;
         match self {
-            Self::Sqlite(path) => match fs::metadata(path) {
-                Ok(_) => Store::open_existing_sqlite(path, moments(clock()))
-                    .map_err(|error| explained(path, error)),
-                Err(error) if error.kind() == ErrorKind::NotFound => {
-                    Err(CommandError::Message(format!("{self}: the database does not exist")))
-                }
-                Err(error) => Err(CommandError::file(path, &error)),
-            },
+            Self::Sqlite(path) => {
+                Store::open_existing_sqlite(path, moments(clock())).map_err(|error| explained(path, error))
+            }
             Self::Postgres(_) => self.open(Migrate::No).await,
         }
     }
@@ -184,6 +220,11 @@ impl Database {
             }
         }
     }
+}
+
+/// The path from the root, for messages and commands that are read elsewhere.
+pub(crate) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Adds the cause that SQLite does not name when it cannot open a file.
@@ -239,13 +280,16 @@ mod tests {
         let store = sqlite_at(&folder.path().join("t.db")).open(Migrate::Yes).await.unwrap();
         let key = folder.path().join("t.db.key");
         assert!(known_key(&store, &key).await.unwrap().is_none());
-        with_key(&store, &key).await.unwrap();
+        assert!(with_key(&store, &key, Missing::Refuse).await.is_err());
+        with_key(&store, &key, Missing::Create).await.unwrap();
         assert!(known_key(&store, &key).await.unwrap().is_some());
         // A path below a file fails for root too.
         for (path, cause) in
             [(key.join("key"), "Not a directory"), (folder.path().join("none"), "is missing")]
         {
-            for error in [known_key(&store, &path).await.err(), with_key(&store, &path).await.err()] {
+            for error in
+                [known_key(&store, &path).await.err(), with_key(&store, &path, Missing::Create).await.err()]
+            {
                 let message = error.unwrap().to_string();
                 assert!(message.contains(cause), "{message}");
             }

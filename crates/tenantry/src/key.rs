@@ -15,6 +15,8 @@ use crate::error::CommandError;
 
 /// The permissions that a key file must not grant: writing and executing by the group, everything by others.
 const FORBIDDEN_MODE: u32 = 0o037;
+/// The longest file in bytes that is read as a key.
+const LONGEST: u64 = 4096;
 /// The user id of root.
 const ROOT: u32 = 0;
 
@@ -27,10 +29,19 @@ pub(crate) fn beside(database: &Path) -> PathBuf {
 
 /// Reads the key. Returns an error of the kind `NotFound` if there is no file.
 pub(crate) fn read(path: &Path) -> io::Result<HashKey> {
-    let mut file = File::open(path)?;
+    let invalid = |message: String| io::Error::new(ErrorKind::InvalidData, message);
+    if !fs::metadata(path)?.is_file() {
+        return Err(invalid("it is not a regular file, so it is no key file".to_owned()));
+    }
+    let file = File::open(path)?;
     let metadata = file.metadata()?;
     let mode = metadata.permissions().mode() & 0o777;
-    let invalid = |message: String| io::Error::new(ErrorKind::InvalidData, message);
+    let mut text = String::new();
+    let read = file.take(LONGEST).read_to_string(&mut text);
+    // The advice below would make a file of another program unreadable to its users.
+    let key = read.ok().and_then(|_| HashKey::from_hex(text.trim()));
+    let key =
+        key.ok_or_else(|| invalid("it is not a key file: a key is 64 hexadecimal digits".to_owned()))?;
     if mode & FORBIDDEN_MODE != 0 {
         return Err(invalid(format!(
             "other users can read or change the key (mode {mode:04o}): run chmod 600 {}",
@@ -44,13 +55,15 @@ pub(crate) fn read(path: &Path) -> io::Result<HashKey> {
             metadata.uid()
         )));
     }
-    let mut text = String::new();
-    file.read_to_string(&mut text)?;
-    HashKey::from_hex(text.trim()).ok_or_else(|| invalid("a key is 64 hexadecimal digits".to_owned()))
+    Ok(key)
 }
 
 /// Writes a new key to a file that does not exist yet.
 pub(crate) fn generate(path: &Path) -> Result<(), CommandError> {
+    if path == Path::new("-") {
+        let why = "a key is not written to standard output: name a file, or use ./- for one of this name";
+        return Err(CommandError::Argument("PATH", why.to_owned()));
+    }
     write_new(path, &HashKey::generate().to_hex()).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => {
             CommandError::Message(format!("{} exists already, and is not overwritten", path.display()))

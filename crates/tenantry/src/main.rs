@@ -14,6 +14,7 @@ mod error;
 mod first_start;
 mod installation;
 mod key;
+mod listing;
 mod log;
 mod progress;
 mod serve;
@@ -29,9 +30,12 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let line: Vec<_> = std::env::args_os().collect();
+    let mut only_shows = false;
     let outcome = match config::resolve(&line) {
         Ok(arguments) => {
             log::init(&arguments.global);
+            config::warn_of_unknown_variables();
+            only_shows = arguments.command.only_shows();
             commands::run(arguments.command)
         }
         Err(OptionsError::CommandLine(error)) => error.exit(),
@@ -39,7 +43,7 @@ fn main() -> ExitCode {
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.is_closed_output() => ExitCode::SUCCESS,
+        Err(error) if only_shows && error.is_closed_output() => ExitCode::SUCCESS,
         Err(error) => {
             report(&error);
             error.status()

@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustls::pki_types::CertificateDer;
 use tenantry_app::App;
 use tenantry_http::{Gateway, server, webhook_payload};
@@ -17,6 +18,7 @@ use tokio::sync::watch;
 use crate::config::ServerSettings;
 use crate::error::CommandError;
 use crate::first_start::{self, Files};
+use crate::installation::absolute;
 use crate::stop::{StopSignals, until_stopped};
 
 /// The pause between two deletions of expired rows.
@@ -25,8 +27,8 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 const CLOCK_CHECK_INTERVAL: Duration = Duration::from_secs(10);
 /// The largest difference of the clocks without a warning.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(1);
-/// The command that creates a token, for an operator who has none.
-const NEW_TOKEN: &str = "tenantry token create --organization SLUG_OR_ID --all-scopes";
+/// Open files that the process needs besides those of connections.
+const OTHER_FILES: u64 = 1000;
 
 /// Serves until a stop signal, then closes the database. `roots` are additional certificate authorities.
 pub(crate) async fn serve(
@@ -35,8 +37,16 @@ pub(crate) async fn serve(
     roots: &[CertificateDer<'static>],
     files: &Files,
 ) -> Result<(), CommandError> {
-    let ServerSettings { listen, bootstrap, mut http, portal, mail, webhook_http_hosts, retention } =
-        settings;
+    let ServerSettings {
+        listen,
+        bootstrap,
+        bootstrap_owner,
+        mut http,
+        portal,
+        mail,
+        webhook_http_hosts,
+        retention,
+    } = settings;
     let app = app.with_plain_http_hosts(&webhook_http_hosts).with_mail_limits(mail.limits);
     let app = app.with_retention(retention);
     let app = Arc::new(app);
@@ -45,18 +55,19 @@ pub(crate) async fn serve(
     let webhooks = Arc::new(WebhookWorker::new(Arc::clone(&app), sender, webhook_payload));
     let listener = server::listen(&listen)
         .await
-        .map_err(|error| CommandError::Argument("--listen", format!("cannot listen on {listen}: {error}")))?;
+        .map_err(|error| CommandError::Message(format!("--listen: cannot listen on {listen}: {error}")))?;
     let address = listener.local_addr()?;
     let url = format!("http://{address}");
-    if portal.is_none() && address.ip().is_unspecified() {
+    if portal.is_none() && (address.ip().is_unspecified() || address.ip().is_loopback()) {
         tracing::warn!(%url, "portal links are unreachable: set --portal-url");
     }
     http.portal_url = portal.as_ref().map_or_else(|| url.clone(), ToString::to_string);
+    check_open_files(http.limits.connections);
     if bootstrap
-        && let Some(first) = first_start::create(&app).await?
+        && let Some(first) = first_start::create(&app, bootstrap_owner).await?
         && let Err(error) = first_start::print(&url, files, &first)
     {
-        tracing::warn!(%error, new_token = NEW_TOKEN, "first token not written");
+        tracing::warn!(%error, new_token = files.new_token("SLUG_OR_ID"), "first token not written");
     }
     // The signals are handled before the server is announced, so that a stop is never lost.
     let mut signals = StopSignals::new()?;
@@ -94,8 +105,8 @@ pub(crate) async fn serve(
 /// started the server. If both go to the same place, the log event alone is written.
 fn announce(url: &str, files: &Files) {
     tracing::info!(
-        %url, docs = %format!("{url}/docs"), database = files.database, key_file = %files.key.display(),
-        new_token = NEW_TOKEN, "server listening"
+        %url, docs = %format!("{url}/docs"), database = files.database,
+        key_file = %absolute(&files.key).display(), new_token = files.new_token("SLUG_OR_ID"), "server listening"
     );
     if is_same_output() {
         return;
@@ -103,6 +114,18 @@ fn announce(url: &str, files: &Files) {
     let mut out = io::stdout().lock();
     if let Err(error) = writeln!(out, "listening on {url}").and_then(|()| out.flush()) {
         tracing::warn!(%error, "standard output closed");
+    }
+}
+
+/// Raises the limit of open files as far as the process may, and warns when it is less than the connections need.
+fn check_open_files(connections: usize) {
+    let needed = u64::try_from(connections).unwrap_or(u64::MAX).saturating_add(OTHER_FILES);
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    let is_low = |limit: &Rlimit| limit.current.is_some_and(|current| current < needed);
+    if is_low(&limit) && (setrlimit(Resource::Nofile, raised).is_err() || is_low(&raised)) {
+        let limit = getrlimit(Resource::Nofile).current;
+        tracing::warn!(limit, needed, "limit of open files is too low for --max-connections");
     }
 }
 

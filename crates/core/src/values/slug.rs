@@ -3,7 +3,7 @@
 //! A slug is converted to lower case before it is validated, and it never changes after creation. Blocked words
 //! are refused in new slugs and new names only: a stored name must stay readable when the list grows.
 
-use super::{InvalidValue, check_name, reject_nul};
+use super::{InvalidValue, check_name, parse_uuid, reject_nul};
 
 /// Slugs that are refused because they are paths of the product itself.
 const RESERVED: [&str; 24] = [
@@ -84,6 +84,9 @@ impl Slug {
             let reason = "a slug is made of ASCII letters and digits, with single hyphens between them";
             return Err(InvalidValue::value_error(reason));
         }
+        if parse_uuid(&slug).is_ok() {
+            return Err(InvalidValue::value_error("a slug cannot have the form of an id"));
+        }
         if RESERVED.contains(&slug.as_str()) {
             return Err(InvalidValue::value_error("this slug is reserved for the service"));
         }
@@ -105,10 +108,10 @@ impl Slug {
         let groups = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|group| !group.is_empty());
         let stem: String = groups.collect::<Vec<_>>().join("-").chars().take(DERIVED_STEM).collect();
         let stem = stem.trim_end_matches('-');
-        let named = !stem.is_empty() && check_words(stem).is_ok();
-        let stem = if named { stem } else { "account" };
         let unique: String = unique.iter().map(|octet| format!("{octet:02x}")).collect();
-        Self(format!("{stem}-{unique}"))
+        let named = Some(format!("{stem}-{unique}"))
+            .filter(|slug| !stem.is_empty() && check_words(stem).is_ok() && parse_uuid(slug).is_err());
+        Self(named.unwrap_or_else(|| format!("account-{unique}")))
     }
 
     /// The slug.
@@ -205,6 +208,8 @@ mod tests {
             ".well-known",
             "porn-shop",
             "my-NSFW",
+            "01A20011-44c7-4f64-8000-21a102c19d44",
+            "01a2001144c74f64800021a102c19d44",
         ] {
             assert_eq!(Slug::parse(bad).expect_err(bad).kind, "value_error", "{bad}");
         }
@@ -214,6 +219,7 @@ mod tests {
     fn a_derived_slug_is_made_of_the_name_and_random_digits() {
         let derived = |name: &str| Slug::derive(name, [0, 1, 2, 0xab, 0xcd, 0xef]).0;
         assert_eq!(derived("Acme  Subsidiary, Inc."), "acme-subsidiary-inc-000102abcdef");
+        assert_eq!(derived("01a20011-44c7-4f64-8000"), "account-000102abcdef");
         assert_eq!(derived("Sex Shop"), "account-000102abcdef");
         assert_eq!(derived("\u{516c}\u{53f8}"), "account-000102abcdef");
     }

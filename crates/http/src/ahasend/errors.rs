@@ -174,7 +174,10 @@ fn in_progress(retry_after_s: u64) -> RenderedError {
 /// Renders a rejection.
 fn of_rejection(rejection: Rejection) -> RenderedError {
     match rejection {
-        Rejection::Unauthorized => challenge("missing or malformed bearer token"),
+        Rejection::Unauthorized | Rejection::PersonRequired => challenge("missing or malformed bearer token"),
+        Rejection::BadOrganization(_) | Rejection::UnknownOrganization(_) => {
+            message(StatusCode::BAD_REQUEST, "invalid organization")
+        }
         Rejection::InvalidToken => challenge("invalid API key"),
         Rejection::Suspended => challenge("Account is suspended"),
         Rejection::InsufficientScope(_) => {

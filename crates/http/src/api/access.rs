@@ -50,7 +50,9 @@ impl Access {
         }
         let caller = caller.ok_or(Rejection::Unauthorized)?;
         if !self.admits(&caller.principal) {
-            return Err(Rejection::Unauthorized);
+            let is_for_people = matches!(self, Self::UserScoped(_))
+                && matches!(caller.principal, Principal::Organization { .. });
+            return Err(if is_for_people { Rejection::PersonRequired } else { Rejection::Unauthorized });
         }
         match self {
             Self::AnyToken | Self::Public => {}

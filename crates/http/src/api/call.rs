@@ -25,6 +25,8 @@ pub(crate) struct Call {
     /// Absent on public endpoints.
     pub(crate) caller: Option<Arc<Caller>>,
     pub(crate) access: Access,
+    /// Whether the request may name its organization in a header.
+    pub(crate) takes_organization: bool,
     /// The account in the path, which the caller may use. Present where [`Access`] names an account.
     pub(crate) account: Option<OrganizationId>,
     /// The client's address. Absent when a trusted proxy did not report it.

@@ -137,6 +137,11 @@ impl Endpoint {
         }
     }
 
+    /// Whether the endpoint honours `Polar-Organization`: those of the Polar dialect do.
+    pub(crate) fn takes_organization(&self) -> bool {
+        self.path.starts_with("/v1/")
+    }
+
     /// Whether the endpoint honours `Idempotency-Key`: every POST with a caller does. A key belongs to a caller.
     pub(crate) const fn takes_idempotency_key(&self) -> bool {
         matches!(self.method, Method::Post) && !matches!(self.access, Access::Public)

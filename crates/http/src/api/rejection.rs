@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use tenantry_app::idempotency::RenderRefusal;
+use tenantry_core::ids::OrganizationId;
 use tenantry_core::token::RequiredScope;
 use tenantry_store::StoreError;
 
@@ -21,6 +22,12 @@ pub(crate) enum Rejection {
     InsufficientScope(Vec<RequiredScope>),
     /// The account id in the path is malformed.
     BadAccount,
+    /// The header with the organization of the request is repeated, or this text, which is no id.
+    BadOrganization(String),
+    /// The header names an organization that the caller has no access to.
+    UnknownOrganization(OrganizationId),
+    /// The endpoint admits tokens of people alone.
+    PersonRequired,
     /// The path is not UTF-8.
     NoSuchPath,
     /// The body is larger than this number of bytes.

@@ -19,6 +19,7 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The client's address. Nothing when a trusted proxy reports something that is no address.
 pub(super) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &IpAllowList) -> Option<IpAddr> {
+    let peer = peer.to_canonical();
     if trusted.is_empty() || !trusted.covers(peer) {
         return Some(peer);
     }
@@ -30,11 +31,15 @@ pub(super) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &IpAllo
     let lines = headers.get_all(X_FORWARDED_FOR).iter().rev().map(HeaderValue::as_bytes);
     let mut address = peer;
     for entry in lines.flat_map(|line| line.rsplit(|octet| *octet == b',')) {
+        // A list may have empty elements (RFC 9110, section 5.6.1).
+        if entry.trim_ascii().is_empty() {
+            continue;
+        }
         let Some(hop) = parse(entry) else {
             warn_once(peer);
             return None;
         };
-        address = hop;
+        address = hop.to_canonical();
         if !trusted.covers(hop) {
             break;
         }
@@ -93,6 +98,7 @@ mod tests {
         assert_eq!(client("192.0.2.1", lines, &trusted).as_deref(), Some("192.0.2.1"));
         assert_eq!(client("10.2.2.2", lines, &IpAllowList::default()).as_deref(), Some("10.2.2.2"));
         assert_eq!(client("10.2.2.2", &[], &trusted).as_deref(), Some("10.2.2.2"));
+        assert_eq!(client("::ffff:192.0.2.1", &[], &trusted).as_deref(), Some("192.0.2.1"));
     }
 
     #[test]
@@ -104,6 +110,8 @@ mod tests {
             ("[2001:db8::1]", "2001:db8::1"),
             ("2001:db8::1", "2001:db8::1"),
             ("198.51.100.66:1, 10.0.0.1:2", "198.51.100.66"),
+            ("198.51.100.66,, 10.0.0.1, ", "198.51.100.66"),
+            ("::ffff:198.51.100.66", "198.51.100.66"),
         ] {
             assert_eq!(
                 client("10.2.2.2", &[entry.as_bytes()], &trusted).as_deref(),
@@ -116,7 +124,7 @@ mod tests {
     #[test]
     fn an_entry_that_is_no_address_hides_the_client_and_is_never_the_proxy() {
         let trusted = IpAllowList::parse(["10.0.0.0/8"]).unwrap();
-        for entry in ["unknown", "_hidden", "198.51.100.66:x", "[::1", "", "203.0.113.7, _x, 10.1.1.1"] {
+        for entry in ["unknown", "_hidden", "198.51.100.66:x", "[::1", "203.0.113.7, _x, 10.1.1.1"] {
             assert_eq!(client("10.2.2.2", &[entry.as_bytes()], &trusted), None, "{entry}");
         }
         assert_eq!(client("10.2.2.2", &[b"\xff, 10.1.1.1"], &trusted), None);

@@ -13,13 +13,14 @@ use crate::api::response;
 
 const METHODS: &str = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
 /// Request headers that a browser may send from any origin. The original does not know `Idempotency-Key`.
-const HEADERS: [&str; 7] = [
+const HEADERS: [&str; 8] = [
     "Accept",
     "Accept-Language",
     "Authorization",
     "Content-Language",
     "Content-Type",
     "Idempotency-Key",
+    "Polar-Organization",
     "Polar-Version",
 ];
 
@@ -47,6 +48,15 @@ impl CorsPolicy {
         Self { trusted_origins }
     }
 
+    /// Adds the headers that let a page read the response. Where an origin is trusted, every response says that it
+    /// depends on the origin, so that a cache never gives the one of an origin to another.
+    pub(super) fn set_headers(&self, cors: &Cors, response: &mut Response) {
+        if !self.trusted_origins.is_empty() {
+            response.headers_mut().insert(VARY, HeaderValue::from_static("Origin"));
+        }
+        cors.set_headers(response);
+    }
+
     /// The origin of a request.
     pub(super) fn of(&self, headers: &HeaderMap) -> Cors {
         let is_trusted = |origin: &HeaderValue| {
@@ -69,7 +79,7 @@ impl Cors {
     }
 
     /// Adds the headers that let a page read the response.
-    pub(super) fn set_headers(&self, response: &mut Response) {
+    fn set_headers(&self, response: &mut Response) {
         let headers = response.headers_mut();
         match self {
             Self::SameOrigin => {}
@@ -81,7 +91,6 @@ impl Cors {
                 headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
                 headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
                 headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
-                headers.insert(VARY, HeaderValue::from_static("Origin"));
             }
         }
     }

@@ -43,7 +43,7 @@ use crate::pipeline::slots::Slots;
 use crate::state::AppState;
 use crate::{ahasend, docs, polar};
 use client_address::client_address;
-use cors::{Cors, CorsPolicy};
+use cors::CorsPolicy;
 use framing::Malformed;
 
 /// Responses are data: a browser must not show them in a frame, nor load anything for them.
@@ -228,7 +228,7 @@ impl Gateway {
         let mut response =
             if cors.is_preflight(&request) { cors.preflight(&request) } else { self.route(request).await };
         version.set_headers(&mut response, moved);
-        Cors::set_headers(&cors, &mut response);
+        self.cors.set_headers(&cors, &mut response);
         response
     }
 

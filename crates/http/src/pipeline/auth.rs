@@ -4,13 +4,18 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, HeaderName};
 use tenantry_app::{App, AuthenticationError, Caller};
+use tenantry_core::ids::OrganizationId;
+use tenantry_core::values::parse_uuid;
 
 use crate::api::access::Access;
 use crate::api::call::Call;
 use crate::api::rejection::Rejection;
 use crate::limits;
+
+/// The request header with the organization that a caller of several acts on.
+const ORGANIZATION: HeaderName = HeaderName::from_static("polar-organization");
 
 /// The bearer token of a request. Nothing when there are several `Authorization` headers, the scheme is another
 /// one, or the text is longer than [`limits::BEARER`].
@@ -45,9 +50,24 @@ pub(crate) async fn authenticate(
     if caller.allows_address(address) { Ok(Some(caller)) } else { Err(Rejection::AddressNotAllowed) }
 }
 
+/// Restricts the caller to the organization that the request names in `Polar-Organization`, if it names one.
+pub(crate) fn restrict(call: &mut Call) -> Result<(), Rejection> {
+    let Some(caller) = call.caller.as_ref().filter(|_| call.takes_organization) else { return Ok(()) };
+    let mut sent = call.headers.get_all(ORGANIZATION).iter();
+    let Some(only) = sent.next() else { return Ok(()) };
+    let text = String::from_utf8_lossy(only.as_bytes());
+    let text = text.trim();
+    let id = parse_uuid(text).ok().filter(|_| sent.next().is_none());
+    let id = id.map(OrganizationId::new).ok_or_else(|| Rejection::BadOrganization(text.to_owned()))?;
+    let restricted = caller.restrict(id).ok_or(Rejection::UnknownOrganization(id))?;
+    call.caller = Some(Arc::new(restricted));
+    Ok(())
+}
+
 /// Authenticates and authorizes a call again, because the caller's rights may have ended during a long request.
 pub(crate) async fn renew(call: &mut Call) -> Result<(), Rejection> {
     call.caller = authenticate(&call.app, call.access, &call.headers, call.address).await?;
+    restrict(call)?;
     call.account = call.access.authorize(call.caller.as_deref(), call.path_parameter("account_id"))?;
     Ok(())
 }

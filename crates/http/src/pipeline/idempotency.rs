@@ -38,6 +38,11 @@ pub(crate) fn attempt(endpoint: &Endpoint, call: &Call) -> Result<Option<Idempot
         return Err(Rejection::BadKey("Idempotency-Key has more than 255 characters. Send 1 to 255"));
     }
     let path = path(endpoint, call);
+    // The organization of the header decides what the request does.
+    let path = match caller.restricted_to() {
+        Some(organization) => format!("{path}?organization={organization}"),
+        None => path,
+    };
     let request = (endpoint.method.as_str(), path.as_str(), call.body.as_ref());
     let attempt =
         IdempotencyAttempt::new(caller, call.account, key.to_owned(), endpoint.returns_secret, request);

@@ -3,7 +3,8 @@
 //! 1. take a slot ([`slots`]) and decode the path and the query,
 //! 2. authenticate the bearer token ([`auth`]),
 //! 3. count the request against the caller's rate limit ([`rate_limit`]),
-//! 4. check permissions ([`crate::api::access`]),
+//! 4. restrict the caller to the organization of `Polar-Organization`, and check permissions
+//!    ([`crate::api::access`]),
 //! 5. release the slot, read the body within its bounds ([`body`]), and take a slot again,
 //! 6. repeat 2 and 4, since an upload may outlive the caller's rights,
 //! 7. read the idempotency key ([`idempotency`]).
@@ -162,6 +163,7 @@ async fn authorize(
         portal_url: Arc::clone(&state.portal_url),
         caller: caller?,
         access: endpoint.access,
+        takes_organization: endpoint.takes_organization(),
         account: None,
         address,
         request_id: parts.extensions.get::<RequestId>().map(ToString::to_string).unwrap_or_default(),
@@ -173,6 +175,8 @@ async fn authorize(
         render_refusal: errors.render_refusal,
         response_bytes: state.responses.open(key),
     };
+    auth::restrict(&mut call)?;
+    seen.organization = call.caller.as_ref().and_then(|caller| caller.restricted_to()).or(seen.organization);
     call.account = call.access.authorize(call.caller.as_deref(), call.path_parameter("account_id"))?;
     seen.organization = call.account.or(seen.organization);
     Ok(Authorized { call, body, key, slot })

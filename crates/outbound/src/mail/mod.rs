@@ -5,6 +5,7 @@
 //! contains a line break. Caller: the mail worker; [`templates`] writes the messages.
 
 mod build;
+mod server_url;
 pub mod templates;
 #[cfg(test)]
 mod tests;
@@ -18,7 +19,8 @@ use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use rustls::pki_types::CertificateDer;
 use tenantry_core::values::{EmailAddress, one_line};
 use tokio::io::AsyncWriteExt;
-use url::Url;
+
+use server_url::{Encryption, ServerUrl};
 
 /// The timeout of one SMTP transaction, from the connection to the server's final reply. It is shorter than
 /// the lease of a mail.
@@ -54,12 +56,12 @@ pub enum Mailer {
 #[derive(Clone, Copy)]
 pub struct SmtpOptions<'a> {
     /// `smtp://NAME:PASSWORD@HOST:PORT?tls=required` or `smtps://...`. Without `tls=required` or `smtps` the
-    /// connection is not encrypted. A path is the name for `EHLO`.
+    /// connection is not encrypted; a password then needs `tls=none`, unless the host is this machine.
     pub url: &'a str,
     /// The sender, `name@host` or `Name <name@host>`.
     pub from: &'a str,
-    /// The name for `EHLO`. Without it, and without a path in the URL, the domain of the sender is the name:
-    /// relays reject a name that is not a fully qualified domain.
+    /// The name for `EHLO`. Without it the domain of the sender is the name: relays reject a name that is not a fully
+    /// qualified domain.
     pub ehlo: Option<&'a str>,
     /// Certificate authorities that are trusted besides the public ones.
     pub roots: &'a [CertificateDer<'static>],
@@ -93,15 +95,13 @@ impl Mailer {
         let invalid = |_| {
             MailError::permanent("the SMTP URL is not valid: use smtp://NAME:PASSWORD@HOST:PORT?tls=required")
         };
-        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url).map_err(invalid)?;
-        let parsed = Url::parse(url).map_err(|_| MailError::permanent("the SMTP URL is not valid"))?;
-        if let Some(tls) = tls_with_roots(&parsed, roots)? {
+        let server = ServerUrl::parse(url)?;
+        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(&server.url).map_err(invalid)?;
+        if let Some(tls) = tls_with_roots(&server, roots)? {
             builder = builder.tls(tls);
         }
-        let in_url = parsed.path().trim_matches('/');
         let name = match ehlo {
             Some(name) => (*name).to_owned(),
-            None if !in_url.is_empty() => in_url.to_owned(),
             None => build::sender(from)?.email.domain().to_owned(),
         };
         let builder = builder.hello_name(ClientId::Domain(name));
@@ -146,19 +146,18 @@ impl std::fmt::Debug for Mailer {
 }
 
 /// The TLS mode of the URL, with additional certificate authorities; `None` if the library's default fits.
-fn tls_with_roots(url: &Url, roots: &[CertificateDer<'static>]) -> Result<Option<Tls>, MailError> {
+fn tls_with_roots(server: &ServerUrl, roots: &[CertificateDer<'static>]) -> Result<Option<Tls>, MailError> {
     let failed = |_| MailError::permanent("cannot set up TLS for the mail server");
-    let mode = url.query_pairs().find(|(name, _)| name == "tls").map(|(_, value)| value);
-    let wrap = match (url.scheme(), mode.as_deref()) {
-        ("smtps", _) => Tls::Wrapper,
-        ("smtp", Some("required")) => Tls::Required,
-        ("smtp", Some("opportunistic")) => Tls::Opportunistic,
-        _ => return Ok(None),
+    let wrap = match server.encryption {
+        Encryption::Wrapped => Tls::Wrapper,
+        Encryption::Required => Tls::Required,
+        Encryption::Opportunistic => Tls::Opportunistic,
+        Encryption::Off => return Ok(None),
     };
     if roots.is_empty() {
         return Ok(None);
     }
-    let mut parameters = TlsParameters::builder(url.host_str().unwrap_or_default().to_owned());
+    let mut parameters = TlsParameters::builder(server.host.clone());
     for root in roots {
         let certificate = Certificate::from_der(root.to_vec()).map_err(failed)?;
         parameters = parameters.add_root_certificate(certificate);

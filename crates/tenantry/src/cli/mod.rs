@@ -15,7 +15,7 @@ pub(crate) use data::{Backup, Copy, Doctor, Restore};
 pub(crate) use organization::{Organization, Token, UserToken};
 pub(crate) use serve::Serve;
 pub(crate) use user::User;
-pub(crate) use values::{List, LogFilter, reason};
+pub(crate) use values::{List, LogFilter, nearest, reason};
 
 /// The tenant layer of a SaaS business in one binary.
 #[derive(Debug, Parser)]
@@ -35,7 +35,14 @@ pub(crate) struct Global {
     #[arg(long, global = true, env = "TENANTRY_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// The format of the log on standard error
-    #[arg(long, global = true, env = "TENANTRY_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    #[arg(
+        long,
+        global = true,
+        env = "TENANTRY_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "text",
+        ignore_case = true
+    )]
     pub(crate) log_format: LogFormat,
     /// The lowest level that is logged: error, warn, info, debug, trace or off; MODULE=LEVEL after a comma sets
     /// that of a module
@@ -96,9 +103,10 @@ pub(crate) enum Command {
     /// Print the OpenAPI document of an API
     Openapi {
         /// The API
+        #[arg(ignore_case = true)]
         dialect: Dialect,
     },
-    /// Update the database schema
+    /// Create the database or bring its schema up to date
     Migrate {
         #[command(flatten)]
         database: DatabaseOptions,
@@ -117,6 +125,20 @@ pub(crate) enum Command {
     /// Manage the installation's key
     #[command(subcommand)]
     Key(Key),
+}
+
+impl Command {
+    /// Whether the command does nothing but show text. Its reader may close the output before the end.
+    pub(crate) const fn only_shows(&self) -> bool {
+        matches!(
+            self,
+            Self::Openapi { .. }
+                | Self::Organization(Organization::List { .. })
+                | Self::Token(Token::List { .. })
+                | Self::UserToken(UserToken::List { .. })
+                | Self::User(User::List { .. } | User::Show { .. })
+        )
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,7 +1,8 @@
 //! The command line of the commands that manage organizations and tokens.
 
-use clap::Subcommand;
+use clap::{ArgGroup, Subcommand};
 use tenantry_core::token::{Overlap, Scope};
+use tenantry_core::values::EmailAddress;
 
 use super::DatabaseOptions;
 use super::values::{List, feature_names, features, scope_names, scopes, switch};
@@ -78,6 +79,7 @@ pub(crate) enum Organization {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Token {
     /// Create a token of an organization and print it, once
+    #[command(group(ArgGroup::new("rights").required(true).args(["scopes", "all_scopes"])))]
     Create {
         /// The organization, by slug or id
         #[arg(long, env = "TENANTRY_ORGANIZATION")]
@@ -87,11 +89,10 @@ pub(crate) enum Token {
         label: String,
         /// A permission of the token, such as members:read; can be repeated (--help lists all)
         #[arg(long = "scope", env = "TENANTRY_SCOPES", value_name = "SCOPE", value_parser = scopes,
-            required_unless_present = "all_scopes",
             long_help = format!("A permission of the token; can be repeated. The scopes: {}", scope_names()))]
         scopes: Vec<List<Scope>>,
         /// Grant all scopes
-        #[arg(long, env = "TENANTRY_ALL_SCOPES", value_parser = switch, conflicts_with = "scopes")]
+        #[arg(long, env = "TENANTRY_ALL_SCOPES", value_parser = switch)]
         all_scopes: bool,
         /// The lifetime: 90s, 15m, 12h or 30d [default: no expiry]
         #[arg(long, env = "TENANTRY_EXPIRES_IN", value_name = "TIME", value_parser = super::values::lifetime_s)]
@@ -149,8 +150,11 @@ pub(crate) enum UserToken {
     /// Create a token of a user and print it, once
     Create {
         /// The e-mail address of the user
-        #[arg(long, env = "TENANTRY_EMAIL")]
-        email: String,
+        #[arg(long, env = "TENANTRY_EMAIL", value_parser = super::values::email)]
+        email: EmailAddress,
+        /// Create the user if there is none with this address
+        #[arg(long, env = "TENANTRY_CREATE_USER", value_parser = switch)]
+        create_user: bool,
         /// The lifetime: 90s, 15m, 12h or 30d [default: no expiry]
         #[arg(long, env = "TENANTRY_EXPIRES_IN", value_name = "TIME", value_parser = super::values::lifetime_s)]
         expires_in: Option<i64>,

@@ -3,8 +3,7 @@
 use std::num::NonZeroU32;
 
 use clap::Args;
-use clap::builder::RangedU64ValueParser;
-use tenantry_core::values::HttpUrl;
+use tenantry_core::values::{EmailAddress, HttpUrl};
 
 use super::DatabaseOptions;
 use super::values::{self, List, switch};
@@ -16,21 +15,6 @@ const DAY_S: u64 = 24 * 60 * 60;
 /// Seconds of an hour, the longest drain delay.
 const HOUR_S: u64 = 60 * 60;
 
-/// A parser of a size or count.
-fn count() -> RangedU64ValueParser<usize> {
-    RangedU64ValueParser::new().range(1..=MOST)
-}
-
-/// A parser of a number of connections. One address may have an eighth of them.
-fn connections() -> RangedU64ValueParser<usize> {
-    RangedU64ValueParser::new().range(64..=MOST)
-}
-
-/// A parser of a timeout in seconds.
-fn timeout_s() -> RangedU64ValueParser<u64> {
-    RangedU64ValueParser::new().range(1..=DAY_S)
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
     /// The address to listen on; port 0 takes a free port
@@ -41,6 +25,10 @@ pub(crate) struct Serve {
     #[arg(long, env = "TENANTRY_BOOTSTRAP", value_name = "ON|OFF", default_value = "on",
         action = clap::ArgAction::Set, value_parser = switch)]
     pub(crate) bootstrap: bool,
+    /// The e-mail address of the owner of the first organization [default: owner@my-organization.invalid, which no
+    /// mail reaches]
+    #[arg(long, env = "TENANTRY_BOOTSTRAP_OWNER", value_name = "EMAIL", value_parser = values::email)]
+    pub(crate) bootstrap_owner: Option<EmailAddress>,
     /// Update the schema of a PostgreSQL database at start, or refuse to start on an old one: on or off
     #[arg(long, env = "TENANTRY_MIGRATE", value_name = "ON|OFF", default_value = "on",
         action = clap::ArgAction::Set, value_parser = switch)]
@@ -50,16 +38,20 @@ pub(crate) struct Serve {
         action = clap::ArgAction::Set, value_parser = switch)]
     pub(crate) rate_limit: bool,
     /// Requests a second of one organization
-    #[arg(long, env = "TENANTRY_RATE_PER_SECOND", value_name = "COUNT", default_value = "100")]
+    #[arg(long, env = "TENANTRY_RATE_PER_SECOND", value_name = "COUNT", default_value = "100",
+        value_parser = values::positive("requests"))]
     pub(crate) rate_per_second: NonZeroU32,
     /// Requests at once of one organization
-    #[arg(long, env = "TENANTRY_RATE_BURST", value_name = "COUNT", default_value = "200")]
+    #[arg(long, env = "TENANTRY_RATE_BURST", value_name = "COUNT", default_value = "200",
+        value_parser = values::positive("requests"))]
     pub(crate) rate_burst: NonZeroU32,
     /// Requests a second of one address without a valid token
-    #[arg(long, env = "TENANTRY_UNKNOWN_RATE_PER_SECOND", value_name = "COUNT", default_value = "5")]
+    #[arg(long, env = "TENANTRY_UNKNOWN_RATE_PER_SECOND", value_name = "COUNT", default_value = "5",
+        value_parser = values::positive("requests"))]
     pub(crate) unknown_rate_per_second: NonZeroU32,
     /// Requests at once of one address without a valid token
-    #[arg(long, env = "TENANTRY_UNKNOWN_RATE_BURST", value_name = "COUNT", default_value = "60")]
+    #[arg(long, env = "TENANTRY_UNKNOWN_RATE_BURST", value_name = "COUNT", default_value = "60",
+        value_parser = values::positive("requests"))]
     pub(crate) unknown_rate_burst: NonZeroU32,
     /// A proxy, by address or network, whose X-Forwarded-For header is trusted; can be repeated
     #[arg(long = "trusted-proxy", env = "TENANTRY_TRUSTED_PROXIES", value_name = "NETWORK",
@@ -88,56 +80,62 @@ pub(crate) struct Serve {
     #[arg(long, env = "TENANTRY_MAIL_EHLO", value_name = "HOST", value_parser = values::host_name)]
     pub(crate) mail_ehlo: Option<String>,
     /// Invitations an hour, and as many notices, from all organizations of one owner; further ones wait
-    #[arg(long, env = "TENANTRY_MAILS_PER_HOUR", value_name = "COUNT", default_value = "200")]
+    #[arg(long, env = "TENANTRY_MAILS_PER_HOUR", value_name = "COUNT", default_value = "200",
+        value_parser = values::positive("mails"))]
     pub(crate) mails_per_hour: NonZeroU32,
     /// Invitations a day, and as many proofs of an address, to one recipient; further ones are dropped
-    #[arg(long, env = "TENANTRY_MAILS_PER_RECIPIENT", value_name = "COUNT", default_value = "50")]
+    #[arg(long, env = "TENANTRY_MAILS_PER_RECIPIENT", value_name = "COUNT", default_value = "50",
+        value_parser = values::positive("mails"))]
     pub(crate) mails_per_recipient: NonZeroU32,
     /// Mails of one kind a day from one owner to one recipient; further ones are dropped
     #[arg(
         long,
         env = "TENANTRY_MAILS_PER_ACCOUNT_AND_RECIPIENT",
         value_name = "COUNT",
-        default_value = "10"
+        default_value = "10",
+        value_parser = values::positive("mails")
     )]
     pub(crate) mails_per_account_and_recipient: NonZeroU32,
     /// Days for which the payloads of webhook events are kept
-    #[arg(long, env = "TENANTRY_WEBHOOK_PAYLOAD_DAYS", value_name = "DAYS", default_value = "90")]
+    #[arg(long, env = "TENANTRY_WEBHOOK_PAYLOAD_DAYS", value_name = "DAYS", default_value = "90",
+        value_parser = values::positive("days"))]
     pub(crate) webhook_payload_days: NonZeroU32,
     /// Days for which webhook events and their deliveries are kept, at least as long as the payloads
-    #[arg(long, env = "TENANTRY_WEBHOOK_EVENT_DAYS", value_name = "DAYS", default_value = "180")]
+    #[arg(long, env = "TENANTRY_WEBHOOK_EVENT_DAYS", value_name = "DAYS", default_value = "180",
+        value_parser = values::positive("days"))]
     pub(crate) webhook_event_days: NonZeroU32,
     /// Days for which audit entries are kept [default: for good]
-    #[arg(long, env = "TENANTRY_AUDIT_DAYS", value_name = "DAYS")]
+    #[arg(long, env = "TENANTRY_AUDIT_DAYS", value_name = "DAYS",
+        value_parser = values::positive("days"))]
     pub(crate) audit_days: Option<NonZeroU32>,
     /// The longest request body in bytes
     #[arg(long, env = "TENANTRY_MAX_BODY_BYTES", value_name = "BYTES", default_value = "1048576",
-        value_parser = count())]
+        value_parser = values::number::<usize>(1..=MOST, "bytes"))]
     pub(crate) max_body_bytes: usize,
     /// The timeout in seconds for a client to send the request headers
     #[arg(long, env = "TENANTRY_HEAD_TIMEOUT_S", value_name = "SECONDS", default_value = "10",
-        value_parser = timeout_s())]
+        value_parser = values::number::<u64>(1..=DAY_S, "seconds"))]
     pub(crate) head_timeout_s: u64,
     /// The timeout in seconds of a request
     #[arg(long, env = "TENANTRY_REQUEST_TIMEOUT_S", value_name = "SECONDS", default_value = "30",
-        value_parser = timeout_s())]
+        value_parser = values::number::<u64>(1..=DAY_S, "seconds"))]
     pub(crate) request_timeout_s: u64,
     /// The most requests that are handled at once
     #[arg(long, env = "TENANTRY_MAX_IN_FLIGHT", value_name = "COUNT", default_value = "1024",
-        value_parser = count())]
+        value_parser = values::number::<usize>(1..=MOST, "requests"))]
     pub(crate) max_in_flight: usize,
     /// The most connections that are open at once
     #[arg(long, env = "TENANTRY_MAX_CONNECTIONS", value_name = "COUNT", default_value = "8192",
-        value_parser = connections())]
+        value_parser = values::number::<usize>(64..=MOST, "connections"))]
     pub(crate) max_connections: usize,
     /// Seconds between the stop signal and the moment that the server stops to accept connections, in which
     /// /readyz answers 503
     #[arg(long, env = "TENANTRY_DRAIN_DELAY_S", value_name = "SECONDS", default_value = "0",
-        value_parser = RangedU64ValueParser::<u64>::new().range(0..=HOUR_S))]
+        value_parser = values::number::<u64>(0..=HOUR_S, "seconds"))]
     pub(crate) drain_delay_s: u64,
     /// Seconds that running requests get to end when the server stops
     #[arg(long, env = "TENANTRY_DRAIN_TIMEOUT_S", value_name = "SECONDS", default_value = "30",
-        value_parser = timeout_s())]
+        value_parser = values::number::<u64>(1..=DAY_S, "seconds"))]
     pub(crate) drain_timeout_s: u64,
     #[command(flatten)]
     pub(crate) database: DatabaseOptions,

@@ -2,14 +2,29 @@
 //! that says which value would be accepted.
 
 use std::net::Ipv6Addr;
+use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
 
 use tenantry_core::organization::FeatureSettings;
 use tenantry_core::token::{Overlap, Scope};
-use tenantry_core::values::{HttpUrl, InvalidValue, IpAllowList};
+use tenantry_core::values::{EmailAddress, HttpUrl, InvalidValue, IpAllowList};
 use tenantry_outbound::mail::Mailer;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use url::Url;
+
+/// The shortest part of a name, in characters, that is taken for the name.
+const MEANINGFUL: usize = 5;
+/// The crates of the program, as modules of the log.
+const MODULES: [&str; 7] = [
+    "tenantry",
+    "tenantry_app",
+    "tenantry_core",
+    "tenantry_http",
+    "tenantry_outbound",
+    "tenantry_store",
+    "tenantry_worker",
+];
 
 /// The longest lifetime of a token in seconds: a hundred years.
 const LONGEST_LIFETIME_S: i64 = 100 * 366 * 24 * 60 * 60;
@@ -26,13 +41,59 @@ impl<T: Clone> List<T> {
 
     fn parse(text: &str, one: impl Fn(&str) -> Result<T, String>) -> Result<Self, String> {
         let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-        parts.map(one).collect::<Result<_, _>>().map(Self)
+        let values: Vec<T> = parts.map(one).collect::<Result<_, _>>()?;
+        if values.is_empty() {
+            return Err("the list is empty: name at least one, or leave the option out".to_owned());
+        }
+        Ok(Self(values))
     }
 }
 
 /// The message of an invalid value without the prefix that the Polar API requires.
 pub(crate) fn reason(invalid: &InvalidValue) -> &str {
     invalid.message.strip_prefix("Value error, ").unwrap_or(&invalid.message)
+}
+
+/// The name among `known` that `text` is probably meant to be.
+pub(crate) fn nearest<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let text = text.to_ascii_lowercase();
+    let distances = known.into_iter().map(|name| {
+        let lower = name.to_ascii_lowercase();
+        // A part of the name is a likely mistake too, such as the singular.
+        let is_part = text.len() >= MEANINGFUL && (lower.starts_with(&text) || text.starts_with(&lower));
+        (if is_part { 2 } else { strsim::damerau_levenshtein(&text, &lower) }, name)
+    });
+    let (distance, name) = distances.min_by_key(|(distance, _)| *distance)?;
+    (distance <= text.chars().count() / 3).then_some(name)
+}
+
+/// The text "did you mean ...: " with the nearest name, or nothing.
+fn suggestion<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(text, known).map(|name| format!("did you mean {name}? ")).unwrap_or_default()
+}
+
+/// A parser of a whole number in a range of a unit.
+pub(crate) fn number<T>(
+    range: RangeInclusive<u64>,
+    unit: &'static str,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static
+where
+    T: TryFrom<u64> + 'static,
+{
+    move |text: &str| {
+        let number = text.trim().parse::<u64>().ok().filter(|number| range.contains(number));
+        let number = number.and_then(|number| T::try_from(number).ok());
+        number
+            .ok_or_else(|| format!("use a whole number of {unit} from {} to {}", range.start(), range.end()))
+    }
+}
+
+/// A parser of a whole number above 0 of a unit.
+pub(crate) fn positive(
+    unit: &'static str,
+) -> impl Fn(&str) -> Result<NonZeroU32, String> + Clone + Send + Sync + 'static {
+    let parse = number::<u32>(1..=u64::from(u32::MAX), unit);
+    move |text: &str| parse(text).map(|number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN))
 }
 
 /// `on` or `off`.
@@ -55,7 +116,15 @@ pub(crate) fn log_filter(text: &str) -> Result<LogFilter, String> {
         targets = match part.split_once('=') {
             None => targets.with_default(level(part)?),
             Some((module, name)) if is_module(module.trim()) => {
-                targets.with_target(module.trim(), level(name.trim())?)
+                let module = module.trim();
+                let root = module.split("::").next().unwrap_or(module);
+                // Other libraries log too, so an unknown name is refused only when it looks like one of these.
+                match nearest(root, MODULES) {
+                    Some(known) if !MODULES.contains(&root) => {
+                        return Err(format!("there is no module {root:?}: did you mean {known}?"));
+                    }
+                    _ => targets.with_target(module, level(name.trim())?),
+                }
             }
             Some((module, _)) => return Err(format!("{module:?} is not a module, such as tenantry_http")),
         };
@@ -97,6 +166,9 @@ pub(crate) fn listen_address(text: &str) -> Result<String, String> {
 pub(crate) fn networks(text: &str) -> Result<List<String>, String> {
     List::parse(text, |network| match IpAllowList::parse([network]) {
         Ok(_) => Ok(network.to_owned()),
+        Err(_) if network.ends_with("/0") => Err(format!(
+            "{network:?} covers every address, so any client could name itself: list the proxies"
+        )),
         Err(_) => Err(format!("{network:?} is not an address or a network: use 10.0.0.10 or 10.0.0.0/8")),
     })
 }
@@ -117,6 +189,11 @@ fn origin(text: &str) -> Result<String, String> {
         && url.fragment().is_none()
         && url.username().is_empty()
         && url.password().is_none();
+    if url.host_str().is_some_and(|host| host.contains('*')) {
+        return Err(format!(
+            "{text:?}: there are no wildcards: list each origin, such as https://app.example.com"
+        ));
+    }
     if is_origin { Ok(url.origin().ascii_serialization()) } else { Err(wrong()) }
 }
 
@@ -144,6 +221,9 @@ fn plain_http_host(text: &str) -> Result<String, String> {
         && url.fragment().is_none()
         && url.username().is_empty()
         && url.password().is_none()
+        && url.port() != Some(0)
+        && !bracketed.starts_with('.')
+        && !bracketed.ends_with(':')
         && !bracketed.contains(['/', '?', '#', '@', '*']);
     let host = url.host_str().filter(|_| is_host).ok_or_else(wrong)?;
     Ok(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
@@ -155,6 +235,10 @@ pub(crate) fn portal_url(text: &str) -> Result<HttpUrl, String> {
     if url.as_str().contains(['?', '#']) {
         return Err("use a URL without ? and #, such as https://portal.example.com".to_owned());
     }
+    let parsed = Url::parse(url.as_str()).ok();
+    if parsed.is_some_and(|url| !url.username().is_empty() || url.password().is_some()) {
+        return Err("use a URL without a user name and a password: every customer sees it".to_owned());
+    }
     Ok(url)
 }
 
@@ -164,6 +248,11 @@ pub(crate) fn mail_sender(text: &str) -> Result<String, String> {
         return Ok(text.trim().to_owned());
     }
     Err("use ADDRESS or NAME <ADDRESS>, such as Acme <no-reply@example.com>".to_owned())
+}
+
+/// An e-mail address.
+pub(crate) fn email(text: &str) -> Result<EmailAddress, String> {
+    EmailAddress::parse(text.trim()).map_err(|invalid| reason(&invalid).to_owned())
 }
 
 /// A host name.
@@ -186,8 +275,12 @@ fn is_host_name(text: &str) -> bool {
 
 /// Scopes by name.
 pub(crate) fn scopes(text: &str) -> Result<List<Scope>, String> {
+    let names: Vec<String> = Scope::names().collect();
     List::parse(text, |name| {
-        name.parse().map_err(|_| format!("{name:?} is not a scope: use {}", scope_names()))
+        name.to_ascii_lowercase().parse().map_err(|_| {
+            let suggestion = suggestion(name, names.iter().map(String::as_str));
+            format!("{name:?} is not a scope: {suggestion}use {}", names.join(", "))
+        })
     })
 }
 
@@ -199,9 +292,12 @@ pub(crate) fn scope_names() -> String {
 /// Features by name.
 pub(crate) fn features(text: &str) -> Result<List<String>, String> {
     let known = all_features();
-    List::parse(text, |name| match known.iter().any(|feature| feature == name) {
-        true => Ok(name.to_owned()),
-        false => Err(format!("{name:?} is not a feature: use {}", known.join(", "))),
+    List::parse(text, |name| match known.iter().find(|feature| feature.eq_ignore_ascii_case(name)) {
+        Some(feature) => Ok(feature.clone()),
+        None => {
+            let suggestion = suggestion(name, known.iter().map(String::as_str));
+            Err(format!("{name:?} is not a feature: {suggestion}use {}", known.join(", ")))
+        }
     })
 }
 
@@ -277,6 +373,7 @@ mod tests {
                 ("inof", "use error"),
                 ("tenantry_http", "use error"),
                 ("a=b", "use error"),
+                ("tenantry_htpp=info", "did you mean tenantry_http?"),
                 ("=info", "not a module"),
                 ("[span]=info", "not a module"),
             ],
@@ -303,6 +400,7 @@ mod tests {
                 ("https://a.example?x", "https://HOST"),
                 ("ftp://a.example", "https://HOST"),
                 ("*", "https://HOST"),
+                ("https://*.example.com", "no wildcards"),
                 ("null", "use https://null"),
                 ("localhost:3000", "https://HOST"),
             ],
@@ -331,6 +429,9 @@ mod tests {
                 ("*.internal", "HOST:PORT"),
                 ("a b", "HOST:PORT"),
                 ("x:99999", "HOST:PORT"),
+                ("x:0", "HOST:PORT"),
+                ("x:", "HOST:PORT"),
+                (".x", "HOST:PORT"),
             ],
         );
     }
@@ -340,7 +441,14 @@ mod tests {
         accepts(switch, &[("on", true), (" OFF ", false), ("true", true), ("no", false)]);
         refuses(switch, &[("maybe", "on or off"), ("", "on or off")]);
         accepts(networks, &[("10.0.0.1, 10.1.0.0/16", list(&["10.0.0.1", "10.1.0.0/16"]))]);
-        refuses(networks, &[("proxy.internal", "10.0.0.10"), ("10.0.0.1:80", "10.0.0.10")]);
+        refuses(
+            networks,
+            &[
+                ("proxy.internal", "10.0.0.10"),
+                ("10.0.0.1:80", "10.0.0.10"),
+                ("::/0", "covers every address"),
+            ],
+        );
         accepts(
             listen_address,
             &[
@@ -358,7 +466,14 @@ mod tests {
                 ("127.0.0.1", "HOST:PORT"),
             ],
         );
-        refuses(portal_url, &[("https://a.example/?x=1", "without ?"), ("a.example", "")]);
+        refuses(
+            portal_url,
+            &[
+                ("https://a.example/?x=1", "without ?"),
+                ("https://u:p@a.example", "user name"),
+                ("a.example", ""),
+            ],
+        );
         refuses(mail_sender, &[("nobody", "NAME <ADDRESS>")]);
         refuses(host_name, &[("[127.0.0.1]", "host name"), ("a b", "host name"), ("a..b", "host name")]);
         accepts(lifetime_s, &[("90s", 90), ("12h", 43_200), ("30d", 2_592_000)]);
@@ -371,6 +486,26 @@ mod tests {
     fn an_unknown_scope_or_feature_gets_the_names_of_all() {
         refuses(scopes, &[("members:raed", "members:read, "), ("x", "messages:send:all"), ("x", "*")]);
         refuses(features, &[("member_model", "member_model_enabled"), ("overview_metrics", "sso_enabled")]);
-        assert_eq!(scopes("members:read, *").unwrap().0.len(), 2);
+        refuses(scopes, &[("members:raed", "did you mean members:read?"), (" , ", "empty"), ("", "empty")]);
+        assert_eq!(scopes("Members:Read, *").unwrap().0.len(), 2);
+    }
+
+    #[test]
+    fn a_number_is_trimmed_and_its_error_names_range_and_unit() {
+        let parse = number::<u64>(1..=86_400, "seconds");
+        assert_eq!(parse(" 7 "), Ok(7));
+        for text in ["0", "86401", "1.5", "-1", "", "a"] {
+            assert_eq!(parse(text).unwrap_err(), "use a whole number of seconds from 1 to 86400", "{text}");
+        }
+        assert_eq!(positive("days")("90").map(NonZeroU32::get), Ok(90));
+        assert!(positive("days")("0").unwrap_err().contains("of days from 1 to "));
+    }
+
+    #[test]
+    fn the_nearest_name_is_one_of_few_differences() {
+        let known = ["database", "trusted-proxy", "mail"];
+        assert_eq!(nearest("databse", known), Some("database"));
+        assert_eq!(nearest("trusted-proxies", known), Some("trusted-proxy"));
+        assert_eq!(nearest("colour", known), None);
     }
 }

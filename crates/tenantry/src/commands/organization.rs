@@ -9,12 +9,12 @@ use tenantry_app::ownership::OrganizationTransfer;
 use tenantry_app::suspension::{OrganizationSuspend, OrganizationUnsuspend};
 use tenantry_core::organization::{FeatureSettings, InitialState, NewOrganization, OrganizationChange};
 use tenantry_core::values::{EmailAddress, OrganizationName, Slug, SuspensionReason};
-use tenantry_store::{OrganizationFilter, Page};
 
-use super::{every_node_knows, find, print, valid, with_app};
+use super::{every_node_knows, find, print, valid, with_app, with_opened};
 use crate::cli::{DatabaseOptions, List, Organization};
 use crate::error::CommandError;
-use crate::installation;
+use crate::installation::Missing;
+use crate::listing::{self, ListedOrganization};
 
 /// Runs a command to its end.
 pub(super) async fn run(command: Organization) -> Result<(), CommandError> {
@@ -37,7 +37,8 @@ pub(super) async fn run(command: Organization) -> Result<(), CommandError> {
             print(json, &object, &[format!("{} owns organization {organization}", owner.email)])
         }
         Organization::Suspend { organization, reason, json, database } => {
-            let reason = valid("--reason", SuspensionReason::parse(&reason))?;
+            let given = valid("--reason", SuspensionReason::parse(&reason))?;
+            let reason = given.clone();
             let suspended = with_app(&database, async |app| {
                 let id = find(app, &organization).await?;
                 let suspended = app.write(OrganizationSuspend { id, reason }).await?;
@@ -45,7 +46,7 @@ pub(super) async fn run(command: Organization) -> Result<(), CommandError> {
                 Ok(suspended)
             })
             .await?;
-            print_suspension(json, &suspended, "is suspended")
+            print_suspension(json, &suspended, &suspension_outcome(&suspended, &given))
         }
         Organization::Unsuspend { organization, json, database } => {
             let unsuspended = with_app(&database, async |app| {
@@ -67,7 +68,11 @@ async fn create(
     json: bool,
     database: &DatabaseOptions,
 ) -> Result<(), CommandError> {
-    let slug = valid("--slug", Slug::parse(slug))?;
+    let slug = valid("--slug", Slug::parse(slug.trim()))?;
+    if name.trim().is_empty() {
+        let why = "a name needs at least one visible character".to_owned();
+        return Err(CommandError::Argument("--name", why));
+    }
     let has_owner = owner_email.is_some();
     let owner_email = owner_email.unwrap_or_else(|| format!("owner@{slug}.invalid"));
     let create = OrganizationCreate {
@@ -80,9 +85,13 @@ async fn create(
         },
         initial: InitialState::for_operator(enabled(features)?),
     };
-    let made = with_app(database, async |app| Ok(app.write(create).await?)).await?;
+    let made = with_opened(database, Missing::Create, async |app| Ok(app.write(create).await?)).await?;
     let object = json!({"id": made.id, "name": made.name, "slug": made.slug, "owner_id": made.owner});
-    print(json, &object, &[format!("created organization {} ({})", made.slug, made.id)])?;
+    print(
+        json,
+        &object,
+        &[format!("created organization {} ({}), owner {owner_email}", made.slug, made.id)],
+    )?;
     if !has_owner {
         warn_of_unread_notices(&made.slug)?;
     }
@@ -90,17 +99,9 @@ async fn create(
 }
 
 async fn list(json: bool, database: &DatabaseOptions) -> Result<(), CommandError> {
-    let app = installation::open_to_read(database).await?;
-    let page = Page { offset: 0, limit: u64::MAX };
-    let found = app.organizations(&Requester::operator(), &OrganizationFilter::default(), page).await;
-    app.store().close().await;
-    let found = found?.items;
-    let items: Vec<Value> = found
-        .iter()
-        .map(|one| json!({"id": one.id, "name": one.name, "slug": one.slug, "created_at": one.created_at}))
-        .collect();
-    let lines: Vec<String> =
-        found.iter().map(|one| format!("{}  {}  {}", one.id, one.slug, one.name)).collect();
+    let found = listing::organizations(database).await?;
+    let items: Vec<Value> = found.iter().map(ListedOrganization::object).collect();
+    let lines: Vec<String> = found.iter().map(ListedOrganization::line).collect();
     print(json, &json!({"items": items}), &lines)
 }
 
@@ -112,6 +113,17 @@ fn warn_of_unread_notices(slug: &Slug) -> Result<(), CommandError> {
     );
     writeln!(io::stderr().lock(), "tenantry: warning: {text}")?;
     Ok(())
+}
+
+/// The state after a suspension for this reason, which does not replace an earlier one.
+fn suspension_outcome(after: &tenantry_core::organization::Organization, given: &SuspensionReason) -> String {
+    match after.suspended.as_ref().filter(|kept| kept.reason != *given) {
+        None => "is suspended".to_owned(),
+        Some(kept) => format!(
+            "was suspended already, and keeps its reason: {}; to give another, end the suspension first",
+            kept.reason.as_str()
+        ),
+    }
 }
 
 fn print_suspension(

@@ -244,14 +244,19 @@ impl Listed {
 
 /// Runs a command on the tokens of users to its end.
 pub(super) async fn run_user(command: UserToken) -> Result<(), CommandError> {
-    let (email, expires_in, json, database) = match command {
-        UserToken::Create { email, expires_in, json, database } => (email, expires_in, json, database),
+    let (email, create_user, expires_in, json, database) = match command {
+        UserToken::Create { email, create_user, expires_in, json, database } => {
+            (email, create_user, expires_in, json, database)
+        }
         UserToken::List { email, expires_within, json, database } => {
             return list_user_tokens(email.as_deref(), expires_within, json, &database).await;
         }
     };
-    let email = valid("--email", EmailAddress::parse(&email))?;
     let IssuedToken { token, secret } = with_app(&database, async |app| {
+        if !create_user && app.store().reader()?.tx()?.user_by_email(&email).await?.is_none() {
+            let why = format!("there is no user {email}: --create-user creates one");
+            return Err(CommandError::Argument("--email", why));
+        }
         let create = UserTokenCreate {
             by: Requester::operator(),
             expires_in_s: expires_in,

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
+use crate::cli::nearest;
 use crate::error::CommandError;
 
 /// The values of a configuration file by option, as the command line would give them.
@@ -17,7 +18,7 @@ impl File {
     ///
     /// Error messages repeat no value of the file, because the database URL contains a password.
     pub(super) fn read(path: &Path, names: &[String]) -> Result<Option<Self>, CommandError> {
-        let about = |message: String| CommandError::Message(format!("{}: {message}", path.display()));
+        let about = |message: String| CommandError::Options(format!("{}: {message}", path.display()));
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -27,7 +28,11 @@ impl File {
         let mut values = HashMap::new();
         for (name, value) in table {
             if !names.contains(&name) {
-                return Err(about(format!("there is no option {name}; the options: {}", names.join(", "))));
+                let suggestion = match nearest(&name, names.iter().map(String::as_str)) {
+                    Some(nearest) => format!(": did you mean {nearest}?"),
+                    None => format!("; the options: {}", names.join(", ")),
+                };
+                return Err(about(format!("there is no option {name}{suggestion}")));
             }
             let texts = texts(&value).ok_or_else(|| {
                 about(format!("{name}: use a text, a whole number, true, false, or a list of texts"))

@@ -7,12 +7,13 @@
 mod file;
 mod server;
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::{Command, CommandFactory, FromArgMatches};
 
-use crate::cli::Arguments;
+use crate::cli::{Arguments, nearest};
 use crate::error::CommandError;
 use file::File;
 
@@ -31,14 +32,14 @@ pub(crate) enum OptionsError {
 
 /// Resolves the options of a command line.
 pub(crate) fn resolve(line: &[OsString]) -> Result<Arguments, OptionsError> {
-    let command = without_empty_variables(Arguments::command());
+    let command = without_overridden_variables(without_empty_variables(Arguments::command()), line);
     let arguments = parse(command.clone(), line).map_err(OptionsError::CommandLine)?;
     let Some((path, file)) = read(arguments.global.config.as_deref()).map_err(OptionsError::File)? else {
         return Ok(arguments);
     };
     // The command line alone was valid, so that an error is one of the file.
     parse(with_defaults(command, &file), line).map_err(|error| {
-        OptionsError::File(CommandError::Message(format!("{}: {}", path.display(), first_paragraph(&error))))
+        OptionsError::File(CommandError::Options(format!("{}: {}", path.display(), first_paragraph(&error))))
     })
 }
 
@@ -52,7 +53,7 @@ fn read(config: Option<&Path>) -> Result<Option<(PathBuf, File)>, CommandError> 
     match File::read(path, &option_names())? {
         Some(file) => Ok(Some((path.to_owned(), file))),
         None if config.is_none() => Ok(None),
-        None => Err(CommandError::Message(format!("--config: {} does not exist", path.display()))),
+        None => Err(CommandError::Options(format!("--config: {} does not exist", path.display()))),
     }
 }
 
@@ -74,6 +75,55 @@ fn without_empty_variables(command: Command) -> Command {
             arg
         }
     })
+}
+
+/// Ignores the variable of an option that excludes one on the command line: a flag wins over the environment.
+fn without_overridden_variables(command: Command, line: &[OsString]) -> Command {
+    let is_given = |name: &str| {
+        line.iter()
+            .filter_map(|word| word.to_str()?.strip_prefix("--"))
+            .any(|word| word == name || word.strip_prefix(name).is_some_and(|rest| rest.starts_with('=')))
+    };
+    let excluded = match (is_given("scope"), is_given("all-scopes")) {
+        (true, false) => "all-scopes",
+        (false, true) => "scope",
+        _ => return command,
+    };
+    command.mut_subcommand("token", |token| {
+        token.mut_subcommand("create", |create| {
+            create.mut_args(|arg| match arg.get_long() {
+                Some(name) if name == excluded => arg.env(None::<&'static str>),
+                _ => arg,
+            })
+        })
+    })
+}
+
+/// Warns of each variable `TENANTRY_...` that sets no option. It is no error, because orchestrators set such variables
+/// for a service of this name.
+pub(crate) fn warn_of_unknown_variables() {
+    let mut known = HashSet::new();
+    add_variables(&Arguments::command(), &mut known);
+    for (name, _) in std::env::vars_os() {
+        let Some(name) = name.to_str().filter(|name| name.starts_with("TENANTRY_")) else { continue };
+        // The variables of the test suites, which start the program.
+        if known.contains(name) || name == "TENANTRY_BIN" || name.starts_with("TENANTRY_TEST_") {
+            continue;
+        }
+        let nearest = nearest(without_prefix(name), known.iter().map(|name| without_prefix(name)));
+        let nearest = nearest.map(|name| format!("TENANTRY_{name}"));
+        tracing::warn!(variable = name, nearest, "environment variable sets no option");
+    }
+}
+
+fn without_prefix(name: &str) -> &str {
+    name.strip_prefix("TENANTRY_").unwrap_or(name)
+}
+
+fn add_variables(command: &Command, to: &mut HashSet<String>) {
+    let names = command.get_arguments().filter_map(|arg| arg.get_env()?.to_str());
+    to.extend(names.map(ToOwned::to_owned));
+    command.get_subcommands().for_each(|command| add_variables(command, to));
 }
 
 fn with_defaults(command: Command, file: &File) -> Command {
@@ -149,7 +199,7 @@ mod tests {
     fn an_error_in_the_file_names_the_place_and_never_repeats_the_line() {
         for (text, expected) in [
             ("database = 'sqlite:a.db'\ndatabase = postgres://u:hunter2@h/t\n", "line 2"),
-            ("databse = 'postgres://u:hunter2@h/t'\n", "there is no option databse"),
+            ("databse = 'postgres://u:hunter2@h/t'\n", "there is no option databse: did you mean database?"),
             ("database = ['postgres://u:hunter2@h/t', 7]\n", "database: use a text"),
             ("database = { url = 'postgres://u:hunter2@h/t' }\n", "database: use a text"),
             ("mail = '''smtp://u:hunter2@h\n", "line"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustls::pki_types::CertificateDer;
 use tenantry_app::Retention;
 use tenantry_core::mail::MailLimits;
-use tenantry_core::values::{HttpUrl, IpAllowList};
+use tenantry_core::values::{EmailAddress, HttpUrl, IpAllowList};
 use tenantry_http::{Config, Limits, Rate, Rates};
 use tenantry_outbound::mail::{Mailer, SmtpOptions};
 use tenantry_store::postgres::Migrate;
@@ -22,6 +22,8 @@ const LOCAL_SENDER: &str = "tenantry@localhost";
 pub(crate) struct ServerSettings {
     pub(crate) listen: String,
     pub(crate) bootstrap: bool,
+    /// The owner of the first organization, if one was named.
+    pub(crate) bootstrap_owner: Option<EmailAddress>,
     pub(crate) http: Config,
     pub(crate) webhook_http_hosts: Vec<String>,
     /// The URL of the customer portal, if it is not the server's own.
@@ -90,6 +92,7 @@ impl ServerSettings {
         Ok(Self {
             listen: serve.listen.clone(),
             bootstrap: serve.bootstrap,
+            bootstrap_owner: serve.bootstrap_owner.clone(),
             http,
             webhook_http_hosts: List::joined(&serve.webhook_http_hosts),
             portal: serve.portal_url.clone(),

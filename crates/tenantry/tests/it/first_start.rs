@@ -46,6 +46,21 @@ fn log_of(site: &Site) -> String {
     fs::read_to_string(site.path().join("log")).unwrap()
 }
 
+/// The path of the site as the program sees it.
+fn root_of(site: &Site) -> String {
+    fs::canonicalize(site.path()).unwrap().to_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_owner_of_the_first_organization_can_be_named() {
+    let site = Site::new();
+    let (server, text, _) = start_with(&site, &["--bootstrap-owner", "ada@example.com"]);
+    assert!(text.contains("ada@example.com") && !text.contains("owner@"), "{text}");
+    drop(server);
+    assert!(site.succeed(&["organization", "list"]).contains("owner ada@example.com"));
+    site.succeed(&["user-token", "create", "--email", "ada@example.com"]);
+}
+
 /// The response to a GET request.
 fn get(address: &str, path: &str, token: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
@@ -65,8 +80,18 @@ fn the_first_token_goes_to_a_private_file_when_the_output_is_no_terminal() {
     let token = fs::read_to_string(&path).unwrap().trim().to_owned();
     assert!(get(&address, "/v1/organizations/", &token).starts_with("HTTP/1.1 200"), "{token}");
     assert!(!text.contains(&token) && !log_of(&site).contains(&token), "{text}");
-    for expected in ["tenantry.db.first-token", "/docs", "tenantry.db.key", "tenantry backup", "token create"]
-    {
+    let options =
+        format!("--database sqlite:{0}/tenantry.db --secret-key-file {0}/tenantry.db.key", root_of(&site));
+    let command = format!("{} token create --organization my-organization", env!("CARGO_BIN_EXE_tenantry"));
+    for expected in [
+        "The token is in /",
+        "tenantry.db.first-token",
+        "/docs",
+        "tenantry backup",
+        "owner@my-organization.invalid",
+        &options,
+        &command,
+    ] {
         assert!(text.contains(expected), "{expected} in {text}");
     }
     assert_eq!(log_of(&site).matches("server listening").count(), 1);
@@ -75,6 +100,8 @@ fn the_first_token_goes_to_a_private_file_when_the_output_is_no_terminal() {
     let (_server, text, address) = start(&site);
     assert_eq!(text, "");
     assert!(log_of(&site).contains("tenantry token create --organization"), "{}", log_of(&site));
+    assert!(log_of(&site).contains(&options), "{}", log_of(&site));
+    assert!(log_of(&site).contains("set --portal-url"), "{}", log_of(&site));
     let root = get(&address, "/", &token);
     assert!(root.starts_with("HTTP/1.1 200") && root.contains("/docs") && root.contains("/v2"), "{root}");
 }

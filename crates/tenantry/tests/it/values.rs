@@ -22,9 +22,15 @@ fn values_that_cannot_work_are_refused_at_start() {
         ("--mail-from", "nobody", "use ADDRESS or NAME <ADDRESS>"),
         ("--mail-ehlo", "[127.0.0.1]", "use a host name"),
         ("--bootstrap", "maybe", "use on or off"),
-        ("--rate-burst", "0", "--rate-burst"),
-        ("--drain-timeout-s", "0", "1..=86400"),
-        ("--max-body-bytes", "0", "--max-body-bytes"),
+        ("--rate-burst", "0", "use a whole number of requests from 1 to 4294967295"),
+        ("--drain-timeout-s", "0", "use a whole number of seconds from 1 to 86400"),
+        ("--max-body-bytes", "0", "use a whole number of bytes from 1 to"),
+        ("--trusted-origin", "https://*.example.com", "no wildcards"),
+        ("--trusted-origin", "", "the list is empty"),
+        ("--trusted-proxy", "0.0.0.0/0", "covers every address"),
+        ("--portal-url", "https://u:p@example.com", "without a user name"),
+        ("--bootstrap-owner", "nobody", "--bootstrap-owner"),
+        ("--database", "sqlite:t.db?mode=ro", "no parameters"),
         ("--database", "tenantry.db", "use sqlite:PATH or postgres://HOST/DATABASE"),
         ("--ca-file", "none.pem", "none.pem"),
     ] {
@@ -86,8 +92,17 @@ fn messages_name_the_argument_and_what_would_be_accepted() {
         (vec!["token", "rotate", "foo"], "ID: \"foo\" is not an id"),
         (vec!["user-token", "list", "--email", "nobody@example.com"], "there is no user nobody@example.com"),
         (vec!["organization", "create", "--name", "A", "--slug", "no slug"], "--slug: "),
+        (vec!["organization", "create", "--name", " ", "--slug", "abc"], "--name: "),
+        (
+            vec!["organization", "create", "--name", "A", "--slug", "01a20011-44c7-4f64-8000-21a102c19d44"],
+            "form of an id",
+        ),
+        (vec!["user-token", "create", "--email", "nobody@example.com"], "--create-user creates one"),
+        (vec!["key", "generate", "-"], "name a file"),
+        ([&["token", "create"], &organization[..]].concat(), "--all-scopes"),
+        ([&["token", "create", "--scope", ","], &organization[..]].concat(), "the list is empty"),
         (vec!["organization", "suspend", "nobody", "--reason", "x"], "tenantry organization list"),
-        (vec!["user-token", "create", "--email", "nobody"], "--email: "),
+        (vec!["user-token", "create", "--email", "nobody"], "--email <EMAIL>"),
         ([&["token", "create", "--scope", "members:raed"], &organization[..]].concat(), "members:read, "),
         ([&["token", "create", "--all-scopes", "--expires-in", "1w"], &organization[..]].concat(), "30d"),
         (vec!["organization", "create", "--name", "B", "--slug", "b", "--feature", "x"], "sso_enabled"),
@@ -174,4 +189,120 @@ fn users_are_listed_shown_renamed_and_deleted() {
     assert!(site.fail(&["user", "show", "ada@new.example.com"]).contains("`tenantry user list` shows all"));
     assert!(site.succeed(&["user", "list", "--json"]).matches("\"id\"").count() == 1);
     assert!(site.succeed(&["doctor"]).contains("no findings"));
+}
+
+#[test]
+fn a_password_is_not_sent_to_a_mail_server_without_tls() {
+    let site = Site::new();
+    for (url, expected) in [
+        ("smtp://u:hunter2@mail.example.com?tsl=required", "only parameter is tls"),
+        ("smtp://u:hunter2@mail.example.com", "without TLS"),
+        ("smtp://u:hunter2@mail.example.com/x?tls=required", "--mail-ehlo"),
+    ] {
+        let message = site.fail(&["serve", "--mail", url, "--mail-from", "a@example.com"]);
+        assert!(message.contains(expected) && !message.contains("hunter2"), "{url}: {message}");
+    }
+}
+
+#[test]
+fn wrong_options_have_one_exit_status() {
+    let site = Site::new();
+    fs::write(site.path().join("wrong.toml"), "databse = 'x'\n").unwrap();
+    for arguments in [
+        vec!["serve", "--listen", "8080"],
+        vec!["serve", "--mail", "x"],
+        vec!["serve", "--config", "none.toml"],
+        vec!["serve", "--config", "wrong.toml"],
+        vec!["user-token", "create", "--email", "nobody"],
+    ] {
+        assert_eq!(site.run(&arguments).status, 2, "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_flag_wins_over_the_variable_of_an_option_that_it_excludes() {
+    let site = Site::new();
+    site.succeed(&["organization", "create", "--name", "Acme", "--slug", "acme"]);
+    let create = ["token", "create", "--organization", " ACME ", "--json"];
+    for (variable, value, flags, expected) in [
+        ("TENANTRY_SCOPES", "members:read", vec!["--all-scopes"], "[\"*\"]"),
+        ("TENANTRY_ALL_SCOPES", "on", vec!["--scope", "members:read"], "[\"members:read\"]"),
+        ("TENANTRY_SCOPES", "members:read", vec![], "[\"members:read\"]"),
+    ] {
+        let arguments = [&create[..], &flags].concat();
+        let outcome = finished(site.command(&arguments).env(variable, value));
+        assert!(outcome.out.contains(expected), "{variable} {flags:?}: {} {}", outcome.out, outcome.err);
+    }
+    assert_ne!(site.run(&[&create[..], &["--scope", "*", "--all-scopes"]].concat()).status, 0);
+}
+
+#[test]
+fn an_unknown_variable_is_a_warning_with_the_nearest_name() {
+    let site = Site::new();
+    let mut command = site.command(&["openapi", "Polar"]);
+    let outcome = finished(command.env("TENANTRY_TRUSTED_PROXY", "10.0.0.1").env("TENANTRY_TEST_X", "1"));
+    assert_eq!(outcome.status, 0, "{}", outcome.err);
+    assert!(outcome.err.contains("TENANTRY_TRUSTED_PROXIES"), "{}", outcome.err);
+    assert_eq!(outcome.err.matches("sets no option").count(), 1, "{}", outcome.err);
+}
+
+#[test]
+fn a_command_does_not_create_a_database_in_a_wrong_directory() {
+    let site = Site::new();
+    for arguments in [
+        vec!["token", "create", "--organization", "acme", "--all-scopes"],
+        vec!["token", "revoke", "01a20011-44c7-4f64-8000-21a102c19d44"],
+        vec!["user-token", "create", "--email", "a@example.com", "--create-user"],
+        vec!["organization", "suspend", "acme", "--reason", "x"],
+        vec!["organization", "unsuspend", "acme"],
+        vec!["organization", "list"],
+    ] {
+        let message = site.fail(&arguments);
+        assert!(message.contains("tenantry.db: the database does not exist"), "{arguments:?}: {message}");
+        assert!(message.contains('/'), "the path from the root: {message}");
+    }
+    assert_eq!(fs::read_dir(site.path()).unwrap().count(), 0, "nothing was created");
+    site.succeed(&["migrate"]);
+    site.fail(&["user-token", "create", "--email", "a@example.com", "--create-user"]);
+    assert!(!site.path().join("tenantry.db.key").exists());
+}
+
+#[test]
+fn a_file_that_is_no_key_gets_no_advice_about_its_mode() {
+    let site = Site::new();
+    fs::create_dir(site.path().join("folder")).unwrap();
+    fs::write(site.path().join("text"), "not a key").unwrap();
+    fs::set_permissions(site.path().join("text"), fs::Permissions::from_mode(0o644)).unwrap();
+    for (path, expected) in [("folder", "not a regular file"), ("text", "64 hexadecimal digits")] {
+        let create =
+            ["organization", "create", "--name", "Acme", "--slug", "acme", "--secret-key-file", path];
+        let message = site.fail(&create);
+        assert!(message.contains(expected) && !message.contains("chmod"), "{message}");
+    }
+}
+
+#[test]
+fn the_list_of_organizations_shows_owner_and_suspension() {
+    let site = Site::new();
+    site.succeed(&[
+        "organization",
+        "create",
+        "--name",
+        "Acme",
+        "--slug",
+        "acme",
+        "--owner-email",
+        "a@example.com",
+    ]);
+    site.succeed(&["organization", "suspend", "acme", "--reason", "unpaid"]);
+    let again = site.succeed(&["organization", "suspend", "acme", "--reason", "spam"]);
+    assert!(again.contains("keeps its reason: unpaid"), "{again}");
+    let list = site.succeed(&["organization", "list"]);
+    assert!(list.contains("owner a@example.com") && list.contains("suspended: unpaid"), "{list}");
+    let json = site.succeed(&["organization", "list", "--json"]);
+    for part in
+        ["\"owner_email\":\"a@example.com\"", "\"suspension_reason\":\"unpaid\"", "\"parent_id\":null"]
+    {
+        assert!(json.contains(part), "{part} in {json}");
+    }
 }

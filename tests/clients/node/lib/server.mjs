@@ -54,7 +54,7 @@ class CommandLine {
   }
 
   createUserToken(email) {
-    return JSON.parse(this.run("user-token", "create", "--email", email, "--json")).token;
+    return JSON.parse(this.run("user-token", "create", "--create-user", "--email", email, "--json")).token;
   }
 }
 

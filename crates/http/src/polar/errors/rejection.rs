@@ -4,10 +4,13 @@ use axum::http::StatusCode;
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use serde_json::json;
 
-use super::body::{failed, invalid_token, oauth, plain};
+use super::body::{failed, invalid_token, oauth, plain, rule};
 use crate::api::rejection::{Rejection, fault_status};
 use crate::api::response::RenderedError;
 use crate::limits;
+
+/// The location of the header with the organization of a request.
+const ORGANIZATION_HEADER: [&str; 2] = ["header", "Polar-Organization"];
 
 /// Renders a rejection.
 pub(super) fn of_rejection(rejection: Rejection) -> RenderedError {
@@ -26,6 +29,11 @@ pub(super) fn of_rejection(rejection: Rejection) -> RenderedError {
             "NotPermitted",
             "The access token may not be used from this address.",
         ),
+        Rejection::BadOrganization(text) => bad_organization(text),
+        Rejection::UnknownOrganization(id) => {
+            rule("value_error", &ORGANIZATION_HEADER, "Organization not found.", id.to_string().into())
+        }
+        Rejection::PersonRequired => person_required(),
         Rejection::NoSuchPath => not_found(),
         Rejection::TooLarge(limit) => plain(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -59,6 +67,17 @@ pub(super) fn of_rejection(rejection: Rejection) -> RenderedError {
             failed(fault_status(&error))
         }
     }
+}
+
+fn bad_organization(text: String) -> RenderedError {
+    let message = "Input should be a valid UUID: send one id of an organization, or leave the header out.";
+    rule("uuid_parsing", &ORGANIZATION_HEADER, message, text.into())
+}
+
+fn person_required() -> RenderedError {
+    let detail = "This operation needs the token of a person, not one of an organization.";
+    plain(StatusCode::UNAUTHORIZED, "Unauthorized", detail)
+        .with(WWW_AUTHENTICATE, "Bearer realm=\"tenantry\"")
 }
 
 /// The response to an unknown `Polar-Version`. Its status is that of the original.

@@ -46,7 +46,7 @@ pub(super) async fn create(call: Call) -> Result<Response, ErrorResponse> {
     let by = call.requester();
     let owner = match call.caller.as_ref().map(|caller| &caller.principal) {
         Some(Principal::User { user, .. }) => OwnerRef::User(*user),
-        _ => return Err(crate::api::rejection::Rejection::Unauthorized.into()),
+        _ => return Err(crate::api::rejection::Rejection::PersonRequired.into()),
     };
     let new = organization::NewOrganization { name, slug, change };
     let operation = OrganizationCreate { by, owner, new, initial: InitialState::for_person() };

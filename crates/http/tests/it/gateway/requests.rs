@@ -204,7 +204,9 @@ async fn cors_headers_by_origin() {
     let trusted = acme.client().with("origin", TRUSTED_ORIGIN).get("/v1/members").await.expect(200);
     assert_eq!(trusted.header("access-control-allow-origin"), Some(TRUSTED_ORIGIN));
     assert_eq!(trusted.header("access-control-allow-credentials"), Some("true"));
-    assert_eq!(trusted.header("vary"), Some("Origin"));
+    for response in [&anywhere, &trusted, &acme.client().get("/v1/members").await] {
+        assert_eq!(response.header("vary"), Some("Origin"), "it depends on the origin");
+    }
     assert_eq!(acme.client().get("/v1/members").await.header("access-control-allow-origin"), None);
 }
 
@@ -218,7 +220,9 @@ async fn cors_preflights() {
             .send("OPTIONS", "/v1/anything/at/all", None, "")
             .await
     };
-    let allowed = ask("https://a.example", "authorization, Content-Type,polar-version").await.expect(200);
+    let allowed = ask("https://a.example", "authorization, Content-Type,polar-version,Polar-Organization")
+        .await
+        .expect(200);
     assert_eq!((allowed.text.as_str(), allowed.header("access-control-max-age")), ("OK", Some("600")));
     assert!(allowed.header("access-control-allow-methods").unwrap().contains("PATCH"));
     assert!(allowed.header("content-type").unwrap().starts_with("text/plain"));

@@ -8,5 +8,6 @@ mod idempotency;
 mod ip_allow_lists;
 mod limits;
 mod lists;
+mod organization_header;
 mod people;
 mod revocation;
