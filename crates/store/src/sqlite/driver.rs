@@ -1,7 +1,8 @@
 //! Connections to the file, and the conversion of values to and from SQLite.
 //!
 //! Query plans never depend on statistics. The store gathers none, and opening a database deletes those that another
-//! program gathered ([`delete_statistics`]).
+//! program gathered ([`delete_statistics`]). Nor do they depend on parameters, so that a statement is prepared once
+//! ([`connect`]).
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
@@ -9,6 +10,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql};
 
@@ -66,6 +68,9 @@ pub(super) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Store
     let connect = || -> rusqlite::Result<Connection> {
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(BUSY)?;
+        // Without this guarantee SQLite compares parameters with the conditions of partial indexes, and prepares the
+        // statement again whenever such a parameter changes.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         enable_wal(&connection)?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;

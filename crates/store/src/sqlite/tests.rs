@@ -225,3 +225,18 @@ async fn a_use_case_that_awaits_something_else_panics_by_name() {
     let mut writer = Writer::new();
     drop(writer.batch([AwaitsATimer]).await);
 }
+
+#[test]
+fn a_statement_is_not_prepared_again_for_other_parameters() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut connection = connect(&directory.path().join("tenantry.db"), OpenFlags::default()).unwrap();
+    schema::migrate(&mut connection, &moments()).unwrap();
+    let sql = "SELECT id FROM members
+               WHERE organization_id = ?1 AND customer_id = ?2 AND coalesce(deleted_at, 0) = 0 ORDER BY id LIMIT ?3";
+    for number in 1..4 {
+        let id = Uuid::from_u128(number);
+        driver::rows(&connection, sql, &[id.into(), id.into(), 10.into()], |_| Ok(true)).unwrap();
+    }
+    let statement = connection.prepare_cached(sql).unwrap();
+    assert_eq!(statement.get_status(rusqlite::StatementStatus::RePrepare), 0);
+}
