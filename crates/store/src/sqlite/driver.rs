@@ -27,9 +27,6 @@ const STATEMENTS: usize = 256;
 const BUSY: Duration = Duration::from_secs(30);
 /// The pause before the log mode is set again.
 const WAL_RETRY: Duration = Duration::from_millis(5);
-/// The size of the write-ahead log, in pages of 4 KiB, at which the writer itself runs a checkpoint: 256 MiB. This
-/// bounds the log.
-const LOG_LIMIT_PAGES: u32 = 65_536;
 /// The page cache of a connection, in KiB.
 const CACHE_KIB: i32 = 65_536;
 
@@ -74,7 +71,8 @@ pub(super) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Store
         enable_wal(&connection)?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
-        connection.pragma_update(None, "wal_autocheckpoint", LOG_LIMIT_PAGES)?;
+        // The checkpoint thread does it.
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);

@@ -2,6 +2,7 @@
 //!
 //! | step | statement | on failure |
 //! |---|---|---|
+//! | the log is full | wait until the checkpoint thread has truncated it | go on without room |
 //! | a batch begins with the first queued use case | `BEGIN IMMEDIATE` | the batch has one use case, which fails |
 //! | each use case runs | `SAVEPOINT`, its statements, `RELEASE` | `ROLLBACK TO` that savepoint: the others go on |
 //! | it ends at [`BATCH`] use cases, or an empty queue | `COMMIT`, one `fsync` | every use case of the batch fails |
@@ -22,6 +23,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::driver::{failure, require_transaction};
+use super::log::Log;
 use crate::error::unexpected;
 use crate::signals::{Changes, Signals};
 use crate::{Moments, StoreError, Tx, UseCase, Vault};
@@ -122,9 +124,11 @@ pub(super) fn poll_once<F: Future>(name: &'static str, future: F) -> Result<F::O
 }
 
 /// Runs queued jobs in batches until the queue is closed and empty.
-pub(super) fn write_all(connection: &mut Connection, jobs: &Receiver<Job>) {
+pub(super) fn write_all(connection: &mut Connection, jobs: &Receiver<Job>, log: &Log) {
     let mut replies = Vec::with_capacity(BATCH);
     while let Ok(first) = jobs.recv() {
+        log.wait_for_room();
+        let inside = log.writer.enter();
         let begun = begin(connection);
         replies.push(first(begun.is_ok().then_some(&mut *connection)));
         let committed = begun.and_then(|()| {
@@ -142,6 +146,7 @@ pub(super) fn write_all(connection: &mut Connection, jobs: &Receiver<Job>) {
             // There may be nothing to roll back; the next BEGIN fails if this did.
             drop(connection.execute_batch("ROLLBACK"));
         }
+        drop(inside);
         for reply in replies.drain(..) {
             reply(committed.clone());
         }
