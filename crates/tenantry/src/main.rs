@@ -31,8 +31,9 @@ fn main() -> ExitCode {
     let line: Vec<_> = std::env::args_os().collect();
     let outcome = match config::resolve(&line) {
         Ok(arguments) => {
-            log::init(&arguments.global);
-            commands::run(arguments.command)
+            // Dropped before an error is reported, so that the report is the last line.
+            let log = log::init(&arguments.global);
+            log.map_err(CommandError::from).and_then(|_log| commands::run(arguments.command))
         }
         Err(OptionsError::CommandLine(error)) => error.exit(),
         Err(OptionsError::File(error)) => Err(error),
