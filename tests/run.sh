@@ -21,6 +21,7 @@ crash() { "$python" crash/crash.py; }
 race() { "$python" crash/race.py; }
 storm() { "$python" storm/storm.py; }
 backup() { "$python" backup/backup.py; }
+instructions() { "$python" instructions/instructions.py; }
 
 # cluster_scripts NAME...: runs scripts of cluster/ one after the other and prints the output of each when it ends.
 cluster_scripts() {
@@ -72,7 +73,7 @@ all() {
   output="$(mktemp)"
   (run postgres on_postgres; exit "$status") >"$output" 2>&1 & background=$!
   run golden; run python; run python10; run node node_tests; run go go_tests; run browser
-  run schemathesis; run crash; run race; run storm; run backup
+  run schemathesis; run crash; run race; run storm; run backup; run instructions
   wait "$background" || status=1
   cat "$output"
   rm "$output"
@@ -82,13 +83,13 @@ all() {
 
 for suite in "${@:-all}"; do
   case "$suite" in
-    golden | python | python10 | browser | schemathesis | crash | race | storm | backup | cluster | long) run "$suite" ;;
+    golden | python | python10 | browser | schemathesis | crash | race | storm | backup | instructions | cluster | long) run "$suite" ;;
     go) run go go_tests ;;
     postgres) run postgres on_postgres ;;
     citus) run citus on_citus ;;
     node) run node node_tests ;;
     all) all ;;
-    *) echo "usage: run.sh [golden|python|python10|node|go|browser|schemathesis|crash|race|storm|backup|cluster|postgres|citus|all|long]..." >&2; exit 2 ;;
+    *) echo "usage: run.sh [golden|python|python10|node|go|browser|schemathesis|crash|race|storm|backup|instructions|cluster|postgres|citus|all|long]..." >&2; exit 2 ;;
   esac
 done
 exit "$status"

@@ -16,25 +16,34 @@ use crate::{Clock, Error};
 /// The key that hashes and seals secrets in the database. Without it, a copy of the database neither reveals a token
 /// nor lets anybody test a guess.
 #[derive(Clone)]
-pub struct HashKey([u8; 32]);
+pub struct HashKey {
+    key: [u8; 32],
+    /// Has read the key, which is half of the work of a hash.
+    mac: Hmac<Sha256>,
+}
 
 impl HashKey {
     /// A key from its bytes.
     #[must_use]
-    pub const fn new(key: [u8; 32]) -> Self {
-        Self(key)
+    pub fn new(key: [u8; 32]) -> Self {
+        // RFC 2104 pads a key that is shorter than the hash's block with zeros.
+        let mut block = [0; 64];
+        for (to, from) in block.iter_mut().zip(key) {
+            *to = from;
+        }
+        Self { key, mac: Hmac::new(&block.into()) }
     }
 
     /// A new key from the operating system's randomness.
     #[must_use]
     pub fn generate() -> Self {
-        Self(random())
+        Self::new(random())
     }
 
     /// The key in hexadecimal. Store it where only the server can read it.
     #[must_use]
     pub fn to_hex(&self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        self.key.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// The key from 64 hexadecimal digits.
@@ -47,18 +56,13 @@ impl HashKey {
         for (index, byte) in key.iter_mut().enumerate() {
             *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
         }
-        Some(Self(key))
+        Some(Self::new(key))
     }
 
     /// HMAC-SHA-256 of a secret's text.
     #[must_use]
     pub fn hash(&self, secret: &str) -> TokenHash {
-        // RFC 2104 pads a key that is shorter than the hash's block with zeros.
-        let mut block = [0; 64];
-        for (to, from) in block.iter_mut().zip(self.0) {
-            *to = from;
-        }
-        let mut mac = Hmac::<Sha256>::new(&block.into());
+        let mut mac = self.mac.clone();
         mac.update(secret.as_bytes());
         TokenHash(mac.finalize().into_bytes().into())
     }

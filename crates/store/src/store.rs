@@ -65,7 +65,7 @@ impl Store {
     pub async fn write<U: UseCase>(&self, use_case: U) -> Result<U::Output, U::Error> {
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.write(use_case).await,
-            Engine::Postgres(postgres) => postgres.write(use_case).await,
+            Engine::Postgres(postgres) => Box::pin(postgres.write(use_case)).await,
         }
     }
 
@@ -87,7 +87,7 @@ impl Store {
     pub async fn run_list_query<Q: ListQuery>(&self, query: Q) -> Result<Q::Output, StoreError> {
         match &self.engine {
             Engine::Sqlite(sqlite) => Arc::clone(sqlite).run_list_query(query).await,
-            Engine::Postgres(postgres) => postgres.run_list_query(&query).await,
+            Engine::Postgres(postgres) => Box::pin(postgres.run_list_query(&query)).await,
         }
     }
 

@@ -1,7 +1,8 @@
 //! A connection inside a transaction, or reading outside of one. Every query goes through it.
 //!
 //! The methods are `async` for PostgreSQL. SQLite has the result when the call returns, so a future that
-//! awaits only these methods is ready at its first poll.
+//! awaits only these methods is ready at its first poll. PostgreSQL's futures are large and boxed here, so that those of
+//! SQLite, which contain them, are small: each request copies its futures several times.
 
 use rusqlite::Connection;
 
@@ -90,7 +91,7 @@ impl<'c> Tx<'c> {
                 Ok(true)
             })?,
             Engine::Postgres(session) => {
-                for row in session.rows(sql, params).await? {
+                for row in Box::pin(session.rows(sql, params)).await? {
                     found.push(map(&Row::Postgres(&row))?);
                 }
             }
@@ -117,7 +118,7 @@ impl<'c> Tx<'c> {
                 Ok(found)
             }
             Engine::Postgres(session) => {
-                let rows = session.rows(sql, params).await?;
+                let rows = Box::pin(session.rows(sql, params)).await?;
                 rows.first().map(|row| map(&Row::Postgres(row))).transpose()
             }
         }
@@ -145,7 +146,7 @@ impl<'c> Tx<'c> {
         crate::plan_tests::record(sql, params);
         match &mut self.engine {
             Engine::Sqlite(connection) => sqlite::execute(connection, sql, params),
-            Engine::Postgres(session) => session.execute(sql, params).await,
+            Engine::Postgres(session) => Box::pin(session.execute(sql, params)).await,
         }
     }
 
@@ -160,7 +161,7 @@ impl<'c> Tx<'c> {
         crate::plan_tests::record(sql, params);
         match &mut self.engine {
             Engine::Sqlite(connection) => sqlite::execute(connection, sql, params).map(|_| ()),
-            Engine::Postgres(session) => session.execute_unawaited(sql, params).await,
+            Engine::Postgres(session) => Box::pin(session.execute_unawaited(sql, params)).await,
         }
     }
 

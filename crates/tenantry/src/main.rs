@@ -33,10 +33,13 @@ fn main() -> ExitCode {
     let mut only_shows = false;
     let outcome = match config::resolve(&line) {
         Ok(arguments) => {
-            log::init(&arguments.global);
-            config::warn_of_unknown_variables();
             only_shows = arguments.command.only_shows();
-            commands::run(arguments.command)
+            // Dropped before an error is reported, so that the report is the last line.
+            let log = log::init(&arguments.global);
+            log.map_err(CommandError::from).and_then(|_log| {
+                config::warn_of_unknown_variables();
+                commands::run(arguments.command)
+            })
         }
         Err(OptionsError::CommandLine(error)) => error.exit(),
         Err(OptionsError::File(error)) => Err(error),

@@ -2,22 +2,30 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use axum::http::request::Parts;
 use tenantry_core::ids::OrganizationId;
 
 /// The id of a request. It is a header of the response and a field of the log and of audit entries.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct RequestId {
-    /// Start of the process, in units of 16 microseconds, cut to 48 bits.
-    pub(crate) start: u64,
-    /// Number of the request since then.
-    pub(crate) number: u64,
+#[derive(Debug, Clone)]
+pub(crate) struct RequestId(Arc<str>);
+
+impl RequestId {
+    /// The id of the request `number` since the process started at `start`, in units of 16 microseconds, cut to 48
+    /// bits.
+    pub(crate) fn new(start: u64, number: u64) -> Self {
+        Self(format!("req_{start:012x}{number:08x}").into())
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "req_{:012x}{:08x}", self.start, self.number)
+        f.write_str(&self.0)
     }
 }
 

@@ -178,8 +178,8 @@ impl Gateway {
         peer: IpAddr,
         malformed: Option<Malformed>,
     ) -> Response {
-        let id = RequestId { start: self.start, number: self.requests.fetch_add(1, Ordering::Relaxed) };
-        request.extensions_mut().insert(id);
+        let id = RequestId::new(self.start, self.requests.fetch_add(1, Ordering::Relaxed));
+        request.extensions_mut().insert(id.clone());
         let address = client_address(peer, request.headers(), &self.trusted_proxies);
         request.extensions_mut().insert(ClientAddress(address));
         let begun = Instant::now();
@@ -195,11 +195,11 @@ impl Gateway {
             // The end of the request is uncertain, the rest of its body may still arrive, or the server is about to stop.
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        response::set(&mut response, REQUEST_ID, &id.to_string());
+        response::set(&mut response, REQUEST_ID, id.as_str());
         let headers = response.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(POLICY));
-        log(id, address, &method, &path, &mut response, begun);
+        log(&id, address, &method, &path, &mut response, begun);
         response
     }
 
@@ -287,7 +287,7 @@ fn refuse(Malformed { status, text }: Malformed, uri: &Uri) -> Response {
 /// Logs the event `request finished`. `route` is the declared path of the endpoint; a path without parameters stands
 /// for itself, and is empty where there is no such path.
 fn log(
-    id: RequestId,
+    request_id: &RequestId,
     address: Option<IpAddr>,
     method: &Method,
     path: &str,
@@ -300,7 +300,6 @@ fn log(
     let organization_id = log.and_then(|log| log.organization).map(tracing::field::display);
     let duration_ms = (begun.elapsed().as_secs_f64() * 1e6).round() / 1e3;
     let status = response.status().as_u16();
-    let request_id = id;
     let client_address = address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
     if status >= 500 {
         tracing::error!(

@@ -1,7 +1,8 @@
 //! Connections to the file, and the conversion of values to and from SQLite.
 //!
 //! Query plans never depend on statistics. The store gathers none, and opening a database deletes those that another
-//! program gathered ([`delete_statistics`]).
+//! program gathered ([`delete_statistics`]). Nor do they depend on parameters, so that a statement is prepared once
+//! ([`connect`]).
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
@@ -9,6 +10,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql};
 
@@ -25,9 +27,6 @@ const STATEMENTS: usize = 256;
 const BUSY: Duration = Duration::from_secs(30);
 /// The pause before the log mode is set again.
 const WAL_RETRY: Duration = Duration::from_millis(5);
-/// The size of the write-ahead log, in pages of 4 KiB, at which the writer itself runs a checkpoint: 256 MiB. This
-/// bounds the log.
-const LOG_LIMIT_PAGES: u32 = 65_536;
 /// The page cache of a connection, in KiB.
 const CACHE_KIB: i32 = 65_536;
 
@@ -66,10 +65,14 @@ pub(super) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Store
     let connect = || -> rusqlite::Result<Connection> {
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(BUSY)?;
+        // Without this guarantee SQLite compares parameters with the conditions of partial indexes, and prepares the
+        // statement again whenever such a parameter changes.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         enable_wal(&connection)?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
-        connection.pragma_update(None, "wal_autocheckpoint", LOG_LIMIT_PAGES)?;
+        // The checkpoint thread does it.
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);

@@ -3,14 +3,16 @@
 //! One thread writes ([`writer`]). It commits many use cases in one transaction, so one `fsync` serves a whole batch.
 //! Parties take turns, so that the work of one delays no other for long ([`crate::turns`]).
 //! Reads run on the threads of their callers and use a pool of connections ([`readers`]), except those that may take
-//! some milliseconds: they run on threads of their own. A checkpoint thread copies
-//! the write-ahead log into the database file ([`checkpoint`]), so that no request waits for it.
+//! some milliseconds: they run on threads of their own. A checkpoint thread copies the write-ahead log into the
+//! database file and bounds its size ([`checkpoint`]).
 //!
 //! Invariants: the change of an answered write is on disk (`synchronous=FULL`); a use case that fails leaves no change
 //! and does not disturb the others of its batch.
 
 mod checkpoint;
 pub(crate) mod driver;
+mod gate;
+mod log;
 mod readers;
 mod schema;
 mod snapshot;
@@ -23,7 +25,7 @@ pub(crate) use snapshot::Snapshot;
 
 use std::any::type_name;
 use std::path::Path;
-use std::sync::mpsc::sync_channel;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -37,6 +39,8 @@ use crate::signals::Signals;
 use crate::turns::{LineKey, TurnQueue};
 use crate::{ListQuery, Moments, StoreError, UseCase, Vault};
 use driver::connect;
+use gate::Gate;
+use log::{Log, LogLimits};
 use readers::Readers;
 use writer::Job;
 
@@ -44,6 +48,8 @@ use writer::Job;
 const LARGE_READS: usize = 8;
 /// The time limit of a list query or large read.
 const LIST_QUERY: Duration = Duration::from_secs(5);
+/// Runs of a list query: one more, if the first was interrupted to truncate the log.
+const LIST_QUERY_RUNS: usize = 2;
 
 /// An open SQLite database.
 pub(crate) struct Sqlite {
@@ -51,6 +57,7 @@ pub(crate) struct Sqlite {
     signals: Arc<Signals>,
     queue: Arc<TurnQueue<Job>>,
     readers: Readers,
+    log: Arc<Log>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     list_queries: ListQueryLimiter,
     large_reads: Arc<Semaphore>,
@@ -62,38 +69,43 @@ impl Sqlite {
     pub(crate) fn open(path: &Path, moments: Moments) -> Result<Self, StoreError> {
         let mut writer = connect(path, OpenFlags::default())?;
         schema::migrate(&mut writer, &moments)?;
-        Self::start(path, writer, moments)
+        Self::start(path, writer, moments, LogLimits::DEFAULT)
     }
 
     /// Opens the database at `path` without creating or migrating it.
     pub(crate) fn open_existing(path: &Path, moments: Moments) -> Result<Self, StoreError> {
         let writer = connect(path, OpenFlags::default().difference(OpenFlags::SQLITE_OPEN_CREATE))?;
         schema::check(&writer)?;
-        Self::start(path, writer, moments)
+        Self::start(path, writer, moments, LogLimits::DEFAULT)
     }
 
-    fn start(path: &Path, mut writer: Connection, moments: Moments) -> Result<Self, StoreError> {
+    fn start(
+        path: &Path,
+        mut writer: Connection,
+        moments: Moments,
+        limits: LogLimits,
+    ) -> Result<Self, StoreError> {
         driver::delete_statistics(&writer)?;
         let queue = Arc::new(TurnQueue::default());
         let jobs = Arc::clone(&queue);
-        let (stop_checkpoints, stopped) = sync_channel::<()>(0);
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let log = path.with_file_name(format!("{name}-wal"));
         let checkpointer = connect(path, OpenFlags::default())?;
+        let log = Arc::new(Log::new(path, limits));
+        let (writer_log, checkpoint_log) = (Arc::clone(&log), Arc::clone(&log));
         let threads = vec![
-            spawn("tenantry-checkpoint", move || checkpoint::run(&checkpointer, &log, &stopped))?,
             spawn("tenantry-write", move || {
-                writer::write_all(&mut writer, &jobs);
-                drop(stop_checkpoints);
+                writer::write_all(&mut writer, &jobs, &writer_log);
+                writer_log.stop();
                 checkpoint::finish(&writer);
             })?,
+            spawn("tenantry-checkpoint", move || checkpoint::run(&checkpointer, &checkpoint_log))?,
         ];
         let vault = Arc::default();
         Ok(Self {
             moments,
             signals: Arc::default(),
             queue,
-            readers: Readers::new(path.to_owned(), Arc::clone(&vault)),
+            readers: Readers::new(path.to_owned(), Arc::clone(&vault), Arc::clone(&log)),
+            log,
             threads: Mutex::new(threads),
             list_queries: ListQueryLimiter::new(),
             large_reads: Arc::new(Semaphore::new(LARGE_READS)),
@@ -135,7 +147,7 @@ impl Sqlite {
         let permit = self.list_queries.admit(query.limited_as()).await?;
         // The query keeps its permit until it ends, whether or not its caller still waits.
         let running = tokio::task::spawn_blocking(move || {
-            let found = self.run_within_limit(&query);
+            let found = self.run_within_limit(&query, &self.log.list_queries);
             drop(permit);
             found
         });
@@ -148,17 +160,38 @@ impl Sqlite {
     ) -> Result<Q::Output, StoreError> {
         let permit = Arc::clone(&self.large_reads).acquire_owned().await.map_err(unexpected)?;
         let running = tokio::task::spawn_blocking(move || {
-            let found = self.run_within_limit(&query);
+            let found = self.run_within_limit(&query, &self.log.large_reads);
             drop(permit);
             found
         });
         running.await.map_err(unexpected)?
     }
 
-    fn run_within_limit<Q: ListQuery>(&self, query: &Q) -> Result<Q::Output, StoreError> {
+    fn run_within_limit<Q: ListQuery>(&self, query: &Q, gate: &Gate) -> Result<Q::Output, StoreError> {
+        for _ in 0..LIST_QUERY_RUNS {
+            let made_room = Arc::new(AtomicBool::new(false));
+            let _inside = gate.enter();
+            let found = self.run_until_interrupted(query, Arc::clone(&made_room));
+            if found.is_ok() || !made_room.load(Ordering::Relaxed) {
+                return found;
+            }
+        }
+        Err(StoreError::Unavailable("it was interrupted because the write-ahead log is full".into()))
+    }
+
+    /// Runs a query to its end or the time limit. Sets `made_room` when it was interrupted to truncate the log.
+    fn run_until_interrupted<Q: ListQuery>(
+        &self,
+        query: &Q,
+        made_room: Arc<AtomicBool>,
+    ) -> Result<Q::Output, StoreError> {
         let mut reader = self.reader()?;
-        let deadline = Instant::now() + LIST_QUERY;
-        reader.set_interrupt(Some(move || Instant::now() > deadline))?;
+        let (log, deadline) = (Arc::clone(&self.log), Instant::now() + LIST_QUERY);
+        reader.set_interrupt(Some(move || {
+            let makes_room = log.interrupts_queries.load(Ordering::Relaxed);
+            made_room.fetch_or(makes_room, Ordering::Relaxed);
+            makes_room || Instant::now() > deadline
+        }))?;
         let found = writer::poll_once(type_name::<Q>(), query.run(&mut reader.tx()?));
         reader.set_interrupt(None::<fn() -> bool>)?;
         found.unwrap_or_else(|foreign_await| Err(foreign_await.report()))
@@ -173,6 +206,8 @@ impl Sqlite {
             if thread.join().is_err() {
                 tracing::error!("a database thread panicked");
             }
+            // The writer is first, and has stopped the log unless it panicked.
+            self.log.stop();
         }
     }
 }

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use rusqlite::{Connection, OpenFlags};
 
 use super::driver::connect;
+use super::gate::Inside;
+use super::log::Log;
 use crate::error::unexpected;
 use crate::{StoreError, Tx, Vault};
 
@@ -16,27 +18,32 @@ const PROGRESS_STEPS: i32 = 10_000;
 pub(crate) struct Readers {
     path: PathBuf,
     vault: Arc<OnceLock<Arc<dyn Vault>>>,
+    log: Arc<Log>,
     idle: Mutex<Vec<Connection>>,
 }
 
 impl Readers {
-    pub(super) fn new(path: PathBuf, vault: Arc<OnceLock<Arc<dyn Vault>>>) -> Self {
-        Self { path, vault, idle: Mutex::default() }
+    pub(super) fn new(path: PathBuf, vault: Arc<OnceLock<Arc<dyn Vault>>>, log: Arc<Log>) -> Self {
+        Self { path, vault, log, idle: Mutex::default() }
     }
 
     /// An idle connection, or a new one.
     pub(crate) fn reader(&self) -> Result<Reader<'_>, StoreError> {
+        let inside = self.log.readers.enter();
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        match idle {
-            Some(connection) => Ok(Reader { pool: self, connection: Some(connection) }),
-            None => self.new_reader(),
-        }
+        let connection = idle.map_or_else(|| self.new_connection(), Ok)?;
+        Ok(Reader { pool: self, connection: Some(connection), _inside: Some(inside) })
     }
 
+    /// A reader with a connection of its own, which no checkpoint waits for.
     pub(super) fn new_reader(&self) -> Result<Reader<'_>, StoreError> {
+        Ok(Reader { pool: self, connection: Some(self.new_connection()?), _inside: None })
+    }
+
+    fn new_connection(&self) -> Result<Connection, StoreError> {
         let connection = connect(&self.path, OpenFlags::default())?;
         connection.pragma_update(None, "query_only", true).map_err(unexpected)?;
-        Ok(Reader { pool: self, connection: Some(connection) })
+        Ok(connection)
     }
 
     pub(super) fn close(&self) {
@@ -48,6 +55,7 @@ impl Readers {
 pub(crate) struct Reader<'a> {
     pool: &'a Readers,
     connection: Option<Connection>,
+    _inside: Option<Inside<'a>>,
 }
 
 impl Reader<'_> {

@@ -64,11 +64,13 @@ impl Writer {
         schema::migrate(&mut connection, &moments()).unwrap();
         connection.busy_timeout(Duration::ZERO).unwrap();
         let vault = Arc::default();
+        let log = Arc::new(Log::new(&path, LogLimits::DEFAULT));
         let sqlite = Sqlite {
             moments: moments(),
             signals: Arc::default(),
             queue: Arc::default(),
-            readers: Readers::new(path, Arc::clone(&vault)),
+            readers: Readers::new(path, Arc::clone(&vault), Arc::clone(&log)),
+            log,
             threads: Mutex::default(),
             list_queries: ListQueryLimiter::new(),
             large_reads: Arc::new(tokio::sync::Semaphore::new(1)),
@@ -90,7 +92,7 @@ impl Writer {
             assert!(write.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         }
         queue.close();
-        writer::write_all(connection, &queue);
+        writer::write_all(connection, &queue, &sqlite.log);
         let mut outcomes = [const { Ok(()) }; N];
         for (outcome, write) in outcomes.iter_mut().zip(writes) {
             *outcome = write.await;
@@ -224,4 +226,117 @@ impl UseCase for AwaitsATimer {
 async fn a_use_case_that_awaits_something_else_panics_by_name() {
     let mut writer = Writer::new();
     drop(writer.batch([AwaitsATimer]).await);
+}
+
+/// A list query that runs until it is interrupted.
+struct Endless;
+
+impl ListQuery for Endless {
+    type Output = ();
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let sql = "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers)
+                   SELECT count(*) FROM numbers, (SELECT count(*) FROM audit_entries)";
+        tx.first(sql, &[], |_| Ok(())).await.map(|_| ())
+    }
+}
+
+/// A short list query.
+struct Count;
+
+impl ListQuery for Count {
+    type Output = ();
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        tx.first("SELECT count(*) FROM audit_entries", &[], |_| Ok(())).await.map(|_| ())
+    }
+}
+
+/// The limits of a log, small enough for a test. An entry of [`Append`] is at most a quarter of `stop`.
+const SMALL: LogLimits =
+    LogLimits { write_back: 1 << 16, truncate: 1 << 18, interrupt: 1 << 19, stop: 1 << 20 };
+
+fn open_with_small_log(path: &Path) -> Arc<Sqlite> {
+    let mut writer = connect(path, OpenFlags::default()).unwrap();
+    schema::migrate(&mut writer, &moments()).unwrap();
+    Arc::new(Sqlite::start(path, writer, moments(), SMALL).unwrap())
+}
+
+/// Writes 32 entries of 256 KiB each while `running` list queries overlap, and returns the largest size of the log.
+async fn largest_log_while_writing(sqlite: &Arc<Sqlite>, running: usize) -> u64 {
+    let is_done = Arc::new(AtomicBool::new(false));
+    let queries: Vec<_> = (0..running)
+        .map(|_| {
+            let (sqlite, is_done) = (Arc::clone(sqlite), Arc::clone(&is_done));
+            std::thread::spawn(move || {
+                while !is_done.load(Ordering::Relaxed) {
+                    assert!(sqlite.run_within_limit(&Endless, &sqlite.log.list_queries).is_err());
+                }
+            })
+        })
+        .collect();
+    let mut largest = 0;
+    for _ in 0..32 {
+        sqlite.write(Append(vec![1 << 18])).await.unwrap();
+        largest = largest.max(sqlite.log.size());
+    }
+    is_done.store(true, Ordering::Relaxed);
+    for query in queries {
+        query.join().unwrap();
+    }
+    largest
+}
+
+#[tokio::test]
+async fn the_log_is_bounded_while_list_queries_overlap() {
+    let directory = tempfile::tempdir().unwrap();
+    let sqlite = open_with_small_log(&directory.path().join("tenantry.db"));
+    let largest = largest_log_while_writing(&sqlite, 2).await;
+    // The writer stops at the limit, and one transaction may cross it.
+    assert!(largest <= SMALL.stop + (1 << 19), "{largest}");
+    sqlite.close().await;
+}
+
+#[tokio::test]
+async fn the_log_is_truncated_when_nothing_is_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let sqlite = open_with_small_log(&directory.path().join("tenantry.db"));
+    sqlite.write(Append(vec![1 << 17])).await.unwrap();
+    while sqlite.log.size() > 0 {
+        sqlite.log.wait_for_round();
+    }
+    sqlite.close().await;
+}
+
+#[tokio::test]
+async fn a_read_transaction_of_another_process_stops_neither_writes_nor_list_queries() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tenantry.db");
+    let sqlite = open_with_small_log(&path);
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN; SELECT count(*) FROM audit_entries").unwrap();
+    let largest = largest_log_while_writing(&sqlite, 0).await;
+    assert!(largest > SMALL.stop, "{largest}");
+    assert!(sqlite.run_within_limit(&Count, &sqlite.log.list_queries).is_ok());
+    other.execute_batch("COMMIT").unwrap();
+    sqlite.write(small()).await.unwrap();
+    while sqlite.log.size() > 0 {
+        sqlite.log.wait_for_round();
+    }
+    sqlite.close().await;
+}
+
+#[test]
+fn a_statement_is_not_prepared_again_for_other_parameters() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut connection = connect(&directory.path().join("tenantry.db"), OpenFlags::default()).unwrap();
+    schema::migrate(&mut connection, &moments()).unwrap();
+    let sql = "SELECT id FROM members
+               WHERE organization_id = ?1 AND customer_id = ?2 AND coalesce(deleted_at, 0) = 0 ORDER BY id LIMIT ?3";
+    for number in 1..4 {
+        let id = Uuid::from_u128(number);
+        driver::rows(&connection, sql, &[id.into(), id.into(), 10.into()], |_| Ok(true)).unwrap();
+    }
+    let statement = connection.prepare_cached(sql).unwrap();
+    assert_eq!(statement.get_status(rusqlite::StatementStatus::RePrepare), 0);
 }

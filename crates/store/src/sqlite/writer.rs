@@ -2,6 +2,7 @@
 //!
 //! | step | statement | on failure |
 //! |---|---|---|
+//! | the log is full | wait until the checkpoint thread has truncated it | go on without room |
 //! | a batch begins with the first queued use case | `BEGIN IMMEDIATE` | the batch has one use case, which fails |
 //! | each use case runs | `SAVEPOINT`, its statements, `RELEASE` | `ROLLBACK TO` that savepoint: the others go on |
 //! | it ends at [`BATCH`] use cases, after [`BATCH_TIME`], or with an empty queue | `COMMIT`, one `fsync` | every use case of the batch fails |
@@ -23,6 +24,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::driver::{failure, require_transaction};
+use super::log::Log;
 use crate::error::unexpected;
 use crate::signals::{Changes, CredentialChange, Signals};
 use crate::turns::{LineKey, Taken, TurnQueue};
@@ -134,11 +136,13 @@ impl Drop for Ending<'_> {
 }
 
 /// Runs queued jobs in batches until the queue is closed and empty.
-pub(super) fn write_all(connection: &mut Connection, queue: &TurnQueue<Job>) {
+pub(super) fn write_all(connection: &mut Connection, queue: &TurnQueue<Job>, log: &Log) {
     let _ending = Ending(queue);
     let mut replies = Vec::with_capacity(BATCH);
     while let Some(taken) = queue.wait() {
         let Some((line, first)) = runnable(taken) else { continue };
+        log.wait_for_room();
+        let inside = log.writer.enter();
         let committed = match begin(connection) {
             Ok(()) => run_batch(connection, queue, (line, first), &mut replies),
             Err(error) => {
@@ -151,6 +155,7 @@ pub(super) fn write_all(connection: &mut Connection, queue: &TurnQueue<Job>) {
             // There may be nothing to roll back; the next BEGIN fails if this did.
             drop(connection.execute_batch("ROLLBACK"));
         }
+        drop(inside);
         for reply in replies.drain(..) {
             reply(committed.clone());
         }
