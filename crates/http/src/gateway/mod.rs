@@ -36,7 +36,7 @@ use tower::ServiceExt;
 use crate::api::request::{BodyRead, ClientAddress, RequestId, RequestLog};
 use crate::api::response;
 use crate::health::{self, Health};
-use crate::limits::{self, Limits, SHARE_EVERY};
+use crate::limits::{Limits, SHARE_EVERY};
 use crate::pipeline::memory::MemoryBudget;
 use crate::pipeline::rate_limit::{RateLimiters, Rates};
 use crate::pipeline::slots::Slots;
