@@ -61,6 +61,13 @@ fn the_owner_of_the_first_organization_can_be_named() {
     site.succeed(&["user-token", "create", "--email", "ada@example.com"]);
 }
 
+/// Ends a server in order, so that everything that it prints and logs is there.
+fn end(mut server: Server) {
+    let pid = server.0.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert!(server.0.wait().unwrap().success());
+}
+
 /// The response to a GET request.
 fn get(address: &str, path: &str, token: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
@@ -94,15 +101,16 @@ fn the_first_token_goes_to_a_private_file_when_the_output_is_no_terminal() {
     ] {
         assert!(text.contains(expected), "{expected} in {text}");
     }
+    end(server);
     assert_eq!(log_of(&site).matches("server listening").count(), 1);
-    drop(server);
     // The second start says how to create another token.
-    let (_server, text, address) = start(&site);
+    let (server, text, address) = start(&site);
     assert_eq!(text, "");
+    let root = get(&address, "/", &token);
+    end(server);
     assert!(log_of(&site).contains("tenantry token create --organization"), "{}", log_of(&site));
     assert!(log_of(&site).contains(&options), "{}", log_of(&site));
     assert!(log_of(&site).contains("set --portal-url"), "{}", log_of(&site));
-    let root = get(&address, "/", &token);
     assert!(root.starts_with("HTTP/1.1 200") && root.contains("/docs") && root.contains("/v2"), "{root}");
 }
 
@@ -113,7 +121,7 @@ fn each_request_is_logged_with_its_fields_and_without_secrets() {
     let token = fs::read_to_string(site.path().join("tenantry.db.first-token")).unwrap().trim().to_owned();
     let answer = get(&address, "/v1/organizations/?limit=1&email=ada%40example.com", &token);
     let id = answer.lines().find_map(|line| line.strip_prefix("x-request-id: ")).unwrap();
-    drop(server);
+    end(server);
     let log = log_of(&site);
     let line = log.lines().find(|line| line.contains("request finished")).unwrap();
     let fields: Value = serde_json::from_str(line).unwrap();
@@ -144,9 +152,6 @@ fn the_address_is_printed_once_when_output_and_log_are_the_same() {
         assert!(server.0.try_wait().unwrap().is_none(), "{}", log_of(&site));
         std::thread::yield_now();
     }
-    // SIGTERM ends the server in order, so that everything it prints is there.
-    let pid = server.0.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-    assert!(server.0.wait().unwrap().success());
+    end(server);
     assert!(!log_of(&site).contains("listening on"), "{}", log_of(&site));
 }
