@@ -30,7 +30,7 @@ const BEFORE_ROUTING: [&str; 4] = [
 ];
 
 /// Statuses that the framework of the original API sends although its contract does not list them.
-const FRAMEWORK: [u16; 7] = [401, 403, 404, 405, 413, 422, 503];
+const FRAMEWORK: [u16; 8] = [401, 403, 404, 405, 413, 422, 429, 503];
 
 /// A deliberate addition to the contract: customers of several organizations of the caller have the external id.
 const AMBIGUOUS: (u16, &str) = (409, "AmbiguousExternalCustomerID");

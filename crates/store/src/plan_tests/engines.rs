@@ -119,7 +119,8 @@ impl Statistics {
 
 /// The expression for a column of row `i`.
 fn value(table: &str, column: &str, kind: ColumnKind, is_one_tenant: bool) -> String {
-    let is_shared = column == "organization_id" && !["user_organizations", "mail_queues"].contains(&table)
+    let is_shared = column == "organization_id"
+        && !["user_organizations", "mail_queues", "webhook_budgets"].contains(&table)
         || column == "customer_id" && table == "members"
         || column == "endpoint_id" && table != "webhook_queues";
     let fixed = match (table, column) {

@@ -7,7 +7,7 @@ use tenantry_store::{ListQuery, StoreError, Tx};
 use tenantry_testkit::{Client, World};
 use uuid::Uuid;
 
-use crate::rules::authorization::{estate, served};
+use crate::rules::authorization::{Served, estate, served};
 
 /// The list queries that are admitted at a time, and those that run.
 const ADMITTED: u128 = 24;
@@ -45,7 +45,10 @@ async fn every_far_page_is_a_list_query() {
     let world = World::new();
     let estate = estate(&world, "estate").await;
     let mut lists = Vec::new();
-    for operation in served(&world).await.iter().filter(|operation| operation.has_pages) {
+    // The list of payment methods is always empty: it asks no database.
+    let is_read =
+        |operation: &&Served| operation.has_pages && operation.id != "customers:list_payment_methods";
+    for operation in served(&world).await.iter().filter(is_read) {
         for (whose, scopes) in &operation.open {
             let scope = scopes.first().map_or("*", String::as_str);
             let client = estate.client(&world, *whose, scope, operation).await;
