@@ -46,9 +46,7 @@ async fn every_far_page_is_a_list_query() {
     let estate = estate(&world, "estate").await;
     let mut lists = Vec::new();
     // Lists of payment methods are always empty: they ask no database.
-    let is_read = |operation: &&Served| {
-        operation.has_pages && !operation.id.starts_with("customers:list_payment_methods")
-    };
+    let is_read = |operation: &&Served| operation.has_pages && !operation.id.contains("list_payment_methods");
     for operation in served(&world).await.iter().filter(is_read) {
         for (whose, scopes) in &operation.open {
             let scope = scopes.first().map_or("*", String::as_str);
