@@ -2,9 +2,9 @@
 //!
 //! | bound | limit | beyond it |
 //! |---|---|---|
-//! | size | [`Limits::body`]; [`limits::PUBLIC_BODY`] where no token is needed | 413, at once when `Content-Length` says so |
-//! | time | [`Limits::body_grace`], and a second for each [`limits::BODY_RATE`] bytes received | 408 |
-//! | bytes in memory | a share of [`Limits::body_memory`], see [`super::memory`] | 429 or 503 |
+//! | size | [`limits::Limits::body`]; [`limits::PUBLIC_BODY`] where no token is needed | 413, at once when `Content-Length` says so |
+//! | time | [`limits::Limits::body_grace`], and a second for each [`limits::BODY_RATE`] bytes received | 408 |
+//! | bytes in memory | a share of [`limits::Limits::body_memory`], see [`super::memory`] | 429 or 503 |
 //!
 //! A body is read before its request takes a slot, so a slow upload holds only its connection and the bytes that it
 //! has sent. The bytes count until the request ends.

@@ -24,7 +24,7 @@ pub(super) type Ran<'a> = Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
 
 /// A use case without its type.
 pub(super) trait Job: Send {
-    /// [`UseCase::organization`].
+    /// [`UseCase::party`].
     fn organization(&self) -> Option<OrganizationId>;
 
     /// Whether the caller has stopped waiting for the result.
