@@ -74,10 +74,11 @@ fn bad_organization(text: String) -> RenderedError {
     rule("uuid_parsing", &ORGANIZATION_HEADER, message, text.into())
 }
 
+/// The body is the recorded one, so the header says the reason (RFC 6750, 3).
 fn person_required() -> RenderedError {
-    let detail = "This operation needs the token of a person, not one of an organization.";
-    plain(StatusCode::UNAUTHORIZED, "Unauthorized", detail)
-        .with(WWW_AUTHENTICATE, "Bearer realm=\"tenantry\"")
+    let reason =
+        "Bearer realm=\"tenantry\", error_description=\"this operation needs the token of a person\"";
+    plain(StatusCode::UNAUTHORIZED, "Unauthorized", "Unauthorized").with(WWW_AUTHENTICATE, reason)
 }
 
 /// The response to an unknown `Polar-Version`. Its status is that of the original.
