@@ -49,6 +49,9 @@ impl<U: UseCase<Error = Error>> UseCase for Held<U> {
     }
 }
 
+/// Looks for a request that waits for a lock.
+const LOOKS: usize = 500;
+
 /// The queue in which requests wait for a revocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Behind {
@@ -78,7 +81,11 @@ async fn send_behind(
     let (revoked, answer) = tokio::join!(acme.world.app.write(held), async {
         running.await.unwrap();
         let (answer, ()) = tokio::join!(biased; client.call(method, path, body), async {
-            while behind == Behind::Row && is_postgres(acme) && !waits_for_lock(acme) {
+            // The revocation may run in the writer of the organization: then the request waits for the writer.
+            for _ in 0..LOOKS {
+                if behind == Behind::Writer || !is_postgres(acme) || waits_for_lock(acme) {
+                    break;
+                }
                 tokio::task::yield_now().await;
             }
             release.send(()).unwrap();
