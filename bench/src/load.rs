@@ -60,6 +60,12 @@ impl Request {
         Ok(Self { address, bytes: text.replace(NUMBER, &zeros).into_bytes(), numbers })
     }
 
+    /// The bytes to send, with the next number.
+    pub fn numbered(&mut self, numbers: &AtomicU64) -> &[u8] {
+        self.set_number(numbers);
+        &self.bytes
+    }
+
     /// Puts the next number into the request.
     fn set_number(&mut self, numbers: &AtomicU64) {
         if self.numbers.is_empty() {
@@ -97,9 +103,9 @@ pub struct Measurement {
 /// Sends one request and fails unless the answer is a 2xx.
 pub async fn probe(request: &Request, numbers: &AtomicU64) -> Result<(), Error> {
     let mut request = request.clone();
-    request.set_number(numbers);
-    let mut connection = Connection::open(request.address).await?;
-    let status = tokio::time::timeout(ANSWER_TIMEOUT, connection.exchange(&request.bytes)).await??;
+    let mut connection = Connection::to(&request).await?;
+    let exchange = connection.exchange(request.numbered(numbers));
+    let status = tokio::time::timeout(ANSWER_TIMEOUT, exchange).await??;
     if is_success(status) { Ok(()) } else { Err(connection.answer().into()) }
 }
 
@@ -150,8 +156,7 @@ async fn send_repeatedly(
     let mut result = ConnectionResult::default();
     let mut sent = Instant::now();
     while sent < until {
-        request.set_number(&numbers);
-        let outcome = connection.exchange(&request.bytes).await;
+        let outcome = connection.exchange(request.numbered(&numbers)).await;
         let answered = Instant::now();
         match outcome {
             Ok(status) if is_success(status) => {
@@ -180,24 +185,27 @@ fn summary(results: Vec<ConnectionResult>, duration: Duration) -> Measurement {
     let first_failure = results.iter().find_map(|result| result.first_failure.clone());
     let mut micros: Vec<u32> = results.into_iter().flat_map(|result| result.micros).collect();
     micros.sort_unstable();
-    let at = |percent: usize| {
-        let index = (micros.len() * percent / 100).min(micros.len().saturating_sub(1));
-        micros.get(index).map_or(f64::NAN, |micros| f64::from(*micros) / 1_000.0)
-    };
     Measurement {
         per_second: micros.len() as f64 / duration.as_secs_f64(),
-        p50_ms: at(50),
-        p99_ms: at(99),
+        p50_ms: percentile(&micros, 500),
+        p99_ms: percentile(&micros, 990),
         failures,
         first_failure,
     }
 }
 
-fn is_success(status: u16) -> bool {
+/// The duration in milliseconds below which `per_mille` of the sorted durations in microseconds are.
+pub fn percentile(micros: &[u32], per_mille: usize) -> f64 {
+    let index = (micros.len() * per_mille / 1_000).min(micros.len().saturating_sub(1));
+    micros.get(index).map_or(f64::NAN, |micros| f64::from(*micros) / 1_000.0)
+}
+
+pub fn is_success(status: u16) -> bool {
     (200..300).contains(&status)
 }
 
-struct Connection {
+/// A connection to a server, with one request at a time.
+pub struct Connection {
     stream: TcpStream,
     /// The bytes of the last answer.
     buffer: Vec<u8>,
@@ -210,8 +218,13 @@ impl Connection {
         Ok(Self { stream, buffer: Vec::with_capacity(16 << 10) })
     }
 
+    /// A connection to the server of a request.
+    pub async fn to(request: &Request) -> Result<Self, Error> {
+        Self::open(request.address).await
+    }
+
     /// Sends a request, reads the whole answer, and returns its status.
-    async fn exchange(&mut self, request: &[u8]) -> Result<u16, Error> {
+    pub async fn exchange(&mut self, request: &[u8]) -> Result<u16, Error> {
         self.stream.write_all(request).await?;
         self.buffer.clear();
         loop {
@@ -226,7 +239,8 @@ impl Connection {
         }
     }
 
-    fn answer(&self) -> String {
+    /// The text of the last answer.
+    pub fn answer(&self) -> String {
         String::from_utf8_lossy(&self.buffer).trim_end().to_owned()
     }
 }

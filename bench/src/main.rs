@@ -3,8 +3,12 @@
 //! The plan is on standard input, one request in each line. Its fields are separated by tabs: scenario,
 //! target (the server), method, URL, body (may be empty), headers. The lines of a scenario are adjacent, and
 //! within it those of a target. The requests of a target are distributed over the connections.
+//!
+//! `load pace RATE CONNECTIONS WINDOWS SECONDS` sends the requests of a plan in turn at a fixed rate, for so many
+//! windows of so many seconds, and prints one JSON object for each window.
 
 mod load;
+mod pace;
 mod report;
 
 use std::io::Read;
@@ -14,6 +18,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use load::{Error, Load, Request};
+use pace::Pace;
 use report::{Floor, Scenario};
 
 const MAX_CONNECTIONS: usize = 1_024;
@@ -113,8 +118,8 @@ async fn run(plan: &Plan, options: &Options, numbers: &Arc<AtomicU64>) -> Result
     Ok(Scenario { name: scenario.clone(), targets: measured })
 }
 
-async fn compare() -> Result<(), Error> {
-    let options = Options::parse(std::env::args().skip(1))?;
+async fn compare(arguments: impl Iterator<Item = String>) -> Result<(), Error> {
+    let options = Options::parse(arguments)?;
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text)?;
     let numbers = Arc::new(AtomicU64::new(1));
@@ -136,9 +141,35 @@ async fn compare() -> Result<(), Error> {
     Ok(())
 }
 
+/// Sends all requests of the plan at the rate that the arguments say.
+async fn keep_pace(arguments: &[String]) -> Result<(), Error> {
+    let [rate, connections, windows, seconds] = arguments else {
+        return Err("usage: load pace RATE CONNECTIONS WINDOWS SECONDS".into());
+    };
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text)?;
+    let targets = parse_plans(&text)?.into_iter().flat_map(|plan| plan.targets);
+    let requests: Vec<Request> = targets.flat_map(|(_, requests)| requests).collect();
+    let pace = Pace {
+        rate: within("RATE", rate.parse()?, 1.0, 1e6)?,
+        connections: within("CONNECTIONS", connections.parse()?, 1, 1_024)?,
+        windows: within("WINDOWS", windows.parse()?, 1, 60)?,
+        window: Duration::from_secs(within("SECONDS", seconds.parse()?, 1, 60)?),
+    };
+    for window in pace::run(&requests, pace).await? {
+        println!("{window}");
+    }
+    Ok(())
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match compare().await {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match arguments.split_first() {
+        Some((command, rest)) if command == "pace" => keep_pace(rest).await,
+        _ => compare(arguments.into_iter()).await,
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
