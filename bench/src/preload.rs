@@ -8,7 +8,8 @@ use rusqlite::params;
 use crate::Error;
 use crate::prototype::connect;
 
-/// Copies the newest plain member `count` times and updates the member counts.
+/// Copies the newest plain member `count` times and updates the member counts. The copies have the external ids
+/// `preloaded-1` and so on.
 pub fn members(path: &str, count: u64) -> Result<(), Error> {
     let mut connection = connect(path)?;
     let transaction = connection.transaction()?;
@@ -18,14 +19,15 @@ pub fn members(path: &str, count: u64) -> Result<(), Error> {
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
     let mut copy = transaction.prepare(
-        "INSERT INTO members (organization_id, id, customer_id, created_at, email, email_key, role,
+        "INSERT INTO members (organization_id, id, customer_id, created_at, email, email_key, external_id, role,
             is_of_individual)
-         SELECT organization_id, ?2, customer_id, created_at, ?3, ?3, role, is_of_individual
+         SELECT organization_id, ?2, customer_id, created_at, ?3 || '@example.com', ?3 || '@example.com', ?3, role,
+            is_of_individual
          FROM members WHERE rowid = ?1",
     )?;
     for number in 1..=count {
         let earlier = u128::from_be_bytes(id) - (u128::from(number) << 80);
-        copy.execute(params![row, earlier.to_be_bytes(), format!("preloaded-{number}@example.com")])?;
+        copy.execute(params![row, earlier.to_be_bytes(), format!("preloaded-{number}")])?;
     }
     drop(copy);
     let counters = [

@@ -1,0 +1,4 @@
+"""The entry for gunicorn."""
+from django.core.wsgi import get_wsgi_application
+
+application = get_wsgi_application()
