@@ -49,7 +49,9 @@ impl Tx<'_> {
         Ok(Some(full_at.map_or(now, |full_at| budget.free_at(full_at))))
     }
 
-    /// Deletes up to `limit` budgets that are full at `now`. Returns how many. One round trip more for each.
+    /// Deletes up to `limit` budgets that are full at `now`. Returns how many. One round trip more for each. It leaves
+    /// out a budget that another transaction has locked, because it does not keep the order in which a worker locks
+    /// budgets.
     ///
     /// # Errors
     /// When the database fails.
@@ -65,13 +67,24 @@ impl Tx<'_> {
                 Ok((row.get::<OrganizationId>(0)?, row.get::<Vec<u8>>(1)?))
             })
             .await?;
+        let lock = format!(
+            "SELECT full_at FROM mail_budgets
+             WHERE organization_id = ?1 AND budget_hash = ?2 AND coalesce(full_at, 0) <= ?3{}",
+            self.for_update_skip_locked()
+        );
+        let mut deleted = 0;
         for (account, hash) in &full {
+            let params = [(*account).into(), Param::Bytes(hash), now.into()];
+            if self.first(&lock, &params, |_| Ok(())).await?.is_none() {
+                continue;
+            }
+            deleted += 1;
             self.execute_unawaited(
                 "DELETE FROM mail_budgets WHERE organization_id = ?1 AND budget_hash = ?2 AND coalesce(full_at, 0) <= ?3",
-                &[(*account).into(), Param::Bytes(hash), now.into()],
+                &params,
             )
             .await?;
         }
-        Ok(full.len())
+        Ok(deleted)
     }
 }
