@@ -229,8 +229,8 @@ impl App {
 pub struct WriteAttempts(Arc<AtomicU32>);
 
 impl WriteAttempts {
-    /// Whether the write was attempted more than twice. Two attempts are normal: one in the fast lane, then one in the
-    /// slow lane.
+    /// Whether the write was attempted more than twice. Two attempts are normal: one in a batch, then one isolated
+    /// retry.
     #[must_use]
     pub fn is_repeated_failure(&self) -> bool {
         self.0.load(Ordering::Relaxed) > 2

@@ -135,10 +135,6 @@ impl UseCase for MemberCreate {
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Member, Error> {
         let Self { by, customer: name, new } = self;
-        if let (CustomerRef::Id(id), Some(organization)) = (name, by.party().organization) {
-            let external_id = new.external_id.as_ref().map(ExternalId::as_str);
-            tx.member_create_ahead(organization, *id, &new.email, external_id);
-        }
         let customer = customer(tx, by, name, Lock::Share).await?.ok_or(MemberError::CustomerNotFound)?;
         by.check(customer.organization, TeamPermission::ManageCustomers)?;
         add(tx, context, by, customer, new).await

@@ -140,14 +140,6 @@ impl<'c> Tx<'c> {
         Ok(found)
     }
 
-    /// Announces a query that the use case is going to run after its next one, before it changes anything. PostgreSQL
-    /// gets both at once, which saves a round trip. On SQLite this does nothing.
-    pub(crate) fn ask_ahead(&mut self, sql: &str, params: &[Param<'_>]) {
-        if let Engine::Postgres(session) = &mut self.engine {
-            session.ask_ahead(sql, params);
-        }
-    }
-
     /// Changes rows; returns how many. Fails outside of a transaction.
     pub(crate) async fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<usize, StoreError> {
         #[cfg(test)]

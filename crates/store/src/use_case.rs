@@ -40,8 +40,8 @@ pub trait UseCase: Send + Sync + 'static {
 /// runs, and never what it may do. The default is the server itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Party {
-    /// The organization whose rows the use case changes. On PostgreSQL, organizations take turns at the connections of
-    /// a node.
+    /// The organization whose rows the use case changes. On each node, PostgreSQL runs the use cases of one organization
+    /// one after the other.
     pub organization: Option<OrganizationId>,
     /// The id under which the use of the writer is counted: see [`ListQuery::limited_as`].
     pub limited_as: Option<Uuid>,

@@ -1,21 +1,25 @@
-//! One connection to the database, with its prepared statements.
+//! One connection to the database, with its prepared statements and its response watchdog.
 
 use std::future::{poll_fn, ready};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use lru::LruCache;
 use tokio::runtime::Handle;
-use tokio::task::AbortHandle;
+use tokio::sync::oneshot;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement};
 
-use super::limits::{ANSWER, HOST, STATEMENTS, Timeouts, WHOLE_TABLE_ANSWER, WORKER_CONNECT_MS};
+use super::cancel::Cancel;
+use super::limits::{
+    ANSWER, CANCEL_AGAIN, HOST, IDLE_MS, LOCK_MS, STATEMENT_MS, STATEMENTS, WORKER_CONNECT_MS,
+};
+use super::reach::Carrier;
+use super::silence::Silence;
 use super::target::{Target, described};
-use super::tls::Tls;
 use super::values::{Fault, failure, is_outdated, type_of};
 use crate::StoreError;
 use crate::value::Param;
@@ -23,7 +27,7 @@ use crate::value::Param;
 /// The error of a statement, and its effect on the transaction and the connection.
 pub(super) type Failed = (StoreError, Option<Fault>);
 /// The pending result of a statement that was sent.
-pub(super) type Sent<T> = Pin<Box<dyn Future<Output = Result<T, Failed>> + Send>>;
+pub(super) type Sent = Pin<Box<dyn Future<Output = Result<(), Failed>> + Send>>;
 /// Messages to send before a statement, in this order. Empty ones are skipped.
 pub(super) type Messages = [String; 3];
 
@@ -42,23 +46,24 @@ pub(super) struct Connection {
     statements: Option<Mutex<LruCache<String, Statement>>>,
     /// Whether the database has the extension Citus.
     is_spread: bool,
-    timeouts: Timeouts,
-    answer: Duration,
-    runtime: Handle,
     /// Whether [`Self::give_up`] was called.
     lost: AtomicBool,
-    /// The task that drives the connection.
-    driver: AbortHandle,
-    tls: Tls,
-    /// The time of the first statement after the last result.
-    asked: Mutex<Option<Instant>>,
-    /// [`Target::silent`], and its value when this connection was opened.
-    silent: (Arc<AtomicU64>, u64),
+    /// Signals [`carry`] that the connection is abandoned.
+    give_up: Mutex<Option<oneshot::Sender<()>>>,
+    /// The bucket of the counters that its transactions add to.
+    bucket: i64,
+    answer: Duration,
+    runtime: Handle,
+    opened: Instant,
+    /// The response watchdog of this connection.
+    silence: Mutex<Silence>,
+    /// [`Target::silence`].
+    last_silence: Arc<Mutex<Option<Instant>>>,
 }
 
 /// The output of `work`, or `None` after `limit`. The timer runs on `runtime`, because the caller's runtime may have
 /// none. Each poll polls `work` first, so that the first poll sends the statement.
-async fn within<T>(runtime: &Handle, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+pub(super) async fn within<T>(runtime: &Handle, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
     let late = {
         let _inside = runtime.enter();
         tokio::time::sleep(limit)
@@ -70,39 +75,84 @@ async fn within<T>(runtime: &Handle, limit: Duration, work: impl Future<Output =
     }
 }
 
-impl Connection {
-    /// Connects, from inside `runtime`.
-    pub(super) async fn open(
-        runtime: &Handle,
-        target: &Target,
-        timeouts: Timeouts,
-    ) -> Result<Self, StoreError> {
-        let silent = (Arc::clone(&target.silent), target.silent.load(Ordering::Acquire));
-        let (client, carrier) = target.connect().await?;
-        let driver = runtime.spawn(async move {
-            if let Err(error) = carrier.await {
+/// Drives a connection until its client is dropped and no result is pending, or the connection is abandoned.
+///
+/// PostgreSQL does not notice a lost client while it runs a statement. So this cancels the running statement of a
+/// connection that is abandoned. It keeps the connection open until the database has answered, for [`HOST`] at most: a
+/// pooler does not cancel the statement of a client that disconnected.
+async fn carry(carrier: Carrier, given_up: oneshot::Receiver<()>, cancel: Cancel) {
+    let mut carrier = Box::pin(carrier);
+    tokio::select! {
+        ended = &mut carrier => {
+            if let Err(error) = ended {
                 tracing::warn!(error = described(&error), "a connection to the database ended");
             }
-        });
+            return;
+        }
+        Ok(()) = given_up => {}
+    }
+    let (carries, mut ended) = oneshot::channel::<()>();
+    let carried = async move {
+        let _ = tokio::time::timeout(HOST, carrier).await;
+        drop(carries);
+    };
+    // A cancel request that has begun is completed, as poolers require. Each request cancels one statement, so it is
+    // repeated for the statements behind it.
+    let stopped = async {
+        loop {
+            let _ = tokio::time::timeout(HOST, cancel.ask()).await;
+            if tokio::time::timeout(CANCEL_AGAIN, &mut ended).await.is_ok() {
+                return;
+            }
+        }
+    };
+    tokio::join!(carried, stopped);
+}
+
+/// A caller that waits for a result. Creating and dropping it updates the response watchdog.
+struct Asker<'c> {
+    connection: &'c Connection,
+    is_answered: bool,
+}
+
+impl<'c> Asker<'c> {
+    fn new(connection: &'c Connection) -> Self {
+        connection.silence().ask(Instant::now());
+        Self { connection, is_answered: false }
+    }
+}
+
+impl Drop for Asker<'_> {
+    fn drop(&mut self) {
+        let (mut silence, now) = (self.connection.silence(), Instant::now());
+        if self.is_answered { silence.hear(now) } else { silence.leave(now) }
+    }
+}
+
+impl Connection {
+    /// Connects, from inside `runtime`.
+    pub(super) async fn open(runtime: &Handle, target: &Target) -> Result<Self, StoreError> {
+        let (client, carrier, cancel) = target.connect().await?;
+        let (give_up, given_up) = oneshot::channel();
+        runtime.spawn(carry(carrier, given_up, cancel));
         let mut opened = Self {
             client,
             statements: (!target.pooled).then(|| Mutex::new(LruCache::new(STATEMENTS))),
             is_spread: false,
-            timeouts,
+            lost: AtomicBool::new(false),
+            give_up: Mutex::new(Some(give_up)),
+            bucket: target.next_bucket(),
             answer: ANSWER,
             runtime: runtime.clone(),
-            lost: AtomicBool::new(false),
-            driver: driver.abort_handle(),
-            tls: Tls::new(&target.tls),
-            asked: Mutex::default(),
-            silent,
+            opened: Instant::now(),
+            silence: Mutex::default(),
+            last_silence: Arc::clone(&target.silence),
         };
-        let Timeouts { statement_ms, lock_ms, idle_ms } = timeouts;
         // With a single connection to each Citus worker, a transaction sees its own changes and one snapshot there.
         // PostgreSQL without Citus accepts the setting and ignores it.
         let settings = format!(
-            "SET statement_timeout = {statement_ms}; SET lock_timeout = {lock_ms};
-             SET idle_in_transaction_session_timeout = {idle_ms};
+            "SET statement_timeout = {STATEMENT_MS}; SET lock_timeout = {LOCK_MS};
+             SET idle_in_transaction_session_timeout = {IDLE_MS};
              {PLANNING}
              SET citus.max_adaptive_executor_pool_size = 1;
              SET citus.node_connection_timeout = {WORKER_CONNECT_MS};"
@@ -114,25 +164,34 @@ impl Connection {
         Ok(opened)
     }
 
-    /// The same connection for statements that work on whole tables.
-    pub(super) fn for_whole_tables(self) -> Self {
-        Self { answer: WHOLE_TABLE_ANSWER, ..self }
+    /// The same connection with another time limit for results.
+    pub(super) fn answers_within(self, answer: Duration) -> Self {
+        Self { answer, ..self }
     }
 
     /// Whether the connection must not be used again.
     ///
-    /// That is so after it was closed or abandoned, and when no result has arrived for too long, even if the callers
-    /// have stopped waiting. It is also so if another connection was abandoned for this reason after this one was
-    /// opened: both can lead to the same unresponsive host.
+    /// That is so after it was closed or abandoned, and after the response watchdog has expired, even if the callers
+    /// have stopped waiting. It is also so if the watchdog of another connection expired after this one was opened:
+    /// both can lead to the same unresponsive host.
     pub(super) fn is_lost(&self) -> bool {
-        let asked = *self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        if asked.is_some_and(|asked| asked.elapsed() > self.answer) {
-            self.give_up();
+        if self.lost.load(Ordering::Acquire) || self.client.is_closed() {
+            return true;
         }
-        let (silent, when_opened) = &self.silent;
-        self.lost.load(Ordering::Acquire)
-            || self.client.is_closed()
-            || silent.load(Ordering::Acquire) != *when_opened
+        if self.silence().length(Instant::now()) > self.answer {
+            self.give_up();
+            return true;
+        }
+        let last = *self.last_silence.lock().unwrap_or_else(PoisonError::into_inner);
+        last.is_some_and(|silence| silence > self.opened)
+    }
+
+    pub(super) const fn bucket(&self) -> i64 {
+        self.bucket
+    }
+
+    fn silence(&self) -> MutexGuard<'_, Silence> {
+        self.silence.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a transaction pooler is in between, so that session settings and prepared statements do not last.
@@ -145,47 +204,44 @@ impl Connection {
         self.is_spread
     }
 
-    pub(super) const fn timeouts(&self) -> Timeouts {
-        self.timeouts
-    }
-
-    /// Cancels the running statement, whose locks block others, and closes the connection. PostgreSQL does not notice a
-    /// lost client while it runs a statement. Results that still arrive are not used: a COMMIT that is cancelled while
-    /// it waits for a synchronous standby reports success, although the standby does not have it.
+    /// Closes the connection and cancels its running statement. Callers that wait for a result get an error once the
+    /// database has stopped, or after [`HOST`] if it does not respond.
     pub(super) fn give_up(&self) {
-        if self.lost.swap(true, Ordering::AcqRel) {
-            return;
+        self.lost.store(true, Ordering::Release);
+        if let Some(give_up) = self.give_up.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // Fails if the connection has already ended.
+            let _ = give_up.send(());
         }
-        let (cancel, tls, driver) = (self.client.cancel_token(), self.tls.clone(), self.driver.clone());
-        self.runtime.spawn(async move {
-            let cancelled = tokio::time::timeout(HOST, cancel.cancel_query(tls)).await;
-            tracing::debug!(
-                is_sent = matches!(cancelled, Ok(Ok(()))),
-                "the statement of a connection was cancelled"
-            );
-            driver.abort();
-        });
     }
 
     async fn answer<T>(
         &self,
         asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, Failed> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Instant::now);
-        let answer = within(&self.runtime, self.answer, asked).await;
-        if self.lost.load(Ordering::Acquire) {
-            return Err((StoreError::Unavailable("the connection was given up".into()), Some(Fault::Lost)));
-        }
+        self.answer_within(self.answer, asked).await
+    }
+
+    async fn answer_within<T>(
+        &self,
+        limit: Duration,
+        asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, Failed> {
+        let mut asker = Asker::new(self);
+        let answer = within(&self.runtime, limit, asked).await;
+        asker.is_answered = answer.is_some();
         let failed = match answer {
-            Some(answer) => {
-                *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = None;
-                match answer {
-                    Ok(answer) => return Ok(answer),
-                    Err(error) => failure(&error),
-                }
+            // The statement can have been canceled. A COMMIT that is canceled while it waits for a synchronous standby
+            // reports success, although the standby does not have it.
+            Some(_) if self.lost.load(Ordering::Acquire) => {
+                (StoreError::Unavailable("the connection was given up".into()), Some(Fault::Lost))
             }
+            Some(Ok(answer)) => return Ok(answer),
+            Some(Err(error)) => failure(&error),
             None => {
-                self.silent.0.fetch_add(1, Ordering::AcqRel);
+                // If earlier statements got results meanwhile, the host is slow, not unresponsive.
+                if self.silence().length(Instant::now()) >= limit {
+                    *self.last_silence.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+                }
                 (StoreError::Unavailable("the database did not answer in time".into()), Some(Fault::Lost))
             }
         };
@@ -206,6 +262,11 @@ impl Connection {
     /// Runs statements without parameters and results.
     pub(super) async fn run(&self, sql: &str) -> Result<(), Failed> {
         self.answer(self.client.batch_execute(sql)).await
+    }
+
+    /// Like [`Self::run`], with another time limit.
+    pub(super) async fn run_within(&self, limit: Duration, sql: &str) -> Result<(), Failed> {
+        self.answer_within(limit, self.client.batch_execute(sql)).await
     }
 
     pub(super) async fn rows(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Failed> {
@@ -238,32 +299,29 @@ impl Connection {
         self.statements.as_ref().is_none_or(known)
     }
 
-    /// Sends the messages `before` and then a prepared change, and returns the pending result. Dropping the result does
-    /// not stop the statement.
+    /// Sends the messages `before` and then a prepared statement, and returns the pending result. Dropping the result
+    /// does not stop the statement.
+    ///
+    /// # Errors
+    /// When sending fails.
     pub(super) async fn send(
         self: &Arc<Self>,
         before: Messages,
         sql: &str,
         params: &[Param<'_>],
-    ) -> Sent<()> {
+    ) -> Result<Sent, Failed> {
         let (connection, sql) = (Arc::clone(self), sql.to_owned());
         let params: Vec<Param<'static>> = params.iter().map(Param::to_owned).collect();
-        sent(async move {
+        let mut sent: Sent = Box::pin(async move {
             let changed = connection.change(&sql, &params);
             let (first, second) = tokio::join!(biased; connection.run_each(&before), changed);
             first.and(second.map(|_| ()))
-        })
-        .await
-    }
-
-    /// Sends a prepared query, and returns the pending result.
-    pub(super) async fn send_rows(
-        self: &Arc<Self>,
-        sql: String,
-        params: Vec<Param<'static>>,
-    ) -> Sent<Vec<Row>> {
-        let connection = Arc::clone(self);
-        sent(async move { connection.rows(&sql, &params).await }).await
+        });
+        // The first poll sends the messages: see `within`.
+        match poll_fn(|cx| Poll::Ready(sent.as_mut().poll(cx))).await {
+            Poll::Pending => Ok(sent),
+            Poll::Ready(outcome) => outcome.map(|()| Box::pin(ready(Ok(()))) as Sent),
+        }
     }
 
     /// Removes a statement from the cache if a migration has invalidated it. Its next use prepares it again.
@@ -296,17 +354,6 @@ impl Connection {
         // List queries have many texts. The cache evicts those that are used rarely.
         statements.lock().unwrap_or_else(PoisonError::into_inner).put(sql.to_owned(), statement.clone());
         Ok(Some(statement))
-    }
-}
-
-/// Polls a statement once, which sends it (see [`within`]), and returns its pending result.
-async fn sent<T: Send + 'static>(
-    statement: impl Future<Output = Result<T, Failed>> + Send + 'static,
-) -> Sent<T> {
-    let mut statement: Sent<T> = Box::pin(statement);
-    match poll_fn(|cx| Poll::Ready(statement.as_mut().poll(cx))).await {
-        Poll::Pending => statement,
-        Poll::Ready(outcome) => Box::pin(ready(outcome)),
     }
 }
 

@@ -10,7 +10,7 @@
 //! Citus, so that a transaction that changes one of them and a tenant is committed in two phases.
 
 use super::connection::Connection;
-use super::limits::MIGRATION;
+use super::limits::MIGRATION_MS;
 use super::values::value;
 use crate::StoreError;
 use crate::error::unexpected;
@@ -75,8 +75,7 @@ pub(super) async fn distribute(connection: &Connection) -> Result<Vec<String>, S
             continue;
         }
         let begin = format!(
-            "BEGIN; SET LOCAL statement_timeout = {limit}; SET LOCAL lock_timeout = {limit}",
-            limit = MIGRATION.statement_ms
+            "BEGIN; SET LOCAL statement_timeout = {MIGRATION_MS}; SET LOCAL lock_timeout = {MIGRATION_MS}"
         );
         connection.run(&begin).await.map_err(|(error, _)| error)?;
         match spread {

@@ -8,7 +8,6 @@ use tokio::sync::Mutex as Turn;
 use tokio_postgres::Row;
 
 use super::connection::Connection;
-use super::limits::PATIENT;
 use super::shared::Shared;
 use super::values::Fault;
 use crate::error::unexpected;
@@ -23,9 +22,10 @@ pub(crate) struct Readers {
 }
 
 impl Readers {
-    /// A pool with the target's number of connections, which open on first use.
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
-        let readers = (0..shared.target.readers).map(|_| Turn::default()).collect();
+    /// A pool with the target's number of connections. `first` is already open, the others open on first use.
+    pub(super) fn new(shared: Arc<Shared>, first: Arc<Connection>) -> Self {
+        let mut readers: Vec<_> = (1..shared.target.readers).map(|_| Turn::default()).collect();
+        readers.push(Turn::new(Some(first)));
         Self { shared, next: AtomicUsize::new(0), readers }
     }
 
@@ -57,7 +57,7 @@ impl Readers {
             return Ok(Arc::clone(connection));
         }
         *slot = None;
-        let connection = Arc::new(self.shared.connect(PATIENT).await?);
+        let connection = Arc::new(self.shared.connect().await?);
         *slot = Some(Arc::clone(&connection));
         Ok(connection)
     }

@@ -6,12 +6,15 @@
 //! | builds an index without blocking writers | none while it builds | an incomplete index is dropped and built again |
 //!
 //! After a conflict a migration is retried for [`MIGRATION_PATIENCE`]. Each attempt waits for a lock for at most
-//! [`MIGRATION`]`.lock_ms`, because other statements queue behind its lock request.
+//! [`MIGRATION_LOCK_MS`], because other statements queue behind its lock request.
 
 use std::time::Instant;
 
 use super::connection::{Connection, Failed};
-use super::limits::{BUILD, MIGRATION, MIGRATION_PATIENCE, MIGRATION_PAUSE, MIGRATION_PAUSE_MOST, Timeouts};
+use super::limits::{
+    BUILD_MS, LOCK_MS, MIGRATION_ANSWER, MIGRATION_LOCK_MS, MIGRATION_MS, MIGRATION_PATIENCE,
+    MIGRATION_PAUSE, MIGRATION_PAUSE_MOST, STATEMENT_MS,
+};
 use super::values::{Fault, value};
 use crate::error::unexpected;
 use crate::schema::migrations::{self, Migration, TypeNames};
@@ -125,13 +128,12 @@ async fn take(connection: &Connection, steps: &[Migration], moments: &Moments) -
 async fn hold(connection: &Connection, step: &Migration) -> Result<bool, Failed> {
     let begin = format!(
         "BEGIN ISOLATION LEVEL READ COMMITTED;
-         SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = {};
+         SET LOCAL statement_timeout = {MIGRATION_MS}; SET LOCAL lock_timeout = {MIGRATION_LOCK_MS};
          CREATE TABLE IF NOT EXISTS schema_migrations (
             number bigint NOT NULL, name text NOT NULL, applied_at bigint NOT NULL,
             CONSTRAINT schema_migrations_pkey PRIMARY KEY (number));
          INSERT INTO schema_migrations (number, name, applied_at) VALUES (0, 'held by who migrates', 0)
-         ON CONFLICT DO NOTHING",
-        MIGRATION.statement_ms, MIGRATION.lock_ms
+         ON CONFLICT DO NOTHING"
     );
     connection.run(&begin).await?;
     connection.rows("SELECT number FROM schema_migrations WHERE number = 0 FOR UPDATE", &[]).await?;
@@ -142,7 +144,7 @@ async fn in_transaction(connection: &Connection, step: &Migration, moments: &Mom
     if hold(connection, step).await? {
         // Citus accepts one such statement per message.
         for statement in migrations::statements(&step.sql(TYPES)) {
-            connection.run(&statement).await?;
+            connection.run_within(MIGRATION_ANSWER, &statement).await?;
             if let Some(table) = tenant_table(&statement) {
                 connection.run(&assume_one_tenant(table)).await?;
             }
@@ -183,19 +185,20 @@ async fn build(
 ) -> Result<(), Failed> {
     // A build holds this lock. So an incomplete index was left behind by a node that crashed.
     let begin = format!(
-        "BEGIN; SET LOCAL lock_timeout = {};
-         LOCK TABLE {table} IN SHARE UPDATE EXCLUSIVE MODE",
-        MIGRATION.lock_ms
+        "BEGIN; SET LOCAL lock_timeout = {MIGRATION_LOCK_MS};
+         LOCK TABLE {table} IN SHARE UPDATE EXCLUSIVE MODE"
     );
     connection.run(&begin).await?;
     if is_whole(connection, index).await? == Some(false) {
         connection.run(&format!("DROP INDEX {index}")).await?;
     }
     connection.run("COMMIT").await?;
-    set_limits(connection, BUILD).await?;
+    // No statement waits for this build, so it needs no lock timeout.
+    connection.run(&format!("SET statement_timeout = {BUILD_MS}; SET lock_timeout = 0")).await?;
     let sql = step.sql(TYPES).replacen(" INDEX ", " INDEX CONCURRENTLY IF NOT EXISTS ", 1);
-    let built = connection.run(&sql).await;
-    let reset = set_limits(connection, connection.timeouts()).await;
+    let built = connection.run_within(MIGRATION_ANSWER, &sql).await;
+    let reset = format!("SET statement_timeout = {STATEMENT_MS}; SET lock_timeout = {LOCK_MS}");
+    let reset = connection.run(&reset).await;
     built.and(reset)?;
     if hold(connection, step).await? {
         if is_whole(connection, index).await? != Some(true) {
@@ -205,11 +208,6 @@ async fn build(
         note(connection, step, moments).await?;
     }
     connection.run("COMMIT").await
-}
-
-async fn set_limits(connection: &Connection, limits: Timeouts) -> Result<(), Failed> {
-    let Timeouts { statement_ms, lock_ms, .. } = limits;
-    connection.run(&format!("SET statement_timeout = {statement_ms}; SET lock_timeout = {lock_ms}")).await
 }
 
 /// Whether an index is complete, or `None` if it does not exist.

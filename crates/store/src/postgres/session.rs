@@ -7,13 +7,10 @@
 //! | `BEGIN`, `SAVEPOINT`, `RELEASE`, `ROLLBACK TO` | with the next statement | with that statement |
 //! | a change whose number of rows is not needed | at once | with the next statement, or after [`limits::SENT`] |
 //! | a query, or a change whose number of rows is needed | at once | at once |
-//! | `COMMIT` | at once, behind the last changes | together with theirs |
+//! | `COMMIT` | at once | at once |
 //!
-//! So a use case that reads its facts in one query and then changes rows takes two round trips. The first statement of
-//! a transaction is always awaited, so that a dead connection is found before anything could be committed.
-//!
-//! If a change fails whose result was not awaited, the use case has already gone on ([`Fault::Late`]). It then runs
-//! again in strict mode, which awaits each result, so that it gets the error of that change.
+//! If a change fails whose result was not awaited, the use case has already gone on ([`Fault::Late`]). The isolated
+//! retry then runs it in strict mode, which awaits each result, so that the use case gets the error of that change.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -22,33 +19,29 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio_postgres::Row;
 
 use super::connection::{Connection, Failed, Messages, Sent};
-use super::limits::{self, Timeouts};
+use super::limits;
 use super::readers::Readers;
 use super::values::Fault;
 use crate::StoreError;
 use crate::error::unexpected;
 use crate::value::Param;
 
-/// The kind of a transaction, which sets its isolation level.
+/// The kind of a transaction, which sets its isolation level and its timeouts.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Mode {
-    /// A use case.
-    Write {
-        /// The bucket of the counters that it adds to.
-        bucket: i64,
-        /// Whether each result is awaited.
-        is_strict: bool,
-    },
+    /// One use case.
+    Alone,
+    /// A batch of use cases. The lock timeout is short, because a lock wait delays the whole batch.
+    Shared,
     /// A list query: read-only.
     ListQuery,
-    /// A snapshot of the whole database: read-only, `REPEATABLE READ`.
+    /// A snapshot of the whole database: read-only, `REPEATABLE READ`, without a time limit.
     Snapshot,
 }
 
-/// A transaction from its first statement to its end. The connection of one that is dropped before is closed.
+/// A transaction from its first statement to its end.
 pub(crate) struct Transaction {
     connection: Arc<Connection>,
-    mode: Mode,
     /// With Citus: `BEGIN`, and a setting for the workers, as two messages. Citus forwards the whole message that
     /// contains the setting, so it must be alone in its message.
     opening: Option<[String; 2]>,
@@ -56,20 +49,18 @@ pub(crate) struct Transaction {
     before: String,
     /// Whether any message was sent.
     begun: bool,
-    /// Whether the transaction was committed or rolled back.
-    ended: bool,
     /// Whether a statement failed. PostgreSQL then refuses every statement until the savepoint or the transaction is
     /// rolled back.
     failed: bool,
-    fault: Option<(Fault, StoreError)>,
+    fault: Option<Fault>,
     /// The pending results of changes, in the order in which they were sent.
-    sent: Vec<Sent<()>>,
-    /// Queries to send behind the next one: see [`crate::Tx::ask_ahead`].
-    ahead: Vec<(String, Vec<Param<'static>>)>,
-    /// The pending results of queries that were sent before they were asked for.
-    early: Vec<(String, Vec<Param<'static>>, Sent<Vec<Row>>)>,
+    sent: Vec<Sent>,
+    /// Whether each result is awaited (strict mode).
+    is_strict: bool,
     /// A counter that is odd while a statement is in progress.
     progress: Arc<AtomicU64>,
+    /// [`Connection::bucket`].
+    bucket: i64,
 }
 
 /// The failure of a commit.
@@ -82,41 +73,66 @@ pub(super) enum NotCommitted {
 
 impl Transaction {
     pub(super) fn new(connection: Arc<Connection>, mode: Mode) -> Self {
-        let mut before = String::from(match mode {
-            Mode::Write { .. } => "BEGIN ISOLATION LEVEL READ COMMITTED",
-            Mode::ListQuery => "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY",
-            // It reads whole tables: see `connection::PLANNING`.
-            Mode::Snapshot => {
-                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL enable_seqscan = on"
+        let isolation = if matches!(mode, Mode::Snapshot) { "REPEATABLE READ" } else { "READ COMMITTED" };
+        let mut before = format!("BEGIN ISOLATION LEVEL {isolation}");
+        // 0 is no limit.
+        let (statement_ms, lock_ms, idle_ms) = match mode {
+            Mode::Alone => (limits::STATEMENT_MS, limits::LOCK_MS, limits::IDLE_MS),
+            Mode::Shared => (limits::STATEMENT_MS, limits::LOCK_SHARED_MS, limits::IDLE_MS),
+            Mode::ListQuery => (limits::SEARCH_MS, limits::LOCK_MS, limits::IDLE_MS),
+            Mode::Snapshot => (0, limits::LOCK_MS, 0),
+        };
+        match mode {
+            Mode::ListQuery | Mode::Snapshot => before.push_str(" READ ONLY"),
+            Mode::Shared if !connection.is_pooled() => {
+                before.push_str(&format!("; SET LOCAL lock_timeout = {lock_ms}"));
             }
-        });
-        let Timeouts { statement_ms, lock_ms, idle_ms } = connection.timeouts();
-        if connection.is_pooled() {
+            _ => {}
+        }
+        if connection.is_pooled() || matches!(mode, Mode::ListQuery | Mode::Snapshot) {
             before.push_str(&format!(
                 "; SET LOCAL statement_timeout = {statement_ms}; SET LOCAL lock_timeout = {lock_ms};
                  SET LOCAL idle_in_transaction_session_timeout = {idle_ms}"
             ));
         }
-        let opening = (connection.is_spread() && matches!(mode, Mode::Write { .. })).then(|| {
+        if matches!(mode, Mode::Snapshot) {
+            // It reads whole tables: see `connection::PLANNING`.
+            before.push_str("; SET LOCAL enable_seqscan = on");
+        }
+        let opening = (connection.is_spread() && matches!(mode, Mode::Alone | Mode::Shared)).then(|| {
             let begin = std::mem::take(&mut before);
             [
                 format!("{begin}; SET LOCAL citus.propagate_set_commands = 'local'"),
                 format!("SET LOCAL lock_timeout = {lock_ms}"),
             ]
         });
-        let (begun, ended, failed) = (false, false, false);
-        let (fault, sent, ahead, early) = (None, Vec::new(), Vec::new(), Vec::new());
-        let progress = Arc::default();
-        Self { connection, mode, opening, before, begun, ended, failed, fault, sent, ahead, early, progress }
+        let bucket = connection.bucket();
+        Self {
+            connection,
+            bucket,
+            opening,
+            before,
+            begun: false,
+            failed: false,
+            fault: None,
+            sent: Vec::new(),
+            is_strict: false,
+            progress: Arc::default(),
+        }
+    }
+
+    /// The same transaction in strict mode, which awaits each result.
+    pub(super) fn strict(self) -> Self {
+        Self { is_strict: true, ..self }
     }
 
     pub(super) fn progress(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.progress)
     }
 
-    /// The conflict or the fault of the connection that has ended the transaction.
-    pub(super) fn take_fault(&mut self) -> Option<(Fault, StoreError)> {
-        self.fault.take()
+    /// The conflict or connection fault of the running use case.
+    pub(super) const fn fault(&self) -> Option<Fault> {
+        self.fault
     }
 
     /// Whether a statement failed, so that the use case must be rolled back.
@@ -129,10 +145,40 @@ impl Transaction {
         self.before.push_str(sql);
     }
 
+    /// Begins the savepoint of a use case.
+    pub(super) fn begin_operation(&mut self) {
+        self.then("SAVEPOINT operation");
+    }
+
+    /// Ends the savepoint of a use case: keeps its changes or rolls them back.
+    pub(super) fn end_operation(&mut self, keep: bool) {
+        if !keep {
+            self.then("ROLLBACK TO operation");
+            self.sent.clear();
+            self.failed = false;
+            if self.fault != Some(Fault::Lost) {
+                self.fault = None;
+            }
+        }
+        self.then("RELEASE operation");
+    }
+
+    /// Reduces the lock timeout to [`limits::LOCK_AFTER_MS`] for the rest of a batch, after the first lock conflict.
+    pub(super) async fn wait_no_more(&mut self) {
+        let [.., undo] = self.take_before();
+        // The setting is alone in its message, as in `opening`.
+        let set = format!("SET LOCAL lock_timeout = {}", limits::LOCK_AFTER_MS);
+        if self.connection.run_each(&[undo, set, String::new()]).await.is_err() {
+            // The state of the transaction is unknown, so nothing in it can be committed.
+            self.fault = Some(Fault::Lost);
+            self.connection.give_up();
+        }
+    }
+
     fn note<T>(&mut self, outcome: Result<T, Failed>) -> Result<T, StoreError> {
         outcome.map_err(|(error, fault)| {
             self.failed = true;
-            self.fault = fault.map(|fault| (fault, error.clone())).or(self.fault.take());
+            self.fault = fault.or(self.fault);
             error
         })
     }
@@ -140,9 +186,9 @@ impl Transaction {
     async fn ask<T>(&mut self, question: impl Future<Output = Result<T, Failed>>) -> Result<T, StoreError> {
         self.go_on()?;
         let (before, sent) = (self.take_before(), std::mem::take(&mut self.sent));
+        self.progress.fetch_add(1, Ordering::AcqRel);
         // All are sent before a result is awaited. After a failure, PostgreSQL refuses the statements behind it.
         let connection = Arc::clone(&self.connection);
-        self.progress.fetch_add(1, Ordering::AcqRel);
         let (heard, first, second) =
             tokio::join!(biased; heard(sent), connection.run_each(&before), question);
         self.progress.fetch_add(1, Ordering::AcqRel);
@@ -165,63 +211,39 @@ impl Transaction {
         [begin, set, before.trim_start_matches("; ").to_owned()]
     }
 
+    /// Awaits all pending results.
+    pub(super) async fn hear(&mut self) -> Result<(), StoreError> {
+        let heard = heard(std::mem::take(&mut self.sent)).await;
+        self.note(heard)
+    }
+
     /// Sends a change without awaiting its result.
     async fn send(&mut self, sql: &str, params: &[Param<'_>]) -> Result<(), StoreError> {
-        if matches!(self.mode, Mode::Write { is_strict: true, .. }) {
+        // Preparing a statement takes a round trip, so an unprepared statement is awaited.
+        if self.is_strict || !self.connection.is_prepared(sql) {
             return self.change(sql, params).await.map(|_| ());
         }
         self.go_on()?;
-        let connection = Arc::clone(&self.connection);
-        // Preparing a statement takes a round trip, so an unprepared statement is awaited. It fails in the same way as
-        // one that is not: a rerun first reads the facts again, so that a race has the outcome of a sequence.
-        if !self.begun || !connection.is_prepared(sql) {
-            let changed = async { connection.change(sql, params).await.map_err(late) };
-            return self.ask(changed).await.map(|_| ());
-        }
-        let sent = connection.send(self.take_before(), sql, params).await;
-        self.sent.push(sent);
-        if self.sent.len() < limits::SENT {
-            return Ok(());
-        }
         self.progress.fetch_add(1, Ordering::AcqRel);
-        let sent = heard(std::mem::take(&mut self.sent)).await;
+        let connection = Arc::clone(&self.connection);
+        let sent = match connection.send(self.take_before(), sql, params).await {
+            Ok(sent) => {
+                self.sent.push(sent);
+                if self.sent.len() < limits::SENT {
+                    Ok(())
+                } else {
+                    heard(std::mem::take(&mut self.sent)).await
+                }
+            }
+            Err(failed) => Err(late(failed)),
+        };
         self.progress.fetch_add(1, Ordering::AcqRel);
         self.note(sent)
     }
 
-    /// Awaits all pending results, and notes a failure.
-    pub(super) async fn hear(&mut self) {
-        let heard = heard(std::mem::take(&mut self.sent)).await;
-        drop(self.note(heard));
-    }
-
     async fn rows(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
-        let known = self.early.iter().position(|(early, of, _)| early == sql && of == params);
-        if let Some(known) = known {
-            let (.., rows) = self.early.remove(known);
-            return self.ask(rows).await;
-        }
         let connection = Arc::clone(&self.connection);
-        let ahead = std::mem::take(&mut self.ahead);
-        if !std::iter::once(sql)
-            .chain(ahead.iter().map(|(sql, _)| sql.as_str()))
-            .all(|sql| connection.is_prepared(sql))
-        {
-            return self.ask(connection.rows(sql, params)).await;
-        }
-        let mut early = Vec::new();
-        let asked = async {
-            let rows = connection.rows(sql, params);
-            let sent = async {
-                for (sql, params) in ahead {
-                    early.push((sql.clone(), params.clone(), connection.send_rows(sql, params).await));
-                }
-            };
-            tokio::join!(biased; rows, sent).0
-        };
-        let rows = self.ask(asked).await;
-        self.early.append(&mut early);
-        rows
+        self.ask(connection.rows(sql, params)).await
     }
 
     async fn change(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError> {
@@ -234,59 +256,47 @@ impl Transaction {
         if !self.begun {
             return Ok(());
         }
-        if self.failed {
-            self.roll_back().await;
-            let undone = unexpected("a transaction in which a query failed was to be committed");
-            return Err(NotCommitted::Undone(undone, None));
-        }
-        // In a transaction in which a change failed, COMMIT would roll back and report success. There, the empty
-        // SELECT before it fails, and COMMIT is not reached.
-        self.then("SELECT; COMMIT");
-        let (messages, sent) = (self.take_before(), std::mem::take(&mut self.sent));
-        let connection = Arc::clone(&self.connection);
-        let told = async { if let Some(notice) = notice { connection.run(notice).await } else { Ok(()) } };
-        let (heard, done, told) = tokio::join!(biased; heard(sent), connection.run_each(&messages), told);
-        let is_refused_early = heard.is_err();
-        let Err((error, fault)) = heard.and(done) else {
-            self.ended = true;
-            if let Err((error, _)) = told {
-                tracing::debug!(%error, "other nodes were not told of a change; they find out within a second");
-            }
-            return Ok(());
-        };
-        // The COMMIT was sent, so a connection that is lost now leaves its outcome open. Otherwise the database has
-        // refused a change before it, or the COMMIT itself: with a known error, or for a worker of Citus, which is asked
-        // before anything is committed. Another engine may report a lost server later.
-        let is_unknown = match fault {
-            Some(Fault::Lost) => true,
-            Some(Fault::Worker) => !is_refused_early && !self.connection.is_spread(),
-            _ => !is_refused_early && matches!(error, StoreError::Unexpected(_)),
-        };
-        self.roll_back().await;
-        if is_unknown {
-            return Err(NotCommitted::Unknown(StoreError::InDoubt(error.to_string())));
-        }
-        Err(NotCommitted::Undone(error, fault))
-    }
-
-    pub(super) async fn roll_back(mut self) {
-        self.ended = true;
-        if self.begun && (self.connection.is_lost() || self.connection.run("ROLLBACK").await.is_err()) {
+        if self.fault == Some(Fault::Lost) || self.failed {
             self.connection.give_up();
+            let lost = StoreError::Unavailable("the connection to the database was lost".into());
+            return Err(NotCommitted::Undone(lost, Some(Fault::Lost)));
+        }
+        self.then("COMMIT");
+        let commit = self.take_before();
+        let outcome = match notice {
+            None => self.connection.run_each(&commit).await,
+            Some(notice) => {
+                let (done, told) =
+                    tokio::join!(biased; self.connection.run_each(&commit), self.connection.run(notice));
+                if let Err((error, _)) = told {
+                    tracing::debug!(%error, "other nodes were not told of a change; they find out within a second");
+                }
+                done
+            }
+        };
+        match outcome {
+            Ok(()) => Ok(()),
+            Err((error, Some(Fault::Lost))) => Err(in_doubt(&error)),
+            // Citus reports a lost worker before it commits anywhere. Another engine may report it later.
+            Err((error, Some(Fault::Worker))) if !self.connection.is_spread() => Err(in_doubt(&error)),
+            Err((error, fault)) => {
+                self.roll_back().await;
+                // Only a known error proves that the database refused the commit.
+                let is_refused = !matches!(error, StoreError::Unexpected(_));
+                Err(if is_refused { NotCommitted::Undone(error, fault) } else { in_doubt(&error) })
+            }
         }
     }
-}
 
-impl Drop for Transaction {
-    fn drop(&mut self) {
-        if self.begun && !self.ended {
+    pub(super) async fn roll_back(self) {
+        if self.begun && self.connection.run("ROLLBACK").await.is_err() {
             self.connection.give_up();
         }
     }
 }
 
 /// Awaits pending results in order. The first failure counts: it makes the later statements fail too.
-async fn heard(sent: Vec<Sent<()>>) -> Result<(), Failed> {
+async fn heard(sent: Vec<Sent>) -> Result<(), Failed> {
     for answer in sent {
         answer.await.map_err(late)?;
     }
@@ -296,6 +306,10 @@ async fn heard(sent: Vec<Sent<()>>) -> Result<(), Failed> {
 /// Marks a failure that was detected after the use case had gone on.
 fn late((error, fault): Failed) -> Failed {
     (error, fault.or(Some(Fault::Late)))
+}
+
+fn in_doubt(error: &StoreError) -> NotCommitted {
+    NotCommitted::Unknown(StoreError::InDoubt(error.to_string()))
 }
 
 /// The target of the statements of a [`crate::Tx`].
@@ -328,14 +342,6 @@ impl Session<'_> {
         params: &[Param<'_>],
     ) -> Result<(), StoreError> {
         self.changing(params)?.send(sql, params).await
-    }
-
-    pub(crate) fn ask_ahead(&mut self, sql: &str, params: &[Param<'_>]) {
-        if let Self::Writing(transaction) = self
-            && !params.iter().any(has_nul)
-        {
-            transaction.ahead.push((sql.to_owned(), params.iter().map(Param::to_owned).collect()));
-        }
     }
 
     fn writing(&mut self) -> Result<&mut Transaction, StoreError> {
@@ -388,8 +394,8 @@ impl Session<'_> {
     /// The bucket of the counters to add to. Only a transaction that writes adds to one.
     pub(crate) const fn bucket(&self) -> i64 {
         match self {
-            Self::Writing(Transaction { mode: Mode::Write { bucket, .. }, .. }) => *bucket,
-            _ => 0,
+            Self::Writing(transaction) => transaction.bucket,
+            Self::Reading(_) | Self::Searching(_) => 0,
         }
     }
 
@@ -412,8 +418,16 @@ impl Session<'_> {
     }
 }
 
+const fn text_of<'a>(param: &'a Param<'_>) -> Option<&'a str> {
+    match param {
+        Param::Text(text) => Some(text),
+        Param::OwnedText(text) => Some(text.as_str()),
+        _ => None,
+    }
+}
+
 fn has_nul(param: &Param<'_>) -> bool {
-    param.text().is_some_and(|text| text.contains('\0'))
+    text_of(param).is_some_and(|text| text.contains('\0'))
 }
 
 /// Replaces U+0000 in the parameters of a query. PostgreSQL does not accept this character, so no stored text contains
@@ -422,7 +436,7 @@ fn without_nul<'a, 'p>(params: &'a [Param<'p>]) -> Cow<'a, [Param<'p>]> {
     if !params.iter().any(has_nul) {
         return Cow::Borrowed(params);
     }
-    let replaced = params.iter().map(|param| match param.text() {
+    let replaced = params.iter().map(|param| match text_of(param) {
         Some(text) if has_nul(param) => Param::OwnedText(text.replace('\0', "\u{10FFFF}")),
         _ => param.clone(),
     });

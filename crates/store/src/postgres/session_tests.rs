@@ -1,10 +1,11 @@
-//! The end of a transaction in which a change failed.
+//! Savepoints of several use cases in one transaction.
 
 use tenantry_testkit::Postgres as Database;
 use tokio::runtime::Handle;
 
 use super::*;
 use crate::postgres::Target;
+use crate::value::Value;
 
 const INSERT: &str = "INSERT INTO a (x) VALUES (?1)";
 
@@ -14,52 +15,71 @@ async fn connect<const N: usize>(database: &Database) -> [Arc<Connection>; N] {
     drop(database.query("CREATE TABLE a (x bigint PRIMARY KEY); INSERT INTO a VALUES (1)"));
     let mut opened = Vec::new();
     for _ in 0..N {
-        opened.push(Arc::new(Connection::open(&Handle::current(), &target, limits::FAST).await.unwrap()));
+        opened.push(Arc::new(Connection::open(&Handle::current(), &target).await.unwrap()));
     }
     opened.try_into().map_err(|_| ()).unwrap()
 }
 
-fn writing(connection: &Arc<Connection>) -> Transaction {
-    Transaction::new(Arc::clone(connection), Mode::Write { bucket: 0, is_strict: false })
+async fn lock_timeout(transaction: &mut Transaction) -> String {
+    let rows = transaction.rows("SELECT current_setting('lock_timeout')", &[]).await.unwrap();
+    match crate::postgres::values::value(&rows[0], 0).unwrap() {
+        Value::Text(shown) => shown.to_owned(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_sent_after_an_operation_that_failed_keeps_its_place() {
+    let Some(database) = Database::new() else { return };
+    let [connection] = connect(&database).await;
+    let mut transaction = Transaction::new(connection, Mode::Shared);
+    transaction.begin_operation();
+    let refused = transaction.change("INSERT INTO a (x) VALUES (1)", &[]).await;
+    assert!(matches!(refused, Err(StoreError::Violated(_))), "{refused:?}");
+    transaction.end_operation(false);
+    for x in [2, 3] {
+        // On the first pass the statement is not prepared yet.
+        transaction.begin_operation();
+        transaction.send(INSERT, &[Param::Int(x)]).await.unwrap();
+        transaction.hear().await.unwrap();
+        assert!(transaction.fault().is_none() && !transaction.has_failed());
+        transaction.end_operation(true);
+    }
+    assert!(transaction.commit(None).await.is_ok());
+    assert_eq!(database.query("SELECT x FROM a").len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transaction_that_failed_is_not_said_to_be_committed() {
     let Some(database) = Database::new() else { return };
     let [connection] = connect(&database).await;
-    let mut transaction = writing(&connection);
+    let mut transaction = Transaction::new(connection, Mode::Shared);
+    transaction.begin_operation();
     transaction.change(INSERT, &[Param::Int(2)]).await.unwrap();
-    transaction.change(INSERT, &[Param::Int(1)]).await.unwrap_err();
+    transaction.end_operation(true);
+    // A statement between two use cases, outside their savepoints.
+    transaction.change("INSERT INTO a (x) VALUES (1)", &[]).await.unwrap_err();
     assert!(matches!(transaction.commit(None).await, Err(NotCommitted::Undone(..))));
-    // The same if the change failed after the use case had gone on: its result arrives with that of the COMMIT.
-    let mut transaction = writing(&connection);
-    transaction.change(INSERT, &[Param::Int(3)]).await.unwrap();
-    transaction.send(INSERT, &[Param::Int(1)]).await.unwrap();
-    let outcome = transaction.commit(None).await;
-    assert!(matches!(&outcome, Err(NotCommitted::Undone(StoreError::Violated(_), Some(Fault::Late)))));
-    // Or if its result was lost: the COMMIT itself then fails.
-    let mut transaction = writing(&connection);
-    transaction.change(INSERT, &[Param::Int(4)]).await.unwrap();
-    transaction.send(INSERT, &[Param::Int(1)]).await.unwrap();
-    transaction.sent.clear();
-    assert!(transaction.commit(None).await.is_err());
     assert_eq!(database.query("SELECT x FROM a").len(), 1);
-    assert!(!connection.is_lost());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_transaction_that_is_dropped_leaves_no_lock() {
+async fn who_waited_for_a_row_in_vain_waits_for_no_other() {
     let Some(database) = Database::new() else { return };
-    let [first, second] = connect(&database).await;
-    let mut transaction = writing(&first);
-    transaction.change(INSERT, &[Param::Int(2)]).await.unwrap();
-    drop(transaction);
-    assert!(first.is_lost());
-    let mut transaction = writing(&second);
-    while transaction.change(INSERT, &[Param::Int(2)]).await.is_err() {
-        transaction.roll_back().await;
-        transaction = writing(&second);
-    }
+    let [holder, connection] = connect(&database).await;
+    holder.run("BEGIN; SELECT x FROM a FOR UPDATE").await.unwrap();
+    let mut transaction = Transaction::new(Arc::clone(&connection), Mode::Shared);
+    transaction.begin_operation();
+    assert_eq!(lock_timeout(&mut transaction).await, "20ms");
+    assert!(transaction.rows("SELECT x FROM a FOR UPDATE", &[]).await.is_err());
+    assert_eq!(transaction.fault(), Some(Fault::Conflict));
+    transaction.end_operation(false);
+    transaction.wait_no_more().await;
+    transaction.begin_operation();
+    assert_eq!(lock_timeout(&mut transaction).await, "1ms");
+    transaction.send(INSERT, &[Param::Int(2)]).await.unwrap();
+    transaction.end_operation(true);
     assert!(transaction.commit(None).await.is_ok());
     assert_eq!(database.query("SELECT x FROM a").len(), 2);
+    assert_eq!(lock_timeout(&mut Transaction::new(connection, Mode::Shared)).await, "20ms");
 }

@@ -1,4 +1,4 @@
-//! The state that the use cases, the read connections and the listener share.
+//! The state that the writers, the read connections and the listener share.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use super::connection::Connection;
-use super::limits::{self, Timeouts};
+use super::limits;
 use super::target::Target;
 use crate::error::unexpected;
 use crate::peers::PeerBroadcast;
@@ -38,14 +38,14 @@ impl Shared {
     }
 
     /// Opens a connection. Fails at once within [`limits::CONNECT_PAUSE`] after a failed attempt.
-    pub(super) async fn connect(self: &Arc<Self>, timeouts: Timeouts) -> Result<Connection, StoreError> {
+    pub(super) async fn connect(self: &Arc<Self>) -> Result<Connection, StoreError> {
         self.look_for_failure()?;
         let place = Arc::clone(&self.connecting).acquire_owned().await.map_err(unexpected)?;
         self.look_for_failure()?;
         let shared = Arc::clone(self);
         let opened = self.runtime.spawn(async move {
             let _place = place;
-            let opened = Connection::open(&shared.runtime, &shared.target, timeouts).await;
+            let opened = Connection::open(&shared.runtime, &shared.target).await;
             let failed = opened.as_ref().err().map(|error| (Instant::now(), error.clone()));
             *shared.failed.lock().unwrap_or_else(PoisonError::into_inner) = failed;
             opened

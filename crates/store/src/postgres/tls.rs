@@ -17,7 +17,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -232,11 +232,19 @@ impl ServerCertVerifier for AnyCertificate {
 
 /// Makes encrypted streams for `tokio_postgres`.
 #[derive(Clone)]
-pub(super) struct Tls(Arc<ClientConfig>);
+pub(super) struct Tls {
+    config: Arc<ClientConfig>,
+    is_patient: bool,
+}
 
 impl Tls {
     pub(super) fn new(config: &Arc<ClientConfig>) -> Self {
-        Self(Arc::clone(config))
+        Self { config: Arc::clone(config), is_patient: false }
+    }
+
+    /// The same for streams that end only when the server closes them.
+    pub(super) fn patient(&self) -> Self {
+        Self { config: Arc::clone(&self.config), is_patient: true }
     }
 }
 
@@ -244,6 +252,7 @@ impl Tls {
 pub(super) struct TlsTo {
     connector: TlsConnector,
     host: Option<ServerName<'static>>,
+    is_patient: bool,
 }
 
 impl<S> MakeTlsConnect<S> for Tls
@@ -257,7 +266,8 @@ where
     fn make_tls_connect(&mut self, domain: &str) -> io::Result<TlsTo> {
         // A Unix socket has no host name and is never encrypted.
         let host = ServerName::try_from(domain.to_owned()).ok();
-        Ok(TlsTo { connector: TlsConnector::from(Arc::clone(&self.0)), host })
+        let connector = TlsConnector::from(Arc::clone(&self.config));
+        Ok(TlsTo { connector, host, is_patient: self.is_patient })
     }
 }
 
@@ -270,42 +280,62 @@ where
     type Future = Pin<Box<dyn Future<Output = io::Result<Encrypted<S>>> + Send>>;
 
     fn connect(self, stream: S) -> Self::Future {
-        let Self { connector, host } = self;
+        let Self { connector, host, is_patient } = self;
         Box::pin(async move {
             let host = host.ok_or_else(|| io::Error::other("the database's host has no name to verify"))?;
-            Ok(Encrypted(Box::new(connector.connect(host, stream).await?)))
+            Ok(Stream { inner: Box::new(connector.connect(host, stream).await?), is_patient })
         })
     }
 }
 
-/// An encrypted stream with the interface that `tokio_postgres` needs.
-pub(super) struct Encrypted<S>(Box<tokio_rustls::client::TlsStream<S>>);
+/// A stream with the interface that `tokio_postgres` needs.
+pub(super) struct Stream<S> {
+    inner: S,
+    /// Whether the stream stays open until the server closes it.
+    is_patient: bool,
+}
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Encrypted<S> {
+/// An encrypted stream.
+pub(super) type Encrypted<S> = Stream<Box<tokio_rustls::client::TlsStream<S>>>;
+
+impl<S> Stream<S> {
+    /// A stream that stays open until the server closes it.
+    pub(super) const fn patient(inner: S) -> Self {
+        Self { inner, is_patient: true }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Stream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
+        Pin::new(&mut self.inner).poll_read(cx, buf)
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Encrypted<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
+        Pin::new(&mut self.inner).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+        Pin::new(&mut self.inner).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+        while self.is_patient {
+            let mut space = [0; 64];
+            let mut read = ReadBuf::new(&mut space);
+            let outcome = ready!(Pin::new(&mut self.inner).poll_read(cx, &mut read));
+            self.is_patient = outcome.is_ok() && !read.filled().is_empty();
+        }
+        Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Encrypted<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Stream<S> {
     fn channel_binding(&self) -> ChannelBinding {
         ChannelBinding::none()
     }

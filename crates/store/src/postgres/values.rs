@@ -82,12 +82,9 @@ pub(crate) fn value(row: &Row, index: usize) -> Result<Value<'_>, StoreError> {
 pub(super) enum Fault {
     /// A conflict with another transaction: a retry can succeed.
     Conflict,
-    /// A statement failed whose result was not awaited. The next run awaits each result.
+    /// A statement failed whose result was not awaited. The retry awaits each result.
     Late,
-    /// A statement exceeded the statement timeout.
-    TimedOut,
-    /// A server behind the database does not work, such as a worker of Citus, or the database lacks a resource, such as
-    /// space on its disk. The connection itself is sound.
+    /// A server behind the database does not work, such as a worker of Citus. The connection itself is sound.
     Worker,
     /// The connection cannot be used any more.
     Lost,
@@ -120,16 +117,11 @@ pub(super) fn failure(error: &tokio_postgres::Error) -> (StoreError, Option<Faul
             (StoreError::Unavailable(told), Some(Fault::Lost))
         }
         "40" => (StoreError::Unavailable(told), Some(Fault::Conflict)),
-        _ if leaves_session(refusal) => (StoreError::Unavailable(told), Some(Fault::Worker)),
+        _ if is_of_worker(refusal) => (StoreError::Unavailable(told), Some(Fault::Worker)),
         "08" | "53" | "58" => (StoreError::Unavailable(told), Some(Fault::Lost)),
         _ if is_outdated(error) => (StoreError::Unavailable(told), Some(Fault::Conflict)),
         _ if *code == SqlState::LOCK_NOT_AVAILABLE => (StoreError::Unavailable(told), Some(Fault::Conflict)),
-        _ if *code == SqlState::QUERY_CANCELED => {
-            (StoreError::Unavailable("it took too long".into()), Some(Fault::TimedOut))
-        }
-        _ if *code == SqlState::IN_FAILED_SQL_TRANSACTION => {
-            (StoreError::Unavailable(told), Some(Fault::Late))
-        }
+        _ if *code == SqlState::QUERY_CANCELED => (StoreError::Unavailable("it took too long".into()), None),
         // The session was terminated, or the server shuts down.
         "57" => (StoreError::Unavailable(told), Some(Fault::Lost)),
         _ if *code == SqlState::READ_ONLY_SQL_TRANSACTION
@@ -144,10 +136,10 @@ pub(super) fn failure(error: &tokio_postgres::Error) -> (StoreError, Option<Faul
     }
 }
 
-/// Whether an error with a code for a failing server leaves the session open, as every error of severity `ERROR` does.
-/// It is about a statement that lacked a resource, or about another server: Citus names the worker in the context of an
-/// error that it forwards, and such an error keeps the worker's code.
-fn leaves_session(refusal: &DbError) -> bool {
+/// Whether an error comes from a server behind this one. An error of severity `ERROR` leaves the session open, so with
+/// a code for a lost connection or a server that stops, it is about another connection or server. Citus names the
+/// worker in the context of an error that it forwards; such an error keeps the worker's code.
+fn is_of_worker(refusal: &DbError) -> bool {
     let class = refusal.code().code().get(..2).unwrap_or_default();
     let is_forwarded = refusal.where_().is_some_and(|context| context.contains("while executing command on"));
     refusal.parsed_severity() == Some(Severity::Error)

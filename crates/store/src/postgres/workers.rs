@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::Mutex as Turn;
 
 use super::connection::{Connection, Failed};
-use super::limits::{PATIENT, WORKERS_MS};
+use super::limits::WORKERS_MS;
 use super::shared::Shared;
 use super::values::value;
 use crate::StoreError;
@@ -54,7 +54,7 @@ impl WorkerProbe {
         }
         let connection = match slot.take().filter(|known| !known.is_lost()) {
             Some(connection) => connection,
-            None => shared.connect(PATIENT).await?,
+            None => shared.connect().await?,
         };
         if connection.is_spread() {
             return Ok(Some(connection));

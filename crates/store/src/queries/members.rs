@@ -7,7 +7,6 @@ use tenantry_core::member::{Member, MemberRole};
 use tenantry_core::values::{EmailAddress, ExternalId, PersonName};
 
 use super::row_counters::Counter;
-use super::webhook_endpoints::ENABLED;
 use super::{LISTED, Page, Paged, Query, count};
 use crate::error::unexpected;
 use crate::row::Row;
@@ -35,17 +34,6 @@ pub(super) fn member(row: &Row<'_>) -> Result<Member, StoreError> {
         role: row.named(8, MemberRole::from_name)?,
     })
 }
-
-/// The query of [`Tx::member_conflicts`].
-const CONFLICTS: &str = "SELECT m.organization_id, m.id, m.customer_id, m.created_at, m.modified_at, m.email,
-        m.name, m.external_id, m.role, m.email_key, o.members_enabled,
-        EXISTS (SELECT 1 FROM members AS e
-            WHERE e.organization_id = ?1 AND e.customer_id = ?2 AND e.external_id = ?4
-                AND e.deleted_at IS NULL AND e.external_id IS NOT NULL)
-    FROM organizations AS o
-    LEFT JOIN members AS m ON m.organization_id = ?1 AND m.customer_id = ?2 AND m.email_key = ?3
-        AND m.deleted_at IS NULL
-    WHERE o.id = ?1 AND o.deleted_at IS NULL";
 
 /// The filters and the order of a list of members.
 #[derive(Debug, Clone, Default)]
@@ -136,19 +124,6 @@ impl Tx<'_> {
             .await
     }
 
-    /// Announces [`Tx::member_conflicts`] and [`Tx::webhook_endpoints_subscribed`], which follow the next query.
-    pub fn member_create_ahead(
-        &mut self,
-        organization: OrganizationId,
-        customer: CustomerId,
-        email: &EmailAddress,
-        external_id: Option<&str>,
-    ) {
-        let params = [organization.into(), customer.into(), email.key().into(), external_id.into()];
-        self.ask_ahead(CONFLICTS, &params);
-        self.ask_ahead(ENABLED, &[organization.into()]);
-    }
-
     /// The conflicts of a new member with this address and this external id; nothing when the organization
     /// does not exist.
     ///
@@ -161,8 +136,18 @@ impl Tx<'_> {
         email: &EmailAddress,
         external_id: Option<&str>,
     ) -> Result<Option<MemberConflicts>, StoreError> {
+        const SQL: &str =
+            "SELECT m.organization_id, m.id, m.customer_id, m.created_at, m.modified_at, m.email,
+                m.name, m.external_id, m.role, m.email_key, o.members_enabled,
+                EXISTS (SELECT 1 FROM members AS e
+                    WHERE e.organization_id = ?1 AND e.customer_id = ?2 AND e.external_id = ?4
+                        AND e.deleted_at IS NULL AND e.external_id IS NOT NULL)
+            FROM organizations AS o
+            LEFT JOIN members AS m ON m.organization_id = ?1 AND m.customer_id = ?2 AND m.email_key = ?3
+                AND m.deleted_at IS NULL
+            WHERE o.id = ?1 AND o.deleted_at IS NULL";
         let params = [organization.into(), customer.into(), email.key().into(), external_id.into()];
-        self.first(CONFLICTS, &params, |row| {
+        self.first(SQL, &params, |row| {
             Ok(MemberConflicts {
                 members_enabled: row.get(10)?,
                 same_email: row.get::<Option<MemberId>>(1)?.map(|_| member(row)).transpose()?,

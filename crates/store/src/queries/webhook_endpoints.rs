@@ -48,10 +48,6 @@ fn sealed(endpoint: &WebhookEndpoint, vault: &dyn Vault) -> Result<Option<Vec<u8
     sealed.map(Some).ok_or_else(|| unexpected("a webhook secret that cannot be sealed"))
 }
 
-/// The query of [`Tx::webhook_endpoints_subscribed`].
-pub(super) const ENABLED: &str = "SELECT id, events FROM webhook_endpoints
-    WHERE organization_id = ?1 AND deleted_at IS NULL AND enabled ORDER BY id";
-
 impl Tx<'_> {
     /// The endpoint of this id, locked until the transaction ends.
     ///
@@ -89,10 +85,10 @@ impl Tx<'_> {
         organization: OrganizationId,
         event_type: EventType,
     ) -> Result<Vec<WebhookEndpointId>, StoreError> {
+        const SQL: &str = "SELECT id, events FROM webhook_endpoints
+             WHERE organization_id = ?1 AND deleted_at IS NULL AND enabled ORDER BY id";
         let all = self
-            .all(ENABLED, &[organization.into()], |row| {
-                Ok((row.get::<WebhookEndpointId>(0)?, events(row, 1)?))
-            })
+            .all(SQL, &[organization.into()], |row| Ok((row.get::<WebhookEndpointId>(0)?, events(row, 1)?)))
             .await?;
         let listening = all.into_iter().filter(|(_, events)| events.contains(&event_type));
         Ok(listening.map(|(id, _)| id).collect())
