@@ -11,7 +11,7 @@ use tenantry_core::token::{
 };
 use tenantry_store::{SecretSubject, StoreError, TokenRef, Tx, UseCase};
 
-use crate::tokens::IssuedToken;
+use crate::secrets::IssuedToken;
 use crate::{App, Error, HashKey, Requester, changes};
 
 /// Gives a token of an organization a new secret of the same kind. The caller has locked the token.

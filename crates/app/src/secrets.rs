@@ -7,11 +7,20 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use tenantry_core::ExecutionContext;
-use tenantry_core::token::TokenHash;
+use tenantry_core::token::{Secret, TokenHash};
 use tenantry_store::{Moments, Tx, UseCase, Vault};
 use uuid::Uuid;
 
 use crate::{Clock, Error};
+
+/// A new token with its secret, which is shown once.
+#[derive(Debug, Clone)]
+pub struct IssuedToken<T> {
+    /// The token.
+    pub token: T,
+    /// Its secret.
+    pub secret: Secret,
+}
 
 /// The key that hashes and seals secrets in the database. Without it, a copy of the database neither reveals a token
 /// nor lets anybody test a guess.

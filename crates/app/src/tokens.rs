@@ -11,14 +11,7 @@ use uuid::Uuid;
 
 use crate::{App, Error, HashKey, LimitReached, Requester, changes, limits, rotation, users};
 
-/// A new token with its secret, which is shown once.
-#[derive(Debug, Clone)]
-pub struct IssuedToken<T> {
-    /// The token.
-    pub token: T,
-    /// Its secret.
-    pub secret: Secret,
-}
+pub use crate::secrets::IssuedToken;
 
 /// Checks that an organization may have another access token. Locks the organization until the transaction ends, so that
 /// concurrent creations do not exceed the limit.

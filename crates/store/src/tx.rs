@@ -15,9 +15,6 @@ use crate::sqlite::driver as sqlite;
 use crate::value::Param;
 use crate::{StoreError, Vault};
 
-/// The rows of one counter. Each writing connection of PostgreSQL adds to one of them: see `queries::row_counters`.
-pub(crate) const BUCKETS: usize = 16;
-
 enum Engine<'c> {
     Sqlite(&'c mut Connection),
     Postgres(Session<'c>),
@@ -198,7 +195,7 @@ impl<'c> Tx<'c> {
         }
     }
 
-    /// The bucket of each counter that this transaction adds to, below [`BUCKETS`]. SQLite has one writer.
+    /// The bucket of each counter that this transaction adds to, below [`crate::schema::BUCKETS`]. SQLite has one writer.
     pub(crate) const fn bucket(&self) -> i64 {
         match &self.engine {
             Engine::Sqlite(_) => 0,

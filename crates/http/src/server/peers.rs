@@ -33,7 +33,7 @@ struct Open {
 #[derive(Default)]
 struct OfAddress {
     connections: usize,
-    /// Those that have not sent a request yet.
+    /// Connections that have not sent a request yet.
     without_request: usize,
 }
 

@@ -16,7 +16,7 @@ use super::limits::{
     WRITERS,
 };
 use super::tls::{self, TlsParameters};
-use crate::tx::BUCKETS;
+use crate::schema::BUCKETS;
 
 /// A database URL is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -271,7 +271,7 @@ impl Tx<'_> {
         Ok(self.first(sql, &[id.into()], |_| Ok(())).await?.is_some())
     }
 
-    /// Those of these organizations that exist and are neither blocked nor suspended. The states of their parents do
+    /// The organizations among these that exist and are neither blocked nor suspended. The states of their parents do
     /// not matter here.
     ///
     /// # Errors

@@ -1,5 +1,5 @@
 //! Counters of rows: they give the length of a list without counting its rows. A counter is the sum of at most
-//! [`BUCKETS`](crate::tx::BUCKETS) rows. A transaction adds to the bucket of its connection, so that transactions on
+//! [`BUCKETS`](crate::schema::BUCKETS) rows. A transaction adds to the bucket of its connection, so that transactions on
 //! different connections do not wait for the same row.
 
 use tenantry_core::ids::{CustomerId, OrganizationId};

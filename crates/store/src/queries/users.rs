@@ -14,7 +14,7 @@ use crate::{StoreError, Tx};
 pub struct OwnedOrganizations {
     /// All of them.
     pub number: u64,
-    /// Those that the operator suspended. A parent suspends its sub-accounts, which do not count.
+    /// Organizations that the operator suspended. A parent suspends its sub-accounts, which do not count.
     pub suspended: u64,
 }
 

@@ -4,3 +4,6 @@ mod catalog;
 pub(crate) mod migrations;
 
 pub use catalog::{Catalog, Column, ColumnKind, Table};
+
+/// The rows of one counter. Each writing connection of PostgreSQL adds to one of them: see `queries::row_counters`.
+pub(crate) const BUCKETS: usize = 16;
