@@ -101,3 +101,5 @@ pub const ARCHIVE_BATCH_ROWS: i64 = 500;
 pub const ARCHIVE_BATCH_BYTES: usize = 4 << 20;
 /// Bytes of one line of a backup, at most.
 pub const BACKUP_LINE_MAX_BYTES: u64 = 256 << 20;
+/// Runs of a use case that changes credentials while its caller's own credential changes.
+pub const RUNS_WITH_CHANGED_CREDENTIAL: usize = 3;

@@ -15,6 +15,7 @@
 //! [`limits::CREDENTIAL_CACHE_TTL_MS`]: crate::limits::CREDENTIAL_CACHE_TTL_MS
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tenantry_core::ExecutionContext;
 use tenantry_store::{Generation, Party, StoreError, Tx, UseCase};
@@ -24,9 +25,22 @@ use crate::{Caller, Error};
 
 /// A use case of an authenticated caller.
 pub(crate) struct Verified<U> {
-    pub(crate) use_case: U,
+    pub(crate) use_case: Arc<U>,
     pub(crate) caller: Arc<Caller>,
     pub(crate) generation: Arc<Generation>,
+    /// Whether the last run was rolled back to be repeated.
+    pub(crate) repeats: Arc<AtomicBool>,
+}
+
+impl<U> Clone for Verified<U> {
+    fn clone(&self) -> Self {
+        Self {
+            use_case: Arc::clone(&self.use_case),
+            caller: Arc::clone(&self.caller),
+            generation: Arc::clone(&self.generation),
+            repeats: Arc::clone(&self.repeats),
+        }
+    }
 }
 
 impl<U: UseCase<Error = Error>> UseCase for Verified<U> {
@@ -39,6 +53,7 @@ impl<U: UseCase<Error = Error>> UseCase for Verified<U> {
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<U::Output, Error> {
+        self.repeats.store(false, Ordering::Relaxed);
         if !self.caller.is_valid_at(context.now()) {
             return Err(Error::CallerUnknown);
         }
@@ -52,10 +67,11 @@ impl<U: UseCase<Error = Error>> UseCase for Verified<U> {
         } else if !self.generation.is_still(seen.generation)
             && let Err(error) = self.read_again(tx, context, seen).await
         {
-            // The use case may have revoked its own credential. The next attempt reads it before that.
+            // The use case may have revoked its own credential. The next run reads it before that.
             return Err(if error.is_server_error() {
                 error
             } else {
+                self.repeats.store(true, Ordering::Relaxed);
                 StoreError::Unavailable("the caller's credential changed meanwhile".into()).into()
             });
         }
