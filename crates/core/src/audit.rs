@@ -4,6 +4,8 @@
 //! Invariant: an entry is appended in the transaction of the change it describes. It is never changed, except
 //! that anonymizing a customer replaces personal data in its images.
 
+use std::net::IpAddr;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -43,6 +45,20 @@ impl Actor {
         }
     }
 
+    /// The actor of this kind and id, as stored. The token of a user is not stored, so it is the nil id.
+    #[must_use]
+    pub fn from_stored(kind: &str, id: Option<Uuid>) -> Option<Self> {
+        Some(match (kind, id) {
+            ("access_token", Some(id)) => Self::Token(TokenId::new(id)),
+            ("user", Some(id)) => Self::User(UserId::new(id), UserTokenId::new(Uuid::nil())),
+            ("customer", Some(id)) => Self::Customer(CustomerId::new(id)),
+            ("member", Some(id)) => Self::Member(MemberId::new(id)),
+            ("operator", None) => Self::Operator,
+            ("system", None) => Self::System,
+            _ => return None,
+        })
+    }
+
     /// Id of the actor; the operator and the server have none.
     #[must_use]
     pub const fn id(self) -> Option<Uuid> {
@@ -53,6 +69,33 @@ impl Actor {
             Self::Member(id) => Some(id.uuid()),
             Self::Operator | Self::System => None,
         }
+    }
+}
+
+/// Bytes of a user agent that an entry keeps.
+pub const USER_AGENT_BYTES: usize = 200;
+
+/// The program that sent a request, as far as it is known. It is personal data.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Client {
+    /// Its address.
+    pub address: Option<IpAddr>,
+    /// Its `User-Agent`, cut to [`USER_AGENT_BYTES`].
+    pub user_agent: Option<String>,
+}
+
+impl Client {
+    /// A client with this address and `User-Agent`. Control characters are left out.
+    #[must_use]
+    pub fn new(address: Option<IpAddr>, user_agent: Option<&str>) -> Self {
+        let mut kept = String::new();
+        for letter in user_agent.unwrap_or_default().chars().filter(|letter| !letter.is_control()) {
+            if kept.len() + letter.len_utf8() > USER_AGENT_BYTES {
+                break;
+            }
+            kept.push(letter);
+        }
+        Self { address, user_agent: Some(kept).filter(|kept| !kept.is_empty()) }
     }
 }
 
@@ -77,6 +120,10 @@ pub struct AuditEntry {
     pub after: Option<String>,
     /// Id of the HTTP request that caused the change; none for the command line and the server itself.
     pub request_id: Option<String>,
+    /// Id of the token or session with which the actor proved to be itself; none for the command line and the server.
+    pub credential: Option<Uuid>,
+    /// The client that sent the request.
+    pub client: Client,
 }
 
 /// The JSON image of a row for the audit log. Types that hold secrets omit them when serialized.
@@ -113,6 +160,35 @@ pub fn anonymize_image(image: &str, identity: &AnonymousIdentity) -> Result<Stri
 mod tests {
     use super::*;
     use crate::ExecutionContext;
+
+    #[test]
+    fn a_stored_actor_is_read_back() {
+        let id = Uuid::from_u128(1);
+        let actors = [
+            Actor::Token(TokenId::new(id)),
+            Actor::User(UserId::new(id), UserTokenId::new(Uuid::nil())),
+            Actor::Customer(CustomerId::new(id)),
+            Actor::Member(MemberId::new(id)),
+            Actor::Operator,
+            Actor::System,
+        ];
+        for actor in actors {
+            assert_eq!(Actor::from_stored(actor.kind(), actor.id()), Some(actor));
+        }
+        assert_eq!(Actor::from_stored("operator", Some(id)), None);
+        assert_eq!(Actor::from_stored("user", None), None);
+    }
+
+    #[test]
+    fn a_user_agent_is_cut_between_two_characters() {
+        let kept = |text: &str| Client::new(None, Some(text)).user_agent;
+        assert_eq!(kept("curl/8\r\n\t.1").as_deref(), Some("curl/8.1"));
+        assert_eq!(kept("\n"), None);
+        assert_eq!(Client::new(None, None), Client::default());
+        let long = format!("{}\u{e9}\u{e9}", "a".repeat(USER_AGENT_BYTES - 1));
+        assert_eq!(kept(&long), Some("a".repeat(USER_AGENT_BYTES - 1)));
+        assert_eq!(kept(&"\u{e9}".repeat(USER_AGENT_BYTES)).map(|kept| kept.len()), Some(USER_AGENT_BYTES));
+    }
 
     #[test]
     fn an_anonymized_image_holds_no_personal_data() {

@@ -50,6 +50,8 @@ ids! {
     TokenId,
     /// A personal access token of a user.
     UserTokenId,
+    /// A passkey of a user.
+    PasskeyId,
     /// An entry of the audit log.
     AuditId,
     /// A webhook endpoint of an organization.
@@ -64,4 +66,8 @@ ids! {
     EmailUpdateId,
     /// A mail in the outbox.
     MailId,
+    /// An invitation to the team of an organization.
+    InvitationId,
+    /// An import of customers.
+    ImportId,
 }

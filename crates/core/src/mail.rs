@@ -9,8 +9,9 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
-use crate::ids::{MailId, OrganizationId};
+use crate::ids::{MailId, OrganizationId, UserId};
 use crate::team::TeamRole;
+use crate::user::Language;
 use crate::values::{EmailAddress, Slug};
 
 /// The kind of a mail, with the facts that its template needs.
@@ -40,6 +41,26 @@ pub enum MailContent {
         /// Label of the API key.
         label: String,
     },
+    /// To the administrators of an organization: events for a webhook endpoint fail, and the endpoint will be disabled.
+    WebhookEndpointFailing {
+        /// The organization, by name.
+        organization: String,
+        /// Display name of the endpoint, or its host.
+        endpoint: String,
+        /// Number of events in a row that failed.
+        failures: u32,
+        /// Number of failed events in a row after which it is disabled.
+        most: u32,
+    },
+    /// To the administrators of an organization: a webhook endpoint was disabled.
+    WebhookEndpointDisabled {
+        /// The organization, by name.
+        organization: String,
+        /// Display name of the endpoint, or its host.
+        endpoint: String,
+        /// Number of events in a row that failed.
+        failures: u32,
+    },
     /// To a person who was added to a team.
     TeamMemberAdded {
         /// The organization, by name.
@@ -49,23 +70,105 @@ pub enum MailContent {
         /// Name or address of the user who added the person; none when a token of the organization did.
         inviter: Option<String>,
     },
+    /// To a person who is invited to a team. Carries a secret.
+    TeamInvitation {
+        /// The organization, by name.
+        organization: String,
+        /// The role that the person gets.
+        role: TeamRole,
+        /// Name or address of the user who invites the person; none when a token of the organization does.
+        inviter: Option<String>,
+        /// The end of the time in which the invitation can be accepted.
+        until: Timestamp,
+    },
+    /// To a member of a team: the owner offers the ownership of the organization.
+    OwnershipOffered {
+        /// The organization, by name.
+        organization: String,
+        /// Name or address of the owner.
+        owner: Option<String>,
+        /// Days until the offer ends.
+        days: u32,
+    },
+    /// To the former owner and the new one: the ownership of the organization has moved.
+    OwnershipMoved {
+        /// The organization, by name.
+        organization: String,
+        /// Name or address of the new owner.
+        owner: Option<String>,
+        /// Whether the recipient is the new owner.
+        is_owner: bool,
+    },
+    /// To a person who signs in to the console. Carries the code as its secret.
+    SignInCode {
+        /// Minutes until the code expires.
+        minutes: u32,
+    },
+    /// To the new address of a person. Carries the code that proves it as its secret.
+    NewAddressCode {
+        /// Minutes until the code expires.
+        minutes: u32,
+    },
+    /// To a person's former address: the person has another one.
+    AddressChanged {
+        /// The address that replaced it. The mail shows only a part of it.
+        new_address: EmailAddress,
+    },
+    /// To a person: a browser that was not seen before has signed in.
+    NewSignIn {
+        /// The browser and its system, as the list of sessions shows them.
+        browser: String,
+        /// The browser's address, if it is known.
+        address: Option<String>,
+        /// The time of the sign-in.
+        at: Timestamp,
+    },
+    /// To the administrators of an organization: access tokens expire soon.
+    TokensExpiring {
+        /// The organization, by name.
+        organization: String,
+        /// Some of the tokens, those that expire first.
+        tokens: Vec<ExpiringToken>,
+        /// The number of further tokens.
+        more: u32,
+    },
+    /// To a person: the person's own tokens expire soon.
+    OwnTokensExpiring {
+        /// Some of the tokens, those that expire first. A person's tokens have no labels.
+        tokens: Vec<ExpiringToken>,
+        /// The number of further tokens.
+        more: u32,
+    },
 }
 
-/// The queue of an account in which a mail waits (column `queue`). The mails of one queue are sent in the order in which
-/// they were written, and do not wait for those of another.
+/// A token that expires soon, as a mail names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExpiringToken {
+    /// The label, or the id of a token without one.
+    pub label: String,
+    /// The time at which the token expires.
+    pub expires_at: Timestamp,
+}
+
+/// The queue of an account in which a mail waits (column `queue`). The mails of one queue are sent in the order in
+/// which they were written, and do not wait for those of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MailQueue {
     /// First attempts of invitations to teams.
     Invitations,
-    /// First attempts of mails that protect an account: proofs of an address, and notices of a change.
+    /// First attempts of mails that protect an account: notices of a change.
     Notices,
+    /// First attempts of proofs of an address, which customers of a portal ask for.
+    Proofs,
+    /// First attempts of codes for signing in. They were taken out of their budget when they were asked for.
+    SignIns,
     /// Further attempts. They were taken out of their budgets before.
     Retries,
 }
 
 impl MailQueue {
     /// Every queue.
-    pub const ALL: [Self; 3] = [Self::Invitations, Self::Notices, Self::Retries];
+    pub const ALL: [Self; 5] = [Self::Invitations, Self::Notices, Self::Proofs, Self::SignIns, Self::Retries];
 
     /// The name in the database.
     #[must_use]
@@ -73,6 +176,8 @@ impl MailQueue {
         match self {
             Self::Invitations => "invitations",
             Self::Notices => "notices",
+            Self::Proofs => "proofs",
+            Self::SignIns => "sign_ins",
             Self::Retries => "retries",
         }
     }
@@ -89,27 +194,78 @@ impl MailContent {
     #[must_use]
     pub const fn queue(&self) -> MailQueue {
         match self {
-            Self::TeamMemberAdded { .. } => MailQueue::Invitations,
-            Self::EmailChangeRequest { .. } | Self::EmailChanged { .. } | Self::ApiKeyAllowList { .. } => {
-                MailQueue::Notices
+            Self::TeamMemberAdded { .. } | Self::TeamInvitation { .. } | Self::OwnershipOffered { .. } => {
+                MailQueue::Invitations
             }
+            Self::EmailChangeRequest { .. } => MailQueue::Proofs,
+            Self::EmailChanged { .. }
+            | Self::AddressChanged { .. }
+            | Self::ApiKeyAllowList { .. }
+            | Self::WebhookEndpointFailing { .. }
+            | Self::WebhookEndpointDisabled { .. }
+            | Self::OwnershipMoved { .. }
+            | Self::NewSignIn { .. }
+            | Self::TokensExpiring { .. }
+            | Self::OwnTokensExpiring { .. } => MailQueue::Notices,
+            Self::SignInCode { .. } | Self::NewAddressCode { .. } => MailQueue::SignIns,
         }
     }
+
+    /// Every [`Self::kind`].
+    pub const KINDS: [&'static str; 15] = [
+        "email_change_request",
+        "email_changed",
+        "api_key_allow_list",
+        "webhook_endpoint_failing",
+        "webhook_endpoint_disabled",
+        "team_member_added",
+        "team_invitation",
+        "ownership_offered",
+        "ownership_moved",
+        "sign_in_code",
+        "new_address_code",
+        "address_changed",
+        "new_sign_in",
+        "tokens_expiring",
+        "own_tokens_expiring",
+    ];
 
     /// Whether the recipient is told of a change that has happened. Such a mail is never dropped for mails of others.
     #[must_use]
     pub const fn reports_change(&self) -> bool {
-        matches!(self, Self::EmailChanged { .. } | Self::ApiKeyAllowList { .. })
+        matches!(
+            self,
+            Self::EmailChanged { .. }
+                | Self::AddressChanged { .. }
+                | Self::ApiKeyAllowList { .. }
+                | Self::WebhookEndpointFailing { .. }
+                | Self::WebhookEndpointDisabled { .. }
+                | Self::OwnershipMoved { .. }
+                | Self::NewSignIn { .. }
+                | Self::TokensExpiring { .. }
+                | Self::OwnTokensExpiring { .. }
+        )
     }
 
-    /// The name of the kind. Mails of different kinds use different budgets.
+    /// The name of the kind, one of [`Self::KINDS`]. Mails of different kinds use different budgets.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::EmailChangeRequest { .. } => "email_change_request",
             Self::EmailChanged { .. } => "email_changed",
             Self::ApiKeyAllowList { .. } => "api_key_allow_list",
+            Self::WebhookEndpointFailing { .. } => "webhook_endpoint_failing",
+            Self::WebhookEndpointDisabled { .. } => "webhook_endpoint_disabled",
             Self::TeamMemberAdded { .. } => "team_member_added",
+            Self::TeamInvitation { .. } => "team_invitation",
+            Self::OwnershipOffered { .. } => "ownership_offered",
+            Self::SignInCode { .. } => "sign_in_code",
+            Self::NewAddressCode { .. } => "new_address_code",
+            Self::AddressChanged { .. } => "address_changed",
+            Self::OwnershipMoved { .. } => "ownership_moved",
+            Self::NewSignIn { .. } => "new_sign_in",
+            Self::TokensExpiring { .. } => "tokens_expiring",
+            Self::OwnTokensExpiring { .. } => "own_tokens_expiring",
         }
     }
 }
@@ -139,6 +295,13 @@ pub struct QueuedMail {
     pub queue: MailQueue,
     /// Whether the mail was taken out of its budgets. A retry is not counted again.
     pub is_counted: bool,
+    /// The organization that the mail is about. The mail is deleted with the organization.
+    pub about: OrganizationId,
+    /// The person that the mail goes to. `None` for a customer. The mail is deleted with the person.
+    pub user: Option<UserId>,
+    /// The language of the mail. Absent when neither the recipient nor the organization's owner has one: the
+    /// installation's then.
+    pub language: Option<Language>,
 }
 
 /// The numbers of mails that are sent. An operator may change them.
@@ -146,7 +309,8 @@ pub struct QueuedMail {
 pub struct MailLimits {
     /// Invitations of one owner an hour, from all organizations, and as many notices. Further mails wait.
     pub of_account: NonZeroU32,
-    /// Invitations to one recipient a day, from all owners, and as many proofs of an address. Further mails are dropped.
+    /// Invitations to one recipient a day, from all owners, and as many proofs of an address. Further mails are
+    /// dropped.
     pub to_recipient: NonZeroU32,
     /// Mails of one kind from one owner to one recipient a day. Further mails are dropped.
     pub of_account_to_recipient: NonZeroU32,
@@ -253,6 +417,9 @@ mod tests {
             attempts,
             queue: MailQueue::Notices,
             is_counted: false,
+            about: OrganizationId::new(Uuid::nil()),
+            user: None,
+            language: None,
         }
     }
 

@@ -1,10 +1,41 @@
 //! Users: people who administer organizations. One person is one user in all organizations.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 use crate::ids::UserId;
 use crate::values::{EmailAddress, PersonName};
+
+/// A language of the pages and mails for people. It is known by its tag in storage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Language {
+    /// English.
+    #[serde(rename = "en")]
+    English,
+    /// German.
+    #[serde(rename = "de")]
+    German,
+}
+
+impl Language {
+    /// Every language.
+    pub const ALL: [Self; 2] = [Self::English, Self::German];
+
+    /// The tag (BCP 47).
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::German => "de",
+        }
+    }
+
+    /// The language of a tag.
+    #[must_use]
+    pub fn from_tag(tag: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|language| language.as_str() == tag)
+    }
+}
 
 /// A person who administers organizations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -17,6 +48,9 @@ pub struct User {
     pub email: EmailAddress,
     /// Display name, once the person has proved the address. Organizations name their members themselves.
     pub name: Option<PersonName>,
+    /// The language of pages and mails: that of the first sign-in, until the person chooses another one. `None` before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<Language>,
 }
 
 /// A refused change of a user.
@@ -34,4 +68,12 @@ pub enum UserError {
         .0.join(", ")
     )]
     OwnsOrganizations(Vec<String>),
+    /// The user owns the organizations with these slugs, which are deleted and not purged yet. No other person can
+    /// become their owner meanwhile.
+    #[error(
+        "the user owns {}, which is deleted and can still be brought back: wait for its purge, or bring it back with \
+         `tenantry organization undelete` and make another person the owner",
+        .0.join(", ")
+    )]
+    OwnsDeletedOrganizations(Vec<String>),
 }

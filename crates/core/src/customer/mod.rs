@@ -9,11 +9,14 @@
 
 mod anonymize;
 mod decide;
+mod import;
+mod table;
 
 pub use anonymize::{AnonymousIdentity, anonymize_customer, anonymize_member};
 pub use decide::{
     CreateFacts, Created, UpdateFacts, confirm_email, create, owner_with_customer_email, update,
 };
+pub use import::{ImportCounts, ImportFormat, ImportState, OnMatch};
 
 use serde::{Deserialize, Serialize};
 
@@ -207,4 +210,38 @@ pub enum CustomerError {
     /// The request violates these rules.
     #[error("the request violates {} rules", .0.len())]
     Invalid(Vec<CustomerViolation>),
+    /// A deleted customer cannot be restored, for these reasons.
+    #[error("the customer cannot be restored: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    NotRestorable(Vec<RestoreObstacle>),
+}
+
+/// A reason why a deleted customer cannot be restored.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RestoreObstacle {
+    /// Another customer has its address now.
+    #[error("another customer has the email {0} now")]
+    EmailTaken(EmailAddress),
+    /// Another customer has its external id now.
+    #[error("another customer has the external id {} now", .0.as_str())]
+    ExternalIdTaken(ExternalId),
+    /// Its personal data are being removed.
+    #[error("its personal data are being removed")]
+    BeingAnonymized,
+}
+
+/// Checks that a deleted customer can be restored.
+///
+/// # Errors
+/// [`CustomerError::NotRestorable`] with every obstacle.
+pub fn check_restore(
+    customer: &Customer,
+    is_being_anonymized: bool,
+    [email_taken, external_id_taken]: [bool; 2],
+) -> Result<(), CustomerError> {
+    let email = customer.email.clone().filter(|_| email_taken).map(RestoreObstacle::EmailTaken);
+    let external_id = customer.external_id.clone().filter(|_| external_id_taken);
+    let external_id = external_id.map(RestoreObstacle::ExternalIdTaken);
+    let anonymized = is_being_anonymized.then_some(RestoreObstacle::BeingAnonymized);
+    let obstacles: Vec<_> = email.into_iter().chain(external_id).chain(anonymized).collect();
+    if obstacles.is_empty() { Ok(()) } else { Err(CustomerError::NotRestorable(obstacles)) }
 }

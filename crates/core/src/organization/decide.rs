@@ -4,7 +4,7 @@ use super::{
     AccountSettings, CustomerEmailSettings, CustomerPortalSettings, Details, FeatureSettings,
     FeatureSettingsChange, LegacySettings, LegalEntity, Organization, OrganizationStatus, Profile,
     ProfileSettings, ProfileSettingsChange, ProrationBehavior, SocialLink, SubscriptionSettingsChange,
-    TaxBehavior,
+    TaxBehavior, TeamAdmission,
 };
 use crate::ids::{OrganizationId, UserId};
 use crate::values::{Country, Currency, EmailAddress, EmbedHost, HttpUrl, OrganizationName, Slug};
@@ -150,6 +150,8 @@ pub struct OrganizationChange {
     pub default_tax_behavior: Patch<TaxBehavior>,
     /// Whether single sign-on is enforced; `null` keeps it.
     pub sso_enforced: Patch<bool>,
+    /// The way in which people join the team; `null` keeps it.
+    pub team_admission: Patch<TeamAdmission>,
     /// Deprecated fields of the OpenAPI documents of 2024 and 2025.
     pub legacy: LegacyChange,
     /// Fields that only the AhaSend dialect shows.
@@ -243,6 +245,7 @@ fn apply(
         default_presentment_currency,
         default_tax_behavior,
         sso_enforced,
+        team_admission,
         legacy,
         account,
     } = change;
@@ -263,6 +266,7 @@ fn apply(
     embed_hosts.apply_required(&mut profile.embed_hosts);
     default_presentment_currency.apply_required(&mut profile.default_presentment_currency);
     default_tax_behavior.apply_required(&mut profile.default_tax_behavior);
+    team_admission.apply_required(&mut profile.team_admission);
     apply_account(&mut profile.account, account);
     // Features come first, because later rules depend on them.
     [

@@ -8,6 +8,7 @@
 //! - A sub-account (an organization with a parent) has no sub-accounts.
 
 mod decide;
+mod deletion;
 mod legal_entity;
 mod settings;
 mod sub_account;
@@ -17,12 +18,13 @@ pub use decide::{
     AccountChange, InitialState, LegacyChange, NewOrganization, OrganizationChange, OrganizationViolation,
     create, update,
 };
+pub use deletion::{DeletedOrganization, DeletionError, check_delete, check_undelete};
 pub use legal_entity::LegalEntity;
 pub use settings::{
     AccountSettings, CustomerEmailSettings, CustomerPortalSettings, Details, DisputeSettings,
     FeatureSettings, FeatureSettingsChange, LegacySettings, PortalCustomer, PortalSubscription, PortalUsage,
     ProfileSettings, ProfileSettingsChange, ProfileSubscribe, ProrationBehavior, SubscriptionSettings,
-    SubscriptionSettingsChange, SwitchingFrom, TaxBehavior,
+    SubscriptionSettingsChange, SwitchingFrom, TaxBehavior, TeamAdmission,
 };
 
 pub use sub_account::{
@@ -119,6 +121,8 @@ pub struct Profile {
     pub default_tax_behavior: TaxBehavior,
     /// Whether users must sign in through the organization's own identity provider.
     pub sso_enforced: bool,
+    /// The way in which people join the team.
+    pub team_admission: TeamAdmission,
     /// Deprecated fields of the OpenAPI documents of 2024 and 2025.
     pub legacy: LegacySettings,
     /// Fields that only the AhaSend dialect shows.

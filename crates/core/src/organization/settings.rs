@@ -75,6 +75,25 @@ named! {
     }
 }
 
+named! {
+    /// The way in which people join the team of an organization.
+    TeamAdmission {
+        /// They are added, or invited.
+        #[default]
+        Direct = "direct",
+        /// They are invited, and join by accepting.
+        Invitation = "invitation",
+    }
+}
+
+impl TeamAdmission {
+    /// Whether nobody is added without accepting an invitation.
+    #[must_use]
+    pub const fn is_by_invitation(self) -> bool {
+        matches!(self, Self::Invitation)
+    }
+}
+
 /// Defines a group of settings: every field has a default, which also applies to a field that a stored object lacks.
 macro_rules! settings {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty = $default:expr),+ $(,)? }) => {

@@ -14,6 +14,8 @@ pub use decide::{
     check_new_email, manage_billing, manage_members, remove_member, start_session,
 };
 
+use serde::Serialize;
+
 use crate::Timestamp;
 use crate::ids::{CustomerId, EmailUpdateId, MemberId, OrganizationId, SessionId};
 use crate::member::MemberRole;
@@ -25,7 +27,7 @@ pub const SESSION_DURATION_S: i64 = 60 * 60;
 pub const EMAIL_UPDATE_MINUTES: u32 = 30;
 
 /// A session of the customer portal (table `customer_sessions`).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CustomerSession {
     /// Id.
     pub id: SessionId,
@@ -40,6 +42,7 @@ pub struct CustomerSession {
     /// The member for which it acts, in an organization with the member model.
     pub member: Option<MemberId>,
     /// Target of the portal's link back to the organization's site.
+    #[serde(skip)]
     pub return_url: Option<HttpUrl>,
 }
 

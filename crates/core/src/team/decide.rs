@@ -98,6 +98,34 @@ pub const fn leave(facts: &TeamFacts) -> Result<(), TeamError> {
     Ok(())
 }
 
+/// Days for which an offer of the ownership stands.
+pub const OWNERSHIP_OFFER_DAYS: i64 = 7;
+
+/// Offers the ownership of an organization to a member of its team. Limits count by owner, and others could use them
+/// up. So a member becomes the owner only by accepting the offer.
+///
+/// # Errors
+/// [`TeamError::AlreadyOwner`] when the member is the owner.
+pub fn offer_ownership(to: TeamMember, now: Timestamp) -> Result<TeamMember, TeamError> {
+    if to.role == TeamRole::Owner {
+        return Err(TeamError::AlreadyOwner);
+    }
+    let offered_until = Some(now.plus_seconds(OWNERSHIP_OFFER_DAYS * 24 * 60 * 60));
+    Ok(TeamMember { offered_until, ..to })
+}
+
+/// Transfers the ownership of an organization from `owner` to `next`, who accepts an offer.
+///
+/// # Errors
+/// [`TeamError::NotOffered`] without an offer that stands at `now`.
+pub fn accept_ownership(
+    owner: TeamMember,
+    next: TeamMember,
+    now: Timestamp,
+) -> Result<Transferred, TeamError> {
+    if next.is_offered_ownership(now) { Ok(transfer(owner, next, now)) } else { Err(TeamError::NotOffered) }
+}
+
 /// The two memberships after a transfer of the ownership.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transferred {
@@ -112,7 +140,7 @@ pub struct Transferred {
 pub fn transfer(owner: TeamMember, next: TeamMember, now: Timestamp) -> Transferred {
     Transferred {
         former: TeamMember { role: TeamRole::Administrator, modified_at: now, ..owner },
-        owner: TeamMember { role: TeamRole::Owner, modified_at: now, ..next },
+        owner: TeamMember { role: TeamRole::Owner, modified_at: now, offered_until: None, ..next },
     }
 }
 
@@ -149,6 +177,7 @@ mod tests {
             role,
             created_at,
             modified_at: created_at,
+            offered_until: None,
         }
     }
 
@@ -270,5 +299,19 @@ mod tests {
             assert!(TeamRole::Owner.grants(permission), "{permission:?}");
             assert_eq!(TeamRole::Administrator.grants(permission), !is_owners_alone, "{permission:?}");
         }
+    }
+
+    #[test]
+    fn the_ownership_passes_by_an_offer_that_stands() {
+        let (owner, next) = (person(0, TeamRole::Owner), person(1, TeamRole::Developer));
+        let accept = |next: &TeamMember, now| accept_ownership(owner.clone(), next.clone(), now);
+        assert_eq!(accept(&next, NOW), Err(TeamError::NotOffered));
+        let offered = offer_ownership(next, NOW).unwrap();
+        let until = offered.offered_until.unwrap();
+        assert_eq!(accept(&offered, until), Err(TeamError::NotOffered));
+        let Transferred { owner: after, former } = accept(&offered, NOW).unwrap();
+        assert_eq!((after.role, after.offered_until), (TeamRole::Owner, None));
+        assert_eq!(former.role, TeamRole::Administrator);
+        assert_eq!(offer_ownership(after, NOW), Err(TeamError::AlreadyOwner));
     }
 }

@@ -2,13 +2,17 @@
 //! (docs/contracts/ahasend.md), Polar calls them organization members.
 //!
 //! Invariants:
-//! - An organization has exactly one owner. The owner cannot leave or be removed, and the owner's role changes only when
-//!   the ownership is transferred.
+//! - An organization has exactly one owner. The owner cannot leave or be removed, and the owner's role changes only
+//!   when the ownership is transferred.
+//! - A person becomes the owner by accepting an offer of the owner, never through another caller's request alone.
 //! - A team always has an owner or an administrator.
 
 mod decide;
 
-pub use decide::{RoleChange, TeamFacts, Transferred, leave, remove, set_role, transfer};
+pub use decide::{
+    OWNERSHIP_OFFER_DAYS, RoleChange, TeamFacts, Transferred, accept_ownership, leave, offer_ownership,
+    remove, set_role, transfer,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -98,7 +102,7 @@ pub enum TeamPermission {
     ReadTeam,
     /// Add people to the team, remove them, and change their roles.
     ManageTeam,
-    /// Change the organization and its tokens.
+    /// Change the organization and its tokens, and read its audit log.
     ManageOrganization,
     /// Make another person the owner.
     TransferOwnership,
@@ -133,6 +137,17 @@ pub struct TeamMember {
     pub created_at: Timestamp,
     /// Time of the last change of the role, initially the time of joining.
     pub modified_at: Timestamp,
+    /// The end of an offer of the ownership. None when the ownership is not offered to the user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offered_until: Option<Timestamp>,
+}
+
+impl TeamMember {
+    /// Whether the ownership is offered to the user at `now`.
+    #[must_use]
+    pub fn is_offered_ownership(&self, now: Timestamp) -> bool {
+        self.offered_until.is_some_and(|until| until > now)
+    }
 }
 
 /// A person to be added to a team.
@@ -155,6 +170,9 @@ pub enum TeamError {
     /// The user is already in the team.
     #[error("user is already a member of this account")]
     AlreadyMember,
+    /// Nobody is added to this team without accepting an invitation.
+    #[error("people join this account by invitation: invite the person instead")]
+    InvitationRequired,
     /// The user is not in the team.
     #[error("member not found")]
     NotFound,
@@ -173,6 +191,12 @@ pub enum TeamError {
     /// The only member of a team cannot leave.
     #[error("the only member cannot leave")]
     OnlyMember,
+    /// The user is the owner already.
+    #[error("the user is the owner of the account already")]
+    AlreadyOwner,
+    /// The ownership is not offered to the user, or the offer has ended.
+    #[error("the ownership of the account is not offered to this user")]
+    NotOffered,
     /// The last member who can manage the organization must keep the role and stay.
     #[error("the account needs at least one administrator")]
     LastManager,

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Scope, Scopes};
 use crate::Timestamp;
@@ -59,8 +59,15 @@ impl ScopeGrants {
         if text.starts_with('[') {
             return Ok(Self::new(serde_json::from_str(text)?, created_at));
         }
+        serde_json::from_str(text)
+    }
+}
+
+/// Reads the serialized form: an object of names and times.
+impl<'de> Deserialize<'de> for ScopeGrants {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
         let (scopes, since): (Vec<Scope>, _) =
-            serde_json::from_str::<BTreeMap<Scope, Timestamp>>(text)?.into_iter().unzip();
+            BTreeMap::<Scope, Timestamp>::deserialize(input)?.into_iter().unzip();
         // The map is sorted and has every scope once, so `Scopes::new` keeps the order and the lists stay aligned.
         Ok(Self { scopes: Scopes::new(scopes), since })
     }

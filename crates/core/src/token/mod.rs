@@ -25,14 +25,14 @@ pub use rotate::{Overlap, PreviousSecret, RotateFacts, rotate, rotate_user_token
 pub use scope::{RequiredScope, Scope, Scopes};
 pub use secret::{Secret, SecretKind, TokenHash, public_key};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 use crate::ids::{OrganizationId, TokenId, UserId, UserTokenId};
 use crate::values::IpAllowList;
 
 /// An access token of an organization (table `access_tokens`). AhaSend calls it an API key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessToken {
     /// Id.
     pub id: TokenId,
@@ -69,6 +69,22 @@ impl AccessToken {
     }
 }
 
+/// Days before the expiry of a token on which people are told of it.
+const NOTICE_DAYS: [i64; 3] = [14, 7, 1];
+const DAY_US: i64 = 24 * 60 * 60 * 1_000_000;
+
+/// The next time after `now` at which people are told that a token expires: the beginning of the UTC day that is 14, 7 or
+/// 1 days before. So all tokens of a day are in one mail. `None` if there is no further one.
+#[must_use]
+pub fn next_expiry_notice(expires_at: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    let expires_at = expires_at?.as_micros();
+    let begins = |days: i64| {
+        let at = expires_at.saturating_sub(days.saturating_mul(DAY_US));
+        Timestamp::from_micros(at.saturating_sub(at.rem_euclid(DAY_US)))
+    };
+    NOTICE_DAYS.into_iter().map(begins).find(|begin| *begin > now)
+}
+
 /// A use within this many seconds of the recorded last use is not recorded, to save writes.
 pub const LAST_USE_RESOLUTION_S: i64 = 5 * 60;
 
@@ -90,4 +106,33 @@ pub struct UserToken {
     pub last_used_at: Option<Timestamp>,
     /// The secret before the last rotation. It may have ended.
     pub previous_secret: Option<PreviousSecret>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(day: i64, second: i64) -> Timestamp {
+        Timestamp::from_micros(1_767_225_600_000_000 + day * DAY_US + second * 1_000_000)
+    }
+
+    #[test]
+    fn notices_are_at_the_beginning_of_the_day_14_7_and_1_days_before_the_expiry() {
+        let mut now = at(0, 5);
+        let mut notices = Vec::new();
+        while let Some(next) = next_expiry_notice(Some(at(20, 3_600)), now) {
+            notices.push(next);
+            now = next;
+        }
+        assert_eq!(notices, [at(6, 0), at(13, 0), at(19, 0)]);
+    }
+
+    #[test]
+    fn a_day_that_has_begun_has_no_notice_any_more() {
+        assert_eq!(next_expiry_notice(Some(at(7, 60)), at(0, 0)), Some(at(6, 0)));
+        assert_eq!(next_expiry_notice(Some(at(1, 60)), at(0, 30)), None);
+        assert_eq!(next_expiry_notice(Some(at(0, 60)), at(5, 0)), None);
+        assert_eq!(next_expiry_notice(None, at(0, 0)), None);
+        assert_eq!(next_expiry_notice(Some(Timestamp::from_micros(5)), at(0, 0)), None);
+    }
 }

@@ -3,7 +3,7 @@
 //!
 //! A token has at most two secrets. Another rotation ends the older one at once.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::decide::check_target;
 use super::{AccessToken, Grantor, TokenError, UserToken};
@@ -34,6 +34,12 @@ impl Overlap {
         }
         Ok(Self(seconds))
     }
+
+    /// The end of the overlap that begins now. None when there is no overlap.
+    #[must_use]
+    pub fn end(self, now: Timestamp) -> Option<Timestamp> {
+        (self.0 > 0).then(|| now.plus_seconds(self.0))
+    }
 }
 
 impl Default for Overlap {
@@ -44,7 +50,7 @@ impl Default for Overlap {
 }
 
 /// The old secret of a rotated token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PreviousSecret {
     /// The time at which it ends.
     pub expires_at: Timestamp,
@@ -56,7 +62,7 @@ pub struct PreviousSecret {
 
 impl PreviousSecret {
     fn new(overlap: Overlap, last_used_at: Option<Timestamp>, now: Timestamp) -> Option<Self> {
-        (overlap.0 > 0).then(|| Self { expires_at: now.plus_seconds(overlap.0), last_used_at })
+        overlap.end(now).map(|expires_at| Self { expires_at, last_used_at })
     }
 }
 

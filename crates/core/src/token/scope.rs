@@ -75,10 +75,12 @@ const POLAR: &[&str] = &[
     "notification_recipients:write",
     "organization_access_tokens:read",
     "organization_access_tokens:write",
+    // Not in the contract.
+    "audit:read",
 ];
 
 /// Scopes of the Polar dialect that its clients of mid-2026 do not know and refuse to read.
-const UNKNOWN_TO_CLIENTS: &[&str] = &["disputes:write"];
+const UNKNOWN_TO_CLIENTS: &[&str] = &["disputes:write", "audit:read"];
 
 /// Static scopes of the AhaSend dialect.
 const AHASEND: &[&str] = &[
@@ -135,7 +137,7 @@ const EVERYTHING: &str = "*";
 pub struct Scope(String);
 
 impl Scope {
-    /// The scopes of the Polar dialect, in the contract's order.
+    /// The scopes of the Polar dialect, in the contract's order, and then those that the contract does not have.
     pub const POLAR: &'static [&'static str] = POLAR;
 
     /// The names of all scopes; a dynamic one with the suffix `:all`.

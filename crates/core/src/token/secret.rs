@@ -14,6 +14,10 @@ const RANDOM_CHARACTERS: usize = 37;
 /// Random characters of an API key, which has 64 characters with its checksum (docs/contracts/ahasend.md, 1.6).
 const RANDOM_CHARACTERS_OF_KEY: usize = 58;
 const CHECKSUM_CHARACTERS: usize = 6;
+/// The digits of a recovery code: no two look alike.
+const BASE_32: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+/// Characters of a recovery code without its hyphens.
+const RECOVERY_CODE_CHARACTERS: usize = 16;
 
 /// The kind of a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,17 +34,32 @@ pub enum SecretKind {
     MemberSession,
     /// The proof that a customer reads mail at a new address. It authenticates no request.
     EmailChange,
+    /// A person's session in the console. It authenticates requests for pages alone, none of the API.
+    ConsoleSession,
+    /// The browser in which somebody signs in. It authenticates no request.
+    SignIn,
+    /// The right to take over the first organization. It authenticates no request.
+    FirstEntry,
+    /// An invitation to a team. It authenticates no request.
+    Invitation,
+    /// The browser that uses a passkey. It authenticates no request.
+    PasskeyCeremony,
 }
 
 impl SecretKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 11] = [
         Self::OrganizationToken,
         Self::ApiKey,
         Self::UserToken,
         Self::CustomerSession,
         Self::MemberSession,
         Self::EmailChange,
+        Self::ConsoleSession,
+        Self::SignIn,
+        Self::FirstEntry,
+        Self::Invitation,
+        Self::PasskeyCeremony,
     ];
 
     /// The prefix of every secret of this kind.
@@ -53,6 +72,11 @@ impl SecretKind {
             Self::CustomerSession => "tenantry_cst_",
             Self::MemberSession => "tenantry_mst_",
             Self::EmailChange => "tenantry_cev_",
+            Self::ConsoleSession => "tenantry_web_",
+            Self::SignIn => "tenantry_sin_",
+            Self::FirstEntry => "tenantry_own_",
+            Self::Invitation => "tenantry_inv_",
+            Self::PasskeyCeremony => "tenantry_pkc_",
         }
     }
 
@@ -66,6 +90,11 @@ impl SecretKind {
             Self::CustomerSession => "customer_session",
             Self::MemberSession => "member_session",
             Self::EmailChange => "email_change",
+            Self::ConsoleSession => "console_session",
+            Self::SignIn => "sign_in",
+            Self::FirstEntry => "first_entry",
+            Self::Invitation => "invitation",
+            Self::PasskeyCeremony => "passkey_ceremony",
         }
     }
 
@@ -76,14 +105,31 @@ impl SecretKind {
             | Self::UserToken
             | Self::CustomerSession
             | Self::MemberSession
-            | Self::EmailChange => RANDOM_CHARACTERS,
+            | Self::EmailChange
+            | Self::ConsoleSession
+            | Self::SignIn
+            | Self::FirstEntry
+            | Self::Invitation
+            | Self::PasskeyCeremony => RANDOM_CHARACTERS,
         }
     }
 
-    /// Whether a secret of this kind authenticates requests. The proof of an address does not.
+    /// Whether a secret of this kind authenticates requests of the API. A proof does not, nor the session of a browser.
     #[must_use]
     pub const fn is_credential(self) -> bool {
-        !matches!(self, Self::EmailChange)
+        match self {
+            Self::OrganizationToken
+            | Self::ApiKey
+            | Self::UserToken
+            | Self::CustomerSession
+            | Self::MemberSession => true,
+            Self::EmailChange
+            | Self::ConsoleSession
+            | Self::SignIn
+            | Self::FirstEntry
+            | Self::Invitation
+            | Self::PasskeyCeremony => false,
+        }
     }
 
     /// The kind of that name.
@@ -106,6 +152,45 @@ impl Secret {
         };
         let checksum = checksum(&random);
         Self(format!("{}{random}{checksum}", kind.prefix()))
+    }
+
+    /// A new code that a person copies from a mail: 8 digits.
+    pub fn sign_in_code(context: &mut ExecutionContext) -> Self {
+        let drawn = u64::from_be_bytes(context.random_bytes());
+        // The remainder prefers no code by more than one in 10^11.
+        Self(format!("{:08}", drawn % 100_000_000))
+    }
+
+    /// A new code that lets a person in once without a passkey: 80 random bits in base 32, in four groups.
+    pub fn recovery_code(context: &mut ExecutionContext) -> Self {
+        let drawn: [u8; 10] = context.random_bytes();
+        let bits = drawn.into_iter().fold(0_u128, |bits, byte| bits << 8 | u128::from(byte));
+        let mut code = String::with_capacity(19);
+        for index in 0..RECOVERY_CODE_CHARACTERS {
+            if index > 0 && index.is_multiple_of(4) {
+                code.push('-');
+            }
+            let digit = usize::try_from(bits >> (5 * index) & 31).ok();
+            code.push(digit.and_then(|digit| BASE_32.get(digit)).map_or('0', |letter| char::from(*letter)));
+        }
+        Self(code)
+    }
+
+    /// The characters of a recovery code that count, whatever the case, with or without its hyphens. Letters that look
+    /// like a digit stand for it. `None` for any text that is no such code; the code need not exist.
+    #[must_use]
+    pub fn recovery_code_key(text: &str) -> Option<String> {
+        let letters = text.chars().filter(|letter| !letter.is_whitespace() && *letter != '-');
+        let letters =
+            letters.take(RECOVERY_CODE_CHARACTERS + 1).map(|letter| match letter.to_ascii_lowercase() {
+                'o' => '0',
+                'i' | 'l' => '1',
+                letter => letter,
+            });
+        let key: String = letters.collect();
+        let is_code =
+            key.len() == RECOVERY_CODE_CHARACTERS && key.bytes().all(|letter| BASE_32.contains(&letter));
+        is_code.then_some(key)
     }
 
     /// The kind of a secret whose prefix, length and checksum are correct; none for any other text. The secret need
@@ -137,6 +222,14 @@ impl fmt::Debug for Secret {
 /// The keyed hash of a secret. It is stored in place of the secret, and credentials are looked up by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenHash(pub [u8; 32]);
+
+impl TokenHash {
+    /// Whether both are the same, in a time that does not depend on where they differ.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.0.iter().zip(other.0).fold(0, |differing, (one, two)| differing | (one ^ two)) == 0
+    }
+}
 
 /// The CRC-32 of the random characters in base 62, most significant digit first.
 fn checksum(random: &str) -> String {
@@ -182,6 +275,25 @@ mod tests {
         mistyped.push(if last == 'a' { 'b' } else { 'a' });
         assert_eq!(Secret::recognize(&mistyped), None);
         assert_eq!(Secret::recognize("polar_oat_x"), None);
+    }
+
+    #[test]
+    fn a_recovery_code_is_read_as_people_write_it() {
+        let mut context = ExecutionContext::new(Timestamp::from_micros(1), [7; 32]);
+        let code = Secret::recovery_code(&mut context);
+        let key = Secret::recovery_code_key(code.expose()).unwrap();
+        assert_eq!(key, code.expose().replace('-', ""));
+        assert_ne!(code, Secret::recovery_code(&mut context));
+        for written in
+            [code.expose().to_uppercase(), format!(" {} ", key.replace('0', "O").replace('1', "l"))]
+        {
+            assert_eq!(Secret::recovery_code_key(&written).as_ref(), Some(&key), "{written}");
+        }
+        for other in
+            ["", "0000-0000-0000-000", "0000-0000-0000-00000", "0000-0000-0000-000u", "ä000-0000-0000-000"]
+        {
+            assert_eq!(Secret::recovery_code_key(other), None, "{other}");
+        }
     }
 
     #[test]

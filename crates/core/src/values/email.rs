@@ -103,6 +103,13 @@ impl EmailAddress {
         self.text.split_at_checked(self.at).map_or("", |(_, rest)| rest.trim_start_matches('@'))
     }
 
+    /// The first letter of the local part and the domain: `a***@x.dev`.
+    #[must_use]
+    pub fn masked(&self) -> String {
+        let first: String = self.local().chars().take(1).collect();
+        format!("{first}***@{}", self.domain())
+    }
+
     /// The comparison key. It is equal for all spellings of one account.
     pub fn key(&self) -> &str {
         &self.key

@@ -15,8 +15,8 @@ const MAX_KEYS: usize = 50;
 const MAX_KEY_CHARS: usize = 40;
 /// Maximum characters of a text value.
 const MAX_TEXT_CHARS: usize = 500;
-/// Exclusive limit of the absolute value of a number. The JSON parser turns an integer that does not fit into 64 bits into
-/// a float without its last digits; the limit refuses it, so that no number is stored with other digits than sent.
+/// Exclusive limit of the absolute value of a number. The JSON parser turns an integer that does not fit into 64 bits
+/// into a float without its last digits; the limit refuses it, so that no number is stored with other digits than sent.
 const MAX_FLOAT: f64 = 1.8e19;
 /// [`MAX_FLOAT`] as error texts show it.
 const MAX_FLOAT_TEXT: &str = "1.8e19";
@@ -58,10 +58,11 @@ pub struct InvalidMetadata {
 }
 
 impl Metadata {
-    /// Validates an object that a caller sent. Reports every violation, in the order of the keys.
+    /// Validates an object that a caller sent. Reports the violations in the order of the keys. If there are too many
+    /// keys, it validates only as many as are allowed, so that its work has a bound.
     pub fn check(object: &Map<String, Value>) -> Result<Self, Vec<InvalidMetadata>> {
         let mut refusals = Vec::new();
-        for (key, value) in object {
+        for (key, value) in object.iter().take(MAX_KEYS) {
             refusals.extend(check_key(key));
             refusals.extend(check_value(key, value));
         }
@@ -277,6 +278,13 @@ mod tests {
         assert_eq!(refusals[0].path, Vec::<String>::new());
         assert_eq!(refusals[0].refusal.kind, "too_long");
         assert_eq!(refusals[0].refusal.context, Some(("actual_length", "51".to_owned())));
+    }
+
+    /// Otherwise a small body would cause work and memory for each of its keys.
+    #[test]
+    fn the_number_of_violations_has_a_bound() {
+        let object = (0..80_000).map(|i| (i.to_string(), json!([]))).collect::<Map<_, _>>();
+        assert_eq!(Metadata::check(&object).unwrap_err().len(), MAX_KEYS * 4);
     }
 
     #[test]

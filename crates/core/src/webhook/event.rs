@@ -6,9 +6,12 @@ use uuid::Uuid;
 use super::EventType;
 use crate::Timestamp;
 use crate::customer::Customer;
-use crate::ids::{OrganizationId, WebhookEndpointId, WebhookEventId};
+use crate::ids::{InvitationId, OrganizationId, UserId, WebhookEndpointId, WebhookEventId};
+use crate::invitation::{Invitation, InvitationState};
 use crate::member::Member;
 use crate::organization::Organization;
+use crate::team::{TeamMember, TeamRole};
+use crate::token::AccessToken;
 
 /// The row that an event is about, as it is after the change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +25,83 @@ pub enum EventData {
     Member(Box<Member>),
     /// An organization.
     Organization(Box<Organization>),
+    /// An organization and its new owner.
+    Ownership(OwnershipChange),
+    /// A membership in the team of the organization.
+    TeamMember(Membership),
+    /// An invitation to the team of the organization.
+    Invitation(InvitationStep),
+    /// An access token of the organization, without its secret.
+    AccessToken(Box<AccessToken>),
+    /// No change: a caller tests the endpoint.
+    Test(WebhookTest),
+}
+
+/// A change of the owner of an organization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnershipChange {
+    /// The organization.
+    pub organization: OrganizationId,
+    /// The owner before.
+    pub former_owner: UserId,
+    /// The owner now.
+    pub owner: UserId,
+}
+
+/// A membership without the person's name and address, so that events need no change when the person is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Membership {
+    /// The organization.
+    pub organization: OrganizationId,
+    /// The person.
+    pub user: UserId,
+    /// The person's role.
+    pub role: TeamRole,
+    /// Time at which the person joined the team.
+    pub created_at: Timestamp,
+}
+
+impl From<&TeamMember> for Membership {
+    fn from(member: &TeamMember) -> Self {
+        let TeamMember { organization, user, role, created_at, .. } = *member;
+        Self { organization, user, role, created_at }
+    }
+}
+
+/// An invitation without the person's name and address, so that events need no change when the person is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InvitationStep {
+    /// The organization.
+    pub organization: OrganizationId,
+    /// The invitation.
+    pub id: InvitationId,
+    /// The role that the person gets.
+    pub role: TeamRole,
+    /// The state after the change.
+    pub state: InvitationState,
+    /// Time at which it was made.
+    pub created_at: Timestamp,
+    /// The end of the time in which it can be accepted.
+    pub expires_at: Timestamp,
+    /// The person who accepted it.
+    pub accepted_by: Option<UserId>,
+}
+
+impl From<&Invitation> for InvitationStep {
+    fn from(invitation: &Invitation) -> Self {
+        let Invitation { organization, id, role, state, created_at, expires_at, accepted_by, .. } =
+            *invitation;
+        Self { organization, id, role, state, created_at, expires_at, accepted_by }
+    }
+}
+
+/// The content of a test event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebhookTest {
+    /// The tenant.
+    pub organization: OrganizationId,
+    /// The endpoint that is tested.
+    pub endpoint: WebhookEndpointId,
 }
 
 impl EventData {
@@ -32,6 +112,11 @@ impl EventData {
             Self::Customer(customer) | Self::CustomerState(customer) => customer.id.uuid(),
             Self::Member(member) => member.id.uuid(),
             Self::Organization(organization) => organization.id.uuid(),
+            Self::Ownership(change) => change.organization.uuid(),
+            Self::TeamMember(membership) => membership.user.uuid(),
+            Self::Invitation(invitation) => invitation.id.uuid(),
+            Self::AccessToken(token) => token.id.uuid(),
+            Self::Test(test) => test.endpoint.uuid(),
         }
     }
 

@@ -3,25 +3,30 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 macro_rules! event_types {
-    ($($variant:ident => $name:literal),+ $(,)?) => {
+    ($($variant:ident => $name:literal),+ $(,)?; own: $($own:ident => $own_name:literal),+ $(,)?) => {
         /// The type of an event. An endpoint can subscribe to events of objects that Tenantry does not have, such as
         /// orders; they never occur (docs/contracts/polar/webhooks.md, 9.2).
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum EventType {
-            $(#[doc = concat!("`", $name, "`.")] $variant),+
+            $(#[doc = concat!("`", $name, "`.")] $variant,)+
+            $(#[doc = concat!("`", $own_name, "`.")] $own,)+
         }
 
         impl EventType {
-            /// Every type, in the order in which the contract lists them.
-            pub const ALL: &[Self] = &[$(Self::$variant),+];
+            /// Every type, in the order in which the contract lists them, then Tenantry's own.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+ $(Self::$own,)+];
             /// The names of all types, in the same order.
-            pub const NAMES: &[&str] = &[$($name),+];
+            pub const NAMES: &[&str] = &[$($name,)+ $($own_name,)+];
+            /// Types that the contract does not have. Published clients refuse them, so an endpoint receives one only
+            /// if it subscribes to it by name.
+            pub const OWN: &[Self] = &[$(Self::$own),+];
 
             /// The type's name on the wire and in storage.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
-                    $(Self::$variant => $name),+
+                    $(Self::$variant => $name,)+
+                    $(Self::$own => $own_name,)+
                 }
             }
         }
@@ -70,9 +75,38 @@ event_types! {
     BenefitGrantUpdated => "benefit_grant.updated",
     BenefitGrantRevoked => "benefit_grant.revoked",
     OrganizationUpdated => "organization.updated",
+    ;
+    own:
+    OrganizationSuspended => "organization.suspended",
+    OrganizationUnsuspended => "organization.unsuspended",
+    OrganizationTransferred => "organization.transferred",
+    TeamMemberCreated => "team_member.created",
+    TeamMemberUpdated => "team_member.updated",
+    TeamMemberDeleted => "team_member.deleted",
+    InvitationCreated => "invitation.created",
+    InvitationAccepted => "invitation.accepted",
+    InvitationDeclined => "invitation.declined",
+    InvitationRevoked => "invitation.revoked",
+    AccessTokenCreated => "access_token.created",
+    AccessTokenUpdated => "access_token.updated",
+    AccessTokenRotated => "access_token.rotated",
+    AccessTokenDeleted => "access_token.deleted",
+    WebhookEndpointTest => "webhook_endpoint.test",
 }
 
 impl EventType {
+    /// Whether an endpoint can subscribe to the type. It cannot subscribe to tests, which are sent on request.
+    #[must_use]
+    pub const fn is_subscribable(self) -> bool {
+        !self.is_test()
+    }
+
+    /// Whether the event is a test of its endpoint, and no change.
+    #[must_use]
+    pub const fn is_test(self) -> bool {
+        matches!(self, Self::WebhookEndpointTest)
+    }
+
     /// The type of that name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
@@ -99,7 +133,7 @@ mod tests {
 
     #[test]
     fn every_name_finds_its_type() {
-        assert_eq!(EventType::ALL.len(), 41);
+        assert_eq!(EventType::ALL.len(), 41 + EventType::OWN.len());
         for (kind, name) in EventType::ALL.iter().zip(EventType::NAMES) {
             assert_eq!((EventType::from_name(name), kind.as_str()), (Some(*kind), *name));
         }

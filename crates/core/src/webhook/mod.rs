@@ -3,7 +3,7 @@
 //! Invariants:
 //! - A disabled or deleted endpoint receives no request. Its pending events are skipped.
 //! - An endpoint can be enabled only while its URL is a permitted target.
-//! - Ten failed events in a row disable an endpoint. Enabling it again restarts the count.
+//! - Ten failed events in a row disable an endpoint. Enabling it again restarts the count. A test event does not count.
 
 mod decide;
 mod event;
@@ -12,12 +12,12 @@ mod secret;
 mod url;
 
 pub use decide::{
-    DeliveryFacts, DeliveryOutcome, EventUpdate, FAILURES_TO_DISABLE, auto_disable, create,
-    event_after_attempt, redeliver, reset_secret, update,
+    CompletedEvent, DeliveryFacts, DeliveryOutcome, EventUpdate, FAILURES_TO_DISABLE, FAILURES_TO_WARN,
+    auto_disable, create, event_after_attempt, redeliver, reset_secret, rotate_secret, update, warns,
 };
-pub use event::{Event, EventData, EventState};
+pub use event::{Event, EventData, EventState, InvitationStep, Membership, OwnershipChange, WebhookTest};
 pub use event_type::EventType;
-pub use secret::{SecretTooShort, SigningSecret};
+pub use secret::{PreviousSigningSecret, SecretTooShort, SigningSecret};
 pub use url::EndpointUrl;
 
 use serde::{Deserialize, Serialize};
@@ -79,6 +79,8 @@ pub struct WebhookEndpoint {
     /// request until it has a new secret.
     #[serde(skip)]
     pub secret: Option<SigningSecret>,
+    /// The secret before the last rotation. It may have ended.
+    pub previous_secret: Option<PreviousSigningSecret>,
     /// Types of events that the endpoint receives, as given.
     pub events: Vec<EventType>,
     /// Whether the endpoint receives events.
@@ -87,6 +89,17 @@ pub struct WebhookEndpoint {
     pub enabled_since: Timestamp,
     /// The reason, when the server disabled it; none when a client did or it is enabled.
     pub disabled_reason: Option<String>,
+}
+
+impl WebhookEndpoint {
+    /// The secrets that sign a request at this time, the current one first. `None` if the current one cannot be
+    /// decrypted.
+    #[must_use]
+    pub fn signing_secrets(&self, now: Timestamp) -> Option<Vec<&SigningSecret>> {
+        let previous = self.previous_secret.as_ref().filter(|previous| previous.expires_at > now);
+        let previous = previous.and_then(|previous| previous.secret.as_ref());
+        Some(self.secret.as_ref().into_iter().chain(previous).collect()).filter(|_| self.secret.is_some())
+    }
 }
 
 /// The fields of a new endpoint.
@@ -113,7 +126,7 @@ pub struct EndpointChange {
     pub name: Patch<String>,
     /// New format. It applies to events without an attempt so far.
     pub format: Option<WebhookFormat>,
-    /// New secret. The old one signs no further request.
+    /// New secret. The old ones sign no further request.
     pub secret: Option<SigningSecret>,
     /// New types of events that it receives.
     pub events: Option<Vec<EventType>>,
@@ -133,6 +146,12 @@ pub enum WebhookError {
     /// The caller's organizations have no event with this id.
     #[error("webhook event not found")]
     EventNotFound,
+    /// The URL has a masked user name and password, and none are stored for the same scheme, host and port.
+    #[error("the masked user name and password in the URL are not stored for this host: send them in full")]
+    CredentialsMasked,
+    /// The endpoint is disabled, so nothing is sent to it.
+    #[error("the webhook endpoint is disabled")]
+    Disabled,
     /// The endpoint cannot be enabled, because its URL is not a permitted target.
     #[error("the endpoint's URL is not a permitted target of webhooks")]
     UrlInvalid,

@@ -5,7 +5,9 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::ExecutionContext;
+use serde::Serialize;
+
+use crate::{ExecutionContext, Timestamp};
 
 /// Prefix of a generated secret, before its base64 text.
 const PREFIX: &str = "whsec_";
@@ -63,6 +65,16 @@ impl fmt::Debug for SigningSecret {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("SigningSecret")
     }
+}
+
+/// The signing secret of an endpoint before its last rotation. Requests carry its signatures as well until it ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PreviousSigningSecret {
+    /// The secret. None when the stored secret cannot be decrypted.
+    #[serde(skip)]
+    pub secret: Option<SigningSecret>,
+    /// The time at which it ends.
+    pub expires_at: Timestamp,
 }
 
 #[cfg(test)]

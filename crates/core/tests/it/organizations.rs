@@ -9,7 +9,7 @@ use tenantry_core::organization::{
     FeatureSettingsChange, InitialState, LegacyChange, LegalEntity, NewOrganization, Organization,
     OrganizationChange, OrganizationStatus, OrganizationViolation, PortalSubscription, PortalUsage,
     ProfileSettingsChange, ProfileSubscribe, ProrationBehavior, SocialLink, SubscriptionSettingsChange,
-    SwitchingFrom, TaxBehavior, create, update,
+    SwitchingFrom, TaxBehavior, TeamAdmission, create, update,
 };
 use tenantry_core::values::SocialPlatform;
 use tenantry_core::{Patch, Timestamp};
@@ -93,6 +93,7 @@ fn everything() -> OrganizationChange {
         default_presentment_currency: Patch::Value("eur".parse().unwrap()),
         default_tax_behavior: Patch::Value(TaxBehavior::Inclusive),
         sso_enforced: Patch::Value(false),
+        team_admission: Patch::Value(TeamAdmission::Invitation),
         legacy: LegacyChange {
             pledge_minimum_amount: Patch::Value(3000),
             pledge_badge_show_amount: Patch::Value(true),
@@ -204,7 +205,7 @@ fn creation_takes_every_field_and_an_empty_change_keeps_every_field() {
     let times = ["/modified_at", "/profile/details_submitted_at", "/profile/onboarded_at"];
     assert_eq!(different, times, "creation and update mean the same by a field");
     let changed = differences(&image(&with(all_features())), &image(&updated));
-    assert_eq!(changed.len(), 47, "every field has a value that no default has: {changed:#?}");
+    assert_eq!(changed.len(), 48, "every field has a value that no default has: {changed:#?}");
     assert_eq!(effect(OrganizationChange::default()), nothing());
 }
 
@@ -246,6 +247,8 @@ three_states! {
         => "/profile/default_presentment_currency" = json!("gbp");
     default_tax_behavior: default_tax_behavior keeps, TaxBehavior::Exclusive
         => "/profile/default_tax_behavior" = json!("exclusive");
+    team_admission: team_admission keeps, TeamAdmission::Direct
+        => "/profile/team_admission" = json!("direct");
     pledge_minimum_amount: legacy.pledge_minimum_amount keeps, 1
         => "/profile/legacy/pledge_minimum_amount" = json!(1);
     pledge_badge_show_amount: legacy.pledge_badge_show_amount keeps, false

@@ -17,6 +17,7 @@ fn team_member(role: TeamRole) -> TeamMember {
         role,
         created_at: Timestamp::from_micros(1),
         modified_at: Timestamp::from_micros(1),
+        offered_until: None,
     }
 }
 
