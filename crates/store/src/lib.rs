@@ -19,6 +19,7 @@
 
 mod admin;
 mod error;
+mod limited_file;
 mod list_query_limiter;
 mod peers;
 #[cfg(test)]
@@ -39,19 +40,23 @@ mod vault;
 
 pub use admin::{ColumnValue, RowValues, Snapshot, doctor};
 pub use error::StoreError;
+pub use limited_file::read_limited;
 pub use peers::PeerChannel;
 pub use queries::{
-    AccessTokenKey, AuditImages, AuditRecord, CredentialOwner, CustomerDeletion, CustomerEvent,
-    CustomerFilter, CustomerKey, DeletionStep, DeliveryQueue, DueQueue, Edge, IdempotencyClaim,
-    IdempotencyNamespace, IdempotencyState, Keyset, KeysetPage, LeasedDelivery, MemberConflicts,
-    MemberFilter, OldAuditEntry, Order, OrganizationFilter, OrganizationKey, OwnedOrganizations, Page, Paged,
-    PendingEvent, RowKey, SecretSubject, StoredResponse, TokenRef, TokenSecrets, TokenUse, UserDeletion,
-    WebhookDelivery, WebhookDeliveryDetails, WebhookDeliveryFilter, WebhookEventRow,
+    AccessTokenKey, AuditFilter, AuditImages, AuditRecord, AuditRetention, Backlog, CredentialOwner,
+    CustomerDeletion, CustomerEvent, CustomerFilter, CustomerImport, CustomerKey, DeletionStep,
+    DeliveryQueue, DueQueue, Edge, HIDDEN_AT, IdempotencyClaim, IdempotencyNamespace, IdempotencyState,
+    InvitationFilter, InvitationSortKey, Keyset, KeysetPage, LeasedDelivery, MemberConflicts, MemberFilter,
+    OldAuditEntry, OperatorFilter, Order, OrganizationFilter, OrganizationImportMark, OrganizationKey,
+    OrganizationQueues, OrganizationStateFilter, OwnedOrganizations, Page, Paged, PendingEvent,
+    PersonalAuditEntries, PersonalAuditEntry, PurgedRows, RowKey, SecretSubject, SessionFacts,
+    StoredResponse, TokenRef, TokenSecrets, TokenUse, UserDeletion, UserEmailChange, WebhookDelivery,
+    WebhookDeliveryDetails, WebhookDeliveryFilter, WebhookEventRow, sealed_url_context,
 };
 pub use reader::Reader;
-pub use schema::{Catalog, Column, ColumnKind, Table};
-pub use signals::Generation;
+pub use schema::{Catalog, Column, ColumnKind, Export, Purge, TENANT_TABLES, Table, TenantTable};
+pub use signals::{Generation, Woken, WorkSignal};
 pub use store::Store;
-pub use tx::Tx;
+pub use tx::{DatabaseFacts, Tx};
 pub use use_case::{ListQuery, Moments, Party, UseCase};
 pub use vault::Vault;

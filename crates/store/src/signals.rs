@@ -1,8 +1,11 @@
 //! The signals that a committed transaction sends to the rest of the process.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use tenantry_core::ids::OrganizationId;
 use tokio::sync::Notify;
 
 /// Counts the changes that can revoke a right of a credential. A cache stores the count with each credential
@@ -60,18 +63,98 @@ impl Drop for CredentialChange {
 pub(crate) struct Changes {
     /// Whether a right of a credential may have been revoked.
     pub(crate) credentials: bool,
-    /// Whether a mail was queued.
-    pub(crate) mail: bool,
-    /// Whether a webhook queue has something to deliver.
-    pub(crate) webhooks: bool,
+    /// The organizations with an import that has rows to carry out, or a file to delete.
+    pub(crate) imports: Touched,
+    /// The accounts that queued a mail.
+    pub(crate) mail: Touched,
+    /// The organizations whose webhook queues may have something to deliver.
+    pub(crate) webhooks: Touched,
+}
+
+/// The organizations that one transaction leaves work for, nearly always one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Touched {
+    #[default]
+    None,
+    One(OrganizationId),
+    Several,
+}
+
+impl Touched {
+    pub(crate) fn add(&mut self, organization: OrganizationId) {
+        *self = match *self {
+            Self::None => Self::One(organization),
+            Self::One(known) if known == organization => return,
+            Self::One(_) | Self::Several => Self::Several,
+        };
+    }
+}
+
+/// The most organizations that a signal names. With more it stands for all organizations.
+const MOST_NAMED: usize = 256;
+
+/// The organizations that committed transactions have left work for since a worker looked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Woken {
+    /// These organizations.
+    Some(BTreeSet<OrganizationId>),
+    /// More than a signal names, so that the worker must look at all organizations.
+    All,
+}
+
+/// Wakes a worker after the commits of this process, and names the organizations that have work.
+#[derive(Debug)]
+pub struct WorkSignal {
+    waiting: Mutex<Woken>,
+    notify: Notify,
+}
+
+impl Default for WorkSignal {
+    fn default() -> Self {
+        Self { waiting: Mutex::new(Woken::Some(BTreeSet::new())), notify: Notify::new() }
+    }
+}
+
+impl WorkSignal {
+    fn send(&self, touched: Touched) {
+        if touched == Touched::None {
+            return;
+        }
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&mut *waiting, touched) {
+            (Woken::Some(named), Touched::One(organization)) if named.len() < MOST_NAMED => {
+                named.insert(organization);
+            }
+            _ => *waiting = Woken::All,
+        }
+        drop(waiting);
+        self.notify.notify_one();
+    }
+
+    /// Waits for a commit that leaves work. Dropping the future loses nothing.
+    pub async fn wait(&self) -> Woken {
+        loop {
+            let woken = self.take();
+            if woken != Woken::Some(BTreeSet::new()) {
+                return woken;
+            }
+            self.notify.notified().await;
+        }
+    }
+
+    fn take(&self) -> Woken {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        mem::replace(&mut *waiting, Woken::Some(BTreeSet::new()))
+    }
 }
 
 /// The receivers of the signals in this process.
 #[derive(Debug, Default)]
 pub(crate) struct Signals {
     pub(crate) generation: Arc<Generation>,
-    pub(crate) webhooks: Notify,
-    pub(crate) mail: Notify,
+    pub(crate) imports: WorkSignal,
+    pub(crate) webhooks: WorkSignal,
+    pub(crate) mail: WorkSignal,
 }
 
 impl Signals {
@@ -80,11 +163,43 @@ impl Signals {
     /// a failed commit, since its outcome may be unknown.
     pub(crate) fn send(&self, changes: Changes, change: Option<CredentialChange>, is_committed: bool) {
         drop(change);
-        if changes.webhooks && is_committed {
-            self.webhooks.notify_one();
+        if is_committed {
+            self.webhooks.send(changes.webhooks);
+            self.mail.send(changes.mail);
+            self.imports.send(changes.imports);
         }
-        if changes.mail && is_committed {
-            self.mail.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn organization(number: usize) -> OrganizationId {
+        OrganizationId::new(Uuid::from_u128(u128::try_from(number).unwrap()))
+    }
+
+    #[tokio::test]
+    async fn a_signal_names_the_organizations_until_there_are_too_many() {
+        let signal = WorkSignal::default();
+        for number in [2, 1, 2] {
+            signal.send(Touched::One(organization(number)));
         }
+        signal.send(Touched::None);
+        assert_eq!(signal.wait().await, Woken::Some([organization(1), organization(2)].into()));
+        for number in 0..=MOST_NAMED {
+            signal.send(Touched::One(organization(number)));
+        }
+        assert_eq!(signal.wait().await, Woken::All);
+        signal.send(Touched::One(organization(3)));
+        assert_eq!(signal.wait().await, Woken::Some([organization(3)].into()));
+        let mut several = Touched::One(organization(1));
+        several.add(organization(1));
+        assert_eq!(several, Touched::One(organization(1)));
+        several.add(organization(2));
+        signal.send(several);
+        assert_eq!(signal.wait().await, Woken::All);
     }
 }

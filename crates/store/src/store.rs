@@ -4,13 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tenantry_core::Timestamp;
-use tokio::sync::Notify;
 
 use crate::admin::snapshot::{self, Snapshot};
 use crate::peers::PeerChannel;
 use crate::postgres::{Migrate, Postgres, Target};
 use crate::reader::{self, Reader};
-use crate::signals::{Generation, Signals};
+use crate::signals::{Generation, Signals, WorkSignal};
 use crate::sqlite::Sqlite;
 use crate::{ListQuery, Moments, StoreError, UseCase, Vault};
 
@@ -87,7 +86,7 @@ impl Store {
     pub async fn run_list_query<Q: ListQuery>(&self, query: Q) -> Result<Q::Output, StoreError> {
         match &self.engine {
             Engine::Sqlite(sqlite) => Arc::clone(sqlite).run_list_query(query).await,
-            Engine::Postgres(postgres) => Box::pin(postgres.run_list_query(&query)).await,
+            Engine::Postgres(postgres) => Box::pin(postgres.run_list_query(query)).await,
         }
     }
 
@@ -163,16 +162,22 @@ impl Store {
         }
     }
 
-    /// Notified after each commit of this process that left a webhook to deliver.
+    /// Wakes after each commit of this process that left a webhook to deliver.
     #[must_use]
-    pub fn webhook_signal(&self) -> &Notify {
+    pub fn webhook_signal(&self) -> &WorkSignal {
         &self.signals().webhooks
     }
 
-    /// Notified after each commit of this process that queued a mail.
+    /// Wakes after each commit of this process that queued a mail.
     #[must_use]
-    pub fn mail_signal(&self) -> &Notify {
+    pub fn mail_signal(&self) -> &WorkSignal {
         &self.signals().mail
+    }
+
+    /// Wakes after each commit of this process that left work on an import of customers.
+    #[must_use]
+    pub fn import_signal(&self) -> &WorkSignal {
+        &self.signals().imports
     }
 
     fn signals(&self) -> &Signals {

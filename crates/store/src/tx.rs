@@ -1,10 +1,11 @@
 //! A connection inside a transaction, or reading outside of one. Every query goes through it.
 //!
-//! The methods are `async` for PostgreSQL. SQLite has the result when the call returns, so a future that
-//! awaits only these methods is ready at its first poll. PostgreSQL's futures are large and boxed here, so that those of
-//! SQLite, which contain them, are small: each request copies its futures several times.
+//! The methods are `async` for PostgreSQL. SQLite has the result when the call returns, so a future that awaits only
+//! these methods is ready at its first poll. PostgreSQL's futures are large and boxed here, so that those of SQLite,
+//! which contain them, are small: each request copies its futures several times.
 
 use rusqlite::Connection;
+use tenantry_core::ids::OrganizationId;
 
 use crate::error::unexpected;
 use crate::postgres::session::Session;
@@ -20,20 +21,42 @@ enum Engine<'c> {
     Postgres(Session<'c>),
 }
 
+/// The database as the operator sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseFacts {
+    /// The name of the engine.
+    pub engine: &'static str,
+    /// Its version.
+    pub version: String,
+    /// The size of the data. With Citus, that of the coordinator alone.
+    pub bytes: u64,
+}
+
 /// The database as one use case sees it.
 pub struct Tx<'c> {
     engine: Engine<'c>,
     vault: Option<&'c dyn Vault>,
     changes: Changes,
+    is_caller_verified: bool,
 }
 
 impl<'c> Tx<'c> {
     pub(crate) fn sqlite(connection: &'c mut Connection, vault: Option<&'c dyn Vault>) -> Self {
-        Self { engine: Engine::Sqlite(connection), vault, changes: Changes::default() }
+        Self {
+            engine: Engine::Sqlite(connection),
+            vault,
+            changes: Changes::default(),
+            is_caller_verified: false,
+        }
     }
 
     pub(crate) fn postgres(session: Session<'c>, vault: Option<&'c dyn Vault>) -> Self {
-        Self { engine: Engine::Postgres(session), vault, changes: Changes::default() }
+        Self {
+            engine: Engine::Postgres(session),
+            vault,
+            changes: Changes::default(),
+            is_caller_verified: false,
+        }
     }
 
     /// The vault of the store.
@@ -52,20 +75,37 @@ impl<'c> Tx<'c> {
         self.changes.credentials
     }
 
+    /// Records that the use case has read its caller's rights again, after it locked what it changes and before it
+    /// changed anything. What the caller loses from then on, the use case itself takes.
+    pub const fn mark_caller_verified(&mut self) {
+        self.is_caller_verified = true;
+    }
+
+    /// Whether [`Tx::mark_caller_verified`] was called.
+    #[must_use]
+    pub const fn is_caller_verified(&self) -> bool {
+        self.is_caller_verified
+    }
+
     /// Whether no other transaction can commit while this one runs.
     #[must_use]
     pub const fn is_exclusive(&self) -> bool {
         matches!(self.engine, Engine::Sqlite(_))
     }
 
-    /// Records that this transaction leaves webhooks to deliver.
-    pub(crate) fn mark_webhooks_due(&mut self) {
-        self.changes.webhooks = true;
+    /// Records that this transaction leaves webhooks of an organization to deliver.
+    pub(crate) fn mark_webhooks_due(&mut self, organization: OrganizationId) {
+        self.changes.webhooks.add(organization);
     }
 
-    /// Records that this transaction queues a mail.
-    pub(crate) fn mark_mail_due(&mut self) {
-        self.changes.mail = true;
+    /// Records that this transaction leaves work on an import of an organization.
+    pub(crate) fn mark_import_due(&mut self, organization: OrganizationId) {
+        self.changes.imports.add(organization);
+    }
+
+    /// Records that this transaction leaves mails of an account to send.
+    pub(crate) fn mark_mail_due(&mut self, account: OrganizationId) {
+        self.changes.mail.add(account);
     }
 
     pub(crate) const fn changes(&self) -> Changes {
@@ -137,6 +177,36 @@ impl<'c> Tx<'c> {
         Ok(found)
     }
 
+    /// The engine, its version, and the size of the database.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn database(&mut self) -> Result<DatabaseFacts, StoreError> {
+        let (engine, version, bytes) = match self.engine {
+            Engine::Sqlite(_) => (
+                "SQLite",
+                "SELECT sqlite_version()",
+                "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
+            ),
+            Engine::Postgres(_) => (
+                "PostgreSQL",
+                "SELECT current_setting('server_version')",
+                "SELECT pg_database_size(current_database())",
+            ),
+        };
+        let version = self.first(version, &[], |row| row.get::<String>(0)).await?.unwrap_or_default();
+        let bytes = self.first(bytes, &[], |row| row.get::<i64>(0)).await?.unwrap_or_default();
+        Ok(DatabaseFacts { engine, version, bytes: u64::try_from(bytes).unwrap_or(0) })
+    }
+
+    /// Announces a query that the use case is going to run after its next one, before it changes anything. PostgreSQL
+    /// gets both at once, which saves a round trip. On SQLite this does nothing.
+    pub(crate) fn ask_ahead(&mut self, sql: &str, params: &[Param<'_>]) {
+        if let Engine::Postgres(session) = &mut self.engine {
+            session.ask_ahead(sql, params);
+        }
+    }
+
     /// Changes rows; returns how many. Fails outside of a transaction.
     pub(crate) async fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<usize, StoreError> {
         #[cfg(test)]
@@ -195,7 +265,8 @@ impl<'c> Tx<'c> {
         }
     }
 
-    /// The bucket of each counter that this transaction adds to, below [`crate::schema::BUCKETS`]. SQLite has one writer.
+    /// The bucket of each counter that this transaction adds to, below [`crate::schema::BUCKETS`]. SQLite has one
+    /// writer.
     pub(crate) const fn bucket(&self) -> i64 {
         match &self.engine {
             Engine::Sqlite(_) => 0,
@@ -245,7 +316,7 @@ impl<'c> Tx<'c> {
                 }
                 sqlite::execute(connection, "RELEASE use_case_part", &[]).map(|_| ())
             }
-            Engine::Postgres(session) => session.end_savepoint(keep),
+            Engine::Postgres(session) => Box::pin(session.end_savepoint(keep)).await,
         }
     }
 }

@@ -40,14 +40,17 @@ pub trait UseCase: Send + Sync + 'static {
 /// runs, and never what it may do. The default is the server itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Party {
-    /// The organization whose rows the use case changes. On each node, PostgreSQL runs the use cases of one organization
-    /// one after the other.
+    /// The organization whose rows the use case changes.
     pub organization: Option<OrganizationId>,
-    /// The id under which the use of the writer is counted: see [`ListQuery::limited_as`].
+    /// The id that the use of the SQLite writer, or of places on PostgreSQL, counts for: see [`ListQuery::limited_as`].
     pub limited_as: Option<Uuid>,
 }
 
 impl Party {
+    /// Everybody who sends a request without a credential, so that their requests have one line and do not take the
+    /// turns of the server itself.
+    pub const STRANGERS: Self = Self { organization: None, limited_as: Some(Uuid::max()) };
+
     /// An organization, for a use case that no caller asked for.
     #[must_use]
     pub const fn organization(organization: OrganizationId) -> Self {

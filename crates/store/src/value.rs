@@ -31,7 +31,39 @@ pub(crate) enum Param<'a> {
     Id(Uuid),
 }
 
+impl PartialEq for Param<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Null(one), Self::Null(other)) => one == other,
+            (Self::Bool(one), Self::Bool(other)) => one == other,
+            (Self::Int(one), Self::Int(other)) => one == other,
+            (Self::Id(one), Self::Id(other)) => one == other,
+            _ => match (self.text(), other.text(), self.bytes(), other.bytes()) {
+                (Some(one), Some(other), ..) => one == other,
+                (.., Some(one), Some(other)) => one == other,
+                _ => false,
+            },
+        }
+    }
+}
+
 impl Param<'_> {
+    pub(crate) const fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::OwnedText(text) => Some(text.as_str()),
+            _ => None,
+        }
+    }
+
+    const fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::Bytes(bytes) => Some(bytes),
+            Self::OwnedBytes(bytes) => Some(bytes.as_slice()),
+            _ => None,
+        }
+    }
+
     /// A copy that owns its value.
     pub(crate) fn to_owned(&self) -> Param<'static> {
         match self {
@@ -175,11 +207,14 @@ ids!(
     MemberId,
     TokenId,
     UserTokenId,
+    PasskeyId,
     AuditId,
     WebhookEndpointId,
     WebhookEventId,
     WebhookDeliveryId,
     SessionId,
     EmailUpdateId,
+    ImportId,
+    InvitationId,
     MailId
 );

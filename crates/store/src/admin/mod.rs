@@ -3,6 +3,7 @@
 pub mod doctor;
 mod rows;
 pub(crate) mod snapshot;
+mod tenant_rows;
 
 pub use rows::{ColumnValue, RowValues};
 pub use snapshot::Snapshot;

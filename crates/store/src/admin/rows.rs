@@ -10,8 +10,8 @@ use crate::schema::{Column, ColumnKind, Table};
 use crate::value::Param;
 use crate::{StoreError, Tx};
 
-/// The value of one column in one row.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The value of one column in one row. Values of one column are ordered as by the database.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ColumnValue {
     /// SQL `NULL`.
     Null,
@@ -28,7 +28,7 @@ pub enum ColumnValue {
 }
 
 impl ColumnValue {
-    fn read(row: &Row<'_>, index: usize, kind: ColumnKind) -> Result<Self, StoreError> {
+    pub(super) fn read(row: &Row<'_>, index: usize, kind: ColumnKind) -> Result<Self, StoreError> {
         Ok(match kind {
             ColumnKind::Id => row.get::<Option<Uuid>>(index)?.map_or(Self::Null, Self::Id),
             ColumnKind::Bytes => row.get::<Option<Vec<u8>>>(index)?.map_or(Self::Null, Self::Bytes),
@@ -40,7 +40,7 @@ impl ColumnValue {
         })
     }
 
-    fn param(&self, kind: ColumnKind) -> Param<'_> {
+    pub(super) fn param(&self, kind: ColumnKind) -> Param<'_> {
         match (self, kind) {
             (Self::Null, ColumnKind::Id) => None::<Uuid>.into(),
             (Self::Null, ColumnKind::Bytes) => None::<&[u8]>.into(),
@@ -72,12 +72,12 @@ pub type RowValues = Vec<ColumnValue>;
 /// Rows per `INSERT` statement.
 const ROWS_AT_ONCE: usize = 32;
 
-fn names<'a>(columns: impl Iterator<Item = &'a Column>) -> String {
+pub(super) fn names<'a>(columns: impl Iterator<Item = &'a Column>) -> String {
     columns.map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// The placeholders of a `VALUES` list, such as `(?1, ?2), (?3, ?4)`.
-fn places(rows: usize, columns: usize) -> String {
+pub(super) fn places(rows: usize, columns: usize) -> String {
     let mut sql = String::new();
     for number in 0..rows * columns {
         let open = match (number, number % columns) {
@@ -122,16 +122,29 @@ impl Tx<'_> {
         after: Option<&[ColumnValue]>,
         limit: i64,
     ) -> Result<Vec<RowValues>, StoreError> {
+        self.rows_where(table, (which, Vec::new()), after, limit).await
+    }
+
+    /// Like [`Self::rows_after_where`], with values for the parameters of the condition, which begin with `?2`.
+    pub(super) async fn rows_where(
+        &mut self,
+        table: &Table,
+        (which, values): (&str, Vec<Param<'_>>),
+        after: Option<&[ColumnValue]>,
+        limit: i64,
+    ) -> Result<Vec<RowValues>, StoreError> {
         let key: Vec<String> = table.key_columns().map(|column| format!("t.{}", column.name)).collect();
         let key = key.join(", ");
         let columns: Vec<String> = table.columns.iter().map(|column| format!("t.{}", column.name)).collect();
         let mut params: Vec<Param<'_>> = vec![limit.into()];
+        params.extend(values);
+        let first = params.len() + 1;
         let mut sql = format!("SELECT {} FROM {} AS t WHERE ({which})", columns.join(", "), table.name);
         if let Some(after) = after {
             params.extend(
                 after.iter().zip(table.key_columns()).map(|(field, column)| field.param(column.kind)),
             );
-            let places: Vec<String> = (2..=params.len()).map(|place| format!("?{place}")).collect();
+            let places: Vec<String> = (first..=params.len()).map(|place| format!("?{place}")).collect();
             let _ = write!(sql, " AND ({key}) > ({})", places.join(", "));
         }
         let _ = write!(sql, " ORDER BY {key} LIMIT ?1");

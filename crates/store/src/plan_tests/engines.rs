@@ -120,13 +120,19 @@ impl Statistics {
 /// The expression for a column of row `i`.
 fn value(table: &str, column: &str, kind: ColumnKind, is_one_tenant: bool) -> String {
     let is_shared = column == "organization_id"
-        && !["user_organizations", "mail_queues", "webhook_budgets"].contains(&table)
+        && !["user_organizations", "mail_queues", "organization_imports"].contains(&table)
         || column == "customer_id" && table == "members"
         || column == "endpoint_id" && table != "webhook_queues";
     let fixed = match (table, column) {
         (_, "deleted_at" | "anonymized_at" | "parent_id")
-        | ("webhook_events" | "webhook_queues", "due_at") => "NULL",
+        | ("webhook_events" | "webhook_queues", "due_at")
+        | ("invitations", "settled_at" | "accepted_by_user_id")
+        | ("user_tokens", "notice_at") => "NULL",
         ("customers", "kind") => "'team'",
+        ("customer_imports", "state") => "'completed'",
+        ("invitations", "state") => "'pending'",
+        ("customer_imports", "format") => "'csv'",
+        (_, "on_match") => "'skip'",
         (_, "role") => "'member'",
         (_, "state") => "'succeeded'",
         (_, "format") => "'raw'",

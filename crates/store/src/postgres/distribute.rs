@@ -10,24 +10,11 @@
 //! Citus, so that a transaction that changes one of them and a tenant is committed in two phases.
 
 use super::connection::Connection;
-use super::limits::MIGRATION_MS;
-use super::values::value;
+use super::limits::MIGRATION;
 use crate::StoreError;
-use crate::error::unexpected;
 use crate::schema::{Catalog, Table};
-use crate::value::{Param, Value};
+use crate::value::Param;
 
-/// The tables that are queried without an organization.
-const CENTRAL: [&str; 8] = [
-    "installation",
-    "users",
-    "user_tokens",
-    "user_organizations",
-    "former_team_members",
-    "user_deletions",
-    "organization_slugs",
-    "credentials",
-];
 /// The table with which the other tenant tables are colocated.
 const FIRST: &str = "organizations";
 
@@ -39,7 +26,7 @@ enum Sharding<'a> {
 }
 
 fn spread(table: &Table) -> Option<Sharding<'_>> {
-    if CENTRAL.contains(&table.name.as_str()) {
+    if table.is_central() {
         return Some(Sharding::Central);
     }
     let column = table.key_columns().next()?.name.as_str();
@@ -75,9 +62,10 @@ pub(super) async fn distribute(connection: &Connection) -> Result<Vec<String>, S
             continue;
         }
         let begin = format!(
-            "BEGIN; SET LOCAL statement_timeout = {MIGRATION_MS}; SET LOCAL lock_timeout = {MIGRATION_MS}"
+            "BEGIN; SET LOCAL statement_timeout = {limit}; SET LOCAL lock_timeout = {limit}",
+            limit = MIGRATION.statement_ms
         );
-        connection.run(&begin).await.map_err(|(error, _)| error)?;
+        connection.run(&begin).await?;
         match spread {
             Sharding::Central => {
                 let sql = "SELECT citus_add_local_table_to_metadata(CAST(?1 AS regclass))";
@@ -88,22 +76,20 @@ pub(super) async fn distribute(connection: &Connection) -> Result<Vec<String>, S
                 ask(connection, sql, &[table, column, beside]).await?;
             }
         }
-        connection.run("COMMIT").await.map_err(|(error, _)| error)?;
+        connection.run("COMMIT").await?;
         done.push(table.to_owned());
     }
     Ok(done)
 }
 
 async fn found(connection: &Connection, sql: &str, name: &str) -> Result<bool, StoreError> {
-    let counted = sql.replacen("SELECT 1", "SELECT count(*)", 1);
-    let rows = connection.rows(&counted, &[Param::Text(name)]).await.map_err(|(error, _)| error)?;
-    let first = rows.first().ok_or_else(|| unexpected("no row"))?;
-    Ok(matches!(value(first, 0)?, Value::Int(count) if count > 0))
+    Ok(connection.number(sql, &[Param::Text(name)]).await?.is_some())
 }
 
 async fn ask(connection: &Connection, sql: &str, names: &[&str]) -> Result<(), StoreError> {
     let names: Vec<Param<'_>> = names.iter().map(|name| Param::Text(name)).collect();
-    connection.change(sql, &names).await.map(|_| ()).map_err(|(error, _)| error)
+    connection.rows(sql, &names).await?;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -118,7 +104,7 @@ mod tests {
         assert_eq!(plan[0], (FIRST, Sharding::By { column: "id", beside: "none" }));
         for (table, spread) in &plan[1..] {
             match spread {
-                Sharding::Central => assert!(CENTRAL.contains(table)),
+                Sharding::Central => assert!(catalogue.table(table).unwrap().is_central()),
                 Sharding::By { column, beside } => {
                     assert_eq!((*column, *beside), ("organization_id", FIRST), "{table}");
                 }

@@ -56,7 +56,7 @@ impl Listener {
     }
 
     async fn listen(&mut self) -> Result<(), StoreError> {
-        let (client, mut connection, _) = self.target.connect().await?;
+        let (client, mut connection) = self.target.connect().await?;
         // Texts that were queued while the channel was down are outdated.
         while self.told.try_recv().is_ok() {}
         let (shared, node) = (self.shared.clone(), self.node.clone());

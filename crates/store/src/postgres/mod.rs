@@ -1,21 +1,18 @@
 //! PostgreSQL: the engine for several nodes.
 //!
-//! Reads share a few connections and are pipelined on them (`readers`). Writes are queued for a few writers, each
-//! with its own connection (`writer`). A use case that meets a lock conflict leaves its batch for an isolated retry
-//! (`alone`). Transactions are `READ COMMITTED`: use cases lock the rows that a decision depends on, and constraints
-//! protect the rest.
+//! Reads share a few connections and are pipelined on them (`readers`). A use case is one transaction (`transaction`)
+//! on one connection of a lane (`lanes`), and runs again after a conflict (`writer`). Transactions are
+//! `READ COMMITTED`: use cases lock the rows that a decision depends on, and constraints protect the rest.
 //!
 //! Invariants:
 //! - A write whose caller got a success is committed.
 //! - A use case never runs again if its commit may have happened.
 //! - Behind a pooler, no setting outlasts its transaction.
 
-mod alone;
-mod cancel;
 mod connection;
 mod distribute;
-mod hosts;
-mod job;
+mod faults;
+mod lanes;
 mod limits;
 mod listen;
 mod reach;
@@ -23,37 +20,33 @@ pub(crate) mod readers;
 mod schema;
 pub(crate) mod session;
 mod shared;
-mod silence;
 mod snapshot;
 mod target;
 mod tls;
+mod transaction;
 pub(crate) mod values;
 mod violations;
 mod workers;
 mod writer;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
 
 use tenantry_core::Timestamp;
-use tenantry_core::ids::OrganizationId;
 use tokio::runtime::{Handle, Runtime, RuntimeFlavor};
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{Mutex as Turn, Semaphore, mpsc};
+use tokio::sync::{Mutex as Turn, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::error::unexpected;
-use crate::list_query_limiter::{ListQueryLimiter, ListQueryPermit};
+use crate::list_query_limiter::ListQueryLimiter;
 use crate::peers::{PeerBroadcast, PeerChannel};
 use crate::signals::Signals;
 use crate::{ListQuery, Moments, StoreError, Tx, UseCase, Vault};
-use connection::Connection;
-use job::AnyJob;
+use lanes::Lanes;
 use readers::Readers;
-use session::{Mode, NotCommitted, Session};
+use session::Session;
 use shared::Shared;
+use transaction::{Mode, Transaction};
 
 #[cfg(test)]
 pub(crate) use connection::PLANNING;
@@ -69,59 +62,19 @@ pub enum Migrate {
     No,
 }
 
-/// The queues of the writers.
-struct Queues {
-    /// One for each writer.
-    writers: Vec<mpsc::Sender<AnyJob>>,
-    long: mpsc::Sender<AnyJob>,
-}
-
-/// Starts the tasks of the writers and of the isolated retries.
-fn writing(shared: &Arc<Shared>) -> (Queues, Vec<JoinHandle<()>>) {
-    let (alone, left) = mpsc::channel(limits::QUEUE);
-    let mut tasks = vec![shared.runtime.spawn(alone::run_all(Arc::clone(shared), left))];
-    let (long, jobs) = mpsc::channel(limits::QUEUE);
-    let jobs = Arc::new(Turn::new(jobs));
-    for _ in 0..limits::LONG {
-        let write = writer::write_long(Arc::clone(shared), Arc::clone(&jobs), alone.clone());
-        tasks.push(shared.runtime.spawn(write));
-    }
-    let mut writers = Vec::new();
-    for _ in 0..shared.target.writers {
-        let (queue, jobs) = mpsc::channel(limits::QUEUE);
-        writers.push(queue);
-        tasks.push(shared.runtime.spawn(writer::write_all(Arc::clone(shared), jobs, alone.clone())));
-    }
-    (Queues { writers, long }, tasks)
-}
-
 /// An open PostgreSQL database.
 pub(crate) struct Postgres {
     shared: Arc<Shared>,
-    queues: Mutex<Option<Queues>>,
-    next: AtomicUsize,
+    lanes: Arc<Lanes>,
+    /// Each running use case has a clone. `None` once the store is closed.
+    running: Mutex<Option<mpsc::Sender<()>>>,
+    /// Ends when no use case runs any more.
+    idle: Turn<mpsc::Receiver<()>>,
     readers: Readers,
     list_queries: ListQueryLimiter,
-    list_connections: Mutex<Vec<Arc<Connection>>>,
     workers: workers::WorkerProbe,
-    writers: Mutex<Vec<JoinHandle<()>>>,
     listener: Option<JoinHandle<()>>,
     _own_runtime: Option<OwnRuntime>,
-}
-
-/// A list query in progress. If its caller stops waiting, it keeps its permit until the database has ended its
-/// transaction. So a caller that cancels and repeats queries cannot exceed the limit.
-struct UnderWay(Option<(session::Transaction, ListQueryPermit)>, Handle);
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        if let Some((transaction, place)) = self.0.take() {
-            self.1.spawn(async move {
-                transaction.roll_back().await;
-                drop(place);
-            });
-        }
-    }
 }
 
 /// A runtime that can be dropped inside a task of another runtime.
@@ -166,13 +119,14 @@ impl Postgres {
             signals: Signals::default(),
             vault: OnceLock::new(),
             failed: Mutex::default(),
+            lists: Mutex::default(),
             connecting: Arc::new(Semaphore::new(limits::CONNECTING)),
             notice: format!("NOTIFY {}, '{node}'", listen::CHANNEL),
             node,
         });
         let opening = Arc::clone(&shared);
         let prepared = shared.runtime.spawn(async move {
-            let connection = opening.connect().await?;
+            let connection = opening.connect(limits::PATIENT).await?.for_whole_tables();
             match migrate {
                 Migrate::Yes => schema::migrate(&connection, &opening.moments).await?,
                 Migrate::No => schema::check(&connection).await?,
@@ -180,21 +134,21 @@ impl Postgres {
             if opening.target.pooled {
                 schema::look_at_limits(&connection).await?;
             }
-            Ok::<_, StoreError>(Arc::new(connection))
+            Ok::<_, StoreError>(())
         });
-        let first = prepared.await.map_err(unexpected)??;
+        prepared.await.map_err(unexpected)??;
         let listener = if shared.target.pooled { None } else { Some(listen::start(&shared, told).await) };
-        let (queues, writers) = writing(&shared);
-        let readers = Readers::new(Arc::clone(&shared), first);
+        let (running, idle) = mpsc::channel(1);
+        let lanes = Arc::new(Lanes::new(shared.target.writers));
+        let readers = Readers::new(Arc::clone(&shared), Arc::clone(&lanes));
         Ok(Self {
+            lanes,
+            running: Mutex::new(Some(running)),
+            idle: Turn::new(idle),
             shared,
-            queues: Mutex::new(Some(queues)),
-            next: AtomicUsize::new(0),
             readers,
             list_queries: ListQueryLimiter::new(),
-            list_connections: Mutex::default(),
             workers: workers::WorkerProbe::default(),
-            writers: Mutex::new(writers),
             listener,
             _own_runtime: own_runtime,
         })
@@ -219,33 +173,17 @@ impl Postgres {
         }
     }
 
-    pub(crate) async fn write<O: UseCase>(&self, operation: O) -> Result<O::Output, O::Error> {
-        let near = operation.party().organization;
-        let (job, answer) = job::job(&self.shared, operation);
-        {
-            let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-            let queues = queues.as_ref().ok_or_else(|| StoreError::Unavailable("it is closed".into()))?;
-            let queue = if O::IS_LONG { &queues.long } else { self.writer(&queues.writers, near)? };
-            queue.try_send(job).map_err(|error| match error {
-                TrySendError::Full(_) => StoreError::Unavailable("too many writes are waiting".into()),
-                TrySendError::Closed(_) => StoreError::Unavailable("its writer has stopped".into()),
-            })?;
-        }
+    pub(crate) async fn write<U: UseCase>(&self, use_case: U) -> Result<U::Output, U::Error> {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let running = running.ok_or_else(|| StoreError::Unavailable("it is closed".into()))?;
+        let (reply, answer) = oneshot::channel();
+        let (shared, lanes) = (Arc::clone(&self.shared), Arc::clone(&self.lanes));
+        // The task goes on if the caller stops waiting.
+        self.shared.runtime.spawn(async move {
+            writer::run(&shared, &lanes, use_case, reply).await;
+            drop(running);
+        });
         answer.await.unwrap_or_else(|_| Err(StoreError::Unavailable("it is closed".into()).into()))
-    }
-
-    /// The queue of one writer. All use cases of an organization go to the same writer, so that they do not wait for
-    /// each other's row locks.
-    fn writer<'q>(
-        &self,
-        writers: &'q [mpsc::Sender<AnyJob>],
-        near: Option<OrganizationId>,
-    ) -> Result<&'q mpsc::Sender<AnyJob>, StoreError> {
-        let near = near.map(|near| near.uuid().as_u64_pair().1);
-        let turn = near.and_then(|near| usize::try_from(near % 65_536).ok());
-        let turn = turn.unwrap_or_else(|| self.next.fetch_add(1, Ordering::Relaxed));
-        let queue = turn.checked_rem(writers.len()).and_then(|turn| writers.get(turn));
-        queue.ok_or_else(|| unexpected("no writer"))
     }
 
     fn tx(&self) -> Tx<'_> {
@@ -274,55 +212,53 @@ impl Postgres {
         self.workers.lost(&self.shared).await
     }
 
-    pub(crate) async fn run_list_query<Q: ListQuery>(&self, query: &Q) -> Result<Q::Output, StoreError> {
-        let place = self.list_queries.admit(query.limited_as()).await?;
-        let known = self.list_connections.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let connection = match known.filter(|known| !known.is_lost()) {
-            Some(connection) => connection,
-            None => Arc::new(self.shared.connect().await?),
-        };
-        let transaction = session::Transaction::new(Arc::clone(&connection), Mode::ListQuery);
-        let mut under_way = UnderWay(Some((transaction, place)), self.shared.runtime.clone());
-        let Some((transaction, _)) = &mut under_way.0 else { return Err(unexpected("no transaction")) };
-        let session = Session::Searching(transaction);
-        let found = query.run(&mut Tx::postgres(session, self.shared.vault())).await;
-        let Some((transaction, _place)) = under_way.0.take() else { return found };
-        if found.is_err() {
+    pub(crate) async fn run_list_query<Q: ListQuery>(&self, query: Q) -> Result<Q::Output, StoreError> {
+        let permit = self.list_queries.admit(query.limited_as()).await?;
+        let shared = Arc::clone(&self.shared);
+        // If the caller stops waiting, the permit is kept until the database has ended the transaction. So a caller
+        // that cancels and repeats queries cannot exceed the limit.
+        let (_waits, given_up) = oneshot::channel::<()>();
+        let running = self.shared.runtime.spawn(async move {
+            let _permit = permit;
+            let known = shared.lists().pop().filter(|known| !known.is_lost());
+            let connection = match known {
+                Some(connection) => connection,
+                None => Arc::new(shared.connect(limits::LIST_QUERY).await?),
+            };
+            let mut transaction = Transaction::new(Arc::clone(&connection), Mode::ListQuery);
+            let session = Session::Searching(&mut transaction);
+            let mut tx = Tx::postgres(session, shared.vault());
+            let found = tokio::select! {
+                biased;
+                found = query.run(&mut tx) => found,
+                _ = given_up => Err(StoreError::Unavailable("nobody waits for it".into())),
+            };
             transaction.roll_back().await;
-        } else if let Err(NotCommitted::Undone(..) | NotCommitted::Unknown(_)) =
-            transaction.commit(None).await
-        {
-            connection.give_up();
-        }
-        // Not reached if the caller stopped waiting: that connection is not reused.
-        if !connection.is_lost() {
-            self.list_connections.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
-        }
-        found
+            if !connection.is_lost() {
+                shared.lists().push(connection);
+            }
+            found
+        });
+        running.await.map_err(unexpected)?
     }
 
     pub(crate) async fn distribute_tables(&self) -> Result<Vec<String>, StoreError> {
         let shared = Arc::clone(&self.shared);
         let work = self.shared.runtime.spawn(async move {
-            let patience = Duration::from_millis(limits::MIGRATION_MS);
-            let connection = shared.connect().await?.answers_within(patience);
+            let connection = shared.connect(limits::MIGRATION).await?.for_whole_tables();
             distribute::distribute(&connection).await
         });
         work.await.map_err(unexpected)?
     }
 
     pub(crate) async fn close(&self) {
-        drop(self.queues.lock().unwrap_or_else(PoisonError::into_inner).take());
-        let writers = std::mem::take(&mut *self.writers.lock().unwrap_or_else(PoisonError::into_inner));
-        for writer in writers {
-            if writer.await.is_err() {
-                tracing::error!("a writer ended in a panic");
-            }
-        }
+        drop(self.running.lock().unwrap_or_else(PoisonError::into_inner).take());
+        while self.idle.lock().await.recv().await.is_some() {}
+        self.lanes.close();
         if let Some(listener) = &self.listener {
             listener.abort();
         }
-        self.list_connections.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.shared.lists().clear();
         self.readers.close().await;
     }
 }

@@ -10,7 +10,6 @@ use std::sync::atomic::Ordering;
 use tokio::task::JoinSet;
 use tokio_postgres::{Client, Config, Connection, Socket};
 
-use super::cancel::Cancel;
 use super::limits::{HOST, HOST_PAUSE};
 use super::target::{Target, described, shown};
 use super::tls::{Encrypted, Tls};
@@ -18,17 +17,15 @@ use crate::StoreError;
 
 /// The future that drives a client's connection. Statements are sent and results arrive only while it is polled.
 pub(super) type Carrier = Connection<Socket, Encrypted<Socket>>;
-/// A client, the future that drives its connection, and its cancel requests.
-pub(super) type Connected = (Client, Carrier, Cancel);
+/// A client, and the future that drives its connection.
+pub(super) type Connected = (Client, Carrier);
 
 /// One host's answer.
 async fn ask(config: Config, tls: Tls) -> Result<Connected, String> {
-    let connected = tokio::time::timeout(HOST, config.connect(tls.clone())).await;
+    let connected = tokio::time::timeout(HOST, config.connect(tls)).await;
     let connected = connected.map_err(|_| "no answer in time".to_owned());
     let connected = connected.and_then(|connected| connected.map_err(|error| described(&error)));
-    let (client, carrier) = connected.map_err(|why| format!("{}: {why}", shown(slice::from_ref(&config))))?;
-    let cancel = Cancel { host: config, token: client.cancel_token(), tls };
-    Ok((client, carrier, cancel))
+    connected.map_err(|why| format!("{}: {why}", shown(slice::from_ref(&config))))
 }
 
 impl Target {

@@ -8,8 +8,10 @@ use tokio::sync::Mutex as Turn;
 use tokio_postgres::Row;
 
 use super::connection::Connection;
+use super::faults::Fault;
+use super::lanes::Lanes;
+use super::limits::READ;
 use super::shared::Shared;
-use super::values::Fault;
 use crate::error::unexpected;
 use crate::value::Param;
 use crate::{StoreError, Vault};
@@ -17,36 +19,43 @@ use crate::{StoreError, Vault};
 /// A fixed number of connections, used in turn. A lost one is replaced when its turn comes.
 pub(crate) struct Readers {
     shared: Arc<Shared>,
+    lanes: Arc<Lanes>,
     next: AtomicUsize,
     readers: Vec<Turn<Option<Arc<Connection>>>>,
 }
 
 impl Readers {
-    /// A pool with the target's number of connections. `first` is already open, the others open on first use.
-    pub(super) fn new(shared: Arc<Shared>, first: Arc<Connection>) -> Self {
-        let mut readers: Vec<_> = (1..shared.target.readers).map(|_| Turn::default()).collect();
-        readers.push(Turn::new(Some(first)));
-        Self { shared, next: AtomicUsize::new(0), readers }
+    /// A pool with the target's number of connections, which open on first use.
+    pub(super) fn new(shared: Arc<Shared>, lanes: Arc<Lanes>) -> Self {
+        let readers = (0..shared.target.readers).map(|_| Turn::default()).collect();
+        Self { shared, lanes, next: AtomicUsize::new(0), readers }
     }
 
     pub(crate) fn vault(&self) -> Option<&dyn Vault> {
         self.shared.vault()
     }
 
-    /// Runs a query on one of the connections, and again on another if that connection is lost.
+    /// Runs a query on one of the connections, and once more after a fault that a second run can avoid. A query that
+    /// takes long would hold up those behind it, so it runs again in the slow lane.
     pub(super) async fn rows(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
-        let connection = self.reader().await?;
-        match connection.rows(sql, params).await {
-            Err((_, Some(Fault::Lost))) => {
-                let connection = self.reader().await?;
-                connection.rows(sql, params).await.map_err(|(error, _)| error)
+        // The first id that a query names is nearly always that of the organization.
+        let id = |param: &Param<'_>| if let Param::Id(id) = param { Some(*id) } else { None };
+        let party = params.iter().find_map(id).unwrap_or_default();
+        if !self.lanes.is_held_up(party) {
+            let connection = self.reader().await?;
+            match connection.rows(sql, params).await {
+                Err((_, Some(Fault::Lost))) => return Ok(self.reader().await?.rows(sql, params).await?),
+                // A migration has invalidated the prepared statement, or the database's connection to a worker was
+                // lost.
+                Err((_, Some(Fault::Conflict | Fault::Worker))) => {
+                    return Ok(connection.rows(sql, params).await?);
+                }
+                Err((_, Some(Fault::Locked | Fault::TimedOut))) => self.lanes.hold_up(party),
+                answer => return Ok(answer?),
             }
-            // A migration has invalidated the prepared statement, or the database's connection to a worker was lost.
-            Err((_, Some(Fault::Conflict | Fault::Worker))) => {
-                connection.rows(sql, params).await.map_err(|(error, _)| error)
-            }
-            answer => answer.map_err(|(error, _)| error),
         }
+        let mut place = self.lanes.enter_slow(party).await?;
+        Ok(place.connection(&self.shared).await?.rows(sql, params).await?)
     }
 
     async fn reader(&self) -> Result<Arc<Connection>, StoreError> {
@@ -57,7 +66,7 @@ impl Readers {
             return Ok(Arc::clone(connection));
         }
         *slot = None;
-        let connection = Arc::new(self.shared.connect().await?);
+        let connection = Arc::new(self.shared.connect(READ).await?);
         *slot = Some(Arc::clone(&connection));
         Ok(connection)
     }

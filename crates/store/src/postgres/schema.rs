@@ -6,19 +6,16 @@
 //! | builds an index without blocking writers | none while it builds | an incomplete index is dropped and built again |
 //!
 //! After a conflict a migration is retried for [`MIGRATION_PATIENCE`]. Each attempt waits for a lock for at most
-//! [`MIGRATION_LOCK_MS`], because other statements queue behind its lock request.
+//! [`MIGRATION`]`.lock_ms`, because other statements queue behind its lock request.
 
 use std::time::Instant;
 
-use super::connection::{Connection, Failed};
-use super::limits::{
-    BUILD_MS, LOCK_MS, MIGRATION_ANSWER, MIGRATION_LOCK_MS, MIGRATION_MS, MIGRATION_PATIENCE,
-    MIGRATION_PAUSE, MIGRATION_PAUSE_MOST, STATEMENT_MS,
-};
-use super::values::{Fault, value};
+use super::connection::Connection;
+use super::faults::{Failed, Fault};
+use super::limits::{BUILD, MIGRATION, MIGRATION_PATIENCE, MIGRATION_PAUSE, MIGRATION_PAUSE_MOST, Timeouts};
 use crate::error::unexpected;
 use crate::schema::migrations::{self, Migration, TypeNames};
-use crate::value::{Param, Value};
+use crate::value::Param;
 use crate::{Moments, StoreError};
 
 /// The error of an index migration behind a pooler. There the statement timeout cannot be raised, and a build that
@@ -38,37 +35,29 @@ const TYPES: &TypeNames = &[
 ];
 
 /// The number of the newest applied migration, or 0.
-async fn version(connection: &Connection) -> Result<i64, StoreError> {
+async fn version(connection: &Connection) -> Result<i64, Failed> {
     // Before the first migration the table does not exist.
     let there = "SELECT count(*) FROM pg_catalog.pg_class WHERE oid = to_regclass('schema_migrations')";
-    if number(connection, there).await? == 0 {
+    if connection.number(there, &[]).await? == Some(0) {
         return Ok(0);
     }
-    number(connection, "SELECT coalesce(max(number), 0) FROM schema_migrations").await
+    let newest = "SELECT coalesce(max(number), 0) FROM schema_migrations";
+    connection.number(newest, &[]).await?.ok_or_else(|| unexpected("no number").into())
 }
 
-async fn number(connection: &Connection, sql: &str) -> Result<i64, StoreError> {
-    let rows = connection.rows(sql, &[]).await.map_err(|(error, _)| error)?;
-    let first = rows.first().ok_or_else(|| unexpected("no row"))?;
-    if let Value::Int(number) = value(first, 0)? { Ok(number) } else { Err(unexpected("no number")) }
-}
-
-async fn encoding(connection: &Connection) -> Result<(), StoreError> {
+async fn check_encoding(connection: &Connection) -> Result<(), StoreError> {
     let sql =
         "SELECT pg_encoding_to_char(encoding) FROM pg_catalog.pg_database WHERE datname = current_database()";
-    let rows = connection.rows(sql, &[]).await.map_err(|(error, _)| error)?;
-    match rows.first().map(|row| value(row, 0)).transpose()? {
-        Some(Value::Text("UTF8")) => Ok(()),
-        Some(Value::Text(name)) => Err(StoreError::WrongEncoding(name.to_owned())),
-        _ => Err(unexpected("a database without an encoding")),
+    match connection.text(sql).await?.as_deref() {
+        Some("UTF8") => Ok(()),
+        Some(name) => Err(StoreError::WrongEncoding(name.to_owned())),
+        None => Err(unexpected("a database without an encoding")),
     }
 }
 
 /// Warns if the role has no statement timeout. Behind a pooler, a read outside a transaction cannot set one.
 pub(super) async fn look_at_limits(connection: &Connection) -> Result<(), StoreError> {
-    let sql = "SELECT current_setting('statement_timeout')";
-    let rows = connection.rows(sql, &[]).await.map_err(|(error, _)| error)?;
-    if matches!(rows.first().map(|row| value(row, 0)).transpose()?, Some(Value::Text("0"))) {
+    if connection.text("SELECT current_setting('statement_timeout')").await?.as_deref() == Some("0") {
         tracing::warn!(
             "the database ends no statement behind the pooler: ALTER ROLE .. SET statement_timeout = '10s'"
         );
@@ -78,7 +67,7 @@ pub(super) async fn look_at_limits(connection: &Connection) -> Result<(), StoreE
 
 /// Checks that the schema has the version of this program.
 pub(super) async fn check(connection: &Connection) -> Result<(), StoreError> {
-    encoding(connection).await?;
+    check_encoding(connection).await?;
     let found = version(connection).await?;
     match migrations::after(found)?.last() {
         None => Ok(()),
@@ -90,7 +79,7 @@ pub(super) async fn check(connection: &Connection) -> Result<(), StoreError> {
 /// at the same time take turns: each locks the row with number 0. A row lock works on every engine that speaks
 /// PostgreSQL's protocol; advisory locks do not.
 pub(super) async fn migrate(connection: &Connection, moments: &Moments) -> Result<(), StoreError> {
-    encoding(connection).await?;
+    check_encoding(connection).await?;
     take(connection, migrations::ALL, moments).await
 }
 
@@ -112,12 +101,12 @@ async fn take(connection: &Connection, steps: &[Migration], moments: &Moments) -
             return Err(error);
         }
         // If two nodes create the first table at once, the later one violates a constraint of the system catalog.
-        let others =
-            fault == Some(Fault::Conflict) || (matches!(error, StoreError::Violated(_)) && step.number == 1);
+        let others = matches!(fault, Some(Fault::Conflict | Fault::Locked))
+            || (matches!(error, StoreError::Violated(_)) && step.number == 1);
         if !others || since.elapsed() > MIGRATION_PATIENCE {
             return Err(error);
         }
-        tracing::info!(step = step.name, %error, "a migration waits for who uses its tables, and tries again");
+        tracing::info!(step = step.name, %error, "a migration waits for transactions that use its tables, and tries again");
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(MIGRATION_PAUSE_MOST);
     }
@@ -128,23 +117,24 @@ async fn take(connection: &Connection, steps: &[Migration], moments: &Moments) -
 async fn hold(connection: &Connection, step: &Migration) -> Result<bool, Failed> {
     let begin = format!(
         "BEGIN ISOLATION LEVEL READ COMMITTED;
-         SET LOCAL statement_timeout = {MIGRATION_MS}; SET LOCAL lock_timeout = {MIGRATION_LOCK_MS};
+         SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = {};
          CREATE TABLE IF NOT EXISTS schema_migrations (
             number bigint NOT NULL, name text NOT NULL, applied_at bigint NOT NULL,
             CONSTRAINT schema_migrations_pkey PRIMARY KEY (number));
          INSERT INTO schema_migrations (number, name, applied_at) VALUES (0, 'held by who migrates', 0)
-         ON CONFLICT DO NOTHING"
+         ON CONFLICT DO NOTHING",
+        MIGRATION.statement_ms, MIGRATION.lock_ms
     );
     connection.run(&begin).await?;
     connection.rows("SELECT number FROM schema_migrations WHERE number = 0 FOR UPDATE", &[]).await?;
-    Ok(version(connection).await.map_err(|error| (error, None))? < step.number)
+    Ok(version(connection).await? < step.number)
 }
 
 async fn in_transaction(connection: &Connection, step: &Migration, moments: &Moments) -> Result<(), Failed> {
     if hold(connection, step).await? {
         // Citus accepts one such statement per message.
         for statement in migrations::statements(&step.sql(TYPES)) {
-            connection.run_within(MIGRATION_ANSWER, &statement).await?;
+            connection.run(&statement).await?;
             if let Some(table) = tenant_table(&statement) {
                 connection.run(&assume_one_tenant(table)).await?;
             }
@@ -172,7 +162,7 @@ async fn note(connection: &Connection, step: &Migration, moments: &Moments) -> R
     let now = moments().now().as_micros();
     let sql = "INSERT INTO schema_migrations (number, name, applied_at) VALUES (?1, ?2, ?3)";
     let params = [Param::Int(step.number), Param::Text(step.name), Param::Int(now)];
-    connection.change(sql, &params).await.map(|_| ())
+    connection.rows(sql, &params).await.map(|_| ())
 }
 
 /// Builds an index without blocking writers. The build can be interrupted at any point, and several nodes can begin it
@@ -185,20 +175,19 @@ async fn build(
 ) -> Result<(), Failed> {
     // A build holds this lock. So an incomplete index was left behind by a node that crashed.
     let begin = format!(
-        "BEGIN; SET LOCAL lock_timeout = {MIGRATION_LOCK_MS};
-         LOCK TABLE {table} IN SHARE UPDATE EXCLUSIVE MODE"
+        "BEGIN; SET LOCAL lock_timeout = {};
+         LOCK TABLE {table} IN SHARE UPDATE EXCLUSIVE MODE",
+        MIGRATION.lock_ms
     );
     connection.run(&begin).await?;
     if is_whole(connection, index).await? == Some(false) {
         connection.run(&format!("DROP INDEX {index}")).await?;
     }
     connection.run("COMMIT").await?;
-    // No statement waits for this build, so it needs no lock timeout.
-    connection.run(&format!("SET statement_timeout = {BUILD_MS}; SET lock_timeout = 0")).await?;
+    set_limits(connection, BUILD).await?;
     let sql = step.sql(TYPES).replacen(" INDEX ", " INDEX CONCURRENTLY IF NOT EXISTS ", 1);
-    let built = connection.run_within(MIGRATION_ANSWER, &sql).await;
-    let reset = format!("SET statement_timeout = {STATEMENT_MS}; SET lock_timeout = {LOCK_MS}");
-    let reset = connection.run(&reset).await;
+    let built = connection.run(&sql).await;
+    let reset = set_limits(connection, connection.timeouts()).await;
     built.and(reset)?;
     if hold(connection, step).await? {
         if is_whole(connection, index).await? != Some(true) {
@@ -210,12 +199,15 @@ async fn build(
     connection.run("COMMIT").await
 }
 
+async fn set_limits(connection: &Connection, limits: Timeouts) -> Result<(), Failed> {
+    let Timeouts { statement_ms, lock_ms, .. } = limits;
+    connection.run(&format!("SET statement_timeout = {statement_ms}; SET lock_timeout = {lock_ms}")).await
+}
+
 /// Whether an index is complete, or `None` if it does not exist.
 async fn is_whole(connection: &Connection, index: &str) -> Result<Option<bool>, Failed> {
     let sql = "SELECT indisvalid FROM pg_catalog.pg_index WHERE indexrelid = to_regclass(?1)";
-    let rows = connection.rows(sql, &[Param::Text(index)]).await?;
-    let found = rows.first().map(|row| value(row, 0)).transpose().map_err(|error| (error, None))?;
-    Ok(found.map(|whole| matches!(whole, Value::Int(1))))
+    Ok(connection.number(sql, &[Param::Text(index)]).await?.map(|is_valid| is_valid == 1))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use super::*;
 use crate::postgres::Target;
+use crate::postgres::limits::PATIENT;
 
 const FIRST: Migration = Migration::for_test(1, "CREATE TABLE a (x {{int}} NOT NULL, y {{int}});");
 const COLUMN: Migration = Migration::for_test(2, "ALTER TABLE a ADD COLUMN z {{int}};");
@@ -21,14 +22,14 @@ fn moments() -> Moments {
 }
 
 async fn connect(database: &Postgres) -> Connection {
-    Connection::open(&Handle::current(), &Target::parse(&database.url()).unwrap()).await.unwrap()
+    Connection::open(&Handle::current(), &Target::parse(&database.url()).unwrap(), PATIENT).await.unwrap()
 }
 
 /// Applies the migrations on a separate connection, in a task.
 fn taking(database: &Postgres, steps: &'static [Migration]) -> JoinSet<Result<(), StoreError>> {
     let (url, mut tasks) = (database.url(), JoinSet::new());
     tasks.spawn(async move {
-        let connection = Connection::open(&Handle::current(), &Target::parse(&url).unwrap()).await?;
+        let connection = Connection::open(&Handle::current(), &Target::parse(&url).unwrap(), PATIENT).await?;
         take(&connection, steps, &moments()).await
     });
     tasks
@@ -124,7 +125,7 @@ async fn an_index_of_who_died_is_built_anew() {
 async fn no_index_is_built_through_a_pooler() {
     let Some(database) = Postgres::new() else { return };
     let target = Target::parse(&format!("{}&pooler=transaction", database.url())).unwrap();
-    let node = Connection::open(&Handle::current(), &target).await.unwrap();
+    let node = Connection::open(&Handle::current(), &target, PATIENT).await.unwrap();
     let refused = take(&node, &[FIRST, INDEX], &moments()).await;
     assert!(matches!(&refused, Err(StoreError::Unavailable(why)) if why.contains("migrate")), "{refused:?}");
     assert_eq!(numbers(&database), ["1"]);

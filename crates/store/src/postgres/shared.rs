@@ -1,13 +1,13 @@
-//! The state that the writers, the read connections and the listener share.
+//! The state that the use cases, the read connections and the listener share.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use super::connection::Connection;
-use super::limits;
+use super::limits::{self, Timeouts};
 use super::target::Target;
 use crate::error::unexpected;
 use crate::peers::PeerBroadcast;
@@ -25,6 +25,8 @@ pub(super) struct Shared {
     pub(super) vault: OnceLock<Arc<dyn Vault>>,
     /// The time and error of the last failed attempt to connect, for [`limits::CONNECT_PAUSE`].
     pub(super) failed: Mutex<Option<(Instant, StoreError)>>,
+    /// The idle connections of list queries.
+    pub(super) lists: Mutex<Vec<Arc<Connection>>>,
     /// Limits the connections that are being opened. An attempt keeps its permit even if its caller stops waiting.
     pub(super) connecting: Arc<Semaphore>,
     /// The name of this node in notices to the others.
@@ -37,15 +39,19 @@ impl Shared {
         self.vault.get().map(AsRef::as_ref)
     }
 
+    pub(super) fn lists(&self) -> MutexGuard<'_, Vec<Arc<Connection>>> {
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Opens a connection. Fails at once within [`limits::CONNECT_PAUSE`] after a failed attempt.
-    pub(super) async fn connect(self: &Arc<Self>) -> Result<Connection, StoreError> {
+    pub(super) async fn connect(self: &Arc<Self>, timeouts: Timeouts) -> Result<Connection, StoreError> {
         self.look_for_failure()?;
         let place = Arc::clone(&self.connecting).acquire_owned().await.map_err(unexpected)?;
         self.look_for_failure()?;
         let shared = Arc::clone(self);
         let opened = self.runtime.spawn(async move {
             let _place = place;
-            let opened = Connection::open(&shared.runtime, &shared.target).await;
+            let opened = Connection::open(&shared.runtime, &shared.target, timeouts).await;
             let failed = opened.as_ref().err().map(|error| (Instant::now(), error.clone()));
             *shared.failed.lock().unwrap_or_else(PoisonError::into_inner) = failed;
             opened

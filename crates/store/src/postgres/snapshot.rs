@@ -9,8 +9,9 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::connection::Connection;
-use super::session::{Mode, Session, Transaction};
-use super::values::Fault;
+use super::faults::Fault;
+use super::session::Session;
+use super::transaction::{Mode, Transaction};
 use super::{Postgres, limits};
 use crate::error::unexpected;
 use crate::schema::Catalog;
@@ -25,7 +26,7 @@ pub(crate) struct Snapshot<'a> {
 
 impl Postgres {
     pub(crate) async fn snapshot(&self) -> Result<Snapshot<'_>, StoreError> {
-        let connection = self.shared.connect().await?.answers_within(limits::SNAPSHOT_ANSWER);
+        let connection = self.shared.connect(limits::SNAPSHOT).await?.for_whole_tables();
         let gate = if connection.is_spread() { Some(self.hold_writes().await?) } else { None };
         let transaction = Transaction::new(Arc::new(connection), Mode::Snapshot);
         let runtime = self.shared.runtime.clone();
@@ -34,29 +35,31 @@ impl Postgres {
         let look = "SELECT id FROM organizations LIMIT 1";
         let looked = snapshot.tx()?.first(look, &[], |row| row.get::<uuid::Uuid>(0)).await;
         if let Some(gate) = gate {
-            gate.run("ROLLBACK").await.map_err(|(error, _)| error)?;
+            gate.run("ROLLBACK").await?;
         }
         looked?;
         Ok(snapshot)
     }
 
-    /// Locks every table, and returns the connection whose transaction holds the locks. New writes wait for it. It gives
-    /// up and repeats its request while writes that have begun take longer, so that others do not queue up behind it.
+    /// Locks every table, and returns the connection whose transaction holds the locks. New writes wait for it. It
+    /// gives up and repeats its request while writes that have begun take longer, so that others do not queue up behind
+    /// it.
     async fn hold_writes(&self) -> Result<Connection, StoreError> {
-        let connection = self.shared.connect().await?;
+        let connection = self.shared.connect(limits::PATIENT).await?;
         let catalog = Catalog::now()?;
         let tables: Vec<_> = catalog.tables.iter().map(|table| table.name.as_str()).collect();
-        let begin = format!("BEGIN; SET LOCAL lock_timeout = {}", limits::SNAPSHOT_LOCK_MS);
+        // The limit is for all tables together: the lock timeout would begin anew with each.
+        let begin = format!("BEGIN; SET LOCAL statement_timeout = {}", limits::SNAPSHOT_LOCK_MS);
         let lock = format!("LOCK TABLE {} IN SHARE MODE", tables.join(", "));
         let mut last = StoreError::Unavailable("writes are in the way".into());
         for _ in 0..limits::SNAPSHOT_LOCKS {
-            connection.run(&begin).await.map_err(|(error, _)| error)?;
+            connection.run(&begin).await?;
             match connection.run(&lock).await {
                 Ok(()) => return Ok(connection),
-                Err((error, Some(Fault::Conflict))) => last = error,
+                Err((error, Some(Fault::Conflict | Fault::Locked | Fault::TimedOut))) => last = error,
                 Err((error, _)) => return Err(error),
             }
-            connection.run("ROLLBACK").await.map_err(|(error, _)| error)?;
+            connection.run("ROLLBACK").await?;
             tokio::time::sleep(limits::SNAPSHOT_LOCK_PAUSE).await;
         }
         Err(last)

@@ -1,22 +1,18 @@
 //! The database that a URL names, with the parameters of its connections.
 
-use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 
+use percent_encoding::percent_decode_str;
 use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
-use super::hosts::each_host;
 use super::limits::{
-    ADDRESS, ANSWER, BATCH, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, MOST_BATCH, MOST_CONNECTIONS, READERS,
-    WRITERS,
+    ADDRESS, ANSWER, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, MOST_CONNECTIONS, READERS, WRITERS,
 };
 use super::tls::{self, TlsParameters};
-use crate::schema::BUCKETS;
 
 /// A database URL is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,20 +26,16 @@ pub struct Target {
     pub(super) hosts: Arc<[Config]>,
     /// The index of the host of the last connection.
     pub(super) last: Arc<AtomicUsize>,
-    /// The last time at which a response watchdog expired.
-    pub(super) silence: Arc<Mutex<Option<Instant>>>,
+    /// The number of connections that were abandoned because no result arrived.
+    pub(super) silent: Arc<AtomicU64>,
     pub(super) tls: Arc<ClientConfig>,
     /// Whether a transaction pooler is in between. It assigns a server connection for one transaction only, so session
     /// settings and prepared statements do not last.
     pub(super) pooled: bool,
-    /// The number of connections that were opened, from a random start. It chooses the bucket of each.
-    opened: Arc<AtomicUsize>,
     /// The number of read connections.
     pub(super) readers: usize,
-    /// The number of writers, with one connection each.
+    /// The number of places in the fast lane.
     pub(super) writers: usize,
-    /// The maximum number of use cases in one transaction.
-    pub(super) batch: usize,
 }
 
 impl Target {
@@ -65,44 +57,62 @@ impl Target {
     /// has no `sslrootcert`.
     ///
     /// The parameters are those of `tokio_postgres`; libpq's `sslmode`, `sslrootcert`, `sslcert`, `sslkey` and
-    /// `gssencmode`; and `pooler=transaction`, `readers`, `writers` and `batch`.
+    /// `gssencmode`; and `pooler=transaction`, `readers` and `writers`.
     ///
     /// # Errors
     /// The URL is not valid. The message does not repeat it, because it can contain a password.
     pub fn parse_with_roots(url: &str, roots: &[CertificateDer<'static>]) -> Result<Self, UrlError> {
-        let Parameters { rest, pooled, readers, writers, batch, tls } = Parameters::of(url)?;
-        let mut config: Config =
-            rest.parse().map_err(|error: tokio_postgres::Error| UrlError(described(&error)))?;
-        config.ssl_mode(tls.encryption()?);
-        check_names(&config)?;
-        if config.get_connect_timeout().is_none() {
-            config.connect_timeout(ADDRESS);
-        }
-        if config.get_application_name().is_none() {
-            config.application_name("tenantry");
-        }
+        let Parameters { rest, pooled, readers, writers, tls } = Parameters::of(url)?;
+        let encryption = tls.encryption()?;
+        let hosts = each_host(&rest).into_iter().map(|url| config(&url, encryption));
+        let mut hosts = hosts.collect::<Result<Vec<_>, _>>()?;
         // One of several hosts is the primary, and writes need it.
-        if config.get_hosts().len() > 1 && config.get_target_session_attrs() == TargetSessionAttrs::Any {
-            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
-        }
-        config.keepalives_idle(KEEPALIVE_IDLE).keepalives_interval(KEEPALIVE_INTERVAL).keepalives_retries(3);
-        if config.get_tcp_user_timeout().is_none() {
-            config.tcp_user_timeout(ANSWER);
+        if hosts.len() > 1
+            && hosts.iter().all(|host| host.get_target_session_attrs() == TargetSessionAttrs::Any)
+        {
+            for host in &mut hosts {
+                host.target_session_attrs(TargetSessionAttrs::ReadWrite);
+            }
         }
         let tls = Arc::new(tls::client(&tls, roots).map_err(UrlError)?);
-        let (hosts, last, silence) = (each_host(&config).into(), Arc::default(), Arc::default());
-        let opened =
-            Arc::new(AtomicUsize::new(usize::from(RandomState::new().hash_one(()).to_le_bytes()[0])));
-        Ok(Self { hosts, last, silence, opened, tls, pooled, readers, writers, batch })
+        Ok(Self {
+            hosts: hosts.into(),
+            last: Arc::default(),
+            silent: Arc::default(),
+            tls,
+            pooled,
+            readers,
+            writers,
+        })
     }
 }
 
-impl Target {
-    /// The bucket of the counters for the next connection.
-    pub(super) fn next_bucket(&self) -> i64 {
-        let next = self.opened.fetch_add(1, Ordering::Relaxed) % BUCKETS;
-        i64::try_from(next).unwrap_or(0)
+/// The URL of each host: `postgres://u@a:1,b:2/t` names `postgres://u@a:1/t` and `postgres://u@b:2/t`.
+fn each_host(url: &str) -> Vec<String> {
+    let whole = || vec![url.to_owned()];
+    let Some((scheme, rest)) = url.split_once("://") else { return whole() };
+    let (authority, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let (user, hosts) = authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));
+    hosts.split(',').map(|host| format!("{scheme}://{user}{host}{rest}")).collect()
+}
+
+/// The configuration of a host.
+fn config(url: &str, encryption: SslMode) -> Result<Config, UrlError> {
+    let mut config: Config =
+        url.parse().map_err(|error: tokio_postgres::Error| UrlError(described(&error)))?;
+    config.ssl_mode(encryption);
+    check_names(&config)?;
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(ADDRESS);
     }
+    if config.get_application_name().is_none() {
+        config.application_name("tenantry");
+    }
+    config.keepalives_idle(KEEPALIVE_IDLE).keepalives_interval(KEEPALIVE_INTERVAL).keepalives_retries(3);
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(ANSWER);
+    }
+    Ok(config)
 }
 
 /// The parameters of a URL that `tokio_postgres` does not know.
@@ -112,7 +122,6 @@ struct Parameters {
     pooled: bool,
     readers: usize,
     writers: usize,
-    batch: usize,
     tls: TlsParameters,
 }
 
@@ -120,7 +129,7 @@ impl Parameters {
     fn of(url: &str) -> Result<Self, UrlError> {
         let (base, query) = url.split_once('?').unwrap_or((url, ""));
         let (mut kept, mut pooled, mut tls) = (Vec::new(), false, TlsParameters::default());
-        let (mut readers, mut writers, mut batch) = (READERS, WRITERS, BATCH);
+        let (mut readers, mut writers) = (READERS, WRITERS);
         for part in query.split('&').filter(|part| !part.is_empty()) {
             match part.split_once('=').unwrap_or((part, "")) {
                 ("pooler", "transaction") => pooled = true,
@@ -128,7 +137,6 @@ impl Parameters {
                 ("pooler", _) => return Err(UrlError("pooler is transaction, session or none".into())),
                 (name @ "readers", value) => readers = number(name, value, MOST_CONNECTIONS)?,
                 (name @ "writers", value) => writers = number(name, value, MOST_CONNECTIONS)?,
-                (name @ "batch", value) => batch = number(name, value, MOST_BATCH)?,
                 ("sslmode", value) => tls.mode = Some(value.to_owned()),
                 ("sslrootcert", file) => tls.root = Some(decoded(file)?),
                 ("sslcert", file) => tls.certificate = Some(decoded(file)?),
@@ -144,7 +152,7 @@ impl Parameters {
             }
         }
         let rest = format!("{base}?{}", kept.join("&"));
-        Ok(Self { rest, pooled, readers, writers, batch, tls })
+        Ok(Self { rest, pooled, readers, writers, tls })
     }
 }
 
@@ -211,20 +219,8 @@ fn number(name: &str, value: &str, most: usize) -> Result<usize, UrlError> {
 
 /// Decodes percent-encoding, such as `%2F`.
 fn decoded(text: &str) -> Result<String, UrlError> {
-    let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
-    while let Some((&first, after)) = rest.split_first() {
-        rest = after;
-        if first != b'%' {
-            bytes.push(first);
-            continue;
-        }
-        let digits = rest.split_at_checked(2).and_then(|(digits, after)| {
-            rest = after;
-            u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
-        });
-        bytes.push(digits.ok_or_else(|| UrlError("a % without two digits".into()))?);
-    }
-    String::from_utf8(bytes).map_err(|_| UrlError("a parameter is not UTF-8".into()))
+    let decoded = percent_decode_str(text).decode_utf8();
+    decoded.map(Into::into).map_err(|_| UrlError("a parameter is not UTF-8".into()))
 }
 
 /// The text of an error and of its causes.
@@ -261,8 +257,8 @@ mod tests {
         for mode in ["verify-ca", "verify-full", "require&gssencmode=disable", "disable&gssencmode=prefer"] {
             assert!(Target::parse(&format!("postgres://h/t?sslmode={mode}")).is_ok(), "{mode}");
         }
-        let sized = Target::parse("postgres://h/t?readers=1&writers=64&batch=512").unwrap();
-        assert_eq!((sized.readers, sized.writers, sized.batch), (1, 64, 512));
+        let sized = Target::parse("postgres://h/t?readers=1&writers=64").unwrap();
+        assert_eq!((sized.readers, sized.writers), (1, 64));
         for (wrong, why) in [
             ("postgres://u:secret@h/t?sslmode=allow", "verify-ca or verify-full"),
             ("postgres://u:secret@h/t?sslmode=require&sslrootcert=system", "is for sslmode=verify-full"),
@@ -273,9 +269,8 @@ mod tests {
             ("postgres://u:secret@h/t?nonsense=1", "nonsense"),
             ("postgres://u:secret@h/t?readers=0", "readers is a number from 1 to 64"),
             ("postgres://u:secret@h/t?writers=65", "writers is"),
-            ("postgres://u:secret@h/t?batch=many", "batch is"),
             ("postgres://u:secret@h/t?sslmode=require&sslrootcert=/no/such", "/no/such"),
-            ("postgres://u:secret@h/t?sslrootcert=%2", "two digits"),
+            ("postgres://u:secret@h/t?sslrootcert=%ff", "not UTF-8"),
             ("postgres://u:x@secret@h/t", "%40"),
             ("postgres://u:secret@h", "no database"),
             ("postgres:///t", "no host"),

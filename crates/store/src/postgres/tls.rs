@@ -17,17 +17,19 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_rustls::TlsConnector;
+
+use crate::read_limited;
 
 /// The TLS parameters of a URL.
 #[derive(Debug, Default)]
@@ -67,16 +69,19 @@ pub(super) fn client(
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?;
-    let builder = match (parameters.mode(), &parameters.root) {
-        ("verify-full", _) => builder.with_root_certificates(roots(parameters.root.as_deref(), more_roots)?),
-        ("verify-ca", _) | ("require" | "prefer", Some(_)) => {
-            let roots = Arc::new(roots(parameters.root.as_deref(), more_roots)?);
-            let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider)
-                .build()
-                .map_err(|error| error.to_string())?;
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyName(verifier)))
-        }
-        _ => builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider))),
+    let trusted = || roots(parameters.root.as_deref(), more_roots);
+    let builder = if parameters.mode() == "verify-full" {
+        builder.with_root_certificates(trusted()?)
+    } else {
+        let is_verified = parameters.mode() == "verify-ca" || parameters.root.is_some();
+        let chain = if is_verified && parameters.mode() != "disable" {
+            let chain =
+                WebPkiServerVerifier::builder_with_provider(Arc::new(trusted()?), Arc::clone(&provider));
+            Some(chain.build().map_err(|error| error.to_string())?)
+        } else {
+            None
+        };
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(Lenient { chain, provider }))
     };
     match (&parameters.certificate, &parameters.key) {
         (Some(certificate), Some(key)) => {
@@ -96,7 +101,8 @@ fn client_key(file: &str) -> Result<PrivateKeyDer<'static>, String> {
     if found.mode() & forbidden != 0 {
         return Err(wrong(&format!("other users can read the key: run chmod 600 {file}")));
     }
-    PrivateKeyDer::from_pem_file(file).map_err(|error| wrong(&error))
+    let content = read_limited(Path::new(file)).map_err(|error| wrong(&error))?;
+    PrivateKeyDer::from_pem_slice(&content).map_err(|error| wrong(&error))
 }
 
 /// The trusted certificate authorities.
@@ -140,16 +146,22 @@ fn system_file() -> Result<String, String> {
 /// The certificates in a PEM file.
 fn certificates(file: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     let wrong = |error: &dyn std::fmt::Display| format!("{file}: {error}");
-    let found = CertificateDer::pem_file_iter(file).map_err(|error| wrong(&error))?;
-    let found = found.collect::<Result<Vec<_>, _>>().map_err(|error| wrong(&error))?;
+    let content = read_limited(Path::new(file)).map_err(|error| wrong(&error))?;
+    let found = CertificateDer::pem_slice_iter(&content)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| wrong(&error))?;
     if found.is_empty() { Err(wrong(&"the file contains no certificate in PEM form")) } else { Ok(found) }
 }
 
-/// Accepts every certificate of a trusted authority, whatever its name, for `verify-ca`.
+/// Accepts certificates that libpq does not verify, or not by the host's name.
 #[derive(Debug)]
-struct AnyName(Arc<WebPkiServerVerifier>);
+struct Lenient {
+    /// The verifier for `verify-ca`. `None` accepts every certificate, for `prefer` and `require`.
+    chain: Option<Arc<WebPkiServerVerifier>>,
+    provider: Arc<CryptoProvider>,
+}
 
-impl ServerCertVerifier for AnyName {
+impl ServerCertVerifier for Lenient {
     fn verify_server_cert(
         &self,
         certificate: &CertificateDer<'_>,
@@ -159,8 +171,9 @@ impl ServerCertVerifier for AnyName {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         use rustls::CertificateError::{NotValidForName, NotValidForNameContext};
+        let Some(chain) = &self.chain else { return Ok(ServerCertVerified::assertion()) };
         // The name is verified last, after the chain.
-        match self.0.verify_server_cert(certificate, intermediates, name, ocsp, now) {
+        match chain.verify_server_cert(certificate, intermediates, name, ocsp, now) {
             Err(rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. })) => {
                 Ok(ServerCertVerified::assertion())
             }
@@ -174,7 +187,7 @@ impl ServerCertVerifier for AnyName {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls12_signature(message, cert, dss)
+        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -183,68 +196,21 @@ impl ServerCertVerifier for AnyName {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls13_signature(message, cert, dss)
+        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
-    }
-}
-
-/// Accepts every certificate, for `sslmode` `prefer` and `require`.
-#[derive(Debug)]
-struct AnyCertificate(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 
 /// Makes encrypted streams for `tokio_postgres`.
 #[derive(Clone)]
-pub(super) struct Tls {
-    config: Arc<ClientConfig>,
-    is_patient: bool,
-}
+pub(super) struct Tls(Arc<ClientConfig>);
 
 impl Tls {
     pub(super) fn new(config: &Arc<ClientConfig>) -> Self {
-        Self { config: Arc::clone(config), is_patient: false }
-    }
-
-    /// The same for streams that end only when the server closes them.
-    pub(super) fn patient(&self) -> Self {
-        Self { config: Arc::clone(&self.config), is_patient: true }
+        Self(Arc::clone(config))
     }
 }
 
@@ -252,7 +218,6 @@ impl Tls {
 pub(super) struct TlsTo {
     connector: TlsConnector,
     host: Option<ServerName<'static>>,
-    is_patient: bool,
 }
 
 impl<S> MakeTlsConnect<S> for Tls
@@ -266,8 +231,7 @@ where
     fn make_tls_connect(&mut self, domain: &str) -> io::Result<TlsTo> {
         // A Unix socket has no host name and is never encrypted.
         let host = ServerName::try_from(domain.to_owned()).ok();
-        let connector = TlsConnector::from(Arc::clone(&self.config));
-        Ok(TlsTo { connector, host, is_patient: self.is_patient })
+        Ok(TlsTo { connector: TlsConnector::from(Arc::clone(&self.0)), host })
     }
 }
 
@@ -280,62 +244,42 @@ where
     type Future = Pin<Box<dyn Future<Output = io::Result<Encrypted<S>>> + Send>>;
 
     fn connect(self, stream: S) -> Self::Future {
-        let Self { connector, host, is_patient } = self;
+        let Self { connector, host } = self;
         Box::pin(async move {
             let host = host.ok_or_else(|| io::Error::other("the database's host has no name to verify"))?;
-            Ok(Stream { inner: Box::new(connector.connect(host, stream).await?), is_patient })
+            Ok(Encrypted(Box::new(connector.connect(host, stream).await?)))
         })
     }
 }
 
-/// A stream with the interface that `tokio_postgres` needs.
-pub(super) struct Stream<S> {
-    inner: S,
-    /// Whether the stream stays open until the server closes it.
-    is_patient: bool,
-}
+/// An encrypted stream with the interface that `tokio_postgres` needs.
+pub(super) struct Encrypted<S>(Box<tokio_rustls::client::TlsStream<S>>);
 
-/// An encrypted stream.
-pub(super) type Encrypted<S> = Stream<Box<tokio_rustls::client::TlsStream<S>>>;
-
-impl<S> Stream<S> {
-    /// A stream that stays open until the server closes it.
-    pub(super) const fn patient(inner: S) -> Self {
-        Self { inner, is_patient: true }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Stream<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Encrypted<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(cx, buf)
+        Pin::new(&mut self.0).poll_read(cx, buf)
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Encrypted<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, buf)
+        Pin::new(&mut self.0).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
+        Pin::new(&mut self.0).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.is_patient {
-            let mut space = [0; 64];
-            let mut read = ReadBuf::new(&mut space);
-            let outcome = ready!(Pin::new(&mut self.inner).poll_read(cx, &mut read));
-            self.is_patient = outcome.is_ok() && !read.filled().is_empty();
-        }
-        Pin::new(&mut self.inner).poll_shutdown(cx)
+        Pin::new(&mut self.0).poll_shutdown(cx)
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Stream<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Encrypted<S> {
     fn channel_binding(&self) -> ChannelBinding {
         ChannelBinding::none()
     }

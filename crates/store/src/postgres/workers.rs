@@ -7,13 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Mutex as Turn;
 
-use super::connection::{Connection, Failed};
-use super::limits::WORKERS_MS;
+use super::connection::Connection;
+use super::faults::Failed;
+use super::limits::{PATIENT, WORKERS_MS};
 use super::shared::Shared;
-use super::values::value;
 use crate::StoreError;
 use crate::error::unexpected;
-use crate::value::Value;
 
 /// The connection of the probe.
 #[derive(Default)]
@@ -28,7 +27,7 @@ impl WorkerProbe {
     pub(super) async fn lost(&self, shared: &Arc<Shared>) -> Result<usize, StoreError> {
         let mut slot = self.connection.lock().await;
         let Some(connection) = self.take(&mut slot, shared).await? else { return Ok(0) };
-        let lost = count(&connection).await.map_err(|(error, _)| error)?;
+        let lost = count(&connection).await?;
         *slot = Some(connection);
         usize::try_from(lost).map_err(unexpected)
     }
@@ -38,9 +37,9 @@ impl WorkerProbe {
         let mut slot = self.connection.lock().await;
         let Some(connection) = self.take(&mut slot, shared).await? else { return Ok(None) };
         let sql = "SELECT current_setting('transaction_read_only')";
-        let rows = connection.rows(sql, &[]).await.map_err(|(error, _)| error)?;
+        let is_read_only = connection.text(sql).await?;
         *slot = Some(connection);
-        Ok(Some(rows.first().is_some_and(|row| matches!(value(row, 0), Ok(Value::Text("off"))))))
+        Ok(Some(is_read_only.as_deref() == Some("off")))
     }
 
     /// The connection, which is not put back after a failed or cancelled question. `None` without workers.
@@ -54,7 +53,7 @@ impl WorkerProbe {
         }
         let connection = match slot.take().filter(|known| !known.is_lost()) {
             Some(connection) => connection,
-            None => shared.connect().await?,
+            None => shared.connect(PATIENT).await?,
         };
         if connection.is_spread() {
             return Ok(Some(connection));
@@ -67,10 +66,7 @@ impl WorkerProbe {
 async fn count(connection: &Connection) -> Result<i64, Failed> {
     connection.run(&format!("BEGIN; SET LOCAL statement_timeout = {WORKERS_MS}")).await?;
     let sql = "SELECT count(*) FROM run_command_on_workers('SELECT 1') WHERE NOT success";
-    let rows = connection.rows(sql, &[]).await?;
+    let lost = connection.number(sql, &[]).await?;
     connection.run("COMMIT").await?;
-    match rows.first().map(|row| value(row, 0)) {
-        Some(Ok(Value::Int(lost))) => Ok(lost),
-        _ => Err((unexpected("no count of workers"), None)),
-    }
+    lost.ok_or_else(|| unexpected("no count of workers").into())
 }

@@ -1,215 +1,203 @@
-//! The writers: each runs the use cases of its queue in batches, one transaction for each batch.
+//! Runs a use case: one transaction on one place, again after a conflict.
 //!
 //! | event | action |
 //! |---|---|
-//! | a use case begins | `SAVEPOINT` |
-//! | it succeeds | `RELEASE`; its caller waits for the commit |
-//! | it returns an error | `ROLLBACK TO` its savepoint; the others go on |
-//! | a row lock outlasts `LOCK_SHARED_MS` | `ROLLBACK TO`, and an isolated retry ([`super::alone`]) |
-//! | `COMMIT` succeeds | every caller gets its result |
-//! | the transaction fails as a whole | an isolated retry for each of its use cases |
-//! | the outcome of `COMMIT` is unknown | every caller gets [`StoreError::InDoubt`]; nothing runs again |
+//! | the use case fails, panics, or takes longer than [`ATTEMPT`] | `ROLLBACK`; its caller gets the error |
+//! | a change failed whose result was not awaited | once more on this place, with each result awaited |
+//! | a lock or statement timeout | again in the slow lane, in which its party then begins for [`HELD_UP`](super::limits::HELD_UP); not again after a statement timeout there |
+//! | a deadlock, a serialization failure | again in the slow lane |
+//! | the connection is lost before `COMMIT` | again on another connection |
+//! | a server behind the database fails | once more, as the database can have kept a dead connection to it |
+//! | [`PAUSES`] are used up, or [`ATTEMPTS_FOR`] has passed unless it just left the fast lane | the caller gets the last error |
+//! | it gets no place within [`ENTER`] | the caller gets [`StoreError::Unavailable`] |
+//! | the caller stops waiting | dropped before its next attempt |
+//! | the outcome of `COMMIT` is unknown | [`StoreError::InDoubt`]; it never runs again |
 
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::Instant;
 
-use tokio::sync::Mutex as Turn;
-use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::sync::oneshot;
+use uuid::Uuid;
 
-use super::connection::Connection;
-use super::job::{AnyJob, Left};
-use super::session::{Mode, NotCommitted, Transaction};
+use super::faults::Fault;
+use super::lanes::{Lanes, Place};
+use super::limits::{ATTEMPT, ATTEMPTS_FOR, ENTER, PAUSES};
+use super::session::Session;
 use super::shared::Shared;
-use super::values::Fault;
-use crate::StoreError;
+use super::transaction::{Mode, NotCommitted, Transaction};
 use crate::error::unexpected;
+use crate::signals::{Changes, CredentialChange};
+use crate::{StoreError, Tx, UseCase};
 
-type Jobs = Vec<AnyJob>;
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub(super) type Outcome<U> = Result<<U as UseCase>::Output, <U as UseCase>::Error>;
 
-/// Runs queued jobs in batches until the queue is closed. Jobs for an isolated retry go to `alone`.
-pub(super) async fn write_all(shared: Arc<Shared>, mut queue: Receiver<AnyJob>, alone: Sender<Left>) {
-    let most = shared.target.batch;
-    let mut writer = Writer::new(shared);
-    while let Some(first) = queue.recv().await {
-        let mut jobs = vec![first];
-        while jobs.len() < most
-            && let Ok(next) = queue.try_recv()
-        {
-            jobs.push(next);
-        }
-        // A job must not run if its caller stopped waiting while it was queued.
-        jobs.retain(|job| !job.is_given_up());
-        let left = match jobs.pop() {
-            Some(job) if jobs.is_empty() => writer.single(job).await,
-            Some(job) => {
-                jobs.push(job);
-                writer.together(jobs).await
-            }
-            None => Vec::new(),
-        };
-        writer.let_go();
-        for left in left {
-            left.hand_to(&alone);
-        }
+/// A use case without its type.
+trait Job: Send {
+    /// Runs the use case and keeps its outcome. Returns its changes if it succeeded.
+    fn run<'a>(
+        &'a mut self,
+        shared: &'a Shared,
+        transaction: &'a mut Transaction,
+    ) -> Boxed<'a, Option<Changes>>;
+}
+
+struct Typed<U: UseCase> {
+    use_case: U,
+    outcome: Option<Outcome<U>>,
+}
+
+impl<U: UseCase> Job for Typed<U> {
+    fn run<'a>(
+        &'a mut self,
+        shared: &'a Shared,
+        transaction: &'a mut Transaction,
+    ) -> Boxed<'a, Option<Changes>> {
+        Box::pin(async move {
+            let mut tx = Tx::postgres(Session::Writing(transaction), shared.vault());
+            let mut context = (shared.moments)();
+            let ran = caught(self.use_case.run(&mut tx, &mut context));
+            let outcome = tokio::time::timeout(ATTEMPT, ran).await.unwrap_or_else(|_| {
+                let name = std::any::type_name::<U>();
+                Err(unexpected(format!(
+                    "{name} took too long: does it await something other than the database?"
+                ))
+                .into())
+            });
+            let changes = outcome.is_ok().then(|| tx.changes());
+            self.outcome = Some(outcome);
+            changes
+        })
     }
 }
 
-/// Runs long use cases one by one until the queue is closed. Several tasks share the queue.
-pub(super) async fn write_long(shared: Arc<Shared>, queue: Arc<Turn<Receiver<AnyJob>>>, alone: Sender<Left>) {
-    let mut writer = Writer::new(shared);
-    loop {
-        let next = queue.lock().await.recv().await;
-        let Some(job) = next else { return };
-        if !job.is_given_up() {
-            let left = writer.single(job).await;
-            writer.let_go();
-            for left in left {
-                left.hand_to(&alone);
-            }
-        }
-    }
+/// The outcome of a use case: an error if it panics.
+async fn caught<T, E: From<StoreError>>(run: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    let mut run = pin!(run);
+    let panicked = |_| Poll::Ready(Err(unexpected("the use case panicked").into()));
+    poll_fn(|cx| catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(cx))).unwrap_or_else(panicked)).await
 }
 
-/// Runs a use case and awaits its pending results. Returns whether it succeeded. A change that failed after the use
-/// case went on is a fault of the transaction, whatever the use case returned.
-async fn run(job: &mut AnyJob, transaction: &mut Transaction) -> bool {
-    let done = job.run(transaction).await;
-    transaction.hear().await.is_ok() && done
+/// Runs a use case until there is an outcome for `reply`.
+pub(super) async fn run<U: UseCase>(
+    shared: &Arc<Shared>,
+    lanes: &Lanes,
+    use_case: U,
+    mut reply: oneshot::Sender<Outcome<U>>,
+) {
+    // The server's own use cases are one party.
+    let party = use_case.party().limited_as.unwrap_or_default();
+    let mut job = Typed { use_case, outcome: None };
+    let attempts = Attempts { shared, lanes, party, is_long: U::IS_LONG };
+    let ended = attempts.run(&mut job, Box::pin(reply.closed())).await;
+    let outcome = match (ended, job.outcome) {
+        (None, _) => return,
+        (Some(Ok(())), Some(outcome)) => outcome,
+        (Some(Ok(())), None) => Err(unexpected("a use case without outcome").into()),
+        (Some(Err(error)), _) => Err(error.into()),
+    };
+    // A committed change stays even if the caller no longer waits for the outcome.
+    drop(reply.send(outcome));
 }
 
-/// The outcome of one run in a separate transaction.
-pub(super) enum Once {
-    /// The caller has its result.
-    Answered,
-    /// The job can run again after this fault.
-    Again(AnyJob, Fault, StoreError),
+/// The attempts of one use case.
+struct Attempts<'a> {
+    shared: &'a Arc<Shared>,
+    lanes: &'a Lanes,
+    party: Uuid,
+    is_long: bool,
 }
 
-/// A writer and its connection, which it keeps between transactions.
-pub(super) struct Writer {
-    shared: Arc<Shared>,
-    connection: Option<Arc<Connection>>,
-}
-
-impl Writer {
-    pub(super) const fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, connection: None }
-    }
-
-    /// Drops a lost connection at once, because its row locks block other transactions.
-    pub(super) fn let_go(&mut self) {
-        self.connection.take_if(|connection| connection.is_lost());
-    }
-
-    async fn begin(&mut self, mode: Mode) -> Result<Transaction, StoreError> {
-        if let Some(connection) = self.connection.as_ref().filter(|known| !known.is_lost()) {
-            return Ok(Transaction::new(Arc::clone(connection), mode));
-        }
-        self.connection = None;
-        let connection = Arc::new(self.shared.connect().await?);
-        self.connection = Some(Arc::clone(&connection));
-        Ok(Transaction::new(connection, mode))
-    }
-
-    /// Runs one job. Returns it if it needs an isolated retry.
-    async fn single(&mut self, job: AnyJob) -> Vec<Left> {
-        match self.once(job, Mode::Shared, false).await {
-            Once::Answered => Vec::new(),
-            Once::Again(job, fault, _) => vec![Left::after(job, Some(fault))],
-        }
-    }
-
-    /// Runs the jobs in one transaction. Returns those that need an isolated retry.
-    async fn together(&mut self, jobs: Jobs) -> Vec<Left> {
-        let mut transaction = match self.begin(Mode::Shared).await {
-            Ok(transaction) => transaction,
-            Err(error) => {
-                for mut job in jobs {
-                    job.settle(Err(error.clone()));
-                }
-                return Vec::new();
+impl Attempts<'_> {
+    /// Returns the outcome of the last attempt. `None` if the caller has stopped waiting.
+    async fn run(&self, job: &mut dyn Job, mut given_up: Boxed<'_, ()>) -> Option<Result<(), StoreError>> {
+        let begun = Instant::now();
+        let (mut is_slow, mut has_lost_worker) = (false, false);
+        let mut last = None;
+        for pause in PAUSES {
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
             }
-        };
-        let (mut ran, mut left) = (Jobs::new(), Vec::new());
-        let (mut is_patient, mut jobs) = (true, jobs.into_iter());
-        while let Some(mut job) = jobs.next() {
-            if let Some(fault) = transaction.fault() {
-                left.push(Left::after(job, Some(fault)));
-                continue;
-            }
-            transaction.begin_operation();
-            let done = run(&mut job, &mut transaction).await;
-            let fault = transaction.fault();
-            // A use case that returned success after a failed statement gets its result from the isolated retry.
-            let alone = fault.is_some() || (done && transaction.has_failed());
-            transaction.end_operation(done && !alone);
-            if fault == Some(Fault::Conflict) && is_patient && jobs.len() > 0 {
-                is_patient = false;
-                transaction.wait_no_more().await;
-            }
-            if alone { left.push(Left::after(job, fault)) } else { ran.push(job) }
-        }
-        match transaction.commit(notice(&self.shared, &ran)).await {
-            Ok(()) => settle(&self.shared, ran, &Ok(())),
-            Err(NotCommitted::Unknown(error)) => settle(&self.shared, ran, &Err(error)),
-            Err(NotCommitted::Undone(_, fault)) => {
-                left.extend(ran.into_iter().map(|job| Left::after(job, fault)));
-            }
-        }
-        left
-    }
-
-    /// Runs one job in a transaction of its own.
-    pub(super) async fn once(&mut self, mut job: AnyJob, mode: Mode, is_strict: bool) -> Once {
-        let mut transaction = match self.begin(mode).await {
-            Ok(transaction) if is_strict => transaction.strict(),
-            Ok(transaction) => transaction,
-            Err(error) => {
-                job.settle(Err(error));
-                return Once::Answered;
-            }
-        };
-        let done = run(&mut job, &mut transaction).await;
-        if let Some(fault) = transaction.fault() {
-            if fault != Fault::Lost {
-                transaction.roll_back().await;
-            }
-            let reason = match fault {
-                Fault::Worker => "a server behind the database does not work",
-                _ => "others were in the way too often",
+            let lane = self.lanes.choose(self.party, self.is_long, is_slow);
+            let entered = tokio::select! {
+                biased;
+                () = &mut given_up => return None,
+                entered = tokio::time::timeout(ENTER, lane.enter(self.party)) => entered,
             };
-            return Once::Again(job, fault, StoreError::Unavailable(reason.into()));
+            let mut place = match entered {
+                Ok(Ok(place)) => place,
+                Ok(Err(error)) => return Some(Err(error)),
+                Err(_) => {
+                    return Some(Err(StoreError::Unavailable("no connection was free for a write".into())));
+                }
+            };
+            let mut attempt = self.attempt(&mut place, job, false).await;
+            if matches!(attempt, Err((Fault::Late, _))) {
+                attempt = self.attempt(&mut place, job, true).await;
+            }
+            drop(place);
+            let (fault, error) = match attempt {
+                Ok(ended) => return Some(ended),
+                Err(again) => again,
+            };
+            let was_slow = self.lanes.is_slow(lane);
+            match fault {
+                Fault::TimedOut if was_slow => return Some(Err(error)),
+                Fault::Worker if std::mem::replace(&mut has_lost_worker, true) => return Some(Err(error)),
+                Fault::Locked | Fault::TimedOut => self.lanes.hold_up(self.party),
+                Fault::Conflict | Fault::Late | Fault::Worker | Fault::Lost => {}
+            }
+            is_slow |= matches!(fault, Fault::Conflict | Fault::Locked | Fault::TimedOut);
+            last = Some(Err(error));
+            // A use case that has just left the fast lane can have waited long for a place, but not for a row lock.
+            let has_just_left = is_slow && !was_slow;
+            if !has_just_left && begun.elapsed() > ATTEMPTS_FOR {
+                break;
+            }
         }
-        if !done || transaction.has_failed() {
+        last
+    }
+
+    /// One attempt in a transaction of its own. `Err` if the job can run again.
+    async fn attempt(
+        &self,
+        place: &mut Place,
+        job: &mut dyn Job,
+        is_strict: bool,
+    ) -> Result<Result<(), StoreError>, (Fault, StoreError)> {
+        let connection = match place.connection(self.shared).await {
+            Ok(connection) => connection,
+            Err(error) => return Ok(Err(error)),
+        };
+        let mut transaction = Transaction::new(connection, Mode::Write { bucket: place.bucket(), is_strict });
+        let changes = job.run(self.shared, &mut transaction).await;
+        if changes.is_none() && !transaction.has_failed() {
+            // The error can be the consequence of a change that failed without being awaited.
+            drop(transaction.settle().await);
+        }
+        if let Some(fault) = transaction.take_fault() {
             transaction.roll_back().await;
-            let overlooked = || unexpected("an operation overlooked a failed query");
-            job.settle(if done { Err(overlooked()) } else { Ok(()) });
-            return Once::Answered;
+            return Err(fault);
         }
-        let jobs = vec![job];
-        match transaction.commit(notice(&self.shared, &jobs)).await {
-            Ok(()) => settle(&self.shared, jobs, &Ok(())),
-            Err(NotCommitted::Unknown(error)) => settle(&self.shared, jobs, &Err(error)),
-            Err(NotCommitted::Undone(error, fault)) => match (fault, jobs.into_iter().next()) {
-                (Some(fault), Some(job)) => return Once::Again(job, fault, error),
-                (_, job) => settle(&self.shared, job.into_iter().collect(), &Err(error)),
-            },
-        }
-        Once::Answered
-    }
-}
-
-/// The notice to other nodes that is sent with the commit of these jobs.
-fn notice<'s>(shared: &'s Shared, jobs: &[AnyJob]) -> Option<&'s str> {
-    jobs.iter().any(|job| job.changes().credentials).then_some(shared.notice.as_str())
-}
-
-/// Sends the signals of jobs whose transaction has ended, then their results.
-fn settle(shared: &Shared, mut jobs: Vec<AnyJob>, committed: &Result<(), StoreError>) {
-    for job in &mut jobs {
-        let change = job.take_credential_change();
-        shared.signals.send(job.changes(), change, committed.is_ok());
-    }
-    for mut job in jobs {
-        job.settle(committed.clone());
+        let Some(changes) = changes.filter(|_| !transaction.has_failed()) else {
+            let overlooked = changes.map(|_| unexpected("a use case overlooked a failed query"));
+            transaction.roll_back().await;
+            return Ok(overlooked.map_or(Ok(()), Err));
+        };
+        // The change begins before the commit, because the commit releases locks that other transactions wait for.
+        let change = CredentialChange::of(changes, &self.shared.signals.generation);
+        // The other nodes are notified with the commit.
+        let notice = changes.credentials.then_some(self.shared.notice.as_str());
+        let ended = match transaction.commit(notice).await {
+            Err(NotCommitted::Undone(error, Some(fault))) => return Err((fault, error)),
+            Err(NotCommitted::Unknown(error) | NotCommitted::Undone(error, None)) => Err(error),
+            Ok(()) => Ok(()),
+        };
+        self.shared.signals.send(changes, change, ended.is_ok());
+        Ok(ended)
     }
 }

@@ -1,13 +1,15 @@
-//! Credentials: tokens and sessions, looked up by the keyed hash of their secret.
+//! Credentials: tokens and sessions, looked up by the keyed hash of their secret. The modules `access_tokens` and
+//! `user_tokens` have the rows of tokens.
 
 use tenantry_core::Timestamp;
+use tenantry_core::console::{Proof, SessionProof};
 use tenantry_core::ids::{OrganizationId, SessionId, TokenId, UserId, UserTokenId};
 use tenantry_core::portal::CustomerSession;
 use tenantry_core::team::TeamRole;
-use tenantry_core::token::{AccessToken, ScopeGrants, Scopes, SecretKind, TokenHash, UserToken};
+use tenantry_core::token::{AccessToken, SecretKind, TokenHash, UserToken};
 
-use super::row_counters::Counter;
-use super::token_secrets::previous_secret;
+use super::access_tokens::{ACCESS_TOKEN, access_token};
+use super::user_tokens::{ITS_USER_EXISTS, USER_TOKEN, user_token};
 use super::{Query, repeated};
 use crate::error::unexpected;
 use crate::row::Row;
@@ -25,12 +27,25 @@ pub enum CredentialOwner {
     /// A person, with the role in each organization that grants access: neither it nor its parent is blocked,
     /// suspended or deleted.
     User(UserToken, Vec<(OrganizationId, TeamRole)>),
+    /// A person in a session of the console, with the role in each organization that grants access to such a session.
+    Session(UserToken, SessionFacts, Vec<(OrganizationId, TeamRole)>),
     /// The principal of a token's previous secret, which ends at this time.
     Previous(Box<CredentialOwner>, Timestamp),
     /// A customer in the portal, or a member of a customer, and the id of the organization's owner.
     CustomerSession(CustomerSession, UserId),
     /// Any other principal of a suspended organization, or of one whose parent denies access.
     Suspended,
+}
+
+/// The state of a session of the console.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionFacts {
+    /// The latest proof of the person.
+    pub proof: SessionProof,
+    /// Organizations that require a passkey, and so grant no access to the session.
+    pub hidden: usize,
+    /// Whether the person has the rights of the operator.
+    pub is_operator: bool,
 }
 
 /// The sub-query for the columns of [`Tenant`]. It has no row for an organization that is deleted or blocked,
@@ -54,41 +69,11 @@ impl Tenant {
     }
 }
 
-pub(super) const ACCESS_TOKEN: &str = "organization_id, id, created_at, label, scopes, expires_at,
-    created_by_user_id, modified_at, last_used_at, ip_allow_list, previous_secret_expires_at,
-    previous_secret_used_at";
-
-pub(super) fn access_token(row: &Row<'_>) -> Result<AccessToken, StoreError> {
-    let created_at = row.get(2)?;
-    Ok(AccessToken {
-        organization: row.get(0)?,
-        id: row.get(1)?,
-        created_at,
-        label: row.get(3)?,
-        grants: row.parse(4, |text| ScopeGrants::from_stored(text, created_at))?,
-        expires_at: row.get(5)?,
-        created_by: row.get(6)?,
-        modified_at: row.get(7)?,
-        last_used_at: row.get(8)?,
-        ip_allow_list: row.parse(9, |text| serde_json::from_str(text))?,
-        previous_secret: previous_secret(row, 10)?,
-    })
-}
-
-const USER_TOKEN: &str =
-    "id, user_id, created_at, scopes, expires_at, last_used_at, previous_secret_expires_at,
-    previous_secret_used_at";
-
-fn user_token(row: &Row<'_>) -> Result<UserToken, StoreError> {
-    Ok(UserToken {
-        id: row.get(0)?,
-        user: row.get(1)?,
-        created_at: row.get(2)?,
-        scopes: row.parse(3, |text| serde_json::from_str::<Scopes>(text))?,
-        expires_at: row.get(4)?,
-        last_used_at: row.get(5)?,
-        previous_secret: previous_secret(row, 6)?,
-    })
+/// The proof of a session; none for a token. Its first column has the number `index`.
+fn session_proof(row: &Row<'_>, index: usize) -> Result<Option<SessionProof>, StoreError> {
+    let Some(at) = row.get(index + 1)? else { return Ok(None) };
+    let proof = row.named(index, Proof::from_name)?;
+    Ok(Some(SessionProof { proof, at, has_passkey: row.get(index + 2)? }))
 }
 
 impl CredentialOwner {
@@ -128,7 +113,7 @@ impl Tx<'_> {
                     .await?;
                 Ok(owner.map(|owner| owner.until(until)))
             }
-            Some((SecretKind::UserToken, _, id)) => {
+            Some((SecretKind::UserToken | SecretKind::ConsoleSession, _, id)) => {
                 self.user_token_active(UserTokenId::new(id), hash, now).await
             }
             Some((SecretKind::CustomerSession | SecretKind::MemberSession, Some(organization), id)) => {
@@ -136,7 +121,15 @@ impl Tx<'_> {
                 self.admitted(found, CredentialOwner::CustomerSession, |_, _| CredentialOwner::Suspended)
                     .await
             }
-            Some((SecretKind::EmailChange, _, _)) => Ok(None),
+            Some((
+                SecretKind::EmailChange
+                | SecretKind::SignIn
+                | SecretKind::FirstEntry
+                | SecretKind::Invitation
+                | SecretKind::PasskeyCeremony,
+                _,
+                _,
+            )) => Ok(None),
             Some((_, None, _)) => Err(unexpected("a token without organization")),
         }
     }
@@ -163,11 +156,14 @@ impl Tx<'_> {
         suspended_owner: fn(T, UserId) -> CredentialOwner,
     ) -> Result<Option<CredentialOwner>, StoreError> {
         let Some((row, Tenant { parent, suspended, owner })) = found else { return Ok(None) };
-        Ok(Some(match (suspended, parent) {
-            (false, None) => admitted(row, owner),
-            (false, Some(parent)) if self.organization_is_open(parent).await? => admitted(row, owner),
-            (true, None) => suspended_owner(row, owner),
-            (_, Some(_)) => CredentialOwner::Suspended,
+        let Some(parent) = parent else {
+            return Ok(Some(if suspended { suspended_owner(row, owner) } else { admitted(row, owner) }));
+        };
+        // A sub-account is deleted with its parent.
+        let Some(parent_is_open) = self.organization_openness(parent).await? else { return Ok(None) };
+        Ok(Some(match parent_is_open && !suspended {
+            true => admitted(row, owner),
+            false => CredentialOwner::Suspended,
         }))
     }
 
@@ -220,31 +216,48 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<Option<CredentialOwner>, StoreError> {
         let sql = format!(
-            "SELECT {USER_TOKEN}, secret_hash <> ?3 FROM user_tokens
-             WHERE id = ?1 AND deleted_at IS NULL AND (expires_at IS NULL OR expires_at > ?2)
+            "SELECT {USER_TOKEN}, secret_hash <> ?3, proof, proved_at,
+                EXISTS (SELECT 1 FROM passkeys WHERE passkeys.user_id = user_tokens.user_id),
+                (SELECT operator_since FROM users WHERE users.id = user_tokens.user_id) IS NOT NULL
+             FROM user_tokens WHERE id = ?1 AND deleted_at IS NULL AND (expires_at IS NULL OR expires_at > ?2)
+               AND {ITS_USER_EXISTS}
+               AND (idle_s IS NULL OR coalesce(last_used_at, created_at) + idle_s * 1000000 > ?2)
                AND (secret_hash = ?3 OR previous_secret_hash = ?3 AND previous_secret_expires_at > ?2)"
         );
-        let is_previous = USER_TOKEN.split(',').count();
+        let columns = USER_TOKEN.split(',').count();
         let token = self
             .first(&sql, &[id.into(), now.into(), Param::Bytes(&hash.0)], |row| {
-                Ok((user_token(row)?, row.get::<bool>(is_previous)?))
+                let proof = session_proof(row, columns + 1)?;
+                Ok((user_token(row)?, row.get::<bool>(columns)?, proof, row.get::<bool>(columns + 4)?))
             })
             .await?;
-        let Some((token, is_previous)) = token else { return Ok(None) };
+        let Some((token, is_previous, proof, is_operator)) = token else { return Ok(None) };
         let until = token.previous_secret.filter(|_| is_previous).map(|previous| previous.expires_at);
-        let roles = self.user_roles(token.user).await?;
-        Ok(Some(CredentialOwner::User(token, roles).until(until)))
+        let is_strong = proof.is_none_or(|proof| proof.proof.is_strong());
+        let (roles, hidden) = self.user_roles(token.user, is_strong).await?;
+        let owner = match proof {
+            Some(proof) => {
+                CredentialOwner::Session(token, SessionFacts { proof, hidden, is_operator }, roles)
+            }
+            None => CredentialOwner::User(token, roles),
+        };
+        Ok(Some(owner.until(until)))
     }
 
-    /// The role of a user in each organization that grants access.
-    async fn user_roles(&mut self, user: UserId) -> Result<Vec<(OrganizationId, TeamRole)>, StoreError> {
+    /// The role of a user in each organization that grants access, and the number of those that do not because they
+    /// require a passkey, unless `is_strong`.
+    async fn user_roles(
+        &mut self,
+        user: UserId,
+        is_strong: bool,
+    ) -> Result<(Vec<(OrganizationId, TeamRole)>, usize), StoreError> {
         // These ids restrict the next query to the shards of the person's organizations.
         let mine = self.user_organizations(user).await?;
         if mine.is_empty() {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), 0));
         }
         let mut query = Query::new(
-            "SELECT m.organization_id, m.role, o.parent_id
+            "SELECT m.organization_id, m.role, o.parent_id, o.passkey_required_at
              FROM team_members AS m CROSS JOIN organizations AS o WHERE o.id = m.organization_id AND ",
         );
         query.organizations("m.organization_id", &repeated(mine.iter().copied()));
@@ -257,101 +270,17 @@ impl Tx<'_> {
         let mut parts = self
             .all(&query.sql, &query.params, |row| {
                 let part = (row.get(0)?, row.named(1, TeamRole::from_name)?);
-                Ok((part, row.get::<Option<OrganizationId>>(2)?))
+                let requires_passkey = row.get::<Option<Timestamp>>(3)?.is_some();
+                Ok((part, row.get::<Option<OrganizationId>>(2)?, requires_passkey))
             })
             .await?;
-        let open = self.organizations_open(&parts.iter().filter_map(|(_, parent)| *parent).collect()).await?;
-        parts.retain(|(_, parent)| parent.is_none_or(|parent| open.contains(&parent)));
-        Ok(parts.into_iter().map(|(part, _)| part).collect())
-    }
-
-    /// Inserts a token of an organization.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn access_token_insert(
-        &mut self,
-        token: &AccessToken,
-        hash: &TokenHash,
-    ) -> Result<(), StoreError> {
-        self.token_insert(token, SecretKind::OrganizationToken, hash).await
-    }
-
-    /// Inserts a token of an organization that was made as an API key.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn api_key_insert(&mut self, token: &AccessToken, hash: &TokenHash) -> Result<(), StoreError> {
-        self.token_insert(token, SecretKind::ApiKey, hash).await
-    }
-
-    async fn token_insert(
-        &mut self,
-        token: &AccessToken,
-        kind: SecretKind,
-        hash: &TokenHash,
-    ) -> Result<(), StoreError> {
-        let AccessToken {
-            id,
-            organization,
-            created_at,
-            label,
-            grants,
-            ip_allow_list,
-            expires_at,
-            created_by,
-            ..
-        } = token;
-        self.execute_unawaited(
-            "INSERT INTO access_tokens
-                (organization_id, id, created_at, label, scopes, expires_at, created_by_user_id, ip_allow_list,
-                 secret_hash)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-            &[
-                (*organization).into(),
-                (*id).into(),
-                (*created_at).into(),
-                label.as_str().into(),
-                serde_json::to_string(grants)?.into(),
-                (*expires_at).into(),
-                (*created_by).into(),
-                serde_json::to_string(ip_allow_list)?.into(),
-                Param::Bytes(&hash.0),
-            ],
-        )
-        .await?;
-        self.row_counter_add(*organization, Counter::AccessTokens, 1).await?;
-        self.credential_insert(hash, kind, Some(*organization), id.uuid()).await
-    }
-
-    /// The number of an organization's tokens that are not revoked, expired ones included.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn access_token_count(&mut self, organization: OrganizationId) -> Result<u64, StoreError> {
-        self.row_counter(&[organization], Counter::AccessTokens).await
-    }
-
-    /// Inserts a token of a person.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn user_token_insert(&mut self, token: &UserToken, hash: &TokenHash) -> Result<(), StoreError> {
-        let UserToken { id, user, created_at, scopes, expires_at, .. } = token;
-        self.execute_unawaited(
-            "INSERT INTO user_tokens (id, user_id, created_at, scopes, expires_at, secret_hash)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            &[
-                (*id).into(),
-                (*user).into(),
-                (*created_at).into(),
-                serde_json::to_string(scopes)?.into(),
-                (*expires_at).into(),
-                Param::Bytes(&hash.0),
-            ],
-        )
-        .await?;
-        self.credential_insert(hash, SecretKind::UserToken, None, id.uuid()).await
+        let open =
+            self.organizations_open(&parts.iter().filter_map(|(_, parent, _)| *parent).collect()).await?;
+        parts.retain(|(_, parent, _)| parent.is_none_or(|parent| open.contains(&parent)));
+        let all = parts.len();
+        parts.retain(|(_, _, requires_passkey)| is_strong || !requires_passkey);
+        let hidden = all.saturating_sub(parts.len());
+        Ok((parts.into_iter().map(|(part, _, _)| part).collect(), hidden))
     }
 
     pub(super) async fn credential_insert(
@@ -366,123 +295,5 @@ impl Tx<'_> {
             &[Param::Bytes(&hash.0), kind.as_str().into(), organization.into(), subject.into()],
         )
         .await
-    }
-
-    /// The organization's token of this id; nothing when it is revoked.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn access_token(
-        &mut self,
-        organization: OrganizationId,
-        id: TokenId,
-    ) -> Result<Option<AccessToken>, StoreError> {
-        let sql = format!(
-            "SELECT {ACCESS_TOKEN} FROM access_tokens
-             WHERE organization_id = ?1 AND id = ?2 AND deleted_at IS NULL"
-        );
-        self.first(&sql, &[organization.into(), id.into()], access_token).await
-    }
-
-    /// The organization's token of this id, locked until the transaction ends; nothing when it is revoked.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn access_token_for_update(
-        &mut self,
-        organization: OrganizationId,
-        id: TokenId,
-    ) -> Result<Option<AccessToken>, StoreError> {
-        let hold = self.for_update();
-        let sql = format!(
-            "SELECT {ACCESS_TOKEN} FROM access_tokens
-             WHERE organization_id = ?1 AND id = ?2 AND deleted_at IS NULL{hold}"
-        );
-        self.first(&sql, &[organization.into(), id.into()], access_token).await
-    }
-
-    /// The organization of the token with this id, also of a revoked one. The operator knows only the id.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn organization_of_token(&mut self, id: TokenId) -> Result<Option<OrganizationId>, StoreError> {
-        self.first("SELECT organization_id FROM access_tokens WHERE id = ?1", &[id.into()], |row| row.get(0))
-            .await
-    }
-
-    /// Revokes a token of an organization that is not revoked yet. Its secret is refused from then on.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn access_token_delete(
-        &mut self,
-        organization: OrganizationId,
-        id: TokenId,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.execute_unawaited(
-            "UPDATE access_tokens SET deleted_at = ?3 WHERE organization_id = ?1 AND id = ?2",
-            &[organization.into(), id.into(), now.into()],
-        )
-        .await?;
-        self.row_counter_add(organization, Counter::AccessTokens, -1).await?;
-        self.mark_credentials_changed();
-        Ok(())
-    }
-
-    /// The person's token of this id, locked until the transaction ends; nothing when it is revoked.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn user_token(&mut self, id: UserTokenId) -> Result<Option<UserToken>, StoreError> {
-        let sql = format!(
-            "SELECT {USER_TOKEN} FROM user_tokens WHERE id = ?1 AND deleted_at IS NULL{}",
-            self.for_update()
-        );
-        self.first(&sql, &[id.into()], user_token).await
-    }
-
-    /// Some tokens of persons that are not revoked, by id, each with its person's address: those after `after`.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn user_tokens(
-        &mut self,
-        after: Option<UserTokenId>,
-        limit: i64,
-    ) -> Result<Vec<(UserToken, String)>, StoreError> {
-        let columns = USER_TOKEN.split(',').count();
-        let sql = format!(
-            "SELECT {USER_TOKEN}, (SELECT email FROM users WHERE users.id = user_tokens.user_id)
-             FROM user_tokens WHERE deleted_at IS NULL AND id > ?1 ORDER BY id LIMIT ?2"
-        );
-        let after = after.map_or(uuid::Uuid::nil(), UserTokenId::uuid);
-        let read = |row: &Row<'_>| Ok((user_token(row)?, row.get(columns)?));
-        self.all(&sql, &[after.into(), limit.into()], read).await
-    }
-
-    /// The tokens of a person that are not revoked.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn tokens_of_user(&mut self, user: UserId) -> Result<Vec<UserToken>, StoreError> {
-        let sql = format!("SELECT {USER_TOKEN} FROM user_tokens WHERE user_id = ?1 AND deleted_at IS NULL");
-        let mut tokens = self.all(&sql, &[user.into()], user_token).await?;
-        tokens.sort_unstable_by_key(|token| token.id);
-        Ok(tokens)
-    }
-
-    /// Revokes a token of a person. Its secret is refused from then on.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn user_token_delete(&mut self, id: UserTokenId, now: Timestamp) -> Result<(), StoreError> {
-        self.execute_unawaited(
-            "UPDATE user_tokens SET deleted_at = ?2 WHERE id = ?1",
-            &[id.into(), now.into()],
-        )
-        .await?;
-        self.mark_credentials_changed();
-        Ok(())
     }
 }

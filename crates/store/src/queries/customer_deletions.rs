@@ -21,10 +21,12 @@ pub enum DeletionStep {
     CustomerData,
     /// Removes personal data from the webhook events, then from the customer's row.
     Events,
+    /// Brings back the members of a restored customer.
+    Restore,
 }
 
 impl DeletionStep {
-    const ALL: [Self; 4] = [Self::Members, Self::MemberData, Self::CustomerData, Self::Events];
+    const ALL: [Self; 5] = [Self::Members, Self::MemberData, Self::CustomerData, Self::Events, Self::Restore];
 
     const fn as_str(self) -> &'static str {
         match self {
@@ -32,6 +34,7 @@ impl DeletionStep {
             Self::MemberData => "member_data",
             Self::CustomerData => "customer_data",
             Self::Events => "events",
+            Self::Restore => "restore",
         }
     }
 

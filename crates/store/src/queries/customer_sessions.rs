@@ -117,6 +117,51 @@ impl Tx<'_> {
         Ok(count(self.first(sql, &which, |row| row.get(0)).await?.unwrap_or(0)))
     }
 
+    /// The sessions of a customer that have not expired at `now`, newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn customer_sessions(
+        &mut self,
+        organization: OrganizationId,
+        customer: CustomerId,
+        now: Timestamp,
+    ) -> Result<Vec<CustomerSession>, StoreError> {
+        let sql = "SELECT organization_id, id, customer_id, member_id, created_at, expires_at, return_url
+             FROM customer_sessions
+             WHERE organization_id = ?1 AND customer_id = ?2 AND coalesce(expires_at, 0) > ?3";
+        let mut found = self.all(sql, &[organization.into(), customer.into(), now.into()], session).await?;
+        found.sort_unstable_by_key(|session| std::cmp::Reverse(session.id));
+        Ok(found)
+    }
+
+    /// Deletes a session of a customer with its credential, and the change of the customer's address that is requested,
+    /// because the session may have requested it. Returns the session if there was one. The caller has locked the customer.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn customer_session_end(
+        &mut self,
+        organization: OrganizationId,
+        customer: CustomerId,
+        id: SessionId,
+    ) -> Result<Option<CustomerSession>, StoreError> {
+        const CONDITION: &str = "organization_id = ?1 AND id = ?2 AND customer_id = ?3";
+        let parameters = [organization.into(), id.into(), customer.into()];
+        let sql = format!(
+            "SELECT organization_id, id, customer_id, member_id, created_at, expires_at, return_url
+             FROM customer_sessions WHERE {CONDITION}"
+        );
+        let Some(found) = self.first(&sql, &parameters, session).await? else { return Ok(None) };
+        let hash = format!("SELECT secret_hash FROM customer_sessions WHERE {CONDITION}");
+        self.credentials_delete(&hash, &parameters).await?;
+        self.email_update_delete(organization, customer).await?;
+        self.mark_credentials_changed();
+        let sql = format!("DELETE FROM customer_sessions WHERE {CONDITION}");
+        self.execute_unawaited(&sql, &parameters).await?;
+        Ok(Some(found))
+    }
+
     /// Deletes the sessions of a customer, or only the sessions of one of its members.
     ///
     /// # Errors

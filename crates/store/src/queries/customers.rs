@@ -74,6 +74,8 @@ pub struct CustomerFilter {
     pub query: Option<String>,
     /// Customers that have each of these metadata keys, with one of the key's values.
     pub metadata: Vec<(String, Vec<String>)>,
+    /// Customers of this kind.
+    pub kind: Option<CustomerKind>,
     /// The order; newest first when empty.
     pub order: Vec<Order<CustomerKey>>,
 }
@@ -83,7 +85,7 @@ impl CustomerFilter {
     #[must_use]
     pub fn is_selective(&self) -> bool {
         let by_age = self.order.iter().all(|order| order.by == CustomerKey::CreatedAt);
-        self.query.is_none() && self.metadata.is_empty() && by_age
+        self.query.is_none() && self.metadata.is_empty() && self.kind.is_none() && by_age
     }
 }
 
@@ -191,15 +193,25 @@ impl Tx<'_> {
         email: &EmailAddress,
         besides: Option<CustomerId>,
     ) -> Result<bool, StoreError> {
-        let found = self
-            .first(
-                "SELECT id FROM customers
-                 WHERE organization_id = ?1 AND email_key = ?2 AND deleted_at IS NULL",
-                &[organization.into(), email.key().into()],
-                |row| row.get::<CustomerId>(0),
-            )
-            .await?;
+        let found = self.customer_by_email(organization, email).await?;
         Ok(found.is_some_and(|id| Some(id) != besides))
+    }
+
+    /// The id of the customer with this e-mail address.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn customer_by_email(
+        &mut self,
+        organization: OrganizationId,
+        email: &EmailAddress,
+    ) -> Result<Option<CustomerId>, StoreError> {
+        self.first(
+            "SELECT id FROM customers WHERE organization_id = ?1 AND email_key = ?2 AND deleted_at IS NULL",
+            &[organization.into(), email.key().into()],
+            |row| row.get(0),
+        )
+        .await
     }
 
     /// A page of a list of customers. The length of a whole organization's list comes from its counter. Two
@@ -213,8 +225,9 @@ impl Tx<'_> {
         page: Page,
     ) -> Result<Paged<Customer>, StoreError> {
         let mut query = narrowed(filter);
-        let CustomerFilter { organizations, email_key, query: text, metadata, order } = filter;
-        let total = if email_key.is_none() && text.is_none() && metadata.is_empty() {
+        let CustomerFilter { organizations, email_key, query: text, metadata, kind, order } = filter;
+        let is_whole = email_key.is_none() && text.is_none() && metadata.is_empty() && kind.is_none();
+        let total = if is_whole {
             self.row_counter(organizations, Counter::Customers).await?
         } else {
             let counted = format!("SELECT count(*) {}", query.sql);
@@ -349,9 +362,24 @@ impl Tx<'_> {
         )
         .await?;
         self.metadata_delete(deleted).await?;
-        self.customer_sessions_delete(deleted.organization, deleted.id, None).await?;
         self.email_update_delete(deleted.organization, deleted.id).await?;
+        self.customer_sessions_delete(deleted.organization, deleted.id, None).await?;
         self.row_counter_add(deleted.organization, Counter::Customers, -1).await
+    }
+
+    /// Ends the deletion of a customer and counts it. Its sessions do not come back.
+    ///
+    /// # Errors
+    /// [`StoreError::Violated`] `customers_email` or `customers_external_id` when another customer has the
+    /// value.
+    pub async fn customer_restore(&mut self, restored: &Customer) -> Result<(), StoreError> {
+        self.execute(
+            "UPDATE customers SET deleted_at = NULL WHERE organization_id = ?1 AND id = ?2",
+            &[restored.organization.into(), restored.id.into()],
+        )
+        .await?;
+        self.metadata_insert(restored).await?;
+        self.row_counter_add(restored.organization, Counter::Customers, 1).await
     }
 
     async fn metadata_insert(&mut self, customer: &Customer) -> Result<(), StoreError> {
@@ -395,6 +423,10 @@ fn narrowed(filter: &CustomerFilter) -> Query<'_> {
         query.push(&format!(
             " AND (search_text LIKE {part} ESCAPE '\\' OR substr(external_id, 1, length({start})) = {start})"
         ));
+    }
+    if let Some(kind) = filter.kind {
+        let kind = query.param(kind.as_str());
+        query.push(&format!(" AND kind = {kind}"));
     }
     for (key, values) in &filter.metadata {
         let key = query.param(key.as_str());

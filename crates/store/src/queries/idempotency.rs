@@ -258,6 +258,25 @@ impl Tx<'_> {
         Ok(deleted)
     }
 
+    /// Deletes at most `limit` records of a person's own keys; returns how many.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn idempotency_delete_of_user(
+        &mut self,
+        user: UserId,
+        limit: i64,
+    ) -> Result<usize, StoreError> {
+        let sql = "SELECT idempotency_key FROM idempotency_records
+            WHERE organization_id = ?1 ORDER BY idempotency_key LIMIT ?2";
+        let keys: Vec<String> = self.all(sql, &[user.into(), limit.into()], |row| row.get(0)).await?;
+        for key in &keys {
+            let sql = "DELETE FROM idempotency_records WHERE organization_id = ?1 AND idempotency_key = ?2";
+            self.execute_unawaited(sql, &[user.into(), key.as_str().into()]).await?;
+        }
+        Ok(keys.len())
+    }
+
     /// Deletes at most `limit` expired records; returns how many. One round trip more for each record.
     ///
     /// # Errors

@@ -40,6 +40,28 @@ impl Tx<'_> {
         Ok(self.first(sql, &[name.into()], |row| row.get::<i64>(0)).await?.is_some())
     }
 
+    /// As [`Tx::installation_value`], and locks the value until the transaction ends.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn installation_value_for_update(&mut self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let sql = format!("SELECT value FROM installation WHERE name = ?1{}", self.for_update());
+        self.first(&sql, &[name.into()], |row| row.get(0)).await
+    }
+
+    /// Stores the value of `name`, in place of an earlier one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn installation_value_replace(&mut self, name: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.execute_unawaited(
+            "INSERT INTO installation (name, value) VALUES (?1, ?2)
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            &[name.into(), Param::Bytes(value)],
+        )
+        .await
+    }
+
     /// Deletes the value of `name`.
     ///
     /// # Errors

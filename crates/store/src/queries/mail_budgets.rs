@@ -1,7 +1,8 @@
 //! Limits of mail: how many mails an account may still send, and a recipient still get.
 //!
 //! A row holds the time at which a budget is full again. Taking a mail out moves this time on; where it is too far
-//! ahead, the budget is empty. Rows whose time has passed are deleted by the sweep.
+//! ahead, the budget is empty. Rows whose time has passed are deleted by the sweep. A time that lies further ahead than
+//! the whole budget was written while the clock was wrong, and counts as none.
 
 use tenantry_core::Timestamp;
 use tenantry_core::ids::OrganizationId;
@@ -29,8 +30,9 @@ impl Tx<'_> {
             .execute(
                 "INSERT INTO mail_budgets (organization_id, budget_hash, full_at) VALUES (?1, ?2, ?3)
                  ON CONFLICT (organization_id, budget_hash) DO UPDATE SET full_at = CASE
-                    WHEN mail_budgets.full_at > ?4 THEN mail_budgets.full_at + ?5 ELSE ?3 END
-                 WHERE mail_budgets.full_at <= ?6",
+                    WHEN mail_budgets.full_at > ?4 AND mail_budgets.full_at <= ?6
+                    THEN mail_budgets.full_at + ?5 ELSE ?3 END
+                 WHERE mail_budgets.full_at <= ?6 OR mail_budgets.full_at > ?7",
                 &[
                     account.into(),
                     Param::Bytes(&hash.0),
@@ -38,6 +40,7 @@ impl Tx<'_> {
                     now.into(),
                     interval.into(),
                     budget.last_full_at(now).into(),
+                    budget.last_full_at(first).into(),
                 ],
             )
             .await?;
@@ -49,7 +52,8 @@ impl Tx<'_> {
         Ok(Some(full_at.map_or(now, |full_at| budget.free_at(full_at))))
     }
 
-    /// Deletes up to `limit` budgets that are full at `now`. Returns how many. One round trip more for each.
+    /// Deletes up to `limit` budgets that are full at `now`. Returns how many. One round trip more for each. It skips
+    /// locked budgets, because it does not lock budgets in the order of the workers.
     ///
     /// # Errors
     /// When the database fails.
@@ -65,13 +69,24 @@ impl Tx<'_> {
                 Ok((row.get::<OrganizationId>(0)?, row.get::<Vec<u8>>(1)?))
             })
             .await?;
+        let lock = format!(
+            "SELECT full_at FROM mail_budgets
+             WHERE organization_id = ?1 AND budget_hash = ?2 AND coalesce(full_at, 0) <= ?3{}",
+            self.for_update_skip_locked()
+        );
+        let mut deleted = 0;
         for (account, hash) in &full {
+            let params = [(*account).into(), Param::Bytes(hash), now.into()];
+            if self.first(&lock, &params, |_| Ok(())).await?.is_none() {
+                continue;
+            }
+            deleted += 1;
             self.execute_unawaited(
                 "DELETE FROM mail_budgets WHERE organization_id = ?1 AND budget_hash = ?2 AND coalesce(full_at, 0) <= ?3",
-                &[(*account).into(), Param::Bytes(hash), now.into()],
+                &params,
             )
             .await?;
         }
-        Ok(full.len())
+        Ok(deleted)
     }
 }

@@ -17,13 +17,14 @@
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{MailId, OrganizationId, UserId};
 use tenantry_core::mail::{MailContent, MailQueue, QueuedMail};
+use tenantry_core::user::Language;
 
 use crate::error::unexpected;
 use crate::row::Row;
 use crate::{StoreError, Tx};
 
 const COLUMNS: &str = "organization_id, id, created_at, expires_at, recipient, recipient_key, content,
-    sealed_secret, due_at, attempts, is_counted, queue";
+    sealed_secret, due_at, attempts, is_counted, queue, about_id, user_id, language";
 
 fn mail(row: &Row<'_>) -> Result<QueuedMail, StoreError> {
     Ok(QueuedMail {
@@ -38,29 +39,35 @@ fn mail(row: &Row<'_>) -> Result<QueuedMail, StoreError> {
         attempts: u32::try_from(row.get::<i64>(9)?).unwrap_or(u32::MAX),
         is_counted: row.get(10)?,
         queue: row.named(11, MailQueue::from_name)?,
+        about: row.get(12)?,
+        user: row.get(13)?,
+        language: row.get::<Option<String>>(14)?.and_then(|tag| Language::from_tag(&tag)),
     })
 }
 
 impl Tx<'_> {
-    /// The account that the mails of an organization count for: its parent, or itself.
+    /// The account that the mails of an organization count for, its parent or itself, and the organization's owner.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn mail_account(
         &mut self,
         organization: OrganizationId,
-    ) -> Result<Option<OrganizationId>, StoreError> {
-        let sql = "SELECT coalesce(parent_id, id) FROM organizations WHERE id = ?1";
-        self.first(sql, &[organization.into()], |row| row.get(0)).await
+    ) -> Result<Option<(OrganizationId, UserId)>, StoreError> {
+        let sql = "SELECT coalesce(parent_id, id), owner_user_id FROM organizations WHERE id = ?1";
+        self.first(sql, &[organization.into()], |row| Ok((row.get(0)?, row.get(1)?))).await
     }
 
-    /// The owner of an account. The limits of mails count by owner.
+    /// The owner of an organization, or of an account. Limits of mails and of webhooks count by owner.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn mail_owner(&mut self, account: OrganizationId) -> Result<Option<UserId>, StoreError> {
+    pub async fn organization_owner(
+        &mut self,
+        organization: OrganizationId,
+    ) -> Result<Option<UserId>, StoreError> {
         let sql = "SELECT owner_user_id FROM organizations WHERE id = ?1";
-        self.first(sql, &[account.into()], |row| row.get(0)).await
+        self.first(sql, &[organization.into()], |row| row.get(0)).await
     }
 
     /// Inserts a pending mail, and wakes the worker after the commit.
@@ -80,11 +87,14 @@ impl Tx<'_> {
             attempts,
             queue,
             is_counted,
+            about,
+            user,
+            language,
         } = new;
         self.execute_unawaited(
             "INSERT INTO mails (organization_id, id, created_at, expires_at, due_at, attempts, recipient,
-                recipient_key, content, sealed_secret, is_counted, queue)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                recipient_key, content, sealed_secret, is_counted, queue, about_id, user_id, language)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
             &[
                 (*organization).into(),
                 (*id).into(),
@@ -98,11 +108,14 @@ impl Tx<'_> {
                 sealed.as_deref().into(),
                 (*is_counted).into(),
                 queue.as_str().into(),
+                (*about).into(),
+                (*user).into(),
+                language.map(Language::as_str).into(),
             ],
         )
         .await?;
         self.mail_queue_wake(*organization, *queue, *due_at).await?;
-        self.mark_mail_due();
+        self.mark_mail_due(*organization);
         Ok(())
     }
 
@@ -122,10 +135,10 @@ impl Tx<'_> {
         .await
     }
 
-    /// Leases at most `limit` mails that are due at `now` until `held_until`. It takes them in turns by
-    /// account, so that many mails of one account do not delay the mails of others. A mail that
-    /// cannot be read becomes due again at `put_off_until`, so that it does not block the others. Three round
-    /// trips more for each queue, and one for each mail.
+    /// Leases at most `limit` mails that are due at `now` until `held_until`: of one account, or of all. It takes them
+    /// in turns by account, so that many mails of one account do not delay the mails of others. A mail that cannot be
+    /// read becomes due again at `put_off_until`, so that it does not block the others. Three round trips more for each
+    /// queue, and one for each mail.
     ///
     /// # Errors
     /// When the database fails.
@@ -134,14 +147,16 @@ impl Tx<'_> {
         now: Timestamp,
         [held_until, put_off_until]: [Timestamp; 2],
         limit: i64,
+        account: Option<OrganizationId>,
     ) -> Result<Vec<QueuedMail>, StoreError> {
-        let sql = "SELECT organization_id, queue FROM mail_queues WHERE due_at <= ?1
-             ORDER BY due_at, organization_id, queue LIMIT ?2";
-        let mut queues = self
-            .all(sql, &[now.into(), limit.into()], |row| {
-                Ok((row.get::<OrganizationId>(0)?, row.named(1, MailQueue::from_name)?))
-            })
-            .await?;
+        let mut queues = match account {
+            Some(account) => {
+                let mut queues = self.mail_queues_of(account).await?;
+                queues.retain(|(_, due_at)| *due_at <= now);
+                queues.into_iter().map(|(queue, _)| (account, queue)).collect()
+            }
+            None => self.mail_queues_due(now, limit).await?,
+        };
         let share = limit / i64::try_from(queues.len().max(1)).unwrap_or(limit);
         queues.sort_unstable();
         let mut taken = Vec::new();
@@ -153,6 +168,44 @@ impl Tx<'_> {
             }
         }
         Ok(taken)
+    }
+
+    async fn mail_queues_due(
+        &mut self,
+        now: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<(OrganizationId, MailQueue)>, StoreError> {
+        let sql = "SELECT organization_id, queue FROM mail_queues WHERE due_at <= ?1
+             ORDER BY due_at, organization_id, queue LIMIT ?2";
+        self.all(sql, &[now.into(), limit.into()], |row| {
+            Ok((row.get(0)?, row.named(1, MailQueue::from_name)?))
+        })
+        .await
+    }
+
+    /// The queues of an account with a mail, and the times at which they are due. With Citus, one shard has them.
+    async fn mail_queues_of(
+        &mut self,
+        account: OrganizationId,
+    ) -> Result<Vec<(MailQueue, Timestamp)>, StoreError> {
+        let sql = "SELECT queue, due_at FROM mail_queues WHERE organization_id = ?1";
+        let params = [account.into()];
+        let found = self.all(sql, &params, |row| {
+            let queue = row.named(0, MailQueue::from_name)?;
+            Ok(row.get::<Option<Timestamp>>(1)?.map(|due_at| (queue, due_at)))
+        });
+        Ok(found.await?.into_iter().flatten().collect())
+    }
+
+    /// The earliest time at which a mail of an account is due; nothing when no mail is pending.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn mail_next_due_of(
+        &mut self,
+        account: OrganizationId,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.mail_queues_of(account).await?.into_iter().map(|(_, due_at)| due_at).min())
     }
 
     /// Locks a queue until the transaction ends, if it is due and no other transaction has locked it. Answers
@@ -325,25 +378,62 @@ impl Tx<'_> {
         self.mail_queue_reschedule((*organization, *queue), now).await
     }
 
-    /// The number of pending mails of an account, counted up to `limit`.
+    /// Deletes the pending mails about an organization: those of its account that name it.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn mails_pending(&mut self, account: OrganizationId, limit: i64) -> Result<i64, StoreError> {
-        let sql =
-            "SELECT count(*) FROM (SELECT id FROM mails WHERE organization_id = ?1 LIMIT ?2) AS waiting";
-        let waiting = self.first(sql, &[account.into(), limit.into()], |row| row.get(0)).await?;
-        Ok(waiting.unwrap_or(0))
+    pub async fn mails_delete_about(
+        &mut self,
+        account: OrganizationId,
+        about: OrganizationId,
+    ) -> Result<(), StoreError> {
+        self.execute_unawaited(
+            "DELETE FROM mails WHERE organization_id = ?1 AND about_id = ?2",
+            &[account.into(), about.into()],
+        )
+        .await
     }
 
-    /// The earliest time at which a mail is due; nothing when no mail is pending.
+    /// Deletes the pending mails of an account.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn mail_next_due(&mut self) -> Result<Option<Timestamp>, StoreError> {
-        self.first("SELECT due_at FROM mail_queues WHERE due_at >= 0 ORDER BY due_at LIMIT 1", &[], |row| {
-            row.get(0)
-        })
-        .await
+    pub async fn mails_delete_of(&mut self, account: OrganizationId) -> Result<(), StoreError> {
+        self.execute_unawaited("DELETE FROM mails WHERE organization_id = ?1", &[account.into()]).await
+    }
+
+    /// Deletes up to `limit` pending mails to a person. Returns how many.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn mails_delete_to_user(&mut self, user: UserId, limit: i64) -> Result<usize, StoreError> {
+        let sql = "SELECT organization_id, id FROM mails WHERE user_id = ?1 LIMIT ?2";
+        let name = |row: &Row<'_>| Ok((row.get::<OrganizationId>(0)?, row.get::<MailId>(1)?));
+        let mails = self.all(sql, &[user.into(), limit.into()], name).await?;
+        for (account, id) in &mails {
+            self.execute_unawaited(
+                "DELETE FROM mails WHERE organization_id = ?1 AND id = ?2",
+                &[(*account).into(), (*id).into()],
+            )
+            .await?;
+        }
+        Ok(mails.len())
+    }
+
+    /// The number of mails of an account that wait in a queue, counted up to `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn mails_pending(
+        &mut self,
+        account: OrganizationId,
+        queue: MailQueue,
+        limit: i64,
+    ) -> Result<i64, StoreError> {
+        let sql = "SELECT count(*) FROM (SELECT id FROM mails WHERE organization_id = ?1 AND queue = ?2
+             AND due_at IS NOT NULL ORDER BY due_at, id LIMIT ?3) AS waiting";
+        let params = [account.into(), queue.as_str().into(), limit.into()];
+        let waiting = self.first(sql, &params, |row| row.get(0)).await?;
+        Ok(waiting.unwrap_or(0))
     }
 }

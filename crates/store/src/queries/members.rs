@@ -7,6 +7,7 @@ use tenantry_core::member::{Member, MemberRole};
 use tenantry_core::values::{EmailAddress, ExternalId, PersonName};
 
 use super::row_counters::Counter;
+use super::webhook_endpoints::ENABLED;
 use super::{LISTED, Page, Paged, Query, count};
 use crate::error::unexpected;
 use crate::row::Row;
@@ -34,6 +35,17 @@ pub(super) fn member(row: &Row<'_>) -> Result<Member, StoreError> {
         role: row.named(8, MemberRole::from_name)?,
     })
 }
+
+/// The query of [`Tx::member_conflicts`].
+const CONFLICTS: &str = "SELECT m.organization_id, m.id, m.customer_id, m.created_at, m.modified_at, m.email,
+        m.name, m.external_id, m.role, m.email_key, o.members_enabled,
+        EXISTS (SELECT 1 FROM members AS e
+            WHERE e.organization_id = ?1 AND e.customer_id = ?2 AND e.external_id = ?4
+                AND e.deleted_at IS NULL AND e.external_id IS NOT NULL)
+    FROM organizations AS o
+    LEFT JOIN members AS m ON m.organization_id = ?1 AND m.customer_id = ?2 AND m.email_key = ?3
+        AND m.deleted_at IS NULL
+    WHERE o.id = ?1 AND o.deleted_at IS NULL";
 
 /// The filters and the order of a list of members.
 #[derive(Debug, Clone, Default)]
@@ -124,6 +136,20 @@ impl Tx<'_> {
             .await
     }
 
+    /// Announces [`Tx::member_conflicts`] and [`Tx::webhook_endpoints_subscribed`], which the use case runs after its
+    /// next query.
+    pub fn member_create_ahead(
+        &mut self,
+        organization: OrganizationId,
+        customer: CustomerId,
+        email: &EmailAddress,
+        external_id: Option<&str>,
+    ) {
+        let params = [organization.into(), customer.into(), email.key().into(), external_id.into()];
+        self.ask_ahead(CONFLICTS, &params);
+        self.ask_ahead(ENABLED, &[organization.into()]);
+    }
+
     /// The conflicts of a new member with this address and this external id; nothing when the organization
     /// does not exist.
     ///
@@ -136,18 +162,8 @@ impl Tx<'_> {
         email: &EmailAddress,
         external_id: Option<&str>,
     ) -> Result<Option<MemberConflicts>, StoreError> {
-        const SQL: &str =
-            "SELECT m.organization_id, m.id, m.customer_id, m.created_at, m.modified_at, m.email,
-                m.name, m.external_id, m.role, m.email_key, o.members_enabled,
-                EXISTS (SELECT 1 FROM members AS e
-                    WHERE e.organization_id = ?1 AND e.customer_id = ?2 AND e.external_id = ?4
-                        AND e.deleted_at IS NULL AND e.external_id IS NOT NULL)
-            FROM organizations AS o
-            LEFT JOIN members AS m ON m.organization_id = ?1 AND m.customer_id = ?2 AND m.email_key = ?3
-                AND m.deleted_at IS NULL
-            WHERE o.id = ?1 AND o.deleted_at IS NULL";
         let params = [organization.into(), customer.into(), email.key().into(), external_id.into()];
-        self.first(SQL, &params, |row| {
+        self.first(CONFLICTS, &params, |row| {
             Ok(MemberConflicts {
                 members_enabled: row.get(10)?,
                 same_email: row.get::<Option<MemberId>>(1)?.map(|_| member(row)).transpose()?,
@@ -204,6 +220,25 @@ impl Tx<'_> {
              WHERE organization_id = ?1 AND customer_id = ?2 AND {LISTED} ORDER BY id LIMIT ?3"
         );
         self.all(&sql, &[organization.into(), customer.into(), limit.into()], member).await
+    }
+
+    /// The next members of an organization after the id `after`, in the order of creation.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn members_after(
+        &mut self,
+        organization: OrganizationId,
+        after: Option<MemberId>,
+        limit: i64,
+    ) -> Result<Vec<Member>, StoreError> {
+        const SQL: &str = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM members WHERE organization_id = ?1 AND id > ?2 AND deleted_at IS NULL ORDER BY id LIMIT ?3"
+        );
+        let after = after.map_or(uuid::Uuid::nil(), MemberId::uuid);
+        self.all(SQL, &[organization.into(), after.into(), limit.into()], member).await
     }
 
     /// A page of a list of members. The length of a whole organization's or customer's list comes from a
@@ -354,10 +389,10 @@ impl Tx<'_> {
     ) -> Result<(), StoreError> {
         self.execute_unawaited(
             &format!(
-                "UPDATE members SET deleted_at = ?3
+                "UPDATE members SET deleted_at = ?3, deleted_with_customer = ?5
                  WHERE organization_id = ?1 AND customer_id = ?2 AND {LISTED} AND id <= ?4"
             ),
-            &[organization.into(), customer.into(), now.into(), last.into()],
+            &[organization.into(), customer.into(), now.into(), last.into(), true.into()],
         )
         .await?;
         let deleted = i64::try_from(count).map_err(unexpected)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tenantry_core::Timestamp;
 use tenantry_core::ids::OrganizationId;
 use tenantry_core::organization::{Organization, OrganizationStatus, Profile, Suspension};
-use tenantry_core::values::{OrganizationName, Slug, SuspensionReason};
+use tenantry_core::values::{OrganizationName, Slug, SuspensionReason, search_key};
 
 use super::{Order, Page, Paged, Query, count, repeated};
 use crate::row::Row;
@@ -29,6 +29,11 @@ pub(super) fn organization(row: &Row<'_>) -> Result<Organization, StoreError> {
         suspended: suspended_at.zip(reason).map(|(at, reason)| Suspension { at, reason }),
         profile: row.parse(8, |text| serde_json::from_str::<Profile>(text))?,
     })
+}
+
+/// The value of `search_text`: the search keys of name and slug, one a line.
+pub(crate) fn organization_search_text(name: &str, slug: &str) -> String {
+    format!("{}\n{}", search_key(name), search_key(slug))
 }
 
 /// The filters and the order of a list of organizations.
@@ -86,7 +91,8 @@ impl Tx<'_> {
         self.first(&sql, &[id.into()], organization).await
     }
 
-    /// The id of the organization that owns this slug. A deleted organization still owns its slug.
+    /// The id of the organization that owns this slug. A deleted organization still owns its slug; the slug of a purged
+    /// one stays taken and names no organization.
     ///
     /// # Errors
     /// When the database fails.
@@ -95,9 +101,10 @@ impl Tx<'_> {
         self.first(
             "SELECT organization_id FROM organization_slugs WHERE slug = ?1",
             &[slug.as_str().into()],
-            |row| row.get(0),
+            |row| row.get::<Option<OrganizationId>>(0),
         )
         .await
+        .map(Option::flatten)
     }
 
     /// Whether any organization exists or existed.
@@ -170,8 +177,8 @@ impl Tx<'_> {
         self.execute_unawaited(
             "INSERT INTO organizations
                 (id, parent_id, created_at, modified_at, name, slug, status, owner_user_id, profile,
-                 members_enabled, suspended_at, suspension_reason)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                 members_enabled, suspended_at, suspension_reason, search_text)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
             &[
                 (*id).into(),
                 (*parent).into(),
@@ -185,6 +192,7 @@ impl Tx<'_> {
                 new.members_enabled().into(),
                 suspended.as_ref().map(|suspension| suspension.at).into(),
                 suspended.as_ref().map(|suspension| suspension.reason.as_str()).into(),
+                organization_search_text(name.as_str(), slug.as_str()).into(),
             ],
         )
         .await
@@ -195,15 +203,17 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn organization_update(&mut self, changed: &Organization) -> Result<(), StoreError> {
-        let Organization { id, modified_at, name, profile, .. } = changed;
+        let Organization { id, modified_at, name, slug, profile, .. } = changed;
         self.execute_unawaited(
-            "UPDATE organizations SET modified_at = ?2, name = ?3, profile = ?4, members_enabled = ?5 WHERE id = ?1",
+            "UPDATE organizations SET modified_at = ?2, name = ?3, profile = ?4, members_enabled = ?5, search_text = ?6
+             WHERE id = ?1",
             &[
                 (*id).into(),
                 (*modified_at).into(),
                 name.as_str().into(),
                 serde_json::to_string(profile)?.into(),
                 changed.members_enabled().into(),
+                organization_search_text(name.as_str(), slug.as_str()).into(),
             ],
         )
         .await
@@ -245,7 +255,8 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Marks an organization as deleted. Only the audit log still shows it, and its slug stays taken.
+    /// Marks an organization as deleted. Its rows stay until [`Tx::organization_purge`], and its slug is taken for
+    /// good.
     ///
     /// # Errors
     /// When the database fails.
@@ -269,6 +280,19 @@ impl Tx<'_> {
         let sql = "SELECT 1 FROM organizations
             WHERE id = ?1 AND deleted_at IS NULL AND status <> 'blocked' AND suspended_at IS NULL";
         Ok(self.first(sql, &[id.into()], |_| Ok(())).await?.is_some())
+    }
+
+    /// Whether an organization is neither blocked nor suspended; nothing when it is deleted.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(super) async fn organization_openness(
+        &mut self,
+        id: OrganizationId,
+    ) -> Result<Option<bool>, StoreError> {
+        let sql = "SELECT status <> 'blocked' AND suspended_at IS NULL FROM organizations
+            WHERE id = ?1 AND deleted_at IS NULL";
+        self.first(sql, &[id.into()], |row| row.get(0)).await
     }
 
     /// The organizations among these that exist and are neither blocked nor suspended. The states of their parents do

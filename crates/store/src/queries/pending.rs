@@ -74,6 +74,28 @@ impl Tx<'_> {
         self.execute_unawaited("UPDATE webhook_queues SET due_at = NULL, leased_until = NULL", &[]).await
     }
 
+    /// Deletes the queues of up to `limit` deleted endpoints of an organization. Returns of how many.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_queues_of_deleted_delete(
+        &mut self,
+        organization: OrganizationId,
+        limit: i64,
+    ) -> Result<usize, StoreError> {
+        let of_deleted = "SELECT l.endpoint_id FROM webhook_queues AS l
+            WHERE l.organization_id = ?1 AND l.queue = 'first_attempts'
+                AND NOT EXISTS (SELECT 1 FROM webhook_endpoints AS e
+                    WHERE e.organization_id = ?1 AND e.id = l.endpoint_id AND e.deleted_at IS NULL)
+            ORDER BY l.endpoint_id LIMIT ?2";
+        let endpoints: Vec<WebhookEndpointId> =
+            self.all(of_deleted, &[organization.into(), limit.into()], |row| row.get(0)).await?;
+        for endpoint in &endpoints {
+            self.webhook_queues_delete(organization, *endpoint).await?;
+        }
+        Ok(endpoints.len())
+    }
+
     /// Deletes every pending mail; returns how many.
     ///
     /// # Errors

@@ -13,8 +13,12 @@ use crate::{StoreError, Tx};
 pub enum RowKey {
     /// An access token, by id.
     AccessToken(Uuid),
+    /// An entry of the audit log, by id.
+    AuditEntry(Uuid),
     /// A customer, by id.
     Customer(Uuid),
+    /// An import of customers, by id.
+    CustomerImport(Uuid),
     /// A member of a customer, by id.
     Member(Uuid),
     /// A webhook endpoint, by id.
@@ -39,7 +43,9 @@ impl Tx<'_> {
         }
         let (select, id) = match key {
             RowKey::AccessToken(id) => ("SELECT organization_id FROM access_tokens WHERE ", id),
+            RowKey::AuditEntry(id) => ("SELECT organization_id FROM audit_entries WHERE ", id),
             RowKey::Customer(id) => ("SELECT organization_id FROM customers WHERE ", id),
+            RowKey::CustomerImport(id) => ("SELECT organization_id FROM customer_imports WHERE ", id),
             RowKey::Member(id) => ("SELECT organization_id FROM members WHERE ", id),
             RowKey::WebhookEndpoint(id) => ("SELECT organization_id FROM webhook_endpoints WHERE ", id),
             RowKey::WebhookEvent(id) => ("SELECT organization_id FROM webhook_events WHERE ", id),

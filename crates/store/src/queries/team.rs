@@ -8,7 +8,8 @@ use crate::error::unexpected;
 use crate::row::Row;
 use crate::{StoreError, Tx};
 
-const COLUMNS: &str = "organization_id, user_id, role, created_at, modified_at, email, email_key, name";
+const COLUMNS: &str =
+    "organization_id, user_id, role, created_at, modified_at, email, email_key, name, offered_until";
 
 fn team_member(row: &Row<'_>) -> Result<TeamMember, StoreError> {
     Ok(TeamMember {
@@ -19,6 +20,7 @@ fn team_member(row: &Row<'_>) -> Result<TeamMember, StoreError> {
         modified_at: row.get(4)?,
         email: row.email(5, 6)?.ok_or_else(|| unexpected("a team member without address"))?,
         name: row.parse_optional(7, PersonName::parse)?.flatten(),
+        offered_until: row.get(8)?,
     })
 }
 
@@ -36,6 +38,19 @@ impl Tx<'_> {
             "SELECT {COLUMNS} FROM team_members WHERE organization_id = ?1 AND user_id = ?2{}",
             self.for_update()
         );
+        self.first(&sql, &[organization.into(), user.into()], team_member).await
+    }
+
+    /// As [`Tx::team_member`], without a lock.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn team_member_unlocked(
+        &mut self,
+        organization: OrganizationId,
+        user: UserId,
+    ) -> Result<Option<TeamMember>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM team_members WHERE organization_id = ?1 AND user_id = ?2");
         self.first(&sql, &[organization.into(), user.into()], team_member).await
     }
 
@@ -65,15 +80,36 @@ impl Tx<'_> {
         self.all(&sql, &[organization.into()], team_member).await
     }
 
-    /// Saves the role of a member of the team.
+    /// The member of a team that has an offer of the ownership. The offer may have ended.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn team_member_offered(
+        &mut self,
+        organization: OrganizationId,
+    ) -> Result<Option<TeamMember>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM team_members WHERE organization_id = ?1 AND offered_until IS NOT NULL"
+        );
+        self.first(&sql, &[organization.into()], team_member).await
+    }
+
+    /// Saves the role of a member of the team, and the offer of the ownership.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn team_update(&mut self, changed: &TeamMember) -> Result<(), StoreError> {
-        let TeamMember { organization, user, role, modified_at, .. } = changed;
+        let TeamMember { organization, user, role, modified_at, offered_until, .. } = changed;
         self.execute_unawaited(
-            "UPDATE team_members SET role = ?3, modified_at = ?4 WHERE organization_id = ?1 AND user_id = ?2",
-            &[(*organization).into(), (*user).into(), role.as_str().into(), (*modified_at).into()],
+            "UPDATE team_members SET role = ?3, modified_at = ?4, offered_until = ?5
+             WHERE organization_id = ?1 AND user_id = ?2",
+            &[
+                (*organization).into(),
+                (*user).into(),
+                role.as_str().into(),
+                (*modified_at).into(),
+                (*offered_until).into(),
+            ],
         )
         .await?;
         self.mark_credentials_changed();
@@ -86,7 +122,7 @@ impl Tx<'_> {
     /// [`StoreError::Violated`] `team_members_pkey` when the person is in the team already,
     /// `team_members_owner` when there is an owner already.
     pub async fn team_insert(&mut self, new: &TeamMember) -> Result<(), StoreError> {
-        let TeamMember { organization, user, role, created_at, modified_at, email, name } = new;
+        let TeamMember { organization, user, role, created_at, modified_at, email, name, .. } = new;
         self.execute_unawaited(
             "INSERT INTO team_members (organization_id, user_id, role, created_at, modified_at,
                 email, email_key, name)

@@ -5,10 +5,11 @@
 //! | `secret_hash` | the secret that the last rotation, or the creation, made |
 //! | `previous_secret_hash` | the secret before it; it works until `previous_secret_expires_at` |
 //!
-//! Each of the two is a row of `credentials`. The token's row decides: a credential that it does not name opens nothing.
+//! Each of the two is a row of `credentials`. The token's row decides: a credential that it does not name opens
+//! nothing.
 
 use tenantry_core::Timestamp;
-use tenantry_core::ids::{OrganizationId, SessionId, TokenId, UserTokenId};
+use tenantry_core::ids::{CustomerId, OrganizationId, SessionId, TokenId, UserTokenId};
 use tenantry_core::token::{LAST_USE_RESOLUTION_S, PreviousSecret, SecretKind, TokenHash};
 
 use super::Query;
@@ -105,7 +106,7 @@ impl Tx<'_> {
             (SecretKind::OrganizationToken | SecretKind::ApiKey, Some(organization)) => {
                 Some(SecretSubject::Token(TokenRef::Organization(organization, TokenId::new(subject))))
             }
-            (SecretKind::UserToken, _) => {
+            (SecretKind::UserToken | SecretKind::ConsoleSession, _) => {
                 Some(SecretSubject::Token(TokenRef::User(UserTokenId::new(subject))))
             }
             (SecretKind::CustomerSession | SecretKind::MemberSession, Some(organization)) => {
@@ -217,7 +218,8 @@ impl Tx<'_> {
         self.execute_unawaited(&query.sql, &query.params).await
     }
 
-    /// Deletes a session of the portal.
+    /// Deletes a session of the portal, and the change of the customer's address that is requested, because the session
+    /// may have requested it.
     ///
     /// # Errors
     /// When the database fails.
@@ -227,10 +229,15 @@ impl Tx<'_> {
         id: SessionId,
         hash: &TokenHash,
     ) -> Result<(), StoreError> {
+        let sql = "SELECT customer_id FROM customer_sessions WHERE organization_id = ?1 AND id = ?2";
+        let which = [organization.into(), id.into()];
+        if let Some(customer) = self.first(sql, &which, |row| row.get::<CustomerId>(0)).await? {
+            self.email_update_delete(organization, customer).await?;
+        }
         self.credential_delete(hash).await?;
         self.execute_unawaited(
             "DELETE FROM customer_sessions WHERE organization_id = ?1 AND id = ?2",
-            &[organization.into(), id.into()],
+            &which,
         )
         .await?;
         self.mark_credentials_changed();

@@ -1,12 +1,14 @@
-//! Deletions of users. The user's row, tokens and memberships go at once; the audit entries about the user are anonymized
-//! in several transactions. A row of `user_deletions` records the progress, so that another process can continue after a
+//! Deletions of users. The user's row goes at once, and with it every right of the person; everything else follows in
+//! several transactions. A row of `user_deletions` records the progress, so that another process can continue after a
 //! crash.
 
 use tenantry_core::Timestamp;
+use tenantry_core::audit::Actor;
 use tenantry_core::ids::{AuditId, OrganizationId, UserId};
-use tenantry_core::token::TokenHash;
+use tenantry_core::token::UserToken;
 
-use super::token_secrets::hash;
+use super::user_tokens::{USER_TOKEN, user_token};
+use crate::row::Row;
 use crate::value::Param;
 use crate::{StoreError, Tx};
 
@@ -17,6 +19,10 @@ pub struct UserDeletion {
     pub user: UserId,
     /// The time of the deletion.
     pub created_at: Timestamp,
+    /// The party that deleted the user.
+    pub actor: Actor,
+    /// The id of its HTTP request.
+    pub request_id: Option<String>,
     /// The random seed of the name that replaces personal data.
     pub seed: Vec<u8>,
     /// The last audit entry that is done, in the organization that is next.
@@ -70,29 +76,17 @@ impl Tx<'_> {
         .await
     }
 
-    /// Deletes a user with all tokens, revoked ones included, and the responses that are kept for idempotency keys.
-    /// The memberships are deleted before.
+    /// Deletes the row of a user, with passkeys, recovery codes and known browsers, of which there are
+    /// few. Every token and session of the
+    /// person is refused from then on, and every code for signing in.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn user_delete(&mut self, user: UserId) -> Result<(), StoreError> {
-        let secrets = self
-            .all(
-                "SELECT secret_hash, previous_secret_hash FROM user_tokens WHERE user_id = ?1",
-                &[user.into()],
-                |row| {
-                    let previous: Option<Vec<u8>> = row.get(1)?;
-                    Ok([Some(hash(row.get(0)?)?), previous.map(hash).transpose()?])
-                },
-            )
-            .await?;
-        for TokenHash(hash) in secrets.into_iter().flatten().flatten() {
-            self.execute_unawaited("DELETE FROM credentials WHERE secret_hash = ?1", &[Param::Bytes(&hash)])
-                .await?;
-        }
         for sql in [
-            "DELETE FROM user_tokens WHERE user_id = ?1",
-            "DELETE FROM idempotency_records WHERE organization_id = ?1",
+            "DELETE FROM passkeys WHERE user_id = ?1",
+            "DELETE FROM recovery_codes WHERE user_id = ?1",
+            "DELETE FROM known_browsers WHERE user_id = ?1",
             "DELETE FROM users WHERE id = ?1",
         ] {
             self.execute_unawaited(sql, &[user.into()]).await?;
@@ -101,16 +95,59 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Deletes up to `limit` tokens of a user, sessions and revoked tokens included, with their credentials. Returns
+    /// how many, and those that were neither sessions nor revoked.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn user_tokens_delete(
+        &mut self,
+        user: UserId,
+        limit: i64,
+    ) -> Result<(usize, Vec<UserToken>), StoreError> {
+        // Locked: a rotation that is under way adds a secret, which this must find.
+        let sql = format!(
+            "SELECT {USER_TOKEN}, secret_hash, previous_secret_hash, deleted_at IS NULL AND idle_s IS NULL
+             FROM user_tokens WHERE user_id = ?1 LIMIT ?2{}",
+            self.for_update()
+        );
+        let at = USER_TOKEN.split(',').count();
+        let read = |row: &Row<'_>| {
+            let secrets: [Option<Vec<u8>>; 2] = [Some(row.get(at)?), row.get(at + 1)?];
+            Ok((user_token(row)?, secrets, row.get::<bool>(at + 2)?))
+        };
+        let tokens = self.all(&sql, &[user.into(), limit.into()], read).await?;
+        let (count, mut live) = (tokens.len(), Vec::new());
+        for (token, secrets, is_live) in tokens {
+            for hash in secrets.into_iter().flatten() {
+                let sql = "DELETE FROM credentials WHERE secret_hash = ?1";
+                self.execute_unawaited(sql, &[Param::Bytes(&hash)]).await?;
+            }
+            self.execute_unawaited("DELETE FROM user_tokens WHERE id = ?1", &[token.id.into()]).await?;
+            live.extend(is_live.then_some(token));
+        }
+        Ok((count, live))
+    }
+
     /// Stores the progress of a deletion.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn user_deletion_save(&mut self, progress: &UserDeletion) -> Result<(), StoreError> {
-        let UserDeletion { user, created_at, seed, entry } = progress;
+        let UserDeletion { user, created_at, actor, request_id, seed, entry } = progress;
         self.execute_unawaited(
-            "INSERT INTO user_deletions (user_id, created_at, seed, entry_id) VALUES (?1, ?2, ?3, ?4)
+            "INSERT INTO user_deletions (user_id, created_at, actor_kind, actor_id, request_id, seed, entry_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
              ON CONFLICT (user_id) DO UPDATE SET entry_id = excluded.entry_id",
-            &[(*user).into(), (*created_at).into(), Param::Bytes(seed), entry.map(AuditId::uuid).into()],
+            &[
+                (*user).into(),
+                (*created_at).into(),
+                actor.kind().into(),
+                actor.id().into(),
+                request_id.as_deref().into(),
+                Param::Bytes(seed),
+                entry.map(AuditId::uuid).into(),
+            ],
         )
         .await
     }
@@ -121,15 +158,19 @@ impl Tx<'_> {
     /// When the database fails.
     pub async fn user_deletion(&mut self, user: UserId) -> Result<Option<UserDeletion>, StoreError> {
         let sql = format!(
-            "SELECT user_id, created_at, seed, entry_id FROM user_deletions WHERE user_id = ?1{}",
+            "SELECT user_id, created_at, actor_kind, actor_id, request_id, seed, entry_id FROM user_deletions
+             WHERE user_id = ?1{}",
             self.for_update()
         );
         self.first(&sql, &[user.into()], |row| {
+            let actor_id = row.get(3)?;
             Ok(UserDeletion {
                 user: row.get(0)?,
                 created_at: row.get(1)?,
-                seed: row.get(2)?,
-                entry: row.get::<Option<uuid::Uuid>>(3)?.map(AuditId::new),
+                actor: row.named(2, |kind| Actor::from_stored(kind, actor_id))?,
+                request_id: row.get(4)?,
+                seed: row.get(5)?,
+                entry: row.get::<Option<uuid::Uuid>>(6)?.map(AuditId::new),
             })
         })
         .await

@@ -1,8 +1,9 @@
 //! People with an account.
 
 use tenantry_core::ids::{OrganizationId, UserId};
-use tenantry_core::user::User;
+use tenantry_core::user::{Language, User};
 use tenantry_core::values::{EmailAddress, PersonName};
+use uuid::Uuid;
 
 use super::{Query, count};
 use crate::error::unexpected;
@@ -18,7 +19,7 @@ pub struct OwnedOrganizations {
     pub suspended: u64,
 }
 
-const COLUMNS: &str = "id, created_at, email, name, email_key";
+const COLUMNS: &str = "id, created_at, email, name, email_key, language";
 
 fn user(row: &Row<'_>) -> Result<User, StoreError> {
     Ok(User {
@@ -26,12 +27,14 @@ fn user(row: &Row<'_>) -> Result<User, StoreError> {
         created_at: row.get(1)?,
         email: row.email(2, 4)?.ok_or_else(|| unexpected("a user without address"))?,
         name: row.parse_optional(3, PersonName::parse_stored)?.flatten(),
+        // A tag of another release is none.
+        language: row.get::<Option<String>>(5)?.and_then(|tag| Language::from_tag(&tag)),
     })
 }
 
 impl Tx<'_> {
-    /// As [`Tx::user_by_email`], and locks the row until the transaction ends, so that the person is neither deleted nor
-    /// given another address meanwhile.
+    /// As [`Tx::user_by_email`], and locks the row until the transaction ends, so that the person is neither deleted
+    /// nor given another address meanwhile.
     ///
     /// # Errors
     /// When the database fails.
@@ -70,8 +73,8 @@ impl Tx<'_> {
         self.first(&sql, &[id.into()], user).await
     }
 
-    /// Some people ordered by the key of the address, those after `after`, each with the number of teams that the person
-    /// is in.
+    /// Some people ordered by the key of the address, those after `after`, each with the number of teams that the
+    /// person is in, and whether the person has the rights of the operator.
     ///
     /// # Errors
     /// When the database fails.
@@ -79,23 +82,41 @@ impl Tx<'_> {
         &mut self,
         after: Option<&EmailAddress>,
         limit: i64,
-    ) -> Result<Vec<(User, u64)>, StoreError> {
+    ) -> Result<Vec<(User, u64, bool)>, StoreError> {
         let sql = format!(
-            "SELECT {COLUMNS}, (SELECT count(*) FROM user_organizations WHERE user_id = users.id)
+            "SELECT {COLUMNS}, (SELECT count(*) FROM user_organizations WHERE user_id = users.id),
+                operator_since IS NOT NULL
              FROM users WHERE email_key > ?1 ORDER BY email_key LIMIT ?2"
         );
         let after = after.map_or("", EmailAddress::key);
-        self.all(&sql, &[after.into(), limit.into()], |row| Ok((user(row)?, count(row.get(5)?)))).await
+        self.all(&sql, &[after.into(), limit.into()], |row| Ok((user(row)?, count(row.get(6)?), row.get(7)?)))
+            .await
     }
 
-    /// Saves the address of a person.
+    /// Saves the address of a person, who has not proved it yet.
     ///
     /// # Errors
     /// [`StoreError::Violated`] `users_email` when another person has it.
     pub async fn user_update_email(&mut self, changed: &User) -> Result<(), StoreError> {
         self.execute_unawaited(
-            "UPDATE users SET email = ?2, email_key = ?3 WHERE id = ?1",
+            "UPDATE users SET email = ?2, email_key = ?3, email_verified_at = NULL WHERE id = ?1",
             &[changed.id.into(), changed.email.as_str().into(), changed.email.key().into()],
+        )
+        .await
+    }
+
+    /// Saves the name and the language of a person.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn user_update_profile(&mut self, changed: &User) -> Result<(), StoreError> {
+        self.execute_unawaited(
+            "UPDATE users SET name = ?2, language = ?3 WHERE id = ?1",
+            &[
+                changed.id.into(),
+                changed.name.as_ref().map(PersonName::as_str).into(),
+                changed.language.map(Language::as_str).into(),
+            ],
         )
         .await
     }
@@ -106,9 +127,9 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn user_insert(&mut self, new: &User) -> Result<User, StoreError> {
-        let User { id, created_at, email, name } = new;
+        let User { id, created_at, email, name, language } = new;
         self.execute_unawaited(
-            "INSERT INTO users (id, created_at, email, email_key, name) VALUES (?1, ?2, ?3, ?4, ?5)
+            "INSERT INTO users (id, created_at, email, email_key, name, language) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
              ON CONFLICT (email_key) DO NOTHING",
             &[
                 (*id).into(),
@@ -116,25 +137,25 @@ impl Tx<'_> {
                 email.as_str().into(),
                 email.key().into(),
                 name.as_ref().map(PersonName::as_str).into(),
+                language.map(Language::as_str).into(),
             ],
         )
         .await?;
         self.user_by_email_for_update(email).await?.ok_or_else(|| unexpected("a user vanished"))
     }
 
-    /// The number of organizations whose team a person is in. Locks the person's row until the transaction ends, so
-    /// that another transaction that counts waits for this one. Two round trips.
+    /// The number of organizations whose team a person is in. A caller that adds one has locked the person's row, so
+    /// that another transaction that counts waits for this one.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn user_organization_count_for_update(&mut self, user: UserId) -> Result<u64, StoreError> {
-        let sql = format!("SELECT id FROM users WHERE id = ?1{}", self.for_update());
-        self.all(&sql, &[user.into()], |_| Ok(())).await?;
+    pub async fn user_organization_count(&mut self, user: UserId) -> Result<u64, StoreError> {
         let sql = "SELECT count(*) FROM user_organizations WHERE user_id = ?1";
         Ok(count(self.first(sql, &[user.into()], |row| row.get(0)).await?.unwrap_or(0)))
     }
 
-    /// The organizations of one owner whose team a person is in. Two round trips.
+    /// The organizations of one owner whose team a person is in, deleted ones included until they are purged. Two round
+    /// trips.
     ///
     /// # Errors
     /// When the database fails.
@@ -149,7 +170,7 @@ impl Tx<'_> {
         );
         query.organizations("id", &mine);
         let owner = query.param(owner);
-        query.push(&format!(" AND owner_user_id = {owner} AND deleted_at IS NULL"));
+        query.push(&format!(" AND owner_user_id = {owner}"));
         let found = self.first(&query.sql, &query.params, |row| {
             Ok(OwnedOrganizations { number: count(row.get(0)?), suspended: count(row.get(1)?) })
         });
@@ -164,6 +185,26 @@ impl Tx<'_> {
         self.all(
             "SELECT organization_id FROM user_organizations WHERE user_id = ?1 ORDER BY organization_id",
             &[user.into()],
+            |row| row.get(0),
+        )
+        .await
+    }
+
+    /// Up to `limit` organizations whose team a person is in, by id: those after `after`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn user_organizations_after(
+        &mut self,
+        user: UserId,
+        after: Option<OrganizationId>,
+        limit: i64,
+    ) -> Result<Vec<OrganizationId>, StoreError> {
+        let after = after.map_or(Uuid::nil(), OrganizationId::uuid);
+        self.all(
+            "SELECT organization_id FROM user_organizations WHERE user_id = ?1 AND organization_id > ?2
+             ORDER BY organization_id LIMIT ?3",
+            &[user.into(), after.into(), limit.into()],
             |row| row.get(0),
         )
         .await

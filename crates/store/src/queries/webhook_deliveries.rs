@@ -68,7 +68,7 @@ pub struct WebhookDeliveryFilter {
     pub succeeded: Option<bool>,
     /// Attempts with a response status from this one to this plus 99.
     pub http_code_from: Option<i64>,
-    /// Attempts for events of these types; for every type when empty.
+    /// Attempts for events of these types; for every type except tests when empty.
     pub event_types: Vec<EventType>,
     /// Attempts whose id, event id or status contains this text.
     pub query: Option<String>,
@@ -178,6 +178,10 @@ fn filtered<'a>(filter: &'a WebhookDeliveryFilter, [id, event_id]: [String; 2]) 
         tenants = query.tenants
     );
     narrow(&mut query, &type_of_event, event_types.iter().map(|kind| kind.as_str().into()));
+    if event_types.is_empty() {
+        let test = query.param(EventType::WebhookEndpointTest.as_str());
+        query.push(&format!(" AND {type_of_event} <> {test}"));
+    }
     let bounds: [(&str, Option<Param<'_>>); 3] = [
         ("d.created_at >", after.map(Into::into)),
         ("d.created_at <", before.map(Into::into)),

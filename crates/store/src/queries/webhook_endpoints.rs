@@ -2,7 +2,10 @@
 
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{OrganizationId, UserId, WebhookEndpointId};
-use tenantry_core::webhook::{EndpointUrl, EventType, SigningSecret, WebhookEndpoint, WebhookFormat};
+use tenantry_core::webhook::{
+    EndpointUrl, EventType, PreviousSigningSecret, SigningSecret, WebhookEndpoint, WebhookFormat,
+};
+use uuid::Uuid;
 
 use super::{Page, Paged, Query, count};
 use crate::error::unexpected;
@@ -11,21 +14,34 @@ use crate::value::Param;
 use crate::{DeliveryQueue, StoreError, Tx, Vault};
 
 pub(super) const COLUMNS: &str = "organization_id, id, created_at, modified_at, url, name, format, secret,
-    events, enabled, enabled_since, disabled_reason";
+    events, enabled, enabled_since, disabled_reason, url_credentials, previous_secret, previous_secret_expires_at";
+/// The number of columns.
+pub(super) const COLUMN_COUNT: usize = 15;
 
 pub(super) fn endpoint(row: &Row<'_>, vault: &dyn Vault) -> Result<WebhookEndpoint, StoreError> {
     let id: WebhookEndpointId = row.get(1)?;
-    let secret = vault.open(id.uuid().as_bytes(), &row.get::<Vec<u8>>(7)?);
-    let secret = secret.and_then(|secret| String::from_utf8(secret).ok());
+    let open = |context: &[u8], sealed: &[u8]| {
+        vault.open(context, sealed).and_then(|opened| String::from_utf8(opened).ok())
+    };
+    let secret = |sealed: &[u8]| open(id.uuid().as_bytes(), sealed).map(SigningSecret::from_stored);
+    let url = row.get(4)?;
+    let url = match row.get::<Option<Vec<u8>>>(12)? {
+        Some(sealed) => EndpointUrl::from_stored_with(url, open(&sealed_url_context(id.uuid()), &sealed)),
+        None => EndpointUrl::from_stored(url),
+    };
+    let previous = row.get::<Option<Vec<u8>>>(13)?.zip(row.get(14)?);
+    let previous_secret =
+        previous.map(|(sealed, expires_at)| PreviousSigningSecret { secret: secret(&sealed), expires_at });
     Ok(WebhookEndpoint {
         organization: row.get(0)?,
         id,
         created_at: row.get(2)?,
         modified_at: row.get(3)?,
-        url: EndpointUrl::from_stored(row.get(4)?),
+        url,
         name: row.get(5)?,
         format: row.named(6, WebhookFormat::from_name)?,
-        secret: secret.map(SigningSecret::from_stored),
+        secret: secret(&row.get::<Vec<u8>>(7)?),
+        previous_secret,
         events: events(row, 8)?,
         enabled: row.get(9)?,
         enabled_since: row.get(10)?,
@@ -40,13 +56,43 @@ fn events(row: &Row<'_>, index: usize) -> Result<Vec<EventType>, StoreError> {
     Ok(names.iter().filter_map(|name| EventType::from_name(name)).collect())
 }
 
-/// The endpoint's signing secret, sealed and bound to the endpoint's id; nothing when the stored secret could
-/// not be opened.
-fn sealed(endpoint: &WebhookEndpoint, vault: &dyn Vault) -> Result<Option<Vec<u8>>, StoreError> {
-    let Some(secret) = &endpoint.secret else { return Ok(None) };
-    let sealed = vault.seal(endpoint.id.uuid().as_bytes(), secret.as_str().as_bytes());
-    sealed.map(Some).ok_or_else(|| unexpected("a webhook secret that cannot be sealed"))
+/// The context that binds a sealed user name and password of a URL to its endpoint, and distinguishes them from its
+/// secret.
+#[must_use]
+pub fn sealed_url_context(endpoint: Uuid) -> Vec<u8> {
+    [endpoint.as_bytes().as_slice(), b"url"].concat()
 }
+
+/// The secrets of an endpoint, sealed and bound to its id. `None` for a secret that it lacks, or that could not be
+/// opened.
+struct Sealed {
+    secret: Option<Vec<u8>>,
+    previous_secret: Option<Vec<u8>>,
+    url_credentials: Option<Vec<u8>>,
+}
+
+impl Sealed {
+    fn of(endpoint: &WebhookEndpoint, vault: &dyn Vault) -> Result<Self, StoreError> {
+        let seal = |context: &[u8], text: Option<&str>| {
+            let sealed = text.map(|text| vault.seal(context, text.as_bytes()));
+            sealed
+                .map(|sealed| sealed.ok_or_else(|| unexpected("a webhook secret that cannot be sealed")))
+                .transpose()
+        };
+        let id = endpoint.id.uuid();
+        let secret = |secret: Option<&SigningSecret>| seal(id.as_bytes(), secret.map(SigningSecret::as_str));
+        let previous = endpoint.previous_secret.as_ref().and_then(|previous| previous.secret.as_ref());
+        Ok(Self {
+            secret: secret(endpoint.secret.as_ref())?,
+            previous_secret: secret(previous)?,
+            url_credentials: seal(&sealed_url_context(id), endpoint.url.credentials())?,
+        })
+    }
+}
+
+/// The query of [`Tx::webhook_endpoints_subscribed`].
+pub(super) const ENABLED: &str = "SELECT id, events FROM webhook_endpoints
+    WHERE organization_id = ?1 AND deleted_at IS NULL AND enabled ORDER BY id";
 
 impl Tx<'_> {
     /// The endpoint of this id, locked until the transaction ends.
@@ -85,10 +131,10 @@ impl Tx<'_> {
         organization: OrganizationId,
         event_type: EventType,
     ) -> Result<Vec<WebhookEndpointId>, StoreError> {
-        const SQL: &str = "SELECT id, events FROM webhook_endpoints
-             WHERE organization_id = ?1 AND deleted_at IS NULL AND enabled ORDER BY id";
         let all = self
-            .all(SQL, &[organization.into()], |row| Ok((row.get::<WebhookEndpointId>(0)?, events(row, 1)?)))
+            .all(ENABLED, &[organization.into()], |row| {
+                Ok((row.get::<WebhookEndpointId>(0)?, events(row, 1)?))
+            })
             .await?;
         let listening = all.into_iter().filter(|(_, events)| events.contains(&event_type));
         Ok(listening.map(|(id, _)| id).collect())
@@ -125,17 +171,18 @@ impl Tx<'_> {
         owner: UserId,
     ) -> Result<(), StoreError> {
         let WebhookEndpoint { id, organization, created_at, .. } = new;
-        let secret = sealed(new, self.vault()?)?.ok_or_else(|| unexpected("an endpoint without secret"))?;
+        let Sealed { secret, url_credentials, .. } = Sealed::of(new, self.vault()?)?;
+        let secret = secret.ok_or_else(|| unexpected("an endpoint without secret"))?;
         self.execute_unawaited(
             "INSERT INTO webhook_endpoints
                 (organization_id, id, created_at, modified_at, url, name, format, secret, events, enabled,
-                 enabled_since, disabled_reason)
-             VALUES (?1, ?2, ?3, NULL, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                 enabled_since, disabled_reason, url_credentials)
+             VALUES (?1, ?2, ?3, NULL, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             &[
                 (*organization).into(),
                 (*id).into(),
                 (*created_at).into(),
-                new.url.as_str().into(),
+                new.url.bare().into(),
                 new.name.as_deref().into(),
                 new.format.as_str().into(),
                 Param::Bytes(&secret),
@@ -143,6 +190,7 @@ impl Tx<'_> {
                 new.enabled.into(),
                 new.enabled_since.into(),
                 new.disabled_reason.as_deref().into(),
+                url_credentials.as_deref().into(),
             ],
         )
         .await?;
@@ -157,8 +205,8 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Saves an endpoint. The stored secret stays when the caller could not read it, and the stored event
-    /// types stay when the caller did not change them.
+    /// Saves an endpoint. Stored secrets stay when the caller could not read them, and the stored event types stay
+    /// when the caller did not change them.
     ///
     /// # Errors
     /// When the database fails.
@@ -167,18 +215,22 @@ impl Tx<'_> {
         before: &WebhookEndpoint,
         changed: &WebhookEndpoint,
     ) -> Result<(), StoreError> {
-        let secret = sealed(changed, self.vault()?)?;
+        let Sealed { secret, previous_secret, url_credentials } = Sealed::of(changed, self.vault()?)?;
+        let ends_at = changed.previous_secret.as_ref().map(|previous| previous.expires_at);
         self.execute_unawaited(
             "UPDATE webhook_endpoints
              SET modified_at = ?3, url = ?4, name = ?5, format = ?6, secret = coalesce(?7, secret),
                  events = CASE WHEN ?8 THEN ?9 ELSE events END, enabled = ?10, enabled_since = ?11,
-                 disabled_reason = ?12
+                 disabled_reason = ?12,
+                 url_credentials = CASE WHEN ?13 THEN coalesce(?14, url_credentials) END,
+                 previous_secret = CASE WHEN ?15 THEN coalesce(?16, previous_secret) END,
+                 previous_secret_expires_at = ?17
              WHERE organization_id = ?1 AND id = ?2",
             &[
                 changed.organization.into(),
                 changed.id.into(),
                 changed.modified_at.into(),
-                changed.url.as_str().into(),
+                changed.url.bare().into(),
                 changed.name.as_deref().into(),
                 changed.format.as_str().into(),
                 secret.as_deref().into(),
@@ -187,6 +239,11 @@ impl Tx<'_> {
                 changed.enabled.into(),
                 changed.enabled_since.into(),
                 changed.disabled_reason.as_deref().into(),
+                changed.url.has_credentials().into(),
+                url_credentials.as_deref().into(),
+                ends_at.is_some().into(),
+                previous_secret.as_deref().into(),
+                ends_at.into(),
             ],
         )
         .await

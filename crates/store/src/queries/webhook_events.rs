@@ -1,8 +1,8 @@
 //! Events for webhook endpoints.
 
 use tenantry_core::Timestamp;
-use tenantry_core::ids::{CustomerId, OrganizationId, WebhookEndpointId, WebhookEventId};
-use tenantry_core::webhook::{Event, EventData, EventState, EventType, WebhookEndpoint};
+use tenantry_core::ids::{CustomerId, OrganizationId, UserId, WebhookEndpointId, WebhookEventId};
+use tenantry_core::webhook::{CompletedEvent, Event, EventData, EventState, EventType, WebhookEndpoint};
 
 use super::count;
 use crate::row::Row;
@@ -97,35 +97,38 @@ impl Tx<'_> {
             ],
         )
         .await?;
-        self.mark_webhooks_due();
+        self.mark_webhooks_due(*organization);
         Ok(())
     }
 
-    /// Takes a part of the budget of an organization for large events: `cost_us` is the time in which that part comes
-    /// back, `all_us` the time in which the whole budget does. Returns whether there was enough. The row stays locked
-    /// until the transaction ends.
+    /// Takes a part of an owner's budget for large events. `cost_us` is the time in which that part refills, `all_us`
+    /// the time in which the whole budget refills. Returns whether the budget was sufficient. The row stays locked
+    /// until the transaction ends. A budget that is used up for longer than `all_us` was written while the clock was
+    /// wrong, and counts as full.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn webhook_budget_take(
         &mut self,
-        organization: OrganizationId,
+        owner: UserId,
         (cost_us, all_us): (i64, i64),
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let after = |micros: i64| Timestamp::from_micros(now.as_micros().saturating_add(micros));
         let taken = self
             .execute(
-                "INSERT INTO webhook_budgets (organization_id, full_at) VALUES (?1, ?2)
-                 ON CONFLICT (organization_id) DO UPDATE SET full_at = CASE
-                    WHEN webhook_budgets.full_at > ?3 THEN webhook_budgets.full_at + ?4 ELSE ?2 END
-                 WHERE webhook_budgets.full_at <= ?5",
+                "INSERT INTO webhook_budgets (owner_user_id, full_at) VALUES (?1, ?2)
+                 ON CONFLICT (owner_user_id) DO UPDATE SET full_at = CASE
+                    WHEN webhook_budgets.full_at > ?3 AND webhook_budgets.full_at <= ?5
+                    THEN webhook_budgets.full_at + ?4 ELSE ?2 END
+                 WHERE webhook_budgets.full_at <= ?5 OR webhook_budgets.full_at > ?6",
                 &[
-                    organization.into(),
+                    owner.into(),
                     after(cost_us).into(),
                     now.into(),
                     cost_us.into(),
                     after(all_us.saturating_sub(cost_us)).into(),
+                    after(all_us).into(),
                 ],
             )
             .await?;
@@ -193,7 +196,9 @@ impl Tx<'_> {
         due_at: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let completed = matches!(event.state, EventState::Succeeded | EventState::Failed);
+        // A test does not count towards disabling its endpoint.
+        let completed =
+            matches!(event.state, EventState::Succeeded | EventState::Failed) && !event.event_type.is_test();
         self.execute_unawaited(
             "UPDATE webhook_events
              SET modified_at = ?3, payload = CASE WHEN data IS NULL THEN NULL ELSE ?4 END, state = ?5,
@@ -232,8 +237,7 @@ impl Tx<'_> {
         self.webhook_queues_reschedule(event.organization, event.endpoint, now).await
     }
 
-    /// The final states of up to `limit` events that completed since the endpoint was last enabled, newest
-    /// event first.
+    /// Up to `limit` events, without tests, that completed since the endpoint was last enabled, newest event first.
     ///
     /// # Errors
     /// When the database fails.
@@ -241,16 +245,19 @@ impl Tx<'_> {
         &mut self,
         endpoint: &WebhookEndpoint,
         limit: usize,
-    ) -> Result<Vec<EventState>, StoreError> {
+    ) -> Result<Vec<CompletedEvent>, StoreError> {
         let WebhookEndpoint { organization, id, enabled_since, .. } = endpoint;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.all(
-            "SELECT state FROM webhook_events
+            "SELECT id, state FROM webhook_events
              WHERE organization_id = ?1 AND endpoint_id = ?2 AND completed_at IS NOT NULL
                AND completed_at >= ?3
              ORDER BY sequence DESC LIMIT ?4",
             &[(*organization).into(), (*id).into(), (*enabled_since).into(), limit.into()],
-            |row| row.named(0, EventState::from_name),
+            |row| {
+                let failed = row.named(1, EventState::from_name)? == EventState::Failed;
+                Ok(CompletedEvent { id: row.get(0)?, failed })
+            },
         )
         .await
     }

@@ -73,6 +73,19 @@ pub struct LeasedDelivery {
     pub endpoint: WebhookEndpoint,
     /// The organization's name, which the chat formats show.
     pub organization_name: String,
+    /// The organization's owner, whose requests are counted together.
+    pub owner: UserId,
+}
+
+/// The queues of one organization, as a worker finds them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OrganizationQueues {
+    /// The queues that a worker can lease now, the one that has been due longest first.
+    pub due: Vec<DueQueue>,
+    /// The owner of the organization. Absent if it has no queue with work.
+    pub owner: Option<UserId>,
+    /// The earliest time after now at which another queue becomes due.
+    pub next_due: Option<Timestamp>,
 }
 
 impl Tx<'_> {
@@ -113,6 +126,40 @@ impl Tx<'_> {
             due.extend(free.into_iter().map(|(queue, _)| queue));
             full.extend(busy.into_keys());
         }
+    }
+
+    /// The queues of one organization. With Citus, one shard has them all.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn webhook_queues_of(
+        &mut self,
+        organization: OrganizationId,
+        now: Timestamp,
+    ) -> Result<OrganizationQueues, StoreError> {
+        let sql = "SELECT endpoint_id, queue, owner_user_id, due_at, leased_until FROM webhook_queues
+             WHERE organization_id = ?1 AND coalesce(due_at, 9223372036854775807) < 9223372036854775807";
+        let mut found = OrganizationQueues::default();
+        let params = [organization.into()];
+        let waiting = self.all(sql, &params, |row| {
+            let queue = DueQueue {
+                organization,
+                endpoint: row.get(0)?,
+                queue: row.named(1, DeliveryQueue::from_name)?,
+            };
+            found.owner = Some(row.get(2)?);
+            Ok((queue, row.get::<Timestamp>(3)?, row.get::<Option<Timestamp>>(4)?))
+        });
+        let mut waiting = waiting.await?;
+        waiting.sort_unstable_by_key(|(queue, due_at, _)| (*due_at, *queue));
+        for (queue, due_at, leased_until) in waiting {
+            if due_at > now {
+                found.next_due = found.next_due.or(Some(due_at));
+            } else if leased_until.is_none_or(|until| until <= now) {
+                found.due.push(queue);
+            }
+        }
+        Ok(found)
     }
 
     /// The first [`WAITING`] queues that are due and free, with the owners of their organizations, except the queues of
@@ -185,19 +232,6 @@ impl Tx<'_> {
             &[organization.into(), owner.into()],
         )
         .await
-    }
-
-    /// The earliest time after `now` at which a queue of any organization becomes due.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn webhook_next_due(&mut self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        let due = self
-            .first("SELECT min(due_at) FROM webhook_queues WHERE due_at > ?1", &[now.into()], |row| {
-                row.get::<Option<Timestamp>>(0)
-            })
-            .await?;
-        Ok(due.flatten())
     }
 
     /// Leases a queue until `until`, if it is due and free; returns whether it did. The rows of both queues
@@ -344,28 +378,29 @@ impl Tx<'_> {
             &[organization.into(), endpoint.into(), now.into()],
         )
         .await?;
-        self.mark_webhooks_due();
+        self.mark_webhooks_due(organization);
         Ok(())
     }
 
-    /// The endpoint of a queue and the name of its organization; nothing when one of them is deleted, or the
-    /// endpoint is disabled.
+    /// The endpoint of a queue, and the name and owner of its organization. `None` when the endpoint is deleted or
+    /// disabled. It is found in a deleted organization too, whose last events are delivered.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn webhook_target(
         &mut self,
         queue: DueQueue,
-    ) -> Result<Option<(WebhookEndpoint, String)>, StoreError> {
+    ) -> Result<Option<(WebhookEndpoint, String, UserId)>, StoreError> {
         let vault = self.vault()?;
         let columns = webhook_endpoints::COLUMNS;
         let sql = format!(
-            "SELECT {columns}, (SELECT name FROM organizations WHERE id = ?1) FROM webhook_endpoints
-             WHERE organization_id = ?1 AND id = ?2 AND deleted_at IS NULL AND enabled
-               AND EXISTS (SELECT 1 FROM organizations WHERE id = ?1 AND deleted_at IS NULL)"
+            "SELECT {columns}, (SELECT name FROM organizations WHERE id = ?1),
+                (SELECT owner_user_id FROM organizations WHERE id = ?1) FROM webhook_endpoints
+             WHERE organization_id = ?1 AND id = ?2 AND deleted_at IS NULL AND enabled"
         );
         self.first(&sql, &[queue.organization.into(), queue.endpoint.into()], |row| {
-            Ok((webhook_endpoints::endpoint(row, vault)?, row.get(12)?))
+            let (name, owner) = (webhook_endpoints::COLUMN_COUNT, webhook_endpoints::COLUMN_COUNT + 1);
+            Ok((webhook_endpoints::endpoint(row, vault)?, row.get(name)?, row.get(owner)?))
         })
         .await
     }

@@ -55,6 +55,8 @@ pub struct Column {
     pub name: String,
     /// Its type.
     pub kind: ColumnKind,
+    /// Whether every row has a value in it (`NOT NULL`).
+    pub is_required: bool,
 }
 
 /// One table.
@@ -73,6 +75,19 @@ impl Table {
     #[must_use]
     pub fn position(&self, column: &str) -> Option<usize> {
         self.columns.iter().position(|one| one.name == column)
+    }
+
+    /// The column with the organization of a row, if the table has one.
+    #[must_use]
+    pub fn tenant_column(&self) -> Option<&Column> {
+        let name = if self.name == "organizations" { "id" } else { "organization_id" };
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// Whether the primary key begins with the organization, so that the rows of one are found without reading others.
+    #[must_use]
+    pub fn is_keyed_by_tenant(&self) -> bool {
+        self.key_columns().next().is_some_and(|first| Some(first) == self.tenant_column())
     }
 
     /// The columns of the primary key, in its order.
@@ -135,10 +150,10 @@ fn apply(tables: &mut Vec<Table>, text: &str) -> Result<bool, StoreError> {
         let words: Vec<&str> = statement.split_whitespace().collect();
         match words.as_slice() {
             ["CREATE", "TABLE", name, ..] => tables.push(created(name, statement)?),
-            ["ALTER", "TABLE", name, "ADD", "COLUMN", column, kind, ..] => {
+            ["ALTER", "TABLE", name, "ADD", "COLUMN", column, kind, more @ ..] => {
                 let table = tables.iter_mut().find(|table| table.name == *name);
                 let table = table.ok_or_else(|| unexpected(format!("no table {name} to alter")))?;
-                table.columns.push(new_column(column, kind)?);
+                table.columns.push(new_column(column, kind, more)?);
             }
             ["CREATE", "INDEX", ..] | ["CREATE", "UNIQUE", "INDEX", ..] | ["DROP", "INDEX", ..] => {}
             ["UPDATE" | "INSERT" | "DELETE", ..] => rewrites = true,
@@ -162,17 +177,17 @@ fn created(name: &str, statement: &str) -> Result<Table, StoreError> {
                 }
             }
             ["CONSTRAINT", ..] => {}
-            [column, kind, ..] => table.columns.push(new_column(column, kind)?),
+            [column, kind, more @ ..] => table.columns.push(new_column(column, kind, more)?),
             _ => return Err(wrong()),
         }
     }
     Ok(table)
 }
 
-fn new_column(name: &str, placeholder: &str) -> Result<Column, StoreError> {
+fn new_column(name: &str, placeholder: &str, more: &[&str]) -> Result<Column, StoreError> {
     let kind = ColumnKind::from_placeholder(placeholder);
     let kind = kind.ok_or_else(|| unexpected(format!("column {name} is of no known kind")))?;
-    Ok(Column { name: name.to_owned(), kind })
+    Ok(Column { name: name.to_owned(), kind, is_required: more.starts_with(&["NOT", "NULL"]) })
 }
 
 /// Splits `body` at the commas outside parentheses.
@@ -205,6 +220,8 @@ mod tests {
         let columns: Vec<_> = tables[0].columns.iter().map(|one| (one.name.as_str(), one.kind)).collect();
         assert_eq!(columns, [("x", ColumnKind::Id), ("y", ColumnKind::Text), ("z", ColumnKind::Int)]);
         assert_eq!(tables[0].key, [0, 1]);
+        let required: Vec<bool> = tables[0].columns.iter().map(|one| one.is_required).collect();
+        assert_eq!(required, [true, false, true]);
     }
 
     #[test]

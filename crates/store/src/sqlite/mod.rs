@@ -12,6 +12,7 @@
 mod checkpoint;
 pub(crate) mod driver;
 mod gate;
+mod large_reads;
 mod log;
 mod readers;
 mod schema;
@@ -31,7 +32,6 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::Semaphore;
 
 use crate::error::unexpected;
 use crate::list_query_limiter::ListQueryLimiter;
@@ -40,12 +40,11 @@ use crate::turns::{LineKey, TurnQueue};
 use crate::{ListQuery, Moments, StoreError, UseCase, Vault};
 use driver::connect;
 use gate::Gate;
+use large_reads::LargeReads;
 use log::{Log, LogLimits};
 use readers::Readers;
 use writer::Job;
 
-/// Large reads that run at once. Each has a connection with a cache of its own; a further one waits.
-const LARGE_READS: usize = 8;
 /// The time limit of a list query or large read.
 const LIST_QUERY: Duration = Duration::from_secs(5);
 /// Runs of a list query: one more, if the first was interrupted to truncate the log.
@@ -60,7 +59,7 @@ pub(crate) struct Sqlite {
     log: Arc<Log>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     list_queries: ListQueryLimiter,
-    large_reads: Arc<Semaphore>,
+    large_reads: LargeReads,
     vault: Arc<OnceLock<Arc<dyn Vault>>>,
 }
 
@@ -108,7 +107,7 @@ impl Sqlite {
             log,
             threads: Mutex::new(threads),
             list_queries: ListQueryLimiter::new(),
-            large_reads: Arc::new(Semaphore::new(LARGE_READS)),
+            large_reads: LargeReads::new(),
             vault,
         })
     }
@@ -158,10 +157,10 @@ impl Sqlite {
         self: Arc<Self>,
         query: Q,
     ) -> Result<Q::Output, StoreError> {
-        let permit = Arc::clone(&self.large_reads).acquire_owned().await.map_err(unexpected)?;
+        let place = self.large_reads.admit(query.limited_as()).await?;
         let running = tokio::task::spawn_blocking(move || {
             let found = self.run_within_limit(&query, &self.log.large_reads);
-            drop(permit);
+            drop(place);
             found
         });
         running.await.map_err(unexpected)?

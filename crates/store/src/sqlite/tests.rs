@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Waker};
 
 use tempfile::TempDir;
-use tenantry_core::audit::{Actor, AuditEntry};
+use tenantry_core::audit::{Actor, AuditEntry, Client};
 use tenantry_core::ids::{AuditId, OrganizationId};
 use tenantry_core::{ExecutionContext, Timestamp};
 use uuid::Uuid;
@@ -33,6 +33,8 @@ impl UseCase for Append {
                 before: None,
                 after: Some("x".repeat(*bytes)),
                 request_id: None,
+                credential: None,
+                client: Client::default(),
             };
             tx.audit_append(&entry).await?;
         }
@@ -73,7 +75,7 @@ impl Writer {
             log,
             threads: Mutex::default(),
             list_queries: ListQueryLimiter::new(),
-            large_reads: Arc::new(tokio::sync::Semaphore::new(1)),
+            large_reads: LargeReads::new(),
             vault,
         };
         Self { connection, sqlite, directory }

@@ -1,6 +1,7 @@
 //! Every uniqueness rule is a database constraint as well, and its violation is reported by the constraint's name.
 
 use tenantry_core::customer::{Customer, CustomerKind};
+use tenantry_core::invitation::{Invitation, settle};
 use tenantry_core::member::{Member, MemberRole};
 use tenantry_core::organization::Organization;
 use tenantry_core::team::TeamRole;
@@ -18,6 +19,7 @@ on_every_engine!(
     a_customer_external_id_occurs_once_in_an_organization,
     a_person_is_in_a_team_once,
     a_team_has_one_owner,
+    an_address_has_one_pending_invitation,
     a_slug_is_unique,
     a_child_has_no_children,
     concurrent_creation_of_sub_accounts_leaves_one_level,
@@ -179,6 +181,29 @@ async fn a_person_is_in_a_team_once(database: Database) {
     let elsewhere = team_member(2, 1, TeamRole::Analyst);
     run!(store, elsewhere, |new, tx, _| Ok(tx.team_insert(new).await?)).unwrap();
     assert_eq!(read!(store, user_organizations(user_id(1))), [organization_id(1), organization_id(2)]);
+}
+
+async fn an_address_has_one_pending_invitation(database: Database) {
+    let store = database.open().await;
+    add_organization(&store, 1).await;
+    add_organization(&store, 2).await;
+    let same = |organization, number| Invitation {
+        email: invitation(1, 1).email,
+        ..invitation(organization, number)
+    };
+    let insert = async |new: Invitation, secret: u8| {
+        run!(store, (new, secret), |(new, secret), tx, _| {
+            Ok(tx.invitation_insert(new, &hash(*secret)).await?)
+        })
+    };
+    insert(same(1, 1), 1).await.unwrap();
+    insert(same(2, 2), 2).await.unwrap();
+    assert_eq!(violated(insert(same(1, 3), 3).await), "invitations_pending");
+    run!(store, settle(&same(1, 1), user_id(1), at(9)), |settled, tx, _| {
+        Ok(tx.invitation_update(settled).await?)
+    })
+    .unwrap();
+    insert(same(1, 3), 3).await.unwrap();
 }
 
 async fn a_team_has_one_owner(database: Database) {

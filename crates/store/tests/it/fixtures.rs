@@ -1,19 +1,23 @@
 //! Rows for tests. Rows of one kind differ only in what is derived from their numbers.
 
 use tenantry_core::Timestamp;
-use tenantry_core::audit::{Actor, AuditEntry};
+use tenantry_core::audit::{Actor, AuditEntry, Client};
+use tenantry_core::console::{Browser, ConsoleSession, Proof, SignIn};
 use tenantry_core::customer::{Customer, CustomerKind};
 use tenantry_core::ids::{
-    AuditId, CustomerId, MemberId, OrganizationId, TokenId, UserId, UserTokenId, WebhookEndpointId,
+    AuditId, CustomerId, InvitationId, MemberId, OrganizationId, PasskeyId, TokenId, UserId, UserTokenId,
+    WebhookEndpointId,
 };
+use tenantry_core::invitation::{Invitation, InviteFacts, Invited, NewInvitation, invite};
 use tenantry_core::member::{Member, MemberRole};
 use tenantry_core::organization::{FeatureSettings, InitialState, NewOrganization, Organization, create};
+use tenantry_core::passkey::{Ceremony, CeremonyPurpose, Passkey};
 use tenantry_core::team::{TeamMember, TeamRole};
 use tenantry_core::token::{AccessToken, ScopeGrants, Scopes, TokenHash, UserToken};
 use tenantry_core::user::User;
 use tenantry_core::values::Metadata;
 use tenantry_core::webhook::{EndpointUrl, EventType, SigningSecret, WebhookEndpoint, WebhookFormat};
-use tenantry_store::{CustomerFilter, MemberFilter, Page, Store};
+use tenantry_store::{CustomerFilter, MemberFilter, Page, Store, UserDeletion, UserEmailChange};
 use uuid::Uuid;
 
 pub(crate) const PAGE: Page = Page { offset: 0, limit: 1_000 };
@@ -62,6 +66,7 @@ pub(crate) fn user(number: u32) -> User {
         created_at: at(i64::from(number)),
         email: format!("user{number}@example.com").parse().unwrap(),
         name: None,
+        language: None,
     }
 }
 
@@ -74,6 +79,7 @@ pub(crate) fn team_member(organization: u32, user: u32, role: TeamRole) -> TeamM
         role,
         created_at: at(i64::from(user)),
         modified_at: at(i64::from(user)),
+        offered_until: None,
     }
 }
 
@@ -145,6 +151,104 @@ pub(crate) fn user_token(user: u32, number: u32) -> UserToken {
     }
 }
 
+/// A session of the console that ends at 1,000 seconds.
+pub(crate) fn console_session(user: u32, number: u32) -> ConsoleSession {
+    ConsoleSession {
+        id: UserTokenId::new(uuid(6, number)),
+        user: user_id(user),
+        created_at: at(i64::from(number)),
+        expires_at: at(i64::from(number)).plus_seconds(1_000),
+        last_used_at: None,
+        proof: Proof::Code,
+        proved_at: at(i64::from(number)),
+        browser: Browser { name: "Firefox".to_owned(), address: Some("203.0.113.7".to_owned()), mark: None },
+    }
+}
+
+/// A pending invitation of a person who is no user.
+pub(crate) fn invitation(organization: u32, number: u32) -> Invitation {
+    let facts = InviteFacts {
+        organization: organization_id(organization),
+        invited_by: Some(user_id(1)),
+        is_member: false,
+        pending: None,
+        pending_count: 0,
+    };
+    let new = NewInvitation {
+        email: format!("invited{number}@example.com").parse().unwrap(),
+        name: None,
+        role: TeamRole::Developer,
+        expires_in: None,
+        metadata: Metadata::default(),
+    };
+    let (id, now) = (InvitationId::new(uuid(8, number)), at(i64::from(number)));
+    match invite(facts, new, id, now).unwrap() {
+        Invited::New(invitation, None) => *invitation,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// An attempt of a person to sign in that ends at 600 seconds.
+pub(crate) fn sign_in(user: u32) -> SignIn {
+    SignIn {
+        user: Some(user_id(user)),
+        email_key: None,
+        new_email: None,
+        created_at: at(1),
+        expires_at: at(1).plus_seconds(600),
+        code_hash: hash(43),
+        failed_tries: 0,
+    }
+}
+
+/// A change of a person's address that is not finished.
+pub(crate) fn email_change(number: u32) -> UserEmailChange {
+    UserEmailChange {
+        user: user_id(number),
+        created_at: at(1),
+        email: user(number).email,
+        actor: Actor::Operator,
+        request_id: None,
+        last_organization: None,
+    }
+}
+
+/// A deletion of a person that is not finished.
+pub(crate) fn user_deletion(number: u32) -> UserDeletion {
+    UserDeletion {
+        user: user_id(number),
+        created_at: at(1),
+        actor: Actor::Operator,
+        request_id: None,
+        seed: vec![7; 32],
+        entry: None,
+    }
+}
+
+/// A passkey of a person.
+pub(crate) fn passkey(user: u32, number: u32) -> Passkey {
+    Passkey {
+        id: PasskeyId::new(uuid(9, number)),
+        user: user_id(user),
+        created_at: at(i64::from(number)),
+        modified_at: None,
+        last_used_at: None,
+        name: "Laptop".parse().unwrap(),
+        credential_id: number.to_be_bytes().to_vec(),
+        credential: "{}".to_owned(),
+    }
+}
+
+/// A ceremony of a person that ends at 300 seconds.
+pub(crate) fn ceremony(user: u32) -> Ceremony {
+    Ceremony {
+        purpose: CeremonyPurpose::StepUp,
+        user: Some(user_id(user)),
+        expires_at: at(1).plus_seconds(300),
+        state: "{}".to_owned(),
+    }
+}
+
 /// An enabled endpoint of organization 1 for `customer.created`.
 pub(crate) fn webhook_endpoint(id: Uuid) -> WebhookEndpoint {
     WebhookEndpoint {
@@ -156,6 +260,7 @@ pub(crate) fn webhook_endpoint(id: Uuid) -> WebhookEndpoint {
         name: None,
         format: WebhookFormat::Raw,
         secret: Some(SigningSecret::from_stored("0123456789abcdef0123456789abcdef".to_owned())),
+        previous_secret: None,
         events: vec![EventType::CustomerCreated],
         enabled: true,
         enabled_since: at(1),
@@ -174,6 +279,8 @@ pub(crate) fn audit_entry(member: &Member, number: u32) -> AuditEntry {
         before: None,
         after: Some("{}".to_owned()),
         request_id: Some("r1".to_owned()),
+        credential: None,
+        client: Client::default(),
     }
 }
 

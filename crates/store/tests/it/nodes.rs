@@ -89,17 +89,23 @@ async fn broken_connections_are_replaced() {
     }
 }
 
-/// Makes every query of a customer of the first organization fail as it does when Citus has lost its worker.
-const LOST_WORKER: &str = "
+/// Makes every query of a customer of the first organization `FAIL`, as it does when a worker of Citus is lost or
+/// hangs.
+const FAILING_WORKER: &str = "
     CREATE FUNCTION reach(organization uuid) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN
         IF organization = 'FIRST' THEN
-            RAISE 'connection to the remote node u@10.0.0.12:5432 failed' USING ERRCODE = '08006';
+            FAIL;
         END IF;
         RETURN true;
     END $$;
     ALTER TABLE customers RENAME TO customers_of_workers;
     CREATE VIEW customers AS SELECT * FROM customers_of_workers WHERE reach(organization_id)
         WITH CHECK OPTION";
+
+fn fail_for_first(database: &Database, how: &str) {
+    let sql = FAILING_WORKER.replace("FIRST", &organization_id(1).to_string()).replace("FAIL", how);
+    drop(database.query(&sql));
+}
 
 #[tokio::test]
 async fn a_lost_worker_costs_no_connection_and_no_other_tenant() {
@@ -109,10 +115,11 @@ async fn a_lost_worker_costs_no_connection_and_no_other_tenant() {
         add_organization(&store, number).await;
         add_customer(&store, &customer(number, number)).await;
     }
-    drop(database.query(&LOST_WORKER.replace("FIRST", &organization_id(1).to_string())));
+    let lost = "RAISE 'connection to the remote node u@10.0.0.12:5432 failed' USING ERRCODE = '08006'";
+    fail_for_first(&database, lost);
     let connections = || {
         let sql = "SELECT pid FROM pg_stat_activity
-            WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
+            WHERE datname = current_database() AND application_name = 'tenantry'";
         database.query(sql).into_iter().flatten().flatten().collect::<BTreeSet<_>>()
     };
     let before = connections();
@@ -197,7 +204,8 @@ pub(crate) async fn run_deadlocking_use_cases(database: Database) {
     }
 }
 
-/// A use case that changes two organizations, which can be on different nodes, is in a snapshot as a whole or not at all.
+/// A use case that changes two organizations, which can be on different nodes, is in a snapshot as a whole or not at
+/// all.
 #[tokio::test]
 async fn a_snapshot_has_no_half_of_a_use_case() {
     const SNAPSHOTS: usize = 20;
@@ -502,7 +510,7 @@ async fn a_row_lock_of_another_node_delays_no_other_use_case() {
     let waiter = two.clone();
     let waiting = begin(async move { count_both(&waiter, [1, 1]).await });
     until(|| !in_state(&database, "wait_event_type = 'Lock'").is_empty()).await;
-    // The node has one writer, and the use case of organization 1 still waits for the lock.
+    // The fast lane has one place, and the use case of organization 1 still waits for the lock.
     for _ in 0..3 {
         count_both(&two, [2, 2]).await.unwrap();
     }
@@ -542,10 +550,62 @@ impl UseCase for Touch {
     }
 }
 
+/// Looks up the customer of an organization that has its number.
+struct Find(u32);
+
+impl UseCase for Find {
+    type Output = bool;
+    type Error = StoreError;
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<bool, StoreError> {
+        Ok(tx.customer(organization_id(self.0), customer_id(self.0)).await?.is_some())
+    }
+
+    fn party(&self) -> Party {
+        Party::organization(organization_id(self.0))
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_hangs_delays_no_other_tenant() {
+    // Longer than a statement may take outside of the slow lane.
+    const SLOW: &str = "wait_event = 'PgSleep' AND query_start < clock_timestamp() - interval '1.2 s'";
+    let Some(database) = Database::postgres().filter(|database| !database.is_distributed()) else { return };
+    let store = database.open_with("readers=1&writers=1").await;
+    for number in [1, 2] {
+        add_organization(&store, number).await;
+        add_customer(&store, &customer(number, number)).await;
+    }
+    fail_for_first(&database, "PERFORM pg_sleep(60)");
+    let mut hanging = JoinSet::new();
+    for turn in 0..6 {
+        let store = store.clone();
+        hanging.spawn(async move {
+            if turn % 2 == 0 {
+                drop(store.write(Find(1)).await);
+            } else {
+                drop(read_first(&store, 1).await);
+            }
+        });
+    }
+    until(|| in_state(&database, SLOW).len() == 2).await;
+    for _ in 0..3 {
+        assert!(store.write(Find(2)).await.unwrap());
+        assert!(read_first(&store, 2).await.unwrap());
+    }
+    assert_eq!(hanging.len(), 6);
+    assert!(hanging.try_join_next().is_none());
+}
+
+async fn read_first(store: &Store, number: u32) -> Result<bool, StoreError> {
+    let found = store.reader()?.tx()?.customer(organization_id(number), customer_id(number)).await;
+    found.map(|found| found.is_some())
+}
+
 #[tokio::test]
 async fn waits_for_one_organizations_row_delay_neither_others_nor_long_use_cases() {
-    // Longer than a writer waits for a lock before it runs the use case isolated.
-    const WAITING: &str = "wait_event_type = 'Lock' AND query_start < clock_timestamp() - interval '0.1 s'";
+    // Longer than a use case waits for a lock in the fast lane.
+    const WAITING: &str = "wait_event_type = 'Lock' AND query_start < clock_timestamp() - interval '0.2 s'";
     let Some(database) = Database::on_one_server() else { return };
     let (one, two) = (database.open().await, database.open().await);
     for number in [1, 2] {
@@ -626,7 +686,7 @@ async fn a_silent_host_does_not_delay_host_selection() {
 #[tokio::test]
 async fn a_rejected_change_fails_at_its_own_call() {
     let Some(database) = Database::postgres() else { return };
-    // With one writer, the statements are prepared and are sent without waiting.
+    // With one place, the statements are prepared and are sent without waiting.
     let store = database.open_with("writers=1").await;
     add_organization(&store, 1).await;
     add_customer(&store, &customer(1, 1)).await;
@@ -634,6 +694,7 @@ async fn a_rejected_change_fails_at_its_own_call() {
     let counted = Arc::clone(&runs);
     let outcome = run!(store, counted, |runs, tx, _| {
         runs.fetch_add(1, Ordering::Relaxed);
+        tx.organization(organization_id(1)).await?;
         let refused = tx.customer_insert(&customer(1, 1)).await;
         match refused {
             Err(error) if error.is_violation_of("customers_pkey") => {

@@ -1,13 +1,15 @@
 //! A stored row is read back unchanged by every query that finds it.
 
+use tenantry_core::audit::{Actor, AuditEntry, Client};
 use tenantry_core::customer::{Customer, CustomerKind};
+use tenantry_core::ids::AuditId;
 use tenantry_core::member::{Member, MemberRole};
 use tenantry_core::organization::{Organization, Suspension};
 use tenantry_core::team::{TeamMember, TeamRole};
 use tenantry_core::token::{AccessToken, ScopeGrants, Scopes, UserToken};
-use tenantry_core::user::User;
-use tenantry_core::values::{Address, AddressInput, Country, IpAllowList, TaxId};
-use tenantry_store::{CredentialOwner, Edge, Keyset, Store};
+use tenantry_core::user::{Language, User};
+use tenantry_core::values::{Address, AddressInput, Country, IpAllowList, TaxId, time_ordered_uuid};
+use tenantry_store::{AuditFilter, AuditRecord, CredentialOwner, Edge, Keyset, Store};
 
 use crate::fixtures::*;
 use crate::support::Database;
@@ -27,6 +29,8 @@ on_every_engine!(
     a_persons_token,
     a_value_of_the_installation,
     an_audit_entry,
+    audit_entries_by_each_filter,
+    audit_entries_of_a_person,
 );
 
 async fn an_organization(database: Database) {
@@ -131,6 +135,7 @@ async fn a_suspension_shuts_out_its_callers(database: Database) {
     add_organization(&store, 1).await;
     run!(store, (child.clone(), token), |(child, token), tx, _| {
         tx.organization_insert(child).await?;
+        tx.user_insert(&user(1)).await?;
         for organization in [1, 2] {
             tx.team_insert(&team_member(organization, 1, TeamRole::Owner)).await?;
         }
@@ -162,8 +167,12 @@ async fn a_suspension_shuts_out_its_callers(database: Database) {
 
 async fn a_person(database: Database) {
     let store = database.open().await;
-    let new =
-        User { email: "Zoë@Example.com".parse().unwrap(), name: Some("Zoë".parse().unwrap()), ..user(1) };
+    let new = User {
+        email: "Zoë@Example.com".parse().unwrap(),
+        name: Some("Zoë".parse().unwrap()),
+        language: Some(Language::German),
+        ..user(1)
+    };
     let insert = |user: &User| user.clone();
     let stored = run!(store, insert(&new), |new, tx, _| Ok(tx.user_insert(new).await?)).unwrap();
     assert_eq!(stored, new);
@@ -387,6 +396,7 @@ async fn a_persons_token(database: Database) {
         team_member(3, 1, TeamRole::Owner),
     ];
     run!(store, (token.clone(), parts), |(token, parts), tx, _| {
+        tx.user_insert(&user(1)).await?;
         for part in parts {
             tx.team_insert(part).await?;
         }
@@ -428,4 +438,109 @@ async fn an_audit_entry(database: Database) {
     assert_eq!(read!(store, audit_count(organization, "member.created", id)), 2);
     assert_eq!(read!(store, audit_count(organization, "member.deleted", id)), 0);
     assert_eq!(read!(store, audit_count(organization_id(2), "member.created", id)), 0);
+}
+
+fn entry_id(number: u32) -> AuditId {
+    AuditId::new(member_id(number).uuid())
+}
+
+async fn audit_entries_by_each_filter(database: Database) {
+    let store = database.open().await;
+    let subject = member(&customer(1, 1), 1, MemberRole::Owner);
+    let actors = [Actor::System, Actor::Customer(customer_id(7)), Actor::Customer(customer_id(8))];
+    let client = Client::new(Some([192, 0, 2, 1].into()), Some("curl/8"));
+    // At time 1 to 12: each of three actors does each of two actions on each of two subjects.
+    let entries: Vec<AuditEntry> = (0..12_u32)
+        .map(|number| AuditEntry {
+            id: AuditId::new(time_ordered_uuid(i64::from(number) + 1, [0; 8])),
+            at: at(i64::from(number) + 1),
+            actor: actors[(number % 3) as usize],
+            action: ["member.created", "member.updated"][(number / 3 % 2) as usize],
+            subject: member_id(number / 6 + 1).uuid(),
+            credential: Some(member_id(number).uuid()),
+            client: client.clone(),
+            ..audit_entry(&subject, 1)
+        })
+        .collect();
+    run!(store, entries.clone(), |entries, tx, _| {
+        for entry in entries {
+            tx.audit_append(entry).await?;
+        }
+        Ok(())
+    })
+    .unwrap();
+    let organization = subject.organization;
+    let stored = read!(store, audit_log(organization));
+    assert_eq!(stored.len(), 12);
+    assert!(stored.iter().all(|entry| entry.client_address.as_deref() == Some("192.0.2.1")));
+    assert!(stored.iter().zip(&entries).all(|(stored, entry)| stored.credential == entry.credential));
+    for filters in 0..32_u8 {
+        let set = |bit: u8| filters & bit != 0;
+        let filter = AuditFilter {
+            subject: set(1).then(|| member_id(2).uuid()),
+            actor: set(2).then(|| customer_id(7).uuid()),
+            action: set(4).then(|| "member.updated".to_owned()),
+            from: set(8).then(|| at(3)),
+            before: set(16).then(|| at(11)),
+        };
+        let is_meant = |entry: &&AuditRecord| {
+            filter.subject.is_none_or(|subject| entry.subject == subject)
+                && filter.actor.is_none_or(|actor| entry.actor == Some(actor))
+                && filter.action.as_ref().is_none_or(|action| entry.action == *action)
+                && filter.from.is_none_or(|from| entry.at >= from)
+                && filter.before.is_none_or(|before| entry.at < before)
+        };
+        let meant: Vec<AuditRecord> = stored.iter().filter(is_meant).cloned().collect();
+        let first = read!(store, audit_entries_after(organization, &filter, None, 2));
+        let rest =
+            read!(store, audit_entries_after(organization, &filter, first.last().map(|last| last.id), 20));
+        let rest = if first.is_empty() { Vec::new() } else { rest };
+        assert_eq!([first, rest].concat(), meant, "{filter:?}");
+        let newest = Keyset { edge: Edge::Newest, limit: 20 };
+        let mut page = read!(store, audit_entries(organization, &filter, newest)).items;
+        page.reverse();
+        assert_eq!(page, meant, "{filter:?}");
+    }
+    assert_eq!(read!(store, audit_entry(organization, stored[3].id)), Some(stored[3].clone()));
+    assert_eq!(read!(store, audit_entry(organization_id(2), stored[3].id)), None);
+}
+
+/// The entries about a person and those by the person, merged in order and cut where one kind is not known any more.
+async fn audit_entries_of_a_person(database: Database) {
+    let store = database.open().await;
+    let subject = member(&customer(1, 1), 1, MemberRole::Owner);
+    let (person, other) = (customer_id(7), customer_id(8));
+    // Number 0, 1, 4, .. is about the person; number 0, 2, 4, .. is by the person.
+    let entries: Vec<AuditEntry> = (0..40_u32)
+        .map(|number| AuditEntry {
+            id: entry_id(number + 1),
+            actor: Actor::Customer(if number % 2 == 0 { person } else { other }),
+            subject: if number % 4 < 2 { person.uuid() } else { other.uuid() },
+            ..audit_entry(&subject, 1)
+        })
+        .collect();
+    run!(store, entries, |entries, tx, _| {
+        for entry in entries {
+            tx.audit_append(entry).await?;
+        }
+        Ok(())
+    })
+    .unwrap();
+    let (organization, person) = (subject.organization, person.uuid());
+    for limit in [1, 3, 7, 100] {
+        let (mut after, mut found) = (None, Vec::new());
+        loop {
+            let (entries, is_end) = read!(store, audit_entries_of_person(organization, person, after, limit));
+            after = entries.keys().next_back().copied().or(after);
+            found.extend(entries);
+            if is_end {
+                break;
+            }
+        }
+        let meant = (0..40_u32)
+            .filter(|number| number % 4 != 3)
+            .map(|number| (entry_id(number + 1), (number % 4 < 2, number % 2 == 0)));
+        let found = found.into_iter().map(|(id, entry)| (id, (entry.images.is_some(), entry.is_by_person)));
+        assert_eq!(found.collect::<Vec<_>>(), meant.collect::<Vec<_>>(), "{limit}");
+    }
 }

@@ -5,7 +5,13 @@ use std::collections::BTreeSet;
 use crate::support::Database;
 
 /// Tables that are read before the tenant is known. Their keys do not begin with the organization.
-const LOOKUPS: [&str; 4] = ["user_organizations", "former_team_members", "organization_slugs", "credentials"];
+const LOOKUPS: [&str; 5] = [
+    "user_organizations",
+    "former_team_members",
+    "invitation_addresses",
+    "organization_slugs",
+    "credentials",
+];
 
 async fn catalog(database: &Database) -> BTreeSet<String> {
     database.open().await.close().await;

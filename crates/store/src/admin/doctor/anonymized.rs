@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 use tenantry_core::customer::AnonymousIdentity;
+use tenantry_core::ids::OrganizationId;
 
 use super::{Batches, Finding, Rule};
 use crate::admin::rows::ColumnValue;
@@ -57,12 +58,13 @@ pub(super) fn rules() -> impl Iterator<Item = Rule> {
 pub(super) async fn inspect(
     tx: &mut Tx<'_>,
     catalog: &Catalog,
+    only: Option<OrganizationId>,
     found: &mut impl FnMut(Finding),
 ) -> Result<(), StoreError> {
     for TextTable { rule, condition, columns, object_key } in &TABLES {
         let table = catalog.table(rule.table).ok_or_else(|| unexpected("no such table"))?;
         let positions = columns.map(|column| table.position(column));
-        let mut batches = Batches::new(table, condition);
+        let mut batches = Batches::new(table, condition).of(only);
         while let Some(rows) = batches.next(tx).await? {
             for row in rows {
                 let texts = positions.iter().map(|position| position.and_then(|index| row.get(index)));

@@ -44,9 +44,18 @@ macro_rules! audited_somewhere {
 /// The checks, in the order of the tables.
 pub(super) const CHECKS: &[Check] = &[
     audited_somewhere!("users", "user.created"),
-    audited_somewhere!("user_tokens", "user_token.created"),
+    // A session of the console is a user token.
+    check(
+        "audited",
+        "user_tokens",
+        "it has no audit entry of its creation",
+        "t.id IN (SELECT r.id FROM user_tokens AS r EXCEPT SELECT a.subject_id FROM audit_entries AS a
+            WHERE a.action IN ('user_token.created', 'console_session.created'))",
+    ),
+    audited_somewhere!("passkeys", "passkey.created"),
     audited!("organizations", "id", "id", "organization.created"),
     audited!("team_members", "organization_id", "user_id", "team_member.created"),
+    audited!("invitations", "organization_id", "id", "invitation.created"),
     audited!("access_tokens", "organization_id", "id", "access_token.created"),
     audited!("customers", "organization_id", "id", "customer.created"),
     audited!("members", "organization_id", "id", "member.created"),

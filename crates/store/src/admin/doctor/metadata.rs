@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use tenantry_core::ids::OrganizationId;
 use tenantry_core::values::Metadata;
 use uuid::Uuid;
 
@@ -25,11 +26,12 @@ type CustomerRowKey = (Uuid, Uuid);
 pub(super) async fn inspect(
     tx: &mut Tx<'_>,
     catalog: &Catalog,
+    only: Option<OrganizationId>,
     found: &mut impl FnMut(Finding),
 ) -> Result<(), StoreError> {
     let table = catalog.table("customers").ok_or_else(|| unexpected("no table customers"))?;
     let [organization, id, metadata] = ["organization_id", "id", "metadata"].map(|name| table.position(name));
-    let mut batches = Batches::new(table, "t.deleted_at IS NULL");
+    let mut batches = Batches::new(table, "t.deleted_at IS NULL").of(only);
     while let Some(rows) = batches.next(tx).await? {
         let key_of = |row: &[ColumnValue]| match (field(row, organization), field(row, id)) {
             (Some(ColumnValue::Id(organization)), Some(ColumnValue::Id(id))) => Some((*organization, *id)),

@@ -3,17 +3,29 @@
 //! The program maintains the invariants. A finding therefore means a defect in the program, a damaged file, or a
 //! change that was made directly in the database.
 //!
-//! The doctor reads all tenants' rows in one snapshot. It reads `ROWS` rows at a time and keeps none of them, so
-//! its memory does not grow with the database.
+//! The doctor reads all tenants' rows in one snapshot. It reads `ROWS` rows at a time and keeps none of them, so its
+//! memory does not grow with the database. An organization in purge has lost some of its rows, so findings about its
+//! remaining rows are left out.
 
 mod anonymized;
 mod audit;
 mod check;
+mod forms;
 mod metadata;
 mod queries;
+mod step;
+mod tenant;
 mod values;
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Write};
+
+use tenantry_core::ids::OrganizationId;
+use uuid::Uuid;
+
+pub use step::{Step, StepReport, steps};
+pub use tenant::inspect_import;
+pub use values::{ValueFault, value_fault};
 
 use crate::admin::rows::{ColumnValue, RowValues};
 use crate::schema::{Catalog, Table};
@@ -44,6 +56,19 @@ impl Finding {
             key: names.zip(table.key_of(row)).collect(),
             description: rule.description.to_owned(),
         }
+    }
+}
+
+impl Finding {
+    /// Whether the row is of one of these organizations, or one of them itself.
+    fn is_about_any(&self, organizations: &BTreeSet<Uuid>) -> bool {
+        let names_it =
+            |name: &str| name == "organization_id" || self.table == "organizations" && name == "id";
+        // An organization in purge must be deleted, so this invariant is checked.
+        self.invariant != "kept while deleted"
+            && self.key.iter().any(|(name, value)| {
+                names_it(name) && matches!(value, ColumnValue::Id(id) if organizations.contains(id))
+            })
     }
 }
 
@@ -98,28 +123,37 @@ pub fn rules() -> impl Iterator<Item = Rule> {
 /// When the database fails.
 pub async fn inspect(tx: &mut Tx<'_>, mut found: impl FnMut(Finding)) -> Result<(), StoreError> {
     let catalog = Catalog::now()?;
-    // SQLite's own check of its file, because damage need not show in the rows.
-    for description in tx.file_faults().await? {
-        let (invariant, table) = ("intact file", "the file".to_owned());
-        found(Finding { invariant, table, key: Vec::new(), description });
+    let in_purge: BTreeSet<Uuid> =
+        tx.organizations_in_purge().await?.into_iter().map(OrganizationId::uuid).collect();
+    let mut found = |finding: Finding| {
+        if !finding.is_about_any(&in_purge) {
+            found(finding);
+        }
+    };
+    for step in steps(&catalog) {
+        step.inspect(tx, &catalog, &mut found).await?;
     }
-    queries::inspect(tx, &catalog, &mut found).await?;
-    values::inspect(tx, &catalog, &mut found).await?;
-    metadata::inspect(tx, &catalog, &mut found).await?;
-    anonymized::inspect(tx, &catalog, &mut found).await
+    Ok(())
 }
 
 /// Reads the rows of a table that meet an SQL condition, [`ROWS`] at a time.
 struct Batches<'a> {
     table: &'a Table,
     condition: &'a str,
+    /// The organization whose rows are read alone.
+    only: Option<OrganizationId>,
     after: Option<RowValues>,
     done: bool,
 }
 
 impl<'a> Batches<'a> {
     const fn new(table: &'a Table, condition: &'a str) -> Self {
-        Self { table, condition, after: None, done: false }
+        Self { table, condition, only: None, after: None, done: false }
+    }
+
+    /// The same for the rows of one organization.
+    fn of(self, only: Option<OrganizationId>) -> Self {
+        Self { only, ..self }
     }
 
     /// The next rows, or `None` after the last.
@@ -127,7 +161,13 @@ impl<'a> Batches<'a> {
         if self.done {
             return Ok(None);
         }
-        let rows = tx.rows_after_where(self.table, self.condition, self.after.as_deref(), ROWS).await?;
+        let rows = match self.only {
+            None => tx.rows_after_where(self.table, self.condition, self.after.as_deref(), ROWS).await?,
+            Some(organization) => {
+                let which = (self.condition, organization);
+                tx.tenant_rows_where(self.table, which, self.after.as_deref(), ROWS).await?
+            }
+        };
         self.done = i64::try_from(rows.len()).is_ok_and(|count| count < ROWS);
         self.after = rows.last().map(|row| self.table.key_of(row));
         Ok((!rows.is_empty()).then_some(rows))

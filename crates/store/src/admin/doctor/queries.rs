@@ -4,7 +4,7 @@
 //! compares both sets of keys with `EXCEPT` instead.
 
 use super::check::{Check, check};
-use super::{Batches, Finding, audit};
+use super::{Batches, Finding};
 use crate::error::unexpected;
 use crate::schema::Catalog;
 use crate::{StoreError, Tx};
@@ -14,7 +14,23 @@ use crate::{StoreError, Tx};
 pub(super) const CHECKS: &[Check] = &[
     // People and teams.
     check("complete rows", "user_tokens", "its user does not exist",
+        "NOT EXISTS (SELECT 1 FROM users AS u WHERE u.id = t.user_id)
+         AND NOT EXISTS (SELECT 1 FROM user_deletions AS d WHERE d.user_id = t.user_id)"),
+    check("proved addresses", "user_tokens", "it is a session of a person who has not proved the address",
+        "t.idle_s IS NOT NULL AND EXISTS (SELECT 1 FROM users AS u
+            WHERE u.id = t.user_id AND u.email_verified_at IS NULL)"),
+    check("bounded codes", "sign_ins", "it has more failed tries than a code has",
+        "t.failed_tries > 5"),
+    check("complete rows", "passkeys", "its user does not exist",
         "NOT EXISTS (SELECT 1 FROM users AS u WHERE u.id = t.user_id)"),
+    check("complete rows", "recovery_codes", "its user does not exist",
+        "NOT EXISTS (SELECT 1 FROM users AS u WHERE u.id = t.user_id)"),
+    check("recovery codes", "recovery_codes", "its user has more than ten",
+        "t.user_id IN (SELECT c.user_id FROM recovery_codes AS c GROUP BY c.user_id HAVING count(*) > 10)"),
+    check("complete rows", "known_browsers", "its user does not exist",
+        "NOT EXISTS (SELECT 1 FROM users AS u WHERE u.id = t.user_id)"),
+    check("known browsers", "known_browsers", "its user has more than twenty",
+        "t.user_id IN (SELECT b.user_id FROM known_browsers AS b GROUP BY b.user_id HAVING count(*) > 20)"),
     check("listed memberships", "user_organizations", "the team has no such member",
         "(t.user_id, t.organization_id) IN (SELECT u.user_id, u.organization_id FROM user_organizations AS u
             EXCEPT SELECT m.user_id, m.organization_id FROM team_members AS m)"),
@@ -22,13 +38,25 @@ pub(super) const CHECKS: &[Check] = &[
         "(t.user_id, t.organization_id) IN (SELECT m.user_id, m.organization_id FROM team_members AS m
             EXCEPT SELECT u.user_id, u.organization_id FROM user_organizations AS u)"),
     check("complete rows", "team_members", "its user does not exist",
-        "t.user_id IN (SELECT m.user_id FROM team_members AS m EXCEPT SELECT u.id FROM users AS u)"),
+        "t.user_id IN (SELECT m.user_id FROM team_members AS m EXCEPT SELECT u.id FROM users AS u
+            EXCEPT SELECT d.user_id FROM user_deletions AS d)"),
+    check("one person", "team_members", "its address is not that of its user",
+        "(t.user_id, t.email_key) IN (SELECT m.user_id, m.email_key FROM team_members AS m
+            EXCEPT SELECT u.id, u.email_key FROM users AS u)
+         AND t.user_id IN (SELECT u.id FROM users AS u EXCEPT SELECT c.user_id FROM user_email_changes AS c)"),
+    check("one person", "user_email_changes", "its user has another address",
+        "NOT EXISTS (SELECT 1 FROM users AS u WHERE u.id = t.user_id AND u.email_key = t.email_key)"),
     check("one owner of an organization", "organizations", "its team does not have exactly one owner",
-        "t.deleted_at IS NULL AND (SELECT count(*) FROM team_members AS m
+        "(SELECT count(*) FROM team_members AS m
             WHERE m.organization_id = t.id AND m.role = 'owner') <> 1"),
     check("one owner of an organization", "organizations", "owner_user_id is not the owner of its team",
-        "t.deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM team_members AS m
+        "NOT EXISTS (SELECT 1 FROM team_members AS m
             WHERE m.organization_id = t.id AND m.user_id = t.owner_user_id AND m.role = 'owner')"),
+    check("one owner of an organization", "team_members", "the ownership is offered to the owner",
+        "t.role = 'owner' AND t.offered_until IS NOT NULL"),
+    check("one owner of an organization", "team_members", "the ownership is offered to another person as well",
+        "t.offered_until IS NOT NULL AND EXISTS (SELECT 1 FROM team_members AS m
+            WHERE m.organization_id = t.organization_id AND m.user_id <> t.user_id AND m.offered_until IS NOT NULL)"),
     check("listed memberships", "former_team_members", "its user does not exist",
         "NOT EXISTS (SELECT 1 FROM users AS u WHERE u.id = t.user_id)
          AND NOT EXISTS (SELECT 1 FROM user_deletions AS d WHERE d.user_id = t.user_id)"),
@@ -42,6 +70,31 @@ pub(super) const CHECKS: &[Check] = &[
             SELECT a.subject_id FROM audit_entries AS a
             WHERE a.action LIKE 'team_member.%' OR a.action LIKE 'user.%'
             EXCEPT SELECT u.id FROM users AS u EXCEPT SELECT d.user_id FROM user_deletions AS d)"),
+    check("deleted people", "invitations", "it was accepted by a deleted user",
+        "t.accepted_by_user_id IN (SELECT i.accepted_by_user_id FROM invitations AS i
+            EXCEPT SELECT u.id FROM users AS u EXCEPT SELECT d.user_id FROM user_deletions AS d)"),
+    check("one pending invitation", "invitations", "another pending invitation of the organization has its address",
+        "t.state = 'pending' AND EXISTS (SELECT 1 FROM invitations AS o
+            WHERE o.organization_id = t.organization_id AND o.email_key = t.email_key AND o.id <> t.id
+                AND o.state = 'pending')"),
+    check("one owner of an organization", "invitations", "it makes its person an owner", "t.role = 'owner'"),
+    check("bounded invitations", "invitations", "it was sent again too often",
+        "t.issue_count > 6 OR t.sent_count > t.issue_count"),
+    check("listed invitations", "invitations", "invitation_addresses lacks it",
+        "(t.email_key, t.organization_id, t.id) IN (
+            SELECT i.email_key, i.organization_id, i.id FROM invitations AS i
+            EXCEPT SELECT a.email_key, a.organization_id, a.invitation_id FROM invitation_addresses AS a)"),
+    check("listed invitations", "invitation_addresses", "its invitation does not exist",
+        "(t.email_key, t.organization_id, t.invitation_id) IN (
+            SELECT a.email_key, a.organization_id, a.invitation_id FROM invitation_addresses AS a
+            EXCEPT SELECT i.email_key, i.organization_id, i.id FROM invitations AS i)"),
+    check("listed invitations", "invitation_addresses", "is_pending differs from the state of its invitation",
+        "(t.organization_id, t.invitation_id, t.is_pending) IN (
+            SELECT i.organization_id, i.id, i.state <> 'pending' FROM invitations AS i)"),
+    check("deleted people", "audit_entries", "it is by a deleted user and has a client",
+        "t.client_address IS NOT NULL AND t.actor_kind = 'user' AND t.actor_id IN (
+            SELECT a.actor_id FROM audit_entries AS a WHERE a.actor_kind = 'user'
+            EXCEPT SELECT u.id FROM users AS u EXCEPT SELECT d.user_id FROM user_deletions AS d)"),
     // Organizations.
     check("permanent slugs", "organization_slugs", "its organization does not exist",
         "t.organization_id IN (SELECT s.organization_id FROM organization_slugs AS s
@@ -52,7 +105,7 @@ pub(super) const CHECKS: &[Check] = &[
     check("one level", "organizations", "its parent does not exist",
         "t.deleted_at IS NULL AND t.parent_id IN (
             SELECT c.parent_id FROM organizations AS c WHERE c.parent_id IS NOT NULL AND c.deleted_at IS NULL
-            EXCEPT SELECT p.id FROM organizations AS p WHERE p.deleted_at IS NULL)"),
+            EXCEPT SELECT p.id FROM organizations AS p)"),
     check("one level", "organizations", "its parent has a parent",
         "t.parent_id IN (SELECT p.id FROM organizations AS p WHERE p.parent_id IS NOT NULL)"),
     check("exact counters", "organizations", "sub_account_count differs from the number of its sub-accounts",
@@ -62,16 +115,19 @@ pub(super) const CHECKS: &[Check] = &[
             GROUP BY c.parent_id)
          OR t.sub_account_count = 0 AND t.id IN (SELECT c.parent_id FROM organizations AS c
             WHERE c.parent_id IS NOT NULL AND c.deleted_at IS NULL)"),
+    check("complete imports", "organization_imports", "its import has not finished", "1 = 1"),
+    check("kept while deleted", "organizations", "its purge has begun, but it is not deleted",
+        "t.purge_began_at IS NOT NULL AND t.deleted_at IS NULL"),
     check("suspension shuts out", "organizations", "it has only one of suspended_at and suspension_reason",
         "(t.suspended_at IS NULL) <> (t.suspension_reason IS NULL)"),
     check("complete rows", "row_counters", "its organization does not exist",
         "NOT EXISTS (SELECT 1 FROM organizations AS o WHERE o.id = t.organization_id)"),
     // Credentials.
-    check("one credential each", "credentials", "its session or e-mail update has another credential",
-        "t.kind IN ('customer_session', 'member_session', 'email_change')
+    check("one credential each", "credentials", "its session, e-mail update or invitation has another credential",
+        "t.kind IN ('customer_session', 'member_session', 'email_change', 'invitation')
          AND t.subject_id IN (SELECT c.subject_id FROM credentials AS c GROUP BY c.subject_id HAVING count(*) > 1)"),
     check("two secrets", "credentials", "it is neither the current nor the previous secret of its token",
-        "t.kind IN ('access_token', 'api_key', 'user_token') AND t.secret_hash IN (SELECT lost.secret_hash FROM (
+        "t.kind IN ('access_token', 'api_key', 'user_token', 'console_session') AND t.secret_hash IN (SELECT lost.secret_hash FROM (
             SELECT c.secret_hash, c.subject_id FROM credentials AS c
             EXCEPT SELECT a.secret_hash, a.id FROM access_tokens AS a
             EXCEPT SELECT a.previous_secret_hash, a.id FROM access_tokens AS a
@@ -88,18 +144,19 @@ pub(super) const CHECKS: &[Check] = &[
             WHERE a.previous_secret_hash IS NOT NULL
             EXCEPT SELECT c.secret_hash, c.subject_id FROM credentials AS c) AS lost)"),
     check("one credential each", "credentials", "it is of a user token and names an organization",
-        "t.kind = 'user_token' AND t.organization_id IS NOT NULL"),
+        "t.kind IN ('user_token', 'console_session') AND t.organization_id IS NOT NULL"),
     check("one credential each", "credentials", "its kind is not that of its session",
         "t.kind IN ('customer_session', 'member_session') AND (t.subject_id, t.kind) IN (
             SELECT s.id, CASE WHEN s.member_id IS NULL THEN 'member_session' ELSE 'customer_session' END
             FROM customer_sessions AS s)"),
     check("one credential each", "credentials", "its access token does not exist",
-        "t.kind NOT IN ('user_token', 'customer_session', 'member_session', 'email_change')
+        "t.kind NOT IN ('user_token', 'console_session', 'customer_session', 'member_session', 'email_change',
+            'invitation')
          AND (t.organization_id IS NULL OR (t.organization_id, t.subject_id) IN (
             SELECT c.organization_id, c.subject_id FROM credentials AS c
             EXCEPT SELECT a.organization_id, a.id FROM access_tokens AS a))"),
     check("one credential each", "credentials", "its user token does not exist",
-        "t.kind = 'user_token' AND NOT EXISTS (SELECT 1 FROM user_tokens AS u WHERE u.id = t.subject_id)"),
+        "t.kind IN ('user_token', 'console_session') AND NOT EXISTS (SELECT 1 FROM user_tokens AS u WHERE u.id = t.subject_id)"),
     check("one credential each", "credentials", "its customer session does not exist",
         "t.kind IN ('customer_session', 'member_session') AND t.secret_hash IN (SELECT lost.secret_hash FROM (
             SELECT c.secret_hash, c.organization_id, c.subject_id FROM credentials AS c
@@ -108,6 +165,10 @@ pub(super) const CHECKS: &[Check] = &[
         "t.kind = 'email_change' AND t.secret_hash IN (SELECT lost.secret_hash FROM (
             SELECT c.secret_hash, c.organization_id, c.subject_id FROM credentials AS c
             EXCEPT SELECT e.secret_hash, e.organization_id, e.id FROM email_updates AS e) AS lost)"),
+    check("one credential each", "credentials", "its invitation does not exist",
+        "t.kind = 'invitation' AND t.secret_hash IN (SELECT lost.secret_hash FROM (
+            SELECT c.secret_hash, c.organization_id, c.subject_id FROM credentials AS c
+            EXCEPT SELECT i.secret_hash, i.organization_id, i.id FROM invitations AS i) AS lost)"),
     check("one credential each", "access_tokens", "it has no credential",
         "t.deleted_at IS NULL AND t.secret_hash IN (SELECT lost.secret_hash FROM (
             SELECT a.secret_hash, a.id FROM access_tokens AS a WHERE a.deleted_at IS NULL
@@ -121,6 +182,9 @@ pub(super) const CHECKS: &[Check] = &[
             EXCEPT SELECT c.secret_hash, c.subject_id FROM credentials AS c) AS lost)"),
     check("one credential each", "email_updates", "it has no credential",
         "t.secret_hash IN (SELECT lost.secret_hash FROM (SELECT s.secret_hash, s.id FROM email_updates AS s
+            EXCEPT SELECT c.secret_hash, c.subject_id FROM credentials AS c) AS lost)"),
+    check("one credential each", "invitations", "it has no credential",
+        "t.secret_hash IN (SELECT lost.secret_hash FROM (SELECT i.secret_hash, i.id FROM invitations AS i
             EXCEPT SELECT c.secret_hash, c.subject_id FROM credentials AS c) AS lost)"),
     check("ending sessions", "customer_sessions", "its customer does not exist or is deleted",
         "NOT EXISTS (SELECT 1 FROM customers AS c
@@ -195,6 +259,33 @@ pub(super) const CHECKS: &[Check] = &[
     check("searchable customers", "customer_metadata", "its customer does not exist or is deleted",
         "NOT EXISTS (SELECT 1 FROM customers AS c
             WHERE c.organization_id = t.organization_id AND c.id = t.customer_id AND c.deleted_at IS NULL)"),
+    // Imports.
+    check("resumable imports", "customer_imports", "its counts differ from the rows that are done",
+        "t.created_rows + t.updated_rows + t.unchanged_rows + t.skipped_rows + t.failed_rows > t.row_count
+         OR t.state = 'completed'
+            AND t.created_rows + t.updated_rows + t.unchanged_rows + t.skipped_rows + t.failed_rows <> t.row_count"),
+    check("resumable imports", "customer_imports", "it is running and never due, or due without work",
+        "t.state = 'running' AND t.due_at IS NULL OR t.due_at IS NOT NULL AND t.state NOT IN ('running', 'stopped', 'failed')"),
+    check("resumable imports", "customer_imports", "it has an end and goes on, or the reverse",
+        "(t.state IN ('completed', 'stopped', 'failed')) <> (t.finished_at IS NOT NULL)
+         OR (t.state = 'running') <> (t.expires_at IS NULL)"),
+    check("resumable imports", "customer_imports", "it ended early without a reason, or the reverse",
+        "(t.state IN ('stopped', 'failed')) <> (t.stop_reason IS NOT NULL)"),
+    check("resumable imports", "customer_imports", "it has more failed rows than it counts",
+        "t.failed_rows < (SELECT count(*) FROM customer_import_failures AS f
+            WHERE f.organization_id = t.organization_id AND f.import_id = t.id)"),
+    check("resumable imports", "customer_import_chunks", "no row of it is to be carried out",
+        "EXISTS (SELECT 1 FROM customer_imports AS i
+            WHERE i.organization_id = t.organization_id AND i.id = t.import_id AND i.due_at IS NULL
+                AND i.state IN ('completed', 'stopped', 'failed'))"),
+    check("bounded imports", "customer_imports", "its rows do not count as stored",
+        "t.stored_bytes < 0 OR t.stored_bytes = 0 AND (
+            EXISTS (SELECT 1 FROM customer_import_chunks AS c
+                WHERE c.organization_id = t.organization_id AND c.import_id = t.id)
+            OR EXISTS (SELECT 1 FROM customer_import_failures AS f
+                WHERE f.organization_id = t.organization_id AND f.import_id = t.id)
+            OR EXISTS (SELECT 1 FROM customer_import_keys AS k
+                WHERE k.organization_id = t.organization_id AND k.import_id = t.id))"),
     // Webhooks.
     check("ordered events", "webhook_endpoints", "it does not have its two queues",
         "t.deleted_at IS NULL AND (SELECT count(*) FROM webhook_queues AS l
@@ -227,15 +318,20 @@ pub(super) const CHECKS: &[Check] = &[
                 AND l.queue = 'retries' AND l.due_at IS NOT NULL)"),
     check("at-least-once delivery", "webhook_events", "it is pending and has no data",
         "t.state = 'pending' AND t.data IS NULL AND t.payload IS NULL"),
+    check("uncounted tests", "webhook_events", "it is a test and counts towards disabling its endpoint",
+        "t.type = 'webhook_endpoint.test' AND t.completed_at IS NOT NULL"),
     // Mail.
     check("fair mail", "mails", "it is pending, but the queue of its account is not due",
         "NOT EXISTS (SELECT 1 FROM mail_queues AS q
             WHERE q.organization_id = t.organization_id AND q.queue = t.queue AND q.due_at IS NOT NULL)"),
+    check("deleted people", "mails", "it goes to a deleted user",
+        "t.user_id IN (SELECT m.user_id FROM mails AS m EXCEPT SELECT u.id FROM users AS u
+            EXCEPT SELECT d.user_id FROM user_deletions AS d)"),
     // Stored responses.
     check("complete rows", "idempotency_records", "the owner of its key does not exist",
         "t.organization_id IN (SELECT r.organization_id FROM idempotency_records AS r
             EXCEPT SELECT o.id FROM organizations AS o EXCEPT SELECT u.id FROM users AS u
-            EXCEPT SELECT c.id FROM customers AS c EXCEPT SELECT m.id FROM members AS m)"),
+            EXCEPT SELECT d.user_id FROM user_deletions AS d EXCEPT SELECT c.id FROM customers AS c EXCEPT SELECT m.id FROM members AS m)"),
     check("idempotent POST", "idempotency_records", "it has neither a response nor the mark of a deleted one",
         "(t.status <> 0 OR t.response_expires_at IS NOT NULL) AND t.status NOT BETWEEN 100 AND 599"),
 ];
@@ -243,15 +339,13 @@ pub(super) const CHECKS: &[Check] = &[
 pub(super) async fn inspect(
     tx: &mut Tx<'_>,
     catalog: &Catalog,
+    Check { rule, fault }: &'static Check,
     found: &mut impl FnMut(Finding),
 ) -> Result<(), StoreError> {
-    for Check { rule, fault } in CHECKS.iter().chain(audit::CHECKS) {
-        let table =
-            catalog.table(rule.table).ok_or_else(|| unexpected(format!("no table {}", rule.table)))?;
-        let mut batches = Batches::new(table, fault);
-        while let Some(rows) = batches.next(tx).await? {
-            rows.iter().for_each(|row| found(Finding::new(rule, table, row)));
-        }
+    let table = catalog.table(rule.table).ok_or_else(|| unexpected(format!("no table {}", rule.table)))?;
+    let mut batches = Batches::new(table, fault);
+    while let Some(rows) = batches.next(tx).await? {
+        rows.iter().for_each(|row| found(Finding::new(rule, table, row)));
     }
     Ok(())
 }
