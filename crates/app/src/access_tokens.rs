@@ -1,5 +1,5 @@
-//! Access tokens of an organization, as its managers see them: list, create, update, rotate, revoke. The operator manages
-//! tokens in [`crate::tokens`].
+//! Access tokens of an organization, as its managers see them: list, create, update, rotate, revoke. The operator
+//! manages tokens in [`crate::tokens`].
 
 use tenantry_core::ids::{OrganizationId, TokenId};
 use tenantry_core::token::{
@@ -9,8 +9,9 @@ use tenantry_core::{ExecutionContext, Timestamp};
 use tenantry_store::{AccessTokenKey, ListQuery, Order, Page, Paged, Party, RowKey, StoreError, Tx, UseCase};
 use uuid::Uuid;
 
+use crate::conditional::RowUseCase;
 use crate::tokens::{self, IssuedToken};
-use crate::{App, Error, HashKey, Requester, TeamPermission, changes, limits, rotation};
+use crate::{App, Error, HashKey, Requester, TeamPermission, changes, limits, rotation, verified};
 
 /// Creates an access token. It gets no scope that the requester lacks.
 #[derive(Clone)]
@@ -41,6 +42,7 @@ impl UseCase for AccessTokenCreate {
         let Self { by, organization, new, hash_key } = self;
         let organization = by.organization_for(*organization)?;
         by.check(organization, TeamPermission::ManageOrganization)?;
+        by.check_proof(context.now())?;
         tokens::check_count(tx, organization).await?;
         let facts = CreateFacts { organization, grantor: by.grantor(), created_by: by.person() };
         let id = TokenId::new(context.uuid());
@@ -74,12 +76,22 @@ impl UseCase for AccessTokenUpdate {
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<AccessToken, Error> {
         let Self { by, id, change } = self;
         let before = find(tx, by, *id).await?;
+        by.check_proof(context.now())?;
+        verified::before_change(tx, context, by).await?;
         let after = token::update(&before, change.clone(), &by.grantor(), context.now())?;
         if after != before {
             tx.access_token_update(&after).await?;
             changes::updated(tx, context, by, "access_token.updated", (&before, &after)).await?;
         }
         Ok(after)
+    }
+}
+
+impl RowUseCase for AccessTokenUpdate {
+    type Row = AccessToken;
+
+    async fn current(&self, tx: &mut Tx<'_>) -> Result<AccessToken, Error> {
+        find(tx, &self.by, self.id).await
     }
 }
 
@@ -135,9 +147,18 @@ impl UseCase for AccessTokenDelete {
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
         let Self { by, id } = self;
         let token = find(tx, by, *id).await?;
+        verified::before_change(tx, context, by).await?;
         token::check_target(&token, &by.scopes())?;
         tx.access_token_delete(token.organization, *id, context.now()).await?;
         changes::deleted(tx, context, by, "access_token.deleted", &token).await
+    }
+}
+
+impl RowUseCase for AccessTokenDelete {
+    type Row = AccessToken;
+
+    async fn current(&self, tx: &mut Tx<'_>) -> Result<AccessToken, Error> {
+        find(tx, &self.by, self.id).await
     }
 }
 
@@ -174,6 +195,24 @@ impl ListQuery for AccessTokenList {
 }
 
 impl App {
+    /// One token that the requester manages.
+    ///
+    /// # Errors
+    /// [`Error::TokenNotFound`], or a store error.
+    pub async fn access_token(&self, by: &Requester, id: TokenId) -> Result<AccessToken, Error> {
+        let mut reader = self.store.reader()?;
+        let mut tx = reader.tx()?;
+        let key = RowKey::AccessToken(id.uuid());
+        for organization in
+            by.organizations_with_row(&mut tx, TeamPermission::ManageOrganization, key).await?
+        {
+            if let Some(token) = tx.access_token(organization, id).await? {
+                return Ok(token);
+            }
+        }
+        Err(Error::TokenNotFound)
+    }
+
     /// A page of the list of tokens that the requester manages. If `wanted` is not empty, only of these
     /// organizations. With `expires_before`, only tokens that expire before this time.
     ///

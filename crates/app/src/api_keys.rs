@@ -9,15 +9,14 @@ use tenantry_core::ExecutionContext;
 use tenantry_core::audit::Actor;
 use tenantry_core::ids::{OrganizationId, TokenId};
 use tenantry_core::mail::MailContent;
-use tenantry_core::team::TeamRole;
 use tenantry_core::token::{
     self, AccessToken, ApiKeyChange, ApiKeyFacts, CreateFacts, NewAccessToken, Overlap, Secret, SecretKind,
 };
 use tenantry_store::{Keyset, KeysetPage, Party, Tx, UseCase};
 
-use crate::mails::{self, NewMail};
+use crate::conditional::RowUseCase;
 use crate::tokens::{self, IssuedToken};
-use crate::{AccountPath, App, Error, HashKey, Requester, changes, limits, rotation};
+use crate::{AccountPath, App, Error, HashKey, Requester, changes, mails, rotation, verified};
 
 /// Creates a key. It gets no scope that the requester lacks.
 #[derive(Clone)]
@@ -47,6 +46,7 @@ impl UseCase for ApiKeyCreate {
     ) -> Result<IssuedToken<AccessToken>, Error> {
         let Self { by, account, new, hash_key } = self;
         let organization = account.resolve_for_update(tx, by).await?;
+        by.check_proof(context.now())?;
         tokens::check_count(tx, organization).await?;
         let facts = CreateFacts { organization, grantor: by.grantor(), created_by: by.person() };
         let id = TokenId::new(context.uuid());
@@ -88,6 +88,8 @@ impl UseCase for ApiKeyUpdate {
         let Self { by, account, id, change, from } = self;
         let organization = account.resolve_for_update(tx, by).await?;
         let before = find(tx, organization, *id).await?;
+        by.check_proof(context.now())?;
+        verified::before_change(tx, context, by).await?;
         let is_own = by.actor() == Actor::Token(*id);
         // An unknown address is in no list, so every list excludes the caller.
         if is_own && from.is_none() && change.ip_allow_list.as_ref().is_some_and(|list| !list.is_empty()) {
@@ -102,6 +104,15 @@ impl UseCase for ApiKeyUpdate {
             notify(tx, context, &after).await?;
         }
         Ok(after)
+    }
+}
+
+impl RowUseCase for ApiKeyUpdate {
+    type Row = AccessToken;
+
+    async fn current(&self, tx: &mut Tx<'_>) -> Result<AccessToken, Error> {
+        let organization = self.account.resolve_for_update(tx, &self.by).await?;
+        find(tx, organization, self.id).await
     }
 }
 
@@ -163,6 +174,7 @@ impl UseCase for ApiKeyDelete {
         let Self { by, account, id } = self;
         let organization = account.resolve_for_update(tx, by).await?;
         let token = find(tx, organization, *id).await?;
+        verified::before_change(tx, context, by).await?;
         token::check_target(&token, &by.scopes())?;
         tx.access_token_delete(organization, *id, context.now()).await?;
         changes::deleted(tx, context, by, "access_token.deleted", &token).await?;
@@ -170,32 +182,24 @@ impl UseCase for ApiKeyDelete {
     }
 }
 
+impl RowUseCase for ApiKeyDelete {
+    type Row = AccessToken;
+
+    async fn current(&self, tx: &mut Tx<'_>) -> Result<AccessToken, Error> {
+        let organization = self.account.resolve_for_update(tx, &self.by).await?;
+        find(tx, organization, self.id).await
+    }
+}
+
 async fn find(tx: &mut Tx<'_>, organization: OrganizationId, id: TokenId) -> Result<AccessToken, Error> {
     tx.access_token_for_update(organization, id).await?.ok_or(Error::TokenNotFound)
 }
 
-/// Queues a mail about the changed allow list to the owner and the administrators. Queues none while the account has
-/// [`limits::PENDING_NOTICES_PER_ACCOUNT`] pending mails.
+/// Queues a mail about the changed allow list to the owner and the administrators.
 async fn notify(tx: &mut Tx<'_>, context: &mut ExecutionContext, token: &AccessToken) -> Result<(), Error> {
-    let AccessToken { organization, label, .. } = token;
-    let mail_account = tx.mail_account(*organization).await?.ok_or(Error::OrganizationNotFound)?;
-    if tx.mails_pending(mail_account, limits::PENDING_NOTICES_PER_ACCOUNT).await?
-        >= limits::PENDING_NOTICES_PER_ACCOUNT
-    {
-        return Ok(());
-    }
-    let account = tx.organization(*organization).await?.ok_or(Error::OrganizationNotFound)?;
-    let is_manager = |role| matches!(role, TeamRole::Owner | TeamRole::Administrator);
-    let people = tx.team_oldest_first(*organization).await?;
-    let recipients = people.into_iter().filter(|member| is_manager(member.role));
-    for member in recipients.take(limits::API_KEY_NOTICE_RECIPIENTS) {
-        let content =
-            MailContent::ApiKeyAllowList { organization: account.name.to_string(), label: label.clone() };
-        let to = member.email.normalized();
-        let mail = NewMail { organization: *organization, to, content, expires_at: None, secret: None };
-        mails::queue(tx, context, mail).await?;
-    }
-    Ok(())
+    let label = token.label.clone();
+    let content = |organization| MailContent::ApiKeyAllowList { organization, label };
+    mails::notify_administrators(tx, context, token.organization, content).await
 }
 
 impl App {

@@ -12,10 +12,10 @@ use tenantry_store::{Tx, UseCase};
 use crate::customers::CustomerCreate;
 use crate::organizations::{OrganizationCreate, OwnerRef};
 use crate::tokens::{IssuedToken, TokenCreate};
-use crate::{App, Error, HashKey, Requester};
+use crate::{App, Error, HashKey, Requester, console};
 
 /// Creates an organization with an owner, a team customer and a token with all scopes, unless there is an organization
-/// already.
+/// already. The operator can take the organization over in the console.
 #[derive(Clone)]
 pub struct Bootstrap {
     /// The organization's name.
@@ -82,6 +82,7 @@ impl UseCase for Bootstrap {
             hash_key: self.hash_key.clone(),
         };
         let issued = token.run(tx, context).await?;
+        console::offer_first_entry(tx, organization.id).await?;
         Ok(Some(Bootstrapped { organization, owner_email: self.owner_email.clone(), customer, issued }))
     }
 }

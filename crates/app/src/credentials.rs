@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use tenantry_core::Timestamp;
 use tenantry_core::token::{Secret, SecretKind, TokenHash};
 use tenantry_store::{CredentialOwner, Generation, ListQuery, StoreError, Tx};
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::{App, Caller, limits};
 
@@ -39,7 +40,13 @@ pub enum AuthenticationError {
 #[derive(Default)]
 pub(crate) struct CredentialCache {
     entries: RwLock<HashMap<TokenHash, Arc<Caller>>>,
+    /// Locks for the look-ups of persons' tokens, by hash. So several requests with one token cause one look-up, and
+    /// leave places for the look-ups of other persons.
+    lookups: [Mutex<()>; LOOKUP_LOCKS],
 }
+
+/// The number of locks for look-ups of persons' tokens.
+const LOOKUP_LOCKS: usize = 32;
 
 /// A look-up of a credential: the state that it saw.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +75,12 @@ impl CredentialCache {
         let found = entries.get(hash)?;
         let verification = found.verification();
         (verification.generation == generation && verification.is_recent()).then(|| Arc::clone(found))
+    }
+
+    /// The lock for the look-up of this hash.
+    async fn lock(&self, TokenHash(hash): &TokenHash) -> Option<MutexGuard<'_, ()>> {
+        let number = hash.first().map_or(0, |byte| usize::from(*byte) % LOOKUP_LOCKS);
+        Some(self.lookups.get(number)?.lock().await)
     }
 
     fn insert(&self, caller: &Arc<Caller>) {
@@ -100,19 +113,73 @@ impl App {
     /// When the token is refused, or when the database fails.
     pub async fn authenticate(&self, bearer: &str) -> Result<Arc<Caller>, AuthenticationError> {
         let kind = Secret::recognize(bearer).filter(|kind| kind.is_credential());
-        let kind = kind.ok_or(AuthenticationError::Unknown)?;
-        let hash = self.hash_key.hash(bearer);
+        self.authenticate_as(bearer, kind.ok_or(AuthenticationError::Unknown)?).await
+    }
+
+    /// The caller of a session of the console: a person, as with the person's own token.
+    ///
+    /// # Errors
+    /// When the session is unknown or has ended, or when the database fails.
+    pub async fn authenticate_session(&self, secret: &str) -> Result<Arc<Caller>, AuthenticationError> {
+        match Secret::recognize(secret) {
+            Some(SecretKind::ConsoleSession) => {
+                self.authenticate_as(secret, SecretKind::ConsoleSession).await
+            }
+            _ => Err(AuthenticationError::Unknown),
+        }
+    }
+
+    async fn authenticate_as(
+        &self,
+        secret: &str,
+        kind: SecretKind,
+    ) -> Result<Arc<Caller>, AuthenticationError> {
+        let hash = self.hash_key.hash(secret);
         // Read before the database: a change during the query makes the new entry outdated.
         let verification = Verification::start(hash, self.store.generation());
         let now = self.now();
-        if let Some(caller) = self.credentials.get(&hash, verification.generation) {
-            return Some(caller).filter(|caller| caller.is_valid_at(now)).ok_or(AuthenticationError::Unknown);
+        if let Some(cached) = self.cached(&verification, now) {
+            return cached;
         }
-        let owner = if kind == SecretKind::UserToken {
-            self.store.run_large_read(PersonQuery { hash, now }).await?
-        } else {
-            self.store.reader()?.tx()?.credential_owner(&hash, now).await?
-        };
+        if matches!(kind, SecretKind::UserToken | SecretKind::ConsoleSession) {
+            return self.authenticate_person(hash).await;
+        }
+        let owner = self.store.reader()?.tx()?.credential_owner(&hash, now).await?;
+        self.verified(owner, verification, now)
+    }
+
+    /// The caller of a person's token that is not cached. An unknown token costs one point look-up and no place for a
+    /// large read.
+    async fn authenticate_person(&self, hash: TokenHash) -> Result<Arc<Caller>, AuthenticationError> {
+        if self.store.reader()?.tx()?.secret_subject(&hash).await?.is_none() {
+            return Err(AuthenticationError::Unknown);
+        }
+        let _lock = self.credentials.lock(&hash).await;
+        let verification = Verification::start(hash, self.store.generation());
+        let now = self.now();
+        if let Some(cached) = self.cached(&verification, now) {
+            return cached;
+        }
+        let owner = self.store.run_large_read(PersonQuery { hash, now }).await?;
+        self.verified(owner, verification, now)
+    }
+
+    fn cached(
+        &self,
+        verification: &Verification,
+        now: Timestamp,
+    ) -> Option<Result<Arc<Caller>, AuthenticationError>> {
+        let caller = self.credentials.get(&verification.hash, verification.generation)?;
+        Some(if caller.is_valid_at(now) { Ok(caller) } else { Err(AuthenticationError::Unknown) })
+    }
+
+    /// The caller that a look-up found. Adds it to the cache.
+    fn verified(
+        &self,
+        owner: Option<CredentialOwner>,
+        verification: Verification,
+        now: Timestamp,
+    ) -> Result<Arc<Caller>, AuthenticationError> {
         let owner = owner.ok_or(AuthenticationError::Unknown)?;
         // Cache misses suffice: an entry is loaded again within CREDENTIAL_CACHE_TTL_MS.
         self.token_uses.note(&owner, now);

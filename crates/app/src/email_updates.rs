@@ -9,7 +9,7 @@
 //! | expiry | after [`EMAIL_UPDATE_MINUTES`] the secret is void, and the sweep deletes the row |
 
 use tenantry_core::ExecutionContext;
-use tenantry_core::audit::Actor;
+use tenantry_core::audit::{Actor, Client};
 use tenantry_core::customer::{self, Customer};
 use tenantry_core::ids::{EmailUpdateId, SessionId};
 use tenantry_core::mail::MailContent;
@@ -17,6 +17,7 @@ use tenantry_core::portal::{
     self, EMAIL_UPDATE_MINUTES, EmailUpdate, PortalError, SessionFacts, StartedSession,
 };
 use tenantry_core::token::{Secret, SecretKind};
+use tenantry_core::user::Language;
 use tenantry_core::values::EmailAddress;
 use tenantry_store::{Party, Tx, UseCase};
 
@@ -70,7 +71,9 @@ impl UseCase for EmailUpdateRequest {
         };
         let mail = NewMail {
             organization: customer.organization,
+            user: None,
             to: email.clone(),
+            language: language_of(&customer),
             content,
             expires_at: Some(update.expires_at),
             secret: Some((&secret, hash_key)),
@@ -86,6 +89,8 @@ pub struct EmailUpdateVerify {
     pub token: String,
     /// The id of the HTTP request, for the audit log.
     pub request_id: Option<String>,
+    /// The client that sent the request, for the audit log.
+    pub client: Client,
     /// The key that hashes secrets.
     pub hash_key: HashKey,
 }
@@ -97,8 +102,12 @@ impl UseCase for EmailUpdateVerify {
     type Output = VerifyOutcome;
     type Error = Error;
 
+    fn party(&self) -> Party {
+        Party::STRANGERS
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<VerifyOutcome, Error> {
-        let Self { token, request_id, hash_key } = self;
+        let Self { token, request_id, client, hash_key } = self;
         let Some(update) = find(tx, token, hash_key, context.now()).await? else {
             return Ok(Err(PortalError::EmailUpdateInvalid));
         };
@@ -126,10 +135,10 @@ impl UseCase for EmailUpdateVerify {
             return Ok(Err(PortalError::EmailTaken));
         }
         let by = Requester::verified(Actor::Customer(customer), request_id.clone());
+        let by = by.from_client(client.clone());
         let after = customer::confirm_email(&before, email, context.now());
         customers::save(tx, context, &by, &before, &after).await?;
         notify(tx, context, tenant.name.to_string(), &before, &after).await?;
-        tx.customer_sessions_delete(organization, customer, None).await?;
         let facts = SessionFacts {
             member_model: tenant.profile.feature_settings.member_model_enabled,
             named: None,
@@ -144,6 +153,11 @@ impl UseCase for EmailUpdateVerify {
     }
 }
 
+/// The language of a customer, if mails are written in it.
+fn language_of(customer: &Customer) -> Option<Language> {
+    Language::from_tag(customer.locale.as_ref()?.language())
+}
+
 /// Queues the notice to the former address.
 async fn notify(
     tx: &mut Tx<'_>,
@@ -154,7 +168,15 @@ async fn notify(
 ) -> Result<(), Error> {
     let Some((to, new_address)) = before.email.clone().zip(after.email.clone()) else { return Ok(()) };
     let content = MailContent::EmailChanged { organization, new_address };
-    let mail = NewMail { organization: after.organization, to, content, expires_at: None, secret: None };
+    let mail = NewMail {
+        organization: after.organization,
+        user: None,
+        to,
+        language: language_of(after),
+        content,
+        expires_at: None,
+        secret: None,
+    };
     mails::queue(tx, context, mail).await
 }
 
@@ -189,9 +211,9 @@ impl App {
     pub async fn email_update_verify(
         &self,
         token: String,
-        request_id: Option<String>,
+        (request_id, client): (Option<String>, Client),
     ) -> Result<Secret, Error> {
-        let verify = EmailUpdateVerify { token, request_id, hash_key: self.hash_key.clone() };
+        let verify = EmailUpdateVerify { token, request_id, client, hash_key: self.hash_key.clone() };
         Ok(self.store.write(verify).await??)
     }
 }

@@ -2,8 +2,9 @@
 
 use tenantry_core::customer::CustomerError;
 use tenantry_core::ids::OrganizationId;
+use tenantry_core::invitation::InvitationError;
 use tenantry_core::member::MemberError;
-use tenantry_core::organization::{OrganizationViolation, SubAccountError};
+use tenantry_core::organization::{DeletionError, OrganizationViolation, SubAccountError};
 use tenantry_core::portal::PortalError;
 use tenantry_core::team::{TeamError, TeamPermission};
 use tenantry_core::token::TokenError;
@@ -26,6 +27,9 @@ pub enum LimitReached {
     /// Access tokens of an organization.
     #[error("an organization has at most {0} access tokens: delete one that is not used or has expired")]
     AccessTokens(u64),
+    /// Passkeys of a person.
+    #[error("a person has at most {0} passkeys: remove one that is not used")]
+    Passkeys(usize),
     /// Sessions of a customer.
     #[error("a customer has at most {0} sessions at a time: use one that exists, or wait until one ends")]
     Sessions(u64),
@@ -46,6 +50,9 @@ pub enum Error {
     /// A rule about teams.
     #[error(transparent)]
     Team(#[from] TeamError),
+    /// A rule about invitations.
+    #[error(transparent)]
+    Invitation(#[from] InvitationError),
     /// A rule about users.
     #[error(transparent)]
     User(#[from] UserError),
@@ -58,6 +65,9 @@ pub enum Error {
     /// A rule about sub-accounts.
     #[error(transparent)]
     SubAccount(#[from] SubAccountError),
+    /// A rule about the deletion of organizations.
+    #[error(transparent)]
+    Deletion(#[from] DeletionError),
     /// A rule about the customer portal.
     #[error(transparent)]
     Portal(#[from] PortalError),
@@ -97,6 +107,15 @@ pub enum Error {
     /// The caller lost a right while the request waited.
     #[error("the caller's rights changed while the request waited: send it again")]
     CallerReduced,
+    /// The person of the session must prove to be themselves first (docs/CONSOLE.md).
+    #[error("prove first that it is you: this needs a proof of the last ten minutes")]
+    ProofRequired,
+    /// The requester has no passkey of this id, or none at all.
+    #[error("passkey not found")]
+    PasskeyNotFound,
+    /// The row is not in the state that the request asks for.
+    #[error("the object has changed since it was read: read it again")]
+    ConditionFailed,
     /// Another request with this idempotency key is still running.
     #[error("a request with this idempotency key is in progress")]
     IdempotencyInProgress {
@@ -122,11 +141,22 @@ pub enum Error {
         "an organization of yours is suspended: you cannot create another one until the operator reopens it"
     )]
     OwnerSuspended,
-    /// The owner has [`limits::EXPORTS_PER_OWNER`] exports in progress.
+    /// No import has this id, or it does not receive its file any more.
+    #[error("import not found")]
+    ImportNotFound,
+    /// No entry of an audit log that the caller may read has this id.
+    #[error("audit entry not found")]
+    AuditEntryNotFound,
+    /// The owner has [`limits::IMPORTS_PER_OWNER`] imports that run, or as many whose files arrive.
     ///
-    /// [`limits::EXPORTS_PER_OWNER`]: crate::limits::EXPORTS_PER_OWNER
-    #[error("too many exports are in progress")]
-    TooManyExports,
+    /// [`limits::IMPORTS_PER_OWNER`]: crate::limits::IMPORTS_PER_OWNER
+    #[error("too many imports are not finished: wait until one is, or stop one")]
+    TooManyImports,
+    /// The imports of the owner store [`limits::IMPORT_BYTES_PER_OWNER`].
+    ///
+    /// [`limits::IMPORT_BYTES_PER_OWNER`]: crate::limits::IMPORT_BYTES_PER_OWNER
+    #[error("the imports store too much: wait until one is finished, or stop one")]
+    TooManyImportBytes,
     /// The change would exceed [`limits::WEBHOOK_BYTES_PER_HOUR`].
     ///
     /// [`limits::WEBHOOK_BYTES_PER_HOUR`]: crate::limits::WEBHOOK_BYTES_PER_HOUR
@@ -135,6 +165,14 @@ pub enum Error {
     )]
     WebhookBytes {
         /// Seconds after which there is room for this change.
+        retry_after_s: u64,
+    },
+    /// The response, kept for the idempotency key, would exceed [`limits::STORED_BYTES_PER_HOUR`].
+    ///
+    /// [`limits::STORED_BYTES_PER_HOUR`]: crate::limits::STORED_BYTES_PER_HOUR
+    #[error("the responses kept for idempotency keys need too much space: wait, or send fewer items at once")]
+    StoredBytes {
+        /// Seconds after which there is room for more.
         retry_after_s: u64,
     },
     /// The stored response is not replayed: the caller could not run the request now, for this reason.
@@ -168,20 +206,42 @@ impl Error {
                 | Self::CallerUnknown
                 | Self::CallerSuspended
                 | Self::CallerReduced
+                | Self::ProofRequired
                 | Self::Portal(
                     PortalError::SessionOver
                         | PortalError::BillingNotAllowed
                         | PortalError::MemberManagementNotAllowed
+                )
+                | Self::Invitation(
+                    InvitationError::AddressUnproved
+                        | InvitationError::OtherAddress(_)
+                        | InvitationError::Suspended
                 )
                 | Self::IdempotencyInProgress { .. }
                 | Self::IdempotencyKeyReused
                 | Self::StoredResponseExpired
                 | Self::SecretOfOtherCredential
                 | Self::OwnerSuspended
-                | Self::TooManyExports
+                | Self::ImportNotFound
+                | Self::AuditEntryNotFound
+                | Self::TooManyImports
+                | Self::TooManyImportBytes
                 | Self::WebhookBytes { .. }
+                | Self::StoredBytes { .. }
                 | Self::ReplayNotPermitted(_)
                 | Self::Store(_)
+        )
+    }
+
+    /// Whether the caller may do what it asks for, but not now. It says nothing about a stored response.
+    #[must_use]
+    pub const fn is_temporary_limit(&self) -> bool {
+        matches!(
+            self,
+            Self::TooManyImports
+                | Self::TooManyImportBytes
+                | Self::WebhookBytes { .. }
+                | Self::StoredBytes { .. }
         )
     }
 
@@ -192,10 +252,14 @@ impl Error {
             Self::OrganizationNotFound
             | Self::SubAccountNotFound
             | Self::TokenNotFound
+            | Self::PasskeyNotFound
+            | Self::ImportNotFound
+            | Self::AuditEntryNotFound
             | Self::NotPermitted(_)
             | Self::CallerUnknown
             | Self::CallerSuspended
             | Self::CallerReduced
+            | Self::ProofRequired
             | Self::OwnerSuspended
             | Self::Token(_)
             | Self::OrganizationNotAccepted(_)
@@ -205,6 +269,12 @@ impl Error {
             Self::Member(error) => matches!(error, MemberError::CustomerNotFound | MemberError::NotFound),
             Self::Customer(error) => matches!(error, CustomerError::NotFound),
             Self::Team(error) => matches!(error, TeamError::OrganizationNotFound | TeamError::NotFound),
+            Self::Invitation(error) => matches!(
+                error,
+                InvitationError::NotFound
+                    | InvitationError::AddressUnproved
+                    | InvitationError::OtherAddress(_)
+            ),
             Self::Webhook(error) => matches!(error, WebhookError::NotFound | WebhookError::EventNotFound),
             Self::Portal(error) => matches!(
                 error,
@@ -216,14 +286,18 @@ impl Error {
             Self::LimitReached(_)
             | Self::OrganizationInvalid(_)
             | Self::SubAccount(_)
+            | Self::Deletion(_)
             | Self::User(_)
             | Self::AmbiguousCustomer
+            | Self::ConditionFailed
             | Self::IdempotencyInProgress { .. }
             | Self::IdempotencyKeyReused
             | Self::StoredResponseExpired
             | Self::SecretOfOtherCredential
-            | Self::TooManyExports
+            | Self::TooManyImports
+            | Self::TooManyImportBytes
             | Self::WebhookBytes { .. }
+            | Self::StoredBytes { .. }
             | Self::Store(_) => false,
         }
     }

@@ -27,16 +27,18 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::ids::OrganizationId;
+use tenantry_core::mail::MailBudget;
 use tenantry_store::{
     IdempotencyClaim, IdempotencyNamespace, IdempotencyState, Party, StoreError, StoredResponse, Tx, UseCase,
 };
 
 use crate::secrets::{fingerprint, fingerprint_by};
-use crate::{App, Caller, Error, Principal, Requester, limits};
+use crate::{App, Caller, Error, HashKey, Principal, Requester, limits, mails};
 
 /// Renders a refusal for storage. The result must not repeat the caller's input.
 pub type RenderRefusal = fn(&Error) -> Result<StoredResponse, Error>;
@@ -114,6 +116,7 @@ struct RunOnce<U, R> {
     use_case: U,
     render: R,
     render_refusal: RenderRefusal,
+    hash_key: HashKey,
 }
 
 impl<U, R> UseCase for RunOnce<U, R>
@@ -142,6 +145,7 @@ where
             return Ok(IdempotentResponse { response, replayed: true });
         }
         let (response, is_success) = self.run_in_savepoint(tx, context).await?;
+        self.count_stored(tx, context, response.body.len()).await?;
         let secret_until = context.now().plus_seconds(limits::SECRET_RESPONSE_RETENTION_S);
         let secret_until = (is_success && attempt.returns_secret).then_some(secret_until);
         tx.idempotency_store_response(&attempt.claim, &response, secret_until).await?;
@@ -179,6 +183,38 @@ where
     }
 }
 
+impl<U: UseCase, R> RunOnce<U, R> {
+    /// Counts a large response against the budget of the owner, so that small requests cannot fill the disk with what
+    /// they are answered. It is the last thing that the transaction locks.
+    async fn count_stored(
+        &self,
+        tx: &mut Tx<'_>,
+        context: &ExecutionContext,
+        bytes: usize,
+    ) -> Result<(), Error> {
+        if bytes <= limits::STORED_BYTES_UNCOUNTED {
+            return Ok(());
+        }
+        let owner = self.use_case.party().limited_as.unwrap_or_default();
+        let hash = self.hash_key.hash(&format!("stored responses\0{owner}"));
+        let now = context.now();
+        let taken = tx.mail_budget_take((mails::namespace(&hash), hash), stored_budget(bytes), now).await?;
+        match taken {
+            None => Ok(()),
+            Some(free_at) => Err(Error::StoredBytes { retry_after_s: now.seconds_until(free_at).max(1) }),
+        }
+    }
+}
+
+/// The budget of an owner for responses, in units of this one: so many responses of the size an hour. All units share the
+/// row that says when the budget is full again, so each divides the hour without a rest.
+fn stored_budget(bytes: usize) -> MailBudget {
+    const HOUR_US: u32 = 3_600_000_000;
+    let most = limits::STORED_BYTES_PER_HOUR / u32::try_from(bytes).unwrap_or(u32::MAX).max(1);
+    let number = (1..=most).rev().find(|number| HOUR_US.is_multiple_of(*number)).unwrap_or(1);
+    MailBudget::hourly(NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN))
+}
+
 /// Claims a key. Returns the stored response when the key has one.
 async fn claim(
     tx: &mut Tx<'_>,
@@ -212,6 +248,7 @@ async fn recheck<U: UseCase<Error = Error>>(
     tx.end_savepoint(false).await?;
     match outcome {
         Err(error) if error.is_server_error() => Err(error),
+        Err(error) if error.is_temporary_limit() => Ok(()),
         Err(error) if !error.is_storable() => Err(Error::ReplayNotPermitted(Box::new(error))),
         Err(error) if response.status < 400 && error.denies_access() => {
             Err(Error::ReplayNotPermitted(Box::new(error)))
@@ -299,26 +336,61 @@ impl App {
         render_refusal: RenderRefusal,
     ) -> Result<IdempotentResponse, Error> {
         let _running = self.in_flight.start(&attempt.claim)?;
-        self.write_as(by, RunOnce { attempt, use_case, render, render_refusal }).await
+        let hash_key = self.hash_key.clone();
+        self.write_as(by, RunOnce { attempt, use_case, render, render_refusal, hash_key }).await
     }
 
-    /// Runs the periodic clean-up, a few rows at a time: stores when tokens were last used, deletes what has expired
-    /// and archives old webhook events.
+    /// Runs the periodic clean-up, a few rows at a time: stores when tokens were last used, deletes what has expired,
+    /// archives old webhook events, and tells people of tokens that expire soon. A step that fails stops no other.
     ///
     /// # Errors
-    /// When the database fails.
+    /// The first error, when the database fails.
     pub async fn sweep(&self) -> Result<(), StoreError> {
-        // Secrets first, so that no other work delays their end.
-        while self.store.write(Forget).await? > 0 {}
-        self.store_token_uses().await?;
+        let outcomes = [
+            // Secrets first, so that no other work delays their end.
+            self.repeat(|| Forget).await,
+            self.store_token_uses().await,
+            self.continue_user_deletions().await,
+            self.continue_email_changes().await,
+            self.repeat(|| Sweep).await,
+            self.remove_abandoned_organization_imports().await,
+            self.delete_old_rows().await,
+            self.repeat(|| crate::sessions::DeleteExpiredSessions).await,
+            self.repeat(|| crate::console::DeleteExpired).await,
+            self.repeat(|| crate::invitations::DeleteExpired).await,
+            self.repeat(|| crate::mails::DeleteFullBudgets).await,
+            self.delete_expired_imports().await,
+            self.tell_of_expiring_tokens().await,
+        ];
         if let Err(error) = self.continue_deletions().await {
             tracing::warn!(%error, "deletions of customers are not finished");
         }
-        self.continue_user_deletions().await?;
-        while self.store.write(Sweep).await? > 0 {}
-        self.delete_old_rows().await?;
-        while self.store.write(crate::sessions::DeleteExpiredSessions).await? > 0 {}
-        while self.store.write(crate::mails::DeleteFullBudgets).await? > 0 {}
+        outcomes.into_iter().collect()
+    }
+
+    /// Runs a use case that returns how many rows it deleted, until there are none.
+    async fn repeat<U>(&self, use_case: impl Fn() -> U) -> Result<(), StoreError>
+    where
+        U: UseCase<Output = usize, Error = StoreError>,
+    {
+        while self.store.write(use_case()).await? > 0 {}
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn responses_of_every_size_use_up_one_budget() {
+        const HOUR_US: u128 = 3_600_000_000;
+        for bytes in [16 << 10, (16 << 10) + 1, 27_000, 99_991, 2_600_000, 120 << 20, 200 << 20, usize::MAX] {
+            let interval = u128::try_from(stored_budget(bytes).interval()).unwrap();
+            assert_eq!(HOUR_US % interval, 0, "{bytes}");
+            // A response uses its part of the hour, or little more.
+            let part = HOUR_US * bytes as u128 / u128::from(limits::STORED_BYTES_PER_HOUR);
+            assert!(interval >= part.min(HOUR_US) && interval <= part * 5 / 4, "{bytes}: {interval}");
+        }
     }
 }

@@ -7,21 +7,30 @@
 
 pub mod access_tokens;
 mod account_path;
+mod admission;
 pub mod api_keys;
 pub mod archive;
+pub mod audit_log;
 pub mod bootstrap;
 mod caller;
 mod changes;
+pub mod conditional;
+pub mod console;
+mod console_sessions;
 mod credentials;
 pub mod cursors;
 pub mod customers;
 pub mod email_updates;
 mod error;
-mod exports;
+mod expiry_notices;
 pub mod idempotency;
+pub mod imports;
+pub mod invitations;
 pub mod limits;
 mod mails;
 pub mod members;
+pub mod operator;
+pub mod organization_deletion;
 pub mod organizations;
 pub mod ownership;
 pub mod people;
@@ -40,10 +49,9 @@ mod verified;
 pub mod webhooks;
 
 pub use account_path::AccountPath;
-pub use caller::{Caller, Principal, Requester};
+pub use caller::{Caller, Principal, RequestOrigin, Requester};
 pub use credentials::AuthenticationError;
 pub use error::{Error, LimitReached};
-pub use exports::ExportPlace;
 pub use retention::Retention;
 pub use secrets::{HashKey, KeyCheck, moments};
 pub use tenantry_core::team::TeamPermission;
@@ -55,10 +63,10 @@ use std::time::Duration;
 use tenantry_core::mail::MailLimits;
 use tenantry_core::{ExecutionContext, Timestamp};
 use tenantry_store::{ListQuery, Page, Store, StoreError, Tx, UseCase};
+use tokio::sync::Notify;
 use verified::Verified;
 
 use credentials::CredentialCache;
-use exports::RunningExports;
 use idempotency::InFlight;
 use token_uses::TokenUses;
 
@@ -75,12 +83,12 @@ pub struct App {
     hash_key: HashKey,
     credentials: CredentialCache,
     in_flight: InFlight,
-    exports: RunningExports,
     plain_http_hosts: PlainHttpHosts,
     mail_limits: MailLimits,
     retention: Retention,
     token_uses: TokenUses,
     clock_skew_ms: AtomicU64,
+    doctor_asked: Notify,
 }
 
 impl App {
@@ -94,9 +102,9 @@ impl App {
             hash_key,
             credentials: CredentialCache::default(),
             in_flight: InFlight::default(),
-            exports: RunningExports::default(),
             token_uses: TokenUses::default(),
             clock_skew_ms: AtomicU64::new(0),
+            doctor_asked: Notify::new(),
             plain_http_hosts: PlainHttpHosts::default(),
             mail_limits: MailLimits::default(),
             retention: Retention::default(),
@@ -237,8 +245,8 @@ impl App {
 pub struct WriteAttempts(Arc<AtomicU32>);
 
 impl WriteAttempts {
-    /// Whether the write was attempted more than twice. Two attempts are normal: one in a batch, then one isolated
-    /// retry.
+    /// Whether the write was attempted more than twice. Two attempts are normal: one in the fast lane, then one in the
+    /// slow lane.
     #[must_use]
     pub fn is_repeated_failure(&self) -> bool {
         self.0.load(Ordering::Relaxed) > 2

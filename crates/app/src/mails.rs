@@ -17,23 +17,30 @@
 //!
 //! | budget | empty |
 //! |---|---|
-//! | of an owner with all organizations: one for invitations, one for notices | its mails of that queue wait |
+//! | of an owner with all organizations: one for invitations, one for notices, one for proofs of an address | its mails of that queue wait |
 //! | of one kind from an owner to a recipient | the mail is dropped |
 //! | to a recipient, from all owners: one for invitations, one for proofs of an address | the mail is dropped |
+//! | of codes for signing in to a recipient, when one is asked for | no mail is queued |
 //!
 //! A notice of a change is never dropped because of the mails of other owners. Addresses with a tag (`jo+news@x.dev`)
 //! count as the address without it. A retry has a queue of its own, and waits for no budget.
 //!
-//! A mail is also dropped when it is queued while [`limits::PENDING_MAILS_PER_ACCOUNT`] others of its account wait.
+//! A mail is in the language of the person that it goes to. A person has one from the first sign-in on, and a customer
+//! may have a locale. Without it, the language is that of the organization's owner, and then that of the installation.
+//!
+//! A mail, unless it has a code for signing in, is also dropped when it is queued while
+//! [`limits::PENDING_MAILS_PER_ACCOUNT`] others of its account wait in its queue.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::Timestamp;
-use tenantry_core::ids::{MailId, OrganizationId};
-use tenantry_core::mail::{self, MailBudget, MailContent, MailLimits, QueuedMail};
+use tenantry_core::ids::{MailId, OrganizationId, UserId};
+use tenantry_core::mail::{self, MailBudget, MailContent, MailLimits, MailQueue, QueuedMail};
+use tenantry_core::team::TeamRole;
 use tenantry_core::token::{Secret, TokenHash};
+use tenantry_core::user::Language;
 use tenantry_core::values::EmailAddress;
 use tenantry_store::{StoreError, Tx, UseCase};
 use uuid::Uuid;
@@ -43,22 +50,29 @@ use crate::{App, Error, HashKey, limits};
 /// A mail to be queued.
 pub(crate) struct NewMail<'a> {
     pub(crate) organization: OrganizationId,
+    /// The person that the mail goes to. `None` for a customer.
+    pub(crate) user: Option<UserId>,
     pub(crate) to: EmailAddress,
+    /// The recipient's language, if the caller knows it.
+    pub(crate) language: Option<Language>,
     pub(crate) content: MailContent,
     pub(crate) expires_at: Option<Timestamp>,
     pub(crate) secret: Option<(&'a Secret, &'a HashKey)>,
 }
 
-/// Queues a mail, due now. Drops it while too many others of the account wait.
+/// Queues a mail, due now. Drops it while too many others of its kind and account wait, unless it has a code for signing
+/// in. So mails that strangers or customers cause never keep back those of another kind.
 pub(crate) async fn queue(
     tx: &mut Tx<'_>,
     context: &mut ExecutionContext,
     new: NewMail<'_>,
 ) -> Result<(), Error> {
-    let NewMail { organization, to, content, expires_at, secret } = new;
-    let account = tx.mail_account(organization).await?.ok_or(Error::OrganizationNotFound)?;
-    let pending = limits::PENDING_MAILS_PER_ACCOUNT;
-    if tx.mails_pending(account, pending).await? >= pending {
+    let NewMail { organization, user, to, language, content, expires_at, secret } = new;
+    let (account, owner) = tx.mail_account(organization).await?.ok_or(Error::OrganizationNotFound)?;
+    let (queue, pending) = (content.queue(), limits::PENDING_MAILS_PER_ACCOUNT);
+    // Codes have a limit by address and soon expire.
+    let is_code = queue == MailQueue::SignIns;
+    if !is_code && tx.mails_pending(account, queue, pending).await? >= pending {
         tracing::warn!(organization_id = %account, %to, limit = "pending", "mail dropped");
         return Ok(());
     }
@@ -73,6 +87,10 @@ pub(crate) async fn queue(
             }
             None => None,
         };
+    let language = match language {
+        Some(language) => Some(language),
+        None => language_of(tx, user, owner).await?,
+    };
     let created_at = context.now();
     let due_at = created_at;
     let mail = QueuedMail {
@@ -81,14 +99,61 @@ pub(crate) async fn queue(
         created_at,
         expires_at,
         to,
-        queue: content.queue(),
+        queue,
+        // A code is counted when it is asked for.
+        is_counted: is_code,
         content,
         sealed,
         due_at,
         attempts: 0,
-        is_counted: false,
+        about: organization,
+        user,
+        language,
     };
     Ok(tx.mail_insert(&mail).await?)
+}
+
+/// The language of a person. Of somebody without one, that of the organization's owner.
+async fn language_of(
+    tx: &mut Tx<'_>,
+    recipient: Option<UserId>,
+    owner: UserId,
+) -> Result<Option<Language>, StoreError> {
+    if let Some(user) = recipient
+        && let Some(language) = tx.user(user).await?.and_then(|user| user.language)
+    {
+        return Ok(Some(language));
+    }
+    Ok(tx.user(owner).await?.and_then(|owner| owner.language))
+}
+
+/// Queues a mail about an organization to its owner and administrators. Queues none while the account has
+/// [`limits::PENDING_NOTICES_PER_ACCOUNT`] pending notices. `content` makes the mail from the organization's name.
+pub(crate) async fn notify_administrators(
+    tx: &mut Tx<'_>,
+    context: &mut ExecutionContext,
+    organization: OrganizationId,
+    content: impl FnOnce(String) -> MailContent + Send,
+) -> Result<(), Error> {
+    let (account, _) = tx.mail_account(organization).await?.ok_or(Error::OrganizationNotFound)?;
+    let most = limits::PENDING_NOTICES_PER_ACCOUNT;
+    if tx.mails_pending(account, MailQueue::Notices, most).await? >= most {
+        return Ok(());
+    }
+    // The administrators of a deleted organization have nothing to administer.
+    let Some(tenant) = tx.organization(organization).await? else { return Ok(()) };
+    let content = content(tenant.name.to_string());
+    let is_manager = |role| matches!(role, TeamRole::Owner | TeamRole::Administrator);
+    let people = tx.team_oldest_first(organization).await?;
+    let recipients = people.into_iter().filter(|member| is_manager(member.role));
+    for member in recipients.take(limits::NOTICE_RECIPIENTS) {
+        let to = member.email.normalized();
+        let (user, content) = (Some(member.user), content.clone());
+        let mail =
+            NewMail { organization, user, to, language: None, content, expires_at: None, secret: None };
+        queue(tx, context, mail).await?;
+    }
+    Ok(())
 }
 
 /// Mails that a worker leased.
@@ -100,6 +165,8 @@ struct Leased {
 
 /// Leases mails that are due and within the limits.
 struct LeaseMails {
+    /// The account. Absent for all accounts.
+    account: Option<OrganizationId>,
     limits: MailLimits,
     hash_key: HashKey,
 }
@@ -113,7 +180,7 @@ impl UseCase for LeaseMails {
         let now = context.now();
         let until =
             [limits::MAIL_LEASE_S, limits::UNREADABLE_RETRY_S].map(|seconds| now.plus_seconds(seconds));
-        let leased = tx.mails_lease(now, until, limits::MAIL_LEASES_PER_TRANSACTION).await?;
+        let leased = tx.mails_lease(now, until, limits::MAIL_LEASES_PER_TRANSACTION, self.account).await?;
         // A retry is not counted again. The worker deletes an expired mail unsent, so it uses no budget.
         let has_expired = |mail: &QueuedMail| mail.expires_at.is_some_and(|expires_at| expires_at <= now);
         let (mut mails, new): (Vec<_>, Vec<_>) =
@@ -176,7 +243,7 @@ async fn owners(
     let mut owners = HashMap::new();
     for account in mails.iter().map(|mail| mail.organization) {
         if let Entry::Vacant(unknown) = owners.entry(account) {
-            let owner = tx.mail_owner(account).await?;
+            let owner = tx.organization_owner(account).await?;
             unknown.insert(owner.map_or_else(|| account.to_string(), |owner| owner.to_string()));
         }
     }
@@ -184,7 +251,7 @@ async fn owners(
 }
 
 /// The namespace of a budget. It spreads budgets, which no organization owns.
-fn namespace(TokenHash(hash): &TokenHash) -> OrganizationId {
+pub(crate) fn namespace(TokenHash(hash): &TokenHash) -> OrganizationId {
     let bytes = hash.first_chunk().copied().unwrap_or_default();
     OrganizationId::new(Uuid::from_bytes(bytes))
 }
@@ -260,14 +327,15 @@ impl UseCase for DeleteMail {
 }
 
 impl App {
-    /// Leases mails that are due and within the limits, up to [`limits::MAIL_LEASES_PER_TRANSACTION`]. Mails over a limit
-    /// are dropped, or stay queued.
+    /// Leases mails of one account, or of all, that are due and within the limits, up to
+    /// [`limits::MAIL_LEASES_PER_TRANSACTION`]. Mails over a limit are dropped, or stay queued.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn lease_mails(&self) -> Result<Vec<QueuedMail>, StoreError> {
+    pub async fn lease_mails(&self, account: Option<OrganizationId>) -> Result<Vec<QueuedMail>, StoreError> {
         loop {
-            let lease = LeaseMails { limits: self.mail_limits, hash_key: self.hash_key.clone() };
+            let (limits, hash_key) = (self.mail_limits, self.hash_key.clone());
+            let lease = LeaseMails { account, limits, hash_key };
             let Leased { mails, dropped } = self.store.write(lease).await?;
             for (mail, limit) in &dropped {
                 let QueuedMail { id, organization, to, .. } = mail;
@@ -295,12 +363,12 @@ impl App {
         self.store.write(DeleteMail(mail.clone())).await
     }
 
-    /// The time when the next mail is due. `None` without pending mail.
+    /// The time when the next mail of an account is due. `None` without pending mail.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn next_mail_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.store.reader()?.tx()?.mail_next_due().await
+    pub async fn next_mail_due_of(&self, account: OrganizationId) -> Result<Option<Timestamp>, StoreError> {
+        self.store.reader()?.tx()?.mail_next_due_of(account).await
     }
 
     /// The secret of a mail. `None` if it has none, or if another key sealed it.

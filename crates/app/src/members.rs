@@ -2,7 +2,7 @@
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::customer::Customer;
-use tenantry_core::ids::{CustomerId, MemberId};
+use tenantry_core::ids::{CustomerId, MemberId, OrganizationId};
 use tenantry_core::member::{
     self, CreateFacts, Created, DeleteFacts, Member, MemberChange, MemberError, MemberRole, NewMember,
     UpdateFacts, Updated,
@@ -13,7 +13,8 @@ use tenantry_store::{
 };
 use uuid::Uuid;
 
-use crate::{App, Error, Requester, TeamPermission, changes};
+use crate::conditional::RowUseCase;
+use crate::{App, Error, Requester, TeamPermission, changes, limits};
 
 /// A customer as a request names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,20 +136,25 @@ impl UseCase for MemberCreate {
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Member, Error> {
         let Self { by, customer: name, new } = self;
+        if let (CustomerRef::Id(id), Some(organization)) = (name, by.party().organization) {
+            let external_id = new.external_id.as_ref().map(ExternalId::as_str);
+            tx.member_create_ahead(organization, *id, &new.email, external_id);
+        }
         let customer = customer(tx, by, name, Lock::Share).await?.ok_or(MemberError::CustomerNotFound)?;
         by.check(customer.organization, TeamPermission::ManageCustomers)?;
-        add(tx, context, by, customer, new).await
+        let (Created::Existing(member) | Created::New(member)) = add(tx, context, by, customer, new).await?;
+        Ok(member)
     }
 }
 
-/// Adds a member to a customer whose row is locked.
+/// Adds a member to a customer whose row is locked, or finds the one that it has.
 pub(crate) async fn add(
     tx: &mut Tx<'_>,
     context: &mut ExecutionContext,
     by: &Requester,
     customer: Customer,
     new: &NewMember,
-) -> Result<Member, Error> {
+) -> Result<Created, Error> {
     let organization = customer.organization;
     let external_id = new.external_id.as_ref().map(ExternalId::as_str);
     let conflicts = tx.member_conflicts(organization, customer.id, &new.email, external_id).await?;
@@ -157,14 +163,12 @@ pub(crate) async fn add(
     let kind = customer.kind;
     let facts = CreateFacts { members_enabled, same_email, external_id_taken, customer };
     let id = MemberId::new(context.uuid());
-    match member::create(facts, new.clone(), id, context.now())? {
-        Created::Existing(member) => Ok(member),
-        Created::New(member) => {
-            tx.member_insert(&member, kind).await.map_err(|error| conflict(error, &member))?;
-            changes::created(tx, context, by, "member.created", &member).await?;
-            Ok(member)
-        }
+    let created = member::create(facts, new.clone(), id, context.now())?;
+    if let Created::New(member) = &created {
+        tx.member_insert(member, kind).await.map_err(|error| conflict(error, member))?;
+        changes::created(tx, context, by, "member.created", member).await?;
     }
+    Ok(created)
 }
 
 /// Updates a member. The role `owner` transfers ownership.
@@ -190,6 +194,14 @@ impl UseCase for MemberUpdate {
         let Self { by, member: name, change } = self;
         let (before, customer) = lock(tx, by, name).await?;
         update(tx, context, by, before, &customer, change).await
+    }
+}
+
+impl RowUseCase for MemberUpdate {
+    type Row = Member;
+
+    async fn current(&self, tx: &mut Tx<'_>) -> Result<Member, Error> {
+        Ok(lock(tx, &self.by, &self.member).await?.0)
     }
 }
 
@@ -256,6 +268,14 @@ impl UseCase for MemberDelete {
     }
 }
 
+impl RowUseCase for MemberDelete {
+    type Row = Member;
+
+    async fn current(&self, tx: &mut Tx<'_>) -> Result<Member, Error> {
+        Ok(lock(tx, &self.by, &self.member).await?.0)
+    }
+}
+
 /// Removes a member of a customer whose row is locked.
 pub(crate) async fn remove(
     tx: &mut Tx<'_>,
@@ -314,7 +334,44 @@ impl ListQuery for MemberList {
     }
 }
 
+/// The next members of an export.
+struct ExportChunk {
+    organization: OrganizationId,
+    after: Option<MemberId>,
+    limited_as: Option<Uuid>,
+}
+
+impl ListQuery for ExportChunk {
+    type Output = Vec<Member>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<Member>, StoreError> {
+        tx.members_after(self.organization, self.after, limits::EXPORT_PAGE_ROWS).await
+    }
+
+    fn limited_as(&self) -> Option<Uuid> {
+        self.limited_as
+    }
+}
+
 impl App {
+    /// The next members of an organization's export, oldest first. Empty after the last one.
+    ///
+    /// # Errors
+    /// [`Error::ProofRequired`] before the first one, when the database fails, or there is no place for a list query.
+    pub async fn members_after(
+        &self,
+        by: &Requester,
+        organization: OrganizationId,
+        after: Option<MemberId>,
+    ) -> Result<Vec<Member>, Error> {
+        // A long export outlives its proof.
+        if after.is_none() {
+            by.check_proof(self.now())?;
+        }
+        let limited_as = by.limited_as();
+        Ok(self.store.run_list_query(ExportChunk { organization, after, limited_as }).await?)
+    }
+
     /// One member.
     ///
     /// # Errors

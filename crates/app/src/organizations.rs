@@ -11,6 +11,7 @@ use tenantry_core::values::EmailAddress;
 use tenantry_store::{ListQuery, OrganizationFilter, Page, Paged, Party, StoreError, Tx, UseCase};
 use uuid::Uuid;
 
+use crate::conditional::RowUseCase;
 use crate::{App, Error, Requester, TeamPermission, changes, limits, team, users};
 
 /// The owner of a new organization, as a request names them.
@@ -80,6 +81,7 @@ impl UseCase for OrganizationCreate {
             role: TeamRole::Owner,
             created_at: context.now(),
             modified_at: context.now(),
+            offered_until: None,
         };
         team::insert(tx, context, by, &membership).await?;
         Ok(organization)
@@ -119,10 +121,8 @@ impl UseCase for OrganizationUpdate {
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Organization, Error> {
-        let Self { by, id, change } = self;
-        let before = if by.has_access(*id) { tx.organization_for_update(*id).await? } else { None };
-        let before = before.ok_or(Error::OrganizationNotFound)?;
-        by.check(*id, TeamPermission::ManageOrganization)?;
+        let Self { by, change, .. } = self;
+        let before = self.current(tx).await?;
         let after = organization::update(&before, change.clone(), context.now())
             .map_err(Error::OrganizationInvalid)?;
         if after != before {
@@ -130,6 +130,18 @@ impl UseCase for OrganizationUpdate {
             changes::updated(tx, context, by, "organization.updated", (&before, &after)).await?;
         }
         Ok(after)
+    }
+}
+
+impl RowUseCase for OrganizationUpdate {
+    type Row = Organization;
+
+    async fn current(&self, tx: &mut Tx<'_>) -> Result<Organization, Error> {
+        let Self { by, id, .. } = self;
+        let found = if by.has_access(*id) { tx.organization_for_update(*id).await? } else { None };
+        let found = found.ok_or(Error::OrganizationNotFound)?;
+        by.check(*id, TeamPermission::ManageOrganization)?;
+        Ok(found)
     }
 }
 

@@ -4,13 +4,14 @@
 use tenantry_core::ExecutionContext;
 use tenantry_core::customer::{Customer, CustomerChange};
 use tenantry_core::ids::{CustomerId, MemberId, OrganizationId};
-use tenantry_core::member::{InitialRole, Member, MemberChange, MemberError, MemberRole, NewMember};
+use tenantry_core::member::{Created, InitialRole, Member, MemberChange, MemberError, MemberRole, NewMember};
 use tenantry_core::organization::Organization;
 use tenantry_core::portal::{self, PortalError};
 use tenantry_core::values::{EmailAddress, PersonName};
 use tenantry_store::{ListQuery, Page, Paged, Party, StoreError, Tx, UseCase};
 use uuid::Uuid;
 
+use crate::conditional::RowUseCase;
 use crate::organizations::is_open;
 use crate::sessions::portal_caller;
 use crate::{App, Error, Requester, customers, members};
@@ -37,6 +38,16 @@ impl UseCase for BillingUpdate {
         let caller = portal_caller(tx, by).await?;
         caller.check_billing()?;
         customers::update(tx, context, by, caller.customer, change).await
+    }
+}
+
+impl RowUseCase for BillingUpdate {
+    type Row = Customer;
+
+    async fn current(&self, tx: &mut Tx<'_>) -> Result<Customer, Error> {
+        let caller = portal_caller(tx, &self.by).await?;
+        caller.check_billing()?;
+        Ok(caller.customer)
     }
 }
 
@@ -71,7 +82,9 @@ impl UseCase for PortalMemberAdd {
             MemberRole::Owner => return Err(PortalError::OwnerExists.into()),
         };
         let new = NewMember { email: email.clone(), name: name.clone(), external_id: None, role };
-        members::add(tx, context, by, caller.customer, &new).await
+        let (Created::Existing(member) | Created::New(member)) =
+            members::add(tx, context, by, caller.customer, &new).await?;
+        Ok(member)
     }
 }
 
@@ -104,6 +117,16 @@ impl UseCase for PortalMemberUpdate {
     }
 }
 
+impl RowUseCase for PortalMemberUpdate {
+    type Row = Member;
+
+    async fn current(&self, tx: &mut Tx<'_>) -> Result<Member, Error> {
+        let caller = portal_caller(tx, &self.by).await?;
+        caller.manager()?;
+        of_customer(tx, &caller.customer, self.id).await
+    }
+}
+
 /// Removes a member from the portal caller's customer.
 #[derive(Debug, Clone)]
 pub struct PortalMemberRemove {
@@ -127,6 +150,16 @@ impl UseCase for PortalMemberRemove {
         portal::remove_member(caller.manager()?, *id)?;
         let target = of_customer(tx, &caller.customer, *id).await?;
         members::remove(tx, context, by, &target).await
+    }
+}
+
+impl RowUseCase for PortalMemberRemove {
+    type Row = Member;
+
+    async fn current(&self, tx: &mut Tx<'_>) -> Result<Member, Error> {
+        let caller = portal_caller(tx, &self.by).await?;
+        caller.manager()?;
+        of_customer(tx, &caller.customer, self.id).await
     }
 }
 

@@ -4,15 +4,15 @@
 //! proves the right to end it. The current secret of a token ends the token; the previous one ends alone.
 
 use tenantry_core::ExecutionContext;
-use tenantry_core::audit::Actor;
+use tenantry_core::audit::{Actor, Client};
 use tenantry_core::ids::{OrganizationId, TokenId, UserTokenId};
 use tenantry_core::token::{
     self, AccessToken, Overlap, RotateFacts, Secret, SecretKind, TokenHash, UserToken,
 };
-use tenantry_store::{SecretSubject, StoreError, TokenRef, Tx, UseCase};
+use tenantry_store::{Party, SecretSubject, StoreError, TokenRef, Tx, UseCase};
 
 use crate::secrets::IssuedToken;
-use crate::{App, Error, HashKey, Requester, changes};
+use crate::{App, Error, HashKey, Requester, changes, verified};
 
 /// Gives a token of an organization a new secret of the same kind. The caller has locked the token.
 pub(crate) async fn rotate(
@@ -22,6 +22,8 @@ pub(crate) async fn rotate(
     before: &AccessToken,
     (overlap, hash_key): (Overlap, &HashKey),
 ) -> Result<IssuedToken<AccessToken>, Error> {
+    by.check_proof(context.now())?;
+    verified::before_change(tx, context, by).await?;
     let facts = RotateFacts { grantor: by.grantor(), rotated_by: by.person() };
     let after = token::rotate(before, &facts, overlap, context.now())?;
     let place = TokenRef::Organization(after.organization, after.id);
@@ -58,12 +60,18 @@ struct SecretRevoke {
     by: Option<Requester>,
     /// The id of the HTTP request, for the audit log.
     request_id: Option<String>,
+    /// The client that sent the request, for the audit log.
+    client: Client,
     hash: TokenHash,
 }
 
 impl UseCase for SecretRevoke {
     type Output = bool;
     type Error = Error;
+
+    fn party(&self) -> Party {
+        self.by.as_ref().map_or(Party::STRANGERS, Requester::party)
+    }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<bool, Error> {
         match tx.secret_subject(&self.hash).await? {
@@ -82,7 +90,8 @@ impl UseCase for SecretRevoke {
 
 impl SecretRevoke {
     fn requester(&self, actor: Actor) -> Requester {
-        self.by.clone().unwrap_or_else(|| Requester::verified(actor, self.request_id.clone()))
+        let proved = || Requester::verified(actor, self.request_id.clone()).from_client(self.client.clone());
+        self.by.clone().unwrap_or_else(proved)
     }
 
     async fn revoke_access_token(
@@ -162,7 +171,7 @@ impl App {
     pub async fn revoke_secret(
         &self,
         by: Option<Requester>,
-        request_id: Option<String>,
+        (request_id, client): (Option<String>, Client),
         secret: &str,
     ) -> Result<bool, Error> {
         if !Secret::recognize(secret).is_some_and(SecretKind::is_credential) {
@@ -173,6 +182,6 @@ impl App {
         if subject?.is_none() {
             return Ok(false);
         }
-        self.write(SecretRevoke { by, request_id, hash }).await
+        self.write(SecretRevoke { by, request_id, client, hash }).await
     }
 }

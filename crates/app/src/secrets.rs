@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use tenantry_core::ExecutionContext;
 use tenantry_core::token::{Secret, TokenHash};
 use tenantry_store::{Moments, Tx, UseCase, Vault};
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 use crate::{Clock, Error};
 
@@ -173,8 +173,14 @@ pub fn moments(clock: Clock) -> Moments {
     Arc::new(move || ExecutionContext::new(clock(), random()))
 }
 
+/// A random id, without a time in it.
+pub(crate) fn random_uuid() -> Uuid {
+    let bytes = random();
+    Builder::from_random_bytes(*bytes.first_chunk().unwrap_or(&[0; 16])).into_uuid()
+}
+
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the operating system's randomness")]
-fn random() -> [u8; 32] {
+pub(crate) fn random() -> [u8; 32] {
     let mut bytes = [0; 32];
     if getrandom::fill(&mut bytes).is_err() {
         // Without randomness every new secret could be guessed, so the process must not go on.

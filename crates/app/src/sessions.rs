@@ -1,7 +1,7 @@
 //! Customer sessions of the portal: create one, load its customer and member.
 
 use tenantry_core::ExecutionContext;
-use tenantry_core::customer::Customer;
+use tenantry_core::customer::{Customer, CustomerError};
 use tenantry_core::ids::SessionId;
 use tenantry_core::member::Member;
 use tenantry_core::portal::{
@@ -12,7 +12,7 @@ use tenantry_core::values::{EmailAddress, HttpUrl};
 use tenantry_store::{Party, Tx, UseCase};
 
 use crate::members::{self, CustomerRef, Lock};
-use crate::{App, Error, HashKey, LimitReached, Requester, TeamPermission, limits};
+use crate::{App, Error, HashKey, LimitReached, Requester, TeamPermission, changes, limits};
 
 /// Creates a session for a customer or for one of its members.
 #[derive(Clone)]
@@ -76,7 +76,7 @@ impl UseCase for SessionCreate {
             member,
             owner: tx.customer_owner(organization, customer.id).await?,
             customer: customer.clone(),
-            caller_expires_at: by.token_expires_at(),
+            caller_expires_at: by.rights_end_at(),
         };
         let id = SessionId::new(context.uuid());
         let StartedSession { session, email } =
@@ -90,6 +90,36 @@ fn selector(name: &CustomerRef) -> CustomerSelector {
     match name {
         CustomerRef::Id(id) => CustomerSelector::Id(*id),
         CustomerRef::External(id) => CustomerSelector::External(id.clone()),
+    }
+}
+
+/// Ends a session of a customer.
+#[derive(Debug, Clone)]
+pub struct SessionEnd {
+    /// The requester.
+    pub by: Requester,
+    /// The customer.
+    pub customer: CustomerRef,
+    /// The session.
+    pub session: SessionId,
+}
+
+impl UseCase for SessionEnd {
+    type Output = ();
+    type Error = Error;
+
+    fn party(&self) -> Party {
+        self.by.party()
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
+        let Self { by, customer: name, session } = self;
+        let customer = members::customer(tx, by, name, Lock::ForUpdate).await?;
+        let customer = customer.ok_or(CustomerError::NotFound)?;
+        by.check(customer.organization, TeamPermission::ManageCustomers)?;
+        let ended = tx.customer_session_end(customer.organization, customer.id, *session).await?;
+        let ended = ended.ok_or(CustomerError::NotFound)?;
+        changes::deleted(tx, context, by, "customer_session.deleted", &ended).await
     }
 }
 
@@ -178,6 +208,33 @@ impl UseCase for DeleteExpiredSessions {
 }
 
 impl App {
+    /// The sessions of a customer that have not ended, newest first, up to `most`, each with its member.
+    ///
+    /// # Errors
+    /// [`CustomerError::NotFound`], [`Error::NotPermitted`], or a store error.
+    pub async fn customer_sessions(
+        &self,
+        by: &Requester,
+        customer: &CustomerRef,
+        most: usize,
+    ) -> Result<Vec<(CustomerSession, Option<Member>)>, Error> {
+        let mut reader = self.store.reader()?;
+        let mut tx = reader.tx()?;
+        let customer = members::customer(&mut tx, by, customer, Lock::None).await?;
+        let customer = customer.ok_or(CustomerError::NotFound)?;
+        by.check(customer.organization, TeamPermission::ManageCustomers)?;
+        let found = tx.customer_sessions(customer.organization, customer.id, self.now()).await?;
+        let mut sessions = Vec::new();
+        for session in found.into_iter().take(most) {
+            let member = match session.member {
+                Some(member) => tx.member(session.organization, member).await?,
+                None => None,
+            };
+            sessions.push((session, member));
+        }
+        Ok(sessions)
+    }
+
     /// The portal caller of the requester's session.
     ///
     /// # Errors

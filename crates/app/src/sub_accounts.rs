@@ -11,7 +11,10 @@ use tenantry_core::values::{Slug, SuspensionReason};
 use tenantry_core::{ExecutionContext, Timestamp};
 use tenantry_store::{Keyset, KeysetPage, Party, StoreError, Tx, UseCase};
 
-use crate::{App, Error, Requester, TeamPermission, changes, limits, suspension, team};
+use crate::conditional::RowUseCase;
+use crate::{
+    App, Error, Requester, TeamPermission, changes, limits, organization_deletion, suspension, team,
+};
 
 /// A sub-account as its parent sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +117,7 @@ impl UseCase for SubAccountCreate {
             role: TeamRole::Owner,
             created_at: now,
             modified_at: now,
+            offered_until: None,
             ..in_parent
         };
         team::insert(tx, context, by, &owner).await?;
@@ -150,6 +154,17 @@ impl UseCase for SubAccountUpdate {
         tx.organization_update(&after).await?;
         changes::updated(tx, context, by, "organization.updated", (&before, &after)).await?;
         view(tx, &parent, after).await
+    }
+}
+
+impl RowUseCase for SubAccountUpdate {
+    type Row = SubAccount;
+
+    async fn current(&self, tx: &mut Tx<'_>) -> Result<SubAccount, Error> {
+        let Self { by, parent: of, id, .. } = self;
+        let parent = parent(tx, by, *of, false).await?;
+        let child = child(tx, *of, *id).await?;
+        view(tx, &parent, child).await
     }
 }
 
@@ -213,41 +228,41 @@ impl UseCase for SubAccountUnsuspend {
     }
 }
 
-/// Removes people from the team of a sub-account, up to [`limits::TEAM_MEMBERS_REMOVED_PER_TRANSACTION`], the owner last.
-/// Deletes the sub-account with the last of them. Returns whether it did.
+/// Deletes a sub-account, which can be undeleted.
 #[derive(Debug, Clone)]
-struct SubAccountDelete {
-    by: Requester,
-    parent: OrganizationId,
-    id: OrganizationId,
+pub struct SubAccountDelete {
+    /// The requester.
+    pub by: Requester,
+    /// The parent.
+    pub parent: OrganizationId,
+    /// The sub-account.
+    pub id: OrganizationId,
 }
 
 impl UseCase for SubAccountDelete {
-    type Output = bool;
+    type Output = ();
     type Error = Error;
-    const IS_LONG: bool = true;
 
     fn party(&self) -> Party {
         self.by.party()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<bool, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
         let Self { by, parent: of, id } = self;
         parent(tx, by, *of, true).await?;
         let before = child(tx, *of, *id).await?;
-        let mut people = tx.team(*id).await?;
-        people.sort_by_key(|member| member.role == TeamRole::Owner);
-        let is_last = people.len() <= limits::TEAM_MEMBERS_REMOVED_PER_TRANSACTION;
-        people.truncate(limits::TEAM_MEMBERS_REMOVED_PER_TRANSACTION);
-        for member in &people {
-            team::delete(tx, context, by, member).await?;
-        }
-        if is_last {
-            tx.organization_delete(*id, context.now()).await?;
-            tx.sub_account_count_add(*of, -1).await?;
-            changes::deleted(tx, context, by, "organization.deleted", &before).await?;
-        }
-        Ok(is_last)
+        organization_deletion::delete(tx, context, by, &before).await
+    }
+}
+
+impl RowUseCase for SubAccountDelete {
+    type Row = SubAccount;
+
+    async fn current(&self, tx: &mut Tx<'_>) -> Result<SubAccount, Error> {
+        let Self { by, parent: of, id } = self;
+        let parent = parent(tx, by, *of, true).await?;
+        let child = child(tx, *of, *id).await?;
+        view(tx, &parent, child).await
     }
 }
 
@@ -262,24 +277,6 @@ pub struct Usage {
 }
 
 impl App {
-    /// Deletes a sub-account with its team. Its tokens, sessions and webhooks stop working, and no list shows it. A large
-    /// team takes several transactions: a deletion that is interrupted leaves a sub-account with a part of its team, and
-    /// the owner, until it is repeated.
-    ///
-    /// # Errors
-    /// When the requester may not administer the parent's sub-accounts, [`Error::SubAccountNotFound`], or a store
-    /// error.
-    pub async fn delete_sub_account(
-        &self,
-        by: Requester,
-        parent: OrganizationId,
-        id: OrganizationId,
-    ) -> Result<(), Error> {
-        let deletion = SubAccountDelete { by, parent, id };
-        while !self.write_as(&deletion.by, deletion.clone()).await? {}
-        Ok(())
-    }
-
     /// The sub-account of this id.
     ///
     /// # Errors

@@ -27,11 +27,21 @@ impl UseCase for OrganizationSuspend {
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Organization, Error> {
-        let before = tx.organization_for_update(self.id).await?.ok_or(Error::OrganizationNotFound)?;
-        let after = organization::suspend(&before, self.reason.clone(), context.now());
-        save(tx, context, &Requester::operator(), &before, &after).await?;
-        Ok(after)
+        suspend(tx, context, &Requester::operator(), (self.id, &self.reason)).await
     }
+}
+
+/// Suspends an organization, as the operator.
+pub(crate) async fn suspend(
+    tx: &mut Tx<'_>,
+    context: &mut ExecutionContext,
+    by: &Requester,
+    (id, reason): (OrganizationId, &SuspensionReason),
+) -> Result<Organization, Error> {
+    let before = tx.organization_for_update(id).await?.ok_or(Error::OrganizationNotFound)?;
+    let after = organization::suspend(&before, reason.clone(), context.now());
+    save(tx, context, by, &before, &after).await?;
+    Ok(after)
 }
 
 /// Ends the suspension of an organization.
@@ -50,11 +60,21 @@ impl UseCase for OrganizationUnsuspend {
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Organization, Error> {
-        let before = tx.organization_for_update(self.id).await?.ok_or(Error::OrganizationNotFound)?;
-        let after = organization::unsuspend(&before, context.now());
-        save(tx, context, &Requester::operator(), &before, &after).await?;
-        Ok(after)
+        unsuspend(tx, context, &Requester::operator(), self.id).await
     }
+}
+
+/// Ends the suspension of an organization, as the operator.
+pub(crate) async fn unsuspend(
+    tx: &mut Tx<'_>,
+    context: &mut ExecutionContext,
+    by: &Requester,
+    id: OrganizationId,
+) -> Result<Organization, Error> {
+    let before = tx.organization_for_update(id).await?.ok_or(Error::OrganizationNotFound)?;
+    let after = organization::unsuspend(&before, context.now());
+    save(tx, context, by, &before, &after).await?;
+    Ok(after)
 }
 
 /// Stores the suspension of an organization or its end, if that changes it.

@@ -2,12 +2,17 @@
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::ids::{OrganizationId, UserId};
+use tenantry_core::invitation::Invitation;
 use tenantry_core::mail::MailContent;
 use tenantry_core::team::{self, NewTeamMember, RoleChange, TeamError, TeamFacts, TeamMember, TeamRole};
 use tenantry_store::{ListQuery, Party, StoreError, Tx, UseCase};
+use uuid::Uuid;
 
+use crate::conditional::RowUseCase;
 use crate::mails::{self, NewMail};
-use crate::{App, Error, LimitReached, Requester, TeamPermission, changes, limits, users};
+use crate::{
+    App, Error, LimitReached, Requester, TeamPermission, admission, changes, limits, users, verified,
+};
 
 /// Adds a person to the team. Creates the user if no user has the address. Fails if the person is in the team.
 #[derive(Debug, Clone)]
@@ -79,10 +84,13 @@ async fn add(
     organization: OrganizationId,
     new: &NewTeamMember,
 ) -> Result<InvitedMember, Error> {
-    by.check_role_grant(new.role)?;
     let now = context.now();
+    by.check_role_grant(new.role, now)?;
     // Locked, so that of two concurrent additions the second finds the first.
-    tx.organization_for_update(organization).await?.ok_or(TeamError::OrganizationNotFound)?;
+    let tenant = tx.organization_for_update(organization).await?.ok_or(TeamError::OrganizationNotFound)?;
+    if tenant.profile.team_admission.is_by_invitation() && !by.is_operator() {
+        return Err(TeamError::InvitationRequired.into());
+    }
     let user = users::find_or_create(tx, context, by, Some(organization), &new.email).await?;
     if let Some(member) = tx.team_member(organization, user.id).await? {
         return Ok(InvitedMember { member, is_new: false });
@@ -96,6 +104,7 @@ async fn add(
         role: new.role,
         created_at: now,
         modified_at: now,
+        offered_until: None,
     };
     insert(tx, context, by, &member).await?;
     notify(tx, context, by, &member).await?;
@@ -133,18 +142,18 @@ pub(crate) async fn notify(
 ) -> Result<(), Error> {
     let tenant = tx.organization(member.organization).await?.ok_or(TeamError::OrganizationNotFound)?;
     let inviter = match by.person() {
-        Some(id) => inviter(tx, member.organization, id).await?,
+        Some(id) => name_of(tx, member.organization, id).await?,
         None => None,
     };
     let content =
         MailContent::TeamMemberAdded { organization: tenant.name.to_string(), role: member.role, inviter };
-    let (organization, to) = (member.organization, member.email.normalized());
-    let mail = NewMail { organization, to, content, expires_at: None, secret: None };
+    let (organization, user, to) = (member.organization, Some(member.user), member.email.normalized());
+    let mail = NewMail { organization, user, to, language: None, content, expires_at: None, secret: None };
     mails::queue(tx, context, mail).await
 }
 
-/// The name of the inviting person as their own organization spells it, or their address.
-async fn inviter(
+/// The name of a person as the organization spells it, or their address.
+pub(crate) async fn name_of(
     tx: &mut Tx<'_>,
     organization: OrganizationId,
     user: UserId,
@@ -155,25 +164,31 @@ async fn inviter(
     Ok(tx.user(user).await?.map(|user| user.email.to_string()))
 }
 
-/// Stores a new membership, if the person is not in too many teams.
+/// Stores a new membership, if the person is not in too many teams. It has the person's present address: a membership
+/// that it is copied from may have to take that over yet. Settles the pending invitation of that address, and returns
+/// it.
 pub(crate) async fn insert(
     tx: &mut Tx<'_>,
     context: &mut ExecutionContext,
     by: &Requester,
     member: &TeamMember,
-) -> Result<(), Error> {
+) -> Result<Option<Invitation>, Error> {
     let most = match member.role {
         TeamRole::Owner => limits::ORGANIZATIONS_PER_PERSON,
         _ => limits::ORGANIZATIONS_PER_PERSON_BY_OTHERS,
     };
-    // Locked, so that concurrent additions to several teams do not exceed the limit.
-    let count = tx.user_organization_count_for_update(member.user).await?;
+    // Locked, so that concurrent additions to several teams do not exceed the limit, and the person is not deleted.
+    let user = tx.user_for_update(member.user).await?.ok_or(TeamError::NotFound)?;
+    let count = tx.user_organization_count(member.user).await?;
     if count >= most {
         return Err(LimitReached::Organizations.into());
     }
     if member.role != TeamRole::Owner && count >= limits::ORGANIZATIONS_PER_PERSON_BY_ONE_OWNER {
         check_share(tx, member).await?;
     }
+    let is_present = member.email.key() == user.email.key();
+    let email = if is_present { member.email.clone() } else { user.email };
+    let member = &TeamMember { email, ..member.clone() };
     tx.team_insert(member).await.map_err(|error: StoreError| {
         if error.is_violation_of("team_members_pkey") {
             TeamError::AlreadyMember.into()
@@ -181,7 +196,12 @@ pub(crate) async fn insert(
             Error::from(error)
         }
     })?;
-    changes::created(tx, context, by, "team_member.created", member).await
+    changes::created(tx, context, by, "team_member.created", member).await?;
+    match member.role {
+        // The owner of a new organization, which has no invitations.
+        TeamRole::Owner => Ok(None),
+        _ => admission::settle(tx, context, by, member, &member.email).await,
+    }
 }
 
 /// Checks that the organizations of the same owner have the person in few teams.
@@ -218,9 +238,21 @@ impl UseCase for TeamMemberRemove {
         check_access(by, *organization)?;
         by.check(*organization, TeamPermission::ManageTeam)?;
         let facts = facts(tx, *organization, *user).await?;
+        verified::before_change(tx, context, by).await?;
         team::remove(&facts, by.person().filter(|_| !may_leave))?;
         by.check_role_loss(facts.member.role)?;
         delete(tx, context, by, &facts.member).await
+    }
+}
+
+impl RowUseCase for TeamMemberRemove {
+    type Row = TeamMember;
+
+    async fn current(&self, tx: &mut Tx<'_>) -> Result<TeamMember, Error> {
+        let Self { by, organization, user, .. } = self;
+        check_access(by, *organization)?;
+        by.check(*organization, TeamPermission::ManageTeam)?;
+        Ok(facts(tx, *organization, *user).await?.member)
     }
 }
 
@@ -246,6 +278,7 @@ impl UseCase for TeamMemberLeave {
         check_access(by, *organization)?;
         let user = by.user().ok_or(TeamError::NotFound)?;
         let facts = facts(tx, *organization, user).await?;
+        verified::before_change(tx, context, by).await?;
         team::leave(&facts)?;
         delete(tx, context, by, &facts.member).await
     }
@@ -286,8 +319,9 @@ impl UseCase for TeamMemberSetRole {
         let Self { by, organization, user, change } = self;
         check_access(by, *organization)?;
         by.check(*organization, TeamPermission::ManageTeam)?;
-        by.check_role_grant(change.to)?;
+        by.check_role_grant(change.to, context.now())?;
         let facts = facts(tx, *organization, *user).await?;
+        verified::before_change(tx, context, by).await?;
         by.check_role_loss(facts.member.role)?;
         let before = facts.member.clone();
         let after = team::set_role(facts, *change, context.now())?;
@@ -299,10 +333,22 @@ impl UseCase for TeamMemberSetRole {
     }
 }
 
+impl RowUseCase for TeamMemberSetRole {
+    type Row = TeamMember;
+
+    async fn current(&self, tx: &mut Tx<'_>) -> Result<TeamMember, Error> {
+        let Self { by, organization, user, .. } = self;
+        check_access(by, *organization)?;
+        by.check(*organization, TeamPermission::ManageTeam)?;
+        Ok(facts(tx, *organization, *user).await?.member)
+    }
+}
+
 /// The list of a whole team.
 struct TeamQuery {
     organization: OrganizationId,
     is_oldest_first: bool,
+    limited_as: Option<Uuid>,
 }
 
 impl ListQuery for TeamQuery {
@@ -314,16 +360,37 @@ impl ListQuery for TeamQuery {
             false => tx.team(self.organization).await,
         }
     }
+
+    fn limited_as(&self) -> Option<Uuid> {
+        self.limited_as
+    }
 }
 
 impl App {
+    /// One membership in the team of an organization.
+    ///
+    /// # Errors
+    /// [`Error::OrganizationNotFound`], [`Error::NotPermitted`], [`TeamError::NotFound`], or a store error.
+    pub async fn team_member(
+        &self,
+        by: &Requester,
+        organization: OrganizationId,
+        user: UserId,
+    ) -> Result<TeamMember, Error> {
+        check_access(by, organization)?;
+        by.check(organization, TeamPermission::ReadTeam)?;
+        let found = self.store.reader()?.tx()?.team_member(organization, user).await?;
+        found.ok_or_else(|| TeamError::NotFound.into())
+    }
+
     /// The whole team of an organization, newest membership first.
     ///
     /// # Errors
     /// [`Error::NotPermitted`], or a store error.
     pub async fn team(&self, by: &Requester, organization: OrganizationId) -> Result<Vec<TeamMember>, Error> {
         by.check(organization, TeamPermission::ReadTeam)?;
-        Ok(self.store.run_large_read(TeamQuery { organization, is_oldest_first: false }).await?)
+        let limited_as = by.limited_as();
+        Ok(self.store.run_large_read(TeamQuery { organization, is_oldest_first: false, limited_as }).await?)
     }
 
     /// The whole team of an organization, oldest membership first.
@@ -337,6 +404,7 @@ impl App {
     ) -> Result<Vec<TeamMember>, Error> {
         check_access(by, organization)?;
         by.check(organization, TeamPermission::ReadTeam)?;
-        Ok(self.store.run_large_read(TeamQuery { organization, is_oldest_first: true }).await?)
+        let limited_as = by.limited_as();
+        Ok(self.store.run_large_read(TeamQuery { organization, is_oldest_first: true, limited_as }).await?)
     }
 }

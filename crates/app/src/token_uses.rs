@@ -28,7 +28,7 @@ impl TokenUses {
                 token.last_used_at,
                 token.previous_secret,
             ),
-            CredentialOwner::User(token, _) => {
+            CredentialOwner::User(token, _) | CredentialOwner::Session(token, _, _) => {
                 (TokenRef::User(token.id), token.last_used_at, token.previous_secret)
             }
             _ => return,

@@ -29,7 +29,7 @@ pub(crate) async fn find_or_create(
         return Ok(user);
     }
     let id = UserId::new(Builder::from_random_bytes(context.random_bytes()).into_uuid());
-    let new = User { id, created_at: context.now(), email: email.normalized(), name: None };
+    let new = User { id, created_at: context.now(), email: email.normalized(), name: None, language: None };
     let user = tx.user_insert(&new).await?;
     // Another transaction may have inserted the address first: then `user` is its row.
     if user.id == id {

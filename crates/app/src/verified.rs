@@ -7,7 +7,8 @@
 //! |---|---|---|
 //! | the use case begins | credentials changed, or the last look-up is older than [`limits::CREDENTIAL_CACHE_TTL_MS`] | refused |
 //! | it has run, with all its locks | the same; never on SQLite, where nothing else commits meanwhile | rolled back and refused |
-//! | it has run, and changed credentials itself | credentials changed | rolled back, to be repeated: the change may be its own |
+//! | it has locked what it changes, and may take a right of its own caller ([`before_change`]) | always; never on SQLite | refused |
+//! | it has run, and changed credentials without that step | credentials changed | rolled back, to be repeated: the change may be its own |
 //!
 //! Otherwise this costs no query. [`Generation`] counts a change before its transaction is committed, so a use case
 //! behind a revocation, in the same batch or at a lock, sees the count, and its read sees the revocation.
@@ -21,7 +22,7 @@ use tenantry_core::ExecutionContext;
 use tenantry_store::{Generation, Party, StoreError, Tx, UseCase};
 
 use crate::credentials::Verification;
-use crate::{Caller, Error};
+use crate::{Caller, Error, Requester};
 
 /// A use case of an authenticated caller.
 pub(crate) struct Verified<U> {
@@ -64,7 +65,8 @@ impl<U: UseCase<Error = Error>> UseCase for Verified<U> {
         }
         if !tx.changes_credentials() {
             self.verify(tx, context, seen).await?;
-        } else if !self.generation.is_still(seen.generation)
+        } else if !tx.is_caller_verified()
+            && !self.generation.is_still(seen.generation)
             && let Err(error) = self.read_again(tx, context, seen).await
         {
             // The use case may have revoked its own credential. The next run reads it before that.
@@ -100,11 +102,36 @@ impl<U> Verified<U> {
         seen: Verification,
     ) -> Result<Verification, Error> {
         let verification = Verification::start(seen.hash, &self.generation);
-        let owner = tx.credential_owner(&seen.hash, context.now()).await?.ok_or(Error::CallerUnknown)?;
-        let now = Caller::from_owner(owner, verification).ok_or(Error::CallerSuspended)?;
-        if now.is_suspended() && !self.caller.is_suspended() {
-            return Err(Error::CallerSuspended);
-        }
-        if now.covers(&self.caller) { Ok(verification) } else { Err(Error::CallerReduced) }
+        check(tx, context, &self.caller, verification).await?;
+        Ok(verification)
     }
+}
+
+/// Checks that the credential of a caller has every right that it had when the request came.
+async fn check(
+    tx: &mut Tx<'_>,
+    context: &ExecutionContext,
+    caller: &Caller,
+    verification: Verification,
+) -> Result<(), Error> {
+    let owner = tx.credential_owner(&verification.hash, context.now()).await?.ok_or(Error::CallerUnknown)?;
+    let now = Caller::from_owner(owner, verification).ok_or(Error::CallerSuspended)?;
+    if now.is_suspended() && !caller.is_suspended() {
+        return Err(Error::CallerSuspended);
+    }
+    if now.covers(caller) { Ok(()) } else { Err(Error::CallerReduced) }
+}
+
+/// Verifies the requester in a use case that changes rights, perhaps its requester's own. Called after the use case has
+/// locked what it changes, so that nobody else changes it any more, and before it changes anything. A later look could
+/// not tell what the use case itself took, or gave back, from what others did.
+pub(crate) async fn before_change(
+    tx: &mut Tx<'_>,
+    context: &ExecutionContext,
+    by: &Requester,
+) -> Result<(), Error> {
+    let Some(caller) = by.authenticated().filter(|_| !tx.is_exclusive()) else { return Ok(()) };
+    check(tx, context, caller, caller.verification()).await?;
+    tx.mark_caller_verified();
+    Ok(())
 }

@@ -5,7 +5,9 @@ use std::io::Write;
 use tenantry_core::Timestamp;
 use tenantry_store::{Catalog, Store};
 
-use super::format::{FORMAT, Header, Sum, TableEnd, TableHead, VERSION, Writer, row_line};
+use super::encoding::{Sum, TableEnd, TableHead, row_line};
+use super::format::{FORMAT, FileEnd, Header, VERSION};
+use super::lines::Writer;
 use super::{ArchiveError, Progress, ReportProgress, complete_snapshot, count_rows, for_each_batch};
 
 /// The size and checksum of a backup.
@@ -61,6 +63,8 @@ pub async fn backup(
         rows += sum.rows;
         writer.json(&TableEnd { end: table.name.clone(), rows: sum.rows, sha256: sum.hex() })?;
     }
-    let sha256 = writer.end(catalog.tables.len() as u64, rows)?;
+    let sha256 = writer.digest();
+    writer.json(&FileEnd { tables: catalog.tables.len() as u64, rows, sha256: sha256.clone() })?;
+    writer.flush()?;
     Ok(BackupSummary { rows, sha256 })
 }

@@ -2,7 +2,7 @@
 
 use tenantry_store::{Catalog, Snapshot, Store};
 
-use super::format::{Sum, row_line};
+use super::encoding::{Sum, row_line};
 use super::load::DatabaseLoad;
 use super::{
     ArchiveError, Progress, ReportProgress, Sums, complete_snapshot, count_rows, difference, for_each_batch,

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use tenantry_core::ExecutionContext;
 use tenantry_store::{Catalog, ColumnValue, RowValues, Store, StoreError, Table, Tx, UseCase};
 
-use super::format::Sum;
+use super::encoding::Sum;
 use super::{ArchiveError, Progress, ReportProgress, Sums, UNFINISHED_LOAD, difference, sums};
 use crate::limits;
 
@@ -127,12 +127,7 @@ impl<'a> DatabaseLoad<'a> {
         self.bytes = 0;
         let rows = std::mem::take(&mut self.batch);
         let stored = self.store.write(Insert { table: Arc::clone(table), rows }).await;
-        stored.map_err(|error| match error {
-            ArchiveError::Store(why @ (StoreError::Violated(_) | StoreError::Unexpected(_))) => {
-                ArchiveError::Refused { table: table.name.clone(), why }
-            }
-            other => other,
-        })
+        stored.map_err(|error: ArchiveError| error.of_table(table))
     }
 
     /// Reads all rows back and compares their checksums.

@@ -1,4 +1,4 @@
-//! Backup, restore and copy of all data.
+//! Backup, restore and copy of all data, and the export and import of one organization (`archive::tenant`).
 //!
 //! Whole rows are moved, as the store's [`Catalog`](tenantry_store::Catalog) describes them: ids, hashes, outboxes,
 //! everything but the key of hashes and seals. A database that is being filled has a mark ([`UNFINISHED_LOAD`])
@@ -6,23 +6,30 @@
 
 mod backup;
 mod copy;
+mod encoding;
 mod format;
+mod lines;
 mod load;
 mod pending;
 mod restore;
+mod tenant;
 
 pub use backup::{BackupSummary, backup};
 pub use copy::copy;
-pub use format::{FORMAT, VERSION};
+pub use format::{FORMAT, VERSION, is_archive};
 pub use restore::{RestoreSummary, VerifiedBackup, restore, verify};
+pub use tenant::{
+    ExportOptions, ExportSummary, OrganizationExport, OrganizationImport, OrganizationImportLease,
+    OrganizationImportOptions, OrganizationImportSummary, end_suspension_by_export, verify_organization,
+};
 
 use std::io;
 use std::sync::Arc;
 
 use tenantry_store::{ColumnValue, RowValues, Snapshot, StoreError, Table};
 
-use crate::limits;
-use format::{Sum, row_line};
+use crate::{Error, limits};
+use encoding::{Sum, row_line};
 
 /// The name of the mark, a row in `installation`.
 pub const UNFINISHED_LOAD: &str = "unfinished_load";
@@ -59,7 +66,7 @@ pub enum ArchiveError {
     #[error("{0}")]
     Unsupported(String),
     /// The target has rows.
-    #[error("the database is not empty: table {0} has rows")]
+    #[error("the database to fill is not empty (table {0} has rows): name a new one")]
     NotEmpty(String),
     /// An earlier restore or copy into the database did not finish.
     #[error("an earlier restore or copy into this database did not finish: start with a new, empty database")]
@@ -91,12 +98,48 @@ pub enum ArchiveError {
         /// The error of the removal.
         cleanup: Box<ArchiveError>,
     },
+    /// An organization cannot be exported or imported as things are.
+    #[error("{0}")]
+    Conflict(String),
+    /// Another process imports the organization.
+    #[error("the organization is being imported; an import that was killed can be repeated after a minute")]
+    ImportRunning,
+    /// The import lost its lease, because the process did not renew it in time.
+    #[error("the import did not renew its lease in time, and its rows were removed: repeat it")]
+    LeaseLost,
+    /// Rows of the file contradict each other, as the doctor would find.
+    #[error("the rows of the file break a rule: {0}")]
+    RuleBroken(String),
+    /// A rule refuses the change.
+    #[error(transparent)]
+    UseCase(Box<Error>),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The file could not be read or written.
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+impl From<Error> for ArchiveError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Store(error) => Self::Store(error),
+            other => Self::UseCase(Box::new(other)),
+        }
+    }
+}
+
+impl ArchiveError {
+    /// The error of a row of `table` that the database refused.
+    fn of_table(self, table: &Table) -> Self {
+        match self {
+            Self::Store(why @ (StoreError::Violated(_) | StoreError::Unexpected(_))) => {
+                Self::Refused { table: table.name.clone(), why }
+            }
+            other => other,
+        }
+    }
 }
 
 /// The checksum of each table.

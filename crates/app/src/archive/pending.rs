@@ -1,5 +1,5 @@
 //! Ends pending mail and webhooks after a restore, because they may have been sent since the backup. A webhook event is
-//! marked as failed and can be redelivered; a mail is deleted.
+//! marked as failed and can be redelivered; a mail is deleted. An unfinished import of customers fails.
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::ids::WebhookDeliveryId;
@@ -25,22 +25,33 @@ impl UseCase for EndEvents {
         context: &mut ExecutionContext,
     ) -> Result<Vec<PendingEvent>, StoreError> {
         let pending = tx.webhook_events_pending(self.0, limits::ARCHIVE_BATCH_ROWS).await?;
-        for event in &pending {
-            tx.webhook_event_fail_pending(*event, context.now()).await?;
-            tx.webhook_delivery_append(&WebhookDelivery {
-                id: WebhookDeliveryId::new(context.uuid()),
-                organization: event.organization,
-                endpoint: event.endpoint,
-                event: event.id,
-                created_at: context.now(),
-                succeeded: false,
-                http_code: None,
-                response: Some(RESPONSE.to_owned()),
-            })
-            .await?;
-        }
+        end_events(tx, context, &pending, RESPONSE).await?;
         Ok(pending)
     }
+}
+
+/// Marks pending events as failed, with a delivery that has this response text.
+pub(super) async fn end_events(
+    tx: &mut Tx<'_>,
+    context: &mut ExecutionContext,
+    pending: &[PendingEvent],
+    response: &str,
+) -> Result<(), StoreError> {
+    for event in pending {
+        tx.webhook_event_fail_pending(*event, context.now()).await?;
+        tx.webhook_delivery_append(&WebhookDelivery {
+            id: WebhookDeliveryId::new(context.uuid()),
+            organization: event.organization,
+            endpoint: event.endpoint,
+            event: event.id,
+            created_at: context.now(),
+            succeeded: false,
+            http_code: None,
+            response: Some(response.to_owned()),
+        })
+        .await?;
+    }
+    Ok(())
 }
 
 /// Makes all delivery queues idle, and deletes the mails. Returns how many mails.
@@ -51,8 +62,11 @@ impl UseCase for EndQueuesAndMails {
     type Error = StoreError;
     const IS_LONG: bool = true;
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<usize, StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<usize, StoreError> {
         tx.webhook_queues_clear().await?;
+        let now = context.now();
+        let expires_at = now.plus_seconds(limits::IMPORT_RETENTION_S);
+        tx.customer_imports_fail_all("the database was restored from a backup", now, expires_at).await?;
         tx.mails_delete_all().await
     }
 }

@@ -1,4 +1,4 @@
-//! Deletion of a customer with its members, and removal of their personal data, in bounded transactions.
+//! Deletion of a customer with its members, removal of their personal data, and restoration, in bounded transactions.
 //!
 //! | step | work | next |
 //! |---|---|---|
@@ -6,6 +6,7 @@
 //! | `MemberData` | replaces names in the rows and audit entries of the members | `CustomerData` |
 //! | `CustomerData` | replaces names in the audit entries of the customer | `Events` |
 //! | `Events` | replaces names in pending events, deletes the data of others | the customer's row is anonymized: done |
+//! | `Restore` | brings back the members that were deleted with the customer | done |
 //!
 //! The transaction of the request deletes the customer and does the first
 //! [`limits::CUSTOMER_DELETION_ROWS_PER_TRANSACTION`] rows of the work. If rows remain, it stores the progress in
@@ -14,18 +15,18 @@
 //! derive from the stored seed, so that a step can be repeated. The seed is deleted at the end, so that the names
 //! cannot be derived again. A large customer's deletion therefore lets other organizations write between its parts.
 
+use std::num::NonZeroU32;
 use std::time::Instant;
 
 use sha2::{Digest, Sha256};
 use tenantry_core::ExecutionContext;
-use tenantry_core::audit::anonymize_image;
 use tenantry_core::customer::{AnonymousIdentity, Customer, anonymize_customer, anonymize_member};
 use tenantry_core::ids::{AuditId, CustomerId, OrganizationId, WebhookEventId};
 use tenantry_core::webhook::{EventData, EventType};
 use tenantry_store::{CustomerDeletion, DeletionStep, Party, StoreError, Tx, UseCase};
 use uuid::Uuid;
 
-use crate::{App, Error, Requester, changes, limits};
+use crate::{App, Error, Requester, audit_log, changes, limits, retention};
 
 /// A deletion, and the rows that its transaction may still write.
 pub(super) struct Work<'a> {
@@ -73,6 +74,7 @@ impl<'a> Work<'a> {
                 DeletionStep::MemberData => self.anonymize_members(tx, context).await?,
                 DeletionStep::CustomerData => self.anonymize_entries(tx, customer.uuid()).await?,
                 DeletionStep::Events => self.anonymize_events(tx).await?,
+                DeletionStep::Restore => self.restore_members(tx, context).await?,
             };
             if !is_complete {
                 tx.customer_deletion_save(&self.deletion).await?;
@@ -83,7 +85,7 @@ impl<'a> Work<'a> {
                 DeletionStep::Members if self.deletion.anonymize => DeletionStep::MemberData,
                 DeletionStep::MemberData => DeletionStep::CustomerData,
                 DeletionStep::CustomerData => DeletionStep::Events,
-                DeletionStep::Members => break,
+                DeletionStep::Members | DeletionStep::Restore => break,
                 DeletionStep::Events => {
                     self.anonymize_row(tx, context).await?;
                     break;
@@ -128,6 +130,28 @@ impl<'a> Work<'a> {
         Ok(deleted < limit)
     }
 
+    /// Brings back some of the members, the owner first. Returns whether none is left.
+    pub(super) async fn restore_members(
+        &mut self,
+        tx: &mut Tx<'_>,
+        context: &mut ExecutionContext,
+    ) -> Result<bool, Error> {
+        let CustomerDeletion { organization, customer, .. } = self.deletion;
+        let endpoints = tx.webhook_endpoints_subscribed(organization, EventType::MemberCreated).await?.len();
+        let rows_each = 2 + 2 * i64::try_from(endpoints).unwrap_or(i64::MAX / 4);
+        let limit = (self.rows_left / rows_each).max(1);
+        let members = tx.members_to_restore(organization, customer, limit).await?;
+        for member in &members {
+            if tx.member_restore(member).await? {
+                let change = ("member.restored", EventType::MemberCreated);
+                changes::restored(tx, context, self.by, change, member).await?;
+            }
+        }
+        let restored = i64::try_from(members.len()).unwrap_or(i64::MAX);
+        self.rows_left = self.rows_left.saturating_sub(restored.saturating_mul(rows_each));
+        Ok(restored < limit)
+    }
+
     /// Replaces names in the rows and audit entries of some members. Returns whether all are done.
     async fn anonymize_members(&mut self, tx: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<bool, Error> {
         let CustomerDeletion { organization, customer, .. } = self.deletion;
@@ -157,16 +181,14 @@ impl<'a> Work<'a> {
         while self.rows_left > 0 {
             let limit = self.rows_left;
             let after = self.deletion.entry.map(AuditId::new);
-            let entries = tx.audit_images(organization, subject, after, limit).await?;
+            let (entries, is_end) = tx.audit_entries_of_person(organization, subject, after, limit).await?;
             let count = i64::try_from(entries.len()).unwrap_or(i64::MAX);
-            for (id, before, after) in entries {
-                let image =
-                    |image: Option<String>| image.map(|image| anonymize_image(&image, &identity)).transpose();
-                tx.audit_images_replace(organization, (id, image(before)?, image(after)?)).await?;
+            for (id, entry) in entries {
+                audit_log::anonymize(tx, organization, (id, entry), &identity).await?;
                 self.deletion.entry = Some(id.uuid());
             }
             self.rows_left = self.rows_left.saturating_sub(count);
-            if count < limit {
+            if is_end {
                 return Ok(true);
             }
         }
@@ -212,7 +234,12 @@ impl<'a> Work<'a> {
             EventData::Member(row) => {
                 EventData::Member(Box::new(anonymize_member(&row, &identity(row.id.uuid()))))
             }
-            EventData::Organization(row) => EventData::Organization(row),
+            other @ (EventData::Organization(_)
+            | EventData::Ownership(_)
+            | EventData::TeamMember(_)
+            | EventData::Invitation(_)
+            | EventData::AccessToken(_)
+            | EventData::Test(_)) => other,
         };
         tx.webhook_event_replace_data(organization, id, &data).await
     }
@@ -253,16 +280,77 @@ impl UseCase for ContinueDeletion {
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<bool, Error> {
         let Self { organization, customer, .. } = *self;
         // The customer is locked first, as by the request.
-        tx.deleted_customer(organization, customer).await?;
+        if tx.deleted_customer(organization, customer).await?.is_none() {
+            tx.customer_for_update(organization, customer).await?;
+        }
         let Some(deletion) = tx.customer_deletion(organization, customer).await? else { return Ok(true) };
         let by = Requester::continuing(deletion.request_id.clone());
         Work::new(&by, deletion).run(tx, context).await
     }
 }
 
+/// Begins to remove the personal data of a customer that was deleted long ago. Returns whether everything is done.
+struct AnonymizeDeleted {
+    organization: OrganizationId,
+    customer: CustomerId,
+    days: NonZeroU32,
+}
+
+impl UseCase for AnonymizeDeleted {
+    type Output = bool;
+    type Error = Error;
+    const IS_LONG: bool = true;
+
+    fn party(&self) -> Party {
+        Party::organization(self.organization)
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<bool, Error> {
+        let Self { organization, customer, days } = *self;
+        let before = retention::before(context.now(), days);
+        // The rows about the customer may not have arrived yet. The sweep comes again after the import.
+        if tx.organization_is_in_import(organization).await? {
+            return Ok(true);
+        }
+        // It may have been restored, or anonymized, meanwhile.
+        let found = tx.deleted_customer(organization, customer).await?;
+        if found.is_none_or(|found| found.deleted_at.is_none_or(|at| at >= before)) {
+            return Ok(true);
+        }
+        let by = Requester::system();
+        let deletion = match tx.customer_deletion(organization, customer).await? {
+            Some(in_progress) => CustomerDeletion { anonymize: true, ..in_progress },
+            None => new(context, &by, (organization, customer), DeletionStep::MemberData, true),
+        };
+        Work::new(&by, deletion).run(tx, context).await
+    }
+}
+
 impl App {
-    /// Continues the deletion of a customer for a party, one transaction after the other, until it is done or `until` is
-    /// reached.
+    /// Removes the personal data of customers that were deleted more than `days` ago, up to
+    /// [`limits::CUSTOMERS_ANONYMIZED_PER_SWEEP`]. One that fails does not delay the others.
+    pub(crate) async fn anonymize_deleted_customers(&self, days: NonZeroU32) -> Result<(), StoreError> {
+        let before = retention::before(self.now(), days);
+        let limit = limits::CUSTOMERS_ANONYMIZED_PER_SWEEP;
+        let due = self.store.reader()?.tx()?.customers_to_anonymize(before, limit).await?;
+        for (organization, customer) in due {
+            let begun = async {
+                if !self.store.write(AnonymizeDeleted { organization, customer, days }).await? {
+                    let party = Party::organization(organization);
+                    self.continue_deletion(party, (organization, customer), None).await?;
+                }
+                Ok::<(), Error>(())
+            };
+            if let Err(error) = begun.await {
+                tracing::warn!(%error, organization_id = %organization, customer_id = %customer,
+                    "a deleted customer is not anonymized, the sweep tries again");
+            }
+        }
+        Ok(())
+    }
+
+    /// Continues the deletion of a customer for a party, one transaction after the other, until it is done or `until`
+    /// is reached.
     pub(super) async fn continue_deletion(
         &self,
         party: Party,
@@ -285,7 +373,11 @@ impl App {
         let pending =
             self.store.reader()?.tx()?.customer_deletions(limits::CUSTOMER_DELETIONS_PER_SWEEP).await?;
         for deletion in pending {
-            self.continue_deletion(Party::organization(deletion.0), deletion, None).await?;
+            // One that fails holds up no other.
+            if let Err(error) = self.continue_deletion(Party::organization(deletion.0), deletion, None).await
+            {
+                tracing::warn!(%error, "a customer's deletion is not finished, the sweep continues it");
+            }
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
-//! Customers: read, list, export, create, update, delete, anonymize.
+//! Customers: read, list, export, create, update, delete, anonymize, restore.
 
 mod deletion;
+mod restore;
 
 use std::time::Instant;
 
@@ -11,14 +12,16 @@ use tenantry_core::customer::{
 };
 use tenantry_core::ids::{CustomerId, MemberId, OrganizationId};
 use tenantry_store::{
-    CustomerDeletion, CustomerFilter, DeletionStep, ListQuery, Page, Paged, Party, RowKey, StoreError, Tx,
-    UseCase,
+    CustomerDeletion, CustomerFilter, DeletionStep, ListQuery, Page, Paged, Party, StoreError, Tx, UseCase,
 };
 use uuid::Uuid;
 
+use crate::conditional::{Condition, RowUseCase};
 use crate::members::{self, CustomerRef, Lock};
 use crate::{App, Error, Requester, TeamPermission, changes, limits};
 use deletion::Work;
+pub use restore::CustomerRestore;
+use restore::find_deleted;
 
 /// Creates a customer and its owner.
 #[derive(Debug, Clone)]
@@ -43,24 +46,35 @@ impl UseCase for CustomerCreate {
         let Self { by, organization, new } = self;
         let organization = by.organization_for(*organization)?;
         by.check(organization, TeamPermission::ManageCustomers)?;
-        let email_taken = match &new.email {
-            Some(email) => tx.customer_email_taken(organization, email, None).await?,
-            None => false,
-        };
-        let external_id_taken = match &new.external_id {
-            Some(id) => tx.customer_by_external_id(organization, id.as_str()).await?.is_some(),
-            None => false,
-        };
-        let facts = CreateFacts { organization, email_taken, external_id_taken };
-        let (id, owner_id) = (CustomerId::new(context.uuid()), MemberId::new(context.uuid()));
-        let Created { customer, owner } = customer::create(facts, new.clone(), id, owner_id, context.now())?;
-        tx.customer_insert(&customer).await.map_err(|error| conflict(error, &customer))?;
-        changes::created(tx, context, by, "customer.created", &customer).await?;
-        tx.member_insert(&owner, customer.kind).await?;
-        changes::created(tx, context, by, "member.created", &owner).await?;
-        changes::customer_state_changed(tx, context, &customer, false).await?;
-        Ok(customer)
+        create(tx, context, by, organization, new).await
     }
+}
+
+/// Creates a customer and its owner in an organization in which the requester may do so.
+pub(crate) async fn create(
+    tx: &mut Tx<'_>,
+    context: &mut ExecutionContext,
+    by: &Requester,
+    organization: OrganizationId,
+    new: &NewCustomer,
+) -> Result<Customer, Error> {
+    let email_taken = match &new.email {
+        Some(email) => tx.customer_email_taken(organization, email, None).await?,
+        None => false,
+    };
+    let external_id_taken = match &new.external_id {
+        Some(id) => tx.customer_by_external_id(organization, id.as_str()).await?.is_some(),
+        None => false,
+    };
+    let facts = CreateFacts { organization, email_taken, external_id_taken };
+    let (id, owner_id) = (CustomerId::new(context.uuid()), MemberId::new(context.uuid()));
+    let Created { customer, owner } = customer::create(facts, new.clone(), id, owner_id, context.now())?;
+    tx.customer_insert(&customer).await.map_err(|error| conflict(error, &customer))?;
+    changes::created(tx, context, by, "customer.created", &customer).await?;
+    tx.member_insert(&owner, customer.kind).await?;
+    changes::created(tx, context, by, "member.created", &owner).await?;
+    changes::customer_state_changed(tx, context, by, (&customer, false)).await?;
+    Ok(customer)
 }
 
 /// Updates a customer. The owner of an individual customer gets the customer's new address as well.
@@ -84,10 +98,17 @@ impl UseCase for CustomerUpdate {
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Customer, Error> {
         let Self { by, customer: name, change } = self;
-        let before =
-            members::customer(tx, by, name, Lock::ForUpdate).await?.ok_or(CustomerError::NotFound)?;
-        by.check(before.organization, TeamPermission::ManageCustomers)?;
+        let before = locked(tx, by, name).await?;
         update(tx, context, by, before, change).await
+    }
+}
+
+impl RowUseCase for CustomerUpdate {
+    type Row = Customer;
+
+    async fn current(&self, tx: &mut Tx<'_>) -> Result<Customer, Error> {
+        let Self { by, customer: name, .. } = self;
+        locked(tx, by, name).await
     }
 }
 
@@ -119,7 +140,9 @@ pub(crate) async fn update(
     Ok(after)
 }
 
-/// Stores a changed customer. The owner's address follows that of an individual customer.
+/// Stores a changed customer. The owner's address follows that of an individual customer. When the address changes, the
+/// customer's sessions end, and the change of address that one of them requested: they belong to the person at the
+/// former address.
 pub(crate) async fn save(
     tx: &mut Tx<'_>,
     context: &mut ExecutionContext,
@@ -128,6 +151,10 @@ pub(crate) async fn save(
     after: &Customer,
 ) -> Result<(), Error> {
     tx.customer_update(before, after).await.map_err(|error| conflict(error, after))?;
+    if before.email != after.email {
+        tx.email_update_delete(before.organization, before.id).await?;
+        tx.customer_sessions_delete(before.organization, before.id, None).await?;
+    }
     changes::updated(tx, context, by, "customer.updated", (before, after)).await?;
     if let Some(owner) = tx.customer_owner(before.organization, before.id).await?
         && let Some(followed) = customer::owner_with_customer_email(before, after, &owner)
@@ -135,7 +162,7 @@ pub(crate) async fn save(
         tx.member_update(&followed).await?;
         changes::updated(tx, context, by, "member.updated", (&owner, &followed)).await?;
     }
-    changes::customer_state_changed(tx, context, after, false).await
+    changes::customer_state_changed(tx, context, by, (after, false)).await
 }
 
 /// Deletes a customer and its members. Returns the customer if the work needs further transactions
@@ -162,6 +189,7 @@ impl UseCase for CustomerDelete {
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Self::Output, Error> {
         let Self { by, customer: name, anonymize } = self;
+        by.check_proof(context.now())?;
         let live = members::customer(tx, by, name, Lock::ForUpdate).await?;
         let work = match live {
             Some(customer) => delete(tx, context, by, &customer, *anonymize).await?,
@@ -171,6 +199,22 @@ impl UseCase for CustomerDelete {
         let unfinished = (work.deletion.organization, work.deletion.customer);
         Ok((!work.run(tx, context).await?).then_some(unfinished))
     }
+}
+
+impl RowUseCase for CustomerDelete {
+    type Row = Customer;
+
+    async fn current(&self, tx: &mut Tx<'_>) -> Result<Customer, Error> {
+        let Self { by, customer: name, .. } = self;
+        locked(tx, by, name).await
+    }
+}
+
+/// The customer, if the requester may change it. Its row is locked until the transaction ends.
+async fn locked(tx: &mut Tx<'_>, by: &Requester, name: &CustomerRef) -> Result<Customer, Error> {
+    let found = members::customer(tx, by, name, Lock::ForUpdate).await?.ok_or(CustomerError::NotFound)?;
+    by.check(found.organization, TeamPermission::ManageCustomers)?;
+    Ok(found)
 }
 
 /// Deletes a customer whose row is locked, and some of its members.
@@ -188,7 +232,7 @@ async fn delete<'a>(
     work.delete_members(tx, context).await?;
     let shown = work.shown(customer);
     changes::deleted(tx, context, by, "customer.deleted", &shown).await?;
-    changes::customer_state_changed(tx, context, &shown, true).await?;
+    changes::customer_state_changed(tx, context, by, (&shown, true)).await?;
     Ok(work)
 }
 
@@ -207,22 +251,6 @@ async fn anonymize_deleted<'a>(
         None => deletion::new(context, by, id, DeletionStep::MemberData, true),
     };
     Ok(Work::new(by, deletion))
-}
-
-/// The deleted customer with this id, unless it is anonymized already.
-async fn find_deleted(
-    tx: &mut Tx<'_>,
-    by: &Requester,
-    name: &CustomerRef,
-) -> Result<Option<Customer>, Error> {
-    let CustomerRef::Id(id) = name else { return Ok(None) };
-    let key = RowKey::Customer(id.uuid());
-    for organization in by.organizations_with_row(tx, TeamPermission::ReadCustomers, key).await? {
-        if let Some(customer) = tx.deleted_customer(organization, *id).await? {
-            return Ok(Some(customer));
-        }
-    }
-    Ok(None)
 }
 
 /// Maps a violated unique constraint, the result of a race, to the error that sequential requests get.
@@ -285,14 +313,20 @@ impl App {
         found.ok_or_else(|| CustomerError::NotFound.into())
     }
 
-    /// Deletes a customer. A large customer needs several transactions. The first one deletes the customer itself. This
-    /// waits for the others for up to [`limits::CUSTOMER_DELETION_WAIT`]; then the sweep runs them.
+    /// Deletes a customer if the condition holds. A large customer needs several transactions. The first one deletes
+    /// the customer itself. This waits for the others for up to [`limits::CUSTOMER_DELETION_WAIT`]; then the sweep runs
+    /// them.
     ///
     /// # Errors
-    /// [`CustomerError::NotFound`], [`Error::AmbiguousCustomer`], [`Error::NotPermitted`], or a store error.
-    pub async fn delete_customer(&self, delete: CustomerDelete) -> Result<(), Error> {
+    /// [`CustomerError::NotFound`], [`Error::AmbiguousCustomer`], [`Error::NotPermitted`],
+    /// [`Error::ConditionFailed`], or a store error.
+    pub async fn delete_customer(
+        &self,
+        delete: CustomerDelete,
+        condition: Condition<Customer>,
+    ) -> Result<(), Error> {
         let (by, party) = (delete.by.clone(), delete.party());
-        let Some(unfinished) = self.write_as(&by, delete).await? else { return Ok(()) };
+        let Some(unfinished) = self.write_if(&by, delete, condition).await? else { return Ok(()) };
         let until = Instant::now() + limits::CUSTOMER_DELETION_WAIT;
         if let Err(error) = self.continue_deletion(party, unfinished, Some(until)).await {
             tracing::warn!(%error, "a customer's deletion is not finished, the sweep continues it");
@@ -303,15 +337,19 @@ impl App {
     /// The next customers of an organization's export, oldest first. Empty after the last one.
     ///
     /// # Errors
-    /// When the database fails, or there is no place for a list query.
+    /// [`Error::ProofRequired`] before the first one, when the database fails, or there is no place for a list query.
     pub async fn customers_after(
         &self,
         by: &Requester,
         organization: OrganizationId,
         after: Option<CustomerId>,
-    ) -> Result<Vec<Customer>, StoreError> {
+    ) -> Result<Vec<Customer>, Error> {
+        // A long export outlives its proof.
+        if after.is_none() {
+            by.check_proof(self.now())?;
+        }
         let limited_as = by.limited_as();
-        self.store.run_list_query(ExportChunk { organization, after, limited_as }).await
+        Ok(self.store.run_list_query(ExportChunk { organization, after, limited_as }).await?)
     }
 
     /// A page of the list of customers.

@@ -17,14 +17,17 @@
 
 use std::collections::BTreeSet;
 
-use tenantry_core::ids::WebhookDeliveryId;
+use tenantry_core::ids::{OrganizationId, UserId, WebhookDeliveryId};
+use tenantry_core::mail::MailContent;
 use tenantry_core::webhook::{
-    self, DeliveryFacts, DeliveryOutcome, EventState, FAILURES_TO_DISABLE, WebhookError,
+    self, DeliveryFacts, DeliveryOutcome, EventState, FAILURES_TO_DISABLE, FAILURES_TO_WARN, WebhookError,
 };
 use tenantry_core::{ExecutionContext, Timestamp};
-use tenantry_store::{DueQueue, LeasedDelivery, Party, StoreError, Tx, UseCase, WebhookDelivery};
+use tenantry_store::{
+    DueQueue, LeasedDelivery, OrganizationQueues, Party, StoreError, Tx, UseCase, WebhookDelivery,
+};
 
-use crate::{App, Error, Requester, limits};
+use crate::{App, Error, Requester, limits, mails};
 
 /// Leases the queues that no other worker has leased meanwhile. Returns the next event of each.
 struct LeaseQueues(Vec<DueQueue>);
@@ -46,14 +49,14 @@ impl UseCase for LeaseQueues {
             if !tx.webhook_queue_lease(queue, now, leased_until).await? {
                 continue;
             }
-            let Some((endpoint, organization_name)) = tx.webhook_target(queue).await? else {
+            let Some((endpoint, organization_name, owner)) = tx.webhook_target(queue).await? else {
                 super::skip(tx, context, queue.organization, queue.endpoint).await?;
                 tx.webhook_queue_release(queue, leased_until).await?;
                 continue;
             };
-            if endpoint.secret.is_none() {
+            if endpoint.secret.is_none() || endpoint.url.target().is_none() {
                 return Err(StoreError::Unexpected(
-                    "the signing secret of an endpoint cannot be opened with this key".into(),
+                    "the secrets of an endpoint cannot be opened with this key".into(),
                 ));
             }
             let Some(event) = tx.webhook_queue_next_event(queue, now).await? else {
@@ -61,7 +64,7 @@ impl UseCase for LeaseQueues {
                 tx.webhook_queue_release(queue, leased_until).await?;
                 continue;
             };
-            claims.push(LeasedDelivery { queue, leased_until, event, endpoint, organization_name });
+            claims.push(LeasedDelivery { queue, leased_until, event, endpoint, organization_name, owner });
         }
         Ok(claims)
     }
@@ -148,26 +151,42 @@ impl UseCase for DeliveryAttempt {
         .await?;
         tx.webhook_event_record_attempt(&event, self.http_code, next.due_at, now).await?;
         let failed_now = before == EventState::Pending && event.state == EventState::Failed;
-        let disabled = failed_now && self.disable(tx, context).await?;
+        let counts = failed_now && !event.event_type.is_test();
+        let disabled = counts && self.count_failure(tx, context).await?;
         tx.webhook_queues_reschedule(event.organization, event.endpoint, now).await?;
         Ok(DeliveryRecord { state: event.state, disabled })
     }
 }
 
 impl DeliveryAttempt {
-    /// Disables the endpoint when its last [`FAILURES_TO_DISABLE`] events failed.
-    async fn disable(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<bool, Error> {
-        let LeasedDelivery { queue, .. } = &self.claim;
+    /// Disables the endpoint when its last [`FAILURES_TO_DISABLE`] events failed, and returns whether it did. The
+    /// administrators get a mail then, and one after [`FAILURES_TO_WARN`] failures.
+    async fn count_failure(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<bool, Error> {
+        let LeasedDelivery { queue, event, .. } = &self.claim;
         let found = tx.webhook_endpoint(queue.organization, queue.endpoint).await?;
-        let Some(endpoint) = found else { return Ok(false) };
-        let completed = tx.webhook_events_completed(&endpoint, FAILURES_TO_DISABLE).await?;
-        match webhook::auto_disable(&endpoint, &completed, context.now()) {
-            None => Ok(false),
-            Some(disabled) => {
-                super::save(tx, context, &Requester::system(), &endpoint, &disabled).await?;
-                Ok(true)
-            }
+        let Some(before) = found.filter(|endpoint| endpoint.enabled) else { return Ok(false) };
+        let completed = tx.webhook_events_completed(&before, FAILURES_TO_DISABLE).await?;
+        let number = |failures: usize| u32::try_from(failures).unwrap_or(u32::MAX);
+        let failures = number(FAILURES_TO_DISABLE);
+        let name = before.name.clone().filter(|name| !name.trim().is_empty());
+        let endpoint = name.unwrap_or_else(|| before.url.host().to_owned());
+        if let Some(disabled) = webhook::auto_disable(&before, &completed, context.now()) {
+            super::save(tx, context, &Requester::system(), &before, &disabled).await?;
+            let content =
+                |organization| MailContent::WebhookEndpointDisabled { organization, endpoint, failures };
+            mails::notify_administrators(tx, context, queue.organization, content).await?;
+            return Ok(true);
         }
+        if webhook::warns(&completed, event.id) {
+            let content = |organization| MailContent::WebhookEndpointFailing {
+                organization,
+                endpoint,
+                failures: number(FAILURES_TO_WARN),
+                most: failures,
+            };
+            mails::notify_administrators(tx, context, queue.organization, content).await?;
+        }
+        Ok(false)
     }
 }
 
@@ -175,7 +194,38 @@ const fn plus_ms(at: Timestamp, ms: i64) -> Timestamp {
     Timestamp::from_micros(at.as_micros().saturating_add(ms.saturating_mul(1_000)))
 }
 
+/// The outcome of a look at the queues of one organization.
+#[derive(Debug, Default)]
+pub struct OrganizationLook {
+    /// The leased queues, with the next event of each.
+    pub claims: Vec<LeasedDelivery>,
+    /// The time when the next queue is due. `None` if all are idle or due now.
+    pub next_due: Option<Timestamp>,
+}
+
 impl App {
+    /// Leases due queues of one organization. `free` is the number of requests that the worker may begin for its owner.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn lease_webhook_deliveries_of(
+        &self,
+        organization: OrganizationId,
+        free: impl Fn(UserId) -> usize + Send,
+    ) -> Result<OrganizationLook, StoreError> {
+        let found = self.store.reader()?.tx()?.webhook_queues_of(organization, self.now()).await?;
+        let OrganizationQueues { mut due, owner, next_due } = found;
+        let free = owner.map_or(0, free);
+        due.truncate(free);
+        // Every transaction locks several queues in this order.
+        due.sort_unstable();
+        let mut claims = Vec::new();
+        for queues in due.chunks(limits::WEBHOOK_LEASES_PER_TRANSACTION) {
+            claims.append(&mut self.lease_queues(queues.to_vec()).await?);
+        }
+        Ok(OrganizationLook { claims, next_due })
+    }
+
     /// Leases due queues: up to `limit`, and at most [`limits::WEBHOOK_LEASES_PER_TRANSACTION`].
     ///
     /// # Errors
@@ -233,13 +283,5 @@ impl App {
             }
         }
         Ok(claims)
-    }
-
-    /// The time when the next queue is due. `None` if all are idle.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn next_webhook_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.store.reader()?.tx()?.webhook_next_due(self.now()).await
     }
 }

@@ -1,13 +1,15 @@
-//! Webhook endpoints: read, list, create, update, delete. Deliveries: list, redeliver.
+//! Webhook endpoints: read, list, create, update, rotate, test, delete. Deliveries: list, redeliver.
 
 mod delivery;
 
-pub use delivery::{DeliveryAttempt, DeliveryRecord};
+pub use delivery::{DeliveryAttempt, DeliveryRecord, OrganizationLook};
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::ids::{OrganizationId, WebhookEndpointId, WebhookEventId};
+use tenantry_core::token::Overlap;
 use tenantry_core::webhook::{
-    self, EndpointChange, NewEndpoint, SigningSecret, WebhookEndpoint, WebhookError,
+    self, EndpointChange, Event, EventData, EventType, NewEndpoint, SigningSecret, WebhookEndpoint,
+    WebhookError, WebhookTest,
 };
 use tenantry_store::{
     ListQuery, Page, Paged, Party, RowKey, StoreError, Tx, UseCase, WebhookDeliveryDetails,
@@ -15,6 +17,7 @@ use tenantry_store::{
 };
 use uuid::Uuid;
 
+use crate::conditional::RowUseCase;
 use crate::{App, Error, PlainHttpHosts, Requester, TeamPermission, changes, limits};
 
 /// Creates an endpoint, up to [`limits::WEBHOOK_ENDPOINTS_PER_ORGANIZATION`].
@@ -46,7 +49,7 @@ impl UseCase for WebhookEndpointCreate {
             return Err(WebhookError::LimitReached(limits::WEBHOOK_ENDPOINTS_PER_ORGANIZATION).into());
         }
         let (id, secret) = (WebhookEndpointId::new(context.uuid()), SigningSecret::generate(context));
-        let endpoint = webhook::create(organization, new.clone(), id, secret, context.now());
+        let endpoint = webhook::create(organization, new.clone(), id, secret, context.now())?;
         tx.webhook_endpoint_insert(&endpoint, tenant.owner).await?;
         changes::created(tx, context, by, "webhook_endpoint.created", &endpoint).await?;
         Ok(endpoint)
@@ -85,6 +88,14 @@ impl UseCase for WebhookEndpointUpdate {
     }
 }
 
+impl RowUseCase for WebhookEndpointUpdate {
+    type Row = WebhookEndpoint;
+
+    async fn current(&self, tx: &mut Tx<'_>) -> Result<WebhookEndpoint, Error> {
+        lock(tx, &self.by, self.id).await
+    }
+}
+
 /// Replaces the signing secret of an endpoint.
 #[derive(Debug, Clone)]
 pub struct WebhookSecretReset {
@@ -105,9 +116,95 @@ impl UseCase for WebhookSecretReset {
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<WebhookEndpoint, Error> {
         let Self { by, id } = self;
         let before = lock(tx, by, *id).await?;
+        by.check_proof(context.now())?;
         let after = webhook::reset_secret(&before, SigningSecret::generate(context), context.now());
         save(tx, context, by, &before, &after).await?;
         Ok(after)
+    }
+}
+
+impl RowUseCase for WebhookSecretReset {
+    type Row = WebhookEndpoint;
+
+    async fn current(&self, tx: &mut Tx<'_>) -> Result<WebhookEndpoint, Error> {
+        lock(tx, &self.by, self.id).await
+    }
+}
+
+/// Replaces the signing secret of an endpoint. During the overlap the old secret signs as well.
+#[derive(Debug, Clone)]
+pub struct WebhookSecretRotate {
+    /// The requester.
+    pub by: Requester,
+    /// The endpoint.
+    pub id: WebhookEndpointId,
+    /// The time for which requests carry the signatures of both secrets.
+    pub overlap: Overlap,
+}
+
+impl UseCase for WebhookSecretRotate {
+    type Output = WebhookEndpoint;
+    type Error = Error;
+
+    fn party(&self) -> Party {
+        self.by.party()
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<WebhookEndpoint, Error> {
+        let Self { by, id, overlap } = self;
+        let before = lock(tx, by, *id).await?;
+        by.check_proof(context.now())?;
+        let after =
+            webhook::rotate_secret(&before, SigningSecret::generate(context), *overlap, context.now());
+        tx.webhook_endpoint_update(&before, &after).await?;
+        changes::updated(tx, context, by, "webhook_endpoint.rotated", (&before, &after)).await?;
+        Ok(after)
+    }
+}
+
+/// Sends a test event to an endpoint, whatever events it subscribes to. It never disables the endpoint.
+#[derive(Debug, Clone)]
+pub struct WebhookTestSend {
+    /// The requester.
+    pub by: Requester,
+    /// The endpoint.
+    pub id: WebhookEndpointId,
+}
+
+impl UseCase for WebhookTestSend {
+    type Output = Event;
+    type Error = Error;
+
+    fn party(&self) -> Party {
+        self.by.party()
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Event, Error> {
+        let Self { by, id } = self;
+        let key = RowKey::WebhookEndpoint(id.uuid());
+        for organization in by.organizations_with_row(tx, TeamPermission::ManageOrganization, key).await? {
+            // The budget is locked before the queues, as in every change.
+            changes::count_bytes(tx, organization, (limits::WEBHOOK_TEST_BYTES, 0), context.now()).await?;
+            if !tx.webhook_queues_lock(organization, *id).await? {
+                continue;
+            }
+            let Some(endpoint) = tx.webhook_endpoint(organization, *id).await? else { continue };
+            if !endpoint.enabled {
+                return Err(WebhookError::Disabled.into());
+            }
+            let test = WebhookTest { organization, endpoint: *id };
+            let event = Event {
+                id: WebhookEventId::new(context.uuid()),
+                organization,
+                endpoint: *id,
+                created_at: context.now(),
+                event_type: EventType::WebhookEndpointTest,
+                data: EventData::Test(test),
+            };
+            tx.webhook_event_insert(&event).await?;
+            return Ok(event);
+        }
+        Err(WebhookError::NotFound.into())
     }
 }
 
@@ -135,6 +232,14 @@ impl UseCase for WebhookEndpointDelete {
         tx.webhook_endpoint_delete(endpoint.organization, *id, context.now()).await?;
         skip(tx, context, endpoint.organization, *id).await?;
         changes::deleted(tx, context, by, "webhook_endpoint.deleted", &endpoint).await
+    }
+}
+
+impl RowUseCase for WebhookEndpointDelete {
+    type Row = WebhookEndpoint;
+
+    async fn current(&self, tx: &mut Tx<'_>) -> Result<WebhookEndpoint, Error> {
+        lock(tx, &self.by, self.id).await
     }
 }
 

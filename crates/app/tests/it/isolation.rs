@@ -4,16 +4,23 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Waker};
 
+use tenantry_app::console::{SignInComplete, SignInRequest};
+use tenantry_app::email_updates::EmailUpdateVerify;
+use tenantry_app::invitations::{InvitationDecline, InvitationKey};
 use tenantry_app::organizations::{OrganizationCreate, OwnerRef};
 use tenantry_app::team::TeamMemberAdd;
 use tenantry_app::tokens::UserTokenCreate;
 use tenantry_app::{App, Error, Requester};
 use tenantry_core::ExecutionContext;
+use tenantry_core::audit::Client;
+use tenantry_core::console::Browser;
 use tenantry_core::ids::OrganizationId;
+use tenantry_core::mail::MailQueue;
 use tenantry_core::organization::{FeatureSettings, InitialState, NewOrganization, OrganizationChange};
 use tenantry_core::team::{NewTeamMember, TeamRole};
 use tenantry_core::token::Scopes;
-use tenantry_store::{Tx, UseCase};
+use tenantry_core::user::Language;
+use tenantry_store::{Party, Tx, UseCase};
 
 use crate::archive::{Database, Mail};
 use crate::deletion::organization;
@@ -52,7 +59,7 @@ async fn an_organization_does_not_decide_how_a_person_appears_to_others() {
     let shown = app.team_oldest_first(&Requester::operator(), second).await.unwrap();
     let shown = shown.iter().find(|member| member.user == in_second.user).unwrap();
     assert_eq!((shown.email.as_str(), &shown.name), (plain, &None));
-    let mails = app.lease_mails().await.unwrap();
+    let mails = app.lease_mails(None).await.unwrap();
     let recipients: Vec<&str> = mails.iter().map(|mail| mail.to.as_str()).collect();
     assert_eq!(recipients, [plain, plain], "mail goes to the normalized address");
 }
@@ -113,7 +120,56 @@ async fn mails_that_nobody_sends_do_not_pile_up_and_fail_no_change() {
         NewTeamMember { email: "jo@example.com".parse().unwrap(), name: None, role: TeamRole::Developer };
     app.write(TeamMemberAdd { by: Requester::operator(), organization: first, new }).await.unwrap();
     let mut reader = app.store().reader().unwrap();
-    assert_eq!(reader.tx().unwrap().mails_pending(first, 2_000).await.unwrap(), 1_000);
+    assert_eq!(
+        reader.tx().unwrap().mails_pending(first, MailQueue::Invitations, 2_000).await.unwrap(),
+        1_000
+    );
+}
+
+#[tokio::test]
+async fn mails_that_wait_keep_nobody_from_signing_in() {
+    let database = Database::new();
+    let (app, first, _) = organization(&database).await;
+    app.write(Mails(first)).await.unwrap();
+    app.sign_in("owner@example.com".parse().unwrap(), Language::English).await.unwrap();
+    let mut codes = 0;
+    for _ in 0..2 {
+        let leased = app.lease_mails(Some(first)).await.unwrap();
+        codes += leased.iter().filter(|mail| mail.content.queue() == MailQueue::SignIns).count();
+    }
+    assert_eq!(codes, 1);
+}
+
+/// On SQLite the server's own use cases have a line of their own, on PostgreSQL every place.
+#[tokio::test]
+async fn requests_without_a_credential_do_not_run_as_the_server_itself() {
+    let database = Database::new();
+    let (app, ..) = organization(&database).await;
+    let hash_key = app.hash_key().clone();
+    let ask = SignInRequest {
+        email: "owner@example.com".parse().unwrap(),
+        language: Language::English,
+        hash_key: hash_key.clone(),
+    };
+    let enter = SignInComplete {
+        secret: String::new(),
+        code: String::new(),
+        browser: Browser::default(),
+        language: Language::English,
+        request_id: None,
+        hash_key: hash_key.clone(),
+    };
+    let decline = InvitationDecline {
+        by: Requester::anonymous(None),
+        key: InvitationKey::Secret(String::new()),
+        hash_key: hash_key.clone(),
+    };
+    let verify =
+        EmailUpdateVerify { token: String::new(), request_id: None, client: Client::default(), hash_key };
+    for party in [ask.party(), enter.party(), decline.party(), verify.party()] {
+        assert_eq!(party, Party::STRANGERS);
+    }
+    assert_ne!(Party::STRANGERS, Party::default());
 }
 
 #[tokio::test]
@@ -125,11 +181,11 @@ async fn many_mails_of_one_organization_do_not_delay_those_of_another() {
         app.write(Mail(first)).await.unwrap();
     }
     app.write(Mail(second)).await.unwrap();
-    let leased = app.lease_mails().await.unwrap();
+    let leased = app.lease_mails(None).await.unwrap();
     assert!(leased.iter().any(|mail| mail.organization == second));
     // Also one that is queued later, while the first is being served.
     app.write(Mail(second)).await.unwrap();
-    let leased = app.lease_mails().await.unwrap();
+    let leased = app.lease_mails(None).await.unwrap();
     assert!(leased.iter().any(|mail| mail.organization == second));
     assert!(leased.iter().any(|mail| mail.organization == first));
 }
