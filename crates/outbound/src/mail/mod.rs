@@ -2,11 +2,11 @@
 //!
 //! A message has one recipient, a text part and an HTML part. Its Message-ID is derived from the id of the
 //! queued mail, so that a mail server can recognise a message that is sent twice after a crash. No header
-//! contains a line break. Caller: the mail worker; [`templates`] writes the messages.
+//! contains a line break. Caller: the mail worker; [`letters`] writes the messages.
 
 mod build;
+pub mod letters;
 mod server_url;
-pub mod templates;
 #[cfg(test)]
 mod tests;
 
@@ -112,6 +112,13 @@ impl Mailer {
     #[must_use]
     pub fn can_send_as(from: &str) -> bool {
         build::sender(from).is_ok()
+    }
+
+    /// The name of a sender, or the domain of one without a name.
+    #[must_use]
+    pub fn sender_name(from: &str) -> Option<String> {
+        let sender = build::sender(from).ok()?;
+        Some(sender.name.unwrap_or_else(|| sender.email.domain().to_owned()))
     }
 
     /// Sends a message. `id` is the id of the queued mail, `from` is `name@host` or `Name <name@host>`.

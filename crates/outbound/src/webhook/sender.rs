@@ -134,7 +134,7 @@ impl<R: Resolve> Sender<R> {
         let mut received = None;
         let outcome = timeout(self.policy.timeout, self.exchange(&target, request, &mut received)).await;
         match (received, outcome) {
-            (Some(received), _) => Ok(self.response(received)),
+            (Some(received), _) => Ok(self.response(&target, &received)),
             (None, Ok(Err(error))) => Err(error),
             (None, _) => Err(DeliveryError::TimedOut),
         }
@@ -173,9 +173,10 @@ impl<R: Resolve> Sender<R> {
         Err(last_error)
     }
 
-    fn response(&self, received: PartialResponse) -> WebhookResponse {
+    fn response(&self, target: &Target, received: &PartialResponse) -> WebhookResponse {
         let cut = received.body.len() >= self.policy.excerpt_bytes;
-        WebhookResponse { status: received.status, excerpt: excerpt(&received.body, cut) }
+        let excerpt = target.masked(excerpt(&received.body, cut));
+        WebhookResponse { status: received.status, excerpt }
     }
 }
 

@@ -3,7 +3,7 @@
 //! Verifiers read a secret in two ways. Standard Webhooks libraries drop `whsec_` and decode the rest as
 //! base64; the published Polar SDKs use the whole text as the key. Every request therefore carries both
 //! signatures, and a verifier accepts it if one of them matches (docs/contracts/polar/webhooks.md, 9.5, and
-//! docs/contracts/polar/differences.md, 10, row 17).
+//! docs/contracts/polar/differences.md, 10, row 17). After a rotation it carries those of the old secret as well.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -33,15 +33,23 @@ pub struct SignatureHeaders {
     pub webhook_id: String,
     /// `webhook-timestamp`: the time of this attempt, in Unix seconds.
     pub webhook_timestamp: String,
-    /// `webhook-signature`: one or two signatures, separated by a space.
+    /// `webhook-signature`: one or two signatures for each secret, separated by a space.
     pub webhook_signature: String,
 }
 
-/// Signs one attempt: first with the decoded secret, if it decodes, then with its whole text.
+/// Signs one attempt with each secret, in order: first with the decoded secret, if it decodes, then with its whole
+/// text.
 #[must_use]
-pub fn sign(secret: &str, event_id: &str, timestamp_s: i64, body: &[u8]) -> SignatureHeaders {
+pub fn sign<'a>(
+    secrets: impl IntoIterator<Item = &'a str>,
+    event_id: &str,
+    timestamp_s: i64,
+    body: &[u8],
+) -> SignatureHeaders {
     let signed = [format!("{event_id}.{timestamp_s}.").as_bytes(), body].concat();
-    let keys = decoded(secret).into_iter().chain([secret.as_bytes().to_vec()]);
+    let keys = secrets
+        .into_iter()
+        .flat_map(|secret| decoded(secret).into_iter().chain([secret.as_bytes().to_vec()]));
     let signatures: Vec<String> =
         keys.map(|key| format!("v1,{}", STANDARD.encode(mac(&key, &signed)))).collect();
     SignatureHeaders {
@@ -89,14 +97,14 @@ mod tests {
     const LONG: &str = "v1,5YFpsCEcRrvsd3g8HKls1ORiA11uXwia0Aw8UiM20lU=";
 
     fn signature(secret: &str, id: &str, timestamp_s: i64, body: &[u8]) -> String {
-        sign(secret, id, timestamp_s, body).webhook_signature
+        sign([secret], id, timestamp_s, body).webhook_signature
     }
 
     #[test]
     fn a_generated_secret_gives_both_signatures() {
         let random = std::array::from_fn(|i| u8::try_from(i).unwrap());
         assert_eq!(SigningSecret::from_random(random).as_str(), SECRET);
-        let signed = sign(SECRET, EVENT, 1_775_044_800, BODY.as_bytes());
+        let signed = sign([SECRET], EVENT, 1_775_044_800, BODY.as_bytes());
         assert_eq!(signed.webhook_id, EVENT);
         assert_eq!(signed.webhook_timestamp, "1775044800");
         assert_eq!(
@@ -137,6 +145,14 @@ mod tests {
         for short in ["whsec_", "", "whsec_AAAA", "AAAA"] {
             assert!(!signature(short, "evt", 1, b"").contains(' '), "{short}");
         }
+    }
+
+    #[test]
+    fn two_secrets_give_the_signatures_of_both() {
+        let other = "another secret of 32 characters!";
+        let both = sign([SECRET, other], EVENT, 7, b"{}").webhook_signature;
+        let each = [signature(SECRET, EVENT, 7, b"{}"), signature(other, EVENT, 7, b"{}")];
+        assert_eq!(both, each.join(" "));
     }
 
     proptest! {

@@ -29,8 +29,22 @@ pub(super) struct Target {
     pub(super) trusted: bool,
     authority: String,
     path_and_query: String,
-    authorization: Option<String>,
+    credentials: Option<BasicCredentials>,
 }
+
+/// The user name and password of a URL.
+#[derive(Debug)]
+struct BasicCredentials {
+    /// As the header `Authorization: Basic` has them.
+    encoded: String,
+    /// The texts that a receiver may repeat in its response, the longest first.
+    texts: Vec<String>,
+}
+
+/// Stands for a user name and password in a response.
+const MASK: &str = "********";
+/// The shortest password that is masked where it stands alone. A shorter one may be a part of any text.
+const SHORTEST_ALONE: usize = 4;
 
 impl Target {
     /// Parses a URL. `trusted_hosts` are `HOST` or `HOST:PORT`, the former for the scheme's default port.
@@ -57,7 +71,18 @@ impl Target {
             Some(query) => format!("{}?{query}", url.path()),
             None => url.path().to_owned(),
         };
-        Ok(Self { host, port, tls, trusted, authority, path_and_query, authorization: basic(&url) })
+        Ok(Self { host, port, tls, trusted, authority, path_and_query, credentials: basic(&url) })
+    }
+
+    /// A response with the user name and password of the URL masked, which a receiver may repeat. Whoever may read
+    /// deliveries may not read these.
+    pub(super) fn masked(&self, mut response: String) -> String {
+        for text in self.credentials.iter().flat_map(|credentials| &credentials.texts) {
+            if response.contains(text) {
+                response = response.replace(text, MASK);
+            }
+        }
+        response
     }
 
     /// Builds the request. The connection closes after the response.
@@ -74,23 +99,31 @@ impl Target {
             .header("webhook-id", &headers.webhook_id)
             .header("webhook-timestamp", &headers.webhook_timestamp)
             .header("webhook-signature", &headers.webhook_signature);
-        if let Some(value) = &self.authorization {
-            request = request.header(AUTHORIZATION, value);
+        if let Some(credentials) = &self.credentials {
+            request = request.header(AUTHORIZATION, format!("Basic {}", credentials.encoded));
         }
         let invalid = |error| DeliveryError::Refused(format!("cannot build the request: {error}"));
         request.body(Full::new(body)).map_err(invalid)
     }
 }
 
-/// The user name and password of a URL as an `Authorization: Basic` value.
-fn basic(url: &Url) -> Option<String> {
+/// The user name and password of a URL, if it has any.
+fn basic(url: &Url) -> Option<BasicCredentials> {
     if url.username().is_empty() && url.password().is_none() {
         return None;
     }
+    let written = url.password().unwrap_or("");
+    let password: Vec<u8> = percent_decode_str(written).collect();
     let mut pair: Vec<u8> = percent_decode_str(url.username()).collect();
     pair.push(b':');
-    pair.extend(percent_decode_str(url.password().unwrap_or("")));
-    Some(format!("Basic {}", STANDARD.encode(pair)))
+    pair.extend(&password);
+    let encoded = STANDARD.encode(&pair);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let alone = [text(&password), written.to_owned()];
+    let mut texts = vec![encoded.clone(), text(&pair), format!("{}:{written}", url.username())];
+    texts.extend(alone.into_iter().filter(|password| password.len() >= SHORTEST_ALONE));
+    texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
+    Some(BasicCredentials { encoded, texts })
 }
 
 #[cfg(test)]
@@ -135,7 +168,7 @@ mod tests {
     fn the_request_contains_host_path_and_credentials() {
         let target = Target::parse("https://a%40b:c%3Ad@X.dev:8443/p%20q?r=s#t", &[]).unwrap();
         assert_eq!((target.port, target.host.to_string().as_str()), (8443, "x.dev"));
-        let signed = super::super::sign("secret", "id", 7, b"{}");
+        let signed = super::super::sign(["secret"], "id", 7, b"{}");
         let request = target.request(&signed, Bytes::from_static(b"{}")).unwrap();
         assert_eq!(request.uri(), "/p%20q?r=s");
         let header = |name| request.headers().get(name).unwrap().to_str().unwrap().to_owned();
@@ -147,9 +180,24 @@ mod tests {
     }
 
     #[test]
+    fn credentials_that_a_receiver_repeats_are_masked() {
+        let target = Target::parse("https://ada:l%40velace@x.dev/", &[]).unwrap();
+        for repeated in ["ada:l@velace", "ada:l%40velace", "l@velace", "l%40velace", "Basic YWRhOmxAdmVsYWNl"]
+        {
+            let shown = target.masked(format!("no such user: {repeated}, sorry"));
+            assert!(shown.starts_with("no such user: ") && shown.ends_with("********, sorry"), "{shown}");
+            assert!(!shown.contains("velace") && !shown.contains("YWRh"), "{shown}");
+        }
+        // A short password may be a part of any text.
+        let target = Target::parse("https://ada:a@x.dev/", &[]).unwrap();
+        assert_eq!(target.masked("a banana of ada:a".to_owned()), "a banana of ********");
+        assert_eq!(Target::parse("https://x.dev/", &[]).unwrap().masked("a".to_owned()), "a");
+    }
+
+    #[test]
     fn an_id_cannot_add_a_header() {
         let target = Target::parse("https://x.dev/", &[]).unwrap();
-        let signed = super::super::sign("secret", "id\r\nx: y", 7, b"");
+        let signed = super::super::sign(["secret"], "id\r\nx: y", 7, b"");
         assert!(matches!(target.request(&signed, Bytes::new()), Err(DeliveryError::Refused(_))));
     }
 }

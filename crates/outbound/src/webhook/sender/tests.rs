@@ -54,7 +54,7 @@ impl Resolve for EmptyResolver {
 const BODY: &str = r#"{"type":"member.created"}"#;
 
 fn signed() -> SignatureHeaders {
-    sign("whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "evt_1", 7, BODY.as_bytes())
+    sign(["whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="], "evt_1", 7, BODY.as_bytes())
 }
 
 async fn post<R: Resolve>(sender: &Sender<R>, url: &str) -> Result<WebhookResponse, DeliveryError> {
