@@ -18,23 +18,24 @@
 //!
 //! Caller: the server, for as long as it runs.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tenantry_app::App;
-use tenantry_core::mail::{MailContent, QueuedMail};
-use tenantry_core::team::TeamRole;
-use tenantry_core::values::HttpUrl;
-use tenantry_outbound::mail::templates::{self, Proof};
+use tenantry_core::ids::OrganizationId;
+use tenantry_core::mail::QueuedMail;
+use tenantry_outbound::mail::letters::{self, Draft, Stationery};
 use tenantry_outbound::mail::{MailError, Mailer, Message, SMTP_TIMEOUT};
-use tenantry_store::StoreError;
+use tenantry_store::{StoreError, Woken};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 
-/// The longest pause between two queries for due mail; mail that another process queued is found by then.
+use crate::agenda::Agenda;
+
+/// The pause between two looks at the due mail of all accounts; mail that another process queued is found by then.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
-/// The pause after a failed query.
-const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(5);
 /// The shortest pause between two looks for due mails that found none.
 const MIN_PAUSE: Duration = Duration::from_millis(20);
 
@@ -44,52 +45,86 @@ pub struct MailWorker {
     app: Arc<App>,
     mailer: Mailer,
     from: Arc<str>,
-    portal: Option<HttpUrl>,
+    stationery: Arc<Stationery>,
 }
 
 impl MailWorker {
-    /// A worker that sends with `mailer`, from the address `from`. With a portal URL, mails contain links to
-    /// its pages; without one, they contain the bare token.
+    /// A worker that sends with `mailer`, from the address `from`.
     #[must_use]
-    pub fn new(app: Arc<App>, mailer: Mailer, from: &str, portal: Option<HttpUrl>) -> Self {
-        Self { app, mailer, from: from.into(), portal }
+    pub fn new(app: Arc<App>, mailer: Mailer, from: &str, stationery: Stationery) -> Self {
+        Self { app, mailer, from: from.into(), stationery: Arc::new(stationery) }
     }
 
     /// Sends due mail until `stopped` is true. Attempts under way are completed first.
     pub async fn run(&self, mut stopped: watch::Receiver<bool>) {
-        while !*stopped.borrow() {
-            let pause = match self.send_batch().await {
-                Ok(true) => continue,
-                Ok(false) => self.until_next().await,
-                Err(error) => Err(error),
-            };
-            let pause = pause.unwrap_or_else(|error| {
-                tracing::warn!(%error, retry_after_ms = PAUSE_AFTER_ERROR.as_millis(), "mail queue failed");
-                PAUSE_AFTER_ERROR
-            });
+        let mut agenda = Agenda::default();
+        let mut every = tokio::time::interval(POLL_INTERVAL);
+        every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
             // Due mails whose queue another node has locked are no reason to ask again at once.
-            let pause = pause.max(MIN_PAUSE);
-            tokio::select! {
+            let pause = agenda.pause(self.app.now(), POLL_INTERVAL).max(MIN_PAUSE);
+            let accounts = tokio::select! {
                 _ = stopped.wait_for(|stopped| *stopped) => return,
-                () = self.app.store().mail_signal().notified() => {}
-                () = tokio::time::sleep(pause) => {}
+                _ = every.tick() => Woken::All,
+                woken = self.app.store().mail_signal().wait() => woken,
+                () = tokio::time::sleep(pause) => Woken::Some(agenda.take_due(self.app.now())),
+            };
+            if let Err(error) = self.send_of(accounts, &mut agenda, &stopped).await {
+                tracing::warn!(%error, retry_after_ms = POLL_INTERVAL.as_millis(), "mail queue failed");
             }
         }
     }
 
-    /// Sends all due mail and returns the time until the next mail is due.
+    /// Sends the due mail of these accounts, and puts the times of their next mails on the agenda.
+    async fn send_of(
+        &self,
+        accounts: Woken,
+        agenda: &mut Agenda,
+        stopped: &watch::Receiver<bool>,
+    ) -> Result<(), StoreError> {
+        let accounts = match accounts {
+            Woken::Some(accounts) => accounts,
+            Woken::All => self.send_due(stopped).await?,
+        };
+        for account in accounts {
+            while !self.send_batch(Some(account)).await?.is_empty() {
+                if *stopped.borrow() {
+                    return Ok(());
+                }
+            }
+            if let Some(due) = self.app.next_mail_due_of(account).await? {
+                agenda.add(due, account);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the due mail of all accounts, until `stopped` is true. Returns the accounts that had some.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn send_due(&self) -> Result<Duration, StoreError> {
-        while self.send_batch().await? {}
-        self.until_next().await
+    pub async fn send_due(
+        &self,
+        stopped: &watch::Receiver<bool>,
+    ) -> Result<BTreeSet<OrganizationId>, StoreError> {
+        let mut accounts = BTreeSet::new();
+        while !*stopped.borrow() {
+            let sent = self.send_batch(None).await?;
+            if sent.is_empty() {
+                break;
+            }
+            accounts.extend(sent);
+        }
+        Ok(accounts)
     }
 
-    /// Leases a few due mails and sends them concurrently. Returns whether there were any.
-    async fn send_batch(&self) -> Result<bool, StoreError> {
-        let leased = self.app.lease_mails().await?;
-        let any = !leased.is_empty();
+    /// Leases a few due mails of one account, or of all, and sends them concurrently. Returns their accounts.
+    async fn send_batch(
+        &self,
+        account: Option<OrganizationId>,
+    ) -> Result<BTreeSet<OrganizationId>, StoreError> {
+        let leased = self.app.lease_mails(account).await?;
+        let accounts = leased.iter().map(|mail| mail.organization).collect();
         let mut attempts = JoinSet::new();
         for mail in leased {
             let worker = self.clone();
@@ -98,14 +133,7 @@ impl MailWorker {
         for outcome in attempts.join_all().await {
             outcome?;
         }
-        Ok(any)
-    }
-
-    /// The time until the next mail is due, at most [`POLL_INTERVAL`].
-    async fn until_next(&self) -> Result<Duration, StoreError> {
-        let next = self.app.next_mail_due().await?;
-        let now = self.app.now();
-        Ok(next.map_or(POLL_INTERVAL, |due| Duration::from_secs(now.seconds_until(due)).min(POLL_INTERVAL)))
+        Ok(accounts)
     }
 
     async fn attempt(&self, mail: QueuedMail) -> Result<(), StoreError> {
@@ -150,40 +178,22 @@ impl MailWorker {
     }
 
     fn message(&self, mail: &QueuedMail) -> Result<Message, MailError> {
-        let to = mail.to.clone();
-        match &mail.content {
-            MailContent::EmailChangeRequest { organization, slug, minutes } => {
-                let sealed_with_another_key = || MailError {
-                    permanent: true,
-                    reason: "the token of the mail was sealed with another key".to_owned(),
-                };
-                let secret = self.app.mail_secret(mail).ok_or_else(sealed_with_another_key)?;
-                let link = self.portal.as_ref().and_then(|portal| {
-                    let base = portal.as_str().trim_end_matches('/');
-                    HttpUrl::parse(&format!("{base}/{slug}/portal/email-update?token={secret}")).ok()
-                });
-                let proof = link.as_ref().map_or(Proof::Token(&secret), Proof::Link);
-                templates::email_change_request(to, organization, proof, *minutes)
-            }
-            MailContent::EmailChanged { organization, new_address } => {
-                templates::email_changed_notice(to, organization, new_address)
-            }
-            MailContent::ApiKeyAllowList { organization, label } => {
-                templates::api_key_allow_list(to, organization, label)
-            }
-            MailContent::TeamMemberAdded { organization, role, inviter } => {
-                templates::team_member_added(to, organization, role_name(*role), inviter.as_deref())
-            }
-        }
+        let secret = match mail.sealed {
+            Some(_) => self.secret(mail)?,
+            None => String::new(),
+        };
+        let draft = Draft {
+            to: mail.to.clone(),
+            content: &mail.content,
+            secret: &secret,
+            language: mail.language,
+            organization: mail.about,
+        };
+        letters::write(&draft, &self.stationery)
     }
-}
 
-const fn role_name(role: TeamRole) -> &'static str {
-    match role {
-        TeamRole::Owner => "Owner",
-        TeamRole::Administrator => "Administrator",
-        TeamRole::Developer => "Developer",
-        TeamRole::Analyst => "Analyst",
-        TeamRole::BillingManager => "Billing Manager",
+    fn secret(&self, mail: &QueuedMail) -> Result<String, MailError> {
+        let reason = "the token of the mail was sealed with another key";
+        self.app.mail_secret(mail).ok_or_else(|| MailError { permanent: true, reason: reason.to_owned() })
     }
 }

@@ -18,30 +18,103 @@
 //! - Delivery is at least once: an event whose outcome was not recorded is sent again, with the same
 //!   `webhook-id` and the same body.
 //! - A worker whose lease is too short for another request leaves the event to the next lease.
+//! - A commit names the organizations that it leaves events for, and the worker looks at their queues alone. It looks
+//!   at those of all organizations every `POLL_INTERVAL`, and while slots are short.
 //! - A queue whose row cannot be read is retried after `UNREADABLE_RETRY_S`, and delays no other queue.
 
+use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tenantry_app::webhooks::{DeliveryAttempt, DeliveryRecord};
-use tenantry_app::{App, Error};
-use tenantry_core::webhook::{DeliveryOutcome, Event};
+use tenantry_app::{App, Error, limits};
+use tenantry_core::ids::{OrganizationId, UserId};
+use tenantry_core::webhook::{DeliveryOutcome, Event, SigningSecret};
 use tenantry_outbound::webhook::resolve::Resolve;
 use tenantry_outbound::webhook::schedule::delay;
 use tenantry_outbound::webhook::{
     DeliveryError, Images, Notice, Sender, SystemResolver, WebhookResponse, body, sign,
 };
-use tenantry_store::{LeasedDelivery, StoreError};
-use tokio::task::JoinSet;
+use tenantry_store::{LeasedDelivery, StoreError, Woken};
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::MissedTickBehavior;
+
+use crate::agenda::Agenda;
 
 /// Requests of one node that are under way at once.
 const MAX_IN_FLIGHT: usize = 512;
-/// The longest pause between two queries for due queues; events of other processes are found by then.
+/// The pause between two looks at all due queues, which find the events of other processes.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
 /// The time that requests under way get to end when the server stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(12);
+
+/// The requests of a node that are under way, with the owners that they count for.
+#[derive(Default)]
+pub struct Requests {
+    tasks: JoinSet<()>,
+    owners: HashMap<Id, UserId>,
+}
+
+impl Requests {
+    /// The number of requests.
+    #[must_use]
+    pub fn number(&self) -> usize {
+        self.tasks.len()
+    }
+
+    fn start(&mut self, owner: UserId, request: impl Future<Output = ()> + Send + 'static) {
+        let task = self.tasks.spawn(request);
+        self.owners.insert(task.id(), owner);
+    }
+
+    /// Free slots.
+    fn free(&self) -> usize {
+        MAX_IN_FLIGHT.saturating_sub(self.number())
+    }
+
+    /// Free slots of an owner.
+    fn free_of(&self, owner: UserId) -> usize {
+        let busy = self.owners.values().filter(|other| **other == owner).count();
+        limits::WEBHOOK_DELIVERIES_PER_OWNER.saturating_sub(busy).min(self.free())
+    }
+
+    /// Whether an event may wait for a slot: no slot is free, or one owner uses all of its slots.
+    fn is_full(&self) -> bool {
+        let mut busy = HashMap::<UserId, usize>::new();
+        for owner in self.owners.values() {
+            let busy = busy.entry(*owner).or_default();
+            *busy = busy.saturating_add(1);
+        }
+        self.free() == 0 || busy.values().any(|busy| *busy >= limits::WEBHOOK_DELIVERIES_PER_OWNER)
+    }
+
+    /// Waits for the end of a request. False when none is under way.
+    pub async fn ended(&mut self) -> bool {
+        let Some(ended) = self.tasks.join_next_with_id().await else { return false };
+        self.forget(ended);
+        while let Some(ended) = self.tasks.try_join_next_with_id() {
+            self.forget(ended);
+        }
+        true
+    }
+
+    fn forget(&mut self, ended: Result<(Id, ()), JoinError>) {
+        let id = ended.map_or_else(|error| error.id(), |(id, ())| id);
+        self.owners.remove(&id);
+    }
+
+    /// Waits for the end of all requests, at most for this time. Returns whether they ended.
+    async fn drain(&mut self, longest: Duration) -> bool {
+        let drained = async { while self.ended().await {} };
+        tokio::time::timeout(longest, drained).await.is_ok()
+    }
+
+    async fn shutdown(&mut self) {
+        self.tasks.shutdown().await;
+    }
+}
 
 /// Builds the JSON payload of an event.
 pub type RenderPayload = fn(&Event) -> Result<String, serde_json::Error>;
@@ -65,69 +138,77 @@ impl<R: Resolve + 'static> WebhookWorker<R> {
     /// under way; those that are cancelled are sent again once their lease ends.
     pub async fn run(self: Arc<Self>, stop: impl Future<Output = ()>) {
         let mut stop = pin!(stop);
-        let mut in_flight = JoinSet::new();
+        let mut requests = Requests::default();
+        let mut agenda = Agenda::default();
+        let mut every = tokio::time::interval(POLL_INTERVAL);
+        every.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let next = match self.start(&mut in_flight).await {
-                Ok(()) => self.until_next().await,
-                Err(error) => Err(error),
-            };
-            let pause = next.unwrap_or_else(|error| {
-                tracing::warn!(%error, retry_after_ms = POLL_INTERVAL.as_millis(), "webhook queue failed");
-                POLL_INTERVAL
-            });
-            tokio::select! {
+            let (now, is_full) = (self.app.now(), requests.is_full());
+            let looked = tokio::select! {
                 () = &mut stop => break,
-                () = self.app.store().webhook_signal().notified() => {}
-                Some(_) = in_flight.join_next() => {}
-                () = tokio::time::sleep(pause) => {}
+                _ = every.tick() => self.look_at_all(&mut requests).await,
+                woken = self.app.store().webhook_signal().wait() => match woken {
+                    Woken::All => self.look_at_all(&mut requests).await,
+                    Woken::Some(organizations) => self.look_at(organizations, &mut requests, &mut agenda).await,
+                },
+                true = requests.ended() => match is_full {
+                    true => self.look_at_all(&mut requests).await,
+                    // Nothing waits for a slot. The commit of the outcome wakes the worker.
+                    false => Ok(()),
+                },
+                () = tokio::time::sleep(agenda.pause(now, POLL_INTERVAL)) => {
+                    let organizations = agenda.take_due(self.app.now());
+                    self.look_at(organizations, &mut requests, &mut agenda).await
+                }
+            };
+            if let Err(error) = looked {
+                tracing::warn!(%error, retry_after_ms = POLL_INTERVAL.as_millis(), "webhook queue failed");
             }
-            // One query serves all requests that have ended.
-            while in_flight.try_join_next().is_some() {}
         }
-        let drained = async { while in_flight.join_next().await.is_some() {} };
-        if tokio::time::timeout(DRAIN_TIMEOUT, drained).await.is_err() {
-            tracing::warn!(cancelled = in_flight.len(), "webhook drain timed out");
+        if !requests.drain(DRAIN_TIMEOUT).await {
+            tracing::warn!(cancelled = requests.number(), "webhook drain timed out");
         }
-        in_flight.shutdown().await;
+        requests.shutdown().await;
     }
 
-    /// Delivers all due events and returns the number of requests.
+    /// Leases due queues of all organizations while there are free slots, and starts a request for each of them.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn deliver_due(self: &Arc<Self>) -> Result<usize, StoreError> {
-        let mut sent = 0;
-        let mut in_flight = JoinSet::new();
+    pub async fn look_at_all(self: &Arc<Self>, requests: &mut Requests) -> Result<(), StoreError> {
         loop {
-            self.start(&mut in_flight).await?;
-            match in_flight.join_next().await {
-                Some(_) => sent += 1,
-                None => return Ok(sent),
-            }
-        }
-    }
-
-    /// Leases due queues while there are free slots, and starts a request for each of them.
-    async fn start(self: &Arc<Self>, in_flight: &mut JoinSet<()>) -> Result<(), StoreError> {
-        loop {
-            let free = MAX_IN_FLIGHT.saturating_sub(in_flight.len());
+            let free = requests.free();
             let claims = if free == 0 { Vec::new() } else { self.app.lease_webhook_deliveries(free).await? };
             if claims.is_empty() {
                 return Ok(());
             }
-            for claim in claims {
-                let worker = Arc::clone(self);
-                in_flight.spawn(async move { worker.deliver(claim).await });
-            }
+            self.start(claims, requests);
         }
     }
 
-    /// The time until the next queue is due, at most [`POLL_INTERVAL`].
-    async fn until_next(&self) -> Result<Duration, StoreError> {
-        let now = self.app.now();
-        let Some(due) = self.app.next_webhook_due().await? else { return Ok(POLL_INTERVAL) };
-        let micros = due.as_micros().saturating_sub(now.as_micros());
-        Ok(Duration::from_micros(u64::try_from(micros).unwrap_or(0)).min(POLL_INTERVAL))
+    /// Leases due queues of these organizations and starts their requests. Adds the next due times to the agenda.
+    async fn look_at(
+        self: &Arc<Self>,
+        organizations: BTreeSet<OrganizationId>,
+        requests: &mut Requests,
+        agenda: &mut Agenda,
+    ) -> Result<(), StoreError> {
+        for organization in organizations {
+            let free = |owner| requests.free_of(owner);
+            let look = self.app.lease_webhook_deliveries_of(organization, free).await?;
+            if let Some(next) = look.next_due {
+                agenda.add(next, organization);
+            }
+            self.start(look.claims, requests);
+        }
+        Ok(())
+    }
+
+    fn start(self: &Arc<Self>, claims: Vec<LeasedDelivery>, requests: &mut Requests) {
+        for claim in claims {
+            let (worker, owner) = (Arc::clone(self), claim.owner);
+            requests.start(owner, async move { worker.deliver(claim).await });
+        }
     }
 
     /// Sends one event and records the outcome.
@@ -187,12 +268,13 @@ impl<R: Resolve + 'static> WebhookWorker<R> {
         payload: &str,
     ) -> Result<Result<WebhookResponse, DeliveryError>, StoreError> {
         let (event, endpoint) = (&claim.event, &claim.endpoint);
-        let now = self.app.now().as_seconds();
-        let secret = endpoint.secret.as_ref();
-        let secret =
-            secret.ok_or_else(|| StoreError::Unexpected("a webhook endpoint without a secret".into()))?;
-        let headers = sign(secret.as_str(), &event.id.to_string(), now, payload.as_bytes());
-        Ok(self.sender.post(endpoint.url.as_str(), &headers, payload.to_owned().into()).await)
+        let now = self.app.now();
+        let secrets = endpoint.signing_secrets(now).zip(endpoint.url.target());
+        let (secrets, url) =
+            secrets.ok_or_else(|| StoreError::Unexpected("a webhook endpoint without its secrets".into()))?;
+        let secrets = secrets.into_iter().map(SigningSecret::as_str);
+        let headers = sign(secrets, &event.id.to_string(), now.as_seconds(), payload.as_bytes());
+        Ok(self.sender.post(&url, &headers, payload.to_owned().into()).await)
     }
 
     /// The stored payload of an earlier attempt, or a new one in the endpoint's format. Nothing when the event has

@@ -1,4 +1,4 @@
-//! The workers on a real database: webhooks over loopback, mail into a directory, a clock set by the test.
+//! The workers on a real database: webhooks over loopback, mail into a directory, imports, a clock set by the test.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,5 +7,8 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod expiry_notices;
+mod imports;
 mod mail;
+mod mail_languages;
 mod webhooks;

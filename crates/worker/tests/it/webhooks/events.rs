@@ -10,7 +10,7 @@ use tenantry_store::{Tx, UseCase};
 
 use tenantry_testkit::ReceivedWebhook;
 
-use super::{connected, customer, rename, text, worker};
+use super::{connected, customer, deliver_due, rename, text, worker};
 
 #[tokio::test]
 async fn the_events_of_a_customer_arrive_in_causal_order() {
@@ -18,19 +18,19 @@ async fn the_events_of_a_customer_arrive_in_causal_order() {
     let worker = worker(&acme);
     let one = customer(&acme, "individual", "one@acme.dev").await;
     let path = format!("/v1/customers/{}", text(&one["id"]));
-    worker.deliver_due().await.unwrap();
+    deliver_due(&worker).await;
     assert_eq!(receiver.kinds(), ["customer.created", "member.created", "customer.state_changed"]);
 
     acme.client().patch(&path, json!({"email": "other@acme.dev"})).await.expect(200);
-    worker.deliver_due().await.unwrap();
+    deliver_due(&worker).await;
     assert_eq!(receiver.kinds(), ["customer.updated", "member.updated", "customer.state_changed"]);
 
     acme.client().patch(&path, json!({"name": "Else"})).await.expect(200);
-    worker.deliver_due().await.unwrap();
+    deliver_due(&worker).await;
     assert_eq!(receiver.kinds(), ["customer.updated", "customer.state_changed"]);
 
     acme.client().delete(&path).await.expect(204);
-    worker.deliver_due().await.unwrap();
+    deliver_due(&worker).await;
     let received = receiver.all();
     let kinds: Vec<String> = received.iter().map(ReceivedWebhook::kind).collect();
     assert_eq!(kinds, ["member.deleted", "customer.deleted", "customer.state_changed"]);
@@ -47,7 +47,7 @@ async fn the_data_of_an_event_equals_the_response_of_the_api() {
     rename(&acme, "Renamed").await;
     let organization =
         acme.client().get(&format!("/v1/organizations/{}", acme.organization.id)).await.expect(200);
-    worker(&acme).deliver_due().await.unwrap();
+    deliver_due(&worker(&acme)).await;
     let received = receiver.all();
 
     // The text itself, to compare the order of its keys.
@@ -75,7 +75,7 @@ async fn the_data_of_an_event_equals_the_response_of_the_api() {
         "one signature for each reading of the secret"
     );
     let signed = tenantry_outbound::webhook::sign(
-        text(&endpoint["secret"]),
+        [text(&endpoint["secret"])],
         created.header("webhook-id"),
         created.header("webhook-timestamp").parse().unwrap(),
         created.text.as_bytes(),
@@ -90,12 +90,12 @@ async fn a_transfer_of_ownership_sends_an_event_for_both_members() {
     let members = format!("/v1/customers/{}/members", text(&team["id"]));
     let heir = acme.client().post(&members, json!({"email": "heir@acme.dev"})).await.expect(201);
     let worker = worker(&acme);
-    worker.deliver_due().await.unwrap();
+    deliver_due(&worker).await;
     receiver.all();
 
     let path = format!("{members}/{}", text(&heir["id"]));
     acme.client().patch(&path, json!({"role": "owner"})).await.expect(200);
-    worker.deliver_due().await.unwrap();
+    deliver_due(&worker).await;
     let received = receiver.all();
     let roles: Vec<_> =
         received.iter().map(|received| (received.kind(), received.json()["data"]["role"].clone())).collect();
@@ -108,7 +108,7 @@ async fn a_request_that_changes_nothing_sends_no_event() {
     let (acme, mut receiver, _) = connected().await;
     let one = customer(&acme, "individual", "one@acme.dev").await;
     let worker = worker(&acme);
-    worker.deliver_due().await.unwrap();
+    deliver_due(&worker).await;
     receiver.all();
 
     let path = format!("/v1/customers/{}", text(&one["id"]));
@@ -117,11 +117,11 @@ async fn a_request_that_changes_nothing_sends_no_event() {
     }
     acme.client().patch(&format!("/v1/organizations/{}", acme.organization.id), json!({})).await.expect(200);
     let team = customer(&acme, "team", "team@acme.dev").await;
-    worker.deliver_due().await.unwrap();
+    deliver_due(&worker).await;
     receiver.all();
     let again = json!({"customer_id": team["id"], "email": "team@acme.dev"});
     acme.client().post("/v1/members", again).await.expect(201);
-    assert_eq!(worker.deliver_due().await.unwrap(), 0);
+    assert_eq!(deliver_due(&worker).await, 0);
     assert!(receiver.all().is_empty());
 }
 
@@ -131,7 +131,7 @@ async fn only_subscribed_event_types_are_sent() {
     let path = format!("/v1/webhooks/endpoints/{}", text(&endpoint["id"]));
     acme.client().patch(&path, json!({"events": ["member.created"]})).await.expect(200);
     customer(&acme, "individual", "one@acme.dev").await;
-    worker(&acme).deliver_due().await.unwrap();
+    deliver_due(&worker(&acme)).await;
     assert_eq!(receiver.kinds(), ["member.created"]);
 }
 
@@ -143,7 +143,7 @@ async fn discord_and_slack_endpoints_receive_notices() {
     for (format, shown) in [("discord", "content"), ("slack", "text")] {
         acme.client().patch(&path, json!({"format": format})).await.expect(200);
         rename(&acme, &format!("For {format}")).await;
-        worker.deliver_due().await.unwrap();
+        deliver_due(&worker).await;
         let notice = receiver.next().await.json();
         assert_eq!(notice[shown], "organization.updated");
         assert!(notice.to_string().contains(&acme.organization.id.to_string()));
@@ -177,7 +177,7 @@ impl UseCase for RolledBack {
 async fn a_rolled_back_change_sends_no_event() {
     let (acme, mut receiver, _) = connected().await;
     acme.world.app.write(RolledBack).await.unwrap_err();
-    assert_eq!(worker(&acme).deliver_due().await.unwrap(), 0);
+    assert_eq!(deliver_due(&worker(&acme)).await, 0);
     assert!(receiver.all().is_empty());
 }
 
@@ -188,7 +188,7 @@ async fn an_old_event_that_is_pending_keeps_its_payload() {
     rename(&acme, "Late").await;
     acme.world.advance_s(91 * DAY_S);
     acme.world.app.sweep().await.unwrap();
-    worker(&acme).deliver_due().await.unwrap();
+    deliver_due(&worker(&acme)).await;
     assert_eq!(receiver.kinds(), ["organization.updated"]);
 }
 
@@ -201,10 +201,10 @@ async fn old_payloads_and_then_old_events_are_deleted() {
     for number in 0..120 {
         rename(&acme, &format!("Name {number}")).await;
     }
-    worker.deliver_due().await.unwrap();
+    deliver_due(&worker).await;
     acme.world.advance_s(91 * DAY_S);
     rename(&acme, "Later").await;
-    worker.deliver_due().await.unwrap();
+    deliver_due(&worker).await;
     acme.world.app.sweep().await.unwrap();
     assert_eq!(rows("SELECT 'one' FROM webhook_events WHERE data IS NOT NULL"), 1);
     assert_eq!(rows("SELECT 'one' FROM webhook_events"), 121);
@@ -213,4 +213,14 @@ async fn old_payloads_and_then_old_events_are_deleted() {
     acme.world.app.sweep().await.unwrap();
     assert_eq!(rows("SELECT 'one' FROM webhook_events"), 1);
     assert_eq!(rows("SELECT 'one' FROM webhook_deliveries"), 1);
+}
+
+#[tokio::test]
+async fn the_last_events_of_a_deleted_organization_are_delivered() {
+    let (acme, mut receiver, _) = connected().await;
+    customer(&acme, "individual", "one@acme.dev").await;
+    let owner = acme.world.user(&acme.organization.owner, "*").await;
+    owner.delete(&format!("/v1/organizations/{}", acme.organization.id)).await.expect(200);
+    deliver_due(&worker(&acme)).await;
+    assert_eq!(receiver.kinds(), ["customer.created", "member.created", "customer.state_changed"]);
 }

@@ -12,7 +12,8 @@ use tokio::sync::oneshot;
 use tenantry_testkit::{Organization, ReceivedWebhook, WebhookReceiver};
 
 use super::{
-    acme_sending_to, connected, customer, deliveries, rename, subscribe, text, worker, worker_allowing,
+    acme_sending_to, connected, customer, deliver_due, deliveries, rename, subscribe, text, worker,
+    worker_allowing,
 };
 
 /// More than there are queues.
@@ -26,12 +27,12 @@ async fn a_failed_event_is_sent_ten_times_unchanged_and_delays_no_other() {
     receiver.answer_with(500);
     let worker = worker(&acme);
     rename(&acme, "First").await;
-    worker.deliver_due().await.unwrap();
+    deliver_due(&worker).await;
     let first = receiver.next().await;
 
     receiver.answer_with(204);
     rename(&acme, "Second").await;
-    worker.deliver_due().await.unwrap();
+    deliver_due(&worker).await;
     assert_eq!(receiver.next().await.json()["data"]["name"], "Second", "before the retry of the first");
 
     // A retry sends the same text, even after the endpoint's format has changed.
@@ -39,16 +40,16 @@ async fn a_failed_event_is_sent_ten_times_unchanged_and_delays_no_other() {
     acme.client().patch(&path, json!({"format": "slack"})).await.expect(200);
     receiver.answer_with(302);
     for attempt in 2..=10 {
-        assert_eq!(worker.deliver_due().await.unwrap(), 0, "too early for attempt {attempt}");
+        assert_eq!(deliver_due(&worker).await, 0, "too early for attempt {attempt}");
         acme.world.advance_s(PAUSE_S);
-        assert_eq!(worker.deliver_due().await.unwrap(), 1, "attempt {attempt}");
+        assert_eq!(deliver_due(&worker).await, 1, "attempt {attempt}");
         let again = receiver.next().await;
         assert_eq!(again.text, first.text);
         assert_eq!(again.header("webhook-id"), first.header("webhook-id"));
         assert_ne!(again.header("webhook-timestamp"), first.header("webhook-timestamp"));
     }
     acme.world.advance_s(PAUSE_S);
-    assert_eq!(worker.deliver_due().await.unwrap(), 0, "there is no eleventh attempt");
+    assert_eq!(deliver_due(&worker).await, 0, "there is no eleventh attempt");
     let attempts = deliveries(&acme).await;
     let (last, event) = (&attempts[0], &attempts[0]["webhook_event"]);
     assert_eq!((attempts.len(), &last["http_code"], &last["response"]), (11, &json!(302), &json!("noted")));
@@ -65,7 +66,7 @@ async fn first_attempts_keep_their_order_when_the_clock_goes_back() {
         acme.world.advance_s(if round % 3 == 0 { -5 } else { 1 });
     }
     acme.world.advance_s(100);
-    worker(&acme).deliver_due().await.unwrap();
+    deliver_due(&worker(&acme)).await;
     let names: Vec<Value> =
         receiver.all().iter().map(|received| received.json()["data"]["name"].clone()).collect();
     assert_eq!(names, (0..20).map(|round| json!(format!("Name {round}"))).collect::<Vec<_>>());
@@ -105,7 +106,7 @@ async fn a_pending_event_is_delivered_after_a_restart() {
     let (acme, mut receiver, _) = connected().await;
     customer(&acme, "individual", "one@acme.dev").await;
     let acme = acme.restart().await;
-    worker(&acme).deliver_due().await.unwrap();
+    deliver_due(&worker(&acme)).await;
     assert_eq!(receiver.kinds(), ["customer.created", "member.created", "customer.state_changed"]);
 }
 
@@ -119,9 +120,9 @@ async fn an_event_whose_outcome_was_not_recorded_is_sent_again() {
 
     let worker = worker(&acme);
     acme.world.advance_s(19);
-    assert_eq!(worker.deliver_due().await.unwrap(), 0, "the lease has not ended");
+    assert_eq!(deliver_due(&worker).await, 0, "the lease has not ended");
     acme.world.advance_s(1);
-    assert_eq!(worker.deliver_due().await.unwrap(), 2);
+    assert_eq!(deliver_due(&worker).await, 2);
     let received = receiver.all();
     assert_eq!(received[0].header("webhook-id"), lost[0].event.id.to_string());
     assert_eq!(received[1].json()["data"]["name"], "Twice");
@@ -139,7 +140,7 @@ async fn ten_failed_events_in_a_row_disable_the_endpoint() {
             acme.world.advance_s(1);
         }
         for _ in 0..10 {
-            worker.deliver_due().await.unwrap();
+            deliver_due(&worker).await;
             acme.world.advance_s(PAUSE_S);
         }
     };
@@ -147,7 +148,7 @@ async fn ten_failed_events_in_a_row_disable_the_endpoint() {
     assert_eq!(acme.client().get(&path).await.expect(200).body["enabled"], true, "nine are not ten");
     receiver.answer_with(200);
     rename(&acme, "Success").await;
-    worker.deliver_due().await.unwrap();
+    deliver_due(&worker).await;
     receiver.answer_with(500);
     fail(9).await;
     assert_eq!(acme.client().get(&path).await.expect(200).body["enabled"], true, "a success among them");
@@ -155,14 +156,14 @@ async fn ten_failed_events_in_a_row_disable_the_endpoint() {
     // The tenth event fails while another one is pending after one attempt.
     rename(&acme, "Tenth").await;
     for _ in 0..8 {
-        worker.deliver_due().await.unwrap();
+        deliver_due(&worker).await;
         acme.world.advance_s(PAUSE_S);
     }
-    worker.deliver_due().await.unwrap();
+    deliver_due(&worker).await;
     rename(&acme, "Pending").await;
-    worker.deliver_due().await.unwrap();
+    deliver_due(&worker).await;
     acme.world.advance_s(PAUSE_S);
-    assert_eq!(worker.deliver_due().await.unwrap(), 2);
+    assert_eq!(deliver_due(&worker).await, 2);
     let disabled = acme.client().get(&path).await.expect(200).body;
     assert_eq!(disabled["enabled"], false);
     assert!(text(&disabled["disabled_reason"]).contains("10 events"));
@@ -174,7 +175,7 @@ async fn ten_failed_events_in_a_row_disable_the_endpoint() {
     assert_eq!(of("Pending").unwrap()["skipped"], true);
     rename(&acme, "Not sent").await;
     acme.world.advance_s(PAUSE_S);
-    assert_eq!(worker.deliver_due().await.unwrap(), 0);
+    assert_eq!(deliver_due(&worker).await, 0);
 
     // Enabling the endpoint resets the count.
     let on = acme.client().patch(&path, json!({"enabled": true})).await.expect(200).body;
@@ -189,29 +190,25 @@ async fn a_redelivery_sends_an_event_once_more() {
     let (acme, mut receiver, endpoint) = connected().await;
     let worker = worker(&acme);
     rename(&acme, "Sent").await;
-    worker.deliver_due().await.unwrap();
+    deliver_due(&worker).await;
     let first = receiver.next().await;
     let path = format!("/v1/webhooks/events/{}/redeliver", first.header("webhook-id"));
 
     acme.world.advance_s(60);
     assert_eq!(acme.client().call("POST", &path, None).await.expect(202).body, Value::Null);
     receiver.answer_with(500);
-    assert_eq!(worker.deliver_due().await.unwrap(), 1);
+    assert_eq!(deliver_due(&worker).await, 1);
     let again = receiver.next().await;
     assert_eq!((&again.text, again.header("webhook-id")), (&first.text, first.header("webhook-id")));
     assert_ne!(again.header("webhook-timestamp"), first.header("webhook-timestamp"));
     let shown = &deliveries(&acme).await[0];
     assert_eq!((&shown["succeeded"], &shown["webhook_event"]["succeeded"]), (&json!(false), &json!(true)));
     acme.world.advance_s(PAUSE_S);
-    assert_eq!(
-        worker.deliver_due().await.unwrap(),
-        0,
-        "a failed redelivery of a delivered event is not retried"
-    );
+    assert_eq!(deliver_due(&worker).await, 0, "a failed redelivery of a delivered event is not retried");
 
     acme.client().delete(&format!("/v1/webhooks/endpoints/{}", text(&endpoint["id"]))).await.expect(204);
     acme.client().call("POST", &path, None).await.expect(202);
-    assert_eq!(worker.deliver_due().await.unwrap(), 0, "a deleted endpoint receives nothing");
+    assert_eq!(deliver_due(&worker).await, 0, "a deleted endpoint receives nothing");
     acme.client()
         .call("POST", "/v1/webhooks/events/00000000-0000-4000-8000-000000000000/redeliver", None)
         .await
@@ -225,11 +222,11 @@ async fn a_disabled_or_deleted_endpoint_receives_nothing_more() {
     let worker = worker(&acme);
     receiver.answer_with(500);
     rename(&acme, "Tried once").await;
-    worker.deliver_due().await.unwrap();
+    deliver_due(&worker).await;
     rename(&acme, "Never tried").await;
     acme.client().patch(&path, json!({"enabled": false})).await.expect(200);
     acme.world.advance_s(PAUSE_S);
-    assert_eq!(worker.deliver_due().await.unwrap(), 0);
+    assert_eq!(deliver_due(&worker).await, 0);
     assert_eq!(deliveries(&acme).await[0]["webhook_event"]["skipped"], true);
     assert_eq!(receiver.all().len(), 1);
 
@@ -241,12 +238,12 @@ async fn a_disabled_or_deleted_endpoint_receives_nothing_more() {
         .call("POST", &format!("/v1/webhooks/events/{}/redeliver", text(&event)), None)
         .await
         .expect(202);
-    assert_eq!(worker.deliver_due().await.unwrap(), 1);
+    assert_eq!(deliver_due(&worker).await, 1);
     assert_eq!(deliveries(&acme).await[0]["webhook_event"]["succeeded"], true);
 
     rename(&acme, "Too late").await;
     acme.client().delete(&path).await.expect(204);
-    assert_eq!(worker.deliver_due().await.unwrap(), 0);
+    assert_eq!(deliver_due(&worker).await, 0);
     assert_eq!(deliveries(&acme).await.len(), 2, "recorded attempts stay visible");
     let filtered = format!("/v1/webhooks/deliveries?endpoint_id={}", text(&endpoint["id"]));
     assert_eq!(acme.client().get(&filtered).await.expect(200).body["pagination"]["total_count"], 0);
@@ -258,12 +255,12 @@ async fn the_list_of_deliveries_is_filtered() {
     let worker = worker(&acme);
     receiver.answer_with(503);
     rename(&acme, "Refused").await;
-    worker.deliver_due().await.unwrap();
+    deliver_due(&worker).await;
     let refused = receiver.next().await;
     acme.world.advance_s(1);
     receiver.answer_with(201);
     customer(&acme, "individual", "one@acme.dev").await;
-    worker.deliver_due().await.unwrap();
+    deliver_due(&worker).await;
     let all = deliveries(&acme).await;
     assert_eq!(all.len(), 4);
     let id = text(&endpoint["id"]);
@@ -303,11 +300,11 @@ async fn the_list_of_deliveries_is_filtered() {
 async fn old_payloads_are_deleted() {
     let (acme, mut receiver, _) = connected().await;
     rename(&acme, "Old").await;
-    worker(&acme).deliver_due().await.unwrap();
+    deliver_due(&worker(&acme)).await;
     let event = receiver.next().await;
     acme.world.advance_s(90 * 24 * 60 * 60 + 60);
     rename(&acme, "New").await;
-    worker(&acme).deliver_due().await.unwrap();
+    deliver_due(&worker(&acme)).await;
     acme.world.app.sweep().await.unwrap();
     let shown = deliveries(&acme).await;
     let (new, old) = (&shown[0]["webhook_event"], &shown[1]["webhook_event"]);
@@ -316,7 +313,7 @@ async fn old_payloads_are_deleted() {
     let path = format!("/v1/webhooks/events/{}/redeliver", event.header("webhook-id"));
     acme.client().call("POST", &path, None).await.expect(202);
     receiver.all();
-    assert_eq!(worker(&acme).deliver_due().await.unwrap(), 0, "an event without payload is not sent");
+    assert_eq!(deliver_due(&worker(&acme)).await, 0, "an event without payload is not sent");
 }
 
 /// Deletes the payloads of a customer's events.
@@ -336,7 +333,7 @@ async fn the_payloads_of_a_customers_events_can_be_deleted() {
     let (acme, mut receiver, _) = connected().await;
     let one = customer(&acme, "individual", "one@acme.dev").await;
     customer(&acme, "individual", "two@acme.dev").await;
-    worker(&acme).deliver_due().await.unwrap();
+    deliver_due(&worker(&acme)).await;
     assert_eq!(receiver.all().len(), 6);
     let customer = CustomerId::new(text(&one["id"]).parse().unwrap());
     assert_eq!(
@@ -355,9 +352,9 @@ async fn an_address_that_is_not_public_is_refused_without_a_retry() {
     // The operator no longer allows the host.
     let worker = worker_allowing(&acme, &[]);
     rename(&acme, "Private").await;
-    assert_eq!(worker.deliver_due().await.unwrap(), 1);
+    assert_eq!(deliver_due(&worker).await, 1);
     acme.world.advance_s(PAUSE_S);
-    assert_eq!(worker.deliver_due().await.unwrap(), 0);
+    assert_eq!(deliver_due(&worker).await, 0);
     let attempts = deliveries(&acme).await;
     assert_eq!(attempts[0]["http_code"], Value::Null);
     assert!(text(&attempts[0]["response"]).starts_with("refused: "));

@@ -18,8 +18,8 @@ use tokio::task::JoinSet;
 use tenantry_testkit::{Acme, WebhookReceiver};
 
 use super::{
-    acme_sending_to, connected, customer, deliveries, rename, restart_with_slow_writes, subscribe, text,
-    worker,
+    acme_sending_to, connected, customer, deliver_due, deliveries, rename, restart_with_slow_writes,
+    subscribe, text, worker,
 };
 
 /// An organization with an endpoint at each of two receivers.
@@ -48,13 +48,13 @@ async fn an_event_of_a_newer_version_delays_no_other_endpoint() {
     };
     rename_type("organization.updated", "organization.invented");
     let worker = worker(&acme);
-    assert_eq!(worker.deliver_due().await.unwrap(), 1);
+    assert_eq!(deliver_due(&worker).await, 1);
     assert_eq!(readable.next().await.json()["data"]["name"], "Sent");
     // The queue is retried after PUT_OFF_S, and sends the event once it can be read.
     rename_type("organization.invented", "organization.updated");
-    assert_eq!(worker.deliver_due().await.unwrap(), 0);
+    assert_eq!(deliver_due(&worker).await, 0);
     acme.world.advance_s(UNREADABLE_RETRY_S);
-    assert_eq!(worker.deliver_due().await.unwrap(), 1);
+    assert_eq!(deliver_due(&worker).await, 1);
     assert_eq!(unreadable.next().await.json()["data"]["name"], "Sent");
 }
 
@@ -69,7 +69,7 @@ async fn an_endpoint_with_an_unreadable_secret_gets_a_new_one_or_is_deleted() {
     ));
     rename(&acme, "Sent").await;
     let worker = worker(&acme);
-    assert_eq!(worker.deliver_due().await.unwrap(), 1);
+    assert_eq!(deliver_due(&worker).await, 1);
     assert_eq!(readable.next().await.json()["data"]["name"], "Sent");
 
     let list = acme.client().get("/v1/webhooks/endpoints").await.expect(200).body;
@@ -81,7 +81,7 @@ async fn an_endpoint_with_an_unreadable_secret_gets_a_new_one_or_is_deleted() {
     let mended = acme.client().call("PATCH", &format!("{path}/secret"), None).await.expect(200).body;
     assert!(text(&mended["secret"]).starts_with("whsec_"), "{mended}");
     acme.world.advance_s(UNREADABLE_RETRY_S);
-    assert_eq!(worker.deliver_due().await.unwrap(), 1);
+    assert_eq!(deliver_due(&worker).await, 1);
     assert_eq!(unreadable.next().await.json()["data"]["name"], "Sent");
 
     acme.world.database().execute(&format!(
@@ -110,7 +110,7 @@ async fn many_unreadable_endpoints_delay_no_other_endpoint() {
     let worker = worker(&acme);
     for name in ["Sent", "Sent again", "Sent once more"] {
         rename(&acme, name).await;
-        assert_eq!(worker.deliver_due().await.unwrap(), 1);
+        assert_eq!(deliver_due(&worker).await, 1);
         assert_eq!(readable.next().await.json()["data"]["name"], name);
         acme.world.advance_s(UNREADABLE_RETRY_S);
     }
@@ -121,12 +121,12 @@ async fn an_event_without_data_fails_and_is_not_sent() {
     let (acme, mut receiver, _) = connected().await;
     rename(&acme, "Lost").await;
     acme.world.database().execute("UPDATE webhook_events SET data = NULL");
-    worker(&acme).deliver_due().await.unwrap();
+    deliver_due(&worker(&acme)).await;
     assert!(receiver.all().is_empty());
     assert_eq!(acme.world.database().texts("SELECT state FROM webhook_events"), ["failed"]);
     assert_eq!(deliveries(&acme).await[0]["response"], "the event has no data");
     rename(&acme, "Sent").await;
-    assert_eq!(worker(&acme).deliver_due().await.unwrap(), 1);
+    assert_eq!(deliver_due(&worker(&acme)).await, 1);
     assert_eq!(receiver.next().await.json()["data"]["name"], "Sent");
 }
 
@@ -188,11 +188,11 @@ async fn an_event_is_left_to_the_next_lease_when_too_little_of_the_lease_is_left
     acme.world.advance_s(60);
     // A request may take 10 s, and the lease is 20 s long.
     let acme = restart_with_slow_writes(acme, 11).await;
-    worker(&acme).deliver_due().await.unwrap();
+    deliver_due(&worker(&acme)).await;
     assert!(receiver.all().is_empty());
     acme.world.advance_s(WEBHOOK_LEASE_S);
     let acme = restart_with_slow_writes(acme, 9).await;
-    worker(&acme).deliver_due().await.unwrap();
+    deliver_due(&worker(&acme)).await;
     assert_eq!(receiver.next().await.json()["data"]["name"], "Sent");
 }
 
@@ -203,7 +203,7 @@ async fn an_endpoint_keeps_its_subscription_to_an_unknown_event_type() {
         "UPDATE webhook_endpoints SET events = '[\"organization.invented\",\"organization.updated\"]'",
     );
     rename(&acme, "Sent").await;
-    assert_eq!(worker(&acme).deliver_due().await.unwrap(), 1);
+    assert_eq!(deliver_due(&worker(&acme)).await, 1);
     assert_eq!(receiver.next().await.json()["data"]["name"], "Sent");
     let path = format!("/v1/webhooks/endpoints/{}", text(&endpoint["id"]));
     let named = acme.client().patch(&path, json!({"name": "Named"})).await.expect(200).body;
@@ -223,7 +223,7 @@ async fn the_pending_events_of_a_deleted_endpoint_are_skipped_in_batches() {
     let path = format!("/v1/webhooks/endpoints/{}", text(&endpoint["id"]));
     acme.client().delete(&path).await.expect(204);
     assert_eq!(pending(), 1);
-    assert_eq!(worker(&acme).deliver_due().await.unwrap(), 0);
+    assert_eq!(deliver_due(&worker(&acme)).await, 0);
     assert_eq!((pending(), acme.world.database().texts("SELECT queue FROM webhook_queues").len()), (0, 0));
     drop(receiver);
 }
