@@ -4,8 +4,8 @@
 //! `pipeline` authenticates and authorizes, and the handler of a dialect reads the input, calls one use case and
 //! renders its outcome. A handler makes no business decision.
 //!
-//! Modules depend on each other in one direction:
-//! `server` → `gateway` → `polar`, `ahasend`, `docs`, `health` → `pipeline` → `api` → `wire`.
+//! Modules depend on each other in one direction: `server` → `gateway` → `polar`, `ahasend`, `docs`, `health` →
+//! `pipeline` → `api` → `wire`. The exception is `api::call`, whose `Call` carries the body types of `pipeline`.
 
 mod ahasend;
 mod api;
@@ -23,7 +23,7 @@ pub use api::openapi::Dialect;
 pub use gateway::{Config, Gateway};
 pub use limits::Limits;
 pub use pipeline::rate_limit::{Rate, Rates};
-pub use polar::webhook_payload;
+pub use polar::{ColumnError, FileError, ImportStaging, StagingStep, read_import_rows, webhook_payload};
 
 /// The OpenAPI 3.1 document of a dialect.
 #[must_use]

@@ -39,10 +39,24 @@ pub(crate) const HEAD: usize = 64 << 10;
 
 /// Maximum bytes of a body where no token is needed.
 pub(crate) const PUBLIC_BODY: usize = 16 << 10;
+/// Maximum bytes of a form of a page.
+pub(crate) const FORM: usize = 64 << 10;
+/// Maximum bytes of a file of an import.
+pub(crate) const IMPORT_BODY: usize = 100 << 20;
+/// Maximum members of a row of an import. A row is one transaction, with an event of each for each webhook endpoint.
+pub(crate) const IMPORT_MEMBERS: usize = 20;
+/// Maximum bytes of a row of an import.
+pub(crate) const IMPORT_ROW: usize = 256 << 10;
+/// Bytes of whole rows of an import that are stored together.
+pub(crate) const IMPORT_CHUNK: usize = 256 << 10;
+/// Bytes of [`Limits::body_memory`] that an import takes while its file arrives.
+pub(crate) const IMPORT_MEMORY: usize = 1 << 20;
 /// Bytes of a body that earn its client one more second.
 pub(crate) const BODY_RATE: u64 = 32 << 10;
 /// Bytes of responses that a client must take within [`Limits::write_timeout`].
 pub(crate) const WRITE_PROGRESS: usize = 64 << 10;
+/// Bytes of responses that the kernel keeps for a connection. Linux doubles the number for its own bookkeeping.
+pub(crate) const SEND_BUFFER: u32 = 64 << 10;
 /// Maximum bytes of a response that does not count against [`Limits::response_memory`].
 pub(crate) const UNCOUNTED_RESPONSE: usize = 1 << 10;
 /// Bytes of [`Limits::response_memory`] that an export takes while it is read.
@@ -83,15 +97,17 @@ pub struct Limits {
     pub body_grace: Duration,
     /// Time in which a client must send the headers of a request.
     pub head_timeout: Duration,
-    /// Time for a request, from its last header to the head of the response, without the time in which its body arrives.
+    /// Time for a request, from its last header to the head of the response, without the time in which its body
+    /// arrives.
     pub request_timeout: Duration,
     /// Maximum requests in progress. A further one is answered 503. Writes may take three quarters of them.
     pub in_flight: usize,
     /// Time for which the result of a readiness probe is reused.
     pub ready_kept: Duration,
-    /// Maximum open connections. A further one waits to be accepted. One address may have an eighth of them, and half of
-    /// these before their first request, unless it is a trusted proxy. A further one of the address is closed.
-    /// Connections without a valid token have half of all: one more closes that which has been idle for the longest.
+    /// Maximum open connections. A further one waits to be accepted. One address may have an eighth of them, and half
+    /// of these before their first request, unless it is a trusted proxy. A further one of the address is closed. One
+    /// owner has an eighth as well; a further one counts as one without a valid token. Connections without a valid
+    /// token have half of all: one more closes that which has been idle for the longest.
     pub connections: usize,
     /// Time in which a client must take `WRITE_PROGRESS` bytes of the responses that wait for it.
     pub write_timeout: Duration,
@@ -121,8 +137,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Maximum open connections of one address.
-    pub(crate) fn connections_per_address(&self) -> usize {
+    /// Maximum open connections of one address, and of one owner.
+    pub(crate) fn connection_share(&self) -> usize {
         (self.connections / 8).max(1)
     }
 }

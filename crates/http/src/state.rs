@@ -24,4 +24,6 @@ pub(crate) struct AppState {
     pub(crate) health: Arc<Health>,
     /// The base URL of the portal's pages.
     pub(crate) portal_url: Arc<str>,
+    /// The address at which people reach the server.
+    pub(crate) public_url: Arc<str>,
 }

@@ -114,6 +114,9 @@ fn of(error: &Error) -> RenderedError {
         Error::Token(TokenError::NoFieldGiven | TokenError::NoChange) => (StatusCode::BAD_REQUEST, text),
         Error::Team(TeamError::NotFound | TeamError::OrganizationNotFound)
         | Error::SubAccountNotFound
+        | Error::ImportNotFound
+        | Error::AuditEntryNotFound
+        | Error::PasskeyNotFound
         | Error::Member(_)
         | Error::User(_)
         | Error::Webhook(_)
@@ -125,12 +128,15 @@ fn of(error: &Error) -> RenderedError {
             | TeamError::OwnerRoleFixed
             | TeamError::OwnerCannotLeave
             | TeamError::OnlyMember
+            | TeamError::NotOffered
+            | TeamError::InvitationRequired
             | TeamError::LastManager,
         )
         | Error::SubAccount(SubAccountError::Nested | SubAccountError::LimitReached(_))
         | Error::Token(TokenError::NetworksExceed | TokenError::ExpiryExceeds)
         | Error::LimitReached(_)
         | Error::CallerReduced
+        | Error::ProofRequired
         | Error::OwnerSuspended
         | Error::NotPermitted(_) => (StatusCode::FORBIDDEN, text),
         Error::OrganizationInvalid(violations) => {
@@ -140,16 +146,19 @@ fn of(error: &Error) -> RenderedError {
         | Error::OrganizationNotAccepted(_)
         | Error::UnknownOrganization(_)
         | Error::OrganizationRequired => (StatusCode::BAD_REQUEST, text),
-        Error::Team(TeamError::AlreadyMember)
+        Error::Team(TeamError::AlreadyMember | TeamError::AlreadyOwner)
+        | Error::Deletion(_)
+        | Error::Invitation(_)
         | Error::AmbiguousCustomer
         | Error::StoredResponseExpired
         | Error::SecretOfOtherCredential
         | Error::Token(TokenError::ExcludesCaller | TokenError::Expired) => (StatusCode::CONFLICT, text),
         Error::CallerUnknown => return of_rejection(Rejection::InvalidToken),
         Error::CallerSuspended => return of_rejection(Rejection::Suspended),
-        Error::TooManyExports => return of_rejection(Rejection::RateLimited { retry_after_s: 1 }),
-        Error::WebhookBytes { retry_after_s } => {
-            return of_rejection(Rejection::RateLimited { retry_after_s: *retry_after_s });
+        Error::ConditionFailed => return of_rejection(Rejection::ConditionFailed),
+        Error::TooManyImports | Error::TooManyImportBytes => return too_many(1),
+        Error::WebhookBytes { retry_after_s } | Error::StoredBytes { retry_after_s } => {
+            return too_many(*retry_after_s);
         }
         Error::ReplayNotPermitted(error) => return of(error),
         Error::IdempotencyInProgress { retry_after_s } => return in_progress(*retry_after_s),
@@ -163,6 +172,10 @@ fn of(error: &Error) -> RenderedError {
         }
     };
     message(status, &text)
+}
+
+fn too_many(retry_after_s: u64) -> RenderedError {
+    of_rejection(Rejection::RateLimited { retry_after_s })
 }
 
 fn in_progress(retry_after_s: u64) -> RenderedError {
@@ -195,6 +208,11 @@ fn of_rejection(rejection: Rejection) -> RenderedError {
             // A published client does not read this body. It could not reuse a connection with an unread body.
             RenderedError::empty(StatusCode::TOO_MANY_REQUESTS).with(RETRY_AFTER, retry_after_s.to_string())
         }
+        Rejection::BadCondition(text) => message(StatusCode::BAD_REQUEST, text),
+        Rejection::ConditionFailed => message(
+            StatusCode::PRECONDITION_FAILED,
+            "the object has changed since it was read: read it again",
+        ),
         Rejection::BadKey(text) => message(StatusCode::BAD_REQUEST, text),
         Rejection::BrokenBody => message(StatusCode::BAD_REQUEST, "invalid request body"),
         Rejection::SlowBody => message(StatusCode::REQUEST_TIMEOUT, "the request body arrived too slowly"),

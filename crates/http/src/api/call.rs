@@ -1,30 +1,46 @@
 //! A request on its way through a handler.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::HeaderMap;
-use axum::http::header::HeaderName;
+use axum::http::header::{HeaderName, USER_AGENT};
 use axum::response::Response;
 use bytes::Bytes;
+use tenantry_app::conditional::{Condition, RowUseCase};
 use tenantry_app::idempotency::{IdempotencyAttempt, IdempotentResponse, RenderRefusal};
 use tenantry_app::{App, Caller, Error, Requester};
+use tenantry_core::audit::Client;
 use tenantry_core::ids::OrganizationId;
 use tenantry_store::{StoredResponse, UseCase};
 
 use super::access::Access;
+use super::conditions::Conditions;
 use super::response::idempotent;
 use crate::limits;
 use crate::pipeline::memory::ReservedBytes;
+use crate::pipeline::upload::Upload;
+
+/// The declaration of the endpoint, as far as an idempotency key depends on it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Operation {
+    pub(crate) method: &'static str,
+    pub(crate) path: &'static str,
+    pub(crate) takes_idempotency_key: bool,
+    pub(crate) returns_secret: bool,
+}
 
 /// An authenticated and authorized request.
 pub(crate) struct Call {
     pub(crate) app: Arc<App>,
     /// The base URL of the portal's pages.
     pub(crate) portal_url: Arc<str>,
+    /// The address at which people reach the server.
+    pub(crate) public_url: Arc<str>,
     /// Absent on public endpoints.
     pub(crate) caller: Option<Arc<Caller>>,
     pub(crate) access: Access,
+    pub(crate) operation: Operation,
     /// Whether the request may name its organization in a header.
     pub(crate) takes_organization: bool,
     /// The account in the path, which the caller may use. Present where [`Access`] names an account.
@@ -36,8 +52,13 @@ pub(crate) struct Call {
     pub(crate) query: Vec<(String, String)>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
-    /// Present when the request carries an idempotency key.
+    /// The body, for an endpoint that reads it while it arrives. The lock lets threads share the call.
+    pub(crate) upload: Mutex<Option<Upload>>,
+    /// Present when the request carries an idempotency key. A handler that reads the body while it arrives sets it by
+    /// [`idempotency_key::attempt`](super::idempotency_key::attempt).
     pub(crate) idempotency: Option<IdempotencyAttempt>,
+    /// The conditions on the row of the endpoint.
+    pub(crate) conditions: Conditions,
     /// Renders a refusal that is stored for the key.
     pub(crate) render_refusal: RenderRefusal,
     /// Memory of a response that is made while it is sent. Empty at first.
@@ -48,10 +69,21 @@ impl Call {
     /// The requester on whose behalf use cases run.
     pub(crate) fn requester(&self) -> Requester {
         let request_id = Some(self.request_id.clone());
-        match &self.caller {
+        let requester = match &self.caller {
             Some(caller) => Requester::caller(caller, request_id),
             None => Requester::anonymous(request_id),
-        }
+        };
+        requester.from_client(self.client())
+    }
+
+    /// The client that sent the request, for the audit log.
+    pub(crate) fn client(&self) -> Client {
+        Client::new(self.address, self.header(USER_AGENT))
+    }
+
+    /// Takes the body of an endpoint that reads it while it arrives. `None` the second time.
+    pub(crate) fn take_upload(&mut self) -> Option<Upload> {
+        self.upload.get_mut().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Whether the path of the endpoint has this parameter.
@@ -82,6 +114,27 @@ impl Call {
     /// Runs the use case for the caller.
     pub(crate) async fn write<U: UseCase<Error = Error>>(&self, use_case: U) -> Result<U::Output, Error> {
         self.app.write_as(&self.requester(), use_case).await
+    }
+
+    /// Runs a use case on one row, which `render` shows as a GET does, if the conditions of the request hold.
+    pub(crate) async fn write_row<U: RowUseCase>(
+        &self,
+        use_case: U,
+        render: impl Fn(&U::Row) -> Result<Vec<u8>, Error> + Send + Sync + 'static,
+    ) -> Result<U::Output, Error> {
+        self.app.write_if(&self.requester(), use_case, self.condition(render)).await
+    }
+
+    /// The conditions of the request on a row, which `render` shows as a GET does.
+    pub(crate) fn condition<R: 'static>(
+        &self,
+        render: impl Fn(&R) -> Result<Vec<u8>, Error> + Send + Sync + 'static,
+    ) -> Condition<R> {
+        if self.conditions.is_empty() {
+            return None;
+        }
+        let conditions = self.conditions.clone();
+        Some(Arc::new(move |row: &R| Ok(conditions.allow_change_of(&render(row)?))))
     }
 
     /// Runs the use case of a POST, once for its idempotency key if it has one.

@@ -88,12 +88,15 @@ pub(crate) struct Endpoint {
     pub(crate) access: Access,
     pub(crate) parameters: &'static [Parameter],
     pub(crate) body: Option<SchemaOf>,
+    /// The content types of a body that the handler reads while it arrives, as [`Call::take_upload`]. Empty for every
+    /// other endpoint.
+    pub(crate) upload: &'static [&'static str],
     /// The status of success.
     pub(crate) success: u16,
     /// A second status of success with the same body, for a request that changes nothing.
     pub(crate) unchanged: Option<u16>,
-    /// The content type of the response.
-    pub(crate) content_type: &'static str,
+    /// The content types that the response can have.
+    pub(crate) content_types: &'static [&'static str],
     pub(crate) response: Option<SchemaOf>,
     /// Statuses of failure besides those that every endpoint has.
     pub(crate) errors: &'static [u16],
@@ -104,6 +107,9 @@ pub(crate) struct Endpoint {
     /// Whether the response to a POST contains a secret. It is stored encrypted for its idempotency key, and for
     /// a short time.
     pub(crate) returns_secret: bool,
+    /// Whether the endpoint is about one row, and its response, unless it is a DELETE, shows that row. The response
+    /// then has an `ETag`, and all but a POST honour `If-Match` and `If-None-Match`.
+    pub(crate) row: bool,
     pub(crate) handler: fn(Call) -> ResponseFuture,
 }
 
@@ -125,14 +131,16 @@ impl Endpoint {
             access,
             parameters: &[],
             body: None,
+            upload: &[],
             success: 200,
             unchanged: None,
-            content_type: JSON,
+            content_types: &[JSON],
             response: None,
             errors: &[],
             deprecated: false,
             sends_mail: false,
             returns_secret: false,
+            row: false,
             handler,
         }
     }
@@ -140,6 +148,16 @@ impl Endpoint {
     /// Whether the endpoint honours `Polar-Organization`: those of the Polar dialect do.
     pub(crate) fn takes_organization(&self) -> bool {
         self.path.starts_with("/v1/")
+    }
+
+    /// Whether a response of success has an `ETag`.
+    pub(crate) const fn shows_row(&self) -> bool {
+        self.row && !matches!(self.method, Method::Delete)
+    }
+
+    /// Whether the endpoint honours `If-Match` and `If-None-Match`.
+    pub(crate) const fn takes_conditions(&self) -> bool {
+        self.row && !matches!(self.method, Method::Post)
     }
 
     /// Whether the endpoint honours `Idempotency-Key`: every POST with a caller does. A key belongs to a caller.

@@ -5,7 +5,9 @@
 
 pub(crate) mod access;
 pub(crate) mod call;
+pub(crate) mod conditions;
 pub(crate) mod endpoint;
+pub(crate) mod idempotency_key;
 pub(crate) mod input;
 pub(crate) mod openapi;
 pub(crate) mod rejection;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use tenantry_core::token::RequiredScope;
 
 use super::access::Access;
-use super::endpoint::{Endpoint, Parameter};
+use super::endpoint::{Endpoint, Method, Parameter};
 use crate::limits;
 
 /// A dialect.
@@ -81,9 +81,18 @@ pub(crate) fn all_fields_required(schema: &mut Schema) {
 
 /// As [`all_fields_required`], for a token, whose `previous_secret` is absent before its first rotation.
 pub(crate) fn token_fields_required(schema: &mut Schema) {
+    all_fields_required_but(schema, "previous_secret");
+}
+
+/// As [`all_fields_required`], for an organization, whose `team_admission` is absent while people can be added.
+pub(crate) fn organization_fields_required(schema: &mut Schema) {
+    all_fields_required_but(schema, "team_admission");
+}
+
+fn all_fields_required_but(schema: &mut Schema, optional: &str) {
     all_fields_required(schema);
     if let Some(names) = schema.get_mut("required").and_then(Value::as_array_mut) {
-        names.retain(|name| name != "previous_secret");
+        names.retain(|name| name != optional);
     }
 }
 
@@ -124,15 +133,18 @@ fn tag(path: &str) -> &str {
 
 fn describe(dialect: Dialect, endpoint: &Endpoint, generator: &mut SchemaGenerator) -> Value {
     let mut responses = Map::new();
-    let content =
-        endpoint.response.map(|schema| json!({endpoint.content_type: {"schema": schema(generator)}}));
+    let content = endpoint.response.map(|schema| {
+        let content = json!({"schema": schema(generator)});
+        endpoint.content_types.iter().map(|media| ((*media).to_owned(), content.clone())).collect::<Value>()
+    });
     let done = |description: &str| {
         let mut done = json!({"description": description});
         if let Some(content) = &content {
             insert(&mut done, "content", content.clone());
         }
-        if endpoint.takes_idempotency_key() {
-            insert(&mut done, "headers", json!({"Idempotent-Replayed": replayed("true")}));
+        let headers = success_headers(endpoint);
+        if !headers.is_empty() {
+            insert(&mut done, "headers", headers.into());
         }
         done
     };
@@ -140,17 +152,11 @@ fn describe(dialect: Dialect, endpoint: &Endpoint, generator: &mut SchemaGenerat
         responses.insert(also.to_string(), done("Nothing had to change."));
     }
     responses.insert(endpoint.success.to_string(), done("Success."));
-    let mut errors = endpoint.errors.to_vec();
-    errors.push(503);
-    if endpoint.takes_idempotency_key() {
-        errors.extend([400, 409, 422]);
+    if endpoint.takes_conditions() && endpoint.method == Method::Get {
+        let unchanged = json!({"description": reason(304), "headers": {"ETag": etag()}});
+        responses.insert("304".into(), unchanged);
     }
-    if !matches!(endpoint.access, Access::Public) {
-        errors.extend([401, 403]);
-    }
-    errors.sort_unstable();
-    errors.dedup();
-    for status in errors {
+    for status in errors(endpoint) {
         let schema = dialect.error_schema(status);
         let mut refusal =
             json!({"description": reason(status), "content": {"application/json": {"schema": schema}}});
@@ -181,6 +187,11 @@ fn describe(dialect: Dialect, endpoint: &Endpoint, generator: &mut SchemaGenerat
             let content = json!({"application/json": {"schema": schema(generator)}});
             object.insert("requestBody".into(), json!({"required": true, "content": content}));
         }
+        if !endpoint.upload.is_empty() {
+            let media = |name: &&str| ((*name).to_owned(), json!({"schema": {"type": "string"}}));
+            let content: Map<String, Value> = endpoint.upload.iter().map(media).collect();
+            object.insert("requestBody".into(), json!({"required": true, "content": content}));
+        }
         if endpoint.deprecated {
             object.insert("deprecated".into(), Value::Bool(true));
         }
@@ -192,6 +203,54 @@ fn insert(object: &mut Value, name: &str, value: Value) {
     if let Some(object) = object.as_object_mut() {
         object.insert(name.into(), value);
     }
+}
+
+/// The statuses of failure.
+fn errors(endpoint: &Endpoint) -> Vec<u16> {
+    let mut errors = endpoint.errors.to_vec();
+    errors.push(503);
+    if endpoint.takes_conditions() {
+        errors.extend([400, 412]);
+    }
+    if endpoint.takes_idempotency_key() {
+        errors.extend([400, 409, 422]);
+    }
+    if !matches!(endpoint.access, Access::Public) {
+        errors.extend([401, 403]);
+    }
+    errors.sort_unstable();
+    errors.dedup();
+    errors
+}
+
+/// The headers of a response of success.
+fn success_headers(endpoint: &Endpoint) -> Map<String, Value> {
+    let mut headers = Map::new();
+    if endpoint.takes_idempotency_key() {
+        headers.insert("Idempotent-Replayed".into(), replayed("true"));
+    }
+    if endpoint.shows_row() {
+        headers.insert("ETag".into(), etag());
+    }
+    headers
+}
+
+/// The response header `ETag`.
+fn etag() -> Value {
+    json!({"schema": {"type": "string"}, "description": "Changes whenever what the response shows does."})
+}
+
+/// The request headers with conditions on the row.
+fn conditions(endpoint: &Endpoint) -> impl Iterator<Item = Value> + use<> {
+    let headers = [
+        ("If-Match", "Refuse the request with 412 unless the object still has one of these ETags."),
+        ("If-None-Match", "Answer 304, or refuse a change with 412, if the object has one of these ETags."),
+    ];
+    let headers = endpoint.takes_conditions().then_some(headers).into_iter().flatten();
+    headers.map(|(name, description)| {
+        let schema = json!({"type": "string"});
+        json!({"name": name, "in": "header", "required": false, "schema": schema, "description": description})
+    })
 }
 
 /// The response header `Idempotent-Replayed`.
@@ -226,7 +285,7 @@ fn parameters(endpoint: &Endpoint) -> Vec<Value> {
                             and one response."
         })
     });
-    path_parameters.chain(others).chain(key).collect()
+    path_parameters.chain(others).chain(key).chain(conditions(endpoint)).collect()
 }
 
 /// The schemes that each endpoint is open to. All are bearer tokens; what differs is whose.
@@ -267,11 +326,16 @@ fn security(access: Access) -> Value {
 
 const fn reason(status: u16) -> &'static str {
     match status {
+        304 => "The object has an ETag that If-None-Match names.",
         400 => "The request cannot be read.",
         401 => "The token is missing, unknown, expired or revoked.",
         403 => "The token's scopes or the user's role do not permit this.",
         404 => "The token has access to no such object.",
+        408 => "The body arrived too slowly.",
+        413 => "The body is too large.",
+        415 => "The body is encoded.",
         409 => "The request conflicts with the stored data.",
+        412 => "The object has changed: its ETag is not as the request asks.",
         422 => "The input is not valid.",
         429 => "The caller has used up its rate limit. Retry later.",
         503 => "The server cannot process the request now. Retry.",

@@ -51,6 +51,10 @@ pub(crate) enum Rejection {
     TimedOut,
     /// The idempotency key is malformed.
     BadKey(&'static str),
+    /// `If-Match` or `If-None-Match` is malformed.
+    BadCondition(&'static str),
+    /// The row is not in the state that the request asks for.
+    ConditionFailed,
     /// The database failed.
     Store(StoreError),
 }

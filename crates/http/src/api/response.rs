@@ -32,6 +32,11 @@ pub(crate) fn rendered(status: StatusCode, body: impl Into<Body>) -> Response {
     response
 }
 
+/// The body of the response that shows a row.
+pub(crate) fn body<T: Serialize>(shown: &T) -> Result<Vec<u8>, Error> {
+    Ok(serde_json::to_vec(shown)?)
+}
+
 /// A response without a body.
 pub(crate) fn empty(status: StatusCode) -> Response {
     let mut response = Response::new(Body::empty());

@@ -4,9 +4,10 @@
 //! of trusted proxies are skipped, and the first other entry is the client. Entries may have a port, and IPv6 addresses
 //! may have brackets: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:80`.
 //!
-//! An entry that is no address, such as `unknown` or an obfuscated identifier, makes the client's address unknown. It is
-//! never taken for the proxy's: an IP allow list may contain the proxy. `Forwarded` (RFC 7239) is not read. A request
-//! that has it and no `X-Forwarded-For` comes from a proxy that must be configured otherwise, so the client is unknown.
+//! An entry that is no address, such as `unknown` or an obfuscated identifier, makes the client's address unknown. It
+//! is never taken for the proxy's: an IP allow list may contain the proxy. The same goes for a header without entries.
+//! `Forwarded` (RFC 7239) is not read. If a request has `Forwarded` and no entry in `X-Forwarded-For`, its proxy is
+//! configured wrongly, and the client is unknown.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Once;
@@ -23,13 +24,9 @@ pub(super) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &IpAllo
     if trusted.is_empty() || !trusted.covers(peer) {
         return Some(peer);
     }
-    if headers.contains_key(FORWARDED) && !headers.contains_key(X_FORWARDED_FOR) {
-        warn_once_about_forwarded(peer);
-        return None;
-    }
     // Read as bytes: a client must not hide a proxy's entry behind text that is not UTF-8.
     let lines = headers.get_all(X_FORWARDED_FOR).iter().rev().map(HeaderValue::as_bytes);
-    let mut address = peer;
+    let mut address = None;
     for entry in lines.flat_map(|line| line.rsplit(|octet| *octet == b',')) {
         // A list may have empty elements (RFC 9110, section 5.6.1).
         if entry.trim_ascii().is_empty() {
@@ -39,12 +36,17 @@ pub(super) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &IpAllo
             warn_once(peer);
             return None;
         };
-        address = hop.to_canonical();
+        address = Some(hop.to_canonical());
         if !trusted.covers(hop) {
             break;
         }
     }
-    Some(address)
+    if address.is_none() && headers.contains_key(FORWARDED) {
+        warn_once_about_forwarded(peer);
+    }
+    // Without either header the proxy itself is the client. A header without an entry hides the client.
+    let is_reported = headers.contains_key(FORWARDED) || headers.contains_key(X_FORWARDED_FOR);
+    address.or_else(|| (!is_reported).then_some(peer))
 }
 
 fn parse(entry: &[u8]) -> Option<IpAddr> {
@@ -128,6 +130,9 @@ mod tests {
             assert_eq!(client("10.2.2.2", &[entry.as_bytes()], &trusted), None, "{entry}");
         }
         assert_eq!(client("10.2.2.2", &[b"\xff, 10.1.1.1"], &trusted), None);
+        for lines in [&[b"" as &[u8]] as &[&[u8]], &[b", ,"], &[b" ", b","]] {
+            assert_eq!(client("10.2.2.2", lines, &trusted), None);
+        }
         // Text before the proxy's own entry comes from the client, and changes nothing.
         let lines: &[&[u8]] = &[b"203.0.113.7", b"\xff, 198.51.100.9, 10.1.1.1"];
         assert_eq!(client("10.2.2.2", lines, &trusted).as_deref(), Some("198.51.100.9"));

@@ -12,21 +12,24 @@ use axum::response::Response;
 use crate::api::response;
 
 const METHODS: &str = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
-/// Request headers that a browser may send from any origin. The original does not know `Idempotency-Key`.
-const HEADERS: [&str; 8] = [
+/// Request headers that a browser may send from any origin. The original does not know
+/// `Idempotency-Key`, `If-Match` and `If-None-Match`.
+const HEADERS: [&str; 10] = [
     "Accept",
     "Accept-Language",
     "Authorization",
     "Content-Language",
     "Content-Type",
     "Idempotency-Key",
+    "If-Match",
+    "If-None-Match",
     "Polar-Organization",
     "Polar-Version",
 ];
 
 /// Response headers that a browser shows to its page. The original exposes the first alone.
 const EXPOSED: &str =
-    "Polar-Version, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id, Idempotent-Replayed";
+    "Polar-Version, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id, Idempotent-Replayed, ETag";
 
 /// The origins that browsers may send credentials from.
 pub(super) struct CorsPolicy {

@@ -3,7 +3,8 @@
 //! 1. assign the request id and find the client's address,
 //! 2. refuse a request with a malformed or too large head ([`framing`]),
 //! 3. normalize the path,
-//! 4. in the Polar dialect, negotiate the version and answer CORS preflights,
+//! 4. in the Polar dialect, negotiate the version and answer CORS preflights; for a page, take a slot and count the
+//!    request against the limit of the address ([`pages`]),
 //! 5. route.
 //!
 //! On the way back the gateway adds the headers that every response of the dialect carries, and logs.
@@ -11,6 +12,7 @@
 mod client_address;
 mod cors;
 mod framing;
+mod pages;
 
 use std::future::Future;
 use std::net::IpAddr;
@@ -63,6 +65,10 @@ pub struct Config {
     pub trusted_proxies: IpAllowList,
     /// The base URL of the portal's pages.
     pub portal_url: String,
+    /// The address at which people reach the server, with which links to the console begin.
+    pub public_url: String,
+    /// Pages for people, below `/console`.
+    pub pages: Router,
 }
 
 /// Answers every request of the server.
@@ -80,7 +86,8 @@ impl Gateway {
     /// The gateway of an application.
     #[must_use]
     pub fn new(app: Arc<App>, config: Config) -> Self {
-        let Config { limits, trusted_origins, rates, trusted_proxies, portal_url } = config;
+        let Config { limits, trusted_origins, rates, trusted_proxies, portal_url, public_url, pages } =
+            config;
         let has_peers = app.store().peers().is_some();
         let start = u64::try_from(app.now().as_micros()).unwrap_or(0) >> 4 & 0xffff_ffff_ffff;
         let health = Arc::new(Health::new(Arc::clone(&app), limits.ready_kept));
@@ -93,12 +100,14 @@ impl Gateway {
             rate_limiters: rates.map(|rates| RateLimiters::new(rates, has_peers)),
             health: Arc::clone(&health),
             portal_url: portal_url.into(),
+            public_url: public_url.into(),
         });
         let documents = [("/v1/openapi.json", polar::document()), ("/v2/openapi.json", ahasend::document())];
         let router = polar::router(&state)
             .merge(ahasend::router(&state))
             .merge(health::router(&health))
             .merge(docs::router(documents))
+            .merge(pages)
             .fallback(|uri: Uri| async move { not_found(&uri) })
             .method_not_allowed_fallback(|uri: Uri| async move { method_not_allowed(&uri) });
         let cors = Arc::new(CorsPolicy::new(trusted_origins));
@@ -192,7 +201,8 @@ impl Gateway {
         };
         let body_is_left = has_body && response.extensions_mut().remove::<BodyRead>().is_none();
         if closes || body_is_left || self.state.health.is_draining() {
-            // The end of the request is uncertain, the rest of its body may still arrive, or the server is about to stop.
+            // The end of the request is uncertain, the rest of its body may still arrive, or the server is about to
+            // stop.
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response::set(&mut response, REQUEST_ID, id.as_str());
@@ -209,6 +219,8 @@ impl Gateway {
         let is_ahasend = request.uri().path().starts_with("/v2/");
         if is_polar {
             self.dispatch_polar(request, moved).await
+        } else if pages::is_page(request.uri().path()) {
+            pages::answer(self, request).await
         } else {
             let mut response = self.route(request).await;
             if is_ahasend {
@@ -284,8 +296,25 @@ fn refuse(Malformed { status, text }: Malformed, uri: &Uri) -> Response {
     response::json(status, &body)
 }
 
-/// Logs the event `request finished`. `route` is the declared path of the endpoint; a path without parameters stands
-/// for itself, and is empty where there is no such path.
+/// The methods that the log names (RFC 9110, section 9.3, and RFC 5789).
+const HTTP_METHODS: [Method; 9] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::PUT,
+    Method::DELETE,
+    Method::CONNECT,
+    Method::OPTIONS,
+    Method::TRACE,
+    Method::PATCH,
+];
+
+/// The paths that are served beside the endpoints.
+const FIXED_PATHS: [&str; 7] =
+    ["/", "/healthz", "/readyz", "/docs", docs::PATH_WITH_SLASH, "/v1/openapi.json", "/v2/openapi.json"];
+
+/// Logs the event `request finished`. `route` is the declared path of the endpoint or another path that is served, and
+/// empty for every other request. So a client cannot write long texts into the log.
 fn log(
     request_id: &RequestId,
     address: Option<IpAddr>,
@@ -295,19 +324,20 @@ fn log(
     begun: Instant,
 ) {
     let log = response.extensions_mut().remove::<RequestLog>();
-    let unmatched = if response.status() == StatusCode::NOT_FOUND { "" } else { path };
-    let route = log.map_or(unmatched, |log| log.route);
+    let fixed = || FIXED_PATHS.into_iter().find(|fixed| *fixed == path).unwrap_or_default();
+    let route = log.map_or_else(fixed, |log| log.route);
+    let method = if HTTP_METHODS.contains(method) { method.as_str() } else { "other" };
     let organization_id = log.and_then(|log| log.organization).map(tracing::field::display);
     let duration_ms = (begun.elapsed().as_secs_f64() * 1e6).round() / 1e3;
     let status = response.status().as_u16();
     let client_address = address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
     if status >= 500 {
         tracing::error!(
-            %method, route, status, duration_ms, %request_id, organization_id, client_address, "request finished"
+            method, route, status, duration_ms, %request_id, organization_id, client_address, "request finished"
         );
     } else {
         tracing::info!(
-            %method, route, status, duration_ms, %request_id, organization_id, client_address, "request finished"
+            method, route, status, duration_ms, %request_id, organization_id, client_address, "request finished"
         );
     }
 }

@@ -21,7 +21,7 @@ use crate::api::rejection::Rejection;
 use crate::limits;
 
 /// Reads a body of at most `size` bytes.
-pub(super) async fn read(
+pub(crate) async fn read(
     mut body: Body,
     size: usize,
     grace: Duration,

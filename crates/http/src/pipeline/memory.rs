@@ -144,7 +144,7 @@ impl Drop for ReservedBytes {
 }
 
 /// Refuses a write whose caller leaves too many responses unread. The response to a write is not refused any more.
-pub(super) fn check_unread(budget: &Arc<MemoryBudget>, party: RateLimitKey) -> Result<(), Rejection> {
+pub(crate) fn check_unread(budget: &Arc<MemoryBudget>, party: RateLimitKey) -> Result<(), Rejection> {
     let used = budget.used.lock().unwrap_or_else(PoisonError::into_inner);
     budget.check(&used, party, 0, 0)
 }
@@ -160,8 +160,31 @@ pub(super) fn hold(
     is_write: bool,
     response: Response,
 ) -> Result<Response, Rejection> {
-    let bytes = response.body().size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
-    let Some(bytes) = bytes.filter(|bytes| *bytes > limits::UNCOUNTED_RESPONSE) else { return Ok(response) };
+    hold_bytes(budget, party, is_write, (response, 0))
+}
+
+/// The same for a page. One that is made while it is sent is an export, and takes [`limits::EXPORT_MEMORY`].
+pub(crate) fn hold_page(
+    budget: &Arc<MemoryBudget>,
+    party: RateLimitKey,
+    is_write: bool,
+    page: Response,
+) -> Result<Response, Rejection> {
+    hold_bytes(budget, party, is_write, (page, limits::EXPORT_MEMORY))
+}
+
+/// Counts the bytes of a response, or `unknown` for one whose size is not known.
+fn hold_bytes(
+    budget: &Arc<MemoryBudget>,
+    party: RateLimitKey,
+    is_write: bool,
+    (response, unknown): (Response, usize),
+) -> Result<Response, Rejection> {
+    let bytes = response.body().size_hint().exact().map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+    let bytes = bytes.unwrap_or(unknown);
+    if bytes <= limits::UNCOUNTED_RESPONSE {
+        return Ok(response);
+    }
     let mut held = budget.open(party);
     if is_write {
         held.count(bytes);

@@ -5,24 +5,26 @@
 //! 3. count the request against the caller's rate limit ([`rate_limit`]),
 //! 4. restrict the caller to the organization of `Polar-Organization`, and check permissions
 //!    ([`crate::api::access`]),
-//! 5. release the slot, read the body within its bounds ([`body`]), and take a slot again,
+//! 5. release the slot, read the body within its bounds ([`body`]), and take a slot again; or let the handler read it
+//!    ([`upload`]),
 //! 6. repeat 2 and 4, since an upload may outlive the caller's rights,
-//! 7. read the idempotency key ([`idempotency`]).
+//! 7. read the idempotency key ([`crate::api::idempotency_key`]) and the conditions on the row ([`crate::api::conditions`]).
 //!
-//! The response counts against the caller's share of memory until the client has taken it ([`memory`]). All steps but the
-//! reading of the body have [`Limits::request_timeout`](crate::Limits) together.
+//! The response counts against the caller's share of memory until the client has taken it ([`memory`]). All steps but
+//! the reading of the body have [`Limits::request_timeout`](crate::Limits) together.
 //!
 //! The first step that fails answers the request with a [`Rejection`], which the dialect renders.
 
 pub(crate) mod auth;
 pub(crate) mod body;
-mod idempotency;
 pub(crate) mod memory;
 pub(crate) mod rate_limit;
 pub(crate) mod slots;
+pub(crate) mod upload;
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, HttpBody};
@@ -37,8 +39,10 @@ use tenantry_core::ids::OrganizationId;
 use tokio::time::{Instant, timeout_at};
 
 use crate::api::access::Access;
-use crate::api::call::{Call, query_pairs};
+use crate::api::call::{Call, Operation, query_pairs};
+use crate::api::conditions::Conditions;
 use crate::api::endpoint::Endpoint;
+use crate::api::idempotency_key;
 use crate::api::rejection::{ErrorShapes, Rejection};
 use crate::api::request::{BodyRead, ClientAddress, RequestId, RequestLog};
 use crate::limits;
@@ -46,6 +50,7 @@ use crate::server::peers::Peer;
 use crate::state::AppState;
 use rate_limit::{RateLimitKey, RateLimitState};
 use slots::Slot;
+use upload::Upload;
 
 /// A router that serves these endpoints.
 pub(crate) fn router(state: &Arc<AppState>, endpoints: &'static [Endpoint], errors: ErrorShapes) -> Router {
@@ -95,7 +100,7 @@ struct Authorized {
 /// Runs every step. The time in which the client sends the body does not count for the time-out.
 async fn answer(
     state: &AppState,
-    endpoint: &Endpoint,
+    endpoint: &'static Endpoint,
     errors: ErrorShapes,
     request: Request,
     seen: &mut Seen,
@@ -107,6 +112,18 @@ async fn answer(
     let Authorized { mut call, body, key, mut slot } = authorized;
     if writes {
         memory::check_unread(&state.responses, key)?;
+    }
+    if !endpoint.upload.is_empty() {
+        drop(slot);
+        if is_encoded(&call.headers) {
+            return Err(Rejection::EncodedBody);
+        }
+        let upload = Upload::new(body, state.limits.body_grace, state.bodies.open(key), &state.slots)?;
+        let is_read = upload.is_read();
+        call.upload = Mutex::new(Some(upload));
+        let response = (endpoint.handler)(call).await;
+        seen.body_read = is_read.load(Ordering::Relaxed);
+        return memory::hold(&state.responses, key, writes, response);
     }
     let (mut bytes, mut deadline) = (None, deadline);
     if !body.is_end_stream() {
@@ -126,8 +143,10 @@ async fn answer(
         if bytes.is_some() {
             auth::renew(&mut call).await?;
         }
-        call.idempotency = idempotency::attempt(endpoint, &call)?;
-        Ok((endpoint.handler)(call).await)
+        call.idempotency = idempotency_key::attempt(&call)?;
+        let conditions = Conditions::read(endpoint, &call.headers)?;
+        call.conditions = conditions.clone();
+        conditions.apply(endpoint, (endpoint.handler)(call).await).await
     };
     let response = timeout_at(deadline, handling).await.unwrap_or(Err(Rejection::TimedOut))?;
     seen.body_read = true;
@@ -152,17 +171,24 @@ async fn authorize(
     let query = query_pairs(parts.uri.query()).ok_or(Rejection::TooManyParameters)?;
     let address = ClientAddress::of(&parts);
     let caller = auth::authenticate(&state.app, endpoint.access, &parts.headers, address).await;
-    if let (Ok(Some(_)), Some(peer)) = (&caller, parts.extensions.get::<Arc<Peer>>()) {
-        peer.is_no_stranger();
-    }
     seen.organization = caller.as_ref().ok().and_then(Option::as_ref).and_then(|caller| organization(caller));
     let key = rate_limit_key(&caller, address);
     apply_rate_limit(state, endpoint, &caller, key, &mut seen.rate_limit)?;
+    if let (Ok(Some(_)), Some(peer)) = (&caller, parts.extensions.get::<Arc<Peer>>()) {
+        peer.admitted(key);
+    }
     let mut call = Call {
         app: Arc::clone(&state.app),
         portal_url: Arc::clone(&state.portal_url),
+        public_url: Arc::clone(&state.public_url),
         caller: caller?,
         access: endpoint.access,
+        operation: Operation {
+            method: endpoint.method.as_str(),
+            path: endpoint.path,
+            takes_idempotency_key: endpoint.takes_idempotency_key(),
+            returns_secret: endpoint.returns_secret,
+        },
         takes_organization: endpoint.takes_organization(),
         account: None,
         address,
@@ -171,7 +197,9 @@ async fn authorize(
         query,
         headers: parts.headers,
         body: Bytes::new(),
+        upload: Mutex::default(),
         idempotency: None,
+        conditions: Conditions::default(),
         render_refusal: errors.render_refusal,
         response_bytes: state.responses.open(key),
     };
@@ -218,9 +246,9 @@ const fn organization(caller: &Caller) -> Option<OrganizationId> {
     }
 }
 
-/// The party that a request counts for. All organizations of one owner count together, so that limits do not multiply. A
-/// customer session counts for its customer and for the portals of the owner, so that customers cannot use up the limits
-/// of their organization. A refused token counts for the client's address.
+/// The party that a request counts for. All organizations of one owner count together, so that limits do not multiply.
+/// A customer session counts for its customer and for the portals of the owner, so that customers cannot use up the
+/// limits of their organization. A refused token counts for the client's address.
 fn rate_limit_key(caller: &Result<Option<Arc<Caller>>, Rejection>, address: Option<IpAddr>) -> RateLimitKey {
     let Ok(Some(caller)) = caller else { return RateLimitKey::at(address) };
     let owner = caller.limited_as();

@@ -16,13 +16,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::api::rejection::Rejection;
 
 /// Slots for requests in progress.
+#[derive(Clone)]
 pub(crate) struct Slots {
     all: Arc<Semaphore>,
     writes: Arc<Semaphore>,
 }
 
 /// A slot, until it is dropped.
-pub(super) struct Slot {
+pub(crate) struct Slot {
     _all: OwnedSemaphorePermit,
     _write: Option<OwnedSemaphorePermit>,
 }
@@ -34,7 +35,7 @@ impl Slots {
     }
 
     /// Takes a slot for a request. Fails at once when none is free.
-    pub(super) fn take(&self, writes: bool) -> Result<Slot, Rejection> {
+    pub(crate) fn take(&self, writes: bool) -> Result<Slot, Rejection> {
         let take = |semaphore: &Arc<Semaphore>| {
             Arc::clone(semaphore).try_acquire_owned().map_err(|_| Rejection::Busy)
         };

@@ -5,8 +5,12 @@
 //! Contracts: docs/contracts/founding-operations.md, 1 and 3, docs/contracts/polar/README.md, and
 //! tests/contracts/facts/polar-2026-04.openapi.json.
 
+mod audit_log;
 mod customers;
 mod errors;
+mod export;
+mod imports;
+mod invitations;
 mod members;
 mod organizations;
 mod page;
@@ -23,6 +27,7 @@ use std::sync::Arc;
 use axum::Router;
 
 pub(crate) use errors::{method_not_allowed, not_found};
+pub use imports::{ColumnError, FileError, ImportStaging, StagingStep, read_import_rows};
 pub use webhooks::payload::webhook_payload;
 
 use crate::api::endpoint::Endpoint;
@@ -31,15 +36,18 @@ use crate::pipeline;
 use crate::state::AppState;
 
 /// The endpoints of every noun.
-static ENDPOINTS: [&[Endpoint]; 8] = [
+static ENDPOINTS: [&[Endpoint]; 11] = [
     organizations::ENDPOINTS,
     team::ENDPOINTS,
+    invitations::ENDPOINTS,
     tokens::ENDPOINTS,
     customers::ENDPOINTS,
+    imports::ENDPOINTS,
     members::ENDPOINTS,
     sessions::ENDPOINTS,
     portal::ENDPOINTS,
     webhooks::ENDPOINTS,
+    audit_log::ENDPOINTS,
 ];
 
 pub(crate) fn router(state: &Arc<AppState>) -> Router {

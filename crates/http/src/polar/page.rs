@@ -48,10 +48,15 @@ pub(super) const LIMIT: Parameter = Parameter {
 /// Reads the page that the request asks for.
 pub(super) fn read(input: &mut Input<'_>) -> Option<Page> {
     let page = input.query::<Positive>("page");
-    let limit = input.query::<Positive>("limit");
-    let page = page?.map_or(1, |page| page.0);
-    let limit = limit?.map_or(limits::PAGE_ROWS_DEFAULT, |limit| limit.0.min(limits::PAGE_ROWS));
+    let limit = limit(input);
+    let (page, limit) = (page?.map_or(1, |page| page.0), limit?);
     Some(Page { offset: (page - 1).saturating_mul(limit), limit })
+}
+
+/// Reads the number of rows of a page.
+pub(super) fn limit(input: &mut Input<'_>) -> Option<u64> {
+    let limit = input.query::<Positive>("limit")?;
+    Some(limit.map_or(limits::PAGE_ROWS_DEFAULT, |limit| limit.0.min(limits::PAGE_ROWS)))
 }
 
 /// Reads the order of a list: `sorting`, repeatable, each a key, with `-` in front of it for descending order.
@@ -125,10 +130,16 @@ pub(super) fn response<'a, R, T: Serialize>(
     page: Page,
     show: impl Fn(&'a R) -> T,
 ) -> Response {
+    response::json(StatusCode::OK, &resource(paged, page, show))
+}
+
+/// One page of a list.
+pub(super) fn resource<'a, R, T>(
+    paged: &'a Paged<R>,
+    page: Page,
+    show: impl Fn(&'a R) -> T,
+) -> ListResource<T> {
     let items = paged.items.iter().map(show).collect();
     let max_page = paged.total.div_ceil(page.limit.max(1));
-    response::json(
-        StatusCode::OK,
-        &ListResource { items, pagination: Pagination { total_count: paged.total, max_page } },
-    )
+    ListResource { items, pagination: Pagination { total_count: paged.total, max_page } }
 }

@@ -60,6 +60,8 @@ pub async fn listen(address: &str) -> io::Result<TcpListener> {
 fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
+    // Accepted connections inherit the size. Without it the kernel lets each grow to megabytes.
+    socket.set_send_buffer_size(limits::SEND_BUFFER)?;
     socket.bind(address)?;
     socket.listen(limits::BACKLOG)
 }

@@ -1,4 +1,4 @@
-//! The shares of the connections that one address, and all strangers together, may have.
+//! The shares of the open connections: of one address, of one owner, and of all strangers together.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
@@ -9,15 +9,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use crate::limits::Limits;
+use crate::pipeline::rate_limit::RateLimitKey;
 
 /// Open connections by address. IPv6 addresses count by their /64 network: one host has all of it.
 ///
 /// A connection belongs to a stranger until a request on it has a valid token. Strangers together have half of the
-/// connections: one more closes that of the stranger who has sent no head of a request for the longest time. A client
-/// that never sends a head is never counted against a rate, so an address has only half of its share for such
-/// connections.
+/// connections: one more closes the connection of a stranger on which no head of a request has arrived for the longest
+/// time. A client that never sends a head is never counted against a rate, so an address has only half of its share for
+/// such connections.
+///
+/// The tokens of one owner can come from many addresses. So the organizations of an owner have the same share as an
+/// address, and so have the portals of an owner. A connection beyond this share stays a stranger's.
 pub(super) struct Peers {
-    per_address: usize,
+    /// The share of an address, of an owner, and of the portals of an owner.
+    share: usize,
     of_strangers: usize,
     open: Mutex<Open>,
 }
@@ -25,6 +30,8 @@ pub(super) struct Peers {
 #[derive(Default)]
 struct Open {
     by_address: HashMap<IpAddr, OfAddress>,
+    /// The number of connections with a valid token, by owner or by the portals of an owner.
+    by_owner: HashMap<RateLimitKey, usize>,
     /// The strangers, in the order of their latest head of a request.
     strangers: BTreeMap<u64, Arc<Notify>>,
     next_place: u64,
@@ -46,6 +53,8 @@ pub(crate) struct Peer {
     place: Mutex<u64>,
     has_sent: AtomicBool,
     is_known: AtomicBool,
+    /// The owner, or the portals, that the connection counts for. Unlike `is_known`, it is read under the lock.
+    owner: Mutex<Option<RateLimitKey>>,
 }
 
 impl Open {
@@ -70,7 +79,7 @@ impl Open {
 impl Peers {
     pub(super) fn new(limits: &Limits) -> Arc<Self> {
         let of_strangers = (limits.connections / 2).max(1);
-        Arc::new(Self { per_address: limits.connections_per_address(), of_strangers, open: Mutex::default() })
+        Arc::new(Self { share: limits.connection_share(), of_strangers, open: Mutex::default() })
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {
@@ -82,9 +91,7 @@ impl Peers {
         let key = network(address);
         let mut open = self.open();
         let of_address = open.by_address.entry(key).or_default();
-        if of_address.connections >= self.per_address
-            || of_address.without_request >= self.per_address.div_ceil(2)
-        {
+        if of_address.connections >= self.share || of_address.without_request >= self.share.div_ceil(2) {
             return None;
         }
         of_address.connections += 1;
@@ -97,7 +104,8 @@ impl Peers {
         let closing = Arc::new(Notify::new());
         let place = Mutex::new(open.line_up(&closing));
         let (has_sent, is_known) = (AtomicBool::new(false), AtomicBool::new(false));
-        Some(Peer { peers: Arc::clone(self), key, closing, place, has_sent, is_known })
+        let peers = Arc::clone(self);
+        Some(Peer { peers, key, closing, place, has_sent, is_known, owner: Mutex::default() })
     }
 }
 
@@ -117,11 +125,21 @@ impl Peer {
         }
     }
 
-    /// Records that a request on the connection had a valid token.
-    pub(crate) fn is_no_stranger(&self) {
-        if !self.is_known.swap(true, Ordering::Relaxed) {
-            self.leave_line(&mut self.peers.open());
+    /// Records that a request of this caller was admitted on the connection. From then on it is not a stranger's,
+    /// unless the caller has used up its share.
+    pub(crate) fn admitted(&self, caller: RateLimitKey) {
+        if self.is_known.load(Ordering::Relaxed) {
+            return;
         }
+        let caller = caller.group().unwrap_or(caller);
+        let mut open = self.peers.open();
+        let connections = open.by_owner.entry(caller).or_default();
+        if *connections >= self.peers.share || self.is_known.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        *connections += 1;
+        *self.owner.lock().unwrap_or_else(PoisonError::into_inner) = Some(caller);
+        self.leave_line(&mut open);
     }
 
     fn leave_line(&self, open: &mut Open) {
@@ -139,6 +157,14 @@ impl Drop for Peer {
         let has_sent = self.has_sent.load(Ordering::Relaxed);
         let mut open = self.peers.open();
         self.leave_line(&mut open);
+        if let Some(owner) = *self.owner.lock().unwrap_or_else(PoisonError::into_inner)
+            && let Entry::Occupied(mut connections) = open.by_owner.entry(owner)
+        {
+            *connections.get_mut() = connections.get().saturating_sub(1);
+            if *connections.get() == 0 {
+                connections.remove();
+            }
+        }
         open.change(self.key, |of| {
             of.connections = of.connections.saturating_sub(1);
             of.without_request = of.without_request.saturating_sub(usize::from(!has_sent));
@@ -157,6 +183,8 @@ fn network(address: IpAddr) -> IpAddr {
 mod tests {
     use std::net::Ipv4Addr;
 
+    use uuid::Uuid;
+
     use super::*;
 
     fn peers(connections: usize) -> Arc<Peers> {
@@ -165,7 +193,7 @@ mod tests {
 
     fn is_empty(peers: &Peers) -> bool {
         let open = peers.open();
-        open.by_address.is_empty() && open.strangers.is_empty()
+        open.by_address.is_empty() && open.by_owner.is_empty() && open.strangers.is_empty()
     }
 
     #[test]
@@ -201,7 +229,7 @@ mod tests {
         let at = |number: u32| peers.admit(Ipv4Addr::from_bits(number).into()).unwrap();
         let mut open: Vec<Peer> = (0..4).map(at).collect();
         open[0].sent_request();
-        open[1].is_no_stranger();
+        open[1].admitted(RateLimitKey::Known(Uuid::nil()));
         open.extend((4..7).map(at));
         open[2].has_to_close().await;
         open[3].has_to_close().await;
@@ -210,6 +238,21 @@ mod tests {
         // A late request does not put a connection back that has to close.
         open[2].sent_request();
         assert_eq!(peers.open().strangers.len(), 4);
+        drop(open);
+        assert!(is_empty(&peers));
+    }
+
+    #[test]
+    fn an_owner_has_its_share_from_many_addresses() {
+        let peers = peers(32);
+        let open: Vec<Peer> =
+            (0..16).map(|number| peers.admit(Ipv4Addr::from_bits(number).into()).unwrap()).collect();
+        let [owner, customer] = [1, 2].map(Uuid::from_u128);
+        let by_caller = [RateLimitKey::Known(owner), RateLimitKey::Customer { customer, owner }];
+        for (connection, number) in open.iter().zip(0..) {
+            connection.admitted(by_caller[number % 2]);
+        }
+        assert_eq!(peers.open().strangers.len(), 16 - 2 * 4);
         drop(open);
         assert!(is_empty(&peers));
     }

@@ -33,12 +33,26 @@ async fn a_refused_plain_http_url_names_the_option_that_allows_it() {
     }
 }
 
+const YEAR_S: i64 = 365 * 24 * 60 * 60;
+
 #[tokio::test]
 async fn large_changes_with_many_endpoints_have_a_budget_of_bytes() {
     let acme = acme().await;
+    let keys = format!(
+        "{}/sub-accounts/{}/api-keys",
+        acme.path_v2(),
+        acme.world.sub_account(&acme.organization, "Child").await
+    );
+    let child = acme
+        .client()
+        .post(&keys, json!({"label": "x", "scopes": ["*"], "ip_allow_list": []}))
+        .await
+        .expect(201);
+    let child = acme.world.bearer(child["secret_key"].as_str().unwrap());
     let mut endpoints = Vec::new();
     for _ in 0..50 {
         let body = json!({"url": "https://hooks.acme.dev", "format": "raw", "events": ["customer.created"]});
+        child.post(ENDPOINTS, body.clone()).await.expect(201);
         endpoints.push(create(&acme, body).await);
     }
     let metadata: serde_json::Map<String, Value> =
@@ -57,7 +71,9 @@ async fn large_changes_with_many_endpoints_have_a_budget_of_bytes() {
     assert!(number > 40, "only {number} changes");
     let retry_after_s: i64 = answer.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=120).contains(&retry_after_s), "{retry_after_s}");
-    // Small changes, and those of other organizations, go on. Nothing of the refused one remains.
+    // A sub-account has no budget of its own.
+    child.post("/v1/customers/", large(number)).await.expect(429);
+    // Small changes, and those of other owners, go on. Nothing of the refused one remains.
     acme.client().post("/v1/customers/", small(0)).await.expect(201);
     let other = acme.world.organization("other").await;
     let other = acme.world.token(&other, "*").await;
@@ -65,11 +81,16 @@ async fn large_changes_with_many_endpoints_have_a_budget_of_bytes() {
     acme.world.advance_s(retry_after_s);
     acme.client().post("/v1/customers/", large(number)).await.expect(201);
     acme.client().post("/v1/customers/", large(number + 1)).await.expect(429);
+    // A budget that was used while the clock was wrong does not stay empty.
+    acme.world.advance_s(YEAR_S);
+    acme.client().post("/v1/customers/", large(number + 1)).await.expect(201);
+    acme.world.advance_s(-YEAR_S);
+    acme.client().post("/v1/customers/", large(number + 2)).await.expect(201);
     // With fewer endpoints the same changes are free.
     for endpoint in &endpoints[3..] {
         acme.client().delete(&path(endpoint)).await.expect(204);
     }
-    acme.client().post("/v1/customers/", large(number + 1)).await.expect(201);
+    acme.client().post("/v1/customers/", large(number + 3)).await.expect(201);
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::json;
 use tenantry_app::organizations::OrganizationUpdate;
+use tenantry_core::organization::Organization;
 
 pub(super) async fn ping(_: Call) -> Result<Response, ErrorResponse> {
     Ok(response::json(StatusCode::OK, &json!({"message": "pong"})))
@@ -25,6 +26,8 @@ pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = Input::new(&call);
     let body = input.json_body::<UpdateAccountRequest>();
     let change = input.finish(body)?.into();
-    let organization = call.write(OrganizationUpdate { by: call.requester(), id, change }).await?;
+    let update = OrganizationUpdate { by: call.requester(), id, change };
+    let shown = |row: &Organization| response::body(&AccountView::from(row));
+    let organization = call.write_row(update, shown).await?;
     Ok(response::json(StatusCode::OK, &AccountView::from(&organization)))
 }

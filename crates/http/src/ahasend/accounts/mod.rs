@@ -25,6 +25,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         response: Some(schema::<AccountView<'static>>),
         errors: &[400, 404, 500],
+        row: true,
         ..endpoint(
             Method::Get,
             "/v2/accounts/{account_id}",
@@ -38,6 +39,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         body: Some(schema::<UpdateAccountRequest>),
         response: Some(schema::<AccountView<'static>>),
         errors: &[400, 404, 500],
+        row: true,
         ..endpoint(
             Method::Put,
             "/v2/accounts/{account_id}",

@@ -83,20 +83,24 @@ pub(super) async fn get(call: Call) -> Result<Response, ErrorResponse> {
     Ok(response::json(StatusCode::OK, &ApiKeyView::from(&token)))
 }
 
+fn shown(token: &AccessToken) -> Result<Vec<u8>, Error> {
+    response::body(&ApiKeyView::from(token))
+}
+
 pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     let (account, id) = key(&call)?;
     let mut input = Input::new(&call);
     let body = input.json_body::<UpdateAPIKeyRequest>();
     let change = input.finish(body)?.into();
     let operation = ApiKeyUpdate { by: call.requester(), account, id, change, from: call.address };
-    let token = call.write(operation).await?;
+    let token = call.write_row(operation, shown).await?;
     Ok(response::json(StatusCode::OK, &ApiKeyView::from(&token)))
 }
 
 pub(super) async fn delete(call: Call) -> Result<Response, ErrorResponse> {
     let (account, id) = key(&call)?;
-    let AccessToken { id, label, .. } =
-        call.write(ApiKeyDelete { by: call.requester(), account, id }).await?;
+    let deletion = ApiKeyDelete { by: call.requester(), account, id };
+    let AccessToken { id, label, .. } = call.write_row(deletion, shown).await?;
     let message = format!("api key {id} ({label}) deleted successfully");
     Ok(response::json(StatusCode::OK, &json!({"message": message})))
 }

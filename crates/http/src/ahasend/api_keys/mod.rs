@@ -43,6 +43,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         response: Some(schema::<ApiKeyView<'static>>),
         errors: &[400, 404, 500],
+        row: true,
         ..endpoint(
             Method::Get,
             "/v2/accounts/{account_id}/api-keys/{key_id}",
@@ -56,6 +57,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         body: Some(schema::<UpdateAPIKeyRequest>),
         response: Some(schema::<ApiKeyView<'static>>),
         errors: &[400, 404, 409, 500],
+        row: true,
         ..endpoint(
             Method::Put,
             "/v2/accounts/{account_id}/api-keys/{key_id}",
@@ -82,6 +84,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         response: Some(schema::<Message>),
         errors: &[400, 404, 500],
+        row: true,
         ..endpoint(
             Method::Delete,
             "/v2/accounts/{account_id}/api-keys/{key_id}",
@@ -122,6 +125,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         response: Some(schema::<ApiKeyView<'static>>),
         errors: &[400, 404, 500],
+        row: true,
         ..endpoint(
             Method::Get,
             "/v2/accounts/{account_id}/sub-accounts/{sub_account_id}/api-keys/{key_id}",
@@ -135,6 +139,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         body: Some(schema::<UpdateAPIKeyRequest>),
         response: Some(schema::<ApiKeyView<'static>>),
         errors: &[400, 404, 500],
+        row: true,
         ..endpoint(
             Method::Put,
             "/v2/accounts/{account_id}/sub-accounts/{sub_account_id}/api-keys/{key_id}",
@@ -161,6 +166,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         response: Some(schema::<Message>),
         errors: &[400, 404, 500],
+        row: true,
         ..endpoint(
             Method::Delete,
             "/v2/accounts/{account_id}/sub-accounts/{sub_account_id}/api-keys/{key_id}",

@@ -32,9 +32,18 @@ pub(super) async fn add(call: Call) -> Result<Response, ErrorResponse> {
     Ok(call.write_once(operation, added).await?)
 }
 
+pub(super) async fn get(call: Call) -> Result<Response, ErrorResponse> {
+    let organization = account(&call)?;
+    let user = UserId::new(path::id(&call, "user_id", "invalid user_id")?);
+    let member = call.app.team_member(&call.requester(), organization, user).await?;
+    Ok(response::json(StatusCode::OK, &UserAccount::from(&member)))
+}
+
 pub(super) async fn remove(call: Call) -> Result<Response, ErrorResponse> {
     let organization = account(&call)?;
     let user = UserId::new(path::id(&call, "user_id", "invalid user_id")?);
-    call.write(TeamMemberRemove { by: call.requester(), organization, user, may_leave: false }).await?;
+    let removal = TeamMemberRemove { by: call.requester(), organization, user, may_leave: false };
+    let shown = |member: &TeamMember| response::body(&UserAccount::from(member));
+    call.write_row(removal, shown).await?;
     Ok(response::json(StatusCode::OK, &json!({"message": "member removed"})))
 }

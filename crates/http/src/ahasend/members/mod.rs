@@ -27,6 +27,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         success: 201,
         response: Some(schema::<UserAccount>),
         errors: &[400, 409, 422, 500],
+        row: true,
         ..endpoint(
             Method::Post,
             "/v2/accounts/{account_id}/members",
@@ -37,8 +38,22 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         )
     },
     Endpoint {
+        response: Some(schema::<UserAccount>),
+        errors: &[400, 404, 500],
+        row: true,
+        ..endpoint(
+            Method::Get,
+            "/v2/accounts/{account_id}/members/{user_id}",
+            "getAccountMember",
+            "Get a member of an account",
+            account("accounts:members:read"),
+            handler!(handlers::get),
+        )
+    },
+    Endpoint {
         response: Some(schema::<Message>),
         errors: &[400, 404, 500],
+        row: true,
         ..endpoint(
             Method::Delete,
             "/v2/accounts/{account_id}/members/{user_id}",

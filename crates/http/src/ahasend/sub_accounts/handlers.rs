@@ -3,9 +3,10 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::json;
+use tenantry_app::Error;
 use tenantry_app::cursors::CursorScope;
 use tenantry_app::sub_accounts::{
-    SubAccount, SubAccountCreate, SubAccountSuspend, SubAccountUnsuspend, SubAccountUpdate,
+    SubAccount, SubAccountCreate, SubAccountDelete, SubAccountSuspend, SubAccountUnsuspend, SubAccountUpdate,
 };
 
 use super::wire::{
@@ -48,17 +49,23 @@ pub(super) async fn get(call: Call) -> Result<Response, ErrorResponse> {
     Ok(view(&call.app.sub_account(&call.requester(), parent, id).await?))
 }
 
+fn shown(sub_account: &SubAccount) -> Result<Vec<u8>, Error> {
+    response::body(&SubAccountView::from(sub_account))
+}
+
 pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     let (parent, id) = (account(&call)?, sub_account(&call)?);
     let mut input = Input::new(&call);
     let body = input.json_body::<UpdateSubAccountRequest>();
     let change = input.finish(body)?.into();
-    Ok(view(&call.write(SubAccountUpdate { by: call.requester(), parent, id, change }).await?))
+    let update = SubAccountUpdate { by: call.requester(), parent, id, change };
+    Ok(view(&call.write_row(update, shown).await?))
 }
 
 pub(super) async fn delete(call: Call) -> Result<Response, ErrorResponse> {
     let (parent, id) = (account(&call)?, sub_account(&call)?);
-    call.app.delete_sub_account(call.requester(), parent, id).await?;
+    let deletion = SubAccountDelete { by: call.requester(), parent, id };
+    call.write_row(deletion, shown).await?;
     Ok(response::json(StatusCode::OK, &json!({"message": "sub account deleted"})))
 }
 

@@ -34,6 +34,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         success: 201,
         response: Some(schema::<SubAccountView>),
         errors: &[400, 404, 500],
+        row: true,
         ..endpoint(
             Method::Post,
             PATH,
@@ -58,6 +59,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         response: Some(schema::<SubAccountView>),
         errors: &[400, 404, 500],
+        row: true,
         ..endpoint(
             Method::Get,
             ONE,
@@ -71,6 +73,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         body: Some(schema::<UpdateSubAccountRequest>),
         response: Some(schema::<SubAccountView>),
         errors: &[400, 404, 500],
+        row: true,
         ..endpoint(
             Method::Put,
             ONE,
@@ -83,6 +86,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         response: Some(schema::<Message>),
         errors: &[400, 404, 500],
+        row: true,
         ..endpoint(
             Method::Delete,
             ONE,
@@ -96,6 +100,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         body: Some(schema::<SuspendSubAccountRequest>),
         response: Some(schema::<SubAccountView>),
         errors: &[400, 404, 500],
+        row: true,
         ..endpoint(
             Method::Post,
             "/v2/accounts/{account_id}/sub-accounts/{sub_account_id}/suspend",
@@ -108,6 +113,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         response: Some(schema::<SubAccountView>),
         errors: &[400, 404, 500],
+        row: true,
         ..endpoint(
             Method::Post,
             "/v2/accounts/{account_id}/sub-accounts/{sub_account_id}/unsuspend",

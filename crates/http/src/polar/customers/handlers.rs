@@ -10,9 +10,9 @@ use crate::polar::page;
 use crate::wire::Uuid4;
 use axum::http::StatusCode;
 use axum::response::Response;
-use tenantry_app::TeamPermission;
-use tenantry_app::customers::{CustomerCreate, CustomerDelete, CustomerUpdate};
+use tenantry_app::customers::{CustomerCreate, CustomerDelete, CustomerRestore, CustomerUpdate};
 use tenantry_app::members::CustomerRef;
+use tenantry_app::{Error, TeamPermission};
 use tenantry_core::Patch;
 use tenantry_core::customer::{self};
 use tenantry_core::ids::{CustomerId, OrganizationId};
@@ -84,10 +84,15 @@ pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
         email_key: call.query_value("email").map(EmailAddress::lookup_key),
         query: call.query_value("query").filter(|query| !query.trim().is_empty()).map(str::to_owned),
         metadata: metadata_filter(&call),
+        kind: None,
         order,
     };
     let customers = call.app.customers(&call.requester(), &filter, page).await?;
     Ok(page::response(&customers, page, CustomerView::from))
+}
+
+fn shown(customer: &customer::Customer) -> Result<Vec<u8>, Error> {
+    response::body(&CustomerView::from(customer))
 }
 
 pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
@@ -106,7 +111,8 @@ pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
             CustomerRef::External(call.path_parameter("external_id").to_owned())
         }
     };
-    let customer = call.write(CustomerUpdate { by: call.requester(), customer, change }).await?;
+    let update = CustomerUpdate { by: call.requester(), customer, change };
+    let customer = call.write_row(update, shown).await?;
     Ok(response::json(StatusCode::OK, &CustomerView::from(&customer)))
 }
 
@@ -115,6 +121,18 @@ pub(super) async fn delete(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = Input::new(&call);
     let anonymize = input.query::<bool>("anonymize");
     let anonymize = input.finish(anonymize)?.unwrap_or(false);
-    call.app.delete_customer(CustomerDelete { by: call.requester(), customer, anonymize }).await?;
+    let deletion = CustomerDelete { by: call.requester(), customer, anonymize };
+    call.app.delete_customer(deletion, call.condition(shown)).await?;
     Ok(response::empty(StatusCode::NO_CONTENT))
+}
+
+pub(super) async fn restore(call: Call) -> Result<Response, ErrorResponse> {
+    let mut input = Input::new(&call);
+    let id = input.path::<Uuid4>("id");
+    let customer = CustomerId::new(input.finish(id)?.0);
+    let operation = CustomerRestore { by: call.requester(), customer };
+    let restored = |customer: &customer::Customer| to_stored(StatusCode::OK, &CustomerView::from(customer));
+    let response = call.write_once(operation, restored).await?;
+    call.app.finish_restoration(&call.requester(), customer).await;
+    Ok(response)
 }

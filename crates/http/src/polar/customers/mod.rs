@@ -1,6 +1,5 @@
 //! Customers (docs/contracts/polar/customers.md, 5).
 
-mod csv;
 mod export;
 mod handlers;
 pub(super) mod state;
@@ -11,6 +10,7 @@ use tenantry_core::token::RequiredScope;
 
 use crate::api::access::Access;
 use crate::api::endpoint::{Endpoint, Method, Parameter, handler, schema};
+use crate::polar::export::BOM;
 use crate::polar::page::{LIMIT, ListResource, PAGE};
 use state::CustomerStateView;
 use wire::{CustomerCreateBody, CustomerUpdateBody, CustomerView};
@@ -82,6 +82,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         success: 201,
         response: Some(schema::<CustomerView<'static>>),
         errors: &[422],
+        row: true,
         ..Endpoint::new(
             Method::Post,
             "/v1/customers",
@@ -94,6 +95,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         response: Some(schema::<CustomerView<'static>>),
         errors: &[404, 422],
+        row: true,
         ..Endpoint::new(
             Method::Get,
             "/v1/customers/{id}",
@@ -107,6 +109,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         body: Some(schema::<CustomerUpdateBody>),
         response: Some(schema::<CustomerView<'static>>),
         errors: &[404, 422],
+        row: true,
         ..Endpoint::new(
             Method::Patch,
             "/v1/customers/{id}",
@@ -120,6 +123,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         parameters: &[ANONYMIZE],
         success: 204,
         errors: &[404, 422],
+        row: true,
         ..Endpoint::new(
             Method::Delete,
             "/v1/customers/{id}",
@@ -131,7 +135,20 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         response: Some(schema::<CustomerView<'static>>),
+        errors: &[404, 409, 422],
+        ..Endpoint::new(
+            Method::Post,
+            "/v1/customers/{id}/restore",
+            "customers:restore",
+            "Bring a deleted customer back, with the members that were deleted with it",
+            CUSTOMERS_WRITE,
+            handler!(handlers::restore),
+        )
+    },
+    Endpoint {
+        response: Some(schema::<CustomerView<'static>>),
         errors: &[404, 409],
+        row: true,
         ..Endpoint::new(
             Method::Get,
             "/v1/customers/external/{external_id}",
@@ -145,6 +162,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         body: Some(schema::<CustomerUpdateBody>),
         response: Some(schema::<CustomerView<'static>>),
         errors: &[404, 409, 422],
+        row: true,
         ..Endpoint::new(
             Method::Patch,
             "/v1/customers/external/{external_id}",
@@ -158,6 +176,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         parameters: &[ANONYMIZE],
         success: 204,
         errors: &[404, 409, 422],
+        row: true,
         ..Endpoint::new(
             Method::Delete,
             "/v1/customers/external/{external_id}",
@@ -168,8 +187,8 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         )
     },
     Endpoint {
-        parameters: &[ORGANIZATIONS],
-        content_type: "text/csv",
+        parameters: &[ORGANIZATIONS, BOM],
+        content_types: &["text/csv"],
         response: Some(schema::<String>),
         errors: &[422],
         ..Endpoint::new(

@@ -128,7 +128,7 @@ impl Wire for CustomerCreateBody {
 }
 
 impl CustomerCreateBody {
-    pub(super) fn split(self) -> (Option<OrganizationId>, NewCustomer) {
+    pub(in crate::polar) fn split(self) -> (Option<OrganizationId>, NewCustomer) {
         let team = match self {
             Self::Team(team) => (CustomerKind::Team, team),
             Self::Individual(individual) => {
@@ -234,7 +234,7 @@ impl Field for KindPatch {
 }
 
 impl CustomerUpdateBody {
-    pub(super) fn change(self) -> CustomerChange {
+    pub(in crate::polar) fn change(self) -> CustomerChange {
         let Self { email, name, billing_address, tax_id, locale, metadata, external_id, kind } = self;
         CustomerChange {
             email: email.0.map(|email| email.0),

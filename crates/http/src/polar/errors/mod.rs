@@ -5,6 +5,7 @@
 
 mod body;
 mod customers;
+mod invitations;
 mod members;
 mod organizations;
 mod portal;

@@ -3,7 +3,7 @@
 use crate::api::response::RenderedError;
 use axum::http::StatusCode;
 use serde_json::Value;
-use tenantry_core::organization::OrganizationViolation;
+use tenantry_core::organization::{DeletionError, OrganizationViolation};
 
 use super::body::{invalid, plain};
 use crate::wire::Violation;
@@ -26,6 +26,15 @@ pub(super) fn of_organization(violations: &[OrganizationViolation]) -> RenderedE
         if violations.iter().all(limits) { "RequestValidationError" } else { "PolarRequestValidationError" };
     let violations: Vec<Violation> = violations.iter().map(organization_violation).collect();
     invalid(error, &violations)
+}
+
+pub(super) fn of_deletion(error: &DeletionError) -> RenderedError {
+    let name = match error {
+        DeletionError::HasSubAccounts(..) => "OrganizationHasSubAccounts",
+        DeletionError::ParentDeleted => "OrganizationParentDeleted",
+        DeletionError::Purged => "OrganizationPurged",
+    };
+    plain(StatusCode::CONFLICT, name, &error.to_string())
 }
 
 pub(super) fn organization_violation(violation: &OrganizationViolation) -> Violation {

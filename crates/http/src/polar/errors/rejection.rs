@@ -43,6 +43,12 @@ pub(super) fn of_rejection(rejection: Rejection) -> RenderedError {
         Rejection::RateLimited { retry_after_s } => {
             RenderedError::empty(StatusCode::TOO_MANY_REQUESTS).with(RETRY_AFTER, retry_after_s.to_string())
         }
+        Rejection::BadCondition(detail) => plain(StatusCode::BAD_REQUEST, "ConditionInvalid", detail),
+        Rejection::ConditionFailed => plain(
+            StatusCode::PRECONDITION_FAILED,
+            "PreconditionFailed",
+            "The object has changed since it was read: read it again.",
+        ),
         Rejection::BadKey(detail) => plain(StatusCode::BAD_REQUEST, "IdempotencyKeyInvalid", detail),
         Rejection::BrokenBody => {
             plain(StatusCode::BAD_REQUEST, "BadRequest", "The request body ended before it was complete.")

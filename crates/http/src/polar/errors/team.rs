@@ -16,6 +16,13 @@ pub(super) fn of_team(error: TeamError) -> RenderedError {
         TeamError::AlreadyMember => {
             plain(StatusCode::CONFLICT, "ResourceAlreadyExists", "This user is already in the team.")
         }
+        TeamError::AlreadyOwner => {
+            plain(StatusCode::CONFLICT, "ResourceAlreadyExists", "This user is the owner already.")
+        }
+        TeamError::InvitationRequired => {
+            forbidden("People join this team by invitation: invite the person instead.")
+        }
+        TeamError::NotOffered => forbidden("The ownership of the organization is not offered to you."),
         TeamError::CannotRemoveOwner => {
             forbidden("The owner of an organization cannot be removed: transfer the organization first.")
         }

@@ -10,10 +10,13 @@ use tenantry_core::webhook::WebhookError;
 
 use super::body::{failed, invalid, plain, rule};
 use super::rejection::of_rejection;
-use super::{customers, members, organizations, portal, team, tokens};
+use super::{customers, invitations, members, organizations, portal, team, tokens};
 use crate::api::rejection::{Rejection, fault_status};
 use crate::api::response::IDEMPOTENT_REPLAYED;
 use crate::wire::Violation;
+
+/// `Retry-After` of a refused import: the seconds after which one of the owner's imports may be finished.
+const IMPORT_RETRY_AFTER_S: u64 = 10;
 
 const fn not_permitted(right: TeamPermission) -> &'static str {
     match right {
@@ -26,30 +29,47 @@ const fn not_permitted(right: TeamPermission) -> &'static str {
     }
 }
 
+fn of_customer(error: &CustomerError) -> RenderedError {
+    match error {
+        CustomerError::NotFound => plain(StatusCode::NOT_FOUND, "ResourceNotFound", "Not found"),
+        CustomerError::Invalid(violations) => {
+            let violations: Vec<Violation> = violations.iter().map(customers::customer_violation).collect();
+            invalid("PolarRequestValidationError", &violations)
+        }
+        CustomerError::NotRestorable(_) => {
+            plain(StatusCode::CONFLICT, "CustomerNotRestorable", &error.to_string())
+        }
+    }
+}
+
 /// Renders the error of a use case.
 pub(super) fn of(error: &Error) -> RenderedError {
     let not_found = |detail: &str| plain(StatusCode::NOT_FOUND, "ResourceNotFound", detail);
     match error {
         Error::Member(error) => members::of_member(error),
         Error::Portal(error) => portal::of_portal(error),
-        Error::Customer(CustomerError::NotFound)
-        | Error::OrganizationNotFound
+        Error::Customer(error) => of_customer(error),
+        Error::OrganizationNotFound
         | Error::SubAccountNotFound
         | Error::TokenNotFound
+        | Error::PasskeyNotFound
+        | Error::ImportNotFound
+        | Error::AuditEntryNotFound
         | Error::User(_)
         | Error::SubAccount(_) => not_found("Not found"),
         Error::Webhook(error) => of_webhook(error),
-        Error::Customer(CustomerError::Invalid(violations)) => {
-            let violations: Vec<Violation> = violations.iter().map(customers::customer_violation).collect();
-            invalid("PolarRequestValidationError", &violations)
-        }
         Error::OrganizationInvalid(violations) => organizations::of_organization(violations),
         Error::Team(error) => team::of_team(*error),
+        Error::Invitation(error) => invitations::of_invitation(error),
         Error::Token(error) => tokens::of_token(error),
-        Error::LimitReached(limit) => plain(StatusCode::FORBIDDEN, "NotPermitted", &limit.to_string()),
+        Error::Deletion(error) => organizations::of_deletion(error),
+        Error::LimitReached(_) | Error::OwnerSuspended | Error::ProofRequired => {
+            plain(StatusCode::FORBIDDEN, "NotPermitted", &error.to_string())
+        }
         Error::NotPermitted(right) => plain(StatusCode::FORBIDDEN, "NotPermitted", not_permitted(*right)),
         Error::CallerUnknown => of_rejection(Rejection::InvalidToken),
         Error::CallerSuspended => of_rejection(Rejection::Suspended),
+        Error::ConditionFailed => of_rejection(Rejection::ConditionFailed),
         Error::CallerReduced => plain(
             StatusCode::FORBIDDEN,
             "NotPermitted",
@@ -80,11 +100,11 @@ pub(super) fn of(error: &Error) -> RenderedError {
         | Error::IdempotencyKeyReused
         | Error::StoredResponseExpired
         | Error::SecretOfOtherCredential => of_key(error),
-        Error::OwnerSuspended => plain(StatusCode::FORBIDDEN, "NotPermitted", &error.to_string()),
-        Error::TooManyExports => of_rejection(Rejection::RateLimited { retry_after_s: 1 }),
-        Error::WebhookBytes { retry_after_s } => {
-            plain(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", &error.to_string())
-                .with(RETRY_AFTER, retry_after_s.to_string())
+        Error::TooManyImports | Error::TooManyImportBytes => {
+            too_many(&error.to_string(), IMPORT_RETRY_AFTER_S)
+        }
+        Error::WebhookBytes { retry_after_s } | Error::StoredBytes { retry_after_s } => {
+            too_many(&error.to_string(), *retry_after_s)
         }
         Error::ReplayNotPermitted(error) => of(error),
         Error::Store(error) => {
@@ -92,6 +112,12 @@ pub(super) fn of(error: &Error) -> RenderedError {
             failed(fault_status(error))
         }
     }
+}
+
+/// The response to a request that can succeed later.
+pub(super) fn too_many(detail: &str, retry_after_s: u64) -> RenderedError {
+    plain(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", detail)
+        .with(RETRY_AFTER, retry_after_s.to_string())
 }
 
 /// Renders an error about the idempotency key.
@@ -127,6 +153,17 @@ fn of_webhook(error: &WebhookError) -> RenderedError {
         WebhookError::NotFound | WebhookError::EventNotFound => {
             plain(StatusCode::NOT_FOUND, "ResourceNotFound", "Not found")
         }
+        WebhookError::CredentialsMasked => rule(
+            "value_error",
+            &["body", "url"],
+            "The masked user name and password stand for none of this scheme, host and port: send them in full.",
+            Value::Null,
+        ),
+        WebhookError::Disabled => plain(
+            StatusCode::CONFLICT,
+            "WebhookEndpointDisabled",
+            "The endpoint is disabled, so nothing is sent to it. Enable it first.",
+        ),
         WebhookError::LimitReached(_) => plain(StatusCode::FORBIDDEN, "NotPermitted", &error.to_string()),
         WebhookError::UrlInvalid => rule(
             "value_error",

@@ -13,9 +13,10 @@ use crate::wire::{AnyUuid, Uuid4, Violation};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::Value;
+use tenantry_app::Error;
 use tenantry_app::members::{CustomerRef, MemberCreate, MemberDelete, MemberRef, MemberUpdate};
 use tenantry_core::ids::{CustomerId, MemberId};
-use tenantry_core::member::{MemberChange, NewMember};
+use tenantry_core::member::{Member, MemberChange, NewMember};
 use tenantry_core::values::parse_uuid;
 use tenantry_store::MemberFilter;
 
@@ -118,6 +119,10 @@ pub(super) async fn get(call: Call) -> Result<Response, ErrorResponse> {
     Ok(response::json(StatusCode::OK, &MemberView::from(&member)))
 }
 
+fn shown(member: &Member) -> Result<Vec<u8>, Error> {
+    response::body(&MemberView::from(member))
+}
+
 pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = Input::new(&call);
     let body = input.body();
@@ -140,12 +145,12 @@ pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
         email: email.map(|email| email.0),
         role: role.map(|role| role.0),
     };
-    let member = call.write(MemberUpdate { by: call.requester(), member: name, change }).await?;
+    let member = call.write_row(MemberUpdate { by: call.requester(), member: name, change }, shown).await?;
     Ok(response::json(StatusCode::OK, &MemberView::from(&member)))
 }
 
 pub(super) async fn delete(call: Call) -> Result<Response, ErrorResponse> {
     let member = member_name(&call)?;
-    call.write(MemberDelete { by: call.requester(), member }).await?;
+    call.write_row(MemberDelete { by: call.requester(), member }, shown).await?;
     Ok(response::empty(StatusCode::NO_CONTENT))
 }

@@ -1,5 +1,6 @@
 //! Members of customers (docs/contracts/founding-operations.md, 1, and docs/contracts/polar/customers.md, 6).
 
+mod export;
 mod handlers;
 pub(super) mod wire;
 
@@ -8,6 +9,7 @@ use tenantry_core::token::RequiredScope;
 
 use crate::api::access::Access;
 use crate::api::endpoint::{Endpoint, Method, Parameter, handler, schema};
+use crate::polar::export::BOM;
 use crate::polar::page::{LIMIT, ListResource, PAGE};
 use wire::{CustomerMemberCreateBody, MemberCreateBody, MemberUpdateBody, MemberView};
 
@@ -54,11 +56,33 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         )
     },
     Endpoint {
+        parameters: &[
+            Parameter::query(
+                "organization_id",
+                || json!({"type": "array", "items": {"type": "string", "format": "uuid4"}}),
+                "Only members of these organizations.",
+            ),
+            BOM,
+        ],
+        content_types: &["text/csv"],
+        response: Some(schema::<String>),
+        errors: &[422],
+        ..Endpoint::new(
+            Method::Get,
+            "/v1/members/export",
+            "members:export",
+            "Export all members as CSV",
+            MEMBERS_READ,
+            handler!(export::export),
+        )
+    },
+    Endpoint {
         body: Some(schema::<MemberCreateBody>),
         success: 201,
         response: Some(schema::<MemberView<'static>>),
         errors: &[404, 422],
         deprecated: true,
+        row: true,
         ..Endpoint::new(
             Method::Post,
             "/v1/members",
@@ -72,6 +96,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         response: Some(schema::<MemberView<'static>>),
         errors: &[404, 422],
         deprecated: true,
+        row: true,
         ..Endpoint::new(
             Method::Get,
             "/v1/members/{id}",
@@ -86,6 +111,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         response: Some(schema::<MemberView<'static>>),
         errors: &[404, 422],
         deprecated: true,
+        row: true,
         ..Endpoint::new(
             Method::Patch,
             "/v1/members/{id}",
@@ -99,6 +125,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         success: 204,
         errors: &[404, 422],
         deprecated: true,
+        row: true,
         ..Endpoint::new(
             Method::Delete,
             "/v1/members/{id}",
@@ -113,6 +140,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         response: Some(schema::<MemberView<'static>>),
         errors: &[404, 409, 422],
         deprecated: true,
+        row: true,
         ..Endpoint::new(
             Method::Get,
             "/v1/members/external/{external_id}",
@@ -128,6 +156,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         response: Some(schema::<MemberView<'static>>),
         errors: &[404, 409, 422],
         deprecated: true,
+        row: true,
         ..Endpoint::new(
             Method::Patch,
             "/v1/members/external/{external_id}",
@@ -142,6 +171,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         success: 204,
         errors: &[404, 409, 422],
         deprecated: true,
+        row: true,
         ..Endpoint::new(
             Method::Delete,
             "/v1/members/external/{external_id}",
@@ -156,6 +186,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         success: 201,
         response: Some(schema::<MemberView<'static>>),
         errors: &[404, 422],
+        row: true,
         ..Endpoint::new(
             Method::Post,
             "/v1/customers/{id}/members",
@@ -168,6 +199,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         response: Some(schema::<MemberView<'static>>),
         errors: &[404, 422],
+        row: true,
         ..Endpoint::new(
             Method::Get,
             "/v1/customers/{id}/members/{member_id}",
@@ -181,6 +213,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         body: Some(schema::<MemberUpdateBody>),
         response: Some(schema::<MemberView<'static>>),
         errors: &[404, 422],
+        row: true,
         ..Endpoint::new(
             Method::Patch,
             "/v1/customers/{id}/members/{member_id}",
@@ -193,6 +226,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         success: 204,
         errors: &[404, 422],
+        row: true,
         ..Endpoint::new(
             Method::Delete,
             "/v1/customers/{id}/members/{member_id}",
@@ -207,6 +241,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         success: 201,
         response: Some(schema::<MemberView<'static>>),
         errors: &[404, 409, 422],
+        row: true,
         ..Endpoint::new(
             Method::Post,
             "/v1/customers/external/{external_id}/members",
@@ -219,6 +254,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         response: Some(schema::<MemberView<'static>>),
         errors: &[404, 409],
+        row: true,
         ..Endpoint::new(
             Method::Get,
             "/v1/customers/external/{external_id}/members/{member_external_id}",
@@ -232,6 +268,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         body: Some(schema::<MemberUpdateBody>),
         response: Some(schema::<MemberView<'static>>),
         errors: &[404, 409, 422],
+        row: true,
         ..Endpoint::new(
             Method::Patch,
             "/v1/customers/external/{external_id}/members/{member_external_id}",
@@ -244,6 +281,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         success: 204,
         errors: &[404, 409, 422],
+        row: true,
         ..Endpoint::new(
             Method::Delete,
             "/v1/customers/external/{external_id}/members/{member_external_id}",

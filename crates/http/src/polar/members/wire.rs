@@ -111,7 +111,7 @@ impl<'a> From<&'a member::Member> for MemberView<'a> {
     }
 }
 
-pub(super) fn new_member(
+pub(in crate::polar) fn new_member(
     email: Email,
     name: Option<NameText>,
     external_id: Option<ExternalIdText>,

@@ -1,6 +1,6 @@
 //! Handlers of the endpoints on organizations.
 
-use super::view::OrganizationView;
+use super::view::{OrganizationDeletionView, OrganizationView};
 use crate::api::call::Call;
 use crate::api::input::Input;
 use crate::api::response;
@@ -11,8 +11,9 @@ use crate::polar::page;
 use crate::wire::Uuid4;
 use axum::http::StatusCode;
 use axum::response::Response;
-use tenantry_app::Principal;
+use tenantry_app::organization_deletion::{OrganizationDelete, OrganizationUndelete};
 use tenantry_app::organizations::{OrganizationCreate, OrganizationUpdate, OwnerRef};
+use tenantry_app::{Error, Principal};
 use tenantry_core::ids::OrganizationId;
 use tenantry_core::organization::{self, InitialState, Organization};
 use tenantry_store::{OrganizationFilter, OrganizationKey};
@@ -62,13 +63,38 @@ pub(super) async fn get(call: Call) -> Result<Response, ErrorResponse> {
     Ok(response::json(StatusCode::OK, &OrganizationView::from(&organization)))
 }
 
+/// The body with which a GET shows an organization.
+fn shown(row: &Organization) -> Result<Vec<u8>, Error> {
+    response::body(&OrganizationView::from(row))
+}
+
 pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = Input::new(&call);
     let id = input.path::<Uuid4>("id");
     let body = input.body::<OrganizationUpdateBody>();
     let (id, body) = input.finish(id.zip(body))?;
     let id = OrganizationId::new(id.0);
-    let organization =
-        call.write(OrganizationUpdate { by: call.requester(), id, change: body.into() }).await?;
+    let update = OrganizationUpdate { by: call.requester(), id, change: body.into() };
+    let organization = call.write_row(update, shown).await?;
     Ok(response::json(StatusCode::OK, &OrganizationView::from(&organization)))
+}
+
+pub(super) async fn delete(call: Call) -> Result<Response, ErrorResponse> {
+    let mut input = Input::new(&call);
+    let id = input.path::<Uuid4>("id");
+    let with_sub_accounts = input.query::<bool>("sub_accounts");
+    let (id, with_sub_accounts) = input.finish(id.zip(with_sub_accounts))?;
+    let (id, with_sub_accounts) = (OrganizationId::new(id.0), with_sub_accounts.unwrap_or(false));
+    let deletion = OrganizationDelete { by: call.requester(), id, with_sub_accounts };
+    call.write_row(deletion, shown).await?;
+    Ok(response::json(StatusCode::OK, &OrganizationDeletionView::DONE))
+}
+
+pub(super) async fn undelete(call: Call) -> Result<Response, ErrorResponse> {
+    let mut input = Input::new(&call);
+    let id = input.path::<Uuid4>("id");
+    let id = OrganizationId::new(input.finish(id)?.0);
+    let operation = OrganizationUndelete { by: call.requester(), id };
+    let undeleted = |back: &Organization| to_stored(StatusCode::OK, &OrganizationView::from(back));
+    Ok(call.write_once(operation, undeleted).await?)
 }

@@ -11,10 +11,10 @@ use tenantry_core::token::RequiredScope;
 use crate::api::access::Access;
 use crate::api::endpoint::{Endpoint, Method, Parameter, handler, schema};
 use crate::polar::page::{LIMIT, ListResource, PAGE};
-use view::OrganizationView;
+use view::{OrganizationDeletionView, OrganizationView};
 use wire::{OrganizationCreateBody, OrganizationUpdateBody};
 
-const ORGANIZATIONS_CREATE: Access = Access::UserScoped(&[RequiredScope::new("organizations:write")]);
+const FOR_PEOPLE: Access = Access::UserScoped(&[RequiredScope::new("organizations:write")]);
 const ORGANIZATIONS_READ: Access =
     Access::Scoped(&[RequiredScope::new("organizations:read"), RequiredScope::new("organizations:write")]);
 const ORGANIZATIONS_WRITE: Access = Access::Scoped(&[RequiredScope::new("organizations:write")]);
@@ -48,18 +48,20 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         success: 201,
         response: Some(schema::<OrganizationView<'static>>),
         errors: &[422],
+        row: true,
         ..Endpoint::new(
             Method::Post,
             "/v1/organizations",
             "organizations:create",
             "Create an organization",
-            ORGANIZATIONS_CREATE,
+            FOR_PEOPLE,
             handler!(handlers::create),
         )
     },
     Endpoint {
         response: Some(schema::<OrganizationView<'static>>),
         errors: &[404, 422],
+        row: true,
         ..Endpoint::new(
             Method::Get,
             "/v1/organizations/{id}",
@@ -73,6 +75,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         body: Some(schema::<OrganizationUpdateBody>),
         response: Some(schema::<OrganizationView<'static>>),
         errors: &[404, 422],
+        row: true,
         ..Endpoint::new(
             Method::Patch,
             "/v1/organizations/{id}",
@@ -80,6 +83,36 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             "Update an organization",
             ORGANIZATIONS_WRITE,
             handler!(handlers::update),
+        )
+    },
+    Endpoint {
+        parameters: &[Parameter::query(
+            "sub_accounts",
+            || json!({"type": "boolean", "default": false}),
+            "Whether to delete the sub-accounts as well. Without it, an organization that has some is not deleted.",
+        )],
+        response: Some(schema::<OrganizationDeletionView>),
+        errors: &[404, 409, 422],
+        row: true,
+        ..Endpoint::new(
+            Method::Delete,
+            "/v1/organizations/{id}",
+            "organizations:delete",
+            "Delete an organization",
+            FOR_PEOPLE,
+            handler!(handlers::delete),
+        )
+    },
+    Endpoint {
+        response: Some(schema::<OrganizationView<'static>>),
+        errors: &[404, 409, 422],
+        ..Endpoint::new(
+            Method::Post,
+            "/v1/organizations/{id}/undelete",
+            "organizations:undelete",
+            "Bring a deleted organization back",
+            FOR_PEOPLE,
+            handler!(handlers::undelete),
         )
     },
 ];

@@ -2,7 +2,7 @@
 
 use crate::polar::organizations::wire::{
     CustomerEmailSettingsObject, CustomerPortalSettingsObject, FeatureSettingsObject, ProrationName,
-    SocialLinkObject, SubscriptionSettingsObject, TaxBehaviorName,
+    SocialLinkObject, SubscriptionSettingsObject, TaxBehaviorName, TeamAdmissionName,
 };
 use crate::wire::Uuid4;
 use schemars::JsonSchema;
@@ -13,6 +13,7 @@ use tenantry_core::ids::OrganizationId;
 use tenantry_core::organization::{
     self, CustomerEmailSettings, CustomerPortalSettings, DisputeSettings, FeatureSettings, Organization,
     OrganizationStatus, ProfileSettings, ProrationBehavior, SocialLink, SubscriptionSettings, TaxBehavior,
+    TeamAdmission,
 };
 use tenantry_core::values::{Country, Currency, EmailAddress, EmbedHost, HttpUrl};
 
@@ -56,7 +57,7 @@ pub(super) struct NotificationSettings {
 
 /// An organization: the fields of the 2026-04 document, and those of 2025 beside them.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Organization", transform = crate::api::openapi::all_fields_required)]
+#[schemars(rename = "Organization", transform = crate::api::openapi::organization_fields_required)]
 pub(crate) struct OrganizationView<'a> {
     /// When the organization was created.
     #[schemars(with = "String", extend("format" = "date-time"))]
@@ -156,6 +157,10 @@ pub(crate) struct OrganizationView<'a> {
     /// The public profile page.
     #[schemars(with = "Option<Value>", extend("deprecated" = true))]
     pub(super) profile_settings: Option<&'a ProfileSettings>,
+    /// `invitation` when people join the team by accepting an invitation alone. Absent when they can be added.
+    #[schemars(with = "Option<TeamAdmissionName>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) team_admission: Option<TeamAdmission>,
 }
 
 impl<'a> From<&'a Organization> for OrganizationView<'a> {
@@ -206,6 +211,24 @@ impl<'a> From<&'a Organization> for OrganizationView<'a> {
                 subscription_renewal: false,
             },
             profile_settings: legacy.profile_settings.as_ref(),
+            team_admission: Some(profile.team_admission).filter(|admission| admission.is_by_invitation()),
         }
     }
+}
+
+/// The answer to a deletion.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OrganizationDeletion", transform = crate::api::openapi::all_fields_required)]
+pub(super) struct OrganizationDeletionView {
+    /// Always true.
+    deleted: bool,
+    /// Always false: nothing but sub-accounts prevents a deletion.
+    requires_support: bool,
+    /// Always empty.
+    blocked_reasons: [String; 0],
+}
+
+impl OrganizationDeletionView {
+    /// The organization is deleted.
+    pub(super) const DONE: Self = Self { deleted: true, requires_support: false, blocked_reasons: [] };
 }

@@ -7,6 +7,7 @@ use tenantry_core::organization::{
     CustomerEmailSettings, CustomerPortalSettings, Details, FeatureSettingsChange, LegacyChange,
     OrganizationChange, PortalCustomer, PortalSubscription, PortalUsage, ProfileSettingsChange,
     ProfileSubscribe, ProrationBehavior, SocialLink, SubscriptionSettingsChange, SwitchingFrom, TaxBehavior,
+    TeamAdmission,
 };
 use tenantry_core::values::{EmbedHost, HttpUrl, OrganizationName, Slug, SocialPlatform};
 
@@ -26,6 +27,11 @@ name_list! {
 name_list! {
     /// Whether prices include tax.
     TaxBehaviorName(TaxBehavior) as "enum" of TaxBehavior::NAMES, by TaxBehavior::from_name
+}
+
+name_list! {
+    /// The way in which people join the team: added directly, or by accepting an invitation alone.
+    TeamAdmissionName(TeamAdmission) as "enum" of TeamAdmission::NAMES, by TeamAdmission::from_name
 }
 
 name_list! {
@@ -505,6 +511,8 @@ wire_object! {
         default_tax_behavior: PatchField<TaxBehaviorName>,
         /// Whether people must sign in through the organization's own identity provider.
         sso_enforced: PatchField<bool>,
+        /// The way in which people join the team.
+        team_admission: PatchField<TeamAdmissionName>,
         /// Minimum pledge in US cents; deprecated.
         pledge_minimum_amount: PatchField<i64>,
         /// Whether the badge shows the sum pledged; deprecated.
@@ -546,6 +554,7 @@ impl From<OrganizationUpdateBody> for OrganizationChange {
             default_presentment_currency: body.default_presentment_currency.0.map(|currency| currency.0),
             default_tax_behavior: body.default_tax_behavior.0.map(|behaviour| behaviour.0),
             sso_enforced: body.sso_enforced.0,
+            team_admission: body.team_admission.0.map(|admission| admission.0),
             legacy: LegacyChange {
                 pledge_minimum_amount: body.pledge_minimum_amount.0,
                 pledge_badge_show_amount: body.pledge_badge_show_amount.0,

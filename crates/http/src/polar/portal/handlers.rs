@@ -12,7 +12,7 @@ use crate::polar::page;
 use axum::http::StatusCode;
 use axum::response::Response;
 use tenantry_app::portal::BillingUpdate;
-use tenantry_core::customer::CustomerChange;
+use tenantry_core::customer::{Customer, CustomerChange};
 use tenantry_core::portal::PortalError;
 use tenantry_core::values::HttpUrl;
 use tenantry_store::Paged;
@@ -35,7 +35,8 @@ pub(super) async fn update_me(call: Call) -> Result<Response, ErrorResponse> {
         tax_id: tax_id.0.map(|typed| typed.0).flatten(),
         ..CustomerChange::default()
     };
-    let changed = call.write(BillingUpdate { by: call.requester(), change }).await;
+    let shown = |row: &Customer| response::body(&PortalCustomerView::from(row));
+    let changed = call.write_row(BillingUpdate { by: call.requester(), change }, shown).await;
     let customer = changed.map_err(errors::of_billing)?;
     Ok(response::json(StatusCode::OK, &PortalCustomerView::from(&customer)))
 }

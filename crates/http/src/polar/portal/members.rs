@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Serialize;
+use tenantry_app::Error;
 use tenantry_app::portal::{PortalMemberAdd, PortalMemberRemove, PortalMemberUpdate};
 use tenantry_core::Timestamp;
 use tenantry_core::ids::MemberId;
@@ -108,6 +109,10 @@ pub(super) async fn add(call: Call) -> Result<Response, ErrorResponse> {
     Ok(call.write_once(add, added).await?)
 }
 
+fn shown(member: &Member) -> Result<Vec<u8>, Error> {
+    response::body(&PortalMemberView::from(member))
+}
+
 pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     check(&call).await?;
     let mut input = Input::new(&call);
@@ -118,7 +123,8 @@ pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     let change =
         MemberChange { name: name.and_then(|name| name.0), email: None, role: role.map(|role| role.0) };
     let id = MemberId::new(id.0);
-    let member = call.write(PortalMemberUpdate { by: call.requester(), id, change }).await?;
+    let update = PortalMemberUpdate { by: call.requester(), id, change };
+    let member = call.write_row(update, shown).await?;
     Ok(response::json(StatusCode::OK, &PortalMemberView::from(&member)))
 }
 
@@ -127,6 +133,6 @@ pub(super) async fn remove(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = Input::new(&call);
     let id = input.path::<AnyUuid>("id");
     let id = MemberId::new(input.finish(id)?.0);
-    call.write(PortalMemberRemove { by: call.requester(), id }).await?;
+    call.write_row(PortalMemberRemove { by: call.requester(), id }, shown).await?;
     Ok(response::empty(StatusCode::NO_CONTENT))
 }

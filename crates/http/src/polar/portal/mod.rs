@@ -29,6 +29,7 @@ const PORTAL_WRITE: Access = Access::Portal(&[RequiredScope::new("customer_porta
 pub(super) static ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         response: Some(schema::<PortalCustomerView<'static>>),
+        row: true,
         ..Endpoint::new(
             Method::Get,
             "/v1/customer-portal/customers/me",
@@ -42,6 +43,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         body: Some(schema::<PortalCustomerUpdateBody>),
         response: Some(schema::<PortalCustomerView<'static>>),
         errors: &[422],
+        row: true,
         ..Endpoint::new(
             Method::Patch,
             "/v1/customer-portal/customers/me",
@@ -150,6 +152,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         success: 201,
         response: Some(schema::<PortalMemberView<'static>>),
         errors: &[422],
+        row: true,
         ..Endpoint::new(
             Method::Post,
             "/v1/customer-portal/members",
@@ -163,6 +166,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         body: Some(schema::<PortalMemberUpdateBody>),
         response: Some(schema::<PortalMemberView<'static>>),
         errors: &[404, 422],
+        row: true,
         ..Endpoint::new(
             Method::Patch,
             "/v1/customer-portal/members/{id}",
@@ -175,6 +179,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         success: 204,
         errors: &[404, 422],
+        row: true,
         ..Endpoint::new(
             Method::Delete,
             "/v1/customer-portal/members/{id}",

@@ -2,7 +2,7 @@
 
 use super::wire::{
     OrganizationMemberAdd, OrganizationMemberInvite, OrganizationMemberUpdate, OrganizationMemberView,
-    OrganizationTransfer, ROLES,
+    OrganizationTransfer, ROLES, TransferOfferView,
 };
 use crate::api::call::Call;
 use crate::api::input::Input;
@@ -13,8 +13,8 @@ use crate::polar::page;
 use crate::wire::{AnyUuid, Uuid4};
 use axum::http::StatusCode;
 use axum::response::Response;
-use tenantry_app::organizations::OwnerRef;
-use tenantry_app::ownership;
+use tenantry_app::Error;
+use tenantry_app::ownership::{OwnershipAccept, OwnershipOffer, OwnershipOfferEnd};
 use tenantry_app::team::{
     InvitedMember, TeamMemberInvite, TeamMemberLeave, TeamMemberRemove, TeamMemberSetRole,
 };
@@ -70,6 +70,20 @@ pub(super) async fn add(call: Call) -> Result<Response, ErrorResponse> {
     join(&call, OrganizationId::new(id.0), new).await
 }
 
+fn shown(member: &TeamMember) -> Result<Vec<u8>, Error> {
+    response::body(&OrganizationMemberView::new(member))
+}
+
+pub(super) async fn get(call: Call) -> Result<Response, ErrorResponse> {
+    let mut input = Input::new(&call);
+    let id = input.path::<Uuid4>("id");
+    let user = input.path::<AnyUuid>("user_id");
+    let (id, user) = input.finish(id.zip(user))?;
+    let (organization, user) = (OrganizationId::new(id.0), UserId::new(user.0));
+    let member = call.app.team_member(&call.requester(), organization, user).await?;
+    Ok(response::json(StatusCode::OK, &OrganizationMemberView::new(&member)))
+}
+
 pub(super) async fn set_role(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = Input::new(&call);
     let id = input.path::<Uuid4>("id");
@@ -78,7 +92,7 @@ pub(super) async fn set_role(call: Call) -> Result<Response, ErrorResponse> {
     let ((id, user), OrganizationMemberUpdate { role }) = input.finish(id.zip(user).zip(body))?;
     let (organization, user) = (OrganizationId::new(id.0), UserId::new(user.0));
     let operation = TeamMemberSetRole { by: call.requester(), organization, user, change: role.0 };
-    let member = call.write(operation).await?;
+    let member = call.write_row(operation, shown).await?;
     Ok(response::json(StatusCode::OK, &OrganizationMemberView::new(&member)))
 }
 
@@ -88,7 +102,8 @@ pub(super) async fn remove(call: Call) -> Result<Response, ErrorResponse> {
     let user = input.path::<AnyUuid>("user_id");
     let (id, user) = input.finish(id.zip(user))?;
     let (organization, user) = (OrganizationId::new(id.0), UserId::new(user.0));
-    call.write(TeamMemberRemove { by: call.requester(), organization, user, may_leave: true }).await?;
+    let removal = TeamMemberRemove { by: call.requester(), organization, user, may_leave: true };
+    call.write_row(removal, shown).await?;
     Ok(response::empty(StatusCode::NO_CONTENT))
 }
 
@@ -103,11 +118,27 @@ pub(super) async fn transfer(call: Call) -> Result<Response, ErrorResponse> {
     let id = input.path::<Uuid4>("id");
     let body = input.body::<OrganizationTransfer>();
     let (id, OrganizationTransfer { user_id }) = input.finish(id.zip(body))?;
-    let operation = ownership::OrganizationTransfer {
+    let offer = OwnershipOffer {
         by: call.requester(),
         organization: OrganizationId::new(id.0),
-        to: OwnerRef::User(UserId::new(user_id.0)),
+        to: UserId::new(user_id.0),
     };
-    let transferred = |owner: &TeamMember| to_stored(StatusCode::OK, &OrganizationMemberView::new(owner));
-    Ok(call.write_once(operation, transferred).await?)
+    let offered = |offered: &TeamMember| to_stored(StatusCode::ACCEPTED, &TransferOfferView::new(offered));
+    Ok(call.write_once(offer, offered).await?)
+}
+
+pub(super) async fn get_transfer(call: Call) -> Result<Response, ErrorResponse> {
+    let offered = call.app.ownership_offer(&call.requester(), organization(&call)?).await?;
+    Ok(response::json(StatusCode::OK, &TransferOfferView::new(&offered)))
+}
+
+pub(super) async fn accept_transfer(call: Call) -> Result<Response, ErrorResponse> {
+    let accept = OwnershipAccept { by: call.requester(), organization: organization(&call)? };
+    let accepted = |owner: &TeamMember| to_stored(StatusCode::OK, &OrganizationMemberView::new(owner));
+    Ok(call.write_once(accept, accepted).await?)
+}
+
+pub(super) async fn end_transfer(call: Call) -> Result<Response, ErrorResponse> {
+    call.write(OwnershipOfferEnd { by: call.requester(), organization: organization(&call)? }).await?;
+    Ok(response::empty(StatusCode::NO_CONTENT))
 }

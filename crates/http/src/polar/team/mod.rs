@@ -11,7 +11,7 @@ use crate::api::endpoint::{Endpoint, Method, handler, schema};
 use crate::polar::page::ListResource;
 use wire::{
     OrganizationMemberAdd, OrganizationMemberInvite, OrganizationMemberUpdate, OrganizationMemberView,
-    OrganizationTransfer, RoleView,
+    OrganizationTransfer, RoleView, TransferOfferView,
 };
 
 const ORGANIZATIONS_READ: Access =
@@ -45,6 +45,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         unchanged: Some(200),
         response: Some(schema::<OrganizationMemberView<'static>>),
         errors: &[404, 422],
+        row: true,
         ..Endpoint::new(
             Method::Post,
             "/v1/organizations/{id}/members",
@@ -60,6 +61,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         unchanged: Some(200),
         response: Some(schema::<OrganizationMemberView<'static>>),
         errors: &[404, 422],
+        row: true,
         ..Endpoint::new(
             Method::Post,
             "/v1/organizations/{id}/members/invite",
@@ -82,9 +84,23 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         )
     },
     Endpoint {
+        response: Some(schema::<OrganizationMemberView<'static>>),
+        errors: &[404, 422],
+        row: true,
+        ..Endpoint::new(
+            Method::Get,
+            "/v1/organizations/{id}/members/{user_id}",
+            "organizations:members:get",
+            "Get a person in the team of an organization",
+            ORGANIZATIONS_READ,
+            handler!(handlers::get),
+        )
+    },
+    Endpoint {
         body: Some(schema::<OrganizationMemberUpdate>),
         response: Some(schema::<OrganizationMemberView<'static>>),
         errors: &[404, 422],
+        row: true,
         ..Endpoint::new(
             Method::Patch,
             "/v1/organizations/{id}/members/{user_id}",
@@ -97,6 +113,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         success: 204,
         errors: &[404, 422],
+        row: true,
         ..Endpoint::new(
             Method::Delete,
             "/v1/organizations/{id}/members/{user_id}",
@@ -108,15 +125,53 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         body: Some(schema::<OrganizationTransfer>),
-        response: Some(schema::<OrganizationMemberView<'static>>),
-        errors: &[404, 422],
+        success: 202,
+        response: Some(schema::<TransferOfferView>),
+        errors: &[404, 409, 422],
         ..Endpoint::new(
             Method::Post,
             "/v1/organizations/{id}/transfer",
             "organizations:transfer",
-            "Make another person of the team the owner of an organization",
+            "Offer the ownership of an organization to a person of the team",
             TEAM_PERSON,
             handler!(handlers::transfer),
+        )
+    },
+    Endpoint {
+        response: Some(schema::<TransferOfferView>),
+        errors: &[404, 422],
+        ..Endpoint::new(
+            Method::Get,
+            "/v1/organizations/{id}/transfer",
+            "organizations:get_transfer",
+            "Get the offer of the ownership of an organization",
+            ORGANIZATIONS_READ,
+            handler!(handlers::get_transfer),
+        )
+    },
+    Endpoint {
+        response: Some(schema::<OrganizationMemberView<'static>>),
+        errors: &[404, 422],
+        row: true,
+        ..Endpoint::new(
+            Method::Post,
+            "/v1/organizations/{id}/transfer/accept",
+            "organizations:accept_transfer",
+            "Accept the ownership of an organization",
+            TEAM_PERSON,
+            handler!(handlers::accept_transfer),
+        )
+    },
+    Endpoint {
+        success: 204,
+        errors: &[404, 422],
+        ..Endpoint::new(
+            Method::Delete,
+            "/v1/organizations/{id}/transfer",
+            "organizations:end_transfer",
+            "Withdraw or decline the offer of the ownership of an organization",
+            TEAM_PERSON,
+            handler!(handlers::end_transfer),
         )
     },
     Endpoint {

@@ -1,11 +1,11 @@
 //! Wire types of teams.
 
 use crate::polar::values::NameText;
-use crate::wire::{AnyUuid, Email, name_list, wire_object};
+use crate::wire::{AnyUuid, Email, Uuid4, name_list, wire_object};
 use schemars::JsonSchema;
 use serde::Serialize;
 use tenantry_core::Timestamp;
-use tenantry_core::ids::UserId;
+use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::team::{RoleChange, TeamMember, TeamRole};
 
 /// Roles that can be given, in the contract's order.
@@ -29,7 +29,7 @@ pub(super) fn role_change(name: &str) -> Option<RoleChange> {
 }
 
 /// The role's name here.
-pub(super) const fn role_name(role: TeamRole) -> &'static str {
+pub(in crate::polar) const fn role_name(role: TeamRole) -> &'static str {
     match role {
         TeamRole::Owner => "owner",
         TeamRole::Administrator => "admin",
@@ -67,10 +67,35 @@ wire_object! {
 }
 
 wire_object! {
-    /// A new owner.
+    /// The person to whom the owner offers the organization.
     OrganizationTransfer {
         /// The user, who is in the team.
         user_id: AnyUuid,
+    }
+}
+
+/// An offer of the ownership of an organization.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OrganizationTransferOffer", transform = crate::api::openapi::all_fields_required)]
+pub(crate) struct TransferOfferView {
+    /// The organization.
+    #[schemars(with = "Uuid4")]
+    pub(super) organization_id: OrganizationId,
+    /// The user that has the offer.
+    #[schemars(with = "AnyUuid")]
+    pub(super) user_id: UserId,
+    /// The end of the offer. Null after it has ended.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub(super) expires_at: Option<Timestamp>,
+}
+
+impl TransferOfferView {
+    pub(super) const fn new(offered: &TeamMember) -> Self {
+        Self {
+            organization_id: offered.organization,
+            user_id: offered.user,
+            expires_at: offered.offered_until,
+        }
     }
 }
 

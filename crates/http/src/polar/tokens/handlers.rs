@@ -88,8 +88,20 @@ pub(super) async fn revoke(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = Input::new(&call);
     let body = input.body::<TokenRevocation>();
     let TokenRevocation { token } = input.finish(body)?;
-    call.app.revoke_secret(None, Some(call.request_id.clone()), token.trim()).await?;
+    call.app.revoke_secret(None, (Some(call.request_id.clone()), call.client()), token.trim()).await?;
     Ok(response::empty(StatusCode::OK))
+}
+
+fn shown(token: &AccessToken) -> Result<Vec<u8>, Error> {
+    response::body(&AccessTokenView::from(token))
+}
+
+pub(super) async fn get(call: Call) -> Result<Response, ErrorResponse> {
+    let mut input = Input::new(&call);
+    let id = input.path::<Uuid4>("id");
+    let id = TokenId::new(input.finish(id)?.0);
+    let token = call.app.access_token(&call.requester(), id).await?;
+    Ok(response::json(StatusCode::OK, &AccessTokenView::from(&token)))
 }
 
 pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
@@ -99,7 +111,7 @@ pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     let (id, OrganizationAccessTokenUpdate { comment, scopes: given }) = input.finish(id.zip(body))?;
     let change = TokenChange { label: comment.0.map(|comment| comment.0), scopes: given.0.map(scopes) };
     let operation = AccessTokenUpdate { by: call.requester(), id: TokenId::new(id.0), change };
-    let token = call.write(operation).await?;
+    let token = call.write_row(operation, shown).await?;
     Ok(response::json(StatusCode::OK, &AccessTokenView::from(&token)))
 }
 
@@ -107,6 +119,6 @@ pub(super) async fn delete(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = Input::new(&call);
     let id = input.path::<Uuid4>("id");
     let id = TokenId::new(input.finish(id)?.0);
-    call.write(AccessTokenDelete { by: call.requester(), id }).await?;
+    call.write_row(AccessTokenDelete { by: call.requester(), id }, shown).await?;
     Ok(response::empty(StatusCode::NO_CONTENT))
 }

@@ -70,9 +70,23 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         )
     },
     Endpoint {
+        response: Some(schema::<AccessTokenView<'static>>),
+        errors: &[404, 422],
+        row: true,
+        ..Endpoint::new(
+            Method::Get,
+            "/v1/organization-access-tokens/{id}",
+            "organization_access_tokens:get",
+            "Get an access token",
+            TOKENS_READ,
+            handler!(handlers::get),
+        )
+    },
+    Endpoint {
         body: Some(schema::<OrganizationAccessTokenUpdate>),
         response: Some(schema::<AccessTokenView<'static>>),
         errors: &[404, 422],
+        row: true,
         ..Endpoint::new(
             Method::Patch,
             "/v1/organization-access-tokens/{id}",
@@ -111,6 +125,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         success: 204,
         errors: &[404, 422],
+        row: true,
         ..Endpoint::new(
             Method::Delete,
             "/v1/organization-access-tokens/{id}",

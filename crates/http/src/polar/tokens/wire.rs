@@ -30,7 +30,7 @@ impl Wire for ScopeText {
 
 /// Lifetime of a token: seconds, or a duration of ISO 8601.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct ExpiresIn(pub(super) Lifetime);
+pub(crate) struct ExpiresIn(pub(in crate::polar) Lifetime);
 
 impl Wire for ExpiresIn {
     fn read(value: &Value, at: &mut Validation) -> Option<Self> {

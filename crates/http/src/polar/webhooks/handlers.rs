@@ -1,6 +1,6 @@
 //! Handlers of the endpoints on webhooks.
 
-use super::view::{DeliveryView, EndpointView};
+use super::view::{DeliveryView, EndpointView, EventView};
 use crate::api::call::Call;
 use crate::api::input::Input;
 use crate::api::response;
@@ -10,16 +10,17 @@ use crate::polar::page;
 use crate::polar::webhooks::wire::{
     CodeClass, EndpointCreateBody, EndpointUpdateBody, EventTypeName, ZonedTimestamp, event_types,
 };
-use crate::wire::Uuid4;
+use crate::wire::{TokenRotate, Uuid4};
 use axum::http::StatusCode;
 use axum::response::Response;
-use tenantry_app::TeamPermission;
 use tenantry_app::webhooks::{
-    WebhookEndpointCreate, WebhookEndpointDelete, WebhookEndpointUpdate, WebhookRedeliver, WebhookSecretReset,
+    WebhookEndpointCreate, WebhookEndpointDelete, WebhookEndpointUpdate, WebhookRedeliver,
+    WebhookSecretReset, WebhookSecretRotate, WebhookTestSend,
 };
+use tenantry_app::{Error, TeamPermission};
 use tenantry_core::ids::{OrganizationId, WebhookEndpointId, WebhookEventId};
 use tenantry_core::token::RequiredScope;
-use tenantry_core::webhook::{EndpointChange, NewEndpoint};
+use tenantry_core::webhook::{EndpointChange, NewEndpoint, WebhookEndpoint};
 use tenantry_store::WebhookDeliveryFilter;
 
 /// Whether the caller may see the secrets of endpoints.
@@ -72,6 +73,12 @@ pub(super) async fn get(call: Call) -> Result<Response, ErrorResponse> {
     Ok(response::json(StatusCode::OK, &EndpointView::new(&endpoint, shows_secret(&call))))
 }
 
+/// The function that renders an endpoint as its GET does.
+fn shown(call: &Call) -> impl Fn(&WebhookEndpoint) -> Result<Vec<u8>, Error> + Send + Sync + use<> {
+    let shows_secret = shows_secret(call);
+    move |endpoint| response::body(&EndpointView::new(endpoint, shows_secret))
+}
+
 pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = Input::new(&call);
     let id = input.path::<Uuid4>("id");
@@ -89,20 +96,37 @@ pub(super) async fn update(call: Call) -> Result<Response, ErrorResponse> {
     let plain_http_hosts = std::sync::Arc::clone(call.app.plain_http_hosts());
     let id = WebhookEndpointId::new(id.0);
     let update = WebhookEndpointUpdate { by: call.requester(), id, change, plain_http_hosts };
-    let endpoint = call.write(update).await?;
+    let endpoint = call.write_row(update, shown(&call)).await?;
     Ok(response::json(StatusCode::OK, &EndpointView::new(&endpoint, shows_secret(&call))))
 }
 
 pub(super) async fn delete(call: Call) -> Result<Response, ErrorResponse> {
     let id = endpoint_id(&call)?;
-    call.write(WebhookEndpointDelete { by: call.requester(), id }).await?;
+    call.write_row(WebhookEndpointDelete { by: call.requester(), id }, shown(&call)).await?;
     Ok(response::empty(StatusCode::NO_CONTENT))
 }
 
 pub(super) async fn reset_secret(call: Call) -> Result<Response, ErrorResponse> {
     let id = endpoint_id(&call)?;
-    let endpoint = call.write(WebhookSecretReset { by: call.requester(), id }).await?;
+    let reset = WebhookSecretReset { by: call.requester(), id };
+    let endpoint = call.write_row(reset, shown(&call)).await?;
     Ok(response::json(StatusCode::OK, &EndpointView::new(&endpoint, shows_secret(&call))))
+}
+
+pub(super) async fn rotate(call: Call) -> Result<Response, ErrorResponse> {
+    let mut input = Input::new(&call);
+    let id = input.path::<Uuid4>("id");
+    let body = input.body::<TokenRotate>();
+    let (id, body) = input.finish(id.zip(body))?;
+    let (id, overlap) = (WebhookEndpointId::new(id.0), body.overlap());
+    let rotation = WebhookSecretRotate { by: call.requester(), id, overlap };
+    Ok(call.write_once(rotation, |made| to_stored(StatusCode::OK, &EndpointView::open(made))).await?)
+}
+
+pub(super) async fn test(call: Call) -> Result<Response, ErrorResponse> {
+    let id = endpoint_id(&call)?;
+    let test = WebhookTestSend { by: call.requester(), id };
+    Ok(call.write_once(test, |event| to_stored(StatusCode::ACCEPTED, &EventView::from(event))).await?)
 }
 
 pub(super) async fn deliveries(call: Call) -> Result<Response, ErrorResponse> {

@@ -11,7 +11,8 @@ use tenantry_core::token::RequiredScope;
 use crate::api::access::Access;
 use crate::api::endpoint::{Endpoint, Method, Parameter, handler, schema};
 use crate::polar::page::{LIMIT, ListResource, PAGE};
-use view::{DeliveryView, EndpointView};
+use crate::wire::TokenRotate;
+use view::{DeliveryView, EndpointView, EventView};
 use wire::{CODE_CLASSES, EndpointCreateBody, EndpointUpdateBody};
 
 const DELIVERIES: &[Parameter] = &[
@@ -45,7 +46,7 @@ const DELIVERIES: &[Parameter] = &[
     Parameter::query(
         "event_type",
         || json!({"type": "array", "items": {"type": "string"}}),
-        "Only attempts for events of these types.",
+        "Only attempts for events of these types. Attempts for test events are listed only where this names them.",
     ),
     Parameter::query(
         "query",
@@ -83,6 +84,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         success: 201,
         response: Some(schema::<EndpointView<'static>>),
         errors: &[422],
+        row: true,
         ..Endpoint::new(
             Method::Post,
             "/v1/webhooks/endpoints",
@@ -95,6 +97,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         response: Some(schema::<EndpointView<'static>>),
         errors: &[404, 422],
+        row: true,
         ..Endpoint::new(
             Method::Get,
             "/v1/webhooks/endpoints/{id}",
@@ -108,6 +111,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         body: Some(schema::<EndpointUpdateBody>),
         response: Some(schema::<EndpointView<'static>>),
         errors: &[404, 422],
+        row: true,
         ..Endpoint::new(
             Method::Patch,
             "/v1/webhooks/endpoints/{id}",
@@ -120,6 +124,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         success: 204,
         errors: &[404, 422],
+        row: true,
         ..Endpoint::new(
             Method::Delete,
             "/v1/webhooks/endpoints/{id}",
@@ -132,6 +137,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         response: Some(schema::<EndpointView<'static>>),
         errors: &[404, 422],
+        row: true,
         ..Endpoint::new(
             Method::Patch,
             "/v1/webhooks/endpoints/{id}/secret",
@@ -139,6 +145,34 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             "Reset the secret of a webhook endpoint",
             WEBHOOKS_WRITE,
             handler!(handlers::reset_secret),
+        )
+    },
+    Endpoint {
+        body: Some(schema::<TokenRotate>),
+        returns_secret: true,
+        response: Some(schema::<EndpointView<'static>>),
+        errors: &[404, 422],
+        row: true,
+        ..Endpoint::new(
+            Method::Post,
+            "/v1/webhooks/endpoints/{id}/rotate",
+            "webhooks:rotate_webhook_endpoint_secret",
+            "Give a webhook endpoint a new secret; the old one signs on for an overlap",
+            WEBHOOKS_WRITE,
+            handler!(handlers::rotate),
+        )
+    },
+    Endpoint {
+        success: 202,
+        response: Some(schema::<EventView<'static>>),
+        errors: &[404, 409, 422, 429],
+        ..Endpoint::new(
+            Method::Post,
+            "/v1/webhooks/endpoints/{id}/test",
+            "webhooks:test_webhook_endpoint",
+            "Send a test event to a webhook endpoint",
+            WEBHOOKS_WRITE,
+            handler!(handlers::test),
         )
     },
     Endpoint {

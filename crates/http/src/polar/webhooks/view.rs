@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tenantry_core::Timestamp;
 use tenantry_core::ids::{OrganizationId, WebhookDeliveryId, WebhookEndpointId, WebhookEventId};
-use tenantry_core::webhook::{EventState, EventType, WebhookEndpoint};
+use tenantry_core::webhook::{Event, EventState, EventType, WebhookEndpoint};
 use tenantry_store::WebhookDeliveryDetails;
 
 /// Shown in place of a secret to callers without `webhooks:write`.
@@ -15,7 +15,7 @@ pub(super) const MASKED: &str = "whsec_********";
 
 /// A webhook endpoint.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "WebhookEndpoint", transform = crate::api::openapi::all_fields_required)]
+#[schemars(rename = "WebhookEndpoint", transform = crate::api::openapi::token_fields_required)]
 pub(crate) struct EndpointView<'a> {
     /// When the endpoint was created.
     #[schemars(with = "String", extend("format" = "date-time"))]
@@ -26,7 +26,7 @@ pub(crate) struct EndpointView<'a> {
     /// The endpoint's id.
     #[schemars(with = "Uuid4")]
     pub(super) id: WebhookEndpointId,
-    /// URL that deliveries go to.
+    /// URL that deliveries go to. A user name and password in it are masked.
     pub(super) url: &'a str,
     /// Display name.
     pub(super) name: Option<&'a str>,
@@ -49,6 +49,18 @@ pub(crate) struct EndpointView<'a> {
     pub(super) api_version: &'static str,
     /// Always true.
     pub(super) uses_standard_webhook_signature: bool,
+    /// The secret before the last rotation. Absent if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) previous_secret: Option<PreviousSecretView>,
+}
+
+/// The end of the secret before the last rotation.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PreviousWebhookSecret")]
+pub(crate) struct PreviousSecretView {
+    /// The time at which it ends, or ended. Until then deliveries carry its signatures as well.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub(super) expires_at: Timestamp,
 }
 
 impl<'a> EndpointView<'a> {
@@ -74,6 +86,10 @@ impl<'a> EndpointView<'a> {
             disabled_reason: endpoint.disabled_reason.as_deref(),
             api_version: version::DEFAULT,
             uses_standard_webhook_signature: true,
+            previous_secret: endpoint
+                .previous_secret
+                .as_ref()
+                .map(|previous| PreviousSecretView { expires_at: previous.expires_at }),
         }
     }
 }
@@ -81,7 +97,7 @@ impl<'a> EndpointView<'a> {
 /// An event, as its deliveries show it.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "WebhookEvent", transform = crate::api::openapi::all_fields_required)]
-pub(super) struct EventView<'a> {
+pub(crate) struct EventView<'a> {
     /// When it happened.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub(super) created_at: Timestamp,
@@ -97,7 +113,7 @@ pub(super) struct EventView<'a> {
     pub(super) succeeded: Option<bool>,
     /// Whether the delivery was abandoned because its endpoint was disabled or deleted.
     pub(super) skipped: bool,
-    /// The payload. `null` once it is archived.
+    /// The payload. `null` before the first attempt, and once it is archived.
     pub(super) payload: Option<&'a str>,
     /// Type of the event.
     #[serde(rename = "type")]
@@ -107,6 +123,24 @@ pub(super) struct EventView<'a> {
     pub(super) is_archived: bool,
     /// API version of the payload.
     pub(super) api_version: &'static str,
+}
+
+impl From<&Event> for EventView<'_> {
+    /// An event before its first attempt.
+    fn from(event: &Event) -> Self {
+        Self {
+            created_at: event.created_at,
+            modified_at: None,
+            id: event.id,
+            last_http_code: None,
+            succeeded: None,
+            skipped: false,
+            payload: None,
+            event_type: event.event_type,
+            is_archived: false,
+            api_version: version::DEFAULT,
+        }
+    }
 }
 
 /// An attempt to deliver an event.

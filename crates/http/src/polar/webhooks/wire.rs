@@ -30,6 +30,22 @@ impl Wire for ApiVersion {
     }
 }
 
+/// The type of an event that an endpoint can subscribe to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SubscribedName(pub(super) EventType);
+
+impl Wire for SubscribedName {
+    fn read(value: &Value, at: &mut Validation) -> Option<Self> {
+        let from_name = |name: &str| EventType::from_name(name).filter(|kind| kind.is_subscribable());
+        choice("enum", &subscribable(), from_name, value, at).map(Self)
+    }
+}
+
+/// The names of the types that an endpoint can subscribe to.
+fn subscribable() -> Vec<&'static str> {
+    EventType::ALL.iter().filter(|kind| kind.is_subscribable()).map(|kind| kind.as_str()).collect()
+}
+
 /// The type of an event.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EventTypeName(pub(super) EventType);
@@ -83,18 +99,19 @@ impl Wire for SecretText {
 }
 
 inline_schema! {
+    SubscribedName => {"type": "string", "enum": subscribable()},
     ApiVersion => {"type": "string", "enum": [version::DEFAULT]},
     UrlText => {"type": "string", "format": "uri", "minLength": 1, "maxLength": 2083},
     SecretText => {"type": "string", "minLength": 32},
 }
 
 /// Event types in a request.
-pub(crate) type EventTypes = List<EventTypeName, { limits::LIST }>;
+pub(crate) type EventTypes = List<SubscribedName, { limits::LIST }>;
 
 wire_object! {
     /// A new webhook endpoint.
     EndpointCreateBody {
-        /// URL that deliveries go to: `https`, at a public host.
+        /// URL that deliveries go to: `https`, at a public host. A user name and password are sent, and never shown.
         url: UrlText,
         /// Display name.
         name: Option<VisibleText<0, { limits::TEXT }>>,
@@ -115,11 +132,11 @@ wire_object! {
 wire_object! {
     /// A partial update of a webhook endpoint. `null` clears the name and keeps every other field.
     EndpointUpdateBody {
-        /// New address.
+        /// New URL. A masked user name and password in it keep the stored ones, if scheme, host and port stay the same.
         url: Option<UrlText>,
         /// New display name.
         name: PatchField<VisibleText<0, { limits::TEXT }>>,
-        /// New signing secret. The old one is no longer used.
+        /// New signing secret. The old ones are no longer used.
         secret: Option<SecretText>,
         /// New format, for events without an attempt so far.
         format: Option<FormatName>,
@@ -134,7 +151,7 @@ wire_object! {
 }
 
 /// A timestamp with a time zone.
-pub(super) struct ZonedTimestamp(pub(super) Timestamp);
+pub(in crate::polar) struct ZonedTimestamp(pub(in crate::polar) Timestamp);
 
 impl Wire for ZonedTimestamp {
     fn read(value: &Value, at: &mut Validation) -> Option<Self> {

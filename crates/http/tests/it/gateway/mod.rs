@@ -3,6 +3,7 @@
 mod invalid_input;
 mod openapi;
 mod owners;
+mod pages;
 mod random_requests;
 mod requests;
 mod resource_limits;

@@ -201,6 +201,9 @@ fn no_request_causes_a_server_error() {
                 );
             }
         }
+        // Without the organization there is nothing to ask for.
+        operations
+            .retain(|operation| *operation != ("DELETE".to_owned(), "/v1/organizations/{id}".to_owned()));
         let customer = acme.create_team("t").await;
         let member = acme.create_member(&customer, "m").await;
         let endpoint =

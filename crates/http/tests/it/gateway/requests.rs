@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use serde_json::json;
 use tenantry_core::ExecutionContext;
+use tenantry_core::token::{Secret, SecretKind};
 use tenantry_http::Limits;
-use tenantry_store::{StoreError, Tx, UseCase};
+use tenantry_store::{ListQuery, StoreError, Tx, UseCase};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::task::JoinSet;
 
 use tenantry_testkit::{Acme, BODY_LIMIT, Settings, TRUSTED_ORIGIN, World};
 
@@ -199,7 +202,7 @@ async fn cors_headers_by_origin() {
     assert_eq!(anywhere.header("access-control-allow-origin"), Some("*"));
     assert_eq!(anywhere.header("access-control-allow-credentials"), None);
     let exposed =
-        "Polar-Version, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id, Idempotent-Replayed";
+        "Polar-Version, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id, Idempotent-Replayed, ETag";
     assert_eq!(anywhere.header("access-control-expose-headers"), Some(exposed));
     let trusted = acme.client().with("origin", TRUSTED_ORIGIN).get("/v1/members").await.expect(200);
     assert_eq!(trusted.header("access-control-allow-origin"), Some(TRUSTED_ORIGIN));
@@ -296,7 +299,7 @@ async fn unknown_methods() {
         ("DELETE", "/v1/members/", "GET,POST"),
         ("GET", "/v1/customers/x/members", "POST"),
         ("HEAD", "/v1/customers/x/members", "POST"),
-        ("POST", "/v1/organizations/x", "GET,PATCH"),
+        ("POST", "/v1/organizations/x", "DELETE,GET,PATCH"),
     ] {
         let answer = acme.client().json(method, path, &json!({})).await.expect(405);
         let mut allow: Vec<&str> = answer
@@ -360,4 +363,45 @@ async fn a_database_that_takes_nothing_is_no_fault_of_the_client() {
         assert_eq!(answer.header("retry-after"), Some("1"));
         assert_eq!(answer.header("idempotent-replayed"), None);
     }
+}
+
+/// A long read of the database that ends when the sender is dropped.
+struct Held(Mutex<Receiver<()>>, UnboundedSender<()>);
+
+impl ListQuery for Held {
+    type Output = ();
+
+    async fn run(&self, _: &mut Tx<'_>) -> Result<(), StoreError> {
+        self.1.send(()).unwrap();
+        // It blocks its own thread, as a long query of SQLite does.
+        let _ = self.0.lock().unwrap().recv();
+        Ok(())
+    }
+}
+
+/// Otherwise a stranger who invents tokens of persons would keep persons from signing in.
+#[tokio::test]
+async fn an_unknown_personal_token_waits_for_no_long_read() {
+    // PostgreSQL has no places for long reads: they wait for the database on a shared connection.
+    if std::env::var("TENANTRY_TEST_ENGINE").is_ok_and(|engine| engine == "postgres") {
+        return;
+    }
+    let world = World::new();
+    let store = world.app.store();
+    let (mut ends, mut reads) = (Vec::new(), JoinSet::new());
+    let (begun, mut begins) = unbounded_channel();
+    for _ in 0..8 {
+        let (end, held) = channel();
+        ends.push(end);
+        let (store, held) = (store.clone(), Held(Mutex::new(held), begun.clone()));
+        reads.spawn(async move { store.run_large_read(held).await });
+    }
+    for _ in 0..8 {
+        begins.recv().await.unwrap();
+    }
+    let secret =
+        Secret::generate(SecretKind::UserToken, &mut ExecutionContext::new(world.app.now(), [1; 32]));
+    world.bearer(secret.expose()).get("/v1/organizations").await.expect(401);
+    drop(ends);
+    assert!(reads.join_all().await.into_iter().all(|read| read.is_ok()));
 }

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tenantry_core::values::IpAllowList;
 use tenantry_http::{Config, Gateway, Limits, Rate, Rates, server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -84,7 +84,7 @@ async fn stall(gateway: &Gateway, secret: &str, beginning: &'static str) -> Join
 
 /// The same for a request from `peer`. Nothing when it is refused before that.
 #[expect(clippy::disallowed_methods, reason = "the runtime of the test ends the task")]
-async fn stall_at(
+pub(super) async fn stall_at(
     gateway: &Gateway,
     request: impl FnOnce(Body) -> Request<Body>,
     beginning: Bytes,
@@ -139,6 +139,54 @@ async fn unfinished_bodies_have_a_share_of_the_memory_each_and_a_bound_together(
     assert!(stalled.await.unwrap_err().is_cancelled());
     assert_eq!(status(&secret, "a@example.com").await, 201);
     assert_eq!(status(&other, "a@example.com").await, 201);
+}
+
+/// A file of an import, which is longer than other bodies may be.
+fn file(secret: &str, body: Body) -> Request<Body> {
+    Request::post("/v1/customers/import")
+        .header("authorization", format!("Bearer {secret}"))
+        .header("content-type", "text/csv")
+        .body(body)
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_file_that_does_not_arrive_holds_no_slot_and_is_refused_in_the_end() {
+    let acme = Acme::new().await;
+    let limits =
+        Limits { in_flight: 1, body: 100, body_grace: Duration::from_millis(200), ..Limits::default() };
+    let gateway = gateway(&acme, limits);
+    let secret = acme.client().secret();
+    let stalled =
+        stall_at(&gateway, |body| file(&secret, body), "email\na@example.com\n".into(), PEER).await.unwrap();
+    let response = gateway.answer(post(&secret, customer("b@example.com")), PEER).await;
+    assert_eq!(response.status(), 201);
+    let refused = tokio::time::timeout(HANGS, stalled).await.unwrap().unwrap();
+    assert_eq!(
+        (refused.status().as_u16(), &refused.headers()["connection"]),
+        (408, &"close".parse().unwrap())
+    );
+    // A complete file may be longer than other bodies.
+    let rows: String = (0..100).map(|number| format!("c{number}@example.com\n")).collect();
+    let accepted = gateway.answer(file(&secret, Body::from(format!("email\n{rows}"))), PEER).await;
+    assert_eq!(accepted.status(), 202);
+    // A stranger has no such limit, and too long a file is refused before it arrives.
+    let rows = Body::from("email\n".repeat(10_000));
+    assert_eq!(gateway.answer(file("nobody", rows), PEER).await.status(), 401);
+    let endless = Stalled { beginning: None, announced: Some((100 << 20) + 1), stalls: None };
+    assert_eq!(gateway.answer(file(&secret, Body::new(endless)), PEER).await.status(), 413);
+}
+
+#[tokio::test]
+async fn the_files_that_arrive_for_one_owner_have_a_share_of_the_memory() {
+    let acme = Acme::new().await;
+    let gateway = gateway(&acme, Limits { body_memory: 8 << 20, ..Limits::default() });
+    let secret = acme.client().secret();
+    let begin = || stall_at(&gateway, |body| file(&secret, body), "email\n".into(), PEER);
+    let first = begin().await.unwrap();
+    let refused = gateway.answer(file(&secret, Body::from("email\n")), PEER).await;
+    assert_eq!(refused.status(), 429);
+    first.abort();
 }
 
 #[tokio::test]
@@ -324,7 +372,7 @@ async fn a_content_length_over_the_limit_is_refused_at_once() {
 /// Serves on a free port.
 #[expect(clippy::disallowed_methods, reason = "the runtime of the test ends the task")]
 async fn serve(gateway: Gateway) -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let listener = server::listen("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(server::serve(listener, gateway, std::future::pending()));
     address
@@ -513,6 +561,25 @@ async fn a_client_that_does_not_read_its_responses_loses_its_connection() {
     let mut next = TcpStream::connect(address).await.unwrap();
     assert!(is_served(&mut next).await);
     drop(silent);
+}
+
+#[tokio::test]
+async fn the_kernel_keeps_little_of_a_response_that_is_not_read() {
+    let acme = Acme::new().await;
+    let limits = Limits { connections: 1, write_timeout: Duration::from_millis(100), ..Limits::default() };
+    let address = serve(gateway(&acme, limits)).await;
+    let client = TcpSocket::new_v4().unwrap();
+    client.set_recv_buffer_size(4 << 10).unwrap();
+    let mut silent = client.connect(address).await.unwrap();
+    let requests = "GET /v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n".repeat(60);
+    silent.write_all(requests.as_bytes()).await.unwrap();
+    // The server has one connection slot. It is free again once the server has closed the silent client's connection.
+    let mut next = TcpStream::connect(address).await.unwrap();
+    assert!(is_served(&mut next).await);
+    let mut kept = Vec::new();
+    // The server had not read all requests, so its end of the connection is a reset.
+    let _ = silent.read_to_end(&mut kept).await;
+    assert!(kept.len() < 512 << 10, "{} bytes", kept.len());
 }
 
 #[tokio::test]

@@ -194,7 +194,7 @@ async fn a_change_shows_at_once_and_null_leaves() {
     let unknown = format!("{PATH}00000000-0000-4000-8000-000000000000");
     tokens.world.bearer(&tokens.owner).patch(&unknown, json!({})).await.expect(404);
     tokens.world.bearer(&tokens.owner).patch(&format!("{PATH}nope"), json!({})).await.expect(422);
-    tokens.world.bearer(&tokens.owner).get(&path).await.expect(405);
+    tokens.world.bearer(&tokens.owner).get(&unknown).await.expect(404);
 }
 
 #[tokio::test]

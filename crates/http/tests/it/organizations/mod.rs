@@ -2,6 +2,7 @@
 
 mod access_tokens;
 mod create_and_get;
+mod deletion;
 mod ownership;
 mod rotation;
 mod team;

@@ -1,14 +1,15 @@
 //! The transfer of an organization's ownership.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tenantry_app::organizations::OwnerRef;
-use tenantry_app::ownership::OrganizationTransfer;
+use tenantry_app::ownership::{OrganizationTransfer, OwnershipAccept, OwnershipOffer};
 use tenantry_app::team::{TeamMemberLeave, TeamMemberRemove, TeamMemberSetRole};
 use tenantry_app::{App, Error, Requester};
 use tenantry_core::ids::{OrganizationId, UserId};
-use tenantry_core::mail::MailContent;
+use tenantry_core::mail::{MailContent, QueuedMail};
 use tenantry_core::team::{RoleChange, TeamRole};
 use tenantry_testkit::{Acme, Client};
 use tokio::task::JoinSet;
@@ -30,8 +31,12 @@ async fn join(acme: &Acme, name: &str, role: &str) -> Person {
     Person { id, email, token }
 }
 
-async fn transfer(acme: &Acme, by: &Client<'_>, to: UserId) -> tenantry_testkit::Response {
+async fn offer(acme: &Acme, by: &Client<'_>, to: UserId) -> tenantry_testkit::Response {
     by.post(&format!("{}/transfer", acme.path_v1()), json!({"user_id": to})).await
+}
+
+async fn accept(acme: &Acme, by: &Client<'_>) -> tenantry_testkit::Response {
+    by.post(&format!("{}/transfer/accept", acme.path_v1()), json!({})).await
 }
 
 /// Each address in the team with its role of `/v1`, and the owner's id of `/v2`.
@@ -44,51 +49,78 @@ async fn team(acme: &Acme) -> (Vec<(String, String)>, Value) {
 }
 
 #[tokio::test]
-async fn the_owner_makes_another_person_the_owner() {
+async fn the_owner_offers_and_another_person_accepts() {
     let acme = Acme::new().await;
     let world = &acme.world;
     let hook =
         json!({"url": "https://hooks.example.com", "format": "raw", "events": ["organization.updated"]});
     acme.client().post("/v1/webhooks/endpoints", hook).await.expect(201);
     let ada = join(&acme, "ada", "Analyst").await;
+    let by_ada = world.bearer(&ada.token);
     let owner = world.user(&acme.organization.owner, "*").await;
+    let own = UserId::new(owner.actor());
     let counted = async |secret: &str| world.app.authenticate(secret).await.unwrap().limited_as();
-    let before = counted(&acme.client().secret()).await;
+    drop(world.mail().await);
 
-    let first = transfer(&acme, &owner.key("k"), ada.id).await.expect(200).body;
+    // The offer changes nothing: a person's limits do not count the organizations of others.
+    let offered = offer(&acme, &owner.key("k"), ada.id).await.expect(202).body;
+    assert_eq!(
+        (&offered["user_id"], &offered["organization_id"]),
+        (&json!(ada.id), &json!(acme.organization.id))
+    );
+    assert!(offered["expires_at"].is_string());
+    let shown = by_ada.get(&format!("{}/transfer", acme.path_v1())).await.expect(200);
+    assert_eq!(shown.body, offered);
+    assert_eq!(team(&acme).await.1, json!(own));
+    assert_eq!(counted(&acme.client().secret()).await, own.uuid());
+    let mails = world.mail().await;
+    assert!(
+        matches!(&mails[..], [mail] if matches!(mail.content, MailContent::OwnershipOffered { days: 7, .. }))
+    );
+    let replay = offer(&acme, &owner.key("k"), ada.id).await.expect(202);
+    assert_eq!((&replay.body, replay.header("idempotent-replayed")), (&offered, Some("true")));
+
+    let first = accept(&acme, &by_ada.key("a")).await.expect(200).body;
+    let moved = |mail: QueuedMail| match mail.content {
+        MailContent::OwnershipMoved { is_owner, .. } => Some((mail.to.to_string(), is_owner)),
+        _ => None,
+    };
+    let told: BTreeSet<_> = world.mail().await.into_iter().filter_map(moved).collect();
+    let expected = [(acme.organization.owner.clone(), false), (ada.email.to_lowercase(), true)];
+    assert_eq!(told, expected.into(), "both owners are told");
     assert_eq!((&first["role"], &first["email"]), (&json!("owner"), &json!(ada.email)));
     let roles =
         [(acme.organization.owner.clone(), "admin".to_owned()), (ada.email.clone(), "owner".to_owned())];
     assert_eq!(team(&acme).await, (roles.to_vec(), json!(ada.id)));
     // The limits of the new owner count at once, also for webhooks.
-    let after = counted(&acme.client().secret()).await;
-    assert!(before != after && after == ada.id.uuid());
+    assert_eq!(counted(&acme.client().secret()).await, ada.id.uuid());
     assert_eq!(world.findings().await, [""; 0]);
     let event = "SELECT type FROM webhook_events";
     assert_eq!(world.database().texts(event), ["organization.updated"]);
 
     // A repetition changes nothing, with and without the key.
-    let replay = transfer(&acme, &owner.key("k"), ada.id).await.expect(200);
+    let replay = accept(&acme, &by_ada.key("a")).await.expect(200);
     assert_eq!((&replay.body, replay.header("idempotent-replayed")), (&first, Some("true")));
     let log = world.audit(&acme.organization).await;
-    transfer(&acme, &owner, ada.id).await.expect(200);
+    accept(&acme, &by_ada).await.expect(200);
     assert_eq!(world.audit(&acme.organization).await, log);
     let mut actions: Vec<&str> = log.iter().rev().take(3).map(|entry| entry.action.as_str()).collect();
     actions.sort_unstable();
     assert_eq!(actions, ["organization.updated", "team_member.updated", "team_member.updated"]);
     // The ownership is gone.
-    let own = UserId::new(owner.actor());
-    let refused = transfer(&acme, &owner, own).await.expect(403);
+    let refused = offer(&acme, &owner, own).await.expect(403);
     assert_eq!(refused["detail"], "Only the owner can transfer the organization");
-    transfer(&acme, &world.bearer(&ada.token), own).await.expect(200);
+    offer(&acme, &by_ada, own).await.expect(202);
+    accept(&acme, &owner).await.expect(200);
 }
 
 #[tokio::test]
-async fn only_the_owner_and_the_operator_transfer_and_only_to_the_team() {
+async fn only_the_owner_offers_and_only_to_the_team() {
     let acme = Acme::new().await;
     let world = &acme.world;
     let owner = world.user(&acme.organization.owner, "*").await;
-    let (mut team_tokens, mut to) = (Vec::new(), UserId::new(owner.actor()));
+    let own = UserId::new(owner.actor());
+    let (mut team_tokens, mut to) = (Vec::new(), own);
     for (name, role) in
         [("a", "Administrator"), ("b", "Developer"), ("c", "Analyst"), ("d", "Billing Manager")]
     {
@@ -97,16 +129,63 @@ async fn only_the_owner_and_the_operator_transfer_and_only_to_the_team() {
         to = person.id;
     }
     for token in &team_tokens {
-        transfer(&acme, &world.bearer(token), to).await.expect(403);
+        offer(&acme, &world.bearer(token), to).await.expect(403);
+        accept(&acme, &world.bearer(token)).await.expect(403);
+        world.bearer(token).delete(&format!("{}/transfer", acme.path_v1())).await.expect(403);
     }
-    transfer(&acme, &acme.client(), to).await.expect(401);
+    offer(&acme, &acme.client(), to).await.expect(401);
+    accept(&acme, &acme.client()).await.expect(401);
     let stranger = world.user("eve@example.com", "*").await;
-    transfer(&acme, &stranger, to).await.expect(404);
-    transfer(&acme, &owner, UserId::new(stranger.actor())).await.expect(404);
+    offer(&acme, &stranger, to).await.expect(404);
+    accept(&acme, &stranger).await.expect(404);
+    stranger.get(&format!("{}/transfer", acme.path_v1())).await.expect(404);
+    offer(&acme, &owner, UserId::new(stranger.actor())).await.expect(404);
+    offer(&acme, &owner, own).await.expect(409);
     let narrow = world.user(&acme.organization.owner, "organizations:read members:write").await;
-    transfer(&acme, &narrow, to).await.expect(403);
+    offer(&acme, &narrow, to).await.expect(403);
     owner.post(&format!("{}/transfer", acme.path_v1()), json!({"user_id": "x"})).await.expect(422);
-    assert_eq!(team(&acme).await.1, json!(owner.actor()));
+    assert_eq!(team(&acme).await.1, json!(own));
+}
+
+#[tokio::test]
+async fn an_offer_ends() {
+    let acme = Acme::new().await;
+    let world = &acme.world;
+    let owner = world.user(&acme.organization.owner, "*").await;
+    let path = format!("{}/transfer", acme.path_v1());
+    let (ada, bob) = (join(&acme, "ada", "Developer").await, join(&acme, "bob", "Developer").await);
+    let (by_ada, by_bob) = (world.bearer(&ada.token), world.bearer(&bob.token));
+    let members = format!("{}/members", acme.path_v1());
+    for end in ["withdrawn", "declined", "another offer", "expired", "left", "removed", "transferred"] {
+        offer(&acme, &owner, ada.id).await.expect(202);
+        match end {
+            "withdrawn" => drop(owner.delete(&path).await.expect(204)),
+            "declined" => drop(by_ada.delete(&path).await.expect(204)),
+            "another offer" => {
+                offer(&acme, &owner, bob.id).await.expect(202);
+                by_ada.delete(&path).await.expect(403);
+                owner.delete(&path).await.expect(204);
+            }
+            "expired" => world.advance_s(7 * 24 * 60 * 60),
+            "left" | "removed" => {
+                match end {
+                    "left" => by_ada.delete(&format!("{members}/leave")).await.expect(204),
+                    _ => owner.delete(&format!("{members}/{}", ada.id)).await.expect(204),
+                };
+                owner.post(&members, json!({"email": ada.email})).await.expect(201);
+            }
+            _ => {
+                let to = OwnerRef::User(bob.id);
+                let transfer = OrganizationTransfer { organization: acme.organization.id, to };
+                assert_eq!(world.app.write(transfer).await.unwrap().role, TeamRole::Owner);
+            }
+        }
+        accept(&acme, &by_ada).await.expect(403);
+        owner.get(&path).await.expect(404);
+        assert_eq!(world.findings().await, [""; 0], "{end}");
+    }
+    accept(&acme, &by_bob).await.expect(200);
+    assert_eq!(team(&acme).await.1, json!(bob.id));
 }
 
 #[tokio::test]
@@ -123,7 +202,8 @@ async fn everybody_but_the_owner_leaves() {
     let owner = world.user(&acme.organization.owner, "*").await;
     owner.delete(&leave).await.expect(403);
     let ada = join(&acme, "ada", "Developer").await;
-    transfer(&acme, &owner, ada.id).await.expect(200);
+    offer(&acme, &owner, ada.id).await.expect(202);
+    accept(&acme, &world.bearer(&ada.token)).await.expect(200);
     owner.delete(&leave).await.expect(204);
     world.bearer(&ada.token).delete(&leave).await.expect(403);
     assert_eq!(world.findings().await, [""; 0]);
@@ -132,10 +212,9 @@ async fn everybody_but_the_owner_leaves() {
 #[tokio::test]
 async fn the_operator_names_the_new_owner_by_address() {
     let acme = Acme::new().await;
-    let by = Requester::operator();
     let organization = acme.organization.id;
     let to = OwnerRef::Email("New.Owner@example.com".parse().unwrap());
-    let command = OrganizationTransfer { by, organization, to };
+    let command = OrganizationTransfer { organization, to };
     let owner = acme.world.app.write(command.clone()).await.unwrap();
     assert_eq!(acme.world.app.write(command).await.unwrap(), owner, "a repetition changes nothing");
     let roles = [(acme.organization.owner.clone(), "admin"), ("New.Owner@example.com".to_owned(), "owner")];
@@ -143,8 +222,13 @@ async fn the_operator_names_the_new_owner_by_address() {
         team(&acme).await,
         (roles.map(|(email, role)| (email, role.to_owned())).to_vec(), json!(owner.user))
     );
-    let mails = acme.world.mail().await;
-    assert!(matches!(&mails[..], [mail] if matches!(mail.content, MailContent::TeamMemberAdded { .. })));
+    let told = acme.world.mail().await.into_iter();
+    let told: BTreeSet<_> = told.map(|mail| (mail.to.to_string(), mail.content.kind())).collect();
+    let expected = [
+        ("new.owner@example.com", "team_member_added"),
+        (acme.organization.owner.as_str(), "ownership_moved"),
+    ];
+    assert_eq!(told, expected.map(|(to, kind)| (to.to_owned(), kind)).into());
     assert_eq!(acme.world.findings().await, [""; 0]);
 }
 
@@ -157,11 +241,13 @@ async fn act(
     user: UserId,
 ) -> Result<(), Error> {
     let change = RoleChange { to: TeamRole::Developer, satisfied_by: &[] };
-    match number % 6 {
+    match number % 8 {
         0 => app.write(TeamMemberRemove { by, organization, user, may_leave: true }).await,
         1 => app.write(TeamMemberSetRole { by, organization, user, change }).await.map(drop),
         2 => app.write(TeamMemberLeave { by, organization }).await,
-        _ => app.write(OrganizationTransfer { by, organization, to: OwnerRef::User(user) }).await.map(drop),
+        3 => app.write(OrganizationTransfer { organization, to: OwnerRef::User(user) }).await.map(drop),
+        4 | 5 => app.write(OwnershipOffer { by, organization, to: user }).await.map(drop),
+        _ => app.write(OwnershipAccept { by, organization }).await.map(drop),
     }
 }
 
@@ -185,8 +271,14 @@ async fn racing_transfers_removals_and_changes_of_roles_leave_one_owner() {
             running.spawn(async move { act(&app, by, organization, number, user).await });
         }
         for outcome in running.join_all().await {
-            let is_refused =
-                matches!(outcome, Err(Error::Team(_) | Error::NotPermitted(_) | Error::OrganizationNotFound));
+            let is_refused = matches!(
+                outcome,
+                Err(Error::Team(_)
+                    | Error::NotPermitted(_)
+                    | Error::OrganizationNotFound
+                    | Error::CallerReduced
+                    | Error::CallerUnknown)
+            );
             assert!(outcome.is_ok() || is_refused, "{outcome:?}");
         }
         let (roles, owner) = team(&acme).await;

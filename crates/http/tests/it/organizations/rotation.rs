@@ -131,6 +131,43 @@ async fn a_rotation_gives_nobody_more_than_they_hold() {
     assert_eq!(refused["error"], "TokenExpired");
 }
 
+/// The previous secret may be the one that leaked, so nothing that it makes outlives it, and it takes no token over.
+#[tokio::test]
+async fn a_previous_secret_leaves_nothing_behind() {
+    let acme = Acme::new().await;
+    let world = &acme.world;
+    let (id, old) = token(&acme.client(), &["*"]).await;
+    let rotated = acme.client().post(&rotate_path(&id), json!({"overlap_seconds": 60})).await.expect(200);
+    let new = rotated["token"].as_str().unwrap();
+    let path = "/v1/organization-access-tokens";
+    let (previous, current) = (world.bearer(&old), world.bearer(new));
+    let end = &rotated["organization_access_token"]["previous_secret"]["expires_at"];
+    let made = previous.post(path, json!({"comment": "x", "scopes": []})).await.expect(201);
+    assert_eq!(made["organization_access_token"]["expires_at"], *end);
+    let longer = json!({"comment": "x", "scopes": [], "expires_in": 61});
+    previous.post(path, longer.clone()).await.expect(403);
+    current.post(path, longer).await.expect(201);
+    let keys = format!("{}/api-keys", acme.path_v2());
+    let key = json!({"label": "x", "scopes": ["api-keys:read"], "ip_allow_list": []});
+    let key = previous.post(&keys, key).await.expect(201);
+    for overlap_seconds in [0, 60] {
+        previous.post(&rotate_path(&id), json!({"overlap_seconds": overlap_seconds})).await.expect(403);
+    }
+    let admin = json!({"email": "eve@example.com", "role": "admin"});
+    previous.post(&format!("{}/members", acme.path_v1()), admin).await.expect(403);
+    let customer = current.post("/v1/customers", json!({"email": "ada@x.dev"})).await.expect(201).id();
+    let begun = previous.post("/v1/customer-sessions", json!({"customer_id": customer})).await.expect(201);
+    let session = begun["token"].as_str().unwrap();
+    let me = "/v1/customer-portal/customers/me";
+    world.bearer(session).get(me).await.expect(200);
+    world.advance_s(60);
+    world.bearer(session).get(me).await.expect(401);
+    for ended in [&made["token"], &key["secret_key"], &json!(old)] {
+        assert!(!works(world, ended.as_str().unwrap()).await, "{ended}");
+    }
+    assert!(works(world, new).await);
+}
+
 /// Otherwise a person could keep access after leaving the team.
 #[tokio::test]
 async fn a_token_ends_with_the_rights_of_the_person_who_rotated_it() {

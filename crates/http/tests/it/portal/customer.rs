@@ -1,10 +1,12 @@
 //! The portal of a customer: read and update the customer's own data (docs/contracts/polar/portal.md, 8.1 to
 //! 8.5 and 8.7, and docs/contracts/polar/cases.md, 11.5).
 
+use std::num::NonZeroU32;
+
 use serde_json::{Value, json};
-use tenantry_core::mail::MailContent;
-use tenantry_testkit::World;
+use tenantry_core::mail::{MailContent, MailLimits, QueuedMail};
 use tenantry_testkit::contract::assert_schema;
+use tenantry_testkit::{Settings, World};
 
 use super::tenant::{both, seats_only, tenant};
 
@@ -184,6 +186,29 @@ async fn a_change_of_address_is_requested() {
     assert!(!mail.sealed.as_ref().unwrap().windows(8).any(|part| part == &secret.as_bytes()[..8]));
 }
 
+/// Customers ask for proofs as often as they like. A notice protects their merchant.
+#[tokio::test]
+async fn proofs_that_customers_ask_for_keep_back_no_notice() {
+    let mail_limits = MailLimits { of_account: NonZeroU32::MIN, ..MailLimits::default() };
+    let world = World::with(Settings { mail_limits, ..Settings::default() });
+    let acme = tenant(&world, "acme", both()).await;
+    let customer = acme.individual("ada@x.dev").await;
+    let token = &acme.session(json!({"customer_id": customer["id"]})).await;
+    acme.allow_email_change().await;
+    for number in 0..4 {
+        let new = json!({"email": format!("new{number}@x.dev")});
+        world.bearer(token).post(REQUEST, new).await.expect(202);
+    }
+    let keys = format!("/v2/accounts/{}/api-keys", acme.id);
+    let owner = world.bearer(&acme.token);
+    let key = owner.post(&keys, json!({"label": "key", "scopes": ["accounts:read"]})).await.expect(201);
+    let path = format!("{keys}/{}", key.id());
+    owner.put(&path, json!({"ip_allow_list": ["203.0.113.1"]})).await.expect(200);
+    let mails = world.mail().await;
+    let is_notice = |mail: &&QueuedMail| matches!(mail.content, MailContent::ApiKeyAllowList { .. });
+    assert_eq!((mails.len(), mails.iter().filter(is_notice).count()), (2, 1), "{mails:?}");
+}
+
 /// Requests a change to this address. Returns the secret from the mail.
 async fn ask(world: &World, token: &str, email: &str) -> String {
     world.bearer(token).post(REQUEST, json!({"email": email})).await.expect(202);
@@ -235,6 +260,36 @@ async fn a_proved_address_replaces_the_old_one() {
             .await
             .assert_error(401, "InvalidCustomerEmailUpdate");
     }
+}
+
+/// Otherwise a person who was shut out could still take over the customer's address.
+#[tokio::test]
+async fn a_requested_change_ends_with_the_rights_of_its_session() {
+    let world = World::new();
+    let acme = tenant(&world, "acme", both()).await;
+    acme.allow_email_change().await;
+    let merchant = world.bearer(&acme.token);
+    for (end, number) in ["session", "address", "address by external id", "customer"].into_iter().zip(0..) {
+        let customer = acme.individual(&format!("ada{number}@x.dev")).await;
+        let path = format!("/v1/customers/{}", customer["id"].as_str().unwrap());
+        merchant.patch(&path, json!({"external_id": number.to_string()})).await.expect(200);
+        let by_external_id = format!("/v1/customers/external/{number}");
+        let session = acme.session(json!({"customer_id": customer["id"]})).await;
+        let secret = ask(&world, &session, &format!("eve{number}@x.dev")).await;
+        let corrected = json!({"email": format!("bob{number}@x.dev")});
+        match end {
+            "session" => {
+                world.anonymous().post("/v1/tokens/revoke", json!({"token": session})).await.expect(200)
+            }
+            "address" => merchant.patch(&path, corrected).await.expect(200),
+            "address by external id" => merchant.patch(&by_external_id, corrected).await.expect(200),
+            _ => merchant.delete(&path).await.expect(204),
+        };
+        world.bearer(&session).get(ME).await.assert_error(401, "invalid_token");
+        let verified = world.anonymous().post(VERIFY, json!({"token": secret})).await;
+        verified.assert_error(401, "InvalidCustomerEmailUpdate");
+    }
+    assert_eq!(world.findings().await, [""; 0]);
 }
 
 #[tokio::test]

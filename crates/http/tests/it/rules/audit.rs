@@ -169,7 +169,14 @@ async fn old_audit_entries_are_deleted_where_the_operator_says_so() {
     acme.world.app.sweep().await.unwrap();
     let after = acme.world.audit(&acme.organization).await;
     let is_kept = |entry: &&AuditRecord| entry.action.ends_with(".created");
-    let mut kept: Vec<_> = before.iter().filter(is_kept).cloned().collect();
+    let without_images = |entry: &AuditRecord| AuditRecord {
+        before: None,
+        after: None,
+        client_address: None,
+        user_agent: None,
+        ..entry.clone()
+    };
+    let mut kept: Vec<_> = before.iter().filter(is_kept).map(without_images).collect();
     kept.extend(before.last().cloned());
     assert_eq!(after, kept);
     let images = "SELECT action FROM audit_entries WHERE before IS NOT NULL OR after IS NOT NULL";

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
+use tenantry_app::Requester;
+use tenantry_app::ownership::OwnershipOffer;
 use tenantry_app::suspension::OrganizationSuspend;
-use tenantry_core::ids::OrganizationId;
+use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::organization::FeatureSettings;
 use tenantry_core::values::SuspensionReason;
 use uuid::Uuid;
@@ -90,6 +92,12 @@ pub(crate) struct Estate {
     endpoint: String,
     event: String,
     token: String,
+    import: String,
+    /// An invitation to the invitee, and its token.
+    invitation: String,
+    invitation_token: String,
+    /// An entry of the audit log.
+    entry: String,
     /// A sub-account, and a key of it.
     child: OrganizationId,
     child_key: String,
@@ -103,6 +111,11 @@ pub(crate) struct Estate {
 
 /// The address of the teammate.
 const TEAMMATE: &str = "t@example.com";
+/// The address of the person who is invited, and has proved it.
+const INVITEE: &str = "invitee@example.com";
+/// A file of an import, and its type.
+const FILE: &str = "email\nrow@example.com\n";
+const CSV: &str = "text/csv";
 
 pub(crate) async fn estate(world: &World, slug: &str) -> Estate {
     let features = FeatureSettings { member_model_enabled: false, ..FeatureSettings::for_new_organization() };
@@ -152,9 +165,23 @@ async fn furnish(
     let teammate = json!({"email": TEAMMATE, "role": "Developer"});
     let members = format!("/v2/accounts/{}/members", tenant.id);
     let teammate = client.post(&members, teammate).await.expect(201)["user_id"].as_str().unwrap().to_owned();
+    let to = UserId::new(teammate.parse().unwrap());
+    let offer = OwnershipOffer { by: Requester::operator(), organization: tenant.id, to };
+    world.app.write(offer).await.unwrap();
     let token = json!({"comment": "another", "scopes": []});
     let token = client.post("/v1/organization-access-tokens", token).await.expect(201);
     let token = token["organization_access_token"]["id"].as_str().unwrap().to_owned();
+    // Without rows it is finished at once: an owner has two imports that run.
+    let import = client.send("POST", "/v1/customers/import", Some(CSV), "email\n").await.expect(202).id();
+    world.proved_user(INVITEE, "openid").await;
+    let invitations = format!("/v1/organizations/{}/invitations", tenant.id);
+    let invitation = json!({"email": INVITEE, "send_email": false});
+    let invited = client.post(&invitations, invitation).await.expect(201);
+    let invitation_token = invited["accept_url"].as_str().unwrap().split('#').nth(1).unwrap().to_owned();
+    // An invitation is sent again a minute later.
+    world.advance_s(60);
+    let log = client.get("/v1/audit-log?limit=1").await.expect(200);
+    let entry = log["items"][0]["id"].as_str().unwrap().to_owned();
     let slug = slug.to_owned();
     Estate {
         tenant,
@@ -165,6 +192,10 @@ async fn furnish(
         endpoint,
         event,
         token,
+        import,
+        invitation: invited.id(),
+        invitation_token,
+        entry,
         child,
         child_key,
         customer_session,
@@ -180,10 +211,12 @@ impl Estate {
         let mut steps = path.split('/').skip(2);
         let id = match (steps.next(), steps.next()) {
             (Some("organizations"), _) => self.tenant.id.to_string(),
+            (Some("customers"), Some("import")) => self.import.clone(),
             (Some("customers"), _) => self.customer.clone(),
             (Some("webhooks"), Some("endpoints")) => self.endpoint.clone(),
             (Some("webhooks"), Some("events")) => self.event.clone(),
             (Some("organization-access-tokens"), _) => self.token.clone(),
+            (Some("audit-log"), _) => self.entry.clone(),
             _ => self.member.clone(),
         };
         let external = if path.starts_with("/v1/customers") { "cus" } else { "mem" };
@@ -194,12 +227,14 @@ impl Estate {
             .replace("{member_external_id}", "mem")
             .replace("{account_id}", &self.tenant.id.to_string())
             .replace("{user_id}", &self.teammate)
+            .replace("{invitation_id}", &self.invitation)
             .replace("{sub_account_id}", &self.child.to_string())
             .replace("{key_id}", if path.contains("sub-accounts") { &self.child_key } else { &self.token })
             .replace("{slug}", &self.slug);
         assert!(!filled.contains('{'), "{path}");
         match operation.id.as_str() {
             "customer_portal:customers:check_email_update" => format!("{filled}?token=nothing"),
+            "organizations:delete" => format!("{filled}?sub_accounts=true"),
             _ if path == "/v1/members/external/{external_id}" => {
                 format!("{filled}?customer_id={}", self.customer)
             }
@@ -210,6 +245,7 @@ impl Estate {
     /// A valid body. It names the organization only if the caller is a person: other callers have one.
     fn body(&self, whose: Whose, operation: &str) -> Value {
         let mut body = match operation {
+            "audit_log:set_retention" => json!({"days": 30}),
             "members:create_member" => json!({"customer_id": self.customer, "email": "new@example.com"}),
             "addAccountMember" => json!({"email": "new@example.com", "role": "Developer"}),
             "createSubAccount" => json!({"name": "New", "website": "new.example.com"}),
@@ -224,7 +260,13 @@ impl Estate {
                 json!({"email": "new@example.com"})
             }
             "organizations:members:set_role" => json!({"role": "finance"}),
+            "organizations:invitations:create" => json!({"email": "new@example.com"}),
+            "organizations:invitations:bulk_create" => json!({"items": [{"email": "newer@example.com"}]}),
+            "organizations:invitations:resend" => json!({"send_email": false}),
+            "invitations:accept" => json!({"token": self.invitation_token}),
+            "invitations:lookup" | "invitations:decline" => json!({"token": "nothing"}),
             "organizations:transfer" => json!({"user_id": self.teammate}),
+            "organizations:accept_transfer" => json!({}),
             "organization_access_tokens:create" => json!({"comment": "new", "scopes": []}),
             "tokens:revoke" => json!({"token": "nothing"}),
             "organization_access_tokens:rotate" | "rotateAPIKey" | "rotateSubAccountAPIKey" => json!({}),
@@ -248,8 +290,12 @@ impl Estate {
     }
 
     pub(crate) async fn send(&self, client: &Client<'_>, whose: Whose, operation: &Served) -> Response {
-        let path = self.path(operation);
+        let mut path = self.path(operation);
+        if whose == Whose::Person && NAMING_IN_QUERY.contains(&operation.id.as_str()) {
+            path.push_str(&format!("?organization_id={}", self.tenant.id));
+        }
         match operation.method.as_str() {
+            "POST" if operation.id == "customers:import" => client.send("POST", &path, Some(CSV), FILE).await,
             "GET" | "DELETE" => client.send(&operation.method, &path, None, "").await,
             method => client.json(method, &path, &self.body(whose, &operation.id)).await,
         }
@@ -265,6 +311,7 @@ impl Estate {
     ) -> Client<'a> {
         match whose {
             Whose::Organization => world.token(&self.tenant, scope).await,
+            Whose::Person if operation.id == "invitations:accept" => world.user(INVITEE, scope).await,
             // The owner cannot leave a team, so another person does.
             Whose::Person if operation.id == "organizations:members:leave" => {
                 world.user(TEAMMATE, scope).await
@@ -278,11 +325,14 @@ impl Estate {
         }
     }
 
-    /// Whether a response contains data of the estate.
-    fn is_in(&self, answer: &Response) -> bool {
+    /// Whether a response contains data of the estate. The audit log of a sub-account names its parent, but contains none
+    /// of the parent's entries.
+    fn is_in(&self, operation: &Served, answer: &Response) -> bool {
         let (tenant, child) = (self.tenant.id.to_string(), self.child.to_string());
+        let is_log = operation.id.starts_with("audit_log:");
+        let tenant = if is_log { format!(r#""organization_id":"{tenant}"#) } else { tenant };
         let team = [&tenant, &self.teammate, &self.token, &child, &self.child_key];
-        let rows = [&self.customer, &self.member, &self.endpoint, &self.event];
+        let rows = [&self.customer, &self.member, &self.endpoint, &self.event, &self.invitation];
         team.into_iter().chain(rows).any(|id| answer.text.contains(id.as_str()))
     }
 }
@@ -291,13 +341,18 @@ impl Estate {
 const NAMING: [&str; 3] =
     ["customers:create", "organization_access_tokens:create", "webhooks:create_webhook_endpoint"];
 
+/// Operations whose query names the organization when a person sends them.
+const NAMING_IN_QUERY: [&str; 4] =
+    ["customers:import", "audit_log:list", "audit_log:get_retention", "audit_log:set_retention"];
+
 /// Whether an operation that names no single row gave a foreign token the right response: its own rows, or a refusal
 /// of the organization that it names. `None` for the other operations.
 fn about_nothing(whose: Whose, operation: &str, answer: &Response) -> Option<bool> {
     let of_nobody = || answer["items"].as_array().is_some_and(Vec::is_empty);
     match operation {
         "ping" | "organizations:list" => Some(answer.status == 200),
-        "members:list_members"
+        "users:list_invitations"
+        | "members:list_members"
         | "customers:list"
         | "webhooks:list_webhook_endpoints"
         | "webhooks:list_webhook_deliveries" => Some(answer.status == 200 && of_nobody()),
@@ -305,9 +360,18 @@ fn about_nothing(whose: Whose, operation: &str, answer: &Response) -> Option<boo
             let own = whose == Whose::Organization;
             Some(answer.status == 200 && own != of_nobody())
         }
-        "customers:export" => Some(answer.status == 200 && answer.text.lines().count() == 1),
-        "customer-sessions:create" => Some(answer.status == 422),
+        "customers:export" | "members:export" => {
+            Some(answer.status == 200 && answer.text.lines().count() == 1)
+        }
+        // An organization has a log of its own. A person names the organization.
+        "audit_log:list" | "audit_log:get_retention" | "audit_log:set_retention" => {
+            Some([200, 422].contains(&answer.status))
+        }
+        "audit_log:export" => Some(answer.status == 200),
+        "customer-sessions:create" | "customers:import" => Some(answer.status == 422),
         creation if NAMING.contains(&creation) => Some(answer.status == 422),
+        // The invitation is for another address.
+        "invitations:accept" => Some(answer.status == 403),
         // A person may have an organization of their own.
         "organizations:create" => Some(answer.status == 201),
         _ => None,
@@ -321,6 +385,7 @@ fn in_public(operation: &str) -> u16 {
         "customer_portal:customers:check_email_update" | "customer_portal:customers:verify_email_update" => {
             401
         }
+        "invitations:lookup" | "invitations:decline" => 404,
         other => panic!("{other} is public"),
     }
 }
@@ -381,7 +446,7 @@ async fn every_operation_needs_a_token_of_the_right_kind_and_scope() {
             assert_eq!(answer.status, 401, "{whose:?}: {answer}");
         }
     }
-    assert!(public == 4 && kinds > 150, "{public} {kinds}");
+    assert!(public == 6 && kinds > 150, "{public} {kinds}");
     assert_eq!(world.audit(&estate.tenant).await.len(), before, "nothing changed");
 }
 
@@ -427,7 +492,7 @@ async fn strangers_reach_nothing(world: &World, estate: &Estate, strangers: &[(W
         for (whose, client) in strangers.iter().filter(|(whose, _)| operation.open.contains_key(whose)) {
             // Every caller names the estate's organization where a body can name one, as a person does.
             let answer = estate.send(client, Whose::Person, operation).await;
-            assert!(answer.status >= 300 || !estate.is_in(&answer), "{}: {answer}", operation.id);
+            assert!(answer.status >= 300 || !estate.is_in(operation, &answer), "{}: {answer}", operation.id);
             let refused = if operation.path.starts_with("/v2/accounts/{account_id}") {
                 Some(answer.status == 401 && answer.body == json!({"message": "invalid API key"}))
             } else if operation.path.contains('{') || operation.id == "members:create_member" {
@@ -558,6 +623,10 @@ async fn another_tenants_row_looks_like_none() {
         endpoint: nothing.clone(),
         event: nothing.clone(),
         token: nothing.clone(),
+        import: nothing.clone(),
+        invitation: nothing.clone(),
+        invitation_token: nothing.clone(),
+        entry: nothing.clone(),
         child: id,
         child_key: nothing,
         customer_session: String::new(),

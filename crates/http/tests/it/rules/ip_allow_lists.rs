@@ -129,7 +129,7 @@ async fn a_session_does_not_inherit_the_list_of_its_creator() {
 async fn told(acme: &Acme) -> Vec<String> {
     let mut told = Vec::new();
     loop {
-        let taken = acme.world.app.lease_mails().await.unwrap();
+        let taken = acme.world.app.lease_mails(None).await.unwrap();
         if taken.is_empty() {
             told.sort();
             return told;
@@ -158,6 +158,20 @@ async fn a_list_that_changes_all_the_time_does_not_fill_the_outbox() {
     assert_eq!(told(&acme).await.len(), 10, "as many notices a day as one recipient gets");
     change(200).await;
     assert_eq!(told(&acme).await.len(), 0);
+}
+
+#[tokio::test]
+async fn invitations_that_wait_keep_back_no_notice() {
+    let acme = Acme::new().await;
+    let (id, _) = acme.create_api_key(&["accounts:read"]).await;
+    for round in 0..2 {
+        let items: Vec<_> = (0..100).map(|n| json!({"email": format!("p{round}.{n}@example.com")})).collect();
+        let path = format!("{}/invitations/bulk", acme.path_v1());
+        acme.client().post(&path, json!({"items": items})).await.expect(200);
+    }
+    let list = json!({"ip_allow_list": ["203.0.113.1"]});
+    acme.client().put(&format!("{}/{id}", acme.api_keys()), list).await.expect(200);
+    assert_eq!(told(&acme).await.len(), 1);
 }
 
 #[tokio::test]

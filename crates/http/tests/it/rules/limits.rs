@@ -178,7 +178,7 @@ async fn one_owner_uses_a_share_of_the_organizations_of_a_person() {
 }
 
 #[tokio::test]
-async fn a_deleted_sub_account_is_no_longer_an_organization_of_its_people() {
+async fn a_deleted_sub_account_is_an_organization_of_its_people_until_its_purge() {
     let acme = Acme::new().await;
     let memberships = || acme.world.database().texts("SELECT 'one' FROM user_organizations").len();
     let before = memberships();
@@ -187,6 +187,9 @@ async fn a_deleted_sub_account_is_no_longer_an_organization_of_its_people() {
         let path = format!("{}/sub-accounts/{child}", acme.path_v2());
         acme.client().delete(&path).await.expect(200);
     }
+    assert_eq!(memberships(), before + 3);
+    acme.world.advance_s(31 * 24 * 60 * 60);
+    acme.world.app.sweep().await.unwrap();
     assert_eq!(memberships(), before);
     let kept = acme.world.database().texts("SELECT 'one' FROM team_members");
     assert_eq!(kept.len(), before);

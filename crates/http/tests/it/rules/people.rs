@@ -1,11 +1,9 @@
-//! Users, as the operator manages them.
+//! Users, as the operator manages them. The parts of long changes are in `people_in_parts`.
 
 use serde_json::json;
-use tenantry_app::Error;
-use tenantry_app::Requester;
 use tenantry_app::organizations::OwnerRef;
 use tenantry_app::ownership::OrganizationTransfer;
-use tenantry_app::people::UserSetEmail;
+use tenantry_app::{Error, Requester};
 use tenantry_core::ids::UserId;
 use tenantry_core::user::UserError;
 use tenantry_core::values::EmailAddress;
@@ -43,15 +41,15 @@ async fn a_deleted_person_leaves_no_name_behind() {
     // A person who left a team is in its audit log as well.
     token.delete(&format!("/v1/organizations/{}/members/leave", other.id)).await.expect(204);
 
-    let refused = world.app.delete_user(ada).await;
+    let refused = world.app.delete_user(&Requester::operator(), ada).await;
     assert!(matches!(&refused, Err(Error::User(UserError::OwnsOrganizations(owned))) if owned == &["adas"]));
     let of = user(world, &acme.organization.owner).await;
     let adas = world.app.store().reader().unwrap().tx().unwrap().organization_by_slug("adas").await.unwrap();
     let to = OwnerRef::Email(acme.organization.owner.parse().unwrap());
-    let (by, organization) = (Requester::operator(), adas.unwrap());
-    assert_eq!(world.app.write(OrganizationTransfer { by, organization, to }).await.unwrap().user, of);
+    let organization = adas.unwrap();
+    assert_eq!(world.app.write(OrganizationTransfer { organization, to }).await.unwrap().user, of);
 
-    world.app.delete_user(ada).await.unwrap();
+    world.app.delete_user(&Requester::operator(), ada).await.unwrap();
     token.get("/v1/organizations").await.expect(401);
     let text = audit_texts(world);
     assert!(!text.to_lowercase().contains("ada@") && !text.contains("Lovelace"), "{text}");
@@ -59,7 +57,10 @@ async fn a_deleted_person_leaves_no_name_behind() {
     let listed = acme.client().get(&format!("{}/members", acme.path_v1())).await.expect(200);
     assert_eq!(listed["items"].as_array().unwrap().len(), 1);
     assert_eq!(world.findings().await, [""; 0]);
-    assert!(matches!(world.app.delete_user(ada).await, Err(Error::User(UserError::NotFound))));
+    assert!(matches!(
+        world.app.delete_user(&Requester::operator(), ada).await,
+        Err(Error::User(UserError::NotFound))
+    ));
     // The address is free: the person can come back as somebody new.
     join(world, &other, "ada@example.com").await;
     assert_ne!(user(world, "ada@example.com").await, ada);
@@ -77,9 +78,24 @@ async fn a_deletion_of_many_entries_runs_in_parts() {
         let role = if number % 2 == 0 { "admin" } else { "finance" };
         acme.client().patch(&path, json!({"role": role})).await.expect(200);
     }
-    world.app.delete_user(ada).await.unwrap();
+    world.app.delete_user(&Requester::operator(), ada).await.unwrap();
     assert!(!audit_texts(world).contains("ada@"));
     assert_eq!(world.database().texts("SELECT 'x' FROM user_deletions").len(), 0);
+    assert_eq!(world.findings().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn no_mail_to_a_deleted_person_is_sent() {
+    let acme = Acme::new().await;
+    let world = &acme.world;
+    for email in ["ada@example.com", "bob@example.com"] {
+        join(world, &acme.organization, email).await;
+    }
+    let ada = user(world, "ada@example.com").await;
+    world.app.delete_user(&Requester::operator(), ada).await.unwrap();
+    assert!(!world.database().texts("SELECT recipient FROM mails").contains(&"ada@example.com".to_owned()));
+    let mails = world.mail().await;
+    assert!(matches!(&mails[..], [mail] if mail.to.as_str() == "bob@example.com"), "{mails:?}");
     assert_eq!(world.findings().await, [""; 0]);
 }
 
@@ -92,7 +108,7 @@ async fn a_person_gets_another_address() {
     let token = world.user("ada@example.com", "*").await;
     let set = async |email: &str| {
         let email = EmailAddress::parse(email).unwrap();
-        world.app.write(UserSetEmail { user: ada, email }).await
+        world.app.set_user_email(&Requester::operator(), ada, email).await
     };
     let taken = set(&acme.organization.owner).await;
     assert!(matches!(taken, Err(Error::User(UserError::AddressTaken))));

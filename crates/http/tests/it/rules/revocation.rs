@@ -1,16 +1,17 @@
 //! A credential that loses a right while its requests wait: they are refused once the revocation is committed.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use tenantry_app::customers::CustomerDelete;
 use tenantry_app::members::CustomerRef;
+use tenantry_app::sub_accounts::SubAccountDelete;
 use tenantry_app::suspension::OrganizationSuspend;
 use tenantry_app::team::{TeamMemberRemove, TeamMemberSetRole};
 use tenantry_app::tokens::TokenRevoke;
-use tenantry_app::{Error, Requester};
+use tenantry_app::{App, Error, Requester};
 use tenantry_core::ExecutionContext;
 use tenantry_core::ids::{CustomerId, OrganizationId, UserId};
 use tenantry_core::team::{RoleChange, TeamRole};
@@ -18,8 +19,7 @@ use tenantry_core::values::SuspensionReason;
 use tenantry_store::{Party, Tx, UseCase};
 use tenantry_testkit::{Acme, Client, Database, Organization, Response};
 use tokio::sync::oneshot;
-
-use crate::support::BusyWriter;
+use uuid::Uuid;
 
 /// Does everything that a revocation does, and commits it when the receiver gets a value.
 struct Held<U> {
@@ -236,37 +236,10 @@ async fn a_deleted_sub_account_does_not_act_from_the_queue() {
     let child = Organization { id, slug: String::new(), owner: acme.organization.owner.clone() };
     let client = acme.world.token(&child, "*").await;
     client.get("/v1/customers").await.expect(200);
-    let parent = acme.client();
-    parent.get("/v2/ping").await.expect(200);
-    let path = format!("{}/sub-accounts/{id}", acme.path_v2());
-    let (method, to, body) = customer();
-    let (release, go) = channel();
-    let (busy, deleted, refused) = tokio::join!(
-        biased;
-        acme.world.app.write(BusyWriter(id, Mutex::new(go))),
-        async {
-            // On PostgreSQL another writer deletes the sub-account. On SQLite there is one writer.
-            if is_postgres(&acme) {
-                let deleted = parent.delete(&path).await;
-                release.send(()).unwrap();
-                return deleted;
-            }
-            let (deleted, ()) =
-                tokio::join!(biased; parent.delete(&path), async { release_later(&release).await });
-            deleted
-        },
-        client.json(method, to, &body),
-    );
-    busy.unwrap();
-    deleted.expect(200);
-    refused.expect(401);
+    let delete = SubAccountDelete { by: manager(&acme).await, parent: acme.organization.id, id };
+    let refused = send_behind(&acme, delete, Behind::Row, &client, token()).await;
+    assert!([401, 404].contains(&refused.status), "{refused}");
     assert_unchanged(&acme);
-}
-
-/// Releases the writer once the requests of the same test have been queued.
-async fn release_later(release: &std::sync::mpsc::Sender<()>) {
-    tokio::task::yield_now().await;
-    release.send(()).unwrap();
 }
 
 #[tokio::test]
@@ -294,6 +267,60 @@ async fn a_portal_session_that_keeps_its_rights_acts() {
     let revoke = TokenRevoke { by: manager(&acme).await, id: other.actor() };
     let request = ("POST", "/v1/customer-portal/members", json!({"email": "kept@members.example.com"}));
     send_behind(&acme, revoke, Behind::Writer, &portal, request).await.expect(201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lowered_administrator_does_not_take_the_role_back_from_the_queue() {
+    let acme = Acme::new().await;
+    let (client, user) = administrator(&acme).await;
+    let by = manager(&acme).await;
+    let organization = acme.organization.id;
+    let change = RoleChange { to: TeamRole::Analyst, satisfied_by: &[] };
+    let lower = TeamMemberSetRole { by, organization, user, change };
+    let path = format!("{}/members/{user}", acme.path_v1());
+    let request = ("PATCH", path.as_str(), json!({"role": "admin"}));
+    send_behind(&acme, lower, Behind::Row, &client, request).await.expect(403);
+    let roles = acme.world.database().texts("SELECT role FROM team_members WHERE email LIKE 'second@%'");
+    assert_eq!(roles, ["analyst"]);
+}
+
+/// A use case, between whose changes and commit other credentials change: on SQLite none can.
+struct Interfered<U> {
+    use_case: U,
+    app: Arc<App>,
+    tokens: Mutex<Vec<Uuid>>,
+}
+
+impl<U: UseCase<Error = Error>> UseCase for Interfered<U> {
+    type Output = U::Output;
+    type Error = Error;
+
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<U::Output, Error> {
+        let output = self.use_case.run(tx, context).await?;
+        if !tx.is_exclusive() {
+            let id = self.tokens.lock().unwrap().pop().unwrap();
+            self.app.write(TokenRevoke { by: Requester::operator(), id }).await?;
+        }
+        Ok(output)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_may_take_its_own_rights_while_other_credentials_change() {
+    let acme = Acme::new().await;
+    let (client, user) = administrator(&acme).await;
+    let by = Requester::caller(&acme.world.app.authenticate(&client.secret()).await.unwrap(), None);
+    let other = acme.world.organization("other").await;
+    let mut tokens = Vec::new();
+    for _ in 0..4 {
+        tokens.push(acme.world.token(&other, "*").await.actor());
+    }
+    let change = RoleChange { to: TeamRole::Analyst, satisfied_by: &[] };
+    let (organization, app) = (acme.organization.id, Arc::clone(&acme.world.app));
+    let lower = TeamMemberSetRole { by: by.clone(), organization, user, change };
+    let lower = Interfered { use_case: lower, app, tokens: Mutex::new(tokens) };
+    let lowered = acme.world.app.write_as(&by, lower).await.unwrap();
+    assert_eq!(lowered.role, TeamRole::Analyst);
 }
 
 /// The Rust files below a folder.

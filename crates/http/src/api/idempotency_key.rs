@@ -8,17 +8,17 @@ use tenantry_app::idempotency::IdempotencyAttempt;
 use tenantry_core::values::ExternalId;
 use uuid::Uuid;
 
-use crate::api::call::Call;
-use crate::api::endpoint::Endpoint;
-use crate::api::rejection::Rejection;
+use super::call::Call;
+use super::rejection::Rejection;
 use crate::limits;
 
 /// The request header that carries the key.
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The idempotency key of the request. Nothing when it has none.
-pub(crate) fn attempt(endpoint: &Endpoint, call: &Call) -> Result<Option<IdempotencyAttempt>, Rejection> {
-    let Some(caller) = call.caller.as_ref().filter(|_| endpoint.takes_idempotency_key()) else {
+pub(crate) fn attempt(call: &Call) -> Result<Option<IdempotencyAttempt>, Rejection> {
+    let operation = call.operation;
+    let Some(caller) = call.caller.as_ref().filter(|_| operation.takes_idempotency_key) else {
         return Ok(None);
     };
     let mut sent = call.headers.get_all(KEY).iter();
@@ -37,21 +37,21 @@ pub(crate) fn attempt(endpoint: &Endpoint, call: &Call) -> Result<Option<Idempot
     if key.chars().count() > limits::IDEMPOTENCY_KEY {
         return Err(Rejection::BadKey("Idempotency-Key has more than 255 characters. Send 1 to 255"));
     }
-    let path = path(endpoint, call);
+    let path = path(call);
     // The organization of the header decides what the request does.
     let path = match caller.restricted_to() {
         Some(organization) => format!("{path}?organization={organization}"),
         None => path,
     };
-    let request = (endpoint.method.as_str(), path.as_str(), call.body.as_ref());
+    let request = (operation.method, path.as_str(), call.body.as_ref());
     let attempt =
-        IdempotencyAttempt::new(caller, call.account, key.to_owned(), endpoint.returns_secret, request);
+        IdempotencyAttempt::new(caller, call.account, key.to_owned(), operation.returns_secret, request);
     Ok(Some(attempt))
 }
 
 /// The path of the request in one spelling: the endpoint's, and each id as it is stored.
-fn path(endpoint: &Endpoint, call: &Call) -> String {
-    let mut path = endpoint.path.to_owned();
+fn path(call: &Call) -> String {
+    let mut path = call.operation.path.to_owned();
     for (name, value) in &call.path_parameters {
         let id = Uuid::try_parse(value).ok().filter(|_| !name.contains("external_id"));
         path.push('\0');
