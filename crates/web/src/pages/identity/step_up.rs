@@ -1,0 +1,167 @@
+//! The fresh proof of a person in a session.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use tenantry_app::Requester;
+use tenantry_app::console::{PasskeyStepUp, StepUpComplete, StepUpOutcome, StepUpRequest};
+use tenantry_core::console::CODE_S;
+use tenantry_core::passkey::CeremonyPurpose;
+
+use super::{answer, begin, proved_to, relying_party};
+use crate::respond::{self, redirect, with_cookie};
+use crate::texts::Texts;
+use crate::view::Gate;
+use crate::visitor::{Visitor, next_page};
+use crate::{Console, ROOT, cookies};
+
+const REFUSED: StatusCode = StatusCode::UNPROCESSABLE_ENTITY;
+
+#[derive(Template)]
+#[template(path = "gate/step_up.html")]
+struct Ask<'a> {
+    t: &'static Texts,
+    gate: Gate,
+    next: &'a str,
+    error: &'a str,
+    has_passkey: bool,
+    /// Whether browsers have passkeys at this address.
+    works_here: bool,
+}
+
+/// Asks for a proof. With a fresh one it leads on at once.
+pub(crate) async fn ask(State(console): State<Arc<Console>>, request: Request) -> Response {
+    let (visitor, _) = Visitor::of(console, request);
+    let by = match visitor.requester().await {
+        Ok(by) => by,
+        Err(response) => return *response,
+    };
+    let next = visitor.parameter("next");
+    let next = next_page(&next);
+    // A session by code sees more after a proof by a passkey, even if it is fresh.
+    let would_show_more = by.hidden_organizations() > 0 && by.has_passkey();
+    if by.check_proof(visitor.now).is_ok() && !would_show_more {
+        return redirect(next);
+    }
+    ask_again(&visitor, &by, StatusCode::OK, (next, ""))
+}
+
+fn ask_again(visitor: &Visitor, by: &Requester, status: StatusCode, (next, error): (&str, &str)) -> Response {
+    let t = visitor.t;
+    let gate = Gate::new(&visitor.console, t, t.step_up.title, "");
+    let has_passkey = by.has_passkey();
+    let works_here = visitor.console.relying_party.is_some();
+    respond::page(status, &Ask { t, gate, next, error, has_passkey, works_here })
+}
+
+/// A challenge for a passkey of the person.
+pub(crate) async fn options(State(console): State<Arc<Console>>, request: Request) -> Response {
+    let (visitor, _) = Visitor::of(console, request);
+    match visitor.requester().await {
+        Ok(by) => begin(&visitor, by, CeremonyPurpose::StepUp).await,
+        Err(response) => *response,
+    }
+}
+
+/// Notes the proof if the answer of the passkey is right.
+pub(crate) async fn by_passkey(State(console): State<Arc<Console>>, request: Request) -> Response {
+    let (visitor, body) = Visitor::of(console, request);
+    let by = match visitor.requester().await {
+        Ok(by) => by,
+        Err(response) => return *response,
+    };
+    let form = match visitor.form(body).await {
+        Ok(form) => form,
+        Err(response) => return *response,
+    };
+    let party = match relying_party(&visitor) {
+        Ok(party) => party,
+        Err(response) => return *response,
+    };
+    let step_up = PasskeyStepUp { by: by.clone(), answer: answer(&visitor, party, &form) };
+    let next = next_page(form.text("next"));
+    match visitor.console.app.write_as(&by, step_up).await {
+        Ok(Some(secret)) => proved_to(next, &secret),
+        Ok(None) => ask_again(&visitor, &by, REFUSED, (next, visitor.t.passkey_sign_in.refused)),
+        Err(error) => respond::error(&visitor, &error),
+    }
+}
+
+/// Mails a code to the person.
+pub(crate) async fn send(State(console): State<Arc<Console>>, request: Request) -> Response {
+    let (visitor, body) = Visitor::of(console, request);
+    let by = match visitor.requester().await {
+        Ok(by) => by,
+        Err(response) => return *response,
+    };
+    let form = match visitor.form(body).await {
+        Ok(form) => form,
+        Err(response) => return *response,
+    };
+    let app = &visitor.console.app;
+    let (language, hash_key) = (visitor.language(), app.hash_key().clone());
+    let send = StepUpRequest { by: by.clone(), language, hash_key };
+    match app.write_as(&by, send).await {
+        Ok(secret) => {
+            let next = next_page(form.text("next"));
+            let cookie = cookies::set(cookies::SIGN_IN, secret.expose(), CODE_S);
+            with_cookie(redirect(&format!("{ROOT}/step-up/code?next={next}")), &cookie)
+        }
+        Err(error) => respond::error(&visitor, &error),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "gate/step_up_code.html")]
+struct Code<'a> {
+    t: &'static Texts,
+    gate: Gate,
+    next: &'a str,
+    error: &'a str,
+}
+
+fn code_again(visitor: &Visitor, status: StatusCode, next: &str, error: &str) -> Response {
+    let t = visitor.t;
+    let gate = Gate::new(&visitor.console, t, t.step_up.enter, "");
+    respond::page(status, &Code { t, gate, next, error })
+}
+
+/// The form for the code.
+pub(crate) async fn code(State(console): State<Arc<Console>>, request: Request) -> Response {
+    let (visitor, _) = Visitor::of(console, request);
+    if let Err(response) = visitor.requester().await {
+        return *response;
+    }
+    let next = visitor.parameter("next");
+    code_again(&visitor, StatusCode::OK, next_page(&next), "")
+}
+
+/// Notes the proof if the code is right.
+pub(crate) async fn enter(State(console): State<Arc<Console>>, request: Request) -> Response {
+    let (visitor, body) = Visitor::of(console, request);
+    let by = match visitor.requester().await {
+        Ok(by) => by,
+        Err(response) => return *response,
+    };
+    let form = match visitor.form(body).await {
+        Ok(form) => form,
+        Err(response) => return *response,
+    };
+    let app = &visitor.console.app;
+    let complete = StepUpComplete {
+        by: by.clone(),
+        secret: visitor.cookie(cookies::SIGN_IN).unwrap_or_default().to_owned(),
+        code: form.text("code").to_owned(),
+        hash_key: app.hash_key().clone(),
+    };
+    let next = next_page(form.text("next"));
+    match app.write_as(&by, complete).await {
+        Ok(StepUpOutcome::Proved(secret)) => proved_to(next, &secret),
+        Ok(StepUpOutcome::Wrong) => code_again(&visitor, REFUSED, next, visitor.t.code.wrong),
+        Ok(StepUpOutcome::Over) => code_again(&visitor, REFUSED, next, visitor.t.code.over),
+        Err(error) => respond::error(&visitor, &error),
+    }
+}
