@@ -1,6 +1,9 @@
 //! Runs the command of the command line. Commands other than `restore` and `copy` may run beside servers on the
 //! same database.
 
+mod import;
+mod invitation;
+mod mail;
 mod organization;
 mod token;
 mod user;
@@ -11,8 +14,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tenantry_app::App;
 use tenantry_app::limits::CREDENTIAL_CACHE_TTL_MS;
-use tenantry_core::ids::OrganizationId;
-use tenantry_core::values::{InvalidValue, parse_uuid};
+use tenantry_core::values::InvalidValue;
 use tenantry_http::openapi_document;
 use tenantry_store::postgres::Migrate;
 
@@ -20,6 +22,8 @@ use crate::cli::{Command, DatabaseOptions, Dialect, Key, Serve};
 use crate::config::{self, ServerSettings};
 use crate::error::CommandError;
 use crate::installation::Missing;
+use crate::lookup::{find, find_in_any_state, missing_in_any_state};
+use crate::output::{print, with_fields};
 use crate::{data, first_start, installation, key, serve};
 
 /// Runs a command to its end.
@@ -35,10 +39,13 @@ pub(crate) fn run(command: Command) -> Result<(), CommandError> {
             Command::Doctor(command) => data::doctor(&command).await,
             Command::Key(Key::Generate { path }) => key_generate(&path),
             Command::Serve(options) => run_server(&options).await,
+            Command::Import(command) => import::run(command).await,
             Command::Organization(command) => organization::run(command).await,
             Command::Token(command) => token::run(command).await,
             Command::UserToken(command) => token::run_user(command).await,
             Command::User(command) => user::run(command).await,
+            Command::Invitation(command) => invitation::run(command).await,
+            Command::Mail(command) => mail::run(command).await,
         }
     })
 }
@@ -77,27 +84,6 @@ async fn with_opened<T>(
     outcome
 }
 
-/// Prints a JSON object, or lines for people.
-fn print(json: bool, object: &Value, lines: &[String]) -> Result<(), CommandError> {
-    let mut out = io::stdout().lock();
-    if json {
-        writeln!(out, "{object}")?;
-    } else {
-        for line in lines {
-            writeln!(out, "{line}")?;
-        }
-    }
-    Ok(())
-}
-
-/// A JSON object with the fields of another one too.
-fn with_fields(mut object: Value, more: Value) -> Value {
-    if let (Some(fields), Value::Object(more)) = (object.as_object_mut(), more) {
-        fields.extend(more);
-    }
-    object
-}
-
 fn openapi(dialect: Dialect) -> Result<(), CommandError> {
     let document = match dialect {
         Dialect::Polar => openapi_document(tenantry_http::Dialect::Polar),
@@ -133,20 +119,4 @@ fn valid<T>(name: &'static str, parsed: Result<T, InvalidValue>) -> Result<T, Co
 /// Waits until no node uses a cached credential from before the command.
 async fn every_node_knows() {
     tokio::time::sleep(Duration::from_millis(CREDENTIAL_CACHE_TTL_MS)).await;
-}
-
-/// The organization with this slug or id.
-async fn find(app: &App, name: &str) -> Result<OrganizationId, CommandError> {
-    let name = name.trim();
-    if let Ok(id) = parse_uuid(name) {
-        let id = OrganizationId::new(id);
-        if app.store().reader()?.tx()?.organization(id).await?.is_some() {
-            return Ok(id);
-        }
-    }
-    let found = app.store().reader()?.tx()?.organization_by_slug(name).await?;
-    found.ok_or_else(|| {
-        let why = format!("there is no organization {name:?}: `tenantry organization list` shows all");
-        CommandError::Message(why)
-    })
 }

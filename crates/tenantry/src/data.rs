@@ -1,46 +1,55 @@
 //! `tenantry backup`, `restore`, `copy` and `doctor`: move all data, and check the invariants.
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, BufWriter, ErrorKind, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use tenantry_app::archive::{self, ArchiveError, BackupSummary};
-use tenantry_app::moments;
+use tenantry_app::operator::BackupNote;
 use tenantry_store::Store;
 use tenantry_store::doctor::{self, Finding};
 use tenantry_store::postgres::Migrate;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 use crate::cli::{Backup, Copy, Doctor, Restore};
 use crate::error::CommandError;
 use crate::installation::{self, Database};
-use crate::key;
+use crate::output::counted;
 use crate::progress::ProgressPrinter;
-use crate::stop::{StopSignals, until_stopped};
+use crate::{draft, key};
 
-const PROGRAM: &str = env!("CARGO_PKG_VERSION");
+pub(crate) const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 
 pub(crate) async fn backup(command: &Backup) -> Result<(), CommandError> {
-    let store = Database::from_options(&command.database)?.open_existing().await?;
+    let store = Database::from_options(&command.database)?.open_existing("--database").await?;
     let written = if command.file == Path::new("-") {
         write_backup(&store, io::stdout().lock()).await
     } else {
-        backup_file(&store, &command.file).await
+        let write = async |out| write_backup(&store, out).await;
+        draft::written(&command.file, write).await
     };
+    if written.is_ok() {
+        note_backup(&store).await;
+    }
     store.close().await;
     let BackupSummary { rows, sha256 } = written?;
     report(&[
-        format!("{rows} rows, SHA-256 {sha256}"),
+        format!("{}, SHA-256 {sha256}", counted(rows, "row")),
         "the backup does not contain the key file: back it up too, apart from the backup".to_owned(),
     ])
 }
 
+/// Notes the time of a backup, for the operator's page of the console. A database that takes no writes, such as a standby,
+/// can be backed up without the note.
+async fn note_backup(store: &Store) {
+    if let Err(error) = store.write(BackupNote(installation::clock()())).await {
+        tracing::debug!(%error, "time of the backup not stored");
+    }
+}
+
 /// Prints lines on standard error, because standard output can be the backup.
-fn report(lines: &[String]) -> Result<(), CommandError> {
+pub(crate) fn report(lines: &[String]) -> Result<(), CommandError> {
     let mut out = io::stderr().lock();
     lines.iter().try_for_each(|line| writeln!(out, "{line}"))?;
     Ok(())
@@ -54,76 +63,6 @@ async fn write_backup(store: &Store, out: impl Write) -> Result<BackupSummary, C
             .await;
     printer.clear();
     Ok(written?)
-}
-
-/// Writes the backup under a temporary name and renames it, so that a file is never an incomplete backup.
-async fn backup_file(store: &Store, path: &Path) -> Result<BackupSummary, CommandError> {
-    match fs::symlink_metadata(path) {
-        Ok(found) if !found.is_file() => {
-            let what = "exists and is not a regular file, so that a backup does not replace it; use - for \
-                standard output";
-            return Err(CommandError::Message(format!("{} {what}", path.display())));
-        }
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(CommandError::file(path, &error)),
-        _ => {}
-    }
-    let name = path
-        .file_name()
-        .ok_or_else(|| CommandError::Message(format!("{}: not the name of a file", path.display())))?;
-    let mut signals = StopSignals::new()?;
-    // A unique name: the unfinished file of a killed backup is not in the way.
-    let unique = moments(installation::clock())().uuid().simple();
-    let draft = path.with_file_name(format!(".{}.{unique}", name.to_string_lossy()));
-    let about = |error: io::Error| match error.kind() {
-        ErrorKind::NotFound => CommandError::Message(format!(
-            "{}: the directory does not exist: create it first",
-            path.display()
-        )),
-        _ => CommandError::file(&draft, &error),
-    };
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).map_err(about)?;
-    let (stop, stopped) = watch::channel(false);
-    let mut listening = JoinSet::new();
-    listening.spawn(async move {
-        signals.next().await;
-        stop.send_replace(true);
-    });
-    let written = tokio::select! {
-        () = until_stopped(stopped.clone()) => Err(stopped_by_signal().into()),
-        written = write_backup(store, Stoppable { out: &file, stopped: stopped.clone() }) => written,
-    };
-    let kept = written.and_then(|written| {
-        file.sync_all()?;
-        fs::rename(&draft, path)?;
-        key::sync_directory_of(path)?;
-        Ok(written)
-    });
-    if kept.is_err() {
-        // After the rename the draft no longer exists.
-        drop(fs::remove_file(&draft));
-    }
-    kept
-}
-
-fn stopped_by_signal() -> io::Error {
-    io::Error::other("stopped by a signal")
-}
-
-/// A writer that fails after the stop signal. Reading rows from a file never yields to the task that waits for
-/// the signal, so that writing has to check it.
-struct Stoppable<W> {
-    out: W,
-    stopped: watch::Receiver<bool>,
-}
-
-impl<W: Write> Write for Stoppable<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if *self.stopped.borrow() { Err(stopped_by_signal()) } else { self.out.write(bytes) }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
-    }
 }
 
 pub(crate) async fn restore(command: &Restore) -> Result<(), CommandError> {
@@ -166,7 +105,7 @@ async fn restore_file(command: &Restore, file: &Path, name: &Path) -> Result<(),
     store.close().await;
     printer.clear();
     let restored = restored?;
-    let mut lines = vec![format!("restored and verified {} rows", restored.rows)];
+    let mut lines = vec![format!("restored and verified {}", counted(restored.rows, "row"))];
     if !command.keep_pending {
         lines.push(format!(
             "not sent: {} pending webhook events, which are marked failed and can be redelivered, and {} pending \
@@ -178,7 +117,7 @@ async fn restore_file(command: &Restore, file: &Path, name: &Path) -> Result<(),
 }
 
 /// A known cause for which a file is no backup, by its first bytes.
-fn hint(file: &Path) -> Option<&'static str> {
+pub(crate) fn hint(file: &Path) -> Option<&'static str> {
     let mut first = [0; 4];
     fs::File::open(file).ok()?.read_exact(&mut first).ok()?;
     match first {
@@ -195,12 +134,12 @@ pub(crate) async fn copy(command: &Copy) -> Result<(), CommandError> {
     let roots = installation::roots(command.ca_file.as_deref())?;
     let from = Database::parse("--from", &command.from, &roots)?;
     let to = Database::parse("--to", &command.to, &roots)?;
-    let source = from.open_existing().await?;
+    let source = from.open_existing("--from").await?;
     let copied = copy_into(&source, &to).await;
     source.close().await;
     let rows = copied?;
     report(&[
-        format!("copied and verified {rows} rows"),
+        format!("copied and verified {}", counted(rows, "row")),
         "start servers on the copy with the same key file (--secret-key-file), and never again on the source"
             .to_owned(),
     ])
@@ -277,19 +216,4 @@ fn object(finding: &Finding) -> Value {
         "key": key.collect::<Map<_, _>>(),
         "finding": finding.description,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_is_written_after_the_stop_signal() {
-        let (stop, stopped) = watch::channel(false);
-        let mut out = Stoppable { out: Vec::new(), stopped };
-        out.write_all(b"before").unwrap();
-        stop.send_replace(true);
-        out.write_all(b"after").unwrap_err();
-        assert_eq!(out.out, b"before");
-    }
 }

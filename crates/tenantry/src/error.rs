@@ -11,6 +11,7 @@ use tenantry_outbound::webhook::SetupError;
 use tenantry_store::StoreError;
 
 use crate::cli::reason;
+use crate::output::counted;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -30,8 +31,10 @@ pub(crate) enum CommandError {
     Store(#[from] StoreError),
     #[error("{}", archive_message(.0))]
     Archive(#[from] ArchiveError),
-    #[error("{0} findings")]
+    #[error("{}", counted(*.0, "finding"))]
     Findings(u64),
+    #[error("{} failed", counted(*.0, "row"))]
+    FailedRows(i64),
     #[error("{0}")]
     Webhooks(#[from] SetupError),
     #[error("{}", io_message(.0))]
@@ -43,7 +46,7 @@ impl CommandError {
     pub(crate) fn status(&self) -> ExitCode {
         match self {
             Self::Argument(..) | Self::Options(_) => ExitCode::from(2),
-            Self::Findings(_) => ExitCode::from(3),
+            Self::Findings(_) | Self::FailedRows(_) => ExitCode::from(3),
             _ => ExitCode::FAILURE,
         }
     }

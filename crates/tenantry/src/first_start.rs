@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use tenantry_app::App;
 use tenantry_app::bootstrap::{Bootstrap, Bootstrapped};
+use tenantry_core::token::Secret;
 use tenantry_core::values::{EmailAddress, InvalidValue, OrganizationName, Slug};
 
 use crate::cli::DatabaseOptions;
@@ -104,6 +105,33 @@ pub(crate) fn print(url: &str, files: &Files, first: &Bootstrapped) -> io::Resul
     write!(out.lock(), "{text}")
 }
 
+/// Tells the operator how to take over the first organization in the console. The address is printed on a terminal, and
+/// written to a file otherwise. Without a secret, a file of an earlier start is deleted.
+pub(crate) fn print_entry(url: &str, files: &Files, secret: Option<&Secret>) -> io::Result<()> {
+    let path = absolute(&files.key.with_extension("first-entry"));
+    let Some(secret) = secret else {
+        return match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        };
+    };
+    let address = format!("{url}{}/claim#{}", tenantry_web::ROOT, secret.expose());
+    let out = io::stdout();
+    if out.is_terminal() {
+        return writeln!(
+            out.lock(),
+            "To take over the organization in the console, open this address within 15 minutes. It works once; each start
+prints another one.
+
+  {address}
+"
+        );
+    }
+    write_token(&path, &address)?;
+    tracing::info!(file = %path.display(), "first entry is open: open the address in this file within 15 minutes");
+    Ok(())
+}
+
 /// The file for the first token, beside the key file.
 fn token_file(key: &Path) -> PathBuf {
     key.with_extension("first-token")
@@ -122,7 +150,7 @@ fn write_token(path: &Path, token: &str) -> io::Result<()> {
 fn first_steps(url: &str, files: &Files, first: &Bootstrapped, (place, token): (&str, &str)) -> String {
     let (organization, customer) = (first.organization.id, first.customer.id);
     let (database, key) = (&files.database, absolute(&files.key));
-    let (key, owner, program) = (key.display(), &first.owner_email, program());
+    let (key, owner, program, options) = (key.display(), &first.owner_email, program(), &files.options);
     let new_token = files.new_token(SLUG);
     format!(
         "First start: the database was empty. Tenantry created the organization {organization}
@@ -134,8 +162,11 @@ fn first_steps(url: &str, files: &Files, first: &Bootstrapped, (place, token): (
   owner          {owner}
 
 The owner gets the organization's mails; --bootstrap-owner EMAIL names another one at the first start. Back up database
-and key file, apart from each other: the data with `{program} backup FILE`, the key file by copying it. Without the key
-file no token works. To create another token:
+and key file, apart from each other: the key file once, by copying it, because without it no token works; and the data by
+
+{program} backup FILE {options}
+
+To create another token:
 
 {new_token}
 

@@ -10,8 +10,8 @@ use rustls::pki_types::pem::PemObject;
 use tenantry_app::archive::UNFINISHED_LOAD;
 use tenantry_app::{App, Clock, HashKey, KeyCheck, moments};
 use tenantry_core::Timestamp;
-use tenantry_store::Store;
 use tenantry_store::postgres::{Migrate, Target};
+use tenantry_store::{Store, read_limited};
 
 use crate::cli::DatabaseOptions;
 use crate::error::CommandError;
@@ -35,7 +35,7 @@ pub(crate) async fn open(
     let database = Database::from_options(options)?;
     let key_path = key_path(options, &database)?;
     if missing == Missing::Refuse {
-        database.check_exists()?;
+        database.check_exists("--database")?;
     }
     let store = database.open(migrate).await?;
     let opened = match refuse_unfinished(&database, &store).await {
@@ -67,7 +67,7 @@ async fn with_key(store: &Store, path: &Path, missing: Missing) -> Result<App, C
 pub(crate) async fn open_to_read(options: &DatabaseOptions) -> Result<App, CommandError> {
     let database = Database::from_options(options)?;
     let key_path = key_path(options, &database)?;
-    let store = database.open_existing().await?;
+    let store = database.open_existing("--database").await?;
     let key = match refuse_unfinished(&database, &store).await {
         Ok(()) => known_key(&store, &key_path).await,
         Err(error) => Err(error),
@@ -134,8 +134,9 @@ pub(crate) fn key_path(options: &DatabaseOptions, database: &Database) -> Result
 pub(crate) fn roots(ca_file: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, CommandError> {
     let Some(path) = ca_file else { return Ok(Vec::new()) };
     let wrong = |why: String| CommandError::Argument("--ca-file", format!("{}: {why}", path.display()));
-    let certificates = CertificateDer::pem_file_iter(path).map_err(|error| wrong(error.to_string()))?;
-    let roots = certificates.collect::<Result<Vec<_>, _>>().map_err(|error| wrong(error.to_string()))?;
+    let content = read_limited(path).map_err(|error| wrong(error.to_string()))?;
+    let roots = CertificateDer::pem_slice_iter(&content).collect::<Result<Vec<_>, _>>();
+    let roots = roots.map_err(|error| wrong(error.to_string()))?;
     if roots.is_empty() {
         return Err(wrong("the file contains no certificate in PEM form".to_owned()));
     }
@@ -182,15 +183,15 @@ impl Database {
         }
     }
 
-    /// Refuses an SQLite file that does not exist.
-    fn check_exists(&self) -> Result<(), CommandError> {
+    /// Refuses an SQLite file that does not exist. `option` names the database.
+    fn check_exists(&self, option: &str) -> Result<(), CommandError> {
         let Self::Sqlite(path) = self else { return Ok(()) };
         match fs::metadata(path) {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let path = absolute(path);
                 Err(CommandError::Message(format!(
-                    "{}: the database does not exist: name it by --database sqlite:PATH",
+                    "{}: the database does not exist: name it by {option} sqlite:PATH",
                     path.display()
                 )))
             }
@@ -198,9 +199,9 @@ impl Database {
         }
     }
 
-    /// Opens an existing database with this version's schema, to read it.
-    pub(crate) async fn open_existing(&self) -> Result<Store, CommandError> {
-        self.check_exists()?;
+    /// Opens an existing database with this version's schema, to read it. `option` names the database.
+    pub(crate) async fn open_existing(&self, option: &str) -> Result<Store, CommandError> {
+        self.check_exists(option)?;
         match self {
             Self::Sqlite(path) => {
                 Store::open_existing_sqlite(path, moments(clock())).map_err(|error| explained(path, error))

@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 
 use serde_json::{Value, json};
 use tenantry_app::{App, Requester};
-use tenantry_core::organization::Organization;
+use tenantry_core::organization::{DeletedOrganization, Organization};
 use tenantry_core::values::{EmailAddress, Slug};
 use tenantry_store::{OrganizationFilter, Page};
 
@@ -79,4 +79,18 @@ async fn listed(app: &App) -> Result<Vec<ListedOrganization>, CommandError> {
         });
     }
     Ok(listed)
+}
+
+/// All deleted organizations that are not purged yet, the first deleted first.
+pub(crate) async fn deleted_organizations(
+    options: &DatabaseOptions,
+) -> Result<Vec<DeletedOrganization>, CommandError> {
+    let app = installation::open_to_read(options).await?;
+    let found = listed_deleted(&app).await;
+    app.store().close().await;
+    found
+}
+
+async fn listed_deleted(app: &App) -> Result<Vec<DeletedOrganization>, CommandError> {
+    Ok(app.store().reader()?.tx()?.organizations_deleted().await?)
 }

@@ -21,12 +21,14 @@ pub(crate) struct ProgressPrinter {
     out: Stderr,
     is_terminal: bool,
     last: Option<(&'static str, Instant)>,
+    /// Whether the end of the phase was printed. The number of rows can grow until then.
+    is_at_end: bool,
 }
 
 impl ProgressPrinter {
     pub(crate) fn new() -> Self {
         let out = io::stderr();
-        Self { is_terminal: out.is_terminal(), out, last: None }
+        Self { is_terminal: out.is_terminal(), out, last: None, is_at_end: false }
     }
 
     /// Prints the progress, unless the last output is more recent than the interval.
@@ -35,9 +37,11 @@ impl ProgressPrinter {
         let begins = self.last.is_none_or(|(phase, _)| phase != progress.phase);
         let is_last = progress.total_rows.is_some_and(|of| progress.rows >= of);
         let is_due = self.last.is_none_or(|(_, at)| at.elapsed() >= every);
-        if !(begins || is_last || is_due) {
+        let ends = is_last && (begins || !self.is_at_end);
+        if !(begins || ends || is_due) {
             return;
         }
+        self.is_at_end = is_last;
         let at =
             if begins || is_due { Instant::now() } else { self.last.map_or_else(Instant::now, |(_, at)| at) };
         self.last = Some((progress.phase, at));

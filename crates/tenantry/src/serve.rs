@@ -2,15 +2,22 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustls::pki_types::CertificateDer;
 use tenantry_app::App;
-use tenantry_http::{Gateway, server, webhook_payload};
+use tenantry_app::console::RelyingParty;
+use tenantry_core::values::{EmailAddress, HttpUrl};
+use tenantry_http::{Gateway, read_import_rows, server, webhook_payload};
+use tenantry_outbound::mail::Mailer;
+use tenantry_outbound::mail::letters::Stationery;
 use tenantry_outbound::webhook::{Policy, Sender, SetupError, SystemResolver};
+use tenantry_worker::imports::ImportWorker;
 use tenantry_worker::mail::MailWorker;
 use tenantry_worker::webhooks::WebhookWorker;
 use tokio::sync::watch;
@@ -46,6 +53,9 @@ pub(crate) async fn serve(
         mail,
         webhook_http_hosts,
         retention,
+        console,
+        public_url,
+        replace_passkeys,
     } = settings;
     let app = app.with_plain_http_hosts(&webhook_http_hosts).with_mail_limits(mail.limits);
     let app = app.with_retention(retention);
@@ -58,39 +68,42 @@ pub(crate) async fn serve(
         .map_err(|error| CommandError::Message(format!("--listen: cannot listen on {listen}: {error}")))?;
     let address = listener.local_addr()?;
     let url = format!("http://{address}");
-    if portal.is_none() && (address.ip().is_unspecified() || address.ip().is_loopback()) {
-        tracing::warn!(%url, "portal links are unreachable: set --portal-url");
+    if address.ip().is_unspecified() || address.ip().is_loopback() {
+        let mails_console = console && public_url.is_none() && matches!(mail.mailer, Mailer::Smtp(..));
+        warn_of_links(&url, portal.is_none(), mails_console);
     }
     http.portal_url = portal.as_ref().map_or_else(|| url.clone(), ToString::to_string);
     check_open_files(http.limits.connections);
-    if bootstrap
-        && let Some(first) = first_start::create(&app, bootstrap_owner).await?
-        && let Err(error) = first_start::print(&url, files, &first)
-    {
-        tracing::warn!(%error, new_token = files.new_token("SLUG_OR_ID"), "first token not written");
+    if bootstrap {
+        write_first_token(&app, bootstrap_owner, &url, files).await?;
+    }
+    let public_url = public_url.unwrap_or_else(|| own_url(address));
+    http.public_url.clone_from(&public_url);
+    if console {
+        check_passkeys(&app, &public_url, replace_passkeys).await?;
+        let has_no_mail_server = matches!(mail.mailer, Mailer::Log);
+        http.pages = open_console(&app, &public_url, has_no_mail_server, files).await?;
     }
     // The signals are handled before the server is announced, so that a stop is never lost.
-    let mut signals = StopSignals::new()?;
-    announce(&url, files);
+    let signals = StopSignals::new()?;
+    announce(&url, console.then_some(public_url.as_str()), files);
 
     let (stop, stopped) = watch::channel(false);
     let gateway = Gateway::new(Arc::clone(&app), http);
-    let draining = gateway.clone();
-    let wait = async move {
-        signals.next().await;
-        tracing::info!("server stopping");
-        draining.drain();
-        // A second signal ends the drain delay.
-        let _ = tokio::time::timeout(draining.limits().drain_delay, signals.next()).await;
-        stop.send_replace(true);
-    };
-    let mail = MailWorker::new(Arc::clone(&app), mail.mailer, &mail.from, portal);
-    let (drained, (), (), (), (), ()) = tokio::join!(
+    let wait = drain_at_signal(signals, gateway.clone(), stop);
+    let pages = if console { HttpUrl::parse(&public_url).ok() } else { None };
+    let stationery =
+        Stationery { language: mail.language, portal, console: pages, ..Stationery::of_sender(&mail.from) };
+    let mail = MailWorker::new(Arc::clone(&app), mail.mailer, &mail.from, stationery);
+    let imports = Arc::new(ImportWorker::new(Arc::clone(&app), read_import_rows));
+    let (drained, (), (), (), (), (), (), ()) = tokio::join!(
         server::serve(listener, gateway.clone(), wait),
         sweep(&app, &gateway, stopped.clone()),
         watch_clock(&app, stopped.clone()),
+        run_doctor(&app, stopped.clone()),
         gateway.share_budgets(until_stopped(stopped.clone())),
         webhooks.run(until_stopped(stopped.clone())),
+        imports.run(until_stopped(stopped.clone())),
         mail.run(stopped)
     );
     if !drained {
@@ -101,11 +114,81 @@ pub(crate) async fn serve(
     Ok(())
 }
 
+/// Waits for a stop signal, and then as long as load balancers need to send no more requests.
+async fn drain_at_signal(mut signals: StopSignals, gateway: Gateway, stop: watch::Sender<bool>) {
+    signals.next().await;
+    tracing::info!("server stopping");
+    gateway.drain();
+    // A second signal ends the drain delay.
+    let _ = tokio::time::timeout(gateway.limits().drain_delay, signals.next()).await;
+    stop.send_replace(true);
+}
+
+/// The address of a server that has no other one. On this machine it has the name that browsers allow passkeys for.
+fn own_url(address: SocketAddr) -> String {
+    match address.ip().is_loopback() {
+        true => format!("http://localhost:{}", address.port()),
+        false => format!("http://{address}"),
+    }
+}
+
+/// Refuses to serve under another host name than that of the passkeys, which would silently stop working.
+async fn check_passkeys(app: &App, public_url: &str, replaces: bool) -> Result<(), CommandError> {
+    let party = RelyingParty::new(public_url);
+    app.set_relying_party(party.as_ref().map(RelyingParty::id), replaces).await?.map_err(|change| {
+        CommandError::Argument(
+            "--public-url",
+            format!("{change}: keep the address, or delete all passkeys with --replace-passkeys"),
+        )
+    })
+}
+
+/// Warns of links that begin with the address of a server that other machines cannot reach.
+fn warn_of_links(url: &str, to_portal: bool, to_console: bool) {
+    if to_portal {
+        tracing::warn!(%url, "portal links are unreachable: set --portal-url");
+    }
+    if to_console {
+        tracing::warn!(%url, "links to the console in mails are unreachable: set --public-url");
+    }
+}
+
+/// Creates the first organization in an empty database, and prints its token.
+async fn write_first_token(
+    app: &App,
+    owner: Option<EmailAddress>,
+    url: &str,
+    files: &Files,
+) -> Result<(), CommandError> {
+    if let Some(first) = first_start::create(app, owner).await?
+        && let Err(error) = first_start::print(url, files, &first)
+    {
+        tracing::warn!(%error, new_token = files.new_token("SLUG_OR_ID"), "first token not written");
+    }
+    Ok(())
+}
+
+/// The pages of the console. Tells the operator how to take over the first organization, while nobody has.
+async fn open_console(
+    app: &Arc<App>,
+    public_url: &str,
+    has_no_mail_server: bool,
+    files: &Files,
+) -> Result<Router, CommandError> {
+    let secret = app.open_first_entry().await?;
+    if let Err(error) = first_start::print_entry(public_url, files, secret.as_ref()) {
+        tracing::warn!(%error, "first entry not written");
+    }
+    let settings = tenantry_web::Settings { public_url: Some(public_url.to_owned()), has_no_mail_server };
+    Ok(tenantry_web::router(Arc::clone(app), settings))
+}
+
 /// Reports that the server accepts connections: as a log event, and on standard output for the program that
 /// started the server. If both go to the same place, the log event alone is written.
-fn announce(url: &str, files: &Files) {
+fn announce(url: &str, console: Option<&str>, files: &Files) {
+    let console = console.map(|url| format!("{url}{}", tenantry_web::ROOT));
     tracing::info!(
-        %url, docs = %format!("{url}/docs"), database = files.database,
+        %url, console, docs = %format!("{url}/docs"), database = files.database,
         key_file = %absolute(&files.key).display(), new_token = files.new_token("SLUG_OR_ID"), "server listening"
     );
     if is_same_output() {
@@ -155,6 +238,22 @@ async fn sweep(app: &App, gateway: &Gateway, stopped: watch::Receiver<bool>) {
     }
     if let Err(error) = app.store_token_uses().await {
         tracing::warn!(%error, "token uses not stored");
+    }
+}
+
+/// Runs the doctor whenever an operator has started it in the console.
+async fn run_doctor(app: &App, stopped: watch::Receiver<bool>) {
+    let running = async {
+        loop {
+            app.doctor_asked().await;
+            if let Err(error) = app.run_doctor().await {
+                tracing::warn!(%error, "report of the doctor not stored");
+            }
+        }
+    };
+    tokio::select! {
+        () = until_stopped(stopped) => {}
+        () = running => {}
     }
 }
 

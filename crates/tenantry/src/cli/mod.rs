@@ -2,6 +2,9 @@
 //! options of `serve` can also be set in a file ([`crate::config`]).
 
 mod data;
+mod import;
+mod invitation;
+mod mail;
 mod organization;
 mod serve;
 mod user;
@@ -12,10 +15,13 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use data::{Backup, Copy, Doctor, Restore};
+pub(crate) use import::{Import, ImportCustomers};
+pub(crate) use invitation::Invitation;
+pub(crate) use mail::Mail;
 pub(crate) use organization::{Organization, Token, UserToken};
 pub(crate) use serve::Serve;
 pub(crate) use user::User;
-pub(crate) use values::{List, LogFilter, nearest, reason};
+pub(crate) use values::{List, LogFilter, nearest, reason, switch};
 
 /// The tenant layer of a SaaS business in one binary.
 #[derive(Debug, Parser)]
@@ -62,7 +68,7 @@ pub(crate) struct DatabaseOptions {
         env = "TENANTRY_DATABASE",
         hide_env_values = true,
         value_name = "URL",
-        default_value = "sqlite:tenantry.db"
+        default_value = DEFAULT_DATABASE
     )]
     pub(crate) database: String,
     /// A PEM file with certificate authorities that are trusted besides the public ones, for PostgreSQL, the
@@ -73,6 +79,16 @@ pub(crate) struct DatabaseOptions {
     /// required with postgres]
     #[arg(long, env = "TENANTRY_SECRET_KEY_FILE", value_name = "FILE")]
     pub(crate) secret_key_file: Option<PathBuf>,
+}
+
+/// The database that is used without `--database`.
+const DEFAULT_DATABASE: &str = "sqlite:tenantry.db";
+
+impl DatabaseOptions {
+    /// Whether no option names the database or its key.
+    pub(crate) fn is_default(&self) -> bool {
+        self.database == DEFAULT_DATABASE && self.secret_key_file.is_none()
+    }
 }
 
 /// The format of the log.
@@ -94,12 +110,18 @@ pub(crate) enum Command {
     /// Manage tokens of organizations
     #[command(subcommand)]
     Token(Token),
-    /// Manage tokens of users
+    /// Manage tokens of users; `token rotate` and `token revoke` act on these too
     #[command(subcommand)]
     UserToken(UserToken),
     /// Manage users, the people who administer organizations
     #[command(subcommand)]
     User(User),
+    /// Manage invitations to teams
+    #[command(subcommand)]
+    Invitation(Invitation),
+    /// Look at the mails that the server sends
+    #[command(subcommand)]
+    Mail(Mail),
     /// Print the OpenAPI document of an API
     Openapi {
         /// The API
@@ -108,12 +130,15 @@ pub(crate) enum Command {
     },
     /// Create the database or bring its schema up to date
     Migrate {
-        #[command(flatten)]
-        database: DatabaseOptions,
         /// Distribute the tables over the shards of PostgreSQL with Citus too
         #[arg(long)]
         distribute: bool,
+        #[command(flatten)]
+        database: DatabaseOptions,
     },
+    /// Import rows from a file; servers may run meanwhile
+    #[command(subcommand)]
+    Import(Import),
     /// Write all data to a file; servers may run meanwhile
     Backup(Backup),
     /// Fill an empty database from a backup
@@ -137,6 +162,7 @@ impl Command {
                 | Self::Token(Token::List { .. })
                 | Self::UserToken(UserToken::List { .. })
                 | Self::User(User::List { .. } | User::Show { .. })
+                | Self::Invitation(Invitation::List { .. })
         )
     }
 }

@@ -1,5 +1,7 @@
 //! The command line of the commands that manage organizations and tokens.
 
+use std::path::PathBuf;
+
 use clap::{ArgGroup, Subcommand};
 use tenantry_core::token::{Overlap, Scope};
 use tenantry_core::values::EmailAddress;
@@ -66,8 +68,83 @@ pub(crate) enum Organization {
         #[command(flatten)]
         database: DatabaseOptions,
     },
+    /// Write an organization to a file, to take it to another installation; servers may run meanwhile
+    Export {
+        /// The organization, by slug or id
+        organization: String,
+        /// The file; - is standard output
+        file: PathBuf,
+        /// Export its sub-accounts too
+        #[arg(long, env = "TENANTRY_SUB_ACCOUNTS", value_parser = switch)]
+        sub_accounts: bool,
+        /// Suspend the organization when most of it is written, and then write what has changed, so that nothing is
+        /// lost; without it the file is a snapshot
+        #[arg(long, env = "TENANTRY_SUSPEND", value_parser = switch)]
+        suspend: bool,
+        /// A key file (`tenantry key generate`) that seals the secrets of webhooks in the file, for an installation
+        /// with another key
+        #[arg(long, env = "TENANTRY_TRANSFER_KEY_FILE", value_name = "FILE")]
+        transfer_key_file: Option<PathBuf>,
+        #[command(flatten)]
+        database: DatabaseOptions,
+    },
+    /// Bring in an organization from a file of `organization export`; servers may run meanwhile
+    Import {
+        /// The file; - is standard input
+        file: PathBuf,
+        /// The key file with which the file was exported
+        #[arg(long, env = "TENANTRY_TRANSFER_KEY_FILE", value_name = "FILE")]
+        transfer_key_file: Option<PathBuf>,
+        /// Give webhook endpoints new secrets where those of the file cannot be read
+        #[arg(long, env = "TENANTRY_NEW_WEBHOOK_SECRETS", value_parser = switch)]
+        new_webhook_secrets: bool,
+        /// Print JSON
+        #[arg(long, env = "TENANTRY_JSON", value_parser = switch)]
+        json: bool,
+        #[command(flatten)]
+        database: DatabaseOptions,
+    },
+    /// Delete an organization; its rows are kept for some days, in which it can be undeleted
+    Delete {
+        /// The organization, by slug or id
+        organization: String,
+        /// Delete its sub-accounts as well
+        #[arg(long, env = "TENANTRY_WITH_SUB_ACCOUNTS", value_parser = switch)]
+        with_sub_accounts: bool,
+        /// Print JSON
+        #[arg(long, env = "TENANTRY_JSON", value_parser = switch)]
+        json: bool,
+        #[command(flatten)]
+        database: DatabaseOptions,
+    },
+    /// Bring a deleted organization back, with its tokens and everything else that it had
+    Undelete {
+        /// The organization, by slug or id
+        organization: String,
+        /// Print JSON
+        #[arg(long, env = "TENANTRY_JSON", value_parser = switch)]
+        json: bool,
+        #[command(flatten)]
+        database: DatabaseOptions,
+    },
+    /// Require a passkey of everybody in the team of an organization who uses the console, or no longer
+    RequirePasskey {
+        /// The organization, by slug or id
+        organization: String,
+        /// Whether a passkey is required
+        #[arg(value_name = "ON|OFF", value_parser = switch, action = clap::ArgAction::Set)]
+        required: bool,
+        /// Print JSON
+        #[arg(long, env = "TENANTRY_JSON", value_parser = switch)]
+        json: bool,
+        #[command(flatten)]
+        database: DatabaseOptions,
+    },
     /// List the organizations
     List {
+        /// List the deleted organizations instead, the first deleted first
+        #[arg(long, env = "TENANTRY_DELETED", value_parser = switch)]
+        deleted: bool,
         /// Print JSON
         #[arg(long, env = "TENANTRY_JSON", value_parser = switch)]
         json: bool,

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use clap::Args;
+use tenantry_core::user::Language;
 use tenantry_core::values::{EmailAddress, HttpUrl};
 
 use super::DatabaseOptions;
@@ -29,6 +30,17 @@ pub(crate) struct Serve {
     /// mail reaches]
     #[arg(long, env = "TENANTRY_BOOTSTRAP_OWNER", value_name = "EMAIL", value_parser = values::email)]
     pub(crate) bootstrap_owner: Option<EmailAddress>,
+    /// Serve the console, pages for people under /console: on or off
+    #[arg(long, env = "TENANTRY_CONSOLE", value_name = "ON|OFF", default_value = "on",
+        action = clap::ArgAction::Set, value_parser = switch)]
+    pub(crate) console: bool,
+    /// The URL at which people reach the server, such as https://tenantry.example.com [default: the server's own]
+    #[arg(long, env = "TENANTRY_PUBLIC_URL", value_name = "URL", value_parser = values::origin)]
+    pub(crate) public_url: Option<String>,
+    /// Delete the passkeys of all people if --public-url names another host than the one they are for; without it, the
+    /// server does not start then
+    #[arg(long)]
+    pub(crate) replace_passkeys: bool,
     /// Update the schema of a PostgreSQL database at start, or refuse to start on an old one: on or off
     #[arg(long, env = "TENANTRY_MIGRATE", value_name = "ON|OFF", default_value = "on",
         action = clap::ArgAction::Set, value_parser = switch)]
@@ -37,11 +49,11 @@ pub(crate) struct Serve {
     #[arg(long, env = "TENANTRY_RATE_LIMIT", value_name = "ON|OFF", default_value = "on",
         action = clap::ArgAction::Set, value_parser = switch)]
     pub(crate) rate_limit: bool,
-    /// Requests a second of one organization
+    /// Requests a second of one owner, with all organizations and tokens
     #[arg(long, env = "TENANTRY_RATE_PER_SECOND", value_name = "COUNT", default_value = "100",
         value_parser = values::positive("requests"))]
     pub(crate) rate_per_second: NonZeroU32,
-    /// Requests at once of one organization
+    /// Requests at once of one owner, with all organizations and tokens
     #[arg(long, env = "TENANTRY_RATE_BURST", value_name = "COUNT", default_value = "200",
         value_parser = values::positive("requests"))]
     pub(crate) rate_burst: NonZeroU32,
@@ -73,9 +85,13 @@ pub(crate) struct Serve {
     /// The destination of mail: log, dir:PATH, smtp://NAME:PASSWORD@HOST:PORT?tls=required or smtps://...
     #[arg(long, env = "TENANTRY_MAIL", hide_env_values = true, value_name = "MAILER", default_value = "log")]
     pub(crate) mail: String,
-    /// The sender of mail, ADDRESS or NAME <ADDRESS>; required with smtp [default: tenantry@localhost]
+    /// The sender of mail, ADDRESS or NAME <ADDRESS>; required with smtp [default: Tenantry <tenantry@localhost>]
     #[arg(long, env = "TENANTRY_MAIL_FROM", value_name = "SENDER", value_parser = values::mail_sender)]
     pub(crate) mail_from: Option<String>,
+    /// The language of mails to people whose language is unknown: en or de
+    #[arg(long, env = "TENANTRY_MAIL_LANGUAGE", value_name = "LANGUAGE", default_value = "en",
+        value_parser = values::language)]
+    pub(crate) mail_language: Language,
     /// The host name that the server sends to the mail server in EHLO [default: the domain of --mail-from]
     #[arg(long, env = "TENANTRY_MAIL_EHLO", value_name = "HOST", value_parser = values::host_name)]
     pub(crate) mail_ehlo: Option<String>,
@@ -108,6 +124,14 @@ pub(crate) struct Serve {
     #[arg(long, env = "TENANTRY_AUDIT_DAYS", value_name = "DAYS",
         value_parser = values::positive("days"))]
     pub(crate) audit_days: Option<NonZeroU32>,
+    /// Days for which the rows of a deleted organization are kept, so that it can be undeleted
+    #[arg(long, env = "TENANTRY_DELETED_DAYS", value_name = "DAYS", default_value = "30",
+        value_parser = values::positive("days"))]
+    pub(crate) deleted_days: NonZeroU32,
+    /// Days for which a deleted customer keeps its name and address, so that it can be restored
+    #[arg(long, env = "TENANTRY_DELETED_CUSTOMER_DAYS", value_name = "DAYS", default_value = "30",
+        value_parser = values::positive("days"))]
+    pub(crate) deleted_customer_days: NonZeroU32,
     /// The longest request body in bytes
     #[arg(long, env = "TENANTRY_MAX_BODY_BYTES", value_name = "BYTES", default_value = "1048576",
         value_parser = values::number::<usize>(1..=MOST, "bytes"))]

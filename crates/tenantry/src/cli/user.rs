@@ -3,7 +3,7 @@
 use clap::Subcommand;
 
 use super::DatabaseOptions;
-use super::values::switch;
+use super::values::{origin, switch};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum User {
@@ -31,6 +31,33 @@ pub(crate) enum User {
         user: String,
         /// The new e-mail address
         email: String,
+        /// Print JSON
+        #[arg(long, env = "TENANTRY_JSON", value_parser = switch)]
+        json: bool,
+        #[command(flatten)]
+        database: DatabaseOptions,
+    },
+    /// Give a user the rights of the operator in the console, or take them
+    Operator {
+        /// The user, by e-mail address or id
+        user: String,
+        /// on or off
+        #[arg(value_name = "ON|OFF", value_parser = switch, action = clap::ArgAction::Set)]
+        is_operator: bool,
+        /// Print JSON
+        #[arg(long, env = "TENANTRY_JSON", value_parser = switch)]
+        json: bool,
+        #[command(flatten)]
+        database: DatabaseOptions,
+    },
+    /// Print an address of the console that lets a user in without a mail, once, within 15 minutes
+    Recover {
+        /// The user, by e-mail address or id
+        user: String,
+        /// The URL at which people reach the server
+        #[arg(long, env = "TENANTRY_PUBLIC_URL", value_name = "URL", default_value = "http://localhost:8080",
+            value_parser = origin)]
+        public_url: String,
         /// Print JSON
         #[arg(long, env = "TENANTRY_JSON", value_parser = switch)]
         json: bool,

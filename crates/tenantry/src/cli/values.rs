@@ -5,13 +5,17 @@ use std::net::Ipv6Addr;
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 
+use tenantry_core::invitation::InvitationStatus;
 use tenantry_core::organization::FeatureSettings;
+use tenantry_core::team::TeamRole;
 use tenantry_core::token::{Overlap, Scope};
-use tenantry_core::values::{EmailAddress, HttpUrl, InvalidValue, IpAllowList};
+use tenantry_core::user::Language;
+use tenantry_core::values::{EmailAddress, HttpUrl, InvalidValue, IpAllowList, parse_uuid};
 use tenantry_outbound::mail::Mailer;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use url::Url;
+use uuid::Uuid;
 
 /// The shortest part of a name, in characters, that is taken for the name.
 const MEANINGFUL: usize = 5;
@@ -109,9 +113,11 @@ pub(crate) fn switch(text: &str) -> Result<bool, String> {
 #[derive(Debug, Clone)]
 pub(crate) struct LogFilter(pub(crate) Targets);
 
-/// `LEVEL`, and `MODULE=LEVEL` after commas. Modules that are not named log at `LEVEL`, or at `info` without it.
+/// `LEVEL`, and `MODULE=LEVEL` after commas. Modules that are not named log at `LEVEL`, or at `info` without it. The
+/// library of passkeys logs only if it is named: what is an error to it is a browser's faulty answer, which it logs whole.
 pub(crate) fn log_filter(text: &str) -> Result<LogFilter, String> {
-    let mut targets = Targets::new().with_default(LevelFilter::INFO);
+    let mut targets =
+        Targets::new().with_default(LevelFilter::INFO).with_target("webauthn_rs", LevelFilter::OFF);
     for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
         targets = match part.split_once('=') {
             None => targets.with_default(level(part)?),
@@ -178,7 +184,25 @@ pub(crate) fn origins(text: &str) -> Result<List<String>, String> {
     List::parse(text, origin)
 }
 
-fn origin(text: &str) -> Result<String, String> {
+/// A role that an invitation gives.
+pub(crate) fn invited_role(text: &str) -> Result<TeamRole, String> {
+    let names = TeamRole::ALL.map(TeamRole::as_str);
+    let role = TeamRole::from_name(text).filter(|role| *role != TeamRole::Owner);
+    role.ok_or_else(|| {
+        let names: Vec<&str> = names.into_iter().filter(|name| *name != TeamRole::Owner.as_str()).collect();
+        format!("{text:?} is not a role that an invitation gives: use {}", names.join(", "))
+    })
+}
+
+/// The status of an invitation.
+pub(crate) fn invitation_status(text: &str) -> Result<InvitationStatus, String> {
+    InvitationStatus::from_name(text).ok_or_else(|| {
+        format!("{text:?} is not a status of an invitation: use {}", InvitationStatus::NAMES.join(", "))
+    })
+}
+
+/// An origin, in the form in which browsers send it.
+pub(crate) fn origin(text: &str) -> Result<String, String> {
     let wrong = || format!("{text:?} is not an origin: use https://HOST or https://HOST:PORT");
     let url = Url::parse(text).map_err(|_| {
         if is_host_name(text) { format!("{text:?} has no scheme: use https://{text}") } else { wrong() }
@@ -231,7 +255,11 @@ fn plain_http_host(text: &str) -> Result<String, String> {
 
 /// A URL to which paths can be appended.
 pub(crate) fn portal_url(text: &str) -> Result<HttpUrl, String> {
-    let url = HttpUrl::parse(text.trim()).map_err(|invalid| reason(&invalid).to_owned())?;
+    let text = text.trim();
+    let url = HttpUrl::parse(text).map_err(|_| {
+        let advice = if is_host_name(text) { format!("https://{text}") } else { "https://HOST".to_owned() };
+        format!("{text:?} is not an http or https URL: use {advice}")
+    })?;
     if url.as_str().contains(['?', '#']) {
         return Err("use a URL without ? and #, such as https://portal.example.com".to_owned());
     }
@@ -248,6 +276,11 @@ pub(crate) fn mail_sender(text: &str) -> Result<String, String> {
         return Ok(text.trim().to_owned());
     }
     Err("use ADDRESS or NAME <ADDRESS>, such as Acme <no-reply@example.com>".to_owned())
+}
+
+/// A language of mails.
+pub(crate) fn language(text: &str) -> Result<Language, String> {
+    Language::from_tag(&text.trim().to_ascii_lowercase()).ok_or_else(|| "use en or de".to_owned())
 }
 
 /// An e-mail address.
@@ -313,6 +346,12 @@ fn all_features() -> Vec<String> {
     features.into_iter().filter(|(_, value)| value.is_boolean()).map(|(name, _)| name).collect()
 }
 
+/// The id of an import.
+pub(crate) fn import_id(text: &str) -> Result<Uuid, String> {
+    parse_uuid(text.trim())
+        .map_err(|_| format!("{text:?} is not an id: use the UUID that `import customers` printed"))
+}
+
 /// A lifetime such as `30d`, in seconds.
 pub(crate) fn lifetime_s(text: &str) -> Result<i64, String> {
     let wrong = || "use 90s, 15m, 12h or 30d, at most 36600d".to_owned();
@@ -358,9 +397,13 @@ mod tests {
 
     #[test]
     fn a_level_is_a_name_and_nothing_else() {
-        let shown = |text: &str| log_filter(text).unwrap().0.to_string();
-        assert_eq!(shown("WARNING"), "warn");
-        assert_eq!(shown(" debug "), "debug");
+        let default = |text: &str| log_filter(text).unwrap().0.default_level();
+        assert_eq!(default("WARNING"), Some(LevelFilter::WARN));
+        assert_eq!(default(" debug "), Some(LevelFilter::DEBUG));
+        let logs_passkeys = |text: &str| {
+            log_filter(text).unwrap().0.would_enable("webauthn_rs_core::core", &tracing::Level::ERROR)
+        };
+        assert!(!logs_passkeys("trace") && logs_passkeys("webauthn_rs=error"));
         for text in ["tenantry_http=debug", "info, tenantry_http = DEBUG"] {
             let filter = log_filter(text).unwrap().0;
             assert!(filter.would_enable("tenantry_http::x", &tracing::Level::DEBUG), "{text}");
@@ -471,10 +514,13 @@ mod tests {
             &[
                 ("https://a.example/?x=1", "without ?"),
                 ("https://u:p@a.example", "user name"),
-                ("a.example", ""),
+                ("a.example", "use https://a.example"),
+                ("ftp://a.example", "use https://HOST"),
             ],
         );
         refuses(mail_sender, &[("nobody", "NAME <ADDRESS>")]);
+        accepts(language, &[("en", Language::English), (" DE ", Language::German)]);
+        refuses(language, &[("fr", "en or de"), ("", "en or de")]);
         refuses(host_name, &[("[127.0.0.1]", "host name"), ("a b", "host name"), ("a..b", "host name")]);
         accepts(lifetime_s, &[("90s", 90), ("12h", 43_200), ("30d", 2_592_000)]);
         refuses(overlap, &[("31d", "at most 30d"), ("1w", "30d")]);

@@ -1,12 +1,12 @@
 //! The commands that manage tokens.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal, Read, Write};
 
 use serde_json::{Value, json};
 use tenantry_app::tokens::{
     IssuedToken, RotatedToken, TokenCreate, TokenRevoke, TokenRotate, UserTokenCreate,
 };
-use tenantry_app::{App, Requester};
+use tenantry_app::{App, Error, Requester};
 use tenantry_core::Timestamp;
 use tenantry_core::organization::Organization;
 use tenantry_core::token::{AccessToken, Overlap, PreviousSecret, Scope, Scopes, UserToken as UsersToken};
@@ -49,9 +49,12 @@ pub(super) async fn run(command: Token) -> Result<(), CommandError> {
         }
         Token::Rotate { id, overlap, json, database } => rotate(&id, overlap, json, &database).await,
         Token::Revoke { id: Some(id), json, database } => {
-            let id = token_id(&id)?;
+            let hint =
+                ". To revoke by the token itself, leave the id out and enter the token on standard input";
+            let id = token_id(&id, hint)?;
             with_app(&database, async |app| {
-                app.write(TokenRevoke { by: Requester::operator(), id }).await?;
+                let revoke = TokenRevoke { by: Requester::operator(), id };
+                app.write(revoke).await.map_err(|error| about_token(id, error))?;
                 every_node_knows().await;
                 Ok(())
             })
@@ -62,15 +65,25 @@ pub(super) async fn run(command: Token) -> Result<(), CommandError> {
     }
 }
 
-fn token_id(id: &str) -> Result<Uuid, CommandError> {
+/// The id of a token. The message about another text ends with `hint`.
+fn token_id(id: &str, hint: &str) -> Result<Uuid, CommandError> {
     parse_uuid(id).map_err(|_| {
-        let why = format!(
-            "{id:?} is not an id: use the UUID that `token create` printed. To revoke by the token itself, leave the \
-             id out and enter the token on standard input"
-        );
+        let why = format!("{id:?} is not an id: use the UUID that `token create` printed{hint}");
         CommandError::Argument("ID", why)
     })
 }
+
+fn about_token(id: Uuid, error: Error) -> CommandError {
+    match error {
+        Error::TokenNotFound => CommandError::Message(format!(
+            "there is no token {id}: `tenantry token list` and `tenantry user-token list` show all"
+        )),
+        other => other.into(),
+    }
+}
+
+/// The most bytes of standard input that are read for a secret.
+const LONGEST_LINE: u64 = 4096;
 
 /// Reads a secret from standard input. A terminal shows a prompt.
 fn read_secret() -> Result<String, CommandError> {
@@ -78,14 +91,18 @@ fn read_secret() -> Result<String, CommandError> {
         write!(io::stderr().lock(), "the token to revoke: ")?;
     }
     let mut line = String::new();
-    io::stdin().lock().read_line(&mut line)?;
+    io::stdin().lock().take(LONGEST_LINE).read_line(&mut line)?;
     Ok(line.trim().to_owned())
 }
 
 async fn revoke_by_secret(json: bool, database: &DatabaseOptions) -> Result<(), CommandError> {
     let secret = read_secret()?;
+    if secret.is_empty() {
+        let why = "standard input is empty: enter the token there, or give its id";
+        return Err(CommandError::Argument("ID", why.to_owned()));
+    }
     let is_revoked = with_app(database, async |app| {
-        let is_revoked = app.revoke_secret(Some(Requester::operator()), None, &secret).await?;
+        let is_revoked = app.revoke_secret(Some(Requester::operator()), Default::default(), &secret).await?;
         every_node_knows().await;
         Ok(is_revoked)
     })
@@ -104,10 +121,11 @@ async fn rotate(
     json: bool,
     database: &DatabaseOptions,
 ) -> Result<(), CommandError> {
-    let id = token_id(id)?;
+    let id = token_id(id, "")?;
     let rotated = with_app(database, async |app| {
         let hash_key = app.hash_key().clone();
-        Ok(app.write(TokenRotate { by: Requester::operator(), id, overlap, hash_key }).await?)
+        let rotate = TokenRotate { by: Requester::operator(), id, overlap, hash_key };
+        app.write(rotate).await.map_err(|error| about_token(id, error))
     })
     .await?;
     let (secret, previous) = match rotated {
@@ -197,6 +215,9 @@ impl Listed {
         });
         let times = (token.created_at, token.last_used_at, token.expires_at, token.previous_secret);
         self.add(object, (token.id.uuid(), of.slug.as_str()), token.scopes(), times);
+        if let Some(line) = self.lines.last_mut().filter(|_| !token.label.is_empty()) {
+            *line = format!("{line}  label {}", token.label);
+        }
     }
 
     fn user_token(&mut self, token: &UsersToken, email: &str) {

@@ -1,8 +1,10 @@
 //! The commands that manage users.
 
 use serde_json::{Value, json};
-use tenantry_app::App;
-use tenantry_app::people::{UserDetails, UserSetEmail};
+use tenantry_app::console::UserRecover;
+use tenantry_app::operator::OperatorSet;
+use tenantry_app::people::UserDetails;
+use tenantry_app::{App, Requester};
 use tenantry_core::ids::UserId;
 use tenantry_core::user::User as Person;
 use tenantry_core::values::{EmailAddress, parse_uuid};
@@ -21,16 +23,39 @@ pub(super) async fn run(command: User) -> Result<(), CommandError> {
             let email = valid("EMAIL", EmailAddress::parse(&email))?;
             let changed = with_app(&database, async |app| {
                 let user = find(app, &user).await?;
-                Ok(app.write(UserSetEmail { user, email }).await?)
+                Ok(app.set_user_email(&Requester::operator(), user, email).await?)
             })
             .await?;
             let line = format!("user {} has the address {}", changed.id, changed.email);
             print(json, &object(&changed), &[line])
         }
+        User::Operator { user, is_operator, json, database } => {
+            let id = with_app(&database, async |app| {
+                let user = find(app, &user).await?;
+                app.write(OperatorSet { by: Requester::operator(), user, is_operator }).await?;
+                every_node_knows().await;
+                Ok(user)
+            })
+            .await?;
+            let line = match is_operator {
+                true => format!("user {id} has the rights of the operator in the console"),
+                false => format!("user {id} has no rights of the operator"),
+            };
+            print(json, &json!({"id": id, "is_operator": is_operator}), &[line])
+        }
+        User::Recover { user, public_url, json, database } => {
+            let secret = with_app(&database, async |app| {
+                let user = find(app, &user).await?;
+                Ok(app.write(UserRecover { user, hash_key: app.hash_key().clone() }).await?)
+            })
+            .await?;
+            let url = format!("{public_url}{}/recover#{}", tenantry_web::ROOT, secret.expose());
+            print(json, &json!({"url": url}), std::slice::from_ref(&url))
+        }
         User::Delete { user, json, database } => {
             let id = with_app(&database, async |app| {
                 let id = find(app, &user).await?;
-                app.delete_user(id).await?;
+                app.delete_user(&Requester::operator(), id).await?;
                 every_node_knows().await;
                 Ok(id)
             })
@@ -45,7 +70,9 @@ async fn find(app: &App, name: &str) -> Result<UserId, CommandError> {
     if let Ok(id) = parse_uuid(name) {
         return Ok(UserId::new(id));
     }
-    let email = valid("USER", EmailAddress::parse(name))?;
+    let email = EmailAddress::parse(name).map_err(|_| {
+        CommandError::Argument("USER", format!("{name:?} is neither an e-mail address nor an id"))
+    })?;
     let found = app.store().reader()?.tx()?.user_by_email(&email).await?;
     let missing =
         || CommandError::Message(format!("there is no user {email}: `tenantry user list` shows all"));
@@ -59,10 +86,11 @@ fn object(user: &Person) -> Value {
 async fn list(json: bool, database: &DatabaseOptions) -> Result<(), CommandError> {
     let app = installation::open_to_read(database).await?;
     let (mut items, mut lines) = (Vec::new(), Vec::new());
-    let listed = app.each_user(|user, teams| {
-        items.push(with_fields(object(user), json!({"teams": teams})));
+    let listed = app.each_user(|user, teams, is_operator| {
+        items.push(with_fields(object(user), json!({"teams": teams, "is_operator": is_operator})));
         let unit = if teams == 1 { "team" } else { "teams" };
-        lines.push(format!("{}  {}  created {}  {teams} {unit}", user.id, user.email, user.created_at));
+        let mark = if is_operator { "  operator" } else { "" };
+        lines.push(format!("{}  {}  created {}  {teams} {unit}{mark}", user.id, user.email, user.created_at));
     });
     let outcome = listed.await;
     app.store().close().await;
@@ -75,8 +103,9 @@ async fn show(user: &str, json: bool, database: &DatabaseOptions) -> Result<(), 
     let outcome: Result<UserDetails, CommandError> =
         async { Ok(app.user_details(find(&app, user).await?).await?) }.await;
     app.store().close().await;
-    let UserDetails { user, memberships, tokens } = outcome?;
+    let UserDetails { user, memberships, tokens, operator_since } = outcome?;
     let mut lines = vec![format!("user {}  {}  created {}", user.id, user.email, user.created_at)];
+    lines.extend(operator_since.map(|since| format!("operator  since {since}")));
     let (mut teams, mut keys) = (Vec::new(), Vec::new());
     for (slug, member) in &memberships {
         let (role, since) = (member.role.as_str(), member.created_at);
@@ -93,5 +122,6 @@ async fn show(user: &str, json: bool, database: &DatabaseOptions) -> Result<(), 
             "last_used_at": token.last_used_at,
         }));
     }
-    print(json, &with_fields(object(&user), json!({"teams": teams, "tokens": keys})), &lines)
+    let fields = json!({"operator_since": operator_since, "teams": teams, "tokens": keys});
+    print(json, &with_fields(object(&user), fields), &lines)
 }

@@ -1,10 +1,10 @@
 //! The configuration file: TOML, whose keys are the names of options without the leading hyphens.
 
 use std::collections::HashMap;
-use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use tenantry_store::read_limited;
 use toml::{Table, Value};
 
 use crate::cli::nearest;
@@ -19,11 +19,12 @@ impl File {
     /// Error messages repeat no value of the file, because the database URL contains a password.
     pub(super) fn read(path: &Path, names: &[String]) -> Result<Option<Self>, CommandError> {
         let about = |message: String| CommandError::Options(format!("{}: {message}", path.display()));
-        let text = match fs::read_to_string(path) {
-            Ok(text) => text,
+        let content = match read_limited(path) {
+            Ok(content) => content,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(about(error.to_string())),
         };
+        let text = String::from_utf8(content).map_err(|_| about("the file is not UTF-8 text".to_owned()))?;
         let table: Table = text.parse().map_err(|error| about(position(&text, &error)))?;
         let mut values = HashMap::new();
         for (name, value) in table {

@@ -2,18 +2,19 @@
 //! file, the file over the default.
 //!
 //! All sources are parsed by clap: the values of the file become the defaults of the options. An environment
-//! variable that is empty counts as not set.
+//! variable that is empty counts as not set, and so does `off` for a switch that has no value on the command line.
 
 mod file;
 mod server;
 
 use std::collections::HashSet;
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::{Command, CommandFactory, FromArgMatches};
+use clap::{Arg, ArgAction, Command, CommandFactory, FromArgMatches};
 
-use crate::cli::{Arguments, nearest};
+use crate::cli::{Arguments, nearest, switch};
 use crate::error::CommandError;
 use file::File;
 
@@ -50,11 +51,20 @@ fn parse(mut command: Command, line: &[OsString]) -> Result<Arguments, clap::Err
 
 fn read(config: Option<&Path>) -> Result<Option<(PathBuf, File)>, CommandError> {
     let path = config.unwrap_or(Path::new(DEFAULT_FILE));
+    if config.is_none() && is_out_of_reach(&path.metadata()) {
+        return Ok(None);
+    }
     match File::read(path, &option_names())? {
         Some(file) => Ok(Some((path.to_owned(), file))),
         None if config.is_none() => Ok(None),
         None => Err(CommandError::Options(format!("--config: {} does not exist", path.display()))),
     }
+}
+
+/// Whether the user may not even look for the file. `runuser` leaves the user of a service in the folder of the person
+/// who started it, so this is no file that is meant for the command.
+fn is_out_of_reach<T>(found: &io::Result<T>) -> bool {
+    found.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
 
 /// The options that the file can set: those of `serve`, and the global ones.
@@ -69,12 +79,18 @@ fn option_names() -> Vec<String> {
 fn without_empty_variables(command: Command) -> Command {
     command.mut_subcommands(without_empty_variables).mut_args(|arg| {
         let value = arg.get_env().and_then(std::env::var_os);
-        if value.is_some_and(|value| value.to_string_lossy().trim().is_empty()) {
+        if value.is_some_and(|value| is_unset(&arg, &value.to_string_lossy())) {
             arg.env(None::<&'static str>)
         } else {
             arg
         }
     })
+}
+
+/// Whether the value of a variable means the same as no variable. clap would count a switch that is off as given, and
+/// let it stand for an option that is required.
+fn is_unset(arg: &Arg, value: &str) -> bool {
+    value.trim().is_empty() || (matches!(arg.get_action(), ArgAction::SetTrue) && switch(value) == Ok(false))
 }
 
 /// Ignores the variable of an option that excludes one on the command line: a flag wins over the environment.
@@ -175,7 +191,7 @@ mod tests {
         let arguments = resolve(&line(&["serve", "--config", &path, "--max-in-flight", "4"]));
         let Ok(Arguments { command: Subcommand::Serve(serve), global }) = arguments else { panic!() };
         assert_eq!(serve.database.database, "sqlite:a.db");
-        assert_eq!(global.log_level.0.to_string(), "debug");
+        assert_eq!(global.log_level.0.default_level(), Some(tracing::level_filters::LevelFilter::DEBUG));
         assert_eq!((serve.rate_burst.get(), serve.bootstrap, serve.max_in_flight), (7, false, 4));
         assert_eq!(List::joined(&serve.trusted_origins), ["https://a.example", "https://b.example"]);
         // A command takes the options of the file that it has.
@@ -210,6 +226,15 @@ mod tests {
             assert!(message.contains(expected) && message.contains("t.toml"), "{message}");
             assert!(!message.contains("hunter2"), "{message}");
         }
+    }
+
+    #[test]
+    fn a_folder_that_the_user_may_not_enter_has_no_file() {
+        let found = |kind: io::ErrorKind| is_out_of_reach::<()>(&Err(kind.into()));
+        assert!(found(io::ErrorKind::PermissionDenied));
+        // The first is no error, and the second is reported as one when the file is read.
+        assert!(!found(io::ErrorKind::NotFound) && !found(io::ErrorKind::InvalidInput));
+        assert!(!is_out_of_reach(&Ok(())));
     }
 
     #[test]

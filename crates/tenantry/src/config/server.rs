@@ -6,6 +6,7 @@ use std::time::Duration;
 use rustls::pki_types::CertificateDer;
 use tenantry_app::Retention;
 use tenantry_core::mail::MailLimits;
+use tenantry_core::user::Language;
 use tenantry_core::values::{EmailAddress, HttpUrl, IpAllowList};
 use tenantry_http::{Config, Limits, Rate, Rates};
 use tenantry_outbound::mail::{Mailer, SmtpOptions};
@@ -15,7 +16,7 @@ use crate::cli::{List, Serve};
 use crate::error::CommandError;
 
 /// The sender without `--mail-from`.
-const LOCAL_SENDER: &str = "tenantry@localhost";
+const LOCAL_SENDER: &str = "Tenantry <tenantry@localhost>";
 
 /// The settings of the server.
 #[derive(Debug)]
@@ -30,6 +31,11 @@ pub(crate) struct ServerSettings {
     pub(crate) portal: Option<HttpUrl>,
     pub(crate) mail: MailSettings,
     pub(crate) retention: Retention,
+    pub(crate) console: bool,
+    /// The address at which people reach the server, if it is not the server's own.
+    pub(crate) public_url: Option<String>,
+    /// Whether passkeys for another host are deleted.
+    pub(crate) replace_passkeys: bool,
 }
 
 /// The settings of outgoing mail.
@@ -37,6 +43,7 @@ pub(crate) struct ServerSettings {
 pub(crate) struct MailSettings {
     pub(crate) mailer: Mailer,
     pub(crate) from: String,
+    pub(crate) language: Language,
     pub(crate) limits: MailLimits,
 }
 
@@ -64,7 +71,8 @@ impl MailSettings {
             to_recipient: serve.mails_per_recipient,
             of_account_to_recipient: serve.mails_per_account_and_recipient,
         };
-        Ok(Self { mailer, from: from.unwrap_or(LOCAL_SENDER).to_owned(), limits })
+        let from = from.unwrap_or(LOCAL_SENDER).to_owned();
+        Ok(Self { mailer, from, language: serve.mail_language, limits })
     }
 }
 
@@ -88,6 +96,8 @@ impl ServerSettings {
             rates: serve.rate_limit.then(|| rates(serve)),
             trusted_proxies,
             portal_url: String::new(),
+            public_url: String::new(),
+            ..Config::default()
         };
         Ok(Self {
             listen: serve.listen.clone(),
@@ -101,7 +111,12 @@ impl ServerSettings {
                 payload_days: serve.webhook_payload_days,
                 event_days: serve.webhook_event_days,
                 audit_days: serve.audit_days,
+                deleted_days: serve.deleted_days,
+                deleted_customer_days: serve.deleted_customer_days,
             },
+            console: serve.console,
+            public_url: serve.public_url.clone(),
+            replace_passkeys: serve.replace_passkeys,
         })
     }
 }

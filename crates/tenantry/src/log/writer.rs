@@ -146,14 +146,16 @@ mod tests {
 
     use super::*;
 
-    /// An output that takes one write for each permit.
+    /// An output that says when a write begins, and takes one for each permit.
     struct Slow {
+        begun: Sender<()>,
         permits: Receiver<()>,
         written: Sender<Vec<u8>>,
     }
 
     impl Write for Slow {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.begun.send(()).map_err(io::Error::other)?;
             self.permits.recv().map_err(io::Error::other)?;
             self.written.send(bytes.to_vec()).map_err(io::Error::other)?;
             Ok(bytes.len())
@@ -166,13 +168,15 @@ mod tests {
 
     #[test]
     fn an_output_that_takes_nothing_blocks_no_line_and_loses_only_those_beyond_the_capacity() {
-        let ((permit, permits), (written, output)) = (channel(), channel());
-        let (writer, flush) = LogWriter::start(Slow { permits, written }).unwrap();
-        let mut first = &writer;
-        first.write_all(b"first\n").unwrap();
+        let ((begun, begins), (permit, permits), (written, output)) = (channel(), channel(), channel());
+        let (writer, flush) = LogWriter::start(Slow { begun, permits, written }).unwrap();
+        let mut lines = &writer;
+        lines.write_all(b"first\n").unwrap();
+        // From here to the first permit the thread takes no further lines, and no count of dropped ones.
+        begins.recv().unwrap();
         let line = [b'x'; 1 << 10];
         for _ in 0..3 * CAPACITY / line.len() {
-            first.write_all(&line).unwrap();
+            lines.write_all(&line).unwrap();
         }
         let dropped = writer.0.waiting().dropped;
         assert!(dropped > 0);

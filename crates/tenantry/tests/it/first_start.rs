@@ -94,7 +94,7 @@ fn the_first_token_goes_to_a_private_file_when_the_output_is_no_terminal() {
         "The token is in /",
         "tenantry.db.first-token",
         "/docs",
-        "tenantry backup",
+        &format!("backup FILE {options}"),
         "owner@my-organization.invalid",
         &options,
         &command,
@@ -142,6 +142,30 @@ fn each_request_is_logged_with_its_fields_and_without_secrets() {
     }
 }
 
+/// Otherwise a stranger could fill the disk with log lines, or write addresses of people into them.
+#[test]
+fn a_request_writes_neither_its_path_nor_its_method_into_the_log() {
+    let site = Site::new();
+    let (server, _, address) = start_with(&site, &["--log-format", "json"]);
+    let long = "x".repeat(30_000);
+    let preflight = "Origin: https://a.example\r\nAccess-Control-Request-Method: GET\r\n";
+    for (line, more) in [
+        (format!("OPTIONS /v1/customers/external/jo@x.dev{long}"), preflight),
+        (format!("GET /v1/{long}"), "Host: second\r\n"),
+        (format!("GET /docs/{long}"), ""),
+        (format!("{} /v1/customers", long.to_uppercase()), ""),
+    ] {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        write!(stream, "{line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{more}\r\n").unwrap();
+        stream.read_to_string(&mut String::new()).unwrap();
+    }
+    end(server);
+    let log = log_of(&site);
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("request finished")).collect();
+    assert_eq!(lines.len(), 4, "{log}");
+    assert!(lines.iter().all(|line| line.len() < 1_000 && !line.contains("jo@x.dev")), "{lines:?}");
+}
+
 #[test]
 fn the_address_is_printed_once_when_output_and_log_are_the_same() {
     let site = Site::new();
@@ -154,4 +178,28 @@ fn the_address_is_printed_once_when_output_and_log_are_the_same() {
     }
     end(server);
     assert!(!log_of(&site).contains("listening on"), "{}", log_of(&site));
+}
+
+#[test]
+fn the_first_entry_goes_to_a_private_file_until_it_is_taken() {
+    let site = Site::new();
+    let (server, text, address) = start_with(&site, &["--public-url", "https://t.example"]);
+    let path = site.path().join("tenantry.db.first-entry");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let entry = fs::read_to_string(&path).unwrap().trim().to_owned();
+    let secret = entry.strip_prefix("https://t.example/console/claim#").unwrap();
+    assert!(get(&address, "/console/claim", "").starts_with("HTTP/1.1 200"));
+    end(server);
+    let log = log_of(&site);
+    assert!(!text.contains(secret) && !log.contains(secret), "{text}{log}");
+    assert!(log.contains("first entry is open") && log.contains("https://t.example/console"), "{log}");
+    // The next start makes another one. Without the console there is none, and no page.
+    let (server, _, _) = start(&site);
+    assert!(!fs::read_to_string(&path).unwrap().contains(secret));
+    end(server);
+    let (server, _, address) = start_with(&site, &["--console", "off"]);
+    assert!(get(&address, "/console", "").starts_with("HTTP/1.1 404"));
+    drop(server);
+    let printed = site.succeed(&["user", "recover", "owner@my-organization.invalid"]);
+    assert!(printed.starts_with("http://localhost:8080/console/recover#tenantry_sin_"), "{printed}");
 }

@@ -8,19 +8,21 @@ use crate::program::Site;
 #[test]
 fn the_options_of_a_command_come_before_the_global_ones() {
     let site = Site::new();
-    for command in [vec!["token", "create"], vec!["serve"], vec!["restore"]] {
+    for command in [vec!["token", "create"], vec!["serve"], vec!["restore"], vec!["migrate"]] {
         let help = site.succeed(&[command.as_slice(), &["--help"]].concat());
         let place = |heading: &str| help.find(heading).unwrap_or_else(|| panic!("{heading} in {help}"));
         assert!(place("\nOptions:") < place("\nDatabase options:"), "{help}");
         assert!(place("\nDatabase options:") < place("\nGlobal options:"), "{help}");
         assert!(place("--log-level") > place("\nGlobal options:"), "{help}");
     }
+    let help = site.succeed(&["migrate", "--help"]);
+    assert!(help.find("--distribute").unwrap() < help.find("\nDatabase options:").unwrap(), "{help}");
 }
 
 #[test]
 fn commands_without_a_database_list_no_database_options() {
     let site = Site::new();
-    for command in [vec!["key", "generate"], vec!["openapi"], vec!["copy"]] {
+    for command in [vec!["key", "generate"], vec!["openapi"], vec!["copy"], vec!["mail", "preview"]] {
         let help = site.succeed(&[command.as_slice(), &["--help"]].concat());
         assert!(!help.contains("--database") && !help.contains("--secret-key-file"), "{help}");
     }

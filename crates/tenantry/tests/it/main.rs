@@ -5,5 +5,8 @@
 mod data;
 mod first_start;
 mod help;
+mod invitation;
+mod mail;
+mod moving;
 mod program;
 mod values;

@@ -16,10 +16,11 @@ fn values_that_cannot_work_are_refused_at_start() {
         ("--webhook-http-host", "10.0.0.0/8", "list each host"),
         ("--trusted-proxy", "proxy.internal", "use 10.0.0.10 or 10.0.0.0/8"),
         ("--listen", "8080", "use HOST:PORT"),
-        ("--portal-url", "portal.example.com", "--portal-url"),
+        ("--portal-url", "portal.example.com", "use https://portal.example.com"),
         ("--mail", "sendmail", "use log, dir:PATH, smtp://HOST or smtps://HOST"),
         ("--mail", "smtp://mail.example.com", "--mail-from"),
         ("--mail-from", "nobody", "use ADDRESS or NAME <ADDRESS>"),
+        ("--mail-language", "fr", "use en or de"),
         ("--mail-ehlo", "[127.0.0.1]", "use a host name"),
         ("--bootstrap", "maybe", "use on or off"),
         ("--rate-burst", "0", "use a whole number of requests from 1 to 4294967295"),
@@ -60,6 +61,20 @@ fn a_switch_is_on_or_off_in_the_environment_too() {
     }
 }
 
+/// Otherwise clap takes the switch as given, and the token would have no scope at all.
+#[test]
+fn a_switch_that_is_off_stands_for_no_required_option() {
+    let site = Site::new();
+    site.succeed(&["organization", "create", "--name", "Acme", "--slug", "acme"]);
+    let create = ["token", "create", "--organization", "acme", "--json"];
+    let outcome = finished(site.command(&create).env("TENANTRY_ALL_SCOPES", "off"));
+    assert_eq!(outcome.status, 2, "{}", outcome.out);
+    assert!(outcome.err.contains("--scope <SCOPE>|--all-scopes"), "{}", outcome.err);
+    let scopes = [("TENANTRY_ALL_SCOPES", "off"), ("TENANTRY_SCOPES", "members:read")];
+    let outcome = finished(site.command(&create).envs(scopes));
+    assert!(outcome.out.contains("[\"members:read\"]"), "{} {}", outcome.out, outcome.err);
+}
+
 #[test]
 fn an_error_in_the_configuration_file_does_not_print_the_password() {
     let site = Site::new();
@@ -81,15 +96,34 @@ fn a_key_file_that_others_can_read_is_refused() {
     site.succeed(&["organization", "create", "--name", "Acme", "--slug", "acme"]);
 }
 
+/// An id of nothing.
+const UNKNOWN: &str = "00000000-0000-4000-8000-000000000000";
+
 #[test]
 fn messages_name_the_argument_and_what_would_be_accepted() {
     let site = Site::new();
     let organization = ["--organization", "acme"];
     site.succeed(&["organization", "create", "--name", "Acme", "--slug", "acme"]);
     for (arguments, expected) in [
-        (vec!["token", "revoke", "foo"], "ID: \"foo\" is not an id"),
-        (vec!["token", "revoke"], "standard input has no token that works here"),
-        (vec!["token", "rotate", "foo"], "ID: \"foo\" is not an id"),
+        (vec!["token", "revoke", "foo"], "leave the id out and enter the token on standard input"),
+        (vec!["token", "revoke"], "standard input is empty"),
+        (
+            vec!["token", "revoke", UNKNOWN],
+            "there is no token 00000000-0000-4000-8000-000000000000: `tenantry token",
+        ),
+        (
+            vec!["token", "rotate", UNKNOWN],
+            "there is no token 00000000-0000-4000-8000-000000000000: `tenantry token",
+        ),
+        (
+            vec!["token", "rotate", "foo"],
+            "ID: \"foo\" is not an id: use the UUID that `token create` printed\n",
+        ),
+        (vec!["user", "show", "foo"], "USER: \"foo\" is neither an e-mail address nor an id"),
+        (vec!["organization", "undelete", "nobody"], "with `--deleted` the deleted ones"),
+        (vec!["organization", "undelete", UNKNOWN], "with `--deleted` the deleted ones"),
+        ([&["import", "customers", "--resume", "foo"], &organization[..]].concat(), "\"foo\" is not an id"),
+        (vec!["copy", "--from", "sqlite:none.db", "--to", "sqlite:t.db"], "name it by --from sqlite:PATH"),
         (vec!["user-token", "list", "--email", "nobody@example.com"], "there is no user nobody@example.com"),
         (vec!["organization", "create", "--name", "A", "--slug", "no slug"], "--slug: "),
         (vec!["organization", "create", "--name", " ", "--slug", "abc"], "--name: "),
@@ -143,10 +177,16 @@ fn tokens_are_listed_rotated_and_revoked_by_their_secret() {
     site.succeed(&[&["organization", "create", "--name", "Acme", "--slug", "acme"][..], &email].concat());
     let create =
         ["token", "create", "--organization", "acme", "--scope", "members:read", "--expires-in", "20d"];
+    let create = [&create[..], &["--label", "nightly export"]].concat();
     let made = site.succeed(&create);
     let (id, secret) = made.strip_prefix("token ").and_then(|made| made.trim().split_once('\n')).unwrap();
     let list = site.succeed(&["token", "list"]);
     assert!(list.contains(&format!("{id}  acme  members:read  created ")), "{list}");
+    assert!(list.contains("  label nightly export\n"), "{list}");
+    let unknown = site.path().join("unknown");
+    fs::write(&unknown, "tenantry_oat_x\n").unwrap();
+    let outcome = finished(site.command(&["token", "revoke"]).stdin(File::open(unknown).unwrap()));
+    assert!(outcome.err.contains("standard input has no token that works here"), "{}", outcome.err);
     assert!(list.contains("used never") && !list.contains("old secret"), "{list}");
     assert_eq!(site.succeed(&["token", "list", "--organization", "acme", "--expires-within", "1d"]), "");
     let rotated = site.succeed(&["token", "rotate", id, "--overlap", "2h"]);
@@ -170,6 +210,49 @@ fn tokens_are_listed_rotated_and_revoked_by_their_secret() {
 }
 
 #[test]
+fn a_deleted_organization_is_listed_and_comes_back_with_its_tokens() {
+    let site = Site::new();
+    let create = ["organization", "create", "--name", "Acme", "--slug", "acme", "--owner-email"];
+    site.succeed(&[&create[..], &["ada@example.com"]].concat());
+    site.succeed(&["token", "create", "--organization", "acme", "--scope", "members:read"]);
+    let tokens = site.succeed(&["token", "list"]);
+    let deleted = site.succeed(&["organization", "delete", "acme"]);
+    assert!(deleted.contains("organization acme (") && deleted.contains(") is deleted"), "{deleted}");
+    assert_eq!(site.succeed(&["organization", "list"]), "");
+    assert!(site.succeed(&["organization", "list", "--deleted"]).contains("  acme  Acme  deleted "));
+    assert!(site.succeed(&["organization", "list", "--deleted", "--json"]).contains("\"in_purge\":false"));
+    let id = deleted.split(['(', ')']).nth(1).unwrap();
+    for name in ["acme", id] {
+        let again = site.fail(&["organization", "delete", name]);
+        assert!(
+            again.contains(&format!("`tenantry organization undelete {name}` brings it back")),
+            "{again}"
+        );
+    }
+    let owner = site.fail(&["user", "delete", "ada@example.com"]);
+    assert!(owner.contains("the user owns acme"), "{owner}");
+    assert!(site.succeed(&["organization", "undelete", "acme"]).contains(") is back"));
+    assert_eq!(site.succeed(&["organization", "list", "--deleted"]), "");
+    assert_eq!(site.succeed(&["token", "list"]), tokens);
+    assert!(site.fail(&["organization", "undelete", "other"]).contains("there is no organization"));
+    assert!(site.succeed(&["doctor"]).contains("no findings"));
+}
+
+#[test]
+fn an_organization_requires_passkeys() {
+    let site = Site::new();
+    let create = ["organization", "create", "--name", "Acme", "--slug", "acme", "--owner-email"];
+    site.succeed(&[&create[..], &["ada@example.com"]].concat());
+    let on = site.succeed(&["organization", "require-passkey", "acme", "on"]);
+    assert!(on.contains("organization acme (") && on.contains(") requires a passkey"), "{on}");
+    let off = site.succeed(&["organization", "require-passkey", "acme", "off", "--json"]);
+    assert!(off.contains("\"passkey_required\":false"), "{off}");
+    assert!(site.fail(&["organization", "require-passkey", "other", "on"]).contains("no organization"));
+    assert!(site.fail(&["organization", "require-passkey", "acme", "maybe"]).contains("maybe"));
+    assert!(site.succeed(&["doctor"]).contains("no findings"));
+}
+
+#[test]
 fn users_are_listed_shown_renamed_and_deleted() {
     let site = Site::new();
     let create = ["organization", "create", "--name", "Acme", "--slug", "acme", "--owner-email"];
@@ -188,6 +271,24 @@ fn users_are_listed_shown_renamed_and_deleted() {
     assert!(site.succeed(&["user", "delete", "ada@new.example.com"]).contains("is deleted"));
     assert!(site.fail(&["user", "show", "ada@new.example.com"]).contains("`tenantry user list` shows all"));
     assert!(site.succeed(&["user", "list", "--json"]).matches("\"id\"").count() == 1);
+    assert!(site.succeed(&["doctor"]).contains("no findings"));
+}
+
+#[test]
+fn people_become_operators_and_stop_being_that() {
+    let site = Site::new();
+    let create = ["organization", "create", "--name", "Acme", "--slug", "acme", "--owner-email"];
+    site.succeed(&[&create[..], &["ada@example.com"]].concat());
+    assert!(!site.succeed(&["user", "list"]).contains("operator"));
+    let on = site.succeed(&["user", "operator", "ada@example.com", "on"]);
+    assert!(on.contains("has the rights of the operator in the console"), "{on}");
+    assert!(site.succeed(&["user", "list"]).contains("1 team  operator"));
+    assert!(site.succeed(&["user", "show", "ada@example.com"]).contains("operator  since "));
+    let off = site.succeed(&["user", "operator", "ada@example.com", "off", "--json"]);
+    assert!(off.contains("\"is_operator\":false"), "{off}");
+    assert!(!site.succeed(&["user", "show", "ada@example.com"]).contains("operator"));
+    assert!(site.fail(&["user", "operator", "nobody@example.com", "on"]).contains("there is no user"));
+    assert!(site.fail(&["user", "operator", "ada@example.com", "maybe"]).contains("maybe"));
     assert!(site.succeed(&["doctor"]).contains("no findings"));
 }
 
