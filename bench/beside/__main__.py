@@ -9,9 +9,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from contenders import Surroundings
-from servers import Postgres, run
+from servers import Failed, Postgres, end_commands, run
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def arguments():
@@ -28,11 +29,12 @@ def arguments():
 
 def surroundings(target, running):
     """Builds what is missing, and starts PostgreSQL in a new folder."""
+    # In the root, whose .cargo/config.toml says how SQLite is built.
     run("cargo", "build", "--quiet", "--release", "--locked", "--manifest-path", ROOT / "bench/Cargo.toml",
-        "--target-dir", target, seconds=1800)
+        "--target-dir", target, cwd=ROOT, seconds=1800)
     tenantry = Path(os.environ.get("TENANTRY_BIN", ROOT / "target/release/tenantry")).resolve()
     if not tenantry.exists():
-        raise SystemExit(f"bench/run: no program at {tenantry}")
+        raise Failed(f"no program at {tenantry}: build it, or name it with TENANTRY_BIN")
     # In the target directory and not in /tmp: /tmp may be in memory, where a durable write costs nothing.
     work = Path(tempfile.mkdtemp(prefix="run.", dir=target))
     running.callback(shutil.rmtree, work, ignore_errors=True)
@@ -42,11 +44,20 @@ def surroundings(target, running):
     return Surroundings(work, target / "rivals", tenantry, target / "release/reference", postgres)
 
 
+def end(*_):
+    """Ends the run. Another signal does not disturb the end of the servers."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
+    end_commands()
+    sys.exit(130)
+
+
 def main():
     options = arguments()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(130))
+    for number in ENDING:
+        signal.signal(number, end)
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target/bench")).resolve()
+    target.mkdir(parents=True, exist_ok=True)
     with ExitStack() as running:
         around = surroundings(target, running)
         if options.rivals:
@@ -60,4 +71,7 @@ def main():
         return 0 if command(around, running, options.quick, options.save) else 1
 
 
-sys.exit(main())
+try:
+    sys.exit(main())
+except Failed as failure:
+    sys.exit(f"bench/run: {failure}")

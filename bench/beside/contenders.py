@@ -1,15 +1,18 @@
 """What is measured beside each other: the common part, and the references."""
 import random
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from machine import cpu_seconds, first_line, memory_mib
 from servers import Postgres, Process, free_port, run
-from wrk import Plan, Request, ask_json
+from wrk import ENOUGH_FOR_P999, Plan, Request, ask_json
 
 # Members and customers of everybody.
 ROWS = 10_000
+# What everybody's `create` says of a new member.
+PERSON = {"email": "new-{n}@example.com", "name": "A person", "external_id": "new-{n}"}
 # Different ids, external ids and search texts in the requests.
 SAMPLE = 500
 # One request in ten writes.
@@ -35,17 +38,23 @@ def sample(count=ROWS):
 
 
 class Contender:
-    """A started server. `plans` has a plan for each scenario that it knows."""
+    """A server. `plans` has a plan for each scenario that it knows."""
     name = ""
     uses_postgres = True
+    # Seconds of the run before a scenario is measured for the first time.
+    warm_up = 1
 
     def __init__(self, around):
         self.around = around
         self.folder = around.work / self.name
-        self.folder.mkdir()
         self.port = free_port()
         self.plans = {}
         self.process = None
+        self.absent = None  # why it is not measured
+
+    def prepare(self):
+        """Starts the server, and plans its requests."""
+        self.folder.mkdir()
         self.start()
         if {"get_by_id", "create"} <= self.plans.keys():
             self.plans["mixed"] = self.mixed()
@@ -79,15 +88,28 @@ class Contender:
         return [self.process.pid] + ([self.around.postgres.pid] if self.uses_postgres else [])
 
     def measure(self, scenario, connections, seconds, check=False):
+        """The figures of one run. Looks at the status of every answer with `check`."""
         before = cpu_seconds(self.roots())
         figures = self.plans[scenario].measure(self.folder, connections, seconds, check=check)
         used = cpu_seconds(self.roots()) - before
-        figures["cpu_us"] = used * 1e6 / max(1, figures["answers"])
+        figures["cpu_us"] = used * 1e6 / figures["answers"] if figures["answers"] else None
         figures["memory_mib"] = memory_mib(self.process.pid)
         return figures
 
     def stop(self):
-        self.process.stop()
+        if self.process:
+            self.process.stop()
+
+
+@contextmanager
+def started(kind, around):
+    """A contender that is stopped at the end of the block."""
+    contender = kind(around)
+    try:
+        contender.prepare()
+        yield contender
+    finally:
+        contender.stop()
 
 
 class Ceiling(Contender):
@@ -141,18 +163,20 @@ class Pgbench(Contender):
         CREATE UNIQUE INDEX ON members (organization_id, customer_id, external_id);
         INSERT INTO members SELECT md5('o')::uuid, md5(i::text)::uuid, md5('c')::uuid, i, 'person-' || i, 'ext-' || i
         FROM generate_series(1, {rows}) AS i"""
+    DATABASE = "pgbench"
+    # It begins with the time, as the ids of Tenantry.
+    ID = "(lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint), 12, '0') || substr(md5(:n::text), 13))::uuid"
     SCRIPTS = {
         "get_by_id": "SELECT * FROM members WHERE organization_id = md5('o')::uuid AND id = md5(:i::text)::uuid;",
         "get_by_external_id": "SELECT * FROM members WHERE organization_id = md5('o')::uuid"
         " AND customer_id = md5('c')::uuid AND external_id = 'ext-' || :i;",
-        "create": "INSERT INTO members VALUES (md5('o')::uuid, gen_random_uuid(), md5('c')::uuid, 1,"
-        " 'new-' || :n, 'new-' || :n);",
+        "create": f"INSERT INTO members VALUES (md5('o')::uuid, {ID}, md5('c')::uuid, 1, 'new-' || :n, 'new-' || :n);",
     }
 
     def start(self):
         self.process = self.around.postgres.process
-        self.around.postgres.database("pgbench")
-        self.around.postgres.sql("pgbench", self.TABLE.format(rows=ROWS), "VACUUM ANALYZE")
+        self.around.postgres.database(self.DATABASE)
+        self.around.postgres.sql(self.DATABASE, self.TABLE.format(rows=ROWS), "VACUUM ANALYZE")
         for scenario, sql in self.SCRIPTS.items():
             numbers = f"\\set i random(1, {ROWS})\n\\set n random(1, 9000000000000000)\n"
             (self.folder / scenario).write_text(numbers + sql + "\n")
@@ -172,15 +196,19 @@ class Pgbench(Contender):
         at = ["-h", "127.0.0.1", "-p", self.around.postgres.port, "-U", Postgres.USER, "-n", "-M", "prepared"]
         load = ["-c", connections, "-j", 1, "-T", seconds, "--log", f"--log-prefix={self.folder / 'times'}"]
         before = cpu_seconds(self.roots())
-        run("pgbench", *at, *load, *scripts, "pgbench", seconds=seconds + 60)
+        run("pgbench", *at, *load, *scripts, self.DATABASE, seconds=seconds + 60)
         used = cpu_seconds(self.roots()) - before
         times = []
         for log in self.folder.glob("times.*"):
             times += (int(line.split()[2]) for line in log.read_text().splitlines())
             log.unlink()
+        if not times:
+            return {"answers": 0, "per_second": 0, "failures": "no answer"}
         times.sort()
         at = {name: times[int(len(times) * part)] / 1e3 for name, part in
               (("p50_ms", 0.5), ("p99_ms", 0.99), ("p999_ms", 0.999))}
+        if len(times) < ENOUGH_FOR_P999:
+            at["p999_ms"] = None
         return at | {
             "answers": len(times), "per_second": len(times) / seconds, "failures": None,
             "cpu_us": used * 1e6 / len(times), "memory_mib": None,

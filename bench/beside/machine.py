@@ -22,7 +22,7 @@ def description():
         "processor": processor[1] if processor else platform.machine(),
         "processors": os.cpu_count(),
         "memory_gib": round(int(memory[1]) / 1024 / 1024),
-        "system": f"{platform.system()} {platform.release()}",
+        "system": f"{platform.system()} {platform.release().partition('-')[0]}",
     }
 
 

@@ -6,7 +6,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from statistics import median
 
 import machine
-from paced import Verdicts, keep_pace, line
+from contenders import started
+from paced import Verdicts, keep_pace, line, named
 from tenantries import TENANTRIES
 from wrk import Request, ask_json
 
@@ -37,18 +38,16 @@ def neighbours(around, running, quick, save):
     running.callback(receiver.shutdown)
     verdicts, rounds = Verdicts(), {}
     for kind in TENANTRIES:
-        server = kind(around)
-        try:
+        with started(kind, around) as server:
             rounds[server.name] = one(server, receiver.server_port, quick, verdicts)
-        finally:
-            server.stop()
     return verdicts.finish(save, "neighbours", machine=machine.description(), rounds=rounds)
 
 
 def one(server, receiver, quick, verdicts):
     organizations = QUIET // 9 if quick else QUIET
     slugs = [f"quiet-{number}" for number in range(organizations)]
-    callers = [headers for _, headers in ThreadPoolExecutor(2).map(server.make_organization, slugs)]
+    with ThreadPoolExecutor(2) as makers:
+        callers = [headers for _, headers in makers.map(server.make_organization, slugs)]
     url = f"http://127.0.0.1:{receiver}/"
     server.process.stop()
     server.serve("--webhook-http-host", f"127.0.0.1:{receiver}")
@@ -57,19 +56,26 @@ def one(server, receiver, quick, verdicts):
     lines = quiet_lines(server, callers)
     flood = flood_lines(server)
     rounds = []
-    for _ in range(1 if quick else 3):
-        [alone] = keep_pace(server.around, lines, organizations * QUIET_RATE, 64, 1, 10)
+    for number in range(1 if quick else 3):
+        def quiet(when):
+            requests = named(lines, "quiet-", f"{when}-{number}-")
+            return keep_pace(server.around, requests, organizations * QUIET_RATE, 64, 1, 10)[0]
+
+        alone = quiet("alone")
         with ThreadPoolExecutor(1) as beside:
-            flooding = beside.submit(keep_pace, server.around, flood, FLOOD_RATE, 64, 1, 12)
-            [flooded] = keep_pace(server.around, lines, organizations * QUIET_RATE, 64, 1, 10)
-            answered = flooding.result()[0]["per_second"]
-        rounds.append({"alone": alone, "flooded": flooded, "answered_of_the_flood_per_second": answered})
+            requests = named(flood, "new-", f"flood-{number}-")
+            flooding = beside.submit(keep_pace, server.around, requests, FLOOD_RATE, 64, 1, 12)
+            flooded = quiet("flooded")
+            answered = flooding.result()[0]
+        rounds.append({"alone": alone, "flooded": flooded, "flood": answered})
+        print(f"{server.name}: the flood: {answered['per_second']:,.0f} of {FLOOD_RATE:,} a second got a 2xx")
         for name, figures in (("alone", alone), ("beside the flood", flooded)):
             print(f"{server.name}: {name}: p50 {figures['p50_ms']:.2f}, p99 {figures['p99_ms']:.2f} ms, "
                   f"{figures['failures']} failures {figures['first_failure'] or ''}")
     p99 = [median(one[name]["p99_ms"] for one in rounds) for name in ("alone", "flooded")]
     verdicts.add(f"{server.name}: p99 of the quiet beside the flood, to that alone", p99[1] / p99[0], GROWTH, "")
-    verdicts.add(f"{server.name}: failures of the quiet", sum(one["flooded"]["failures"] for one in rounds), 0, "")
+    failures = sum(one[name]["failures"] for one in rounds for name in ("alone", "flooded"))
+    verdicts.add(f"{server.name}: failures of the quiet", failures, 0, "")
     return rounds
 
 
@@ -79,7 +85,7 @@ def quiet_lines(server, callers):
     for headers in callers:
         team = Request("POST", "/v1/customers/", '{"type":"team","email":"team@example.com"}', headers)
         customer = ask_json(server.port, team)["id"]
-        body = f'{{"customer_id":"{customer}","email":"{{n}}@example.com"}}'
+        body = f'{{"customer_id":"{customer}","email":"quiet-{{n}}@example.com"}}'
         first = Request("POST", "/v1/members/", body.replace("{n}", "first"), headers)
         member = ask_json(server.port, first)["id"]
         prepared.append((headers, customer, member, body))

@@ -4,7 +4,7 @@ import threading
 from contextlib import contextmanager
 
 from contenders import SAMPLE
-from servers import run
+from servers import Failed, run
 
 # A rate that no server reaches, so that it answers as fast as it can.
 UNREACHABLE = 1_000_000
@@ -14,7 +14,10 @@ def keep_pace(around, lines, rate, connections, windows, seconds):
     """Sends the requests of the lines in turn. Returns the figures of each window of so many seconds."""
     command = [around.reference.with_name("load"), "pace", round(rate), connections, windows, seconds]
     output = run(*command, input="".join(lines), seconds=windows * seconds + 120)
-    return [json.loads(text) for text in output.splitlines()]
+    figures = [json.loads(text) for text in output.splitlines()]
+    if None in (window["p99_ms"] for window in figures):
+        raise Failed(f"no request succeeded in a window: {figures}")
+    return figures
 
 
 def lines_of(plan):
@@ -27,6 +30,11 @@ def line(port, request, value=""):
     headers = [f"{name}: {text}" for name, text in request.headers.items()]
     url = f"http://127.0.0.1:{port}{request.path.replace('{v}', value)}"
     return "\t".join(["paced", "server", request.method, url, request.body, *headers]) + "\n"
+
+
+def named(lines, prefix, other):
+    """The lines with another prefix of the new names, because the numbers after it begin anew with each load."""
+    return [text.replace(prefix, other) for text in lines]
 
 
 @contextmanager

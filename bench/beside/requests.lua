@@ -4,9 +4,8 @@
 -- plan.requests  method, path, headers, body; {v} stands for one of `values`, {i} for a number that no other request
 --                has, and {n} for such a number in scattered order
 -- plan.number    the first number
--- plan.limit     the number of requests after which the thread stops, or nil
 -- plan.check     whether to look at each status, which costs time; without it wrk counts those above 399
-local plan, ready, turn, sent = nil, {}, 0, 0
+local plan, ready, turn = nil, {}, 0
 number, wrong = 0, 0 -- global, so that done() can read them
 local threads = {}
 
@@ -48,8 +47,6 @@ function init(arguments)
 end
 
 function request()
-  sent = sent + 1
-  if plan.limit and sent >= plan.limit then wrk.thread:stop() end
   turn = turn % #plan.turns + 1
   local at = plan.turns[turn]
   local texts = ready[at]

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlencode
 
-from contenders import ROWS, Contender, sample
+from contenders import PERSON, ROWS, Contender, sample
 from machine import first_line
 from servers import Postgres, Process, run
 from wrk import Request, ask_json
@@ -36,8 +36,8 @@ class BetterAuth(Contender):
         self.plan("get_by_external_id", Request("GET", members + "1&filterField=externalId&filterValue=ext-{v}", **one))
         self.plan("list", Request("GET", members + "10", headers=headers))
         self.plan("search", Request("GET", users, **one))
-        body = {"email": "new-{n}@example.com", "organizationId": organization}
-        self.plan("create", Request("POST", "/members", json.dumps(body), headers))
+        body = json.dumps(PERSON | {"organizationId": organization})
+        self.plan("create", Request("POST", "/members", body, headers))
         body = {"organizationId": organization, "data": {"name": "Bench {n}"}}
         self.plan("patch_organization", Request("POST", "/api/auth/organization/update", json.dumps(body), headers))
 
@@ -70,8 +70,8 @@ class Django(Contender):
         self.process.wait_for(self.port, "/ping/")
         headers = {"Authorization": "Token " + made["token"]}
         one = {"headers": headers, "values": sample()}
-        by_external_id = Request("GET", "/members/external/ext-{v}/", **one)
-        create = {"customer": made["customer"], "email": "new-{n}@example.com", "name": "A person"}
+        by_external_id = Request("GET", f"/members/external/ext-{{v}}/?customer={made['customer']}", **one)
+        create = PERSON | {"customer": made["customer"]}
         organization = f"/organizations/{made['organization']}/"
         self.plan("token_check", Request("GET", "/ping/", headers=headers))
         self.plan("get_by_id", Request("GET", "/members/{v}/", headers=headers, values=self.ids(by_external_id)))
@@ -94,8 +94,9 @@ class Keycloak(Contender):
     """Keycloak with organizations, as one production node."""
     name = "Keycloak"
     REALM = "/admin/realms/bench"
-    # Users outside of the organization, of whom add_account_member adds each once.
-    OTHERS = 40_000
+    # Users outside of the organization during a run of add_account_member, which adds each once.
+    OTHERS = 30_000
+    warm_up = 6  # Java compiles what is used often
     ADMIN = {"username": "admin", "password": "a password of the benchmark"}
 
     def start(self):
@@ -116,10 +117,9 @@ class Keycloak(Contender):
     def install(self):
         copy = ["mvn", "--quiet", "--batch-mode", "-Dfolder=.", "dependency:copy"]
         program = installed(self.around, "keycloak", copy)
-        archive = next(program.glob("keycloak-quarkus-dist-*.tar.gz"))
-        home = program / archive.name.replace("quarkus-dist-", "").removesuffix(".tar.gz")
+        home = program / f"keycloak-{self.release()}"
         if not (home / "built").exists():
-            run("tar", "-xzf", archive, cwd=program)
+            run("tar", "-xzf", f"keycloak-quarkus-dist-{self.release()}.tar.gz", cwd=program)
             run(home / "bin/kc.sh", "build", "--db=postgres", "--cache=local", seconds=1800)
             (home / "built").touch()
         return home
@@ -138,7 +138,8 @@ class Keycloak(Contender):
         organization = {"name": "Bench", "alias": "bench", "domains": [{"name": "example.com"}]}
         ask_json(self.port, Request("POST", f"{self.REALM}/organizations", json.dumps(organization), admin))
         [found] = ask_json(self.port, Request("GET", f"{self.REALM}/organizations?search=bench", headers=admin))
-        self.insert_users()
+        self.insert_users("person-", 1, ROWS)
+        self.insert_memberships()
         service = {"grant_type": "client_credentials", "client_id": "bench", "client_secret": "secret"}
         self.request_all(found["id"], organization, self.token("bench", scope="openid", **service))
 
@@ -157,14 +158,18 @@ class Keycloak(Contender):
             "accessTokenLifespan": 36000, "ssoSessionMaxLifespan": 36000, "ssoSessionIdleTimeout": 36000,
         }
 
-    def insert_users(self):
+    def insert_users(self, word, first, last):
+        """Inserts users that have the word and a number as their names and ids."""
         people = f"""
             INSERT INTO user_entity (id, username, email, email_constraint, email_verified, enabled, first_name,
                 realm_id, created_timestamp, not_before)
-            SELECT word || i, word || i, word || i || '@example.com', word || i || '@example.com', false, true,
-                'Person', (SELECT id FROM realm WHERE name = 'bench'), 0, 0
-            FROM (VALUES ('person-', {ROWS}), ('other-', {self.OTHERS})) AS kinds (word, rows),
-                generate_series(1, rows) AS i"""
+            SELECT name, name, address, address, false, true, 'Person',
+                (SELECT id FROM realm WHERE name = 'bench'), 0, 0
+            FROM generate_series({first}, {last}) AS i, concat('{word}', i) AS name,
+                concat(name, '@example.com') AS address"""
+        self.around.postgres.sql("keycloak", people)
+
+    def insert_memberships(self):
         attributes = """
             INSERT INTO user_attribute (id, name, value, user_id)
             SELECT id, 'external_id', replace(id, 'person-', 'ext-'), id FROM user_entity WHERE id LIKE 'person-%'"""
@@ -172,7 +177,20 @@ class Keycloak(Contender):
             INSERT INTO user_group_membership (group_id, user_id, membership_type)
             SELECT org.group_id, user_entity.id, 'UNMANAGED' FROM org, user_entity
             WHERE user_entity.id LIKE 'person-%'"""
-        self.around.postgres.sql("keycloak", people, attributes, memberships, "VACUUM ANALYZE")
+        self.around.postgres.sql("keycloak", attributes, memberships, "VACUUM ANALYZE")
+
+    def measure(self, scenario, connections, seconds, check=False):
+        if scenario != "add_account_member":
+            return super().measure(scenario, connections, seconds, check)
+        plan = self.plans[scenario]
+        last = plan.number + self.OTHERS
+        self.insert_users("other-", plan.number + 1, last)
+        try:
+            return super().measure(scenario, connections, seconds, check)
+        finally:  # the other scenarios list and search among the users
+            rest = f"SELECT 'other-' || i FROM generate_series({plan.number + 1}, {last}) AS i"
+            delete = f"DELETE FROM user_entity WHERE id IN ({rest})"
+            self.around.postgres.sql("keycloak", delete, "VACUUM ANALYZE user_entity")
 
     def request_all(self, organization, representation, headers):
         members = f"{self.REALM}/organizations/{organization}/members"
@@ -182,16 +200,22 @@ class Keycloak(Contender):
         self.plan("get_by_external_id", Request("GET", f"{self.REALM}/users?q=external_id:ext-{{v}}", **one))
         self.plan("list", Request("GET", f"{members}?first=0&max=10", headers=headers))
         self.plan("search", Request("GET", f"{members}?search=son-{{v}}&max=10", **one))
-        person = {"username": "new-{n}", "email": "new-{n}@example.com", "enabled": True}
+        person = {
+            "username": "new-{n}", "email": PERSON["email"], "firstName": PERSON["name"], "enabled": True,
+            "attributes": {"external_id": [PERSON["external_id"]]},
+        }
         self.plan("create", Request("POST", f"{self.REALM}/users", json.dumps(person), headers))
         renamed = json.dumps(representation | {"name": "Bench {n}"})
         self.plan("patch_organization", Request("PUT", members.removesuffix("/members"), renamed, headers))
         self.plan("add_account_member", Request("POST", members, '"other-{i}"', headers))
 
-    def version(self):
+    @staticmethod
+    def release():
         pinned = (RIVALS / "keycloak/pom.xml").read_text()
-        version = re.search(r"keycloak-quarkus-dist</artifactId>\s*<version>(.*)<", pinned)
-        return f"{version[1]}, {first_line('java', '-version')}"
+        return re.search(r"keycloak-quarkus-dist</artifactId>\s*<version>(.*)<", pinned)[1]
+
+    def version(self):
+        return f"{self.release()}, {first_line('java', '-version')}"
 
 
 def installed(around, rival, *commands):

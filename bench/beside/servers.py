@@ -8,8 +8,16 @@ import subprocess
 import time
 from pathlib import Path
 
-START_SECONDS = 180
+START_SECONDS = 300
 STOP_SECONDS = 30
+
+
+# The commands that run now, by process id.
+running_commands = set()
+
+
+class Failed(Exception):
+    """A command or a server did not do what it should."""
 
 
 def free_port():
@@ -22,15 +30,33 @@ def run(*command, seconds=600, input=None, **options):
     """Runs a command and returns what it prints. Fails with its output, or after so many seconds."""
     command = [str(part) for part in command]
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    with subprocess.Popen(command, text=True, start_new_session=True, **pipes, **options) as child:
-        try:
-            output, errors = child.communicate(input, timeout=seconds)
-        except BaseException:
-            os.killpg(child.pid, signal.SIGKILL)  # with its children
-            raise
+    name = " ".join(command[:4])
+    try:
+        with subprocess.Popen(command, text=True, start_new_session=True, **pipes, **options) as child:
+            running_commands.add(child.pid)
+            try:
+                output, errors = child.communicate(input, timeout=seconds)
+            except BaseException:
+                os.killpg(child.pid, signal.SIGKILL)  # with its children
+                raise
+            finally:
+                running_commands.discard(child.pid)
+    except subprocess.TimeoutExpired:
+        raise Failed(f"{name} ... took more than {seconds} s") from None
+    except FileNotFoundError as error:
+        raise Failed(f"{error.filename} was not found") from None
     if child.returncode:
-        raise SystemExit(f"{' '.join(command[:4])} ... failed:\n{output[-2000:]}{errors[-2000:]}")
+        raise Failed(f"{name} ... failed:\n{output[-2000:]}{errors[-2000:]}")
     return output
+
+
+def end_commands():
+    """Ends the commands that threads wait for."""
+    for pid in list(running_commands):
+        try:
+            os.killpg(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
 
 
 class Process:
@@ -45,12 +71,15 @@ class Process:
                 start_new_session=True, **options,
             )
         self.pid = self.child.pid
+        self.stopped = False
 
     def wait_until(self, ready):
         """Polls `ready()` until it is true, and returns its value."""
         while not (value := ready()):
-            if self.child.poll() is not None or time.monotonic() > self.started_at + START_SECONDS:
-                raise SystemExit(f"{self.log.name}: the server did not start:\n{self.log.read_text()[-2000:]}")
+            if self.child.poll() is not None:
+                raise Failed(f"the server ended at its start: {self.log.read_text()[-2000:]}")
+            if time.monotonic() > self.started_at + START_SECONDS:
+                raise Failed(f"the server was not ready within {START_SECONDS} s: {self.log.read_text()[-2000:]}")
             time.sleep(0.005)
         return value
 
@@ -59,6 +88,10 @@ class Process:
         self.wait_until(lambda: answers(port, path))
 
     def stop(self, by=signal.SIGTERM):
+        """Ends the process and its descendants. A process that was stopped before is left alone."""
+        if self.stopped:
+            return
+        self.stopped = True
         if self.child.poll() is None:
             self.child.send_signal(by)
         try:
@@ -113,7 +146,11 @@ class Postgres:
         self.process = Process(folder.parent / "postgres.log", *command, cwd=folder, **account)
         self.pid = self.process.pid
         ready = [str(self.programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
-        self.process.wait_until(lambda: subprocess.run(ready).returncode == 0)
+        try:
+            self.process.wait_until(lambda: subprocess.run(ready).returncode == 0)
+        except BaseException:
+            self.stop()
+            raise
 
     def database(self, name):
         """Creates a database and returns its URL."""
@@ -123,7 +160,8 @@ class Postgres:
     def sql(self, database, *statements):
         """Runs statements, each in its own transaction, and returns the rows that they print."""
         at = [self.programs / "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", self.port]
-        return run(*at, "-U", self.USER, "-d", database, *(part for one in statements for part in ("-c", one)))
+        commands = (part for one in statements for part in ("-c", one))
+        return run(*at, "-U", self.USER, "-d", database, *commands, seconds=1800)
 
     def stop(self):
         self.process.stop(signal.SIGINT)  # which ends open sessions

@@ -3,6 +3,7 @@ import time
 from statistics import median
 
 import machine
+from contenders import started
 from paced import Verdicts, sampled
 from tenantries import TenantryPostgres, TenantrySqlite
 
@@ -32,20 +33,14 @@ def small(around, running, quick, save):
     verdicts = Verdicts()
     verdicts.add("size of the program", around.tenantry.stat().st_size / 2**20, 25, "MiB")
     for kind in (EmptySqlite, EmptyPostgres):
-        server = kind(around)
-        try:
+        with started(kind, around) as server:
             verdicts.add(f"{server.name}: ready after", ready_ms(server), 200, "ms")
             time.sleep(5)  # what the start needs is given back
             verdicts.add(f"{server.name}: resident when idle", machine.resident_mib(server.process.pid), 30, "MiB")
-        finally:
-            server.stop()
     members = FEW if quick else MANY
     for kind in (TenantrySqlite, TenantryPostgres):
-        server = kind(around)
-        try:
+        with started(kind, around) as server:
             filled(server, members, 5 if quick else 30, verdicts)
-        finally:
-            server.stop()
     return verdicts.finish(save, "small", machine=machine.description(), members=members)
 
 

@@ -1,6 +1,7 @@
 """`bench/run --steady`: one load for ten minutes, at 70 % of what the server can do at most."""
 import machine
-from paced import UNREACHABLE, Verdicts, keep_pace, lines_of, sampled
+from contenders import started
+from paced import UNREACHABLE, Verdicts, keep_pace, lines_of, named, sampled
 from tenantries import TENANTRIES
 
 CONNECTIONS = 64
@@ -16,11 +17,8 @@ def steady(around, running, quick, save):
     windows, seconds = (3, 15) if quick else (10, 60)
     verdicts, minutes = Verdicts(), {}
     for kind in TENANTRIES:
-        server = kind(around)
-        try:
+        with started(kind, around) as server:
             minutes[server.name] = one(server, windows, seconds, verdicts)
-        finally:
-            server.stop()
     return verdicts.finish(save, "steady", machine=machine.description(), windows=minutes)
 
 
@@ -28,7 +26,7 @@ def one(server, windows, seconds, verdicts):
     lines = lines_of(server.plans["mixed"])
     [most] = keep_pace(server.around, lines, UNREACHABLE, CONNECTIONS, 1, 10)
     rate = PART * most["per_second"]
-    lines = [text.replace("mixed-", "steady-") for text in lines]
+    lines = named(lines, "mixed-", "steady-")
     log = server.folder / "tenantry.db-wal"
 
     def used():

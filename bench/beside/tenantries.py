@@ -1,16 +1,16 @@
 """Tenantry on both engines, with its data and its requests."""
 import json
 
-from contenders import ROWS, Contender, sample
+from contenders import PERSON, ROWS, Contender, Pgbench, sample
 from machine import first_line
 from servers import Process, run
-from wrk import Plan, Request, ask_json
+from wrk import Plan, Request, ask_json, send_all
 
 
 class Tenantry(Contender):
     """Tenantry with its limits of callers switched off."""
     # A team has at most 1,000 people, so the people of add_account_member are added to several teams.
-    TEAMS = 60
+    TEAMS = 200
 
     def start(self):
         key = self.folder / "secret.key"
@@ -53,19 +53,20 @@ class Tenantry(Contender):
     def ask(self, method, path, body=""):
         return ask_json(self.port, Request(method, path, body, self.headers))
 
+    def make_customer(self):
+        """The id of a new team customer."""
+        team = '{"type":"team","email":"team@example.com","external_id":"team"}'
+        return self.ask("POST", "/v1/customers/", team)["id"]
+
     def fill(self):
         """Creates the team customer, its members, other customers and the other teams."""
-        team = '{"type":"team","email":"team@example.com","external_id":"team"}'
-        self.customer = self.ask("POST", "/v1/customers/", team)["id"]
-        person = '"email":"person-{i}@example.com","name":"Person {i}","external_id":"ext-{i}"'
-        for path, body in (
-            ("/v1/customers/", f"{{{person}}}"),
-            ("/v1/members/", f'{{{person},"customer_id":"{self.customer}"}}'),
-        ):
-            plan = Plan(self.port, [Request("POST", path, body, self.headers)])
-            figures = plan.measure(self.folder, 32, 60, limit=ROWS + 100)  # as the last ones are not awaited
-            if figures["failures"]:
-                raise SystemExit(f"{self.name}: filling failed: {figures['failures']}")
+        self.customer = self.make_customer()
+        for path, further in (("/v1/customers/", {}), ("/v1/members/", {"customer_id": self.customer})):
+            people = (
+                {"email": f"person-{i}@example.com", "name": f"Person {i}", "external_id": f"ext-{i}"}
+                for i in range(1, ROWS + 1)
+            )
+            send_all(self.port, [Request("POST", path, json.dumps(one | further), self.headers) for one in people])
         self.teams = [self.make_sub_account(number) for number in range(self.TEAMS)]
 
     def request_all(self, numbers, external_id):
@@ -73,7 +74,7 @@ class Tenantry(Contender):
         numbered = {"headers": self.headers, "values": numbers}
         by_external_id = Request("GET", f"/v1/customers/external/team/members/{external_id}", **numbered)
         ids = self.ids(by_external_id)
-        body = f'{{"customer_id":"{self.customer}","email":"new-{{n}}@example.com","name":"A person"}}'
+        body = json.dumps(PERSON | {"customer_id": self.customer})
         create = Request("POST", "/v1/members/", body, self.headers)
         key = {"Idempotency-Key": "{n}"}
         keyed = Request("POST", "/v1/members/", body.replace("new-", "keyed-"), self.headers | key)
@@ -147,6 +148,71 @@ class TenantryPostgres(Tenantry):
             AND organization_id = '{self.organization}'
             AND (counter = 'members' OR counter = 'customer_members' AND subject_id = '{self.customer}')"""
         sql("tenantry", *dropped, insert, *indexes, counters, "VACUUM ANALYZE members")
+
+
+class Tables(TenantryPostgres):
+    """The tables of Tenantry on PostgreSQL, with one organization and one customer."""
+
+    def database(self):
+        return self.around.postgres.database("statements")
+
+    def fill(self):
+        self.customer = self.make_customer()
+
+    def request_all(self, numbers, external_id):
+        pass  # pgbench alone uses the tables
+
+
+class PgbenchStatements(Pgbench):
+    """The statements of Tenantry's `create` in Tenantry's tables, sent by pgbench in two flights."""
+    name = "pgbench, statements of Tenantry"
+    DATABASE = "statements"
+    CREATE = """\\set n random(1, 9000000000000000)
+\\set bucket :client_id % 16
+\\startpipeline
+BEGIN ISOLATION LEVEL READ COMMITTED;
+SELECT organization_id, id, created_at, modified_at, deleted_at, kind, email, email_verified, name, external_id,
+    metadata, billing, locale, email_key,
+    CASE WHEN email IS NULL THEN (SELECT email FROM members WHERE organization_id = '{organization}'
+        AND customer_id = customers.id AND role = 'owner' AND deleted_at IS NULL) END
+    FROM customers WHERE organization_id = '{organization}' AND id = '{customer}' AND deleted_at IS NULL
+    FOR KEY SHARE;
+SELECT m.organization_id, m.id, m.customer_id, m.created_at, m.modified_at, m.email, m.name, m.external_id, m.role,
+    m.email_key, o.members_enabled, EXISTS (SELECT 1 FROM members AS e WHERE e.organization_id = '{organization}'
+        AND e.customer_id = '{customer}' AND e.external_id = 'new-' || :n AND e.deleted_at IS NULL
+        AND e.external_id IS NOT NULL)
+    FROM organizations AS o LEFT JOIN members AS m ON m.organization_id = '{organization}'
+        AND m.customer_id = '{customer}' AND m.email_key = 'new-' || :n AND m.deleted_at IS NULL
+    WHERE o.id = '{organization}' AND o.deleted_at IS NULL;
+SELECT id, events FROM webhook_endpoints WHERE organization_id = '{organization}' AND deleted_at IS NULL AND enabled
+    ORDER BY id;
+\\endpipeline
+\\startpipeline
+INSERT INTO members (organization_id, id, customer_id, created_at, modified_at, email, email_key, name, external_id,
+    role, is_of_individual) VALUES ('{organization}', {id}, '{customer}', 1796059443802922, NULL,
+    'new-' || :n || '@example.com', 'new-' || :n || '@example.com', 'A person', 'new-' || :n, 'member', false);
+INSERT INTO row_counters (organization_id, counter, subject_id, bucket, row_count)
+    VALUES ('{organization}', 'members', '{organization}', :bucket, 1),
+        ('{organization}', 'customer_members', '{customer}', :bucket, 1)
+    ON CONFLICT (organization_id, counter, subject_id, bucket)
+    DO UPDATE SET row_count = row_counters.row_count + excluded.row_count;
+INSERT INTO audit_entries (organization_id, id, created_at, actor_kind, actor_id, action, subject_id, before, after,
+    request_id) VALUES ('{organization}', {id}, 1796059443802922, 'access_token', '{customer}', 'member.created',
+    {id}, NULL, repeat('x', 290), 'req_66181ad0802000000002');
+COMMIT;
+\\endpipeline
+"""
+
+    def start(self):
+        tables = Tables(self.around)
+        tables.folder = self.folder
+        tables.start()
+        tables.stop()
+        self.process = self.around.postgres.process
+        self.around.postgres.sql(self.DATABASE, "VACUUM ANALYZE")
+        ids = {"organization": tables.organization, "customer": tables.customer, "id": self.ID}
+        (self.folder / "create").write_text(self.CREATE.format(**ids))
+        self.plans["create"] = "create"
 
 
 TENANTRIES = (TenantrySqlite, TenantryPostgres)

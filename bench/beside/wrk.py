@@ -2,14 +2,22 @@
 import http.client
 import json
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from servers import run
+from servers import Failed, run
 
 SCRIPT = Path(__file__).with_name("requests.lua")
 # Fewer answers than this say nothing about one in a thousand.
 ENOUGH_FOR_P999 = 2000
+# What can be wrong, by the name that requests.lua has for it.
+WRONG = {
+    "above_399": "answers above 399", "not_2xx": "answers other than 2xx", "broken": "broken connections",
+    "late": "answers later than 10 s",
+}
 
 
 @dataclass
@@ -49,12 +57,12 @@ class Plan:
     turns: list = field(default_factory=lambda: [0])
     number: int = 0  # the last number that was sent
 
-    def measure(self, folder, connections, seconds, limit=None, check=False):
+    def measure(self, folder, connections, seconds, check=False):
         """Loads the server. Returns the figures of requests.lua with `failures`, which is a text or None."""
         file = folder / "plan.lua"
         requests = ",\n".join(request.lua() for request in self.requests)
         file.write_text(
-            f"return {{ number = {self.number}, limit = {limit or 'nil'}, check = {str(check).lower()},\n"
+            f"return {{ number = {self.number}, check = {str(check).lower()},\n"
             f"turns = {{ {', '.join(str(turn + 1) for turn in self.turns)} }},\nrequests = {{\n{requests}\n}} }}\n"
         )
         url = f"http://127.0.0.1:{self.port}/"
@@ -65,27 +73,45 @@ class Plan:
         figures["per_second"] = figures["answers"] / figures["seconds"]
         if figures["answers"] < ENOUGH_FOR_P999:
             figures["p999_ms"] = None
-        wrong = {name: figures.pop(name) for name in ("above_399", "not_2xx", "broken", "late")}
-        wrong = [f"{count} {name}" for name, count in wrong.items() if count]
+        wrong = [f"{count} {text}" for name, text in WRONG.items() if (count := figures.pop(name))]
         if not figures["answers"]:
             wrong.append("no answer")
+            figures |= {"p50_ms": None, "p99_ms": None}
         figures["failures"] = ", ".join(wrong) or None
         return figures
 
 
-def ask(port, request):
-    """Sends one request without placeholders and returns its status and its text."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+def exchange(connection, request):
+    """Sends one request without placeholders and returns the text of the answer, which has to be a 2xx."""
     connection.request(request.method, request.path, request.body or None, request.all_headers())
     answer = connection.getresponse()
     text = answer.read().decode()
-    connection.close()
-    return answer.status, text
+    if not 200 <= answer.status < 300:
+        raise Failed(f"{request.method} {request.path} was answered with {answer.status}: {text[:1000]}")
+    return text
 
 
 def ask_json(port, request):
     """The JSON of a 2xx answer."""
-    status, text = ask(port, request)
-    if not 200 <= status < 300:
-        raise SystemExit(f"{request.method} {request.path} was answered with {status}: {text[:1000]}")
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+        text = exchange(connection, request)
     return json.loads(text) if text else None
+
+
+def send_all(port, requests, connections=16):
+    """Sends each request once. wrk cannot do it: it always takes its whole time."""
+    ended = threading.Event()
+
+    def send(some):
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+            for request in some:
+                if ended.is_set():
+                    break
+                exchange(connection, request)
+
+    with ThreadPoolExecutor(connections) as senders:
+        try:
+            for _ in senders.map(send, [requests[first::connections] for first in range(connections)]):
+                pass
+        finally:
+            ended.set()

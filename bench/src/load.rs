@@ -23,6 +23,8 @@ const NUMBERS: u128 = 1_000_000_000_000;
 /// Factor that puts the numbers into a scattered order, because real e-mail addresses are not in ascending
 /// order and inserts in ascending order are cheap. It is coprime with `NUMBERS`, so that no number repeats.
 const SCATTER: u128 = 618_033_988_749;
+/// The end of an answer in chunks.
+const LAST_CHUNK: &[u8] = b"\r\n0\r\n\r\n";
 /// The longest time for one answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -232,7 +234,8 @@ impl Connection {
                 return Err("the server closed the connection".into());
             }
             if let Some((status, length)) = parse_head(&self.buffer)?
-                && self.buffer.len() >= length
+                && length
+                    .map_or_else(|| self.buffer.ends_with(LAST_CHUNK), |length| self.buffer.len() >= length)
             {
                 return Ok(status);
             }
@@ -245,20 +248,22 @@ impl Connection {
     }
 }
 
-/// The status and the total length of an answer, or `None` while its head is incomplete.
-fn parse_head(answer: &[u8]) -> Result<Option<(u16, usize)>, Error> {
+/// The status and the total length of an answer, or `None` while its head is incomplete. An answer in chunks has no
+/// length.
+fn parse_head(answer: &[u8]) -> Result<Option<(u16, Option<usize>)>, Error> {
     let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
     let text = std::str::from_utf8(answer.get(..end).unwrap_or_default())?;
     let mut lines = text.split("\r\n");
     let status: u16 =
         lines.next().and_then(|line| line.get(9..12)).ok_or("the answer has no status line")?.parse()?;
-    let length = lines
-        .filter_map(|line| line.split_once(':'))
-        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-    let length = match length {
-        Some((_, length)) => length.trim().parse()?,
+    let framing = lines.filter_map(|line| line.split_once(':')).find(|(name, _)| {
+        name.eq_ignore_ascii_case("content-length") || name.eq_ignore_ascii_case("transfer-encoding")
+    });
+    let length = match framing {
+        Some((name, length)) if name.eq_ignore_ascii_case("content-length") => length.trim().parse()?,
+        Some(_) => return Ok(Some((status, None))),
         None if status == 204 => 0,
-        None => return Err("the answer has no Content-Length".into()),
+        None => return Err("the answer has neither a Content-Length nor chunks".into()),
     };
-    Ok(Some((status, end + 4 + length)))
+    Ok(Some((status, Some(end + 4 + length))))
 }

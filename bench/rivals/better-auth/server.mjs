@@ -50,7 +50,10 @@ async function setup(members) {
   const headers = new Headers({ authorization: `Bearer ${token}` });
   const made = await auth.api.createOrganization({ body: { name: "Bench", slug: "bench" }, headers });
   await pool.query(SEED, [made.id, members]);
-  await pool.query("ANALYZE");
+  // For the search.
+  await pool.query("CREATE EXTENSION pg_trgm");
+  await pool.query('CREATE INDEX user_email_search ON "user" USING gin (email gin_trgm_ops)');
+  await pool.query("VACUUM ANALYZE");
   console.log(JSON.stringify({ token, organization: made.id }));
   await pool.end();
 }
@@ -59,11 +62,10 @@ async function setup(members) {
 async function addMember(request, response) {
   let text = "";
   for await (const part of request) text += part;
-  const { email, organizationId } = JSON.parse(text);
-  const headers = fromNodeHeaders(request.headers);
-  const { user } = await auth.api.createUser({ body: { email, name: "A person" }, headers });
-  const body = { userId: user.id, organizationId, role: "member", externalId: email };
-  const member = await auth.api.addMember({ body, headers });
+  const { email, name, external_id: externalId, organizationId } = JSON.parse(text);
+  // This also checks the caller's token, so that the next call need not.
+  const { user } = await auth.api.createUser({ body: { email, name }, headers: fromNodeHeaders(request.headers) });
+  const member = await auth.api.addMember({ body: { userId: user.id, organizationId, role: "member", externalId } });
   response.writeHead(201, { "content-type": "application/json" }).end(JSON.stringify(member));
 }
 

@@ -54,3 +54,4 @@ class Member(Row):
             models.UniqueConstraint("customer", Lower("email"), name="member_email"),
             models.UniqueConstraint(fields=["customer", "external_id"], name="member_external_id"),
         ]
+        indexes = [models.Index(fields=["customer", "-created_at", "id"], name="member_list")]

@@ -28,7 +28,7 @@ class Command(BaseCommand):
         members = [Member(customer=team, external_id=f"ext-{i}", **person[i]) for i in numbers]
         Member.objects.bulk_create(members, 1000)
         with connection.cursor() as cursor:
-            cursor.execute("ANALYZE")
+            cursor.execute("VACUUM ANALYZE")
         token = Token.objects.create(user=owner)
         made = {"token": token.key, "organization": str(organization.id), "customer": str(team.id)}
         self.stdout.write(json.dumps(made))
