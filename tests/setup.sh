@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the packages that the suites need, under tests/.cache and clients/*/node_modules.
+# Installs the packages that the suites need, under tests/.cache and in folders `node_modules`.
 # A directory is made anew when the list of its packages, or the version of Python or Node, has changed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -37,3 +37,4 @@ node_modules() {
 
 node_modules clients/node
 node_modules clients/prism
+node_modules browser

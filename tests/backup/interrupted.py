@@ -118,27 +118,29 @@ def read_only_faults(tenantry, targets, file):
 
 
 def overwrite_faults(tenantry, folder, source):
-    """Checks that a backup replaces an existing file, but no link, directory or pipe."""
+    """Checks that a backup replaces an older backup, but no other file, link, directory or pipe."""
     faults = []
     folder = folder / "replaced"
     folder.mkdir()
-    (folder / "file").write_text("an older backup")
+    older = '{"format":"tenantry-backup","version":1}\n'
+    (folder / "file").write_text(older)
+    (folder / "other").write_text("no backup")
     (folder / "link").symlink_to(folder / "file")
     (folder / "folder").mkdir()
     os.mkfifo(folder / "pipe")
-    for name in ("link", "folder", "pipe"):
+    for name in ("link", "folder", "pipe", "other"):
         kind = (folder / name).lstat().st_mode
         result = tenantry("backup", folder / name, "--database", source)
         if result.returncode != 1 or name not in result.stderr:
             faults.append(f"a backup to a {name}: exit status {result.returncode} {result.stderr[:300]}")
         if (folder / name).lstat().st_mode != kind:
             faults.append(f"a backup replaced a {name}")
-    if (folder / "file").read_text() != "an older backup":
-        faults.append("a backup replaced the target of a link")
+    if (folder / "file").read_text() != older or (folder / "other").read_text() != "no backup":
+        faults.append("a backup replaced the target of a link, or a file that is no backup")
     result = tenantry("backup", folder / "file", "--database", source)
-    if result.returncode != 0 or "tenantry-backup" not in (folder / "file").read_text().partition("\n")[0]:
+    if result.returncode != 0 or (folder / "file").read_text() == older:
         faults.append(f"an older backup was not replaced: exit status {result.returncode} {result.stderr[:300]}")
-    others = {path.name for path in folder.iterdir()} - {"file", "link", "folder", "pipe"}
+    others = {path.name for path in folder.iterdir()} - {"file", "link", "folder", "pipe", "other"}
     return faults + [f"a backup left the file {name}" for name in others]
 
 

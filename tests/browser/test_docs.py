@@ -8,6 +8,11 @@ METHODS = ("get", "put", "post", "delete", "patch")
 DIALECTS = [("v1", "Polar"), ("v2", "AhaSend")]
 
 
+@pytest.fixture(params=["light", "dark"])
+def page(browse, request):
+    return browse(scheme=request.param)
+
+
 def open_reference(page, dialect, path="/docs"):
     page.goto(path)
     page.get_by_role("link", name=f"/{dialect}", exact=True).click()

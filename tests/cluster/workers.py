@@ -20,10 +20,10 @@ from load import Journal, Load, create_tenants, faults
 DATABASE = "tenantry"
 TENANTS_EACH = 2  # on each worker
 WRITERS, READERS = 4, 3  # for the tenants of each worker
-# Requests that were under way when the worker was lost may fail on both workers: they can be in one transaction.
+# Requests that were under way when the worker was lost may fail on both workers.
 DETECTION_S = 1.0
 # The longest time in which no write of the other worker's tenants is answered. A statement that waits for a frozen worker
-# holds up its connection until the response watchdog closes it, after 15 s.
+# holds up its connection until it is closed, after 15 s.
 GAP_S = {"kill": 3, "freeze": 20}
 
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Kills the server while members are created; no member whose creation was answered may be lost.
+"""Kills the server while members are created; no member whose creation was answered may be lost. Then kills it while it
+carries out an import; each row must be carried out once.
 
 Each round creates members in several threads and records every 201. The server is killed with SIGKILL at a random
 moment and started again on the same database. Then every recorded member must be readable, the member count must
@@ -19,6 +20,8 @@ from writers import MemberWriter  # noqa: E402
 
 WRITERS = 8
 READERS = 8
+IMPORTED = 2_000  # rows of an import
+KILL_IMPORT_AFTER_S = (0.02, 0.4)  # after its answer, and after the next start
 KILL_AFTER_S = (0.05, 1.0)  # after the first answered creation: the least and the most
 
 
@@ -77,6 +80,38 @@ def run_round(server, token, number, dice):
     return faults + faults_after_restart(server, token, customer, created), len(created)
 
 
+def import_round(server, token, number, dice):
+    """Kills the server twice in an import of customers. Returns the faults."""
+    rows = "".join(f'{{"email":"r{number}c{index}@import.example","external_id":"r{number}c{index}"}}\n'
+                   for index in range(IMPORTED))
+    connection = server.connect(token)
+    before = connection.call("GET", "/v1/customers/?limit=1").json()["pagination"]["total_count"]
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/jsonl"}
+    answer = connection.send("POST", "/v1/customers/import", headers, rows.encode())
+    connection.close()
+    if answer.status != 202:
+        return [f"the import: {answer.status} {answer.text[:200]}"]
+    path = f"/v1/customers/import/{answer.json()['id']}"
+    for _ in range(2):
+        threading.Event().wait(dice.uniform(*KILL_IMPORT_AFTER_S))
+        server.kill()
+        server.start()
+    connection = server.connect(token)
+    progress = eventually(lambda: finished(connection.call("GET", path).json()), 120, "the import is completed")
+    after = connection.call("GET", "/v1/customers/?limit=1").json()["pagination"]["total_count"]
+    connection.close()
+    found = []
+    if (progress["created"], progress["failed"]) != (IMPORTED, 0):
+        found.append(f"of {IMPORTED} rows {progress['created']} were created and {progress['failed']} failed")
+    if after - before != IMPORTED:
+        found.append(f"{IMPORTED} rows made {after - before} customers")
+    return found
+
+
+def finished(progress):
+    return progress if progress["state"] == "completed" else None
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
@@ -94,10 +129,15 @@ def main():
                 passed += not faults
                 print(f"round {number}: {count} members created before the kill, {len(faults)} faults")
                 print("".join(f"    {fault}\n" for fault in faults[:10]), end="")
+            for number in range(1, options.rounds + 1):
+                faults = import_round(server, token, number, dice)
+                passed += not faults
+                print(f"import {number}: {IMPORTED} rows, two kills, {len(faults)} faults")
+                print("".join(f"    {fault}\n" for fault in faults), end="")
         finally:
             server.kill()
             server.drop()
-    failed = options.rounds - passed
+    failed = 2 * options.rounds - passed
     print(f"crash: {passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 

@@ -2,7 +2,7 @@
 """Sends conflicting requests at the same moment; the result must be one that some order of them could give.
 
 A team customer always has exactly one owner, and so has an organization. An e-mail address belongs to at most one member of a customer. An
-idempotency key has at most one effect.
+idempotency key has at most one effect. An invitation is settled once.
 """
 import argparse
 import itertools
@@ -14,6 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import invitations  # noqa: E402
 from harness import TemporaryServer  # noqa: E402
 
 CREATES = TRANSFERS = 64
@@ -25,7 +27,7 @@ class Arena:
     """An organization on one or more servers of one database; requests go to the servers in turn."""
 
     def __init__(self, server, *others):
-        self._servers = itertools.cycle([server, *others])
+        self._server, self._servers = server, itertools.cycle([server, *others])
         self.organization = server.cli.create_organization("race", owner_email="owner@example.com")["id"]
         self._token = server.cli.create_token(self.organization)["token"]
         self._cli = server.cli
@@ -74,6 +76,32 @@ class Arena:
         if answer.status not in (201, 409):
             raise RuntimeError(f"POST {path}: {answer.status} {answer.text[:200]}")
         return token["user_id"], token["token"]
+
+    def user_token(self, email):
+        return self._cli.create_user_token(email)["token"]
+
+    def proved_person(self, email):
+        """Returns a token of a person who has proved the address."""
+        token, server = self.user_token(email), next(self._servers)
+        connection = server.connect(token)
+        try:
+            invitations.recover(self._cli, connection, email)
+        finally:
+            connection.close()
+        return token
+
+    def rows(self, sql):
+        """Runs a query directly on the database and returns its rows, each value as text."""
+        return self._server.own_database.rows(sql)
+
+    def id_text(self, column):
+        """The expression for an id as `id_key` writes it."""
+        is_file = self._server.own_database.url.startswith("sqlite:")
+        return f"lower(hex({column}))" if is_file else f"replace(CAST({column} AS TEXT), '-', '')"
+
+    @staticmethod
+    def id_key(text):
+        return text.replace("-", "").lower()
 
     def members(self, customer):
         return self.call("GET", f"/v1/members/?customer_id={customer}&limit=100").json()["items"]
@@ -146,13 +174,13 @@ def mixed_actions_leave_one_owner(names):
 
 
 def team_requests(arena, people, dice):
-    """Returns requests of persons in the team: half of them transfer the ownership of the organization."""
+    """Returns requests of persons in the team: half of them offer or accept the ownership of the organization."""
     path, requests = f"/v1/organizations/{arena.organization}", []
     for number in range(TRANSFERS):
         (target, _), (_, token) = dice.choice(people), dice.choice(people)
         requests.append([
             ("POST", f"{path}/transfer", {"user_id": target}, None, token),
-            ("POST", f"{path}/transfer", {"user_id": target}, None, token),
+            ("POST", f"{path}/transfer/accept", {}, None, token),
             ("PATCH", f"{path}/members/{target}", {"role": dice.choice(["admin", "member"])}, None, token),
             ("DELETE", f"{path}/members/{target}", None, None, token),
         ][number % 4])
@@ -162,8 +190,10 @@ def team_requests(arena, people, dice):
 
 def an_organization_has_one_owner(arena, dice):
     people = [arena.person(f"owner{number or ''}@example.com") for number in range(8)]
-    # A person who was removed is not found. Only the owner may transfer, and only administrators change the team.
-    faults = unexpected(arena.at_once(team_requests(arena, people, dice)), {200, 204, 403, 404})
+    # A person who was removed is not found. Only the owner offers, and only administrators change the team.
+    faults = []
+    for _ in range(2):
+        faults += unexpected(arena.at_once(team_requests(arena, people, dice)), {200, 202, 204, 403, 404, 409})
     listed = arena.call("GET", f"/v1/organizations/{arena.organization}/members").json()["items"]
     owners = [person["user_id"] for person in listed if person["role"] == "owner"]
     account = arena.call("GET", f"/v2/accounts/{arena.organization}").json()
@@ -197,6 +227,59 @@ def one_key_is_one_effect(arena, dice):
     return faults
 
 
+def an_organization_ends_and_returns(arena, dice):
+    """Deletions and undeletions of an organization race with what changes it. At the end it has what was answered."""
+    word = f"ends-{dice.getrandbits(48):x}"
+    owner = arena.user_token(f"{word}@example.com")
+    made = arena.call("POST", "/v1/organizations/", {"name": "Ends", "slug": word}, None, owner)
+    organization, path = made.json()["id"], f"/v1/organizations/{made.json()['id']}"
+    requests = []
+    for number in range(ADDS):
+        email = f"p{number}.{word}@example.com"
+        requests.append([
+            ("DELETE", path, None, None, owner),
+            ("POST", f"{path}/undelete", {}, None, owner),
+            ("POST", f"{path}/members", {"email": email}, None, owner),
+            ("POST", "/v1/customers/", {"email": email, "organization_id": organization}, None, owner),
+        ][number % 4])
+    dice.shuffle(requests)
+    answers = arena.at_once(requests)
+    # While it is deleted it is unknown. A request that waits meanwhile may lose its right, and says so with 403.
+    faults = unexpected(answers, {200, 201, 403, 404, 422})
+    back = arena.call("POST", f"{path}/undelete", {}, None, owner)
+    if back.status != 200 or back.json()["slug"] != word:
+        faults.append(f"undelete: {back.status} {back.text[:120]}")
+        return faults
+    made = [request[1] for request, answer in zip(requests, answers) if answer.status == 201]
+    team = arena.call("GET", f"{path}/members", None, None, owner).json()["pagination"]["total_count"] - 1
+    listed = arena.call("GET", f"/v1/customers/?organization_id={organization}", None, None, owner).json()
+    customers = listed["pagination"]["total_count"]
+    expected = (made.count(f"{path}/members"), made.count("/v1/customers/"))
+    if (team, customers) != expected:
+        faults.append(f"{team} people and {customers} customers, but {expected} were created")
+    return faults
+
+
+def a_customer_returns_once(arena, dice):
+    """Restorations of two customers with one external id race with deletions. At most one of them is there."""
+    name = f"one-{dice.getrandbits(48):x}"
+    new = {"type": "team", "email": arena.unique("returns"), "external_id": name}
+    first = arena.create("/v1/customers/", new)
+    arena.call("DELETE", f"/v1/customers/{first}")
+    both = [first, arena.create("/v1/customers/", new)]
+    requests = [("DELETE", f"/v1/customers/{both[number % 2]}") if number % 4 < 2 else
+                ("POST", f"/v1/customers/{both[number % 2]}/restore", {}) for number in range(ADDS)]
+    dice.shuffle(requests)
+    faults = unexpected(arena.at_once(requests), {200, 204, 404, 409})
+    there = [one for one in both if arena.call("GET", f"/v1/customers/{one}").status == 200]
+    found = arena.call("GET", f"/v1/customers/external/{name}")
+    if len(there) > 1 or (found.status == 200) != bool(there):
+        faults.append(f"{there} are there, the external id is {found.status}")
+    for customer in there:
+        faults += owner_faults(arena.members(customer))
+    return faults
+
+
 def scenarios(rounds):
     """Yields each race: its title, its function, and how often it is run."""
     yield "one e-mail is one member", one_email_is_one_member, max(1, rounds // 4)
@@ -204,7 +287,10 @@ def scenarios(rounds):
     yield "an organization has one owner", an_organization_has_one_owner, max(1, rounds // 4)
     for names in itertools.combinations_with_replacement(ACTIONS, 2):
         yield f"{' and '.join(names)} leave one owner or no customer", mixed_actions_leave_one_owner(names), rounds
+    yield "an organization ends and returns", an_organization_ends_and_returns, max(1, rounds // 4)
+    yield "a customer returns once", a_customer_returns_once, max(1, rounds // 4)
     yield "one key is one effect", one_key_is_one_effect, max(1, rounds // 2)
+    yield from invitations.scenarios(rounds)
 
 
 def main():
@@ -221,6 +307,7 @@ def main():
                 faults = run(arena, dice)
                 passed, failed = passed + (not faults), failed + bool(faults)
                 print("".join(f"{title}, round {number}: {fault}\n" for fault in faults), end="")
+        server.cli.run("doctor")
     print(f"race: {passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 

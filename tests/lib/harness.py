@@ -158,6 +158,14 @@ class Database:
                                 timeout=60, capture_output=True, text=True).stdout
         return [tuple(line.split("\t")) for line in output.splitlines()]
 
+    def change(self, sql):
+        """Runs a statement directly on the database of a stopped server."""
+        if self._name is None:
+            with closing(sqlite3.connect(self.url.removeprefix("sqlite:"))) as file, file:
+                file.execute(sql)
+        else:
+            self._psql(sql, database=self._name)
+
     def contents(self):
         """Returns everything that is stored, as bytes. Binary values are raw (SQLite) or hexadecimal (PostgreSQL)."""
         if self._name is None:
@@ -256,8 +264,9 @@ class Server:
 
     def start(self):
         """Starts the server and returns it once it is ready."""
-        command = [self.program, "serve", "--listen", self.listen, "--database", self.database,
-                   "--bootstrap", "false", *self._options]
+        command = [self.program, "serve", "--listen", self.listen, "--database", self.database, *self._options]
+        if "--bootstrap" not in self._options:
+            command += ["--bootstrap", "false"]
         if "--rate-limit" not in self._options:
             command += ["--rate-limit", "off"]
         with open(self.directory / "server.log", "ab") as log:

@@ -106,6 +106,30 @@ def test_a_reset_secret_signs_later_events(sdk, receiver, endpoint):
     receiver.next(), receiver.next()  # the other two events of the customer
 
 
+def test_after_a_rotation_the_libraries_accept_both_secrets(webhook_server, sdk, receiver, endpoint):
+    before = sdk.webhooks.get_webhook_endpoint(id=endpoint.id)
+    rotate = f"/v1/webhooks/endpoints/{endpoint.id}/rotate"
+    organization = endpoint.organization_id
+    token = webhook_server.cli.create_token(organization)["token"]
+    with_token = webhook_server.connect(token)
+    answer = with_token.call("POST", rotate, {"overlap_seconds": 3600})
+    assert answer.status == 200 and answer.json()["secret"] != before.secret
+    after = sdk.webhooks.get_webhook_endpoint(id=endpoint.id)
+    sdk.organizations.update(id=organization, organization_update=models.OrganizationUpdate(name="Rotated"))
+    request = receiver.next()
+    for secret in (before, after):
+        assert verified(secret, request).data.name == "Rotated"
+    assert len(request.headers["webhook-signature"].split(" ")) == 4
+    # A test event reaches the endpoint, whose list of deliveries the SDK still reads.
+    assert with_token.call("POST", f"/v1/webhooks/endpoints/{endpoint.id}/test", {}).status == 202
+    test = receiver.next()
+    assert Webhook(after.secret).verify(test.body, test.headers)["type"] == "webhook_endpoint.test"
+    eventually(lambda: with_token.call(
+        "GET", "/v1/webhooks/deliveries?event_type=webhook_endpoint.test").json()["items"], SECONDS, "the test is recorded")
+    assert sdk.webhooks.list_webhook_deliveries(endpoint_id=endpoint.id, limit=100).result.items
+    with_token.close()
+
+
 def test_endpoints_are_listed_updated_and_deleted(sdk, receiver, endpoint):
     listed = sdk.webhooks.list_webhook_endpoints().result.items
     assert [item.id for item in listed] == [endpoint.id]
