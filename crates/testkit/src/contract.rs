@@ -4,6 +4,7 @@ use std::sync::{LazyLock, OnceLock};
 
 use jsonschema::Validator;
 use serde_json::{Value, json};
+use tenantry_core::webhook::EventType;
 use tenantry_http::{Dialect, openapi_document};
 
 use crate::Response;
@@ -37,6 +38,9 @@ const AMBIGUOUS: (u16, &str) = (409, "AmbiguousExternalCustomerID");
 
 /// Statuses of idempotency keys, a deliberate addition: the original ignores keys when it suspends sub-accounts.
 const KEYED: [u16; 2] = [409, 422];
+
+/// Statuses of conditional requests, a deliberate addition.
+const CONDITIONAL: [u16; 2] = [304, 412];
 
 /// The contracts, each schema compiled once.
 pub struct Contract {
@@ -136,6 +140,8 @@ impl Fact {
                 || (KEYED.contains(&response.status) && path.ends_with("suspend"))
                 || (response.status == AMBIGUOUS.0 && response["error"] == AMBIGUOUS.1)
                 || (*document == "seeds" && response.status >= 400);
+            let of_condition = response.text.contains("is neither * nor a list of entity tags");
+            let silent = silent || of_condition || CONDITIONAL.contains(&response.status);
             let silent = silent || BEFORE_ROUTING.iter().any(|text| response.text.contains(text));
             assert!(silent, "{document} has no such status: {response}");
             return;
@@ -150,24 +156,30 @@ impl Fact {
             return;
         };
         let sent = response.header("content-type").and_then(|sent| sent.split(';').next());
-        assert_eq!(sent, Some(media), "{document} has another content type here: {response}");
-        if media != JSON {
+        assert!(
+            sent.is_some_and(|sent| media.contains(&sent)),
+            "{document} has another content type here: {response}"
+        );
+        if sent != Some(JSON) {
             return;
         }
         let validator = validator.get_or_init(|| compile(self.root, &schema));
-        let faults: Vec<String> = validator
-            .iter_errors(&response.body)
-            .map(|error| format!("{}: {error}", error.instance_path()))
-            .collect();
+        let mut body = response.body.clone();
+        if !OWN.contains(document) {
+            publish_events(&mut body);
+        }
+        let faults: Vec<String> =
+            validator.iter_errors(&body).map(|error| format!("{}: {error}", error.instance_path())).collect();
         assert!(faults.is_empty(), "{document}: {faults:#?}\n{response}");
     }
 
-    /// The content type of a response, and its schema.
-    fn content(&self, status: u16) -> Option<(&str, Value)> {
+    /// The content types of a response, and its schema.
+    fn content(&self, status: u16) -> Option<(Vec<&str>, Value)> {
         let response = self.resolve(&self.operation["responses"][status.to_string()]);
         let contents = response["content"].as_object()?;
-        let (media, content) = contents.get_key_value(JSON).or_else(|| contents.iter().next())?;
-        Some((media, content["schema"].clone()))
+        let (_, content) = contents.get_key_value(JSON).or_else(|| contents.iter().next())?;
+        let media = contents.keys().map(String::as_str);
+        Some((media.collect(), content["schema"].clone()))
     }
 
     /// Follows a reference inside the document; returns any other value as it is.
@@ -175,6 +187,19 @@ impl Fact {
     pub fn resolve<'a>(&'a self, value: &'a Value) -> &'a Value {
         let reference = value.get("$ref").and_then(Value::as_str).and_then(|text| text.strip_prefix('#'));
         reference.map_or(value, |pointer| self.root.pointer(pointer).unwrap())
+    }
+}
+
+/// Replaces the name of each event that the published contracts do not have by one that they have, so that everything
+/// else in the response is checked. The own documents name these events, and check the response as it is.
+fn publish_events(body: &mut Value) {
+    match body {
+        Value::String(text) if EventType::OWN.iter().any(|own| own.as_str() == text.as_str()) => {
+            EventType::CustomerCreated.as_str().clone_into(text);
+        }
+        Value::Array(values) => values.iter_mut().for_each(publish_events),
+        Value::Object(fields) => fields.values_mut().for_each(publish_events),
+        _ => {}
     }
 }
 

@@ -42,7 +42,7 @@ impl ReceivedWebhook {
     /// The event's type.
     #[must_use]
     pub fn kind(&self) -> String {
-        self.about().0
+        self.json()["type"].as_str().unwrap().to_owned()
     }
 }
 

@@ -4,17 +4,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tenantry_app::console::{SignInComplete, SignInOutcome, UserRecover};
 use tenantry_app::organizations::{OrganizationCreate, OwnerRef};
 use tenantry_app::sub_accounts::SubAccountCreate;
 use tenantry_app::tokens::{TokenCreate, UserTokenCreate};
 use tenantry_app::{App, HashKey, Requester, Retention};
 use tenantry_core::ExecutionContext;
-use tenantry_core::ids::{CustomerId, OrganizationId};
+use tenantry_core::console::Browser;
+use tenantry_core::ids::{CustomerId, OrganizationId, UserId};
 use tenantry_core::mail::{MailLimits, QueuedMail};
 use tenantry_core::organization::{
     FeatureSettings, InitialState, NewOrganization, NewSubAccount, OrganizationChange,
 };
 use tenantry_core::token::{Scope, Scopes};
+use tenantry_core::user::Language;
 use tenantry_core::values::{EmailAddress, OrganizationName, Slug, Website};
 use tenantry_http::{Config, Gateway, Limits};
 use tenantry_store::{AuditRecord, Moments, doctor};
@@ -37,6 +40,8 @@ pub struct Settings {
     pub mail_limits: MailLimits,
     /// The times for which old rows are kept.
     pub retention: Retention,
+    /// Makes the pages for people.
+    pub pages: Option<fn(Arc<App>) -> axum::Router>,
     /// The clock.
     pub clock: Clock,
     /// The duration of every write by the clock, in seconds.
@@ -51,6 +56,7 @@ impl Default for Settings {
             plain_http_hosts: Vec::new(),
             mail_limits: MailLimits::default(),
             retention: Retention::default(),
+            pages: None,
             clock: Clock::default(),
             write_duration_s: 0,
         }
@@ -64,11 +70,13 @@ impl Settings {
         Self { limits, ..Self::default() }
     }
 
-    fn config(&self) -> Config {
+    fn config(&self, app: &Arc<App>) -> Config {
         Config {
+            pages: self.pages.map(|pages| pages(Arc::clone(app))).unwrap_or_default(),
             limits: self.limits.clone(),
             trusted_origins: vec![TRUSTED_ORIGIN.to_owned()],
             portal_url: "https://portal.example/".to_owned(),
+            public_url: "https://tenantry.example".to_owned(),
             ..Config::default()
         }
     }
@@ -83,7 +91,7 @@ pub struct World {
     /// The clock of the application.
     pub clock: Clock,
     settings: Settings,
-    database: Database,
+    database: Arc<Database>,
     seeds: Arc<AtomicU64>,
 }
 
@@ -114,9 +122,9 @@ impl World {
     /// An empty one with settings of its own.
     #[must_use]
     pub fn with(settings: Settings) -> Self {
-        let (database, seeds) = (Database::of_environment(), Arc::default());
+        let (database, seeds) = (Arc::new(Database::of_environment()), Arc::default());
         let app = open(&database, &settings, &seeds);
-        let gateway = Gateway::new(Arc::clone(&app), settings.config());
+        let gateway = Gateway::new(Arc::clone(&app), settings.config(&app));
         Self { app, gateway, clock: settings.clock.clone(), settings, database, seeds }
     }
 
@@ -131,8 +139,24 @@ impl World {
         self.app.store().close().await;
         let settings = Settings { clock: self.clock.clone(), ..settings };
         let app = open(&self.database, &settings, &self.seeds);
-        let gateway = Gateway::new(Arc::clone(&app), settings.config());
+        let gateway = Gateway::new(Arc::clone(&app), settings.config(&app));
         Self { app, gateway, settings, ..self }
+    }
+
+    /// Another node on the same database. `SQLite` has none: the same node stands in for it.
+    #[must_use]
+    pub fn other_node(&self) -> Self {
+        let (app, gateway) = match *self.database {
+            Database::Sqlite(_) => (Arc::clone(&self.app), self.gateway.clone()),
+            Database::Postgres(_) => {
+                let app = open(&self.database, &self.settings, &self.seeds);
+                let gateway = Gateway::new(Arc::clone(&app), self.settings.config(&app));
+                (app, gateway)
+            }
+        };
+        let (clock, settings) = (self.clock.clone(), self.settings.clone());
+        let (database, seeds) = (Arc::clone(&self.database), Arc::clone(&self.seeds));
+        Self { app, gateway, clock, settings, database, seeds }
     }
 
     /// Moves the clock on, or back when `seconds` is negative.
@@ -148,7 +172,7 @@ impl World {
 
     /// The database below.
     #[must_use]
-    pub const fn database(&self) -> &Database {
+    pub fn database(&self) -> &Database {
         &self.database
     }
 
@@ -237,6 +261,20 @@ impl World {
         self.bearer(issued.secret.expose()).known_as(issued.token.user.uuid())
     }
 
+    /// A client with a new token of the user with this address, who has proved the address.
+    pub async fn proved_user(&self, email: &str, scopes: &str) -> Client<'_> {
+        let client = self.user(email, scopes).await;
+        let (user, hash_key) = (UserId::new(client.actor()), self.app.hash_key().clone());
+        let secret = self.app.write(UserRecover { user, hash_key: hash_key.clone() }).await.unwrap();
+        // Always the same browser, so that no mail tells of a new one.
+        let browser = Browser { mark: Some("0".repeat(64)), ..Browser::default() };
+        let (code, request_id) = (String::new(), None);
+        let (secret, language) = (secret.expose().to_owned(), Language::English);
+        let complete = SignInComplete { secret, code, browser, language, request_id, hash_key };
+        assert!(matches!(self.app.write(complete).await.unwrap(), SignInOutcome::SignedIn(_)));
+        client
+    }
+
     /// A client without credentials.
     #[must_use]
     pub fn anonymous(&self) -> Client<'_> {
@@ -253,7 +291,7 @@ impl World {
     pub async fn mail(&self) -> Vec<QueuedMail> {
         let mut mails = Vec::new();
         loop {
-            let taken = self.app.lease_mails().await.unwrap();
+            let taken = self.app.lease_mails(None).await.unwrap();
             if taken.is_empty() {
                 return mails;
             }
