@@ -77,15 +77,21 @@ run() {
   echo "== $1 took $((SECONDS - begun)) s"
 }
 
-# Runs every suite except `long`. A suite and its server seldom use two processors together, so the suites on PostgreSQL
-# run beside those on SQLite; their output comes at their end. The cluster suite measures times and runs alone.
+# Runs every suite except `long`. A suite and its server seldom use two processors together, so two rows of suites run
+# side by side; the output of the second comes at its end. The cluster suite measures times and runs alone.
 all() {
   local background
-  (trap - EXIT; run postgres on_postgres; exit "$status") >"$outputs/all of postgres" 2>&1 & background=$!
+  (
+    trap - EXIT
+    status=0
+    run postgres on_postgres; run schemathesis; run backup; run moving; run instructions
+    printf '%s\n' "${failed[@]}" >"$outputs/failed in the background"
+    exit "$status"
+  ) >"$outputs/background" 2>&1 & background=$!
   run golden; run python; run python10; run node node_tests; run go go_tests; run browser
-  run schemathesis; run crash; run race; run storm; run backup; run moving; run instructions
-  wait "$background" || { status=1; failed+=(postgres); }
-  cat "$outputs/all of postgres"
+  run crash; run race; run storm
+  wait "$background" || { status=1; mapfile -t -O "${#failed[@]}" failed <"$outputs/failed in the background"; }
+  cat "$outputs/background"
   run cluster
   run citus on_citus
 }
