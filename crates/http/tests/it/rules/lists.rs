@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use crate::rules::authorization::{Served, estate, served};
 
-/// The list queries that are admitted at a time, and those that run.
-const ADMITTED: u128 = 24;
+/// The list queries of different parties that are admitted at a time, and those that run.
+const ADMITTED: u128 = 128;
 const RUNNING: usize = 2;
 
 /// A list query that runs until the sender of its receiver is dropped.
