@@ -64,6 +64,8 @@ pub(crate) const EXPORT_MEMORY: usize = 3 << 20;
 /// Maximum connections that wait to be accepted.
 pub(crate) const BACKLOG: u32 = 4_096;
 
+/// Bytes of a response that count as one more request of its caller.
+pub(crate) const BYTES_PER_REQUEST: u64 = 64 << 10;
 /// Requests a minute, and at once, by which one caller sends mail to addresses of its choice.
 pub(crate) const MAIL_BURST: u32 = 6;
 /// Requests a minute, and at once, by which the customers of one owner send mail from the portal.

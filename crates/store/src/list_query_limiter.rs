@@ -175,7 +175,8 @@ mod tests {
     impl Full {
         async fn new() -> Self {
             let limiter = Arc::new(ListQueryLimiter::new());
-            let running = vec![limiter.admit(party(0)).await.unwrap(), limiter.admit(party(1)).await.unwrap()];
+            let running =
+                vec![limiter.admit(party(0)).await.unwrap(), limiter.admit(party(1)).await.unwrap()];
             Self { limiter, running, waiting: JoinSet::new() }
         }
 
@@ -238,6 +239,7 @@ mod tests {
         full.waiting.shutdown().await;
         full.running.clear();
         assert_eq!(full.limiter.0.counts().running, 0);
-        let _held = [full.limiter.admit(party(0)).await.unwrap(), full.limiter.admit(party(2)).await.unwrap()];
+        let _held =
+            [full.limiter.admit(party(0)).await.unwrap(), full.limiter.admit(party(2)).await.unwrap()];
     }
 }

@@ -10,8 +10,8 @@
 //! 6. repeat 2 and 4, since an upload may outlive the caller's rights,
 //! 7. read the idempotency key ([`crate::api::idempotency_key`]) and the conditions on the row ([`crate::api::conditions`]).
 //!
-//! The response counts against the caller's share of memory until the client has taken it ([`memory`]). All steps but
-//! the reading of the body have [`Limits::request_timeout`](crate::Limits) together.
+//! A large response counts as further requests. It also counts against the caller's share of memory until the client has
+//! taken it ([`memory`]). All steps but the reading of the body have [`Limits::request_timeout`](crate::Limits) together.
 //!
 //! The first step that fails answers the request with a [`Rejection`], which the dialect renders.
 
@@ -150,6 +150,7 @@ async fn answer(
     };
     let response = timeout_at(deadline, handling).await.unwrap_or(Err(Rejection::TimedOut))?;
     seen.body_read = true;
+    charge(state, key, &response);
     drop((slot, bytes));
     memory::hold(&state.responses, key, writes, response)
 }
@@ -235,6 +236,14 @@ fn apply_rate_limit(
         limiters.take_mail(key).check()?;
     }
     Ok(())
+}
+
+/// Counts a large response against the caller's buckets. One that is made while it is sent is not counted.
+fn charge(state: &AppState, key: RateLimitKey, response: &Response) {
+    let bytes = response.body().size_hint().exact();
+    if let (Some(limiters), Some(bytes)) = (&state.rate_limiters, bytes) {
+        limiters.charge(key, bytes);
+    }
 }
 
 /// The organization that a caller acts for. A user may act for several.

@@ -5,6 +5,10 @@
 //! the portal takes from both. Endpoints that send mail take from a second, smaller bucket. A bucket refills at a
 //! constant rate up to its burst.
 //!
+//! A large response takes as much work as many requests, so it counts as one more for each
+//! [`limits::BYTES_PER_REQUEST`]. Its size is known when the work is done, so these requests are owed: the caller is
+//! refused until they are paid.
+//!
 //! Nodes share one budget:
 //!
 //! | step | counts |
@@ -91,15 +95,6 @@ struct Buckets {
     limiter: Governor,
 }
 
-/// Counts that nodes exchange.
-#[derive(Default)]
-struct SharedCounts {
-    /// Admitted here and not published yet.
-    taken: Counts,
-    /// Admitted by other nodes and not taken out of the buckets here yet.
-    owed: Counts,
-}
-
 /// The buckets of every caller.
 pub(crate) struct RateLimiters {
     known: Buckets,
@@ -107,8 +102,10 @@ pub(crate) struct RateLimiters {
     unknown: Buckets,
     mail: Buckets,
     portal_mail: Buckets,
-    /// Absent on an engine for a single node.
-    shared: Option<SharedCounts>,
+    /// Admitted here and not published to other nodes yet. Absent on an engine for a single node.
+    taken: Option<Counts>,
+    /// Admitted by other nodes, or counted for large responses, and not taken out of the buckets here yet.
+    owed: Counts,
 }
 
 /// The state of a caller's bucket after a request.
@@ -174,7 +171,8 @@ impl RateLimiters {
             unknown: Buckets::new("unknown", rates.unknown),
             mail: Buckets::a_minute("mail", limits::MAIL_BURST),
             portal_mail: Buckets::a_minute("mail", limits::PORTAL_MAIL_BURST),
-            shared: shared.then(SharedCounts::default),
+            taken: shared.then(Counts::default),
+            owed: Counts::default(),
         }
     }
 
@@ -198,6 +196,29 @@ impl RateLimiters {
         self.take_both(BucketKind::of_mail, key)
     }
 
+    /// Counts a response of this many bytes as further requests of a caller, and of the portal.
+    pub(crate) fn charge(&self, key: RateLimitKey, bytes: u64) {
+        let requests = u32::try_from(bytes / limits::BYTES_PER_REQUEST).unwrap_or(u32::MAX);
+        if requests == 0 {
+            return;
+        }
+        let group = key.group().filter(|group| matches!(group, RateLimitKey::Portal(_)));
+        for key in [Some(key), group].into_iter().flatten() {
+            let kind = BucketKind::of(key);
+            if let Some(taken) = &self.taken {
+                taken.add(kind, key, requests, u32::MAX);
+            }
+            self.owe(kind, key, requests);
+        }
+    }
+
+    /// Takes requests out of a bucket. The rest is owed, up to a full bucket.
+    fn owe(&self, kind: BucketKind, key: RateLimitKey, requests: u32) {
+        let buckets = self.buckets(kind);
+        self.owed.add(kind, key, requests, buckets.rate.burst.get());
+        self.owed.pay(kind, key, |owed| buckets.pay(key, owed));
+    }
+
     /// The state with less room of the two.
     fn take_both(&self, kind: fn(RateLimitKey) -> BucketKind, key: RateLimitKey) -> RateLimitState {
         let own = self.take_of(kind(key), key);
@@ -209,41 +230,37 @@ impl RateLimiters {
 
     fn take_of(&self, kind: BucketKind, key: RateLimitKey) -> RateLimitState {
         let buckets = self.buckets(kind);
-        let Some(shared) = &self.shared else { return buckets.take(key) };
-        let owed = shared.owed.pay(kind, key, |owed| buckets.pay(key, owed));
+        let owed = self.owed.pay(kind, key, |owed| buckets.pay(key, owed));
         if owed > 0 {
             return buckets.exhausted(owed);
         }
         let left = buckets.take(key);
-        if left.allows() {
-            shared.taken.add(kind, key, 1, u32::MAX);
+        if let Some(taken) = self.taken.as_ref().filter(|_| left.allows()) {
+            taken.add(kind, key, 1, u32::MAX);
         }
         left
     }
 
     /// The requests that were admitted here since the last call, as reports of at most `bytes` bytes.
     pub(crate) fn reports(&self, bytes: usize) -> Vec<String> {
-        self.shared.as_ref().map(|shared| shared.taken.reports(bytes)).unwrap_or_default()
+        self.taken.as_ref().map(|taken| taken.reports(bytes)).unwrap_or_default()
     }
 
     /// Takes the requests of another node's report out of the buckets here. The rest is owed, up to a full bucket.
     pub(crate) fn apply_report(&self, report: &str) {
-        let Some(shared) = &self.shared else { return };
         for (kind, key, count) in exchange::read_report(report) {
-            shared.owed.add(kind, key, count, self.buckets(kind).rate.burst.get());
-            shared.owed.pay(kind, key, |owed| self.buckets(kind).pay(key, owed));
+            self.owe(kind, key, count);
         }
     }
 
     /// Takes owed requests out of the buckets of callers that send none.
     pub(crate) fn pay_debts(&self) {
-        if let Some(shared) = &self.shared {
-            shared.owed.pay_all(|kind, key, owed| self.buckets(kind).pay(key, owed));
-        }
+        self.owed.pay_all(|kind, key, owed| self.buckets(kind).pay(key, owed));
     }
 
     /// Drops the buckets that are full again.
     pub(crate) fn sweep(&self) {
+        self.pay_debts();
         for buckets in [&self.known, &self.customer, &self.unknown, &self.mail, &self.portal_mail] {
             buckets.limiter.retain_recent();
             buckets.limiter.shrink_to_fit();
@@ -366,6 +383,31 @@ mod tests {
         let alone = RateLimiters::new(rates, false);
         assert!(alone.take(RateLimitKey::Known(Uuid::from_u128(1))).allows());
         assert!(alone.reports(7_000).is_empty());
+    }
+
+    #[test]
+    fn a_large_response_counts_as_many_requests() {
+        for is_shared in [false, true] {
+            let rate = Rate { per_second: NonZeroU32::MIN, burst: NonZeroU32::new(50).unwrap() };
+            let limiters = RateLimiters::new(Rates { known: rate, unknown: rate }, is_shared);
+            let (key, other) = (Uuid::from_u128(1), RateLimitKey::Known(Uuid::from_u128(2)));
+            assert!(limiters.take(RateLimitKey::Known(key)).allows());
+            limiters.charge(RateLimitKey::Known(key), limits::BYTES_PER_REQUEST - 1);
+            assert_eq!(limiters.take(RateLimitKey::Known(key)).remaining, 48);
+            limiters.charge(RateLimitKey::Known(key), 8 * limits::BYTES_PER_REQUEST);
+            assert!((39..42).contains(&limiters.take(RateLimitKey::Known(key)).remaining));
+            limiters.charge(RateLimitKey::Known(key), 60 * limits::BYTES_PER_REQUEST);
+            let refused = limiters.take(RateLimitKey::Known(key));
+            assert!(refused.retry_after_s() >= 10, "{}", refused.retry_after_s());
+            assert!(limiters.take(other).allows());
+            // A customer uses up the bucket of the portal, and not that of the merchant.
+            let customer = RateLimitKey::Customer { customer: Uuid::from_u128(9), owner: Uuid::from_u128(2) };
+            limiters.charge(customer, 40 * limits::BYTES_PER_REQUEST);
+            assert!(!limiters.take(customer).allows());
+            assert!(limiters.take(other).remaining >= 48);
+            assert!(limiters.take(RateLimitKey::Portal(Uuid::from_u128(2))).remaining < 12);
+            assert_eq!(limiters.reports(7_000).is_empty(), !is_shared);
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::Request;
+use serde_json::{Map, Value, json};
 use tenantry_http::{Config, Gateway, Rate, Rates};
 use tenantry_testkit::{Acme, Organization};
 
@@ -15,10 +16,14 @@ fn gateway(acme: &Acme, burst: u32) -> Gateway {
     Gateway::new(Arc::clone(&acme.world.app), Config { rates, ..Config::default() })
 }
 
-async fn ping(gateway: &Gateway, secret: &str) -> u16 {
-    let request = Request::get("/v2/ping").header("authorization", format!("Bearer {secret}"));
+async fn get(gateway: &Gateway, path: &str, secret: &str) -> u16 {
+    let request = Request::get(path).header("authorization", format!("Bearer {secret}"));
     let request = request.body(Body::empty()).unwrap();
     gateway.answer(request, "192.0.2.1".parse().unwrap()).await.status().as_u16()
+}
+
+async fn ping(gateway: &Gateway, secret: &str) -> u16 {
+    get(gateway, "/v2/ping", secret).await
 }
 
 /// The number of requests that are admitted, one with each secret.
@@ -60,6 +65,23 @@ async fn organizations_of_a_person_share_one_rate() {
     // Another owner has a rate of its own.
     let stranger = world.organization("stranger").await;
     assert_eq!(ping(&gateway, &world.token(&stranger, "*").await.secret()).await, 200);
+}
+
+#[tokio::test]
+async fn a_large_response_counts_as_many_requests_of_its_owner() {
+    let acme = Acme::new().await;
+    let metadata: Map<_, _> = (0..50).map(|key| (format!("k{key}"), Value::from("v".repeat(500)))).collect();
+    for number in 0..60 {
+        let body = json!({"email": format!("c{number}@x.dev"), "metadata": metadata});
+        acme.client().post("/v1/customers/", body).await.expect(201);
+    }
+    let secret = acme.client().secret();
+    // The list has 1.5 MB: it counts as more than 20 requests.
+    for (rows, expected) in [(2, 200), (60, 429)] {
+        let gateway = gateway(&acme, 20);
+        assert_eq!(get(&gateway, &format!("/v1/customers/?limit={rows}"), &secret).await, 200);
+        assert_eq!(ping(&gateway, &secret).await, expected, "{rows} rows");
+    }
 }
 
 #[tokio::test]
