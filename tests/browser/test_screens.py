@@ -12,7 +12,7 @@ NARROW = 320
 # Words that are the same in both languages, and words that are no language's.
 SAME = {
     "Administrator", "Analyst", "API tokens", "API-Tokens", "Deutsch", "Discord", "Email", "English", "Format", "ID",
-    "JSON", "Name", "Passkeys", "Person", "Slack", "Slug", "Team", "Tenantry", "Token", "URL", "Webhooks", "Website",
+    "JSON", "Name", "Passkeys", "Person", "Slack", "Slug", "Team", "Tenantry", "Token", "URL", "Version", "Webhooks", "Website",
 }
 
 
@@ -205,7 +205,7 @@ def is_data(text, names):
         r"https?://\S+",
         r"[a-z0-9_]+([.:_-][a-z0-9_*]+)+",  # an event, a scope, a slug, a host
         r"[a-z]{3,10} [/\w{}.?=&-]+",  # a call
-        r"(chrome|firefox|headlesschrome) · \w+", r"mozilla/.*", r"[\d.:]+",
+        r"(chrome|firefox|headlesschrome) · \w+", r"mozilla/.*", r"[\d.:]+", r"[\d.,]+ [kMGT]?B",
         r"\w+ = \w+", r"\{.*\}",  # metadata, and objects in the audit log
         r".{0,40} · (\d+|\w{3} \d+)",
     )
