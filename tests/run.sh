@@ -15,12 +15,7 @@ python() { "$python" -m pytest -q -p no:cacheprovider clients/python; }
 python10() { "$tests/.cache/venv_1_0/bin/python" -m pytest -q -p no:cacheprovider clients/python_1_0; }
 node_tests() { node --test clients/node/*/*.test.mjs; }
 
-# Three surveys of all screens do not pass yet, on the newest pages and at 320 px: run them by hand until they do.
-browser() {
-  local surveys="wider_than_a_small_telephone or keyboard_reaches_every_control or english_word_in_german"
-  "$tests/.cache/venv_browser/bin/python" -m pytest -q -p no:cacheprovider -k "not ($surveys)" browser
-}
-
+browser() { "$tests/.cache/venv_browser/bin/python" -m pytest -q -p no:cacheprovider browser; }
 schemathesis() { "$tests/.cache/venv_schemathesis/bin/python" -m pytest -q -p no:cacheprovider schemathesis; }
 go_tests() { (cd clients/go && go vet ./... && go test -count=1 ./...); }
 crash() { "$python" crash/crash.py && "$python" crash/ends.py; }
@@ -54,7 +49,7 @@ long() { "$python" cluster/long.py; }
 # Runs the suites that use one server again, with the server on PostgreSQL; some also through PgBouncer.
 on_postgres() {
   local suite status=0
-  for suite in golden python python10 node go crash race storm; do
+  for suite in golden python python10 node go browser crash race storm; do
     TENANTRY_TEST_ENGINE=postgres ./postgres.sh ./run.sh "$suite" || status=1
   done
   TENANTRY_TEST_ENGINE=postgres ./postgres.sh ./pgbouncer.sh ./run.sh golden race || status=1

@@ -11,10 +11,12 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-from harness import TemporaryServer  # noqa: E402
+from harness import Server, TemporaryServer, eventually  # noqa: E402
 from receiver import Receiver  # noqa: E402
 
-from console import Browsers, Console, launch_options  # noqa: E402
+from console import WAIT_SECONDS, Browsers, Console, launch_options  # noqa: E402
+
+HOUR_AGO = "proved_at - 3600000000"
 
 
 @pytest.fixture(scope="session")
@@ -61,3 +63,23 @@ def organization(console):
 def script(request):
     """Whether the browsers of a test run scripts."""
     return request.param
+
+
+@pytest.fixture
+def old_proof(tmp_path):
+    """Makes the proof of every session on a server of its own an hour old."""
+    mails = tmp_path / "mails"
+    server = Server(tmp_path, "--mail", f"dir:{mails}").start()
+    console = Console(server, mails)
+
+    def age():
+        address = server.base.removeprefix("http://")
+        assert server.stop() == 0
+        server.own_database.change(f"UPDATE user_tokens SET proved_at = {HOUR_AGO} WHERE proved_at IS NOT NULL")
+        server.listen = address
+        eventually(lambda: server.start(), WAIT_SECONDS, "the server starts again")
+
+    console.age = age
+    yield console
+    server.stop()
+    server.drop()

@@ -38,6 +38,30 @@ class Estate:
             "comment": "reports", "scopes": ["customers:read"], "expires_in": "P365D"})
         self.webhook, self.quiet_webhook = self._webhooks(receiver)
         self._invitations(domain)
+        self._operator()
+
+    def _operator(self):
+        """An operator, and organizations of each state."""
+        cli, mark = self.console.server.cli, uuid.uuid4().hex[:6]
+        self.operator = self.elsewhere.owner
+        cli.run("user", "operator", self.operator, "on")
+        self.suspended = self.console.organization("Old Mill Theatre", slug=f"old-mill-{mark}")
+        cli.run("organization", "suspend", self.suspended.slug, "--reason", "Three unpaid invoices")
+        self.deleted = self.console.organization("Paper Lantern", slug=f"paper-lantern-{mark}")
+        cli.run("organization", "delete", self.deleted.slug)
+
+    def operator_pages(self):
+        """Returns the name and path of each page of the operator."""
+        organizations = "/console/operator/organizations"
+        return {
+            "operator-organizations": organizations,
+            "operator-organization": f"{organizations}/{self.organization.slug}",
+            "operator-suspend": f"{organizations}/{self.organization.slug}/suspend",
+            "operator-reopen": f"{organizations}/{self.suspended.slug}/reopen",
+            "operator-restore": f"{organizations}/{self.deleted.slug}/restore",
+            "operator-new": "/console/operator/new-organization",
+            "operator-health": "/console/operator/health",
+        }
 
     def _customers(self, domain):
         organization = self.organization

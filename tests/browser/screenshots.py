@@ -64,7 +64,7 @@ def pages(estate):
     }
 
 
-SIGNED_OUT = {"sign-in": "/console/sign-in", "code": "/console/sign-in/code", "claim": "/console/claim"}
+SIGNED_OUT = {"sign-in": "/console/sign-in", "claim": "/console/claim"}
 # Of the answers to forms, these are shown.
 STEPS = {"token-secret", "token-faults", "invited", "invitation", "invitation-expired"}
 
@@ -98,8 +98,8 @@ def shoot(browser, console, estate, camera):
         for scheme in ("light", "dark"):
             options = {"base_url": console.url, "color_scheme": scheme, "locale": "en-GB",
                        "viewport": {"width": width, "height": height}}
-            page, signed_out, analyst = (browser.new_context(**options).new_page() for _ in range(3))
-            for one in (page, signed_out, analyst):
+            page, signed_out, analyst, operator = (browser.new_context(**options).new_page() for _ in range(4))
+            for one in (page, signed_out, analyst, operator):
                 one.set_default_timeout(WAIT_MS)
             enter(page, console, estate.organization.owner)
             page.goto("/console/profile")
@@ -123,6 +123,12 @@ def shoot(browser, console, estate, camera):
                 if camera.wants(name):
                     signed_out.goto(path)
                     camera.take(signed_out, name, kind, scheme)
+            if camera.wants("code"):
+                signed_out.goto("/console/sign-in")
+                signed_out.locator("[name=email]").fill(estate.organization.owner)
+                press(signed_out, "Send me a code")
+                signed_out.wait_for_url("**/code*")
+                camera.take(signed_out, "code", kind, scheme)
             for step in steps(estate):
                 if step.name in STEPS and camera.wants(step.name):
                     one = page if step.signed_in else signed_out
@@ -133,7 +139,12 @@ def shoot(browser, console, estate, camera):
                 for name in passkeys(analyst):
                     if "/" not in name:
                         camera.take(analyst, name, kind, scheme)
-            for one in (page, signed_out, analyst):
+            if camera.wants(*estate.operator_pages()):
+                enter(operator, console, estate.operator)
+                for name, path in estate.operator_pages().items():
+                    operator.goto(path)
+                    camera.take(operator, name, kind, scheme)
+            for one in (page, signed_out, analyst, operator):
                 one.context.close()
 
 

@@ -1,12 +1,19 @@
 """Customers: search and pages, also of many; a customer's life from its creation to the removal of its name."""
 import csv
+import os
 
 import pytest
 
 from console import fill, follow, press, says, titled
 
-MANY = 100_000
+# An import sends some eleven statements for each row. PostgreSQL executes them in 0.3 ms, but each waits for its answer
+# between two processes, so a row takes ten times as long as in SQLite, which is in the server's own process.
+MANY = 10_000 if os.environ.get("TENANTRY_TEST_ENGINE") == "postgres" else 100_000
+# The number of one customer. No other number contains it.
+SOUGHT = "7" * (len(str(MANY)) - 1)
 ROWS = 50
+# Time for the import, on a machine that does much else.
+IMPORT_SECONDS = 300
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +25,8 @@ def many(console, tmp_path_factory):
         rows = csv.writer(out)
         rows.writerow(["name", "email", "external_id"])
         rows.writerows((f"Customer {number}", f"c{number}@many.example", f"crm-{number}") for number in range(MANY))
-    console.server.cli.run("import", "customers", str(file), "--organization", organization.slug)
+    console.server.cli.run("import", "customers", str(file), "--organization", organization.slug,
+                           seconds=IMPORT_SECONDS)
     return organization
 
 
@@ -46,10 +54,10 @@ def test_many_customers_are_searched_and_turned_over(many, browse, script):
     page.goto(f"{many.path}/customers?page={MANY // ROWS}")
     assert len(names(page)) == ROWS
     page.goto(f"{many.path}/customers")
-    for text in ("c77777@many.example", "customer 77777"):
+    for text in (f"c{SOUGHT}@many.example", f"customer {SOUGHT}"):
         search(page, text, script)
         page.get_by_text("1 customer", exact=True).wait_for()
-        assert names(page) == ["Customer 77777"]
+        assert names(page) == [f"Customer {SOUGHT}"]
     search(page, "nobody at all", script)
     says(page, "No customer matches this search.")
     follow(page, "Clear filters")

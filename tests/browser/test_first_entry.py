@@ -75,7 +75,8 @@ def test_a_newcomer_gets_a_passkey_a_colleague_and_a_token(first_start, browse):
     add_authenticator(page)
     take_over(page, address, True)
 
-    page.goto("/console/passkeys")
+    # Each step is offered on the way.
+    follow(page, "Add a passkey")
     press(page, "Add a passkey")
     titled(page, "Your recovery codes")
     follow(page, "I have stored them")
@@ -95,7 +96,7 @@ def test_a_newcomer_gets_a_passkey_a_colleague_and_a_token(first_start, browse):
 
     page.goto("/console")
     titled(page, "Juniper Works")
-    page.goto(f"{page.url}/tokens")
+    page.get_by_role("navigation", name="Sections").get_by_role("link", name="API tokens").click()
     follow(page, "Create token")
     fill(page, label="billing")
     page.get_by_label("Everything").check()

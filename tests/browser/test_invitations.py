@@ -24,6 +24,11 @@ def open_link(page, token, script):
     press(page, "Show the invitation")
 
 
+def console_link(mail):
+    """Returns the match of the link in the text of a mail. Its group is the secret."""
+    return re.search(r"http://\S+/console/invitation#(\S+)", mail)
+
+
 def sign_in(page, console, address):
     fill(page, email=address)
     press(page, "Send me a code")
@@ -39,7 +44,7 @@ def test_a_colleague_is_invited_and_joins(console, organization, browse, newcome
     press(page, "Send invitations")
     titled(page, "1 person is invited")
     says(page, "Not invited")
-    link = re.search(r"http://\S+/console/invitation#(\S+)", console.mails.next(newcomer))
+    link = console_link(console.mails.next(newcomer))
 
     theirs = browse(script=script)
     open_link(theirs, link.group(1), script)
@@ -114,6 +119,27 @@ def test_an_expired_invitation_says_whom_to_ask(organization, browse, newcomer, 
     open_link(page, token, script)
     titled(page, "This invitation has expired")
     says(page, "to send another one")
+
+
+def test_an_invitation_of_an_administrator_goes_on_after_a_proof(old_proof, browse, newcomer, script):
+    """Nothing that was entered is lost, and nothing is entered twice."""
+    organization = old_proof.organization()
+    page = browse(organization.owner, at=old_proof, script=script)
+    old_proof.age()
+    page.goto(f"{organization.path}/team/invite")
+    fill(page, addresses=newcomer)
+    page.get_by_label("Administrator").check()
+    press(page, "Send invitations")
+    titled(page, "Please confirm that it is you")
+    says(page, "What you entered is kept")
+    press(page, "Send me a code")
+    fill(page, code="1")
+    press(page, "Confirm")
+    says(page, "This code is not right")
+    fill(page, code=old_proof.mails.code(organization.owner))
+    press(page, "Confirm")
+    titled(page, "1 person is invited")
+    assert console_link(old_proof.mails.next(newcomer))
 
 
 def test_an_invitation_is_revoked_in_the_list(organization, browse, newcomer, script):

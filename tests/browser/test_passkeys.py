@@ -2,12 +2,9 @@
 import re
 
 import pytest
-from harness import Server, eventually
 
 from authenticator import add_authenticator
-from console import WAIT_SECONDS, Console, barriers, fill, follow, press, says, titled
-
-HOUR_AGO = "proved_at - 3600000000"
+from console import barriers, fill, follow, press, says, titled
 
 
 @pytest.fixture
@@ -109,26 +106,6 @@ def test_an_organization_that_requires_a_passkey_is_hidden_from_codes(console, o
     says(theirs, "1 more: confirm with a passkey to see them.")
     theirs.goto(organization.path)
     titled(theirs, "Page not found")
-
-
-@pytest.fixture
-def old_proof(tmp_path):
-    """Makes the proof of every session on a server of its own an hour old."""
-    mails = tmp_path / "mails"
-    server = Server(tmp_path, "--mail", f"dir:{mails}").start()
-    console = Console(server, mails)
-
-    def age():
-        address = server.base.removeprefix("http://")
-        assert server.stop() == 0
-        server.own_database.change(f"UPDATE user_tokens SET proved_at = {HOUR_AGO} WHERE proved_at IS NOT NULL")
-        server.listen = address
-        eventually(lambda: server.start(), WAIT_SECONDS, "the server starts again")
-
-    console.age = age
-    yield console
-    server.stop()
-    server.drop()
 
 
 def test_a_step_asks_for_a_fresh_proof_by_the_passkey(old_proof, browse):

@@ -12,7 +12,7 @@ NARROW = 320
 # Words that are the same in both languages, and words that are no language's.
 SAME = {
     "Administrator", "Analyst", "API tokens", "API-Tokens", "Deutsch", "Discord", "Email", "English", "Format", "ID",
-    "JSON", "Name", "Passkeys", "Person", "Slack", "Slug", "Team", "Tenantry", "Token", "URL", "Webhooks", "Website",
+    "JSON", "Name", "Passkeys", "Person", "Slack", "Slug", "Team", "Tenantry", "Token", "URL", "Version", "Webhooks", "Website",
 }
 
 
@@ -24,7 +24,7 @@ TEXTS = """() => {
     while (walker.nextNode()) if (!walker.currentNode.parentElement.closest(skipped)) keep(walker.currentNode.data);
     for (const name of ['placeholder', 'aria-label', 'title', 'alt'])
         for (const one of document.querySelectorAll(`[${name}]:not(time)`)) keep(one.getAttribute(name));
-    keep(document.title.split(' · ')[0]);
+    keep(document.title.replace(/ · [^·]*$/, ''));
     return found;
 }"""
 
@@ -88,7 +88,13 @@ def paths(chromium, console, estate):
 
 def every_screen(browse, estate, paths, **options):
     """Opens each screen in turn, in browsers with these options. Gives its name and page."""
-    page, signed_out = browse(estate.organization.owner, **options), browse(**options)
+    def signed_in(person):
+        # A sign-in brings the language that the person used first, so the browser's own is chosen again.
+        page = browse(person, **options)
+        page.goto(f"/console/profile?lang={options['language'][:2]}")
+        return page
+
+    page, signed_out = signed_in(estate.organization.owner), browse(**options)
     for path in paths:
         page.goto(path)
         yield path, page
@@ -98,23 +104,28 @@ def every_screen(browse, estate, paths, **options):
     for step in steps(estate):
         step.open(page if step.signed_in else signed_out)
         yield step.name, page if step.signed_in else signed_out
-    with_passkey = browse(estate.people["Analyst"], **options)
+    operator = signed_in(estate.operator)
+    for name, path in estate.operator_pages().items():
+        operator.goto(path)
+        yield name, operator
+    with_passkey = signed_in(estate.people["Analyst"])
     for name in passkeys(with_passkey):
         yield name, with_passkey
 
 
 class Survey:
-    """What was seen on every screen, each by the name of the screen."""
+    """What was seen on every screen, each by the name of the screen. `keyboard` says whether each is gone through by it."""
 
-    def __init__(self, screens):
+    def __init__(self, screens, keyboard):
         self.barriers, self.texts, self.languages, self.keyboard, self.too_wide = {}, {}, {}, {}, {}
         for name, page in screens:
             self.texts[name] = set(page.evaluate(TEXTS))
             self.languages[name] = page.locator("html").get_attribute("lang")
             self.barriers[name] = barriers(page)
-            self.keyboard[name] = unreached(page)
+            self.keyboard[name] = unreached(page) if keyboard else []
             self.too_wide[name] = []
-            for width in (1200, 800, NARROW):
+            # The narrowest windows of each form of the style sheet.
+            for width in (1241, 901, NARROW):
                 page.set_viewport_size({"width": width, "height": 640})
                 self.too_wide[name] += page.evaluate(TOO_WIDE)
             page.set_viewport_size({"width": 1280, "height": 900})
@@ -123,7 +134,9 @@ class Survey:
 def unreached(page):
     """Goes through a page by the Tab key. Returns the controls that it does not reach, or whose focus is not seen."""
     controls = page.evaluate(CONTROLS)
-    for _ in range(len(controls) + 2):
+    # A field for a date has several stops: day, month, year, calendar.
+    dates = page.locator("input[type=date]").count()
+    for _ in range(len(controls) + 2 + 3 * dates):
         page.keyboard.press("Tab")
     reached = dict(page.evaluate("window.reached"))
     return ([f"not reached: {html}" for key, html in controls if key not in reached]
@@ -139,14 +152,14 @@ def expect_nothing(by_screen):
 @pytest.fixture(scope="module")
 def light(chromium, console, estate, paths):
     with Browsers(chromium, console) as browse:
-        return Survey(every_screen(browse, estate, paths, scheme="light", language="en-GB"))
+        return Survey(every_screen(browse, estate, paths, scheme="light", language="en-GB"), keyboard=True)
 
 
 @pytest.fixture(scope="module")
 def dark(chromium, console, estate, paths):
-    """The screens in the other scheme, and in German: its words are longer."""
+    """The screens in the other scheme, and in German: its words are longer. The keyboard reaches the same controls."""
     with Browsers(chromium, console) as browse:
-        return Survey(every_screen(browse, estate, paths, scheme="dark", language="de-DE"))
+        return Survey(every_screen(browse, estate, paths, scheme="dark", language="de-DE"), keyboard=False)
 
 
 @pytest.fixture(params=["light", "dark"])
@@ -162,8 +175,8 @@ def test_no_screen_is_wider_than_a_small_telephone(survey):
     expect_nothing(survey.too_wide)
 
 
-def test_a_keyboard_reaches_every_control_and_shows_where_it_is(survey):
-    expect_nothing(survey.keyboard)
+def test_a_keyboard_reaches_every_control_and_shows_where_it_is(light):
+    expect_nothing(light.keyboard)
 
 
 def test_no_screen_has_an_english_word_in_german(light, dark, estate):
@@ -178,7 +191,7 @@ def test_no_screen_has_an_english_word_in_german(light, dark, estate):
 def data_of(estate):
     """Names that somebody entered, in lower case."""
     names = [estate.organization.name, estate.elsewhere.name, "Ada Lovelace", "Wren Studio", "Kim Berg", "Noor Haddad",
-             "Shop", "Warehouse", "billing", "reports", "nobody", *CUSTOMERS, *(name for _, name in PEOPLE)]
+             estate.suspended.name, estate.deleted.name, "Three unpaid invoices", "Shop", "Warehouse", "billing", "reports", "nobody", *CUSTOMERS, *(name for _, name in PEOPLE)]
     return {name.lower() for name in names}
 
 
@@ -192,8 +205,8 @@ def is_data(text, names):
         r"https?://\S+",
         r"[a-z0-9_]+([.:_-][a-z0-9_*]+)+",  # an event, a scope, a slug, a host
         r"[a-z]{3,10} [/\w{}.?=&-]+",  # a call
-        r"(chrome|firefox|headlesschrome) · \w+", r"mozilla/.*", r"[\d.:]+",
-        r"\w+ = \w+",  # metadata
+        r"(chrome|firefox|headlesschrome) · \w+", r"mozilla/.*", r"[\d.:]+", r"[\d.,]+ [kMGT]?B",
+        r"\w+ = \w+", r"\{.*\}",  # metadata, and objects in the audit log
         r".{0,40} · (\d+|\w{3} \d+)",
     )
     return any(re.fullmatch(kind, plain) for kind in kinds) or any(name in plain for name in names)

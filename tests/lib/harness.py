@@ -189,10 +189,10 @@ class CommandLine:
         self._database = database
         self._options = options  # added to every command
 
-    def run(self, *arguments):
+    def run(self, *arguments, seconds=60):
         """Runs a command and returns its standard output. Raises RuntimeError when the command fails."""
         command = [binary(), *arguments, "--database", self._database, *self._options]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        result = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
         if result.returncode != 0:
             raise RuntimeError(f"{' '.join(arguments)}: exit status {result.returncode}: {result.stderr.strip()}")
         return result.stdout

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
 
 use serde::Serialize;
 use tenantry_core::ExecutionContext;
@@ -73,6 +74,10 @@ pub struct AuditLogRetention {
     pub operator_days: Option<u32>,
 }
 
+/// Days for which an organization keeps its audit log, within the bounds of the server. [`App::audit_days_of`] makes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuditDays(u32);
+
 /// Sets or clears the days for which an organization keeps its audit log. The sweep deletes older entries.
 #[derive(Debug, Clone)]
 pub struct AuditLogRetentionSet {
@@ -80,8 +85,8 @@ pub struct AuditLogRetentionSet {
     pub by: Requester,
     /// The organization.
     pub organization: OrganizationId,
-    /// The days, from [`limits::AUDIT_DAYS_LEAST`] to [`App::audit_days`].
-    pub days: Option<u32>,
+    /// The days.
+    pub days: Option<AuditDays>,
 }
 
 /// The setting, as an audit entry shows it.
@@ -115,16 +120,16 @@ impl UseCase for AuditLogRetentionSet {
         check(by, *organization)?;
         by.check_proof(context.now())?;
         tx.organization_for_update(*organization).await?.ok_or(Error::OrganizationNotFound)?;
-        let before = tx.audit_days(*organization).await?;
-        if before == *days {
+        let (before, days) = (tx.audit_days(*organization).await?, days.map(|AuditDays(days)| days));
+        if before == days {
             return Ok(());
         }
-        tx.audit_days_set(*organization, *days).await?;
+        tx.audit_days_set(*organization, days).await?;
         let image = |audit_log_retention_days| RetentionImage {
             organization: *organization,
             audit_log_retention_days,
         };
-        let images = (&image(before), &image(*days));
+        let images = (&image(before), &image(days));
         changes::updated(tx, context, by, "audit_log.retention_updated", images).await
     }
 }
@@ -142,6 +147,21 @@ impl App {
         check(by, organization)?;
         let days = self.store.reader()?.tx()?.audit_days(organization).await?;
         Ok(AuditLogRetention { organization, days, operator_days: self.audit_days() })
+    }
+
+    /// The days that an organization can set: at least [`limits::AUDIT_DAYS_LEAST`], at most those of the operator. Empty
+    /// where the operator keeps entries for a shorter time.
+    #[must_use]
+    pub fn audit_days_bounds(&self) -> RangeInclusive<u32> {
+        let days = |days: i64| u32::try_from(days).unwrap_or(u32::MAX);
+        let most = days(limits::AUDIT_DAYS_MOST);
+        days(limits::AUDIT_DAYS_LEAST)..=self.audit_days().map_or(most, |operator| operator.min(most))
+    }
+
+    /// These days, if they are within [`App::audit_days_bounds`].
+    #[must_use]
+    pub fn audit_days_of(&self, days: u32) -> Option<AuditDays> {
+        self.audit_days_bounds().contains(&days).then_some(AuditDays(days))
     }
 
     /// The days for which the operator keeps audit logs at most.

@@ -2,9 +2,9 @@
 //!
 //! A token has the time of its next notice in its row. The sweep takes the tokens that are due, organization by
 //! organization and person by person. One transaction moves the times of an organization's tokens on and queues the mail,
-//! so a crash repeats or loses none, and of two nodes the second finds nothing that is due. All times are the beginning
-//! of a day, so the tokens of a day are in one mail. After a standstill, a token that has several notices behind it has
-//! one, and a token that has expired has none.
+//! so a crash repeats or loses none, and of two nodes the second finds nothing that is due. All times are in the
+//! morning of a day, so the tokens of a day are in one mail. After a standstill, a token that has several notices behind it
+//! has one, and a token that has expired has none.
 
 use std::collections::BTreeMap;
 

@@ -52,6 +52,13 @@ pub(crate) fn redirect(to: &str) -> Response {
     response
 }
 
+/// The answer to a form that another page takes: the browser sends the same form to `to`.
+pub(crate) fn resend(to: &str) -> Response {
+    let mut response = redirect(to);
+    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+    response
+}
+
 /// The response with a cookie.
 pub(crate) fn with_cookie(mut response: Response, cookie: &str) -> Response {
     if let Ok(cookie) = HeaderValue::from_str(cookie) {
@@ -106,6 +113,8 @@ pub(crate) fn error(visitor: &Visitor, error: &Error) -> Response {
         | Error::Webhook(WebhookError::NotFound | WebhookError::EventNotFound)
         | Error::Portal(PortalError::CustomerUnknown(_))
         | Error::Invitation(InvitationError::NotFound) => not_found(t),
+        // The form goes along, so that nothing that was entered is lost.
+        Error::ProofRequired if visitor.is_form() => return resend(&step_up_path(visitor.path())),
         Error::ProofRequired => return to_step_up(visitor.path()),
         Error::NotPermitted(_) | Error::CallerReduced | Error::CallerSuspended => {
             (StatusCode::FORBIDDEN, (t.problem.not_allowed, t.problem.not_allowed_text))

@@ -90,7 +90,7 @@ impl Visit {
     }
 
     /// The way to the proof that a page needs, unless the person has just proved to be themselves. It leads back to this
-    /// page.
+    /// page. A form needs no such call: it is sent again after the proof.
     pub(crate) fn proof_first(&self) -> Option<Response> {
         let is_proved = self.by.check_proof(self.visitor.now).is_ok();
         (!is_proved).then(|| respond::to_step_up(self.visitor.path()))
@@ -174,8 +174,8 @@ impl Here {
         self.by.check(self.organization.id, permission)
     }
 
-    /// The way to the proof that a page needs, unless the person has just proved to be themselves. A page asks for it
-    /// before it shows its form, so that nothing that was entered is lost. The proof leads back to the page at `back`.
+    /// The way to the proof that a page needs, unless the person has just proved to be themselves. The proof leads back to
+    /// the page at `back`. A form needs no such call: it is sent again after the proof.
     pub(crate) fn proof_first(&self, back: &str) -> Option<Response> {
         let is_proved = self.by.check_proof(self.visit.visitor.now).is_ok();
         (!is_proved).then(|| respond::to_step_up(back))

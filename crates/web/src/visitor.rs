@@ -21,6 +21,9 @@ use crate::{Console, ROOT, cookies, language, respond};
 /// The most bytes of a form. The server has read it before, within bounds of its own.
 const FORM_BYTES: usize = 64 << 10;
 
+/// The field in which the forms of a proof keep the form that the proof interrupted.
+pub(crate) const KEPT: &str = "kept";
+
 /// The visitor of a page.
 pub(crate) struct Visitor {
     pub(crate) console: Arc<Console>,
@@ -59,6 +62,11 @@ impl Visitor {
             console,
         };
         (visitor, body)
+    }
+
+    /// What a page that asks for a mailed code says where mails reach nobody.
+    pub(crate) fn code_note(&self) -> &'static str {
+        if self.console.sends_mail { "" } else { self.t.ui.code_in_log }
     }
 
     /// A parameter of the query, cut to 200 characters.
@@ -141,10 +149,21 @@ impl Visitor {
         respond::redirect(&format!("{ROOT}/sign-in?next={next}"))
     }
 
-    /// The fields of a form.
+    /// Whether the request is a form.
+    pub(crate) const fn is_form(&self) -> bool {
+        self.is_form
+    }
+
+    /// The fields of a form. After a proof that interrupted it, they are those of the interrupted form.
     pub(crate) async fn form(&self, body: Body) -> Result<Form, Box<Response>> {
+        let sent = self.sent_form(body).await?;
+        Ok(sent.kept().map(|kept| Form::parse(kept.as_bytes())).unwrap_or(sent))
+    }
+
+    /// The fields of a form as it was sent.
+    pub(crate) async fn sent_form(&self, body: Body) -> Result<Form, Box<Response>> {
         match to_bytes(body, FORM_BYTES).await {
-            Ok(bytes) => Ok(Form(form_urlencoded::parse(&bytes).into_owned().collect())),
+            Ok(bytes) => Ok(Form::parse(&bytes)),
             Err(_) => {
                 let texts = (self.t.problem.failed, self.t.problem.failed_text);
                 Err(Box::new(respond::problem(
@@ -167,6 +186,20 @@ impl Form {
     /// A form with these values.
     pub(crate) fn with(values: Vec<(&str, String)>) -> Self {
         Self(values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+
+    fn parse(bytes: &[u8]) -> Self {
+        Self(form_urlencoded::parse(bytes).into_owned().collect())
+    }
+
+    /// The form as one text.
+    pub(crate) fn to_text(&self) -> String {
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.0).finish()
+    }
+
+    /// The form that a proof interrupted, as one text.
+    pub(crate) fn kept(&self) -> Option<&str> {
+        self.0.iter().find(|(name, _)| name == KEPT).map(|(_, value)| value.as_str())
     }
 
     /// The values of a field that can occur several times.

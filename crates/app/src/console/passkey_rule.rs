@@ -74,19 +74,19 @@ impl UseCase for PasskeyRuleSet {
 }
 
 impl App {
-    /// Whether an organization requires a passkey of its team.
+    /// The time since which an organization requires a passkey of its team, if it does.
     ///
     /// # Errors
-    /// [`Error::OrganizationNotFound`], or a store error.
-    pub async fn is_passkey_required(
+    /// [`Error::OrganizationNotFound`] or [`Error::NotPermitted`] without the right, or a store error.
+    pub async fn passkey_required_at(
         &self,
         by: &Requester,
         organization: OrganizationId,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<Timestamp>, Error> {
         if !by.has_access(organization) {
             return Err(Error::OrganizationNotFound);
         }
-        let mut reader = self.store.reader()?;
-        Ok(reader.tx()?.organization_passkey_required_at(organization).await?.is_some())
+        by.check(organization, TeamPermission::ManageOrganization)?;
+        Ok(self.store.reader()?.tx()?.organization_passkey_required_at(organization).await?)
     }
 }

@@ -71,16 +71,20 @@ impl AccessToken {
 
 /// Days before the expiry of a token on which people are told of it.
 const NOTICE_DAYS: [i64; 3] = [14, 7, 1];
-const DAY_US: i64 = 24 * 60 * 60 * 1_000_000;
+const HOUR_US: i64 = 60 * 60 * 1_000_000;
+const DAY_US: i64 = 24 * HOUR_US;
+/// The hour of the day, in UTC, at which they are told: the morning in Europe, and before work in America.
+const NOTICE_HOUR: i64 = 7;
 
-/// The next time after `now` at which people are told that a token expires: the beginning of the UTC day that is 14, 7 or
-/// 1 days before. So all tokens of a day are in one mail. `None` if there is no further one.
+/// The next time after `now` at which people are told that a token expires: 07:00 of the UTC day that is 14, 7 or 1 days
+/// before. So all tokens of a day are in one mail. `None` if there is no further one.
 #[must_use]
 pub fn next_expiry_notice(expires_at: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
     let expires_at = expires_at?.as_micros();
     let begins = |days: i64| {
         let at = expires_at.saturating_sub(days.saturating_mul(DAY_US));
-        Timestamp::from_micros(at.saturating_sub(at.rem_euclid(DAY_US)))
+        let day = at.saturating_sub(at.rem_euclid(DAY_US));
+        Timestamp::from_micros(day.saturating_add(NOTICE_HOUR * HOUR_US))
     };
     NOTICE_DAYS.into_iter().map(begins).find(|begin| *begin > now)
 }
@@ -112,25 +116,28 @@ pub struct UserToken {
 mod tests {
     use super::*;
 
+    const MORNING: i64 = NOTICE_HOUR * 60 * 60;
+
     fn at(day: i64, second: i64) -> Timestamp {
         Timestamp::from_micros(1_767_225_600_000_000 + day * DAY_US + second * 1_000_000)
     }
 
     #[test]
-    fn notices_are_at_the_beginning_of_the_day_14_7_and_1_days_before_the_expiry() {
+    fn notices_are_in_the_morning_of_the_day_14_7_and_1_days_before_the_expiry() {
         let mut now = at(0, 5);
         let mut notices = Vec::new();
         while let Some(next) = next_expiry_notice(Some(at(20, 3_600)), now) {
             notices.push(next);
             now = next;
         }
-        assert_eq!(notices, [at(6, 0), at(13, 0), at(19, 0)]);
+        assert_eq!(notices, [at(6, MORNING), at(13, MORNING), at(19, MORNING)]);
     }
 
     #[test]
-    fn a_day_that_has_begun_has_no_notice_any_more() {
-        assert_eq!(next_expiry_notice(Some(at(7, 60)), at(0, 0)), Some(at(6, 0)));
-        assert_eq!(next_expiry_notice(Some(at(1, 60)), at(0, 30)), None);
+    fn a_morning_that_is_over_has_no_notice_any_more() {
+        assert_eq!(next_expiry_notice(Some(at(7, 60)), at(0, 0)), Some(at(0, MORNING)));
+        assert_eq!(next_expiry_notice(Some(at(7, 60)), at(0, MORNING)), Some(at(6, MORNING)));
+        assert_eq!(next_expiry_notice(Some(at(1, 60)), at(0, MORNING)), None);
         assert_eq!(next_expiry_notice(Some(at(0, 60)), at(5, 0)), None);
         assert_eq!(next_expiry_notice(None, at(0, 0)), None);
         assert_eq!(next_expiry_notice(Some(Timestamp::from_micros(5)), at(0, 0)), None);

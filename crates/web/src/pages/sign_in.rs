@@ -26,7 +26,8 @@ struct Ask<'a> {
     gate: Gate,
     /// Whether browsers have passkeys at this address.
     passkeys: bool,
-    next: &'a str,
+    /// The hidden fields of the form.
+    hidden: [(&'static str, &'a str); 1],
     email: &'a str,
     error: &'a str,
 }
@@ -54,7 +55,7 @@ pub(super) fn ask_again(
     let t = visitor.t;
     let gate = Gate::new(&visitor.console, t, t.sign_in.title, note);
     let passkeys = visitor.console.relying_party.is_some();
-    respond::page(status, &Ask { t, gate, passkeys, next, email, error })
+    respond::page(status, &Ask { t, gate, passkeys, hidden: [("next", next)], email, error })
 }
 
 /// Mails a code, if a person has the address. The answer is the same if nobody has it.
@@ -99,7 +100,10 @@ pub(crate) async fn code(State(console): State<Arc<Console>>, request: Request) 
 
 fn code_again(visitor: &Visitor, status: StatusCode, next: &str, error: &str) -> Response {
     let t = visitor.t;
-    respond::page(status, &Code { t, gate: Gate::new(&visitor.console, t, t.code.title, ""), next, error })
+    respond::page(
+        status,
+        &Code { t, gate: Gate::new(&visitor.console, t, t.code.title, visitor.code_note()), next, error },
+    )
 }
 
 /// Begins a session if the code is right.

@@ -18,6 +18,8 @@ pub(crate) static ENGLISH: Texts = Texts {
         filter: "Filter",
         clear: "Clear filters",
         nothing_found: "Nothing found",
+        code_in_log: "No mail server is set up: the server writes the code to its log.",
+        mail_in_log: "No mail server is set up: nobody gets the mail, and the server's log shows its subject.",
     },
     rail: RailTexts {
         menu: "Open the menu",
@@ -68,7 +70,8 @@ pub(crate) static ENGLISH: Texts = Texts {
         email_hint: "You sign in with it.",
         name_missing: "Enter your name.",
         submit: "Take over",
-        over: "This claim code is used up or too old. Start the server again: it prints a new one.",
+        over: "This claim code is used up or too old. If you took over before, sign in. Otherwise start the server again: it prints a new one.",
+        sign_in: "Taken over already? Sign in",
     },
     passkey_sign_in: PasskeySignInTexts {
         passkey: "Continue with a passkey",
@@ -90,6 +93,7 @@ pub(crate) static ENGLISH: Texts = Texts {
     step_up: StepUpTexts {
         title: "Please confirm that it is you",
         lead: "The next step needs a fresh proof. It then holds for ten minutes.",
+        kept: "What you entered is kept, and goes on by itself.",
         passkey: "Confirm with a passkey",
         no_script: "A passkey needs JavaScript in this browser.",
         elsewhere: "Passkeys do not work at this address of the server.",
@@ -210,8 +214,10 @@ pub(crate) static ENGLISH: Texts = Texts {
         customers: "Customers",
         tokens: "API tokens",
         steps: "First steps",
-        steps_lead: "Three things make the organization ready for work.",
+        steps_lead: "These make the organization ready for work.",
         done: "Done",
+        passkey: "Add a passkey",
+        passkey_text: "Then a mailbox alone lets nobody in as you.",
         invite: "Invite a colleague",
         invite_text: "So that not everything depends on one person.",
         token: "Create an API token",

@@ -18,6 +18,8 @@ pub(crate) static GERMAN: Texts = Texts {
         filter: "Filtern",
         clear: "Filter entfernen",
         nothing_found: "Nichts gefunden",
+        code_in_log: "Es ist kein Mailserver eingerichtet: Der Server schreibt den Code in sein Protokoll.",
+        mail_in_log: "Es ist kein Mailserver eingerichtet: Niemand bekommt die E-Mail, und das Protokoll des Servers zeigt ihren Betreff.",
     },
     rail: RailTexts {
         menu: "Menü öffnen",
@@ -68,7 +70,8 @@ pub(crate) static GERMAN: Texts = Texts {
         email_hint: "Damit melden Sie sich an.",
         name_missing: "Geben Sie Ihren Namen ein.",
         submit: "Übernehmen",
-        over: "Dieser Einmalcode ist verbraucht oder zu alt. Starten Sie den Server neu: Er gibt einen neuen aus.",
+        over: "Dieser Einmalcode ist verbraucht oder zu alt. Haben Sie ihn schon verwendet, melden Sie sich an. Sonst starten Sie den Server neu: Er gibt einen neuen aus.",
+        sign_in: "Schon übernommen? Anmelden",
     },
     passkey_sign_in: PasskeySignInTexts {
         passkey: "Weiter mit einem Passkey",
@@ -90,6 +93,7 @@ pub(crate) static GERMAN: Texts = Texts {
     step_up: StepUpTexts {
         title: "Bitte bestätigen Sie, dass Sie es sind",
         lead: "Der nächste Schritt braucht einen frischen Nachweis. Er gilt dann zehn Minuten.",
+        kept: "Ihre Eingaben bleiben erhalten und gehen danach von selbst weiter.",
         passkey: "Mit einem Passkey bestätigen",
         no_script: "Ein Passkey braucht JavaScript in diesem Browser.",
         elsewhere: "Passkeys gehen unter dieser Adresse des Servers nicht.",
@@ -210,8 +214,10 @@ pub(crate) static GERMAN: Texts = Texts {
         customers: "Kunden",
         tokens: "API-Tokens",
         steps: "Erste Schritte",
-        steps_lead: "Drei Dinge machen die Organisation arbeitsfähig.",
+        steps_lead: "Damit wird die Organisation arbeitsfähig.",
         done: "Erledigt",
+        passkey: "Einen Passkey hinzufügen",
+        passkey_text: "Dann kommt mit dem Postfach allein niemand als Sie herein.",
         invite: "Jemanden aus dem Team einladen",
         invite_text: "Damit nicht alles an einer Person hängt.",
         token: "Ein API-Token anlegen",

@@ -70,6 +70,7 @@ use words;
 texts! {
     ui: UiTexts {
         skip, copy, copied, errors, pages, previous, next, as_call, as_command, filter, clear, nothing_found,
+        code_in_log, mail_in_log,
     }
     rail: RailTexts {
         menu, sections, switch, all_organizations, account, personal, person, sign_out,
@@ -85,7 +86,7 @@ texts! {
     }
     claim: ClaimTexts {
         title, lead, token, token_hint, organization, organization_hint, name, email, email_hint,
-        name_missing, submit, over,
+        name_missing, submit, over, sign_in,
     }
     passkey_sign_in: PasskeySignInTexts {
         passkey, or, recovery, refused, unavailable, canceled,
@@ -94,7 +95,7 @@ texts! {
         title, lead, label, hint, submit, other, wrong,
     }
     step_up: StepUpTexts {
-        title, lead, passkey, no_script, elsewhere, lost, code, enter, enter_lead, submit, again, cancel,
+        title, lead, kept, passkey, no_script, elsewhere, lost, code, enter, enter_lead, submit, again, cancel,
     }
     passkeys: PasskeysTexts {
         title, lead, add, rename, remove, none, none_text, no_script, unavailable, actions, added, never_used,
@@ -126,7 +127,7 @@ texts! {
     }
     overview: OverviewTexts {
         identity, identity_lead, id, slug, created, people, customers, tokens, steps, steps_lead, done,
-        invite, invite_text, token, token_text, customer, customer_text, off, off_text,
+        passkey, passkey_text, invite, invite_text, token, token_text, customer, customer_text, off, off_text,
     }
     team: TeamTexts {
         title, lead, search, role, any_role, person, since, you, nothing_found, one_person, people,

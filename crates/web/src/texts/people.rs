@@ -70,6 +70,7 @@ words! {
         title: "Invitations", "Einladungen";
         invite: "Invite people", "Personen einladen";
         invite_lead: "Each person gets a mail with a link. Nobody joins without accepting.", "Jede Person bekommt eine E-Mail mit einem Link. Niemand tritt ohne Zusage bei.";
+        invite_lead_link: "Nobody joins without accepting.", "Niemand tritt ohne Zusage bei.";
         no_mail: "There is no mail server", "Es gibt keinen Mailserver";
         no_mail_text: "Nothing is sent. You get a link for each person to pass on yourself.", "Es wird nichts gesendet. Sie bekommen je Person einen Link zum Weitergeben.";
         addresses: "Addresses", "Adressen";
@@ -81,6 +82,7 @@ words! {
         submit: "Send invitations", "Einladungen senden";
         one_invited: "1 person is invited", "1 Person ist eingeladen";
         many_invited: "{} people are invited", "{} Personen sind eingeladen";
+        none_invited: "Nobody new is invited", "Niemand Neues ist eingeladen";
         invited_lead: "Repeating an invitation changes nothing. A link is shown once.", "Eine Einladung zu wiederholen ändert nichts. Ein Link wird einmal gezeigt.";
         more: "Invite more", "Weitere einladen";
         invited: "Invited", "Eingeladen";

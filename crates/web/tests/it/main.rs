@@ -22,6 +22,7 @@ mod pages;
 mod passkeys;
 mod rates;
 mod recovery_codes;
+mod routes;
 mod sessions;
 mod sign_in;
 mod step_up;

@@ -16,7 +16,7 @@ use tenantry_testkit::{Organization, World};
 use crate::browser::{Browser, attribute, member, world};
 
 /// A page of an organization, and the right that it needs. Each shows itself to everybody who has the right.
-const PAGES: &[(&str, Option<TeamPermission>)] = &[
+pub(crate) const PAGES: &[(&str, Option<TeamPermission>)] = &[
     ("", None),
     ("/leave", None),
     ("/customers", Some(ReadCustomers)),
@@ -51,6 +51,7 @@ const PAGES: &[(&str, Option<TeamPermission>)] = &[
     ("/audit-log", Some(ManageOrganization)),
     ("/audit-log/export.csv", Some(ManageOrganization)),
     ("/audit-log/retention", Some(ManageOrganization)),
+    ("/audit-log/{entry}", Some(ManageOrganization)),
     ("/settings", Some(ManageOrganization)),
     ("/sign-in", Some(ManageOrganization)),
     ("/delete", Some(ManageOrganization)),
@@ -58,7 +59,7 @@ const PAGES: &[(&str, Option<TeamPermission>)] = &[
 
 /// A form of an organization, the right that it needs, and the answer to an empty one from somebody who has the right.
 /// `{none}` is the id of nothing.
-const FORMS: &[(&str, Option<TeamPermission>, u16)] = &[
+pub(crate) const FORMS: &[(&str, Option<TeamPermission>, u16)] = &[
     ("/leave", None, 422),
     ("/customers/new", Some(ManageCustomers), 422),
     ("/customers/{customer}/edit", Some(ManageCustomers), 303),
@@ -131,6 +132,7 @@ impl Rows {
         let made = made["organization_access_token"]["id"].as_str().unwrap().to_owned();
         let new = json!({"url": "https://x.example/hook", "format": "raw", "events": ["customer.created"]});
         let webhook = token.post("/v1/webhooks/endpoints", new).await.expect(201).id();
+        let log = token.get("/v1/audit-log?limit=1").await.expect(200);
         let people = token.get(&format!("/v1/organizations/{}/members", acme.id)).await.expect(200);
         let people = people["items"].as_array().unwrap().iter();
         let mut analyst = people
@@ -141,6 +143,7 @@ impl Rows {
             ("{member}", member),
             ("{token}", made),
             ("{webhook}", webhook),
+            ("{entry}", log["items"][0]["id"].as_str().unwrap().to_owned()),
             ("{analyst}", analyst.next_back().unwrap()),
             ("{none}", "0d8f4b0e-0000-4000-8000-000000000000".to_owned()),
         ])
@@ -176,6 +179,10 @@ async fn every_page_and_form_asks_for_its_right() {
             let answer = browser.post(&rows.path("acme", form), &[]).await;
             assert_eq!(answer.status, expected, "{role:?} POST {form}: {answer}");
         }
+        // No event was delivered.
+        let event = browser.get(&rows.path("acme", "/webhooks/{webhook}/events/{none}")).await;
+        let expected = if grants(*role, Some(ManageOrganization)) { 404 } else { 403 };
+        assert_eq!(event.status, expected, "{role:?}: {event}");
         // Nobody offered the ownership: the owner has it, and the others are refused.
         let accept = browser.post(&rows.path("acme", "/team/transfer/accept"), &[]).await;
         assert_eq!(accept.status, if *role == TeamRole::Owner { 303 } else { 409 }, "{role:?}: {accept}");

@@ -14,7 +14,7 @@ use tenantry_testkit::{Organization, World};
 use crate::browser::{Browser, member, world};
 
 /// The pages. `acme` is open, `closed` is suspended, `gone` is deleted.
-const PAGES: [&str; 8] = [
+pub(crate) const PAGES: [&str; 8] = [
     "/console/operator/organizations",
     "/console/operator/organizations?query=acme&state=suspended",
     "/console/operator/new-organization",
@@ -25,7 +25,7 @@ const PAGES: [&str; 8] = [
     "/console/operator/health",
 ];
 /// The forms, and the answers to empty ones.
-const FORMS: [(&str, u16); 5] = [
+pub(crate) const FORMS: [(&str, u16); 5] = [
     ("/console/operator/new-organization", 422),
     ("/console/operator/organizations/acme/suspend", 422),
     ("/console/operator/organizations/closed/reopen", 303),

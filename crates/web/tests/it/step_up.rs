@@ -93,10 +93,10 @@ async fn a_code_confirms_nobody_with_a_passkey() {
     };
     let asked = by_code.get(&remove).await.expect(303);
     assert_eq!(asked.header("location"), Some(format!("/console/step-up?next={remove}").as_str()));
-    by_code.post(&remove, &[]).await.expect(303);
+    by_code.post(&remove, &[]).await.expect(307);
     confirm(&mut by_code, &world, "/console").await.expect(303);
     by_code.post("/console/passkeys/options", &[]).await.expect(403);
-    by_code.post(&remove, &[]).await.expect(303);
+    by_code.post(&remove, &[]).await.expect(307);
     assert!(browser.get("/console/passkeys").await.expect(200).text.contains("Firefox"));
     confirm_with(&mut by_code, &mut device, &remove).await.expect(303);
     by_code.get(&remove).await.expect(200);
@@ -206,7 +206,7 @@ async fn refused(
     let update = AccessTokenUpdate { by: by.clone(), id: token, change };
     let change = RoleChange { to: TeamRole::Administrator, satisfied_by: &[] };
     let promote = TeamMemberSetRole { by: by.clone(), organization: acme.id, user: member, change };
-    let days = AuditLogRetentionSet { by: by.clone(), organization: acme.id, days: Some(30) };
+    let days = AuditLogRetentionSet { by: by.clone(), organization: acme.id, days: app.audit_days_of(30) };
     let forget = CustomerDelete { by: by.clone(), customer: CustomerRef::Id(customer), anonymize: true };
     let all = AuditFilter::default();
     let offer = OwnershipOffer { by: by.clone(), organization: acme.id, to: member };
@@ -311,9 +311,10 @@ async fn pages_of_an_organization_lead_to_the_proof_and_back() {
         ("/sign-in", "/sign-in"),
     ];
     let forms = [
-        (format!("{of_token}/rotate"), of_token.as_str()),
-        (format!("{of_webhook}/secret"), of_webhook.as_str()),
-        ("/team/transfer/accept".to_owned(), ""),
+        format!("{of_token}/rotate"),
+        format!("{of_webhook}/secret"),
+        "/audit-log/retention".to_owned(),
+        "/sign-in".to_owned(),
     ];
     let here = "/console/organizations/acme";
     let to = |back: &str| format!("/console/step-up?next={here}{back}");
@@ -321,9 +322,10 @@ async fn pages_of_an_organization_lead_to_the_proof_and_back() {
         let asked = browser.get(&format!("{here}{page}")).await.expect(303);
         assert_eq!(asked.header("location"), Some(to(back).as_str()), "{page}");
     }
-    for (form, back) in &forms {
-        let asked = browser.post(&format!("{here}{form}"), &[]).await.expect(303);
-        assert_eq!(asked.header("location"), Some(to(back).as_str()), "{form}");
+    // A form goes along to the proof.
+    for form in &forms {
+        let asked = browser.post(&format!("{here}{form}"), &[]).await.expect(307);
+        assert_eq!(asked.header("location"), Some(to(form).as_str()), "{form}");
     }
     let back = format!("{here}/tokens/new");
     let confirmed = confirm(&mut browser, &world, &back).await.expect(303);
@@ -332,10 +334,75 @@ async fn pages_of_an_organization_lead_to_the_proof_and_back() {
         browser.get(&format!("{here}{back}")).await.expect(200);
         browser.get(&format!("{here}{page}")).await.expect(200);
     }
-    for (form, back) in &forms[..2] {
-        browser.get(&format!("{here}{back}")).await.expect(200);
+    for form in &forms[..2] {
         browser.post(&format!("{here}{form}"), &[]).await.expect(200);
     }
+    assert_eq!(world.findings().await, [""; 0]);
+}
+
+/// The value of the field of a page in which the proof keeps a form.
+fn kept(page: &tenantry_testkit::Response) -> String {
+    let rest = page.text.split("name=\"kept\" value=\"").nth(1).unwrap_or_else(|| panic!("{page}"));
+    rest.split('"').next().unwrap().replace("&#38;", "&")
+}
+
+#[tokio::test]
+async fn a_form_that_needs_a_proof_goes_on_after_a_code() {
+    let world = world();
+    let acme = world.organization("acme").await;
+    let mut browser = Browser::signed_in(&world, &acme.owner).await;
+    world.advance_s(TEN_MINUTES);
+    let invite = "/console/organizations/acme/team/invite";
+    let fields =
+        [("addresses", "ada@x.example\nkim@x.example"), ("role", "administrator"), ("expires_in", "86400")];
+    let asked = browser.post(invite, &fields).await.expect(307);
+    let proof = asked.header("location").unwrap().to_owned();
+    assert_eq!(proof, format!("/console/step-up?next={invite}"));
+    // A browser sends the same form there.
+    let page = browser.post(&proof, &fields).await.expect(200);
+    assert!(page.text.contains("What you entered is kept"), "{page}");
+    let form = kept(&page);
+    let page = browser.post("/console/step-up/send", &[("next", invite), ("kept", &form)]).await.expect(200);
+    assert_eq!(kept(&page), form);
+    let right = code(&world).await;
+    let wrong = [("code", other_than(&right)), ("next", invite.to_owned()), ("kept", form.clone())];
+    let wrong: Vec<(&str, &str)> = wrong.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let page = browser.post("/console/step-up/code", &wrong).await.expect(422);
+    assert_eq!(kept(&page), form);
+    let confirm = [("code", right.as_str()), ("next", invite), ("kept", form.as_str())];
+    let confirmed = browser.post("/console/step-up/code", &confirm).await.expect(307);
+    assert_eq!(confirmed.header("location"), Some(invite));
+    let invited = browser.post(invite, &confirm).await.expect(200);
+    assert!(invited.text.contains("2 people are invited"), "{invited}");
+    assert_eq!(world.findings().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_form_that_needs_a_proof_goes_on_after_a_passkey() {
+    let world = world();
+    let acme = world.organization("acme").await;
+    let (mut browser, mut device) = person(&world, &acme.owner).await;
+    let token = world.token(&acme, "*").await;
+    let new = json!({"url": "https://x.example/hook", "format": "raw", "events": ["customer.created"]});
+    let hook = token.post("/v1/webhooks/endpoints", new).await.expect(201).id();
+    world.advance_s(TEN_MINUTES);
+    // This form has no fields, and its path no page.
+    let secret = format!("/console/organizations/acme/webhooks/{hook}/secret");
+    let asked = browser.post(&secret, &[]).await.expect(307);
+    let page = browser.post(asked.header("location").unwrap(), &[]).await.expect(200);
+    assert_eq!(kept(&page), "");
+    let options = browser.post("/console/step-up/passkey/options", &[]).await.expect(200);
+    let answer = device.get(&options.text);
+    let fields = [("answer", answer.as_str()), ("next", secret.as_str()), ("kept", "")];
+    let refused = browser.post("/console/step-up/passkey", &[("answer", "x"), fields[1], fields[2]]).await;
+    assert_eq!(kept(&refused.expect(422)), "");
+    let options = browser.post("/console/step-up/passkey/options", &[]).await.expect(200);
+    let answer = device.get(&options.text);
+    let fields = [("answer", answer.as_str()), fields[1], fields[2]];
+    let confirmed = browser.post("/console/step-up/passkey", &fields).await.expect(307);
+    assert_eq!(confirmed.header("location"), Some(secret.as_str()));
+    let shown = browser.post(&secret, &fields).await.expect(200);
+    assert!(shown.text.contains("The signing secret of the endpoint"), "{shown}");
     assert_eq!(world.findings().await, [""; 0]);
 }
 

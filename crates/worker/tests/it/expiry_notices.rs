@@ -11,9 +11,11 @@ use tenantry_testkit::{Acme, Clock, Settings, World};
 
 const DAY_S: i64 = 24 * 60 * 60;
 
-/// An organization at the beginning of a day.
+/// An organization on a day whose notices were sent, at eight o'clock.
 async fn acme() -> Acme {
-    Acme::within(World::with(Settings { clock: Clock::stopped(), ..Settings::default() })).await
+    let acme = Acme::within(World::with(Settings { clock: Clock::stopped(), ..Settings::default() })).await;
+    acme.world.advance_s(8 * 60 * 60);
+    acme
 }
 
 async fn token(acme: &Acme, label: &str, expires_in_s: Option<i64>) -> String {

@@ -104,6 +104,11 @@ pub(super) async fn set_retention(call: Call) -> Result<Response, ErrorResponse>
     }
     let (named, RetentionBody { days }) = input.finish(named.zip(body))?;
     let (by, organization) = (call.requester(), organization(&call, named)?);
-    call.write(AuditLogRetentionSet { by, organization, days: days.0 }).await?;
+    call.write(AuditLogRetentionSet {
+        by,
+        organization,
+        days: days.0.and_then(|days| call.app.audit_days_of(days)),
+    })
+    .await?;
     shown_retention(&call, organization).await
 }

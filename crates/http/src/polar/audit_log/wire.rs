@@ -63,8 +63,9 @@ inline_schema!(
 
 /// Checks the days against those of the operator.
 pub(super) fn check_days(input: &mut Input<'_>, days: Option<u32>) {
-    let (Some(days), Some(most)) = (days, input.call.app.audit_days()) else { return };
-    if days > most {
+    let (Some(days), app) = (days, &input.call.app) else { return };
+    let most = *app.audit_days_bounds().end();
+    if app.audit_days_of(days).is_none() {
         input.at.within("body", |at| {
             at.within("days", |at| {
                 let msg = format!("Input should be less than or equal to {most}");

@@ -2,6 +2,7 @@
 //! members of the AhaSend dialect.
 
 mod handlers;
+mod passkey_rule;
 pub(super) mod wire;
 
 use tenantry_core::token::RequiredScope;
@@ -9,6 +10,7 @@ use tenantry_core::token::RequiredScope;
 use crate::api::access::Access;
 use crate::api::endpoint::{Endpoint, Method, handler, schema};
 use crate::polar::page::ListResource;
+use passkey_rule::{PasskeyRuleBody, PasskeyRuleView};
 use wire::{
     OrganizationMemberAdd, OrganizationMemberInvite, OrganizationMemberUpdate, OrganizationMemberView,
     OrganizationTransfer, RoleView, TransferOfferView,
@@ -121,6 +123,31 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             "Remove a person from the team of an organization",
             TEAM_WRITE,
             handler!(handlers::remove),
+        )
+    },
+    Endpoint {
+        response: Some(schema::<PasskeyRuleView>),
+        errors: &[404, 422],
+        ..Endpoint::new(
+            Method::Get,
+            "/v1/organizations/{id}/passkey-rule",
+            "organizations:get_passkey_rule",
+            "Get whether an organization requires a passkey of its team",
+            ORGANIZATIONS_READ,
+            handler!(passkey_rule::get),
+        )
+    },
+    Endpoint {
+        body: Some(schema::<PasskeyRuleBody>),
+        response: Some(schema::<PasskeyRuleView>),
+        errors: &[404, 422],
+        ..Endpoint::new(
+            Method::Put,
+            "/v1/organizations/{id}/passkey-rule",
+            "organizations:set_passkey_rule",
+            "Set whether an organization requires a passkey of its team",
+            TEAM_WRITE,
+            handler!(passkey_rule::set),
         )
     },
     Endpoint {

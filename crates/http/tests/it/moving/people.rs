@@ -45,6 +45,6 @@ async fn the_rule_that_requires_passkeys_stays_behind() {
     acme.world.app.write(rule).await.unwrap();
     let file = export(&acme).await;
     import(&world, &file).await.unwrap().unwrap();
-    assert!(acme.world.app.is_passkey_required(&by, id).await.unwrap());
-    assert!(!world.app.is_passkey_required(&by, id).await.unwrap());
+    assert!(acme.world.app.passkey_required_at(&by, id).await.unwrap().is_some());
+    assert!(world.app.passkey_required_at(&by, id).await.unwrap().is_none());
 }

@@ -246,6 +246,7 @@ impl Estate {
     fn body(&self, whose: Whose, operation: &str) -> Value {
         let mut body = match operation {
             "audit_log:set_retention" => json!({"days": 30}),
+            "organizations:set_passkey_rule" => json!({"required": false}),
             "members:create_member" => json!({"customer_id": self.customer, "email": "new@example.com"}),
             "addAccountMember" => json!({"email": "new@example.com", "role": "Developer"}),
             "createSubAccount" => json!({"name": "New", "website": "new.example.com"}),

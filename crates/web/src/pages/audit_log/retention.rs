@@ -2,7 +2,6 @@
 
 use serde_json::json;
 use tenantry_app::audit_log::{AuditLogRetention, AuditLogRetentionSet, PERMISSION};
-use tenantry_app::limits::{AUDIT_DAYS_LEAST, AUDIT_DAYS_MOST};
 
 use crate::screen::{Block, Fault, FormView, Link, Part, Reading, Screen, refused};
 use crate::view::{Section, filled};
@@ -22,11 +21,6 @@ pub(super) async fn show(here: &Here) -> Answer {
 
 async fn stored(here: &Here) -> Result<AuditLogRetention, tenantry_app::Error> {
     here.app().audit_log_retention(&here.by, here.organization.id).await
-}
-
-/// The most days that the organization can choose.
-fn most(here: &Here) -> u32 {
-    here.app().audit_days().unwrap_or(u32::MAX).min(u32::try_from(AUDIT_DAYS_MOST).unwrap_or(u32::MAX))
 }
 
 async fn show_again(here: &Here, entered: Form, faults: Vec<Fault>) -> Answer {
@@ -60,12 +54,10 @@ async fn show_again(here: &Here, entered: Form, faults: Vec<Fault>) -> Answer {
 pub(super) async fn save(here: &Here) -> Answer {
     here.check(PERMISSION)?;
     let form = &here.visit.form;
-    let (least, most) = (u32::try_from(AUDIT_DAYS_LEAST).unwrap_or(0), most(here));
-    let wrong = filled(&filled(here.t.audit.days_wrong, &least.to_string()), &most.to_string());
-    let in_bounds = |text: &str| {
-        let days = text.parse::<u32>().ok();
-        days.filter(|days| (least..=most).contains(days)).ok_or(())
-    };
+    let bounds = here.app().audit_days_bounds();
+    let wrong = filled(here.t.audit.days_wrong, &bounds.start().to_string());
+    let wrong = filled(&wrong, &bounds.end().to_string());
+    let in_bounds = |text: &str| text.parse().ok().and_then(|days| here.app().audit_days_of(days)).ok_or(());
     let mut reading = Reading::new(form);
     let days = reading.optional("days", in_bounds, &wrong);
     if reading.has_faults() {

@@ -30,6 +30,7 @@ struct AddressPage<'a> {
     button: &'static str,
     /// Whether it asks for the code, not for the address.
     asks_code: bool,
+    note: &'static str,
     email: &'a str,
     error: &'a str,
 }
@@ -45,7 +46,9 @@ async fn address_page(
         Ok(page) => {
             let action = format!("{ROOT}/profile/address{}", if asks_code { "/code" } else { "" });
             let (_, lead, button) = t;
-            let page = AddressPage { t: visitor.t, page, lead, action, button, asks_code, email, error };
+            let note = if asks_code { visitor.code_note() } else { "" };
+            let t = visitor.t;
+            let page = AddressPage { t, page, lead, action, button, asks_code, note, email, error };
             respond::page(status, &page)
         }
         Err(error) => respond::error(visitor, &error),

@@ -31,7 +31,7 @@ pub(crate) fn routes() -> Router<Arc<Console>> {
         .route("/console/sign-in/passkey", get(sign_in::elsewhere).post(sign_in::by_passkey))
         .route("/console/sign-in/passkey/options", post(sign_in::options))
         .route("/console/sign-in/recovery-code", get(recovery_codes::ask).post(recovery_codes::sign_in))
-        .route("/console/step-up", get(step_up::ask))
+        .route("/console/step-up", get(step_up::ask).post(step_up::keep))
         .route("/console/step-up/passkey", get(step_up::ask).post(step_up::by_passkey))
         .route("/console/step-up/passkey/options", post(step_up::options))
         .route("/console/step-up/send", get(step_up::ask).post(step_up::send))
@@ -52,7 +52,7 @@ pub(crate) fn routes() -> Router<Arc<Console>> {
 }
 
 /// Goes on if the person has just proved to be themselves. A page calls it before it shows a form whose use case needs a
-/// fresh proof, so that nothing that was entered is lost.
+/// fresh proof, so that the person is asked before the work and not after it.
 pub(crate) fn proved(visitor: &Visitor, by: &Requester) -> Result<(), Box<Response>> {
     by.check_proof(visitor.now).map_err(|_| Box::new(respond::to_step_up(visitor.path())))
 }
@@ -108,7 +108,7 @@ fn with_session(response: Response, secret: &Secret) -> Response {
     with_cookie(response, &cookies::set(cookies::PASSKEY, "", 0))
 }
 
-/// Leads on in the session, which has a new secret.
-fn proved_to(next: &str, secret: &Secret) -> Response {
-    with_session(redirect(next), secret)
+/// Leads on in the session, which has a new secret. A form that the proof interrupted is sent again.
+fn proved_to(next: &str, keeps_form: bool, secret: &Secret) -> Response {
+    with_session(if keeps_form { respond::resend(next) } else { redirect(next) }, secret)
 }

@@ -116,7 +116,7 @@ pub(crate) async fn add(State(console): State<Arc<Console>>, request: Request) -
     let add = PasskeyAdd { by: by.clone(), answer: answer(&visitor, party, &form), name };
     match visitor.console.app.write_as(&by, add).await {
         Ok(Some(AddedPasskey { session, recovery_codes })) if recovery_codes.is_empty() => {
-            proved_to(&format!("{ROOT}/passkeys"), &session)
+            proved_to(&format!("{ROOT}/passkeys"), false, &session)
         }
         Ok(Some(AddedPasskey { session, recovery_codes })) => {
             match recovery_codes::shown(&visitor, &by, &recovery_codes).await {

@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::http::StatusCode;
+use serde_json::json;
 use tenantry_app::TeamPermission;
 use tenantry_app::console::PasskeyRuleSet;
 
@@ -32,8 +33,10 @@ pub(crate) async fn show(here: &Here) -> Answer {
 
 async fn rule_page(here: &Here) -> Answer {
     let t = here.t;
-    let is_required = here.app().is_passkey_required(&here.by, here.organization.id).await?;
-    let page = here.page(Section::Settings, t.passkey_rule.title).await?;
+    let is_required = here.app().passkey_required_at(&here.by, here.organization.id).await?.is_some();
+    let path = format!("/v1/organizations/{}/passkey-rule", here.organization.id);
+    let call = here.call("PUT", path, &json!({"required": !is_required}).to_string());
+    let page = here.page(Section::Settings, t.passkey_rule.title).await?.with(call);
     let lead = filled(t.passkey_rule.lead, here.organization.name.as_str());
     let may_change = is_required || here.by.latest_proof().is_some_and(|proof| proof.is_strong());
     Ok(respond::page(StatusCode::OK, &RulePage { t, page, lead, is_required, may_change }))

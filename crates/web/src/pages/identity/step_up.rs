@@ -1,4 +1,12 @@
 //! The fresh proof of a person in a session.
+//!
+//! | what needs the proof | it comes to the proof by | and goes on after it by |
+//! |---|---|---|
+//! | a page | 303, its path in `next` | 303 to the page |
+//! | a form | 307, which sends its fields along | 307, which sends them to the form's path |
+//!
+//! In between, every form of the proof keeps the interrupted form in one field. So a person does not enter anything twice,
+//! also without script.
 
 use std::sync::Arc;
 
@@ -15,7 +23,7 @@ use super::{answer, begin, proved_to, relying_party};
 use crate::respond::{self, redirect, with_cookie};
 use crate::texts::Texts;
 use crate::view::Gate;
-use crate::visitor::{Visitor, next_page};
+use crate::visitor::{Form, KEPT, Visitor, next_page};
 use crate::{Console, ROOT, cookies};
 
 const REFUSED: StatusCode = StatusCode::UNPROCESSABLE_ENTITY;
@@ -26,6 +34,9 @@ struct Ask<'a> {
     t: &'static Texts,
     gate: Gate,
     next: &'a str,
+    /// The hidden fields of the form.
+    hidden: Vec<(&'static str, &'a str)>,
+    keeps_form: bool,
     error: &'a str,
     has_passkey: bool,
     /// Whether browsers have passkeys at this address.
@@ -46,15 +57,50 @@ pub(crate) async fn ask(State(console): State<Arc<Console>>, request: Request) -
     if by.check_proof(visitor.now).is_ok() && !would_show_more {
         return redirect(next);
     }
-    ask_again(&visitor, &by, StatusCode::OK, (next, ""))
+    ask_again(&visitor, &by, StatusCode::OK, Way { next, kept: None }, "")
 }
 
-fn ask_again(visitor: &Visitor, by: &Requester, status: StatusCode, (next, error): (&str, &str)) -> Response {
+/// Asks for a proof, and keeps the form that needs it.
+pub(crate) async fn keep(State(console): State<Arc<Console>>, request: Request) -> Response {
+    let (visitor, body) = Visitor::of(console, request);
+    let by = match visitor.requester().await {
+        Ok(by) => by,
+        Err(response) => return *response,
+    };
+    let form = match visitor.form(body).await {
+        Ok(form) => form.to_text(),
+        Err(response) => return *response,
+    };
+    let next = visitor.parameter("next");
+    ask_again(&visitor, &by, StatusCode::OK, Way { next: next_page(&next), kept: Some(&form) }, "")
+}
+
+/// The page to which a proof leads, and the form that it sends there.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    next: &'a str,
+    kept: Option<&'a str>,
+}
+
+impl<'a> Way<'a> {
+    /// The way that a form of the proof names.
+    fn of(form: &'a Form) -> Self {
+        Self { next: next_page(form.text("next")), kept: form.kept() }
+    }
+
+    /// The fields that name the way in a form of the proof.
+    fn hidden(self) -> Vec<(&'static str, &'a str)> {
+        [("next", self.next)].into_iter().chain(self.kept.map(|kept| (KEPT, kept))).collect()
+    }
+}
+
+fn ask_again(visitor: &Visitor, by: &Requester, status: StatusCode, way: Way<'_>, error: &str) -> Response {
     let t = visitor.t;
     let gate = Gate::new(&visitor.console, t, t.step_up.title, "");
     let has_passkey = by.has_passkey();
     let works_here = visitor.console.relying_party.is_some();
-    respond::page(status, &Ask { t, gate, next, error, has_passkey, works_here })
+    let (next, hidden, keeps_form) = (way.next, way.hidden(), way.kept.is_some());
+    respond::page(status, &Ask { t, gate, next, hidden, keeps_form, error, has_passkey, works_here })
 }
 
 /// A challenge for a passkey of the person.
@@ -73,7 +119,7 @@ pub(crate) async fn by_passkey(State(console): State<Arc<Console>>, request: Req
         Ok(by) => by,
         Err(response) => return *response,
     };
-    let form = match visitor.form(body).await {
+    let form = match visitor.sent_form(body).await {
         Ok(form) => form,
         Err(response) => return *response,
     };
@@ -82,10 +128,10 @@ pub(crate) async fn by_passkey(State(console): State<Arc<Console>>, request: Req
         Err(response) => return *response,
     };
     let step_up = PasskeyStepUp { by: by.clone(), answer: answer(&visitor, party, &form) };
-    let next = next_page(form.text("next"));
+    let way = Way::of(&form);
     match visitor.console.app.write_as(&by, step_up).await {
-        Ok(Some(secret)) => proved_to(next, &secret),
-        Ok(None) => ask_again(&visitor, &by, REFUSED, (next, visitor.t.passkey_sign_in.refused)),
+        Ok(Some(secret)) => proved_to(way.next, way.kept.is_some(), &secret),
+        Ok(None) => ask_again(&visitor, &by, REFUSED, way, visitor.t.passkey_sign_in.refused),
         Err(error) => respond::error(&visitor, &error),
     }
 }
@@ -97,7 +143,7 @@ pub(crate) async fn send(State(console): State<Arc<Console>>, request: Request) 
         Ok(by) => by,
         Err(response) => return *response,
     };
-    let form = match visitor.form(body).await {
+    let form = match visitor.sent_form(body).await {
         Ok(form) => form,
         Err(response) => return *response,
     };
@@ -106,9 +152,13 @@ pub(crate) async fn send(State(console): State<Arc<Console>>, request: Request) 
     let send = StepUpRequest { by: by.clone(), language, hash_key };
     match app.write_as(&by, send).await {
         Ok(secret) => {
-            let next = next_page(form.text("next"));
+            let way = Way::of(&form);
             let cookie = cookies::set(cookies::SIGN_IN, secret.expose(), CODE_S);
-            with_cookie(redirect(&format!("{ROOT}/step-up/code?next={next}")), &cookie)
+            let response = match way.kept {
+                Some(_) => code_again(&visitor, StatusCode::OK, way, ""),
+                None => redirect(&format!("{ROOT}/step-up/code?next={}", way.next)),
+            };
+            with_cookie(response, &cookie)
         }
         Err(error) => respond::error(&visitor, &error),
     }
@@ -120,13 +170,16 @@ struct Code<'a> {
     t: &'static Texts,
     gate: Gate,
     next: &'a str,
+    hidden: Vec<(&'static str, &'a str)>,
+    keeps_form: bool,
     error: &'a str,
 }
 
-fn code_again(visitor: &Visitor, status: StatusCode, next: &str, error: &str) -> Response {
+fn code_again(visitor: &Visitor, status: StatusCode, way: Way<'_>, error: &str) -> Response {
     let t = visitor.t;
-    let gate = Gate::new(&visitor.console, t, t.step_up.enter, "");
-    respond::page(status, &Code { t, gate, next, error })
+    let gate = Gate::new(&visitor.console, t, t.step_up.enter, visitor.code_note());
+    let (next, hidden, keeps_form) = (way.next, way.hidden(), way.kept.is_some());
+    respond::page(status, &Code { t, gate, next, hidden, keeps_form, error })
 }
 
 /// The form for the code.
@@ -136,7 +189,7 @@ pub(crate) async fn code(State(console): State<Arc<Console>>, request: Request) 
         return *response;
     }
     let next = visitor.parameter("next");
-    code_again(&visitor, StatusCode::OK, next_page(&next), "")
+    code_again(&visitor, StatusCode::OK, Way { next: next_page(&next), kept: None }, "")
 }
 
 /// Notes the proof if the code is right.
@@ -146,7 +199,7 @@ pub(crate) async fn enter(State(console): State<Arc<Console>>, request: Request)
         Ok(by) => by,
         Err(response) => return *response,
     };
-    let form = match visitor.form(body).await {
+    let form = match visitor.sent_form(body).await {
         Ok(form) => form,
         Err(response) => return *response,
     };
@@ -157,11 +210,11 @@ pub(crate) async fn enter(State(console): State<Arc<Console>>, request: Request)
         code: form.text("code").to_owned(),
         hash_key: app.hash_key().clone(),
     };
-    let next = next_page(form.text("next"));
+    let way = Way::of(&form);
     match app.write_as(&by, complete).await {
-        Ok(StepUpOutcome::Proved(secret)) => proved_to(next, &secret),
-        Ok(StepUpOutcome::Wrong) => code_again(&visitor, REFUSED, next, visitor.t.code.wrong),
-        Ok(StepUpOutcome::Over) => code_again(&visitor, REFUSED, next, visitor.t.code.over),
+        Ok(StepUpOutcome::Proved(secret)) => proved_to(way.next, way.kept.is_some(), &secret),
+        Ok(StepUpOutcome::Wrong) => code_again(&visitor, REFUSED, way, visitor.t.code.wrong),
+        Ok(StepUpOutcome::Over) => code_again(&visitor, REFUSED, way, visitor.t.code.over),
         Err(error) => respond::error(&visitor, &error),
     }
 }

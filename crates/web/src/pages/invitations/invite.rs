@@ -43,16 +43,18 @@ async fn show(here: &Here, faults: Vec<Fault>) -> Answer {
             )
             .radio(("role", t.team.role, ""), role_choices(t))
             .select(("expires_in", words.valid, ""), DAYS.map(day).into());
-    let mut parts = vec![Part::plain(Block::Form(form))];
-    if !here.visit.visitor.console.sends_mail {
+    let mut parts = Vec::new();
+    let sends_mail = here.visit.visitor.console.sends_mail;
+    if !sends_mail {
         let (title, text) = (words.no_mail.to_owned(), words.no_mail_text.to_owned());
         let note = Note { kind: "warn", icon: "mail", title, text, acts: Vec::new() };
-        parts.insert(0, Part::plain(Block::Note(note)));
+        parts.push(Part::plain(Block::Note(note)));
     }
+    parts.push(Part::plain(Block::Form(form)));
     let screen = Screen {
         back: Some(back),
         title: words.invite.to_owned(),
-        lead: words.invite_lead.to_owned(),
+        lead: if sends_mail { words.invite_lead } else { words.invite_lead_link }.to_owned(),
         slim: true,
         parts,
         ..Screen::default()
@@ -120,6 +122,7 @@ async fn invited(here: &Here, people: &[String], results: &[BulkResult]) -> Answ
     };
     let created = results.iter().filter(|result| result.status == BulkStatus::Created).count();
     let title = match created {
+        0 => words.none_invited.to_owned(),
         1 => words.one_invited.to_owned(),
         number => filled(words.many_invited, &number.to_string()),
     };

@@ -2,14 +2,13 @@
 
 use std::iter::once;
 
+use tenantry_app::TeamPermission;
 use tenantry_app::invitations::{InvitationDetails, InvitationResend, InvitationRevoke};
-use tenantry_app::{Error, TeamPermission};
 use tenantry_core::invitation::InvitationStatus;
 use tenantry_store::{InvitationFilter, InvitationSortKey, Order};
 
 use super::{id_of_path, link, state};
 use crate::pages::team;
-use crate::respond;
 use crate::screen::{
     Act, Block, Cell, Column, Empty, Filters, Link, Menu, Part, Screen, Shown, Table, address,
 };
@@ -114,11 +113,7 @@ pub(super) async fn resend(here: &Here) -> Answer {
         hash_key: here.app().hash_key().clone(),
     };
     let list = here.to("team/invitations");
-    let issued = match here.write(resend).await {
-        // The list is the page that has the button.
-        Err(Error::ProofRequired) => return Ok(respond::to_step_up(&list)),
-        issued => issued?,
-    };
+    let issued = here.write(resend).await?;
     let Some(secret) = issued.secret else { return done(&list, "sent") };
     let (t, words) = (here.t, &here.t.invitations);
     let shown = Shown {

@@ -5,6 +5,7 @@ use tenantry_app::{Error, TeamPermission};
 use tenantry_core::team::TeamRole;
 use tenantry_core::webhook::WebhookEndpoint;
 
+use crate::ROOT;
 use crate::pages::{audit_log, team};
 use crate::screen::{Act, Block, Danger, Fact, FactValue, Note, Part, Screen, Step, Tile};
 use crate::time::moment;
@@ -61,23 +62,27 @@ pub(super) async fn overview(here: &Here) -> Answer {
 fn first_steps(here: &Here, numbers: &OrganizationNumbers) -> Option<Part> {
     let words = &here.t.overview;
     let OrganizationNumbers { people, customers, tokens } = *numbers;
-    // Who does not see all three numbers cannot do all three things.
+    // A person without all three rights cannot take all the steps.
     let done = [people? > 1, tokens? > 0, customers? > 0];
-    if done == [true; 3] {
+    let has_passkeys = here.visit.visitor.console.relying_party.is_some();
+    let needs_passkey = has_passkeys && !here.by.has_passkey();
+    if done == [true; 3] && !needs_passkey {
         return None;
     }
     let steps = [
-        (words.invite, words.invite_text, "team/invite", here.t.invitations.invite),
-        (words.token, words.token_text, "tokens/new", here.t.tokens.create),
-        (words.customer, words.customer_text, "customers/new", here.t.customers.add),
+        (words.invite, words.invite_text, here.to("team/invite"), here.t.invitations.invite),
+        (words.token, words.token_text, here.to("tokens/new"), here.t.tokens.create),
+        (words.customer, words.customer_text, here.to("customers/new"), here.t.customers.add),
     ];
-    let step = |((title, text, page, label), is_done)| Step {
+    let passkey = (words.passkey, words.passkey_text, format!("{ROOT}/passkeys"), here.t.passkeys.add);
+    let own = has_passkeys.then_some((passkey, !needs_passkey));
+    let step = |((title, text, href, label), is_done)| Step {
         title,
         text,
         is_done,
-        act: Act::to(here.to(page), label, "").quiet(),
+        act: Act::to(href, label, "").quiet(),
     };
-    let steps = steps.into_iter().zip(done).map(step).collect();
+    let steps = own.into_iter().chain(steps.into_iter().zip(done)).map(step).collect();
     Some(Part::titled(words.steps, words.steps_lead, Block::Steps(steps)))
 }
 

@@ -7,7 +7,7 @@ use tenantry_core::team::NewTeamMember;
 use tenantry_core::values::{EmailAddress, PersonName};
 
 use super::{read_role, role_choices};
-use crate::screen::{Block, Fault, FormView, Link, Part, Reading, Screen, refused};
+use crate::screen::{Block, Fault, FormView, Link, Note, Part, Reading, Screen, refused};
 use crate::view::Section;
 use crate::visit::{Answer, Here, done, status};
 
@@ -26,12 +26,19 @@ async fn show(here: &Here, faults: Vec<Fault>) -> Answer {
         .input("email", ("email", t.screens.email, ""), "autocomplete=off required maxlength=254")
         .input("text", ("name", t.screens.name, words.name_hint), "autocomplete=off maxlength=256")
         .radio(("role", t.team.role, ""), role_choices(t));
+    let mut parts = Vec::new();
+    if !here.visit.visitor.console.sends_mail {
+        let (title, text) = (String::new(), t.ui.mail_in_log.to_owned());
+        let note = Note { kind: "warn", icon: "mail", title, text, acts: Vec::new() };
+        parts.push(Part::plain(Block::Note(note)));
+    }
+    parts.push(Part::plain(Block::Form(form)));
     let screen = Screen {
         back: Some(back),
         title: words.add.to_owned(),
         lead: words.add_lead.to_owned(),
         slim: true,
-        parts: vec![Part::plain(Block::Form(form))],
+        parts,
         ..Screen::default()
     };
     let body = json!({"email": "jane@example.com", "name": "Jane Doe", "role": "member"}).to_string();

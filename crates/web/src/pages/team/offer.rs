@@ -104,9 +104,6 @@ pub(super) async fn offer(here: &Here) -> Answer {
 
 /// Accepts the ownership.
 pub(super) async fn accept(here: &Here) -> Answer {
-    if let Some(way) = here.proof_first(&here.path) {
-        return Ok(way);
-    }
     here.write(OwnershipAccept { by: here.by.clone(), organization: here.organization.id }).await?;
     done(&here.path, "accepted")
 }
