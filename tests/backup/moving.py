@@ -6,6 +6,7 @@
 - Exports and imports are killed with SIGKILL at random moments. Nothing of them is seen, and they can be repeated. One
   that has suspended the organization leaves the suspension, which the operator ends.
 - The organization is moved on, through a pipe, to a third server on the engine of the first, which gives the same answers.
+- Of two imports of one file and a new organization with its slug, at once, one succeeds and the others leave nothing.
 - `tenantry doctor` finds nothing on any side.
 """
 import argparse
@@ -223,6 +224,26 @@ def piped_faults(source, target, token, account):
     return [f"{one[0]} is {other[1:]}, it was {one[1:]}"[:500] for one, other in zip(before, after) if one != other]
 
 
+def rival_faults(site, file, dice):
+    """Imports one file twice at once, while somebody creates an organization with its slug. One of the three succeeds."""
+    def start(*command):
+        return subprocess.Popen(site.command(*command), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    processes = [start("organization", "import", file) for _ in range(2)]
+    # At a random moment, because the imports check the file before they take the slug.
+    threading.Event().wait(dice.uniform(0.0, 0.4))
+    processes.append(start("organization", "create", "--name", "Rival", "--slug", "moved"))
+    ended = [(*process.communicate(timeout=COMMAND_SECONDS), process.returncode) for process in processes]
+    # The second import may begin when the first has ended, and then changes nothing.
+    done = [status == 0 and "imported before" not in output for output, _, status in ended]
+    print(f"    {'the new organization' if done[-1] else 'an import'} was first")
+    # An import brings the sub-account as well.
+    expected = 1 if done[-1] else 2
+    faults = [] if sum(done) == 1 and len(site.slugs()) == expected else [f"{done} succeeded, {site.slugs()}: {ended}"[:500]]
+    if site.sql("SELECT count(*) FROM organization_imports") != ["0"]:
+        faults.append("an import left its mark")
+    return faults + site.doctor_faults("the rivals")
+
+
 def run_pair(directory, source_postgres, target_postgres, dice):
     """Runs every check for one pair of engines. Returns (name of the check, faults) for each."""
     source = Site(directory, "source", source_postgres)
@@ -257,6 +278,9 @@ def run_pair(directory, source_postgres, target_postgres, dice):
         third = Site(directory, "third", source_postgres, source.key)
         sites.append(third)
         checks.append(("a pipe, and the same answers", piped_faults(target, third, token, account)))
+        rivals = Site(directory, "rivals", target_postgres, source.key)
+        sites.append(rivals)
+        checks.append(("rival imports", rival_faults(rivals, file, dice)))
         checks.append(("the doctor", source.doctor_faults("the source") + target.doctor_faults("the target")
                        + third.doctor_faults("the third")))
         return checks

@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
-"""Kills the server in the purge of an organization, in an import that is stopped and while it anonymizes customers, and
-commands that change a person or import customers; none leaves halves.
+"""Kills the server in the purge of an organization, in an import that is stopped and while it deletes or anonymizes
+customers, and commands that change a person or import customers; none leaves halves.
 
 An organization with many rows is deleted, and made old in the database. Servers purge it and are killed again and again,
 each at a random moment, until nothing of it is left. Customers with many members, deleted long ago, are anonymized in the
 same way. A user whom many audit entries name is deleted by a command that is killed, and so is a command that gives another
-user of many teams a new address; the server's sweep finishes the work. An import is stopped by a request, and the server
+user of many teams a new address; the server's sweep finishes the work. A request deletes a customer with many members, and
+the server is killed meanwhile. An organization is brought back around the begin of its purge: it is whole, or it goes. An import is stopped by a request, and the server
 killed at a random moment around it: the rows that are done stay, and the file goes. The command that imports customers is
 killed and goes on with `--resume`. After each kill the doctor has no
 findings, the neighbour's rows are there, and at the end nothing names the organization, the customers or the user.
 """
 import argparse
+import http.client
 import json
 import random
 import re
@@ -34,6 +36,10 @@ MOST_KILLS = 40
 MEMBERS = 200  # of each of these customers
 OLD_CUSTOMERS = 4
 STOPS = 4
+LARGE = 2_000  # members of a customer that a request deletes
+KILL_DELETION_AFTER_S = (0.0, 0.6)  # after the request is sent
+UNDELETED = 300  # customers of an organization that comes back or is purged
+UNDELETE_AFTER_S = (0.0, 0.3)  # after the server is ready
 IMPORTED = 3_000  # rows of an import
 STOP_AFTER_S = (0.0, 0.3)  # after the answer to the import
 KILL_STOP_AFTER_S = (0.0, 0.05)  # after the answer to the stop
@@ -181,6 +187,73 @@ def anonymization(server, dice):
     return faults + faults_of(server, token, 0)
 
 
+def customer_deletion(server, dice, number):
+    """Kills the server while a request deletes a customer with many members, and anonymizes it. Returns the faults."""
+    _, token = make(server, f"large{number}", 0)
+    people = f"large{number}-people.example"
+    rows = [{"email": f"m{index}@{people}", "name": "Large Person"} for index in range(LARGE)]
+    rows = [json.dumps({"type": "team", "email": f"team@{people}", "external_id": "large", "members": rows[at:at + 20],
+                        "name": "Team"}) for at in range(0, LARGE, 20)]
+    connection = server.connect(token)
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/jsonl"}
+    answer = connection.send("POST", "/v1/customers/import?on_match=update", headers, "\n".join(rows).encode())
+    path = f"/v1/customers/import/{answer.json()['id']}"
+    eventually(lambda: connection.call("GET", path).json()["state"] == "completed", 60, "the members are there")
+
+    def delete():
+        try:
+            connection.call("DELETE", "/v1/customers/external/large?anonymize=true")
+        except (OSError, http.client.HTTPException):
+            pass  # the server was killed
+    request = threading.Thread(target=delete)
+    request.start()
+    threading.Event().wait(dice.uniform(*KILL_DELETION_AFTER_S))
+    server.kill()
+    request.join()
+    connection.close()
+    pending = server.own_database.rows("SELECT step FROM customer_deletions")
+    live = server.own_database.rows("SELECT 1 FROM customers WHERE external_id = 'large' AND deleted_at IS NULL")
+    print(f"    killed {f'in step {pending[0][0]}' if pending else 'before it' if live else 'after it'}")
+    faults = faults_of(server, token, 0)
+    server.start()
+    eventually(lambda: not server.own_database.rows("SELECT 1 FROM customer_deletions"), 60, "the deletion is finished")
+    names = [f"{table}.{column}" for table, column in (("members", "email"), ("audit_entries", "before"), ("audit_entries", "after"))
+             if server.own_database.rows(f"SELECT 1 FROM {table} WHERE {column} LIKE '%{people}%'")]
+    left = server.own_database.rows(f"SELECT count(*) FROM members WHERE email LIKE '%@{people}' AND deleted_at IS NULL")
+    if live and int(left[0][0]) != LARGE + 1:
+        faults.append(f"{left[0][0]} of {LARGE + 1} members are left, and the customer is there")
+    if not live and names:
+        faults.append(f"{names} name people of the deleted customer")
+    connection = server.connect(token)
+    connection.call("DELETE", "/v1/customers/external/large?anonymize=true")
+    connection.close()
+    return faults + faults_of(server, token, 0)
+
+
+def undeletion(server, dice, number):
+    """Brings an organization back at a random moment around the begin of its purge. Returns the faults."""
+    slug = f"back{number}"
+    organization, token = make(server, slug, UNDELETED)
+    owner = server.cli.create_user_token(f"owner@{slug}.example.com")["token"]
+    server.cli.run("organization", "delete", slug)
+    server.kill()
+    server.own_database.change(f"UPDATE organizations SET deleted_at = 1 WHERE slug = '{slug}'")
+    server.start()
+    threading.Event().wait(dice.uniform(*UNDELETE_AFTER_S))
+    connection = server.connect(owner)
+    answer = connection.call("POST", f"/v1/organizations/{organization}/undelete", {})
+    connection.close()
+    print(f"    undelete: {answer.status}")
+    if answer.status == 200:
+        return faults_of(server, token, UNDELETED)
+    gone = f"SELECT slug FROM organizations WHERE slug = '{slug}'"
+    eventually(lambda: not server.own_database.rows(gone), 60, "the organization is purged")
+    faults = [] if answer.status in (404, 409) else [f"undelete: {answer.status} {answer.text[:200]}"]
+    left = [table for table in ("customers", "members", "audit_entries", "access_tokens") if count(server, table, organization)]
+    server.cli.run("doctor")
+    return faults + [f"{table} has rows of the purged organization" for table in left]
+
+
 def stopped_import(server, dice, number):
     """Stops an import, and kills the server at a random moment after that. Returns the faults."""
     organization, token = make(server, f"stop{number}", 0)
@@ -236,8 +309,8 @@ def killed_import_command(server, dice, number, folder):
     return found + faults_of(server, token, IMPORTED if begun else 0)
 
 
-def user_deletion(server):
-    """Deletes a user with many audit entries, and kills the command. Returns the faults."""
+def user_deletion(server, dice):
+    """Deletes a user with many audit entries, and kills the command and the servers that go on. Returns the faults."""
     organization, token = make(server, "team", 0)
     connection = server.connect(token)
     email = "ada.lovelace@people.example"
@@ -249,7 +322,14 @@ def user_deletion(server):
         assert connection.call("PATCH", path, {"role": role}).status == 200
     connection.close()
     server.stop()
-    faults = killed(server, "user_deletions", "delete", email)
+    faults, kills = killed(server, "user_deletions", "delete", email), 0
+    while kills < MOST_KILLS and not faults and server.own_database.rows("SELECT 1 FROM user_deletions"):
+        server.start()
+        threading.Event().wait(dice.uniform(*KILL_AFTER_S))
+        server.kill()
+        kills += 1
+        faults += faults_of(server, token, 0)
+    print(f"    the deletion went on in {kills} servers that were killed")
     server.start()
     if server.own_database.rows(f"SELECT 1 FROM users WHERE email = '{email}'"):
         faults.append("the user is there")
@@ -273,11 +353,17 @@ def main():
         try:
             faults, kills = purge(server, dice)
             print(f"purge: {kills} kills, {len(faults)} faults")
-            faults += (more := user_deletion(server))
+            faults += (more := user_deletion(server, dice))
             print(f"deletion of a user: {len(more)} faults")
             faults += (more := user_email_change(server))
             print(f"change of an address: {len(more)} faults")
             faults += anonymization(server, dice)
+            for number in range(STOPS):
+                faults += (more := customer_deletion(server, dice, number))
+                print(f"deletion of a large customer {number}: {len(more)} faults")
+            for number in range(STOPS):
+                faults += (more := undeletion(server, dice, number))
+                print(f"undeletion {number}: {len(more)} faults")
             for number in range(STOPS):
                 faults += (more := stopped_import(server, dice, number))
                 print(f"stopped import {number}: {len(more)} faults")

@@ -2,10 +2,13 @@
 """Sends conflicting requests at the same moment; the result must be one that some order of them could give.
 
 A team customer always has exactly one owner, and so has an organization. An e-mail address belongs to at most one member of a customer. An
-idempotency key has at most one effect. An invitation is settled once.
+idempotency key has at most one effect. An invitation is settled once. A token has two secrets at most, and a row of an
+import is one customer.
 """
 import argparse
+import functools
 import itertools
+import json
 import random
 import sys
 import threading
@@ -16,11 +19,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import invitations  # noqa: E402
-from harness import TemporaryServer  # noqa: E402
+from harness import TemporaryServer, eventually  # noqa: E402
 
 CREATES = TRANSFERS = 64
 ADDS = 32
 ACTION_COPIES = 3
+COMMAND_STARTS_S = (0.0, 0.08)
 
 
 class Arena:
@@ -40,13 +44,26 @@ class Arena:
         finally:
             connection.close()
 
+    def call_after(self, seconds, request):
+        threading.Event().wait(seconds)
+        return self.call(*request)
+
+    def upload(self, path, kind, file):
+        """Sends a file with the token of the organization."""
+        connection = next(self._servers).connect(self._token)
+        try:
+            headers = {"Authorization": f"Bearer {self._token}", "Content-Type": kind}
+            return connection.send("POST", path, headers, file.encode())
+        finally:
+            connection.close()
+
     def at_once(self, requests):
-        """Sends all requests at the same moment and returns their answers in order."""
+        """Sends all requests at the same moment and returns their answers in order. A function among them is called."""
         barrier = threading.Barrier(len(requests))
 
         def send(request):
             barrier.wait(30)
-            return self.call(*request)
+            return request() if callable(request) else self.call(*request)
         with ThreadPoolExecutor(len(requests)) as pool:
             return list(pool.map(send, requests))
 
@@ -76,6 +93,14 @@ class Arena:
         if answer.status not in (201, 409):
             raise RuntimeError(f"POST {path}: {answer.status} {answer.text[:200]}")
         return token["user_id"], token["token"]
+
+    def command(self, *arguments):
+        """Runs a command on the same database. Returns whether it succeeded."""
+        try:
+            self._cli.run(*arguments)
+        except RuntimeError:
+            return False
+        return True
 
     def user_token(self, email):
         return self._cli.create_user_token(email)["token"]
@@ -280,6 +305,77 @@ def a_customer_returns_once(arena, dice):
     return faults
 
 
+def a_token_has_two_secrets(arena, dice):
+    """Rotations of a token race. Afterwards the last secret and the one before it work, whichever they are."""
+    made = arena.call("POST", "/v1/organization-access-tokens/", {"comment": "rotated", "scopes": ["customers:read"]}).json()
+    token = made["organization_access_token"]["id"]
+    path = f"/v1/organization-access-tokens/{token}"
+    answers = arena.at_once([("POST", f"{path}/rotate", {"overlap_seconds": dice.choice([600, 3600])})] * ADDS)
+    faults = unexpected(answers, {200, 503})
+    secrets = [made["token"], *(answer.json()["token"] for answer in answers if answer.status == 200)]
+    works = [secret for secret in secrets if arena.call("GET", "/v1/customers/", token=secret).status == 200]
+    if len(works) != min(2, len(secrets)):
+        faults.append(f"{len(works)} of {len(secrets)} secrets work")
+    ended = arena.at_once([("POST", "/v1/tokens/revoke", {"token": secret}) for secret in works]
+                          + [("DELETE", path)] * 2)
+    faults += unexpected(ended, {200, 204, 404})
+    if any(arena.call("GET", "/v1/customers/", token=secret).status != 401 for secret in secrets):
+        faults.append("a secret works after the revocation")
+    return faults
+
+
+def an_imported_row_is_one_customer(arena, dice):
+    """Two imports of the same rows race with each other and with single requests for the same customers."""
+    word = f"row-{dice.getrandbits(48):x}"
+    rows = [{"email": f"{number}@{word}.example", "external_id": f"{word}-{number}"} for number in range(ADDS)]
+    file = "".join(f"{json.dumps(row)}\n" for row in dice.sample(rows, len(rows)))
+    upload = functools.partial(arena.upload, "/v1/customers/import?on_match=skip", "application/jsonl", file)
+    single = [("POST", "/v1/customers/", {"type": "individual", **row}) for row in dice.sample(rows, ADDS // 2)]
+    answers = arena.at_once([upload, *single, upload])
+    faults = unexpected(answers, {201, 202, 422})
+    imports = [answer.json()["id"] for answer in answers if answer.status == 202]
+    created = sum(answer.status == 201 for answer in answers)
+    for one in imports:
+        progress = eventually(lambda one=one: (done := arena.call("GET", f"/v1/customers/import/{one}").json())
+                              ["state"] != "running" and done, 60, "the import ends")
+        if progress["state"] != "completed" or progress["failed"]:
+            faults.append(f"the import is {progress}"[:200])
+        created += progress["created"]
+    there = sum(arena.call("GET", f"/v1/customers/external/{row['external_id']}").status == 200 for row in rows)
+    if len(imports) != 2 or created != len(rows) or there != len(rows):
+        faults.append(f"{len(imports)} imports, {created} created, {there} there, of {len(rows)} rows")
+    return faults
+
+
+def a_deleted_person_owns_nothing(arena, dice):
+    """The deletion of a person races with what makes the person an owner or a member of a team."""
+    email, word = arena.unique("ends"), f"left-{dice.getrandbits(48):x}"
+    owner = arena.user_token(f"{word}@example.com")
+    made = arena.call("POST", "/v1/organizations/", {"name": "Left", "slug": word}, None, owner).json()
+    path, person = f"/v1/organizations/{made['id']}", arena.user_token(email)
+    arena.call("POST", f"{path}/members", {"email": email}, None, owner)
+    listed = arena.call("GET", f"{path}/members", None, None, owner).json()["items"]
+    target, = [one["user_id"] for one in listed if one["email"] == email]
+    arena.call("POST", f"{path}/transfer", {"user_id": target}, None, owner)
+    requests = [functools.partial(arena.command, "user", "delete", email)]
+    requests += [("POST", f"{path}/transfer/accept", {}, None, person)] * 2
+    requests += [("PATCH", f"{path}/members/{target}", {"role": "admin"}, None, owner)] * 2
+    requests += [("DELETE", f"{path}/members/{target}", None, None, owner), ("POST", f"{path}/members", {"email": email}, None, owner)]
+    # The command takes a moment to start. So the requests come at random moments around its work.
+    requests = [request if callable(request) else functools.partial(arena.call_after, dice.uniform(*COMMAND_STARTS_S), request)
+                for request in requests]
+    answers = arena.at_once(requests)
+    is_deleted = True in answers
+    faults = unexpected([answer for answer in answers if not isinstance(answer, bool)], {200, 201, 204, 401, 403, 404, 409})
+    token = next((token for token in (owner, person) if arena.call("GET", path, token=token).status == 200), None)
+    if token is None:
+        return [*faults, "nobody reads the organization"]
+    team = {one["user_id"]: one["role"] for one in arena.call("GET", f"{path}/members", token=token).json()["items"]}
+    if list(team.values()).count("owner") != 1 or (is_deleted and target in team):
+        faults.append(f"the team is {team}, {target} is {'deleted' if is_deleted else 'there'}")
+    return faults
+
+
 def scenarios(rounds):
     """Yields each race: its title, its function, and how often it is run."""
     yield "one e-mail is one member", one_email_is_one_member, max(1, rounds // 4)
@@ -289,6 +385,9 @@ def scenarios(rounds):
         yield f"{' and '.join(names)} leave one owner or no customer", mixed_actions_leave_one_owner(names), rounds
     yield "an organization ends and returns", an_organization_ends_and_returns, max(1, rounds // 4)
     yield "a customer returns once", a_customer_returns_once, max(1, rounds // 4)
+    yield "a token has two secrets", a_token_has_two_secrets, max(1, rounds // 4)
+    yield "an imported row is one customer", an_imported_row_is_one_customer, max(1, rounds // 4)
+    yield "a deleted person owns nothing", a_deleted_person_owns_nothing, max(1, rounds // 4)
     yield "one key is one effect", one_key_is_one_effect, max(1, rounds // 2)
     yield from invitations.scenarios(rounds)
 

@@ -31,8 +31,8 @@ use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
 
 use tenantry_core::ExecutionContext;
+use tenantry_core::budget::Budget;
 use tenantry_core::ids::OrganizationId;
-use tenantry_core::mail::MailBudget;
 use tenantry_store::{
     IdempotencyClaim, IdempotencyNamespace, IdempotencyState, Party, StoreError, StoredResponse, Tx, UseCase,
 };
@@ -198,7 +198,7 @@ impl<U: UseCase, R> RunOnce<U, R> {
         let owner = self.use_case.party().limited_as.unwrap_or_default();
         let hash = self.hash_key.hash(&format!("stored responses\0{owner}"));
         let now = context.now();
-        let taken = tx.mail_budget_take((mails::namespace(&hash), hash), stored_budget(bytes), now).await?;
+        let taken = tx.budget_take((mails::namespace(&hash), hash), stored_budget(bytes), now).await?;
         match taken {
             None => Ok(()),
             Some(free_at) => Err(Error::StoredBytes { retry_after_s: now.seconds_until(free_at).max(1) }),
@@ -208,11 +208,11 @@ impl<U: UseCase, R> RunOnce<U, R> {
 
 /// The budget of an owner for responses, in units of this one: so many responses of the size an hour. All units share the
 /// row that says when the budget is full again, so each divides the hour without a rest.
-fn stored_budget(bytes: usize) -> MailBudget {
+fn stored_budget(bytes: usize) -> Budget {
     const HOUR_US: u32 = 3_600_000_000;
     let most = limits::STORED_BYTES_PER_HOUR / u32::try_from(bytes).unwrap_or(u32::MAX).max(1);
     let number = (1..=most).rev().find(|number| HOUR_US.is_multiple_of(*number)).unwrap_or(1);
-    MailBudget::hourly(NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN))
+    Budget::hourly(NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN))
 }
 
 /// Claims a key. Returns the stored response when the key has one.

@@ -36,8 +36,9 @@ use std::collections::hash_map::Entry;
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::Timestamp;
+use tenantry_core::budget::Budget;
 use tenantry_core::ids::{MailId, OrganizationId, UserId};
-use tenantry_core::mail::{self, MailBudget, MailContent, MailLimits, MailQueue, QueuedMail};
+use tenantry_core::mail::{self, MailContent, MailLimits, MailQueue, QueuedMail};
 use tenantry_core::team::TeamRole;
 use tenantry_core::token::{Secret, TokenHash};
 use tenantry_core::user::Language;
@@ -161,6 +162,8 @@ struct Leased {
     mails: Vec<QueuedMail>,
     /// Mails over a limit, with its name. They were deleted.
     dropped: Vec<(QueuedMail, &'static str)>,
+    /// Mails to people who were deleted. They were deleted.
+    to_deleted: usize,
 }
 
 /// Leases mails that are due and within the limits.
@@ -181,6 +184,7 @@ impl UseCase for LeaseMails {
         let until =
             [limits::MAIL_LEASE_S, limits::UNREADABLE_RETRY_S].map(|seconds| now.plus_seconds(seconds));
         let leased = tx.mails_lease(now, until, limits::MAIL_LEASES_PER_TRANSACTION, self.account).await?;
+        let (leased, to_deleted) = without_deleted_people(tx, leased, now).await?;
         // A retry is not counted again. The worker deletes an expired mail unsent, so it uses no budget.
         let has_expired = |mail: &QueuedMail| mail.expires_at.is_some_and(|expires_at| expires_at <= now);
         let (mut mails, new): (Vec<_>, Vec<_>) =
@@ -190,18 +194,18 @@ impl UseCase for LeaseMails {
         let owner =
             |mail: &QueuedMail| owners.get(&mail.organization).map(String::as_str).unwrap_or_default();
         let by_owner = |mail: &QueuedMail| self.hash(&["owner", mail.queue.as_str(), owner(mail)]);
-        let (new, waiting) = take(tx, now, MailBudget::hourly(of_account), new, by_owner).await?;
+        let (new, waiting) = take(tx, now, Budget::hourly(of_account), new, by_owner).await?;
         let by_both = |mail: &QueuedMail| {
             let recipient = mail.to.mailbox_key();
             self.hash(&["owner and recipient", owner(mail), mail.content.kind(), &recipient])
         };
-        let budget = MailBudget::daily(of_account_to_recipient);
+        let budget = Budget::daily(of_account_to_recipient);
         let (new, over_both) = take(tx, now, budget, new, by_both).await?;
         let by_recipient =
             |mail: &QueuedMail| self.hash(&["recipient", mail.queue.as_str(), &mail.to.mailbox_key()]);
         let (notices, new): (Vec<_>, Vec<_>) =
             new.into_iter().partition(|mail| mail.content.reports_change());
-        let (new, over_recipient) = take(tx, now, MailBudget::daily(to_recipient), new, by_recipient).await?;
+        let (new, over_recipient) = take(tx, now, Budget::daily(to_recipient), new, by_recipient).await?;
         for mail in new.into_iter().chain(notices) {
             tx.mail_mark_counted(&mail).await?;
             mails.push(mail);
@@ -218,7 +222,7 @@ impl UseCase for LeaseMails {
         for (mail, free_at) in &waiting {
             tx.mail_return(mail, tried_again_at(mail, *free_at, now)).await?;
         }
-        Ok(Leased { mails, dropped })
+        Ok(Leased { mails, dropped, to_deleted })
     }
 }
 
@@ -233,6 +237,23 @@ impl LeaseMails {
 fn tried_again_at(mail: &QueuedMail, free_at: Timestamp, now: Timestamp) -> Timestamp {
     let waited = now.as_micros().saturating_sub(mail.created_at.as_micros());
     free_at.max(Timestamp::from_micros(now.as_micros().saturating_add(waited / 16)))
+}
+
+/// Deletes the mails to people who were deleted. Returns the others, and how many it deleted. The deletion of a person
+/// deletes such mails as well, but only after the memberships, and until then somebody may queue one.
+async fn without_deleted_people(
+    tx: &mut Tx<'_>,
+    mails: Vec<QueuedMail>,
+    now: Timestamp,
+) -> Result<(Vec<QueuedMail>, usize), StoreError> {
+    let people: Vec<UserId> = mails.iter().filter_map(|mail| mail.user).collect();
+    let known = tx.user_emails(&people).await?;
+    let is_kept = |mail: &QueuedMail| mail.user.is_none_or(|user| known.contains_key(&user));
+    let (kept, deleted): (Vec<_>, Vec<_>) = mails.into_iter().partition(is_kept);
+    for mail in &deleted {
+        tx.mail_delete(mail, now).await?;
+    }
+    Ok((kept, deleted.len()))
 }
 
 /// The owner of each account, as text.
@@ -261,7 +282,7 @@ pub(crate) fn namespace(TokenHash(hash): &TokenHash) -> OrganizationId {
 async fn take(
     tx: &mut Tx<'_>,
     now: Timestamp,
-    budget: MailBudget,
+    budget: Budget,
     mails: Vec<QueuedMail>,
     hash: impl Fn(&QueuedMail) -> TokenHash,
 ) -> Result<(Vec<QueuedMail>, Vec<(QueuedMail, Timestamp)>), StoreError> {
@@ -270,7 +291,7 @@ async fn take(
     keyed.sort_by_key(|((account, hash), mail)| (*account, hash.0, mail.created_at, mail.id));
     let (mut within, mut over) = (Vec::new(), Vec::new());
     for (key, mail) in keyed {
-        match tx.mail_budget_take(key, budget, now).await? {
+        match tx.budget_take(key, budget, now).await? {
             None => within.push(mail),
             Some(free_at) => over.push((mail, free_at)),
         }
@@ -287,7 +308,7 @@ impl UseCase for DeleteFullBudgets {
     const IS_LONG: bool = true;
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<usize, StoreError> {
-        tx.mail_budgets_delete_full(context.now(), limits::EXPIRED_ROWS_PER_TRANSACTION).await
+        tx.budgets_delete_full(context.now(), limits::EXPIRED_ROWS_PER_TRANSACTION).await
     }
 }
 
@@ -336,12 +357,12 @@ impl App {
         loop {
             let (limits, hash_key) = (self.mail_limits, self.hash_key.clone());
             let lease = LeaseMails { account, limits, hash_key };
-            let Leased { mails, dropped } = self.store.write(lease).await?;
+            let Leased { mails, dropped, to_deleted } = self.store.write(lease).await?;
             for (mail, limit) in &dropped {
                 let QueuedMail { id, organization, to, .. } = mail;
                 tracing::warn!(mail_id = %id, organization_id = %organization, %to, limit, "mail dropped");
             }
-            if !mails.is_empty() || dropped.is_empty() {
+            if !mails.is_empty() || (dropped.is_empty() && to_deleted == 0) {
                 return Ok(mails);
             }
         }

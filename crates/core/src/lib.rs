@@ -11,6 +11,7 @@
 //! The use cases of `tenantry-app` load the facts, call a rule, and save its result in one transaction.
 
 pub mod audit;
+pub mod budget;
 pub mod console;
 pub mod context;
 pub mod csv;

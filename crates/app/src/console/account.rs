@@ -3,9 +3,10 @@
 use std::num::NonZeroU32;
 
 use tenantry_core::ExecutionContext;
+use tenantry_core::budget::Budget;
 use tenantry_core::console::ADDRESS_CODES_PER_HOUR;
 use tenantry_core::ids::UserId;
-use tenantry_core::mail::{MailBudget, MailContent};
+use tenantry_core::mail::MailContent;
 use tenantry_core::token::Secret;
 use tenantry_core::user::{Language, User, UserError};
 use tenantry_core::values::{EmailAddress, PersonName};
@@ -76,9 +77,9 @@ impl UseCase for AddressChangeRequest {
         let user = tx.user(by.user().ok_or(Error::CallerUnknown)?).await?.ok_or(UserError::NotFound)?;
         // A person mails no strangers: each new address has its limit, and all of them together.
         let budget = hash_key.hash(&format!("address budget\0{}", user.id));
-        let at_most = MailBudget::hourly(NonZeroU32::new(ADDRESS_CODES_PER_HOUR).unwrap_or(NonZeroU32::MIN));
+        let at_most = Budget::hourly(NonZeroU32::new(ADDRESS_CODES_PER_HOUR).unwrap_or(NonZeroU32::MIN));
         let place = (mails::namespace(&budget), budget);
-        let waits = tx.mail_budget_take(place, at_most, context.now()).await?;
+        let waits = tx.budget_take(place, at_most, context.now()).await?;
         // Whether somebody has the address is not told: the code of such a request is right for nobody.
         let is_free = tx.user_by_email(email).await?.is_none_or(|other| other.id == user.id);
         let user = (is_free && waits.is_none()).then_some(user);

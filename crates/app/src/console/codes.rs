@@ -6,11 +6,12 @@
 use std::num::NonZeroU32;
 
 use tenantry_core::ExecutionContext;
+use tenantry_core::budget::Budget;
 use tenantry_core::console::{
     CODE_S, CODE_TRIES, CODES_PER_HOUR, CodeTry, SignIn, WRONG_CODES_PER_HOUR, try_code,
 };
 use tenantry_core::ids::OrganizationId;
-use tenantry_core::mail::{MailBudget, MailContent};
+use tenantry_core::mail::MailContent;
 use tenantry_core::token::{Secret, SecretKind, TokenHash};
 use tenantry_core::user::{Language, User};
 use tenantry_core::values::EmailAddress;
@@ -48,8 +49,8 @@ pub(super) fn hash(hash_key: &HashKey, purpose: Purpose, (browser, code): (&str,
     hash_key.hash(&format!("{purpose}\0{browser}\0{code}"))
 }
 
-fn hourly(number: u32) -> MailBudget {
-    MailBudget::hourly(NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN))
+fn hourly(number: u32) -> Budget {
+    Budget::hourly(NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN))
 }
 
 /// Mails a code, unless the address got too many. Returns the secret of the browser in any case.
@@ -64,7 +65,7 @@ pub(super) async fn send(
     let code = Secret::sign_in_code(context);
     let now = context.now();
     let budget = hash_key.hash(&format!("sign-in budget\0{}", to.mailbox_key()));
-    let waits = tx.mail_budget_take((mails::namespace(&budget), budget), hourly(CODES_PER_HOUR), now).await?;
+    let waits = tx.budget_take((mails::namespace(&budget), budget), hourly(CODES_PER_HOUR), now).await?;
     let user = match user {
         None if waits.is_none() && purpose == Purpose::Person => {
             invitations::newcomer(tx, context, to).await?
@@ -172,7 +173,7 @@ async fn within_limit(
 ) -> Result<bool, Error> {
     let budget = hash_key.hash("wrong codes");
     let place = (mails::namespace(&budget), budget);
-    let waits = tx.mail_budget_take(place, hourly(WRONG_CODES_PER_HOUR), context.now()).await?;
+    let waits = tx.budget_take(place, hourly(WRONG_CODES_PER_HOUR), context.now()).await?;
     if waits.is_some() {
         tracing::warn!(per_hour = WRONG_CODES_PER_HOUR, "too many wrong codes: a code has one try for now");
     }

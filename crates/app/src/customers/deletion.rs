@@ -15,6 +15,7 @@
 //! derive from the stored seed, so that a step can be repeated. The seed is deleted at the end, so that the names
 //! cannot be derived again. A large customer's deletion therefore lets other organizations write between its parts.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Instant;
 
@@ -365,20 +366,38 @@ impl App {
         Ok(())
     }
 
-    /// Continues the deletions that their requests did not finish, for example because the process crashed.
+    /// Continues the deletions that their requests did not finish, for example because the process crashed. Those of an
+    /// organization that is being imported wait: rows about the customer may not have arrived yet.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn continue_deletions(&self) -> Result<(), Error> {
-        let pending =
-            self.store.reader()?.tx()?.customer_deletions(limits::CUSTOMER_DELETIONS_PER_SWEEP).await?;
-        for deletion in pending {
-            // One that fails holds up no other.
-            if let Err(error) = self.continue_deletion(Party::organization(deletion.0), deletion, None).await
-            {
-                tracing::warn!(%error, "a customer's deletion is not finished, the sweep continues it");
+        let (mut left, mut after) = (limits::CUSTOMER_DELETIONS_PER_SWEEP, None);
+        let mut in_import = BTreeMap::new();
+        loop {
+            let pending = self.store.reader()?.tx()?.customer_deletions(after, left).await?;
+            let Some((last, _)) = pending.last() else { return Ok(()) };
+            after = Some(*last);
+            for (_, deletion) in pending {
+                let organization = deletion.0;
+                let waits = match in_import.get(&organization) {
+                    Some(known) => *known,
+                    None => {
+                        let found =
+                            self.store.reader()?.tx()?.organization_is_in_import(organization).await?;
+                        *in_import.entry(organization).or_insert(found)
+                    }
+                };
+                if waits {
+                    continue;
+                }
+                left -= 1;
+                // One that fails holds up no other.
+                let party = Party::organization(organization);
+                if let Err(error) = self.continue_deletion(party, deletion, None).await {
+                    tracing::warn!(%error, "a customer's deletion is not finished, the sweep continues it");
+                }
             }
         }
-        Ok(())
     }
 }

@@ -11,6 +11,7 @@ use tenantry_core::customer::{
     UpdateFacts,
 };
 use tenantry_core::ids::{CustomerId, MemberId, OrganizationId};
+use tenantry_core::values::ExternalId;
 use tenantry_store::{
     CustomerDeletion, CustomerFilter, DeletionStep, ListQuery, Page, Paged, Party, StoreError, Tx, UseCase,
 };
@@ -58,6 +59,12 @@ pub(crate) async fn create(
     organization: OrganizationId,
     new: &NewCustomer,
 ) -> Result<Customer, Error> {
+    tx.customer_match_ahead(
+        organization,
+        new.external_id.as_ref().map(ExternalId::as_str),
+        new.email.as_ref(),
+    );
+    tx.events_ahead(organization, if by.is_trial() { 0 } else { 3 });
     let email_taken = match &new.email {
         Some(email) => tx.customer_email_taken(organization, email, None).await?,
         None => false,

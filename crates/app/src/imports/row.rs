@@ -6,6 +6,7 @@ use tenantry_core::customer::{Customer, CustomerError, OnMatch};
 use tenantry_core::ids::{CustomerId, ImportId, OrganizationId};
 use tenantry_core::member::{Created, NewMember};
 use tenantry_core::token::RequiredScope;
+use tenantry_core::values::ExternalId;
 use tenantry_store::{CustomerImport, Tx};
 
 use super::{Fault, ImportFields, faults};
@@ -152,6 +153,7 @@ impl RowWork {
     /// The customer with the row's external id, or with its address.
     async fn find(&self, tx: &mut Tx<'_>, fields: &ImportFields) -> Result<Option<CustomerId>, Error> {
         let (organization, (external_id, email)) = (self.organization, fields.keys());
+        tx.customer_match_ahead(organization, external_id.map(ExternalId::as_str), email);
         if let Some(external_id) = external_id
             && let Some(id) = tx.customer_by_external_id(organization, external_id.as_str()).await?
         {

@@ -31,11 +31,12 @@ pub(crate) use read::{newcomer, waiting_organization};
 use std::num::NonZeroU32;
 
 use tenantry_core::ExecutionContext;
+use tenantry_core::budget::Budget;
 use tenantry_core::ids::{InvitationId, OrganizationId};
 use tenantry_core::invitation::{
     INVITATIONS_PER_ADDRESS_A_DAY, INVITATIONS_PER_HOUR, Invitation, InvitationError, MAILS_PER_ADDRESS_A_DAY,
 };
-use tenantry_core::mail::{MailBudget, MailContent};
+use tenantry_core::mail::MailContent;
 use tenantry_core::organization::Organization;
 use tenantry_core::token::Secret;
 use tenantry_core::user::User;
@@ -157,10 +158,10 @@ async fn count(
     // Transactions of one owner take turns at the first budget, so they lock the second in any order.
     let both = hash_key.hash(&format!("invitations of an owner to an address\0{}\0{mailbox}", tenant.owner));
     for (key, budget) in [
-        (owner, MailBudget::hourly(at_most(INVITATIONS_PER_HOUR))),
-        (both, MailBudget::daily(at_most(INVITATIONS_PER_ADDRESS_A_DAY))),
+        (owner, Budget::hourly(at_most(INVITATIONS_PER_HOUR))),
+        (both, Budget::daily(at_most(INVITATIONS_PER_ADDRESS_A_DAY))),
     ] {
-        if let Some(free_at) = tx.mail_budget_take((mails::namespace(&key), key), budget, now).await? {
+        if let Some(free_at) = tx.budget_take((mails::namespace(&key), key), budget, now).await? {
             let retry_after_s = now.seconds_until(free_at).max(1);
             return Err(InvitationError::TooMany { retry_after_s }.into());
         }
@@ -169,8 +170,8 @@ async fn count(
         return Ok(());
     }
     let address = hash_key.hash(&format!("invitations to an address\0{mailbox}"));
-    let budget = MailBudget::daily(at_most(MAILS_PER_ADDRESS_A_DAY));
-    match tx.mail_budget_take((mails::namespace(&address), address), budget, now).await? {
+    let budget = Budget::daily(at_most(MAILS_PER_ADDRESS_A_DAY));
+    match tx.budget_take((mails::namespace(&address), address), budget, now).await? {
         None => Ok(()),
         Some(free_at) => {
             let retry_after_s = now.seconds_until(free_at).max(1);

@@ -20,9 +20,7 @@ use crate::{Error, Requester, changes, verified};
 
 pub use doctor::{CheckedInvariant, DoctorReport, DoctorState};
 pub use health::{BackupNote, Health};
-pub use organizations::{
-    Create, ListedOrganization, OrganizationDetails, Search, Suspend, Undelete, Unsuspend,
-};
+pub use organizations::{Create, ListedOrganization, OrganizationDetails, Search, StateChange, StateSet};
 
 /// Makes a person an operator, or ends that.
 #[derive(Debug, Clone)]

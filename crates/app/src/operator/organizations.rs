@@ -17,24 +17,26 @@ use crate::organization_deletion::OrganizationUndelete;
 use crate::organizations::{OrganizationCreate, OwnerRef};
 use crate::{App, Error, Requester, suspension, verified};
 
-/// Suspends an organization, as [`OrganizationSuspend`](crate::suspension::OrganizationSuspend).
+/// A change of an organization's state by the operator.
 #[derive(Debug, Clone)]
-pub struct Suspend {
-    /// The requester.
-    pub by: Requester,
-    /// The organization.
-    pub id: OrganizationId,
-    /// The reason.
-    pub reason: SuspensionReason,
+pub enum StateChange {
+    /// Suspends it, as [`OrganizationSuspend`](crate::suspension::OrganizationSuspend).
+    Suspend(SuspensionReason),
+    /// Ends the suspension, as [`OrganizationUnsuspend`](crate::suspension::OrganizationUnsuspend).
+    Unsuspend,
+    /// Brings it back after its deletion, as [`OrganizationUndelete`].
+    Undelete,
 }
 
-/// Ends the suspension of an organization, as [`OrganizationUnsuspend`](crate::suspension::OrganizationUnsuspend).
+/// Changes the state of an organization.
 #[derive(Debug, Clone)]
-pub struct Unsuspend {
+pub struct StateSet {
     /// The requester.
     pub by: Requester,
     /// The organization.
     pub id: OrganizationId,
+    /// The change.
+    pub change: StateChange,
 }
 
 /// Creates an organization for the person with an address.
@@ -46,19 +48,6 @@ pub struct Create {
     pub owner: EmailAddress,
     /// The new organization's data.
     pub new: NewOrganization,
-}
-
-/// Brings a deleted organization back.
-#[derive(Debug, Clone)]
-pub struct Undelete {
-    /// The requester.
-    pub by: Requester,
-    /// The organization.
-    pub id: OrganizationId,
-}
-
-fn party(by: &Requester, id: OrganizationId) -> Party {
-    Party { organization: Some(id), limited_as: by.limited_as() }
 }
 
 /// Locks an organization, and reads the rights of the requester again: a change of an organization can end a role of the
@@ -76,33 +65,23 @@ async fn lock(
     verified::before_change(tx, context, by).await
 }
 
-impl UseCase for Suspend {
+impl UseCase for StateSet {
     type Output = Organization;
     type Error = Error;
 
     fn party(&self) -> Party {
-        party(&self.by, self.id)
+        Party { organization: Some(self.id), limited_as: self.by.limited_as() }
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Organization, Error> {
-        let operator = self.by.as_operator(context.now())?;
-        lock(tx, context, &self.by, self.id).await?;
-        suspension::suspend(tx, context, &operator, (self.id, &self.reason)).await
-    }
-}
-
-impl UseCase for Unsuspend {
-    type Output = Organization;
-    type Error = Error;
-
-    fn party(&self) -> Party {
-        party(&self.by, self.id)
-    }
-
-    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Organization, Error> {
-        let operator = self.by.as_operator(context.now())?;
-        lock(tx, context, &self.by, self.id).await?;
-        suspension::unsuspend(tx, context, &operator, self.id).await
+        let Self { by, id, change } = self;
+        let operator = by.as_operator(context.now())?;
+        lock(tx, context, by, *id).await?;
+        match change {
+            StateChange::Suspend(reason) => suspension::suspend(tx, context, &operator, (*id, reason)).await,
+            StateChange::Unsuspend => suspension::unsuspend(tx, context, &operator, *id).await,
+            StateChange::Undelete => OrganizationUndelete { by: operator, id: *id }.run(tx, context).await,
+        }
     }
 }
 
@@ -123,21 +102,6 @@ impl UseCase for Create {
             initial: InitialState::for_operator(FeatureSettings::for_new_organization()),
         };
         create.run(tx, context).await
-    }
-}
-
-impl UseCase for Undelete {
-    type Output = Organization;
-    type Error = Error;
-
-    fn party(&self) -> Party {
-        party(&self.by, self.id)
-    }
-
-    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Organization, Error> {
-        let by = self.by.as_operator(context.now())?;
-        lock(tx, context, &self.by, self.id).await?;
-        OrganizationUndelete { by, id: self.id }.run(tx, context).await
     }
 }
 

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::doctor;
 use crate::schema::migrations;
 use crate::value::{Param, ParamType};
 use crate::{Catalog, Tx, Vault};
@@ -298,6 +299,26 @@ fn every_query_is_called() {
 async fn sqlite_plans_without_statistics() {
     let statements = statements().await;
     check("sqlite", "missing", &engines::explained_by_sqlite(&engines::sqlite(), &statements));
+}
+
+#[test]
+fn the_doctor_reads_no_whole_organization_for_each_row() {
+    let connection = engines::sqlite();
+    for (table, fault) in doctor::conditions().filter(|(table, _)| *table != "organizations") {
+        let query = format!("EXPLAIN QUERY PLAN SELECT 1 FROM {table} AS t WHERE {fault}");
+        let mut explained = connection.prepare(&query).unwrap();
+        let details = explained.query_map([], |row| row.get::<_, String>(3)).unwrap();
+        let details: Vec<String> = details.map(Result::unwrap).collect();
+        let whole = details.iter().find(|detail| {
+            // The rows `t` of a list are searched by organization once.
+            detail.starts_with("SEARCH ")
+                && !detail.starts_with("SEARCH t ")
+                && detail.ends_with("(organization_id=?)")
+                // An organization has at most one such member.
+                && !detail.contains("team_members_offered")
+        });
+        assert_eq!(whole, None, "{table}: {fault}");
+    }
 }
 
 #[tokio::test]

@@ -95,7 +95,7 @@ impl Session<'_> {
     }
 
     pub(crate) fn begin_savepoint(&mut self) -> Result<(), StoreError> {
-        self.writing()?.then("SAVEPOINT use_case_part");
+        self.writing()?.begin_part();
         Ok(())
     }
 

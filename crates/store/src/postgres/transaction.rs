@@ -179,12 +179,22 @@ impl Transaction {
         self.ahead.push(Step::Query(sql.into(), params.to_vec()).into_owned());
     }
 
+    /// Begins a savepoint. Facts that were announced before it are read again.
+    pub(super) fn begin_part(&mut self) {
+        self.ahead.clear();
+        self.early.clear();
+        self.then("SAVEPOINT use_case_part");
+    }
+
     pub(super) async fn rows(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
         let query = Step::Query(sql.into(), params.to_vec());
         if let Some(known) = self.early.iter().position(|(early, _)| *early == query) {
             return Ok(self.early.remove(known).1);
         }
-        let ahead = std::mem::take(&mut self.ahead);
+        let mut ahead = std::mem::take(&mut self.ahead);
+        if let Some(announced) = ahead.iter().position(|ahead| *ahead == query) {
+            ahead.remove(announced);
+        }
         let steps = std::iter::once(query).chain(ahead.iter().cloned()).collect();
         let mut replies = self.fly(steps).await?.into_iter().map(|reply| reply.rows);
         let rows = replies.next().unwrap_or_default();

@@ -147,17 +147,20 @@ impl Tx<'_> {
         .await
     }
 
-    /// Unfinished deletions of every organization, oldest first.
+    /// Unfinished deletions of every organization that began after a time, the oldest first, with their begin.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn customer_deletions(
         &mut self,
+        after: Option<Timestamp>,
         limit: i64,
-    ) -> Result<Vec<(OrganizationId, CustomerId)>, StoreError> {
-        let sql = "SELECT organization_id, customer_id FROM customer_deletions
-             ORDER BY created_at LIMIT ?1";
-        self.all(sql, &[limit.into()], |row| Ok((row.get(0)?, row.get(1)?))).await
+    ) -> Result<Vec<(Timestamp, (OrganizationId, CustomerId))>, StoreError> {
+        let sql = "SELECT created_at, organization_id, customer_id FROM customer_deletions
+             WHERE created_at > ?1 ORDER BY created_at LIMIT ?2";
+        let after = after.map_or(i64::MIN, Timestamp::as_micros);
+        self.all(sql, &[after.into(), limit.into()], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))
+            .await
     }
 
     /// The next events about a customer after `after` that still have data, locked until the transaction ends.

@@ -4,7 +4,7 @@
 use tenantry_core::ids::{ImportId, OrganizationId};
 
 use super::Page;
-use crate::value::Param;
+use crate::value::{FromValue, Param};
 use crate::{StoreError, Tx};
 
 impl Tx<'_> {
@@ -168,43 +168,17 @@ impl Tx<'_> {
         id: ImportId,
         limit: i64,
     ) -> Result<bool, StoreError> {
-        let import = [organization.into(), id.into(), limit.into()];
         // A chunk is larger than the other rows.
         let (_, is_last) =
             self.customer_import_chunks_delete((organization, id), (limit / 16).max(1)).await?;
-        let failures = self
-            .all(
-                "SELECT row_number FROM customer_import_failures WHERE organization_id = ?1 AND import_id = ?2
-                 ORDER BY row_number LIMIT ?3",
-                &import,
-                |row| row.get::<i64>(0),
-            )
-            .await?;
-        if let Some(last) = failures.last() {
-            self.execute_unawaited(
-                "DELETE FROM customer_import_failures
-                 WHERE organization_id = ?1 AND import_id = ?2 AND row_number <= ?3",
-                &[organization.into(), id.into(), (*last).into()],
-            )
-            .await?;
-        }
+        let failures = ("customer_import_failures", "row_number");
+        let failures =
+            self.first_rows_delete(failures, (organization, id), limit, |row: &i64| (*row).into()).await?;
+        let keys = ("customer_import_keys", "row_key");
         let keys = self
-            .all(
-                "SELECT row_key FROM customer_import_keys WHERE organization_id = ?1 AND import_id = ?2
-                 ORDER BY row_key LIMIT ?3",
-                &import,
-                |row| row.get::<String>(0),
-            )
+            .first_rows_delete(keys, (organization, id), limit, |key: &String| key.as_str().into())
             .await?;
-        if let Some(last) = keys.last() {
-            self.execute_unawaited(
-                "DELETE FROM customer_import_keys
-                 WHERE organization_id = ?1 AND import_id = ?2 AND row_key <= ?3",
-                &[organization.into(), id.into(), last.as_str().into()],
-            )
-            .await?;
-        }
-        let most = failures.len().max(keys.len());
+        let most = failures.max(keys);
         if !is_last || i64::try_from(most).is_ok_and(|most| most >= limit) {
             return Ok(false);
         }
@@ -214,5 +188,24 @@ impl Tx<'_> {
         )
         .await?;
         Ok(true)
+    }
+
+    /// Deletes the first `limit` rows of an import in a table whose primary key ends with `column`. Returns how many.
+    async fn first_rows_delete<K: FromValue + Send>(
+        &mut self,
+        (table, column): (&str, &str),
+        (organization, id): (OrganizationId, ImportId),
+        limit: i64,
+        param: impl for<'a> Fn(&'a K) -> Param<'a>,
+    ) -> Result<usize, StoreError> {
+        let which = format!("{table} WHERE organization_id = ?1 AND import_id = ?2");
+        let sql = format!("SELECT {column} FROM {which} ORDER BY {column} LIMIT ?3");
+        let params = [organization.into(), id.into(), limit.into()];
+        let rows: Vec<K> = self.all(&sql, &params, |row| row.get(0)).await?;
+        if let Some(last) = rows.last() {
+            let sql = format!("DELETE FROM {which} AND {column} <= ?3");
+            self.execute_unawaited(&sql, &[organization.into(), id.into(), param(last)]).await?;
+        }
+        Ok(rows.len())
     }
 }

@@ -430,8 +430,9 @@ impl Tx<'_> {
         queue: MailQueue,
         limit: i64,
     ) -> Result<i64, StoreError> {
+        // A comparison, because SQLite removes `IS NOT NULL` from a column that is never null, and with it the index.
         let sql = "SELECT count(*) FROM (SELECT id FROM mails WHERE organization_id = ?1 AND queue = ?2
-             AND due_at IS NOT NULL ORDER BY due_at, id LIMIT ?3) AS waiting";
+             AND due_at >= 0 ORDER BY due_at, id LIMIT ?3) AS waiting";
         let params = [account.into(), queue.as_str().into(), limit.into()];
         let waiting = self.first(sql, &params, |row| row.get(0)).await?;
         Ok(waiting.unwrap_or(0))

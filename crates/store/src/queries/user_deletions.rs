@@ -176,6 +176,15 @@ impl Tx<'_> {
         .await
     }
 
+    /// Whether the deletion of a user is not finished.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn user_is_in_deletion(&mut self, user: UserId) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM user_deletions WHERE user_id = ?1";
+        Ok(self.first(sql, &[user.into()], |_| Ok(())).await?.is_some())
+    }
+
     /// At most `limit` users whose deletion is not finished, the oldest first.
     ///
     /// # Errors

@@ -140,6 +140,13 @@ impl Tx<'_> {
         Ok(listening.map(|(id, _)| id).collect())
     }
 
+    /// Announces [`Tx::webhook_endpoints_subscribed`] for some events, which the use case runs after its next query.
+    pub fn events_ahead(&mut self, organization: OrganizationId, events: usize) {
+        for _ in 0..events {
+            self.ask_ahead(ENABLED, &[organization.into()]);
+        }
+    }
+
     /// A page of the list of endpoints, newest first. Two round trips.
     ///
     /// # Errors

@@ -11,9 +11,6 @@ use super::{Catalog, Table};
 pub enum Export {
     /// The rows move, in batches.
     Moved,
-    /// The rows move, and an import writes them in its last transaction: background jobs search for such rows over all
-    /// organizations, or other transactions change them by the id of a person.
-    Late,
     /// The rows stay, for this reason.
     Left(&'static str),
 }
@@ -44,7 +41,7 @@ const fn table(name: &'static str, export: Export, purge: Purge) -> TenantTable 
     TenantTable { name, export, purge }
 }
 
-use Export::{Late, Left, Moved};
+use Export::{Left, Moved};
 use Purge::{Apart, InParts, WithTheRest};
 
 /// The tables, each after those that its rows refer to: an import fills them in this order, a purge deletes their rows in
@@ -55,11 +52,11 @@ pub const TENANT_TABLES: &[TenantTable] = &[
     table("team_members", Moved, InParts),
     table("access_tokens", Moved, InParts),
     table("credentials", Moved, Apart("go with the tokens and sessions")),
-    table("former_team_members", Late, Apart("go with the team and the entries about it")),
+    table("former_team_members", Moved, Apart("go with the team and the entries about it")),
     table("customers", Moved, InParts),
     table("customer_metadata", Moved, InParts),
     table("members", Moved, InParts),
-    table("customer_deletions", Late, InParts),
+    table("customer_deletions", Moved, InParts),
     table("row_counters", Moved, WithTheRest),
     table("idempotency_records", Moved, WithTheRest),
     table("audit_entries", Moved, InParts),
@@ -94,13 +91,8 @@ impl TenantTable {
     /// Whether an export contains the rows.
     #[must_use]
     pub const fn is_exported(&self) -> bool {
-        matches!(self.export, Moved | Late)
+        matches!(self.export, Moved)
     }
-}
-
-/// The declaration of a table.
-pub(crate) fn declared(name: &str) -> Option<&'static TenantTable> {
-    TENANT_TABLES.iter().find(|table| table.name == name)
 }
 
 impl Catalog {
@@ -112,12 +104,6 @@ impl Catalog {
 }
 
 impl Table {
-    /// Whether an import writes the rows in its last transaction.
-    #[must_use]
-    pub fn is_imported_late(&self) -> bool {
-        declared(&self.name).is_some_and(|table| table.export == Late)
-    }
-
     /// Whether rows are found without the organization. With sharding, such a table is on the coordinator.
     #[must_use]
     pub fn is_central(&self) -> bool {

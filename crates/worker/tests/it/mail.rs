@@ -573,3 +573,16 @@ async fn invitations_use_up_no_limit_of_proofs_and_notices() {
     let proof = mailing.sent().into_iter().find(|(_, mail)| mail.contains("To: new@x.dev"));
     assert!(proof.is_some());
 }
+
+#[tokio::test]
+async fn a_deleted_person_gets_no_mail_that_still_waits() {
+    let mailing = Mailing::new().await;
+    for address in ["jo@x.dev", "mo@x.dev", "jo2@x.dev"] {
+        mailing.add(address).await;
+    }
+    // As after a crash in the middle of two deletions.
+    mailing.acme.world.database().execute("DELETE FROM users WHERE email_key LIKE 'jo%'");
+    assert_eq!(mailing.send().await, 1);
+    assert!(mailing.sent()[0].1.contains("mo@x.dev"));
+    assert!(!mailing.has_queued().await);
+}

@@ -1,11 +1,9 @@
 //! Checks the rows of a file: the values of each before it is stored, and what holds between rows before any is shown.
 
-use std::collections::BTreeSet;
 use std::io::BufRead;
 
 use tenantry_core::ids::OrganizationId;
 use tenantry_store::{ColumnValue, RowValues, Store, Table, doctor};
-use uuid::Uuid;
 
 use super::file::Reader;
 use super::people::People;
@@ -13,7 +11,7 @@ use super::tables::{self, person_columns};
 use crate::HashKey;
 use crate::archive::ArchiveError;
 
-/// Checks that the file declares the people whom a row of the file makes owners or members of a team.
+/// Checks that the file declares the people whom a row of the file makes owners or members of a team, with their addresses.
 pub(super) fn check_people<R: BufRead>(
     reader: &Reader<R>,
     people: &People,
@@ -26,6 +24,11 @@ pub(super) fn check_people<R: BufRead>(
             let what = "the file does not declare this person";
             return Err(invalid(reader, table, person.column, what));
         }
+    }
+    // Most people are created after the checks of the doctor.
+    let member = tables::id(table, row, "user_id").filter(|_| table.name == "team_members");
+    if member.is_some_and(|id| people.email_key(id) != tables::text(table, row, "email_key")) {
+        return Err(invalid(reader, table, "email", "it is not the address of this person"));
     }
     Ok(())
 }
@@ -51,17 +54,15 @@ fn invalid<R: BufRead>(reader: &Reader<R>, table: &Table, column: &str, what: &s
     reader.damaged(format!("table {}, column {column}: {what}", table.name))
 }
 
-/// Checks what must hold between the stored rows of the organizations, by the rules of the doctor. `deletions` are the
-/// customers whose deletion the import goes on with.
+/// Checks what must hold between the stored rows of the organizations, by the rules of the doctor.
 pub(super) async fn check_stored(
     store: &Store,
     organizations: impl Iterator<Item = OrganizationId>,
-    deletions: &BTreeSet<Uuid>,
 ) -> Result<(), ArchiveError> {
     for organization in organizations {
         let mut first = None;
         let mut snapshot = store.snapshot().await?;
-        doctor::inspect_import(&mut snapshot.tx()?, organization, deletions, |finding| {
+        doctor::inspect_import(&mut snapshot.tx()?, organization, |finding| {
             first.get_or_insert(finding);
         })
         .await?;

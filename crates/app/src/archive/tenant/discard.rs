@@ -1,10 +1,12 @@
 //! Removes the rows of an import that failed or ended early, in bounded parts, as a purge does. The marks in
 //! `organization_imports` are deleted with the last row of each organization, that of the first organization last.
 
+use std::sync::Arc;
+
 use tenantry_core::ExecutionContext;
 use tenantry_core::ids::OrganizationId;
 use tenantry_store::{
-    Catalog, ColumnValue, OrganizationImportMark, Party, PurgedRows, RowValues, Store, StoreError, Tx,
+    Catalog, ColumnValue, OrganizationImportMark, Party, PurgedRows, RowValues, Store, StoreError, Table, Tx,
     UseCase,
 };
 
@@ -56,16 +58,15 @@ impl Step for RemoveRows {
     }
 }
 
-/// Deletes credentials of an organization that no token of the file names.
-struct RemoveCredentials(Vec<RowValues>);
+/// Deletes the rows of a table with these keys.
+struct RemoveKeys(Arc<Table>, Vec<RowValues>);
 
-impl Step for RemoveCredentials {
+impl Step for RemoveKeys {
     type Output = ();
 
     async fn change(&self, tx: &mut Tx<'_>, _: &mut ExecutionContext, _: Run) -> Result<(), ArchiveError> {
-        let credentials = table(&Catalog::now()?, "credentials")?;
-        for key in &self.0 {
-            tx.row_delete(&credentials, key).await?;
+        for key in &self.1 {
+            tx.row_delete(&self.0, key).await?;
         }
         Ok(())
     }
@@ -106,17 +107,18 @@ pub(super) async fn discard_organization(
 ) -> Result<(), ArchiveError> {
     let organization = mark.organization;
     while store.write(run.step(RemoveRows(organization))).await? {}
-    // Credentials are found by their hash, so this reads all of them.
-    let credentials = table(&Catalog::now()?, "credentials")?;
-    loop {
-        let limit = limits::PURGED_ROWS_PER_TRANSACTION;
-        let left =
-            store.reader()?.tx()?.tenant_rows_after(&credentials, &[organization], None, limit).await?;
-        if left.is_empty() {
-            break;
+    // Rows that no token and no audit entry of the file names. No index finds them, so this reads the whole table.
+    let catalog = Catalog::now()?;
+    for table in [table(&catalog, "credentials")?, table(&catalog, "former_team_members")?] {
+        loop {
+            let limit = limits::PURGED_ROWS_PER_TRANSACTION;
+            let left = store.reader()?.tx()?.tenant_rows_after(&table, &[organization], None, limit).await?;
+            if left.is_empty() {
+                break;
+            }
+            let keys = left.iter().map(|row| table.key_of(row)).collect();
+            store.write(run.step(RemoveKeys(Arc::clone(&table), keys))).await?;
         }
-        let keys = left.iter().map(|row| credentials.key_of(row)).collect();
-        store.write(run.step(RemoveCredentials(keys))).await?;
     }
     store.write(run.step(RemoveOrganization(mark))).await
 }

@@ -126,7 +126,7 @@ impl<'a, R: BufRead> OrganizationImport<'a, R> {
         let mut load = Load::new(store, run, transform);
         load.load(&mut self.reader, report).await?;
         let webhook_events_ended = load.complete().await?;
-        let Load { transform, people, organizations, late, pass, rows, .. } = load;
+        let Load { transform, people, organizations, pass, rows, .. } = load;
         self.people = people.all();
         for part in self.people.chunks(limits::PEOPLE_PER_TRANSACTION) {
             store.write(run.step(SettlePeople(part.to_vec()))).await?;
@@ -134,7 +134,6 @@ impl<'a, R: BufRead> OrganizationImport<'a, R> {
         let finish = || Finish {
             run,
             organizations: organizations.keys().copied().collect(),
-            late: late.values().cloned().collect(),
             record: ImportRecord { id: run.root, export_id: self.reader.header().export_id, rows },
             ends_suspension: pass.is_suspended_by_export,
         };

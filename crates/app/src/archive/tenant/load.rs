@@ -21,8 +21,8 @@ use super::transform::{Transform, change_key, named_people};
 use crate::archive::{ArchiveError, Progress, ReportProgress};
 use crate::limits;
 
-/// Rows that the last transaction writes, by table and key.
-type LateRows = BTreeMap<(String, RowValues), (Arc<Table>, RowValues)>;
+/// An organization and its sub-accounts. The last transaction reveals all of them.
+const MOST_ORGANIZATIONS: usize = limits::SUB_ACCOUNTS_PER_PARENT as usize + 1;
 
 /// A load in progress.
 pub(super) struct Load<'a> {
@@ -34,7 +34,6 @@ pub(super) struct Load<'a> {
     pub(super) organizations: BTreeMap<OrganizationId, String>,
     /// Organizations that the second pass removed.
     removed: Vec<OrganizationId>,
-    pub(super) late: LateRows,
     pub(super) pass: PassHead,
     /// The number of sub-accounts in the row of the first organization.
     sub_accounts: i64,
@@ -55,7 +54,6 @@ impl<'a> Load<'a> {
             people: People::default(),
             organizations: BTreeMap::new(),
             removed: Vec::new(),
-            late: LateRows::new(),
             pass: PassHead { pass: 0, is_suspended_by_export: false },
             sub_accounts: 0,
             batch: Vec::new(),
@@ -111,9 +109,7 @@ impl<'a> Load<'a> {
         for organization in self.organizations.keys() {
             while self.store.write(self.run.step(DeleteQueues(*organization))).await? {}
         }
-        let deletions = self.late.values().filter(|(table, _)| table.name == "customer_deletions");
-        let deletions = deletions.filter_map(|(table, row)| tables::id(table, row, "customer_id")).collect();
-        check_stored(self.store, self.organizations.keys().copied(), &deletions).await?;
+        check_stored(self.store, self.organizations.keys().copied()).await?;
         Ok(ended)
     }
 
@@ -150,10 +146,6 @@ impl<'a> Load<'a> {
         if !is_known || !is_allowed {
             return Err(reader.damaged("the row does not belong to an organization of the file"));
         }
-        if table.is_imported_late() {
-            self.late.insert((table.name.clone(), table.key_of(&row)), (Arc::clone(table), row));
-            return Ok(());
-        }
         self.push(reader, table, row, self.change_of_rows()).await
     }
 
@@ -188,6 +180,9 @@ impl<'a> Load<'a> {
         if self.organizations.contains_key(&id) {
             return self.push(reader, table, row, self.change_of_rows()).await;
         }
+        if id != root && self.organizations.len() >= MOST_ORGANIZATIONS {
+            return Err(reader.damaged("the file has more sub-accounts than an organization can have"));
+        }
         let table = Arc::clone(table);
         self.organizations.insert(id, slug.clone());
         self.store.write(self.run.step(StageOrganization { table, row, id, slug })).await
@@ -204,10 +199,6 @@ impl<'a> Load<'a> {
             return Ok(());
         }
         change_key(&self.people, of, &mut key);
-        if of.is_imported_late() {
-            self.late.remove(&(of.name.clone(), key));
-            return Ok(());
-        }
         if !self.owns_key(of, &key).await? {
             return Err(reader.damaged("the key does not belong to an organization of the file"));
         }

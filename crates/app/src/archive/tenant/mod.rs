@@ -11,9 +11,9 @@
 //! | done | no | null | all |
 //! | failed or abandoned | yes, deleted last | set | deleted in batches |
 //!
-//! The last transaction of an import makes the organizations visible, and creates the people and the rows that
-//! background jobs look for. Until then the import renews a lease. If the process ends early, the lease expires, and
-//! the sweep of a server or a repeated import removes the rows.
+//! The people are created in parts once all rows are stored. The last transaction of an import writes no rows of the
+//! file: it makes the organizations visible. Until then background jobs leave the rows alone, and the import renews a
+//! lease. If the process ends early, the lease expires, and the sweep of a server or a repeated import removes the rows.
 
 mod apply;
 mod changes;

@@ -54,6 +54,12 @@ impl People {
             Some(user) => Person { id: user.id, email, is_new: false },
             None => {
                 let wanted = UserId::new(id);
+                // It would delete the memberships that the import stores.
+                if reader.tx()?.user_is_in_deletion(wanted).await? {
+                    let what =
+                        format!("the deletion of the person {id} is not finished: import again in a minute");
+                    return Err(ArchiveError::Conflict(what));
+                }
                 let is_free = reader.tx()?.user(wanted).await?.is_none();
                 let id = if is_free { wanted } else { UserId::new(secrets::random_uuid()) };
                 Person { id, email, is_new: true }
@@ -67,6 +73,11 @@ impl People {
     /// Whether the file declares the person.
     pub(super) fn are_declared(&self, id: Uuid) -> bool {
         self.known.contains_key(&id)
+    }
+
+    /// The key of the address that the file declares for a person.
+    pub(super) fn email_key(&self, id: Uuid) -> Option<&str> {
+        self.known.get(&id).map(|person| person.email.key())
     }
 
     /// Takes an id that a row names. It stays if the file does not declare it and nobody here has it.
@@ -175,11 +186,6 @@ impl Person {
         context: &mut ExecutionContext,
         root: OrganizationId,
     ) -> Result<(), ArchiveError> {
-        if tx.user_deletion(self.id).await?.is_some() {
-            let what =
-                format!("the deletion of the person {} is not finished: import again in a minute", self.id);
-            return Err(ArchiveError::Conflict(what));
-        }
         let created_at: Timestamp = context.now();
         let user =
             User { id: self.id, created_at, email: self.email.normalized(), name: None, language: None };

@@ -251,11 +251,10 @@ impl UseCase for ForgetPeople {
     }
 }
 
-/// Stores the rows that wait for the last transaction, and makes the organizations visible.
+/// Makes the organizations visible.
 pub(super) struct Finish {
     pub(super) run: Run,
     pub(super) organizations: Vec<OrganizationId>,
-    pub(super) late: Vec<(Arc<Table>, RowValues)>,
     pub(super) record: ImportRecord,
     /// Whether the export suspended the organization.
     pub(super) ends_suspension: bool,
@@ -277,9 +276,6 @@ impl UseCase for Finish {
             return Ok(());
         }
         self.run.check(tx).await?;
-        for (table, row) in &self.late {
-            tx.row_upsert(table, row).await?;
-        }
         for organization in &self.organizations {
             tx.organization_reveal(*organization).await?;
             tx.organization_import_delete(*organization).await?;

@@ -166,6 +166,7 @@ async fn rows_that_contradict_each_other_are_refused() {
     let file = export(&acme).await;
     let before = world.database().rows();
     for (table, column, value, why) in [
+        ("users", "email", json!("somebody.else@example.com"), "it is not the address of this person"),
         ("row_counters", "row_count", json!(77), "row_counters differ"),
         ("organizations", "sub_account_count", json!(5), "sub_account_count differs"),
         ("customer_metadata", "value", json!("silver"), "customer_metadata differ from its metadata"),
@@ -296,6 +297,14 @@ async fn a_refused_file_ends_no_credential_of_another_organization() {
     let token = world.token(&victim, "*").await;
     let hash = hash_of(&world, victim.id).await;
     let file = with_value(&file, "access_tokens", "secret_hash", &hash);
+    // No audit entry of the file names this former member.
+    let nobody = "12345678-1234-4234-8234-123456789012";
+    let file = edited(&file, "users", |rows| rows.push(vec![json!(nobody), json!("nobody@example.com")]));
+    let file = edited(&file, "former_team_members", |rows| {
+        let mut row = rows[0].clone();
+        row[place("former_team_members", "user_id")] = json!(nobody);
+        rows.push(row);
+    });
     let file = with_value(&file, "webhook_events", "type", &json!("customer.exploded"));
     let before = world.database().rows();
     text(import(&world, &file).await);

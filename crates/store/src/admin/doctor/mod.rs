@@ -117,6 +117,12 @@ pub fn rules() -> impl Iterator<Item = Rule> {
     queries.chain(values).chain([metadata::RULE]).chain(anonymized::rules())
 }
 
+/// The tables and conditions of the checks between rows.
+#[cfg(test)]
+pub(crate) fn conditions() -> impl Iterator<Item = (&'static str, &'static str)> {
+    queries::CHECKS.iter().chain(audit::CHECKS).map(|check| (check.rule.table, check.fault))
+}
+
 /// Runs every check and passes each finding to `found`. `tx` belongs to a snapshot and has a vault.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! The operator's changes of an organization: suspend, reopen, bring back.
 
 use tenantry_app::Error;
-use tenantry_app::operator::{OrganizationDetails, Suspend, Undelete, Unsuspend};
+use tenantry_app::operator::{OrganizationDetails, StateChange, StateSet};
 use tenantry_core::organization::{DeletedOrganization, Organization};
 use tenantry_core::values::SuspensionReason;
 
@@ -29,6 +29,10 @@ const fn is_suspended(row: &DeletedOrganization) -> bool {
 
 const fn is_deleted(row: &DeletedOrganization) -> bool {
     row.deleted_at.is_some() && !row.is_in_purge
+}
+
+fn set(visit: &Visit, organization: &Organization, change: StateChange) -> StateSet {
+    StateSet { by: visit.by.clone(), id: organization.id, change }
 }
 
 fn back_to(organization: &Organization) -> Link {
@@ -82,8 +86,7 @@ pub(super) async fn suspend(visit: &Visit) -> Answer {
     let mut reading = Reading::new(&visit.form);
     let reason = reading.field("reason", SuspensionReason::parse, visit.t.operator.reason_wrong);
     let Some(reason) = reason else { return show_suspend(visit, &details, reading.faults).await };
-    let (by, id) = (visit.by.clone(), details.row.organization.id);
-    match visit.write(Suspend { by, id, reason }).await {
+    match visit.write(set(visit, &details.row.organization, StateChange::Suspend(reason))).await {
         Ok(suspended) => done(&path_of(&suspended.slug), "suspended"),
         Err(error) => show_suspend(visit, &details, refused(visit.t, error)?).await,
     }
@@ -148,7 +151,7 @@ pub(super) async fn ask_unsuspend(visit: &Visit) -> Answer {
 pub(super) async fn unsuspend(visit: &Visit) -> Answer {
     let details = of_path(visit, is_suspended).await?;
     let organization = &details.row.organization;
-    match visit.write(Unsuspend { by: visit.by.clone(), id: organization.id }).await {
+    match visit.write(set(visit, organization, StateChange::Unsuspend)).await {
         Ok(changed) => done(&path_of(&changed.slug), "unsuspended"),
         Err(error) => Question::unsuspend(visit, organization).show(visit, refused(visit.t, error)?).await,
     }
@@ -167,7 +170,7 @@ pub(super) async fn ask_undelete(visit: &Visit) -> Answer {
 pub(super) async fn undelete(visit: &Visit) -> Answer {
     let details = of_path(visit, is_deleted).await?;
     let organization = &details.row.organization;
-    match visit.write(Undelete { by: visit.by.clone(), id: organization.id }).await {
+    match visit.write(set(visit, organization, StateChange::Undelete)).await {
         Ok(changed) => done(&path_of(&changed.slug), "restored"),
         Err(error) => Question::undelete(visit, organization).show(visit, refused(visit.t, error)?).await,
     }

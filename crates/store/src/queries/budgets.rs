@@ -1,27 +1,28 @@
-//! Limits of mail: how many mails an account may still send, and a recipient still get.
+//! Budgets: how many mails an owner may still send and a recipient still get, how many codes may still be asked for and
+//! tried, how many large responses may still be stored.
 //!
-//! A row holds the time at which a budget is full again. Taking a mail out moves this time on; where it is too far
+//! A row of `mail_budgets` holds the time at which a budget is full again. A use moves this time on; where it is too far
 //! ahead, the budget is empty. Rows whose time has passed are deleted by the sweep. A time that lies further ahead than
 //! the whole budget was written while the clock was wrong, and counts as none.
 
 use tenantry_core::Timestamp;
+use tenantry_core::budget::Budget;
 use tenantry_core::ids::OrganizationId;
-use tenantry_core::mail::MailBudget;
 use tenantry_core::token::TokenHash;
 
 use crate::value::Param;
 use crate::{StoreError, Tx};
 
 impl Tx<'_> {
-    /// Takes one mail out of a budget. Returns the time at which there is room again, if the budget is empty. The row
+    /// Takes one use out of a budget. Returns the time at which there is room again, if the budget is empty. The row
     /// stays locked until the transaction ends. One round trip more for an empty budget.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn mail_budget_take(
+    pub async fn budget_take(
         &mut self,
         (account, hash): (OrganizationId, TokenHash),
-        budget: MailBudget,
+        budget: Budget,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, StoreError> {
         let interval = budget.interval();
@@ -57,11 +58,7 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn mail_budgets_delete_full(
-        &mut self,
-        now: Timestamp,
-        limit: i64,
-    ) -> Result<usize, StoreError> {
+    pub async fn budgets_delete_full(&mut self, now: Timestamp, limit: i64) -> Result<usize, StoreError> {
         let sql = "SELECT organization_id, budget_hash FROM mail_budgets WHERE full_at <= ?1
              ORDER BY full_at, organization_id, budget_hash LIMIT ?2";
         let full = self
