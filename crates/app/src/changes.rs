@@ -6,6 +6,8 @@
 //! and after, also within objects such as metadata, so that its size follows the change and not the row. Of a long
 //! field it holds the length and the SHA-256 of its JSON.
 
+mod difference;
+
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -26,6 +28,7 @@ use tenantry_store::Tx;
 use uuid::Uuid;
 
 use crate::{Error, Requester, limits};
+use difference::changed_fields;
 
 /// The organization of audit entries about users whom no organization added.
 pub(crate) const INSTALLATION: OrganizationId = OrganizationId::new(Uuid::nil());
@@ -311,27 +314,6 @@ fn shortened(image: String) -> serde_json::Result<String> {
     serde_json::to_string(&fields)
 }
 
-/// The fields of two JSON objects that differ.
-fn changed_fields(before: &str, after: &str) -> serde_json::Result<(String, String)> {
-    let (mut before, mut after): (Map<String, Value>, Map<String, Value>) =
-        (serde_json::from_str(before)?, serde_json::from_str(after)?);
-    remove_equal(&mut before, &mut after);
-    Ok((serde_json::to_string(&before)?, serde_json::to_string(&after)?))
-}
-
-fn remove_equal(before: &mut Map<String, Value>, after: &mut Map<String, Value>) {
-    before.retain(|key, old| {
-        if after.get(key) == Some(old) {
-            after.remove(key);
-            return false;
-        }
-        if let (Value::Object(old), Some(Value::Object(new))) = (old, after.get_mut(key)) {
-            remove_equal(old, new);
-        }
-        true
-    });
-}
-
 /// Inserts the event `customer.state_changed`, which follows every other event about a customer. `is_deleted` says
 /// that the customer is deleted now.
 pub(crate) async fn customer_state_changed(
@@ -403,21 +385,4 @@ pub(crate) async fn count_bytes(
     // The budget is never further ahead than an hour, so it has room once this cost has come back.
     let retry_after_s = u64::try_from(cost_us / 1_000_000).unwrap_or(0).saturating_add(1);
     Err(Error::WebhookBytes { retry_after_s })
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn an_update_records_the_fields_that_differ() {
-        let before = r#"{"id":1,"name":"a","metadata":{"x":1,"y":2},"tax_id":null}"#;
-        let after = r#"{"id":1,"name":"b","metadata":{"x":1,"y":3,"z":4},"tax_id":null}"#;
-        let (before, after) = changed_fields(before, after).unwrap();
-        let value = |text: &str| serde_json::from_str::<Value>(text).unwrap();
-        assert_eq!(value(&before), json!({"metadata": {"y": 2}, "name": "a"}));
-        assert_eq!(value(&after), json!({"metadata": {"y": 3, "z": 4}, "name": "b"}));
-    }
 }

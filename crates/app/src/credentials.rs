@@ -21,7 +21,7 @@ use tenantry_core::token::{Secret, SecretKind, TokenHash};
 use tenantry_store::{CredentialOwner, Generation, ListQuery, StoreError, Tx};
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::{App, Caller, limits};
+use crate::{App, Caller, Principal, limits};
 
 /// The reason why a bearer token is refused.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -116,6 +116,15 @@ impl App {
         self.authenticate_as(bearer, kind.ok_or(AuthenticationError::Unknown)?).await
     }
 
+    /// The caller of the same credential, as it is now.
+    ///
+    /// # Errors
+    /// When the credential is refused by now, or when the database fails.
+    pub async fn authenticate_again(&self, caller: &Caller) -> Result<Arc<Caller>, AuthenticationError> {
+        let is_person = matches!(caller.principal, Principal::User { .. });
+        self.authenticate_hash(caller.verification().hash, is_person).await
+    }
+
     /// The caller of a session of the console: a person, as with the person's own token.
     ///
     /// # Errors
@@ -134,14 +143,22 @@ impl App {
         secret: &str,
         kind: SecretKind,
     ) -> Result<Arc<Caller>, AuthenticationError> {
-        let hash = self.hash_key.hash(secret);
+        let is_person = matches!(kind, SecretKind::UserToken | SecretKind::ConsoleSession);
+        self.authenticate_hash(self.hash_key.hash(secret), is_person).await
+    }
+
+    async fn authenticate_hash(
+        &self,
+        hash: TokenHash,
+        is_person: bool,
+    ) -> Result<Arc<Caller>, AuthenticationError> {
         // Read before the database: a change during the query makes the new entry outdated.
         let verification = Verification::start(hash, self.store.generation());
         let now = self.now();
         if let Some(cached) = self.cached(&verification, now) {
             return cached;
         }
-        if matches!(kind, SecretKind::UserToken | SecretKind::ConsoleSession) {
+        if is_person {
             return self.authenticate_person(hash).await;
         }
         let owner = self.store.reader()?.tx()?.credential_owner(&hash, now).await?;

@@ -78,6 +78,11 @@ pub const AUDIT_FIELD_BYTES: usize = 2_048;
 
 /// Rows of an export that are in memory at once.
 pub const EXPORT_PAGE_ROWS: i64 = 25;
+/// Time of work after which an export rests: a shorter rest would take longer than it should, because timers have
+/// milliseconds.
+pub const EXPORT_WORKS_FOR: Duration = Duration::from_millis(4);
+/// The longest rest of an export. A chunk that waited for a place is no reason for a longer one.
+pub const EXPORT_RESTS_AT_MOST: Duration = Duration::from_millis(100);
 /// Rows that one transaction of a customer's deletion writes. SQLite takes less than 50 ms for them.
 pub const CUSTOMER_DELETION_ROWS_PER_TRANSACTION: i64 = 250;
 /// Time for which the request waits for a deletion that takes several transactions.

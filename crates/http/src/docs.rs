@@ -1,13 +1,14 @@
 //! The OpenAPI documents, the API reference at `/docs` that shows them, and an overview of both at `/`.
 //!
 //! The reference is Swagger UI, vendored in `assets/docs`. The page loads nothing from another origin. Its assets carry a
-//! hash of their content in the path, so browsers may keep them for good.
+//! hash of their content in the path, so browsers may keep them for good. The files of Swagger UI are compressed, which
+//! makes the program 1.4 MB smaller; every browser takes them in this form.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::http::{HeaderName, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
@@ -22,12 +23,40 @@ const CONTENT_TYPE_OPTIONS: HeaderName = HeaderName::from_static("x-content-type
 const CSS: &str = "text/css; charset=utf-8";
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// Name, content type and text of each asset.
-const ASSETS: [(&str, &str, &str); 4] = [
-    ("swagger-ui.css", CSS, include_str!("../assets/docs/swagger-ui/swagger-ui.css")),
-    ("swagger-ui-bundle.js", JAVASCRIPT, include_str!("../assets/docs/swagger-ui/swagger-ui-bundle.js")),
-    ("reference.css", CSS, include_str!("../assets/docs/reference.css")),
-    ("reference.js", JAVASCRIPT, include_str!("../assets/docs/reference.js")),
+/// A file that the page loads.
+#[derive(Hash)]
+struct Asset {
+    name: &'static str,
+    content_type: &'static str,
+    bytes: &'static [u8],
+    is_gzip: bool,
+}
+
+static ASSETS: [Asset; 4] = [
+    Asset {
+        name: "swagger-ui.css",
+        content_type: CSS,
+        bytes: include_bytes!("../assets/docs/swagger-ui/swagger-ui.css.gz"),
+        is_gzip: true,
+    },
+    Asset {
+        name: "swagger-ui-bundle.js",
+        content_type: JAVASCRIPT,
+        bytes: include_bytes!("../assets/docs/swagger-ui/swagger-ui-bundle.js.gz"),
+        is_gzip: true,
+    },
+    Asset {
+        name: "reference.css",
+        content_type: CSS,
+        bytes: include_bytes!("../assets/docs/reference.css"),
+        is_gzip: false,
+    },
+    Asset {
+        name: "reference.js",
+        content_type: JAVASCRIPT,
+        bytes: include_bytes!("../assets/docs/reference.js"),
+        is_gzip: false,
+    },
 ];
 
 /// The page's path with a slash at its end. The gateway leaves it as it is, because the page's links are relative.
@@ -45,8 +74,8 @@ pub(crate) fn router(documents: impl IntoIterator<Item = (&'static str, Value)>)
         .route("/", get(async || response::rendered(StatusCode::OK, overview())))
         .route("/docs", get(async move || html(page.clone())))
         .route(PATH_WITH_SLASH, get(async move || html(page_with_slash.clone())));
-    ASSETS.iter().fold(router, |router, (name, content_type, text)| {
-        router.route(&format!("/docs/{folder}/{name}"), get(async move || asset(content_type, text)))
+    ASSETS.iter().fold(router, |router, one| {
+        router.route(&format!("/docs/{folder}/{}", one.name), get(async move || asset(one)))
     })
 }
 
@@ -86,9 +115,12 @@ fn html(page: Bytes) -> Response {
     response
 }
 
-fn asset(content_type: &str, text: &'static str) -> Response {
-    let mut response = Response::new(Body::from(text));
-    response::set(&mut response, CONTENT_TYPE, content_type);
+fn asset(asset: &'static Asset) -> Response {
+    let mut response = Response::new(Body::from(asset.bytes));
+    response::set(&mut response, CONTENT_TYPE, asset.content_type);
+    if asset.is_gzip {
+        response::set(&mut response, CONTENT_ENCODING, "gzip");
+    }
     response::set(&mut response, CONTENT_TYPE_OPTIONS, "nosniff");
     response::set(&mut response, CACHE_CONTROL, "public, max-age=31536000, immutable");
     response

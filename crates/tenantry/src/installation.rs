@@ -261,10 +261,15 @@ impl std::fmt::Display for Database {
     }
 }
 
-/// The system clock.
+/// The time of the system clock.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+pub(crate) fn now() -> Timestamp {
+    Timestamp::from_micros(jiff::Timestamp::now().as_microsecond())
+}
+
+/// The system clock.
 pub(crate) fn clock() -> Clock {
-    Arc::new(|| Timestamp::from_micros(jiff::Timestamp::now().as_microsecond()))
+    Arc::new(now)
 }
 
 #[cfg(test)]

@@ -154,6 +154,10 @@ impl Hash for EmailAddress {
 /// The comparison key of an address or a search term, valid or not. NFKC and lower case are applied until
 /// nothing changes, so that the key of a key is the key itself.
 pub fn email_key(text: &str) -> String {
+    // ASCII has no other forms than its cases.
+    if text.is_ascii() {
+        return text.trim().to_ascii_lowercase();
+    }
     let mut key = text.trim().nfkc().collect::<String>().to_lowercase();
     // One round is nearly always enough. Rarely, lower case yields another character that NFKC changes.
     for _ in 0..8 {
@@ -183,7 +187,7 @@ fn without_display_name(text: &str) -> Result<&str, InvalidValue> {
 }
 
 fn normalize_local(local: &str) -> Result<String, InvalidValue> {
-    let local: String = local.nfc().collect();
+    let local = nfc(local);
     if local.is_empty() {
         return Err(refuse("nothing stands before the @"));
     }
@@ -202,6 +206,11 @@ fn normalize_local(local: &str) -> Result<String, InvalidValue> {
     }
     let lower = local.to_ascii_lowercase();
     Ok(if ROLES.contains(&lower.as_str()) { lower } else { local })
+}
+
+/// The text in NFC, which ASCII always is.
+fn nfc(text: &str) -> String {
+    if text.is_ascii() { text.to_owned() } else { text.nfc().collect() }
 }
 
 fn check_dots(part: &str, side: &str) -> Result<(), InvalidValue> {
@@ -272,7 +281,7 @@ fn normalize_domain(domain: &str) -> Result<(String, usize), InvalidValue> {
     if last.bytes().all(|b| b.is_ascii_digit()) {
         return Err(refuse("the part after the @ ends in a number, as only an IP address does"));
     }
-    Ok((unicode.nfc().collect(), ascii.len()))
+    Ok((nfc(&unicode), ascii.len()))
 }
 
 #[cfg(test)]

@@ -13,6 +13,10 @@ const MAX_ROUNDS: usize = 8;
 /// itself: a final sigma equals any other sigma, and a sharp s equals `ss`.
 #[must_use]
 pub fn search_key(text: &str) -> String {
+    // ASCII has no other forms than its cases.
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
     let round = |text: &str| -> String {
         text.nfkc().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfkc().collect()
     };

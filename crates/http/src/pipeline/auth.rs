@@ -39,7 +39,16 @@ pub(crate) async fn authenticate(
         return Ok(None);
     }
     let bearer = bearer(headers).ok_or(Rejection::Unauthorized)?;
-    let caller = app.authenticate(bearer).await.map_err(|error| match error {
+    admit(app.authenticate(bearer).await, access, address).map(Some)
+}
+
+/// The caller, if the credential may be used for such an endpoint from this address.
+fn admit(
+    caller: Result<Arc<Caller>, AuthenticationError>,
+    access: Access,
+    address: Option<IpAddr>,
+) -> Result<Arc<Caller>, Rejection> {
+    let caller = caller.map_err(|error| match error {
         AuthenticationError::Unknown => Rejection::InvalidToken,
         AuthenticationError::Suspended => Rejection::Suspended,
         AuthenticationError::Store(error) => Rejection::Store(error),
@@ -47,7 +56,7 @@ pub(crate) async fn authenticate(
     if caller.is_suspended() && !matches!(access, Access::Parent(_)) {
         return Err(Rejection::Suspended);
     }
-    if caller.allows_address(address) { Ok(Some(caller)) } else { Err(Rejection::AddressNotAllowed) }
+    if caller.allows_address(address) { Ok(caller) } else { Err(Rejection::AddressNotAllowed) }
 }
 
 /// Restricts the caller to the organization that the request names in `Polar-Organization`, if it names one.
@@ -66,7 +75,9 @@ pub(crate) fn restrict(call: &mut Call) -> Result<(), Rejection> {
 
 /// Authenticates and authorizes a call again, because the caller's rights may have ended during a long request.
 pub(crate) async fn renew(call: &mut Call) -> Result<(), Rejection> {
-    call.caller = authenticate(&call.app, call.access, &call.headers, call.address).await?;
+    if let Some(caller) = &call.caller {
+        call.caller = Some(admit(call.app.authenticate_again(caller).await, call.access, call.address)?);
+    }
     restrict(call)?;
     call.account = call.access.authorize(call.caller.as_deref(), call.path_parameter("account_id"))?;
     Ok(())

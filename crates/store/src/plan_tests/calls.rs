@@ -56,7 +56,8 @@ const SESSION: SessionId = SessionId::new(Uuid::from_u128(10));
 const EMAIL_UPDATE: EmailUpdateId = EmailUpdateId::new(Uuid::from_u128(11));
 const MAIL: MailId = MailId::new(Uuid::from_u128(12));
 const IMPORT: ImportId = ImportId::new(Uuid::from_u128(13));
-const PAGE: Page = Page { offset: 0, limit: 10 };
+/// A page beyond the end of each list, so that the list is also counted.
+const PAGE: Page = Page { offset: 10, limit: 10 };
 const EDGES: [Edge; 3] = [Edge::Newest, Edge::After(Uuid::from_u128(99)), Edge::Before(Uuid::from_u128(1))];
 
 fn at(micros: i64) -> Timestamp {

@@ -36,6 +36,7 @@ use tenantry_core::Timestamp;
 use tokio::runtime::{Handle, Runtime, RuntimeFlavor};
 use tokio::sync::{Mutex as Turn, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 
 use crate::error::unexpected;
 use crate::list_query_limiter::ListQueryLimiter;
@@ -47,6 +48,7 @@ use readers::Readers;
 use session::Session;
 use shared::Shared;
 use transaction::{Mode, Transaction};
+use writer::{Attempts, Job};
 
 #[cfg(test)]
 pub(crate) use connection::PLANNING;
@@ -176,14 +178,29 @@ impl Postgres {
     pub(crate) async fn write<U: UseCase>(&self, use_case: U) -> Result<U::Output, U::Error> {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let running = running.ok_or_else(|| StoreError::Unavailable("it is closed".into()))?;
-        let (reply, answer) = oneshot::channel();
+        let party = use_case.party().limited_as.unwrap_or_default();
+        let (job, answer) = writer::job(use_case);
+        let _waits = self.spawn_attempts(party, U::IS_LONG, job, running);
+        answer.await.unwrap_or_else(|_| Err(StoreError::Unavailable("it is closed".into()).into()))
+    }
+
+    /// Runs a job in a task, which ends an attempt that has begun even if the caller drops the result, and so stops
+    /// waiting.
+    fn spawn_attempts(
+        &self,
+        party: Uuid,
+        is_long: bool,
+        job: Box<dyn Job>,
+        running: mpsc::Sender<()>,
+    ) -> oneshot::Sender<()> {
+        let (waits, given_up) = oneshot::channel();
         let (shared, lanes) = (Arc::clone(&self.shared), Arc::clone(&self.lanes));
-        // The task goes on if the caller stops waiting.
+        let attempts = Attempts { shared, lanes, party, is_long };
         self.shared.runtime.spawn(async move {
-            writer::run(&shared, &lanes, use_case, reply).await;
+            attempts.run(job, given_up).await;
             drop(running);
         });
-        answer.await.unwrap_or_else(|_| Err(StoreError::Unavailable("it is closed".into()).into()))
+        waits
     }
 
     fn tx(&self) -> Tx<'_> {

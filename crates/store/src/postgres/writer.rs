@@ -36,19 +36,29 @@ use crate::{StoreError, Tx, UseCase};
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub(super) type Outcome<U> = Result<<U as UseCase>::Output, <U as UseCase>::Error>;
 
-/// A use case without its type.
-trait Job: Send {
+/// A use case without its type, so that the task that runs it is compiled once and not for each use case.
+pub(super) trait Job: Send {
     /// Runs the use case and keeps its outcome. Returns its changes if it succeeded.
     fn run<'a>(
         &'a mut self,
         shared: &'a Shared,
         transaction: &'a mut Transaction,
     ) -> Boxed<'a, Option<Changes>>;
+
+    /// Sends the kept outcome to the caller, or the error with which the last attempt ended.
+    fn reply(self: Box<Self>, ended: Result<(), StoreError>);
 }
 
 struct Typed<U: UseCase> {
     use_case: U,
     outcome: Option<Outcome<U>>,
+    caller: oneshot::Sender<Outcome<U>>,
+}
+
+/// A job that runs `use_case`, and the receiver of its outcome.
+pub(super) fn job<U: UseCase>(use_case: U) -> (Box<dyn Job>, oneshot::Receiver<Outcome<U>>) {
+    let (caller, outcome) = oneshot::channel();
+    (Box::new(Typed { use_case, outcome: None, caller }), outcome)
 }
 
 impl<U: UseCase> Job for Typed<U> {
@@ -73,6 +83,16 @@ impl<U: UseCase> Job for Typed<U> {
             changes
         })
     }
+
+    fn reply(self: Box<Self>, ended: Result<(), StoreError>) {
+        let outcome = match (ended, self.outcome) {
+            (Ok(()), Some(outcome)) => outcome,
+            (Ok(()), None) => Err(unexpected("a use case without outcome").into()),
+            (Err(error), _) => Err(error.into()),
+        };
+        // A committed change stays even if the caller no longer waits for the outcome.
+        drop(self.caller.send(outcome));
+    }
 }
 
 /// The outcome of a use case: an error if it panics.
@@ -82,39 +102,29 @@ async fn caught<T, E: From<StoreError>>(run: impl Future<Output = Result<T, E>>)
     poll_fn(|cx| catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(cx))).unwrap_or_else(panicked)).await
 }
 
-/// Runs a use case until there is an outcome for `reply`.
-pub(super) async fn run<U: UseCase>(
-    shared: &Arc<Shared>,
-    lanes: &Lanes,
-    use_case: U,
-    mut reply: oneshot::Sender<Outcome<U>>,
-) {
-    // The server's own use cases are one party.
-    let party = use_case.party().limited_as.unwrap_or_default();
-    let mut job = Typed { use_case, outcome: None };
-    let attempts = Attempts { shared, lanes, party, is_long: U::IS_LONG };
-    let ended = attempts.run(&mut job, Box::pin(reply.closed())).await;
-    let outcome = match (ended, job.outcome) {
-        (None, _) => return,
-        (Some(Ok(())), Some(outcome)) => outcome,
-        (Some(Ok(())), None) => Err(unexpected("a use case without outcome").into()),
-        (Some(Err(error)), _) => Err(error.into()),
-    };
-    // A committed change stays even if the caller no longer waits for the outcome.
-    drop(reply.send(outcome));
-}
-
 /// The attempts of one use case.
-struct Attempts<'a> {
-    shared: &'a Arc<Shared>,
-    lanes: &'a Lanes,
-    party: Uuid,
-    is_long: bool,
+pub(super) struct Attempts {
+    pub(super) shared: Arc<Shared>,
+    pub(super) lanes: Arc<Lanes>,
+    /// The party of the use case. Those of the server itself are one party.
+    pub(super) party: Uuid,
+    pub(super) is_long: bool,
 }
 
-impl Attempts<'_> {
+impl Attempts {
+    /// Runs a use case until its caller has an outcome, or stops waiting, which drops the sender of `given_up`.
+    pub(super) async fn run(self, mut job: Box<dyn Job>, given_up: oneshot::Receiver<()>) {
+        if let Some(ended) = self.run_attempts(job.as_mut(), given_up).await {
+            job.reply(ended);
+        }
+    }
+
     /// Returns the outcome of the last attempt. `None` if the caller has stopped waiting.
-    async fn run(&self, job: &mut dyn Job, mut given_up: Boxed<'_, ()>) -> Option<Result<(), StoreError>> {
+    async fn run_attempts(
+        &self,
+        job: &mut dyn Job,
+        mut given_up: oneshot::Receiver<()>,
+    ) -> Option<Result<(), StoreError>> {
         let begun = Instant::now();
         let (mut is_slow, mut has_lost_worker) = (false, false);
         let mut last = None;
@@ -125,7 +135,7 @@ impl Attempts<'_> {
             let lane = self.lanes.choose(self.party, self.is_long, is_slow);
             let entered = tokio::select! {
                 biased;
-                () = &mut given_up => return None,
+                _ = &mut given_up => return None,
                 entered = tokio::time::timeout(ENTER, lane.enter(self.party)) => entered,
             };
             let mut place = match entered {
@@ -169,12 +179,12 @@ impl Attempts<'_> {
         job: &mut dyn Job,
         is_strict: bool,
     ) -> Result<Result<(), StoreError>, (Fault, StoreError)> {
-        let connection = match place.connection(self.shared).await {
+        let connection = match place.connection(&self.shared).await {
             Ok(connection) => connection,
             Err(error) => return Ok(Err(error)),
         };
         let mut transaction = Transaction::new(connection, Mode::Write { bucket: place.bucket(), is_strict });
-        let changes = job.run(self.shared, &mut transaction).await;
+        let changes = job.run(&self.shared, &mut transaction).await;
         if changes.is_none() && !transaction.has_failed() {
             // The error can be the consequence of a change that failed without being awaited.
             drop(transaction.settle().await);

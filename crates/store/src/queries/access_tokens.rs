@@ -6,7 +6,7 @@ use tenantry_core::token::{AccessToken, ScopeGrants, SecretKind, TokenHash, next
 
 use super::row_counters::Counter;
 use super::token_secrets::previous_secret;
-use super::{Keyset, KeysetPage, Order, Page, Paged, Query, count};
+use super::{Keyset, KeysetPage, Order, Page, Paged, Query};
 use crate::row::Row;
 use crate::value::Param;
 use crate::{StoreError, Tx};
@@ -188,7 +188,7 @@ impl Tx<'_> {
     }
 
     /// A page of the list of the tokens of these organizations, oldest first unless `order` says otherwise. With
-    /// `expires_before`, only tokens that expire before this time, expired ones included. Two round trips.
+    /// `expires_before`, only tokens that expire before this time, expired ones included. At most two round trips.
     ///
     /// # Errors
     /// When the database fails.
@@ -199,15 +199,13 @@ impl Tx<'_> {
         order: &[Order<AccessTokenKey>],
         page: Page,
     ) -> Result<Paged<AccessToken>, StoreError> {
-        let mut query = Query::new("FROM access_tokens WHERE deleted_at IS NULL AND ");
-        query.organizations("organization_id", organizations);
+        let mut from = Query::new("FROM access_tokens WHERE deleted_at IS NULL AND ");
+        from.organizations("organization_id", organizations);
         if let Some(time) = expires_before {
-            let time = query.param(time);
-            query.push(&format!(" AND expires_at < {time}"));
+            let time = from.param(time);
+            from.push(&format!(" AND expires_at < {time}"));
         }
-        let counted = format!("SELECT count(*) {}", query.sql);
-        let total = count(self.first(&counted, &query.params, |row| row.get(0)).await?.unwrap_or(0));
-        query = query.selecting(ACCESS_TOKEN);
+        let mut query = from.selecting(ACCESS_TOKEN);
         query.push(" ORDER BY ");
         for Order { by, descending } in order {
             query.push(by.column());
@@ -216,6 +214,7 @@ impl Tx<'_> {
         query.push("id");
         query.page(page);
         let items = self.all(&query.sql, &query.params, access_token).await?;
+        let total = self.list_length(&from, page, items.len()).await?;
         Ok(Paged { items, total })
     }
 

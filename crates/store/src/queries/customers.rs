@@ -10,7 +10,7 @@ use tenantry_core::values::{
 };
 
 use super::row_counters::Counter;
-use super::{Order, Page, Paged, Query, contains, count};
+use super::{LISTED, Order, Page, Paged, Query, contains};
 use crate::row::Row;
 use crate::{StoreError, Tx};
 
@@ -226,8 +226,8 @@ impl Tx<'_> {
         }
     }
 
-    /// A page of a list of customers. The length of a whole organization's list comes from its counter. Two
-    /// round trips, and one more for the addresses of owners where customers have none.
+    /// A page of a list of customers. The length of a whole organization's list comes from its counter. At
+    /// most two round trips, and one more for the addresses of owners where customers have none.
     ///
     /// # Errors
     /// When the database fails.
@@ -236,16 +236,10 @@ impl Tx<'_> {
         filter: &CustomerFilter,
         page: Page,
     ) -> Result<Paged<Customer>, StoreError> {
-        let mut query = narrowed(filter);
+        let from = narrowed(filter);
         let CustomerFilter { organizations, email_key, query: text, metadata, kind, order } = filter;
         let is_whole = email_key.is_none() && text.is_none() && metadata.is_empty() && kind.is_none();
-        let total = if is_whole {
-            self.row_counter(organizations, Counter::Customers).await?
-        } else {
-            let counted = format!("SELECT count(*) {}", query.sql);
-            count(self.first(&counted, &query.params, |row| row.get(0)).await?.unwrap_or(0))
-        };
-        query = query.selecting(COLUMNS_OF_SEVERAL);
+        let mut query = from.selecting(COLUMNS_OF_SEVERAL);
         query.push(" ORDER BY ");
         for Order { by, descending } in order {
             query.push(by.column());
@@ -254,6 +248,11 @@ impl Tx<'_> {
         query.push(if order.is_empty() { "id DESC" } else { "id" });
         query.page(page);
         let mut items = self.all(&query.sql, &query.params, customer).await?;
+        let total = if is_whole {
+            self.row_counter(organizations, Counter::Customers).await?
+        } else {
+            self.list_length(&from, page, items.len()).await?
+        };
         self.owner_emails(organizations, &mut items).await?;
         Ok(Paged { items, total })
     }

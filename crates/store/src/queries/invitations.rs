@@ -275,8 +275,8 @@ impl Tx<'_> {
         page: Page,
     ) -> Result<Paged<Invitation>, StoreError> {
         let InvitationFilter { status, query: text } = filter;
-        let mut query = Query::new("FROM invitations WHERE organization_id = ?1");
-        query.params.push(organization.into());
+        let mut from = Query::new("FROM invitations WHERE organization_id = ?1");
+        from.params.push(organization.into());
         if let Some(status) = status {
             let state = match status {
                 InvitationStatus::Pending | InvitationStatus::Expired => InvitationState::Pending,
@@ -284,25 +284,23 @@ impl Tx<'_> {
                 InvitationStatus::Declined => InvitationState::Declined,
                 InvitationStatus::Revoked => InvitationState::Revoked,
             };
-            let state = query.param(state.as_str());
-            query.push(&format!(" AND state = {state}"));
+            let state = from.param(state.as_str());
+            from.push(&format!(" AND state = {state}"));
             let compares = match status {
                 InvitationStatus::Pending => Some(">"),
                 InvitationStatus::Expired => Some("<="),
                 _ => None,
             };
             if let Some(than) = compares {
-                let now = query.param(now);
-                query.push(&format!(" AND expires_at {than} {now}"));
+                let now = from.param(now);
+                from.push(&format!(" AND expires_at {than} {now}"));
             }
         }
         if let Some(text) = text {
-            let part = query.param(contains(text));
-            query.push(&format!(" AND email_key LIKE {part} ESCAPE '\\'"));
+            let part = from.param(contains(text));
+            from.push(&format!(" AND email_key LIKE {part} ESCAPE '\\'"));
         }
-        let counted = format!("SELECT count(*) {}", query.sql);
-        let total = count(self.first(&counted, &query.params, |row| row.get(0)).await?.unwrap_or(0));
-        query = query.selecting(COLUMNS);
+        let mut query = from.selecting(COLUMNS);
         query.push(" ORDER BY ");
         for Order { by, descending } in order {
             query.push(by.column());
@@ -311,6 +309,7 @@ impl Tx<'_> {
         query.push(if order.is_empty() { "id DESC" } else { "id" });
         query.page(page);
         let items = self.all(&query.sql, &query.params, invitation).await?;
+        let total = self.list_length(&from, page, items.len()).await?;
         Ok(Paged { items, total })
     }
 

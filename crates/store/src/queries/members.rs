@@ -8,7 +8,7 @@ use tenantry_core::values::{EmailAddress, ExternalId, PersonName};
 
 use super::row_counters::Counter;
 use super::webhook_endpoints::ENABLED;
-use super::{LISTED, Page, Paged, Query, count};
+use super::{LISTED, Page, Paged, Query};
 use crate::error::unexpected;
 use crate::row::Row;
 use crate::{StoreError, Tx};
@@ -242,45 +242,42 @@ impl Tx<'_> {
     }
 
     /// A page of a list of members. The length of a whole organization's or customer's list comes from a
-    /// counter. Two round trips.
+    /// counter. At most two round trips.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn members(&mut self, filter: &MemberFilter, page: Page) -> Result<Paged<Member>, StoreError> {
         let MemberFilter { organizations, customer, external_customer, role, oldest_first } = filter;
-        let mut query = Query::new(format!("FROM members WHERE {LISTED} AND "));
-        query.organizations("organization_id", organizations);
+        let mut from = Query::new(format!("FROM members WHERE {LISTED} AND "));
+        from.organizations("organization_id", organizations);
         if let Some(customer) = customer {
-            let customer = query.param(*customer);
-            query.push(&format!(" AND customer_id = {customer}"));
+            let customer = from.param(*customer);
+            from.push(&format!(" AND customer_id = {customer}"));
         }
         if let Some(external_customer) = external_customer {
-            let external_id = query.param(ExternalId::key(external_customer));
-            query.push(&format!(
+            let external_id = from.param(ExternalId::key(external_customer));
+            from.push(&format!(
                 " AND customer_id IN (SELECT id FROM customers
                     WHERE organization_id {tenants} AND organization_id = members.organization_id
                       AND external_id = {external_id} AND deleted_at IS NULL)",
-                tenants = query.tenants
+                tenants = from.tenants
             ));
         }
         if let Some(role) = role {
-            let role = query.param(role.as_str());
-            query.push(&format!(" AND role = {role}"));
+            let role = from.param(role.as_str());
+            from.push(&format!(" AND role = {role}"));
         }
+        let mut query = from.selecting(COLUMNS);
+        query.push(if *oldest_first { " ORDER BY id" } else { " ORDER BY id DESC" });
+        query.page(page);
+        let items = self.all(&query.sql, &query.params, member).await?;
         let total = match (customer, external_customer, role) {
             (None, None, None) => self.row_counter(organizations, Counter::Members).await?,
             (Some(customer), None, None) => {
                 self.row_counter(organizations, Counter::CustomerMembers(*customer)).await?
             }
-            _ => {
-                let counted = format!("SELECT count(*) {}", query.sql);
-                count(self.first(&counted, &query.params, |row| row.get(0)).await?.unwrap_or(0))
-            }
+            _ => self.list_length(&from, page, items.len()).await?,
         };
-        query = query.selecting(COLUMNS);
-        query.push(if *oldest_first { " ORDER BY id" } else { " ORDER BY id DESC" });
-        query.page(page);
-        let items = self.all(&query.sql, &query.params, member).await?;
         Ok(Paged { items, total })
     }
 

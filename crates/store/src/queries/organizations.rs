@@ -7,7 +7,7 @@ use tenantry_core::ids::OrganizationId;
 use tenantry_core::organization::{Organization, OrganizationStatus, Profile, Suspension};
 use tenantry_core::values::{OrganizationName, Slug, SuspensionReason, search_key};
 
-use super::{Order, Page, Paged, Query, count, repeated};
+use super::{Order, Page, Paged, Query, repeated};
 use crate::row::Row;
 use crate::{StoreError, Tx};
 
@@ -117,7 +117,7 @@ impl Tx<'_> {
         Ok(found.is_some())
     }
 
-    /// A page of the list of organizations. Two round trips.
+    /// A page of the list of organizations. At most two round trips.
     ///
     /// # Errors
     /// When the database fails.
@@ -128,18 +128,16 @@ impl Tx<'_> {
     ) -> Result<Paged<Organization>, StoreError> {
         let OrganizationFilter { visible, slug, order } = filter;
         let slug = slug.as_ref().map(|slug| Slug::key(slug));
-        let mut query = Query::new("FROM organizations WHERE deleted_at IS NULL AND status <> 'blocked'");
+        let mut from = Query::new("FROM organizations WHERE deleted_at IS NULL AND status <> 'blocked'");
         if let Some(visible) = visible {
-            query.push(" AND ");
-            query.organizations("id", visible);
+            from.push(" AND ");
+            from.organizations("id", visible);
         }
         if let Some(slug) = &slug {
-            let slug = query.param(slug.as_str());
-            query.push(&format!(" AND slug = {slug}"));
+            let slug = from.param(slug.as_str());
+            from.push(&format!(" AND slug = {slug}"));
         }
-        let counted = format!("SELECT count(*) {}", query.sql);
-        let total = self.first(&counted, &query.params, |row| row.get::<i64>(0)).await?;
-        query = query.selecting(COLUMNS);
+        let mut query = from.selecting(COLUMNS);
         query.push(" ORDER BY ");
         for Order { by, descending } in order {
             query.push(by.column());
@@ -148,7 +146,8 @@ impl Tx<'_> {
         query.push("id");
         query.page(page);
         let items = self.all(&query.sql, &query.params, organization).await?;
-        Ok(Paged { items, total: count(total.unwrap_or(0)) })
+        let total = self.list_length(&from, page, items.len()).await?;
+        Ok(Paged { items, total })
     }
 
     /// Inserts an organization and its slug.

@@ -6,7 +6,7 @@ use tenantry_core::Timestamp;
 use tenantry_core::ids::{OrganizationId, WebhookDeliveryId, WebhookEndpointId, WebhookEventId};
 use tenantry_core::webhook::{EventState, EventType};
 
-use super::{Page, Paged, Query, count};
+use super::{Page, Paged, Query};
 use crate::row::Row;
 use crate::value::Param;
 use crate::{StoreError, Tx};
@@ -234,7 +234,7 @@ impl Tx<'_> {
         .await
     }
 
-    /// A page of the list of attempts, newest first. Two round trips.
+    /// A page of the list of attempts, newest first. At most two round trips.
     ///
     /// # Errors
     /// When the database fails.
@@ -244,19 +244,18 @@ impl Tx<'_> {
         page: Page,
     ) -> Result<Paged<WebhookDeliveryDetails>, StoreError> {
         let ids = [self.id_digits("d.id"), self.id_digits("d.event_id")];
-        let mut query = filtered(filter, ids);
-        let counted = format!("SELECT count(*) {}", query.sql);
-        let total = self.first(&counted, &query.params, |row| row.get::<i64>(0)).await?;
-        query = query.selecting(COLUMNS);
+        let from = filtered(filter, ids);
+        let mut query = from.selecting(COLUMNS);
         query.push(" ORDER BY d.id DESC");
         query.page(page);
         let found = self.all(&query.sql, &query.params, delivery).await?;
+        let total = self.list_length(&from, page, found.len()).await?;
         let events = self.event_details(&filter.organizations, &found).await?;
         let items = found.into_iter().filter_map(|delivery| {
             let event = events.get(&delivery.event)?.clone();
             Some(with_event(delivery, event))
         });
-        Ok(Paged { items: items.collect(), total: count(total.unwrap_or(0)) })
+        Ok(Paged { items: items.collect(), total })
     }
 
     /// The events of these attempts, in a query of their own: PostgreSQL may start a join of both tables with

@@ -147,7 +147,7 @@ impl Tx<'_> {
         }
     }
 
-    /// A page of the list of endpoints, newest first. Two round trips.
+    /// A page of the list of endpoints, newest first. At most two round trips.
     ///
     /// # Errors
     /// When the database fails.
@@ -156,16 +156,15 @@ impl Tx<'_> {
         organizations: &[OrganizationId],
         page: Page,
     ) -> Result<Paged<WebhookEndpoint>, StoreError> {
-        let mut query = Query::new("FROM webhook_endpoints WHERE deleted_at IS NULL AND ");
-        query.organizations("organization_id", organizations);
-        let counted = format!("SELECT count(*) {}", query.sql);
-        let total = self.first(&counted, &query.params, |row| row.get::<i64>(0)).await?;
-        query = query.selecting(COLUMNS);
+        let mut from = Query::new("FROM webhook_endpoints WHERE deleted_at IS NULL AND ");
+        from.organizations("organization_id", organizations);
+        let mut query = from.selecting(COLUMNS);
         query.push(" ORDER BY id DESC");
         query.page(page);
         let vault = self.vault()?;
         let items = self.all(&query.sql, &query.params, |row| endpoint(row, vault)).await?;
-        Ok(Paged { items, total: count(total.unwrap_or(0)) })
+        let total = self.list_length(&from, page, items.len()).await?;
+        Ok(Paged { items, total })
     }
 
     /// Inserts an endpoint and its queues. `owner` is the owner of the organization.

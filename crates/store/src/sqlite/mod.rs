@@ -14,6 +14,7 @@ pub(crate) mod driver;
 mod gate;
 mod large_reads;
 mod log;
+mod query_threads;
 mod readers;
 mod schema;
 mod snapshot;
@@ -42,6 +43,7 @@ use driver::connect;
 use gate::Gate;
 use large_reads::LargeReads;
 use log::{Log, LogLimits};
+use query_threads::QueryThreads;
 use readers::Readers;
 use writer::Job;
 
@@ -59,6 +61,7 @@ pub(crate) struct Sqlite {
     log: Arc<Log>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     list_queries: ListQueryLimiter,
+    query_threads: QueryThreads,
     large_reads: LargeReads,
     vault: Arc<OnceLock<Arc<dyn Vault>>>,
 }
@@ -107,6 +110,7 @@ impl Sqlite {
             log,
             threads: Mutex::new(threads),
             list_queries: ListQueryLimiter::new(),
+            query_threads: QueryThreads::start()?,
             large_reads: LargeReads::new(),
             vault,
         })
@@ -145,12 +149,13 @@ impl Sqlite {
     ) -> Result<Q::Output, StoreError> {
         let permit = self.list_queries.admit(query.limited_as()).await?;
         // The query keeps its permit until it ends, whether or not its caller still waits.
-        let running = tokio::task::spawn_blocking(move || {
-            let found = self.run_within_limit(&query, &self.log.list_queries);
+        let sqlite = Arc::clone(&self);
+        let query = move || {
+            let found = sqlite.run_within_limit(&query, &sqlite.log.list_queries);
             drop(permit);
             found
-        });
-        running.await.map_err(unexpected)?
+        };
+        self.query_threads.run(query).await?
     }
 
     pub(crate) async fn run_large_read<Q: ListQuery>(

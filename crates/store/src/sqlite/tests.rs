@@ -75,6 +75,7 @@ impl Writer {
             log,
             threads: Mutex::default(),
             list_queries: ListQueryLimiter::new(),
+            query_threads: QueryThreads::start().unwrap(),
             large_reads: LargeReads::new(),
             vault,
         };

@@ -90,32 +90,42 @@ fn run_in_savepoint<U: UseCase>(
     moments: &Moments,
     vault: Option<&dyn Vault>,
 ) -> (Result<Outcome<U>, ForeignAwait>, Changes) {
+    let mut outcome = None;
+    let ended = in_savepoint(connection, &mut |connection| {
+        let mut tx = Tx::sqlite(connection, vault);
+        let ran = outcome.insert(poll_once(type_name::<U>(), use_case.run(&mut tx, &mut moments())));
+        matches!(ran, Ok(Ok(_))).then(|| tx.changes())
+    });
+    match ended {
+        Ok(changes) => {
+            (outcome.unwrap_or_else(|| Ok(Err(unexpected("a use case panicked").into()))), changes)
+        }
+        Err(error) => (Ok(Err(error.into())), Changes::default()),
+    }
+}
+
+/// Runs `run` in a savepoint, whose changes remain if it returns them. This does not depend on the type of the use
+/// case, so that it is compiled once.
+fn in_savepoint(
+    connection: &mut Connection,
+    run: &mut dyn FnMut(&mut Connection) -> Option<Changes>,
+) -> Result<Changes, StoreError> {
     let execute = |connection: &Connection, sql: &str| {
         let statement = connection.prepare_cached(sql).and_then(|mut statement| statement.execute([]));
         statement.map_err(|error| failure(connection, error))
     };
-    if let Err(error) = execute(connection, "SAVEPOINT use_case") {
-        return (Ok(Err(error.into())), Changes::default());
-    }
-    let ran = catch_unwind(AssertUnwindSafe(|| {
-        let mut tx = Tx::sqlite(connection, vault);
-        let outcome = poll_once(type_name::<U>(), use_case.run(&mut tx, &mut moments()));
-        (outcome, tx.changes())
-    }));
-    let (outcome, changes) =
-        ran.unwrap_or_else(|_| (Ok(Err(unexpected("a use case panicked").into())), Changes::default()));
-    let rolled_back = require_transaction(connection).and_then(|()| match outcome {
-        Ok(Ok(_)) => Ok(0),
-        _ => execute(connection, "ROLLBACK TO use_case"),
+    execute(connection, "SAVEPOINT use_case")?;
+    let changes = catch_unwind(AssertUnwindSafe(|| run(connection))).unwrap_or_default();
+    let rolled_back = require_transaction(connection).and_then(|()| match changes {
+        Some(_) => Ok(0),
+        None => execute(connection, "ROLLBACK TO use_case"),
     });
-    match rolled_back.and_then(|_| execute(connection, "RELEASE use_case").map(|_| ())) {
-        Ok(()) => (outcome, changes),
-        Err(error) => {
-            // Changes that cannot be rolled back alone must not be committed with the others.
-            drop(connection.execute_batch("ROLLBACK"));
-            (Ok(Err(error.into())), Changes::default())
-        }
+    if let Err(error) = rolled_back.and_then(|_| execute(connection, "RELEASE use_case")) {
+        // Changes that cannot be rolled back alone must not be committed with the others.
+        drop(connection.execute_batch("ROLLBACK"));
+        return Err(error);
     }
+    Ok(changes.unwrap_or_default())
 }
 
 /// The output of a future that awaits only SQLite. Such a future is ready on its first poll.

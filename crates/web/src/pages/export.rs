@@ -14,7 +14,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
 use hyper::body::Frame;
-use tenantry_app::{App, AuthenticationError, Error, Requester, TeamPermission};
+use tenantry_app::{App, AuthenticationError, Error, Pace, Requester, TeamPermission};
 use tenantry_core::csv;
 use tenantry_core::ids::OrganizationId;
 use tenantry_store::StoreError;
@@ -104,20 +104,25 @@ impl<F> Reader<F> {
     }
 
     /// The next rows. The response has begun, and an error would cut it off. So a chunk that gets no place is tried again.
-    async fn chunk<T: Exported<Filter = F>>(self, after: Option<Uuid>) -> Result<Vec<T>, Error> {
+    async fn chunk<T: Exported<Filter = F>>(
+        self,
+        mut pace: Pace,
+        after: Option<Uuid>,
+    ) -> Result<(Pace, Vec<T>), Error> {
         let mut attempts = 1;
         loop {
             let by = self.requester(T::PERMISSION).await?;
-            match T::next(&self.console.app, &by, (self.organization, &self.filter), after).await {
+            let next = T::next(&self.console.app, &by, (self.organization, &self.filter), after);
+            match pace.step(next).await {
                 Err(Error::Store(StoreError::Unavailable(_))) if attempts < ATTEMPTS => attempts += 1,
-                rows => return rows,
+                rows => return Ok((pace, rows?)),
             }
             tokio::time::sleep(PAUSE).await;
         }
     }
 }
 
-type Reading<T> = Pin<Box<dyn Future<Output = Result<Vec<T>, Error>> + Send>>;
+type Reading<T> = Pin<Box<dyn Future<Output = Result<(Pace, Vec<T>), Error>> + Send>>;
 
 /// The body of an export. Each row occurs once, in the state in which its chunk was read.
 struct Export<T: Exported> {
@@ -142,9 +147,9 @@ impl<T: Exported> HttpBody for Export<T> {
         let Some(reading) = self.reading.as_mut() else { return Poll::Ready(None) };
         let read = ready!(reading.as_mut().poll(context));
         self.reading = None;
-        let rows = read.inspect_err(|error| tracing::warn!(%error, "export failed"))?;
+        let (pace, rows) = read.inspect_err(|error| tracing::warn!(%error, "export failed"))?;
         let Some(last) = rows.last() else { return Poll::Ready(None) };
-        self.reading = Some(Box::pin(self.reader.clone().chunk::<T>(Some(last.id()))));
+        self.reading = Some(Box::pin(self.reader.clone().chunk::<T>(pace, Some(last.id()))));
         let mut text = String::new();
         for row in &rows {
             csv::line(&mut text, row.cells().iter().map(String::as_str));
@@ -175,7 +180,7 @@ pub(super) async fn export<T: Exported>(here: &Here, filter: T::Filter, back: &s
     };
     let mut header = BYTE_ORDER_MARK.to_owned();
     csv::line(&mut header, T::COLUMNS.iter().copied());
-    let reading: Reading<T> = Box::pin(reader.clone().chunk::<T>(None));
+    let reading: Reading<T> = Box::pin(reader.clone().chunk::<T>(Pace::default(), None));
     let body = Export { reader, header: Some(Bytes::from(header)), reading: Some(reading), _held: held };
     let mut response = Response::new(Body::new(body));
     let headers = response.headers_mut();

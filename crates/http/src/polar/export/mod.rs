@@ -1,6 +1,6 @@
 //! Exports of tables as CSV (docs/contracts/polar/customers.md, 5.6), or as JSON Lines. A table is sent while it is read:
 //! only one chunk is in memory at a time. A chunk is a list query, so that exports delay no other request; it waits until
-//! there is a place for it. An export takes [`limits::EXPORT_MEMORY`] of its owner's share of memory until the client has
+//! there is a place for it, and rests between chunks ([`Pace`]). An export takes [`limits::EXPORT_MEMORY`] of its owner's share of memory until the client has
 //! taken its last chunk, so the share bounds the number of exports that one owner runs at once.
 
 pub(super) mod csv;
@@ -17,7 +17,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use hyper::body::Frame;
 use serde_json::{Value, json};
-use tenantry_app::{Error, TeamPermission};
+use tenantry_app::{Error, Pace, TeamPermission};
 use tenantry_core::ids::OrganizationId;
 use tenantry_store::StoreError;
 use uuid::Uuid;
@@ -91,13 +91,14 @@ impl Form {
     }
 }
 
-type Reading<T> = Pin<Box<dyn Future<Output = Result<(Call, Vec<T>), Error>> + Send>>;
+type Reading<T> = Pin<Box<dyn Future<Output = Result<(Call, Pace, Vec<T>), Error>> + Send>>;
 
 /// The body of an export: a chunk of rows at a time, until every organization is done. Each chunk is read only if the
 /// caller may still see it. Each row occurs once, in the state in which its chunk was read.
 struct Export<T> {
     /// The call. Absent while a chunk is read, which then owns it.
     call: Option<Call>,
+    pace: Pace,
     form: Form,
     header: Option<Bytes>,
     held: Arc<ReservedBytes>,
@@ -126,14 +127,13 @@ impl<T: Exported> hyper::body::Body for Export<T> {
             };
             self.current = Some((organization, after));
             if let Some(call) = self.call.take() {
-                self.reading = Some(Box::pin(part(call, organization, after)));
+                self.reading = Some(Box::pin(part(call, self.pace, organization, after)));
             }
             let Some(reading) = self.reading.as_mut() else { return Poll::Ready(None) };
             let read = ready!(reading.as_mut().poll(context));
             self.reading = None;
-            let (call, rows): (Call, Vec<T>) =
-                read.inspect_err(|error| tracing::warn!(%error, "export failed"))?;
-            self.call = Some(call);
+            let (call, pace, rows) = read.inspect_err(|error| tracing::warn!(%error, "export failed"))?;
+            (self.call, self.pace) = (Some(call), pace);
             self.current = rows.last().map(|last| (organization, Some(last.id())));
             if !rows.is_empty() {
                 return Poll::Ready(Some(Ok(Frame::data(memory::chunk(
@@ -149,9 +149,10 @@ impl<T: Exported> hyper::body::Body for Export<T> {
 /// that gets no place is tried again.
 async fn part<T: Exported>(
     mut call: Call,
+    mut pace: Pace,
     organization: OrganizationId,
     after: Option<Uuid>,
-) -> Result<(Call, Vec<T>), Error> {
+) -> Result<(Call, Pace, Vec<T>), Error> {
     let mut attempts = 1;
     loop {
         match auth::renew(&mut call).await {
@@ -159,9 +160,9 @@ async fn part<T: Exported>(
             Err(Rejection::Store(error)) => return Err(error.into()),
             _ => return Err(Error::NotPermitted(TeamPermission::ReadCustomers)),
         }
-        match T::next(&call, organization, after).await {
+        match pace.step(T::next(&call, organization, after)).await {
             Err(Error::Store(StoreError::Unavailable(_))) if attempts < ATTEMPTS => attempts += 1,
-            rows => return Ok((call, rows?)),
+            rows => return Ok((call, pace, rows?)),
         }
         tokio::time::sleep(PAUSE).await;
     }
@@ -207,6 +208,7 @@ pub(super) async fn export_as<T: Exported>(
     let body: Export<T> = Export {
         held: Arc::new(call.response_bytes.take()),
         call: Some(call),
+        pace: Pace::default(),
         form,
         header: Some(Bytes::from(header)).filter(|header| !header.is_empty()),
         organizations: organizations.into_iter(),
