@@ -10,7 +10,7 @@ use tenantry_core::values::{
 };
 
 use super::row_counters::Counter;
-use super::{LISTED, Order, Page, Paged, Query, contains};
+use super::{Order, Page, Paged, Query, contains};
 use crate::row::Row;
 use crate::{StoreError, Tx};
 
