@@ -1,4 +1,4 @@
-//! Rows whose creation has no audit entry. Rows of other shards are compared with `EXCEPT`, as in [`super::queries`].
+//! Rows whose creation has no audit entry. Both sets of keys are compared with `EXCEPT`, as in [`super::queries`].
 
 use super::check::{Check, check};
 
@@ -11,11 +11,17 @@ macro_rules! audited {
             $table,
             "it has no audit entry of its creation",
             concat!(
-                "NOT EXISTS (SELECT 1 FROM audit_entries AS a WHERE a.organization_id = t.",
+                "(t.",
                 $tenant,
-                " AND a.subject_id = t.",
+                ", t.",
                 $subject,
-                " AND a.action = '",
+                ") IN (SELECT r.",
+                $tenant,
+                ", r.",
+                $subject,
+                " FROM ",
+                $table,
+                " AS r EXCEPT SELECT a.organization_id, a.subject_id FROM audit_entries AS a WHERE a.action = '",
                 $action,
                 "')"
             ),
