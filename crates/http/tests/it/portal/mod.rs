@@ -2,5 +2,8 @@
 
 mod customer;
 mod members;
+mod ends;
 mod sessions;
+mod settings;
+mod sign_in;
 mod tenant;
