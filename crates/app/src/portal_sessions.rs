@@ -3,9 +3,7 @@
 use tenantry_core::ExecutionContext;
 use tenantry_core::ids::SessionId;
 use tenantry_core::organization::Organization;
-use tenantry_core::portal::{
-    self, CustomerSession, PortalError, PortalRights, PortalSection, check_section,
-};
+use tenantry_core::portal::{self, CustomerSession, PortalError, PortalRights, PortalSection, check_section};
 use tenantry_store::{Party, Tx, UseCase};
 
 use crate::sessions::{self, PortalCaller, portal_caller};

@@ -79,6 +79,11 @@ impl Budget {
         refuse(tx.mail_budget_wait(self.place, self.size, now).await?, now)
     }
 
+    /// Whether the budget has no room.
+    pub(super) async fn is_empty(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<bool, Error> {
+        Ok(tx.mail_budget_wait(self.place, self.size, now).await?.is_some())
+    }
+
     /// Gives back what the transaction has taken.
     pub(super) async fn give_back(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
         Ok(tx.mail_budget_return(self.place, self.size).await?)

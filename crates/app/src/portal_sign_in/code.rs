@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use tenantry_core::audit::Client;
 use tenantry_core::organization::Organization;
 use tenantry_core::portal::{
-    CodeTry, CustomerChoice, PortalSection, PortalSignIn, check_section, try_code, typed_code,
+    CodeTry, CustomerChoice, PortalSection, PortalSignIn, WRONG_CODES_PER_HOUR, check_section, try_code,
+    typed_code,
 };
 use tenantry_core::token::{Secret, SecretKind, TokenHash};
 use tenantry_core::values::EmailAddress;
@@ -35,7 +36,10 @@ fn hash_of_flow(hash_key: &HashKey, flow: &str) -> Option<TokenHash> {
 
 /// The organization of a code, and the customers to whom its person can sign in. `None` when nobody signs in there any
 /// more.
-async fn people(tx: &mut Tx<'_>, sign_in: &PortalSignIn) -> Result<Option<(Organization, Vec<Account>)>, Error> {
+async fn people(
+    tx: &mut Tx<'_>,
+    sign_in: &PortalSignIn,
+) -> Result<Option<(Organization, Vec<Account>)>, Error> {
     let Some(tenant) = tx.organization(sign_in.organization).await? else { return Ok(None) };
     let is_offered = check_section(&tenant, PortalSection::SignIn).is_ok() && is_open(tx, &tenant).await?;
     let email = sign_in.email_key.as_deref().and_then(|key| EmailAddress::parse(key).ok());
@@ -194,8 +198,9 @@ impl UseCase for EnterAlone {
         let found = tx.portal_sign_in_for_update(&secret).await?;
         let right = found.filter(|found| found.email_key.is_some() && found.expires_at > now);
         let Some(sign_in) = right else {
-            if !of_all.take(tx, now).await? {
-                tracing::warn!("too many wrong portal codes: codes of the API are refused for now");
+            of_all.take(tx, now).await?;
+            if of_all.is_empty(tx, now).await? {
+                tracing::warn!(per_hour = WRONG_CODES_PER_HOUR, "too many wrong portal codes");
             }
             return Ok(None);
         };

@@ -24,7 +24,7 @@ use tenantry_core::user::Language;
 use tenantry_core::values::EmailAddress;
 
 use crate::{App, Error};
-use code::{EnterAlone, EnterCode, Choose, choices};
+use code::{Choose, EnterAlone, EnterCode, choices};
 use request::{CodeRequest, Requested};
 
 /// A request for a code.

@@ -4,9 +4,7 @@ use tenantry_core::ExecutionContext;
 use tenantry_core::ids::CustomerId;
 use tenantry_core::mail::MailContent;
 use tenantry_core::organization::Organization;
-use tenantry_core::portal::{
-    CODE_S, CustomerChoice, PortalSection, PortalSignIn, check_section, new_code,
-};
+use tenantry_core::portal::{CODE_S, CustomerChoice, PortalSection, PortalSignIn, check_section, new_code};
 use tenantry_core::token::{Secret, SecretKind};
 use tenantry_store::{Party, StoreError, Tx, UseCase};
 

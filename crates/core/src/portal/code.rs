@@ -76,8 +76,7 @@ pub fn new_code(context: &mut ExecutionContext) -> String {
 #[must_use]
 pub fn typed_code(text: &str) -> Option<String> {
     let letters = text.chars().filter(|letter| !letter.is_whitespace() && *letter != '-');
-    let code: String =
-        letters.take(CODE_CHARACTERS + 1).map(|letter| letter.to_ascii_uppercase()).collect();
+    let code: String = letters.take(CODE_CHARACTERS + 1).map(|letter| letter.to_ascii_uppercase()).collect();
     let is_code = code.len() == CODE_CHARACTERS && code.bytes().all(|letter| LETTERS.contains(&letter));
     is_code.then_some(code)
 }

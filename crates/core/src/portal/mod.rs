@@ -24,9 +24,7 @@ pub use decide::{
     check_new_email, manage_billing, manage_members, remove_member, start_session,
 };
 pub use rights::{PortalRights, rights};
-pub use settings::{
-    PortalSection, PortalSections, PortalSettings, PortalSettingsChange, check_section,
-};
+pub use settings::{PortalSection, PortalSections, PortalSettings, PortalSettingsChange, check_section};
 
 use serde::Serialize;
 

@@ -32,9 +32,8 @@ pub fn rights(organization: &Organization, customer: &Customer, member: Option<&
     let has = |section| check_section(organization, section).is_ok();
     let role = member.map(|member| member.role);
     let billing = manage_billing(role).is_ok();
-    let manages = role.is_some_and(|role| {
-        manage_members(MemberManagementFacts { role, kind: customer.kind }).is_ok()
-    });
+    let manages =
+        role.is_some_and(|role| manage_members(MemberManagementFacts { role, kind: customer.kind }).is_ok());
     let team = manages && has(PortalSection::Team);
     PortalRights {
         billing_details: billing && has(PortalSection::BillingDetails),

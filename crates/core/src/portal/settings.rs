@@ -135,7 +135,9 @@ mod tests {
         };
         change.apply(&mut settings);
         assert_eq!(settings.color, Some(color));
-        assert!(!settings.sections.has(PortalSection::Team) && !settings.sections.has(PortalSection::AddMembers));
+        assert!(
+            !settings.sections.has(PortalSection::Team) && !settings.sections.has(PortalSection::AddMembers)
+        );
         assert!(settings.sections.add_members && settings.sections.has(PortalSection::Sessions));
         let change = PortalSettingsChange { color: Patch::Null, ..PortalSettingsChange::default() };
         change.apply(&mut settings);

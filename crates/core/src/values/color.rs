@@ -139,7 +139,9 @@ mod tests {
     fn a_color_is_six_digits() {
         let color = BrandColor::parse("#1A73e8").unwrap();
         assert_eq!((color.as_str(), color.color), ("#1a73e8", Rgb([0x1a, 0x73, 0xe8])));
-        for text in ["", "#", "1a73e8", "#1a73e", "#1a73e80", "#1a73eg", "#+a73e8", "#\u{e9}73e8", "red", "#1a7"] {
+        for text in
+            ["", "#", "1a73e8", "#1a73e", "#1a73e80", "#1a73eg", "#+a73e8", "#\u{e9}73e8", "red", "#1a7"]
+        {
             assert_eq!(BrandColor::parse(text).unwrap_err().kind, "value_error", "{text}");
         }
         assert_eq!(serde_json::to_string(&color).unwrap(), "\"#1a73e8\"");

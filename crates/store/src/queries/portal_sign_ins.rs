@@ -88,10 +88,8 @@ impl Tx<'_> {
         &mut self,
         secret: &TokenHash,
     ) -> Result<Option<PortalSignIn>, StoreError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM portal_sign_ins WHERE secret_hash = ?1{}",
-            self.for_update()
-        );
+        let sql =
+            format!("SELECT {COLUMNS} FROM portal_sign_ins WHERE secret_hash = ?1{}", self.for_update());
         self.first(&sql, &[Param::Bytes(&secret.0)], sign_in).await
     }
 
@@ -141,7 +139,8 @@ impl Tx<'_> {
         now: Timestamp,
         limit: i64,
     ) -> Result<usize, StoreError> {
-        let sql = "SELECT secret_hash FROM portal_sign_ins WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2";
+        let sql =
+            "SELECT secret_hash FROM portal_sign_ins WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2";
         let expired = self.all(sql, &[now.into(), limit.into()], |row| hash(row.get(0)?)).await?;
         for secret in &expired {
             self.portal_sign_in_delete(secret).await?;

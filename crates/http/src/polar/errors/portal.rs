@@ -5,9 +5,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 use tenantry_app::Error;
 use tenantry_core::customer::{CustomerError, CustomerViolation};
-use tenantry_core::portal::{
-    CustomerChoice, CustomerSelector, MemberSelector, PortalError, PortalSection,
-};
+use tenantry_core::portal::{CustomerChoice, CustomerSelector, MemberSelector, PortalError, PortalSection};
 
 use super::ErrorResponse;
 use super::body::{invalid_token, plain, rule};
@@ -34,9 +32,7 @@ pub(super) fn of_portal(error: &PortalError) -> RenderedError {
             forbidden("Customers of this organization cannot change their email.")
         }
         PortalError::SectionDisabled(section) => forbidden(disabled(*section)),
-        PortalError::SessionUnknown => {
-            plain(StatusCode::NOT_FOUND, "ResourceNotFound", "Session not found")
-        }
+        PortalError::SessionUnknown => plain(StatusCode::NOT_FOUND, "ResourceNotFound", "Session not found"),
         PortalError::CodeInvalid => plain(
             StatusCode::UNAUTHORIZED,
             "CustomerSessionCodeInvalidOrExpired",
@@ -82,7 +78,9 @@ pub(super) fn of_portal(error: &PortalError) -> RenderedError {
 const fn disabled(section: PortalSection) -> &'static str {
     match section {
         PortalSection::SignIn => "This organization does not offer to sign in by a mailed code.",
-        PortalSection::BillingDetails => "Customers of this organization cannot change their billing details.",
+        PortalSection::BillingDetails => {
+            "Customers of this organization cannot change their billing details."
+        }
         PortalSection::Team => "Customers of this organization cannot manage their members.",
         PortalSection::AddMembers => "Customers of this organization cannot add members.",
         PortalSection::Sessions => "Customers of this organization cannot manage their sessions.",

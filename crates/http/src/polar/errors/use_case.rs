@@ -105,9 +105,7 @@ pub(super) fn of(error: &Error) -> RenderedError {
         }
         Error::WebhookBytes { retry_after_s }
         | Error::StoredBytes { retry_after_s }
-        | Error::TooManyAttempts { retry_after_s } => {
-            too_many(&error.to_string(), *retry_after_s)
-        }
+        | Error::TooManyAttempts { retry_after_s } => too_many(&error.to_string(), *retry_after_s),
         Error::ReplayNotPermitted(error) => of(error),
         Error::Store(error) => {
             tracing::error!(%error, "use case failed");

@@ -36,7 +36,8 @@ async fn a_person_sees_and_ends_their_own_sessions_alone() {
     world.bearer(&second).delete("/v1/customer-portal/customer-session").await.expect(204);
     world.bearer(&second).get(ME).await.assert_error(401, "invalid_token");
     world.bearer(&foreign).get(ME).await.expect(200);
-    let log = world.bearer(&acme.token).get("/v1/audit-log?action=customer_session.deleted").await.expect(200);
+    let log =
+        world.bearer(&acme.token).get("/v1/audit-log?action=customer_session.deleted").await.expect(200);
     for entry in log["items"].as_array().unwrap() {
         assert_eq!((&entry["actor"]["type"], &entry["actor"]["id"]), (&json!("member"), &json!(member)));
     }

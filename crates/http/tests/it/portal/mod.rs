@@ -1,8 +1,8 @@
 //! Sessions of the customer portal, and the operations that they open.
 
 mod customer;
-mod members;
 mod ends;
+mod members;
 mod sessions;
 mod settings;
 mod sign_in;

@@ -16,17 +16,19 @@ async fn settings_have_defaults_and_change_one_by_one() {
     let acme = tenant(&world, "acme", both()).await;
     let path = format!("/v1/organizations/{}/portal-settings", acme.id);
     let client = world.bearer(&acme.token);
-    let all =
-        json!({"sign_in": true, "billing_details": true, "team": true, "add_members": true, "sessions": true});
+    let all = json!({"sign_in": true, "billing_details": true, "team": true, "add_members": true, "sessions": true});
     let seen = client.get(&path).await.expect(200);
-    let expected =
-        json!({"organization_id": acme.id, "color": null, "sender_name": null, "sections": all});
+    let expected = json!({"organization_id": acme.id, "color": null, "sender_name": null, "sections": all});
     assert_eq!(seen.body, expected);
     let etag = seen.header("etag").unwrap().to_owned();
-    let changed = json!({"color": "#1A73E8", "sender_name": " Acme ", "sections": {"team": false, "sign_in": null}});
+    let changed =
+        json!({"color": "#1A73E8", "sender_name": " Acme ", "sections": {"team": false, "sign_in": null}});
     let changed = client.with("if-match", &etag).patch(&path, changed).await.expect(200).body;
     assert_eq!((&changed["color"], &changed["sender_name"]), (&json!("#1a73e8"), &json!("Acme")));
-    assert_eq!((&changed["sections"]["team"], &changed["sections"]["sign_in"]), (&json!(false), &json!(true)));
+    assert_eq!(
+        (&changed["sections"]["team"], &changed["sections"]["sign_in"]),
+        (&json!(false), &json!(true))
+    );
     client.with("if-match", &etag).patch(&path, json!({"color": null})).await.expect(412);
     let cleared = set(&acme, json!({"color": null, "sender_name": null})).await;
     assert_eq!((&cleared["color"], &cleared["sender_name"]), (&Value::Null, &Value::Null));
@@ -98,7 +100,8 @@ async fn what_a_member_does_names_the_member() {
     let owner = acme.owner(&team).await;
     let portal = acme.member_session(&team, &owner).await;
     let portal = world.bearer(&portal);
-    let added = portal.post("/v1/customer-portal/members", json!({"email": "new@x.dev"})).await.expect(201).id();
+    let added =
+        portal.post("/v1/customer-portal/members", json!({"email": "new@x.dev"})).await.expect(201).id();
     let one = format!("/v1/customer-portal/members/{added}");
     portal.patch(&one, json!({"name": "New"})).await.expect(200);
     portal.delete(&one).await.expect(204);
