@@ -222,7 +222,7 @@ async fn ten_thousand_guesses_find_nothing_and_lock_nobody_else_out() {
     let (mut wrong, mut unread) = (0, 0);
     for number in 0..10_000_u32 {
         // Codes that are none of the two that live.
-        let guessed = format!("{:06}", number);
+        let guessed = format!("{number:06}");
         assert!(guessed != alone && guessed != in_flow);
         match guess(&world, &guessed, network(number)).await {
             Err(Error::Portal(PortalError::CodeInvalid)) => wrong += 1,
