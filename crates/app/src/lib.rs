@@ -36,6 +36,8 @@ pub mod ownership;
 mod pace;
 pub mod people;
 pub mod portal;
+pub mod portal_sessions;
+pub mod portal_sign_in;
 mod retention;
 pub mod rotation;
 mod secrets;

@@ -65,6 +65,7 @@ pub(super) async fn members(tx: &mut Tx<'_>) {
     call!(tx.customer_owner(ORGANIZATION, CUSTOMER));
     call!(tx.members_of_customer(ORGANIZATION, CUSTOMER));
     call!(tx.members_by_email(ORGANIZATION, CUSTOMER, PAGE));
+    call!(tx.members_with_email(ORGANIZATION, "new@example.com", 10));
     call!(tx.members_after(ORGANIZATION, None, 10));
     call!(tx.member_update(&one));
     let all = MemberFilter { organizations: vec![ORGANIZATION], ..MemberFilter::default() };
