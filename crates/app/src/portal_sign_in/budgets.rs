@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 
 use tenantry_core::Timestamp;
-use tenantry_core::ids::OrganizationId;
 use tenantry_core::budget::Budget;
+use tenantry_core::ids::OrganizationId;
 use tenantry_core::portal::{
     CODE_REQUESTS_OF_NETWORK_PER_HOUR, CODES_OF_ORGANIZATION_PER_HOUR, CODES_PER_HOUR,
     WRONG_CODES_OF_NETWORK_PER_HOUR, WRONG_CODES_PER_HOUR,
@@ -20,12 +20,12 @@ use crate::{Error, HashKey, mails};
 
 /// The key and the size of a budget.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Budget {
+pub(super) struct CodeBudget {
     place: (OrganizationId, TokenHash),
     size: Budget,
 }
 
-impl Budget {
+impl CodeBudget {
     fn new(hash_key: &HashKey, parts: &[&str], an_hour: u32) -> Self {
         let hash = hash_key.hash(&format!("portal codes\0{}", parts.join("\0")));
         let size = Budget::hourly(NonZeroU32::new(an_hour).unwrap_or(NonZeroU32::MIN));

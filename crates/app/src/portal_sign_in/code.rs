@@ -14,7 +14,7 @@ use tenantry_core::{ExecutionContext, Timestamp};
 use tenantry_store::{Party, Tx, UseCase};
 
 use super::begin::{Account, Beginning, accounts, begin};
-use super::budgets::Budget;
+use super::budgets::CodeBudget;
 use super::{PortalChoose, PortalCodeEntry, PortalEntered, PortalSignedIn};
 use crate::organizations::is_open;
 use crate::{Error, HashKey};
@@ -188,9 +188,9 @@ impl UseCase for EnterAlone {
         let Self { code, address, request_id, client, hash_key } = self;
         let now = context.now();
         // Counted as wrong first, so that as many codes at once as there are connections guess no more than one by one.
-        let of_network = Budget::wrong_of_network(hash_key, *address);
+        let of_network = CodeBudget::wrong_of_network(hash_key, *address);
         of_network.require(tx, now).await?;
-        let of_all = Budget::wrong(hash_key);
+        let of_all = CodeBudget::wrong(hash_key);
         of_all.check(tx, now).await?;
         // A text that is no code was no guess.
         let Some(code) = typed_code(code) else { return Ok(None) };

@@ -10,7 +10,7 @@ use tenantry_store::{Party, StoreError, Tx, UseCase};
 
 use super::PortalCodeRequest;
 use super::begin::{Account, accounts};
-use super::budgets::Budget;
+use super::budgets::CodeBudget;
 use super::code::{hash_alone, hash_in_flow};
 use crate::email_updates::language_of;
 use crate::mails::{self, NewMail};
@@ -50,7 +50,7 @@ impl UseCase for CodeRequest {
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Requested, Error> {
         let Self { request, alone, hash_key } = self;
         let (email, now) = (&request.email, context.now());
-        Budget::requests(hash_key, request.address).require(tx, now).await?;
+        CodeBudget::requests(hash_key, request.address).require(tx, now).await?;
         let tenant = tx.organization(request.organization).await?.ok_or(Error::OrganizationNotFound)?;
         if !is_open(tx, &tenant).await? {
             return Err(Error::OrganizationNotFound);
@@ -62,9 +62,9 @@ impl UseCase for CodeRequest {
         {
             accounts.retain(|account| account.customer.id == *customer);
         }
-        let of_organization = Budget::of_organization(hash_key, tenant.id, !accounts.is_empty());
+        let of_organization = CodeBudget::of_organization(hash_key, tenant.id, !accounts.is_empty());
         let has_room = of_organization.take(tx, now).await?;
-        let has_room = Budget::of_address(hash_key, tenant.id, email).take(tx, now).await? && has_room;
+        let has_room = CodeBudget::of_address(hash_key, tenant.id, email).take(tx, now).await? && has_room;
         if alone.is_some() && accounts.len() > 1 && has_room {
             return Ok(Requested::Ambiguous(accounts.iter().map(Account::choice).collect()));
         }
