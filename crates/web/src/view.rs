@@ -309,7 +309,7 @@ fn operator(t: &'static Texts, by: &Requester, current: Section) -> Option<NavGr
 }
 
 /// The word for an action that succeeded, by its name in the address of the page that follows it.
-fn done(t: &'static Texts, action: &str) -> &'static str {
+pub(crate) fn done(t: &'static Texts, action: &str) -> &'static str {
     let done = &t.done;
     match action {
         "created" => done.created,

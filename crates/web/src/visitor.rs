@@ -72,6 +72,11 @@ impl Visitor {
         Language::from_tag(self.t.language).unwrap_or(Language::English)
     }
 
+    /// A header of the request.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
     /// The path of the request.
     pub(crate) fn path(&self) -> &str {
         &self.path
@@ -97,8 +102,13 @@ impl Visitor {
         self.headers.get(USER_AGENT).and_then(|value| value.to_str().ok())
     }
 
+    /// The address of the client, if it is known.
+    pub(crate) const fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
     /// The client, for the audit log.
-    fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         Client::new(self.address, self.user_agent())
     }
 

@@ -7,8 +7,10 @@
 //!   the customer's address changes.
 //! - The secret that confirms a new address works once, even when the change is then refused.
 
+mod cookies;
 mod decide;
 
+pub use cookies::{PortalCookies, page_slug};
 pub use decide::{
     MemberManagementFacts, MemberSelector, SessionFacts, StartedSession, allow_email_change, change_member,
     check_new_email, manage_billing, manage_members, remove_member, start_session,

@@ -3,7 +3,7 @@
 mod export;
 mod form;
 mod list;
-mod members;
+pub(crate) mod members;
 mod one;
 mod remove;
 
