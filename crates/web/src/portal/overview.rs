@@ -67,7 +67,9 @@ fn rows(guest: &Guest, customer: &Customer) -> Vec<Row> {
         rows.push(row("mail", words.address, email, "email", words.change));
     }
     if rights.team {
-        rows.push(row("team", words.team, words.team_lead.to_owned(), "team", guest.t.screens.edit));
+        rows.push(row("team", words.team, words.team_lead.to_owned(), "team", words.change));
+    } else if rights.add_members {
+        rows.push(row("team", words.team, words.team_lead.to_owned(), "team/add", words.add));
     }
     rows
 }

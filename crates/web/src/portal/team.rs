@@ -93,7 +93,10 @@ async fn of_path(guest: &Guest) -> Result<Member, Error> {
 }
 
 fn back(guest: &Guest) -> Link {
-    Link { href: guest.site().to("team"), label: guest.t.portal_pages.team.to_owned() }
+    match guest.rights().team {
+        true => Link { href: guest.site().to("team"), label: guest.t.portal_pages.team.to_owned() },
+        false => Link { href: guest.site().home.clone(), label: guest.t.portal.overview.to_owned() },
+    }
 }
 
 /// The roles that a person can get by a form: ownership is handed over on a page of its own.
@@ -145,7 +148,7 @@ pub(super) async fn add(guest: &Guest) -> Answer {
         return Ok(new_again(guest, form.clone(), reading.faults));
     };
     match guest.write(PortalMemberAdd { by: guest.by.clone(), email, name, role }).await {
-        Ok(_) => done(&guest.site().to("team"), "created"),
+        Ok(_) => done(&back(guest).href, "created"),
         Err(error) => Ok(new_again(guest, form.clone(), refused(guest.t, error)?)),
     }
 }

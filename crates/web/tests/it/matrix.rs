@@ -52,6 +52,7 @@ const PAGES: &[(&str, Option<TeamPermission>)] = &[
     ("/audit-log/export.csv", Some(ManageOrganization)),
     ("/audit-log/retention", Some(ManageOrganization)),
     ("/settings", Some(ManageOrganization)),
+    ("/portal", Some(ManageOrganization)),
     ("/sign-in", Some(ManageOrganization)),
     ("/delete", Some(ManageOrganization)),
 ];
@@ -95,6 +96,8 @@ const FORMS: &[(&str, Option<TeamPermission>, u16)] = &[
     ("/webhooks/{webhook}/events/{none}/redeliver", Some(ManageOrganization), 404),
     ("/audit-log/retention", Some(ManageOrganization), 303),
     ("/settings", Some(ManageOrganization), 422),
+    ("/portal", Some(ManageOrganization), 303),
+    ("/portal/preview", Some(ManageOrganization), 200),
     ("/sign-in", Some(ManageOrganization), 303),
     ("/delete", Some(ManageOrganization), 422),
 ];
