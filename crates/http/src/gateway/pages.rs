@@ -3,7 +3,8 @@
 //! | bound | beyond it |
 //! |---|---|
 //! | a slot for requests in progress, which a request has while the server works on it | 503 |
-//! | the rate of the person of the session, as of the person's tokens; without a session that of the address; assets apart | 429 |
+//! | the rate of the person or customer of the session, as of their tokens; without a session that of the address; assets apart | 429 |
+//! | the rate of mails of a customer, as in the portal's API | 429 |
 //! | size, time and memory of a form, as of other bodies ([`body`]) | 413, 408, 429 or 503 |
 //! | memory of unread pages ([`memory`]), assets apart | 429 or 503 |
 //! | [`Limits::request_timeout`](crate::Limits), without the time in which a form arrives | 504 |
@@ -24,8 +25,7 @@ use super::Gateway;
 use crate::api::rejection::Rejection;
 use crate::api::request::{BodyRead, ClientAddress, RequestId};
 use crate::limits;
-use crate::pipeline::rate_limit::RateLimitKey;
-use crate::pipeline::{body, memory};
+use crate::pipeline::{body, key_of, memory};
 use crate::server::peers::Peer;
 
 /// The path of every page of the console.
@@ -61,11 +61,12 @@ async fn answer_bounded(gateway: &Gateway, request: Request<Body>) -> Result<Res
         true => None,
         false => timeout_at(deadline, caller(&state.app, &parts)).await.unwrap_or(None),
     };
-    let key = caller
-        .as_ref()
-        .map_or_else(|| RateLimitKey::at(address), |caller| RateLimitKey::Known(caller.limited_as()));
+    let key = key_of(caller.as_deref(), address);
     if let Some(limiters) = state.rate_limiters.as_ref().filter(|_| !is_asset) {
         limiters.take(key).check()?;
+        if writes && caller.is_some() && sends_mail(parts.uri.path()) {
+            limiters.take_mail(key).check()?;
+        }
     }
     if let (Some(_), Some(peer)) = (&caller, parts.extensions.get::<Arc<Peer>>()) {
         peer.admitted(key);
@@ -92,6 +93,11 @@ async fn answer_bounded(gateway: &Gateway, request: Request<Body>) -> Result<Res
     drop((slot, form));
     // All connections share the bytes of an asset.
     if is_asset { Ok(response) } else { memory::hold_page(&state.responses, key, writes, response) }
+}
+
+/// Whether a form of the portal sends mail for its customer, as an endpoint of the portal does.
+fn sends_mail(path: &str) -> bool {
+    page_slug(path).is_some() && path.ends_with("/portal/email")
 }
 
 /// The person of the session, of the portal on its pages. None where the session is unknown or cannot be looked up.
