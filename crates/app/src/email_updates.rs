@@ -154,7 +154,7 @@ impl UseCase for EmailUpdateVerify {
 }
 
 /// The language of a customer, if mails are written in it.
-fn language_of(customer: &Customer) -> Option<Language> {
+pub(crate) fn language_of(customer: &Customer) -> Option<Language> {
     Language::from_tag(customer.locale.as_ref()?.language())
 }
 

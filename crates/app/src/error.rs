@@ -175,6 +175,12 @@ pub enum Error {
         /// Seconds after which there is room for more.
         retry_after_s: u64,
     },
+    /// Too many codes were asked for, or were wrong.
+    #[error("too many codes: wait before you try again")]
+    TooManyAttempts {
+        /// Seconds after which there is room for another.
+        retry_after_s: u64,
+    },
     /// The stored response is not replayed: the caller could not run the request now, for this reason.
     #[error(transparent)]
     ReplayNotPermitted(Box<Error>),
@@ -211,6 +217,7 @@ impl Error {
                     PortalError::SessionOver
                         | PortalError::BillingNotAllowed
                         | PortalError::MemberManagementNotAllowed
+                        | PortalError::SectionDisabled(_)
                 )
                 | Self::Invitation(
                     InvitationError::AddressUnproved
@@ -228,6 +235,7 @@ impl Error {
                 | Self::TooManyImportBytes
                 | Self::WebhookBytes { .. }
                 | Self::StoredBytes { .. }
+                | Self::TooManyAttempts { .. }
                 | Self::ReplayNotPermitted(_)
                 | Self::Store(_)
         )
@@ -242,6 +250,7 @@ impl Error {
                 | Self::TooManyImportBytes
                 | Self::WebhookBytes { .. }
                 | Self::StoredBytes { .. }
+                | Self::TooManyAttempts { .. }
         )
     }
 
@@ -281,6 +290,8 @@ impl Error {
                 PortalError::SessionOver
                     | PortalError::BillingNotAllowed
                     | PortalError::MemberManagementNotAllowed
+                    | PortalError::SectionDisabled(_)
+                    | PortalError::SessionUnknown
                     | PortalError::CustomerUnknown(_)
             ),
             Self::LimitReached(_)
@@ -298,6 +309,7 @@ impl Error {
             | Self::TooManyImportBytes
             | Self::WebhookBytes { .. }
             | Self::StoredBytes { .. }
+            | Self::TooManyAttempts { .. }
             | Self::Store(_) => false,
         }
     }

@@ -35,6 +35,8 @@ pub mod organizations;
 pub mod ownership;
 pub mod people;
 pub mod portal;
+pub mod portal_sessions;
+pub mod portal_sign_in;
 mod retention;
 pub mod rotation;
 mod secrets;

@@ -41,7 +41,7 @@ use tenantry_core::mail::{self, MailBudget, MailContent, MailLimits, MailQueue, 
 use tenantry_core::team::TeamRole;
 use tenantry_core::token::{Secret, TokenHash};
 use tenantry_core::user::Language;
-use tenantry_core::values::EmailAddress;
+use tenantry_core::values::{EmailAddress, SenderName};
 use tenantry_store::{StoreError, Tx, UseCase};
 use uuid::Uuid;
 
@@ -369,6 +369,18 @@ impl App {
     /// When the database fails.
     pub async fn next_mail_due_of(&self, account: OrganizationId) -> Result<Option<Timestamp>, StoreError> {
         self.store.reader()?.tx()?.mail_next_due_of(account).await
+    }
+
+    /// The sender's name that an organization chose for its mails to customers.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn mail_sender(&self, mail: &QueuedMail) -> Result<Option<SenderName>, StoreError> {
+        if !mail.content.is_to_customer() {
+            return Ok(None);
+        }
+        let organization = self.store.reader()?.tx()?.organization(mail.about).await?;
+        Ok(organization.and_then(|organization| organization.profile.portal.sender_name))
     }
 
     /// The secret of a mail. `None` if it has none, or if another key sealed it.

@@ -6,13 +6,14 @@ use tenantry_core::customer::{Customer, CustomerChange};
 use tenantry_core::ids::{CustomerId, MemberId, OrganizationId};
 use tenantry_core::member::{Created, InitialRole, Member, MemberChange, MemberError, MemberRole, NewMember};
 use tenantry_core::organization::Organization;
-use tenantry_core::portal::{self, PortalError};
+use tenantry_core::portal::{self, PortalError, PortalSection};
 use tenantry_core::values::{EmailAddress, PersonName};
 use tenantry_store::{ListQuery, Page, Paged, Party, StoreError, Tx, UseCase};
 use uuid::Uuid;
 
 use crate::conditional::RowUseCase;
 use crate::organizations::is_open;
+use crate::portal_sessions::organization_with;
 use crate::sessions::portal_caller;
 use crate::{App, Error, Requester, customers, members};
 
@@ -37,6 +38,7 @@ impl UseCase for BillingUpdate {
         let Self { by, change } = self;
         let caller = portal_caller(tx, by).await?;
         caller.check_billing()?;
+        organization_with(tx, &caller, PortalSection::BillingDetails).await?;
         customers::update(tx, context, by, caller.customer, change).await
     }
 }
@@ -76,6 +78,7 @@ impl UseCase for PortalMemberAdd {
         let Self { by, email, name, role } = self;
         let caller = portal_caller(tx, by).await?;
         caller.manager()?;
+        organization_with(tx, &caller, PortalSection::AddMembers).await?;
         let role = match role {
             MemberRole::Member => InitialRole::Member,
             MemberRole::BillingManager => InitialRole::BillingManager,
@@ -111,6 +114,7 @@ impl UseCase for PortalMemberUpdate {
         let Self { by, id, change } = self;
         let caller = portal_caller(tx, by).await?;
         let actor = caller.manager()?;
+        organization_with(tx, &caller, PortalSection::Team).await?;
         let target = of_customer(tx, &caller.customer, *id).await?;
         portal::change_member(actor, &target, change.role)?;
         members::update(tx, context, by, target, &caller.customer, change).await
@@ -147,7 +151,9 @@ impl UseCase for PortalMemberRemove {
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
         let Self { by, id } = self;
         let caller = portal_caller(tx, by).await?;
-        portal::remove_member(caller.manager()?, *id)?;
+        let actor = caller.manager()?;
+        organization_with(tx, &caller, PortalSection::Team).await?;
+        portal::remove_member(actor, *id)?;
         let target = of_customer(tx, &caller.customer, *id).await?;
         members::remove(tx, context, by, &target).await
     }
@@ -197,6 +203,7 @@ impl App {
     pub async fn portal_members(&self, by: &Requester, page: Page) -> Result<Paged<Member>, Error> {
         let caller = self.portal_caller(by).await?;
         caller.manager()?;
+        organization_with(&mut self.store.reader()?.tx()?, &caller, PortalSection::Team).await?;
         let (organization, customer) = (caller.customer.organization, caller.customer.id);
         let list = PortalMemberList { organization, customer, page, limited_as: by.limited_as() };
         self.run_list(list, page, true).await

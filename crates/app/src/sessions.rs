@@ -1,15 +1,17 @@
 //! Customer sessions of the portal: create one, load its customer and member.
 
+use serde::Serialize;
 use tenantry_core::ExecutionContext;
 use tenantry_core::customer::{Customer, CustomerError};
-use tenantry_core::ids::SessionId;
-use tenantry_core::member::Member;
+use tenantry_core::ids::{CustomerId, MemberId, OrganizationId, SessionId};
+use tenantry_core::member::{Member, MemberError};
 use tenantry_core::portal::{
     self, CustomerSelector, CustomerSession, MemberSelector, PortalError, SessionFacts, StartedSession,
 };
 use tenantry_core::token::{Secret, SecretKind};
 use tenantry_core::values::{EmailAddress, HttpUrl};
 use tenantry_store::{Party, Tx, UseCase};
+use uuid::Uuid;
 
 use crate::members::{self, CustomerRef, Lock};
 use crate::{App, Error, HashKey, LimitReached, Requester, TeamPermission, changes, limits};
@@ -123,6 +125,81 @@ impl UseCase for SessionEnd {
     }
 }
 
+/// Ends a session, whose customer is locked.
+pub(crate) async fn end(
+    tx: &mut Tx<'_>,
+    context: &mut ExecutionContext,
+    by: &Requester,
+    session: &CustomerSession,
+) -> Result<(), Error> {
+    match tx.customer_session_end(session.organization, session.customer, session.id).await? {
+        Some(ended) => changes::deleted(tx, context, by, "customer_session.deleted", &ended).await,
+        None => Ok(()),
+    }
+}
+
+/// Ends every session of a customer, or of one of its members. Returns how many there were.
+#[derive(Debug, Clone)]
+pub struct SessionsEnd {
+    /// The requester.
+    pub by: Requester,
+    /// The customer.
+    pub customer: CustomerRef,
+    /// The member; without one, the whole customer.
+    pub member: Option<MemberId>,
+}
+
+/// The sessions that a [`SessionsEnd`] ends, for the audit log: one entry for all of them, about their customer.
+#[derive(Debug, Serialize)]
+struct EndedSessions {
+    #[serde(skip)]
+    organization: OrganizationId,
+    customer: CustomerId,
+    member: Option<MemberId>,
+    sessions: usize,
+}
+
+impl changes::Audited for EndedSessions {
+    fn organization(&self) -> OrganizationId {
+        self.organization
+    }
+
+    fn subject(&self) -> Uuid {
+        self.customer.uuid()
+    }
+}
+
+impl UseCase for SessionsEnd {
+    type Output = usize;
+    type Error = Error;
+
+    fn party(&self) -> Party {
+        self.by.party()
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<usize, Error> {
+        let Self { by, customer: name, member } = self;
+        let customer = members::customer(tx, by, name, Lock::ForUpdate).await?;
+        let Customer { organization, id, .. } = customer.ok_or(CustomerError::NotFound)?;
+        by.check(organization, TeamPermission::ManageCustomers)?;
+        if let Some(member) = member {
+            let found = tx.member(organization, *member).await?;
+            found.filter(|found| found.customer_id == id).ok_or(MemberError::NotFound)?;
+        }
+        let mut living = tx.customer_sessions(organization, id, context.now()).await?;
+        living.retain(|session| member.is_none() || session.member == *member);
+        if living.is_empty() {
+            return Ok(0);
+        }
+        tx.customer_sessions_delete(organization, id, *member).await?;
+        // One of them may have requested another address.
+        tx.email_update_delete(organization, id).await?;
+        let ended = EndedSessions { organization, customer: id, member: *member, sessions: living.len() };
+        changes::deleted(tx, context, by, "customer_sessions.deleted", &ended).await?;
+        Ok(living.len())
+    }
+}
+
 /// Stores a session with a new secret.
 pub(crate) async fn insert(
     tx: &mut Tx<'_>,
@@ -189,7 +266,7 @@ pub(crate) async fn portal_caller(tx: &mut Tx<'_>, by: &Requester) -> Result<Por
     Ok(PortalCaller { session, customer, member })
 }
 
-/// Deletes expired sessions and e-mail updates, up to [`limits::EXPIRED_ROWS_PER_TRANSACTION`] of each. Returns how
+/// Deletes expired sessions, e-mail updates and codes, up to [`limits::EXPIRED_ROWS_PER_TRANSACTION`] of each. Returns how
 /// many.
 pub(crate) struct DeleteExpiredSessions;
 
@@ -203,7 +280,9 @@ impl UseCase for DeleteExpiredSessions {
         tx: &mut Tx<'_>,
         context: &mut ExecutionContext,
     ) -> Result<usize, tenantry_store::StoreError> {
-        tx.portal_delete_expired(context.now(), limits::EXPIRED_ROWS_PER_TRANSACTION).await
+        let most = limits::EXPIRED_ROWS_PER_TRANSACTION;
+        let codes = tx.portal_sign_ins_delete_expired(context.now(), most).await?;
+        Ok(codes.saturating_add(tx.portal_delete_expired(context.now(), most).await?))
     }
 }
 

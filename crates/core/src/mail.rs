@@ -104,6 +104,17 @@ pub enum MailContent {
         /// Minutes until the code expires.
         minutes: u32,
     },
+    /// To a person who signs in to an organization's portal. Carries the code as its secret.
+    PortalSignInCode {
+        /// The organization, by name.
+        organization: String,
+        /// Slug of the organization, for the address of its portal.
+        slug: Slug,
+        /// Minutes until the code expires.
+        minutes: u32,
+        /// Whether nobody has the address. The mail is not sent; it makes the request cost as much as any other.
+        is_blank: bool,
+    },
     /// To the new address of a person. Carries the code that proves it as its secret.
     NewAddressCode {
         /// Minutes until the code expires.
@@ -207,12 +218,14 @@ impl MailContent {
             | Self::NewSignIn { .. }
             | Self::TokensExpiring { .. }
             | Self::OwnTokensExpiring { .. } => MailQueue::Notices,
-            Self::SignInCode { .. } | Self::NewAddressCode { .. } => MailQueue::SignIns,
+            Self::SignInCode { .. } | Self::NewAddressCode { .. } | Self::PortalSignInCode { .. } => {
+                MailQueue::SignIns
+            }
         }
     }
 
     /// Every [`Self::kind`].
-    pub const KINDS: [&'static str; 15] = [
+    pub const KINDS: [&'static str; 16] = [
         "email_change_request",
         "email_changed",
         "api_key_allow_list",
@@ -223,6 +236,7 @@ impl MailContent {
         "ownership_offered",
         "ownership_moved",
         "sign_in_code",
+        "portal_sign_in_code",
         "new_address_code",
         "address_changed",
         "new_sign_in",
@@ -247,6 +261,22 @@ impl MailContent {
         )
     }
 
+    /// Whether the mail goes to nobody, and is dropped.
+    #[must_use]
+    pub const fn is_blank(&self) -> bool {
+        matches!(self, Self::PortalSignInCode { is_blank: true, .. })
+    }
+
+    /// Whether the recipient is a customer of the organization, or one of its members. The mail then has the sender's name
+    /// that the organization chose.
+    #[must_use]
+    pub const fn is_to_customer(&self) -> bool {
+        matches!(
+            self,
+            Self::EmailChangeRequest { .. } | Self::EmailChanged { .. } | Self::PortalSignInCode { .. }
+        )
+    }
+
     /// The name of the kind, one of [`Self::KINDS`]. Mails of different kinds use different budgets.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
@@ -260,6 +290,7 @@ impl MailContent {
             Self::TeamInvitation { .. } => "team_invitation",
             Self::OwnershipOffered { .. } => "ownership_offered",
             Self::SignInCode { .. } => "sign_in_code",
+            Self::PortalSignInCode { .. } => "portal_sign_in_code",
             Self::NewAddressCode { .. } => "new_address_code",
             Self::AddressChanged { .. } => "address_changed",
             Self::OwnershipMoved { .. } => "ownership_moved",

@@ -408,6 +408,8 @@ CREATE UNIQUE INDEX members_external_id ON members (organization_id, customer_id
     WHERE deleted_at IS NULL AND external_id IS NOT NULL;
 CREATE UNIQUE INDEX members_email ON members (organization_id, customer_id, email_key)
     WHERE deleted_at IS NULL AND email_key IS NOT NULL;
+CREATE INDEX members_by_email ON members (organization_id, email_key)
+    WHERE coalesce(deleted_at, 0) = 0 AND email_key IS NOT NULL;
 
 -- Deletions and restorations of customers that take more than one transaction. step is the next step of the work,
 -- member_id and entry_id are the last member and the last audit entry or event that it has finished. seed makes the
@@ -689,6 +691,22 @@ CREATE TABLE customer_sessions (
 CREATE INDEX customer_sessions_by_customer ON customer_sessions (organization_id, customer_id, member_id)
     WHERE customer_id IS NOT NULL;
 CREATE INDEX customer_sessions_by_expiry ON customer_sessions (expires_at) WHERE expires_at IS NOT NULL;
+
+-- Codes that were mailed to sign in to the portal, found by the keyed hash of the browser's secret, or of the code if it
+-- was asked for without a browser. email_key is null when no mail was sent. customer_id is null until the person chooses.
+CREATE TABLE portal_sign_ins (
+    secret_hash {{bytes}} NOT NULL,
+    organization_id {{id}} NOT NULL,
+    customer_id {{id}},
+    email_key {{text}},
+    created_at {{time}} NOT NULL,
+    expires_at {{time}} NOT NULL,
+    code_hash {{bytes}} NOT NULL,
+    failed_tries {{int}} NOT NULL DEFAULT 0,
+    proved_at {{time}},
+    CONSTRAINT portal_sign_ins_pkey PRIMARY KEY (secret_hash)
+) {{table}};
+CREATE INDEX portal_sign_ins_by_expiry ON portal_sign_ins (expires_at) WHERE expires_at IS NOT NULL;
 
 -- A customer has one requested address change at a time: a later one replaces an earlier one.
 CREATE TABLE email_updates (

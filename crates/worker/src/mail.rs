@@ -25,6 +25,7 @@ use std::time::Duration;
 use tenantry_app::App;
 use tenantry_core::ids::OrganizationId;
 use tenantry_core::mail::QueuedMail;
+use tenantry_core::values::SenderName;
 use tenantry_outbound::mail::letters::{self, Draft, Stationery};
 use tenantry_outbound::mail::{MailError, Mailer, Message, SMTP_TIMEOUT};
 use tenantry_store::{StoreError, Woken};
@@ -142,11 +143,16 @@ impl MailWorker {
             tracing::warn!(mail_id = %id, organization_id = %organization, "mail lease too short");
             return Ok(());
         }
+        if mail.content.is_blank() {
+            tracing::debug!(mail_id = %id, organization_id = %organization, "blank mail dropped");
+            return self.app.delete_mail(&mail).await;
+        }
         if mail.expires_at.is_some_and(|expires_at| expires_at <= self.app.now()) {
             tracing::warn!(mail_id = %id, organization_id = %organization, %to, "mail expired");
             return self.app.delete_mail(&mail).await;
         }
-        let sent = match self.message(&mail) {
+        let sender = self.app.mail_sender(&mail).await?;
+        let sent = match self.message(&mail, sender.as_ref().map(SenderName::as_str)) {
             Ok(message) => self.mailer.send(&id.to_string(), &message, &self.from).await,
             Err(error) => Err(error),
         };
@@ -177,7 +183,7 @@ impl MailWorker {
         }
     }
 
-    fn message(&self, mail: &QueuedMail) -> Result<Message, MailError> {
+    fn message(&self, mail: &QueuedMail, sender: Option<&str>) -> Result<Message, MailError> {
         let secret = match mail.sealed {
             Some(_) => self.secret(mail)?,
             None => String::new(),
@@ -188,6 +194,7 @@ impl MailWorker {
             secret: &secret,
             language: mail.language,
             organization: mail.about,
+            sender,
         };
         letters::write(&draft, &self.stationery)
     }

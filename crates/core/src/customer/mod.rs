@@ -14,7 +14,7 @@ mod table;
 
 pub use anonymize::{AnonymousIdentity, anonymize_customer, anonymize_member};
 pub use decide::{
-    CreateFacts, Created, UpdateFacts, confirm_email, create, owner_with_customer_email, update,
+    CreateFacts, Created, UpdateFacts, confirm_email, create, owner_with_customer_email, update, verify_email,
 };
 pub use import::{ImportCounts, ImportFormat, ImportState, OnMatch};
 

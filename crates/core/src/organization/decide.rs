@@ -7,6 +7,7 @@ use super::{
     TaxBehavior, TeamAdmission,
 };
 use crate::ids::{OrganizationId, UserId};
+use crate::portal::PortalSettingsChange;
 use crate::values::{Country, Currency, EmailAddress, EmbedHost, HttpUrl, OrganizationName, Slug};
 use crate::{Patch, Timestamp};
 
@@ -152,6 +153,8 @@ pub struct OrganizationChange {
     pub sso_enforced: Patch<bool>,
     /// The way in which people join the team; `null` keeps it.
     pub team_admission: Patch<TeamAdmission>,
+    /// Look and sections of the portal.
+    pub portal: PortalSettingsChange,
     /// Deprecated fields of the OpenAPI documents of 2024 and 2025.
     pub legacy: LegacyChange,
     /// Fields that only the AhaSend dialect shows.
@@ -246,6 +249,7 @@ fn apply(
         default_tax_behavior,
         sso_enforced,
         team_admission,
+        portal,
         legacy,
         account,
     } = change;
@@ -267,6 +271,7 @@ fn apply(
     default_presentment_currency.apply_required(&mut profile.default_presentment_currency);
     default_tax_behavior.apply_required(&mut profile.default_tax_behavior);
     team_admission.apply_required(&mut profile.team_admission);
+    portal.apply(&mut profile.portal);
     apply_account(&mut profile.account, account);
     // Features come first, because later rules depend on them.
     [

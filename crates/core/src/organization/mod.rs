@@ -37,6 +37,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 use crate::ids::{OrganizationId, UserId};
+use crate::portal::PortalSettings;
 use crate::values::{
     Country, Currency, EmailAddress, EmbedHost, HttpUrl, OrganizationName, Slug, SocialPlatform,
 };
@@ -123,6 +124,8 @@ pub struct Profile {
     pub sso_enforced: bool,
     /// The way in which people join the team.
     pub team_admission: TeamAdmission,
+    /// Look and sections of the portal.
+    pub portal: PortalSettings,
     /// Deprecated fields of the OpenAPI documents of 2024 and 2025.
     pub legacy: LegacySettings,
     /// Fields that only the AhaSend dialect shows.

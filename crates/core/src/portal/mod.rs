@@ -6,22 +6,35 @@
 //! - A session ends [`SESSION_DURATION_S`] after its start. It ends earlier when its customer or member is deleted, or
 //!   the customer's address changes.
 //! - The secret that confirms a new address works once, even when the change is then refused.
+//! - A code works once, for [`CODE_S`]. It signs in the person at the address that it was mailed to, and nobody else.
+//! - A section that the organization has switched off is refused to every session.
 
+mod code;
 mod cookies;
 mod decide;
+mod rights;
+mod settings;
 
+pub use code::{
+    CHOICES, CODE_CHARACTERS, CODE_REQUESTS_OF_NETWORK_PER_HOUR, CODE_S, CODE_TRIES,
+    CODES_OF_ORGANIZATION_PER_HOUR, CODES_PER_HOUR, CodeTry, PortalSignIn, WRONG_CODES_OF_NETWORK_PER_HOUR,
+    WRONG_CODES_PER_HOUR, new_code, try_code, typed_code,
+};
 pub use cookies::{PortalCookies, page_slug};
 pub use decide::{
     MemberManagementFacts, MemberSelector, SessionFacts, StartedSession, allow_email_change, change_member,
     check_new_email, manage_billing, manage_members, remove_member, start_session,
 };
+pub use rights::{PortalRights, rights};
+pub use settings::{PortalSection, PortalSections, PortalSettings, PortalSettingsChange, check_section};
 
 use serde::Serialize;
 
 use crate::Timestamp;
+use crate::customer::CustomerKind;
 use crate::ids::{CustomerId, EmailUpdateId, MemberId, OrganizationId, SessionId};
 use crate::member::MemberRole;
-use crate::values::{EmailAddress, HttpUrl};
+use crate::values::{EmailAddress, HttpUrl, PersonName};
 
 /// Duration of a session in seconds.
 pub const SESSION_DURATION_S: i64 = 60 * 60;
@@ -122,6 +135,31 @@ pub enum PortalError {
     /// Another customer has taken the address in the meantime.
     #[error("the email address is taken")]
     EmailTaken,
+    /// The organization has switched this section off.
+    #[error("the organization does not offer this here")]
+    SectionDisabled(PortalSection),
+    /// The address belongs to several customers, and the request names none of them.
+    #[error("the address belongs to several customers")]
+    CustomerAmbiguous(Vec<CustomerChoice>),
+    /// The code is wrong, expired or used.
+    #[error("the code is not valid")]
+    CodeInvalid,
+    /// The person has no session of this id.
+    #[error("session not found")]
+    SessionUnknown,
+}
+
+/// A customer that a person can sign in to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CustomerChoice {
+    /// The customer.
+    pub customer: CustomerId,
+    /// Its name.
+    pub name: Option<PersonName>,
+    /// Its kind.
+    pub kind: CustomerKind,
+    /// The role of the person there. `None` in an organization without the member model.
+    pub role: Option<MemberRole>,
 }
 
 /// The way in which a request names a customer.

@@ -161,6 +161,12 @@ impl Secret {
         Self(format!("{:08}", drawn % 100_000_000))
     }
 
+    /// A code of the portal, which a person copies from a mail.
+    #[must_use]
+    pub fn portal_code(code: &str) -> Self {
+        Self(code.to_owned())
+    }
+
     /// A new code that lets a person in once without a passkey: 80 random bits in base 32, in four groups.
     pub fn recovery_code(context: &mut ExecutionContext) -> Self {
         let drawn: [u8; 10] = context.random_bytes();

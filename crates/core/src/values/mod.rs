@@ -35,6 +35,7 @@ macro_rules! text_value {
 }
 
 pub mod address;
+pub mod color;
 pub mod country;
 pub mod currency;
 pub mod email;
@@ -55,6 +56,7 @@ pub mod text;
 pub mod website;
 
 pub use address::{Address, AddressInput, InvalidAddress};
+pub use color::{Accent, BrandColor, BrandScheme, Rgb};
 pub use country::{Country, one_of};
 pub use currency::Currency;
 pub use email::{EmailAddress, email_key};
@@ -70,7 +72,7 @@ pub use public_address::is_public;
 pub use search::{search_key, search_term};
 pub use slug::{OrganizationName, Slug};
 pub use tax_id::TaxId;
-pub use text::{ExternalId, PersonName, SuspensionReason, reject_nul};
+pub use text::{ExternalId, PersonName, SenderName, SuspensionReason, reject_nul};
 pub use website::Website;
 
 /// A value that does not parse, with a reason that every dialect can render.

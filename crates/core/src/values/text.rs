@@ -104,6 +104,46 @@ impl SuspensionReason {
 
 text_value!(SuspensionReason, SuspensionReason::parse);
 
+/// Maximum characters of a sender's name.
+const SENDER_NAME_MAX: usize = 64;
+
+/// The name of the sender of mails to customers: 1..=64 characters, trimmed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SenderName(String);
+
+impl SenderName {
+    /// Parses a name in a request. A blank text is refused, and one with a line break or an invisible character.
+    ///
+    /// # Errors
+    /// When the text is no such name.
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
+        let name = Self::parse_stored(text)?;
+        check_name(name.as_str())?;
+        Ok(name)
+    }
+
+    /// Parses a stored name. The rule for characters does not apply: it may be stricter than when the name was stored.
+    ///
+    /// # Errors
+    /// When the text is no such name.
+    pub fn parse_stored(text: &str) -> Result<Self, InvalidValue> {
+        reject_nul(text)?;
+        if text.chars().nth(SENDER_NAME_MAX).is_some() {
+            return Err(InvalidValue::too_long(SENDER_NAME_MAX));
+        }
+        let name = text.trim();
+        if name.is_empty() { Err(InvalidValue::too_short(1)) } else { Ok(Self(name.to_owned())) }
+    }
+
+    /// The name, trimmed.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+text_value!(SenderName, SenderName::parse_stored);
+
 /// Refuses a text with U+0000, which PostgreSQL cannot store.
 pub fn reject_nul(text: &str) -> Result<(), InvalidValue> {
     if text.contains('\0') {
@@ -146,6 +186,14 @@ mod tests {
         assert!("  ".parse::<ExternalId>().is_err());
         for text in ["Cus_1", " Cus_1", "\tCus_1\u{a0}\n"] {
             assert_eq!(ExternalId::key(text), ExternalId::parse(text).unwrap().unwrap().as_str());
+        }
+    }
+
+    #[test]
+    fn a_sender_has_a_visible_name_on_one_line() {
+        assert_eq!(SenderName::parse(" Blumenhaus Köln ").unwrap().as_str(), "Blumenhaus Köln");
+        for text in ["", "  ", "a\nb", "a\0b", "\u{3164}", &"x".repeat(65)] {
+            assert!(SenderName::parse(text).is_err(), "{text:?}");
         }
     }
 

@@ -157,7 +157,9 @@ fn of(error: &Error) -> RenderedError {
         Error::CallerSuspended => return of_rejection(Rejection::Suspended),
         Error::ConditionFailed => return of_rejection(Rejection::ConditionFailed),
         Error::TooManyImports | Error::TooManyImportBytes => return too_many(1),
-        Error::WebhookBytes { retry_after_s } | Error::StoredBytes { retry_after_s } => {
+        Error::WebhookBytes { retry_after_s }
+        | Error::StoredBytes { retry_after_s }
+        | Error::TooManyAttempts { retry_after_s } => {
             return too_many(*retry_after_s);
         }
         Error::ReplayNotPermitted(error) => return of(error),

@@ -20,6 +20,10 @@ pub(super) fn build(id: &str, message: &Message, from: &str) -> Result<Mail, Mai
         return Err(MailError::permanent("the id of a mail may contain only letters, digits, - and _"));
     }
     let from = sender(from)?;
+    let from = match &message.sender {
+        Some(name) => Mailbox::new(Some(header_text(name)), from.email),
+        None => from,
+    };
     let message_id = format!("<{id}@{}>", from.email.domain());
     let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
     Mail::builder()

@@ -33,6 +33,8 @@ const ACCOUNT_REPLIES: [u16; 4] = [530, 534, 535, 538];
 pub struct Message {
     /// The recipient.
     pub to: EmailAddress,
+    /// The name of the sender. Absent for that of the address which sends.
+    pub sender: Option<String>,
     /// The subject, one line.
     pub subject: String,
     /// The body as plain text.

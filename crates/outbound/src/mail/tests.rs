@@ -11,6 +11,7 @@ const FROM: &str = "Tenantry <no-reply@bücher.example>";
 fn message(to: &str, subject: &str) -> Message {
     Message {
         to: EmailAddress::parse(to).unwrap(),
+        sender: None,
         subject: subject.to_owned(),
         text: "Your token: tok_123\n.\nBye\n".to_owned(),
         html: "<p>Your token: tok_123</p>".to_owned(),
@@ -42,6 +43,20 @@ async fn a_file_contains_the_whole_mail_with_a_stable_message_id() {
     let html = mail.find("Content-Type: text/html; charset=utf-8").unwrap();
     assert!(text < html);
     assert_eq!(mail.matches("tok_123").count(), 2);
+}
+
+#[tokio::test]
+async fn the_name_of_a_sender_replaces_the_operators_and_not_the_address() {
+    for (name, shown) in [
+        ("Blumenhaus", "From: Blumenhaus <no-reply@xn--bcher-kva.example>"),
+        ("A, \"B\" <eve@x.dev>", "From: \"A, \\\"B\\\" <eve@x.dev>\" <no-reply@xn--bcher-kva.example>"),
+        ("A\r\nBcc: eve@x.dev", "From: \"A Bcc: eve@x.dev\" <no-reply@xn--bcher-kva.example>"),
+    ] {
+        let message = Message { sender: Some(name.to_owned()), ..message("ada@x.dev", "Hello") };
+        let mail = written("0190a3c2-7b1f", &message, FROM).await;
+        let head = mail.split_once("\r\n\r\n").unwrap().0;
+        assert!(head.lines().any(|found| found == shown), "{shown} in\n{head}");
+    }
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use tenantry_core::mail::{MailBudget, MailContent, MailQueue, QueuedMail};
 use tenantry_core::member::{Member, MemberRole};
 use tenantry_core::organization::{FeatureSettings, InitialState, NewOrganization, Organization, create};
 use tenantry_core::passkey::{Ceremony, CeremonyPurpose, Passkey};
-use tenantry_core::portal::{CustomerSession, EmailUpdate};
+use tenantry_core::portal::{CustomerSession, EmailUpdate, PortalSignIn};
 use tenantry_core::team::{TeamMember, TeamRole};
 use tenantry_core::token::{
     AccessToken, PreviousSecret, ScopeGrants, Scopes, SecretKind, TokenHash, UserToken,
@@ -584,6 +584,7 @@ async fn members(tx: &mut Tx<'_>) {
     call!(tx.customer_owner(ORGANIZATION, CUSTOMER));
     call!(tx.members_of_customer(ORGANIZATION, CUSTOMER));
     call!(tx.members_by_email(ORGANIZATION, CUSTOMER, PAGE));
+    call!(tx.members_with_email(ORGANIZATION, "new@example.com", 10));
     call!(tx.members_after(ORGANIZATION, None, 10));
     call!(tx.member_update(&one));
     let all = MemberFilter { organizations: vec![ORGANIZATION], ..MemberFilter::default() };
@@ -631,6 +632,26 @@ async fn portal(tx: &mut Tx<'_>) {
     call!(tx.customer_sessions_delete(ORGANIZATION, CUSTOMER, Some(MEMBER)));
     call!(tx.customer_session_insert(&session, &TokenHash([4; 32])));
     call!(tx.portal_delete_expired(at(2_000), 10));
+    let sign_in = PortalSignIn {
+        organization: ORGANIZATION,
+        customer: Some(CUSTOMER),
+        email_key: Some("new@example.com".to_owned()),
+        created_at: at(1),
+        expires_at: at(9),
+        code_hash: TokenHash([34; 32]),
+        failed_tries: 0,
+        proved_at: None,
+    };
+    let code = TokenHash([35; 32]);
+    assert!(call!(tx.portal_sign_in_insert(&code, &sign_in)));
+    assert!(!call!(tx.portal_sign_in_insert(&code, &sign_in)));
+    call!(tx.portal_sign_in_count_failure(&code));
+    call!(tx.portal_sign_in_prove(&code, at(2)));
+    let sign_in = PortalSignIn { failed_tries: 1, proved_at: Some(at(2)), ..sign_in };
+    assert_eq!(call!(tx.portal_sign_in(&code)), Some(sign_in.clone()));
+    assert_eq!(call!(tx.portal_sign_in_for_update(&code)), Some(sign_in));
+    assert_eq!(call!(tx.portal_sign_ins_delete_expired(at(10), 10)), 1);
+    assert!(!call!(tx.portal_sign_in_delete(&code)));
     let mail = QueuedMail {
         id: MAIL,
         organization: ORGANIZATION,
@@ -669,6 +690,9 @@ async fn portal(tx: &mut Tx<'_>) {
     call!(tx.webhook_budget_take(USER, (1, 10), at(5)));
     call!(tx.mail_budget_take((ORGANIZATION, TokenHash([6; 32])), budget, at(5)));
     assert!(call!(tx.mail_budget_take((ORGANIZATION, TokenHash([6; 32])), budget, at(5))).is_some());
+    assert!(call!(tx.mail_budget_wait((ORGANIZATION, TokenHash([6; 32])), budget, at(5))).is_some());
+    call!(tx.mail_budget_return((ORGANIZATION, TokenHash([6; 32])), budget));
+    assert!(call!(tx.mail_budget_wait((ORGANIZATION, TokenHash([6; 32])), budget, at(5))).is_none());
     call!(tx.mail_budgets_delete_full(at(100_000_000_000), 10));
     call!(tx.mail_postpone(&mail, at(30), at(5)));
     call!(tx.mail_delete_leased(&mail, at(5)));

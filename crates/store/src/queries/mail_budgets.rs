@@ -52,6 +52,45 @@ impl Tx<'_> {
         Ok(Some(full_at.map_or(now, |full_at| budget.free_at(full_at))))
     }
 
+    /// The time at which an empty budget has room again. `None` while it has room.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn mail_budget_wait(
+        &mut self,
+        (account, hash): (OrganizationId, TokenHash),
+        budget: MailBudget,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let first = Timestamp::from_micros(now.as_micros().saturating_add(budget.interval()));
+        let sql = "SELECT full_at FROM mail_budgets WHERE organization_id = ?1 AND budget_hash = ?2
+             AND coalesce(full_at, 0) > ?3 AND coalesce(full_at, 0) <= ?4";
+        let params = [
+            account.into(),
+            Param::Bytes(&hash.0),
+            budget.last_full_at(now).into(),
+            budget.last_full_at(first).into(),
+        ];
+        let full_at = self.first(sql, &params, |row| row.get(0)).await?;
+        Ok(full_at.map(|full_at| budget.free_at(full_at)))
+    }
+
+    /// Gives back what the transaction has taken out of a budget.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn mail_budget_return(
+        &mut self,
+        (account, hash): (OrganizationId, TokenHash),
+        budget: MailBudget,
+    ) -> Result<(), StoreError> {
+        self.execute_unawaited(
+            "UPDATE mail_budgets SET full_at = full_at - ?3 WHERE organization_id = ?1 AND budget_hash = ?2",
+            &[account.into(), Param::Bytes(&hash.0), budget.interval().into()],
+        )
+        .await
+    }
+
     /// Deletes up to `limit` budgets that are full at `now`. Returns how many. One round trip more for each. It skips
     /// locked budgets, because it does not lock budgets in the order of the workers.
     ///

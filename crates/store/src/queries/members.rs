@@ -375,6 +375,26 @@ impl Tx<'_> {
         })
     }
 
+    /// The members of all customers that have the address of this key, by customer, up to `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn members_with_email(
+        &mut self,
+        organization: OrganizationId,
+        email_key: &str,
+        limit: i64,
+    ) -> Result<Vec<Member>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM members
+             WHERE organization_id = ?1 AND email_key = ?2 AND {LISTED} LIMIT ?3"
+        );
+        let params = [organization.into(), email_key.into(), limit.into()];
+        let mut found = self.all(&sql, &params, member).await?;
+        found.sort_unstable_by_key(|member| member.customer_id);
+        Ok(found)
+    }
+
     /// Marks the first `count` members of a customer as deleted: the members up to the id `last`.
     /// [`Tx::customer_delete`] has deleted their sessions.
     ///

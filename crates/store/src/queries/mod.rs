@@ -30,6 +30,7 @@ mod organization_purge;
 mod organizations;
 mod passkeys;
 mod pending;
+mod portal_sign_ins;
 mod row_counters;
 mod row_organizations;
 mod sub_accounts;

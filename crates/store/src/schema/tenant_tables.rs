@@ -77,6 +77,11 @@ pub const TENANT_TABLES: &[TenantTable] = &[
     table("invitation_addresses", Left("follows from invitations"), Apart("go with the invitations")),
     table("customer_sessions", Left("ends within an hour"), InParts),
     table("email_updates", Left("ends within half an hour"), InParts),
+    table(
+        "portal_sign_ins",
+        Left("ends within half an hour"),
+        Apart("end by themselves within half an hour"),
+    ),
     table("customer_imports", Left("ends in the source"), Apart("go before all parts")),
     table("customer_import_chunks", Left("is about an import of customers"), Apart("go with the import")),
     table("customer_import_failures", Left("is about an import of customers"), Apart("go with the import")),

@@ -13,7 +13,7 @@ use tenantry_core::ids::{
 use tenantry_core::invitation::settle;
 use tenantry_core::mail::{MailContent, MailQueue, QueuedMail};
 use tenantry_core::member::MemberRole;
-use tenantry_core::portal::{CustomerSession, EmailUpdate};
+use tenantry_core::portal::{CustomerSession, EmailUpdate, PortalSignIn};
 use tenantry_core::team::TeamRole;
 use tenantry_core::webhook::{Event, EventData, EventType};
 use tenantry_store::doctor::{Finding, inspect, rules};
@@ -32,6 +32,8 @@ const BREACHES: &[(&str, &str, &str)] = &[
     ("user_tokens", "its user does not exist", "DELETE FROM users"),
     ("user_tokens", "it is a session of a person who has not proved the address", "UPDATE users SET email_verified_at = NULL"),
     ("sign_ins", "it has more failed tries than a code has", "UPDATE sign_ins SET failed_tries = 6"),
+    ("portal_sign_ins", "it has more failed tries than a code has", "UPDATE portal_sign_ins SET failed_tries = 6"),
+    ("portal_sign_ins", "it is proved without an address", "UPDATE portal_sign_ins SET email_key = NULL"),
     ("passkeys", "its user does not exist", "DELETE FROM users"),
     ("recovery_codes", "its user does not exist", "DELETE FROM users"),
     ("recovery_codes", "its user has more than ten",
@@ -452,8 +454,20 @@ async fn portal(store: &Store) {
         user: None,
         language: None,
     };
-    run!(store.clone(), (session, email_update, mail), |(session, email_update, mail), tx, _| {
+    let sign_in = PortalSignIn {
+        organization,
+        customer: None,
+        email_key: Some("new@example.com".to_owned()),
+        created_at: at(1),
+        expires_at: at(1_000),
+        code_hash: hash(45),
+        failed_tries: 1,
+        proved_at: Some(at(2)),
+    };
+    let rows = (session, email_update, mail, sign_in);
+    run!(store.clone(), rows, |(session, email_update, mail, sign_in), tx, _| {
         tx.customer_session_insert(session, &hash(3)).await?;
+        tx.portal_sign_in_insert(&hash(46), sign_in).await?;
         tx.email_update_replace(email_update, &hash(4)).await?;
         Ok(tx.mail_insert(mail).await?)
     })

@@ -20,7 +20,7 @@ use tenantry_core::values::EmailAddress;
 use tenantry_store::{CustomerFilter, CustomerKey, Paged};
 
 /// The customer in the path: by id, or by external id.
-pub(super) fn customer_name(call: &Call) -> Result<CustomerRef, ErrorResponse> {
+pub(in crate::polar) fn customer_name(call: &Call) -> Result<CustomerRef, ErrorResponse> {
     if call.has_path_parameter("external_id") {
         return Ok(CustomerRef::External(call.path_parameter("external_id").to_owned()));
     }

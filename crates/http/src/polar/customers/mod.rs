@@ -2,6 +2,7 @@
 
 mod export;
 mod handlers;
+pub(super) use handlers::customer_name;
 pub(super) mod state;
 pub(super) mod wire;
 

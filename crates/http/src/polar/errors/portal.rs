@@ -2,10 +2,10 @@
 
 use crate::api::response::RenderedError;
 use axum::http::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tenantry_app::Error;
 use tenantry_core::customer::{CustomerError, CustomerViolation};
-use tenantry_core::portal::{CustomerSelector, MemberSelector, PortalError};
+use tenantry_core::portal::{CustomerChoice, CustomerSelector, MemberSelector, PortalError, PortalSection};
 
 use super::ErrorResponse;
 use super::body::{invalid_token, plain, rule};
@@ -31,6 +31,14 @@ pub(super) fn of_portal(error: &PortalError) -> RenderedError {
         PortalError::EmailChangeDisabled => {
             forbidden("Customers of this organization cannot change their email.")
         }
+        PortalError::SectionDisabled(section) => forbidden(disabled(*section)),
+        PortalError::SessionUnknown => plain(StatusCode::NOT_FOUND, "ResourceNotFound", "Session not found"),
+        PortalError::CodeInvalid => plain(
+            StatusCode::UNAUTHORIZED,
+            "CustomerSessionCodeInvalidOrExpired",
+            "The code is wrong, expired or already used.",
+        ),
+        PortalError::CustomerAmbiguous(choices) => ambiguous(choices),
         PortalError::OwnerExists => {
             let msg = "A new member cannot be the owner: add the member first, then change its role.";
             invalid(&["body", "role"], msg, Value::from("owner"))
@@ -65,6 +73,32 @@ pub(super) fn of_portal(error: &PortalError) -> RenderedError {
             Value::Null,
         ),
     }
+}
+
+const fn disabled(section: PortalSection) -> &'static str {
+    match section {
+        PortalSection::SignIn => "This organization does not offer to sign in by a mailed code.",
+        PortalSection::BillingDetails => {
+            "Customers of this organization cannot change their billing details."
+        }
+        PortalSection::Team => "Customers of this organization cannot manage their members.",
+        PortalSection::AddMembers => "Customers of this organization cannot add members.",
+        PortalSection::Sessions => "Customers of this organization cannot manage their sessions.",
+    }
+}
+
+/// The customers of one address, of which the request has to name one.
+fn ambiguous(choices: &[CustomerChoice]) -> RenderedError {
+    let customers: Vec<Value> = choices
+        .iter()
+        .map(|choice| {
+            let name = choice.name.as_ref().map(|name| name.as_str());
+            json!({"id": choice.customer.to_string(), "name": name})
+        })
+        .collect();
+    let detail = "Several customers have this email address: name one of them in customer_id.";
+    let body = json!({"error": "customer_selection_required", "detail": detail, "customers": customers});
+    RenderedError::new(StatusCode::CONFLICT, body)
 }
 
 fn forbidden(detail: &str) -> RenderedError {

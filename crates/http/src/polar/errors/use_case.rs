@@ -103,9 +103,9 @@ pub(super) fn of(error: &Error) -> RenderedError {
         Error::TooManyImports | Error::TooManyImportBytes => {
             too_many(&error.to_string(), IMPORT_RETRY_AFTER_S)
         }
-        Error::WebhookBytes { retry_after_s } | Error::StoredBytes { retry_after_s } => {
-            too_many(&error.to_string(), *retry_after_s)
-        }
+        Error::WebhookBytes { retry_after_s }
+        | Error::StoredBytes { retry_after_s }
+        | Error::TooManyAttempts { retry_after_s } => too_many(&error.to_string(), *retry_after_s),
         Error::ReplayNotPermitted(error) => of(error),
         Error::Store(error) => {
             tracing::error!(%error, "use case failed");

@@ -2,6 +2,7 @@
 
 mod handlers;
 mod legal_entity;
+mod portal_settings;
 pub(super) mod view;
 pub(super) mod wire;
 
@@ -11,6 +12,7 @@ use tenantry_core::token::RequiredScope;
 use crate::api::access::Access;
 use crate::api::endpoint::{Endpoint, Method, Parameter, handler, schema};
 use crate::polar::page::{LIMIT, ListResource, PAGE};
+use portal_settings::{PortalSettingsUpdate, PortalSettingsView};
 use view::{OrganizationDeletionView, OrganizationView};
 use wire::{OrganizationCreateBody, OrganizationUpdateBody};
 
@@ -113,6 +115,33 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             "Bring a deleted organization back",
             FOR_PEOPLE,
             handler!(handlers::undelete),
+        )
+    },
+    Endpoint {
+        response: Some(schema::<PortalSettingsView<'static>>),
+        errors: &[404, 422],
+        row: true,
+        ..Endpoint::new(
+            Method::Get,
+            "/v1/organizations/{id}/portal-settings",
+            "organizations:get_portal_settings",
+            "Get the look and the sections of the portal",
+            ORGANIZATIONS_READ,
+            handler!(portal_settings::get),
+        )
+    },
+    Endpoint {
+        body: Some(schema::<PortalSettingsUpdate>),
+        response: Some(schema::<PortalSettingsView<'static>>),
+        errors: &[404, 422],
+        row: true,
+        ..Endpoint::new(
+            Method::Patch,
+            "/v1/organizations/{id}/portal-settings",
+            "organizations:update_portal_settings",
+            "Change the look and the sections of the portal",
+            ORGANIZATIONS_WRITE,
+            handler!(portal_settings::update),
         )
     },
 ];

@@ -4,6 +4,8 @@
 mod email_updates;
 mod handlers;
 mod members;
+mod sessions;
+mod sign_in;
 pub(super) mod wire;
 
 use serde_json::{Value, json};
@@ -14,6 +16,8 @@ use crate::api::endpoint::{Endpoint, Method, Parameter, handler, schema};
 use crate::polar::page::{LIMIT, ListResource, PAGE};
 use email_updates::{EmailUpdateRequestBody, EmailUpdateVerifyBody, VerifiedView};
 use members::{PortalMemberCreateBody, PortalMemberUpdateBody, PortalMemberView};
+use sessions::PortalSessionsView;
+use sign_in::{AuthenticatedView, CustomerSessionCodeAuthenticateBody, CustomerSessionCodeRequestBody};
 use wire::{
     PortalCustomerUpdateBody, PortalCustomerView, PortalUserView, PublicOrganizationData, SessionView,
 };
@@ -109,6 +113,68 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             "Verify a change of address",
             Access::Public,
             handler!(email_updates::verify),
+        )
+    },
+    Endpoint {
+        body: Some(schema::<CustomerSessionCodeRequestBody>),
+        sends_mail: true,
+        success: 202,
+        response: Some(schema::<()>),
+        errors: &[403, 409, 422],
+        ..Endpoint::new(
+            Method::Post,
+            "/v1/customer-portal/customer-session/request",
+            "customer_portal:customer-session:request",
+            "Mail a code to sign in",
+            Access::Public,
+            handler!(sign_in::request),
+        )
+    },
+    Endpoint {
+        body: Some(schema::<CustomerSessionCodeAuthenticateBody>),
+        response: Some(schema::<AuthenticatedView<'static>>),
+        errors: &[401, 422],
+        ..Endpoint::new(
+            Method::Post,
+            "/v1/customer-portal/customer-session/authenticate",
+            "customer_portal:customer-session:authenticate",
+            "Begin a session by a mailed code",
+            Access::Public,
+            handler!(sign_in::authenticate),
+        )
+    },
+    Endpoint {
+        success: 204,
+        ..Endpoint::new(
+            Method::Delete,
+            "/v1/customer-portal/customer-session",
+            "customer_portal:customer-session:end",
+            "End the session of the request",
+            PORTAL_WRITE,
+            handler!(sessions::sign_out),
+        )
+    },
+    Endpoint {
+        response: Some(schema::<PortalSessionsView>),
+        ..Endpoint::new(
+            Method::Get,
+            "/v1/customer-portal/sessions",
+            "customer_portal:sessions:list",
+            "List the sessions of the person",
+            PORTAL_READ,
+            handler!(sessions::list),
+        )
+    },
+    Endpoint {
+        success: 204,
+        errors: &[404, 422],
+        ..Endpoint::new(
+            Method::Delete,
+            "/v1/customer-portal/sessions/{id}",
+            "customer_portal:sessions:end",
+            "End a session of the person",
+            PORTAL_WRITE,
+            handler!(sessions::end),
         )
     },
     Endpoint {

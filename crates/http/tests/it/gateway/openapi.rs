@@ -47,10 +47,12 @@ const BODILESS: [&str; 7] = [
 ];
 
 /// Operations that need no token, in the contract as well.
-const PUBLIC: [&str; 6] = [
+const PUBLIC: [&str; 8] = [
     "tokens:revoke",
     "customer_portal:customers:check_email_update",
     "customer_portal:customers:verify_email_update",
+    "customer_portal:customer-session:request",
+    "customer_portal:customer-session:authenticate",
     "customer_portal:organizations:get",
     "invitations:lookup",
     "invitations:decline",

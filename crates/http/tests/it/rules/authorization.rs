@@ -107,6 +107,8 @@ pub(crate) struct Estate {
     member_session: String,
     /// A session of the team customer's owner.
     owner_session: String,
+    /// The ids of the three sessions, in the same order.
+    session_ids: [String; 3],
 }
 
 /// The address of the teammate.
@@ -183,6 +185,12 @@ async fn furnish(
     let log = client.get("/v1/audit-log?limit=1").await.expect(200);
     let entry = log["items"][0]["id"].as_str().unwrap().to_owned();
     let slug = slug.to_owned();
+    let sessions = [&customer_session, &member_session, &owner_session];
+    let mut session_ids = [const { String::new() }; 3];
+    for (id, token) in session_ids.iter_mut().zip(sessions) {
+        let listed = world.bearer(token).get("/v1/customer-portal/sessions").await.expect(200);
+        *id = listed["items"][0]["id"].as_str().unwrap().to_owned();
+    }
     Estate {
         tenant,
         slug,
@@ -201,6 +209,7 @@ async fn furnish(
         customer_session,
         member_session,
         owner_session,
+        session_ids,
     }
 }
 
@@ -217,6 +226,7 @@ impl Estate {
             (Some("webhooks"), Some("events")) => self.event.clone(),
             (Some("organization-access-tokens"), _) => self.token.clone(),
             (Some("audit-log"), _) => self.entry.clone(),
+            (Some("customer-portal"), Some("sessions")) => self.session_ids[1].clone(),
             _ => self.member.clone(),
         };
         let external = if path.starts_with("/v1/customers") { "cus" } else { "mem" };
@@ -225,6 +235,7 @@ impl Estate {
             .replace("{member_id}", &self.member)
             .replace("{external_id}", external)
             .replace("{member_external_id}", "mem")
+            .replace("{session_id}", &self.session_ids[2])
             .replace("{account_id}", &self.tenant.id.to_string())
             .replace("{user_id}", &self.teammate)
             .replace("{invitation_id}", &self.invitation)
@@ -277,6 +288,10 @@ impl Estate {
             "customer-sessions:create" => json!({"customer_id": self.customer, "member_id": self.member}),
             "customer_portal:customers:update" => json!({"billing_name": "Changed"}),
             "customer_portal:customers:verify_email_update" => json!({"token": "nothing"}),
+            "customer_portal:customer-session:request" => {
+                json!({"email": "new@example.com", "organization_id": self.tenant.id})
+            }
+            "customer_portal:customer-session:authenticate" => json!({"code": "NOCODE"}),
             "customer_portal:customers:request_email_update" | "customer_portal:members:add_member" => {
                 json!({"email": "new@example.com"})
             }
@@ -293,6 +308,10 @@ impl Estate {
         let mut path = self.path(operation);
         if whose == Whose::Person && NAMING_IN_QUERY.contains(&operation.id.as_str()) {
             path.push_str(&format!("?organization_id={}", self.tenant.id));
+        }
+        // A session belongs to one person.
+        if whose == Whose::Customer && operation.id == "customer_portal:sessions:end" {
+            path = path.replace(&self.session_ids[1], &self.session_ids[0]);
         }
         match operation.method.as_str() {
             "POST" if operation.id == "customers:import" => client.send("POST", &path, Some(CSV), FILE).await,
@@ -385,6 +404,8 @@ fn in_public(operation: &str) -> u16 {
         "customer_portal:customers:check_email_update" | "customer_portal:customers:verify_email_update" => {
             401
         }
+        "customer_portal:customer-session:request" => 202,
+        "customer_portal:customer-session:authenticate" => 401,
         "invitations:lookup" | "invitations:decline" => 404,
         other => panic!("{other} is public"),
     }
@@ -446,7 +467,7 @@ async fn every_operation_needs_a_token_of_the_right_kind_and_scope() {
             assert_eq!(answer.status, 401, "{whose:?}: {answer}");
         }
     }
-    assert!(public == 6 && kinds > 150, "{public} {kinds}");
+    assert!(public == 8 && kinds > 150, "{public} {kinds}");
     assert_eq!(world.audit(&estate.tenant).await.len(), before, "nothing changed");
 }
 
@@ -488,7 +509,11 @@ async fn neither_a_parent_nor_a_sub_account_reaches_into_the_other() {
 async fn strangers_reach_nothing(world: &World, estate: &Estate, strangers: &[(Whose, Client<'_>)]) {
     let before = world.audit(&estate.tenant).await.len();
     let mut uncovered = BTreeSet::new();
-    for operation in served(world).await.iter().filter(|operation| !operation.is_public()) {
+    // Signing out ends the stranger's own session, which the other operations need.
+    let is_tried = |operation: &&Served| {
+        !operation.is_public() && operation.id != "customer_portal:customer-session:end"
+    };
+    for operation in served(world).await.iter().filter(is_tried) {
         for (whose, client) in strangers.iter().filter(|(whose, _)| operation.open.contains_key(whose)) {
             // Every caller names the estate's organization where a body can name one, as a person does.
             let answer = estate.send(client, Whose::Person, operation).await;
@@ -628,7 +653,8 @@ async fn another_tenants_row_looks_like_none() {
         invitation_token: nothing.clone(),
         entry: nothing.clone(),
         child: id,
-        child_key: nothing,
+        child_key: nothing.clone(),
+        session_ids: std::array::from_fn(|_| nothing.clone()),
         customer_session: String::new(),
         member_session: String::new(),
         owner_session: String::new(),

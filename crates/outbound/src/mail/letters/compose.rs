@@ -17,6 +17,9 @@ pub(super) fn letter(t: &'static Texts, draft: &Draft<'_>, stationery: &Statione
     let w = Writer { t, draft, stationery };
     match draft.content {
         MailContent::SignInCode { minutes } => w.code(t.sign_in, *minutes, t.sign_in_not_you),
+        MailContent::PortalSignInCode { organization, minutes, .. } => {
+            w.about(organization, t.reason_code, |of| w.portal_code(of, *minutes))
+        }
         MailContent::NewAddressCode { minutes } => w.code(t.new_address, *minutes, t.new_address_not_you),
         MailContent::AddressChanged { new_address } => w.address_changed(new_address),
         MailContent::NewSignIn { browser, address, at } => w.new_sign_in(browser, address.as_deref(), *at),
@@ -104,6 +107,20 @@ impl Writer<'_> {
             code: Some(code),
             notes: vec![filled(t.code_works, &[("minutes", &minutes.to_string())]), not_you.to_owned()],
             reason: self.reason(t.reason_code, ""),
+            ..Letter::default()
+        }
+    }
+
+    fn portal_code(&self, of: &Of<'_>, minutes: u32) -> Letter {
+        let (t, code) = (self.t, one_line(self.draft.secret));
+        let [(_, organization)] = of;
+        let works = filled(t.portal_works, &[("minutes", &minutes.to_string())]);
+        Letter {
+            subject: filled(t.portal_subject, &[("code", &code), ("organization", organization)]),
+            heading: filled(t.portal_sign_in, of),
+            paragraphs: vec![t.sign_in_lead.to_owned()],
+            code: Some(code),
+            notes: vec![works, t.sign_in_not_you.to_owned()],
             ..Letter::default()
         }
     }

@@ -65,6 +65,8 @@ pub struct Draft<'a> {
     pub language: Option<Language>,
     /// The organization that the mail is about, for links.
     pub organization: OrganizationId,
+    /// The sender's name that the organization chose. Absent for the operator's.
+    pub sender: Option<&'a str>,
 }
 
 /// The parts of a mail, in the order in which both parts show it.
@@ -129,7 +131,8 @@ pub fn write(draft: &Draft<'_>, stationery: &Stationery) -> Result<Message, Mail
         mono: MONO,
     };
     let html = html.render().map_err(unrendered)?;
-    Ok(Message { to: draft.to.clone(), subject: one_line(&letter.subject), text, html })
+    let sender = draft.sender.map(name).filter(|sender| !sender.is_empty());
+    Ok(Message { to: draft.to.clone(), sender, subject: one_line(&letter.subject), text, html })
 }
 
 /// User input as a mail shows it.

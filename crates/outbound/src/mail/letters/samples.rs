@@ -80,6 +80,7 @@ pub fn samples(stationery: &Stationery) -> Result<Vec<Sample>, MailError> {
                     secret,
                     language: Some(language),
                     organization,
+                    sender: None,
                 };
                 let name = format!("{}{variant}-{}", content.kind(), language.as_str());
                 samples.push(Sample { name, message: write(&draft, stationery)? });
@@ -105,6 +106,15 @@ fn contents(names: &Names) -> Result<Vec<(MailContent, &'static str)>, InvalidVa
     let mut contents = vec![
         (MailContent::SignInCode { minutes: 10 }, code),
         (MailContent::NewAddressCode { minutes: 10 }, code),
+        (
+            MailContent::PortalSignInCode {
+                organization: organization(),
+                slug: slug.clone(),
+                minutes: 30,
+                is_blank: false,
+            },
+            "A1B2C3",
+        ),
         (MailContent::AddressChanged { new_address: new_address.clone() }, ""),
         (
             MailContent::NewSignIn {

@@ -23,7 +23,7 @@ fn bare() -> Stationery {
 fn written(content: &MailContent, secret: &str, language: Option<Language>, on: &Stationery) -> Message {
     let to = EmailAddress::parse("ada@x.dev").unwrap();
     let organization = OrganizationId::new(Uuid::from_u128(7));
-    write(&Draft { to, content, secret, language, organization }, on).unwrap()
+    write(&Draft { to, content, secret, language, organization, sender: None }, on).unwrap()
 }
 
 fn confirmation(minutes: u32) -> MailContent {

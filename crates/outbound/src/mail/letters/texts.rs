@@ -58,6 +58,10 @@ texts! {
     new_sign_in_ok: "If this was you, you need not do anything.", "Waren Sie das, müssen Sie nichts tun.";
     new_sign_in_not_you: "If not, end the session, and check who can read your mail: whoever reads it gets your codes.", "Sonst beenden Sie die Sitzung und prüfen Sie, wer Ihre E-Mails lesen kann: mit ihnen bekommt man Ihre Codes.";
     show_sessions: "Show my sessions", "Meine Sitzungen zeigen";
+    // Codes for the portal of an organization.
+    portal_subject: "{code} is your code for {organization}", "{code} ist Ihr Code für {organization}";
+    portal_sign_in: "Your code for {organization}", "Ihr Code für {organization}";
+    portal_works: "It works once, for {minutes} minutes. Nobody who helps you ever needs it.", "Er gilt einmal, {minutes} Minuten lang. Wer Ihnen hilft, braucht ihn nie.";
     // Addresses of customers.
     confirm_subject: "Confirm your new e-mail address for {organization}", "Bestätigen Sie Ihre neue E-Mail-Adresse bei {organization}";
     confirm: "Confirm your new e-mail address", "Bestätigen Sie Ihre neue E-Mail-Adresse";

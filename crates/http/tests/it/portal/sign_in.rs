@@ -1,0 +1,385 @@
+//! Signing in by a mailed code (docs/contracts/polar/portal.md, 8.3).
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tenantry_app::Error;
+use tenantry_app::portal_sign_in::{PortalChoose, PortalCodeEntry, PortalCodeRequest, PortalEntered};
+use tenantry_core::audit::Client;
+use tenantry_core::ids::{CustomerId, OrganizationId};
+use tenantry_core::portal::{
+    CODE_TRIES, CODES_PER_HOUR, PortalError, WRONG_CODES_OF_NETWORK_PER_HOUR, WRONG_CODES_PER_HOUR,
+};
+use tenantry_core::token::Secret;
+use tenantry_core::user::Language;
+use tenantry_core::values::EmailAddress;
+use tenantry_testkit::{Response, World};
+use tokio::task::JoinSet;
+
+use super::tenant::{Tenant, both, seats_only, tenant};
+
+const REQUEST: &str = "/v1/customer-portal/customer-session/request";
+const AUTHENTICATE: &str = "/v1/customer-portal/customer-session/authenticate";
+
+/// Asks for a code. Returns it, or `None` when it was mailed to nobody.
+async fn code(acme: &Tenant<'_>, email: &str, customer: Value) -> Option<String> {
+    let body = json!({"email": email, "organization_id": acme.id, "customer_id": customer});
+    let answer = acme.world.anonymous().post(REQUEST, body).await.expect(202);
+    assert_eq!(answer.text, "null");
+    mailed(acme.world).await
+}
+
+/// The code of the mail that waits.
+async fn mailed(world: &World) -> Option<String> {
+    let mails = world.mail().await;
+    let [mail] = mails.as_slice() else { panic!("{} mails", mails.len()) };
+    assert_eq!(mail.content.kind(), "portal_sign_in_code");
+    let code = world.app.mail_secret(mail).unwrap();
+    assert_eq!(code.len(), 6);
+    (!mail.content.is_blank()).then_some(code)
+}
+
+async fn enter(world: &World, code: &str) -> Response {
+    world.anonymous().post(AUTHENTICATE, json!({"code": code})).await
+}
+
+async fn me(world: &World, token: &str) -> Value {
+    world.bearer(token).get("/v1/customer-portal/customer-session/user").await.expect(200).body
+}
+
+fn refused(answer: &Response) {
+    answer.assert_error(401, "CustomerSessionCodeInvalidOrExpired");
+}
+
+#[tokio::test]
+async fn a_code_signs_in_once_and_proves_the_address() {
+    let world = World::new();
+    let acme = tenant(&world, "acme", both()).await;
+    let ada = acme.individual("ada@x.dev").await;
+    let code = code(&acme, "Ada@X.dev", Value::Null).await.unwrap();
+    let token = enter(&world, &code).await.expect(200)["token"].as_str().unwrap().to_owned();
+    assert!(token.starts_with("tenantry_mst_"), "{token}");
+    refused(&enter(&world, &code).await);
+    let user = me(&world, &token).await;
+    assert_eq!((&user["customer_id"], &user["role"]), (&ada["id"], &json!("owner")));
+    let seen = world.bearer(&token).get("/v1/customer-portal/customers/me").await.expect(200);
+    assert_eq!(seen["email_verified"], true);
+    let log = world.bearer(&acme.token).get("/v1/audit-log?limit=10").await.expect(200).body;
+    let entries: Vec<_> = log["items"].as_array().unwrap().iter().collect();
+    let begun = entries.iter().find(|entry| entry["action"] == "customer_session.created").unwrap();
+    assert_eq!((&begun["actor"]["type"], &begun["actor"]["id"]), (&json!("member"), &user["member_id"]));
+    assert_eq!(begun["subject_id"], ada["id"]);
+    assert!(begun["request_id"].is_string());
+    assert!(
+        entries
+            .iter()
+            .any(|entry| entry["action"] == "customer.updated" && entry["actor"]["id"] == user["member_id"])
+    );
+    assert_eq!(world.findings().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn without_members_it_is_the_session_of_the_customer() {
+    let world = World::new();
+    let acme = tenant(&world, "acme", seats_only()).await;
+    let ada = acme.individual("ada@x.dev").await;
+    // The customer that a request names does not matter here.
+    let nobody = json!("0b0f7bb4-6e1c-4c1b-9c56-52bfe2ad9a3e");
+    let code = code(&acme, "ada@x.dev", nobody).await.unwrap();
+    let token = enter(&world, &code).await.expect(200)["token"].as_str().unwrap().to_owned();
+    assert!(token.starts_with("tenantry_cst_"), "{token}");
+    assert_eq!(me(&world, &token).await["customer_id"], ada["id"]);
+}
+
+#[tokio::test]
+async fn nobody_learns_who_is_known() {
+    let world = World::new();
+    let acme = tenant(&world, "acme", both()).await;
+    let team = acme.team("team@x.dev").await;
+    acme.member(&team, "ada@x.dev", "member").await;
+    // A team's own address is that of no person.
+    for email in ["nobody@x.dev", "team@x.dev"] {
+        let body = json!({"email": email, "organization_id": acme.id});
+        let answer = world.anonymous().post(REQUEST, body).await.expect(202);
+        assert_eq!(answer.text, "null", "{email}");
+        let [mail] = &world.mail().await[..] else { panic!("one mail") };
+        assert!(mail.content.is_blank(), "{email}");
+        refused(&enter(&world, &world.app.mail_secret(mail).unwrap()).await);
+    }
+    let unmatched = json!("0b0f7bb4-6e1c-4c1b-9c56-52bfe2ad9a3e");
+    assert_eq!(code(&acme, "ada@x.dev", unmatched.clone()).await, None);
+    let elsewhere = json!({"email": "ada@x.dev", "organization_id": unmatched});
+    assert_eq!(world.anonymous().post(REQUEST, elsewhere).await.expect(202).text, "null");
+    assert_eq!(world.mail().await.len(), 0);
+    assert!(code(&acme, "ada@x.dev", Value::Null).await.is_some());
+}
+
+#[tokio::test]
+async fn an_address_of_two_customers_names_one() {
+    let world = World::new();
+    let acme = tenant(&world, "acme", both()).await;
+    let (one, two) = (acme.team("one@x.dev").await, acme.team("two@x.dev").await);
+    let member = acme.member(&one, "ada@x.dev", "billing_manager").await;
+    acme.member(&two, "ada@x.dev", "member").await;
+    let body = json!({"email": "ada@x.dev", "organization_id": acme.id});
+    let answer = world.anonymous().post(REQUEST, body).await;
+    answer.assert_error(409, "customer_selection_required");
+    let mut expected = [&one, &two].map(|team| json!({"id": team["id"], "name": "A team"}));
+    expected.sort_by_key(|choice| choice["id"].as_str().unwrap().to_owned());
+    assert_eq!(answer["customers"], json!(expected));
+    assert_eq!(world.mail().await.len(), 0);
+    let code = code(&acme, "ada@x.dev", one["id"].clone()).await.unwrap();
+    let token = enter(&world, &code).await.expect(200)["token"].as_str().unwrap().to_owned();
+    assert_eq!(me(&world, &token).await["member_id"], json!(member));
+    // The list counts as a mail to the address, so that nobody asks for it often.
+    for _ in 2..CODES_PER_HOUR {
+        let body = json!({"email": "ada@x.dev", "organization_id": acme.id});
+        world.anonymous().post(REQUEST, body).await.expect(409);
+    }
+    assert_eq!(self::code(&acme, "ada@x.dev", Value::Null).await, None);
+}
+
+#[tokio::test]
+async fn a_code_ends_after_thirty_minutes_and_with_its_person() {
+    let world = World::new();
+    let acme = tenant(&world, "acme", both()).await;
+    let ada = acme.individual("ada@x.dev").await;
+    let first = code(&acme, "ada@x.dev", Value::Null).await.unwrap();
+    let second = code(&acme, "ada@x.dev", Value::Null).await.unwrap();
+    world.advance_s(30 * 60 - 1);
+    enter(&world, &first).await.expect(200);
+    world.advance_s(1);
+    refused(&enter(&world, &second).await);
+    let third = code(&acme, "ada@x.dev", Value::Null).await.unwrap();
+    let path = format!("/v1/customers/{}", ada["id"].as_str().unwrap());
+    world.bearer(&acme.token).patch(&path, json!({"email": "ada@y.dev"})).await.expect(200);
+    refused(&enter(&world, &third).await);
+    world.advance_s(3_600);
+    world.app.sweep().await.unwrap();
+    assert_eq!(world.findings().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_text_that_is_no_code_is_an_error() {
+    let world = World::new();
+    for text in ["", "\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}", "\u{ff21}1B2C3", "A1B2C3D4", "\0", "A1B2C!"] {
+        refused(&enter(&world, text).await);
+    }
+    for body in [json!({}), json!({"code": 123_456}), json!({"code": null})] {
+        let answer = world.anonymous().post(AUTHENTICATE, body).await;
+        assert_eq!(answer.status, 422, "{answer}");
+    }
+    let answer = world.anonymous().post(REQUEST, json!({"email": "x", "organization_id": "y"})).await;
+    assert_eq!(answer.violations().len(), 2, "{answer}");
+}
+
+fn network(number: u32) -> Option<IpAddr> {
+    Some(Ipv4Addr::from_bits(0x0a00_0000 | number).into())
+}
+
+async fn guess(world: &World, code: &str, from: Option<IpAddr>) -> Result<Secret, Error> {
+    world.app.portal_authenticate(code.to_owned(), from, (None, Client::default())).await
+}
+
+/// Asks for a code as a page does. Returns the flow, and the code.
+async fn flow(world: &World, organization: OrganizationId, email: &str) -> (String, Option<String>) {
+    let request = PortalCodeRequest {
+        organization,
+        email: EmailAddress::parse(email).unwrap(),
+        language: Some(Language::German),
+        address: network(0),
+    };
+    let flow = world.app.portal_request_code(request).await.unwrap();
+    (flow.expose().to_owned(), mailed(world).await)
+}
+
+async fn enter_in(world: &World, flow: &str, code: &str) -> PortalEntered {
+    let (flow, code) = (flow.to_owned(), code.to_owned());
+    let entry = PortalCodeEntry { flow, code, request_id: None, client: Client::default() };
+    world.app.portal_enter_code(entry).await.unwrap()
+}
+
+#[tokio::test]
+async fn ten_thousand_guesses_find_nothing_and_lock_nobody_else_out() {
+    let world = World::new();
+    let acme = tenant(&world, "acme", both()).await;
+    for name in ["ada", "bob", "cy"] {
+        acme.individual(&format!("{name}@x.dev")).await;
+    }
+    let alone = code(&acme, "ada@x.dev", Value::Null).await.unwrap();
+    let (flow, in_flow) = flow(&world, acme.id, "bob@x.dev").await;
+    let in_flow = in_flow.unwrap();
+    let (mut wrong, mut unread) = (0, 0);
+    for number in 0..10_000_u32 {
+        // Codes that are none of the two that live.
+        let guessed = format!("{:06}", number);
+        assert!(guessed != alone && guessed != in_flow);
+        match guess(&world, &guessed, network(number)).await {
+            Err(Error::Portal(PortalError::CodeInvalid)) => wrong += 1,
+            Err(Error::TooManyAttempts { retry_after_s }) => {
+                assert!(retry_after_s <= 60, "{retry_after_s}");
+                unread += 1;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((wrong, unread), (WRONG_CODES_PER_HOUR, 10_000 - WRONG_CODES_PER_HOUR));
+    // The code of a flow is not found without its flow, even before the ceiling, and works in its flow beyond it.
+    assert!(matches!(guess(&world, &in_flow, network(20_000)).await, Err(Error::TooManyAttempts { .. })));
+    assert!(matches!(enter_in(&world, &flow, &in_flow).await, PortalEntered::SignedIn(_)));
+    let (flow, code) = self::flow(&world, acme.id, "cy@x.dev").await;
+    assert!(matches!(enter_in(&world, &flow, &code.unwrap()).await, PortalEntered::SignedIn(_)));
+    // A code of the API, which a guess could have hit, waits, and is not used up.
+    assert!(matches!(guess(&world, &alone, network(30_000)).await, Err(Error::TooManyAttempts { .. })));
+    world.advance_s(60);
+    guess(&world, &alone, network(30_000)).await.unwrap();
+    assert_eq!(world.findings().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn guesses_of_one_network_stop_that_network_alone() {
+    let world = World::new();
+    let acme = tenant(&world, "acme", both()).await;
+    acme.individual("ada@x.dev").await;
+    let right = code(&acme, "ada@x.dev", Value::Null).await.unwrap();
+    let attacker = world.anonymous().at("192.0.2.1");
+    let guess = async || attacker.post(AUTHENTICATE, json!({"code": "WRONG1"})).await;
+    for _ in 0..WRONG_CODES_OF_NETWORK_PER_HOUR {
+        refused(&guess().await);
+    }
+    let stopped = guess().await;
+    stopped.assert_error(429, "TooManyRequests");
+    let wait: u64 = stopped.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=301).contains(&wait), "{wait}");
+    // Even the right code does not tell an attacker that it is right.
+    attacker.post(AUTHENTICATE, json!({"code": right})).await.expect(429);
+    let other = world.anonymous().at("192.0.2.2");
+    other.post(AUTHENTICATE, json!({"code": right})).await.expect(200);
+}
+
+#[tokio::test]
+async fn right_codes_do_not_count() {
+    let world = World::new();
+    let acme = tenant(&world, "acme", both()).await;
+    for number in 0..=WRONG_CODES_OF_NETWORK_PER_HOUR {
+        let email = format!("ada{number}@x.dev");
+        acme.individual(&email).await;
+        let code = code(&acme, &email, Value::Null).await.unwrap();
+        enter(&world, &code.to_lowercase()).await.expect(200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_that_enter_one_code_one_signs_in() {
+    let world = World::new();
+    let acme = tenant(&world, "acme", both()).await;
+    acme.individual("ada@x.dev").await;
+    let alone = code(&acme, "ada@x.dev", Value::Null).await.unwrap();
+    let (flow, in_flow) = flow(&world, acme.id, "ada@x.dev").await;
+    let in_flow = in_flow.unwrap();
+    let other = world.other_node();
+    let nodes = [&world, &other];
+    let attempts: JoinSet<bool> = (0..16_u32)
+        .map(|number| {
+            let (app, code) = (Arc::clone(&nodes[number as usize % 2].app), alone.clone());
+            async move {
+                let entered = app.portal_authenticate(code, network(number), (None, Client::default()));
+                entered.await.is_ok()
+            }
+        })
+        .collect();
+    assert_eq!(attempts.join_all().await.into_iter().filter(|is_in| *is_in).count(), 1);
+    let attempts: JoinSet<bool> = (0..4)
+        .map(|number| {
+            let app = Arc::clone(&nodes[number % 2].app);
+            let (flow, code) = (flow.clone(), in_flow.clone());
+            let entry = PortalCodeEntry { flow, code, request_id: None, client: Client::default() };
+            async move {
+                let entered = app.portal_enter_code(entry).await;
+                matches!(entered.unwrap(), PortalEntered::SignedIn(_))
+            }
+        })
+        .collect();
+    assert_eq!(attempts.join_all().await.into_iter().filter(|is_in| *is_in).count(), 1);
+    let sessions = world.bearer(&acme.token).get("/v1/audit-log?action=customer_session.created").await;
+    assert_eq!(sessions.expect(200)["items"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_flow_has_five_tries_and_chooses_among_customers() {
+    let world = World::new();
+    let acme = tenant(&world, "acme", both()).await;
+    let (one, two) = (acme.team("one@x.dev").await, acme.team("two@x.dev").await);
+    acme.member(&one, "ada@x.dev", "billing_manager").await;
+    acme.member(&two, "ada@x.dev", "member").await;
+    let (tried, right) = flow(&world, acme.id, "ada@x.dev").await;
+    for _ in 1..CODE_TRIES {
+        assert!(matches!(enter_in(&world, &tried, "WRONG1").await, PortalEntered::Wrong));
+    }
+    assert!(matches!(enter_in(&world, &tried, "WRONG1").await, PortalEntered::Over));
+    assert!(matches!(enter_in(&world, &tried, &right.unwrap()).await, PortalEntered::Over));
+
+    let (flow, right) = self::flow(&world, acme.id, "ada@x.dev").await;
+    let right = right.unwrap();
+    let choose = async |customer: &Value| {
+        let customer = CustomerId::new(customer["id"].as_str().unwrap().parse().unwrap());
+        let (flow, client) = (flow.clone(), Client::default());
+        world.app.portal_choose(PortalChoose { flow, customer, request_id: None, client }).await.unwrap()
+    };
+    assert!(matches!(choose(&one).await, PortalEntered::Over), "before the code");
+    assert!(world.app.portal_choices(&flow).await.unwrap().is_empty());
+    let PortalEntered::Choose(choices) = enter_in(&world, &flow, &right).await else { panic!("no choice") };
+    assert_eq!(choices.len(), 2);
+    assert!(matches!(enter_in(&world, &flow, &right).await, PortalEntered::Over), "a code works once");
+    assert_eq!(world.app.portal_choices(&flow).await.unwrap(), choices);
+    let stranger = acme.individual("bob@x.dev").await;
+    assert!(matches!(choose(&stranger).await, PortalEntered::Over));
+    let PortalEntered::SignedIn(begun) = choose(&two).await else { panic!("not signed in") };
+    let user = me(&world, begun.secret.expose()).await;
+    assert_eq!((&user["customer_id"], &user["role"]), (&two["id"], &json!("member")));
+    assert!(matches!(choose(&two).await, PortalEntered::Over), "a choice is made once");
+    assert_eq!(world.findings().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_unknown_address_has_a_flow_like_any_other() {
+    let world = World::new();
+    let acme = tenant(&world, "acme", both()).await;
+    let (flow, code) = flow(&world, acme.id, "nobody@x.dev").await;
+    assert_eq!(code, None);
+    assert!(matches!(enter_in(&world, &flow, "WRONG1").await, PortalEntered::Wrong));
+    assert!(matches!(enter_in(&world, "nonsense", "WRONG1").await, PortalEntered::Over));
+}
+
+#[tokio::test]
+async fn an_address_gets_some_codes_an_hour_from_each_organization() {
+    let world = World::new();
+    let acme = tenant(&world, "acme", both()).await;
+    let other = tenant(&world, "other", both()).await;
+    for tenant in [&acme, &other] {
+        tenant.individual("ada@x.dev").await;
+        for _ in 0..CODES_PER_HOUR {
+            assert!(code(tenant, "ada@x.dev", Value::Null).await.is_some());
+        }
+        assert_eq!(code(tenant, "ada+tag@x.dev", Value::Null).await, None, "the same mailbox");
+    }
+    world.advance_s(3_600);
+    assert!(code(&acme, "ada@x.dev", Value::Null).await.is_some());
+}
+
+#[tokio::test]
+async fn an_organization_that_does_not_offer_codes_signs_nobody_in() {
+    let world = World::new();
+    let acme = tenant(&world, "acme", both()).await;
+    acme.individual("ada@x.dev").await;
+    let code = code(&acme, "ada@x.dev", Value::Null).await.unwrap();
+    let path = format!("/v1/organizations/{}/portal-settings", acme.id);
+    let off = json!({"sections": {"sign_in": false}});
+    world.bearer(&acme.token).patch(&path, off).await.expect(200);
+    for email in ["ada@x.dev", "nobody@x.dev"] {
+        let body = json!({"email": email, "organization_id": acme.id});
+        world.anonymous().post(REQUEST, body).await.assert_error(403, "NotPermitted");
+    }
+    refused(&enter(&world, &code).await);
+}
