@@ -64,11 +64,12 @@ class Portal:
         assert url.startswith(f"{self.console.url}{self.home}?customer_session_token="), url
         return url
 
-    def open(self, page, who, **fields):
-        """Opens the portal by a link."""
-        page.goto(self.link(who, **fields))
-        if page.locator("form[data-opens]").count():  # without script
-            press(page, page.locator("form[data-opens] button").inner_text())
+    def open(self, browse, who, **options):
+        """Opens the portal by a link in a new browser, and returns its page."""
+        page = browse(**options)
+        page.goto(self.link(who))
+        if not options.get("script", True):
+            press(page, "Continue")
         page.wait_for_url(f"**{self.home}?began=1")
         return page
 

@@ -26,7 +26,7 @@ def own_portal(console):
 
 @pytest.mark.parametrize("who", PAGES)
 def test_each_visitor_sees_the_pages_that_are_open_to_them(portal, browse, script, who):
-    page = portal.open(browse(script=script), who)
+    page = portal.open(browse, who, script=script)
     says(page, portal.addresses[who])
     for path in PAGES[who]:
         assert page.goto(portal.path(path)).status == 200, path
@@ -45,7 +45,7 @@ def every_page(portal, browse, look, **options):
         page.goto(portal.path(path))
         look(page, f"signed out {path}")
     for who, paths in PAGES.items():
-        page = portal.open(browse(**options), who)
+        page = portal.open(browse, who, **options)
         for path in paths:
             page.goto(portal.path(path))
             look(page, f"{who} {path}")
@@ -70,7 +70,7 @@ def test_every_colour_can_be_read(own_portal, browse, scheme, color):
     page = browse(scheme=scheme)
     page.goto(f"{own_portal.home}/sign-in")
     assert barriers(page) == []
-    own_portal.open(page, "owner")
+    page = own_portal.open(browse, "owner", scheme=scheme)
     page.goto(own_portal.path("/team"))
     assert barriers(page) == []
 
@@ -176,7 +176,7 @@ def test_the_link_of_a_session_opens_the_portal_and_leaves_no_secret(portal, bro
 
 
 def test_a_link_for_somebody_else_asks_first(portal, browse):
-    page = portal.open(browse(), "owner")
+    page = portal.open(browse, "owner")
     page.goto(portal.link("member"))
     says(page, f"You are signed in as {portal.addresses['owner']}")
     press(page, "Continue")
@@ -184,7 +184,7 @@ def test_a_link_for_somebody_else_asks_first(portal, browse):
 
 
 def test_sessions_that_ended_lead_to_the_sign_in(own_portal, browse, script):
-    page = own_portal.open(browse(script=script), "member")
+    page = own_portal.open(browse, "member", script=script)
     link = own_portal.link("member")
     token = re.search(r"customer_session_token=([^&]+)", link).group(1)
     own_portal.organization.call("DELETE", f"/v1/members/{own_portal.members['member']}")
@@ -198,7 +198,7 @@ def test_sessions_that_ended_lead_to_the_sign_in(own_portal, browse, script):
 
 
 def test_a_person_ends_another_session(portal, browse, script):
-    one, two = portal.open(browse(script=script), "single"), portal.open(browse(script=script), "single")
+    one, two = portal.open(browse, "single", script=script), portal.open(browse, "single", script=script)
     one.goto(portal.path("/sessions"))
     while one.get_by_role("button", name="End", exact=True).count():
         press(one, "End")
@@ -210,7 +210,7 @@ def test_a_person_ends_another_session(portal, browse, script):
 
 
 def test_billing_details_are_changed(portal, browse, script):
-    page = portal.open(browse(script=script), "billing_manager")
+    page = portal.open(browse, "billing_manager", script=script)
     page.goto(portal.path("/billing"))
     fill(page, line1="Main Street 1", city="Springfield", state="Bavaria")
     page.get_by_label("Country").select_option("US")
@@ -225,7 +225,7 @@ def test_billing_details_are_changed(portal, browse, script):
 
 
 def test_an_address_is_changed_by_the_link_of_a_mail(own_portal, browse, script):
-    page = own_portal.open(browse(script=script), "single")
+    page = own_portal.open(browse, "single", script=script)
     page.goto(own_portal.path("/email"))
     address = own_portal.new_address()
     fill(page, email=address)
@@ -253,7 +253,7 @@ def test_an_address_is_changed_by_the_link_of_a_mail(own_portal, browse, script)
 
 
 def test_a_team_is_managed_and_handed_over(own_portal, browse, script):
-    page = own_portal.open(browse(script=script), "owner")
+    page = own_portal.open(browse, "owner", script=script)
     follow(page, "Team")
     follow(page, "Add a person")
     address = own_portal.new_address()
@@ -288,7 +288,7 @@ def test_a_team_is_managed_and_handed_over(own_portal, browse, script):
 
 @pytest.mark.parametrize("section", SECTIONS)
 def test_a_section_that_is_off_is_not_there(own_portal, browse, section):
-    page = own_portal.open(browse(), "owner")
+    page = own_portal.open(browse, "owner")
     link = page.locator(f"header nav a[href='{own_portal.path(SECTIONS[section])}']")
     assert link.count() == 1
     own_portal.settings(sections={section: False, "add_members": False})
@@ -298,7 +298,7 @@ def test_a_section_that_is_off_is_not_there(own_portal, browse, section):
 
 
 def test_adding_people_is_switched_off(own_portal, browse):
-    page = own_portal.open(browse(), "owner")
+    page = own_portal.open(browse, "owner")
     page.goto(own_portal.path("/team/add"))
     own_portal.settings(sections={"add_members": False})
     fill(page, email=own_portal.new_address())
@@ -309,12 +309,12 @@ def test_adding_people_is_switched_off(own_portal, browse):
 
 
 def test_the_change_of_address_and_the_sign_in_are_switched_off(own_portal, browse):
-    page = own_portal.open(browse(), "single")
+    page = own_portal.open(browse, "single")
     own_portal.change({"customer_portal_settings": portal_settings(False)})
     own_portal.settings(sections={"sign_in": False})
     assert page.goto(own_portal.path("/email")).status == 403
     assert browse().goto(own_portal.path("/sign-in")).status == 403
-    assert own_portal.open(browse(), "single").get_by_role("link", name="Change").count() == 1
+    assert own_portal.open(browse, "single").get_by_role("link", name="Change").count() == 1
 
 
 def framed(page, site, foreign, src):  # noqa: F811
@@ -354,8 +354,8 @@ def test_a_listed_site_embeds_the_portal(own_portal, browse, foreign, script, wa
 
 
 def test_an_unlisted_site_embeds_nothing(own_portal, browse, foreign):  # noqa: F811
-    page = own_portal.open(browse(others=(foreign.url, foreign.same_host),
-                                  expected="frame-ancestors|ERR_BLOCKED_BY_RESPONSE"), "owner")
+    page = own_portal.open(browse, "owner", others=(foreign.url, foreign.same_host),
+                           expected="frame-ancestors|ERR_BLOCKED_BY_RESPONSE")
     for hosts in ([], ["app.example.com", f"127.0.0.1:{foreign.port + 1}"]):
         own_portal.change({"embed_hosts": hosts})
         for path in ("", "/sign-in", "/team", "/session"):
@@ -383,7 +383,7 @@ def test_the_portal_is_set_up_in_the_console(console, own_portal, browse, script
     says(page, "Saved.")
     if script:
         assert barriers(page) == []
-    theirs = own_portal.open(browse(script=script), "owner")
+    theirs = own_portal.open(browse, "owner", script=script)
     assert theirs.locator("header nav a", has_text="Billing details").count() == 0
     button = theirs.locator(".mark").first
     assert button.evaluate("one => getComputedStyle(one).backgroundColor") == "rgb(122, 31, 162)"
@@ -395,7 +395,7 @@ def test_names_are_text_on_every_page(console, browse):
     portal.change({"name": evil})
     portal.organization.call("PATCH", f"/v1/customers/{portal.team}", {"name": evil})
     portal.organization.call("PATCH", f"/v1/members/{portal.members['owner']}", {"name": evil})
-    page = portal.open(browse(), "owner")
+    page = portal.open(browse, "owner")
     for path in [*PAGES["owner"], *SIGNED_OUT]:
         page.goto(portal.path(path))
         assert page.locator("x-probe").count() == 0, path

@@ -328,6 +328,7 @@ pub(crate) fn done(t: &'static Texts, action: &str) -> &'static str {
         "suspended" => done.suspended,
         "unsuspended" => done.unsuspended,
         "ended" => done.ended,
+        "all_ended" => done.all_ended,
         "started" => done.started,
         _ => "",
     }

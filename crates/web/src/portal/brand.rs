@@ -13,11 +13,11 @@ pub(crate) fn style_sheet(digits: &str) -> Option<String> {
         let towards = if is_light(on_fill) { "black" } else { "white" };
         format!("color-mix(in oklab, {fill} 88%, {towards})")
     };
-    let hovers = [&light, &dark].map(|accent| hover(&accent.fill.to_string(), &accent.on_fill.to_string()));
+    let [light_hover, dark_hover] = [&light, &dark].map(|accent| hover(&accent.fill.to_string(), &accent.on_fill.to_string()));
     Some(format!(
         ".brand {{\n  --accent: light-dark({}, {});\n  --fill: light-dark({}, {});\n  \
          --fill-hover: light-dark({}, {});\n  --on-accent: light-dark({}, {});\n}}\n",
-        light.ink, dark.ink, light.fill, dark.fill, hovers[0], hovers[1], light.on_fill, dark.on_fill,
+        light.ink, dark.ink, light.fill, dark.fill, light_hover, dark_hover, light.on_fill, dark.on_fill,
     ))
 }
 

@@ -13,11 +13,12 @@ use axum::response::Response;
 use tenantry_app::Error;
 use tenantry_app::portal_sessions::PortalVisit;
 
-use super::respond::problem;
+use super::respond::{not_found, problem};
 use super::view::Frame;
 use super::visit::{Guest, Visit};
-use super::{overview, respond};
+use super::overview;
 use crate::Console;
+use crate::respond::page;
 use crate::texts::Texts;
 use crate::view::filled;
 use crate::visit::Answer;
@@ -57,17 +58,10 @@ struct Link<'a> {
     error: &'a str,
 }
 
-fn page(visit: &Visit, status: StatusCode, link: Link<'_>) -> Response {
-    crate::respond::page(status, &Link { frame: frame(visit), ..link })
-}
-
-fn frame(visit: &Visit) -> Frame {
-    Frame::of_gate(&visit.visitor, Some(&visit.site), visit.t.portal.link_title, "")
-}
-
 fn link<'a>(visit: &Visit, token: &'a str) -> Link<'a> {
     let text = filled(visit.t.portal.link_lead, visit.site.name());
-    Link { t: visit.t, frame: frame(visit), token, text, asks: false, at_once: true, error: "" }
+    let frame = Frame::of_gate(&visit.visitor, Some(&visit.site), visit.t.portal.link_title, "");
+    Link { t: visit.t, frame, token, text, asks: false, at_once: true, error: "" }
 }
 
 /// The form of a link.
@@ -81,7 +75,7 @@ async fn open(visit: &Visit, token: &str) -> Answer {
         }
         _ => link,
     };
-    Ok(page(visit, StatusCode::OK, link))
+    Ok(page(StatusCode::OK, &link))
 }
 
 /// The person who is signed in.
@@ -113,7 +107,7 @@ fn over(visit: &Visit) -> Response {
 
 /// The form for the secret in the fragment of an address.
 pub(super) async fn ask(visit: &Visit) -> Answer {
-    Ok(page(visit, StatusCode::OK, Link { asks: true, at_once: false, ..link(visit, "") }))
+    Ok(page(StatusCode::OK, &Link { asks: true, at_once: false, ..link(visit, "") }))
 }
 
 /// Gives the browser the session of a link.
@@ -121,7 +115,7 @@ pub(super) async fn take(visit: &Visit) -> Answer {
     let token = visit.form.text(TOKEN);
     match visit.person(token).await? {
         Some(_) => Ok(visit.site.signed_in(token)),
-        None if token.is_empty() => Ok(respond::not_found(&visit.visitor, &visit.site)),
+        None if token.is_empty() => Ok(not_found(&visit.visitor, &visit.site)),
         None => Ok(over(visit)),
     }
 }

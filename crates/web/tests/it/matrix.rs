@@ -66,6 +66,8 @@ const FORMS: &[(&str, Option<TeamPermission>, u16)] = &[
     ("/customers/{none}/edit", Some(ManageCustomers), 404),
     ("/customers/{customer}/session", Some(ManageCustomers), 200),
     ("/customers/{customer}/sessions/{none}/end", Some(ManageCustomers), 404),
+    ("/customers/{customer}/sessions/end", Some(ManageCustomers), 303),
+    ("/customers/{none}/sessions/end", Some(ManageCustomers), 404),
     ("/customers/{customer}/delete", Some(ManageCustomers), 422),
     ("/customers/{customer}/forget", Some(ManageCustomers), 422),
     ("/customers/{customer}/restore", Some(ManageCustomers), 303),
