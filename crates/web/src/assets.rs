@@ -37,7 +37,7 @@ pub(crate) fn folder(root: &str) -> String {
 pub(crate) fn routes(router: Router<Arc<Console>>, folder: &str) -> Router<Arc<Console>> {
     let router = router.route(&format!("{folder}/brand/{{color}}"), get(brand));
     ASSETS.iter().fold(router, |router, (name, kind, text)| {
-        router.route(&format!("{folder}/{name}"), get(async move || asset(kind, text)))
+        router.route(&format!("{folder}/{name}"), get(async move || asset(kind, *text)))
     })
 }
 

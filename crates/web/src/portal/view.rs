@@ -9,7 +9,7 @@ use tenantry_core::values::HttpUrl;
 use super::brand;
 use super::visit::{Guest, Site};
 use crate::respond;
-use crate::screen::Screen;
+use crate::screen::{Block, Cell, FactValue, Kind, Screen};
 use crate::texts::{ENGLISH, GERMAN, Texts};
 use crate::view::{LanguageLink, NavItem, done, filled, initials};
 use crate::visitor::Visitor;

@@ -74,7 +74,7 @@ impl Choice {
 
 impl FormView {
     /// A form with what was entered and the faults in it.
-    pub(crate) const fn new(
+    pub(crate) fn new(
         action: String,
         submit: &'static str,
         cancel: String,
