@@ -10,7 +10,6 @@ use crate::organization::Organization;
 
 /// The rights of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is one right")]
 pub struct PortalRights {
     /// To change the customer's billing details.
     pub billing_details: bool,

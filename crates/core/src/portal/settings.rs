@@ -26,7 +26,6 @@ pub enum PortalSection {
 /// [`CustomerPortalSettings`](crate::organization::CustomerPortalSettings).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is the switch of one section")]
 pub struct PortalSections {
     /// [`PortalSection::SignIn`].
     pub sign_in: bool,

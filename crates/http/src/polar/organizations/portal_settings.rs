@@ -89,7 +89,6 @@ impl From<PortalSettingsUpdate> for PortalSettingsChange {
 /// The sections of the portal that are switched on.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "PortalSections", transform = crate::api::openapi::all_fields_required)]
-#[expect(clippy::struct_excessive_bools, reason = "each is the switch of one section")]
 pub(crate) struct SectionsView {
     /// Signing in by a mailed code.
     sign_in: bool,
