@@ -9,6 +9,7 @@ use tenantry_core::organization::{
     ProfileSubscribe, ProrationBehavior, SocialLink, SubscriptionSettingsChange, SwitchingFrom, TaxBehavior,
     TeamAdmission,
 };
+use tenantry_core::portal::PortalSettingsChange;
 use tenantry_core::values::{EmbedHost, HttpUrl, OrganizationName, Slug, SocialPlatform};
 
 use crate::limits;
@@ -555,6 +556,7 @@ impl From<OrganizationUpdateBody> for OrganizationChange {
             default_tax_behavior: body.default_tax_behavior.0.map(|behaviour| behaviour.0),
             sso_enforced: body.sso_enforced.0,
             team_admission: body.team_admission.0.map(|admission| admission.0),
+            portal: PortalSettingsChange::default(),
             legacy: LegacyChange {
                 pledge_minimum_amount: body.pledge_minimum_amount.0,
                 pledge_badge_show_amount: body.pledge_badge_show_amount.0,
