@@ -72,11 +72,6 @@ impl Visitor {
         Language::from_tag(self.t.language).unwrap_or(Language::English)
     }
 
-    /// A header of the request.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok())
-    }
-
     /// The path of the request.
     pub(crate) fn path(&self) -> &str {
         &self.path

@@ -16,9 +16,7 @@ use tenantry_core::values::{BrandColor, EmbedHost, HttpUrl, SenderName};
 
 use super::here;
 use crate::portal::{brand, logo_source};
-use crate::screen::{
-    Act, Block, Choice, Fault, FormView, Link, Part, Preview, Reading, Screen, refused,
-};
+use crate::screen::{Act, Block, Choice, Fault, FormView, Link, Part, Preview, Reading, Screen, refused};
 use crate::view::{Section, filled, initials};
 use crate::visit::{Answer, Here, done, page, status};
 use crate::visitor::Form;
@@ -63,7 +61,8 @@ async fn show(here: &Here) -> Answer {
         (ADD_MEMBERS, portal.sections.add_members),
         (SESSIONS, portal.sections.sessions),
     ];
-    values.extend(switches.iter().filter(|(_, is_on)| *is_on).map(|(name, _)| ("switch", (*name).to_owned())));
+    values
+        .extend(switches.iter().filter(|(_, is_on)| *is_on).map(|(name, _)| ("switch", (*name).to_owned())));
     show_again(here, Form::with(values), Vec::new(), here.t.portal_setup.preview_saved).await
 }
 
@@ -110,8 +109,16 @@ fn form(here: &Here, entered: Form, faults: Vec<Fault>) -> FormView {
     FormView::new(here.to("portal"), t.screens.save, String::new(), entered, faults)
         .broad()
         .or(here.to("portal/preview"), words.preview)
-        .input("url", ("avatar_url", words.logo, words.logo_hint), "autocomplete=off placeholder=https://example.com/logo.png")
-        .input("text", ("color", words.color, words.color_hint), "class=mono autocomplete=off spellcheck=false maxlength=7")
+        .input(
+            "url",
+            ("avatar_url", words.logo, words.logo_hint),
+            "autocomplete=off placeholder=https://example.com/logo.png",
+        )
+        .input(
+            "text",
+            ("color", words.color, words.color_hint),
+            "class=mono autocomplete=off spellcheck=false maxlength=7",
+        )
         .input("text", ("sender_name", words.sender, words.sender_hint), "autocomplete=off maxlength=200")
         .boxes(("switch", words.switches, ""), switches)
         .area(("embed_hosts", words.embed, words.embed_hint), "class=mono")

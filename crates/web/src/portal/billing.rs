@@ -58,14 +58,22 @@ fn show_again(guest: &Guest, entered: Form, faults: Vec<Fault>) -> Response {
     // A country that new addresses cannot have any more stays where it is.
     countries.extend(countries::all(t, entered.text("country")).map(|(code, name)| Choice::new(code, name)));
     let form = FormView::new(guest.site().to("billing"), t.screens.save, String::new(), entered, faults)
-        .input("text", ("billing_name", words.billing_name, &name_hint), "autocomplete=organization maxlength=256")
+        .input(
+            "text",
+            ("billing_name", words.billing_name, &name_hint),
+            "autocomplete=organization maxlength=256",
+        )
         .input("text", ("line1", words.line1, ""), "autocomplete=address-line1 maxlength=256")
         .input("text", ("line2", words.line2, ""), "autocomplete=address-line2 maxlength=256")
         .input("text", ("postal_code", words.postal_code, ""), "autocomplete=postal-code maxlength=64")
         .input("text", ("city", words.city, ""), "autocomplete=address-level2 maxlength=256")
         .input("text", ("state", words.state, words.state_hint), "autocomplete=address-level1 maxlength=256")
         .select(("country", words.country, ""), countries)
-        .input("text", ("tax_id", words.tax_id, words.tax_id_hint), "autocomplete=off spellcheck=false maxlength=64");
+        .input(
+            "text",
+            ("tax_id", words.tax_id, words.tax_id_hint),
+            "autocomplete=off spellcheck=false maxlength=64",
+        );
     let screen = Screen {
         title: words.billing.to_owned(),
         lead: words.billing_lead.to_owned(),
@@ -179,4 +187,3 @@ fn faults_of(guest: &Guest, error: Error) -> Result<Vec<Fault>, Error> {
 pub(super) fn is_offered(code: &str) -> bool {
     Country::parse_input(code).is_ok()
 }
-

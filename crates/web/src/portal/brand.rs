@@ -13,7 +13,8 @@ pub(crate) fn style_sheet(digits: &str) -> Option<String> {
         let towards = if is_light(on_fill) { "black" } else { "white" };
         format!("color-mix(in oklab, {fill} 88%, {towards})")
     };
-    let [light_hover, dark_hover] = [&light, &dark].map(|accent| hover(&accent.fill.to_string(), &accent.on_fill.to_string()));
+    let [light_hover, dark_hover] =
+        [&light, &dark].map(|accent| hover(&accent.fill.to_string(), &accent.on_fill.to_string()));
     Some(format!(
         ".brand {{\n  --accent: light-dark({}, {});\n  --fill: light-dark({}, {});\n  \
          --fill-hover: light-dark({}, {});\n  --on-accent: light-dark({}, {});\n}}\n",

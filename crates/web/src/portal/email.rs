@@ -42,7 +42,11 @@ fn show(guest: &Guest, entered: Form, faults: Vec<Fault>) -> Response {
         })));
     }
     let form = FormView::new(guest.site().to("email"), words.email_send, String::new(), entered, faults)
-        .input("email", ("email", words.email_new, &hint), "autocomplete=email inputmode=email required maxlength=254");
+        .input(
+            "email",
+            ("email", words.email_new, &hint),
+            "autocomplete=email inputmode=email required maxlength=254",
+        );
     parts.push(Part::plain(Block::Form(form)));
     let screen = Screen {
         title: words.email.to_owned(),

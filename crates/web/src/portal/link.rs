@@ -13,10 +13,10 @@ use axum::response::Response;
 use tenantry_app::Error;
 use tenantry_app::portal_sessions::PortalVisit;
 
+use super::overview;
 use super::respond::{not_found, problem};
 use super::view::Frame;
 use super::visit::{Guest, Visit};
-use super::overview;
 use crate::Console;
 use crate::respond::page;
 use crate::texts::Texts;

@@ -50,9 +50,18 @@ pub(crate) fn routes() -> Router<Arc<Console>> {
         .route("/{slug}/portal", get(link::home))
         .route("/{slug}/portal/session", get(page!(Visit, link::ask)).post(page!(Visit, link::take)))
         .route("/{slug}/portal/sign-in", get(page!(Visit, sign_in::ask)).post(page!(Visit, sign_in::send)))
-        .route("/{slug}/portal/sign-in/code", get(page!(Visit, sign_in::code)).post(page!(Visit, sign_in::enter)))
-        .route("/{slug}/portal/choose", get(page!(Visit, sign_in::choices)).post(page!(Visit, sign_in::choose)))
-        .route("/{slug}/portal/email-update", get(page!(Visit, email::confirm)).post(page!(Visit, email::confirmed)))
+        .route(
+            "/{slug}/portal/sign-in/code",
+            get(page!(Visit, sign_in::code)).post(page!(Visit, sign_in::enter)),
+        )
+        .route(
+            "/{slug}/portal/choose",
+            get(page!(Visit, sign_in::choices)).post(page!(Visit, sign_in::choose)),
+        )
+        .route(
+            "/{slug}/portal/email-update",
+            get(page!(Visit, email::confirm)).post(page!(Visit, email::confirmed)),
+        )
         .route("/{slug}/portal/sign-out", post(page!(Visit, sign_in::out)))
         .route("/{slug}/portal/billing", get(page!(Guest, billing::show)).post(page!(Guest, billing::save)))
         .route("/{slug}/portal/email", get(page!(Guest, email::ask)).post(page!(Guest, email::send)))

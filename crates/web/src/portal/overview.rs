@@ -33,8 +33,7 @@ pub(super) fn show(guest: &Guest) -> Response {
     let mut parts = vec![Part::titled(words.account, "", Block::Facts(facts))];
     parts.push(match rows.is_empty() {
         true => {
-            let empty =
-                Empty { icon: "check", title: words.nothing, text: words.nothing_text, act: None };
+            let empty = Empty { icon: "check", title: words.nothing, text: words.nothing_text, act: None };
             Part::plain(Block::Table(Table::new(Vec::new(), Vec::new()).or(empty)))
         }
         false => Part::plain(Block::Rows(rows)),

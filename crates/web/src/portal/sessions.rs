@@ -21,7 +21,9 @@ pub(super) async fn list(guest: &Guest) -> Answer {
         let is_current = session.id == guest.session().id;
         let act = match is_current {
             true => Act::now(guest.site().to("sign-out"), words.sign_out, ""),
-            false => Act::now(guest.site().to(&format!("sessions/{}/end", session.id)), words.session_end, ""),
+            false => {
+                Act::now(guest.site().to(&format!("sessions/{}/end", session.id)), words.session_end, "")
+            }
         };
         let until = moment(t, session.expires_at, now).relative;
         Row {

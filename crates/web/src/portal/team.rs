@@ -26,8 +26,12 @@ pub(super) async fn list(guest: &Guest) -> Answer {
     guest.need(guest.rights().team)?;
     let (t, words) = (guest.t, &guest.t.portal_pages);
     let found = guest.app().portal_members(&guest.by, guest.rows()).await?;
-    let columns =
-        vec![Column::new(t.team.person), Column::new(t.team.role), Column::right(words.since), Column::right("")];
+    let columns = vec![
+        Column::new(t.team.person),
+        Column::new(t.team.role),
+        Column::right(words.since),
+        Column::right(""),
+    ];
     let path = guest.site().to("team");
     let rows = found.items.iter().map(|member| row(guest, &path, member)).collect();
     let link = |page| address(&path, &[], page);
@@ -130,7 +134,11 @@ fn new_again(guest: &Guest, entered: Form, faults: Vec<Fault>) -> Response {
     let (t, words) = (guest.t, &guest.t.portal_pages);
     let status = status(!faults.is_empty());
     let form = FormView::new(guest.site().to("team/add"), words.add, back(guest).href, entered, faults)
-        .input("email", ("email", t.screens.email, ""), "autocomplete=off inputmode=email required maxlength=254")
+        .input(
+            "email",
+            ("email", t.screens.email, ""),
+            "autocomplete=off inputmode=email required maxlength=254",
+        )
         .input("text", ("name", t.screens.name, ""), "autocomplete=off maxlength=256")
         .radio(("role", t.team.role, ""), roles(guest));
     show(guest, words.add, words.add_lead, (form, status))
@@ -172,8 +180,11 @@ fn edit_again(guest: &Guest, member: &Member, entered: Form, faults: Vec<Fault>)
     let (t, words) = (guest.t, &guest.t.portal_pages);
     let status = status(!faults.is_empty());
     let action = guest.site().to(&format!("team/{}", member.id));
-    let form = FormView::new(action, t.screens.save, back(guest).href, entered, faults)
-        .input("text", ("name", t.screens.name, ""), "autocomplete=off maxlength=256");
+    let form = FormView::new(action, t.screens.save, back(guest).href, entered, faults).input(
+        "text",
+        ("name", t.screens.name, ""),
+        "autocomplete=off maxlength=256",
+    );
     let form = match has_role_field(guest, member) {
         true => form.radio(("role", t.team.role, ""), roles(guest)),
         false => form,

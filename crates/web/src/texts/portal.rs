@@ -5,7 +5,6 @@ use super::words;
 words! {
     /// The frame of the portal, and how people come in.
     Portal {
-        title: "Customer portal", "Kundenportal";
         sections: "Sections of the portal", "Bereiche des Portals";
         overview: "Overview", "Übersicht";
         back_to: "Back to {}", "Zurück zu {}";
@@ -54,7 +53,6 @@ words! {
         signed_in_as: "Signed in as", "Angemeldet als";
         role: "Your role", "Ihre Rolle";
         address: "E-mail address", "E-Mail-Adresse";
-        address_unproved: "not confirmed", "nicht bestätigt";
         until: "Session ends", "Sitzung endet";
         nothing: "Nothing to do here", "Hier gibt es nichts zu tun";
         nothing_text: "Billing and team are with the owner of your account.", "Rechnungen und Team liegen beim Inhaber Ihres Kontos.";
@@ -118,7 +116,6 @@ words! {
         own_role: "Your own role stays. The owner can change it.", "Ihre eigene Rolle bleibt. Der Inhaber kann sie ändern.";
         own_removal: "You cannot remove yourself. Ask another person of your team.", "Sie können sich nicht selbst entfernen. Fragen Sie eine andere Person Ihres Teams.";
         only_owner: "Only the owner hands the account over.", "Nur der Inhaber übergibt das Konto.";
-        session_unknown: "This session has ended.", "Diese Sitzung ist zu Ende.";
     }
 }
 

@@ -9,18 +9,24 @@ async fn the_portal_is_set_up_in_the_console() {
     let people = People::of(&world).await;
     let mut owner = Browser::signed_in(&world, &people.acme.owner).await;
     let setup = "/console/organizations/acme/portal";
-    assert!(owner.get("/console/organizations/acme/settings").await.text.contains(&format!("href=\"{setup}\"")));
+    assert!(
+        owner.get("/console/organizations/acme/settings").await.text.contains(&format!("href=\"{setup}\""))
+    );
     let page = owner.get(setup).await.expect(200);
     for switch in ["sign_in", "billing_details", "email_change", "team", "add_members", "sessions"] {
         assert!(page.text.contains(&format!("value=\"{switch}\" checked")), "{switch}: {page}");
     }
-    let faulty = [("avatar_url", "x"), ("color", "blue"), ("embed_hosts", "https://a.example\n"), ("switch", "team")];
+    let faulty =
+        [("avatar_url", "x"), ("color", "blue"), ("embed_hosts", "https://a.example\n"), ("switch", "team")];
     for path in [setup.to_owned(), format!("{setup}/preview")] {
         let page = owner.post(&path, &faulty).await.expect(422);
         for field in ["avatar_url", "color", "embed_hosts"] {
             assert!(page.text.contains(&format!("id=\"{field}-wrong\"")), "{field}: {page}");
         }
-        assert!(page.text.contains("value=\"team\" checked") && page.text.contains("value=\"blue\""), "{page}");
+        assert!(
+            page.text.contains("value=\"team\" checked") && page.text.contains("value=\"blue\""),
+            "{page}"
+        );
     }
     let fields = [
         ("avatar_url", "https://cdn.acme.dev/logo.png"),
@@ -40,7 +46,9 @@ async fn the_portal_is_set_up_in_the_console() {
     for kept in ["#0a7c4a", "https://cdn.acme.dev/logo.png", "Acme Support", "app.acme.dev\n*.acme.dev"] {
         assert!(page.text.contains(kept), "{kept}: {page}");
     }
-    assert!(page.text.contains("value=\"team\" checked") && !page.text.contains("value=\"sessions\" checked"));
+    assert!(
+        page.text.contains("value=\"team\" checked") && !page.text.contains("value=\"sessions\" checked")
+    );
     let mut portal = people.browser(&world, "owner").await;
     let page = portal.get("/acme/portal").await.expect(200);
     assert!(page.text.contains("/brand/0a7c4a.css") && !page.text.contains("/portal/sessions\""), "{page}");

@@ -54,13 +54,16 @@ async fn an_address_is_changed_by_the_mail_alone() {
     let world = world();
     let people = People::of(&world).await;
     let mut ada = people.browser(&world, "single").await;
-    for (email, says) in [("nowhere", "such as jane@example.com"), ("Ada@x.example", "This is your address already")] {
+    for (email, says) in
+        [("nowhere", "such as jane@example.com"), ("Ada@x.example", "This is your address already")]
+    {
         let page = ada.post("/acme/portal/email", &[("email", email)]).await.expect(422);
         assert!(page.text.contains(says) && page.text.contains(email), "{page}");
     }
     ada.post("/acme/portal/email", &[("email", "new@x.example")]).await.expect(303);
     let mails = world.mail().await;
-    let mail = mails.iter().find(|mail| matches!(mail.content, MailContent::EmailChangeRequest { .. })).unwrap();
+    let mail =
+        mails.iter().find(|mail| matches!(mail.content, MailContent::EmailChangeRequest { .. })).unwrap();
     let secret = world.app.mail_secret(mail).unwrap();
     let mut elsewhere = Browser::new(&world);
     elsewhere.get("/acme/portal/email-update").await.expect(200);
@@ -79,7 +82,10 @@ async fn a_team_is_managed_and_handed_over() {
     let people = People::of(&world).await;
     let mut owner = people.browser(&world, "owner").await;
     let faulty = owner.post("/acme/portal/team/add", &[("email", "x"), ("role", "owner")]).await.expect(422);
-    assert!(faulty.text.contains("id=\"email-wrong\"") && faulty.text.contains("id=\"role-wrong\""), "{faulty}");
+    assert!(
+        faulty.text.contains("id=\"email-wrong\"") && faulty.text.contains("id=\"role-wrong\""),
+        "{faulty}"
+    );
     let new = [("email", "kim@x.example"), ("name", "Kim"), ("role", "billing_manager")];
     owner.post("/acme/portal/team/add", &new).await.expect(303);
     let page = owner.get("/acme/portal/team").await.expect(200);
@@ -119,7 +125,10 @@ async fn the_organization_sees_which_member_changed_something() {
     let page = console.get("/console/organizations/acme/audit-log?action=customer.updated").await.expect(200);
     let entry = attribute(&page, "href", "/audit-log/").to_owned();
     let page = console.get(&entry).await.expect(200);
-    assert!(page.text.contains(people.member("owner")) && page.text.contains("member of a customer"), "{page}");
+    assert!(
+        page.text.contains(people.member("owner")) && page.text.contains("member of a customer"),
+        "{page}"
+    );
 }
 
 #[tokio::test]

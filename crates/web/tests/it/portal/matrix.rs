@@ -69,7 +69,11 @@ async fn every_page_and_form_of_the_portal_asks_for_its_right() {
         for (page, whose) in PAGES.iter().filter(|(page, _)| !page.contains('{')) {
             let link = format!("href=\"/acme/portal{page}\"");
             let is_linked = shown.contains(&link) || *page == "/team/add";
-            assert_eq!(is_linked, whose.split(' ').any(|one| one == who) || *page == "/team/add", "{who} {page}");
+            assert_eq!(
+                is_linked,
+                whose.split(' ').any(|one| one == who) || *page == "/team/add",
+                "{who} {page}"
+            );
         }
     }
     assert_eq!(world.findings().await, [""; 0]);
@@ -88,7 +92,11 @@ async fn a_section_that_is_switched_off_is_closed_and_not_shown() {
         let is_closed = |path: &str| closed.contains(&path);
         for (page, _) in PAGES.iter().filter(|page| owners(page)) {
             let answer = owner.get(&filled(&people, page)).await;
-            assert_eq!(answer.status, if is_closed(page) { 403 } else { 200 }, "{switch} GET {page}: {answer}");
+            assert_eq!(
+                answer.status,
+                if is_closed(page) { 403 } else { 200 },
+                "{switch} GET {page}: {answer}"
+            );
         }
         for (form, whose, accepted) in FORMS {
             if whose.contains("owner") {
@@ -132,7 +140,8 @@ async fn a_customer_without_members_has_no_team() {
     let secret = made["token"].as_str().unwrap().to_owned();
     let mut browser = Browser::new(&world);
     browser.post("/acme/portal/session", &[("customer_session_token", &secret)]).await.expect(303);
-    for (page, status) in [("", 200), ("/billing", 200), ("/sessions", 200), ("/team", 403), ("/email", 403)] {
+    for (page, status) in [("", 200), ("/billing", 200), ("/sessions", 200), ("/team", 403), ("/email", 403)]
+    {
         browser.get(&format!("/acme/portal{page}")).await.expect(status);
     }
 }

@@ -36,7 +36,8 @@ impl People {
         let owner = found["items"][0]["id"].as_str().unwrap().to_owned();
         let mut people = vec![("owner", owner)];
         for role in ["billing_manager", "member"] {
-            let new = json!({"email": format!("{role}@x.example"), "name": format!("The {role}"), "role": role});
+            let new =
+                json!({"email": format!("{role}@x.example"), "name": format!("The {role}"), "role": role});
             people.push((role, token.post(&members, new).await.expect(201).id()));
         }
         let new = json!({"type": "individual", "email": "ada@x.example", "name": "Ada"});

@@ -18,7 +18,8 @@ async fn a_page_may_be_embedded_where_the_organization_lists_and_nowhere_else() 
     let people = People::of(&world).await;
     let token = world.token(&people.acme, "*").await;
     let mut browser = people.browser(&world, "owner").await;
-    let pages = ["", "/billing", "/sign-in", "/nothing", "?customer_session_token=x", "/session", "/email-update"];
+    let pages =
+        ["", "/billing", "/sign-in", "/nothing", "?customer_session_token=x", "/session", "/email-update"];
     for (hosts, expected) in [
         (json!([]), "'none'"),
         (json!(["app.acme.dev", "*.acme.dev", "localhost:3000"]), "app.acme.dev *.acme.dev localhost:3000"),
@@ -31,7 +32,12 @@ async fn a_page_may_be_embedded_where_the_organization_lists_and_nowhere_else() 
     }
     set(&token, &people.acme, json!({"avatar_url": "https://cdn.acme.dev/a;b.png"})).await;
     let page = browser.get("/acme/portal").await.expect(200);
-    assert!(page.header("content-security-policy").unwrap().contains("img-src 'self' data: https://cdn.acme.dev; "), "{page}");
+    assert!(
+        page.header("content-security-policy")
+            .unwrap()
+            .contains("img-src 'self' data: https://cdn.acme.dev; "),
+        "{page}"
+    );
     assert!(page.text.contains("src=\"https://cdn.acme.dev/a;b.png\""), "{page}");
     for (name, value) in [("cache-control", "no-store"), ("referrer-policy", "no-referrer")] {
         assert_eq!(page.header(name).unwrap(), value);
@@ -67,7 +73,9 @@ async fn forms_of_other_sites_change_nothing() {
     for header in [None, Some(("sec-fetch-site", "cross-site")), Some(("origin", "https://evil.example"))] {
         let kept = owner.headers.len();
         owner.headers.extend(header.map(|(name, value)| (name, value.to_owned())));
-        for path in ["/acme/portal/team/add", "/acme/portal/session", "/acme/portal/sign-in", "/acme/portal/sign-out"] {
+        for path in
+            ["/acme/portal/team/add", "/acme/portal/session", "/acme/portal/sign-in", "/acme/portal/sign-out"]
+        {
             let answer = owner.post_from_anywhere(path, &new).await.expect(403);
             assert!(answer.text.contains("Please try again from the portal"), "{answer}");
         }

@@ -10,7 +10,8 @@ async fn a_member_signs_in_by_a_code_once() {
     let world = world();
     let people = People::of(&world).await;
     let mut browser = Browser::new(&world);
-    let sent = browser.post("/acme/portal/sign-in", &[("email", "Billing_Manager@x.example")]).await.expect(303);
+    let sent =
+        browser.post("/acme/portal/sign-in", &[("email", "Billing_Manager@x.example")]).await.expect(303);
     assert_eq!(sent.header("location").unwrap(), "/acme/portal/sign-in/code?asked=1");
     let (to, code) = codes(&world).await.remove(0);
     assert_eq!(to, "billing_manager@x.example");
@@ -25,7 +26,10 @@ async fn a_member_signs_in_by_a_code_once() {
     let begun = browser.post("/acme/portal/sign-in/code", &[("code", &spelled)]).await.expect(303);
     assert_eq!(begun.header("location").unwrap(), "/acme/portal?began=1");
     let page = browser.get("/acme/portal?began=1").await.expect(200);
-    assert!(page.text.contains("Hello The billing_manager") && page.text.contains("Billing manager"), "{page}");
+    assert!(
+        page.text.contains("Hello The billing_manager") && page.text.contains("Billing manager"),
+        "{page}"
+    );
     assert_eq!(browser.cookies.keys().collect::<Vec<_>>(), ["__Host-tenantry_portal_acme"]);
     let mut again = Browser::new(&world);
     again.post("/acme/portal/sign-in", &[("email", "nobody@x.example")]).await.expect(303);
