@@ -1,7 +1,6 @@
 //! Headers, frames, forms of other sites, languages and closed portals.
 
 use serde_json::json;
-use tenantry_app::Requester;
 use tenantry_app::suspension::OrganizationSuspend;
 use tenantry_core::values::SuspensionReason;
 
@@ -109,11 +108,8 @@ async fn a_closed_organization_has_no_portal() {
     let world = world();
     let people = People::of(&world).await;
     let mut owner = people.browser(&world, "owner").await;
-    let suspend = OrganizationSuspend {
-        by: Requester::operator(),
-        id: people.acme.id,
-        reason: SuspensionReason::parse("abuse").unwrap(),
-    };
+    let suspend =
+        OrganizationSuspend { id: people.acme.id, reason: SuspensionReason::parse("abuse").unwrap() };
     world.app.write(suspend).await.unwrap();
     for page in ["/acme/portal", "/acme/portal/sign-in", "/acme/portal/billing"] {
         let answer = owner.get(page).await.expect(404);
