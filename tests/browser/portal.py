@@ -35,7 +35,7 @@ class Portal:
         self.team = organization.customer("Birchwood Bikes", type="team", email=self.addresses["owner"])
         self.single = organization.customer("Ada Lovelace", email=self.addresses["single"])
         members = f"/v1/customers/{self.team}/members"
-        self.members = {"owner": organization.call("GET", members)["items"][0]["id"]}
+        self.members = {"owner": organization.call("GET", f"/v1/members/?customer_id={self.team}")["items"][0]["id"]}
         for role, name in (("billing_manager", "Noor Haddad"), ("member", "Kim Berg")):
             made = organization.call("POST", members, {"email": self.addresses[role], "name": name, "role": role})
             self.members[role] = made["id"]

@@ -67,8 +67,6 @@ fn rows(guest: &Guest, customer: &Customer) -> Vec<Row> {
     }
     if rights.team {
         rows.push(row("team", words.team, words.team_lead.to_owned(), "team", words.change));
-    } else if rights.add_members {
-        rows.push(row("team", words.team, words.team_lead.to_owned(), "team/add", words.add));
     }
     rows
 }

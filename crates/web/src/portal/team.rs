@@ -97,10 +97,7 @@ async fn of_path(guest: &Guest) -> Result<Member, Error> {
 }
 
 fn back(guest: &Guest) -> Link {
-    match guest.rights().team {
-        true => Link { href: guest.site().to("team"), label: guest.t.portal_pages.team.to_owned() },
-        false => Link { href: guest.site().home.clone(), label: guest.t.portal.overview.to_owned() },
-    }
+    Link { href: guest.site().to("team"), label: guest.t.portal_pages.team.to_owned() }
 }
 
 /// The roles that a person can get by a form: ownership is handed over on a page of its own.
@@ -156,7 +153,7 @@ pub(super) async fn add(guest: &Guest) -> Answer {
         return Ok(new_again(guest, form.clone(), reading.faults));
     };
     match guest.write(PortalMemberAdd { by: guest.by.clone(), email, name, role }).await {
-        Ok(_) => done(&back(guest).href, "created"),
+        Ok(_) => done(&guest.site().to("team"), "created"),
         Err(error) => Ok(new_again(guest, form.clone(), refused(guest.t, error)?)),
     }
 }

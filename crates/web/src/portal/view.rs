@@ -135,13 +135,11 @@ fn sections(guest: &Guest, current: Section) -> Vec<NavItem> {
     let item = |(icon, label, href, section, is_open): (_, _, String, Section, bool)| {
         is_open.then(|| NavItem { icon, label, href, current: section == current, count: String::new() })
     };
-    let team = if rights.team { "team" } else { "team/add" };
     let all = [
         ("home", guest.t.portal.overview, site.home.clone(), Section::Overview, true),
         ("log", words.billing, site.to("billing"), Section::Billing, rights.billing_details),
         ("mail", words.address, site.to("email"), Section::Email, rights.email_change),
-        // People can be added where the list is switched off.
-        ("team", words.team, site.to(team), Section::Team, rights.team || rights.add_members),
+        ("team", words.team, site.to("team"), Section::Team, rights.team),
         ("screen", words.sessions, site.to("sessions"), Section::Sessions, rights.sessions),
     ];
     all.into_iter().filter_map(item).collect()

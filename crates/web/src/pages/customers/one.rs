@@ -78,7 +78,7 @@ async fn sessions(here: &Here, customer: &Customer) -> Result<Option<Part>, Erro
         }
     };
     let rows = Block::Rows(found.into_iter().map(row).collect());
-    let end_all = Act::now(format!("{path}/sessions/end"), words.end_sessions, "").quiet();
+    let end_all = Act::now(format!("{path}/sign-out"), words.end_sessions, "").quiet();
     Ok(Some(Part::titled(words.sessions, words.sessions_text, rows).with(Some(end_all))))
 }
 

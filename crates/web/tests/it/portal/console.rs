@@ -30,7 +30,7 @@ async fn the_portal_is_set_up_in_the_console() {
     }
     let fields = [
         ("avatar_url", "https://cdn.acme.dev/logo.png"),
-        ("color", "#0a7c4a"),
+        ("color", "#7a1fa2"),
         ("sender_name", "Acme Support"),
         ("embed_hosts", "app.acme.dev\n\n *.acme.dev "),
         ("switch", "team"),
@@ -38,12 +38,12 @@ async fn the_portal_is_set_up_in_the_console() {
     ];
     // A preview saves nothing.
     let shown = owner.post(&format!("{setup}/preview"), &fields).await.expect(200);
-    assert!(attribute(&shown, "href", "/brand/0a7c4a.css").starts_with("/console/assets/"), "{shown}");
+    assert!(attribute(&shown, "href", "/brand/7a1fa2.css").starts_with("/console/assets/"), "{shown}");
     assert!(shown.header("content-security-policy").unwrap().contains("https://cdn.acme.dev"), "{shown}");
-    assert!(!owner.get(setup).await.text.contains("0a7c4a"));
+    assert!(!owner.get(setup).await.text.contains("7a1fa2"));
     owner.post(setup, &fields).await.expect(303);
     let page = owner.get(setup).await.expect(200);
-    for kept in ["#0a7c4a", "https://cdn.acme.dev/logo.png", "Acme Support", "app.acme.dev\n*.acme.dev"] {
+    for kept in ["#7a1fa2", "https://cdn.acme.dev/logo.png", "Acme Support", "app.acme.dev\n*.acme.dev"] {
         assert!(page.text.contains(kept), "{kept}: {page}");
     }
     assert!(
@@ -51,7 +51,7 @@ async fn the_portal_is_set_up_in_the_console() {
     );
     let mut portal = people.browser(&world, "owner").await;
     let page = portal.get("/acme/portal").await.expect(200);
-    assert!(page.text.contains("/brand/0a7c4a.css") && !page.text.contains("/portal/sessions\""), "{page}");
+    assert!(page.text.contains("/brand/7a1fa2.css") && !page.text.contains("/portal/sessions\""), "{page}");
     // Empty fields take colour, logo and hosts away.
     owner.post(setup, &[("switch", "")]).await.expect(303);
     let page = portal.get("/acme/portal").await.expect(200);

@@ -32,7 +32,7 @@ impl People {
         let new = json!({"type": "team", "email": "owner@x.example", "name": "Birchwood"});
         let team = token.post("/v1/customers", new).await.expect(201).id();
         let members = format!("/v1/customers/{team}/members");
-        let found = token.get(&members).await;
+        let found = token.get(&format!("/v1/members?customer_id={team}")).await.expect(200);
         let owner = found["items"][0]["id"].as_str().unwrap().to_owned();
         let mut people = vec![("owner", owner)];
         for role in ["billing_manager", "member"] {
