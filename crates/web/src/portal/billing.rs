@@ -115,12 +115,15 @@ fn read_address(guest: &Guest, reading: &mut Reading<'_>) -> Option<Address> {
         return None;
     }
     let text = |name: &str| Some(reading.text(name));
+    // The states of these countries have codes in capital letters.
+    let capitals = reading.text("state").to_uppercase();
+    let state = if matches!(country, "US" | "CA") { Some(capitals.as_str()) } else { text("state") };
     let input = AddressInput {
         line1: text("line1"),
         line2: text("line2"),
         postal_code: text("postal_code"),
         city: text("city"),
-        state: text("state"),
+        state,
         country,
     };
     match Address::parse(input) {

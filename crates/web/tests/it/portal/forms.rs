@@ -39,6 +39,8 @@ async fn billing_details_are_changed_and_faults_stand_at_their_fields() {
     for kept in ["Saved.", "Ada GmbH", "Hauptstraße 1", "value=\"DE\" selected", "DE136695976"] {
         assert!(page.text.contains(kept), "{kept}: {page}");
     }
+    ada.post("/acme/portal/billing", &[("country", "US"), ("state", "il")]).await.expect(303);
+    assert!(ada.get("/acme/portal/billing").await.text.contains("value=\"US-IL\""));
     // An address stays, a tax id goes.
     ada.post("/acme/portal/billing", &[]).await.expect(422);
     ada.post("/acme/portal/billing", &[("country", "AT")]).await.expect(303);
