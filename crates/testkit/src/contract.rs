@@ -220,6 +220,11 @@ fn check_error_shape(path: &str, response: &Response) {
         assert!(response["message"].as_str().is_some_and(|text| !text.is_empty()), "{response}");
         return;
     }
+    // The choice among several customers lists them as well.
+    if response["error"] == "customer_selection_required" {
+        assert!(shape == "error detail customers" && response["customers"].is_array(), "{response}");
+        return;
+    }
     let Some(details) = response["detail"].as_array().filter(|_| response.status == 422) else {
         let texts = response.body.as_object().unwrap().values().all(Value::is_string);
         assert!(

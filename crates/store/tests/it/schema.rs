@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use crate::support::Database;
 
 /// Tables that are read before the tenant is known. Their keys do not begin with the organization.
-const LOOKUPS: [&str; 5] = [
+const LOOKUPS: [&str; 6] = [
     "user_organizations",
     "former_team_members",
     "invitation_addresses",
     "organization_slugs",
     "credentials",
+    "portal_sign_ins",
 ];
 
 async fn catalog(database: &Database) -> BTreeSet<String> {
