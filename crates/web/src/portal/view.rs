@@ -35,6 +35,8 @@ pub(super) struct Frame {
     /// The address for questions; empty without one.
     pub(super) contact: String,
     pub(super) languages: [LanguageLink; 2],
+    /// Whether another site embeds the page. Browsers refuse to focus a field by itself there.
+    pub(super) is_framed: bool,
 }
 
 /// What an organization looks like.
@@ -94,6 +96,7 @@ impl Frame {
             return_label: String::new(),
             contact: contact.map(ToString::to_string).unwrap_or_default(),
             languages: [link(&ENGLISH, "English"), link(&GERMAN, "Deutsch")],
+            is_framed: site.is_some_and(|site| site.cookies.is_framed()),
         }
     }
 
