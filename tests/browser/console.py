@@ -60,6 +60,12 @@ class Mails:
             pass
         return found.group().replace(" ", "")
 
+    def portal_code(self, address):
+        """Waits for a mail with a code of the portal to an address, after others, and returns the code."""
+        while not (found := re.search(r"^\s*([A-Z0-9]{6}|[A-Z0-9]{3}[ -][A-Z0-9]{3})\s*$", self.next(address), re.MULTILINE)):
+            pass
+        return re.sub("[ -]", "", found.group(1))
+
     def count(self, address):
         """Returns how many mails to an address were written until now."""
         return len(self._to(address))

@@ -7,7 +7,6 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustls::pki_types::CertificateDer;
 use tenantry_app::App;
@@ -49,11 +48,12 @@ pub(crate) async fn serve(
         bootstrap,
         bootstrap_owner,
         mut http,
-        portal,
+        portal_url,
         mail,
         webhook_http_hosts,
         retention,
         console,
+        portal,
         public_url,
         replace_passkeys,
     } = settings;
@@ -70,20 +70,28 @@ pub(crate) async fn serve(
     let url = format!("http://{address}");
     if address.ip().is_unspecified() || address.ip().is_loopback() {
         let mails_console = console && public_url.is_none() && matches!(mail.mailer, Mailer::Smtp(..));
-        warn_of_links(&url, portal.is_none(), mails_console);
+        warn_of_links(&url, portal_url.is_none() && public_url.is_none(), mails_console);
     }
-    http.portal_url = portal.as_ref().map_or_else(|| url.clone(), ToString::to_string);
     check_open_files(http.limits.connections);
     if bootstrap {
         write_first_token(&app, bootstrap_owner, &url, files).await?;
     }
     let public_url = public_url.unwrap_or_else(|| own_url(address));
     http.public_url.clone_from(&public_url);
+    http.portal_url = portal_url.as_ref().map_or_else(|| public_url.clone(), ToString::to_string);
     if console {
         check_passkeys(&app, &public_url, replace_passkeys).await?;
-        let has_no_mail_server = matches!(mail.mailer, Mailer::Log);
-        http.pages = open_console(&app, &public_url, has_no_mail_server, files).await?;
+        open_first_entry(&app, &public_url, files).await?;
     }
+    http.pages = tenantry_web::router(
+        Arc::clone(&app),
+        tenantry_web::Settings {
+            public_url: Some(public_url.clone()),
+            has_no_mail_server: matches!(mail.mailer, Mailer::Log),
+            console,
+            portal,
+        },
+    );
     // The signals are handled before the server is announced, so that a stop is never lost.
     let signals = StopSignals::new()?;
     announce(&url, console.then_some(public_url.as_str()), files);
@@ -91,9 +99,13 @@ pub(crate) async fn serve(
     let (stop, stopped) = watch::channel(false);
     let gateway = Gateway::new(Arc::clone(&app), http);
     let wait = drain_at_signal(signals, gateway.clone(), stop);
-    let pages = if console { HttpUrl::parse(&public_url).ok() } else { None };
-    let stationery =
-        Stationery { language: mail.language, portal, console: pages, ..Stationery::of_sender(&mail.from) };
+    let own_pages = HttpUrl::parse(&public_url).ok();
+    let stationery = Stationery {
+        language: mail.language,
+        portal: portal_url.or_else(|| own_pages.clone().filter(|_| portal)),
+        console: own_pages.filter(|_| console),
+        ..Stationery::of_sender(&mail.from)
+    };
     let mail = MailWorker::new(Arc::clone(&app), mail.mailer, &mail.from, stationery);
     let imports = Arc::new(ImportWorker::new(Arc::clone(&app), read_import_rows));
     let (drained, (), (), (), (), (), (), ()) = tokio::join!(
@@ -146,7 +158,7 @@ async fn check_passkeys(app: &App, public_url: &str, replaces: bool) -> Result<(
 /// Warns of links that begin with the address of a server that other machines cannot reach.
 fn warn_of_links(url: &str, to_portal: bool, to_console: bool) {
     if to_portal {
-        tracing::warn!(%url, "portal links are unreachable: set --portal-url");
+        tracing::warn!(%url, "portal links are unreachable: set --portal-url or --public-url");
     }
     if to_console {
         tracing::warn!(%url, "links to the console in mails are unreachable: set --public-url");
@@ -168,19 +180,13 @@ async fn write_first_token(
     Ok(())
 }
 
-/// The pages of the console. Tells the operator how to take over the first organization, while nobody has.
-async fn open_console(
-    app: &Arc<App>,
-    public_url: &str,
-    has_no_mail_server: bool,
-    files: &Files,
-) -> Result<Router, CommandError> {
+/// Tells the operator how to take over the first organization, while nobody has.
+async fn open_first_entry(app: &Arc<App>, public_url: &str, files: &Files) -> Result<(), CommandError> {
     let secret = app.open_first_entry().await?;
     if let Err(error) = first_start::print_entry(public_url, files, secret.as_ref()) {
         tracing::warn!(%error, "first entry not written");
     }
-    let settings = tenantry_web::Settings { public_url: Some(public_url.to_owned()), has_no_mail_server };
-    Ok(tenantry_web::router(Arc::clone(app), settings))
+    Ok(())
 }
 
 /// Reports that the server accepts connections: as a log event, and on standard output for the program that

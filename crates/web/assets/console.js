@@ -59,11 +59,19 @@ setInterval(refresh, 60000);
 document.addEventListener("htmx:after:swap", refresh);
 
 // A secret in the fragment of the address, which browsers send to nobody, fills its field. The field is then hidden.
+// The fragment is the secret, or names it as a parameter.
 for (const holder of document.querySelectorAll("[data-from-fragment]")) {
   const input = holder.querySelector("input");
   if (location.hash.length > 1 && !input.value) {
-    input.value = location.hash.slice(1);
+    const fragment = location.hash.slice(1);
+    input.value = new URLSearchParams(fragment).get(input.name) ?? fragment;
     history.replaceState(null, "", location.pathname + location.search);
   }
   holder.hidden = input.value !== "" && !input.hasAttribute("aria-invalid");
+}
+
+// The link of a session: its secret leaves the address, and the form is sent unless somebody else is signed in.
+for (const form of document.querySelectorAll("form[data-opens]")) {
+  history.replaceState(null, "", location.pathname);
+  if ("atOnce" in form.dataset) form.requestSubmit();
 }

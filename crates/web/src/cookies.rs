@@ -15,6 +15,8 @@ pub(crate) const PASSKEY: &str = "__Host-tenantry_passkey";
 pub(crate) const BROWSER: &str = "__Host-tenantry_browser";
 /// The chosen language.
 pub(crate) const LANGUAGE: &str = "__Host-tenantry_language";
+/// The chosen language, in a frame of another site.
+pub(crate) const LANGUAGE_FRAMED: &str = "__Host-tenantry_language_framed";
 
 /// The value of a cookie of a request. Of several with one name, the first.
 pub(crate) fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -23,7 +25,12 @@ pub(crate) fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 /// A header that sets a cookie for so many seconds; 0 deletes it. Its value has no characters that need quotes.
 pub(crate) fn set(name: &str, value: &str, max_age_s: i64) -> String {
-    format!("{name}={value}; Path=/; Max-Age={max_age_s}; Secure; HttpOnly; SameSite=Lax")
+    set_for(name, value, max_age_s, "SameSite=Lax")
+}
+
+/// The same with the attributes that say to which requests the browser adds the cookie.
+pub(crate) fn set_for(name: &str, value: &str, max_age_s: i64, same_site: &str) -> String {
+    format!("{name}={value}; Path=/; Max-Age={max_age_s}; Secure; HttpOnly; {same_site}")
 }
 
 #[cfg(test)]

@@ -34,9 +34,7 @@ pub(crate) fn of(t: &'static Texts, error: &Error) -> Option<Vec<Fault>> {
         Error::Deletion(DeletionError::HasSubAccounts(..)) => fault("confirm", f.has_sub_accounts),
         Error::Deletion(DeletionError::ParentDeleted) => fault("", f.parent_deleted),
         Error::Deletion(DeletionError::Purged) => fault("", f.purged),
-        Error::Portal(PortalError::MemberRequired | PortalError::MemberUnknown(_)) => {
-            fault("member", f.member_required)
-        }
+        Error::Portal(error) => portal(t, error),
         Error::Invitation(error) => invitation(t, error),
         Error::OwnerSuspended => fault("", f.owner_suspended),
         Error::WebhookBytes { .. } | Error::StoredBytes { .. } => fault("", f.webhook_bytes),
@@ -101,6 +99,23 @@ fn member(t: &'static Texts, error: &MemberError) -> Option<Vec<Fault>> {
         MemberError::EmailFollowsCustomer(_) => ("email", f.email_follows),
         MemberError::OwnerRequired(_) => ("role", f.owner_required),
         MemberError::CannotRemoveOwner(_) => ("confirm", f.owner_required),
+    };
+    Some(vec![Fault::new(field, message)])
+}
+
+fn portal(t: &'static Texts, error: &PortalError) -> Option<Vec<Fault>> {
+    let words = &t.portal_pages;
+    let (field, message) = match error {
+        PortalError::MemberRequired | PortalError::MemberUnknown(_) => ("member", t.faults.member_required),
+        PortalError::OwnerExists => ("role", t.faults.choice),
+        PortalError::CannotChangeOwnRole(_) => ("", words.own_role),
+        PortalError::CannotRemoveSelf(_) => ("confirm", words.own_removal),
+        PortalError::OnlyOwnerTransfers => ("", words.only_owner),
+        PortalError::TeamEmailFixed(_) => ("email", words.email_team),
+        PortalError::EmailUnchanged(_) => ("email", words.email_same),
+        PortalError::EmailUpdateInvalid => ("", words.email_over),
+        PortalError::EmailTaken => ("email", words.email_taken),
+        _ => return None,
     };
     Some(vec![Fault::new(field, message)])
 }

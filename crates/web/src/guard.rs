@@ -23,7 +23,7 @@ use crate::{Console, cookies, language, respond};
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+pub(crate) const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 /// Seconds for which a chosen language is kept.
 pub(crate) const LANGUAGE_S: i64 = 365 * 24 * 60 * 60;
 
@@ -46,14 +46,19 @@ pub(crate) async fn protect(State(console): State<Arc<Console>>, request: Reques
     }
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(POLICY));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
     response
 }
 
+/// The policy of a page that shows a picture of this origin as well; empty for none.
+pub(crate) fn policy_with_pictures_of(origin: &str) -> String {
+    POLICY.replace("img-src 'self' data:", format!("img-src 'self' data: {origin}").trim_end())
+}
+
 /// Whether a form was sent by a page of this server.
-fn is_own(headers: &HeaderMap, public_url: Option<&str>) -> bool {
+pub(crate) fn is_own(headers: &HeaderMap, public_url: Option<&str>) -> bool {
     let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     if headers.contains_key(FETCH_SITE) {
         return matches!(text(&FETCH_SITE), Some("same-origin" | "none"));

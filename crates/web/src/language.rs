@@ -17,7 +17,8 @@ pub(crate) fn of_tag(tag: &str) -> Option<&'static Texts> {
 
 /// The texts for a request.
 pub(crate) fn of_request(headers: &HeaderMap) -> &'static Texts {
-    let chosen = cookies::value(headers, cookies::LANGUAGE).and_then(of_tag);
+    let chosen = [cookies::LANGUAGE, cookies::LANGUAGE_FRAMED];
+    let chosen = chosen.iter().find_map(|name| cookies::value(headers, name)).and_then(of_tag);
     let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     chosen.or_else(|| preferred(accepted)).unwrap_or(&ENGLISH)
 }

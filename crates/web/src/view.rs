@@ -309,7 +309,7 @@ fn operator(t: &'static Texts, by: &Requester, current: Section) -> Option<NavGr
 }
 
 /// The word for an action that succeeded, by its name in the address of the page that follows it.
-fn done(t: &'static Texts, action: &str) -> &'static str {
+pub(crate) fn done(t: &'static Texts, action: &str) -> &'static str {
     let done = &t.done;
     match action {
         "created" => done.created,
@@ -328,6 +328,7 @@ fn done(t: &'static Texts, action: &str) -> &'static str {
         "suspended" => done.suspended,
         "unsuspended" => done.unsuspended,
         "ended" => done.ended,
+        "all_ended" => done.all_ended,
         "started" => done.started,
         _ => "",
     }

@@ -105,8 +105,13 @@ impl Visitor {
         self.headers.get(USER_AGENT).and_then(|value| value.to_str().ok())
     }
 
+    /// The address of the client, if it is known.
+    pub(crate) const fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
     /// The client, for the audit log.
-    fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         Client::new(self.address, self.user_agent())
     }
 

@@ -10,6 +10,7 @@
 //! - A section that the organization has switched off is refused to every session.
 
 mod code;
+mod cookies;
 mod decide;
 mod rights;
 mod settings;
@@ -19,6 +20,7 @@ pub use code::{
     CODES_OF_ORGANIZATION_PER_HOUR, CODES_PER_HOUR, CodeTry, PortalSignIn, WRONG_CODES_OF_NETWORK_PER_HOUR,
     WRONG_CODES_PER_HOUR, new_code, try_code, typed_code,
 };
+pub use cookies::{PortalCookies, page_slug};
 pub use decide::{
     MemberManagementFacts, MemberSelector, SessionFacts, StartedSession, allow_email_change, change_member,
     check_new_email, manage_billing, manage_members, remove_member, start_session,

@@ -93,6 +93,7 @@ fn everything() -> OrganizationChange {
         default_presentment_currency: Patch::Value("eur".parse().unwrap()),
         default_tax_behavior: Patch::Value(TaxBehavior::Inclusive),
         sso_enforced: Patch::Value(false),
+        portal: tenantry_core::portal::PortalSettingsChange::default(),
         team_admission: Patch::Value(TeamAdmission::Invitation),
         legacy: LegacyChange {
             pledge_minimum_amount: Patch::Value(3000),

@@ -3,7 +3,8 @@
 //! | bound | beyond it |
 //! |---|---|
 //! | a slot for requests in progress, which a request has while the server works on it | 503 |
-//! | the rate of the person of the session, as of the person's tokens; without a session that of the address; assets apart | 429 |
+//! | the rate of the person or customer of the session, as of their tokens; without a session that of the address; assets apart | 429 |
+//! | the rate of mails of a customer, as in the portal's API | 429 |
 //! | size, time and memory of a form, as of other bodies ([`body`]) | 413, 408, 429 or 503 |
 //! | memory of unread pages ([`memory`]), assets apart | 429 or 503 |
 //! | [`Limits::request_timeout`](crate::Limits), without the time in which a form arrives | 504 |
@@ -11,29 +12,36 @@
 use std::sync::Arc;
 
 use axum::body::{Body, HttpBody};
-use axum::http::header::{CONTENT_TYPE, COOKIE, RETRY_AFTER};
-use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
+use axum::http::header::{CONTENT_TYPE, COOKIE, HeaderName, RETRY_AFTER};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Request, StatusCode};
 use axum::response::Response;
 use tenantry_app::{App, Caller, RequestOrigin};
 use tenantry_core::console::{SESSION_COOKIE, cookie};
+use tenantry_core::portal::{PortalCookies, page_slug};
 use tokio::time::{Instant, timeout_at};
 
 use super::Gateway;
 use crate::api::rejection::Rejection;
 use crate::api::request::{BodyRead, ClientAddress, RequestId};
 use crate::limits;
-use crate::pipeline::rate_limit::RateLimitKey;
-use crate::pipeline::{body, memory};
+use crate::pipeline::{body, key_of, memory};
 use crate::server::peers::Peer;
 
-/// The path of every page.
+/// The path of every page of the console.
 const ROOT: &str = "/console";
-/// The path of style sheets and scripts, which browsers keep.
-const ASSETS: &str = "/console/assets/";
+/// The paths of style sheets and scripts, which browsers keep.
+const ASSETS: [&str; 2] = ["/console/assets/", "/portal-assets/"];
+const DESTINATION: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
-/// Whether a path is one of a page.
+/// Whether a path is one of a page or of what pages load.
 pub(super) fn is_page(path: &str) -> bool {
-    path.strip_prefix(ROOT).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    let is_console = path.strip_prefix(ROOT).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    is_console || is_asset(path) || page_slug(path).is_some()
+}
+
+fn is_asset(path: &str) -> bool {
+    ASSETS.iter().any(|folder| path.starts_with(folder))
 }
 
 /// Answers a request for a page.
@@ -48,16 +56,17 @@ async fn answer_bounded(gateway: &Gateway, request: Request<Body>) -> Result<Res
     let mut deadline = Instant::now() + state.limits.request_timeout;
     let address = ClientAddress::of(&parts);
     let mut slot = state.slots.take(writes)?;
-    let is_asset = parts.uri.path().starts_with(ASSETS);
+    let is_asset = is_asset(parts.uri.path());
     let caller = match is_asset {
         true => None,
-        false => timeout_at(deadline, caller(&state.app, &parts.headers)).await.unwrap_or(None),
+        false => timeout_at(deadline, caller(&state.app, &parts)).await.unwrap_or(None),
     };
-    let key = caller
-        .as_ref()
-        .map_or_else(|| RateLimitKey::at(address), |caller| RateLimitKey::Known(caller.limited_as()));
+    let key = key_of(caller.as_deref(), address);
     if let Some(limiters) = state.rate_limiters.as_ref().filter(|_| !is_asset) {
         limiters.take(key).check()?;
+        if writes && caller.is_some() && sends_mail(parts.uri.path()) {
+            limiters.take_mail(key).check()?;
+        }
     }
     if let (Some(_), Some(peer)) = (&caller, parts.extensions.get::<Arc<Peer>>()) {
         peer.admitted(key);
@@ -86,10 +95,24 @@ async fn answer_bounded(gateway: &Gateway, request: Request<Body>) -> Result<Res
     if is_asset { Ok(response) } else { memory::hold_page(&state.responses, key, writes, response) }
 }
 
-/// The person of the session. None where the session is unknown or cannot be looked up.
-async fn caller(app: &App, headers: &HeaderMap) -> Option<Arc<Caller>> {
+/// Whether a form of the portal sends mail for its customer, as an endpoint of the portal does.
+fn sends_mail(path: &str) -> bool {
+    page_slug(path).is_some() && path.ends_with("/portal/email")
+}
+
+/// The person of the session, of the portal on its pages. None where the session is unknown or cannot be looked up.
+async fn caller(app: &App, parts: &Parts) -> Option<Arc<Caller>> {
+    let headers = &parts.headers;
     let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-    app.authenticate_session(cookie(lines, SESSION_COOKIE)?).await.ok()
+    let path = parts.uri.path();
+    match page_slug(path).filter(|_| !path.starts_with(ROOT)) {
+        Some(slug) => {
+            let destination = headers.get(&DESTINATION).and_then(|value| value.to_str().ok());
+            let name = PortalCookies::of(slug, destination).session();
+            app.authenticate(cookie(lines, &name)?).await.ok()
+        }
+        None => app.authenticate_session(cookie(lines, SESSION_COOKIE)?).await.ok(),
+    }
 }
 
 /// A refusal as plain text: the server has no time for more.
@@ -125,11 +148,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pages_are_below_one_path() {
+    fn pages_are_those_of_console_and_portal() {
         for (path, expected) in [
             ("/console", true),
             ("/console/sign-in", true),
             ("/consoles", false),
+            ("/acme/portal", true),
+            ("/acme/portal/team", true),
+            ("/portal-assets/0/brand.css", true),
+            ("/acme", false),
             ("/v1/console", false),
             ("/", false),
         ] {

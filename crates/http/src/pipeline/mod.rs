@@ -259,7 +259,12 @@ const fn organization(caller: &Caller) -> Option<OrganizationId> {
 /// A customer session counts for its customer and for the portals of the owner, so that customers cannot use up the
 /// limits of their organization. A refused token counts for the client's address.
 fn rate_limit_key(caller: &Result<Option<Arc<Caller>>, Rejection>, address: Option<IpAddr>) -> RateLimitKey {
-    let Ok(Some(caller)) = caller else { return RateLimitKey::at(address) };
+    key_of(caller.as_ref().ok().and_then(Option::as_deref), address)
+}
+
+/// The party of a caller; without one, the client's address.
+pub(crate) fn key_of(caller: Option<&Caller>, address: Option<IpAddr>) -> RateLimitKey {
+    let Some(caller) = caller else { return RateLimitKey::at(address) };
     let owner = caller.limited_as();
     match caller.portal_customer() {
         Some(customer) => RateLimitKey::Customer { customer: customer.uuid(), owner },

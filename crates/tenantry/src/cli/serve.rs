@@ -34,6 +34,10 @@ pub(crate) struct Serve {
     #[arg(long, env = "TENANTRY_CONSOLE", value_name = "ON|OFF", default_value = "on",
         action = clap::ArgAction::Set, value_parser = switch)]
     pub(crate) console: bool,
+    /// Serve the portal, pages for customers under /SLUG/portal: on or off
+    #[arg(long, env = "TENANTRY_PORTAL", value_name = "ON|OFF", default_value = "on",
+        action = clap::ArgAction::Set, value_parser = switch)]
+    pub(crate) portal: bool,
     /// The URL at which people reach the server, such as https://tenantry.example.com [default: the server's own]
     #[arg(long, env = "TENANTRY_PUBLIC_URL", value_name = "URL", value_parser = values::origin)]
     pub(crate) public_url: Option<String>,
@@ -79,7 +83,7 @@ pub(crate) struct Serve {
     #[arg(long = "webhook-http-host", env = "TENANTRY_WEBHOOK_HTTP_HOSTS", value_name = "HOST[:PORT]",
         value_parser = values::plain_http_hosts)]
     pub(crate) webhook_http_hosts: Vec<List<String>>,
-    /// The URL of the customer portal, with which links to its pages begin [default: the server's own URL]
+    /// The URL of the customer portal, with which links to its pages begin [default: --public-url]
     #[arg(long, env = "TENANTRY_PORTAL_URL", value_name = "URL", value_parser = values::portal_url)]
     pub(crate) portal_url: Option<HttpUrl>,
     /// The destination of mail: log, dir:PATH, smtp://NAME:PASSWORD@HOST:PORT?tls=required or smtps://...

@@ -28,10 +28,13 @@ pub(crate) struct ServerSettings {
     pub(crate) http: Config,
     pub(crate) webhook_http_hosts: Vec<String>,
     /// The URL of the customer portal, if it is not the server's own.
-    pub(crate) portal: Option<HttpUrl>,
+    pub(crate) portal_url: Option<HttpUrl>,
     pub(crate) mail: MailSettings,
     pub(crate) retention: Retention,
+    /// Whether the console is served.
     pub(crate) console: bool,
+    /// Whether the portal's pages are served.
+    pub(crate) portal: bool,
     /// The address at which people reach the server, if it is not the server's own.
     pub(crate) public_url: Option<String>,
     /// Whether passkeys for another host are deleted.
@@ -105,7 +108,7 @@ impl ServerSettings {
             bootstrap_owner: serve.bootstrap_owner.clone(),
             http,
             webhook_http_hosts: List::joined(&serve.webhook_http_hosts),
-            portal: serve.portal_url.clone(),
+            portal_url: serve.portal_url.clone(),
             mail: MailSettings::new(serve, roots)?,
             retention: Retention {
                 payload_days: serve.webhook_payload_days,
@@ -115,6 +118,7 @@ impl ServerSettings {
                 deleted_customer_days: serve.deleted_customer_days,
             },
             console: serve.console,
+            portal: serve.portal,
             public_url: serve.public_url.clone(),
             replace_passkeys: serve.replace_passkeys,
         })

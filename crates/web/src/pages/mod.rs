@@ -8,6 +8,7 @@ pub(crate) mod identity;
 pub(crate) mod invitations;
 pub(crate) mod operator;
 pub(crate) mod organizations;
+pub(crate) mod portal;
 pub(crate) mod sessions;
 pub(crate) mod settings;
 pub(crate) mod sign_in;

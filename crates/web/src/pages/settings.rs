@@ -9,9 +9,7 @@ use tenantry_app::TeamPermission;
 use tenantry_app::organization_deletion::OrganizationDelete;
 use tenantry_app::organizations::OrganizationUpdate;
 use tenantry_core::Patch;
-use tenantry_core::organization::{
-    CustomerPortalSettings, FeatureSettingsChange, OrganizationChange, PortalCustomer, TeamAdmission,
-};
+use tenantry_core::organization::{FeatureSettingsChange, OrganizationChange, TeamAdmission};
 use tenantry_core::values::{EmailAddress, HttpUrl, OrganizationName};
 
 use super::here;
@@ -45,10 +43,6 @@ async fn show(here: &Here) -> Answer {
     if profile.feature_settings.member_model_enabled {
         values.push(("switch", "members".to_owned()));
     }
-    let portal = profile.customer_portal_settings.customer.as_ref();
-    if portal.and_then(|customer| customer.allow_email_change) == Some(true) {
-        values.push(("switch", "email_change".to_owned()));
-    }
     if profile.team_admission == TeamAdmission::Invitation {
         values.push(("switch", "invitation".to_owned()));
     }
@@ -60,7 +54,6 @@ async fn show_again(here: &Here, entered: Form, faults: Vec<Fault>) -> Answer {
     let slug = filled(words.slug_hint, here.organization.slug.as_str());
     let switches = vec![
         Choice::new("members", words.members).with(words.members_text),
-        Choice::new("email_change", words.email_change).with(words.email_change_text),
         Choice::new("invitation", t.invitations.admission).with(t.invitations.admission_text),
     ];
     let action = here.to("settings");
@@ -70,6 +63,12 @@ async fn show_again(here: &Here, entered: Form, faults: Vec<Fault>) -> Answer {
         .input("url", ("website", words.website, ""), "autocomplete=url placeholder=https://example.com")
         .input("email", ("email", words.email, words.email_hint), "autocomplete=email maxlength=254")
         .boxes(("switch", words.switches, ""), switches);
+    let portal = Row {
+        icon: "customers",
+        small: t.portal_setup.text.to_owned(),
+        acts: vec![Act::to(here.to("portal"), t.passkey_rule.change, "").quiet()],
+        ..Row::new(t.portal_setup.title)
+    };
     let rule = Row {
         icon: "lock",
         acts: vec![Act::to(here.to("sign-in"), t.passkey_rule.change, "").quiet()],
@@ -96,7 +95,7 @@ async fn show_again(here: &Here, entered: Form, faults: Vec<Fault>) -> Answer {
         slim: true,
         parts: vec![
             Part::plain(Block::Form(form)),
-            Part::plain(Block::Rows(vec![rule])),
+            Part::plain(Block::Rows(vec![portal, rule])),
             Part::plain(Block::Dangers(dangers)),
         ],
         ..Screen::default()
@@ -118,14 +117,11 @@ fn read(here: &Here, reading: &mut Reading<'_>) -> Option<OrganizationChange> {
         member_model_enabled: Some(is_on("members")),
         ..FeatureSettingsChange::default()
     };
-    let customer = Some(PortalCustomer { allow_email_change: Some(is_on("email_change")) });
-    let before = here.organization.profile.customer_portal_settings.clone();
     let change = OrganizationChange {
         name: name.map_or(Patch::Absent, Patch::Value),
         website: website.map_or(Patch::Null, Patch::Value),
         email: email.map_or(Patch::Null, Patch::Value),
         feature_settings: Patch::Value(features),
-        customer_portal_settings: Patch::Value(CustomerPortalSettings { customer, ..before }),
         team_admission: Patch::Value(match is_on("invitation") {
             true => TeamAdmission::Invitation,
             false => TeamAdmission::Direct,

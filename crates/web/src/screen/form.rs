@@ -16,6 +16,8 @@ pub(crate) struct FormView {
     pub(crate) broad: bool,
     /// Whether the button matters less than others of the page.
     pub(crate) quiet: bool,
+    /// Another button: the address it sends to, and its word; empty without one.
+    pub(crate) other: (String, &'static str),
     entered: Form,
 }
 
@@ -72,7 +74,7 @@ impl Choice {
 
 impl FormView {
     /// A form with what was entered and the faults in it.
-    pub(crate) const fn new(
+    pub(crate) fn new(
         action: String,
         submit: &'static str,
         cancel: String,
@@ -80,11 +82,17 @@ impl FormView {
         faults: Vec<Fault>,
     ) -> Self {
         let (is_dangerous, broad, quiet) = (false, false, false);
-        Self { action, controls: Vec::new(), faults, submit, is_dangerous, cancel, broad, quiet, entered }
+        let (controls, other) = (Vec::new(), (String::new(), ""));
+        Self { action, controls, faults, submit, is_dangerous, cancel, broad, quiet, other, entered }
     }
 
     pub(crate) fn dangerous(self) -> Self {
         Self { is_dangerous: true, ..self }
+    }
+
+    /// The form with a button that sends it to another address.
+    pub(crate) fn or(self, action: String, submit: &'static str) -> Self {
+        Self { other: (action, submit), ..self }
     }
 
     pub(crate) fn broad(self) -> Self {

@@ -11,6 +11,7 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
 
+use crate::portal::Brand;
 use crate::respond;
 use crate::texts::Texts;
 use crate::time::Moment;
@@ -142,6 +143,17 @@ pub(crate) enum Block {
     Secret(String),
     /// A muted sentence.
     Text(String),
+    /// What the portal looks like in both colour schemes.
+    Preview(Preview),
+}
+
+/// A preview of the portal.
+pub(crate) struct Preview {
+    /// The style sheet of the portal.
+    pub(crate) sheet: String,
+    /// The style sheet of the colour; empty without a colour.
+    pub(crate) style: String,
+    pub(crate) brand: Brand,
 }
 
 /// A note. `kind` is `ok`, `warn`, `bad` or empty.

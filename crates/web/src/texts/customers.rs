@@ -46,6 +46,7 @@ words! {
         sessions_text: "Whoever holds the secret of a session acts for the customer.", "Wer das Geheimnis einer Sitzung hat, handelt für den Kunden.";
         session_until: "ends {}", "endet {}";
         end_session: "End", "Beenden";
+        end_sessions: "End all", "Alle beenden";
         session_try: "This call answers with the customer.", "Dieser Aufruf antwortet mit dem Kunden.";
         delete: "Delete the customer", "Kunde löschen";
         delete_text: "Its members go with it. You can bring it back.", "Die Mitglieder gehen mit. Sie können ihn wiederherstellen.";

@@ -10,6 +10,7 @@ mod german;
 mod operator;
 mod organization;
 mod people;
+mod portal;
 mod screens;
 
 pub(crate) use audit::AuditTexts;
@@ -39,6 +40,9 @@ macro_rules! texts {
             pub(crate) roles: people::Roles,
             pub(crate) invitations: people::Invitations,
             pub(crate) settings: organization::Settings,
+            pub(crate) portal: portal::Portal,
+            pub(crate) portal_pages: portal::PortalPages,
+            pub(crate) portal_setup: portal::PortalSetup,
             pub(crate) new_organization: organization::NewOrganization,
             pub(crate) deleted: organization::Deleted,
             pub(crate) audit: AuditTexts,

@@ -14,8 +14,6 @@ words! {
         switches: "What is switched on", "Was eingeschaltet ist";
         members: "Members of customers", "Mitglieder von Kunden";
         members_text: "A customer can be a team of people with roles.", "Ein Kunde kann ein Team mit Rollen sein.";
-        email_change: "Change of address in the portal", "Adresswechsel im Portal";
-        email_change_text: "Customers can change their own address.", "Kunden können ihre eigene Adresse ändern.";
         delete: "Delete the organization", "Organisation löschen";
         delete_text: "Tokens, sessions and the portal stop at once. The owner can bring it back for a while.", "Tokens, Sitzungen und Portal enden sofort. Der Inhaber kann sie eine Zeit lang zurückholen.";
         delete_button: "Delete…", "Löschen…";

@@ -54,6 +54,7 @@ words! {
         suspended: "Suspended.", "Gesperrt.";
         unsuspended: "It is open again.", "Wieder geöffnet.";
         ended: "The session has ended.", "Die Sitzung ist beendet.";
+        all_ended: "All sessions have ended.", "Alle Sitzungen sind beendet.";
         started: "The check has begun.", "Die Prüfung hat begonnen.";
     }
 }

@@ -117,9 +117,11 @@ impl<'a> Browser<'a> {
         let response = client.send(method, path, kind, body).await;
         for set in response.headers.get_all("set-cookie") {
             let set = set.to_str().unwrap();
-            for attribute in ["Secure", "HttpOnly", "SameSite=Lax", "Path=/"] {
+            for attribute in ["Secure", "HttpOnly", "Path=/"] {
                 assert!(set.contains(attribute), "{set}");
             }
+            let is_partitioned = set.ends_with("SameSite=None; Partitioned");
+            assert!(set.ends_with("SameSite=Lax") || is_partitioned, "{set}");
             let (name, rest) = set.split_once('=').unwrap();
             assert!(name.starts_with("__Host-"), "{set}");
             let value = rest.split(';').next().unwrap();

@@ -20,6 +20,7 @@ mod operator;
 mod organizations;
 mod pages;
 mod passkeys;
+mod portal;
 mod rates;
 mod recovery_codes;
 mod routes;

@@ -53,6 +53,7 @@ pub(crate) const PAGES: &[(&str, Option<TeamPermission>)] = &[
     ("/audit-log/retention", Some(ManageOrganization)),
     ("/audit-log/{entry}", Some(ManageOrganization)),
     ("/settings", Some(ManageOrganization)),
+    ("/portal", Some(ManageOrganization)),
     ("/sign-in", Some(ManageOrganization)),
     ("/delete", Some(ManageOrganization)),
 ];
@@ -66,6 +67,8 @@ pub(crate) const FORMS: &[(&str, Option<TeamPermission>, u16)] = &[
     ("/customers/{none}/edit", Some(ManageCustomers), 404),
     ("/customers/{customer}/session", Some(ManageCustomers), 200),
     ("/customers/{customer}/sessions/{none}/end", Some(ManageCustomers), 404),
+    ("/customers/{customer}/sign-out", Some(ManageCustomers), 303),
+    ("/customers/{none}/sign-out", Some(ManageCustomers), 404),
     ("/customers/{customer}/delete", Some(ManageCustomers), 422),
     ("/customers/{customer}/forget", Some(ManageCustomers), 422),
     ("/customers/{customer}/restore", Some(ManageCustomers), 303),
@@ -96,6 +99,8 @@ pub(crate) const FORMS: &[(&str, Option<TeamPermission>, u16)] = &[
     ("/webhooks/{webhook}/events/{none}/redeliver", Some(ManageOrganization), 404),
     ("/audit-log/retention", Some(ManageOrganization), 303),
     ("/settings", Some(ManageOrganization), 422),
+    ("/portal", Some(ManageOrganization), 303),
+    ("/portal/preview", Some(ManageOrganization), 200),
     ("/sign-in", Some(ManageOrganization), 303),
     ("/delete", Some(ManageOrganization), 422),
 ];

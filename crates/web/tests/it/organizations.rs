@@ -29,12 +29,12 @@ async fn settings_are_changed() {
     let page = browser.get(settings).await.expect(200);
     assert!(
         page.text.contains("value=\"members\" checked")
-            && !page.text.contains("value=\"email_change\" checked"),
+            && !page.text.contains("value=\"invitation\" checked"),
         "{page}"
     );
-    let faulty = [("name", ""), ("website", "nowhere"), ("email", "x"), ("switch", "email_change")];
+    let faulty = [("name", ""), ("website", "nowhere"), ("email", "x"), ("switch", "invitation")];
     let refused = browser.post(settings, &faulty).await.expect(422);
-    for kept in ["href=\"#name\"", "href=\"#website\"", "href=\"#email\"", "value=\"email_change\" checked"] {
+    for kept in ["href=\"#name\"", "href=\"#website\"", "href=\"#email\"", "value=\"invitation\" checked"] {
         assert!(refused.text.contains(kept), "{kept}: {refused}");
     }
     assert!(!refused.text.contains("value=\"members\" checked"), "{refused}");
@@ -43,11 +43,11 @@ async fn settings_are_changed() {
         ("website", "https://acme.example/"),
         ("email", "help@acme.example"),
         ("switch", "members"),
-        ("switch", "email_change"),
+        ("switch", "invitation"),
     ];
     browser.post(settings, &fields).await.expect(303);
     let page = browser.get(&format!("{settings}?done=saved")).await.expect(200);
-    for shown in ["Saved.", "Acme GmbH", "https://acme.example/", "value=\"email_change\" checked"] {
+    for shown in ["Saved.", "Acme GmbH", "https://acme.example/", "value=\"invitation\" checked"] {
         assert!(page.text.contains(shown), "{shown}: {page}");
     }
     browser.post(settings, &[("name", "Acme"), ("switch", "members")]).await.expect(303);

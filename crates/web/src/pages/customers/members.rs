@@ -15,7 +15,7 @@ use crate::view::{Call, Section};
 use crate::visit::{Answer, Here, done, status};
 use crate::visitor::Form;
 
-pub(super) const fn role_name(t: &'static Texts, role: MemberRole) -> &'static str {
+pub(crate) const fn role_name(t: &'static Texts, role: MemberRole) -> &'static str {
     match role {
         MemberRole::Owner => t.members.owner,
         MemberRole::BillingManager => t.members.billing_manager,
@@ -23,7 +23,7 @@ pub(super) const fn role_name(t: &'static Texts, role: MemberRole) -> &'static s
     }
 }
 
-const fn role_text(t: &'static Texts, role: MemberRole) -> &'static str {
+pub(crate) const fn role_text(t: &'static Texts, role: MemberRole) -> &'static str {
     match role {
         MemberRole::Owner => t.members.owner_text,
         MemberRole::BillingManager => t.members.billing_manager_text,

@@ -3,7 +3,7 @@
 mod export;
 mod form;
 mod list;
-mod members;
+pub(crate) mod members;
 mod one;
 mod remove;
 
@@ -30,6 +30,7 @@ pub(crate) fn routes() -> Router<Arc<Console>> {
         .route(&here("customers/{id}"), get(page!(Here, one::show)))
         .route(&here("customers/{id}/edit"), get(page!(Here, form::edit)).post(page!(Here, form::update)))
         .route(&here("customers/{id}/session"), post(page!(Here, one::open_session)))
+        .route(&here("customers/{id}/sign-out"), post(page!(Here, one::end_sessions)))
         .route(&here("customers/{id}/sessions/{session}/end"), post(page!(Here, one::end_session)))
         .route(
             &here("customers/{id}/delete"),

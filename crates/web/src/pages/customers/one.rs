@@ -1,6 +1,6 @@
 //! One customer: the members, the details, and a session of the portal.
 
-use tenantry_app::sessions::{SessionCreate, SessionEnd};
+use tenantry_app::sessions::{SessionCreate, SessionEnd, SessionsEnd};
 use tenantry_app::{Error, TeamPermission};
 use tenantry_core::customer::{Customer, CustomerKind};
 use tenantry_core::ids::SessionId;
@@ -78,7 +78,16 @@ async fn sessions(here: &Here, customer: &Customer) -> Result<Option<Part>, Erro
         }
     };
     let rows = Block::Rows(found.into_iter().map(row).collect());
-    Ok(Some(Part::titled(words.sessions, words.sessions_text, rows)))
+    let end_all = Act::now(format!("{path}/sign-out"), words.end_sessions, "").quiet();
+    Ok(Some(Part::titled(words.sessions, words.sessions_text, rows).with(Some(end_all))))
+}
+
+/// Ends every session of the customer in the portal.
+pub(super) async fn end_sessions(here: &Here) -> Answer {
+    here.check(TeamPermission::ManageCustomers)?;
+    let end = SessionsEnd { by: here.by.clone(), customer: reference(here)?, member: None };
+    here.write(end).await?;
+    done(&here.to(&format!("customers/{}", here.visit.in_path("id"))), "all_ended")
 }
 
 /// Ends a session of the portal.
