@@ -65,25 +65,33 @@ on_postgres() {
 on_citus() { TENANTRY_TEST_ENGINE=postgres ./citus.sh ./run.sh golden python python10 node go crash race storm; }
 
 status=0
-# run NAME [FUNCTION]: runs a suite and prints its duration.
+failed=()
+outputs="$(mktemp -d)"
+trap 'rm -r "$outputs"' EXIT
+# run NAME [FUNCTION]: runs a suite and prints its duration. When it fails, the last lines of its output are printed once
+# more at the end of all suites, where a reader looks first.
 run() {
   local begun=$SECONDS
   echo "== $1"
-  "${2:-$1}" || { status=1; echo "== $1 failed"; }
+  "${2:-$1}" 2>&1 | tee "$outputs/$1" || { status=1; failed+=("$1"); echo "== $1 failed"; }
   echo "== $1 took $((SECONDS - begun)) s"
 }
 
-# Runs every suite except `long`. A suite and its server seldom use two processors together, so the suites on PostgreSQL
-# run beside those on SQLite; their output comes at their end. The cluster suite measures times and runs alone.
+# Runs every suite except `long`. A suite and its server seldom use two processors together, so two rows of suites run
+# side by side; the output of the second comes at its end. The cluster suite measures times and runs alone.
 all() {
-  local output background
-  output="$(mktemp)"
-  (run postgres on_postgres; exit "$status") >"$output" 2>&1 & background=$!
+  local background
+  (
+    trap - EXIT
+    status=0
+    run postgres on_postgres; run schemathesis; run backup; run moving; run instructions
+    printf '%s\n' "${failed[@]}" >"$outputs/failed in the background"
+    exit "$status"
+  ) >"$outputs/background" 2>&1 & background=$!
   run golden; run python; run python10; run node node_tests; run go go_tests; run browser
-  run schemathesis; run crash; run race; run storm; run backup; run moving; run instructions
-  wait "$background" || status=1
-  cat "$output"
-  rm "$output"
+  run crash; run race; run storm
+  wait "$background" || { status=1; mapfile -t -O "${#failed[@]}" failed <"$outputs/failed in the background"; }
+  cat "$outputs/background"
   run cluster
   run citus on_citus
 }
@@ -98,5 +106,10 @@ for suite in "${@:-all}"; do
     all) all ;;
     *) echo "usage: run.sh [golden|python|python10|node|go|browser|schemathesis|crash|race|storm|backup|moving|instructions|cluster|postgres|citus|all|long]..." >&2; exit 2 ;;
   esac
+done
+
+for suite in "${failed[@]}"; do
+  printf '\n== last lines of %s, which failed\n' "$suite"
+  tail -n 60 "$outputs/$suite"
 done
 exit "$status"
