@@ -16,7 +16,8 @@ async fn a_member_signs_in_by_a_code_once() {
     let (to, code) = codes(&world).await.remove(0);
     assert_eq!(to, "billing_manager@x.example");
     browser.get("/acme/portal/sign-in/code").await.expect(200);
-    let wrong = if code.starts_with('A') { format!("B{}", &code[1..]) } else { format!("A{}", &code[1..]) };
+    let first = if code.starts_with('A') { 'B' } else { 'A' };
+    let wrong = format!("{first}{}", &code[1..]);
     browser.post("/acme/portal/sign-in/code", &[("code", &wrong)]).await.expect(422);
     let spelled = format!(" {}-{} ", &code[..3].to_lowercase(), &code[3..]);
     // Another browser has another flow: the code is of no use there.
