@@ -16,6 +16,7 @@ use tenantry_http::{Gateway, read_import_rows, server, webhook_payload};
 use tenantry_outbound::mail::Mailer;
 use tenantry_outbound::mail::letters::Stationery;
 use tenantry_outbound::webhook::{Policy, Sender, SetupError, SystemResolver};
+use tenantry_web::Settings;
 use tenantry_worker::imports::ImportWorker;
 use tenantry_worker::mail::MailWorker;
 use tenantry_worker::webhooks::WebhookWorker;
@@ -83,15 +84,9 @@ pub(crate) async fn serve(
         check_passkeys(&app, &public_url, replace_passkeys).await?;
         open_first_entry(&app, &public_url, files).await?;
     }
-    http.pages = tenantry_web::router(
-        Arc::clone(&app),
-        tenantry_web::Settings {
-            public_url: Some(public_url.clone()),
-            has_no_mail_server: matches!(mail.mailer, Mailer::Log),
-            console,
-            portal,
-        },
-    );
+    let has_no_mail_server = matches!(mail.mailer, Mailer::Log);
+    let pages = Settings { public_url: Some(public_url.clone()), has_no_mail_server, console, portal };
+    http.pages = tenantry_web::router(Arc::clone(&app), pages);
     // The signals are handled before the server is announced, so that a stop is never lost.
     let signals = StopSignals::new()?;
     announce(&url, console.then_some(public_url.as_str()), files);
