@@ -16,6 +16,7 @@ use tenantry_http::{Gateway, read_import_rows, server, webhook_payload};
 use tenantry_outbound::mail::Mailer;
 use tenantry_outbound::mail::letters::Stationery;
 use tenantry_outbound::webhook::{Policy, Sender, SetupError, SystemResolver};
+use tenantry_web::Settings;
 use tenantry_worker::imports::ImportWorker;
 use tenantry_worker::mail::MailWorker;
 use tenantry_worker::webhooks::WebhookWorker;
@@ -83,15 +84,9 @@ pub(crate) async fn serve(
         check_passkeys(&app, &public_url, replace_passkeys).await?;
         open_first_entry(&app, &public_url, files).await?;
     }
-    http.pages = tenantry_web::router(
-        Arc::clone(&app),
-        tenantry_web::Settings {
-            public_url: Some(public_url.clone()),
-            has_no_mail_server: matches!(mail.mailer, Mailer::Log),
-            console,
-            portal,
-        },
-    );
+    let has_no_mail_server = matches!(mail.mailer, Mailer::Log);
+    let pages = Settings { public_url: Some(public_url.clone()), has_no_mail_server, console, portal };
+    http.pages = tenantry_web::router(Arc::clone(&app), pages);
     // The signals are handled before the server is announced, so that a stop is never lost.
     let signals = StopSignals::new()?;
     announce(&url, console.then_some(public_url.as_str()), files);
@@ -99,13 +94,8 @@ pub(crate) async fn serve(
     let (stop, stopped) = watch::channel(false);
     let gateway = Gateway::new(Arc::clone(&app), http);
     let wait = drain_at_signal(signals, gateway.clone(), stop);
-    let own_pages = HttpUrl::parse(&public_url).ok();
-    let stationery = Stationery {
-        language: mail.language,
-        portal: portal_url.or_else(|| own_pages.clone().filter(|_| portal)),
-        console: own_pages.filter(|_| console),
-        ..Stationery::of_sender(&mail.from)
-    };
+    let stationery = Stationery { language: mail.language, ..Stationery::of_sender(&mail.from) };
+    let stationery = with_links(stationery, &public_url, portal_url, (console, portal));
     let mail = MailWorker::new(Arc::clone(&app), mail.mailer, &mail.from, stationery);
     let imports = Arc::new(ImportWorker::new(Arc::clone(&app), read_import_rows));
     let (drained, (), (), (), (), (), (), ()) = tokio::join!(
@@ -124,6 +114,18 @@ pub(crate) async fn serve(
     app.store().close().await;
     tracing::info!("server stopped");
     Ok(())
+}
+
+/// The stationery with the addresses of the portal and the console. Pages that are not served have none.
+fn with_links(
+    stationery: Stationery,
+    public_url: &str,
+    portal_url: Option<HttpUrl>,
+    (has_console, has_portal): (bool, bool),
+) -> Stationery {
+    let own = HttpUrl::parse(public_url).ok();
+    let portal = portal_url.or_else(|| own.clone().filter(|_| has_portal));
+    Stationery { portal, console: own.filter(|_| has_console), ..stationery }
 }
 
 /// Waits for a stop signal, and then as long as load balancers need to send no more requests.
