@@ -92,8 +92,7 @@ impl CodeBudget {
 
 fn refuse(free_at: Option<Timestamp>, now: Timestamp) -> Result<(), Error> {
     let Some(free_at) = free_at else { return Ok(()) };
-    let seconds = now.seconds_until(free_at).saturating_add(1).max(1);
-    Err(Error::TooManyAttempts { retry_after_s: u64::try_from(seconds).unwrap_or(1) })
+    Err(Error::TooManyAttempts { retry_after_s: now.seconds_until(free_at).max(1) })
 }
 
 /// The network of a client: one host has a whole /64 of IPv6. Clients without a known address are one network.

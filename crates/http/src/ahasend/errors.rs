@@ -156,13 +156,10 @@ fn of(error: &Error) -> RenderedError {
         Error::CallerUnknown => return of_rejection(Rejection::InvalidToken),
         Error::CallerSuspended => return of_rejection(Rejection::Suspended),
         Error::ConditionFailed => return of_rejection(Rejection::ConditionFailed),
-        // Codes of the portal are of the other dialect.
-        Error::TooManyImports | Error::TooManyImportBytes | Error::TooManyAttempts { .. } => {
-            return too_many(1);
-        }
-        Error::WebhookBytes { retry_after_s } | Error::StoredBytes { retry_after_s } => {
-            return too_many(*retry_after_s);
-        }
+        Error::TooManyImports | Error::TooManyImportBytes => return too_many(1),
+        Error::WebhookBytes { retry_after_s }
+        | Error::StoredBytes { retry_after_s }
+        | Error::TooManyAttempts { retry_after_s } => return too_many(*retry_after_s),
         Error::ReplayNotPermitted(error) => return of(error),
         Error::IdempotencyInProgress { retry_after_s } => return in_progress(*retry_after_s),
         Error::IdempotencyKeyReused => (
