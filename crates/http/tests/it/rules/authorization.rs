@@ -132,6 +132,16 @@ pub(crate) async fn estate(world: &World, slug: &str) -> Estate {
     furnish(world, tenant, slug, child, child_key).await
 }
 
+/// The ids of portal sessions by their secrets.
+async fn session_ids(world: &World, secrets: [&String; 3]) -> [String; 3] {
+    let mut ids = [const { String::new() }; 3];
+    for (id, secret) in ids.iter_mut().zip(secrets) {
+        let listed = world.bearer(secret).get("/v1/customer-portal/sessions").await.expect(200);
+        *id = listed["items"][0]["id"].as_str().unwrap().to_owned();
+    }
+    ids
+}
+
 /// A tenant with a row of every other kind.
 async fn furnish(
     world: &World,
@@ -185,12 +195,7 @@ async fn furnish(
     let log = client.get("/v1/audit-log?limit=1").await.expect(200);
     let entry = log["items"][0]["id"].as_str().unwrap().to_owned();
     let slug = slug.to_owned();
-    let sessions = [&customer_session, &member_session, &owner_session];
-    let mut session_ids = [const { String::new() }; 3];
-    for (id, token) in session_ids.iter_mut().zip(sessions) {
-        let listed = world.bearer(token).get("/v1/customer-portal/sessions").await.expect(200);
-        *id = listed["items"][0]["id"].as_str().unwrap().to_owned();
-    }
+    let session_ids = session_ids(world, [&customer_session, &member_session, &owner_session]).await;
     Estate {
         tenant,
         slug,
