@@ -1,4 +1,4 @@
-//! The authorization of a person's own pages, and the proof that each route of the console is in a table of these tests.
+//! The authorization of a person's own pages, and the proof that each route is in a table of these tests.
 
 use std::fs;
 use std::path::Path;
@@ -7,6 +7,7 @@ use tenantry_app::suspension::OrganizationSuspend;
 use tenantry_core::values::SuspensionReason;
 
 use crate::browser::{Browser, world};
+use crate::portal::matrix as portal;
 use crate::{matrix, operator};
 
 /// A person's own pages. `{none}` is the id of nothing: no row of another person is reached by these paths.
@@ -21,7 +22,6 @@ const PAGES: &[(&str, u16)] = &[
     ("/console/profile/address/code", 200),
     ("/console/profile/delete", 200),
     ("/console/passkeys", 200),
-    ("/console/passkeys/recovery-codes", 303),
     ("/console/passkeys/{none}", 404),
     ("/console/passkeys/{none}/remove", 404),
     ("/console/sessions", 200),
@@ -69,6 +69,13 @@ const PUBLIC: &[&str] = &[
     "/console/invitation/accept",
     "/console/invitation/decline",
     "/console/{*rest}",
+    "/acme/portal/session",
+    "/acme/portal/sign-in",
+    "/acme/portal/sign-in/code",
+    "/acme/portal/sign-out",
+    "/acme/portal/choose",
+    "/acme/portal/email-update",
+    "/acme/portal/{*rest}",
 ];
 
 fn filled(path: &str) -> String {
@@ -152,6 +159,8 @@ fn every_route_is_in_a_table() {
     known.extend(matrix::PAGES.iter().map(|(page, _)| of_acme(page)));
     known.extend(matrix::FORMS.iter().map(|(form, ..)| of_acme(form)));
     known.extend([of_acme(&"/team/transfer/accept"), of_acme(&"/webhooks/{webhook}/events/{none}")]);
+    known.extend(portal::PAGES.iter().map(|(page, _)| format!("/acme/portal{page}")));
+    known.extend(portal::FORMS.iter().map(|(form, ..)| format!("/acme/portal{form}")));
     known.extend(operator::PAGES.iter().map(ToString::to_string));
     known.extend(operator::FORMS.iter().map(|(form, _)| (*form).to_owned()));
     let missing: Vec<&String> =

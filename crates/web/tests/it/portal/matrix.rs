@@ -12,7 +12,7 @@ const BILLING: &str = "owner billing_manager single";
 const MANAGERS: &str = "owner billing_manager";
 
 /// A page, and who may see it. `{id}` is the plain member of the team.
-const PAGES: &[(&str, &str)] = &[
+pub(crate) const PAGES: &[(&str, &str)] = &[
     ("", EVERYBODY),
     ("/billing", BILLING),
     ("/email", "single"),
@@ -25,7 +25,7 @@ const PAGES: &[(&str, &str)] = &[
 ];
 
 /// A form, who may send it, and the answer to an empty one from them. `{none}` is the id of nothing.
-const FORMS: &[(&str, &str, u16)] = &[
+pub(crate) const FORMS: &[(&str, &str, u16)] = &[
     ("/billing", BILLING, 303),
     ("/email", "single", 422),
     ("/team/add", MANAGERS, 422),

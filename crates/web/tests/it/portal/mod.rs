@@ -2,7 +2,7 @@
 
 mod console;
 mod forms;
-mod matrix;
+pub(crate) mod matrix;
 mod safety;
 mod sign_in;
 
