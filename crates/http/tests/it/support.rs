@@ -19,8 +19,10 @@ impl UseCase for BusyWriter {
         Party::organization(self.0)
     }
 
-    async fn run(&self, _: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<(), Error> {
-        // On PostgreSQL the writer is a task. Its other tasks move to another thread meanwhile.
+    async fn run(&self, tx: &mut Tx<'_>, _: &mut ExecutionContext) -> Result<(), Error> {
+        // PostgreSQL has no writer: there the row of the organization is what others wait for.
+        tx.organization_for_update(self.0).await?;
+        // On PostgreSQL this is a task. The other tasks of its thread move to another thread meanwhile.
         tokio::task::block_in_place(|| self.1.lock().unwrap().recv().unwrap());
         Ok(())
     }
