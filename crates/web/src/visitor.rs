@@ -64,7 +64,7 @@ impl Visitor {
         (visitor, body)
     }
 
-    /// What a page that asks for a mailed code says where mails reach nobody.
+    /// The note of a page that asks for a mailed code where mails reach nobody, and otherwise nothing.
     pub(crate) fn code_note(&self) -> &'static str {
         if self.console.sends_mail { "" } else { self.t.ui.code_in_log }
     }

@@ -1,4 +1,4 @@
-//! What a session of the portal may do: the switches of the organization, the role of the member, and the kind of the
+//! The rights of a portal session: the switches of the organization, the role of the member, and the kind of the
 //! customer. Pages show what is allowed here, and use cases check the same rules.
 
 use super::{

@@ -1,4 +1,4 @@
-//! What the portal of an organization looks like, what customers do there, and where it is embedded.
+//! The settings of an organization's portal: its look, its sections, and the sites that embed it.
 
 use std::sync::Arc;
 

@@ -39,7 +39,7 @@ pub(super) struct Frame {
     pub(super) is_framed: bool,
 }
 
-/// What an organization looks like.
+/// The name, logo and colour of an organization.
 #[derive(Default)]
 pub(crate) struct Brand {
     pub(crate) name: String,

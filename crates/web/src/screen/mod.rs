@@ -143,7 +143,7 @@ pub(crate) enum Block {
     Secret(String),
     /// A muted sentence.
     Text(String),
-    /// What the portal looks like in both colour schemes.
+    /// The look of the portal in both colour schemes.
     Preview(Preview),
 }
 

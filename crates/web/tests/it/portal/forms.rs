@@ -1,4 +1,4 @@
-//! What customers and members change.
+//! The forms of the portal, as customers and members send them.
 
 use serde_json::json;
 use tenantry_core::mail::MailContent;
