@@ -85,12 +85,12 @@ all() {
   (
     trap - EXIT
     status=0
-    run postgres on_postgres; run schemathesis; run backup; run moving; run instructions
+    run postgres on_postgres; run schemathesis; run backup; run instructions
     printf '%s\n' "${failed[@]}" >"$outputs/failed in the background"
     exit "$status"
   ) >"$outputs/background" 2>&1 & background=$!
   run golden; run python; run python10; run node node_tests; run go go_tests; run browser
-  run crash; run race; run storm
+  run crash; run race; run storm; run moving
   wait "$background" || { status=1; mapfile -t -O "${#failed[@]}" failed <"$outputs/failed in the background"; }
   cat "$outputs/background"
   run cluster
