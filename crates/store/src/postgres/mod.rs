@@ -120,7 +120,7 @@ impl Postgres {
             gossip,
             signals: Signals::default(),
             vault: OnceLock::new(),
-            failed: Mutex::default(),
+            attempts: Mutex::default(),
             lists: Mutex::default(),
             connecting: Arc::new(Semaphore::new(limits::CONNECTING)),
             notice: format!("NOTIFY {}, '{node}'", listen::CHANNEL),
