@@ -112,7 +112,8 @@ pub enum MailContent {
         slug: Slug,
         /// Minutes until the code expires.
         minutes: u32,
-        /// Whether nobody has the address. The mail is not sent; it makes the request cost as much as any other.
+        /// Whether nobody gets the code: nobody has the address, or too many codes were asked for. The mail is not sent; it
+        /// makes the request write as much as any other.
         is_blank: bool,
     },
     /// To the new address of a person. Carries the code that proves it as its secret.

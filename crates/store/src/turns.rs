@@ -5,13 +5,13 @@
 //!
 //! | rule | by |
 //! |---|---|
-//! | the next use case is that of the line which has used the least time | `Line::used_us`, measured by the writer |
+//! | the next use case is that of the line which has used the least time | `Line::used_us`, measured by the taker |
 //! | a line that was empty begins at the time of the line that was served last, so it has neither credit nor debt | `Lines::served_us` |
 //! | after a long use case the short ones run for at least as long, if any wait | `State::owed_us` |
 //! | a line has [`LINE`] places, all together [`ALL`] | [`TurnQueue::push`] |
 //! | a use case that has waited for [`WAIT`] leaves without running; those of the server itself wait on | [`TurnQueue::take`] |
 //!
-//! The SQLite writer takes from it. Nothing in it depends on the engine: several takers may use it at once.
+//! The SQLite writer and [`crate::list_query_limiter`] take from it. Nothing in it depends on the engine: several takers may use it at once.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -94,7 +94,7 @@ impl<T> Lines<T> {
         let new = || Line { waiting: VecDeque::new(), used_us: 0, turn: 0 };
         let line = self.by_party.entry(party).or_insert_with(new);
         if line.waiting.len() >= LINE {
-            return Err(StoreError::Unavailable("too many writes of this owner are waiting".into()));
+            return Err(StoreError::Unavailable("too much work of this owner is waiting".into()));
         }
         if line.waiting.is_empty() {
             line.used_us = line.used_us.max(self.served_us);
@@ -201,7 +201,7 @@ impl<T> TurnQueue<T> {
             return Err(StoreError::Unavailable("the database is closed".into()));
         }
         if state.waiting >= ALL {
-            return Err(StoreError::Unavailable("too many writes are waiting".into()));
+            return Err(StoreError::Unavailable("too much work is waiting".into()));
         }
         state.lines(line).push(line.party, now, entry)?;
         state.waiting = state.waiting.saturating_add(1);

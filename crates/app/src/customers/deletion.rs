@@ -375,7 +375,8 @@ impl App {
         let (mut left, mut after) = (limits::CUSTOMER_DELETIONS_PER_SWEEP, None);
         let mut in_import = BTreeMap::new();
         loop {
-            let pending = self.store.reader()?.tx()?.customer_deletions(after, left).await?;
+            let most = limits::CUSTOMER_DELETIONS_PER_SWEEP;
+            let pending = self.store.reader()?.tx()?.customer_deletions(after, most).await?;
             let Some((last, _)) = pending.last() else { return Ok(()) };
             after = Some(*last);
             for (_, deletion) in pending {
@@ -390,6 +391,9 @@ impl App {
                 };
                 if waits {
                     continue;
+                }
+                if left <= 0 {
+                    return Ok(());
                 }
                 left -= 1;
                 // One that fails holds up no other.

@@ -187,13 +187,13 @@ impl UseCase for EnterAlone {
     ) -> Result<Option<PortalSignedIn>, Error> {
         let Self { code, address, request_id, client, hash_key } = self;
         let now = context.now();
+        // A text that is no code was no guess.
+        let Some(code) = typed_code(code) else { return Ok(None) };
         // Counted as wrong first, so that as many codes at once as there are connections guess no more than one by one.
         let of_network = CodeBudget::wrong_of_network(hash_key, *address);
         of_network.require(tx, now).await?;
         let of_all = CodeBudget::wrong(hash_key);
         of_all.check(tx, now).await?;
-        // A text that is no code was no guess.
-        let Some(code) = typed_code(code) else { return Ok(None) };
         let secret = hash_alone(hash_key, &code);
         let found = tx.portal_sign_in_for_update(&secret).await?;
         let right = found.filter(|found| found.email_key.is_some() && found.expires_at > now);

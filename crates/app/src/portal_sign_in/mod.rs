@@ -6,8 +6,9 @@
 //! | nobody has the address, or it got too many mails | the same | without a key: no code is right | a blank one, which the worker drops |
 //! | several customers have it, and a request of the API names none | the customers | none | none |
 //!
-//! So the answer and its cost tell nobody which addresses are known, except where the contract says it: the API names the
-//! customers of one address to whoever asks. It counts as a mail to the address.
+//! So the answer tells nobody which addresses are known, and requests of either kind write the same; a known address takes
+//! some look-ups more. The contract makes one exception: the API names the customers of one address to whoever asks. It
+//! counts as a mail to the address.
 
 mod begin;
 mod budgets;

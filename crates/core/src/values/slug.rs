@@ -6,7 +6,7 @@
 use super::{InvalidValue, check_name, parse_uuid, reject_nul};
 
 /// Slugs that are refused because they are paths of the product itself.
-const RESERVED: [&str; 24] = [
+const RESERVED: [&str; 26] = [
     "benefits",
     "donations",
     "issue-funding",
@@ -31,6 +31,8 @@ const RESERVED: [&str; 24] = [
     "settings",
     "backoffice",
     "finance",
+    "console",
+    "portal-assets",
 ];
 
 /// Words that are refused in new names and slugs. Only a whole word matches.

@@ -36,8 +36,11 @@ const DESTINATION: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
 /// Whether a path is one of a page or of what pages load.
 pub(super) fn is_page(path: &str) -> bool {
-    let is_console = path.strip_prefix(ROOT).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    is_console || is_asset(path) || page_slug(path).is_some()
+    is_console(path) || is_asset(path) || page_slug(path).is_some()
+}
+
+fn is_console(path: &str) -> bool {
+    path.strip_prefix(ROOT).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn is_asset(path: &str) -> bool {
@@ -105,7 +108,7 @@ async fn caller(app: &App, parts: &Parts) -> Option<Arc<Caller>> {
     let headers = &parts.headers;
     let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
     let path = parts.uri.path();
-    match page_slug(path).filter(|_| !path.starts_with(ROOT)) {
+    match page_slug(path).filter(|_| !is_console(path)) {
         Some(slug) => {
             let destination = headers.get(&DESTINATION).and_then(|value| value.to_str().ok());
             let name = PortalCookies::of(slug, destination).session();

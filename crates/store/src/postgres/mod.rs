@@ -184,8 +184,8 @@ impl Postgres {
         answer.await.unwrap_or_else(|_| Err(StoreError::Unavailable("it is closed".into()).into()))
     }
 
-    /// Runs a job in a task, which ends an attempt that has begun even if the caller drops the result, and so stops
-    /// waiting.
+    /// Runs a job in a task. The caller stops waiting by dropping the result; an attempt that has begun is completed all
+    /// the same.
     fn spawn_attempts(
         &self,
         party: Uuid,

@@ -12,8 +12,7 @@
 //! | failed or abandoned | yes, deleted last | set | deleted in batches |
 //!
 //! The people are created in parts once all rows are stored. The last transaction of an import writes no rows of the
-//! file: it makes the organizations visible. Until then background jobs leave the rows alone, and the import renews a
-//! lease. If the process ends early, the lease expires, and the sweep of a server or a repeated import removes the rows.
+//! file: it makes the organizations visible. Until then deletions of customers wait, and the import renews a lease. If the process ends early, the lease expires, and the sweep of a server or a repeated import removes the rows.
 
 mod apply;
 mod changes;

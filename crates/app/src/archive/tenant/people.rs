@@ -45,6 +45,9 @@ impl People {
         if let Some(person) = self.known.get_mut(&id) {
             if person.is_new {
                 person.email = email;
+            } else if person.email.key() != email.key() {
+                let what = format!("the person {id} changed the address during the export: export again");
+                return Err(ArchiveError::Conflict(what));
             }
             return Ok(());
         }

@@ -258,7 +258,7 @@ impl RateLimiters {
         self.owed.pay_all(|kind, key, owed| self.buckets(kind).pay(key, owed));
     }
 
-    /// Drops the buckets that are full again.
+    /// Takes owed requests out of the buckets, and drops the buckets that are full again.
     pub(crate) fn sweep(&self) {
         self.pay_debts();
         for buckets in [&self.known, &self.customer, &self.unknown, &self.mail, &self.portal_mail] {

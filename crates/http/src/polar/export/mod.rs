@@ -1,7 +1,8 @@
 //! Exports of tables as CSV (docs/contracts/polar/customers.md, 5.6), or as JSON Lines. A table is sent while it is read:
 //! only one chunk is in memory at a time. A chunk is a list query, so that exports delay no other request; it waits until
-//! there is a place for it, and rests between chunks ([`Pace`]). An export takes [`limits::EXPORT_MEMORY`] of its owner's share of memory until the client has
-//! taken its last chunk, so the share bounds the number of exports that one owner runs at once.
+//! there is a place for it, and rests between chunks ([`Pace`]). An export takes [`limits::EXPORT_MEMORY`] of its owner's
+//! share of memory until the client has taken its last chunk, so the share bounds the number of exports that one owner
+//! runs at once.
 
 pub(super) mod csv;
 

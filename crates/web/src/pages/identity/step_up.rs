@@ -5,8 +5,8 @@
 //! | a page | 303, its path in `next` | 303 to the page |
 //! | a form | 307, which sends its fields along | 307, which sends them to the form's path |
 //!
-//! In between, every form of the proof keeps the interrupted form in one field. So a person does not enter anything twice,
-//! also without script.
+//! In between, every form of the proof keeps the interrupted form in one field, so a person does not enter it twice. Without
+//! script this holds for a mailed code. Signing in by a recovery code instead drops the form.
 
 use std::sync::Arc;
 
