@@ -166,4 +166,10 @@ mod tests {
             assert_eq!(is_page(path), expected, "{path}");
         }
     }
+
+    #[test]
+    fn a_slug_that_begins_like_the_console_has_a_portal() {
+        assert!(is_console("/console/portal"));
+        assert!(!is_console("/console-acme/portal") && is_page("/console-acme/portal"));
+    }
 }

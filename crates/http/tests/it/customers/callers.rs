@@ -107,7 +107,9 @@ async fn an_organization_is_made_by_a_person_with_its_legal_entity() {
     let path = format!("/v1/organizations/{}", text(&made["id"]));
     shop.world.bearer(&person).patch(&path, json!({"legal_entity": {"type": "club"}})).await.expect(200);
     assert!(shop.world.database().holds("New Firm Holding Ltd"));
-    for slug in ["legal", "backoffice", "new-firm", "porn-shop", "a", "two--hyphens"] {
+    for slug in
+        ["legal", "backoffice", "console", "portal-assets", "new-firm", "porn-shop", "a", "two--hyphens"]
+    {
         let response = shop.world.bearer(&person).post("/v1/organizations/", body(json!(null), slug)).await;
         let violations = response.violations();
         assert!(violations.len() == 1 && violations[0].ends_with(" body.slug"), "{slug}: {violations:?}");
