@@ -42,15 +42,15 @@ impl CodeBudget {
         Self::new(hash_key, &["wrong", &network(address)], WRONG_CODES_OF_NETWORK_PER_HOUR)
     }
 
+    /// Codes of an organization to one address.
+    pub(super) fn of_address(hash_key: &HashKey, organization: OrganizationId, to: &EmailAddress) -> Self {
+        Self::new(hash_key, &["address", &organization.to_string(), &to.mailbox_key()], CODES_PER_HOUR)
+    }
+
     /// Codes of an organization. Requests for unknown addresses, which send no mail, have a budget of their own.
     pub(super) fn of_organization(hash_key: &HashKey, organization: OrganizationId, is_known: bool) -> Self {
         let purpose = if is_known { "organization" } else { "nobody" };
         Self::new(hash_key, &[purpose, &organization.to_string()], CODES_OF_ORGANIZATION_PER_HOUR)
-    }
-
-    /// Codes of an organization to one address.
-    pub(super) fn of_address(hash_key: &HashKey, organization: OrganizationId, to: &EmailAddress) -> Self {
-        Self::new(hash_key, &["address", &organization.to_string(), &to.mailbox_key()], CODES_PER_HOUR)
     }
 
     /// Wrong codes without a flow over the whole installation.

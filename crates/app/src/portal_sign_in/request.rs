@@ -62,9 +62,9 @@ impl UseCase for CodeRequest {
         {
             accounts.retain(|account| account.customer.id == *customer);
         }
-        let of_organization = CodeBudget::of_organization(hash_key, tenant.id, !accounts.is_empty());
-        let has_room = of_organization.take(tx, now).await?;
-        let has_room = CodeBudget::of_address(hash_key, tenant.id, email).take(tx, now).await? && has_room;
+        // An address that gets no more codes uses up none of the organization's.
+        let has_room = CodeBudget::of_address(hash_key, tenant.id, email).take(tx, now).await?
+            && CodeBudget::of_organization(hash_key, tenant.id, !accounts.is_empty()).take(tx, now).await?;
         if alone.is_some() && accounts.len() > 1 && has_room {
             return Ok(Requested::Ambiguous(accounts.iter().map(Account::choice).collect()));
         }

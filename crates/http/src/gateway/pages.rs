@@ -44,7 +44,8 @@ fn is_console(path: &str) -> bool {
 }
 
 fn is_asset(path: &str) -> bool {
-    ASSETS.iter().any(|folder| path.starts_with(folder))
+    // An older organization may have the name of a folder as its slug.
+    ASSETS.iter().any(|folder| path.starts_with(folder)) && page_slug(path).is_none()
 }
 
 /// Answers a request for a page.
@@ -159,6 +160,7 @@ mod tests {
             ("/acme/portal", true),
             ("/acme/portal/team", true),
             ("/portal-assets/0/brand.css", true),
+            ("/portal-assets/portal/email", true),
             ("/acme", false),
             ("/v1/console", false),
             ("/", false),
@@ -170,6 +172,7 @@ mod tests {
     #[test]
     fn a_slug_that_begins_like_the_console_has_a_portal() {
         assert!(is_console("/console/portal"));
+        assert!(is_asset("/portal-assets/0/brand.css") && !is_asset("/portal-assets/portal/email"));
         assert!(!is_console("/console-acme/portal") && is_page("/console-acme/portal"));
     }
 }

@@ -10,7 +10,8 @@ use tenantry_app::portal_sign_in::{PortalChoose, PortalCodeEntry, PortalCodeRequ
 use tenantry_core::audit::Client;
 use tenantry_core::ids::{CustomerId, OrganizationId};
 use tenantry_core::portal::{
-    CODE_TRIES, CODES_PER_HOUR, PortalError, WRONG_CODES_OF_NETWORK_PER_HOUR, WRONG_CODES_PER_HOUR,
+    CODE_TRIES, CODES_OF_ORGANIZATION_PER_HOUR, CODES_PER_HOUR, PortalError, WRONG_CODES_OF_NETWORK_PER_HOUR,
+    WRONG_CODES_PER_HOUR,
 };
 use tenantry_core::token::Secret;
 use tenantry_core::user::Language;
@@ -375,6 +376,27 @@ async fn an_address_gets_some_codes_an_hour_from_each_organization() {
     }
     world.advance_s(3_600);
     assert!(code(&acme, "ada@x.dev", Value::Null).await.is_some());
+}
+
+#[tokio::test]
+async fn an_address_that_gets_no_more_codes_uses_up_none_of_the_organization() {
+    let world = World::new();
+    let acme = tenant(&world, "acme", both()).await;
+    acme.individual("ada@x.dev").await;
+    acme.individual("bob@x.dev").await;
+    let organization = acme.id;
+    for number in 0..=CODES_OF_ORGANIZATION_PER_HOUR {
+        let request = PortalCodeRequest {
+            organization,
+            email: EmailAddress::parse("ada@x.dev").unwrap(),
+            language: None,
+            address: network(number),
+        };
+        world.app.portal_request_code(request).await.unwrap();
+        assert_eq!(mailed(&world).await.is_some(), number < CODES_PER_HOUR);
+    }
+    let (_, code) = flow(&world, organization, "bob@x.dev").await;
+    assert!(code.is_some());
 }
 
 #[tokio::test]
