@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Sends conflicting requests at the same moment; the result must be one that some order of them could give.
 
-A team customer always has exactly one owner, and so has an organization. An e-mail address belongs to at most one member of a customer. An
-idempotency key has at most one effect. An invitation is settled once. A token has two secrets at most, and a row of an
-import is one customer.
+A team customer always has exactly one owner, and so has an organization. An e-mail address belongs to at most one
+member of a customer. An idempotency key has at most one effect. An invitation is settled once. A token and an endpoint
+have two secrets at most, and a row of an import is one customer.
 """
 import argparse
 import functools
@@ -324,6 +324,23 @@ def a_token_has_two_secrets(arena, dice):
     return faults
 
 
+def an_endpoint_has_two_secrets(arena, dice):
+    """Rotations of an endpoint's secret race with resets. Each makes a secret of its own, and the last one ends the others."""
+    endpoint = {"url": "https://hooks.example.com", "format": "raw", "events": ["customer.created"]}
+    path = f"/v1/webhooks/endpoints/{arena.call('POST', '/v1/webhooks/endpoints', endpoint).json()['id']}"
+    requests = [("POST", f"{path}/rotate", {"overlap_seconds": 600})] * ADDS + [("PATCH", f"{path}/secret")] * ACTION_COPIES
+    answers = arena.at_once(dice.sample(requests, len(requests)))
+    faults = unexpected(answers, {200, 503})
+    secrets = [answer.json()["secret"] for answer in answers if answer.status == 200]
+    if len(set(secrets)) != len(secrets):
+        faults.append("two answers have one secret")
+    last = arena.call("POST", f"{path}/rotate", {"overlap_seconds": 0}).json()
+    if last["secret"] in secrets or last.get("previous_secret"):
+        faults.append(f"after the last rotation: {last}")
+    faults += unexpected(arena.at_once([("DELETE", path)] * 2), {204, 404})
+    return faults
+
+
 def an_imported_row_is_one_customer(arena, dice):
     """Two imports of the same rows race with each other and with single requests for the same customers."""
     word = f"row-{dice.getrandbits(48):x}"
@@ -386,6 +403,7 @@ def scenarios(rounds):
     yield "an organization ends and returns", an_organization_ends_and_returns, max(1, rounds // 4)
     yield "a customer returns once", a_customer_returns_once, max(1, rounds // 4)
     yield "a token has two secrets", a_token_has_two_secrets, max(1, rounds // 4)
+    yield "an endpoint has two secrets", an_endpoint_has_two_secrets, max(1, rounds // 4)
     yield "an imported row is one customer", an_imported_row_is_one_customer, max(1, rounds // 4)
     yield "a deleted person owns nothing", a_deleted_person_owns_nothing, max(1, rounds // 4)
     yield "one key is one effect", one_key_is_one_effect, max(1, rounds // 2)
