@@ -28,6 +28,11 @@ const COLUMNS_OF_SEVERAL: &str =
     "organization_id, id, created_at, modified_at, deleted_at, kind, email, email_verified,
     name, external_id, metadata, billing, locale, email_key, CAST(NULL AS TEXT)";
 
+/// The same for lists that show neither metadata nor data for invoices, which can be large.
+const COLUMNS_IN_BRIEF: &str =
+    "organization_id, id, created_at, modified_at, deleted_at, kind, email, email_verified,
+    name, external_id, '{}', CAST(NULL AS TEXT), CAST(NULL AS TEXT), email_key, CAST(NULL AS TEXT)";
+
 /// The data for invoices, stored as one JSON object; null when all of it is unset.
 #[derive(Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Billing {
@@ -76,6 +81,8 @@ pub struct CustomerFilter {
     pub kind: Option<CustomerKind>,
     /// The order; newest first when empty.
     pub order: Vec<Order<CustomerKey>>,
+    /// Whether metadata, data for invoices and locale are left empty.
+    pub in_brief: bool,
 }
 
 impl CustomerFilter {
@@ -237,9 +244,10 @@ impl Tx<'_> {
         page: Page,
     ) -> Result<Paged<Customer>, StoreError> {
         let from = narrowed(filter);
-        let CustomerFilter { organizations, email_key, query: text, metadata, kind, order } = filter;
+        let CustomerFilter { organizations, email_key, query: text, metadata, kind, order, in_brief } =
+            filter;
         let is_whole = email_key.is_none() && text.is_none() && metadata.is_empty() && kind.is_none();
-        let mut query = from.selecting(COLUMNS_OF_SEVERAL);
+        let mut query = from.selecting(if *in_brief { COLUMNS_IN_BRIEF } else { COLUMNS_OF_SEVERAL });
         query.push(" ORDER BY ");
         for Order { by, descending } in order {
             query.push(by.column());

@@ -3,6 +3,7 @@
 use tenantry_core::customer::{Customer, CustomerKind};
 use tenantry_core::member::{Member, MemberRole};
 use tenantry_core::organization::OrganizationStatus;
+use tenantry_core::values::Metadata;
 use tenantry_store::{
     CustomerFilter, CustomerKey, MemberFilter, Order, OrganizationFilter, OrganizationKey, Page, Store,
 };
@@ -16,6 +17,7 @@ on_every_engine!(
     ties_are_broken_by_id,
     pages_are_slices_of_the_whole,
     customers_by_metadata,
+    customers_in_brief,
     customers_by_text,
     a_very_long_query_finds_nothing,
     customers_by_address,
@@ -68,6 +70,18 @@ async fn customers_are_newest_first_unless_ordered(database: Database) {
     assert_eq!(found(&store, ordered(vec![by(CustomerKey::Email, false)])).await, [1, 2, 3]);
     // Texts sort by code point: capitals before small letters.
     assert_eq!(found(&store, ordered(vec![by(CustomerKey::Name, false)])).await, [3, 2, 1]);
+}
+
+async fn customers_in_brief(database: Database) {
+    let store = database.open().await;
+    let metadata = serde_json::from_str(r#"{"large":"data"}"#).unwrap();
+    let billing_name = Some("Ada Ltd".parse().unwrap());
+    let whole = Customer { name: Some("Ada".parse().unwrap()), metadata, billing_name, ..customer(1, 1) };
+    add_customer(&store, &whole).await;
+    let list = |in_brief| CustomerFilter { in_brief, ..filter() };
+    assert_eq!(read!(&store, customers(&list(false), PAGE)).items, [whole.clone()]);
+    let brief = Customer { metadata: Metadata::default(), billing_name: None, ..whole };
+    assert_eq!(read!(&store, customers(&list(true), PAGE)).items, [brief]);
 }
 
 async fn customers_without_a_name_come_last_and_first_when_descending(database: Database) {

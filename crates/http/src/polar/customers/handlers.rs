@@ -86,6 +86,7 @@ pub(super) async fn list(call: Call) -> Result<Response, ErrorResponse> {
         metadata: metadata_filter(&call),
         kind: None,
         order,
+        in_brief: false,
     };
     let customers = call.app.customers(&call.requester(), &filter, page).await?;
     Ok(page::response(&customers, page, CustomerView::from))

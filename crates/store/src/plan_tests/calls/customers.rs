@@ -24,6 +24,7 @@ pub(super) async fn all(tx: &mut Tx<'_>) {
         one.clone(),
         of(&[ORGANIZATION, CHILD]),
         CustomerFilter { email_key: Some("a@b.example".to_owned()), ..one.clone() },
+        CustomerFilter { in_brief: true, ..one.clone() },
         CustomerFilter { query: Some("a".to_owned()), ..one.clone() },
         CustomerFilter { kind: Some(CustomerKind::Team), ..one.clone() },
         CustomerFilter { metadata: vec![("a".to_owned(), vec!["2".to_owned()])], ..one.clone() },

@@ -123,6 +123,7 @@ async fn search(here: &Here, query: &str, (sorting, kind): (&str, &str)) -> Resu
         metadata: Vec::new(),
         kind,
         order: order.into_iter().collect(),
+        in_brief: true,
     };
     if let Ok(email) = EmailAddress::parse(query) {
         let filter = CustomerFilter { email_key: Some(email.key().to_owned()), ..any.clone() };
