@@ -237,7 +237,10 @@ async fn a_use_case_that_awaits_something_else_is_rolled_back(database: Database
     match outcome.await {
         Err(panicked) => assert!(panicked.is_panic()),
         Ok(outcome) => {
-            assert!(matches!(outcome, Err(Failure::Store(StoreError::Unexpected(_)))), "{outcome:?}");
+            // PostgreSQL ends a transaction without statements as well, and on a busy machine it can be first.
+            let ended =
+                |error: &StoreError| matches!(error, StoreError::Unexpected(_) | StoreError::Unavailable(_));
+            assert!(matches!(&outcome, Err(Failure::Store(error)) if ended(error)), "{outcome:?}");
         }
     }
     assert_eq!(customers_total(&store, 1).await, 0);
