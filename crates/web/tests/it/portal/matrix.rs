@@ -6,7 +6,7 @@ use tenantry_core::organization::FeatureSettings;
 use super::{People, portal, set};
 use crate::browser::{Browser, world};
 
-/// Who may see a page or send a form.
+/// The visitors who may see a page or send a form, by kind.
 const EVERYBODY: &str = "owner billing_manager member single";
 const BILLING: &str = "owner billing_manager single";
 const MANAGERS: &str = "owner billing_manager";
