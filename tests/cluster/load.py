@@ -155,7 +155,7 @@ class Client:
     def __init__(self, base, tenant, journal, keeps_connection=True):
         self._headers = {} if keeps_connection else {"Connection": "close"}
         self.tenant, self._journal = tenant, journal
-        self.failed_attempts = 0
+        self.failures = []
         self.last_sent = 0.0
         self._connection = Connection(base, tenant.token, ANSWER_SECONDS)
 
@@ -174,7 +174,7 @@ class Client:
             result, status, is_by_node = repr(error), 0, False
         failure = Failure(begun, time.monotonic(), attempt, f"{method} {path}: {result}", status, is_by_node,
                           not self._headers)
-        self.failed_attempts += 1
+        self.failures.append(failure)
         with self._journal.lock:
             self._journal.failures.append(failure)
         return None
@@ -390,8 +390,8 @@ def write_directly(node, tenant, journal):
     load = Load(node.base, [tenant], journal, writers=0, readers=0)
     with closing(Client(node.base, tenant, journal)) as client:
         load.create(client, "customer", f"customer.direct.{random.getrandbits(48):x}")
-        if client.failed_attempts:
-            return [f"{node.base}: {client.failed_attempts} attempts failed, the last: {journal.failures[-1]}"]
+        if client.failures:
+            return [f"{node.base}: {len(client.failures)} attempts failed, the last: {client.failures[-1]}"]
     return []
 
 

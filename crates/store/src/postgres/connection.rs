@@ -18,6 +18,7 @@ use tokio_postgres::{Client, Row, SimpleQueryMessage, Statement};
 
 use super::faults::{Failed, Fault, failure, is_outdated};
 use super::limits::{ANSWER, HOST, STATEMENTS, Timeouts, WHOLE_TABLE_ANSWER, WORKER_CONNECT_MS};
+use super::reach::Connected;
 use super::target::{Target, described};
 use super::tls::Tls;
 use super::values::{type_of, value};
@@ -78,8 +79,8 @@ pub(super) struct Connection {
     tls: Tls,
     /// The time of the first statement after the last result.
     asked: Mutex<Option<Instant>>,
-    /// [`Target::silent`], and its value when this connection was opened.
-    silent: (Arc<AtomicU64>, u64),
+    /// [`Target::generation`], and its value when this connection was opened.
+    generation: (Arc<AtomicU64>, u64),
 }
 
 impl Connection {
@@ -89,8 +90,7 @@ impl Connection {
         target: &Target,
         timeouts: Timeouts,
     ) -> Result<Self, StoreError> {
-        let silent = (Arc::clone(&target.silent), target.silent.load(Ordering::Acquire));
-        let (client, carrier) = target.connect().await?;
+        let Connected { client, carrier, generation } = target.connect().await?;
         let driver = runtime.spawn(async move {
             if let Err(error) = carrier.await {
                 tracing::warn!(error = described(&error), "a connection to the database ended");
@@ -107,7 +107,7 @@ impl Connection {
             driver: driver.abort_handle(),
             tls: Tls::new(&target.tls),
             asked: Mutex::default(),
-            silent,
+            generation: (Arc::clone(&target.generation), generation),
         };
         // With a single connection to each Citus worker, a transaction sees its own changes and one snapshot there.
         // PostgreSQL without Citus accepts the setting and ignores it.
@@ -134,16 +134,16 @@ impl Connection {
     ///
     /// It must not be used after it was closed or abandoned, or when no result has arrived for too long, even if the
     /// callers have stopped waiting. The same holds if another connection was abandoned for this reason after this one
-    /// was opened: both can lead to the same unresponsive host.
+    /// was opened, because both can lead to the same unresponsive host, or if a later one led to another host.
     pub(super) fn is_lost(&self) -> bool {
         let asked = *self.asked();
         if asked.is_some_and(|asked| asked.elapsed() > self.answer) {
             self.give_up();
         }
-        let (silent, when_opened) = &self.silent;
+        let (generation, when_opened) = &self.generation;
         self.lost.load(Ordering::Acquire)
             || self.client.is_closed()
-            || silent.load(Ordering::Acquire) != *when_opened
+            || generation.load(Ordering::Acquire) != *when_opened
     }
 
     /// Whether a transaction pooler is in between, so that session settings and prepared statements do not last.
@@ -201,7 +201,7 @@ impl Connection {
         if done.is_some() {
             *self.asked() = None;
         } else {
-            self.silent.0.fetch_add(1, Ordering::AcqRel);
+            self.generation.0.fetch_add(1, Ordering::AcqRel);
             self.give_up();
         }
         done.ok_or_else(|| StoreError::Unavailable("the database did not answer in time".into()))

@@ -13,7 +13,7 @@ use tokio_postgres::{AsyncMessage, Client, Notification};
 
 use super::limits;
 use super::limits::LISTEN_AGAIN;
-use super::reach::Carrier;
+use super::reach::{Carrier, Connected};
 use super::shared::Shared;
 use super::target::{Target, described};
 use crate::StoreError;
@@ -56,7 +56,7 @@ impl Listener {
     }
 
     async fn listen(&mut self) -> Result<(), StoreError> {
-        let (client, mut connection) = self.target.connect().await?;
+        let Connected { client, carrier: mut connection, .. } = self.target.connect().await?;
         // Texts that were queued while the channel was down are outdated.
         while self.told.try_recv().is_ok() {}
         let (shared, node) = (self.shared.clone(), self.node.clone());

@@ -17,11 +17,18 @@ use crate::StoreError;
 
 /// The future that drives a client's connection. Statements are sent and results arrive only while it is polled.
 pub(super) type Carrier = Connection<Socket, Encrypted<Socket>>;
-/// A client, and the future that drives its connection.
-pub(super) type Connected = (Client, Carrier);
+
+/// A new connection.
+pub(super) struct Connected {
+    pub(super) client: Client,
+    /// The future that drives the connection.
+    pub(super) carrier: Carrier,
+    /// The [`Target::generation`] to which the connection belongs.
+    pub(super) generation: u64,
+}
 
 /// One host's answer.
-async fn ask(config: Config, tls: Tls) -> Result<Connected, String> {
+async fn ask(config: Config, tls: Tls) -> Result<(Client, Carrier), String> {
     let connected = tokio::time::timeout(HOST, config.connect(tls)).await;
     let connected = connected.map_err(|_| "no answer in time".to_owned());
     let connected = connected.and_then(|connected| connected.map_err(|error| described(&error)));
@@ -31,6 +38,7 @@ async fn ask(config: Config, tls: Tls) -> Result<Connected, String> {
 impl Target {
     /// Connects to the first suitable host.
     pub(super) async fn connect(&self) -> Result<Connected, StoreError> {
+        let generation = self.generation.load(Ordering::Acquire);
         let last = self.last.load(Ordering::Relaxed);
         let each = || self.hosts.iter().enumerate();
         let first = each().filter(|(index, _)| *index == last);
@@ -46,15 +54,22 @@ impl Target {
                 None => {}
             }
             match tokio::time::timeout(HOST_PAUSE, asked.join_next()).await {
-                Ok(Some(Ok((index, Ok(connected))))) => {
-                    self.last.store(index, Ordering::Relaxed);
-                    return Ok(connected);
+                Ok(Some(Ok((index, Ok((client, carrier)))))) => {
+                    let generation = self.arrived(index, generation);
+                    return Ok(Connected { client, carrier, generation });
                 }
                 Ok(Some(Ok((_, Err(reason))))) => reasons.push(reason),
                 Ok(Some(Err(error))) => reasons.push(error.to_string()),
                 Ok(None) | Err(_) => {}
             }
         }
+    }
+
+    /// Records that a connection that was begun in `generation` led to a host. Returns the generation of the connection.
+    fn arrived(&self, host: usize, generation: u64) -> u64 {
+        let has_moved = self.last.swap(host, Ordering::AcqRel) != host;
+        let is_current = has_moved && self.generation.fetch_add(1, Ordering::AcqRel) == generation;
+        if is_current { generation + 1 } else { generation }
     }
 }
 
@@ -63,6 +78,17 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
+
+    #[test]
+    fn a_connection_to_another_host_ends_the_generation() {
+        let target = Target::parse("postgres://a,b/t").unwrap();
+        let now = || target.generation.load(Ordering::Acquire);
+        assert_eq!((target.arrived(0, 0), now()), (0, 0));
+        assert_eq!((target.arrived(1, 0), now()), (1, 1));
+        assert_eq!((target.arrived(1, 1), now()), (1, 1));
+        // A connection that was begun in an earlier generation stays in it.
+        assert_eq!((target.arrived(0, 0), now()), (0, 2));
+    }
 
     #[tokio::test]
     async fn each_host_says_why_it_will_not_do() {

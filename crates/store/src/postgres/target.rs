@@ -26,8 +26,9 @@ pub struct Target {
     pub(super) hosts: Arc<[Config]>,
     /// The index of the host of the last connection.
     pub(super) last: Arc<AtomicUsize>,
-    /// The number of connections that were abandoned because no result arrived.
-    pub(super) silent: Arc<AtomicU64>,
+    /// Increases when the connections that are open must not be used any more: one of them was abandoned because no
+    /// result arrived, or a new one led to another host.
+    pub(super) generation: Arc<AtomicU64>,
     pub(super) tls: Arc<ClientConfig>,
     /// Whether a transaction pooler is in between. It assigns a server connection for one transaction only, so session
     /// settings and prepared statements do not last.
@@ -78,7 +79,7 @@ impl Target {
         Ok(Self {
             hosts: hosts.into(),
             last: Arc::default(),
-            silent: Arc::default(),
+            generation: Arc::default(),
             tls,
             pooled,
             readers,

@@ -6,9 +6,9 @@
 //! | a change failed whose result was not awaited | once more on this place, with each result awaited |
 //! | a lock or statement timeout | again in the slow lane, in which its party then begins for [`HELD_UP`](super::limits::HELD_UP); not again after a statement timeout there |
 //! | a deadlock, a serialization failure | again in the slow lane |
-//! | the connection is lost before `COMMIT` | again on another connection |
+//! | the connection is lost before `COMMIT` | again on another connection, the first time at any rate |
 //! | a server behind the database fails | once more, as the database can have kept a dead connection to it |
-//! | [`PAUSES`] are used up, or [`ATTEMPTS_FOR`] has passed unless it just left the fast lane | the caller gets the last error |
+//! | [`PAUSES`] are used up, or [`ATTEMPTS_FOR`] has passed unless it just left the fast lane or first lost its connection | the caller gets the last error |
 //! | it gets no place within [`ENTER`] | the caller gets [`StoreError::Unavailable`] |
 //! | the caller stops waiting | dropped before its next attempt |
 //! | the outcome of `COMMIT` is unknown | [`StoreError::InDoubt`]; it never runs again |
@@ -126,7 +126,7 @@ impl Attempts {
         mut given_up: oneshot::Receiver<()>,
     ) -> Option<Result<(), StoreError>> {
         let begun = Instant::now();
-        let (mut is_slow, mut has_lost_worker) = (false, false);
+        let (mut is_slow, mut has_lost_worker, mut has_lost) = (false, false, false);
         let mut last = None;
         for pause in PAUSES {
             if !pause.is_zero() {
@@ -163,9 +163,11 @@ impl Attempts {
             }
             is_slow |= matches!(fault, Fault::Conflict | Fault::Locked | Fault::TimedOut);
             last = Some(Err(error));
-            // A use case that has just left the fast lane can have waited long for a place, but not for a row lock.
+            // A use case that has just left the fast lane can have waited long for a place, but not for a row lock. One
+            // whose connection led to an unresponsive host has waited for its result: see `limits::ANSWER`.
             let has_just_left = is_slow && !was_slow;
-            if !has_just_left && begun.elapsed() > ATTEMPTS_FOR {
+            let is_first_loss = fault == Fault::Lost && !std::mem::replace(&mut has_lost, true);
+            if !has_just_left && !is_first_loss && begun.elapsed() > ATTEMPTS_FOR {
                 break;
             }
         }
