@@ -52,7 +52,9 @@ pub async fn run(requests: &[Request], pace: Pace) -> Result<Vec<Value>, Error> 
     Ok(windows.into_iter().map(|window| summary(window, pace.window)).collect())
 }
 
-/// Sends every request that falls to one connection: the `first` of all and each `pace.connections` after it.
+/// Sends every request that falls to one connection: at the `first` time of all and each `pace.connections` after it.
+/// Which request it is moves on by a step that has no factor in common with their number, so that each connection sends
+/// all kinds, and none has more of the slow ones than others.
 async fn send(
     requests: Arc<[Request]>,
     numbers: Arc<AtomicU64>,
@@ -62,14 +64,19 @@ async fn send(
 ) -> Result<Vec<Window>, Error> {
     let mut requests: Vec<Request> = requests.to_vec();
     let different = requests.len();
+    let step = (pace.connections as usize..).find(|step| gcd(*step, different) == 1).unwrap_or(1);
     let end = start + pace.window * u32::try_from(pace.windows)?;
     let mut windows = vec![Window::default(); pace.windows];
     let mut kept = None;
-    for at in (first as usize..).step_by(pace.connections as usize) {
+    for (turn, at) in (first as usize..).step_by(pace.connections as usize).enumerate() {
         let due = start + Duration::from_secs_f64(at as f64 / pace.rate);
         let number = due.duration_since(start).as_nanos() / pace.window.as_nanos();
         let window = usize::try_from(number).ok().and_then(|number| windows.get_mut(number));
-        let Some((window, request)) = window.zip(requests.get_mut(at % different)) else { break };
+        let Some((window, request)) =
+            window.zip(requests.get_mut((first as usize + turn * step) % different))
+        else {
+            break;
+        };
         if Instant::now() >= end {
             break;
         }
@@ -97,6 +104,11 @@ async fn send(
         }
     }
     Ok(windows)
+}
+
+/// The greatest common divisor.
+fn gcd(one: usize, other: usize) -> usize {
+    if other == 0 { one } else { gcd(other, one % other) }
 }
 
 fn summary(mut window: Window, length: Duration) -> Value {
