@@ -30,6 +30,7 @@ storm() { "$python" storm/storm.py; }
 backup() { "$python" backup/backup.py; }
 moving() { "$python" backup/moving.py; }
 instructions() { "$python" instructions/instructions.py; }
+deploy() { "$python" deploy/deploy.py; }
 
 # cluster_scripts NAME...: runs scripts of cluster/ one after the other and prints the output of each when it ends.
 cluster_scripts() {
@@ -85,7 +86,7 @@ all() {
   (
     trap - EXIT
     status=0
-    run postgres on_postgres; run schemathesis; run backup; run instructions
+    run postgres on_postgres; run schemathesis; run backup; run instructions; run deploy
     printf '%s\n' "${failed[@]}" >"$outputs/failed in the background"
     exit "$status"
   ) >"$outputs/background" 2>&1 & background=$!
@@ -99,13 +100,13 @@ all() {
 
 for suite in "${@:-all}"; do
   case "$suite" in
-    golden | python | python10 | browser | schemathesis | crash | race | storm | backup | moving | instructions | cluster | long) run "$suite" ;;
+    golden | python | python10 | browser | schemathesis | crash | race | storm | backup | moving | instructions | deploy | cluster | long) run "$suite" ;;
     go) run go go_tests ;;
     postgres) run postgres on_postgres ;;
     citus) run citus on_citus ;;
     node) run node node_tests ;;
     all) all ;;
-    *) echo "usage: run.sh [golden|python|python10|node|go|browser|schemathesis|crash|race|storm|backup|moving|instructions|cluster|postgres|citus|all|long]..." >&2; exit 2 ;;
+    *) echo "usage: run.sh [golden|python|python10|node|go|browser|schemathesis|crash|race|storm|backup|moving|instructions|deploy|cluster|postgres|citus|all|long]..." >&2; exit 2 ;;
   esac
 done
 

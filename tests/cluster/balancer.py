@@ -1,4 +1,4 @@
-"""HAProxy with the configuration of docs/OPERATIONS.md, in which only the addresses are replaced."""
+"""HAProxy with the configuration of deploy/haproxy, in which only the addresses are replaced."""
 import os
 import pwd
 import re
@@ -10,35 +10,24 @@ from pathlib import Path
 
 from postgres import free_port
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "OPERATIONS.md"
-HEAD_TIMEOUT_S, SLACK_S = 10, 5  # `timeout http-request` in the document
+CONFIGURATION = Path(__file__).resolve().parents[2] / "deploy" / "haproxy" / "haproxy.cfg"
+HEAD_TIMEOUT_S, SLACK_S = 10, 5  # `timeout http-request` in the configuration
 # A line of `option httplog`: the server, the status, the termination state, and the captured X-Attempt header.
 LINE = re.compile(r" \S+ (?P<backend>\S+)/(?P<server>\S+) \S+ (?P<status>-?\d+) \d+ \S+ \S+ (?P<state>\S{4}) \S+ \S+"
                   r" \{(?P<attempt>[^}]*)\} \"")
-
-
-def documented():
-    """Returns the lines of the HAProxy configuration in the document: the code block that has a `default_backend`."""
-    text = DOCUMENT.read_text("utf-8")
-    blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    blocks += [re.sub(r"^    ", "", block, flags=re.MULTILINE) for block in re.findall(r"(?:^    .*\n)+", text, re.MULTILINE)]
-    for block in blocks:
-        if re.search(r"^\s+default_backend ", block, re.MULTILINE):
-            return block.splitlines()
-    raise RuntimeError(f"{DOCUMENT} has no HAProxy configuration")
 
 
 def replace(lines, pattern, new):
     """Replaces the lines that match by the lines `new`. At least one line must match."""
     found = [number for number, line in enumerate(lines) if re.match(pattern, line)]
     if not found:
-        raise RuntimeError(f"the HAProxy configuration in {DOCUMENT} has no line like {pattern}")
+        raise RuntimeError(f"{CONFIGURATION} has no line like {pattern}")
     kept = [line for number, line in enumerate(lines) if number not in found]
     return kept[:found[0]] + new + kept[found[0]:]
 
 
 def configuration(nodes, port):
-    lines = documented()
+    lines = CONFIGURATION.read_text("utf-8").splitlines()
     # Each attempt carries a name in X-Attempt, which the log then has, so that a test can tell where it was sent.
     lines = replace(lines, r"\s*bind ", [f"  bind 127.0.0.1:{port}", "  capture request header X-Attempt len 64"])
     servers = [line.split() for line in lines if line.split() and line.split()[0] == "server"]

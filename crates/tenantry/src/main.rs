@@ -23,6 +23,7 @@ mod output;
 mod progress;
 mod serve;
 mod stop;
+mod supervisor;
 
 use std::process::ExitCode;
 

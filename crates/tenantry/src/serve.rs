@@ -27,6 +27,7 @@ use crate::error::CommandError;
 use crate::first_start::{self, Files};
 use crate::installation::absolute;
 use crate::stop::{StopSignals, until_stopped};
+use crate::supervisor;
 
 /// The pause between two deletions of expired rows.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
@@ -90,6 +91,8 @@ pub(crate) async fn serve(
     // The signals are handled before the server is announced, so that a stop is never lost.
     let signals = StopSignals::new()?;
     announce(&url, console.then_some(public_url.as_str()), files);
+    supervisor::ready();
+    let watchdog = tokio::spawn(supervisor::report_alive());
 
     let (stop, stopped) = watch::channel(false);
     let gateway = Gateway::new(Arc::clone(&app), http);
@@ -112,6 +115,7 @@ pub(crate) async fn serve(
         tracing::warn!("server drain timed out");
     }
     app.store().close().await;
+    watchdog.abort();
     tracing::info!("server stopped");
     Ok(())
 }
@@ -132,6 +136,7 @@ fn with_links(
 async fn drain_at_signal(mut signals: StopSignals, gateway: Gateway, stop: watch::Sender<bool>) {
     signals.next().await;
     tracing::info!("server stopping");
+    supervisor::stopping();
     gateway.drain();
     // A second signal ends the drain delay.
     let _ = tokio::time::timeout(gateway.limits().drain_delay, signals.next()).await;

@@ -1,10 +1,12 @@
 //! The options in force: the command line wins over the environment, the environment over the configuration
 //! file, the file over the default.
 //!
-//! All sources are parsed by clap: the values of the file become the defaults of the options. An environment
-//! variable that is empty counts as not set, and so does `off` for a switch that has no value on the command line.
+//! All sources are parsed by clap: the values of files become the defaults of the options. An environment variable that
+//! is empty counts as not set, and so does `off` for a switch that has no value on the command line. For a variable that
+//! can contain a secret, `NAME_FILE` names a file with its value.
 
 mod file;
+mod secret_files;
 mod server;
 
 use std::collections::HashSet;
@@ -17,6 +19,7 @@ use clap::{Arg, ArgAction, Command, CommandFactory, FromArgMatches};
 use crate::cli::{Arguments, nearest, switch};
 use crate::error::CommandError;
 use file::File;
+use secret_files::SecretFiles;
 
 pub(crate) use server::{ServerSettings, migrate};
 
@@ -27,19 +30,20 @@ const DEFAULT_FILE: &str = "tenantry.toml";
 pub(crate) enum OptionsError {
     /// An error of the command line or the environment, or a request for help.
     CommandLine(clap::Error),
-    /// An error of the configuration file.
+    /// An error of a file with values.
     File(CommandError),
 }
 
 /// Resolves the options of a command line.
 pub(crate) fn resolve(line: &[OsString]) -> Result<Arguments, OptionsError> {
     let command = without_overridden_variables(without_empty_variables(Arguments::command()), line);
-    let arguments = parse(command.clone(), line).map_err(OptionsError::CommandLine)?;
+    let secrets = SecretFiles::read(&command).map_err(OptionsError::File)?;
+    let arguments = parse(secrets.set(command.clone()), line).map_err(OptionsError::CommandLine)?;
     let Some((path, file)) = read(arguments.global.config.as_deref()).map_err(OptionsError::File)? else {
         return Ok(arguments);
     };
     // The command line alone was valid, so that an error is one of the file.
-    parse(with_defaults(command, &file), line).map_err(|error| {
+    parse(secrets.set(with_defaults(command, &file)), line).map_err(|error| {
         OptionsError::File(CommandError::Options(format!("{}: {}", path.display(), first_paragraph(&error))))
     })
 }
@@ -139,6 +143,7 @@ fn without_prefix(name: &str) -> &str {
 fn add_variables(command: &Command, to: &mut HashSet<String>) {
     let names = command.get_arguments().filter_map(|arg| arg.get_env()?.to_str());
     to.extend(names.map(ToOwned::to_owned));
+    to.extend(secret_files::variables(command));
     command.get_subcommands().for_each(|command| add_variables(command, to));
 }
 

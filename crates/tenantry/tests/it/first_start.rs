@@ -4,7 +4,9 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -27,9 +29,13 @@ fn start(site: &Site) -> (Server, String, String) {
 
 /// The same with further options.
 fn start_with(site: &Site, options: &[&str]) -> (Server, String, String) {
-    let log = File::create(site.path().join("log")).unwrap();
     let mut command: Command = site.command(&["serve", "--listen", "127.0.0.1:0"]);
-    command.args(options);
+    start_as(site, command.args(options))
+}
+
+/// Starts the server by this command.
+fn start_as(site: &Site, command: &mut Command) -> (Server, String, String) {
+    let log = File::create(site.path().join("log")).unwrap();
     let mut server = Server(command.stdout(Stdio::piped()).stderr(log).spawn().unwrap());
     let mut text = String::new();
     for line in BufReader::new(server.0.stdout.take().unwrap()).lines() {
@@ -202,4 +208,35 @@ fn the_first_entry_goes_to_a_private_file_until_it_is_taken() {
     drop(server);
     let printed = site.succeed(&["user", "recover", "owner@my-organization.invalid"]);
     assert!(printed.starts_with("http://localhost:8080/console/recover#tenantry_sin_"), "{printed}");
+}
+
+/// The next report to a supervisor that is one of these.
+fn next_report(supervisor: &UnixDatagram, wanted: &[&str]) -> String {
+    let mut report = [0; 256];
+    for _ in 0..1_000 {
+        let length = supervisor.recv(&mut report).unwrap();
+        let text = std::str::from_utf8(&report[..length]).unwrap().trim();
+        if wanted.contains(&text) {
+            return text.to_owned();
+        }
+    }
+    panic!("none of {wanted:?} was reported");
+}
+
+#[test]
+fn the_supervisor_learns_that_the_server_is_ready_and_alive_and_stops() {
+    let site = Site::new();
+    let path = site.path().join("supervisor");
+    let supervisor = UnixDatagram::bind(&path).unwrap();
+    supervisor.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let mut command = site.command(&["serve", "--listen", "127.0.0.1:0"]);
+    command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "20000");
+    let (server, ..) = start_as(&site, &mut command);
+    let each = ["READY=1", "WATCHDOG=1", "STOPPING=1"];
+    assert_eq!(next_report(&supervisor, &each), "READY=1");
+    for _ in 0..3 {
+        assert_eq!(next_report(&supervisor, &each), "WATCHDOG=1");
+    }
+    end(server);
+    assert_eq!(next_report(&supervisor, &["STOPPING=1"]), "STOPPING=1");
 }
