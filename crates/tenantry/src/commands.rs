@@ -9,6 +9,7 @@ mod token;
 mod user;
 
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -60,7 +61,7 @@ async fn run_server(options: &Serve) -> Result<(), CommandError> {
         options: first_start::database_options(&options.database, &database)?,
     };
     let app = installation::open(&options.database, config::migrate(options), Missing::Create).await?;
-    serve::serve(app, settings, &roots, &files).await
+    serve::serve(app, settings, &roots, &files, Arc::new(database)).await
 }
 
 /// Opens an installation that exists, runs `command` and closes it.

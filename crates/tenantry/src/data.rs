@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
-use tenantry_app::archive::{self, ArchiveError, BackupSummary};
+use tenantry_app::archive::{self, ArchiveError, BackupSummary, ReportProgress};
 use tenantry_app::operator::BackupNote;
 use tenantry_store::Store;
 use tenantry_store::doctor::{self, Finding};
@@ -42,7 +42,7 @@ pub(crate) async fn backup(command: &Backup) -> Result<(), CommandError> {
 
 /// Notes the time of a backup, for the operator's page of the console. A database that takes no writes, such as a standby,
 /// can be backed up without the note.
-async fn note_backup(store: &Store) {
+pub(crate) async fn note_backup(store: &Store) {
     if let Err(error) = store.write(BackupNote(installation::clock()())).await {
         tracing::debug!(%error, "time of the backup not stored");
     }
@@ -57,12 +57,18 @@ pub(crate) fn report(lines: &[String]) -> Result<(), CommandError> {
 
 async fn write_backup(store: &Store, out: impl Write) -> Result<BackupSummary, CommandError> {
     let mut printer = ProgressPrinter::new();
-    let now = installation::clock()();
-    let written =
-        archive::backup(store, BufWriter::new(out), now, PROGRAM, &mut |progress| printer.show(progress))
-            .await;
+    let written = write_archive(store, out, &mut |progress| printer.show(progress)).await;
     printer.clear();
-    Ok(written?)
+    written
+}
+
+/// Writes a backup of the whole database.
+pub(crate) async fn write_archive(
+    store: &Store,
+    out: impl Write,
+    show: ReportProgress<'_>,
+) -> Result<BackupSummary, CommandError> {
+    Ok(archive::backup(store, BufWriter::new(out), installation::clock()(), PROGRAM, show).await?)
 }
 
 pub(crate) async fn restore(command: &Restore) -> Result<(), CommandError> {

@@ -21,6 +21,7 @@ mod lookup;
 mod moving;
 mod output;
 mod progress;
+mod scheduled_backups;
 mod serve;
 mod stop;
 mod supervisor;

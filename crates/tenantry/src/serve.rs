@@ -25,7 +25,8 @@ use tokio::sync::watch;
 use crate::config::ServerSettings;
 use crate::error::CommandError;
 use crate::first_start::{self, Files};
-use crate::installation::absolute;
+use crate::installation::{Database, absolute};
+use crate::scheduled_backups;
 use crate::stop::{StopSignals, until_stopped};
 use crate::supervisor;
 
@@ -44,6 +45,7 @@ pub(crate) async fn serve(
     settings: ServerSettings,
     roots: &[CertificateDer<'static>],
     files: &Files,
+    database: Arc<Database>,
 ) -> Result<(), CommandError> {
     let ServerSettings {
         listen,
@@ -58,6 +60,7 @@ pub(crate) async fn serve(
         portal,
         public_url,
         replace_passkeys,
+        backups,
     } = settings;
     let app = app.with_plain_http_hosts(&webhook_http_hosts).with_mail_limits(mail.limits);
     let app = app.with_retention(retention);
@@ -101,7 +104,7 @@ pub(crate) async fn serve(
     let stationery = with_links(stationery, &public_url, portal_url, (console, portal));
     let mail = MailWorker::new(Arc::clone(&app), mail.mailer, &mail.from, stationery);
     let imports = Arc::new(ImportWorker::new(Arc::clone(&app), read_import_rows));
-    let (drained, (), (), (), (), (), (), ()) = tokio::join!(
+    let (drained, (), (), (), (), (), (), (), ()) = tokio::join!(
         server::serve(listener, gateway.clone(), wait),
         sweep(&app, &gateway, stopped.clone()),
         watch_clock(&app, stopped.clone()),
@@ -109,6 +112,7 @@ pub(crate) async fn serve(
         gateway.share_budgets(until_stopped(stopped.clone())),
         webhooks.run(until_stopped(stopped.clone())),
         imports.run(until_stopped(stopped.clone())),
+        scheduled_backups::run(backups, database, &app, stopped.clone()),
         mail.run(stopped)
     );
     if !drained {

@@ -1,6 +1,7 @@
 //! The command line of `tenantry serve`. The configuration file takes the same names.
 
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 
 use clap::Args;
 use tenantry_core::user::Language;
@@ -15,6 +16,8 @@ const MOST: u64 = 1 << 30;
 const DAY_S: u64 = 24 * 60 * 60;
 /// Seconds of an hour, the longest drain delay.
 const HOUR_S: u64 = 60 * 60;
+/// Hours of a year, the longest interval of backups.
+const YEAR_H: u64 = 365 * 24;
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
@@ -136,6 +139,17 @@ pub(crate) struct Serve {
     #[arg(long, env = "TENANTRY_DELETED_CUSTOMER_DAYS", value_name = "DAYS", default_value = "30",
         value_parser = values::positive("days"))]
     pub(crate) deleted_customer_days: NonZeroU32,
+    /// A directory in which the server makes backups by itself; they do not contain the key file
+    #[arg(long, env = "TENANTRY_BACKUP_TO", value_name = "DIRECTORY")]
+    pub(crate) backup_to: Option<PathBuf>,
+    /// Hours between two of these backups
+    #[arg(long, env = "TENANTRY_BACKUP_EVERY_H", value_name = "HOURS", default_value = "24",
+        value_parser = values::number::<u64>(1..=YEAR_H, "hours"))]
+    pub(crate) backup_every_h: u64,
+    /// The number of these backups that are kept; older ones are deleted
+    #[arg(long, env = "TENANTRY_BACKUP_KEEP", value_name = "COUNT", default_value = "7",
+        value_parser = values::number::<usize>(1..=MOST, "backups"))]
+    pub(crate) backup_keep: usize,
     /// The longest request body in bytes
     #[arg(long, env = "TENANTRY_MAX_BODY_BYTES", value_name = "BYTES", default_value = "1048576",
         value_parser = values::number::<usize>(1..=MOST, "bytes"))]

@@ -14,6 +14,7 @@ use tenantry_store::postgres::Migrate;
 
 use crate::cli::{List, Serve};
 use crate::error::CommandError;
+use crate::scheduled_backups::BackupSchedule;
 
 /// The sender without `--mail-from`.
 const LOCAL_SENDER: &str = "Tenantry <tenantry@localhost>";
@@ -39,6 +40,8 @@ pub(crate) struct ServerSettings {
     pub(crate) public_url: Option<String>,
     /// Whether passkeys for another host are deleted.
     pub(crate) replace_passkeys: bool,
+    /// Backups that the server makes by itself.
+    pub(crate) backups: Option<BackupSchedule>,
 }
 
 /// The settings of outgoing mail.
@@ -121,6 +124,7 @@ impl ServerSettings {
             portal: serve.portal,
             public_url: serve.public_url.clone(),
             replace_passkeys: serve.replace_passkeys,
+            backups: backups(serve)?,
         })
     }
 }
@@ -128,6 +132,15 @@ impl ServerSettings {
 /// Whether `serve` updates the schema.
 pub(crate) const fn migrate(serve: &Serve) -> Migrate {
     if serve.migrate { Migrate::Yes } else { Migrate::No }
+}
+
+/// The schedule of backups, if the server makes any.
+fn backups(serve: &Serve) -> Result<Option<BackupSchedule>, CommandError> {
+    let Some(directory) = serve.backup_to.clone() else { return Ok(None) };
+    let every = Duration::from_secs(serve.backup_every_h * 60 * 60);
+    let schedule = BackupSchedule { directory, every, keep: serve.backup_keep };
+    schedule.check()?;
+    Ok(Some(schedule))
 }
 
 fn limits(serve: &Serve) -> Limits {

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::program::Site;
 
 /// A running server, which ends with the test.
-struct Server(Child);
+pub(crate) struct Server(Child);
 
 impl Drop for Server {
     fn drop(&mut self) {
@@ -28,7 +28,7 @@ fn start(site: &Site) -> (Server, String, String) {
 }
 
 /// The same with further options.
-fn start_with(site: &Site, options: &[&str]) -> (Server, String, String) {
+pub(crate) fn start_with(site: &Site, options: &[&str]) -> (Server, String, String) {
     let mut command: Command = site.command(&["serve", "--listen", "127.0.0.1:0"]);
     start_as(site, command.args(options))
 }
@@ -48,7 +48,7 @@ fn start_as(site: &Site, command: &mut Command) -> (Server, String, String) {
     panic!("{text}{}", log_of(site));
 }
 
-fn log_of(site: &Site) -> String {
+pub(crate) fn log_of(site: &Site) -> String {
     fs::read_to_string(site.path().join("log")).unwrap()
 }
 
@@ -68,7 +68,7 @@ fn the_owner_of_the_first_organization_can_be_named() {
 }
 
 /// Ends a server in order, so that everything that it prints and logs is there.
-fn end(mut server: Server) {
+pub(crate) fn end(mut server: Server) {
     let pid = server.0.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     assert!(server.0.wait().unwrap().success());

@@ -9,4 +9,5 @@ mod invitation;
 mod mail;
 mod moving;
 mod program;
+mod scheduled_backups;
 mod values;
