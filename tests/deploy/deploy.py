@@ -71,6 +71,12 @@ class Client:
         finally:
             connection.close()
 
+    def is_served(self):
+        try:
+            return self.ask("/healthz")[0] == 200
+        except OSError:
+            return False
+
 
 def proxy_checks(name, client, server):
     """What must hold behind each proxy."""
@@ -91,7 +97,7 @@ def proxy_checks(name, client, server):
             faults[title].append(f"{found[0]} {found[1][:200]}, not {status}")
 
     first, address, ready, large = faults
-    eventually(lambda: client.ask("/healthz")[0] == 200, 30, f"{name} serves")
+    eventually(client.is_served, 30, f"{name} serves")
     expect(first, 200, client.ask("/v1/organizations/", token))
     expect(first, 401, client.ask("/v1/organizations/", "unknown"))
     expect(address, 200, client.ask(account, key))
@@ -161,7 +167,7 @@ def check_unit(directory):
     unit = directory / "tenantry.service"
     unit.write_text(replaced((DEPLOY / "systemd" / "tenantry.service").read_text("utf-8"),
                              (r"^ExecStart=/usr/local/bin/tenantry", f"ExecStart={binary()}"),
-                             (r"^User=tenantry", "User=nobody")), "utf-8")
+                             (r"^User=tenantry", "User=daemon")), "utf-8")
     verified = subprocess.run(["systemd-analyze", "--no-pager", "verify", unit], capture_output=True, text=True, check=False)
     text = (verified.stdout + verified.stderr).strip()
     security = subprocess.run(["systemd-analyze", "--no-pager", "security", "--offline=true", f"--threshold={EXPOSURE}", unit],

@@ -55,6 +55,8 @@ pub(crate) const IMPORT_MEMORY: usize = 1 << 20;
 pub(crate) const BODY_RATE: u64 = 32 << 10;
 /// Bytes of responses that a client must take within [`Limits::write_timeout`].
 pub(crate) const WRITE_PROGRESS: usize = 64 << 10;
+/// The time in which a client may end a request that was answered before its end.
+pub(crate) const LINGER: Duration = Duration::from_secs(5);
 /// Bytes of responses that the kernel keeps for a connection. Linux doubles the number for its own bookkeeping.
 pub(crate) const SEND_BUFFER: u32 = 64 << 10;
 /// Maximum bytes of a response that does not count against [`Limits::response_memory`].

@@ -207,7 +207,7 @@ mod tests {
     fn a_backup_is_due_when_the_newest_is_older_than_the_interval() {
         let folder = tempfile::tempdir().unwrap();
         let schedule = schedule(folder.path(), 2);
-        let at = |second| Timestamp::from_second(1_800_000_000 + second).unwrap();
+        let at = |second: i64| Timestamp::from_second(1_800_000_000 + second).unwrap();
         assert_eq!(schedule.pause(at(0)).unwrap(), Duration::ZERO);
         fs::write(folder.path().join(name_at(at(0))), "").unwrap();
         fs::write(folder.path().join(name_at(at(-9_000))), "").unwrap();

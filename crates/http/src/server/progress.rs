@@ -1,6 +1,8 @@
-//! Closes connections whose client does not read its responses.
+//! Ends connections: those whose client does not read its responses, and those whose client is still sending when the
+//! response is complete.
 
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -11,9 +13,16 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::limits;
 
+/// Bytes of a discarded request that are read at once.
+const LINGER_BUFFER: usize = 16 << 10;
+
 /// A connection that fails when its client does not take [`limits::WRITE_PROGRESS`] bytes within the time-out.
 ///
 /// The time-out runs while a write waits. It restarts with each such amount, and ends when everything is written.
+///
+/// A response can be complete before the request is, such as that to a body that is too large. The kernel would reset a
+/// connection that is closed with unread bytes, and the client could lose the response. So the server first says that
+/// it sends no more, and for up to [`limits::LINGER`] reads what the client still sends.
 pub(super) struct ProgressStream {
     stream: TcpStream,
     timeout: Duration,
@@ -21,16 +30,37 @@ pub(super) struct ProgressStream {
     deadline: Option<Pin<Box<Sleep>>>,
     /// Bytes written in the current period.
     written: usize,
+    /// The end of the time in which the client may end the request, once the server sends no more.
+    lingering: Option<Pin<Box<Sleep>>>,
 }
 
 impl ProgressStream {
     pub(super) const fn new(stream: TcpStream, timeout: Duration) -> Self {
-        Self { stream, timeout, deadline: None, written: 0 }
+        Self { stream, timeout, deadline: None, written: 0, lingering: None }
     }
 
     fn restart(&mut self) {
         self.deadline = None;
         self.written = 0;
+    }
+
+    /// Reads what the client still sends, until it ends, nothing has arrived at first, or the time is over.
+    fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let mut unread = [MaybeUninit::uninit(); LINGER_BUFFER];
+        loop {
+            let mut unread = ReadBuf::uninit(&mut unread);
+            match Pin::new(&mut self.stream).poll_read(context, &mut unread) {
+                Poll::Ready(Ok(())) if !unread.filled().is_empty() => {}
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending if self.lingering.is_none() => return Poll::Ready(()),
+                Poll::Pending => {}
+            }
+            let end = || Box::pin(sleep_until(Instant::now() + limits::LINGER));
+            let is_over = self.lingering.get_or_insert_with(end).as_mut().poll(context).is_ready();
+            if is_over || unread.filled().is_empty() {
+                return if is_over { Poll::Ready(()) } else { Poll::Pending };
+            }
+        }
     }
 
     /// Bounds a write: starts the period when it waits, and restarts it on progress.
@@ -97,6 +127,9 @@ impl AsyncWrite for ProgressStream {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        if self.lingering.is_none() {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+        }
+        self.poll_linger(context).map(Ok)
     }
 }

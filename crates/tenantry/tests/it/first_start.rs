@@ -215,7 +215,7 @@ fn next_report(supervisor: &UnixDatagram, wanted: &[&str]) -> String {
     let mut report = [0; 256];
     for _ in 0..1_000 {
         let length = supervisor.recv(&mut report).unwrap();
-        let text = std::str::from_utf8(&report[..length]).unwrap().trim();
+        let text = std::str::from_utf8(report.get(..length).unwrap()).unwrap().trim();
         if wanted.contains(&text) {
             return text.to_owned();
         }

@@ -719,3 +719,24 @@ async fn a_refusal_by_rate_limit_has_no_body() {
     assert_eq!(refused.into_body().collect().await.unwrap().to_bytes().len(), 0);
     stalled.abort();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_response_arrives_although_its_request_is_still_being_sent() {
+    let acme = Acme::new().await;
+    let address = serve(gateway(&acme, Limits::default())).await;
+    let body = vec![b'x'; 4 << 20];
+    let head = format!(
+        "POST /v1/customers HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n",
+        acme.client().secret(),
+        body.len()
+    );
+    for _ in 0..10 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&body).await.unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await.unwrap();
+        assert!(response.starts_with("HTTP/1.1 413 "), "{response}");
+    }
+}
