@@ -14,6 +14,7 @@ mod draft;
 mod error;
 mod first_start;
 mod installation;
+mod jobs;
 mod key;
 mod listing;
 mod log;

@@ -109,12 +109,11 @@ fn time_in(name: &str) -> Option<Timestamp> {
 
 /// Makes a backup whenever one is due, until the server stops.
 pub(crate) async fn run(
-    schedule: Option<BackupSchedule>,
-    database: Arc<Database>,
+    backups: Option<(BackupSchedule, Arc<Database>)>,
     app: &App,
     stopped: watch::Receiver<bool>,
 ) {
-    let Some(schedule) = schedule else { return };
+    let Some((schedule, database)) = backups else { return };
     loop {
         let pause = schedule.pause(now()).unwrap_or_else(|error| {
             report(&schedule, &CommandError::file(&schedule.directory, &error));

@@ -26,16 +26,10 @@ use crate::config::ServerSettings;
 use crate::error::CommandError;
 use crate::first_start::{self, Files};
 use crate::installation::{Database, absolute};
-use crate::scheduled_backups;
+use crate::jobs;
 use crate::stop::{StopSignals, until_stopped};
 use crate::supervisor;
 
-/// The pause between two deletions of expired rows.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
-/// The pause between two comparisons of the clock with the database's.
-const CLOCK_CHECK_INTERVAL: Duration = Duration::from_secs(10);
-/// The largest difference of the clocks without a warning.
-const CLOCK_TOLERANCE: Duration = Duration::from_secs(1);
 /// Open files that the process needs besides those of connections.
 const OTHER_FILES: u64 = 1000;
 
@@ -95,7 +89,6 @@ pub(crate) async fn serve(
     let signals = StopSignals::new()?;
     announce(&url, console.then_some(public_url.as_str()), files);
     supervisor::ready();
-    let watchdog = tokio::spawn(supervisor::report_alive());
 
     let (stop, stopped) = watch::channel(false);
     let gateway = Gateway::new(Arc::clone(&app), http);
@@ -104,22 +97,21 @@ pub(crate) async fn serve(
     let stationery = with_links(stationery, &public_url, portal_url, (console, portal));
     let mail = MailWorker::new(Arc::clone(&app), mail.mailer, &mail.from, stationery);
     let imports = Arc::new(ImportWorker::new(Arc::clone(&app), read_import_rows));
-    let (drained, (), (), (), (), (), (), (), ()) = tokio::join!(
-        server::serve(listener, gateway.clone(), wait),
-        sweep(&app, &gateway, stopped.clone()),
-        watch_clock(&app, stopped.clone()),
-        run_doctor(&app, stopped.clone()),
-        gateway.share_budgets(until_stopped(stopped.clone())),
-        webhooks.run(until_stopped(stopped.clone())),
-        imports.run(until_stopped(stopped.clone())),
-        scheduled_backups::run(backups, database, &app, stopped.clone()),
-        mail.run(stopped)
-    );
+    let serving = async {
+        tokio::join!(
+            server::serve(listener, gateway.clone(), wait),
+            gateway.share_budgets(until_stopped(stopped.clone())),
+            webhooks.run(until_stopped(stopped.clone())),
+            imports.run(until_stopped(stopped.clone())),
+            jobs::run(&app, &gateway, backups.map(|backups| (backups, database)), stopped.clone()),
+            mail.run(stopped)
+        )
+    };
+    let (drained, (), (), (), (), ()) = supervisor::report_alive_during(serving).await;
     if !drained {
         tracing::warn!("server drain timed out");
     }
     app.store().close().await;
-    watchdog.abort();
     tracing::info!("server stopped");
     Ok(())
 }
@@ -234,61 +226,4 @@ fn is_same_output() -> bool {
     let place = |name: &str| fs::metadata(name).map(|found| (found.dev(), found.ino(), found.rdev())).ok();
     let (out, error) = (place("/dev/stdout"), place("/dev/stderr"));
     out.is_some() && out == error
-}
-
-/// Deletes expired rows and stores the last uses of tokens, periodically.
-async fn sweep(app: &App, gateway: &Gateway, stopped: watch::Receiver<bool>) {
-    let mut every = tokio::time::interval(SWEEP_INTERVAL);
-    let sweeping = async {
-        loop {
-            every.tick().await;
-            gateway.sweep();
-            if let Err(error) = app.sweep().await {
-                tracing::warn!(%error, "sweep failed");
-            }
-        }
-    };
-    // A long sweep is cut off: the next start continues it.
-    tokio::select! {
-        () = until_stopped(stopped.clone()) => {}
-        () = sweeping => {}
-    }
-    if let Err(error) = app.store_token_uses().await {
-        tracing::warn!(%error, "token uses not stored");
-    }
-}
-
-/// Runs the doctor whenever an operator has started it in the console.
-async fn run_doctor(app: &App, stopped: watch::Receiver<bool>) {
-    let running = async {
-        loop {
-            app.doctor_asked().await;
-            if let Err(error) = app.run_doctor().await {
-                tracing::warn!(%error, "report of the doctor not stored");
-            }
-        }
-    };
-    tokio::select! {
-        () = until_stopped(stopped) => {}
-        () = running => {}
-    }
-}
-
-/// Compares the clock with the database's, periodically.
-async fn watch_clock(app: &App, mut stopped: watch::Receiver<bool>) {
-    let mut every = tokio::time::interval(CLOCK_CHECK_INTERVAL);
-    loop {
-        tokio::select! {
-            _ = stopped.wait_for(|stopped| *stopped) => return,
-            _ = every.tick() => {}
-        }
-        match app.check_clock().await {
-            Ok(difference) if difference > CLOCK_TOLERANCE => tracing::warn!(
-                difference_ms = difference.as_millis(),
-                "clock differs from the database's: synchronize both with NTP"
-            ),
-            Ok(_) => {}
-            Err(error) => tracing::debug!(%error, "clock check failed"),
-        }
-    }
 }

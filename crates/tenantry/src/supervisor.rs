@@ -1,6 +1,7 @@
 //! Reports to the supervisor that started the program, by systemd's protocol (`Type=notify`, `WatchdogSec=`). Without a
 //! supervisor that asks for them, nothing is reported.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use sd_notify::{NotifyState, notify, watchdog_enabled};
@@ -18,14 +19,17 @@ pub(crate) fn stopping() {
     report(NotifyState::Stopping);
 }
 
-/// Reports that the program is alive, twice in each interval of the supervisor's watchdog. A program whose tasks no
-/// longer run does not report, and is restarted.
-pub(crate) async fn report_alive() {
-    let Some(interval) = watchdog_enabled() else { return };
+/// Runs `work`. Meanwhile the program reports that it is alive, twice in each interval of the supervisor's watchdog. A
+/// program whose tasks no longer run does not report, and is restarted.
+pub(crate) async fn report_alive_during<T>(work: impl Future<Output = T>) -> T {
+    let Some(interval) = watchdog_enabled() else { return work.await };
     let mut every = tokio::time::interval((interval / 2).max(SHORTEST));
+    let mut work = pin!(work);
     loop {
-        every.tick().await;
-        report(NotifyState::Watchdog);
+        tokio::select! {
+            done = &mut work => return done,
+            _ = every.tick() => report(NotifyState::Watchdog),
+        }
     }
 }
 
