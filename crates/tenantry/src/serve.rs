@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustls::pki_types::CertificateDer;
@@ -22,7 +21,7 @@ use tenantry_worker::mail::MailWorker;
 use tenantry_worker::webhooks::WebhookWorker;
 use tokio::sync::watch;
 
-use crate::config::ServerSettings;
+use crate::config::{MailSettings, ServerSettings};
 use crate::error::CommandError;
 use crate::first_start::{self, Files};
 use crate::installation::{Database, absolute};
@@ -93,9 +92,7 @@ pub(crate) async fn serve(
     let (stop, stopped) = watch::channel(false);
     let gateway = Gateway::new(Arc::clone(&app), http);
     let wait = drain_at_signal(signals, gateway.clone(), stop);
-    let stationery = Stationery { language: mail.language, ..Stationery::of_sender(&mail.from) };
-    let stationery = with_links(stationery, &public_url, portal_url, (console, portal));
-    let mail = MailWorker::new(Arc::clone(&app), mail.mailer, &mail.from, stationery);
+    let mail = mail_worker(&app, mail, &public_url, portal_url, (console, portal));
     let imports = Arc::new(ImportWorker::new(Arc::clone(&app), read_import_rows));
     let serving = async {
         tokio::join!(
@@ -114,6 +111,19 @@ pub(crate) async fn serve(
     app.store().close().await;
     tracing::info!("server stopped");
     Ok(())
+}
+
+/// The worker that sends mails, with the addresses of the pages that are served.
+fn mail_worker(
+    app: &Arc<App>,
+    mail: MailSettings,
+    public_url: &str,
+    portal_url: Option<HttpUrl>,
+    pages: (bool, bool),
+) -> MailWorker {
+    let stationery = Stationery { language: mail.language, ..Stationery::of_sender(&mail.from) };
+    let stationery = with_links(stationery, public_url, portal_url, pages);
+    MailWorker::new(Arc::clone(app), mail.mailer, &mail.from, stationery)
 }
 
 /// The stationery with the addresses of the portal and the console. Pages that are not served have none.

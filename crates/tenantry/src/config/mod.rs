@@ -21,7 +21,7 @@ use crate::error::CommandError;
 use file::File;
 use secret_files::SecretFiles;
 
-pub(crate) use server::{ServerSettings, migrate};
+pub(crate) use server::{MailSettings, ServerSettings, migrate};
 
 /// The file that is read without `--config`, if it exists.
 const DEFAULT_FILE: &str = "tenantry.toml";
