@@ -184,8 +184,21 @@ impl Caller {
         self.console.is_some_and(|console| console.is_operator)
     }
 
-    /// The id of the credential.
-    pub(crate) const fn credential(&self) -> Uuid {
+    /// The kind of the credential, for the log: `organization`, `user`, `session`, `customer` or `member`.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match &self.principal {
+            Principal::Organization { .. } => "organization",
+            Principal::User { .. } if self.console.is_some() => "session",
+            Principal::User { .. } => "user",
+            Principal::Customer(_) => "customer",
+            Principal::Member(_) => "member",
+        }
+    }
+
+    /// The id of the credential. It is no secret.
+    #[must_use]
+    pub const fn credential(&self) -> Uuid {
         match &self.principal {
             Principal::Organization { token, .. } => token.uuid(),
             Principal::User { token, .. } => token.uuid(),

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use tenantry_core::Timestamp;
 use tenantry_core::token::{Secret, SecretKind, TokenHash};
+use tenantry_meter::Counter;
 use tenantry_store::{CredentialOwner, Generation, ListQuery, StoreError, Tx};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -43,6 +44,17 @@ pub(crate) struct CredentialCache {
     /// Locks for the look-ups of persons' tokens, by hash. So several requests with one token cause one look-up, and
     /// leave places for the look-ups of other persons.
     lookups: [Mutex<()>; LOOKUP_LOCKS],
+    hits: Counter,
+    misses: Counter,
+}
+
+/// The number of authentications that found their credential in the cache, and of those that read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheReading {
+    /// Authentications without a query.
+    pub hits: u64,
+    /// Authentications that read the credential from the database.
+    pub misses: u64,
 }
 
 /// The number of locks for look-ups of persons' tokens.
@@ -107,6 +119,12 @@ impl ListQuery for PersonQuery {
 }
 
 impl App {
+    /// The use of the cache of credentials so far.
+    #[must_use]
+    pub fn credential_cache(&self) -> CacheReading {
+        CacheReading { hits: self.credentials.hits.value(), misses: self.credentials.misses.value() }
+    }
+
     /// The caller of a bearer token.
     ///
     /// # Errors
@@ -156,8 +174,10 @@ impl App {
         let verification = Verification::start(hash, self.store.generation());
         let now = self.now();
         if let Some(cached) = self.cached(&verification, now) {
+            self.credentials.hits.increment();
             return cached;
         }
+        self.credentials.misses.increment();
         if is_person {
             return self.authenticate_person(hash).await;
         }

@@ -53,7 +53,7 @@ pub mod webhooks;
 
 pub use account_path::AccountPath;
 pub use caller::{Caller, Principal, RequestOrigin, Requester};
-pub use credentials::AuthenticationError;
+pub use credentials::{AuthenticationError, CacheReading};
 pub use error::{Error, LimitReached};
 pub use pace::Pace;
 pub use retention::Retention;

@@ -13,6 +13,7 @@ mod docs;
 mod gateway;
 mod health;
 mod limits;
+mod meters;
 mod pipeline;
 mod polar;
 pub mod server;
@@ -22,8 +23,14 @@ mod wire;
 pub use api::openapi::Dialect;
 pub use gateway::{Config, Gateway};
 pub use limits::Limits;
+pub use meters::ServerReading;
 pub use pipeline::rate_limit::{Rate, Rates};
 pub use polar::{ColumnError, FileError, ImportStaging, StagingStep, read_import_rows, webhook_payload};
+
+/// The endpoints of both dialects.
+fn endpoints() -> impl Iterator<Item = &'static api::endpoint::Endpoint> {
+    polar::endpoints().chain(ahasend::endpoints())
+}
 
 /// The OpenAPI 3.1 document of a dialect.
 #[must_use]

@@ -6,6 +6,7 @@ use tenantry_app::App;
 
 use crate::health::Health;
 use crate::limits::Limits;
+use crate::meters::Meters;
 use crate::pipeline::memory::MemoryBudget;
 use crate::pipeline::rate_limit::RateLimiters;
 use crate::pipeline::slots::Slots;
@@ -14,6 +15,7 @@ use crate::pipeline::slots::Slots;
 pub(crate) struct AppState {
     pub(crate) app: Arc<App>,
     pub(crate) limits: Limits,
+    pub(crate) meters: Meters,
     /// Absent when callers are not limited.
     pub(crate) rate_limiters: Option<RateLimiters>,
     /// Memory for the bodies of requests.

@@ -7,7 +7,7 @@
 //!
 //! | module | content |
 //! |---|---|
-//! | `error`, `value`, `signals`, `peers`, `schema`, `turns` | types without a connection |
+//! | `error`, `value`, `signals`, `peers`, `schema`, `turns`, `readings`, `slow_sql` | types without a connection |
 //! | `sqlite::driver`, `postgres::session` | connections: a query goes in, rows come out |
 //! | `row`, `tx` | both drivers behind one interface |
 //! | `queries`, `admin` | SQL |
@@ -27,9 +27,11 @@ mod plan_tests;
 pub mod postgres;
 mod queries;
 mod reader;
+mod readings;
 mod row;
 mod schema;
 mod signals;
+mod slow_sql;
 mod sqlite;
 mod store;
 mod turns;
@@ -54,8 +56,10 @@ pub use queries::{
     WebhookDeliveryDetails, WebhookDeliveryFilter, WebhookEventRow, sealed_url_context,
 };
 pub use reader::Reader;
+pub use readings::{EngineReading, LaneReading, StoreReading};
 pub use schema::{Catalog, Column, ColumnKind, Export, Purge, TENANT_TABLES, Table, TenantTable};
 pub use signals::{Generation, Woken, WorkSignal};
+pub use slow_sql::log_slow_sql;
 pub use store::Store;
 pub use tx::{DatabaseFacts, Tx};
 pub use use_case::{ListQuery, Moments, Party, UseCase};

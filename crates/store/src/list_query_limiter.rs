@@ -87,6 +87,13 @@ impl ListQueryLimiter {
         Ok(ListQueryPermit { _place: place, _admission: admission })
     }
 
+    /// The number of queries that run, and of those that wait.
+    pub(crate) fn load(&self) -> (usize, usize) {
+        let counts = self.0.counts();
+        let admitted = counts.admitted.values().sum::<usize>();
+        (counts.running, admitted.saturating_sub(counts.running))
+    }
+
     fn count(&self, party: Option<Uuid>) -> Result<Admission, StoreError> {
         let mut counts = self.0.counts();
         let (all, own) =

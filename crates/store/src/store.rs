@@ -9,6 +9,7 @@ use crate::admin::snapshot::{self, Snapshot};
 use crate::peers::PeerChannel;
 use crate::postgres::{Migrate, Postgres, Target};
 use crate::reader::{self, Reader};
+use crate::readings::StoreReading;
 use crate::signals::{Generation, Signals, WorkSignal};
 use crate::sqlite::Sqlite;
 use crate::{ListQuery, Moments, StoreError, UseCase, Vault};
@@ -178,6 +179,15 @@ impl Store {
     #[must_use]
     pub fn import_signal(&self) -> &WorkSignal {
         &self.signals().imports
+    }
+
+    /// The work of this process on the database so far, and its queues at this moment. Waits for no query and no write.
+    #[must_use]
+    pub fn reading(&self) -> StoreReading {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.reading(),
+            Engine::Postgres(postgres) => postgres.reading(),
+        }
     }
 
     fn signals(&self) -> &Signals {

@@ -236,6 +236,11 @@ impl<T> TurnQueue<T> {
         state.owed_us = if line.is_long { time_us } else { state.owed_us.saturating_sub(time_us) };
     }
 
+    /// The number of use cases that wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.state().waiting
+    }
+
     /// Accepts no more use cases. Those that wait are still served.
     pub(crate) fn close(&self) {
         self.state().is_closed = true;

@@ -12,6 +12,7 @@ use crate::postgres::session::Session;
 use crate::postgres::values as postgres;
 use crate::row::Row;
 use crate::signals::Changes;
+use crate::slow_sql::{Timed, timed};
 use crate::sqlite::driver as sqlite;
 use crate::value::Param;
 use crate::{StoreError, Vault};
@@ -123,12 +124,15 @@ impl<'c> Tx<'c> {
         crate::plan_tests::record(sql, params);
         let mut found = Vec::new();
         match &mut self.engine {
-            Engine::Sqlite(connection) => sqlite::rows(connection, sql, params, |row| {
-                found.push(map(&Row::Sqlite(row))?);
-                Ok(true)
-            })?,
+            Engine::Sqlite(connection) => {
+                let _timed = Timed::start(sql);
+                sqlite::rows(connection, sql, params, |row| {
+                    found.push(map(&Row::Sqlite(row))?);
+                    Ok(true)
+                })?;
+            }
             Engine::Postgres(session) => {
-                for row in Box::pin(session.rows(sql, params)).await? {
+                for row in Box::pin(timed(sql, session.rows(sql, params))).await? {
                     found.push(map(&Row::Postgres(&row))?);
                 }
             }
@@ -148,6 +152,7 @@ impl<'c> Tx<'c> {
         match &mut self.engine {
             Engine::Sqlite(connection) => {
                 let (mut found, mut map) = (None, Some(map));
+                let _timed = Timed::start(sql);
                 sqlite::rows(connection, sql, params, |row| {
                     found = map.take().map(|map| map(&Row::Sqlite(row))).transpose()?;
                     Ok(false)
@@ -155,7 +160,7 @@ impl<'c> Tx<'c> {
                 Ok(found)
             }
             Engine::Postgres(session) => {
-                let rows = Box::pin(session.rows(sql, params)).await?;
+                let rows = Box::pin(timed(sql, session.rows(sql, params))).await?;
                 rows.first().map(|row| map(&Row::Postgres(row))).transpose()
             }
         }
@@ -212,8 +217,11 @@ impl<'c> Tx<'c> {
         #[cfg(test)]
         crate::plan_tests::record(sql, params);
         match &mut self.engine {
-            Engine::Sqlite(connection) => sqlite::execute(connection, sql, params),
-            Engine::Postgres(session) => Box::pin(session.execute(sql, params)).await,
+            Engine::Sqlite(connection) => {
+                let _timed = Timed::start(sql);
+                sqlite::execute(connection, sql, params)
+            }
+            Engine::Postgres(session) => Box::pin(timed(sql, session.execute(sql, params))).await,
         }
     }
 
@@ -227,7 +235,10 @@ impl<'c> Tx<'c> {
         #[cfg(test)]
         crate::plan_tests::record(sql, params);
         match &mut self.engine {
-            Engine::Sqlite(connection) => sqlite::execute(connection, sql, params).map(|_| ()),
+            Engine::Sqlite(connection) => {
+                let _timed = Timed::start(sql);
+                sqlite::execute(connection, sql, params).map(|_| ())
+            }
             Engine::Postgres(session) => Box::pin(session.execute_unawaited(sql, params)).await,
         }
     }

@@ -54,6 +54,7 @@ pub(crate) fn run(command: Command) -> Result<(), CommandError> {
 async fn run_server(options: &Serve) -> Result<(), CommandError> {
     let roots = installation::roots(options.database.ca_file.as_deref())?;
     let settings = ServerSettings::new(options, &roots)?;
+    tenantry_store::log_slow_sql(settings.http.slow_request);
     let database = installation::Database::from_options(&options.database)?;
     let files = first_start::Files {
         database: first_start::place(&database),

@@ -19,6 +19,7 @@ mod key;
 mod listing;
 mod log;
 mod lookup;
+mod metrics;
 mod moving;
 mod output;
 mod progress;

@@ -16,9 +16,11 @@ use tenantry_outbound::mail::Mailer;
 use tenantry_outbound::mail::letters::Stationery;
 use tenantry_outbound::webhook::{Policy, Sender, SetupError, SystemResolver};
 use tenantry_web::Settings;
+use tenantry_worker::WorkerMeters;
 use tenantry_worker::imports::ImportWorker;
 use tenantry_worker::mail::MailWorker;
 use tenantry_worker::webhooks::WebhookWorker;
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::config::{MailSettings, ServerSettings};
@@ -26,6 +28,7 @@ use crate::error::CommandError;
 use crate::first_start::{self, Files};
 use crate::installation::{Database, absolute};
 use crate::jobs;
+use crate::metrics::MetricsListener;
 use crate::stop::{StopSignals, until_stopped};
 use crate::supervisor;
 
@@ -42,6 +45,7 @@ pub(crate) async fn serve(
 ) -> Result<(), CommandError> {
     let ServerSettings {
         listen,
+        metrics_listen,
         bootstrap,
         bootstrap_owner,
         mut http,
@@ -56,14 +60,11 @@ pub(crate) async fn serve(
         backups,
     } = settings;
     let app = app.with_plain_http_hosts(&webhook_http_hosts).with_mail_limits(mail.limits);
-    let app = app.with_retention(retention);
-    let app = Arc::new(app);
-    let policy = Policy { plain_http_hosts: webhook_http_hosts, ..Policy::default() };
-    let sender = Sender::with(policy, SystemResolver::new().map_err(SetupError::Resolver)?, roots)?;
-    let webhooks = Arc::new(WebhookWorker::new(Arc::clone(&app), sender, webhook_payload));
-    let listener = server::listen(&listen)
-        .await
-        .map_err(|error| CommandError::Message(format!("--listen: cannot listen on {listen}: {error}")))?;
+    let app = Arc::new(app.with_retention(retention));
+    let meters = Arc::new(WorkerMeters::default());
+    let webhooks = webhook_worker(&app, webhook_http_hosts, roots, &meters)?;
+    let listener = listen_on("--listen", &listen).await?;
+    let metrics = MetricsListener::open(metrics_listen.as_deref()).await?;
     let address = listener.local_addr()?;
     let url = format!("http://{address}");
     if address.ip().is_unspecified() || address.ip().is_loopback() {
@@ -92,7 +93,7 @@ pub(crate) async fn serve(
     let (stop, stopped) = watch::channel(false);
     let gateway = Gateway::new(Arc::clone(&app), http);
     let wait = drain_at_signal(signals, gateway.clone(), stop);
-    let mail = mail_worker(&app, mail, &public_url, portal_url, (console, portal));
+    let mail = mail_worker(&app, mail, &public_url, portal_url, (console, portal), &meters);
     let imports = Arc::new(ImportWorker::new(Arc::clone(&app), read_import_rows));
     let serving = async {
         tokio::join!(
@@ -100,11 +101,12 @@ pub(crate) async fn serve(
             gateway.share_budgets(until_stopped(stopped.clone())),
             webhooks.run(until_stopped(stopped.clone())),
             imports.run(until_stopped(stopped.clone())),
+            metrics.serve(gateway.clone(), meters, until_stopped(stopped.clone())),
             jobs::run(&app, &gateway, backups.map(|backups| (backups, database)), stopped.clone()),
             mail.run(stopped)
         )
     };
-    let (drained, (), (), (), (), ()) = supervisor::report_alive_during(serving).await;
+    let (drained, (), (), (), (), (), ()) = supervisor::report_alive_during(serving).await;
     if !drained {
         tracing::warn!("server drain timed out");
     }
@@ -120,10 +122,30 @@ fn mail_worker(
     public_url: &str,
     portal_url: Option<HttpUrl>,
     pages: (bool, bool),
+    meters: &Arc<WorkerMeters>,
 ) -> MailWorker {
     let stationery = Stationery { language: mail.language, ..Stationery::of_sender(&mail.from) };
     let stationery = with_links(stationery, public_url, portal_url, pages);
-    MailWorker::new(Arc::clone(app), mail.mailer, &mail.from, stationery)
+    let worker = MailWorker::new(Arc::clone(app), mail.mailer, &mail.from, stationery);
+    worker.with_meters(Arc::clone(meters))
+}
+
+/// Listens on the address of an option.
+pub(crate) async fn listen_on(option: &str, address: &str) -> Result<TcpListener, CommandError> {
+    let listening = server::listen(address).await;
+    listening.map_err(|error| CommandError::Message(format!("{option}: cannot listen on {address}: {error}")))
+}
+
+fn webhook_worker(
+    app: &Arc<App>,
+    plain_http_hosts: Vec<String>,
+    roots: &[CertificateDer<'static>],
+    meters: &Arc<WorkerMeters>,
+) -> Result<Arc<WebhookWorker>, CommandError> {
+    let policy = Policy { plain_http_hosts, ..Policy::default() };
+    let sender = Sender::with(policy, SystemResolver::new().map_err(SetupError::Resolver)?, roots)?;
+    let worker = WebhookWorker::new(Arc::clone(app), sender, webhook_payload);
+    Ok(Arc::new(worker.with_meters(Arc::clone(meters))))
 }
 
 /// The stationery with the addresses of the portal and the console. Pages that are not served have none.

@@ -7,4 +7,7 @@
 mod agenda;
 pub mod imports;
 pub mod mail;
+mod meters;
 pub mod webhooks;
+
+pub use meters::{WorkerMeters, WorkerReading};

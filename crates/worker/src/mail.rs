@@ -33,6 +33,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
+use crate::WorkerMeters;
 use crate::agenda::Agenda;
 
 /// The pause between two looks at the due mail of all accounts; mail that another process queued is found by then.
@@ -47,13 +48,21 @@ pub struct MailWorker {
     mailer: Mailer,
     from: Arc<str>,
     stationery: Arc<Stationery>,
+    meters: Arc<WorkerMeters>,
 }
 
 impl MailWorker {
     /// A worker that sends with `mailer`, from the address `from`.
     #[must_use]
     pub fn new(app: Arc<App>, mailer: Mailer, from: &str, stationery: Stationery) -> Self {
-        Self { app, mailer, from: from.into(), stationery: Arc::new(stationery) }
+        let meters = Arc::default();
+        Self { app, mailer, from: from.into(), stationery: Arc::new(stationery), meters }
+    }
+
+    /// Counts the outcomes in `meters`.
+    #[must_use]
+    pub fn with_meters(self, meters: Arc<WorkerMeters>) -> Self {
+        Self { meters, ..self }
     }
 
     /// Sends due mail until `stopped` is true. Attempts under way are completed first.
@@ -149,6 +158,7 @@ impl MailWorker {
         }
         if mail.expires_at.is_some_and(|expires_at| expires_at <= self.app.now()) {
             tracing::warn!(mail_id = %id, organization_id = %organization, %to, "mail expired");
+            self.meters.mails_expired.increment();
             return self.app.delete_mail(&mail).await;
         }
         let sender = self.app.mail_sender(&mail).await?;
@@ -160,16 +170,22 @@ impl MailWorker {
         match sent {
             Ok(()) => {
                 tracing::info!(mail_id = %id, organization_id = %organization, %to, attempt, "mail sent");
+                self.meters.mails_sent.increment();
                 self.app.delete_mail(&mail).await
             }
             Err(error) if error.permanent => {
+                self.meters.mails_given_up.increment();
                 tracing::error!(
                     mail_id = %id, organization_id = %organization, %to, attempt, %error, "mail given up"
                 );
                 self.app.delete_mail(&mail).await
             }
             Err(error) => {
-                match self.app.postpone_mail(mail).await? {
+                let due = self.app.postpone_mail(mail).await?;
+                let counter =
+                    if due.is_some() { &self.meters.mails_postponed } else { &self.meters.mails_given_up };
+                counter.increment();
+                match due {
                     Some(due) => tracing::warn!(
                         mail_id = %id, organization_id = %organization, %to, attempt, %error,
                         retry_at = %due, "mail attempt failed"

@@ -41,6 +41,7 @@ use tenantry_store::{LeasedDelivery, StoreError, Woken};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::MissedTickBehavior;
 
+use crate::WorkerMeters;
 use crate::agenda::Agenda;
 
 /// Requests of one node that are under way at once.
@@ -125,13 +126,20 @@ pub struct WebhookWorker<R = SystemResolver> {
     sender: Sender<R>,
     render: RenderPayload,
     images: Images,
+    meters: Arc<WorkerMeters>,
 }
 
 impl<R: Resolve + 'static> WebhookWorker<R> {
     /// A worker that builds payloads with `render` and sends them with `sender`.
     #[must_use]
     pub fn new(app: Arc<App>, sender: Sender<R>, render: RenderPayload) -> Self {
-        Self { app, sender, render, images: Images::default() }
+        Self { app, sender, render, images: Images::default(), meters: Arc::default() }
+    }
+
+    /// Counts the outcomes in `meters`.
+    #[must_use]
+    pub fn with_meters(self, meters: Arc<WorkerMeters>) -> Self {
+        Self { meters, ..self }
     }
 
     /// Delivers until `stop` completes. Then it leases nothing more and waits `DRAIN_TIMEOUT` for requests
@@ -246,16 +254,19 @@ impl<R: Resolve + 'static> WebhookWorker<R> {
             DeliveryAttempt { claim, payload, attempt: outcome, http_code, response, retry_after_ms };
         let DeliveryRecord { state, disabled } = self.app.write(record).await?;
         if outcome == DeliveryOutcome::Succeeded {
+            self.meters.webhooks_delivered.increment();
             tracing::info!(
                 %organization_id, %endpoint_id, %event_id, attempt, status = http_code, "webhook delivered"
             );
         } else {
+            self.meters.webhooks_failed.increment();
             tracing::info!(
                 %organization_id, %endpoint_id, %event_id, attempt, status = http_code, error, ?state,
                 "webhook attempt failed"
             );
         }
         if disabled {
+            self.meters.endpoints_disabled.increment();
             tracing::warn!(%organization_id, %endpoint_id, "webhook endpoint disabled");
         }
         Ok(())

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tenantry_core::{ExecutionContext, Timestamp};
-use tenantry_store::{Backlog, DatabaseFacts, Tx, UseCase};
+use tenantry_store::{Backlog, DatabaseFacts, StoreError, Tx, UseCase};
 
 use super::doctor::{self, DoctorState};
 use crate::{App, Error, Requester, limits};
@@ -32,6 +32,19 @@ pub struct Health {
     pub doctor: DoctorState,
 }
 
+/// The work of workers that is due: queues of all organizations, up to [`limits::BACKLOG_COUNTED`] of each kind.
+#[derive(Debug, Clone, Copy)]
+pub struct Backlogs {
+    /// The time at which they were read.
+    pub at: Timestamp,
+    /// Delivery queues of webhooks.
+    pub webhooks: Backlog,
+    /// Mail queues.
+    pub mails: Backlog,
+    /// Imports of customers.
+    pub imports: Backlog,
+}
+
 /// Notes the time of a backup.
 #[derive(Debug, Clone, Copy)]
 pub struct BackupNote(pub Timestamp);
@@ -45,7 +58,25 @@ impl UseCase for BackupNote {
     }
 }
 
+async fn read_backlogs(tx: &mut Tx<'_>, now: Timestamp) -> Result<Backlogs, StoreError> {
+    let most = limits::BACKLOG_COUNTED;
+    Ok(Backlogs {
+        at: now,
+        webhooks: tx.webhook_backlog(now, most).await?,
+        mails: tx.mail_backlog(now, most).await?,
+        imports: tx.import_backlog(now, most).await?,
+    })
+}
+
 impl App {
+    /// The work of workers that is due, for the metrics of the server.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn backlogs(&self) -> Result<Backlogs, StoreError> {
+        read_backlogs(&mut self.store.reader()?.tx()?, self.now()).await
+    }
+
     /// The health of the installation.
     ///
     /// # Errors
@@ -55,16 +86,17 @@ impl App {
         let lost_servers = self.store.lost_servers().await?;
         let mut reader = self.store.reader()?;
         let mut tx = reader.tx()?;
-        let (now, most) = (self.now(), limits::BACKLOG_COUNTED);
+        let now = self.now();
+        let Backlogs { webhooks, mails, imports, .. } = read_backlogs(&mut tx, now).await?;
         let backed_up_at = tx.installation_value(BACKED_UP_AT).await?;
         let backed_up_at = backed_up_at.and_then(|value| value.try_into().ok());
         Ok(Health {
             database: tx.database().await?,
             lost_servers,
             clock_skew: self.clock_skew(),
-            webhooks: tx.webhook_backlog(now, most).await?,
-            mails: tx.mail_backlog(now, most).await?,
-            imports: tx.import_backlog(now, most).await?,
+            webhooks,
+            mails,
+            imports,
             backed_up_at: backed_up_at.map(|micros| Timestamp::from_micros(i64::from_be_bytes(micros))),
             doctor: doctor::state(&mut tx, now).await?,
         })

@@ -19,7 +19,7 @@ use crate::changes::{Audited, INSTALLATION};
 use crate::{Error, Requester, changes, verified};
 
 pub use doctor::{CheckedInvariant, DoctorReport, DoctorState};
-pub use health::{BackupNote, Health};
+pub use health::{Backlogs, BackupNote, Health};
 pub use organizations::{Create, ListedOrganization, OrganizationDetails, Search, StateChange, StateSet};
 
 /// Makes a person an operator, or ends that.

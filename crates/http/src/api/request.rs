@@ -5,7 +5,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::http::request::Parts;
+use tenantry_app::Caller;
 use tenantry_core::ids::OrganizationId;
+use uuid::Uuid;
+
+use crate::meters::OperationIndex;
 
 /// The id of a request. It is a header of the response and a field of the log and of audit entries.
 #[derive(Debug, Clone)]
@@ -44,10 +48,27 @@ impl ClientAddress {
 /// Facts for the log that only the pipeline knows. An extension of the response.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RequestLog {
-    /// The declared path of the endpoint.
+    /// The operation, where it is known better than by the path.
+    pub(crate) operation: Option<OperationIndex>,
+    /// The declared path of the endpoint. Empty for a page.
     pub(crate) route: &'static str,
+    /// The credential of the request, if it is valid.
+    pub(crate) credential: Option<Credential>,
     /// The account in the path, or the organization of the token.
     pub(crate) organization: Option<OrganizationId>,
+}
+
+/// A credential as the log shows it: its kind and its id, never its secret.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Credential {
+    pub(crate) kind: &'static str,
+    pub(crate) id: Uuid,
+}
+
+impl Credential {
+    pub(crate) const fn of(caller: &Caller) -> Self {
+        Self { kind: caller.kind(), id: caller.credential() }
+    }
 }
 
 /// Marks the response to a request whose body was read to its end.

@@ -19,7 +19,7 @@ use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, HttpBody};
@@ -39,6 +39,7 @@ use crate::api::request::{BodyRead, ClientAddress, RequestId, RequestLog};
 use crate::api::response;
 use crate::health::{self, Health};
 use crate::limits::{Limits, SHARE_EVERY};
+use crate::meters::{Meters, ServerReading};
 use crate::pipeline::memory::MemoryBudget;
 use crate::pipeline::rate_limit::{RateLimiters, Rates};
 use crate::pipeline::slots::Slots;
@@ -57,6 +58,8 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub struct Config {
     /// Limits of the wire.
     pub limits: Limits,
+    /// The duration from which on a request is logged as a warning. Zero: no request is.
+    pub slow_request: Duration,
     /// Origins of browser applications that may send credentials.
     pub trusted_origins: Vec<String>,
     /// Rate limits of callers. Absent when callers are not limited.
@@ -80,14 +83,23 @@ pub struct Gateway {
     trusted_proxies: Arc<IpAllowList>,
     start: u64,
     requests: Arc<AtomicU64>,
+    slow_request: Duration,
 }
 
 impl Gateway {
     /// The gateway of an application.
     #[must_use]
     pub fn new(app: Arc<App>, config: Config) -> Self {
-        let Config { limits, trusted_origins, rates, trusted_proxies, portal_url, public_url, pages } =
-            config;
+        let Config {
+            limits,
+            slow_request,
+            trusted_origins,
+            rates,
+            trusted_proxies,
+            portal_url,
+            public_url,
+            pages,
+        } = config;
         let has_peers = app.store().peers().is_some();
         let start = u64::try_from(app.now().as_micros()).unwrap_or(0) >> 4 & 0xffff_ffff_ffff;
         let health = Arc::new(Health::new(Arc::clone(&app), limits.ready_kept));
@@ -97,6 +109,7 @@ impl Gateway {
             responses: MemoryBudget::new(limits.response_memory),
             slots: Slots::new(limits.in_flight),
             limits,
+            meters: Meters::new(crate::endpoints()),
             rate_limiters: rates.map(|rates| RateLimiters::new(rates, has_peers)),
             health: Arc::clone(&health),
             portal_url: portal_url.into(),
@@ -112,7 +125,7 @@ impl Gateway {
             .method_not_allowed_fallback(|uri: Uri| async move { method_not_allowed(&uri) });
         let cors = Arc::new(CorsPolicy::new(trusted_origins));
         let trusted_proxies = Arc::new(trusted_proxies);
-        Self { state, router, cors, trusted_proxies, start, requests: Arc::default() }
+        Self { state, router, cors, trusted_proxies, start, requests: Arc::default(), slow_request }
     }
 
     /// The limits in force.
@@ -125,6 +138,28 @@ impl Gateway {
     #[must_use]
     pub fn app(&self) -> &Arc<App> {
         &self.state.app
+    }
+
+    /// The requests and connections so far, and those at this moment.
+    #[must_use]
+    pub fn reading(&self) -> ServerReading {
+        let AppState { meters, slots, limits, .. } = &*self.state;
+        let (in_flight, writes_in_flight) = slots.taken();
+        ServerReading {
+            requests: meters.requests(),
+            rejected: meters.rejected(),
+            in_flight,
+            writes_in_flight,
+            in_flight_limit: limits.in_flight,
+            connections_accepted: meters.connections.accepted(),
+            connections_open: meters.connections.open_now(),
+            connections_limit: limits.connections,
+            connections_rejected: meters.connections.rejected(),
+        }
+    }
+
+    pub(crate) fn meters(&self) -> &Meters {
+        &self.state.meters
     }
 
     /// Whether this peer is a trusted proxy.
@@ -209,8 +244,51 @@ impl Gateway {
         let headers = response.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(POLICY));
-        log(&id, address, &method, &path, &mut response, begun);
+        self.finish((&id, address), (&method, &path), &mut response, begun.elapsed());
         response
+    }
+
+    /// Records the response, and logs the event `request finished`. `route` is the declared path of the endpoint or
+    /// another path that is served, and empty for every other request. So a client cannot write long texts into the log.
+    fn finish(
+        &self,
+        (request_id, address): (&RequestId, Option<IpAddr>),
+        (method, path): (&Method, &str),
+        response: &mut Response,
+        duration: Duration,
+    ) {
+        let meters = &self.state.meters;
+        let log = response.extensions_mut().remove::<RequestLog>();
+        let operation = log.and_then(|log| log.operation);
+        let operation = operation.unwrap_or_else(|| meters.operation(operation_of(path)));
+        let operation = meters.record(operation, response.status(), duration);
+        let route =
+            log.map(|log| log.route).filter(|route| !route.is_empty()).unwrap_or_else(|| fixed_path(path));
+        let method = if HTTP_METHODS.contains(method) { method.as_str() } else { "other" };
+        let organization_id = log.and_then(|log| log.organization).map(tracing::field::display);
+        let credential = log.and_then(|log| log.credential);
+        let caller = credential.map(|credential| credential.kind);
+        let credential_id = credential.map(|credential| tracing::field::display(credential.id));
+        let duration_ms = (duration.as_secs_f64() * 1e6).round() / 1e3;
+        let status = response.status().as_u16();
+        let client_address = address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
+        let is_slow = !self.slow_request.is_zero() && duration >= self.slow_request;
+        if status >= 500 {
+            tracing::error!(
+                method, route, operation, status, duration_ms, %request_id, organization_id, caller, credential_id,
+                client_address, "request finished"
+            );
+        } else if is_slow {
+            tracing::warn!(
+                method, route, operation, status, duration_ms, %request_id, organization_id, caller, credential_id,
+                client_address, "request finished"
+            );
+        } else {
+            tracing::info!(
+                method, route, operation, status, duration_ms, %request_id, organization_id, caller, credential_id,
+                client_address, "request finished"
+            );
+        }
     }
 
     async fn dispatch(&self, mut request: Request<Body>) -> Response {
@@ -313,31 +391,18 @@ const HTTP_METHODS: [Method; 9] = [
 const FIXED_PATHS: [&str; 7] =
     ["/", "/healthz", "/readyz", "/docs", docs::PATH_WITH_SLASH, "/v1/openapi.json", "/v2/openapi.json"];
 
-/// Logs the event `request finished`. `route` is the declared path of the endpoint or another path that is served, and
-/// empty for every other request. So a client cannot write long texts into the log.
-fn log(
-    request_id: &RequestId,
-    address: Option<IpAddr>,
-    method: &Method,
-    path: &str,
-    response: &mut Response,
-    begun: Instant,
-) {
-    let log = response.extensions_mut().remove::<RequestLog>();
-    let fixed = || FIXED_PATHS.into_iter().find(|fixed| *fixed == path).unwrap_or_default();
-    let route = log.map_or_else(fixed, |log| log.route);
-    let method = if HTTP_METHODS.contains(method) { method.as_str() } else { "other" };
-    let organization_id = log.and_then(|log| log.organization).map(tracing::field::display);
-    let duration_ms = (begun.elapsed().as_secs_f64() * 1e6).round() / 1e3;
-    let status = response.status().as_u16();
-    let client_address = address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
-    if status >= 500 {
-        tracing::error!(
-            method, route, status, duration_ms, %request_id, organization_id, client_address, "request finished"
-        );
-    } else {
-        tracing::info!(
-            method, route, status, duration_ms, %request_id, organization_id, client_address, "request finished"
-        );
+/// The path, if it is one of [`FIXED_PATHS`]. Empty for every other path.
+fn fixed_path(path: &str) -> &'static str {
+    FIXED_PATHS.into_iter().find(|fixed| *fixed == path).unwrap_or_default()
+}
+
+/// The operation of a path that is no endpoint's.
+fn operation_of(path: &str) -> &'static str {
+    match path.strip_suffix('/').unwrap_or(path) {
+        "/healthz" => "health",
+        "/readyz" => "readiness",
+        "" | "/docs" | "/v1/openapi.json" | "/v2/openapi.json" => "documents",
+        path if path.starts_with(docs::PATH_WITH_SLASH) => "documents",
+        _ => pages::operation(path).unwrap_or("unknown"),
     }
 }

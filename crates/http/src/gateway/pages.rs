@@ -23,7 +23,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Gateway;
 use crate::api::rejection::Rejection;
-use crate::api::request::{BodyRead, ClientAddress, RequestId};
+use crate::api::request::{BodyRead, ClientAddress, Credential, RequestId, RequestLog};
 use crate::limits;
 use crate::pipeline::{body, key_of, memory};
 use crate::server::peers::Peer;
@@ -50,7 +50,22 @@ fn is_asset(path: &str) -> bool {
 
 /// Answers a request for a page.
 pub(super) async fn answer(gateway: &Gateway, request: Request<Body>) -> Response {
-    answer_bounded(gateway, request).await.unwrap_or_else(|rejection| refused(&rejection))
+    let answered = answer_bounded(gateway, request).await;
+    answered.unwrap_or_else(|rejection| {
+        gateway.state.meters.reject(&rejection);
+        refused(&rejection)
+    })
+}
+
+/// The operation of a page, or of what pages load. None for any other path.
+pub(super) fn operation(path: &str) -> Option<&'static str> {
+    if is_asset(path) {
+        Some("asset")
+    } else if is_console(path) {
+        Some("console")
+    } else {
+        page_slug(path).map(|_| "portal")
+    }
 }
 
 async fn answer_bounded(gateway: &Gateway, request: Request<Body>) -> Result<Response, Rejection> {
@@ -91,6 +106,9 @@ async fn answer_bounded(gateway: &Gateway, request: Request<Body>) -> Result<Res
     parts.extensions.insert(RequestOrigin { request_id, address });
     let routed = timeout_at(deadline, gateway.route(Request::from_parts(parts, body))).await;
     let mut response = routed.map_err(|_| Rejection::TimedOut)?;
+    let credential = caller.as_deref().map(Credential::of);
+    let log = RequestLog { operation: None, route: "", credential, organization: None };
+    response.extensions_mut().insert(log);
     if is_read {
         response.extensions_mut().insert(BodyRead);
     }

@@ -44,8 +44,9 @@ use crate::api::conditions::Conditions;
 use crate::api::endpoint::Endpoint;
 use crate::api::idempotency_key;
 use crate::api::rejection::{ErrorShapes, Rejection};
-use crate::api::request::{BodyRead, ClientAddress, RequestId, RequestLog};
+use crate::api::request::{BodyRead, ClientAddress, Credential, RequestId, RequestLog};
 use crate::limits;
+use crate::meters::OperationIndex;
 use crate::server::peers::Peer;
 use crate::state::AppState;
 use rate_limit::{RateLimitKey, RateLimitState};
@@ -55,28 +56,39 @@ use upload::Upload;
 /// A router that serves these endpoints.
 pub(crate) fn router(state: &Arc<AppState>, endpoints: &'static [Endpoint], errors: ErrorShapes) -> Router {
     endpoints.iter().fold(Router::new(), |router, endpoint| {
+        let operation = state.meters.operation(endpoint.id);
         let state = Arc::clone(state);
-        let serve = move |request: Request| serve(Arc::clone(&state), endpoint, errors, request);
+        let serve = move |request: Request| serve(Arc::clone(&state), (endpoint, operation), errors, request);
         router.route(endpoint.path, on(endpoint.method.filter(), serve))
     })
 }
 
 async fn serve(
     state: Arc<AppState>,
-    endpoint: &'static Endpoint,
+    (endpoint, operation): (&'static Endpoint, OperationIndex),
     errors: ErrorShapes,
     request: Request,
 ) -> Response {
     let mut seen = Seen::default();
     let answered = answer(&state, endpoint, errors, request, &mut seen).await;
-    let mut response = answered.unwrap_or_else(errors.reject);
+    let mut response = answered.unwrap_or_else(|rejection| {
+        state.meters.reject(&rejection);
+        (errors.reject)(rejection)
+    });
     if let Some(rate_limit) = seen.rate_limit {
         rate_limit.set_headers(&mut response);
     }
     if seen.body_read {
         response.extensions_mut().insert(BodyRead);
     }
-    response.extensions_mut().insert(RequestLog { route: endpoint.path, organization: seen.organization });
+    let Seen { organization, credential, .. } = seen;
+    let operation = Some(operation);
+    response.extensions_mut().insert(RequestLog {
+        operation,
+        route: endpoint.path,
+        credential,
+        organization,
+    });
     response
 }
 
@@ -85,6 +97,7 @@ async fn serve(
 struct Seen {
     rate_limit: Option<RateLimitState>,
     organization: Option<OrganizationId>,
+    credential: Option<Credential>,
     /// Whether the handler ran, so that nothing of the body is left.
     body_read: bool,
 }
@@ -173,6 +186,7 @@ async fn authorize(
     let address = ClientAddress::of(&parts);
     let caller = auth::authenticate(&state.app, endpoint.access, &parts.headers, address).await;
     seen.organization = caller.as_ref().ok().and_then(Option::as_ref).and_then(|caller| organization(caller));
+    seen.credential = caller.as_ref().ok().and_then(Option::as_deref).map(Credential::of);
     let key = rate_limit_key(&caller, address);
     apply_rate_limit(state, endpoint, &caller, key, &mut seen.rate_limit)?;
     if let (Ok(Some(_)), Some(peer)) = (&caller, parts.extensions.get::<Arc<Peer>>()) {

@@ -20,6 +20,8 @@ use crate::api::rejection::Rejection;
 pub(crate) struct Slots {
     all: Arc<Semaphore>,
     writes: Arc<Semaphore>,
+    /// The number of slots, and of those for writes.
+    limits: (usize, usize),
 }
 
 /// A slot, until it is dropped.
@@ -31,7 +33,15 @@ pub(crate) struct Slot {
 impl Slots {
     pub(crate) fn new(in_flight: usize) -> Self {
         let writes = in_flight - in_flight / 4;
-        Self { all: Arc::new(Semaphore::new(in_flight)), writes: Arc::new(Semaphore::new(writes)) }
+        let (all, free_writes) = (Arc::new(Semaphore::new(in_flight)), Arc::new(Semaphore::new(writes)));
+        Self { all, writes: free_writes, limits: (in_flight, writes) }
+    }
+
+    /// The number of slots that are taken, and of those of writes.
+    pub(crate) fn taken(&self) -> (usize, usize) {
+        let (all, writes) = self.limits;
+        let taken = |most: usize, semaphore: &Semaphore| most.saturating_sub(semaphore.available_permits());
+        (taken(all, &self.all), taken(writes, &self.writes))
     }
 
     /// Takes a slot for a request. Fails at once when none is free.

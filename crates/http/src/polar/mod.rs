@@ -56,6 +56,11 @@ pub(crate) fn router(state: &Arc<AppState>) -> Router {
     })
 }
 
+/// All endpoints of the dialect.
+pub(crate) fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
+    ENDPOINTS.into_iter().flatten()
+}
+
 pub(crate) fn document() -> serde_json::Value {
-    openapi::document(Dialect::Polar, ENDPOINTS.into_iter().flatten())
+    openapi::document(Dialect::Polar, endpoints())
 }

@@ -79,6 +79,7 @@ pub async fn serve(listener: TcpListener, gateway: Gateway, stop: impl Future<Ou
     let slots = Arc::new(Semaphore::new(gateway.limits().connections));
     let peers = Peers::new(gateway.limits());
     let mut connections = JoinSet::new();
+    let meters = Arc::clone(&gateway.meters().connections);
     let mut stop = pin!(stop);
     let mut refused = false;
     loop {
@@ -103,12 +104,12 @@ pub async fn serve(listener: TcpListener, gateway: Gateway, stop: impl Future<Ou
         // A trusted proxy has the connections of all its clients.
         let peer = (!gateway.trusts(address.ip())).then(|| peers.admit(address.ip()).map(Arc::new));
         if matches!(peer, Some(None)) {
+            meters.refused.increment();
             tracing::debug!(peer = %address.ip(), "connection refused: too many connections of the address");
             continue;
         }
         let stream = ProgressStream::new(stream, gateway.limits().write_timeout);
-        let gateway = gateway.clone();
-        let peer = peer.flatten();
+        let (gateway, peer) = (gateway.clone(), peer.flatten());
         let counted = peer.clone();
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             if let Some(peer) = &counted {
@@ -118,6 +119,7 @@ pub async fn serve(listener: TcpListener, gateway: Gateway, stop: impl Future<Ou
             let gateway = gateway.clone();
             async move { Ok::<_, Infallible>(gateway.answer_received(request.map(Body::new), address.ip()).await) }
         });
+        let (open, meters) = (meters.open(), Arc::clone(&meters));
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
         connections.spawn(async move {
             tokio::select! {
@@ -125,10 +127,11 @@ pub async fn serve(listener: TcpListener, gateway: Gateway, stop: impl Future<Ou
                     tracing::debug!(%error, "connection ended early");
                 },
                 () = has_to_close(peer.as_deref()) => {
+                    meters.replaced.increment();
                     tracing::debug!(peer = %address.ip(), "connection closed: too many connections without a valid token");
                 }
             }
-            drop((slot, peer));
+            drop((slot, peer, open));
         });
     }
     drop(listener);

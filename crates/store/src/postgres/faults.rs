@@ -8,6 +8,7 @@ use super::target::described;
 use super::violations;
 use crate::StoreError;
 use crate::error::unexpected;
+use crate::readings::RetryReason;
 
 /// The error of a statement, and its effect on the transaction and the connection.
 pub(super) type Failed = (StoreError, Option<Fault>);
@@ -40,6 +41,19 @@ pub(super) enum Fault {
     Worker,
     /// The connection cannot be used any more.
     Lost,
+}
+
+impl From<Fault> for RetryReason {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Conflict => Self::Conflict,
+            Fault::Locked => Self::LockTimeout,
+            Fault::Late => Self::UnawaitedFailure,
+            Fault::TimedOut => Self::StatementTimeout,
+            Fault::Worker => Self::ServerFault,
+            Fault::Lost => Self::ConnectionLost,
+        }
+    }
 }
 
 /// Whether the error says that a migration has invalidated a prepared statement.

@@ -25,6 +25,7 @@ use super::limits::{
 use super::shared::Shared;
 use crate::StoreError;
 use crate::error::unexpected;
+use crate::readings::LaneReading;
 use crate::schema::BUCKETS;
 
 /// The lanes of a node.
@@ -83,6 +84,11 @@ impl Lanes {
         self.slow.enter(party).await
     }
 
+    /// The lanes by name, with their use at this moment.
+    pub(super) fn readings(&self) -> Vec<(&'static str, LaneReading)> {
+        vec![("fast", self.fast.reading()), ("slow", self.slow.reading()), ("long", self.long.reading())]
+    }
+
     /// Closes the idle connections.
     pub(super) fn close(&self) {
         for lane in [&self.fast, &self.slow, &self.long] {
@@ -134,6 +140,14 @@ impl Lane {
 
     fn idle(&self) -> MutexGuard<'_, Vec<Slot>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reading(&self) -> LaneReading {
+        LaneReading {
+            places: self.most,
+            used: self.most.saturating_sub(self.places.available_permits()),
+            waiting: QUEUE.saturating_sub(self.queue.available_permits()),
+        }
     }
 
     fn share(&self, party: Uuid) -> Arc<Share> {

@@ -41,6 +41,7 @@ use uuid::Uuid;
 use crate::error::unexpected;
 use crate::list_query_limiter::ListQueryLimiter;
 use crate::peers::{PeerBroadcast, PeerChannel};
+use crate::readings::{EngineReading, StoreMeters, StoreReading};
 use crate::signals::Signals;
 use crate::{ListQuery, Moments, StoreError, Tx, UseCase, Vault};
 use lanes::Lanes;
@@ -119,6 +120,7 @@ impl Postgres {
             moments,
             gossip,
             signals: Signals::default(),
+            meters: StoreMeters::default(),
             vault: OnceLock::new(),
             attempts: Mutex::default(),
             lists: Mutex::default(),
@@ -158,6 +160,18 @@ impl Postgres {
 
     pub(crate) fn signals(&self) -> &Signals {
         &self.shared.signals
+    }
+
+    pub(crate) fn reading(&self) -> StoreReading {
+        let (list_queries_running, list_queries_waiting) = self.list_queries.load();
+        let meters = &self.shared.meters;
+        StoreReading {
+            commits: meters.commits.reading(),
+            refused_writes: meters.refused_writes.value(),
+            list_queries_running,
+            list_queries_waiting,
+            engine: EngineReading::Postgres { lanes: self.lanes.readings(), retries: meters.retries() },
+        }
     }
 
     pub(crate) const fn readers(&self) -> &Readers {

@@ -11,6 +11,7 @@ use super::limits::{self, Timeouts};
 use super::target::Target;
 use crate::error::unexpected;
 use crate::peers::PeerBroadcast;
+use crate::readings::StoreMeters;
 use crate::signals::Signals;
 use crate::{Moments, StoreError, Vault};
 
@@ -22,6 +23,7 @@ pub(super) struct Shared {
     pub(super) moments: Moments,
     pub(super) gossip: PeerBroadcast,
     pub(super) signals: Signals,
+    pub(super) meters: StoreMeters,
     pub(super) vault: OnceLock<Arc<dyn Vault>>,
     pub(super) attempts: Mutex<ConnectAttempts>,
     /// The idle connections of list queries.

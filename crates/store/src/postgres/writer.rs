@@ -30,6 +30,7 @@ use super::session::Session;
 use super::shared::Shared;
 use super::transaction::{Mode, NotCommitted, Transaction};
 use crate::error::unexpected;
+use crate::readings::RetryReason;
 use crate::signals::{Changes, CredentialChange};
 use crate::{StoreError, Tx, UseCase};
 
@@ -138,15 +139,20 @@ impl Attempts {
                 _ = &mut given_up => return None,
                 entered = tokio::time::timeout(ENTER, lane.enter(self.party)) => entered,
             };
-            let mut place = match entered {
-                Ok(Ok(place)) => place,
-                Ok(Err(error)) => return Some(Err(error)),
-                Err(_) => {
-                    return Some(Err(StoreError::Unavailable("no connection was free for a write".into())));
+            let no_place = |_| Err(StoreError::Unavailable("no connection was free for a write".into()));
+            let mut place = match entered.unwrap_or_else(no_place) {
+                Ok(place) => place,
+                Err(error) => {
+                    self.shared.meters.refused_writes.increment();
+                    return Some(Err(error));
                 }
             };
+            if let Some((fault, _)) = last.take() {
+                self.shared.meters.count_retry(fault);
+            }
             let mut attempt = self.attempt(&mut place, job, false).await;
             if matches!(attempt, Err((Fault::Late, _))) {
+                self.shared.meters.count_retry(RetryReason::UnawaitedFailure);
                 attempt = self.attempt(&mut place, job, true).await;
             }
             drop(place);
@@ -162,7 +168,7 @@ impl Attempts {
                 Fault::Conflict | Fault::Late | Fault::Worker | Fault::Lost => {}
             }
             is_slow |= matches!(fault, Fault::Conflict | Fault::Locked | Fault::TimedOut);
-            last = Some(Err(error));
+            last = Some((RetryReason::from(fault), error));
             // A use case that has just left the fast lane can have waited long for a place, but not for a row lock. One
             // whose connection led to an unresponsive host has waited for its result: see `limits::ANSWER`.
             let has_just_left = is_slow && !was_slow;
@@ -171,7 +177,7 @@ impl Attempts {
                 break;
             }
         }
-        last
+        last.map(|(_, error)| Err(error))
     }
 
     /// One attempt in a transaction of its own. `Err` if the job can run again.
@@ -204,10 +210,14 @@ impl Attempts {
         let change = CredentialChange::of(changes, &self.shared.signals.generation);
         // The other nodes are notified with the commit.
         let notice = changes.credentials.then_some(self.shared.notice.as_str());
+        let committing = Instant::now();
         let ended = match transaction.commit(notice).await {
             Err(NotCommitted::Undone(error, Some(fault))) => return Err((fault, error)),
             Err(NotCommitted::Unknown(error) | NotCommitted::Undone(error, None)) => Err(error),
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.shared.meters.commits.record_duration(committing.elapsed());
+                Ok(())
+            }
         };
         self.shared.signals.send(changes, change, ended.is_ok());
         Ok(ended)

@@ -36,6 +36,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::error::unexpected;
 use crate::list_query_limiter::ListQueryLimiter;
+use crate::readings::{EngineReading, StoreMeters, StoreReading};
 use crate::signals::Signals;
 use crate::turns::{LineKey, TurnQueue};
 use crate::{ListQuery, Moments, StoreError, UseCase, Vault};
@@ -63,6 +64,7 @@ pub(crate) struct Sqlite {
     list_queries: ListQueryLimiter,
     query_threads: QueryThreads,
     large_reads: LargeReads,
+    meters: Arc<StoreMeters>,
     vault: Arc<OnceLock<Arc<dyn Vault>>>,
 }
 
@@ -93,9 +95,11 @@ impl Sqlite {
         let checkpointer = connect(path, OpenFlags::default())?;
         let log = Arc::new(Log::new(path, limits));
         let (writer_log, checkpoint_log) = (Arc::clone(&log), Arc::clone(&log));
+        let meters = Arc::new(StoreMeters::default());
+        let writer_meters = Arc::clone(&meters);
         let threads = vec![
             spawn("tenantry-write", move || {
-                writer::write_all(&mut writer, &jobs, &writer_log);
+                writer::write_all(&mut writer, &jobs, &writer_log, &writer_meters);
                 writer_log.stop();
                 checkpoint::finish(&writer);
             })?,
@@ -112,6 +116,7 @@ impl Sqlite {
             list_queries: ListQueryLimiter::new(),
             query_threads: QueryThreads::start()?,
             large_reads: LargeReads::new(),
+            meters,
             vault,
         })
     }
@@ -131,11 +136,27 @@ impl Sqlite {
         let line = LineKey { party: use_case.party().limited_as, is_long: U::IS_LONG };
         let (job, outcome) =
             writer::job(use_case, Arc::clone(&self.moments), vault, Arc::clone(&self.signals));
-        self.queue.push(line, Instant::now(), job)?;
+        let queued = self.queue.push(line, Instant::now(), job);
+        queued.inspect_err(|_| self.meters.refused_writes.increment())?;
         match outcome.await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(foreign_await)) => Err(foreign_await.report().into()),
             Err(_) => Err(StoreError::Unavailable("the database is closed".into()).into()),
+        }
+    }
+
+    pub(crate) fn reading(&self) -> StoreReading {
+        let (list_queries_running, list_queries_waiting) = self.list_queries.load();
+        StoreReading {
+            commits: self.meters.commits.reading(),
+            refused_writes: self.meters.refused_writes.value(),
+            list_queries_running,
+            list_queries_waiting,
+            engine: EngineReading::Sqlite {
+                queued: self.queue.waiting(),
+                batches: self.meters.batches.reading(),
+                log_bytes: self.log.size(),
+            },
         }
     }
 

@@ -77,6 +77,7 @@ impl Writer {
             list_queries: ListQueryLimiter::new(),
             query_threads: QueryThreads::start().unwrap(),
             large_reads: LargeReads::new(),
+            meters: Arc::default(),
             vault,
         };
         Self { connection, sqlite, directory }
@@ -95,7 +96,7 @@ impl Writer {
             assert!(write.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         }
         queue.close();
-        writer::write_all(connection, &queue, &sqlite.log);
+        writer::write_all(connection, &queue, &sqlite.log, &sqlite.meters);
         let mut outcomes = [const { Ok(()) }; N];
         for (outcome, write) in outcomes.iter_mut().zip(writes) {
             *outcome = write.await;

@@ -26,6 +26,7 @@ use tokio::sync::oneshot;
 use super::driver::{failure, require_transaction};
 use super::log::Log;
 use crate::error::unexpected;
+use crate::readings::StoreMeters;
 use crate::signals::{Changes, CredentialChange, Signals};
 use crate::turns::{LineKey, Taken, TurnQueue};
 use crate::{Moments, StoreError, Tx, UseCase, Vault};
@@ -146,15 +147,20 @@ impl Drop for Ending<'_> {
 }
 
 /// Runs queued jobs in batches until the queue is closed and empty.
-pub(super) fn write_all(connection: &mut Connection, queue: &TurnQueue<Job>, log: &Log) {
+pub(super) fn write_all(
+    connection: &mut Connection,
+    queue: &TurnQueue<Job>,
+    log: &Log,
+    meters: &StoreMeters,
+) {
     let _ending = Ending(queue);
     let mut replies = Vec::with_capacity(BATCH);
     while let Some(taken) = queue.wait() {
-        let Some((line, first)) = runnable(taken) else { continue };
+        let Some((line, first)) = runnable(taken, meters) else { continue };
         log.wait_for_room();
         let inside = log.writer.enter();
         let committed = match begin(connection) {
-            Ok(()) => run_batch(connection, queue, (line, first), &mut replies),
+            Ok(()) => run_batch(connection, queue, (line, first), &mut replies, meters),
             Err(error) => {
                 replies.push(first(Err(error.clone())));
                 Err(error)
@@ -178,6 +184,7 @@ fn run_batch(
     queue: &TurnQueue<Job>,
     first: (LineKey, Job),
     replies: &mut Vec<Reply>,
+    meters: &StoreMeters,
 ) -> Result<(), StoreError> {
     let begun = Instant::now();
     let (mut next, mut started) = (Some(first), begun);
@@ -193,18 +200,23 @@ fn run_batch(
             && require_transaction(connection).is_ok()
             && let Some(taken) = queue.take(now)
         {
-            next = runnable(taken);
+            next = runnable(taken, meters);
         }
     }
     require_transaction(connection)?;
-    connection.execute_batch("COMMIT").map_err(|error| failure(connection, error))
+    let committing = Instant::now();
+    connection.execute_batch("COMMIT").map_err(|error| failure(connection, error))?;
+    meters.commits.record_duration(committing.elapsed());
+    meters.batches.record(u64::try_from(replies.len()).unwrap_or(u64::MAX));
+    Ok(())
 }
 
 /// A job to run. Refuses one that has waited for too long.
-fn runnable(taken: Taken<Job>) -> Option<(LineKey, Job)> {
+fn runnable(taken: Taken<Job>, meters: &StoreMeters) -> Option<(LineKey, Job)> {
     match taken {
         Taken::Run(line, job) => Some((line, job)),
         Taken::Expired(job) => {
+            meters.refused_writes.increment();
             let waited = StoreError::Unavailable("the write has waited too long for its turn".into());
             job(Err(waited))(Ok(()));
             None

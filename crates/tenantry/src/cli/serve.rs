@@ -25,6 +25,13 @@ pub(crate) struct Serve {
     #[arg(long, env = "TENANTRY_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:8080",
         value_parser = values::listen_address)]
     pub(crate) listen: String,
+    /// The address to serve metrics on, as /metrics; port 0 takes a free port [default: no metrics]
+    #[arg(long, env = "TENANTRY_METRICS_LISTEN", value_name = "HOST:PORT", value_parser = values::listen_address)]
+    pub(crate) metrics_listen: Option<String>,
+    /// Milliseconds from which on a request or an SQL statement is logged as a warning; 0 for none
+    #[arg(long, env = "TENANTRY_LOG_SLOW_MS", value_name = "MILLISECONDS", default_value = "1000",
+        value_parser = values::number::<u64>(0..=DAY_S * 1000, "milliseconds"))]
+    pub(crate) log_slow_ms: u64,
     /// Create a first organization and token in an empty database: on or off
     #[arg(long, env = "TENANTRY_BOOTSTRAP", value_name = "ON|OFF", default_value = "on",
         action = clap::ArgAction::Set, value_parser = switch)]

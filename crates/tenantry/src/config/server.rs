@@ -23,6 +23,8 @@ const LOCAL_SENDER: &str = "Tenantry <tenantry@localhost>";
 #[derive(Debug)]
 pub(crate) struct ServerSettings {
     pub(crate) listen: String,
+    /// The address of the metrics, if they are served.
+    pub(crate) metrics_listen: Option<String>,
     pub(crate) bootstrap: bool,
     /// The owner of the first organization, if one was named.
     pub(crate) bootstrap_owner: Option<EmailAddress>,
@@ -98,6 +100,7 @@ impl ServerSettings {
             .map_err(|invalid| CommandError::invalid("--trusted-proxy", &invalid))?;
         let http = Config {
             limits: limits(serve),
+            slow_request: Duration::from_millis(serve.log_slow_ms),
             trusted_origins: List::joined(&serve.trusted_origins),
             rates: serve.rate_limit.then(|| rates(serve)),
             trusted_proxies,
@@ -107,6 +110,7 @@ impl ServerSettings {
         };
         Ok(Self {
             listen: serve.listen.clone(),
+            metrics_listen: serve.metrics_listen.clone(),
             bootstrap: serve.bootstrap,
             bootstrap_owner: serve.bootstrap_owner.clone(),
             http,

@@ -75,7 +75,7 @@ pub(crate) fn end(mut server: Server) {
 }
 
 /// The response to a GET request.
-fn get(address: &str, path: &str, token: &str) -> String {
+pub(crate) fn get(address: &str, path: &str, token: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     let head = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
     write!(stream, "{head}Authorization: Bearer {token}\r\n\r\n").unwrap();
@@ -135,6 +135,8 @@ fn each_request_is_logged_with_its_fields_and_without_secrets() {
         ("message", "request finished"),
         ("method", "GET"),
         ("route", "/v1/organizations"),
+        ("operation", "organizations:list"),
+        ("caller", "organization"),
         ("request_id", id),
         ("client_address", "127.0.0.1"),
     ] {
@@ -142,6 +144,7 @@ fn each_request_is_logged_with_its_fields_and_without_secrets() {
     }
     assert_eq!(fields["status"], 200);
     assert!(fields["duration_ms"].is_f64() && fields["organization_id"].is_string(), "{line}");
+    assert!(fields["credential_id"].is_string(), "{line}");
     let key = fs::read_to_string(site.path().join("tenantry.db.key")).unwrap();
     for secret in [token.as_str(), key.trim(), "ada"] {
         assert!(!log.contains(secret), "{log}");

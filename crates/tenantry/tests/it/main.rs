@@ -7,6 +7,7 @@ mod first_start;
 mod help;
 mod invitation;
 mod mail;
+mod metrics;
 mod moving;
 mod program;
 mod scheduled_backups;

@@ -21,6 +21,7 @@ use tenantry_core::{Patch, Timestamp};
 use tenantry_outbound::mail::Mailer;
 use tenantry_outbound::mail::letters::Stationery;
 use tenantry_testkit::{Acme, Clock, Settings, World};
+use tenantry_worker::WorkerMeters;
 use tenantry_worker::mail::MailWorker;
 use tokio::sync::watch;
 
@@ -332,7 +333,9 @@ async fn a_mail_with_a_permanent_error_is_given_up() {
     mailing.add("jo@x.dev").await;
     let mailer = Mailer::Directory(mailing.directory.path().join("mail"));
     let worker = MailWorker::new(Arc::clone(mailing.app()), mailer, "no sender", Stationery::of_sender(""));
-    send_due(&worker).await;
+    let meters = Arc::new(WorkerMeters::default());
+    send_due(&worker.with_meters(Arc::clone(&meters))).await;
+    assert_eq!(meters.reading().mails, [("sent", 0), ("postponed", 0), ("given_up", 1), ("expired", 0)]);
     assert!(mailing.sent().is_empty() && !mailing.has_queued().await);
 }
 

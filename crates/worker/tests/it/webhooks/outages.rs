@@ -1,5 +1,6 @@
 //! Outages of a receiver or of the server: retries, leases, disabled endpoints, redelivery.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -10,6 +11,7 @@ use tenantry_store::{StoreError, Tx, UseCase};
 use tokio::sync::oneshot;
 
 use tenantry_testkit::{Organization, ReceivedWebhook, WebhookReceiver};
+use tenantry_worker::WorkerMeters;
 
 use super::{
     acme_sending_to, connected, customer, deliver_due, deliveries, rename, subscribe, text, worker,
@@ -20,6 +22,24 @@ use super::{
 const IN_ONE_LOOK: usize = 4 * WEBHOOK_DELIVERIES_PER_OWNER;
 /// Seconds, longer than the longest pause between two attempts.
 const PAUSE_S: i64 = 1201;
+
+#[tokio::test]
+async fn outcomes_are_counted() {
+    let (acme, mut receiver, _) = connected().await;
+    let meters = Arc::new(WorkerMeters::default());
+    let worker = Arc::into_inner(worker(&acme)).unwrap().with_meters(Arc::clone(&meters));
+    let worker = Arc::new(worker);
+    receiver.answer_with(500);
+    rename(&acme, "First").await;
+    deliver_due(&worker).await;
+    receiver.answer_with(204);
+    rename(&acme, "Second").await;
+    deliver_due(&worker).await;
+    assert_eq!(receiver.all().len(), 2);
+    let reading = meters.reading();
+    assert_eq!(reading.webhooks, [("delivered", 1), ("failed", 1)]);
+    assert_eq!(reading.endpoints_disabled, 0);
+}
 
 #[tokio::test]
 async fn a_failed_event_is_sent_ten_times_unchanged_and_delays_no_other() {
