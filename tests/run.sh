@@ -29,6 +29,7 @@ race() { "$python" crash/race.py; }
 storm() { "$python" storm/storm.py; }
 backup() { "$python" backup/backup.py; }
 moving() { "$python" backup/moving.py; }
+metrics() { "$python" metrics/metrics.py; }
 instructions() { "$python" instructions/instructions.py; }
 deploy() { "$python" deploy/deploy.py; }
 
@@ -56,7 +57,7 @@ long() { "$python" cluster/long.py; }
 # Runs the suites that use one server again, with the server on PostgreSQL; some also through PgBouncer.
 on_postgres() {
   local suite status=0
-  for suite in golden python python10 node go browser crash race storm; do
+  for suite in golden python python10 node go browser metrics crash race storm; do
     TENANTRY_TEST_ENGINE=postgres ./postgres.sh ./run.sh "$suite" || status=1
   done
   TENANTRY_TEST_ENGINE=postgres ./postgres.sh ./pgbouncer.sh ./run.sh golden race || status=1
@@ -86,7 +87,7 @@ all() {
   (
     trap - EXIT
     status=0
-    run postgres on_postgres; run schemathesis; run backup; run instructions; run deploy
+    run postgres on_postgres; run schemathesis; run backup; run metrics; run instructions; run deploy
     printf '%s\n' "${failed[@]}" >"$outputs/failed in the background"
     exit "$status"
   ) >"$outputs/background" 2>&1 & background=$!
@@ -100,13 +101,13 @@ all() {
 
 for suite in "${@:-all}"; do
   case "$suite" in
-    golden | python | python10 | browser | schemathesis | crash | race | storm | backup | moving | instructions | deploy | cluster | long) run "$suite" ;;
+    golden | python | python10 | browser | schemathesis | crash | race | storm | backup | moving | metrics | instructions | deploy | cluster | long) run "$suite" ;;
     go) run go go_tests ;;
     postgres) run postgres on_postgres ;;
     citus) run citus on_citus ;;
     node) run node node_tests ;;
     all) all ;;
-    *) echo "usage: run.sh [golden|python|python10|node|go|browser|schemathesis|crash|race|storm|backup|moving|instructions|deploy|cluster|postgres|citus|all|long]..." >&2; exit 2 ;;
+    *) echo "usage: run.sh [golden|python|python10|node|go|browser|schemathesis|crash|race|storm|backup|moving|metrics|instructions|deploy|cluster|postgres|citus|all|long]..." >&2; exit 2 ;;
   esac
 done
 
