@@ -5,6 +5,7 @@ mod import;
 mod invitation;
 mod mail;
 mod organization;
+mod support;
 mod token;
 mod user;
 
@@ -39,6 +40,7 @@ pub(crate) fn run(command: Command) -> Result<(), CommandError> {
             Command::Copy(command) => data::copy(&command).await,
             Command::Doctor(command) => data::doctor(&command).await,
             Command::Key(Key::Generate { path }) => key_generate(&path),
+            Command::Support(command) => support::run(&command).await,
             Command::Serve(options) => run_server(&options).await,
             Command::Import(command) => import::run(command).await,
             Command::Organization(command) => organization::run(command).await,

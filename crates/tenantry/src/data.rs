@@ -214,7 +214,7 @@ async fn check_all(store: &Store, as_json: bool) -> Result<u64, CommandError> {
     Ok(findings)
 }
 
-fn object(finding: &Finding) -> Value {
+pub(crate) fn object(finding: &Finding) -> Value {
     let key = finding.key.iter().map(|(column, value)| (column.clone(), Value::from(value.to_string())));
     json!({
         "invariant": finding.invariant,

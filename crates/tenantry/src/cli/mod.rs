@@ -7,6 +7,7 @@ mod invitation;
 mod mail;
 mod organization;
 mod serve;
+mod support;
 mod user;
 mod values;
 
@@ -20,6 +21,7 @@ pub(crate) use invitation::Invitation;
 pub(crate) use mail::Mail;
 pub(crate) use organization::{Organization, Token, UserToken};
 pub(crate) use serve::Serve;
+pub(crate) use support::Support;
 pub(crate) use user::User;
 pub(crate) use values::{List, LogFilter, nearest, reason, switch};
 
@@ -147,6 +149,8 @@ pub(crate) enum Command {
     Copy(Copy),
     /// Check that the data satisfy all invariants; exit status 3 with findings, 1 if a check fails to run
     Doctor(Doctor),
+    /// Print a report for those who help: versions, options, findings, last errors; no secrets and no addresses
+    Support(Box<Support>),
     /// Manage the installation's key
     #[command(subcommand)]
     Key(Key),
@@ -158,6 +162,7 @@ impl Command {
         matches!(
             self,
             Self::Openapi { .. }
+                | Self::Support(_)
                 | Self::Organization(Organization::List { .. })
                 | Self::Token(Token::List { .. })
                 | Self::UserToken(UserToken::List { .. })

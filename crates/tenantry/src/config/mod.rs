@@ -6,6 +6,7 @@
 //! can contain a secret, `NAME_FILE` names a file with its value.
 
 mod file;
+mod in_force;
 mod secret_files;
 mod server;
 
@@ -21,6 +22,7 @@ use crate::error::CommandError;
 use file::File;
 use secret_files::SecretFiles;
 
+pub(crate) use in_force::{OptionInForce, options_in_force};
 pub(crate) use server::{MailSettings, ServerSettings, migrate};
 
 /// The file that is read without `--config`, if it exists.

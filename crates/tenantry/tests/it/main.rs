@@ -11,4 +11,5 @@ mod metrics;
 mod moving;
 mod program;
 mod scheduled_backups;
+mod support;
 mod values;
