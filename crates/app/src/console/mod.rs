@@ -35,7 +35,7 @@ pub use passkeys::{
     AddedPasskey, BegunCeremony, CeremonyAnswer, CeremonyBegin, PasskeyAdd, PasskeyRemove, PasskeyRename,
     PasskeySignIn, PasskeyStepUp,
 };
-pub use recovery_codes::{RecoveryCodeSignIn, RecoveryCodesCreate};
+pub use recovery_codes::{RecoveryCodeSignIn, RecoveryCodeStepUp, RecoveryCodesCreate};
 pub use relying_party::RelyingPartyChange;
 pub(crate) use sessions::DeleteExpired;
 pub use sessions::{ConsoleSessionEnd, OrganizationNumbers};

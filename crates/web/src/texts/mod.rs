@@ -99,7 +99,7 @@ texts! {
         title, lead, label, hint, submit, other, wrong,
     }
     step_up: StepUpTexts {
-        title, lead, kept, passkey, no_script, elsewhere, lost, code, enter, enter_lead, submit, again, cancel,
+        title, lead, kept, passkey, no_script, elsewhere, lost, code, enter, enter_lead, submit, again, other, cancel,
     }
     passkeys: PasskeysTexts {
         title, lead, add, rename, remove, none, none_text, no_script, unavailable, actions, added, never_used,

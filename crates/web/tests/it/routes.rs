@@ -29,6 +29,7 @@ const PAGES: &[(&str, u16)] = &[
     ("/console/step-up/code", 200),
     ("/console/step-up/passkey", 303),
     ("/console/step-up/send", 303),
+    ("/console/step-up/recovery-code", 200),
 ];
 
 /// A person's own forms, and the answers to empty ones.
@@ -54,6 +55,7 @@ const FORMS: &[(&str, u16)] = &[
     ("/console/step-up/passkey/options", 200),
     ("/console/step-up/send", 303),
 ];
+    ("/console/step-up/recovery-code", 200),
 
 /// Pages and forms for everybody, which other tests look at.
 const PUBLIC: &[&str] = &[
