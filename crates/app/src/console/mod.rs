@@ -27,7 +27,9 @@ mod sign_in;
 mod step_up;
 mod webauthn;
 
-pub use account::{AddressChangeComplete, AddressChangeOutcome, AddressChangeRequest, ProfileUpdate};
+pub use account::{
+    AddressChangeComplete, AddressChangeOutcome, AddressChangeRequest, NoticesUpdate, ProfileUpdate,
+};
 pub(crate) use first_entry::offer as offer_first_entry;
 pub use first_entry::{FirstEntry, FirstEntryClaim};
 pub use passkey_rule::PasskeyRuleSet;

@@ -306,4 +306,5 @@ pub(crate) static ENGLISH: Texts = Texts {
     audit: super::audit::ENGLISH,
     operator: operator::Operator::ENGLISH,
     health: operator::Health::ENGLISH,
+    notices: notices::Notices::ENGLISH,
 };

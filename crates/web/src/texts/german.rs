@@ -306,4 +306,5 @@ pub(crate) static GERMAN: Texts = Texts {
     audit: super::audit::GERMAN,
     operator: operator::Operator::GERMAN,
     health: operator::Health::GERMAN,
+    notices: notices::Notices::GERMAN,
 };

@@ -7,6 +7,7 @@ mod customers;
 mod developers;
 mod english;
 mod german;
+mod notices;
 mod operator;
 mod organization;
 mod people;
@@ -48,6 +49,7 @@ macro_rules! texts {
             pub(crate) audit: AuditTexts,
             pub(crate) operator: operator::Operator,
             pub(crate) health: operator::Health,
+            pub(crate) notices: notices::Notices,
         }
         $(pub(crate) struct $name {
             $(pub(crate) $text: &'static str,)*

@@ -16,6 +16,7 @@ mod first_entry;
 mod invitations;
 mod known_browsers;
 mod matrix;
+mod notices;
 mod operator;
 mod organizations;
 mod pages;

@@ -25,11 +25,12 @@ const PAGES: &[(&str, u16)] = &[
     ("/console/passkeys/{none}", 404),
     ("/console/passkeys/{none}/remove", 404),
     ("/console/sessions", 200),
+    ("/console/notices", 200),
     ("/console/step-up", 303),
     ("/console/step-up/code", 200),
     ("/console/step-up/passkey", 303),
-    ("/console/step-up/send", 303),
     ("/console/step-up/recovery-code", 200),
+    ("/console/step-up/send", 303),
 ];
 
 /// A person's own forms, and the answers to empty ones.
@@ -49,13 +50,14 @@ const FORMS: &[(&str, u16)] = &[
     ("/console/passkeys/{none}/remove", 404),
     ("/console/sessions/end-others", 303),
     ("/console/sessions/{none}/end", 303),
+    ("/console/notices", 303),
     ("/console/step-up", 200),
     ("/console/step-up/code", 422),
     ("/console/step-up/passkey", 422),
     ("/console/step-up/passkey/options", 200),
+    ("/console/step-up/recovery-code", 200),
     ("/console/step-up/send", 303),
 ];
-    ("/console/step-up/recovery-code", 200),
 
 /// Pages and forms for everybody, which other tests look at.
 const PUBLIC: &[&str] = &[
