@@ -22,6 +22,7 @@ mod organizations;
 mod pages;
 mod passkeys;
 mod portal;
+mod pre_hijack;
 mod rates;
 mod recovery_codes;
 mod routes;
