@@ -20,11 +20,11 @@ from estate import Estate, status_for  # noqa: E402
 from screens import passkeys, steps  # noqa: E402
 
 SIZES = {"wide": (1120, 700), "narrow": (320, 600)}
-QUALITY = {"wide": 30, "narrow": 35}
+QUALITY = {"wide": 22, "narrow": 26}
 IMAGES = TESTS.parent / "docs/images"
 DOCUMENT = TESTS.parent / "docs/CONSOLE.md"
 HEADING = "\n## Screens\n"
-MOST_BYTES = 2 << 20
+MOST_BYTES = 9 << 18
 
 
 def pages(estate):
