@@ -15,11 +15,12 @@ python() { "$python" -m pytest -q -p no:cacheprovider clients/python; }
 python10() { "$tests/.cache/venv_1_0/bin/python" -m pytest -q -p no:cacheprovider clients/python_1_0; }
 node_tests() { node --test clients/node/*/*.test.mjs; }
 
-# How a screen looks does not depend on the engine, so the surveys of all screens run on SQLite alone.
+# How a screen looks does not depend on the engine, so the surveys of all screens run on SQLite alone. Two files run at a
+# time, each with a server and a Chromium of its own.
 browser() {
   local left_out=()
   [ "${TENANTRY_TEST_ENGINE:-}" != postgres ] || left_out=(--ignore=browser/test_screens.py --ignore=browser/test_docs.py)
-  "$tests/.cache/venv_browser/bin/python" -m pytest -q -p no:cacheprovider "${left_out[@]}" browser
+  "$tests/.cache/venv_browser/bin/python" -m pytest -q -p no:cacheprovider -n 2 --dist loadfile "${left_out[@]}" browser
 }
 
 schemathesis() { "$tests/.cache/venv_schemathesis/bin/python" -m pytest -q -p no:cacheprovider schemathesis; }

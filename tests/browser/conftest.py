@@ -48,9 +48,15 @@ def chromium():
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def idle():
+    """The browsers that no test uses now."""
+    return {}
+
+
 @pytest.fixture
-def browse(chromium, console):
-    with Browsers(chromium, console) as browsers:
+def browse(chromium, console, idle):
+    with Browsers(chromium, console, idle) as browsers:
         yield browsers
 
 

@@ -1,12 +1,13 @@
 """The console of a server under test: its mails, organizations with people, and what is wrong in a browser's pages."""
 import email
 import email.policy
+import http.client
 import os
 import re
 import shutil
 import uuid
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from harness import TESTS, eventually
 
@@ -95,6 +96,22 @@ class Console:
         printed = self.server.cli.run("user", "recover", person)
         return re.search(r"/console/recover#\S+", printed).group()
 
+    def let_in(self, context, person, language):
+        """Signs a person in by an address of the operator, without a page: the browser gets the cookies."""
+        agent = f"Mozilla/5.0 (X11; Linux x86_64) Chrome/{context.browser.version}"
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin",
+                   "Accept-Language": language, "User-Agent": agent}
+        form = urlencode({"token": self.entry(person).partition("#")[2]})
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT_SECONDS)
+        connection.request("POST", "/console/recover", form, headers)
+        answer = connection.getresponse()
+        assert answer.status == 303, answer.read()
+        cookies = [value for name, value in answer.getheaders() if name.lower() == "set-cookie"]
+        connection.close()
+        pairs = [cookie.partition(";")[0].partition("=") for cookie in cookies if "Max-Age=0" not in cookie]
+        context.add_cookies([{"name": name, "value": value, "domain": "localhost", "path": "/", "secure": True,
+                              "httpOnly": True, "sameSite": "Lax"} for name, _, value in pairs])
+
     def ask(self, token, method, path, payload=None):
         """Sends a request of the API with a token, on a connection of its own, and returns the answer."""
         connection = self.server.connect(token)
@@ -156,10 +173,15 @@ class Watch:
         self.faults = []
         self._expected = expected
         self._origins = set(origins)
-        context.on("request", self._requested)
-        context.on("requestfailed", self._failed)
-        context.on("console", self._logged)
-        context.on("weberror", lambda error: self._note(f"a script failed: {error.error}"))
+        self._context = context
+        self._listeners = {"request": self._requested, "requestfailed": self._failed, "console": self._logged,
+                           "weberror": self._thrown}
+        for event, listener in self._listeners.items():
+            context.on(event, listener)
+
+    def end(self):
+        for event, listener in self._listeners.items():
+            self._context.remove_listener(event, listener)
 
     def _note(self, fault):
         if not (self._expected and re.search(self._expected, fault)):
@@ -175,6 +197,9 @@ class Watch:
         if request.failure != "net::ERR_ABORTED":
             self._note(f"a request failed: {request.method} {request.url}: {request.failure}")
 
+    def _thrown(self, error):
+        self._note(f"a script failed: {error.error}")
+
     def _logged(self, message):
         if message.type not in ("error", "warning"):
             return
@@ -187,11 +212,15 @@ class Browsers:
     """Browsers, each with cookies of its own, that are watched until the end.
 
     `with Browsers(chromium, console) as browse` fails at the end when something happened that must not.
+
+    To start a browser takes longer than to show ten pages. `idle` therefore keeps the browsers at the console, by their
+    options, for the next `Browsers`: without pages, cookies and rights. What they have in common is the cache of files.
     """
 
-    def __init__(self, chromium, console):
+    def __init__(self, chromium, console, idle=None):
         self._chromium = chromium
         self._console = console
+        self._idle = idle
         self._opened = []
 
     def __enter__(self):
@@ -205,22 +234,37 @@ class Browsers:
         `expected` is a pattern of the faults that do not count.
         """
         at = at or self._console
-        context = self._chromium.new_context(
-            base_url=at.url, java_script_enabled=script, color_scheme=scheme, locale=language,
-            viewport={"width": width, "height": height})
-        context.set_default_timeout(WAIT_MS)
-        self._opened.append((context, Watch(context, {*at.origins, *others}, expected)))
+        options = (at.url, script, scheme, language, width, height)
+        kept = self._idle.setdefault(options, []) if self._idle is not None and at is self._console else None
+        context = kept.pop() if kept else self._context(*options)
+        self._opened.append((context, Watch(context, {*at.origins, *others}, expected), kept))
         page = context.new_page()
         if person:
-            enter(page, at, person, to)
+            at.let_in(context, person, language)
+            page.goto(to or "/console/organizations")
         elif to:
             page.goto(to)
         return page
 
+    def _context(self, url, script, scheme, language, width, height):
+        context = self._chromium.new_context(
+            base_url=url, java_script_enabled=script, color_scheme=scheme, locale=language,
+            viewport={"width": width, "height": height})
+        context.set_default_timeout(WAIT_MS)
+        return context
+
     def __exit__(self, kind, error, trace):
-        faults = [fault for _, watch in self._opened for fault in watch.faults]
-        for context, _ in self._opened:
-            context.close()
+        faults = [fault for _, watch, _ in self._opened for fault in watch.faults]
+        for context, watch, kept in self._opened:
+            if kept is None or faults or error is not None:
+                context.close()
+                continue
+            for page in context.pages:
+                page.close()
+            watch.end()
+            context.clear_cookies()
+            context.clear_permissions()
+            kept.append(context)
         assert error is not None or not faults, "\n".join(faults)
 
 
@@ -256,8 +300,8 @@ def barriers(page):
             for one in found for node in one["nodes"][:3]]
 
 
-def enter(page, console, person, to=None):
-    """Signs a person in by an address of the operator."""
+def enter(page, console, person):
+    """Signs a person in by an address of the operator, as the person would."""
     path = console.entry(person)
     page.goto(f"{console.url}{path}")
     secret = path.partition("#")[2]
@@ -265,5 +309,3 @@ def enter(page, console, person, to=None):
         page.locator("[name=token]").fill(secret)  # without script
     page.locator("form[action$='/recover'] button").click()
     page.wait_for_url(re.compile(r"/console/organizations"))
-    if to:
-        page.goto(to)

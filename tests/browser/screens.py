@@ -134,3 +134,5 @@ def passkeys(page):
     with page.expect_navigation():
         submit(page, "/passkeys/recovery-codes")
     yield "recovery-codes"
+    page.goto("/console/step-up/recovery-code?next=/console/profile")
+    yield "step-up/recovery-code"

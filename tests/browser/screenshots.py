@@ -15,16 +15,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from harness import TESTS, TemporaryServer  # noqa: E402
 from receiver import Receiver  # noqa: E402
 
-from console import WAIT_MS, Console, enter, launch_options, press  # noqa: E402
+from console import WAIT_MS, Console, enter, launch_options, press, titled  # noqa: E402
 from estate import Estate, status_for  # noqa: E402
 from screens import passkeys, steps  # noqa: E402
 
 SIZES = {"wide": (1120, 700), "narrow": (320, 600)}
-QUALITY = {"wide": 30, "narrow": 35}
+QUALITY = {"wide": 22, "narrow": 26}
 IMAGES = TESTS.parent / "docs/images"
 DOCUMENT = TESTS.parent / "docs/CONSOLE.md"
 HEADING = "\n## Screens\n"
-MOST_BYTES = 2 << 20
+MOST_BYTES = 9 << 18
 
 
 def pages(estate):
@@ -61,6 +61,7 @@ def pages(estate):
         "waiting": "/console/invitations",
         "profile": "/console/profile",
         "sessions": "/console/sessions",
+        "notices": "/console/notices",
     }
 
 
@@ -127,7 +128,7 @@ def shoot(browser, console, estate, camera):
                 signed_out.goto("/console/sign-in")
                 signed_out.locator("[name=email]").fill(estate.organization.owner)
                 press(signed_out, "Send me a code")
-                signed_out.wait_for_url("**/code*")
+                titled(signed_out, "Enter the code")
                 camera.take(signed_out, "code", kind, scheme)
             for step in steps(estate):
                 if step.name in STEPS and camera.wants(step.name):

@@ -160,7 +160,8 @@ def test_an_invitation_is_declined_without_a_session(organization, browse, newco
     open_link(page, token, script)
     press(page, "Decline")
     titled(page, "This invitation is declined")
-    enter(page, organization.console, organization.owner, f"{organization.path}/team/invitations")
+    enter(page, organization.console, organization.owner)
+    page.goto(f"{organization.path}/team/invitations")
     says(page, "Declined")
 
 

@@ -30,9 +30,10 @@ TEXTS = """() => {
 }"""
 
 
-# Every control that can be used now. Of radio buttons with one name, a keyboard reaches one.
-CONTROLS = """() => {
-    const all = [...document.querySelectorAll(
+# Every control that can be used now, or those of the content alone. Of radio buttons with one name, a keyboard reaches one.
+CONTROLS = """ofContent => {
+    const begin = ofContent ? document.querySelector('main') : document.body;
+    const all = [...begin.querySelectorAll(
         'a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex="0"]')];
     const usable = all.filter(one => !one.disabled && one.checkVisibility({visibilityProperty: true}));
     const groups = new Set();
@@ -44,7 +45,8 @@ CONTROLS = """() => {
     });
     window.reached = [];
     document.activeElement?.blur();
-    getSelection().collapse(document.body, 0);
+    if (ofContent) begin.focus();
+    else getSelection().collapse(begin, 0);
     document.addEventListener('focusin', ({target}) => {
         const style = getComputedStyle(target);
         const key = target.type === 'radio' ? `radio ${target.name}` : all.indexOf(target);
@@ -53,6 +55,10 @@ CONTROLS = """() => {
     return reached.map(one => [one.type === 'radio' ? `radio ${one.name}` : all.indexOf(one),
                                one.outerHTML.slice(0, 120)]);
 }"""
+
+
+# The links of the navigation, which many pages share.
+RAIL = "() => [...document.querySelectorAll('.rail a')].map(one => one.getAttribute('href')).join(' ')"
 
 
 # The elements that make a page wider than the window, and the lists that cover what is beside them.
@@ -119,11 +125,15 @@ class Survey:
 
     def __init__(self, screens, keyboard):
         self.barriers, self.texts, self.languages, self.keyboard, self.too_wide = {}, {}, {}, {}, {}
+        rails = set()
         for name, page in screens:
             self.texts[name] = set(page.evaluate(TEXTS))
             self.languages[name] = page.locator("html").get_attribute("lang")
             self.barriers[name] = barriers(page)
-            self.keyboard[name] = unreached(page) if keyboard else []
+            rail = page.evaluate(RAIL)
+            self.keyboard[name] = unreached(page, rail in rails) if keyboard else []
+            # A page without a navigation is gone through whole.
+            rails.update({rail} - {""})
             self.too_wide[name] = []
             # The narrowest windows of each form of the style sheet.
             for width in (1241, 961, NARROW):
@@ -132,9 +142,11 @@ class Survey:
             page.set_viewport_size({"width": 1280, "height": 900})
 
 
-def unreached(page):
-    """Goes through a page by the Tab key. Returns the controls that it does not reach, or whose focus is not seen."""
-    controls = page.evaluate(CONTROLS)
+def unreached(page, of_content=False):
+    """Goes through a page, or its content alone, by the Tab key. Returns the controls that it does not reach, or whose
+    focus is not seen.
+    """
+    controls = page.evaluate(CONTROLS, of_content)
     # A field for a date has several stops: day, month, year, calendar.
     dates = page.locator("input[type=date]").count()
     for _ in range(len(controls) + 2 + 3 * dates):

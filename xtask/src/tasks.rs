@@ -63,7 +63,7 @@ pub(crate) const TASKS: &[Task] = &[
     Task {
         name: "clients",
         parameters: "",
-        duration: "4 minutes, plus the release build",
+        duration: "3 minutes, plus the release build",
         summary: "Run the published clients and the recorded exchanges against the release build",
         details: "Runs the suites of tests/run.sh that speak the two published APIs, on SQLite.\n\
                   TENANTRY_BIN names another program to test; nothing is built then.",
@@ -76,7 +76,7 @@ pub(crate) const TASKS: &[Task] = &[
     Task {
         name: "cluster",
         parameters: "",
-        duration: "5 minutes, plus the release build",
+        duration: "3 minutes, plus the release build",
         summary: "Run several nodes on one PostgreSQL through failures and upgrades",
         details: "Needs PostgreSQL's programs, HAProxy and OpenSSL. TENANTRY_BIN names another program to test.",
         plan: |arguments| {

@@ -12,6 +12,7 @@ use tenantry_core::ExecutionContext;
 use tenantry_core::ids::{OrganizationId, TokenId, UserId, UserTokenId};
 use tenantry_core::mail::{ExpiringToken, MailContent};
 use tenantry_core::token::next_expiry_notice;
+use tenantry_core::user::{NoticeTopic, User};
 use tenantry_store::{Party, StoreError, Tx, UseCase};
 
 use crate::console::codes;
@@ -86,7 +87,8 @@ impl UseCase for TellPerson {
             expiring.push(ExpiringToken { label: id.to_string(), expires_at });
         }
         let (tokens, more) = first(expiring, context);
-        let Some(user) = user.filter(|_| !tokens.is_empty()) else { return Ok(()) };
+        let is_told = |user: &User| !user.muted_notices.contains(&NoticeTopic::TokenExpiry);
+        let Some(user) = user.filter(|user| !tokens.is_empty() && is_told(user)) else { return Ok(()) };
         let Some(organization) = codes::account(tx, context, &user).await? else { return Ok(()) };
         let mail = NewMail {
             organization,

@@ -25,21 +25,24 @@
 //! A notice of a change is never dropped because of the mails of other owners. Addresses with a tag (`jo+news@x.dev`)
 //! count as the address without it. A retry has a queue of its own, and waits for no budget.
 //!
+//! A person can switch off notices of some topics ([`MailContent::topic`]). No such mail is queued for the person from
+//! then on.
+//!
 //! A mail is in the language of the person that it goes to. A person has one from the first sign-in on, and a customer
 //! may have a locale. Without it, the language is that of the organization's owner, and then that of the installation.
 //!
 //! A mail, unless it has a code for signing in, is also dropped when it is queued while
 //! [`limits::PENDING_MAILS_PER_ACCOUNT`] others of its account wait in its queue.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::Timestamp;
 use tenantry_core::budget::Budget;
 use tenantry_core::ids::{MailId, OrganizationId, UserId};
 use tenantry_core::mail::{self, MailContent, MailLimits, MailQueue, QueuedMail};
-use tenantry_core::team::TeamRole;
+use tenantry_core::team::{TeamMember, TeamRole};
 use tenantry_core::token::{Secret, TokenHash};
 use tenantry_core::user::Language;
 use tenantry_core::values::{EmailAddress, SenderName};
@@ -128,8 +131,9 @@ async fn language_of(
     Ok(tx.user(owner).await?.and_then(|owner| owner.language))
 }
 
-/// Queues a mail about an organization to its owner and administrators. Queues none while the account has
-/// [`limits::PENDING_NOTICES_PER_ACCOUNT`] pending notices. `content` makes the mail from the organization's name.
+/// Queues a mail about an organization to its owner and administrators, except those who have switched it off. Queues
+/// none while the account has [`limits::PENDING_NOTICES_PER_ACCOUNT`] pending notices. `content` makes the mail from the
+/// organization's name.
 pub(crate) async fn notify_administrators(
     tx: &mut Tx<'_>,
     context: &mut ExecutionContext,
@@ -145,16 +149,33 @@ pub(crate) async fn notify_administrators(
     let Some(tenant) = tx.organization(organization).await? else { return Ok(()) };
     let content = content(tenant.name.to_string());
     let is_manager = |role| matches!(role, TeamRole::Owner | TeamRole::Administrator);
-    let people = tx.team_oldest_first(organization).await?;
-    let recipients = people.into_iter().filter(|member| is_manager(member.role));
-    for member in recipients.take(limits::NOTICE_RECIPIENTS) {
-        let to = member.email.normalized();
-        let (user, content) = (Some(member.user), content.clone());
-        let mail =
-            NewMail { organization, user, to, language: None, content, expires_at: None, secret: None };
-        queue(tx, context, mail).await?;
+    let mut people = tx.team_oldest_first(organization).await?;
+    people.retain(|member| is_manager(member.role));
+    let mut places = limits::NOTICE_RECIPIENTS;
+    for some in people.chunks(limits::NOTICE_RECIPIENTS) {
+        let muting = who_mute(tx, some, &content).await?;
+        let recipients = some.iter().filter(|member| !muting.contains(&member.user));
+        for member in recipients.take(places) {
+            places = places.saturating_sub(1);
+            let to = member.email.normalized();
+            let (user, content) = (Some(member.user), content.clone());
+            let mail =
+                NewMail { organization, user, to, language: None, content, expires_at: None, secret: None };
+            queue(tx, context, mail).await?;
+        }
     }
     Ok(())
+}
+
+/// The people among some members of a team who have switched such a mail off.
+async fn who_mute(
+    tx: &mut Tx<'_>,
+    members: &[TeamMember],
+    content: &MailContent,
+) -> Result<HashSet<UserId>, StoreError> {
+    let Some(topic) = content.topic() else { return Ok(HashSet::new()) };
+    let people: Vec<UserId> = members.iter().map(|member| member.user).collect();
+    tx.users_who_mute(&people, topic).await
 }
 
 /// Mails that a worker leased.

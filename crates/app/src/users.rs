@@ -5,6 +5,8 @@
 //! ([`tenantry_core::team::TeamMember`]). The user's id is random, unlike other ids: it does not contain the time at
 //! which another organization first added the person.
 
+use std::collections::BTreeSet;
+
 use tenantry_core::ExecutionContext;
 use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::user::User;
@@ -29,7 +31,14 @@ pub(crate) async fn find_or_create(
         return Ok(user);
     }
     let id = UserId::new(Builder::from_random_bytes(context.random_bytes()).into_uuid());
-    let new = User { id, created_at: context.now(), email: email.normalized(), name: None, language: None };
+    let new = User {
+        id,
+        created_at: context.now(),
+        email: email.normalized(),
+        name: None,
+        language: None,
+        muted_notices: BTreeSet::new(),
+    };
     let user = tx.user_insert(&new).await?;
     // Another transaction may have inserted the address first: then `user` is its row.
     if user.id == id {

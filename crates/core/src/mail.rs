@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::Timestamp;
 use crate::ids::{MailId, OrganizationId, UserId};
 use crate::team::TeamRole;
-use crate::user::Language;
+use crate::user::{Language, NoticeTopic};
 use crate::values::{EmailAddress, Slug};
 
 /// The kind of a mail, with the facts that its template needs.
@@ -260,6 +260,29 @@ impl MailContent {
                 | Self::TokensExpiring { .. }
                 | Self::OwnTokensExpiring { .. }
         )
+    }
+
+    /// The topic by which the recipient can switch the mail off. `None` for mails that are always sent.
+    #[must_use]
+    pub const fn topic(&self) -> Option<NoticeTopic> {
+        match self {
+            Self::TokensExpiring { .. } | Self::OwnTokensExpiring { .. } => Some(NoticeTopic::TokenExpiry),
+            Self::WebhookEndpointFailing { .. } | Self::WebhookEndpointDisabled { .. } => {
+                Some(NoticeTopic::Webhooks)
+            }
+            Self::EmailChangeRequest { .. }
+            | Self::EmailChanged { .. }
+            | Self::ApiKeyAllowList { .. }
+            | Self::TeamMemberAdded { .. }
+            | Self::TeamInvitation { .. }
+            | Self::OwnershipOffered { .. }
+            | Self::OwnershipMoved { .. }
+            | Self::SignInCode { .. }
+            | Self::PortalSignInCode { .. }
+            | Self::NewAddressCode { .. }
+            | Self::AddressChanged { .. }
+            | Self::NewSignIn { .. } => None,
+        }
     }
 
     /// Whether the mail goes to nobody, and is dropped.

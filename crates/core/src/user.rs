@@ -1,5 +1,7 @@
 //! Users: people who administer organizations. One person is one user in all organizations.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
@@ -37,6 +39,36 @@ impl Language {
     }
 }
 
+/// A subject of notices that a person can switch off. Every other mail is always sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeTopic {
+    /// API tokens that expire soon.
+    TokenExpiry,
+    /// Webhook endpoints whose deliveries fail, or that were disabled.
+    Webhooks,
+}
+
+impl NoticeTopic {
+    /// Every topic.
+    pub const ALL: [Self; 2] = [Self::TokenExpiry, Self::Webhooks];
+
+    /// The name in storage and in forms.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TokenExpiry => "token_expiry",
+            Self::Webhooks => "webhooks",
+        }
+    }
+
+    /// The topic of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|topic| topic.as_str() == name)
+    }
+}
+
 /// A person who administers organizations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct User {
@@ -51,6 +83,9 @@ pub struct User {
     /// The language of pages and mails: that of the first sign-in, until the person chooses another one. `None` before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<Language>,
+    /// The notices that the person has switched off.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub muted_notices: BTreeSet<NoticeTopic>,
 }
 
 /// A refused change of a user.

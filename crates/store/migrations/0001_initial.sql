@@ -30,6 +30,7 @@ CREATE TABLE users (
     email_verified_at {{time}},
     operator_since {{time}},
     language {{text}},
+    muted_notices {{text}},
     CONSTRAINT users_pkey PRIMARY KEY (id)
 ) {{table}};
 CREATE UNIQUE INDEX users_email ON users (email_key);

@@ -130,5 +130,6 @@ fn console_pages() -> Router<Arc<Console>> {
         .merge(pages::settings::routes())
         .merge(pages::portal::routes())
         .merge(pages::sessions::routes())
+        .merge(pages::notices::routes())
         .route("/console/{*rest}", any(pages::not_found))
 }

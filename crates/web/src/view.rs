@@ -163,6 +163,7 @@ pub(crate) enum Section {
     Sessions,
     Passkeys,
     Profile,
+    Notices,
     AllOrganizations,
     Health,
 }
@@ -182,6 +183,7 @@ impl Page {
             ("person", visitor.t.nav.profile, "profile", Section::Profile),
             ("passkey", visitor.t.nav.passkeys, "passkeys", Section::Passkeys),
             ("screen", visitor.t.nav.sessions, "sessions", Section::Sessions),
+            ("bell", visitor.t.notices.title, "notices", Section::Notices),
         ];
         let items = items.map(|(icon, label, path, of)| NavItem {
             icon,

@@ -207,6 +207,11 @@ impl Form {
         self.0.iter().find(|(name, _)| name == KEPT).map(|(_, value)| value.as_str())
     }
 
+    /// Whether a field was sent.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(found, _)| found == name)
+    }
+
     /// The values of a field that can occur several times.
     pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0.iter().filter(move |(found, _)| found == name).map(|(_, value)| value.trim())

@@ -1,5 +1,6 @@
-//! A person's own account: the name, the address, and its deletion.
+//! A person's own account: the name, the notices, the address, and its deletion.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
 use tenantry_core::ExecutionContext;
@@ -8,7 +9,7 @@ use tenantry_core::console::ADDRESS_CODES_PER_HOUR;
 use tenantry_core::ids::UserId;
 use tenantry_core::mail::MailContent;
 use tenantry_core::token::Secret;
-use tenantry_core::user::{Language, User, UserError};
+use tenantry_core::user::{Language, NoticeTopic, User, UserError};
 use tenantry_core::values::{EmailAddress, PersonName};
 use tenantry_store::{Party, Tx, UseCase};
 
@@ -47,6 +48,35 @@ impl UseCase for ProfileUpdate {
             people::save_profile(tx, context, by, &before, &after).await?;
         }
         Ok(after)
+    }
+}
+
+/// Switches notices to the requester off, and all others on.
+#[derive(Debug, Clone)]
+pub struct NoticesUpdate {
+    /// The requester.
+    pub by: Requester,
+    /// The notices that are off.
+    pub muted: BTreeSet<NoticeTopic>,
+}
+
+impl UseCase for NoticesUpdate {
+    type Output = ();
+    type Error = Error;
+
+    fn party(&self) -> Party {
+        self.by.party()
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
+        let Self { by, muted } = self;
+        let user = by.user().ok_or(Error::CallerUnknown)?;
+        let before = tx.user_for_update(user).await?.ok_or(UserError::NotFound)?;
+        let after = User { muted_notices: muted.clone(), ..before.clone() };
+        if after != before {
+            people::save_profile(tx, context, by, &before, &after).await?;
+        }
+        Ok(())
     }
 }
 

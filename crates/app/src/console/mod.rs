@@ -27,7 +27,9 @@ mod sign_in;
 mod step_up;
 mod webauthn;
 
-pub use account::{AddressChangeComplete, AddressChangeOutcome, AddressChangeRequest, ProfileUpdate};
+pub use account::{
+    AddressChangeComplete, AddressChangeOutcome, AddressChangeRequest, NoticesUpdate, ProfileUpdate,
+};
 pub(crate) use first_entry::offer as offer_first_entry;
 pub use first_entry::{FirstEntry, FirstEntryClaim};
 pub use passkey_rule::PasskeyRuleSet;
@@ -35,7 +37,7 @@ pub use passkeys::{
     AddedPasskey, BegunCeremony, CeremonyAnswer, CeremonyBegin, PasskeyAdd, PasskeyRemove, PasskeyRename,
     PasskeySignIn, PasskeyStepUp,
 };
-pub use recovery_codes::{RecoveryCodeSignIn, RecoveryCodesCreate};
+pub use recovery_codes::{RecoveryCodeSignIn, RecoveryCodeStepUp, RecoveryCodesCreate};
 pub use relying_party::RelyingPartyChange;
 pub(crate) use sessions::DeleteExpired;
 pub use sessions::{ConsoleSessionEnd, OrganizationNumbers};

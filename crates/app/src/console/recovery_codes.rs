@@ -1,4 +1,4 @@
-//! Recovery codes: they let a person in who has lost the passkeys. Each works once.
+//! Recovery codes: in the place of a passkey, they sign a person in or prove the person of a session. Each works once.
 
 use serde::Serialize;
 use tenantry_core::ExecutionContext;
@@ -6,11 +6,11 @@ use tenantry_core::console::{Browser, Proof};
 use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::passkey::RECOVERY_CODES;
 use tenantry_core::token::{Secret, TokenHash};
-use tenantry_core::user::Language;
+use tenantry_core::user::{Language, User};
 use tenantry_store::{Party, Tx, UseCase};
 use uuid::Uuid;
 
-use super::{NewSession, sign_in};
+use super::{NewSession, sessions, sign_in};
 use crate::{App, Error, HashKey, Requester, changes};
 
 /// The hash of a code, from its characters that count.
@@ -111,22 +111,74 @@ impl UseCase for RecoveryCodeSignIn {
         context: &mut ExecutionContext,
     ) -> Result<Option<NewSession>, Error> {
         let Self { code, browser, language, request_id, hash_key } = self;
-        let Some(key) = Secret::recovery_code_key(code) else { return Ok(None) };
-        let code = code_hash(hash_key, &key);
-        let Some(user) = tx.recovery_code_user(&code).await? else { return Ok(None) };
-        let Some(user) = tx.user_for_update(user).await? else { return Ok(None) };
-        // After the operator has changed the address, a code of a mail must prove it first.
-        if !tx.user_is_verified(user.id).await? || !tx.recovery_code_delete(&code).await? {
-            return Ok(None);
-        }
-        let left = usize::try_from(tx.recovery_code_count(user.id).await?).unwrap_or(usize::MAX);
+        let Some(user) = use_up(tx, (code, hash_key), None).await? else { return Ok(None) };
         let session = (browser, *language, Proof::RecoveryCode);
         let (session, by) = sign_in::begin(tx, context, &user, session, (request_id, hash_key)).await?;
-        let codes = |left| RecoveryCodes { user: user.id, left };
-        let change = (&codes(left.saturating_add(1)), &codes(left));
-        changes::updated(tx, context, &by, "recovery_codes.used", change).await?;
+        note_use(tx, context, &by, user.id).await?;
         Ok(Some(session))
     }
+}
+
+/// Proves the person of a session by a recovery code. `None` if the person has no such code.
+#[derive(Clone)]
+pub struct RecoveryCodeStepUp {
+    /// The requester, a person in a session.
+    pub by: Requester,
+    /// The code, as it was entered.
+    pub code: String,
+    /// The key that hashes secrets.
+    pub hash_key: HashKey,
+}
+
+impl UseCase for RecoveryCodeStepUp {
+    type Output = Option<Secret>;
+    type Error = Error;
+
+    fn party(&self) -> Party {
+        self.by.party()
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Option<Secret>, Error> {
+        let Self { by, code, hash_key } = self;
+        let person = by.user().ok_or(Error::CallerUnknown)?;
+        if use_up(tx, (code, hash_key), Some(person)).await?.is_none() {
+            return Ok(None);
+        }
+        note_use(tx, context, by, person).await?;
+        Ok(Some(sessions::prove(tx, context, by, (Proof::RecoveryCode, hash_key)).await?))
+    }
+}
+
+/// Uses a code up. Returns its person, whose row is locked; `None` if there is no such code, or if it is of another person
+/// than `person`.
+async fn use_up(
+    tx: &mut Tx<'_>,
+    (entered, hash_key): (&str, &HashKey),
+    person: Option<UserId>,
+) -> Result<Option<User>, Error> {
+    let Some(key) = Secret::recovery_code_key(entered) else { return Ok(None) };
+    let code = code_hash(hash_key, &key);
+    let owner = tx.recovery_code_user(&code).await?;
+    let Some(owner) = owner.filter(|owner| person.is_none_or(|person| person == *owner)) else {
+        return Ok(None);
+    };
+    let Some(user) = tx.user_for_update(owner).await? else { return Ok(None) };
+    // After the operator has changed the address, a code of a mail must prove it first.
+    let is_used = tx.user_is_verified(user.id).await? && tx.recovery_code_delete(&code).await?;
+    Ok(is_used.then_some(user))
+}
+
+/// Writes the audit entry about a code that was used up.
+async fn note_use(
+    tx: &mut Tx<'_>,
+    context: &mut ExecutionContext,
+    by: &Requester,
+    user: UserId,
+) -> Result<(), Error> {
+    let left = usize::try_from(tx.recovery_code_count(user).await?).unwrap_or(usize::MAX);
+    let codes = |left| RecoveryCodes { user, left };
+    let change = (&codes(left.saturating_add(1)), &codes(left));
+    changes::updated(tx, context, by, "recovery_codes.used", change).await
 }
 
 impl App {

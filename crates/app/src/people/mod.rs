@@ -32,7 +32,7 @@ use crate::{App, Error, Requester, changes, limits};
 
 pub use email::EmailProof;
 
-/// Saves the name and the language of a user.
+/// Saves the name, the language and the muted notices of a user.
 pub(crate) async fn save_profile(
     tx: &mut Tx<'_>,
     context: &mut ExecutionContext,

@@ -13,6 +13,7 @@ fn user(number: u64, email: &str) -> User {
         email: email.parse().unwrap(),
         name: None,
         language: None,
+        muted_notices: std::collections::BTreeSet::new(),
     }
 }
 

@@ -1,11 +1,13 @@
 //! People with an account.
 
+use std::collections::{BTreeSet, HashSet};
+
 use tenantry_core::ids::{OrganizationId, UserId};
-use tenantry_core::user::{Language, User};
+use tenantry_core::user::{Language, NoticeTopic, User};
 use tenantry_core::values::{EmailAddress, PersonName};
 use uuid::Uuid;
 
-use super::{Query, count};
+use super::{Query, count, repeated};
 use crate::error::unexpected;
 use crate::row::Row;
 use crate::{StoreError, Tx};
@@ -19,7 +21,18 @@ pub struct OwnedOrganizations {
     pub suspended: u64,
 }
 
-const COLUMNS: &str = "id, created_at, email, name, email_key, language";
+const COLUMNS: &str = "id, created_at, email, name, email_key, language, muted_notices";
+
+/// The names of a column `muted_notices`. One of another release is none.
+fn topics(names: Option<&str>) -> BTreeSet<NoticeTopic> {
+    names.iter().flat_map(|names| names.split(' ')).filter_map(NoticeTopic::from_name).collect()
+}
+
+/// The column `muted_notices`: names with spaces between them, or null.
+fn topic_names(topics: &BTreeSet<NoticeTopic>) -> Option<String> {
+    let names: Vec<&str> = topics.iter().map(|topic| topic.as_str()).collect();
+    (!names.is_empty()).then(|| names.join(" "))
+}
 
 fn user(row: &Row<'_>) -> Result<User, StoreError> {
     Ok(User {
@@ -29,6 +42,7 @@ fn user(row: &Row<'_>) -> Result<User, StoreError> {
         name: row.parse_optional(3, PersonName::parse_stored)?.flatten(),
         // A tag of another release is none.
         language: row.get::<Option<String>>(5)?.and_then(|tag| Language::from_tag(&tag)),
+        muted_notices: topics(row.get::<Option<String>>(6)?.as_deref()),
     })
 }
 
@@ -89,7 +103,7 @@ impl Tx<'_> {
              FROM users WHERE email_key > ?1 ORDER BY email_key LIMIT ?2"
         );
         let after = after.map_or("", EmailAddress::key);
-        self.all(&sql, &[after.into(), limit.into()], |row| Ok((user(row)?, count(row.get(6)?), row.get(7)?)))
+        self.all(&sql, &[after.into(), limit.into()], |row| Ok((user(row)?, count(row.get(7)?), row.get(8)?)))
             .await
     }
 
@@ -105,17 +119,18 @@ impl Tx<'_> {
         .await
     }
 
-    /// Saves the name and the language of a person.
+    /// Saves the name, the language and the muted notices of a person.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn user_update_profile(&mut self, changed: &User) -> Result<(), StoreError> {
         self.execute_unawaited(
-            "UPDATE users SET name = ?2, language = ?3 WHERE id = ?1",
+            "UPDATE users SET name = ?2, language = ?3, muted_notices = ?4 WHERE id = ?1",
             &[
                 changed.id.into(),
                 changed.name.as_ref().map(PersonName::as_str).into(),
                 changed.language.map(Language::as_str).into(),
+                topic_names(&changed.muted_notices).into(),
             ],
         )
         .await
@@ -127,9 +142,10 @@ impl Tx<'_> {
     /// # Errors
     /// When the database fails.
     pub async fn user_insert(&mut self, new: &User) -> Result<User, StoreError> {
-        let User { id, created_at, email, name, language } = new;
+        let User { id, created_at, email, name, language, muted_notices } = new;
         self.execute_unawaited(
-            "INSERT INTO users (id, created_at, email, email_key, name, language) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+            "INSERT INTO users (id, created_at, email, email_key, name, language, muted_notices)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
              ON CONFLICT (email_key) DO NOTHING",
             &[
                 (*id).into(),
@@ -138,10 +154,34 @@ impl Tx<'_> {
                 email.key().into(),
                 name.as_ref().map(PersonName::as_str).into(),
                 language.map(Language::as_str).into(),
+                topic_names(muted_notices).into(),
             ],
         )
         .await?;
         self.user_by_email_for_update(email).await?.ok_or_else(|| unexpected("a user vanished"))
+    }
+
+    /// The people among these who have switched notices of a topic off.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn users_who_mute(
+        &mut self,
+        ids: &[UserId],
+        topic: NoticeTopic,
+    ) -> Result<HashSet<UserId>, StoreError> {
+        if ids.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let mut query = Query::new("SELECT id, muted_notices FROM users WHERE id IN (");
+        let names: Vec<String> =
+            repeated(ids.iter().copied()).into_iter().map(|id| query.param(id)).collect();
+        query.push(&format!("{})", names.join(", ")));
+        let found = self.all(&query.sql, &query.params, |row| {
+            let muted = topics(row.get::<Option<String>>(1)?.as_deref());
+            Ok(muted.contains(&topic).then_some(row.get::<UserId>(0)?))
+        });
+        Ok(found.await?.into_iter().flatten().collect())
     }
 
     /// The number of organizations whose team a person is in. A caller that adds one has locked the person's row, so

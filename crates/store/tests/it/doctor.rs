@@ -207,6 +207,7 @@ const BREACHES: &[(&str, &str, &str)] = &[
     ("team_members", "one of its values does not parse", "UPDATE team_members SET email = 'x'"),
     ("users", "one of its values does not parse", "UPDATE users SET email = 'x'"),
     ("users", "one of its values does not parse", "UPDATE users SET language = 'x'"),
+    ("users", "one of its values does not parse", "UPDATE users SET muted_notices = 'webhooks x'"),
     ("webhook_endpoints", "one of its values does not parse", "UPDATE webhook_endpoints SET url = 'x'"),
     ("customers", "one of its values does not parse", "UPDATE customers SET email = 'x'"),
     ("credentials", "one of its values does not parse", "UPDATE credentials SET kind = 'x'"),

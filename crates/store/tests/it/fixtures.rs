@@ -67,6 +67,7 @@ pub(crate) fn user(number: u32) -> User {
         email: format!("user{number}@example.com").parse().unwrap(),
         name: None,
         language: None,
+        muted_notices: std::collections::BTreeSet::new(),
     }
 }
 

@@ -7,7 +7,7 @@ use tenantry_core::member::{Member, MemberRole};
 use tenantry_core::organization::{Organization, Suspension};
 use tenantry_core::team::{TeamMember, TeamRole};
 use tenantry_core::token::{AccessToken, ScopeGrants, Scopes, UserToken};
-use tenantry_core::user::{Language, User};
+use tenantry_core::user::{Language, NoticeTopic, User};
 use tenantry_core::values::{Address, AddressInput, Country, IpAllowList, TaxId, time_ordered_uuid};
 use tenantry_store::{AuditFilter, AuditRecord, CredentialOwner, Edge, Keyset, Store};
 
@@ -171,6 +171,7 @@ async fn a_person(database: Database) {
         email: "Zoë@Example.com".parse().unwrap(),
         name: Some("Zoë".parse().unwrap()),
         language: Some(Language::German),
+        muted_notices: NoticeTopic::ALL.into(),
         ..user(1)
     };
     let insert = |user: &User| user.clone();

@@ -6,6 +6,7 @@ pub(crate) mod customers;
 pub(crate) mod export;
 pub(crate) mod identity;
 pub(crate) mod invitations;
+pub(crate) mod notices;
 pub(crate) mod operator;
 pub(crate) mod organizations;
 pub(crate) mod portal;

@@ -97,12 +97,13 @@ pub(crate) static ENGLISH: Texts = Texts {
         passkey: "Confirm with a passkey",
         no_script: "A passkey needs JavaScript in this browser.",
         elsewhere: "Passkeys do not work at this address of the server.",
-        lost: "No passkey at hand? Sign in with a recovery code",
+        lost: "No passkey at hand? Use a recovery code",
         code: "Send me a code",
         enter: "Enter the code",
         enter_lead: "A mail with 8 digits is on its way to your address. The code works for 10 minutes, in this browser.",
         submit: "Confirm",
         again: "Send another code",
+        other: "Confirm another way",
         cancel: "Cancel",
     },
     passkeys: PasskeysTexts {
@@ -305,4 +306,5 @@ pub(crate) static ENGLISH: Texts = Texts {
     audit: super::audit::ENGLISH,
     operator: operator::Operator::ENGLISH,
     health: operator::Health::ENGLISH,
+    notices: notices::Notices::ENGLISH,
 };

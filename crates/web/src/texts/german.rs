@@ -97,12 +97,13 @@ pub(crate) static GERMAN: Texts = Texts {
         passkey: "Mit einem Passkey bestätigen",
         no_script: "Ein Passkey braucht JavaScript in diesem Browser.",
         elsewhere: "Passkeys gehen unter dieser Adresse des Servers nicht.",
-        lost: "Kein Passkey zur Hand? Mit einem Wiederherstellungscode anmelden",
+        lost: "Kein Passkey zur Hand? Wiederherstellungscode verwenden",
         code: "Code zusenden",
         enter: "Code eingeben",
         enter_lead: "Eine Mail mit 8 Ziffern ist zu Ihrer Adresse unterwegs. Der Code gilt 10 Minuten, in diesem Browser.",
         submit: "Bestätigen",
         again: "Anderen Code zusenden",
+        other: "Anders bestätigen",
         cancel: "Abbrechen",
     },
     passkeys: PasskeysTexts {
@@ -305,4 +306,5 @@ pub(crate) static GERMAN: Texts = Texts {
     audit: super::audit::GERMAN,
     operator: operator::Operator::GERMAN,
     health: operator::Health::GERMAN,
+    notices: notices::Notices::GERMAN,
 };

@@ -7,6 +7,7 @@ mod customers;
 mod developers;
 mod english;
 mod german;
+mod notices;
 mod operator;
 mod organization;
 mod people;
@@ -48,6 +49,7 @@ macro_rules! texts {
             pub(crate) audit: AuditTexts,
             pub(crate) operator: operator::Operator,
             pub(crate) health: operator::Health,
+            pub(crate) notices: notices::Notices,
         }
         $(pub(crate) struct $name {
             $(pub(crate) $text: &'static str,)*
@@ -99,7 +101,7 @@ texts! {
         title, lead, label, hint, submit, other, wrong,
     }
     step_up: StepUpTexts {
-        title, lead, kept, passkey, no_script, elsewhere, lost, code, enter, enter_lead, submit, again, cancel,
+        title, lead, kept, passkey, no_script, elsewhere, lost, code, enter, enter_lead, submit, again, other, cancel,
     }
     passkeys: PasskeysTexts {
         title, lead, add, rename, remove, none, none_text, no_script, unavailable, actions, added, never_used,

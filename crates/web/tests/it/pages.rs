@@ -27,7 +27,7 @@ const PAGES: [&str; 21] = [
     "/console/operator/organizations",
     "/console/operator/health",
 ];
-const FORMS: [&str; 31] = [
+const FORMS: [&str; 33] = [
     "/console/new-organization",
     "/console/deleted-organization",
     "/console/invitation",
@@ -49,6 +49,8 @@ const FORMS: [&str; 31] = [
     "/console/step-up/passkey",
     "/console/step-up/passkey/options",
     "/console/step-up/code",
+    "/console/step-up/recovery-code",
+    "/console/notices",
     "/console/passkeys",
     "/console/passkeys/options",
     "/console/passkeys/recovery-codes",

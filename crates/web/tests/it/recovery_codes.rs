@@ -6,7 +6,8 @@ use crate::authenticator::Authenticator;
 use crate::browser::{Browser, ORIGIN, world};
 use crate::passkeys::add;
 
-fn codes(page: &Response) -> Vec<String> {
+/// The codes that a page shows.
+pub(crate) fn codes(page: &Response) -> Vec<String> {
     let parts = page.text.split("<li><code>").skip(1);
     parts.map(|part| part.split('<').next().unwrap().to_owned()).collect()
 }

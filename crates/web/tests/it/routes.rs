@@ -25,9 +25,11 @@ const PAGES: &[(&str, u16)] = &[
     ("/console/passkeys/{none}", 404),
     ("/console/passkeys/{none}/remove", 404),
     ("/console/sessions", 200),
+    ("/console/notices", 200),
     ("/console/step-up", 303),
     ("/console/step-up/code", 200),
     ("/console/step-up/passkey", 303),
+    ("/console/step-up/recovery-code", 200),
     ("/console/step-up/send", 303),
 ];
 
@@ -48,10 +50,12 @@ const FORMS: &[(&str, u16)] = &[
     ("/console/passkeys/{none}/remove", 404),
     ("/console/sessions/end-others", 303),
     ("/console/sessions/{none}/end", 303),
+    ("/console/notices", 303),
     ("/console/step-up", 200),
     ("/console/step-up/code", 422),
     ("/console/step-up/passkey", 422),
     ("/console/step-up/passkey/options", 200),
+    ("/console/step-up/recovery-code", 200),
     ("/console/step-up/send", 303),
 ];
 

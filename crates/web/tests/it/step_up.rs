@@ -21,6 +21,7 @@ use tenantry_testkit::{Organization, World};
 use crate::authenticator::Authenticator;
 use crate::browser::{Browser, ORIGIN, code, codes, other_than, world};
 use crate::passkeys::{SESSION, add, person};
+use crate::recovery_codes;
 
 const TEN_MINUTES: i64 = 10 * 60;
 
@@ -403,6 +404,53 @@ async fn a_form_that_needs_a_proof_goes_on_after_a_passkey() {
     assert_eq!(confirmed.header("location"), Some(secret.as_str()));
     let shown = browser.post(&secret, &fields).await.expect(200);
     assert!(shown.text.contains("The signing secret of the endpoint"), "{shown}");
+    assert_eq!(world.findings().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_form_that_needs_a_proof_goes_on_after_a_recovery_code() {
+    let world = world();
+    let (acme, other) = (world.organization("acme").await, world.organization("other").await);
+    let mut browser = Browser::signed_in(&world, &acme.owner).await;
+    let own = recovery_codes::codes(&add(&mut browser, &mut Authenticator::at(ORIGIN)).await.expect(200));
+    let mut stranger = Browser::signed_in(&world, &other.owner).await;
+    let theirs = recovery_codes::codes(&add(&mut stranger, &mut Authenticator::at(ORIGIN)).await.expect(200));
+    world.advance_s(TEN_MINUTES);
+    let invite = "/console/organizations/acme/team/invite";
+    let fields = [("addresses", "ada@x.example"), ("role", "administrator"), ("expires_in", "86400")];
+    let asked = browser.post(invite, &fields).await.expect(307);
+    let page = browser.post(asked.header("location").unwrap(), &fields).await.expect(200);
+    let form = kept(&page);
+    // The way to the field for the code keeps the form, and so does the way back.
+    let way = [("next", invite), ("kept", form.as_str())];
+    let by_code = "/console/step-up/recovery-code";
+    assert!(page.text.contains(&format!("action=\"{by_code}\"")), "{page}");
+    let page = browser.post(by_code, &way).await.expect(200);
+    assert_eq!(kept(&page), form);
+    assert!(page.text.contains("What you entered is kept"), "{page}");
+    let page = browser.post(&format!("/console/step-up?next={invite}"), &way).await.expect(200);
+    assert_eq!(kept(&page), form);
+    let before = browser.cookies[SESSION].clone();
+    for wrong in ["", "0000-0000-0000-0000", &theirs[0]] {
+        let page = browser.post(by_code, &[("code", wrong), way[0], way[1]]).await.expect(422);
+        assert_eq!(kept(&page), form, "{wrong}");
+        assert!(page.text.contains("This code is not right, or it was used."), "{wrong}: {page}");
+    }
+    let confirm = [("code", own[0].as_str()), way[0], way[1]];
+    let confirmed = browser.post(by_code, &confirm).await.expect(307);
+    assert_eq!(confirmed.header("location"), Some(invite));
+    assert_ne!(browser.cookies[SESSION], before);
+    let invited = browser.post(invite, &confirm).await.expect(200);
+    assert!(invited.text.contains("1 person is invited"), "{invited}");
+    // It is the same session, and the code is used up; that of the stranger is not.
+    let sessions = browser.get("/console/sessions").await.expect(200);
+    assert_eq!(sessions.text.matches("/end\"").count(), 0, "{sessions}");
+    browser.post(by_code, &confirm).await.expect(422);
+    let left = browser.get("/console/passkeys").await.expect(200);
+    assert!(left.text.contains("9 of 10 are left"), "{left}");
+    let theirs = [("code", theirs[0].as_str()), ("next", "/console/passkeys")];
+    let led = stranger.post(by_code, &theirs).await.expect(303);
+    assert_eq!(led.header("location"), Some("/console/passkeys"));
     assert_eq!(world.findings().await, [""; 0]);
 }
 

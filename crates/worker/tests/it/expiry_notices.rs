@@ -1,6 +1,7 @@
 //! Mails about tokens that expire soon.
 
 use tenantry_app::Requester;
+use tenantry_app::limits::NOTICE_RECIPIENTS;
 use tenantry_app::team::TeamMemberAdd;
 use tenantry_app::tokens::{TokenCreate, UserTokenCreate};
 use tenantry_core::mail::{ExpiringToken, MailContent};
@@ -28,6 +29,12 @@ async fn token(acme: &Acme, label: &str, expires_in_s: Option<i64>) -> String {
         hash_key: acme.world.app.hash_key().clone(),
     };
     acme.world.app.write(create).await.unwrap().token.id.to_string()
+}
+
+/// Switches notices of these topics off for the people of a condition, as the console does.
+fn mute(acme: &Acme, topics: &str, people: &str) {
+    let sql = format!("UPDATE users SET muted_notices = '{topics}' WHERE {people}");
+    acme.world.database().execute(&sql);
 }
 
 /// The mails about expiring tokens that were queued: recipient, labels, number of further tokens.
@@ -100,6 +107,32 @@ async fn the_owner_and_administrators_are_told_and_nobody_else() {
 }
 
 #[tokio::test]
+async fn administrators_who_switched_the_notice_off_leave_their_places_to_others() {
+    let acme = acme().await;
+    let address = |number: usize| format!("admin-{number:03}@x.dev");
+    for number in 0..NOTICE_RECIPIENTS + 2 {
+        let (email, role) = (EmailAddress::parse(&address(number)).unwrap(), TeamRole::Administrator);
+        let (by, organization) = (Requester::operator(), acme.organization.id);
+        let new = NewTeamMember { email, name: None, role };
+        acme.world.app.write(TeamMemberAdd { by, organization, new }).await.unwrap();
+        // A team is in the order of its times.
+        acme.world.advance_s(1);
+    }
+    acme.world.mail().await;
+    mute(&acme, "token_expiry", "email_key NOT LIKE 'admin-%'");
+    mute(&acme, "webhooks token_expiry", "email_key = 'admin-003@x.dev'");
+    mute(&acme, "webhooks", "email_key = 'admin-004@x.dev'");
+    token(&acme, "CI", Some(2 * DAY_S)).await;
+    acme.world.advance_s(DAY_S);
+    acme.world.app.sweep().await.unwrap();
+    let to: Vec<String> = notices(&acme).await.into_iter().map(|(to, _, _)| to).collect();
+    // The owner and one administrator have switched it off; of the others, the first ones get it.
+    let expected: Vec<String> = (0..=NOTICE_RECIPIENTS).filter(|number| *number != 3).map(address).collect();
+    assert_eq!(to, expected);
+    assert_eq!(acme.world.findings().await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn a_restart_and_a_second_node_repeat_no_notice() {
     let mut acme = acme().await;
     token(&acme, "CI", Some(20 * DAY_S)).await;
@@ -167,6 +200,12 @@ async fn a_person_is_told_of_own_tokens() {
         expires_in_s: Some(8 * DAY_S),
         hash_key: acme.world.app.hash_key().clone(),
     };
-    let id = acme.world.app.write(create).await.unwrap().token.id.to_string();
+    let id = acme.world.app.write(create.clone()).await.unwrap().token.id.to_string();
     assert_eq!(days(&acme, 9).await, [named(1, &[&id]), named(7, &[&id])]);
+    // Unless the person has switched it off. A day of that is not made up for later.
+    mute(&acme, "token_expiry", "email_key LIKE 'owner@%'");
+    let id = acme.world.app.write(create).await.unwrap().token.id.to_string();
+    assert_eq!(days(&acme, 4).await, []);
+    acme.world.database().execute("UPDATE users SET muted_notices = NULL");
+    assert_eq!(days(&acme, 5).await, [named(3, &[&id])]);
 }

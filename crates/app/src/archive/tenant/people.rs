@@ -1,7 +1,7 @@
 //! The people that imported rows name. A person is the user of this installation with the same address. If there is
 //! none, the import creates one once all memberships are stored, with the id of the file unless another user has it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::user::User;
@@ -190,8 +190,14 @@ impl Person {
         root: OrganizationId,
     ) -> Result<(), ArchiveError> {
         let created_at: Timestamp = context.now();
-        let user =
-            User { id: self.id, created_at, email: self.email.normalized(), name: None, language: None };
+        let user = User {
+            id: self.id,
+            created_at,
+            email: self.email.normalized(),
+            name: None,
+            language: None,
+            muted_notices: BTreeSet::new(),
+        };
         let stored = tx.user_insert(&user).await?;
         if stored.id != self.id {
             let what = format!("the person {} was created during the import: repeat it", self.email);

@@ -4,10 +4,8 @@ use sha2::{Digest, Sha256};
 use tenantry_store::Catalog;
 
 /// A row of `users`, and another with the same address.
-pub(crate) const JANE: &str =
-    r#"["01a20011-44c7-4f64-8000-21a102c19d44",1,"jane@example.com","jane@example.com",null,null,null,null]"#;
-pub(crate) const JANET: &str =
-    r#"["01a20011-44c7-4f64-8000-21a102c19d45",1,"jane@example.com","jane@example.com",null,null,null,null]"#;
+pub(crate) const JANE: &str = r#"["01a20011-44c7-4f64-8000-21a102c19d44",1,"jane@example.com","jane@example.com",null,null,null,null,null]"#;
+pub(crate) const JANET: &str = r#"["01a20011-44c7-4f64-8000-21a102c19d45",1,"jane@example.com","jane@example.com",null,null,null,null,null]"#;
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

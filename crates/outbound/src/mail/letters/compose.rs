@@ -15,7 +15,20 @@ const GROUP: usize = 4;
 /// The letter of a mail.
 pub(super) fn letter(t: &'static Texts, draft: &Draft<'_>, stationery: &Stationery) -> Letter {
     let w = Writer { t, draft, stationery };
-    match draft.content {
+    let letter = arranged(&w);
+    match draft.content.topic() {
+        Some(_) => {
+            let reason = format!("{} {}", letter.reason, t.switch_off);
+            Letter { reason, settings: w.address("/notices"), ..letter }
+        }
+        None => letter,
+    }
+}
+
+/// The letter without the way to switch such mails off.
+fn arranged(w: &Writer<'_>) -> Letter {
+    let t = w.t;
+    match w.draft.content {
         MailContent::SignInCode { minutes } => w.code(t.sign_in, *minutes, t.sign_in_not_you),
         MailContent::PortalSignInCode { organization, minutes, .. } => {
             w.about(organization, t.reason_code, |of| w.portal_code(of, *minutes))
@@ -86,11 +99,15 @@ impl Writer<'_> {
         filled(text, &[("organization", organization)])
     }
 
+    /// The address of a page of the console.
+    fn address(&self, path: &str) -> Option<String> {
+        let console = self.stationery.console.as_ref()?;
+        Some(format!("{}/console{path}", console.as_str().trim_end_matches('/')))
+    }
+
     /// A link to a page of the console.
     fn page(&self, label: &'static str, path: &str) -> Option<Action> {
-        let console = self.stationery.console.as_ref()?;
-        let url = format!("{}/console{path}", console.as_str().trim_end_matches('/'));
-        Some(Action { label, url })
+        Some(Action { label, url: self.address(path)? })
     }
 
     /// A link to a page about the organization.

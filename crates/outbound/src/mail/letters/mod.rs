@@ -85,6 +85,8 @@ struct Letter {
     notes: Vec<String>,
     /// Why the recipient got the mail.
     reason: String,
+    /// The address of the page that switches such mails off.
+    settings: Option<String>,
     /// The organization that the mail is about.
     organization: Option<String>,
 }

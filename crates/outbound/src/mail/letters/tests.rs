@@ -181,6 +181,25 @@ fn a_code_is_in_the_subject_and_in_both_parts_and_nothing_is_a_link() {
 }
 
 #[test]
+fn a_mail_that_can_be_switched_off_says_where_and_no_other_does() {
+    let topics =
+        ["tokens_expiring", "own_tokens_expiring", "webhook_endpoint_failing", "webhook_endpoint_disabled"];
+    for Sample { name, message } in samples(&stationery()).unwrap() {
+        let kind = name.split('-').next().unwrap();
+        for text in [&message.text, &message.html] {
+            let says = text.contains("https://tenantry.example.com/console/notices");
+            assert_eq!(says, topics.contains(&kind), "{name}: {text}");
+        }
+    }
+    let endpoint = "hooks.example".to_owned();
+    let disabled =
+        MailContent::WebhookEndpointDisabled { organization: "Acme".into(), endpoint, failures: 10 };
+    let message = written(&disabled, "", None, &bare());
+    assert!(message.text.ends_with("under Notices."), "{}", message.text);
+    assert!(message.html.contains("under Notices.") && !message.html.contains("href"), "{}", message.html);
+}
+
+#[test]
 fn a_mail_about_no_organization_names_the_sender() {
     let message = written(&MailContent::SignInCode { minutes: 10 }, "12345678", None, &stationery());
     assert!(message.text.contains("Acme Cloud") && message.html.contains("Acme Cloud"));

@@ -31,6 +31,7 @@ texts! {
     reason_administrator: "You get this mail because you help to manage {organization}. Nobody reads answers to it.", "Sie bekommen diese E-Mail, weil Sie {organization} mit verwalten. Antworten darauf liest niemand.";
     reason_account: "You get this mail because of your account. Nobody reads answers to it.", "Sie bekommen diese E-Mail wegen Ihres Kontos. Antworten darauf liest niemand.";
     reason_customer: "You get this mail because of your account with {organization}. Nobody reads answers to it.", "Sie bekommen diese E-Mail wegen Ihres Kontos bei {organization}. Antworten darauf liest niemand.";
+    switch_off: "You can switch off such mails in the console, under Notices.", "Solche E-Mails können Sie in der Konsole unter Mitteilungen abschalten.";
     // Roles of a team.
     owner: "Owner", "Inhaber";
     administrator: "Administrator", "Verwaltung";

@@ -10,7 +10,7 @@ use tenantry_core::member::MemberRole;
 use tenantry_core::organization::{OrganizationStatus, Profile};
 use tenantry_core::team::TeamRole;
 use tenantry_core::token::{ScopeGrants, Scopes, SecretKind};
-use tenantry_core::user::Language;
+use tenantry_core::user::{Language, NoticeTopic};
 use tenantry_core::values::{
     EmailAddress, ExternalId, HttpUrl, IpAllowList, Locale, Metadata, OrganizationName, PersonName, Slug,
     SuspensionReason, email_key,
@@ -111,6 +111,8 @@ pub(super) const CHECKS: &[Check] = &[
     readable("customer_imports", &["secret_hash"], hash),
     readable("users", &["name"], |row, _| text(row, |text| parses(PersonName::parse_stored(text)))),
     readable("users", &["language"], |row, _| text(row, |text| Language::from_tag(text).is_some())),
+    readable("users", &["muted_notices"],
+        |row, _| text(row, |text| text.split(' ').all(|name| NoticeTopic::from_name(name).is_some()))),
     readable("passkeys", &["name"], |row, _| text(row, |text| parses(PersonName::parse_stored(text)))),
     readable("customers", &["kind"], |row, _| text(row, |text| CustomerKind::from_name(text).is_some())),
     readable("customers", &["email"], |row, _| text(row, |text| parses(EmailAddress::parse(text)))),

@@ -10,6 +10,7 @@ pub(super) async fn all(tx: &mut Tx<'_>) {
         email: "user@example.com".parse().unwrap(),
         name: None,
         language: None,
+        muted_notices: std::collections::BTreeSet::new(),
     };
     call!(tx.user_insert(&user));
     call!(tx.user_by_email(&user.email));
@@ -154,6 +155,7 @@ async fn operator(tx: &mut Tx<'_>) {
     call!(tx.operator_organization(ORGANIZATION));
     call!(tx.organization_slugs(&[ORGANIZATION]));
     call!(tx.user_emails(&[USER]));
+    call!(tx.users_who_mute(&[USER], tenantry_core::user::NoticeTopic::Webhooks));
     call!(tx.webhook_backlog(at(1), 10));
     call!(tx.mail_backlog(at(1), 10));
     call!(tx.import_backlog(at(1), 10));

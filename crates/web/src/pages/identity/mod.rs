@@ -36,6 +36,10 @@ pub(crate) fn routes() -> Router<Arc<Console>> {
         .route("/console/step-up/passkey/options", post(step_up::options))
         .route("/console/step-up/send", get(step_up::ask).post(step_up::send))
         .route("/console/step-up/code", get(step_up::code).post(step_up::enter))
+        .route(
+            "/console/step-up/recovery-code",
+            get(step_up::recovery_code).post(step_up::enter_recovery_code),
+        )
         .route("/console/passkeys", get(passkeys::list).post(passkeys::add))
         .route("/console/passkeys/options", post(passkeys::options))
         .route("/console/passkeys/recovery-codes", get(recovery_codes::back).post(recovery_codes::make))

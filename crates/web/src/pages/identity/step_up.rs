@@ -6,7 +6,7 @@
 //! | a form | 307, which sends its fields along | 307, which sends them to the form's path |
 //!
 //! In between, every form of the proof keeps the interrupted form in one field, so a person does not enter it twice. Without
-//! script this holds for a mailed code. Signing in by a recovery code instead drops the form.
+//! script this holds for a mailed code and for a recovery code.
 
 use std::sync::Arc;
 
@@ -15,7 +15,9 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use tenantry_app::Requester;
-use tenantry_app::console::{PasskeyStepUp, StepUpComplete, StepUpOutcome, StepUpRequest};
+use tenantry_app::console::{
+    PasskeyStepUp, RecoveryCodeStepUp, StepUpComplete, StepUpOutcome, StepUpRequest,
+};
 use tenantry_core::console::CODE_S;
 use tenantry_core::passkey::CeremonyPurpose;
 
@@ -215,6 +217,59 @@ pub(crate) async fn enter(State(console): State<Arc<Console>>, request: Request)
         Ok(StepUpOutcome::Proved(secret)) => proved_to(way.next, way.kept.is_some(), &secret),
         Ok(StepUpOutcome::Wrong) => code_again(&visitor, REFUSED, way, visitor.t.code.wrong),
         Ok(StepUpOutcome::Over) => code_again(&visitor, REFUSED, way, visitor.t.code.over),
+        Err(error) => respond::error(&visitor, &error),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "gate/step_up_recovery_code.html")]
+struct RecoveryCode<'a> {
+    t: &'static Texts,
+    gate: Gate,
+    next: &'a str,
+    hidden: Vec<(&'static str, &'a str)>,
+    keeps_form: bool,
+    error: &'a str,
+}
+
+fn recovery_code_again(visitor: &Visitor, status: StatusCode, way: Way<'_>, error: &str) -> Response {
+    let t = visitor.t;
+    let gate = Gate::new(&visitor.console, t, t.recovery.title, "");
+    let (next, hidden, keeps_form) = (way.next, way.hidden(), way.kept.is_some());
+    respond::page(status, &RecoveryCode { t, gate, next, hidden, keeps_form, error })
+}
+
+/// The form for a recovery code.
+pub(crate) async fn recovery_code(State(console): State<Arc<Console>>, request: Request) -> Response {
+    let (visitor, _) = Visitor::of(console, request);
+    if let Err(response) = visitor.requester().await {
+        return *response;
+    }
+    let next = visitor.parameter("next");
+    recovery_code_again(&visitor, StatusCode::OK, Way { next: next_page(&next), kept: None }, "")
+}
+
+/// Notes the proof if the recovery code is right. A form without a code comes from the page before, and brings the form
+/// that is kept.
+pub(crate) async fn enter_recovery_code(State(console): State<Arc<Console>>, request: Request) -> Response {
+    let (visitor, body) = Visitor::of(console, request);
+    let by = match visitor.requester().await {
+        Ok(by) => by,
+        Err(response) => return *response,
+    };
+    let form = match visitor.sent_form(body).await {
+        Ok(form) => form,
+        Err(response) => return *response,
+    };
+    let way = Way::of(&form);
+    if !form.has("code") {
+        return recovery_code_again(&visitor, StatusCode::OK, way, "");
+    }
+    let app = &visitor.console.app;
+    let (code, hash_key) = (form.text("code").to_owned(), app.hash_key().clone());
+    match app.write_as(&by, RecoveryCodeStepUp { by: by.clone(), code, hash_key }).await {
+        Ok(Some(secret)) => proved_to(way.next, way.kept.is_some(), &secret),
+        Ok(None) => recovery_code_again(&visitor, REFUSED, way, visitor.t.recovery.wrong),
         Err(error) => respond::error(&visitor, &error),
     }
 }

@@ -122,9 +122,15 @@ async fn failing_tests_disable_no_endpoint_and_do_not_interrupt_the_count() {
 async fn administrators_are_told_before_and_when_an_endpoint_is_disabled() {
     let (acme, receiver, endpoint) = connected().await;
     let members = format!("/v2/accounts/{}/members", acme.organization.id);
-    for (email, role) in [("admin@acme.dev", "Administrator"), ("dev@acme.dev", "Developer")] {
+    for (email, role) in [
+        ("admin@acme.dev", "Administrator"),
+        ("dev@acme.dev", "Developer"),
+        ("off@acme.dev", "Administrator"),
+    ] {
         acme.client().post(&members, json!({"email": email, "role": role})).await.expect(201);
     }
+    let mute = "UPDATE users SET muted_notices = 'webhooks' WHERE email_key = 'off@acme.dev'";
+    acme.world.database().execute(mute);
     acme.client().patch(&path(&endpoint), json!({"name": "Orders"})).await.expect(200);
     acme.world.mail().await;
     receiver.answer_with(500);
