@@ -73,15 +73,15 @@ def script(request):
 
 @pytest.fixture
 def old_proof(tmp_path):
-    """Makes the proof of every session on a server of its own an hour old."""
+    """Makes the proof of every session on a server of its own an hour old, or something else by another change."""
     mails = tmp_path / "mails"
     server = Server(tmp_path, "--mail", f"dir:{mails}").start()
     console = Console(server, mails)
 
-    def age():
+    def age(change=f"UPDATE user_tokens SET proved_at = {HOUR_AGO} WHERE proved_at IS NOT NULL"):
         address = server.base.removeprefix("http://")
         assert server.stop() == 0
-        server.own_database.change(f"UPDATE user_tokens SET proved_at = {HOUR_AGO} WHERE proved_at IS NOT NULL")
+        server.own_database.change(change)
         server.listen = address
         eventually(lambda: server.start(), WAIT_SECONDS, "the server starts again")
 

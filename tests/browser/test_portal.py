@@ -9,6 +9,11 @@ from test_attacks import foreign  # noqa: F401, the fixture
 from test_screens import CONTROLS, TEXTS, TOO_WIDE
 
 NARROW = 320
+# The links of the navigation that a narrow window cuts off.
+CUT_OFF = """[...document.querySelectorAll('header nav a')].filter(link => {
+    const box = link.getBoundingClientRect();
+    return box.left < 0 || box.right > document.documentElement.clientWidth;
+}).map(link => link.textContent)"""
 # Texts that are the same in both languages, and data.
 SAME = {"English", "Deutsch", "Team", "Name", "Code", "Person"}
 
@@ -76,10 +81,11 @@ def test_every_colour_can_be_read(own_portal, browse, scheme, color):
 
 
 def test_no_page_is_wider_than_a_small_telephone_nor_out_of_reach_of_a_keyboard(portal, browse):
-    wide, unreached = {}, {}
+    wide, unreached, cut = {}, {}, {}
 
     def look(page, name):
         wide[name] = page.evaluate(TOO_WIDE)
+        cut[name] = page.evaluate(CUT_OFF)
         controls = page.evaluate(CONTROLS)
         for _ in range(len(controls) + 2):
             page.keyboard.press("Tab")
@@ -88,6 +94,7 @@ def test_no_page_is_wider_than_a_small_telephone_nor_out_of_reach_of_a_keyboard(
 
     every_page(portal, browse, look, width=NARROW, height=640)
     assert {name: found for name, found in wide.items() if found} == {}
+    assert {name: found for name, found in cut.items() if found} == {}
     assert {name: found for name, found in unreached.items() if found} == {}
 
 
@@ -195,6 +202,17 @@ def test_sessions_that_ended_lead_to_the_sign_in(own_portal, browse, script):
     follow(page, "Sign in")
     titled(page, "Sign in")
     assert page.goto(f"{own_portal.home}?customer_session_token={token[:-1]}x").status == 422
+
+
+def test_an_expired_session_leads_to_the_sign_in(old_proof, browse, script):
+    portal = Portal(old_proof)
+    page = portal.open(browse, "owner", at=old_proof, script=script)
+    link = portal.link("owner")
+    old_proof.age("UPDATE customer_sessions SET expires_at = expires_at - 3600000000")
+    page.goto(portal.path("/billing"))
+    says(page, "Your session has ended.")
+    assert page.goto(link).status == 422
+    titled(page, "This link no longer works")
 
 
 def test_a_person_ends_another_session(portal, browse, script):

@@ -11,7 +11,7 @@
 use tenantry_core::ExecutionContext;
 use tenantry_core::audit::{Actor, Client};
 use tenantry_core::customer::{self, Customer};
-use tenantry_core::ids::{EmailUpdateId, SessionId};
+use tenantry_core::ids::{EmailUpdateId, OrganizationId, SessionId};
 use tenantry_core::mail::MailContent;
 use tenantry_core::portal::{
     self, EMAIL_UPDATE_MINUTES, EmailUpdate, PortalError, SessionFacts, StartedSession,
@@ -49,8 +49,7 @@ impl UseCase for EmailUpdateRequest {
         let Self { by, email, hash_key } = self;
         let caller = portal_caller(tx, by).await?;
         caller.check_billing()?;
-        let customer = caller.customer;
-        let tenant = tx.organization(customer.organization).await?.ok_or(PortalError::SessionOver)?;
+        let (tenant, customer) = (caller.organization, caller.customer);
         portal::allow_email_change(&tenant)?;
         portal::check_new_email(&customer, email)?;
         let now = context.now();
@@ -87,6 +86,8 @@ impl UseCase for EmailUpdateRequest {
 pub struct EmailUpdateVerify {
     /// The secret.
     pub token: String,
+    /// The organization whose portal the browser shows: the secret of another one is unknown there. `None` in the API.
+    pub portal_of: Option<OrganizationId>,
     /// The id of the HTTP request, for the audit log.
     pub request_id: Option<String>,
     /// The client that sent the request, for the audit log.
@@ -107,8 +108,10 @@ impl UseCase for EmailUpdateVerify {
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<VerifyOutcome, Error> {
-        let Self { token, request_id, client, hash_key } = self;
-        let Some(update) = find(tx, token, hash_key, context.now()).await? else {
+        let Self { token, portal_of, request_id, client, hash_key } = self;
+        let found = find(tx, token, hash_key, context.now()).await?;
+        let is_here = |update: &EmailUpdate| portal_of.is_none_or(|here| here == update.organization);
+        let Some(update) = found.filter(is_here) else {
             return Ok(Err(PortalError::EmailUpdateInvalid));
         };
         // The customer is locked first, as in every other change, so that two transactions cannot deadlock.
@@ -204,16 +207,19 @@ impl App {
         found.map(drop).ok_or_else(|| PortalError::EmailUpdateInvalid.into())
     }
 
-    /// Uses up the secret of a new address, and returns the secret of a new session of the customer.
+    /// Uses up the secret of a new address, and returns the secret of a new session of the customer. On a page of the
+    /// portal, `portal_of` is its organization, and the secret of another one is unknown and stays.
     ///
     /// # Errors
     /// The reason why the address stays, or a store error.
     pub async fn email_update_verify(
         &self,
         token: String,
+        portal_of: Option<OrganizationId>,
         (request_id, client): (Option<String>, Client),
     ) -> Result<Secret, Error> {
-        let verify = EmailUpdateVerify { token, request_id, client, hash_key: self.hash_key.clone() };
+        let hash_key = self.hash_key.clone();
+        let verify = EmailUpdateVerify { token, portal_of, request_id, client, hash_key };
         Ok(self.store.write(verify).await??)
     }
 }

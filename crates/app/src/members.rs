@@ -205,7 +205,7 @@ impl RowUseCase for MemberUpdate {
     }
 }
 
-/// Updates a member of a customer whose row is locked.
+/// Updates a member of a customer whose row is locked. When the address changes, the member's sessions end.
 pub(crate) async fn update(
     tx: &mut Tx<'_>,
     context: &mut ExecutionContext,
@@ -239,6 +239,10 @@ pub(crate) async fn update(
     }
     if changed {
         tx.member_update(&member).await.map_err(|error| conflict(error, &member))?;
+        if before.email.key() != member.email.key() {
+            // They belong to the person at the former address.
+            tx.customer_sessions_delete(organization, customer.id, Some(member.id)).await?;
+        }
         changes::updated(tx, context, by, "member.updated", (&before, &member)).await?;
     }
     Ok(member)

@@ -13,8 +13,7 @@ use uuid::Uuid;
 
 use crate::conditional::RowUseCase;
 use crate::organizations::is_open;
-use crate::portal_sessions::organization_with;
-use crate::sessions::portal_caller;
+use crate::sessions::{PortalCaller, portal_caller};
 use crate::{App, Error, Requester, customers, members};
 
 /// Updates the billing data of the portal caller's customer.
@@ -36,10 +35,8 @@ impl UseCase for BillingUpdate {
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Customer, Error> {
         let Self { by, change } = self;
-        let caller = portal_caller(tx, by).await?;
-        caller.check_billing()?;
-        organization_with(tx, &caller, PortalSection::BillingDetails).await?;
-        customers::update(tx, context, by, caller.customer, change).await
+        let customer = self.current(tx).await?;
+        customers::update(tx, context, by, customer, change).await
     }
 }
 
@@ -49,6 +46,7 @@ impl RowUseCase for BillingUpdate {
     async fn current(&self, tx: &mut Tx<'_>) -> Result<Customer, Error> {
         let caller = portal_caller(tx, &self.by).await?;
         caller.check_billing()?;
+        caller.check_section(PortalSection::BillingDetails)?;
         Ok(caller.customer)
     }
 }
@@ -78,7 +76,7 @@ impl UseCase for PortalMemberAdd {
         let Self { by, email, name, role } = self;
         let caller = portal_caller(tx, by).await?;
         caller.manager()?;
-        organization_with(tx, &caller, PortalSection::AddMembers).await?;
+        caller.check_section(PortalSection::AddMembers)?;
         let role = match role {
             MemberRole::Member => InitialRole::Member,
             MemberRole::BillingManager => InitialRole::BillingManager,
@@ -112,11 +110,9 @@ impl UseCase for PortalMemberUpdate {
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Member, Error> {
         let Self { by, id, change } = self;
-        let caller = portal_caller(tx, by).await?;
-        let actor = caller.manager()?;
-        organization_with(tx, &caller, PortalSection::Team).await?;
+        let (caller, actor) = team_manager(tx, by).await?;
         let target = of_customer(tx, &caller.customer, *id).await?;
-        portal::change_member(actor, &target, change.role)?;
+        portal::change_member(&actor, &target, change.role)?;
         members::update(tx, context, by, target, &caller.customer, change).await
     }
 }
@@ -125,8 +121,7 @@ impl RowUseCase for PortalMemberUpdate {
     type Row = Member;
 
     async fn current(&self, tx: &mut Tx<'_>) -> Result<Member, Error> {
-        let caller = portal_caller(tx, &self.by).await?;
-        caller.manager()?;
+        let (caller, _) = team_manager(tx, &self.by).await?;
         of_customer(tx, &caller.customer, self.id).await
     }
 }
@@ -150,10 +145,8 @@ impl UseCase for PortalMemberRemove {
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<(), Error> {
         let Self { by, id } = self;
-        let caller = portal_caller(tx, by).await?;
-        let actor = caller.manager()?;
-        organization_with(tx, &caller, PortalSection::Team).await?;
-        portal::remove_member(actor, *id)?;
+        let (caller, actor) = team_manager(tx, by).await?;
+        portal::remove_member(&actor, *id)?;
         let target = of_customer(tx, &caller.customer, *id).await?;
         members::remove(tx, context, by, &target).await
     }
@@ -163,10 +156,17 @@ impl RowUseCase for PortalMemberRemove {
     type Row = Member;
 
     async fn current(&self, tx: &mut Tx<'_>) -> Result<Member, Error> {
-        let caller = portal_caller(tx, &self.by).await?;
-        caller.manager()?;
+        let (caller, _) = team_manager(tx, &self.by).await?;
         of_customer(tx, &caller.customer, self.id).await
     }
+}
+
+/// The portal caller, and the member that it is, who may manage the members of the customer.
+async fn team_manager(tx: &mut Tx<'_>, by: &Requester) -> Result<(PortalCaller, Member), Error> {
+    let caller = portal_caller(tx, by).await?;
+    let actor = caller.manager()?.clone();
+    caller.check_section(PortalSection::Team)?;
+    Ok((caller, actor))
 }
 
 async fn of_customer(tx: &mut Tx<'_>, customer: &Customer, id: MemberId) -> Result<Member, Error> {
@@ -201,9 +201,7 @@ impl App {
     /// # Errors
     /// When the caller may not manage members, or a store error.
     pub async fn portal_members(&self, by: &Requester, page: Page) -> Result<Paged<Member>, Error> {
-        let caller = self.portal_caller(by).await?;
-        caller.manager()?;
-        organization_with(&mut self.store.reader()?.tx()?, &caller, PortalSection::Team).await?;
+        let (caller, _) = team_manager(&mut self.store.reader()?.tx()?, by).await?;
         let (organization, customer) = (caller.customer.organization, caller.customer.id);
         let list = PortalMemberList { organization, customer, page, limited_as: by.limited_as() };
         self.run_list(list, page, true).await

@@ -2,37 +2,19 @@
 
 use tenantry_core::ExecutionContext;
 use tenantry_core::ids::SessionId;
-use tenantry_core::organization::Organization;
-use tenantry_core::portal::{self, CustomerSession, PortalError, PortalRights, PortalSection, check_section};
+use tenantry_core::portal::{self, CustomerSession, PortalError, PortalRights, PortalSection};
 use tenantry_store::{Party, Tx, UseCase};
 
 use crate::sessions::{self, PortalCaller, portal_caller};
 use crate::{App, Error, Requester, verified};
 
-/// The caller of a page of the portal, its organization, and what it may do.
+/// The caller of a page of the portal, and what it may do.
 #[derive(Debug, Clone)]
 pub struct PortalVisit {
-    /// The session, its customer and its member.
+    /// The session, its organization, its customer and its member.
     pub caller: PortalCaller,
-    /// The organization.
-    pub organization: Organization,
     /// The rights.
     pub rights: PortalRights,
-}
-
-/// The organization of a portal caller. Checks that it has switched a section on.
-pub(crate) async fn organization_with(
-    tx: &mut Tx<'_>,
-    caller: &PortalCaller,
-    section: PortalSection,
-) -> Result<Organization, Error> {
-    let organization = organization_of(tx, caller).await?;
-    check_section(&organization, section)?;
-    Ok(organization)
-}
-
-async fn organization_of(tx: &mut Tx<'_>, caller: &PortalCaller) -> Result<Organization, Error> {
-    Ok(tx.organization(caller.session.organization).await?.ok_or(PortalError::SessionOver)?)
 }
 
 /// The sessions of the caller's own person: of the same member, or of the customer without a member.
@@ -70,7 +52,7 @@ impl UseCase for PortalSessionEnd {
         let current = caller.session.id;
         let id = session.unwrap_or(current);
         if id != current {
-            organization_with(tx, &caller, PortalSection::Sessions).await?;
+            caller.check_section(PortalSection::Sessions)?;
         }
         let found = own(tx, &caller, context.now()).await?.into_iter().find(|session| session.id == id);
         let found = found.ok_or(PortalError::SessionUnknown)?;
@@ -88,11 +70,11 @@ impl App {
         let mut reader = self.store.reader()?;
         let mut tx = reader.tx()?;
         let caller = portal_caller(&mut tx, by).await?;
-        organization_with(&mut tx, &caller, PortalSection::Sessions).await?;
+        caller.check_section(PortalSection::Sessions)?;
         own(&mut tx, &caller, self.now()).await
     }
 
-    /// The portal caller with its organization and rights.
+    /// The portal caller with its rights.
     ///
     /// # Errors
     /// [`PortalError::SessionOver`], or a store error.
@@ -100,8 +82,7 @@ impl App {
         let mut reader = self.store.reader()?;
         let mut tx = reader.tx()?;
         let caller = portal_caller(&mut tx, by).await?;
-        let organization = organization_of(&mut tx, &caller).await?;
-        let rights = portal::rights(&organization, &caller.customer, caller.member.as_ref());
-        Ok(PortalVisit { caller, organization, rights })
+        let rights = portal::rights(&caller.organization, &caller.customer, caller.member.as_ref());
+        Ok(PortalVisit { caller, rights })
     }
 }

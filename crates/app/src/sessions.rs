@@ -5,8 +5,10 @@ use tenantry_core::ExecutionContext;
 use tenantry_core::customer::{Customer, CustomerError};
 use tenantry_core::ids::{CustomerId, MemberId, OrganizationId, SessionId};
 use tenantry_core::member::{Member, MemberError};
+use tenantry_core::organization::Organization;
 use tenantry_core::portal::{
-    self, CustomerSelector, CustomerSession, MemberSelector, PortalError, SessionFacts, StartedSession,
+    self, CustomerSelector, CustomerSession, MemberSelector, PortalError, PortalSection, SessionFacts,
+    StartedSession,
 };
 use tenantry_core::token::{Secret, SecretKind};
 use tenantry_core::values::{EmailAddress, HttpUrl};
@@ -14,6 +16,7 @@ use tenantry_store::{Party, Tx, UseCase};
 use uuid::Uuid;
 
 use crate::members::{self, CustomerRef, Lock};
+use crate::portal_sign_in::marks::{self, Ended};
 use crate::{App, Error, HashKey, LimitReached, Requester, TeamPermission, changes, limits};
 
 /// Creates a session for a customer or for one of its members.
@@ -138,8 +141,9 @@ pub(crate) async fn end(
     }
 }
 
-/// Ends every session of a customer, or of one of its members. Returns how many there were.
-#[derive(Debug, Clone)]
+/// Ends every session of a customer, or of one of its members, and the codes that were mailed to them. Returns how many
+/// sessions there were.
+#[derive(Clone)]
 pub struct SessionsEnd {
     /// The requester.
     pub by: Requester,
@@ -147,6 +151,8 @@ pub struct SessionsEnd {
     pub customer: CustomerRef,
     /// The member; without one, the whole customer.
     pub member: Option<MemberId>,
+    /// The key that hashes codes.
+    pub hash_key: HashKey,
 }
 
 /// The sessions that a [`SessionsEnd`] ends, for the audit log: one entry for all of them, about their customer.
@@ -178,7 +184,7 @@ impl UseCase for SessionsEnd {
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<usize, Error> {
-        let Self { by, customer: name, member } = self;
+        let Self { by, customer: name, member, hash_key } = self;
         let customer = members::customer(tx, by, name, Lock::ForUpdate).await?;
         let Customer { organization, id, .. } = customer.ok_or(CustomerError::NotFound)?;
         by.check(organization, TeamPermission::ManageCustomers)?;
@@ -186,6 +192,8 @@ impl UseCase for SessionsEnd {
             let found = tx.member(organization, *member).await?;
             found.filter(|found| found.customer_id == id).ok_or(MemberError::NotFound)?;
         }
+        let ended = member.map_or(Ended::Customer(id), Ended::Member);
+        marks::end_codes(tx, hash_key, (organization, ended), context.now()).await?;
         let mut living = tx.customer_sessions(organization, id, context.now()).await?;
         living.retain(|session| member.is_none() || session.member == *member);
         if living.is_empty() {
@@ -221,6 +229,8 @@ pub(crate) async fn insert(
 pub struct PortalCaller {
     /// The session.
     pub session: CustomerSession,
+    /// The organization.
+    pub organization: Organization,
     /// The customer.
     pub customer: Customer,
     /// The member.
@@ -228,6 +238,14 @@ pub struct PortalCaller {
 }
 
 impl PortalCaller {
+    /// Checks that the organization has switched a section on.
+    ///
+    /// # Errors
+    /// [`PortalError::SectionDisabled`].
+    pub fn check_section(&self, section: PortalSection) -> Result<(), Error> {
+        Ok(portal::check_section(&self.organization, section)?)
+    }
+
     /// Checks that the caller may see and change billing data.
     ///
     /// # Errors
@@ -255,6 +273,11 @@ pub(crate) async fn portal_caller(tx: &mut Tx<'_>, by: &Requester) -> Result<Por
     let session = by.session().ok_or(PortalError::SessionOver)?.clone();
     let customer = tx.customer_for_update(session.organization, session.customer).await?;
     let customer = customer.ok_or(PortalError::SessionOver)?;
+    let organization = tx.organization(session.organization).await?.ok_or(PortalError::SessionOver)?;
+    // A session from before the member model was switched has the rights of another kind of person.
+    if session.member.is_some() != organization.profile.feature_settings.member_model_enabled {
+        return Err(PortalError::SessionOver.into());
+    }
     let member = match session.member {
         Some(id) => {
             let member = tx.member(session.organization, id).await?;
@@ -263,7 +286,7 @@ pub(crate) async fn portal_caller(tx: &mut Tx<'_>, by: &Requester) -> Result<Por
         }
         None => None,
     };
-    Ok(PortalCaller { session, customer, member })
+    Ok(PortalCaller { session, organization, customer, member })
 }
 
 /// Deletes expired sessions, e-mail updates and codes, up to [`limits::EXPIRED_ROWS_PER_TRANSACTION`] of each. Returns how

@@ -1,6 +1,7 @@
 //! A world with one organization.
 
 use serde_json::json;
+use tenantry_core::organization::FeatureSettings;
 
 use crate::{Client, Organization, Settings, World, portal_session};
 
@@ -89,15 +90,12 @@ impl Acme {
         portal_session(&client, &json!({"customer_id": customer, "member_id": owner})).await
     }
 
-    /// The token of a portal session for a new customer, created while the organization had no members model.
+    /// The token of a portal session for a customer of another organization, whose customers have no members.
     pub async fn customer_session(&self) -> String {
-        let client = self.client();
-        let members = |enabled: bool| json!({"feature_settings": {"member_model_enabled": enabled}});
-        client.patch(&self.path_v1(), members(false)).await.expect(200);
+        let plain = self.world.organization_with("plain", FeatureSettings::default()).await;
+        let client = self.world.token(&plain, "*").await;
         let customer = json!({"email": "holder@customers.example.com"});
         let customer = client.post("/v1/customers", customer).await.expect(201).id();
-        let token = portal_session(&client, &json!({"customer_id": customer})).await;
-        client.patch(&self.path_v1(), members(true)).await.expect(200);
-        token
+        portal_session(&client, &json!({"customer_id": customer})).await
     }
 }

@@ -3,7 +3,7 @@
 use tenantry_core::ExecutionContext;
 use tenantry_core::audit::{Actor, Client};
 use tenantry_core::customer::{self, Customer, CustomerKind};
-use tenantry_core::ids::SessionId;
+use tenantry_core::ids::{CustomerId, SessionId};
 use tenantry_core::member::Member;
 use tenantry_core::organization::Organization;
 use tenantry_core::portal::{
@@ -13,6 +13,7 @@ use tenantry_core::values::EmailAddress;
 use tenantry_store::Tx;
 
 use super::PortalSignedIn;
+use super::marks::{self, Ended};
 use crate::{Error, HashKey, Requester, changes, customers, limits, sessions};
 
 /// A customer that a person can sign in to.
@@ -34,24 +35,30 @@ impl Account {
     }
 }
 
-/// The customers that the person at an address can sign in to, up to [`CHOICES`].
+/// The customers that the person at an address can sign in to, up to [`CHOICES`], or the one of them that is named.
 ///
 /// | organization | customers |
 /// |---|---|
 /// | with the member model | those with a member at the address; without any, the individual customer at the address, as its owner |
-/// | without it | the customer at the address |
+/// | without it | the customer at the address, whatever is named |
 ///
 /// A team's address is that of no person, so it signs nobody in where the team has members.
 pub(super) async fn accounts(
     tx: &mut Tx<'_>,
     tenant: &Organization,
     email: &EmailAddress,
+    named: Option<CustomerId>,
 ) -> Result<Vec<Account>, Error> {
     let has_members = tenant.profile.feature_settings.member_model_enabled;
+    let named = named.filter(|_| has_members);
     let mut accounts = Vec::new();
     if has_members {
         let most = i64::try_from(CHOICES).unwrap_or(i64::MAX);
-        for member in tx.members_with_email(tenant.id, email.key(), most).await? {
+        let members = match named {
+            Some(customer) => tx.member_by_email(tenant.id, customer, email).await?.into_iter().collect(),
+            None => tx.members_with_email(tenant.id, email.key(), most).await?,
+        };
+        for member in members {
             if let Some(customer) = tx.customer(tenant.id, member.customer_id).await? {
                 accounts.push(Account { customer, member: Some(member) });
             }
@@ -59,6 +66,7 @@ pub(super) async fn accounts(
     }
     if accounts.is_empty()
         && let Some(id) = tx.customer_by_email(tenant.id, email).await?
+        && named.is_none_or(|named| named == id)
         && let Some(customer) = tx.customer(tenant.id, id).await?
         && (!has_members || customer.kind == CustomerKind::Individual)
     {
@@ -81,7 +89,7 @@ pub(super) struct Beginning<'a> {
 }
 
 /// Begins the session of an account, whose customer it locks. The address is proved by the code. `None` when the account
-/// has changed since it was read.
+/// has changed since it was read, or its codes have ended.
 pub(super) async fn begin(
     tx: &mut Tx<'_>,
     context: &mut ExecutionContext,
@@ -99,7 +107,9 @@ pub(super) async fn begin(
         },
         None => None,
     };
-    if customer.email != account.customer.email {
+    if customer.email != account.customer.email
+        || are_over(tx, hash_key, sign_in, (customer.id, member.as_ref())).await?
+    {
         return Ok(None);
     }
     let actor = member.as_ref().map_or(Actor::Customer(customer.id), |member| Actor::Member(member.id));
@@ -129,5 +139,20 @@ pub(super) async fn begin(
     let StartedSession { session, .. } = portal::start_session(facts, None, id, context.now())?;
     let secret = sessions::insert(tx, context, &session, hash_key).await?;
     changes::created(tx, context, &by, "customer_session.created", &session).await?;
+    marks::note_known(tx, hash_key, sign_in, client.address, context.now()).await?;
     Ok(Some(PortalSignedIn { secret, session }))
+}
+
+/// Whether the organization has ended the sessions of a customer, or of the member, after the code was mailed.
+async fn are_over(
+    tx: &mut Tx<'_>,
+    hash_key: &HashKey,
+    sign_in: &PortalSignIn,
+    (customer, member): (CustomerId, Option<&Member>),
+) -> Result<bool, Error> {
+    let of_member = match member {
+        Some(member) => marks::has_ended(tx, hash_key, sign_in, Ended::Member(member.id)).await?,
+        None => false,
+    };
+    Ok(of_member || marks::has_ended(tx, hash_key, sign_in, Ended::Customer(customer)).await?)
 }

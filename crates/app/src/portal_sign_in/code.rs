@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 
 use tenantry_core::audit::Client;
+use tenantry_core::ids::{CustomerId, OrganizationId};
 use tenantry_core::organization::Organization;
 use tenantry_core::portal::{
-    CodeTry, CustomerChoice, PortalSection, PortalSignIn, WRONG_CODES_PER_HOUR, check_section, try_code,
+    CodeTry, CustomerChoice, NetworkWidth, PortalError, PortalSection, PortalSignIn, check_section, try_code,
     typed_code,
 };
 use tenantry_core::token::{Secret, SecretKind, TokenHash};
@@ -14,7 +15,7 @@ use tenantry_core::{ExecutionContext, Timestamp};
 use tenantry_store::{Party, Tx, UseCase};
 
 use super::begin::{Account, Beginning, accounts, begin};
-use super::budgets::CodeBudget;
+use super::budgets::{CodeBudget, WiderLimits, too_many};
 use super::{PortalChoose, PortalCodeEntry, PortalEntered, PortalSignedIn};
 use crate::organizations::is_open;
 use crate::{Error, HashKey};
@@ -29,23 +30,40 @@ pub(super) fn hash_alone(hash_key: &HashKey, code: &str) -> TokenHash {
     hash_key.hash(&format!("portal code\0{code}"))
 }
 
+/// The hash of a code that works alone, for the host that asked for it.
+pub(super) fn hash_from_host(hash_key: &HashKey, code: &str, client: Option<IpAddr>) -> TokenHash {
+    let host = NetworkWidth::Host.network_of(client);
+    hash_key.hash(&format!("portal code from host\0{host}\0{code}"))
+}
+
 /// The hash of a flow. `None` for a text that is no such secret.
 fn hash_of_flow(hash_key: &HashKey, flow: &str) -> Option<TokenHash> {
     (Secret::recognize(flow) == Some(SecretKind::SignIn)).then(|| hash_key.hash(flow))
 }
 
-/// The organization of a code, and the customers to whom its person can sign in. `None` when nobody signs in there any
-/// more.
+/// The organization of a code, and the customers to whom its person can sign in, or the one of them that is named. `None`
+/// when nobody signs in there any more.
 async fn people(
     tx: &mut Tx<'_>,
     sign_in: &PortalSignIn,
+    named: Option<CustomerId>,
 ) -> Result<Option<(Organization, Vec<Account>)>, Error> {
     let Some(tenant) = tx.organization(sign_in.organization).await? else { return Ok(None) };
     let is_offered = check_section(&tenant, PortalSection::SignIn).is_ok() && is_open(tx, &tenant).await?;
     let email = sign_in.email_key.as_deref().and_then(|key| EmailAddress::parse(key).ok());
     let Some(email) = email.filter(|_| is_offered) else { return Ok(None) };
-    let accounts = accounts(tx, &tenant, &email).await?;
+    let accounts = accounts(tx, &tenant, &email, named).await?;
     Ok(Some((tenant, accounts)))
+}
+
+/// The code of a flow that began in the portal of this organization, locked until the transaction ends.
+async fn flow_for_update(
+    tx: &mut Tx<'_>,
+    secret: &TokenHash,
+    organization: OrganizationId,
+) -> Result<Option<PortalSignIn>, Error> {
+    let found = tx.portal_sign_in_for_update(secret).await?;
+    Ok(found.filter(|found| found.organization == organization))
 }
 
 /// Enters a code in its flow.
@@ -64,9 +82,9 @@ impl UseCase for EnterCode {
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<PortalEntered, Error> {
-        let Self { entry: PortalCodeEntry { flow, code, request_id, client }, hash_key } = self;
+        let Self { entry: PortalCodeEntry { organization, flow, code, request_id, client }, hash_key } = self;
         let Some(secret) = hash_of_flow(hash_key, flow) else { return Ok(PortalEntered::Over) };
-        let Some(sign_in) = tx.portal_sign_in_for_update(&secret).await? else {
+        let Some(sign_in) = flow_for_update(tx, &secret, *organization).await? else {
             return Ok(PortalEntered::Over);
         };
         let code = typed_code(code).unwrap_or_default();
@@ -85,7 +103,7 @@ impl UseCase for EnterCode {
                 return Ok(PortalEntered::Over);
             }
         }
-        let Some((tenant, accounts)) = people(tx, &sign_in).await? else {
+        let Some((tenant, accounts)) = people(tx, &sign_in, None).await? else {
             tx.portal_sign_in_delete(&secret).await?;
             return Ok(PortalEntered::Over);
         };
@@ -127,13 +145,16 @@ impl UseCase for Choose {
     }
 
     async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<PortalEntered, Error> {
-        let Self { choice: PortalChoose { flow, customer, request_id, client }, hash_key } = self;
+        let Self { choice: PortalChoose { organization, flow, customer, request_id, client }, hash_key } =
+            self;
         let Some(secret) = hash_of_flow(hash_key, flow) else { return Ok(PortalEntered::Over) };
-        let found = tx.portal_sign_in_for_update(&secret).await?;
+        let found = flow_for_update(tx, &secret, *organization).await?;
         let Some(sign_in) = found.filter(|found| is_proved(found, context.now())) else {
             return Ok(PortalEntered::Over);
         };
-        let Some((tenant, accounts)) = people(tx, &sign_in).await? else { return Ok(PortalEntered::Over) };
+        let Some((tenant, accounts)) = people(tx, &sign_in, Some(*customer)).await? else {
+            return Ok(PortalEntered::Over);
+        };
         let Some(account) = accounts.iter().find(|account| account.customer.id == *customer) else {
             return Ok(PortalEntered::Over);
         };
@@ -150,14 +171,15 @@ fn is_proved(sign_in: &PortalSignIn, now: Timestamp) -> bool {
 /// The customers that the person of a flow can choose from.
 pub(super) async fn choices(
     tx: &mut Tx<'_>,
-    flow: &str,
+    (organization, flow): (OrganizationId, &str),
     hash_key: &HashKey,
     now: Timestamp,
 ) -> Result<Vec<CustomerChoice>, Error> {
     let Some(secret) = hash_of_flow(hash_key, flow) else { return Ok(Vec::new()) };
     let found = tx.portal_sign_in(&secret).await?;
-    let Some(sign_in) = found.filter(|found| is_proved(found, now)) else { return Ok(Vec::new()) };
-    let people = people(tx, &sign_in).await?;
+    let found = found.filter(|found| found.organization == organization && is_proved(found, now));
+    let Some(sign_in) = found else { return Ok(Vec::new()) };
+    let people = people(tx, &sign_in, None).await?;
     Ok(people.map(|(_, accounts)| accounts.iter().map(Account::choice).collect()).unwrap_or_default())
 }
 
@@ -172,44 +194,47 @@ pub(super) struct EnterAlone {
 }
 
 impl UseCase for EnterAlone {
-    /// The session. `None` for a wrong code, whose count is committed.
-    type Output = Option<PortalSignedIn>;
+    /// The session, or the reason why there is none. Both are committed, with the count of the wrong code.
+    type Output = Result<PortalSignedIn, Error>;
     type Error = Error;
 
     fn party(&self) -> Party {
         Party::STRANGERS
     }
 
-    async fn run(
-        &self,
-        tx: &mut Tx<'_>,
-        context: &mut ExecutionContext,
-    ) -> Result<Option<PortalSignedIn>, Error> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &mut ExecutionContext) -> Result<Self::Output, Error> {
         let Self { code, address, request_id, client, hash_key } = self;
         let now = context.now();
+        let wrong = || Ok(Err(PortalError::CodeInvalid.into()));
         // A text that is no code was no guess.
-        let Some(code) = typed_code(code) else { return Ok(None) };
+        let Some(code) = typed_code(code) else { return wrong() };
         // Counted as wrong first, so that as many codes at once as there are connections guess no more than one by one.
-        let of_network = CodeBudget::wrong_of_network(hash_key, *address);
-        of_network.require(tx, now).await?;
-        let of_all = CodeBudget::wrong(hash_key);
-        of_all.check(tx, now).await?;
+        let of_host = CodeBudget::wrong_of_host(hash_key, *address);
+        of_host.require(tx, now).await?;
         let secret = hash_alone(hash_key, &code);
         let found = tx.portal_sign_in_for_update(&secret).await?;
-        let right = found.filter(|found| found.email_key.is_some() && found.expires_at > now);
-        let Some(sign_in) = right else {
-            of_all.take(tx, now).await?;
-            if of_all.is_empty(tx, now).await? {
-                tracing::warn!(per_hour = WRONG_CODES_PER_HOUR, "too many wrong portal codes");
+        let limits = WiderLimits::of(hash_key, *address);
+        let free_at = limits.wait(tx, now).await?;
+        let is_right = |found: &PortalSignIn| {
+            let is_bound = free_at.is_some();
+            let is_from_here = hash_from_host(hash_key, &code, *address).is_same(&found.code_hash);
+            found.email_key.is_some() && found.expires_at > now && (is_from_here || !is_bound)
+        };
+        let Some(sign_in) = found.filter(is_right) else {
+            // A right code from elsewhere gets the same answer as a wrong one, and works later.
+            if let Some(free_at) = free_at {
+                return Ok(Err(too_many(free_at, now)));
             }
-            return Ok(None);
+            limits.count(tx, now).await?;
+            return wrong();
         };
         tx.portal_sign_in_delete(&secret).await?;
-        of_network.give_back(tx).await?;
-        let Some((tenant, accounts)) = people(tx, &sign_in).await? else { return Ok(None) };
+        of_host.give_back(tx).await?;
+        let Some((tenant, accounts)) = people(tx, &sign_in, sign_in.customer).await? else { return wrong() };
         let named = accounts.iter().find(|account| Some(account.customer.id) == sign_in.customer);
-        let Some(account) = named else { return Ok(None) };
+        let Some(account) = named else { return wrong() };
         let beginning = Beginning { tenant: &tenant, sign_in: &sign_in, request_id, client, hash_key };
-        begin(tx, context, beginning, account).await
+        let begun = begin(tx, context, beginning, account).await?;
+        Ok(begun.ok_or_else(|| PortalError::CodeInvalid.into()))
     }
 }

@@ -13,6 +13,7 @@
 mod begin;
 mod budgets;
 mod code;
+pub(crate) mod marks;
 mod request;
 
 use std::net::IpAddr;
@@ -44,6 +45,8 @@ pub struct PortalCodeRequest {
 /// A code that is entered in the browser that asked for it.
 #[derive(Debug, Clone)]
 pub struct PortalCodeEntry {
+    /// The organization whose portal the browser shows. A flow of another one is over here.
+    pub organization: OrganizationId,
     /// The secret of [`App::portal_request_code`].
     pub flow: String,
     /// The code as typed.
@@ -57,6 +60,8 @@ pub struct PortalCodeEntry {
 /// A choice among the customers of a person whose code was right.
 #[derive(Debug, Clone)]
 pub struct PortalChoose {
+    /// The organization whose portal the browser shows. A flow of another one is over here.
+    pub organization: OrganizationId,
     /// The secret of [`App::portal_request_code`].
     pub flow: String,
     /// The customer.
@@ -129,12 +134,17 @@ impl App {
         self.write(EnterCode { entry, hash_key: self.hash_key.clone() }).await
     }
 
-    /// The customers that the person of a flow can choose from. None before the right code, and after the choice.
+    /// The customers that the person of a flow of this organization can choose from. None before the right code, and
+    /// after the choice.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn portal_choices(&self, flow: &str) -> Result<Vec<CustomerChoice>, Error> {
-        choices(&mut self.store.reader()?.tx()?, flow, &self.hash_key, self.now()).await
+    pub async fn portal_choices(
+        &self,
+        organization: OrganizationId,
+        flow: &str,
+    ) -> Result<Vec<CustomerChoice>, Error> {
+        choices(&mut self.store.reader()?.tx()?, (organization, flow), &self.hash_key, self.now()).await
     }
 
     /// Chooses a customer in a flow whose code was right, and begins the session.
@@ -157,6 +167,6 @@ impl App {
     ) -> Result<Secret, Error> {
         let hash_key = self.hash_key.clone();
         let entered = self.write(EnterAlone { code, address, request_id, client, hash_key }).await?;
-        entered.map(|signed_in| signed_in.secret).ok_or_else(|| PortalError::CodeInvalid.into())
+        Ok(entered?.secret)
     }
 }

@@ -10,8 +10,8 @@ use tenantry_store::{Party, StoreError, Tx, UseCase};
 
 use super::PortalCodeRequest;
 use super::begin::{Account, accounts};
-use super::budgets::CodeBudget;
-use super::code::{hash_alone, hash_in_flow};
+use super::budgets::{CodeBudget, Recipient, take_for};
+use super::code::{hash_alone, hash_from_host, hash_in_flow};
 use crate::email_updates::language_of;
 use crate::mails::{self, NewMail};
 use crate::organizations::is_open;
@@ -56,14 +56,11 @@ impl UseCase for CodeRequest {
             return Err(Error::OrganizationNotFound);
         }
         check_section(&tenant, PortalSection::SignIn)?;
-        let mut accounts = accounts(tx, &tenant, email).await?;
-        if let Some(Some(customer)) = alone
-            && tenant.profile.feature_settings.member_model_enabled
-        {
-            accounts.retain(|account| account.customer.id == *customer);
-        }
+        let accounts = accounts(tx, &tenant, email, alone.flatten()).await?;
+        let (client, is_page) = (request.address, alone.is_none());
+        let recipient = Recipient { organization: tenant.id, email, client, is_page };
         // An address that gets no more codes uses up none of the organization's.
-        let has_room = CodeBudget::of_address(hash_key, tenant.id, email).take(tx, now).await?
+        let has_room = take_for(tx, hash_key, recipient, now).await?
             && CodeBudget::of_organization(hash_key, tenant.id, !accounts.is_empty()).take(tx, now).await?;
         if alone.is_some() && accounts.len() > 1 && has_room {
             return Ok(Requested::Ambiguous(accounts.iter().map(Account::choice).collect()));
@@ -80,30 +77,30 @@ impl UseCase for CodeRequest {
             failed_tries: 0,
             proved_at: None,
         };
-        let (flow, code) = insert(tx, context, sign_in, (alone.is_none(), hash_key)).await?;
+        let (flow, code) = insert(tx, context, sign_in, (recipient, hash_key)).await?;
         send(tx, context, (&tenant, known), (request, &code), hash_key).await?;
         Ok(flow.map_or(Requested::Sent, Requested::Flow))
     }
 }
 
-/// Stores a new code. Returns the secret of its flow, if it has one, and the code.
+/// Stores a new code. Returns the secret of its flow, if a page asks for it, and the code.
 async fn insert(
     tx: &mut Tx<'_>,
     context: &mut ExecutionContext,
     sign_in: PortalSignIn,
-    (has_flow, hash_key): (bool, &HashKey),
+    (recipient, hash_key): (Recipient<'_>, &HashKey),
 ) -> Result<(Option<Secret>, String), Error> {
     for _ in 0..DRAWS {
         let flow = Secret::generate(SecretKind::SignIn, context);
         let code = new_code(context);
-        let (secret, code_hash) = if has_flow {
+        let (secret, code_hash) = if recipient.is_page {
             (hash_key.hash(flow.expose()), hash_in_flow(hash_key, (flow.expose(), &code)))
         } else {
-            (hash_alone(hash_key, &code), hash_alone(hash_key, &code))
+            (hash_alone(hash_key, &code), hash_from_host(hash_key, &code, recipient.client))
         };
         let new = PortalSignIn { code_hash, ..sign_in.clone() };
         if tx.portal_sign_in_insert(&secret, &new).await? {
-            return Ok((has_flow.then_some(flow), code));
+            return Ok((recipient.is_page.then_some(flow), code));
         }
     }
     Err(StoreError::Unavailable("no code is free: try again in a minute".into()).into())

@@ -164,8 +164,13 @@ async fn requests_without_a_credential_do_not_run_as_the_server_itself() {
         key: InvitationKey::Secret(String::new()),
         hash_key: hash_key.clone(),
     };
-    let verify =
-        EmailUpdateVerify { token: String::new(), request_id: None, client: Client::default(), hash_key };
+    let verify = EmailUpdateVerify {
+        token: String::new(),
+        portal_of: None,
+        request_id: None,
+        client: Client::default(),
+        hash_key,
+    };
     for party in [ask.party(), enter.party(), decline.party(), verify.party()] {
         assert_eq!(party, Party::STRANGERS);
     }

@@ -2,9 +2,9 @@
 
 use super::{
     AccountSettings, CustomerEmailSettings, CustomerPortalSettings, Details, FeatureSettings,
-    FeatureSettingsChange, LegacySettings, LegalEntity, Organization, OrganizationStatus, Profile,
-    ProfileSettings, ProfileSettingsChange, ProrationBehavior, SocialLink, SubscriptionSettingsChange,
-    TaxBehavior, TeamAdmission,
+    FeatureSettingsChange, LegacySettings, LegalEntity, Organization, OrganizationStatus, PortalCustomer,
+    Profile, ProfileSettings, ProfileSettingsChange, ProrationBehavior, SocialLink,
+    SubscriptionSettingsChange, TaxBehavior, TeamAdmission,
 };
 use crate::ids::{OrganizationId, UserId};
 use crate::portal::PortalSettingsChange;
@@ -141,6 +141,8 @@ pub struct OrganizationChange {
     pub customer_email_settings: Patch<CustomerEmailSettings>,
     /// Settings of the portal: replaced as a whole; `null` keeps them.
     pub customer_portal_settings: Patch<CustomerPortalSettings>,
+    /// Whether customers can change their address in the portal. The other settings of the portal stay.
+    pub allow_email_change: Option<bool>,
     /// Amount in US cents below which disputes are accepted automatically; cleared by `null`.
     pub dispute_auto_accept_below: Patch<i64>,
     /// Hosts that may embed a checkout: replaced as a whole; `null` keeps them.
@@ -243,6 +245,7 @@ fn apply(
         subscription_settings,
         customer_email_settings,
         customer_portal_settings,
+        allow_email_change,
         dispute_auto_accept_below,
         embed_hosts,
         default_presentment_currency,
@@ -267,6 +270,9 @@ fn apply(
     legal_entity.apply(&mut profile.legal_entity);
     customer_email_settings.apply_required(&mut profile.customer_email_settings);
     customer_portal_settings.apply_required(&mut profile.customer_portal_settings);
+    if allow_email_change.is_some() {
+        profile.customer_portal_settings.customer = Some(PortalCustomer { allow_email_change });
+    }
     embed_hosts.apply_required(&mut profile.embed_hosts);
     default_presentment_currency.apply_required(&mut profile.default_presentment_currency);
     default_tax_behavior.apply_required(&mut profile.default_tax_behavior);

@@ -1,14 +1,21 @@
 //! Signing in to the portal by a mailed code (docs/contracts/polar/portal.md, 8.3).
 //!
-//! A code has so few characters that a guess must be of little use:
+//! A code has so few characters that a guess must be of little use. Clients are counted by host, site and provider
+//! ([`NetworkWidth`](super::NetworkWidth)):
 //!
 //! | request | the code works | bound on guesses |
 //! |---|---|---|
 //! | of a page | with the secret of the browser that asked for it, the flow | [`CODE_TRIES`] for each flow |
-//! | of the API | alone, so that a guess hits any code that lives | [`WRONG_CODES_OF_NETWORK_PER_HOUR`] for each network, [`WRONG_CODES_PER_HOUR`] for all of them |
+//! | of the API | alone, so that a guess hits any code that lives | [`WRONG_CODES_OF_HOST_PER_HOUR`], and the three wider bounds below |
 //!
-//! Beyond the last bound, the codes of the API stop until the wrong codes are an hour old. Those of pages go on working,
-//! because nobody else has the secret of their flow.
+//! Beyond [`WRONG_CODES_OF_HOST_PER_HOUR`] the codes of a host are refused unread. Beyond a wider bound
+//! ([`WRONG_CODES_OF_SITE_PER_HOUR`], [`WRONG_CODES_OF_PROVIDER_PER_HOUR`], [`WRONG_CODES_PER_HOUR`]) a code of the API
+//! works for the host that asked for it alone, so a guess hits only codes that its own host asked for. Nobody is locked
+//! out: the codes of pages are bound to their flow anyway, and a program that asks for a code and enters it is one host.
+//!
+//! A stranger who asks for codes in the name of a person uses up [`CODES_OF_SITE_PER_HOUR`] of the stranger's own site,
+//! not those of the person's. Codes from all sites together have the bound [`CODES_PER_HOUR`], which does not count for
+//! a site at which the person is known ([`KNOWN_SITE_S`]). Pages and API have these two bounds apart.
 
 use crate::ids::{CustomerId, OrganizationId};
 use crate::token::TokenHash;
@@ -20,15 +27,25 @@ pub const CODE_S: i64 = 30 * 60;
 pub const CODE_CHARACTERS: usize = 6;
 /// Tries of the code of a flow. After them it does not work any more, even if it is right.
 pub const CODE_TRIES: u32 = 5;
-/// Codes of one organization that are mailed to one address in an hour. Further requests get the same answer and no mail.
-pub const CODES_PER_HOUR: u32 = 5;
+/// Codes of one organization that the clients of one site have mailed to one address in an hour. Further requests get
+/// the same answer and no mail.
+pub const CODES_OF_SITE_PER_HOUR: u32 = 4;
+/// Codes of one organization that clients of all sites have mailed to one address in an hour. Further requests get the
+/// same answer and no mail, except from a site that the person is known at.
+pub const CODES_PER_HOUR: u32 = 12;
+/// Seconds after a sign-in for which the person is known at the site of the client.
+pub const KNOWN_SITE_S: i64 = 30 * 24 * 60 * 60;
 /// Codes of one organization that are mailed in an hour. Further requests get the same answer and no mail.
 pub const CODES_OF_ORGANIZATION_PER_HOUR: u32 = 2_000;
-/// Codes that the clients of one network ask for in an hour. Further requests are refused.
-pub const CODE_REQUESTS_OF_NETWORK_PER_HOUR: u32 = 60;
-/// Wrong codes without a flow that the clients of one network may send in an hour. Further codes are refused unread.
-pub const WRONG_CODES_OF_NETWORK_PER_HOUR: u32 = 12;
-/// Wrong codes without a flow in an hour over the whole installation. Further codes without a flow are refused unread.
+/// Codes that the clients of one host ask for in an hour. Further requests are refused.
+pub const CODE_REQUESTS_OF_HOST_PER_HOUR: u32 = 60;
+/// Wrong codes without a flow that the clients of one host may send in an hour. Further codes are refused unread.
+pub const WRONG_CODES_OF_HOST_PER_HOUR: u32 = 12;
+/// Wrong codes without a flow of one site in an hour. Beyond them, codes work for the host that asked.
+pub const WRONG_CODES_OF_SITE_PER_HOUR: u32 = 24;
+/// Wrong codes without a flow of one provider in an hour. Beyond them, codes work for the host that asked.
+pub const WRONG_CODES_OF_PROVIDER_PER_HOUR: u32 = 60;
+/// Wrong codes without a flow in an hour over the whole installation. Beyond them, codes work for the host that asked.
 pub const WRONG_CODES_PER_HOUR: u32 = 240;
 /// Customers of one organization that a person can choose from, at most.
 pub const CHOICES: usize = 100;
@@ -49,7 +66,7 @@ pub struct PortalSignIn {
     pub created_at: Timestamp,
     /// The end of the code, and of the flow.
     pub expires_at: Timestamp,
-    /// The keyed hash of the code.
+    /// The keyed hash of the code in its flow. For a code without a flow, that of the code and of the host that asked.
     pub code_hash: TokenHash,
     /// Wrong codes that were entered in the flow.
     pub failed_tries: u32,

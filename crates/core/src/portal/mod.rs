@@ -4,27 +4,32 @@
 //! Invariants:
 //! - A session acts for one customer. In an organization with the member model it acts for one member.
 //! - A session ends [`SESSION_DURATION_S`] after its start. It ends earlier when its customer or member is deleted, or
-//!   the customer's address changes.
+//!   the address of the customer or member changes.
+//! - In an organization with the member model, only sessions of members work, and in any other only those of customers.
 //! - The secret that confirms a new address works once, even when the change is then refused.
-//! - A code works once, for [`CODE_S`]. It signs in the person at the address that it was mailed to, and nobody else.
+//! - A code works once, for [`CODE_S`]. It signs in the person at the address that it was mailed to, and nobody else. It
+//!   ends earlier when the organization ends the sessions of the person.
 //! - A section that the organization has switched off is refused to every session.
 
 mod code;
 mod cookies;
 mod decide;
+mod network;
 mod rights;
 mod settings;
 
 pub use code::{
-    CHOICES, CODE_CHARACTERS, CODE_REQUESTS_OF_NETWORK_PER_HOUR, CODE_S, CODE_TRIES,
-    CODES_OF_ORGANIZATION_PER_HOUR, CODES_PER_HOUR, CodeTry, PortalSignIn, WRONG_CODES_OF_NETWORK_PER_HOUR,
-    WRONG_CODES_PER_HOUR, new_code, try_code, typed_code,
+    CHOICES, CODE_CHARACTERS, CODE_REQUESTS_OF_HOST_PER_HOUR, CODE_S, CODE_TRIES,
+    CODES_OF_ORGANIZATION_PER_HOUR, CODES_OF_SITE_PER_HOUR, CODES_PER_HOUR, CodeTry, KNOWN_SITE_S,
+    PortalSignIn, WRONG_CODES_OF_HOST_PER_HOUR, WRONG_CODES_OF_PROVIDER_PER_HOUR,
+    WRONG_CODES_OF_SITE_PER_HOUR, WRONG_CODES_PER_HOUR, new_code, try_code, typed_code,
 };
 pub use cookies::{PortalCookies, page_slug};
 pub use decide::{
     MemberManagementFacts, MemberSelector, SessionFacts, StartedSession, allow_email_change, change_member,
     check_new_email, manage_billing, manage_members, remove_member, start_session,
 };
+pub use network::NetworkWidth;
 pub use rights::{PortalRights, rights};
 pub use settings::{PortalSection, PortalSections, PortalSettings, PortalSettingsChange, check_section};
 

@@ -1,8 +1,8 @@
 //! Hosts that may embed an organization's checkout (docs/contracts/polar/organizations.md, 2.2).
 //!
 //! An entry is one of: a host with an optional port, a wildcard for the subdomains of one domain, an IP address,
-//! or the origin of an app with its own scheme. A web scheme, a path, and everything else that the CSP directive
-//! `frame-ancestors` does not accept is refused. A wildcard directly below a registry suffix is refused by a short
+//! or the origin of an app with its own scheme. A web scheme, a scheme that no app has of its own, a path, and everything
+//! else that the CSP directive `frame-ancestors` does not accept is refused. A wildcard directly below a registry suffix is refused by a short
 //! built-in list, not by the whole Public Suffix List.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -55,6 +55,29 @@ const REGISTRY_SUFFIXES: [(&str, &str); 42] = [
     ("za", "ac co gov law net org web"),
 ];
 
+/// Schemes that are no app's own.
+const SCHEMES_OF_NO_APP: [&str; 16] = [
+    "about",
+    "blob",
+    "chrome",
+    "data",
+    "file",
+    "filesystem",
+    "ftp",
+    "intent",
+    "javascript",
+    "mailto",
+    "resource",
+    "tel",
+    "vbscript",
+    "view-source",
+    "ws",
+    "wss",
+];
+
+/// Characters of all entries of a list with a space between two of them, as in a header of every page of the portal.
+/// Proxies accept some kilobytes of headers.
+const MAX_LIST_OCTETS: usize = 2_000;
 const MAX_HOST_OCTETS: usize = 253;
 const MAX_LABEL_OCTETS: usize = 63;
 
@@ -72,7 +95,8 @@ impl EmbedHost {
         })
     }
 
-    /// Parses a list of entries. Duplicates are dropped. The first invalid entry is returned as the error.
+    /// Parses a list of entries. Duplicates are dropped. The first invalid entry is returned as the error, or the length of
+    /// the list.
     pub fn parse_list<I>(entries: I) -> Result<Vec<Self>, InvalidValue>
     where
         I: IntoIterator,
@@ -85,6 +109,14 @@ impl EmbedHost {
             if seen.insert(host.clone()) {
                 hosts.push(host);
             }
+        }
+        let octets: usize = hosts.iter().map(|host| host.0.len() + 1).sum();
+        if octets > MAX_LIST_OCTETS + 1 {
+            let reason = format!(
+                "the embed hosts have {} characters together, at most {MAX_LIST_OCTETS} are accepted",
+                octets - 1
+            );
+            return Err(InvalidValue::value_error(&reason));
         }
         Ok(hosts)
     }
@@ -119,6 +151,9 @@ fn app_origin(scheme: &str, rest: &str) -> Result<String, &'static str> {
         && scheme.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"+-.".contains(&b));
     if !is_scheme {
         return Err("its scheme is malformed");
+    }
+    if SCHEMES_OF_NO_APP.contains(&scheme) {
+        return Err("its scheme is not an app's own");
     }
     if rest.contains('*') {
         return Err("an app origin takes no wildcard");
@@ -273,6 +308,10 @@ mod tests {
             "1x://id",
             "app://",
             "app://*.x",
+            "javascript://x",
+            "DATA://x",
+            "wss://x.dev",
+            "file://x",
             "x.dev'",
             "a;b.dev",
             &long,
@@ -287,6 +326,19 @@ mod tests {
         assert_eq!(hosts.iter().map(EmbedHost::as_str).collect::<Vec<_>>(), ["a.dev", "b.dev"]);
         let refusal = EmbedHost::parse_list(["a.dev", "http://b", "*"]).unwrap_err();
         assert!(refusal.message.starts_with("Value error, 'http://b' "));
+    }
+
+    #[test]
+    fn a_list_fits_into_a_header() {
+        let hosts = |count: usize| (0..count).map(|number| format!("host-{number:03}.example.dev"));
+        // 20 characters and a space each.
+        let longest = EmbedHost::parse_list(hosts(95)).unwrap();
+        let header = longest.iter().map(EmbedHost::as_str).collect::<Vec<_>>().join(" ");
+        assert_eq!(header.len(), 1_994);
+        let refusal = EmbedHost::parse_list(hosts(96)).unwrap_err();
+        assert!(refusal.message.contains("have 2015 characters together, at most 2000"), "{refusal}");
+        // Duplicates are dropped first.
+        assert!(EmbedHost::parse_list(hosts(95).chain(hosts(95))).is_ok());
     }
 
     proptest! {

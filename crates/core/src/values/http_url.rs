@@ -35,6 +35,15 @@ impl HttpUrl {
     pub fn host(&self) -> &str {
         self.0.host_str().unwrap_or("")
     }
+
+    /// The URL, if it has no user name and password. What everybody's browser loads tells them to everybody.
+    pub fn without_credentials(self) -> Result<Self, InvalidValue> {
+        if self.0.username().is_empty() && self.0.password().is_none() {
+            Ok(self)
+        } else {
+            Err(InvalidValue::value_error("a picture's URL has no user name and password"))
+        }
+    }
 }
 
 text_value!(HttpUrl, HttpUrl::parse);
@@ -248,6 +257,17 @@ mod tests {
         assert_eq!(kind(&format!("https://x.dev/{}", "é".repeat(1000))), "url_too_long");
         let longest = format!("https://x.dev/{}", "a".repeat(2083 - 14));
         assert_eq!(HttpUrl::parse(&longest).unwrap().as_str().len(), 2083);
+    }
+
+    #[test]
+    fn a_picture_has_no_credentials() {
+        let check = |text: &str| HttpUrl::parse(text).unwrap().without_credentials();
+        for bad in ["https://u@x.dev/a.png", "https://u:p@x.dev/a.png", "https://:p@x.dev/a.png"] {
+            assert_eq!(check(bad).expect_err(bad).kind, "value_error", "{bad}");
+        }
+        for good in ["https://x.dev/a@b.png", "https://x.dev/?u:p@y", "https://@x.dev/a.png"] {
+            assert!(!check(good).expect(good).as_str().contains("@x.dev"), "{good}");
+        }
     }
 
     #[test]

@@ -7,9 +7,9 @@ use tenantry_core::ids::{OrganizationId, UserId};
 use tenantry_core::organization::{
     AccountChange, CustomerEmailSettings, CustomerPortalSettings, Details, FeatureSettings,
     FeatureSettingsChange, InitialState, LegacyChange, LegalEntity, NewOrganization, Organization,
-    OrganizationChange, OrganizationStatus, OrganizationViolation, PortalSubscription, PortalUsage,
-    ProfileSettingsChange, ProfileSubscribe, ProrationBehavior, SocialLink, SubscriptionSettingsChange,
-    SwitchingFrom, TaxBehavior, TeamAdmission, create, update,
+    OrganizationChange, OrganizationStatus, OrganizationViolation, PortalCustomer, PortalSubscription,
+    PortalUsage, ProfileSettingsChange, ProfileSubscribe, ProrationBehavior, SocialLink,
+    SubscriptionSettingsChange, SwitchingFrom, TaxBehavior, TeamAdmission, create, update,
 };
 use tenantry_core::values::SocialPlatform;
 use tenantry_core::{Patch, Timestamp};
@@ -88,6 +88,7 @@ fn everything() -> OrganizationChange {
             subscription: PortalSubscription { update_seats: false, update_plan: false, pause: Some(true) },
             customer: None,
         }),
+        allow_email_change: None,
         dispute_auto_accept_below: Patch::Value(500),
         embed_hosts: Patch::Value(vec!["shop.example".parse().unwrap()]),
         default_presentment_currency: Patch::Value("eur".parse().unwrap()),
@@ -356,6 +357,18 @@ fn portal_settings_are_replaced_as_a_whole() {
     assert_eq!(effect(change(Patch::Null)), nothing());
     let after = update(&full(), change(Patch::Value(CustomerPortalSettings::default())), LATER).unwrap();
     assert_eq!(after.profile.customer_portal_settings, CustomerPortalSettings::default());
+}
+
+#[test]
+fn the_switch_of_the_change_of_address_leaves_the_other_portal_settings() {
+    let change = |allow_email_change| OrganizationChange { allow_email_change, ..Default::default() };
+    assert_eq!(effect(change(None)), nothing());
+    for allowed in [true, false] {
+        let after = update(&full(), change(Some(allowed)), LATER).unwrap().profile.customer_portal_settings;
+        let before = full().profile.customer_portal_settings;
+        let customer = Some(PortalCustomer { allow_email_change: Some(allowed) });
+        assert_eq!(after, CustomerPortalSettings { customer, ..before });
+    }
 }
 
 #[test]

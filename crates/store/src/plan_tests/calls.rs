@@ -221,6 +221,8 @@ async fn portal(tx: &mut Tx<'_>) {
     assert!(call!(tx.budget_wait((ORGANIZATION, TokenHash([6; 32])), budget, at(5))).is_some());
     call!(tx.budget_return((ORGANIZATION, TokenHash([6; 32])), budget));
     assert!(call!(tx.budget_wait((ORGANIZATION, TokenHash([6; 32])), budget, at(5))).is_none());
+    call!(tx.mark_set((ORGANIZATION, TokenHash([7; 32])), at(5)));
+    assert!(call!(tx.mark((ORGANIZATION, TokenHash([7; 32])))).is_some());
     call!(tx.budgets_delete_full(at(100_000_000_000), 10));
     call!(tx.mail_postpone(&mail, at(30), at(5)));
     call!(tx.mail_delete_leased(&mail, at(5)));

@@ -4,6 +4,8 @@
 //! A row of `mail_budgets` holds the time at which a budget is full again. A use moves this time on; where it is too far
 //! ahead, the budget is empty. Rows whose time has passed are deleted by the sweep. A time that lies further ahead than
 //! the whole budget was written while the clock was wrong, and counts as none.
+//!
+//! A mark is a row under a hash of its own whose time says until when something holds.
 
 use tenantry_core::Timestamp;
 use tenantry_core::budget::Budget;
@@ -90,6 +92,36 @@ impl Tx<'_> {
             &[account.into(), Param::Bytes(&hash.0), budget.interval().into()],
         )
         .await
+    }
+
+    /// Writes a mark that ends at `until`, or later if it does already. The row stays locked until the transaction ends.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn mark_set(
+        &mut self,
+        (account, hash): (OrganizationId, TokenHash),
+        until: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.execute_unawaited(
+            "INSERT INTO mail_budgets (organization_id, budget_hash, full_at) VALUES (?1, ?2, ?3)
+             ON CONFLICT (organization_id, budget_hash) DO UPDATE SET full_at = ?3
+             WHERE mail_budgets.full_at < ?3",
+            &[account.into(), Param::Bytes(&hash.0), until.into()],
+        )
+        .await
+    }
+
+    /// The end of a mark. `None` without one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn mark(
+        &mut self,
+        (account, hash): (OrganizationId, TokenHash),
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let sql = "SELECT full_at FROM mail_budgets WHERE organization_id = ?1 AND budget_hash = ?2";
+        self.first(sql, &[account.into(), Param::Bytes(&hash.0)], |row| row.get(0)).await
     }
 
     /// Deletes up to `limit` budgets that are full at `now`. Returns how many. One round trip more for each. It skips

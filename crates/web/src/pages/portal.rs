@@ -10,7 +10,7 @@ use serde_json::json;
 use tenantry_app::TeamPermission;
 use tenantry_app::organizations::OrganizationUpdate;
 use tenantry_core::Patch;
-use tenantry_core::organization::{CustomerPortalSettings, OrganizationChange, PortalCustomer};
+use tenantry_core::organization::OrganizationChange;
 use tenantry_core::portal::PortalSettingsChange;
 use tenantry_core::values::{BrandColor, EmbedHost, HttpUrl, SenderName};
 
@@ -147,13 +147,12 @@ fn preview_of(here: &Here, entered: &Form) -> (Preview, String) {
 fn read(here: &Here, reading: &mut Reading<'_>) -> Option<OrganizationChange> {
     let words = &here.t.portal_setup;
     let form = &here.visit.form;
-    let logo = reading.optional("avatar_url", HttpUrl::parse, here.t.faults.website);
+    let picture = |text: &str| HttpUrl::parse(text).and_then(HttpUrl::without_credentials);
+    let logo = reading.optional("avatar_url", picture, words.logo_wrong);
     let color = reading.optional("color", BrandColor::parse, words.color_wrong);
     let sender = reading.optional("sender_name", SenderName::parse, words.sender_wrong);
     let hosts = reading.field("embed_hosts", read_hosts, words.embed_wrong).unwrap_or_default();
     let is_on = |name: &str| form.all("switch").any(|switch| switch == name);
-    let before = here.organization.profile.customer_portal_settings.clone();
-    let customer = Some(PortalCustomer { allow_email_change: Some(is_on(EMAIL_CHANGE)) });
     let portal = PortalSettingsChange {
         color: color.map_or(Patch::Null, Patch::Value),
         sender_name: sender.map_or(Patch::Null, Patch::Value),
@@ -166,7 +165,7 @@ fn read(here: &Here, reading: &mut Reading<'_>) -> Option<OrganizationChange> {
     let change = OrganizationChange {
         avatar_url: logo.map_or(Patch::Null, Patch::Value),
         embed_hosts: Patch::Value(hosts),
-        customer_portal_settings: Patch::Value(CustomerPortalSettings { customer, ..before }),
+        allow_email_change: Some(is_on(EMAIL_CHANGE)),
         portal,
         ..OrganizationChange::default()
     };

@@ -99,12 +99,9 @@ pub(super) async fn confirmed(visit: &Visit) -> Answer {
     let (words, token) = (&visit.t.portal_pages, visit.form.text("token"));
     let by = (Some(visit.visitor.request_id.clone()), visit.visitor.client());
     let refused = StatusCode::UNPROCESSABLE_ENTITY;
-    match visit.app().email_update_verify(token.to_owned(), by).await {
-        Ok(secret) => match visit.requester(secret.expose()).await? {
-            Some(_) => Ok(visit.signed_in(&secret)),
-            // The proof was one of another organization's portal.
-            None => Ok(redirect(&visit.site.to("sign-in"))),
-        },
+    let here = Some(visit.site.organization.id);
+    match visit.app().email_update_verify(token.to_owned(), here, by).await {
+        Ok(secret) => Ok(visit.signed_in(&secret)),
         Err(Error::Portal(PortalError::EmailUpdateInvalid)) => {
             Ok(confirm_again(visit, refused, token, words.email_over))
         }

@@ -88,13 +88,12 @@ fn policy(logo: &str, ancestors: &str) -> String {
     )
 }
 
-/// The origin of a logo, as a source of the policy; empty for one that a policy cannot name.
+/// The origin of a logo, as a source of the policy; empty for one that a policy cannot name, or that has credentials.
 pub(crate) fn logo_source(url: &HttpUrl) -> String {
+    let Ok(url) = url.clone().without_credentials() else { return String::new() };
     let text = url.as_str();
     let end = text.find("://").map_or(0, |at| at + 3);
     let host = text.get(end..).unwrap_or_default().split(['/', '?', '#']).next().unwrap_or_default();
-    // A name and password before the host are no part of an origin.
-    let host = host.rsplit('@').next().unwrap_or_default();
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-.:".contains(&byte);
     let is_source = !host.is_empty() && host.bytes().all(is_plain);
     if is_source { format!("{}{host}", text.get(..end).unwrap_or_default()) } else { String::new() }
@@ -109,7 +108,7 @@ mod tests {
         for (url, source) in [
             ("https://cdn.acme.example/logo;x.png?a=b", "https://cdn.acme.example"),
             ("http://localhost:3000/a.png", "http://localhost:3000"),
-            ("https://u:p@cdn.acme.example/a.png", "https://cdn.acme.example"),
+            ("https://u:p@cdn.acme.example/a.png", ""),
             ("https://[::1]/a.png", ""),
         ] {
             assert_eq!(logo_source(&HttpUrl::parse(url).unwrap()), source, "{url}");

@@ -107,6 +107,7 @@ fn code_again(visit: &Visit, status: StatusCode, error: &str) -> Response {
 /// Begins a session if the code is right, or asks for the customer.
 pub(super) async fn enter(visit: &Visit) -> Answer {
     let entry = PortalCodeEntry {
+        organization: visit.site.organization.id,
         flow: visit.flow().to_owned(),
         code: visit.form.text("code").to_owned(),
         request_id: Some(visit.visitor.request_id.clone()),
@@ -141,7 +142,7 @@ struct Choose {
 /// The customers with the address whose code was entered.
 pub(super) async fn choices(visit: &Visit) -> Answer {
     let (t, site) = (visit.t, &visit.site);
-    let choices = visit.app().portal_choices(visit.flow()).await?;
+    let choices = visit.app().portal_choices(site.organization.id, visit.flow()).await?;
     if choices.is_empty() {
         return Ok(redirect(&site.to("sign-in?after=choice")));
     }
@@ -161,6 +162,7 @@ pub(super) async fn choose(visit: &Visit) -> Answer {
     let over = redirect(&visit.site.to("sign-in?after=choice"));
     let Ok(customer) = visit.form.text("customer").parse() else { return Ok(over) };
     let choose = PortalChoose {
+        organization: visit.site.organization.id,
         flow: visit.flow().to_owned(),
         customer: CustomerId::new(customer),
         request_id: Some(visit.visitor.request_id.clone()),

@@ -7,6 +7,7 @@ use tenantry_core::organization::Organization;
 use tenantry_core::values::HttpUrl;
 
 use super::brand;
+use super::guard::logo_source;
 use super::visit::{Guest, Site};
 use crate::respond;
 use crate::screen::{Block, Cell, FactValue, Kind, Screen};
@@ -53,11 +54,13 @@ pub(crate) struct Brand {
 impl Brand {
     fn of(organization: &Organization, assets: &str) -> Self {
         let profile = &organization.profile;
+        // The policy of the pages lets browsers load no other.
+        let logo = profile.avatar_url.as_ref().filter(|url| !logo_source(url).is_empty());
         let style = profile.portal.color.as_ref().map(|color| format!("{assets}/{}", brand::file(color)));
         Self {
             name: organization.name.to_string(),
             initial: initials(organization.name.as_str()).chars().take(1).collect(),
-            logo: profile.avatar_url.as_ref().map(|url| url.as_str().to_owned()).unwrap_or_default(),
+            logo: logo.map(|url| url.as_str().to_owned()).unwrap_or_default(),
             style: style.unwrap_or_default(),
         }
     }

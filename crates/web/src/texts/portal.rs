@@ -57,7 +57,7 @@ words! {
         nothing: "Nothing to do here", "Hier gibt es nichts zu tun";
         nothing_text: "Billing and team are with the owner of your account.", "Rechnungen und Team liegen beim Inhaber Ihres Kontos.";
         billing: "Billing details", "Rechnungsdaten";
-        billing_lead: "They stand on the next invoice.", "Sie stehen auf der nächsten Rechnung.";
+        billing_lead: "They appear on your next invoice.", "Sie erscheinen auf Ihrer nächsten Rechnung.";
         billing_none: "No address yet. Invoices need one.", "Noch keine Adresse. Rechnungen brauchen eine.";
         billing_name: "Name on invoices", "Name auf Rechnungen";
         billing_name_hint: "Empty: {}", "Leer: {}";
@@ -100,7 +100,7 @@ words! {
         edit_lead: "The address of a person does not change. Remove the person and add the new one.", "Die Adresse einer Person ändert sich nicht. Entfernen Sie die Person und fügen Sie die neue hinzu.";
         one: "1 person", "1 Person";
         many: "{} people", "{} Personen";
-        since: "Since", "Seit";
+        since: "Added", "Hinzugefügt";
         hand_over: "Hand over the account", "Konto übergeben";
         hand_over_lead: "{} becomes the owner of the account.", "{} wird Inhaber des Kontos.";
         hand_over_new: "The new owner can do everything, also remove you.", "Der neue Inhaber kann alles, auch Sie entfernen.";
@@ -127,6 +127,7 @@ words! {
         text: "Name, colour, what customers do there, and where it is embedded.", "Name, Farbe, was Kunden dort tun, und wo es eingebettet ist.";
         logo: "Logo", "Logo";
         logo_hint: "The https:// address of a picture. The browsers of your customers load it from there.", "Die https://-Adresse eines Bildes. Die Browser Ihrer Kunden laden es von dort.";
+        logo_wrong: "Enter an address that begins with https://, without a user name and password.", "Geben Sie eine Adresse ein, die mit https:// beginnt, ohne Benutzername und Passwort.";
         color: "Colour", "Farbe";
         color_hint: "Such as #0a7c4a. It is made lighter or darker until all text can be read. Empty: the usual blue.", "Etwa #0a7c4a. Sie wird heller oder dunkler, bis jeder Text lesbar ist. Leer: das übliche Blau.";
         color_wrong: "Enter a colour such as #0a7c4a.", "Geben Sie eine Farbe ein, etwa #0a7c4a.";
@@ -148,7 +149,7 @@ words! {
         sessions_text: "They see where they are signed in, and end it.", "Sie sehen, wo sie angemeldet sind, und beenden es.";
         embed: "Sites that may embed it", "Websites, die es einbetten dürfen";
         embed_hint: "One host a line, such as app.example.com or *.example.com. Empty: no site.", "Ein Rechner je Zeile, etwa app.example.com oder *.example.com. Leer: keine Website.";
-        embed_wrong: "One host a line, without https:// and path, such as app.example.com.", "Ein Rechner je Zeile, ohne https:// und Pfad, etwa app.example.com.";
+        embed_wrong: "One host a line, without https:// and path, such as app.example.com; at most 2,000 characters together.", "Ein Rechner je Zeile, ohne https:// und Pfad, etwa app.example.com; zusammen höchstens 2.000 Zeichen.";
         preview: "Preview", "Vorschau";
         preview_text: "What you have entered, in both colour schemes. Nothing is saved yet.", "Ihre Eingaben in beiden Farbschemata. Noch ist nichts gespeichert.";
         preview_saved: "How your customers see it, in both colour schemes.", "So sehen es Ihre Kunden, in beiden Farbschemata.";
@@ -156,6 +157,6 @@ words! {
         preview_dark: "Dark", "Dunkel";
         preview_link: "A link in a sentence", "Ein Link in einem Satz";
         open: "Open the portal", "Portal öffnen";
-        docs: "How a product embeds and opens it stands in docs/PORTAL.md.", "Wie ein Produkt es einbettet und öffnet, steht in docs/PORTAL.md.";
+        docs: "docs/PORTAL.md says how a product embeds and opens it.", "docs/PORTAL.md beschreibt, wie ein Produkt es einbettet und öffnet.";
     }
 }

@@ -80,6 +80,7 @@ pub(crate) struct AvatarUrl(pub(super) Option<HttpUrl>);
 impl Wire for AvatarUrl {
     fn read(value: &Value, at: &mut Validation) -> Option<Self> {
         let HttpUrlText(url) = HttpUrlText::read(value, at)?;
+        let url = at.accept(url.without_credentials(), value)?;
         let host = url.host();
         let generated = host == "logo.dev" || host.ends_with(".logo.dev");
         Some(Self((!generated).then_some(url)))
@@ -548,6 +549,7 @@ impl From<OrganizationUpdateBody> for OrganizationChange {
             subscription_settings: body.subscription_settings.0.map(|settings| settings.0),
             customer_email_settings: body.customer_email_settings.0.map(Into::into),
             customer_portal_settings: body.customer_portal_settings.0.map(Into::into),
+            allow_email_change: None,
             dispute_auto_accept_below: body
                 .dispute_settings
                 .map_or(Patch::Absent, |settings| settings.auto_accept_below_amount.0.map(|amount| amount.0)),

@@ -81,6 +81,7 @@ pub(super) async fn verify(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = Input::new(&call);
     let body = input.body();
     let EmailUpdateVerifyBody { token: ProofText(token) } = input.finish(body)?;
-    let secret = call.app.email_update_verify(token, (Some(call.request_id.clone()), call.client())).await?;
+    let origin = (Some(call.request_id.clone()), call.client());
+    let secret = call.app.email_update_verify(token, None, origin).await?;
     Ok(response::json(StatusCode::OK, &VerifiedView { token: secret.expose() }))
 }

@@ -67,7 +67,8 @@ pub(super) async fn end_all(call: Call) -> Result<Response, ErrorResponse> {
     let mut input = Input::new(&call);
     let member = input.query::<AnyUuid>("member_id");
     let member = input.finish(member)?.map(|id| MemberId::new(id.0));
-    call.write(SessionsEnd { by: call.requester(), customer, member }).await?;
+    let hash_key = call.app.hash_key().clone();
+    call.write(SessionsEnd { by: call.requester(), customer, member, hash_key }).await?;
     Ok(response::empty(StatusCode::NO_CONTENT))
 }
 

@@ -112,6 +112,10 @@ async fn what_cannot_be_written_is_ignored() {
 #[tokio::test]
 async fn a_field_of_another_form_is_refused() {
     let acme = Acme::new().await;
+    let hosts = |count: usize, length: usize| {
+        let host = |number: usize| format!("{number:03}-{}.dev", "a".repeat(length - 8));
+        json!((0..count).map(host).collect::<Vec<_>>())
+    };
     let bounded = |length: usize| json!({"description": "é".repeat(length)});
     for (field, value, fault) in [
         ("name", json!("ab"), "string_too_short body.name"),
@@ -123,6 +127,7 @@ async fn a_field_of_another_form_is_refused() {
             json!(format!("https://example.com/{}", "a".repeat(2083))),
             "url_too_long body.avatar_url",
         ),
+        ("avatar_url", json!("https://user:secret@example.com/a.png"), "value_error body.avatar_url"),
         ("email", json!("nobody"), "value_error body.email"),
         ("website", json!("acme"), "url_parsing body.website"),
         ("website", json!(1), "url_type body.website"),
@@ -150,6 +155,8 @@ async fn a_field_of_another_form_is_refused() {
             "less_than_equal body.dispute_settings.auto_accept_below_amount",
         ),
         ("embed_hosts", json!(["https://example.com"]), "value_error body.embed_hosts"),
+        ("embed_hosts", json!(["javascript://example"]), "value_error body.embed_hosts"),
+        ("embed_hosts", hosts(100, 30), "value_error body.embed_hosts"),
         ("default_presentment_currency", json!("EUR"), "enum body.default_presentment_currency"),
         ("default_tax_behavior", json!("x"), "enum body.default_tax_behavior"),
         ("sso_enforced", json!([]), "bool_type body.sso_enforced"),

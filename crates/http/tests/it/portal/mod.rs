@@ -2,6 +2,7 @@
 
 mod customer;
 mod ends;
+mod limits;
 mod members;
 mod sessions;
 mod settings;

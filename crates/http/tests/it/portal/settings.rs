@@ -93,6 +93,26 @@ async fn a_section_that_is_off_is_refused() {
 }
 
 #[tokio::test]
+async fn a_section_that_is_off_is_refused_before_a_condition_is_compared() {
+    let world = World::new();
+    let acme = tenant(&world, "acme", both()).await;
+    let team = acme.team("team@x.dev").await;
+    let owner = acme.owner(&team).await;
+    let member = acme.member(&team, "ada@x.dev", "member").await;
+    let portal = acme.member_session(&team, &owner).await;
+    let portal = world.bearer(&portal).with("if-match", "\"outdated\"");
+    let one = format!("/v1/customer-portal/members/{member}");
+    let me = "/v1/customer-portal/customers/me";
+    portal.patch(me, json!({"billing_name": "A"})).await.expect(412);
+    portal.patch(&one, json!({"name": "Ada"})).await.expect(412);
+    portal.delete(&one).await.expect(412);
+    set(&acme, json!({"sections": {"billing_details": false, "team": false}})).await;
+    portal.patch(me, json!({"billing_name": "A"})).await.assert_error(403, "NotPermitted");
+    portal.patch(&one, json!({"name": "Ada"})).await.assert_error(403, "NotPermitted");
+    portal.delete(&one).await.assert_error(403, "NotPermitted");
+}
+
+#[tokio::test]
 async fn what_a_member_does_names_the_member() {
     let world = World::new();
     let acme = tenant(&world, "acme", both()).await;

@@ -7,7 +7,6 @@ use tenantry_app::Requester;
 use tenantry_app::ownership::OwnershipOffer;
 use tenantry_app::suspension::OrganizationSuspend;
 use tenantry_core::ids::{OrganizationId, UserId};
-use tenantry_core::organization::FeatureSettings;
 use tenantry_core::values::SuspensionReason;
 use uuid::Uuid;
 
@@ -120,8 +119,7 @@ const FILE: &str = "email\nrow@example.com\n";
 const CSV: &str = "text/csv";
 
 pub(crate) async fn estate(world: &World, slug: &str) -> Estate {
-    let features = FeatureSettings { member_model_enabled: false, ..FeatureSettings::for_new_organization() };
-    let tenant = world.organization_with(slug, features).await;
+    let tenant = world.organization(slug).await;
     let child = world.sub_account(&tenant, &format!("{slug}-child")).await;
     // A key without scopes, which any caller with the operation's own scope may change or delete.
     let child_organization = Organization { id: child, slug: String::new(), ..tenant.clone() };
@@ -129,7 +127,32 @@ pub(crate) async fn estate(world: &World, slug: &str) -> Estate {
     let client = world.token(&child_organization, "*").await;
     let child_key = client.post("/v1/organization-access-tokens", weak).await.expect(201);
     let child_key = child_key["organization_access_token"]["id"].as_str().unwrap().to_owned();
-    furnish(world, tenant, slug, child, child_key).await
+    let customer_session = customer_session(world, &tenant).await;
+    furnish(world, tenant, slug, (child, child_key), customer_session).await
+}
+
+/// Lets customers of the organization change their address.
+fn portal_settings() -> Value {
+    json!({
+        "usage": {"show": true},
+        "subscription": {"update_seats": true, "update_plan": true},
+        "customer": {"allow_email_change": true}
+    })
+}
+
+/// The secret of a portal session of a customer without members. It belongs to another sub-account of the parent, because
+/// an organization has either sessions of members or sessions of customers.
+async fn customer_session(world: &World, parent: &Organization) -> String {
+    let plain = world.sub_account(parent, "Plain").await;
+    let plain = Organization { id: plain, slug: String::new(), ..parent.clone() };
+    let client = world.token(&plain, "*").await;
+    let settings = json!({
+        "feature_settings": {"member_model_enabled": false},
+        "customer_portal_settings": portal_settings()
+    });
+    client.patch(&format!("/v1/organizations/{}", plain.id), settings).await.expect(200);
+    let solo = client.post("/v1/customers", json!({"email": "solo@example.com"})).await.expect(201).id();
+    portal_session(&client, &json!({"customer_id": solo})).await
 }
 
 /// The ids of portal sessions by their secrets.
@@ -147,22 +170,17 @@ async fn furnish(
     world: &World,
     tenant: Organization,
     slug: &str,
-    child: OrganizationId,
-    child_key: String,
+    (child, child_key): (OrganizationId, String),
+    customer_session: String,
 ) -> Estate {
     let client = world.token(&tenant, "*").await;
     let endpoint =
         json!({"url": "https://hooks.example.com", "format": "raw", "events": ["customer.created"]});
     let endpoint = client.post("/v1/webhooks/endpoints", endpoint).await.expect(201).id();
     let solo = client.post("/v1/customers", json!({"email": "solo@example.com"})).await.expect(201).id();
-    let customer_session = portal_session(&client, &json!({"customer_id": solo})).await;
     let settings = json!({
         "feature_settings": {"member_model_enabled": true},
-        "customer_portal_settings": {
-            "usage": {"show": true},
-            "subscription": {"update_seats": true, "update_plan": true},
-            "customer": {"allow_email_change": true}
-        }
+        "customer_portal_settings": portal_settings()
     });
     client.patch(&format!("/v1/organizations/{}", tenant.id), settings).await.expect(200);
     let member_session = portal_session(&client, &json!({"customer_id": solo})).await;
@@ -507,7 +525,8 @@ async fn neither_a_parent_nor_a_sub_account_reaches_into_the_other() {
     let root = world.organization("root").await;
     let child =
         Organization { id: world.sub_account(&root, "Furnished").await, slug: String::new(), ..root.clone() };
-    let child = furnish(&world, child, "furnished", nobody, nobody.to_string()).await;
+    let customer_session = customer_session(&world, &root).await;
+    let child = furnish(&world, child, "furnished", (nobody, nobody.to_string()), customer_session).await;
     let strangers = [(Whose::Organization, world.token(&root, "*").await)];
     strangers_reach_nothing(&world, &child, &strangers).await;
 }

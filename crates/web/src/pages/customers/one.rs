@@ -85,7 +85,8 @@ async fn sessions(here: &Here, customer: &Customer) -> Result<Option<Part>, Erro
 /// Ends every session of the customer in the portal.
 pub(super) async fn end_sessions(here: &Here) -> Answer {
     here.check(TeamPermission::ManageCustomers)?;
-    let end = SessionsEnd { by: here.by.clone(), customer: reference(here)?, member: None };
+    let hash_key = here.visit.visitor.console.app.hash_key().clone();
+    let end = SessionsEnd { by: here.by.clone(), customer: reference(here)?, member: None, hash_key };
     here.write(end).await?;
     done(&here.to(&format!("customers/{}", here.visit.in_path("id"))), "all_ended")
 }

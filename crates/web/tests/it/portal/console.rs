@@ -7,6 +7,10 @@ use crate::browser::{Browser, attribute, world};
 async fn the_portal_is_set_up_in_the_console() {
     let world = world();
     let people = People::of(&world).await;
+    let mut hidden = super::portal(true);
+    hidden["usage"]["show"] = false.into();
+    let token = world.token(&people.acme, "*").await;
+    super::set(&token, &people.acme, serde_json::json!({"customer_portal_settings": hidden})).await;
     let mut owner = Browser::signed_in(&world, &people.acme.owner).await;
     let setup = "/console/organizations/acme/portal";
     assert!(
@@ -27,6 +31,13 @@ async fn the_portal_is_set_up_in_the_console() {
             page.text.contains("value=\"team\" checked") && page.text.contains("value=\"blue\""),
             "{page}"
         );
+    }
+    let long = (0..100).map(|number| format!("host-{number:03}.example.dev\n")).collect::<String>();
+    let faulty =
+        [("avatar_url", "https://user:secret@cdn.acme.dev/logo.png"), ("embed_hosts", long.as_str())];
+    let page = owner.post(setup, &faulty).await.expect(422);
+    for fault in ["without a user name and password", "at most 2,000 characters together"] {
+        assert!(page.text.contains(fault), "{fault}: {page}");
     }
     let fields = [
         ("avatar_url", "https://cdn.acme.dev/logo.png"),
@@ -49,6 +60,11 @@ async fn the_portal_is_set_up_in_the_console() {
     assert!(
         page.text.contains("value=\"team\" checked") && !page.text.contains("value=\"sessions\" checked")
     );
+    // What the form does not show stays.
+    let kept = token.get(&format!("/v1/organizations/{}", people.acme.id)).await.expect(200);
+    let mut expected = super::portal(false);
+    expected["usage"]["show"] = false.into();
+    assert_eq!(kept["customer_portal_settings"], expected);
     let mut portal = people.browser(&world, "owner").await;
     let page = portal.get("/acme/portal").await.expect(200);
     assert!(page.text.contains("/brand/7a1fa2.css") && !page.text.contains("/portal/sessions\""), "{page}");

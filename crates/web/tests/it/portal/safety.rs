@@ -4,7 +4,7 @@ use serde_json::json;
 use tenantry_app::suspension::OrganizationSuspend;
 use tenantry_core::values::SuspensionReason;
 
-use super::{People, set};
+use super::{People, codes, set};
 use crate::browser::{Browser, attribute, world};
 
 fn ancestors(policy: &str) -> &str {
@@ -81,6 +81,28 @@ async fn forms_of_other_sites_change_nothing() {
         owner.headers.truncate(kept);
     }
     assert!(owner.get("/acme/portal/team").await.expect(200).text.contains("3 people"));
+}
+
+#[tokio::test]
+async fn the_code_and_the_proof_of_another_portal_are_of_no_use() {
+    let world = world();
+    let _people = People::of(&world).await;
+    world.organization("other").await;
+    let mut browser = Browser::new(&world);
+    browser.post("/acme/portal/sign-in", &[("email", "ada@x.example")]).await.expect(303);
+    let code = codes(&world).await.remove(0).1;
+    let flow = browser.cookies["__Host-tenantry_portal_sign_in_acme"].clone();
+    browser.cookies.insert("__Host-tenantry_portal_sign_in_other".to_owned(), flow);
+    browser.post("/other/portal/sign-in/code", &[("code", &code)]).await.expect(422);
+    assert!(!browser.cookies.contains_key("__Host-tenantry_portal_other"));
+    browser.post("/acme/portal/sign-in/code", &[("code", &code)]).await.expect(303);
+    browser.post("/acme/portal/email", &[("email", "new@x.example")]).await.expect(303);
+    let mails = world.mail().await;
+    let proof = mails.iter().find(|mail| mail.to.as_str() == "new@x.example").unwrap();
+    let proof = world.app.mail_secret(proof).unwrap();
+    browser.post("/other/portal/email-update", &[("token", &proof)]).await.expect(422);
+    browser.post("/acme/portal/email-update", &[("token", &proof)]).await.expect(303);
+    assert!(browser.get("/acme/portal").await.expect(200).text.contains("new@x.example"));
 }
 
 #[tokio::test]
