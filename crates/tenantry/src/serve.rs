@@ -19,6 +19,8 @@ use tenantry_web::Settings;
 use tenantry_worker::imports::ImportWorker;
 use tenantry_worker::mail::MailWorker;
 use tenantry_worker::webhooks::WebhookWorker;
+use tokio::net::TcpListener;
+use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 
 use crate::config::{MailSettings, ServerSettings};
@@ -28,6 +30,7 @@ use crate::installation::{Database, absolute};
 use crate::jobs;
 use crate::stop::{StopSignals, until_stopped};
 use crate::supervisor;
+use crate::tls::{self, Certificate};
 
 /// Open files that the process needs besides those of connections.
 const OTHER_FILES: u64 = 1000;
@@ -42,6 +45,7 @@ pub(crate) async fn serve(
 ) -> Result<(), CommandError> {
     let ServerSettings {
         listen,
+        certificate,
         bootstrap,
         bootstrap_owner,
         mut http,
@@ -61,11 +65,10 @@ pub(crate) async fn serve(
     let policy = Policy { plain_http_hosts: webhook_http_hosts, ..Policy::default() };
     let sender = Sender::with(policy, SystemResolver::new().map_err(SetupError::Resolver)?, roots)?;
     let webhooks = Arc::new(WebhookWorker::new(Arc::clone(&app), sender, webhook_payload));
-    let listener = server::listen(&listen)
-        .await
-        .map_err(|error| CommandError::Message(format!("--listen: cannot listen on {listen}: {error}")))?;
-    let address = listener.local_addr()?;
-    let url = format!("http://{address}");
+    let is_protected = certificate.is_some() || !http.trusted_proxies.is_empty();
+    let (listener, address) = open_listener(&listen, is_protected).await?;
+    let scheme = if certificate.is_some() { "https" } else { "http" };
+    let url = format!("{scheme}://{address}");
     if address.ip().is_unspecified() || address.ip().is_loopback() {
         let mails_console = console && public_url.is_none() && matches!(mail.mailer, Mailer::Smtp(..));
         warn_of_links(&url, portal_url.is_none() && public_url.is_none(), mails_console);
@@ -74,7 +77,7 @@ pub(crate) async fn serve(
     if bootstrap {
         write_first_token(&app, bootstrap_owner, &url, files).await?;
     }
-    let public_url = public_url.unwrap_or_else(|| own_url(address));
+    let public_url = public_url.unwrap_or_else(|| own_url(scheme, address));
     http.public_url.clone_from(&public_url);
     http.portal_url = portal_url.as_ref().map_or_else(|| public_url.clone(), ToString::to_string);
     if console {
@@ -86,6 +89,7 @@ pub(crate) async fn serve(
     http.pages = tenantry_web::router(Arc::clone(&app), pages);
     // The signals are handled before the server is announced, so that a stop is never lost.
     let signals = StopSignals::new()?;
+    let hangup = certificate.as_ref().map(|_| tls::hangup()).transpose()?;
     announce(&url, console.then_some(public_url.as_str()), files);
     supervisor::ready();
 
@@ -96,7 +100,8 @@ pub(crate) async fn serve(
     let imports = Arc::new(ImportWorker::new(Arc::clone(&app), read_import_rows));
     let serving = async {
         tokio::join!(
-            server::serve(listener, gateway.clone(), wait),
+            serve_requests(listener, gateway.clone(), certificate.as_ref(), wait),
+            watch_certificate(certificate.as_ref().zip(hangup), stopped.clone()),
             gateway.share_budgets(until_stopped(stopped.clone())),
             webhooks.run(until_stopped(stopped.clone())),
             imports.run(until_stopped(stopped.clone())),
@@ -104,7 +109,7 @@ pub(crate) async fn serve(
             mail.run(stopped)
         )
     };
-    let (drained, (), (), (), (), ()) = supervisor::report_alive_during(serving).await;
+    let (drained, (), (), (), (), (), ()) = supervisor::report_alive_during(serving).await;
     if !drained {
         tracing::warn!("server drain timed out");
     }
@@ -124,6 +129,40 @@ fn mail_worker(
     let stationery = Stationery { language: mail.language, ..Stationery::of_sender(&mail.from) };
     let stationery = with_links(stationery, public_url, portal_url, pages);
     MailWorker::new(Arc::clone(app), mail.mailer, &mail.from, stationery)
+}
+
+/// Listens. `is_protected` says that the server or a proxy in front encrypts what goes over the network.
+async fn open_listener(listen: &str, is_protected: bool) -> Result<(TcpListener, SocketAddr), CommandError> {
+    let listener = server::listen(listen)
+        .await
+        .map_err(|error| CommandError::Message(format!("--listen: cannot listen on {listen}: {error}")))?;
+    let address = listener.local_addr()?;
+    if !is_protected && !address.ip().to_canonical().is_loopback() {
+        tracing::warn!(
+            %address,
+            "plain HTTP is served beyond this machine: set --tls-cert and --tls-key, or put a proxy with TLS in front \
+             and name it by --trusted-proxy"
+        );
+    }
+    Ok((listener, address))
+}
+
+async fn serve_requests(
+    listener: TcpListener,
+    gateway: Gateway,
+    certificate: Option<&Certificate>,
+    stop: impl Future<Output = ()>,
+) -> bool {
+    match certificate {
+        Some(certificate) => server::serve_tls(listener, gateway, certificate.tls(), stop).await,
+        None => server::serve(listener, gateway, stop).await,
+    }
+}
+
+async fn watch_certificate(certificate: Option<(&Certificate, Signal)>, stopped: watch::Receiver<bool>) {
+    if let Some((certificate, hangup)) = certificate {
+        certificate.watch(hangup, until_stopped(stopped)).await;
+    }
 }
 
 /// The stationery with the addresses of the portal and the console. Pages that are not served have none.
@@ -150,10 +189,10 @@ async fn drain_at_signal(mut signals: StopSignals, gateway: Gateway, stop: watch
 }
 
 /// The address of a server that has no other one. On this machine it has the name that browsers allow passkeys for.
-fn own_url(address: SocketAddr) -> String {
+fn own_url(scheme: &str, address: SocketAddr) -> String {
     match address.ip().is_loopback() {
-        true => format!("http://localhost:{}", address.port()),
-        false => format!("http://{address}"),
+        true => format!("{scheme}://localhost:{}", address.port()),
+        false => format!("{scheme}://{address}"),
     }
 }
 
