@@ -60,8 +60,7 @@ pub(crate) async fn serve(
         backups,
     } = settings;
     let app = app.with_plain_http_hosts(&webhook_http_hosts).with_mail_limits(mail.limits);
-    let app = app.with_retention(retention);
-    let app = Arc::new(app);
+    let app = Arc::new(app.with_retention(retention));
     let policy = Policy { plain_http_hosts: webhook_http_hosts, ..Policy::default() };
     let sender = Sender::with(policy, SystemResolver::new().map_err(SetupError::Resolver)?, roots)?;
     let webhooks = Arc::new(WebhookWorker::new(Arc::clone(&app), sender, webhook_payload));
