@@ -31,6 +31,7 @@ storm() { "$python" storm/storm.py; }
 backup() { "$python" backup/backup.py; }
 moving() { "$python" backup/moving.py; }
 metrics() { "$python" metrics/metrics.py; }
+tls() { "$tests/.cache/venv_tls/bin/python" tls/tls.py; }
 instructions() { "$python" instructions/instructions.py; }
 deploy() { "$python" deploy/deploy.py; }
 
@@ -93,7 +94,7 @@ all() {
     exit "$status"
   ) >"$outputs/background" 2>&1 & background=$!
   run golden; run python; run python10; run node node_tests; run go go_tests; run browser
-  run crash; run race; run storm; run moving
+  run crash; run race; run storm; run moving; run tls
   wait "$background" || { status=1; mapfile -t -O "${#failed[@]}" failed <"$outputs/failed in the background"; }
   cat "$outputs/background"
   run cluster
@@ -102,13 +103,13 @@ all() {
 
 for suite in "${@:-all}"; do
   case "$suite" in
-    golden | python | python10 | browser | schemathesis | crash | race | storm | backup | moving | metrics | instructions | deploy | cluster | long) run "$suite" ;;
+    golden | python | python10 | browser | schemathesis | crash | race | storm | backup | moving | metrics | tls | instructions | deploy | cluster | long) run "$suite" ;;
     go) run go go_tests ;;
     postgres) run postgres on_postgres ;;
     citus) run citus on_citus ;;
     node) run node node_tests ;;
     all) all ;;
-    *) echo "usage: run.sh [golden|python|python10|node|go|browser|schemathesis|crash|race|storm|backup|moving|metrics|instructions|deploy|cluster|postgres|citus|all|long]..." >&2; exit 2 ;;
+    *) echo "usage: run.sh [golden|python|python10|node|go|browser|schemathesis|crash|race|storm|backup|moving|metrics|tls|instructions|deploy|cluster|postgres|citus|all|long]..." >&2; exit 2 ;;
   esac
 done
 

@@ -24,6 +24,7 @@ python_environment .cache/venv clients/python/requirements.txt
 python_environment .cache/venv_1_0 clients/python_1_0/requirements.txt
 python_environment .cache/venv_schemathesis schemathesis/requirements.txt
 python_environment .cache/venv_browser browser/requirements.txt
+python_environment .cache/venv_tls tls/requirements.txt
 
 # node_modules FOLDER: installs the packages of its package-lock.json without running their install scripts.
 node_modules() {

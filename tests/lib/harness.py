@@ -62,11 +62,15 @@ class Answer:
 
 
 class Connection:
-    """One HTTP connection that is kept open between requests. Not for use by several threads at once."""
+    """One HTTP connection that is kept open between requests. Not for use by several threads at once.
+
+    The authorities of HTTPS are those of the system, or in the file that $SSL_CERT_FILE names.
+    """
 
     def __init__(self, base, token=None, seconds=REQUEST_SECONDS):
         address = urlsplit(base)
-        self._connection = http.client.HTTPConnection(address.hostname, address.port, timeout=seconds)
+        kind = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
+        self._connection = kind(address.hostname, address.port, timeout=seconds)
         self._token = token
 
     def send(self, method, path, headers=None, body=None):

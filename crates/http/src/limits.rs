@@ -57,6 +57,17 @@ pub(crate) const BODY_RATE: u64 = 32 << 10;
 pub(crate) const WRITE_PROGRESS: usize = 64 << 10;
 /// The time in which a client may end a request that was answered before its end.
 pub(crate) const LINGER: Duration = Duration::from_secs(5);
+/// Most requests at once on one HTTP/2 connection.
+pub(crate) const STREAMS: u32 = 100;
+/// Bytes of bodies that a client may send on one HTTP/2 connection before they are read.
+pub(crate) const WINDOW: u32 = 128 << 10;
+/// Requests that a client may reset on one HTTP/2 connection, beyond as many as it lets end.
+pub(crate) const RESETS: usize = 100;
+/// Bytes of HTTP/2 frames that belong to no request, such as PING and SETTINGS, on one connection.
+pub(crate) const CONTROL_BYTES: i64 = 1 << 20;
+/// The time of one response of an HTTP/2 connection, in which a client must take [`WRITE_PROGRESS`] bytes of it, as a
+/// multiple of [`Limits::write_timeout`]. It is longer because the responses share the connection.
+pub(crate) const STREAM_TIMEOUTS: u32 = 4;
 /// Bytes of responses that the kernel keeps for a connection. Linux doubles the number for its own bookkeeping.
 pub(crate) const SEND_BUFFER: u32 = 64 << 10;
 /// Maximum bytes of a response that does not count against [`Limits::response_memory`].
@@ -99,7 +110,7 @@ pub struct Limits {
     pub response_memory: usize,
     /// Time in which a client must send a small body. A larger one has more, in proportion to what has arrived.
     pub body_grace: Duration,
-    /// Time in which a client must send the headers of a request.
+    /// Time in which a client must send the headers of a request, and before the first one end the TLS handshake.
     pub head_timeout: Duration,
     /// Time for a request, from its last header to the head of the response, without the time in which its body
     /// arrives.
@@ -108,7 +119,8 @@ pub struct Limits {
     pub in_flight: usize,
     /// Time for which the result of a readiness probe is reused.
     pub ready_kept: Duration,
-    /// Maximum open connections. A further one waits to be accepted. One address may have an eighth of them, and half
+    /// Maximum open connections. A request beyond the first of an HTTP/2 connection counts as one. A further
+    /// connection waits to be accepted, and a further request is refused. One address may have an eighth of them, and half
     /// of these before their first request, unless it is a trusted proxy. A further one of the address is closed. One
     /// owner has an eighth as well; a further one counts as one without a valid token. Connections without a valid
     /// token have half of all: one more closes that which has been idle for the longest.

@@ -4,7 +4,7 @@
 //! sealed secret. A key that another user wrote is refused, because that user knows it; root, which runs commands
 //! on the files of the service's user, reads every key.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -35,27 +35,33 @@ pub(crate) fn read(path: &Path) -> io::Result<HashKey> {
     }
     let file = File::open(path)?;
     let metadata = file.metadata()?;
-    let mode = metadata.permissions().mode() & 0o777;
     let mut text = String::new();
     let read = file.take(LONGEST).read_to_string(&mut text);
     // The advice below would make a file of another program unreadable to its users.
     let key = read.ok().and_then(|_| HashKey::from_hex(text.trim()));
     let key =
         key.ok_or_else(|| invalid("it is not a key file: a key is 64 hexadecimal digits".to_owned()))?;
+    check_owner(path, &metadata).map_err(invalid)?;
+    Ok(key)
+}
+
+/// Refuses a file with a key that other users know.
+pub(crate) fn check_owner(path: &Path, metadata: &Metadata) -> Result<(), String> {
+    let mode = metadata.permissions().mode() & 0o777;
     if mode & FORBIDDEN_MODE != 0 {
-        return Err(invalid(format!(
+        return Err(format!(
             "other users can read or change the key (mode {mode:04o}): run chmod 600 {}",
             path.display()
-        )));
+        ));
     }
     let user = rustix::process::geteuid().as_raw();
     if user != ROOT && ![ROOT, user].contains(&metadata.uid()) {
-        return Err(invalid(format!(
+        return Err(format!(
             "the file belongs to another user (id {}), who knows the key: run chown on it if you trust it",
             metadata.uid()
-        )));
+        ));
     }
-    Ok(key)
+    Ok(())
 }
 
 /// Writes a new key to a file that does not exist yet.

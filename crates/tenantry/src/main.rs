@@ -27,6 +27,7 @@ mod scheduled_backups;
 mod serve;
 mod stop;
 mod supervisor;
+mod tls;
 
 use std::process::ExitCode;
 

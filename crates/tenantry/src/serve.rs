@@ -11,7 +11,7 @@ use rustls::pki_types::CertificateDer;
 use tenantry_app::App;
 use tenantry_app::console::RelyingParty;
 use tenantry_core::values::{EmailAddress, HttpUrl};
-use tenantry_http::{Gateway, read_import_rows, server, webhook_payload};
+use tenantry_http::{Config, Gateway, read_import_rows, server, webhook_payload};
 use tenantry_outbound::mail::Mailer;
 use tenantry_outbound::mail::letters::Stationery;
 use tenantry_outbound::webhook::{Policy, Sender, SetupError, SystemResolver};
@@ -21,6 +21,7 @@ use tenantry_worker::imports::ImportWorker;
 use tenantry_worker::mail::MailWorker;
 use tenantry_worker::webhooks::WebhookWorker;
 use tokio::net::TcpListener;
+use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 
 use crate::config::{MailSettings, ServerSettings};
@@ -31,6 +32,7 @@ use crate::jobs;
 use crate::metrics::MetricsListener;
 use crate::stop::{StopSignals, until_stopped};
 use crate::supervisor;
+use crate::tls::{self, Certificate};
 
 /// Open files that the process needs besides those of connections.
 const OTHER_FILES: u64 = 1000;
@@ -43,12 +45,13 @@ pub(crate) async fn serve(
     files: &Files,
     database: Arc<Database>,
 ) -> Result<(), CommandError> {
+    let (listener, address) = open_listener(&settings).await?;
+    let metrics = MetricsListener::open(settings.metrics_listen.as_deref()).await?;
     let ServerSettings {
-        listen,
-        metrics_listen,
+        certificate,
         bootstrap,
         bootstrap_owner,
-        mut http,
+        http,
         portal_url,
         mail,
         webhook_http_hosts,
@@ -58,55 +61,53 @@ pub(crate) async fn serve(
         public_url,
         replace_passkeys,
         backups,
+        ..
     } = settings;
     let app = app.with_plain_http_hosts(&webhook_http_hosts).with_mail_limits(mail.limits);
     let app = Arc::new(app.with_retention(retention));
     let meters = Arc::new(WorkerMeters::default());
     let webhooks = webhook_worker(&app, webhook_http_hosts, roots, &meters)?;
-    let listener = listen_on("--listen", &listen).await?;
-    let metrics = MetricsListener::open(metrics_listen.as_deref()).await?;
-    let address = listener.local_addr()?;
-    let url = format!("http://{address}");
-    if address.ip().is_unspecified() || address.ip().is_loopback() {
-        let mails_console = console && public_url.is_none() && matches!(mail.mailer, Mailer::Smtp(..));
-        warn_of_links(&url, portal_url.is_none() && public_url.is_none(), mails_console);
+    let scheme = if certificate.is_some() { "https" } else { "http" };
+    let url = format!("{scheme}://{address}");
+    if public_url.is_none() && (address.ip().is_unspecified() || address.ip().is_loopback()) {
+        warn_of_links(&url, portal_url.is_none(), console && matches!(mail.mailer, Mailer::Smtp(..)));
     }
     check_open_files(http.limits.connections);
     if bootstrap {
         write_first_token(&app, bootstrap_owner, &url, files).await?;
     }
-    let public_url = public_url.unwrap_or_else(|| own_url(address));
-    http.public_url.clone_from(&public_url);
-    http.portal_url = portal_url.as_ref().map_or_else(|| public_url.clone(), ToString::to_string);
+    let public_url = public_url.unwrap_or_else(|| own_url(scheme, address));
     if console {
         check_passkeys(&app, &public_url, replace_passkeys).await?;
         open_first_entry(&app, &public_url, files).await?;
     }
     let has_no_mail_server = matches!(mail.mailer, Mailer::Log);
     let pages = Settings { public_url: Some(public_url.clone()), has_no_mail_server, console, portal };
-    http.pages = tenantry_web::router(Arc::clone(&app), pages);
+    let http = with_pages(http, &app, &public_url, portal_url.as_ref(), pages);
     // The signals are handled before the server is announced, so that a stop is never lost.
     let signals = StopSignals::new()?;
+    let hangup = certificate.as_ref().map(|_| tls::hangup()).transpose()?;
     announce(&url, console.then_some(public_url.as_str()), files);
-    supervisor::ready();
 
     let (stop, stopped) = watch::channel(false);
     let gateway = Gateway::new(Arc::clone(&app), http);
     let wait = drain_at_signal(signals, gateway.clone(), stop);
     let mail = mail_worker(&app, mail, &public_url, portal_url, (console, portal), &meters);
     let imports = Arc::new(ImportWorker::new(Arc::clone(&app), read_import_rows));
+    let backups = backups.map(|backups| (backups, database));
     let serving = async {
         tokio::join!(
-            server::serve(listener, gateway.clone(), wait),
+            serve_requests(listener, gateway.clone(), certificate.as_ref(), wait),
+            watch_certificate(certificate.as_ref().zip(hangup), stopped.clone()),
             gateway.share_budgets(until_stopped(stopped.clone())),
             webhooks.run(until_stopped(stopped.clone())),
             imports.run(until_stopped(stopped.clone())),
             metrics.serve(gateway.clone(), meters, until_stopped(stopped.clone())),
-            jobs::run(&app, &gateway, backups.map(|backups| (backups, database)), stopped.clone()),
+            jobs::run(&app, &gateway, backups, stopped.clone()),
             mail.run(stopped)
         )
     };
-    let (drained, (), (), (), (), (), ()) = supervisor::report_alive_during(serving).await;
+    let (drained, (), (), (), (), (), (), ()) = supervisor::report_alive_during(serving).await;
     if !drained {
         tracing::warn!("server drain timed out");
     }
@@ -148,6 +149,52 @@ fn webhook_worker(
     Ok(Arc::new(worker.with_meters(Arc::clone(meters))))
 }
 
+/// The configuration with the pages and the addresses of the server.
+fn with_pages(
+    http: Config,
+    app: &Arc<App>,
+    public_url: &str,
+    portal_url: Option<&HttpUrl>,
+    pages: Settings,
+) -> Config {
+    let portal_url = portal_url.map_or_else(|| public_url.to_owned(), ToString::to_string);
+    let pages = tenantry_web::router(Arc::clone(app), pages);
+    Config { public_url: public_url.to_owned(), portal_url, pages, ..http }
+}
+
+/// Listens for requests. Warns when neither the server nor a proxy in front encrypts what goes over the network.
+async fn open_listener(settings: &ServerSettings) -> Result<(TcpListener, SocketAddr), CommandError> {
+    let is_protected = settings.certificate.is_some() || !settings.http.trusted_proxies.is_empty();
+    let listener = listen_on("--listen", &settings.listen).await?;
+    let address = listener.local_addr()?;
+    if !is_protected && !address.ip().to_canonical().is_loopback() {
+        tracing::warn!(
+            %address,
+            "plain HTTP is served beyond this machine: set --tls-cert and --tls-key, or put a proxy with TLS in front \
+             and name it by --trusted-proxy"
+        );
+    }
+    Ok((listener, address))
+}
+
+async fn serve_requests(
+    listener: TcpListener,
+    gateway: Gateway,
+    certificate: Option<&Certificate>,
+    stop: impl Future<Output = ()>,
+) -> bool {
+    match certificate {
+        Some(certificate) => server::serve_tls(listener, gateway, certificate.tls(), stop).await,
+        None => server::serve(listener, gateway, stop).await,
+    }
+}
+
+async fn watch_certificate(certificate: Option<(&Certificate, Signal)>, stopped: watch::Receiver<bool>) {
+    if let Some((certificate, hangup)) = certificate {
+        certificate.watch(hangup, until_stopped(stopped)).await;
+    }
+}
+
 /// The stationery with the addresses of the portal and the console. Pages that are not served have none.
 fn with_links(
     stationery: Stationery,
@@ -172,10 +219,10 @@ async fn drain_at_signal(mut signals: StopSignals, gateway: Gateway, stop: watch
 }
 
 /// The address of a server that has no other one. On this machine it has the name that browsers allow passkeys for.
-fn own_url(address: SocketAddr) -> String {
+fn own_url(scheme: &str, address: SocketAddr) -> String {
     match address.ip().is_loopback() {
-        true => format!("http://localhost:{}", address.port()),
-        false => format!("http://{address}"),
+        true => format!("{scheme}://localhost:{}", address.port()),
+        false => format!("{scheme}://{address}"),
     }
 }
 
@@ -232,6 +279,7 @@ fn announce(url: &str, console: Option<&str>, files: &Files) {
         %url, console, docs = %format!("{url}/docs"), database = files.database,
         key_file = %absolute(&files.key).display(), new_token = files.new_token("SLUG_OR_ID"), "server listening"
     );
+    supervisor::ready();
     if is_same_output() {
         return;
     }

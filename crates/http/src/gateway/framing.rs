@@ -12,17 +12,22 @@ pub(super) struct Malformed {
     pub(super) text: &'static str,
 }
 
-/// The fault of a request over HTTP/1.1 that has no `Host`.
+/// The fault of a request over HTTP/1.1 that has no `Host`, or over HTTP/2 that names none either way.
 pub(super) fn without_host<B>(request: &Request<B>) -> Option<Malformed> {
-    let lacks_host = request.version() == Version::HTTP_11 && !request.headers().contains_key(HOST);
+    let needs_host = matches!(request.version(), Version::HTTP_11 | Version::HTTP_2);
+    let lacks_host = needs_host && !request.headers().contains_key(HOST);
     lacks_host.then_some(Malformed { status: StatusCode::BAD_REQUEST, text: "Host is missing. Send one." })
 }
 
-/// The fault of a head, if it has one: more than [`limits::HEAD`] bytes, several `Host` headers, or another transfer coding
-/// than one `chunked`.
+/// The fault of a head, if it has one: more than [`limits::HEAD`] bytes or [`limits::HEADERS`] headers, several `Host`
+/// headers, or another transfer coding than one `chunked`.
 pub(super) fn malformed<B>(request: &Request<B>) -> Option<Malformed> {
     if head_bytes(request) > limits::HEAD {
         let text = "The request line and the headers can have at most 64 KiB.";
+        return Some(Malformed { status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, text });
+    }
+    if request.headers().len() > limits::HEADERS {
+        let text = "A request can have at most 100 headers.";
         return Some(Malformed { status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, text });
     }
     ambiguous(request.headers())

@@ -3,7 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -20,6 +20,9 @@ use crate::pipeline::rate_limit::RateLimitKey;
 ///
 /// The tokens of one owner can come from many addresses. So the organizations of an owner have the same share as an
 /// address, and so have the portals of an owner. A connection beyond this share stays a stranger's.
+///
+/// An HTTP/2 connection carries several requests at once. Each beyond the first counts as another connection
+/// ([`Peer::add_stream`]), and is refused where another connection would be.
 pub(super) struct Peers {
     /// The share of an address, of an owner, and of the portals of an owner.
     share: usize,
@@ -33,12 +36,22 @@ struct Open {
     /// The number of connections with a valid token, by owner or by the portals of an owner.
     by_owner: HashMap<RateLimitKey, usize>,
     /// The strangers, in the order of their latest head of a request.
-    strangers: BTreeMap<u64, Arc<Notify>>,
+    strangers: BTreeMap<u64, Stranger>,
+    /// What the strangers count as together.
+    stranger_connections: usize,
     next_place: u64,
+}
+
+/// A connection of a stranger.
+struct Stranger {
+    closing: Arc<Notify>,
+    /// The connections that it counts as: itself, and each request beyond its first.
+    connections: usize,
 }
 
 #[derive(Default)]
 struct OfAddress {
+    /// Connections, and requests beyond the first of each.
     connections: usize,
     /// Connections that have not sent a request yet.
     without_request: usize,
@@ -55,15 +68,48 @@ pub(crate) struct Peer {
     is_known: AtomicBool,
     /// The owner, or the portals, that the connection counts for. Unlike `is_known`, it is read under the lock.
     owner: Mutex<Option<RateLimitKey>>,
+    /// Requests beyond the first. Changed under the lock alone.
+    streams: AtomicUsize,
 }
+
+/// A request beyond the first of its connection, until it is dropped.
+pub(super) struct StreamPlace(Arc<Peer>);
 
 impl Open {
     /// Adds a stranger behind the others.
-    fn line_up(&mut self, closing: &Arc<Notify>) -> u64 {
+    fn line_up(&mut self, stranger: Stranger) -> u64 {
         let place = self.next_place;
         self.next_place += 1;
-        self.strangers.insert(place, Arc::clone(closing));
+        self.stranger_connections += stranger.connections;
+        self.strangers.insert(place, stranger);
         place
+    }
+
+    /// Takes a stranger out of the line.
+    fn leave_line(&mut self, place: u64) -> Option<Stranger> {
+        let stranger = self.strangers.remove(&place)?;
+        self.stranger_connections = self.stranger_connections.saturating_sub(stranger.connections);
+        Some(stranger)
+    }
+
+    /// Closes the strangers that have been idle for the longest, until there is room for one more among `most`.
+    fn make_room(&mut self, most: usize) {
+        while self.stranger_connections >= most
+            && let Some(place) = self.strangers.keys().next().copied()
+            && let Some(stranger) = self.leave_line(place)
+        {
+            stranger.closing.notify_one();
+        }
+    }
+
+    /// Takes one connection from an owner.
+    fn leave_owner(&mut self, owner: RateLimitKey) {
+        if let Entry::Occupied(mut connections) = self.by_owner.entry(owner) {
+            *connections.get_mut() = connections.get().saturating_sub(1);
+            if *connections.get() == 0 {
+                connections.remove();
+            }
+        }
     }
 
     fn change(&mut self, key: IpAddr, change: impl FnOnce(&mut OfAddress)) {
@@ -96,16 +142,19 @@ impl Peers {
         }
         of_address.connections += 1;
         of_address.without_request += 1;
-        if open.strangers.len() >= self.of_strangers
-            && let Some((_, oldest)) = open.strangers.pop_first()
-        {
-            oldest.notify_one();
-        }
+        open.make_room(self.of_strangers);
         let closing = Arc::new(Notify::new());
-        let place = Mutex::new(open.line_up(&closing));
-        let (has_sent, is_known) = (AtomicBool::new(false), AtomicBool::new(false));
-        let peers = Arc::clone(self);
-        Some(Peer { peers, key, closing, place, has_sent, is_known, owner: Mutex::default() })
+        let stranger = Stranger { closing: Arc::clone(&closing), connections: 1 };
+        Some(Peer {
+            peers: Arc::clone(self),
+            key,
+            closing,
+            place: Mutex::new(open.line_up(stranger)),
+            has_sent: AtomicBool::new(false),
+            is_known: AtomicBool::new(false),
+            owner: Mutex::default(),
+            streams: AtomicUsize::new(0),
+        })
     }
 }
 
@@ -120,9 +169,34 @@ impl Peer {
             open.change(self.key, |of| of.without_request = of.without_request.saturating_sub(1));
         }
         let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.strangers.remove(&place).is_some() {
-            *place = open.line_up(&self.closing);
+        if let Some(stranger) = open.leave_line(*place) {
+            *place = open.line_up(stranger);
         }
+    }
+
+    /// Counts a request beyond the first one of the connection. Nothing when the address or the owner has its share
+    /// already.
+    pub(super) fn add_stream(self: &Arc<Self>) -> Option<StreamPlace> {
+        let share = self.peers.share;
+        let mut open = self.peers.open();
+        if open.by_address.get(&self.key).is_none_or(|of| of.connections >= share) {
+            return None;
+        }
+        if let Some(owner) = self.owner() {
+            let connections = open.by_owner.entry(owner).or_default();
+            if *connections >= share {
+                return None;
+            }
+            *connections += 1;
+        } else {
+            open.make_room(self.peers.of_strangers);
+            // A connection that has just made room for itself is closed.
+            open.strangers.get_mut(&self.place())?.connections += 1;
+            open.stranger_connections += 1;
+        }
+        open.change(self.key, |of| of.connections += 1);
+        self.streams.fetch_add(1, Ordering::Relaxed);
+        Some(StreamPlace(Arc::clone(self)))
     }
 
     /// Records that a request of this caller was admitted on the connection. From then on it is not a stranger's,
@@ -133,17 +207,22 @@ impl Peer {
         }
         let caller = caller.group().unwrap_or(caller);
         let mut open = self.peers.open();
-        let connections = open.by_owner.entry(caller).or_default();
-        if *connections >= self.peers.share || self.is_known.swap(true, Ordering::Relaxed) {
+        let own = 1 + self.streams.load(Ordering::Relaxed);
+        let connections = open.by_owner.get(&caller).copied().unwrap_or_default().saturating_add(own);
+        if connections > self.peers.share || self.is_known.swap(true, Ordering::Relaxed) {
             return;
         }
-        *connections += 1;
+        open.by_owner.insert(caller, connections);
         *self.owner.lock().unwrap_or_else(PoisonError::into_inner) = Some(caller);
-        self.leave_line(&mut open);
+        open.leave_line(self.place());
     }
 
-    fn leave_line(&self, open: &mut Open) {
-        open.strangers.remove(&self.place.lock().unwrap_or_else(PoisonError::into_inner));
+    fn owner(&self) -> Option<RateLimitKey> {
+        *self.owner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn place(&self) -> u64 {
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until the connection has to make room for that of another stranger.
@@ -156,19 +235,29 @@ impl Drop for Peer {
     fn drop(&mut self) {
         let has_sent = self.has_sent.load(Ordering::Relaxed);
         let mut open = self.peers.open();
-        self.leave_line(&mut open);
-        if let Some(owner) = *self.owner.lock().unwrap_or_else(PoisonError::into_inner)
-            && let Entry::Occupied(mut connections) = open.by_owner.entry(owner)
-        {
-            *connections.get_mut() = connections.get().saturating_sub(1);
-            if *connections.get() == 0 {
-                connections.remove();
-            }
+        open.leave_line(self.place());
+        if let Some(owner) = self.owner() {
+            open.leave_owner(owner);
         }
         open.change(self.key, |of| {
             of.connections = of.connections.saturating_sub(1);
             of.without_request = of.without_request.saturating_sub(usize::from(!has_sent));
         });
+    }
+}
+
+impl Drop for StreamPlace {
+    fn drop(&mut self) {
+        let peer = &self.0;
+        let mut open = peer.peers.open();
+        peer.streams.fetch_sub(1, Ordering::Relaxed);
+        if let Some(owner) = peer.owner() {
+            open.leave_owner(owner);
+        } else if let Some(stranger) = open.strangers.get_mut(&peer.place()) {
+            stranger.connections = stranger.connections.saturating_sub(1);
+            open.stranger_connections = open.stranger_connections.saturating_sub(1);
+        }
+        open.change(peer.key, |of| of.connections = of.connections.saturating_sub(1));
     }
 }
 
@@ -193,7 +282,10 @@ mod tests {
 
     fn is_empty(peers: &Peers) -> bool {
         let open = peers.open();
-        open.by_address.is_empty() && open.by_owner.is_empty() && open.strangers.is_empty()
+        open.by_address.is_empty()
+            && open.by_owner.is_empty()
+            && open.strangers.is_empty()
+            && open.stranger_connections == 0
     }
 
     #[test]
@@ -254,6 +346,45 @@ mod tests {
         }
         assert_eq!(peers.open().strangers.len(), 16 - 2 * 4);
         drop(open);
+        assert!(is_empty(&peers));
+    }
+
+    #[tokio::test]
+    async fn requests_beyond_the_first_count_as_connections() {
+        let peers = peers(64);
+        let at = |text: &str| peers.admit(text.parse().unwrap()).map(Arc::new);
+        let connection = at("192.0.2.1").unwrap();
+        connection.sent_request();
+        let mut streams: Vec<_> = std::iter::from_fn(|| connection.add_stream()).collect();
+        assert_eq!(streams.len(), 7, "the address has eight connections");
+        assert!(at("192.0.2.1").is_none());
+        streams.pop();
+        let second = at("192.0.2.1").unwrap();
+        assert!(connection.add_stream().is_none() && second.add_stream().is_none());
+        // A request that began before the connection had a caller counts for the caller as well.
+        connection.admitted(RateLimitKey::Known(Uuid::nil()));
+        assert_eq!(peers.open().by_owner[&RateLimitKey::Known(Uuid::nil())], 7);
+        assert_eq!(peers.open().stranger_connections, 1);
+        let other = at("192.0.2.2").unwrap();
+        other.admitted(RateLimitKey::Known(Uuid::nil()));
+        assert!(other.add_stream().is_none(), "the owner has its share");
+        drop((streams, connection, second, other));
+        assert!(is_empty(&peers));
+    }
+
+    #[tokio::test]
+    async fn requests_of_strangers_make_room_for_those_of_others() {
+        let peers = peers(64);
+        let at = |number: u32| peers.admit(Ipv4Addr::from_bits(number).into()).map(Arc::new).unwrap();
+        // Strangers may have 32 connections together, which four of them use up.
+        let open: Vec<_> = (0..4).map(at).collect();
+        let streams: Vec<_> = open.iter().flat_map(|peer| std::iter::from_fn(|| peer.add_stream())).collect();
+        assert_eq!((streams.len(), peers.open().stranger_connections), (28, 32));
+        let newest = at(9);
+        open[0].has_to_close().await;
+        assert_eq!(peers.open().stranger_connections, 25);
+        assert!(open[0].add_stream().is_none(), "it is closed");
+        drop((streams, open, newest));
         assert!(is_empty(&peers));
     }
 }

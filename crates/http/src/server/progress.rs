@@ -39,6 +39,14 @@ impl ProgressStream {
         Self { stream, timeout, deadline: None, written: 0, lingering: None }
     }
 
+    /// The first byte that the client sends, which stays to be read. Nothing when the connection ended before.
+    pub(super) async fn first_byte(&self) -> io::Result<Option<u8>> {
+        let mut first = [0];
+        let received = self.stream.peek(&mut first).await?;
+        let [first] = first;
+        Ok((received > 0).then_some(first))
+    }
+
     fn restart(&mut self) {
         self.deadline = None;
         self.written = 0;

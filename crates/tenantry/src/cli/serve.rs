@@ -32,6 +32,13 @@ pub(crate) struct Serve {
     #[arg(long, env = "TENANTRY_LOG_SLOW_MS", value_name = "MILLISECONDS", default_value = "1000",
         value_parser = values::number::<u64>(0..=DAY_S * 1000, "milliseconds"))]
     pub(crate) log_slow_ms: u64,
+    /// A PEM file with the certificate of the server and those that lead to its authority; with --tls-key, the server
+    /// speaks HTTPS, with HTTP/2 where the client does
+    #[arg(long, env = "TENANTRY_TLS_CERT", value_name = "FILE")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// A PEM file with the private key of --tls-cert, which other users cannot read
+    #[arg(long, env = "TENANTRY_TLS_KEY", value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
     /// Create a first organization and token in an empty database: on or off
     #[arg(long, env = "TENANTRY_BOOTSTRAP", value_name = "ON|OFF", default_value = "on",
         action = clap::ArgAction::Set, value_parser = switch)]
@@ -161,7 +168,7 @@ pub(crate) struct Serve {
     #[arg(long, env = "TENANTRY_MAX_BODY_BYTES", value_name = "BYTES", default_value = "1048576",
         value_parser = values::number::<usize>(1..=MOST, "bytes"))]
     pub(crate) max_body_bytes: usize,
-    /// The timeout in seconds for a client to send the request headers
+    /// The timeout in seconds for a client to send the request headers, and before the first ones to end the TLS handshake
     #[arg(long, env = "TENANTRY_HEAD_TIMEOUT_S", value_name = "SECONDS", default_value = "10",
         value_parser = values::number::<u64>(1..=DAY_S, "seconds"))]
     pub(crate) head_timeout_s: u64,

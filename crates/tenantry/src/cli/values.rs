@@ -114,10 +114,13 @@ pub(crate) fn switch(text: &str) -> Result<bool, String> {
 pub(crate) struct LogFilter(pub(crate) Targets);
 
 /// `LEVEL`, and `MODULE=LEVEL` after commas. Modules that are not named log at `LEVEL`, or at `info` without it. The
-/// library of passkeys logs only if it is named: what is an error to it is a browser's faulty answer, which it logs whole.
+/// libraries of passkeys and of HTTP/2 log only if they are named: what they warn of is a client's fault, of which a client
+/// can make any number.
 pub(crate) fn log_filter(text: &str) -> Result<LogFilter, String> {
-    let mut targets =
-        Targets::new().with_default(LevelFilter::INFO).with_target("webauthn_rs", LevelFilter::OFF);
+    let mut targets = Targets::new()
+        .with_default(LevelFilter::INFO)
+        .with_target("webauthn_rs", LevelFilter::OFF)
+        .with_target("h2", LevelFilter::OFF);
     for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
         targets = match part.split_once('=') {
             None => targets.with_default(level(part)?),

@@ -15,6 +15,7 @@ use tenantry_store::postgres::Migrate;
 use crate::cli::{List, Serve};
 use crate::error::CommandError;
 use crate::scheduled_backups::BackupSchedule;
+use crate::tls::Certificate;
 
 /// The sender without `--mail-from`.
 const LOCAL_SENDER: &str = "Tenantry <tenantry@localhost>";
@@ -25,6 +26,8 @@ pub(crate) struct ServerSettings {
     pub(crate) listen: String,
     /// The address of the metrics, if they are served.
     pub(crate) metrics_listen: Option<String>,
+    /// The certificate, if the server speaks HTTPS.
+    pub(crate) certificate: Option<Certificate>,
     pub(crate) bootstrap: bool,
     /// The owner of the first organization, if one was named.
     pub(crate) bootstrap_owner: Option<EmailAddress>,
@@ -111,6 +114,7 @@ impl ServerSettings {
         Ok(Self {
             listen: serve.listen.clone(),
             metrics_listen: serve.metrics_listen.clone(),
+            certificate: Certificate::of_options(serve.tls_cert.as_deref(), serve.tls_key.as_deref())?,
             bootstrap: serve.bootstrap,
             bootstrap_owner: serve.bootstrap_owner.clone(),
             http,

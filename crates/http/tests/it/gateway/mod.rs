@@ -1,5 +1,6 @@
 //! Behaviour of every request before its operation runs.
 
+mod https;
 mod invalid_input;
 mod openapi;
 mod owners;
