@@ -10,7 +10,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustls::pki_types::CertificateDer;
 use tenantry_app::App;
 use tenantry_app::console::RelyingParty;
-use tenantry_core::values::{EmailAddress, HttpUrl};
+use tenantry_core::values::{EmailAddress, HttpUrl, IpAllowList};
 use tenantry_http::{Gateway, read_import_rows, server, webhook_payload};
 use tenantry_outbound::mail::Mailer;
 use tenantry_outbound::mail::letters::Stationery;
@@ -64,9 +64,7 @@ pub(crate) async fn serve(
     let policy = Policy { plain_http_hosts: webhook_http_hosts, ..Policy::default() };
     let sender = Sender::with(policy, SystemResolver::new().map_err(SetupError::Resolver)?, roots)?;
     let webhooks = Arc::new(WebhookWorker::new(Arc::clone(&app), sender, webhook_payload));
-    let is_protected = certificate.is_some() || !http.trusted_proxies.is_empty();
-    let (listener, address) = open_listener(&listen, is_protected).await?;
-    let scheme = if certificate.is_some() { "https" } else { "http" };
+    let (listener, address, scheme) = bind(&listen, certificate.is_some(), &http.trusted_proxies).await?;
     let url = format!("{scheme}://{address}");
     if address.ip().is_unspecified() || address.ip().is_loopback() {
         let mails_console = console && public_url.is_none() && matches!(mail.mailer, Mailer::Smtp(..));
@@ -130,20 +128,25 @@ fn mail_worker(
     MailWorker::new(Arc::clone(app), mail.mailer, &mail.from, stationery)
 }
 
-/// Listens. `is_protected` says that the server or a proxy in front encrypts what goes over the network.
-async fn open_listener(listen: &str, is_protected: bool) -> Result<(TcpListener, SocketAddr), CommandError> {
+/// Listens. Returns the address and the scheme of its URL. What goes over the network is encrypted by the server or by
+/// a proxy in front of it.
+async fn bind(
+    listen: &str,
+    has_certificate: bool,
+    proxies: &IpAllowList,
+) -> Result<(TcpListener, SocketAddr, &'static str), CommandError> {
     let listener = server::listen(listen)
         .await
         .map_err(|error| CommandError::Message(format!("--listen: cannot listen on {listen}: {error}")))?;
     let address = listener.local_addr()?;
-    if !is_protected && !address.ip().to_canonical().is_loopback() {
+    if !has_certificate && proxies.is_empty() && !address.ip().to_canonical().is_loopback() {
         tracing::warn!(
             %address,
             "plain HTTP is served beyond this machine: set --tls-cert and --tls-key, or put a proxy with TLS in front \
              and name it by --trusted-proxy"
         );
     }
-    Ok((listener, address))
+    Ok((listener, address, if has_certificate { "https" } else { "http" }))
 }
 
 async fn serve_requests(
