@@ -83,13 +83,13 @@ class Load(threading.Thread):
     def __init__(self, base, connect, is_kept):
         super().__init__()
         self._base, self._connect, self._is_kept = base, connect, is_kept
-        self._stop = threading.Event()
+        self._is_over = threading.Event()
         self.answered, self.failure = 0, None
 
     def run(self):
         connection = None
         try:
-            while not self._stop.is_set():
+            while not self._is_over.is_set():
                 connection = connection or self._connect(self._base)
                 answer = connection.send("GET", "/healthz")
                 if answer.status != 200 or "strict-transport-security" not in answer.headers:
@@ -106,7 +106,7 @@ class Load(threading.Thread):
                 connection.close()
 
     def end(self):
-        self._stop.set()
+        self._is_over.set()
         self.join(60)
         kept = "one connection" if self._is_kept else "new connections"
         name = f"{self._connect.__name__}, {kept}"
