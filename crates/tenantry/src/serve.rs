@@ -167,14 +167,14 @@ async fn open_listener(settings: &ServerSettings) -> Result<(TcpListener, Socket
     let is_protected = settings.certificate.is_some() || !settings.http.trusted_proxies.is_empty();
     let listener = listen_on("--listen", &settings.listen).await?;
     let address = listener.local_addr()?;
-    if !has_certificate && proxies.is_empty() && !address.ip().to_canonical().is_loopback() {
+    if !is_protected && !address.ip().to_canonical().is_loopback() {
         tracing::warn!(
             %address,
             "plain HTTP is served beyond this machine: set --tls-cert and --tls-key, or put a proxy with TLS in front \
              and name it by --trusted-proxy"
         );
     }
-    Ok((listener, address, if has_certificate { "https" } else { "http" }))
+    Ok((listener, address))
 }
 
 async fn serve_requests(
