@@ -25,6 +25,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -44,7 +45,7 @@ use tokio::time::timeout;
 use crate::gateway::Gateway;
 use crate::limits;
 use peers::{Peer, Peers};
-use progress::ProgressStream;
+use progress::{ProgressStream, Received};
 
 pub use tls::Tls;
 
@@ -157,6 +158,8 @@ struct Client {
     /// What the connection counts for. Nothing for a trusted proxy, which has the connections of all its clients.
     peer: Option<Arc<Peer>>,
     is_secure: bool,
+    /// Whether the last request over HTTP/1.1 was answered before its end.
+    is_unread: Arc<AtomicBool>,
 }
 
 impl Client {
@@ -201,12 +204,13 @@ impl Server {
             true => None,
             false => Some(Arc::new(self.peers.admit(address)?)),
         };
-        Some(Client { address, peer, is_secure: self.tls.is_some() })
+        Some(Client { address, peer, is_secure: self.tls.is_some(), is_unread: Arc::default() })
     }
 
     /// Serves a connection until it ends or has to make room for another.
     async fn connection(self: Arc<Self>, stream: TcpStream, client: Client, slot: OwnedSemaphorePermit) {
-        let stream = ProgressStream::new(stream, self.gateway.limits().write_timeout);
+        let stream =
+            ProgressStream::new(stream, self.gateway.limits().write_timeout, Arc::clone(&client.is_unread));
         let meters = Arc::clone(&self.gateway.meters().connections);
         let open = meters.open();
         tokio::select! {
@@ -248,7 +252,8 @@ impl Server {
         let service = service_fn(|request: Request<Incoming>| {
             client.sent_request();
             let (gateway, client) = (self.gateway.clone(), client.clone());
-            async move { Ok::<_, Infallible>(client.answer(&gateway, request.map(Body::new)).await) }
+            let request = request.map(|body| Body::new(Received::new(body, &client.is_unread)));
+            async move { Ok::<_, Infallible>(client.answer(&gateway, request).await) }
         });
         let mut connection = pin!(self.http1.serve_connection(TokioIo::new(stream), service));
         let mut stopping = pin!(stopped(self.stopping.clone()));

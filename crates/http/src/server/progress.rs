@@ -4,9 +4,13 @@
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use axum::body::{Bytes, HttpBody};
+use hyper::body::{Frame, Incoming, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -30,13 +34,15 @@ pub(super) struct ProgressStream {
     deadline: Option<Pin<Box<Sleep>>>,
     /// Bytes written in the current period.
     written: usize,
-    /// The end of the time in which the client may end the request, once the server sends no more.
+    /// Whether the last request was answered before its end.
+    is_unread: Arc<AtomicBool>,
+    /// The end of the time in which the client may end that request, once the server sends no more.
     lingering: Option<Pin<Box<Sleep>>>,
 }
 
 impl ProgressStream {
-    pub(super) const fn new(stream: TcpStream, timeout: Duration) -> Self {
-        Self { stream, timeout, deadline: None, written: 0, lingering: None }
+    pub(super) const fn new(stream: TcpStream, timeout: Duration, is_unread: Arc<AtomicBool>) -> Self {
+        Self { stream, timeout, deadline: None, written: 0, is_unread, lingering: None }
     }
 
     /// The first byte that the client sends, which stays to be read. Nothing when the connection ended before.
@@ -52,7 +58,7 @@ impl ProgressStream {
         self.written = 0;
     }
 
-    /// Reads what the client still sends, until it ends, nothing has arrived at first, or the time is over.
+    /// Reads what the client still sends, until it ends or the time is over.
     fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let mut unread = [MaybeUninit::uninit(); LINGER_BUFFER];
         loop {
@@ -60,7 +66,6 @@ impl ProgressStream {
             match Pin::new(&mut self.stream).poll_read(context, &mut unread) {
                 Poll::Ready(Ok(())) if !unread.filled().is_empty() => {}
                 Poll::Ready(_) => return Poll::Ready(()),
-                Poll::Pending if self.lingering.is_none() => return Poll::Ready(()),
                 Poll::Pending => {}
             }
             let end = || Box::pin(sleep_until(Instant::now() + limits::LINGER));
@@ -92,6 +97,50 @@ impl ProgressStream {
                 ready!(deadline.as_mut().poll(context));
                 Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read")))
             }
+        }
+    }
+}
+
+/// The body of a request, which records whether it was read to its end.
+pub(super) struct Received {
+    body: Incoming,
+    has_ended: bool,
+    is_unread: Arc<AtomicBool>,
+}
+
+impl Received {
+    pub(super) fn new(body: Incoming, is_unread: &Arc<AtomicBool>) -> Self {
+        is_unread.store(false, Ordering::Relaxed);
+        Self { body, has_ended: false, is_unread: Arc::clone(is_unread) }
+    }
+}
+
+impl HttpBody for Received {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        self.has_ended |= frame.is_none();
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Received {
+    fn drop(&mut self) {
+        if !self.has_ended && !self.body.is_end_stream() {
+            self.is_unread.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -137,6 +186,9 @@ impl AsyncWrite for ProgressStream {
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.lingering.is_none() {
             ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+        }
+        if !self.is_unread.load(Ordering::Relaxed) {
+            return Poll::Ready(Ok(()));
         }
         self.poll_linger(context).map(Ok)
     }
