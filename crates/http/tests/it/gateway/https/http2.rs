@@ -1,5 +1,9 @@
 //! HTTP/2: requests, and what one client can hold by one connection.
 
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
+
 use serde_json::{Value, json};
 use tenantry_core::values::IpAllowList;
 use tokio::task::JoinSet;
@@ -136,13 +140,17 @@ async fn a_client_hears_that_its_connection_will_end() {
 #[tokio::test]
 async fn a_body_that_arrives_slowly_is_refused_and_delays_no_other() {
     let acme = Acme::new().await;
-    let limits = Limits { body_grace: Duration::from_millis(300), in_flight: 1, ..Limits::default() };
+    let limits = Limits { body_grace: Duration::from_secs(2), in_flight: 1, ..Limits::default() };
     let site = Site::with_limits(&acme, limits).await;
     let mut client = site.http2().await;
     let secret = acme.client().secret();
-    let (slow, mut body) = client.open(post(CUSTOMERS, &secret)).await;
+    let (mut slow, mut body) = client.open(post(CUSTOMERS, &secret)).await;
     body.send_data("{".into(), false).unwrap();
-    assert_eq!(client.send(post(CUSTOMERS, &secret), r#"{"email": "a@example.com"}"#).await.0, 201);
+    // While it is authorized, the slow request has the only slot.
+    while client.send(post(CUSTOMERS, &secret), r#"{"email": "a@example.com"}"#).await.0 != 201 {
+        let is_pending = poll_fn(|context| Poll::Ready(Pin::new(&mut slow).poll(context).is_pending())).await;
+        assert!(is_pending, "the slow request has kept its slot");
+    }
     let refused = tokio::time::timeout(HANGS, slow).await.unwrap().unwrap();
     assert_eq!((refused.status().as_u16(), refused.headers().get("connection")), (408, None));
     assert_eq!(client.send(post(CUSTOMERS, &secret), r#"{"email": "b@example.com"}"#).await.0, 201);
