@@ -1,4 +1,4 @@
-//! What the server records about requests and connections, for its metrics.
+//! The records of requests and connections, for the metrics.
 //!
 //! An operation is an endpoint, by its `operationId`, or one of [`OTHER_OPERATIONS`]. So the number of operations does not
 //! depend on what clients send, and nothing is recorded by tenant.
@@ -88,7 +88,7 @@ pub struct ServerReading {
     pub rejected: Vec<(&'static str, u64)>,
     /// Requests that have a slot.
     pub in_flight: usize,
-    /// Those of them that may write.
+    /// The number of those that may write.
     pub writes_in_flight: usize,
     /// The slots for requests.
     pub in_flight_limit: usize,

@@ -1,4 +1,4 @@
-//! What is remembered of a person for the codes of the portal, each as a row among the budgets that ends by itself.
+//! The marks of a person for the codes of the portal, each a row among the budgets that ends by itself.
 //!
 //! | mark | of | lasts |
 //! |---|---|---|

@@ -38,7 +38,7 @@ use crate::limits;
 use exchange::{Exchange, Outcome};
 use traffic::{Metered, Traffic};
 
-/// What a request beyond the first of its connection counts as.
+/// The place of a request beyond the first of its connection, among the connections.
 type Place = (OwnedSemaphorePermit, Option<StreamPlace>);
 
 /// Serves a connection until it ends.

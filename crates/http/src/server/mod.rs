@@ -141,7 +141,7 @@ async fn serve_with(
     drained.is_ok()
 }
 
-/// What all connections share.
+/// The state that all connections share.
 struct Server {
     gateway: Gateway,
     tls: Option<Arc<Tls>>,

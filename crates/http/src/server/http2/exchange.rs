@@ -28,7 +28,7 @@ use crate::server::Client;
 const OF_CONNECTION: [HeaderName; 4] =
     [CONNECTION, TRANSFER_ENCODING, UPGRADE, HeaderName::from_static("keep-alive")];
 
-/// How a request ended.
+/// The end of a request.
 pub(super) enum Outcome {
     /// It was answered, or the server gave it up.
     Ended,
