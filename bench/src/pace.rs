@@ -53,7 +53,7 @@ pub async fn run(requests: &[Request], pace: Pace) -> Result<Vec<Value>, Error> 
 }
 
 /// Sends every request that falls to one connection: at the `first` time of all and each `pace.connections` after it.
-/// Which request it is moves on by a step that has no factor in common with their number, so that each connection sends
+/// The next request is a step away that has no factor in common with their number, so that each connection sends
 /// all kinds, and none has more of the slow ones than others.
 async fn send(
     requests: Arc<[Request]>,

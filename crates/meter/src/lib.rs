@@ -80,7 +80,7 @@ impl Histogram {
         self.record(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX));
     }
 
-    /// What was recorded until now.
+    /// The values that were recorded until now.
     #[must_use]
     pub fn reading(&self) -> HistogramReading {
         let buckets = self.bounds.iter().copied().zip(self.buckets.iter().map(Counter::value)).collect();

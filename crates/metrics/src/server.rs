@@ -101,7 +101,7 @@ async fn serve_connection(stream: TcpStream, metrics: Arc<Metrics>, head: Durati
     let _ = builder.serve_connection(TokioIo::new(stream), service).await;
 }
 
-/// What a request asks for.
+/// The resource that a request asks for.
 enum Page {
     Metrics(Format),
     Health,

@@ -1,4 +1,4 @@
-//! What the store records about its own work, for the metrics of the server.
+//! The records of the store about its own work, for the metrics of the server.
 
 use tenantry_meter::{BATCHES, Counter, DURATIONS_US, Histogram, HistogramReading};
 

@@ -46,7 +46,7 @@ struct Files {
 
 /// The contents of both files.
 type Pair = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
-/// What changes when a file is replaced, written or given other permissions. Nothing for a file that is not there.
+/// The properties that change when a file is replaced, written or given other permissions. Nothing for a file that is not there.
 type Stamp = [Option<(u64, u64, i64, i64, i64, i64)>; 2];
 
 impl Certificate {
@@ -75,7 +75,7 @@ impl Certificate {
         Ok(Some(Self { tls: Arc::new(tls), files }))
     }
 
-    /// What the server needs of it.
+    /// The part of it that the server needs.
     pub(crate) fn tls(&self) -> Arc<Tls> {
         Arc::clone(&self.tls)
     }

@@ -155,7 +155,7 @@ struct Server {
 #[derive(Clone)]
 struct Client {
     address: IpAddr,
-    /// What the connection counts for. Nothing for a trusted proxy, which has the connections of all its clients.
+    /// The counts of the connection. Nothing for a trusted proxy, which has the connections of all its clients.
     peer: Option<Arc<Peer>>,
     is_secure: bool,
     /// Whether the last request over HTTP/1.1 was answered before its end.

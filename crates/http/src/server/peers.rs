@@ -37,7 +37,7 @@ struct Open {
     by_owner: HashMap<RateLimitKey, usize>,
     /// The strangers, in the order of their latest head of a request.
     strangers: BTreeMap<u64, Stranger>,
-    /// What the strangers count as together.
+    /// The connections as which the strangers count together.
     stranger_connections: usize,
     next_place: u64,
 }

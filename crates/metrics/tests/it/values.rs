@@ -1,4 +1,4 @@
-//! What the metrics show of requests, writes and work that waits.
+//! The metrics of requests, writes and work that waits.
 
 use serde_json::json;
 use tenantry_metrics::Format;

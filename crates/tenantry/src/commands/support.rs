@@ -104,7 +104,7 @@ async fn describe_database(app: &App, without_doctor: bool) -> Value {
     })
 }
 
-/// What the doctor finds.
+/// The findings of the doctor.
 async fn findings(app: &App) -> Result<Value, CommandError> {
     let (mut number, mut first) = (0_usize, Vec::new());
     let mut snapshot = app.store().snapshot().await?;

@@ -36,7 +36,7 @@ pub(super) enum Outcome {
     Reset,
 }
 
-/// Why a response cannot be continued.
+/// The reason for which a response cannot be continued.
 enum Stopped {
     /// The client has reset the request, or is gone.
     Gone,

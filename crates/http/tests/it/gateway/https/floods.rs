@@ -40,6 +40,19 @@ fn repeated(bytes: &[u8]) -> impl Fn(u32) -> Vec<u8> + use<> {
     move |_| many.clone()
 }
 
+/// The head of a request that creates a customer.
+fn head_of_create(acme: &Acme) -> Vec<u8> {
+    let authorization = format!("Bearer {}", acme.client().secret());
+    block(&[
+        (":method", "POST"),
+        (":scheme", "https"),
+        (":authority", "localhost"),
+        (":path", "/v1/customers"),
+        ("authorization", &authorization),
+        ("content-type", "application/json"),
+    ])
+}
+
 #[tokio::test]
 async fn frames_that_belong_to_no_request_are_bounded() {
     let acme = Acme::new().await;
@@ -61,15 +74,7 @@ async fn frames_that_belong_to_no_request_are_bounded() {
 async fn frames_beside_a_request_are_bounded_as_well() {
     let acme = Acme::new().await;
     let site = Site::with_limits(&acme, Limits { body_grace: HANGS * 10, ..Limits::default() }).await;
-    let authorization = format!("Bearer {}", acme.client().secret());
-    let head = block(&[
-        (":method", "POST"),
-        (":scheme", "https"),
-        (":authority", "localhost"),
-        (":path", "/v1/customers"),
-        ("authorization", &authorization),
-        ("content-type", "application/json"),
-    ]);
+    let head = head_of_create(&acme);
     let beginning = [preface(&[]), frame(HEADERS, END_HEADERS, 1, &head)].concat();
     for (name, flood) in [
         ("PING", frame(PING, 0, 0, &[7; 8])),
@@ -134,15 +139,7 @@ async fn requests_that_are_reset_at_once_are_bounded() {
 async fn requests_that_are_reset_while_they_run_are_bounded() {
     let acme = Acme::new().await;
     let site = Site::with_limits(&acme, Limits { body_grace: HANGS * 10, ..Limits::default() }).await;
-    let authorization = format!("Bearer {}", acme.client().secret());
-    let head = block(&[
-        (":method", "POST"),
-        (":scheme", "https"),
-        (":authority", "localhost"),
-        (":path", "/v1/customers"),
-        ("authorization", &authorization),
-        ("content-type", "application/json"),
-    ]);
+    let head = head_of_create(&acme);
     let mut stream = site.frames().await;
     stream.write_all(&preface(&[])).await.unwrap();
     for number in 0..150 {

@@ -27,7 +27,7 @@ pub(super) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8>
     [&head, payload].concat()
 }
 
-/// What a client begins with: the preface, and settings as (identifier, value).
+/// The first bytes of a client: the preface, and settings as (identifier, value).
 pub(super) fn preface(settings: &[(u16, u32)]) -> Vec<u8> {
     let payload: Vec<u8> = settings
         .iter()
