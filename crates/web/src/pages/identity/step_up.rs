@@ -116,13 +116,8 @@ pub(crate) async fn options(State(console): State<Arc<Console>>, request: Reques
 
 /// Notes the proof if the answer of the passkey is right.
 pub(crate) async fn by_passkey(State(console): State<Arc<Console>>, request: Request) -> Response {
-    let (visitor, body) = Visitor::of(console, request);
-    let by = match visitor.requester().await {
-        Ok(by) => by,
-        Err(response) => return *response,
-    };
-    let form = match visitor.sent_form(body).await {
-        Ok(form) => form,
+    let (visitor, by, form) = match sender(console, request).await {
+        Ok(sender) => sender,
         Err(response) => return *response,
     };
     let party = match relying_party(&visitor) {
@@ -138,15 +133,21 @@ pub(crate) async fn by_passkey(State(console): State<Arc<Console>>, request: Req
     }
 }
 
+/// The person in the session, and the form that they sent.
+async fn sender(
+    console: Arc<Console>,
+    request: Request,
+) -> Result<(Visitor, Requester, Form), Box<Response>> {
+    let (visitor, body) = Visitor::of(console, request);
+    let by = visitor.requester().await?;
+    let form = visitor.sent_form(body).await?;
+    Ok((visitor, by, form))
+}
+
 /// Mails a code to the person.
 pub(crate) async fn send(State(console): State<Arc<Console>>, request: Request) -> Response {
-    let (visitor, body) = Visitor::of(console, request);
-    let by = match visitor.requester().await {
-        Ok(by) => by,
-        Err(response) => return *response,
-    };
-    let form = match visitor.sent_form(body).await {
-        Ok(form) => form,
+    let (visitor, by, form) = match sender(console, request).await {
+        Ok(sender) => sender,
         Err(response) => return *response,
     };
     let app = &visitor.console.app;
@@ -196,13 +197,8 @@ pub(crate) async fn code(State(console): State<Arc<Console>>, request: Request) 
 
 /// Notes the proof if the code is right.
 pub(crate) async fn enter(State(console): State<Arc<Console>>, request: Request) -> Response {
-    let (visitor, body) = Visitor::of(console, request);
-    let by = match visitor.requester().await {
-        Ok(by) => by,
-        Err(response) => return *response,
-    };
-    let form = match visitor.sent_form(body).await {
-        Ok(form) => form,
+    let (visitor, by, form) = match sender(console, request).await {
+        Ok(sender) => sender,
         Err(response) => return *response,
     };
     let app = &visitor.console.app;
@@ -252,13 +248,8 @@ pub(crate) async fn recovery_code(State(console): State<Arc<Console>>, request: 
 /// Notes the proof if the recovery code is right. A form without a code comes from the page before, and brings the form
 /// that is kept.
 pub(crate) async fn enter_recovery_code(State(console): State<Arc<Console>>, request: Request) -> Response {
-    let (visitor, body) = Visitor::of(console, request);
-    let by = match visitor.requester().await {
-        Ok(by) => by,
-        Err(response) => return *response,
-    };
-    let form = match visitor.sent_form(body).await {
-        Ok(form) => form,
+    let (visitor, by, form) = match sender(console, request).await {
+        Ok(sender) => sender,
         Err(response) => return *response,
     };
     let way = Way::of(&form);
